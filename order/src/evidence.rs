@@ -1,0 +1,77 @@
+//! What WeChat has vouched for. Only room `wechatpay` makes these values, and
+//! only from bytes whose signature it has verified.
+
+use crate::money::Money;
+use crate::terms::{Account, TradeType};
+use serde::{Deserialize, Serialize};
+
+/// A payment that WeChat says it took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// Who was paid.
+    pub account: Account,
+    /// The merchant's order number.
+    pub out_trade_no: String,
+    /// WeChat's own number for the payment.
+    pub transaction_id: String,
+    /// The order's amount, as WeChat says it (`total_fee`, `fee_type`).
+    pub money: Money,
+    /// How it was paid.
+    pub trade_type: TradeType,
+    /// The payer under `account.appid`.
+    pub openid: String,
+    /// The payer under `account.sub_appid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_openid: Option<String>,
+    /// `Y` or `N`: whether the payer follows the official account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_subscribe: Option<String>,
+    /// The same for the sub-merchant's account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_is_subscribe: Option<String>,
+    /// WeChat's name for the payer's bank.
+    pub bank_type: String,
+    /// What the payer was charged, in the minor unit of `cash_fee_type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cash_fee: Option<i64>,
+    /// The currency the payer was charged in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cash_fee_type: Option<String>,
+    /// The exchange rate to CNY times 10^8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<String>,
+    /// The merchant's own data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach: Option<String>,
+    /// When it was paid: `yyyyMMddHHmmss`, China time.
+    pub time_end: String,
+}
+
+/// What WeChat says of an order (`trade_state`, seed 002, section 9.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TradeState {
+    /// Paid.
+    Success(Box<Payment>),
+    /// Paid, and a refund was made or is being made.
+    Refund(Box<Payment>),
+    /// Not paid yet.
+    NotPay,
+    /// Closed: it can no longer be paid.
+    Closed,
+    /// Reversed (Quick Pay).
+    Revoked,
+    /// The payer is entering the password (Quick Pay).
+    UserPaying,
+    /// The payment failed (Quick Pay).
+    PayError,
+}
+
+/// How the evidence reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// WeChat's notice.
+    Notice,
+    /// The answer to our own query.
+    Query,
+}

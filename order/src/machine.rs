@@ -1,0 +1,609 @@
+//! The life of an order.
+//!
+//! ```text
+//!            Due, Told(NotPay)                     Told(Success)
+//!  prepaid ──▶ NOTPAY ───────────────────────────────▶ SUCCESS ──▶ refunds
+//!                │  CloseAsked, or expired               ▲
+//!                ▼                                       │ money is the truth:
+//!             CLOSING ── CloseAnswered(Closed) ─▶ CLOSED ┘ a late, verified
+//!                                                          payment still counts
+//! ```
+//!
+//! Only verified evidence moves money: [`Event::Told`] carries what WeChat has
+//! signed. A payment is compared with the terms, field by field, before it is
+//! believed, and each way to differ has its own [`Refusal`]; the order of the
+//! comparisons is the order of precedence.
+
+use crate::evidence::{Payment, TradeState, Via};
+use crate::money::Money;
+use crate::refund::{APART_MS, LIMIT_MS, MAX_REFUNDS, Refund, RefundState, RefundStatus};
+use crate::terms::Terms;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// One order: its terms, how far it has come, and what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    terms: Terms,
+    prepayment: Prepayment,
+    #[serde(flatten)]
+    status: Status,
+    created_at_ms: i64,
+    /// How often the timer has fired in the present state; spaces the next.
+    checks: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refunds: Vec<Refund>,
+}
+
+/// What WeChat gave for the order: the means to pay it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepayment {
+    /// Valid for two hours (seed 002, section 9.1).
+    pub prepay_id: String,
+    /// What a NATIVE order's QR code says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_url: Option<String>,
+    /// Where an MWEB order is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mweb_url: Option<String>,
+}
+
+/// Where an order stands, by WeChat's words; `CLOSING` is ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "trade_state")]
+pub enum Status {
+    /// It may be paid.
+    #[serde(rename = "NOTPAY")]
+    NotPay,
+    /// It is to be closed; WeChat has not confirmed it, so it may yet be paid.
+    #[serde(rename = "CLOSING")]
+    Closing {
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Paid.
+    #[serde(rename = "SUCCESS")]
+    Success(Box<Paid>),
+    /// WeChat confirmed that it can no longer be paid.
+    #[serde(rename = "CLOSED")]
+    Closed {
+        /// Why.
+        reason: CloseReason,
+        /// When we learned it.
+        at_ms: i64,
+    },
+    /// Reversed (Quick Pay).
+    #[serde(rename = "REVOKED")]
+    Revoked {
+        /// When we learned it.
+        at_ms: i64,
+    },
+    /// The payment failed (Quick Pay).
+    #[serde(rename = "PAYERROR")]
+    PayError {
+        /// When we learned it.
+        at_ms: i64,
+    },
+}
+
+/// A payment, and how and when we learned of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paid {
+    /// What WeChat vouched for.
+    pub payment: Payment,
+    /// By notice or by query.
+    pub via: Via,
+    /// When we learned it.
+    pub learned_at_ms: i64,
+}
+
+/// Why an order is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// The merchant, or the payer's change of method, asked for it.
+    Asked,
+    /// It was not paid in time.
+    Expired,
+    /// WeChat says so, and nobody here asked.
+    Upstream,
+}
+
+/// What has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// WeChat told us the order's state, in a verified notice or answer.
+    Told(TradeState, Via),
+    /// A verified answer says that WeChat does not know the order.
+    NotFound,
+    /// Somebody wants the order closed.
+    CloseAsked,
+    /// WeChat answered our close.
+    CloseAnswered(CloseAnswer),
+    /// The order's timer fired.
+    Due,
+    /// The merchant wants money returned.
+    RefundAsked {
+        /// The merchant's number for the refund.
+        out_refund_no: String,
+        /// How much.
+        money: Money,
+    },
+    /// WeChat told us a refund's state, in a verified answer.
+    RefundTold {
+        /// Which refund.
+        out_refund_no: String,
+        /// What WeChat says.
+        state: RefundState,
+    },
+}
+
+/// WeChat's verified answer to a close (seed 002, section 9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseAnswer {
+    /// Closed now, or closed already.
+    Closed,
+    /// `ORDERPAID`: it was paid; a query brings the evidence (checklist P7).
+    OrderPaid,
+    /// Anything else: the timer asks again.
+    Unknown,
+}
+
+/// What must be done about it. Effects are saved with the new state, in one
+/// transaction, and carried out after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask WeChat for the order's state.
+    Query,
+    /// Ask WeChat to close the order.
+    Close,
+    /// Tell the merchant that the order is paid.
+    Deliver,
+    /// Set the order's one timer to this moment.
+    WakeAt(i64),
+    /// The order is final: it needs no timer.
+    Rest,
+    /// Ask WeChat for the refund, under the same number each time.
+    Refund(String),
+    /// Ask WeChat how the refund stands.
+    QueryRefund(String),
+}
+
+/// Why an event changes nothing. Each is a name that an operator can search
+/// for; [`Refusal::is_alarm`] tells those that need a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[allow(missing_docs, reason = "the error text of each is its documentation")]
+pub enum Refusal {
+    #[error("the same payment was reported before")]
+    AlreadyPaid,
+    #[error("the order is paid, and another payment was reported for it")]
+    PaidTwice,
+    #[error("the report names another order")]
+    OtherOrder,
+    #[error("the report names another merchant id")]
+    OtherMerchant,
+    #[error("the report names another application")]
+    OtherApp,
+    #[error("the report names another currency")]
+    OtherCurrency,
+    #[error("the report names another amount")]
+    OtherAmount,
+    #[error("the order is paid; the report is older")]
+    Stale,
+    #[error("the order was made with another value of {0}")]
+    DifferentTerms(&'static str),
+    #[error("the order is paid already")]
+    OrderPaid,
+    #[error("the order is closed")]
+    OrderClosed,
+    #[error("the time to pay the order is over")]
+    OrderExpired,
+    #[error("the order is not paid, so there is nothing to refund")]
+    NotPaid,
+    #[error("this refund was asked for before")]
+    RefundExists,
+    #[error("a refund with this number and another amount was asked for before")]
+    RefundExistsWithDifferentAmount,
+    #[error("the refund's currency is not the order's")]
+    RefundOtherCurrency,
+    #[error("the refunds together would be more than was paid")]
+    RefundExceedsPaid,
+    #[error("the payment is more than a year old")]
+    RefundTooLate,
+    #[error("an order takes at most 50 refunds")]
+    RefundTooMany,
+    #[error("two refunds of one order must be a minute apart")]
+    RefundTooSoon,
+    #[error("no refund has this number")]
+    RefundUnknown,
+    #[error("the refund is final; the report is older")]
+    RefundFinal,
+}
+
+impl Refusal {
+    /// Whether money may be wrong, so that a person must look.
+    pub const fn is_alarm(self) -> bool {
+        matches!(
+            self,
+            Self::PaidTwice
+                | Self::OtherOrder
+                | Self::OtherMerchant
+                | Self::OtherApp
+                | Self::OtherCurrency
+                | Self::OtherAmount
+        )
+    }
+}
+
+/// When the timer looks again at an order that may still be paid: seconds
+/// since the last look. The last step repeats (checklist P8, G7).
+const OPEN_CHECK_SECONDS: [i64; 5] = [30, 60, 120, 300, 600];
+/// The same for an order that is being closed, or a refund under way.
+const PENDING_CHECK_SECONDS: [i64; 5] = [15, 30, 60, 300, 600];
+
+impl Order {
+    /// An order that WeChat has just accepted, and its first timer.
+    pub fn prepaid(terms: Terms, prepayment: Prepayment, now_ms: i64) -> (Self, Vec<Effect>) {
+        let order = Self {
+            terms,
+            prepayment,
+            status: Status::NotPay,
+            created_at_ms: now_ms,
+            checks: 0,
+            refunds: Vec::new(),
+        };
+        let wake = order.next_wake(now_ms);
+        (order, vec![wake])
+    }
+
+    // Getters.
+
+    /// What it was made for.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Where it stands.
+    pub const fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// When it was made.
+    pub const fn created_at_ms(&self) -> i64 {
+        self.created_at_ms
+    }
+
+    /// The payment, if it is paid.
+    pub fn paid(&self) -> Option<&Paid> {
+        match &self.status {
+            Status::Success(paid) => Some(paid),
+            _ => None,
+        }
+    }
+
+    /// Its refunds, oldest first.
+    pub fn refunds(&self) -> &[Refund] {
+        &self.refunds
+    }
+
+    /// WeChat's word for where it stands: `trade_state` of seed 002, 9.2.
+    pub fn trade_state(&self) -> &'static str {
+        match &self.status {
+            // WeChat can still be paid for an order that we want closed.
+            Status::NotPay | Status::Closing { .. } => "NOTPAY",
+            Status::Success(_) if self.refunds.iter().any(|r| r.status.counts()) => "REFUND",
+            Status::Success(_) => "SUCCESS",
+            Status::Closed { .. } => "CLOSED",
+            Status::Revoked { .. } => "REVOKED",
+            Status::PayError { .. } => "PAYERROR",
+        }
+    }
+
+    /// Whether WeChat can still change its mind about it.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.status, Status::NotPay | Status::Closing { .. })
+    }
+
+    /// The means to pay it, for a repeated request with these terms.
+    ///
+    /// The same terms get the same prepayment while it can be paid; anything
+    /// else is refused by name.
+    pub fn prepay_again(&self, terms: &Terms, now_ms: i64) -> Result<&Prepayment, Refusal> {
+        if let Some(field) = self.terms.first_difference(terms) {
+            return Err(Refusal::DifferentTerms(field));
+        }
+        self.payable(now_ms)
+    }
+
+    /// The means to pay it, while it can be paid.
+    pub fn payable(&self, now_ms: i64) -> Result<&Prepayment, Refusal> {
+        match self.status {
+            Status::Success(_) => Err(Refusal::OrderPaid),
+            Status::NotPay if now_ms >= self.terms.expires_at_ms => Err(Refusal::OrderExpired),
+            Status::NotPay => Ok(&self.prepayment),
+            _ => Err(Refusal::OrderClosed),
+        }
+    }
+
+    // The one mutator.
+
+    /// Takes an event. Either the order changes and the effects must be saved
+    /// with it, or it is refused and nothing has changed.
+    pub fn apply(&mut self, event: Event, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
+        match event {
+            Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
+                self.told_paid(*payment, via, now_ms)
+            }
+            Event::Told(state, _) => self.told_unpaid(&state, now_ms),
+            Event::NotFound => self.not_found(now_ms),
+            Event::CloseAsked => self.close_asked(now_ms),
+            Event::CloseAnswered(answer) => self.close_answered(answer, now_ms),
+            Event::Due => Ok(self.due(now_ms)),
+            Event::RefundAsked {
+                out_refund_no,
+                money,
+            } => self.refund_asked(out_refund_no, money, now_ms),
+            Event::RefundTold {
+                out_refund_no,
+                state,
+            } => self.refund_told(&out_refund_no, state),
+        }
+    }
+
+    // Handlers.
+
+    fn told_paid(
+        &mut self,
+        payment: Payment,
+        via: Via,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
+        self.compare(&payment)?;
+        if let Some(paid) = self.paid() {
+            return Err(
+                if paid.payment.transaction_id == payment.transaction_id {
+                    Refusal::AlreadyPaid
+                } else {
+                    Refusal::PaidTwice
+                },
+            );
+        }
+        // From any other state: WeChat has the payer's money, whatever was
+        // believed before.
+        self.status = Status::Success(Box::new(Paid {
+            payment,
+            via,
+            learned_at_ms: now_ms,
+        }));
+        self.checks = 0;
+        Ok(vec![Effect::Deliver, Effect::Rest])
+    }
+
+    fn compare(&self, payment: &Payment) -> Result<(), Refusal> {
+        let ours = &self.terms.account;
+        let theirs = &payment.account;
+        if payment.out_trade_no != self.terms.out_trade_no.as_str() {
+            Err(Refusal::OtherOrder)
+        } else if (&theirs.mch_id, &theirs.sub_mch_id) != (&ours.mch_id, &ours.sub_mch_id) {
+            Err(Refusal::OtherMerchant)
+        } else if (&theirs.appid, &theirs.sub_appid) != (&ours.appid, &ours.sub_appid) {
+            Err(Refusal::OtherApp)
+        } else if payment.money.currency() != self.terms.money.currency() {
+            Err(Refusal::OtherCurrency)
+        } else if payment.money != self.terms.money {
+            Err(Refusal::OtherAmount)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn told_unpaid(&mut self, state: &TradeState, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
+        if self.paid().is_some() {
+            return Err(Refusal::Stale);
+        }
+        match (state, &self.status) {
+            (TradeState::NotPay, Status::Closing { .. }) => Ok(vec![Effect::Close]),
+            (TradeState::NotPay, Status::NotPay) if now_ms >= self.terms.expires_at_ms => {
+                self.close_for(CloseReason::Expired, Effect::Close, now_ms)
+            }
+            (TradeState::Closed, Status::NotPay) => {
+                Ok(self.finish(Status::Closed {
+                    reason: CloseReason::Upstream,
+                    at_ms: now_ms,
+                }))
+            }
+            (TradeState::Closed, &Status::Closing { reason }) => {
+                Ok(self.finish(Status::Closed {
+                    reason,
+                    at_ms: now_ms,
+                }))
+            }
+            (TradeState::Revoked, Status::NotPay | Status::Closing { .. }) => {
+                Ok(self.finish(Status::Revoked { at_ms: now_ms }))
+            }
+            (TradeState::PayError, Status::NotPay | Status::Closing { .. }) => {
+                Ok(self.finish(Status::PayError { at_ms: now_ms }))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn not_found(&mut self, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
+        match self.status {
+            // Past its time, an order that WeChat never knew cannot be paid.
+            Status::NotPay | Status::Closing { .. } if now_ms >= self.terms.expires_at_ms => {
+                Ok(self.finish(Status::Closed {
+                    reason: CloseReason::Expired,
+                    at_ms: now_ms,
+                }))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn close_asked(&mut self, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
+        match self.status {
+            Status::Success(_) => Err(Refusal::OrderPaid),
+            // Query first (checklist P7): closing is what the answer leads to.
+            Status::NotPay => self.close_for(CloseReason::Asked, Effect::Query, now_ms),
+            Status::Closing { .. } => Ok(vec![Effect::Query]),
+            _ => Err(Refusal::OrderClosed),
+        }
+    }
+
+    fn close_for(
+        &mut self,
+        reason: CloseReason,
+        first: Effect,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
+        self.status = Status::Closing { reason };
+        self.checks = 0;
+        Ok(vec![first, self.next_wake(now_ms)])
+    }
+
+    fn close_answered(
+        &mut self,
+        answer: CloseAnswer,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
+        match (&self.status, answer) {
+            (Status::Success(_), CloseAnswer::OrderPaid) => Err(Refusal::AlreadyPaid),
+            (Status::Success(_), _) => Err(Refusal::Stale),
+            (&Status::Closing { reason }, CloseAnswer::Closed) => {
+                Ok(self.finish(Status::Closed {
+                    reason,
+                    at_ms: now_ms,
+                }))
+            }
+            (_, CloseAnswer::OrderPaid) => Ok(vec![Effect::Query]),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The next wake is set with every look, so an answer that never comes
+    /// cannot lose the timer.
+    fn due(&mut self, now_ms: i64) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = match &self.status {
+            Status::NotPay | Status::Closing { .. } => vec![Effect::Query],
+            Status::Success(_) => self
+                .refunds
+                .iter()
+                .filter_map(|refund| match refund.status {
+                    RefundStatus::Asked => Some(Effect::Refund(refund.out_refund_no.clone())),
+                    RefundStatus::Processing => {
+                        Some(Effect::QueryRefund(refund.out_refund_no.clone()))
+                    }
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        if effects.is_empty() {
+            return vec![Effect::Rest];
+        }
+        self.checks = self.checks.saturating_add(1);
+        effects.push(self.next_wake(now_ms));
+        effects
+    }
+
+    fn refund_asked(
+        &mut self,
+        out_refund_no: String,
+        money: Money,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let paid = self.paid().ok_or(Refusal::NotPaid)?;
+        if let Some(known) = self.refunds.iter().find(|r| r.out_refund_no == out_refund_no) {
+            return Err(if known.money == money {
+                Refusal::RefundExists
+            } else {
+                Refusal::RefundExistsWithDifferentAmount
+            });
+        }
+        let returned: i64 = self
+            .refunds
+            .iter()
+            .filter(|r| r.status.counts())
+            .map(|r| r.money.amount_minor())
+            .sum();
+        if money.currency() != self.terms.money.currency() {
+            return Err(Refusal::RefundOtherCurrency);
+        }
+        if returned + money.amount_minor() > self.terms.money.amount_minor() {
+            return Err(Refusal::RefundExceedsPaid);
+        }
+        if now_ms - paid.learned_at_ms > LIMIT_MS {
+            return Err(Refusal::RefundTooLate);
+        }
+        if self.refunds.len() >= MAX_REFUNDS {
+            return Err(Refusal::RefundTooMany);
+        }
+        let too_soon = |r: &Refund| now_ms - r.asked_at_ms < APART_MS;
+        if self.refunds.last().is_some_and(too_soon) {
+            return Err(Refusal::RefundTooSoon);
+        }
+        self.refunds.push(Refund {
+            out_refund_no: out_refund_no.clone(),
+            money,
+            status: RefundStatus::Asked,
+            asked_at_ms: now_ms,
+            refund_id: None,
+        });
+        self.checks = 0;
+        Ok(vec![Effect::Refund(out_refund_no), self.next_wake(now_ms)])
+    }
+
+    fn refund_told(
+        &mut self,
+        out_refund_no: &str,
+        state: RefundState,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let refund = self
+            .refunds
+            .iter_mut()
+            .find(|r| r.out_refund_no == out_refund_no)
+            .ok_or(Refusal::RefundUnknown)?;
+        if refund.status.is_final() {
+            return Err(Refusal::RefundFinal);
+        }
+        refund.status = match state {
+            RefundState::Processing { refund_id } => {
+                refund.refund_id = Some(refund_id);
+                RefundStatus::Processing
+            }
+            RefundState::Success { refund_id } => {
+                refund.refund_id = Some(refund_id);
+                RefundStatus::Success
+            }
+            RefundState::Closed => RefundStatus::Closed,
+            RefundState::Abnormal => RefundStatus::Abnormal,
+        };
+        Ok(Vec::new())
+    }
+
+    // Helpers.
+
+    fn finish(&mut self, status: Status) -> Vec<Effect> {
+        self.status = status;
+        self.checks = 0;
+        vec![Effect::Rest]
+    }
+
+    fn next_wake(&self, now_ms: i64) -> Effect {
+        let steps = match self.status {
+            Status::NotPay => &OPEN_CHECK_SECONDS,
+            _ => &PENDING_CHECK_SECONDS,
+        };
+        let step = usize::try_from(self.checks).unwrap_or(usize::MAX);
+        let seconds = steps.get(step).or(steps.last()).copied().unwrap_or(600);
+        let at_ms = now_ms + seconds * 1000;
+        let expires = self.terms.expires_at_ms;
+        // An open order is looked at when its time is over, not later.
+        if matches!(self.status, Status::NotPay) && now_ms < expires && at_ms > expires {
+            Effect::WakeAt(expires)
+        } else {
+            Effect::WakeAt(at_ms)
+        }
+    }
+}
