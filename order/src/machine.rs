@@ -360,13 +360,11 @@ impl Order {
     ) -> Result<Vec<Effect>, Refusal> {
         self.compare(&payment)?;
         if let Some(paid) = self.paid() {
-            return Err(
-                if paid.payment.transaction_id == payment.transaction_id {
-                    Refusal::AlreadyPaid
-                } else {
-                    Refusal::PaidTwice
-                },
-            );
+            return Err(if paid.payment.transaction_id == payment.transaction_id {
+                Refusal::AlreadyPaid
+            } else {
+                Refusal::PaidTwice
+            });
         }
         // From any other state: WeChat has the payer's money, whatever was
         // believed before.
@@ -386,7 +384,10 @@ impl Order {
             Err(Refusal::OtherOrder)
         } else if (&theirs.mch_id, &theirs.sub_mch_id) != (&ours.mch_id, &ours.sub_mch_id) {
             Err(Refusal::OtherMerchant)
-        } else if (&theirs.appid, &theirs.sub_appid) != (&ours.appid, &ours.sub_appid) {
+        } else if theirs.appid != ours.appid
+            // A notice need not repeat the sub-merchant's application.
+            || theirs.sub_appid.is_some() && theirs.sub_appid != ours.sub_appid
+        {
             Err(Refusal::OtherApp)
         } else if payment.money.currency() != self.terms.money.currency() {
             Err(Refusal::OtherCurrency)
@@ -406,18 +407,14 @@ impl Order {
             (TradeState::NotPay, Status::NotPay) if now_ms >= self.terms.expires_at_ms => {
                 self.close_for(CloseReason::Expired, Effect::Close, now_ms)
             }
-            (TradeState::Closed, Status::NotPay) => {
-                Ok(self.finish(Status::Closed {
-                    reason: CloseReason::Upstream,
-                    at_ms: now_ms,
-                }))
-            }
-            (TradeState::Closed, &Status::Closing { reason }) => {
-                Ok(self.finish(Status::Closed {
-                    reason,
-                    at_ms: now_ms,
-                }))
-            }
+            (TradeState::Closed, Status::NotPay) => Ok(self.finish(Status::Closed {
+                reason: CloseReason::Upstream,
+                at_ms: now_ms,
+            })),
+            (TradeState::Closed, &Status::Closing { reason }) => Ok(self.finish(Status::Closed {
+                reason,
+                at_ms: now_ms,
+            })),
             (TradeState::Revoked, Status::NotPay | Status::Closing { .. }) => {
                 Ok(self.finish(Status::Revoked { at_ms: now_ms }))
             }
@@ -462,20 +459,14 @@ impl Order {
         Ok(vec![first, self.next_wake(now_ms)])
     }
 
-    fn close_answered(
-        &mut self,
-        answer: CloseAnswer,
-        now_ms: i64,
-    ) -> Result<Vec<Effect>, Refusal> {
+    fn close_answered(&mut self, answer: CloseAnswer, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
         match (&self.status, answer) {
             (Status::Success(_), CloseAnswer::OrderPaid) => Err(Refusal::AlreadyPaid),
             (Status::Success(_), _) => Err(Refusal::Stale),
-            (&Status::Closing { reason }, CloseAnswer::Closed) => {
-                Ok(self.finish(Status::Closed {
-                    reason,
-                    at_ms: now_ms,
-                }))
-            }
+            (&Status::Closing { reason }, CloseAnswer::Closed) => Ok(self.finish(Status::Closed {
+                reason,
+                at_ms: now_ms,
+            })),
             (_, CloseAnswer::OrderPaid) => Ok(vec![Effect::Query]),
             _ => Ok(Vec::new()),
         }
@@ -514,7 +505,11 @@ impl Order {
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
         let paid = self.paid().ok_or(Refusal::NotPaid)?;
-        if let Some(known) = self.refunds.iter().find(|r| r.out_refund_no == out_refund_no) {
+        if let Some(known) = self
+            .refunds
+            .iter()
+            .find(|r| r.out_refund_no == out_refund_no)
+        {
             return Err(if known.money == money {
                 Refusal::RefundExists
             } else {

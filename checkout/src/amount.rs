@@ -1,0 +1,105 @@
+//! How an amount is written, in whole numbers only.
+
+use order::{Currency, Money};
+
+use crate::Lang;
+
+/// Writes an amount the way a reader of `lang` expects to see it.
+///
+/// The symbol is the one that cannot be mistaken for another currency's in
+/// that language: `¥` is the yuan to a reader of simplified Chinese and the
+/// yen to the others.
+///
+/// ```
+/// use checkout::{Lang, format_amount};
+/// use order::{Currency, Money};
+///
+/// let price = Money::new(123_450, Currency::Hkd)?;
+/// assert_eq!(format_amount(price, Lang::En), "HK$1,234.50");
+/// let price = Money::new(1_234, Currency::Jpy)?;
+/// assert_eq!(format_amount(price, Lang::ZhHans), "JP¥1,234");
+/// # Ok::<(), order::MoneyError>(())
+/// ```
+pub fn format_amount(money: Money, lang: Lang) -> String {
+    let symbol = symbol(money.currency(), lang);
+    let minor = money.amount_minor().unsigned_abs();
+    let digits = money.currency().minor_digits();
+    if digits == 0 {
+        return format!("{symbol}{}", grouped(minor));
+    }
+    let unit = 10_u64.pow(digits);
+    let width = digits as usize;
+    format!("{symbol}{}.{:0width$}", grouped(minor / unit), minor % unit)
+}
+
+fn symbol(currency: Currency, lang: Lang) -> &'static str {
+    match (currency, lang) {
+        (Currency::Cny, Lang::ZhHans) => "¥",
+        (Currency::Cny, _) => "CN¥",
+        (Currency::Jpy, Lang::ZhHans) => "JP¥",
+        (Currency::Jpy, _) => "¥",
+        (Currency::Gbp, _) => "£",
+        (Currency::Hkd, _) => "HK$",
+        (Currency::Usd, _) => "US$",
+        (Currency::Cad, _) => "CA$",
+        (Currency::Aud, _) => "A$",
+        (Currency::Eur, _) => "€",
+        (Currency::Nzd, _) => "NZ$",
+        (Currency::Krw, _) => "₩",
+        (Currency::Thb, _) => "฿",
+    }
+}
+
+/// The number with a comma between thousands, as all three languages have it.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(amount_minor: i64, currency: Currency, expected: [&str; 3]) {
+        let money = Money::new(amount_minor, currency).unwrap();
+        let written = Lang::ALL.map(|lang| format_amount(money, lang));
+        assert_eq!(written, expected, "{money:?}");
+    }
+
+    #[test]
+    fn every_currency_in_every_language() {
+        check(15_000, Currency::Hkd, ["HK$150.00"; 3]);
+        check(
+            123_456,
+            Currency::Cny,
+            ["CN¥1,234.56", "¥1,234.56", "CN¥1,234.56"],
+        );
+        check(1_234, Currency::Jpy, ["¥1,234", "JP¥1,234", "¥1,234"]);
+        check(50_000, Currency::Krw, ["₩50,000"; 3]);
+        check(1_750, Currency::Usd, ["US$17.50"; 3]);
+        check(1_750, Currency::Cad, ["CA$17.50"; 3]);
+        check(1_750, Currency::Aud, ["A$17.50"; 3]);
+        check(1_750, Currency::Nzd, ["NZ$17.50"; 3]);
+        check(1_750, Currency::Eur, ["€17.50"; 3]);
+        check(1_750, Currency::Gbp, ["£17.50"; 3]);
+        check(1_750, Currency::Thb, ["฿17.50"; 3]);
+    }
+
+    #[test]
+    fn the_edges_of_the_number() {
+        check(1, Currency::Hkd, ["HK$0.01"; 3]);
+        check(99, Currency::Hkd, ["HK$0.99"; 3]);
+        check(100, Currency::Hkd, ["HK$1.00"; 3]);
+        check(99_999, Currency::Hkd, ["HK$999.99"; 3]);
+        check(100_000, Currency::Hkd, ["HK$1,000.00"; 3]);
+        check(Money::MAX_MINOR, Currency::Hkd, ["HK$21,474,836.47"; 3]);
+        check(Money::MAX_MINOR, Currency::Krw, ["₩2,147,483,647"; 3]);
+    }
+}

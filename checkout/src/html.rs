@@ -1,0 +1,195 @@
+//! The frame of the page: the HTML that the app is built into, filled in by
+//! the server so that it can be read before any script has run.
+//!
+//! The template is `app/index.html` after the build. Its places are marked
+//! `{{NAME}}` and every one that occurs is filled: in text and in attributes
+//! HTML-escaped, in the script block as JSON that cannot end the block.
+
+use crate::{Page, Problem, format_amount, texts};
+
+/// A template that cannot be filled in: the build and the server disagree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TemplateError {
+    /// A `{{NAME}}` that this version does not know.
+    UnknownPlace(String),
+    /// `{{` without its `}}`.
+    Unclosed,
+}
+
+impl core::fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            TemplateError::UnknownPlace(name) => {
+                write!(f, "the page's template has an unknown place {{{{{name}}}}}")
+            }
+            TemplateError::Unclosed => f.write_str("the page's template has an unclosed {{"),
+        }
+    }
+}
+
+impl core::error::Error for TemplateError {}
+
+/// Fills in the template.
+///
+/// `nonce` is the one in the answer's Content-Security-Policy; base64 or hex.
+/// What is filled in is never looked at again, so a merchant called `{{VIEW}}`
+/// is a merchant called `{{VIEW}}`.
+///
+/// | place | filled with |
+/// |---|---|
+/// | `{{LANG}}` | the language's tag |
+/// | `{{TITLE}}` | merchant and amount, or what went wrong |
+/// | `{{VIEW}}` | the [`Page`] as JSON |
+/// | `{{NONCE}}` | `nonce` |
+/// | `{{MERCHANT}}` `{{DESCRIPTION}}` `{{AMOUNT}}` | the summary; empty without a purchase |
+/// | `{{LOADING}}` | "Loading…" |
+/// | `{{SLOW}}` `{{RELOAD}}` | what is shown when no script has come for a while |
+pub fn fill(template: &str, page: &Page, nonce: &str) -> Result<String, TemplateError> {
+    let mut out = String::with_capacity(template.len() + 1024);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        let (name, after) = after.split_once("}}").ok_or(TemplateError::Unclosed)?;
+        place(&mut out, name, page, nonce)?;
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn place(out: &mut String, name: &str, page: &Page, nonce: &str) -> Result<(), TemplateError> {
+    let lang = page.lang();
+    let texts = texts(lang);
+    match (name, page) {
+        ("LANG", _) => out.push_str(lang.tag()),
+        ("TITLE", _) => escape(out, &title(page)),
+        ("VIEW", _) => json(out, page),
+        ("NONCE", _) => escape(out, nonce),
+        ("MERCHANT", Page::View(view)) => escape(out, &view.merchant),
+        ("DESCRIPTION", Page::View(view)) => escape(out, &view.description),
+        ("AMOUNT", Page::View(view)) => escape(out, &format_amount(view.money, lang)),
+        ("MERCHANT" | "DESCRIPTION" | "AMOUNT", Page::Error(_)) => {}
+        ("LOADING", _) => escape(out, texts.loading),
+        ("SLOW", _) => escape(out, texts.slow_page),
+        ("RELOAD", _) => escape(out, texts.reload),
+        _ => return Err(TemplateError::UnknownPlace(String::from(name))),
+    }
+    Ok(())
+}
+
+/// The page's title: `Demo Tea House · HK$150.00`.
+pub fn title(page: &Page) -> String {
+    match page {
+        Page::View(view) => {
+            let amount = format_amount(view.money, view.lang);
+            format!("{} · {amount}", view.merchant)
+        }
+        Page::Error(error) => {
+            let texts = texts(error.lang);
+            String::from(texts.problem(Problem::from_code(&error.code)).heading)
+        }
+    }
+}
+
+/// Escapes for text and for double-quoted attributes.
+fn escape(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// JSON for a script block: `<` is written `\u003c`, so that no text of a
+/// merchant can end the block or open a comment in it.
+fn json(out: &mut String, page: &Page) {
+    // Writing a Page cannot fail: it has string keys only and no maps. Should
+    // that ever change, the app shows its own "something went wrong".
+    let text = serde_json::to_string(page).unwrap_or_default();
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("\\u003c"),
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Lang, Method, PageError, State, View};
+    use order::{Currency, Money};
+
+    fn page(merchant: &str) -> Page {
+        Page::View(View {
+            merchant: String::from(merchant),
+            description: String::from("Oolong & \"friends\""),
+            money: Money::new(15_000, Currency::Hkd).unwrap(),
+            out_trade_no: String::from("T1"),
+            state: State::Open,
+            method: Method::Native,
+            now_ms: 1,
+            expires_at_ms: 2,
+            lang: Lang::ZhHans,
+            success_url: None,
+            cancel_url: None,
+        })
+    }
+
+    #[test]
+    fn the_real_template_is_filled_in() {
+        let template = include_str!("../../app/index.html");
+        for page in [
+            page("Demo Tea House"),
+            Page::Error(PageError {
+                code: String::from("SESSION_NOT_FOUND"),
+                lang: Lang::En,
+            }),
+        ] {
+            let html = fill(template, &page, "bm9uY2U=").unwrap();
+            assert!(!html.contains("{{"), "{html}");
+            let (_, json) = html.split_once("id=\"view\">").unwrap();
+            let (json, _) = json.split_once("</script>").unwrap();
+            assert_eq!(serde_json::from_str::<Page>(json).unwrap(), page);
+        }
+    }
+
+    #[test]
+    fn a_hostile_merchant_stays_text() {
+        let page = page("</script><script>alert(1)</script>{{VIEW}}<!--");
+        let html = fill("<b>{{MERCHANT}}</b>{{DESCRIPTION}}", &page, "").unwrap();
+        assert_eq!(
+            html,
+            "<b>&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{VIEW}}&lt;!--</b>\
+             Oolong &amp; &quot;friends&quot;"
+        );
+        let json = fill("{{VIEW}}", &page, "").unwrap();
+        assert!(!json.contains('<'), "{json}");
+        assert_eq!(serde_json::from_str::<Page>(&json).unwrap(), page);
+    }
+
+    #[test]
+    fn the_title_says_who_and_how_much() {
+        assert_eq!(title(&page("Demo")), "Demo · HK$150.00");
+        let error = Page::Error(PageError {
+            code: String::from("SESSION_EXPIRED"),
+            lang: Lang::ZhHans,
+        });
+        assert_eq!(title(&error), "链接已过期");
+    }
+
+    #[test]
+    fn a_wrong_template_is_an_error() {
+        let page = page("Demo");
+        assert_eq!(
+            fill("{{OTHER}}", &page, ""),
+            Err(TemplateError::UnknownPlace(String::from("OTHER")))
+        );
+        assert_eq!(fill("{{LANG", &page, ""), Err(TemplateError::Unclosed));
+    }
+}

@@ -1,0 +1,410 @@
+//! The messages between the page and the server, as JSON.
+//!
+//! ```text
+//! GET  /pay/?s=ID                   HTML with a Page inside it
+//! POST /pay/order?s=ID   {}      -> Prepared
+//! POST /pay/check?s=ID   Check   -> View
+//! GET  /pay/status?s=ID          -> View
+//! any of them, 4xx or 5xx        -> ErrorAnswer
+//! ```
+//!
+//! Enums travel in serde's plain form (`"open"`, `{"paid":{"paid_at_ms":1}}`),
+//! because the page decodes that with the least code.
+
+use order::Money;
+use serde::{Deserialize, Serialize};
+
+use crate::{Lang, Method};
+
+/// What the page was opened with; the JSON inside `<script id="view">`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Page {
+    /// A purchase to show.
+    View(View),
+    /// There is none, and this is why.
+    Error(PageError),
+}
+
+/// Why there is no purchase to show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageError {
+    /// A stable code from the error table; see [`Problem::from_code`].
+    pub code: String,
+    /// The payer's language, since there is no view to say it.
+    pub lang: Lang,
+}
+
+/// One purchase as the payer may see it, at one moment of the server's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The merchant's display name.
+    pub merchant: String,
+    /// What is bought, in the merchant's words.
+    pub description: String,
+    /// The price.
+    pub money: Money,
+    /// The merchant's order number.
+    pub out_trade_no: String,
+    /// How the purchase stands.
+    pub state: State,
+    /// How this payer can pay here.
+    pub method: Method,
+    /// The server's clock when it wrote this, ms since 1970 UTC.
+    pub now_ms: i64,
+    /// When the purchase can no longer be paid, ms since 1970 UTC.
+    pub expires_at_ms: i64,
+    /// The payer's language.
+    pub lang: Lang,
+    /// Where to go on from a paid page. `http(s)` only; the server checks it.
+    pub success_url: Option<String>,
+    /// Where to go back to without paying. `http(s)` only; the server checks it.
+    pub cancel_url: Option<String>,
+}
+
+/// How a purchase stands. Only the server's verified knowledge makes `Paid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It can be paid.
+    Open,
+    /// A payment is being made or has been hinted at, and is not verified yet.
+    Confirming,
+    /// WeChat's verified word says that it is paid.
+    Paid {
+        /// When, ms since 1970 UTC.
+        paid_at_ms: i64,
+    },
+    /// Its time is over.
+    Expired,
+    /// It was closed before it was paid.
+    Closed,
+    /// WeChat says that the payment failed for good.
+    Failed,
+}
+
+/// The answer to `POST /pay/order`: what the payer needs to pay here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prepared {
+    /// For [`Method::Jsapi`]: the package to hand to the bridge.
+    Jsapi(Jsapi),
+    /// For [`Method::Native`]: the code to scan with WeChat.
+    Qr(Qr),
+    /// For [`Method::OpenInWeChat`]: the page's own address as a code. No order
+    /// is made for it.
+    Link(Link),
+    /// Nothing to prepare, because the purchase is no longer open.
+    NotOpen(View),
+}
+
+/// The package of `getBrandWCPayRequest`: six strings, named as WeChat names
+/// them (seed 002 §7, table 7.1). `timeStamp` is a string here, as iOS demands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Jsapi {
+    /// The official account whose openid the order was made for.
+    pub app_id: String,
+    /// Seconds since 1970 UTC, in digits.
+    pub time_stamp: String,
+    /// At most 32 characters.
+    pub nonce_str: String,
+    /// `prepay_id=…`
+    pub package: String,
+    /// `MD5`, `HMAC-SHA256` or `RSA`.
+    pub sign_type: String,
+    /// The server's signature over the other five.
+    pub pay_sign: String,
+}
+
+impl Jsapi {
+    /// The members by name, as the bridge wants them: for the page, which hands
+    /// them over without writing JSON first.
+    pub fn members(&self) -> [(&'static str, &str); 6] {
+        [
+            ("appId", &self.app_id),
+            ("timeStamp", &self.time_stamp),
+            ("nonceStr", &self.nonce_str),
+            ("package", &self.package),
+            ("signType", &self.sign_type),
+            ("paySign", &self.pay_sign),
+        ]
+    }
+}
+
+/// A Native payment code, drawn by the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Qr {
+    /// What the code says: `weixin://wxpay/bizpayurl?…`.
+    pub code_url: String,
+    /// Side of the square that `path` is drawn in, in modules, quiet zone included.
+    pub size: u32,
+    /// The dark modules as an SVG path, one unit to a module.
+    pub path: String,
+    /// When the code stops working, ms since 1970 UTC.
+    pub expires_at_ms: i64,
+}
+
+/// The page's own address as a code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The address to open in WeChat, absolute.
+    pub url: String,
+    /// As in [`Qr::size`].
+    pub size: u32,
+    /// As in [`Qr::path`].
+    pub path: String,
+}
+
+/// The body of `POST /pay/check`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What the bridge said, if it said anything.
+    pub hint: Option<Hint>,
+}
+
+impl Check {
+    /// The body as JSON, without a JSON writer.
+    pub fn to_json(self) -> &'static str {
+        match self.hint {
+            None => r#"{"hint":null}"#,
+            Some(Hint::Ok) => r#"{"hint":"ok"}"#,
+            Some(Hint::Cancel) => r#"{"hint":"cancel"}"#,
+            Some(Hint::Fail) => r#"{"hint":"fail"}"#,
+        }
+    }
+}
+
+/// What the bridge said. It proves nothing; it is a reason to ask WeChat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hint {
+    /// `get_brand_wcpay_request:ok`
+    Ok,
+    /// `get_brand_wcpay_request:cancel`
+    Cancel,
+    /// `get_brand_wcpay_request:fail`, and every other answer.
+    Fail,
+}
+
+impl Hint {
+    /// Reads the bridge's `err_msg` (seed 002 §7, table 7.2). WeChat adds
+    /// detail after the word at times, and some versions write
+    /// `requestPayment:fail cancel`.
+    pub fn from_err_msg(err_msg: &str) -> Hint {
+        let word = err_msg.rsplit(':').next().unwrap_or_default().trim();
+        if word.eq_ignore_ascii_case("ok") {
+            Hint::Ok
+        } else if word.starts_with("cancel") || word.starts_with("fail cancel") {
+            Hint::Cancel
+        } else {
+            Hint::Fail
+        }
+    }
+}
+
+/// The answer to a page's request that was refused, with a 4xx or 5xx status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorAnswer {
+    /// Always `fail`.
+    pub status: String,
+    /// A stable code from the error table; see [`Problem::from_code`].
+    pub code: String,
+    /// One sentence for a developer. The payer reads the page's own texts.
+    pub message: String,
+}
+
+impl ErrorAnswer {
+    /// An answer with this code and this sentence.
+    pub fn new(code: &str, message: &str) -> ErrorAnswer {
+        ErrorAnswer {
+            status: String::from("fail"),
+            code: String::from(code),
+            message: String::from(message),
+        }
+    }
+}
+
+/// What an error code means to a payer: fewer things than the codes tell a
+/// developer, each with its own text and its own way on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// There is no such link. `SESSION_NOT_FOUND`.
+    UnknownLink,
+    /// The link's time is over. `SESSION_EXPIRED`.
+    ExpiredLink,
+    /// We do not know who the payer is in WeChat; opening the page afresh asks
+    /// again. `OPENID_REQUIRED`.
+    SignInAgain,
+    /// Too many requests. `RATE_LIMITED`.
+    TooFast,
+    /// WeChat Pay cannot be reached or does not answer. `UPSTREAM_UNAVAILABLE`.
+    WeChatUnavailable,
+    /// Anything else.
+    Other,
+}
+
+impl Problem {
+    /// The problem behind a stable error code.
+    pub fn from_code(code: &str) -> Problem {
+        match code {
+            "SESSION_NOT_FOUND" => Problem::UnknownLink,
+            "SESSION_EXPIRED" => Problem::ExpiredLink,
+            "OPENID_REQUIRED" => Problem::SignInAgain,
+            "RATE_LIMITED" => Problem::TooFast,
+            "UPSTREAM_UNAVAILABLE" => Problem::WeChatUnavailable,
+            _ => Problem::Other,
+        }
+    }
+}
+
+impl Page {
+    /// The language that the page speaks.
+    pub fn lang(&self) -> Lang {
+        match self {
+            Page::View(view) => view.lang,
+            Page::Error(error) => error.lang,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reason;
+    use order::Currency;
+    use serde::de::DeserializeOwned;
+    use std::fmt::Debug;
+
+    fn view(state: State, method: Method) -> View {
+        View {
+            merchant: String::from("Demo Tea House"),
+            description: String::from("Oolong"),
+            money: Money::new(15_000, Currency::Hkd).unwrap(),
+            out_trade_no: String::from("T1"),
+            state,
+            method,
+            now_ms: 1,
+            expires_at_ms: 2,
+            lang: Lang::En,
+            success_url: None,
+            cancel_url: Some(String::from("https://shop.example/")),
+        }
+    }
+
+    /// The page and the server are built together, but an open page outlives a
+    /// deployment: changing a literal here breaks pages that are open then.
+    fn travels<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
+        assert_eq!(serde_json::to_string(value).unwrap(), json);
+        assert_eq!(&serde_json::from_str::<T>(json).unwrap(), value);
+    }
+
+    #[test]
+    fn the_json_forms() {
+        travels(
+            &Page::View(view(State::Open, Method::Native)),
+            r#"{"view":{"merchant":"Demo Tea House","description":"Oolong","money":{"amount_minor":15000,"currency":"HKD"},"out_trade_no":"T1","state":"open","method":"native","now_ms":1,"expires_at_ms":2,"lang":"en","success_url":null,"cancel_url":"https://shop.example/"}}"#,
+        );
+        travels(
+            &Page::Error(PageError {
+                code: String::from("SESSION_NOT_FOUND"),
+                lang: Lang::ZhHant,
+            }),
+            r#"{"error":{"code":"SESSION_NOT_FOUND","lang":"zh-Hant"}}"#,
+        );
+        travels(&State::Confirming, r#""confirming""#);
+        travels(
+            &State::Paid { paid_at_ms: 7 },
+            r#"{"paid":{"paid_at_ms":7}}"#,
+        );
+        travels(&Method::Jsapi, r#""jsapi""#);
+        travels(&Method::WeChatTooOld, r#""wechat_too_old""#);
+        travels(
+            &Method::OpenInWeChat {
+                reason: Reason::WeCom,
+            },
+            r#"{"open_in_wechat":{"reason":"wecom"}}"#,
+        );
+        travels(
+            &Prepared::Jsapi(Jsapi {
+                app_id: String::from("wx2421b1c4370ec43b"),
+                time_stamp: String::from("1395712654"),
+                nonce_str: String::from("e61463f8efa94090b1f366cccfbbb444"),
+                package: String::from("prepay_id=u802345jgfjsdfgsdg888"),
+                sign_type: String::from("MD5"),
+                pay_sign: String::from("70EA570631E4BB79628FBCA90534C63FF7FADD89"),
+            }),
+            r#"{"jsapi":{"appId":"wx2421b1c4370ec43b","timeStamp":"1395712654","nonceStr":"e61463f8efa94090b1f366cccfbbb444","package":"prepay_id=u802345jgfjsdfgsdg888","signType":"MD5","paySign":"70EA570631E4BB79628FBCA90534C63FF7FADD89"}}"#,
+        );
+        travels(
+            &Prepared::Qr(Qr {
+                code_url: String::from("weixin://wxpay/bizpayurl?pr=F2EDdjR"),
+                size: 33,
+                path: String::from("M4,4h1v1h-1z"),
+                expires_at_ms: 9,
+            }),
+            r#"{"qr":{"code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR","size":33,"path":"M4,4h1v1h-1z","expires_at_ms":9}}"#,
+        );
+        travels(
+            &Check {
+                hint: Some(Hint::Ok),
+            },
+            r#"{"hint":"ok"}"#,
+        );
+        travels(&Check::default(), r#"{"hint":null}"#);
+        travels(
+            &ErrorAnswer::new("RATE_LIMITED", "Wait a second."),
+            r#"{"status":"fail","code":"RATE_LIMITED","message":"Wait a second."}"#,
+        );
+    }
+
+    #[test]
+    fn what_the_page_writes_without_serde_is_what_serde_writes() {
+        for hint in [None, Some(Hint::Ok), Some(Hint::Cancel), Some(Hint::Fail)] {
+            let check = Check { hint };
+            assert_eq!(check.to_json(), serde_json::to_string(&check).unwrap());
+        }
+        let package = Jsapi {
+            app_id: String::from("a"),
+            time_stamp: String::from("t"),
+            nonce_str: String::from("n"),
+            package: String::from("p"),
+            sign_type: String::from("s"),
+            pay_sign: String::from("y"),
+        };
+        let members = package.members().map(|(k, v)| format!("\"{k}\":\"{v}\""));
+        assert_eq!(
+            format!("{{{}}}", members.join(",")),
+            serde_json::to_string(&package).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_check_without_a_hint_is_a_check() {
+        assert_eq!(
+            serde_json::from_str::<Check>("{}").unwrap(),
+            Check::default()
+        );
+    }
+
+    #[test]
+    fn what_the_bridge_says() {
+        for (err_msg, expected) in [
+            ("get_brand_wcpay_request:ok", Hint::Ok),
+            ("get_brand_wcpay_request:cancel", Hint::Cancel),
+            ("get_brand_wcpay_request:fail", Hint::Fail),
+            ("chooseWXPay:ok", Hint::Ok),
+            ("requestPayment:fail cancel", Hint::Cancel),
+            (
+                "get_brand_wcpay_request:fail_no permission to execute",
+                Hint::Fail,
+            ),
+            ("system:access_denied", Hint::Fail),
+            ("system:function_not_exist", Hint::Fail),
+            ("get_brand_wcpay_request:okay", Hint::Fail),
+            ("", Hint::Fail),
+        ] {
+            assert_eq!(Hint::from_err_msg(err_msg), expected, "{err_msg:?}");
+        }
+    }
+}

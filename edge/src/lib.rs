@@ -1,0 +1,125 @@
+//! The gateway on the Workers runtime: on Cloudflare, and unchanged on a
+//! machine of one's own under `workerd`.
+//!
+//! This is the only room that knows Cloudflare, and it decides nothing. It
+//! turns the runtime's requests into `http` values and back, gives the gateway
+//! its [`World`](gateway::world::World) and [`Store`](gateway::world::Store),
+//! and declares the two classes of Durable Objects.
+
+#![allow(missing_docs, reason = "the attribute macros make undocumented items")]
+
+mod message;
+mod store;
+mod world;
+
+use gateway::Gateway;
+use gateway::config::Config;
+use gateway::world::StoreError;
+use std::cell::RefCell;
+use std::rc::Rc;
+use store::Storage;
+use worker::{
+    Context, DurableObject, Env, Request, Response, Result, State, durable_object, event,
+};
+use world::Runtime;
+
+thread_local! {
+    /// One gateway to an isolate, so that what it has learned of merchants
+    /// serves the next request too.
+    static GATEWAY: RefCell<Option<Rc<Gateway<Runtime>>>> = const { RefCell::new(None) };
+}
+
+/// Every request from outside.
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    let gateway = match gateway(&env) {
+        Ok(gateway) => gateway,
+        // The sentence names the variable, never its value.
+        Err(problem) => {
+            return Response::error(format!("The gateway cannot start: {problem}.\n"), 500);
+        }
+    };
+    let request = message::read_request(request).await?;
+    message::write_response(gateway.handle(request).await)
+}
+
+fn gateway(env: &Env) -> std::result::Result<Rc<Gateway<Runtime>>, String> {
+    GATEWAY.with_borrow_mut(|slot| match slot {
+        Some(gateway) => Ok(gateway.clone()),
+        None => {
+            let gateway = Gateway::new(Runtime::new(env.clone()), config(env)?);
+            Ok(slot.insert(Rc::new(gateway)).clone())
+        }
+    })
+}
+
+fn config(env: &Env) -> std::result::Result<Rc<Config>, String> {
+    let variable = |name: &str| {
+        let plain = env.var(name).ok().map(|value| value.to_string());
+        plain.or_else(|| env.secret(name).ok().map(|value| value.to_string()))
+    };
+    Config::read(variable)
+        .map(Rc::new)
+        .map_err(|error| error.to_string())
+}
+
+/// A merchant's book.
+#[durable_object]
+pub struct Book {
+    book: std::result::Result<gateway::book::Book<Runtime, Storage>, String>,
+}
+
+impl DurableObject for Book {
+    fn new(state: State, env: Env) -> Self {
+        let book = config(&env).and_then(|config| {
+            let store = Storage::of(&state);
+            gateway::book::Book::open(Runtime::new(env), store, config)
+                .map_err(|error| error.to_string())
+        });
+        Self { book }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let body = request.bytes().await?;
+        match &self.book {
+            Ok(book) => Response::from_bytes(book.handle(&body).await),
+            Err(problem) => Err(problem.clone().into()),
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        match &self.book {
+            // An error makes the runtime ring the alarm again.
+            Ok(book) => book.alarm().await.map_err(as_worker_error)?,
+            Err(problem) => return Err(problem.clone().into()),
+        }
+        Response::empty()
+    }
+}
+
+/// Every merchant.
+#[durable_object]
+pub struct Registry {
+    registry: std::result::Result<gateway::registry::Registry<Runtime, Storage>, String>,
+}
+
+impl DurableObject for Registry {
+    fn new(state: State, env: Env) -> Self {
+        let store = Storage::of(&state);
+        let registry = gateway::registry::Registry::open(Runtime::new(env), store)
+            .map_err(|error| error.to_string());
+        Self { registry }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let body = request.bytes().await?;
+        match &self.registry {
+            Ok(registry) => Response::from_bytes(registry.handle(&body)),
+            Err(problem) => Err(problem.clone().into()),
+        }
+    }
+}
+
+fn as_worker_error(error: StoreError) -> worker::Error {
+    worker::Error::RustError(error.to_string())
+}

@@ -1,0 +1,66 @@
+//! The runtime's requests and answers as `http` values, and back.
+
+use futures_util::StreamExt;
+use gateway::http::MAX_BODY_BYTES;
+use worker::{Headers, Request, Response, Result};
+
+/// A request from outside. Of a body that is too long only so much is read as
+/// shows that it is.
+pub async fn read_request(mut request: Request) -> Result<gateway::world::Request> {
+    let mut builder = http::Request::builder()
+        .method(request.method().to_string().as_str())
+        .uri(request.url()?.as_str());
+    for (name, value) in request.headers().entries() {
+        // A header that `http` does not take is none that is read here.
+        if let (Ok(name), Ok(value)) = (
+            http::HeaderName::from_bytes(name.as_bytes()),
+            http::HeaderValue::from_str(&value),
+        ) {
+            builder = builder.header(name, value);
+        }
+    }
+    let body = match request.inner().body() {
+        None => Vec::new(),
+        Some(_) => read_body(request.stream()?, MAX_BODY_BYTES).await?,
+    };
+    builder.body(body).map_err(as_worker_error)
+}
+
+/// At most one byte more than `max`, which says "too long".
+pub async fn read_body(
+    mut stream: impl futures_util::Stream<Item = Result<Vec<u8>>> + Unpin,
+    max: usize,
+) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        body.extend_from_slice(&chunk?);
+        if body.len() > max {
+            body.truncate(max + 1);
+            break;
+        }
+    }
+    Ok(body)
+}
+
+/// An answer to outside.
+pub fn write_response(response: gateway::world::Response) -> Result<Response> {
+    let (parts, body) = response.into_parts();
+    let headers = Headers::new();
+    for (name, value) in &parts.headers {
+        if let Ok(value) = value.to_str() {
+            headers.append(name.as_str(), value)?;
+        }
+    }
+    let answer = match body.is_empty() {
+        true => Response::empty()?,
+        false => Response::from_bytes(body)?,
+    };
+    Ok(answer
+        .with_status(parts.status.as_u16())
+        .with_headers(headers))
+}
+
+/// Any error as the runtime's.
+pub fn as_worker_error(error: impl std::fmt::Display) -> worker::Error {
+    worker::Error::RustError(error.to_string())
+}

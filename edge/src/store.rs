@@ -1,0 +1,122 @@
+//! A Durable Object's SQLite database and alarm as a
+//! [`Store`](gateway::world::Store).
+//!
+//! The runtime holds back everything that leaves the object (answers,
+//! requests) until what was written before is on disk: that is how "nothing is
+//! answered before it is durable" is kept.
+
+use gateway::world::{Row, Store, StoreError, Value};
+use js_sys::{Date, Object};
+use std::fmt;
+use wasm_bindgen::prelude::*;
+use worker::{SqlStorage, SqlStorageValue, State};
+
+#[wasm_bindgen]
+extern "C" {
+    /// `DurableObjectStorage`, with the call that `worker` does not have.
+    type TransactionalStorage;
+
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    fn transaction_sync(
+        this: &TransactionalStorage,
+        work: &mut dyn FnMut() -> Result<JsValue, JsValue>,
+    ) -> Result<JsValue, JsValue>;
+}
+
+/// One object's storage.
+pub struct Storage {
+    storage: worker::Storage,
+    sql: SqlStorage,
+}
+
+impl Storage {
+    /// The storage of this object.
+    pub fn of(state: &State) -> Self {
+        let storage = state.storage();
+        let sql = storage.sql();
+        Self { storage, sql }
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Storage")
+    }
+}
+
+impl Store for Storage {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let bindings: Vec<SqlStorageValue> = args.iter().map(write_value).collect();
+        let cursor = self.sql.exec(sql, bindings).map_err(refused)?;
+        cursor
+            .raw()
+            .map(|row| {
+                let row = row.map_err(refused)?;
+                row.into_iter()
+                    .map(read_value)
+                    .collect::<Result<_, _>>()
+                    .map(Row)
+            })
+            .collect()
+    }
+
+    fn atomically<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let storage: &TransactionalStorage = self.storage.as_raw().unchecked_ref();
+        let mut work = Some(work);
+        let mut outcome = None;
+        // Throwing is how JavaScript is told to roll back.
+        let ran = storage.transaction_sync(&mut || match work.take().map(|work| work()) {
+            Some(Ok(value)) => {
+                outcome = Some(Ok(value));
+                Ok(JsValue::UNDEFINED)
+            }
+            Some(Err(error)) => {
+                outcome = Some(Err(error));
+                Err(JsValue::from_str("rolled back"))
+            }
+            None => Err(JsValue::from_str("the transaction was begun twice")),
+        });
+        match (outcome, ran) {
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(value)), Ok(_)) => Ok(value),
+            (_, ran) => Err(StoreError(format!("the transaction failed: {ran:?}")).into()),
+        }
+    }
+
+    fn set_alarm(&self, at_ms: i64) {
+        // The promise need not be waited for: the alarm is written with the
+        // rows before it, and nothing leaves the object until both are.
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds fit in 53 bits")]
+        let at = Date::new(&JsValue::from_f64(at_ms as f64));
+        if let Err(error) = self.storage.as_raw().set_alarm(at, Object::new()) {
+            worker::console_error!("the alarm was not set: {error:?}");
+        }
+    }
+}
+
+fn write_value(value: &Value) -> SqlStorageValue {
+    match value {
+        Value::Null => SqlStorageValue::Null,
+        Value::Int(int) => SqlStorageValue::Integer(*int),
+        Value::Text(text) => SqlStorageValue::String(text.clone()),
+    }
+}
+
+fn read_value(value: SqlStorageValue) -> Result<Value, StoreError> {
+    match value {
+        SqlStorageValue::Null => Ok(Value::Null),
+        SqlStorageValue::Integer(int) => Ok(Value::Int(int)),
+        SqlStorageValue::String(text) => Ok(Value::Text(text)),
+        // JavaScript has one kind of number: a whole one may come as this.
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
+        SqlStorageValue::Float(float) if float.fract() == 0.0 => Ok(Value::Int(float as i64)),
+        other => Err(StoreError(format!("a value of another type: {other:?}"))),
+    }
+}
+
+fn refused(error: worker::Error) -> StoreError {
+    StoreError(error.to_string())
+}

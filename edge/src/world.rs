@@ -1,0 +1,141 @@
+//! The Workers runtime as the gateway's [`World`].
+
+use crate::message::read_body;
+use futures_util::future::{Either, select};
+use gateway::world::{CallError, FetchError, Object, Request, Response, Route, World};
+use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
+use worker::{
+    AbortController, Date, Delay, Env, Fetch, Fetcher, Headers, Method, RequestInit,
+    RequestRedirect,
+};
+
+/// The runtime, through one isolate's or object's bindings.
+#[derive(Clone)]
+pub struct Runtime {
+    env: Env,
+}
+
+impl Runtime {
+    /// With these bindings.
+    pub fn new(env: Env) -> Self {
+        Self { env }
+    }
+
+    /// The binding for a route. Without one the request goes to the open
+    /// internet, which is right for all but the page's own files.
+    fn binding(&self, route: Route) -> Option<Fetcher> {
+        let name = match route {
+            Route::WeChatPay => "WECHATPAY",
+            Route::Weixin => "WEIXIN",
+            Route::Assets => "ASSETS",
+            Route::Merchant => return None,
+        };
+        self.env.service(name).ok()
+    }
+
+    async fn send(
+        &self,
+        route: Route,
+        request: Request,
+        abort: &worker::AbortSignal,
+    ) -> Result<Response, FetchError> {
+        let (parts, body) = request.into_parts();
+        let unreachable = |_| FetchError::Unreachable;
+        let headers = Headers::new();
+        for (name, value) in &parts.headers {
+            if let Ok(value) = value.to_str() {
+                headers.set(name.as_str(), value).map_err(unreachable)?;
+            }
+        }
+        let mut init = RequestInit::new();
+        init.with_method(Method::from(parts.method.to_string()))
+            .with_headers(headers)
+            // A redirect would be an address that nobody has checked.
+            .with_redirect(RequestRedirect::Manual);
+        if !body.is_empty() {
+            init.with_body(Some(js_sys::Uint8Array::from(body.as_slice()).into()));
+        }
+        let request =
+            worker::Request::new_with_init(&parts.uri.to_string(), &init).map_err(unreachable)?;
+        let mut answer = match self.binding(route) {
+            Some(binding) => binding.fetch_request(request).await,
+            None => Fetch::Request(request).send_with_signal(abort).await,
+        }
+        .map_err(unreachable)?;
+        let max = route.max_answer_bytes();
+        let body = match answer.body() {
+            worker::ResponseBody::Empty => Vec::new(),
+            _ => {
+                let stream = answer.stream().map_err(unreachable)?;
+                read_body(stream, max).await.map_err(unreachable)?
+            }
+        };
+        if body.len() > max {
+            return Err(FetchError::TooLong);
+        }
+        let mut response = Response::new(body);
+        *response.status_mut() = http::StatusCode::from_u16(answer.status_code())
+            .map_err(|_| FetchError::Unreachable)?;
+        Ok(response)
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Runtime")
+    }
+}
+
+impl World for Runtime {
+    fn now_ms(&self) -> i64 {
+        i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        // The runtime's crypto cannot fail. If it did, going on with
+        // predictable keys would be worse than stopping here.
+        #[expect(clippy::panic, reason = "see above")]
+        if getrandom::fill(bytes).is_err() {
+            panic!("no randomness");
+        }
+    }
+
+    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+        let abort = AbortController::default();
+        let signal = abort.signal();
+        let sending = pin!(self.send(route, request, &signal));
+        let patience = Duration::from_millis(u64::from(route.timeout_ms()));
+        match select(sending, pin!(Delay::from(patience))).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => {
+                abort.abort();
+                Err(FetchError::TimedOut)
+            }
+        }
+    }
+
+    async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        let (binding, name) = match object {
+            Object::Book(merchant) => ("BOOK", merchant),
+            Object::Registry => ("REGISTRY", "registry"),
+        };
+        let call = async {
+            let stub = self.env.durable_object(binding)?.get_by_name(name)?;
+            let mut init = RequestInit::new();
+            init.with_method(Method::Post)
+                .with_body(Some(js_sys::Uint8Array::from(body.as_slice()).into()));
+            let request = worker::Request::new_with_init("https://object.invalid/", &init)?;
+            stub.fetch_with_request(request).await?.bytes().await
+        };
+        call.await.map_err(|error: worker::Error| {
+            self.log(format_args!("{object:?}: {error}"));
+            CallError
+        })
+    }
+
+    fn log(&self, line: fmt::Arguments<'_>) {
+        worker::console_log!("{line}");
+    }
+}

@@ -1,0 +1,114 @@
+//! Addresses that a merchant gives us: which we will send to, and which we
+//! will send a payer to.
+
+use crate::error::{ApiError, Code};
+use crate::fields::Fields;
+use url::{Host, Url};
+
+/// The longest address that is taken.
+const MAX_BYTES: usize = 256;
+
+/// `notify_url`: where a notice is forwarded.
+///
+/// Outside development it must be `https` with a public host *name*: a number
+/// could be a machine inside somebody's network, which we would be made to
+/// knock at.
+pub fn notify_url(fields: &Fields, development: bool) -> Result<Option<String>, ApiError> {
+    const NAME: &str = "notify_url";
+    let Some(text) = fields.text(NAME, MAX_BYTES)? else {
+        return Ok(None);
+    };
+    let refuse = |problem: &str| Err(fields.error(Code::NotifyUrlRefused, NAME, problem));
+    let Some(url) = parse(&text) else {
+        return refuse("must be an address like https://shop.example.com/notify");
+    };
+    if development {
+        return Ok(Some(text));
+    }
+    if url.scheme() != "https" {
+        return refuse("must begin with https://");
+    }
+    match url.host() {
+        Some(Host::Domain(name)) if is_public_name(name) => Ok(Some(text)),
+        _ => refuse("must have a public host name"),
+    }
+}
+
+/// `success_url`, `cancel_url`: where the payer's browser goes, by the payer's
+/// own click.
+pub fn page_url(
+    fields: &Fields,
+    name: &str,
+    development: bool,
+) -> Result<Option<String>, ApiError> {
+    let Some(text) = fields.text(name, 1024)? else {
+        return Ok(None);
+    };
+    match parse(&text) {
+        Some(url) if development || url.scheme() == "https" => Ok(Some(text)),
+        Some(_) => Err(fields.invalid(name, "must begin with https://")),
+        None => Err(fields.invalid(
+            name,
+            "must be an address like https://shop.example.com/done",
+        )),
+    }
+}
+
+/// An `http(s)` address without user name, and without fragment.
+fn parse(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    (matches!(url.scheme(), "http" | "https")
+        && url.host().is_some()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none())
+    .then_some(url)
+}
+
+fn is_public_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    const PRIVATE: [&str; 6] = [
+        ".localhost",
+        ".local",
+        ".internal",
+        ".home.arpa",
+        ".lan",
+        ".intranet",
+    ];
+    name.contains('.') && !PRIVATE.iter().any(|suffix| name.ends_with(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_are_forwarded_to_public_names_only() {
+        for (address, ok) in [
+            ("https://shop.example.com/notify", true),
+            ("https://shop.example.com:8443/n?x=1", true),
+            ("http://shop.example.com/notify", false),
+            ("ftp://shop.example.com/", false),
+            ("//shop.example.com/", false),
+            ("javascript:alert(1)", false),
+            ("https://user:pass@shop.example.com/", false),
+            ("https://shop.example.com/#x", false),
+            ("https://localhost/", false),
+            ("https://a.localhost/", false),
+            ("https://intranet/", false),
+            ("https://metadata.google.internal/", false),
+            ("https://127.0.0.1/", false),
+            ("https://2130706433/", false),
+            ("https://0x7f.1/", false),
+            ("https://169.254.169.254/latest", false),
+            ("https://10.0.0.1/", false),
+            ("https://8.8.8.8/", false),
+            ("https://[::1]/", false),
+            ("https://[::ffff:10.0.0.1]/", false),
+        ] {
+            let body = serde_json::json!({"notify_url": address}).to_string();
+            let fields = Fields::read(body.as_bytes()).unwrap();
+            assert_eq!(notify_url(&fields, false).is_ok(), ok, "{address}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `/admin/…`: merchants made, rotated and looked at by whoever runs the
+//! deployment. Guarded by `ADMIN_TOKEN`.
+
+use crate::Gateway;
+use crate::book::{Call, Report};
+use crate::directory::ask;
+use crate::error::{ApiError, Code};
+use crate::fields::Fields;
+use crate::http::{header_text, success};
+use crate::merchant::{Merchant, NewMerchant};
+use crate::registry::{self, Answer, KeyPair};
+use crate::seal::fingerprint;
+use crate::world::{Request, Response, World};
+use serde_json::json;
+use wechatpay::Secret;
+
+/// How long an earlier pair of keys works beside a new one, so that a merchant
+/// can change over without a gap.
+const OVERLAP_MS: i64 = 24 * 60 * 60 * 1000;
+
+impl<W: World> Gateway<W> {
+    /// `POST /admin/merchants`: makes a merchant and its first keys, which are
+    /// shown this once.
+    pub(crate) async fn create_merchant(&self, request: &Request) -> Result<Response, ApiError> {
+        self.admin(request)?;
+        let new = NewMerchant::read(&Fields::read(request.body())?)?;
+        let mut nonce = [0; 12];
+        self.world.random(&mut nonce);
+        let sealed = new
+            .credentials
+            .seal(&new.id, &self.config.master_key, nonce)
+            .map_err(|_| ApiError::of(Code::Internal))?;
+        let merchant = Merchant {
+            id: new.id,
+            name: new.name,
+            account: new.account,
+            currency: new.currency,
+            sign_type: new.sign_type,
+            redirect_origins: new.redirect_origins,
+            quick_auth_token: self.random_text(22),
+            quick_auth: new.quick_auth,
+            sealed,
+            created_at_ms: self.world.now_ms(),
+        };
+        let keys = NewKeys::make(self);
+        let data = json!({
+            "id": merchant.id,
+            "api-key": keys.api_key,
+            "api-secret": keys.api_secret.expose(),
+            "quick_auth_token": merchant.quick_auth_token,
+            "notify_url": self.config.notify_url(&merchant.id),
+            "jsapi_directory": format!("{}/pay/", self.config.public_url),
+        });
+        let call = registry::Call::Create {
+            merchant: Box::new(merchant),
+            keys: keys.fingerprints(),
+        };
+        match ask(&self.world, &call).await? {
+            Answer::Done => Ok(success(data)),
+            Answer::Exists => Err(ApiError::field(
+                Code::MerchantExists,
+                "id",
+                Code::MerchantExists.advice(),
+            )),
+            _ => Err(ApiError::of(Code::Internal)),
+        }
+    }
+
+    /// `POST /admin/merchants/{id}/rotate`: a new pair of keys. The earlier
+    /// ones work for another day, or with `{"revoke": true}` no longer.
+    pub(crate) async fn rotate_merchant(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request)?;
+        let revoke = match request.body().is_empty() {
+            true => false,
+            false => Fields::read(request.body())?.flag("revoke")?,
+        };
+        let now_ms = self.world.now_ms();
+        let keys = NewKeys::make(self);
+        let call = registry::Call::Rotate {
+            id: id.to_owned(),
+            keys: keys.fingerprints(),
+            earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
+        };
+        match ask(&self.world, &call).await? {
+            Answer::Done => Ok(success(json!({
+                "id": id,
+                "api-key": keys.api_key,
+                "api-secret": keys.api_secret.expose(),
+            }))),
+            Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
+            _ => Err(ApiError::of(Code::Internal)),
+        }
+    }
+
+    /// `GET /admin/merchants/{id}/report`: counters, alarms and deliveries.
+    pub(crate) async fn merchant_report(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request)?;
+        let report: Report = self.book(id, Call::Report).await?;
+        serde_json::to_value(report)
+            .map(success)
+            .map_err(|_| ApiError::of(Code::Internal))
+    }
+
+    fn admin(&self, request: &Request) -> Result<(), ApiError> {
+        let given = header_text(request, "authorization")
+            .and_then(|text| text.strip_prefix("Bearer "))
+            .map(Secret::new);
+        if given.as_ref() == Some(&self.config.admin_token) {
+            Ok(())
+        } else {
+            Err(ApiError::of(Code::AdminTokenWrong))
+        }
+    }
+}
+
+struct NewKeys {
+    api_key: String,
+    api_secret: Secret,
+}
+
+impl NewKeys {
+    fn make<W: World>(gateway: &Gateway<W>) -> Self {
+        Self {
+            api_key: format!("live_{}", gateway.random_text(22)),
+            api_secret: Secret::new(gateway.random_text(43)),
+        }
+    }
+
+    fn fingerprints(&self) -> KeyPair {
+        KeyPair {
+            fingerprint: fingerprint(&self.api_key),
+            secret_fingerprint: fingerprint(self.api_secret.expose()),
+        }
+    }
+}

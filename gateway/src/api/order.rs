@@ -1,0 +1,151 @@
+//! `POST /v1/order` and `GET /v1/order` (seed 000, "Payment").
+
+use super::{Access, client_ip};
+use crate::Gateway;
+use crate::address;
+use crate::book::{Call, NewOrder, Prepaid};
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::fields::Fields;
+use crate::http::{query, success};
+use crate::world::{Request, Response, World};
+use order::{Order, Terms, TradeType};
+use serde_json::{Map, Value, json};
+use wechatpay::v2::invoke::{self, Jsapi};
+use wechatpay::v2::prepay::PREPAY_SECONDS;
+
+/// What WeChat takes in `body` and `attach` (seed 002, section 9.1).
+const MAX_TEXT_BYTES: usize = 128;
+/// What WeChat takes as an openid.
+const MAX_OPENID_BYTES: usize = 128;
+
+impl<W: World> Gateway<W> {
+    /// Makes an order. BASIC.
+    ///
+    /// NATIVE answers `code_url`; JSAPI answers `prepay_id` and `jsapi`, the
+    /// signed package for `WeixinJSBridge`, in which `timeStamp` is a string.
+    /// The same number with the same terms answers the same prepayment.
+    pub(crate) async fn create_order(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Basic).await?;
+        let fields = Fields::read(request.body())?;
+        let terms = self.terms(&fields, &known)?;
+        let (number, trade_type) = (terms.out_trade_no.clone(), terms.trade_type);
+        let new = NewOrder {
+            terms,
+            payer_ip: client_ip(request),
+        };
+        let prepaid: Prepaid = self
+            .book(&known.merchant.id, Call::CreateOrder(Box::new(new)))
+            .await?;
+        let prepayment = prepaid.prepayment;
+        Ok(success(match trade_type {
+            TradeType::Jsapi => json!({
+                "prepay_id": prepayment.prepay_id,
+                "out_trade_no": number,
+                "jsapi": self.jsapi(&known, &prepayment.prepay_id),
+            }),
+            _ => json!({
+                "code_url": prepayment.code_url,
+                "out_trade_no": number,
+            }),
+        }))
+    }
+
+    /// The order as it stands. SECRET. An open order is asked about at WeChat
+    /// first, at most once in ten seconds.
+    pub(crate) async fn get_order(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Secret).await?;
+        let number = Fields::of_query(query(request)).out_trade_no()?;
+        let order: Order = self
+            .book(&known.merchant.id, Call::FindOrder(number))
+            .await?;
+        Ok(success(status_data(&order)))
+    }
+
+    /// The package that opens the payment inside WeChat, signed now.
+    pub(crate) fn jsapi(&self, known: &Known, prepay_id: &str) -> Jsapi {
+        invoke::jsapi(
+            known.merchant.account.payer_appid(),
+            prepay_id,
+            self.world.now_ms() / 1000,
+            &self.random_text(32),
+            &known.credentials.api_key,
+            known.merchant.sign_type,
+        )
+    }
+
+    fn terms(&self, fields: &Fields, known: &Known) -> Result<Terms, ApiError> {
+        let out_trade_no = fields.out_trade_no()?;
+        let body = fields.required("body", MAX_TEXT_BYTES)?;
+        let money = fields.money(known.merchant.currency)?;
+        let trade_type = match fields.required("trade_type", 16)?.as_str() {
+            "NATIVE" => TradeType::Native,
+            "JSAPI" => TradeType::Jsapi,
+            _ => {
+                return Err(fields.error(
+                    Code::TradeTypeUnknown,
+                    "trade_type",
+                    "must be NATIVE or JSAPI",
+                ));
+            }
+        };
+        // Only a JSAPI order is bound to its payer beforehand (P2, J1).
+        let openid = match (trade_type, fields.text("open_id", MAX_OPENID_BYTES)?) {
+            (TradeType::Jsapi, None) => {
+                return Err(fields.error(
+                    Code::OpenIdMissing,
+                    "open_id",
+                    "is required when trade_type is JSAPI",
+                ));
+            }
+            (TradeType::Jsapi, openid) => openid,
+            _ => None,
+        };
+        Ok(Terms {
+            out_trade_no,
+            account: known.merchant.account.clone(),
+            body,
+            money,
+            trade_type,
+            openid,
+            attach: fields.text("attach", MAX_TEXT_BYTES)?,
+            notify_url: address::notify_url(fields, self.config.development)?,
+            expires_at_ms: self.world.now_ms() + PREPAY_SECONDS * 1000,
+        })
+    }
+}
+
+/// The documented answer: WeChat's own names, every value a text, and `attach`
+/// an empty list where there is none.
+fn status_data(order: &Order) -> Value {
+    let mut data = Map::new();
+    let mut put = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            data.insert(name.to_owned(), Value::String(value));
+        }
+    };
+    let terms = order.terms();
+    put("out_trade_no", Some(terms.out_trade_no.to_string()));
+    put("trade_state", Some(order.trade_state().to_owned()));
+    put("trade_type", Some(terms.trade_type.as_str().to_owned()));
+    put("total_fee", Some(terms.money.amount_minor().to_string()));
+    put("fee_type", Some(terms.money.currency().code().to_owned()));
+    let mut attach = terms.attach.clone();
+    if let Some(paid) = order.paid() {
+        let payment = &paid.payment;
+        put("openid", Some(payment.openid.clone()));
+        put("is_subscribe", payment.is_subscribe.clone());
+        put("bank_type", Some(payment.bank_type.clone()));
+        put("transaction_id", Some(payment.transaction_id.clone()));
+        put("time_end", Some(payment.time_end.clone()));
+        put("sub_openid", payment.sub_openid.clone());
+        put("sub_is_subscribe", payment.sub_is_subscribe.clone());
+        put("cash_fee", payment.cash_fee.map(|fee| fee.to_string()));
+        put("cash_fee_type", payment.cash_fee_type.clone());
+        put("rate", payment.rate.clone());
+        attach = payment.attach.clone().or(attach);
+    }
+    let attach = attach.map_or_else(|| json!([]), Value::String);
+    data.insert("attach".to_owned(), attach);
+    Value::Object(data)
+}

@@ -1,0 +1,62 @@
+//! The page's own files, as the build made them.
+
+use crate::Gateway;
+use crate::error::{ApiError, Code};
+use crate::http::{answer, set};
+use crate::world::{Request, Response, Route, World};
+use http::header;
+use std::rc::Rc;
+
+/// The files that are served, by their ending. Everything else is not found,
+/// and so is the page's frame before it is filled in.
+const TYPES: [(&str, &str); 7] = [
+    (".js", "text/javascript; charset=utf-8"),
+    (".wasm", "application/wasm"),
+    (".css", "text/css; charset=utf-8"),
+    (".svg", "image/svg+xml"),
+    (".png", "image/png"),
+    (".ico", "image/x-icon"),
+    (".txt", "text/plain; charset=utf-8"),
+];
+
+impl<W: World> Gateway<W> {
+    /// One file. Its name holds a hash of what is in it, so it may be kept for
+    /// ever; the few that do not (an icon) are asked for again in an hour.
+    pub(crate) async fn asset(&self, file: &str) -> Result<Response, ApiError> {
+        let not_found = || ApiError::of(Code::NotFound);
+        let (_, content_type) = TYPES
+            .iter()
+            .find(|(ending, _)| file.ends_with(ending))
+            .ok_or_else(not_found)?;
+        let found = self.fetch_asset(file).await.ok_or_else(not_found)?;
+        let mut response = answer(200, content_type, found);
+        response.headers_mut().remove(header::CACHE_CONTROL);
+        let hashed = file
+            .split(['-', '.', '_'])
+            .any(|part| part.len() == 16 && part.bytes().all(|b| b.is_ascii_hexdigit()));
+        let cache = match hashed {
+            true => "public, max-age=31536000, immutable",
+            false => "public, max-age=3600",
+        };
+        set(&mut response, header::CACHE_CONTROL, cache);
+        Ok(response)
+    }
+
+    /// The page's frame, with its places still empty.
+    pub(crate) async fn template(&self) -> Option<Rc<str>> {
+        if let Some(template) = self.template.borrow().as_ref() {
+            return Some(template.clone());
+        }
+        let bytes = self.fetch_asset("index.html").await?;
+        let template: Rc<str> = String::from_utf8(bytes).ok()?.into();
+        *self.template.borrow_mut() = Some(template.clone());
+        Some(template)
+    }
+
+    async fn fetch_asset(&self, file: &str) -> Option<Vec<u8>> {
+        let mut request = Request::default();
+        *request.uri_mut() = format!("https://assets.invalid/{file}").parse().ok()?;
+        let answer = self.world.fetch(Route::Assets, request).await.ok()?;
+        answer.status().is_success().then(|| answer.into_body())
+    }
+}

@@ -1,0 +1,389 @@
+//! Checkouts: one purchase, which the payer may try to pay in several ways.
+//!
+//! Each way is an *attempt*: an order of its own at WeChat, because an order
+//! is bound to its trade type. The first has the merchant's number, the next
+//! `…-2`, `…-3`. An attempt is given up, closed and known to be closed, before
+//! the next is made, so that never two of them can be paid.
+
+use super::{Book, NewOrder, read_stored, write_stored};
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::world::{Store, StoreError, World};
+use checkout::{Lang, State};
+use order::{Effect, Event, Money, Order, OutTradeNo, Prepayment, Refusal, Terms, TradeType};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use wechatpay::v2::ErrorCode;
+use wechatpay::v2::answer::AnswerError;
+
+/// A purchase that a payer can be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkout {
+    /// In its address; names nothing and cannot be guessed.
+    pub id: String,
+    /// What is to be paid and where the outcome goes.
+    pub purchase: Purchase,
+    /// The latest moment to pay.
+    pub expires_at_ms: i64,
+    /// The orders made for it, oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What the merchant asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purchase {
+    /// The merchant's number; the first attempt's too.
+    pub out_trade_no: OutTradeNo,
+    /// What is bought.
+    pub body: String,
+    /// How much.
+    pub money: Money,
+    /// Where the notice goes.
+    pub notify_url: Option<String>,
+    /// Where the payer goes on after paying.
+    pub success_url: Option<String>,
+    /// Where the payer goes back to without paying.
+    pub cancel_url: Option<String>,
+    /// The page's language, when the merchant has chosen it.
+    pub lang: Option<Lang>,
+}
+
+/// One way the payer tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its number at WeChat.
+    pub out_trade_no: OutTradeNo,
+    /// The way.
+    pub trade_type: TradeType,
+    /// Who, where that is fixed beforehand.
+    pub openid: Option<String>,
+}
+
+/// A checkout to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewCheckout {
+    /// Its id, fresh from chance.
+    pub id: String,
+    /// The purchase.
+    pub purchase: Purchase,
+    /// The latest moment to pay.
+    pub expires_at_ms: i64,
+}
+
+/// A payer at the page who wants to pay now.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PrepareCheckout {
+    /// The checkout.
+    pub id: String,
+    /// The way that fits where the payer is.
+    pub trade_type: TradeType,
+    /// Who, for JSAPI.
+    pub openid: Option<String>,
+    /// The payer's address.
+    pub payer_ip: IpAddr,
+}
+
+/// A checkout as it stands.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CheckoutFacts {
+    /// The checkout.
+    pub checkout: Checkout,
+    /// How it stands.
+    pub state: State,
+}
+
+/// What the payer is given.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Offer {
+    /// The means to pay.
+    Pay {
+        /// From WeChat.
+        prepayment: Prepayment,
+        /// The latest moment to pay.
+        expires_at_ms: i64,
+    },
+    /// Nothing: the purchase is no longer open.
+    NotOpen(Box<CheckoutFacts>),
+}
+
+/// The longest number that leaves room for an attempt's `-99`.
+pub const MAX_OUT_TRADE_NO: usize = 29;
+const MAX_ATTEMPTS: usize = 99;
+
+impl Checkout {
+    /// The terms of an attempt.
+    fn terms(&self, known: &Known, attempt: &Attempt) -> Terms {
+        Terms {
+            out_trade_no: attempt.out_trade_no.clone(),
+            account: known.merchant.account.clone(),
+            body: self.purchase.body.clone(),
+            money: self.purchase.money,
+            trade_type: attempt.trade_type,
+            openid: attempt.openid.clone(),
+            attach: None,
+            notify_url: self.purchase.notify_url.clone(),
+            expires_at_ms: self.expires_at_ms,
+        }
+    }
+}
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Makes a checkout, or answers with the one made before for the same
+    /// purchase.
+    pub(super) fn open_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
+        let number = new.purchase.out_trade_no.clone();
+        self.store.atomically(|| {
+            if let Some(known) = self.checkout_of(&number)? {
+                return match difference(&known.purchase, &new.purchase) {
+                    None => Ok(known),
+                    Some(field) => Err(Refusal::DifferentTerms(field).into()),
+                };
+            }
+            if self.load_order(number.as_str())?.is_some() {
+                return Err(Refusal::DifferentTerms("out_trade_no").into());
+            }
+            let checkout = Checkout {
+                id: new.id,
+                purchase: new.purchase,
+                expires_at_ms: new.expires_at_ms,
+                attempts: Vec::new(),
+            };
+            self.store.exec(
+                "INSERT INTO checkouts(id, out_trade_no, json) VALUES(?, ?, ?)",
+                &[
+                    checkout.id.as_str().into(),
+                    number.as_str().into(),
+                    write_stored("checkout", &checkout)?.into(),
+                ],
+            )?;
+            Ok(checkout)
+        })
+    }
+
+    /// The checkout as it stands.
+    pub(super) fn view_checkout(&self, id: &str) -> Result<CheckoutFacts, ApiError> {
+        let rows = self
+            .store
+            .exec("SELECT json FROM checkouts WHERE id = ?", &[id.into()])?;
+        let row = rows.first().ok_or(ApiError::of(Code::SessionNotFound))?;
+        let checkout: Checkout = read_stored("checkout", row.text(0)?)?;
+        let state = self.state_of(&checkout)?;
+        Ok(CheckoutFacts { checkout, state })
+    }
+
+    /// As [`Book::view_checkout`], after asking WeChat about the open attempt
+    /// if nobody did in the last ten seconds.
+    pub(super) async fn check_checkout(
+        &self,
+        known: &Known,
+        id: &str,
+    ) -> Result<CheckoutFacts, ApiError> {
+        let facts = self.view_checkout(id)?;
+        let Some(attempt) = facts.checkout.attempts.last() else {
+            return Ok(facts);
+        };
+        let order = self.load_order(attempt.out_trade_no.as_str())?;
+        if order.is_some_and(|o| o.is_open()) && self.may_ask(&attempt.out_trade_no) {
+            let number = attempt.out_trade_no.clone();
+            self.carry_out(known, number, vec![Effect::Query]).await?;
+            return self.view_checkout(id);
+        }
+        Ok(facts)
+    }
+
+    /// Gives the payer the means to pay in one way, giving up an earlier one.
+    pub(super) async fn prepare_checkout(
+        &self,
+        known: &Known,
+        prepare: PrepareCheckout,
+    ) -> Result<Offer, ApiError> {
+        let facts = self.view_checkout(&prepare.id)?;
+        if facts.state != State::Open {
+            return Ok(Offer::NotOpen(Box::new(facts)));
+        }
+        if let Some(last) = facts.checkout.attempts.last()
+            && (last.trade_type, &last.openid) != (prepare.trade_type, &prepare.openid)
+        {
+            self.give_up(known, &prepare.id, last).await?;
+        }
+        // Time has passed: look again, and write the attempt's number down
+        // before it is used.
+        let facts = self.view_checkout(&prepare.id)?;
+        if facts.state != State::Open {
+            return Ok(Offer::NotOpen(Box::new(facts)));
+        }
+        let (checkout, attempt) = self.reserve_attempt(facts.checkout, &prepare)?;
+        let new = NewOrder {
+            terms: checkout.terms(known, &attempt),
+            payer_ip: prepare.payer_ip,
+        };
+        let prepaid = self.prepaid_order(known, new).await?;
+        Ok(Offer::Pay {
+            prepayment: prepaid.prepayment,
+            expires_at_ms: prepaid.expires_at_ms,
+        })
+    }
+
+    /// The attempt that fits the payer: the last one while it can still be
+    /// paid, or else a new one.
+    fn reserve_attempt(
+        &self,
+        mut checkout: Checkout,
+        prepare: &PrepareCheckout,
+    ) -> Result<(Checkout, Attempt), ApiError> {
+        if let Some(last) = checkout.attempts.last() {
+            let order = self.load_order(last.out_trade_no.as_str())?;
+            // Without an order, the attempt's answer was lost: ask again.
+            let open = order.is_none_or(|o| o.is_open());
+            let fits = (last.trade_type, &last.openid) == (prepare.trade_type, &prepare.openid);
+            match (open, fits) {
+                (true, true) => {
+                    let last = last.clone();
+                    return Ok((checkout, last));
+                }
+                // Another page was faster: its attempt must be given up first.
+                (true, false) => return Err(ApiError::of(Code::AttemptPending)),
+                (false, _) => {}
+            }
+        }
+        let n = checkout.attempts.len() + 1;
+        if n > MAX_ATTEMPTS {
+            return Err(ApiError::of(Code::SessionExpired));
+        }
+        let first = &checkout.purchase.out_trade_no;
+        let out_trade_no = if n == 1 {
+            first.clone()
+        } else {
+            OutTradeNo::new(&format!("{first}-{n}")).map_err(|_| ApiError::of(Code::Internal))?
+        };
+        let attempt = Attempt {
+            out_trade_no,
+            trade_type: prepare.trade_type,
+            openid: prepare.openid.clone(),
+        };
+        checkout.attempts.push(attempt.clone());
+        self.save_checkout(&checkout)?;
+        Ok((checkout, attempt))
+    }
+
+    /// Closes an attempt and makes sure of it. Asks WeChat first, so that a
+    /// payment on its way is seen.
+    async fn give_up(&self, known: &Known, id: &str, attempt: &Attempt) -> Result<(), ApiError> {
+        let number = &attempt.out_trade_no;
+        match self.step(known, number.as_str(), Event::CloseAsked, None)? {
+            Some(Ok(effects)) => self.carry_out(known, number.clone(), effects).await?,
+            // Paid or closed already.
+            Some(Err(_)) => return Ok(()),
+            // The answer that would have made it an order was lost, so nobody
+            // holds the means to pay it; but WeChat may know it.
+            None => {
+                return match self.try_close(known, number).await {
+                    Some(
+                        Ok(_)
+                        | Err(AnswerError::Refused {
+                            code: ErrorCode::OrderNotExist | ErrorCode::OrderClosed,
+                            ..
+                        }),
+                    ) => self.forget(id, attempt),
+                    _ => Err(ApiError::of(Code::AttemptPending)),
+                };
+            }
+        }
+        match self.load_order(number.as_str())? {
+            Some(order) if order.is_open() => Err(ApiError::of(Code::AttemptPending)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes an attempt that never became an order off its checkout.
+    fn forget(&self, id: &str, attempt: &Attempt) -> Result<(), ApiError> {
+        let mut checkout = self.view_checkout(id)?.checkout;
+        checkout.attempts.retain(|a| a != attempt);
+        Ok(self.save_checkout(&checkout)?)
+    }
+
+    fn save_checkout(&self, checkout: &Checkout) -> Result<(), StoreError> {
+        self.store.exec(
+            "UPDATE checkouts SET json = ? WHERE id = ?",
+            &[
+                write_stored("checkout", checkout)?.into(),
+                checkout.id.as_str().into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The checkout with this merchant's number.
+    pub(super) fn checkout_of(&self, number: &OutTradeNo) -> Result<Option<Checkout>, StoreError> {
+        let rows = self.store.exec(
+            "SELECT json FROM checkouts WHERE out_trade_no = ?",
+            &[number.as_str().into()],
+        )?;
+        rows.first()
+            .map(|row| read_stored("checkout", row.text(0)?))
+            .transpose()
+    }
+
+    /// The attempt that tells how the purchase stands: the paid one, or else
+    /// the latest.
+    pub(super) fn telling_attempt(
+        &self,
+        checkout: &Checkout,
+    ) -> Result<Option<OutTradeNo>, StoreError> {
+        let mut telling = None;
+        for attempt in &checkout.attempts {
+            telling = Some(attempt.out_trade_no.clone());
+            if self
+                .load_order(attempt.out_trade_no.as_str())?
+                .is_some_and(|o| o.paid().is_some())
+            {
+                break;
+            }
+        }
+        Ok(telling)
+    }
+
+    fn state_of(&self, checkout: &Checkout) -> Result<State, StoreError> {
+        let mut open = false;
+        for attempt in &checkout.attempts {
+            let Some(order) = self.load_order(attempt.out_trade_no.as_str())? else {
+                continue;
+            };
+            if let Some(paid_at_ms) = paid_at(&order) {
+                return Ok(State::Paid { paid_at_ms });
+            }
+            open |= order.is_open();
+        }
+        let over = self.world.now_ms() >= checkout.expires_at_ms;
+        Ok(match (over, open) {
+            (false, _) => State::Open,
+            // Its last order is being queried and closed this very moment.
+            (true, true) => State::Confirming,
+            (true, false) => State::Expired,
+        })
+    }
+}
+
+/// When the order was paid, by WeChat's clock.
+fn paid_at(order: &Order) -> Option<i64> {
+    let paid = order.paid()?;
+    let at_ms = wechatpay::v2::time::parse_china(&paid.payment.time_end);
+    Some(at_ms.unwrap_or(paid.learned_at_ms))
+}
+
+fn difference(known: &Purchase, new: &Purchase) -> Option<&'static str> {
+    [
+        (
+            known.money.amount_minor() != new.money.amount_minor(),
+            "total_fee",
+        ),
+        (known.money.currency() != new.money.currency(), "fee_type"),
+        (known.body != new.body, "body"),
+        (known.notify_url != new.notify_url, "notify_url"),
+        (known.success_url != new.success_url, "success_url"),
+        (known.cancel_url != new.cancel_url, "cancel_url"),
+        (known.lang != new.lang, "lang"),
+    ]
+    .into_iter()
+    .find_map(|(differs, field)| differs.then_some(field))
+}

@@ -1,0 +1,211 @@
+//! Deliveries: the notice, forwarded to the merchant until it is acknowledged.
+
+use super::Book;
+use crate::directory::Known;
+use crate::world::{Request, Response, Route, Row, Store, StoreError, World};
+use order::Order;
+use serde::{Deserialize, Serialize};
+use wechatpay::v2::notify::{RETRY_SECONDS, is_ack};
+
+/// One document on its way to a merchant.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its number in the book.
+    pub id: i64,
+    /// Which order it is about.
+    pub out_trade_no: String,
+    /// Where it goes.
+    pub url: String,
+    /// How often it was sent.
+    pub attempts: i64,
+    /// `waiting`, `acknowledged` or `given_up`.
+    pub state: String,
+    /// What became of the last attempt.
+    pub last: Option<String>,
+}
+
+/// A delivery whose turn it is.
+#[derive(Debug)]
+pub(super) struct Due {
+    id: i64,
+    out_trade_no: String,
+    url: String,
+    body: String,
+    is_last: bool,
+}
+
+/// How many deliveries one alarm takes; the next alarm follows at once.
+const DUE_AT_ONCE: i64 = 50;
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Puts the paid order's notice on its way, in the transaction that made
+    /// it paid. An order without `notify_url` has nobody to tell.
+    pub(super) fn add_delivery(
+        &self,
+        known: &Known,
+        order: &Order,
+        notice_xml: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (Some(url), Some(paid)) = (&order.terms().notify_url, order.paid()) else {
+            return Ok(());
+        };
+        let body = self.notice_document(known, &paid.payment, notice_xml);
+        self.store.exec(
+            "INSERT INTO deliveries(out_trade_no, url, body, attempts, due_at_ms, state)
+             VALUES(?, ?, ?, 0, ?, 'waiting')",
+            &[
+                order.terms().out_trade_no.as_str().into(),
+                url.as_str().into(),
+                body.into(),
+                self.world.now_ms().into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Takes the deliveries that are due, and moves each one's timer on to
+    /// the next attempt before this one is made.
+    pub(super) fn claim_due_deliveries(&self) -> Result<Vec<Due>, StoreError> {
+        let now_ms = self.world.now_ms();
+        let rows = self.store.exec(
+            "SELECT id, out_trade_no, url, body, attempts FROM deliveries
+             WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT ?",
+            &[now_ms.into(), DUE_AT_ONCE.into()],
+        )?;
+        let claim = |row: &Row| -> Result<Due, StoreError> {
+            let attempts = row.int(4)?;
+            let pause = usize::try_from(attempts)
+                .ok()
+                .and_then(|n| RETRY_SECONDS.get(n));
+            let next = pause.map(|seconds| now_ms + i64::from(*seconds) * 1000);
+            self.store.exec(
+                "UPDATE deliveries SET attempts = attempts + 1, due_at_ms = ? WHERE id = ?",
+                &[next.into(), row.int(0)?.into()],
+            )?;
+            Ok(Due {
+                id: row.int(0)?,
+                out_trade_no: row.text(1)?.to_owned(),
+                url: row.text(2)?.to_owned(),
+                body: row.text(3)?.to_owned(),
+                is_last: next.is_none(),
+            })
+        };
+        rows.iter().map(claim).collect()
+    }
+
+    /// Makes one attempt.
+    pub(super) async fn deliver(&self, due: Due) -> Result<(), StoreError> {
+        let outcome = match delivery_request(&due) {
+            Some(request) => match self.world.fetch(Route::Merchant, request).await {
+                Ok(answer) => judge(&answer),
+                Err(error) => Err(error.to_string()),
+            },
+            None => Err("the address cannot be sent to".to_owned()),
+        };
+        let (state, last) = match outcome {
+            Ok(()) => ("acknowledged", "acknowledged".to_owned()),
+            Err(why) if due.is_last => ("given_up", why),
+            Err(why) => ("waiting", why),
+        };
+        self.store.exec(
+            "UPDATE deliveries SET state = ?1, last = ?2,
+                due_at_ms = CASE WHEN ?1 = 'acknowledged' THEN NULL ELSE due_at_ms END
+             WHERE id = ?3",
+            &[state.into(), last.into(), due.id.into()],
+        )?;
+        self.count(match state {
+            "acknowledged" => "delivery_acknowledged",
+            _ => "delivery_failed",
+        })?;
+        if state == "given_up" {
+            self.raise(
+                "the merchant never acknowledged the notice",
+                &due.out_trade_no,
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn latest_deliveries(&self) -> Result<Vec<Delivery>, StoreError> {
+        self.store
+            .exec(
+                "SELECT id, out_trade_no, url, attempts, state, last FROM deliveries
+                 ORDER BY id DESC LIMIT 100",
+                &[],
+            )?
+            .iter()
+            .map(|row| {
+                Ok(Delivery {
+                    id: row.int(0)?,
+                    out_trade_no: row.text(1)?.to_owned(),
+                    url: row.text(2)?.to_owned(),
+                    attempts: row.int(3)?,
+                    state: row.text(4)?.to_owned(),
+                    last: row.text_or_null(5)?.map(str::to_owned),
+                })
+            })
+            .collect()
+    }
+}
+
+fn delivery_request(due: &Due) -> Option<Request> {
+    http::Request::post(&due.url)
+        .header(http::header::CONTENT_TYPE, "text/xml; charset=utf-8")
+        .header(http::header::USER_AGENT, "WeCeive/1")
+        .body(due.body.clone().into_bytes())
+        .ok()
+}
+
+/// Whether the merchant has taken the notice: a 2xx answer that holds
+/// WeChat's own acknowledgement, the one word `success`, or nothing. A page
+/// of a framework that answers 200 to everything is no acknowledgement.
+fn judge(answer: &Response) -> Result<(), String> {
+    let body = answer.body();
+    let text = body.trim_ascii();
+    if !answer.status().is_success() {
+        Err(format!(
+            "the merchant answered {}",
+            answer.status().as_u16()
+        ))
+    } else if text.is_empty() || text.eq_ignore_ascii_case(b"success") || is_ack(body) {
+        Ok(())
+    } else {
+        Err(format!(
+            "the merchant answered {} without an acknowledgement",
+            answer.status().as_u16()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acknowledges() {
+        for (status, body, ok) in [
+            (200, wechatpay::v2::notify::ACK_OK, true),
+            (
+                200,
+                "<xml>\n <return_code><![CDATA[SUCCESS]]></return_code>\n</xml>",
+                true,
+            ),
+            (200, "success\n", true),
+            (200, "SUCCESS", true),
+            (204, "", true),
+            (200, "", true),
+            (200, "<html>It works</html>", false),
+            (
+                200,
+                "<xml><return_code><![CDATA[FAIL]]></return_code></xml>",
+                false,
+            ),
+            (302, "", false),
+            (500, wechatpay::v2::notify::ACK_OK, false),
+        ] {
+            let mut answer = Response::new(body.as_bytes().to_vec());
+            *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            assert_eq!(judge(&answer).is_ok(), ok, "{status} {body}");
+        }
+    }
+}

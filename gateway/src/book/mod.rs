@@ -1,0 +1,353 @@
+//! A merchant's book: the object that holds its orders, checkouts and
+//! deliveries, and decides what happens to them.
+//!
+//! ```text
+//! orders(     out_trade_no, json, due_at_ms )        the order's one timer
+//! checkouts(  id, out_trade_no, json )
+//! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
+//! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
+//! ```
+//!
+//! The object runs on one thread. State is read, decided upon by room `order`
+//! and written with its effects in one transaction, and **nothing waits in
+//! between**: two requests can be under way at once, but between a read and
+//! its write there is never another. Whoever has waited reads again.
+//!
+//! The one alarm is set to the earliest `due_at_ms` of any row. A timer is
+//! moved on *before* its work begins, so a crash repeats work and never loses
+//! it.
+
+mod checkouts;
+mod deliveries;
+mod orders;
+
+pub use checkouts::{
+    Attempt, Checkout, CheckoutFacts, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER, NewCheckout, Offer,
+    PrepareCheckout, Purchase,
+};
+pub use deliveries::Delivery;
+pub use orders::{NewOrder, Prepaid, Verdict};
+
+use crate::config::Config;
+use crate::directory::{Directory, Known};
+use crate::error::{ApiError, Code};
+use crate::world::{Store, StoreError, World};
+use order::{Order, OutTradeNo, Payment};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+/// What may be asked of a book.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Call {
+    /// Make an order, or find it made: [`Prepaid`].
+    CreateOrder(Box<NewOrder>),
+    /// The order as it stands, WeChat asked if it is time to: [`Order`].
+    FindOrder(OutTradeNo),
+    /// A verified notice: [`Verdict`].
+    Noticed {
+        /// What it says.
+        payment: Box<Payment>,
+        /// The document as it came, to be forwarded.
+        xml: String,
+    },
+    /// A notice that was not believed, to be counted: [`Verdict`].
+    NoticeRefused(String),
+    /// Make a checkout, or find it made: [`Checkout`].
+    OpenCheckout(Box<NewCheckout>),
+    /// A checkout as it stands: [`CheckoutFacts`].
+    ViewCheckout(String),
+    /// Give the payer the means to pay: [`Offer`].
+    PrepareCheckout(PrepareCheckout),
+    /// The payer says that something happened: ask WeChat, if it is time to:
+    /// [`CheckoutFacts`].
+    CheckCheckout(String),
+    /// What an operator needs to see: [`Report`].
+    Report,
+}
+
+/// A call and the merchant it is for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The merchant's id.
+    pub merchant: String,
+    /// The call.
+    pub call: Call,
+}
+
+/// What an operator needs to see of one merchant.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// How often each thing happened.
+    pub counters: BTreeMap<String, i64>,
+    /// What needs a person.
+    pub alarms: Vec<Alarm>,
+    /// The latest deliveries, newest first.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// Something that needs a person.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Alarm {
+    /// What happened: a refusal of room `order`, by its sentence.
+    pub name: String,
+    /// Which order.
+    pub subject: String,
+    /// How often.
+    pub times: i64,
+    /// When last, Unix milliseconds.
+    pub last_at_ms: i64,
+}
+
+/// Two queries about one order are at least this far apart when a payer or a
+/// merchant asks for them (Tencent's guidance).
+const QUERY_APART_MS: i64 = 10_000;
+
+/// A merchant's book, on any world and store.
+#[derive(Debug)]
+pub struct Book<W, S> {
+    world: W,
+    store: S,
+    config: Rc<Config>,
+    directory: Directory,
+    /// Where the alarm stands; `None` when that is not known.
+    armed_at_ms: Cell<Option<i64>>,
+    /// When each order was last asked about.
+    asked_at_ms: RefCell<HashMap<String, i64>>,
+}
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Opens the object, making its tables the first time.
+    pub fn open(world: W, store: S, config: Rc<Config>) -> Result<Self, StoreError> {
+        for statement in [
+            "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS orders(
+                out_trade_no TEXT PRIMARY KEY, json TEXT NOT NULL, due_at_ms INTEGER)",
+            "CREATE INDEX IF NOT EXISTS orders_due ON orders(due_at_ms)
+                WHERE due_at_ms IS NOT NULL",
+            "CREATE TABLE IF NOT EXISTS checkouts(
+                id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS deliveries(
+                id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
+                url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
+                due_at_ms INTEGER, state TEXT NOT NULL, last TEXT)",
+            "CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries(due_at_ms)
+                WHERE due_at_ms IS NOT NULL",
+            "CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS alarms(
+                name TEXT NOT NULL, subject TEXT NOT NULL, times INTEGER NOT NULL,
+                last_at_ms INTEGER NOT NULL, PRIMARY KEY(name, subject))",
+        ] {
+            store.exec(statement, &[])?;
+        }
+        Ok(Self {
+            world,
+            store,
+            config,
+            directory: Directory::default(),
+            armed_at_ms: Cell::new(None),
+            asked_at_ms: RefCell::new(HashMap::new()),
+        })
+    }
+
+    /// Answers one call: JSON in, JSON out.
+    pub async fn handle(&self, body: &[u8]) -> Vec<u8> {
+        let answer = match serde_json::from_slice(body) {
+            Ok(envelope) => self.answer(envelope).await,
+            Err(error) => {
+                self.world.log(format_args!("book: call: {error}"));
+                Err(ApiError::of(Code::Internal))
+            }
+        };
+        serde_json::to_vec(&answer).unwrap_or_default()
+    }
+
+    async fn answer(&self, envelope: Envelope) -> Result<serde_json::Value, ApiError> {
+        let Envelope { merchant, call } = envelope;
+        let known = self.merchant(&merchant).await?;
+        match call {
+            Call::CreateOrder(new) => json(&self.create_order(&known, *new).await?),
+            Call::FindOrder(number) => json(&self.find_order(&known, &number).await?),
+            Call::Noticed { payment, xml } => json(&self.noticed(&known, *payment, &xml)?),
+            Call::NoticeRefused(verdict) => {
+                self.count(&verdict)?;
+                json(&Verdict::Refused(verdict))
+            }
+            Call::OpenCheckout(new) => json(&self.open_checkout(*new)?),
+            Call::ViewCheckout(id) => json(&self.view_checkout(&id)?),
+            Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(&known, prepare).await?),
+            Call::CheckCheckout(id) => json(&self.check_checkout(&known, &id).await?),
+            Call::Report => json(&self.report()?),
+        }
+    }
+
+    /// The alarm: every timer that is due, then the next one set.
+    pub async fn alarm(&self) -> Result<(), StoreError> {
+        self.armed_at_ms.set(None);
+        let rows = self
+            .store
+            .exec("SELECT text FROM facts WHERE name = 'merchant'", &[])?;
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        let merchant = row.text(0)?.to_owned();
+        let Ok(known) = self.merchant(&merchant).await else {
+            // Without credentials nothing can be asked. The timers stay due.
+            self.store.set_alarm(self.world.now_ms() + 60_000);
+            return Ok(());
+        };
+        let orders = self.claim_due_orders(&known)?;
+        let deliveries = self.claim_due_deliveries()?;
+        self.arm()?;
+        let orders = orders
+            .into_iter()
+            .map(|(number, effects)| self.carry_out(&known, number, effects));
+        let deliveries = deliveries.into_iter().map(|due| self.deliver(due));
+        let (orders, deliveries) = futures_util::future::join(
+            futures_util::future::join_all(orders),
+            futures_util::future::join_all(deliveries),
+        )
+        .await;
+        orders
+            .into_iter()
+            .chain(deliveries)
+            .collect::<Result<(), _>>()?;
+        self.arm()
+    }
+
+    fn report(&self) -> Result<Report, StoreError> {
+        let mut counters = BTreeMap::new();
+        for row in self.store.exec("SELECT name, n FROM counters", &[])? {
+            counters.insert(row.text(0)?.to_owned(), row.int(1)?);
+        }
+        let alarms = self
+            .store
+            .exec(
+                "SELECT name, subject, times, last_at_ms FROM alarms
+                 ORDER BY last_at_ms DESC LIMIT 100",
+                &[],
+            )?
+            .iter()
+            .map(|row| {
+                Ok(Alarm {
+                    name: row.text(0)?.to_owned(),
+                    subject: row.text(1)?.to_owned(),
+                    times: row.int(2)?,
+                    last_at_ms: row.int(3)?,
+                })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Report {
+            counters,
+            alarms,
+            deliveries: self.latest_deliveries()?,
+        })
+    }
+
+    // Shared by the files of this module.
+
+    /// The merchant this book belongs to. It is written down the first time,
+    /// because an alarm comes without a caller to name it.
+    async fn merchant(&self, id: &str) -> Result<Rc<Known>, ApiError> {
+        let known = self.directory.by_id(&self.world, &self.config, id).await?;
+        known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))
+    }
+
+    /// Writes down whose book this is, with the first thing that needs a timer.
+    fn sign_book(&self, known: &Known) -> Result<(), StoreError> {
+        self.store.exec(
+            "INSERT INTO facts(name, text) VALUES('merchant', ?) ON CONFLICT DO NOTHING",
+            &[known.merchant.id.as_str().into()],
+        )?;
+        Ok(())
+    }
+
+    /// Whether the order may be asked about now; if so, it is marked asked.
+    fn may_ask(&self, number: &OutTradeNo) -> bool {
+        let now_ms = self.world.now_ms();
+        let mut asked = self.asked_at_ms.borrow_mut();
+        if asked.len() > 10_000 {
+            asked.retain(|_, at_ms| now_ms - *at_ms < QUERY_APART_MS);
+        }
+        let last = asked.get(number.as_str());
+        let may = last.is_none_or(|at_ms| now_ms - at_ms >= QUERY_APART_MS);
+        if may {
+            asked.insert(number.as_str().to_owned(), now_ms);
+        }
+        may
+    }
+
+    /// Sets the alarm to the earliest timer of all.
+    fn arm(&self) -> Result<(), StoreError> {
+        let rows = self.store.exec(
+            "SELECT min(due) FROM (
+                SELECT min(due_at_ms) AS due FROM orders WHERE due_at_ms IS NOT NULL
+                UNION ALL
+                SELECT min(due_at_ms) FROM deliveries WHERE due_at_ms IS NOT NULL)",
+            &[],
+        )?;
+        let due = rows.first().map_or(Ok(None), |row| row.int_or_null(0))?;
+        if let Some(due) = due
+            && self.armed_at_ms.get() != Some(due)
+        {
+            self.store.set_alarm(due);
+            self.armed_at_ms.set(Some(due));
+        }
+        Ok(())
+    }
+
+    /// As [`Book::arm`], when one timer was set and none removed.
+    fn arm_for(&self, at_ms: i64) -> Result<(), StoreError> {
+        match self.armed_at_ms.get() {
+            Some(armed) if armed <= at_ms => Ok(()),
+            // After a restart an earlier alarm may stand: look at them all.
+            _ => self.arm(),
+        }
+    }
+
+    fn count(&self, name: &str) -> Result<(), StoreError> {
+        self.store.exec(
+            "INSERT INTO counters(name, n) VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET n = n + 1",
+            &[name.into()],
+        )?;
+        Ok(())
+    }
+
+    fn raise(&self, name: &str, subject: &str) -> Result<(), StoreError> {
+        self.world.log(format_args!("ALARM {subject}: {name}"));
+        self.store.exec(
+            "INSERT INTO alarms(name, subject, times, last_at_ms) VALUES(?1, ?2, 1, ?3)
+             ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3",
+            &[name.into(), subject.into(), self.world.now_ms().into()],
+        )?;
+        Ok(())
+    }
+
+    fn load_order(&self, number: &str) -> Result<Option<Order>, StoreError> {
+        let rows = self.store.exec(
+            "SELECT json FROM orders WHERE out_trade_no = ?",
+            &[number.into()],
+        )?;
+        rows.first()
+            .map(|row| read_stored("order", row.text(0)?))
+            .transpose()
+    }
+
+    fn nonce(&self) -> String {
+        crate::seal::random_text(|bytes| self.world.random(bytes), 32)
+    }
+}
+
+fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|error| StoreError::unreadable(what, error))
+}
+
+fn write_stored<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::unreadable(what, error))
+}
+
+fn json<T: Serialize>(value: &T) -> Result<serde_json::Value, ApiError> {
+    serde_json::to_value(value).map_err(|_| ApiError::of(Code::Internal))
+}

@@ -1,0 +1,443 @@
+//! Orders: made, found, paid, closed.
+
+use super::{Book, write_stored};
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::upstream;
+use crate::world::{Store, StoreError, Value, World};
+use order::{
+    CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, TradeType,
+    Via,
+};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use wechatpay::v2::ErrorCode;
+use wechatpay::v2::answer::AnswerError;
+use wechatpay::v2::field::{FieldError, Problem, Text};
+use wechatpay::v2::notify::Notice;
+use wechatpay::v2::prepay::{self, NotifyUrl, Payer, Trade};
+use wechatpay::v2::{close, query};
+
+/// An order to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewOrder {
+    /// Its terms.
+    pub terms: Terms,
+    /// The payer's address, or the caller's.
+    pub payer_ip: IpAddr,
+}
+
+/// An order that can be paid.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Prepaid {
+    /// The means to pay it.
+    pub prepayment: Prepayment,
+    /// The latest moment to pay it.
+    pub expires_at_ms: i64,
+}
+
+/// What became of a notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It changed the order, durably.
+    Taken,
+    /// The same payment was known already.
+    Duplicate,
+    /// It was not believed, by this name. WeChat will send it again.
+    Refused(String),
+}
+
+impl Verdict {
+    /// Whether WeChat is told that it need not send the notice again.
+    pub const fn acknowledges(&self) -> bool {
+        matches!(self, Self::Taken | Self::Duplicate)
+    }
+}
+
+/// How many timers one alarm takes; the next alarm follows at once.
+const DUE_AT_ONCE: i64 = 50;
+/// A query can lead to a close, and that to a query: no chain is longer.
+const LONGEST_CHAIN: usize = 6;
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Makes the order at WeChat and writes it down; or answers with the one
+    /// made before under the same terms.
+    ///
+    /// The write follows WeChat's answer, so there is one. A prepayment takes
+    /// no money and is the same when asked for twice: a crash in between, or
+    /// two callers at once, lose and double nothing.
+    pub(super) async fn create_order(
+        &self,
+        known: &Known,
+        new: NewOrder,
+    ) -> Result<Prepaid, ApiError> {
+        let number = new.terms.out_trade_no.clone();
+        if self.checkout_of(&number)?.is_some() {
+            return Err(Refusal::DifferentTerms("out_trade_no").into());
+        }
+        self.prepaid_order(known, new).await
+    }
+
+    /// As [`Book::create_order`], for a number that is known to be free.
+    pub(super) async fn prepaid_order(
+        &self,
+        known: &Known,
+        new: NewOrder,
+    ) -> Result<Prepaid, ApiError> {
+        let NewOrder { terms, payer_ip } = new;
+        let number = terms.out_trade_no.clone();
+        if let Some(order) = self.load_order(number.as_str())? {
+            return again(&order, &terms, self.world.now_ms());
+        }
+        let prepayment = self.prepay(known, &terms, payer_ip).await?;
+
+        let now_ms = self.world.now_ms();
+        self.store.atomically(|| {
+            if let Some(order) = self.load_order(number.as_str())? {
+                return again(&order, &terms, now_ms);
+            }
+            let expires_at_ms = terms.expires_at_ms;
+            let (order, effects) = Order::prepaid(terms, prepayment.clone(), now_ms);
+            self.store.exec(
+                "INSERT INTO orders(out_trade_no, json, due_at_ms) VALUES(?, ?, ?)",
+                &[
+                    number.as_str().into(),
+                    write_stored("order", &order)?.into(),
+                    due_of(&effects).flatten().into(),
+                ],
+            )?;
+            self.sign_book(known)?;
+            if let Some(at_ms) = due_of(&effects).flatten() {
+                self.arm_for(at_ms)?;
+            }
+            Ok(Prepaid {
+                prepayment,
+                expires_at_ms,
+            })
+        })
+    }
+
+    async fn prepay(
+        &self,
+        known: &Known,
+        terms: &Terms,
+        payer_ip: IpAddr,
+    ) -> Result<Prepayment, ApiError> {
+        let merchant = &known.merchant;
+        let key = &known.credentials.api_key;
+        let notify_url = self.config.notify_url(&merchant.id);
+        let request = unified_order(terms, payer_ip, &notify_url, &self.nonce(), merchant)
+            .map_err(|error| {
+                ApiError::field(Code::FieldInvalid, error.field, format!("The {error}."))
+            })?;
+        let bytes = upstream::post(&self.world, prepay::PATH, &request.to_xml(key))
+            .await
+            .ok_or_else(|| ApiError::of(Code::UpstreamUnavailable))?;
+        let answer = prepay::Answer::read(&bytes, &request, key)
+            .map_err(|error| upstream::refused(&self.world, prepay::PATH, &error))?;
+        Ok(Prepayment {
+            prepay_id: answer.prepay_id,
+            code_url: answer.code_url,
+            mweb_url: answer.mweb_url,
+        })
+    }
+
+    /// The order as it stands; an open one after asking WeChat, if nobody
+    /// asked in the last ten seconds. Of a checkout with several attempts,
+    /// the attempt that is paid, or else the latest.
+    pub(super) async fn find_order(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+    ) -> Result<Order, ApiError> {
+        let number = match self.checkout_of(number)? {
+            Some(checkout) => self
+                .telling_attempt(&checkout)?
+                .unwrap_or_else(|| number.clone()),
+            None => number.clone(),
+        };
+        let missing = || ApiError::of(Code::OrderNotFound);
+        let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
+        if !order.is_open() || !self.may_ask(&number) {
+            return Ok(order);
+        }
+        self.carry_out(known, number.clone(), vec![Effect::Query])
+            .await?;
+        self.load_order(number.as_str())?.ok_or_else(missing)
+    }
+
+    /// A notice whose signature holds. What it says is compared by room
+    /// `order`; it is acknowledged once it is written.
+    pub(super) fn noticed(
+        &self,
+        known: &Known,
+        payment: Payment,
+        xml: &str,
+    ) -> Result<Verdict, ApiError> {
+        let number = payment.out_trade_no.clone();
+        let event = Event::Told(order::TradeState::Success(Box::new(payment)), Via::Notice);
+        let verdict = match self.step(known, &number, event, Some(xml))? {
+            None => {
+                self.raise(
+                    "a payment was noticed for an order that is not known",
+                    &number,
+                )?;
+                Verdict::Refused("order_unknown".to_owned())
+            }
+            Some(Ok(_)) => Verdict::Taken,
+            Some(Err(Refusal::AlreadyPaid)) => Verdict::Duplicate,
+            Some(Err(refusal)) => Verdict::Refused(name_of(refusal)),
+        };
+        self.count(match &verdict {
+            Verdict::Taken => "notice_taken",
+            Verdict::Duplicate => "notice_duplicate",
+            Verdict::Refused(name) => name,
+        })?;
+        Ok(verdict)
+    }
+
+    /// Moves every due order's timer on; what each leads to is for the caller
+    /// to carry out.
+    pub(super) fn claim_due_orders(
+        &self,
+        known: &Known,
+    ) -> Result<Vec<(OutTradeNo, Vec<Effect>)>, StoreError> {
+        let rows = self.store.exec(
+            "SELECT out_trade_no FROM orders WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT ?",
+            &[self.world.now_ms().into(), DUE_AT_ONCE.into()],
+        )?;
+        let mut claimed = Vec::new();
+        for row in rows {
+            let number: OutTradeNo = OutTradeNo::new(row.text(0)?)
+                .map_err(|error| StoreError::unreadable("order number", error))?;
+            if let Some(Ok(effects)) = self.step(known, number.as_str(), Event::Due, None)? {
+                claimed.push((number, effects));
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Carries effects out, and those that follow from them. What WeChat does
+    /// not answer is left to the order's timer.
+    pub(super) async fn carry_out(
+        &self,
+        known: &Known,
+        number: OutTradeNo,
+        mut effects: Vec<Effect>,
+    ) -> Result<(), StoreError> {
+        for _ in 0..LONGEST_CHAIN {
+            let Some(effect) = effects.pop() else {
+                return Ok(());
+            };
+            let event = match effect {
+                Effect::Query => self.query(known, &number).await,
+                Effect::Close => Some(self.close(known, &number).await),
+                // Refunds are asked for by nobody yet; the rest is done where
+                // the order is saved.
+                _ => None,
+            };
+            if let Some(event) = event
+                && let Some(Ok(next)) = self.step(known, number.as_str(), event, None)?
+            {
+                effects.extend(next);
+            }
+        }
+        Ok(())
+    }
+
+    async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
+        let merchant = &known.merchant;
+        let key = &known.credentials.api_key;
+        let request = query::Request {
+            account: merchant.account.clone(),
+            by: query::By::OutTradeNo(number.clone()),
+            nonce_str: Text::new("nonce_str", &self.nonce()).ok()?,
+            sign_type: merchant.sign_type,
+        };
+        let bytes = upstream::post(&self.world, query::PATH, &request.to_xml(key)).await?;
+        match query::Answer::read(&bytes, &request, key) {
+            Ok(answer) => Some(Event::Told(answer.state, Via::Query)),
+            Err(AnswerError::Refused {
+                code: ErrorCode::OrderNotExist,
+                ..
+            }) => Some(Event::NotFound),
+            Err(error) => {
+                self.world.log(format_args!("query {number}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Closes an order at WeChat. Only WeChat's verified word counts as an
+    /// answer.
+    pub(super) async fn close(&self, known: &Known, number: &OutTradeNo) -> Event {
+        Event::CloseAnswered(match self.try_close(known, number).await {
+            Some(Ok(close::Answer)) => CloseAnswer::Closed,
+            Some(Err(AnswerError::Refused { code, .. })) => match code {
+                ErrorCode::OrderClosed => CloseAnswer::Closed,
+                ErrorCode::OrderPaid => CloseAnswer::OrderPaid,
+                _ => CloseAnswer::Unknown,
+            },
+            _ => CloseAnswer::Unknown,
+        })
+    }
+
+    /// The answer to a close, if one came.
+    pub(super) async fn try_close(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+    ) -> Option<Result<close::Answer, AnswerError>> {
+        let merchant = &known.merchant;
+        let key = &known.credentials.api_key;
+        let request = close::Request {
+            account: merchant.account.clone(),
+            out_trade_no: number.clone(),
+            nonce_str: Text::new("nonce_str", &self.nonce()).ok()?,
+            sign_type: merchant.sign_type,
+        };
+        let bytes = upstream::post(&self.world, close::PATH, &request.to_xml(key)).await?;
+        Some(close::Answer::read(&bytes, &request, key))
+    }
+
+    /// The one place where an order changes: read, decide, write, in one
+    /// transaction and without waiting. `None` when there is no such order.
+    /// The answer's effects are those that need the network.
+    pub(super) fn step(
+        &self,
+        known: &Known,
+        number: &str,
+        event: Event,
+        notice_xml: Option<&str>,
+    ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StoreError> {
+        let outcome = self.store.atomically(|| {
+            let Some(mut order) = self.load_order(number)? else {
+                return Ok(None);
+            };
+            let effects = match order.apply(event, self.world.now_ms()) {
+                Ok(effects) => effects,
+                Err(refusal) => return Ok(Some(Err(refusal))),
+            };
+            let mut set = "UPDATE orders SET json = ?1".to_owned();
+            let mut args: Vec<Value> = vec![write_stored("order", &order)?.into(), number.into()];
+            if let Some(due) = due_of(&effects) {
+                set.push_str(", due_at_ms = ?3");
+                args.push(due.into());
+            }
+            self.store
+                .exec(&format!("{set} WHERE out_trade_no = ?2"), &args)?;
+            if effects.contains(&Effect::Deliver) {
+                self.count("orders_paid")?;
+                self.add_delivery(known, &order, notice_xml)?;
+            }
+            self.arm()?;
+            Ok::<_, StoreError>(Some(Ok(effects)))
+        })?;
+        match outcome {
+            Some(Err(refusal)) if refusal.is_alarm() => {
+                self.raise(&refusal.to_string(), number)?;
+                Ok(Some(Err(refusal)))
+            }
+            Some(Ok(mut effects)) => {
+                effects.retain(|effect| matches!(effect, Effect::Query | Effect::Close));
+                Ok(Some(Ok(effects)))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// The document that tells the merchant of the payment: WeChat's own, byte
+    /// for byte; or, where a query told us, one like it, signed with the same
+    /// key, so that the merchant verifies both alike.
+    pub(super) fn notice_document(
+        &self,
+        known: &Known,
+        payment: &Payment,
+        notice_xml: Option<&str>,
+    ) -> String {
+        match notice_xml {
+            Some(xml) => xml.to_owned(),
+            None => Notice {
+                payment: payment.clone(),
+                nonce_str: self.nonce(),
+                device_info: None,
+            }
+            .to_xml(&known.credentials.api_key, known.merchant.sign_type),
+        }
+    }
+}
+
+fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError> {
+    let prepayment = order.prepay_again(terms, now_ms)?.clone();
+    Ok(Prepaid {
+        prepayment,
+        expires_at_ms: order.terms().expires_at_ms,
+    })
+}
+
+/// What the effects do to the order's timer: set it, clear it, or nothing.
+fn due_of(effects: &[Effect]) -> Option<Option<i64>> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::WakeAt(at_ms) => Some(Some(*at_ms)),
+        Effect::Rest => Some(None),
+        _ => None,
+    })
+}
+
+fn unified_order(
+    terms: &Terms,
+    payer_ip: IpAddr,
+    notify_url: &str,
+    nonce: &str,
+    merchant: &crate::merchant::Merchant,
+) -> Result<prepay::Request, FieldError> {
+    let trade = match terms.trade_type {
+        TradeType::Jsapi => Trade::Jsapi(Payer::of(
+            &terms.account,
+            terms.openid.as_deref().unwrap_or_default(),
+        )?),
+        TradeType::App => Trade::App,
+        TradeType::Native => Trade::Native {
+            product_id: Some(Text::new("product_id", terms.out_trade_no.as_str())?),
+        },
+        // H5 needs a scene, and Quick Pay is no prepayment.
+        TradeType::Mweb | TradeType::Micropay => {
+            return Err(Problem::UnknownValue.of("trade_type"));
+        }
+    };
+    Ok(prepay::Request {
+        account: terms.account.clone(),
+        device_info: Some(Text::new("device_info", "WEB")?),
+        nonce_str: Text::new("nonce_str", nonce)?,
+        sign_type: merchant.sign_type,
+        body: Text::new("body", &terms.body)?,
+        detail: None,
+        attach: terms
+            .attach
+            .as_deref()
+            .map(|a| Text::new("attach", a))
+            .transpose()?,
+        out_trade_no: terms.out_trade_no.clone(),
+        money: terms.money,
+        spbill_create_ip: payer_ip,
+        time_start_ms: None,
+        time_expire_ms: Some(terms.expires_at_ms),
+        goods_tag: None,
+        notify_url: NotifyUrl::new(notify_url)?,
+        limit_pay: None,
+        trade,
+    })
+}
+
+/// The counter of a refused notice: `OtherAmount` is `notice_other_amount`.
+fn name_of(refusal: Refusal) -> String {
+    let debug = format!("{refusal:?}");
+    let mut name = "notice".to_owned();
+    for c in debug.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}

@@ -1,0 +1,131 @@
+//! What a deployment is told at start: its own address, its secrets.
+
+use crate::seal::MasterKey;
+use wechatpay::Secret;
+
+/// One deployment's settings; see `wrangler.toml` for the variables' names.
+#[derive(Debug)]
+pub struct Config {
+    /// The gateway's own origin, without a trailing slash (`PUBLIC_URL`).
+    pub public_url: String,
+    /// Seals credentials and signs sessions (`MASTER_KEY`).
+    pub master_key: MasterKey,
+    /// Guards the admin calls (`ADMIN_TOKEN`).
+    pub admin_token: Secret,
+    /// WeChat's authorise page (`OAUTH_AUTHORIZE_URL`).
+    pub oauth_authorize_url: String,
+    /// Allows addresses that only a developer has: `http`, loopback.
+    pub development: bool,
+}
+
+/// A variable that is missing or wrong. Names the variable, never its value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the variable {name} {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: &'static str,
+}
+
+impl Config {
+    /// Reads the variables by name.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let required = |name: &'static str| {
+            variable(name)
+                .filter(|value| !value.is_empty())
+                .ok_or(ConfigError {
+                    name,
+                    problem: "is not set",
+                })
+        };
+        let public_url = required("PUBLIC_URL")?;
+        let origin = url::Url::parse(&public_url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+            .map(|url| url.origin().ascii_serialization())
+            .ok_or(ConfigError {
+                name: "PUBLIC_URL",
+                problem: "is not an address like https://pay.example.com",
+            })?;
+        if origin != public_url {
+            return Err(ConfigError {
+                name: "PUBLIC_URL",
+                problem: "must be an origin only: no path and no trailing slash",
+            });
+        }
+        let master_key = MasterKey::from_hex(&required("MASTER_KEY")?).ok_or(ConfigError {
+            name: "MASTER_KEY",
+            problem: "is not 64 hexadecimal digits",
+        })?;
+        let admin_token = required("ADMIN_TOKEN")?;
+        if admin_token.len() < 16 {
+            return Err(ConfigError {
+                name: "ADMIN_TOKEN",
+                problem: "is shorter than 16 characters",
+            });
+        }
+        Ok(Self {
+            public_url,
+            master_key,
+            admin_token: Secret::new(admin_token),
+            oauth_authorize_url: variable("OAUTH_AUTHORIZE_URL")
+                .filter(|value| !value.is_empty())
+                .unwrap_or_else(|| {
+                    "https://open.weixin.qq.com/connect/oauth2/authorize".to_owned()
+                }),
+            development: variable("DEVELOPMENT").as_deref() == Some("1"),
+        })
+    }
+
+    /// Where WeChat sends a merchant's notices: no query string (checklist
+    /// G10).
+    pub fn notify_url(&self, merchant_id: &str) -> String {
+        format!("{}/notify/v2/{merchant_id}", self.public_url)
+    }
+
+    /// The address of a checkout.
+    pub fn checkout_url(&self, checkout_id: &str) -> String {
+        format!("{}/pay/?s={checkout_id}", self.public_url)
+    }
+
+    /// Whether cookies can demand TLS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(changes: &[(&str, &str)]) -> Result<Config, String> {
+        let key = "0".repeat(64);
+        Config::read(|name| {
+            let changed = changes.iter().find(|(n, _)| *n == name);
+            match (changed, name) {
+                (Some((_, value)), _) => Some((*value).to_owned()),
+                (None, "PUBLIC_URL") => Some("https://pay.example.com".to_owned()),
+                (None, "MASTER_KEY") => Some(key.clone()),
+                (None, "ADMIN_TOKEN") => Some("a-token-of-some-length".to_owned()),
+                _ => None,
+            }
+        })
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_wrong_variable_is_named() {
+        assert!(read(&[]).is_ok());
+        for (name, value) in [
+            ("PUBLIC_URL", ""),
+            ("PUBLIC_URL", "pay.example.com"),
+            ("PUBLIC_URL", "https://pay.example.com/"),
+            ("PUBLIC_URL", "ftp://pay.example.com"),
+            ("MASTER_KEY", "zz"),
+            ("MASTER_KEY", &"g".repeat(64)),
+            ("ADMIN_TOKEN", "short"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

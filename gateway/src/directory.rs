@@ -1,0 +1,137 @@
+//! Merchants by key, id or token, remembered for a short while.
+//!
+//! A change in the registry (a rotated key, a merchant that is gone) is felt
+//! everywhere within [`REMEMBER_MS`]. What is not found is not remembered, so
+//! a new merchant works at once.
+
+use crate::config::Config;
+use crate::error::{ApiError, Code};
+use crate::merchant::{Credentials, Merchant};
+use crate::registry::{Answer, Call};
+use crate::seal::fingerprint;
+use crate::world::{Object, World};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use subtle::ConstantTimeEq;
+
+const REMEMBER_MS: i64 = 30_000;
+/// Enough for the merchants of one deployment; past it the memory starts over.
+const REMEMBER_AT_MOST: usize = 4096;
+
+/// A merchant with its credentials open, ready to sign.
+#[derive(Debug)]
+pub struct Known {
+    /// The merchant.
+    pub merchant: Merchant,
+    /// What its messages are signed with.
+    pub credentials: Credentials,
+    secret_fingerprint: Option<String>,
+}
+
+impl Known {
+    /// Whether this is the api-secret of the api-key it was found by.
+    pub fn has_secret(&self, api_secret: &str) -> bool {
+        self.secret_fingerprint.as_ref().is_some_and(|kept| {
+            kept.as_bytes()
+                .ct_eq(fingerprint(api_secret).as_bytes())
+                .into()
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum By {
+    ApiKey(String),
+    Id(String),
+    QuickAuth(String),
+}
+
+/// The merchants that this isolate has met.
+#[derive(Debug, Default)]
+pub struct Directory {
+    remembered: RefCell<HashMap<By, (Rc<Known>, i64)>>,
+}
+
+impl Directory {
+    /// By api-key.
+    pub async fn by_api_key(
+        &self,
+        world: &impl World,
+        config: &Config,
+        api_key: &str,
+    ) -> Result<Option<Rc<Known>>, ApiError> {
+        self.find(world, config, By::ApiKey(fingerprint(api_key)))
+            .await
+    }
+
+    /// By id.
+    pub async fn by_id(
+        &self,
+        world: &impl World,
+        config: &Config,
+        id: &str,
+    ) -> Result<Option<Rc<Known>>, ApiError> {
+        self.find(world, config, By::Id(id.to_owned())).await
+    }
+
+    /// By Quick Auth token.
+    pub async fn by_quick_auth(
+        &self,
+        world: &impl World,
+        config: &Config,
+        token: &str,
+    ) -> Result<Option<Rc<Known>>, ApiError> {
+        self.find(world, config, By::QuickAuth(token.to_owned()))
+            .await
+    }
+
+    async fn find(
+        &self,
+        world: &impl World,
+        config: &Config,
+        by: By,
+    ) -> Result<Option<Rc<Known>>, ApiError> {
+        let now_ms = world.now_ms();
+        if let Some((known, until_ms)) = self.remembered.borrow().get(&by)
+            && now_ms < *until_ms
+        {
+            return Ok(Some(known.clone()));
+        }
+        let call = match by.clone() {
+            By::ApiKey(fingerprint) => Call::ByApiKey { fingerprint },
+            By::Id(id) => Call::ById { id },
+            By::QuickAuth(token) => Call::ByQuickAuth { token },
+        };
+        let found = match ask(world, &call).await? {
+            Answer::Found(found) => found,
+            Answer::NotFound => {
+                self.remembered.borrow_mut().remove(&by);
+                return Ok(None);
+            }
+            _ => return Err(ApiError::of(Code::Internal)),
+        };
+        let credentials = Credentials::open(&found.merchant, &config.master_key).map_err(|e| {
+            world.log(format_args!("merchant {}: {e}", found.merchant.id));
+            ApiError::of(Code::Internal)
+        })?;
+        let known = Rc::new(Known {
+            merchant: found.merchant,
+            credentials,
+            secret_fingerprint: found.secret_fingerprint,
+        });
+        let mut remembered = self.remembered.borrow_mut();
+        if remembered.len() >= REMEMBER_AT_MOST {
+            remembered.clear();
+        }
+        remembered.insert(by, (known.clone(), now_ms + REMEMBER_MS));
+        Ok(Some(known))
+    }
+}
+
+/// One call to the registry.
+pub(crate) async fn ask(world: &impl World, call: &Call) -> Result<Answer, ApiError> {
+    let body = serde_json::to_vec(call).map_err(|_| ApiError::of(Code::Internal))?;
+    let answer = world.call(Object::Registry, body).await?;
+    serde_json::from_slice(&answer).map_err(|_| ApiError::of(Code::Internal))
+}

@@ -1,0 +1,216 @@
+//! Every way a call can be refused: its stable code, its HTTP status, whose
+//! fault it is, and what to do. The API's error table is made from this file.
+
+use crate::world::{CallError, Response, StoreError};
+use order::Refusal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Whose fault it is, and so who acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller changes the request.
+    Caller,
+    /// WeChat, or the way to it; the caller may repeat the request.
+    Upstream,
+    /// Ours.
+    Gateway,
+}
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $status:literal $fault:ident $advice:literal;)*) => {
+        /// A stable code. Codes are never renamed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[allow(missing_docs, reason = "`advice` documents each")]
+        pub enum Code {
+            $(#[serde(rename = $name)] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The code as it travels.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// Whose fault it is.
+            pub const fn fault(self) -> Fault {
+                match self { $(Self::$variant => Fault::$fault,)* }
+            }
+
+            /// What to do about it.
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$variant => $advice,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // The request itself.
+    BodyTooLarge "BODY_TOO_LARGE" 413 Caller "Send at most 64 KiB.";
+    BodyNotJson "BODY_NOT_JSON" 400 Caller "Send one JSON object, in UTF-8, each key once, with content-type application/json.";
+    NotFound "NOT_FOUND" 404 Caller "Check the path against the API reference.";
+    MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Caller "Use the method that the Allow header names.";
+    ForeignOrigin "FOREIGN_ORIGIN" 403 Caller "The checkout's own page is the only caller of this address.";
+    // Who is calling.
+    ApiKeyMissing "API_KEY_MISSING" 401 Caller "Send the header api-key.";
+    ApiKeyUnknown "API_KEY_UNKNOWN" 401 Caller "Check the api-key; after a rotation the old one stops working.";
+    ApiSecretMissing "API_SECRET_MISSING" 401 Caller "This call needs the header api-secret beside api-key.";
+    ApiSecretWrong "API_SECRET_WRONG" 401 Caller "Check the api-secret that belongs to this api-key.";
+    AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
+    // Fields.
+    FieldMissing "FIELD_MISSING" 400 Caller "Send the field.";
+    FieldInvalid "FIELD_INVALID" 400 Caller "Change the field as the message says.";
+    AmountInvalid "AMOUNT_INVALID" 400 Caller "Send a whole number of the currency's smallest unit, 1 to 2147483647.";
+    CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use the merchant's settlement currency, or CNY.";
+    TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE or JSAPI.";
+    OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";
+    NotifyUrlRefused "NOTIFY_URL_REFUSED" 400 Caller "Use an https address with a public host name, without user name or fragment.";
+    RedirectRefused "REDIRECT_REFUSED" 400 Caller "Register the redirect's origin for this merchant.";
+    QuickAuthUnknown "QUICK_AUTH_UNKNOWN" 404 Caller "Check the quick_auth token.";
+    // Orders.
+    OrderNotFound "ORDER_NOT_FOUND" 404 Caller "Check out_trade_no: this merchant has no such order.";
+    OrderExistsWithDifferentTerms "ORDER_EXISTS_WITH_DIFFERENT_TERMS" 409 Caller "Repeat the first request exactly, or use a new out_trade_no.";
+    OrderPaid "ORDER_PAID" 409 Caller "The order is paid; make no new one for it.";
+    OrderClosed "ORDER_CLOSED" 409 Caller "Use a new out_trade_no.";
+    OrderExpired "ORDER_EXPIRED" 409 Caller "Use a new out_trade_no.";
+    AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
+    // Checkouts.
+    SessionNotFound "SESSION_NOT_FOUND" 404 Caller "Check the checkout link.";
+    SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
+    OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
+    SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
+    // Merchants.
+    MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
+    MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
+    // Notices and documents.
+    XmlInvalid "XML_INVALID" 400 Caller "Send the notice's XML exactly as it was received.";
+    SignMissing "SIGN_MISSING" 400 Caller "Send the notice with its sign field.";
+    // WeChat.
+    UpstreamRefused "UPSTREAM_REFUSED" 502 Upstream "WeChat refused; message holds its answer with err_code and err_code_des.";
+    UpstreamUnavailable "UPSTREAM_UNAVAILABLE" 503 Upstream "WeChat does not answer; repeat the same request.";
+    UpstreamUnverified "UPSTREAM_UNVERIFIED" 502 Upstream "WeChat's answer could not be verified, so it was not believed; repeat the same request, and check the merchant's API key.";
+    // Ours.
+    Internal "INTERNAL" 500 Gateway "Repeat the request; tell the operator if it stays.";
+}
+
+/// A refused call. Travels from the objects as it is, and to callers as the
+/// documented failure body.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// The stable code.
+    pub code: Code,
+    /// The request's field that is at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// One sentence; or, when WeChat refused, its answer (seed 000, "Request
+    /// Refund", shows the form).
+    pub message: Value,
+}
+
+impl ApiError {
+    /// With a sentence.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            field: None,
+            message: Value::String(message.into()),
+        }
+    }
+
+    /// With the code's own advice as the sentence.
+    pub fn of(code: Code) -> Self {
+        Self::new(code, code.advice())
+    }
+
+    /// With a sentence about one field.
+    pub fn field(code: Code, field: &str, message: impl Into<String>) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::new(code, message)
+        }
+    }
+
+    /// The documented failure body: `Code`, `message` and `data` as in seed
+    /// 000; `status`, `code` and `field` added.
+    pub fn body(&self) -> Value {
+        let mut body = json!({
+            "status": "fail",
+            "Code": "FAIL",
+            "code": self.code.name(),
+            "message": self.message,
+            "data": null,
+        });
+        if let (Some(field), Some(object)) = (&self.field, body.as_object_mut()) {
+            object.insert("field".to_owned(), Value::String(field.clone()));
+        }
+        body
+    }
+
+    /// The failure as an HTTP answer.
+    pub fn response(&self) -> Response {
+        crate::http::json(self.code.status(), &self.body())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(_: StoreError) -> Self {
+        Self::of(Code::Internal)
+    }
+}
+
+impl From<CallError> for ApiError {
+    fn from(_: CallError) -> Self {
+        Self::of(Code::Internal)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::DifferentTerms(field) => {
+                Self::field(Code::OrderExistsWithDifferentTerms, field, message)
+            }
+            Refusal::OrderPaid | Refusal::AlreadyPaid => Self::new(Code::OrderPaid, message),
+            Refusal::OrderClosed => Self::new(Code::OrderClosed, message),
+            Refusal::OrderExpired => Self::new(Code::OrderExpired, message),
+            _ => Self::new(Code::Internal, message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_teach() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.name()), "{} twice", code.name());
+            assert!((400..600).contains(&code.status()));
+            if code.fault() == Fault::Caller {
+                assert!(code.status() < 500, "{}", code.name());
+            }
+            assert!(code.advice().ends_with('.'));
+        }
+    }
+
+    #[test]
+    fn the_documented_failure_body() {
+        let error = ApiError::field(Code::AmountInvalid, "total_fee", "It is zero.");
+        assert_eq!(
+            error.body().to_string(),
+            r#"{"Code":"FAIL","code":"AMOUNT_INVALID","data":null,"field":"total_fee","message":"It is zero.","status":"fail"}"#
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! Small helpers over the `http` crate: answers with the right headers, and
+//! the parts of a request that handlers read.
+
+use crate::error::{ApiError, Code};
+use crate::world::{Request, Response};
+use http::{HeaderName, HeaderValue, header};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// The most bytes of a request's body that are read, for every path.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// An answer with this status, type and body, and the headers that every
+/// answer has: it is not stored, not guessed at, and tells no referrer.
+pub fn answer(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() =
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=63072000; includeSubDomains",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A JSON answer.
+pub fn json(status: u16, body: &Value) -> Response {
+    answer(status, "application/json; charset=utf-8", body.to_string())
+}
+
+/// The documented success body: `{"status":"success","data":…}`.
+pub fn success(data: Value) -> Response {
+    json(200, &serde_json::json!({"status": "success", "data": data}))
+}
+
+/// A redirect that is not remembered.
+pub fn redirect(to: &str) -> Response {
+    let mut response = answer(302, "text/plain; charset=utf-8", "");
+    set(&mut response, header::LOCATION, to);
+    response
+}
+
+/// Sets a header; a value that cannot travel in one is left out.
+pub fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().append(name, value);
+    }
+}
+
+/// The header's text, if there is one.
+pub fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+/// The query string's fields; the first of each name counts.
+pub fn query(request: &Request) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    let text = request.uri().query().unwrap_or_default();
+    for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        fields
+            .entry(name.into_owned())
+            .or_insert_with(|| value.into_owned());
+    }
+    fields
+}
+
+/// The cookie with this name.
+pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request
+        .headers()
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(found, value)| (found == name).then_some(value))
+}
+
+/// A body that is one JSON object with each key once.
+///
+/// A key given twice is refused: two readers could disagree on which counts.
+pub fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(ApiError::of(Code::BodyTooLarge));
+    }
+    serde_json::from_slice::<Object>(body)
+        .map(|object| object.0)
+        .map_err(|error| {
+            ApiError::new(
+                Code::BodyNotJson,
+                format!("The body is not one JSON object: {error}."),
+            )
+        })
+}
+
+struct Object(Map<String, Value>);
+
+impl<'de> serde::Deserialize<'de> for Object {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut entries: A,
+            ) -> Result<Object, A::Error> {
+                let mut map = Map::new();
+                while let Some((key, value)) = entries.next_entry::<String, Value>()? {
+                    if map.contains_key(&key) {
+                        return Err(serde::de::Error::custom(format_args!(
+                            "the key {key:?} stands in it twice"
+                        )));
+                    }
+                    map.insert(key, value);
+                }
+                Ok(Object(map))
+            }
+        }
+        from.deserialize_map(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_one_object_with_each_key_once() {
+        assert_eq!(json_object(br#"{"a":1}"#).unwrap().len(), 1);
+        for bad in [
+            &b"[]"[..],
+            b"",
+            b"{",
+            b"{\"a\":1}x",
+            b"\"a\"",
+            b"{\"a\":1,\"a\":2}",
+            b"{\"a\":\"\xff\"}",
+        ] {
+            let error = json_object(bad).unwrap_err();
+            assert_eq!(error.code, Code::BodyNotJson, "{error:?}");
+        }
+        let long = vec![b' '; MAX_BODY_BYTES + 1];
+        assert_eq!(json_object(&long).unwrap_err().code, Code::BodyTooLarge);
+    }
+}

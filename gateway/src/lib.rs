@@ -1,0 +1,144 @@
+//! What *we do* about a payment: the HTTP API, merchants and their sealed
+//! credentials, the book of orders, notices, deliveries and timers, and the
+//! way to a payer's openid.
+//!
+//! Everything is generic over a small [`World`](world::World) and
+//! [`Store`](world::Store), so the whole gateway runs on the Workers runtime
+//! (room `edge`) and natively in memory (room `tests`).
+//!
+//! Not in scope: what a payment is and what may happen to it (room `order`),
+//! WeChat's wire formats (room `wechatpay`), the page (rooms `checkout` and
+//! `app`), and the runtime.
+//!
+//! To find an endpoint, search for its path: [`Gateway::handle`] lists them
+//! all.
+
+mod address;
+mod admin;
+mod api;
+mod assets;
+pub mod book;
+pub mod config;
+mod directory;
+pub mod error;
+mod fields;
+pub mod http;
+mod merchant;
+mod notices;
+mod pay;
+mod qr;
+pub mod registry;
+mod seal;
+mod sign_in;
+mod upstream;
+pub mod world;
+
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::error::{ApiError, Code};
+use crate::http::{MAX_BODY_BYTES, answer};
+use crate::world::{Object, Request, Response, World};
+use ::http::Method;
+use serde::de::DeserializeOwned;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The stateless part: takes requests, asks the objects, answers.
+#[derive(Debug)]
+pub struct Gateway<W> {
+    world: W,
+    config: Rc<Config>,
+    directory: Directory,
+    /// The page's frame, read once.
+    template: RefCell<Option<Rc<str>>>,
+}
+
+impl<W: World> Gateway<W> {
+    /// A gateway that knows no merchant yet.
+    pub fn new(world: W, config: Rc<Config>) -> Self {
+        Self {
+            world,
+            config,
+            directory: Directory::default(),
+            template: RefCell::new(None),
+        }
+    }
+
+    /// Answers one request. Every endpoint there is stands in this list.
+    pub async fn handle(&self, request: Request) -> Response {
+        if request.body().len() > MAX_BODY_BYTES {
+            return ApiError::of(Code::BodyTooLarge).response();
+        }
+        let path = request.uri().path().to_owned();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let get = [Method::GET, Method::HEAD].contains(request.method());
+        let post = request.method() == Method::POST;
+        let result = match segments.as_slice() {
+            // The merchant's API.
+            ["v1", "order"] if post => self.create_order(&request).await,
+            ["v1", "order"] if get => self.get_order(&request).await,
+            ["v1", "order"] => not_allowed("GET, POST"),
+            ["v1", "checksign"] if post => self.checksign(&request).await,
+            ["v1", "checkout"] if post => self.create_checkout(&request).await,
+            ["v1", "checksign" | "checkout"] => not_allowed("POST"),
+            // The payer's page.
+            ["pay", ""] if get => Ok(self.page(&request).await),
+            ["pay", "status"] if get => self.pay_status(&request).await,
+            ["pay", "" | "status"] => not_allowed("GET"),
+            ["pay", "order"] if post => self.pay_order(&request).await,
+            ["pay", "check"] if post => self.pay_check(&request).await,
+            ["pay", "order" | "check"] => not_allowed("POST"),
+            // The payer's openid.
+            ["wx-bridge", "oauth_bridge.php"] if get => Ok(self.quick_auth(&request).await),
+            ["oauth", "callback"] if get => Ok(self.oauth_callback(&request).await),
+            ["oauth", "return"] if get => Ok(self.quick_auth_return(&request).await),
+            ["wx-bridge", "oauth_bridge.php"] | ["oauth", "callback" | "return"] => {
+                not_allowed("GET")
+            }
+            // WeChat's notices.
+            ["notify", "v2", merchant] if post => self.notice(&request, merchant).await,
+            ["notify", "v2", _] => not_allowed("POST"),
+            // The operator.
+            ["admin", "merchants"] if post => self.create_merchant(&request).await,
+            ["admin", "merchants", id, "rotate"] if post => {
+                self.rotate_merchant(&request, id).await
+            }
+            ["admin", "merchants", id, "report"] if get => self.merchant_report(&request, id).await,
+            ["admin", "merchants"] | ["admin", "merchants", _, "rotate"] => not_allowed("POST"),
+            ["admin", "merchants", _, "report"] => not_allowed("GET"),
+            ["healthz"] if get => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
+            // The page's files.
+            [file] if get => self.asset(file).await,
+            _ => Err(ApiError::of(Code::NotFound)),
+        };
+        result.unwrap_or_else(|error| error.response())
+    }
+
+    /// Asks a merchant's book.
+    async fn book<T: DeserializeOwned>(
+        &self,
+        merchant: &str,
+        call: book::Call,
+    ) -> Result<T, ApiError> {
+        let envelope = book::Envelope {
+            merchant: merchant.to_owned(),
+            call,
+        };
+        let body = serde_json::to_vec(&envelope).map_err(|_| ApiError::of(Code::Internal))?;
+        let answer = self.world.call(Object::Book(merchant), body).await?;
+        serde_json::from_slice::<Result<T, ApiError>>(&answer).unwrap_or_else(|error| {
+            self.world.log(format_args!("book answer: {error}"));
+            Err(ApiError::of(Code::Internal))
+        })
+    }
+
+    fn random_text(&self, length: usize) -> String {
+        seal::random_text(|bytes| self.world.random(bytes), length)
+    }
+}
+
+fn not_allowed(allow: &'static str) -> Result<Response, ApiError> {
+    let mut response = ApiError::of(Code::MethodNotAllowed).response();
+    http::set(&mut response, ::http::header::ALLOW, allow);
+    Ok(response)
+}

@@ -1,0 +1,194 @@
+//! A merchant: its account at WeChat, its credentials (sealed at rest), and
+//! what it may be redirected to.
+
+use crate::error::{ApiError, Code};
+use crate::fields::Fields;
+use crate::seal::{MasterKey, SealError};
+use order::{Account, Currency};
+use serde::{Deserialize, Serialize};
+use wechatpay::Secret;
+use wechatpay::v2::sign::SignType;
+
+/// A merchant as the registry stores it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merchant {
+    /// Our name for it, in addresses: `1..=32` of `a-z 0-9 -`.
+    pub id: String,
+    /// What payers read.
+    pub name: String,
+    /// Its account at WeChat.
+    pub account: Account,
+    /// The currency it settles in; orders are in this one or CNY (checklist
+    /// P3).
+    pub currency: Currency,
+    /// How it signs with WeChat.
+    pub sign_type: SignType,
+    /// Origins that Quick Auth and OAuth may send a payer back to.
+    pub redirect_origins: Vec<String>,
+    /// The token of our own Quick Auth service; public, in the page's links.
+    pub quick_auth_token: String,
+    /// A Quick Auth service that finds this merchant's payers' openids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quick_auth: Option<QuickAuth>,
+    /// [`Credentials`], sealed under the merchant's id.
+    pub sealed: String,
+    /// When it was made, Unix milliseconds.
+    pub created_at_ms: i64,
+}
+
+/// A Quick Auth service elsewhere (seed 000, "Wemine Quick Auth Service").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuickAuth {
+    /// The address of its `oauth_bridge.php`.
+    pub url: String,
+    /// The token it knows the merchant by.
+    pub token: String,
+}
+
+/// What a merchant's messages are signed with. Never printed, never sent.
+#[derive(Debug)]
+pub struct Credentials {
+    /// WeChat Pay's API key (v2).
+    pub api_key: Secret,
+    /// The application's secret, for OAuth.
+    pub app_secret: Option<Secret>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SealedCredentials {
+    api_key: String,
+    app_secret: Option<String>,
+}
+
+impl Credentials {
+    /// The sealed form.
+    pub fn seal(&self, id: &str, key: &MasterKey, nonce: [u8; 12]) -> Result<String, SealError> {
+        let plain = SealedCredentials {
+            api_key: self.api_key.expose().to_owned(),
+            app_secret: self.app_secret.as_ref().map(|s| s.expose().to_owned()),
+        };
+        let json = serde_json::to_string(&plain).map_err(|_| SealError)?;
+        key.seal(id, &json, nonce)
+    }
+
+    /// From the sealed form.
+    pub fn open(merchant: &Merchant, key: &MasterKey) -> Result<Self, SealError> {
+        let json = key.open(&merchant.id, &merchant.sealed)?;
+        let plain: SealedCredentials = serde_json::from_str(&json).map_err(|_| SealError)?;
+        Ok(Self {
+            api_key: Secret::new(plain.api_key),
+            app_secret: plain.app_secret.map(Secret::new),
+        })
+    }
+}
+
+/// What the admin call that makes a merchant says.
+#[derive(Debug)]
+pub struct NewMerchant {
+    /// See [`Merchant::id`].
+    pub id: String,
+    /// See [`Merchant::name`].
+    pub name: String,
+    /// See [`Merchant::account`].
+    pub account: Account,
+    /// See [`Merchant::currency`].
+    pub currency: Currency,
+    /// See [`Merchant::sign_type`].
+    pub sign_type: SignType,
+    /// See [`Merchant::redirect_origins`].
+    pub redirect_origins: Vec<String>,
+    /// See [`Merchant::quick_auth`].
+    pub quick_auth: Option<QuickAuth>,
+    /// See [`Credentials`].
+    pub credentials: Credentials,
+}
+
+impl NewMerchant {
+    /// Reads the admin call's body. Each wrong field is named.
+    pub fn read(fields: &Fields) -> Result<Self, ApiError> {
+        let id = fields.required("id", 32)?;
+        if !id
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
+            return Err(fields.invalid("id", "may hold only a-z, 0-9 and -"));
+        }
+        let identifier = |name: &str| -> Result<Option<String>, ApiError> {
+            match fields.text(name, 32)? {
+                Some(value) if value.bytes().all(|b| b.is_ascii_alphanumeric()) => Ok(Some(value)),
+                Some(_) => Err(fields.invalid(name, "may hold only letters and digits")),
+                None => Ok(None),
+            }
+        };
+        let required = |name: &str| identifier(name)?.ok_or_else(|| fields.missing(name));
+        let api_key = fields.required("api_key", 32)?;
+        if api_key.len() != 32 || !api_key.is_ascii() {
+            return Err(fields.invalid(
+                "api_key",
+                "must be WeChat Pay's API key (v2): 32 characters",
+            ));
+        }
+        let sign_type = match fields.text("sign_type", 16)?.as_deref() {
+            None | Some("MD5") => SignType::Md5,
+            Some("HMAC-SHA256") => SignType::HmacSha256,
+            Some(_) => return Err(fields.invalid("sign_type", "must be MD5 or HMAC-SHA256")),
+        };
+        let currency = match fields.text("fee_type", 8)? {
+            None => Currency::Usd,
+            Some(code) => Currency::from_code(&code).ok_or_else(|| {
+                fields.error(
+                    Code::CurrencyNotAllowed,
+                    "fee_type",
+                    "is not a currency of WeChat Pay",
+                )
+            })?,
+        };
+        let mut redirect_origins = Vec::new();
+        for text in fields.texts("redirect_origins")? {
+            redirect_origins.push(origin(&text).ok_or_else(|| {
+                fields.invalid(
+                    "redirect_origins",
+                    "must hold origins like https://shop.example.com",
+                )
+            })?);
+        }
+        let quick_auth = match fields.object("quick_auth")? {
+            None => None,
+            Some(inner) => {
+                let address = inner.required("url", 512)?;
+                if origin(&address).is_none() {
+                    return Err(fields.invalid("quick_auth", "needs an http(s) url"));
+                }
+                Some(QuickAuth {
+                    url: address,
+                    token: inner.required("token", 128)?,
+                })
+            }
+        };
+        Ok(Self {
+            name: fields.required("name", 64)?,
+            account: Account {
+                appid: required("appid")?,
+                mch_id: required("mch_id")?,
+                sub_appid: identifier("sub_appid")?,
+                sub_mch_id: identifier("sub_mch_id")?,
+            },
+            currency,
+            sign_type,
+            redirect_origins,
+            quick_auth,
+            credentials: Credentials {
+                api_key: Secret::new(api_key),
+                app_secret: fields.text("app_secret", 64)?.map(Secret::new),
+            },
+            id,
+        })
+    }
+}
+
+/// The origin of an `http(s)` address.
+pub fn origin(address: &str) -> Option<String> {
+    let url = url::Url::parse(address).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.username().is_empty())
+        .then(|| url.origin().ascii_serialization())
+}

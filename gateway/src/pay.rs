@@ -1,0 +1,267 @@
+//! `/pay/…`: the payer's page and its three calls (room `checkout` holds the
+//! messages).
+//!
+//! ```text
+//! GET  /pay/?s=ID          the page; first, inside WeChat, the way to an openid
+//! POST /pay/order?s=ID     the means to pay, where the payer is
+//! POST /pay/check?s=ID     "something happened": asks WeChat, then as status
+//! GET  /pay/status?s=ID    how the purchase stands
+//! ```
+//!
+//! Opening the page never makes an order: previews and robots open links too.
+
+use crate::Gateway;
+use crate::api::client_ip;
+use crate::book::{Call, CheckoutFacts, Offer, PrepareCheckout};
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::http::{answer, header_text, json, json_object, query, set};
+use crate::qr::svg_path;
+use crate::world::{Request, Response, World};
+use checkout::{
+    Environment, Jsapi, Lang, Link, Method, Page, PageError, Prepared, Qr, State, View, html, plan,
+};
+use http::header;
+use order::TradeType;
+use serde::Serialize;
+use std::rc::Rc;
+
+/// One payer at one checkout's page.
+struct Visit {
+    known: Rc<Known>,
+    facts: CheckoutFacts,
+    method: Method,
+    lang: Lang,
+}
+
+impl<W: World> Gateway<W> {
+    /// The page. Inside WeChat, a payer whose openid is not known is sent to
+    /// fetch it before anything is drawn.
+    pub(crate) async fn page(&self, request: &Request) -> Response {
+        let visit = match self.visit(request, false).await {
+            Ok(visit) => visit,
+            Err(error) => return self.error_page(request, error.code).await,
+        };
+        let needs_openid = visit.method == Method::Jsapi
+            && visit.facts.state == State::Open
+            && self.payer(request, &visit.known).is_none();
+        if needs_openid {
+            return match self.sign_in(&visit.known, &page_path(request, &visit)) {
+                Ok(redirect) => redirect,
+                Err(error) => self.error_page(request, error.code).await,
+            };
+        }
+        self.html(200, &Page::View(self.view(&visit))).await
+    }
+
+    /// `GET /pay/status`.
+    pub(crate) async fn pay_status(&self, request: &Request) -> Result<Response, ApiError> {
+        let visit = self.visit(request, false).await?;
+        written(&self.view(&visit))
+    }
+
+    /// `POST /pay/check`. What the bridge said proves nothing; whatever it
+    /// was, it is a reason to ask WeChat.
+    pub(crate) async fn pay_check(&self, request: &Request) -> Result<Response, ApiError> {
+        self.check_origin(request)?;
+        let visit = self.visit(request, true).await?;
+        written(&self.view(&visit))
+    }
+
+    /// `POST /pay/order`.
+    pub(crate) async fn pay_order(&self, request: &Request) -> Result<Response, ApiError> {
+        self.check_origin(request)?;
+        let visit = self.visit(request, false).await?;
+        let (trade_type, openid) = match visit.method {
+            Method::Jsapi => {
+                let openid = self
+                    .payer(request, &visit.known)
+                    .ok_or_else(|| ApiError::of(Code::OpenIdRequired))?;
+                (TradeType::Jsapi, Some(openid))
+            }
+            Method::Native => (TradeType::Native, None),
+            Method::OpenInWeChat { .. } | Method::WeChatTooOld => {
+                return written(&self.link(&visit)?);
+            }
+        };
+        let prepare = PrepareCheckout {
+            id: visit.facts.checkout.id.clone(),
+            trade_type,
+            openid,
+            payer_ip: client_ip(request),
+        };
+        let merchant = &visit.known.merchant.id;
+        let offer = self.book(merchant, Call::PrepareCheckout(prepare)).await?;
+        let prepared = match offer {
+            Offer::NotOpen(facts) => Prepared::NotOpen(self.view(&Visit {
+                facts: *facts,
+                ..visit
+            })),
+            Offer::Pay {
+                prepayment,
+                expires_at_ms,
+            } => match prepayment.code_url {
+                Some(code_url) => {
+                    let (size, path) = drawn(&code_url)?;
+                    Prepared::Qr(Qr {
+                        code_url,
+                        size,
+                        path,
+                        expires_at_ms,
+                    })
+                }
+                None => {
+                    let package = self.jsapi(&visit.known, &prepayment.prepay_id);
+                    Prepared::Jsapi(Jsapi {
+                        app_id: package.app_id,
+                        time_stamp: package.time_stamp,
+                        nonce_str: package.nonce_str,
+                        package: package.package,
+                        sign_type: package.sign_type,
+                        pay_sign: package.pay_sign,
+                    })
+                }
+            },
+        };
+        written(&prepared)
+    }
+
+    /// A page that says what went wrong, in the payer's language.
+    pub(crate) async fn error_page(&self, request: &Request, code: Code) -> Response {
+        let page = Page::Error(PageError {
+            code: code.name().to_owned(),
+            lang: lang_of(request, None),
+        });
+        self.html(code.status(), &page).await
+    }
+
+    async fn visit(&self, request: &Request, ask_wechat: bool) -> Result<Visit, ApiError> {
+        let not_found = || ApiError::of(Code::SessionNotFound);
+        let id = query(request).remove("s").ok_or_else(not_found)?;
+        let merchant = Self::merchant_of(&id)?;
+        let known = self
+            .directory
+            .by_id(&self.world, &self.config, merchant)
+            .await?
+            .ok_or_else(not_found)?;
+        let call = match ask_wechat {
+            true => Call::CheckCheckout(id.clone()),
+            false => Call::ViewCheckout(id.clone()),
+        };
+        let facts: CheckoutFacts = self.book(merchant, call).await?;
+        let environment = Environment::from_user_agent(user_agent(request));
+        Ok(Visit {
+            known,
+            method: plan(&environment),
+            lang: lang_of(request, facts.checkout.purchase.lang),
+            facts,
+        })
+    }
+
+    fn view(&self, visit: &Visit) -> View {
+        let CheckoutFacts { checkout, state } = &visit.facts;
+        let purchase = &checkout.purchase;
+        View {
+            merchant: visit.known.merchant.name.clone(),
+            description: purchase.body.clone(),
+            money: purchase.money,
+            out_trade_no: purchase.out_trade_no.to_string(),
+            state: *state,
+            method: visit.method,
+            now_ms: self.world.now_ms(),
+            expires_at_ms: checkout.expires_at_ms,
+            lang: visit.lang,
+            success_url: purchase.success_url.clone(),
+            cancel_url: purchase.cancel_url.clone(),
+        }
+    }
+
+    fn link(&self, visit: &Visit) -> Result<Prepared, ApiError> {
+        let url = self.config.checkout_url(&visit.facts.checkout.id);
+        let (size, path) = drawn(&url)?;
+        Ok(Prepared::Link(Link { url, size, path }))
+    }
+
+    /// Refuses a call that another site's page makes in the payer's browser.
+    fn check_origin(&self, request: &Request) -> Result<(), ApiError> {
+        let json = header_text(request, "content-type")
+            .is_some_and(|text| text.starts_with("application/json"));
+        let ours = match header_text(request, "sec-fetch-site") {
+            Some(site) => site == "same-origin",
+            // Older web-views do not send it.
+            None => {
+                header_text(request, "origin").is_none_or(|origin| origin == self.config.public_url)
+            }
+        };
+        if !json || !ours {
+            return Err(ApiError::of(Code::ForeignOrigin));
+        }
+        json_object(request.body()).map(|_| ())
+    }
+
+    async fn html(&self, status: u16, page: &Page) -> Response {
+        let nonce = self.random_text(22);
+        let filled = match self.template().await {
+            Some(template) => html::fill(&template, page, &nonce).map_err(|e| e.to_string()),
+            None => Err("the page's files are not there".to_owned()),
+        };
+        let filled = filled.unwrap_or_else(|error| {
+            self.world.log(format_args!("page: {error}"));
+            String::new()
+        });
+        if filled.is_empty() {
+            return ApiError::of(Code::Internal).response();
+        }
+        let mut response = answer(status, "text/html; charset=utf-8", filled);
+        let policy = format!(
+            "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
+             style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+             form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        );
+        set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
+        set(&mut response, header::X_FRAME_OPTIONS, "DENY");
+        set(
+            &mut response,
+            header::VARY,
+            "user-agent, accept-language, cookie",
+        );
+        response
+    }
+}
+
+fn written<T: Serialize>(value: &T) -> Result<Response, ApiError> {
+    serde_json::to_value(value)
+        .map(|value| json(200, &value))
+        .map_err(|_| ApiError::of(Code::Internal))
+}
+
+fn drawn(text: &str) -> Result<(u32, String), ApiError> {
+    svg_path(text).ok_or_else(|| ApiError::of(Code::Internal))
+}
+
+fn user_agent(request: &Request) -> &str {
+    header_text(request, "user-agent").unwrap_or_default()
+}
+
+/// The payer's choice in the address, or else the merchant's, or else what the
+/// browser prefers.
+fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
+    let asked = query(request).remove("lang");
+    let asked = asked.as_deref().and_then(Lang::from_tag).or(merchant);
+    Lang::choose(
+        asked.map(Lang::tag),
+        user_agent(request),
+        header_text(request, "accept-language"),
+    )
+}
+
+/// Where to come back to with an openid. `showwxpaytitle=1` makes WeChat show
+/// its "secure payment" subtitle (seed 002, section 7.6).
+fn page_path(request: &Request, visit: &Visit) -> String {
+    let lang = query(request)
+        .remove("lang")
+        .and_then(|tag| Lang::from_tag(&tag))
+        .map(|lang| format!("&lang={}", lang.tag()))
+        .unwrap_or_default();
+    format!("/pay/?s={}{lang}&showwxpaytitle=1", visit.facts.checkout.id)
+}

@@ -1,0 +1,210 @@
+//! The object that holds every merchant, and the fingerprints of their keys.
+//!
+//! ```text
+//! merchants( id, quick_auth_token, json )
+//! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
+//! ```
+//!
+//! Of an api-key and its api-secret only SHA-256 fingerprints are kept: they
+//! are random texts of 128 bits and more, so a fingerprint gives nothing away.
+
+use crate::merchant::Merchant;
+use crate::world::{Store, StoreError, Value, World};
+use serde::{Deserialize, Serialize};
+
+/// What may be asked of the registry.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Call {
+    /// The merchant that an api-key belongs to.
+    ByApiKey {
+        /// Of the api-key.
+        fingerprint: String,
+    },
+    /// The merchant with this id.
+    ById {
+        /// The id.
+        id: String,
+    },
+    /// The merchant with this Quick Auth token.
+    ByQuickAuth {
+        /// The token.
+        token: String,
+    },
+    /// Adds a merchant.
+    Create {
+        /// The merchant.
+        merchant: Box<Merchant>,
+        /// Its first pair of keys.
+        keys: KeyPair,
+    },
+    /// Adds a pair of keys, and lets the others expire.
+    Rotate {
+        /// The merchant's id.
+        id: String,
+        /// The new pair.
+        keys: KeyPair,
+        /// When the earlier pairs stop working, Unix milliseconds.
+        earlier_expire_at_ms: i64,
+    },
+}
+
+/// The fingerprints of an api-key and its api-secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyPair {
+    /// Of the api-key.
+    pub fingerprint: String,
+    /// Of the api-secret.
+    pub secret_fingerprint: String,
+}
+
+/// What the registry answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// The merchant.
+    Found(Box<Found>),
+    /// No such merchant or key.
+    NotFound,
+    /// The id is taken.
+    Exists,
+    /// Written.
+    Done,
+    /// The database refused; the operator's log has the reason.
+    Broken,
+}
+
+/// A merchant, as somebody asked for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Found {
+    /// The merchant.
+    pub merchant: Merchant,
+    /// The api-secret's fingerprint, when it was found by its api-key.
+    pub secret_fingerprint: Option<String>,
+}
+
+/// The registry object, on any world and store.
+#[derive(Debug)]
+pub struct Registry<W, S> {
+    world: W,
+    store: S,
+}
+
+impl<W: World, S: Store> Registry<W, S> {
+    /// Opens the object, making its tables the first time.
+    pub fn open(world: W, store: S) -> Result<Self, StoreError> {
+        for statement in [
+            "CREATE TABLE IF NOT EXISTS merchants(
+                id TEXT PRIMARY KEY, quick_auth_token TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS keys(
+                fingerprint TEXT PRIMARY KEY, merchant_id TEXT NOT NULL,
+                secret_fingerprint TEXT NOT NULL, expires_at_ms INTEGER)",
+        ] {
+            store.exec(statement, &[])?;
+        }
+        Ok(Self { world, store })
+    }
+
+    /// Answers one call: JSON in, JSON out.
+    pub fn handle(&self, body: &[u8]) -> Vec<u8> {
+        let answer = serde_json::from_slice(body)
+            .map_err(|error| StoreError::unreadable("call", error))
+            .and_then(|call| self.answer(call))
+            .unwrap_or_else(|error| {
+                self.world.log(format_args!("registry: {error}"));
+                Answer::Broken
+            });
+        serde_json::to_vec(&answer).unwrap_or_default()
+    }
+
+    fn answer(&self, call: Call) -> Result<Answer, StoreError> {
+        match call {
+            Call::ByApiKey { fingerprint } => self.find(
+                "SELECT json, secret_fingerprint FROM keys JOIN merchants ON id = merchant_id
+                 WHERE fingerprint = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
+                &[fingerprint.into(), self.world.now_ms().into()],
+            ),
+            Call::ById { id } => self.find(
+                "SELECT json, NULL FROM merchants WHERE id = ?",
+                &[id.into()],
+            ),
+            Call::ByQuickAuth { token } => self.find(
+                "SELECT json, NULL FROM merchants WHERE quick_auth_token = ?",
+                &[token.into()],
+            ),
+            Call::Create { merchant, keys } => self.create(&merchant, keys),
+            Call::Rotate {
+                id,
+                keys,
+                earlier_expire_at_ms,
+            } => self.rotate(&id, keys, earlier_expire_at_ms),
+        }
+    }
+
+    fn find(&self, sql: &str, args: &[Value]) -> Result<Answer, StoreError> {
+        let rows = self.store.exec(sql, args)?;
+        let Some(row) = rows.first() else {
+            return Ok(Answer::NotFound);
+        };
+        let merchant = serde_json::from_str(row.text(0)?)
+            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        Ok(Answer::Found(Box::new(Found {
+            merchant,
+            secret_fingerprint: row.text_or_null(1)?.map(str::to_owned),
+        })))
+    }
+
+    fn create(&self, merchant: &Merchant, keys: KeyPair) -> Result<Answer, StoreError> {
+        let json = serde_json::to_string(merchant)
+            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        self.store.atomically(|| {
+            let added = self.store.exec(
+                "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)
+                 ON CONFLICT(id) DO NOTHING RETURNING id",
+                &[
+                    merchant.id.as_str().into(),
+                    merchant.quick_auth_token.as_str().into(),
+                    json.into(),
+                ],
+            )?;
+            if added.is_empty() {
+                return Ok(Answer::Exists);
+            }
+            self.add_keys(&merchant.id, keys)?;
+            Ok(Answer::Done)
+        })
+    }
+
+    fn rotate(&self, id: &str, keys: KeyPair, expire_at_ms: i64) -> Result<Answer, StoreError> {
+        self.store.atomically(|| {
+            let known = self
+                .store
+                .exec("SELECT 1 FROM merchants WHERE id = ?", &[id.into()])?;
+            if known.is_empty() {
+                return Ok(Answer::NotFound);
+            }
+            // A pair that was to expire sooner still does.
+            self.store.exec(
+                "UPDATE keys SET expires_at_ms = min(coalesce(expires_at_ms, ?2), ?2)
+                 WHERE merchant_id = ?1",
+                &[id.into(), expire_at_ms.into()],
+            )?;
+            self.store.exec(
+                "DELETE FROM keys WHERE expires_at_ms <= ?",
+                &[self.world.now_ms().into()],
+            )?;
+            self.add_keys(id, keys)?;
+            Ok(Answer::Done)
+        })
+    }
+
+    fn add_keys(&self, id: &str, keys: KeyPair) -> Result<(), StoreError> {
+        self.store.exec(
+            "INSERT INTO keys(fingerprint, merchant_id, secret_fingerprint) VALUES(?, ?, ?)",
+            &[
+                keys.fingerprint.into(),
+                id.into(),
+                keys.secret_fingerprint.into(),
+            ],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Secrets at rest, and texts that only we can have written.
+//!
+//! ```text
+//! sealed: base64url( nonce(12) ‖ AES-256-GCM(master/seal, nonce, aad, text) )
+//! token:  base64url( JSON ) "." base64url( HMAC-SHA256(master/purpose, JSON) )
+//! ```
+//!
+//! Each purpose has a key of its own, derived from the master key, so that a
+//! token made for one use is no token for another.
+
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use hmac::{Hmac, Mac};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use subtle::ConstantTimeEq;
+
+/// The deployment's one key: 32 bytes. Printing it prints nothing of it.
+pub struct MasterKey([u8; 32]);
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(…)")
+    }
+}
+
+/// A sealed text did not open: another master key, or changed bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sealed credentials do not open with this MASTER_KEY")]
+pub struct SealError;
+
+impl MasterKey {
+    /// From 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut key = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (byte, pair) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Self(key))
+    }
+
+    /// Seals a text for the holder of `name`; `nonce` is random, used once.
+    pub fn seal(&self, name: &str, text: &str, nonce: [u8; 12]) -> Result<String, SealError> {
+        let payload = Payload {
+            msg: text.as_bytes(),
+            aad: name.as_bytes(),
+        };
+        let sealed = self
+            .cipher()?
+            .encrypt(&nonce.into(), payload)
+            .map_err(|_| SealError)?;
+        Ok(BASE64.encode([&nonce[..], &sealed].concat()))
+    }
+
+    /// Opens what [`MasterKey::seal`] sealed for the same `name`.
+    pub fn open(&self, name: &str, sealed: &str) -> Result<String, SealError> {
+        let bytes = BASE64.decode(sealed).map_err(|_| SealError)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(SealError)?;
+        let payload = Payload {
+            msg: sealed,
+            aad: name.as_bytes(),
+        };
+        let text = self
+            .cipher()?
+            .decrypt(&(*nonce).into(), payload)
+            .map_err(|_| SealError)?;
+        String::from_utf8(text).map_err(|_| SealError)
+    }
+
+    /// A token that says `value`, for one purpose.
+    pub fn token<T: Serialize>(&self, purpose: &str, value: &T) -> String {
+        let json = serde_json::to_string(value).unwrap_or_default();
+        let mac = self.mac(purpose, json.as_bytes());
+        format!("{}.{}", BASE64.encode(json), BASE64.encode(mac))
+    }
+
+    /// What a token says, if we made it for this purpose.
+    pub fn read_token<T: DeserializeOwned>(&self, purpose: &str, token: &str) -> Option<T> {
+        let (json, mac) = token.split_once('.')?;
+        let json = BASE64.decode(json).ok()?;
+        let mac = BASE64.decode(mac).ok()?;
+        bool::from(self.mac(purpose, &json).ct_eq(&mac))
+            .then(|| serde_json::from_slice(&json).ok())
+            .flatten()
+    }
+
+    fn cipher(&self) -> Result<Aes256Gcm, SealError> {
+        Aes256Gcm::new_from_slice(&self.mac("seal", b"")).map_err(|_| SealError)
+    }
+
+    fn mac(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
+        let key = hmac(&self.0, purpose.as_bytes());
+        hmac(&key, bytes)
+    }
+}
+
+fn hmac(key: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
+    // HMAC takes a key of any length, so a 32-byte one is always taken.
+    Hmac::<Sha256>::new_from_slice(key)
+        .map(|mac| mac.chain_update(bytes).finalize().into_bytes().into())
+        .unwrap_or_default()
+}
+
+/// What is kept of an api-key or api-secret: enough to know it again.
+pub fn fingerprint(text: &str) -> String {
+    BASE64.encode(Sha256::digest(text))
+}
+
+/// A random text of letters and digits for keys and ids: 16 bytes of chance
+/// are 22 characters of base 62.
+pub fn random_text(mut random: impl FnMut(&mut [u8]), length: usize) -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        let mut byte = [0; 1];
+        random(&mut byte);
+        // 248 is the largest multiple of 62 in a byte: the rest would favour
+        // the alphabet's beginning.
+        let [byte] = byte;
+        let letter = (byte < 248).then(|| ALPHABET.get(usize::from(byte % 62)));
+        text.extend(letter.flatten().map(|letter| char::from(*letter)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(digit: char) -> MasterKey {
+        MasterKey::from_hex(&digit.to_string().repeat(64)).unwrap()
+    }
+
+    #[test]
+    fn sealed_texts_open_only_for_their_name_and_key() {
+        let sealed = key('1').seal("demo", "密钥", [7; 12]).unwrap();
+        assert_eq!(key('1').open("demo", &sealed).unwrap(), "密钥");
+        assert_eq!(key('1').open("other", &sealed), Err(SealError));
+        assert_eq!(key('2').open("demo", &sealed), Err(SealError));
+        assert_eq!(key('1').open("demo", ""), Err(SealError));
+        assert_eq!(key('1').open("demo", &sealed[..8]), Err(SealError));
+    }
+
+    #[test]
+    fn tokens_are_bound_to_their_purpose() {
+        let token = key('1').token("payer", &"openid");
+        assert_eq!(
+            key('1').read_token::<String>("payer", &token).unwrap(),
+            "openid"
+        );
+        assert_eq!(key('1').read_token::<String>("oauth", &token), None);
+        assert_eq!(key('2').read_token::<String>("payer", &token), None);
+        for forged in ["", ".", "a.b", token.trim_end_matches(|c| c != '.')] {
+            assert_eq!(key('1').read_token::<String>("payer", forged), None);
+        }
+    }
+
+    #[test]
+    fn the_master_key_does_not_print() {
+        assert_eq!(format!("{:?}", key('1')), "MasterKey(…)");
+    }
+}

@@ -1,0 +1,65 @@
+//! Calls to WeChat Pay v2: the hosts in their order, and what an answer that
+//! is no success means for the caller.
+
+use crate::error::{ApiError, Code};
+use crate::world::{Request, Route, World};
+use serde_json::{Map, Value};
+use wechatpay::v2::answer::AnswerError;
+use wechatpay::v2::xml::Fields;
+
+/// The access nodes of seed 002, section 4.3, for a merchant overseas: Hong
+/// Kong first. Each is tried once.
+const HOSTS: [&str; 3] = [
+    "apihk.mch.weixin.qq.com",
+    "apius.mch.weixin.qq.com",
+    "api.mch.weixin.qq.com",
+];
+
+/// Sends one idempotent v2 message. Where a host does not answer, or answers
+/// that it is ill, the next is asked: the same message again has the same
+/// effect (checklist P6). `None` when none of them answered.
+pub async fn post(world: &impl World, path: &str, xml: &str) -> Option<Vec<u8>> {
+    for host in HOSTS {
+        let mut request = Request::new(xml.as_bytes().to_vec());
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = format!("https://{host}{path}").parse().ok()?;
+        request.headers_mut().insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static("text/xml; charset=utf-8"),
+        );
+        match world.fetch(Route::WeChatPay, request).await {
+            Ok(answer) if !answer.status().is_server_error() => return Some(answer.into_body()),
+            Ok(answer) => world.log(format_args!("{host}{path}: status {}", answer.status())),
+            Err(error) => world.log(format_args!("{host}{path}: {error}")),
+        }
+    }
+    None
+}
+
+/// What the merchant is told. A refusal is forwarded whole, as seed 000 shows
+/// it ("Request Refund"); what could not be verified is not.
+pub fn refused(world: &impl World, what: &str, error: &AnswerError) -> ApiError {
+    world.log(format_args!("{what}: {error}"));
+    match error {
+        AnswerError::Refused { fields, .. } => ApiError {
+            code: Code::UpstreamRefused,
+            field: None,
+            message: object(fields),
+        },
+        // Unsigned by nature (seed 002, section 4.3.1): a signature that
+        // WeChat did not accept is reported so. It is shown, not believed.
+        AnswerError::Communication { return_msg } => ApiError {
+            code: Code::UpstreamRefused,
+            field: None,
+            message: serde_json::json!({"return_code": "FAIL", "return_msg": return_msg}),
+        },
+        _ => ApiError::of(Code::UpstreamUnverified),
+    }
+}
+
+fn object(fields: &Fields) -> Value {
+    let entries = fields
+        .iter()
+        .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())));
+    Value::Object(entries.collect::<Map<_, _>>())
+}

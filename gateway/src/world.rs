@@ -1,0 +1,200 @@
+//! All that the gateway needs from the machine it runs on.
+//!
+//! Two traits, kept small because every line here is written once for each
+//! place the gateway runs: the Workers runtime (room `edge`) and memory
+//! (room `tests`). Everything runs on one thread, so no future is `Send`.
+
+use std::fmt;
+use thiserror::Error;
+
+/// A request, whole in memory. Bodies are bounded before they get here.
+pub type Request = http::Request<Vec<u8>>;
+/// An answer, whole in memory.
+pub type Response = http::Response<Vec<u8>>;
+
+/// The world outside: time, chance, the network, and the stateful objects.
+#[allow(async_fn_in_trait, reason = "one thread: no future needs to be Send")]
+pub trait World {
+    /// Unix time in milliseconds.
+    fn now_ms(&self) -> i64;
+
+    /// Fills the bytes from a cryptographic source.
+    fn random(&self, bytes: &mut [u8]);
+
+    /// Sends a request and reads the whole answer. `Err` says only that no
+    /// answer came: the request may or may not have had its effect.
+    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError>;
+
+    /// Calls an object; its bytes are the object's own business.
+    async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError>;
+
+    /// A line for the operator: never a secret, never a whole openid.
+    fn log(&self, line: fmt::Arguments<'_>);
+}
+
+/// Which way a request leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To WeChat Pay (binding `WECHATPAY`).
+    WeChatPay,
+    /// To WeChat's OAuth (binding `WEIXIN`).
+    Weixin,
+    /// To an address that a merchant gave: the open internet.
+    Merchant,
+    /// The page's own files (binding `ASSETS`).
+    Assets,
+}
+
+impl Route {
+    /// How long to wait for the whole answer.
+    pub const fn timeout_ms(self) -> u32 {
+        match self {
+            // A payer is waiting, and two hosts must fit in their patience.
+            Self::WeChatPay | Self::Weixin => 5_000,
+            Self::Merchant => 10_000,
+            Self::Assets => 2_000,
+        }
+    }
+
+    /// The most bytes of an answer that are read.
+    pub const fn max_answer_bytes(self) -> usize {
+        match self {
+            Self::WeChatPay | Self::Weixin | Self::Merchant => 64 * 1024,
+            Self::Assets => 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// A stateful object: one thread, one database, one alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object<'a> {
+    /// A merchant's orders; named by the merchant's id.
+    Book(&'a str),
+    /// Every merchant.
+    Registry,
+}
+
+/// No answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FetchError {
+    /// Nobody there, or the connection broke.
+    #[error("no connection")]
+    Unreachable,
+    /// Too slow.
+    #[error("no answer in time")]
+    TimedOut,
+    /// More than [`Route::max_answer_bytes`].
+    #[error("the answer is too long")]
+    TooLong,
+}
+
+/// An object did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the object did not answer")]
+pub struct CallError;
+
+/// An object's own database and alarm. What an object writes without waiting
+/// in between is durable together, or not at all, before anything leaves it.
+pub trait Store {
+    /// Runs one statement; answers its rows.
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError>;
+
+    /// Runs `work` in one transaction: an `Err` undoes what it wrote.
+    fn atomically<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E>;
+
+    /// Sets the one alarm, replacing any earlier one.
+    fn set_alarm(&self, at_ms: i64);
+}
+
+/// A value in or out of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// A 53-bit integer: what survives JavaScript.
+    Int(i64),
+    /// UTF-8.
+    Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row(pub Vec<Value>);
+
+impl Row {
+    /// The text in this column.
+    pub fn text(&self, column: usize) -> Result<&str, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Text(text)) => Ok(text),
+            _ => Err(StoreError::wrong_type("a text", column)),
+        }
+    }
+
+    /// The integer in this column.
+    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Int(int)) => Ok(*int),
+            _ => Err(StoreError::wrong_type("an integer", column)),
+        }
+    }
+
+    /// The integer in this column, or NULL.
+    pub fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.int(column).map(Some),
+        }
+    }
+
+    /// The text in this column, or NULL.
+    pub fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.text(column).map(Some),
+        }
+    }
+}
+
+/// The database refused: our own fault, or a disk's. The text is for the
+/// operator and holds no values.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the database refused: {0}")]
+pub struct StoreError(pub String);
+
+impl StoreError {
+    fn wrong_type(wanted: &str, column: usize) -> Self {
+        Self(format!("column {column} is not {wanted}"))
+    }
+
+    /// A stored value that this version cannot read.
+    pub fn unreadable(what: &str, why: impl fmt::Display) -> Self {
+        Self(format!("stored {what} is unreadable: {why}"))
+    }
+}

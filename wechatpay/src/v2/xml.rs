@@ -1,0 +1,495 @@
+//! The v2 document: one root, and leaves in it.
+//!
+//! ```text
+//! <xml>
+//!   <return_code><![CDATA[SUCCESS]]></return_code>     text, in CDATA
+//!   <total_fee>1</total_fee>                           an amount, bare
+//!   <body>Tea &amp; cake</body>                        text with references
+//! </xml>
+//! ```
+//!
+//! That is all WeChat uses of XML, so that is all that is read. There is no
+//! DTD, hence no entity but the five of XML itself; no processing instruction;
+//! no attribute (nothing in v2 has one, and a second place for a value is a
+//! second meaning); no element inside a field. Comments are skipped and the
+//! text around them is joined, as XML says.
+//!
+//! Two details serve the signature, which is over the values:
+//!
+//! - Line ends are kept as they stand and not normalized, because the other
+//!   side signs the value it holds and writes that into the document.
+//! - White space *around* a CDATA section is layout and dropped; a value that
+//!   has any other text keeps all its white space.
+
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use quick_xml::reader::Reader;
+use thiserror::Error;
+
+/// The largest document that is read, in bytes.
+pub const MAX_BYTES: usize = 64 * 1024;
+/// The most fields that a document may have.
+pub const MAX_FIELDS: usize = 128;
+/// The longest field name, in bytes.
+pub const MAX_NAME_BYTES: usize = 64;
+
+/// A v2 document: field names and values in their order, each name once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(String, String)>);
+
+/// Why bytes are not a v2 document.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum XmlError {
+    /// More than [`MAX_BYTES`].
+    #[error("the document has {bytes} bytes; at most {MAX_BYTES} are read")]
+    TooLarge {
+        /// How many there were.
+        bytes: usize,
+    },
+    /// UTF-16 or UTF-32 by its first bytes.
+    #[error("the document is UTF-16 or UTF-32; v2 is UTF-8")]
+    WideEncoding,
+    /// Bytes that are no UTF-8.
+    #[error("the document is not valid UTF-8")]
+    NotUtf8,
+    /// The XML declaration names another encoding.
+    #[error("the document declares an encoding other than UTF-8")]
+    OtherEncoding,
+    /// A character that XML does not allow, such as NUL.
+    #[error("the document holds a control character that XML forbids")]
+    ForbiddenCharacter,
+    /// A document type declaration: the way in for external entities.
+    #[error("the document has a DOCTYPE, which is never read")]
+    Doctype,
+    /// A processing instruction.
+    #[error("the document has a processing instruction, which is never read")]
+    ProcessingInstruction,
+    /// An XML declaration that is not at the very start.
+    #[error("the XML declaration is not at the start of the document")]
+    MisplacedDeclaration,
+    /// A reference to an entity beyond XML's own five.
+    #[error("the document refers to an entity other than lt, gt, amp, apos and quot")]
+    UnknownEntity,
+    /// An `&` that begins no reference, or a numeric reference to a character
+    /// that XML forbids.
+    #[error("the document has an & that begins no allowed reference")]
+    BadReference,
+    /// An attribute.
+    #[error("an element has an attribute, which v2 never uses")]
+    Attribute,
+    /// An element inside a field.
+    #[error("the field {name} has an element inside; fields hold only text")]
+    TooDeep {
+        /// The outer field.
+        name: String,
+    },
+    /// More than [`MAX_FIELDS`].
+    #[error("the document has more than {MAX_FIELDS} fields")]
+    TooManyFields,
+    /// The same name twice.
+    #[error("the field {name} occurs more than once")]
+    DuplicateField {
+        /// The repeated name.
+        name: String,
+    },
+    /// A name longer than [`MAX_NAME_BYTES`], or with other characters than
+    /// letters, digits, `_`, `-` and `.`.
+    #[error("a field's name is too long or has a character that no v2 name has")]
+    BadName,
+    /// The outermost element is another.
+    #[error("the document's outermost element is not {expected}")]
+    WrongRoot {
+        /// The name it should have.
+        expected: &'static str,
+    },
+    /// No element at all.
+    #[error("the document is empty")]
+    Empty,
+    /// Text between the fields.
+    #[error("the document has text outside its fields")]
+    StrayText,
+    /// Anything after the end of the outermost element.
+    #[error("the document goes on after its outermost element")]
+    TrailingContent,
+    /// It ends too early.
+    #[error("the document ends before its outermost element does")]
+    Unclosed,
+    /// Not XML in some other way.
+    #[error("the document is not well-formed XML")]
+    Malformed,
+}
+
+impl Fields {
+    /// No fields yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a document whose root is `<xml>`.
+    pub fn parse(bytes: &[u8]) -> Result<Self, XmlError> {
+        Self::parse_root(bytes, "xml")
+    }
+
+    /// Reads a document with another root: `<root>` inside a refund notice.
+    pub fn parse_root(bytes: &[u8], root: &'static str) -> Result<Self, XmlError> {
+        Parser::new(root).run(checked_text(bytes)?)
+    }
+
+    /// The field's value; an empty one is `Some("")`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find_map(|(n, v)| (n == name).then_some(v))
+    }
+
+    /// The field's value, where an empty one counts as absent, as it does for
+    /// the signature.
+    pub fn get_nonempty(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// Sets a field in its place, or appends it.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        match self.0.iter_mut().find(|(n, _)| n == name) {
+            Some((_, old)) => *old = value.into(),
+            None => self.0.push((name.to_owned(), value.into())),
+        }
+    }
+
+    /// Appends a field. A name occurs once: an earlier value goes.
+    pub fn push(&mut self, name: &str, value: impl Into<String>) {
+        self.remove(name);
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    /// [`push`](Self::push) for what may be absent.
+    pub fn push_some(&mut self, name: &str, value: Option<impl Into<String>>) {
+        if let Some(value) = value {
+            self.push(name, value);
+        }
+    }
+
+    /// [`push`](Self::push) in a chain.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.push(name, value);
+        self
+    }
+
+    /// Takes a field out.
+    pub fn remove(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Names and values in the document's order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The document on one line, as WeChat writes it: text in CDATA, amounts
+    /// and counts bare. (A merchant's acknowledgement over several lines was
+    /// not understood, and the notice came again.)
+    ///
+    /// Names are written as they stand; see [`is_name`]. A character that XML
+    /// cannot carry at all is written as U+FFFD, so that its signature fails
+    /// at the reader; [`Text`](super::Text) keeps such values out before.
+    pub fn to_xml(&self) -> String {
+        let mut out = String::from("<xml>");
+        for (name, value) in self.iter() {
+            out.push('<');
+            out.push_str(name);
+            out.push('>');
+            if is_bare(name, value) {
+                out.push_str(value);
+            } else {
+                push_cdata(&mut out, value);
+            }
+            out.push_str("</");
+            out.push_str(name);
+            out.push('>');
+        }
+        out.push_str("</xml>");
+        out
+    }
+}
+
+/// Whether this can be a field's name: a letter or `_` first, then letters,
+/// digits, `_`, `-` and `.`, all ASCII, at most [`MAX_NAME_BYTES`].
+pub fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_BYTES
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+}
+
+/// Whether XML 1.0 can carry the character.
+pub(crate) fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// The manual's type `Int` belongs to amounts and counts; everything else is a
+/// string even where it is all digits, such as `mch_id`.
+/// (`refund_fee_0` is the first of several.)
+fn is_bare(name: &str, value: &str) -> bool {
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
+    (name.ends_with("_fee") || name.ends_with("_count"))
+        && !value.is_empty()
+        && value.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A section cannot hold its own end, so `]]>` is cut between two sections;
+/// and readers turn a raw carriage return into a line feed, so it stands
+/// outside as a reference.
+fn push_cdata(out: &mut String, value: &str) {
+    let legal: String = value
+        .chars()
+        .map(|c| if is_xml_char(c) { c } else { '\u{FFFD}' })
+        .collect();
+    out.push_str("<![CDATA[");
+    out.push_str(
+        &legal
+            .replace("]]>", "]]]]><![CDATA[>")
+            .replace('\r', "]]>&#13;<![CDATA["),
+    );
+    out.push_str("]]>");
+}
+
+/// Size, encoding and alphabet, before any parsing.
+fn checked_text(bytes: &[u8]) -> Result<&str, XmlError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(XmlError::TooLarge { bytes: bytes.len() });
+    }
+    if matches!(
+        bytes,
+        [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, b'<', ..] | [b'<', 0, ..] | [0, 0, ..]
+    ) {
+        return Err(XmlError::WideEncoding);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| XmlError::NotUtf8)?;
+    // A byte order mark is tolerated: some editors and one SDK write it.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    if text.chars().all(is_xml_char) {
+        Ok(text)
+    } else {
+        Err(XmlError::ForbiddenCharacter)
+    }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|b| b" \t\r\n".contains(&b))
+}
+
+/// Where in the document the parser stands.
+enum Place {
+    BeforeRoot,
+    InRoot,
+    InField(Leaf),
+    AfterRoot,
+}
+
+/// A field being read. `run` is text since the last CDATA section; it counts
+/// once something in it is more than layout.
+struct Leaf {
+    name: String,
+    value: String,
+    run: String,
+    run_counts: bool,
+}
+
+impl Leaf {
+    fn text(&mut self, raw: &str) {
+        self.run_counts |= !is_blank(raw);
+        self.run.push_str(raw);
+    }
+
+    fn referenced(&mut self, c: char) {
+        self.run_counts = true;
+        self.run.push(c);
+    }
+
+    fn cdata(&mut self, raw: &str) {
+        self.end_run();
+        self.value.push_str(raw);
+    }
+
+    fn end_run(&mut self) {
+        if self.run_counts {
+            self.value.push_str(&self.run);
+        }
+        self.run.clear();
+        self.run_counts = false;
+    }
+}
+
+struct Parser {
+    root: &'static str,
+    place: Place,
+    fields: Fields,
+}
+
+impl Parser {
+    fn new(root: &'static str) -> Self {
+        Self {
+            root,
+            place: Place::BeforeRoot,
+            fields: Fields::new(),
+        }
+    }
+
+    fn run(mut self, text: &str) -> Result<Fields, XmlError> {
+        let mut reader = Reader::from_str(text);
+        let config = reader.config_mut();
+        config.expand_empty_elements = true;
+        config.check_comments = true;
+
+        let mut at_start = true;
+        loop {
+            match reader.read_event().map_err(|e| named(&e))? {
+                Event::Start(tag) => self.open(&tag)?,
+                Event::End(_) => self.close(),
+                // XML allows the end of a section only at the end of one.
+                Event::Text(raw) if raw.contains("]]>") => return Err(XmlError::Malformed),
+                Event::Text(raw) => match &mut self.place {
+                    Place::InField(leaf) => leaf.text(&raw),
+                    _ if is_blank(&raw) => {}
+                    _ => return Err(self.stray()),
+                },
+                Event::GeneralRef(reference) => match &mut self.place {
+                    Place::InField(leaf) => leaf.referenced(resolve(&reference)?),
+                    _ => return Err(self.stray()),
+                },
+                Event::CData(raw) => match &mut self.place {
+                    Place::InField(leaf) => leaf.cdata(&raw),
+                    _ => return Err(self.stray()),
+                },
+                Event::Comment(_) => {}
+                Event::Decl(declaration) if at_start => check_declaration(&declaration)?,
+                Event::Decl(_) => return Err(XmlError::MisplacedDeclaration),
+                Event::PI(_) => return Err(XmlError::ProcessingInstruction),
+                Event::DocType(_) => return Err(XmlError::Doctype),
+                // `expand_empty_elements` turns these into a start and an end.
+                Event::Empty(_) => return Err(XmlError::Malformed),
+                Event::Eof => break,
+            }
+            at_start = false;
+        }
+        match self.place {
+            Place::AfterRoot => Ok(self.fields),
+            Place::BeforeRoot => Err(XmlError::Empty),
+            Place::InRoot | Place::InField(_) => Err(XmlError::Unclosed),
+        }
+    }
+
+    fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), XmlError> {
+        let name = tag.name().into_inner();
+        if !is_blank(tag.attributes_raw()) {
+            return Err(XmlError::Attribute);
+        }
+        match &self.place {
+            Place::BeforeRoot if name == self.root => self.place = Place::InRoot,
+            Place::BeforeRoot => {
+                return Err(XmlError::WrongRoot {
+                    expected: self.root,
+                });
+            }
+            Place::InRoot => self.place = Place::InField(self.leaf(name)?),
+            Place::InField(leaf) => {
+                return Err(XmlError::TooDeep {
+                    name: leaf.name.clone(),
+                });
+            }
+            Place::AfterRoot => return Err(XmlError::TrailingContent),
+        }
+        Ok(())
+    }
+
+    fn leaf(&self, name: &str) -> Result<Leaf, XmlError> {
+        if !is_name(name) {
+            return Err(XmlError::BadName);
+        }
+        if self.fields.get(name).is_some() {
+            return Err(XmlError::DuplicateField {
+                name: name.to_owned(),
+            });
+        }
+        if self.fields.len() == MAX_FIELDS {
+            return Err(XmlError::TooManyFields);
+        }
+        Ok(Leaf {
+            name: name.to_owned(),
+            value: String::new(),
+            run: String::new(),
+            run_counts: false,
+        })
+    }
+
+    /// The reader has checked that the end belongs to the innermost start.
+    fn close(&mut self) {
+        let inner = std::mem::replace(&mut self.place, Place::InRoot);
+        match inner {
+            Place::InField(mut leaf) => {
+                leaf.end_run();
+                self.fields.0.push((leaf.name, leaf.value));
+            }
+            Place::InRoot | Place::BeforeRoot | Place::AfterRoot => self.place = Place::AfterRoot,
+        }
+    }
+
+    fn stray(&self) -> XmlError {
+        match self.place {
+            Place::AfterRoot => XmlError::TrailingContent,
+            _ => XmlError::StrayText,
+        }
+    }
+}
+
+fn resolve(reference: &BytesRef<'_>) -> Result<char, XmlError> {
+    if reference.is_char_ref() {
+        return reference
+            .resolve_char_ref()
+            .ok()
+            .flatten()
+            .filter(|c| is_xml_char(*c))
+            .ok_or(XmlError::BadReference);
+    }
+    match &**reference {
+        "lt" => Ok('<'),
+        "gt" => Ok('>'),
+        "amp" => Ok('&'),
+        "apos" => Ok('\''),
+        "quot" => Ok('"'),
+        _ => Err(XmlError::UnknownEntity),
+    }
+}
+
+fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), XmlError> {
+    match declaration.encoding() {
+        None => Ok(()),
+        Some(Ok(encoding)) if encoding.eq_ignore_ascii_case("utf-8") => Ok(()),
+        Some(Ok(_)) => Err(XmlError::OtherEncoding),
+        Some(Err(_)) => Err(XmlError::Malformed),
+    }
+}
+
+fn named(error: &quick_xml::Error) -> XmlError {
+    use quick_xml::Error::{IllFormed, Syntax};
+    use quick_xml::errors::{IllFormedError, SyntaxError};
+    match error {
+        Syntax(SyntaxError::UnclosedDoctype) | IllFormed(IllFormedError::MissingDoctypeName) => {
+            XmlError::Doctype
+        }
+        Syntax(SyntaxError::UnclosedPI) => XmlError::ProcessingInstruction,
+        Syntax(SyntaxError::UnclosedComment | SyntaxError::UnclosedTag) => XmlError::Unclosed,
+        IllFormed(IllFormedError::UnclosedReference) => XmlError::BadReference,
+        _ => XmlError::Malformed,
+    }
+}

@@ -1,0 +1,90 @@
+//! What the room says, held against vectors and samples from outside.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test may stop it, as the test itself may"
+)]
+
+mod error_codes;
+mod hostile_xml;
+mod messages;
+mod notices;
+mod oauth;
+mod samples;
+mod vectors;
+
+use order::{Account, Currency, Money, OutTradeNo, Payment, TradeType};
+use wechatpay::Secret;
+use wechatpay::v2::Text;
+use wechatpay::v2::prepay::{self, NotifyUrl, Payer, Trade};
+use wechatpay::v2::{SignType, time};
+
+/// The manual's own example key.
+fn key() -> Secret {
+    Secret::new("192006250b4c09247ec02edce69f6a2d")
+}
+
+fn direct() -> Account {
+    Account {
+        appid: "wx2421b1c4370ec43b".to_owned(),
+        mch_id: "10000100".to_owned(),
+        sub_appid: None,
+        sub_mch_id: None,
+    }
+}
+
+fn institution() -> Account {
+    Account {
+        sub_appid: Some("wx8888888888888888".to_owned()),
+        sub_mch_id: Some("1900000109".to_owned()),
+        ..direct()
+    }
+}
+
+fn order(account: Account, trade: Trade, sign_type: SignType) -> prepay::Request {
+    prepay::Request {
+        account,
+        device_info: Some(Text::new("device_info", "WEB").unwrap()),
+        nonce_str: Text::new("nonce_str", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS").unwrap(),
+        sign_type,
+        body: Text::new("body", "茶 & <cake>").unwrap(),
+        detail: None,
+        attach: Some(Text::new("attach", "]]>\r\n🍵 ").unwrap()),
+        out_trade_no: OutTradeNo::new("1415659990").unwrap(),
+        money: Money::new(888, Currency::Hkd).unwrap(),
+        spbill_create_ip: "2001:db8::1".parse().unwrap(),
+        time_start_ms: time::parse_china("20091225091010").ok(),
+        time_expire_ms: time::parse_china("20091227091010").ok(),
+        goods_tag: None,
+        notify_url: NotifyUrl::new("https://pay.example/notify/v2/demo").unwrap(),
+        limit_pay: Some(Text::new("limit_pay", "no_credit").unwrap()),
+        trade,
+    }
+}
+
+fn jsapi_order(sign_type: SignType) -> prepay::Request {
+    let payer = Payer::of(&direct(), "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o").unwrap();
+    order(direct(), Trade::Jsapi(payer), sign_type)
+}
+
+fn payment(account: Account) -> Payment {
+    Payment {
+        account,
+        out_trade_no: "1415659990".to_owned(),
+        transaction_id: "1004400740201409030005092168".to_owned(),
+        money: Money::new(888, Currency::Hkd).unwrap(),
+        trade_type: TradeType::Jsapi,
+        openid: "oUpF8uMEb4qRXf22hE3X68TekukE".to_owned(),
+        sub_openid: None,
+        is_subscribe: Some("Y".to_owned()),
+        sub_is_subscribe: None,
+        bank_type: "CMC".to_owned(),
+        cash_fee: Some(754),
+        cash_fee_type: Some("CNY".to_owned()),
+        rate: Some("84853800".to_owned()),
+        attach: Some("]]>\r\n🍵 ".to_owned()),
+        time_end: "20141030133525".to_owned(),
+    }
+}
