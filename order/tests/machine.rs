@@ -1,0 +1,454 @@
+//! The order's machine as a table: each case is a list of moments and events,
+//! and after each the effects or the refusal it leads to. Time is a column.
+
+use order::{
+    Account, CloseAnswer, CloseReason, Currency, Effect, Event, Money, Order, OutTradeNo, Payment,
+    Prepayment, RefundState, RefundStatus, Refusal, Status, Terms, TradeState, TradeType, Via,
+};
+
+const MINUTE: i64 = 60_000;
+const EXPIRES: i64 = 30 * MINUTE;
+
+fn account() -> Account {
+    Account {
+        appid: "wx2421b1c4370ec43b".to_owned(),
+        mch_id: "10000100".to_owned(),
+        sub_appid: None,
+        sub_mch_id: None,
+    }
+}
+
+fn money(amount: i64) -> Money {
+    Money::new(amount, Currency::Hkd).unwrap()
+}
+
+fn terms() -> Terms {
+    Terms {
+        out_trade_no: OutTradeNo::new("9900000000").unwrap(),
+        account: account(),
+        body: "Demo Order".to_owned(),
+        money: money(150),
+        trade_type: TradeType::Native,
+        openid: None,
+        attach: None,
+        notify_url: Some("https://shop.example.com/notify".to_owned()),
+        expires_at_ms: EXPIRES,
+    }
+}
+
+fn order() -> Order {
+    let prepayment = Prepayment {
+        prepay_id: "wx241454271591128cfc753dab0139979466".to_owned(),
+        code_url: Some("weixin://wxpay/bizpayurl?pr=F2EDdjR".to_owned()),
+        mweb_url: None,
+    };
+    let (order, effects) = Order::prepaid(terms(), prepayment, 0);
+    assert_eq!(effects, [Effect::WakeAt(30_000)]);
+    order
+}
+
+fn payment() -> Payment {
+    Payment {
+        account: account(),
+        out_trade_no: "9900000000".to_owned(),
+        transaction_id: "4200000049274123531243563212".to_owned(),
+        money: money(150),
+        trade_type: TradeType::Native,
+        openid: "oLYVCwxZrj6sWQFd4hyLWbdNgQ0U".to_owned(),
+        sub_openid: None,
+        is_subscribe: Some("N".to_owned()),
+        sub_is_subscribe: None,
+        bank_type: "CFT".to_owned(),
+        cash_fee: Some(10),
+        cash_fee_type: Some("CNY".to_owned()),
+        rate: Some("10000000".to_owned()),
+        attach: None,
+        time_end: "20180107125107".to_owned(),
+    }
+}
+
+fn paid(change: impl FnOnce(&mut Payment)) -> Event {
+    let mut payment = payment();
+    change(&mut payment);
+    Event::Told(TradeState::Success(Box::new(payment)), Via::Notice)
+}
+
+fn told(state: TradeState) -> Event {
+    Event::Told(state, Via::Query)
+}
+
+fn refund(number: &str, amount: i64) -> Event {
+    Event::RefundAsked {
+        out_refund_no: number.to_owned(),
+        money: money(amount),
+    }
+}
+
+fn refund_told(number: &str, state: RefundState) -> Event {
+    Event::RefundTold {
+        out_refund_no: number.to_owned(),
+        state,
+    }
+}
+
+/// Runs a case. A refusal must leave the order exactly as it was.
+fn check(name: &str, rows: Vec<(i64, Event, Result<Vec<Effect>, Refusal>)>) -> Order {
+    let mut order = order();
+    for (row, (at_ms, event, expect)) in rows.into_iter().enumerate() {
+        let before = order.clone();
+        let got = order.apply(event, at_ms);
+        assert_eq!(got, expect, "{name}, row {row}");
+        if expect.is_err() {
+            assert_eq!(order, before, "{name}, row {row}: a refusal changed it");
+        }
+    }
+    order
+}
+
+const PAID: [Effect; 2] = [Effect::Deliver, Effect::Rest];
+
+#[test]
+fn a_notice_pays_once() {
+    let order = check(
+        "notice",
+        vec![
+            (5, paid(|_| {}), Ok(PAID.to_vec())),
+            (6, paid(|_| {}), Err(Refusal::AlreadyPaid)),
+            (
+                7,
+                paid(|p| p.transaction_id = "42000000492741235312435632XX".to_owned()),
+                Err(Refusal::PaidTwice),
+            ),
+            (8, told(TradeState::NotPay), Err(Refusal::Stale)),
+            (8, told(TradeState::Closed), Err(Refusal::Stale)),
+            (9, Event::CloseAsked, Err(Refusal::OrderPaid)),
+            (9, Event::NotFound, Ok(vec![])),
+            (9, Event::Due, Ok(vec![Effect::Rest])),
+        ],
+    );
+    assert_eq!(order.trade_state(), "SUCCESS");
+    assert_eq!(order.paid().unwrap().learned_at_ms, 5);
+}
+
+#[test]
+fn what_is_not_this_order_is_refused_by_name() {
+    type Change = fn(&mut Payment);
+    let table: [(&str, Change, Refusal); 7] = [
+        (
+            "number",
+            |p| p.out_trade_no = "1".into(),
+            Refusal::OtherOrder,
+        ),
+        (
+            "merchant",
+            |p| p.account.mch_id = "1".into(),
+            Refusal::OtherMerchant,
+        ),
+        (
+            "sub-merchant",
+            |p| p.account.sub_mch_id = Some("1".into()),
+            Refusal::OtherMerchant,
+        ),
+        (
+            "application",
+            |p| p.account.appid = "wx".into(),
+            Refusal::OtherApp,
+        ),
+        (
+            "sub-application",
+            |p| p.account.sub_appid = Some("wx".into()),
+            Refusal::OtherApp,
+        ),
+        (
+            "currency",
+            |p| p.money = Money::new(150, Currency::Cny).unwrap(),
+            Refusal::OtherCurrency,
+        ),
+        ("amount", |p| p.money = money(1), Refusal::OtherAmount),
+    ];
+    for (name, change, refusal) in table {
+        assert!(refusal.is_alarm(), "{name}");
+        check(name, vec![(1, paid(change), Err(refusal))]);
+    }
+    // The order of the comparisons is the order of precedence.
+    check(
+        "everything is other",
+        vec![(
+            1,
+            paid(|p| {
+                p.money = Money::new(1, Currency::Cny).unwrap();
+                p.account.appid = "wx".into();
+                p.account.mch_id = "1".into();
+            }),
+            Err(Refusal::OtherMerchant),
+        )],
+    );
+}
+
+#[test]
+fn g7_without_a_notice_the_timer_asks_and_asks_again() {
+    let ask = |at_ms| Ok(vec![Effect::Query, Effect::WakeAt(at_ms)]);
+    let order = check(
+        "timer",
+        vec![
+            (30_000, Event::Due, ask(90_000)),
+            (90_000, Event::Due, ask(210_000)),
+            (210_000, told(TradeState::NotPay), Ok(vec![])),
+            (210_000, Event::Due, ask(510_000)),
+            (510_000, Event::Due, ask(1_110_000)),
+            // Not past the end of its time.
+            (1_300_000, Event::Due, ask(EXPIRES)),
+            (EXPIRES, Event::Due, ask(EXPIRES + 600_000)),
+            (
+                EXPIRES + 1,
+                told(TradeState::Success(Box::new(payment()))),
+                Ok(PAID.to_vec()),
+            ),
+        ],
+    );
+    assert_eq!(order.paid().unwrap().via, Via::Query);
+}
+
+#[test]
+fn an_expired_order_is_queried_then_closed() {
+    let order = check(
+        "expiry",
+        vec![
+            (
+                EXPIRES,
+                told(TradeState::NotPay),
+                Ok(vec![Effect::Close, Effect::WakeAt(EXPIRES + 15_000)]),
+            ),
+            (
+                EXPIRES + 1,
+                Event::CloseAnswered(CloseAnswer::Unknown),
+                Ok(vec![]),
+            ),
+            (
+                EXPIRES + 15_000,
+                Event::Due,
+                Ok(vec![Effect::Query, Effect::WakeAt(EXPIRES + 45_000)]),
+            ),
+            (
+                EXPIRES + 16_000,
+                told(TradeState::NotPay),
+                Ok(vec![Effect::Close]),
+            ),
+            (
+                EXPIRES + 17_000,
+                Event::CloseAnswered(CloseAnswer::Closed),
+                Ok(vec![Effect::Rest]),
+            ),
+            (
+                EXPIRES + 18_000,
+                Event::CloseAsked,
+                Err(Refusal::OrderClosed),
+            ),
+        ],
+    );
+    assert_eq!(
+        order.status(),
+        &Status::Closed {
+            reason: CloseReason::Expired,
+            at_ms: EXPIRES + 17_000
+        }
+    );
+}
+
+#[test]
+fn p7_order_paid_on_close_means_paid() {
+    check(
+        "close",
+        vec![
+            (
+                10,
+                Event::CloseAsked,
+                Ok(vec![Effect::Query, Effect::WakeAt(15_010)]),
+            ),
+            (11, told(TradeState::NotPay), Ok(vec![Effect::Close])),
+            // Paid in between. Money moves on evidence, so: query.
+            (
+                12,
+                Event::CloseAnswered(CloseAnswer::OrderPaid),
+                Ok(vec![Effect::Query]),
+            ),
+            (13, paid(|_| {}), Ok(PAID.to_vec())),
+            (
+                14,
+                Event::CloseAnswered(CloseAnswer::Closed),
+                Err(Refusal::Stale),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_verified_payment_counts_even_after_closing() {
+    let order = check(
+        "late",
+        vec![
+            (1, told(TradeState::Closed), Ok(vec![Effect::Rest])),
+            (2, paid(|_| {}), Ok(PAID.to_vec())),
+        ],
+    );
+    assert_eq!(order.trade_state(), "SUCCESS");
+}
+
+#[test]
+fn an_order_that_wechat_does_not_know_ends_with_its_time() {
+    check(
+        "unknown",
+        vec![
+            (1, Event::NotFound, Ok(vec![])),
+            (EXPIRES, Event::NotFound, Ok(vec![Effect::Rest])),
+        ],
+    );
+}
+
+#[test]
+fn the_same_terms_get_the_same_prepayment_while_it_can_be_paid() {
+    let order = order();
+    let prepay_id = |terms: &Terms, at_ms| {
+        order
+            .prepay_again(terms, at_ms)
+            .map(|prepayment| prepayment.prepay_id.clone())
+    };
+    let mut later = terms();
+    later.expires_at_ms += 1;
+    assert!(prepay_id(&later, 1).is_ok());
+    assert_eq!(prepay_id(&terms(), EXPIRES), Err(Refusal::OrderExpired));
+
+    type Change = fn(&mut Terms);
+    let table: [(&str, Change); 6] = [
+        ("total_fee", |t| t.money = money(151)),
+        ("fee_type", |t| {
+            t.money = Money::new(150, Currency::Usd).unwrap()
+        }),
+        ("trade_type", |t| t.trade_type = TradeType::Jsapi),
+        ("body", |t| t.body = "Another".into()),
+        ("open_id", |t| t.openid = Some("o".into())),
+        ("notify_url", |t| t.notify_url = None),
+    ];
+    for (field, change) in table {
+        let mut other = terms();
+        change(&mut other);
+        assert_eq!(prepay_id(&other, 1), Err(Refusal::DifferentTerms(field)));
+    }
+
+    let mut paid_order = order.clone();
+    paid_order.apply(paid(|_| {}), 1).unwrap();
+    let refused = paid_order.prepay_again(&terms(), 2).unwrap_err();
+    assert_eq!(refused, Refusal::OrderPaid);
+}
+
+#[test]
+fn r3_refunds_never_exceed_what_was_paid() {
+    let asked = |number: &str, at_ms| {
+        Ok(vec![
+            Effect::Refund(number.to_owned()),
+            Effect::WakeAt(at_ms + 15_000),
+        ])
+    };
+    let closed = || refund_told("B", RefundState::Closed);
+    let success = |number| {
+        refund_told(
+            number,
+            RefundState::Success {
+                refund_id: "50000".to_owned(),
+            },
+        )
+    };
+    let order = check(
+        "refunds",
+        vec![
+            (0, refund("A", 1), Err(Refusal::NotPaid)),
+            (0, paid(|_| {}), Ok(PAID.to_vec())),
+            (MINUTE, refund("A", 151), Err(Refusal::RefundExceedsPaid)),
+            (MINUTE, refund("A", 100), asked("A", MINUTE)),
+            (MINUTE, refund("A", 100), Err(Refusal::RefundExists)),
+            (
+                MINUTE,
+                refund("A", 99),
+                Err(Refusal::RefundExistsWithDifferentAmount),
+            ),
+            (MINUTE + 1, refund("B", 50), Err(Refusal::RefundTooSoon)),
+            (2 * MINUTE, refund("B", 51), Err(Refusal::RefundExceedsPaid)),
+            (2 * MINUTE, refund("B", 50), asked("B", 2 * MINUTE)),
+            // Nothing was returned, so it can be asked for again.
+            (2 * MINUTE, closed(), Ok(vec![])),
+            (2 * MINUTE, closed(), Err(Refusal::RefundFinal)),
+            (3 * MINUTE, refund("C", 50), asked("C", 3 * MINUTE)),
+            (4 * MINUTE, success("A"), Ok(vec![])),
+            (
+                5 * MINUTE,
+                Event::Due,
+                Ok(vec![
+                    Effect::Refund("C".to_owned()),
+                    Effect::WakeAt(5 * MINUTE + 30_000),
+                ]),
+            ),
+            (5 * MINUTE, success("C"), Ok(vec![])),
+            (6 * MINUTE, Event::Due, Ok(vec![Effect::Rest])),
+            (6 * MINUTE, success("D"), Err(Refusal::RefundUnknown)),
+        ],
+    );
+    assert_eq!(order.trade_state(), "REFUND");
+    let states: Vec<_> = order.refunds().iter().map(|r| r.status).collect();
+    assert_eq!(
+        states,
+        [
+            RefundStatus::Success,
+            RefundStatus::Closed,
+            RefundStatus::Success
+        ]
+    );
+}
+
+#[test]
+fn r1_r3_limits_of_a_year_and_of_fifty() {
+    let mut order = order();
+    order.apply(paid(|_| {}), 0).unwrap();
+    let year = 365 * 24 * 60 * MINUTE;
+    assert_eq!(
+        order.apply(refund("late", 1), year + 1),
+        Err(Refusal::RefundTooLate)
+    );
+    for n in 1..=50 {
+        order
+            .apply(refund(&format!("R{n}"), 1), n * MINUTE)
+            .unwrap();
+    }
+    assert_eq!(
+        order.apply(refund("R51", 1), 51 * MINUTE),
+        Err(Refusal::RefundTooMany)
+    );
+    let other_currency = Event::RefundAsked {
+        out_refund_no: "X".to_owned(),
+        money: Money::new(1, Currency::Cny).unwrap(),
+    };
+    assert_eq!(
+        order.apply(other_currency, 52 * MINUTE),
+        Err(Refusal::RefundOtherCurrency)
+    );
+}
+
+/// The stored form is read by every later version: these literals stay, and a
+/// change to the form must still read them.
+#[test]
+fn the_stored_form_is_pinned() {
+    const OPEN: &str = r#"{"terms":{"out_trade_no":"9900000000","account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"body":"Demo Order","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","notify_url":"https://shop.example.com/notify","expires_at_ms":1800000},"prepayment":{"prepay_id":"wx241454271591128cfc753dab0139979466","code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR"},"trade_state":"NOTPAY","created_at_ms":0,"checks":0}"#;
+    const PAID: &str = r#"{"terms":{"out_trade_no":"9900000000","account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"body":"Demo Order","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","notify_url":"https://shop.example.com/notify","expires_at_ms":1800000},"prepayment":{"prepay_id":"wx241454271591128cfc753dab0139979466","code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR"},"trade_state":"SUCCESS","payment":{"account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"out_trade_no":"9900000000","transaction_id":"4200000049274123531243563212","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","openid":"oLYVCwxZrj6sWQFd4hyLWbdNgQ0U","is_subscribe":"N","bank_type":"CFT","cash_fee":10,"cash_fee_type":"CNY","rate":"10000000","time_end":"20180107125107"},"via":"notice","learned_at_ms":5,"created_at_ms":0,"checks":0,"refunds":[{"out_refund_no":"A","money":{"amount_minor":100,"currency":"HKD"},"status":"ASKED","asked_at_ms":60000}]}"#;
+    const CLOSED: &str = r#""trade_state":"CLOSED","reason":"upstream","at_ms":9"#;
+
+    let mut order = order();
+    assert_eq!(serde_json::to_string(&order).unwrap(), OPEN);
+    let mut closed = order.clone();
+    closed.apply(told(TradeState::Closed), 9).unwrap();
+    assert!(serde_json::to_string(&closed).unwrap().contains(CLOSED));
+    order.apply(paid(|_| {}), 5).unwrap();
+    order.apply(refund("A", 100), MINUTE).unwrap();
+    assert_eq!(serde_json::to_string(&order).unwrap(), PAID);
+    for (stored, order) in [(PAID, &order)] {
+        assert_eq!(&serde_json::from_str::<Order>(stored).unwrap(), order);
+    }
+}
