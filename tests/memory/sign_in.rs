@@ -1,0 +1,402 @@
+//! The way to an openid, and the payer's page behind it.
+
+use http::header;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use whole::memory::{GATEWAY, Memory, Shop};
+
+const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.60(0x18003c2f) NetType/WIFI Language/en";
+const DESKTOP: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+const APP_SECRET: &str = "5a11d0b0c0ffee015a11d0b0c0ffee01";
+
+/// A browser: an agent and its cookies.
+struct Browser {
+    world: Memory,
+    agent: &'static str,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    fn new(world: &Memory, agent: &'static str) -> Self {
+        Self {
+            world: world.clone(),
+            agent,
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    fn send(&mut self, method: &str, url: &str, body: &str) -> (u16, String, String) {
+        let url = match url.starts_with('/') {
+            true => format!("{GATEWAY}{url}"),
+            false => url.to_owned(),
+        };
+        let cookies: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(&url)
+            .header("user-agent", self.agent)
+            .header("content-type", "application/json")
+            .header("x-sandbox-payer", "alice")
+            .header("cookie", cookies.join("; "))
+            .body(body.as_bytes().to_vec())
+            .unwrap();
+        let answer = match url.starts_with(GATEWAY) {
+            true => self.world.send(request),
+            false => self.world.at_wechat(&request),
+        };
+        for cookie in answer.headers().get_all(header::SET_COOKIE) {
+            let text = cookie.to_str().unwrap();
+            assert!(text.contains("; HttpOnly; SameSite=Lax; Secure"), "{text}");
+            let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
+            match text.contains("Max-Age=0") {
+                true => self.cookies.remove(name),
+                false => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+        let location = answer.headers().get(header::LOCATION);
+        (
+            answer.status().as_u16(),
+            location.map_or(String::new(), |l| l.to_str().unwrap().to_owned()),
+            String::from_utf8_lossy(answer.body()).into_owned(),
+        )
+    }
+
+    fn get(&mut self, url: &str) -> (u16, String, String) {
+        self.send("GET", url, "")
+    }
+
+    fn post(&mut self, url: &str) -> (u16, Value) {
+        let (status, _, body) = self.send("POST", url, "{}");
+        (status, serde_json::from_str(&body).unwrap())
+    }
+}
+
+fn checkout(shop: &Shop, number: &str) -> String {
+    let body = json!({"out_trade_no": number, "body": "Oolong & 茶 <b>", "total_fee": 8800});
+    let (status, answer) = shop.call("POST", "/v1/checkout", body.to_string());
+    assert_eq!(status, 200, "{answer}");
+    let url = answer["data"]["url"].as_str().unwrap();
+    url.strip_prefix(GATEWAY).unwrap().to_owned()
+}
+
+/// The `/pay/order` of a `/pay/` address.
+fn call(page: &str, name: &str) -> String {
+    page.replace("/pay/?", &format!("/pay/{name}?"))
+}
+
+fn with_secret(world: &Memory) -> Shop {
+    let merchants = world.control(
+        "/sandbox/merchants/1900000109",
+        &json!({"app_secret": APP_SECRET}),
+    );
+    assert!(merchants.is_object());
+    world.shop_with("demo", &json!({"app_secret": APP_SECRET}))
+}
+
+#[test]
+fn inside_wechat_the_payer_is_known_before_anything_is_drawn() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    let mut payer = Browser::new(&world, WECHAT);
+
+    let (status, authorize, _) = payer.get(&page);
+    assert_eq!(status, 302);
+    assert!(authorize.starts_with(
+        "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx5a11d0b0c0ffee01&"
+    ));
+    assert!(authorize.ends_with("#wechat_redirect"));
+    let (status, callback, _) = payer.get(&authorize);
+    assert_eq!(status, 302);
+    let (status, back, _) = payer.get(&callback);
+    assert_eq!(status, 302);
+    assert!(back.contains("showwxpaytitle=1"), "{back}");
+    assert!(
+        !back.contains("openid"),
+        "an openid is never in an address of ours"
+    );
+
+    let (status, _, html) = payer.get(&back);
+    assert_eq!(status, 200);
+    assert!(html.contains("Demo Tea House"));
+    assert!(html.contains("Oolong &amp; 茶 &lt;b&gt;"), "escaped");
+    assert!(!html.contains("Oolong & 茶 <b>"), "escaped in the JSON too");
+
+    let (status, prepared) = payer.post(&call(&page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+    let package = prepared["jsapi"].clone();
+    assert!(package["timeStamp"].is_string(), "{prepared}");
+    let (_, again) = payer.post(&call(&page, "order"));
+    assert_eq!(
+        again["jsapi"]["package"], package["package"],
+        "the same prepayment"
+    );
+
+    // The bridge's word proves nothing.
+    let (_, view) = payer.post(&call(&page, "check"));
+    assert_eq!(view["state"], "open");
+    world.control(
+        "/sandbox/bridge",
+        &json!({"payer": "alice", "package": package, "action": "pay"}),
+    );
+    world.advance(1);
+    let (_, _, status) = payer.get(&call(&page, "status"));
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert!(status["state"]["paid"]["paid_at_ms"].is_i64(), "{status}");
+    let (_, done) = payer.post(&call(&page, "order"));
+    assert!(
+        done["not_open"].is_object(),
+        "a paid purchase cannot be paid again: {done}"
+    );
+
+    // Replayed: WeChat's code is used up, and so is our state.
+    let (status, _, _) = payer.get(&callback);
+    assert_eq!(status, 400);
+}
+
+#[test]
+fn a_callback_counts_only_in_the_browser_that_began() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = payer.get(&page);
+    let (_, callback, _) = payer.get(&authorize);
+    let mut other = Browser::new(&world, WECHAT);
+    let (status, location, _) = other.get(&callback);
+    assert_eq!((status, location.as_str()), (400, ""));
+    assert!(other.cookies.is_empty());
+    let forged =
+        callback.split("state=").next().unwrap().to_owned() + "state=AAAAAAAAAAAAAAAAAAAAAA";
+    assert_eq!(payer.get(&forged).0, 400);
+    world.advance(601);
+    assert_eq!(payer.get(&callback).0, 400, "too late");
+}
+
+#[test]
+fn a_forged_or_foreign_payer_cookie_is_no_payer() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    for value in ["", "x", "eyJhcHBpZCI6Ind4In0.AAAA"] {
+        payer
+            .cookies
+            .insert("weceive_payer_wx5a11d0b0c0ffee01".into(), value.into());
+        assert_eq!(payer.get(&page).0, 302, "{value}");
+        let (status, answer) = payer.post(&call(&page, "order"));
+        assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
+    }
+    assert_eq!(world.upstream_calls(), Vec::<String>::new());
+}
+
+#[test]
+fn a_desktop_gets_a_code_and_opening_the_page_makes_no_order() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let page = checkout(&shop, "1");
+    let mut desktop = Browser::new(&world, DESKTOP);
+    let (status, _, html) = desktop.get(&page);
+    assert_eq!(status, 200);
+    assert!(
+        html.contains("HK$88.00"),
+        "the amount can be read without a script"
+    );
+    assert_eq!(world.upstream_calls(), Vec::<String>::new());
+
+    let (_, prepared) = desktop.post(&call(&page, "order"));
+    let qr = &prepared["qr"];
+    assert!(qr["path"].as_str().unwrap().starts_with('M'), "{prepared}");
+    world.control(
+        "/sandbox/scan",
+        &json!({"code_url": qr["code_url"], "payer": "bob", "action": "pay"}),
+    );
+    world.advance(1);
+    let (_, _, view) = desktop.get(&call(&page, "status"));
+    assert!(view.contains("paid_at_ms"), "{view}");
+    assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
+}
+
+#[test]
+fn changing_the_way_to_pay_closes_the_earlier_attempt_first() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    let mut desktop = Browser::new(&world, DESKTOP);
+    let (_, prepared) = desktop.post(&call(&page, "order"));
+    let code_url = prepared["qr"]["code_url"].clone();
+
+    let mut payer = Browser::new(&world, WECHAT);
+    let mut url = page.clone();
+    for _ in 0..3 {
+        url = payer.get(&url).1;
+    }
+    let (status, prepared) = payer.post(&call(&page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+    let calls = world.upstream_calls();
+    assert_eq!(
+        calls,
+        [
+            "/pay/unifiedorder",
+            "/pay/orderquery",
+            "/pay/closeorder",
+            "/pay/unifiedorder"
+        ]
+    );
+    let refused = http::Request::post("https://sandbox.example.com/sandbox/scan")
+        .header("content-type", "application/json")
+        .body(
+            json!({"code_url": code_url, "payer": "bob", "action": "pay"})
+                .to_string()
+                .into(),
+        )
+        .unwrap();
+    let refused = world.at_wechat(&refused);
+    assert!(
+        !String::from_utf8_lossy(refused.body()).contains("SUCCESS"),
+        "the code on the desktop can no longer be paid"
+    );
+    world.control(
+        "/sandbox/bridge",
+        &json!({"payer": "alice", "package": prepared["jsapi"], "action": "pay"}),
+    );
+    world.advance(1);
+    let status = shop.status("1");
+    assert_eq!(
+        status["trade_state"], "SUCCESS",
+        "asked by the merchant's own number"
+    );
+    assert_eq!(status["out_trade_no"], "1-2");
+}
+
+#[test]
+fn links_that_lead_nowhere_say_so_in_the_payers_language() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let page = checkout(&shop, "1");
+    let mut desktop = Browser::new(&world, DESKTOP);
+    for url in [
+        "/pay/",
+        "/pay/?s=",
+        "/pay/?s=demo.nothing",
+        "/pay/?s=nobody.x",
+        "/pay/?s=%3Cscript%3E",
+    ] {
+        let (status, _, html) = desktop.get(url);
+        assert_eq!(status, 404, "{url}");
+        assert!(html.contains("SESSION_NOT_FOUND"), "{url}");
+        assert!(!html.contains("<script>"), "{url}");
+    }
+    let (_, _, html) = desktop.get(&format!("{page}&lang=zh-Hant"));
+    assert!(html.contains("lang=\"zh-Hant\""));
+    world.advance(1801);
+    let (status, answer) = desktop.post(&call(&page, "order"));
+    assert_eq!(status, 200);
+    assert_eq!(answer["not_open"]["state"], "expired", "{answer}");
+}
+
+#[test]
+fn another_sites_page_cannot_make_an_order() {
+    let world = Memory::default();
+    let page = checkout(&world.shop("demo"), "1");
+    let send = |headers: &[(&str, &str)]| {
+        let mut request = http::Request::post(format!("{GATEWAY}{}", call(&page, "order")));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = world.send(request.body(b"{}".to_vec()).unwrap());
+        answer.status().as_u16()
+    };
+    let json = ("content-type", "application/json");
+    assert_eq!(send(&[("content-type", "text/plain")]), 403);
+    assert_eq!(send(&[json, ("origin", "https://evil.example.com")]), 403);
+    assert_eq!(send(&[json, ("origin", "null")]), 403);
+    assert_eq!(send(&[json, ("sec-fetch-site", "cross-site")]), 403);
+    assert_eq!(send(&[json, ("sec-fetch-site", "same-site")]), 403);
+    assert_eq!(world.upstream_calls(), Vec::<String>::new());
+    assert_eq!(
+        send(&[json, ("origin", GATEWAY), ("user-agent", DESKTOP)]),
+        200
+    );
+}
+
+#[test]
+fn quick_auth_as_a_service_returns_only_to_registered_origins() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let token = shop.made["quick_auth_token"].as_str().unwrap();
+    let bridge = |redirect: &str| {
+        let encoded: String = redirect.bytes().map(|b| format!("%{b:02X}")).collect();
+        format!("/wx-bridge/oauth_bridge.php?quick_auth={token}&redirect={encoded}")
+    };
+    let mut payer = Browser::new(&world, WECHAT);
+    let (status, authorize, _) = payer.get(&bridge("https://shop.example.com/cart?id=7#top"));
+    assert_eq!(status, 302);
+    let (_, callback, _) = payer.get(&authorize);
+    let (_, back, _) = payer.get(&callback);
+    let openid = sandbox::Payer::Alice.openid("wx5a11d0b0c0ffee01");
+    assert_eq!(
+        back,
+        format!("https://shop.example.com/cart?id=7&wx_openid={openid}#top")
+    );
+
+    for redirect in [
+        "https://evil.example.com/",
+        "https://shop.example.com.evil.com/",
+        "https://shop.example.com@evil.com/",
+        "https://shop.example.com:444/",
+        "http://shop.example.com/",
+        "//evil.com/",
+        "javascript:alert(1)",
+        "https:evil.com",
+        "\\\\evil.com",
+    ] {
+        let (status, location, body) = payer.get(&bridge(redirect));
+        assert_eq!((status, location.as_str()), (400, ""), "{redirect}");
+        assert!(body.contains("REDIRECT_REFUSED"), "{redirect}");
+    }
+    let (status, _, body) =
+        payer.get("/wx-bridge/oauth_bridge.php?quick_auth=x&redirect=https://shop.example.com/");
+    assert_eq!(status, 404);
+    assert!(body.contains("QUICK_AUTH_UNKNOWN"));
+    assert_eq!(payer.get("/wx-bridge/oauth_bridge.php").0, 400);
+}
+
+#[test]
+fn quick_auth_as_a_client_of_a_service() {
+    let world = Memory::default();
+    let shop = world.shop_with(
+        "demo",
+        &json!({"quick_auth": {"url": "https://wemine.example.com/wx-bridge/oauth_bridge.php", "token": "T0"}}),
+    );
+    let page = checkout(&shop, "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    let (status, service, _) = payer.get(&page);
+    assert_eq!(status, 302);
+    let prefix = "https://wemine.example.com/wx-bridge/oauth_bridge.php?quick_auth=T0&redirect=";
+    let back = service.strip_prefix(prefix).unwrap();
+    let back = back
+        .replace("%3A", ":")
+        .replace("%2F", "/")
+        .replace("%3F", "?")
+        .replace("%3D", "=");
+    for openid in ["", "<script>", "a b", &"o".repeat(129)] {
+        let encoded: String = openid.bytes().map(|b| format!("%{b:02X}")).collect();
+        assert_eq!(
+            payer.get(&format!("{back}&wx_openid={encoded}")).0,
+            400,
+            "{openid}"
+        );
+    }
+    let openid = sandbox::Payer::Alice.openid("wx5a11d0b0c0ffee01");
+    let (status, arrived, _) = payer.get(&format!("{back}&wx_openid={openid}"));
+    assert_eq!(status, 302);
+    assert!(
+        !arrived.contains(&openid),
+        "the openid is taken off the address"
+    );
+    assert_eq!(payer.get(&arrived).0, 200);
+    assert!(payer.post(&call(&page, "order")).1["jsapi"].is_object());
+}

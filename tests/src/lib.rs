@@ -1,0 +1,17 @@
+//! What the suites of whole payments share.
+//!
+//! * `memory/`: the gateway and the sandbox as values, under a simulated
+//!   clock: [`memory`].
+//! * `http/`: the real Workers in `workerd`.
+//! * `browser/`: the pages in a real Chromium.
+//! * `rooms/`: what the architecture forbids.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a helper of tests stops at the first thing that is not as it should be"
+)]
+
+pub mod memory;

@@ -1,0 +1,552 @@
+//! The whole product in memory: the real gateway on real SQLite, joined to
+//! the real sandbox, under a clock that only a test moves.
+//!
+//! Requests arrive at once and in order; what may go wrong is asked for with
+//! [`Memory::upstream`] and [`Memory::merchant_answers`]. A crash loses what
+//! an object holds in memory and keeps its database.
+
+use futures_executor::block_on;
+use gateway::Gateway;
+use gateway::book::Book;
+use gateway::config::Config;
+use gateway::registry::Registry;
+use gateway::world::{
+    CallError, FetchError, Object, Request, Response, Route, Row, Store, StoreError, Value, World,
+};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params_from_iter};
+use sandbox::{Outcome, Sandbox, Settings};
+use serde_json::{Value as Json, json};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::rc::Rc;
+
+/// 2026-01-02 03:04:05 UTC: any time will do, if it is always the same.
+pub const START_MS: i64 = 1_767_323_045_000;
+/// The gateway's own origin.
+pub const GATEWAY: &str = "https://pay.example.com";
+/// The token of the admin calls.
+pub const ADMIN_TOKEN: &str = "the-admin-token-of-the-tests";
+/// The merchant's own notice address.
+pub const SHOP_NOTIFY: &str = "https://shop.example.com/notify";
+
+/// How the network to WeChat behaves for the next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// It works.
+    Works,
+    /// The request never arrives.
+    LosesRequest,
+    /// The request arrives and has its effect; the answer is lost.
+    LosesAnswer,
+    /// The answer's signature is changed on the way.
+    ForgesAnswer,
+    /// A server in between answers 502.
+    Answers502,
+}
+
+/// A document that the merchant received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// When.
+    pub at_ms: i64,
+    /// Where.
+    pub url: String,
+    /// What.
+    pub body: String,
+}
+
+/// The shared state of everything in the world.
+struct Inner {
+    now_ms: i64,
+    random: u64,
+    config: Rc<Config>,
+    sandbox: Sandbox,
+    databases: BTreeMap<String, Rc<Connection>>,
+    alarms: BTreeMap<String, i64>,
+    upstream: VecDeque<Upstream>,
+    upstream_calls: Vec<String>,
+    merchant_answers: VecDeque<(u16, &'static str)>,
+    received: Vec<Received>,
+    log: Vec<String>,
+}
+
+/// A handle to the world; clones are the same world.
+#[derive(Clone)]
+pub struct Memory(Rc<RefCell<Inner>>);
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory")
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(true)
+    }
+}
+
+impl Memory {
+    /// A new world. `development` as in [`Config`].
+    pub fn new(development: bool) -> Self {
+        let config = Config::read(|name| {
+            Some(match name {
+                "PUBLIC_URL" => GATEWAY.to_owned(),
+                "MASTER_KEY" => "7b".repeat(32),
+                "ADMIN_TOKEN" => ADMIN_TOKEN.to_owned(),
+                "DEVELOPMENT" => u8::from(development).to_string(),
+                _ => return None,
+            })
+        });
+        let settings = Settings {
+            public_url: "https://sandbox.example.com".to_owned(),
+        };
+        Self(Rc::new(RefCell::new(Inner {
+            now_ms: START_MS,
+            random: 1,
+            config: Rc::new(config.expect("the test's own settings")),
+            sandbox: Sandbox::new(settings),
+            databases: BTreeMap::new(),
+            alarms: BTreeMap::new(),
+            upstream: VecDeque::new(),
+            upstream_calls: Vec::new(),
+            merchant_answers: VecDeque::new(),
+            received: Vec::new(),
+            log: Vec::new(),
+        })))
+    }
+
+    /// A fresh isolate's gateway: what it remembers begins empty.
+    pub fn gateway(&self) -> Gateway<Self> {
+        Gateway::new(self.clone(), self.0.borrow().config.clone())
+    }
+
+    /// Sends the gateway a request.
+    pub fn send(&self, request: Request) -> Response {
+        block_on(self.gateway().handle(request))
+    }
+
+    /// Sends the sandbox a control call.
+    pub fn control(&self, path: &str, body: &Json) -> Json {
+        let request = http::Request::post(format!("https://sandbox.example.com{path}"))
+            .header("content-type", "application/json")
+            .body(body.to_string().into_bytes())
+            .expect("a request");
+        let answer = self.at_wechat(&request);
+        assert!(
+            answer.status().is_success(),
+            "{path}: {}",
+            String::from_utf8_lossy(answer.body())
+        );
+        serde_json::from_slice(answer.body()).expect("JSON from the sandbox")
+    }
+
+    /// The next requests to WeChat meet these, in order; then it works.
+    pub fn upstream(&self, next: impl IntoIterator<Item = Upstream>) {
+        self.0.borrow_mut().upstream.extend(next);
+    }
+
+    /// The merchant's next answers to deliveries; then it acknowledges.
+    pub fn merchant_answers(&self, next: impl IntoIterator<Item = (u16, &'static str)>) {
+        self.0.borrow_mut().merchant_answers.extend(next);
+    }
+
+    /// What the merchant has received.
+    pub fn received(&self) -> Vec<Received> {
+        self.0.borrow().received.clone()
+    }
+
+    /// The paths of every request that was sent to WeChat.
+    pub fn upstream_calls(&self) -> Vec<String> {
+        self.0.borrow().upstream_calls.clone()
+    }
+
+    /// Every line of the gateway's log.
+    pub fn log_text(&self) -> String {
+        self.0.borrow().log.join("\n")
+    }
+
+    /// Everything the gateway has stored, as text: to look for what must not
+    /// be there.
+    pub fn stored_text(&self) -> String {
+        let inner = self.0.borrow();
+        let mut text = String::new();
+        for database in inner.databases.values() {
+            let tables: Vec<String> = database
+                .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+                .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
+                .expect("tables");
+            for table in tables {
+                let mut statement = database
+                    .prepare(&format!("SELECT * FROM {table}"))
+                    .expect("a table");
+                let columns = statement.column_count();
+                let mut rows = statement.query([]).expect("rows");
+                while let Some(row) = rows.next().expect("a row") {
+                    for column in 0..columns {
+                        text.push_str(&format!("{:?} ", row.get_ref(column).expect("a value")));
+                        if let Ok(ValueRef::Text(bytes)) = row.get_ref(column) {
+                            text.push_str(&String::from_utf8_lossy(bytes));
+                        }
+                    }
+                    text.push('\n');
+                }
+            }
+        }
+        text
+    }
+
+    /// The time.
+    pub fn now(&self) -> i64 {
+        self.0.borrow().now_ms
+    }
+
+    /// Lets time pass. Every alarm and every notice comes at its own moment.
+    pub fn advance(&self, seconds: i64) {
+        let until_ms = self.now() + seconds * 1000;
+        for _ in 0..100_000 {
+            let (alarm, notice) = {
+                let inner = self.0.borrow();
+                let alarm = inner
+                    .alarms
+                    .iter()
+                    .min_by_key(|(_, at_ms)| **at_ms)
+                    .map(|(name, at_ms)| (*at_ms, name.clone()));
+                (alarm, inner.sandbox.next_due_ms())
+            };
+            let next_ms = [alarm.as_ref().map(|(at_ms, _)| *at_ms), notice]
+                .into_iter()
+                .flatten()
+                .min();
+            let Some(next_ms) = next_ms.filter(|at_ms| *at_ms <= until_ms) else {
+                self.0.borrow_mut().now_ms = until_ms;
+                return;
+            };
+            {
+                let mut inner = self.0.borrow_mut();
+                inner.now_ms = inner.now_ms.max(next_ms);
+            }
+            match alarm {
+                Some((at_ms, name)) if at_ms == next_ms => self.ring(&name),
+                _ => self.send_notices(),
+            }
+        }
+        panic!("time does not pass: something is due again and again");
+    }
+
+    /// Sends the notices that are due now.
+    pub fn send_notices(&self) {
+        let now_ms = self.now();
+        let due = self.0.borrow_mut().sandbox.due(now_ms);
+        for notice in due {
+            let request = http::Request::post(&notice.url)
+                .header("content-type", "text/xml")
+                .body(notice.body.into_bytes())
+                .expect("a notice");
+            let answer = self.send(request);
+            let outcome = Outcome::Answered {
+                status: answer.status().as_u16(),
+                body: answer.into_body(),
+            };
+            self.0
+                .borrow_mut()
+                .sandbox
+                .sent(&notice.id, &outcome, now_ms);
+        }
+    }
+
+    fn ring(&self, name: &str) {
+        self.0.borrow_mut().alarms.remove(name);
+        block_on(self.book(name).alarm()).expect("the alarm");
+    }
+
+    /// Sends the sandbox any request.
+    pub fn at_wechat(&self, request: &Request) -> Response {
+        let mut inner = self.0.borrow_mut();
+        let inner = &mut *inner;
+        let (now_ms, random) = (inner.now_ms, &mut inner.random);
+        inner
+            .sandbox
+            .handle(request, now_ms, &mut |bytes| fill(random, bytes))
+    }
+
+    /// Objects are opened afresh for every call, as after a crash: nothing
+    /// that matters may live only in memory.
+    fn book(&self, name: &str) -> Book<Self, Sqlite> {
+        let config = self.0.borrow().config.clone();
+        Book::open(self.clone(), self.storage(name), config).expect("a book")
+    }
+
+    fn storage(&self, name: &str) -> Sqlite {
+        let mut inner = self.0.borrow_mut();
+        let database = inner
+            .databases
+            .entry(name.to_owned())
+            .or_insert_with(|| Rc::new(Connection::open_in_memory().expect("SQLite")))
+            .clone();
+        Sqlite {
+            database,
+            world: self.clone(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+impl World for Memory {
+    fn now_ms(&self) -> i64 {
+        self.now()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        fill(&mut self.0.borrow_mut().random, bytes);
+    }
+
+    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+        match route {
+            Route::WeChatPay => {
+                let behaviour = {
+                    let mut inner = self.0.borrow_mut();
+                    let path = request.uri().path().to_owned();
+                    inner.upstream_calls.push(path);
+                    inner.upstream.pop_front().unwrap_or(Upstream::Works)
+                };
+                match behaviour {
+                    Upstream::Works => Ok(self.at_wechat(&request)),
+                    Upstream::LosesRequest => Err(FetchError::Unreachable),
+                    Upstream::LosesAnswer => {
+                        self.at_wechat(&request);
+                        Err(FetchError::TimedOut)
+                    }
+                    Upstream::ForgesAnswer => {
+                        let mut answer = self.at_wechat(&request);
+                        let text = String::from_utf8_lossy(answer.body()).into_owned();
+                        *answer.body_mut() = text
+                            .replace("<prepay_id><![CDATA[wx", "<prepay_id><![CDATA[xw")
+                            .replace("NOTPAY", "SUCCESS")
+                            .into_bytes();
+                        Ok(answer)
+                    }
+                    Upstream::Answers502 => {
+                        let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
+                        *answer.status_mut() = http::StatusCode::BAD_GATEWAY;
+                        Ok(answer)
+                    }
+                }
+            }
+            Route::Weixin => Ok(self.at_wechat(&request)),
+            Route::Merchant => {
+                let mut inner = self.0.borrow_mut();
+                let at_ms = inner.now_ms;
+                inner.received.push(Received {
+                    at_ms,
+                    url: request.uri().to_string(),
+                    body: String::from_utf8_lossy(request.body()).into_owned(),
+                });
+                let (status, body) = inner
+                    .merchant_answers
+                    .pop_front()
+                    .unwrap_or((200, "success"));
+                let mut answer = Response::new(body.as_bytes().to_vec());
+                *answer.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+                Ok(answer)
+            }
+            Route::Assets => {
+                let page = include_str!("../../app/index.html");
+                Ok(Response::new(page.as_bytes().to_vec()))
+            }
+        }
+    }
+
+    async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        match object {
+            Object::Book(name) => Ok(Box::pin(self.book(name).handle(&body)).await),
+            Object::Registry => {
+                let registry = Registry::open(self.clone(), self.storage("/registry"));
+                Ok(registry.expect("a registry").handle(&body))
+            }
+        }
+    }
+
+    fn log(&self, line: fmt::Arguments<'_>) {
+        self.0.borrow_mut().log.push(line.to_string());
+    }
+}
+
+/// Chance that is the same in every run (SplitMix64).
+fn fill(state: &mut u64, bytes: &mut [u8]) {
+    for chunk in bytes.chunks_mut(8) {
+        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        chunk.copy_from_slice(&z.to_le_bytes()[..chunk.len()]);
+    }
+}
+
+/// An object's storage on real SQLite.
+pub struct Sqlite {
+    database: Rc<Connection>,
+    world: Memory,
+    name: String,
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sqlite")
+    }
+}
+
+impl Store for Sqlite {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let refused = |error: rusqlite::Error| StoreError(error.to_string());
+        let mut statement = self.database.prepare_cached(sql).map_err(refused)?;
+        let columns = statement.column_count();
+        let args = args.iter().map(|value| match value {
+            Value::Null => rusqlite::types::Value::Null,
+            Value::Int(int) => rusqlite::types::Value::Integer(*int),
+            Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
+        });
+        let mut rows = statement.query(params_from_iter(args)).map_err(refused)?;
+        let mut read = Vec::new();
+        while let Some(row) = rows.next().map_err(refused)? {
+            let values = (0..columns).map(|column| {
+                Ok(match row.get_ref(column).map_err(refused)? {
+                    ValueRef::Null => Value::Null,
+                    ValueRef::Integer(int) => Value::Int(int),
+                    ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                    other => return Err(StoreError(format!("a value {other:?}"))),
+                })
+            });
+            read.push(Row(values.collect::<Result<_, StoreError>>()?));
+        }
+        Ok(read)
+    }
+
+    fn atomically<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let run = |sql: &str| {
+            self.database
+                .execute_batch(sql)
+                .map_err(|error| E::from(StoreError(error.to_string())))
+        };
+        run("BEGIN IMMEDIATE")?;
+        match work() {
+            Ok(value) => run("COMMIT").map(|()| value),
+            Err(error) => {
+                run("ROLLBACK")?;
+                Err(error)
+            }
+        }
+    }
+
+    fn set_alarm(&self, at_ms: i64) {
+        let mut inner = self.world.0.borrow_mut();
+        inner.alarms.insert(self.name.clone(), at_ms);
+    }
+}
+
+/// A merchant of the gateway, with its keys.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    world: Memory,
+    /// Its id.
+    pub id: String,
+    /// Its api-key.
+    pub api_key: String,
+    /// Its api-secret.
+    pub api_secret: String,
+    /// What the admin call answered.
+    pub made: Json,
+}
+
+impl Memory {
+    /// Makes the sandbox's built-in merchant a merchant of the gateway.
+    pub fn shop(&self, id: &str) -> Shop {
+        self.shop_with(id, &json!({}))
+    }
+
+    /// The same, with some fields of the admin call changed.
+    pub fn shop_with(&self, id: &str, change: &Json) -> Shop {
+        let mut body = json!({
+            "id": id,
+            "name": "Demo Tea House",
+            "fee_type": "HKD",
+            "appid": "wx5a11d0b0c0ffee01",
+            "mch_id": "1900000109",
+            "api_key": "weceive-sandbox-demo-key-0000001",
+            "redirect_origins": ["https://shop.example.com"],
+        });
+        let fields = body.as_object_mut().expect("an object");
+        fields.extend(change.as_object().expect("an object").clone());
+        let answer = self.send(
+            http::Request::post(format!("{GATEWAY}/admin/merchants"))
+                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+                .body(body.to_string().into_bytes())
+                .expect("a request"),
+        );
+        let made: Json = serde_json::from_slice(answer.body()).expect("JSON");
+        assert_eq!(made["status"], "success", "{made}");
+        let text = |name: &str| made["data"][name].as_str().expect("a text").to_owned();
+        Shop {
+            world: self.clone(),
+            id: id.to_owned(),
+            api_key: text("api-key"),
+            api_secret: text("api-secret"),
+            made: made["data"].clone(),
+        }
+    }
+}
+
+impl Shop {
+    /// A call with both keys: status and JSON.
+    pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Json) {
+        let answer = self.world.send(
+            http::Request::builder()
+                .method(method)
+                .uri(format!("{GATEWAY}{path}"))
+                .header("api-key", &self.api_key)
+                .header("api-secret", &self.api_secret)
+                .header("content-type", "application/json")
+                .body(body.into())
+                .expect("a request"),
+        );
+        let json = serde_json::from_slice(answer.body()).expect("JSON");
+        (answer.status().as_u16(), json)
+    }
+
+    /// Makes an order that must be accepted; its `data`.
+    pub fn order(&self, body: &Json) -> Json {
+        let (status, answer) = self.call("POST", "/v1/order", body.to_string());
+        assert_eq!(
+            (status, &answer["status"]),
+            (200, &json!("success")),
+            "{answer}"
+        );
+        answer["data"].clone()
+    }
+
+    /// The order's state, which must be known; its `data`.
+    pub fn status(&self, number: &str) -> Json {
+        let path = format!("/v1/order?out_trade_no={number}");
+        let (status, answer) = self.call("GET", &path, "");
+        assert_eq!(status, 200, "{answer}");
+        answer["data"].clone()
+    }
+
+    /// The operator's report on this merchant.
+    pub fn report(&self) -> Json {
+        let answer = self.world.send(
+            http::Request::get(format!("{GATEWAY}/admin/merchants/{}/report", self.id))
+                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+                .body(Vec::new())
+                .expect("a request"),
+        );
+        let report: Json = serde_json::from_slice(answer.body()).expect("JSON");
+        report["data"].clone()
+    }
+}
