@@ -1,0 +1,163 @@
+//! What the architecture forbids (ARCHITECTURE.md, "Invariants"), and what a
+//! tidy tree does not hold.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which rooms a room may import.
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
+    ("order", &[]),
+    ("wechatpay", &["order"]),
+    ("checkout", &["order"]),
+    ("gateway", &["order", "wechatpay", "checkout"]),
+    ("edge", &["gateway"]),
+    ("sandbox", &["order", "wechatpay"]),
+    ("app", &["checkout", "order"]),
+    ("xtask", &[]),
+    (
+        "tests",
+        &["order", "wechatpay", "checkout", "gateway", "sandbox", "xtask"],
+    ),
+];
+
+/// Rooms that know no clock, no chance, no network and no file.
+const PURE: [&str; 3] = ["order", "wechatpay", "checkout"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn files_below(room: &str, ending: &str) -> Vec<PathBuf> {
+    fn walk(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !["target", "build", "node_modules", "dist"].contains(&name.as_str()) {
+                    walk(&path, ending, found);
+                }
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(room), ending, &mut found);
+    assert!(!found.is_empty(), "{room} has no {ending} files");
+    found
+}
+
+/// The names in a manifest's `[dependencies]` and its like, tests' left out.
+fn dependencies(room: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join(room).join("Cargo.toml")).unwrap();
+    let mut names = Vec::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.ends_with("dependencies]") && !line.contains("dev-");
+        } else if inside && let Some(name) = line.split(['.', ' ', '=']).next() {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn rooms_import_only_what_they_may() {
+    let rooms: Vec<&str> = MAY_IMPORT.iter().map(|(room, _)| *room).collect();
+    for (room, may) in MAY_IMPORT {
+        for name in dependencies(room) {
+            if rooms.contains(&name.as_str()) {
+                assert!(may.contains(&name.as_str()), "{room} imports {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_runtime_is_named_only_at_the_edges() {
+    for (room, _) in MAY_IMPORT {
+        let names = dependencies(room);
+        let has = |name: &str| names.iter().any(|found| found == name);
+        assert_eq!(has("worker"), ["edge", "sandbox"].contains(&room), "{room}");
+        assert!(!has("web-sys") || room == "app", "{room}");
+        assert_eq!(has("leptos"), room == "app", "{room}");
+        for rsa in ["rsa", "openssl", "ring"] {
+            assert!(!has(rsa), "{room} has {rsa}: RSA is WebCrypto's");
+        }
+    }
+}
+
+#[test]
+fn the_pure_rooms_have_no_clock_no_chance_and_no_io() {
+    for room in PURE {
+        for path in files_below(&format!("{room}/src"), ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            for word in ["SystemTime", "Instant::", "std::fs", "std::net::Tcp", "getrandom", "rand::", "async fn"] {
+                assert!(!text.contains(word), "{}: {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn money_is_never_a_float() {
+    for room in ["order", "wechatpay", "checkout", "gateway", "sandbox"] {
+        for path in files_below(&format!("{room}/src"), ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            for word in ["f32", "f64"] {
+                let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+                assert!(!words.any(|w| w == word), "{}: {word}", path.display());
+            }
+        }
+    }
+}
+
+/// In the book, nothing waits between a read and its write: the functions
+/// that open a transaction are not `async` inside it.
+#[test]
+fn nothing_waits_inside_a_transaction() {
+    let mut transactions = 0;
+    for path in files_below("gateway/src", ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        for (at, _) in text.match_indices("atomically(|| {") {
+            transactions += 1;
+            let mut depth = 0;
+            let body: String = text[at..]
+                .chars()
+                .skip_while(|c| *c != '{')
+                .take_while(|c| {
+                    depth += i32::from(*c == '{') - i32::from(*c == '}');
+                    depth > 0
+                })
+                .collect();
+            assert!(!body.contains(".await"), "{}", path.display());
+        }
+    }
+    assert!(transactions >= 4, "this test no longer finds the transactions");
+}
+
+#[test]
+fn files_stay_readable() {
+    for (room, _) in MAY_IMPORT {
+        for path in files_below(room, ".rs") {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 1000, "{} has {lines} lines", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_source_file_begins_by_saying_what_it_is() {
+    let mut without = BTreeMap::new();
+    for (room, _) in MAY_IMPORT {
+        for path in files_below(room, ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            if !text.starts_with("//!") {
+                without.insert(path, ());
+            }
+        }
+    }
+    assert!(without.is_empty(), "{without:?}");
+}
