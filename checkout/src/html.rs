@@ -41,7 +41,9 @@ impl core::error::Error for TemplateError {}
 /// | `{{TITLE}}` | merchant and amount, or what went wrong |
 /// | `{{VIEW}}` | the [`Page`] as JSON |
 /// | `{{NONCE}}` | `nonce` |
-/// | `{{MERCHANT}}` `{{DESCRIPTION}}` `{{AMOUNT}}` | the summary; empty without a purchase |
+/// | `{{MERCHANT}}` `{{AMOUNT}}` `{{DESCRIPTION}}` `{{OUT_TRADE_NO}}` | the summary; empty without a purchase |
+/// | `{{AMOUNT_CLASS}}` | [`amount_class`] |
+/// | `{{ITEM}}` `{{ORDER_NUMBER}}` | its labels; empty without a purchase |
 /// | `{{LOADING}}` | "Loading…" |
 /// | `{{SLOW}}` `{{RELOAD}}` | what is shown when no script has come for a while |
 pub fn fill(template: &str, page: &Page, nonce: &str) -> Result<String, TemplateError> {
@@ -68,13 +70,32 @@ fn place(out: &mut String, name: &str, page: &Page, nonce: &str) -> Result<(), T
         ("MERCHANT", Page::View(view)) => escape(out, &view.merchant),
         ("DESCRIPTION", Page::View(view)) => escape(out, &view.description),
         ("AMOUNT", Page::View(view)) => escape(out, &format_amount(view.money, lang)),
-        ("MERCHANT" | "DESCRIPTION" | "AMOUNT", Page::Error(_)) => {}
+        ("AMOUNT_CLASS", Page::View(view)) => {
+            out.push_str(amount_class(&format_amount(view.money, lang)));
+        }
+        ("OUT_TRADE_NO", Page::View(view)) => escape(out, &view.out_trade_no),
+        ("ITEM", Page::View(_)) => escape(out, texts.item),
+        ("ORDER_NUMBER", Page::View(_)) => escape(out, texts.order_number),
+        (
+            "MERCHANT" | "DESCRIPTION" | "AMOUNT" | "AMOUNT_CLASS" | "OUT_TRADE_NO" | "ITEM"
+            | "ORDER_NUMBER",
+            Page::Error(_),
+        ) => {}
         ("LOADING", _) => escape(out, texts.loading),
         ("SLOW", _) => escape(out, texts.slow_page),
         ("RELOAD", _) => escape(out, texts.reload),
         _ => return Err(TemplateError::UnknownPlace(String::from(name))),
     }
     Ok(())
+}
+
+/// The class of a written amount: a long one is set smaller, to stay on a line.
+pub fn amount_class(written: &str) -> &'static str {
+    if written.chars().count() > 11 {
+        "amount long"
+    } else {
+        "amount"
+    }
 }
 
 /// The page's title: `Demo Tea House · HK$150.00`.
@@ -181,6 +202,13 @@ mod tests {
             lang: Lang::ZhHans,
         });
         assert_eq!(title(&error), "链接已过期");
+    }
+
+    #[test]
+    fn only_a_long_amount_is_set_smaller() {
+        assert_eq!(amount_class("HK$9,999.99"), "amount");
+        assert_eq!(amount_class("HK$10,000.00"), "amount long");
+        assert_eq!(amount_class("฿฿฿฿฿฿฿฿฿฿฿"), "amount");
     }
 
     #[test]

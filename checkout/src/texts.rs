@@ -26,9 +26,10 @@ pub struct Texts {
     pub slow_page: &'static str,
     pub reload: &'static str,
     pub offline: &'static str,
+    pub item: &'static str,
     pub order_number: &'static str,
     pub paid_at: &'static str,
-    pub secured_by: &'static str,
+    pub carried_by: &'static str,
 
     // Paying inside WeChat.
     pub pay: &'static str,
@@ -144,9 +145,10 @@ static EN: Texts = Texts {
     slow_page: "This is taking longer than usual. Please check your connection and load the page again.",
     reload: "Reload",
     offline: "You are offline. This page carries on by itself once you are connected.",
+    item: "Item",
     order_number: "Order number",
     paid_at: "Paid at",
-    secured_by: "Paid through WeChat Pay",
+    carried_by: "Payment by WeChat Pay",
 
     pay: "Pay now",
     pay_again: "Try again",
@@ -183,7 +185,7 @@ static EN: Texts = Texts {
         "If WeChat shows that you have paid, please do not pay again: this page changes as soon as the confirmation arrives, and the merchant is told even if you close it.",
     ),
     check_again: "Check again",
-    paid: message("Paid", "Thank you. The merchant has been told."),
+    paid: message("Paid", "Thank you. Your payment is confirmed."),
     to_merchant: "Continue",
     back_to_merchant: "Back to the merchant",
 
@@ -272,9 +274,10 @@ static ZH_HANS: Texts = Texts {
     slow_page: "加载时间较长，请检查网络后重新打开页面。",
     reload: "重新加载",
     offline: "网络已断开，恢复后页面会自动继续。",
+    item: "商品",
     order_number: "商户订单号",
     paid_at: "支付时间",
-    secured_by: "由微信支付提供服务",
+    carried_by: "由微信支付提供服务",
 
     pay: "立即支付",
     pay_again: "重新支付",
@@ -296,7 +299,7 @@ static ZH_HANS: Texts = Texts {
         "如果微信已显示支付成功，请勿重复支付。收到确认后页面会自动更新；即使关闭页面，商户也会收到通知。",
     ),
     check_again: "查询支付结果",
-    paid: message("支付成功", "感谢您的付款，已通知商户。"),
+    paid: message("支付成功", "谢谢，您的付款已确认。"),
     to_merchant: "完成",
     back_to_merchant: "返回商户",
 
@@ -367,9 +370,10 @@ static ZH_HANT: Texts = Texts {
     slow_page: "載入時間較長，請檢查網絡後重新開啟頁面。",
     reload: "重新載入",
     offline: "網絡已中斷，恢復後頁面會自動繼續。",
+    item: "商品",
     order_number: "商戶訂單編號",
     paid_at: "付款時間",
-    secured_by: "由微信支付提供服務",
+    carried_by: "由微信支付提供服務",
 
     pay: "立即付款",
     pay_again: "重新付款",
@@ -391,7 +395,7 @@ static ZH_HANT: Texts = Texts {
         "如果微信已顯示付款成功，請勿重複付款。收到確認後頁面會自動更新；即使關閉頁面，商戶也會收到通知。",
     ),
     check_again: "查詢付款結果",
-    paid: message("付款成功", "感謝您的付款，已通知商戶。"),
+    paid: message("付款成功", "謝謝，您的付款已確認。"),
     to_merchant: "完成",
     back_to_merchant: "返回商戶",
 

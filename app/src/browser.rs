@@ -1,0 +1,283 @@
+//! The browser, as far as the page needs it. Nothing else names `web_sys`.
+//!
+//! What a browser may lack (a bridge, a clipboard, a network) comes back as
+//! `None`, `false` or an error; what every browser has is taken for granted.
+
+use checkout::{ErrorAnswer, Hint, Jsapi, Problem};
+use js_sys::{Function, Object, Promise, Reflect};
+use serde::de::DeserializeOwned;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    AbortController, Document, Event, EventTarget, HtmlElement, RequestInit, Response, Window,
+};
+
+use crate::flow::Failure;
+use crate::json;
+
+/// A request that takes longer has failed, ms. Phones keep a dead connection
+/// open for minutes.
+const REQUEST_PATIENCE_MS: i32 = 15_000;
+
+/// `setTimeout` counts in 32 bits, and fires at once beyond them.
+const LONGEST_TIMER_MS: i64 = 86_400_000;
+
+fn window() -> Option<Window> {
+    web_sys::window()
+}
+
+fn document() -> Option<Document> {
+    window()?.document()
+}
+
+/// The page's clock: ms since the page was asked for. It never jumps.
+pub(crate) fn now_ms() -> i64 {
+    window()
+        .and_then(|window| window.performance())
+        .map_or(0, |performance| performance.now() as i64)
+}
+
+/// The JSON that the server put into the page.
+pub(crate) fn page_json() -> Option<String> {
+    document()?.get_element_by_id("view")?.text_content()
+}
+
+/// The place to draw in, emptied of what the server drew there.
+pub(crate) fn empty_main() -> Option<HtmlElement> {
+    let main = document()?.get_element_by_id("checkout")?;
+    main.set_text_content(None);
+    main.remove_attribute("aria-busy").ok()?;
+    main.dyn_into().ok()
+}
+
+/// Names the page in the browser's tab, or in WeChat's title bar.
+pub(crate) fn set_title(title: &str) {
+    if let Some(document) = document() {
+        document.set_title(title);
+    }
+}
+
+/// Puts the focus on the heading, if what had it is gone from the page.
+pub(crate) fn rescue_focus() {
+    let rescue = || {
+        let document = document()?;
+        let lost = match document.active_element() {
+            Some(element) => element.tag_name() == "BODY",
+            None => true,
+        };
+        if lost {
+            let heading = document.query_selector("h2").ok()??;
+            heading.dyn_into::<HtmlElement>().ok()?.focus().ok()?;
+        }
+        Some(())
+    };
+    let _ = rescue();
+}
+
+/// Whether the browser believes that there is a network.
+pub(crate) fn is_online() -> bool {
+    window().is_none_or(|window| window.navigator().on_line())
+}
+
+/// Whether the page is in front.
+pub(crate) fn is_visible() -> bool {
+    let hidden = document().and_then(|document| get(&document, "hidden"));
+    hidden.and_then(|hidden| hidden.as_bool()) != Some(true)
+}
+
+/// Which object an event is waited for on.
+pub(crate) enum On {
+    /// `window`
+    Window,
+    /// `document`
+    Document,
+}
+
+/// Calls `handler` whenever the event comes, for as long as the page lives.
+pub(crate) fn listen(on: &On, event: &str, mut handler: impl FnMut() + 'static) {
+    let target: Option<EventTarget> = match on {
+        On::Window => window().map(Into::into),
+        On::Document => document().map(Into::into),
+    };
+    let closure = Closure::<dyn FnMut(Event)>::new(move |_| handler());
+    if let Some(target) = target {
+        let _ = target.add_event_listener_with_callback(event, closure.as_ref().unchecked_ref());
+    }
+    closure.forget();
+}
+
+/// Calls `handler` once, after `wait_ms`. The number it returns is for
+/// [`forget_timer`].
+pub(crate) fn after(wait_ms: i64, handler: impl FnOnce() + 'static) -> i32 {
+    let wait_ms = wait_ms.clamp(0, LONGEST_TIMER_MS) as i32;
+    let closure = Closure::once_into_js(handler);
+    window()
+        .and_then(|window| {
+            window
+                .set_timeout_with_callback_and_timeout_and_arguments_0(
+                    closure.unchecked_ref(),
+                    wait_ms,
+                )
+                .ok()
+        })
+        .unwrap_or(0)
+}
+
+/// Forgets a timer that [`after`] set.
+pub(crate) fn forget_timer(timer: i32) {
+    if let Some(window) = window() {
+        window.clear_timeout_with_handle(timer);
+    }
+}
+
+/// Loads the page afresh.
+pub(crate) fn reload() {
+    if let Some(window) = window() {
+        let _ = window.location().reload();
+    }
+}
+
+/// The page's own address.
+pub(crate) fn address() -> String {
+    window()
+        .and_then(|window| window.location().href().ok())
+        .unwrap_or_default()
+}
+
+/// The checkout session's id: `s` in the page's query, as it is written there.
+fn session() -> Option<String> {
+    let query = window()?.location().search().ok()?;
+    let id = query
+        .trim_start_matches('?')
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("s="))?;
+    Some(String::from(id))
+}
+
+/// Asks the server, and tells `answered` what came of it.
+///
+/// `body` is JSON for a POST; without one it is a GET.
+pub(crate) fn ask<T: DeserializeOwned + 'static>(
+    path: &'static str,
+    body: Option<&'static str>,
+    answered: impl FnOnce(Result<T, Failure>) + 'static,
+) {
+    spawn_local(async move {
+        answered(match fetch(path, body).await {
+            Some((true, text)) => json::read(&text).ok_or(Failure::Refused(Problem::Other)),
+            Some((false, text)) => Err(Failure::Refused(
+                json::read::<ErrorAnswer>(&text)
+                    .map_or(Problem::Other, |error| Problem::from_code(&error.code)),
+            )),
+            None => Err(Failure::Network),
+        });
+    });
+}
+
+/// Whether the status was 2xx, and the body. `None` when nothing came back.
+async fn fetch(path: &str, body: Option<&'static str>) -> Option<(bool, String)> {
+    let window = window()?;
+    let url = format!("/pay/{path}?s={}", session().unwrap_or_default());
+    let patience = AbortController::new().ok()?;
+    let request = RequestInit::new();
+    request.set_signal(Some(&patience.signal()));
+    if let Some(body) = body {
+        request.set_method("POST");
+        request.set_headers(&object(&[("content-type", "application/json")]));
+        request.set_body(&body.into());
+    }
+    let timer = after(i64::from(REQUEST_PATIENCE_MS), move || patience.abort());
+    let answer = async {
+        let response = JsFuture::from(window.fetch_with_str_and_init(&url, &request)).await;
+        let response: Response = response.ok()?.dyn_into().ok()?;
+        let text = JsFuture::from(response.text().ok()?).await.ok()?;
+        Some((response.ok(), text.as_string()?))
+    }
+    .await;
+    forget_timer(timer);
+    answer
+}
+
+/// WeChat's bridge, once it is there.
+fn bridge() -> Option<(JsValue, Function)> {
+    let bridge = get(window()?.as_ref(), "WeixinJSBridge")?;
+    let invoke = get(&bridge, "invoke")?.dyn_into().ok()?;
+    Some((bridge, invoke))
+}
+
+/// Whether WeChat's bridge is there.
+pub(crate) fn has_bridge() -> bool {
+    bridge().is_some()
+}
+
+/// `getBrandWCPayRequest` (seed 002 §7.7). Runs within the caller's turn, so a
+/// call made while a tap is handled is made inside the payer's gesture.
+/// `answered` may be called more than once: some versions of WeChat do.
+pub(crate) fn call_bridge(package: &Jsapi, mut answered: impl FnMut(Hint) + 'static) {
+    let answer = Closure::<dyn FnMut(JsValue)>::new(move |answer: JsValue| {
+        let err_msg = get(&answer, "err_msg").and_then(|err_msg| err_msg.as_string());
+        answered(Hint::from_err_msg(&err_msg.unwrap_or_default()));
+    })
+    .into_js_value();
+    let call = || {
+        let (bridge, invoke) = bridge()?;
+        let members = object(&package.members());
+        invoke
+            .call3(&bridge, &"getBrandWCPayRequest".into(), &members, &answer)
+            .ok()
+    };
+    if call().is_none() {
+        // A bridge that throws has refused.
+        let _ = answer
+            .unchecked_ref::<Function>()
+            .call1(&JsValue::NULL, &object(&[]));
+    }
+}
+
+/// Puts a text on the clipboard and tells `done` whether that worked.
+pub(crate) fn copy(text: String, done: impl FnOnce(bool) + 'static) {
+    let writing = || {
+        let navigator = window()?.navigator();
+        // Absent in older web-views and on plain http.
+        let clipboard = get(&navigator, "clipboard")?;
+        let write: Function = get(&clipboard, "writeText")?.dyn_into().ok()?;
+        let written = write.call1(&clipboard, &text.into()).ok()?;
+        written.dyn_into::<Promise>().ok()
+    };
+    let writing = writing();
+    spawn_local(async move {
+        done(match writing {
+            Some(promise) => JsFuture::from(promise).await.is_ok(),
+            None => false,
+        });
+    });
+}
+
+/// A moment in the payer's own time zone and their language's form.
+pub(crate) fn local_time(at_ms: i64, lang: &str) -> String {
+    let options = object(&[
+        ("dateStyle", "medium"),
+        ("timeStyle", "short"),
+        ("hourCycle", "h23"),
+    ]);
+    let date = js_sys::Date::new(&JsValue::from(at_ms as f64));
+    String::from(date.to_locale_string(lang, &options))
+}
+
+/// A property, if it is there and is something.
+fn get(object: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(object, &name.into())
+        .ok()
+        .filter(|value| !value.is_null() && !value.is_undefined())
+}
+
+/// An object whose members are strings.
+fn object(members: &[(&str, &str)]) -> Object {
+    let object = Object::new();
+    for (name, value) in members {
+        // Setting a member of a fresh object cannot fail.
+        let _ = Reflect::set(&object, &(*name).into(), &(*value).into());
+    }
+    object
+}

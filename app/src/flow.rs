@@ -1,0 +1,694 @@
+//! The course of one checkout on the page, with no browser in it.
+//!
+//! [`Flow`] is told what happened ([`Flow::apply`]) and answers with what to
+//! do ([`Effect`]); time comes in as an argument and [`Flow::wake_at`] says
+//! when to call again. So every course of events can be tested natively.
+//!
+//! ```text
+//!            tap            order answered          bridge there
+//!   Ready ───────> Preparing ──────────> WaitingBridge ─────> SheetOpen
+//!     ^                │ code                  │ 5 s             │
+//!     │                v                       v                 │ "ok"
+//!     │              Code <──> CodeExpired   Ready               v
+//!     └────────────── "cancel", "fail" ─────────────────── Confirming
+//!
+//!   whatever the stage:  the server's word "paid" ──> Ended(Paid)
+//! ```
+//!
+//! Two rules hold everywhere. Nothing but the server's view makes `Paid`; the
+//! bridge's "ok" is a reason to ask. And an order is made by a tap, or by a
+//! page that runs where only a code can be shown, never by loading HTML.
+
+use checkout::{Hint, Jsapi, Link, Method, Prepared, Problem, Qr, Reason, State, View};
+
+/// How long the bridge may take to appear, ms.
+const BRIDGE_PATIENCE_MS: i64 = 5_000;
+/// How often to look for a bridge that has not announced itself, ms.
+const BRIDGE_LOOK_MS: i64 = 250;
+/// After this long without an answer, the payer may open the sheet again, ms.
+const SHEET_SLOW_MS: i64 = 10_000;
+/// After this long, a confirmation is said to take longer than usual, ms.
+const CONFIRMING_SLOW_MS: i64 = 30_000;
+/// How often the server may be asked to ask WeChat, ms.
+const CHECK_EVERY_MS: i64 = 10_000;
+/// From when on the time left to pay is worth showing beside a pay button, ms.
+const COUNTDOWN_FROM_MS: i64 = 15 * 60_000;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The payer used a control.
+    Tapped(Action),
+    /// `POST /pay/order` was answered, or not.
+    Ordered(Result<Prepared, Failure>),
+    /// `POST /pay/check` or `GET /pay/status` was answered, or not.
+    Seen(Result<View, Failure>),
+    /// `WeixinJSBridge` exists.
+    BridgeReady,
+    /// The bridge answered a call.
+    BridgeSaid {
+        /// The number of the call, from [`Effect::CallBridge`].
+        call: u32,
+        /// Its answer.
+        hint: Hint,
+    },
+    /// The link was put on the clipboard, or could not be.
+    Copied(bool),
+    /// The page came to the front.
+    Shown,
+    /// The page went to the back.
+    Hidden,
+    /// The browser says that there is a network.
+    Online,
+    /// The browser says that there is none.
+    Offline,
+    /// The time of [`Flow::wake_at`] has come.
+    Woke,
+}
+
+/// What a control does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Pay, or try again to get what is needed to pay.
+    Pay,
+    /// Ask the server to ask WeChat.
+    CheckAgain,
+    /// Put the page's link on the clipboard.
+    CopyLink,
+    /// Load the page afresh.
+    Reload,
+}
+
+/// Why a request to the server brought no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It did not get there, or nothing came back in time.
+    Network,
+    /// The server refused it.
+    Refused(Problem),
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// `POST /pay/order`, answered by [`Event::Ordered`].
+    PostOrder,
+    /// `POST /pay/check`, answered by [`Event::Seen`].
+    PostCheck(Option<Hint>),
+    /// `GET /pay/status`, answered by [`Event::Seen`].
+    GetStatus,
+    /// Say [`Event::BridgeReady`] if the bridge exists by now.
+    LookForBridge,
+    /// `getBrandWCPayRequest`, answered by [`Event::BridgeSaid`].
+    CallBridge {
+        /// To tell this call's answer from an earlier one's.
+        call: u32,
+        /// What to hand over.
+        package: Jsapi,
+    },
+    /// Put this on the clipboard, answered by [`Event::Copied`]; the page's own
+    /// address if `None`.
+    Copy(Option<String>),
+    /// Load the page afresh.
+    Reload,
+}
+
+/// Where the checkout is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for the payer; with what happened last, if it went wrong.
+    Ready(Option<Note>),
+    /// The order is on its way.
+    Preparing,
+    /// The package is here, the bridge is not.
+    WaitingBridge {
+        /// What to hand to it.
+        package: Jsapi,
+        /// When to give up.
+        until_ms: i64,
+    },
+    /// WeChat shows its payment sheet.
+    SheetOpen {
+        /// What was handed to the bridge.
+        package: Jsapi,
+        /// Whether the call was made inside the payer's tap.
+        in_gesture: bool,
+        /// Since when.
+        since_ms: i64,
+    },
+    /// The server is finding out whether it was paid.
+    Confirming {
+        /// The bridge said "ok", so "not paid" from the server may only mean
+        /// "not yet".
+        hinted: bool,
+        /// Since when.
+        since_ms: i64,
+    },
+    /// A code is shown; [`Flow::code`].
+    Code,
+    /// The code's time is over, the purchase's is not.
+    CodeExpired,
+    /// Payment happens elsewhere; [`Flow::link`] helps to get there.
+    Elsewhere,
+    /// Nothing more can be done here.
+    Ended(End),
+}
+
+/// What went wrong before the payer could pay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The payer left the sheet.
+    Cancelled,
+    /// The bridge said "fail".
+    Failed,
+    /// The bridge did not appear.
+    BridgeMissing,
+    /// The server could not be reached.
+    NoNetwork,
+    /// The server refused.
+    Problem(Problem),
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// WeChat's verified word.
+    Paid {
+        /// When, ms since 1970 UTC.
+        paid_at_ms: i64,
+    },
+    /// Time is over.
+    Expired,
+    /// Closed before it was paid.
+    Closed,
+    /// WeChat refused for good.
+    Refused,
+    /// There is no such purchase any more.
+    Gone(Problem),
+}
+
+/// One checkout on the page. All times are the page's own clock in ms, which
+/// must not jump (the browser's `performance.now()`).
+#[derive(Clone, Debug)]
+pub struct Flow {
+    view: View,
+    stage: Stage,
+    code: Option<Qr>,
+    link: Option<Link>,
+    copied: Option<bool>,
+    /// A package that the bridge refused outside a tap. HarmonyOS wants a
+    /// direct gesture: the next tap hands it over at once, without a round
+    /// trip in between.
+    held: Option<Jsapi>,
+    bridge: bool,
+    calls: u32,
+    /// What to add to the page's clock to have the server's.
+    server_ahead_ms: i64,
+    visible: bool,
+    offline: bool,
+    /// Requests for a view that are on their way.
+    asking: u32,
+    /// When to ask for a view again.
+    poll_at_ms: Option<i64>,
+    polls: u32,
+    checked_at_ms: Option<i64>,
+    now_ms: i64,
+}
+
+impl Flow {
+    /// Begins with the view that came inside the HTML.
+    ///
+    /// `rendered_ms` is the moment on the page's clock at which the server may
+    /// have written it, at the earliest: the time left is never overstated.
+    pub fn begin(view: View, rendered_ms: i64, now_ms: i64) -> (Flow, Vec<Effect>) {
+        let mut flow = Flow {
+            server_ahead_ms: view.now_ms.saturating_sub(rendered_ms),
+            stage: Stage::Ready(None),
+            code: None,
+            link: None,
+            copied: None,
+            held: None,
+            bridge: false,
+            calls: 0,
+            visible: true,
+            offline: false,
+            asking: 0,
+            poll_at_ms: None,
+            polls: 0,
+            checked_at_ms: None,
+            now_ms,
+            view,
+        };
+        let effects = flow.arrange();
+        (flow, effects)
+    }
+
+    /// The purchase, as the server last told it.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Where the checkout is.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The code to scan, in [`Stage::Code`] and [`Stage::CodeExpired`].
+    pub fn code(&self) -> Option<&Qr> {
+        self.code.as_ref()
+    }
+
+    /// The page's link as a code, once the server has drawn it.
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_ref()
+    }
+
+    /// Whether the last copy succeeded, if there was one.
+    pub fn copied(&self) -> Option<bool> {
+        self.copied
+    }
+
+    /// Whether the server is out of reach.
+    pub fn offline(&self) -> bool {
+        self.offline
+    }
+
+    /// Whether the stage lasts longer than it should.
+    pub fn slow(&self) -> bool {
+        match self.stage {
+            Stage::SheetOpen { since_ms, .. } => self.now_ms >= since_ms + SHEET_SLOW_MS,
+            Stage::Confirming { since_ms, .. } => self.now_ms >= since_ms + CONFIRMING_SLOW_MS,
+            _ => false,
+        }
+    }
+
+    /// Whether the payer may open the sheet (again). Once the bridge has said
+    /// "ok", only if the server has found no payment for a good while; an
+    /// order number is paid at most once in any case.
+    pub fn may_pay(&self) -> bool {
+        match self.stage {
+            Stage::Ready(_) | Stage::CodeExpired => true,
+            Stage::SheetOpen { .. } => self.slow(),
+            Stage::Confirming { hinted, .. } => {
+                hinted && self.slow() && self.view.state == State::Open
+            }
+            _ => false,
+        }
+    }
+
+    /// Time left that the payer should see, ms, never negative: always beside a
+    /// code, elsewhere only when it runs short.
+    pub fn countdown_ms(&self) -> Option<i64> {
+        self.left_ms()
+            .filter(|left_ms| self.stage == Stage::Code || *left_ms <= COUNTDOWN_FROM_MS)
+    }
+
+    /// Time left until the code, or the purchase, can no longer be paid; ms,
+    /// never negative. `None` where no time is running for the payer.
+    fn left_ms(&self) -> Option<i64> {
+        let expires_at_ms = match (&self.stage, &self.code) {
+            (Stage::Code, Some(code)) => code.expires_at_ms.min(self.view.expires_at_ms),
+            (Stage::Ready(_) | Stage::Elsewhere, _) => self.view.expires_at_ms,
+            _ => return None,
+        };
+        Some((expires_at_ms - self.server_now_ms()).max(0))
+    }
+
+    /// When to call [`Flow::apply`] with [`Event::Woke`], ms on the page's
+    /// clock; `None` when nothing is due until something happens.
+    pub fn wake_at(&self) -> Option<i64> {
+        let stage = match self.stage {
+            Stage::WaitingBridge { until_ms, .. } => {
+                Some(until_ms.min(self.now_ms + BRIDGE_LOOK_MS))
+            }
+            Stage::SheetOpen { since_ms, .. } => Some(since_ms + SHEET_SLOW_MS),
+            Stage::Confirming { since_ms, .. } => Some(since_ms + CONFIRMING_SLOW_MS),
+            _ => None,
+        }
+        .filter(|at| *at > self.now_ms);
+        // The next change of the second on a running countdown, or its start.
+        let second = self.left_ms().map(|left_ms| match self.countdown_ms() {
+            Some(_) => self.now_ms + (left_ms - 1).rem_euclid(1_000) + 1,
+            None => self.now_ms + left_ms - COUNTDOWN_FROM_MS,
+        });
+        let poll = self.poll_at_ms.filter(|_| self.visible && self.asking == 0);
+        [stage, second, poll].into_iter().flatten().min()
+    }
+
+    /// Takes in what happened at `now_ms`.
+    pub fn apply(&mut self, event: Event, now_ms: i64) -> Vec<Effect> {
+        self.now_ms = now_ms;
+        match event {
+            Event::Tapped(action) => self.tapped(action),
+            Event::Ordered(answer) => self.ordered(answer),
+            Event::Seen(answer) => self.seen(answer),
+            Event::BridgeReady => self.bridge_ready(),
+            Event::BridgeSaid { call, hint } => self.bridge_said(call, hint),
+            Event::Copied(done) => {
+                self.copied = Some(done);
+                Vec::new()
+            }
+            Event::Shown => {
+                self.visible = true;
+                self.refresh()
+            }
+            Event::Hidden => {
+                self.visible = false;
+                Vec::new()
+            }
+            Event::Online => {
+                self.offline = false;
+                self.refresh()
+            }
+            Event::Offline => {
+                self.offline = true;
+                Vec::new()
+            }
+            Event::Woke => self.woke(),
+        }
+    }
+
+    fn tapped(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::Pay if self.may_pay() => self.pay(),
+            // A second tap while the first is being answered.
+            Action::Pay => Vec::new(),
+            Action::CheckAgain => match self.stage {
+                Stage::Confirming { hinted, .. } => self.check(hinted.then_some(Hint::Ok)),
+                _ => Vec::new(),
+            },
+            Action::CopyLink => vec![Effect::Copy(
+                self.link.as_ref().map(|link| link.url.clone()),
+            )],
+            Action::Reload => vec![Effect::Reload],
+        }
+    }
+
+    fn pay(&mut self) -> Vec<Effect> {
+        match self.held.take() {
+            Some(package) => self.launch(package, true),
+            None => {
+                self.enter(Stage::Preparing);
+                vec![Effect::PostOrder]
+            }
+        }
+    }
+
+    fn launch(&mut self, package: Jsapi, in_gesture: bool) -> Vec<Effect> {
+        if !self.bridge {
+            self.enter(Stage::WaitingBridge {
+                package,
+                until_ms: self.now_ms + BRIDGE_PATIENCE_MS,
+            });
+            return vec![Effect::LookForBridge];
+        }
+        self.calls += 1;
+        self.enter(Stage::SheetOpen {
+            package: package.clone(),
+            in_gesture,
+            since_ms: self.now_ms,
+        });
+        vec![Effect::CallBridge {
+            call: self.calls,
+            package,
+        }]
+    }
+
+    fn ordered(&mut self, answer: Result<Prepared, Failure>) -> Vec<Effect> {
+        self.offline = answer == Err(Failure::Network);
+        if self.stage == Stage::Elsewhere {
+            // The link's code is a help; the page is whole without it.
+            return match answer {
+                Ok(Prepared::Link(link)) => {
+                    self.link = Some(link);
+                    Vec::new()
+                }
+                Ok(Prepared::NotOpen(view)) => self.see(view),
+                _ => Vec::new(),
+            };
+        }
+        if self.stage != Stage::Preparing {
+            // The purchase ended while the order was on its way.
+            return Vec::new();
+        }
+        match answer {
+            Ok(Prepared::Jsapi(package)) => return self.launch(package, false),
+            Ok(Prepared::Qr(code)) => {
+                self.code = Some(code);
+                self.enter(Stage::Code);
+            }
+            Ok(Prepared::Link(link)) => {
+                self.link = Some(link);
+                self.enter(Stage::Elsewhere);
+            }
+            Ok(Prepared::NotOpen(view)) => return self.see(view),
+            Err(Failure::Network) => self.enter(Stage::Ready(Some(Note::NoNetwork))),
+            Err(Failure::Refused(problem)) => self.refused(problem),
+        }
+        Vec::new()
+    }
+
+    fn refused(&mut self, problem: Problem) {
+        match problem {
+            Problem::UnknownLink | Problem::ExpiredLink => {
+                self.enter(Stage::Ended(End::Gone(problem)));
+            }
+            _ => self.enter(Stage::Ready(Some(Note::Problem(problem)))),
+        }
+    }
+
+    fn seen(&mut self, answer: Result<View, Failure>) -> Vec<Effect> {
+        self.asking = self.asking.saturating_sub(1);
+        self.offline = answer == Err(Failure::Network);
+        let effects = match answer {
+            Ok(view) => self.see(view),
+            Err(Failure::Refused(problem @ (Problem::UnknownLink | Problem::ExpiredLink))) => {
+                self.refused(problem);
+                Vec::new()
+            }
+            // Out of reach, too fast, or a passing fault: asked again later.
+            Err(_) => Vec::new(),
+        };
+        self.schedule_poll();
+        effects
+    }
+
+    /// Takes the server's word.
+    fn see(&mut self, view: View) -> Vec<Effect> {
+        if matches!(self.stage, Stage::Ended(End::Paid { .. })) {
+            // An answer that was overtaken on its way. Paid stays paid.
+            return Vec::new();
+        }
+        self.server_ahead_ms = view.now_ms - self.now_ms;
+        self.view = view;
+        match (self.view.state, &self.stage) {
+            (State::Paid { paid_at_ms }, _) => self.enter(Stage::Ended(End::Paid { paid_at_ms })),
+            (State::Expired, _) => self.enter(Stage::Ended(End::Expired)),
+            (State::Closed, _) => self.enter(Stage::Ended(End::Closed)),
+            (State::Failed, _) => self.enter(Stage::Ended(End::Refused)),
+            (
+                State::Confirming,
+                Stage::Ready(_)
+                | Stage::Code
+                | Stage::CodeExpired
+                | Stage::Elsewhere
+                | Stage::Ended(_),
+            ) => self.enter(Stage::Confirming {
+                hinted: false,
+                since_ms: self.now_ms,
+            }),
+            // The server was confirming, or we thought that time was over, and
+            // now it can be paid (again).
+            (State::Open, Stage::Confirming { hinted: false, .. } | Stage::Ended(_)) => {
+                return self.arrange();
+            }
+            (State::Open | State::Confirming, _) => {}
+        }
+        Vec::new()
+    }
+
+    /// Enters the stage that the view asks for, from scratch.
+    fn arrange(&mut self) -> Vec<Effect> {
+        match self.view.state {
+            State::Paid { paid_at_ms } => self.enter(Stage::Ended(End::Paid { paid_at_ms })),
+            State::Expired => self.enter(Stage::Ended(End::Expired)),
+            State::Closed => self.enter(Stage::Ended(End::Closed)),
+            State::Failed => self.enter(Stage::Ended(End::Refused)),
+            State::Confirming => {
+                self.enter(Stage::Confirming {
+                    hinted: false,
+                    since_ms: self.now_ms,
+                });
+                return self.check(None);
+            }
+            State::Open if self.expired() => self.enter(Stage::Ended(End::Expired)),
+            State::Open => match self.view.method {
+                Method::Jsapi => self.enter(Stage::Ready(None)),
+                Method::Native if self.code_is_good() => self.enter(Stage::Code),
+                Method::Native => {
+                    self.enter(Stage::Preparing);
+                    return vec![Effect::PostOrder];
+                }
+                Method::WeChatTooOld
+                | Method::OpenInWeChat {
+                    reason: Reason::Robot,
+                } => self.enter(Stage::Elsewhere),
+                Method::OpenInWeChat { .. } => {
+                    self.enter(Stage::Elsewhere);
+                    if self.link.is_none() {
+                        return vec![Effect::PostOrder];
+                    }
+                }
+            },
+        }
+        Vec::new()
+    }
+
+    fn bridge_ready(&mut self) -> Vec<Effect> {
+        self.bridge = true;
+        match &self.stage {
+            Stage::WaitingBridge { package, .. } => {
+                let package = package.clone();
+                self.launch(package, false)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn bridge_said(&mut self, call: u32, hint: Hint) -> Vec<Effect> {
+        if hint == Hint::Ok {
+            return match self.stage {
+                Stage::Ended(_) | Stage::Confirming { hinted: true, .. } => Vec::new(),
+                // Even from an earlier call: money may have moved.
+                _ => {
+                    self.enter(Stage::Confirming {
+                        hinted: true,
+                        since_ms: self.now_ms,
+                    });
+                    self.check(Some(Hint::Ok))
+                }
+            };
+        }
+        let Stage::SheetOpen {
+            package,
+            in_gesture,
+            ..
+        } = &self.stage
+        else {
+            // The bridge answered twice.
+            return Vec::new();
+        };
+        if call != self.calls {
+            return Vec::new();
+        }
+        let note = if hint == Hint::Cancel {
+            Note::Cancelled
+        } else {
+            self.held = (!in_gesture).then(|| package.clone());
+            Note::Failed
+        };
+        self.enter(Stage::Ready(Some(note)));
+        self.check(Some(hint))
+    }
+
+    /// The page is in front again, or the network is back: ask at once.
+    fn refresh(&mut self) -> Vec<Effect> {
+        self.polls = 0;
+        match &self.stage {
+            Stage::Ended(End::Paid { .. } | End::Gone(_)) | Stage::Preparing => Vec::new(),
+            Stage::Ready(Some(Note::NoNetwork)) if !self.offline => {
+                // What was on its way when the network went: for a code the
+                // page goes on by itself, a payment waits for the payer's tap.
+                self.arrange()
+            }
+            _ if self.asking > 0 => Vec::new(),
+            Stage::Confirming { .. } => self.check(None),
+            _ => self.ask(),
+        }
+    }
+
+    fn woke(&mut self) -> Vec<Effect> {
+        if let Stage::WaitingBridge { package, until_ms } = &self.stage {
+            if self.now_ms < *until_ms {
+                return vec![Effect::LookForBridge];
+            }
+            self.held = Some(package.clone());
+            self.enter(Stage::Ready(Some(Note::BridgeMissing)));
+            return Vec::new();
+        }
+        if self.left_ms() == Some(0) {
+            self.enter(if self.expired() {
+                Stage::Ended(End::Expired)
+            } else {
+                Stage::CodeExpired
+            });
+            // A payment may have been made in the last moment.
+            return self.check(None);
+        }
+        let due = self.poll_at_ms.is_some_and(|at| at <= self.now_ms);
+        if !due || !self.visible || self.asking > 0 {
+            return Vec::new();
+        }
+        let may_check = self
+            .checked_at_ms
+            .is_none_or(|at| self.now_ms - at >= CHECK_EVERY_MS);
+        match self.stage {
+            Stage::Confirming { hinted, .. } if may_check => self.check(hinted.then_some(Hint::Ok)),
+            _ => self.ask(),
+        }
+    }
+
+    fn ask(&mut self) -> Vec<Effect> {
+        self.asking += 1;
+        vec![Effect::GetStatus]
+    }
+
+    fn check(&mut self, hint: Option<Hint>) -> Vec<Effect> {
+        self.asking += 1;
+        self.checked_at_ms = Some(self.now_ms);
+        vec![Effect::PostCheck(hint)]
+    }
+
+    fn enter(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.polls = 0;
+        self.schedule_poll();
+    }
+
+    /// Quickly while a payment is likely, slower when it takes long.
+    fn schedule_poll(&mut self) {
+        let wait_ms = match self.stage {
+            Stage::SheetOpen { .. } | Stage::Confirming { .. } | Stage::Code | Stage::Elsewhere => {
+                match self.polls {
+                    _ if self.offline => 5_000,
+                    0..20 => 1_500,
+                    20..80 => 2_000,
+                    _ => 5_000,
+                }
+            }
+            // Only in case of a payment in the last moment.
+            Stage::CodeExpired => 5_000,
+            Stage::Ended(End::Expired) if self.view.state == State::Open => 5_000,
+            _ => {
+                self.poll_at_ms = None;
+                return;
+            }
+        };
+        self.polls += 1;
+        self.poll_at_ms = Some(self.now_ms + wait_ms);
+    }
+
+    fn server_now_ms(&self) -> i64 {
+        self.now_ms + self.server_ahead_ms
+    }
+
+    fn expired(&self) -> bool {
+        self.server_now_ms() >= self.view.expires_at_ms
+    }
+
+    fn code_is_good(&self) -> bool {
+        self.code
+            .as_ref()
+            .is_some_and(|code| self.server_now_ms() < code.expires_at_ms)
+    }
+}

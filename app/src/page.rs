@@ -1,0 +1,294 @@
+//! The page, drawn: a thin layer over [`Flow`] and [`Screen`].
+
+use checkout::html::amount_class;
+use checkout::{Check, Lang, Page, PageError};
+use leptos::html::h2;
+use leptos::mount::mount_to;
+use leptos::prelude::*;
+
+use crate::browser::{self, On};
+use crate::flow::{Effect, Event, Flow};
+use crate::json;
+use crate::screen::{Button, Code, Mood, Screen, Summary};
+
+/// Takes over the page that the server drew.
+pub fn start() {
+    let page = browser::page_json().and_then(|text| json::read(&text));
+    let Some(main) = browser::empty_main() else {
+        return;
+    };
+    // A page that cannot be read is our fault, and says so in English.
+    let page = page.unwrap_or(Page::Error(PageError {
+        code: String::new(),
+        lang: Lang::En,
+    }));
+    mount_to(main, move || match page {
+        Page::View(view) => {
+            let summary = Summary::of(&view);
+            // The server wrote the view after the page was asked for, which is
+            // where the page's clock begins.
+            let (flow, effects) = Flow::begin(view, 0, browser::now_ms());
+            let checkout = Checkout::new(flow);
+            checkout.listen();
+            checkout.carry_out(effects);
+            frame(Some(summary), checkout)
+        }
+        Page::Error(error) => frame(None, Checkout::of_error(&error)),
+    })
+    .forget();
+}
+
+/// The running checkout: the flow, what is shown of it, and its one timer.
+#[derive(Clone, Copy)]
+struct Checkout {
+    flow: StoredValue<Option<Flow>>,
+    screen: RwSignal<Screen>,
+    timer: StoredValue<i32>,
+}
+
+impl Checkout {
+    fn new(flow: Flow) -> Checkout {
+        Checkout {
+            screen: RwSignal::new(Screen::of(&flow)),
+            flow: StoredValue::new(Some(flow)),
+            timer: StoredValue::new(0),
+        }
+    }
+
+    fn of_error(error: &PageError) -> Checkout {
+        Checkout {
+            screen: RwSignal::new(Screen::of_error(error)),
+            flow: StoredValue::new(None),
+            timer: StoredValue::new(0),
+        }
+    }
+
+    /// Has the browser's events told to the flow.
+    fn listen(self) {
+        let tell = |on, name, event: fn() -> Event| {
+            browser::listen(&on, name, move || self.tell(event()));
+        };
+        tell(On::Document, "WeixinJSBridgeReady", || Event::BridgeReady);
+        tell(On::Document, "visibilitychange", || {
+            if browser::is_visible() {
+                Event::Shown
+            } else {
+                Event::Hidden
+            }
+        });
+        // A page that the back button brings up again has slept meanwhile.
+        tell(On::Window, "pageshow", || Event::Shown);
+        tell(On::Window, "online", || Event::Online);
+        tell(On::Window, "offline", || Event::Offline);
+        if browser::has_bridge() {
+            self.tell(Event::BridgeReady);
+        }
+        if !browser::is_online() {
+            self.tell(Event::Offline);
+        }
+    }
+
+    /// Tells the flow what happened, shows what came of it, and does what it
+    /// asks for.
+    fn tell(self, event: Event) {
+        let now_ms = browser::now_ms();
+        let effects = self
+            .flow
+            .try_update_value(|flow| flow.as_mut().map(|flow| flow.apply(event, now_ms)))
+            .flatten();
+        self.carry_out(effects.unwrap_or_default());
+    }
+
+    fn carry_out(self, effects: Vec<Effect>) {
+        self.show();
+        for effect in effects {
+            self.perform(effect);
+        }
+        self.set_timer();
+    }
+
+    fn show(self) {
+        let Some(screen) = self.flow.with_value(|flow| flow.as_ref().map(Screen::of)) else {
+            return;
+        };
+        let before = self.screen.get_untracked();
+        if screen == before {
+            return;
+        }
+        if before.heading != screen.heading && screen.mood == Mood::Good {
+            browser::set_title(screen.heading);
+        }
+        if before.button.is_some() && screen.button.is_none() {
+            // After the drawing, which Leptos does in a turn of its own.
+            browser::after(0, browser::rescue_focus);
+        }
+        self.screen.set(screen);
+    }
+
+    fn set_timer(self) {
+        browser::forget_timer(self.timer.get_value());
+        let wake_at = self
+            .flow
+            .with_value(|flow| flow.as_ref().and_then(Flow::wake_at));
+        if let Some(at_ms) = wake_at {
+            let wait_ms = at_ms - browser::now_ms();
+            let timer = browser::after(wait_ms, move || self.tell(Event::Woke));
+            self.timer.set_value(timer);
+        }
+    }
+
+    fn perform(self, effect: Effect) {
+        match effect {
+            Effect::PostOrder => browser::ask("order", Some("{}"), move |answer| {
+                self.tell(Event::Ordered(answer));
+            }),
+            Effect::PostCheck(hint) => {
+                let body = Check { hint }.to_json();
+                browser::ask("check", Some(body), move |answer| {
+                    self.tell(Event::Seen(answer));
+                });
+            }
+            Effect::GetStatus => browser::ask("status", None, move |answer| {
+                self.tell(Event::Seen(answer));
+            }),
+            Effect::LookForBridge => {
+                if browser::has_bridge() {
+                    self.tell(Event::BridgeReady);
+                }
+            }
+            Effect::CallBridge { call, package } => {
+                browser::call_bridge(&package, move |hint| {
+                    self.tell(Event::BridgeSaid { call, hint });
+                });
+            }
+            Effect::Copy(link) => {
+                let link = link.unwrap_or_else(browser::address);
+                browser::copy(link, move |done| self.tell(Event::Copied(done)));
+            }
+            Effect::Reload => browser::reload(),
+        }
+    }
+}
+
+/// The same places as in `index.html`, so that nothing moves when the app
+/// takes over.
+fn frame(summary: Option<Summary>, checkout: Checkout) -> impl IntoView {
+    let (header, footer) = match summary {
+        None => (None, None),
+        Some(summary) => (
+            Some(view! {
+                <header class="summary">
+                    <h1 class="merchant">{summary.merchant}</h1>
+                    <p class=amount_class(&summary.amount)>{summary.amount.clone()}</p>
+                    <dl>{summary.rows.map(|(label, text)| view! {
+                        <div><dt>{label}</dt><dd>{text}</dd></div>
+                    })}</dl>
+                </header>
+            }),
+            Some(view! {
+                <footer>{summary.carried_by}</footer>
+            }),
+        ),
+    };
+    view! {
+        {header}
+        <section class="now">{move || draw(checkout.screen.get(), checkout)}</section>
+        {footer}
+    }
+}
+
+/// One screen. Always the same shape with parts left out, so that a new screen
+/// changes the elements that are there instead of replacing them: the focus
+/// stays, and the status region is heard.
+fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
+    let lang = checkout
+        .flow
+        .with_value(|flow| flow.as_ref().map(|flow| flow.view().lang))
+        .unwrap_or_default();
+    // Where there is no purchase, nothing stands above this heading.
+    let level = checkout.flow.with_value(Option::is_none).then_some("1");
+    // A code with a caption is a help beside the button, else it is the way to
+    // pay and comes first.
+    let (code, helping_code) = match screen.code {
+        Some(code) if code.caption.is_empty() => (Some(code), None),
+        helping_code => (None, helping_code),
+    };
+    view! {
+        <p class="banner" role="status">{screen.banner}</p>
+        <div class=says_class(screen.mood) role="status">
+            {(!screen.heading.is_empty()).then(|| {
+                h2().tabindex("-1").attr("aria-level", level).child(screen.heading)
+            })}
+            {(!screen.body.is_empty()).then(|| view! { <p>{screen.body}</p> })}
+        </div>
+        {code.map(draw_code)}
+        {screen.countdown.map(|(label, left)| view! {
+            <p class="countdown" role="timer">{label} " " <b>{left}</b></p>
+        })}
+        {screen.paid_at.map(|(label, at_ms)| view! {
+            <p class="fact">{label} " " <b>{browser::local_time(at_ms, locale(lang))}</b></p>
+        })}
+        {screen.copy_by_hand.map(|(label, link)| view! {
+            <p class="by-hand">{label} <code>{link.unwrap_or_else(browser::address)}</code></p>
+        })}
+        {screen.button.map(|button| draw_button("button", button, checkout))}
+        {screen.second.map(|button| draw_button("button second", button, checkout))}
+        {screen.way_on.map(|(label, url)| view! { <a class="button" href=url>{label}</a> })}
+        {helping_code.map(draw_code)}
+    }
+}
+
+/// The form in which times are written. English has two; the one with the day
+/// first, the month in letters and 24 hours is read the same everywhere.
+fn locale(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => "en-GB",
+        Lang::ZhHans | Lang::ZhHant => lang.tag(),
+    }
+}
+
+fn says_class(mood: Mood) -> &'static str {
+    match mood {
+        Mood::Plain => "says",
+        Mood::Busy => "says busy",
+        Mood::Good => "says good",
+        Mood::Notice => "says notice",
+    }
+}
+
+fn draw_button(class: &'static str, button: Button, checkout: Checkout) -> impl IntoView {
+    let Button {
+        label,
+        action,
+        busy,
+    } = button;
+    view! {
+        <button
+            type="button"
+            class=class
+            class:busy=busy
+            aria-disabled=busy.then_some("true")
+            on:click=move |_| checkout.tell(Event::Tapped(action))
+        >
+            {label}
+        </button>
+    }
+}
+
+fn draw_code(code: Code) -> impl IntoView {
+    let Code {
+        alt,
+        caption,
+        size,
+        path,
+        over,
+    } = code;
+    view! {
+        <figure class="code" class:over=over class:drawing=size == 0 class:help=!caption.is_empty()>
+            <svg viewBox=format!("0 0 {size} {size}") role="img" aria-label=alt shape-rendering="crispEdges">
+                <path d=path></path>
+            </svg>
+            {(!caption.is_empty()).then(|| view! { <figcaption>{caption}</figcaption> })}
+        </figure>
+    }
+}

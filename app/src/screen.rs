@@ -1,0 +1,333 @@
+//! What the payer sees and can do, as a plain value: [`Screen`] is made from a
+//! [`Flow`] and drawn by `page`. Tests read it in the payer's words.
+
+use checkout::{Link, Method, PageError, Problem, Texts, View, fill, format_amount, texts};
+
+use crate::flow::{Action, End, Flow, Note, Stage};
+
+/// Everything on the page under the summary of the purchase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// Said above everything else while the server is out of reach.
+    pub banner: Option<&'static str>,
+    /// Which picture goes with the heading.
+    pub mood: Mood,
+    /// A few words; empty when there is nothing to say.
+    pub heading: &'static str,
+    /// A sentence or two; may be empty.
+    pub body: &'static str,
+    /// A code, or the place where it will be.
+    pub code: Option<Code>,
+    /// What is running out, and `m:ss`.
+    pub countdown: Option<(&'static str, String)>,
+    /// The link to copy by hand, where copying failed.
+    pub copy_by_hand: Option<(&'static str, Option<String>)>,
+    /// The thing to do.
+    pub button: Option<Button>,
+    /// Another thing that can be done.
+    pub second: Option<Button>,
+    /// A way on to the merchant: label and address.
+    pub way_on: Option<(&'static str, String)>,
+    /// When it was paid: label and ms since 1970 UTC.
+    pub paid_at: Option<(&'static str, i64)>,
+}
+
+/// Which picture goes with the heading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    /// None.
+    #[default]
+    Plain,
+    /// Work is going on.
+    Busy,
+    /// Paid.
+    Good,
+    /// Something to read before going on.
+    Notice,
+}
+
+/// A control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// What it says.
+    pub label: &'static str,
+    /// What it does.
+    pub action: Action,
+    /// At work; it does not react.
+    pub busy: bool,
+}
+
+/// A code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// What it is, for those who do not see it.
+    pub alt: String,
+    /// What to do with it, if the heading does not say so.
+    pub caption: &'static str,
+    /// Side of the drawing in modules; 0 while there is no drawing.
+    pub size: u32,
+    /// The drawing, an SVG path.
+    pub path: String,
+    /// Drawn, but over.
+    pub over: bool,
+}
+
+/// The frame around the screen: what stays the same while the flow moves on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The merchant's name.
+    pub merchant: String,
+    /// The price, written.
+    pub amount: String,
+    /// What is bought, and the order's number: label and text.
+    pub rows: [(&'static str, String); 2],
+    /// Who carries the payment.
+    pub carried_by: &'static str,
+}
+
+impl Summary {
+    /// The summary of a purchase.
+    pub fn of(view: &View) -> Summary {
+        let texts = texts(view.lang);
+        Summary {
+            merchant: view.merchant.clone(),
+            amount: format_amount(view.money, view.lang),
+            rows: [
+                (texts.item, view.description.clone()),
+                (texts.order_number, view.out_trade_no.clone()),
+            ],
+            carried_by: texts.carried_by,
+        }
+    }
+}
+
+fn button(label: &'static str, action: Action) -> Option<Button> {
+    Some(Button {
+        label,
+        action,
+        busy: false,
+    })
+}
+
+fn at_work(label: &'static str) -> Option<Button> {
+    Some(Button {
+        label,
+        action: Action::Pay,
+        busy: true,
+    })
+}
+
+impl Screen {
+    /// What to show for a page without a purchase.
+    pub fn of_error(error: &PageError) -> Screen {
+        let texts = texts(error.lang);
+        let problem = Problem::from_code(&error.code);
+        let mut screen = Screen::problem(texts, problem);
+        if !matches!(problem, Problem::UnknownLink | Problem::ExpiredLink) {
+            screen.button = button(texts.reload, Action::Reload);
+        }
+        screen
+    }
+
+    /// What to show now.
+    pub fn of(flow: &Flow) -> Screen {
+        let view = flow.view();
+        let texts = texts(view.lang);
+        let mut screen = match flow.stage() {
+            Stage::Ready(note) => Screen::ready(texts, view, *note),
+            Stage::Preparing if view.method == Method::Native => Screen {
+                code: Some(Code {
+                    alt: String::from(texts.drawing_code),
+                    caption: "",
+                    size: 0,
+                    path: String::new(),
+                    over: false,
+                }),
+                // Where the countdown will be.
+                countdown: Some((texts.drawing_code, String::new())),
+                ..Screen::default().saying(texts.scan, Mood::Plain)
+            },
+            Stage::Preparing => Screen {
+                button: at_work(texts.please_wait),
+                ..Screen::default()
+            },
+            Stage::WaitingBridge { .. } => Screen {
+                button: at_work(texts.connecting),
+                ..Screen::default()
+            },
+            Stage::SheetOpen { .. } if flow.slow() => Screen {
+                heading: texts.sheet_open.heading,
+                body: texts.sheet_slow,
+                mood: Mood::Busy,
+                button: button(texts.pay_again, Action::Pay),
+                ..Screen::default()
+            },
+            Stage::SheetOpen { .. } => Screen::default().saying(texts.sheet_open, Mood::Busy),
+            Stage::Confirming { .. } if flow.slow() => Screen {
+                button: button(texts.check_again, Action::CheckAgain),
+                second: button(texts.pay_again, Action::Pay).filter(|_| flow.may_pay()),
+                ..Screen::default().saying(texts.confirming_slow, Mood::Busy)
+            },
+            Stage::Confirming { .. } => Screen::default().saying(texts.confirming, Mood::Busy),
+            Stage::Code => Screen {
+                code: flow
+                    .code()
+                    .map(|code| scan_code(texts, view, code.size, &code.path)),
+                ..Screen::default().saying(texts.scan, Mood::Plain)
+            },
+            Stage::CodeExpired => Screen {
+                code: flow.code().map(|code| Code {
+                    over: true,
+                    ..scan_code(texts, view, code.size, &code.path)
+                }),
+                button: button(texts.new_code, Action::Pay),
+                ..Screen::default().saying(texts.code_expired, Mood::Notice)
+            },
+            Stage::Elsewhere => Screen::elsewhere(texts, view, flow.link(), flow.copied()),
+            Stage::Ended(end) => Screen::ended(texts, view, *end),
+        };
+        // Said once: the note about it is longer.
+        let noted = *flow.stage() == Stage::Ready(Some(Note::NoNetwork));
+        screen.banner = (flow.offline() && !noted).then_some(texts.offline);
+        if let Some(left_ms) = flow.countdown_ms() {
+            let label = if *flow.stage() == Stage::Code {
+                texts.code_expires_in
+            } else {
+                texts.pay_within
+            };
+            screen.countdown = Some((label, clock(left_ms)));
+        }
+        screen
+    }
+
+    fn ready(texts: &'static Texts, view: &View, note: Option<Note>) -> Screen {
+        // Where a code could not be had, there is nothing to pay with yet.
+        let again = match view.method {
+            Method::Jsapi => texts.pay_again,
+            _ => texts.try_again,
+        };
+        let message = match note {
+            None => {
+                return Screen {
+                    button: button(texts.pay, Action::Pay),
+                    ..Screen::default()
+                };
+            }
+            Some(Note::Cancelled) => texts.cancelled,
+            Some(Note::Failed) => texts.failed,
+            Some(Note::BridgeMissing) => texts.bridge_missing,
+            Some(Note::NoNetwork) => texts.no_network,
+            Some(Note::Problem(problem)) => texts.problem(problem),
+        };
+        let button = if note == Some(Note::Problem(Problem::SignInAgain)) {
+            button(texts.reload, Action::Reload)
+        } else {
+            button(again, Action::Pay)
+        };
+        // Leaving the sheet is a choice, not a fault.
+        let mood = if note == Some(Note::Cancelled) {
+            Mood::Plain
+        } else {
+            Mood::Notice
+        };
+        Screen {
+            button,
+            ..Screen::default().saying(message, mood)
+        }
+    }
+
+    fn elsewhere(
+        texts: &'static Texts,
+        view: &View,
+        link: Option<&Link>,
+        copied: Option<bool>,
+    ) -> Screen {
+        let message = match view.method {
+            Method::OpenInWeChat { reason } => texts.elsewhere(reason),
+            _ => texts.wechat_too_old,
+        };
+        let copy = if copied == Some(true) {
+            texts.copied
+        } else {
+            texts.copy_link
+        };
+        Screen {
+            button: button(copy, Action::CopyLink),
+            copy_by_hand: (copied == Some(false))
+                .then(|| (texts.copy_by_hand, link.map(|link| link.url.clone()))),
+            code: link.map(|link| Code {
+                alt: String::from(texts.link_code_alt),
+                caption: texts.link_code,
+                size: link.size,
+                path: link.path.clone(),
+                over: false,
+            }),
+            ..Screen::default().saying(message, Mood::Plain)
+        }
+    }
+
+    fn ended(texts: &'static Texts, view: &View, end: End) -> Screen {
+        let back = || {
+            let url = view.cancel_url.clone()?;
+            Some((texts.back_to_merchant, url))
+        };
+        match end {
+            End::Paid { paid_at_ms } => Screen {
+                paid_at: Some((texts.paid_at, paid_at_ms)),
+                way_on: view.success_url.clone().map(|url| (texts.to_merchant, url)),
+                ..Screen::default().saying(texts.paid, Mood::Good)
+            },
+            End::Expired => Screen {
+                way_on: back(),
+                ..Screen::default().saying(texts.expired, Mood::Notice)
+            },
+            End::Closed => Screen {
+                way_on: back(),
+                ..Screen::default().saying(texts.closed, Mood::Notice)
+            },
+            End::Refused => Screen {
+                way_on: back(),
+                ..Screen::default().saying(texts.refused, Mood::Notice)
+            },
+            End::Gone(problem) => Screen {
+                way_on: back(),
+                ..Screen::problem(texts, problem)
+            },
+        }
+    }
+
+    fn problem(texts: &'static Texts, problem: Problem) -> Screen {
+        Screen::default().saying(texts.problem(problem), Mood::Notice)
+    }
+
+    fn saying(mut self, message: checkout::Message, mood: Mood) -> Screen {
+        self.heading = message.heading;
+        self.body = message.body;
+        self.mood = mood;
+        self
+    }
+}
+
+fn scan_code(texts: &Texts, view: &View, size: u32, path: &str) -> Code {
+    let amount = format_amount(view.money, view.lang);
+    let values = [("amount", amount.as_str()), ("merchant", &view.merchant)];
+    Code {
+        alt: fill(texts.scan_alt, &values),
+        caption: "",
+        size,
+        path: String::from(path),
+        over: false,
+    }
+}
+
+/// `m:ss`, and `h:mm:ss` from an hour on. A second that has begun counts whole,
+/// so that `0:00` means that time is over.
+fn clock(left_ms: i64) -> String {
+    let seconds = (left_ms + 999) / 1_000;
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}

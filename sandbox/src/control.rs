@@ -1,0 +1,394 @@
+//! Control calls for testers, below `/sandbox/`: JSON in, JSON out. What is
+//! wrong with an input is answered with the field's name.
+
+mod merchants;
+
+use crate::input::{BadInput, Input};
+use crate::moment::Moment;
+use crate::orders;
+use crate::payers::Payer;
+use crate::v2::invoke::{self, Action};
+use crate::web::{self, Answer, Request};
+use crate::{FailNext, Sandbox, pages, shop};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// The clock goes forward by at most a year at a time: an order cannot be
+/// older than a year and be of any use.
+const MAX_ADVANCE_SECONDS: i64 = 366 * 24 * 60 * 60;
+
+/// What the index of control calls says (`GET /sandbox/`).
+pub(crate) const HELP: [(&str, &str, &str); 17] = [
+    (
+        "GET",
+        "/sandbox/merchants",
+        "every merchant with its appid, mch_id, key, app_secret and each payer's openid",
+    ),
+    (
+        "POST",
+        "/sandbox/merchants",
+        "make one: {name?, appid?, mch_id?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?}",
+    ),
+    (
+        "POST",
+        "/sandbox/merchants/{mch_id}",
+        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?}",
+    ),
+    (
+        "GET",
+        "/sandbox/orders",
+        "orders, newest first: ?mch_id= &trade_type= &trade_state= &payable=1 &limit=",
+    ),
+    (
+        "GET",
+        "/sandbox/orders/{mch_id}/{out_trade_no}",
+        "one order: ?sub_mch_id=",
+    ),
+    (
+        "GET",
+        "/sandbox/notices",
+        "every notice with its attempts and their answers: ?mch_id= &out_trade_no=",
+    ),
+    (
+        "POST",
+        "/sandbox/scan",
+        "a payer scans: {code_url, payer, action?: pay|cancel|fail}; without action, what the sheet shows",
+    ),
+    (
+        "POST",
+        "/sandbox/bridge",
+        "a page calls WeixinJSBridge: {payer, package: {appId, timeStamp, nonceStr, package, signType, paySign}, page_url?, action?}",
+    ),
+    (
+        "POST",
+        "/sandbox/pay",
+        "pay any order with no client: {mch_id, out_trade_no, sub_mch_id?, payer, action?}",
+    ),
+    ("GET", "/sandbox/time", "the sandbox's clock"),
+    (
+        "POST",
+        "/sandbox/time",
+        "move it forward: {advance_seconds}",
+    ),
+    (
+        "GET",
+        "/sandbox/faults",
+        "the misbehaviour that is switched on",
+    ),
+    (
+        "POST",
+        "/sandbox/faults",
+        "switch it: {hold_notices?, duplicate_notices?, fail_next?: {path, code, times?}}; {} switches all off",
+    ),
+    ("GET", "/sandbox/shop", "how the demo shop is connected"),
+    (
+        "POST",
+        "/sandbox/shop",
+        "connect it to a gateway: {api_base, api_key, api_secret, currency?, name?, acknowledge?}",
+    ),
+    ("GET", "/sandbox/deliveries", "what the demo shop received"),
+    (
+        "POST",
+        "/sandbox/reset",
+        "forget every order, notice and merchant made here",
+    ),
+];
+
+/// Answers a path below `/sandbox`; a slash at its end makes no difference.
+pub(crate) fn handle(
+    sandbox: &mut Sandbox,
+    path: &str,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    let segments: Vec<&str> = path.trim_end_matches('/').split('/').skip(2).collect();
+    let get = request.method() == Method::GET || request.method() == Method::HEAD;
+    let post = request.method() == Method::POST;
+    let done = match segments.as_slice() {
+        [] if get => return pages::help(request),
+        ["merchants"] if get => merchants::list(sandbox),
+        ["merchants"] if post => merchants::make(sandbox, request.body(), moment),
+        ["merchants", mch_id] if post => merchants::change(sandbox, mch_id, request.body()),
+        ["orders"] if get => list_orders(sandbox, request, moment.now_ms),
+        ["orders", mch_id, out_trade_no] if get => {
+            one_order(sandbox, request, (mch_id, out_trade_no), moment.now_ms)
+        }
+        ["notices"] if get => list_notices(sandbox, request),
+        ["scan"] if post => scan(sandbox, request.body(), moment),
+        ["bridge"] if post => bridge(sandbox, request.body(), moment),
+        ["pay"] if post => pay(sandbox, request.body(), moment),
+        ["time"] if get => Ok(time(sandbox, moment.now_ms)),
+        ["time"] if post => advance(sandbox, request.body(), moment.now_ms),
+        ["faults"] if get => Ok(faults(sandbox)),
+        ["faults"] if post => set_faults(sandbox, request.body()),
+        ["shop"] if get => Ok(sandbox.shop_config().to_json()),
+        ["shop"] if post => connect_shop(sandbox, request.body()),
+        ["deliveries"] if get => Ok(shop::deliveries_json(sandbox)),
+        ["reset"] if post => {
+            sandbox.reset();
+            Ok(json!({ "ok": true }))
+        }
+        ["merchants" | "time" | "faults" | "shop"] => return web::method_not_allowed("GET, POST"),
+        ["orders" | "notices" | "deliveries"] | ["orders", _, _] | [] => {
+            return web::method_not_allowed("GET");
+        }
+        ["scan" | "bridge" | "pay" | "reset"] | ["merchants", _] => {
+            return web::method_not_allowed("POST");
+        }
+        _ => Err(Failure::NotFound(
+            "there is no such call; GET /sandbox/ lists them".into(),
+        )),
+    };
+    match done {
+        Ok(body) => web::json(StatusCode::OK, &body),
+        Err(failure) => failure.into(),
+    }
+}
+
+/// Why a control call is not done.
+enum Failure {
+    Input(BadInput),
+    NotFound(String),
+    Exists {
+        field: &'static str,
+        message: String,
+    },
+}
+
+impl From<BadInput> for Failure {
+    fn from(bad: BadInput) -> Self {
+        Self::Input(bad)
+    }
+}
+
+impl From<Failure> for Answer {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Input(bad) => bad.into(),
+            Failure::NotFound(message) => {
+                web::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", None, message)
+            }
+            Failure::Exists { field, message } => {
+                web::refusal(StatusCode::CONFLICT, "EXISTS", Some(field), message)
+            }
+        }
+    }
+}
+
+type Done = Result<Value, Failure>;
+
+fn list_orders(sandbox: &Sandbox, request: &Request, now_ms: i64) -> Done {
+    let wanted = |name| web::query(request, name).filter(|value| !value.is_empty());
+    let (mch_id, trade_type) = (wanted("mch_id"), wanted("trade_type"));
+    let (trade_state, payable) = (wanted("trade_state"), wanted("payable"));
+    let limit = match wanted("limit") {
+        None => 100,
+        Some(text) => text
+            .parse()
+            .map_err(|_| BadInput::new("limit", "send a whole number"))?,
+    };
+    let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
+    let mut found: Vec<_> = sandbox
+        .orders
+        .values()
+        .filter(|order| {
+            is(&mch_id, &order.account.mch_id)
+                && is(&trade_type, order.trade_type.as_str())
+                && is(&trade_state, order.trade_state())
+                && (payable.is_none() || order.payable(now_ms).is_ok())
+        })
+        .collect();
+    found.sort_by_key(|order| std::cmp::Reverse(order.touched_ms()));
+    let orders: Vec<Value> = found
+        .into_iter()
+        .take(limit)
+        .map(|order| {
+            let mut json = order.to_json(now_ms);
+            if let Some(map) = json.as_object_mut() {
+                map.insert(
+                    "merchant".into(),
+                    orders::payee(&sandbox.merchants, order).into(),
+                );
+            }
+            json
+        })
+        .collect();
+    Ok(json!({ "orders": orders }))
+}
+
+fn one_order(
+    sandbox: &Sandbox,
+    request: &Request,
+    (mch_id, out_trade_no): (&str, &str),
+    now_ms: i64,
+) -> Done {
+    let sub_mch_id = web::query(request, "sub_mch_id");
+    // A number may hold `|` and `@`, which an address may carry escaped.
+    let wanted = web::percent_decoded(out_trade_no);
+    let order = sandbox.orders.values().find(|order| {
+        order.account.mch_id == mch_id
+            && order.out_trade_no == wanted
+            && (sub_mch_id.is_none() || order.account.sub_mch_id == sub_mch_id)
+    });
+    order
+        .map(|order| order.to_json(now_ms))
+        .ok_or_else(|| Failure::NotFound("there is no such order".into()))
+}
+
+fn list_notices(sandbox: &Sandbox, request: &Request) -> Done {
+    let mch_id = web::query(request, "mch_id");
+    let out_trade_no = web::query(request, "out_trade_no");
+    let notices = sandbox.notices.to_json(|notice| {
+        mch_id.as_ref().is_none_or(|id| *id == notice.mch_id)
+            && out_trade_no
+                .as_ref()
+                .is_none_or(|number| *number == notice.out_trade_no)
+    });
+    Ok(json!({ "notices": notices }))
+}
+
+pub(crate) fn read_payer(input: &mut Input) -> Result<Payer, BadInput> {
+    let name = input.required_text("payer")?;
+    Payer::from_name(&name).ok_or_else(|| input.bad("payer", "send alice, bob or carol"))
+}
+
+pub(crate) fn read_action(input: &mut Input) -> Result<Option<Action>, BadInput> {
+    let Some(name) = input.text("action")? else {
+        return Ok(None);
+    };
+    Action::from_name(&name)
+        .map(Some)
+        .ok_or_else(|| input.bad("action", "send pay, cancel or fail"))
+}
+
+/// The package is looked at as it is: what is wrong with it is WeChat's to
+/// say, not a mistake in calling the sandbox.
+pub(crate) fn read_package(input: &mut Input) -> Result<serde_json::Map<String, Value>, BadInput> {
+    match input.value("package") {
+        Some(Value::Object(package)) => Ok(package),
+        _ => Err(input.bad(
+            "package",
+            "send the object that the page hands to getBrandWCPayRequest",
+        )),
+    }
+}
+
+fn scan(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
+    let mut input = Input::read(body)?;
+    let code_url = input.required_text("code_url")?;
+    let payer = read_payer(&mut input)?;
+    let action = read_action(&mut input)?;
+    input.finish()?;
+    Ok(invoke::scan(sandbox, payer, &code_url, action, moment))
+}
+
+fn bridge(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
+    let mut input = Input::read(body)?;
+    let payer = read_payer(&mut input)?;
+    let package = read_package(&mut input)?;
+    let page_url = input.text("page_url")?;
+    let action = read_action(&mut input)?;
+    input.finish()?;
+    Ok(invoke::bridge(
+        sandbox,
+        payer,
+        &package,
+        page_url.as_deref(),
+        action,
+        moment,
+    ))
+}
+
+fn pay(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
+    let mut input = Input::read(body)?;
+    let mch_id = input.required_text("mch_id")?;
+    let out_trade_no = input.required_text("out_trade_no")?;
+    let sub_mch_id = input.text("sub_mch_id")?;
+    let payer = read_payer(&mut input)?;
+    let action = read_action(&mut input)?;
+    input.finish()?;
+    let key = orders::key(&mch_id, sub_mch_id.as_deref(), &out_trade_no);
+    Ok(invoke::pay_directly(sandbox, &key, payer, action, moment))
+}
+
+fn time(sandbox: &Sandbox, now_ms: i64) -> Value {
+    json!({
+        "now_ms": now_ms,
+        "ahead_seconds": sandbox.offset_ms() / 1000,
+        "china": wechatpay::v2::time::china(now_ms),
+    })
+}
+
+fn advance(sandbox: &mut Sandbox, body: &[u8], now_ms: i64) -> Done {
+    let mut input = Input::read(body)?;
+    let seconds = input
+        .integer("advance_seconds")?
+        .filter(|seconds| (0..=MAX_ADVANCE_SECONDS).contains(seconds))
+        .ok_or_else(|| {
+            input.bad(
+                "advance_seconds",
+                "send 0 to 31622400: time only goes forward",
+            )
+        })?;
+    input.finish()?;
+    let advance_ms = seconds * 1000;
+    sandbox.change_world(|world| world.offset_ms = world.offset_ms.saturating_add(advance_ms));
+    Ok(time(sandbox, now_ms.saturating_add(advance_ms)))
+}
+
+fn faults(sandbox: &Sandbox) -> Value {
+    json!(sandbox.faults())
+}
+
+fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
+    let mut input = Input::read(body)?;
+    if input.is_empty() {
+        sandbox.change_world(|world| world.faults = crate::Faults::default());
+        return Ok(faults(sandbox));
+    }
+    let hold_notices = input.boolean("hold_notices")?;
+    let duplicate_notices = match input.integer("duplicate_notices")? {
+        None => None,
+        Some(times) => Some(
+            u8::try_from(times)
+                .ok()
+                .filter(|times| *times <= 20)
+                .ok_or_else(|| input.bad("duplicate_notices", "send 0 to 20"))?,
+        ),
+    };
+    let fail_next = input.object("fail_next")?.map(read_fail_next).transpose()?;
+    input.finish()?;
+    sandbox.change_world(|world| {
+        if let Some(hold_notices) = hold_notices {
+            world.faults.hold_notices = hold_notices;
+        }
+        if let Some(duplicate_notices) = duplicate_notices {
+            world.faults.duplicate_notices = duplicate_notices;
+        }
+        world.faults.fail_next.extend(fail_next);
+    });
+    Ok(faults(sandbox))
+}
+
+fn read_fail_next(mut input: Input) -> Result<FailNext, BadInput> {
+    let path = input.required_text("path")?;
+    if !path.starts_with("/pay/") {
+        return Err(input.bad("path", "send the path of a call, like /pay/unifiedorder"));
+    }
+    let code = input.required_text("code")?;
+    let times = match input.integer("times")? {
+        None => 1,
+        Some(times) => u32::try_from(times)
+            .ok()
+            .filter(|times| (1..=1000).contains(times))
+            .ok_or_else(|| input.bad("times", "send 1 to 1000"))?,
+    };
+    input.finish()?;
+    Ok(FailNext { path, code, times })
+}
+
+fn connect_shop(sandbox: &mut Sandbox, body: &[u8]) -> Done {
+    let config = shop::Config::read(sandbox.shop_config(), Input::read(body)?)?;
+    sandbox.change_world(|world| world.shop = config);
+    Ok(sandbox.shop_config().to_json())
+}

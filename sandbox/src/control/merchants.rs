@@ -1,0 +1,242 @@
+//! Merchants: list, make, change.
+
+use super::{Done, Failure};
+use crate::Sandbox;
+use crate::accounts::{self, Merchant, SubMerchant};
+use crate::input::{BadInput, Input};
+use crate::moment::Moment;
+use order::{Currency, TradeType};
+use serde_json::{Value, json};
+use url::Url;
+use wechatpay::v2::SignType;
+
+pub(super) fn list(sandbox: &Sandbox) -> Done {
+    let merchants: Vec<Value> = sandbox.merchants.values().map(Merchant::to_json).collect();
+    Ok(json!({ "merchants": merchants }))
+}
+
+pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
+    let mut input = Input::read(body)?;
+    let mch_id = match input.text("mch_id")? {
+        Some(given) => number(&input, "mch_id", given)?,
+        None => free_mch_id(sandbox, moment),
+    };
+    let appid = match input.text("appid")? {
+        Some(given) => application(&input, "appid", given)?,
+        None => new_appid(moment),
+    };
+    let given_secret = secret(&mut input, "app_secret")?;
+    let app_secret = app_secret(sandbox, &appid, given_secret, moment)?;
+    let merchant = Merchant {
+        name: name(&mut input)?.unwrap_or_else(|| format!("Merchant {mch_id}")),
+        key: secret(&mut input, "key")?.unwrap_or_else(|| moment.alphanumeric(32)),
+        sign_type: sign_type(&mut input)?.unwrap_or_else(|| SignType::default().as_str().into()),
+        fee_type: fee_type(&mut input)?.unwrap_or(Currency::Cny),
+        trade_types: trade_types(&mut input)?.unwrap_or_else(|| accounts::TRADE_TYPES.to_vec()),
+        jsapi_directories: directories(&mut input)?.unwrap_or_default(),
+        sub_merchants: sub_merchants(sandbox, &mut input, moment)?,
+        mch_id,
+        appid,
+        app_secret,
+    };
+    input.finish()?;
+    if sandbox.merchants.get(&merchant.mch_id).is_some() {
+        return Err(Failure::Exists {
+            field: "mch_id",
+            message: format!(
+                "there is a merchant {0}; change it with POST /sandbox/merchants/{0}",
+                merchant.mch_id
+            ),
+        });
+    }
+    let json = merchant.to_json();
+    sandbox.merchants.insert(&merchant.mch_id.clone(), merchant);
+    Ok(json)
+}
+
+pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
+    let mut input = Input::read(body)?;
+    let name = name(&mut input)?;
+    let key = secret(&mut input, "key")?;
+    let app_secret = secret(&mut input, "app_secret")?;
+    let sign_type = sign_type(&mut input)?;
+    let fee_type = fee_type(&mut input)?;
+    let trade_types = trade_types(&mut input)?;
+    let jsapi_directories = directories(&mut input)?;
+    input.finish()?;
+    let Some(merchant) = sandbox.merchants.get_mut(mch_id) else {
+        return Err(Failure::NotFound("there is no such merchant".into()));
+    };
+    replace(&mut merchant.name, name);
+    replace(&mut merchant.key, key);
+    replace(&mut merchant.app_secret, app_secret);
+    replace(&mut merchant.sign_type, sign_type);
+    replace(&mut merchant.fee_type, fee_type);
+    replace(&mut merchant.trade_types, trade_types);
+    replace(&mut merchant.jsapi_directories, jsapi_directories);
+    Ok(merchant.to_json())
+}
+
+fn replace<T>(old: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *old = new;
+    }
+}
+
+fn free_mch_id(sandbox: &Sandbox, moment: &mut Moment<'_>) -> String {
+    // Ten digits, as WeChat's; the built-in ones begin with 1900.
+    let mut mch_id = format!("16{}", moment.digits(8));
+    while sandbox.merchants.get(&mch_id).is_some() {
+        mch_id = format!("16{}", moment.digits(8));
+    }
+    mch_id
+}
+
+fn new_appid(moment: &mut Moment<'_>) -> String {
+    format!("wx{}", moment.hex(16))
+}
+
+/// An application may belong to several merchants, but has one secret.
+fn app_secret(
+    sandbox: &Sandbox,
+    appid: &str,
+    given: Option<String>,
+    moment: &mut Moment<'_>,
+) -> Result<String, Failure> {
+    match (accounts::app_secret(&sandbox.merchants, appid), given) {
+        (Some(known), Some(given)) if known != given => Err(Failure::Exists {
+            field: "app_secret",
+            message: format!("the application {appid} exists and has another secret"),
+        }),
+        (Some(known), _) => Ok(known.to_owned()),
+        (None, Some(given)) => Ok(given),
+        (None, None) => Ok(moment.hex(32)),
+    }
+}
+
+fn number(input: &Input, field: &str, text: String) -> Result<String, BadInput> {
+    if (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text)
+    } else {
+        Err(input.bad(field, "send 1 to 32 digits"))
+    }
+}
+
+fn application(input: &Input, field: &str, text: String) -> Result<String, BadInput> {
+    let id = text.strip_prefix("wx").unwrap_or_default();
+    if (1..=30).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        Ok(text)
+    } else {
+        Err(input.bad(field, "send wx and 1 to 30 letters and digits"))
+    }
+}
+
+fn name(input: &mut Input) -> Result<Option<String>, BadInput> {
+    match input.text("name")? {
+        Some(name) if name.trim().is_empty() || name.chars().count() > 64 => {
+            Err(input.bad("name", "send 1 to 64 characters"))
+        }
+        name => Ok(name),
+    }
+}
+
+fn secret(input: &mut Input, field: &str) -> Result<Option<String>, BadInput> {
+    match input.text(field)? {
+        Some(secret)
+            if !(1..=64).contains(&secret.len())
+                || !secret.bytes().all(|b| b.is_ascii_graphic()) =>
+        {
+            Err(input.bad(
+                field,
+                "send 1 to 64 visible ASCII characters; WeChat's have 32",
+            ))
+        }
+        secret => Ok(secret),
+    }
+}
+
+fn sign_type(input: &mut Input) -> Result<Option<String>, BadInput> {
+    match input.text("sign_type")? {
+        Some(name) if SignType::parse(&name).is_none() => {
+            Err(input.bad("sign_type", "send MD5 or HMAC-SHA256"))
+        }
+        name => Ok(name),
+    }
+}
+
+fn fee_type(input: &mut Input) -> Result<Option<Currency>, BadInput> {
+    let Some(code) = input.text("fee_type")? else {
+        return Ok(None);
+    };
+    Currency::from_code(&code).map(Some).ok_or_else(|| {
+        let codes = Currency::ALL.map(Currency::code).join(", ");
+        input.bad("fee_type", format!("send one of {codes}"))
+    })
+}
+
+fn trade_types(input: &mut Input) -> Result<Option<Vec<TradeType>>, BadInput> {
+    let Some(names) = input.texts("trade_types")? else {
+        return Ok(None);
+    };
+    let types: Option<Vec<_>> = names
+        .iter()
+        .map(|name| TradeType::from_name(name))
+        .collect();
+    types.map(Some).ok_or_else(|| {
+        let names = TradeType::ALL.map(TradeType::as_str).join(", ");
+        input.bad("trade_types", format!("send a list of {names}"))
+    })
+}
+
+fn directories(input: &mut Input) -> Result<Option<Vec<String>>, BadInput> {
+    let Some(directories) = input.texts("jsapi_directories")? else {
+        return Ok(None);
+    };
+    let good = directories.iter().all(|directory| {
+        Url::parse(directory).is_ok_and(|url| {
+            ["http", "https"].contains(&url.scheme())
+                && url.path().ends_with('/')
+                && url.query().is_none()
+                && url.fragment().is_none()
+        })
+    });
+    if good {
+        Ok(Some(directories))
+    } else {
+        Err(input.bad(
+            "jsapi_directories",
+            "send absolute http or https addresses that end in / and have no query",
+        ))
+    }
+}
+
+fn sub_merchants(
+    sandbox: &Sandbox,
+    input: &mut Input,
+    moment: &mut Moment<'_>,
+) -> Result<Vec<SubMerchant>, Failure> {
+    let mut subs = Vec::new();
+    for mut sub in input.objects("sub_merchants")?.unwrap_or_default() {
+        let sub_mch_id = match sub.text("sub_mch_id")? {
+            Some(given) => number(&sub, "sub_mch_id", given)?,
+            None => free_mch_id(sandbox, moment),
+        };
+        let sub_appid = match sub.text("sub_appid")? {
+            Some(given) => Some(application(&sub, "sub_appid", given)?),
+            None => None,
+        };
+        let given_secret = secret(&mut sub, "sub_app_secret")?;
+        let sub_app_secret = match &sub_appid {
+            Some(appid) => Some(app_secret(sandbox, appid, given_secret, moment)?),
+            None => None,
+        };
+        subs.push(SubMerchant {
+            name: name(&mut sub)?.unwrap_or_else(|| format!("Merchant {sub_mch_id}")),
+            sub_mch_id,
+            sub_appid,
+            sub_app_secret,
+        });
+        sub.finish()?;
+    }
+    Ok(subs)
+}

@@ -1,0 +1,377 @@
+//! A sandbox of WeChat: try and test WeChat Pay with no merchant account.
+//!
+//! In scope: WeChat's side of WeChat Pay v2 (unified order, query, close,
+//! payment notices with the documented retries), its OAuth, the payer's phone
+//! with `WeixinJSBridge`, and a small shop to try a gateway with. It keeps
+//! state, verifies every signature, and refuses what WeChat refuses, with
+//! WeChat's own codes.
+//!
+//! Not in scope: being WeChat. No money moves; every credential is public;
+//! whoever can reach the sandbox may use it.
+//!
+//! [`Sandbox`] is a value: a request and the time go in, an answer comes out.
+//! It reads no clock and opens no connection, so that a test can run it in
+//! memory under a clock of its own. On the Workers runtime a thin adapter
+//! (`worker.rs`) keeps it in a Durable Object, stores its rows and sends its
+//! notices.
+//!
+//! | path | is | in |
+//! |---|---|---|
+//! | `/pay/…` | WeChat Pay v2 | `v2/` |
+//! | `/connect/oauth2/authorize`, `/sns/oauth2/access_token` | OAuth | `oauth.rs` |
+//! | `/phone/…`, `/__phone/…`, `p<port>-<payer>.phone.localhost` | the phone | `phone.rs`, `proxy.rs` |
+//! | `/shop/…` | the demo shop | `shop.rs` |
+//! | `/sandbox/…` | control calls for testers | `control.rs` |
+
+mod accounts;
+mod control;
+mod input;
+mod moment;
+mod mweb;
+mod notices;
+mod oauth;
+mod orders;
+mod pages;
+mod payers;
+mod phone;
+mod proxy;
+mod shop;
+mod table;
+mod v2;
+mod web;
+#[cfg(target_arch = "wasm32")]
+mod worker;
+
+pub use accounts::{Merchant, SubMerchant};
+pub use notices::{Outcome, Outgoing, TIMEOUT_MS};
+pub use payers::Payer;
+pub use proxy::{Language, MAX_PROXIED_BYTES, NotAPage, PAYER_HEADER, PhoneHost};
+pub use shop::{Call, CallOutcome};
+pub use table::Change;
+pub use web::MAX_BODY_BYTES;
+
+use http::StatusCode;
+use moment::Moment;
+use notices::Notices;
+use orders::Orders;
+use serde::{Deserialize, Serialize};
+use table::Table;
+use web::{Answer, Request};
+use wechatpay::v2::ErrorCode;
+
+/// What the sandbox must be told about where it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The sandbox's own origin, with no slash at the end:
+    /// `http://127.0.0.1:8788`.
+    pub public_url: String,
+}
+
+/// WeChat, its payers and its merchants, as they stand.
+///
+/// Its methods are of three kinds. *Requests*: [`handle`](Self::handle), and
+/// for the demo shop's own calls [`shop_call`](Self::shop_call) and
+/// [`shop_called`](Self::shop_called). *Notices*:
+/// [`next_due_ms`](Self::next_due_ms), [`due`](Self::due) and
+/// [`sent`](Self::sent). *Storage*: [`load`](Self::load) and
+/// [`take_changes`](Self::take_changes).
+///
+/// Every `now_ms` is the caller's clock, Unix milliseconds. The sandbox adds
+/// what `POST /sandbox/time` has added, and gives times back on the caller's
+/// clock.
+#[derive(Debug)]
+pub struct Sandbox {
+    settings: Settings,
+    /// One row: what is neither merchant nor order nor notice.
+    world: Table<World>,
+    merchants: Table<Merchant>,
+    orders: Orders,
+    notices: Notices,
+    codes: Table<oauth::Code>,
+    deliveries: Table<shop::Delivery>,
+}
+
+/// The row `world/state`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct World {
+    /// How far the sandbox's clock is ahead.
+    offset_ms: i64,
+    /// The last number given to a notice or a delivery.
+    sequence: u64,
+    faults: Faults,
+    shop: shop::Config,
+}
+
+/// Misbehaviour on request (`POST /sandbox/faults`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Faults {
+    /// No notice leaves until this is switched off.
+    hold_notices: bool,
+    /// How often each notice is sent beside the first.
+    duplicate_notices: u8,
+    /// Calls that answer with a code and do nothing.
+    fail_next: Vec<FailNext>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FailNext {
+    path: String,
+    code: String,
+    times: u32,
+}
+
+const WORLD: &str = "state";
+
+impl Sandbox {
+    /// A sandbox with nothing in it but the built-in merchants and payers.
+    pub fn new(settings: Settings) -> Self {
+        let mut sandbox = Self::empty(settings);
+        sandbox.add_what_is_always_there();
+        sandbox
+    }
+
+    /// The sandbox that rows of [`take_changes`](Self::take_changes) describe.
+    /// Fails on a row that another version wrote in another form.
+    pub fn load(
+        settings: Settings,
+        rows: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, serde_json::Error> {
+        let mut sandbox = Self::empty(settings);
+        for (key, json) in rows {
+            // A row belongs to one table; the others pass it over.
+            let _ = sandbox.world.load(&key, &json)?
+                || sandbox.merchants.load(&key, &json)?
+                || sandbox.orders.load(&key, &json)?
+                || sandbox.notices.load(&key, &json)?
+                || sandbox.codes.load(&key, &json)?
+                || sandbox.deliveries.load(&key, &json)?;
+        }
+        sandbox.orders.index();
+        sandbox.notices.index();
+        sandbox.add_what_is_always_there();
+        Ok(sandbox)
+    }
+
+    fn empty(settings: Settings) -> Self {
+        Self {
+            settings,
+            world: Table::new("world"),
+            merchants: Table::new("merchant"),
+            orders: Orders::new(),
+            notices: Notices::new(),
+            codes: Table::new("code"),
+            deliveries: Table::new("delivery"),
+        }
+    }
+
+    fn add_what_is_always_there(&mut self) {
+        for merchant in accounts::built_in() {
+            if self.merchants.get(&merchant.mch_id).is_none() {
+                self.merchants.insert(&merchant.mch_id.clone(), merchant);
+            }
+        }
+        if self.world.get(WORLD).is_none() {
+            self.world.insert(WORLD, World::default());
+        }
+    }
+
+    /// Back to how it began (`POST /sandbox/reset`); the demo shop stays
+    /// connected.
+    fn reset(&mut self) {
+        let shop = self.shop_config();
+        self.merchants.retain(|_| false);
+        self.orders.clear();
+        self.notices.clear();
+        self.codes.retain(|_| false);
+        self.deliveries.retain(|_| false);
+        self.world.insert(
+            WORLD,
+            World {
+                shop,
+                ..World::default()
+            },
+        );
+        self.add_what_is_always_there();
+    }
+
+    /// The rows that changed since the last call: `None` deletes one. Write
+    /// them before the answer leaves.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.world.take_changes(&mut changes);
+        self.merchants.take_changes(&mut changes);
+        self.orders.take_changes(&mut changes);
+        self.notices.take_changes(&mut changes);
+        self.codes.take_changes(&mut changes);
+        self.deliveries.take_changes(&mut changes);
+        changes
+    }
+
+    /// Answers a request. The host decides only between a page in the phone
+    /// and everything else, so `https://api.mch.weixin.qq.com/pay/…` and
+    /// `http://127.0.0.1:8788/pay/…` are one.
+    pub fn handle(
+        &mut self,
+        request: &http::Request<Vec<u8>>,
+        now_ms: i64,
+        random: &mut dyn FnMut(&mut [u8]),
+    ) -> http::Response<Vec<u8>> {
+        if request.body().len() > MAX_BODY_BYTES {
+            return web::refusal(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "BODY_TOO_LARGE",
+                None,
+                "a body has at most 1 MiB",
+            );
+        }
+        let mut moment = Moment::new(now_ms.saturating_add(self.offset_ms()), random);
+        self.route(request, &mut moment)
+    }
+
+    fn route(&mut self, request: &Request, moment: &mut Moment<'_>) -> Answer {
+        let path = request.uri().path();
+        if let Some(answer) = phone::on_a_page(self, request, moment) {
+            return answer;
+        }
+        if v2::is_here(path) {
+            return v2::handle(self, path, request, moment);
+        }
+        if path == "/sandbox" || path.starts_with("/sandbox/") {
+            return control::handle(self, path, request, moment);
+        }
+        if path.starts_with("/shop") {
+            return shop::handle(self, request, moment);
+        }
+        if path.starts_with("/phone") {
+            return phone::handle(request);
+        }
+        match path {
+            "/connect/oauth2/authorize" => {
+                oauth::authorize(&self.merchants, &mut self.codes, request, moment)
+            }
+            "/sns/oauth2/access_token" => {
+                oauth::access_token(&self.merchants, &mut self.codes, request, moment)
+            }
+            mweb::PATH if request.method() == http::Method::POST => {
+                mweb::act(self, request, moment)
+            }
+            _ => pages::handle(self, request),
+        }
+    }
+
+    /// What the demo shop must ask its gateway before it can answer this
+    /// request; `None` when [`handle`](Self::handle) answers alone.
+    pub fn shop_call(
+        &self,
+        request: &http::Request<Vec<u8>>,
+        now_ms: i64,
+        random: &mut dyn FnMut(&mut [u8]),
+    ) -> Option<Call> {
+        let mut moment = Moment::new(now_ms.saturating_add(self.offset_ms()), random);
+        shop::call(self, request, &mut moment)
+    }
+
+    /// The shop's answer, now that its call came back.
+    pub fn shop_called(&mut self, call: &Call, outcome: &CallOutcome) -> http::Response<Vec<u8>> {
+        shop::called(self, call, outcome)
+    }
+
+    /// When [`due`](Self::due) will have something, if ever.
+    pub fn next_due_ms(&self) -> Option<i64> {
+        if self.faults().hold_notices {
+            return None;
+        }
+        let due_ms = self.notices.next_due_ms()?;
+        Some(due_ms.saturating_sub(self.offset_ms()))
+    }
+
+    /// The notices to POST now. Each is handed out once, until
+    /// [`sent`](Self::sent) brings its outcome or ten seconds pass without.
+    pub fn due(&mut self, now_ms: i64) -> Vec<Outgoing> {
+        if self.faults().hold_notices {
+            return Vec::new();
+        }
+        self.notices.due(now_ms.saturating_add(self.offset_ms()))
+    }
+
+    /// What came of a notice: acknowledged, or to be sent again on schedule.
+    pub fn sent(&mut self, id: &str, outcome: &Outcome, now_ms: i64) {
+        let now_ms = now_ms.saturating_add(self.offset_ms());
+        self.notices.sent(id, outcome, now_ms);
+    }
+
+    fn offset_ms(&self) -> i64 {
+        self.world.get(WORLD).map_or(0, |world| world.offset_ms)
+    }
+
+    fn faults(&self) -> Faults {
+        self.world
+            .get(WORLD)
+            .map(|world| world.faults.clone())
+            .unwrap_or_default()
+    }
+
+    fn shop_config(&self) -> shop::Config {
+        self.world
+            .get(WORLD)
+            .map(|world| world.shop.clone())
+            .unwrap_or_default()
+    }
+
+    fn change_world(&mut self, change: impl FnOnce(&mut World)) {
+        if let Some(world) = self.world.get_mut(WORLD) {
+            change(world);
+        }
+    }
+
+    /// The next number, as a key that sorts by age.
+    fn next_id(&mut self) -> String {
+        let mut id = 0;
+        self.change_world(|world| {
+            world.sequence += 1;
+            id = world.sequence;
+        });
+        format!("{id:010}")
+    }
+
+    /// Whether a call was asked to fail this time.
+    fn take_failure(&mut self, path: &str) -> Option<ErrorCode> {
+        let at = self
+            .faults()
+            .fail_next
+            .iter()
+            .position(|fail| fail.path == path)?;
+        let mut code = None;
+        self.change_world(|world| {
+            let Some(fail) = world.faults.fail_next.get_mut(at) else {
+                return;
+            };
+            code = Some(ErrorCode::from_code(&fail.code));
+            fail.times -= 1;
+            if fail.times == 0 {
+                world.faults.fail_next.remove(at);
+            }
+        });
+        code
+    }
+
+    /// Puts a notice on its way, as often as the faults say.
+    fn notify(&mut self, mch_id: &str, out_trade_no: &str, url: &str, body: &str, now_ms: i64) {
+        for _ in 0..=self.faults().duplicate_notices {
+            let id = self.next_id();
+            self.notices
+                .add(id, (mch_id, out_trade_no), url, body.to_owned(), now_ms);
+        }
+    }
+
+    /// Where an H5 order sends the browser.
+    fn mweb_url(&self, prepay_id: &str) -> String {
+        format!(
+            "{}/cgi-bin/mmpayweb-bin/checkmweb?prepay_id={prepay_id}",
+            self.settings.public_url
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

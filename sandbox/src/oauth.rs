@@ -1,0 +1,141 @@
+//! OAuth: who the payer is, by `openid`.
+//!
+//! ```text
+//! GET /connect/oauth2/authorize   in WeChat: 302 to redirect_uri with code and state
+//! GET /sns/oauth2/access_token    the server: code → openid, once, within 5 minutes
+//! ```
+//!
+//! The payer comes in the header `x-sandbox-payer`, which the phone adds; a
+//! script may add it too. Without it the caller is no WeChat client, and gets
+//! the page that WeChat shows then.
+
+use crate::accounts::{self, Merchant};
+use crate::moment::Moment;
+use crate::pages;
+use crate::payers::Payer;
+use crate::proxy::PAYER_HEADER;
+use crate::table::Table;
+use crate::web::{self, Answer, Request};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use wechatpay::Secret;
+use wechatpay::oauth::{Authorize, CODE_SECONDS, ErrorCode, Token, TokenRequest};
+use wechatpay::v2::FieldError;
+
+/// Codes older than this are forgotten; until then a used one is told from
+/// one that never was.
+const CODE_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A code that WeChat handed to a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Code {
+    appid: String,
+    payer: Payer,
+    scope: String,
+    made_ms: i64,
+    used: bool,
+}
+
+/// `GET /connect/oauth2/authorize?appid&redirect_uri&response_type=code&scope&state`.
+pub(crate) fn authorize(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    let payer = web::request_header(request, PAYER_HEADER).and_then(Payer::from_name);
+    let Some(payer) = payer else {
+        return pages::open_in_wechat();
+    };
+    let asked = match Authorize::read(request.uri().query().unwrap_or_default()) {
+        Ok(asked) => asked,
+        Err(error) => return refuse(&error),
+    };
+    if accounts::app_secret(merchants, &asked.appid).is_none() {
+        return pages::oauth_error("10013", "AppID 参数错误", "The appid is not known.");
+    }
+    let absolute = Url::parse(&asked.redirect_uri)
+        .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    if !absolute {
+        return pages::oauth_error(
+            "10003",
+            "redirect_uri 参数错误",
+            "The redirect_uri must be an absolute http or https address, percent-encoded.",
+        );
+    }
+    let forgotten = moment.now_ms.saturating_sub(CODE_MEMORY_MS);
+    codes.retain(|code| code.made_ms > forgotten);
+    let code = moment.alphanumeric(32);
+    let row = Code {
+        appid: asked.appid.clone(),
+        payer,
+        scope: asked.scope.as_str().to_owned(),
+        made_ms: moment.now_ms,
+        used: false,
+    };
+    codes.insert(&code, row);
+    web::redirect(StatusCode::FOUND, &asked.return_url(&code))
+}
+
+/// The page with WeChat's number for what is wrong.
+fn refuse(error: &FieldError) -> Answer {
+    let (number, words) = match error.field {
+        "appid" => ("10013", "AppID 参数错误"),
+        "scope" => ("10005", "Scope 参数错误或没有 Scope 权限"),
+        "redirect_uri" => ("10003", "redirect_uri 参数错误"),
+        "response_type" => ("10004", "response_type 参数错误"),
+        _ => ("10000", "参数错误"),
+    };
+    pages::oauth_error(number, words, &format!("The parameter {error}."))
+}
+
+/// `GET /sns/oauth2/access_token?appid&secret&code&grant_type=authorization_code`.
+/// JSON, sent as `text/plain` like WeChat's.
+pub(crate) fn access_token(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    let query = request.uri().query().unwrap_or_default();
+    let answer = TokenRequest::read(query)
+        .and_then(|asked| exchange(merchants, codes, &asked, moment))
+        .map_or_else(ErrorCode::to_json, |token| token.to_json());
+    web::text(StatusCode::OK, answer)
+}
+
+fn exchange(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    asked: &TokenRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Token, ErrorCode> {
+    let secret = accounts::app_secret(merchants, &asked.appid).ok_or(ErrorCode::InvalidAppid)?;
+    if asked.secret != Secret::new(secret) {
+        return Err(ErrorCode::InvalidAppSecret);
+    }
+    let code = asked.code.expose();
+    let known = codes
+        .get(code)
+        .filter(|known| known.appid == asked.appid)
+        .ok_or(ErrorCode::InvalidCode)?;
+    if known.used {
+        return Err(ErrorCode::CodeUsed);
+    }
+    if moment.now_ms >= known.made_ms.saturating_add(CODE_SECONDS * 1000) {
+        return Err(ErrorCode::InvalidCode);
+    }
+    let token = Token {
+        openid: known.payer.openid(&asked.appid),
+        access_token: Secret::new(moment.alphanumeric(89)),
+        expires_in_seconds: 7200,
+        refresh_token: Some(Secret::new(moment.alphanumeric(89))),
+        scope: known.scope.clone(),
+        unionid: None,
+    };
+    if let Some(known) = codes.get_mut(code) {
+        known.used = true;
+    }
+    Ok(token)
+}

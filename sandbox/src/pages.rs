@@ -1,0 +1,147 @@
+//! The sandbox's own small pages: what is here, what the control calls are,
+//! and what WeChat shows in OAuth.
+
+use crate::control::HELP;
+use crate::web::{self, Answer, Request, escape};
+use crate::{Sandbox, mweb};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const STYLE: &str = include_str!("site.css");
+
+/// A whole page around `body`, which is HTML already.
+pub(crate) fn page(status: StatusCode, title: &str, class: &str, body: &str) -> Answer {
+    web::html(
+        status,
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>{}</title>\n<link rel=\"stylesheet\" href=\"/site.css\">\n\
+             <link rel=\"icon\" href=\"data:,\">\n</head>\n\
+             <body class=\"{class}\">\n{body}\n</body>\n</html>\n",
+            escape(title)
+        ),
+    )
+}
+
+/// What no other room answers.
+pub(crate) fn handle(sandbox: &Sandbox, request: &Request) -> Answer {
+    let path = request.uri().path();
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return web::not_found();
+    }
+    match path {
+        "/" => index(sandbox),
+        "/healthz" => web::text(StatusCode::OK, "ok\n"),
+        "/site.css" => web::css(STYLE),
+        mweb::PATH => mweb::show(sandbox, request),
+        _ => web::not_found(),
+    }
+}
+
+fn index(sandbox: &Sandbox) -> Answer {
+    let merchants: String = sandbox
+        .merchants
+        .values()
+        .map(|merchant| {
+            format!(
+                "<tr><td>{}</td><td><code>{}</code></td><td><code>{}</code></td>\
+                 <td><code>{}</code></td><td>{} · {}</td></tr>",
+                escape(&merchant.name),
+                escape(&merchant.appid),
+                escape(&merchant.mch_id),
+                escape(&merchant.key),
+                merchant.fee_type.code(),
+                escape(&merchant.sign_type),
+            )
+        })
+        .collect();
+    let url = escape(&sandbox.settings.public_url);
+    page(
+        StatusCode::OK,
+        "WeChat sandbox",
+        "wide",
+        &format!(
+            "<header><p class=\"mark\">WeCeive</p><h1>A sandbox of WeChat</h1>\
+             <p class=\"lead\">WeChat Pay v2, OAuth and a payer’s phone, on this machine. \
+             No merchant account, and no money.</p></header>\n<main>\
+             <ul class=\"cards\">\
+             <li><a href=\"/phone/\"><b>The phone</b><span>Open links in WeChat, scan, pay, cancel, fail.</span></a></li>\
+             <li><a href=\"/shop/\"><b>The demo shop</b><span>A merchant’s own site, to check out from.</span></a></li>\
+             <li><a href=\"/shop/inbox\"><b>The delivery inbox</b><span>What the shop’s server was told.</span></a></li>\
+             <li><a href=\"/sandbox/\"><b>Control calls</b><span>Make merchants, move time, see every notice.</span></a></li>\
+             </ul>\n<section><h2>Merchants</h2>\
+             <div class=\"scroll\"><table><thead><tr><th>Name</th><th>appid</th><th>mch_id</th><th>API key</th><th>Settings</th></tr></thead>\
+             <tbody>{merchants}</tbody></table></div></section>\n\
+             <section><h2>Point your code here</h2><p>Change the base address of your WeChat Pay v2 client and its keys; nothing else.</p>\
+             <pre><code>{url}/pay/unifiedorder\n{url}/pay/orderquery\n{url}/pay/closeorder\n\
+             {url}/connect/oauth2/authorize\n{url}/sns/oauth2/access_token</code></pre></section></main>"
+        ),
+    )
+}
+
+/// `GET /sandbox/`: a page for people, JSON for programs.
+pub(crate) fn help(request: &Request) -> Answer {
+    let wants_html =
+        web::request_header(request, "accept").is_some_and(|accept| accept.contains("text/html"));
+    if !wants_html {
+        let calls: Vec<Value> = HELP
+            .iter()
+            .map(|(method, path, about)| json!({ "method": method, "path": path, "about": about }))
+            .collect();
+        return web::json(StatusCode::OK, &json!({ "calls": calls }));
+    }
+    let rows: String = HELP
+        .iter()
+        .map(|(method, path, about)| {
+            let linked = if *method == "GET" && !path.contains('{') {
+                format!("<a href=\"{path}\"><code>{path}</code></a>")
+            } else {
+                format!("<code>{path}</code>")
+            };
+            format!(
+                "<tr><td><code>{method}</code></td><td>{linked}</td><td>{}</td></tr>",
+                escape(about)
+            )
+        })
+        .collect();
+    page(
+        StatusCode::OK,
+        "Control calls · WeChat sandbox",
+        "wide",
+        &format!(
+            "<header><p class=\"mark\"><a href=\"/\">WeChat sandbox</a></p><h1>Control calls</h1>\
+             <p class=\"lead\">JSON in, JSON out. A wrong field is answered with its name. \
+             A <code>?</code> marks a field that may be left out.</p></header>\n\
+             <main><div class=\"scroll\"><table><tbody>{rows}</tbody></table></div></main>"
+        ),
+    )
+}
+
+/// What WeChat shows to a browser that is not WeChat.
+pub(crate) fn open_in_wechat() -> Answer {
+    page(
+        StatusCode::OK,
+        "请在微信客户端打开链接",
+        "narrow",
+        "<main class=\"notice\"><p class=\"sign\" aria-hidden=\"true\">i</p>\
+         <h1 lang=\"zh-Hans\">请在微信客户端打开链接</h1>\
+         <p>Open this link in WeChat: here, in the <a href=\"/phone/\">sandbox’s phone</a>. \
+         A script adds the header <code>x-sandbox-payer: alice</code>.</p></main>",
+    )
+}
+
+/// WeChat's OAuth error page: its number, its words, and ours.
+pub(crate) fn oauth_error(number: &str, words: &str, message: &str) -> Answer {
+    page(
+        StatusCode::OK,
+        words,
+        "narrow",
+        &format!(
+            "<main class=\"notice warn\"><p class=\"sign\" aria-hidden=\"true\">!</p>\
+             <h1 lang=\"zh-Hans\">{}</h1><p>{}</p><p class=\"code\">错误码: {number}</p></main>",
+            escape(words),
+            escape(message)
+        ),
+    )
+}

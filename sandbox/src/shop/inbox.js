@@ -1,0 +1,31 @@
+// @ts-check
+// Has each delivery's signature checked, and looks for new ones.
+
+/** @param {HTMLFormElement} form */
+const send = (form) => fetch(form.action, {
+  method: "POST",
+  headers: { "content-type": "application/x-www-form-urlencoded" },
+  body: new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)])),
+  redirect: "manual",
+});
+
+const newest = document.querySelector("[data-delivery]")?.getAttribute("data-delivery") ?? null;
+const awaited = document.querySelector("[data-awaits]")?.getAttribute("data-awaits") ?? null;
+
+async function check() {
+  const forms = [...document.querySelectorAll("form[data-checksign]")];
+  for (const form of forms) {
+    if (form instanceof HTMLFormElement) await send(form);
+  }
+  if (forms.length > 0) location.reload();
+}
+
+async function look() {
+  const answer = await fetch("/sandbox/deliveries");
+  const { deliveries } = await answer.json();
+  const here = deliveries.some((/** @type {{out_trade_no: string}} */ d) => d.out_trade_no === awaited);
+  if (awaited === null ? deliveries[0] && deliveries[0].id !== newest : here) location.reload();
+}
+
+check().catch(() => {});
+setInterval(() => { look().catch(() => {}); }, 2000);

@@ -1,0 +1,93 @@
+//! Rows: how the sandbox keeps what it knows, so that only what changed is
+//! written.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One kind of thing, by key. Its stored form is one row a thing:
+/// `<table>/<key>` → JSON.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    name: &'static str,
+    rows: BTreeMap<String, T>,
+    changed: BTreeSet<String>,
+}
+
+/// A row to write, or with `None` to delete.
+pub type Change = (String, Option<String>);
+
+impl<T: Serialize + DeserializeOwned> Table<T> {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            rows: BTreeMap::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&T> {
+        self.rows.get(key)
+    }
+
+    /// For writing: the row counts as changed.
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut T> {
+        let row = self.rows.get_mut(key)?;
+        self.changed.insert(key.to_owned());
+        Some(row)
+    }
+
+    pub(crate) fn insert(&mut self, key: &str, row: T) {
+        self.rows.insert(key.to_owned(), row);
+        self.changed.insert(key.to_owned());
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) {
+        if self.rows.remove(key).is_some() {
+            self.changed.insert(key.to_owned());
+        }
+    }
+
+    /// Removes every row that `keep` refuses.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        let gone: Vec<String> = self
+            .rows
+            .iter()
+            .filter(|(_, row)| !keep(row))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            self.remove(&key);
+        }
+    }
+
+    pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.rows.values()
+    }
+
+    /// Takes back a stored row. `Ok(false)` when it belongs to another table.
+    pub(crate) fn load(&mut self, key: &str, json: &str) -> Result<bool, serde_json::Error> {
+        let Some(key) = key
+            .strip_prefix(self.name)
+            .and_then(|rest| rest.strip_prefix('/'))
+        else {
+            return Ok(false);
+        };
+        self.rows
+            .insert(key.to_owned(), serde_json::from_str(json)?);
+        Ok(true)
+    }
+
+    /// Appends what changed since the last call.
+    pub(crate) fn take_changes(&mut self, into: &mut Vec<Change>) {
+        for key in std::mem::take(&mut self.changed) {
+            // Rows are plain data: strings, numbers and lists of them, which
+            // always have a JSON form.
+            let json = self
+                .rows
+                .get(&key)
+                .and_then(|row| serde_json::to_string(row).ok());
+            into.push((format!("{}/{key}", self.name), json));
+        }
+    }
+}

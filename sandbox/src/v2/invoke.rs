@@ -1,0 +1,445 @@
+//! The payer's side: the package that a page hands to `WeixinJSBridge`
+//! (seed 002, section 7.7), a scanned `code_url` (6.5), and the payment that
+//! follows.
+//!
+//! Every refusal has a stable name beside WeChat's words for it, so that a
+//! test can ask for exactly one.
+
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::orders::{self, NotPayable, Order};
+use crate::payers::Payer;
+use order::TradeType;
+use serde_json::{Map, Value, json};
+use url::Url;
+use wechatpay::v2::invoke::Jsapi;
+use wechatpay::v2::notify;
+
+/// What the payer does on the sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Pay,
+    Cancel,
+    /// The bank refuses. The order stays as it is and can be paid again.
+    Fail,
+}
+
+impl Action {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "pay" => Some(Self::Pay),
+            "cancel" => Some(Self::Cancel),
+            "fail" => Some(Self::Fail),
+            _ => None,
+        }
+    }
+}
+
+/// Why WeChat shows no sheet, or takes no money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Stable, for programs.
+    reason: &'static str,
+    /// WeChat's words.
+    err_desc: String,
+    /// The same for a developer, in one sentence.
+    message: String,
+}
+
+impl Refused {
+    fn new(reason: &'static str, err_desc: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            err_desc: err_desc.into(),
+            message: message.into(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "ok": false,
+            "err_msg": "get_brand_wcpay_request:fail",
+            "err_code": "-1",
+            "err_desc": self.err_desc,
+            "reason": self.reason,
+            "message": self.message,
+        })
+    }
+}
+
+impl From<NotPayable> for Refused {
+    fn from(why: NotPayable) -> Self {
+        match why {
+            NotPayable::Paid => Self::new("ORDERPAID", "该订单已支付", "the order is paid already"),
+            NotPayable::Closed => Self::new(
+                "ORDERCLOSED",
+                "该订单已关闭",
+                "the merchant has closed the order",
+            ),
+            NotPayable::Expired => Self::new(
+                "EXPIRED",
+                "该订单已过期，请重新下单",
+                "the prepayment is older than two hours, or time_expire has passed",
+            ),
+        }
+    }
+}
+
+/// `getBrandWCPayRequest`: checks the package as WeChat does, and then does
+/// what the payer chose; without a choice, answers what the sheet shows.
+pub(crate) fn bridge(
+    sandbox: &mut Sandbox,
+    payer: Payer,
+    package: &Map<String, Value>,
+    page_url: Option<&str>,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    match check_package(sandbox, payer, package, page_url, moment.now_ms) {
+        Ok(key) => act(sandbox, &key, payer, action, moment),
+        Err(refused) => refused.to_json(),
+    }
+}
+
+/// A scanned `code_url`.
+pub(crate) fn scan(
+    sandbox: &mut Sandbox,
+    payer: Payer,
+    code_url: &str,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    let found = sandbox.orders.by_code_url(code_url);
+    let key = match found {
+        None => Err(Refused::new(
+            "UNKNOWN_CODE_URL",
+            "二维码已失效",
+            "no order has this code_url, or a newer one took its place",
+        )),
+        Some(order) => order
+            .payable(moment.now_ms)
+            .map(|()| order.key())
+            .map_err(Refused::from),
+    };
+    match key {
+        Ok(key) => act(sandbox, &key, payer, action, moment),
+        Err(refused) => refused.to_json(),
+    }
+}
+
+/// Any order by its number, for ways to pay that have no client here (APP,
+/// MWEB) and for scripts in a hurry. Nothing of a package is checked.
+pub(crate) fn pay_directly(
+    sandbox: &mut Sandbox,
+    key: &str,
+    payer: Payer,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    let payable = sandbox.orders.get(key).map(|order| {
+        order.payable(moment.now_ms)?;
+        check_payer(order, payer)
+    });
+    match payable {
+        None => Refused::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json(),
+        Some(Err(refused)) => refused.to_json(),
+        Some(Ok(())) => act(sandbox, key, payer, action, moment),
+    }
+}
+
+/// Shows or does what the payer chose about an order that can be paid.
+fn act(
+    sandbox: &mut Sandbox,
+    key: &str,
+    payer: Payer,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    let Some(order) = sandbox.orders.get(key) else {
+        return Refused::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json();
+    };
+    let outcome = match action {
+        None => {
+            return json!({ "ok": true, "sheet": sheet(sandbox, order, payer) });
+        }
+        Some(Action::Cancel) => json!({
+            "ok": true,
+            "err_msg": "get_brand_wcpay_request:cancel",
+            "err_desc": "",
+        }),
+        Some(Action::Fail) => Refused::new(
+            "PAYMENT_FAILED",
+            "支付失败",
+            "the payer's bank refused (as was asked); the order can still be paid",
+        )
+        .to_json(),
+        Some(Action::Pay) => {
+            if let Err(refused) = pay(sandbox, key, payer, moment) {
+                return refused.to_json();
+            }
+            json!({
+                "ok": true,
+                "err_msg": "get_brand_wcpay_request:ok",
+                "err_desc": "",
+            })
+        }
+    };
+    with_order(outcome, sandbox, key, moment.now_ms)
+}
+
+fn with_order(mut outcome: Value, sandbox: &Sandbox, key: &str, now_ms: i64) -> Value {
+    if let (Some(map), Some(order)) = (outcome.as_object_mut(), sandbox.orders.get(key)) {
+        map.insert("order".into(), order.to_json(now_ms));
+    }
+    outcome
+}
+
+/// What the payer reads before paying.
+fn sheet(sandbox: &Sandbox, order: &Order, payer: Payer) -> Value {
+    json!({
+        "merchant": orders::payee(&sandbox.merchants, order),
+        "description": order.term("body"),
+        "amount": orders::amount_text(order.money),
+        "amount_minor": order.money.amount_minor(),
+        "currency": order.money.currency().code(),
+        "payer": payer.as_str(),
+        "method": payer.method(order.no_credit()).0,
+        "enough": payer.can_pay(order.cash_fee()),
+        "payable_until_ms": order.payable_until_ms(),
+    })
+}
+
+/// Takes the money and makes the notice.
+fn pay(
+    sandbox: &mut Sandbox,
+    key: &str,
+    payer: Payer,
+    moment: &mut Moment<'_>,
+) -> Result<(), Refused> {
+    let enough = sandbox
+        .orders
+        .get(key)
+        .is_some_and(|order| payer.can_pay(order.cash_fee()));
+    if !enough {
+        return Err(Refused::new(
+            "NOTENOUGH",
+            "余额不足",
+            "the payer has not enough money; the order can still be paid",
+        ));
+    }
+    sandbox.orders.update(key, |order| order.pay(payer, moment));
+    let Some((order, payment)) = sandbox
+        .orders
+        .get(key)
+        .and_then(|order| Some((order, order.payment()?)))
+    else {
+        return Ok(());
+    };
+    let (Some(url), Some(merchant)) = (
+        order.term("notify_url"),
+        sandbox.merchants.get(&order.account.mch_id),
+    ) else {
+        return Ok(());
+    };
+    let url = url.to_owned();
+    let key_of_merchant = merchant.secret();
+    let notice = notify::Notice {
+        payment: payment.clone(),
+        nonce_str: moment.nonce(),
+        device_info: order.term("device_info").map(str::to_owned),
+    };
+    let body = notice.to_xml(&key_of_merchant, order.sign_type);
+    let ids = (order.account.mch_id.clone(), order.out_trade_no.clone());
+    sandbox.notify(&ids.0, &ids.1, &url, &body, moment.now_ms);
+    Ok(())
+}
+
+/// The package of section 7.7, and the page that hands it over.
+fn check_package(
+    sandbox: &Sandbox,
+    payer: Payer,
+    package: &Map<String, Value>,
+    page_url: Option<&str>,
+    now_ms: i64,
+) -> Result<String, Refused> {
+    let jsapi = Jsapi {
+        app_id: text(package, "appId")?,
+        time_stamp: text(package, "timeStamp")?,
+        nonce_str: text(package, "nonceStr")?,
+        package: text(package, "package")?,
+        sign_type: text(package, "signType")?,
+        pay_sign: text(package, "paySign")?,
+    };
+    if !jsapi.time_stamp.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refused::new(
+            "TIMESTAMP_FORMAT",
+            "调用支付JSAPI缺少参数：timeStamp",
+            "timeStamp must be seconds since 1970 in decimal digits",
+        ));
+    }
+    if jsapi.nonce_str.len() > 32 {
+        return Err(Refused::new(
+            "NONCE_TOO_LONG",
+            "参数错误：nonceStr",
+            "nonceStr has at most 32 characters",
+        ));
+    }
+    let Some(prepay_id) = jsapi.prepay_id() else {
+        // These are WeChat's words, though no total_fee is meant.
+        return Err(Refused::new(
+            "PACKAGE_FORMAT",
+            "调用支付JSAPI缺少参数：total_fee",
+            "package must be prepay_id=… with the prepay_id of the unified order",
+        ));
+    };
+    let Some(order) = sandbox.orders.by_prepay_id(prepay_id) else {
+        return Err(Refused::new(
+            "UNKNOWN_PREPAY_ID",
+            "支付订单不存在，请重新下单",
+            "no order has this prepay_id",
+        ));
+    };
+    let Some(merchant) = sandbox.merchants.get(&order.account.mch_id) else {
+        return Err(Refused::new(
+            "MCHID_NOT_EXIST",
+            "商户号不存在",
+            "the order's merchant is gone",
+        ));
+    };
+    if jsapi.app_id != order.payer_appid() {
+        return Err(Refused::new(
+            "APPID_MISMATCH",
+            "支付验证签名失败",
+            format!(
+                "appId must be the application whose openid the order was made with: {}",
+                order.payer_appid()
+            ),
+        ));
+    }
+    if jsapi.sign_type != order.sign_type.as_str() {
+        return Err(Refused::new(
+            "SIGN_TYPE_MISMATCH",
+            "支付验证签名失败",
+            format!(
+                "signType must be the unified order's: {}",
+                order.sign_type.as_str()
+            ),
+        ));
+    }
+    if jsapi.verify(&merchant.secret()).is_err() {
+        return Err(Refused::new(
+            "PAY_SIGN_MISMATCH",
+            "支付验证签名失败",
+            "paySign is not the merchant key's signature over the other five fields",
+        ));
+    }
+    if order.trade_type != TradeType::Jsapi {
+        return Err(Refused::new(
+            "TRADE_TYPE_MISMATCH",
+            "支付场景非法",
+            format!(
+                "the order was made for {}, and this is JSAPI",
+                order.trade_type.as_str()
+            ),
+        ));
+    }
+    if order.prepay_id != prepay_id {
+        return Err(NotPayable::Expired.into());
+    }
+    order.payable(now_ms)?;
+    check_payer(order, payer)?;
+    check_directory(&merchant.jsapi_directories, page_url)?;
+    Ok(order.key())
+}
+
+/// A field of the package: there, a string, not empty. A number is as good as
+/// nothing: WeChat on iOS fails on it.
+fn text(package: &Map<String, Value>, name: &str) -> Result<String, Refused> {
+    match package.get(name) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        None | Some(Value::Null | Value::String(_)) => Err(Refused::new(
+            "MISSING_PARAMETER",
+            format!("调用支付JSAPI缺少参数：{name}"),
+            format!("the package has no {name} (names are case-sensitive)"),
+        )),
+        Some(_) => Err(Refused::new(
+            "NOT_A_STRING",
+            format!("调用支付JSAPI缺少参数：{name}"),
+            format!("{name} must be a string"),
+        )),
+    }
+}
+
+fn check_payer(order: &Order, payer: Payer) -> Result<(), Refused> {
+    match order.payer {
+        Some(only) if only != payer => Err(Refused::new(
+            "PAYER_MISMATCH",
+            "下单账号与支付账号不一致，请核实后再支付",
+            format!(
+                "the order was made for {}'s openid, and {} pays",
+                only.as_str(),
+                payer.as_str()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The page must lie in a registered directory itself, not below one
+/// (section 7.3.2). Without any registered, every page may pay.
+fn check_directory(registered: &[String], page_url: Option<&str>) -> Result<(), Refused> {
+    if registered.is_empty() {
+        return Ok(());
+    }
+    let page = page_url.unwrap_or_default();
+    let here = directory(page);
+    if here.is_some() && registered.iter().any(|known| directory(known) == here) {
+        return Ok(());
+    }
+    Err(Refused::new(
+        "DIRECTORY_NOT_REGISTERED",
+        format!("当前页面的URL未注册：{page}"),
+        format!(
+            "the page must lie directly in one of the merchant's payment directories: {}",
+            registered.join(", ")
+        ),
+    ))
+}
+
+/// `http://127.0.0.1:8787/pay/?s=1` → `http://127.0.0.1:8787/pay/`. This
+/// machine has two names; they count as one.
+fn directory(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let host = match url.host_str()? {
+        "localhost" | "[::1]" => "127.0.0.1",
+        host => host,
+    };
+    let port = url.port_or_known_default()?;
+    let (path, _file) = url.path().rsplit_once('/')?;
+    Some(format!("{}://{host}:{port}{path}/", url.scheme()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j5_a_directory_is_matched_exactly() {
+        let registered = ["http://127.0.0.1:8787/pay/".to_owned()];
+        for (page, fits) in [
+            ("http://127.0.0.1:8787/pay/?s=1#x", true),
+            ("http://127.0.0.1:8787/pay/index.html", true),
+            ("http://localhost:8787/pay/", true),
+            ("http://127.0.0.1:8787/pay", false),
+            ("http://127.0.0.1:8787/pay/deeper/", false),
+            ("http://127.0.0.1:8788/pay/", false),
+            ("https://127.0.0.1:8787/pay/", false),
+            ("", false),
+        ] {
+            let got = check_directory(&registered, Some(page));
+            assert_eq!(got.is_ok(), fits, "{page}");
+            assert!(check_directory(&[], Some(page)).is_ok());
+        }
+        assert!(check_directory(&registered, None).is_err());
+    }
+}

@@ -1,0 +1,339 @@
+//! WeChat Pay v2's front door: what every request must pass before its own
+//! call sees it, in the order in which WeChat looks.
+//!
+//! ```text
+//! POST?             REQUIRE_POST_METHOD      mch_id known?       MCHID_NOT_EXIST
+//! a body?           POST_DATA_EMPTY          appid known?        APPID_NOT_EXIST
+//! UTF-8?            NOT_UTF8                 bound together?     APPID_MCHID_NOT_MATCH
+//! one flat XML?     XML_FORMAT_ERROR         sign_type known?    PARAM_ERROR
+//! all required?     LACK_PARAMS              signature right?    SIGNERROR
+//! ```
+//!
+//! Up to here, and while the fields' formats are read (`PARAM_ERROR`,
+//! `LACK_PARAMS`), an answer is `return_code=FAIL` with a `return_msg` and
+//! unsigned: nobody has been recognized, so there is no key to sign with that
+//! the caller would accept. The sandbox adds `err_code` and `err_code_des`,
+//! so that a program can tell the failures apart. Everything later is signed,
+//! in the request's sign type. HTTP is always 200.
+//!
+//! Seed 002, sections 4 and 9.
+
+mod close;
+pub(crate) mod invoke;
+mod prepay;
+mod query;
+mod signkey;
+
+use crate::Sandbox;
+use crate::accounts::{self, Merchant};
+use crate::moment::Moment;
+use crate::web::{self, Answer, Request};
+use http::Method;
+use order::Account;
+use wechatpay::Secret;
+use wechatpay::v2::{ErrorCode, FieldError, Fields, Problem, SignType, XmlError, answer};
+
+/// One call of the API. A new one is a row of [`CALLS`].
+struct Call {
+    path: &'static str,
+    /// What must be there for the request to be looked at, beside
+    /// [`ALWAYS_REQUIRED`]: one field of each group.
+    required: &'static [&'static [&'static str]],
+    answer: fn(&mut Sandbox, &Asked, &mut Moment<'_>) -> Result<Fields, Refusal>,
+}
+
+const CALLS: [Call; 3] = [prepay::CALL, query::CALL, close::CALL];
+
+const ALWAYS_REQUIRED: [&str; 4] = ["appid", "mch_id", "nonce_str", "sign"];
+
+/// A request that has passed the front door.
+pub(crate) struct Asked {
+    merchant: Merchant,
+    fields: Fields,
+    sign_type: SignType,
+}
+
+impl Asked {
+    /// Whom the answer names: the ids as they were sent.
+    fn account(&self) -> Account {
+        let sent = |name| self.fields.get_nonempty(name).map(str::to_owned);
+        Account {
+            appid: self.merchant.appid.clone(),
+            mch_id: self.merchant.mch_id.clone(),
+            sub_appid: sent("sub_appid"),
+            sub_mch_id: sent("sub_mch_id"),
+        }
+    }
+
+    /// An institution names one of its sub-merchants in each request; a
+    /// direct merchant has none to name.
+    fn check_sub_merchant(&self, sandbox: &Sandbox) -> Result<(), Refusal> {
+        let sub_mch_id = self.fields.get_nonempty("sub_mch_id");
+        let sub_appid = self.fields.get_nonempty("sub_appid");
+        let Some(sub_mch_id) = sub_mch_id else {
+            return if self.merchant.sub_merchants.is_empty() {
+                Ok(())
+            } else {
+                Err(Problem::Missing.of("sub_mch_id").into())
+            };
+        };
+        if sub_mch_id == self.merchant.mch_id && self.merchant.sub_merchants.is_empty() {
+            return Ok(());
+        }
+        let Some(sub) = self.merchant.sub_merchant(sub_mch_id) else {
+            return Err(Refusal::Signed(
+                ErrorCode::ParamError,
+                "sub_mch_id: 受理关系不存在 (not a sub-merchant of this mch_id)".into(),
+            ));
+        };
+        match sub_appid {
+            None => Ok(()),
+            Some(appid) if accounts::app_secret(&sandbox.merchants, appid).is_none() => {
+                Err(Refusal::Signed(
+                    ErrorCode::AppidNotExist,
+                    "sub_appid不存在 (no such sub_appid)".into(),
+                ))
+            }
+            Some(appid) if sub.sub_appid.as_deref() != Some(appid) => Err(Refusal::Signed(
+                ErrorCode::AppidMchidNotMatch,
+                "sub_mch_id与sub_appid不匹配 (sub_appid is not bound to sub_mch_id)".into(),
+            )),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The sub-merchant id under which an order's number is unique.
+    fn sub_mch_id(&self) -> Option<&str> {
+        self.fields
+            .get_nonempty("sub_mch_id")
+            .filter(|id| *id != self.merchant.mch_id)
+    }
+}
+
+/// Why a request is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// `return_code=FAIL`, unsigned.
+    Unsigned {
+        code: ErrorCode,
+        return_msg: String,
+        description: String,
+    },
+    /// `result_code=FAIL`, signed.
+    Signed(ErrorCode, String),
+}
+
+impl Refusal {
+    fn unsigned(code: ErrorCode, return_msg: &str, description: impl Into<String>) -> Self {
+        Self::Unsigned {
+            code,
+            return_msg: return_msg.to_owned(),
+            description: description.into(),
+        }
+    }
+
+    /// A refusal made on request, with the code's usual words.
+    fn from_code(code: ErrorCode) -> Self {
+        let words = words(&code);
+        if is_unsigned(&code) {
+            let description = code.meaning();
+            Self::unsigned(code, words, description)
+        } else {
+            Self::Signed(code, words.to_owned())
+        }
+    }
+}
+
+impl From<FieldError> for Refusal {
+    fn from(error: FieldError) -> Self {
+        match error.problem {
+            Problem::Missing | Problem::Empty => Self::unsigned(
+                ErrorCode::LackParams,
+                &format!("缺少参数 {}", error.field),
+                error.to_string(),
+            ),
+            _ => Self::unsigned(
+                ErrorCode::ParamError,
+                &format!("参数错误 {error}"),
+                error.to_string(),
+            ),
+        }
+    }
+}
+
+/// Whether WeChat refuses so before it trusts the caller.
+fn is_unsigned(code: &ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::RequirePostMethod
+            | ErrorCode::PostDataEmpty
+            | ErrorCode::NotUtf8
+            | ErrorCode::XmlFormatError
+            | ErrorCode::LackParams
+            | ErrorCode::MchidNotExist
+            | ErrorCode::AppidNotExist
+            | ErrorCode::AppidMchidNotMatch
+            | ErrorCode::SignError
+            | ErrorCode::ParamError
+    )
+}
+
+/// WeChat's own words for a code (its manual's column "描述").
+fn words(code: &ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::RequirePostMethod => "请使用post方法",
+        ErrorCode::PostDataEmpty => "post数据为空",
+        ErrorCode::NotUtf8 => "编码格式错误",
+        ErrorCode::XmlFormatError => "XML格式错误",
+        ErrorCode::LackParams => "缺少参数",
+        ErrorCode::MchidNotExist => "MCHID不存在",
+        ErrorCode::AppidNotExist => "APPID不存在",
+        ErrorCode::AppidMchidNotMatch => "appid和mch_id不匹配",
+        ErrorCode::SignError => "签名错误",
+        ErrorCode::ParamError => "参数错误",
+        ErrorCode::NoAuth => "商户无此接口权限",
+        ErrorCode::NotEnough => "余额不足",
+        ErrorCode::OrderPaid => "该订单已支付",
+        ErrorCode::OrderClosed => "该订单已关闭",
+        ErrorCode::OutTradeNoUsed => "201 商户订单号重复",
+        ErrorCode::OrderNotExist => "order not exist 订单不存在",
+        ErrorCode::SystemError => "系统错误",
+        ErrorCode::BankError => "银行系统异常",
+        other => other.meaning(),
+    }
+}
+
+/// Whether a path is WeChat Pay's: `/pay/…`, or one of WeChat's own v2
+/// sandbox.
+pub(crate) fn is_here(path: &str) -> bool {
+    path.starts_with("/pay/") || path.starts_with("/sandboxnew/") || path.starts_with("/xdc/")
+}
+
+/// Answers a request to a path that [`is_here`].
+pub(crate) fn handle(
+    sandbox: &mut Sandbox,
+    path: &str,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    if signkey::PATHS.contains(&path) {
+        let answer = signkey::answer(sandbox, request);
+        let answer = answer.unwrap_or_else(|refusal| refuse(refusal, None, moment));
+        return web::xml(answer.to_xml());
+    }
+    let path = signkey::PREFIXES
+        .iter()
+        .find_map(|prefix| path.strip_prefix(prefix))
+        .unwrap_or(path);
+    let Some(call) = CALLS.iter().find(|call| call.path == path) else {
+        return web::not_found();
+    };
+    let answer = match enter(sandbox, call, request) {
+        Err(refusal) => refuse(refusal, None, moment),
+        Ok(asked) => {
+            let done = match sandbox.take_failure(path) {
+                Some(code) => Err(Refusal::from_code(code)),
+                None => (call.answer)(sandbox, &asked, moment),
+            };
+            match done {
+                Ok(fields) => fields.sealed(&asked.merchant.secret(), asked.sign_type),
+                Err(refusal) => refuse(refusal, Some(&asked), moment),
+            }
+        }
+    };
+    web::xml(answer.to_xml())
+}
+
+fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> Fields {
+    match (refusal, asked) {
+        (Refusal::Signed(code, description), Some(asked)) => {
+            let key: Secret = asked.merchant.secret();
+            answer::refusal(&asked.account(), &moment.nonce(), &code, &description)
+                .sealed(&key, asked.sign_type)
+        }
+        (Refusal::Signed(code, description), None) => unsigned(&code, &description, &description),
+        (
+            Refusal::Unsigned {
+                code,
+                return_msg,
+                description,
+            },
+            _,
+        ) => unsigned(&code, &return_msg, &description),
+    }
+}
+
+fn unsigned(code: &ErrorCode, return_msg: &str, description: &str) -> Fields {
+    answer::communication_failure(return_msg)
+        .with("err_code", code.code())
+        .with("err_code_des", description)
+}
+
+/// The document, once it is known to be one.
+fn parse(request: &Request) -> Result<Fields, Refusal> {
+    if request.method() != Method::POST {
+        return Err(Refusal::from_code(ErrorCode::RequirePostMethod));
+    }
+    if request.body().iter().all(u8::is_ascii_whitespace) {
+        return Err(Refusal::from_code(ErrorCode::PostDataEmpty));
+    }
+    Fields::parse(request.body()).map_err(|error| {
+        let code = match error {
+            XmlError::NotUtf8 | XmlError::WideEncoding | XmlError::OtherEncoding => {
+                ErrorCode::NotUtf8
+            }
+            XmlError::Empty => ErrorCode::PostDataEmpty,
+            _ => ErrorCode::XmlFormatError,
+        };
+        let words = words(&code);
+        Refusal::unsigned(code, words, error.to_string())
+    })
+}
+
+fn enter(sandbox: &Sandbox, call: &Call, request: &Request) -> Result<Asked, Refusal> {
+    let fields = parse(request)?;
+    for name in ALWAYS_REQUIRED {
+        fields.required(name)?;
+    }
+    for group in call.required {
+        let given = group.iter().any(|name| fields.get_nonempty(name).is_some());
+        if let (false, Some(last)) = (given, group.last()) {
+            fields.required(last)?;
+        }
+    }
+
+    let mch_id = fields.get("mch_id").unwrap_or_default();
+    let Some(merchant) = sandbox.merchants.get(mch_id) else {
+        return Err(Refusal::from_code(ErrorCode::MchidNotExist));
+    };
+    let appid = fields.get("appid").unwrap_or_default();
+    if accounts::app_secret(&sandbox.merchants, appid).is_none() {
+        return Err(Refusal::from_code(ErrorCode::AppidNotExist));
+    }
+    if merchant.appid != appid {
+        return Err(Refusal::from_code(ErrorCode::AppidMchidNotMatch));
+    }
+
+    // A sign of HMAC's length without `sign_type` is not taken for HMAC: the
+    // seed wants the type declared (5.5.4), and so does WeChat.
+    let declared = fields.get_nonempty("sign_type");
+    let Some(sign_type) = declared.map_or(Some(SignType::default()), SignType::parse) else {
+        return Err(Refusal::unsigned(
+            ErrorCode::ParamError,
+            "签名类型不支持",
+            "sign_type must be MD5 or HMAC-SHA256",
+        ));
+    };
+    if let Err(error) = fields.verify(&merchant.secret(), sign_type) {
+        return Err(Refusal::unsigned(
+            ErrorCode::SignError,
+            words(&ErrorCode::SignError),
+            error.to_string(),
+        ));
+    }
+    Ok(Asked {
+        merchant: merchant.clone(),
+        fields,
+        sign_type,
+    })
+}

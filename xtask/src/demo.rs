@@ -1,0 +1,298 @@
+//! Fills a running system with merchants and a shop, so that it can be tried at once.
+//!
+//! The sandbox has the accounts at WeChat from the start. Here they are made known to the gateway, as an operator
+//! would with `POST /admin/merchants`, and the demo shop is told how to reach it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Failure, Result,
+    http::{self, text},
+    workerd::Workerd,
+};
+
+/// The gateway's names for the sandbox's own merchants: a direct one, and an institution with sub-merchants.
+const MERCHANTS: [(&str, &str); 2] = [("1900000109", "demo"), ("1900000110", "harbour")];
+
+/// What was chosen or answered in earlier runs and cannot be asked for again. Kept beside the store that it opens.
+#[derive(Debug)]
+pub struct Credentials {
+    file: PathBuf,
+    kept: Map<String, Value>,
+}
+
+impl Credentials {
+    /// Those of an earlier run with the same store, or new ones: then the store is of no use and is deleted.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or written.
+    pub fn of(directory: &Path) -> Result<Self> {
+        let file = directory.join("credentials.json");
+        let kept = fs::read(&file)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok());
+        if let Some(kept) = kept {
+            return Ok(Self { file, kept });
+        }
+        crate::workerd::wipe(&directory.join("store"))?;
+        let mut kept = Map::new();
+        kept.insert("master_key".into(), random_hex(32)?.into());
+        kept.insert("admin_token".into(), random_hex(16)?.into());
+        kept.insert("merchants".into(), json!({}));
+        let credentials = Self { file, kept };
+        credentials.save()?;
+        Ok(credentials)
+    }
+
+    /// 64 hexadecimal digits.
+    #[must_use]
+    pub fn master_key(&self) -> &str {
+        self.text("master_key")
+    }
+
+    /// The bearer token of the gateway's `/admin`.
+    #[must_use]
+    pub fn admin_token(&self) -> &str {
+        self.text("admin_token")
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.kept
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    fn merchant(&self, id: &str) -> Option<Value> {
+        self.kept.get("merchants")?.get(id).cloned()
+    }
+
+    fn keep(&mut self, id: &str, merchant: &Value) -> Result<()> {
+        if let Some(merchants) = self
+            .kept
+            .get_mut("merchants")
+            .and_then(Value::as_object_mut)
+        {
+            merchants.insert(id.to_owned(), merchant.clone());
+        }
+        self.save()
+    }
+
+    /// Writes the file, for its owner's eyes only.
+    fn save(&self) -> Result<()> {
+        let text = serde_json::to_string_pretty(&self.kept).unwrap_or_default();
+        let write = || {
+            if let Some(directory) = self.file.parent() {
+                fs::create_dir_all(directory)?;
+            }
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.open(&self.file)?.write_all(text.as_bytes())
+        };
+        write().map_err(|error: std::io::Error| {
+            Failure::new(
+                format!("write {}", self.file.display()),
+                error,
+                "make its directory writable",
+            )
+        })
+    }
+}
+
+/// What can be tried.
+#[derive(Debug)]
+pub struct Demo {
+    /// The merchants, the demo shop's first.
+    pub merchants: Vec<Merchant>,
+    /// A checkout that is still to be paid.
+    pub checkout: String,
+}
+
+/// A merchant at both ends.
+#[derive(Debug)]
+pub struct Merchant {
+    /// Its account at WeChat, as `GET /sandbox/merchants` describes it: ids, keys, every payer's openid.
+    pub account: Value,
+    /// Itself at the gateway, as `POST /admin/merchants` answered: `id`, `api-key`, `api-secret`, ….
+    pub gateway: Value,
+}
+
+impl Merchant {
+    /// Both in one object: `key` is what signs with WeChat, `api-key` and `api-secret` open the gateway.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let dialect = json!({ "dialect": "v2" });
+        let parts = [&dialect, &self.account, &self.gateway]
+            .into_iter()
+            .filter_map(Value::as_object);
+        parts
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+}
+
+/// Makes the merchants that are not there yet, tells the shop, and opens one checkout.
+///
+/// # Errors
+///
+/// The gateway or the sandbox refused something; the failure holds the answer.
+pub fn fill(running: &Workerd, credentials: &mut Credentials) -> Result<Demo> {
+    let accounts = sandbox_merchants(running)?;
+    let mut merchants = Vec::new();
+    for (mch_id, id) in MERCHANTS {
+        let Some(account) = accounts
+            .iter()
+            .find(|account| text(account, "/mch_id") == mch_id)
+        else {
+            continue;
+        };
+        let gateway = match credentials.merchant(id) {
+            Some(kept) => kept,
+            None => {
+                let made = make(running, credentials.admin_token(), id, account)?;
+                credentials.keep(id, &made)?;
+                made
+            }
+        };
+        merchants.push(Merchant {
+            account: account.clone(),
+            gateway,
+        });
+    }
+
+    let Some(shop) = merchants.first() else {
+        return Err(Failure::new(
+            "find the demo merchant",
+            "the sandbox has none",
+            "start afresh with `cargo xtask dev --fresh`",
+        ));
+    };
+    let told = json!({
+        "api_base": running.gateway(),
+        "api_key": text(&shop.gateway, "/api-key"),
+        "api_secret": text(&shop.gateway, "/api-secret"),
+        "currency": text(&shop.account, "/fee_type"),
+        "name": text(&shop.account, "/name"),
+    });
+    http::post(&format!("{}/sandbox/shop", running.sandbox()), &[], &told)?
+        .ok("tell the demo shop its keys")?;
+
+    let checkout = checkout(running, text(&shop.gateway, "/api-key"))?;
+    Ok(Demo {
+        merchants,
+        checkout,
+    })
+}
+
+/// The sandbox's merchants, as `GET /sandbox/merchants` describes them.
+///
+/// # Errors
+///
+/// The sandbox did not answer with a list.
+pub fn sandbox_merchants(running: &Workerd) -> Result<Vec<Value>> {
+    let step = "ask the sandbox for its merchants";
+    let answer = http::get(&format!("{}/sandbox/merchants", running.sandbox()))?.ok(step)?;
+    match answer.get("merchants") {
+        Some(Value::Array(merchants)) => Ok(merchants.clone()),
+        _ => Err(Failure::new(
+            step,
+            format!("answered {answer}"),
+            "see sandbox/",
+        )),
+    }
+}
+
+/// Makes one merchant at the gateway; one that exists already gets new keys, as its old ones are not known here.
+fn make(running: &Workerd, admin_token: &str, id: &str, account: &Value) -> Result<Value> {
+    let mut wanted = Map::new();
+    wanted.insert("id".into(), id.into());
+    wanted.insert("redirect_origins".into(), json!([running.sandbox()]));
+    wanted.insert("api_key".into(), text(account, "/key").into());
+    for name in [
+        "name",
+        "fee_type",
+        "appid",
+        "mch_id",
+        "sign_type",
+        "app_secret",
+    ] {
+        wanted.insert(name.into(), text(account, &format!("/{name}")).into());
+    }
+    // An institution acts for its first sub-merchant here.
+    for name in ["sub_mch_id", "sub_appid"] {
+        if let Some(value) = account
+            .pointer(&format!("/sub_merchants/0/{name}"))
+            .and_then(Value::as_str)
+        {
+            wanted.insert(name.into(), value.into());
+        }
+    }
+
+    let admin = format!("{}/admin/merchants", running.gateway());
+    let bearer = format!("Bearer {admin_token}");
+    let headers = [("authorization", bearer.as_str())];
+    let mut answer = http::post(&admin, &headers, &wanted.into())?;
+    if answer.status == 409 {
+        answer = http::post(&format!("{admin}/{id}/rotate"), &headers, &json!({}))?;
+    }
+    let mut answer = answer.ok(&format!("make the merchant {id}"))?;
+    Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
+}
+
+/// Opens a checkout that can be paid for the next two hours.
+fn checkout(running: &Workerd, api_key: &str) -> Result<String> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let wanted = json!({
+        "out_trade_no": format!("DEV-{}", now.as_millis()),
+        "body": "Jasmine tea, two cups",
+        "total_fee": 8800,
+        "notify_url": format!("{}/shop/notify", running.sandbox()),
+        "success_url": format!("{}/shop/", running.sandbox()),
+        "cancel_url": format!("{}/shop/", running.sandbox()),
+        "expires_in_seconds": 7200,
+    });
+    let step = "open a checkout";
+    let answer = http::post(
+        &format!("{}/v1/checkout", running.gateway()),
+        &[("api-key", api_key)],
+        &wanted,
+    )?
+    .ok(step)?;
+    match text(&answer, "/data/url") {
+        "" => Err(Failure::new(
+            step,
+            format!("answered {answer}"),
+            "see gateway/",
+        )),
+        url => Ok(url.to_owned()),
+    }
+}
+
+/// `bytes` random bytes as hexadecimal digits.
+fn random_hex(bytes: usize) -> Result<String> {
+    let mut random = vec![0_u8; bytes];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut random))
+        .map_err(|error| {
+            Failure::new(
+                "make a random key",
+                error,
+                "see whether /dev/urandom can be read",
+            )
+        })?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,200 @@
+//! `cargo xtask dev`: everything, running, with a shop to try it in.
+
+use std::{io::Write, path::PathBuf, sync::mpsc, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Failure, Result,
+    build::{self, Part},
+    demo::{self, Credentials, Demo, Merchant},
+    http::text,
+    setup, step, tools,
+    workerd::{self, System, Workerd},
+};
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The gateway's port; the sandbox has the next one.
+    pub port: u16,
+    /// Print one line of JSON instead of a list.
+    pub json: bool,
+    /// Forget what earlier runs stored.
+    pub fresh: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 8787,
+            json: false,
+            fresh: false,
+        }
+    }
+}
+
+/// Sets up, builds, starts, fills, prints, and runs until Ctrl-C.
+///
+/// # Errors
+///
+/// Any step's.
+pub fn run(options: Options) -> Result<()> {
+    let sandbox_port = options.port.checked_add(1).ok_or_else(|| {
+        Failure::new(
+            "choose the ports",
+            "the sandbox has the port after the gateway's",
+            "choose a smaller --port",
+        )
+    })?;
+    // Before minutes of building.
+    workerd::must_be_free(options.port)?;
+    workerd::must_be_free(sandbox_port)?;
+    setup::all()?;
+    build::run(&Part::ALL)?;
+
+    let directory = directory(&options.port.to_string());
+    if options.fresh {
+        workerd::wipe(&directory)?;
+    }
+    let mut credentials = Credentials::of(&directory)?;
+    let system = System {
+        gateway_port: Some(options.port),
+        sandbox_port,
+        directory,
+        master_key: credentials.master_key().to_owned(),
+        admin_token: credentials.admin_token().to_owned(),
+    };
+    let mut running = step::of("start the gateway and the sandbox", || system.start())?;
+    let demo = step::of("open the demo shop", || {
+        demo::fill(&running, &mut credentials)
+    })?;
+
+    let addresses = Addresses::of(&running, &demo);
+    if options.json {
+        print_line(&addresses.json(&demo, credentials.admin_token()));
+    } else {
+        addresses.print(&demo, &system);
+    }
+    until_stopped(&mut running)
+}
+
+/// Where a running system keeps its store, its log and its credentials. One for each port, so that two can run.
+#[must_use]
+pub fn directory(name: &str) -> PathBuf {
+    tools::root().join(".dev").join(name)
+}
+
+/// Where to look.
+struct Addresses {
+    shop: String,
+    checkout: String,
+    phone: String,
+    inbox: String,
+    gateway: String,
+    sandbox: String,
+}
+
+impl Addresses {
+    fn of(running: &Workerd, demo: &Demo) -> Self {
+        let sandbox = running.sandbox().to_owned();
+        Self {
+            shop: format!("{sandbox}/shop/"),
+            checkout: demo.checkout.clone(),
+            phone: phone(&sandbox, Some(&demo.checkout)),
+            inbox: format!("{sandbox}/shop/inbox"),
+            gateway: running.gateway().to_owned(),
+            sandbox,
+        }
+    }
+
+    fn print(&self, demo: &Demo, system: &System) {
+        let key = |name| {
+            demo.merchants
+                .first()
+                .map_or("", |shop| text(&shop.gateway, name))
+        };
+        println!(
+            "
+  The demo shop      {}
+  A checkout         {}
+  … in WeChat        {}
+  The delivery inbox {}
+
+  The API            {}
+    api-key          {}
+    api-secret       {}
+  WeChat's side      {}
+
+  The log is {}. Ctrl-C stops everything.",
+            self.shop,
+            self.checkout,
+            self.phone,
+            self.inbox,
+            self.gateway,
+            key("/api-key"),
+            key("/api-secret"),
+            self.sandbox,
+            tools::shown(&system.directory.join("workerd.log")),
+        );
+    }
+
+    fn json(&self, demo: &Demo, admin_token: &str) -> Value {
+        json!({
+            "gateway": self.gateway,
+            "sandbox": self.sandbox,
+            "shop": self.shop,
+            "inbox": self.inbox,
+            "checkout": self.checkout,
+            "phone": self.phone,
+            "admin_token": admin_token,
+            "merchants": demo.merchants.iter().map(Merchant::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// The sandbox's phone, with a page opened in its WeChat.
+#[must_use]
+pub fn phone(sandbox: &str, page: Option<&str>) -> String {
+    // A name of its own, so that the pages on the phone are of other origins than the phone itself.
+    let phone = format!("{}/phone/", sandbox.replace("127.0.0.1", "phone.localhost"));
+    match page {
+        Some(page) => format!(
+            "{phone}?open={}",
+            page.replace('%', "%25")
+                .replace('&', "%26")
+                .replace('?', "%3F")
+        ),
+        None => phone,
+    }
+}
+
+/// Prints one line to standard output at once: a script waits for it.
+pub(crate) fn print_line(line: &Value) {
+    println!("{line}");
+    let _ = std::io::stdout().flush();
+}
+
+/// Returns at Ctrl-C, or fails when the system ends by itself.
+///
+/// # Errors
+///
+/// The system ended; the failure holds its last words.
+pub fn until_stopped(running: &mut Workerd) -> Result<()> {
+    let (stop, stopped) = mpsc::channel();
+    ctrlc::set_handler(move || {
+        let _ = stop.send(());
+    })
+    .map_err(|error| {
+        Failure::new(
+            "wait for Ctrl-C",
+            error,
+            "end the process by its id instead",
+        )
+    })?;
+    while stopped.recv_timeout(Duration::from_millis(500)).is_err() {
+        running.alive()?;
+    }
+    eprintln!("\nstopped");
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! `cargo xtask …`; see the library for what each command does.
+
+#![allow(clippy::print_stdout, reason = "it is a program for the terminal")]
+
+use std::process::ExitCode;
+
+use xtask::{
+    Failure, Result,
+    build::{self, Part},
+    dev, sandbox, setup, test, tools,
+};
+
+const USAGE: &str = "\
+cargo xtask dev [--port N] [--fresh] [--json]      run everything, with a demo shop, on ports N and N+1 (8787, 8788)
+cargo xtask sandbox [--port N] [--fresh] [--json]  run only WeChat's side (8788)
+cargo xtask build [page] [edge] [sandbox]          build the page and the Workers, and say how big they are
+cargo xtask test [NAME]                            run every check and test, or only the tests named so
+cargo xtask setup                                  install what is missing, and do nothing else
+cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
+
+--fresh forgets what earlier runs stored; --json prints one line with every address and credential.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match command(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\n✗ {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command(arguments: &[String]) -> Result<()> {
+    let (name, rest) = arguments
+        .split_first()
+        .map_or(("help", &[][..]), |(name, rest)| (name.as_str(), rest));
+    match name {
+        "dev" => {
+            let mut options = dev::Options::default();
+            flags(
+                rest,
+                &mut options.port,
+                &mut options.json,
+                &mut options.fresh,
+            )?;
+            dev::run(options)
+        }
+        "sandbox" => {
+            let mut options = sandbox::Options::default();
+            flags(
+                rest,
+                &mut options.port,
+                &mut options.json,
+                &mut options.fresh,
+            )?;
+            sandbox::run(options)
+        }
+        "build" => {
+            let parts = rest
+                .iter()
+                .map(|name| Part::named(name).ok_or_else(|| unknown(arguments)));
+            let parts = parts.collect::<Result<Vec<_>>>()?;
+            setup::all()?;
+            build::run(if parts.is_empty() { &Part::ALL } else { &parts })
+        }
+        "test" => match rest {
+            [] => test::run(None),
+            [name] if !name.starts_with('-') => test::run(Some(name)),
+            _ => Err(unknown(rest)),
+        },
+        "setup" if rest.is_empty() => setup::all(),
+        "wrangler" => {
+            setup::all()?;
+            tools::wrangler(rest)
+        }
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(unknown(arguments)),
+    }
+}
+
+/// Reads `--port N`, `--json` and `--fresh`.
+fn flags(arguments: &[String], port: &mut u16, json: &mut bool, fresh: &mut bool) -> Result<()> {
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--json" => *json = true,
+            "--fresh" => *fresh = true,
+            "--port" => {
+                let given = arguments.next().map(String::as_str).unwrap_or_default();
+                *port = given.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+                    Failure::new(
+                        "read --port",
+                        format!("{given:?} is not a port"),
+                        "give a number from 1 to 65534",
+                    )
+                })?;
+            }
+            _ => return Err(unknown(std::slice::from_ref(argument))),
+        }
+    }
+    Ok(())
+}
+
+fn unknown(arguments: &[String]) -> Failure {
+    Failure::new(
+        format!("understand `{}`", arguments.join(" ")),
+        "there is no such command or flag",
+        format!("use one of these\n\n{USAGE}"),
+    )
+}

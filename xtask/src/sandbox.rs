@@ -1,0 +1,113 @@
+//! `cargo xtask sandbox`: WeChat's side alone, for those who test their own WeChat Pay code.
+
+use serde_json::{Value, json};
+
+use crate::{
+    Result,
+    build::{self, Part},
+    demo,
+    dev::{self, phone, print_line},
+    http::text,
+    setup, step, tools, workerd,
+    workerd::System,
+};
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The sandbox's port.
+    pub port: u16,
+    /// Print one line of JSON instead of a list.
+    pub json: bool,
+    /// Forget what earlier runs stored.
+    pub fresh: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 8788,
+            json: false,
+            fresh: false,
+        }
+    }
+}
+
+/// Sets up, builds, starts, prints, and runs until Ctrl-C.
+///
+/// # Errors
+///
+/// Any step's.
+pub fn run(options: Options) -> Result<()> {
+    workerd::must_be_free(options.port)?;
+    setup::all()?;
+    build::run(&[Part::Sandbox])?;
+
+    let system = System::sandbox(
+        dev::directory(&format!("sandbox-{}", options.port)),
+        options.port,
+    );
+    if options.fresh {
+        workerd::wipe(&system.directory)?;
+    }
+    let mut running = step::of("start the sandbox", || system.start())?;
+    let merchants = demo::sandbox_merchants(&running)?;
+    if options.json {
+        print_line(&json!({
+            "sandbox": running.sandbox(),
+            "phone": phone(running.sandbox(), None),
+            "merchants": merchants,
+        }));
+    } else {
+        print(&running, &merchants);
+        println!(
+            "  The log is {}. Ctrl-C stops it.",
+            tools::shown(&system.directory.join("workerd.log"))
+        );
+    }
+    dev::until_stopped(&mut running)
+}
+
+fn print(running: &workerd::Workerd, merchants: &[Value]) {
+    println!(
+        "\n  WeChat Pay (v2)    {0}/pay/unifiedorder, …/orderquery, …/closeorder",
+        running.sandbox()
+    );
+    println!("  The phone          {}", phone(running.sandbox(), None));
+    for merchant in merchants {
+        println!("\n  {}", text(merchant, "/name"));
+        for name in [
+            "mch_id",
+            "appid",
+            "app_secret",
+            "key",
+            "sign_type",
+            "fee_type",
+        ] {
+            println!("    {name:<16} {}", text(merchant, &format!("/{name}")));
+        }
+        for (payer, openid) in merchant
+            .get("openids")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            println!(
+                "    {:<16} {}",
+                format!("openid of {payer}"),
+                openid.as_str().unwrap_or_default()
+            );
+        }
+        for sub in merchant
+            .get("sub_merchants")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let [name, mch_id, appid] =
+                ["/name", "/sub_mch_id", "/sub_appid"].map(|field| text(sub, field));
+            println!("    {:<16} {mch_id} ({name}) {appid}", "sub_mch_id");
+        }
+    }
+    println!();
+}

@@ -1,0 +1,268 @@
+//! Gets what is missing, and only that: the WebAssembly target, the npm tools, the cargo tools, a browser.
+
+use std::{env, fs, path::PathBuf, process::Command};
+
+use crate::{
+    Failure, Result,
+    stamp::fingerprint,
+    step,
+    tools::{self, CARGO_TOOLS, CargoTool, WASM},
+};
+
+/// What every command needs: the target, and the tools that build and run the system.
+///
+/// Quick when nothing is missing: a few files are looked at and no program is started but `rustc`.
+///
+/// # Errors
+///
+/// Something could not be installed; the failure says how to install it by hand.
+pub fn all() -> Result<()> {
+    target(WASM)?;
+    npm()?;
+    CARGO_TOOLS.iter().try_for_each(cargo_tool)
+}
+
+/// A target of the compiler.
+///
+/// # Errors
+///
+/// As [`all`].
+pub fn target(triple: &str) -> Result<()> {
+    if toolchain()?.join("lib/rustlib").join(triple).is_dir() {
+        return Ok(());
+    }
+    step::run(
+        &format!("add the target {triple}"),
+        Command::new("rustup")
+            .args(["target", "add", triple])
+            .current_dir(tools::root()),
+        "install the target for your Rust toolchain: with rustup, by the command above; else from your distribution",
+    )?;
+    Ok(())
+}
+
+/// `rustfmt` and `clippy`, which only the tests need.
+///
+/// # Errors
+///
+/// As [`all`].
+pub fn linters() -> Result<()> {
+    let present = |tool: &str| {
+        let said = Command::new("cargo")
+            .args([tool, "--version"])
+            .current_dir(tools::root())
+            .output();
+        said.is_ok_and(|output| output.status.success())
+    };
+    if present("fmt") && present("clippy") {
+        return Ok(());
+    }
+    step::run(
+        "add rustfmt and clippy",
+        Command::new("rustup")
+            .args(["component", "add", "rustfmt", "clippy"])
+            .current_dir(tools::root()),
+        "install rustfmt and clippy for your Rust toolchain",
+    )?;
+    Ok(())
+}
+
+/// Where the compiler lives.
+fn toolchain() -> Result<PathBuf> {
+    let advice = "install Rust with rustup";
+    let output = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .current_dir(tools::root())
+        .output()
+        .map_err(|error| Failure::new("find the Rust compiler", error, advice))?;
+    if !output.status.success() {
+        return Err(Failure::new(
+            "find the Rust compiler",
+            String::from_utf8_lossy(&output.stderr),
+            advice,
+        ));
+    }
+    Ok(PathBuf::from(
+        String::from_utf8_lossy(&output.stdout).trim(),
+    ))
+}
+
+/// The tools in `node_modules`, exactly as `package-lock.json` has them.
+fn npm() -> Result<()> {
+    let root = tools::root();
+    let wanted = fingerprint(
+        ["package.json", "package-lock.json"]
+            .map(|file| root.join(file))
+            .to_vec(),
+    )?;
+    let stamp = root.join("node_modules/.weceive-lock");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    step::run(
+        "install the npm tools",
+        Command::new("npm").arg("ci").current_dir(root),
+        "install Node.js 18 or newer with npm; behind a proxy or a mirror, set npm's `registry`",
+    )?;
+    fs::write(&stamp, wanted).map_err(|error| {
+        Failure::new(
+            "note that the npm tools are installed",
+            error,
+            "make node_modules writable",
+        )
+    })?;
+    node()
+}
+
+/// Says so when neither npm nor the machine has a Node.js that is new enough for `wrangler`.
+fn node() -> Result<()> {
+    const OLDEST: (u32, u32) = (22, 12);
+    let said = Command::new("node")
+        .arg("--version")
+        .env("PATH", search_path())
+        .output()
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    let mut numbers = said
+        .trim()
+        .trim_start_matches('v')
+        .split('.')
+        .map_while(|n| n.parse().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version >= OLDEST {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "find a Node.js for wrangler",
+        format!(
+            "node --version says {:?}; 22.12 is the oldest that works",
+            said.trim()
+        ),
+        "install Node.js 24",
+    ))
+}
+
+fn search_path() -> std::ffi::OsString {
+    let machine = env::var_os("PATH").unwrap_or_default();
+    let directories = tools::node_directory()
+        .into_iter()
+        .chain(env::split_paths(&machine));
+    env::join_paths(directories).unwrap_or(machine.clone())
+}
+
+/// A program from crates.io, built once for each version and user.
+fn cargo_tool(tool: &CargoTool) -> Result<()> {
+    if tool.path()?.exists() {
+        return Ok(());
+    }
+    // Not optimised: it would take much longer to build them than they could ever save here.
+    step::run(
+        &format!(
+            "install {} {}, some minutes once",
+            tool.package, tool.version
+        ),
+        Command::new("cargo")
+            .args([
+                "install",
+                tool.package,
+                "--version",
+                tool.version,
+                "--debug",
+                "--locked",
+            ])
+            .arg("--root")
+            .arg(tool.home()?)
+            .arg("--target-dir")
+            .arg(tools::cache()?.join("target"))
+            .current_dir(tools::root())
+            // The tools are built by the installed compiler, for this machine, whatever the caller is building.
+            .env_remove("CARGO_TARGET_DIR")
+            .env_remove("CARGO_BUILD_TARGET")
+            .env_remove("RUSTFLAGS"),
+        "see the end of the compiler's output above: it needs a C compiler and a connection to crates.io",
+    )?;
+    Ok(())
+}
+
+/// A browser and the driver that tests steer it with.
+#[derive(Debug)]
+pub struct Browser {
+    /// Chromium or Chrome.
+    pub chromium: PathBuf,
+    /// The `chromedriver` of the same version.
+    pub chromedriver: PathBuf,
+}
+
+/// Finds Chromium and its driver; on Debian as root, installs them.
+///
+/// `WECEIVE_CHROMIUM` and `WECEIVE_CHROMEDRIVER` come first, then `PATH`.
+///
+/// # Errors
+///
+/// There is none, and it could not be installed.
+pub fn browser() -> Result<Browser> {
+    if let Some(found) = find_browser() {
+        return Ok(found);
+    }
+    let by_hand = "install Chromium and chromedriver of the same version (Debian: `apt-get install chromium chromium-driver`), \
+         or set WECEIVE_CHROMIUM and WECEIVE_CHROMEDRIVER to where they are";
+    if tools::on_path("apt-get").is_some() && is_root() {
+        let apt = |arguments: &[&str]| {
+            let mut command = Command::new("apt-get");
+            command
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive");
+            command
+        };
+        step::run(
+            "update the list of Debian packages",
+            &mut apt(&["update"]),
+            by_hand,
+        )?;
+        step::run(
+            "install Chromium and chromedriver",
+            &mut apt(&[
+                "install",
+                "--yes",
+                "--no-install-recommends",
+                "chromium",
+                "chromium-driver",
+            ]),
+            by_hand,
+        )?;
+    }
+    find_browser().ok_or_else(|| {
+        Failure::new(
+            "find a browser for the tests",
+            "there is no Chromium with chromedriver on the PATH",
+            by_hand,
+        )
+    })
+}
+
+fn find_browser() -> Option<Browser> {
+    let given = |name| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_file())
+    };
+    let on_path = |programs: &[&str]| programs.iter().find_map(|program| tools::on_path(program));
+    Some(Browser {
+        chromium: given("WECEIVE_CHROMIUM").or_else(|| {
+            on_path(&[
+                "chromium",
+                "chromium-browser",
+                "google-chrome",
+                "google-chrome-stable",
+            ])
+        })?,
+        chromedriver: given("WECEIVE_CHROMEDRIVER").or_else(|| on_path(&["chromedriver"]))?,
+    })
+}
+
+fn is_root() -> bool {
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}

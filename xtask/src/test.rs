@@ -1,0 +1,239 @@
+//! `cargo xtask test`: everything that must pass before a change lands.
+//!
+//! With a filter, only the tests whose names contain it, on what is built; formatting, lints and deployment wait.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use crate::{
+    Failure, Result,
+    build::{self, Part},
+    setup::{self, Browser},
+    step,
+    tools::{self, WASM},
+};
+
+/// The packages that run on WebAssembly.
+const WASM_PACKAGES: [&str; 3] = ["edge", "sandbox", "app"];
+
+/// The packages that decide about money. They know no runtime, so that their tests run anywhere.
+const CORES: [&str; 3] = ["order", "wechatpay", "checkout"];
+
+/// The WebAssembly target on which tests run as they stand, under Node.js.
+const WASI: &str = "wasm32-wasip1";
+
+/// Runs the checks, the cheapest first, and the tests last.
+///
+/// # Errors
+///
+/// The first check that failed, or the tests.
+pub fn run(filter: Option<&str>) -> Result<()> {
+    setup::all()?;
+    setup::target(WASI)?;
+    let browser = setup::browser()?;
+    if filter.is_none() {
+        setup::linters()?;
+        lint()?;
+    }
+    build::run(&Part::ALL)?;
+    if filter.is_none() {
+        deploy_dry_run()?;
+    }
+    tests(filter, &browser)
+}
+
+fn lint() -> Result<()> {
+    step::show(
+        "check the formatting",
+        cargo().args(["fmt", "--all", "--check"]),
+        "run `cargo fmt --all`",
+    )?;
+    let advice = "repair what clippy says above";
+    step::show(
+        "lint for this machine",
+        cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+        advice,
+    )?;
+    let mut wasm = cargo();
+    wasm.args(["clippy", "--target", WASM]);
+    for package in WASM_PACKAGES {
+        wasm.args(["--package", package]);
+    }
+    step::show(
+        "lint for WebAssembly",
+        wasm.args(["--", "-D", "warnings"]),
+        advice,
+    )
+}
+
+/// What a deployment would upload, as far as it can be checked without Cloudflare.
+fn deploy_dry_run() -> Result<()> {
+    let out = build::target_directory()?.join("xtask/deploy");
+    step::run(
+        "try a deployment (dry run)",
+        tools::command(tools::npm_program("wrangler"))?
+            .args(["deploy", "--dry-run", "--outdir"])
+            .arg(out)
+            .env("CI", "true"),
+        "see wrangler's own words above, and wrangler.toml",
+    )?;
+    Ok(())
+}
+
+/// Every package's tests on this machine, and the cores' on WebAssembly too, where they will run: with 32-bit
+/// addresses. Both run even when one fails.
+fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
+    let mut counts = Counts::default();
+
+    let mut wasm = tools::command("cargo")?;
+    wasm.args([
+        "test",
+        "--no-fail-fast",
+        "--lib",
+        "--tests",
+        "--target",
+        WASI,
+    ]);
+    for package in CORES {
+        wasm.args(["--package", package]);
+    }
+    let runner = format!(
+        "node --no-warnings {}",
+        tools::root().join("xtask/wasi.mjs").display()
+    );
+    wasm.args(filter)
+        .env("CARGO_TARGET_WASM32_WASIP1_RUNNER", runner);
+    let on_wasm = counted(
+        "pass the cores' tests on WebAssembly",
+        &mut wasm,
+        &mut counts,
+    );
+
+    let mut native = cargo();
+    native
+        .args(["test", "--no-fail-fast", "--workspace"])
+        .args(filter)
+        .env("WECEIVE_ROOT", tools::root())
+        .env("WECEIVE_WORKERD", tools::workerd()?)
+        .env("WECEIVE_CHROMIUM", &browser.chromium)
+        .env("WECEIVE_CHROMEDRIVER", &browser.chromedriver);
+    let on_this_machine = counted("pass the tests", &mut native, &mut counts);
+
+    println!("\n{counts}");
+    on_wasm.and(on_this_machine)
+}
+
+/// Runs a `cargo test`, its output passed on as it comes, and counts its tests.
+fn counted(step: &str, command: &mut Command, counts: &mut Counts) -> Result<()> {
+    let typed = step::shown(command);
+    let failed = |said: String| Failure {
+        step: step.to_owned(),
+        command: Some(typed.clone()),
+        said,
+        advice: "see the failures above; run one by its name with `cargo xtask test NAME`"
+            .to_owned(),
+    };
+    let not_run = |error: std::io::Error| failed(error.to_string());
+
+    eprintln!("\n· {step}: {typed}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(not_run)?;
+    for line in child
+        .stdout
+        .take()
+        .into_iter()
+        .flat_map(|out| BufReader::new(out).lines())
+    {
+        let line = line.map_err(not_run)?;
+        println!("{line}");
+        counts.read(&line);
+    }
+    let status = child.wait().map_err(not_run)?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(failed(step::ended(status)))
+    }
+}
+
+/// Tests counted over all packages.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Counts {
+    /// Adds `test result: ok. 12 passed; 0 failed; 1 ignored; …`; any other line adds nothing.
+    fn read(&mut self, line: &str) {
+        let Some(result) = line.trim().strip_prefix("test result: ") else {
+            return;
+        };
+        for part in result.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let (Some(count), Some(what)) = (
+                words.next().and_then(|n| n.parse::<u64>().ok()),
+                words.next(),
+            ) else {
+                continue;
+            };
+            match what {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.ignored > 0 {
+            write!(f, ", {} skipped", self.ignored)?;
+        }
+        Ok(())
+    }
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(tools::root());
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_added_up() {
+        let mut counts = Counts::default();
+        counts.read("running 3 tests");
+        counts.read("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s");
+        counts.read("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s");
+        assert_eq!(
+            counts,
+            Counts {
+                passed: 15,
+                failed: 2,
+                ignored: 1
+            }
+        );
+        assert_eq!(counts.to_string(), "15 passed, 2 failed, 1 skipped");
+    }
+}

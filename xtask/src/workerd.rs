@@ -1,0 +1,293 @@
+//! Starts and stops the system: one `workerd` process, as `xtask/workerd/weceive.capnp` describes it.
+//!
+//! ```no_run
+//! use xtask::workerd::{System, free_ports};
+//! let [gateway, sandbox] = free_ports()?;
+//! let system = System::new("/tmp/try", gateway, sandbox);
+//! let running = system.start()?;          // ready when this returns
+//! println!("{}", running.gateway());      // http://127.0.0.1:…
+//! running.crash();                        // kill -9
+//! let running = system.start()?;          // the same store, as after a power cut
+//! drop(running);                          // ended, and waited for
+//! # Ok::<(), xtask::Failure>(())
+//! ```
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{Failure, Result, http, leash::Leash, tools};
+
+/// How long a start may take before it counts as failed. It takes well under a second.
+const STARTING: Duration = Duration::from_secs(30);
+
+/// What differs between one run and another. Everything is on 127.0.0.1.
+#[derive(Clone, Debug)]
+pub struct System {
+    /// The gateway's port; `None` runs the sandbox alone.
+    pub gateway_port: Option<u16>,
+    /// The sandbox's port.
+    pub sandbox_port: u16,
+    /// Where the objects' databases and `workerd.log` are kept; made when missing.
+    pub directory: PathBuf,
+    /// 64 hexadecimal digits that seal the merchants' credentials.
+    pub master_key: String,
+    /// The bearer token of the gateway's `/admin`.
+    pub admin_token: String,
+}
+
+impl System {
+    /// The gateway and the sandbox, with fixed keys: for tests and benchmarks.
+    pub fn new(directory: impl Into<PathBuf>, gateway_port: u16, sandbox_port: u16) -> Self {
+        Self {
+            gateway_port: Some(gateway_port),
+            sandbox_port,
+            directory: directory.into(),
+            master_key: "5a".repeat(32),
+            admin_token: "admin-token-of-a-test".to_owned(),
+        }
+    }
+
+    /// The sandbox without a gateway.
+    pub fn sandbox(directory: impl Into<PathBuf>, port: u16) -> Self {
+        Self {
+            gateway_port: None,
+            ..Self::new(directory, 0, port)
+        }
+    }
+
+    /// Starts it; returns when it answers.
+    ///
+    /// # Errors
+    ///
+    /// A port is taken, the Workers are not built, or `workerd` refused them: the failure holds its words.
+    pub fn start(&self) -> Result<Workerd> {
+        for port in self.gateway_port.into_iter().chain([self.sandbox_port]) {
+            must_be_free(port)?;
+        }
+        let root = tools::root();
+        let config = root.join("xtask/workerd");
+        let mut command = Command::new(tools::workerd()?);
+        command.current_dir(root).arg("serve").arg("--experimental");
+
+        let sandbox = origin(self.sandbox_port);
+        command
+            .arg(format!(
+                "--socket-addr=sandbox=127.0.0.1:{}",
+                self.sandbox_port
+            ))
+            .arg(format!(
+                "--directory-path=sandbox-store={}",
+                self.store("sandbox")?.display()
+            ))
+            .env("SANDBOX_PUBLIC_URL", &sandbox);
+
+        let gateway = self.gateway_port.map(origin);
+        if let (Some(port), Some(gateway)) = (self.gateway_port, &gateway) {
+            command
+                .arg(format!("--socket-addr=gateway=127.0.0.1:{port}"))
+                .arg(format!(
+                    "--directory-path=gateway-store={}",
+                    self.store("gateway")?.display()
+                ))
+                .env("PUBLIC_URL", gateway)
+                .env(
+                    "OAUTH_AUTHORIZE_URL",
+                    format!("{sandbox}/connect/oauth2/authorize"),
+                )
+                .env("MASTER_KEY", &self.master_key)
+                .env("ADMIN_TOKEN", &self.admin_token)
+                .arg(config.join("weceive.capnp"));
+        } else {
+            command.arg(config.join("sandbox.capnp"));
+        }
+
+        let leash = Leash::start("workerd", &command, &self.directory.join("workerd.log"))?;
+        let mut running = Workerd {
+            leash,
+            gateway,
+            sandbox,
+        };
+        running.wait()?;
+        Ok(running)
+    }
+
+    /// The directory of one Worker's databases, made when missing.
+    fn store(&self, worker: &str) -> Result<PathBuf> {
+        let store = self.directory.join("store").join(worker);
+        fs::create_dir_all(&store)
+            .and_then(|()| store.canonicalize())
+            .map_err(|error| {
+                Failure::new(
+                    format!("make {}", store.display()),
+                    error,
+                    "make its parent writable",
+                )
+            })
+    }
+}
+
+/// A running system. It ends when this is dropped, and when this process ends in whatever way.
+#[derive(Debug)]
+pub struct Workerd {
+    leash: Leash,
+    gateway: Option<String>,
+    sandbox: String,
+}
+
+impl Workerd {
+    /// The gateway's origin, with no slash at the end; empty when the sandbox runs alone.
+    #[must_use]
+    pub fn gateway(&self) -> &str {
+        self.gateway.as_deref().unwrap_or_default()
+    }
+
+    /// The sandbox's origin, with no slash at the end.
+    #[must_use]
+    pub fn sandbox(&self) -> &str {
+        &self.sandbox
+    }
+
+    /// What the Workers have logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.leash.log()
+    }
+
+    /// The process id of `workerd`.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.leash.pid()
+    }
+
+    /// Whether it is still running.
+    ///
+    /// # Errors
+    ///
+    /// It has ended; the failure holds its last words.
+    pub fn alive(&mut self) -> Result<()> {
+        self.leash.alive()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn crash(self) {
+        self.leash.crash();
+    }
+
+    /// Waits until both Workers answer.
+    fn wait(&mut self) -> Result<()> {
+        let began = Instant::now();
+        let gateway = self
+            .gateway
+            .as_ref()
+            .map(|gateway| format!("{gateway}/healthz"));
+        let addresses = gateway
+            .into_iter()
+            .chain([format!("{}/sandbox/merchants", self.sandbox)]);
+        for address in addresses {
+            loop {
+                self.leash.alive()?;
+                let unready = match http::get(&address) {
+                    Ok(answer) if answer.status < 400 => break,
+                    Ok(answer) => format!("{address} answers {}: {}", answer.status, answer.body),
+                    Err(failure) => failure.said,
+                };
+                if began.elapsed() > STARTING {
+                    return Err(Failure::new(
+                        "start the system",
+                        format!("{unready}\n{}", self.log()),
+                        "see the log above",
+                    ));
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn origin(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// Refuses a port that something else listens on.
+///
+/// # Errors
+///
+/// The failure names the port and the option that chooses another.
+pub fn must_be_free(port: u16) -> Result<()> {
+    TcpListener::bind(("127.0.0.1", port)).map(drop).map_err(|error| {
+        Failure::new(
+            format!("listen on port {port}"),
+            error,
+            "end what listens there — perhaps another `cargo xtask dev` — or choose another port with --port N",
+        )
+    })
+}
+
+/// Ports that nothing listens on now.
+///
+/// # Errors
+///
+/// The machine has none left.
+pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let failed = |error: std::io::Error| {
+        Failure::new(
+            "find a free port",
+            error,
+            "end something that uses many ports",
+        )
+    };
+    // All are held until all are known, so that they differ.
+    let mut held = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+        *port = listener.local_addr().map_err(failed)?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// Deletes a directory with all that is in it, such as a system's store; one that is not there is deleted already.
+///
+/// # Errors
+///
+/// The directory could not be deleted.
+pub fn wipe(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::new(
+            format!("delete {}", directory.display()),
+            error,
+            "delete it by hand",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_the_option_that_chooses_another() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let failure = must_be_free(port).unwrap_err().to_string();
+        assert!(
+            failure.contains(&port.to_string()) && failure.contains("--port"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn free_ports_differ() {
+        let [first, second] = free_ports().unwrap();
+        assert_ne!(first, second);
+    }
+}
