@@ -17,7 +17,14 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("xtask", &[]),
     (
         "tests",
-        &["order", "wechatpay", "checkout", "gateway", "sandbox", "xtask"],
+        &[
+            "order",
+            "wechatpay",
+            "checkout",
+            "gateway",
+            "sandbox",
+            "xtask",
+        ],
     ),
 ];
 
@@ -94,7 +101,15 @@ fn the_pure_rooms_have_no_clock_no_chance_and_no_io() {
     for room in PURE {
         for path in files_below(&format!("{room}/src"), ".rs") {
             let text = fs::read_to_string(&path).unwrap();
-            for word in ["SystemTime", "Instant::", "std::fs", "std::net::Tcp", "getrandom", "rand::", "async fn"] {
+            for word in [
+                "SystemTime",
+                "Instant::",
+                "std::fs",
+                "std::net::Tcp",
+                "getrandom",
+                "rand::",
+                "async fn",
+            ] {
                 assert!(!text.contains(word), "{}: {word}", path.display());
             }
         }
@@ -135,7 +150,10 @@ fn nothing_waits_inside_a_transaction() {
             assert!(!body.contains(".await"), "{}", path.display());
         }
     }
-    assert!(transactions >= 4, "this test no longer finds the transactions");
+    assert!(
+        transactions >= 4,
+        "this test no longer finds the transactions"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
-//! * `http/`: the real Workers in `workerd`.
+//! * `http/`: the real Workers in `workerd`: [`live`].
 //! * `browser/`: the pages in a real Chromium.
 //! * `rooms/`: what the architecture forbids.
 
@@ -14,4 +14,5 @@
     reason = "a helper of tests stops at the first thing that is not as it should be"
 )]
 
+pub mod live;
 pub mod memory;

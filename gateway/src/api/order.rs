@@ -33,6 +33,7 @@ impl<W: World> Gateway<W> {
         let new = NewOrder {
             terms,
             payer_ip: client_ip(request),
+            time_expire_ms: None,
         };
         let prepaid: Prepaid = self
             .book(&known.merchant.id, Call::CreateOrder(Box::new(new)))

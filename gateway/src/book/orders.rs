@@ -25,6 +25,10 @@ pub struct NewOrder {
     pub terms: Terms,
     /// The payer's address, or the caller's.
     pub payer_ip: IpAddr,
+    /// The latest moment to pay, where WeChat is to enforce it. A repeated
+    /// request must repeat it, or WeChat takes it for another order: so not
+    /// for an order whose end is counted from whenever it is asked for.
+    pub time_expire_ms: Option<i64>,
 }
 
 /// An order that can be paid.
@@ -84,12 +88,16 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         new: NewOrder,
     ) -> Result<Prepaid, ApiError> {
-        let NewOrder { terms, payer_ip } = new;
+        let NewOrder {
+            terms,
+            payer_ip,
+            time_expire_ms,
+        } = new;
         let number = terms.out_trade_no.clone();
         if let Some(order) = self.load_order(number.as_str())? {
             return again(&order, &terms, self.world.now_ms());
         }
-        let prepayment = self.prepay(known, &terms, payer_ip).await?;
+        let prepayment = self.prepay(known, &terms, payer_ip, time_expire_ms).await?;
 
         let now_ms = self.world.now_ms();
         self.store.atomically(|| {
@@ -122,11 +130,16 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         terms: &Terms,
         payer_ip: IpAddr,
+        time_expire_ms: Option<i64>,
     ) -> Result<Prepayment, ApiError> {
         let merchant = &known.merchant;
         let key = &known.credentials.api_key;
         let notify_url = self.config.notify_url(&merchant.id);
         let request = unified_order(terms, payer_ip, &notify_url, &self.nonce(), merchant)
+            .map(|request| prepay::Request {
+                time_expire_ms,
+                ..request
+            })
             .map_err(|error| {
                 ApiError::field(Code::FieldInvalid, error.field, format!("The {error}."))
             })?;
@@ -421,7 +434,7 @@ fn unified_order(
         money: terms.money,
         spbill_create_ip: payer_ip,
         time_start_ms: None,
-        time_expire_ms: Some(terms.expires_at_ms),
+        time_expire_ms: None,
         goods_tag: None,
         notify_url: NotifyUrl::new(notify_url)?,
         limit_pay: None,

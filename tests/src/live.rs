@@ -1,0 +1,304 @@
+//! The real Workers in `workerd`, and a merchant that receives deliveries.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use xtask::workerd::{System, Workerd, free_ports};
+
+/// The appid of the sandbox's first built-in merchant.
+pub const APPID: &str = "wx5a11d0b0c0ffee01";
+/// Its API key.
+pub const KEY: &str = "weceive-sandbox-demo-key-0000001";
+
+/// A running gateway and sandbox with a store of their own.
+#[derive(Debug)]
+pub struct Live {
+    system: System,
+    running: Option<Workerd>,
+    directory: std::path::PathBuf,
+}
+
+impl Live {
+    /// Starts a system in a fresh directory.
+    pub fn start(name: &str) -> Self {
+        let directory = std::env::temp_dir().join(format!("weceive-{name}-{}", std::process::id()));
+        let [gateway, sandbox] = free_ports().expect("two free ports");
+        let system = System::new(&directory, gateway, sandbox);
+        let running = Some(system.start().unwrap_or_else(|failure| panic!("{failure}")));
+        Self {
+            system,
+            running,
+            directory,
+        }
+    }
+
+    /// Kills it (`kill -9`), waits, and starts it again on the same store.
+    pub fn crash_and_restart(&mut self, pause: Duration) {
+        if let Some(running) = self.running.take() {
+            running.crash();
+        }
+        thread::sleep(pause);
+        let running = self.system.start();
+        self.running = Some(running.unwrap_or_else(|failure| panic!("{failure}")));
+    }
+
+    fn running(&self) -> &Workerd {
+        self.running.as_ref().expect("it runs")
+    }
+
+    /// The gateway's origin.
+    pub fn gateway(&self) -> String {
+        self.running().gateway().to_owned()
+    }
+
+    /// The sandbox's origin.
+    pub fn sandbox(&self) -> String {
+        self.running().sandbox().to_owned()
+    }
+
+    /// Makes a merchant of the sandbox's first account; `change` as in the
+    /// admin call.
+    pub fn shop(&self, id: &str, change: &Value) -> Shop {
+        let mut body = json!({
+            "id": id,
+            "name": "Demo Tea House",
+            "fee_type": "HKD",
+            "appid": APPID,
+            "mch_id": "1900000109",
+            "api_key": KEY,
+        });
+        let fields = body.as_object_mut().expect("an object");
+        fields.extend(change.as_object().expect("an object").clone());
+        let answer = send(
+            "POST",
+            &format!("{}/admin/merchants", self.gateway()),
+            &[("authorization", "Bearer admin-token-of-a-test")],
+            body.to_string(),
+        );
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let data = answer.json()["data"].clone();
+        let text = |name: &str| data[name].as_str().expect("a text").to_owned();
+        Shop {
+            gateway: self.gateway(),
+            id: id.to_owned(),
+            api_key: text("api-key"),
+            api_secret: text("api-secret"),
+        }
+    }
+
+    /// A control call to the sandbox.
+    pub fn control(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.sandbox());
+        let json_type = [("content-type", "application/json")];
+        let answer = send("POST", &url, &json_type, body.to_string());
+        answer.json()
+    }
+
+    /// The payer scans and pays.
+    pub fn scan(&self, code_url: &Value) {
+        let paid = self.control(
+            "/sandbox/scan",
+            &json!({"code_url": code_url, "payer": "alice", "action": "pay"}),
+        );
+        assert_eq!(paid["ok"], true, "{paid}");
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        drop(self.running.take());
+        std::fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+/// A merchant of the gateway.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    gateway: String,
+    /// Its id.
+    pub id: String,
+    /// Its api-key.
+    pub api_key: String,
+    /// Its api-secret.
+    pub api_secret: String,
+}
+
+impl Shop {
+    /// A call with both keys.
+    pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let headers = [
+            ("api-key", self.api_key.as_str()),
+            ("api-secret", self.api_secret.as_str()),
+            ("content-type", "application/json"),
+        ];
+        send(method, &format!("{}{path}", self.gateway), &headers, body)
+    }
+
+    /// Makes a NATIVE order that must be accepted; its `data`.
+    pub fn native(&self, number: &str, notify_url: Option<&str>) -> Value {
+        let body = json!({
+            "out_trade_no": number,
+            "body": "Demo Order",
+            "total_fee": "150",
+            "trade_type": "NATIVE",
+            "notify_url": notify_url,
+        });
+        let answer = self.call("POST", "/v1/order", body.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["data"].clone()
+    }
+
+    /// The order's `trade_state`.
+    pub fn state(&self, number: &str) -> String {
+        let answer = self.call("GET", &format!("/v1/order?out_trade_no={number}"), "");
+        let state = answer.json()["data"]["trade_state"].clone();
+        state.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The operator's report.
+    pub fn report(&self) -> Value {
+        let url = format!("{}/admin/merchants/{}/report", self.gateway, self.id);
+        let admin = [("authorization", "Bearer admin-token-of-a-test")];
+        send("GET", &url, &admin, "").json()["data"].clone()
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: http::HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("a text"))
+    }
+}
+
+/// Sends one request over loopback.
+pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(30)))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .allow_non_standard_methods(true)
+        .build()
+        .into();
+    let mut request = http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body: Vec<u8> = body.into();
+    let answer = match body.is_empty() {
+        true => agent.run(request.body(()).expect("a request")),
+        false => agent.run(request.body(body).expect("a request")),
+    };
+    let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
+    Answer {
+        status: answer.status().as_u16(),
+        headers: answer.headers().clone(),
+        body: answer.body_mut().read_to_vec().expect("a body"),
+    }
+}
+
+/// Waits until something is so, at most this long.
+pub fn wait_for<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A merchant's server: keeps what it receives, answers as it is told.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    /// Where it listens.
+    pub url: String,
+    received: Arc<Mutex<Vec<String>>>,
+}
+
+impl Receiver {
+    /// Starts one. The `n`th request is answered by `answers[n]`, later ones
+    /// by the last: a status, a body, and how long to wait before it.
+    pub fn start(answers: Vec<(u16, &'static str, Duration)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!(
+            "http://{}/notify",
+            listener.local_addr().expect("an address")
+        );
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let kept = received.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let (kept, answers) = (kept.clone(), answers.clone());
+                thread::spawn(move || {
+                    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+                    let mut length = 0;
+                    let mut line = String::new();
+                    while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
+                        let lower = line.to_ascii_lowercase();
+                        if let Some(text) = lower.strip_prefix("content-length:") {
+                            length = text.trim().parse().expect("a length");
+                        }
+                        line.clear();
+                    }
+                    let mut body = vec![0; length];
+                    if reader.read_exact(&mut body).is_err() {
+                        return;
+                    }
+                    let n = {
+                        let mut kept = kept.lock().expect("a lock");
+                        kept.push(String::from_utf8_lossy(&body).into_owned());
+                        kept.len() - 1
+                    };
+                    let (status, text, pause) =
+                        answers.get(n).or(answers.last()).expect("an answer");
+                    thread::sleep(*pause);
+                    let length = text.len();
+                    let head = format!(
+                        "HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+                    );
+                    stream.write_all((head + text).as_bytes()).ok();
+                });
+            }
+        });
+        Self { url, received }
+    }
+
+    /// One that acknowledges everything.
+    pub fn good() -> Self {
+        Self::start(vec![(200, "success", Duration::ZERO)])
+    }
+
+    /// What it has received.
+    pub fn received(&self) -> Vec<String> {
+        self.received.lock().expect("a lock").clone()
+    }
+}
