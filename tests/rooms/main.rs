@@ -1,6 +1,8 @@
 //! What the architecture forbids (ARCHITECTURE.md, "Invariants"), and what a
 //! tidy tree does not hold.
 
+mod docs;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,64 @@
+//! The documents say what the code does.
+
+use gateway::error::{Code, Fault};
+use std::fs;
+
+use super::root;
+
+fn error_table() -> String {
+    let mut table = String::from("| code | status | whose fault | what to do |\n|---|---|---|---|\n");
+    for code in Code::ALL {
+        let fault = match code.fault() {
+            Fault::Caller => "yours",
+            Fault::Upstream => "WeChat's, or the way there",
+            Fault::Gateway => "ours",
+        };
+        let (name, status, advice) = (code.name(), code.status(), code.advice());
+        table.push_str(&format!("| `{name}` | {status} | {fault} | {advice} |\n"));
+    }
+    table
+}
+
+/// On a difference the test prints the table to put there.
+#[test]
+fn the_error_table_is_the_codes_own() {
+    let document = fs::read_to_string(root().join("docs/api.md")).unwrap();
+    let (_, rest) = document.split_once("compares them -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- /errors -->").unwrap();
+    assert!(table == error_table(), "docs/api.md should say:\n{}", error_table());
+}
+
+#[test]
+fn every_link_in_the_documents_leads_somewhere() {
+    for document in ["README.md", "ARCHITECTURE.md", "docs/api.md"] {
+        let path = root().join(document);
+        let text = fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let target = path.parent().unwrap().join(file);
+            assert!(target.exists(), "{document} links to {file}");
+        }
+    }
+}
+
+/// Each path that the gateway answers stands in the API's description.
+#[test]
+fn every_path_of_the_api_is_described() {
+    let source = fs::read_to_string(root().join("gateway/src/lib.rs")).unwrap();
+    let document = fs::read_to_string(root().join("docs/api.md")).unwrap();
+    let mut paths = 0;
+    for line in source.lines().filter(|line| line.contains("\"v1\"")) {
+        let Some((inside, _)) = line.trim().trim_start_matches('[').split_once(']') else {
+            continue;
+        };
+        let names: Vec<&str> = inside.split('"').skip(1).step_by(2).skip(1).collect();
+        for name in names {
+            paths += 1;
+            assert!(document.contains(&format!("/v1/{name}")), "/v1/{name} is not in docs/api.md");
+        }
+    }
+    assert!(paths >= 4, "this test no longer finds the paths");
+}
