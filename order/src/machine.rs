@@ -7,6 +7,13 @@
 //!                ▼                                       │ money is the truth:
 //!             CLOSING ── CloseAnswered(Closed) ─▶ CLOSED ┘ a late, verified
 //!                                                          payment still counts
+//!
+//!  Quick Pay, written before it is sent:
+//!  placed ──▶ USERPAYING ── Told(Success) ─▶ SUCCESS
+//!                │  ├─ Declined ─▶ PAYERROR
+//!                │  ReverseAsked, or 30 s        (a payment that is reversed
+//!                ▼                                goes back: a notice of it
+//!             REVERSING ── ReverseAnswered(Done) ─▶ REVOKED  changes nothing)
 //! ```
 //!
 //! Only verified evidence moves money: [`Event::Told`] carries what WeChat has
@@ -17,7 +24,7 @@
 use crate::evidence::{Payment, TradeState, Via};
 use crate::money::Money;
 use crate::refund::{APART_MS, LIMIT_MS, MAX_REFUNDS, Refund, RefundState, RefundStatus};
-use crate::terms::Terms;
+use crate::terms::{Terms, TradeType};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -25,7 +32,9 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     terms: Terms,
-    prepayment: Prepayment,
+    /// None for Quick Pay, which has nothing to hand to a payer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prepayment: Option<Prepayment>,
     #[serde(flatten)]
     status: Status,
     created_at_ms: i64,
@@ -61,6 +70,17 @@ pub enum Status {
         /// Why.
         reason: CloseReason,
     },
+    /// Quick Pay was asked for; the payer may be entering the password, or
+    /// the answer was lost.
+    #[serde(rename = "USERPAYING")]
+    UserPaying,
+    /// Quick Pay is to be reversed; WeChat has not confirmed it.
+    #[serde(rename = "REVERSING")]
+    Reversing {
+        /// The payment that goes back, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paid: Option<Box<Paid>>,
+    },
     /// Paid.
     #[serde(rename = "SUCCESS")]
     Success(Box<Paid>),
@@ -77,6 +97,9 @@ pub enum Status {
     Revoked {
         /// When we learned it.
         at_ms: i64,
+        /// The payment that went back, where there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paid: Option<Box<Paid>>,
     },
     /// The payment failed (Quick Pay).
     #[serde(rename = "PAYERROR")]
@@ -120,6 +143,13 @@ pub enum Event {
     CloseAsked,
     /// WeChat answered our close.
     CloseAnswered(CloseAnswer),
+    /// A verified answer to Quick Pay says that nothing was taken, and will
+    /// not be.
+    Declined,
+    /// Somebody wants the Quick Pay order reversed.
+    ReverseAsked,
+    /// WeChat answered our reverse.
+    ReverseAnswered(ReverseAnswer),
     /// The order's timer fired.
     Due,
     /// The merchant wants money returned.
@@ -149,6 +179,15 @@ pub enum CloseAnswer {
     Unknown,
 }
 
+/// WeChat's verified answer to a reverse (seed 002, section 5.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReverseAnswer {
+    /// Reversed: what was paid goes back, and nothing can be paid any more.
+    Done,
+    /// Anything else, `recall` among it: the timer asks again.
+    Unknown,
+}
+
 /// What must be done about it. Effects are saved with the new state, in one
 /// transaction, and carried out after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +196,8 @@ pub enum Effect {
     Query,
     /// Ask WeChat to close the order.
     Close,
+    /// Ask WeChat to reverse the order.
+    Reverse,
     /// Tell the merchant that the order is paid.
     Deliver,
     /// Set the order's one timer to this moment.
@@ -198,6 +239,16 @@ pub enum Refusal {
     OrderClosed,
     #[error("the time to pay the order is over")]
     OrderExpired,
+    #[error("the order is being reversed, or was: what was paid goes back")]
+    Reversed,
+    #[error("only a Quick Pay order can be reversed")]
+    NotQuickPay,
+    #[error("a Quick Pay order is reversed, not closed")]
+    QuickPayIsReversed,
+    #[error("an order can be reversed 15 seconds after it was made, not before")]
+    ReverseTooSoon,
+    #[error("an order can be reversed within 7 days; later it is a refund")]
+    ReverseTooLate,
     #[error("the order is not paid, so there is nothing to refund")]
     NotPaid,
     #[error("this refund was asked for before")]
@@ -238,6 +289,18 @@ impl Refusal {
 /// When the timer looks again at an order that may still be paid: seconds
 /// since the last look. The last step repeats (checklist P8, G7).
 const OPEN_CHECK_SECONDS: [i64; 5] = [30, 60, 120, 300, 600];
+/// When a Quick Pay order is looked at, in seconds since the last look: at 3,
+/// 5, 10, 15 and 30 seconds (Tencent's guidance; checklist Q5).
+const PAYING_CHECK_SECONDS: [i64; 5] = [3, 2, 5, 5, 15];
+/// After this the payer has given up, and the order is reversed (seed 002,
+/// section 5.4; checklist Q6).
+const PAYING_MS: i64 = 30_000;
+/// A reverse that was not confirmed is asked again after these (checklist Q7).
+const REVERSE_SECONDS: [i64; 4] = [5, 10, 20, 60];
+/// No reverse before (seed 002, section 5.9).
+const REVERSE_AFTER_MS: i64 = 15_000;
+/// No reverse after.
+const REVERSE_WITHIN_MS: i64 = 7 * 86_400_000;
 /// The same for an order that is being closed, or a refund under way.
 const PENDING_CHECK_SECONDS: [i64; 5] = [15, 30, 60, 300, 600];
 
@@ -246,8 +309,23 @@ impl Order {
     pub fn prepaid(terms: Terms, prepayment: Prepayment, now_ms: i64) -> (Self, Vec<Effect>) {
         let order = Self {
             terms,
-            prepayment,
+            prepayment: Some(prepayment),
             status: Status::NotPay,
+            created_at_ms: now_ms,
+            checks: 0,
+            refunds: Vec::new(),
+        };
+        let wake = order.next_wake(now_ms);
+        (order, vec![wake])
+    }
+
+    /// A Quick Pay order, before WeChat is asked: it takes money, so that it
+    /// was asked must never be forgotten.
+    pub fn quick_pay(terms: Terms, now_ms: i64) -> (Self, Vec<Effect>) {
+        let order = Self {
+            terms,
+            prepayment: None,
+            status: Status::UserPaying,
             created_at_ms: now_ms,
             checks: 0,
             refunds: Vec::new(),
@@ -291,6 +369,7 @@ impl Order {
         match &self.status {
             // WeChat can still be paid for an order that we want closed.
             Status::NotPay | Status::Closing { .. } => "NOTPAY",
+            Status::UserPaying | Status::Reversing { .. } => "USERPAYING",
             Status::Success(_) if self.refunds.iter().any(|r| r.status.counts()) => "REFUND",
             Status::Success(_) => "SUCCESS",
             Status::Closed { .. } => "CLOSED",
@@ -301,7 +380,10 @@ impl Order {
 
     /// Whether WeChat can still change its mind about it.
     pub const fn is_open(&self) -> bool {
-        matches!(self.status, Status::NotPay | Status::Closing { .. })
+        matches!(
+            self.status,
+            Status::NotPay | Status::Closing { .. } | Status::UserPaying | Status::Reversing { .. }
+        )
     }
 
     /// The means to pay it, for a repeated request with these terms.
@@ -320,7 +402,7 @@ impl Order {
         match self.status {
             Status::Success(_) => Err(Refusal::OrderPaid),
             Status::NotPay if now_ms >= self.terms.expires_at_ms => Err(Refusal::OrderExpired),
-            Status::NotPay => Ok(&self.prepayment),
+            Status::NotPay => self.prepayment.as_ref().ok_or(Refusal::OrderClosed),
             _ => Err(Refusal::OrderClosed),
         }
     }
@@ -338,6 +420,9 @@ impl Order {
             Event::NotFound => self.not_found(now_ms),
             Event::CloseAsked => self.close_asked(now_ms),
             Event::CloseAnswered(answer) => self.close_answered(answer, now_ms),
+            Event::Declined => Ok(self.declined(now_ms)),
+            Event::ReverseAsked => self.reverse_asked(now_ms),
+            Event::ReverseAnswered(answer) => Ok(self.reverse_answered(answer, now_ms)),
             Event::Due => Ok(self.due(now_ms)),
             Event::RefundAsked {
                 out_refund_no,
@@ -365,6 +450,12 @@ impl Order {
             } else {
                 Refusal::PaidTwice
             });
+        }
+        if matches!(
+            self.status,
+            Status::Reversing { .. } | Status::Revoked { .. }
+        ) {
+            return Err(Refusal::Reversed);
         }
         // From any other state: WeChat has the payer's money, whatever was
         // believed before.
@@ -415,12 +506,20 @@ impl Order {
                 reason,
                 at_ms: now_ms,
             })),
-            (TradeState::Revoked, Status::NotPay | Status::Closing { .. }) => {
-                Ok(self.finish(Status::Revoked { at_ms: now_ms }))
+            (TradeState::Closed, Status::UserPaying) => Ok(self.finish(Status::Closed {
+                reason: CloseReason::Upstream,
+                at_ms: now_ms,
+            })),
+            (TradeState::Revoked, _) if self.is_open() => Ok(self.revoked(now_ms)),
+            (TradeState::UserPaying | TradeState::NotPay, Status::UserPaying)
+                if self.paying_too_long(now_ms) =>
+            {
+                Ok(self.reverse(now_ms))
             }
-            (TradeState::PayError, Status::NotPay | Status::Closing { .. }) => {
-                Ok(self.finish(Status::PayError { at_ms: now_ms }))
-            }
+            (
+                TradeState::PayError,
+                Status::NotPay | Status::Closing { .. } | Status::UserPaying,
+            ) => Ok(self.finish(Status::PayError { at_ms: now_ms })),
             _ => Ok(Vec::new()),
         }
     }
@@ -434,13 +533,79 @@ impl Order {
                     at_ms: now_ms,
                 }))
             }
+            // Never begun, as far as WeChat can tell: the reverse makes sure.
+            Status::UserPaying if self.paying_too_long(now_ms) => Ok(self.reverse(now_ms)),
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn paying_too_long(&self, now_ms: i64) -> bool {
+        now_ms - self.created_at_ms >= PAYING_MS
+    }
+
+    fn declined(&mut self, now_ms: i64) -> Vec<Effect> {
+        match self.status {
+            Status::UserPaying => self.finish(Status::PayError { at_ms: now_ms }),
+            _ => Vec::new(),
+        }
+    }
+
+    fn reverse_asked(&mut self, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
+        if self.terms.trade_type != TradeType::Micropay {
+            return Err(Refusal::NotQuickPay);
+        }
+        match self.status {
+            Status::Reversing { .. } => return Ok(vec![Effect::Reverse]),
+            Status::Revoked { .. } => return Err(Refusal::Reversed),
+            Status::Closed { .. } | Status::PayError { .. } => return Err(Refusal::OrderClosed),
+            _ => {}
+        }
+        let age_ms = now_ms - self.created_at_ms;
+        if age_ms < REVERSE_AFTER_MS {
+            return Err(Refusal::ReverseTooSoon);
+        }
+        if age_ms > REVERSE_WITHIN_MS {
+            return Err(Refusal::ReverseTooLate);
+        }
+        // What is going back already cannot go back again.
+        if self.refunds.iter().any(|r| r.status.counts()) {
+            return Err(Refusal::RefundExceedsPaid);
+        }
+        Ok(self.reverse(now_ms))
+    }
+
+    fn reverse(&mut self, now_ms: i64) -> Vec<Effect> {
+        let paid = match std::mem::replace(&mut self.status, Status::UserPaying) {
+            Status::Success(paid) => Some(paid),
+            _ => None,
+        };
+        self.status = Status::Reversing { paid };
+        self.checks = 0;
+        vec![Effect::Reverse, self.next_wake(now_ms)]
+    }
+
+    fn reverse_answered(&mut self, answer: ReverseAnswer, now_ms: i64) -> Vec<Effect> {
+        match (&self.status, answer) {
+            (Status::Reversing { .. }, ReverseAnswer::Done) => self.revoked(now_ms),
+            _ => Vec::new(),
+        }
+    }
+
+    fn revoked(&mut self, now_ms: i64) -> Vec<Effect> {
+        let paid = match &mut self.status {
+            Status::Reversing { paid } => paid.take(),
+            _ => None,
+        };
+        self.finish(Status::Revoked {
+            at_ms: now_ms,
+            paid,
+        })
     }
 
     fn close_asked(&mut self, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
         match self.status {
             Status::Success(_) => Err(Refusal::OrderPaid),
+            Status::UserPaying | Status::Reversing { .. } => Err(Refusal::QuickPayIsReversed),
             // Query first (checklist P7): closing is what the answer leads to.
             Status::NotPay => self.close_for(CloseReason::Asked, Effect::Query, now_ms),
             Status::Closing { .. } => Ok(vec![Effect::Query]),
@@ -476,7 +641,12 @@ impl Order {
     /// cannot lose the timer.
     fn due(&mut self, now_ms: i64) -> Vec<Effect> {
         let mut effects: Vec<Effect> = match &self.status {
-            Status::NotPay | Status::Closing { .. } => vec![Effect::Query],
+            // The last query had no answer either.
+            Status::UserPaying if self.paying_too_long(now_ms) && self.checks >= 5 => {
+                return self.reverse(now_ms);
+            }
+            Status::NotPay | Status::Closing { .. } | Status::UserPaying => vec![Effect::Query],
+            Status::Reversing { .. } => vec![Effect::Reverse],
             Status::Success(_) => self
                 .refunds
                 .iter()
@@ -586,8 +756,10 @@ impl Order {
     }
 
     fn next_wake(&self, now_ms: i64) -> Effect {
-        let steps = match self.status {
+        let steps: &[i64] = match self.status {
             Status::NotPay => &OPEN_CHECK_SECONDS,
+            Status::UserPaying => &PAYING_CHECK_SECONDS,
+            Status::Reversing { .. } => &REVERSE_SECONDS,
             _ => &PENDING_CHECK_SECONDS,
         };
         let step = usize::try_from(self.checks).unwrap_or(usize::MAX);

@@ -3,7 +3,8 @@
 
 use order::{
     Account, CloseAnswer, CloseReason, Currency, Effect, Event, Money, Order, OutTradeNo, Payment,
-    Prepayment, RefundState, RefundStatus, Refusal, Status, Terms, TradeState, TradeType, Via,
+    Prepayment, RefundState, RefundStatus, Refusal, ReverseAnswer, Status, Terms, TradeState,
+    TradeType, Via,
 };
 
 const MINUTE: i64 = 60_000;
@@ -429,6 +430,141 @@ fn r1_r3_limits_of_a_year_and_of_fifty() {
     assert_eq!(
         order.apply(other_currency, 52 * MINUTE),
         Err(Refusal::RefundOtherCurrency)
+    );
+}
+
+/// As [`check`], for a Quick Pay order.
+fn check_quick_pay(name: &str, rows: Vec<(i64, Event, Result<Vec<Effect>, Refusal>)>) -> Order {
+    let mut terms = terms();
+    terms.trade_type = TradeType::Micropay;
+    let (mut order, effects) = Order::quick_pay(terms, 0);
+    assert_eq!(effects, [Effect::WakeAt(3_000)]);
+    for (row, (at_ms, event, expect)) in rows.into_iter().enumerate() {
+        let before = order.clone();
+        assert_eq!(order.apply(event, at_ms), expect, "{name}, row {row}");
+        if expect.is_err() {
+            assert_eq!(order, before, "{name}, row {row}: a refusal changed it");
+        }
+    }
+    order
+}
+
+#[test]
+fn q5_q6_q7_a_payer_at_the_password_is_waited_for_then_the_order_is_reversed() {
+    let ask = |at_ms| Ok(vec![Effect::Query, Effect::WakeAt(at_ms)]);
+    let done = || Event::ReverseAnswered(ReverseAnswer::Done);
+    let order = check_quick_pay(
+        "password",
+        vec![
+            (3_000, Event::Due, ask(5_000)),
+            (3_001, told(TradeState::UserPaying), Ok(vec![])),
+            (5_000, Event::Due, ask(10_000)),
+            (6_000, Event::ReverseAsked, Err(Refusal::ReverseTooSoon)),
+            (6_000, Event::CloseAsked, Err(Refusal::QuickPayIsReversed)),
+            (10_000, Event::Due, ask(15_000)),
+            (15_000, Event::Due, ask(30_000)),
+            (30_000, Event::Due, ask(45_000)),
+            (
+                30_001,
+                told(TradeState::UserPaying),
+                Ok(vec![Effect::Reverse, Effect::WakeAt(35_001)]),
+            ),
+            (
+                30_002,
+                Event::ReverseAnswered(ReverseAnswer::Unknown),
+                Ok(vec![]),
+            ),
+            (
+                35_001,
+                Event::Due,
+                Ok(vec![Effect::Reverse, Effect::WakeAt(45_001)]),
+            ),
+            // Paid at the last moment: it goes back.
+            (35_002, paid(|_| {}), Err(Refusal::Reversed)),
+            (35_003, done(), Ok(vec![Effect::Rest])),
+            (35_004, paid(|_| {}), Err(Refusal::Reversed)),
+            (35_005, Event::ReverseAsked, Err(Refusal::Reversed)),
+        ],
+    );
+    assert_eq!(order.trade_state(), "REVOKED");
+}
+
+#[test]
+fn q4_a_quick_pay_without_an_answer_is_queried_then_reversed() {
+    let ask = |at_ms| Ok(vec![Effect::Query, Effect::WakeAt(at_ms)]);
+    check_quick_pay(
+        "silence",
+        vec![
+            (3_000, Event::Due, ask(5_000)),
+            (5_000, Event::Due, ask(10_000)),
+            (10_000, Event::Due, ask(15_000)),
+            (15_000, Event::Due, ask(30_000)),
+            (30_000, Event::Due, ask(45_000)),
+            (
+                45_000,
+                Event::Due,
+                Ok(vec![Effect::Reverse, Effect::WakeAt(50_000)]),
+            ),
+        ],
+    );
+    check_quick_pay(
+        "never begun",
+        vec![
+            (3_001, Event::NotFound, Ok(vec![])),
+            (
+                30_001,
+                Event::NotFound,
+                Ok(vec![Effect::Reverse, Effect::WakeAt(35_001)]),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
+    check_quick_pay(
+        "declined",
+        vec![
+            (1, Event::Declined, Ok(vec![Effect::Rest])),
+            (20_000, Event::ReverseAsked, Err(Refusal::OrderClosed)),
+        ],
+    );
+    let order = check_quick_pay(
+        "reversed",
+        vec![
+            (1, paid(|_| {}), Ok(PAID.to_vec())),
+            (2, Event::Declined, Ok(vec![])),
+            (
+                20_000,
+                Event::ReverseAsked,
+                Ok(vec![Effect::Reverse, Effect::WakeAt(25_000)]),
+            ),
+            (20_000, refund("A", 1), Err(Refusal::NotPaid)),
+            (
+                20_001,
+                Event::ReverseAnswered(ReverseAnswer::Done),
+                Ok(vec![Effect::Rest]),
+            ),
+        ],
+    );
+    assert!(
+        matches!(order.status(), Status::Revoked { paid: Some(_), .. }),
+        "what went back is not forgotten"
+    );
+    check_quick_pay(
+        "too late",
+        vec![
+            (1, paid(|_| {}), Ok(PAID.to_vec())),
+            (
+                7 * 24 * 60 * MINUTE + 1,
+                Event::ReverseAsked,
+                Err(Refusal::ReverseTooLate),
+            ),
+        ],
+    );
+    check(
+        "not for others",
+        vec![(20_000, Event::ReverseAsked, Err(Refusal::NotQuickPay))],
     );
 }
 
