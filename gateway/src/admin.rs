@@ -23,7 +23,9 @@ impl<W: World> Gateway<W> {
     /// shown this once.
     pub(crate) async fn create_merchant(&self, request: &Request) -> Result<Response, ApiError> {
         self.admin(request)?;
-        let new = NewMerchant::read(&Fields::read(request.body())?)?;
+        let delivery_secret = format!("whsec_{}", self.random_text(43));
+        let fields = Fields::read(request.body())?;
+        let new = NewMerchant::read(&fields, Secret::new(delivery_secret.as_str()))?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
         let sealed = new
@@ -36,6 +38,7 @@ impl<W: World> Gateway<W> {
             account: new.account,
             currency: new.currency,
             sign_type: new.sign_type,
+            answers: new.answers,
             redirect_origins: new.redirect_origins,
             quick_auth_token: self.random_text(22),
             quick_auth: new.quick_auth,
@@ -47,6 +50,7 @@ impl<W: World> Gateway<W> {
             "id": merchant.id,
             "api-key": keys.api_key,
             "api-secret": keys.api_secret.expose(),
+            "delivery_secret": delivery_secret,
             "quick_auth_token": merchant.quick_auth_token,
             "notify_url": self.config.notify_url(&merchant.id),
             "jsapi_directory": format!("{}/pay/", self.config.public_url),

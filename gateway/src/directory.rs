@@ -43,6 +43,7 @@ impl Known {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum By {
     ApiKey(String),
+    Token(String),
     Id(String),
     QuickAuth(String),
 }
@@ -62,6 +63,17 @@ impl Directory {
         api_key: &str,
     ) -> Result<Option<Rc<Known>>, ApiError> {
         self.find(world, config, By::ApiKey(fingerprint(api_key)))
+            .await
+    }
+
+    /// By api-token.
+    pub async fn by_token(
+        &self,
+        world: &impl World,
+        config: &Config,
+        token: &str,
+    ) -> Result<Option<Rc<Known>>, ApiError> {
+        self.find(world, config, By::Token(fingerprint(token)))
             .await
     }
 
@@ -100,6 +112,7 @@ impl Directory {
         }
         let call = match by.clone() {
             By::ApiKey(fingerprint) => Call::ByApiKey { fingerprint },
+            By::Token(fingerprint) => Call::ByToken { fingerprint },
             By::Id(id) => Call::ById { id },
             By::QuickAuth(token) => Call::ByQuickAuth { token },
         };

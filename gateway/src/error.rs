@@ -65,6 +65,7 @@ codes! {
     ApiKeyUnknown "API_KEY_UNKNOWN" 401 Caller "Check the api-key; after a rotation the old one stops working.";
     ApiSecretMissing "API_SECRET_MISSING" 401 Caller "This call needs the header api-secret beside api-key.";
     ApiSecretWrong "API_SECRET_WRONG" 401 Caller "Check the api-secret that belongs to this api-key.";
+    ApiTokenUnknown "API_TOKEN_UNKNOWN" 401 Caller "Check the api-token; issue another when it has expired or was revoked.";
     AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
     // Fields.
     FieldMissing "FIELD_MISSING" 400 Caller "Send the field.";
@@ -82,6 +83,19 @@ codes! {
     OrderPaid "ORDER_PAID" 409 Caller "The order is paid; make no new one for it.";
     OrderClosed "ORDER_CLOSED" 409 Caller "Use a new out_trade_no.";
     OrderExpired "ORDER_EXPIRED" 409 Caller "Use a new out_trade_no.";
+    OrderReversed "ORDER_REVERSED" 409 Caller "What was paid goes back to the payer; use a new out_trade_no.";
+    NotQuickPay "NOT_QUICK_PAY" 409 Caller "Close an order that is not paid, refund one that is.";
+    QuickPayIsReversed "QUICK_PAY_IS_REVERSED" 409 Caller "Reverse a Quick Pay order.";
+    ReverseTooSoon "REVERSE_TOO_SOON" 409 Caller "Wait until the order is 15 seconds old.";
+    ReverseTooLate "REVERSE_TOO_LATE" 409 Caller "Refund the order.";
+    DeliveryNotFound "DELIVERY_NOT_FOUND" 404 Caller "Check the id: GET /v1/delivery lists them.";
+    OrderNotPaid "ORDER_NOT_PAID" 409 Caller "Only a paid order can be refunded.";
+    RefundNotFound "REFUND_NOT_FOUND" 404 Caller "Check out_refund_no: this merchant has no such refund.";
+    RefundExistsWithDifferentTerms "REFUND_EXISTS_WITH_DIFFERENT_TERMS" 409 Caller "Repeat the first request exactly, or use a new out_refund_no.";
+    RefundExceedsPaid "REFUND_EXCEEDS_PAID" 409 Caller "Refund at most what was paid less what was refunded.";
+    RefundTooLate "REFUND_TOO_LATE" 409 Caller "WeChat refunds within a year of the payment; return the money another way.";
+    RefundTooMany "REFUND_TOO_MANY" 409 Caller "WeChat takes 50 refunds for one order; return the money another way.";
+    RefundTooSoon "REFUND_TOO_SOON" 429 Caller "Wait a minute after the order's last refund.";
     AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
     // Checkouts.
     SessionNotFound "SESSION_NOT_FOUND" 404 Caller "Check the checkout link.";
@@ -175,7 +189,12 @@ impl From<CallError> for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        let message = refusal.to_string();
+        let mut message = refusal.to_string();
+        // A sentence: the first letter is ASCII in all of them.
+        if let Some(first) = message.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        message.push('.');
         match refusal {
             Refusal::DifferentTerms(field) => {
                 Self::field(Code::OrderExistsWithDifferentTerms, field, message)
@@ -183,7 +202,35 @@ impl From<Refusal> for ApiError {
             Refusal::OrderPaid | Refusal::AlreadyPaid => Self::new(Code::OrderPaid, message),
             Refusal::OrderClosed => Self::new(Code::OrderClosed, message),
             Refusal::OrderExpired => Self::new(Code::OrderExpired, message),
-            _ => Self::new(Code::Internal, message),
+            Refusal::Reversed => Self::new(Code::OrderReversed, message),
+            Refusal::NotQuickPay => Self::new(Code::NotQuickPay, message),
+            Refusal::QuickPayIsReversed => Self::new(Code::QuickPayIsReversed, message),
+            Refusal::ReverseTooSoon => Self::new(Code::ReverseTooSoon, message),
+            Refusal::ReverseTooLate => Self::new(Code::ReverseTooLate, message),
+            Refusal::NotPaid => Self::new(Code::OrderNotPaid, message),
+            Refusal::RefundUnknown => Self::new(Code::RefundNotFound, message),
+            Refusal::RefundExistsWithDifferentAmount => {
+                Self::field(Code::RefundExistsWithDifferentTerms, "refund_fee", message)
+            }
+            Refusal::RefundOtherCurrency => {
+                Self::field(Code::CurrencyNotAllowed, "refund_fee_type", message)
+            }
+            Refusal::RefundExceedsPaid => {
+                Self::field(Code::RefundExceedsPaid, "refund_fee", message)
+            }
+            Refusal::RefundTooLate => Self::new(Code::RefundTooLate, message),
+            Refusal::RefundTooMany => Self::new(Code::RefundTooMany, message),
+            Refusal::RefundTooSoon => Self::new(Code::RefundTooSoon, message),
+            // These are what became of WeChat's reports, and no caller's doing.
+            Refusal::PaidTwice
+            | Refusal::OtherOrder
+            | Refusal::OtherMerchant
+            | Refusal::OtherApp
+            | Refusal::OtherCurrency
+            | Refusal::OtherAmount
+            | Refusal::Stale
+            | Refusal::RefundExists
+            | Refusal::RefundFinal => Self::new(Code::Internal, message),
         }
     }
 }
@@ -208,9 +255,10 @@ mod tests {
     #[test]
     fn the_documented_failure_body() {
         let error = ApiError::field(Code::AmountInvalid, "total_fee", "It is zero.");
-        assert_eq!(
-            error.body().to_string(),
-            r#"{"Code":"FAIL","code":"AMOUNT_INVALID","data":null,"field":"total_fee","message":"It is zero.","status":"fail"}"#
-        );
+        let documented = serde_json::json!({
+            "status": "fail", "Code": "FAIL", "code": "AMOUNT_INVALID",
+            "field": "total_fee", "message": "It is zero.", "data": null,
+        });
+        assert_eq!(error.body(), documented);
     }
 }

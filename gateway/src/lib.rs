@@ -73,6 +73,7 @@ impl<W: World> Gateway<W> {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let get = [Method::GET, Method::HEAD].contains(request.method());
         let post = request.method() == Method::POST;
+        let delete = request.method() == Method::DELETE;
         let result = match segments.as_slice() {
             // The merchant's API.
             ["v1", "order"] if post => self.create_order(&request).await,
@@ -80,7 +81,14 @@ impl<W: World> Gateway<W> {
             ["v1", "order"] => not_allowed("GET, POST"),
             ["v1", "checksign"] if post => self.checksign(&request).await,
             ["v1", "checkout"] if post => self.create_checkout(&request).await,
-            ["v1", "checksign" | "checkout"] => not_allowed("POST"),
+            ["v1", "close"] if post => self.close_order(&request).await,
+            ["v1", "checksign" | "checkout" | "close"] => not_allowed("POST"),
+            ["v1", "delivery"] if get => self.get_deliveries(&request).await,
+            ["v1", "delivery"] if post => self.resend_delivery(&request).await,
+            ["v1", "delivery"] => not_allowed("GET, POST"),
+            ["v1", "token"] if post => self.create_token(&request).await,
+            ["v1", "token"] if delete => self.revoke_token(&request).await,
+            ["v1", "token"] => not_allowed("POST, DELETE"),
             // The payer's page.
             ["pay", ""] if get => Ok(self.page(&request).await),
             ["pay", "status"] if get => self.pay_status(&request).await,

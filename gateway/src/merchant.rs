@@ -23,6 +23,9 @@ pub struct Merchant {
     pub currency: Currency,
     /// How it signs with WeChat.
     pub sign_type: SignType,
+    /// How a made order is answered.
+    #[serde(default)]
+    pub answers: Answers,
     /// Origins that Quick Auth and OAuth may send a payer back to.
     pub redirect_origins: Vec<String>,
     /// The token of our own Quick Auth service; public, in the page's links.
@@ -34,6 +37,17 @@ pub struct Merchant {
     pub sealed: String,
     /// When it was made, Unix milliseconds.
     pub created_at_ms: i64,
+}
+
+/// How a made order is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answers {
+    /// `{"status":"success","data":{…}}` (seed 000).
+    #[default]
+    Envelope,
+    /// WeChat's own fields, flat (seed 001).
+    Flat,
 }
 
 /// A Quick Auth service elsewhere (seed 000, "Wemine Quick Auth Service").
@@ -52,12 +66,15 @@ pub struct Credentials {
     pub api_key: Secret,
     /// The application's secret, for OAuth.
     pub app_secret: Option<Secret>,
+    /// Signs what is delivered to the merchant; made by us.
+    pub delivery_secret: Secret,
 }
 
 #[derive(Serialize, Deserialize)]
 struct SealedCredentials {
     api_key: String,
     app_secret: Option<String>,
+    delivery_secret: String,
 }
 
 impl Credentials {
@@ -66,6 +83,7 @@ impl Credentials {
         let plain = SealedCredentials {
             api_key: self.api_key.expose().to_owned(),
             app_secret: self.app_secret.as_ref().map(|s| s.expose().to_owned()),
+            delivery_secret: self.delivery_secret.expose().to_owned(),
         };
         let json = serde_json::to_string(&plain).map_err(|_| SealError)?;
         key.seal(id, &json, nonce)
@@ -78,6 +96,7 @@ impl Credentials {
         Ok(Self {
             api_key: Secret::new(plain.api_key),
             app_secret: plain.app_secret.map(Secret::new),
+            delivery_secret: Secret::new(plain.delivery_secret),
         })
     }
 }
@@ -95,6 +114,8 @@ pub struct NewMerchant {
     pub currency: Currency,
     /// See [`Merchant::sign_type`].
     pub sign_type: SignType,
+    /// See [`Merchant::answers`].
+    pub answers: Answers,
     /// See [`Merchant::redirect_origins`].
     pub redirect_origins: Vec<String>,
     /// See [`Merchant::quick_auth`].
@@ -105,7 +126,8 @@ pub struct NewMerchant {
 
 impl NewMerchant {
     /// Reads the admin call's body. Each wrong field is named.
-    pub fn read(fields: &Fields) -> Result<Self, ApiError> {
+    /// `delivery_secret` is a fresh one.
+    pub fn read(fields: &Fields, delivery_secret: Secret) -> Result<Self, ApiError> {
         let id = fields.required("id", 32)?;
         if !id
             .bytes()
@@ -143,6 +165,11 @@ impl NewMerchant {
                 )
             })?,
         };
+        let answers = match fields.text("answers", 16)?.as_deref() {
+            None | Some("envelope") => Answers::Envelope,
+            Some("flat") => Answers::Flat,
+            Some(_) => return Err(fields.invalid("answers", "must be envelope or flat")),
+        };
         let mut redirect_origins = Vec::new();
         for text in fields.texts("redirect_origins")? {
             redirect_origins.push(origin(&text).ok_or_else(|| {
@@ -175,11 +202,13 @@ impl NewMerchant {
             },
             currency,
             sign_type,
+            answers,
             redirect_origins,
             quick_auth,
             credentials: Credentials {
                 api_key: Secret::new(api_key),
                 app_secret: fields.text("app_secret", 64)?.map(Secret::new),
+                delivery_secret,
             },
             id,
         })

@@ -3,6 +3,7 @@
 //! ```text
 //! merchants( id, quick_auth_token, json )
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
+//! tokens( fingerprint, merchant_id, expires_at_ms )
 //! ```
 //!
 //! Of an api-key and its api-secret only SHA-256 fingerprints are kept: they
@@ -18,6 +19,11 @@ pub enum Call {
     /// The merchant that an api-key belongs to.
     ByApiKey {
         /// Of the api-key.
+        fingerprint: String,
+    },
+    /// The merchant that an api-token was issued to.
+    ByToken {
+        /// Of the api-token.
         fingerprint: String,
     },
     /// The merchant with this id.
@@ -45,6 +51,22 @@ pub enum Call {
         keys: KeyPair,
         /// When the earlier pairs stop working, Unix milliseconds.
         earlier_expire_at_ms: i64,
+    },
+    /// Adds an api-token.
+    AddToken {
+        /// The merchant's id.
+        id: String,
+        /// Of the token.
+        fingerprint: String,
+        /// When it stops working, Unix milliseconds.
+        expires_at_ms: i64,
+    },
+    /// Takes an api-token away from its merchant.
+    RevokeToken {
+        /// The merchant's id.
+        id: String,
+        /// Of the token.
+        fingerprint: String,
     },
 }
 
@@ -97,6 +119,9 @@ impl<W: World, S: Store> Registry<W, S> {
             "CREATE TABLE IF NOT EXISTS keys(
                 fingerprint TEXT PRIMARY KEY, merchant_id TEXT NOT NULL,
                 secret_fingerprint TEXT NOT NULL, expires_at_ms INTEGER)",
+            "CREATE TABLE IF NOT EXISTS tokens(
+                fingerprint TEXT PRIMARY KEY, merchant_id TEXT NOT NULL,
+                expires_at_ms INTEGER NOT NULL)",
         ] {
             store.exec(statement, &[])?;
         }
@@ -122,6 +147,11 @@ impl<W: World, S: Store> Registry<W, S> {
                  WHERE fingerprint = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
                 &[fingerprint.into(), self.world.now_ms().into()],
             ),
+            Call::ByToken { fingerprint } => self.find(
+                "SELECT json, NULL FROM tokens JOIN merchants ON id = merchant_id
+                 WHERE fingerprint = ? AND expires_at_ms > ?",
+                &[fingerprint.into(), self.world.now_ms().into()],
+            ),
             Call::ById { id } => self.find(
                 "SELECT json, NULL FROM merchants WHERE id = ?",
                 &[id.into()],
@@ -131,6 +161,32 @@ impl<W: World, S: Store> Registry<W, S> {
                 &[token.into()],
             ),
             Call::Create { merchant, keys } => self.create(&merchant, keys),
+            Call::AddToken {
+                id,
+                fingerprint,
+                expires_at_ms,
+            } => self.store.atomically(|| {
+                self.store.exec(
+                    "DELETE FROM tokens WHERE expires_at_ms <= ?",
+                    &[self.world.now_ms().into()],
+                )?;
+                self.store.exec(
+                    "INSERT INTO tokens(fingerprint, merchant_id, expires_at_ms) VALUES(?, ?, ?)",
+                    &[fingerprint.into(), id.into(), expires_at_ms.into()],
+                )?;
+                Ok(Answer::Done)
+            }),
+            Call::RevokeToken { id, fingerprint } => {
+                let revoked = self.store.exec(
+                    "DELETE FROM tokens WHERE fingerprint = ? AND merchant_id = ?
+                     RETURNING fingerprint",
+                    &[fingerprint.into(), id.into()],
+                )?;
+                Ok(match revoked.is_empty() {
+                    true => Answer::NotFound,
+                    false => Answer::Done,
+                })
+            }
             Call::Rotate {
                 id,
                 keys,

@@ -96,13 +96,14 @@ impl MasterKey {
     }
 
     fn mac(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
-        let key = hmac(&self.0, purpose.as_bytes());
-        hmac(&key, bytes)
+        let key = hmac_sha256(&self.0, purpose.as_bytes());
+        hmac_sha256(&key, bytes)
     }
 }
 
-fn hmac(key: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
-    // HMAC takes a key of any length, so a 32-byte one is always taken.
+/// HMAC-SHA256.
+pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    // HMAC takes a key of any length: this does not fail.
     Hmac::<Sha256>::new_from_slice(key)
         .map(|mac| mac.chain_update(bytes).finalize().into_bytes().into())
         .unwrap_or_default()

@@ -3,7 +3,10 @@
 
 pub mod checkout;
 pub mod checksign;
+pub mod close;
+pub mod delivery;
 pub mod order;
+pub mod token;
 
 use crate::Gateway;
 use crate::directory::Known;
@@ -16,9 +19,9 @@ use std::rc::Rc;
 /// What a call demands of its caller (seed 000, "Authentication").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The header `api-key`.
+    /// The header `api-key`, or `api-token`.
     Basic,
-    /// `api-key` and `api-secret`.
+    /// `api-key` and `api-secret`, or `api-token` (seed 001).
     Secret,
 }
 
@@ -29,8 +32,9 @@ impl<W: World> Gateway<W> {
         request: &Request,
         access: Access,
     ) -> Result<Rc<Known>, ApiError> {
-        let api_key =
-            header_text(request, "api-key").ok_or_else(|| ApiError::of(Code::ApiKeyMissing))?;
+        let Some(api_key) = header_text(request, "api-key") else {
+            return self.token_holder(request).await;
+        };
         let known = self
             .directory
             .by_api_key(&self.world, &self.config, api_key)
@@ -44,6 +48,17 @@ impl<W: World> Gateway<W> {
             }
         }
         Ok(known)
+    }
+
+    /// The merchant whose api-token the request carries: it stands for both
+    /// keys.
+    async fn token_holder(&self, request: &Request) -> Result<Rc<Known>, ApiError> {
+        let token =
+            header_text(request, "api-token").ok_or_else(|| ApiError::of(Code::ApiKeyMissing))?;
+        self.directory
+            .by_token(&self.world, &self.config, token)
+            .await?
+            .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
     }
 }
 

@@ -8,11 +8,12 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{query, success};
+use crate::merchant::Answers;
 use crate::world::{Request, Response, World};
-use order::{Order, Terms, TradeType};
+use order::{Order, Prepayment, Terms, TradeType};
 use serde_json::{Map, Value, json};
-use wechatpay::v2::invoke::{self, Jsapi};
-use wechatpay::v2::prepay::PREPAY_SECONDS;
+use wechatpay::v2::invoke::{self, App, Jsapi};
+use wechatpay::v2::prepay::{self, PREPAY_SECONDS};
 
 /// What WeChat takes in `body` and `attach` (seed 002, section 9.1).
 const MAX_TEXT_BYTES: usize = 128;
@@ -39,11 +40,19 @@ impl<W: World> Gateway<W> {
             .book(&known.merchant.id, Call::CreateOrder(Box::new(new)))
             .await?;
         let prepayment = prepaid.prepayment;
+        if known.merchant.answers == Answers::Flat {
+            return Ok(self.flat_answer(&known, trade_type, prepayment));
+        }
         Ok(success(match trade_type {
             TradeType::Jsapi => json!({
                 "prepay_id": prepayment.prepay_id,
                 "out_trade_no": number,
                 "jsapi": self.jsapi(&known, &prepayment.prepay_id),
+            }),
+            TradeType::App => json!({
+                "prepay_id": prepayment.prepay_id,
+                "out_trade_no": number,
+                "app": self.app(&known, &prepayment.prepay_id),
             }),
             _ => json!({
                 "code_url": prepayment.code_url,
@@ -63,10 +72,50 @@ impl<W: World> Gateway<W> {
         Ok(success(status_data(&order)))
     }
 
+    /// The older answer (seed 001, "Create New Payment"): WeChat's own fields,
+    /// flat, signed with the merchant's API key.
+    fn flat_answer(
+        &self,
+        known: &Known,
+        trade_type: TradeType,
+        prepayment: Prepayment,
+    ) -> Response {
+        let answer = prepay::Answer {
+            trade_type,
+            prepay_id: prepayment.prepay_id,
+            code_url: prepayment.code_url,
+            mweb_url: prepayment.mweb_url,
+        };
+        let nonce = self.random_text(16);
+        let fields = answer
+            .to_fields(&known.merchant.account, &nonce)
+            .sealed(&known.credentials.api_key, known.merchant.sign_type);
+        let flat: Map<String, Value> = fields
+            .iter()
+            .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
+            .collect();
+        crate::http::json(200, &Value::Object(flat))
+    }
+
     /// The package that opens the payment inside WeChat, signed now.
     pub(crate) fn jsapi(&self, known: &Known, prepay_id: &str) -> Jsapi {
         invoke::jsapi(
             known.merchant.account.payer_appid(),
+            prepay_id,
+            self.world.now_ms() / 1000,
+            &self.random_text(32),
+            &known.credentials.api_key,
+            known.merchant.sign_type,
+        )
+    }
+
+    /// The package that opens the payment from a mobile app (seed 002,
+    /// section 8.5), signed now.
+    fn app(&self, known: &Known, prepay_id: &str) -> App {
+        let account = &known.merchant.account;
+        invoke::app(
+            account.payer_appid(),
+            account.sub_mch_id.as_deref().unwrap_or(&account.mch_id),
             prepay_id,
             self.world.now_ms() / 1000,
             &self.random_text(32),
@@ -82,11 +131,12 @@ impl<W: World> Gateway<W> {
         let trade_type = match fields.required("trade_type", 16)?.as_str() {
             "NATIVE" => TradeType::Native,
             "JSAPI" => TradeType::Jsapi,
+            "APP" => TradeType::App,
             _ => {
                 return Err(fields.error(
                     Code::TradeTypeUnknown,
                     "trade_type",
-                    "must be NATIVE or JSAPI",
+                    "must be NATIVE, JSAPI or APP",
                 ));
             }
         };
@@ -118,7 +168,7 @@ impl<W: World> Gateway<W> {
 
 /// The documented answer: WeChat's own names, every value a text, and `attach`
 /// an empty list where there is none.
-fn status_data(order: &Order) -> Value {
+pub(crate) fn status_data(order: &Order) -> Value {
     let mut data = Map::new();
     let mut put = |name: &str, value: Option<String>| {
         if let Some(value) = value {

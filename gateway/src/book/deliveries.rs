@@ -2,9 +2,12 @@
 
 use super::Book;
 use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::seal::hmac_sha256;
 use crate::world::{Request, Response, Route, Row, Store, StoreError, World};
-use order::Order;
+use order::{Order, OutTradeNo};
 use serde::{Deserialize, Serialize};
+use wechatpay::Secret;
 use wechatpay::v2::notify::{RETRY_SECONDS, is_ack};
 
 /// One document on its way to a merchant.
@@ -94,8 +97,13 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Makes one attempt.
-    pub(super) async fn deliver(&self, due: Due) -> Result<(), StoreError> {
-        let outcome = match delivery_request(&due) {
+    pub(super) async fn deliver(&self, known: &Known, due: Due) -> Result<(), StoreError> {
+        let signature = signature(
+            &known.credentials.delivery_secret,
+            self.world.now_ms() / 1000,
+            &due.body,
+        );
+        let outcome = match delivery_request(&due, &signature) {
             Some(request) => match self.world.fetch(Route::Merchant, request).await {
                 Ok(answer) => judge(&answer),
                 Err(error) => Err(error.to_string()),
@@ -126,32 +134,60 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(())
     }
 
-    pub(super) fn latest_deliveries(&self) -> Result<Vec<Delivery>, StoreError> {
-        self.store
-            .exec(
-                "SELECT id, out_trade_no, url, attempts, state, last FROM deliveries
-                 ORDER BY id DESC LIMIT 100",
-                &[],
-            )?
-            .iter()
-            .map(|row| {
-                Ok(Delivery {
-                    id: row.int(0)?,
-                    out_trade_no: row.text(1)?.to_owned(),
-                    url: row.text(2)?.to_owned(),
-                    attempts: row.int(3)?,
-                    state: row.text(4)?.to_owned(),
-                    last: row.text_or_null(5)?.map(str::to_owned),
-                })
-            })
-            .collect()
+    /// The latest hundred, newest first, of all orders or of one.
+    pub(super) fn deliveries(
+        &self,
+        number: Option<&OutTradeNo>,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let rows = self.store.exec(
+            "SELECT id, out_trade_no, url, attempts, state, last FROM deliveries
+             WHERE ?1 IS NULL OR out_trade_no = ?1 ORDER BY id DESC LIMIT 100",
+            &[number.map(OutTradeNo::as_str).into()],
+        )?;
+        rows.iter().map(read_delivery).collect()
+    }
+
+    /// Begins a delivery's schedule again, now.
+    pub(super) fn resend(&self, id: i64) -> Result<Delivery, ApiError> {
+        let rows = self.store.exec(
+            "UPDATE deliveries SET attempts = 0, state = 'waiting', due_at_ms = ? WHERE id = ?
+             RETURNING id, out_trade_no, url, attempts, state, last",
+            &[self.world.now_ms().into(), id.into()],
+        )?;
+        let row = rows.first().ok_or(ApiError::of(Code::DeliveryNotFound))?;
+        self.arm()?;
+        Ok(read_delivery(row)?)
     }
 }
 
-fn delivery_request(due: &Due) -> Option<Request> {
+fn read_delivery(row: &Row) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        id: row.int(0)?,
+        out_trade_no: row.text(1)?.to_owned(),
+        url: row.text(2)?.to_owned(),
+        attempts: row.int(3)?,
+        state: row.text(4)?.to_owned(),
+        last: row.text_or_null(5)?.map(str::to_owned),
+    })
+}
+
+/// The header `WeCeive-Signature`: `t=1767323045,v1=…`, where `v1` is the
+/// lower-case hex of HMAC-SHA256 over `1767323045.` and the body, under the
+/// merchant's `delivery_secret`. The time lets a receiver refuse a replay.
+fn signature(secret: &Secret, now_s: i64, body: &str) -> String {
+    let mac = hmac_sha256(
+        secret.expose().as_bytes(),
+        format!("{now_s}.{body}").as_bytes(),
+    );
+    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={now_s},v1={hex}")
+}
+
+fn delivery_request(due: &Due, signature: &str) -> Option<Request> {
     http::Request::post(&due.url)
         .header(http::header::CONTENT_TYPE, "text/xml; charset=utf-8")
         .header(http::header::USER_AGENT, "WeCeive/1")
+        .header("weceive-signature", signature)
         .body(due.body.clone().into_bytes())
         .ok()
 }
@@ -180,6 +216,15 @@ fn judge(answer: &Response) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Computed with `openssl dgst -sha256 -hmac whsec_test`.
+    #[test]
+    fn the_signature_that_a_merchant_computes() {
+        assert_eq!(
+            signature(&Secret::new("whsec_test"), 1_767_323_045, "<xml/>"),
+            "t=1767323045,v1=3b83ba3db255d8d8b01d892b6d2deab6a551de6ed81cde40221dedca7d3eddd3"
+        );
+    }
 
     #[test]
     fn what_acknowledges() {

@@ -46,6 +46,12 @@ pub enum Call {
     CreateOrder(Box<NewOrder>),
     /// The order as it stands, WeChat asked if it is time to: [`Order`].
     FindOrder(OutTradeNo),
+    /// Close the order, and how it stands then: [`Order`].
+    CloseOrder(OutTradeNo),
+    /// The latest deliveries, of all orders or of one: a list of [`Delivery`].
+    Deliveries(Option<OutTradeNo>),
+    /// Send a delivery again: [`Delivery`].
+    Resend(i64),
     /// A verified notice: [`Verdict`].
     Noticed {
         /// What it says.
@@ -170,6 +176,9 @@ impl<W: World, S: Store> Book<W, S> {
         match call {
             Call::CreateOrder(new) => json(&self.create_order(&known, *new).await?),
             Call::FindOrder(number) => json(&self.find_order(&known, &number).await?),
+            Call::CloseOrder(number) => json(&self.close_order(&known, &number).await?),
+            Call::Deliveries(number) => json(&self.deliveries(number.as_ref())?),
+            Call::Resend(id) => json(&self.resend(id)?),
             Call::Noticed { payment, xml } => json(&self.noticed(&known, *payment, &xml)?),
             Call::NoticeRefused(verdict) => {
                 self.count(&verdict)?;
@@ -204,7 +213,7 @@ impl<W: World, S: Store> Book<W, S> {
         let orders = orders
             .into_iter()
             .map(|(number, effects)| self.carry_out(&known, number, effects));
-        let deliveries = deliveries.into_iter().map(|due| self.deliver(due));
+        let deliveries = deliveries.into_iter().map(|due| self.deliver(&known, due));
         let (orders, deliveries) = futures_util::future::join(
             futures_util::future::join_all(orders),
             futures_util::future::join_all(deliveries),
@@ -242,7 +251,7 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(Report {
             counters,
             alarms,
-            deliveries: self.latest_deliveries()?,
+            deliveries: self.deliveries(None)?,
         })
     }
 

@@ -179,6 +179,25 @@ impl<W: World, S: Store> Book<W, S> {
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
 
+    /// Closes an order that is not paid.
+    pub(super) async fn close_order(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+    ) -> Result<Order, ApiError> {
+        let missing = || ApiError::of(Code::OrderNotFound);
+        let effects = self
+            .step(known, number.as_str(), Event::CloseAsked, None)?
+            .ok_or_else(missing)??;
+        self.carry_out(known, number.clone(), effects).await?;
+        let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
+        // Paid before it could be closed: the caller learns it by name.
+        match order.paid() {
+            Some(_) => Err(Refusal::OrderPaid.into()),
+            None => Ok(order),
+        }
+    }
+
     /// A notice whose signature holds. What it says is compared by room
     /// `order`; it is acknowledged once it is written.
     pub(super) fn noticed(

@@ -1,0 +1,25 @@
+//! `POST /v1/close` (seed 002, section 9.3).
+
+use super::Access;
+use super::order::status_data;
+use crate::Gateway;
+use crate::book::Call;
+use crate::error::ApiError;
+use crate::fields::Fields;
+use crate::http::success;
+use crate::world::{Request, Response, World};
+use order::Order;
+
+impl<W: World> Gateway<W> {
+    /// Closes an order that is not paid, after asking WeChat about it, and
+    /// answers how it stands. SECRET. While WeChat has not confirmed the
+    /// close, `trade_state` is still `NOTPAY`, and the order's timer goes on.
+    pub(crate) async fn close_order(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Secret).await?;
+        let number = Fields::read(request.body())?.out_trade_no()?;
+        let order: Order = self
+            .book(&known.merchant.id, Call::CloseOrder(number))
+            .await?;
+        Ok(success(status_data(&order)))
+    }
+}

@@ -1,0 +1,41 @@
+//! `/v1/delivery`: the notices on their way to the merchant.
+
+use super::Access;
+use crate::Gateway;
+use crate::book::{Call, Delivery};
+use crate::error::{ApiError, Code};
+use crate::fields::Fields;
+use crate::http::{query, success};
+use crate::world::{Request, Response, World};
+use serde_json::json;
+
+impl<W: World> Gateway<W> {
+    /// `GET /v1/delivery[?out_trade_no=…]`: the latest hundred, newest first.
+    /// SECRET.
+    pub(crate) async fn get_deliveries(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Secret).await?;
+        let number = match query(request).contains_key("out_trade_no") {
+            true => Some(Fields::of_query(query(request)).out_trade_no()?),
+            false => None,
+        };
+        let call = Call::Deliveries(number);
+        let deliveries: Vec<Delivery> = self.book(&known.merchant.id, call).await?;
+        serde_json::to_value(deliveries)
+            .map(|deliveries| success(json!({ "deliveries": deliveries })))
+            .map_err(|_| ApiError::of(Code::Internal))
+    }
+
+    /// `POST /v1/delivery` with `{"id": …}`: sends it again, now, and on the
+    /// whole schedule until it is acknowledged. SECRET.
+    pub(crate) async fn resend_delivery(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Secret).await?;
+        let fields = Fields::read(request.body())?;
+        let id = fields
+            .whole("id", 1..=i64::MAX)?
+            .ok_or_else(|| fields.missing("id"))?;
+        let delivery: Delivery = self.book(&known.merchant.id, Call::Resend(id)).await?;
+        serde_json::to_value(delivery)
+            .map(success)
+            .map_err(|_| ApiError::of(Code::Internal))
+    }
+}
