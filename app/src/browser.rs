@@ -5,12 +5,12 @@
 
 use checkout::{ErrorAnswer, Hint, Jsapi, Problem};
 use js_sys::{Function, Object, Promise, Reflect};
-use serde::de::DeserializeOwned;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    AbortController, Document, Event, EventTarget, HtmlElement, RequestInit, Response, Window,
+    AbortController, Document, Event, EventTarget, HtmlElement, RequestCache, RequestInit,
+    Response, Window,
 };
 
 use crate::flow::Failure;
@@ -107,6 +107,22 @@ pub(crate) fn listen(on: &On, event: &str, mut handler: impl FnMut() + 'static) 
     closure.forget();
 }
 
+/// Calls `handler` whenever the back button brings the page up again as it was
+/// left. It has slept meanwhile, and no other event says so.
+pub(crate) fn on_return(mut handler: impl FnMut() + 'static) {
+    let closure = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+        let persisted = get(&event, "persisted").and_then(|persisted| persisted.as_bool());
+        if persisted == Some(true) {
+            handler();
+        }
+    });
+    if let Some(window) = window() {
+        let _ =
+            window.add_event_listener_with_callback("pageshow", closure.as_ref().unchecked_ref());
+    }
+    closure.forget();
+}
+
 /// Calls `handler` once, after `wait_ms`. The number it returns is for
 /// [`forget_timer`].
 pub(crate) fn after(wait_ms: i64, handler: impl FnOnce() + 'static) -> i32 {
@@ -155,17 +171,18 @@ fn session() -> Option<String> {
     Some(String::from(id))
 }
 
-/// Asks the server, and tells `answered` what came of it.
+/// Asks the server, and tells `answered` what came of it: the JSON of a 2xx
+/// answer, or why there is none.
 ///
 /// `body` is JSON for a POST; without one it is a GET.
-pub(crate) fn ask<T: DeserializeOwned + 'static>(
+pub(crate) fn ask(
     path: &'static str,
     body: Option<&'static str>,
-    answered: impl FnOnce(Result<T, Failure>) + 'static,
+    answered: impl FnOnce(Result<String, Failure>) + 'static,
 ) {
     spawn_local(async move {
         answered(match fetch(path, body).await {
-            Some((true, text)) => json::read(&text).ok_or(Failure::Refused(Problem::Other)),
+            Some((true, text)) => Ok(text),
             Some((false, text)) => Err(Failure::Refused(
                 json::read::<ErrorAnswer>(&text)
                     .map_or(Problem::Other, |error| Problem::from_code(&error.code)),
@@ -182,6 +199,7 @@ async fn fetch(path: &str, body: Option<&'static str>) -> Option<(bool, String)>
     let patience = AbortController::new().ok()?;
     let request = RequestInit::new();
     request.set_signal(Some(&patience.signal()));
+    request.set_cache(RequestCache::NoStore);
     if let Some(body) = body {
         request.set_method("POST");
         request.set_headers(&object(&[("content-type", "application/json")]));
@@ -216,7 +234,10 @@ pub(crate) fn has_bridge() -> bool {
 /// `answered` may be called more than once: some versions of WeChat do.
 pub(crate) fn call_bridge(package: &Jsapi, mut answered: impl FnMut(Hint) + 'static) {
     let answer = Closure::<dyn FnMut(JsValue)>::new(move |answer: JsValue| {
-        let err_msg = get(&answer, "err_msg").and_then(|err_msg| err_msg.as_string());
+        // The documented name, and the one that newer versions use beside it.
+        let err_msg = get(&answer, "err_msg")
+            .or_else(|| get(&answer, "errMsg"))
+            .and_then(|err_msg| err_msg.as_string());
         answered(Hint::from_err_msg(&err_msg.unwrap_or_default()));
     })
     .into_js_value();

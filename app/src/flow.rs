@@ -443,7 +443,11 @@ impl Flow {
             }
             Ok(Prepared::NotOpen(view)) => return self.see(view),
             Err(Failure::Network) => self.enter(Stage::Ready(Some(Note::NoNetwork))),
-            Err(Failure::Refused(problem)) => self.refused(problem),
+            Err(Failure::Refused(problem)) => {
+                self.refused(problem);
+                // It may have been refused because it is paid, or over.
+                return self.refresh();
+            }
         }
         Vec::new()
     }
@@ -480,7 +484,10 @@ impl Flow {
             return Vec::new();
         }
         self.server_ahead_ms = view.now_ms - self.now_ms;
-        self.view = view;
+        // The page goes on in the language it began in, which the payer may
+        // have chosen in an address that these requests do not carry.
+        let lang = self.view.lang;
+        self.view = View { lang, ..view };
         match (self.view.state, &self.stage) {
             (State::Paid { paid_at_ms }, _) => self.enter(Stage::Ended(End::Paid { paid_at_ms })),
             (State::Expired, _) => self.enter(Stage::Ended(End::Expired)),

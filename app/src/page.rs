@@ -1,13 +1,14 @@
 //! The page, drawn: a thin layer over [`Flow`] and [`Screen`].
 
 use checkout::html::amount_class;
-use checkout::{Check, Lang, Page, PageError};
+use checkout::{Check, Lang, Page, PageError, Problem};
 use leptos::html::h2;
 use leptos::mount::mount_to;
 use leptos::prelude::*;
+use serde::de::DeserializeOwned;
 
 use crate::browser::{self, On};
-use crate::flow::{Effect, Event, Flow};
+use crate::flow::{Effect, Event, Failure, Flow};
 use crate::json;
 use crate::screen::{Button, Code, Mood, Screen, Summary};
 
@@ -76,12 +77,14 @@ impl Checkout {
                 Event::Hidden
             }
         });
-        // A page that the back button brings up again has slept meanwhile.
-        tell(On::Window, "pageshow", || Event::Shown);
+        browser::on_return(move || self.tell(Event::Shown));
         tell(On::Window, "online", || Event::Online);
         tell(On::Window, "offline", || Event::Offline);
         if browser::has_bridge() {
             self.tell(Event::BridgeReady);
+        }
+        if !browser::is_visible() {
+            self.tell(Event::Hidden);
         }
         if !browser::is_online() {
             self.tell(Event::Offline);
@@ -137,20 +140,25 @@ impl Checkout {
         }
     }
 
+    fn ask(
+        self,
+        path: &'static str,
+        body: Option<&'static str>,
+        event: fn(Result<String, Failure>) -> Event,
+    ) {
+        browser::ask(path, body, move |answer| self.tell(event(answer)));
+    }
+
     fn perform(self, effect: Effect) {
         match effect {
-            Effect::PostOrder => browser::ask("order", Some("{}"), move |answer| {
-                self.tell(Event::Ordered(answer));
-            }),
+            Effect::PostOrder => {
+                self.ask("order", Some("{}"), |answer| Event::Ordered(read(answer)));
+            }
             Effect::PostCheck(hint) => {
                 let body = Check { hint }.to_json();
-                browser::ask("check", Some(body), move |answer| {
-                    self.tell(Event::Seen(answer));
-                });
+                self.ask("check", Some(body), |answer| Event::Seen(read(answer)));
             }
-            Effect::GetStatus => browser::ask("status", None, move |answer| {
-                self.tell(Event::Seen(answer));
-            }),
+            Effect::GetStatus => self.ask("status", None, |answer| Event::Seen(read(answer))),
             Effect::LookForBridge => {
                 if browser::has_bridge() {
                     self.tell(Event::BridgeReady);
@@ -168,6 +176,11 @@ impl Checkout {
             Effect::Reload => browser::reload(),
         }
     }
+}
+
+/// An answer that is not the message it should be is a fault of the server's.
+fn read<T: DeserializeOwned>(answer: Result<String, Failure>) -> Result<T, Failure> {
+    json::read(&answer?).ok_or(Failure::Refused(Problem::Other))
 }
 
 /// The same places as in `index.html`, so that nothing moves when the app

@@ -779,6 +779,11 @@ fn each_refusal_has_its_text_and_its_way_on() {
             Some(("Try again", Action::Pay)),
         ),
         (
+            "ATTEMPT_PENDING",
+            "Just a moment",
+            Some(("Try again", Action::Pay)),
+        ),
+        (
             "UPSTREAM_UNAVAILABLE",
             "WeChat Pay is not answering",
             Some(("Try again", Action::Pay)),
@@ -812,11 +817,33 @@ fn each_refusal_has_its_text_and_its_way_on() {
 }
 
 #[test]
+fn an_order_refused_because_it_is_paid_shows_as_paid() {
+    let mut payer = Payer::in_wechat();
+    payer.taps("Pay now");
+    payer.does();
+    let problem = Problem::from_code("ORDER_PAID");
+    payer.on(Event::Ordered(Err(Failure::Refused(problem))));
+    assert_eq!(payer.does(), [Effect::GetStatus]);
+    payer.server_says(PAID);
+    assert_eq!(payer.heading(), "Paid");
+}
+
+#[test]
+fn the_page_keeps_the_language_it_began_in() {
+    let mut begun = view(Method::Jsapi);
+    begun.lang = Lang::ZhHant;
+    let mut payer = Payer::opens(begun);
+    payer.view.lang = Lang::En;
+    payer.server_says(PAID);
+    assert_eq!(payer.heading(), "付款成功");
+}
+
+#[test]
 fn a_refused_question_is_not_the_end() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     payer.waits(1_500);
     payer.does();
-    payer.on(Event::Seen(Err(Failure::Refused(Problem::TooFast))));
+    payer.on(Event::Seen(Err(Failure::Refused(Problem::Busy))));
     assert_eq!(payer.heading(), "Scan with WeChat to pay");
     payer.waits(5_000);
     assert_eq!(payer.does(), [Effect::GetStatus]);

@@ -82,7 +82,7 @@ pub struct Texts {
     pub unknown_link: Message,
     pub expired_link: Message,
     pub sign_in_again: Message,
-    pub too_fast: Message,
+    pub busy: Message,
     pub wechat_unavailable: Message,
     pub other_problem: Message,
     pub try_again: &'static str,
@@ -95,7 +95,7 @@ impl Texts {
             Problem::UnknownLink => self.unknown_link,
             Problem::ExpiredLink => self.expired_link,
             Problem::SignInAgain => self.sign_in_again,
-            Problem::TooFast => self.too_fast,
+            Problem::Busy => self.busy,
             Problem::WeChatUnavailable => self.wechat_unavailable,
             Problem::Other => self.other_problem,
         }
@@ -254,9 +254,9 @@ static EN: Texts = Texts {
         "Please open this page again",
         "WeChat has not told us who is paying. Reloading the page asks again.",
     ),
-    too_fast: message(
+    busy: message(
         "Just a moment",
-        "There were too many requests. Please try again shortly.",
+        "This needs a few seconds more. Please try again shortly.",
     ),
     wechat_unavailable: message(
         "WeChat Pay is not answering",
@@ -359,7 +359,7 @@ static ZH_HANS: Texts = Texts {
         "请重新打开页面",
         "未能获取您的微信身份，重新加载后会再次获取。",
     ),
-    too_fast: message("请稍候", "操作过于频繁，请稍后再试。"),
+    busy: message("请稍候", "还需要几秒钟，请稍后再试。"),
     wechat_unavailable: message("微信支付暂时没有响应", "支付尚未开始，请稍后重试。"),
     other_problem: message("出了点问题", "问题出在我们这边，请稍后重试。"),
     try_again: "重试",
@@ -455,7 +455,7 @@ static ZH_HANT: Texts = Texts {
         "請重新開啟頁面",
         "未能取得您的微信身分，重新載入後會再次取得。",
     ),
-    too_fast: message("請稍候", "操作過於頻繁，請稍後再試。"),
+    busy: message("請稍候", "還需要幾秒鐘，請稍後再試。"),
     wechat_unavailable: message("微信支付暫時沒有回應", "付款尚未開始，請稍後重試。"),
     other_problem: message("出了點問題", "問題出在我們這邊，請稍後重試。"),
     try_again: "重試",

@@ -234,11 +234,12 @@ pub enum Problem {
     /// The link's time is over. `SESSION_EXPIRED`.
     ExpiredLink,
     /// We do not know who the payer is in WeChat; opening the page afresh asks
-    /// again. `OPENID_REQUIRED`.
+    /// again. `OPENID_REQUIRED`, `SIGN_IN_FAILED`.
     SignInAgain,
-    /// Too many requests. `RATE_LIMITED`.
-    TooFast,
-    /// WeChat Pay cannot be reached or does not answer. `UPSTREAM_UNAVAILABLE`.
+    /// A few seconds are missing. `ATTEMPT_PENDING`, `RATE_LIMITED`.
+    Busy,
+    /// WeChat Pay does not answer, or not so that it can be believed.
+    /// `UPSTREAM_UNAVAILABLE`, `UPSTREAM_UNVERIFIED`.
     WeChatUnavailable,
     /// Anything else.
     Other,
@@ -250,9 +251,9 @@ impl Problem {
         match code {
             "SESSION_NOT_FOUND" => Problem::UnknownLink,
             "SESSION_EXPIRED" => Problem::ExpiredLink,
-            "OPENID_REQUIRED" => Problem::SignInAgain,
-            "RATE_LIMITED" => Problem::TooFast,
-            "UPSTREAM_UNAVAILABLE" => Problem::WeChatUnavailable,
+            "OPENID_REQUIRED" | "SIGN_IN_FAILED" => Problem::SignInAgain,
+            "ATTEMPT_PENDING" | "RATE_LIMITED" => Problem::Busy,
+            "UPSTREAM_UNAVAILABLE" | "UPSTREAM_UNVERIFIED" => Problem::WeChatUnavailable,
             _ => Problem::Other,
         }
     }

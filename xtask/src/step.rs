@@ -185,13 +185,16 @@ pub fn elapsed(time: Duration) -> String {
     }
 }
 
-/// The command as one could type it.
+/// The command as one could type it here.
 pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let typed = words.map(quoted).collect::<Vec<_>>().join(" ");
+    let here = std::env::current_dir().ok();
     match command.get_current_dir() {
-        Some(dir) => format!("(cd {}; {typed})", dir.display()),
-        None => typed,
+        Some(there) if here.as_deref() != Some(there) => {
+            format!("(cd {}; {typed})", there.display())
+        }
+        _ => typed,
     }
 }
 

@@ -50,28 +50,24 @@ fn lint() -> Result<()> {
         cargo().args(["fmt", "--all", "--check"]),
         "run `cargo fmt --all`",
     )?;
-    let advice = "repair what clippy says above";
-    step::show(
+    let lint = |step: &str, selected: &mut dyn Iterator<Item = &str>| {
+        let mut clippy = cargo();
+        clippy
+            .arg("clippy")
+            .args(selected)
+            .args(["--", "-D", "warnings"]);
+        step::show(step, &mut clippy, "repair what clippy says above")
+    };
+    lint(
         "lint for this machine",
-        cargo().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
-        advice,
+        &mut ["--workspace", "--all-targets"].into_iter(),
     )?;
-    let mut wasm = cargo();
-    wasm.args(["clippy", "--target", WASM]);
-    for package in WASM_PACKAGES {
-        wasm.args(["--package", package]);
-    }
-    step::show(
+    let packages = WASM_PACKAGES
+        .iter()
+        .flat_map(|package| ["--package", package]);
+    lint(
         "lint for WebAssembly",
-        wasm.args(["--", "-D", "warnings"]),
-        advice,
+        &mut ["--target", WASM].into_iter().chain(packages),
     )
 }
 
@@ -95,23 +91,22 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
     let mut counts = Counts::default();
 
     let mut wasm = tools::command("cargo")?;
-    wasm.args([
-        "test",
-        "--no-fail-fast",
-        "--lib",
-        "--tests",
-        "--target",
-        WASI,
-    ]);
-    for package in CORES {
-        wasm.args(["--package", package]);
-    }
-    let runner = format!(
-        "node --no-warnings {}",
-        tools::root().join("xtask/wasi.mjs").display()
-    );
-    wasm.args(filter)
-        .env("CARGO_TARGET_WASM32_WASIP1_RUNNER", runner);
+    let runner = [
+        "node",
+        "--no-warnings",
+        &tools::root().join("xtask/wasi.mjs").to_string_lossy(),
+    ]
+    .map(|word| format!("{word:?}"))
+    .join(", ");
+    wasm.args(["test", "--no-fail-fast", "--lib", "--tests"])
+        .args([
+            "--target",
+            WASI,
+            "--config",
+            &format!("target.{WASI}.runner = [{runner}]"),
+        ])
+        .args(CORES.iter().flat_map(|package| ["--package", package]))
+        .args(filter);
     let on_wasm = counted(
         "pass the cores' tests on WebAssembly",
         &mut wasm,
@@ -128,8 +123,19 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
         .env("WECEIVE_CHROMEDRIVER", &browser.chromedriver);
     let on_this_machine = counted("pass the tests", &mut native, &mut counts);
 
-    println!("\n{counts}");
-    on_wasm.and(on_this_machine)
+    let outcome = on_wasm.and(on_this_machine).and_then(|()| match filter {
+        Some(name) if counts == Counts::default() => Err(Failure::new(
+            "find a test",
+            format!("no test has {name:?} in its name"),
+            "list them with `cargo test --workspace -- --list`",
+        )),
+        _ => Ok(()),
+    });
+    // Where something did not compile, the count would be of nothing.
+    if outcome.is_ok() || counts.failed > 0 {
+        println!("\n{counts}");
+    }
+    outcome
 }
 
 /// Runs a `cargo test`, its output passed on as it comes, and counts its tests.
