@@ -28,6 +28,7 @@ impl Runtime {
     fn binding(&self, route: Route) -> Option<Fetcher> {
         let name = match route {
             Route::WeChatPay => "WECHATPAY",
+            Route::WeChatPayMtls => "WECHATPAY_MTLS",
             Route::Weixin => "WEIXIN",
             Route::Assets => "ASSETS",
             Route::Merchant => return None,

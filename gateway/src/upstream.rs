@@ -4,22 +4,53 @@
 use crate::error::{ApiError, Code};
 use crate::world::{Request, Route, World};
 use serde_json::{Map, Value};
+use std::cell::Cell;
 use wechatpay::v2::answer::AnswerError;
 use wechatpay::v2::xml::Fields;
 
 /// The access nodes of seed 002, section 4.3, for a merchant overseas: Hong
-/// Kong first. Each is tried once.
+/// Kong first.
 const HOSTS: [&str; 3] = [
     "apihk.mch.weixin.qq.com",
     "apius.mch.weixin.qq.com",
     "api.mch.weixin.qq.com",
 ];
 
-/// Sends one idempotent v2 message. Where a host does not answer, or answers
-/// that it is ill, the next is asked: the same message again has the same
-/// effect (checklist P6). `None` when none of them answered.
-pub async fn post(world: &impl World, path: &str, xml: &str) -> Option<Vec<u8>> {
-    for host in HOSTS {
+/// How long another host is used before the first is tried again.
+const AWAY_MS: i64 = 60_000;
+
+/// Which host answered last. Where one fails the next is used, for a while.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    current: Cell<usize>,
+    return_at_ms: Cell<i64>,
+}
+
+impl Hosts {
+    /// Sends an idempotent message: each host is tried once, because the same
+    /// message again has the same effect (checklist P6). `None` when none of
+    /// them answered.
+    pub async fn post(&self, world: &impl World, path: &str, xml: &str) -> Option<Vec<u8>> {
+        for _ in HOSTS {
+            if let Some(answer) = self.post_once(world, path, xml).await {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    /// Sends a message that takes money: once. `None` says that no answer
+    /// came, and not that nothing happened.
+    pub async fn post_once(&self, world: &impl World, path: &str, xml: &str) -> Option<Vec<u8>> {
+        if world.now_ms() >= self.return_at_ms.get() {
+            self.current.set(0);
+        }
+        let current = self.current.get();
+        let host = HOSTS.get(current)?;
+        let route = match path.starts_with("/secapi/") {
+            true => Route::WeChatPayMtls,
+            false => Route::WeChatPay,
+        };
         let mut request = Request::new(xml.as_bytes().to_vec());
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = format!("https://{host}{path}").parse().ok()?;
@@ -27,13 +58,18 @@ pub async fn post(world: &impl World, path: &str, xml: &str) -> Option<Vec<u8>> 
             http::header::CONTENT_TYPE,
             http::HeaderValue::from_static("text/xml; charset=utf-8"),
         );
-        match world.fetch(Route::WeChatPay, request).await {
+        match world.fetch(route, request).await {
             Ok(answer) if !answer.status().is_server_error() => return Some(answer.into_body()),
             Ok(answer) => world.log(format_args!("{host}{path}: status {}", answer.status())),
             Err(error) => world.log(format_args!("{host}{path}: {error}")),
         }
+        // Others may have moved on from this host meanwhile.
+        if self.current.get() == current {
+            self.current.set((current + 1) % HOSTS.len());
+            self.return_at_ms.set(world.now_ms() + AWAY_MS);
+        }
+        None
     }
-    None
 }
 
 /// What the merchant is told. A refusal is forwarded whole, as seed 000 shows

@@ -37,6 +37,9 @@ pub trait World {
 pub enum Route {
     /// To WeChat Pay (binding `WECHATPAY`).
     WeChatPay,
+    /// To WeChat Pay with the merchant's client certificate (binding
+    /// `WECHATPAY_MTLS`): refund and reverse.
+    WeChatPayMtls,
     /// To WeChat's OAuth (binding `WEIXIN`).
     Weixin,
     /// To an address that a merchant gave: the open internet.
@@ -50,7 +53,7 @@ impl Route {
     pub const fn timeout_ms(self) -> u32 {
         match self {
             // A payer is waiting, and two hosts must fit in their patience.
-            Self::WeChatPay | Self::Weixin => 5_000,
+            Self::WeChatPay | Self::WeChatPayMtls | Self::Weixin => 5_000,
             Self::Merchant => 10_000,
             Self::Assets => 2_000,
         }
@@ -59,7 +62,7 @@ impl Route {
     /// The most bytes of an answer that are read.
     pub const fn max_answer_bytes(self) -> usize {
         match self {
-            Self::WeChatPay | Self::Weixin | Self::Merchant => 64 * 1024,
+            Self::WeChatPay | Self::WeChatPayMtls | Self::Weixin | Self::Merchant => 64 * 1024,
             Self::Assets => 8 * 1024 * 1024,
         }
     }

@@ -166,6 +166,15 @@ pub enum Event {
         /// What WeChat says.
         state: RefundState,
     },
+    /// A verified answer says that WeChat did not take a refund.
+    RefundDeclined {
+        /// Which refund.
+        out_refund_no: String,
+        /// WeChat's code.
+        err_code: String,
+        /// Whether the same request may be taken later (`NOTENOUGH`).
+        later: bool,
+    },
 }
 
 /// WeChat's verified answer to a close (seed 002, section 9.3).
@@ -432,6 +441,11 @@ impl Order {
                 out_refund_no,
                 state,
             } => self.refund_told(&out_refund_no, state),
+            Event::RefundDeclined {
+                out_refund_no,
+                err_code,
+                later,
+            } => self.refund_declined(&out_refund_no, err_code, later),
         }
     }
 
@@ -714,6 +728,7 @@ impl Order {
             status: RefundStatus::Asked,
             asked_at_ms: now_ms,
             refund_id: None,
+            err_code: None,
         });
         self.checks = 0;
         Ok(vec![Effect::Refund(out_refund_no), self.next_wake(now_ms)])
@@ -724,14 +739,8 @@ impl Order {
         out_refund_no: &str,
         state: RefundState,
     ) -> Result<Vec<Effect>, Refusal> {
-        let refund = self
-            .refunds
-            .iter_mut()
-            .find(|r| r.out_refund_no == out_refund_no)
-            .ok_or(Refusal::RefundUnknown)?;
-        if refund.status.is_final() {
-            return Err(Refusal::RefundFinal);
-        }
+        let refund = self.open_refund(out_refund_no)?;
+        refund.err_code = None;
         refund.status = match state {
             RefundState::Processing { refund_id } => {
                 refund.refund_id = Some(refund_id);
@@ -747,7 +756,36 @@ impl Order {
         Ok(Vec::new())
     }
 
+    fn refund_declined(
+        &mut self,
+        out_refund_no: &str,
+        err_code: String,
+        later: bool,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let refund = self.open_refund(out_refund_no)?;
+        // Once WeChat has a refund, only its own state ends it.
+        if refund.status == RefundStatus::Asked {
+            refund.err_code = Some(err_code);
+            if !later {
+                refund.status = RefundStatus::Closed;
+            }
+        }
+        Ok(Vec::new())
+    }
+
     // Helpers.
+
+    fn open_refund(&mut self, out_refund_no: &str) -> Result<&mut Refund, Refusal> {
+        let refund = self
+            .refunds
+            .iter_mut()
+            .find(|r| r.out_refund_no == out_refund_no)
+            .ok_or(Refusal::RefundUnknown)?;
+        match refund.status.is_final() {
+            true => Err(Refusal::RefundFinal),
+            false => Ok(refund),
+        }
+    }
 
     fn finish(&mut self, status: Status) -> Vec<Effect> {
         self.status = status;

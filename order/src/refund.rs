@@ -25,6 +25,9 @@ pub struct Refund {
     /// WeChat's number, once WeChat has taken the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<String>,
+    /// WeChat's code for why it did not take the request the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub err_code: Option<String>,
 }
 
 /// Where a refund stands.

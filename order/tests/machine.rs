@@ -406,6 +406,40 @@ fn r3_refunds_never_exceed_what_was_paid() {
 }
 
 #[test]
+fn r4_not_enough_is_asked_again_under_the_same_number() {
+    let declined = |later| Event::RefundDeclined {
+        out_refund_no: "A".to_owned(),
+        err_code: "NOTENOUGH".to_owned(),
+        later,
+    };
+    let again = Effect::Refund("A".to_owned());
+    let order = check(
+        "not enough",
+        vec![
+            (0, paid(|_| {}), Ok(PAID.to_vec())),
+            (
+                MINUTE,
+                refund("A", 150),
+                Ok(vec![again.clone(), Effect::WakeAt(75_000)]),
+            ),
+            (MINUTE, declined(true), Ok(vec![])),
+            (
+                75_000,
+                Event::Due,
+                Ok(vec![again, Effect::WakeAt(105_000)]),
+            ),
+            (75_001, refund("B", 1), Err(Refusal::RefundExceedsPaid)),
+            (75_001, declined(false), Ok(vec![])),
+            (75_002, declined(false), Err(Refusal::RefundFinal)),
+            (105_000, Event::Due, Ok(vec![Effect::Rest])),
+        ],
+    );
+    assert_eq!(order.refunds()[0].status, RefundStatus::Closed);
+    assert_eq!(order.refunds()[0].err_code.as_deref(), Some("NOTENOUGH"));
+    assert_eq!(order.trade_state(), "SUCCESS", "nothing was returned");
+}
+
+#[test]
 fn r1_r3_limits_of_a_year_and_of_fifty() {
     let mut order = order();
     order.apply(paid(|_| {}), 0).unwrap();

@@ -1,6 +1,14 @@
 //! The real Workers in `workerd`, over HTTP: what a merchant, WeChat and an
 //! attacker would send.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::thread;

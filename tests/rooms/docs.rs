@@ -6,7 +6,8 @@ use std::fs;
 use super::root;
 
 fn error_table() -> String {
-    let mut table = String::from("| code | status | whose fault | what to do |\n|---|---|---|---|\n");
+    let mut table =
+        String::from("| code | status | whose fault | what to do |\n|---|---|---|---|\n");
     for code in Code::ALL {
         let fault = match code.fault() {
             Fault::Caller => "yours",
@@ -25,7 +26,11 @@ fn the_error_table_is_the_codes_own() {
     let document = fs::read_to_string(root().join("docs/api.md")).unwrap();
     let (_, rest) = document.split_once("compares them -->\n").unwrap();
     let (table, _) = rest.split_once("<!-- /errors -->").unwrap();
-    assert!(table == error_table(), "docs/api.md should say:\n{}", error_table());
+    assert!(
+        table == error_table(),
+        "docs/api.md should say:\n{}",
+        error_table()
+    );
 }
 
 #[test]
@@ -33,7 +38,11 @@ fn every_link_in_the_documents_leads_somewhere() {
     for document in ["README.md", "ARCHITECTURE.md", "docs/api.md"] {
         let path = root().join(document);
         let text = fs::read_to_string(&path).unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             let file = link.split('#').next().unwrap();
             if file.is_empty() || file.contains("://") {
                 continue;
@@ -57,7 +66,10 @@ fn every_path_of_the_api_is_described() {
         let names: Vec<&str> = inside.split('"').skip(1).step_by(2).skip(1).collect();
         for name in names {
             paths += 1;
-            assert!(document.contains(&format!("/v1/{name}")), "/v1/{name} is not in docs/api.md");
+            assert!(
+                document.contains(&format!("/v1/{name}")),
+                "/v1/{name} is not in docs/api.md"
+            );
         }
     }
     assert!(paths >= 4, "this test no longer finds the paths");

@@ -5,7 +5,9 @@ pub mod checkout;
 pub mod checksign;
 pub mod close;
 pub mod delivery;
+pub mod micropay;
 pub mod order;
+pub mod refund;
 pub mod token;
 
 use crate::Gateway;

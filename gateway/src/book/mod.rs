@@ -20,6 +20,8 @@
 mod checkouts;
 mod deliveries;
 mod orders;
+mod quick_pay;
+mod refunds;
 
 pub use checkouts::{
     Attempt, Checkout, CheckoutFacts, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER, NewCheckout, Offer,
@@ -27,10 +29,13 @@ pub use checkouts::{
 };
 pub use deliveries::Delivery;
 pub use orders::{NewOrder, Prepaid, Verdict};
+pub use quick_pay::NewQuickPay;
+pub use refunds::{NewRefund, Refunded};
 
 use crate::config::Config;
 use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
+use crate::upstream::Hosts;
 use crate::world::{Store, StoreError, World};
 use order::{Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
@@ -48,6 +53,14 @@ pub enum Call {
     FindOrder(OutTradeNo),
     /// Close the order, and how it stands then: [`Order`].
     CloseOrder(OutTradeNo),
+    /// Take a Quick Pay, or find it taken: [`Order`].
+    QuickPay(Box<NewQuickPay>),
+    /// Reverse a Quick Pay, and how it stands then: [`Order`].
+    Reverse(OutTradeNo),
+    /// Make a refund, or find it made: [`Refunded`].
+    CreateRefund(NewRefund),
+    /// The refunds of an order: a list of [`Refunded`].
+    FindRefunds(OutTradeNo),
     /// The latest deliveries, of all orders or of one: a list of [`Delivery`].
     Deliveries(Option<OutTradeNo>),
     /// Send a delivery again: [`Delivery`].
@@ -118,6 +131,7 @@ pub struct Book<W, S> {
     store: S,
     config: Rc<Config>,
     directory: Directory,
+    hosts: Hosts,
     /// Where the alarm stands; `None` when that is not known.
     armed_at_ms: Cell<Option<i64>>,
     /// When each order was last asked about.
@@ -153,6 +167,7 @@ impl<W: World, S: Store> Book<W, S> {
             store,
             config,
             directory: Directory::default(),
+            hosts: Hosts::default(),
             armed_at_ms: Cell::new(None),
             asked_at_ms: RefCell::new(HashMap::new()),
         })
@@ -177,6 +192,10 @@ impl<W: World, S: Store> Book<W, S> {
             Call::CreateOrder(new) => json(&self.create_order(&known, *new).await?),
             Call::FindOrder(number) => json(&self.find_order(&known, &number).await?),
             Call::CloseOrder(number) => json(&self.close_order(&known, &number).await?),
+            Call::QuickPay(new) => json(&self.quick_pay(&known, *new).await?),
+            Call::Reverse(number) => json(&self.reverse_order(&known, &number).await?),
+            Call::CreateRefund(new) => json(&self.create_refund(&known, new).await?),
+            Call::FindRefunds(number) => json(&self.find_refunds(&known, &number).await?),
             Call::Deliveries(number) => json(&self.deliveries(number.as_ref())?),
             Call::Resend(id) => json(&self.resend(id)?),
             Call::Noticed { payment, xml } => json(&self.noticed(&known, *payment, &xml)?),

@@ -60,8 +60,9 @@ impl Verdict {
 
 /// How many timers one alarm takes; the next alarm follows at once.
 const DUE_AT_ONCE: i64 = 50;
-/// A query can lead to a close, and that to a query: no chain is longer.
-const LONGEST_CHAIN: usize = 6;
+/// A query can lead to a close, and that to a query; an order can have fifty
+/// refunds under way. No chain is longer.
+const LONGEST_CHAIN: usize = 60;
 
 impl<W: World, S: Store> Book<W, S> {
     /// Makes the order at WeChat and writes it down; or answers with the one
@@ -106,23 +107,35 @@ impl<W: World, S: Store> Book<W, S> {
             }
             let expires_at_ms = terms.expires_at_ms;
             let (order, effects) = Order::prepaid(terms, prepayment.clone(), now_ms);
-            self.store.exec(
-                "INSERT INTO orders(out_trade_no, json, due_at_ms) VALUES(?, ?, ?)",
-                &[
-                    number.as_str().into(),
-                    write_stored("order", &order)?.into(),
-                    due_of(&effects).flatten().into(),
-                ],
-            )?;
-            self.sign_book(known)?;
-            if let Some(at_ms) = due_of(&effects).flatten() {
-                self.arm_for(at_ms)?;
-            }
+            self.insert_order(known, &order, &effects)?;
             Ok(Prepaid {
                 prepayment,
                 expires_at_ms,
             })
         })
+    }
+
+    /// Writes a new order and its first timer, inside a transaction.
+    pub(super) fn insert_order(
+        &self,
+        known: &Known,
+        order: &Order,
+        effects: &[Effect],
+    ) -> Result<(), StoreError> {
+        let due_at_ms = due_of(effects).flatten();
+        self.store.exec(
+            "INSERT INTO orders(out_trade_no, json, due_at_ms) VALUES(?, ?, ?)",
+            &[
+                order.terms().out_trade_no.as_str().into(),
+                write_stored("order", order)?.into(),
+                due_at_ms.into(),
+            ],
+        )?;
+        self.sign_book(known)?;
+        match due_at_ms {
+            Some(at_ms) => self.arm_for(at_ms),
+            None => Ok(()),
+        }
     }
 
     async fn prepay(
@@ -143,7 +156,9 @@ impl<W: World, S: Store> Book<W, S> {
             .map_err(|error| {
                 ApiError::field(Code::FieldInvalid, error.field, format!("The {error}."))
             })?;
-        let bytes = upstream::post(&self.world, prepay::PATH, &request.to_xml(key))
+        let bytes = self
+            .hosts
+            .post(&self.world, prepay::PATH, &request.to_xml(key))
             .await
             .ok_or_else(|| ApiError::of(Code::UpstreamUnavailable))?;
         let answer = prepay::Answer::read(&bytes, &request, key)
@@ -217,7 +232,8 @@ impl<W: World, S: Store> Book<W, S> {
                 Verdict::Refused("order_unknown".to_owned())
             }
             Some(Ok(_)) => Verdict::Taken,
-            Some(Err(Refusal::AlreadyPaid)) => Verdict::Duplicate,
+            // A payment that is being reversed is known, and goes back.
+            Some(Err(Refusal::AlreadyPaid | Refusal::Reversed)) => Verdict::Duplicate,
             Some(Err(refusal)) => Verdict::Refused(name_of(refusal)),
         };
         self.count(match &verdict {
@@ -264,9 +280,14 @@ impl<W: World, S: Store> Book<W, S> {
             let event = match effect {
                 Effect::Query => self.query(known, &number).await,
                 Effect::Close => Some(self.close(known, &number).await),
-                // Refunds are asked for by nobody yet; the rest is done where
-                // the order is saved.
-                _ => None,
+                Effect::Reverse => Some(self.reverse(known, &number).await),
+                Effect::Refund(refund) => self
+                    .refund(known, &number, &refund)
+                    .await?
+                    .and_then(|answer| answer.map_or_else(|(event, _)| event, Some)),
+                Effect::QueryRefund(refund) => self.query_refund(known, &number, &refund).await,
+                // Done where the order was saved.
+                Effect::Deliver | Effect::WakeAt(_) | Effect::Rest => None,
             };
             if let Some(event) = event
                 && let Some(Ok(next)) = self.step(known, number.as_str(), event, None)?
@@ -286,7 +307,10 @@ impl<W: World, S: Store> Book<W, S> {
             nonce_str: Text::new("nonce_str", &self.nonce()).ok()?,
             sign_type: merchant.sign_type,
         };
-        let bytes = upstream::post(&self.world, query::PATH, &request.to_xml(key)).await?;
+        let bytes = self
+            .hosts
+            .post(&self.world, query::PATH, &request.to_xml(key))
+            .await?;
         match query::Answer::read(&bytes, &request, key) {
             Ok(answer) => Some(Event::Told(answer.state, Via::Query)),
             Err(AnswerError::Refused {
@@ -328,7 +352,10 @@ impl<W: World, S: Store> Book<W, S> {
             nonce_str: Text::new("nonce_str", &self.nonce()).ok()?,
             sign_type: merchant.sign_type,
         };
-        let bytes = upstream::post(&self.world, close::PATH, &request.to_xml(key)).await?;
+        let bytes = self
+            .hosts
+            .post(&self.world, close::PATH, &request.to_xml(key))
+            .await?;
         Some(close::Answer::read(&bytes, &request, key))
     }
 
@@ -371,7 +398,9 @@ impl<W: World, S: Store> Book<W, S> {
                 Ok(Some(Err(refusal)))
             }
             Some(Ok(mut effects)) => {
-                effects.retain(|effect| matches!(effect, Effect::Query | Effect::Close));
+                effects.retain(|effect| {
+                    !matches!(effect, Effect::Deliver | Effect::WakeAt(_) | Effect::Rest)
+                });
                 Ok(Some(Ok(effects)))
             }
             other => Ok(other),

@@ -76,14 +76,55 @@ pub fn read(
     key: &Secret,
     sign_type: SignType,
 ) -> Result<Fields, AnswerError> {
-    let fields = Fields::parse(bytes)?;
-    if fields.get("return_code") != Some("SUCCESS") {
-        let return_msg = fields.owned("return_msg").unwrap_or_default();
-        return Err(AnswerError::Communication { return_msg });
-    }
+    let fields = taken(Fields::parse(bytes)?)?;
     fields.verify(key, sign_type)?;
+    fields.required("result_code")?;
+    not_refused(fields, account, Presence::Required)
+}
 
-    if fields.required("result_code")? != "SUCCESS" {
+/// [`read`] for the exchange rate, whose good answer has no `result_code`.
+pub(crate) fn read_without_result(
+    bytes: &[u8],
+    account: &Account,
+    key: &Secret,
+    sign_type: SignType,
+) -> Result<Fields, AnswerError> {
+    let fields = taken(Fields::parse(bytes)?)?;
+    fields.verify(key, sign_type)?;
+    not_refused(fields, account, Presence::Required)
+}
+
+/// [`read`] for the settlement, whose answer need not be signed and then need
+/// not say whose it is.
+pub(crate) fn check_optionally_signed(
+    fields: Fields,
+    account: &Account,
+    key: &Secret,
+    sign_type: SignType,
+) -> Result<Fields, AnswerError> {
+    let fields = taken(fields)?;
+    if fields.get_nonempty("sign").is_some() {
+        fields.verify(key, sign_type)?;
+    }
+    fields.required("result_code")?;
+    not_refused(fields, account, Presence::Optional)
+}
+
+fn taken(fields: Fields) -> Result<Fields, AnswerError> {
+    if fields.get("return_code") == Some("SUCCESS") {
+        Ok(fields)
+    } else {
+        let return_msg = fields.owned("return_msg").unwrap_or_default();
+        Err(AnswerError::Communication { return_msg })
+    }
+}
+
+fn not_refused(
+    fields: Fields,
+    account: &Account,
+    presence: Presence,
+) -> Result<Fields, AnswerError> {
+    if fields.get_nonempty("result_code").unwrap_or("SUCCESS") != "SUCCESS" {
         // A refusal need not repeat who asked: the ids may be what is wrong.
         check_account(&fields, account, Presence::Optional)?;
         return Err(AnswerError::Refused {
@@ -92,7 +133,7 @@ pub fn read(
             fields,
         });
     }
-    check_account(&fields, account, Presence::Required)?;
+    check_account(&fields, account, presence)?;
     Ok(fields)
 }
 
@@ -117,7 +158,8 @@ pub fn communication_failure(return_msg: &str) -> Fields {
         .with("return_msg", return_msg)
 }
 
-fn envelope(account: &Account, nonce_str: &str) -> Fields {
+/// How every signed answer starts.
+pub(crate) fn envelope(account: &Account, nonce_str: &str) -> Fields {
     let mut fields = Fields::new()
         .with("return_code", "SUCCESS")
         .with("return_msg", "OK");

@@ -4,6 +4,7 @@
 //! String(128)   Text<128>: 1..=128 bytes of UTF-8, characters that XML carries
 //! Int           decimal digits, no sign
 //! String(14)    yyyyMMddHHmmss, China time
+//! refund_id_$n  one field of several: refund_id_0, refund_id_1, …
 //! ```
 //!
 //! The manual says `String(128)` and not of what. Bytes is the stricter reading:
@@ -12,8 +13,9 @@
 //!
 //! An empty field is an absent one, for the signature and so for reading.
 
-use super::time;
+use super::time::{self, Date};
 use super::xml::{Fields, is_xml_char};
+use order::{Currency, Money};
 use serde::Serialize;
 use std::fmt;
 use thiserror::Error;
@@ -167,8 +169,102 @@ impl Fields {
             .transpose()
     }
 
+    /// `yyyy-MM-dd HH:mm:ss`.
+    pub(crate) fn optional_spaced_time_ms(
+        &self,
+        field: &'static str,
+    ) -> Result<Option<i64>, FieldError> {
+        self.get_nonempty(field)
+            .map(|value| time::parse_china_spaced(value).map_err(|_| Problem::BadFormat.of(field)))
+            .transpose()
+    }
+
+    /// `yyyyMMdd`.
+    pub(crate) fn date(&self, field: &'static str) -> Result<Date, FieldError> {
+        Date::parse(self.required(field)?).map_err(|_| Problem::BadFormat.of(field))
+    }
+
+    pub(crate) fn optional_date(&self, field: &'static str) -> Result<Option<Date>, FieldError> {
+        match self.get_nonempty(field) {
+            None => Ok(None),
+            Some(_) => self.date(field).map(Some),
+        }
+    }
+
+    /// An amount that something was charged or refunded: at least 1.
+    pub(crate) fn fee(&self, field: &'static str) -> Result<i64, FieldError> {
+        check_fee(field, self.int(field)?)
+    }
+
+    pub(crate) fn optional_currency(
+        &self,
+        field: &'static str,
+    ) -> Result<Option<Currency>, FieldError> {
+        self.get_nonempty(field)
+            .map(|code| Currency::from_code(code).ok_or(Problem::UnknownValue.of(field)))
+            .transpose()
+    }
+
     pub(crate) fn owned(&self, field: &str) -> Option<String> {
         self.get_nonempty(field).map(str::to_owned)
+    }
+
+    /// The fields of the `n`th of several, each with `_n` at its name's end.
+    pub(crate) fn nth(&self, n: usize) -> Nth<'_> {
+        Nth { fields: self, n }
+    }
+}
+
+/// One of several: reads the field that the manual calls `refund_id_$n`, and
+/// names it so in an error.
+#[derive(Clone, Copy)]
+pub(crate) struct Nth<'a> {
+    fields: &'a Fields,
+    n: usize,
+}
+
+impl<'a> Nth<'a> {
+    pub(crate) fn get(self, field: &'static str) -> Option<&'a str> {
+        self.fields.get(&nth_name(field, self.n))
+    }
+
+    pub(crate) fn get_nonempty(self, field: &'static str) -> Option<&'a str> {
+        self.get(field).filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn required(self, field: &'static str) -> Result<&'a str, FieldError> {
+        match self.get(field) {
+            None => Err(Problem::Missing.of(field)),
+            Some("") => Err(Problem::Empty.of(field)),
+            Some(value) => Ok(value),
+        }
+    }
+
+    pub(crate) fn fee(self, field: &'static str) -> Result<i64, FieldError> {
+        check_fee(field, parse_int(field, self.required(field)?)?)
+    }
+
+    pub(crate) fn optional_int(self, field: &'static str) -> Result<Option<i64>, FieldError> {
+        self.get_nonempty(field)
+            .map(|value| parse_int(field, value))
+            .transpose()
+    }
+
+    pub(crate) fn owned(self, field: &'static str) -> Option<String> {
+        self.get_nonempty(field).map(str::to_owned)
+    }
+}
+
+/// `refund_id_$n` with its number.
+pub(crate) fn nth_name(field: &str, n: usize) -> String {
+    field.replace("$n", &n.to_string())
+}
+
+fn check_fee(field: &'static str, fee: i64) -> Result<i64, FieldError> {
+    if (1..=Money::MAX_MINOR).contains(&fee) {
+        Ok(fee)
+    } else {
+        Err(Problem::OutOfRange.of(field))
     }
 }
 

@@ -44,15 +44,36 @@ pub enum By {
     OutTradeNo(OutTradeNo),
 }
 
+impl By {
+    pub(crate) fn read(fields: &Fields) -> Result<Self, FieldError> {
+        match fields.optional_text("transaction_id")? {
+            Some(id) => Ok(Self::TransactionId(id)),
+            None => read_out_trade_no(fields).map(Self::OutTradeNo),
+        }
+    }
+
+    pub(crate) fn write(&self, fields: &mut Fields) {
+        match self {
+            Self::TransactionId(id) => fields.push("transaction_id", id.as_str()),
+            Self::OutTradeNo(number) => fields.push("out_trade_no", number.as_str()),
+        }
+    }
+
+    /// Where an answer repeats the number, it must be the same.
+    pub(crate) fn check_echo(&self, fields: &Fields) -> Result<(), AnswerError> {
+        match self {
+            Self::TransactionId(id) => check_echo(fields, "transaction_id", id.as_str()),
+            Self::OutTradeNo(number) => check_echo(fields, "out_trade_no", number.as_str()),
+        }
+    }
+}
+
 impl Request {
     /// The request's fields, not signed yet.
     pub fn to_fields(&self) -> Fields {
         let mut fields = Fields::new();
         push_account(&mut fields, &self.account);
-        match &self.by {
-            By::TransactionId(id) => fields.push("transaction_id", id.as_str()),
-            By::OutTradeNo(number) => fields.push("out_trade_no", number.as_str()),
-        }
+        self.by.write(&mut fields);
         fields.push("nonce_str", self.nonce_str.as_str());
         fields.push_some("sign_type", self.sign_type.unless_default());
         fields
@@ -65,10 +86,7 @@ impl Request {
 
     /// Reads a request, whose signature is the caller's to verify.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
-        let by = match fields.optional_text("transaction_id")? {
-            Some(id) => By::TransactionId(id),
-            None => By::OutTradeNo(read_out_trade_no(fields)?),
-        };
+        let by = By::read(fields)?;
         Ok(Self {
             account: read_account(fields)?,
             by,
@@ -103,10 +121,7 @@ impl Answer {
     /// it: half a payment is an [`AnswerError::Field`], which is "unknown".
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, &request.account, key, request.sign_type)?;
-        match &request.by {
-            By::TransactionId(id) => check_echo(&fields, "transaction_id", id.as_str())?,
-            By::OutTradeNo(number) => check_echo(&fields, "out_trade_no", number.as_str())?,
-        }
+        request.by.check_echo(&fields)?;
         Ok(Self {
             state: read_state(&fields, &request.account)?,
             out_trade_no: fields.owned("out_trade_no"),

@@ -1,12 +1,16 @@
 //! WeChat's clock: China Standard Time (UTC+8, no summer time), written as
 //!
 //! ```text
-//! 20091225091010      25 December 2009, 09:10:10
+//! 20091225091010        25 December 2009, 09:10:10
 //! yyyyMMddHHmmss
+//! 2009-12-25 09:10:10   the same, in refunds and statements
+//! 20091225              the whole day
+//! yyyyMMdd
 //! ```
 //!
 //! Seed 002, section 4.2 (3).
 
+use std::fmt;
 use thiserror::Error;
 
 const CHINA_OFFSET_SECONDS: i64 = 8 * 3600;
@@ -14,22 +18,113 @@ const DAY_SECONDS: i64 = 86_400;
 /// `00000101000000` and `99991231235959`, China time, as Unix seconds.
 const FIRST_SECOND: i64 = -62_167_219_200 - CHINA_OFFSET_SECONDS;
 const LAST_SECOND: i64 = 253_402_300_799 - CHINA_OFFSET_SECONDS;
+/// A day's statement can be had from 10:00 on the next day (9.6, S1).
+const STATEMENT_READY_SECONDS: i64 = DAY_SECONDS + 10 * 3600;
 
 /// The text is not a moment in the form `yyyyMMddHHmmss`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a time is 14 digits, yyyyMMddHHmmss, and exists in the calendar")]
 pub struct TimeError;
 
+/// The text is not a day in the form `yyyyMMdd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a date is 8 digits, yyyyMMdd, and exists in the calendar")]
+pub struct DateError;
+
+/// A day in China: from midnight to midnight, UTC+8. Displays as `yyyyMMdd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date {
+    days: i64,
+}
+
+impl Date {
+    /// The day that a moment (Unix milliseconds) falls on in China. A year
+    /// that four digits cannot hold is pinned, as [`china`] does.
+    pub fn of(unix_ms: i64) -> Self {
+        let unix_seconds = unix_ms.div_euclid(1000).clamp(FIRST_SECOND, LAST_SECOND);
+        let days = (unix_seconds + CHINA_OFFSET_SECONDS).div_euclid(DAY_SECONDS);
+        Self { days }
+    }
+
+    /// Reads `yyyyMMdd`.
+    pub fn parse(text: &str) -> Result<Self, DateError> {
+        if text.len() != 8 {
+            return Err(DateError);
+        }
+        let midnight_ms = parse_china(&format!("{text}000000")).map_err(|_| DateError)?;
+        Ok(Self::of(midnight_ms))
+    }
+
+    /// The day's first moment, Unix milliseconds.
+    pub const fn start_ms(self) -> i64 {
+        (self.days * DAY_SECONDS - CHINA_OFFSET_SECONDS) * 1000
+    }
+
+    /// The next day's first moment, Unix milliseconds.
+    pub const fn end_ms(self) -> i64 {
+        self.start_ms() + DAY_SECONDS * 1000
+    }
+
+    /// When the day's statement is ready: 10:00 on the next day (S1). Unix
+    /// milliseconds.
+    pub const fn statement_ready_ms(self) -> i64 {
+        self.start_ms() + STATEMENT_READY_SECONDS * 1000
+    }
+
+    /// The day before; the first day of the year 0 has none and is its own.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        Self::of(self.start_ms() - 1)
+    }
+
+    /// The day after; the last day of the year 9999 has none and is its own.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::of(self.end_ms())
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = date_of(self.days);
+        write!(f, "{year:04}{month:02}{day:02}")
+    }
+}
+
 /// A moment (Unix time in milliseconds) as WeChat writes it; parts of a second
 /// are cut off. A year that four digits cannot hold is pinned to the nearest
 /// that they can.
 pub fn china(unix_ms: i64) -> String {
+    let (year, month, day, of_day) = parts_of(unix_ms);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
+}
+
+/// Year, month and day in China, and the second of the day.
+fn parts_of(unix_ms: i64) -> (i64, i64, i64, i64) {
     let unix_seconds = unix_ms.div_euclid(1000).clamp(FIRST_SECOND, LAST_SECOND);
     let seconds = unix_seconds + CHINA_OFFSET_SECONDS;
     let (year, month, day) = date_of(seconds.div_euclid(DAY_SECONDS));
-    let of_day = seconds.rem_euclid(DAY_SECONDS);
+    (year, month, day, seconds.rem_euclid(DAY_SECONDS))
+}
+
+/// [`china`] in the form that refunds and statements use,
+/// `yyyy-MM-dd HH:mm:ss`.
+pub fn china_spaced(unix_ms: i64) -> String {
+    let (year, month, day, of_day) = parts_of(unix_ms);
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Reads `yyyy-MM-dd HH:mm:ss` in China time to Unix time in milliseconds.
+pub fn parse_china_spaced(text: &str) -> Result<i64, TimeError> {
+    let marks = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
+    let bytes = text.as_bytes();
+    if bytes.len() != 19 || marks.iter().any(|(at, mark)| bytes.get(*at) != Some(mark)) {
+        return Err(TimeError);
+    }
+    let digits: String = text.split(['-', ' ', ':']).collect();
+    parse_china(&digits)
 }
 
 /// Reads `yyyyMMddHHmmss` in China time to Unix time in milliseconds.
@@ -108,6 +203,51 @@ mod tests {
                 Ok(unix_ms.div_euclid(1000) * 1000),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn spaced_times_go_both_ways() {
+        // The manual's own example, 9.5.
+        let text = "2016-07-25 15:26:26";
+        assert_eq!(parse_china_spaced(text), parse_china("20160725152626"));
+        assert_eq!(china_spaced(parse_china_spaced(text).unwrap()), text);
+        for text in [
+            "",
+            "2016-07-25",
+            "2016-07-25T15:26:26",
+            "2016-7-25 15:26:260",
+            "2016-02-30 15:26:26",
+            "2016-07-25 15:26:2é",
+            "20160725-15:26:26 -",
+            "2016--7-25 15:26:26",
+        ] {
+            assert_eq!(parse_china_spaced(text), Err(TimeError), "{text}");
+        }
+    }
+
+    /// 4.2 (3) and S1: a day is a day in China, and its statement is ready at
+    /// ten on the next.
+    #[test]
+    fn a_day_begins_and_ends_at_midnight_in_china() {
+        let day = Date::parse("20141111").unwrap();
+        assert_eq!(day.to_string(), "20141111");
+        assert_eq!(china(day.start_ms()), "20141111000000");
+        assert_eq!(china(day.end_ms()), "20141112000000");
+        assert_eq!(china(day.statement_ready_ms()), "20141112100000");
+        for (unix_ms, expect) in [
+            (day.start_ms() - 1, day.previous()),
+            (day.start_ms(), day),
+            (day.end_ms() - 1, day),
+            (day.end_ms(), day.next()),
+        ] {
+            assert_eq!(Date::of(unix_ms), expect);
+        }
+        assert_eq!(Date::of(i64::MIN).to_string(), "00000101");
+        assert_eq!(Date::of(i64::MAX).to_string(), "99991231");
+        assert_eq!(Date::of(i64::MAX).next(), Date::of(i64::MAX));
+        for text in ["", "2014111", "201411111", "2014-1-1", "20140230", "２０"] {
+            assert_eq!(Date::parse(text), Err(DateError), "{text}");
         }
     }
 

@@ -27,8 +27,9 @@ use thiserror::Error;
 
 /// The largest document that is read, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
-/// The most fields that a document may have.
-pub const MAX_FIELDS: usize = 128;
+/// The most fields that a document may have. An answer about ten refunds, each
+/// with its coupons, has some 150.
+pub const MAX_FIELDS: usize = 256;
 /// The longest field name, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 
@@ -202,21 +203,59 @@ impl Fields {
     /// cannot carry at all is written as U+FFFD, so that its signature fails
     /// at the reader; [`Text`](super::Text) keeps such values out before.
     pub fn to_xml(&self) -> String {
-        let mut out = String::from("<xml>");
+        self.to_xml_root("xml")
+    }
+
+    /// [`to_xml`](Self::to_xml) with another root: `<root>` inside a refund
+    /// notice.
+    pub fn to_xml_root(&self, root: &str) -> String {
+        let mut out = String::new();
+        push_element(&mut out, root, |out| self.push_to(out));
+        out
+    }
+
+    fn push_to(&self, out: &mut String) {
         for (name, value) in self.iter() {
-            out.push('<');
-            out.push_str(name);
-            out.push('>');
-            if is_bare(name, value) {
-                out.push_str(value);
-            } else {
-                push_cdata(&mut out, value);
-            }
-            out.push_str("</");
-            out.push_str(name);
-            out.push('>');
+            push_element(out, name, |out| {
+                if is_bare(name, value) {
+                    out.push_str(value);
+                } else {
+                    push_cdata(out, value);
+                }
+            });
         }
-        out.push_str("</xml>");
+    }
+}
+
+/// A document in which some fields hold fields: only the settlement's answer
+/// has them, one `<setteinfo_0>…</setteinfo_0>` for each record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Grouped {
+    pub(crate) fields: Fields,
+    pub(crate) groups: Vec<(String, Fields)>,
+}
+
+impl Grouped {
+    /// Reads a document whose fields named `prefix…` hold fields. The caps
+    /// count for the whole.
+    pub(crate) fn parse(bytes: &[u8], prefix: &'static str) -> Result<Self, XmlError> {
+        let mut parser = Parser::new("xml");
+        parser.group_prefix = Some(prefix);
+        parser.read(checked_text(bytes)?)?;
+        Ok(Self {
+            fields: parser.fields,
+            groups: parser.groups,
+        })
+    }
+
+    pub(crate) fn to_xml(&self) -> String {
+        let mut out = String::new();
+        push_element(&mut out, "xml", |out| {
+            self.fields.push_to(out);
+            for (name, fields) in &self.groups {
+                push_element(out, name, |out| fields.push_to(out));
+            }
+        });
         out
     }
 }
@@ -244,6 +283,16 @@ fn is_bare(name: &str, value: &str) -> bool {
     (name.ends_with("_fee") || name.ends_with("_count"))
         && !value.is_empty()
         && value.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn push_element(out: &mut String, name: &str, content: impl FnOnce(&mut String)) {
+    out.push('<');
+    out.push_str(name);
+    out.push('>');
+    content(out);
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
 }
 
 /// A section cannot hold its own end, so `]]>` is cut between two sections;
@@ -292,6 +341,7 @@ fn is_blank(text: &str) -> bool {
 enum Place {
     BeforeRoot,
     InRoot,
+    InGroup,
     InField(Leaf),
     AfterRoot,
 }
@@ -332,20 +382,34 @@ impl Leaf {
 
 struct Parser {
     root: &'static str,
+    /// What the names of fields begin with that hold fields; there is at most
+    /// one level of them.
+    group_prefix: Option<&'static str>,
     place: Place,
+    /// Whether the field being read is inside a group: the last of `groups`.
+    in_group: bool,
     fields: Fields,
+    groups: Vec<(String, Fields)>,
 }
 
 impl Parser {
     fn new(root: &'static str) -> Self {
         Self {
             root,
+            group_prefix: None,
             place: Place::BeforeRoot,
+            in_group: false,
             fields: Fields::new(),
+            groups: Vec::new(),
         }
     }
 
     fn run(mut self, text: &str) -> Result<Fields, XmlError> {
+        self.read(text)?;
+        Ok(self.fields)
+    }
+
+    fn read(&mut self, text: &str) -> Result<(), XmlError> {
         let mut reader = Reader::from_str(text);
         let config = reader.config_mut();
         config.expand_empty_elements = true;
@@ -383,9 +447,9 @@ impl Parser {
             at_start = false;
         }
         match self.place {
-            Place::AfterRoot => Ok(self.fields),
+            Place::AfterRoot => Ok(()),
             Place::BeforeRoot => Err(XmlError::Empty),
-            Place::InRoot | Place::InField(_) => Err(XmlError::Unclosed),
+            Place::InRoot | Place::InGroup | Place::InField(_) => Err(XmlError::Unclosed),
         }
     }
 
@@ -401,7 +465,13 @@ impl Parser {
                     expected: self.root,
                 });
             }
-            Place::InRoot => self.place = Place::InField(self.leaf(name)?),
+            Place::InRoot if self.group_prefix.is_some_and(|p| name.starts_with(p)) => {
+                self.check_name(name)?;
+                self.groups.push((name.to_owned(), Fields::new()));
+                self.in_group = true;
+                self.place = Place::InGroup;
+            }
+            Place::InRoot | Place::InGroup => self.place = Place::InField(self.leaf(name)?),
             Place::InField(leaf) => {
                 return Err(XmlError::TooDeep {
                     name: leaf.name.clone(),
@@ -412,18 +482,29 @@ impl Parser {
         Ok(())
     }
 
-    fn leaf(&self, name: &str) -> Result<Leaf, XmlError> {
+    /// Whether a field or a group of this name may begin here.
+    fn check_name(&self, name: &str) -> Result<(), XmlError> {
         if !is_name(name) {
             return Err(XmlError::BadName);
         }
-        if self.fields.get(name).is_some() {
+        let taken = match self.groups.last() {
+            Some((_, fields)) if self.in_group => fields.get(name).is_some(),
+            _ => self.fields.get(name).is_some() || self.groups.iter().any(|(n, _)| n == name),
+        };
+        if taken {
             return Err(XmlError::DuplicateField {
                 name: name.to_owned(),
             });
         }
-        if self.fields.len() == MAX_FIELDS {
+        let grouped: usize = self.groups.iter().map(|(_, fields)| fields.len() + 1).sum();
+        if self.fields.len() + grouped >= MAX_FIELDS {
             return Err(XmlError::TooManyFields);
         }
+        Ok(())
+    }
+
+    fn leaf(&self, name: &str) -> Result<Leaf, XmlError> {
+        self.check_name(name)?;
         Ok(Leaf {
             name: name.to_owned(),
             value: String::new(),
@@ -438,8 +519,16 @@ impl Parser {
         match inner {
             Place::InField(mut leaf) => {
                 leaf.end_run();
-                self.fields.0.push((leaf.name, leaf.value));
+                let field = (leaf.name, leaf.value);
+                match self.groups.last_mut() {
+                    Some((_, fields)) if self.in_group => {
+                        fields.0.push(field);
+                        self.place = Place::InGroup;
+                    }
+                    _ => self.fields.0.push(field),
+                }
             }
+            Place::InGroup => self.in_group = false,
             Place::InRoot | Place::BeforeRoot | Place::AfterRoot => self.place = Place::AfterRoot,
         }
     }

@@ -1,0 +1,265 @@
+//! Refunds (seed 002, sections 9.4 and 9.5): written down before WeChat is
+//! asked, asked again under the same number until WeChat has them, and settled
+//! only by what WeChat answers to a query.
+
+use super::Book;
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::upstream;
+use crate::world::{Store, StoreError, World};
+use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
+use serde::{Deserialize, Serialize};
+use wechatpay::v2::ErrorCode;
+use wechatpay::v2::field::{FieldError, Text};
+use wechatpay::v2::refund::{self, Amounts, OutRefundNo};
+use wechatpay::v2::refundquery;
+
+/// A refund to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewRefund {
+    /// The order's number.
+    pub out_trade_no: OutTradeNo,
+    /// The refund's own number; `None` for one made of the order's number and
+    /// the amount.
+    pub out_refund_no: Option<String>,
+    /// What the merchant believes the order was for.
+    pub total_fee: Option<i64>,
+    /// How much goes back, in the currency's smallest unit.
+    pub refund_fee: i64,
+}
+
+/// A refund and the order it belongs to.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Refunded {
+    /// The order's number.
+    pub out_trade_no: OutTradeNo,
+    /// WeChat's number for the payment.
+    pub transaction_id: Option<String>,
+    /// What was paid.
+    pub total: Money,
+    /// The refund.
+    pub refund: Refund,
+}
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Refunds, or answers how the same refund, asked for before, stands.
+    pub(super) async fn create_refund(
+        &self,
+        known: &Known,
+        new: NewRefund,
+    ) -> Result<Refunded, ApiError> {
+        let number = self.paid_number(&new.out_trade_no)?;
+        let missing = || ApiError::of(Code::OrderNotFound);
+        let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
+        let total = order.terms().money;
+        if new.total_fee.is_some_and(|fee| fee != total.amount_minor()) {
+            return Err(Refusal::DifferentTerms("total_fee").into());
+        }
+        let money = Money::new(new.refund_fee, total.currency()).map_err(|error| {
+            ApiError::field(
+                Code::AmountInvalid,
+                "refund_fee",
+                format!("It is wrong: {error}."),
+            )
+        })?;
+        // Without a number of its own, the same amount again is the same
+        // refund: a repeated request must never return money twice.
+        let out_refund_no = new
+            .out_refund_no
+            .unwrap_or_else(|| format!("{number}-R{}", new.refund_fee));
+        let asked = Event::RefundAsked {
+            out_refund_no: out_refund_no.clone(),
+            money,
+        };
+        match self
+            .step(known, number.as_str(), asked, None)?
+            .ok_or_else(missing)?
+        {
+            Ok(_) => {
+                let outcome = self.refund(known, &number, &out_refund_no).await?;
+                let (event, refusal) = match outcome {
+                    Some(Ok(event)) => (Some(event), None),
+                    Some(Err((event, refusal))) => (event, Some(refusal)),
+                    None => (None, None),
+                };
+                if let Some(event) = event {
+                    // Refused only if the timer was faster.
+                    let _ = self.step(known, number.as_str(), event, None)?;
+                }
+                let refunded = self.refunded(&number, &out_refund_no)?;
+                match refusal {
+                    Some(refusal) if refunded.refund.status == RefundStatus::Closed => Err(refusal),
+                    _ => Ok(refunded),
+                }
+            }
+            Err(Refusal::RefundExists) => self.refunded(&number, &out_refund_no),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// The refunds of an order, WeChat asked about those under way if nobody
+    /// did in the last ten seconds.
+    pub(super) async fn find_refunds(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+    ) -> Result<Vec<Refunded>, ApiError> {
+        let number = self.paid_number(number)?;
+        let missing = || ApiError::of(Code::OrderNotFound);
+        let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
+        let under_way: Vec<Effect> = order
+            .refunds()
+            .iter()
+            .filter(|refund| refund.status == RefundStatus::Processing)
+            .map(|refund| Effect::QueryRefund(refund.out_refund_no.clone()))
+            .collect();
+        if !under_way.is_empty() && self.may_ask(&number) {
+            self.carry_out(known, number.clone(), under_way).await?;
+        }
+        let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
+        let refunds = order.refunds().iter().cloned();
+        Ok(refunds.map(|refund| refunded(&order, refund)).collect())
+    }
+
+    /// Of a checkout with several attempts, the paid one.
+    fn paid_number(&self, number: &OutTradeNo) -> Result<OutTradeNo, StoreError> {
+        let telling = match self.checkout_of(number)? {
+            Some(checkout) => self.telling_attempt(&checkout)?,
+            None => None,
+        };
+        Ok(telling.unwrap_or_else(|| number.clone()))
+    }
+
+    fn refunded(&self, number: &OutTradeNo, out_refund_no: &str) -> Result<Refunded, ApiError> {
+        let order = self.load_order(number.as_str())?;
+        order
+            .and_then(|order| {
+                let refunds = order.refunds().iter();
+                let refund = refunds.clone().find(|r| r.out_refund_no == out_refund_no)?;
+                Some(refunded(&order, refund.clone()))
+            })
+            .ok_or_else(|| ApiError::of(Code::RefundNotFound))
+    }
+
+    /// Asks WeChat for the refund; the same number gives the same refund, so
+    /// it may be asked again. `Ok` is what WeChat said, `Err` what it refused,
+    /// with the event where the refusal is certain; `None` where no answer
+    /// came.
+    pub(super) async fn refund(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+        out_refund_no: &str,
+    ) -> Result<Option<Result<Event, (Option<Event>, ApiError)>>, StoreError> {
+        let Some(order) = self.load_order(number.as_str())? else {
+            return Ok(None);
+        };
+        let Some(refund) = order
+            .refunds()
+            .iter()
+            .find(|r| r.out_refund_no == out_refund_no)
+        else {
+            return Ok(None);
+        };
+        let key = &known.credentials.api_key;
+        let request = refund_request(&order, refund, known.merchant.sign_type, &self.nonce());
+        let Ok(request) = request else {
+            return Ok(None);
+        };
+        let xml = request.to_xml(key);
+        let Some(bytes) = self.hosts.post(&self.world, refund::PATH, &xml).await else {
+            return Ok(None);
+        };
+        Ok(Some(match refund::Answer::read(&bytes, &request, key) {
+            Ok(answer) => Ok(Event::RefundTold {
+                out_refund_no: out_refund_no.to_owned(),
+                state: answer.state(),
+            }),
+            Err(error) => {
+                let refusal = upstream::refused(&self.world, refund::PATH, &error);
+                let event = match &error {
+                    wechatpay::v2::answer::AnswerError::Refused { code, .. }
+                        if !code.is_unknown_outcome() =>
+                    {
+                        Some(Event::RefundDeclined {
+                            out_refund_no: out_refund_no.to_owned(),
+                            err_code: code.code().to_owned(),
+                            later: *code == ErrorCode::NotEnough || code.is_retryable(),
+                        })
+                    }
+                    _ => None,
+                };
+                Err((event, refusal))
+            }
+        }))
+    }
+
+    pub(super) async fn query_refund(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+        out_refund_no: &str,
+    ) -> Option<Event> {
+        let key = &known.credentials.api_key;
+        let request = refundquery::Request {
+            account: known.merchant.account.clone(),
+            by: refundquery::By::OutRefundNo(OutRefundNo::new(out_refund_no).ok()?),
+            offset: None,
+            nonce_str: Text::new("nonce_str", &self.nonce()).ok()?,
+            sign_type: known.merchant.sign_type,
+        };
+        let xml = request.to_xml(key);
+        let bytes = self
+            .hosts
+            .post(&self.world, refundquery::PATH, &xml)
+            .await?;
+        let answer = refundquery::Answer::read(&bytes, &request, key)
+            .inspect_err(|error| self.world.log(format_args!("refund of {number}: {error}")))
+            .ok()?;
+        let ours = self.refunded(number, out_refund_no).ok()?;
+        let found = answer.find(out_refund_no)?;
+        let same = answer.out_trade_no == number.as_str()
+            && found.refund_fee == ours.refund.money.amount_minor();
+        if !same {
+            // Money may be wrong: change nothing, and call a person.
+            let raised = self.raise(
+                "WeChat reports another refund under this number",
+                out_refund_no,
+            );
+            raised.ok()?;
+            return None;
+        }
+        Some(Event::RefundTold {
+            out_refund_no: out_refund_no.to_owned(),
+            state: found.state(),
+        })
+    }
+}
+
+fn refunded(order: &Order, refund: Refund) -> Refunded {
+    Refunded {
+        out_trade_no: order.terms().out_trade_no.clone(),
+        transaction_id: order.paid().map(|paid| paid.payment.transaction_id.clone()),
+        total: order.terms().money,
+        refund,
+    }
+}
+
+fn refund_request(
+    order: &Order,
+    refund: &Refund,
+    sign_type: wechatpay::v2::SignType,
+    nonce: &str,
+) -> Result<refund::Request, FieldError> {
+    Ok(refund::Request {
+        account: order.terms().account.clone(),
+        by: refund::By::OutTradeNo(order.terms().out_trade_no.clone()),
+        out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,
+        amounts: Amounts::new(refund.money, order.terms().money)?,
+        notify_url: None,
+        refund_desc: None,
+        refund_account: None,
+        nonce_str: Text::new("nonce_str", nonce)?,
+        sign_type,
+    })
+}

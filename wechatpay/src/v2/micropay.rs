@@ -1,0 +1,217 @@
+//! Quick Pay: the merchant scans the payer's code (seed 002, section 5.5).
+//!
+//! ```text
+//! POST /pay/micropay
+//!   appid mch_id [sub_appid sub_mch_id] [device_info] nonce_str sign [sign_type]
+//!   body [detail] [attach] out_trade_no total_fee fee_type spbill_create_ip
+//!   [goods_tag] [limit_pay] [time_start] [time_expire]
+//!   auth_code        18 digits that begin 10 to 15
+//! answer
+//!   the payment's fields, [device_info]
+//! ```
+//!
+//! This call takes money and its outcome can stay open: after a time-out,
+//! [`UserPaying`](super::ErrorCode::UserPaying),
+//! [`SystemError`](super::ErrorCode::SystemError) or
+//! [`BankError`](super::ErrorCode::BankError), query first and never blindly
+//! repeat (Q4, Q5). What stays open is [reversed](super::reverse) (Q6).
+
+use super::answer::{self, AnswerError, check_echo, push_account, read_account};
+use super::field::{FieldError, Problem, Text};
+use super::payment::{self, push_money, read_money};
+use super::prepay::{read_out_trade_no, read_sign_type};
+use super::sign::SignType;
+use super::time;
+use super::xml::Fields;
+use crate::Secret;
+use order::{Account, Money, OutTradeNo, Payment, TradeType};
+use std::fmt;
+use std::net::IpAddr;
+
+/// Where to send the request.
+pub const PATH: &str = "/pay/micropay";
+
+/// After `USERPAYING`, when to query: seconds since the request (Q5).
+pub const QUERY_SECONDS: [u32; 5] = [3, 5, 10, 15, 30];
+
+/// How long the payer may take for the password before the order is reversed:
+/// 30 seconds.
+pub const PASSWORD_SECONDS: i64 = 30;
+
+/// A request to take a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Who is to be paid.
+    pub account: Account,
+    /// The terminal.
+    pub device_info: Option<Text<32>>,
+    /// Unpredictable text, from outside.
+    pub nonce_str: Text<32>,
+    /// How this request is signed, and so its answer.
+    pub sign_type: SignType,
+    /// What is bought, in the payer's words. The seed says 32 here and 128 in
+    /// 9.1; WeChat takes 128 in both.
+    pub body: Text<128>,
+    /// A list of goods as JSON.
+    pub detail: Option<Text<6000>>,
+    /// The merchant's own data, returned in answers.
+    pub attach: Option<Text<128>>,
+    /// The merchant's order number. One code, one order (Q2).
+    pub out_trade_no: OutTradeNo,
+    /// How much, in the currency's smallest unit.
+    pub money: Money,
+    /// The address of the machine that calls.
+    pub spbill_create_ip: IpAddr,
+    /// A coupon label.
+    pub goods_tag: Option<Text<32>>,
+    /// `no_credit` keeps credit cards out.
+    pub limit_pay: Option<Text<32>>,
+    /// When the order was made, Unix milliseconds; WeChat keeps seconds.
+    pub time_start_ms: Option<i64>,
+    /// The latest moment to pay, Unix milliseconds; WeChat keeps seconds.
+    pub time_expire_ms: Option<i64>,
+    /// What was scanned.
+    pub auth_code: AuthCode,
+}
+
+/// A payer's code: 18 digits that begin 10 to 15 (Q1). Who has it can take
+/// money once, so it does not print.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct AuthCode(String);
+
+impl AuthCode {
+    /// How many digits a code has.
+    pub const LEN: usize = 18;
+
+    /// Checks what was scanned. [`Problem::Empty`] is a lacking parameter; any
+    /// other problem means that this is no payment code:
+    /// [`refuses`](Self::refuses).
+    pub fn new(scanned: &str) -> Result<Self, FieldError> {
+        let digits = scanned.bytes().all(|b| b.is_ascii_digit());
+        let begins = matches!(scanned.as_bytes(), [b'1', b'0'..=b'5', ..]);
+        if scanned.is_empty() {
+            Err(Problem::Empty.of("auth_code"))
+        } else if !digits {
+            Err(Problem::NotANumber.of("auth_code"))
+        } else if scanned.len() != Self::LEN || !begins {
+            Err(Problem::BadFormat.of("auth_code"))
+        } else {
+            Ok(Self(scanned.to_owned()))
+        }
+    }
+
+    /// The digits: for the request, and for nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a request was not read because something else than a payment
+    /// code was scanned, which WeChat calls
+    /// [`AuthCodeInvalid`](super::ErrorCode::AuthCodeInvalid).
+    pub fn refuses(error: &FieldError) -> bool {
+        error.field == "auth_code"
+            && matches!(error.problem, Problem::NotANumber | Problem::BadFormat)
+    }
+}
+
+impl fmt::Debug for AuthCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthCode(…)")
+    }
+}
+
+impl Request {
+    /// The request's fields, not signed yet. They hold the code.
+    pub fn to_fields(&self) -> Fields {
+        let mut fields = Fields::new();
+        push_account(&mut fields, &self.account);
+        fields.push_some("device_info", self.device_info.as_ref().map(Text::as_str));
+        fields.push("nonce_str", self.nonce_str.as_str());
+        fields.push_some("sign_type", self.sign_type.unless_default());
+        fields.push("body", self.body.as_str());
+        fields.push_some("detail", self.detail.as_ref().map(Text::as_str));
+        fields.push_some("attach", self.attach.as_ref().map(Text::as_str));
+        fields.push("out_trade_no", self.out_trade_no.as_str());
+        push_money(&mut fields, self.money);
+        fields.push("spbill_create_ip", self.spbill_create_ip.to_string());
+        fields.push_some("goods_tag", self.goods_tag.as_ref().map(Text::as_str));
+        fields.push_some("limit_pay", self.limit_pay.as_ref().map(Text::as_str));
+        fields.push_some("time_start", self.time_start_ms.map(time::china));
+        fields.push_some("time_expire", self.time_expire_ms.map(time::china));
+        fields.push("auth_code", self.auth_code.expose());
+        fields
+    }
+
+    /// The document to send.
+    pub fn to_xml(&self, key: &Secret) -> String {
+        self.to_fields().sealed(key, self.sign_type).to_xml()
+    }
+
+    /// Reads a request, whose signature is the caller's to verify. The code is
+    /// looked at last, so that [`AuthCode::refuses`] means that all else is
+    /// right.
+    pub fn read(fields: &Fields) -> Result<Self, FieldError> {
+        Ok(Self {
+            account: read_account(fields)?,
+            device_info: fields.optional_text("device_info")?,
+            nonce_str: fields.text("nonce_str")?,
+            sign_type: read_sign_type(fields)?,
+            body: fields.text("body")?,
+            detail: fields.optional_text("detail")?,
+            attach: fields.optional_text("attach")?,
+            out_trade_no: read_out_trade_no(fields)?,
+            money: read_money(fields)?,
+            spbill_create_ip: fields
+                .required("spbill_create_ip")?
+                .parse()
+                .map_err(|_| Problem::BadFormat.of("spbill_create_ip"))?,
+            goods_tag: fields.optional_text("goods_tag")?,
+            limit_pay: fields.optional_text("limit_pay")?,
+            time_start_ms: fields.optional_time_ms("time_start")?,
+            time_expire_ms: fields.optional_time_ms("time_expire")?,
+            auth_code: AuthCode::new(fields.required("auth_code")?)?,
+        })
+    }
+}
+
+/// The payment is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What was paid: the request's order and amount.
+    pub payment: Payment,
+    /// The terminal that the request named.
+    pub device_info: Option<String>,
+}
+
+impl Answer {
+    /// Reads the answer to `request`. See [`answer::read`] for what is checked
+    /// before. A payment of another order or amount is
+    /// [`AnswerError::Mismatched`]; half a payment is an
+    /// [`AnswerError::Field`]; after both, query.
+    pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
+        let fields = answer::read(bytes, &request.account, key, request.sign_type)?;
+        check_echo(&fields, "out_trade_no", request.out_trade_no.as_str())?;
+        check_echo(&fields, "trade_type", TradeType::Micropay.as_str())?;
+        let mut payment = payment::read(&fields)?;
+        if payment.money.currency() != request.money.currency() {
+            return Err(AnswerError::Mismatched { field: "fee_type" });
+        }
+        if payment.money != request.money {
+            return Err(AnswerError::Mismatched { field: "total_fee" });
+        }
+        // `answer::read` has compared it: WeChat may leave `sub_appid` out.
+        payment.account = request.account.clone();
+        Ok(Self {
+            payment,
+            device_info: fields.owned("device_info"),
+        })
+    }
+
+    /// The answer's fields, not signed yet.
+    pub fn to_fields(&self, account: &Account, nonce_str: &str) -> Fields {
+        let mut fields = answer::success(account, nonce_str);
+        fields.push_some("device_info", self.device_info.as_deref());
+        payment::write(&mut fields, &self.payment);
+        fields
+    }
+}

@@ -1,0 +1,389 @@
+//! Refund: returns a payment, whole or in parts (seed 002, section 9.4).
+//!
+//! ```text
+//! POST /secapi/pay/refund                       with the merchant's certificate
+//!   appid mch_id [sub_appid sub_mch_id] nonce_str sign [sign_type]
+//!   transaction_id | out_trade_no   out_refund_no
+//!   total_fee refund_fee [refund_fee_type]
+//!   [notify_url] [refund_desc] [refund_account]
+//! answer                                        taken, not yet returned
+//!   transaction_id out_trade_no out_refund_no refund_id
+//!   refund_fee [refund_fee_type] total_fee [fee_type] cash_fee [cash_fee_type]
+//!   cash_refund_fee [cash_refund_fee_type] rate
+//!   [settlement_…_fee] [coupon_refund_…]
+//! ```
+//!
+//! The number makes it safe to repeat: after any failure the same request goes
+//! again under the *same* `out_refund_no` (R4), and what became of it is
+//! [queried](super::refundquery).
+
+pub use super::query::By;
+
+use super::answer::{self, AnswerError, check_echo, push_account, read_account};
+use super::field::{FieldError, Problem, Text};
+use super::prepay::{NotifyUrl, read_sign_type};
+use super::sign::SignType;
+use super::xml::Fields;
+use crate::Secret;
+use order::{Account, Currency, Money, RefundState};
+use std::fmt;
+
+/// Where to send the request.
+pub const PATH: &str = "/secapi/pay/refund";
+
+/// A request to return money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Who was paid.
+    pub account: Account,
+    /// For which order.
+    pub by: By,
+    /// The merchant's number for this refund.
+    pub out_refund_no: OutRefundNo,
+    /// How much of how much.
+    pub amounts: Amounts,
+    /// Where the [notice](super::refund_notify) goes.
+    pub notify_url: Option<NotifyUrl>,
+    /// Why, as the payer reads it.
+    pub refund_desc: Option<Text<80>>,
+    /// Which of the merchant's funds pay for it.
+    pub refund_account: Option<FundsSource>,
+    /// Unpredictable text, from outside.
+    pub nonce_str: Text<32>,
+    /// How this request is signed, and so its answer.
+    pub sign_type: SignType,
+}
+
+/// The merchant's own refund number: `1..=64` of `0-9 A-Z a-z _ - | * @`. Seed
+/// 002 says 32; Tencent's later manual says 64, and longer numbers are in use.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OutRefundNo(String);
+
+impl OutRefundNo {
+    /// The longest number that WeChat takes.
+    pub const MAX_LEN: usize = 64;
+
+    /// Checks length and alphabet.
+    pub fn new(text: &str) -> Result<Self, FieldError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-|*@".contains(&b);
+        let problem = if text.is_empty() {
+            Problem::Empty
+        } else if !text.bytes().all(allowed) {
+            Problem::BadCharacter
+        } else if text.len() > Self::MAX_LEN {
+            Problem::TooLong {
+                max_bytes: Self::MAX_LEN,
+            }
+        } else {
+            return Ok(Self(text.to_owned()));
+        };
+        Err(problem.of("out_refund_no"))
+    }
+
+    /// The number as WeChat carries it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OutRefundNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<OutRefundNo> for String {
+    fn from(number: OutRefundNo) -> Self {
+        number.0
+    }
+}
+
+/// How much of how much goes back: two amounts of one currency, the first not
+/// above the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amounts {
+    refund_fee: i64,
+    total_fee: i64,
+    refund_fee_type: Option<Currency>,
+}
+
+impl Amounts {
+    /// `refund` of an order of `total`.
+    pub fn new(refund: Money, total: Money) -> Result<Self, FieldError> {
+        if refund.currency() != total.currency() {
+            return Err(Problem::UnknownValue.of("refund_fee_type"));
+        }
+        Self::checked(
+            refund.amount_minor(),
+            total.amount_minor(),
+            Some(refund.currency()),
+        )
+    }
+
+    /// What goes back, in the currency's smallest unit.
+    pub const fn refund_fee(self) -> i64 {
+        self.refund_fee
+    }
+
+    /// The whole order, in the currency's smallest unit.
+    pub const fn total_fee(self) -> i64 {
+        self.total_fee
+    }
+
+    /// The currency, which must be the order's. A request need not say it: the
+    /// order's is meant all the same.
+    pub const fn refund_fee_type(self) -> Option<Currency> {
+        self.refund_fee_type
+    }
+
+    fn read(fields: &Fields) -> Result<Self, FieldError> {
+        let currency = fields.optional_currency("refund_fee_type")?;
+        Self::checked(
+            fields.fee("refund_fee")?,
+            fields.fee("total_fee")?,
+            currency,
+        )
+    }
+
+    fn checked(
+        refund_fee: i64,
+        total_fee: i64,
+        refund_fee_type: Option<Currency>,
+    ) -> Result<Self, FieldError> {
+        if refund_fee > total_fee {
+            return Err(Problem::OutOfRange.of("refund_fee"));
+        }
+        Ok(Self {
+            refund_fee,
+            total_fee,
+            refund_fee_type,
+        })
+    }
+}
+
+/// Which of the merchant's funds pay for a refund (`refund_account`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FundsSource {
+    /// Payments that are not settled yet: the default.
+    Unsettled,
+    /// The merchant's balance at WeChat.
+    Recharge,
+}
+
+impl FundsSource {
+    /// Both sources.
+    pub const ALL: [Self; 2] = [Self::Unsettled, Self::Recharge];
+
+    /// WeChat's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsettled => "REFUND_SOURCE_UNSETTLED_FUNDS",
+            Self::Recharge => "REFUND_SOURCE_RECHARGE_FUNDS",
+        }
+    }
+
+    /// The source with this exact name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == name)
+    }
+}
+
+/// Where a refund stands (`refund_status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The money is back with the payer.
+    Success,
+    /// Closed: nothing was returned.
+    RefundClose,
+    /// Under way.
+    Processing,
+    /// The payer's card or account would not take it; the money is with the
+    /// merchant again, who returns it by hand.
+    Change,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 4] = [
+        Self::Success,
+        Self::RefundClose,
+        Self::Processing,
+        Self::Change,
+    ];
+
+    /// WeChat's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "SUCCESS",
+            Self::RefundClose => "REFUNDCLOSE",
+            Self::Processing => "PROCESSING",
+            Self::Change => "CHANGE",
+        }
+    }
+
+    /// The status with this exact name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == name)
+    }
+
+    /// What it means for the order's machine. `refund_id` is WeChat's number.
+    pub fn state(self, refund_id: &str) -> RefundState {
+        let refund_id = refund_id.to_owned();
+        match self {
+            Self::Success => RefundState::Success { refund_id },
+            Self::Processing => RefundState::Processing { refund_id },
+            Self::RefundClose => RefundState::Closed,
+            Self::Change => RefundState::Abnormal,
+        }
+    }
+}
+
+impl Request {
+    /// The request's fields, not signed yet.
+    pub fn to_fields(&self) -> Fields {
+        let mut fields = Fields::new();
+        push_account(&mut fields, &self.account);
+        fields.push("nonce_str", self.nonce_str.as_str());
+        fields.push_some("sign_type", self.sign_type.unless_default());
+        self.by.write(&mut fields);
+        fields.push("out_refund_no", self.out_refund_no.as_str());
+        fields.push("total_fee", self.amounts.total_fee.to_string());
+        fields.push("refund_fee", self.amounts.refund_fee.to_string());
+        let currency = self.amounts.refund_fee_type.map(Currency::code);
+        fields.push_some("refund_fee_type", currency);
+        fields.push_some("refund_desc", self.refund_desc.as_ref().map(Text::as_str));
+        let source = self.refund_account.map(FundsSource::as_str);
+        fields.push_some("refund_account", source);
+        fields.push_some(
+            "notify_url",
+            self.notify_url.as_ref().map(NotifyUrl::as_str),
+        );
+        fields
+    }
+
+    /// The document to send.
+    pub fn to_xml(&self, key: &Secret) -> String {
+        self.to_fields().sealed(key, self.sign_type).to_xml()
+    }
+
+    /// Reads a request, whose signature is the caller's to verify. Older
+    /// requests name an `op_user_id`, which is passed over.
+    pub fn read(fields: &Fields) -> Result<Self, FieldError> {
+        let notify_url = fields.get_nonempty("notify_url");
+        let refund_account = match fields.get_nonempty("refund_account") {
+            None => None,
+            Some(_) => Some(fields.one_of("refund_account", FundsSource::parse)?),
+        };
+        Ok(Self {
+            account: read_account(fields)?,
+            by: By::read(fields)?,
+            out_refund_no: OutRefundNo::new(fields.required("out_refund_no")?)?,
+            amounts: Amounts::read(fields)?,
+            notify_url: notify_url.map(NotifyUrl::new).transpose()?,
+            refund_desc: fields.optional_text("refund_desc")?,
+            refund_account,
+            nonce_str: fields.text("nonce_str")?,
+            sign_type: read_sign_type(fields)?,
+        })
+    }
+}
+
+/// WeChat has taken the refund. Whether the money went back is for a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// WeChat's number for the payment.
+    pub transaction_id: String,
+    /// The merchant's number for the order.
+    pub out_trade_no: String,
+    /// The request's number for the refund.
+    pub out_refund_no: String,
+    /// WeChat's number for the refund.
+    pub refund_id: String,
+    /// What goes back, in the smallest unit of the order's currency.
+    pub refund_fee: i64,
+    /// The order's currency, where WeChat says it.
+    pub refund_fee_type: Option<Currency>,
+    /// The whole order. The seed requires it, and its sample has none.
+    pub total_fee: Option<i64>,
+    /// The order's currency, where WeChat says it.
+    pub fee_type: Option<Currency>,
+    /// What the payer was charged, in the smallest unit of `cash_fee_type`.
+    pub cash_fee: Option<i64>,
+    /// The currency the payer was charged in.
+    pub cash_fee_type: Option<String>,
+    /// What the payer gets, in the smallest unit of `cash_refund_fee_type`.
+    pub cash_refund_fee: Option<i64>,
+    /// The currency the payer gets it in.
+    pub cash_refund_fee_type: Option<String>,
+    /// The exchange rate to CNY times 10^8.
+    pub rate: Option<String>,
+    /// `refund_fee` without coupons.
+    pub settlement_refund_fee: Option<i64>,
+    /// `total_fee` without coupons.
+    pub settlement_total_fee: Option<i64>,
+    /// What goes back as coupons. Each coupon's own fields are passed over.
+    pub coupon_refund_fee: Option<i64>,
+}
+
+impl Answer {
+    /// Reads the answer to `request`. See [`answer::read`] for what is checked
+    /// before.
+    pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
+        let fields = answer::read(bytes, &request.account, key, request.sign_type)?;
+        let amounts = request.amounts;
+        request.by.check_echo(&fields)?;
+        check_echo(&fields, "out_refund_no", request.out_refund_no.as_str())?;
+        check_echo(&fields, "refund_fee", &amounts.refund_fee.to_string())?;
+        check_echo(&fields, "total_fee", &amounts.total_fee.to_string())?;
+        if let Some(currency) = amounts.refund_fee_type {
+            check_echo(&fields, "refund_fee_type", currency.code())?;
+            check_echo(&fields, "fee_type", currency.code())?;
+        }
+        Ok(Self {
+            transaction_id: fields.required("transaction_id")?.to_owned(),
+            out_trade_no: fields.required("out_trade_no")?.to_owned(),
+            out_refund_no: fields.required("out_refund_no")?.to_owned(),
+            refund_id: fields.required("refund_id")?.to_owned(),
+            refund_fee: fields.fee("refund_fee")?,
+            refund_fee_type: fields.optional_currency("refund_fee_type")?,
+            total_fee: fields.optional_int("total_fee")?,
+            fee_type: fields.optional_currency("fee_type")?,
+            cash_fee: fields.optional_int("cash_fee")?,
+            cash_fee_type: fields.owned("cash_fee_type"),
+            cash_refund_fee: fields.optional_int("cash_refund_fee")?,
+            cash_refund_fee_type: fields.owned("cash_refund_fee_type"),
+            rate: fields.owned("rate"),
+            settlement_refund_fee: fields.optional_int("settlement_refund_fee")?,
+            settlement_total_fee: fields.optional_int("settlement_total_fee")?,
+            coupon_refund_fee: fields.optional_int("coupon_refund_fee")?,
+        })
+    }
+
+    /// What it means for the order's machine.
+    pub fn state(&self) -> RefundState {
+        Status::Processing.state(&self.refund_id)
+    }
+
+    /// The answer's fields, not signed yet.
+    pub fn to_fields(&self, account: &Account, nonce_str: &str) -> Fields {
+        let fee = |amount: Option<i64>| amount.map(|fee| fee.to_string());
+        let mut fields = answer::success(account, nonce_str);
+        fields.push("transaction_id", self.transaction_id.as_str());
+        fields.push("out_trade_no", self.out_trade_no.as_str());
+        fields.push("out_refund_no", self.out_refund_no.as_str());
+        fields.push("refund_id", self.refund_id.as_str());
+        fields.push("refund_fee", self.refund_fee.to_string());
+        fields.push_some("refund_fee_type", self.refund_fee_type.map(Currency::code));
+        fields.push_some("total_fee", fee(self.total_fee));
+        fields.push_some("fee_type", self.fee_type.map(Currency::code));
+        fields.push_some("cash_fee", fee(self.cash_fee));
+        fields.push_some("cash_fee_type", self.cash_fee_type.as_deref());
+        fields.push_some("cash_refund_fee", fee(self.cash_refund_fee));
+        fields.push_some("cash_refund_fee_type", self.cash_refund_fee_type.as_deref());
+        fields.push_some("rate", self.rate.as_deref());
+        fields.push_some("settlement_refund_fee", fee(self.settlement_refund_fee));
+        fields.push_some("settlement_total_fee", fee(self.settlement_total_fee));
+        fields.push_some("coupon_refund_fee", fee(self.coupon_refund_fee));
+        fields
+    }
+}

@@ -1,0 +1,199 @@
+//! The refund notice: WeChat tells what became of a refund (Tencent's later
+//! manual; seed 002 has none).
+//!
+//! ```text
+//! POST notify_url
+//!   return_code SUCCESS  appid mch_id [sub_appid sub_mch_id] nonce_str
+//!   req_info             base64 of AES-256-ECB under the lower-case hex MD5 of the key:
+//!     <root>
+//!       transaction_id out_trade_no refund_id out_refund_no
+//!       total_fee [settlement_total_fee] refund_fee settlement_refund_fee
+//!       refund_status  SUCCESS CHANGE REFUNDCLOSE
+//!       [success_time] [refund_recv_accout] refund_account refund_request_source
+//!     </root>
+//! answer, on ONE line: as to a notice of a payment
+//! ```
+//!
+//! The envelope is not signed, and the encryption is no signature (see
+//! [`ecb`](super::ecb)). So a notice only says which refund to
+//! [query](super::refundquery); no money moves on it.
+
+pub use super::notify::{ACK_OK, RETRY_SECONDS, ack_fail, is_ack};
+
+use super::answer::{push_account, read_account};
+use super::ecb;
+use super::field::FieldError;
+use super::refund::Status;
+use super::time;
+use super::xml::{Fields, XmlError};
+use crate::Secret;
+use md5::{Digest, Md5};
+use order::Account;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// A refund that WeChat reports. A hint: query before anything follows from
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Whose payment it was, says the envelope, which anybody can write.
+    pub account: Account,
+    /// The notice's own nonce.
+    pub nonce_str: String,
+    /// What was encrypted.
+    pub refund: Refund,
+}
+
+/// The encrypted part of a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// WeChat's number for the payment.
+    pub transaction_id: String,
+    /// The merchant's number for the order.
+    pub out_trade_no: String,
+    /// WeChat's number for the refund.
+    pub refund_id: String,
+    /// The merchant's number for the refund.
+    pub out_refund_no: String,
+    /// The whole order, in its currency's smallest unit.
+    pub total_fee: i64,
+    /// `total_fee` without coupons.
+    pub settlement_total_fee: Option<i64>,
+    /// What was asked to go back, in the order's currency's smallest unit.
+    pub refund_fee: i64,
+    /// `refund_fee` without coupons.
+    pub settlement_refund_fee: Option<i64>,
+    /// What became of it.
+    pub refund_status: Status,
+    /// When it was done, Unix milliseconds.
+    pub success_time_ms: Option<i64>,
+    /// Who got it, for people to read. The name is spelt as on the wire.
+    pub refund_recv_accout: Option<String>,
+    /// Which of the merchant's funds paid for it: a
+    /// [`FundsSource`](super::refund::FundsSource)'s name.
+    pub refund_account: Option<String>,
+    /// `API`, or `VENDOR_PLATFORM` for WeChat's merchant platform.
+    pub refund_request_source: Option<String>,
+}
+
+/// Why bytes are not a notice of a refund.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NoticeError {
+    /// Not a v2 document.
+    #[error("the notice is not a v2 document: {0}")]
+    Xml(#[from] XmlError),
+    /// `return_code` is not `SUCCESS`: WeChat reports no refund. Unsigned.
+    #[error("the notice reports a failure to communicate: {return_msg}")]
+    ReturnCodeFail {
+        /// WeChat's words; empty when it gave none.
+        return_msg: String,
+    },
+    /// `req_info` was not encrypted with this merchant's key. There is one
+    /// error for every way to see that, and the sender must be given no other
+    /// either.
+    #[error("the notice's req_info does not open with the merchant's key")]
+    Sealed,
+    /// Opened, but a field is not as the manual says.
+    #[error("the notice's {0}")]
+    Field(#[from] FieldError),
+}
+
+impl Notice {
+    /// Reads a notice to a merchant with this key.
+    pub fn read(bytes: &[u8], key: &Secret) -> Result<Self, NoticeError> {
+        let fields = Fields::parse(bytes)?;
+        if fields.get("return_code") != Some("SUCCESS") {
+            let return_msg = fields.owned("return_msg").unwrap_or_default();
+            return Err(NoticeError::ReturnCodeFail { return_msg });
+        }
+        let opened = open(fields.required("req_info")?, key).ok_or(NoticeError::Sealed)?;
+        Ok(Self {
+            account: read_account(&fields)?,
+            nonce_str: fields.required("nonce_str")?.to_owned(),
+            refund: Refund::read(&opened)?,
+        })
+    }
+
+    /// The notice's fields: `req_info` encrypted, and nothing signed.
+    pub fn to_fields(&self, key: &Secret) -> Fields {
+        let mut fields = Fields::new().with("return_code", "SUCCESS");
+        push_account(&mut fields, &self.account);
+        fields
+            .with("nonce_str", self.nonce_str.as_str())
+            .with("req_info", seal(&self.refund.to_fields(), key))
+    }
+
+    /// The document to send.
+    pub fn to_xml(&self, key: &Secret) -> String {
+        self.to_fields(key).to_xml()
+    }
+}
+
+impl Refund {
+    /// Reads what [`open`] gives.
+    pub fn read(fields: &Fields) -> Result<Self, FieldError> {
+        let success_time_ms = fields.optional_spaced_time_ms("success_time")?;
+        Ok(Self {
+            transaction_id: fields.required("transaction_id")?.to_owned(),
+            out_trade_no: fields.required("out_trade_no")?.to_owned(),
+            refund_id: fields.required("refund_id")?.to_owned(),
+            out_refund_no: fields.required("out_refund_no")?.to_owned(),
+            total_fee: fields.fee("total_fee")?,
+            settlement_total_fee: fields.optional_int("settlement_total_fee")?,
+            refund_fee: fields.fee("refund_fee")?,
+            settlement_refund_fee: fields.optional_int("settlement_refund_fee")?,
+            refund_status: fields.one_of("refund_status", Status::parse)?,
+            success_time_ms,
+            refund_recv_accout: fields.owned("refund_recv_accout"),
+            refund_account: fields.owned("refund_account"),
+            refund_request_source: fields.owned("refund_request_source"),
+        })
+    }
+
+    /// The fields to [`seal`].
+    pub fn to_fields(&self) -> Fields {
+        let fee = |amount: Option<i64>| amount.map(|fee| fee.to_string());
+        let mut fields = Fields::new();
+        fields.push("transaction_id", self.transaction_id.as_str());
+        fields.push("out_trade_no", self.out_trade_no.as_str());
+        fields.push("refund_id", self.refund_id.as_str());
+        fields.push("out_refund_no", self.out_refund_no.as_str());
+        fields.push("total_fee", self.total_fee.to_string());
+        fields.push_some("settlement_total_fee", fee(self.settlement_total_fee));
+        fields.push("refund_fee", self.refund_fee.to_string());
+        fields.push_some("settlement_refund_fee", fee(self.settlement_refund_fee));
+        fields.push("refund_status", self.refund_status.as_str());
+        fields.push_some("success_time", self.success_time_ms.map(time::china_spaced));
+        fields.push_some("refund_recv_accout", self.refund_recv_accout.as_deref());
+        fields.push_some("refund_account", self.refund_account.as_deref());
+        fields.push_some(
+            "refund_request_source",
+            self.refund_request_source.as_deref(),
+        );
+        fields
+    }
+}
+
+/// Encrypts fields to a `req_info`.
+pub fn seal(fields: &Fields, key: &Secret) -> String {
+    ecb::encrypt(fields.to_xml_root("root").as_bytes(), &cipher_key(key))
+}
+
+/// Decrypts a `req_info`; `None` when it does not open with this key to a
+/// document with the root `<root>`.
+pub fn open(req_info: &str, key: &Secret) -> Option<Fields> {
+    let plain = ecb::decrypt(req_info, &cipher_key(key))?;
+    Fields::parse_root(&plain, "root").ok()
+}
+
+/// The lower-case hex MD5 of the API key, as 32 bytes of ASCII.
+fn cipher_key(key: &Secret) -> Zeroizing<[u8; 32]> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let hash = Md5::digest(key.expose());
+    let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let mut hex = Zeroizing::new([0; 32]);
+    for (to, digit) in hex.iter_mut().zip(digits) {
+        *to = DIGITS.get(usize::from(digit)).copied().unwrap_or_default();
+    }
+    hex
+}

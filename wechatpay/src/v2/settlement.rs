@@ -1,0 +1,300 @@
+//! Query settled funds: what WeChat has paid out to the merchant, and what it
+//! still holds (seed 002, section 10).
+//!
+//! ```text
+//! POST /pay/settlementquery
+//!   appid mch_id [sub_appid sub_mch_id] nonce_str sign [sign_type]
+//!   usetag  1 settled, 2 outstanding     offset limit [date_start date_end]
+//! answer
+//!   return_code result_code [appid mch_id nonce_str sign] record_num
+//!   <setteinfo_0>                        then setteinfo_1, …
+//!     fbatchno date_settlement date_start date_end
+//!     settlement_fee unsettlement_fee settlementfee_type
+//!     pay_fee refund_fee pay_net_fee poundage_fee
+//!   </setteinfo_0>
+//! ```
+//!
+//! `setteinfo` is how WeChat spells it. These are the only fields in v2 that
+//! hold fields, and the signature passes over them: Tencent's own SDK signs
+//! text values and leaves out whatever is not. Answers without any `sign` are
+//! met as well. So this is information for people, and evidence of nothing:
+//! [`Answer::signed`]. The seed's sample has a single record's fields beside
+//! the others, which is read too; dates come with and without dashes.
+
+use super::answer::{self, AnswerError, push_account, read_account};
+use super::field::{FieldError, Problem, Text, nth_name};
+use super::prepay::read_sign_type;
+use super::sign::SignType;
+use super::time::Date;
+use super::xml::{Fields, Grouped};
+use crate::Secret;
+use order::{Account, Currency};
+
+/// Where to send the request.
+pub const PATH: &str = "/pay/settlementquery";
+
+/// The most records that an answer may have. WeChat advises to ask for 10.
+pub const MAX_RECORDS: usize = 20;
+
+/// A question about settlements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Who asks.
+    pub account: Account,
+    /// Which funds.
+    pub usetag: UseTag,
+    /// How many records to pass over.
+    pub offset: u32,
+    /// How many records to answer.
+    pub limit: Limit,
+    /// The days asked for. The seed requires them for settled funds.
+    pub dates: Option<(Date, Date)>,
+    /// Unpredictable text, from outside.
+    pub nonce_str: Text<32>,
+    /// How this request is signed, and so its answer.
+    pub sign_type: SignType,
+}
+
+/// Which funds (`usetag`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UseTag {
+    /// `1`: paid out.
+    Settled,
+    /// `2`: still held.
+    Outstanding,
+}
+
+impl UseTag {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Settled, Self::Outstanding];
+
+    /// WeChat's number for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Settled => "1",
+            Self::Outstanding => "2",
+        }
+    }
+
+    /// The funds with this number.
+    pub fn parse(number: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.as_str() == number)
+    }
+}
+
+/// How many records to answer: `1..=20`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(usize);
+
+impl Limit {
+    /// Checks a number.
+    pub fn new(limit: i64) -> Result<Self, FieldError> {
+        usize::try_from(limit)
+            .ok()
+            .filter(|limit| (1..=MAX_RECORDS).contains(limit))
+            .map(Self)
+            .ok_or(Problem::OutOfRange.of("limit"))
+    }
+
+    /// The number.
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Request {
+    /// The request's fields, not signed yet.
+    pub fn to_fields(&self) -> Fields {
+        let mut fields = Fields::new();
+        push_account(&mut fields, &self.account);
+        fields.push("usetag", self.usetag.as_str());
+        fields.push("nonce_str", self.nonce_str.as_str());
+        fields.push_some("sign_type", self.sign_type.unless_default());
+        fields.push("offset", self.offset.to_string());
+        fields.push("limit", self.limit.get().to_string());
+        fields.push_some("date_start", self.dates.map(|(from, _)| from.to_string()));
+        fields.push_some("date_end", self.dates.map(|(_, to)| to.to_string()));
+        fields
+    }
+
+    /// The document to send.
+    pub fn to_xml(&self, key: &Secret) -> String {
+        self.to_fields().sealed(key, self.sign_type).to_xml()
+    }
+
+    /// Reads a request, whose signature is the caller's to verify.
+    pub fn read(fields: &Fields) -> Result<Self, FieldError> {
+        let usetag = fields.one_of("usetag", UseTag::parse)?;
+        let from = fields.optional_date("date_start")?;
+        let to = fields.optional_date("date_end")?;
+        let dates = match (from, to) {
+            (None, None) if usetag == UseTag::Outstanding => None,
+            (Some(from), Some(to)) if from <= to => Some((from, to)),
+            (Some(_), Some(_)) => return Err(Problem::OutOfRange.of("date_end")),
+            (None, _) => return Err(Problem::Missing.of("date_start")),
+            (_, None) => return Err(Problem::Missing.of("date_end")),
+        };
+        Ok(Self {
+            account: read_account(fields)?,
+            usetag,
+            offset: u32::try_from(fields.int("offset")?)
+                .map_err(|_| Problem::OutOfRange.of("offset"))?,
+            limit: Limit::new(fields.int("limit")?)?,
+            dates,
+            nonce_str: fields.text("nonce_str")?,
+            sign_type: read_sign_type(fields)?,
+        })
+    }
+}
+
+/// What WeChat says of the merchant's funds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The records, in WeChat's order.
+    pub records: Vec<Record>,
+    /// Whether the envelope was signed. The records never are.
+    pub signed: bool,
+}
+
+/// One settlement. Amounts are in the smallest unit of `settlementfee_type`
+/// and can be below zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// WeChat's number for the transfer; outstanding funds have none.
+    pub fbatchno: Option<String>,
+    /// The day of the transfer; outstanding funds have none.
+    pub date_settlement: Option<Date>,
+    /// The first day of payments in it.
+    pub date_start: Option<Date>,
+    /// The last day of payments in it.
+    pub date_end: Option<Date>,
+    /// What was transferred.
+    pub settlement_fee: i64,
+    /// What was not.
+    pub unsettlement_fee: i64,
+    /// In which currency. The seed's sample calls it `settlement_type`.
+    pub settlementfee_type: Currency,
+    /// What was paid.
+    pub pay_fee: i64,
+    /// What was refunded.
+    pub refund_fee: i64,
+    /// The difference.
+    pub pay_net_fee: i64,
+    /// What WeChat keeps.
+    pub poundage_fee: i64,
+}
+
+impl Answer {
+    /// Reads the answer to `request`. A `sign` that does not hold is refused;
+    /// none at all is [`signed`](Self::signed) `false`.
+    pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
+        let document = Grouped::parse(bytes, "setteinfo_")?;
+        let signed = document.fields.get_nonempty("sign").is_some();
+        let fields = answer::check_optionally_signed(
+            document.fields,
+            &request.account,
+            key,
+            request.sign_type,
+        )?;
+        let records = read_records(&fields, &document.groups)?;
+        Ok(Self { records, signed })
+    }
+
+    /// The document to send, signed the way WeChat does: without the records.
+    /// [`signed`](Self::signed) is not looked at.
+    pub fn to_xml(
+        &self,
+        account: &Account,
+        nonce_str: &str,
+        key: &Secret,
+        sign_type: SignType,
+    ) -> String {
+        let fields = answer::success(account, nonce_str)
+            .with("record_num", self.records.len().to_string())
+            .sealed(key, sign_type);
+        let records = self.records.iter().map(Record::to_fields);
+        let groups = records
+            .enumerate()
+            .map(|(n, record)| (nth_name("setteinfo_$n", n), record))
+            .collect();
+        Grouped { fields, groups }.to_xml()
+    }
+}
+
+/// The count is a claim: nothing is sized by it, and it is held against what
+/// is there.
+fn read_records(fields: &Fields, groups: &[(String, Fields)]) -> Result<Vec<Record>, FieldError> {
+    let out_of_range = Problem::OutOfRange.of("record_num");
+    let count = usize::try_from(fields.int("record_num")?).map_err(|_| out_of_range)?;
+    // The seed's sample: one record, not in a group, and a count of whatever.
+    if groups.is_empty() && fields.get("settlement_fee").is_some() {
+        return Ok(vec![Record::read(fields)?]);
+    }
+    if count != groups.len() || count > MAX_RECORDS {
+        return Err(out_of_range);
+    }
+    let missing = Problem::Missing.of("setteinfo_$n");
+    (0..count)
+        .map(|n| {
+            let name = nth_name("setteinfo_$n", n);
+            let group = groups.iter().find(|(group, _)| *group == name);
+            Record::read(&group.ok_or(missing)?.1)
+        })
+        .collect()
+}
+
+impl Record {
+    fn read(fields: &Fields) -> Result<Self, FieldError> {
+        let currency = match fields.get_nonempty("settlementfee_type") {
+            None => fields.one_of("settlement_type", Currency::from_code),
+            Some(_) => fields.one_of("settlementfee_type", Currency::from_code),
+        };
+        Ok(Self {
+            fbatchno: fields.owned("fbatchno"),
+            date_settlement: read_date(fields, "date_settlement")?,
+            date_start: read_date(fields, "date_start")?,
+            date_end: read_date(fields, "date_end")?,
+            settlement_fee: read_signed(fields, "settlement_fee")?,
+            unsettlement_fee: read_signed(fields, "unsettlement_fee")?,
+            settlementfee_type: currency?,
+            pay_fee: read_signed(fields, "pay_fee")?,
+            refund_fee: read_signed(fields, "refund_fee")?,
+            pay_net_fee: read_signed(fields, "pay_net_fee")?,
+            poundage_fee: read_signed(fields, "poundage_fee")?,
+        })
+    }
+
+    fn to_fields(&self) -> Fields {
+        let day = |date: Option<Date>| date.map(|date| date.to_string());
+        let mut fields = Fields::new();
+        fields.push_some("fbatchno", self.fbatchno.as_deref());
+        fields.push_some("date_settlement", day(self.date_settlement));
+        fields.push_some("date_start", day(self.date_start));
+        fields.push_some("date_end", day(self.date_end));
+        fields.push("settlement_fee", self.settlement_fee.to_string());
+        fields.push("unsettlement_fee", self.unsettlement_fee.to_string());
+        fields.push("settlementfee_type", self.settlementfee_type.code());
+        fields.push("pay_fee", self.pay_fee.to_string());
+        fields.push("refund_fee", self.refund_fee.to_string());
+        fields.push("pay_net_fee", self.pay_net_fee.to_string());
+        fields.push("poundage_fee", self.poundage_fee.to_string());
+        fields
+    }
+}
+
+fn read_date(fields: &Fields, field: &'static str) -> Result<Option<Date>, FieldError> {
+    fields
+        .get_nonempty(field)
+        .map(|date| Date::parse(&date.replace('-', "")).map_err(|_| Problem::BadFormat.of(field)))
+        .transpose()
+}
+
+/// A whole number that may be below zero: what was refunded is.
+fn read_signed(fields: &Fields, field: &'static str) -> Result<i64, FieldError> {
+    let value = fields.required(field)?;
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Problem::NotANumber.of(field));
+    }
+    value.parse().map_err(|_| Problem::OutOfRange.of(field))
+}
