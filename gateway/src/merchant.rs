@@ -92,7 +92,8 @@ impl Credentials {
     /// From the sealed form.
     pub fn open(merchant: &Merchant, key: &MasterKey) -> Result<Self, SealError> {
         let json = key.open(&merchant.id, &merchant.sealed)?;
-        let plain: SealedCredentials = serde_json::from_str(&json).map_err(|_| SealError)?;
+        let plain: SealedCredentials =
+            serde_json::from_slice(json.as_bytes()).map_err(|_| SealError)?;
         Ok(Self {
             api_key: Secret::new(plain.api_key),
             app_secret: plain.app_secret.map(Secret::new),

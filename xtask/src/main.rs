@@ -5,16 +5,17 @@
 use std::process::ExitCode;
 
 use xtask::{
-    Failure, Result,
+    Failure, Result, bench,
     build::{self, Part},
     dev, sandbox, setup, test, tools,
 };
 
 const USAGE: &str = "\
-cargo xtask dev [--port N] [--fresh] [--json]      run everything, with a demo shop, on ports N and N+1 (8787, 8788)
+cargo xtask dev [--port N] [--fresh] [--json]      run everything, with a demo shop, on ports N to N+2 (8787 to 8789)
 cargo xtask sandbox [--port N] [--fresh] [--json]  run only WeChat's side (8788)
 cargo xtask build [page] [edge] [sandbox]          build the page and the Workers, and say how big they are
 cargo xtask test [NAME]                            run every check and test, or only the tests named so
+cargo xtask bench [--quick]                        measure speed and size, as ratios; --quick sees whether that works
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
 
@@ -67,6 +68,11 @@ fn command(arguments: &[String]) -> Result<()> {
         "test" => match rest {
             [] => test::run(None),
             [name] if !name.starts_with('-') => test::run(Some(name)),
+            _ => Err(unknown(rest)),
+        },
+        "bench" => match rest {
+            [] => bench::run(bench::Options { quick: false }),
+            [flag] if flag == "--quick" => bench::run(bench::Options { quick: true }),
             _ => Err(unknown(rest)),
         },
         "setup" if rest.is_empty() => setup::all(),

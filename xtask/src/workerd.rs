@@ -2,8 +2,8 @@
 //!
 //! ```no_run
 //! use xtask::workerd::{System, free_ports};
-//! let [gateway, sandbox] = free_ports()?;
-//! let system = System::new("/tmp/try", gateway, sandbox);
+//! let [gateway, sandbox, tls] = free_ports()?;
+//! let system = System::new("/tmp/try", gateway, sandbox, tls);
 //! let running = system.start()?;          // ready when this returns
 //! println!("{}", running.gateway());      // http://127.0.0.1:…
 //! running.crash();                        // kill -9
@@ -33,6 +33,8 @@ pub struct System {
     pub gateway_port: Option<u16>,
     /// The sandbox's port.
     pub sandbox_port: u16,
+    /// The sandbox's port for TLS with a client certificate. Only the gateway uses it.
+    pub tls_port: u16,
     /// Where the objects' databases and `workerd.log` are kept; made when missing.
     pub directory: PathBuf,
     /// 64 hexadecimal digits that seal the merchants' credentials.
@@ -43,10 +45,16 @@ pub struct System {
 
 impl System {
     /// The gateway and the sandbox, with fixed keys: for tests and benchmarks.
-    pub fn new(directory: impl Into<PathBuf>, gateway_port: u16, sandbox_port: u16) -> Self {
+    pub fn new(
+        directory: impl Into<PathBuf>,
+        gateway_port: u16,
+        sandbox_port: u16,
+        tls_port: u16,
+    ) -> Self {
         Self {
             gateway_port: Some(gateway_port),
             sandbox_port,
+            tls_port,
             directory: directory.into(),
             master_key: "5a".repeat(32),
             admin_token: "admin-token-of-a-test".to_owned(),
@@ -57,7 +65,7 @@ impl System {
     pub fn sandbox(directory: impl Into<PathBuf>, port: u16) -> Self {
         Self {
             gateway_port: None,
-            ..Self::new(directory, 0, port)
+            ..Self::new(directory, 0, port, 0)
         }
     }
 
@@ -67,8 +75,10 @@ impl System {
     ///
     /// A port is taken, the Workers are not built, or `workerd` refused them: the failure holds its words.
     pub fn start(&self) -> Result<Workerd> {
-        for port in self.gateway_port.into_iter().chain([self.sandbox_port]) {
+        must_be_free(self.sandbox_port)?;
+        if let Some(port) = self.gateway_port {
             must_be_free(port)?;
+            must_be_free(self.tls_port)?;
         }
         let root = tools::root();
         let config = root.join("xtask/workerd");
@@ -91,6 +101,14 @@ impl System {
         if let (Some(port), Some(gateway)) = (self.gateway_port, &gateway) {
             command
                 .arg(format!("--socket-addr=gateway=127.0.0.1:{port}"))
+                .arg(format!(
+                    "--socket-addr=sandbox-tls=127.0.0.1:{}",
+                    self.tls_port
+                ))
+                .arg(format!(
+                    "--external-addr=sandbox-with-certificate=127.0.0.1:{}",
+                    self.tls_port
+                ))
                 .arg(format!(
                     "--directory-path=gateway-store={}",
                     self.store("gateway")?.display()

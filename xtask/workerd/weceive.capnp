@@ -5,6 +5,7 @@
 #
 #   workerd serve xtask/workerd/weceive.capnp --experimental \
 #     --socket-addr gateway=127.0.0.1:8787 --socket-addr sandbox=127.0.0.1:8788 \
+#     --socket-addr sandbox-tls=127.0.0.1:8789 --external-addr sandbox-with-certificate=127.0.0.1:8789 \
 #     --directory-path gateway-store=DIR --directory-path sandbox-store=DIR
 #
 # Both directories must exist. The environment is listed beside each `fromEnvironment` below.
@@ -21,10 +22,37 @@ const config :Workerd.Config = (
     (name = "sandbox", worker = Sandbox.sandbox),
     (name = "sandbox-store", disk = (path = ".dev/store/sandbox", writable = true)),
     (name = "internet", network = Sandbox.network),
+
+    # The sandbox once more, over TLS, presenting the merchant's client certificate: refund and reverse.
+    (name = "sandbox-with-certificate", external = (
+      address = "127.0.0.1:8789",
+      https = (
+        certificateHost = "api.mch.weixin.qq.com",
+        tlsOptions = (
+          keypair = (
+            privateKey = embed "certificates/client-key.pem",
+            certificateChain = embed "certificates/client.pem",
+          ),
+          trustedCertificates = [embed "certificates/ca.pem"],
+        ),
+      ),
+    )),
   ],
   sockets = [
     (name = "gateway", address = "127.0.0.1:8787", http = (), service = "gateway"),
     (name = "sandbox", address = "127.0.0.1:8788", http = (), service = "sandbox"),
+    # Takes nobody without a client certificate, and tells the sandbox so.
+    (name = "sandbox-tls", address = "127.0.0.1:8789", service = "sandbox", https = (
+      options = (injectRequestHeaders = [(name = "x-sandbox-client-certificate", value = "verified")]),
+      tlsOptions = (
+        keypair = (
+          privateKey = embed "certificates/server-key.pem",
+          certificateChain = embed "certificates/server.pem",
+        ),
+        requireClientCerts = true,
+        trustedCertificates = [embed "certificates/ca.pem"],
+      ),
+    )),
   ],
 );
 
@@ -51,7 +79,7 @@ const gateway :Workerd.Worker = (
 
     # WeChat's hosts. Here all of them are the sandbox.
     (name = "WECHATPAY", service = "sandbox"),
-    (name = "WECHATPAY_MTLS", service = "sandbox"),
+    (name = "WECHATPAY_MTLS", service = "sandbox-with-certificate"),
     (name = "WEIXIN", service = "sandbox"),
 
     # The gateway's own origin, with no slash at the end.

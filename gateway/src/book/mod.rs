@@ -369,7 +369,9 @@ impl<W: World, S: Store> Book<W, S> {
 }
 
 fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, StoreError> {
-    serde_json::from_str(json).map_err(|error| StoreError::unreadable(what, error))
+    // From bytes everywhere: a second reader would be a second copy of every
+    // type's code in the Worker.
+    serde_json::from_slice(json.as_bytes()).map_err(|error| StoreError::unreadable(what, error))
 }
 
 fn write_stored<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
