@@ -1,1 +1,36 @@
-fn main(){}
+//! The pages in a real Chromium, against the real Workers in `workerd`.
+//!
+//! Each test has a system and a browser of its own. Pictures of the main
+//! states are kept in `target/screenshots/`, to be looked at.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
+mod accessibility;
+mod browser;
+mod desktop;
+mod elsewhere;
+mod languages;
+mod layout;
+mod network;
+mod shop;
+mod town;
+mod wechat;
+
+use browser::Browser;
+use town::Town;
+
+/// A fresh system and a fresh browser. In the end there must be no complaint:
+/// no error in the console, no breach of a policy, nothing that was judged
+/// wrong on the way.
+fn visit(run: impl FnOnce(&Town, &Browser)) {
+    let town = Town::start();
+    let browser = Browser::start();
+    run(&town, &browser);
+    browser.has_nothing_to_complain_about();
+}

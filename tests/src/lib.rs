@@ -3,7 +3,7 @@
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
 //! * `http/`: the real Workers in `workerd`: [`live`].
-//! * `browser/`: the pages in a real Chromium: [`browser`].
+//! * `browser/`: the pages in a real Chromium.
 //! * `rooms/`: what the architecture forbids.
 
 #![allow(
@@ -14,6 +14,5 @@
     reason = "a helper of tests stops at the first thing that is not as it should be"
 )]
 
-pub mod browser;
 pub mod live;
 pub mod memory;

@@ -1,0 +1,568 @@
+//! A payer's browser: a real Chromium, in the payer's verbs.
+//!
+//! In scope: what a payer does (open, tap, press, read), what a browser is
+//! (its name, size, colours, network), and what can be judged by looking
+//! (accessibility, layout, the console). Not in scope: the system that is
+//! looked at ([`whole::live`]), and what a test expects of it.
+//!
+//! Whatever is looked for may still be on its way: every verb waits, and gives
+//! up with what is there instead.
+
+use futures_executor::block_on;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::fs;
+use std::future::{Future, ready};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::{Duration, Instant};
+use thirtyfour::common::log::LoggingPrefsLogLevel;
+use thirtyfour::error::{WebDriverError, WebDriverResult};
+use thirtyfour::prelude::*;
+use thirtyfour::session::http::{Body, HttpClient};
+use xtask::leash::Leash;
+use xtask::{setup, tools, workerd};
+
+pub use thirtyfour::Key;
+
+/// How long anything may take. The longest wait of the page itself is the five
+/// seconds that it gives WeChat's bridge.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often is looked again.
+const AGAIN: Duration = Duration::from_millis(40);
+
+/// What works headless, as root, and without the network.
+const FLAGS: [&str; 12] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--lang=en",
+    "--window-size=1280,900",
+];
+
+/// What `focused` in `look.js` adds when a focus is not shown.
+const UNSEEN: &str = "(and nothing shows it)";
+
+/// The functions that look at a page from inside.
+const LOOK: &str = include_str!("look.js");
+
+/// One driver for all browsers. It ends with this process, in whatever way.
+static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
+
+struct Driver {
+    _leash: Leash,
+    address: String,
+    chromium: PathBuf,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let found = setup::browser().unwrap_or_else(|failure| panic!("{failure}"));
+        let [port] = workerd::free_ports().unwrap_or_else(|failure| panic!("{failure}"));
+        let mut command = Command::new(&found.chromedriver);
+        command.arg(format!("--port={port}"));
+        let log = tools::root().join("target/chromedriver.log");
+        fs::create_dir_all(tools::root().join("target")).expect("a directory for the log");
+        let mut leash = Leash::start("chromedriver", &command, &log)
+            .unwrap_or_else(|failure| panic!("{failure}"));
+        let address = format!("http://127.0.0.1:{port}");
+        let ready = until(|| {
+            leash.alive().unwrap_or_else(|failure| panic!("{failure}"));
+            let answer = xtask::http::get(&format!("{address}/status")).ok()?;
+            (answer.body["value"]["ready"] == true).then_some(())
+        });
+        ready.expect("chromedriver answers");
+        Self {
+            _leash: leash,
+            address,
+            chromium: found.chromium,
+        }
+    }
+}
+
+/// A fresh browser with a profile of its own. It is closed when dropped.
+#[derive(Debug)]
+pub struct Browser {
+    driver: Option<WebDriver>,
+    profile: PathBuf,
+    /// Complaints in the console that a test provokes.
+    expected: RefCell<Vec<String>>,
+    /// What was judged wrong so far: told together, in the end.
+    complaints: RefCell<Vec<String>>,
+}
+
+impl Browser {
+    /// Starts a browser on a desktop, online, in English.
+    pub fn start() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let profile = std::env::temp_dir().join(format!(
+            "weceive-chromium-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        ));
+        let mut wanted = DesiredCapabilities::chrome();
+        let chromium = DRIVER.chromium.to_string_lossy();
+        wanted.set_binary(&chromium).expect("a capability");
+        for flag in FLAGS {
+            wanted.add_arg(flag).expect("a capability");
+        }
+        wanted
+            .add_arg(&format!("--user-data-dir={}", profile.display()))
+            .expect("a capability");
+        wanted
+            .set_browser_log_level(LoggingPrefsLogLevel::All)
+            .expect("a capability");
+        let driver = block_on(
+            WebDriver::builder(&DRIVER.address, wanted)
+                .client(Http::new())
+                .connect(),
+        );
+        let browser = Self {
+            driver: Some(driver.unwrap_or_else(|error| panic!("no browser: {error}"))),
+            profile,
+            expected: RefCell::new(Vec::new()),
+            complaints: RefCell::new(Vec::new()),
+        };
+        browser.cdp("Network.enable", json!({}));
+        browser.cdp("Page.enable", json!({}));
+        browser
+    }
+
+    // What a payer does.
+
+    /// Opens an address, as from a link in a mail.
+    pub fn opens(&self, address: &str) {
+        self.done("open the address", self.driver().enter_default_frame());
+        self.done("open the address", self.driver().goto(address));
+    }
+
+    /// Loads the page afresh.
+    pub fn reloads(&self) {
+        self.done("reload", self.driver().refresh());
+    }
+
+    /// Looks from now on at the page inside the phone, or in any other frame.
+    pub fn looks_into_the_frame(&self) {
+        self.done("look around", self.driver().enter_default_frame());
+        let entered = until(|| {
+            let frame = block_on(self.driver().find(By::Css("iframe"))).ok()?;
+            block_on(frame.enter_frame()).ok()
+        });
+        self.must(entered, || "there is no frame".to_owned());
+    }
+
+    /// Looks at the whole window again.
+    pub fn looks_at_the_window(&self) {
+        self.done("look around", self.driver().enter_default_frame());
+    }
+
+    /// Taps a button or a link, by its name or by how its name begins.
+    pub fn taps(&self, name: &str) {
+        let tapped = until(|| block_on(self.control(name)?.click()).ok());
+        self.must(tapped, || format!("there is no {name:?} to tap"));
+    }
+
+    /// Taps twice, as fast as a finger can.
+    pub fn double_taps(&self, name: &str) {
+        let tapped = until(|| {
+            let control = self.control(name)?;
+            let twice = self.driver().action_chain().double_click_element(&control);
+            block_on(twice.perform()).ok()
+        });
+        self.must(tapped, || format!("there is no {name:?} to tap"));
+    }
+
+    /// Writes into the field with this label.
+    pub fn writes(&self, label: &str, text: &str) {
+        let written = until(|| block_on(self.control(label)?.send_keys(text)).ok());
+        self.must(written, || format!("there is no field {label:?}"));
+    }
+
+    /// Presses a key.
+    pub fn presses(&self, key: Key) {
+        let chain = self.driver().action_chain().send_keys(key);
+        self.done("press a key", chain.perform());
+    }
+
+    /// Presses Tab until the control with this name, or whose name begins so,
+    /// has the focus and shows it.
+    pub fn tabs_to(&self, name: &str) {
+        self.sees_control(name);
+        let mut met = Vec::new();
+        for _ in 0..30 {
+            let focused = self.focused();
+            if focused.starts_with(name) && !focused.ends_with(UNSEEN) {
+                return;
+            }
+            self.presses(Key::Tab);
+            met.push(self.focused());
+        }
+        self.fail(&format!("Tab does not come to {name:?}; it met {met:?}"));
+    }
+
+    // What a payer sees.
+
+    /// Waits until this text can be read.
+    pub fn sees(&self, text: &str) {
+        let mut words = String::new();
+        let seen = until(|| {
+            words = self.words()?;
+            words.contains(text).then_some(())
+        });
+        self.must(seen, || format!("{text:?} is not there; there is: {words}"));
+    }
+
+    /// This text cannot be read now.
+    pub fn does_not_see(&self, text: &str) {
+        let words = self.words().unwrap_or_default();
+        if words.contains(text) {
+            self.fail(&format!("{text:?} is there: {words}"));
+        }
+    }
+
+    /// Watches for so long, and does not see this text.
+    pub fn does_not_see_for(&self, watched: Duration, text: &str) {
+        let began = Instant::now();
+        while began.elapsed() < watched {
+            self.does_not_see(text);
+            thread::sleep(AGAIN);
+        }
+    }
+
+    /// Waits until an element (CSS) says something else than now.
+    pub fn sees_change(&self, selector: &str) {
+        let script = format!("{LOOK}\nreturn shownOf(arguments[0])[0].innerText");
+        let read = || {
+            block_on(self.driver().execute(&script, vec![json!(selector)]))
+                .ok()?
+                .convert::<String>()
+                .ok()
+        };
+        let before = self.must(until(read), || format!("there is no {selector}"));
+        let changed = until(|| read().filter(|now| *now != before));
+        self.must(changed, || format!("{selector} stays {before:?}"));
+    }
+
+    /// Waits until there is a button or a link with this name.
+    pub fn sees_control(&self, name: &str) {
+        let seen = until(|| self.control(name));
+        self.must(seen, || format!("there is no {name:?}"));
+    }
+
+    /// Waits until the address begins so.
+    pub fn is_at(&self, address: &str) {
+        let mut url = String::new();
+        let there = until(|| {
+            url = block_on(self.driver().current_url()).ok()?.to_string();
+            url.starts_with(address).then_some(())
+        });
+        self.must(there, || format!("at {url}, not at {address}"));
+    }
+
+    /// Everything that can be read now.
+    pub fn words(&self) -> Option<String> {
+        self.ask("words", vec![]).ok()?.convert().ok()
+    }
+
+    /// How many of these elements (CSS) are shown.
+    pub fn counts(&self, selector: &str) -> usize {
+        let script = format!("{LOOK}\nreturn shownOf(arguments[0]).length");
+        let count = self.driver().execute(script, vec![json!(selector)]);
+        let count = self.done("count", count).convert::<usize>();
+        count.unwrap_or_default()
+    }
+
+    /// An attribute of an element (CSS) that is shown, once it is.
+    pub fn reads(&self, selector: &str, attribute: &str) -> String {
+        let script = format!(
+            "{LOOK}\nconst [found] = shownOf(arguments[0]); return found && found.getAttribute(arguments[1])"
+        );
+        let read = until(|| {
+            let about = vec![json!(selector), json!(attribute)];
+            let answer = block_on(self.driver().execute(&script, about)).ok()?;
+            answer.convert::<String>().ok()
+        });
+        self.must(read, || format!("there is no {selector} with {attribute}"))
+    }
+
+    /// Whatever a script in the page says.
+    pub fn evaluates(&self, script: &str) -> Value {
+        let said = self.driver().execute(script, vec![]);
+        self.done(script, said).json().clone()
+    }
+
+    /// The page's title.
+    pub fn title(&self) -> String {
+        self.done("read the title", self.driver().title())
+    }
+
+    /// What the payment code on the page says: read from the screen, as a
+    /// phone's camera does.
+    pub fn scans(&self) -> String {
+        let code = "figure.code:not(.drawing):not(.over) svg";
+        let mut why = "there is none".to_owned();
+        let read = until(|| {
+            let svg = block_on(self.driver().find(By::Css(code))).ok()?;
+            let picture = block_on(svg.screenshot_as_png()).ok()?;
+            read_code(&picture).map_err(|error| why = error).ok()
+        });
+        self.must(read, || format!("the code cannot be read: {why}"))
+    }
+
+    /// Keeps what is on the screen as `target/screenshots/NAME.png`.
+    pub fn pictures(&self, name: &str) {
+        let directory = tools::root().join("target/screenshots");
+        fs::create_dir_all(&directory).expect("a directory for pictures");
+        let path = directory.join(format!("{name}.png"));
+        if let Ok(picture) = block_on(self.driver().screenshot_as_png()) {
+            fs::write(path, picture).expect("a picture");
+        }
+    }
+
+    // What the browser is.
+
+    /// Sends this User-Agent from now on.
+    pub fn calls_itself(&self, user_agent: &str) {
+        self.cdp(
+            "Network.setUserAgentOverride",
+            json!({ "userAgent": user_agent }),
+        );
+    }
+
+    /// Has a window of this size, in CSS pixels; narrow ones are phones'.
+    pub fn has_a_window_of(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics);
+    }
+
+    /// Wants what a media feature asks about: `("color-scheme", "dark")`. One
+    /// wish at a time.
+    pub fn prefers(&self, what: &str, wish: &str) {
+        let features = json!([{ "name": format!("prefers-{what}"), "value": wish }]);
+        self.cdp(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        );
+    }
+
+    /// Loses the network.
+    pub fn goes_offline(&self) {
+        self.expects_in_the_console("net::ERR_INTERNET_DISCONNECTED");
+        self.network(true);
+    }
+
+    /// Has the network again.
+    pub fn is_online_again(&self) {
+        self.network(false);
+    }
+
+    fn network(&self, offline: bool) {
+        let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.cdp("Network.emulateNetworkConditions", conditions);
+    }
+
+    /// Cannot load what matches one of these patterns (`*/bridge.js`).
+    pub fn cannot_load(&self, patterns: &[&str]) {
+        self.expects_in_the_console("net::ERR_BLOCKED_BY_CLIENT");
+        self.cdp("Network.setBlockedURLs", json!({ "urls": patterns }));
+    }
+
+    /// Runs this in every page before the page's own scripts.
+    pub fn runs_first(&self, script: &str) {
+        let source = json!({ "source": script });
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", source);
+    }
+
+    // What can be judged by looking.
+
+    /// What axe finds wrong with what is shown now must be nothing.
+    pub fn finds_it_accessible(&self, place: &str) {
+        static AXE: LazyLock<String> = LazyLock::new(|| {
+            let path = tools::root().join("node_modules/axe-core/axe.min.js");
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        });
+        let judge = "
+            const done = arguments[0];
+            // Preloading would write styles into the page, against its policy.
+            const options = { iframes: false, preload: false, resultTypes: ['violations'] };
+            axe.run(document, options).then(
+                ({ violations }) => done(violations.map(({ impact, help, id, nodes }) =>
+                    `${impact}: ${help} (${id}) at ${nodes.map((node) => node.target.join(' ')).join(', ')}`)),
+                (error) => done([String(error)]));";
+        self.done("load axe", self.driver().execute(AXE.as_str(), vec![]));
+        let found = self.driver().execute_async(judge, vec![]);
+        let found: Vec<String> = self.done("run axe", found).convert().expect("a list");
+        self.notes(place, found);
+    }
+
+    /// Nothing scrolls sideways, is cut off, or is too small for a finger.
+    pub fn finds_that_it_fits(&self, place: &str) {
+        let found = self.done("look", ready(self.ask("misfits", vec![])));
+        let found: Vec<String> = found.convert().expect("a list");
+        self.notes(place, found);
+    }
+
+    /// A complaint with these words is the test's own doing.
+    pub fn expects_in_the_console(&self, words: &str) {
+        self.expected.borrow_mut().push(words.to_owned());
+    }
+
+    /// What was judged wrong on all the pages that were opened, with every
+    /// error and every breach of a policy in the console: must be nothing.
+    pub fn has_nothing_to_complain_about(&self) {
+        let log = self.done("read the console", self.driver().browser_log());
+        let expected = self.expected.borrow();
+        let errors = log
+            .into_iter()
+            .filter(|entry| entry.level == "SEVERE" || entry.message.contains("Content Security"))
+            .filter(|entry| !expected.iter().any(|words| entry.message.contains(words)))
+            .map(|entry| entry.message);
+        self.notes("in the console", errors);
+        let complaints = self.complaints.borrow();
+        assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    }
+
+    fn notes(&self, place: &str, found: impl IntoIterator<Item = String>) {
+        let found = found.into_iter().map(|what| format!("{place}: {what}"));
+        self.complaints.borrow_mut().extend(found);
+    }
+
+    // Below the verbs.
+
+    fn driver(&self) -> &WebDriver {
+        self.driver.as_ref().expect("it is open")
+    }
+
+    fn ask(&self, question: &str, about: Vec<Value>) -> WebDriverResult<ScriptRet> {
+        let script = format!("{LOOK}\nreturn {question}(...arguments)");
+        block_on(self.driver().execute(script, about))
+    }
+
+    fn control(&self, name: &str) -> Option<WebElement> {
+        self.ask("control", vec![json!(name)]).ok()?.element().ok()
+    }
+
+    fn focused(&self) -> String {
+        let focused = self.ask("focused", vec![]);
+        focused.map_or_else(|_| String::new(), |name| name.convert().unwrap_or_default())
+    }
+
+    fn cdp(&self, method: &str, parameters: Value) -> Value {
+        self.done(method, self.driver().cdp().send_raw(method, parameters))
+    }
+
+    fn done<T>(&self, what: &str, doing: impl Future<Output = WebDriverResult<T>>) -> T {
+        block_on(doing).unwrap_or_else(|error| self.fail(&format!("cannot {what}: {error}")))
+    }
+
+    fn must<T>(&self, found: Option<T>, why: impl FnOnce() -> String) -> T {
+        found.unwrap_or_else(|| self.fail(&why()))
+    }
+
+    /// Ends the test, with a picture of what there is.
+    fn fail(&self, why: &str) -> ! {
+        let test = thread::current().name().unwrap_or("test").replace(':', "-");
+        self.pictures(&format!("failed-{test}"));
+        panic!("{why} (see target/screenshots/failed-{test}.png)");
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            block_on(driver.quit()).ok();
+        }
+        remove(&self.profile);
+    }
+}
+
+/// The browser's last processes may still be writing.
+fn remove(directory: &Path) {
+    until(|| (fs::remove_dir_all(directory).is_ok() || !directory.exists()).then_some(()));
+}
+
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let found = look();
+        if found.is_some() || Instant::now() > deadline {
+            return found;
+        }
+        thread::sleep(AGAIN);
+    }
+}
+
+/// What the code in a picture says.
+fn read_code(picture: &[u8]) -> Result<String, String> {
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(picture));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().map_err(|error| error.to_string())?;
+    let mut pixels = vec![0; reader.output_buffer_size().ok_or("too large")?];
+    let frame = reader.next_frame(&mut pixels).map_err(|e| e.to_string())?;
+    let samples = frame.color_type.samples();
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(
+        frame.width as usize,
+        frame.height as usize,
+        // Black on white: any of the colours will do.
+        |x, y| pixels[y * frame.line_size + x * samples],
+    );
+    let grids = image.detect_grids();
+    let grid = grids.first().ok_or("no code is found in the picture")?;
+    grid.decode()
+        .map(|(_, text)| text)
+        .map_err(|error| error.to_string())
+}
+
+/// WebDriver over the HTTP client that the project has anyway. A call blocks
+/// its thread, which belongs to one test.
+struct Http(ureq::Agent);
+
+impl Http {
+    fn new() -> Self {
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(60)))
+            .http_status_as_error(false)
+            .proxy(None)
+            .build();
+        Self(agent.into())
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpClient for Http {
+    async fn send(
+        &self,
+        request: http::Request<Body<'_>>,
+    ) -> WebDriverResult<http::Response<bytes::Bytes>> {
+        let failed = |error: ureq::Error| WebDriverError::HttpError(error.to_string());
+        let (parts, body) = request.into_parts();
+        let answer = match body {
+            Body::Empty => self.0.run(http::Request::from_parts(parts, ())),
+            Body::Json(json) => {
+                let body = json.to_string().into_bytes();
+                self.0.run(http::Request::from_parts(parts, body))
+            }
+        };
+        let (parts, mut body) = answer.map_err(failed)?.into_parts();
+        // A picture is larger than what is read unless told otherwise.
+        let body = body.with_config().limit(100 << 20).read_to_vec();
+        Ok(http::Response::from_parts(
+            parts,
+            body.map_err(failed)?.into(),
+        ))
+    }
+
+    async fn new(&self) -> Arc<dyn HttpClient> {
+        Arc::new(Http::new())
+    }
+}

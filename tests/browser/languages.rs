@@ -1,0 +1,88 @@
+//! English, simplified and traditional Chinese.
+
+use crate::visit;
+
+#[test]
+fn an_unknown_link_is_explained_in_each_language() {
+    visit(|town, payer| {
+        payer.expects_in_the_console("404");
+        for (lang, heading) in [
+            ("en", "This link does not work"),
+            ("zh-Hans", "链接无效"),
+            ("zh-Hant", "連結無效"),
+        ] {
+            let address = format!(
+                "{}/pay/?s=demo.0123456789012345678901&lang={lang}",
+                town.gateway()
+            );
+            payer.opens(&address);
+            payer.sees(heading);
+            assert_eq!(payer.reads("html", "lang"), lang);
+            assert_eq!(payer.title(), heading);
+            payer.pictures(&format!("unknown-link-{lang}"));
+        }
+    });
+}
+
+#[test]
+fn the_address_chooses_the_language_at_a_desk() {
+    visit(|town, payer| {
+        let checkout = town.checkout();
+        for (lang, heading) in [
+            ("zh-Hans", "请用微信扫码支付"),
+            ("zh-Hant", "請用微信掃碼付款"),
+            ("en", "Scan with WeChat to pay"),
+        ] {
+            payer.opens(&format!("{checkout}&lang={lang}"));
+            payer.sees(heading);
+            assert_eq!(payer.reads("html", "lang"), lang);
+            payer.scans();
+            payer.pictures(&format!("desktop-code-{lang}"));
+        }
+    });
+}
+
+#[test]
+fn wechats_language_is_spoken_in_wechat() {
+    visit(|town, payer| {
+        payer.has_a_window_of(390, 780);
+        for (phone, lang, pay, sheet, paid) in [
+            (
+                "alice-zhcn",
+                "zh-Hans",
+                "立即支付",
+                "支付 HKD 48.00",
+                "支付成功",
+            ),
+            (
+                "alice-zhtw",
+                "zh-Hant",
+                "立即付款",
+                "支付 HKD 48.00",
+                "付款成功",
+            ),
+        ] {
+            payer.opens(&town.in_wechat_of(phone, &town.checkout()));
+            payer.sees_control(pay);
+            assert_eq!(payer.reads("html", "lang"), lang);
+            payer.pictures(&format!("wechat-ready-{lang}"));
+            payer.taps(pay);
+            payer.taps(sheet);
+            payer.sees(paid);
+            payer.pictures(&format!("wechat-paid-{lang}"));
+        }
+    });
+}
+
+#[test]
+fn a_sign_in_that_cannot_be_finished_is_explained_in_wechats_language() {
+    visit(|town, payer| {
+        payer.has_a_window_of(390, 780);
+        payer.expects_in_the_console("400");
+        let stale = format!("{}/oauth/callback?code=used&state=old", town.gateway());
+        payer.opens(&town.in_wechat_of("alice-zhcn", &stale));
+        payer.sees("请");
+        assert_eq!(payer.reads("html", "lang"), "zh-Hans");
+        payer.pictures("sign-in-failed");
+    });
+}

@@ -1,0 +1,48 @@
+//! The demo shop, from its shelf to its inbox.
+
+use crate::visit;
+
+#[test]
+fn a_purchase_in_the_demo_shop_is_paid_by_a_scan_and_delivered_to_its_inbox() {
+    visit(|town, payer| {
+        let shop = format!("{}/shop/", town.sandbox());
+        payer.opens(&shop);
+        payer.sees("Jasmine pearls");
+        payer.pictures("shop");
+        payer.taps("Checkout");
+        payer.is_at(&format!("{}/pay/?s=demo.", town.gateway()));
+        payer.sees("Demo Tea House-Jasmine pearls");
+        town.scan(&payer.scans());
+        payer.taps("Continue");
+        payer.sees("Thank you");
+        payer.sees("is paid. We are putting the kettle on.");
+        payer.pictures("shop-thanks");
+
+        payer.taps("Delivery inbox");
+        payer.sees("The signature is right.");
+        payer.sees("acknowledged");
+        payer.taps("tea");
+        payer.sees("<result_code>SUCCESS</result_code>");
+        payer.pictures("shop-inbox");
+    });
+}
+
+#[test]
+fn an_inbox_that_does_not_acknowledge_says_so_of_each_delivery() {
+    visit(|town, payer| {
+        let inbox = format!("{}/shop/inbox", town.sandbox());
+        payer.opens(&inbox);
+        payer.sees("Nothing yet. Buy something.");
+        payer.taps("Stop acknowledging");
+        payer.sees("Deliveries are not acknowledged");
+
+        payer.opens(&format!("{}/shop/", town.sandbox()));
+        payer.taps("Checkout");
+        town.scan(&payer.scans());
+        payer.sees("Your payment is confirmed.");
+        payer.opens(&inbox);
+        payer.sees("not acknowledged The signature is right.");
+        payer.taps("Acknowledge again");
+        payer.sees("Deliveries are acknowledged.");
+    });
+}

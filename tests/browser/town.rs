@@ -1,0 +1,145 @@
+//! The system with its merchants: all that the tests meet but the browser.
+
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
+use whole::live::{KEY, Live, Shop, send};
+
+/// The secret with which the sandbox's first application asks for openids.
+pub const APP_SECRET: &str = "5ec3e7000000000000000000c0ffee01";
+
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+pub struct Town {
+    live: Live,
+    demo: Shop,
+}
+
+impl Town {
+    pub fn start() -> Self {
+        let live = Live::start(&format!("browser-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+        let demo = live.shop("demo", &json!({ "app_secret": APP_SECRET }));
+        let shop = json!({
+            "api_base": live.gateway(),
+            "api_key": demo.api_key,
+            "api_secret": demo.api_secret,
+            "currency": "HKD",
+            "name": "Demo Tea House",
+        });
+        live.control("/sandbox/shop", &shop);
+        Self { live, demo }
+    }
+
+    /// Another merchant, that has the demo merchant's account at WeChat.
+    pub fn merchant(&self, id: &str, change: &Value) -> Shop {
+        self.live.shop(id, change)
+    }
+
+    /// Our own Quick Auth service, as another merchant's `quick_auth`: its
+    /// address, and the token of a merchant made for it.
+    pub fn quick_auth_service(&self) -> Value {
+        let body = json!({
+            "id": "service",
+            "name": "Quick Auth",
+            "appid": whole::live::APPID,
+            "mch_id": "1900000109",
+            "api_key": KEY,
+            "app_secret": APP_SECRET,
+        });
+        let admin = [("authorization", "Bearer admin-token-of-a-test")];
+        let address = format!("{}/admin/merchants", self.live.gateway());
+        let made = send("POST", &address, &admin, body.to_string()).json();
+        json!({
+            "url": format!("{}/wx-bridge/oauth_bridge.php", self.live.gateway()),
+            "token": made["data"]["quick_auth_token"],
+        })
+    }
+
+    /// A checkout of jasmine pearls for HK$48.00; its address.
+    pub fn checkout(&self) -> String {
+        self.checkout_of(&json!({}))
+    }
+
+    /// A checkout that differs so; its address.
+    pub fn checkout_of(&self, change: &Value) -> String {
+        self.checkout_at(&self.demo, change)
+    }
+
+    /// A checkout of another merchant.
+    pub fn checkout_at(&self, merchant: &Shop, change: &Value) -> String {
+        let mut body = json!({
+            "out_trade_no": format!("T{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+            "body": "Jasmine pearls, 50 g",
+            "total_fee": 4800,
+            "fee_type": "HKD",
+            "success_url": format!("{}/shop/thanks", self.sandbox()),
+            "cancel_url": format!("{}/shop/", self.sandbox()),
+        });
+        let fields = body.as_object_mut().unwrap();
+        fields.extend(change.as_object().unwrap().clone());
+        let answer = merchant.call("POST", "/v1/checkout", body.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["data"]["url"].as_str().unwrap().to_owned()
+    }
+
+    /// The gateway's origin.
+    pub fn gateway(&self) -> String {
+        self.live.gateway()
+    }
+
+    /// WeChat's origin, and the demo shop's.
+    pub fn sandbox(&self) -> String {
+        self.live.sandbox()
+    }
+
+    /// Alice's phone, with a page open in its WeChat.
+    pub fn phone(&self, address: &str) -> String {
+        xtask::dev::phone(&self.sandbox(), Some(address))
+    }
+
+    /// What WeChat's browser on Alice's phone opens for an address: the page
+    /// alone, without the phone around it.
+    pub fn in_wechat(&self, address: &str) -> String {
+        self.in_wechat_of("alice", address)
+    }
+
+    /// As [`Town::in_wechat`], for `bob` or `alice-zhcn`.
+    pub fn in_wechat_of(&self, phone: &str, address: &str) -> String {
+        let (_, own_port) = self.live.sandbox().rsplit_once(':').map(owned).unwrap();
+        let rest = address.strip_prefix("http://127.0.0.1:").unwrap();
+        let (port, path) = rest.split_once('/').unwrap();
+        format!("http://p{port}-{phone}.phone.localhost:{own_port}/{path}")
+    }
+
+    /// Alice scans a code and pays.
+    pub fn scan(&self, code_url: &str) {
+        self.live.scan(&json!(code_url));
+    }
+
+    /// A control call to the sandbox.
+    pub fn control(&self, path: &str, body: &Value) -> Value {
+        self.live.control(path, body)
+    }
+
+    /// WeChat tells nobody of payments, and does not answer when asked.
+    pub fn wechat_falls_silent(&self) {
+        let no_answer = json!({ "path": "/pay/orderquery", "code": "SYSTEMERROR", "times": 1000 });
+        let faults = json!({ "hold_notices": true, "fail_next": no_answer });
+        self.control("/sandbox/faults", &faults);
+    }
+
+    /// WeChat does both again.
+    pub fn wechat_speaks_again(&self) {
+        self.control("/sandbox/faults", &json!({}));
+    }
+
+    /// The orders that WeChat knows.
+    pub fn orders(&self) -> Vec<Value> {
+        let address = format!("{}/sandbox/orders", self.sandbox());
+        let orders = send("GET", &address, &[], "").json()["orders"].take();
+        orders.as_array().cloned().unwrap_or_default()
+    }
+}
+
+fn owned((one, other): (&str, &str)) -> (String, String) {
+    (one.to_owned(), other.to_owned())
+}

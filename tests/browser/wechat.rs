@@ -1,0 +1,175 @@
+//! In WeChat: the payer is recognised, taps, confirms in the sheet, is told.
+
+use crate::browser::Key;
+use crate::visit;
+use serde_json::json;
+use std::time::Duration;
+
+#[test]
+fn a_payer_in_the_phone_is_told_paid_only_when_it_is_verified() {
+    visit(|town, payer| {
+        payer.has_a_window_of(1100, 800);
+        payer.opens(&town.phone(&town.checkout()));
+        payer.looks_into_the_frame();
+        payer.sees("Demo Tea House HK$48.00 Item Jasmine pearls, 50 g Order number");
+        assert!(
+            town.orders().is_empty(),
+            "a page that is read orders nothing"
+        );
+        payer.pictures("phone-ready");
+
+        town.wechat_falls_silent();
+        payer.taps("Pay now");
+        payer.sees("WeChat Pay Demo Tea House HKD 48.00");
+        payer.pictures("phone-sheet");
+        payer.taps("Pay HKD 48.00");
+        payer.sees("Confirming your payment…");
+        assert_eq!(town.orders()[0]["trade_state"], "SUCCESS");
+        // Long enough for several questions of the page to the server.
+        payer.does_not_see_for(Duration::from_secs(4), "Paid");
+        payer.sees("Confirming your payment…");
+        payer.pictures("phone-confirming");
+
+        town.wechat_speaks_again();
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Paid at");
+        payer.pictures("phone-paid");
+        assert_eq!(town.orders().len(), 1);
+
+        payer.looks_at_the_window();
+        payer.taps("Payments");
+        payer.sees("Demo Tea House HKD 48.00 alice");
+        payer.pictures("phone-payments");
+    });
+}
+
+#[test]
+fn a_merchant_without_an_app_secret_recognises_its_payers_through_quick_auth() {
+    visit(|town, payer| {
+        let client = town.merchant(
+            "client",
+            &json!({ "quick_auth": town.quick_auth_service() }),
+        );
+        let checkout = town.checkout_at(&client, &json!({}));
+        payer.opens(&town.in_wechat_of("bob", &checkout));
+        payer.is_at(&town.in_wechat_of("bob", &checkout));
+        payer.sees_control("Pay now");
+        let address = payer.evaluates("return location.search");
+        let address = address.as_str().unwrap();
+        assert!(!address.contains("openid"), "{address}");
+        assert!(address.contains("showwxpaytitle=1"), "{address}");
+        payer.taps("Pay now");
+        payer.sees("CMB credit card");
+        payer.taps("Pay HKD 48.00");
+        payer.sees("Your payment is confirmed.");
+        payer.taps("Continue");
+        payer.is_at(&town.in_wechat_of("bob", &format!("{}/shop/thanks", town.sandbox())));
+    });
+}
+
+#[test]
+fn a_payer_who_leaves_the_sheet_is_told_not_paid_yet_and_can_pay_after_all() {
+    visit(|town, payer| {
+        payer.has_a_window_of(390, 780);
+        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.pictures("wechat-ready");
+        payer.taps("Pay now");
+        payer.sees_control("Cancel");
+        payer.pictures("wechat-sheet");
+        payer.taps("Cancel");
+        payer.sees("Not paid yet");
+        payer.pictures("wechat-cancelled");
+        payer.taps("Try again");
+        payer.taps("Pay HKD 48.00");
+        payer.sees("Your payment is confirmed.");
+        payer.pictures("wechat-paid");
+        assert_eq!(town.orders().len(), 1, "the same order was paid");
+    });
+}
+
+#[test]
+fn a_payment_that_fails_says_so_and_can_be_tried_again() {
+    visit(|town, payer| {
+        payer.has_a_window_of(390, 780);
+        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.taps("Pay now");
+        payer.taps("Let it fail");
+        payer.sees("The payment did not go through");
+        payer.pictures("wechat-failed");
+        payer.taps("Try again");
+        payer.taps("Pay HKD 48.00");
+        payer.sees("Your payment is confirmed.");
+    });
+}
+
+#[test]
+fn a_payer_without_enough_money_can_leave_the_sheet() {
+    visit(|town, payer| {
+        payer.has_a_window_of(390, 780);
+        payer.opens(&town.in_wechat_of("carol", &town.checkout()));
+        payer.taps("Pay now");
+        payer.taps("Pay HKD 48.00");
+        payer.sees("余额不足");
+        payer.pictures("wechat-not-enough");
+        payer.taps("Cancel");
+        payer.sees("Not paid yet");
+    });
+}
+
+#[test]
+fn a_double_tap_opens_one_sheet_and_makes_one_order() {
+    visit(|town, payer| {
+        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.double_taps("Pay now");
+        payer.sees_control("Pay HKD 48.00");
+        assert_eq!(payer.counts("dialog"), 1);
+        assert_eq!(town.orders().len(), 1);
+        let asked = "return performance.getEntriesByType('resource')
+            .filter((entry) => entry.name.includes('/pay/order')).length";
+        assert_eq!(payer.evaluates(asked), 1);
+        payer.double_taps("Pay HKD 48.00");
+        payer.sees("Your payment is confirmed.");
+    });
+}
+
+#[test]
+fn without_wechats_bridge_the_payer_is_told_and_can_try_again() {
+    visit(|town, payer| {
+        payer.has_a_window_of(390, 780);
+        payer.cannot_load(&["*://*/__phone/bridge.js*"]);
+        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.taps("Pay now");
+        payer.sees("Connecting to WeChat…");
+        payer.pictures("wechat-connecting");
+        payer.sees("WeChat is not responding");
+        payer.pictures("wechat-no-bridge");
+
+        // The bridge comes after all.
+        payer.cannot_load(&[]);
+        payer.evaluates(
+            "const script = document.createElement('script');
+             script.src = '/__phone/bridge.js';
+             document.head.append(script);",
+        );
+        payer.taps("Try again");
+        payer.taps("Pay HKD 48.00");
+        payer.sees("Your payment is confirmed.");
+    });
+}
+
+#[test]
+fn a_code_can_be_brought_to_the_phone_by_hand() {
+    visit(|town, payer| {
+        payer.opens(&town.checkout());
+        let code = payer.scans();
+        payer.opens(&format!("{}/phone/", town.sandbox()));
+        payer.writes("Open a link in WeChat", "https://example.com/");
+        payer.taps("Open");
+        payer.sees("This phone opens only pages of this machine");
+        payer.taps("Scan");
+        payer.writes("Or paste a code_url", &code);
+        payer.presses(Key::Enter);
+        payer.taps("Pay HKD 48.00");
+        payer.sees("Demo Tea House HKD 48.00 alice");
+    });
+}
