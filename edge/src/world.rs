@@ -27,7 +27,7 @@ impl Runtime {
     /// internet, which is right for all but the page's own files.
     fn binding(&self, route: Route) -> Option<Fetcher> {
         let name = match route {
-            Route::WeChatPay => "WECHATPAY",
+            Route::WeChatPay | Route::Statement => "WECHATPAY",
             Route::WeChatPayMtls => "WECHATPAY_MTLS",
             Route::Weixin => "WEIXIN",
             Route::Assets => "ASSETS",

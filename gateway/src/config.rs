@@ -82,6 +82,11 @@ impl Config {
         format!("{}/notify/v2/{merchant_id}", self.public_url)
     }
 
+    /// Where WeChat sends the notices of a merchant's refunds.
+    pub fn refund_notify_url(&self, merchant_id: &str) -> String {
+        format!("{}/refund", self.notify_url(merchant_id))
+    }
+
     /// The address of a checkout.
     pub fn checkout_url(&self, checkout_id: &str) -> String {
         format!("{}/pay/?s={checkout_id}", self.public_url)

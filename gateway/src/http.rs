@@ -42,6 +42,14 @@ pub fn success(data: Value) -> Response {
     json(200, &serde_json::json!({"status": "success", "data": data}))
 }
 
+/// An object of texts in the documented manner: what is not there is left out.
+pub fn texts<const N: usize>(entries: [(&str, Option<String>); N]) -> Map<String, Value> {
+    entries
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))))
+        .collect()
+}
+
 /// A redirect that is not remembered.
 pub fn redirect(to: &str) -> Response {
     let mut response = answer(302, "text/plain; charset=utf-8", "");

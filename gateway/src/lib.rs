@@ -37,6 +37,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::error::{ApiError, Code};
 use crate::http::{MAX_BODY_BYTES, answer};
+use crate::upstream::Hosts;
 use crate::world::{Object, Request, Response, World};
 use ::http::Method;
 use serde::de::DeserializeOwned;
@@ -49,6 +50,7 @@ pub struct Gateway<W> {
     world: W,
     config: Rc<Config>,
     directory: Directory,
+    hosts: Hosts,
     /// The page's frame, read once.
     template: RefCell<Option<Rc<str>>>,
 }
@@ -60,6 +62,7 @@ impl<W: World> Gateway<W> {
             world,
             config,
             directory: Directory::default(),
+            hosts: Hosts::default(),
             template: RefCell::new(None),
         }
     }
@@ -89,6 +92,13 @@ impl<W: World> Gateway<W> {
             ["v1", "micropay" | "reverse"] => not_allowed("POST"),
             ["v1", "close"] if post => self.close_order(&request).await,
             ["v1", "checksign" | "checkout" | "close"] => not_allowed("POST"),
+            ["v1", "exchange_rate"] if get => self.exchange_rate(&request).await,
+            ["v1", "settlement"] if get => self.settlement(&request).await,
+            ["v1", "exchange_rate" | "settlement"] => not_allowed("GET"),
+            ["v1", "statement"] if get => self.statement(&request).await,
+            ["v1", "statement"] => not_allowed("GET"),
+            ["v1", "shorturl"] if post => self.short_url(&request).await,
+            ["v1", "shorturl"] => not_allowed("POST"),
             ["v1", "delivery"] if get => self.get_deliveries(&request).await,
             ["v1", "delivery"] if post => self.resend_delivery(&request).await,
             ["v1", "delivery"] => not_allowed("GET, POST"),
@@ -111,7 +121,10 @@ impl<W: World> Gateway<W> {
             }
             // WeChat's notices.
             ["notify", "v2", merchant] if post => self.notice(&request, merchant).await,
-            ["notify", "v2", _] => not_allowed("POST"),
+            ["notify", "v2", merchant, "refund"] if post => {
+                self.refund_notice(&request, merchant).await
+            }
+            ["notify", "v2", _] | ["notify", "v2", _, "refund"] => not_allowed("POST"),
             // The operator.
             ["admin", "merchants"] if post => self.create_merchant(&request).await,
             ["admin", "merchants", id, "rotate"] if post => {

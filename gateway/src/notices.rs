@@ -11,7 +11,9 @@ use crate::book::{Call, Verdict};
 use crate::error::{ApiError, Code};
 use crate::http::answer;
 use crate::world::{Request, Response, World};
+use order::OutTradeNo;
 use wechatpay::v2::notify::{ACK_OK, Notice, NoticeError, ack_fail};
+use wechatpay::v2::refund_notify;
 
 impl<W: World> Gateway<W> {
     pub(crate) async fn notice(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
@@ -44,11 +46,51 @@ impl<W: World> Gateway<W> {
                 return Ok(xml(400, ack_fail(sentence_for(&error))));
             }
         };
-        Ok(if verdict.acknowledges() {
-            xml(200, ACK_OK.to_owned())
-        } else {
-            xml(409, ack_fail("not accepted"))
-        })
+        Ok(acknowledgement(&verdict))
+    }
+}
+
+impl<W: World> Gateway<W> {
+    /// `POST /notify/v2/{merchant}/refund` (`req_info`). What it says is
+    /// encrypted under the merchant's key and not signed: the book asks WeChat
+    /// before anything changes.
+    pub(crate) async fn refund_notice(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        let known = self
+            .directory
+            .by_id(&self.world, &self.config, id)
+            .await?
+            .ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+        let key = &known.credentials.api_key;
+        let refund = match refund_notify::Notice::read(request.body(), key) {
+            Ok(notice) => notice.refund,
+            Err(error) => {
+                self.world
+                    .log(format_args!("refund notice for {id}: {error}"));
+                let name = "refund_notice_not_believed".to_owned();
+                let _: Verdict = self.book(id, Call::NoticeRefused(name)).await?;
+                return Ok(xml(400, ack_fail("Parameter format checking error")));
+            }
+        };
+        let Ok(out_trade_no) = OutTradeNo::new(&refund.out_trade_no) else {
+            return Ok(xml(400, ack_fail("Parameter format checking error")));
+        };
+        let call = Call::RefundNoticed {
+            out_trade_no,
+            out_refund_no: refund.out_refund_no,
+        };
+        let verdict: Verdict = self.book(id, call).await?;
+        Ok(acknowledgement(&verdict))
+    }
+}
+
+fn acknowledgement(verdict: &Verdict) -> Response {
+    match verdict.acknowledges() {
+        true => xml(200, ACK_OK.to_owned()),
+        false => xml(409, ack_fail("not accepted")),
     }
 }
 

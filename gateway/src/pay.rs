@@ -45,6 +45,9 @@ impl<W: World> Gateway<W> {
         let needs_openid = visit.method == Method::Jsapi
             && visit.facts.state == State::Open
             && self.payer(request, &visit.known).is_none();
+        if needs_openid && let Some(page) = self.sign_in_failed(request).await {
+            return page;
+        }
         if needs_openid {
             return match self.sign_in(&visit.known, &page_path(request, &visit)) {
                 Ok(redirect) => redirect,

@@ -10,7 +10,8 @@
 //! A way in progress is a signed cookie, named by the random `state` that goes
 //! through WeChat; so a callback counts only in the browser that began it, and
 //! once. What comes of it is a signed cookie too: the openid with the appid it
-//! belongs to. It is never in an address of ours.
+//! belongs to. It is never in an address of ours. When a way fails, the payer is
+//! brought back to the page, which says so once; opening it again begins anew.
 
 use crate::Gateway;
 use crate::directory::Known;
@@ -50,6 +51,8 @@ struct Payer {
 
 /// WeChat's code lives five minutes; a payer may take as long to agree.
 const FLOW_SECONDS: i64 = 10 * 60;
+/// Says that a sign-in has just failed.
+const FAILED_COOKIE: &str = "weceive_sign_in_failed";
 /// As long as a prepayment.
 const PAYER_SECONDS: i64 = 2 * 60 * 60;
 
@@ -157,8 +160,31 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn oauth_callback(&self, request: &Request) -> Response {
         match self.finish_oauth(request).await {
             Ok(response) => response,
-            Err(error) => self.error_page(request, error.code).await,
+            Err(error) => self.go_back(request, "state", error.code).await,
         }
+    }
+
+    /// The end of a way that failed: back to the page that began it, which
+    /// says so; where that is not known, a page that says so.
+    async fn go_back(&self, request: &Request, state: &str, code: Code) -> Response {
+        let state = query(request).remove(state).unwrap_or_default();
+        let Some(Goal::Page(path)) = self.flow(request, &state).map(|flow| flow.goal) else {
+            return self.error_page(request, code).await;
+        };
+        let mut response = redirect(&format!("{}{path}", self.config.public_url));
+        let failed = self.cookie(FAILED_COOKIE, "1", "/pay/", 60);
+        set(&mut response, header::SET_COOKIE, &failed);
+        set(&mut response, header::SET_COOKIE, &self.ended(&state));
+        response
+    }
+
+    /// The page of a sign-in that has just failed, shown once.
+    pub(crate) async fn sign_in_failed(&self, request: &Request) -> Option<Response> {
+        cookie(request, FAILED_COOKIE)?;
+        let mut response = self.error_page(request, Code::OpenIdRequired).await;
+        let shown = self.cookie(FAILED_COOKIE, "", "/pay/", 0);
+        set(&mut response, header::SET_COOKIE, &shown);
+        Some(response)
     }
 
     async fn finish_oauth(&self, request: &Request) -> Result<Response, ApiError> {
@@ -218,7 +244,7 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn quick_auth_return(&self, request: &Request) -> Response {
         match self.finish_quick_auth(request).await {
             Ok(response) => response,
-            Err(error) => self.error_page(request, error.code).await,
+            Err(error) => self.go_back(request, "flow", error.code).await,
         }
     }
 

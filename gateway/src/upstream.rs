@@ -6,6 +6,7 @@ use crate::world::{Request, Route, World};
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use wechatpay::v2::answer::AnswerError;
+use wechatpay::v2::bill;
 use wechatpay::v2::xml::Fields;
 
 /// The access nodes of seed 002, section 4.3, for a merchant overseas: Hong
@@ -47,9 +48,10 @@ impl Hosts {
         }
         let current = self.current.get();
         let host = HOSTS.get(current)?;
-        let route = match path.starts_with("/secapi/") {
-            true => Route::WeChatPayMtls,
-            false => Route::WeChatPay,
+        let route = match path {
+            bill::PATH => Route::Statement,
+            _ if path.starts_with("/secapi/") => Route::WeChatPayMtls,
+            _ => Route::WeChatPay,
         };
         let mut request = Request::new(xml.as_bytes().to_vec());
         *request.method_mut() = http::Method::POST;

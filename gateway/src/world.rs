@@ -40,6 +40,9 @@ pub enum Route {
     /// To WeChat Pay with the merchant's client certificate (binding
     /// `WECHATPAY_MTLS`): refund and reverse.
     WeChatPayMtls,
+    /// To WeChat Pay for a day's statement, which can be long (binding
+    /// `WECHATPAY`).
+    Statement,
     /// To WeChat's OAuth (binding `WEIXIN`).
     Weixin,
     /// To an address that a merchant gave: the open internet.
@@ -54,7 +57,7 @@ impl Route {
         match self {
             // A payer is waiting, and two hosts must fit in their patience.
             Self::WeChatPay | Self::WeChatPayMtls | Self::Weixin => 5_000,
-            Self::Merchant => 10_000,
+            Self::Merchant | Self::Statement => 10_000,
             Self::Assets => 2_000,
         }
     }
@@ -64,6 +67,7 @@ impl Route {
         match self {
             Self::WeChatPay | Self::WeChatPayMtls | Self::Weixin | Self::Merchant => 64 * 1024,
             Self::Assets => 8 * 1024 * 1024,
+            Self::Statement => 16 * 1024 * 1024,
         }
     }
 }

@@ -153,7 +153,7 @@ fn inside_wechat_the_payer_is_known_before_anything_is_drawn() {
         "a paid purchase cannot be paid again: {done}"
     );
 
-    // Replayed: WeChat's code is used up, and so is our state.
+    // Replayed: our state is used up.
     let (status, _, _) = payer.get(&callback);
     assert_eq!(status, 400);
 }
@@ -174,6 +174,26 @@ fn a_callback_counts_only_in_the_browser_that_began() {
     assert_eq!(payer.get(&forged).0, 400);
     world.advance(601);
     assert_eq!(payer.get(&callback).0, 400, "too late");
+}
+
+#[test]
+fn a_sign_in_that_fails_says_so_once_and_begins_anew() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = payer.get(&page);
+    let (_, callback, _) = payer.get(&authorize);
+    let spoilt = callback.replace("code=", "code=x");
+    let (status, back, _) = payer.get(&spoilt);
+    assert_eq!(status, 302);
+    let (status, _, html) = payer.get(&back);
+    assert_eq!(status, 401);
+    assert!(html.contains("OPENID_REQUIRED"), "the payer is told");
+    let (status, authorize, _) = payer.get(&back);
+    assert_eq!(status, 302, "reloading begins anew");
+    let (_, callback, _) = payer.get(&authorize);
+    let (_, back, _) = payer.get(&callback);
+    assert_eq!(payer.get(&back).0, 200);
 }
 
 #[test]
@@ -373,23 +393,29 @@ fn quick_auth_as_a_client_of_a_service() {
     );
     let page = checkout(&shop, "1");
     let mut payer = Browser::new(&world, WECHAT);
-    let (status, service, _) = payer.get(&page);
-    assert_eq!(status, 302);
-    let prefix = "https://wemine.example.com/wx-bridge/oauth_bridge.php?quick_auth=T0&redirect=";
-    let back = service.strip_prefix(prefix).unwrap();
-    let back = back
-        .replace("%3A", ":")
-        .replace("%2F", "/")
-        .replace("%3F", "?")
-        .replace("%3D", "=");
+    let begin = |payer: &mut Browser| {
+        let (status, service, _) = payer.get(&page);
+        assert_eq!(status, 302);
+        let prefix =
+            "https://wemine.example.com/wx-bridge/oauth_bridge.php?quick_auth=T0&redirect=";
+        let back = service.strip_prefix(prefix).unwrap();
+        let plain = [("%3A", ":"), ("%2F", "/"), ("%3F", "?"), ("%3D", "=")];
+        plain.iter().fold(back.to_owned(), |back, (coded, plain)| {
+            back.replace(coded, plain)
+        })
+    };
     for openid in ["", "<script>", "a b", &"o".repeat(129)] {
+        let back = begin(&mut payer);
         let encoded: String = openid.bytes().map(|b| format!("%{b:02X}")).collect();
+        let (status, again, _) = payer.get(&format!("{back}&wx_openid={encoded}"));
+        assert_eq!(status, 302, "{openid}: back to the page");
         assert_eq!(
-            payer.get(&format!("{back}&wx_openid={encoded}")).0,
-            400,
-            "{openid}"
+            payer.get(&again).0,
+            401,
+            "{openid}: which says that it failed"
         );
     }
+    let back = begin(&mut payer);
     let openid = sandbox::Payer::Alice.openid("wx5a11d0b0c0ffee01");
     let (status, arrived, _) = payer.get(&format!("{back}&wx_openid={openid}"));
     assert_eq!(status, 302);

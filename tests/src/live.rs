@@ -24,7 +24,10 @@ pub struct Live {
 impl Live {
     /// Starts a system in a fresh directory.
     pub fn start(name: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("weceive-{name}-{}", std::process::id()));
+        // A process that ends does not drop what is static: what an earlier
+        // run left is wiped here.
+        let directory = xtask::tools::root().join("target/live").join(name);
+        std::fs::remove_dir_all(&directory).ok();
         let [gateway, sandbox, tls] = free_ports().expect("three free ports");
         let system = System::new(&directory, gateway, sandbox, tls);
         let running = Some(system.start().unwrap_or_else(|failure| panic!("{failure}")));

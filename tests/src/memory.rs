@@ -305,7 +305,7 @@ impl World for Memory {
 
     async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
         match route {
-            Route::WeChatPay | Route::WeChatPayMtls => {
+            Route::WeChatPay | Route::WeChatPayMtls | Route::Statement => {
                 let behaviour = {
                     let mut inner = self.0.borrow_mut();
                     let path = request.uri().path().to_owned();

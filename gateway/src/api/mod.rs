@@ -1,6 +1,7 @@
 //! The merchant's API under `/v1/`: one file per resource, one function per
 //! call. Reads the request, asks the merchant's book, writes the answer.
 
+pub mod account;
 pub mod checkout;
 pub mod checksign;
 pub mod close;
@@ -8,6 +9,7 @@ pub mod delivery;
 pub mod micropay;
 pub mod order;
 pub mod refund;
+pub mod statement;
 pub mod token;
 
 use crate::Gateway;

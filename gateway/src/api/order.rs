@@ -7,10 +7,10 @@ use crate::book::{Call, NewOrder, Prepaid};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use crate::http::{query, success};
+use crate::http::{query, success, texts};
 use crate::merchant::Answers;
 use crate::world::{Request, Response, World};
-use order::{Order, Prepayment, Terms, TradeType};
+use order::{Order, Payment, Prepayment, Terms, TradeType};
 use serde_json::{Map, Value, json};
 use wechatpay::v2::invoke::{self, App, Jsapi};
 use wechatpay::v2::prepay::{self, PREPAY_SECONDS};
@@ -169,33 +169,27 @@ impl<W: World> Gateway<W> {
 /// The documented answer: WeChat's own names, every value a text, and `attach`
 /// an empty list where there is none.
 pub(crate) fn status_data(order: &Order) -> Value {
-    let mut data = Map::new();
-    let mut put = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
-            data.insert(name.to_owned(), Value::String(value));
-        }
-    };
     let terms = order.terms();
-    put("out_trade_no", Some(terms.out_trade_no.to_string()));
-    put("trade_state", Some(order.trade_state().to_owned()));
-    put("trade_type", Some(terms.trade_type.as_str().to_owned()));
-    put("total_fee", Some(terms.money.amount_minor().to_string()));
-    put("fee_type", Some(terms.money.currency().code().to_owned()));
-    let mut attach = terms.attach.clone();
-    if let Some(paid) = order.paid() {
-        let payment = &paid.payment;
-        put("openid", Some(payment.openid.clone()));
-        put("is_subscribe", payment.is_subscribe.clone());
-        put("bank_type", Some(payment.bank_type.clone()));
-        put("transaction_id", Some(payment.transaction_id.clone()));
-        put("time_end", Some(payment.time_end.clone()));
-        put("sub_openid", payment.sub_openid.clone());
-        put("sub_is_subscribe", payment.sub_is_subscribe.clone());
-        put("cash_fee", payment.cash_fee.map(|fee| fee.to_string()));
-        put("cash_fee_type", payment.cash_fee_type.clone());
-        put("rate", payment.rate.clone());
-        attach = payment.attach.clone().or(attach);
-    }
+    let paid = order.paid().map(|paid| &paid.payment);
+    let of = |field: fn(&Payment) -> Option<String>| paid.and_then(field);
+    let mut data = texts([
+        ("out_trade_no", Some(terms.out_trade_no.to_string())),
+        ("trade_state", Some(order.trade_state().to_owned())),
+        ("trade_type", Some(terms.trade_type.as_str().to_owned())),
+        ("total_fee", Some(terms.money.amount_minor().to_string())),
+        ("fee_type", Some(terms.money.currency().code().to_owned())),
+        ("openid", of(|p| Some(p.openid.clone()))),
+        ("is_subscribe", of(|p| p.is_subscribe.clone())),
+        ("bank_type", of(|p| Some(p.bank_type.clone()))),
+        ("transaction_id", of(|p| Some(p.transaction_id.clone()))),
+        ("time_end", of(|p| Some(p.time_end.clone()))),
+        ("sub_openid", of(|p| p.sub_openid.clone())),
+        ("sub_is_subscribe", of(|p| p.sub_is_subscribe.clone())),
+        ("cash_fee", of(|p| p.cash_fee.map(|fee| fee.to_string()))),
+        ("cash_fee_type", of(|p| p.cash_fee_type.clone())),
+        ("rate", of(|p| p.rate.clone())),
+    ]);
+    let attach = of(|p| p.attach.clone()).or_else(|| terms.attach.clone());
     let attach = attach.map_or_else(|| json!([]), Value::String);
     data.insert("attach".to_owned(), attach);
     Value::Object(data)

@@ -5,10 +5,10 @@ use crate::Gateway;
 use crate::book::{Call, NewRefund, Refunded};
 use crate::error::ApiError;
 use crate::fields::Fields;
-use crate::http::{query, success};
+use crate::http::{query, success, texts};
 use crate::world::{Request, Response, World};
 use order::{Money, RefundStatus};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 impl<W: World> Gateway<W> {
     /// Returns money to the payer. BASIC, as the seed has it. The fields may
@@ -81,7 +81,7 @@ fn refund_data(refunded: &Refunded) -> Value {
         RefundStatus::Closed => "REFUNDCLOSE",
         RefundStatus::Abnormal => "CHANGE",
     };
-    let entries = [
+    Value::Object(texts([
         ("out_trade_no", Some(out_trade_no.to_string())),
         ("transaction_id", transaction_id.clone()),
         ("out_refund_no", Some(refund.out_refund_no.clone())),
@@ -94,9 +94,5 @@ fn refund_data(refunded: &Refunded) -> Value {
         ("total_fee", Some(total.amount_minor().to_string())),
         ("refund_status", Some(status.to_owned())),
         ("err_code", refund.err_code.clone()),
-    ];
-    let entries = entries
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))));
-    Value::Object(entries.collect::<Map<_, _>>())
+    ]))
 }

@@ -59,6 +59,13 @@ pub enum Call {
     Reverse(OutTradeNo),
     /// Make a refund, or find it made: [`Refunded`].
     CreateRefund(NewRefund),
+    /// WeChat says that a refund has changed: [`Verdict`].
+    RefundNoticed {
+        /// The order's number.
+        out_trade_no: OutTradeNo,
+        /// The refund's number.
+        out_refund_no: String,
+    },
     /// The refunds of an order: a list of [`Refunded`].
     FindRefunds(OutTradeNo),
     /// The latest deliveries, of all orders or of one: a list of [`Delivery`].
@@ -195,6 +202,13 @@ impl<W: World, S: Store> Book<W, S> {
             Call::QuickPay(new) => json(&self.quick_pay(&known, *new).await?),
             Call::Reverse(number) => json(&self.reverse_order(&known, &number).await?),
             Call::CreateRefund(new) => json(&self.create_refund(&known, new).await?),
+            Call::RefundNoticed {
+                out_trade_no,
+                out_refund_no,
+            } => {
+                let noticed = self.refund_noticed(&known, &out_trade_no, &out_refund_no);
+                json(&noticed.await?)
+            }
             Call::FindRefunds(number) => json(&self.find_refunds(&known, &number).await?),
             Call::Deliveries(number) => json(&self.deliveries(number.as_ref())?),
             Call::Resend(id) => json(&self.resend(id)?),

@@ -2,7 +2,7 @@
 //! asked, asked again under the same number until WeChat has them, and settled
 //! only by what WeChat answers to a query.
 
-use super::Book;
+use super::{Book, Verdict};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream;
@@ -11,6 +11,7 @@ use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refus
 use serde::{Deserialize, Serialize};
 use wechatpay::v2::ErrorCode;
 use wechatpay::v2::field::{FieldError, Text};
+use wechatpay::v2::prepay::NotifyUrl;
 use wechatpay::v2::refund::{self, Amounts, OutRefundNo};
 use wechatpay::v2::refundquery;
 
@@ -121,6 +122,39 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(refunds.map(|refund| refunded(&order, refund)).collect())
     }
 
+    /// A notice about a refund. Its envelope is not signed, so it moves
+    /// nothing: it is a reason to ask WeChat, and is acknowledged when the
+    /// answer has settled the refund.
+    pub(super) async fn refund_noticed(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+        out_refund_no: &str,
+    ) -> Result<Verdict, ApiError> {
+        let is_final = || {
+            let refunded = self.refunded(number, out_refund_no);
+            refunded.map(|refunded| refunded.refund.status.is_final())
+        };
+        let verdict = match is_final() {
+            Err(_) => Verdict::Refused("refund_unknown".to_owned()),
+            Ok(true) => Verdict::Duplicate,
+            Ok(false) => {
+                let ask = vec![Effect::QueryRefund(out_refund_no.to_owned())];
+                self.carry_out(known, number.clone(), ask).await?;
+                match is_final()? {
+                    true => Verdict::Taken,
+                    false => Verdict::Refused("refund_not_confirmed".to_owned()),
+                }
+            }
+        };
+        self.count(match &verdict {
+            Verdict::Taken => "refund_notice_taken",
+            Verdict::Duplicate => "refund_notice_duplicate",
+            Verdict::Refused(name) => name,
+        })?;
+        Ok(verdict)
+    }
+
     /// Of a checkout with several attempts, the paid one.
     fn paid_number(&self, number: &OutTradeNo) -> Result<OutTradeNo, StoreError> {
         let telling = match self.checkout_of(number)? {
@@ -162,7 +196,9 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(None);
         };
         let key = &known.credentials.api_key;
-        let request = refund_request(&order, refund, known.merchant.sign_type, &self.nonce());
+        let notify_url = self.config.refund_notify_url(&known.merchant.id);
+        let sign_type = known.merchant.sign_type;
+        let request = refund_request(&order, refund, &notify_url, sign_type, &self.nonce());
         let Ok(request) = request else {
             return Ok(None);
         };
@@ -248,6 +284,7 @@ fn refunded(order: &Order, refund: Refund) -> Refunded {
 fn refund_request(
     order: &Order,
     refund: &Refund,
+    notify_url: &str,
     sign_type: wechatpay::v2::SignType,
     nonce: &str,
 ) -> Result<refund::Request, FieldError> {
@@ -256,7 +293,7 @@ fn refund_request(
         by: refund::By::OutTradeNo(order.terms().out_trade_no.clone()),
         out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,
         amounts: Amounts::new(refund.money, order.terms().money)?,
-        notify_url: None,
+        notify_url: Some(NotifyUrl::new(notify_url)?),
         refund_desc: None,
         refund_account: None,
         nonce_str: Text::new("nonce_str", nonce)?,
