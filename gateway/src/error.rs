@@ -96,6 +96,7 @@ codes! {
     RefundTooLate "REFUND_TOO_LATE" 409 Caller "WeChat refunds within a year of the payment; return the money another way.";
     RefundTooMany "REFUND_TOO_MANY" 409 Caller "WeChat takes 50 refunds for one order; return the money another way.";
     RefundTooSoon "REFUND_TOO_SOON" 429 Caller "Wait a minute after the order's last refund.";
+    ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product makes one.";
     StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Ask for a day's statement after 10:00 China time on the next day.";
     AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
     // Checkouts.

@@ -44,6 +44,9 @@ use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// The merchant's API as OpenAPI 3.1. Tests hold it against the code.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
 /// The stateless part: takes requests, asks the objects, answers.
 #[derive(Debug)]
 pub struct Gateway<W> {
@@ -95,6 +98,9 @@ impl<W: World> Gateway<W> {
             ["v1", "exchange_rate"] if get => self.exchange_rate(&request).await,
             ["v1", "settlement"] if get => self.settlement(&request).await,
             ["v1", "exchange_rate" | "settlement"] => not_allowed("GET"),
+            ["v1", "product"] if get => self.get_product(&request).await,
+            ["v1", "product"] if post => self.set_product(&request).await,
+            ["v1", "product"] => not_allowed("GET, POST"),
             ["v1", "statement"] if get => self.statement(&request).await,
             ["v1", "statement"] => not_allowed("GET"),
             ["v1", "shorturl"] if post => self.short_url(&request).await,
@@ -124,7 +130,10 @@ impl<W: World> Gateway<W> {
             ["notify", "v2", merchant, "refund"] if post => {
                 self.refund_notice(&request, merchant).await
             }
-            ["notify", "v2", _] | ["notify", "v2", _, "refund"] => not_allowed("POST"),
+            ["notify", "v2", merchant, "native"] if post => {
+                self.product_callback(&request, merchant).await
+            }
+            ["notify", "v2", _] | ["notify", "v2", _, "refund" | "native"] => not_allowed("POST"),
             // The operator.
             ["admin", "merchants"] if post => self.create_merchant(&request).await,
             ["admin", "merchants", id, "rotate"] if post => {
@@ -133,6 +142,7 @@ impl<W: World> Gateway<W> {
             ["admin", "merchants", id, "report"] if get => self.merchant_report(&request, id).await,
             ["admin", "merchants"] | ["admin", "merchants", _, "rotate"] => not_allowed("POST"),
             ["admin", "merchants", _, "report"] => not_allowed("GET"),
+            ["openapi.json"] if get => Ok(answer(200, "application/json", OPENAPI)),
             ["healthz"] if get => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
             // The page's files.
             [file] if get => self.asset(file).await,

@@ -7,13 +7,14 @@
 //! (checklist G5), and WeChat is told to send it again.
 
 use crate::Gateway;
-use crate::book::{Call, Verdict};
+use crate::book::{Call, Prepaid, Verdict};
 use crate::error::{ApiError, Code};
 use crate::http::answer;
 use crate::world::{Request, Response, World};
 use order::OutTradeNo;
+use wechatpay::v2::field::Text;
 use wechatpay::v2::notify::{ACK_OK, Notice, NoticeError, ack_fail};
-use wechatpay::v2::refund_notify;
+use wechatpay::v2::{native, refund_notify};
 
 impl<W: World> Gateway<W> {
     pub(crate) async fn notice(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
@@ -84,6 +85,56 @@ impl<W: World> Gateway<W> {
         };
         let verdict: Verdict = self.book(id, call).await?;
         Ok(acknowledgement(&verdict))
+    }
+}
+
+impl<W: World> Gateway<W> {
+    /// `POST /notify/v2/{merchant}/native`: a payer has scanned a product's
+    /// code (Native mode 1). The answer is the order to pay, signed; or why
+    /// there is none, in words that WeChat shows the payer.
+    pub(crate) async fn product_callback(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        let known = self
+            .directory
+            .by_id(&self.world, &self.config, id)
+            .await?
+            .ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+        let merchant = &known.merchant;
+        let key = &known.credentials.api_key;
+        let callback = match native::Callback::read(request.body(), key, merchant.sign_type) {
+            Ok(callback) => callback,
+            Err(error) => {
+                self.world.log(format_args!("callback for {id}: {error}"));
+                let name = "product_callback_not_believed".to_owned();
+                let _: Verdict = self.book(id, Call::NoticeRefused(name)).await?;
+                return Ok(xml(400, ack_fail("Signature failure")));
+            }
+        };
+        let ours = &merchant.account;
+        let nonce = self.random_text(32);
+        let same =
+            (&callback.account.appid, &callback.account.mch_id) == (&ours.appid, &ours.mch_id);
+        let call = Call::ProductScanned(callback.product_id.as_str().to_owned());
+        let prepaid: Result<Prepaid, ApiError> = match same {
+            true => self.book(id, call).await,
+            false => Err(ApiError::of(Code::ProductNotFound)),
+        };
+        let fields = prepaid
+            .ok()
+            .and_then(|prepaid| Text::new("prepay_id", &prepaid.prepayment.prepay_id).ok())
+            .map(|prepay_id| native::Answer { prepay_id }.to_fields(ours, &nonce));
+        let fields = match fields {
+            Some(fields) => fields,
+            None => {
+                let sorry = Text::new("err_code_des", "This cannot be sold now. 暂时无法购买")
+                    .map_err(|_| ApiError::of(Code::Internal))?;
+                native::refusal(ours, &nonce, &sorry)
+            }
+        };
+        Ok(xml(200, fields.sealed(key, merchant.sign_type).to_xml()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! QR codes as the path of an SVG.
+//! QR codes as pictures: the path of an SVG, an SVG, a PNG.
 
 use qrcodegen::{QrCode, QrCodeEcc};
 use std::fmt::Write;
@@ -26,6 +26,49 @@ pub fn svg_path(text: &str) -> Option<(u32, String)> {
         }
     }
     Some((u32::try_from(size + 2 * QUIET).ok()?, path))
+}
+
+/// A picture for print, of any size.
+pub fn svg(text: &str) -> Option<String> {
+    let (side, path) = svg_path(text)?;
+    Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" \
+         shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/>\
+         <path d=\"{path}\"/></svg>"
+    ))
+}
+
+/// A picture for a screen: eight pixels to a module, black and white.
+pub fn png(text: &str) -> Option<Vec<u8>> {
+    const PIXELS: usize = 8;
+    let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
+    let side = u32::try_from(code.size() + 2 * QUIET).ok()?;
+    let width = side.checked_mul(u32::try_from(PIXELS).ok()?)?;
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, width);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::One);
+    let mut writer = encoder.write_header().ok()?;
+    let mut pixels = Vec::new();
+    for y in 0..side {
+        // One module is eight pixels is one byte.
+        let row: Vec<u8> = (0..side)
+            .map(|x| {
+                let at = |n: u32| i32::try_from(n).map_or(-1, |n| n - QUIET);
+                if code.get_module(at(x), at(y)) {
+                    0x00
+                } else {
+                    0xff
+                }
+            })
+            .collect();
+        for _ in 0..PIXELS {
+            pixels.extend_from_slice(&row);
+        }
+    }
+    writer.write_image_data(&pixels).ok()?;
+    writer.finish().ok()?;
+    Some(file)
 }
 
 #[cfg(test)]

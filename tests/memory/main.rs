@@ -11,5 +11,6 @@
 mod api;
 mod lies;
 mod merchant;
+mod openapi;
 mod payments;
 mod sign_in;

@@ -8,6 +8,7 @@ pub mod close;
 pub mod delivery;
 pub mod micropay;
 pub mod order;
+pub mod product;
 pub mod refund;
 pub mod statement;
 pub mod token;

@@ -4,6 +4,7 @@
 //! ```text
 //! orders(     out_trade_no, json, due_at_ms )        the order's one timer
 //! checkouts(  id, out_trade_no, json )
+//! products(   product_id, json )
 //! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! ```
@@ -20,6 +21,7 @@
 mod checkouts;
 mod deliveries;
 mod orders;
+mod products;
 mod quick_pay;
 mod refunds;
 
@@ -29,6 +31,7 @@ pub use checkouts::{
 };
 pub use deliveries::Delivery;
 pub use orders::{NewOrder, Prepaid, Verdict};
+pub use products::Product;
 pub use quick_pay::NewQuickPay;
 pub use refunds::{NewRefund, Refunded};
 
@@ -59,6 +62,12 @@ pub enum Call {
     Reverse(OutTradeNo),
     /// Make a refund, or find it made: [`Refunded`].
     CreateRefund(NewRefund),
+    /// Add or change a product: [`Product`].
+    SetProduct(Box<Product>),
+    /// The product with this number: [`Product`].
+    FindProduct(String),
+    /// A payer scanned this product's code: [`Prepaid`].
+    ProductScanned(String),
     /// WeChat says that a refund has changed: [`Verdict`].
     RefundNoticed {
         /// The order's number.
@@ -156,6 +165,7 @@ impl<W: World, S: Store> Book<W, S> {
                 WHERE due_at_ms IS NOT NULL",
             "CREATE TABLE IF NOT EXISTS checkouts(
                 id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS products(product_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS deliveries(
                 id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
                 url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
@@ -202,6 +212,12 @@ impl<W: World, S: Store> Book<W, S> {
             Call::QuickPay(new) => json(&self.quick_pay(&known, *new).await?),
             Call::Reverse(number) => json(&self.reverse_order(&known, &number).await?),
             Call::CreateRefund(new) => json(&self.create_refund(&known, new).await?),
+            Call::SetProduct(product) => {
+                self.set_product(&product)?;
+                json(&product)
+            }
+            Call::FindProduct(id) => json(&self.product(&id)?),
+            Call::ProductScanned(id) => json(&self.product_scanned(&known, &id).await?),
             Call::RefundNoticed {
                 out_trade_no,
                 out_refund_no,

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The envelope is not signed, and the encryption is no signature (see
-//! [`ecb`](super::ecb)). So a notice only says which refund to
+//! [`ecb`]). So a notice only says which refund to
 //! [query](super::refundquery); no money moves on it.
 
 pub use super::notify::{ACK_OK, RETRY_SECONDS, ack_fail, is_ack};

@@ -7,11 +7,16 @@
     reason = "the helpers of a test may stop it, as the test itself may"
 )]
 
+mod bills;
+mod bookkeeping;
 mod error_codes;
 mod hostile_xml;
 mod messages;
+mod native;
 mod notices;
 mod oauth;
+mod quick_pay;
+mod refunds;
 mod samples;
 mod vectors;
 
@@ -19,7 +24,68 @@ use order::{Account, Currency, Money, OutTradeNo, Payment, TradeType};
 use wechatpay::Secret;
 use wechatpay::v2::Text;
 use wechatpay::v2::prepay::{self, NotifyUrl, Payer, Trade};
-use wechatpay::v2::{SignType, time};
+use wechatpay::v2::{Fields, SignType, time};
+
+const NONCE: &str = "IITRi8IabbbIz1Jc";
+
+fn nonce() -> Text<32> {
+    Text::new("nonce_str", NONCE).unwrap()
+}
+
+/// An answer's bytes, signed with our key.
+fn sealed(fields: Fields, sign_type: SignType) -> Vec<u8> {
+    fields.sealed(&key(), sign_type).to_xml().into_bytes()
+}
+
+/// The fields of a request that was sent, whose signature holds.
+fn received(xml: &str, sign_type: SignType) -> Fields {
+    let fields = Fields::parse(xml.as_bytes()).unwrap();
+    assert_eq!(fields.verify(&key(), sign_type), Ok(()));
+    assert_eq!(fields.declared_sign_type(), Some(sign_type));
+    fields
+}
+
+/// Fields with some of them set, or taken out.
+fn changed(fields: &Fields, change: &[(&str, Option<&str>)]) -> Fields {
+    let mut fields = fields.clone();
+    for (name, value) in change {
+        match value {
+            Some(value) => fields.set(name, *value),
+            None => drop(fields.remove(name)),
+        }
+    }
+    fields
+}
+
+/// A fixed stream of numbers: the same mutations on every run.
+fn xorshift(state: &mut u64) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    usize::try_from(*state >> 33).unwrap()
+}
+
+/// Hands out the bytes with a few of them flipped, taken out, cut off, or with
+/// one of the pieces put in between.
+fn mutate(rounds: usize, original: &[u8], pieces: &[&[u8]], mut check: impl FnMut(&[u8])) {
+    let mut state = 0x2545_F491_4F6C_DD1D;
+    for _ in 0..rounds {
+        let mut bytes = original.to_vec();
+        for _ in 0..=xorshift(&mut state) % 2 {
+            let at = xorshift(&mut state) % bytes.len();
+            match xorshift(&mut state) % 4 {
+                0 => bytes[at] ^= 1 << (xorshift(&mut state) % 8),
+                1 => drop(bytes.remove(at)),
+                2 => bytes.truncate(at + 1),
+                _ => {
+                    let piece = pieces[xorshift(&mut state) % pieces.len()];
+                    bytes.splice(at..at, piece.iter().copied());
+                }
+            }
+        }
+        check(&bytes);
+    }
+}
 
 /// The manual's own example key.
 fn key() -> Secret {

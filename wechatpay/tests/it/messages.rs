@@ -1,6 +1,6 @@
 //! Requests and answers in both directions, and every way an answer fails.
 
-use crate::{direct, institution, jsapi_order, key, order, payment};
+use crate::{NONCE, direct, institution, jsapi_order, key, order, payment, sealed};
 use ::order::{Account, OutTradeNo, TradeState, TradeType};
 use wechatpay::Secret;
 use wechatpay::v2::answer::{self, AnswerError};
@@ -8,12 +8,6 @@ use wechatpay::v2::prepay::{self, NotifyUrl, Payer, Trade, Warning};
 use wechatpay::v2::query::By;
 use wechatpay::v2::{ErrorCode, FieldError, Fields, Problem, SignError, SignType, Text};
 use wechatpay::v2::{XmlError, close, query};
-
-const NONCE: &str = "IITRi8IabbbIz1Jc";
-
-fn sealed(fields: Fields, sign_type: SignType) -> Vec<u8> {
-    fields.sealed(&key(), sign_type).to_xml().into_bytes()
-}
 
 fn trades(account: &Account) -> Vec<Trade> {
     vec![

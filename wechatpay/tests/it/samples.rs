@@ -2,11 +2,13 @@
 //! messages among them read. The keys they were signed with are not published.
 
 use crate::{direct, key};
-use order::{TradeState, TradeType};
+use order::{Currency, RefundState, TradeState, TradeType};
 use wechatpay::v2::notify::{Notice, is_ack};
 use wechatpay::v2::prepay::{self, Payer, Trade, Warning};
 use wechatpay::v2::query::By;
+use wechatpay::v2::time::Date;
 use wechatpay::v2::{Fields, SignType, Text, close, query};
+use wechatpay::v2::{bill, exchange, micropay, refund, refundquery, reverse, settlement};
 
 /// The sample under a heading that begins with the section number.
 fn sample(section: &str) -> Fields {
@@ -110,4 +112,93 @@ fn the_notice_sample_reads() {
     // It repeats mch_id as sub_mch_id, and is a direct merchant's all the same.
     assert_eq!(notice.payment.account, direct());
     assert!(is_ack(sample("9.7.5").to_xml().as_bytes()));
+}
+
+#[test]
+fn the_quick_pay_sample_reads() {
+    let request = micropay::Request::read(&sample("5.5.4")).unwrap();
+    assert_eq!(request.auth_code.expose(), "120269300684844649");
+    assert_eq!(request.goods_tag, None, "an empty field is none");
+
+    let answer = micropay::Answer::read(&resigned("5.5.5"), &request, &key()).unwrap();
+    assert_eq!(answer.payment.account, direct());
+    assert_eq!(answer.payment.time_end, "20141111170043");
+}
+
+#[test]
+fn the_reverse_sample_reads() {
+    let request = reverse::Request::read(&sample("5.9.4")).unwrap();
+    let answer = reverse::Answer::read(&resigned("5.9.5"), &request, &key());
+    assert_eq!(answer, Ok(reverse::Answer { recall: false }));
+}
+
+#[test]
+fn the_refund_sample_reads() {
+    let request = refund::Request::read(&sample("9.4.4")).unwrap();
+    assert_eq!(request.amounts.refund_fee(), 1);
+    assert_eq!(request.amounts.refund_fee_type(), None);
+
+    // 9.4.5 marks total_fee and cash_fee as required, and its sample has
+    // neither.
+    let answer = refund::Answer::read(&resigned("9.4.5"), &request, &key()).unwrap();
+    assert_eq!(answer.total_fee, None);
+    assert_eq!(answer.coupon_refund_fee, Some(0));
+    let refund_id = "2008450740201411110000174436".to_owned();
+    assert_eq!(answer.state(), RefundState::Processing { refund_id });
+}
+
+#[test]
+fn the_refund_query_sample_reads() {
+    let request = refundquery::Request::read(&sample("9.5.4")).unwrap();
+    assert!(matches!(request.by, refundquery::By::OutTradeNo(_)));
+    let answer = refundquery::Answer::read(&resigned("9.5.5"), &request, &key()).unwrap();
+    let refund = answer.find("1415701182").unwrap();
+    let refund_id = "2008450740201411110000174436".to_owned();
+    assert_eq!(refund.state(), RefundState::Processing { refund_id });
+}
+
+#[test]
+fn the_statement_sample_reads() {
+    let request = bill::Request::read(&sample("9.6.4")).unwrap();
+    assert_eq!(request.bill_date, Date::parse("20141110").unwrap());
+    assert_eq!(request.bill_type, bill::BillType::All);
+    assert!(!request.gzip);
+}
+
+#[test]
+fn the_settlement_sample_reads() {
+    let day = Date::parse("20150807").unwrap();
+    let request = settlement::Request {
+        account: direct(),
+        usetag: settlement::UseTag::Settled,
+        offset: 0,
+        limit: settlement::Limit::new(10).unwrap(),
+        dates: Some((day, day)),
+        nonce_str: Text::new("nonce_str", "n").unwrap(),
+        sign_type: SignType::Md5,
+    };
+    // It says ten records, and has one.
+    let answer = settlement::Answer::read(&resigned("10.5"), &request, &key()).unwrap();
+    assert!(answer.signed);
+    let [record] = &answer.records[..] else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(record.settlementfee_type, Currency::Usd);
+    assert_eq!(record.settlement_fee, 1000);
+    assert_eq!(record.date_settlement, Some(day));
+}
+
+#[test]
+fn the_exchange_rate_sample_reads() {
+    // The sample asks for CNY and is answered about USD; and the answer has no
+    // return_code, which its table requires.
+    let mut request = exchange::Request::read(&sample("11.4")).unwrap();
+    assert_eq!(request.fee_type, Currency::Cny);
+    request.fee_type = Currency::Usd;
+    let mut fields = sample("11.5");
+    fields.push("return_code", "SUCCESS");
+    let bytes = fields.sealed(&key(), SignType::Md5).to_xml();
+    let answer = exchange::Answer::read(bytes.as_bytes(), &request, &key()).unwrap();
+    assert_eq!(answer.rate_e8, 650_000_000);
+    assert_eq!(answer.rate_time, request.date);
 }

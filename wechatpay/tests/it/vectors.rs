@@ -5,7 +5,8 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 use wechatpay::Secret;
 use wechatpay::v2::invoke::{self, App, Jsapi};
-use wechatpay::v2::{Fields, SignError, SignType};
+use wechatpay::v2::native::ProductUrl;
+use wechatpay::v2::{Fields, SignError, SignType, Text, ecb, refund_notify, time};
 
 fn vectors() -> Vec<Value> {
     serde_json::from_str(include_str!("../vectors.json")).unwrap()
@@ -64,6 +65,18 @@ fn check(vector: &Value) {
                 assert_eq!(sign, expected.to_uppercase(), "{name}");
             }
         }
+        "v2-req_info-aes-256-ecb" => {
+            let opened = refund_notify::open(&text(&inputs["req_info"]), &key);
+            let plain = Fields::parse_root(expected.as_bytes(), "root").unwrap();
+            assert_eq!(opened, Some(plain), "{name}");
+        }
+        "aes-256-ecb-pkcs7" => {
+            let key: [u8; 32] = key.expose().as_bytes().try_into().unwrap();
+            let sealed = text(&inputs["ciphertext"]);
+            let plain = expected.into_bytes();
+            assert_eq!(ecb::encrypt(&plain, &key), sealed, "{name}");
+            assert_eq!(ecb::decrypt(&sealed, &key), Some(plain), "{name}");
+        }
         other => panic!("{name}: no check for {other}"),
     }
 }
@@ -71,7 +84,7 @@ fn check(vector: &Value) {
 #[test]
 fn every_vector_holds() {
     let vectors = vectors();
-    assert_eq!(vectors.len(), 16);
+    assert_eq!(vectors.len(), 19);
     vectors.iter().for_each(check);
 }
 
@@ -183,6 +196,52 @@ fn an_app_package_is_that_of_the_vector() {
         package.verify(&key, SignType::HmacSha256),
         Err(SignError::Mismatch)
     );
+}
+
+#[test]
+fn a_product_url_is_that_of_the_vector() {
+    let vector = vector("xlib-native-mode1-qr");
+    let input = |field: &str| text(&vector["inputs"][field]);
+    let key = Secret::new(text(&vector["key"]));
+    let product = ProductUrl {
+        appid: Text::new("appid", &input("appid")).unwrap(),
+        mch_id: Text::new("mch_id", &input("mch_id")).unwrap(),
+        product_id: Text::new("product_id", &input("product_id")).unwrap(),
+        time_stamp_s: input("time_stamp").parse().unwrap(),
+        nonce_str: Text::new("nonce_str", &input("nonce_str")).unwrap(),
+    };
+    let expected = format!(
+        "weixin://wxpay/bizpayurl?sign={}&appid=wx2421b1c4370ec43b&mch_id=10000100\
+         &product_id=1&time_stamp=1415949957&nonce_str=f6808210402125e30663234f94c87a8c",
+        text(&vector["expected"])
+    );
+    assert_eq!(product.to_url(&key, SignType::Md5), expected);
+}
+
+/// The vector's whole notice, not only its cipher.
+#[test]
+fn the_refund_vector_reads_as_a_refund() {
+    let vector = vector("v2-refund-req_info-gopay");
+    let key = Secret::new(text(&vector["key"]));
+    let req_info = text(&vector["inputs"]["req_info"]);
+    let xml = format!(
+        "<xml><return_code>SUCCESS</return_code><appid><![CDATA[wx1]]></appid>\
+         <mch_id><![CDATA[1]]></mch_id><nonce_str><![CDATA[n]]></nonce_str>\
+         <req_info><![CDATA[{req_info}]]></req_info></xml>"
+    );
+    let notice = refund_notify::Notice::read(xml.as_bytes(), &key).unwrap();
+    assert_eq!(
+        notice.refund.out_refund_no,
+        "50fd012ed1b311e7af7800163e32c503"
+    );
+    assert_eq!(notice.refund.refund_fee, 6);
+    let success_time = notice.refund.success_time_ms.map(time::china);
+    assert_eq!(success_time.as_deref(), Some("20171125153617"));
+    let recv_accout = notice.refund.refund_recv_accout.as_deref();
+    assert_eq!(recv_accout, Some("支付用户零钱"));
+    // It goes the other way too, to a ciphertext that opens to the same.
+    let again = refund_notify::Notice::read(notice.to_xml(&key).as_bytes(), &key);
+    assert_eq!(again, Ok(notice));
 }
 
 /// Tencent's rule that `sign_type` is one of the signed fields.

@@ -48,12 +48,12 @@ macro_rules! columns {
             /// The one that a statement calls so, in either language and by
             /// any of the names that are met.
             pub fn from_name(name: &str) -> Option<Self> {
-                let wanted = normal(name);
+                let wanted: String = normal(name).collect();
                 Self::ALL.iter().copied().find(|one| {
                     [one.name(Language::Chinese), one.name(Language::English)]
                         .iter()
                         .chain(one.other_names())
-                        .any(|known| normal(known) == wanted)
+                        .any(|known| normal(known).eq(wanted.chars()))
                 })
             }
         }
@@ -214,13 +214,12 @@ impl Column {
 
 /// A name without white space, a byte order mark, a leading back-tick and
 /// what stands in parentheses, in lower case.
-fn normal(name: &str) -> String {
+fn normal(name: &str) -> impl Iterator<Item = char> {
     let before = name.split(['(', '（']).next().unwrap_or_default();
     before
         .chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '`' | '\u{FEFF}'))
         .flat_map(char::to_lowercase)
-        .collect()
 }
 
 #[cfg(test)]

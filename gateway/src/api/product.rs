@@ -1,0 +1,87 @@
+//! `/v1/product`: codes that do not change, for a shelf or a poster (Native
+//! mode 1, seed 002, section 6.4).
+
+use super::Access;
+use crate::Gateway;
+use crate::address;
+use crate::book::{Call, Product};
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::fields::Fields;
+use crate::http::{answer, query, success};
+use crate::qr;
+use crate::world::{Request, Response, World};
+use serde_json::{Value, json};
+use wechatpay::v2::field::Text;
+use wechatpay::v2::native::ProductUrl;
+
+impl<W: World> Gateway<W> {
+    /// `POST /v1/product`: what the code of `product_id` sells, from now on.
+    /// SECRET. Answers the code's text, signed.
+    pub(crate) async fn set_product(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Secret).await?;
+        let fields = Fields::read(request.body())?;
+        let product_id = fields.required("product_id", 32)?;
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+        if !product_id.bytes().all(allowed) {
+            return Err(fields.invalid("product_id", "may hold only letters, digits, _ and -"));
+        }
+        let product = Product {
+            product_id,
+            body: fields.required("body", 128)?,
+            money: fields.money(known.merchant.currency)?,
+            notify_url: address::notify_url(&fields, self.config.development)?,
+        };
+        let call = Call::SetProduct(Box::new(product));
+        let product: Product = self.book(&known.merchant.id, call).await?;
+        Ok(success(self.product_data(&known, &product)?))
+    }
+
+    /// `GET /v1/product?product_id=…`: the product and its code; with
+    /// `format=svg` or `format=png` the code as a picture. BASIC.
+    pub(crate) async fn get_product(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Basic).await?;
+        let fields = Fields::of_query(query(request));
+        let call = Call::FindProduct(fields.required("product_id", 32)?);
+        let product: Product = self.book(&known.merchant.id, call).await?;
+        let internal = || ApiError::of(Code::Internal);
+        match fields.text("format", 4)?.as_deref() {
+            None | Some("json") => Ok(success(self.product_data(&known, &product)?)),
+            Some("svg") => {
+                let picture = qr::svg(&self.product_url(&known, &product)?);
+                Ok(answer(200, "image/svg+xml", picture.ok_or_else(internal)?))
+            }
+            Some("png") => {
+                let picture = qr::png(&self.product_url(&known, &product)?);
+                Ok(answer(200, "image/png", picture.ok_or_else(internal)?))
+            }
+            Some(_) => Err(fields.invalid("format", "must be json, svg or png")),
+        }
+    }
+
+    fn product_data(&self, known: &Known, product: &Product) -> Result<Value, ApiError> {
+        Ok(json!({
+            "product_id": product.product_id,
+            "body": product.body,
+            "total_fee": product.money.amount_minor().to_string(),
+            "fee_type": product.money.currency().code(),
+            "code_url": self.product_url(known, product)?,
+        }))
+    }
+
+    /// The text of the code. It is signed, and works for as long as the API
+    /// key does.
+    fn product_url(&self, known: &Known, product: &Product) -> Result<String, ApiError> {
+        let account = &known.merchant.account;
+        let text =
+            |field, value: &str| Text::new(field, value).map_err(|_| ApiError::of(Code::Internal));
+        let url = ProductUrl {
+            appid: text("appid", &account.appid)?,
+            mch_id: text("mch_id", &account.mch_id)?,
+            product_id: text("product_id", &product.product_id)?,
+            time_stamp_s: self.world.now_ms() / 1000,
+            nonce_str: self.nonce()?,
+        };
+        Ok(url.to_url(&known.credentials.api_key, known.merchant.sign_type))
+    }
+}

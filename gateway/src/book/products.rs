@@ -1,0 +1,78 @@
+//! Products: what a payer buys by scanning a code that does not change (Native
+//! mode 1, seed 002, section 6.4). Every scan is an order of its own.
+
+use super::{Book, NewOrder, Prepaid, read_stored, write_stored};
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::world::{Store, World};
+use order::{Money, OutTradeNo, Terms, TradeType};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr};
+use wechatpay::v2::prepay::PREPAY_SECONDS;
+
+/// What a code sells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// The merchant's number for it.
+    pub product_id: String,
+    /// What the payer reads.
+    pub body: String,
+    /// The price.
+    pub money: Money,
+    /// Where the notice of each sale goes.
+    pub notify_url: Option<String>,
+}
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Adds a product, or changes what its code sells from now on.
+    pub(super) fn set_product(&self, product: &Product) -> Result<(), ApiError> {
+        self.store.exec(
+            "INSERT INTO products(product_id, json) VALUES(?1, ?2)
+             ON CONFLICT(product_id) DO UPDATE SET json = ?2",
+            &[
+                product.product_id.as_str().into(),
+                write_stored("product", product)?.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The product with this number.
+    pub(super) fn product(&self, product_id: &str) -> Result<Product, ApiError> {
+        let rows = self.store.exec(
+            "SELECT json FROM products WHERE product_id = ?",
+            &[product_id.into()],
+        )?;
+        let row = rows.first().ok_or(ApiError::of(Code::ProductNotFound))?;
+        Ok(read_stored("product", row.text(0)?)?)
+    }
+
+    /// A payer has scanned the product's code: makes the order for this scan.
+    pub(super) async fn product_scanned(
+        &self,
+        known: &Known,
+        product_id: &str,
+    ) -> Result<Prepaid, ApiError> {
+        let product = self.product(product_id)?;
+        let number = crate::seal::random_text(|bytes| self.world.random(bytes), 24);
+        let out_trade_no = OutTradeNo::new(&number).map_err(|_| ApiError::of(Code::Internal))?;
+        let terms = Terms {
+            out_trade_no,
+            account: known.merchant.account.clone(),
+            body: product.body,
+            money: product.money,
+            trade_type: TradeType::Native,
+            openid: None,
+            // The merchant finds what was sold in the notice.
+            attach: Some(product.product_id),
+            notify_url: product.notify_url,
+            expires_at_ms: self.world.now_ms() + PREPAY_SECONDS * 1000,
+        };
+        let new = NewOrder {
+            terms,
+            payer_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            time_expire_ms: None,
+        };
+        self.prepaid_order(known, new).await
+    }
+}
