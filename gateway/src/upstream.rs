@@ -99,7 +99,7 @@ impl Hosts {
     fn count(&self, sample: impl FnOnce() -> Sample) {
         let calls = self.calls.get().wrapping_add(1);
         self.calls.set(calls);
-        if calls % SAMPLE_EVERY == 0 {
+        if calls.is_multiple_of(SAMPLE_EVERY) {
             self.sample.replace(Some(sample()));
         }
     }

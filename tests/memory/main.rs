@@ -8,9 +8,12 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod account;
 mod api;
 mod lies;
 mod merchant;
+mod money_back;
 mod openapi;
 mod payments;
+mod quick_pay;
 mod sign_in;

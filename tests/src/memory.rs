@@ -264,6 +264,19 @@ impl Memory {
 
     /// Sends the sandbox any request.
     pub fn at_wechat(&self, request: &Request) -> Response {
+        let first = {
+            let mut inner = self.0.borrow_mut();
+            let inner = &mut *inner;
+            let random = &mut |bytes: &mut [u8]| fill(&mut inner.random, bytes);
+            inner.sandbox.call_first(request, inner.now_ms, random)
+        };
+        if let Some(call) = first {
+            let outcome = Ok(self.send(call.request.clone()));
+            let mut inner = self.0.borrow_mut();
+            let inner = &mut *inner;
+            let random = &mut |bytes: &mut [u8]| fill(&mut inner.random, bytes);
+            return inner.sandbox.called(&call, &outcome, inner.now_ms, random);
+        }
         let mut inner = self.0.borrow_mut();
         let inner = &mut *inner;
         let (now_ms, random) = (inner.now_ms, &mut inner.random);
