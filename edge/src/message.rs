@@ -4,6 +4,9 @@ use futures_util::StreamExt;
 use gateway::http::MAX_BODY_BYTES;
 use worker::{Headers, Request, Response, Result};
 
+/// How much of a body that is too long is still taken off the wire.
+const DISCARD_AT_MOST: usize = 16 * 1024 * 1024;
+
 /// A request from outside. Of a body that is too long only so much is read as
 /// shows that it is.
 pub async fn read_request(mut request: Request) -> Result<gateway::world::Request> {
@@ -32,11 +35,19 @@ pub async fn read_body(
     max: usize,
 ) -> Result<Vec<u8>> {
     let mut body = Vec::new();
+    let mut length = 0;
     while let Some(chunk) = stream.next().await {
-        body.extend_from_slice(&chunk?);
-        if body.len() > max {
-            body.truncate(max + 1);
-            break;
+        let chunk = chunk?;
+        length += chunk.len();
+        if length <= max {
+            body.extend_from_slice(&chunk);
+        } else {
+            // Who is still sending would not read an answer: the rest is
+            // taken, within reason, and thrown away.
+            body.resize(max + 1, 0);
+            if length > max + DISCARD_AT_MOST {
+                break;
+            }
         }
     }
     Ok(body)

@@ -1,6 +1,7 @@
 //! Every way a call can be refused: its stable code, its HTTP status, whose
 //! fault it is, and what to do. The API's error table is made from this file.
 
+use crate::fields::sentence;
 use crate::world::{CallError, Response, StoreError};
 use order::Refusal;
 use serde::{Deserialize, Serialize};
@@ -191,12 +192,7 @@ impl From<CallError> for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        let mut message = refusal.to_string();
-        // A sentence: the first letter is ASCII in all of them.
-        if let Some(first) = message.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        message.push('.');
+        let message = sentence(&refusal.to_string());
         match refusal {
             Refusal::DifferentTerms(field) => {
                 Self::field(Code::OrderExistsWithDifferentTerms, field, message)

@@ -9,6 +9,8 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod further;
+
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::thread;

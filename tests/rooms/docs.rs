@@ -35,7 +35,12 @@ fn the_error_table_is_the_codes_own() {
 
 #[test]
 fn every_link_in_the_documents_leads_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md", "docs/api.md"] {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/api.md",
+        "docs/seeds.md",
+    ] {
         let path = root().join(document);
         let text = fs::read_to_string(&path).unwrap();
         for link in text
@@ -73,4 +78,31 @@ fn every_path_of_the_api_is_described() {
         }
     }
     assert!(paths >= 4, "this test no longer finds the paths");
+}
+
+/// `docs/seeds.md` names tests; each of them exists.
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let document = fs::read_to_string(root().join("docs/seeds.md")).unwrap();
+    let mut sources = String::new();
+    for room in ["order", "wechatpay", "gateway", "app", "sandbox", "tests"] {
+        for path in super::files_below(room, ".rs") {
+            sources.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    let mut named = 0;
+    for name in document.split('`').skip(1).step_by(2) {
+        let is_a_test = name.len() > 16
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if is_a_test {
+            named += 1;
+            assert!(
+                sources.contains(&format!("fn {name}(")),
+                "no test is called {name}"
+            );
+        }
+    }
+    assert!(named > 30, "this test no longer finds the names");
 }

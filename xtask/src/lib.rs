@@ -1,4 +1,4 @@
-//! The developer's commands: `cargo xtask dev`, `build`, `test`, `sandbox`.
+//! The developer's commands: `cargo xtask dev`, `build`, `test`, `bench`, `sandbox`.
 //!
 //! In scope: getting the pinned tools, building the page and the two Workers, running them in one `workerd`
 //! process, and filling a fresh one with a shop that can be tried. Not in scope: anything that a merchant's
@@ -14,7 +14,7 @@
 //! | [`build`], [`stamp`], [`size`], [`wasm`] | the page and the Workers: made when something changed, and measured |
 //! | [`workerd`] | starts and stops the system; `xtask/workerd/*.capnp` describes it |
 //! | [`demo`] | the merchants and the shop of a fresh system |
-//! | [`dev`], [`sandbox`], [`test`] | the commands |
+//! | [`dev`], [`sandbox`], [`test`], [`bench`] | the commands |
 //! | [`step`], [`failure`], [`leash`], [`http`] | progress, errors that teach, children that never outlive us, JSON over loopback |
 
 #![allow(
@@ -22,6 +22,7 @@
     reason = "results are for the terminal and for scripts"
 )]
 
+pub mod bench;
 pub mod build;
 pub mod demo;
 pub mod dev;

@@ -18,6 +18,9 @@ use wechatpay::v2::shorturl::LongUrl;
 use wechatpay::v2::time::Date;
 use wechatpay::v2::{exchange, settlement, shorturl};
 
+/// What was settled in the last thirty days, when no days are given.
+const USUAL_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
 impl<W: World> Gateway<W> {
     /// `GET /v1/exchange_rate?fee_type=…&date=…`: a currency's rate to CNY on
     /// a day. SECRET.
@@ -84,6 +87,11 @@ impl<W: World> Gateway<W> {
                 .ok_or_else(|| fields.invalid("usetag", "must be 1 (settled) or 2 (not yet)"))?,
         };
         let dates = match (fields.text("date_start", 8)?, fields.text("date_end", 8)?) {
+            // WeChat wants days for what is settled, and needs none for the rest.
+            (None, None) if usetag == UseTag::Settled => {
+                let now_ms = self.world.now_ms();
+                Some((Date::of(now_ms - USUAL_MS), Date::of(now_ms)))
+            }
             (None, None) => None,
             (Some(start), Some(end)) => {
                 let start = day(&fields, "date_start", &start)?;

@@ -1,0 +1,144 @@
+//! The merchant's further calls through the real Worker: refunds and reverses
+//! over TLS with a client certificate, Quick Pay, statements, products.
+
+use super::LIVE;
+use serde_json::{Value, json};
+use whole::live::{Live, Receiver, Shop, send, wait_for};
+
+fn data(shop: &Shop, method: &str, path: &str, body: &Value) -> Value {
+    let body = match body.is_null() {
+        true => String::new(),
+        false => body.to_string(),
+    };
+    let answer = shop.call(method, path, body);
+    assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
+    answer.json()["data"].clone()
+}
+
+fn paycode(live: &Live, behaviour: &str) -> Value {
+    let body = json!({"payer": "alice", "behaviour": behaviour});
+    live.control("/sandbox/paycode", &body)["auth_code"].clone()
+}
+
+#[test]
+fn refund_and_reverse_need_the_client_certificate_and_have_it() {
+    let live = Live::start("certificate");
+    live.control("/sandbox/faults", &json!({"require_certificate": true}));
+    // Without a certificate, as an SDK on the plain port would ask.
+    let url = format!("{}/secapi/pay/refund", live.sandbox());
+    let refused = send("POST", &url, &[], "<xml><appid>x</appid></xml>");
+    assert_eq!(refused.status, 400, "{}", refused.text());
+
+    let shop = live.shop("demo", &json!({}));
+    let made = shop.native("1", None);
+    live.scan(&made["code_url"]);
+    wait_for("the payment", 5, || {
+        (shop.state("1") == "SUCCESS").then_some(())
+    });
+    let asked = json!({"out_trade_no": "1", "total_fee": 150, "refund_fee": 50});
+    let refund = data(&shop, "POST", "/v1/refund", &asked);
+    assert_eq!(refund["refund_status"], "PROCESSING", "{refund}");
+    assert_eq!(shop.state("1"), "REFUND");
+    // The sandbox settles it; its notice leads to a query, and that ends it.
+    live.control("/sandbox/time", &json!({"advance_seconds": 60}));
+    wait_for("the refund's end", 30, || {
+        let refunds = data(&shop, "GET", "/v1/refund?out_trade_no=1", &Value::Null);
+        (refunds["refunds"][0]["refund_status"] == "SUCCESS").then_some(())
+    });
+
+    let quick = json!({"out_trade_no": "Q1", "body": "One cup", "total_fee": 1200,
+                       "auth_code": paycode(&live, "pays")});
+    assert_eq!(
+        data(&shop, "POST", "/v1/micropay", &quick)["trade_state"],
+        "SUCCESS"
+    );
+    let reverse = json!({"out_trade_no": "Q1"});
+    let early = shop.call("POST", "/v1/reverse", reverse.to_string());
+    assert_eq!(early.json()["code"], "REVERSE_TOO_SOON");
+    // WeChat counts the 15 seconds too, by its own clock.
+    let reversed = wait_for("a reverse that is not too soon", 25, || {
+        let answer = shop.call("POST", "/v1/reverse", reverse.to_string());
+        (answer.status == 200).then(|| answer.json()["data"].clone())
+    });
+    assert!(["USERPAYING", "REVOKED"].contains(&reversed["trade_state"].as_str().unwrap()));
+    wait_for("the reverse's end", 30, || {
+        (shop.state("Q1") == "REVOKED").then_some(())
+    });
+}
+
+#[test]
+fn a_password_at_the_till_is_waited_for() {
+    let shop = LIVE.shop("till", &json!({}));
+    let merchant = Receiver::good();
+    let quick = json!({"out_trade_no": "T1", "body": "One cup", "total_fee": 1200,
+                       "auth_code": paycode(&LIVE, "password"), "notify_url": merchant.url});
+    assert_eq!(
+        data(&shop, "POST", "/v1/micropay", &quick)["trade_state"],
+        "USERPAYING"
+    );
+    let pay =
+        json!({"mch_id": "1900000109", "out_trade_no": "T1", "payer": "alice", "action": "pay"});
+    LIVE.control("/sandbox/pay", &pay);
+    wait_for("the order's own timer", 15, || {
+        merchant.received().first().cloned()
+    });
+    assert_eq!(shop.state("T1"), "SUCCESS");
+    let expired = json!({"out_trade_no": "T2", "body": "One cup", "total_fee": 1200,
+                         "auth_code": paycode(&LIVE, "expired")});
+    let answer = shop.call("POST", "/v1/micropay", expired.to_string());
+    assert_eq!(answer.status, 502);
+    assert_eq!(answer.json()["message"]["err_code"], "AUTHCODEEXPIRE");
+}
+
+#[test]
+fn the_account_and_its_codes() {
+    let shop = LIVE.shop("account", &json!({}));
+    let app =
+        json!({"out_trade_no": "A1", "body": "Demo Order", "total_fee": 150, "trade_type": "APP"});
+    let made = data(&shop, "POST", "/v1/order", &app);
+    assert_eq!(made["app"]["package"], "Sign=WXPay");
+    let close = json!({"out_trade_no": "A1"});
+    assert_eq!(
+        data(&shop, "POST", "/v1/close", &close)["trade_state"],
+        "CLOSED"
+    );
+
+    let rate = data(&shop, "GET", "/v1/exchange_rate?fee_type=HKD", &Value::Null);
+    assert_eq!(rate["fee_type"], "HKD");
+    let settled = data(&shop, "GET", "/v1/settlement", &Value::Null);
+    assert!(settled["records"].is_array());
+    // Long ago: before the sandbox, so a day with no payments.
+    let statement = data(
+        &shop,
+        "GET",
+        "/v1/statement?bill_date=20261001",
+        &Value::Null,
+    );
+    assert_eq!(statement["rows"], json!([]));
+    let long = json!({"long_url": "weixin://wxpay/bizpayurl?pr=F2EDdjR"});
+    let short = data(&shop, "POST", "/v1/shorturl", &long);
+    assert!(
+        short["short_url"]
+            .as_str()
+            .unwrap()
+            .starts_with("weixin://wxpay/s/")
+    );
+
+    let callback = format!("{}/notify/v2/account/native", LIVE.gateway());
+    LIVE.control(
+        "/sandbox/merchants/1900000109",
+        &json!({ "native_callback_url": callback }),
+    );
+    let product = json!({"product_id": "oolong", "body": "Oolong", "total_fee": 8800});
+    let product = data(&shop, "POST", "/v1/product", &product);
+    LIVE.scan(&product["code_url"]);
+    let png = shop.call("GET", "/v1/product?product_id=oolong&format=png", "");
+    assert!(png.body.starts_with(b"\x89PNG"));
+
+    let token = data(&shop, "POST", "/v1/token", &Value::Null)["api-token"].clone();
+    let headers = [("api-token", token.as_str().unwrap())];
+    let url = format!("{}/v1/delivery", LIVE.gateway());
+    assert_eq!(send("GET", &url, &headers, "").status, 200);
+    let openapi = send("GET", &format!("{}/openapi.json", LIVE.gateway()), &[], "");
+    assert_eq!(openapi.json()["openapi"], "3.1.0");
+}

@@ -1,0 +1,241 @@
+//! The load: connections that are kept open, each with one request under way at a time.
+//!
+//! A plain HTTP/1.1 client of its own, because this program is compiled without optimisation, and a client that is
+//! slower than what it measures measures itself.
+
+use std::{
+    io::{self, BufRead, BufReader, Error, ErrorKind, Read, Write},
+    net::{Ipv4Addr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{Failure, Result};
+
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What one load measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Answers a second, over all connections.
+    pub per_second: f64,
+    /// The time that half of the answers took at most, in milliseconds.
+    pub p50_ms: f64,
+    /// The time that 99 of 100 answers took at most, in milliseconds.
+    pub p99_ms: f64,
+}
+
+impl Sample {
+    /// Of the times that all answers took, and the time from the first request to the last answer.
+    fn of(mut times: Vec<Duration>, elapsed: Duration) -> Self {
+        times.sort_unstable();
+        let quantile = |hundredths: usize| {
+            let at = (times.len() * hundredths).div_ceil(100).saturating_sub(1);
+            times
+                .get(at)
+                .map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
+        };
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        let count = times.len() as f64;
+        Self {
+            per_second: count / elapsed.as_secs_f64(),
+            p50_ms: quantile(50),
+            p99_ms: quantile(99),
+        }
+    }
+}
+
+/// Keeps `connections` to a port of this machine busy for a time, or until `next` has no more requests.
+///
+/// Every request that `next` gave has been answered when this returns. A request is its bytes: see [`request`].
+///
+/// # Errors
+///
+/// An answer did not come, or its status is not 200.
+pub fn run(
+    port: u16,
+    connections: usize,
+    lasting: Duration,
+    next: &(impl Fn() -> Option<Vec<u8>> + Sync),
+) -> Result<Sample> {
+    let clients = (0..connections)
+        .map(|_| Client::connect(port))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(|error| failed(&error))?;
+
+    let began = Instant::now();
+    let busy = |mut client: Client| -> io::Result<Vec<Duration>> {
+        let mut times = Vec::new();
+        while began.elapsed() < lasting
+            && let Some(request) = next()
+        {
+            let sent = Instant::now();
+            client.exchange(&request)?;
+            times.push(sent.elapsed());
+        }
+        Ok(times)
+    };
+    let outcomes = thread::scope(|scope| {
+        let threads: Vec<_> = clients
+            .into_iter()
+            .map(|client| scope.spawn(|| busy(client)))
+            .collect();
+        let outcomes = threads.into_iter().map(|thread| {
+            let ended = thread.join();
+            ended.unwrap_or_else(|_| Err(Error::other("the thread ended early")))
+        });
+        outcomes.collect::<io::Result<Vec<_>>>()
+    });
+    let elapsed = began.elapsed();
+    let times = outcomes.map_err(|error| failed(&error))?.concat();
+    Ok(Sample::of(times, elapsed))
+}
+
+/// Sends one request on a connection of its own; returns the body of its answer.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn once(port: u16, request: &[u8]) -> Result<Vec<u8>> {
+    let answer = Client::connect(port).and_then(|mut client| client.exchange(request));
+    answer.map_err(|error| failed(&error))
+}
+
+/// The bytes of a request. `line` is `POST /v1/order`; `headers` are whole lines: `api-key: live_…`.
+#[must_use]
+pub fn request(line: &str, headers: &[&str], body: &str) -> Vec<u8> {
+    let mut lines = vec![
+        format!("{line} HTTP/1.1"),
+        "host: 127.0.0.1".to_owned(),
+        format!("content-length: {}", body.len()),
+    ];
+    lines.extend(headers.iter().map(|&header| header.to_owned()));
+    format!("{}\r\n\r\n{body}", lines.join("\r\n")).into_bytes()
+}
+
+fn failed(error: &io::Error) -> Failure {
+    Failure::new(
+        "get an answer from the Worker",
+        error,
+        "see workerd.log in target/xtask/bench",
+    )
+}
+
+/// One connection.
+struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn connect(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
+    }
+
+    /// Sends a request and reads its answer's body. The answer must be a 200 with a length.
+    fn exchange(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
+        self.stream.get_mut().write_all(request)?;
+        let status = self.line()?;
+        let mut length = None;
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().ok();
+            }
+        }
+        let length = length.ok_or_else(|| Error::other(format!("{status}, and no length")))?;
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        if status.split(' ').nth(1) == Some("200") {
+            return Ok(body);
+        }
+        let body = String::from_utf8_lossy(&body);
+        Err(Error::other(format!("{status}: {body}")))
+    }
+
+    /// The next line, without its end.
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        line.truncate(line.trim_end().len());
+        Ok(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{net::TcpListener, sync::Mutex};
+
+    /// A server for one connection, which gives these answers, one to each request of ten bytes.
+    fn server(answers: &'static [&'static str]) -> (u16, thread::JoinHandle<()>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            for answer in answers {
+                stream.read_exact(&mut [0; 10]).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        (port, serving)
+    }
+
+    /// Sends as many requests as there are answers.
+    fn ask(answers: &'static [&'static str]) -> Result<Sample> {
+        let (port, serving) = server(answers);
+        let left = Mutex::new(answers.len());
+        let outcome = run(port, 1, PATIENCE, &|| {
+            let mut left = left.lock().unwrap();
+            *left = left.checked_sub(1)?;
+            Some(b"ten bytes.".to_vec())
+        });
+        serving.join().unwrap();
+        outcome
+    }
+
+    #[test]
+    fn a_connection_is_used_again() {
+        const YES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
+        let sample = ask(&[YES, YES]).unwrap();
+        assert!(
+            sample.per_second > 0.0 && sample.p50_ms <= sample.p99_ms,
+            "{sample:?}"
+        );
+    }
+
+    #[test]
+    fn any_other_status_is_a_failure_with_its_body() {
+        const NO: &str = "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\nno";
+        let failure = ask(&[NO]).unwrap_err();
+        assert!(
+            failure.said.contains("409 Conflict: no"),
+            "{}",
+            failure.said
+        );
+    }
+
+    #[test]
+    fn quantiles_are_of_the_times_in_order() {
+        let times = (1..=200).rev().map(Duration::from_millis).collect();
+        let sample = Sample::of(times, Duration::from_secs(2));
+        let expected = Sample {
+            per_second: 100.0,
+            p50_ms: 100.0,
+            p99_ms: 198.0,
+        };
+        assert_eq!(sample, expected);
+    }
+}
