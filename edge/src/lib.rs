@@ -79,8 +79,8 @@ impl DurableObject for Book {
         Self { book }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let body = request.bytes().await?;
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        let body = message::read_whole(&request).await?;
         match &self.book {
             Ok(book) => Response::from_bytes(book.handle(&body).await),
             Err(problem) => Err(problem.clone().into()),
@@ -111,8 +111,8 @@ impl DurableObject for Registry {
         Self { registry }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let body = request.bytes().await?;
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        let body = message::read_whole(&request).await?;
         match &self.registry {
             Ok(registry) => Response::from_bytes(registry.handle(&body)),
             Err(problem) => Err(problem.clone().into()),
