@@ -7,7 +7,7 @@ use crate::directory::ask;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{header_text, success};
-use crate::merchant::{Merchant, NewMerchant};
+use crate::merchant::{Credentials, Merchant, NewMerchant, read_api_key};
 use crate::registry::{self, Answer, KeyPair};
 use crate::seal::fingerprint;
 use crate::world::{Request, Response, World};
@@ -71,16 +71,25 @@ impl<W: World> Gateway<W> {
     }
 
     /// `POST /admin/merchants/{id}/rotate`: a new pair of keys. The earlier
-    /// ones work for another day, or with `{"revoke": true}` no longer.
+    /// ones work for another day, or with `{"revoke": true}` no longer. With
+    /// `api_key` or `app_secret` the merchant's own credentials change too;
+    /// notices that were signed with the API key before are still believed.
     pub(crate) async fn rotate_merchant(
         &self,
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
         self.admin(request)?;
-        let revoke = match request.body().is_empty() {
-            true => false,
-            false => Fields::read(request.body())?.flag("revoke")?,
+        let fields = match request.body().is_empty() {
+            true => Fields::of_query(Default::default()),
+            false => Fields::read(request.body())?,
+        };
+        let revoke = fields.flag("revoke")?;
+        let api_key = read_api_key(&fields)?;
+        let app_secret = fields.text("app_secret", 64)?.map(Secret::new);
+        let sealed = match (&api_key, &app_secret) {
+            (None, None) => None,
+            _ => Some(self.sealed_anew(id, api_key, app_secret).await?),
         };
         let now_ms = self.world.now_ms();
         let keys = NewKeys::make(self);
@@ -88,6 +97,7 @@ impl<W: World> Gateway<W> {
             id: id.to_owned(),
             keys: keys.fingerprints(),
             earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
+            sealed,
         };
         match ask(&self.world, &call).await? {
             Answer::Done => Ok(success(json!({
@@ -110,6 +120,30 @@ impl<W: World> Gateway<W> {
         let report: Report = self.book(id, Call::Report).await?;
         serde_json::to_value(report)
             .map(success)
+            .map_err(|_| ApiError::of(Code::Internal))
+    }
+
+    async fn sealed_anew(
+        &self,
+        id: &str,
+        api_key: Option<Secret>,
+        app_secret: Option<Secret>,
+    ) -> Result<String, ApiError> {
+        let known = self.directory.by_id(&self.world, &self.config, id).await?;
+        let known = known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+        let old = &known.credentials;
+        let new = Credentials {
+            previous_api_key: match api_key {
+                Some(_) => Some(old.api_key.clone()),
+                None => old.previous_api_key.clone(),
+            },
+            api_key: api_key.unwrap_or_else(|| old.api_key.clone()),
+            app_secret: app_secret.or_else(|| old.app_secret.clone()),
+            delivery_secret: old.delivery_secret.clone(),
+        };
+        let mut nonce = [0; 12];
+        self.world.random(&mut nonce);
+        new.seal(id, &self.config.master_key, nonce)
             .map_err(|_| ApiError::of(Code::Internal))
     }
 

@@ -99,6 +99,7 @@ codes! {
     RefundTooSoon "REFUND_TOO_SOON" 429 Caller "Wait a minute after the order's last refund.";
     ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product makes one.";
     StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Ask for a day's statement after 10:00 China time on the next day.";
+    StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for three months; keep your own.";
     AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
     // Checkouts.
     SessionNotFound "SESSION_NOT_FOUND" 404 Caller "Check the checkout link.";

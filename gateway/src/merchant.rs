@@ -64,6 +64,9 @@ pub struct QuickAuth {
 pub struct Credentials {
     /// WeChat Pay's API key (v2).
     pub api_key: Secret,
+    /// The API key before it. What was signed with it while the keys changed
+    /// is still believed; nothing is signed with it any more.
+    pub previous_api_key: Option<Secret>,
     /// The application's secret, for OAuth.
     pub app_secret: Option<Secret>,
     /// Signs what is delivered to the merchant; made by us.
@@ -73,6 +76,8 @@ pub struct Credentials {
 #[derive(Serialize, Deserialize)]
 struct SealedCredentials {
     api_key: String,
+    #[serde(default)]
+    previous_api_key: Option<String>,
     app_secret: Option<String>,
     delivery_secret: String,
 }
@@ -81,9 +86,10 @@ impl Credentials {
     /// The sealed form.
     pub fn seal(&self, id: &str, key: &MasterKey, nonce: [u8; 12]) -> Result<String, SealError> {
         let plain = SealedCredentials {
-            api_key: self.api_key.expose().to_owned(),
-            app_secret: self.app_secret.as_ref().map(|s| s.expose().to_owned()),
-            delivery_secret: self.delivery_secret.expose().to_owned(),
+            api_key: exposed(&self.api_key),
+            previous_api_key: self.previous_api_key.as_ref().map(exposed),
+            app_secret: self.app_secret.as_ref().map(exposed),
+            delivery_secret: exposed(&self.delivery_secret),
         };
         let json = serde_json::to_string(&plain).map_err(|_| SealError)?;
         key.seal(id, &json, nonce)
@@ -96,9 +102,27 @@ impl Credentials {
             serde_json::from_slice(json.as_bytes()).map_err(|_| SealError)?;
         Ok(Self {
             api_key: Secret::new(plain.api_key),
+            previous_api_key: plain.previous_api_key.map(Secret::new),
             app_secret: plain.app_secret.map(Secret::new),
             delivery_secret: Secret::new(plain.delivery_secret),
         })
+    }
+}
+
+/// Exposed to be sealed.
+fn exposed(secret: &Secret) -> String {
+    secret.expose().to_owned()
+}
+
+/// WeChat Pay's API key (v2): 32 characters of ASCII.
+pub fn read_api_key(fields: &Fields) -> Result<Option<Secret>, ApiError> {
+    match fields.text("api_key", 32)? {
+        Some(key) if key.len() == 32 && key.is_ascii() => Ok(Some(Secret::new(key))),
+        Some(_) => Err(fields.invalid(
+            "api_key",
+            "must be WeChat Pay's API key (v2): 32 characters",
+        )),
+        None => Ok(None),
     }
 }
 
@@ -144,13 +168,7 @@ impl NewMerchant {
             }
         };
         let required = |name: &str| identifier(name)?.ok_or_else(|| fields.missing(name));
-        let api_key = fields.required("api_key", 32)?;
-        if api_key.len() != 32 || !api_key.is_ascii() {
-            return Err(fields.invalid(
-                "api_key",
-                "must be WeChat Pay's API key (v2): 32 characters",
-            ));
-        }
+        let api_key = read_api_key(fields)?.ok_or_else(|| fields.missing("api_key"))?;
         let sign_type = match fields.text("sign_type", 16)?.as_deref() {
             None | Some("MD5") => SignType::Md5,
             Some("HMAC-SHA256") => SignType::HmacSha256,
@@ -207,7 +225,8 @@ impl NewMerchant {
             redirect_origins,
             quick_auth,
             credentials: Credentials {
-                api_key: Secret::new(api_key),
+                api_key,
+                previous_api_key: None,
                 app_secret: fields.text("app_secret", 64)?.map(Secret::new),
                 delivery_secret,
             },

@@ -23,8 +23,12 @@ impl<W: World> Gateway<W> {
             .by_id(&self.world, &self.config, id)
             .await?
             .ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
-        let key = &known.credentials.api_key;
-        let notice = Notice::read(request.body(), key, known.merchant.sign_type);
+        let credentials = &known.credentials;
+        let read = |key| Notice::read(request.body(), key, known.merchant.sign_type);
+        let notice = match (read(&credentials.api_key), &credentials.previous_api_key) {
+            (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
+            (notice, _) => notice,
+        };
         let verdict: Verdict = match notice {
             Ok(notice) => {
                 // Verified text is UTF-8, so nothing is lost here.

@@ -51,6 +51,8 @@ pub enum Call {
         keys: KeyPair,
         /// When the earlier pairs stop working, Unix milliseconds.
         earlier_expire_at_ms: i64,
+        /// The merchant's own credentials, sealed anew where they change too.
+        sealed: Option<String>,
     },
     /// Adds an api-token.
     AddToken {
@@ -191,7 +193,8 @@ impl<W: World, S: Store> Registry<W, S> {
                 id,
                 keys,
                 earlier_expire_at_ms,
-            } => self.rotate(&id, keys, earlier_expire_at_ms),
+                sealed,
+            } => self.rotate(&id, keys, earlier_expire_at_ms, sealed),
         }
     }
 
@@ -229,13 +232,30 @@ impl<W: World, S: Store> Registry<W, S> {
         })
     }
 
-    fn rotate(&self, id: &str, keys: KeyPair, expire_at_ms: i64) -> Result<Answer, StoreError> {
+    fn rotate(
+        &self,
+        id: &str,
+        keys: KeyPair,
+        expire_at_ms: i64,
+        sealed: Option<String>,
+    ) -> Result<Answer, StoreError> {
         self.store.atomically(|| {
-            let known = self
+            let rows = self
                 .store
-                .exec("SELECT 1 FROM merchants WHERE id = ?", &[id.into()])?;
-            if known.is_empty() {
+                .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
+            let Some(row) = rows.first() else {
                 return Ok(Answer::NotFound);
+            };
+            if let Some(sealed) = sealed {
+                let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
+                    .map_err(|error| StoreError::unreadable("merchant", error))?;
+                merchant.sealed = sealed;
+                let json = serde_json::to_string(&merchant)
+                    .map_err(|error| StoreError::unreadable("merchant", error))?;
+                self.store.exec(
+                    "UPDATE merchants SET json = ? WHERE id = ?",
+                    &[json.into(), id.into()],
+                )?;
             }
             // A pair that was to expire sooner still does.
             self.store.exec(

@@ -3,6 +3,8 @@
 
 use super::LIVE;
 use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+use wechatpay::v2::time::Date;
 use whole::live::{Live, Receiver, Shop, send, wait_for};
 
 fn data(shop: &Shop, method: &str, path: &str, body: &Value) -> Value {

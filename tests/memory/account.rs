@@ -57,6 +57,8 @@ fn s1_s2_a_days_statement_after_ten_the_next_day() {
 
     let empty = get(&shop, "/v1/statement?bill_date=20260101");
     assert_eq!(empty["rows"], json!([]), "a day with no payments");
+    let old = shop.call("GET", "/v1/statement?bill_date=20250901", "").1;
+    assert_eq!(old["code"], "STATEMENT_TOO_OLD");
     for (query, field) in [
         ("", "bill_date"),
         ("bill_date=2026-01-02", "bill_date"),

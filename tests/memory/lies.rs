@@ -254,6 +254,36 @@ fn a_notice_at_another_merchants_address_is_not_believed() {
 }
 
 #[test]
+fn a_key_changes_without_a_gap() {
+    let (world, shop, fields) = open_order();
+    let rotate = |body: Value| {
+        let request = http::Request::post(format!("{GATEWAY}/admin/merchants/demo/rotate"))
+            .header(
+                "authorization",
+                format!("Bearer {}", whole::memory::ADMIN_TOKEN),
+            )
+            .body(body.to_string().into_bytes())
+            .unwrap();
+        world.send(request).status().as_u16()
+    };
+    let new_key = "another-merchants-key-0000000001";
+    assert_eq!(rotate(json!({"api_key": "short"})), 400);
+    assert_eq!(rotate(json!({"api_key": new_key})), 200);
+    world.control("/sandbox/merchants/1900000109", &json!({"key": new_key}));
+    // A notice that was on its way, under the key before.
+    assert_eq!(notify(&world, "demo", signed(&fields)).0, 200);
+    // And everything from now on, under the new one.
+    let order = json!({"out_trade_no": "2", "body": "x", "total_fee": 150, "trade_type": "NATIVE"});
+    shop.order(&order);
+    let mut second = fields.clone();
+    second.set("out_trade_no", "2");
+    second.set("transaction_id", "42");
+    let second = second.sealed(&Secret::new(new_key), SignType::Md5).to_xml();
+    assert_eq!(notify(&world, "demo", second).0, 200);
+    assert!(!world.stored_text().contains(new_key));
+}
+
+#[test]
 fn a_replayed_notice_is_acknowledged_and_does_nothing() {
     let (world, shop, fields) = open_order();
     for _ in 0..3 {

@@ -44,6 +44,13 @@ impl<W: World> Gateway<W> {
                 "is too late: a day's statement is ready at 10:00 China time on the next day",
             ));
         }
+        if now_ms - bill_date.end_ms() > bill::KEPT_DAYS * 24 * 60 * 60 * 1000 {
+            return Err(fields.error(
+                Code::StatementTooOld,
+                "bill_date",
+                "is too early: WeChat keeps statements for three months",
+            ));
+        }
         let asked = bill::Request {
             account: known.merchant.account.clone(),
             device_info: None,
