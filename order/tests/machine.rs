@@ -1,6 +1,11 @@
 //! The order's machine as a table: each case is a list of moments and events,
 //! and after each the effects or the refusal it leads to. Time is a column.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
 use order::{
     Account, CloseAnswer, CloseReason, Currency, Effect, Event, Money, Order, OutTradeNo, Payment,
     Prepayment, RefundState, RefundStatus, Refusal, ReverseAnswer, Status, Terms, TradeState,
@@ -614,7 +619,5 @@ fn the_stored_form_is_pinned() {
     order.apply(paid(|_| {}), 5).unwrap();
     order.apply(refund("A", 100), MINUTE).unwrap();
     assert_eq!(serde_json::to_string(&order).unwrap(), PAID);
-    for (stored, order) in [(PAID, &order)] {
-        assert_eq!(&serde_json::from_str::<Order>(stored).unwrap(), order);
-    }
+    assert_eq!(serde_json::from_str::<Order>(PAID).unwrap(), order);
 }

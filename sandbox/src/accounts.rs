@@ -6,6 +6,7 @@ use crate::table::Table;
 use order::{Currency, TradeType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use wechatpay::Secret;
 
 /// A merchant (or institution) of the sandbox, with everything its owner
@@ -33,6 +34,12 @@ pub struct Merchant {
     pub jsapi_directories: Vec<String>,
     /// An institution has some, and must then name one in every request.
     pub sub_merchants: Vec<SubMerchant>,
+    /// Where Native mode 1 asks for an order when a product's QR code is
+    /// scanned.
+    pub native_callback_url: Option<String>,
+    /// What refunds are paid from, by currency, in its smallest unit: payments
+    /// raise it.
+    pub funds: BTreeMap<String, i64>,
 }
 
 /// A merchant that an institution acts for.
@@ -55,6 +62,17 @@ impl Merchant {
     /// The API key as a secret.
     pub(crate) fn secret(&self) -> Secret {
         Secret::new(self.key.clone())
+    }
+
+    /// What there is for refunds in a currency, in its smallest unit.
+    pub(crate) fn funds_in(&self, currency: Currency) -> i64 {
+        self.funds.get(currency.code()).copied().unwrap_or_default()
+    }
+
+    /// Puts an amount into the funds; a negative one takes it out.
+    pub(crate) fn add_funds(&mut self, currency: Currency, amount_minor: i64) {
+        let funds = self.funds.entry(currency.code().to_owned()).or_default();
+        *funds = funds.saturating_add(amount_minor);
     }
 
     pub(crate) fn sub_merchant(&self, sub_mch_id: &str) -> Option<&SubMerchant> {
@@ -100,6 +118,8 @@ impl Merchant {
             "trade_types": self.trade_types.iter().map(|t| t.as_str()).collect::<Vec<_>>(),
             "jsapi_directories": self.jsapi_directories,
             "sub_merchants": subs,
+            "native_callback_url": self.native_callback_url,
+            "funds": self.funds,
             "openids": openids(&self.appid),
         })
     }
@@ -122,16 +142,13 @@ pub(crate) fn app_secret<'a>(merchants: &'a Table<Merchant>, appid: &str) -> Opt
         .map(|(_, secret)| secret)
 }
 
-/// Whose openid this is: the payer, and the application it belongs to.
-pub(crate) fn owner_of<'a>(
-    merchants: &'a Table<Merchant>,
-    openid: &str,
-) -> Option<(Payer, &'a str)> {
+/// The application that an openid belongs to, when it is some payer's.
+pub(crate) fn owner_of<'a>(merchants: &'a Table<Merchant>, openid: &str) -> Option<&'a str> {
     merchants
         .values()
         .flat_map(Merchant::applications)
-        .flat_map(|(appid, _)| Payer::ALL.map(|payer| (payer, appid)))
-        .find(|(payer, appid)| payer.openid(appid) == openid)
+        .map(|(appid, _)| appid)
+        .find(|appid| Payer::ALL.iter().any(|payer| payer.openid(appid) == openid))
 }
 
 /// The merchants that are always there: a direct one, and an institution.
@@ -148,6 +165,8 @@ pub(crate) fn built_in() -> [Merchant; 2] {
             trade_types: TRADE_TYPES.to_vec(),
             jsapi_directories: Vec::new(),
             sub_merchants: Vec::new(),
+            native_callback_url: None,
+            funds: BTreeMap::new(),
         },
         Merchant {
             name: "Harbour Pay (institution)".into(),
@@ -173,6 +192,8 @@ pub(crate) fn built_in() -> [Merchant; 2] {
                     sub_app_secret: None,
                 },
             ],
+            native_callback_url: None,
+            funds: BTreeMap::new(),
         },
     ]
 }

@@ -2,14 +2,20 @@
 //! wrong with an input is answered with the field's name.
 
 mod merchants;
+mod refunds;
 
+use crate::faults::{FailNext, Faults};
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::orders;
+use crate::paycodes::{self, Behaviour};
 use crate::payers::Payer;
-use crate::v2::invoke::{self, Action};
+use crate::v2::{
+    self,
+    invoke::{self, Action},
+};
 use crate::web::{self, Answer, Request};
-use crate::{FailNext, Sandbox, pages, shop};
+use crate::{Sandbox, pages, product, shop};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -18,7 +24,7 @@ use serde_json::{Value, json};
 const MAX_ADVANCE_SECONDS: i64 = 366 * 24 * 60 * 60;
 
 /// What the index of control calls says (`GET /sandbox/`).
-pub(crate) const HELP: [(&str, &str, &str); 17] = [
+pub(crate) const HELP: [(&str, &str, &str); 22] = [
     (
         "GET",
         "/sandbox/merchants",
@@ -27,22 +33,37 @@ pub(crate) const HELP: [(&str, &str, &str); 17] = [
     (
         "POST",
         "/sandbox/merchants",
-        "make one: {name?, appid?, mch_id?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?}",
+        "make one: {name?, appid?, mch_id?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?}",
     ),
     (
         "POST",
         "/sandbox/merchants/{mch_id}",
-        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?}",
+        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, native_callback_url?, funds?: {HKD: 0, …}}",
     ),
     (
         "GET",
         "/sandbox/orders",
-        "orders, newest first: ?mch_id= &trade_type= &trade_state= &payable=1 &limit=",
+        "orders, newest first: ?mch_id= &trade_type= &trade_state= &payer= &payable=1 &limit=",
     ),
     (
         "GET",
         "/sandbox/orders/{mch_id}/{out_trade_no}",
         "one order: ?sub_mch_id=",
+    ),
+    (
+        "GET",
+        "/sandbox/refunds",
+        "refunds, newest first: ?mch_id= &out_trade_no=",
+    ),
+    (
+        "GET",
+        "/sandbox/refunds/{mch_id}/{out_refund_no}",
+        "one refund: ?sub_mch_id=",
+    ),
+    (
+        "POST",
+        "/sandbox/refunds/{mch_id}/{out_refund_no}",
+        "end one that is under way: {status: SUCCESS|REFUNDCLOSE|CHANGE, sub_mch_id?}",
     ),
     (
         "GET",
@@ -52,7 +73,7 @@ pub(crate) const HELP: [(&str, &str, &str); 17] = [
     (
         "POST",
         "/sandbox/scan",
-        "a payer scans: {code_url, payer, action?: pay|cancel|fail}; without action, what the sheet shows",
+        "a payer scans an order's, a product's or a short URL: {code_url, payer, action?: pay|cancel|fail}; without action, what the sheet shows",
     ),
     (
         "POST",
@@ -61,8 +82,13 @@ pub(crate) const HELP: [(&str, &str, &str); 17] = [
     ),
     (
         "POST",
+        "/sandbox/paycode",
+        "a payer's Quick Pay code: {payer, behaviour?: pays|password|expired|used|insufficient|unsupported_card|silent|bank_error}",
+    ),
+    (
+        "POST",
         "/sandbox/pay",
-        "pay any order with no client: {mch_id, out_trade_no, sub_mch_id?, payer, action?}",
+        "pay any order with no client, or answer for the password: {mch_id, out_trade_no, sub_mch_id?, payer, action?}",
     ),
     ("GET", "/sandbox/time", "the sandbox's clock"),
     (
@@ -78,7 +104,12 @@ pub(crate) const HELP: [(&str, &str, &str); 17] = [
     (
         "POST",
         "/sandbox/faults",
-        "switch it: {hold_notices?, duplicate_notices?, fail_next?: {path, code, times?}}; {} switches all off",
+        "switch it: {hold_notices?, duplicate_notices?, require_certificate?, fail_next?: {path, code, times?}}; {} switches all off",
+    ),
+    (
+        "GET",
+        "/sandbox/reports",
+        "the speed reports that merchants sent, newest first",
     ),
     ("GET", "/sandbox/shop", "how the demo shop is connected"),
     (
@@ -90,7 +121,7 @@ pub(crate) const HELP: [(&str, &str, &str); 17] = [
     (
         "POST",
         "/sandbox/reset",
-        "forget every order, notice and merchant made here",
+        "forget every order, refund, notice and merchant made here",
     ),
 ];
 
@@ -113,6 +144,13 @@ pub(crate) fn handle(
         ["orders", mch_id, out_trade_no] if get => {
             one_order(sandbox, request, (mch_id, out_trade_no), moment.now_ms)
         }
+        ["refunds"] if get => Ok(refunds::list(sandbox, request)),
+        ["refunds", mch_id, number] if get => refunds::one(sandbox, request, (mch_id, number)),
+        ["refunds", mch_id, number] if post => {
+            refunds::settle(sandbox, request.body(), (mch_id, number), moment.now_ms)
+        }
+        ["reports"] if get => Ok(list_reports(sandbox)),
+        ["paycode"] if post => make_pay_code(sandbox, request.body(), moment),
         ["notices"] if get => list_notices(sandbox, request),
         ["scan"] if post => scan(sandbox, request.body(), moment),
         ["bridge"] if post => bridge(sandbox, request.body(), moment),
@@ -128,11 +166,13 @@ pub(crate) fn handle(
             sandbox.reset();
             Ok(json!({ "ok": true }))
         }
-        ["merchants" | "time" | "faults" | "shop"] => return web::method_not_allowed("GET, POST"),
-        ["orders" | "notices" | "deliveries"] | ["orders", _, _] | [] => {
+        ["merchants" | "time" | "faults" | "shop"] | ["refunds", _, _] => {
+            return web::method_not_allowed("GET, POST");
+        }
+        ["orders" | "refunds" | "reports" | "notices" | "deliveries"] | ["orders", _, _] | [] => {
             return web::method_not_allowed("GET");
         }
-        ["scan" | "bridge" | "pay" | "reset"] | ["merchants", _] => {
+        ["scan" | "bridge" | "pay" | "paycode" | "reset"] | ["merchants", _] => {
             return web::method_not_allowed("POST");
         }
         _ => Err(Failure::NotFound(
@@ -153,6 +193,8 @@ enum Failure {
         field: &'static str,
         message: String,
     },
+    /// It is no longer in a state for that.
+    Over(String),
 }
 
 impl From<BadInput> for Failure {
@@ -171,6 +213,7 @@ impl From<Failure> for Answer {
             Failure::Exists { field, message } => {
                 web::refusal(StatusCode::CONFLICT, "EXISTS", Some(field), message)
             }
+            Failure::Over(message) => web::refusal(StatusCode::CONFLICT, "OVER", None, message),
         }
     }
 }
@@ -181,6 +224,7 @@ fn list_orders(sandbox: &Sandbox, request: &Request, now_ms: i64) -> Done {
     let wanted = |name| web::query(request, name).filter(|value| !value.is_empty());
     let (mch_id, trade_type) = (wanted("mch_id"), wanted("trade_type"));
     let (trade_state, payable) = (wanted("trade_state"), wanted("payable"));
+    let payer = wanted("payer");
     let limit = match wanted("limit") {
         None => 100,
         Some(text) => text
@@ -195,6 +239,7 @@ fn list_orders(sandbox: &Sandbox, request: &Request, now_ms: i64) -> Done {
             is(&mch_id, &order.account.mch_id)
                 && is(&trade_type, order.trade_type.as_str())
                 && is(&trade_state, order.trade_state())
+                && (payer.is_none() || order.payer.map(Payer::as_str) == payer.as_deref())
                 && (payable.is_none() || order.payable(now_ms).is_ok())
         })
         .collect();
@@ -274,12 +319,27 @@ pub(crate) fn read_package(input: &mut Input) -> Result<serde_json::Map<String, 
 }
 
 fn scan(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
-    let mut input = Input::read(body)?;
-    let code_url = input.required_text("code_url")?;
-    let payer = read_payer(&mut input)?;
-    let action = read_action(&mut input)?;
-    input.finish()?;
+    let (code_url, payer, action) = product::read(body)?;
     Ok(invoke::scan(sandbox, payer, &code_url, action, moment))
+}
+
+fn make_pay_code(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
+    let mut input = Input::read(body)?;
+    let payer = read_payer(&mut input)?;
+    let behaviour = match input.text("behaviour")? {
+        None => None,
+        Some(name) => Some(Behaviour::from_name(&name).ok_or_else(|| {
+            let names = Behaviour::ALL.map(Behaviour::as_str).join(", ");
+            input.bad("behaviour", format!("send one of {names}"))
+        })?),
+    };
+    input.finish()?;
+    Ok(paycodes::make(sandbox, payer, behaviour, moment))
+}
+
+fn list_reports(sandbox: &Sandbox) -> Value {
+    let reports: Vec<Value> = sandbox.reports.values().rev().map(|r| json!(r)).collect();
+    json!({ "reports": reports })
 }
 
 fn bridge(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
@@ -343,7 +403,7 @@ fn faults(sandbox: &Sandbox) -> Value {
 fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
     let mut input = Input::read(body)?;
     if input.is_empty() {
-        sandbox.change_world(|world| world.faults = crate::Faults::default());
+        sandbox.change_world(|world| world.faults = Faults::default());
         return Ok(faults(sandbox));
     }
     let hold_notices = input.boolean("hold_notices")?;
@@ -356,6 +416,7 @@ fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
                 .ok_or_else(|| input.bad("duplicate_notices", "send 0 to 20"))?,
         ),
     };
+    let require_certificate = input.boolean("require_certificate")?;
     let fail_next = input.object("fail_next")?.map(read_fail_next).transpose()?;
     input.finish()?;
     sandbox.change_world(|world| {
@@ -365,6 +426,9 @@ fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
         if let Some(duplicate_notices) = duplicate_notices {
             world.faults.duplicate_notices = duplicate_notices;
         }
+        if let Some(require_certificate) = require_certificate {
+            world.faults.require_certificate = require_certificate;
+        }
         world.faults.fail_next.extend(fail_next);
     });
     Ok(faults(sandbox))
@@ -372,8 +436,9 @@ fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
 
 fn read_fail_next(mut input: Input) -> Result<FailNext, BadInput> {
     let path = input.required_text("path")?;
-    if !path.starts_with("/pay/") {
-        return Err(input.bad("path", "send the path of a call, like /pay/unifiedorder"));
+    if !v2::paths().any(|call| call == path) {
+        let paths = v2::paths().collect::<Vec<_>>().join(", ");
+        return Err(input.bad("path", format!("send one of {paths}")));
     }
     let code = input.required_text("code")?;
     let times = match input.integer("times")? {

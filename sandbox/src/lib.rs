@@ -1,8 +1,8 @@
 //! A sandbox of WeChat: try and test WeChat Pay with no merchant account.
 //!
-//! In scope: WeChat's side of WeChat Pay v2 (unified order, query, close,
-//! payment notices with the documented retries), its OAuth, the payer's phone
-//! with `WeixinJSBridge`, and a small shop to try a gateway with. It keeps
+//! In scope: WeChat's side of WeChat Pay v2 (every call of its manual, and
+//! notices with the documented retries), its OAuth, the payer's phone with
+//! `WeixinJSBridge`, and a small shop to try a gateway with. It keeps
 //! state, verifies every signature, and refuses what WeChat refuses, with
 //! WeChat's own codes.
 //!
@@ -17,7 +17,7 @@
 //!
 //! | path | is | in |
 //! |---|---|---|
-//! | `/pay/…` | WeChat Pay v2 | `v2/` |
+//! | `/pay/…`, `/secapi/pay/…`, `/tools/…`, `/payitil/…` | WeChat Pay v2 | `v2/` |
 //! | `/connect/oauth2/authorize`, `/sns/oauth2/access_token` | OAuth | `oauth.rs` |
 //! | `/phone/…`, `/__phone/…`, `p<port>-<payer>.phone.localhost` | the phone | `phone.rs`, `proxy.rs` |
 //! | `/shop/…` | the demo shop | `shop.rs` |
@@ -25,6 +25,7 @@
 
 mod accounts;
 mod control;
+mod faults;
 mod input;
 mod moment;
 mod mweb;
@@ -32,9 +33,12 @@ mod notices;
 mod oauth;
 mod orders;
 mod pages;
+mod paycodes;
 mod payers;
 mod phone;
+mod product;
 mod proxy;
+mod refunds;
 mod shop;
 mod table;
 mod v2;
@@ -46,18 +50,38 @@ pub use accounts::{Merchant, SubMerchant};
 pub use notices::{Outcome, Outgoing, TIMEOUT_MS};
 pub use payers::Payer;
 pub use proxy::{Language, MAX_PROXIED_BYTES, NotAPage, PAYER_HEADER, PhoneHost};
-pub use shop::{Call, CallOutcome};
 pub use table::Change;
 pub use web::MAX_BODY_BYTES;
 
+use faults::{Fault, Faults};
 use http::StatusCode;
 use moment::Moment;
 use notices::Notices;
 use orders::Orders;
+use paycodes::PayCode;
+use refunds::Refunds;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use table::Table;
 use web::{Answer, Request};
-use wechatpay::v2::ErrorCode;
+
+/// A call to another server, which must come back before the sandbox answers.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Send it, and bring what comes back to [`Sandbox::called`].
+    pub request: http::Request<Vec<u8>>,
+    then: Then,
+}
+
+/// Who goes on with what comes back.
+#[derive(Clone, Debug)]
+enum Then {
+    Shop(shop::Then),
+    Product(product::Scan),
+}
+
+/// What came of a [`Call`]: an answer, or why there is none.
+pub type CallOutcome = Result<http::Response<Vec<u8>>, String>;
 
 /// What the sandbox must be told about where it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +94,8 @@ pub struct Settings {
 /// WeChat, its payers and its merchants, as they stand.
 ///
 /// Its methods are of three kinds. *Requests*: [`handle`](Self::handle), and
-/// for the demo shop's own calls [`shop_call`](Self::shop_call) and
-/// [`shop_called`](Self::shop_called). *Notices*:
+/// where another server must be asked first [`call_first`](Self::call_first)
+/// and [`called`](Self::called). *Notices*:
 /// [`next_due_ms`](Self::next_due_ms), [`due`](Self::due) and
 /// [`sent`](Self::sent). *Storage*: [`load`](Self::load) and
 /// [`take_changes`](Self::take_changes).
@@ -89,6 +113,11 @@ pub struct Sandbox {
     notices: Notices,
     codes: Table<oauth::Code>,
     deliveries: Table<shop::Delivery>,
+    pay_codes: Table<PayCode>,
+    refunds: Refunds,
+    /// Short URLs, and what each stands for.
+    short_urls: Table<String>,
+    reports: Table<Report>,
 }
 
 /// The row `world/state`.
@@ -102,22 +131,11 @@ struct World {
     shop: shop::Config,
 }
 
-/// Misbehaviour on request (`POST /sandbox/faults`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Faults {
-    /// No notice leaves until this is switched off.
-    hold_notices: bool,
-    /// How often each notice is sent beside the first.
-    duplicate_notices: u8,
-    /// Calls that answer with a code and do nothing.
-    fail_next: Vec<FailNext>,
-}
-
+/// What a merchant said about the speed of a call (seed 002, section 9.8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct FailNext {
-    path: String,
-    code: String,
-    times: u32,
+struct Report {
+    received_ms: i64,
+    fields: BTreeMap<String, String>,
 }
 
 const WORLD: &str = "state";
@@ -144,7 +162,11 @@ impl Sandbox {
                 || sandbox.orders.load(&key, &json)?
                 || sandbox.notices.load(&key, &json)?
                 || sandbox.codes.load(&key, &json)?
-                || sandbox.deliveries.load(&key, &json)?;
+                || sandbox.deliveries.load(&key, &json)?
+                || sandbox.pay_codes.load(&key, &json)?
+                || sandbox.refunds.load(&key, &json)?
+                || sandbox.short_urls.load(&key, &json)?
+                || sandbox.reports.load(&key, &json)?;
         }
         sandbox.orders.index();
         sandbox.notices.index();
@@ -161,6 +183,10 @@ impl Sandbox {
             notices: Notices::new(),
             codes: Table::new("code"),
             deliveries: Table::new("delivery"),
+            pay_codes: Table::new("paycode"),
+            refunds: Refunds::new(),
+            short_urls: Table::new("shorturl"),
+            reports: Table::new("report"),
         }
     }
 
@@ -184,6 +210,10 @@ impl Sandbox {
         self.notices.clear();
         self.codes.retain(|_| false);
         self.deliveries.retain(|_| false);
+        self.pay_codes.retain(|_| false);
+        self.refunds.clear();
+        self.short_urls.retain(|_| false);
+        self.reports.retain(|_| false);
         self.world.insert(
             WORLD,
             World {
@@ -204,6 +234,10 @@ impl Sandbox {
         self.notices.take_changes(&mut changes);
         self.codes.take_changes(&mut changes);
         self.deliveries.take_changes(&mut changes);
+        self.pay_codes.take_changes(&mut changes);
+        self.refunds.take_changes(&mut changes);
+        self.short_urls.take_changes(&mut changes);
+        self.reports.take_changes(&mut changes);
         changes
     }
 
@@ -225,6 +259,7 @@ impl Sandbox {
             );
         }
         let mut moment = Moment::new(now_ms.saturating_add(self.offset_ms()), random);
+        self.settle_refunds(moment.now_ms);
         self.route(request, &mut moment)
     }
 
@@ -259,39 +294,56 @@ impl Sandbox {
         }
     }
 
-    /// What the demo shop must ask its gateway before it can answer this
-    /// request; `None` when [`handle`](Self::handle) answers alone.
-    pub fn shop_call(
+    /// What must be asked of another server before this request can be
+    /// answered: of its gateway by the demo shop, of a merchant when a payer
+    /// scans a product (Native mode 1). `None` when [`handle`](Self::handle)
+    /// answers alone.
+    pub fn call_first(
         &self,
         request: &http::Request<Vec<u8>>,
         now_ms: i64,
         random: &mut dyn FnMut(&mut [u8]),
     ) -> Option<Call> {
         let mut moment = Moment::new(now_ms.saturating_add(self.offset_ms()), random);
-        shop::call(self, request, &mut moment)
+        shop::call(self, request, &mut moment).or_else(|| product::call(self, request, &mut moment))
     }
 
-    /// The shop's answer, now that its call came back.
-    pub fn shop_called(&mut self, call: &Call, outcome: &CallOutcome) -> http::Response<Vec<u8>> {
-        shop::called(self, call, outcome)
+    /// The answer, now that the call came back.
+    pub fn called(
+        &mut self,
+        call: &Call,
+        outcome: &CallOutcome,
+        now_ms: i64,
+        random: &mut dyn FnMut(&mut [u8]),
+    ) -> http::Response<Vec<u8>> {
+        let mut moment = Moment::new(now_ms.saturating_add(self.offset_ms()), random);
+        match &call.then {
+            Then::Shop(then) => shop::called(self, then, outcome),
+            Then::Product(scan) => product::called(self, scan, outcome, &mut moment),
+        }
     }
 
     /// When [`due`](Self::due) will have something, if ever.
     pub fn next_due_ms(&self) -> Option<i64> {
-        if self.faults().hold_notices {
-            return None;
-        }
-        let due_ms = self.notices.next_due_ms()?;
+        let notice_ms = if self.faults().hold_notices {
+            None
+        } else {
+            self.notices.next_due_ms()
+        };
+        let settled_ms = self.refunds.next_settled_ms();
+        let due_ms = notice_ms.into_iter().chain(settled_ms).min()?;
         Some(due_ms.saturating_sub(self.offset_ms()))
     }
 
     /// The notices to POST now. Each is handed out once, until
     /// [`sent`](Self::sent) brings its outcome or ten seconds pass without.
     pub fn due(&mut self, now_ms: i64) -> Vec<Outgoing> {
+        let now_ms = now_ms.saturating_add(self.offset_ms());
+        self.settle_refunds(now_ms);
         if self.faults().hold_notices {
             return Vec::new();
         }
-        self.notices.due(now_ms.saturating_add(self.offset_ms()))
+        self.notices.due(now_ms)
     }
 
     /// What came of a notice: acknowledged, or to be sent again on schedule.
@@ -335,24 +387,39 @@ impl Sandbox {
     }
 
     /// Whether a call was asked to fail this time.
-    fn take_failure(&mut self, path: &str) -> Option<ErrorCode> {
+    fn take_failure(&mut self, path: &str) -> Option<Fault> {
         let at = self
             .faults()
             .fail_next
             .iter()
             .position(|fail| fail.path == path)?;
-        let mut code = None;
+        let mut fault = None;
         self.change_world(|world| {
             let Some(fail) = world.faults.fail_next.get_mut(at) else {
                 return;
             };
-            code = Some(ErrorCode::from_code(&fail.code));
+            fault = Some(Fault::from_name(&fail.code));
             fail.times -= 1;
             if fail.times == 0 {
                 world.faults.fail_next.remove(at);
             }
         });
-        code
+        fault
+    }
+
+    /// What a scanned URL stands for: itself, unless it is a short one.
+    fn scanned(&self, url: &str) -> String {
+        let long_url = self.short_urls.get(url);
+        long_url.map_or_else(|| url.to_owned(), Clone::clone)
+    }
+
+    /// Takes a payer's money for an order, into the merchant's funds.
+    fn take_payment(&mut self, key: &str, payer: Payer, moment: &mut Moment<'_>) {
+        self.orders.update(key, |order| order.pay(payer, moment));
+        if let Some(order) = self.orders.get(key) {
+            let (mch_id, money) = (order.account.mch_id.clone(), order.money);
+            self.add_funds(&mch_id, money.currency(), money.amount_minor());
+        }
     }
 
     /// Puts a notice on its way, as often as the faults say.

@@ -17,7 +17,7 @@ impl<'a> Moment<'a> {
 
     /// `length` characters of `alphabet`. The slight preference for the first
     /// of them is of no matter: nothing here guards money.
-    fn text(&mut self, alphabet: &[u8], length: usize) -> String {
+    pub(crate) fn text(&mut self, alphabet: &[u8], length: usize) -> String {
         let mut bytes = vec![0; length];
         (self.random)(&mut bytes);
         bytes

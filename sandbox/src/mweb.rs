@@ -98,7 +98,7 @@ fn find<'a>(sandbox: &'a Sandbox, prepay_id: &str) -> Option<&'a Order> {
     sandbox
         .orders
         .by_prepay_id(prepay_id)
-        .filter(|order| order.mweb_url.is_some() && order.prepay_id == prepay_id)
+        .filter(|order| order.mweb_url.is_some() && order.prepay_id.as_deref() == Some(prepay_id))
 }
 
 fn problem(words: &str, message: &str) -> Answer {

@@ -1,5 +1,5 @@
-//! Orders as WeChat keeps them: made by a unified order, paid by a payer,
-//! closed by the merchant.
+//! Orders as WeChat keeps them: made by a unified order or a Quick Pay, paid by
+//! a payer, closed, reversed or refunded by the merchant.
 
 use crate::accounts::Merchant;
 use crate::moment::Moment;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use wechatpay::v2::SignType;
 use wechatpay::v2::prepay::PREPAY_SECONDS;
-use wechatpay::v2::time::china;
+use wechatpay::v2::time::{Date, china};
 
 /// How long a `prepay_id` and a `code_url` can be used.
 const PREPAY_LIFETIME_MS: i64 = PREPAY_SECONDS * 1000;
@@ -26,19 +26,24 @@ pub(crate) struct Order {
     /// The request's fields that make the order what it is: the same number
     /// with other ones is another order, and refused.
     pub(crate) terms: BTreeMap<String, String>,
-    /// Who alone may pay (JSAPI).
+    /// Who alone may pay: whose openid the order was made with (JSAPI), or whose
+    /// code was scanned (Quick Pay).
     pub(crate) payer: Option<Payer>,
     /// How the order was signed for, and so how its notice is signed.
     pub(crate) sign_type: SignType,
     pub(crate) created_ms: i64,
     /// `time_expire`: the latest payment.
     pub(crate) expires_ms: Option<i64>,
-    pub(crate) prepay_id: String,
+    /// Quick Pay has none: no page and no QR code leads to it.
+    pub(crate) prepay_id: Option<String>,
     pub(crate) code_url: Option<String>,
     pub(crate) mweb_url: Option<String>,
     /// When the `prepay_id` was handed out.
     pub(crate) prepaid_ms: i64,
     pub(crate) state: State,
+    /// A refund was taken. That makes the order's `trade_state` `REFUND`,
+    /// whatever becomes of the refund.
+    pub(crate) refunded: bool,
 }
 
 /// Where an order stands.
@@ -46,8 +51,22 @@ pub(crate) struct Order {
 #[serde(rename_all = "snake_case", tag = "state")]
 pub(crate) enum State {
     NotPay,
+    /// Quick Pay: the payer is asked for the password.
+    UserPaying {
+        /// A first reverse was told to come again.
+        reverse_asked: bool,
+    },
+    /// Quick Pay: the payment failed.
+    PayError {
+        at_ms: i64,
+    },
     Closed {
         at_ms: i64,
+    },
+    /// Quick Pay, taken back, and what was paid before that.
+    Revoked {
+        at_ms: i64,
+        payment: Option<Box<Payment>>,
     },
     Paid {
         at_ms: i64,
@@ -62,6 +81,8 @@ pub(crate) enum NotPayable {
     Paid,
     Closed,
     Expired,
+    /// Quick Pay, and nobody is asked for a password.
+    NotAsked,
 }
 
 /// The key of an order's row. A number is unique under the merchant id, or
@@ -103,9 +124,13 @@ impl Order {
     pub(crate) fn payable(&self, now_ms: i64) -> Result<(), NotPayable> {
         match self.state {
             State::Paid { .. } => Err(NotPayable::Paid),
-            State::Closed { .. } => Err(NotPayable::Closed),
-            State::NotPay if now_ms >= self.payable_until_ms() => Err(NotPayable::Expired),
-            State::NotPay => Ok(()),
+            State::Closed { .. } | State::Revoked { .. } => Err(NotPayable::Closed),
+            State::PayError { .. } => Err(NotPayable::NotAsked),
+            State::NotPay if self.trade_type == TradeType::Micropay => Err(NotPayable::NotAsked),
+            State::NotPay | State::UserPaying { .. } if now_ms >= self.payable_until_ms() => {
+                Err(NotPayable::Expired)
+            }
+            State::NotPay | State::UserPaying { .. } => Ok(()),
         }
     }
 
@@ -114,14 +139,28 @@ impl Order {
     pub(crate) fn trade_state(&self) -> &'static str {
         match self.state {
             State::NotPay => "NOTPAY",
+            State::UserPaying { .. } => "USERPAYING",
+            State::PayError { .. } => "PAYERROR",
             State::Closed { .. } => "CLOSED",
+            State::Revoked { .. } => "REVOKED",
+            State::Paid { .. } if self.refunded => "REFUND",
             State::Paid { .. } => "SUCCESS",
         }
     }
 
+    /// What was paid, even if it was taken back later.
     pub(crate) fn payment(&self) -> Option<&Payment> {
         match &self.state {
             State::Paid { payment, .. } => Some(payment),
+            State::Revoked { payment, .. } => payment.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Who paid it.
+    pub(crate) const fn paid_by(&self) -> Option<Payer> {
+        match self.state {
+            State::Paid { payer, .. } => Some(payer),
             _ => None,
         }
     }
@@ -140,14 +179,12 @@ impl Order {
     pub(crate) fn pay(&mut self, payer: Payer, moment: &mut Moment<'_>) {
         let now_ms = moment.now_ms;
         let time_end = china(now_ms);
-        let day = time_end.get(..8).unwrap_or_default();
         let sub = |value: String| self.account.sub_appid.as_ref().map(|_| value);
         let sub_openid = self.account.sub_appid.as_deref().map(|id| payer.openid(id));
         let payment = Payment {
             account: self.account.clone(),
             out_trade_no: self.out_trade_no.clone(),
-            // 28 digits: WeChat's prefix, a random part, the day, a random part.
-            transaction_id: format!("42000{}{day}{}", moment.digits(5), moment.digits(10)),
+            transaction_id: new_number("42000", moment),
             money: self.money,
             trade_type: self.trade_type,
             openid: payer.openid(&self.account.appid),
@@ -171,8 +208,11 @@ impl Order {
     /// When something last happened to the order.
     pub(crate) fn touched_ms(&self) -> i64 {
         match self.state {
-            State::NotPay => self.prepaid_ms,
-            State::Closed { at_ms } | State::Paid { at_ms, .. } => at_ms,
+            State::NotPay | State::UserPaying { .. } => self.prepaid_ms,
+            State::PayError { at_ms }
+            | State::Closed { at_ms }
+            | State::Revoked { at_ms, .. }
+            | State::Paid { at_ms, .. } => at_ms,
         }
     }
 
@@ -300,7 +340,7 @@ impl Orders {
                 index.insert(id.to_owned(), key.to_owned());
             }
         };
-        put(&mut self.by_prepay_id, Some(&order.prepay_id));
+        put(&mut self.by_prepay_id, order.prepay_id.as_deref());
         put(&mut self.by_code_url, order.code_url.as_deref());
         put(
             &mut self.by_transaction_id,
@@ -321,7 +361,7 @@ pub(crate) fn amount_text(money: Money) -> String {
 
 /// The rate from a currency to the yuan times 10^8. Fixed, so that a test can
 /// state the amounts it expects.
-fn rate(currency: Currency) -> i64 {
+pub(crate) fn rate(currency: Currency) -> i64 {
     match currency {
         Currency::Cny => 100_000_000,
         Currency::Gbp => 910_000_000,
@@ -338,7 +378,7 @@ fn rate(currency: Currency) -> i64 {
 }
 
 /// The amount in fen, rounded half up, at least one.
-fn cash_fee(money: Money) -> i64 {
+pub(crate) fn cash_fee(money: Money) -> i64 {
     let fen_per_unit = 100 / 10_i128.pow(money.currency().minor_digits());
     let scaled =
         i128::from(money.amount_minor()) * fen_per_unit * i128::from(rate(money.currency()));
@@ -350,6 +390,13 @@ fn cash_fee(money: Money) -> i64 {
 /// `wx`, the second in China, 20 more: 36 characters.
 pub(crate) fn new_prepay_id(moment: &mut Moment<'_>) -> String {
     format!("wx{}{}", china(moment.now_ms), moment.hex(20))
+}
+
+/// 28 digits, as WeChat numbers payments (42000…) and refunds (50000…): a
+/// prefix, a random part, the day, a random part.
+pub(crate) fn new_number(prefix: &str, moment: &mut Moment<'_>) -> String {
+    let day = Date::of(moment.now_ms);
+    format!("{prefix}{}{day}{}", moment.digits(5), moment.digits(10))
 }
 
 /// What a Native order's QR code says.

@@ -2,10 +2,17 @@
 //! and what WeChat shows in OAuth.
 
 use crate::control::HELP;
+use crate::faults;
 use crate::web::{self, Answer, Request, escape};
-use crate::{Sandbox, mweb};
+use crate::{Sandbox, mweb, v2};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+
+/// How to ask for an error code.
+const FAULTS: &str = "Any call can be told to fail with POST /sandbox/faults. Or send an out_trade_no or \
+    out_refund_no that contains FAULT_ and a code: T1_FAULT_SYSTEMERROR fails each call of the code's row, \
+    T1_FAULT_SYSTEMERROR@orderquery only that one. NO_ANSWER does nothing and answers 504, \
+    NO_ANSWER_AFTER does what was asked first.";
 
 const STYLE: &str = include_str!("site.css");
 
@@ -57,25 +64,25 @@ fn index(sandbox: &Sandbox) -> Answer {
         })
         .collect();
     let url = escape(&sandbox.settings.public_url);
+    let paths: String = v2::paths().map(|path| format!("{url}{path}\n")).collect();
     page(
         StatusCode::OK,
         "WeChat sandbox",
         "wide",
         &format!(
             "<header><p class=\"mark\">WeCeive</p><h1>A sandbox of WeChat</h1>\
-             <p class=\"lead\">WeChat Pay v2, OAuth and a payer’s phone, on this machine. \
+             <p class=\"lead\">WeChat Pay v2, OAuth and a payer's phone, on this machine. \
              No merchant account, and no money.</p></header>\n<main>\
              <ul class=\"cards\">\
              <li><a href=\"/phone/\"><b>The phone</b><span>Open links in WeChat, scan, pay, cancel, fail.</span></a></li>\
-             <li><a href=\"/shop/\"><b>The demo shop</b><span>A merchant’s own site, to check out from.</span></a></li>\
-             <li><a href=\"/shop/inbox\"><b>The delivery inbox</b><span>What the shop’s server was told.</span></a></li>\
+             <li><a href=\"/shop/\"><b>The demo shop</b><span>A merchant's own site, to check out from.</span></a></li>\
+             <li><a href=\"/shop/inbox\"><b>The delivery inbox</b><span>What the shop's server was told.</span></a></li>\
              <li><a href=\"/sandbox/\"><b>Control calls</b><span>Make merchants, move time, see every notice.</span></a></li>\
              </ul>\n<section><h2>Merchants</h2>\
              <div class=\"scroll\"><table><thead><tr><th>Name</th><th>appid</th><th>mch_id</th><th>API key</th><th>Settings</th></tr></thead>\
              <tbody>{merchants}</tbody></table></div></section>\n\
              <section><h2>Point your code here</h2><p>Change the base address of your WeChat Pay v2 client and its keys; nothing else.</p>\
-             <pre><code>{url}/pay/unifiedorder\n{url}/pay/orderquery\n{url}/pay/closeorder\n\
-             {url}/connect/oauth2/authorize\n{url}/sns/oauth2/access_token</code></pre></section></main>"
+             <pre><code>{paths}{url}/connect/oauth2/authorize\n{url}/sns/oauth2/access_token</code></pre></section></main>"
         ),
     )
 }
@@ -89,7 +96,13 @@ pub(crate) fn help(request: &Request) -> Answer {
             .iter()
             .map(|(method, path, about)| json!({ "method": method, "path": path, "about": about }))
             .collect();
-        return web::json(StatusCode::OK, &json!({ "calls": calls }));
+        let codes: Vec<Value> = faults::table()
+            .map(|(code, calls)| json!({ "code": code.code(), "calls": calls, "about": code.meaning() }))
+            .collect();
+        return web::json(
+            StatusCode::OK,
+            &json!({ "calls": calls, "faults": FAULTS, "codes": codes }),
+        );
     }
     let rows: String = HELP
         .iter()
@@ -105,6 +118,15 @@ pub(crate) fn help(request: &Request) -> Answer {
             )
         })
         .collect();
+    let codes: String = faults::table()
+        .map(|(code, calls)| {
+            format!(
+                "<tr><td><code>{}</code></td><td>{calls}</td><td>{}</td></tr>",
+                code.code(),
+                escape(code.meaning())
+            )
+        })
+        .collect();
     page(
         StatusCode::OK,
         "Control calls · WeChat sandbox",
@@ -113,7 +135,9 @@ pub(crate) fn help(request: &Request) -> Answer {
             "<header><p class=\"mark\"><a href=\"/\">WeChat sandbox</a></p><h1>Control calls</h1>\
              <p class=\"lead\">JSON in, JSON out. A wrong field is answered with its name. \
              A <code>?</code> marks a field that may be left out.</p></header>\n\
-             <main><div class=\"scroll\"><table><tbody>{rows}</tbody></table></div></main>"
+             <main><div class=\"scroll\"><table><tbody>{rows}</tbody></table></div>\
+             <h2>Error codes on request</h2><p>{FAULTS}</p>\
+             <div class=\"scroll\"><table><tbody>{codes}</tbody></table></div></main>"
         ),
     )
 }
@@ -126,7 +150,7 @@ pub(crate) fn open_in_wechat() -> Answer {
         "narrow",
         "<main class=\"notice\"><p class=\"sign\" aria-hidden=\"true\">i</p>\
          <h1 lang=\"zh-Hans\">请在微信客户端打开链接</h1>\
-         <p>Open this link in WeChat: here, in the <a href=\"/phone/\">sandbox’s phone</a>. \
+         <p>Open this link in WeChat: here, in the <a href=\"/phone/\">sandbox's phone</a>. \
          A script adds the header <code>x-sandbox-payer: alice</code>.</p></main>",
     )
 }

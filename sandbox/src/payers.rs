@@ -63,6 +63,20 @@ impl Payer {
         }
     }
 
+    /// Where a refund to this payer goes, in WeChat's words for people.
+    pub(crate) const fn refund_account(self, no_credit: bool) -> &'static str {
+        match (self, no_credit) {
+            (Self::Alice | Self::Carol, _) => "支付用户零钱",
+            (Self::Bob, false) => "招商银行信用卡7788",
+            (Self::Bob, true) => "招商银行储蓄卡1024",
+        }
+    }
+
+    /// Whether the payer pays from the balance, where refunds are quick.
+    pub(crate) const fn pays_from_balance(self) -> bool {
+        matches!(self, Self::Alice | Self::Carol)
+    }
+
     /// Whether the payer has this much, in fen (a hundredth of a yuan).
     pub(crate) const fn can_pay(self, cash_fee: i64) -> bool {
         match self {

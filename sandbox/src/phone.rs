@@ -80,16 +80,15 @@ fn bridge(
 ) -> Result<Value, BadInput> {
     let mut input = Input::read(body)?;
     let package = control::read_package(&mut input)?;
-    let page_url = input
-        .text("page_url")?
-        .map(|address| page.out_of_phone(&address));
+    // A page is somewhere: one that does not say where is in no directory.
+    let page_url = page.out_of_phone(&input.text("page_url")?.unwrap_or_default());
     let action = control::read_action(&mut input)?;
     input.finish()?;
     Ok(invoke::bridge(
         sandbox,
         page.payer,
         &package,
-        page_url.as_deref(),
+        Some(&page_url),
         action,
         moment,
     ))

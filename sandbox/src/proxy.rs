@@ -186,13 +186,13 @@ impl PhoneHost {
             if is_hop_by_hop(name) || *name == header::HOST || *name == header::ACCEPT_ENCODING {
                 continue;
             }
-            if (*name == header::ORIGIN || *name == header::REFERER)
-                && let Ok(address) = value.to_str()
+            if *name != header::ORIGIN && *name != header::REFERER {
+                to.append(name, value.clone());
+            } else if let Ok(address) = value.to_str()
+                && !is_the_phone(address)
                 && let Ok(mapped) = self.origin_out_of_phone(name, address).parse()
             {
                 to.append(name, mapped);
-            } else {
-                to.append(name, value.clone());
             }
         }
         let own: [(HeaderName, String); 3] = [
@@ -314,6 +314,12 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
+}
+
+/// Whether an address is the phone's own page: no page is opened from there,
+/// as far as its server is to know.
+fn is_the_phone(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| url.host_str() == Some(PHONE_HOST))
 }
 
 fn after_origin(url: &Url) -> &str {

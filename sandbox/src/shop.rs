@@ -6,12 +6,12 @@
 //! delivery is signed rightly. [`call`] says what to ask, the adapter asks,
 //! and [`called`] goes on with what came back.
 
-use crate::Sandbox;
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::orders::amount_text;
 use crate::pages;
 use crate::web::{self, Answer, Request, escape};
+use crate::{Call, CallOutcome, Sandbox};
 use http::{Method, StatusCode};
 use order::{Currency, Money};
 use serde::{Deserialize, Serialize};
@@ -158,22 +158,12 @@ impl Delivery {
     }
 }
 
-/// A call that the shop's server makes.
+/// What the shop does with the gateway's answer.
 #[derive(Clone, Debug)]
-pub struct Call {
-    /// Send it, and bring what comes back to [`Sandbox::shop_called`].
-    pub request: http::Request<Vec<u8>>,
-    then: Then,
-}
-
-#[derive(Clone, Debug)]
-enum Then {
+pub(crate) enum Then {
     GoToCheckout,
     NoteVerdict { id: String, sign: String },
 }
-
-/// What came of a [`Call`]: an answer, or why there is none.
-pub type CallOutcome = Result<http::Response<Vec<u8>>, String>;
 
 /// Everything that needs no call.
 pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<'_>) -> Answer {
@@ -233,7 +223,7 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
                 .ok()?;
             Some(Call {
                 request,
-                then: Then::GoToCheckout,
+                then: crate::Then::Shop(Then::GoToCheckout),
             })
         }
         "/shop/inbox/checksign" => {
@@ -246,10 +236,10 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
                 .ok()?;
             Some(Call {
                 request,
-                then: Then::NoteVerdict {
+                then: crate::Then::Shop(Then::NoteVerdict {
                     id: delivery.id.clone(),
                     sign: delivery.field("sign").unwrap_or_default(),
-                },
+                }),
             })
         }
         _ => None,
@@ -257,9 +247,9 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
 }
 
 /// Goes on with what came back.
-pub(crate) fn called(sandbox: &mut Sandbox, call: &Call, outcome: &CallOutcome) -> Answer {
+pub(crate) fn called(sandbox: &mut Sandbox, then: &Then, outcome: &CallOutcome) -> Answer {
     let data = read_answer(outcome);
-    match &call.then {
+    match then {
         Then::GoToCheckout => {
             let url = data.and_then(|data| {
                 let url = data.get("url").and_then(Value::as_str);
@@ -326,16 +316,7 @@ fn receive(sandbox: &mut Sandbox, request: &Request, now_ms: i64) -> Answer {
         verdict: None,
     };
     sandbox.deliveries.insert(&id, delivery);
-    let oldest: Vec<String> = sandbox
-        .deliveries
-        .values()
-        .rev()
-        .skip(MAX_DELIVERIES)
-        .map(|delivery| delivery.id.clone())
-        .collect();
-    for id in oldest {
-        sandbox.deliveries.remove(&id);
-    }
+    sandbox.deliveries.keep_newest(MAX_DELIVERIES);
     if acknowledged {
         web::xml(ACK_OK)
     } else {
@@ -433,7 +414,7 @@ fn inbox(sandbox: &Sandbox) -> Answer {
              <span>{3}</span></summary><pre><code>{4}</code></pre></details>{verdict}</li>",
             escape(&delivery.id),
             escape(&delivery.field("out_trade_no").unwrap_or_else(|| "?".into())),
-            escape(&china(delivery.received_ms)),
+            china_readable(delivery.received_ms),
             if delivery.acknowledged {
                 "acknowledged"
             } else {
@@ -458,7 +439,7 @@ fn inbox(sandbox: &Sandbox) -> Answer {
         sandbox,
         "Delivery inbox",
         &format!(
-            "<h1>Delivery inbox</h1><p>What the gateway told the shop’s server, newest first.</p>\
+            "<h1>Delivery inbox</h1><p>What the gateway told the shop's server, newest first. Times are China's.</p>\
              <form method=\"post\" action=\"/shop/inbox/acknowledge\" class=\"switch\">\
              <input type=\"hidden\" name=\"on\" value=\"{other}\"><span>{words}</span>\
              <button class=\"quiet\">{label}</button></form>\n<ul class=\"inbox\">{items}</ul>\
@@ -505,6 +486,21 @@ fn trouble(title: &str, message: &str) -> Answer {
             escape(title),
             escape(message)
         ),
+    )
+}
+
+/// `2026-11-21 13:03:03`, China time.
+fn china_readable(unix_ms: i64) -> String {
+    let digits = china(unix_ms);
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    format!(
+        "{}-{}-{} {}:{}:{}",
+        part(0, 4),
+        part(4, 6),
+        part(6, 8),
+        part(8, 10),
+        part(10, 12),
+        part(12, 14)
     )
 }
 

@@ -65,6 +65,18 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         self.rows.values()
     }
 
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &T)> {
+        self.rows.iter().map(|(key, row)| (key.as_str(), row))
+    }
+
+    /// Forgets all but the last rows, by key.
+    pub(crate) fn keep_newest(&mut self, count: usize) {
+        let oldest: Vec<String> = self.rows.keys().rev().skip(count).cloned().collect();
+        for key in oldest {
+            self.remove(&key);
+        }
+    }
+
     /// Takes back a stored row. `Ok(false)` when it belongs to another table.
     pub(crate) fn load(&mut self, key: &str, json: &str) -> Result<bool, serde_json::Error> {
         let Some(key) = key

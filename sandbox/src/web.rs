@@ -107,6 +107,27 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Answer {
     }
 }
 
+/// A file in gzip, which the caller unpacks: no transport encoding.
+pub(crate) fn gzip(body: Vec<u8>) -> Answer {
+    answer(StatusCode::OK, "application/gzip", body)
+}
+
+/// The caller hears nothing. A server cannot hold a connection open for as
+/// long as each client waits, so this is what a proxy in between would say.
+pub(crate) fn no_answer() -> Answer {
+    text(StatusCode::GATEWAY_TIMEOUT, "no answer, as was asked\n")
+}
+
+/// What WeChat's front server says to a caller without a certificate.
+pub(crate) fn no_certificate() -> Answer {
+    const PAGE: &str = "<html>\r\n\
+        <head><title>400 No required SSL certificate was sent</title></head>\r\n\
+        <body>\r\n<center><h1>400 Bad Request</h1></center>\r\n\
+        <center>No required SSL certificate was sent</center>\r\n\
+        <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
+    answer(StatusCode::BAD_REQUEST, "text/html", PAGE.into())
+}
+
 pub(crate) fn not_found() -> Answer {
     text(StatusCode::NOT_FOUND, "there is nothing here\n")
 }

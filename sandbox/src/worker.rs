@@ -116,10 +116,11 @@ impl World {
         let call = self
             .sandbox
             .borrow()
-            .shop_call(&read, now_ms(), &mut random);
+            .call_first(&read, now_ms(), &mut random);
         if let Some(call) = call {
             let outcome = send(&call.request, PAGE_TIMEOUT).await;
-            return Ok(self.sandbox.borrow_mut().shop_called(&call, &outcome));
+            let mut sandbox = self.sandbox.borrow_mut();
+            return Ok(sandbox.called(&call, &outcome, now_ms(), &mut random));
         }
         Ok(self
             .sandbox
@@ -150,6 +151,8 @@ impl World {
     /// Starts sending what is due, and sets the alarm for the rest.
     async fn send_due_soon(self: Rc<Self>) -> Result<()> {
         let due = self.sandbox.borrow_mut().due(now_ms());
+        // A refund that settled meanwhile changed with it.
+        self.save()?;
         if !due.is_empty() {
             let world = self.clone();
             self.state.wait_until(async move {

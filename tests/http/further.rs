@@ -109,13 +109,12 @@ fn the_account_and_its_codes() {
     assert_eq!(rate["fee_type"], "HKD");
     let settled = data(&shop, "GET", "/v1/settlement", &Value::Null);
     assert!(settled["records"].is_array());
-    // Long ago: before the sandbox, so a day with no payments.
-    let statement = data(
-        &shop,
-        "GET",
-        "/v1/statement?bill_date=20261001",
-        &Value::Null,
-    );
+    // Before this sandbox began: a day with no payments.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now_ms = i64::try_from(now.as_millis()).unwrap();
+    let day = Date::of(now_ms - 3 * 24 * 3600 * 1000);
+    let path = format!("/v1/statement?bill_date={day}");
+    let statement = data(&shop, "GET", &path, &Value::Null);
     assert_eq!(statement["rows"], json!([]));
     let long = json!({"long_url": "weixin://wxpay/bizpayurl?pr=F2EDdjR"});
     let short = data(&shop, "POST", "/v1/shorturl", &long);

@@ -74,7 +74,8 @@ fn the_true_notice_is_taken() {
 #[test]
 fn g3_what_is_not_signed_by_wechat_is_not_believed() {
     let other_key = Secret::new("another-merchants-key-0000000001");
-    let table: Vec<(&str, &str, Box<dyn Fn(&Fields) -> String>)> = vec![
+    type Forge = Box<dyn Fn(&Fields) -> String>;
+    let table: Vec<(&str, &str, Forge)> = vec![
         (
             "no signature",
             "notice_not_signed",

@@ -7,6 +7,7 @@ use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use order::{Currency, TradeType};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use url::Url;
 use wechatpay::v2::SignType;
 
@@ -35,6 +36,8 @@ pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) 
         trade_types: trade_types(&mut input)?.unwrap_or_else(|| accounts::TRADE_TYPES.to_vec()),
         jsapi_directories: directories(&mut input)?.unwrap_or_default(),
         sub_merchants: sub_merchants(sandbox, &mut input, moment)?,
+        native_callback_url: callback_url(&mut input)?,
+        funds: BTreeMap::new(),
         mch_id,
         appid,
         app_secret,
@@ -63,6 +66,8 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     let fee_type = fee_type(&mut input)?;
     let trade_types = trade_types(&mut input)?;
     let jsapi_directories = directories(&mut input)?;
+    let native_callback_url = callback_url(&mut input)?;
+    let funds = funds(&mut input)?;
     input.finish()?;
     let Some(merchant) = sandbox.merchants.get_mut(mch_id) else {
         return Err(Failure::NotFound("there is no such merchant".into()));
@@ -74,6 +79,10 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     replace(&mut merchant.fee_type, fee_type);
     replace(&mut merchant.trade_types, trade_types);
     replace(&mut merchant.jsapi_directories, jsapi_directories);
+    if native_callback_url.is_some() {
+        merchant.native_callback_url = native_callback_url;
+    }
+    merchant.funds.extend(funds);
     Ok(merchant.to_json())
 }
 
@@ -208,6 +217,31 @@ fn directories(input: &mut Input) -> Result<Option<Vec<String>>, BadInput> {
             "send absolute http or https addresses that end in / and have no query",
         ))
     }
+}
+
+fn callback_url(input: &mut Input) -> Result<Option<String>, BadInput> {
+    match input.text("native_callback_url")? {
+        Some(text)
+            if !Url::parse(&text).is_ok_and(|url| ["http", "https"].contains(&url.scheme())) =>
+        {
+            Err(input.bad("native_callback_url", "send an http or https address"))
+        }
+        text => Ok(text),
+    }
+}
+
+/// By currency, in its smallest unit; the others stay as they are.
+fn funds(input: &mut Input) -> Result<BTreeMap<String, i64>, BadInput> {
+    let mut funds = BTreeMap::new();
+    if let Some(mut given) = input.object("funds")? {
+        for currency in Currency::ALL {
+            if let Some(amount_minor) = given.integer(currency.code())? {
+                funds.insert(currency.code().to_owned(), amount_minor);
+            }
+        }
+        given.finish()?;
+    }
+    Ok(funds)
 }
 
 fn sub_merchants(

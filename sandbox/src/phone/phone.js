@@ -4,7 +4,8 @@
 /**
  * @typedef {{merchant: string, body: string, total_fee: number, fee_type: string,
  *   amount: string, code_url: string, out_trade_no: string, payable_until_ms: number,
- *   paid_by: string | null, paid_ms: number | null}} Order
+ *   paid_by: string | null, paid_ms: number | null, trade_state: string, payable: boolean,
+ *   mch_id: string, sub_mch_id: string | null}} Order
  */
 
 /**
@@ -19,12 +20,26 @@ function need(id, type) {
   return found;
 }
 
+/** Code 128: the widths of bars and spaces, by value. */
+const CODE_128 = (
+  "212222 222122 222221 121223 121322 131222 122213 122312 132212 221213 221312 231212 " +
+  "112232 122132 122231 113222 123122 123221 223211 221132 221231 213212 223112 312131 " +
+  "311222 321122 321221 312212 322112 322211 212123 212321 232121 111323 131123 131321 " +
+  "112313 132113 132311 211313 231113 231311 112133 112331 132131 113123 113321 133121 " +
+  "313121 211331 231131 213113 213311 213131 311123 311321 331121 312113 312311 332111 " +
+  "314111 221411 431111 111224 111422 121124 121421 141122 141221 112214 112412 122114 " +
+  "122411 142112 142211 241211 221114 413111 241112 134111 111242 121142 121241 114212 " +
+  "124112 124211 411212 421112 421211 212141 214121 412121 111143 111341 131141 114113 " +
+  "114311 411113 411311 113141 114131 311141 411131 211412 211214 211232 2331112"
+).split(" ");
+
 const PAYERS = ["alice", "bob", "carol"];
 const LANGUAGES = { en: "", zh_CN: "-zhcn", zh_TW: "-zhtw" };
 const asked = new URLSearchParams(location.search);
 const title = need("title", HTMLElement);
 const address = need("address", HTMLElement);
 const reload = need("reload", HTMLButtonElement);
+const back = need("back", HTMLButtonElement);
 const browser = need("view-browser", HTMLElement);
 const problem = need("open-problem", HTMLElement);
 
@@ -90,7 +105,7 @@ function open(link) {
   }
   page = outOfPhone(inside);
   // A new frame each time, so that Back does not leave the phone.
-  const frame = element("iframe", { title: "Page in WeChat", src: inside });
+  const frame = element("iframe", { title: "Page in WeChat", src: inside, referrerpolicy: "no-referrer" });
   browser.replaceChildren(frame);
   title.textContent = "…";
   show("browser");
@@ -115,7 +130,7 @@ function close() {
 }
 
 reload.addEventListener("click", () => open(page));
-need("back", HTMLButtonElement).addEventListener("click", () => {
+back.addEventListener("click", () => {
   if (view === "browser") close();
   else show("home");
 });
@@ -132,13 +147,16 @@ need("shop", HTMLButtonElement).addEventListener("click", () => {
 function head() {
   const frame = browser.querySelector("iframe");
   const inPage = view === "browser" && frame;
-  title.textContent = inPage ? frame.title : { home: "WeChat", scan: "Scan", payments: "Payments" }[view] || "WeChat";
-  address.textContent = inPage ? page : `${payer}’s phone`;
+  title.textContent = inPage ? frame.title : { home: "WeChat", scan: "Scan", code: "Pay code", payments: "Payments" }[view] || "WeChat";
+  address.textContent = inPage ? page : `${payer}'s phone`;
   reload.hidden = !inPage;
+  back.hidden = view === "home";
 }
 
 /** @param {string} name */
 function show(name) {
+  // The code that was shown may have been used meanwhile.
+  if (name === "code" && view !== name) shownCode.until = 0;
   view = name;
   for (const section of document.querySelectorAll(".view")) {
     if (section instanceof HTMLElement) section.hidden = section.id !== `view-${name}`;
@@ -190,13 +208,31 @@ async function call(path, body) {
   return answer.json();
 }
 
+/** The sheet's root, told where the phone's screen is. */
+function screenRoot() {
+  const root = sheetRoot("/phone/sheet.css");
+  const screen = need("screen", HTMLElement).getBoundingClientRect();
+  const { style } = /** @type {HTMLElement} */ (root.host);
+  // On a real phone the page is the screen.
+  style.setProperty("--screen-radius", screen.left > 0 ? "2rem" : "0");
+  style.setProperty("--screen-left", `${screen.left}px`);
+  style.setProperty("--screen-right", `${innerWidth - screen.right}px`);
+  style.setProperty("--screen-bottom", `${innerHeight - screen.bottom}px`);
+  return root;
+}
+
 /** @param {string} codeUrl */
 async function scan(codeUrl) {
-  const root = sheetRoot("/phone/sheet.css");
+  const root = screenRoot();
   const who = payer;
-  /** @param {Action | null} action */
-  const perform = (action) => call("/sandbox/scan", { code_url: codeUrl, payer: who, action });
-  const verdict = await perform(null);
+  const verdict = await call("/sandbox/scan", { code_url: codeUrl, payer: who });
+  /** @type {Order | undefined} */
+  const order = verdict.order;
+  // Scanning a product again would make another order.
+  /** @param {Action} action */
+  const perform = (action) => order && order.code_url !== codeUrl
+    ? answer(order, who, action)
+    : call("/sandbox/scan", { code_url: codeUrl, payer: who, action });
   if (!verdict.ok || !verdict.sheet) {
     showRefusal(root, verdict, language);
   } else {
@@ -205,6 +241,94 @@ async function scan(codeUrl) {
     else if (done.err_msg === "get_brand_wcpay_request:ok") show("payments");
   }
   refresh();
+}
+
+/**
+ * @param {Order} order
+ * @param {string} who
+ * @param {Action | null} action
+ */
+function answer({ mch_id, sub_mch_id, out_trade_no }, who, action) {
+  return call("/sandbox/pay", { mch_id, sub_mch_id, out_trade_no, payer: who, action });
+}
+
+// ── Quick Pay ──────────────────────────────────────────────────────────────
+
+const bars = need("bars", HTMLElement);
+const digits = need("digits", HTMLElement);
+const countdown = need("countdown", HTMLElement);
+const behaviour = need("behaviour", HTMLSelectElement);
+/** Whose code is shown, and until when on this browser's clock. */
+let shownCode = { payer: "", until: 0 };
+
+/** @param {string} code 18 digits */
+function drawCode(code) {
+  const values = (code.match(/../g) || []).map(Number);
+  const check = values.reduce((sum, value, at) => sum + value * (at + 1), 105) % 103;
+  // Code 128: start C, pairs of digits, check, stop.
+  const widths = [105, ...values, check, 106].map((value) => CODE_128[value]).join("");
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  let at = 0;
+  [...widths].forEach((width, index) => {
+    if (index % 2 === 0) {
+      const bar = document.createElementNS(space, "rect");
+      for (const [name, value] of Object.entries({ x: at, y: 0, width, height: 40 })) {
+        bar.setAttribute(name, String(value));
+      }
+      svg.append(bar);
+    }
+    at += Number(width);
+  });
+  svg.setAttribute("viewBox", `0 0 ${at} 40`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", "Bar code");
+  bars.replaceChildren(svg);
+  digits.textContent = code.replace(/(.{4})(?=.)/g, "$1 ");
+  digits.dataset.authCode = code;
+}
+
+async function newCode() {
+  const who = payer;
+  shownCode = { payer: who, until: Date.now() + 60000 };
+  const code = await call("/sandbox/paycode", { payer: who, behaviour: behaviour.value || null });
+  if (who === payer) drawCode(code.auth_code);
+}
+
+function tickCode() {
+  if (view !== "code" || document.hidden) return;
+  const left = Math.ceil((shownCode.until - Date.now()) / 1000);
+  if (shownCode.payer !== payer || left <= 0) newCode().catch(() => {});
+  countdown.textContent = `${payer}'s code · another one in ${Math.max(1, left)} s`;
+}
+
+need("behave", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  newCode().catch(() => {});
+});
+behaviour.addEventListener("change", () => newCode().catch(() => {}));
+setInterval(tickCode, 500);
+
+let askingPassword = false;
+
+/** Shows the sheet of a Quick Pay that wants this payer's password. */
+async function askPassword() {
+  if (askingPassword) return;
+  askingPassword = true;
+  try {
+    const who = payer;
+    const { orders } = await call(`/sandbox/orders?trade_state=USERPAYING&payable=1&payer=${who}&limit=1`);
+    if (!orders.length) return;
+    const verdict = await answer(orders[0], who, null);
+    if (!verdict.ok || !verdict.sheet) return;
+    const root = screenRoot();
+    const done = await showSheet(root, verdict.sheet, language, (action) => answer(orders[0], who, action));
+    if (!done.ok) showRefusal(root, done, language);
+    else if (done.err_msg === "get_brand_wcpay_request:ok") show("payments");
+  } finally {
+    askingPassword = false;
+  }
 }
 
 need("paste", HTMLFormElement).addEventListener("submit", (event) => {
@@ -237,11 +361,15 @@ async function refresh() {
       return element("li", {}, button);
     }), "No QR code is waiting to be scanned.");
   } else if (view === "payments") {
-    const { orders } = await call("/sandbox/orders?trade_state=SUCCESS&limit=30");
-    fill(need("payments", HTMLElement), orders.map((/** @type {Order} */ order) =>
+    const paid = await Promise.all(["SUCCESS", "REFUND"].map((state) =>
+      call(`/sandbox/orders?trade_state=${state}&limit=30`)));
+    /** @type {Order[]} */
+    const orders = paid.flatMap((answer) => answer.orders);
+    orders.sort((one, other) => (other.paid_ms || 0) - (one.paid_ms || 0));
+    fill(need("payments", HTMLElement), orders.slice(0, 30).map((order) =>
       element("li", { class: "paid" }, element("b", {}, order.merchant),
         element("strong", {}, order.amount),
-        element("span", {}, `${order.paid_by} · ${new Date(order.paid_ms || 0).toLocaleString()} · ${order.out_trade_no}`))),
+        element("span", {}, `${order.paid_by} · ${new Date(order.paid_ms || 0).toLocaleString()} · ${order.out_trade_no}${order.trade_state === "REFUND" ? " · refunded" : ""}`))),
     "Nobody has paid anything yet.");
   }
 }
@@ -253,7 +381,9 @@ need("codes", HTMLElement).addEventListener("click", (event) => {
 
 setInterval(() => {
   // A sandbox that is being restarted is back at the next turn.
-  if (!document.hidden) refresh().catch(() => {});
+  if (document.hidden) return;
+  refresh().catch(() => {});
+  askPassword().catch(() => {});
 }, 2000);
 
 show("home");

@@ -13,11 +13,14 @@ const newest = document.querySelector("[data-delivery]")?.getAttribute("data-del
 const awaited = document.querySelector("[data-awaits]")?.getAttribute("data-awaits") ?? null;
 
 async function check() {
-  const forms = [...document.querySelectorAll("form[data-checksign]")];
-  for (const form of forms) {
-    if (form instanceof HTMLFormElement) await send(form);
+  let checked = false;
+  for (const form of document.querySelectorAll("form[data-checksign]")) {
+    // A redirect says that there is a verdict now, whatever it is.
+    const answer = form instanceof HTMLFormElement ? await send(form) : null;
+    if (!answer || answer.type !== "opaqueredirect") return;
+    checked = true;
   }
-  if (forms.length > 0) location.reload();
+  if (checked) location.reload();
 }
 
 async function look() {

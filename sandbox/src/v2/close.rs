@@ -1,23 +1,15 @@
 //! Close order (seed 002, section 9.3). The manual advises to wait five
 //! minutes; WeChat does not insist, and neither does the sandbox.
 
-use super::{Asked, Call, Refusal};
+use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
 use crate::orders::{self, State};
-use wechatpay::v2::{ErrorCode, Fields, close};
+use wechatpay::v2::{ErrorCode, close};
 
-pub(super) const CALL: Call = Call {
-    path: close::PATH,
-    required: &[&["out_trade_no"]],
-    answer,
-};
+pub(super) const CALL: Call = Call::new(close::PATH, &[&["nonce_str"], &["out_trade_no"]], answer);
 
-fn answer(
-    sandbox: &mut Sandbox,
-    asked: &Asked,
-    moment: &mut Moment<'_>,
-) -> Result<Fields, Refusal> {
+fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = close::Request::read(&asked.fields)?;
     asked.check_sub_merchant(sandbox)?;
     let key = orders::key(
@@ -29,12 +21,15 @@ fn answer(
         None => ErrorCode::OrderNotExist,
         Some(State::Paid { .. }) => ErrorCode::OrderPaid,
         Some(State::Closed { .. }) => ErrorCode::OrderClosed,
-        Some(State::NotPay) => {
+        Some(State::Revoked { .. }) => ErrorCode::OrderReversed,
+        Some(State::UserPaying { .. }) => ErrorCode::UserPaying,
+        Some(State::NotPay | State::PayError { .. }) => {
             let at_ms = moment.now_ms;
             sandbox
                 .orders
                 .update(&key, |order| order.state = State::Closed { at_ms });
-            return Ok(close::Answer.to_fields(&asked.account(), &moment.nonce()));
+            let fields = close::Answer.to_fields(&asked.account(), &moment.nonce());
+            return Ok(fields.into());
         }
     };
     Err(Refusal::from_code(code))

@@ -14,23 +14,37 @@
 //! unsigned: nobody has been recognized, so there is no key to sign with that
 //! the caller would accept. The sandbox adds `err_code` and `err_code_des`,
 //! so that a program can tell the failures apart. Everything later is signed,
-//! in the request's sign type. HTTP is always 200.
+//! in the request's sign type. HTTP is always 200, but without a certificate
+//! where one is wanted, and where a fault leaves a request without an answer.
 //!
 //! Seed 002, sections 4 and 9.
 
+mod bill;
 mod close;
+mod exchange;
 pub(crate) mod invoke;
+mod micropay;
 mod prepay;
 mod query;
+mod refund;
+mod refundquery;
+mod report;
+mod reverse;
+mod settlement;
+mod shorturl;
 mod signkey;
 
 use crate::Sandbox;
 use crate::accounts::{self, Merchant};
+use crate::faults::{self, Fault};
 use crate::moment::Moment;
+use crate::orders::{self, Order};
 use crate::web::{self, Answer, Request};
 use http::Method;
-use order::Account;
+use order::{Account, Currency, TradeType};
 use wechatpay::Secret;
+use wechatpay::v2::query::By;
+use wechatpay::v2::reverse as reverse_message;
 use wechatpay::v2::{ErrorCode, FieldError, Fields, Problem, SignType, XmlError, answer};
 
 /// One call of the API. A new one is a row of [`CALLS`].
@@ -39,12 +53,66 @@ struct Call {
     /// What must be there for the request to be looked at, beside
     /// [`ALWAYS_REQUIRED`]: one field of each group.
     required: &'static [&'static [&'static str]],
-    answer: fn(&mut Sandbox, &Asked, &mut Moment<'_>) -> Result<Fields, Refusal>,
+    answer: AnswerFn,
+    /// Whether WeChat wants the merchant's certificate.
+    certificate: bool,
+    /// The fields as they were signed, where they are sent in another form.
+    as_signed: fn(Fields) -> Fields,
+    /// A refusal in the call's own way.
+    own_refusal: fn(Refusal) -> Refusal,
 }
 
-const CALLS: [Call; 3] = [prepay::CALL, query::CALL, close::CALL];
+type AnswerFn = fn(&mut Sandbox, &Asked, &mut Moment<'_>) -> Result<Done, Refusal>;
 
-const ALWAYS_REQUIRED: [&str; 4] = ["appid", "mch_id", "nonce_str", "sign"];
+impl Call {
+    /// One that wants no certificate and has no ways of its own.
+    const fn new(
+        path: &'static str,
+        required: &'static [&'static [&'static str]],
+        answer: AnswerFn,
+    ) -> Self {
+        Self {
+            path,
+            required,
+            answer,
+            certificate: false,
+            as_signed: std::convert::identity,
+            own_refusal: std::convert::identity,
+        }
+    }
+}
+
+const CALLS: [Call; 13] = [
+    prepay::CALL,
+    query::CALL,
+    close::CALL,
+    micropay::CALL,
+    reverse::CALL,
+    refund::CALL,
+    refundquery::CALL,
+    bill::CALL,
+    report::CALL,
+    shorturl::CALL,
+    settlement::CALL,
+    exchange::CALL,
+    exchange::CALL_IN_MANUAL,
+];
+
+const ALWAYS_REQUIRED: [&str; 3] = ["appid", "mch_id", "sign"];
+
+/// What a call answers when it is done.
+enum Done {
+    /// Fields to sign in the request's sign type.
+    Signed(Fields),
+    /// Whatever it is, as it is.
+    AsItIs(Answer),
+}
+
+impl From<Fields> for Done {
+    fn from(fields: Fields) -> Self {
+        Self::Signed(fields)
+    }
+}
 
 /// A request that has passed the front door.
 pub(crate) struct Asked {
@@ -102,6 +170,62 @@ impl Asked {
         }
     }
 
+    fn check_trade_type(&self, trade_type: TradeType) -> Result<(), Refusal> {
+        if self.merchant.trade_types.contains(&trade_type) {
+            return Ok(());
+        }
+        Err(Refusal::Signed(
+            ErrorCode::NoAuth,
+            format!(
+                "{} ({} is switched off)",
+                words(&ErrorCode::NoAuth),
+                trade_type.as_str()
+            ),
+        ))
+    }
+
+    fn check_currency(&self, currency: Currency) -> Result<(), Refusal> {
+        let settlement = self.merchant.fee_type;
+        if [Currency::Cny, settlement].contains(&currency) {
+            return Ok(());
+        }
+        Err(Refusal::Signed(
+            ErrorCode::ParamError,
+            format!(
+                "fee_type: 不支持的币种 (this merchant may ask for CNY or {})",
+                settlement.code()
+            ),
+        ))
+    }
+
+    fn order_key(&self, out_trade_no: &str) -> String {
+        orders::key(&self.merchant.mch_id, self.sub_mch_id(), out_trade_no)
+    }
+
+    /// Another merchant's order does not exist for this one.
+    fn may_see(&self, order: &Order) -> bool {
+        order.account.mch_id == self.merchant.mch_id
+            && order.account.sub_mch_id.as_deref() == self.sub_mch_id()
+    }
+
+    fn order<'a>(&self, sandbox: &'a Sandbox, by: &By) -> Option<&'a Order> {
+        let order = match by {
+            By::TransactionId(id) => sandbox.orders.by_transaction_id(id.as_str()),
+            By::OutTradeNo(number) => sandbox.orders.get(&self.order_key(number.as_str())),
+        };
+        order.filter(|order| self.may_see(order))
+    }
+
+    /// The order that money is to be returned of.
+    fn order_to_return<'a>(&self, sandbox: &'a Sandbox, by: &By) -> Result<&'a Order, Refusal> {
+        self.order(sandbox, by).ok_or_else(|| {
+            Refusal::from_code(match by {
+                By::TransactionId(_) => ErrorCode::InvalidTransactionId,
+                By::OutTradeNo(_) => ErrorCode::OrderNotExist,
+            })
+        })
+    }
+
     /// The sub-merchant id under which an order's number is unique.
     fn sub_mch_id(&self) -> Option<&str> {
         self.fields
@@ -121,6 +245,14 @@ enum Refusal {
     },
     /// `result_code=FAIL`, signed.
     Signed(ErrorCode, String),
+    /// The same with `recall`: only a reverse says so.
+    Reverse {
+        code: ErrorCode,
+        description: String,
+        recall: bool,
+    },
+    /// Nothing comes back: to the caller a time-out.
+    NoAnswer,
 }
 
 impl Refusal {
@@ -175,6 +307,15 @@ fn is_unsigned(code: &ErrorCode) -> bool {
             | ErrorCode::AppidMchidNotMatch
             | ErrorCode::SignError
             | ErrorCode::ParamError
+            // The statement's own words, which it never signs.
+            | ErrorCode::InvalidBillType
+            | ErrorCode::DataFormatError
+            | ErrorCode::MissingParameter
+            | ErrorCode::BillSignError
+            | ErrorCode::BillCreating
+            | ErrorCode::CompressGZipError
+            | ErrorCode::UnCompressGZipError
+            | ErrorCode::NoBillExist
     )
 }
 
@@ -199,14 +340,51 @@ fn words(code: &ErrorCode) -> &'static str {
         ErrorCode::OrderNotExist => "order not exist 订单不存在",
         ErrorCode::SystemError => "系统错误",
         ErrorCode::BankError => "银行系统异常",
+        ErrorCode::OrderReversed => "该订单已撤销",
+        ErrorCode::UserPaying => "需要用户输入支付密码",
+        ErrorCode::AuthCodeExpire => "二维码已过期，请用户在微信上刷新后再试",
+        ErrorCode::AuthCodeError => "授权码参数错误：每个二维码仅限使用一次，请刷新再试",
+        ErrorCode::AuthCodeInvalid => "授权码检验错误：请扫描微信支付被扫条码/二维码",
+        ErrorCode::NotSupportCard => "不支持卡类型",
+        ErrorCode::BuyerMismatch => "支付帐号错误：暂不支持同一笔订单更换支付方",
+        ErrorCode::InvalidTransactionId => "无效transaction_id",
+        ErrorCode::RefundNotExist => "退款订单查询失败 refund not exist",
+        ErrorCode::TradeOverdue => "订单已经超过退款期限",
+        ErrorCode::TradeStateError => "订单状态错误",
+        ErrorCode::RefundFeeInvalid => "累计退款金额大于支付金额",
+        ErrorCode::BizErrNeedRetry => "退款业务流程错误，需要商户触发重试来解决",
+        ErrorCode::UserAccountAbnormal => "退款请求失败：用户帐号注销",
+        ErrorCode::FrequencyLimited => "频率限制",
+        ErrorCode::InvalidReqTooMuch => "无效请求过多",
         other => other.meaning(),
     }
 }
 
-/// Whether a path is WeChat Pay's: `/pay/…`, or one of WeChat's own v2
-/// sandbox.
+/// The folders of WeChat Pay's calls, and of WeChat's own v2 sandbox.
+const FOLDERS: [&str; 6] = [
+    "/pay/",
+    "/secapi/pay/",
+    "/payitil/",
+    "/tools/",
+    "/sandboxnew/",
+    "/xdc/",
+];
+
+/// Whether a path is WeChat Pay's.
 pub(crate) fn is_here(path: &str) -> bool {
-    path.starts_with("/pay/") || path.starts_with("/sandboxnew/") || path.starts_with("/xdc/")
+    FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// Every call's path.
+pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+    CALLS.iter().map(|call| call.path)
+}
+
+/// The header that stands for a certificate that a TLS socket has checked.
+const CERTIFICATE_HEADER: &str = "x-sandbox-client-certificate";
+
+fn has_certificate(request: &Request) -> bool {
+    web::request_header(request, CERTIFICATE_HEADER) == Some("verified")
 }
 
 /// Answers a request to a path that [`is_here`].
@@ -228,20 +406,44 @@ pub(crate) fn handle(
     let Some(call) = CALLS.iter().find(|call| call.path == path) else {
         return web::not_found();
     };
-    let answer = match enter(sandbox, call, request) {
-        Err(refusal) => refuse(refusal, None, moment),
-        Ok(asked) => {
-            let done = match sandbox.take_failure(path) {
-                Some(code) => Err(Refusal::from_code(code)),
-                None => (call.answer)(sandbox, &asked, moment),
-            };
-            match done {
-                Ok(fields) => fields.sealed(&asked.merchant.secret(), asked.sign_type),
-                Err(refusal) => refuse(refusal, Some(&asked), moment),
+    if call.certificate && sandbox.faults().require_certificate && !has_certificate(request) {
+        return web::no_certificate();
+    }
+    let (refusal, asked) = match enter(sandbox, call, request) {
+        Err(refusal) => (refusal, None),
+        Ok(asked) => match perform(sandbox, call, &asked, moment) {
+            Ok(Done::Signed(fields)) => {
+                let sealed = fields.sealed(&asked.merchant.secret(), asked.sign_type);
+                return web::xml(sealed.to_xml());
             }
-        }
+            Ok(Done::AsItIs(answer)) => return answer,
+            Err(refusal) => (refusal, Some(asked)),
+        },
     };
-    web::xml(answer.to_xml())
+    match (call.own_refusal)(refusal) {
+        Refusal::NoAnswer => web::no_answer(),
+        refusal => web::xml(refuse(refusal, asked.as_ref(), moment).to_xml()),
+    }
+}
+
+/// Does what was asked, or misbehaves as was asked.
+fn perform(
+    sandbox: &mut Sandbox,
+    call: &Call,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let fault = sandbox.take_failure(call.path);
+    match fault.or_else(|| faults::in_a_number(call.path, &asked.fields)) {
+        None => (call.answer)(sandbox, asked, moment),
+        Some(Fault::Code(code)) => Err(Refusal::from_code(code)),
+        Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
+        Some(Fault::NoAnswerAfter) => {
+            // Whether it was done or refused, nobody hears of it.
+            let _unheard = (call.answer)(sandbox, asked, moment);
+            Err(Refusal::NoAnswer)
+        }
+    }
 }
 
 fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> Fields {
@@ -251,7 +453,27 @@ fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> F
             answer::refusal(&asked.account(), &moment.nonce(), &code, &description)
                 .sealed(&key, asked.sign_type)
         }
-        (Refusal::Signed(code, description), None) => unsigned(&code, &description, &description),
+        (
+            Refusal::Reverse {
+                code,
+                description,
+                recall,
+            },
+            Some(asked),
+        ) => {
+            let (account, nonce) = (asked.account(), moment.nonce());
+            reverse_message::refusal(&account, &nonce, &code, &description, recall)
+                .sealed(&asked.merchant.secret(), asked.sign_type)
+        }
+        (
+            Refusal::Signed(code, description)
+            | Refusal::Reverse {
+                code, description, ..
+            },
+            None,
+        ) => unsigned(&code, &description, &description),
+        // Answered before it comes to this.
+        (Refusal::NoAnswer, _) => Fields::new(),
         (
             Refusal::Unsigned {
                 code,
@@ -291,7 +513,7 @@ fn parse(request: &Request) -> Result<Fields, Refusal> {
 }
 
 fn enter(sandbox: &Sandbox, call: &Call, request: &Request) -> Result<Asked, Refusal> {
-    let fields = parse(request)?;
+    let fields = (call.as_signed)(parse(request)?);
     for name in ALWAYS_REQUIRED {
         fields.required(name)?;
     }

@@ -1,18 +1,19 @@
 //! Unified order (seed 002, section 9.1).
 
-use super::{Asked, Call, Refusal, words};
+use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::accounts;
 use crate::moment::Moment;
 use crate::orders::{self, NotPayable, Order, State};
 use crate::payers::Payer;
-use order::{Currency, TradeType};
+use order::TradeType;
 use std::collections::BTreeMap;
 use wechatpay::v2::{ErrorCode, Fields, prepay};
 
-pub(super) const CALL: Call = Call {
-    path: prepay::PATH,
-    required: &[
+pub(super) const CALL: Call = Call::new(
+    prepay::PATH,
+    &[
+        &["nonce_str"],
         &["body"],
         &["out_trade_no"],
         &["total_fee"],
@@ -21,7 +22,7 @@ pub(super) const CALL: Call = Call {
         &["trade_type"],
     ],
     answer,
-};
+);
 
 /// A new order's `time_expire` lies at least this far ahead (9.1.4: "the
 /// shortest transaction invalid time should be larger than 5m").
@@ -47,44 +48,14 @@ const TERMS: [&str; 14] = [
     "sub_openid",
 ];
 
-fn answer(
-    sandbox: &mut Sandbox,
-    asked: &Asked,
-    moment: &mut Moment<'_>,
-) -> Result<Fields, Refusal> {
+fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = prepay::Request::read(&asked.fields)?;
     let trade_type = request.trade.trade_type();
-    if !asked.merchant.trade_types.contains(&trade_type) {
-        return Err(Refusal::Signed(
-            ErrorCode::NoAuth,
-            format!(
-                "{} ({} is switched off)",
-                words(&ErrorCode::NoAuth),
-                trade_type.as_str()
-            ),
-        ));
-    }
+    asked.check_trade_type(trade_type)?;
     asked.check_sub_merchant(sandbox)?;
-    let settlement = asked.merchant.fee_type;
-    if ![Currency::Cny, settlement].contains(&request.money.currency()) {
-        return Err(Refusal::Signed(
-            ErrorCode::ParamError,
-            format!(
-                "fee_type: 不支持的币种 (this merchant may ask for CNY or {})",
-                settlement.code()
-            ),
-        ));
-    }
+    asked.check_currency(request.money.currency())?;
     let payer = payer(sandbox, asked, &request)?;
-    let terms: BTreeMap<String, String> = TERMS
-        .iter()
-        .filter_map(|name| {
-            Some((
-                (*name).to_owned(),
-                asked.fields.get_nonempty(name)?.to_owned(),
-            ))
-        })
-        .collect();
+    let terms = terms(&asked.fields);
 
     let key = orders::key(
         &asked.merchant.mch_id,
@@ -104,7 +75,7 @@ fn answer(
                 .as_ref()
                 .map(|_| sandbox.mweb_url(&prepay_id));
             sandbox.orders.update(&key, |order| {
-                order.prepay_id = prepay_id;
+                order.prepay_id = Some(prepay_id);
                 order.code_url = code_url;
                 order.mweb_url = mweb_url;
                 order.prepaid_ms = moment.now_ms;
@@ -125,9 +96,10 @@ fn answer(
             expires_ms: request.time_expire_ms,
             code_url: (trade_type == TradeType::Native).then(|| orders::new_code_url(moment)),
             mweb_url: (trade_type == TradeType::Mweb).then(|| sandbox.mweb_url(&prepay_id)),
-            prepay_id,
+            prepay_id: Some(prepay_id),
             prepaid_ms: moment.now_ms,
             state: State::NotPay,
+            refunded: false,
         };
         sandbox.orders.insert(order);
     }
@@ -138,13 +110,19 @@ fn answer(
         .ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
     let answer = prepay::Answer {
         trade_type,
-        prepay_id: order.prepay_id.clone(),
+        prepay_id: order.prepay_id.clone().unwrap_or_default(),
         code_url: order.code_url.clone(),
         mweb_url: order.mweb_url.clone(),
     };
     let mut fields = answer.to_fields(&asked.account(), &moment.nonce());
     fields.push_some("device_info", asked.fields.get_nonempty("device_info"));
-    Ok(fields)
+    Ok(fields.into())
+}
+
+/// What an order is made of, as it was sent.
+pub(super) fn terms(fields: &Fields) -> BTreeMap<String, String> {
+    let sent = |name: &&str| Some(((*name).to_owned(), fields.get_nonempty(name)?.to_owned()));
+    TERMS.iter().filter_map(sent).collect()
 }
 
 /// Whether the same number may be asked for again.
@@ -157,7 +135,8 @@ fn repeat(
     match known.state {
         State::Paid { .. } => return Err(Refusal::from_code(ErrorCode::OrderPaid)),
         State::Closed { .. } => return Err(Refusal::from_code(ErrorCode::OrderClosed)),
-        State::NotPay => {}
+        State::Revoked { .. } => return Err(Refusal::from_code(ErrorCode::OrderReversed)),
+        State::NotPay | State::UserPaying { .. } | State::PayError { .. } => {}
     }
     // `fee_type` left out and `CNY` are one and the same.
     if known.money != request.money || known.terms != *terms {
@@ -204,17 +183,21 @@ fn payer(
         prepay::Payer::Openid(_) => ("openid", Some(asked.merchant.appid.as_str())),
         prepay::Payer::SubOpenid(_) => ("sub_openid", request.account.sub_appid.as_deref()),
     };
-    match accounts::owner_of(&sandbox.merchants, payer.openid()) {
+    let openid = payer.openid();
+    let right = appid.and_then(|appid| Payer::ALL.into_iter().find(|p| p.openid(appid) == openid));
+    if let Some(payer) = right {
+        return Ok(Some(payer));
+    }
+    match accounts::owner_of(&sandbox.merchants, openid) {
         None => Err(Refusal::unsigned(
             ErrorCode::ParamError,
             &format!("无效的{field}"),
             format!("{field} is nobody's: GET /sandbox/merchants lists each payer's"),
         )),
-        Some((_, owner)) if Some(owner) != appid => Err(Refusal::unsigned(
+        Some(owner) => Err(Refusal::unsigned(
             ErrorCode::ParamError,
             "appid and openid not match",
-            format!("{field} belongs to another appid"),
+            format!("{field} belongs to {owner}"),
         )),
-        Some((payer, _)) => Ok(Some(payer)),
     }
 }

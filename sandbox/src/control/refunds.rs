@@ -1,0 +1,76 @@
+//! Refunds: list, show, end.
+
+use super::{Done, Failure};
+use crate::Sandbox;
+use crate::input::Input;
+use crate::refunds::{Refund, State};
+use crate::web::{self, Request};
+use serde_json::{Value, json};
+use wechatpay::v2::refund::Status;
+
+pub(super) fn list(sandbox: &Sandbox, request: &Request) -> Value {
+    let mch_id = web::query(request, "mch_id");
+    let out_trade_no = web::query(request, "out_trade_no");
+    let mut found: Vec<&Refund> = sandbox
+        .refunds
+        .values()
+        .filter(|refund| {
+            mch_id.as_ref().is_none_or(|id| *id == refund.mch_id)
+                && out_trade_no
+                    .as_ref()
+                    .is_none_or(|number| *number == refund.out_trade_no)
+        })
+        .collect();
+    found.sort_by_key(|refund| std::cmp::Reverse(refund.created_ms));
+    let refunds: Vec<Value> = found.into_iter().map(Refund::to_json).collect();
+    json!({ "refunds": refunds })
+}
+
+pub(super) fn one(sandbox: &Sandbox, request: &Request, ids: (&str, &str)) -> Done {
+    find(sandbox, ids, web::query(request, "sub_mch_id")).map(Refund::to_json)
+}
+
+pub(super) fn settle(sandbox: &mut Sandbox, body: &[u8], ids: (&str, &str), at_ms: i64) -> Done {
+    let mut input = Input::read(body)?;
+    let sub_mch_id = input.text("sub_mch_id")?;
+    let status = input.required_text("status")?;
+    let state = match Status::parse(&status) {
+        Some(Status::Success) => State::Success { at_ms },
+        Some(Status::RefundClose) => State::Closed { at_ms },
+        Some(Status::Change) => State::Change { at_ms },
+        Some(Status::Processing) | None => {
+            let bad = input.bad("status", "send SUCCESS, REFUNDCLOSE or CHANGE");
+            return Err(bad.into());
+        }
+    };
+    input.finish()?;
+    let refund = find(sandbox, ids, sub_mch_id)?;
+    if refund.status() != Status::Processing {
+        return Err(Failure::Over(format!(
+            "the refund is {} already",
+            refund.status().as_str()
+        )));
+    }
+    let key = refund.key();
+    sandbox.settle_refund(&key, state, at_ms);
+    let refund = sandbox.refunds.get(&key);
+    Ok(refund.map(Refund::to_json).unwrap_or_default())
+}
+
+fn find<'a>(
+    sandbox: &'a Sandbox,
+    (mch_id, out_refund_no): (&str, &str),
+    sub_mch_id: Option<String>,
+) -> Result<&'a Refund, Failure> {
+    // A number may hold `|` and `@`, which an address may carry escaped.
+    let wanted = web::percent_decoded(out_refund_no);
+    sandbox
+        .refunds
+        .values()
+        .find(|refund| {
+            refund.mch_id == mch_id
+                && refund.out_refund_no == wanted
+                && (sub_mch_id.is_none() || refund.sub_mch_id == sub_mch_id)
+        })
+        .ok_or_else(|| Failure::NotFound("there is no such refund".into()))
+}

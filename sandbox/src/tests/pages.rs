@@ -1,0 +1,128 @@
+//! The demo shop and the pages.
+
+use super::*;
+
+#[test]
+fn the_shop_asks_its_gateway_and_believes_only_deliveries() {
+    let mut bench = Bench::new();
+    let post = |path: &str, body: &str| {
+        Request::post(format!("http://127.0.0.1:8788{path}"))
+            .header("host", "127.0.0.1:8788")
+            .body(body.as_bytes().to_vec())
+            .unwrap()
+    };
+    let mut random = |bytes: &mut [u8]| bytes.fill(7);
+    let buy = post("/shop/checkout", "product=2");
+    assert!(bench.sandbox.call_first(&buy, 0, &mut random).is_none());
+    assert_eq!(bench.send(&buy).status(), 502);
+
+    let shop = json!({"api_base": "http://127.0.0.1:8787/", "api_key": "k", "api_secret": "s"});
+    assert_eq!(bench.control("/sandbox/shop", &shop)["connected"], true);
+    let call = bench.sandbox.call_first(&buy, 0, &mut random).unwrap();
+    assert_eq!(call.request.uri(), "http://127.0.0.1:8787/v1/checkout");
+    let asked: Value = serde_json::from_slice(call.request.body()).unwrap();
+    assert_eq!(asked["total_fee"], 1200);
+    assert_eq!(asked["fee_type"], "HKD");
+    let answer = |status: u16, body: Value| {
+        let mut answer = http::Response::new(body.to_string().into_bytes());
+        *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        Ok(answer)
+    };
+    let good = answer(
+        200,
+        json!({"status": "success", "data": {"url": "http://127.0.0.1:8787/pay/?s=1"}}),
+    );
+    let gone = bench.sandbox.called(&call, &good, 0, &mut random);
+    assert_eq!(gone.headers()["location"], "http://127.0.0.1:8787/pay/?s=1");
+    let refused = answer(
+        400,
+        json!({"status": "fail", "code": "AMOUNT_INVALID", "message": "m"}),
+    );
+    let page = bench.sandbox.called(&call, &refused, 0, &mut random);
+    assert!(String::from_utf8_lossy(page.body()).contains("AMOUNT_INVALID"));
+
+    let number = asked["out_trade_no"].as_str().unwrap();
+    let thanks = format!("/shop/thanks?no={number}");
+    let page = bench.ask(Method::GET, &thanks, b"");
+    assert!(String::from_utf8_lossy(page.body()).contains("One moment"));
+    let delivery = format!(
+        "<xml><result_code>SUCCESS</result_code><out_trade_no>{number}</out_trade_no>\
+         <attach><![CDATA[<script>]]></attach><sign>ABC</sign></xml>"
+    );
+    let receipt = bench.post("/shop/notify", delivery.as_bytes());
+    assert_eq!(receipt.get("return_code"), Some("SUCCESS"));
+    let page = bench.ask(Method::GET, &thanks, b"");
+    assert!(String::from_utf8_lossy(page.body()).contains("Thank you"));
+
+    let id = bench.look("/sandbox/deliveries")["deliveries"][0]["id"].clone();
+    let check = post(
+        "/shop/inbox/checksign",
+        &format!("id={}", id.as_str().unwrap()),
+    );
+    let call = bench.sandbox.call_first(&check, 0, &mut random).unwrap();
+    assert_eq!(call.request.body(), delivery.as_bytes());
+    let right = answer(200, json!({"status": "success", "data": {"sign": "ABC"}}));
+    bench.sandbox.called(&call, &right, 0, &mut random);
+    let inbox = bench.ask(Method::GET, "/shop/inbox", b"");
+    let inbox = String::from_utf8_lossy(inbox.body()).into_owned();
+    assert!(inbox.contains("The signature is right."));
+    assert!(
+        inbox.contains("&lt;script&gt;"),
+        "nothing of a delivery is HTML"
+    );
+
+    bench.send(&post("/shop/inbox/acknowledge", "on=0"));
+    let receipt = bench.post("/shop/notify", delivery.as_bytes());
+    assert_eq!(receipt.get("return_code"), Some("FAIL"));
+}
+
+#[test]
+fn every_page_is_there() {
+    let mut bench = Bench::new();
+    for (path, contains) in [
+        ("/", "A sandbox of WeChat"),
+        ("/healthz", "ok"),
+        ("/site.css", "--green"),
+        ("/sandbox/", "/sandbox/scan"),
+        ("/sandbox", "/sandbox/scan"),
+        ("/shop/", "Checkout"),
+        ("/shop/inbox", "Delivery inbox"),
+        ("/shop/inbox.js", "checksign"),
+        ("/phone/phone.js", "showSheet"),
+        ("/phone/phone.css", ".device"),
+        ("/phone/sheet.css", "dialog"),
+    ] {
+        let answer = bench.ask(Method::GET, path, b"");
+        assert_eq!(answer.status(), 200, "{path}");
+        assert!(
+            String::from_utf8_lossy(answer.body()).contains(contains),
+            "{path}"
+        );
+    }
+    let answer = bench.ask(Method::GET, "/phone/?open=x", b"");
+    assert_eq!(
+        answer.headers()["location"],
+        "http://phone.localhost:8788/phone/?open=x"
+    );
+    assert_eq!(bench.ask(Method::GET, "/nothing", b"").status(), 404);
+    for (host, path, status) in [
+        ("phone.localhost:8788", "/phone/", 200),
+        (
+            "p8787-alice.phone.localhost:8788",
+            "/__phone/bridge.js",
+            200,
+        ),
+        (
+            "p8787-alice.phone.localhost:8788",
+            "/__phone/sheet.css",
+            200,
+        ),
+        ("p80-alice.phone.localhost:8788", "/", 404),
+    ] {
+        let request = Request::get(format!("http://{host}{path}"))
+            .header("host", host)
+            .body(Vec::new())
+            .unwrap();
+        assert_eq!(bench.send(&request).status(), status, "{host}{path}");
+    }
+}

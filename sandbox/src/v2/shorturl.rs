@@ -1,0 +1,41 @@
+//! Short URL (seed 002, section 9.9). The phone scans one like the URL that
+//! it stands for.
+
+use super::{Asked, Call, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use wechatpay::v2::shorturl::{self, SHORT_URL_PREFIX};
+use wechatpay::v2::{ErrorCode, Problem};
+
+pub(super) const CALL: Call = Call {
+    as_signed: shorturl::as_signed,
+    ..Call::new(shorturl::PATH, &[&["nonce_str"], &["long_url"]], answer)
+};
+
+fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+    let request = shorturl::Request::read(&asked.fields).map_err(|error| {
+        if error.field == "long_url" && error.problem == Problem::BadFormat {
+            Refusal::Signed(
+                ErrorCode::UrlFormatError,
+                "URL格式错误 (send weixin://wxpay/bizpayurl?…)".into(),
+            )
+        } else {
+            error.into()
+        }
+    })?;
+    asked.check_sub_merchant(sandbox)?;
+    let long_url = request.long_url.as_str();
+    let known = sandbox
+        .short_urls
+        .iter()
+        .find(|(_, known)| *known == long_url)
+        .map(|(short_url, _)| short_url.to_owned());
+    let short_url = known.unwrap_or_else(|| {
+        let short_url = format!("{SHORT_URL_PREFIX}{}", moment.alphanumeric(7));
+        sandbox.short_urls.insert(&short_url, long_url.to_owned());
+        short_url
+    });
+    let answer = shorturl::Answer { short_url };
+    let fields = answer.to_fields(&asked.account(), &moment.nonce());
+    Ok(fields.into())
+}
