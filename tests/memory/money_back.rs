@@ -173,6 +173,27 @@ fn a_refund_that_wechat_refuses_for_good_is_answered_as_the_seed_shows_it() {
 }
 
 #[test]
+fn a_refusal_after_a_lost_answer_does_not_forget_the_refund_that_was_made() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    paid(&world, &shop, "1");
+    // The first request takes effect and its answer is lost; the next host
+    // refuses for good.
+    world.upstream([Upstream::LosesAnswer]);
+    let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL", "times": 1});
+    let body = json!({"out_trade_no": "1", "out_refund_no": "A", "refund_fee": 1500});
+    world.after_next_upstream_call("/sandbox/faults", &json!({ "fail_next": refuse }));
+    let (status, answer) = refund(&shop, &body);
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(
+        answer["data"]["refund_status"], "PROCESSING",
+        "found by query"
+    );
+    world.advance(3600);
+    assert_eq!(refunds(&shop, "1")[0]["refund_status"], "SUCCESS");
+}
+
+#[test]
 fn bad_refunds_are_refused_by_name() {
     let world = Memory::default();
     let shop = world.shop("demo");

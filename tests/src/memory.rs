@@ -67,6 +67,7 @@ struct Inner {
     alarms: BTreeMap<String, i64>,
     upstream: VecDeque<Upstream>,
     upstream_calls: Vec<String>,
+    after_next_call: Option<(String, Json)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     received: Vec<Received>,
     log: Vec<String>,
@@ -112,6 +113,7 @@ impl Memory {
             alarms: BTreeMap::new(),
             upstream: VecDeque::new(),
             upstream_calls: Vec::new(),
+            after_next_call: None,
             merchant_answers: VecDeque::new(),
             received: Vec::new(),
             log: Vec::new(),
@@ -146,6 +148,11 @@ impl Memory {
     /// The next requests to WeChat meet these, in order; then it works.
     pub fn upstream(&self, next: impl IntoIterator<Item = Upstream>) {
         self.0.borrow_mut().upstream.extend(next);
+    }
+
+    /// A control call that comes right after the next request to WeChat.
+    pub fn after_next_upstream_call(&self, path: &str, body: &Json) {
+        self.0.borrow_mut().after_next_call = Some((path.to_owned(), body.clone()));
     }
 
     /// The merchant's next answers to deliveries; then it acknowledges.
@@ -325,7 +332,7 @@ impl World for Memory {
                     inner.upstream_calls.push(path);
                     inner.upstream.pop_front().unwrap_or(Upstream::Works)
                 };
-                match behaviour {
+                let outcome = match behaviour {
                     Upstream::Works => Ok(self.at_wechat(&request)),
                     Upstream::LosesRequest => Err(FetchError::Unreachable),
                     Upstream::LosesAnswer => {
@@ -346,7 +353,12 @@ impl World for Memory {
                         *answer.status_mut() = http::StatusCode::BAD_GATEWAY;
                         Ok(answer)
                     }
+                };
+                let after = self.0.borrow_mut().after_next_call.take();
+                if let Some((path, body)) = after {
+                    self.control(&path, &body);
                 }
+                outcome
             }
             Route::Weixin => Ok(self.at_wechat(&request)),
             Route::Merchant => {

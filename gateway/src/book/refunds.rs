@@ -10,6 +10,7 @@ use crate::world::{Store, StoreError, World};
 use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
 use serde::{Deserialize, Serialize};
 use wechatpay::v2::ErrorCode;
+use wechatpay::v2::answer::AnswerError;
 use wechatpay::v2::field::{FieldError, Text};
 use wechatpay::v2::prepay::NotifyUrl;
 use wechatpay::v2::refund::{self, Amounts, OutRefundNo};
@@ -213,21 +214,40 @@ impl<W: World, S: Store> Book<W, S> {
             }),
             Err(error) => {
                 let refusal = upstream::refused(&self.world, refund::PATH, &error);
-                let event = match &error {
-                    wechatpay::v2::answer::AnswerError::Refused { code, .. }
-                        if !code.is_unknown_outcome() =>
-                    {
-                        Some(Event::RefundDeclined {
-                            out_refund_no: out_refund_no.to_owned(),
-                            err_code: code.code().to_owned(),
-                            later: *code == ErrorCode::NotEnough || code.is_retryable(),
-                        })
-                    }
-                    _ => None,
-                };
+                let event = self.declined(known, number, out_refund_no, &error).await;
                 Err((event, refusal))
             }
         }))
+    }
+
+    /// What a refusal means. One that is to last is believed only when WeChat
+    /// has no refund under this number: an earlier request, whose answer was
+    /// lost, may have made it.
+    async fn declined(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+        out_refund_no: &str,
+        error: &AnswerError,
+    ) -> Option<Event> {
+        let AnswerError::Refused { code, .. } = error else {
+            return None;
+        };
+        if code.is_unknown_outcome() {
+            return None;
+        }
+        let later = *code == ErrorCode::NotEnough || code.is_retryable();
+        if !later {
+            match self.refund_at_wechat(known, number, out_refund_no).await? {
+                AtWeChat::Told(event) => return Some(event),
+                AtWeChat::NotFound => {}
+            }
+        }
+        Some(Event::RefundDeclined {
+            out_refund_no: out_refund_no.to_owned(),
+            err_code: code.code().to_owned(),
+            later,
+        })
     }
 
     pub(super) async fn query_refund(
@@ -236,6 +256,19 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<Event> {
+        match self.refund_at_wechat(known, number, out_refund_no).await? {
+            AtWeChat::Told(event) => Some(event),
+            AtWeChat::NotFound => None,
+        }
+    }
+
+    /// WeChat's verified word about a refund; `None` where there is none.
+    async fn refund_at_wechat(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+        out_refund_no: &str,
+    ) -> Option<AtWeChat> {
         let key = &known.credentials.api_key;
         let request = refundquery::Request {
             account: known.merchant.account.clone(),
@@ -249,27 +282,38 @@ impl<W: World, S: Store> Book<W, S> {
             .hosts
             .post(&self.world, refundquery::PATH, &xml)
             .await?;
-        let answer = refundquery::Answer::read(&bytes, &request, key)
-            .inspect_err(|error| self.world.log(format_args!("refund of {number}: {error}")))
-            .ok()?;
+        let answer = match refundquery::Answer::read(&bytes, &request, key) {
+            Ok(answer) => answer,
+            Err(AnswerError::Refused {
+                code: ErrorCode::RefundNotExist,
+                ..
+            }) => return Some(AtWeChat::NotFound),
+            Err(error) => {
+                self.world.log(format_args!("refund of {number}: {error}"));
+                return None;
+            }
+        };
         let ours = self.refunded(number, out_refund_no).ok()?;
         let found = answer.find(out_refund_no)?;
         let same = answer.out_trade_no == number.as_str()
             && found.refund_fee == ours.refund.money.amount_minor();
         if !same {
             // Money may be wrong: change nothing, and call a person.
-            let raised = self.raise(
-                "WeChat reports another refund under this number",
-                out_refund_no,
-            );
-            raised.ok()?;
+            let name = "WeChat reports another refund under this number";
+            self.raise(name, out_refund_no).ok()?;
             return None;
         }
-        Some(Event::RefundTold {
+        Some(AtWeChat::Told(Event::RefundTold {
             out_refund_no: out_refund_no.to_owned(),
             state: found.state(),
-        })
+        }))
     }
+}
+
+/// What WeChat says of a refund.
+enum AtWeChat {
+    Told(Event),
+    NotFound,
 }
 
 fn refunded(order: &Order, refund: Refund) -> Refunded {
