@@ -22,6 +22,8 @@ pub fn notify_url(fields: &Fields, development: bool) -> Result<Option<String>, 
     let Some(url) = parse(&text) else {
         return refuse("must be an address like https://shop.example.com/notify");
     };
+    // As the parser writes it: a space in it would be refused when it is sent.
+    let text = url.to_string();
     if development {
         return Ok(Some(text));
     }

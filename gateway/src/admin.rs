@@ -73,7 +73,8 @@ impl<W: World> Gateway<W> {
     /// `POST /admin/merchants/{id}/rotate`: a new pair of keys. The earlier
     /// ones work for another day, or with `{"revoke": true}` no longer. With
     /// `api_key` or `app_secret` the merchant's own credentials change too;
-    /// notices that were signed with the API key before are still believed.
+    /// notices that were signed with the API key before are believed for that
+    /// day, and with `revoke` no longer.
     pub(crate) async fn rotate_merchant(
         &self,
         request: &Request,
@@ -85,11 +86,18 @@ impl<W: World> Gateway<W> {
             false => Fields::read(request.body())?,
         };
         let revoke = fields.flag("revoke")?;
-        let api_key = read_api_key(&fields)?;
-        let app_secret = fields.text("app_secret", 64)?.map(Secret::new);
-        let sealed = match (&api_key, &app_secret) {
-            (None, None) => None,
-            _ => Some(self.sealed_anew(id, api_key, app_secret).await?),
+        let new = NewCredentials {
+            api_key: read_api_key(&fields)?,
+            app_secret: fields.text("app_secret", 64)?.map(Secret::new),
+            revoke,
+        };
+        let sealed = match &new {
+            NewCredentials {
+                api_key: None,
+                app_secret: None,
+                ..
+            } => None,
+            _ => Some(self.sealed_anew(id, new).await?),
         };
         let now_ms = self.world.now_ms();
         let keys = NewKeys::make(self);
@@ -106,6 +114,7 @@ impl<W: World> Gateway<W> {
                 "api-secret": keys.api_secret.expose(),
             }))),
             Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
+            // Somebody else changed the credentials in this very moment.
             _ => Err(ApiError::of(Code::Internal)),
         }
     }
@@ -123,28 +132,36 @@ impl<W: World> Gateway<W> {
             .map_err(|_| ApiError::of(Code::Internal))
     }
 
-    async fn sealed_anew(
-        &self,
-        id: &str,
-        api_key: Option<Secret>,
-        app_secret: Option<Secret>,
-    ) -> Result<String, ApiError> {
-        let known = self.directory.by_id(&self.world, &self.config, id).await?;
-        let known = known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
-        let old = &known.credentials;
-        let new = Credentials {
-            previous_api_key: match api_key {
-                Some(_) => Some(old.api_key.clone()),
-                None => old.previous_api_key.clone(),
-            },
-            api_key: api_key.unwrap_or_else(|| old.api_key.clone()),
-            app_secret: app_secret.or_else(|| old.app_secret.clone()),
-            delivery_secret: old.delivery_secret.clone(),
+    /// The merchant's credentials with what is new in them, sealed; and the
+    /// sealed form they replace. Read from the registry itself: what is
+    /// remembered here may be older than another change.
+    async fn sealed_anew(&self, id: &str, new: NewCredentials) -> Result<[String; 2], ApiError> {
+        let call = registry::Call::ById { id: id.to_owned() };
+        let merchant = match ask(&self.world, &call).await? {
+            Answer::Found(found) => found.merchant,
+            _ => return Err(ApiError::of(Code::MerchantNotFound)),
+        };
+        let internal = |_| ApiError::of(Code::Internal);
+        let key = &self.config.master_key;
+        let old = Credentials::open(&merchant, key).map_err(internal)?;
+        let now_ms = self.world.now_ms();
+        let changes = new.api_key.as_ref().is_some_and(|key| *key != old.api_key);
+        let (previous_api_key, previous_until_ms) = match (new.revoke, changes) {
+            (true, _) => (None, 0),
+            (false, true) => (Some(old.api_key.clone()), now_ms + OVERLAP_MS),
+            (false, false) => (old.previous_api_key, old.previous_until_ms),
+        };
+        let credentials = Credentials {
+            api_key: new.api_key.unwrap_or(old.api_key),
+            previous_api_key,
+            previous_until_ms,
+            app_secret: new.app_secret.or(old.app_secret),
+            delivery_secret: old.delivery_secret,
         };
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
-        new.seal(id, &self.config.master_key, nonce)
-            .map_err(|_| ApiError::of(Code::Internal))
+        let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
+        Ok([merchant.sealed, sealed])
     }
 
     fn admin(&self, request: &Request) -> Result<(), ApiError> {
@@ -157,6 +174,13 @@ impl<W: World> Gateway<W> {
             Err(ApiError::of(Code::AdminTokenWrong))
         }
     }
+}
+
+/// What is new in a merchant's credentials.
+struct NewCredentials {
+    api_key: Option<Secret>,
+    app_secret: Option<Secret>,
+    revoke: bool,
 }
 
 struct NewKeys {

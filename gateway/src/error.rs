@@ -73,7 +73,7 @@ codes! {
     FieldInvalid "FIELD_INVALID" 400 Caller "Change the field as the message says.";
     AmountInvalid "AMOUNT_INVALID" 400 Caller "Send a whole number of the currency's smallest unit, 1 to 2147483647.";
     CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use the merchant's settlement currency, or CNY.";
-    TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE or JSAPI.";
+    TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE, JSAPI or APP.";
     OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";
     NotifyUrlRefused "NOTIFY_URL_REFUSED" 400 Caller "Use an https address with a public host name, without user name or fragment.";
     RedirectRefused "REDIRECT_REFUSED" 400 Caller "Register the redirect's origin for this merchant.";
@@ -87,6 +87,7 @@ codes! {
     OrderReversed "ORDER_REVERSED" 409 Caller "What was paid goes back to the payer; use a new out_trade_no.";
     NotQuickPay "NOT_QUICK_PAY" 409 Caller "Close an order that is not paid, refund one that is.";
     QuickPayIsReversed "QUICK_PAY_IS_REVERSED" 409 Caller "Reverse a Quick Pay order.";
+    OrderRefunded "ORDER_REFUNDED" 409 Caller "Refund what is left of it.";
     ReverseTooSoon "REVERSE_TOO_SOON" 409 Caller "Wait until the order is 15 seconds old.";
     ReverseTooLate "REVERSE_TOO_LATE" 409 Caller "Refund the order.";
     DeliveryNotFound "DELIVERY_NOT_FOUND" 404 Caller "Check the id: GET /v1/delivery lists them.";
@@ -204,6 +205,7 @@ impl From<Refusal> for ApiError {
             Refusal::Reversed => Self::new(Code::OrderReversed, message),
             Refusal::NotQuickPay => Self::new(Code::NotQuickPay, message),
             Refusal::QuickPayIsReversed => Self::new(Code::QuickPayIsReversed, message),
+            Refusal::ReverseOfRefunded => Self::new(Code::OrderRefunded, message),
             Refusal::ReverseTooSoon => Self::new(Code::ReverseTooSoon, message),
             Refusal::ReverseTooLate => Self::new(Code::ReverseTooLate, message),
             Refusal::NotPaid => Self::new(Code::OrderNotPaid, message),

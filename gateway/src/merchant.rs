@@ -67,6 +67,8 @@ pub struct Credentials {
     /// The API key before it. What was signed with it while the keys changed
     /// is still believed; nothing is signed with it any more.
     pub previous_api_key: Option<Secret>,
+    /// Until when that is so, Unix milliseconds.
+    pub previous_until_ms: i64,
     /// The application's secret, for OAuth.
     pub app_secret: Option<Secret>,
     /// Signs what is delivered to the merchant; made by us.
@@ -78,6 +80,8 @@ struct SealedCredentials {
     api_key: String,
     #[serde(default)]
     previous_api_key: Option<String>,
+    #[serde(default)]
+    previous_until_ms: i64,
     app_secret: Option<String>,
     delivery_secret: String,
 }
@@ -88,6 +92,7 @@ impl Credentials {
         let plain = SealedCredentials {
             api_key: exposed(&self.api_key),
             previous_api_key: self.previous_api_key.as_ref().map(exposed),
+            previous_until_ms: self.previous_until_ms,
             app_secret: self.app_secret.as_ref().map(exposed),
             delivery_secret: exposed(&self.delivery_secret),
         };
@@ -103,6 +108,7 @@ impl Credentials {
         Ok(Self {
             api_key: Secret::new(plain.api_key),
             previous_api_key: plain.previous_api_key.map(Secret::new),
+            previous_until_ms: plain.previous_until_ms,
             app_secret: plain.app_secret.map(Secret::new),
             delivery_secret: Secret::new(plain.delivery_secret),
         })
@@ -227,6 +233,7 @@ impl NewMerchant {
             credentials: Credentials {
                 api_key,
                 previous_api_key: None,
+                previous_until_ms: 0,
                 app_secret: fields.text("app_secret", 64)?.map(Secret::new),
                 delivery_secret,
             },

@@ -25,7 +25,9 @@ impl<W: World> Gateway<W> {
             .ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
         let credentials = &known.credentials;
         let read = |key| Notice::read(request.body(), key, known.merchant.sign_type);
-        let notice = match (read(&credentials.api_key), &credentials.previous_api_key) {
+        let previous = credentials.previous_api_key.as_ref();
+        let previous = previous.filter(|_| self.world.now_ms() < credentials.previous_until_ms);
+        let notice = match (read(&credentials.api_key), previous) {
             (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
             (notice, _) => notice,
         };

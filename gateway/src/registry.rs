@@ -51,8 +51,9 @@ pub enum Call {
         keys: KeyPair,
         /// When the earlier pairs stop working, Unix milliseconds.
         earlier_expire_at_ms: i64,
-        /// The merchant's own credentials, sealed anew where they change too.
-        sealed: Option<String>,
+        /// The merchant's own credentials where they change too: as they were,
+        /// and sealed anew.
+        sealed: Option<[String; 2]>,
     },
     /// Adds an api-token.
     AddToken {
@@ -237,7 +238,7 @@ impl<W: World, S: Store> Registry<W, S> {
         id: &str,
         keys: KeyPair,
         expire_at_ms: i64,
-        sealed: Option<String>,
+        sealed: Option<[String; 2]>,
     ) -> Result<Answer, StoreError> {
         self.store.atomically(|| {
             let rows = self
@@ -246,9 +247,12 @@ impl<W: World, S: Store> Registry<W, S> {
             let Some(row) = rows.first() else {
                 return Ok(Answer::NotFound);
             };
-            if let Some(sealed) = sealed {
+            if let Some([old, sealed]) = sealed {
                 let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
                     .map_err(|error| StoreError::unreadable("merchant", error))?;
+                if merchant.sealed != old {
+                    return Ok(Answer::Exists);
+                }
                 merchant.sealed = sealed;
                 let json = serde_json::to_string(&merchant)
                     .map_err(|error| StoreError::unreadable("merchant", error))?;

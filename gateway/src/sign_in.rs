@@ -10,7 +10,8 @@
 //! A way in progress is a signed cookie, named by the random `state` that goes
 //! through WeChat; so a callback counts only in the browser that began it, and
 //! once. What comes of it is a signed cookie too: the openid with the appid it
-//! belongs to. It is never in an address of ours. When a way fails, the payer is
+//! belongs to. We never put it into an address of ours; a Quick Auth service
+//! elsewhere does, and it is taken off at once. When a way fails, the payer is
 //! brought back to the page, which says so once; opening it again begins anew.
 
 use crate::Gateway;

@@ -78,6 +78,9 @@ pub enum Status {
         /// The payment that goes back, where there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paid: Option<Box<Paid>>,
+        /// WeChat refused for good: how the order stands is asked instead.
+        #[serde(default)]
+        refused: bool,
     },
     /// Paid.
     #[serde(rename = "SUCCESS")]
@@ -191,6 +194,8 @@ pub enum CloseAnswer {
 pub enum ReverseAnswer {
     /// Reversed: what was paid goes back, and nothing can be paid any more.
     Done,
+    /// Refused, and asking again will not help (`recall` is `N`).
+    Refused,
     /// Anything else, `recall` among it: the timer asks again.
     Unknown,
 }
@@ -252,6 +257,8 @@ pub enum Refusal {
     NotQuickPay,
     #[error("a Quick Pay order is reversed, not closed")]
     QuickPayIsReversed,
+    #[error("an order of which something was refunded cannot be reversed")]
+    ReverseOfRefunded,
     #[error("an order can be reversed 15 seconds after it was made, not before")]
     ReverseTooSoon,
     #[error("an order can be reversed within 7 days; later it is a refund")]
@@ -465,7 +472,7 @@ impl Order {
         }
         if matches!(
             self.status,
-            Status::Reversing { .. } | Status::Revoked { .. }
+            Status::Reversing { refused: false, .. } | Status::Revoked { .. }
         ) {
             return Err(Refusal::Reversed);
         }
@@ -518,10 +525,12 @@ impl Order {
                 reason,
                 at_ms: now_ms,
             })),
-            (TradeState::Closed, Status::UserPaying) => Ok(self.finish(Status::Closed {
-                reason: CloseReason::Upstream,
-                at_ms: now_ms,
-            })),
+            (TradeState::Closed, Status::UserPaying | Status::Reversing { refused: true, .. }) => {
+                Ok(self.finish(Status::Closed {
+                    reason: CloseReason::Upstream,
+                    at_ms: now_ms,
+                }))
+            }
             (TradeState::Revoked, _) if self.is_open() => Ok(self.revoked(now_ms)),
             (TradeState::UserPaying | TradeState::NotPay, Status::UserPaying)
                 if self.paying_too_long(now_ms) =>
@@ -581,7 +590,7 @@ impl Order {
         }
         // What is going back already cannot go back again.
         if self.refunds.iter().any(|r| r.status.counts()) {
-            return Err(Refusal::RefundExceedsPaid);
+            return Err(Refusal::ReverseOfRefunded);
         }
         Ok(self.reverse(now_ms))
     }
@@ -591,7 +600,10 @@ impl Order {
             Status::Success(paid) => Some(paid),
             _ => None,
         };
-        self.status = Status::Reversing { paid };
+        self.status = Status::Reversing {
+            paid,
+            refused: false,
+        };
         self.checks = 0;
         vec![Effect::Reverse, self.next_wake(now_ms)]
     }
@@ -599,13 +611,31 @@ impl Order {
     fn reverse_answered(&mut self, answer: ReverseAnswer, now_ms: i64) -> Vec<Effect> {
         match (&self.status, answer) {
             (Status::Reversing { .. }, ReverseAnswer::Done) => self.revoked(now_ms),
+            (Status::Reversing { .. }, ReverseAnswer::Refused) => self.reverse_refused(),
             _ => Vec::new(),
         }
     }
 
+    /// What was paid stays paid. Where nothing is known of a payment, WeChat
+    /// is asked until it says how the order stands.
+    fn reverse_refused(&mut self) -> Vec<Effect> {
+        let paid = match &mut self.status {
+            Status::Reversing { paid, .. } => paid.take(),
+            _ => None,
+        };
+        if let Some(paid) = paid {
+            return self.finish(Status::Success(paid));
+        }
+        self.status = Status::Reversing {
+            paid: None,
+            refused: true,
+        };
+        vec![Effect::Query]
+    }
+
     fn revoked(&mut self, now_ms: i64) -> Vec<Effect> {
         let paid = match &mut self.status {
-            Status::Reversing { paid } => paid.take(),
+            Status::Reversing { paid, .. } => paid.take(),
             _ => None,
         };
         self.finish(Status::Revoked {
@@ -658,6 +688,7 @@ impl Order {
                 return self.reverse(now_ms);
             }
             Status::NotPay | Status::Closing { .. } | Status::UserPaying => vec![Effect::Query],
+            Status::Reversing { refused: true, .. } => vec![Effect::Query],
             Status::Reversing { .. } => vec![Effect::Reverse],
             Status::Success(_) => self
                 .refunds

@@ -586,6 +586,38 @@ fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
         matches!(order.status(), Status::Revoked { paid: Some(_), .. }),
         "what went back is not forgotten"
     );
+    let refused = || Event::ReverseAnswered(ReverseAnswer::Refused);
+    let order = check_quick_pay(
+        "a reverse that is refused leaves what was paid paid",
+        vec![
+            (1, paid(|_| {}), Ok(PAID.to_vec())),
+            (
+                20_000,
+                Event::ReverseAsked,
+                Ok(vec![Effect::Reverse, Effect::WakeAt(25_000)]),
+            ),
+            (20_001, refused(), Ok(vec![Effect::Rest])),
+        ],
+    );
+    assert_eq!(order.trade_state(), "SUCCESS");
+    let order = check_quick_pay(
+        "a reverse that is refused where nothing is known",
+        vec![
+            (
+                20_000,
+                Event::ReverseAsked,
+                Ok(vec![Effect::Reverse, Effect::WakeAt(25_000)]),
+            ),
+            (20_001, refused(), Ok(vec![Effect::Query])),
+            (
+                25_000,
+                Event::Due,
+                Ok(vec![Effect::Query, Effect::WakeAt(35_000)]),
+            ),
+            (25_001, paid(|_| {}), Ok(PAID.to_vec())),
+        ],
+    );
+    assert_eq!(order.trade_state(), "SUCCESS");
     check_quick_pay(
         "too late",
         vec![

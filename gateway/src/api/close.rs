@@ -9,17 +9,21 @@ use crate::fields::Fields;
 use crate::http::success;
 use crate::world::{Request, Response, World};
 use order::Order;
+use serde_json::json;
 
 impl<W: World> Gateway<W> {
-    /// Closes an order that is not paid, after asking WeChat about it, and
+    /// Closes an order or a checkout that is not paid, after asking WeChat, and
     /// answers how it stands. SECRET. While WeChat has not confirmed the
     /// close, `trade_state` is still `NOTPAY`, and the order's timer goes on.
     pub(crate) async fn close_order(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
         let number = Fields::read(request.body())?.out_trade_no()?;
-        let order: Order = self
-            .book(&known.merchant.id, Call::CloseOrder(number))
-            .await?;
-        Ok(success(status_data(&order)))
+        let call = Call::CloseOrder(number.clone());
+        let order: Option<Order> = self.book(&known.merchant.id, call).await?;
+        Ok(success(match order {
+            Some(order) => status_data(&order),
+            // A checkout that nobody has tried to pay.
+            None => json!({"out_trade_no": number, "trade_state": "CLOSED", "attach": []}),
+        }))
     }
 }

@@ -35,6 +35,7 @@ impl<W: World> Gateway<W> {
             terms,
             payer_ip: client_ip(request),
             time_expire_ms: None,
+            is_attempt: false,
         };
         let prepaid: Prepaid = self
             .book(&known.merchant.id, Call::CreateOrder(Box::new(new)))

@@ -10,14 +10,10 @@ use crate::http::{answer, query, success, texts};
 use crate::world::{Request, Response, World};
 use serde_json::{Map, Value, json};
 use wechatpay::v2::bill::{self, Bill, BillError, BillType, Row};
-use wechatpay::v2::time::{self, Date};
-
-/// WeChat makes a day's statement in the morning after it: ready at ten, China
-/// time (checklist S1).
-const READY_AFTER_MS: i64 = 10 * 60 * 60 * 1000;
+use wechatpay::v2::time;
 
 impl<W: World> Gateway<W> {
-    /// The statement of a day: `?bill_date=20260131`, `bill_type=ALL`
+    /// The statement of a day, once WeChat has it (checklist S1): `?bill_date=20260131`, `bill_type=ALL`
     /// (`SUCCESS`, `REFUND`, `REVOKED`), `format=json` or `csv`. SECRET. Its
     /// totals are checked against its rows before it is answered; a day with
     /// no payments has no rows (checklist S2).
@@ -37,7 +33,7 @@ impl<W: World> Gateway<W> {
             Some(_) => return Err(fields.invalid("format", "must be json or csv")),
         };
         let now_ms = self.world.now_ms();
-        if bill_date >= Date::of(now_ms) || now_ms < bill_date.end_ms() + READY_AFTER_MS {
+        if now_ms < bill_date.statement_ready_ms() {
             return Err(fields.error(
                 Code::StatementNotReady,
                 "bill_date",

@@ -10,7 +10,9 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::world::{Store, StoreError, World};
 use checkout::{Lang, State};
-use order::{Effect, Event, Money, Order, OutTradeNo, Prepayment, Refusal, Terms, TradeType};
+use order::{
+    Effect, Event, Money, Order, OutTradeNo, Prepayment, Refusal, Status, Terms, TradeType,
+};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use wechatpay::v2::ErrorCode;
@@ -27,6 +29,9 @@ pub struct Checkout {
     pub expires_at_ms: i64,
     /// The orders made for it, oldest first.
     pub attempts: Vec<Attempt>,
+    /// Whether the merchant has called it off.
+    #[serde(default)]
+    pub closed: bool,
 }
 
 /// What the merchant asked for.
@@ -57,6 +62,9 @@ pub struct Attempt {
     pub trade_type: TradeType,
     /// Who, where that is fixed beforehand.
     pub openid: Option<String>,
+    /// Whether its number was closed at WeChat before it became an order here.
+    #[serde(default)]
+    pub closed: bool,
 }
 
 /// A checkout to make.
@@ -145,11 +153,13 @@ impl<W: World, S: Store> Book<W, S> {
             if self.load_order(number.as_str())?.is_some() {
                 return Err(Refusal::DifferentTerms("out_trade_no").into());
             }
+            self.refuse_checkouts_number(&number)?;
             let checkout = Checkout {
                 id: new.id,
                 purchase: new.purchase,
                 expires_at_ms: new.expires_at_ms,
                 attempts: Vec::new(),
+                closed: false,
             };
             self.store.exec(
                 "INSERT INTO checkouts(id, out_trade_no, json) VALUES(?, ?, ?)",
@@ -222,8 +232,15 @@ impl<W: World, S: Store> Book<W, S> {
             payer_ip: prepare.payer_ip,
             // Where less is left than WeChat takes, our own timer closes it.
             time_expire_ms: (remaining_ms > SHORTEST_MS).then_some(checkout.expires_at_ms),
+            is_attempt: true,
         };
         let prepaid = self.prepaid_order(known, new).await?;
+        // Time has passed once more: called off meanwhile, it must not be paid.
+        let facts = self.view_checkout(&prepare.id)?;
+        if facts.state != State::Open {
+            self.give_up(known, &prepare.id, &attempt).await?;
+            return Ok(Offer::NotOpen(Box::new(self.view_checkout(&prepare.id)?)));
+        }
         Ok(Offer::Pay {
             prepayment: prepaid.prepayment,
             expires_at_ms: prepaid.expires_at_ms,
@@ -239,8 +256,14 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<(Checkout, Attempt), ApiError> {
         if let Some(last) = checkout.attempts.last() {
             let order = self.load_order(last.out_trade_no.as_str())?;
+            if matches!(
+                order.as_ref().map(Order::status),
+                Some(Status::Closing { .. })
+            ) {
+                return Err(ApiError::of(Code::AttemptPending));
+            }
             // Without an order, the attempt's answer was lost: ask again.
-            let open = order.is_none_or(|o| o.is_open());
+            let open = !last.closed && order.is_none_or(|o| o.is_open());
             let fits = (last.trade_type, &last.openid) == (prepare.trade_type, &prepare.openid);
             match (open, fits) {
                 (true, true) => {
@@ -252,24 +275,71 @@ impl<W: World, S: Store> Book<W, S> {
                 (false, _) => {}
             }
         }
-        let n = checkout.attempts.len() + 1;
-        if n > MAX_ATTEMPTS {
-            return Err(ApiError::of(Code::SessionExpired));
-        }
-        let first = &checkout.purchase.out_trade_no;
-        let out_trade_no = if n == 1 {
-            first.clone()
-        } else {
-            OutTradeNo::new(&format!("{first}-{n}")).map_err(|_| ApiError::of(Code::Internal))?
-        };
+        let out_trade_no = self.free_number(&checkout)?;
         let attempt = Attempt {
             out_trade_no,
             trade_type: prepare.trade_type,
             openid: prepare.openid.clone(),
+            closed: false,
         };
         checkout.attempts.push(attempt.clone());
-        self.save_checkout(&checkout)?;
+        self.store.atomically(|| {
+            self.save_checkout(&checkout)?;
+            self.store.exec(
+                "INSERT INTO attempts(out_trade_no, checkout_id) VALUES(?, ?)
+                 ON CONFLICT DO NOTHING",
+                &[
+                    attempt.out_trade_no.as_str().into(),
+                    checkout.id.as_str().into(),
+                ],
+            )
+        })?;
         Ok((checkout, attempt))
+    }
+
+    /// The number of the checkout's next attempt: the merchant's own, then
+    /// `-2`, `-3` and so on, leaving out what the merchant uses otherwise.
+    fn free_number(&self, checkout: &Checkout) -> Result<OutTradeNo, ApiError> {
+        let first = &checkout.purchase.out_trade_no;
+        if checkout.attempts.is_empty() {
+            return Ok(first.clone());
+        }
+        for n in 2..=MAX_ATTEMPTS {
+            let number = OutTradeNo::new(&format!("{first}-{n}"))
+                .map_err(|_| ApiError::of(Code::Internal))?;
+            let is_free = self.load_order(number.as_str())?.is_none()
+                && self.refuse_checkouts_number(&number).is_ok();
+            if is_free {
+                return Ok(number);
+            }
+        }
+        Err(ApiError::of(Code::SessionExpired))
+    }
+
+    /// Refuses a number that a checkout has, or one of its attempts.
+    pub(super) fn refuse_checkouts_number(&self, number: &OutTradeNo) -> Result<(), ApiError> {
+        let attempts = self.store.exec(
+            "SELECT 1 FROM attempts WHERE out_trade_no = ?",
+            &[number.as_str().into()],
+        )?;
+        match attempts.is_empty() && self.checkout_of(number)?.is_none() {
+            true => Ok(()),
+            false => Err(Refusal::DifferentTerms("out_trade_no").into()),
+        }
+    }
+
+    /// Calls a checkout off: from now on no attempt is made for it. `None`
+    /// when there is no checkout with this number.
+    pub(super) fn close_checkout(
+        &self,
+        number: &OutTradeNo,
+    ) -> Result<Option<Checkout>, StoreError> {
+        let Some(mut checkout) = self.checkout_of(number)? else {
+            return Ok(None);
+        };
+        checkout.closed = true;
+        self.save_checkout(&checkout)?;
+        Ok(Some(checkout))
     }
 
     /// Closes an attempt and makes sure of it. Asks WeChat first, so that a
@@ -284,13 +354,19 @@ impl<W: World, S: Store> Book<W, S> {
             // holds the means to pay it; but WeChat may know it.
             None => {
                 return match self.try_close(known, number).await {
+                    // A closed number cannot be used again; one that WeChat
+                    // never knew can.
                     Some(
                         Ok(_)
                         | Err(AnswerError::Refused {
-                            code: ErrorCode::OrderNotExist | ErrorCode::OrderClosed,
+                            code: ErrorCode::OrderClosed,
                             ..
                         }),
-                    ) => self.forget(id, attempt),
+                    ) => self.end_attempt(id, attempt, true),
+                    Some(Err(AnswerError::Refused {
+                        code: ErrorCode::OrderNotExist,
+                        ..
+                    })) => self.end_attempt(id, attempt, false),
                     _ => Err(ApiError::of(Code::AttemptPending)),
                 };
             }
@@ -301,10 +377,17 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    /// Takes an attempt that never became an order off its checkout.
-    fn forget(&self, id: &str, attempt: &Attempt) -> Result<(), ApiError> {
+    /// Ends an attempt that never became an order: marks it closed, or takes
+    /// it off its checkout.
+    fn end_attempt(&self, id: &str, attempt: &Attempt, closed: bool) -> Result<(), ApiError> {
         let mut checkout = self.view_checkout(id)?.checkout;
-        checkout.attempts.retain(|a| a != attempt);
+        match closed {
+            true => {
+                let ended = checkout.attempts.iter_mut().filter(|a| *a == attempt);
+                ended.for_each(|a| a.closed = true);
+            }
+            false => checkout.attempts.retain(|a| a != attempt),
+        }
         Ok(self.save_checkout(&checkout)?)
     }
 
@@ -360,11 +443,12 @@ impl<W: World, S: Store> Book<W, S> {
             }
             open |= order.is_open();
         }
-        let over = self.world.now_ms() >= checkout.expires_at_ms;
+        let over = checkout.closed || self.world.now_ms() >= checkout.expires_at_ms;
         Ok(match (over, open) {
             (false, _) => State::Open,
             // Its last order is being queried and closed this very moment.
             (true, true) => State::Confirming,
+            (true, false) if checkout.closed => State::Closed,
             (true, false) => State::Expired,
         })
     }

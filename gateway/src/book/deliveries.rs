@@ -39,6 +39,8 @@ pub(super) struct Due {
 
 /// How many deliveries one alarm takes; the next alarm follows at once.
 const DUE_AT_ONCE: i64 = 50;
+/// How long the last attempt may take before it counts as never made.
+const LAST_SECONDS: i64 = 60;
 
 impl<W: World, S: Store> Book<W, S> {
     /// Puts the paid order's notice on its way, in the transaction that made
@@ -80,7 +82,10 @@ impl<W: World, S: Store> Book<W, S> {
             let pause = usize::try_from(attempts)
                 .ok()
                 .and_then(|n| RETRY_SECONDS.get(n));
-            let next = pause.map(|seconds| now_ms + i64::from(*seconds) * 1000);
+            // The last attempt has a timer too, in case nobody lives to see
+            // how it ends: then it is made again.
+            let seconds = pause.map_or(LAST_SECONDS, |seconds| i64::from(*seconds));
+            let next = now_ms + seconds * 1000;
             self.store.exec(
                 "UPDATE deliveries SET attempts = attempts + 1, due_at_ms = ? WHERE id = ?",
                 &[next.into(), row.int(0)?.into()],
@@ -90,7 +95,7 @@ impl<W: World, S: Store> Book<W, S> {
                 out_trade_no: row.text(1)?.to_owned(),
                 url: row.text(2)?.to_owned(),
                 body: row.text(3)?.to_owned(),
-                is_last: next.is_none(),
+                is_last: pause.is_none(),
             })
         };
         rows.iter().map(claim).collect()
@@ -117,7 +122,7 @@ impl<W: World, S: Store> Book<W, S> {
         };
         self.store.exec(
             "UPDATE deliveries SET state = ?1, last = ?2,
-                due_at_ms = CASE WHEN ?1 = 'acknowledged' THEN NULL ELSE due_at_ms END
+                due_at_ms = CASE WHEN ?1 = 'waiting' THEN due_at_ms ELSE NULL END
              WHERE id = ?3",
             &[state.into(), last.into(), due.id.into()],
         )?;

@@ -4,6 +4,8 @@
 //! ```text
 //! orders(     out_trade_no, json, due_at_ms )        the order's one timer
 //! checkouts(  id, out_trade_no, json )
+//! attempts(   out_trade_no, checkout_id )            numbers that checkouts have taken
+//! refunds(    out_refund_no, out_trade_no )          numbers that refunds have taken
 //! products(   product_id, json )
 //! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
@@ -57,7 +59,7 @@ pub enum Call {
     CreateOrder(Box<NewOrder>),
     /// The order as it stands, WeChat asked if it is time to: [`Order`].
     FindOrder(OutTradeNo),
-    /// Close the order, and how it stands then: [`Order`].
+    /// Close the order or checkout, and how it stands then: maybe an [`Order`].
     CloseOrder(OutTradeNo),
     /// Take a Quick Pay, or find it taken: [`Order`].
     QuickPay(Box<NewQuickPay>),
@@ -168,6 +170,10 @@ impl<W: World, S: Store> Book<W, S> {
                 WHERE due_at_ms IS NOT NULL",
             "CREATE TABLE IF NOT EXISTS checkouts(
                 id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS attempts(
+                out_trade_no TEXT PRIMARY KEY, checkout_id TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS refunds(
+                out_refund_no TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS products(product_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS deliveries(
                 id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,

@@ -29,6 +29,8 @@ pub struct NewOrder {
     /// request must repeat it, or WeChat takes it for another order: so not
     /// for an order whose end is counted from whenever it is asked for.
     pub time_expire_ms: Option<i64>,
+    /// Whether it is an attempt of a checkout, whose number is the checkout's.
+    pub is_attempt: bool,
 }
 
 /// An order that can be paid.
@@ -76,10 +78,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         new: NewOrder,
     ) -> Result<Prepaid, ApiError> {
-        let number = new.terms.out_trade_no.clone();
-        if self.checkout_of(&number)?.is_some() {
-            return Err(Refusal::DifferentTerms("out_trade_no").into());
-        }
+        self.refuse_checkouts_number(&new.terms.out_trade_no)?;
         self.prepaid_order(known, new).await
     }
 
@@ -93,6 +92,7 @@ impl<W: World, S: Store> Book<W, S> {
             terms,
             payer_ip,
             time_expire_ms,
+            is_attempt,
         } = new;
         let number = terms.out_trade_no.clone();
         if let Some(order) = self.load_order(number.as_str())? {
@@ -104,6 +104,9 @@ impl<W: World, S: Store> Book<W, S> {
         self.store.atomically(|| {
             if let Some(order) = self.load_order(number.as_str())? {
                 return again(&order, &terms, now_ms);
+            }
+            if !is_attempt {
+                self.refuse_checkouts_number(&number)?;
             }
             let expires_at_ms = terms.expires_at_ms;
             let (order, effects) = Order::prepaid(terms, prepayment.clone(), now_ms);
@@ -194,12 +197,20 @@ impl<W: World, S: Store> Book<W, S> {
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
 
-    /// Closes an order that is not paid.
+    /// Closes an order that is not paid; a checkout, with its open attempt.
+    /// `None` is a checkout that nobody has tried to pay.
     pub(super) async fn close_order(
         &self,
         known: &Known,
         number: &OutTradeNo,
-    ) -> Result<Order, ApiError> {
+    ) -> Result<Option<Order>, ApiError> {
+        let number = &match self.close_checkout(number)? {
+            None => number.clone(),
+            Some(checkout) => match self.telling_attempt(&checkout)? {
+                Some(attempt) if self.load_order(attempt.as_str())?.is_some() => attempt,
+                _ => return Ok(None),
+            },
+        };
         let missing = || ApiError::of(Code::OrderNotFound);
         let effects = self
             .step(known, number.as_str(), Event::CloseAsked, None)?
@@ -209,7 +220,7 @@ impl<W: World, S: Store> Book<W, S> {
         // Paid before it could be closed: the caller learns it by name.
         match order.paid() {
             Some(_) => Err(Refusal::OrderPaid.into()),
-            None => Ok(order),
+            None => Ok(Some(order)),
         }
     }
 

@@ -72,6 +72,7 @@ impl<W: World, S: Store> Book<W, S> {
             terms,
             payer_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             time_expire_ms: None,
+            is_attempt: false,
         };
         self.prepaid_order(known, new).await
     }

@@ -2,7 +2,8 @@
 //!
 //! The order is written *before* WeChat is asked, and WeChat is asked once. An
 //! answer that does not come, or says nothing certain, leaves the order
-//! `USERPAYING`; its timer queries, and after 30 seconds reverses.
+//! `USERPAYING`; its timer queries, and after 30 seconds reverses. A reverse
+//! that WeChat refuses for good leaves what was paid paid, and calls a person.
 
 use super::Book;
 use crate::directory::Known;
@@ -85,9 +86,7 @@ impl<W: World, S: Store> Book<W, S> {
     fn place(&self, known: &Known, terms: Terms) -> Result<Option<Order>, ApiError> {
         self.store.atomically(|| {
             let number = terms.out_trade_no.clone();
-            if self.checkout_of(&number)?.is_some() {
-                return Err(Refusal::DifferentTerms("out_trade_no").into());
-            }
+            self.refuse_checkouts_number(&number)?;
             if let Some(order) = self.load_order(number.as_str())? {
                 return match order.terms().first_difference(&terms) {
                     Some(field) => Err(Refusal::DifferentTerms(field).into()),
@@ -121,6 +120,10 @@ impl<W: World, S: Store> Book<W, S> {
         let done = match self.try_reverse(known, number).await {
             Some(Ok(answer)) => !answer.recall,
             Some(Err(AnswerError::Refused {
+                code: ErrorCode::OrderReversed,
+                ..
+            })) => true,
+            Some(Err(AnswerError::Refused {
                 code: ErrorCode::OrderNotExist,
                 ..
             })) => self
@@ -128,6 +131,15 @@ impl<W: World, S: Store> Book<W, S> {
                 .ok()
                 .flatten()
                 .is_some_and(|order| self.world.now_ms() - order.created_at_ms() > CODE_MS),
+            Some(Err(error)) if reverse::recall(&error) == Some(false) => {
+                self.world.log(format_args!("reverse {number}: {error}"));
+                // If the alarm cannot be written the reverse is asked again.
+                let name = "WeChat refuses to reverse the order";
+                return Event::ReverseAnswered(match self.raise(name, number.as_str()) {
+                    Ok(()) => ReverseAnswer::Refused,
+                    Err(_) => ReverseAnswer::Unknown,
+                });
+            }
             Some(Err(error)) => {
                 self.world.log(format_args!("reverse {number}: {error}"));
                 false

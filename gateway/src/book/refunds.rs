@@ -73,11 +73,17 @@ impl<W: World, S: Store> Book<W, S> {
             out_refund_no: out_refund_no.clone(),
             money,
         };
+        self.refuse_another_orders_refund(&out_refund_no, &number)?;
         match self
             .step(known, number.as_str(), asked, None)?
             .ok_or_else(missing)?
         {
             Ok(_) => {
+                self.store.exec(
+                    "INSERT INTO refunds(out_refund_no, out_trade_no) VALUES(?, ?)
+                     ON CONFLICT DO NOTHING",
+                    &[out_refund_no.as_str().into(), number.as_str().into()],
+                )?;
                 let outcome = self.refund(known, &number, &out_refund_no).await?;
                 let (event, refusal) = match outcome {
                     Some(Ok(event)) => (Some(event), None),
@@ -96,6 +102,27 @@ impl<W: World, S: Store> Book<W, S> {
             }
             Err(Refusal::RefundExists) => self.refunded(&number, &out_refund_no),
             Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// A refund's number is the merchant's, not the order's: WeChat knows one
+    /// refund by it.
+    fn refuse_another_orders_refund(
+        &self,
+        out_refund_no: &str,
+        number: &OutTradeNo,
+    ) -> Result<(), ApiError> {
+        let rows = self.store.exec(
+            "SELECT out_trade_no FROM refunds WHERE out_refund_no = ?",
+            &[out_refund_no.into()],
+        )?;
+        match rows.first() {
+            Some(row) if row.text(0)? != number.as_str() => Err(ApiError::field(
+                Code::RefundExistsWithDifferentTerms,
+                "out_refund_no",
+                "Another order has a refund with this number.",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -233,14 +260,16 @@ impl<W: World, S: Store> Book<W, S> {
         let AnswerError::Refused { code, .. } = error else {
             return None;
         };
-        if code.is_unknown_outcome() {
+        // A code that is not listed is certain only together with the query.
+        if code.is_unknown_outcome() && !matches!(code, ErrorCode::Unknown(_)) {
             return None;
         }
         let later = *code == ErrorCode::NotEnough || code.is_retryable();
         if !later {
             match self.refund_at_wechat(known, number, out_refund_no).await? {
                 AtWeChat::Told(event) => return Some(event),
-                AtWeChat::NotFound => {}
+                // The number is another refund's, or nobody's: not ours.
+                AtWeChat::NotFound | AtWeChat::Another => {}
             }
         }
         Some(Event::RefundDeclined {
@@ -258,7 +287,7 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Option<Event> {
         match self.refund_at_wechat(known, number, out_refund_no).await? {
             AtWeChat::Told(event) => Some(event),
-            AtWeChat::NotFound => None,
+            AtWeChat::NotFound | AtWeChat::Another => None,
         }
     }
 
@@ -301,7 +330,7 @@ impl<W: World, S: Store> Book<W, S> {
             // Money may be wrong: change nothing, and call a person.
             let name = "WeChat reports another refund under this number";
             self.raise(name, out_refund_no).ok()?;
-            return None;
+            return Some(AtWeChat::Another);
         }
         Some(AtWeChat::Told(Event::RefundTold {
             out_refund_no: out_refund_no.to_owned(),
@@ -312,8 +341,12 @@ impl<W: World, S: Store> Book<W, S> {
 
 /// What WeChat says of a refund.
 enum AtWeChat {
+    /// How it stands.
     Told(Event),
+    /// There is none under this number.
     NotFound,
+    /// There is one under this number, and it is not this one.
+    Another,
 }
 
 fn refunded(order: &Order, refund: Refund) -> Refunded {
