@@ -14,6 +14,7 @@ mod lies;
 mod merchant;
 mod money_back;
 mod openapi;
+mod past_bugs;
 mod payments;
 mod quick_pay;
 mod sign_in;

@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use whole::memory::{GATEWAY, Memory, Shop};
 
-const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.60(0x18003c2f) NetType/WIFI Language/en";
-const DESKTOP: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+pub(crate) const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.60(0x18003c2f) NetType/WIFI Language/en";
+pub(crate) const DESKTOP: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 const APP_SECRET: &str = "5a11d0b0c0ffee015a11d0b0c0ffee01";
 
 /// A browser: an agent and its cookies.
-struct Browser {
+pub(crate) struct Browser {
     world: Memory,
     agent: &'static str,
     cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
-    fn new(world: &Memory, agent: &'static str) -> Self {
+    pub(crate) fn new(world: &Memory, agent: &'static str) -> Self {
         Self {
             world: world.clone(),
             agent,
@@ -65,17 +65,17 @@ impl Browser {
         )
     }
 
-    fn get(&mut self, url: &str) -> (u16, String, String) {
+    pub(crate) fn get(&mut self, url: &str) -> (u16, String, String) {
         self.send("GET", url, "")
     }
 
-    fn post(&mut self, url: &str) -> (u16, Value) {
+    pub(crate) fn post(&mut self, url: &str) -> (u16, Value) {
         let (status, _, body) = self.send("POST", url, "{}");
         (status, serde_json::from_str(&body).unwrap())
     }
 }
 
-fn checkout(shop: &Shop, number: &str) -> String {
+pub(crate) fn checkout(shop: &Shop, number: &str) -> String {
     let body = json!({"out_trade_no": number, "body": "Oolong & 茶 <b>", "total_fee": 8800});
     let (status, answer) = shop.call("POST", "/v1/checkout", body.to_string());
     assert_eq!(status, 200, "{answer}");
@@ -84,11 +84,11 @@ fn checkout(shop: &Shop, number: &str) -> String {
 }
 
 /// The `/pay/order` of a `/pay/` address.
-fn call(page: &str, name: &str) -> String {
+pub(crate) fn call(page: &str, name: &str) -> String {
     page.replace("/pay/?", &format!("/pay/{name}?"))
 }
 
-fn with_secret(world: &Memory) -> Shop {
+pub(crate) fn with_secret(world: &Memory) -> Shop {
     let merchants = world.control(
         "/sandbox/merchants/1900000109",
         &json!({"app_secret": APP_SECRET}),

@@ -1,0 +1,233 @@
+//! Each mistake that was made once has a test with its name.
+
+use super::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
+use serde_json::{Value, json};
+use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
+
+fn native(shop: &Shop, number: &str, total_fee: i64) -> Value {
+    shop.order(
+        &json!({"out_trade_no": number, "body": "Demo Order", "total_fee": total_fee,
+                       "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY}),
+    )
+}
+
+fn pay(world: &Memory, code_url: &Value) {
+    let scanned = world.control(
+        "/sandbox/scan",
+        &json!({"code_url": code_url, "payer": "alice", "action": "pay"}),
+    );
+    assert_eq!(scanned["ok"], true, "{scanned}");
+    world.advance(1);
+}
+
+/// A payer in WeChat who has come as far as the page.
+fn in_wechat(world: &Memory, page: &str) -> Browser {
+    let mut payer = Browser::new(world, WECHAT);
+    let mut url = page.to_owned();
+    for _ in 0..3 {
+        url = payer.get(&url).1;
+    }
+    payer
+}
+
+#[test]
+fn an_attempt_took_the_number_of_another_order() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    // The merchant uses "1-2" for something else, and it is paid.
+    let other = native(&shop, "1-2", 1);
+    pay(&world, &other["code_url"]);
+    let page = checkout(&shop, "1");
+    Browser::new(&world, DESKTOP).post(&call(&page, "order"));
+    let mut payer = in_wechat(&world, &page);
+    let (status, prepared) = payer.post(&call(&page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+    assert!(
+        prepared["jsapi"].is_object(),
+        "another order's payment is not this one's"
+    );
+    assert_eq!(shop.status("1")["out_trade_no"], "1-3");
+    assert_eq!(shop.status("1")["trade_state"], "NOTPAY");
+
+    // And the other way: an attempt's number is not the merchant's to use.
+    let taken = json!({"out_trade_no": "1-3", "body": "x", "total_fee": 1, "trade_type": "NATIVE"});
+    let (status, answer) = shop.call("POST", "/v1/order", taken.to_string());
+    assert_eq!((status, &answer["field"]), (409, &json!("out_trade_no")));
+    let taken = json!({"out_trade_no": "1-3", "body": "x", "total_fee": 1});
+    assert_eq!(shop.call("POST", "/v1/checkout", taken.to_string()).0, 409);
+}
+
+#[test]
+fn a_checkout_that_was_called_off_could_still_be_paid() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let page = checkout(&shop, "1");
+    let mut desktop = Browser::new(&world, DESKTOP);
+    desktop.post(&call(&page, "order"));
+    let close = |number: &str| {
+        shop.call(
+            "POST",
+            "/v1/close",
+            json!({ "out_trade_no": number }).to_string(),
+        )
+    };
+    assert_eq!(close("1").1["data"]["trade_state"], "CLOSED");
+    let (_, answer) = desktop.post(&call(&page, "order"));
+    assert_eq!(answer["not_open"]["state"], "closed", "{answer}");
+
+    // One that nobody has tried to pay.
+    let page = checkout(&shop, "2");
+    assert_eq!(close("2").1["data"]["trade_state"], "CLOSED");
+    let (_, answer) = desktop.post(&call(&page, "order"));
+    assert_eq!(answer["not_open"]["state"], "closed", "{answer}");
+}
+
+#[test]
+fn a_number_that_was_closed_was_used_again() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    // WeChat makes the desktop's order, and every answer is lost.
+    world.upstream([Upstream::LosesAnswer; 3]);
+    let (status, _) = Browser::new(&world, DESKTOP).post(&call(&page, "order"));
+    assert_eq!(status, 503);
+    let mut payer = in_wechat(&world, &page);
+    let (status, prepared) = payer.post(&call(&page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+    assert!(prepared["jsapi"].is_object(), "{prepared}");
+}
+
+#[test]
+fn a_payer_was_told_closed_while_an_attempt_was_only_closing() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    let mut desktop = Browser::new(&world, DESKTOP);
+    desktop.post(&call(&page, "order"));
+    let mut payer = in_wechat(&world, &page);
+    world.upstream([Upstream::LosesRequest; 6]);
+    let (status, answer) = payer.post(&call(&page, "order"));
+    assert_eq!((status, &answer["code"]), (409, &json!("ATTEMPT_PENDING")));
+    let (status, answer) = desktop.post(&call(&page, "order"));
+    assert_eq!((status, &answer["code"]), (409, &json!("ATTEMPT_PENDING")));
+    world.advance(60);
+    assert_eq!(payer.post(&call(&page, "order")).0, 200);
+}
+
+#[test]
+fn a_refunds_number_was_another_orders_too() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    for number in ["1", "2"] {
+        let data = native(&shop, number, 150);
+        pay(&world, &data["code_url"]);
+    }
+    let refund = |number: &str| {
+        let body = json!({"out_trade_no": number, "out_refund_no": "r1", "refund_fee": 150});
+        shop.call("POST", "/v1/refund", body.to_string())
+    };
+    assert_eq!(refund("1").0, 200);
+    let (status, answer) = refund("2");
+    assert_eq!((status, &answer["field"]), (409, &json!("out_refund_no")));
+    let other = json!({"out_trade_no": "2", "out_refund_no": "r2", "refund_fee": 150});
+    assert_eq!(
+        shop.call("POST", "/v1/refund", other.to_string()).0,
+        200,
+        "nothing is blocked"
+    );
+}
+
+#[test]
+fn a_revoked_api_key_was_believed_for_ever() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let rotate = |body: Value| {
+        let request = http::Request::post(format!("{GATEWAY}/admin/merchants/demo/rotate"))
+            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+            .body(body.to_string().into_bytes())
+            .unwrap();
+        assert_eq!(world.send(request).status(), 200);
+    };
+    let data = native(&shop, "1", 150);
+    world.control("/sandbox/faults", &json!({"hold_notices": true}));
+    world.control(
+        "/sandbox/scan",
+        &json!({"code_url": data["code_url"], "payer": "alice", "action": "pay"}),
+    );
+    rotate(json!({"api_key": "another-merchants-key-0000000001", "revoke": true}));
+    // The notice, signed with the key that leaked.
+    world.control("/sandbox/faults", &json!({"hold_notices": false}));
+    world.send_notices();
+    assert_eq!(shop.report()["counters"]["notice_bad_signature"], 1);
+    assert_eq!(world.received(), []);
+}
+
+#[test]
+fn a_second_rotation_forgot_the_first() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let rotate = |body: Value| {
+        let request = http::Request::post(format!("{GATEWAY}/admin/merchants/demo/rotate"))
+            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+            .body(body.to_string().into_bytes())
+            .unwrap();
+        assert_eq!(world.send(request).status(), 200);
+    };
+    let new_key = "another-merchants-key-0000000001";
+    rotate(json!({"api_key": new_key}));
+    rotate(json!({"app_secret": "0123456789abcdef0123456789abcdef"}));
+    world.control("/sandbox/merchants/1900000109", &json!({"key": new_key}));
+    native(&shop, "1", 150);
+}
+
+#[test]
+fn a_notify_url_was_accepted_and_could_never_be_sent_to() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let body = json!({"out_trade_no": "1", "body": "x", "total_fee": 1, "trade_type": "NATIVE",
+                      "notify_url": "https://shop.example.com/my notify"});
+    let data = shop.order(&body);
+    pay(&world, &data["code_url"]);
+    assert_eq!(
+        world.received()[0].url,
+        "https://shop.example.com/my%20notify"
+    );
+}
+
+#[test]
+fn a_refused_reverse_hid_a_payment_for_ever() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let code = world.control(
+        "/sandbox/paycode",
+        &json!({"payer": "alice", "behaviour": "pays"}),
+    );
+    let quick = json!({"out_trade_no": "1", "body": "One cup", "total_fee": 1200,
+                       "auth_code": code["auth_code"]});
+    assert_eq!(shop.call("POST", "/v1/micropay", quick.to_string()).0, 200);
+    world.advance(20);
+    // The merchant's right to reverse was taken away.
+    world.control(
+        "/sandbox/faults",
+        &json!({"fail_next": {"path": "/secapi/pay/reverse", "code": "NOAUTH", "times": 9}}),
+    );
+    shop.call(
+        "POST",
+        "/v1/reverse",
+        json!({"out_trade_no": "1"}).to_string(),
+    );
+    world.advance(3600);
+    let status = shop.status("1");
+    assert_eq!(
+        status["trade_state"],
+        "SUCCESS",
+        "{status} {}",
+        world.log_text()
+    );
+    assert!(status["transaction_id"].is_string());
+    assert!(
+        shop.report()["alarms"]
+            .to_string()
+            .contains("refuses to reverse")
+    );
+}
