@@ -2,6 +2,7 @@
 
 use crate::seal::MasterKey;
 use wechatpay::Secret;
+use wechatpay::v2::exchange;
 
 /// One deployment's settings; see `wrangler.toml` for the variables' names.
 #[derive(Debug)]
@@ -14,6 +15,9 @@ pub struct Config {
     pub admin_token: Secret,
     /// WeChat's authorise page (`OAUTH_AUTHORIZE_URL`).
     pub oauth_authorize_url: String,
+    /// The path of WeChat's exchange rates, which the manual and practice
+    /// spell differently (`EXCHANGE_RATE_PATH`).
+    pub exchange_rate_path: String,
     /// Allows addresses that only a developer has: `http`, loopback.
     pub development: bool,
 }
@@ -72,6 +76,9 @@ impl Config {
                 .unwrap_or_else(|| {
                     "https://open.weixin.qq.com/connect/oauth2/authorize".to_owned()
                 }),
+            exchange_rate_path: variable("EXCHANGE_RATE_PATH")
+                .filter(|value| value.starts_with('/'))
+                .unwrap_or_else(|| exchange::PATH.to_owned()),
             development: variable("DEVELOPMENT").as_deref() == Some("1"),
         })
     }

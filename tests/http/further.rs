@@ -140,6 +140,8 @@ fn the_account_and_its_codes() {
     let headers = [("api-token", token.as_str().unwrap())];
     let url = format!("{}/v1/delivery", LIVE.gateway());
     assert_eq!(send("GET", &url, &headers, "").status, 200);
+    let again = shop.call("POST", "/v1/delivery", r#"{"id":99}"#);
+    assert_eq!(again.json()["code"], "DELIVERY_NOT_FOUND");
     let openapi = send("GET", &format!("{}/openapi.json", LIVE.gateway()), &[], "");
     assert_eq!(openapi.json()["openapi"], "3.1.0");
 }

@@ -278,3 +278,76 @@ fn a_refund_notice_is_believed_only_after_a_query() {
         .unwrap();
     assert_eq!(world.send(garbage).status(), 400);
 }
+
+/// Everything once more for a merchant that signs with HMAC-SHA256.
+#[test]
+fn every_call_signed_with_hmac_sha256() {
+    let world = Memory::default();
+    let shop = world.shop_with("demo", &json!({"sign_type": "HMAC-SHA256"}));
+    paid(&world, &shop, "1", 1500);
+    assert_eq!(
+        shop.status("1")["trade_state"],
+        "SUCCESS",
+        "notice and query"
+    );
+    let post = |path: &str, body: Value| {
+        let (status, answer) = shop.call("POST", path, body.to_string());
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer["data"].clone()
+    };
+    let refund = post(
+        "/v1/refund",
+        json!({"out_trade_no": "1", "refund_fee": 500}),
+    );
+    assert_eq!(refund["refund_status"], "PROCESSING");
+    world.advance(60);
+    let refunds = get(&shop, "/v1/refund?out_trade_no=1");
+    assert_eq!(refunds["refunds"][0]["refund_status"], "SUCCESS");
+
+    let code = world.control(
+        "/sandbox/paycode",
+        &json!({"payer": "bob", "behaviour": "pays"}),
+    );
+    let quick = json!({"out_trade_no": "2", "body": "One cup", "total_fee": 1200,
+                       "auth_code": code["auth_code"]});
+    assert_eq!(post("/v1/micropay", quick)["trade_state"], "SUCCESS");
+    world.advance(16);
+    post("/v1/reverse", json!({"out_trade_no": "2"}));
+    world.advance(60);
+    assert_eq!(shop.status("2")["trade_state"], "REVOKED");
+
+    let open = json!({"out_trade_no": "3", "body": "x", "total_fee": 1, "trade_type": "NATIVE"});
+    let open = post("/v1/order", open);
+    post("/v1/shorturl", json!({"long_url": open["code_url"]}));
+    assert_eq!(
+        post("/v1/close", json!({"out_trade_no": "3"}))["trade_state"],
+        "CLOSED"
+    );
+    let app = json!({"out_trade_no": "4", "body": "x", "total_fee": 1, "trade_type": "APP"});
+    assert_eq!(
+        post("/v1/order", app)["app"]["sign"]
+            .as_str()
+            .unwrap()
+            .len(),
+        64
+    );
+
+    world.control(
+        "/sandbox/merchants/1900000109",
+        &json!({"native_callback_url": format!("{GATEWAY}/notify/v2/demo/native"),
+                "sign_type": "HMAC-SHA256"}),
+    );
+    let product = json!({"product_id": "p", "body": "Oolong", "total_fee": 8800});
+    let product = post("/v1/product", product);
+    let scanned = world.control(
+        "/sandbox/scan",
+        &json!({"code_url": product["code_url"], "payer": "alice", "action": "pay"}),
+    );
+    assert_eq!(scanned["ok"], true, "{scanned}");
+
+    get(&shop, "/v1/exchange_rate?fee_type=HKD");
+    world.advance(3 * 24 * 3600);
+    get(&shop, "/v1/settlement");
+    let statement = get(&shop, &format!("/v1/statement?bill_date={DAY}"));
+    assert!(!statement["rows"].as_array().unwrap().is_empty());
+}

@@ -49,9 +49,10 @@ impl<W: World> Gateway<W> {
             sign_type: known.merchant.sign_type,
         };
         let xml = asked.to_xml(&known.credentials.api_key);
-        let bytes = self.ask_wechat(exchange::PATH, &xml).await?;
+        let path = &self.config.exchange_rate_path;
+        let bytes = self.ask_wechat(path, &xml).await?;
         let answer = exchange::Answer::read(&bytes, &asked, &known.credentials.api_key)
-            .map_err(|error| self.refused(exchange::PATH, &error))?;
+            .map_err(|error| self.refused(path, &error))?;
         Ok(success(json!({
             "fee_type": answer.fee_type.code(),
             "rate": answer.rate_e8.to_string(),
