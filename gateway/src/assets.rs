@@ -31,9 +31,10 @@ impl<W: World> Gateway<W> {
         let found = self.fetch_asset(file).await.ok_or_else(not_found)?;
         let mut response = answer(200, content_type, found);
         response.headers_mut().remove(header::CACHE_CONTROL);
-        let hashed = file
-            .split(['-', '.', '_'])
-            .any(|part| part.len() == 16 && part.bytes().all(|b| b.is_ascii_hexdigit()));
+        // 64 bits in hexadecimal, their leading zeros left out.
+        let hashed = file.split(['-', '.', '_']).any(|part| {
+            (12..=16).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit())
+        });
         let cache = match hashed {
             true => "public, max-age=31536000, immutable",
             false => "public, max-age=3600",
