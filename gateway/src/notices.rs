@@ -8,21 +8,19 @@
 
 use crate::Gateway;
 use crate::book::{Call, Prepaid, Verdict};
+use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::answer;
 use crate::world::{Request, Response, World};
 use order::OutTradeNo;
+use std::rc::Rc;
 use wechatpay::v2::field::Text;
 use wechatpay::v2::notify::{ACK_OK, Notice, NoticeError, ack_fail};
 use wechatpay::v2::{native, refund_notify};
 
 impl<W: World> Gateway<W> {
     pub(crate) async fn notice(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
-        let known = self
-            .directory
-            .by_id(&self.world, &self.config, id)
-            .await?
-            .ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+        let known = self.addressee(id).await?;
         let credentials = &known.credentials;
         let read = |key| Notice::read(request.body(), key, known.merchant.sign_type);
         let previous = credentials.previous_api_key.as_ref();
@@ -66,11 +64,7 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        let known = self
-            .directory
-            .by_id(&self.world, &self.config, id)
-            .await?
-            .ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+        let known = self.addressee(id).await?;
         let key = &known.credentials.api_key;
         let refund = match refund_notify::Notice::read(request.body(), key) {
             Ok(notice) => notice.refund,
@@ -103,11 +97,7 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        let known = self
-            .directory
-            .by_id(&self.world, &self.config, id)
-            .await?
-            .ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+        let known = self.addressee(id).await?;
         let merchant = &known.merchant;
         let key = &known.credentials.api_key;
         let callback = match native::Callback::read(request.body(), key, merchant.sign_type) {
@@ -141,6 +131,14 @@ impl<W: World> Gateway<W> {
             }
         };
         Ok(xml(200, fields.sealed(key, merchant.sign_type).to_xml()))
+    }
+}
+
+impl<W: World> Gateway<W> {
+    /// The merchant whose address the sender used.
+    async fn addressee(&self, id: &str) -> Result<Rc<Known>, ApiError> {
+        let known = self.directory.by_id(&self.world, &self.config, id).await?;
+        known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))
     }
 }
 

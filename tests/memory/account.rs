@@ -39,6 +39,7 @@ fn s1_s2_a_days_statement_after_ten_the_next_day() {
     let data = get(&shop, &path);
     let rows = data["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 2, "{data}");
+    assert_eq!(data["totals"]["total_transaction_count"], "2", "{data}");
     let fees: Vec<_> = rows.iter().map(|row| row["total_fee"].clone()).collect();
     assert!(
         fees.contains(&json!("1750")) && fees.contains(&json!("250")),

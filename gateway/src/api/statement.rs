@@ -77,7 +77,14 @@ impl<W: World> Gateway<W> {
         let totals: Map<String, Value> = bill
             .totals
             .iter()
-            .map(|(total, value)| (total.field().to_owned(), Value::String(value.to_string())))
+            .map(|(total, value)| {
+                let name = total.field().replace(' ', "_");
+                let value = value.to_string();
+                // A count is no amount, though the file's last line writes it so.
+                let count = name.ends_with("_count").then(|| value.strip_suffix(".00"));
+                let value = count.flatten().unwrap_or(&value).to_owned();
+                (name, Value::String(value))
+            })
             .collect();
         Ok(success(json!({
             "bill_date": bill_date.to_string(),
