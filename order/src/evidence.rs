@@ -18,8 +18,10 @@ pub struct Payment {
     pub money: Money,
     /// How it was paid.
     pub trade_type: TradeType,
-    /// The payer under `account.appid`.
-    pub openid: String,
+    /// The payer under `account.appid`; an institution's merchant may learn
+    /// only the `sub_openid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openid: Option<String>,
     /// The payer under `account.sub_appid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_openid: Option<String>,
@@ -30,7 +32,8 @@ pub struct Payment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_is_subscribe: Option<String>,
     /// WeChat's name for the payer's bank.
-    pub bank_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank_type: Option<String>,
     /// What the payer was charged, in the minor unit of `cash_fee_type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cash_fee: Option<i64>,

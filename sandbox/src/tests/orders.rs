@@ -244,7 +244,7 @@ fn an_institution_answers_in_hmac_for_its_sub_merchant() {
     assert_eq!(paid["err_msg"], "get_brand_wcpay_request:ok", "{paid}");
     let due = bench.sandbox.due(bench.now_ms);
     let notice = Notice::read(due[0].body.as_bytes(), &key, SignType::HmacSha256).unwrap();
-    assert_eq!(notice.payment.openid, Payer::Bob.openid(appid));
+    assert_eq!(notice.payment.openid, Some(Payer::Bob.openid(appid)));
     assert_eq!(
         notice.payment.sub_openid,
         Some(Payer::Bob.openid(sub_appid))

@@ -17,11 +17,11 @@ pub(crate) fn read(fields: &Fields) -> Result<Payment, FieldError> {
         transaction_id: fields.required("transaction_id")?.to_owned(),
         money: read_money(fields)?,
         trade_type: fields.one_of("trade_type", TradeType::from_name)?,
-        openid: fields.required("openid")?.to_owned(),
+        openid: Some(fields.required("openid")?.to_owned()),
         sub_openid: fields.owned("sub_openid"),
         is_subscribe: fields.owned("is_subscribe"),
         sub_is_subscribe: fields.owned("sub_is_subscribe"),
-        bank_type: fields.required("bank_type")?.to_owned(),
+        bank_type: Some(fields.required("bank_type")?.to_owned()),
         cash_fee: fields.optional_int("cash_fee")?,
         cash_fee_type: fields.owned("cash_fee_type"),
         rate: fields.owned("rate"),
@@ -33,12 +33,12 @@ pub(crate) fn read(fields: &Fields) -> Result<Payment, FieldError> {
 /// Writes a payment, ids included.
 pub(crate) fn write(fields: &mut Fields, payment: &Payment) {
     push_account(fields, &payment.account);
-    fields.push("openid", payment.openid.as_str());
+    fields.push_some("openid", payment.openid.as_deref());
     fields.push_some("is_subscribe", payment.is_subscribe.as_deref());
     fields.push_some("sub_openid", payment.sub_openid.as_deref());
     fields.push_some("sub_is_subscribe", payment.sub_is_subscribe.as_deref());
     fields.push("trade_type", payment.trade_type.as_str());
-    fields.push("bank_type", payment.bank_type.as_str());
+    fields.push_some("bank_type", payment.bank_type.as_deref());
     push_money(fields, payment.money);
     fields.push_some("cash_fee", payment.cash_fee.map(|fee| fee.to_string()));
     fields.push_some("cash_fee_type", payment.cash_fee_type.as_deref());
