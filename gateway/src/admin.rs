@@ -7,7 +7,7 @@ use crate::directory::ask;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{header_text, success};
-use crate::merchant::{Credentials, Merchant, NewMerchant, read_api_key};
+use crate::merchant::{Credentials, Dialect, Merchant, NewMerchant, read_api_key};
 use crate::registry::{self, Answer, KeyPair};
 use crate::seal::fingerprint;
 use crate::world::{Request, Response, World};
@@ -37,6 +37,7 @@ impl<W: World> Gateway<W> {
             name: new.name,
             account: new.account,
             currency: new.currency,
+            dialect: Dialect::V2,
             sign_type: new.sign_type,
             answers: new.answers,
             redirect_origins: new.redirect_origins,
@@ -52,7 +53,7 @@ impl<W: World> Gateway<W> {
             "api-secret": keys.api_secret.expose(),
             "delivery_secret": delivery_secret,
             "quick_auth_token": merchant.quick_auth_token,
-            "notify_url": self.config.notify_url(&merchant.id),
+            "notify_url": self.config.notify_url(&merchant),
             "jsapi_directory": format!("{}/pay/", self.config.public_url),
         });
         let call = registry::Call::Create {

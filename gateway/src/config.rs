@@ -1,5 +1,6 @@
 //! What a deployment is told at start: its own address, its secrets.
 
+use crate::merchant::Merchant;
 use crate::seal::MasterKey;
 use wechatpay::Secret;
 use wechatpay::v2::exchange;
@@ -85,13 +86,14 @@ impl Config {
 
     /// Where WeChat sends a merchant's notices: no query string (checklist
     /// G10).
-    pub fn notify_url(&self, merchant_id: &str) -> String {
-        format!("{}/notify/v2/{merchant_id}", self.public_url)
+    pub fn notify_url(&self, merchant: &Merchant) -> String {
+        let dialect = merchant.dialect.name();
+        format!("{}/notify/{dialect}/{}", self.public_url, merchant.id)
     }
 
     /// Where WeChat sends the notices of a merchant's refunds.
-    pub fn refund_notify_url(&self, merchant_id: &str) -> String {
-        format!("{}/refund", self.notify_url(merchant_id))
+    pub fn refund_notify_url(&self, merchant: &Merchant) -> String {
+        format!("{}/refund", self.notify_url(merchant))
     }
 
     /// The address of a checkout.

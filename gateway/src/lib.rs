@@ -34,10 +34,10 @@ mod upstream;
 pub mod world;
 
 use crate::config::Config;
-use crate::directory::Directory;
+use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
 use crate::http::{MAX_BODY_BYTES, answer};
-use crate::upstream::Hosts;
+use crate::upstream::{Hosts, Upstream};
 use crate::world::{Object, Request, Response, World};
 use ::http::Method;
 use serde::de::DeserializeOwned;
@@ -149,6 +149,15 @@ impl<W: World> Gateway<W> {
             _ => Err(ApiError::of(Code::NotFound)),
         };
         result.unwrap_or_else(|error| error.response())
+    }
+
+    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, W> {
+        Upstream {
+            world: &self.world,
+            config: &self.config,
+            hosts: &self.hosts,
+            known,
+        }
     }
 
     /// Asks a merchant's book.

@@ -21,7 +21,11 @@ pub struct Merchant {
     /// The currency it settles in; orders are in this one or CNY (checklist
     /// P3).
     pub currency: Currency,
-    /// How it signs with WeChat.
+    /// What its upstream speaks.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// How v2 messages are signed: its own to WeChat, and what is delivered to
+    /// it.
     pub sign_type: SignType,
     /// How a made order is answered.
     #[serde(default)]
@@ -37,6 +41,24 @@ pub struct Merchant {
     pub sealed: String,
     /// When it was made, Unix milliseconds.
     pub created_at_ms: i64,
+}
+
+/// What a merchant's upstream speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// WeChat Pay v2.
+    #[default]
+    V2,
+}
+
+impl Dialect {
+    /// Its name, as in the addresses of its notices.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+        }
+    }
 }
 
 /// How a made order is answered.

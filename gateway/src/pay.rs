@@ -114,7 +114,8 @@ impl<W: World> Gateway<W> {
                     })
                 }
                 None => {
-                    let package = self.jsapi(&visit.known, &prepayment.prepay_id);
+                    let upstream = self.upstream(&visit.known);
+                    let package = upstream.jsapi(&prepayment).await?;
                     Prepared::Jsapi(Jsapi {
                         app_id: package.app_id,
                         time_stamp: package.time_stamp,

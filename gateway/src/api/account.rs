@@ -6,17 +6,13 @@ use super::Access;
 use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use crate::http::{query, success, texts};
-use crate::upstream;
+use crate::http::{query, success};
+use crate::upstream::{Settlements, wrong};
 use crate::world::{Request, Response, World};
 use order::Currency;
 use serde_json::{Value, json};
-use wechatpay::v2::answer::AnswerError;
-use wechatpay::v2::field::{FieldError, Text};
-use wechatpay::v2::settlement::{Limit, Record, UseTag};
-use wechatpay::v2::shorturl::LongUrl;
+use wechatpay::v2::settlement::{Limit, UseTag};
 use wechatpay::v2::time::Date;
-use wechatpay::v2::{exchange, settlement, shorturl};
 
 /// What was settled in the last thirty days, when no days are given.
 const USUAL_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -41,40 +37,16 @@ impl<W: World> Gateway<W> {
             None => Date::of(self.world.now_ms()),
             Some(text) => day(&fields, "date", &text)?,
         };
-        let asked = exchange::Request {
-            account: known.merchant.account.clone(),
-            fee_type,
-            date,
-            nonce_str: Some(self.nonce()?),
-            sign_type: known.merchant.sign_type,
-        };
-        let xml = asked.to_xml(&known.credentials.api_key);
-        let path = &self.config.exchange_rate_path;
-        let bytes = self.ask_wechat(path, &xml).await?;
-        let answer = exchange::Answer::read(&bytes, &asked, &known.credentials.api_key)
-            .map_err(|error| self.refused(path, &error))?;
-        Ok(success(json!({
-            "fee_type": answer.fee_type.code(),
-            "rate": answer.rate_e8.to_string(),
-            "rate_time": answer.rate_time.to_string(),
-        })))
+        let rate = self.upstream(&known).exchange_rate(fee_type, date).await?;
+        Ok(success(Value::Object(rate)))
     }
 
     /// `POST /v1/shorturl` with `{"long_url": …}`. BASIC.
     pub(crate) async fn short_url(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Basic).await?;
         let long_url = Fields::read(request.body())?.required("long_url", 512)?;
-        let asked = shorturl::Request {
-            account: known.merchant.account.clone(),
-            long_url: LongUrl::new(&long_url).map_err(wrong)?,
-            nonce_str: self.nonce()?,
-            sign_type: known.merchant.sign_type,
-        };
-        let xml = asked.to_xml(&known.credentials.api_key);
-        let bytes = self.ask_wechat(shorturl::PATH, &xml).await?;
-        let answer = shorturl::Answer::read(&bytes, &asked, &known.credentials.api_key)
-            .map_err(|error| self.refused(shorturl::PATH, &error))?;
-        Ok(success(json!({ "short_url": answer.short_url })))
+        let short_url = self.upstream(&known).short_url(&long_url).await?;
+        Ok(success(json!({ "short_url": short_url })))
     }
 
     /// `GET /v1/settlement`: what WeChat paid out (`usetag=1`, the default),
@@ -109,67 +81,17 @@ impl<W: World> Gateway<W> {
             .whole("offset", 0..=i64::from(u32::MAX))?
             .unwrap_or(0);
         let limit = fields.whole("limit", 1..=20)?.unwrap_or(10);
-        let asked = settlement::Request {
-            account: known.merchant.account.clone(),
+        let asked = Settlements {
             usetag,
+            dates,
             offset: u32::try_from(offset).unwrap_or(u32::MAX),
             limit: Limit::new(limit).map_err(wrong)?,
-            dates,
-            nonce_str: self.nonce()?,
-            sign_type: known.merchant.sign_type,
         };
-        let xml = asked.to_xml(&known.credentials.api_key);
-        let bytes = self.ask_wechat(settlement::PATH, &xml).await?;
-        let answer = settlement::Answer::read(&bytes, &asked, &known.credentials.api_key)
-            .map_err(|error| self.refused(settlement::PATH, &error))?;
-        let records: Vec<Value> = answer.records.iter().map(record).collect();
+        let records = self.upstream(&known).settlements(asked).await?;
         Ok(success(json!({ "records": records })))
-    }
-
-    pub(crate) async fn ask_wechat(&self, path: &str, xml: &str) -> Result<Vec<u8>, ApiError> {
-        let answer = self.hosts.post(&self.world, path, xml).await;
-        answer.ok_or_else(|| ApiError::of(Code::UpstreamUnavailable))
-    }
-
-    fn refused(&self, path: &str, error: &AnswerError) -> ApiError {
-        upstream::refused(&self.world, path, error)
-    }
-
-    pub(crate) fn nonce(&self) -> Result<Text<32>, ApiError> {
-        Text::new("nonce_str", &self.random_text(32)).map_err(|_| ApiError::of(Code::Internal))
     }
 }
 
 pub(crate) fn day(fields: &Fields, name: &str, text: &str) -> Result<Date, ApiError> {
     Date::parse(text).map_err(|_| fields.invalid(name, "must be a day like 20260131"))
-}
-
-fn wrong(error: FieldError) -> ApiError {
-    ApiError::field(Code::FieldInvalid, error.field, format!("The {error}."))
-}
-
-/// A settlement, every value a text.
-fn record(record: &Record) -> Value {
-    Value::Object(texts([
-        ("fbatchno", record.fbatchno.clone()),
-        (
-            "date_settlement",
-            record.date_settlement.map(|d| d.to_string()),
-        ),
-        ("date_start", record.date_start.map(|d| d.to_string())),
-        ("date_end", record.date_end.map(|d| d.to_string())),
-        ("settlement_fee", Some(record.settlement_fee.to_string())),
-        (
-            "unsettlement_fee",
-            Some(record.unsettlement_fee.to_string()),
-        ),
-        (
-            "settlementfee_type",
-            Some(record.settlementfee_type.code().to_owned()),
-        ),
-        ("pay_fee", Some(record.pay_fee.to_string())),
-        ("refund_fee", Some(record.refund_fee.to_string())),
-        ("pay_net_fee", Some(record.pay_net_fee.to_string())),
-        ("poundage_fee", Some(record.poundage_fee.to_string())),
-    ]))
 }

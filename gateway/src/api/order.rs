@@ -12,7 +12,6 @@ use crate::merchant::Answers;
 use crate::world::{Request, Response, World};
 use order::{Order, Payment, Prepayment, Terms, TradeType};
 use serde_json::{Map, Value, json};
-use wechatpay::v2::invoke::{self, App, Jsapi};
 use wechatpay::v2::prepay::{self, PREPAY_SECONDS};
 
 /// What WeChat takes in `body` and `attach` (seed 002, section 9.1).
@@ -48,12 +47,12 @@ impl<W: World> Gateway<W> {
             TradeType::Jsapi => json!({
                 "prepay_id": prepayment.prepay_id,
                 "out_trade_no": number,
-                "jsapi": self.jsapi(&known, &prepayment.prepay_id),
+                "jsapi": self.upstream(&known).jsapi(&prepayment).await?,
             }),
             TradeType::App => json!({
                 "prepay_id": prepayment.prepay_id,
                 "out_trade_no": number,
-                "app": self.app(&known, &prepayment.prepay_id),
+                "app": self.upstream(&known).app(&prepayment).await?,
             }),
             _ => json!({
                 "code_url": prepayment.code_url,
@@ -96,33 +95,6 @@ impl<W: World> Gateway<W> {
             .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
             .collect();
         crate::http::json(200, &Value::Object(flat))
-    }
-
-    /// The package that opens the payment inside WeChat, signed now.
-    pub(crate) fn jsapi(&self, known: &Known, prepay_id: &str) -> Jsapi {
-        invoke::jsapi(
-            known.merchant.account.payer_appid(),
-            prepay_id,
-            self.world.now_ms() / 1000,
-            &self.random_text(32),
-            &known.credentials.api_key,
-            known.merchant.sign_type,
-        )
-    }
-
-    /// The package that opens the payment from a mobile app (seed 002,
-    /// section 8.5), signed now.
-    fn app(&self, known: &Known, prepay_id: &str) -> App {
-        let account = &known.merchant.account;
-        invoke::app(
-            account.payer_appid(),
-            account.sub_mch_id.as_deref().unwrap_or(&account.mch_id),
-            prepay_id,
-            self.world.now_ms() / 1000,
-            &self.random_text(32),
-            &known.credentials.api_key,
-            known.merchant.sign_type,
-        )
     }
 
     fn terms(&self, fields: &Fields, known: &Known) -> Result<Terms, ApiError> {

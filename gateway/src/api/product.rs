@@ -12,8 +12,6 @@ use crate::http::{answer, query, success};
 use crate::qr;
 use crate::world::{Request, Response, World};
 use serde_json::{Value, json};
-use wechatpay::v2::field::Text;
-use wechatpay::v2::native::ProductUrl;
 
 impl<W: World> Gateway<W> {
     /// `POST /v1/product`: what the code of `product_id` sells, from now on.
@@ -48,11 +46,11 @@ impl<W: World> Gateway<W> {
         match fields.text("format", 4)?.as_deref() {
             None | Some("json") => Ok(success(self.product_data(&known, &product)?)),
             Some("svg") => {
-                let picture = qr::svg(&self.product_url(&known, &product)?);
+                let picture = qr::svg(&self.upstream(&known).product_code(&product.product_id)?);
                 Ok(answer(200, "image/svg+xml", picture.ok_or_else(internal)?))
             }
             Some("png") => {
-                let picture = qr::png(&self.product_url(&known, &product)?);
+                let picture = qr::png(&self.upstream(&known).product_code(&product.product_id)?);
                 Ok(answer(200, "image/png", picture.ok_or_else(internal)?))
             }
             Some(_) => Err(fields.invalid("format", "must be json, svg or png")),
@@ -65,23 +63,7 @@ impl<W: World> Gateway<W> {
             "body": product.body,
             "total_fee": product.money.amount_minor().to_string(),
             "fee_type": product.money.currency().code(),
-            "code_url": self.product_url(known, product)?,
+            "code_url": self.upstream(known).product_code(&product.product_id)?,
         }))
-    }
-
-    /// The text of the code. It is signed, and works for as long as the API
-    /// key does.
-    fn product_url(&self, known: &Known, product: &Product) -> Result<String, ApiError> {
-        let account = &known.merchant.account;
-        let text =
-            |field, value: &str| Text::new(field, value).map_err(|_| ApiError::of(Code::Internal));
-        let url = ProductUrl {
-            appid: text("appid", &account.appid)?,
-            mch_id: text("mch_id", &account.mch_id)?,
-            product_id: text("product_id", &product.product_id)?,
-            time_stamp_s: self.world.now_ms() / 1000,
-            nonce_str: self.nonce()?,
-        };
-        Ok(url.to_url(&known.credentials.api_key, known.merchant.sign_type))
     }
 }

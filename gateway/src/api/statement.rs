@@ -7,9 +7,10 @@ use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{answer, query, success, texts};
+use crate::upstream::Reason;
 use crate::world::{Request, Response, World};
 use serde_json::{Map, Value, json};
-use wechatpay::v2::bill::{self, Bill, BillError, BillType, Row};
+use wechatpay::v2::bill::{self, Bill, BillType, Row};
 use wechatpay::v2::time;
 
 impl<W: World> Gateway<W> {
@@ -47,31 +48,16 @@ impl<W: World> Gateway<W> {
                 "is too early: WeChat keeps statements for three months",
             ));
         }
-        let asked = bill::Request {
-            account: known.merchant.account.clone(),
-            device_info: None,
-            bill_date,
-            bill_type,
-            gzip: false,
-            nonce_str: self.nonce()?,
-            sign_type: known.merchant.sign_type,
-        };
-        let xml = asked.to_xml(&known.credentials.api_key);
-        let bytes = self.ask_wechat(bill::PATH, &xml).await?;
-        let bill = match Bill::read(&bytes) {
-            Ok(bill) => bill,
-            Err(BillError::Refused {
-                code: wechatpay::v2::ErrorCode::NoBillExist,
-                ..
-            }) => Bill::of(Vec::new()),
-            Err(error) => return Err(self.not_a_statement(&error)),
+        let asked = self.upstream(&known).statement(bill_date, bill_type).await;
+        let (file, bill) = match asked {
+            Ok(statement) => statement,
+            Err(failure) if failure.reason() == Some(Reason::NoStatement) => {
+                (Vec::new(), Bill::of(Vec::new()))
+            }
+            Err(failure) => return Err(failure.into()),
         };
         if csv {
-            let text = match bill.rows.is_empty() {
-                true => Vec::new(),
-                false => bytes,
-            };
-            return Ok(answer(200, "text/csv; charset=utf-8", text));
+            return Ok(answer(200, "text/csv; charset=utf-8", file));
         }
         let rows: Vec<Value> = bill.rows.iter().map(row).collect();
         let totals: Map<String, Value> = bill
@@ -92,21 +78,6 @@ impl<W: World> Gateway<W> {
             "rows": rows,
             "totals": totals,
         })))
-    }
-
-    fn not_a_statement(&self, error: &BillError) -> ApiError {
-        self.world.log(format_args!("{}: {error}", bill::PATH));
-        match error {
-            BillError::Refused { return_msg, .. } => ApiError {
-                code: Code::UpstreamRefused,
-                field: None,
-                message: json!({"return_code": "FAIL", "return_msg": return_msg}),
-            },
-            _ => ApiError::new(
-                Code::UpstreamUnverified,
-                format!("The statement was not believed: {error}."),
-            ),
-        }
     }
 }
 

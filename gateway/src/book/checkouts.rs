@@ -8,6 +8,7 @@
 use super::{Book, NewOrder, read_stored, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::upstream::Reason;
 use crate::world::{Store, StoreError, World};
 use checkout::{Lang, State};
 use order::{
@@ -15,8 +16,6 @@ use order::{
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use wechatpay::v2::ErrorCode;
-use wechatpay::v2::answer::AnswerError;
 
 /// A purchase that a payer can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -353,21 +352,13 @@ impl<W: World, S: Store> Book<W, S> {
             // The answer that would have made it an order was lost, so nobody
             // holds the means to pay it; but WeChat may know it.
             None => {
-                return match self.try_close(known, number).await {
+                let closed = self.upstream(known).close(number).await;
+                return match closed.map_err(|failure| failure.reason()) {
                     // A closed number cannot be used again; one that WeChat
                     // never knew can.
-                    Some(
-                        Ok(_)
-                        | Err(AnswerError::Refused {
-                            code: ErrorCode::OrderClosed,
-                            ..
-                        }),
-                    ) => self.end_attempt(id, attempt, true),
-                    Some(Err(AnswerError::Refused {
-                        code: ErrorCode::OrderNotExist,
-                        ..
-                    })) => self.end_attempt(id, attempt, false),
-                    _ => Err(ApiError::of(Code::AttemptPending)),
+                    Ok(()) | Err(Some(Reason::OrderClosed)) => self.end_attempt(id, attempt, true),
+                    Err(Some(Reason::OrderNotExist)) => self.end_attempt(id, attempt, false),
+                    Err(_) => Err(ApiError::of(Code::AttemptPending)),
                 };
             }
         }

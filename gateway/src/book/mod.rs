@@ -40,17 +40,14 @@ pub use refunds::{NewRefund, Refunded};
 use crate::config::Config;
 use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
-use crate::upstream::Hosts;
+use crate::upstream::{Hosts, Upstream};
 use crate::world::{Store, StoreError, World};
 use order::{Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
-use wechatpay::v2::field::Text;
-use wechatpay::v2::report;
 
 /// What may be asked of a book.
 #[derive(Debug, Serialize, Deserialize)]
@@ -281,7 +278,7 @@ impl<W: World, S: Store> Book<W, S> {
             .into_iter()
             .chain(deliveries)
             .collect::<Result<(), _>>()?;
-        self.report_speed(&known).await;
+        self.upstream(&known).report_speed().await;
         self.arm()
     }
 
@@ -314,43 +311,16 @@ impl<W: World, S: Store> Book<W, S> {
         })
     }
 
-    /// Tells WeChat how long one of its calls took, once everything else is
-    /// done. Nothing hangs on it: a sample that is lost is lost.
-    async fn report_speed(&self, known: &Known) {
-        let Some(sample) = self.hosts.take_sample() else {
-            return;
-        };
-        let code = match sample.answered {
-            true => report::Code::Success,
-            false => report::Code::Fail,
-        };
-        let (Ok(nonce_str), Ok(interface_url)) = (
-            Text::new("nonce_str", &self.nonce()),
-            Text::new("interface_url", &sample.url),
-        ) else {
-            return;
-        };
-        let request = report::Request {
-            account: known.merchant.account.clone(),
-            device_info: None,
-            nonce_str,
-            sign_type: known.merchant.sign_type,
-            interface_url,
-            execute_time_ms: u32::try_from(sample.elapsed_ms).unwrap_or(0),
-            return_code: code,
-            return_msg: None,
-            result_code: code,
-            err_code: None,
-            err_code_des: None,
-            out_trade_no: None,
-            user_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            time_ms: Some(self.world.now_ms()),
-        };
-        let xml = request.to_xml(&known.credentials.api_key);
-        let _ = self.hosts.post_once(&self.world, report::PATH, &xml).await;
-    }
-
     // Shared by the files of this module.
+
+    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, W> {
+        Upstream {
+            world: &self.world,
+            config: &self.config,
+            hosts: &self.hosts,
+            known,
+        }
+    }
 
     /// The merchant this book belongs to. It is written down the first time,
     /// because an alarm comes without a caller to name it.

@@ -3,20 +3,14 @@
 use super::{Book, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
-use crate::upstream;
+use crate::upstream::{Prepay, Reason};
 use crate::world::{Store, StoreError, Value, World};
 use order::{
-    CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, TradeType,
-    Via,
+    CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, Via,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use wechatpay::v2::ErrorCode;
-use wechatpay::v2::answer::AnswerError;
-use wechatpay::v2::field::{FieldError, Problem, Text};
 use wechatpay::v2::notify::Notice;
-use wechatpay::v2::prepay::{self, NotifyUrl, Payer, Trade};
-use wechatpay::v2::{close, query};
 
 /// An order to make.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,7 +92,12 @@ impl<W: World, S: Store> Book<W, S> {
         if let Some(order) = self.load_order(number.as_str())? {
             return again(&order, &terms, self.world.now_ms());
         }
-        let prepayment = self.prepay(known, &terms, payer_ip, time_expire_ms).await?;
+        let prepay = Prepay {
+            terms: &terms,
+            payer_ip,
+            time_expire_ms,
+        };
+        let prepayment = self.upstream(known).prepay(prepay).await?;
 
         let now_ms = self.world.now_ms();
         self.store.atomically(|| {
@@ -139,38 +138,6 @@ impl<W: World, S: Store> Book<W, S> {
             Some(at_ms) => self.arm_for(at_ms),
             None => Ok(()),
         }
-    }
-
-    async fn prepay(
-        &self,
-        known: &Known,
-        terms: &Terms,
-        payer_ip: IpAddr,
-        time_expire_ms: Option<i64>,
-    ) -> Result<Prepayment, ApiError> {
-        let merchant = &known.merchant;
-        let key = &known.credentials.api_key;
-        let notify_url = self.config.notify_url(&merchant.id);
-        let request = unified_order(terms, payer_ip, &notify_url, &self.nonce(), merchant)
-            .map(|request| prepay::Request {
-                time_expire_ms,
-                ..request
-            })
-            .map_err(|error| {
-                ApiError::field(Code::FieldInvalid, error.field, format!("The {error}."))
-            })?;
-        let bytes = self
-            .hosts
-            .post(&self.world, prepay::PATH, &request.to_xml(key))
-            .await
-            .ok_or_else(|| ApiError::of(Code::UpstreamUnavailable))?;
-        let answer = prepay::Answer::read(&bytes, &request, key)
-            .map_err(|error| upstream::refused(&self.world, prepay::PATH, &error))?;
-        Ok(Prepayment {
-            prepay_id: answer.prepay_id,
-            code_url: answer.code_url,
-            mweb_url: answer.mweb_url,
-        })
     }
 
     /// The order as it stands; an open one after asking WeChat, if nobody
@@ -310,64 +277,27 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
-        let merchant = &known.merchant;
-        let key = &known.credentials.api_key;
-        let request = query::Request {
-            account: merchant.account.clone(),
-            by: query::By::OutTradeNo(number.clone()),
-            nonce_str: Text::new("nonce_str", &self.nonce()).ok()?,
-            sign_type: merchant.sign_type,
-        };
-        let bytes = self
-            .hosts
-            .post(&self.world, query::PATH, &request.to_xml(key))
-            .await?;
-        match query::Answer::read(&bytes, &request, key) {
-            Ok(answer) => Some(Event::Told(answer.state, Via::Query)),
-            Err(AnswerError::Refused {
-                code: ErrorCode::OrderNotExist,
-                ..
-            }) => Some(Event::NotFound),
-            Err(error) => {
-                self.world.log(format_args!("query {number}: {error}"));
-                None
-            }
+        match self.upstream(known).query(number).await {
+            Ok(state) => Some(Event::Told(state, Via::Query)),
+            Err(failure) => match failure.reason() {
+                Some(Reason::OrderNotExist) => Some(Event::NotFound),
+                _ => None,
+            },
         }
     }
 
     /// Closes an order at WeChat. Only WeChat's verified word counts as an
     /// answer.
-    pub(super) async fn close(&self, known: &Known, number: &OutTradeNo) -> Event {
-        Event::CloseAnswered(match self.try_close(known, number).await {
-            Some(Ok(close::Answer)) => CloseAnswer::Closed,
-            Some(Err(AnswerError::Refused { code, .. })) => match code {
-                ErrorCode::OrderClosed => CloseAnswer::Closed,
-                ErrorCode::OrderPaid => CloseAnswer::OrderPaid,
+    async fn close(&self, known: &Known, number: &OutTradeNo) -> Event {
+        let answer = match self.upstream(known).close(number).await {
+            Ok(()) => CloseAnswer::Closed,
+            Err(failure) => match failure.reason() {
+                Some(Reason::OrderClosed) => CloseAnswer::Closed,
+                Some(Reason::OrderPaid) => CloseAnswer::OrderPaid,
                 _ => CloseAnswer::Unknown,
             },
-            _ => CloseAnswer::Unknown,
-        })
-    }
-
-    /// The answer to a close, if one came.
-    pub(super) async fn try_close(
-        &self,
-        known: &Known,
-        number: &OutTradeNo,
-    ) -> Option<Result<close::Answer, AnswerError>> {
-        let merchant = &known.merchant;
-        let key = &known.credentials.api_key;
-        let request = close::Request {
-            account: merchant.account.clone(),
-            out_trade_no: number.clone(),
-            nonce_str: Text::new("nonce_str", &self.nonce()).ok()?,
-            sign_type: merchant.sign_type,
         };
-        let bytes = self
-            .hosts
-            .post(&self.world, close::PATH, &request.to_xml(key))
-            .await?;
-        Some(close::Answer::read(&bytes, &request, key))
+        Event::CloseAnswered(answer)
     }
 
     /// The one place where an order changes: read, decide, write, in one
@@ -453,51 +383,6 @@ fn due_of(effects: &[Effect]) -> Option<Option<i64>> {
         Effect::WakeAt(at_ms) => Some(Some(*at_ms)),
         Effect::Rest => Some(None),
         _ => None,
-    })
-}
-
-fn unified_order(
-    terms: &Terms,
-    payer_ip: IpAddr,
-    notify_url: &str,
-    nonce: &str,
-    merchant: &crate::merchant::Merchant,
-) -> Result<prepay::Request, FieldError> {
-    let trade = match terms.trade_type {
-        TradeType::Jsapi => Trade::Jsapi(Payer::of(
-            &terms.account,
-            terms.openid.as_deref().unwrap_or_default(),
-        )?),
-        TradeType::App => Trade::App,
-        TradeType::Native => Trade::Native {
-            product_id: Some(Text::new("product_id", terms.out_trade_no.as_str())?),
-        },
-        // H5 needs a scene, and Quick Pay is no prepayment.
-        TradeType::Mweb | TradeType::Micropay => {
-            return Err(Problem::UnknownValue.of("trade_type"));
-        }
-    };
-    Ok(prepay::Request {
-        account: terms.account.clone(),
-        device_info: Some(Text::new("device_info", "WEB")?),
-        nonce_str: Text::new("nonce_str", nonce)?,
-        sign_type: merchant.sign_type,
-        body: Text::new("body", &terms.body)?,
-        detail: None,
-        attach: terms
-            .attach
-            .as_deref()
-            .map(|a| Text::new("attach", a))
-            .transpose()?,
-        out_trade_no: terms.out_trade_no.clone(),
-        money: terms.money,
-        spbill_create_ip: payer_ip,
-        time_start_ms: None,
-        time_expire_ms: None,
-        goods_tag: None,
-        notify_url: NotifyUrl::new(notify_url)?,
-        limit_pay: None,
-        trade,
     })
 }
 

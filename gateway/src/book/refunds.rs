@@ -5,16 +5,10 @@
 use super::{Book, Verdict};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
-use crate::upstream;
+use crate::upstream::{Failure, Reason};
 use crate::world::{Store, StoreError, World};
 use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
 use serde::{Deserialize, Serialize};
-use wechatpay::v2::ErrorCode;
-use wechatpay::v2::answer::AnswerError;
-use wechatpay::v2::field::{FieldError, Text};
-use wechatpay::v2::prepay::NotifyUrl;
-use wechatpay::v2::refund::{self, Amounts, OutRefundNo};
-use wechatpay::v2::refundquery;
 
 /// A refund to make.
 #[derive(Debug, Serialize, Deserialize)]
@@ -223,28 +217,17 @@ impl<W: World, S: Store> Book<W, S> {
         else {
             return Ok(None);
         };
-        let key = &known.credentials.api_key;
-        let notify_url = self.config.refund_notify_url(&known.merchant.id);
-        let sign_type = known.merchant.sign_type;
-        let request = refund_request(&order, refund, &notify_url, sign_type, &self.nonce());
-        let Ok(request) = request else {
-            return Ok(None);
-        };
-        let xml = request.to_xml(key);
-        let Some(bytes) = self.hosts.post(&self.world, refund::PATH, &xml).await else {
-            return Ok(None);
-        };
-        Ok(Some(match refund::Answer::read(&bytes, &request, key) {
-            Ok(answer) => Ok(Event::RefundTold {
+        Ok(match self.upstream(known).refund(&order, refund).await {
+            Ok(state) => Some(Ok(Event::RefundTold {
                 out_refund_no: out_refund_no.to_owned(),
-                state: answer.state(),
-            }),
-            Err(error) => {
-                let refusal = upstream::refused(&self.world, refund::PATH, &error);
-                let event = self.declined(known, number, out_refund_no, &error).await;
-                Err((event, refusal))
+                state,
+            })),
+            Err(Failure::NoAnswer) => None,
+            Err(failure) => {
+                let event = self.declined(known, number, out_refund_no, &failure).await;
+                Some(Err((event, failure.into())))
             }
-        }))
+        })
     }
 
     /// What a refusal means. One that is to last is believed only when WeChat
@@ -255,16 +238,17 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         number: &OutTradeNo,
         out_refund_no: &str,
-        error: &AnswerError,
+        failure: &Failure,
     ) -> Option<Event> {
-        let AnswerError::Refused { code, .. } = error else {
+        let Failure::Refused(refused) = failure else {
             return None;
         };
-        // A code that is not listed is certain only together with the query.
-        if code.is_unknown_outcome() && !matches!(code, ErrorCode::Unknown(_)) {
-            return None;
-        }
-        let later = *code == ErrorCode::NotEnough || code.is_retryable();
+        let later = match refused.reason {
+            Reason::Open => return None,
+            Reason::NotEnough | Reason::Later => true,
+            // A code that is not listed is certain only together with the query.
+            _ => false,
+        };
         if !later {
             match self.refund_at_wechat(known, number, out_refund_no).await? {
                 AtWeChat::Told(event) => return Some(event),
@@ -274,7 +258,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
         Some(Event::RefundDeclined {
             out_refund_no: out_refund_no.to_owned(),
-            err_code: code.code().to_owned(),
+            err_code: refused.err_code.clone(),
             later,
         })
     }
@@ -298,33 +282,15 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<AtWeChat> {
-        let key = &known.credentials.api_key;
-        let request = refundquery::Request {
-            account: known.merchant.account.clone(),
-            by: refundquery::By::OutRefundNo(OutRefundNo::new(out_refund_no).ok()?),
-            offset: None,
-            nonce_str: Text::new("nonce_str", &self.nonce()).ok()?,
-            sign_type: known.merchant.sign_type,
-        };
-        let xml = request.to_xml(key);
-        let bytes = self
-            .hosts
-            .post(&self.world, refundquery::PATH, &xml)
-            .await?;
-        let answer = match refundquery::Answer::read(&bytes, &request, key) {
-            Ok(answer) => answer,
-            Err(AnswerError::Refused {
-                code: ErrorCode::RefundNotExist,
-                ..
-            }) => return Some(AtWeChat::NotFound),
-            Err(error) => {
-                self.world.log(format_args!("refund of {number}: {error}"));
-                return None;
+        let found = match self.upstream(known).query_refund(out_refund_no).await {
+            Ok(found) => found?,
+            Err(failure) if failure.reason() == Some(Reason::RefundNotExist) => {
+                return Some(AtWeChat::NotFound);
             }
+            Err(_) => return None,
         };
         let ours = self.refunded(number, out_refund_no).ok()?;
-        let found = answer.find(out_refund_no)?;
-        let same = answer.out_trade_no == number.as_str()
+        let same = found.out_trade_no == number.as_str()
             && found.refund_fee == ours.refund.money.amount_minor();
         if !same {
             // Money may be wrong: change nothing, and call a person.
@@ -334,7 +300,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
         Some(AtWeChat::Told(Event::RefundTold {
             out_refund_no: out_refund_no.to_owned(),
-            state: found.state(),
+            state: found.state,
         }))
     }
 }
@@ -356,24 +322,4 @@ fn refunded(order: &Order, refund: Refund) -> Refunded {
         total: order.terms().money,
         refund,
     }
-}
-
-fn refund_request(
-    order: &Order,
-    refund: &Refund,
-    notify_url: &str,
-    sign_type: wechatpay::v2::SignType,
-    nonce: &str,
-) -> Result<refund::Request, FieldError> {
-    Ok(refund::Request {
-        account: order.terms().account.clone(),
-        by: refund::By::OutTradeNo(order.terms().out_trade_no.clone()),
-        out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,
-        amounts: Amounts::new(refund.money, order.terms().money)?,
-        notify_url: Some(NotifyUrl::new(notify_url)?),
-        refund_desc: None,
-        refund_account: None,
-        nonce_str: Text::new("nonce_str", nonce)?,
-        sign_type,
-    })
 }

@@ -1,21 +1,29 @@
-//! Calls to WeChat Pay v2: the hosts in their order, and what an answer that
-//! is no success means for the caller.
+//! The hosts that a dialect is spoken with, in their order; and how long a
+//! call takes.
 
-use crate::error::{ApiError, Code};
-use crate::world::{Request, Route, World};
-use serde_json::{Map, Value};
+use crate::world::{Request, Response, Route, World};
 use std::cell::{Cell, RefCell};
-use wechatpay::v2::answer::AnswerError;
-use wechatpay::v2::bill;
-use wechatpay::v2::xml::Fields;
 
-/// The access nodes of seed 002, section 4.3, for a merchant overseas: Hong
-/// Kong first.
-const HOSTS: [&str; 3] = [
-    "apihk.mch.weixin.qq.com",
-    "apius.mch.weixin.qq.com",
-    "api.mch.weixin.qq.com",
-];
+/// Hosts that stand for each other, and where their state is kept.
+#[derive(Debug)]
+pub struct Family {
+    index: usize,
+    hosts: &'static [&'static str],
+}
+
+/// WeChat Pay v2: the access nodes of seed 002, section 4.3, for a merchant
+/// overseas. Hong Kong first.
+pub const V2: Family = Family {
+    index: 0,
+    hosts: &[
+        "apihk.mch.weixin.qq.com",
+        "apius.mch.weixin.qq.com",
+        "api.mch.weixin.qq.com",
+    ],
+};
+
+/// How many families there are.
+const FAMILIES: usize = 1;
 
 /// How long another host is used before the first is tried again.
 const AWAY_MS: i64 = 60_000;
@@ -26,10 +34,30 @@ const SAMPLE_EVERY: u32 = 50;
 /// Which host answered last. Where one fails the next is used, for a while.
 #[derive(Debug, Default)]
 pub struct Hosts {
-    current: Cell<usize>,
-    return_at_ms: Cell<i64>,
+    states: [State; FAMILIES],
     calls: Cell<u32>,
     sample: RefCell<Option<Sample>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Cell<usize>,
+    return_at_ms: Cell<i64>,
+}
+
+/// A message, to any host of a family.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'m> {
+    /// Which way it leaves.
+    pub route: Route,
+    /// The HTTP method.
+    pub method: &'m str,
+    /// Path and query.
+    pub path: &'m str,
+    /// Headers.
+    pub headers: &'m [(&'static str, String)],
+    /// The body.
+    pub body: &'m str,
 }
 
 /// How long one call took.
@@ -47,9 +75,14 @@ impl Hosts {
     /// Sends an idempotent message: each host is tried once, because the same
     /// message again has the same effect (checklist P6). `None` when none of
     /// them answered.
-    pub async fn post(&self, world: &impl World, path: &str, xml: &str) -> Option<Vec<u8>> {
-        for _ in HOSTS {
-            if let Some(answer) = self.post_once(world, path, xml).await {
+    pub async fn send(
+        &self,
+        world: &impl World,
+        family: &Family,
+        message: Message<'_>,
+    ) -> Option<Response> {
+        for _ in family.hosts {
+            if let Some(answer) = self.send_once(world, family, message).await {
                 return Some(answer);
             }
         }
@@ -58,40 +91,42 @@ impl Hosts {
 
     /// Sends a message that takes money: once. `None` says that no answer
     /// came, and not that nothing happened.
-    pub async fn post_once(&self, world: &impl World, path: &str, xml: &str) -> Option<Vec<u8>> {
-        if world.now_ms() >= self.return_at_ms.get() {
-            self.current.set(0);
+    pub async fn send_once(
+        &self,
+        world: &impl World,
+        family: &Family,
+        message: Message<'_>,
+    ) -> Option<Response> {
+        let state = self.states.get(family.index)?;
+        if world.now_ms() >= state.return_at_ms.get() {
+            state.current.set(0);
         }
-        let current = self.current.get();
-        let host = HOSTS.get(current)?;
-        let route = match path {
-            bill::PATH => Route::Statement,
-            _ if path.starts_with("/secapi/") => Route::WeChatPayMtls,
-            _ => Route::WeChatPay,
-        };
-        let mut request = Request::new(xml.as_bytes().to_vec());
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = format!("https://{host}{path}").parse().ok()?;
-        request.headers_mut().insert(
-            http::header::CONTENT_TYPE,
-            http::HeaderValue::from_static("text/xml; charset=utf-8"),
-        );
+        let current = state.current.get();
+        let host = family.hosts.get(current)?;
+        let url = format!("https://{host}{}", message.path);
+        let mut request = http::Request::builder().method(message.method).uri(&url);
+        for (name, value) in message.headers {
+            request = request.header(*name, value);
+        }
+        let request: Request = request.body(message.body.as_bytes().to_vec()).ok()?;
         let began_ms = world.now_ms();
-        let outcome = world.fetch(route, request).await;
+        let outcome = world.fetch(message.route, request).await;
+        // A query string may say who the payer is; the path never does.
+        let place = url.split('?').next().unwrap_or_default();
         self.count(|| Sample {
-            url: format!("https://{host}{path}"),
+            url: place.to_owned(),
             elapsed_ms: world.now_ms() - began_ms,
             answered: outcome.is_ok(),
         });
         match outcome {
-            Ok(answer) if !answer.status().is_server_error() => return Some(answer.into_body()),
-            Ok(answer) => world.log(format_args!("{host}{path}: status {}", answer.status())),
-            Err(error) => world.log(format_args!("{host}{path}: {error}")),
+            Ok(answer) if !answer.status().is_server_error() => return Some(answer),
+            Ok(answer) => world.log(format_args!("{place}: status {}", answer.status())),
+            Err(error) => world.log(format_args!("{place}: {error}")),
         }
         // Others may have moved on from this host meanwhile.
-        if self.current.get() == current {
-            self.current.set((current + 1) % HOSTS.len());
-            self.return_at_ms.set(world.now_ms() + AWAY_MS);
+        if state.current.get() == current {
+            state.current.set((current + 1) % family.hosts.len());
+            state.return_at_ms.set(world.now_ms() + AWAY_MS);
         }
         None
     }
@@ -108,34 +143,6 @@ impl Hosts {
     pub fn take_sample(&self) -> Option<Sample> {
         self.sample.take()
     }
-}
-
-/// What the merchant is told. A refusal is forwarded whole, as seed 000 shows
-/// it ("Request Refund"); what could not be verified is not.
-pub fn refused(world: &impl World, what: &str, error: &AnswerError) -> ApiError {
-    world.log(format_args!("{what}: {error}"));
-    match error {
-        AnswerError::Refused { fields, .. } => ApiError {
-            code: Code::UpstreamRefused,
-            field: None,
-            message: object(fields),
-        },
-        // Unsigned by nature (seed 002, section 4.3.1): a signature that
-        // WeChat did not accept is reported so. It is shown, not believed.
-        AnswerError::Communication { return_msg } => ApiError {
-            code: Code::UpstreamRefused,
-            field: None,
-            message: serde_json::json!({"return_code": "FAIL", "return_msg": return_msg}),
-        },
-        _ => ApiError::of(Code::UpstreamUnverified),
-    }
-}
-
-fn object(fields: &Fields) -> Value {
-    let entries = fields
-        .iter()
-        .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())));
-    Value::Object(entries.collect::<Map<_, _>>())
 }
 
 #[cfg(test)]
@@ -178,28 +185,33 @@ mod tests {
         fn log(&self, _: fmt::Arguments<'_>) {}
     }
 
+    const QUERY: Message<'_> = Message {
+        route: Route::WeChatPay,
+        method: "POST",
+        path: "/pay/orderquery",
+        headers: &[],
+        body: "",
+    };
+
     fn post(hosts: &Hosts, world: &Network) -> (bool, Vec<String>) {
-        let answered = hosts
-            .post(world, "/pay/orderquery", "")
-            .now_or_never()
-            .unwrap();
+        let answered = hosts.send(world, &V2, QUERY).now_or_never().unwrap();
         (answered.is_some(), world.asked.take())
     }
 
     #[test]
     fn a_host_that_fails_is_left_for_a_minute_and_returned_to() {
         let (hosts, world) = (Hosts::default(), Network::default());
-        let [hk, us, cn] = HOSTS.map(str::to_owned);
+        let [hk, us, cn] = [0, 1, 2].map(|n| V2.hosts[n].to_owned());
         assert_eq!(post(&hosts, &world), (true, vec![hk.clone()]));
-        world.down.replace(vec![HOSTS[0]]);
+        world.down.replace(vec![V2.hosts[0]]);
         assert_eq!(post(&hosts, &world), (true, vec![hk.clone(), us.clone()]));
         assert_eq!(post(&hosts, &world), (true, vec![us.clone()]), "remembered");
-        world.down.replace(vec![HOSTS[1]]);
+        world.down.replace(vec![V2.hosts[1]]);
         assert_eq!(post(&hosts, &world), (true, vec![us, cn.clone()]));
         assert_eq!(post(&hosts, &world), (true, vec![cn]));
         world.now_ms.set(world.now_ms.get() + AWAY_MS);
         assert_eq!(post(&hosts, &world), (true, vec![hk]), "returned to");
-        world.down.replace(HOSTS.to_vec());
+        world.down.replace(V2.hosts.to_vec());
         let (answered, asked) = post(&hosts, &world);
         assert!(!answered);
         assert_eq!(asked.len(), 3, "each once");
@@ -208,9 +220,9 @@ mod tests {
     #[test]
     fn q4_what_takes_money_is_sent_once() {
         let (hosts, world) = (Hosts::default(), Network::default());
-        world.down.replace(HOSTS.to_vec());
-        let sent = hosts.post_once(&world, "/pay/micropay", "").now_or_never();
-        assert_eq!(sent.unwrap(), None);
+        world.down.replace(V2.hosts.to_vec());
+        let sent = hosts.send_once(&world, &V2, QUERY).now_or_never();
+        assert!(sent.unwrap().is_none());
         assert_eq!(world.asked.take().len(), 1);
     }
 

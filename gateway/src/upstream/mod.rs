@@ -1,0 +1,321 @@
+//! Who takes the money: one merchant's account at WeChat Pay or at an
+//! acquirer, in the dialect that it speaks.
+//!
+//! [`Upstream`] is what the rest of the gateway asks. It speaks of orders,
+//! payments and refunds in room `order`'s words; which [`Dialect`] carries
+//! them is known here and in `notices/`, and nowhere else. One file per
+//! dialect holds the same calls:
+//!
+//! ```text
+//! prepay query close        quick_pay reverse        refund query_refund
+//! jsapi app                 statement settlements
+//! ```
+//!
+//! What v2 alone offers (exchange rates, short addresses, codes of products,
+//! reports of speed) is refused by name for the other dialects.
+
+mod hosts;
+mod v2;
+
+pub use hosts::Hosts;
+
+use crate::book::NewQuickPay;
+use crate::config::Config;
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::merchant::Dialect;
+use crate::world::World;
+use futures_util::future::LocalBoxFuture;
+use order::{
+    Currency, Order, OutTradeNo, Payment, Prepayment, Refund, RefundState, Terms, TradeState,
+};
+use serde_json::{Map, Value};
+use std::net::IpAddr;
+use v2::V2;
+use wechatpay::v2::bill::{Bill, BillType};
+use wechatpay::v2::field::FieldError;
+use wechatpay::v2::invoke::{App, Jsapi};
+use wechatpay::v2::settlement::{Limit, UseTag};
+use wechatpay::v2::time::Date;
+
+/// One merchant's account upstream.
+#[derive(Debug)]
+pub struct Upstream<'a, W> {
+    /// The world, for the network, the clock and chance.
+    pub world: &'a W,
+    /// The deployment's settings.
+    pub config: &'a Config,
+    /// Which hosts answer.
+    pub hosts: &'a Hosts,
+    /// The merchant.
+    pub known: &'a Known,
+}
+
+/// Why there is no success. Only [`Refused`](Self::Refused) is WeChat's own,
+/// verified word; after any other it is open what WeChat did.
+#[derive(Debug)]
+pub enum Failure {
+    /// No answer came.
+    NoAnswer,
+    /// An answer came, and it cannot be believed.
+    NotBelieved(ApiError),
+    /// WeChat refuses.
+    Refused(Box<Refused>),
+}
+
+/// WeChat's refusal.
+#[derive(Debug)]
+pub struct Refused {
+    /// What follows from it.
+    pub reason: Reason,
+    /// WeChat's code for it.
+    pub err_code: String,
+    /// What the merchant is told.
+    pub told: ApiError,
+}
+
+/// WeChat's reasons, as far as anything here is decided by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no such order.
+    OrderNotExist,
+    /// The order is paid.
+    OrderPaid,
+    /// The order is closed.
+    OrderClosed,
+    /// The order is reversed.
+    OrderReversed,
+    /// There is no such refund.
+    RefundNotExist,
+    /// There is no statement for the day.
+    NoStatement,
+    /// Too little money for a refund: the same request may pass later.
+    NotEnough,
+    /// Nothing was done; the same request may pass later.
+    Later,
+    /// Nothing was done, and nothing will be: asking again is of no use.
+    ForGood,
+    /// Nothing was done.
+    Other,
+    /// The code says that the outcome is open.
+    Open,
+    /// A code that is not listed.
+    Unlisted,
+}
+
+impl Failure {
+    /// Whether it is open what WeChat did.
+    pub const fn is_unknown_outcome(&self) -> bool {
+        match self {
+            Self::Refused(refused) => {
+                matches!(refused.reason, Reason::Open | Reason::Unlisted)
+            }
+            Self::NoAnswer | Self::NotBelieved(_) => true,
+        }
+    }
+
+    /// WeChat's reason, where it gave one.
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Refused(refused) => Some(refused.reason),
+            Self::NoAnswer | Self::NotBelieved(_) => None,
+        }
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NoAnswer => Self::of(Code::UpstreamUnavailable),
+            Failure::NotBelieved(told) => told,
+            Failure::Refused(refused) => refused.told,
+        }
+    }
+}
+
+/// A prepayment to ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepay<'a> {
+    /// What for.
+    pub terms: &'a Terms,
+    /// The payer's address, or the caller's (checklist H1).
+    pub payer_ip: IpAddr,
+    /// The latest moment to pay, where WeChat is to enforce it.
+    pub time_expire_ms: Option<i64>,
+}
+
+/// A refund as WeChat knows it.
+#[derive(Debug)]
+pub struct FoundRefund {
+    /// The number of the order it belongs to.
+    pub out_trade_no: String,
+    /// How much goes back, in the currency's smallest unit.
+    pub refund_fee: i64,
+    /// How it stands.
+    pub state: RefundState,
+}
+
+/// Which settlements to list.
+#[derive(Debug)]
+pub struct Settlements {
+    /// Paid out already, or still held.
+    pub usetag: UseTag,
+    /// From the first to the last day.
+    pub dates: Option<(Date, Date)>,
+    /// How many to pass over.
+    pub offset: u32,
+    /// How many to list.
+    pub limit: Limit,
+}
+
+/// A call under way.
+pub type Asking<'a, T> = LocalBoxFuture<'a, Result<T, Failure>>;
+
+impl<'a, W: World> Upstream<'a, W> {
+    /// Asks for the means to pay. It takes no money; the same request again
+    /// gives the same means.
+    pub async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).prepay(prepay).await,
+        }
+    }
+
+    /// The package that opens the payment inside WeChat, signed now.
+    pub async fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, ApiError> {
+        match self.dialect() {
+            Dialect::V2 => Ok(V2(self).jsapi(&prepayment.prepay_id)),
+        }
+    }
+
+    /// The package that opens the payment from a mobile app (seed 002,
+    /// section 8.5), signed now.
+    pub async fn app(&self, prepayment: &Prepayment) -> Result<App, ApiError> {
+        match self.dialect() {
+            Dialect::V2 => Ok(V2(self).app(&prepayment.prepay_id)),
+        }
+    }
+
+    /// How the order stands at WeChat.
+    pub async fn query(&self, number: &OutTradeNo) -> Result<TradeState, Failure> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).query(number).await,
+        }
+    }
+
+    /// Closes an order that is not paid.
+    pub async fn close(&self, number: &OutTradeNo) -> Result<(), Failure> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).close(number).await,
+        }
+    }
+
+    /// A Quick Pay, ready to be sent once. Its wrong fields are found before
+    /// anything is written or sent.
+    pub fn quick_pay(&'a self, new: &NewQuickPay) -> Result<Asking<'a, Payment>, ApiError> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).quick_pay(new),
+        }
+    }
+
+    /// Reverses a Quick Pay. `true` when it is done, `false` when WeChat wants
+    /// to be asked again.
+    pub async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).reverse(number).await,
+        }
+    }
+
+    /// Asks for a refund; the same number gives the same refund.
+    pub async fn refund(&self, order: &Order, refund: &Refund) -> Result<RefundState, Failure> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).refund(order, refund).await,
+        }
+    }
+
+    /// The refund with this number; `None` where the answer names others only.
+    pub async fn query_refund(&self, out_refund_no: &str) -> Result<Option<FoundRefund>, Failure> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).query_refund(out_refund_no).await,
+        }
+    }
+
+    /// A day's statement: the file, and what it says.
+    pub async fn statement(
+        &self,
+        day: Date,
+        bill_type: BillType,
+    ) -> Result<(Vec<u8>, Bill), Failure> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).statement(day, bill_type).await,
+        }
+    }
+
+    /// What was paid out to the merchant, in v2's names.
+    pub async fn settlements(
+        &self,
+        asked: Settlements,
+    ) -> Result<Vec<Map<String, Value>>, Failure> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).settlements(asked).await,
+        }
+    }
+
+    /// A currency's rate to CNY on a day, times 10^8, in v2's names.
+    pub async fn exchange_rate(
+        &self,
+        fee_type: Currency,
+        date: Date,
+    ) -> Result<Map<String, Value>, ApiError> {
+        Ok(self.v2()?.exchange_rate(fee_type, date).await?)
+    }
+
+    /// A short address for a `weixin://` address.
+    pub async fn short_url(&self, long_url: &str) -> Result<String, ApiError> {
+        self.v2()?.short_url(long_url).await
+    }
+
+    /// What the code of a product says (Native mode 1).
+    pub fn product_code(&self, product_id: &str) -> Result<String, ApiError> {
+        self.v2()?.product_code(product_id)
+    }
+
+    /// Tells WeChat how long one of its calls took. Nothing hangs on it: a
+    /// sample that is lost is lost.
+    pub async fn report_speed(&self) {
+        if let (Some(sample), Ok(v2)) = (self.hosts.take_sample(), self.v2()) {
+            v2.report(&sample).await;
+        }
+    }
+
+    fn dialect(&self) -> &Dialect {
+        &self.known.merchant.dialect
+    }
+
+    fn v2(&self) -> Result<V2<'_, W>, ApiError> {
+        match self.dialect() {
+            Dialect::V2 => Ok(V2(self)),
+        }
+    }
+
+    fn notify_url(&self) -> String {
+        self.config.notify_url(&self.known.merchant)
+    }
+
+    fn refund_notify_url(&self) -> String {
+        self.config.refund_notify_url(&self.known.merchant)
+    }
+
+    fn nonce(&self) -> String {
+        crate::seal::random_text(|bytes| self.world.random(bytes), 32)
+    }
+
+    fn not_believed(&self, what: &str, error: impl std::fmt::Display) -> Failure {
+        self.world.log(format_args!("{what}: {error}"));
+        Failure::NotBelieved(ApiError::of(Code::UpstreamUnverified))
+    }
+}
+
+/// A field that WeChat would not take.
+pub fn wrong(error: FieldError) -> ApiError {
+    ApiError::field(Code::FieldInvalid, error.field, format!("The {error}."))
+}
