@@ -154,6 +154,13 @@ pub(crate) fn reload() {
     }
 }
 
+/// Goes to another page; this one can be come back to.
+pub(crate) fn go(url: &str) {
+    if let Some(window) = window() {
+        let _ = window.location().assign(url);
+    }
+}
+
 /// The page's own address.
 pub(crate) fn address() -> String {
     window()

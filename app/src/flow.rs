@@ -111,6 +111,8 @@ pub enum Effect {
     Copy(Option<String>),
     /// Load the page afresh.
     Reload,
+    /// Go to this address; the payer may come back.
+    Go(String),
 }
 
 /// Where the checkout is.
@@ -440,6 +442,10 @@ impl Flow {
             Ok(Prepared::Link(link)) => {
                 self.link = Some(link);
                 self.enter(Stage::Elsewhere);
+            }
+            Ok(Prepared::Page(url)) => {
+                self.enter(Stage::Ready(None));
+                return vec![Effect::Go(url)];
             }
             Ok(Prepared::NotOpen(view)) => return self.see(view),
             Err(Failure::Network) => self.enter(Stage::Ready(Some(Note::NoNetwork))),

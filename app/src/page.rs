@@ -174,6 +174,7 @@ impl Checkout {
                 browser::copy(link, move |done| self.tell(Event::Copied(done)));
             }
             Effect::Reload => browser::reload(),
+            Effect::Go(url) => browser::go(&url),
         }
     }
 }

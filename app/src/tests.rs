@@ -184,6 +184,22 @@ const PAID: State = State::Paid {
 // Paying inside WeChat.
 
 #[test]
+fn a_payment_that_another_page_starts() {
+    let mut payer = Payer::in_wechat();
+    payer.taps("Pay now");
+    payer.does();
+    let url = String::from("https://pay.ionlinepay.com/pay/wxpay/jspay?token_id=1");
+    payer.on(Event::Ordered(Ok(Prepared::Page(url.clone()))));
+    assert_eq!(payer.does(), [Effect::Go(url)]);
+    assert_eq!(payer.buttons(), ["Pay now"], "for who comes back unpaid");
+
+    payer.on(Event::Shown);
+    assert_eq!(payer.does(), [Effect::GetStatus]);
+    payer.server_says(PAID);
+    assert_eq!(payer.heading(), "Paid");
+}
+
+#[test]
 fn a_payment_in_wechat() {
     let mut payer = Payer::in_wechat();
     assert_eq!(payer.buttons(), ["Pay now"]);

@@ -94,6 +94,9 @@ pub enum Prepared {
     /// For [`Method::OpenInWeChat`]: the page's own address as a code. No order
     /// is made for it.
     Link(Link),
+    /// For [`Method::Jsapi`] where somebody else's page starts the payment: the
+    /// address to go to, `https`.
+    Page(String),
     /// Nothing to prepare, because the purchase is no longer open.
     NotOpen(View),
 }
@@ -345,6 +348,10 @@ mod tests {
                 expires_at_ms: 9,
             }),
             r#"{"qr":{"code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR","size":33,"path":"M4,4h1v1h-1z","expires_at_ms":9}}"#,
+        );
+        travels(
+            &Prepared::Page(String::from("https://pay.example.com/")),
+            r#"{"page":"https://pay.example.com/"}"#,
         );
         travels(
             &Check {

@@ -9,6 +9,7 @@
 #![allow(missing_docs, reason = "the attribute macros make undocumented items")]
 
 mod message;
+mod rsa;
 mod store;
 mod world;
 

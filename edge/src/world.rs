@@ -29,6 +29,7 @@ impl Runtime {
         let name = match route {
             Route::WeChatPay | Route::Statement => "WECHATPAY",
             Route::WeChatPayMtls => "WECHATPAY_MTLS",
+            Route::Ionline => "IONLINE",
             Route::Weixin => "WEIXIN",
             Route::Assets => "ASSETS",
             Route::Merchant => return None,

@@ -3,20 +3,17 @@
 
 use crate::Gateway;
 use crate::book::{Call, Report};
+use crate::credentials::{Credentials, Entered, OVERLAP_MS};
 use crate::directory::ask;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{header_text, success};
-use crate::merchant::{Credentials, Dialect, Merchant, NewMerchant, read_api_key};
+use crate::merchant::{Merchant, NewMerchant};
 use crate::registry::{self, Answer, KeyPair};
 use crate::seal::fingerprint;
 use crate::world::{Request, Response, World};
 use serde_json::json;
 use wechatpay::Secret;
-
-/// How long an earlier pair of keys works beside a new one, so that a merchant
-/// can change over without a gap.
-const OVERLAP_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl<W: World> Gateway<W> {
     /// `POST /admin/merchants`: makes a merchant and its first keys, which are
@@ -25,7 +22,8 @@ impl<W: World> Gateway<W> {
         self.admin(request)?;
         let delivery_secret = format!("whsec_{}", self.random_text(43));
         let fields = Fields::read(request.body())?;
-        let new = NewMerchant::read(&fields, Secret::new(delivery_secret.as_str()))?;
+        let now_ms = self.world.now_ms();
+        let new = NewMerchant::read(&fields, Secret::new(delivery_secret.as_str()), now_ms)?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
         let sealed = new
@@ -37,14 +35,14 @@ impl<W: World> Gateway<W> {
             name: new.name,
             account: new.account,
             currency: new.currency,
-            dialect: Dialect::V2,
+            dialect: new.dialect,
             sign_type: new.sign_type,
             answers: new.answers,
             redirect_origins: new.redirect_origins,
             quick_auth_token: self.random_text(22),
             quick_auth: new.quick_auth,
             sealed,
-            created_at_ms: self.world.now_ms(),
+            created_at_ms: now_ms,
         };
         let keys = NewKeys::make(self);
         let data = json!({
@@ -87,19 +85,7 @@ impl<W: World> Gateway<W> {
             false => Fields::read(request.body())?,
         };
         let revoke = fields.flag("revoke")?;
-        let new = NewCredentials {
-            api_key: read_api_key(&fields)?,
-            app_secret: fields.text("app_secret", 64)?.map(Secret::new),
-            revoke,
-        };
-        let sealed = match &new {
-            NewCredentials {
-                api_key: None,
-                app_secret: None,
-                ..
-            } => None,
-            _ => Some(self.sealed_anew(id, new).await?),
-        };
+        let sealed = self.sealed_anew(id, &fields, revoke).await?;
         let now_ms = self.world.now_ms();
         let keys = NewKeys::make(self);
         let call = registry::Call::Rotate {
@@ -136,33 +122,30 @@ impl<W: World> Gateway<W> {
     /// The merchant's credentials with what is new in them, sealed; and the
     /// sealed form they replace. Read from the registry itself: what is
     /// remembered here may be older than another change.
-    async fn sealed_anew(&self, id: &str, new: NewCredentials) -> Result<[String; 2], ApiError> {
+    async fn sealed_anew(
+        &self,
+        id: &str,
+        fields: &Fields,
+        revoke: bool,
+    ) -> Result<Option<[String; 2]>, ApiError> {
         let call = registry::Call::ById { id: id.to_owned() };
         let merchant = match ask(&self.world, &call).await? {
             Answer::Found(found) => found.merchant,
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
+        let now_ms = self.world.now_ms();
+        let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
+        if entered.is_empty() && !revoke {
+            return Ok(None);
+        }
         let internal = |_| ApiError::of(Code::Internal);
         let key = &self.config.master_key;
         let old = Credentials::open(&merchant, key).map_err(internal)?;
-        let now_ms = self.world.now_ms();
-        let changes = new.api_key.as_ref().is_some_and(|key| *key != old.api_key);
-        let (previous_api_key, previous_until_ms) = match (new.revoke, changes) {
-            (true, _) => (None, 0),
-            (false, true) => (Some(old.api_key.clone()), now_ms + OVERLAP_MS),
-            (false, false) => (old.previous_api_key, old.previous_until_ms),
-        };
-        let credentials = Credentials {
-            api_key: new.api_key.unwrap_or(old.api_key),
-            previous_api_key,
-            previous_until_ms,
-            app_secret: new.app_secret.or(old.app_secret),
-            delivery_secret: old.delivery_secret,
-        };
+        let credentials = entered.replace(old, revoke, now_ms);
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
         let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
-        Ok([merchant.sealed, sealed])
+        Ok(Some([merchant.sealed, sealed]))
     }
 
     fn admin(&self, request: &Request) -> Result<(), ApiError> {
@@ -175,13 +158,6 @@ impl<W: World> Gateway<W> {
             Err(ApiError::of(Code::AdminTokenWrong))
         }
     }
-}
-
-/// What is new in a merchant's credentials.
-struct NewCredentials {
-    api_key: Option<Secret>,
-    app_secret: Option<Secret>,
-    revoke: bool,
 }
 
 struct NewKeys {

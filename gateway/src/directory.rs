@@ -5,8 +5,9 @@
 //! a new merchant works at once.
 
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::error::{ApiError, Code};
-use crate::merchant::{Credentials, Merchant};
+use crate::merchant::Merchant;
 use crate::registry::{Answer, Call};
 use crate::seal::fingerprint;
 use crate::world::{Object, World};
@@ -14,6 +15,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use subtle::ConstantTimeEq;
+use wechatpay::rsa::Certificate;
+use wechatpay::v3::Keyring;
 
 const REMEMBER_MS: i64 = 30_000;
 /// Enough for the merchants of one deployment; past it the memory starts over.
@@ -26,7 +29,36 @@ pub struct Known {
     pub merchant: Merchant,
     /// What its messages are signed with.
     pub credentials: Credentials,
+    /// What v3's answers and notices are verified with.
+    pub platform: RefCell<Platform>,
     secret_fingerprint: Option<String>,
+}
+
+/// WeChat Pay's keys, as one merchant holds them.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// The keys.
+    pub keyring: Rc<Keyring>,
+    /// When WeChat Pay was last asked for its certificates, Unix milliseconds.
+    pub asked_at_ms: i64,
+}
+
+impl Platform {
+    fn of(credentials: &Credentials, pems: &[String], asked_at_ms: i64) -> Self {
+        let v3 = credentials.v3.as_ref();
+        let keyring = Keyring {
+            // Kept when it could be read; so it can be again.
+            certificates: pems
+                .iter()
+                .filter_map(|pem| Certificate::from_pem(pem).ok())
+                .collect(),
+            public_key: v3.and_then(|v3| v3.public_key.clone()),
+        };
+        Self {
+            keyring: Rc::new(keyring),
+            asked_at_ms,
+        }
+    }
 }
 
 impl Known {
@@ -128,9 +160,12 @@ impl Directory {
             world.log(format_args!("merchant {}: {e}", found.merchant.id));
             ApiError::of(Code::Internal)
         })?;
+        let asked_at_ms = found.certificates_asked_at_ms;
+        let platform = Platform::of(&credentials, &found.certificates, asked_at_ms);
         let known = Rc::new(Known {
             merchant: found.merchant,
             credentials,
+            platform: RefCell::new(platform),
             secret_fingerprint: found.secret_fingerprint,
         });
         let mut remembered = self.remembered.borrow_mut();

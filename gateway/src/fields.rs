@@ -31,6 +31,18 @@ impl Fields {
 
     /// A text of at most `max` bytes; `None` when it is absent, null or empty.
     pub fn text(&self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
+        let text = self.pem(name, max)?;
+        match text
+            .as_ref()
+            .is_some_and(|t| t.chars().any(char::is_control))
+        {
+            true => Err(self.invalid(name, "must not hold control characters")),
+            false => Ok(text),
+        }
+    }
+
+    /// As [`Fields::text`], over several lines.
+    pub fn pem(&self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
         let text = match self.0.get(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) if text.is_empty() => return Ok(None),
@@ -40,8 +52,6 @@ impl Fields {
         };
         if text.len() > max {
             Err(self.invalid(name, &format!("must have at most {max} bytes of UTF-8")))
-        } else if text.chars().any(char::is_control) {
-            Err(self.invalid(name, "must not hold control characters"))
         } else {
             Ok(Some(text))
         }

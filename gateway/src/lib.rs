@@ -19,6 +19,7 @@ mod api;
 mod assets;
 pub mod book;
 pub mod config;
+mod credentials;
 mod directory;
 pub mod error;
 mod fields;
@@ -125,7 +126,7 @@ impl<W: World> Gateway<W> {
             ["wx-bridge", "oauth_bridge.php"] | ["oauth", "callback" | "return"] => {
                 not_allowed("GET")
             }
-            // WeChat's notices.
+            // What upstreams tell unasked.
             ["notify", "v2", merchant] if post => self.notice(&request, merchant).await,
             ["notify", "v2", merchant, "refund"] if post => {
                 self.refund_notice(&request, merchant).await
@@ -133,7 +134,15 @@ impl<W: World> Gateway<W> {
             ["notify", "v2", merchant, "native"] if post => {
                 self.product_callback(&request, merchant).await
             }
-            ["notify", "v2", _] | ["notify", "v2", _, "refund" | "native"] => not_allowed("POST"),
+            ["notify", "v3", merchant] | ["notify", "v3", merchant, "refund"] if post => {
+                self.v3_notice(&request, merchant).await
+            }
+            ["notify", "ionline", merchant] if post => {
+                self.ionline_notice(&request, merchant).await
+            }
+            ["notify", "v2" | "v3" | "ionline", _]
+            | ["notify", "v2", _, "refund" | "native"]
+            | ["notify", "v3", _, "refund"] => not_allowed("POST"),
             // The operator.
             ["admin", "merchants"] if post => self.create_merchant(&request).await,
             ["admin", "merchants", id, "rotate"] if post => {

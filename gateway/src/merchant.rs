@@ -1,13 +1,14 @@
 //! A merchant: its account at WeChat, its credentials (sealed at rest), and
 //! what it may be redirected to.
 
+use crate::credentials::{Credentials, Entered};
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use crate::seal::{MasterKey, SealError};
 use order::{Account, Currency};
 use serde::{Deserialize, Serialize};
 use wechatpay::Secret;
 use wechatpay::v2::sign::SignType;
+use wechatpay::v3::Region;
 
 /// A merchant as the registry stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,28 @@ pub enum Dialect {
     /// WeChat Pay v2.
     #[default]
     V2,
+    /// WeChat Pay `APIv3`.
+    V3(V3),
+    /// iOnline Pay.
+    Ionline(Ionline),
+}
+
+/// A merchant of WeChat Pay `APIv3`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct V3 {
+    /// Which of WeChat Pay's two path tables.
+    pub region: Region,
+    /// What the merchant sells, by ISO 18245; Global asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant_category_code: Option<String>,
+}
+
+/// A merchant of iOnline Pay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ionline {
+    /// Whether payers are handed the package itself (`is_raw`), or iOnline's
+    /// own page.
+    pub raw: bool,
 }
 
 impl Dialect {
@@ -57,6 +80,47 @@ impl Dialect {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::V2 => "v2",
+            Self::V3(_) => "v3",
+            Self::Ionline(_) => "ionline",
+        }
+    }
+
+    /// The most characters of a refund's number.
+    pub const fn max_out_refund_no(&self) -> usize {
+        match self {
+            Self::V2 | Self::V3(_) => 64,
+            Self::Ionline(_) => 32,
+        }
+    }
+
+    fn read(fields: &Fields) -> Result<Self, ApiError> {
+        match fields.text("dialect", 16)?.as_deref() {
+            None | Some("v2") => Ok(Self::V2),
+            Some("v3") => {
+                let region = match fields.text("region", 16)?.as_deref() {
+                    None | Some("global") => Region::Global,
+                    Some("mainland") => Region::Mainland,
+                    Some(_) => return Err(fields.invalid("region", "must be global or mainland")),
+                };
+                let code = fields.text("merchant_category_code", 8)?;
+                if code
+                    .as_ref()
+                    .is_some_and(|c| c.len() != 4 || !c.bytes().all(|b| b.is_ascii_digit()))
+                {
+                    return Err(fields.invalid("merchant_category_code", "must be four digits"));
+                }
+                if region == Region::Global && code.is_none() {
+                    return Err(fields.missing("merchant_category_code"));
+                }
+                Ok(Self::V3(V3 {
+                    region,
+                    merchant_category_code: code,
+                }))
+            }
+            Some("ionline") => Ok(Self::Ionline(Ionline {
+                raw: !fields.flag("pay_url")?,
+            })),
+            Some(_) => Err(fields.invalid("dialect", "must be v2, v3 or ionline")),
         }
     }
 }
@@ -81,79 +145,6 @@ pub struct QuickAuth {
     pub token: String,
 }
 
-/// What a merchant's messages are signed with. Never printed, never sent.
-#[derive(Debug)]
-pub struct Credentials {
-    /// WeChat Pay's API key (v2).
-    pub api_key: Secret,
-    /// The API key before it. What was signed with it while the keys changed
-    /// is still believed; nothing is signed with it any more.
-    pub previous_api_key: Option<Secret>,
-    /// Until when that is so, Unix milliseconds.
-    pub previous_until_ms: i64,
-    /// The application's secret, for OAuth.
-    pub app_secret: Option<Secret>,
-    /// Signs what is delivered to the merchant; made by us.
-    pub delivery_secret: Secret,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SealedCredentials {
-    api_key: String,
-    #[serde(default)]
-    previous_api_key: Option<String>,
-    #[serde(default)]
-    previous_until_ms: i64,
-    app_secret: Option<String>,
-    delivery_secret: String,
-}
-
-impl Credentials {
-    /// The sealed form.
-    pub fn seal(&self, id: &str, key: &MasterKey, nonce: [u8; 12]) -> Result<String, SealError> {
-        let plain = SealedCredentials {
-            api_key: exposed(&self.api_key),
-            previous_api_key: self.previous_api_key.as_ref().map(exposed),
-            previous_until_ms: self.previous_until_ms,
-            app_secret: self.app_secret.as_ref().map(exposed),
-            delivery_secret: exposed(&self.delivery_secret),
-        };
-        let json = serde_json::to_string(&plain).map_err(|_| SealError)?;
-        key.seal(id, &json, nonce)
-    }
-
-    /// From the sealed form.
-    pub fn open(merchant: &Merchant, key: &MasterKey) -> Result<Self, SealError> {
-        let json = key.open(&merchant.id, &merchant.sealed)?;
-        let plain: SealedCredentials =
-            serde_json::from_slice(json.as_bytes()).map_err(|_| SealError)?;
-        Ok(Self {
-            api_key: Secret::new(plain.api_key),
-            previous_api_key: plain.previous_api_key.map(Secret::new),
-            previous_until_ms: plain.previous_until_ms,
-            app_secret: plain.app_secret.map(Secret::new),
-            delivery_secret: Secret::new(plain.delivery_secret),
-        })
-    }
-}
-
-/// Exposed to be sealed.
-fn exposed(secret: &Secret) -> String {
-    secret.expose().to_owned()
-}
-
-/// WeChat Pay's API key (v2): 32 characters of ASCII.
-pub fn read_api_key(fields: &Fields) -> Result<Option<Secret>, ApiError> {
-    match fields.text("api_key", 32)? {
-        Some(key) if key.len() == 32 && key.is_ascii() => Ok(Some(Secret::new(key))),
-        Some(_) => Err(fields.invalid(
-            "api_key",
-            "must be WeChat Pay's API key (v2): 32 characters",
-        )),
-        None => Ok(None),
-    }
-}
-
 /// What the admin call that makes a merchant says.
 #[derive(Debug)]
 pub struct NewMerchant {
@@ -165,6 +156,8 @@ pub struct NewMerchant {
     pub account: Account,
     /// See [`Merchant::currency`].
     pub currency: Currency,
+    /// See [`Merchant::dialect`].
+    pub dialect: Dialect,
     /// See [`Merchant::sign_type`].
     pub sign_type: SignType,
     /// See [`Merchant::answers`].
@@ -180,7 +173,7 @@ pub struct NewMerchant {
 impl NewMerchant {
     /// Reads the admin call's body. Each wrong field is named.
     /// `delivery_secret` is a fresh one.
-    pub fn read(fields: &Fields, delivery_secret: Secret) -> Result<Self, ApiError> {
+    pub fn read(fields: &Fields, delivery_secret: Secret, now_ms: i64) -> Result<Self, ApiError> {
         let id = fields.required("id", 32)?;
         if !id
             .bytes()
@@ -196,7 +189,9 @@ impl NewMerchant {
             }
         };
         let required = |name: &str| identifier(name)?.ok_or_else(|| fields.missing(name));
-        let api_key = read_api_key(fields)?.ok_or_else(|| fields.missing("api_key"))?;
+        let dialect = Dialect::read(fields)?;
+        let credentials = Entered::read(fields, &dialect, now_ms)?;
+        let credentials = credentials.complete(fields, &dialect, delivery_secret)?;
         let sign_type = match fields.text("sign_type", 16)?.as_deref() {
             None | Some("MD5") => SignType::Md5,
             Some("HMAC-SHA256") => SignType::HmacSha256,
@@ -252,13 +247,8 @@ impl NewMerchant {
             answers,
             redirect_origins,
             quick_auth,
-            credentials: Credentials {
-                api_key,
-                previous_api_key: None,
-                previous_until_ms: 0,
-                app_secret: fields.text("app_secret", 64)?.map(Secret::new),
-                delivery_secret,
-            },
+            credentials,
+            dialect,
             id,
         })
     }

@@ -103,8 +103,8 @@ impl<W: World> Gateway<W> {
             Offer::Pay {
                 prepayment,
                 expires_at_ms,
-            } => match prepayment.code_url {
-                Some(code_url) => {
+            } => match (prepayment.code_url.clone(), prepayment.pay_url.clone()) {
+                (Some(code_url), _) => {
                     let (size, path) = drawn(&code_url)?;
                     Prepared::Qr(Qr {
                         code_url,
@@ -113,7 +113,8 @@ impl<W: World> Gateway<W> {
                         expires_at_ms,
                     })
                 }
-                None => {
+                (None, Some(pay_url)) => Prepared::Page(pay_url),
+                (None, None) => {
                     let upstream = self.upstream(&visit.known);
                     let package = upstream.jsapi(&prepayment).await?;
                     Prepared::Jsapi(Jsapi {

@@ -4,6 +4,7 @@
 //! merchants( id, quick_auth_token, json )
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
 //! tokens( fingerprint, merchant_id, expires_at_ms )
+//! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
 //! ```
 //!
 //! Of an api-key and its api-secret only SHA-256 fingerprints are kept: they
@@ -35,6 +36,20 @@ pub enum Call {
     ByQuickAuth {
         /// The token.
         token: String,
+    },
+    /// The merchant of v3 that an institution acts for under these numbers.
+    BySubMerchant {
+        /// The institution's merchant id.
+        mch_id: String,
+        /// The sub-merchant's.
+        sub_mch_id: String,
+    },
+    /// WeChat Pay was asked for its platform certificates.
+    KeepCertificates {
+        /// The id of the merchant that asked.
+        id: String,
+        /// As PEM, where WeChat Pay gave some.
+        pems: Option<Vec<String>>,
     },
     /// Adds a merchant.
     Create {
@@ -104,6 +119,11 @@ pub struct Found {
     pub merchant: Merchant,
     /// The api-secret's fingerprint, when it was found by its api-key.
     pub secret_fingerprint: Option<String>,
+    /// WeChat Pay's platform certificates as PEM, where the merchant's dialect
+    /// has them.
+    pub certificates: Vec<String>,
+    /// When WeChat Pay was last asked for them, Unix milliseconds.
+    pub certificates_asked_at_ms: i64,
 }
 
 /// The registry object, on any world and store.
@@ -125,6 +145,8 @@ impl<W: World, S: Store> Registry<W, S> {
             "CREATE TABLE IF NOT EXISTS tokens(
                 fingerprint TEXT PRIMARY KEY, merchant_id TEXT NOT NULL,
                 expires_at_ms INTEGER NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS certificates(
+                merchant_id TEXT PRIMARY KEY, pems TEXT NOT NULL, asked_at_ms INTEGER NOT NULL)",
         ] {
             store.exec(statement, &[])?;
         }
@@ -146,23 +168,41 @@ impl<W: World, S: Store> Registry<W, S> {
     fn answer(&self, call: Call) -> Result<Answer, StoreError> {
         match call {
             Call::ByApiKey { fingerprint } => self.find(
-                "SELECT json, secret_fingerprint FROM keys JOIN merchants ON id = merchant_id
+                "secret_fingerprint",
+                "keys ON keys.merchant_id = id
                  WHERE fingerprint = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
                 &[fingerprint.into(), self.world.now_ms().into()],
             ),
             Call::ByToken { fingerprint } => self.find(
-                "SELECT json, NULL FROM tokens JOIN merchants ON id = merchant_id
-                 WHERE fingerprint = ? AND expires_at_ms > ?",
+                "NULL",
+                "tokens ON tokens.merchant_id = id WHERE fingerprint = ? AND expires_at_ms > ?",
                 &[fingerprint.into(), self.world.now_ms().into()],
             ),
-            Call::ById { id } => self.find(
-                "SELECT json, NULL FROM merchants WHERE id = ?",
-                &[id.into()],
-            ),
+            Call::ById { id } => self.find("NULL", "(SELECT 1) WHERE id = ?", &[id.into()]),
             Call::ByQuickAuth { token } => self.find(
-                "SELECT json, NULL FROM merchants WHERE quick_auth_token = ?",
+                "NULL",
+                "(SELECT 1) WHERE quick_auth_token = ?",
                 &[token.into()],
             ),
+            Call::BySubMerchant { mch_id, sub_mch_id } => self.find(
+                "NULL",
+                "(SELECT 1) WHERE json_extract(json, '$.account.mch_id') = ?
+                 AND json_extract(json, '$.account.sub_mch_id') = ?
+                 AND json_extract(json, '$.dialect.v3') IS NOT NULL",
+                &[mch_id.into(), sub_mch_id.into()],
+            ),
+            Call::KeepCertificates { id, pems } => {
+                let now_ms = self.world.now_ms();
+                let pems = pems.map(|pems| serde_json::Value::from(pems).to_string());
+                self.store.exec(
+                    "INSERT INTO certificates(merchant_id, pems, asked_at_ms)
+                     VALUES(?1, coalesce(?2, '[]'), ?3)
+                     ON CONFLICT(merchant_id) DO UPDATE
+                     SET pems = coalesce(?2, pems), asked_at_ms = ?3",
+                    &[id.into(), pems.into(), now_ms.into()],
+                )?;
+                Ok(Answer::Done)
+            }
             Call::Create { merchant, keys } => self.create(&merchant, keys),
             Call::AddToken {
                 id,
@@ -199,16 +239,25 @@ impl<W: World, S: Store> Registry<W, S> {
         }
     }
 
-    fn find(&self, sql: &str, args: &[Value]) -> Result<Answer, StoreError> {
-        let rows = self.store.exec(sql, args)?;
+    /// The merchant that a join with `from` leads to.
+    fn find(&self, secret: &str, from: &str, args: &[Value]) -> Result<Answer, StoreError> {
+        let sql = format!(
+            "SELECT json, {secret}, coalesce(pems, '[]'), coalesce(asked_at_ms, 0)
+             FROM merchants LEFT JOIN certificates ON certificates.merchant_id = id JOIN {from}"
+        );
+        let rows = self.store.exec(&sql, args)?;
         let Some(row) = rows.first() else {
             return Ok(Answer::NotFound);
         };
         let merchant = serde_json::from_slice(row.text(0)?.as_bytes())
             .map_err(|error| StoreError::unreadable("merchant", error))?;
+        let certificates = serde_json::from_slice(row.text(2)?.as_bytes())
+            .map_err(|error| StoreError::unreadable("certificates", error))?;
         Ok(Answer::Found(Box::new(Found {
             merchant,
             secret_fingerprint: row.text_or_null(1)?.map(str::to_owned),
+            certificates,
+            certificates_asked_at_ms: row.int(3)?,
         })))
     }
 

@@ -7,14 +7,16 @@
 use std::fmt;
 use thiserror::Error;
 
+pub use wechatpay::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
+
 /// A request, whole in memory. Bodies are bounded before they get here.
 pub type Request = http::Request<Vec<u8>>;
 /// An answer, whole in memory.
 pub type Response = http::Response<Vec<u8>>;
 
-/// The world outside: time, chance, the network, and the stateful objects.
+/// The world outside: time, chance, RSA, the network, and the stateful objects.
 #[allow(async_fn_in_trait, reason = "one thread: no future needs to be Send")]
-pub trait World {
+pub trait World: Rsa {
     /// Unix time in milliseconds.
     fn now_ms(&self) -> i64;
 
@@ -43,6 +45,8 @@ pub enum Route {
     /// To WeChat Pay for a day's statement, which can be long (binding
     /// `WECHATPAY`).
     Statement,
+    /// To iOnline Pay (binding `IONLINE`).
+    Ionline,
     /// To WeChat's OAuth (binding `WEIXIN`).
     Weixin,
     /// To an address that a merchant gave: the open internet.
@@ -56,7 +60,7 @@ impl Route {
     pub const fn timeout_ms(self) -> u32 {
         match self {
             // A payer is waiting, and two hosts must fit in their patience.
-            Self::WeChatPay | Self::WeChatPayMtls | Self::Weixin => 5_000,
+            Self::WeChatPay | Self::WeChatPayMtls | Self::Ionline | Self::Weixin => 5_000,
             Self::Merchant | Self::Statement => 10_000,
             Self::Assets => 2_000,
         }
@@ -65,7 +69,11 @@ impl Route {
     /// The most bytes of an answer that are read.
     pub const fn max_answer_bytes(self) -> usize {
         match self {
-            Self::WeChatPay | Self::WeChatPayMtls | Self::Weixin | Self::Merchant => 64 * 1024,
+            Self::WeChatPay
+            | Self::WeChatPayMtls
+            | Self::Ionline
+            | Self::Weixin
+            | Self::Merchant => 64 * 1024,
             Self::Assets => 8 * 1024 * 1024,
             Self::Statement => 16 * 1024 * 1024,
         }

@@ -44,9 +44,10 @@ pub struct Order {
 }
 
 /// What WeChat gave for the order: the means to pay it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepayment {
-    /// Valid for two hours (seed 002, section 9.1).
+    /// Valid for two hours (seed 002, section 9.1). Empty where the upstream
+    /// keeps it to itself.
     pub prepay_id: String,
     /// What a NATIVE order's QR code says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +55,13 @@ pub struct Prepayment {
     /// Where an MWEB order is paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mweb_url: Option<String>,
+    /// The package for the payer's client, as JSON, where the upstream signs
+    /// it and hands it out with the prepayment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_info: Option<String>,
+    /// A page of the upstream's that starts the payment inside WeChat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_url: Option<String>,
 }
 
 /// Where an order stands, by WeChat's words; `CLOSING` is ours.

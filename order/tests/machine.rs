@@ -47,6 +47,7 @@ fn order() -> Order {
         prepay_id: "wx241454271591128cfc753dab0139979466".to_owned(),
         code_url: Some("weixin://wxpay/bizpayurl?pr=F2EDdjR".to_owned()),
         mweb_url: None,
+        ..Prepayment::default()
     };
     let (order, effects) = Order::prepaid(terms(), prepayment, 0);
     assert_eq!(effects, [Effect::WakeAt(30_000)]);

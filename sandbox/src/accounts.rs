@@ -1,13 +1,16 @@
 //! Merchants, institutions' sub-merchants, and the applications they pay
 //! under.
 
+use crate::keys;
 use crate::payers::Payer;
+use crate::platform::Platform;
 use crate::table::Table;
 use order::{Currency, TradeType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use wechatpay::Secret;
+use wechatpay::rsa::Certificate;
 
 /// A merchant (or institution) of the sandbox, with everything its owner
 /// would read in WeChat Pay's merchant platform. These are credentials for a
@@ -37,9 +40,59 @@ pub struct Merchant {
     /// Where Native mode 1 asks for an order when a product's QR code is
     /// scanned.
     pub native_callback_url: Option<String>,
+    /// The APIv3 key, which encrypts notices and platform certificates.
+    pub apiv3_key: String,
+    /// What the merchant signs APIv3 requests with.
+    pub certificate: MerchantKey,
+    /// What WeChat signs APIv3 answers and notices with.
+    pub platform: Platform,
+    /// The merchant's account at iOnline, where it has one.
+    pub ionline: Option<Ionline>,
     /// What refunds are paid from, by currency, in its smallest unit: payments
     /// raise it.
     pub funds: BTreeMap<String, i64>,
+}
+
+/// A merchant's own key for APIv3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MerchantKey {
+    /// The certificate's serial number, upper-case hexadecimal.
+    pub serial_no: String,
+    /// The public key, as PEM.
+    pub public_key: String,
+    /// The certificate as PEM, where it is known.
+    pub certificate: Option<String>,
+    /// The private key as PEM, where it is the sandbox's own toy.
+    pub private_key: Option<String>,
+}
+
+impl MerchantKey {
+    /// The development key pair of a merchant that brings no key.
+    pub(crate) fn development(mch_id: &str) -> Self {
+        let pair = keys::of_merchant(mch_id);
+        let certificate = Certificate::from_pem(pair.certificate).ok();
+        Self {
+            serial_no: certificate
+                .as_ref()
+                .map_or("", Certificate::serial_no)
+                .to_owned(),
+            public_key: certificate
+                .as_ref()
+                .map(|it| it.public_key().to_pem())
+                .unwrap_or_default(),
+            certificate: Some(pair.certificate.to_owned()),
+            private_key: Some(pair.private_key.to_owned()),
+        }
+    }
+}
+
+/// A merchant's account at iOnline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ionline {
+    /// The merchant id there.
+    pub mid: String,
+    /// The key that signs in both directions.
+    pub key: String,
 }
 
 /// A merchant that an institution acts for.
@@ -121,6 +174,16 @@ impl Merchant {
             "native_callback_url": self.native_callback_url,
             "funds": self.funds,
             "openids": openids(&self.appid),
+            "v3": {
+                "mchid": self.mch_id,
+                "serial_no": self.certificate.serial_no,
+                "private_key": self.certificate.private_key,
+                "certificate": self.certificate.certificate,
+                "public_key": self.certificate.public_key,
+                "apiv3_key": self.apiv3_key,
+                "platform": self.platform.to_json(&self.mch_id),
+            },
+            "ionline": self.ionline,
         })
     }
 }
@@ -151,33 +214,41 @@ pub(crate) fn owner_of<'a>(merchants: &'a Table<Merchant>, openid: &str) -> Opti
         .find(|appid| Payer::ALL.iter().any(|payer| payer.openid(appid) == openid))
 }
 
-/// The merchants that are always there: a direct one, and an institution.
-pub(crate) fn built_in() -> [Merchant; 2] {
+/// The merchants that are always there: a direct one, an institution, one
+/// whose WeChat signs with a public key, and one behind iOnline.
+pub(crate) fn built_in() -> [Merchant; 4] {
+    let merchant = |name: &str, mch_id: &str, last: &str, keys: [&str; 2], fee_type| Merchant {
+        name: name.to_owned(),
+        appid: format!("wx5a11d0b0c0ffee{last}"),
+        app_secret: format!("5ec3e7000000000000000000c0ffee{last}"),
+        key: keys[0].to_owned(),
+        apiv3_key: keys[1].to_owned(),
+        sign_type: "MD5".to_owned(),
+        fee_type,
+        trade_types: TRADE_TYPES.to_vec(),
+        jsapi_directories: Vec::new(),
+        sub_merchants: Vec::new(),
+        native_callback_url: None,
+        certificate: MerchantKey::development(mch_id),
+        platform: Platform::default(),
+        ionline: None,
+        funds: BTreeMap::new(),
+        mch_id: mch_id.to_owned(),
+    };
     [
+        merchant(
+            "Demo Tea House",
+            "1900000109",
+            "01",
+            [
+                "weceive-sandbox-demo-key-0000001",
+                "weceive-sandbox-v3-demo-key-0001",
+            ],
+            Currency::Hkd,
+        ),
         Merchant {
-            name: "Demo Tea House".into(),
-            mch_id: "1900000109".into(),
-            appid: "wx5a11d0b0c0ffee01".into(),
-            app_secret: "5ec3e7000000000000000000c0ffee01".into(),
-            key: "weceive-sandbox-demo-key-0000001".into(),
-            sign_type: "MD5".into(),
-            fee_type: Currency::Hkd,
-            trade_types: TRADE_TYPES.to_vec(),
-            jsapi_directories: Vec::new(),
-            sub_merchants: Vec::new(),
-            native_callback_url: None,
-            funds: BTreeMap::new(),
-        },
-        Merchant {
-            name: "Harbour Pay (institution)".into(),
-            mch_id: "1900000110".into(),
-            appid: "wx5a11d0b0c0ffee02".into(),
-            app_secret: "5ec3e7000000000000000000c0ffee02".into(),
-            key: "weceive-sandbox-inst-key-0000002".into(),
             sign_type: "HMAC-SHA256".into(),
-            fee_type: Currency::Usd,
             trade_types: vec![TradeType::Jsapi, TradeType::Native, TradeType::Micropay],
-            jsapi_directories: Vec::new(),
             sub_merchants: vec![
                 SubMerchant {
                     name: "Peak Books".into(),
@@ -192,8 +263,63 @@ pub(crate) fn built_in() -> [Merchant; 2] {
                     sub_app_secret: None,
                 },
             ],
-            native_callback_url: None,
-            funds: BTreeMap::new(),
+            ..merchant(
+                "Harbour Pay (institution)",
+                "1900000110",
+                "02",
+                [
+                    "weceive-sandbox-inst-key-0000002",
+                    "weceive-sandbox-v3-inst-key-0002",
+                ],
+                Currency::Usd,
+            )
+        },
+        Merchant {
+            platform: Platform::public_key_only(),
+            ..merchant(
+                "Lantern Shop (public key)",
+                "1900000113",
+                "04",
+                [
+                    "weceive-sandbox-lamp-key-0000003",
+                    "weceive-sandbox-v3-lamp-key-0003",
+                ],
+                Currency::Cny,
+            )
+        },
+        Merchant {
+            ionline: Some(Ionline {
+                mid: "100520000001".into(),
+                key: "weceive-sandbox-ionl-key-0000004".into(),
+            }),
+            ..merchant(
+                "Night Market (iOnline)",
+                "1900000114",
+                "05",
+                [
+                    "weceive-sandbox-nite-key-0000004",
+                    "weceive-sandbox-v3-nite-key-0004",
+                ],
+                Currency::Hkd,
+            )
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_merchants_have_whole_credentials() {
+        for merchant in built_in() {
+            assert_eq!(merchant.key.len(), 32, "{}", merchant.name);
+            assert_eq!(merchant.apiv3_key.len(), 32, "{}", merchant.name);
+            let key = &merchant.certificate;
+            assert_eq!(key.serial_no.len(), 40);
+            let private = key.private_key.as_deref().unwrap();
+            let private = wechatpay::rsa::PrivateKey::from_pem(private).unwrap();
+            assert_eq!(private.public_key().to_pem(), key.public_key);
+        }
+    }
 }

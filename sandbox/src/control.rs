@@ -4,18 +4,15 @@
 mod merchants;
 mod refunds;
 
-use crate::faults::{FailNext, Faults};
+use crate::faults::{FailNext, Faults, Lie, LieNext, Teller};
 use crate::input::{BadInput, Input};
+use crate::invoke::{self, Action};
 use crate::moment::Moment;
 use crate::orders;
 use crate::paycodes::{self, Behaviour};
 use crate::payers::Payer;
-use crate::v2::{
-    self,
-    invoke::{self, Action},
-};
 use crate::web::{self, Answer, Request};
-use crate::{Sandbox, pages, product, shop};
+use crate::{Sandbox, ionline, pages, product, shop, v2, v3};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -28,17 +25,17 @@ pub(crate) const HELP: [(&str, &str, &str); 22] = [
     (
         "GET",
         "/sandbox/merchants",
-        "every merchant with its appid, mch_id, key, app_secret and each payer's openid",
+        "every merchant with its appid, mch_id, key, app_secret, each payer's openid, and in v3 all that an APIv3 client is configured with",
     ),
     (
         "POST",
         "/sandbox/merchants",
-        "make one: {name?, appid?, mch_id?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?}",
+        "make one: {name?, appid?, mch_id?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, public_key_percent?, ionline?: {mid, key}}",
     ),
     (
         "POST",
         "/sandbox/merchants/{mch_id}",
-        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, native_callback_url?, funds?: {HKD: 0, …}}",
+        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, rotate_platform_certificate?, public_key_percent?, ionline?: {mid, key}, funds?: {HKD: 0, …}}",
     ),
     (
         "GET",
@@ -104,7 +101,7 @@ pub(crate) const HELP: [(&str, &str, &str); 22] = [
     (
         "POST",
         "/sandbox/faults",
-        "switch it: {hold_notices?, duplicate_notices?, require_certificate?, fail_next?: {path, code, times?}}; {} switches all off",
+        "switch it: {hold_notices?, duplicate_notices?, delay_notices_seconds?, require_certificate?, fail_next?: {path, code, times?}, lie_next?: {lie, on: answer|notice, times?}}; {} switches all off",
     ),
     (
         "GET",
@@ -284,10 +281,11 @@ fn list_notices(sandbox: &Sandbox, request: &Request) -> Done {
     let mch_id = web::query(request, "mch_id");
     let out_trade_no = web::query(request, "out_trade_no");
     let notices = sandbox.notices.to_json(|notice| {
-        mch_id.as_ref().is_none_or(|id| *id == notice.mch_id)
+        let letter = &notice.letter;
+        mch_id.as_ref().is_none_or(|id| *id == letter.mch_id)
             && out_trade_no
                 .as_ref()
-                .is_none_or(|number| *number == notice.out_trade_no)
+                .is_none_or(|number| *number == letter.out_trade_no)
     });
     Ok(json!({ "notices": notices }))
 }
@@ -416,7 +414,14 @@ fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
                 .ok_or_else(|| input.bad("duplicate_notices", "send 0 to 20"))?,
         ),
     };
+    let delay_notices_seconds = match input.integer("delay_notices_seconds")? {
+        Some(seconds) if !(0..=86_400).contains(&seconds) => {
+            return Err(input.bad("delay_notices_seconds", "send 0 to 86400").into());
+        }
+        seconds => seconds,
+    };
     let require_certificate = input.boolean("require_certificate")?;
+    let lie_next = input.object("lie_next")?.map(read_lie_next).transpose()?;
     let fail_next = input.object("fail_next")?.map(read_fail_next).transpose()?;
     input.finish()?;
     sandbox.change_world(|world| {
@@ -429,27 +434,58 @@ fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
         if let Some(require_certificate) = require_certificate {
             world.faults.require_certificate = require_certificate;
         }
+        if let Some(seconds) = delay_notices_seconds {
+            world.faults.delay_notices_seconds = seconds;
+        }
         world.faults.fail_next.extend(fail_next);
+        world.faults.lie_next.extend(lie_next);
     });
     Ok(faults(sandbox))
 }
 
 fn read_fail_next(mut input: Input) -> Result<FailNext, BadInput> {
     let path = input.required_text("path")?;
-    if !v2::paths().any(|call| call == path) {
-        let paths = v2::paths().collect::<Vec<_>>().join(", ");
+    let calls = || {
+        v2::paths()
+            .map(str::to_owned)
+            .chain(v3::titles())
+            .chain(ionline::services())
+    };
+    if !calls().any(|call| call == path) {
+        let paths = calls().collect::<Vec<_>>().join(", ");
         return Err(input.bad("path", format!("send one of {paths}")));
     }
     let code = input.required_text("code")?;
-    let times = match input.integer("times")? {
-        None => 1,
+    let times = read_times(&mut input)?;
+    input.finish()?;
+    Ok(FailNext { path, code, times })
+}
+
+fn read_lie_next(mut input: Input) -> Result<LieNext, BadInput> {
+    let name = input.required_text("lie")?;
+    let lie = Lie::from_name(&name).ok_or_else(|| {
+        let names = Lie::ALL.map(|(_, name, _)| name).join(", ");
+        input.bad("lie", format!("send one of {names}"))
+    })?;
+    let on = match input.required_text("on")?.as_str() {
+        "answer" if lie.is_of_answers() => Teller::Answer,
+        "answer" => return Err(input.bad("on", "only a notice can lie so: send notice")),
+        "notice" => Teller::Notice,
+        _ => return Err(input.bad("on", "send answer or notice")),
+    };
+    let times = read_times(&mut input)?;
+    input.finish()?;
+    Ok(LieNext { lie, on, times })
+}
+
+fn read_times(input: &mut Input) -> Result<u32, BadInput> {
+    match input.integer("times")? {
+        None => Ok(1),
         Some(times) => u32::try_from(times)
             .ok()
             .filter(|times| (1..=1000).contains(times))
-            .ok_or_else(|| input.bad("times", "send 1 to 1000"))?,
-    };
-    input.finish()?;
-    Ok(FailNext { path, code, times })
+            .ok_or_else(|| input.bad("times", "send 1 to 1000")),
+    }
 }
 
 fn connect_shop(sandbox: &mut Sandbox, body: &[u8]) -> Done {

@@ -20,13 +20,18 @@ use wechatpay::v2::Fields;
 pub(crate) struct Faults {
     /// No notice leaves until this is switched off.
     pub(crate) hold_notices: bool,
-    /// How often each notice is sent beside the first.
+    /// How often each notice is sent beside the first. APIv3's are encrypted
+    /// anew each time.
     pub(crate) duplicate_notices: u8,
+    /// How long each notice waits before it is sent first.
+    pub(crate) delay_notices_seconds: i64,
     /// Whether refund and reverse want a certificate on a plain connection,
     /// which cannot carry one.
     pub(crate) require_certificate: bool,
     /// Calls that are to fail.
     pub(crate) fail_next: Vec<FailNext>,
+    /// APIv3's answers and notices that are to lie.
+    pub(crate) lie_next: Vec<LieNext>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,11 +41,159 @@ pub(crate) struct FailNext {
     pub(crate) times: u32,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LieNext {
+    pub(crate) lie: Lie,
+    pub(crate) on: Teller,
+    pub(crate) times: u32,
+}
+
+/// What lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Teller {
+    Answer,
+    Notice,
+}
+
+/// What is wrong with an APIv3 answer or notice. Each leaves everything else
+/// as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Lie {
+    /// `Wechatpay-Serial` names a key that nobody has.
+    WrongSerial,
+    /// The `Wechatpay-*` headers are missing.
+    NoSignature,
+    /// The signature does not hold.
+    BadSignature,
+    /// The signature is one of Tencent's probes.
+    Signtest,
+    /// The signature holds, and its timestamp is more than five minutes ago.
+    ClockSkew,
+    /// A name twice in the JSON, under a signature that holds.
+    DuplicateKeys,
+    /// A notice: one minor unit more.
+    OtherAmount,
+    /// A notice: the same number in another currency.
+    OtherCurrency,
+    /// A notice: another merchant's.
+    OtherMerchant,
+    /// A notice: a sub-merchant that the institution does not have.
+    UnknownSubMchid,
+    /// A notice: an event that no manual has.
+    UnknownEvent,
+    /// A notice: a nonce of 11 characters.
+    NonceLength,
+    /// A notice: the ciphertext's end is missing.
+    CutCiphertext,
+}
+
+impl Lie {
+    /// Every lie, what it is called, and what it is.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 13] = [
+        (
+            Self::WrongSerial,
+            "WRONG_SERIAL",
+            "`Wechatpay-Serial` names a key that nobody has",
+        ),
+        (
+            Self::NoSignature,
+            "NO_SIGNATURE",
+            "the `Wechatpay-*` headers are missing",
+        ),
+        (
+            Self::BadSignature,
+            "BAD_SIGNATURE",
+            "the signature does not hold",
+        ),
+        (
+            Self::Signtest,
+            "SIGNTEST",
+            "the signature is one of Tencent's probes, `WECHATPAY/SIGNTEST/…`",
+        ),
+        (
+            Self::ClockSkew,
+            "CLOCK_SKEW",
+            "the signature holds, and its timestamp is 301 seconds old",
+        ),
+        (
+            Self::DuplicateKeys,
+            "DUPLICATE_KEYS",
+            "a name is twice in the JSON, under a signature that holds",
+        ),
+        (
+            Self::OtherAmount,
+            "OTHER_AMOUNT",
+            "notices: one minor unit more than the order's",
+        ),
+        (
+            Self::OtherCurrency,
+            "OTHER_CURRENCY",
+            "notices: the same number in another currency",
+        ),
+        (
+            Self::OtherMerchant,
+            "OTHER_MERCHANT",
+            "notices: another merchant's number",
+        ),
+        (
+            Self::UnknownSubMchid,
+            "UNKNOWN_SUB_MCHID",
+            "notices: a sub-merchant that nobody has",
+        ),
+        (
+            Self::UnknownEvent,
+            "UNKNOWN_EVENT",
+            "notices: an `event_type` that no manual has",
+        ),
+        (
+            Self::NonceLength,
+            "NONCE_LENGTH",
+            "notices: a nonce of 11 characters",
+        ),
+        (
+            Self::CutCiphertext,
+            "CUT_CIPHERTEXT",
+            "notices: the ciphertext's end is missing",
+        ),
+    ];
+
+    /// The lie with this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|(_, known, _)| *known == name)
+            .map(|(lie, _, _)| lie)
+    }
+
+    /// The lie that a wish begins with.
+    pub(crate) fn wished(wish: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|(_, name, _)| wish.starts_with(name))
+            .map(|(lie, _, _)| lie)
+    }
+
+    /// Whether an answer can tell it.
+    pub(crate) const fn is_of_answers(self) -> bool {
+        matches!(
+            self,
+            Self::WrongSerial
+                | Self::NoSignature
+                | Self::BadSignature
+                | Self::Signtest
+                | Self::ClockSkew
+                | Self::DuplicateKeys
+        )
+    }
+}
+
 /// How a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It answers with a code and does nothing.
-    Code(ErrorCode),
+    Code(String),
     /// It does nothing and does not answer.
     NoAnswer,
     /// It is done, and does not answer.
@@ -58,10 +211,26 @@ impl Fault {
         NO_ANSWERS
             .into_iter()
             .find(|(known, _)| *known == name)
-            .map_or_else(
-                || Self::Code(ErrorCode::from_code(name)),
-                |(_, fault)| fault,
-            )
+            .map_or_else(|| Self::Code(name.to_owned()), |(_, fault)| fault)
+    }
+
+    /// The fault that a wish begins with; `code` finds a code of the call's.
+    pub(crate) fn wished(wish: &str, code: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        NO_ANSWERS
+            .into_iter()
+            .find(|(name, _)| wish.starts_with(name))
+            .map(|(_, fault)| fault)
+            .or_else(|| code(wish).map(Self::Code))
+    }
+}
+
+/// What a number asks of a call: all that follows `FAULT_`, unless it names
+/// another call after an `@`.
+pub(crate) fn wish<'a>(number: &'a str, call: &str) -> Option<&'a str> {
+    let (_, wish) = number.split_once("FAULT_")?;
+    match wish.split_once('@') {
+        Some((_, only)) if only != call => None,
+        _ => Some(wish),
     }
 }
 
@@ -186,23 +355,15 @@ pub(crate) fn in_a_number(path: &str, fields: &Fields) -> Option<Fault> {
 }
 
 fn read(path: &str, number: &str) -> Option<Fault> {
-    let (_, wish) = number.split_once("FAULT_")?;
-    if let Some((_, only)) = wish.split_once('@')
-        && path.rsplit('/').next() != Some(only)
-    {
-        return None;
-    }
-    for (name, fault) in NO_ANSWERS {
-        if wish.starts_with(name) {
-            return Some(fault);
-        }
-    }
-    // The longest: ORDERNOTEXIST begins like no other, but that may change.
-    let code = ErrorCode::ALL
-        .iter()
-        .filter(|code| wish.starts_with(code.code()) && knows(path, code))
-        .max_by_key(|code| code.code().len())?;
-    Some(Fault::Code(code.clone()))
+    let wish = wish(number, path.rsplit('/').next().unwrap_or_default())?;
+    Fault::wished(wish, |wish| {
+        // The longest: ORDERNOTEXIST begins like no other, but that may change.
+        let code = ErrorCode::ALL
+            .iter()
+            .filter(|code| wish.starts_with(code.code()) && knows(path, code))
+            .max_by_key(|code| code.code().len())?;
+        Some(code.code().to_owned())
+    })
 }
 
 /// Every code with the calls that it can be had from. `docs/sandbox.md` has

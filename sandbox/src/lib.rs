@@ -1,10 +1,10 @@
 //! A sandbox of WeChat: try and test WeChat Pay with no merchant account.
 //!
-//! In scope: WeChat's side of WeChat Pay v2 (every call of its manual, and
-//! notices with the documented retries), its OAuth, the payer's phone with
-//! `WeixinJSBridge`, and a small shop to try a gateway with. It keeps
-//! state, verifies every signature, and refuses what WeChat refuses, with
-//! WeChat's own codes.
+//! In scope: WeChat's side of WeChat Pay v2 (every call of its manual), of
+//! APIv3 (Global and mainland) and of iOnline, with notices and their
+//! documented retries; its OAuth, the payer's phone with `WeixinJSBridge`, and
+//! a small shop to try a gateway with. It keeps state, verifies every
+//! signature, and refuses what WeChat refuses, with WeChat's own codes.
 //!
 //! Not in scope: being WeChat. No money moves; every credential is public;
 //! whoever can reach the sandbox may use it.
@@ -17,6 +17,8 @@
 //!
 //! | path | is | in |
 //! |---|---|---|
+//! | `/v3/…` | WeChat Pay APIv3, Global and mainland | `v3/` |
+//! | `/gateway/` | iOnline's gateway | `ionline/` |
 //! | `/pay/…`, `/secapi/pay/…`, `/tools/…`, `/payitil/…` | WeChat Pay v2 | `v2/` |
 //! | `/connect/oauth2/authorize`, `/sns/oauth2/access_token` | OAuth | `oauth.rs` |
 //! | `/phone/…`, `/__phone/…`, `p<port>-<payer>.phone.localhost` | the phone | `phone.rs`, `proxy.rs` |
@@ -25,8 +27,12 @@
 
 mod accounts;
 mod control;
+mod dialect;
 mod faults;
 mod input;
+mod invoke;
+mod ionline;
+mod keys;
 mod moment;
 mod mweb;
 mod notices;
@@ -36,27 +42,33 @@ mod pages;
 mod paycodes;
 mod payers;
 mod phone;
+mod platform;
 mod product;
 mod proxy;
 mod refunds;
+mod rsa;
+mod rules;
 mod shop;
 mod table;
 mod v2;
+mod v3;
 mod web;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
-pub use accounts::{Merchant, SubMerchant};
+pub use accounts::{Ionline, Merchant, MerchantKey, SubMerchant};
 pub use notices::{Outcome, Outgoing, TIMEOUT_MS};
 pub use payers::Payer;
+pub use platform::Platform;
 pub use proxy::{Language, MAX_PROXIED_BYTES, NotAPage, PAYER_HEADER, PhoneHost};
 pub use table::Change;
 pub use web::MAX_BODY_BYTES;
 
-use faults::{Fault, Faults};
+use dialect::Dialect;
+use faults::{Fault, Faults, Lie, Teller};
 use http::StatusCode;
 use moment::Moment;
-use notices::Notices;
+use notices::{Content, Letter, Notices};
 use orders::Orders;
 use paycodes::PayCode;
 use refunds::Refunds;
@@ -268,6 +280,12 @@ impl Sandbox {
         if let Some(answer) = phone::on_a_page(self, request, moment) {
             return answer;
         }
+        if v3::is_here(path) {
+            return v3::handle(self, request, moment);
+        }
+        if ionline::is_here(path) {
+            return ionline::handle(self, request, moment);
+        }
         if v2::is_here(path) {
             return v2::handle(self, path, request, moment);
         }
@@ -343,7 +361,32 @@ impl Sandbox {
         if self.faults().hold_notices {
             return Vec::new();
         }
-        self.notices.due(now_ms)
+        let due = self.notices.due(now_ms);
+        due.iter()
+            .filter_map(|id| self.outgoing(id, now_ms))
+            .collect()
+    }
+
+    /// A notice as this attempt sends it.
+    fn outgoing(&mut self, id: &str, now_ms: i64) -> Option<Outgoing> {
+        let notice = self.notices.get(id)?.clone();
+        let (headers, body) = match &notice.letter.content {
+            Content::Ready { content_type, body } => {
+                let content_type = ("Content-Type".to_owned(), content_type.clone());
+                (vec![content_type], body.clone())
+            }
+            Content::Event { .. } => {
+                let attempt = notice.attempts_made();
+                let mut random = moment::bytes_of(format!("{id}\n{attempt}\n{now_ms}"));
+                v3::notify::seal(self, &notice, &mut Moment::new(now_ms, &mut random))?
+            }
+        };
+        Some(Outgoing {
+            id: id.to_owned(),
+            url: notice.letter.url,
+            headers,
+            body,
+        })
     }
 
     /// What came of a notice: acknowledged, or to be sent again on schedule.
@@ -407,6 +450,24 @@ impl Sandbox {
         fault
     }
 
+    /// How the next answer or notice was asked to lie.
+    fn take_lie(&mut self, on: Teller) -> Option<Lie> {
+        let faults = self.faults();
+        let at = faults.lie_next.iter().position(|next| next.on == on)?;
+        let mut lie = None;
+        self.change_world(|world| {
+            let Some(next) = world.faults.lie_next.get_mut(at) else {
+                return;
+            };
+            lie = Some(next.lie);
+            next.times -= 1;
+            if next.times == 0 {
+                world.faults.lie_next.remove(at);
+            }
+        });
+        lie
+    }
+
     /// What a scanned URL stands for: itself, unless it is a short one.
     fn scanned(&self, url: &str) -> String {
         let long_url = self.short_urls.get(url);
@@ -422,12 +483,38 @@ impl Sandbox {
         }
     }
 
-    /// Puts a notice on its way, as often as the faults say.
-    fn notify(&mut self, mch_id: &str, out_trade_no: &str, url: &str, body: &str, now_ms: i64) {
-        for _ in 0..=self.faults().duplicate_notices {
+    /// Tells the merchant of a payment, where the order named an address.
+    fn tell_paid(&mut self, key: &str, moment: &mut Moment<'_>) {
+        let Some(order) = self.orders.get(key) else {
+            return;
+        };
+        let Some(url) = order.term("notify_url") else {
+            return;
+        };
+        let content = match order.dialect {
+            Dialect::V2 { sign_type } => v2::payment_notice(self, order, sign_type, moment),
+            Dialect::V3Global | Dialect::V3Mainland => v3::notify::payment(order, moment),
+            Dialect::Ionline => ionline::payment_notice(self, order, moment),
+        };
+        if let Some(content) = content {
+            let letter = Letter {
+                mch_id: order.account.mch_id.clone(),
+                out_trade_no: order.out_trade_no.clone(),
+                url: url.to_owned(),
+                dialect: order.dialect,
+                content,
+            };
+            self.notify(letter, moment.now_ms);
+        }
+    }
+
+    /// Puts a notice on its way, as often and as late as the faults say.
+    fn notify(&mut self, letter: Letter, now_ms: i64) {
+        let faults = self.faults();
+        let due_ms = now_ms.saturating_add(faults.delay_notices_seconds.saturating_mul(1000));
+        for _ in 0..=faults.duplicate_notices {
             let id = self.next_id();
-            self.notices
-                .add(id, (mch_id, out_trade_no), url, body.to_owned(), now_ms);
+            self.notices.add(id, letter.clone(), due_ms);
         }
     }
 

@@ -1,5 +1,7 @@
 //! When a request is handled, and with which chance: both come from outside.
 
+use sha2::{Digest as _, Sha256};
+
 const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// One call's time and source of randomness.
@@ -39,8 +41,30 @@ impl<'a> Moment<'a> {
         self.text(ALPHANUMERIC, length)
     }
 
+    /// One of a hundred.
+    pub(crate) fn lot(&mut self) -> u8 {
+        let mut bytes = [0; 2];
+        (self.random)(&mut bytes);
+        u8::try_from(u16::from_le_bytes(bytes) % 100).unwrap_or_default()
+    }
+
     /// `nonce_str`: WeChat answers with 16 letters and digits.
     pub(crate) fn nonce(&mut self) -> String {
         self.alphanumeric(16)
+    }
+}
+
+/// Bytes for what must be different each time and need not be a secret: an
+/// endless digest of what they are for.
+pub(crate) fn bytes_of(purpose: String) -> impl FnMut(&mut [u8]) {
+    let mut block = 0_u64;
+    move |bytes: &mut [u8]| {
+        for chunk in bytes.chunks_mut(32) {
+            block += 1;
+            let digest = Sha256::digest(format!("{purpose}\n{block}"));
+            for (byte, from) in chunk.iter_mut().zip(digest) {
+                *byte = from;
+            }
+        }
     }
 }

@@ -2,11 +2,11 @@
 //! (`mweb_url`), which here asks who pays.
 
 use crate::Sandbox;
+use crate::invoke::{self, Action};
 use crate::moment::Moment;
 use crate::orders::{self, Order};
 use crate::pages;
 use crate::payers::Payer;
-use crate::v2::invoke::{self, Action};
 use crate::web::{self, Answer, Request, escape};
 use http::StatusCode;
 use url::Url;

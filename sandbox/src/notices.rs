@@ -1,4 +1,5 @@
-//! Payment notices and their schedule (seed 002, section 9.7).
+//! Notices of payments and refunds, and their schedule, which is that of the
+//! order's [`Dialect`]. Here v2's (seed 002, section 9.7):
 //!
 //! ```text
 //! paid ─ 1st at once ─15s─ 2nd ─15s─ 3rd ─30s─ 4th ─180s─ … ─3600s─ 10th ─ given up
@@ -9,11 +10,12 @@
 //! back, so that after a jump of the sandbox's clock all that would have
 //! happened meanwhile happens, in order.
 
+use crate::dialect::Dialect;
 use crate::table::{Change, Table};
+use order::Payment;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use wechatpay::v2::notify::{RETRY_SECONDS, is_ack};
 
 /// How long a receiver has to answer.
 pub const TIMEOUT_MS: u32 = 5000;
@@ -32,7 +34,9 @@ pub struct Outgoing {
     pub id: String,
     /// The order's `notify_url`.
     pub url: String,
-    /// Signed XML; send it as `text/xml`.
+    /// Names and values, the content type among them.
+    pub headers: Vec<(String, String)>,
+    /// The body.
     pub body: String,
 }
 
@@ -50,13 +54,49 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// What is to be told to whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Letter {
+    /// Whose notice it is.
+    pub(crate) mch_id: String,
+    /// About which order.
+    pub(crate) out_trade_no: String,
+    /// Where it goes.
+    pub(crate) url: String,
+    /// Which decides the schedule, and what acknowledges it.
+    pub(crate) dialect: Dialect,
+    pub(crate) content: Content,
+}
+
+/// What a notice says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Content {
+    /// Every attempt sends these bytes (v2, iOnline).
+    Ready { content_type: String, body: String },
+    /// APIv3: encrypted and signed anew for every attempt.
+    Event {
+        /// `EV-…`, the same in every attempt.
+        id: String,
+        /// When it happened.
+        created_ms: i64,
+        told: Told,
+    },
+}
+
+/// What an APIv3 notice is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Told {
+    Paid(Box<Payment>),
+    /// How a refund ended: its key.
+    Refunded(String),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Notice {
-    pub(crate) id: String,
-    pub(crate) mch_id: String,
-    pub(crate) out_trade_no: String,
-    url: String,
-    body: String,
+    id: String,
+    pub(crate) letter: Letter,
     attempts: Vec<Attempt>,
     /// When the next attempt is due; `None` when acknowledged or given up.
     next_ms: Option<i64>,
@@ -73,13 +113,31 @@ struct Attempt {
 }
 
 impl Notice {
+    /// How often it was sent already.
+    pub(crate) fn attempts_made(&self) -> usize {
+        self.attempts.len()
+    }
+
     fn to_json(&self) -> Value {
+        let Letter {
+            mch_id,
+            out_trade_no,
+            url,
+            dialect,
+            content,
+        } = &self.letter;
+        // What will be encrypted is shown as it is.
+        let body = match content {
+            Content::Ready { body, .. } => json!(body),
+            Content::Event { told, .. } => json!(told),
+        };
         json!({
             "id": self.id,
-            "mch_id": self.mch_id,
-            "out_trade_no": self.out_trade_no,
-            "url": self.url,
-            "body": self.body,
+            "mch_id": mch_id,
+            "out_trade_no": out_trade_no,
+            "url": url,
+            "dialect": dialect.name(),
+            "body": body,
             "acknowledged": self.acknowledged,
             "next_ms": self.next_ms,
             "attempts": self.attempts,
@@ -130,27 +188,21 @@ impl Notices {
         self.under_way.clear();
     }
 
-    /// A new notice, due at once.
-    pub(crate) fn add(
-        &mut self,
-        id: String,
-        (mch_id, out_trade_no): (&str, &str),
-        url: &str,
-        body: String,
-        now_ms: i64,
-    ) {
-        self.queue.insert((now_ms, id.clone()));
+    /// A new notice, due at `due_ms`.
+    pub(crate) fn add(&mut self, id: String, letter: Letter, due_ms: i64) {
+        self.queue.insert((due_ms, id.clone()));
         let notice = Notice {
             id: id.clone(),
-            mch_id: mch_id.to_owned(),
-            out_trade_no: out_trade_no.to_owned(),
-            url: url.to_owned(),
-            body,
+            letter,
             attempts: Vec::new(),
-            next_ms: Some(now_ms),
+            next_ms: Some(due_ms),
             acknowledged: false,
         };
         self.table.insert(&id, notice);
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Notice> {
+        self.table.get(id)
     }
 
     /// When [`due`](Self::due) has something to hand out, or something under
@@ -165,7 +217,8 @@ impl Notices {
             .min()
     }
 
-    pub(crate) fn due(&mut self, now_ms: i64) -> Vec<Outgoing> {
+    /// The ids of the notices to send now, each handed out once.
+    pub(crate) fn due(&mut self, now_ms: i64) -> Vec<String> {
         self.under_way
             .retain(|_, since_ms| now_ms < since_ms.saturating_add(LOST_AFTER_MS));
         let due: Vec<String> = self
@@ -175,18 +228,9 @@ impl Notices {
             .filter(|(_, id)| !self.under_way.contains_key(id))
             .map(|(_, id)| id.clone())
             .collect();
-        due.into_iter()
-            .filter_map(|id| {
-                let notice = self.table.get(&id)?;
-                let outgoing = Outgoing {
-                    id: id.clone(),
-                    url: notice.url.clone(),
-                    body: notice.body.clone(),
-                };
-                self.under_way.insert(id, now_ms);
-                Some(outgoing)
-            })
-            .collect()
+        self.under_way
+            .extend(due.iter().map(|id| (id.clone(), now_ms)));
+        due
     }
 
     pub(crate) fn sent(&mut self, id: &str, outcome: &Outcome, now_ms: i64) {
@@ -203,7 +247,8 @@ impl Notices {
             Outcome::Answered { status, body } => (Some(*status), excerpt(body)),
             Outcome::Failed(why) => (None, excerpt(why.as_bytes())),
         };
-        let acknowledged = is_acknowledgement(outcome);
+        let dialect = notice.letter.dialect;
+        let acknowledged = dialect.is_acknowledged_by(outcome);
         notice.attempts.push(Attempt {
             due_ms,
             done_ms: now_ms,
@@ -212,7 +257,7 @@ impl Notices {
             acknowledged,
         });
         notice.acknowledged = acknowledged;
-        let pause = RETRY_SECONDS.get(notice.attempts.len() - 1);
+        let pause = dialect.retry_seconds().get(notice.attempts.len() - 1);
         notice.next_ms = match pause {
             Some(seconds) if !acknowledged => Some(due_ms + i64::from(*seconds) * 1000),
             _ => None,
@@ -240,15 +285,10 @@ fn excerpt(body: &[u8]) -> String {
         .collect()
 }
 
-/// HTTP 200 and XML whose `return_code` is `SUCCESS`; anything else is no
-/// acknowledgement.
-fn is_acknowledgement(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Answered { status: 200, body } if is_ack(body))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wechatpay::v2::SignType;
 
     const OK: &str = "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>";
 
@@ -261,7 +301,19 @@ mod tests {
 
     fn one_notice() -> Notices {
         let mut notices = Notices::new();
-        notices.add("1".into(), ("m", "o"), "http://x/", "<xml/>".into(), 0);
+        let letter = Letter {
+            mch_id: "m".into(),
+            out_trade_no: "o".into(),
+            url: "http://x/".into(),
+            dialect: Dialect::V2 {
+                sign_type: SignType::Md5,
+            },
+            content: Content::Ready {
+                content_type: "text/xml".into(),
+                body: "<xml/>".into(),
+            },
+        };
+        notices.add("1".into(), letter, 0);
         notices
     }
 
@@ -277,33 +329,6 @@ mod tests {
             at.push(due_ms / 1000);
         }
         assert_eq!(at, [0, 15, 30, 60, 240, 2040, 3840, 5640, 7440, 11040]);
-    }
-
-    #[test]
-    fn what_acknowledges() {
-        for (outcome, acknowledges) in [
-            (answered(200, OK), true),
-            (
-                answered(200, "<xml>\n<return_code>SUCCESS</return_code>\n</xml>"),
-                true,
-            ),
-            (answered(204, ""), false),
-            (answered(500, OK), false),
-            (answered(200, "success"), false),
-            (answered(200, "SUCCESS"), false),
-            (
-                answered(200, "<xml><return_code>FAIL</return_code></xml>"),
-                false,
-            ),
-            (answered(200, "{\"code\":\"SUCCESS\"}"), false),
-            (Outcome::Failed("time-out".into()), false),
-        ] {
-            assert_eq!(is_acknowledgement(&outcome), acknowledges, "{outcome:?}");
-            let mut notices = one_notice();
-            notices.due(0);
-            notices.sent("1", &outcome, 5);
-            assert_eq!(notices.next_due_ms().is_none(), acknowledges);
-        }
     }
 
     #[test]

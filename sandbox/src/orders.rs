@@ -1,15 +1,17 @@
-//! Orders as WeChat keeps them: made by a unified order or a Quick Pay, paid by
-//! a payer, closed, reversed or refunded by the merchant.
+//! Orders as WeChat keeps them: made by a prepayment or a Quick Pay, paid by
+//! a payer, closed, reversed or refunded by the merchant. One book for every
+//! [`Dialect`]: `rules/` says what may happen to an order, and the fronts
+//! (`v2/`, `v3/`, `ionline/`) only how it is asked for and told.
 
 use crate::accounts::Merchant;
+use crate::dialect::Dialect;
 use crate::moment::Moment;
 use crate::payers::Payer;
 use crate::table::{Change, Table};
-use order::{Account, Currency, Money, Payment, TradeType};
+use order::{Account, Currency, Money, Payment, TradeState, TradeType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use wechatpay::v2::SignType;
 use wechatpay::v2::prepay::PREPAY_SECONDS;
 use wechatpay::v2::time::{Date, china};
 
@@ -24,13 +26,15 @@ pub(crate) struct Order {
     pub(crate) trade_type: TradeType,
     pub(crate) money: Money,
     /// The request's fields that make the order what it is: the same number
-    /// with other ones is another order, and refused.
+    /// with other ones is another order, and refused. What is shared has v2's
+    /// names in every dialect: `body`, `attach`, `notify_url`, `openid`,
+    /// `sub_openid`, `limit_pay`, `device_info`.
     pub(crate) terms: BTreeMap<String, String>,
     /// Who alone may pay: whose openid the order was made with (JSAPI), or whose
     /// code was scanned (Quick Pay).
     pub(crate) payer: Option<Payer>,
-    /// How the order was signed for, and so how its notice is signed.
-    pub(crate) sign_type: SignType,
+    /// How the order was made, and so how its notice is.
+    pub(crate) dialect: Dialect,
     pub(crate) created_ms: i64,
     /// `time_expire`: the latest payment.
     pub(crate) expires_ms: Option<i64>,
@@ -148,6 +152,21 @@ impl Order {
         }
     }
 
+    /// What a query is told, and the same in words.
+    pub(crate) fn told(&self) -> (TradeState, &'static str) {
+        match &self.state {
+            State::Paid { payment, .. } if self.refunded => {
+                (TradeState::Refund(payment.clone()), "订单发生过退款")
+            }
+            State::Paid { payment, .. } => (TradeState::Success(payment.clone()), "支付成功"),
+            State::NotPay => (TradeState::NotPay, "订单未支付"),
+            State::UserPaying { .. } => (TradeState::UserPaying, "需要用户输入支付密码"),
+            State::PayError { .. } => (TradeState::PayError, "支付失败"),
+            State::Revoked { .. } => (TradeState::Revoked, "订单已撤销"),
+            State::Closed { .. } => (TradeState::Closed, "订单已关闭"),
+        }
+    }
+
     /// What was paid, even if it was taken back later.
     pub(crate) fn payment(&self) -> Option<&Payment> {
         match &self.state {
@@ -240,7 +259,8 @@ impl Order {
             "mweb_url": self.mweb_url,
             "notify_url": self.term("notify_url"),
             "payer": self.payer.map(Payer::as_str),
-            "sign_type": self.sign_type.as_str(),
+            "dialect": self.dialect.name(),
+            "sign_type": self.dialect.package_sign_type(),
             "created_ms": self.created_ms,
             "payable_until_ms": self.payable_until_ms(),
             "transaction_id": self.payment().map(|p| p.transaction_id.as_str()),

@@ -2,17 +2,22 @@
 //! and what WeChat shows in OAuth.
 
 use crate::control::HELP;
-use crate::faults;
+use crate::faults::{self, Lie};
 use crate::web::{self, Answer, Request, escape};
-use crate::{Sandbox, mweb, v2};
+use crate::{Sandbox, mweb, v2, v3};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// How to ask for an error code.
 const FAULTS: &str = "Any call can be told to fail with POST /sandbox/faults. Or send an out_trade_no or \
     out_refund_no that contains FAULT_ and a code: T1_FAULT_SYSTEMERROR fails each call of the code's row, \
-    T1_FAULT_SYSTEMERROR@orderquery only that one. NO_ANSWER does nothing and answers 504, \
-    NO_ANSWER_AFTER does what was asked first.";
+    T1_FAULT_SYSTEMERROR@orderquery only that one; in APIv3, T1_FAULT_SYSTEM_ERROR@query. NO_ANSWER does \
+    nothing and answers 504, NO_ANSWER_AFTER does what was asked first.";
+
+/// How to make APIv3 lie.
+const LIES: &str = "APIv3's answers and notices can be told to lie, with lie_next or with the lie's name in a \
+    number: T1_FAULT_BAD_SIGNATURE makes every answer about it and the first attempt of its notice lie, \
+    T1_FAULT_BAD_SIGNATURE@notice only the notice.";
 
 const STYLE: &str = include_str!("site.css");
 
@@ -71,7 +76,7 @@ fn index(sandbox: &Sandbox) -> Answer {
         "wide",
         &format!(
             "<header><p class=\"mark\">WeCeive</p><h1>A sandbox of WeChat</h1>\
-             <p class=\"lead\">WeChat Pay v2, OAuth and a payer's phone, on this machine. \
+             <p class=\"lead\">WeChat Pay v2, APIv3 and iOnline, OAuth and a payer's phone, on this machine. \
              No merchant account, and no money.</p></header>\n<main>\
              <ul class=\"cards\">\
              <li><a href=\"/phone/\"><b>The phone</b><span>Open links in WeChat, scan, pay, cancel, fail.</span></a></li>\
@@ -81,8 +86,8 @@ fn index(sandbox: &Sandbox) -> Answer {
              </ul>\n<section><h2>Merchants</h2>\
              <div class=\"scroll\"><table><thead><tr><th>Name</th><th>appid</th><th>mch_id</th><th>API key</th><th>Settings</th></tr></thead>\
              <tbody>{merchants}</tbody></table></div></section>\n\
-             <section><h2>Point your code here</h2><p>Change the base address of your WeChat Pay v2 client and its keys; nothing else.</p>\
-             <pre><code>{paths}{url}/connect/oauth2/authorize\n{url}/sns/oauth2/access_token</code></pre></section></main>"
+             <section><h2>Point your code here</h2><p>Change the base address of your WeChat Pay client and its keys; nothing else. For APIv3, <a href=\"/sandbox/merchants\">/sandbox/merchants</a> has each merchant's private key, certificate and APIv3 key.</p>\
+             <pre><code>{paths}{url}/v3/global/…\n{url}/v3/pay/transactions/…\n{url}/v3/certificates\n{url}/connect/oauth2/authorize\n{url}/sns/oauth2/access_token</code></pre></section></main>"
         ),
     )
 }
@@ -99,9 +104,26 @@ pub(crate) fn help(request: &Request) -> Answer {
         let codes: Vec<Value> = faults::table()
             .map(|(code, calls)| json!({ "code": code.code(), "calls": calls, "about": code.meaning() }))
             .collect();
+        let v3_codes: Vec<Value> = v3::code_table()
+            .map(|(code, status, calls)| {
+                json!({ "code": code.code(), "status": status, "calls": calls, "about": code.meaning() })
+            })
+            .collect();
+        let lies: Vec<Value> = Lie::ALL
+            .map(|(_, name, about)| json!({ "lie": name, "about": about }))
+            .to_vec();
+        let v3_calls: Vec<String> = v3::titles().collect();
         return web::json(
             StatusCode::OK,
-            &json!({ "calls": calls, "faults": FAULTS, "codes": codes }),
+            &json!({
+                "calls": calls,
+                "faults": FAULTS,
+                "codes": codes,
+                "v3_codes": v3_codes,
+                "v3_calls": v3_calls,
+                "lies": lies,
+                "about_lies": LIES,
+            }),
         );
     }
     let rows: String = HELP
@@ -127,6 +149,21 @@ pub(crate) fn help(request: &Request) -> Answer {
             )
         })
         .collect();
+    let v3_codes: String = v3::code_table()
+        .map(|(code, status, calls)| {
+            format!(
+                "<tr><td><code>{}</code></td><td>{status}</td><td>{calls}</td><td>{}</td></tr>",
+                code.code(),
+                escape(code.meaning())
+            )
+        })
+        .collect();
+    let lies: String = Lie::ALL
+        .map(|(_, name, about)| {
+            let about = escape(&about.replace('`', ""));
+            format!("<tr><td><code>{name}</code></td><td>{about}</td></tr>")
+        })
+        .concat();
     page(
         StatusCode::OK,
         "Control calls · WeChat sandbox",
@@ -137,7 +174,11 @@ pub(crate) fn help(request: &Request) -> Answer {
              A <code>?</code> marks a field that may be left out.</p></header>\n\
              <main><div class=\"scroll\"><table><tbody>{rows}</tbody></table></div>\
              <h2>Error codes on request</h2><p>{FAULTS}</p>\
-             <div class=\"scroll\"><table><tbody>{codes}</tbody></table></div></main>"
+             <div class=\"scroll\"><table><tbody>{codes}</tbody></table></div>\
+             <h2>APIv3's error codes</h2>\
+             <div class=\"scroll\"><table><tbody>{v3_codes}</tbody></table></div>\
+             <h2>Lies</h2><p>{LIES}</p>\
+             <div class=\"scroll\"><table><tbody>{lies}</tbody></table></div></main>"
         ),
     )
 }

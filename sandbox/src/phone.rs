@@ -15,9 +15,9 @@
 use crate::Sandbox;
 use crate::control;
 use crate::input::{BadInput, Input};
+use crate::invoke;
 use crate::moment::Moment;
 use crate::proxy::PhoneHost;
-use crate::v2::invoke;
 use crate::web::{self, Answer, Request};
 use http::{Method, StatusCode};
 use serde_json::Value;

@@ -11,9 +11,9 @@
 //! `POST /sandbox/pay` takes the `order` of the answer.
 
 use crate::input::{BadInput, Input};
+use crate::invoke::{self, Action, Refused};
 use crate::moment::Moment;
 use crate::payers::Payer;
-use crate::v2::invoke::{self, Action, Refused};
 use crate::web::{self, Answer, Request};
 use crate::{Call, CallOutcome, Sandbox, Then, control};
 use http::{Method, StatusCode};

@@ -5,14 +5,15 @@
 //!              └ a tester says otherwise ─ REFUNDCLOSE or CHANGE: the money is the merchant's again
 //! ```
 
-use crate::Sandbox;
+use crate::dialect::Dialect;
+use crate::notices::Letter;
 use crate::orders::{self, Order};
 use crate::table::{Change, Table};
+use crate::{Sandbox, v2, v3};
 use order::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wechatpay::v2::refund::{FundsSource, Status};
-use wechatpay::v2::refund_notify;
 
 /// How long a refund to a balance takes. WeChat's manual says 20 minutes.
 const TO_BALANCE_MS: i64 = 20_000;
@@ -42,7 +43,9 @@ pub(crate) struct Refund {
     /// Who gets it, in words.
     pub(crate) recipient: String,
     notify_url: Option<String>,
-    notice_nonce: String,
+    /// How it was asked for, and so how its notice is made.
+    pub(crate) dialect: Dialect,
+    pub(crate) notice_nonce: String,
 }
 
 /// Where a refund stands.
@@ -67,6 +70,7 @@ pub(crate) struct Terms {
     pub(crate) cash_refund_fee: i64,
     pub(crate) refund_account: FundsSource,
     pub(crate) notify_url: Option<String>,
+    pub(crate) dialect: Dialect,
     pub(crate) refund_id: String,
     pub(crate) notice_nonce: String,
     pub(crate) sequence: String,
@@ -98,6 +102,7 @@ impl Refund {
                 .unwrap_or_default()
                 .to_owned(),
             notify_url: terms.notify_url,
+            dialect: terms.dialect,
             notice_nonce: terms.notice_nonce,
         }
     }
@@ -153,6 +158,7 @@ impl Refund {
             "refund_account": self.refund_account,
             "recipient": self.recipient,
             "notify_url": self.notify_url,
+            "dialect": self.dialect.name(),
             "created_ms": self.created_ms,
             "settles_ms": settles_ms,
             "success_ms": self.success_ms(),
@@ -269,9 +275,7 @@ impl Sandbox {
             let money = refund.money;
             self.add_funds(&refund.mch_id, money.currency(), money.amount_minor());
         }
-        if let Some((url, body)) = self.refund_notice(&refund) {
-            self.notify(&refund.mch_id, &refund.out_trade_no, &url, &body, at_ms);
-        }
+        self.tell_refunded(&refund, at_ms);
     }
 
     pub(crate) fn add_funds(&mut self, mch_id: &str, currency: Currency, amount_minor: i64) {
@@ -280,29 +284,27 @@ impl Sandbox {
         }
     }
 
-    fn refund_notice(&self, refund: &Refund) -> Option<(String, String)> {
-        let url = refund.notify_url.clone()?;
-        let merchant = self.merchants.get(&refund.mch_id)?;
-        let order = self.orders.get(&refund.order_key)?;
-        let notice = refund_notify::Notice {
-            account: order.account.clone(),
-            nonce_str: refund.notice_nonce.clone(),
-            refund: refund_notify::Refund {
-                transaction_id: order.payment()?.transaction_id.clone(),
-                out_trade_no: order.out_trade_no.clone(),
-                refund_id: refund.refund_id.clone(),
-                out_refund_no: refund.out_refund_no.clone(),
-                total_fee: order.money.amount_minor(),
-                settlement_total_fee: Some(order.money.amount_minor()),
-                refund_fee: refund.money.amount_minor(),
-                settlement_refund_fee: Some(refund.money.amount_minor()),
-                refund_status: refund.status(),
-                success_time_ms: refund.success_ms(),
-                refund_recv_accout: Some(refund.recipient.clone()),
-                refund_account: Some(refund.refund_account.clone()),
-                refund_request_source: Some("API".to_owned()),
-            },
+    /// The notice of how a refund ended, where the request named an address.
+    fn tell_refunded(&mut self, refund: &Refund, at_ms: i64) {
+        let (Some(url), Some(order)) = (&refund.notify_url, self.orders.get(&refund.order_key))
+        else {
+            return;
         };
-        Some((url, notice.to_xml(&merchant.secret())))
+        let content = match refund.dialect {
+            Dialect::V2 { .. } => v2::refund_notice(self, order, refund),
+            Dialect::V3Global | Dialect::V3Mainland => Some(v3::notify::refund(refund, at_ms)),
+            // iOnline tells of no refund: it is queried.
+            Dialect::Ionline => None,
+        };
+        if let Some(content) = content {
+            let letter = Letter {
+                mch_id: refund.mch_id.clone(),
+                out_trade_no: refund.out_trade_no.clone(),
+                url: url.clone(),
+                dialect: refund.dialect,
+                content,
+            };
+            self.notify(letter, at_ms);
+        }
     }
 }

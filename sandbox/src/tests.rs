@@ -4,6 +4,7 @@
 mod books;
 mod codes;
 mod control;
+mod ionline;
 mod money;
 mod notices;
 mod orders;
@@ -12,6 +13,10 @@ mod payer;
 mod products;
 mod quickpay;
 mod requests;
+mod v3;
+mod v3_door;
+mod v3_lies;
+mod v3_money;
 
 use super::*;
 use http::{Method, Request};

@@ -74,6 +74,11 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Answer {
     answer(status, "application/json", line.into())
 }
 
+/// JSON that is text already.
+pub(crate) fn json_text(body: impl Into<String>) -> Answer {
+    answer(StatusCode::OK, "application/json", body.into().into())
+}
+
 /// A refusal of a control call: what is wrong, with which field, and what to
 /// do.
 pub(crate) fn refusal(

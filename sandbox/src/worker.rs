@@ -205,12 +205,13 @@ fn load(sql: &SqlStorage, settings: &Settings) -> Result<Sandbox> {
 }
 
 async fn post(notice: &Outgoing) -> Outcome {
-    let request = http::Request::post(&notice.url)
-        .header(header::CONTENT_TYPE, "text/xml")
+    let mut request = http::Request::post(&notice.url)
         .header(header::USER_AGENT, "Mozilla/4.0")
-        .header(header::ACCEPT, "*/*")
-        .body(notice.body.clone().into_bytes());
-    let request = match request {
+        .header(header::ACCEPT, "*/*");
+    for (name, value) in &notice.headers {
+        request = request.header(name, value);
+    }
+    let request = match request.body(notice.body.clone().into_bytes()) {
         Ok(request) => request,
         Err(error) => return Outcome::Failed(error.to_string()),
     };

@@ -10,6 +10,7 @@
 
 mod account;
 mod api;
+mod dialects;
 mod lies;
 mod merchant;
 mod money_back;

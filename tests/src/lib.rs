@@ -2,6 +2,7 @@
 //!
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
+//! * `simulation/`: the same, driven by a seed: [`simulation`].
 //! * `http/`: the real Workers in `workerd`: [`live`].
 //! * `browser/`: the pages in a real Chromium.
 //! * `rooms/`: what the architecture forbids.
@@ -16,3 +17,5 @@
 
 pub mod live;
 pub mod memory;
+pub mod rsa;
+pub mod simulation;

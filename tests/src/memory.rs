@@ -11,7 +11,8 @@ use gateway::book::Book;
 use gateway::config::Config;
 use gateway::registry::Registry;
 use gateway::world::{
-    CallError, FetchError, Object, Request, Response, Route, Row, Store, StoreError, Value, World,
+    CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row, Rsa,
+    RsaError, Store, StoreError, Value, World,
 };
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
@@ -69,6 +70,7 @@ struct Inner {
     upstream_calls: Vec<String>,
     after_next_call: Option<(String, Json)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
+    lose_notices: bool,
     received: Vec<Received>,
     log: Vec<String>,
 }
@@ -115,6 +117,7 @@ impl Memory {
             upstream_calls: Vec::new(),
             after_next_call: None,
             merchant_answers: VecDeque::new(),
+            lose_notices: false,
             received: Vec::new(),
             log: Vec::new(),
         })))
@@ -143,6 +146,40 @@ impl Memory {
             String::from_utf8_lossy(answer.body())
         );
         serde_json::from_slice(answer.body()).expect("JSON from the sandbox")
+    }
+
+    /// The same, whatever the sandbox answers.
+    pub fn try_control(&self, path: &str, body: &Json) -> Json {
+        let request = http::Request::post(format!("https://sandbox.example.com{path}"))
+            .header("content-type", "application/json")
+            .body(body.to_string().into_bytes())
+            .expect("a request");
+        serde_json::from_slice(self.at_wechat(&request).body()).expect("JSON from the sandbox")
+    }
+
+    fn ask_sandbox(&self, path: &str) -> Json {
+        let request = http::Request::get(format!("https://sandbox.example.com{path}"))
+            .body(Vec::new())
+            .expect("a request");
+        serde_json::from_slice(self.at_wechat(&request).body()).expect("JSON from the sandbox")
+    }
+
+    /// One of the sandbox's merchants, with its credentials.
+    pub fn account(&self, mch_id: &str) -> Json {
+        let all = self.ask_sandbox("/sandbox/merchants");
+        let mut merchants = all["merchants"].as_array().expect("a list").iter();
+        let found = merchants.find(|merchant| merchant["mch_id"] == mch_id);
+        found.expect("one of the sandbox's merchants").clone()
+    }
+
+    /// Every refund that WeChat knows.
+    pub fn refunds_at_wechat(&self) -> Json {
+        self.ask_sandbox("/sandbox/refunds")["refunds"].clone()
+    }
+
+    /// Whether notices get lost on the way.
+    pub fn lose_notices(&self, lose: bool) {
+        self.0.borrow_mut().lose_notices = lose;
     }
 
     /// The next requests to WeChat meet these, in order; then it works.
@@ -248,14 +285,21 @@ impl Memory {
         let now_ms = self.now();
         let due = self.0.borrow_mut().sandbox.due(now_ms);
         for notice in due {
-            let request = http::Request::post(&notice.url)
-                .header("content-type", "text/xml")
-                .body(notice.body.into_bytes())
-                .expect("a notice");
-            let answer = self.send(request);
-            let outcome = Outcome::Answered {
-                status: answer.status().as_u16(),
-                body: answer.into_body(),
+            let mut request = http::Request::post(&notice.url);
+            for (name, value) in &notice.headers {
+                request = request.header(name, value);
+            }
+            let request = request.body(notice.body.into_bytes()).expect("a notice");
+            let lost = self.0.borrow().lose_notices;
+            let outcome = match lost {
+                true => Outcome::Failed("lost".to_owned()),
+                false => {
+                    let answer = self.send(request);
+                    Outcome::Answered {
+                        status: answer.status().as_u16(),
+                        body: answer.into_body(),
+                    }
+                }
             };
             self.0
                 .borrow_mut()
@@ -314,6 +358,21 @@ impl Memory {
     }
 }
 
+impl Rsa for Memory {
+    async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
+        crate::rsa::sign(key, message)
+    }
+
+    async fn rsa_verify(
+        &self,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, RsaError> {
+        crate::rsa::verify(key, message, signature)
+    }
+}
+
 impl World for Memory {
     fn now_ms(&self) -> i64 {
         self.now()
@@ -325,7 +384,7 @@ impl World for Memory {
 
     async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
         match route {
-            Route::WeChatPay | Route::WeChatPayMtls | Route::Statement => {
+            Route::WeChatPay | Route::WeChatPayMtls | Route::Statement | Route::Ionline => {
                 let behaviour = {
                     let mut inner = self.0.borrow_mut();
                     let path = request.uri().path().to_owned();
@@ -411,6 +470,36 @@ fn fill(state: &mut u64, bytes: &mut [u8]) {
     }
 }
 
+/// Runs one statement; its rows.
+pub(crate) fn read_rows(
+    database: &Connection,
+    sql: &str,
+    args: &[Value],
+) -> Result<Vec<Row>, StoreError> {
+    let refused = |error: rusqlite::Error| StoreError(error.to_string());
+    let mut statement = database.prepare_cached(sql).map_err(refused)?;
+    let columns = statement.column_count();
+    let args = args.iter().map(|value| match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Int(int) => rusqlite::types::Value::Integer(*int),
+        Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
+    });
+    let mut rows = statement.query(params_from_iter(args)).map_err(refused)?;
+    let mut read = Vec::new();
+    while let Some(row) = rows.next().map_err(refused)? {
+        let values = (0..columns).map(|column| {
+            Ok(match row.get_ref(column).map_err(refused)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(int) => Value::Int(int),
+                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                other => return Err(StoreError(format!("a value {other:?}"))),
+            })
+        });
+        read.push(Row(values.collect::<Result<_, StoreError>>()?));
+    }
+    Ok(read)
+}
+
 /// An object's storage on real SQLite.
 pub struct Sqlite {
     database: Rc<Connection>,
@@ -426,28 +515,7 @@ impl fmt::Debug for Sqlite {
 
 impl Store for Sqlite {
     fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
-        let refused = |error: rusqlite::Error| StoreError(error.to_string());
-        let mut statement = self.database.prepare_cached(sql).map_err(refused)?;
-        let columns = statement.column_count();
-        let args = args.iter().map(|value| match value {
-            Value::Null => rusqlite::types::Value::Null,
-            Value::Int(int) => rusqlite::types::Value::Integer(*int),
-            Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
-        });
-        let mut rows = statement.query(params_from_iter(args)).map_err(refused)?;
-        let mut read = Vec::new();
-        while let Some(row) = rows.next().map_err(refused)? {
-            let values = (0..columns).map(|column| {
-                Ok(match row.get_ref(column).map_err(refused)? {
-                    ValueRef::Null => Value::Null,
-                    ValueRef::Integer(int) => Value::Int(int),
-                    ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-                    other => return Err(StoreError(format!("a value {other:?}"))),
-                })
-            });
-            read.push(Row(values.collect::<Result<_, StoreError>>()?));
-        }
-        Ok(read)
+        read_rows(&self.database, sql, args)
     }
 
     fn atomically<T, E: From<StoreError>>(

@@ -1,9 +1,11 @@
 //! What WeChat *says*: bytes to facts, and facts to bytes.
 //!
 //! In scope: the v2 dialect of WeChat Pay (XML signed with MD5 or HMAC-SHA256)
-//! in [`v2`], and WeChat's OAuth in [`oauth`]. Each message has one file that
-//! goes both ways: a gateway writes requests and reads answers, a stand-in for
-//! WeChat reads requests and writes answers, with the same types.
+//! in [`v2`], the v3 dialect (JSON signed with [`rsa`]) in [`v3`], that of the
+//! acquirer iOnline (forms and JSON signed with MD5) in [`ionline`], and
+//! WeChat's OAuth in [`oauth`]. Each message has one file that goes both ways: a
+//! gateway writes requests and reads answers, a stand-in for WeChat reads
+//! requests and writes answers, with the same types.
 //!
 //! Not in scope: HTTP, clocks and randomness. Time and nonces come in as
 //! arguments, so every function here gives the same bytes for the same input.
@@ -13,9 +15,12 @@
 //! believed before the signature over it has been verified. And what cannot be
 //! verified is *unknown*: neither success nor failure.
 
+pub mod ionline;
 pub mod oauth;
+pub mod rsa;
 mod secret;
 mod uri;
 pub mod v2;
+pub mod v3;
 
 pub use secret::Secret;

@@ -18,8 +18,107 @@ use crate::{
     workerd::Workerd,
 };
 
-/// The gateway's names for the sandbox's own merchants: a direct one, and an institution with sub-merchants.
-const MERCHANTS: [(&str, &str); 2] = [("1900000109", "demo"), ("1900000110", "harbour")];
+/// A merchant of the gateway over one of the sandbox's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// The gateway's name for it.
+    pub id: &'static str,
+    /// Its account in the sandbox.
+    pub mch_id: &'static str,
+    /// Which of an institution's sub-merchants it is.
+    pub sub_merchant: Option<usize>,
+    /// What its upstream speaks: `v2`, `v3` or `ionline`.
+    pub dialect: &'static str,
+    /// Of v3, `global` or `mainland`.
+    pub region: Option<&'static str>,
+}
+
+const fn kind(id: &'static str, mch_id: &'static str, dialect: &'static str) -> Kind {
+    Kind {
+        id,
+        mch_id,
+        sub_merchant: None,
+        dialect,
+        region: None,
+    }
+}
+
+/// The demo merchant in every dialect, direct and as an institution's sub-merchant, with an application of its own and
+/// without. The first is the demo shop's.
+pub const MERCHANTS: [Kind; 7] = [
+    kind("demo", "1900000109", "v2"),
+    Kind {
+        sub_merchant: Some(0),
+        ..kind("harbour", "1900000110", "v2")
+    },
+    kind("demo-v3", "1900000109", "v3"),
+    Kind {
+        sub_merchant: Some(0),
+        ..kind("peak-v3", "1900000110", "v3")
+    },
+    Kind {
+        sub_merchant: Some(1),
+        ..kind("ferry-v3", "1900000110", "v3")
+    },
+    Kind {
+        region: Some("mainland"),
+        ..kind("lantern-v3", "1900000113", "v3")
+    },
+    kind("night-ionline", "1900000114", "ionline"),
+];
+
+impl Kind {
+    /// The body of `POST /admin/merchants` for this merchant of the sandbox, as `GET /sandbox/merchants` describes it.
+    #[must_use]
+    pub fn admin_body(&self, account: &Value, origin: &str) -> Value {
+        let mut wanted = Map::new();
+        let mut set = |name: &str, value: Option<&Value>| {
+            if let Some(value) = value.filter(|value| !value.is_null()) {
+                wanted.insert(name.to_owned(), value.clone());
+            }
+        };
+        for name in [
+            "name",
+            "fee_type",
+            "appid",
+            "app_secret",
+            "mch_id",
+            "sign_type",
+        ] {
+            set(name, account.get(name));
+        }
+        set("id", Some(&self.id.into()));
+        set("dialect", Some(&self.dialect.into()));
+        set("redirect_origins", Some(&json!([origin])));
+        match self.dialect {
+            "v3" => {
+                set("region", Some(&self.region.unwrap_or("global").into()));
+                set("merchant_category_code", Some(&"5814".into()));
+                set("api_key", account.pointer("/v3/apiv3_key"));
+                set("private_key", account.pointer("/v3/private_key"));
+                set("serial_no", account.pointer("/v3/serial_no"));
+                if account.pointer("/v3/platform/public_key_percent") != Some(&json!(0)) {
+                    let key = account.pointer("/v3/platform/public_key");
+                    set("wechatpay_public_key", key);
+                    let id = account.pointer("/v3/platform/public_key_id");
+                    set("wechatpay_public_key_id", id);
+                }
+            }
+            "ionline" => {
+                set("mch_id", account.pointer("/ionline/mid"));
+                set("api_key", account.pointer("/ionline/key"));
+            }
+            _ => set("api_key", account.get("key")),
+        }
+        if let Some(at) = self.sub_merchant {
+            let sub = account.pointer(&format!("/sub_merchants/{at}"));
+            for name in ["name", "sub_mch_id", "sub_appid"] {
+                set(name, sub.and_then(|sub| sub.get(name)));
+            }
+        }
+        wanted.into()
+    }
+}
 
 /// What was chosen or answered in earlier runs and cannot be asked for again. Kept beside the store that it opens.
 #[derive(Debug)]
@@ -114,24 +213,26 @@ impl Credentials {
 pub struct Demo {
     /// The merchants, the demo shop's first.
     pub merchants: Vec<Merchant>,
-    /// A checkout that is still to be paid.
-    pub checkout: String,
 }
 
 /// A merchant at both ends.
 #[derive(Debug)]
 pub struct Merchant {
+    /// Which it is.
+    pub kind: Kind,
     /// Its account at WeChat, as `GET /sandbox/merchants` describes it: ids, keys, every payer's openid.
     pub account: Value,
     /// Itself at the gateway, as `POST /admin/merchants` answered: `id`, `api-key`, `api-secret`, ….
     pub gateway: Value,
+    /// A checkout that is still to be paid.
+    pub checkout: String,
 }
 
 impl Merchant {
     /// Both in one object: `key` is what signs with WeChat, `api-key` and `api-secret` open the gateway.
     #[must_use]
     pub fn json(&self) -> Value {
-        let dialect = json!({ "dialect": "v2" });
+        let dialect = json!({ "dialect": self.kind.dialect, "checkout": self.checkout });
         let parts = [&dialect, &self.account, &self.gateway]
             .into_iter()
             .filter_map(Value::as_object);
@@ -151,24 +252,27 @@ impl Merchant {
 pub fn fill(running: &Workerd, credentials: &mut Credentials) -> Result<Demo> {
     let accounts = sandbox_merchants(running)?;
     let mut merchants = Vec::new();
-    for (mch_id, id) in MERCHANTS {
+    for kind in MERCHANTS {
         let Some(account) = accounts
             .iter()
-            .find(|account| text(account, "/mch_id") == mch_id)
+            .find(|account| text(account, "/mch_id") == kind.mch_id)
         else {
             continue;
         };
-        let gateway = match credentials.merchant(id) {
+        let gateway = match credentials.merchant(kind.id) {
             Some(kept) => kept,
             None => {
-                let made = make(running, credentials.admin_token(), id, account)?;
-                credentials.keep(id, &made)?;
+                let made = make(running, credentials.admin_token(), kind, account)?;
+                credentials.keep(kind.id, &made)?;
                 made
             }
         };
+        let checkout = checkout(running, text(&gateway, "/api-key"))?;
         merchants.push(Merchant {
+            kind,
             account: account.clone(),
             gateway,
+            checkout,
         });
     }
 
@@ -189,11 +293,7 @@ pub fn fill(running: &Workerd, credentials: &mut Credentials) -> Result<Demo> {
     http::post(&format!("{}/sandbox/shop", running.sandbox()), &[], &told)?
         .ok("tell the demo shop its keys")?;
 
-    let checkout = checkout(running, text(&shop.gateway, "/api-key"))?;
-    Ok(Demo {
-        merchants,
-        checkout,
-    })
+    Ok(Demo { merchants })
 }
 
 /// The sandbox's merchants, as `GET /sandbox/merchants` describes them.
@@ -215,35 +315,13 @@ pub fn sandbox_merchants(running: &Workerd) -> Result<Vec<Value>> {
 }
 
 /// Makes one merchant at the gateway; one that exists already gets new keys, as its old ones are not known here.
-fn make(running: &Workerd, admin_token: &str, id: &str, account: &Value) -> Result<Value> {
-    let mut wanted = Map::new();
-    wanted.insert("id".into(), id.into());
-    wanted.insert("redirect_origins".into(), json!([running.sandbox()]));
-    wanted.insert("api_key".into(), text(account, "/key").into());
-    for name in [
-        "name",
-        "fee_type",
-        "appid",
-        "mch_id",
-        "sign_type",
-        "app_secret",
-    ] {
-        wanted.insert(name.into(), text(account, &format!("/{name}")).into());
-    }
-    // An institution acts for its first sub-merchant here.
-    for name in ["sub_mch_id", "sub_appid"] {
-        if let Some(value) = account
-            .pointer(&format!("/sub_merchants/0/{name}"))
-            .and_then(Value::as_str)
-        {
-            wanted.insert(name.into(), value.into());
-        }
-    }
-
+fn make(running: &Workerd, admin_token: &str, kind: Kind, account: &Value) -> Result<Value> {
+    let id = kind.id;
+    let wanted = kind.admin_body(account, &running.sandbox());
     let admin = format!("{}/admin/merchants", running.gateway());
     let bearer = format!("Bearer {admin_token}");
     let headers = [("authorization", bearer.as_str())];
-    let mut answer = http::post(&admin, &headers, &wanted.into())?;
+    let mut answer = http::post(&admin, &headers, &wanted)?;
     if answer.status == 409 {
         answer = http::post(&format!("{admin}/{id}/rotate"), &headers, &json!({}))?;
     }

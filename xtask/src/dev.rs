@@ -100,10 +100,12 @@ struct Addresses {
 impl Addresses {
     fn of(running: &Workerd, demo: &Demo) -> Self {
         let sandbox = running.sandbox().to_owned();
+        let checkout = demo.merchants.first().map(|shop| shop.checkout.clone());
+        let checkout = checkout.unwrap_or_default();
         Self {
             shop: format!("{sandbox}/shop/"),
-            checkout: demo.checkout.clone(),
-            phone: phone(&sandbox, Some(&demo.checkout)),
+            phone: phone(&sandbox, Some(&checkout)),
+            checkout,
             inbox: format!("{sandbox}/shop/inbox"),
             gateway: running.gateway().to_owned(),
             sandbox,
@@ -128,6 +130,8 @@ impl Addresses {
     api-secret       {}
   WeChat's side      {}
 
+  A checkout of each merchant
+{}
   The log is {}. Ctrl-C stops everything.",
             self.shop,
             self.checkout,
@@ -137,6 +141,7 @@ impl Addresses {
             key("/api-key"),
             key("/api-secret"),
             self.sandbox,
+            each(demo),
             tools::shown(&system.directory.join("workerd.log")),
         );
     }
@@ -153,6 +158,23 @@ impl Addresses {
             "merchants": demo.merchants.iter().map(Merchant::json).collect::<Vec<_>>(),
         })
     }
+}
+
+/// A line for each merchant: what its upstream speaks, and a checkout to pay.
+fn each(demo: &Demo) -> String {
+    demo.merchants
+        .iter()
+        .map(|merchant| {
+            let what = match (merchant.kind.dialect, merchant.kind.sub_merchant) {
+                (dialect, None) => dialect.to_owned(),
+                (dialect, Some(_)) => format!("{dialect}, institution"),
+            };
+            format!(
+                "    {:<14} {what:<18} {}\n",
+                merchant.kind.id, merchant.checkout
+            )
+        })
+        .collect()
 }
 
 /// The sandbox's phone, with a page opened in its WeChat.

@@ -80,6 +80,7 @@ const gateway :Workerd.Worker = (
     # WeChat's hosts. Here all of them are the sandbox.
     (name = "WECHATPAY", service = "sandbox"),
     (name = "WECHATPAY_MTLS", service = "sandbox-with-certificate"),
+    (name = "IONLINE", service = "sandbox"),
     (name = "WEIXIN", service = "sandbox"),
 
     # The gateway's own origin, with no slash at the end.

@@ -44,6 +44,11 @@ impl<W: World> Gateway<W> {
             return Ok(self.flat_answer(&known, trade_type, prepayment));
         }
         Ok(success(match trade_type {
+            // The upstream starts the payment on a page of its own.
+            TradeType::Jsapi if prepayment.pay_url.is_some() => json!({
+                "pay_url": prepayment.pay_url,
+                "out_trade_no": number,
+            }),
             TradeType::Jsapi => json!({
                 "prepay_id": prepayment.prepay_id,
                 "out_trade_no": number,

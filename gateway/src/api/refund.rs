@@ -22,7 +22,8 @@ impl<W: World> Gateway<W> {
             false => Fields::read(request.body())?,
         };
         let whole = 1..=Money::MAX_MINOR;
-        let out_refund_no = fields.text("out_refund_no", 64)?;
+        let longest = known.merchant.dialect.max_out_refund_no();
+        let out_refund_no = fields.text("out_refund_no", longest)?;
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-|*@".contains(&b);
         if out_refund_no
             .as_ref()

@@ -352,7 +352,7 @@ impl<W: World, S: Store> Book<W, S> {
             // The answer that would have made it an order was lost, so nobody
             // holds the means to pay it; but WeChat may know it.
             None => {
-                let closed = self.upstream(known).close(number).await;
+                let closed = self.upstream(known).close(number, None).await;
                 return match closed.map_err(|failure| failure.reason()) {
                     // A closed number cannot be used again; one that WeChat
                     // never knew can.

@@ -8,6 +8,7 @@
 //! refunds(    out_refund_no, out_trade_no )          numbers that refunds have taken
 //! products(   product_id, json )
 //! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
+//! strays(     transaction_id, json )                 payments to nobody that is known
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! ```
 //!
@@ -87,9 +88,14 @@ pub enum Call {
     Noticed {
         /// What it says.
         payment: Box<Payment>,
-        /// The document as it came, to be forwarded.
-        xml: String,
+        /// The document as it came, to be forwarded, where merchants know its
+        /// form.
+        xml: Option<String>,
     },
+    /// A verified payment to a sub-merchant that nobody knows: [`Verdict`].
+    Stray(Box<Payment>),
+    /// Somebody says, unsigned, that an order was paid: [`Verdict`].
+    Hinted(OutTradeNo),
     /// A notice that was not believed, to be counted: [`Verdict`].
     NoticeRefused(String),
     /// Make a checkout, or find it made: [`Checkout`].
@@ -121,6 +127,8 @@ pub struct Report {
     pub counters: BTreeMap<String, i64>,
     /// What needs a person.
     pub alarms: Vec<Alarm>,
+    /// Verified payments to sub-merchants that nobody knows.
+    pub strays: Vec<Payment>,
     /// The latest deliveries, newest first.
     pub deliveries: Vec<Delivery>,
 }
@@ -182,6 +190,8 @@ impl<W: World, S: Store> Book<W, S> {
             "CREATE TABLE IF NOT EXISTS alarms(
                 name TEXT NOT NULL, subject TEXT NOT NULL, times INTEGER NOT NULL,
                 last_at_ms INTEGER NOT NULL, PRIMARY KEY(name, subject))",
+            "CREATE TABLE IF NOT EXISTS strays(
+                transaction_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
         ] {
             store.exec(statement, &[])?;
         }
@@ -234,7 +244,11 @@ impl<W: World, S: Store> Book<W, S> {
             Call::FindRefunds(number) => json(&self.find_refunds(&known, &number).await?),
             Call::Deliveries(number) => json(&self.deliveries(number.as_ref())?),
             Call::Resend(id) => json(&self.resend(id)?),
-            Call::Noticed { payment, xml } => json(&self.noticed(&known, *payment, &xml)?),
+            Call::Noticed { payment, xml } => {
+                json(&self.noticed(&known, *payment, xml.as_deref())?)
+            }
+            Call::Stray(payment) => json(&self.keep_stray(&payment)?),
+            Call::Hinted(number) => json(&self.hinted(&known, &number).await?),
             Call::NoticeRefused(verdict) => {
                 self.count(&verdict)?;
                 json(&Verdict::Refused(verdict))
@@ -304,9 +318,16 @@ impl<W: World, S: Store> Book<W, S> {
                 })
             })
             .collect::<Result<_, StoreError>>()?;
+        let strays = self
+            .store
+            .exec("SELECT json FROM strays LIMIT 100", &[])?
+            .iter()
+            .map(|row| read_stored("payment", row.text(0)?))
+            .collect::<Result<_, _>>()?;
         Ok(Report {
             counters,
             alarms,
+            strays,
             deliveries: self.deliveries(None)?,
         })
     }

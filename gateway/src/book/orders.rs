@@ -197,11 +197,11 @@ impl<W: World, S: Store> Book<W, S> {
         &self,
         known: &Known,
         payment: Payment,
-        xml: &str,
+        xml: Option<&str>,
     ) -> Result<Verdict, ApiError> {
         let number = payment.out_trade_no.clone();
         let event = Event::Told(order::TradeState::Success(Box::new(payment)), Via::Notice);
-        let verdict = match self.step(known, &number, event, Some(xml))? {
+        let verdict = match self.step(known, &number, event, xml)? {
             None => {
                 self.raise(
                     "a payment was noticed for an order that is not known",
@@ -218,6 +218,54 @@ impl<W: World, S: Store> Book<W, S> {
             Verdict::Taken => "notice_taken",
             Verdict::Duplicate => "notice_duplicate",
             Verdict::Refused(name) => name,
+        })?;
+        Ok(verdict)
+    }
+
+    /// Keeps a payment to a sub-merchant that nobody knows, and calls a person
+    /// (checklist I3).
+    pub(super) fn keep_stray(&self, payment: &Payment) -> Result<Verdict, ApiError> {
+        self.store.atomically(|| {
+            self.store.exec(
+                "INSERT INTO strays(transaction_id, json) VALUES(?, ?) ON CONFLICT DO NOTHING",
+                &[
+                    payment.transaction_id.as_str().into(),
+                    write_stored("payment", payment)?.into(),
+                ],
+            )?;
+            let sub_mch_id = payment.account.sub_mch_id.as_deref().unwrap_or_default();
+            self.raise(
+                "a payment was noticed for a sub-merchant that is not known",
+                sub_mch_id,
+            )?;
+            self.count("notice_stray")
+        })?;
+        Ok(Verdict::Taken)
+    }
+
+    /// An order may be paid: asks WeChat, if nobody did in the last ten
+    /// seconds.
+    pub(super) async fn hinted(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+    ) -> Result<Verdict, ApiError> {
+        let is_paid = || -> Result<Option<bool>, StoreError> {
+            let order = self.load_order(number.as_str())?;
+            Ok(order.map(|order| order.paid().is_some()))
+        };
+        if is_paid()? == Some(false) && self.may_ask(number) {
+            self.carry_out(known, number.clone(), vec![Effect::Query])
+                .await?;
+        }
+        let verdict = match is_paid()? {
+            Some(true) => Verdict::Taken,
+            Some(false) => Verdict::Refused("notice_hint_not_confirmed".to_owned()),
+            None => Verdict::Refused("order_unknown".to_owned()),
+        };
+        self.count(match &verdict {
+            Verdict::Refused(name) => name,
+            _ => "notice_hint_confirmed",
         })?;
         Ok(verdict)
     }
@@ -289,7 +337,9 @@ impl<W: World, S: Store> Book<W, S> {
     /// Closes an order at WeChat. Only WeChat's verified word counts as an
     /// answer.
     async fn close(&self, known: &Known, number: &OutTradeNo) -> Event {
-        let answer = match self.upstream(known).close(number).await {
+        let order = self.load_order(number.as_str()).ok().flatten();
+        let terms = order.as_ref().map(Order::terms);
+        let answer = match self.upstream(known).close(number, terms).await {
             Ok(()) => CloseAnswer::Closed,
             Err(failure) => match failure.reason() {
                 Some(Reason::OrderClosed) => CloseAnswer::Closed,

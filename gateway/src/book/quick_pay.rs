@@ -10,7 +10,7 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream::Reason;
 use crate::world::{Store, World};
-use order::{Event, Order, OutTradeNo, Refusal, ReverseAnswer, Terms, TradeState, Via};
+use order::{Event, Order, OutTradeNo, Refusal, ReverseAnswer, Terms, Via};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -46,10 +46,7 @@ impl<W: World, S: Store> Book<W, S> {
 
         let answer = asking.await;
         let event = match &answer {
-            Ok(payment) => {
-                let state = TradeState::Success(Box::new(payment.clone()));
-                Some(Event::Told(state, Via::Query))
-            }
+            Ok(state) => Some(Event::Told(state.clone(), Via::Query)),
             Err(failure) if !failure.is_unknown_outcome() => Some(Event::Declined),
             Err(_) => None,
         };

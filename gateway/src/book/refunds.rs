@@ -5,6 +5,7 @@
 use super::{Book, Verdict};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::seal::fingerprint;
 use crate::upstream::{Failure, Reason};
 use crate::world::{Store, StoreError, World};
 use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
@@ -62,7 +63,7 @@ impl<W: World, S: Store> Book<W, S> {
         // refund: a repeated request must never return money twice.
         let out_refund_no = new
             .out_refund_no
-            .unwrap_or_else(|| format!("{number}-R{}", new.refund_fee));
+            .unwrap_or_else(|| own_number(known, &number, new.refund_fee));
         let asked = Event::RefundAsked {
             out_refund_no: out_refund_no.clone(),
             money,
@@ -313,6 +314,16 @@ enum AtWeChat {
     NotFound,
     /// There is one under this number, and it is not this one.
     Another,
+}
+
+/// The number of a refund that the merchant gave none, as long as its upstream
+/// takes: the same for the same amount of the same order.
+fn own_number(known: &Known, number: &OutTradeNo, refund_fee: i64) -> String {
+    let name = format!("{number}-R{refund_fee}");
+    match name.len() > known.merchant.dialect.max_out_refund_no() {
+        true => fingerprint(&name).chars().take(32).collect(),
+        false => name,
+    }
 }
 
 fn refunded(order: &Order, refund: Refund) -> Refunded {

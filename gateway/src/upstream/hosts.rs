@@ -22,8 +22,31 @@ pub const V2: Family = Family {
     ],
 };
 
+/// WeChat Pay v3 Global: Hong Kong, which South-East Asia uses too, America,
+/// Europe.
+pub const V3_GLOBAL: Family = Family {
+    index: 1,
+    hosts: &[
+        "apihk.mch.weixin.qq.com",
+        "apius.mch.weixin.qq.com",
+        "apieu.mch.weixin.qq.com",
+    ],
+};
+
+/// WeChat Pay v3 of mainland China.
+pub const V3_MAINLAND: Family = Family {
+    index: 2,
+    hosts: &["api.mch.weixin.qq.com", "api2.mch.weixin.qq.com"],
+};
+
+/// iOnline Pay.
+pub const IONLINE: Family = Family {
+    index: 3,
+    hosts: &["pay.ionlinepay.com"],
+};
+
 /// How many families there are.
-const FAMILIES: usize = 1;
+const FAMILIES: usize = 4;
 
 /// How long another host is used before the first is tried again.
 const AWAY_MS: i64 = 60_000;
@@ -148,7 +171,9 @@ impl Hosts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::{CallError, FetchError, Object, Response};
+    use crate::world::{
+        CallError, FetchError, Object, PrivateKey, PublicKey, Response, Rsa, RsaError,
+    };
     use futures_util::FutureExt;
     use std::fmt;
 
@@ -158,6 +183,16 @@ mod tests {
         now_ms: Cell<i64>,
         down: RefCell<Vec<&'static str>>,
         asked: RefCell<Vec<String>>,
+    }
+
+    impl Rsa for Network {
+        async fn rsa_sign(&self, _: &PrivateKey, _: &[u8]) -> Result<Vec<u8>, RsaError> {
+            Err(RsaError)
+        }
+
+        async fn rsa_verify(&self, _: &PublicKey, _: &[u8], _: &[u8]) -> Result<bool, RsaError> {
+            Err(RsaError)
+        }
     }
 
     impl World for Network {

@@ -15,7 +15,10 @@
 //! reports of speed) is refused by name for the other dialects.
 
 mod hosts;
+mod ionline;
+mod platform;
 mod v2;
+mod v3;
 
 pub use hosts::Hosts;
 
@@ -26,12 +29,12 @@ use crate::error::{ApiError, Code};
 use crate::merchant::Dialect;
 use crate::world::World;
 use futures_util::future::LocalBoxFuture;
-use order::{
-    Currency, Order, OutTradeNo, Payment, Prepayment, Refund, RefundState, Terms, TradeState,
-};
+use ionline::Ionline;
+use order::{Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 use v2::V2;
+use v3::V3;
 use wechatpay::v2::bill::{Bill, BillType};
 use wechatpay::v2::field::FieldError;
 use wechatpay::v2::invoke::{App, Jsapi};
@@ -177,6 +180,8 @@ impl<'a, W: World> Upstream<'a, W> {
     pub async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
         match self.dialect() {
             Dialect::V2 => V2(self).prepay(prepay).await,
+            Dialect::V3(settings) => V3(self, settings).prepay(prepay).await,
+            Dialect::Ionline(settings) => Ionline(self, settings).prepay(prepay).await,
         }
     }
 
@@ -184,6 +189,8 @@ impl<'a, W: World> Upstream<'a, W> {
     pub async fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, ApiError> {
         match self.dialect() {
             Dialect::V2 => Ok(V2(self).jsapi(&prepayment.prepay_id)),
+            Dialect::V3(settings) => V3(self, settings).jsapi(&prepayment.prepay_id).await,
+            Dialect::Ionline(settings) => Ionline(self, settings).jsapi(prepayment),
         }
     }
 
@@ -192,6 +199,8 @@ impl<'a, W: World> Upstream<'a, W> {
     pub async fn app(&self, prepayment: &Prepayment) -> Result<App, ApiError> {
         match self.dialect() {
             Dialect::V2 => Ok(V2(self).app(&prepayment.prepay_id)),
+            Dialect::V3(settings) => V3(self, settings).app(&prepayment.prepay_id).await,
+            Dialect::Ionline(_) => Err(not_offered()),
         }
     }
 
@@ -199,21 +208,28 @@ impl<'a, W: World> Upstream<'a, W> {
     pub async fn query(&self, number: &OutTradeNo) -> Result<TradeState, Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).query(number).await,
+            Dialect::V3(settings) => V3(self, settings).query(number).await,
+            Dialect::Ionline(settings) => Ionline(self, settings).query(number).await,
         }
     }
 
-    /// Closes an order that is not paid.
-    pub async fn close(&self, number: &OutTradeNo) -> Result<(), Failure> {
+    /// Closes an order that is not paid; `terms` are its own, where it is
+    /// known here.
+    pub async fn close(&self, number: &OutTradeNo, terms: Option<&Terms>) -> Result<(), Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).close(number).await,
+            Dialect::V3(settings) => V3(self, settings).close(number).await,
+            Dialect::Ionline(settings) => Ionline(self, settings).close(number, terms).await,
         }
     }
 
     /// A Quick Pay, ready to be sent once. Its wrong fields are found before
     /// anything is written or sent.
-    pub fn quick_pay(&'a self, new: &NewQuickPay) -> Result<Asking<'a, Payment>, ApiError> {
+    pub fn quick_pay(&'a self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
         match self.dialect() {
             Dialect::V2 => V2(self).quick_pay(new),
+            Dialect::V3(settings) => V3(self, settings).quick_pay(new),
+            Dialect::Ionline(_) => Err(not_offered()),
         }
     }
 
@@ -222,6 +238,8 @@ impl<'a, W: World> Upstream<'a, W> {
     pub async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).reverse(number).await,
+            Dialect::V3(settings) => V3(self, settings).reverse(number).await,
+            Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
         }
     }
 
@@ -229,6 +247,8 @@ impl<'a, W: World> Upstream<'a, W> {
     pub async fn refund(&self, order: &Order, refund: &Refund) -> Result<RefundState, Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).refund(order, refund).await,
+            Dialect::V3(settings) => V3(self, settings).refund(order, refund).await,
+            Dialect::Ionline(settings) => Ionline(self, settings).refund(order, refund).await,
         }
     }
 
@@ -236,6 +256,8 @@ impl<'a, W: World> Upstream<'a, W> {
     pub async fn query_refund(&self, out_refund_no: &str) -> Result<Option<FoundRefund>, Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).query_refund(out_refund_no).await,
+            Dialect::V3(settings) => V3(self, settings).query_refund(out_refund_no).await,
+            Dialect::Ionline(settings) => Ionline(self, settings).query_refund(out_refund_no).await,
         }
     }
 
@@ -247,6 +269,8 @@ impl<'a, W: World> Upstream<'a, W> {
     ) -> Result<(Vec<u8>, Bill), Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).statement(day, bill_type).await,
+            Dialect::V3(settings) => V3(self, settings).statement(day, bill_type).await,
+            Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
         }
     }
 
@@ -257,6 +281,8 @@ impl<'a, W: World> Upstream<'a, W> {
     ) -> Result<Vec<Map<String, Value>>, Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).settlements(asked).await,
+            Dialect::V3(settings) => V3(self, settings).settlements(asked).await,
+            Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
         }
     }
 
@@ -294,6 +320,7 @@ impl<'a, W: World> Upstream<'a, W> {
     fn v2(&self) -> Result<V2<'_, W>, ApiError> {
         match self.dialect() {
             Dialect::V2 => Ok(V2(self)),
+            Dialect::V3(_) | Dialect::Ionline(_) => Err(not_offered()),
         }
     }
 
@@ -313,6 +340,10 @@ impl<'a, W: World> Upstream<'a, W> {
         self.world.log(format_args!("{what}: {error}"));
         Failure::NotBelieved(ApiError::of(Code::UpstreamUnverified))
     }
+}
+
+fn not_offered() -> ApiError {
+    ApiError::of(Code::NotOffered)
 }
 
 /// A field that WeChat would not take.

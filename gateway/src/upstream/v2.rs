@@ -7,9 +7,7 @@ use crate::book::NewQuickPay;
 use crate::error::{ApiError, Code};
 use crate::http::texts;
 use crate::world::{Route, World};
-use order::{
-    Currency, Order, OutTradeNo, Payment, Prepayment, Refund, RefundState, TradeState, TradeType,
-};
+use order::{Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
 use serde_json::{Map, Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
@@ -41,6 +39,7 @@ impl<'a, W: World> V2<'a, W> {
             prepay_id: answer.prepay_id,
             code_url: answer.code_url,
             mweb_url: answer.mweb_url,
+            ..Prepayment::default()
         })
     }
 
@@ -96,13 +95,13 @@ impl<'a, W: World> V2<'a, W> {
         }
     }
 
-    pub(super) fn quick_pay(self, new: &NewQuickPay) -> Result<Asking<'a, Payment>, ApiError> {
+    pub(super) fn quick_pay(self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
         let request = self.micropay_request(new).map_err(wrong)?;
         Ok(Box::pin(async move {
             let xml = request.to_xml(self.key());
             let bytes = self.ask_once(micropay::PATH, &xml).await?;
             match micropay::Answer::read(&bytes, &request, self.key()) {
-                Ok(answer) => Ok(answer.payment),
+                Ok(answer) => Ok(TradeState::Success(Box::new(answer.payment))),
                 Err(error) => Err(self.failure(micropay::PATH, error)),
             }
         }))
@@ -477,7 +476,7 @@ fn message<'m>(
     }
 }
 
-fn reason(code: &ErrorCode) -> Reason {
+pub(super) fn reason(code: &ErrorCode) -> Reason {
     match code {
         ErrorCode::OrderNotExist => Reason::OrderNotExist,
         ErrorCode::OrderPaid => Reason::OrderPaid,
@@ -493,7 +492,7 @@ fn reason(code: &ErrorCode) -> Reason {
     }
 }
 
-fn refused(message: Value) -> ApiError {
+pub(super) fn refused(message: Value) -> ApiError {
     ApiError {
         code: Code::UpstreamRefused,
         field: None,
@@ -505,19 +504,19 @@ fn communication(return_msg: &str) -> ApiError {
     refused(json!({"return_code": "FAIL", "return_msg": return_msg}))
 }
 
-fn object(fields: &Fields) -> Value {
+pub(super) fn object(fields: &Fields) -> Value {
     let entries = fields
         .iter()
         .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())));
     Value::Object(entries.collect())
 }
 
-fn attach<const N: usize>(attach: Option<&str>) -> Result<Option<Text<N>>, FieldError> {
+pub(super) fn attach<const N: usize>(attach: Option<&str>) -> Result<Option<Text<N>>, FieldError> {
     attach.map(|a| Text::new("attach", a)).transpose()
 }
 
 /// A settlement, every value a text.
-fn record(record: &Record) -> Map<String, Value> {
+pub(super) fn record(record: &Record) -> Map<String, Value> {
     texts([
         ("fbatchno", record.fbatchno.clone()),
         (

@@ -2,13 +2,15 @@
 
 use super::{Done, Failure};
 use crate::Sandbox;
-use crate::accounts::{self, Merchant, SubMerchant};
+use crate::accounts::{self, Ionline, Merchant, MerchantKey, SubMerchant};
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
+use crate::platform::Platform;
 use order::{Currency, TradeType};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use url::Url;
+use wechatpay::rsa::{Certificate, PublicKey};
 use wechatpay::v2::SignType;
 
 pub(super) fn list(sandbox: &Sandbox) -> Done {
@@ -37,6 +39,10 @@ pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) 
         jsapi_directories: directories(&mut input)?.unwrap_or_default(),
         sub_merchants: sub_merchants(sandbox, &mut input, moment)?,
         native_callback_url: callback_url(&mut input)?,
+        apiv3_key: apiv3_key(&mut input)?.unwrap_or_else(|| moment.alphanumeric(32)),
+        certificate: merchant_key(&mut input)?.unwrap_or_else(|| MerchantKey::development(&mch_id)),
+        platform: platform(&mut input, Platform::default())?,
+        ionline: ionline(&mut input)?,
         funds: BTreeMap::new(),
         mch_id,
         appid,
@@ -67,11 +73,27 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     let trade_types = trade_types(&mut input)?;
     let jsapi_directories = directories(&mut input)?;
     let native_callback_url = callback_url(&mut input)?;
+    let apiv3_key = apiv3_key(&mut input)?;
+    let certificate = merchant_key(&mut input)?;
+    let known = sandbox.merchants.get(mch_id);
+    let platform = platform(
+        &mut input,
+        known
+            .map(|known| known.platform.clone())
+            .unwrap_or_default(),
+    )?;
+    let ionline = ionline(&mut input)?;
     let funds = funds(&mut input)?;
     input.finish()?;
     let Some(merchant) = sandbox.merchants.get_mut(mch_id) else {
         return Err(Failure::NotFound("there is no such merchant".into()));
     };
+    replace(&mut merchant.apiv3_key, apiv3_key);
+    replace(&mut merchant.certificate, certificate);
+    merchant.platform = platform;
+    if ionline.is_some() {
+        merchant.ionline = ionline;
+    }
     replace(&mut merchant.name, name);
     replace(&mut merchant.key, key);
     replace(&mut merchant.app_secret, app_secret);
@@ -228,6 +250,84 @@ fn callback_url(input: &mut Input) -> Result<Option<String>, BadInput> {
         }
         text => Ok(text),
     }
+}
+
+fn apiv3_key(input: &mut Input) -> Result<Option<String>, BadInput> {
+    match input.text("apiv3_key")? {
+        Some(key)
+            if key.len() != 32 || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
+        {
+            Err(input.bad("apiv3_key", "send 32 letters and digits"))
+        }
+        key => Ok(key),
+    }
+}
+
+/// The tester's own: a `certificate`, or a `public_key` with its `serial_no`.
+fn merchant_key(input: &mut Input) -> Result<Option<MerchantKey>, BadInput> {
+    let certificate = input.text("certificate")?;
+    let public_key = input.text("public_key")?;
+    let serial_no = input.text("serial_no")?;
+    if let Some(pem) = certificate {
+        for (field, given) in [("public_key", &public_key), ("serial_no", &serial_no)] {
+            if given.is_some() {
+                return Err(input.bad(field, "the certificate has it already: leave this out"));
+            }
+        }
+        let certificate = Certificate::from_pem(&pem)
+            .map_err(|error| input.bad("certificate", error.to_string()))?;
+        return Ok(Some(MerchantKey {
+            serial_no: certificate.serial_no().to_owned(),
+            public_key: certificate.public_key().to_pem(),
+            certificate: Some(certificate.pem().to_owned()),
+            private_key: None,
+        }));
+    }
+    let (pem, serial_no) = match (public_key, serial_no) {
+        (None, None) => return Ok(None),
+        (Some(pem), Some(serial_no)) => (pem, serial_no),
+        (Some(_), None) => return Err(input.bad("serial_no", "a public_key needs a serial_no")),
+        (None, Some(_)) => return Err(input.bad("public_key", "a serial_no needs a public_key")),
+    };
+    let public_key =
+        PublicKey::from_pem(&pem).map_err(|error| input.bad("public_key", error.to_string()))?;
+    if !(1..=40).contains(&serial_no.len()) || !serial_no.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(input.bad("serial_no", "send 1 to 40 hexadecimal digits"));
+    }
+    Ok(Some(MerchantKey {
+        serial_no: serial_no.to_ascii_uppercase(),
+        public_key: public_key.to_pem(),
+        certificate: None,
+        private_key: None,
+    }))
+}
+
+/// What WeChat signs with: `rotate_platform_certificate` is one step onward.
+fn platform(input: &mut Input, known: Platform) -> Result<Platform, BadInput> {
+    let rotate = input.boolean("rotate_platform_certificate")?;
+    let public_key_percent = match input.integer("public_key_percent")? {
+        None => known.public_key_percent,
+        Some(percent) => u8::try_from(percent)
+            .ok()
+            .filter(|percent| *percent <= 100)
+            .ok_or_else(|| input.bad("public_key_percent", "send 0 to 100"))?,
+    };
+    Ok(Platform {
+        rotation: known.rotation + usize::from(rotate == Some(true)),
+        public_key_percent,
+    })
+}
+
+fn ionline(input: &mut Input) -> Result<Option<Ionline>, BadInput> {
+    let Some(mut given) = input.object("ionline")? else {
+        return Ok(None);
+    };
+    let mid = given.required_text("mid")?;
+    let mid = number(&given, "mid", mid)?;
+    let key = secret(&mut given, "key")?;
+    let key = key.ok_or_else(|| given.bad("key", "this field is required"))?;
+    given.finish()?;
+    Ok(Some(Ionline { mid, key }))
 }
 
 /// By currency, in its smallest unit; the others stay as they are.

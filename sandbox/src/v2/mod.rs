@@ -22,8 +22,8 @@
 mod bill;
 mod close;
 mod exchange;
-pub(crate) mod invoke;
 mod micropay;
+mod notify;
 mod prepay;
 mod query;
 mod refund;
@@ -36,9 +36,12 @@ mod signkey;
 
 use crate::Sandbox;
 use crate::accounts::{self, Merchant};
+use crate::dialect::Dialect;
 use crate::faults::{self, Fault};
 use crate::moment::Moment;
+use crate::notices::Content;
 use crate::orders::{self, Order};
+use crate::rules::{self, Denied};
 use crate::web::{self, Answer, Request};
 use http::Method;
 use order::{Account, Currency, TradeType};
@@ -133,69 +136,37 @@ impl Asked {
         }
     }
 
-    /// An institution names one of its sub-merchants in each request; a
-    /// direct merchant has none to name.
+    /// The account that an order is made under: a direct merchant that names
+    /// itself as its sub-merchant has none.
+    fn ordering(&self, sent: &Account) -> Account {
+        Account {
+            sub_mch_id: self.sub_mch_id().map(str::to_owned),
+            ..sent.clone()
+        }
+    }
+
+    /// How the answer and the notice are signed.
+    const fn dialect(&self) -> Dialect {
+        Dialect::V2 {
+            sign_type: self.sign_type,
+        }
+    }
+
     fn check_sub_merchant(&self, sandbox: &Sandbox) -> Result<(), Refusal> {
-        let sub_mch_id = self.fields.get_nonempty("sub_mch_id");
-        let sub_appid = self.fields.get_nonempty("sub_appid");
-        let Some(sub_mch_id) = sub_mch_id else {
-            return if self.merchant.sub_merchants.is_empty() {
-                Ok(())
-            } else {
-                Err(Problem::Missing.of("sub_mch_id").into())
-            };
-        };
-        if sub_mch_id == self.merchant.mch_id && self.merchant.sub_merchants.is_empty() {
-            return Ok(());
-        }
-        let Some(sub) = self.merchant.sub_merchant(sub_mch_id) else {
-            return Err(Refusal::Signed(
-                ErrorCode::ParamError,
-                "sub_mch_id: 受理关系不存在 (not a sub-merchant of this mch_id)".into(),
-            ));
-        };
-        match sub_appid {
-            None => Ok(()),
-            Some(appid) if accounts::app_secret(&sandbox.merchants, appid).is_none() => {
-                Err(Refusal::Signed(
-                    ErrorCode::AppidNotExist,
-                    "sub_appid不存在 (no such sub_appid)".into(),
-                ))
-            }
-            Some(appid) if sub.sub_appid.as_deref() != Some(appid) => Err(Refusal::Signed(
-                ErrorCode::AppidMchidNotMatch,
-                "sub_mch_id与sub_appid不匹配 (sub_appid is not bound to sub_mch_id)".into(),
-            )),
-            Some(_) => Ok(()),
-        }
+        let sent = |name| self.fields.get_nonempty(name);
+        let (sub_mch_id, sub_appid) = (sent("sub_mch_id"), sent("sub_appid"));
+        rules::check_sub_merchant(sandbox, &self.merchant, sub_mch_id, sub_appid)?;
+        Ok(())
     }
 
     fn check_trade_type(&self, trade_type: TradeType) -> Result<(), Refusal> {
-        if self.merchant.trade_types.contains(&trade_type) {
-            return Ok(());
-        }
-        Err(Refusal::Signed(
-            ErrorCode::NoAuth,
-            format!(
-                "{} ({} is switched off)",
-                words(&ErrorCode::NoAuth),
-                trade_type.as_str()
-            ),
-        ))
+        rules::check_trade_type(&self.merchant, trade_type)?;
+        Ok(())
     }
 
     fn check_currency(&self, currency: Currency) -> Result<(), Refusal> {
-        let settlement = self.merchant.fee_type;
-        if [Currency::Cny, settlement].contains(&currency) {
-            return Ok(());
-        }
-        Err(Refusal::Signed(
-            ErrorCode::ParamError,
-            format!(
-                "fee_type: 不支持的币种 (this merchant may ask for CNY or {})",
-                settlement.code()
-            ),
-        ))
+        rules::check_currency(&self.merchant, currency)?;
+        Ok(())
     }
 
     fn order_key(&self, out_trade_no: &str) -> String {
@@ -236,7 +207,7 @@ impl Asked {
 
 /// Why a request is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// `return_code=FAIL`, unsigned.
     Unsigned {
         code: ErrorCode,
@@ -256,7 +227,11 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn unsigned(code: ErrorCode, return_msg: &str, description: impl Into<String>) -> Self {
+    pub(crate) fn unsigned(
+        code: ErrorCode,
+        return_msg: &str,
+        description: impl Into<String>,
+    ) -> Self {
         Self::Unsigned {
             code,
             return_msg: return_msg.to_owned(),
@@ -265,7 +240,7 @@ impl Refusal {
     }
 
     /// A refusal made on request, with the code's usual words.
-    fn from_code(code: ErrorCode) -> Self {
+    pub(crate) fn from_code(code: ErrorCode) -> Self {
         let words = words(&code);
         if is_unsigned(&code) {
             let description = code.meaning();
@@ -290,6 +265,129 @@ impl From<FieldError> for Refusal {
                 error.to_string(),
             ),
         }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        use Refusal::Signed;
+        match denied {
+            Denied::OrderNotExist => Self::from_code(ErrorCode::OrderNotExist),
+            Denied::OrderPaid => Self::from_code(ErrorCode::OrderPaid),
+            Denied::OrderClosed => Self::from_code(ErrorCode::OrderClosed),
+            Denied::OrderReversed => Self::from_code(ErrorCode::OrderReversed),
+            Denied::UserPaying => Self::from_code(ErrorCode::UserPaying),
+            Denied::OutTradeNoUsed => Self::from_code(ErrorCode::OutTradeNoUsed),
+            Denied::AuthCodeInvalid => Self::from_code(ErrorCode::AuthCodeInvalid),
+            Denied::AuthCodeUsed => Self::from_code(ErrorCode::AuthCodeError),
+            Denied::AuthCodeExpired => Self::from_code(ErrorCode::AuthCodeExpire),
+            Denied::BuyerMismatch => Self::from_code(ErrorCode::BuyerMismatch),
+            Denied::NotSupportCard => Self::from_code(ErrorCode::NotSupportCard),
+            Denied::PayerNotEnough => Self::from_code(ErrorCode::NotEnough),
+            Denied::BankError => Self::from_code(ErrorCode::BankError),
+            Denied::TradeState => Self::from_code(ErrorCode::TradeStateError),
+            Denied::TradeOverdue => Self::from_code(ErrorCode::TradeOverdue),
+            Denied::System => Self::from_code(ErrorCode::SystemError),
+            Denied::NoAnswer => Self::NoAnswer,
+            Denied::NoAuth(trade_type) => Signed(
+                ErrorCode::NoAuth,
+                format!(
+                    "{} ({} is switched off)",
+                    words(&ErrorCode::NoAuth),
+                    trade_type.as_str()
+                ),
+            ),
+            Denied::Currency { settlement } => Signed(
+                ErrorCode::ParamError,
+                format!(
+                    "fee_type: 不支持的币种 (this merchant may ask for CNY or {})",
+                    settlement.code()
+                ),
+            ),
+            Denied::SubMchIdMissing => Problem::Missing.of("sub_mch_id").into(),
+            Denied::SubMchIdUnknown => Signed(
+                ErrorCode::ParamError,
+                "sub_mch_id: 受理关系不存在 (not a sub-merchant of this mch_id)".into(),
+            ),
+            Denied::SubAppidUnknown => Signed(
+                ErrorCode::AppidNotExist,
+                "sub_appid不存在 (no such sub_appid)".into(),
+            ),
+            Denied::SubAppidMismatch => Signed(
+                ErrorCode::AppidMchidNotMatch,
+                "sub_mch_id与sub_appid不匹配 (sub_appid is not bound to sub_mch_id)".into(),
+            ),
+            Denied::TimeExpire { minutes } => Refusal::unsigned(
+                ErrorCode::ParamError,
+                "time_expire时间过短，刷卡至少1分钟，其他5分钟",
+                format!("time_expire must be at least {minutes} minutes ahead, in China time"),
+            ),
+            Denied::OrderExpired => Signed(
+                ErrorCode::OrderClosed,
+                "该订单已过期 (time_expire has passed: use a new out_trade_no)".into(),
+            ),
+            Denied::OutRefundNoUsed => Signed(
+                ErrorCode::InvalidRequest,
+                "订单金额或退款金额与之前请求不一致，请核实后再试 (this out_refund_no was sent with other terms)".into(),
+            ),
+            Denied::RefundCurrency { order } => Signed(
+                ErrorCode::ParamError,
+                format!(
+                    "refund_fee_type: 退款币种与订单币种不一致 (the order is in {})",
+                    order.code()
+                ),
+            ),
+            Denied::TotalMismatch { total } => Signed(
+                ErrorCode::ParamError,
+                format!("total_fee: 订单金额不一致 (the order's total_fee is {total})"),
+            ),
+            // WeChat's code for it is no more than this.
+            Denied::RefundedWhole => {
+                Signed(ErrorCode::from_code("ERROR"), "订单已全额退款".into())
+            }
+            Denied::RefundTooMuch { left } => Signed(
+                ErrorCode::RefundFeeInvalid,
+                format!("{} ({left} is left)", words(&ErrorCode::RefundFeeInvalid)),
+            ),
+            Denied::TooManyRefunds => Signed(
+                ErrorCode::InvalidRequest,
+                "部分退款次数超过限制 (an order has at most 50 refunds)".into(),
+            ),
+            Denied::FundsNotEnough => Signed(
+                ErrorCode::NotEnough,
+                "基本账户余额不足，请充值后重新发起 (not enough unsettled funds)".into(),
+            ),
+            Denied::OpenidUnknown { field } => Refusal::unsigned(
+                ErrorCode::ParamError,
+                &format!("无效的{field}"),
+                format!("{field} is nobody's: GET /sandbox/merchants lists each payer's"),
+            ),
+            Denied::OpenidMismatch { field, owner } => Refusal::unsigned(
+                ErrorCode::ParamError,
+                "appid and openid not match",
+                format!("{field} belongs to {owner}"),
+            ),
+            Denied::NotQuickPay => reverse_refused(
+                "仅支持撤销付款码支付的订单 (only Quick Pay is reversed; refund or close this order)",
+                false,
+            ),
+            Denied::ReverseTooEarly => reverse_refused(
+                "请在支付15秒后再调用撤销 (not before 15 seconds after the order)",
+                true,
+            ),
+            Denied::ReverseTooLate => reverse_refused(
+                "订单无法撤销：超过7天 (not later than 7 days; refund it)",
+                false,
+            ),
+        }
+    }
+}
+
+fn reverse_refused(description: &str, recall: bool) -> Refusal {
+    Refusal::Reverse {
+        code: ErrorCode::InvalidRequest,
+        description: description.to_owned(),
+        recall,
     }
 }
 
@@ -359,6 +457,8 @@ fn words(code: &ErrorCode) -> &'static str {
         other => other.meaning(),
     }
 }
+
+pub(crate) use notify::{payment as payment_notice, refund as refund_notice};
 
 /// The folders of WeChat Pay's calls, and of WeChat's own v2 sandbox.
 const FOLDERS: [&str; 6] = [
@@ -436,7 +536,7 @@ fn perform(
     let fault = sandbox.take_failure(call.path);
     match fault.or_else(|| faults::in_a_number(call.path, &asked.fields)) {
         None => (call.answer)(sandbox, asked, moment),
-        Some(Fault::Code(code)) => Err(Refusal::from_code(code)),
+        Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
             // Whether it was done or refused, nobody hears of it.

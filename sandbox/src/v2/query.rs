@@ -3,8 +3,7 @@
 use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
-use crate::orders::{Order, State};
-use order::TradeState;
+use crate::orders::Order;
 use wechatpay::v2::{ErrorCode, query};
 
 pub(super) const CALL: Call = Call::new(
@@ -24,17 +23,7 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
 }
 
 fn told(order: &Order) -> query::Answer {
-    let (state, description) = match &order.state {
-        State::Paid { payment, .. } if order.refunded => {
-            (TradeState::Refund(payment.clone()), "订单发生过退款")
-        }
-        State::Paid { payment, .. } => (TradeState::Success(payment.clone()), "支付成功"),
-        State::NotPay => (TradeState::NotPay, "订单未支付"),
-        State::UserPaying { .. } => (TradeState::UserPaying, "需要用户输入支付密码"),
-        State::PayError { .. } => (TradeState::PayError, "支付失败"),
-        State::Revoked { .. } => (TradeState::Revoked, "订单已撤销"),
-        State::Closed { .. } => (TradeState::Closed, "订单已关闭"),
-    };
+    let (state, description) = order.told();
     query::Answer {
         state,
         out_trade_no: Some(order.out_trade_no.clone()),

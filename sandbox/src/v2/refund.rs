@@ -1,13 +1,13 @@
 //! Refund (seed 002, section 9.4).
 
-use super::{Asked, Call, Done, Refusal, words};
+use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
-use crate::orders::{self, Order, State};
-use crate::refunds::{self, Refund, Terms};
-use order::{Currency, MAX_REFUNDS, Money};
-use wechatpay::v2::refund::{self, FundsSource};
-use wechatpay::v2::{ErrorCode, Problem};
+use crate::orders::{self, Order};
+use crate::refunds::Refund;
+use crate::rules::refund::Wish;
+use order::Currency;
+use wechatpay::v2::{ErrorCode, refund};
 
 pub(super) const CALL: Call = Call {
     certificate: true,
@@ -24,137 +24,26 @@ pub(super) const CALL: Call = Call {
     )
 };
 
-/// How long after the payment it can be refunded. The seed says three months;
-/// WeChat has long made it a year.
-const LATEST_MS: i64 = 365 * 86_400_000;
-
 fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = refund::Request::read(&asked.fields)?;
     asked.check_sub_merchant(sandbox)?;
-    let order = asked.order_to_return(sandbox, &request.by)?;
-    let order_key = order.key();
-    let key = refunds::key(
-        &asked.merchant.mch_id,
-        asked.sub_mch_id(),
-        request.out_refund_no.as_str(),
-    );
+    let order_key = asked.order_to_return(sandbox, &request.by)?.key();
     let amounts = request.amounts;
-    if let Some(known) = sandbox.refunds.get(&key) {
-        let same = known.order_key == order_key
-            && known.money.amount_minor() == amounts.refund_fee()
-            && order.money.amount_minor() == amounts.total_fee();
-        return if same {
-            Ok(told(order, known, asked, moment))
-        } else {
-            Err(Refusal::Signed(
-                ErrorCode::InvalidRequest,
-                "订单金额或退款金额与之前请求不一致，请核实后再试 (this out_refund_no was sent with other terms)".into(),
-            ))
-        };
-    }
-
-    let money = check(sandbox, asked, order, amounts, moment.now_ms)?;
-    let returned = sandbox.refunds.returned(&order_key);
-    // The last part takes what rounding left over.
-    let cash_refund_fee = if returned.fee + money.amount_minor() == order.money.amount_minor() {
-        order.cash_fee() - returned.cash_fee
-    } else {
-        orders::cash_fee(money)
-    };
-    let terms = Terms {
+    let wish = Wish {
+        order_key: order_key.clone(),
         out_refund_no: request.out_refund_no.as_str().to_owned(),
-        money,
-        cash_refund_fee,
-        refund_account: request.refund_account.unwrap_or(FundsSource::Unsettled),
+        refund_fee: amounts.refund_fee(),
+        total_fee: amounts.total_fee(),
+        currency: amounts.refund_fee_type(),
+        refund_account: request.refund_account,
         notify_url: request.notify_url.map(|url| url.as_str().to_owned()),
-        refund_id: orders::new_number("50000", moment),
-        notice_nonce: moment.nonce(),
-        sequence: sandbox.next_id(),
+        dialect: asked.dialect(),
     };
-    // Borrowed anew: the sequence belongs to the sandbox.
-    let Some(order) = sandbox.orders.get(&order_key) else {
-        return Err(Refusal::from_code(ErrorCode::SystemError));
-    };
-    let refund = Refund::new(order, terms, moment.now_ms);
-    let done = told(order, &refund, asked, moment);
-    sandbox.refunds.insert(refund);
-    sandbox
-        .orders
-        .update(&order_key, |order| order.refunded = true);
-    sandbox.add_funds(
-        &asked.merchant.mch_id,
-        money.currency(),
-        -money.amount_minor(),
-    );
-    Ok(done)
-}
-
-/// Whether a new refund is to be taken, and how much it is.
-fn check(
-    sandbox: &Sandbox,
-    asked: &Asked,
-    order: &Order,
-    amounts: refund::Amounts,
-    now_ms: i64,
-) -> Result<Money, Refusal> {
-    let State::Paid { at_ms, .. } = &order.state else {
-        return Err(Refusal::from_code(ErrorCode::TradeStateError));
-    };
-    let currency = order.money.currency();
-    if amounts
-        .refund_fee_type()
-        .is_some_and(|given| given != currency)
-    {
-        return Err(Refusal::Signed(
-            ErrorCode::ParamError,
-            format!(
-                "refund_fee_type: 退款币种与订单币种不一致 (the order is in {})",
-                currency.code()
-            ),
-        ));
-    }
-    let total = order.money.amount_minor();
-    if amounts.total_fee() != total {
-        return Err(Refusal::Signed(
-            ErrorCode::ParamError,
-            format!("total_fee: 订单金额不一致 (the order's total_fee is {total})"),
-        ));
-    }
-    if now_ms >= at_ms.saturating_add(LATEST_MS) {
-        return Err(Refusal::from_code(ErrorCode::TradeOverdue));
-    }
-    let returned = sandbox.refunds.returned(&order.key());
-    if returned.fee >= total {
-        // WeChat's code for it is no more than this.
-        return Err(Refusal::Signed(
-            ErrorCode::from_code("ERROR"),
-            "订单已全额退款".into(),
-        ));
-    }
-    if returned.fee + amounts.refund_fee() > total {
-        return Err(Refusal::Signed(
-            ErrorCode::RefundFeeInvalid,
-            format!(
-                "{} ({} is left)",
-                words(&ErrorCode::RefundFeeInvalid),
-                total - returned.fee
-            ),
-        ));
-    }
-    if returned.count >= MAX_REFUNDS {
-        return Err(Refusal::Signed(
-            ErrorCode::InvalidRequest,
-            "部分退款次数超过限制 (an order has at most 50 refunds)".into(),
-        ));
-    }
-    if asked.merchant.funds_in(currency) < amounts.refund_fee() {
-        return Err(Refusal::Signed(
-            ErrorCode::NotEnough,
-            "基本账户余额不足，请充值后重新发起 (not enough unsettled funds)".into(),
-        ));
-    }
-    Money::new(amounts.refund_fee(), currency)
-        .map_err(|_| Problem::OutOfRange.of("refund_fee").into())
+    let key = sandbox.refund(wish, moment)?;
+    let order = sandbox.orders.get(&order_key);
+    let made = order.zip(sandbox.refunds.get(&key));
+    let (order, refund) = made.ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
+    Ok(told(order, refund, asked, moment))
 }
 
 fn told(order: &Order, refund: &Refund, asked: &Asked, moment: &mut Moment<'_>) -> Done {

@@ -1,18 +1,11 @@
-//! Query settled funds (seed 002, section 10). The sandbox pays a day's
-//! payments out on the next day: one record for each day and currency.
-//!
-//! That lowers no funds: refunds are still paid from what came in, so that a
-//! test may let days pass and refund then.
+//! Query settled funds (seed 002, section 10).
 
-use super::{Asked, Call, Done, Refusal, bill};
+use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
-use crate::orders::State;
+use crate::rules::settlement::records;
 use crate::web;
-use order::Currency;
-use std::collections::BTreeMap;
-use wechatpay::v2::settlement::{self, Record, UseTag};
-use wechatpay::v2::time::{Date, parse_china};
+use wechatpay::v2::settlement;
 
 pub(super) const CALL: Call = Call::new(
     settlement::PATH,
@@ -20,36 +13,25 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-/// What came in and went out again.
-#[derive(Default)]
-struct Sums {
-    pay_fee: i64,
-    refund_fee: i64,
-}
-
 fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = settlement::Request::read(&asked.fields)?;
     if request.account.sub_mch_id.is_some() {
         asked.check_sub_merchant(sandbox)?;
     }
-    let today = Date::of(moment.now_ms);
-    let sub_mch_id = request.account.sub_mch_id.as_deref();
-    let records: Vec<Record> = sums(sandbox, &asked.merchant.mch_id, sub_mch_id)
-        .into_iter()
-        .filter(|((day, _), _)| match request.usetag {
-            UseTag::Outstanding => *day >= today,
-            UseTag::Settled => {
-                let paid_out = day.next();
-                *day < today
-                    && request
-                        .dates
-                        .is_none_or(|(from, to)| (from..=to).contains(&paid_out))
-            }
-        })
-        .map(|((day, code), sums)| record(day, code, &sums, request.usetag))
-        .skip(usize::try_from(request.offset).unwrap_or(usize::MAX))
-        .take(request.limit.get())
-        .collect();
+    let records = records(
+        sandbox,
+        (
+            &asked.merchant.mch_id,
+            request.account.sub_mch_id.as_deref(),
+        ),
+        request.usetag,
+        request.dates,
+        moment.now_ms,
+    )
+    .into_iter()
+    .skip(usize::try_from(request.offset).unwrap_or(usize::MAX))
+    .take(request.limit.get())
+    .collect();
     let answer = settlement::Answer {
         records,
         signed: true,
@@ -61,59 +43,4 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
         asked.sign_type,
     );
     Ok(Done::AsItIs(web::xml(xml)))
-}
-
-/// By day and currency, in that order.
-fn sums(
-    sandbox: &Sandbox,
-    mch_id: &str,
-    sub_mch_id: Option<&str>,
-) -> BTreeMap<(Date, &'static str), Sums> {
-    let mut sums: BTreeMap<_, Sums> = BTreeMap::new();
-    let orders = sandbox.orders.values().filter(|order| {
-        order.account.mch_id == mch_id
-            && (sub_mch_id.is_none() || order.account.sub_mch_id.as_deref() == sub_mch_id)
-    });
-    for order in orders {
-        let Some(paid_ms) = order.payment().and_then(|p| parse_china(&p.time_end).ok()) else {
-            continue;
-        };
-        let fee = order.money.amount_minor();
-        let code = order.money.currency().code();
-        let mut add = |at_ms, pay_fee, refund_fee| {
-            let sums = sums.entry((Date::of(at_ms), code)).or_default();
-            sums.pay_fee += pay_fee;
-            sums.refund_fee += refund_fee;
-        };
-        add(paid_ms, fee, 0);
-        if let State::Revoked { at_ms, .. } = order.state {
-            add(at_ms, 0, fee);
-        }
-        for refund in sandbox.refunds.of_order(&order.key()) {
-            if refund.counts() {
-                add(refund.created_ms, 0, refund.money.amount_minor());
-            }
-        }
-    }
-    sums
-}
-
-fn record(day: Date, code: &str, sums: &Sums, usetag: UseTag) -> Record {
-    let pay_net_fee = sums.pay_fee - sums.refund_fee;
-    let poundage_fee = pay_net_fee * bill::SHARE_PER_MILLE / 1000;
-    let payout = pay_net_fee - poundage_fee;
-    let is_settled = usetag == UseTag::Settled;
-    Record {
-        fbatchno: is_settled.then(|| format!("{day}{code}")),
-        date_settlement: is_settled.then(|| day.next()),
-        date_start: Some(day),
-        date_end: Some(day),
-        settlement_fee: if is_settled { payout } else { 0 },
-        unsettlement_fee: if is_settled { 0 } else { payout },
-        settlementfee_type: Currency::from_code(code).unwrap_or(Currency::Cny),
-        pay_fee: sums.pay_fee,
-        refund_fee: sums.refund_fee,
-        pay_net_fee,
-        poundage_fee,
-    }
 }

@@ -61,6 +61,21 @@ pub enum Problem {
     /// A character that XML cannot carry or that the field does not take.
     #[error("holds a character that this field cannot carry")]
     BadCharacter,
+    /// Another type of JSON value than the manual says (v3).
+    #[error("is not {expected}")]
+    WrongType {
+        /// The type that the manual says.
+        expected: &'static str,
+    },
+    /// Two fields that must say the same do not (v3).
+    #[error("says something else than {other}")]
+    Contradicts {
+        /// The other field's name.
+        other: &'static str,
+    },
+    /// Something that WeChat offers only in the other region (v3).
+    #[error("is not offered in this region")]
+    OtherRegion,
 }
 
 impl Problem {

@@ -11,6 +11,7 @@ mod bills;
 mod bookkeeping;
 mod error_codes;
 mod hostile_xml;
+mod ionline;
 mod messages;
 mod native;
 mod notices;
@@ -18,6 +19,7 @@ mod oauth;
 mod quick_pay;
 mod refunds;
 mod samples;
+mod v3;
 mod vectors;
 
 use order::{Account, Currency, Money, OutTradeNo, Payment, TradeType};

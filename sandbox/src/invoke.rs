@@ -1,20 +1,21 @@
 //! The payer's side: the package that a page hands to `WeixinJSBridge`
-//! (seed 002, section 7.7), a scanned `code_url` (6.5), and the payment that
-//! follows.
+//! (seed 002, section 7.7) or a Mini Program to `wx.requestPayment`, a scanned
+//! `code_url` (6.5), and the payment that follows. It is the same for every
+//! dialect but for the package's signature.
 //!
 //! Every refusal has a stable name beside WeChat's words for it, so that a
 //! test can ask for exactly one.
 
-use crate::Sandbox;
+use crate::accounts::Merchant;
+use crate::dialect::Dialect;
 use crate::moment::Moment;
 use crate::orders::{self, NotPayable, Order, State};
 use crate::payers::Payer;
-use crate::product;
+use crate::{Sandbox, product, v3};
 use order::TradeType;
 use serde_json::{Map, Value, json};
 use url::Url;
 use wechatpay::v2::invoke::Jsapi;
-use wechatpay::v2::notify;
 
 /// What the payer does on the sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,29 +270,7 @@ fn pay(
         ));
     }
     sandbox.take_payment(key, payer, moment);
-    let Some((order, payment)) = sandbox
-        .orders
-        .get(key)
-        .and_then(|order| Some((order, order.payment()?)))
-    else {
-        return Ok(());
-    };
-    let (Some(url), Some(merchant)) = (
-        order.term("notify_url"),
-        sandbox.merchants.get(&order.account.mch_id),
-    ) else {
-        return Ok(());
-    };
-    let url = url.to_owned();
-    let key_of_merchant = merchant.secret();
-    let notice = notify::Notice {
-        payment: payment.clone(),
-        nonce_str: moment.nonce(),
-        device_info: order.term("device_info").map(str::to_owned),
-    };
-    let body = notice.to_xml(&key_of_merchant, order.sign_type);
-    let ids = (order.account.mch_id.clone(), order.out_trade_no.clone());
-    sandbox.notify(&ids.0, &ids.1, &url, &body, moment.now_ms);
+    sandbox.tell_paid(key, moment);
     Ok(())
 }
 
@@ -330,7 +309,7 @@ fn check_package(
         return Err(Refused::new(
             "PACKAGE_FORMAT",
             "调用支付JSAPI缺少参数：total_fee",
-            "package must be prepay_id=… with the prepay_id of the unified order",
+            "package must be prepay_id=… with the prepay_id of the prepayment",
         ));
     };
     let Some(order) = sandbox.orders.by_prepay_id(prepay_id) else {
@@ -357,17 +336,15 @@ fn check_package(
             ),
         ));
     }
-    if jsapi.sign_type != order.sign_type.as_str() {
+    let sign_type = order.dialect.package_sign_type();
+    if jsapi.sign_type != sign_type {
         return Err(Refused::new(
             "SIGN_TYPE_MISMATCH",
             "支付验证签名失败",
-            format!(
-                "signType must be the unified order's: {}",
-                order.sign_type.as_str()
-            ),
+            format!("signType must be the prepayment's: {sign_type}"),
         ));
     }
-    if jsapi.verify(&merchant.secret()).is_err() {
+    if !is_signed(&jsapi, order.dialect, merchant) {
         return Err(Refused::new(
             "PAY_SIGN_MISMATCH",
             "支付验证签名失败",
@@ -391,6 +368,15 @@ fn check_package(
     check_payer(order, payer)?;
     check_directory(&merchant.jsapi_directories, page_url)?;
     Ok(order.key())
+}
+
+/// With the API key in v2 and by iOnline, with the merchant's private key in
+/// APIv3.
+fn is_signed(jsapi: &Jsapi, dialect: Dialect, merchant: &Merchant) -> bool {
+    match dialect {
+        Dialect::V2 { .. } | Dialect::Ionline => jsapi.verify(&merchant.secret()).is_ok(),
+        Dialect::V3Global | Dialect::V3Mainland => v3::is_package_signed(jsapi, merchant),
+    }
 }
 
 /// A field of the package: there, a string, not empty. A number is as good as

@@ -1,30 +1,22 @@
-//! `POST /notify/v2/{merchant}`: WeChat's notices (seed 002, section 9.7).
-//!
-//! The signature is verified over the document before anything in it is used,
-//! with the merchant's own key and sign type (checklist G3); then the book
-//! compares and writes; only then is the notice acknowledged. Whatever is not
-//! believed is counted under a name of its own, probes like any other
-//! (checklist G5), and WeChat is told to send it again.
+//! `POST /notify/v2/{merchant}`: notices of WeChat Pay v2 (seed 002, section
+//! 9.7), signed inside the document.
 
 use crate::Gateway;
 use crate::book::{Call, Prepaid, Verdict};
-use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::answer;
 use crate::world::{Request, Response, World};
 use order::OutTradeNo;
-use std::rc::Rc;
 use wechatpay::v2::field::Text;
 use wechatpay::v2::notify::{ACK_OK, Notice, NoticeError, ack_fail};
 use wechatpay::v2::{native, refund_notify};
 
 impl<W: World> Gateway<W> {
     pub(crate) async fn notice(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
-        let known = self.addressee(id).await?;
+        let known = self.addressee(id, "v2").await?;
         let credentials = &known.credentials;
         let read = |key| Notice::read(request.body(), key, known.merchant.sign_type);
-        let previous = credentials.previous_api_key.as_ref();
-        let previous = previous.filter(|_| self.world.now_ms() < credentials.previous_until_ms);
+        let previous = credentials.previous_api_key(self.world.now_ms());
         let notice = match (read(&credentials.api_key), previous) {
             (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
             (notice, _) => notice,
@@ -33,16 +25,11 @@ impl<W: World> Gateway<W> {
             Ok(notice) => {
                 // Verified text is UTF-8, so nothing is lost here.
                 let xml = String::from_utf8_lossy(request.body()).into_owned();
-                let call = Call::Noticed {
-                    payment: Box::new(notice.payment),
-                    xml,
-                };
-                self.book(id, call).await?
+                self.noticed(id, notice.payment, Some(xml)).await?
             }
             Err(error) => {
                 self.world.log(format_args!("notice for {id}: {error}"));
-                let name = name_of(&error).to_owned();
-                let _: Verdict = self.book(id, Call::NoticeRefused(name)).await?;
+                self.not_believed(id, name_of(&error)).await?;
                 // Verified, and it says that nothing was paid: there is
                 // nothing to send again.
                 if matches!(error, NoticeError::ResultFail { .. }) {
@@ -64,15 +51,14 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        let known = self.addressee(id).await?;
+        let known = self.addressee(id, "v2").await?;
         let key = &known.credentials.api_key;
         let refund = match refund_notify::Notice::read(request.body(), key) {
             Ok(notice) => notice.refund,
             Err(error) => {
                 self.world
                     .log(format_args!("refund notice for {id}: {error}"));
-                let name = "refund_notice_not_believed".to_owned();
-                let _: Verdict = self.book(id, Call::NoticeRefused(name)).await?;
+                self.not_believed(id, "refund_notice_not_believed").await?;
                 return Ok(xml(400, ack_fail("Parameter format checking error")));
             }
         };
@@ -97,15 +83,15 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        let known = self.addressee(id).await?;
+        let known = self.addressee(id, "v2").await?;
         let merchant = &known.merchant;
         let key = &known.credentials.api_key;
         let callback = match native::Callback::read(request.body(), key, merchant.sign_type) {
             Ok(callback) => callback,
             Err(error) => {
                 self.world.log(format_args!("callback for {id}: {error}"));
-                let name = "product_callback_not_believed".to_owned();
-                let _: Verdict = self.book(id, Call::NoticeRefused(name)).await?;
+                self.not_believed(id, "product_callback_not_believed")
+                    .await?;
                 return Ok(xml(400, ack_fail("Signature failure")));
             }
         };
@@ -131,14 +117,6 @@ impl<W: World> Gateway<W> {
             }
         };
         Ok(xml(200, fields.sealed(key, merchant.sign_type).to_xml()))
-    }
-}
-
-impl<W: World> Gateway<W> {
-    /// The merchant whose address the sender used.
-    async fn addressee(&self, id: &str) -> Result<Rc<Known>, ApiError> {
-        let known = self.directory.by_id(&self.world, &self.config, id).await?;
-        known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))
     }
 }
 

@@ -1,0 +1,67 @@
+//! `POST /notify/ionline/{merchant}`: notices of iOnline Pay (seed 004): XML,
+//! signed inside the document, acknowledged with one word.
+
+use crate::Gateway;
+use crate::error::ApiError;
+use crate::http::answer;
+use crate::world::{Request, Response, World};
+use wechatpay::ionline::Merchant;
+use wechatpay::ionline::notify::{ACK_OK, Notice, NoticeError};
+
+impl<W: World> Gateway<W> {
+    pub(crate) async fn ionline_notice(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        let known = self.addressee(id, "ionline").await?;
+        let merchant = Merchant {
+            account: &known.merchant.account,
+            currency: known.merchant.currency,
+        };
+        let credentials = &known.credentials;
+        let read = |key| Notice::read(request.body(), merchant, key);
+        let previous = credentials.previous_api_key(self.world.now_ms());
+        let notice = match (read(&credentials.api_key), previous) {
+            (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
+            (notice, _) => notice,
+        };
+        match notice {
+            Ok(notice) => {
+                let verdict = self.noticed(id, notice.payment, None).await?;
+                Ok(match verdict.acknowledges() {
+                    true => text(200, ACK_OK),
+                    false => text(409, "fail"),
+                })
+            }
+            Err(error) => {
+                self.world.log(format_args!("notice for {id}: {error}"));
+                self.not_believed(id, name_of(&error)).await?;
+                // Verified, and it says that nothing was paid: there is
+                // nothing to send again.
+                Ok(match error {
+                    NoticeError::ResultFail { .. } => text(200, ACK_OK),
+                    _ => text(400, "fail"),
+                })
+            }
+        }
+    }
+}
+
+fn text(status: u16, body: &'static str) -> Response {
+    answer(status, "text/plain; charset=utf-8", body)
+}
+
+/// The name under which a notice that was not believed is counted.
+const fn name_of(error: &NoticeError) -> &'static str {
+    match error {
+        NoticeError::Xml(_) => "notice_not_xml",
+        NoticeError::StatusFail { .. } => "notice_without_payment",
+        NoticeError::ResultFail { .. } => "notice_payment_failed",
+        NoticeError::NotSigned => "notice_not_signed",
+        NoticeError::WrongSignType => "notice_wrong_sign_type",
+        NoticeError::BadSignature => "notice_bad_signature",
+        NoticeError::OtherCurrency => "notice_other_currency",
+        NoticeError::Field(_) => "notice_bad_field",
+    }
+}

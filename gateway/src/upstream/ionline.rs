@@ -1,0 +1,253 @@
+//! iOnline Pay (seed 004): an acquirer in front of WeChat Pay. Forms, signed
+//! with the merchant's key; the answers are JSON.
+//!
+//! iOnline has no call that closes an order. An order of its is over when
+//! WeChat's own two hours are, or the time that the request named; until then
+//! a close is refused with "later", and the order's timer asks again.
+
+use super::{Failure, FoundRefund, Prepay, Reason, Refused, Upstream, hosts, v2, wrong};
+use crate::error::{ApiError, Code};
+use crate::merchant::Ionline as Settings;
+use crate::world::{Route, World};
+use order::{Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState, TradeType};
+use serde_json::json;
+use std::net::{IpAddr, Ipv4Addr};
+use wechatpay::Secret;
+use wechatpay::ionline::error::AnswerError;
+use wechatpay::ionline::prepay::{Jspay, Lifetime, Means, NotifyUrl, Start, Trade};
+use wechatpay::ionline::{self, Merchant, prepay, query, refund, refundquery};
+use wechatpay::v2::invoke::Jsapi;
+use wechatpay::v2::prepay::PREPAY_SECONDS;
+use wechatpay::v2::query::By;
+use wechatpay::v2::refund::Amounts;
+use wechatpay::v2::{ErrorCode, FieldError, Problem, Text};
+
+/// How long after its end an order counts as over: the two clocks differ.
+const GRACE_MS: i64 = 60_000;
+
+/// The iOnline side of an [`Upstream`].
+pub(super) struct Ionline<'a, W>(pub(super) &'a Upstream<'a, W>, pub(super) &'a Settings);
+
+impl<W: World> Ionline<'_, W> {
+    pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
+        let request = self.payment(prepay).map_err(wrong)?;
+        let bytes = self.ask(request.to_form(self.key())).await?;
+        let answer = prepay::Answer::read(&bytes, &request, self.key())
+            .map_err(|error| self.failure("payment", error))?;
+        Ok(match answer.means {
+            Means::PayUrl(url) => Prepayment {
+                pay_url: Some(url.as_str().to_owned()),
+                ..Prepayment::default()
+            },
+            Means::PayInfo(package) => Prepayment {
+                prepay_id: package.prepay_id().unwrap_or_default().to_owned(),
+                pay_info: serde_json::to_string(&package).ok(),
+                ..Prepayment::default()
+            },
+            Means::Code { code_url, .. } => Prepayment {
+                code_url: Some(code_url),
+                ..Prepayment::default()
+            },
+        })
+    }
+
+    /// The package as iOnline signed it: nobody else can.
+    pub(super) fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, ApiError> {
+        let package = prepayment.pay_info.as_deref().unwrap_or_default();
+        serde_json::from_slice(package.as_bytes()).map_err(|_| ApiError::of(Code::Internal))
+    }
+
+    pub(super) async fn query(&self, number: &OutTradeNo) -> Result<TradeState, Failure> {
+        let request = query::Request {
+            mch_id: self.mch_id()?,
+            by: By::OutTradeNo(number.clone()),
+            nonce_str: self.nonce()?,
+        };
+        let bytes = self.ask(request.to_form(self.key())).await?;
+        match query::Answer::read(&bytes, &request, self.merchant(), self.key()) {
+            Ok(answer) => Ok(answer.state),
+            Err(error) => Err(self.failure("query", error)),
+        }
+    }
+
+    /// Closed by the passing of its time, or not at all. An order that is not
+    /// known here may be unknown to iOnline too.
+    pub(super) async fn close(
+        &self,
+        number: &OutTradeNo,
+        terms: Option<&Terms>,
+    ) -> Result<(), Failure> {
+        match terms {
+            Some(terms) if self.0.world.now_ms() >= terms.expires_at_ms + GRACE_MS => Ok(()),
+            Some(_) => Err(not_yet()),
+            None => match self.query(number).await {
+                Ok(_) => Err(not_yet()),
+                Err(failure) => Err(failure),
+            },
+        }
+    }
+
+    pub(super) async fn refund(
+        &self,
+        order: &Order,
+        refund: &Refund,
+    ) -> Result<RefundState, Failure> {
+        let terms = order.terms();
+        let amounts = Amounts::new(refund.money, terms.money).map_err(unsendable)?;
+        let request = refund::Request {
+            mch_id: self.mch_id()?,
+            by: By::OutTradeNo(terms.out_trade_no.clone()),
+            out_refund_no: text("out_refund_no", &refund.out_refund_no)?,
+            amounts,
+            nonce_str: self.nonce()?,
+        };
+        let bytes = self.ask(request.to_form(self.key())).await?;
+        match refund::Answer::read(&bytes, &request, self.key()) {
+            Ok(answer) => Ok(answer.state()),
+            Err(error) => Err(self.failure("refund", error)),
+        }
+    }
+
+    pub(super) async fn query_refund(
+        &self,
+        out_refund_no: &str,
+    ) -> Result<Option<FoundRefund>, Failure> {
+        let request = refundquery::Request {
+            mch_id: self.mch_id()?,
+            by: refundquery::By::OutRefundNo(text("out_refund_no", out_refund_no)?),
+            nonce_str: self.nonce()?,
+        };
+        let bytes = self.ask(request.to_form(self.key())).await?;
+        let answer = refundquery::Answer::read(&bytes, &request, self.key())
+            .map_err(|error| self.failure("refund query", error))?;
+        Ok(answer.find(out_refund_no).map(|found| FoundRefund {
+            out_trade_no: answer.out_trade_no.clone(),
+            refund_fee: found.refund_fee,
+            state: found.state(),
+        }))
+    }
+
+    fn key(&self) -> &Secret {
+        &self.0.known.credentials.api_key
+    }
+
+    fn merchant(&self) -> Merchant<'_> {
+        let merchant = &self.0.known.merchant;
+        Merchant {
+            account: &merchant.account,
+            currency: merchant.currency,
+        }
+    }
+
+    fn mch_id(&self) -> Result<Text<32>, Failure> {
+        text("mch_id", &self.0.known.merchant.account.mch_id)
+    }
+
+    fn nonce(&self) -> Result<Text<32>, Failure> {
+        text("nonce_str", &self.0.nonce())
+    }
+
+    /// Nothing that iOnline offers takes money: each call may be repeated.
+    async fn ask(&self, form: String) -> Result<Vec<u8>, Failure> {
+        let kind = "application/x-www-form-urlencoded; charset=utf-8";
+        let message = hosts::Message {
+            route: Route::Ionline,
+            method: "POST",
+            path: ionline::PATH,
+            headers: &[("content-type", kind.to_owned())],
+            body: &form,
+        };
+        let Upstream { hosts, world, .. } = self.0;
+        let answer = hosts.send(*world, &hosts::IONLINE, message).await;
+        answer
+            .map(http::Response::into_body)
+            .ok_or(Failure::NoAnswer)
+    }
+
+    fn payment(&self, prepay: Prepay<'_>) -> Result<prepay::Request, FieldError> {
+        let Prepay {
+            terms,
+            payer_ip,
+            time_expire_ms,
+        } = prepay;
+        let trade = match terms.trade_type {
+            TradeType::Jsapi => Trade::Jspay(Jspay {
+                sub_appid: Text::new("sub_appid", &terms.account.appid)?,
+                sub_openid: Text::new("open_id", terms.openid.as_deref().unwrap_or_default())?,
+                start: match self.1.raw {
+                    true => Start::Bridge,
+                    false => Start::PayUrl,
+                },
+            }),
+            TradeType::Native => Trade::Native,
+            TradeType::App | TradeType::Mweb | TradeType::Micropay => {
+                return Err(Problem::UnknownValue.of("trade_type"));
+            }
+        };
+        // The time of the request must not differ when it is repeated, so it
+        // is counted back from the end.
+        let lifetime = time_expire_ms
+            .map(|end_ms| Lifetime::new(end_ms - PREPAY_SECONDS * 1000, end_ms))
+            .transpose()?;
+        Ok(prepay::Request {
+            mch_id: Text::new("mch_id", &terms.account.mch_id)?,
+            nonce_str: Text::new("nonce_str", &self.0.nonce())?,
+            out_trade_no: terms.out_trade_no.clone(),
+            device_info: None,
+            body: Text::new("body", &terms.body)?,
+            attach: terms
+                .attach
+                .as_deref()
+                .map(|a| Text::new("attach", a))
+                .transpose()?,
+            money: terms.money,
+            // The field has no room for an IPv6 address.
+            mch_create_ip: match payer_ip {
+                IpAddr::V4(ip) => ip,
+                IpAddr::V6(ip) => ip.to_ipv4_mapped().unwrap_or(Ipv4Addr::LOCALHOST),
+            },
+            notify_url: NotifyUrl::new(&self.0.notify_url())?,
+            lifetime,
+            goods_tag: None,
+            limit_credit_pay: false,
+            trade,
+        })
+    }
+
+    fn failure(&self, what: &str, error: AnswerError) -> Failure {
+        let world = self.0.world;
+        match error {
+            AnswerError::Refused { code, fields, .. } => {
+                world.log(format_args!("iOnline, {what}: refused with {code}"));
+                Failure::Refused(Box::new(Refused {
+                    reason: v2::reason(&code),
+                    err_code: code.code().to_owned(),
+                    told: v2::refused(v2::object(&fields)),
+                }))
+            }
+            // Unsigned by nature; shown, not believed.
+            AnswerError::Communication { status, message } => {
+                world.log(format_args!("iOnline, {what}: status {status}, {message}"));
+                let told = json!({"status": status, "message": message});
+                Failure::NotBelieved(v2::refused(told))
+            }
+            error => self.0.not_believed(what, error),
+        }
+    }
+}
+
+fn not_yet() -> Failure {
+    Failure::Refused(Box::new(Refused {
+        reason: Reason::Later,
+        err_code: ErrorCode::TradeStateError.code().to_owned(),
+        told: ApiError::of(Code::AttemptPending),
+    }))
+}
+
+fn text<const N: usize>(field: &'static str, value: &str) -> Result<Text<N>, Failure> {
+    Text::new(field, value).map_err(unsendable)
+}
+
+fn unsendable(error: FieldError) -> Failure {
+    Failure::NotBelieved(wrong(error))
+}

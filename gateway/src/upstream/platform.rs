@@ -1,0 +1,115 @@
+//! WeChat Pay's own keys, for the dialect v3: downloaded, remembered by the
+//! registry, fetched again before they expire and when a signature names one
+//! that is not known.
+
+use super::v3::V3;
+use super::{Failure, Upstream};
+use crate::directory::{Platform, ask};
+use crate::registry::Call;
+use crate::world::{Response, World};
+use std::rc::Rc;
+use wechatpay::rsa::Certificate;
+use wechatpay::v3::{Keyring, certificates};
+
+/// Certificates are asked for twice a day, so that the next one is here before
+/// the present one expires (checklist G9).
+const REFRESH_MS: i64 = 12 * 60 * 60 * 1000;
+
+/// Whoever sends notices with serial numbers of their own makes us ask WeChat
+/// no more often than this.
+const APART_MS: i64 = 60 * 1000;
+
+/// The header that names the key.
+const SERIAL: &str = "wechatpay-serial";
+
+impl<W: World> Upstream<'_, W> {
+    /// The keys to verify a message with whose signature names `serial`.
+    pub async fn keyring(&self, serial: Option<&str>) -> Rc<Keyring> {
+        let platform = self.known.platform.borrow().clone();
+        let now_ms = self.world.now_ms();
+        let patience_ms = match serial {
+            Some(serial) if is_unknown(&platform.keyring, serial) => APART_MS,
+            _ => REFRESH_MS,
+        };
+        if now_ms - platform.asked_at_ms >= patience_ms {
+            self.refresh(platform).await;
+        }
+        self.known.platform.borrow().keyring.clone()
+    }
+
+    /// Asks WeChat Pay for its certificates. What cannot be had or believed
+    /// changes nothing but the time of asking.
+    async fn refresh(&self, platform: Platform) {
+        let now_ms = self.world.now_ms();
+        // Before anything is waited for: callers beside this one go on with
+        // what is there.
+        self.known.platform.borrow_mut().asked_at_ms = now_ms;
+        let pems = match self.download(&platform.keyring).await {
+            Ok(certificates) => {
+                let pems = certificates.iter().map(|c| c.pem().to_owned()).collect();
+                self.known.platform.borrow_mut().keyring = Rc::new(Keyring {
+                    certificates,
+                    public_key: platform.keyring.public_key.clone(),
+                });
+                Some(pems)
+            }
+            Err(why) => {
+                let id = &self.known.merchant.id;
+                self.world
+                    .log(format_args!("platform certificates of {id}: {why}"));
+                None
+            }
+        };
+        let id = self.known.merchant.id.clone();
+        // Lost, they are only asked for again.
+        let _ = ask(self.world, &Call::KeepCertificates { id, pems }).await;
+    }
+
+    /// The certificates that hold now. One that was known and has not expired
+    /// stays: an answer that it signed may still be on its way.
+    async fn download(&self, held: &Keyring) -> Result<Vec<Certificate>, String> {
+        let v3 = V3::of(self).ok_or("the merchant does not speak v3")?;
+        let answer = v3
+            .ask(certificates::request(v3.region()))
+            .await
+            .map_err(|_: Failure| "no answer".to_owned())?
+            .answer;
+        if !answer.status().is_success() {
+            return Err(format!("status {}", answer.status().as_u16()));
+        }
+        let now_ms = self.world.now_ms();
+        let mut fresh = certificates::read(
+            header(&answer),
+            answer.body(),
+            &self.known.credentials.api_key,
+            held.public_key.clone(),
+            now_ms,
+            self.world,
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+        let serials: Vec<String> = fresh.iter().map(|c| c.serial_no().to_owned()).collect();
+        let earlier = held.certificates.iter().filter(|c| {
+            c.not_after_ms() > now_ms && !serials.iter().any(|serial| serial == c.serial_no())
+        });
+        fresh.extend(earlier.cloned());
+        Ok(fresh)
+    }
+}
+
+/// An answer's headers by name.
+pub(super) fn header<'a>(answer: &'a Response) -> impl Fn(&'static str) -> Option<&'a str> {
+    move |name: &'static str| answer.headers().get(name)?.to_str().ok()
+}
+
+/// The key that an answer says it is signed with.
+pub(super) fn serial(answer: &Response) -> Option<&str> {
+    answer.headers().get(SERIAL)?.to_str().ok()
+}
+
+fn is_unknown(keyring: &Keyring, serial: &str) -> bool {
+    let public_key = keyring.public_key.as_ref();
+    let mut certificates = keyring.certificates.iter();
+    public_key.is_none_or(|(id, _)| id != serial)
+        && !certificates.any(|c| c.serial_no().eq_ignore_ascii_case(serial))
+}

@@ -1,0 +1,625 @@
+//! WeChat Pay `APIv3` (seed 003): JSON, signed with RSA in both directions.
+
+use super::platform::{header, serial};
+use super::{
+    Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts, v2, wrong,
+};
+use crate::book::NewQuickPay;
+use crate::credentials::V3Keys;
+use crate::error::{ApiError, Code};
+use crate::merchant::{Dialect, V3 as Settings};
+use crate::world::{Response, Route, World};
+use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
+use serde_json::{Map, Value, json};
+use wechatpay::v2::bill::{Bill, BillType};
+use wechatpay::v2::time::Date;
+use wechatpay::v3::answer::{self, AnswerError, Refusal, SignInformation};
+use wechatpay::v3::bill::{self, StatementError};
+use wechatpay::v3::error::ErrorCode;
+use wechatpay::v3::field::{FieldError, Problem, Text};
+use wechatpay::v3::invoke::{self, App, Jsapi};
+use wechatpay::v3::micropay::{self, AuthCode};
+use wechatpay::v3::prepay::{self, NotifyUrl, Payer, SceneInfo, Trade};
+use wechatpay::v3::query::By;
+use wechatpay::v3::refund::{self, Amounts, OutRefundNo};
+use wechatpay::v3::sign::request_message;
+use wechatpay::v3::{
+    Authorization, Merchant, Outgoing, Region, Verified, close, query, refundquery, reverse,
+    settlement,
+};
+
+/// The v3 side of an [`Upstream`].
+pub(super) struct V3<'a, W>(pub(super) &'a Upstream<'a, W>, pub(super) &'a Settings);
+
+/// A request, as it was signed, and its answer.
+pub(super) struct Asked {
+    outgoing: Outgoing,
+    authorization: Authorization,
+    /// The answer, not verified.
+    pub(super) answer: Response,
+}
+
+impl<'a, W: World> V3<'a, W> {
+    /// `None` for a merchant of another dialect.
+    pub(super) fn of(upstream: &'a Upstream<'a, W>) -> Option<Self> {
+        match &upstream.known.merchant.dialect {
+            Dialect::V3(settings) => Some(Self(upstream, settings)),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn region(&self) -> Region {
+        self.1.region
+    }
+
+    pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
+        let request = self.prepayment(prepay).map_err(wrong)?;
+        let asked = self.ask(request.outgoing(self.region())).await?;
+        let answer = match self.open(&asked).await {
+            Ok(verified) => prepay::Answer::read(verified, request.trade.trade_type()),
+            Err(error) => Err(error),
+        };
+        let answer = answer.map_err(|error| self.failure(&asked, error))?;
+        let mut prepayment = Prepayment::default();
+        match answer {
+            prepay::Answer::PrepayId(id) => prepayment.prepay_id = id,
+            prepay::Answer::CodeUrl(url) => prepayment.code_url = Some(url),
+            prepay::Answer::MwebUrl(url) => prepayment.mweb_url = Some(url),
+        }
+        Ok(prepayment)
+    }
+
+    pub(super) async fn jsapi(&self, prepay_id: &str) -> Result<Jsapi, ApiError> {
+        invoke::jsapi(
+            self.account().payer_appid(),
+            prepay_id,
+            self.0.world.now_ms() / 1000,
+            &self.0.nonce(),
+            &self.keys()?.private_key,
+            self.0.world,
+        )
+        .await
+        .map_err(|_| ApiError::of(Code::KeyUnusable))
+    }
+
+    pub(super) async fn app(&self, prepay_id: &str) -> Result<App, ApiError> {
+        let account = self.account();
+        invoke::app(
+            account.payer_appid(),
+            account.sub_mch_id.as_deref().unwrap_or(&account.mch_id),
+            prepay_id,
+            self.0.world.now_ms() / 1000,
+            &self.0.nonce(),
+            &self.keys()?.private_key,
+            self.0.world,
+        )
+        .await
+        .map_err(|_| ApiError::of(Code::KeyUnusable))
+    }
+
+    pub(super) async fn query(&self, number: &OutTradeNo) -> Result<TradeState, Failure> {
+        let request = query::Request {
+            merchant: self.merchant(),
+            by: By::OutTradeNo(number.clone()),
+        };
+        let asked = self.ask(request.outgoing(self.region())).await?;
+        match self.open(&asked).await {
+            Ok(verified) => query::Answer::read(verified, &request.by, self.account()),
+            Err(error) => Err(error),
+        }
+        .map(|answer| answer.state)
+        .map_err(|error| self.failure(&asked, error))
+    }
+
+    pub(super) async fn close(&self, number: &OutTradeNo) -> Result<(), Failure> {
+        let request = close::Request {
+            merchant: self.merchant(),
+            by: By::OutTradeNo(number.clone()),
+        };
+        let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
+        let asked = self.ask(outgoing).await?;
+        match self.open(&asked).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failure(&asked, error)),
+        }
+    }
+
+    pub(super) fn quick_pay(self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
+        let request = self.micropay_request(new).map_err(wrong)?;
+        Ok(Box::pin(async move {
+            let asked = self.ask_once(request.outgoing(self.region())).await?;
+            match self.open(&asked).await {
+                Ok(verified) => micropay::read_answer(verified, &request),
+                Err(error) => Err(error),
+            }
+            .map(|answer| answer.state)
+            .map_err(|error| self.failure(&asked, error))
+        }))
+    }
+
+    /// Here WeChat says with its codes whether to ask again: only one that
+    /// leaves it open, or says "later", does.
+    pub(super) async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
+        let request = reverse::Request {
+            merchant: self.merchant(),
+            by: By::OutTradeNo(number.clone()),
+        };
+        let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
+        let asked = self.ask(outgoing).await?;
+        let done = match self.open(&asked).await {
+            Ok(verified) => reverse::read_answer(verified, &request),
+            Err(error) => Err(error),
+        };
+        done.map(|()| true)
+            .map_err(|error| match self.failure(&asked, error) {
+                Failure::Refused(refused) if refused.reason == Reason::Other => {
+                    Failure::Refused(Box::new(Refused {
+                        reason: Reason::ForGood,
+                        ..*refused
+                    }))
+                }
+                failure => failure,
+            })
+    }
+
+    pub(super) async fn refund(
+        &self,
+        order: &Order,
+        refund: &Refund,
+    ) -> Result<RefundState, Failure> {
+        let request = self.refund_request(order, refund).map_err(unsendable)?;
+        let asked = self.ask(request.outgoing(self.region())).await?;
+        match self.open(&asked).await {
+            Ok(verified) => refund::Refund::read_answer(verified, &request),
+            Err(error) => Err(error),
+        }
+        .map(|answer| answer.state())
+        .map_err(|error| self.failure(&asked, error))
+    }
+
+    pub(super) async fn query_refund(
+        &self,
+        out_refund_no: &str,
+    ) -> Result<Option<FoundRefund>, Failure> {
+        let number = OutRefundNo::new(out_refund_no).map_err(|error| unsendable(error.into()))?;
+        let request = refundquery::Request {
+            merchant: self.merchant(),
+            by: refundquery::By::OutRefundNo(number),
+        };
+        let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
+        let asked = self.ask(outgoing).await?;
+        let found = match self.open(&asked).await {
+            Ok(verified) => refundquery::read_answer(verified, &request),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(found) => Ok(found.out_trade_no.clone().map(|out_trade_no| FoundRefund {
+                out_trade_no,
+                refund_fee: found.money.amount_minor(),
+                state: found.state(),
+            })),
+            Err(AnswerError::Refused(refusal)) if refusal.code == ErrorCode::ResourceNotExists => {
+                let mut failure = self.refused(&asked, &refusal);
+                failure.reason = Reason::RefundNotExist;
+                Err(Failure::Refused(Box::new(failure)))
+            }
+            Err(error) => Err(self.failure(&asked, error)),
+        }
+    }
+
+    pub(super) async fn statement(
+        &self,
+        date: Date,
+        bill_type: BillType,
+    ) -> Result<(Vec<u8>, Bill), Failure> {
+        // Of what v2 offers, v3 gives the whole day only.
+        if bill_type != BillType::All {
+            return Err(Failure::NotBelieved(ApiError::field(
+                Code::FieldInvalid,
+                "bill_type",
+                "The field bill_type must be ALL for this merchant.",
+            )));
+        }
+        let request = bill::Request {
+            merchant: self.merchant(),
+            date,
+        };
+        let outgoing = request.outgoing(self.region());
+        let asked = match self.region() {
+            Region::Global => self.send(outgoing, Route::Statement).await?,
+            Region::Mainland => {
+                let asked = self.ask(outgoing).await?;
+                let link = match self.open(&asked).await {
+                    Ok(verified) => bill::Link::read(verified),
+                    Err(error) => Err(error),
+                };
+                let link = link.map_err(|error| self.failure(&asked, error))?;
+                let outgoing = link.outgoing().map_err(unsendable)?;
+                let file = self
+                    .send(outgoing, Route::Statement)
+                    .await?
+                    .answer
+                    .into_body();
+                return match link.read_table(&file) {
+                    Ok(bill) => Ok((file, bill)),
+                    Err(error) => Err(self.0.not_believed("statement", error)),
+                };
+            }
+        };
+        let answer = &asked.answer;
+        let keyring = self.0.keyring(serial(answer)).await;
+        let bill = bill::read(
+            answer.status().as_u16(),
+            header(answer),
+            answer.body(),
+            &keyring,
+            self.0.world.now_ms(),
+            self.0.world,
+        );
+        match bill.await {
+            Ok(bill) => Ok((asked.answer.into_body(), bill)),
+            Err(StatementError::Answer(error)) => Err(self.failure(&asked, error)),
+            Err(error) => Err(self.0.not_believed("statement", error)),
+        }
+    }
+
+    pub(super) async fn settlements(
+        &self,
+        wanted: Settlements,
+    ) -> Result<Vec<Map<String, Value>>, Failure> {
+        if self.region() == Region::Mainland {
+            return Err(Failure::NotBelieved(super::not_offered()));
+        }
+        let request = settlement::Request {
+            merchant: self.merchant(),
+            settle_state: wanted.usetag,
+            dates: wanted.dates,
+            offset: wanted.offset,
+            limit: wanted.limit,
+        };
+        let asked = self.ask(request.outgoing()).await?;
+        match self.open(&asked).await {
+            Ok(verified) => settlement::Answer::read(verified),
+            Err(error) => Err(error),
+        }
+        .map(|answer| answer.records.iter().map(v2::record).collect())
+        .map_err(|error| self.failure(&asked, error))
+    }
+
+    fn keys(&self) -> Result<&'a V3Keys, ApiError> {
+        let keys = self.0.known.credentials.v3.as_ref();
+        keys.ok_or_else(|| ApiError::of(Code::Internal))
+    }
+
+    fn account(&self) -> &'a Account {
+        &self.0.known.merchant.account
+    }
+
+    fn merchant(&self) -> Merchant {
+        Merchant::from(self.account())
+    }
+
+    /// Sends what has the same effect when it is sent again, signed once.
+    pub(super) async fn ask(&self, outgoing: Outgoing) -> Result<Asked, Failure> {
+        self.send(outgoing, Route::WeChatPay).await
+    }
+
+    async fn send(&self, outgoing: Outgoing, route: Route) -> Result<Asked, Failure> {
+        let authorization = self.sign(&outgoing).await?;
+        let headers = self.headers(&authorization)?;
+        let message = message(route, &outgoing, &headers);
+        let answer = self.0.hosts.send(self.0.world, self.hosts(), message);
+        Ok(Asked {
+            answer: answer.await.ok_or(Failure::NoAnswer)?,
+            outgoing,
+            authorization,
+        })
+    }
+
+    /// Sends what takes money.
+    async fn ask_once(&self, outgoing: Outgoing) -> Result<Asked, Failure> {
+        let authorization = self.sign(&outgoing).await?;
+        let headers = self.headers(&authorization)?;
+        let message = message(Route::WeChatPay, &outgoing, &headers);
+        let answer = self.0.hosts.send_once(self.0.world, self.hosts(), message);
+        Ok(Asked {
+            answer: answer.await.ok_or(Failure::NoAnswer)?,
+            outgoing,
+            authorization,
+        })
+    }
+
+    async fn sign(&self, outgoing: &Outgoing) -> Result<Authorization, Failure> {
+        let keys = self.keys().map_err(Failure::NotBelieved)?;
+        Authorization::sign(
+            &self.account().mch_id,
+            &keys.serial_no,
+            &keys.private_key,
+            outgoing,
+            self.0.world.now_ms() / 1000,
+            &self.0.nonce(),
+            self.0.world,
+        )
+        .await
+        .map_err(|_| Failure::NotBelieved(ApiError::of(Code::KeyUnusable)))
+    }
+
+    fn headers(
+        &self,
+        authorization: &Authorization,
+    ) -> Result<Vec<(&'static str, String)>, Failure> {
+        let mut headers = vec![
+            ("authorization", authorization.to_header()),
+            ("accept", "application/json".to_owned()),
+            ("accept-language", "en".to_owned()),
+            ("content-type", "application/json".to_owned()),
+            ("user-agent", "WeCeive/1".to_owned()),
+        ];
+        // In public-key mode every request names the key to answer with.
+        let keys = self.keys().map_err(Failure::NotBelieved)?;
+        if let Some((id, _)) = &keys.public_key {
+            headers.push(("wechatpay-serial", id.clone()));
+        }
+        Ok(headers)
+    }
+
+    const fn hosts(&self) -> &'static hosts::Family {
+        match self.region() {
+            Region::Global => &hosts::V3_GLOBAL,
+            Region::Mainland => &hosts::V3_MAINLAND,
+        }
+    }
+
+    /// Verifies an answer (checklist G2).
+    async fn open<'b>(&self, asked: &'b Asked) -> Result<Verified<'b>, AnswerError> {
+        let answer = &asked.answer;
+        let keyring = self.0.keyring(serial(answer)).await;
+        answer::open(
+            answer.status().as_u16(),
+            header(answer),
+            answer.body(),
+            &keyring,
+            self.0.world.now_ms(),
+            self.0.world,
+        )
+        .await
+    }
+
+    fn prepayment(&self, prepay: Prepay<'_>) -> Result<prepay::Request, wechatpay::v2::FieldError> {
+        let Prepay {
+            terms,
+            payer_ip,
+            time_expire_ms,
+        } = prepay;
+        let trade = match terms.trade_type {
+            TradeType::Jsapi => Trade::Jsapi(Payer::of(
+                &terms.account,
+                terms.openid.as_deref().unwrap_or_default(),
+            )?),
+            TradeType::Native => Trade::Native,
+            TradeType::App => Trade::App,
+            // H5 needs a scene, and Quick Pay is no prepayment.
+            TradeType::Mweb | TradeType::Micropay => {
+                return Err(Problem::UnknownValue.of("trade_type"));
+            }
+        };
+        Ok(prepay::Request {
+            account: terms.account.clone(),
+            description: Text::new("body", &terms.body)?,
+            attach: v2::attach(terms.attach.as_deref())?,
+            out_trade_no: terms.out_trade_no.clone(),
+            money: terms.money,
+            time_start_ms: None,
+            time_expire_ms,
+            notify_url: NotifyUrl::new(&self.0.notify_url())?,
+            merchant_category_code: self.category()?,
+            goods_tag: None,
+            limit_pay: None,
+            scene_info: Some(SceneInfo {
+                payer_client_ip: Some(payer_ip),
+                ..SceneInfo::default()
+            }),
+            detail: None,
+            trade,
+        })
+    }
+
+    fn micropay_request(
+        &self,
+        new: &NewQuickPay,
+    ) -> Result<micropay::Request, wechatpay::v2::FieldError> {
+        let terms = &new.terms;
+        Ok(micropay::Request {
+            account: terms.account.clone(),
+            description: Text::new("body", &terms.body)?,
+            attach: v2::attach(terms.attach.as_deref())?,
+            out_trade_no: terms.out_trade_no.clone(),
+            money: terms.money,
+            merchant_category_code: self.category()?,
+            goods_tag: None,
+            limit_pay: None,
+            scene_info: Some(SceneInfo {
+                device_ip: Some(new.till_ip),
+                ..SceneInfo::default()
+            }),
+            detail: None,
+            auth_code: AuthCode::new(&new.auth_code)?,
+        })
+    }
+
+    fn refund_request(
+        &self,
+        order: &Order,
+        refund: &Refund,
+    ) -> Result<refund::Request, FieldError> {
+        Ok(refund::Request {
+            merchant: Merchant::from(&order.terms().account),
+            by: By::OutTradeNo(order.terms().out_trade_no.clone()),
+            out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,
+            amounts: Amounts::new(refund.money, order.terms().money)?,
+            notify_url: Some(NotifyUrl::new(&self.0.notify_url())?),
+            reason: None,
+            source: None,
+        })
+    }
+
+    fn category(&self) -> Result<Option<Text<32>>, wechatpay::v2::FieldError> {
+        let code = self.1.merchant_category_code.as_deref();
+        code.map(|code| Text::new("merchant_category_code", code))
+            .transpose()
+    }
+
+    fn refused(&self, asked: &Asked, refusal: &Refusal) -> Refused {
+        let code = refusal.code.code();
+        let what = asked.path();
+        self.0
+            .world
+            .log(format_args!("{what}: refused with {code}"));
+        Refused {
+            reason: reason(&refusal.code),
+            err_code: code.to_owned(),
+            told: v2::refused(asked.told(refusal)),
+        }
+    }
+
+    /// What an answer that is no success means.
+    fn failure(&self, asked: &Asked, error: AnswerError) -> Failure {
+        let what = asked.path();
+        match error {
+            AnswerError::Refused(refusal) => {
+                let code = refusal.code.code().to_owned();
+                self.0
+                    .world
+                    .log(format_args!("{what}: refused with {code}"));
+                Failure::Refused(Box::new(Refused {
+                    reason: reason(&refusal.code),
+                    err_code: code,
+                    told: v2::refused(asked.told(&refusal)),
+                }))
+            }
+            // A refusal of our signature may come unsigned. It is shown, not
+            // believed.
+            AnswerError::Claimed(refusal, unverified) => {
+                let code = refusal.code.code();
+                self.0
+                    .world
+                    .log(format_args!("{what}: {code}, and {unverified}"));
+                Failure::NotBelieved(v2::refused(asked.told(&refusal)))
+            }
+            error => self.0.not_believed(what, error),
+        }
+    }
+}
+
+impl Asked {
+    /// Where it was sent. What follows the `?` may say who the payer is.
+    fn path(&self) -> &str {
+        let path = self.outgoing.path_and_query.split('?').next();
+        path.unwrap_or_default()
+    }
+
+    /// The refusal as the merchant reads it: WeChat's own words, and for a
+    /// signature that WeChat did not accept, where the two sides differ.
+    fn told(&self, refusal: &Refusal) -> Value {
+        let mut told = Map::new();
+        told.insert("code".to_owned(), json!(refusal.code.code()));
+        told.insert("message".to_owned(), json!(refusal.message));
+        // The merchant's programs look for v2's names.
+        told.insert("err_code".to_owned(), json!(refusal.code.code()));
+        told.insert("err_code_des".to_owned(), json!(refusal.message));
+        if !refusal.detail.is_null() {
+            told.insert("detail".to_owned(), refusal.detail.clone());
+        }
+        if let Some(information) = refusal.sign_information() {
+            let difference = self.difference(&information);
+            told.insert("difference".to_owned(), json!(difference));
+        }
+        Value::Object(told)
+    }
+
+    /// Where what we signed differs from what WeChat says it saw.
+    fn difference(&self, seen: &SignInformation) -> String {
+        let Outgoing {
+            method,
+            path_and_query,
+            body,
+        } = &self.outgoing;
+        let signed = request_message(
+            method,
+            path_and_query,
+            self.authorization.timestamp_s,
+            &self.authorization.nonce_str,
+            body.as_bytes(),
+        );
+        // The body is not repeated: it may say who the payer is.
+        let line = |text: &str, n: usize| text.split('\n').nth(n).map(str::to_owned);
+        let truncated = &seen.truncated_sign_message;
+        let timestamp = self.authorization.timestamp_s.to_string();
+        let lines = [
+            ("method", method.to_string(), Some(seen.method.clone())),
+            ("URL", path_and_query.clone(), Some(seen.url.clone())),
+            ("timestamp", timestamp, line(truncated, 2)),
+            (
+                "nonce",
+                self.authorization.nonce_str.clone(),
+                line(truncated, 3),
+            ),
+        ];
+        for (name, ours, theirs) in lines {
+            // A line that WeChat cut off says nothing.
+            if let Some(theirs) = theirs
+                && theirs != ours
+                && !(truncated.ends_with(&theirs) && ours.starts_with(&theirs))
+            {
+                return format!(
+                    "The {name} differs: we signed \"{ours}\", WeChat saw \"{theirs}\"."
+                );
+            }
+        }
+        let length = i64::try_from(signed.len()).unwrap_or(i64::MAX);
+        if seen.sign_message_length != length {
+            return format!(
+                "The body differs: we signed a message of {length} bytes, WeChat saw one of {}.",
+                seen.sign_message_length
+            );
+        }
+        "Nothing differs: the private key is not the one of this serial number, or the \
+         certificate is not the merchant's."
+            .to_owned()
+    }
+}
+
+fn message<'m>(
+    route: Route,
+    outgoing: &'m Outgoing,
+    headers: &'m [(&'static str, String)],
+) -> hosts::Message<'m> {
+    hosts::Message {
+        route,
+        method: outgoing.method,
+        path: &outgoing.path_and_query,
+        headers,
+        body: &outgoing.body,
+    }
+}
+
+fn reason(code: &ErrorCode) -> Reason {
+    match code {
+        ErrorCode::OrderNotExist => Reason::OrderNotExist,
+        ErrorCode::OrderPaid => Reason::OrderPaid,
+        ErrorCode::OrderClosed => Reason::OrderClosed,
+        ErrorCode::OrderReversed => Reason::OrderReversed,
+        ErrorCode::RefundNotExist => Reason::RefundNotExist,
+        ErrorCode::NoStatementExist => Reason::NoStatement,
+        ErrorCode::NotEnough => Reason::NotEnough,
+        ErrorCode::Unknown(_) => Reason::Unlisted,
+        code if code.is_unknown_outcome() => Reason::Open,
+        code if code.is_retryable() => Reason::Later,
+        _ => Reason::Other,
+    }
+}
+
+fn unsendable(error: FieldError) -> Failure {
+    let message = format!("The {error}.");
+    Failure::NotBelieved(ApiError::field(Code::FieldInvalid, &error.field, message))
+}

@@ -1,0 +1,31 @@
+//! RSASSA-PKCS1-v1_5 with SHA-256, for the sandbox's own keys and for the
+//! merchants' signatures.
+//!
+//! The `rsa` crate leaks a private key through its timing (RUSTSEC-2023-0071).
+//! Every private key here is public already, so there is nothing to leak; no
+//! other room may use it.
+
+use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
+use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
+use sha2::{Digest as _, Sha256};
+use wechatpay::rsa::{PrivateKey, PublicKey};
+
+/// The signature, empty when the key's numbers do not belong together.
+pub(crate) fn sign(key: &PrivateKey, message: &[u8]) -> Vec<u8> {
+    RsaPrivateKey::from_pkcs8_der(key.pkcs8_der())
+        .ok()
+        .and_then(|key| {
+            key.sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message))
+                .ok()
+        })
+        .unwrap_or_default()
+}
+
+/// Whether `signature` is the key's over `message`.
+pub(crate) fn verify(key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+    RsaPublicKey::from_public_key_der(key.spki_der()).is_ok_and(|key| {
+        let digest = Sha256::digest(message);
+        key.verify(Pkcs1v15Sign::new::<Sha256>(), &digest, signature)
+            .is_ok()
+    })
+}

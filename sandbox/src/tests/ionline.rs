@@ -1,0 +1,525 @@
+//! iOnline's front: forms in, signed JSON out, and the same payers.
+
+use super::*;
+use order::{Account, Currency, Money, OutTradeNo, Payment, TradeState, TradeType};
+use wechatpay::ionline::notify::Notice as IonlineNotice;
+use wechatpay::ionline::prepay::{Jspay, Lifetime, Means, NotifyUrl, Start, Trade};
+use wechatpay::ionline::query::By;
+use wechatpay::ionline::refundquery::{self, Status};
+use wechatpay::ionline::{self, AnswerError, Merchant as Configured, form, prepay, query, refund};
+use wechatpay::v2::Text;
+
+const MID: &str = "100520000001";
+const IONLINE_KEY: &str = "weceive-sandbox-ionl-key-0000004";
+const IONLINE_APPID: &str = "wx5a11d0b0c0ffee05";
+const NUMBER: &str = "9900000000";
+
+fn text<const MAX: usize>(value: &str) -> Text<MAX> {
+    Text::new("test", value).unwrap()
+}
+
+fn key() -> Secret {
+    Secret::new(IONLINE_KEY)
+}
+
+fn account() -> Account {
+    Account {
+        appid: IONLINE_APPID.into(),
+        mch_id: MID.into(),
+        sub_appid: None,
+        sub_mch_id: None,
+    }
+}
+
+fn configured(account: &Account) -> Configured<'_> {
+    Configured {
+        account,
+        currency: Currency::Hkd,
+    }
+}
+
+fn hkd(amount_minor: i64) -> Money {
+    Money::new(amount_minor, Currency::Hkd).unwrap()
+}
+
+fn number() -> OutTradeNo {
+    OutTradeNo::new(NUMBER).unwrap()
+}
+
+fn jspay(start: Start) -> Trade {
+    Trade::Jspay(Jspay {
+        sub_appid: text(IONLINE_APPID),
+        sub_openid: text(&Payer::Alice.openid(IONLINE_APPID)),
+        start,
+    })
+}
+
+fn order_of(trade: Trade) -> prepay::Request {
+    prepay::Request {
+        mch_id: text(MID),
+        nonce_str: text("5K8264ILTKCH16CQ2502SI8ZNMTM67VS"),
+        out_trade_no: number(),
+        device_info: Some(text("WEB")),
+        body: text("Night Market-Skewers 烤串"),
+        attach: Some(text("a=b & c")),
+        money: hkd(888),
+        mch_create_ip: "203.0.113.7".parse().unwrap(),
+        notify_url: NotifyUrl::new("http://127.0.0.1/notify").unwrap(),
+        lifetime: None,
+        goods_tag: None,
+        limit_credit_pay: false,
+        trade,
+    }
+}
+
+impl Bench {
+    fn gateway(&mut self, form: &str) -> Vec<u8> {
+        let answer = self.ask(Method::POST, ionline::PATH, form.as_bytes());
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        answer.into_body()
+    }
+
+    /// Sends fields, signed with the merchant's key.
+    fn ionline_fields(&mut self, fields: Fields) -> Value {
+        let form = form::write(&fields.sealed(&key(), SignType::Md5));
+        serde_json::from_slice(&self.gateway(&form)).unwrap()
+    }
+
+    fn ionline_order(&mut self, request: &prepay::Request) -> Result<Means, AnswerError> {
+        let bytes = self.gateway(&request.to_form(&key()));
+        prepay::Answer::read(&bytes, request, &key()).map(|answer| answer.means)
+    }
+
+    fn ionline_query(&mut self, by: By) -> Result<query::Answer, AnswerError> {
+        let request = query::Request {
+            mch_id: text(MID),
+            by,
+            nonce_str: text("n"),
+        };
+        let bytes = self.gateway(&request.to_form(&key()));
+        query::Answer::read(&bytes, &request, configured(&account()), &key())
+    }
+
+    fn ionline_state(&mut self) -> TradeState {
+        self.ionline_query(By::OutTradeNo(number())).unwrap().state
+    }
+
+    fn ionline_refund(&mut self, out_refund_no: &str, fee: i64) -> Result<(), AnswerError> {
+        let request = refund::Request {
+            mch_id: text(MID),
+            by: By::OutTradeNo(number()),
+            out_refund_no: text(out_refund_no),
+            amounts: refund::Amounts::new(hkd(fee), hkd(888)).unwrap(),
+            nonce_str: text("n"),
+        };
+        let bytes = self.gateway(&request.to_form(&key()));
+        refund::Answer::read(&bytes, &request, &key()).map(|answer| {
+            assert_eq!(answer.out_trade_no, NUMBER);
+            assert!(answer.transaction_id.starts_with(MID));
+        })
+    }
+
+    fn ionline_refunds(
+        &mut self,
+        by: refundquery::By,
+    ) -> Result<Vec<(String, Status)>, AnswerError> {
+        let request = refundquery::Request {
+            mch_id: text(MID),
+            by,
+            nonce_str: text("n"),
+        };
+        let bytes = self.gateway(&request.to_form(&key()));
+        let answer = refundquery::Answer::read(&bytes, &request, &key())?;
+        let refunds = answer.refunds.into_iter();
+        Ok(refunds
+            .map(|refund| (refund.out_refund_no, refund.refund_status))
+            .collect())
+    }
+
+    fn bridge(&mut self, payer: &str, package: &Value) -> Value {
+        let body = json!({"payer": payer, "package": package, "action": "pay"});
+        self.control("/sandbox/bridge", &body)
+    }
+
+    fn alice_pays(&mut self) {
+        let Ok(Means::PayInfo(package)) = self.ionline_order(&order_of(jspay(Start::Bridge)))
+        else {
+            panic!("no pay_info");
+        };
+        let package = serde_json::to_value(package).unwrap();
+        assert_eq!(self.bridge("alice", &package)["ok"], true);
+    }
+}
+
+/// The code of a refusal, and whether it was signed.
+fn code(answer: Result<impl std::fmt::Debug, AnswerError>) -> (bool, String) {
+    match answer.unwrap_err() {
+        AnswerError::Refused { code, .. } => (true, code.code().to_owned()),
+        AnswerError::Communication { status, message } => (false, format!("{status} {message}")),
+        other => panic!("{other}"),
+    }
+}
+
+fn paid(state: TradeState) -> Payment {
+    match state {
+        TradeState::Success(payment) | TradeState::Refund(payment) => *payment,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_payment_inside_wechat() {
+    for start in [Start::Bridge, Start::MiniProgram] {
+        let mut bench = Bench::new();
+        let request = order_of(jspay(start));
+        let Means::PayInfo(package) = bench.ionline_order(&request).unwrap() else {
+            panic!("no pay_info");
+        };
+        assert_eq!(bench.ionline_state(), TradeState::NotPay);
+
+        let package = serde_json::to_value(package).unwrap();
+        assert_eq!(bench.bridge("bob", &package)["reason"], "PAYER_MISMATCH");
+        let mut forged = package.clone();
+        forged["timeStamp"] = json!("1");
+        assert_eq!(
+            bench.bridge("alice", &forged)["reason"],
+            "PAY_SIGN_MISMATCH"
+        );
+        assert_eq!(bench.bridge("alice", &package)["ok"], true);
+        assert_eq!(bench.bridge("alice", &package)["reason"], "ORDERPAID");
+
+        let payment = paid(bench.ionline_state());
+        assert_eq!(payment.account, account());
+        assert_eq!(payment.money, hkd(888));
+        assert_eq!(payment.trade_type, TradeType::Jsapi);
+        assert_eq!(
+            payment.openid.as_deref(),
+            Some(Payer::Alice.openid(IONLINE_APPID).as_str())
+        );
+        assert_eq!(payment.attach.as_deref(), Some("a=b & c"));
+
+        // Also under iOnline's own number; WeChat's is another.
+        assert_eq!(payment.transaction_id.len(), 32);
+        let by_id = |id: &str| By::TransactionId(text(id));
+        let again = bench.ionline_query(by_id(&payment.transaction_id)).unwrap();
+        let wechats = again.out_transaction_id.unwrap();
+        assert_eq!(paid(again.state), payment);
+        assert_eq!(
+            code(bench.ionline_query(by_id(&wechats))),
+            (true, "ORDERNOTEXIST".into())
+        );
+    }
+}
+
+#[test]
+fn a_payment_by_qr_code() {
+    let mut bench = Bench::new();
+    let Means::Code { code_url, .. } = bench.ionline_order(&order_of(Trade::Native)).unwrap()
+    else {
+        panic!("no code_url");
+    };
+    let scan = json!({"code_url": code_url, "payer": "bob", "action": "pay"});
+    assert_eq!(bench.control("/sandbox/scan", &scan)["ok"], true);
+    let payment = paid(bench.ionline_state());
+    assert_eq!(payment.trade_type, TradeType::Native);
+    assert_eq!(payment.account, account());
+}
+
+/// Without raw mode, iOnline's own page starts the payment; in WeChat only.
+#[test]
+fn a_payment_by_pay_url() {
+    let mut bench = Bench::new();
+    let Means::PayUrl(url) = bench
+        .ionline_order(&order_of(jspay(Start::PayUrl)))
+        .unwrap()
+    else {
+        panic!("no pay_url");
+    };
+    let path = url.as_str().strip_prefix("http://127.0.0.1:8788").unwrap();
+    let open = |bench: &mut Bench, path: &str, agent: &str| {
+        let request = Request::builder()
+            .uri(format!("http://127.0.0.1:8788{path}"))
+            .header("host", "127.0.0.1:8788")
+            .header("user-agent", agent)
+            .body(Vec::new())
+            .unwrap();
+        let page = bench.send(&request);
+        assert_eq!(page.status(), 200);
+        String::from_utf8(page.into_body()).unwrap()
+    };
+    let wechat = "Mozilla/5.0 MicroMessenger/8.0.60";
+    assert!(open(&mut bench, path, "Mozilla/5.0").contains("请在微信客户端打开链接"));
+    let page = open(&mut bench, path, wechat);
+    assert!(page.contains("HKD 8.88") && page.contains("<script src=\"/gateway/pay.js\">"));
+    assert!(open(&mut bench, "/gateway/pay.js", wechat).contains("getBrandWCPayRequest"));
+    assert!(open(&mut bench, &format!("{path}0"), wechat).contains("支付请求已失效"));
+
+    let (_, package) = page.split_once("data-package=\"").unwrap();
+    let (package, _) = package.split_once('"').unwrap();
+    let package: Value = serde_json::from_str(&package.replace("&quot;", "\"")).unwrap();
+    assert_eq!(bench.bridge("alice", &package)["ok"], true);
+    paid(bench.ionline_state());
+    assert!(open(&mut bench, path, wechat).contains("支付请求已失效"));
+}
+
+#[test]
+fn the_notice_is_signed_xml_until_success_and_for_three_hours() {
+    let mut bench = Bench::new();
+    bench.alice_pays();
+    let sent = |bench: &mut Bench, status, body: &str| {
+        let due = bench.sandbox.due(bench.now_ms);
+        assert_eq!(due.len(), 1);
+        let outcome = Outcome::Answered {
+            status,
+            body: body.into(),
+        };
+        bench.sandbox.sent(&due[0].id, &outcome, bench.now_ms);
+        due.into_iter().next().unwrap()
+    };
+    let notice = sent(&mut bench, 200, wechatpay::v2::notify::ACK_OK);
+    assert_eq!(notice.url, "http://127.0.0.1/notify");
+    let told = IonlineNotice::read(notice.body.as_bytes(), configured(&account()), &key()).unwrap();
+    assert_eq!(told.payment, paid(bench.ionline_state()));
+    assert_eq!(told.device_info.as_deref(), Some("WEB"));
+    assert!(told.out_transaction_id.unwrap().starts_with("42000"));
+
+    bench.control("/sandbox/time", &json!({"advance_seconds": 3 * 3600}));
+    for _ in 0..9 {
+        sent(&mut bench, 500, "success");
+    }
+    assert_eq!(sent(&mut bench, 200, "Success").body, notice.body);
+    assert_eq!(bench.sandbox.next_due_ms(), None);
+    let log = bench.look("/sandbox/notices");
+    assert_eq!(log["notices"][0]["dialect"], "ionline");
+    assert_eq!(log["notices"][0]["acknowledged"], true);
+}
+
+#[test]
+fn the_same_number_is_the_same_order_or_refused() {
+    let mut bench = Bench::new();
+    let request = order_of(Trade::Native);
+    let first = bench.ionline_order(&request).unwrap();
+    assert_eq!(bench.ionline_order(&request), Ok(first));
+    let changes: [fn(&mut prepay::Request); 4] = [
+        |request| request.money = hkd(889),
+        |request| request.body = text("Tea"),
+        |request| request.limit_credit_pay = true,
+        |request| request.trade = jspay(Start::Bridge),
+    ];
+    for change in changes {
+        let mut other = request.clone();
+        change(&mut other);
+        let refused = code(bench.ionline_order(&other));
+        assert_eq!(refused, (true, "OUT_TRADE_NO_USED".into()));
+    }
+    let scan =
+        json!({"mch_id": "1900000114", "out_trade_no": NUMBER, "payer": "alice", "action": "pay"});
+    assert_eq!(bench.control("/sandbox/pay", &scan)["ok"], true);
+    let refused = code(bench.ionline_order(&request));
+    assert_eq!(refused, (true, "ORDERPAID".into()));
+}
+
+/// An order's page may be opened another way; that makes no other order.
+#[test]
+fn how_the_page_starts_the_payment_may_change() {
+    let mut bench = Bench::new();
+    bench
+        .ionline_order(&order_of(jspay(Start::PayUrl)))
+        .unwrap();
+    bench.alice_pays();
+}
+
+#[test]
+fn what_is_wrong_is_refused_at_its_level() {
+    let mut bench = Bench::new();
+    let good = order_of(jspay(Start::Bridge)).to_fields();
+    let refused = |answer: Value| {
+        let word = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        let is_signed = word("status") == "0";
+        assert_eq!(!word("sign").is_empty(), is_signed, "{answer}");
+        assert_eq!(!word("message").is_empty(), !is_signed, "{answer}");
+        (is_signed, word("err_code"))
+    };
+    let bob = Payer::Bob.openid(APPID);
+    for (field, value, signed, code) in [
+        ("service", None, false, "LACK_PARAMS"),
+        ("service", Some("pay.weixin.jspay"), false, "PARAM_ERROR"),
+        ("mch_id", None, false, "LACK_PARAMS"),
+        ("mch_id", Some("1900000114"), false, "MCHID_NOT_EXIST"),
+        ("sign_type", Some("RSA2"), false, "PARAM_ERROR"),
+        ("body", None, false, "LACK_PARAMS"),
+        ("total_fee", Some("8.88"), false, "PARAM_ERROR"),
+        (
+            "notify_url",
+            Some("https://x.example:8443/"),
+            false,
+            "PARAM_ERROR",
+        ),
+        ("time_expire", Some("20991231000000"), false, "LACK_PARAMS"),
+        ("sub_openid", Some("oNobody"), false, "PARAM_ERROR"),
+        ("sub_openid", Some(&bob), false, "PARAM_ERROR"),
+        ("sub_appid", Some("wx0"), true, "APPID_NOT_EXIST"),
+        ("sub_appid", Some(APPID), true, "APPID_MCHID_NOT_MATCH"),
+    ] {
+        let mut fields = good.clone();
+        match value {
+            Some(value) => fields.set(field, value),
+            None => drop(fields.remove(field)),
+        }
+        let answer = bench.ionline_fields(fields);
+        assert_eq!(refused(answer), (signed, code.into()), "{field}={value:?}");
+    }
+    let mut ask = |method, body: &[u8]| {
+        let answer = bench.ask(method, ionline::PATH, body);
+        serde_json::from_slice(answer.body()).unwrap()
+    };
+    for (method, body, code) in [
+        (Method::GET, "", "REQUIRE_POST_METHOD"),
+        (Method::POST, " ", "POST_DATA_EMPTY"),
+        (Method::POST, "a=%FF", "NOT_UTF8"),
+        (Method::POST, "a=1&a=2", "INVALID_REQUEST"),
+    ] {
+        let answer = ask(method, body.as_bytes());
+        assert_eq!(refused(answer), (false, code.into()), "{body}");
+    }
+    for sealed in [
+        good.clone().sealed(&Secret::new("another"), SignType::Md5),
+        good.clone().sealed(&key(), SignType::HmacSha256),
+        good.clone(),
+    ] {
+        let answer = ask(Method::POST, form::write(&sealed).as_bytes());
+        assert_eq!(refused(answer), (false, "SIGNERROR".into()));
+    }
+}
+
+#[test]
+fn an_order_can_be_paid_until_its_time() {
+    let mut bench = Bench::new();
+    let now_ms = bench.now_ms;
+    let lifetime = |seconds: i64| Lifetime::new(now_ms, now_ms + seconds * 1000).unwrap();
+    let mut request = order_of(Trade::Native);
+    request.lifetime = Some(lifetime(30));
+    let (signed, message) = {
+        let mut bench = Bench::new();
+        code(bench.ionline_order(&request))
+    };
+    assert!(!signed && message.contains("time_expire"), "{message}");
+    request.lifetime = Some(lifetime(120));
+    bench.ionline_order(&request).unwrap();
+    bench.control("/sandbox/time", &json!({"advance_seconds": 120}));
+    let pay = json!({"mch_id": "1900000114", "out_trade_no": NUMBER, "payer": "alice"});
+    assert_eq!(bench.control("/sandbox/pay", &pay)["reason"], "EXPIRED");
+    let refused = code(bench.ionline_order(&request));
+    assert_eq!(refused, (true, "ORDERCLOSED".into()));
+}
+
+#[test]
+fn refunds() {
+    let mut bench = Bench::new();
+    bench.ionline_order(&order_of(Trade::Native)).unwrap();
+    let refused = |answer| code(answer);
+    assert_eq!(
+        refused(bench.ionline_refund("R1", 88)),
+        (true, "TRADE_STATE_ERROR".into())
+    );
+    let mut bench = Bench::new();
+    bench.alice_pays();
+    bench.ionline_refund("R1", 88).unwrap();
+    bench.ionline_refund("R1", 88).unwrap();
+    assert_eq!(
+        refused(bench.ionline_refund("R1", 89)),
+        (true, "INVALID_REQUEST".into())
+    );
+    assert_eq!(
+        refused(bench.ionline_refund("R2", 801)),
+        (true, "REFUND_FEE_INVALID".into())
+    );
+    bench.ionline_refund("R2", 800).unwrap();
+    let payment = match bench.ionline_state() {
+        TradeState::Refund(payment) => payment,
+        other => panic!("{other:?}"),
+    };
+
+    let by_number = || refundquery::By::OutRefundNo(text("R1"));
+    assert_eq!(
+        bench.ionline_refunds(by_number()),
+        Ok(vec![("R1".into(), Status::Processing)])
+    );
+    let refuse = json!({"status": "CHANGE"});
+    bench.control("/sandbox/refunds/1900000114/R2", &refuse);
+    bench.control("/sandbox/time", &json!({"advance_seconds": 60}));
+    let both = vec![
+        ("R1".to_owned(), Status::Success),
+        ("R2".to_owned(), Status::Change),
+    ];
+    for by in [
+        refundquery::By::OutTradeNo(number()),
+        refundquery::By::TransactionId(text(&payment.transaction_id)),
+    ] {
+        assert_eq!(bench.ionline_refunds(by), Ok(both.clone()));
+    }
+    assert_eq!(
+        code(bench.ionline_refunds(refundquery::By::RefundId(text("1")))),
+        (true, "REFUNDNOTEXIST".into())
+    );
+}
+
+/// What was ordered in another dialect, or by another merchant, is not here.
+#[test]
+fn other_orders_do_not_exist_here() {
+    let mut bench = Bench::new();
+    bench.order(|_| {});
+    let refused = code(bench.ionline_query(By::OutTradeNo(number())));
+    assert_eq!(refused, (true, "ORDERNOTEXIST".into()));
+    let mut night_market = order_fields();
+    night_market.set("appid", IONLINE_APPID);
+    night_market.set("mch_id", "1900000114");
+    let v2_key = Secret::new("weceive-sandbox-nite-key-0000004");
+    let xml = night_market.sealed(&v2_key, SignType::Md5).to_xml();
+    let made = bench.post("/pay/unifiedorder", xml.as_bytes());
+    assert_eq!(made.get("result_code"), Some("SUCCESS"));
+    let refused = code(bench.ionline_query(By::OutTradeNo(number())));
+    assert_eq!(refused, (true, "ORDERNOTEXIST".into()));
+}
+
+#[test]
+fn misbehaviour_on_request() {
+    let mut bench = Bench::new();
+    let numbered = |number: &str| {
+        let mut request = order_of(Trade::Native);
+        request.out_trade_no = OutTradeNo::new(number).unwrap();
+        request
+    };
+    for (number, expect) in [
+        ("T_FAULT_SYSTEMERROR", (true, "SYSTEMERROR")),
+        ("T_FAULT_NOAUTH", (true, "NOAUTH")),
+        ("T_FAULT_SIGNERROR", (false, "400 签名错误")),
+    ] {
+        let refused = code(bench.ionline_order(&numbered(number)));
+        assert_eq!(refused, (expect.0, expect.1.into()), "{number}");
+    }
+    // Done, and nobody hears of it.
+    let form = numbered("T_FAULT_NO_ANSWER_AFTER").to_form(&key());
+    let answer = bench.ask(Method::POST, ionline::PATH, form.as_bytes());
+    assert_eq!(answer.status(), 504);
+    let made = bench.look("/sandbox/orders/1900000114/T_FAULT_NO_ANSWER_AFTER");
+    assert_eq!(made["trade_state"], "NOTPAY");
+    // One call alone, by v2's name for it.
+    let only = numbered("T_FAULT_SYSTEMERROR@orderquery");
+    bench.ionline_order(&only).unwrap();
+    assert_eq!(
+        code(bench.ionline_query(By::OutTradeNo(only.out_trade_no))),
+        (true, "SYSTEMERROR".into())
+    );
+
+    let fail = json!({"fail_next": {"path": "ionline.unified.trade.query", "code": "SYSTEMERROR"}});
+    assert_eq!(
+        bench.control("/sandbox/faults", &fail)["status"],
+        Value::Null
+    );
+    bench.ionline_order(&order_of(Trade::Native)).unwrap();
+    let error = bench.ionline_query(By::OutTradeNo(number())).unwrap_err();
+    assert!(error.is_unknown_outcome() && error.is_retryable());
+    assert_eq!(bench.ionline_state(), TradeState::NotPay);
+}

@@ -1,0 +1,32 @@
+//! Platform certificates: those that a merchant can have now, each under the
+//! merchant's APIv3 key. Who has only the public key is told that there are
+//! none.
+
+use super::{Asked, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use wechatpay::Secret;
+use wechatpay::v3::ErrorCode;
+use wechatpay::v3::certificates::to_json;
+
+pub(super) fn answer(
+    _sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let certificates = asked.merchant.platform.certificates();
+    if certificates.is_empty() {
+        return Err(Refusal::saying(
+            ErrorCode::ResourceNotExists,
+            "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥",
+        ));
+    }
+    let nonces: Vec<String> = certificates
+        .iter()
+        .map(|_| moment.alphanumeric(12))
+        .collect();
+    let key = Secret::new(asked.merchant.apiv3_key.as_str());
+    to_json(&certificates, &nonces, &key)
+        .map(Done::Json)
+        .map_err(|_| Refusal::of(ErrorCode::SystemError))
+}

@@ -1,0 +1,26 @@
+//! Query order, by either number.
+
+use super::{Asked, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use wechatpay::v3::ErrorCode;
+use wechatpay::v3::query::{Answer, Request};
+
+pub(super) fn answer(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    _moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
+    let account = asked.account(sandbox, &request.merchant)?;
+    let order = super::find_order(sandbox, &account, &request.by)
+        .ok_or_else(|| Refusal::of(ErrorCode::OrderNotExist))?;
+    let (state, description) = order.told();
+    let answer = Answer {
+        state,
+        out_trade_no: Some(order.out_trade_no.clone()),
+        attach: order.term("attach").map(str::to_owned),
+        trade_state_desc: Some(description.to_owned()),
+    };
+    Ok(Done::Json(answer.to_json(&order.account, asked.region())))
+}

@@ -1,0 +1,171 @@
+//! What happened, for people; and what should not have.
+//!
+//! Nothing is written down while seeds run. A seed that fails is run again,
+//! with the history on: the same seed is the same history.
+
+use super::world::World;
+use crate::memory::START_MS;
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+/// How many lines are shown at most: the last ones.
+const SHOWN_LINES: usize = 120;
+
+/// One thing that happened.
+struct Line {
+    at_ms: i64,
+    /// The merchant it is about, where it is about one.
+    shop: Option<Rc<str>>,
+    text: String,
+}
+
+/// What happened so far, when it is written down.
+pub(super) struct History {
+    lines: Option<RefCell<Vec<Line>>>,
+    broken: RefCell<Option<Box<Broken>>>,
+}
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Its number in `docs/simulation.md`.
+    pub invariant: &'static str,
+    /// What was found.
+    pub found: String,
+    /// The merchant and the order number that it is about.
+    subject: Option<(String, String)>,
+    at_ms: i64,
+    history: Vec<String>,
+}
+
+impl History {
+    pub(super) fn new(on: bool) -> Self {
+        Self {
+            lines: on.then(RefCell::default),
+            broken: RefCell::new(None),
+        }
+    }
+
+    pub(super) const fn is_on(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// Stops the run when something is broken.
+    pub(super) fn broken(&self) -> Result<(), Box<Broken>> {
+        match &*self.broken.borrow() {
+            None => Ok(()),
+            Some(broken) => Err(broken.clone()),
+        }
+    }
+
+    /// Every line, to compare two runs.
+    pub(super) fn whole(&self) -> Vec<String> {
+        let lines = self.lines.iter().flat_map(|lines| {
+            let lines = lines.borrow();
+            lines.iter().map(shown).collect::<Vec<_>>()
+        });
+        lines.collect()
+    }
+
+    /// The lines about one order and about the world.
+    fn about(&self, subject: Option<&(String, String)>) -> Vec<String> {
+        let Some(lines) = &self.lines else {
+            return Vec::new();
+        };
+        let lines = lines.borrow();
+        let about: Vec<&Line> = lines
+            .iter()
+            .filter(|line| match (subject, &line.shop) {
+                (Some((shop, number)), Some(of)) => **of == **shop && names(&line.text, number),
+                _ => true,
+            })
+            .collect();
+        let skip = about.len().saturating_sub(SHOWN_LINES);
+        about[skip..].iter().map(|line| shown(line)).collect()
+    }
+}
+
+/// Whether a line names this order, one of its attempts, or no order at all.
+fn names(text: &str, number: &str) -> bool {
+    match text.split_once('#') {
+        None => true,
+        Some((_, rest)) => rest
+            .strip_prefix(number)
+            .is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_digit())),
+    }
+}
+
+fn shown(line: &Line) -> String {
+    let ms = line.at_ms - START_MS;
+    let (minutes, seconds, ms) = (ms / 60_000, ms / 1000 % 60, ms % 1000);
+    let shop = line.shop.as_deref().unwrap_or("");
+    format!("{minutes:4}:{seconds:02}.{ms:03}  {shop:6} {}", line.text)
+}
+
+impl World {
+    /// Writes down something about the world.
+    pub(super) fn note(&self, text: impl FnOnce() -> String) {
+        self.write(None, text);
+    }
+
+    /// Writes down something about a merchant. An order's number is written
+    /// `#1`.
+    pub(super) fn note_at(&self, shop: &str, text: impl FnOnce() -> String) {
+        self.write(Some(shop), text);
+    }
+
+    fn write(&self, shop: Option<&str>, text: impl FnOnce() -> String) {
+        if let Some(lines) = &self.0.history.lines {
+            lines.borrow_mut().push(Line {
+                at_ms: self.now_ms(),
+                shop: shop.map(Rc::from),
+                text: text(),
+            });
+        }
+    }
+
+    /// An invariant is broken. The first one stops the run.
+    pub(super) fn broken(
+        &self,
+        invariant: &'static str,
+        subject: Option<(&str, &str)>,
+        found: String,
+    ) {
+        let mut broken = self.0.history.broken.borrow_mut();
+        if broken.is_none() {
+            // An attempt's number leads to its purchase.
+            let base = |number: &str| number.split('-').next().unwrap_or(number).to_owned();
+            let subject = subject.map(|(shop, number)| (shop.to_owned(), base(number)));
+            let history = self.0.history.about(subject.as_ref());
+            *broken = Some(Box::new(Broken {
+                invariant,
+                found,
+                subject,
+                at_ms: self.now_ms(),
+                history,
+            }));
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.history {
+            writeln!(f, "{line}")?;
+        }
+        let ms = self.at_ms - START_MS;
+        write!(
+            f,
+            "{:4}:{:02}.{:03}  ",
+            ms / 60_000,
+            ms / 1000 % 60,
+            ms % 1000
+        )?;
+        write!(f, "INVARIANT {} IS BROKEN", self.invariant)?;
+        if let Some((shop, number)) = &self.subject {
+            write!(f, " for {shop} #{number}")?;
+        }
+        write!(f, ": {}", self.found)
+    }
+}

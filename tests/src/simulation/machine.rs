@@ -1,0 +1,398 @@
+//! The machine that the gateway runs on: isolates, objects with their
+//! databases and alarms, and the calls between them.
+
+use super::chance::Chance;
+use super::world::{Place, World};
+use crate::memory::read_rows;
+use gateway::Gateway;
+use gateway::book::Book;
+use gateway::registry::Registry;
+use gateway::world::{
+    CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row, Rsa,
+    RsaError, Store, StoreError, Value, World as GatewayWorld,
+};
+use rusqlite::Connection;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+/// The registry's name among the objects.
+pub(super) const REGISTRY: &str = "/registry";
+
+/// How soon the runtime rings again where a crash broke off an alarm.
+const RING_AGAIN_MS: i64 = 2_000;
+
+/// Isolates and objects.
+#[derive(Default)]
+pub(super) struct Machine {
+    isolates: RefCell<BTreeMap<usize, Rc<Gateway<Link>>>>,
+    objects: RefCell<BTreeMap<Rc<str>, Thing>>,
+}
+
+/// An object: what survives a crash, and what does not.
+struct Thing {
+    disk: Rc<Disk>,
+    /// In the gateway's time.
+    alarm_ms: Option<i64>,
+    /// The alarm is being seen to. There is never a second one meanwhile.
+    ringing: bool,
+    memory: Option<Rc<Book<Link, Sqlite>>>,
+}
+
+/// A database, and what the poll under way does to it.
+pub(super) struct Disk {
+    connection: Connection,
+    /// A transaction is open: something was written in this poll.
+    open: Cell<bool>,
+    /// The alarm that this poll has set.
+    alarm_ms: Cell<Option<i64>>,
+}
+
+impl Machine {
+    fn thing<T>(&self, name: &str, with: impl FnOnce(&mut Thing) -> T) -> T {
+        let mut objects = self.objects.borrow_mut();
+        if !objects.contains_key(name) {
+            let connection = take_connection();
+            objects.insert(
+                name.into(),
+                Thing {
+                    disk: Rc::new(Disk {
+                        connection,
+                        open: Cell::new(false),
+                        alarm_ms: Cell::new(None),
+                    }),
+                    alarm_ms: None,
+                    ringing: false,
+                    memory: None,
+                },
+            );
+        }
+        with(objects.get_mut(name).expect("it was made"))
+    }
+
+    pub(super) fn disk(&self, name: &str) -> Rc<Disk> {
+        self.thing(name, |thing| thing.disk.clone())
+    }
+
+    /// The object's memory, opened where it is not: inside a poll, because
+    /// opening writes.
+    fn book(&self, world: &World, name: &Rc<str>) -> Rc<Book<Link, Sqlite>> {
+        if let Some(book) = self.thing(name, |thing| thing.memory.clone()) {
+            return book;
+        }
+        let store = Sqlite(self.disk(name));
+        let link = Link {
+            world: world.clone(),
+            place: name.clone(),
+        };
+        let book = Book::open(link, store, world.0.config.clone()).expect("the book opens");
+        let book = Rc::new(book);
+        self.thing(name, |thing| thing.memory = Some(book.clone()));
+        book
+    }
+
+    pub(super) fn isolate(&self, world: &World, number: usize) -> Rc<Gateway<Link>> {
+        let mut isolates = self.isolates.borrow_mut();
+        let made = isolates.entry(number).or_insert_with(|| {
+            let link = Link {
+                world: world.clone(),
+                place: format!("isolate {number}").into(),
+            };
+            Rc::new(Gateway::new(link, world.0.config.clone()))
+        });
+        made.clone()
+    }
+
+    pub(super) fn restart_isolate(&self, number: usize) {
+        let gone = self.isolates.borrow_mut().remove(&number);
+        drop(gone);
+    }
+
+    /// The poll of an object is over: what it wrote is durable, or lost.
+    /// Whether anything became durable.
+    pub(super) fn close_poll(&self, name: &str, lost: bool) -> bool {
+        self.thing(name, |thing| {
+            let alarm_ms = thing.disk.alarm_ms.take();
+            let wrote = thing.disk.open.replace(false);
+            if wrote {
+                thing.disk.run(if lost { "ROLLBACK" } else { "COMMIT" });
+            }
+            if let (Some(at_ms), false) = (alarm_ms, lost) {
+                thing.alarm_ms = Some(at_ms);
+            }
+            wrote && !lost
+        })
+    }
+
+    /// The object loses its memory. An alarm that was being seen to, and has
+    /// set no other, rings again.
+    pub(super) fn crash(&self, name: &str, gateway_ms: i64) {
+        let gone = self.thing(name, |thing| {
+            if std::mem::take(&mut thing.ringing) && thing.alarm_ms.is_none() {
+                thing.alarm_ms = Some(gateway_ms + RING_AGAIN_MS);
+            }
+            thing.memory.take()
+        });
+        drop(gone);
+    }
+
+    /// When the next alarm rings, in the gateway's time.
+    pub(super) fn next_alarm_ms(&self) -> Option<i64> {
+        let objects = self.objects.borrow();
+        let waiting = objects.values().filter(|thing| !thing.ringing);
+        waiting.filter_map(|thing| thing.alarm_ms).min()
+    }
+
+    /// The object whose alarm rings now.
+    pub(super) fn due_alarm(&self, gateway_ms: i64) -> Option<Rc<str>> {
+        let mut objects = self.objects.borrow_mut();
+        let due = objects.iter_mut().find(|(_, thing)| {
+            !thing.ringing && thing.alarm_ms.is_some_and(|at_ms| at_ms <= gateway_ms)
+        });
+        due.map(|(name, thing)| {
+            thing.alarm_ms = None;
+            thing.ringing = true;
+            name.clone()
+        })
+    }
+
+    /// When this object's alarm rings; now, where it is ringing.
+    pub(super) fn alarm_of(&self, name: &str) -> Option<i64> {
+        self.thing(name, |thing| match thing.ringing {
+            true => Some(i64::MIN),
+            false => thing.alarm_ms,
+        })
+    }
+
+    pub(super) fn stop(&self) {
+        self.isolates.take();
+        for (_, thing) in self.objects.take() {
+            drop(thing.memory);
+            if let Ok(disk) = Rc::try_unwrap(thing.disk) {
+                give_back(disk.connection);
+            }
+        }
+    }
+}
+
+impl World {
+    /// The alarm of an object rings.
+    pub(super) fn ring(&self, name: &Rc<str>) {
+        self.note_at(name, || "the alarm rings".to_owned());
+        let (world, name) = (self.clone(), name.clone());
+        self.spawn(Place::Object(name.clone()), async move {
+            let book = world.0.machine.book(&world, &name);
+            let outcome = book.alarm().await;
+            world.leave(move |world| {
+                world.0.machine.thing(&name, |thing| {
+                    thing.ringing = false;
+                    // The runtime rings again after an error.
+                    if outcome.is_err() && thing.alarm_ms.is_none() {
+                        thing.alarm_ms = Some(world.gateway_ms() + RING_AGAIN_MS);
+                    }
+                });
+                world.watch_book(&name);
+            });
+        });
+    }
+}
+
+thread_local! {
+    /// Databases with their tables, emptied: making them anew for every seed
+    /// takes longer than the seed.
+    static CONNECTIONS: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
+}
+
+fn take_connection() -> Connection {
+    let used = CONNECTIONS.with_borrow_mut(Vec::pop);
+    used.unwrap_or_else(|| {
+        let connection = Connection::open_in_memory().expect("SQLite");
+        connection.set_prepared_statement_cache_capacity(200);
+        connection
+    })
+}
+
+fn give_back(connection: Connection) {
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK").expect("it rolls back");
+    }
+    let tables: Vec<String> = connection
+        .prepare_cached("SELECT name FROM sqlite_master WHERE type = 'table'")
+        .and_then(|mut tables| tables.query_map([], |row| row.get(0))?.collect())
+        .expect("the tables' names");
+    for table in tables {
+        connection
+            .prepare_cached(&format!("DELETE FROM {table}"))
+            .and_then(|mut emptied| emptied.execute([]))
+            .expect("it is emptied");
+    }
+    CONNECTIONS.with_borrow_mut(|connections| connections.push(connection));
+}
+
+impl Disk {
+    fn run(&self, sql: &str) {
+        let ran = self.connection.prepare_cached(sql);
+        ran.and_then(|mut statement| statement.execute([]))
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Reads, for those who watch.
+    pub(super) fn read(&self, sql: &str) -> Vec<Row> {
+        read_rows(&self.connection, sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+}
+
+/// An object's storage. All that one poll writes is one transaction.
+pub(super) struct Sqlite(Rc<Disk>);
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sqlite")
+    }
+}
+
+impl Store for Sqlite {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let disk = &self.0;
+        if !disk.open.get() && !sql.trim_start().starts_with("SELECT") {
+            disk.run("BEGIN");
+            disk.open.set(true);
+        }
+        read_rows(&disk.connection, sql, args)
+    }
+
+    fn atomically<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let disk = &self.0;
+        if !disk.open.replace(true) {
+            disk.run("BEGIN");
+        }
+        disk.run("SAVEPOINT work");
+        let done = work();
+        if done.is_err() {
+            disk.run("ROLLBACK TO work");
+        }
+        disk.run("RELEASE work");
+        done
+    }
+
+    fn set_alarm(&self, at_ms: i64) {
+        self.0.alarm_ms.set(Some(at_ms));
+    }
+}
+
+/// What an isolate or an object has of the world.
+pub(super) struct Link {
+    world: World,
+    place: Rc<str>,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place)
+    }
+}
+
+impl Rsa for Link {
+    async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
+        crate::rsa::sign(key, message)
+    }
+
+    async fn rsa_verify(
+        &self,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, RsaError> {
+        crate::rsa::verify(key, message, signature)
+    }
+}
+
+impl GatewayWorld for Link {
+    fn now_ms(&self) -> i64 {
+        self.world.gateway_ms()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        let nonces: &Chance = &self.world.0.nonces;
+        nonces.fill(bytes);
+    }
+
+    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+        let (promise, answer) = self.world.promise();
+        let from = self.place.clone();
+        self.world
+            .leave(move |world| world.send_out(&from, route, request, promise));
+        answer.await
+    }
+
+    async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        let name: Rc<str> = match object {
+            Object::Book(name) => name.into(),
+            Object::Registry => REGISTRY.into(),
+        };
+        let (promise, answer) = self.world.promise();
+        self.world.leave(move |world| {
+            let in_ms = world.0.chance.between(0, 2);
+            world.after(in_ms, move |world| world.arrive(name, body, promise));
+        });
+        answer.await
+    }
+
+    fn log(&self, line: fmt::Arguments<'_>) {
+        self.world.note_at(&self.place, || format!("  log: {line}"));
+    }
+}
+
+/// Breaks a call off when it is dropped before its answer has left.
+struct Unanswered(
+    Option<super::world::Promise<Result<Vec<u8>, CallError>>>,
+    World,
+);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(promise) = self.0.take() {
+            self.1.after(1, move |_| promise.keep(Err(CallError)));
+        }
+    }
+}
+
+impl World {
+    /// A call arrives at an object.
+    fn arrive(
+        &self,
+        name: Rc<str>,
+        body: Vec<u8>,
+        promise: super::world::Promise<Result<Vec<u8>, CallError>>,
+    ) {
+        let world = self.clone();
+        let mut unanswered = Unanswered(Some(promise.clone()), self.clone());
+        let task = self.spawn(Place::Object(name.clone()), async move {
+            let answer = match &*name {
+                REGISTRY => {
+                    let link = Link {
+                        world: world.clone(),
+                        place: name.clone(),
+                    };
+                    let registry = Registry::open(link, Sqlite(world.0.machine.disk(&name)));
+                    registry.expect("the registry opens").handle(&body)
+                }
+                _ => {
+                    let book = world.0.machine.book(&world, &name);
+                    book.handle(&body).await
+                }
+            };
+            world.leave(move |world| {
+                if let Some(promise) = unanswered.0.take() {
+                    let in_ms = world.0.chance.between(0, 2);
+                    world.after(in_ms, move |_| promise.keep(Ok(answer)));
+                }
+            });
+        });
+        promise.kept_by(task);
+    }
+}

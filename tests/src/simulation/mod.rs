@@ -1,0 +1,291 @@
+//! The whole gateway under simulation: API, books, notices, deliveries and
+//! timers on real SQLite, joined to the sandbox, under one seed that decides
+//! everything: who does what and when, what the network loses, repeats, delays
+//! and garbles, who crashes, whose clock jumps. `docs/simulation.md` says what
+//! is held against it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `world.rs` | the clock, the executor, what is to happen when |
+//! | `machine.rs` | isolates, objects, their databases and alarms |
+//! | `network.rs` | the weather between everybody |
+//! | `ledger.rs` | WeChat: the sandbox and its ledger |
+//! | `shop.rs`, `people.rs`, `payers.rs` | who does what |
+//! | `watch.rs`, `quiet.rs` | the invariants, at each step and at the end |
+//! | `history.rs` | what happened, for people |
+
+mod chance;
+mod history;
+mod ledger;
+mod machine;
+mod network;
+mod payers;
+mod people;
+mod quiet;
+mod shop;
+mod watch;
+mod world;
+
+pub use history::Broken;
+
+use crate::memory::START_MS;
+use network::Weather;
+use serde_json::json;
+use shop::Kind;
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use wechatpay::v2::SignType;
+use world::World;
+
+/// What a seed has been through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Polls and events.
+    pub steps: u64,
+    /// The simulated time, in milliseconds.
+    pub elapsed_ms: i64,
+    /// Orders in the gateway's books.
+    pub orders: usize,
+    /// Those that are paid.
+    pub paid: usize,
+    /// Refunds at WeChat.
+    pub refunds: usize,
+    /// Everything that happened, if it was asked for.
+    pub history: Vec<String>,
+}
+
+/// A seed whose world breaks an invariant.
+#[derive(Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// What was broken, after what happened.
+    pub broken: Box<Broken>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.broken)?;
+        write!(f, "Again with: cargo xtask simulate --seed {}", self.seed)
+    }
+}
+
+/// How the merchants' accounts can be.
+const KINDS: [&[Kind]; 4] = [
+    &[Kind::Direct(SignType::Md5)],
+    &[
+        Kind::Direct(SignType::Md5),
+        Kind::Direct(SignType::HmacSha256),
+    ],
+    &[Kind::SubMerchant(0), Kind::SubMerchant(1)],
+    &[
+        Kind::Direct(SignType::HmacSha256),
+        Kind::SubMerchant(0),
+        Kind::SubMerchant(1),
+    ],
+];
+
+/// Runs one seed. A seed that fails is run once more to tell its history.
+///
+/// # Errors
+///
+/// The first invariant that is broken.
+pub fn run(seed: u64) -> Result<Summary, Failure> {
+    match live(seed, false) {
+        Ok(summary) => Ok(summary),
+        Err(first) => Err(Failure {
+            seed,
+            broken: live(seed, true).err().unwrap_or(first),
+        }),
+    }
+}
+
+/// Runs one seed and writes everything down.
+///
+/// # Errors
+///
+/// The first invariant that is broken.
+pub fn tell(seed: u64) -> Result<Summary, Failure> {
+    live(seed, true).map_err(|broken| Failure { seed, broken })
+}
+
+fn live(seed: u64, history: bool) -> Result<Summary, Box<Broken>> {
+    let world = World::new(seed, Weather::of(seed), history);
+    let outcome = life(&world);
+    let outcome = outcome.map(|()| summary(&world));
+    world.end();
+    outcome
+}
+
+/// Faults for a while, then calm, until nothing is due.
+fn life(world: &World) -> Result<(), Box<Broken>> {
+    let chance = &world.0.chance;
+    let kinds = chance.pick(&KINDS);
+    let opening = world.clone();
+    world.outside(async move {
+        for (number, kind) in kinds.iter().enumerate() {
+            opening.open_shop(number, *kind).await;
+        }
+    });
+    world.run()?;
+
+    world.0.calm.set(false);
+    world.note(|| format!("{:?}", world.0.weather));
+    let shops = world.0.shops.borrow().clone();
+    let minutes = chance.between(1, 12);
+    let spread_ms = minutes * 60_000;
+    for _ in 0..chance.between(1, 8) {
+        let (at_ms, shop) = (chance.between(0, spread_ms), chance.pick(&shops));
+        world.after(at_ms, move |world| {
+            world.outside(world.clone().purchase(shop))
+        });
+    }
+    for _ in 0..chance.below(3) {
+        let (at_ms, shop) = (chance.between(0, spread_ms), chance.pick(&shops));
+        world.after(at_ms, move |world| {
+            world.outside(world.clone().meddle(shop))
+        });
+    }
+    if chance.one_in(3) {
+        let (at_ms, shop) = (chance.between(0, spread_ms), chance.pick(&shops));
+        world.after(at_ms, move |world| {
+            world.outside(world.clone().rotate(shop))
+        });
+    }
+    if chance.one_in(3) {
+        let (at_ms, shop) = (chance.between(0, spread_ms), chance.pick(&shops));
+        world.after(at_ms, move |world| {
+            world.outside(world.clone().order_elsewhere(shop))
+        });
+    }
+    for _ in 0..world.0.weather.jumps {
+        let by_ms = match chance.one_in(4) {
+            true => -chance.between(1, 30_000),
+            false => chance.between(1, 20 * 60_000),
+        };
+        world.after(chance.between(0, spread_ms), move |world| world.jump(by_ms));
+    }
+    for _ in 0..chance.below(3) {
+        world.after(chance.between(0, spread_ms), |world| {
+            world.end_refunds(&["SUCCESS", "SUCCESS", "REFUNDCLOSE", "CHANGE"]);
+        });
+    }
+    world.run_until(START_MS + spread_ms + 60_000)?;
+
+    world.0.calm.set(true);
+    world.note(|| "from here on nothing goes wrong any more".to_owned());
+    world.control("/sandbox/faults", &json!({}));
+    // A card's bank takes three days, in which nothing else happens.
+    for minute in 1..=180 {
+        world.after(minute * 60_000, |world| world.end_refunds(&["SUCCESS"]));
+    }
+    world.run()?;
+    world.watch_the_end();
+    world.0.history.broken()
+}
+
+fn summary(world: &World) -> Summary {
+    let watch = world.0.watch.borrow();
+    let orders = || watch.books.values().flat_map(|seen| seen.orders.values());
+    Summary {
+        steps: world.steps(),
+        elapsed_ms: world.now_ms() - START_MS,
+        orders: orders().count(),
+        paid: orders().filter(|(_, order)| order.paid().is_some()).count(),
+        refunds: world.0.ledger.borrow().refunds.len(),
+        history: world.0.history.whole(),
+    }
+}
+
+/// What many seeds have been through.
+#[derive(Clone, Debug, Default)]
+pub struct Total {
+    /// How many.
+    pub seeds: u64,
+    /// Polls and events.
+    pub steps: u64,
+    /// Orders, and those that were paid.
+    pub orders: usize,
+    /// Those that are paid.
+    pub paid: usize,
+    /// Refunds at WeChat.
+    pub refunds: usize,
+}
+
+impl Total {
+    fn add(&mut self, summary: &Summary) {
+        self.seeds += 1;
+        self.steps += summary.steps;
+        self.orders += summary.orders;
+        self.paid += summary.paid;
+        self.refunds += summary.refunds;
+    }
+
+    /// In a line, with the speed.
+    pub fn in_words(&self, took: Duration) -> String {
+        let per_second = u128::from(self.seeds) * 1000 / took.as_millis().max(1);
+        format!(
+            "{} seeds hold ({per_second} a second): {} orders, {} paid, {} refunds, {} steps",
+            self.seeds, self.orders, self.paid, self.refunds, self.steps
+        )
+    }
+}
+
+/// Runs seeds on every core, and says now and then how far it is.
+///
+/// # Errors
+///
+/// The lowest seed among those that failed first.
+pub fn run_many(
+    seeds: Range<u64>,
+    mut progress: impl FnMut(&Total),
+) -> Result<Total, (Total, Failure)> {
+    let next = AtomicU64::new(seeds.start);
+    let (sender, outcomes) = mpsc::channel();
+    let mut total = Total::default();
+    let mut failed: Option<Failure> = None;
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..cores {
+            let (next, sender, end) = (&next, sender.clone(), seeds.end);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let outcome = run(seed);
+                    if outcome.is_err() {
+                        next.store(end, Ordering::Relaxed);
+                    }
+                    if sender.send(outcome).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for outcome in outcomes {
+            match outcome {
+                Ok(summary) => total.add(&summary),
+                Err(failure) => {
+                    let lowest = failed
+                        .as_ref()
+                        .is_none_or(|known| failure.seed < known.seed);
+                    if lowest {
+                        failed = Some(failure);
+                    }
+                }
+            }
+            progress(&total);
+        }
+    });
+    match failed {
+        None => Ok(total),
+        Some(failure) => Err((total, failure)),
+    }
+}

@@ -1,0 +1,249 @@
+//! The network: messages are late, lost, repeated and garbled, as the seed's
+//! weather has it.
+
+use super::chance::Chance;
+use super::world::{Place, Promise, World};
+use gateway::world::{FetchError, Request, Response, Route};
+use http::StatusCode;
+
+/// How often things go wrong: once in so many times, never for zero. Each seed
+/// has its own, because what finds a fault is often that something else works.
+#[derive(Debug, Clone)]
+pub struct Weather {
+    /// A message is lost.
+    pub lost: usize,
+    /// A message arrives twice.
+    pub twice: usize,
+    /// A message takes seconds.
+    pub slow: usize,
+    /// A message arrives changed.
+    pub garbled: usize,
+    /// A server in between answers 502 instead.
+    pub broken: usize,
+    /// A poll is the last one before its isolate or object crashes.
+    pub crash: usize,
+    /// WeChat refuses a call with a code that says nothing.
+    pub busy: usize,
+    /// The gateway's clock jumps: so many times in all.
+    pub jumps: usize,
+    /// A merchant does not acknowledge a delivery.
+    pub deaf: usize,
+}
+
+impl Weather {
+    /// The weather of a seed.
+    pub(super) fn of(seed: u64) -> Self {
+        let chance = Chance::of(seed, 3);
+        // Often there is none of a thing.
+        let often = |rates: &[usize]| match chance.one_in(3) {
+            true => 0,
+            false => chance.pick(rates),
+        };
+        Self {
+            lost: often(&[4, 10, 30]),
+            twice: often(&[6, 20]),
+            slow: often(&[6, 20]),
+            garbled: often(&[12, 40]),
+            broken: often(&[15, 40]),
+            crash: often(&[60, 150, 400]),
+            busy: often(&[10, 30]),
+            jumps: often(&[1, 2]),
+            deaf: often(&[2, 4]),
+        }
+    }
+}
+
+/// What a message goes through on its way: when it arrives and whether it is
+/// changed; not at all, or twice.
+type Journey = Vec<(i64, bool)>;
+
+impl World {
+    /// True once in so many times, while there are faults.
+    pub(super) fn goes_wrong(&self, once_in: usize) -> bool {
+        !self.0.calm.get() && self.0.chance.one_in(once_in)
+    }
+
+    pub(super) fn journey(&self) -> Journey {
+        let chance = &self.0.chance;
+        if self.0.calm.get() {
+            return vec![(chance.between(5, 40), false)];
+        }
+        let weather = &self.0.weather;
+        if chance.one_in(weather.lost) {
+            return Vec::new();
+        }
+        let copies = if chance.one_in(weather.twice) { 2 } else { 1 };
+        (0..copies)
+            .map(|_| {
+                let delay = match chance.one_in(weather.slow) {
+                    true => chance.between(1_000, 20_000),
+                    false => chance.between(5, 250),
+                };
+                (delay, chance.one_in(weather.garbled))
+            })
+            .collect()
+    }
+
+    /// Changes some bytes of a message.
+    pub(super) fn garble(&self, body: &mut Vec<u8>) {
+        let chance = &self.0.chance;
+        if body.is_empty() {
+            return;
+        }
+        if chance.one_in(4) {
+            body.truncate(chance.below(body.len()));
+            return;
+        }
+        for _ in 0..=chance.below(2) {
+            let at = chance.below(body.len());
+            // Among letters and digits the document often stays one.
+            body[at] = chance.pick(b"0123456789ABCZabcz<>\"{}\xff");
+        }
+    }
+
+    fn told(&self, from: &str, text: impl FnOnce() -> String) {
+        self.note_at(from, text);
+    }
+
+    /// A request leaves an isolate or an object.
+    pub(super) fn send_out(
+        &self,
+        from: &str,
+        route: Route,
+        request: Request,
+        promise: Promise<Result<Response, FetchError>>,
+    ) {
+        if route == Route::Assets {
+            let page = include_str!("../../../app/index.html");
+            let page = Response::new(page.as_bytes().to_vec());
+            self.after(1, move |_| promise.keep(Ok(page)));
+            return;
+        }
+        let what = self.0.history.is_on().then(|| describe(&request));
+        let late = promise.clone();
+        let timeout_ms = i64::from(route.timeout_ms());
+        self.after(timeout_ms, move |_| late.keep(Err(FetchError::TimedOut)));
+        if let Some(what) = &what {
+            self.told(from, || format!("→ {what}"));
+        }
+        if self.goes_wrong(self.0.weather.broken) {
+            // Before it got anywhere; or after.
+            let promise = promise.clone();
+            let in_ms = self.0.chance.between(20, 3_000);
+            self.after(in_ms, move |_| promise.keep(Ok(bad_gateway())));
+            if self.0.chance.one_in(2) {
+                self.told(from, || "  …a server in between answers 502".to_owned());
+                return;
+            }
+            self.told(from, || {
+                "  …a server in between answers 502, and passes it on".to_owned()
+            });
+        }
+        let journey = self.journey();
+        if journey.is_empty() {
+            self.told(from, || "  …is lost".to_owned());
+            if self.0.chance.one_in(2) {
+                let in_ms = self.0.chance.between(20, 3_000);
+                self.after(in_ms, move |_| promise.keep(Err(FetchError::Unreachable)));
+            }
+            return;
+        }
+        for (in_ms, garbled) in journey {
+            let (mut request, promise) = (request.clone(), promise.clone());
+            let from: std::rc::Rc<str> = from.into();
+            if garbled {
+                self.garble(request.body_mut());
+                self.told(&from, || "  …is garbled on its way".to_owned());
+            }
+            self.after(in_ms, move |world| {
+                let answer = match route {
+                    Route::Merchant => world.deliver(&from, &request),
+                    _ => world.at_wechat(&from, &request),
+                };
+                world.send_back(&from, answer, move |answer| promise.keep(Ok(answer)));
+            });
+        }
+    }
+
+    /// An answer goes back to whoever asked.
+    pub(super) fn send_back(
+        &self,
+        to: &str,
+        answer: Response,
+        arrives: impl FnOnce(Response) + 'static,
+    ) {
+        // Whoever asked hears one answer only.
+        let Some((in_ms, garbled)) = self.journey().first().copied() else {
+            self.told(to, || "  …an answer is lost".to_owned());
+            return;
+        };
+        let mut answer = answer;
+        if garbled {
+            self.garble(answer.body_mut());
+            self.told(to, || "  …an answer is garbled".to_owned());
+        }
+        self.after(in_ms, move |_| arrives(answer));
+    }
+
+    /// A request from outside to the gateway; `None` when no answer comes in
+    /// time. Whoever waits no longer hangs up.
+    pub(super) async fn ask_gateway(&self, request: Request, patience_ms: i64) -> Option<Response> {
+        let (promise, answer) = self.promise();
+        let late = promise.clone();
+        self.after(patience_ms, move |_| late.keep(None));
+        for (in_ms, garbled) in self.journey() {
+            let (mut request, promise) = (request.clone(), promise.clone());
+            if garbled {
+                self.garble(request.body_mut());
+                self.note(|| format!("{} is garbled on its way", request.uri().path()));
+            }
+            self.after(in_ms, move |world| {
+                let number = world.0.chance.below(2);
+                let task = world.handle(number, request, {
+                    let promise = promise.clone();
+                    move |world, response| {
+                        world.send_back("", response, move |r| promise.keep(Some(r)));
+                    }
+                });
+                promise.kept_by(task);
+            });
+        }
+        answer.await
+    }
+
+    /// An isolate handles a request.
+    fn handle(
+        &self,
+        number: usize,
+        request: Request,
+        then: impl FnOnce(&Self, Response) + 'static,
+    ) -> u64 {
+        let world = self.clone();
+        self.spawn(Place::Isolate(number), async move {
+            let gateway = world.gateway(number);
+            let response = gateway.handle(request).await;
+            world.leave(move |world| then(world, response));
+        })
+    }
+}
+
+fn bad_gateway() -> Response {
+    let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer
+}
+
+/// A request in a few words: its path and the order's number.
+pub(super) fn describe(request: &Request) -> String {
+    let body = String::from_utf8_lossy(request.body());
+    let field = |name: &str| {
+        let (_, rest) = body.split_once(&format!("<{name}>"))?;
+        let text = rest.split_once("</")?.0;
+        let text = text.trim_start_matches("<![CDATA[").trim_end_matches("]]>");
+        Some(text.to_owned())
+    };
+    let path = request.uri().path();
+    let number = field("out_trade_no").map_or_else(String::new, |n| format!(" #{n}"));
+    let refund = field("out_refund_no").map_or_else(String::new, |n| format!(" refund {n}"));
+    format!("{path}{number}{refund}")
+}

@@ -1,0 +1,417 @@
+//! The invariants that are checked at every step, by their numbers in
+//! `docs/simulation.md`; `quiet.rs` holds those for the end.
+
+use super::shop::{Received, Shop};
+use super::world::World;
+use gateway::book::Checkout;
+use gateway::world::Row;
+use order::{Order, Refund, RefundStatus, Status};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wechatpay::v2::Fields;
+
+/// An alarm may be this late: after a crash the runtime takes its time to ring
+/// again, and while the registry does not answer a book waits for a minute.
+const LATEST_MS: i64 = 61_000;
+
+/// What was seen of every book, when something last became durable in it.
+#[derive(Default)]
+pub(super) struct Watch {
+    pub(super) books: BTreeMap<Rc<str>, Seen>,
+    /// Orders and refunds that a merchant was told are accepted.
+    pub(super) accepted: Vec<(Rc<str>, String)>,
+    pub(super) accepted_refunds: Vec<(Rc<str>, String)>,
+}
+
+/// One book.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) orders: BTreeMap<String, (String, Order)>,
+    pub(super) checkouts: BTreeMap<String, (String, Checkout)>,
+    /// Number, state, body.
+    pub(super) deliveries: BTreeMap<i64, (String, String)>,
+}
+
+/// How far an order has come: no book ever goes back.
+const fn allowed(from: &Status, to: &Status) -> bool {
+    use Status::{Closed, Closing, NotPay, PayError, Reversing, Revoked, Success, UserPaying};
+    match (from, to) {
+        (NotPay, Closing { .. } | Closed { .. } | Success(_) | PayError { .. })
+        | (Closing { .. }, Closed { .. } | Success(_) | PayError { .. })
+        | (NotPay | Closing { .. }, Revoked { .. })
+        | (
+            UserPaying,
+            Success(_) | PayError { .. } | Reversing { .. } | Closed { .. } | Revoked { .. },
+        )
+        | (Reversing { .. }, Reversing { .. } | Revoked { .. } | Closed { .. } | Success(_))
+        // Only Quick Pay: taken back.
+        | (Success(_), Reversing { .. })
+        // Money is the truth: a payment that comes to light late still counts.
+        | (Closed { .. } | PayError { .. }, Success(_)) => true,
+        (NotPay, NotPay)
+        | (UserPaying, UserPaying)
+        | (Closing { .. }, Closing { .. })
+        | (Success(_), Success(_))
+        | (Closed { .. }, Closed { .. })
+        | (Revoked { .. }, Revoked { .. })
+        | (PayError { .. }, PayError { .. }) => true,
+        _ => false,
+    }
+}
+
+const fn refund_rank(status: RefundStatus) -> u8 {
+    match status {
+        RefundStatus::Asked => 0,
+        RefundStatus::Processing => 1,
+        RefundStatus::Success | RefundStatus::Closed | RefundStatus::Abnormal => 2,
+    }
+}
+
+/// An order of a book in two words.
+pub(super) fn in_words(order: &Order) -> String {
+    let refunds: Vec<String> = order
+        .refunds()
+        .iter()
+        .map(|r| {
+            format!(
+                "{} {} {:?}",
+                r.out_refund_no,
+                r.money.amount_minor(),
+                r.status
+            )
+        })
+        .collect();
+    let status = match order.status() {
+        Status::Closing { reason } => format!("CLOSING ({reason:?})"),
+        Status::Reversing { refused, .. } => format!("REVERSING (refused: {refused})"),
+        _ => order.trade_state().to_owned(),
+    };
+    format!("{status} {}", refunds.join(", "))
+        .trim_end()
+        .to_owned()
+}
+
+impl World {
+    /// Something became durable in a book.
+    pub(super) fn watch_book(&self, name: &Rc<str>) {
+        let Some(shop) = self.shop(name) else { return };
+        let disk = self.0.machine.disk(name);
+        let mut watch = self.0.watch.borrow_mut();
+        let seen = watch.books.entry(name.clone()).or_default();
+        self.watch_checkouts(seen, &disk.read("SELECT id, json FROM checkouts"));
+        let rows = disk.read("SELECT out_trade_no, json, due_at_ms FROM orders");
+        if rows.len() < seen.orders.len() {
+            self.broken("2", None, format!("{name} has lost an order"));
+        }
+        let mut first_due = None;
+        for row in &rows {
+            let due = self.watch_order(&shop, seen, row);
+            first_due = first_due.into_iter().chain(due).min();
+        }
+        let rows = disk.read("SELECT id, out_trade_no, state, due_at_ms FROM deliveries");
+        if rows.len() < seen.deliveries.len() {
+            self.broken("5", None, format!("{name} has lost a delivery"));
+        }
+        for row in &rows {
+            let due = self.watch_delivery_row(name, seen, row);
+            first_due = first_due.into_iter().chain(due).min();
+        }
+        if let Some(due) = first_due {
+            let alarm = self.0.machine.alarm_of(name);
+            let latest = due.max(self.gateway_ms() + LATEST_MS);
+            if alarm.is_none_or(|at_ms| at_ms > latest) {
+                let late = alarm.map_or_else(
+                    || "no alarm is set".to_owned(),
+                    |at_ms| format!("the alarm is {} ms late", at_ms - due),
+                );
+                self.broken("6", None, format!("{name} has something to do, and {late}"));
+            }
+        }
+    }
+
+    fn watch_checkouts(&self, seen: &mut Seen, rows: &[Row]) {
+        for row in rows {
+            let (Ok(id), Ok(json)) = (row.text(0), row.text(1)) else {
+                continue;
+            };
+            if seen
+                .checkouts
+                .get(id)
+                .is_none_or(|(known, _)| known != json)
+            {
+                let checkout = serde_json::from_str(json).expect("a checkout");
+                let entry = (json.to_owned(), checkout);
+                seen.checkouts.insert(id.to_owned(), entry);
+            }
+        }
+    }
+
+    /// One order of a book; its timer.
+    fn watch_order(&self, shop: &Rc<Shop>, seen: &mut Seen, row: &Row) -> Option<i64> {
+        let number = row.text(0).expect("a number");
+        let json = row.text(1).expect("an order");
+        let due = row.int_or_null(2).expect("a time");
+        let before = match seen.orders.get(number) {
+            Some((known, _)) if known == json => return due,
+            before => before.map(|(_, order)| order),
+        };
+        let order: Order = serde_json::from_str(json).expect("an order");
+        let about = Some((&*shop.id, number));
+        self.note_at(&shop.id, || format!("  #{number} is {}", in_words(&order)));
+        if let Some(before) = before {
+            if !allowed(before.status(), order.status()) || before.terms() != order.terms() {
+                let found = format!("{} became {}", in_words(before), in_words(&order));
+                self.broken("6", about, found);
+            }
+            self.watch_refunds(about, before.refunds(), order.refunds());
+        }
+        let refunds = order.refunds().iter();
+        let waits = order.is_open() || refunds.clone().any(|r| !r.status.is_final());
+        if waits && due.is_none() {
+            let found = format!("it is {} and has no timer", in_words(&order));
+            self.broken("6", about, found);
+        }
+        self.watch_status(shop, number, &order);
+        seen.orders
+            .insert(number.to_owned(), (json.to_owned(), order));
+        due
+    }
+
+    fn watch_refunds(&self, about: Option<(&str, &str)>, before: &[Refund], now: &[Refund]) {
+        for was in before {
+            let is = now.iter().find(|r| r.out_refund_no == was.out_refund_no);
+            let Some(is) = is else {
+                self.broken(
+                    "2",
+                    about,
+                    format!("the refund {} is lost", was.out_refund_no),
+                );
+                continue;
+            };
+            let back = refund_rank(is.status) < refund_rank(was.status)
+                || was.status.is_final() && is.status != was.status;
+            if back || is.money != was.money {
+                let found = format!(
+                    "the refund {} went from {:?} to {:?}",
+                    was.out_refund_no, was.status, is.status
+                );
+                self.broken("6", about, found);
+            }
+        }
+    }
+
+    /// What a book says of an order, held against WeChat's ledger.
+    fn watch_status(&self, shop: &Rc<Shop>, number: &str, order: &Order) {
+        let about = Some((&*shop.id, number));
+        let entry = self.entry(&shop.id, number);
+        match order.status() {
+            Status::Success(paid) => {
+                let payment = &paid.payment;
+                let terms = order.terms();
+                let ours = (
+                    terms.account.mch_id.as_str(),
+                    terms.account.sub_mch_id.as_deref(),
+                );
+                if ours != (shop.mch_id.as_str(), shop.sub_mch_id.as_deref()) {
+                    self.broken("7", about, "it belongs to another merchant".to_owned());
+                }
+                let taken = entry.filter(|e| e.transaction_id.is_some());
+                let Some(taken) = taken else {
+                    self.broken("1", about, "it is paid, and WeChat took nothing".to_owned());
+                    return;
+                };
+                let told = (
+                    Some(payment.transaction_id.as_str()),
+                    terms.money.amount_minor(),
+                    terms.money.currency().code(),
+                );
+                let true_one = (
+                    taken.transaction_id.as_deref(),
+                    taken.amount_minor,
+                    taken.currency.as_str(),
+                );
+                if told != true_one {
+                    let found = format!("it is paid with {told:?}, and WeChat took {true_one:?}");
+                    self.broken("1", about, found);
+                }
+            }
+            Status::Closed { .. } => {
+                let payable = entry.is_some_and(|e| e.is_payable(self.now_ms()));
+                if payable {
+                    let found = "it is closed, and can still be paid at WeChat".to_owned();
+                    self.broken("1", about, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn watch_delivery_row(&self, name: &Rc<str>, seen: &mut Seen, row: &Row) -> Option<i64> {
+        let id = row.int(0).expect("an id");
+        let number = row.text(1).expect("a number");
+        let state = row.text(2).expect("a state");
+        let due = row.int_or_null(3).expect("a time");
+        if state == "waiting" && due.is_none() {
+            let found = format!("delivery {id} waits and has no timer");
+            self.broken("6", Some((name, number)), found);
+        }
+        let is = (number.to_owned(), state.to_owned());
+        if seen.deliveries.get(&id) != Some(&is) {
+            self.note_at(name, || format!("  delivery {id} of #{number} is {state}"));
+            seen.deliveries.insert(id, is);
+        }
+        due
+    }
+
+    /// WeChat took a payment: of a purchase it must be the only one.
+    pub(super) fn watch_payment(&self, shop: &Rc<Shop>, number: &str) {
+        let watch = self.0.watch.borrow();
+        let Some(seen) = watch.books.get(&shop.id) else {
+            return;
+        };
+        let has = |checkout: &&Checkout| {
+            let mut attempts = checkout.attempts.iter();
+            attempts.any(|attempt| attempt.out_trade_no.as_str() == number)
+        };
+        let Some(checkout) = seen.checkouts.values().map(|(_, c)| c).find(has) else {
+            return;
+        };
+        let attempts = checkout.attempts.iter();
+        let paid: Vec<&str> = attempts
+            .map(|attempt| attempt.out_trade_no.as_str())
+            .filter(|number| self.entry(&shop.id, number).is_some_and(|e| e.is_paid()))
+            .collect();
+        if paid.len() > 1 {
+            let found = format!("one purchase is paid twice: {}", paid.join(" and "));
+            self.broken("4", Some((&shop.id, number)), found);
+        }
+    }
+
+    /// A merchant was told something about an order: WeChat must bear it out.
+    pub(super) fn watch_told(&self, shop: &Shop, number: &str, told: &str, transaction: &str) {
+        let about = Some((&*shop.id, number));
+        let entry = self.entry(&shop.id, number);
+        if ["SUCCESS", "REFUND"].contains(&told) {
+            let taken = entry.and_then(|entry| entry.transaction_id);
+            if taken.as_deref() != Some(transaction) {
+                let found = format!(
+                    "the merchant is told {told} by {transaction}, and WeChat took {taken:?}"
+                );
+                self.broken("1", about, found);
+            }
+        }
+    }
+
+    /// The gateway told WeChat that it has a notice: then it must know the
+    /// payment, and will not be told again.
+    pub(super) fn watch_acknowledgement(&self, shop: &Shop, body: &[u8]) {
+        let Ok(notice) = Fields::parse(body) else {
+            return;
+        };
+        let number = notice.get("out_trade_no").unwrap_or_default();
+        let about = Some((&*shop.id, number));
+        let theirs = notice.get("sub_mch_id").or(notice.get("mch_id"));
+        if theirs != shop.sub_mch_id.as_deref().or(Some(&shop.mch_id)) {
+            let found = "another merchant's notice is acknowledged".to_owned();
+            self.broken("7", about, found);
+        }
+        let watch = self.0.watch.borrow();
+        let seen = watch.books.get(&shop.id);
+        let known = seen.and_then(|seen| seen.orders.get(number));
+        let knows = known.is_some_and(|(_, order)| {
+            matches!(
+                order.status(),
+                Status::Success(_) | Status::Reversing { .. } | Status::Revoked { .. }
+            )
+        });
+        if !knows {
+            let found = "a notice is acknowledged, and the payment is not written".to_owned();
+            self.broken("2", about, found);
+        }
+    }
+
+    /// A delivery reached its merchant: it must be true, and in order.
+    pub(super) fn watch_delivery(&self, shop: &Shop, received: &Received) {
+        let number = received.out_trade_no.as_str();
+        self.watch_told(shop, number, "SUCCESS", &received.transaction_id);
+        let watch = self.0.watch.borrow();
+        let known = watch.books.get(&shop.id);
+        if known.is_none_or(|seen| !seen.orders.contains_key(number)) {
+            let found = "a delivery tells of an order that the book does not have".to_owned();
+            self.broken("7", Some((&shop.id, number)), found);
+        }
+    }
+
+    /// A merchant was told that its order is accepted.
+    pub(super) fn watch_accepted(&self, shop: &Shop, number: &str) {
+        let mut watch = self.0.watch.borrow_mut();
+        let seen = watch.books.get(&shop.id);
+        let known = seen.is_some_and(|seen| {
+            let mut checkouts = seen.checkouts.values();
+            let is = |c: &Checkout| c.purchase.out_trade_no.as_str() == number;
+            seen.orders.contains_key(number) || checkouts.any(|(_, c)| is(c))
+        });
+        if !known {
+            let found = "the order was accepted, and is not written".to_owned();
+            self.broken("2", Some((&shop.id, number)), found);
+        }
+        let accepted = (shop.id.clone(), number.to_owned());
+        watch.accepted.push(accepted);
+    }
+
+    /// A merchant was told that its refund is accepted.
+    pub(super) fn watch_accepted_refund(&self, shop: &Shop, number: &str, out_refund_no: &str) {
+        let mut watch = self.0.watch.borrow_mut();
+        let order = watch.books.get(&shop.id).and_then(|s| s.orders.get(number));
+        let known = order.is_some_and(|(_, order)| {
+            let mut refunds = order.refunds().iter();
+            refunds.any(|refund| refund.out_refund_no == out_refund_no)
+        });
+        if !known {
+            let found = format!("the refund {out_refund_no} was accepted, and is not written");
+            self.broken("2", Some((&shop.id, number)), found);
+        }
+        let accepted = (shop.id.clone(), out_refund_no.to_owned());
+        watch.accepted_refunds.push(accepted);
+    }
+
+    /// WeChat took a refund: it must be one that the book wrote before.
+    pub(super) fn watch_refund(&self, shop: &Shop, out_refund_no: &str) {
+        let ledger = self.0.ledger.borrow();
+        let key = (shop.id.clone(), out_refund_no.to_owned());
+        let Some(taken) = ledger.refunds.get(&key) else {
+            return;
+        };
+        let number = taken.out_trade_no.as_str();
+        let about = Some((&*shop.id, number));
+        let watch = self.0.watch.borrow();
+        let order = watch.books.get(&shop.id).and_then(|s| s.orders.get(number));
+        let written = order.and_then(|(_, order)| {
+            let mut refunds = order.refunds().iter();
+            refunds.find(|refund| refund.out_refund_no == out_refund_no)
+        });
+        match written {
+            None => {
+                let found = format!("WeChat makes the refund {out_refund_no}, which nobody wrote");
+                self.broken("3", about, found);
+            }
+            Some(refund) if refund.money.amount_minor() != taken.amount_minor => {
+                let found = format!("WeChat makes the refund {out_refund_no} of another amount");
+                self.broken("3", about, found);
+            }
+            Some(_) => {}
+        }
+        let of_order = ledger.refunds.iter().filter(|((id, _), refund)| {
+            *id == shop.id && refund.out_trade_no == number && refund.returns_money()
+        });
+        let returned: i64 = of_order.map(|(_, refund)| refund.amount_minor).sum();
+        let key = (shop.id.clone(), number.to_owned());
+        let paid = ledger
+            .orders
+            .get(&key)
+            .map_or(0, |entry| entry.amount_minor);
+        if returned > paid {
+            self.broken("3", about, format!("{returned} of {paid} go back"));
+        }
+    }
+}

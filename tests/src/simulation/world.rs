@@ -1,0 +1,486 @@
+//! The world of one seed: a clock, an executor whose order comes from chance,
+//! and what is to happen when.
+//!
+//! A *task* is one future somewhere: a request in an isolate of the gateway, a
+//! call or an alarm in an object, or a person. Tasks run one poll at a time;
+//! which of those that are ready is polled next is chance, so that two
+//! requests for one book meet in every order that a Durable Object allows.
+//!
+//! What a poll of an object has written is durable together, and nothing that
+//! it has sent leaves before that: so the contract of
+//! [`Store`](gateway::world::Store) says. A crash falls right after a poll,
+//! before or after what it wrote was durable.
+
+use super::chance::Chance;
+use super::history::{Broken, History};
+use super::ledger::Ledger;
+use super::machine::{Link, Machine};
+use super::network::Weather;
+use super::shop::Shop;
+use super::watch::Watch;
+use crate::memory::{ADMIN_TOKEN, GATEWAY, START_MS};
+use gateway::Gateway;
+use gateway::config::Config;
+use sandbox::{Sandbox, Settings};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// No world needs more polls and events than this: past it, something is due
+/// again and again.
+const MOST_STEPS: u64 = 300_000;
+
+/// Something that happens once, at its time.
+pub(super) type Event = Box<dyn FnOnce(&World)>;
+
+/// Where a task runs, and so what it dies with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// An isolate of the gateway.
+    Isolate(usize),
+    /// An object: a book, or the registry.
+    Object(Rc<str>),
+    /// Outside: people do not crash.
+    Outside,
+}
+
+struct Task {
+    place: Place,
+    future: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// A handle to the world; clones are the same world.
+#[derive(Clone)]
+pub(super) struct World(pub(super) Rc<State>);
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("World")
+    }
+}
+
+/// Everything there is.
+pub(super) struct State {
+    pub(super) chance: Chance,
+    /// What the gateway and WeChat draw: apart, so that a change of what one
+    /// draws changes little else.
+    pub(super) nonces: Chance,
+    pub(super) weather: Weather,
+    /// No more faults: the time after which everything must come right.
+    pub(super) calm: Cell<bool>,
+    now_ms: Cell<i64>,
+    /// How far the gateway's clock is ahead.
+    skew_ms: Cell<i64>,
+    pub(super) config: Rc<Config>,
+    pub(super) sandbox: RefCell<Sandbox>,
+    pub(super) machine: Machine,
+    pub(super) ledger: RefCell<Ledger>,
+    pub(super) watch: RefCell<Watch>,
+    pub(super) history: History,
+    pub(super) shops: RefCell<Vec<Rc<Shop>>>,
+    tasks: RefCell<BTreeMap<u64, Task>>,
+    next_task: Cell<u64>,
+    ready: Arc<Mutex<Vec<u64>>>,
+    /// Calls whose caller has gone.
+    abandoned: Rc<RefCell<Vec<u64>>>,
+    /// By time, then by lot.
+    events: RefCell<BTreeMap<(i64, u64), Event>>,
+    /// What the poll under way has sent.
+    outbox: RefCell<Vec<Event>>,
+    steps: Cell<u64>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, weather: Weather, history: bool) -> Self {
+        let config = Config::read(|name| {
+            Some(match name {
+                "PUBLIC_URL" => GATEWAY.to_owned(),
+                "MASTER_KEY" => "7b".repeat(32),
+                "ADMIN_TOKEN" => ADMIN_TOKEN.to_owned(),
+                _ => return None,
+            })
+        });
+        let settings = Settings {
+            public_url: "https://sandbox.example.com".to_owned(),
+        };
+        Self(Rc::new(State {
+            chance: Chance::of(seed, 1),
+            nonces: Chance::of(seed, 2),
+            weather,
+            calm: Cell::new(true),
+            now_ms: Cell::new(START_MS),
+            skew_ms: Cell::new(0),
+            config: Rc::new(config.expect("the simulation's own settings")),
+            sandbox: RefCell::new(Sandbox::new(settings)),
+            machine: Machine::default(),
+            ledger: RefCell::default(),
+            watch: RefCell::default(),
+            history: History::new(history),
+            shops: RefCell::default(),
+            tasks: RefCell::default(),
+            next_task: Cell::new(0),
+            ready: Arc::default(),
+            abandoned: Rc::default(),
+            events: RefCell::default(),
+            outbox: RefCell::default(),
+            steps: Cell::new(0),
+        }))
+    }
+
+    /// Lets go of everything: the parts of the world hold the world.
+    pub(super) fn end(&self) {
+        self.0.tasks.take();
+        self.0.events.take();
+        self.0.outbox.take();
+        self.0.shops.take();
+        self.0.machine.stop();
+    }
+
+    /// The true time: WeChat's and everybody's but the gateway's.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.0.now_ms.get()
+    }
+
+    /// The gateway's clock.
+    pub(super) fn gateway_ms(&self) -> i64 {
+        self.0.now_ms.get() + self.0.skew_ms.get()
+    }
+
+    /// Sets the gateway's clock forward, or back.
+    pub(super) fn jump(&self, by_ms: i64) {
+        self.0.skew_ms.set(self.0.skew_ms.get() + by_ms);
+        self.note(|| format!("the gateway's clock jumps by {by_ms} ms"));
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.0.steps.get()
+    }
+
+    // What is to happen.
+
+    /// Something happens `in_ms` from now.
+    pub(super) fn after(&self, in_ms: i64, event: impl FnOnce(&Self) + 'static) {
+        let at_ms = self.now_ms() + in_ms.max(0);
+        let mut events = self.0.events.borrow_mut();
+        let mut key = (at_ms, self.0.chance.lot());
+        while events.contains_key(&key) {
+            key.1 = key.1.wrapping_add(1);
+        }
+        events.insert(key, Box::new(event));
+    }
+
+    /// Something leaves the place that is being polled, once what the poll has
+    /// written is durable.
+    pub(super) fn leave(&self, event: impl FnOnce(&Self) + 'static) {
+        self.0.outbox.borrow_mut().push(Box::new(event));
+    }
+
+    /// A new future, somewhere.
+    pub(super) fn spawn(&self, place: Place, future: impl Future<Output = ()> + 'static) -> u64 {
+        let id = self.0.next_task.get();
+        self.0.next_task.set(id + 1);
+        let future = Box::pin(future);
+        self.0.tasks.borrow_mut().insert(id, Task { place, future });
+        self.ready(id);
+        id
+    }
+
+    /// A person, or whatever else does not crash.
+    pub(super) fn outside(&self, future: impl Future<Output = ()> + 'static) {
+        self.spawn(Place::Outside, future);
+    }
+
+    /// Lets a person wait.
+    pub(super) fn sleep(&self, ms: i64) -> Answer<()> {
+        let (promise, answer) = self.promise();
+        self.after(ms, move |_| promise.keep(()));
+        answer
+    }
+
+    /// The two ends of something that is to come.
+    pub(super) fn promise<T>(&self) -> (Promise<T>, Answer<T>) {
+        let slot = Rc::new(RefCell::new(Slot {
+            value: None,
+            waker: None,
+            callee: None,
+            abandoned: self.0.abandoned.clone(),
+        }));
+        (Promise(slot.clone()), Answer(slot))
+    }
+
+    // Running.
+
+    /// Runs until nothing is due and nobody waits, or an invariant is broken.
+    pub(super) fn run(&self) -> Result<(), Box<Broken>> {
+        loop {
+            self.settle()?;
+            if !self.advance()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Runs until this time.
+    pub(super) fn run_until(&self, at_ms: i64) -> Result<(), Box<Broken>> {
+        loop {
+            self.settle()?;
+            if self.next_ms().is_none_or(|next_ms| next_ms > at_ms) {
+                self.0.now_ms.set(at_ms.max(self.now_ms()));
+                return Ok(());
+            }
+            self.advance()?;
+        }
+    }
+
+    /// Polls whatever is ready, in an order that chance gives.
+    fn settle(&self) -> Result<(), Box<Broken>> {
+        loop {
+            self.drop_abandoned();
+            let next = {
+                let mut ready = self.0.ready.lock().expect("one thread");
+                match ready.len() {
+                    0 => None,
+                    1 => ready.pop(),
+                    many => Some(ready.swap_remove(self.0.chance.below(many))),
+                }
+            };
+            let Some(id) = next else {
+                return self.0.history.broken();
+            };
+            self.step()?;
+            self.poll(id);
+            self.0.history.broken()?;
+        }
+    }
+
+    fn step(&self) -> Result<(), Box<Broken>> {
+        self.0.steps.set(self.0.steps.get() + 1);
+        if self.0.steps.get() > MOST_STEPS {
+            self.broken("6", None, "something is due again and again".to_owned());
+            return self.0.history.broken();
+        }
+        Ok(())
+    }
+
+    fn next_ms(&self) -> Option<i64> {
+        let event = self.0.events.borrow().keys().next().map(|key| key.0);
+        let alarm = self.0.machine.next_alarm_ms();
+        let alarm = alarm.map(|at_ms| (at_ms - self.0.skew_ms.get()).max(self.now_ms()));
+        let notice = self.0.sandbox.borrow().next_due_ms();
+        [event, alarm, notice].into_iter().flatten().min()
+    }
+
+    /// Moves the clock to whatever comes next, and lets it happen. False when
+    /// nothing comes.
+    fn advance(&self) -> Result<bool, Box<Broken>> {
+        let Some(next_ms) = self.next_ms() else {
+            return Ok(false);
+        };
+        self.step()?;
+        self.0.now_ms.set(next_ms.max(self.now_ms()));
+        if let Some(name) = self.0.machine.due_alarm(self.gateway_ms()) {
+            self.ring(&name);
+        }
+        self.send_notices();
+        loop {
+            let event = {
+                let mut events = self.0.events.borrow_mut();
+                match events.first_entry() {
+                    Some(entry) if entry.key().0 <= self.now_ms() => entry.remove(),
+                    _ => break,
+                }
+            };
+            event(self);
+        }
+        self.0.history.broken()?;
+        Ok(true)
+    }
+
+    fn poll(&self, id: u64) {
+        let Some(mut task) = self.0.tasks.borrow_mut().remove(&id) else {
+            return;
+        };
+        let waker = Waker::from(Arc::new(Woken {
+            id,
+            ready: self.0.ready.clone(),
+        }));
+        let over = task.future.as_mut().poll(&mut Context::from_waker(&waker));
+        let place = task.place.clone();
+        if over == Poll::Pending {
+            self.0.tasks.borrow_mut().insert(id, task);
+        }
+        let crashes = !self.0.calm.get() && place != Place::Outside;
+        let crashes = crashes && self.0.chance.one_in(self.0.weather.crash);
+        match &place {
+            Place::Object(name) => {
+                // Right before it is durable, or right after.
+                let lost = crashes && self.0.chance.one_in(2);
+                let wrote = self.0.machine.close_poll(name, lost);
+                if lost {
+                    self.0.outbox.borrow_mut().clear();
+                } else if wrote {
+                    self.watch_book(name);
+                }
+                self.flush();
+                if crashes {
+                    self.crash_object(name, lost);
+                }
+            }
+            Place::Isolate(number) => {
+                self.flush();
+                if crashes {
+                    self.crash_isolate(*number);
+                }
+            }
+            Place::Outside => self.flush(),
+        }
+    }
+
+    fn flush(&self) {
+        let sent = self.0.outbox.take();
+        for event in sent {
+            event(self);
+        }
+    }
+
+    fn ready(&self, id: u64) {
+        self.0.ready.lock().expect("one thread").push(id);
+    }
+
+    /// A call whose caller has gone may be stopped wherever it waits, or go on
+    /// to its end: the runtime promises neither.
+    fn drop_abandoned(&self) {
+        loop {
+            let next = self.0.abandoned.borrow_mut().pop();
+            let Some(id) = next else { return };
+            if !self.0.calm.get() && self.0.chance.one_in(2) {
+                // Dropping it may abandon others.
+                let gone = self.0.tasks.borrow_mut().remove(&id);
+                drop(gone);
+            }
+        }
+    }
+
+    fn crash_object(&self, name: &Rc<str>, lost: bool) {
+        self.note_at(name, || {
+            let what = if lost {
+                ", and what it wrote last is lost"
+            } else {
+                ""
+            };
+            format!("{name}'s object crashes{what}")
+        });
+        self.drop_tasks(&Place::Object(name.clone()));
+        self.0.machine.crash(name, self.gateway_ms());
+    }
+
+    fn crash_isolate(&self, number: usize) {
+        self.note(|| format!("isolate {number} crashes"));
+        self.drop_tasks(&Place::Isolate(number));
+        self.0.machine.restart_isolate(number);
+    }
+
+    fn drop_tasks(&self, place: &Place) {
+        let dying: Vec<Task> = {
+            let mut tasks = self.0.tasks.borrow_mut();
+            let ids: Vec<u64> = tasks
+                .iter()
+                .filter(|(_, task)| task.place == *place)
+                .map(|(id, _)| *id)
+                .collect();
+            ids.iter().filter_map(|id| tasks.remove(id)).collect()
+        };
+        drop(dying);
+    }
+
+    /// How many tasks have not come to their end.
+    pub(super) fn unfinished(&self) -> usize {
+        self.0.tasks.borrow().len()
+    }
+
+    /// An isolate's gateway.
+    pub(super) fn gateway(&self, number: usize) -> Rc<Gateway<Link>> {
+        self.0.machine.isolate(self, number)
+    }
+}
+
+struct Woken {
+    id: u64,
+    ready: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        let mut ready = self.ready.lock().expect("one thread");
+        if !ready.contains(&self.id) {
+            ready.push(self.id);
+        }
+    }
+}
+
+struct Slot<T> {
+    value: Option<T>,
+    waker: Option<Waker>,
+    /// The task that is to keep the promise.
+    callee: Option<u64>,
+    abandoned: Rc<RefCell<Vec<u64>>>,
+}
+
+/// The end that something is promised to.
+pub(super) struct Answer<T>(Rc<RefCell<Slot<T>>>);
+
+/// The end that promises. Only the first who keeps it is heard.
+pub(super) struct Promise<T>(Rc<RefCell<Slot<T>>>);
+
+impl<T> Clone for Promise<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Promise<T> {
+    pub(super) fn keep(&self, value: T) {
+        let mut slot = self.0.borrow_mut();
+        if slot.value.is_none() {
+            slot.value = Some(value);
+            // Kept: there is nobody to stop any more.
+            slot.callee = None;
+            if let Some(waker) = slot.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Says which task works on it, to be stopped when the other end goes.
+    pub(super) fn kept_by(&self, callee: u64) {
+        self.0.borrow_mut().callee = Some(callee);
+    }
+}
+
+impl<T> Future for Answer<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let mut slot = self.0.borrow_mut();
+        match slot.value.take() {
+            Some(value) => Poll::Ready(value),
+            None => {
+                slot.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> Drop for Answer<T> {
+    fn drop(&mut self) {
+        let slot = self.0.borrow();
+        if let Some(callee) = slot.callee {
+            slot.abandoned.borrow_mut().push(callee);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What can be wrong with an answer.
+//!
+//! iOnline hands WeChat's own codes on in `err_code`, so they are read as
+//! v2's [`ErrorCode`], which says what is known after each; one that is not in
+//! its list tells nothing.
+
+use super::json::JsonError;
+use super::payinfo::PayInfoError;
+use crate::v2::{ErrorCode, FieldError, Fields, SignError};
+use thiserror::Error;
+
+/// Why an answer does not say what was asked for.
+///
+/// Only [`Refused`](Self::Refused) is iOnline's own, signed word. After any
+/// other the outcome is unknown: query before deciding.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AnswerError {
+    /// Not a flat JSON object.
+    #[error("the answer cannot be read: {0}")]
+    Malformed(#[from] JsonError),
+    /// `status` is not `0`. This part of an answer is not signed.
+    #[error("iOnline did not take the message: status {status}, {message}")]
+    Communication {
+        /// `status`; empty when there is none.
+        status: String,
+        /// iOnline's words; empty when it gave none.
+        message: String,
+    },
+    /// The signature does not hold.
+    #[error("the answer cannot be believed: {0}")]
+    Unverifiable(#[from] SignError),
+    /// Verified, but about somebody or something else than was asked.
+    #[error("the answer's {field} is not the request's")]
+    Mismatched {
+        /// The field that differs.
+        field: &'static str,
+    },
+    /// Verified: `result_code` is not `0`.
+    #[error("iOnline refuses with {code}: {description}")]
+    Refused {
+        /// `err_code`.
+        code: ErrorCode,
+        /// `err_msg`; empty when there is none.
+        description: String,
+        /// The whole verified answer.
+        fields: Fields,
+    },
+    /// Verified, but a field is not as the manual says.
+    #[error("the answer's {0}")]
+    Field(#[from] FieldError),
+    /// Verified, but its `pay_info` must not reach a page.
+    #[error("the answer's pay_info {0}")]
+    PayInfo(#[from] PayInfoError),
+}
+
+impl AnswerError {
+    /// Whether it is open what iOnline did. `false` only for a signed refusal
+    /// whose code says that nothing happened.
+    pub fn is_unknown_outcome(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => code.is_unknown_outcome(),
+            _ => true,
+        }
+    }
+
+    /// Whether the same request may be sent again after a while: it was not
+    /// taken, its answer could not be read, or iOnline says that it was too
+    /// busy. A refund goes again under its one number.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => code.is_retryable(),
+            Self::Malformed(_) | Self::Communication { .. } => true,
+            _ => false,
+        }
+    }
+}

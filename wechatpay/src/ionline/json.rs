@@ -1,0 +1,65 @@
+//! The body of an answer: one flat JSON object.
+//!
+//! ```text
+//! {"status":"0","result_code":"0","mch_id":"10085…","total_fee":10,"sign":"…"}
+//! ```
+//!
+//! It is read as strictly as v3's messages ([`Document`]). A value is text, or
+//! a whole number that is signed as its digits; `null` is a field that is not
+//! there.
+
+use crate::v2::Fields;
+use crate::v2::xml::{MAX_FIELDS, is_name};
+use crate::v3::json::{self, Document};
+use serde_json::Value;
+use thiserror::Error;
+
+/// Why bytes are not such an object.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JsonError {
+    /// Not a JSON object whose names occur once.
+    #[error(transparent)]
+    Document(#[from] json::JsonError),
+    /// More than [`MAX_FIELDS`].
+    #[error("the message has more than {MAX_FIELDS} fields")]
+    TooManyFields,
+    /// A name longer than any, or with other characters.
+    #[error("a field's name is too long or has a character that no name has")]
+    BadName,
+    /// Neither text nor a whole number.
+    #[error("the field {name} is neither text nor a whole number")]
+    NotText {
+        /// The field.
+        name: String,
+    },
+}
+
+/// The object that carries these fields, every value as text.
+pub fn write(fields: &Fields) -> String {
+    let object: serde_json::Map<_, _> = fields
+        .iter()
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect();
+    Value::Object(object).to_string()
+}
+
+/// Reads an object's fields.
+pub fn read(bytes: &[u8]) -> Result<Fields, JsonError> {
+    let members = Document::parse(bytes)?.into_fields();
+    if members.len() > MAX_FIELDS {
+        return Err(JsonError::TooManyFields);
+    }
+    let mut fields = Fields::new();
+    for (name, value) in members {
+        if !is_name(&name) {
+            return Err(JsonError::BadName);
+        }
+        match value {
+            Value::Null => {}
+            Value::String(text) => fields.push(&name, text),
+            Value::Number(number) => fields.push(&name, number.to_string()),
+            _ => return Err(JsonError::NotText { name }),
+        }
+    }
+    Ok(fields)
+}

@@ -1,0 +1,57 @@
+//! iOnline Pay: an acquirer's gateway in front of WeChat Pay.
+//!
+//! ```text
+//! request  POST /gateway/, a form routed by `service`     [`request`] over [`form`]
+//! answer   a flat JSON object, signed                     [`answer`] over [`json`]
+//! notice   POST notify_url, a v2 XML document, signed     [`notify`]; answered `success`
+//! ```
+//!
+//! The signature is v2's MD5 ([`crate::v2::sign`]) over the values in all
+//! three. One file per message:
+//!
+//! ```text
+//! to be paid  prepay payinfo notify      after that  query refund refundquery
+//! ```
+//!
+//! Two things are not on the wire and come from the merchant's configuration,
+//! a [`Merchant`]: the currency, which no request names, and for a QR code the
+//! application. On the wire the application is `sub_appid`; `appid` is the
+//! acquirer's own and is passed over.
+//!
+//! Seed 004 describes the payment. The public manual of iOnline adds the
+//! query, the refund's query and the notice; where it is silent, this dialect
+//! follows the family of gateways that it comes from, which share its names.
+
+pub mod answer;
+pub mod error;
+pub mod form;
+pub mod json;
+pub mod notify;
+pub mod payinfo;
+mod payment;
+pub mod prepay;
+pub mod query;
+pub mod refund;
+pub mod refundquery;
+pub mod request;
+
+pub use error::AnswerError;
+pub use request::Service;
+
+use order::{Account, Currency};
+
+/// Where iOnline takes requests.
+pub const GATEWAY_URL: &str = "https://pay.ionlinepay.com/gateway/";
+
+/// The path of [`GATEWAY_URL`].
+pub const PATH: &str = "/gateway/";
+
+/// What a merchant's configuration says and the wire need not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merchant<'a> {
+    /// `appid` is the merchant's own application, which the wire calls
+    /// `sub_appid`; `mch_id` is the MID. There are no sub-merchants.
+    pub account: &'a Account,
+    /// The currency of every amount.
+    pub currency: Currency,
+}

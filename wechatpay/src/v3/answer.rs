@@ -1,0 +1,192 @@
+//! What an answer proves.
+//!
+//! ```text
+//! a signature that holds   2xx   the message's own fields, or nothing (204)
+//!                          else  {"code","message","detail"}: WeChat refuses
+//! any other                      unknown, whatever it says
+//! ```
+//!
+//! An answer to a request whose signature is wrong may come unsigned. What it
+//! says is worth showing to a person, so it is kept as a claim.
+
+use super::error::ErrorCode;
+use super::field::FieldError;
+use super::json::{Document, JsonError};
+use super::keyring::{Keyring, Verified, VerifyError, verify};
+use super::sign::{Signature, SignatureError};
+use crate::rsa::Rsa;
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+/// Why an answer does not say what was asked for.
+///
+/// Only [`Refused`](Self::Refused) is WeChat's own, signed word. After any
+/// other the outcome is unknown: query before deciding.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AnswerError {
+    /// Verified: WeChat refuses.
+    #[error("WeChat refuses with {}: {}", .0.code, .0.message)]
+    Refused(Box<Refusal>),
+    /// A refusal that nobody vouches for.
+    #[error("an answer that cannot be verified refuses with {}: {}", .0.code, .0.message)]
+    Claimed(Box<Refusal>, Unverified),
+    /// Neither verified nor a refusal.
+    #[error("the answer cannot be believed: {0}")]
+    Unverified(Unverified),
+    /// Verified, but about somebody or something else than was asked.
+    #[error("the answer's {field} is not the request's")]
+    Mismatched {
+        /// The field that differs.
+        field: &'static str,
+    },
+    /// Verified, but not a v3 message.
+    #[error("{0}")]
+    Json(#[from] JsonError),
+    /// Verified, but a field is not as the manual says.
+    #[error("the answer's {0}")]
+    Field(#[from] FieldError),
+}
+
+/// Why nobody vouches for an answer or a notice.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unverified {
+    /// It is not signed.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// Its signature does not hold.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+}
+
+impl AnswerError {
+    /// Whether it is open what WeChat did. `false` only for a signed refusal
+    /// whose code says that nothing happened.
+    pub fn is_unknown_outcome(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.code.is_unknown_outcome(),
+            _ => true,
+        }
+    }
+
+    /// WeChat's signed refusal.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+/// Verifies an answer. A 2xx whose signature holds is the message's own to
+/// read; anything else says why not. `header` finds a header by its name in
+/// any case.
+pub async fn open<'a, 'h>(
+    status: u16,
+    header: impl Fn(&'static str) -> Option<&'h str>,
+    body: &'a [u8],
+    keyring: &Keyring,
+    now_ms: i64,
+    rsa: &impl Rsa,
+) -> Result<Verified<'a>, AnswerError> {
+    let verified = match Signature::from_headers(header) {
+        Ok(signature) => verify(&signature, body, keyring, now_ms, rsa)
+            .await
+            .map_err(Unverified::from),
+        Err(error) => Err(error.into()),
+    };
+    let good = (200..300).contains(&status);
+    match verified {
+        Ok(verified) if good => Ok(verified),
+        Ok(_) => Err(AnswerError::Refused(Box::new(Refusal::read(status, body)?))),
+        Err(unverified) => Err(match Refusal::read(status, body) {
+            Ok(claim) if !good => AnswerError::Claimed(Box::new(claim), unverified),
+            _ => AnswerError::Unverified(unverified),
+        }),
+    }
+}
+
+/// WeChat's word for why it does not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong.
+    pub code: ErrorCode,
+    /// The same for people; empty when there is nothing.
+    pub message: String,
+    /// More about it; `null` when there is nothing.
+    pub detail: Value,
+}
+
+/// What WeChat says of a signature that it does not accept: what it would have
+/// signed itself, cut in the middle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInformation {
+    /// The request's method.
+    pub method: String,
+    /// The request's path and query.
+    pub url: String,
+    /// The lines that are signed, cut.
+    pub truncated_sign_message: String,
+    /// How many bytes they have.
+    pub sign_message_length: i64,
+}
+
+impl Refusal {
+    /// A refusal in the code's own words and with its own status.
+    pub fn of(code: ErrorCode) -> Self {
+        Self {
+            status: code.http_status(),
+            message: code.meaning().to_owned(),
+            code,
+            detail: Value::Null,
+        }
+    }
+
+    /// Reads the body of an answer that is no success.
+    pub fn read(status: u16, body: &[u8]) -> Result<Self, AnswerError> {
+        let document = Document::parse(body)?;
+        let root = document.root();
+        Ok(Self {
+            status,
+            code: ErrorCode::from_code(root.text("code", 64)?),
+            message: root.owned("message")?.unwrap_or_default(),
+            detail: root.get("detail").cloned().unwrap_or_default(),
+        })
+    }
+
+    /// What WeChat says of the request's signature.
+    pub fn sign_information(&self) -> Option<SignInformation> {
+        let information = self.detail.get("sign_information")?;
+        let text = |name| information.get(name)?.as_str().map(str::to_owned);
+        Some(SignInformation {
+            method: text("method")?,
+            url: text("url")?,
+            truncated_sign_message: text("truncated_sign_message")?,
+            sign_message_length: information.get("sign_message_length")?.as_i64()?,
+        })
+    }
+
+    /// The body.
+    pub fn to_json(&self) -> String {
+        let mut fields = Map::new();
+        fields.insert("code".to_owned(), json!(self.code.code()));
+        fields.insert("message".to_owned(), json!(self.message));
+        if !self.detail.is_null() {
+            fields.insert("detail".to_owned(), self.detail.clone());
+        }
+        Value::Object(fields).to_string()
+    }
+}
+
+impl SignInformation {
+    /// The `detail` that holds it.
+    pub fn to_detail(&self) -> Value {
+        json!({ "sign_information": {
+            "method": self.method,
+            "url": self.url,
+            "truncated_sign_message": self.truncated_sign_message,
+            "sign_message_length": self.sign_message_length,
+        }})
+    }
+}

@@ -1,0 +1,197 @@
+//! Statements: a day's payments and refunds (checklist S1 to S3).
+//!
+//! ```text
+//! GET /v3/global/statements?date=yyyyMMdd&mchid=… | &sp_mchid=…&sub_mchid=…
+//! answer: the table of v2; its header Wechatpay-Statement-Sha1 is the table's hash,
+//!         and the signature is made over {"sha1":"…"} instead of the table
+//!
+//! GET /v3/bill/tradebill?bill_date=yyyy-MM-dd[&sub_mchid=…]&bill_type=ALL     mainland
+//! answer: hash_type SHA1  hash_value  download_url
+//! GET download_url
+//! answer: the table of v2, unsigned: hash_value vouches for it
+//! ```
+//!
+//! Seed 003, "Downloading Reconciliation API".
+
+pub use crate::v2::bill::{Bill, BillError, Column, Language, MAX_BYTES};
+
+use super::Region;
+use super::answer::{self, AnswerError};
+use super::field::{FieldError, Problem};
+use super::json::Document;
+use super::keyring::{Keyring, Verified};
+use super::merchant::Merchant;
+use super::request::{Incoming, Outgoing, RequestError};
+use crate::rsa::{Case, Rsa, hex};
+use crate::uri;
+use crate::v2::time::Date;
+use serde_json::json;
+use sha1::{Digest, Sha1};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+
+/// The header that carries a statement's hash.
+pub const SHA1_HEADER: &str = "Wechatpay-Statement-Sha1";
+
+/// A request for a day's statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Whose.
+    pub merchant: Merchant,
+    /// Which day, in China.
+    pub date: Date,
+}
+
+/// Why there is no statement.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StatementError {
+    /// WeChat gives none, or its answer cannot be believed.
+    #[error("{0}")]
+    Answer(#[from] AnswerError),
+    /// Nothing says what the table's hash is.
+    #[error("there is no header {SHA1_HEADER}")]
+    NoHash,
+    /// The table is not the one that the hash was made of: cut short, or
+    /// changed on the way.
+    #[error("the statement is not the one that its hash was made of")]
+    OtherHash,
+    /// The table cannot be read.
+    #[error("{0}")]
+    Table(#[from] BillError),
+}
+
+impl Request {
+    /// The request to send: for the table in Global, for a [`Link`] on the
+    /// mainland.
+    pub fn outgoing(&self, region: Region) -> Outgoing {
+        let date = self.date.to_string();
+        Outgoing::get(match region {
+            Region::Global => {
+                let ids = self.merchant.to_query();
+                format!("/v3/global/statements?date={date}&{ids}")
+            }
+            Region::Mainland => {
+                let (year, rest) = date.split_at_checked(4).unwrap_or_default();
+                let (month, day) = rest.split_at_checked(2).unwrap_or_default();
+                let sub_mch_id = self.merchant.sub_mch_id.as_deref();
+                let sub = sub_mch_id.map(|id| format!("&sub_mchid={}", uri::encode(id)));
+                let sub = sub.unwrap_or_default();
+                format!("/v3/bill/tradebill?bill_date={year}-{month}-{day}{sub}&bill_type=ALL")
+            }
+        })
+    }
+
+    /// Reads a request. In Global, one that names no merchant is about who
+    /// signed it.
+    pub fn read(request: &Incoming<'_>) -> Result<Self, RequestError> {
+        let (name, date) = match request.region {
+            Region::Global => ("date", request.param("date")?),
+            Region::Mainland => {
+                let date = request.param("bill_date")?;
+                let dashed = date.len() == 10 && date.split('-').count() == 3;
+                let digits = if dashed { date.replace('-', "") } else { date };
+                ("bill_date", digits)
+            }
+        };
+        let date = Date::parse(&date).map_err(|_| FieldError::new(name, Problem::BadFormat))?;
+        let named = ["mchid", "sp_mchid"].map(|name| request.optional_param(name));
+        let merchant = match named {
+            [Ok(None), Ok(None)] => Merchant::signer(request, request.optional_param("sub_mchid")?),
+            _ => Merchant::read_query(request)?,
+        };
+        Ok(Self { merchant, date })
+    }
+}
+
+/// Verifies and reads Global's answer.
+pub async fn read<'h>(
+    status: u16,
+    header: impl Fn(&'static str) -> Option<&'h str>,
+    body: &[u8],
+    keyring: &Keyring,
+    now_ms: i64,
+    rsa: &impl Rsa,
+) -> Result<Bill, StatementError> {
+    if !(200..300).contains(&status) {
+        answer::open(status, &header, body, keyring, now_ms, rsa).await?;
+    }
+    let sha1 = header(SHA1_HEADER).ok_or(StatementError::NoHash)?;
+    let signed = signed_text(sha1);
+    answer::open(status, &header, signed.as_bytes(), keyring, now_ms, rsa).await?;
+    check_hash(body, sha1)?;
+    Ok(Bill::read(body)?)
+}
+
+/// The hash of a table, for the header.
+pub fn sha1_hex(table: &[u8]) -> String {
+    hex(&Sha1::digest(table), Case::Lower)
+}
+
+/// What is signed in the place of a table with this hash.
+pub fn signed_text(sha1: &str) -> String {
+    json!({ "sha1": sha1 }).to_string()
+}
+
+fn check_hash(table: &[u8], expected: &str) -> Result<(), StatementError> {
+    let expected = expected.to_ascii_lowercase();
+    match sha1_hex(table).as_bytes().ct_eq(expected.as_bytes()).into() {
+        true => Ok(()),
+        false => Err(StatementError::OtherHash),
+    }
+}
+
+/// Where the mainland keeps a statement for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The table's SHA-1 in hexadecimal.
+    pub hash_value: String,
+    /// Where it is.
+    pub download_url: String,
+}
+
+impl Link {
+    /// Reads the verified answer.
+    pub fn read(verified: Verified<'_>) -> Result<Self, AnswerError> {
+        let document = Document::parse(verified.bytes())?;
+        let root = document.root();
+        if root.text("hash_type", 32)? != "SHA1" {
+            return Err(root.error("hash_type", Problem::UnknownValue).into());
+        }
+        Ok(Self {
+            hash_value: root.text("hash_value", 1024)?.to_owned(),
+            download_url: root.text("download_url", 2048)?.to_owned(),
+        })
+    }
+
+    /// The body.
+    pub fn to_json(&self) -> String {
+        json!({
+            "hash_type": "SHA1",
+            "hash_value": self.hash_value,
+            "download_url": self.download_url,
+        })
+        .to_string()
+    }
+
+    /// The request for the table, to the host that gave the link: its path and
+    /// query are signed like any other.
+    pub fn outgoing(&self) -> Result<Outgoing, FieldError> {
+        let error = || FieldError::new("download_url", Problem::BadFormat);
+        let rest = self
+            .download_url
+            .strip_prefix("https://")
+            .ok_or_else(error)?;
+        let at = rest.find('/').ok_or_else(error)?;
+        let path = rest.get(at..).ok_or_else(error)?;
+        if !path.starts_with("/v3/billdownload/") || !path.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(error());
+        }
+        Ok(Outgoing::get(path.to_owned()))
+    }
+
+    /// Reads the table. It is not signed: the link's hash vouches for it.
+    pub fn read_table(&self, body: &[u8]) -> Result<Bill, StatementError> {
+        check_hash(body, &self.hash_value)?;
+        Ok(Bill::read(body)?)
+    }
+}

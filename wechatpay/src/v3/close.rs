@@ -1,0 +1,63 @@
+//! Close order: it can no longer be paid.
+//!
+//! ```text
+//! POST …/transactions/out-trade-no/{out_trade_no}/close
+//! POST …/transactions/id/{transaction_id}/close           Global
+//!   mchid | sp_mchid sub_mchid
+//! answer: 204, no body, signed
+//! ```
+//!
+//! Query first. A refusal with [`OrderPaid`](super::ErrorCode::OrderPaid)
+//! means what it says: query again (checklist P7).
+
+pub use super::query::By;
+
+use super::Region;
+use super::field::{FieldError, Problem};
+use super::merchant::Merchant;
+use super::prepay::transactions;
+use super::query::{read_by, segments};
+use super::request::{Incoming, Outgoing, RequestError};
+use serde_json::Map;
+
+/// A request to close one order. Its answer is that
+/// [`answer::open`](super::answer::open) verifies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Whose order it is.
+    pub merchant: Merchant,
+    /// Which one.
+    pub by: By,
+}
+
+impl Request {
+    /// The request to send. The mainland closes by the merchant's number only:
+    /// [`Problem::OtherRegion`].
+    pub fn outgoing(&self, region: Region) -> Result<Outgoing, FieldError> {
+        check_by(&self.by, region)?;
+        let base = transactions(region, self.merchant.sub_mch_id.is_some());
+        let mut fields = Map::new();
+        self.merchant.push_mchids(&mut fields);
+        let path = format!("{base}{}/close", segments(&self.by));
+        Ok(Outgoing::post(path, fields))
+    }
+
+    /// Reads a request.
+    pub fn read(request: &Incoming<'_>) -> Result<Self, RequestError> {
+        let by = read_by(request)?;
+        check_by(&by, request.region)?;
+        Ok(Self {
+            merchant: Merchant::read(&request.document()?.root())?,
+            by,
+        })
+    }
+}
+
+pub(crate) fn check_by(by: &By, region: Region) -> Result<(), FieldError> {
+    match (by, region) {
+        (By::TransactionId(_), Region::Mainland) => {
+            Err(FieldError::new("transaction_id", Problem::OtherRegion))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,259 @@
+//! The notice: WeChat tells that an order was paid.
+//!
+//! ```text
+//! POST notify_url, signed in its Wechatpay-* headers
+//! {"id","create_time","resource_type":"encrypt-resource","event_type","summary",
+//!  "resource":{"original_type","algorithm","ciphertext","associated_data","nonce"}}
+//!
+//! event_type           original_type   resource
+//! TRANSACTION.SUCCESS  transaction     the payment's fields, trade_state SUCCESS
+//! REFUND.SUCCESS       refund          see refund_notify
+//! REFUND.ABNORMAL
+//! REFUND.CLOSED
+//! ```
+//!
+//! Acknowledged with 200 or 204. Anybody can send one of these, so its
+//! signature is [verified](super::keyring::verify) before a byte is parsed.
+//! Seed 003, "payment notice" and "Notification of Refund Result".
+
+use super::Region;
+use super::field::{FieldError, Problem};
+use super::gcm::{GcmError, Sealed};
+use super::json::{Document, JsonError};
+use super::keyring::Verified;
+use super::merchant::read_account;
+use super::prepay::read_out_trade_no;
+use super::{payment, time};
+use crate::Secret;
+use order::{OutTradeNo, Payment};
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+/// The pauses in seconds after which a notice that is not acknowledged is sent
+/// again: 24 hours and 4 minutes in all.
+pub const RETRY_SECONDS: [u32; 15] = [
+    15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600,
+];
+
+/// What a notice is about (`event_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// An order was paid.
+    TransactionSuccess,
+    /// A refund is back with the payer.
+    RefundSuccess,
+    /// A refund needs the merchant's hand.
+    RefundAbnormal,
+    /// A refund was closed.
+    RefundClosed,
+}
+
+impl Event {
+    /// Every event.
+    pub const ALL: [Self; 4] = [
+        Self::TransactionSuccess,
+        Self::RefundSuccess,
+        Self::RefundAbnormal,
+        Self::RefundClosed,
+    ];
+
+    /// WeChat's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TransactionSuccess => "TRANSACTION.SUCCESS",
+            Self::RefundSuccess => "REFUND.SUCCESS",
+            Self::RefundAbnormal => "REFUND.ABNORMAL",
+            Self::RefundClosed => "REFUND.CLOSED",
+        }
+    }
+
+    /// The event with this exact name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.as_str() == name)
+    }
+
+    /// What the resource is (`original_type`).
+    const fn original_type(self) -> &'static str {
+        match self {
+            Self::TransactionSuccess => "transaction",
+            _ => "refund",
+        }
+    }
+}
+
+/// Why signed bytes are not the notice that they should be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NoticeError {
+    /// Not a v3 message.
+    #[error("{0}")]
+    Json(#[from] JsonError),
+    /// An event that is not known here.
+    #[error("the notice is about the event {0}, which is not known here")]
+    UnknownEvent(String),
+    /// An event that is known, and that another address is for.
+    #[error("the notice is about the event {}, which is not expected here", .0.as_str())]
+    OtherEvent(Event),
+    /// The resource does not open with the merchant's key.
+    #[error("the notice's resource: {0}")]
+    Sealed(#[from] GcmError),
+    /// A field is not as the manual says.
+    #[error("the notice's {0}")]
+    Field(#[from] FieldError),
+}
+
+/// The envelope of every notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// WeChat's number for the notice; the same when it is sent again.
+    pub id: String,
+    /// When it was made, Unix milliseconds.
+    pub create_time_ms: i64,
+    /// What it is about.
+    pub event: Event,
+    /// The same for people.
+    pub summary: Option<String>,
+    /// What happened, under the merchant's key.
+    pub resource: Sealed,
+}
+
+impl Envelope {
+    /// Reads the envelope of a verified notice.
+    pub fn read(verified: Verified<'_>) -> Result<Self, NoticeError> {
+        Self::parse(verified.bytes())
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, NoticeError> {
+        let document = Document::parse(bytes)?;
+        let root = document.root();
+        let event_type = root.text("event_type", 64)?;
+        let event = Event::parse(event_type)
+            .ok_or_else(|| NoticeError::UnknownEvent(event_type.to_owned()))?;
+        let resource = root.object("resource")?;
+        if resource.text("original_type", 64)? != event.original_type() {
+            return Err(resource
+                .error("original_type", Problem::UnknownValue)
+                .into());
+        }
+        Ok(Self {
+            id: root.text("id", 64)?.to_owned(),
+            create_time_ms: root.time_ms("create_time")?,
+            event,
+            summary: root.owned("summary")?,
+            resource: Sealed::read(&resource)?,
+        })
+    }
+
+    /// Decrypts the resource.
+    pub(crate) fn open(&self, key: &Secret) -> Result<Document, NoticeError> {
+        Ok(Document::parse(&self.resource.open(key)?)?)
+    }
+
+    /// The body.
+    pub fn to_json(&self) -> String {
+        let mut resource = self.resource.to_json();
+        if let Some(fields) = resource.as_object_mut() {
+            let original_type = json!(self.event.original_type());
+            fields.insert("original_type".to_owned(), original_type);
+        }
+        json!({
+            "id": self.id,
+            "create_time": time::rfc3339(self.create_time_ms),
+            "resource_type": "encrypt-resource",
+            "event_type": self.event.as_str(),
+            "summary": self.summary,
+            "resource": resource,
+        })
+        .to_string()
+    }
+}
+
+/// A payment that WeChat reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// WeChat's number for the notice.
+    pub id: String,
+    /// What was paid. Whether it is the order that was made (account, amount,
+    /// currency) is for the reader to compare.
+    pub payment: Payment,
+}
+
+impl Notice {
+    /// Reads a verified notice to a merchant with this APIv3 key.
+    pub fn read(verified: Verified<'_>, key: &Secret) -> Result<Self, NoticeError> {
+        Self::open(&Envelope::read(verified)?, key)
+    }
+
+    /// Opens an envelope that was read.
+    pub fn open(envelope: &Envelope, key: &Secret) -> Result<Self, NoticeError> {
+        if envelope.event != Event::TransactionSuccess {
+            return Err(NoticeError::OtherEvent(envelope.event));
+        }
+        let document = envelope.open(key)?;
+        let root = document.root();
+        if root.text("trade_state", 32)? != "SUCCESS" {
+            return Err(root.error("trade_state", Problem::UnknownValue).into());
+        }
+        Ok(Self {
+            id: envelope.id.clone(),
+            payment: payment::read(&root, read_account(&root)?)?,
+        })
+    }
+
+    /// Seals the notice for a merchant with this APIv3 key. `nonce` has 12
+    /// characters and comes from outside.
+    pub fn seal(
+        &self,
+        region: Region,
+        create_time_ms: i64,
+        nonce: &str,
+        key: &Secret,
+    ) -> Result<Envelope, GcmError> {
+        let mut fields = Map::new();
+        payment::write(&mut fields, &self.payment, region);
+        fields.insert("trade_state".to_owned(), json!("SUCCESS"));
+        fields.insert("trade_state_desc".to_owned(), json!("Paid"));
+        let text = Value::Object(fields).to_string();
+        Ok(Envelope {
+            id: self.id.clone(),
+            create_time_ms,
+            event: Event::TransactionSuccess,
+            summary: Some("Payment successful".to_owned()),
+            resource: Sealed::seal(text.as_bytes(), nonce, "transaction", key)?,
+        })
+    }
+}
+
+/// What a notice is about that came without its signature: somewhere on the
+/// way the headers were dropped. It opened with the merchant's `APIv3` key,
+/// and nobody vouches for it: a reason to ask WeChat, and no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The order's number.
+    pub out_trade_no: OutTradeNo,
+    /// The refund's, where it is about one.
+    pub out_refund_no: Option<String>,
+}
+
+impl Hint {
+    /// Reads a notice without looking for a signature.
+    pub fn read(bytes: &[u8], key: &Secret) -> Result<Self, NoticeError> {
+        let document = Envelope::parse(bytes)?.open(key)?;
+        let root = document.root();
+        Ok(Self {
+            out_trade_no: read_out_trade_no(&root)?,
+            out_refund_no: root.owned("out_refund_no")?,
+        })
+    }
+}
+
+/// The body that makes WeChat send the notice again, with a status of 4xx or
+/// 5xx.
+pub fn ack_fail(message: &str) -> String {
+    json!({ "code": "FAIL", "message": message }).to_string()
+}
+
+/// Whether the merchant's answer acknowledges a notice. Anything else is
+/// answered by sending it again.
+pub const fn is_ack(status: u16) -> bool {
+    matches!(status, 200 | 204)
+}

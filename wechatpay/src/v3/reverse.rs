@@ -1,0 +1,94 @@
+//! Reverse: takes back a Quick Pay order whose outcome is not clear. What was
+//! paid is returned, what was not can no longer be paid.
+//!
+//! ```text
+//! POST /v3/global/micropay/transactions/id/{transaction_id}/reverse
+//! POST /v3/global/micropay/transactions/out-trade-no/{out_trade_no}/reverse
+//!   mchid | sp_mchid sub_mchid
+//! answer: 204, no body, signed
+//!
+//! POST /v3/pay/transactions/out-trade-no/{out_trade_no}/reverse          mainland
+//!   appid mchid                                                          …/pay/partner/…
+//! answer: 200, [appid] mchid out_trade_no
+//! ```
+//!
+//! Not before 15 seconds after the order, and on the same day; later it is a
+//! [refund](super::refund). A refusal whose outcome is unknown means to call
+//! again (Q7). Seed 003, "revoke order".
+
+pub use super::query::By;
+pub use crate::v2::reverse::{EARLIEST_SECONDS, RETRY_SECONDS};
+
+use super::Region;
+use super::answer::AnswerError;
+use super::close::check_by;
+use super::field::FieldError;
+use super::json::{Document, set};
+use super::keyring::Verified;
+use super::merchant::Merchant;
+use super::payment::check_echo;
+use super::prepay::transactions;
+use super::query::{read_by, segments};
+use super::request::{Incoming, Outgoing, RequestError};
+use serde_json::{Map, Value};
+
+/// A request to take one order back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Whose order it is. The mainland wants the application too.
+    pub merchant: Merchant,
+    /// Which one.
+    pub by: By,
+}
+
+impl Request {
+    /// The request to send. The mainland reverses by the merchant's number
+    /// only: [`Problem::OtherRegion`](super::Problem::OtherRegion).
+    pub fn outgoing(&self, region: Region) -> Result<Outgoing, FieldError> {
+        check_by(&self.by, region)?;
+        let mut fields = Map::new();
+        let base = match region {
+            Region::Global => {
+                self.merchant.push_mchids(&mut fields);
+                "/v3/global/micropay/transactions"
+            }
+            Region::Mainland => {
+                self.merchant.push(&mut fields);
+                transactions(region, self.merchant.sub_mch_id.is_some())
+            }
+        };
+        let path = format!("{base}{}/reverse", segments(&self.by));
+        Ok(Outgoing::post(path, fields))
+    }
+
+    /// Reads a request.
+    pub fn read(request: &Incoming<'_>) -> Result<Self, RequestError> {
+        let by = read_by(request)?;
+        check_by(&by, request.region)?;
+        Ok(Self {
+            merchant: Merchant::read(&request.document()?.root())?,
+            by,
+        })
+    }
+}
+
+/// Reads the verified answer: it is done. Global says nothing more, and the
+/// mainland only about what.
+pub fn read_answer(verified: Verified<'_>, request: &Request) -> Result<(), AnswerError> {
+    if verified.bytes().is_empty() {
+        return Ok(());
+    }
+    let document = Document::parse(verified.bytes())?;
+    match &request.by {
+        By::OutTradeNo(number) => check_echo(&document.root(), "out_trade_no", number.as_str()),
+        By::TransactionId(_) => Ok(()),
+    }
+}
+
+/// The body of the mainland's answer.
+pub fn answer_json(merchant: &Merchant, out_trade_no: &str) -> String {
+    let mut fields = Map::new();
+    merchant.push(&mut fields);
+    set(&mut fields, "out_trade_no", Some(out_trade_no));
+    Value::Object(fields).to_string()
+}

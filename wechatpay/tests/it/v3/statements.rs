@@ -1,0 +1,343 @@
+//! Book-keeping and platform certificates.
+
+use super::messages::without_apps;
+use super::*;
+use wechatpay::v2::bill::Row;
+use wechatpay::v2::time::Date;
+use wechatpay::v3::answer::Refusal;
+use wechatpay::v3::bill::{self, Bill, Column, Language, Link, SHA1_HEADER, StatementError};
+use wechatpay::v3::certificates::{self, CertificatesError};
+use wechatpay::v3::gcm::GcmError;
+use wechatpay::v3::settlement::{self, Limit, Record, UseTag};
+use wechatpay::v3::{ErrorCode, FieldError, Problem, RequestError, VerifyError};
+
+/// The table of v2's tests: `Bill` itself is tested there.
+fn table() -> String {
+    let row = Row::of(&payment(direct(), TradeType::Jsapi)).unwrap();
+    Bill::of(vec![row]).to_csv(Column::ALL, Language::English)
+}
+
+fn day() -> Date {
+    Date::parse("20220401").unwrap()
+}
+
+#[test]
+fn statements_are_asked_for() {
+    for region in REGIONS {
+        for account in accounts() {
+            let merchant = without_apps(&account);
+            let request = bill::Request {
+                merchant,
+                date: day(),
+            };
+            let sent = request.outgoing(region);
+            assert_eq!(
+                bill::Request::read(&arrived(&sent, &direct().mch_id)),
+                Ok(request)
+            );
+        }
+    }
+    let read = |target: &str| {
+        let request = Outgoing {
+            method: "GET",
+            path_and_query: target.to_owned(),
+            body: String::new(),
+        };
+        match bill::Request::read(&arrived(&request, "1")) {
+            Ok(request) => Ok(request.merchant.mch_id),
+            Err(RequestError::Field(error)) => Err((error.field, error.problem)),
+            Err(RequestError::Json(error)) => panic!("{error}"),
+        }
+    };
+    assert_eq!(
+        read("/v3/global/statements?date=20220401"),
+        Ok("1".to_owned())
+    );
+    let bad = |name: &str| Err((name.to_owned(), Problem::BadFormat));
+    assert_eq!(read("/v3/global/statements?date=2022-04-01"), bad("date"));
+    assert_eq!(
+        read("/v3/bill/tradebill?bill_date=20220230"),
+        bad("bill_date")
+    );
+    assert_eq!(
+        read("/v3/bill/tradebill?bill_date=2022-04-31"),
+        bad("bill_date")
+    );
+}
+
+/// Global's answer: the hash is signed in the place of the table.
+#[test]
+fn a_statement_is_held_against_its_signed_hash() {
+    let table = table();
+    let sha1 = bill::sha1_hex(table.as_bytes());
+    assert_eq!(bill::signed_text(&sha1), format!(r#"{{"sha1":"{sha1}"}}"#));
+    let mut headers = signature(bill::signed_text(&sha1).as_bytes())
+        .to_headers()
+        .to_vec();
+    headers.push((SHA1_HEADER, sha1));
+    let read = |status, headers: &[(&'static str, String)], body: &[u8]| {
+        let keyring = keyring();
+        block_on(bill::read(
+            status,
+            finder(headers),
+            body,
+            &keyring,
+            NOW_MS,
+            &Native,
+        ))
+    };
+    let bill = read(200, &headers, table.as_bytes()).unwrap();
+    assert_eq!(bill.rows.len(), 1);
+    assert_eq!(bill.rows[0].out_trade_no, out_trade_no().as_str());
+
+    let cut = &table.as_bytes()[..table.len() - 5];
+    assert_eq!(read(200, &headers, cut), Err(StatementError::OtherHash));
+    let mut other = headers.clone();
+    other[4].1 = bill::sha1_hex(cut);
+    // The hash fits the cut table, and is not what was signed.
+    assert!(matches!(
+        read(200, &other, cut),
+        Err(StatementError::Answer(AnswerError::Unverified(_)))
+    ));
+    assert_eq!(
+        read(200, &headers[..4], table.as_bytes()),
+        Err(StatementError::NoHash)
+    );
+    assert!(matches!(
+        read(200, &headers[1..], table.as_bytes()),
+        Err(StatementError::Answer(AnswerError::Unverified(_)))
+    ));
+
+    // S2: no table for a day without payments.
+    let refusal = Refusal::of(ErrorCode::NoStatementExist);
+    let body = refusal.to_json();
+    let headers = signature(body.as_bytes()).to_headers();
+    let refused = StatementError::Answer(AnswerError::Refused(Box::new(refusal)));
+    assert_eq!(read(400, &headers, body.as_bytes()), Err(refused));
+}
+
+/// The mainland's answer: a signed link with the table's hash.
+#[test]
+fn a_link_leads_to_the_table_that_it_promises() {
+    let table = table();
+    let link = Link {
+        hash_value: bill::sha1_hex(table.as_bytes()),
+        download_url: "https://api.mch.weixin.qq.com/v3/billdownload/file?token=x%2F".to_owned(),
+    };
+    let body = link.to_json();
+    assert_eq!(Link::read(verified(&body)), Ok(link.clone()));
+    let request = link.outgoing().unwrap();
+    assert_eq!(request.path_and_query, "/v3/billdownload/file?token=x%2F");
+    assert!(link.read_table(table.as_bytes()).is_ok());
+    assert_eq!(link.read_table(b"x"), Err(StatementError::OtherHash));
+
+    let error = |name: &str, problem| FieldError::new(name, problem);
+    let md5 = body.replace("SHA1", "MD5");
+    let expect = error("hash_type", Problem::UnknownValue);
+    assert_eq!(Link::read(verified(&md5)), Err(expect.into()));
+    for download_url in [
+        "",
+        "http://api.mch.weixin.qq.com/v3/billdownload/file?token=x",
+        "https://api.mch.weixin.qq.com",
+        "https://api.mch.weixin.qq.com/v3/refund/domestic/refunds",
+        "https://api.mch.weixin.qq.com/v3/billdownload/file?token=x y\n",
+    ] {
+        let link = Link {
+            download_url: download_url.to_owned(),
+            ..link.clone()
+        };
+        let expect = error("download_url", Problem::BadFormat);
+        assert_eq!(link.outgoing(), Err(expect), "{download_url}");
+    }
+}
+
+pub(super) fn settlement_request(account: &Account, settle_state: UseTag) -> settlement::Request {
+    settlement::Request {
+        merchant: without_apps(account),
+        settle_state,
+        dates: (settle_state == UseTag::Settled).then(|| (day(), day().next())),
+        offset: 10,
+        limit: Limit::new(5).unwrap(),
+    }
+}
+
+pub(super) fn settlement_answer() -> settlement::Answer {
+    settlement::Answer {
+        records: vec![Record {
+            fbatchno: Some("20091225003".to_owned()),
+            date_settlement: Some(day()),
+            date_start: Some(day()),
+            date_end: Some(day()),
+            settlement_fee: 100,
+            unsettlement_fee: 0,
+            settlementfee_type: Currency::Hkd,
+            pay_fee: 110,
+            refund_fee: -5,
+            pay_net_fee: 105,
+            poundage_fee: 5,
+        }],
+        total_count: 1234,
+    }
+}
+
+#[test]
+fn settlements_go_both_ways() {
+    for account in accounts() {
+        for state in UseTag::ALL {
+            let request = settlement_request(&account, state);
+            let sent = request.outgoing();
+            let mchid = direct().mch_id;
+            let read = settlement::Request::read(&arrived(&sent, &mchid));
+            assert_eq!(read, Ok(request.clone()));
+            let body = settlement_answer().to_json(&request);
+            assert_eq!(
+                settlement::Answer::read(verified(&body)),
+                Ok(settlement_answer())
+            );
+        }
+    }
+    let none = settlement::Answer::read(verified(r#"{"total_count":0,"offset":0,"limit":5}"#));
+    assert!(none.unwrap().records.is_empty());
+    let error = |query: &str| {
+        let request = Outgoing {
+            method: "GET",
+            path_and_query: format!("/v3/global/settle/settlements?{query}"),
+            body: String::new(),
+        };
+        match settlement::Request::read(&arrived(&request, "1")).unwrap_err() {
+            RequestError::Field(error) => (error.field, error.problem),
+            RequestError::Json(error) => panic!("{error}"),
+        }
+    };
+    let (from, to) = ("settle_start_date=20221226", "settle_end_date=20221225");
+    for (query, field, problem) in [
+        ("offset=0&limit=5", "settle_state", Problem::Missing),
+        (
+            "settle_state=1&offset=0&limit=5",
+            "settle_state",
+            Problem::UnknownValue,
+        ),
+        (
+            "settle_state=SETTLED&offset=0&limit=21",
+            "limit",
+            Problem::OutOfRange,
+        ),
+        (
+            "settle_state=SETTLED&offset=-1&limit=5",
+            "offset",
+            Problem::NotANumber,
+        ),
+        (
+            "settle_state=SETTLED&offset=4294967296&limit=5",
+            "offset",
+            Problem::OutOfRange,
+        ),
+        (
+            &format!("settle_state=SETTLED&{from}&limit=5"),
+            "settle_end_date",
+            Problem::Missing,
+        ),
+        (
+            &format!("settle_state=SETTLED&{to}&limit=5"),
+            "settle_start_date",
+            Problem::Missing,
+        ),
+        (
+            &format!("settle_state=SETTLED&{from}&{to}"),
+            "settle_end_date",
+            Problem::OutOfRange,
+        ),
+        (
+            "settle_state=SETTLED&settle_end_date=x",
+            "settle_end_date",
+            Problem::BadFormat,
+        ),
+    ] {
+        assert_eq!(error(query), (field.to_owned(), problem), "{query}");
+    }
+}
+
+fn fetched(
+    body: &str,
+    signature: &Signature,
+    key: &Secret,
+) -> Result<Vec<Certificate>, CertificatesError> {
+    fetched_beside(None, body, signature, key)
+}
+
+fn fetched_beside(
+    public_key: Option<(String, PublicKey)>,
+    body: &str,
+    signature: &Signature,
+    key: &Secret,
+) -> Result<Vec<Certificate>, CertificatesError> {
+    let headers = signature.to_headers();
+    let header = finder(&headers);
+    let body = body.as_bytes();
+    block_on(certificates::read(
+        header, body, key, public_key, NOW_MS, &Native,
+    ))
+}
+
+/// G9: the first certificate comes in an answer that it signs itself.
+#[test]
+fn certificates_vouch_for_the_answer_that_brings_them() {
+    let list = vec![platform_certificate()];
+    let nonces = [NONCE_12.to_owned()];
+    let body = certificates::to_json(&list, &nonces, &api_v3_key()).unwrap();
+    let good = signature(body.as_bytes());
+    assert_eq!(fetched(&body, &good, &api_v3_key()), Ok(list.clone()));
+
+    // While a merchant changes to WeChat Pay's public key, that may sign too.
+    let public_key_id = "PUB_KEY_ID_0114".to_owned();
+    let by_public_key = Signature {
+        serial: public_key_id.clone(),
+        ..good.clone()
+    };
+    let held = Some((public_key_id, platform_key().public_key().clone()));
+    let got = fetched_beside(held, &body, &by_public_key, &api_v3_key());
+    assert_eq!(got, Ok(list));
+
+    let serial_no = platform_certificate().serial_no().to_owned();
+    let other_key = Secret::new("192006250b4c09247ec02edce69f6a2d");
+    let error = GcmError::NotAuthentic;
+    let sealed = CertificatesError::Sealed {
+        serial_no: serial_no.clone(),
+        error,
+    };
+    assert_eq!(fetched(&body, &good, &other_key), Err(sealed));
+
+    let unknown = Signature {
+        serial: "00".to_owned(),
+        ..good.clone()
+    };
+    let expect = CertificatesError::Unverified(VerifyError::UnknownSerial("00".to_owned()).into());
+    assert_eq!(fetched(&body, &unknown, &api_v3_key()), Err(expect));
+    let changed = format!("{body} ");
+    let expect = CertificatesError::Unverified(VerifyError::BadSignature.into());
+    assert_eq!(fetched(&changed, &good, &api_v3_key()), Err(expect));
+
+    let other = body.replace(&serial_no, "00");
+    let expect = FieldError::new(
+        "data[0].serial_no",
+        Problem::Contradicts {
+            other: "encrypt_certificate",
+        },
+    );
+    let got = fetched(&other, &signature(other.as_bytes()), &api_v3_key());
+    assert_eq!(got, Err(expect.into()));
+
+    // A key in the place of a certificate.
+    let pem = platform_key().public_key().to_pem();
+    let sealed =
+        wechatpay::v3::gcm::Sealed::seal(pem.as_bytes(), NONCE_12, "certificate", &api_v3_key());
+    let mut odd = parsed(&body);
+    odd["data"][0]["encrypt_certificate"] = sealed.unwrap().to_json();
+    let odd = odd.to_string();
+    let got = fetched(&odd, &signature(odd.as_bytes()), &api_v3_key());
+    let error = wechatpay::rsa::KeyError::KeyForCertificate;
+    assert_eq!(
+        got,
+        Err(CertificatesError::Certificate { serial_no, error })
+    );
+}
