@@ -19,3 +19,4 @@ mod past_bugs;
 mod payments;
 mod quick_pay;
 mod sign_in;
+mod v3;

@@ -177,6 +177,24 @@ impl Memory {
         self.ask_sandbox("/sandbox/refunds")["refunds"].clone()
     }
 
+    /// An admin call: status and JSON.
+    pub fn admin(&self, path: &str, body: &Json) -> (u16, Json) {
+        let answer = self.send(
+            http::Request::post(format!("{GATEWAY}/admin{path}"))
+                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+                .body(body.to_string().into_bytes())
+                .expect("a request"),
+        );
+        let json = serde_json::from_slice(answer.body()).expect("JSON");
+        (answer.status().as_u16(), json)
+    }
+
+    /// Takes the notices that are due now off the wire.
+    pub fn take_notices(&self) -> Vec<sandbox::Outgoing> {
+        let now_ms = self.now();
+        self.0.borrow_mut().sandbox.due(now_ms)
+    }
+
     /// Whether notices get lost on the way.
     pub fn lose_notices(&self, lose: bool) {
         self.0.borrow_mut().lose_notices = lose;
