@@ -80,6 +80,15 @@ impl Runtime {
         let mut response = Response::new(body);
         *response.status_mut() = http::StatusCode::from_u16(answer.status_code())
             .map_err(|_| FetchError::Unreachable)?;
+        for (name, value) in answer.headers() {
+            // Several of one name come joined; what is no header is left out.
+            if let (Ok(name), Ok(value)) = (
+                name.parse::<http::HeaderName>(),
+                value.parse::<http::HeaderValue>(),
+            ) {
+                response.headers_mut().insert(name, value);
+            }
+        }
         Ok(response)
     }
 }

@@ -148,7 +148,7 @@ impl<W: World> Gateway<W> {
         Ok(Some([merchant.sealed, sealed]))
     }
 
-    fn admin(&self, request: &Request) -> Result<(), ApiError> {
+    pub(crate) fn admin(&self, request: &Request) -> Result<(), ApiError> {
         let given = header_text(request, "authorization")
             .and_then(|text| text.strip_prefix("Bearer "))
             .map(Secret::new);

@@ -109,6 +109,8 @@ impl<W: World> Gateway<W> {
             ["v1", "delivery"] if get => self.get_deliveries(&request).await,
             ["v1", "delivery"] if post => self.resend_delivery(&request).await,
             ["v1", "delivery"] => not_allowed("GET, POST"),
+            ["v1", "doctor"] if get => self.doctor(&request).await,
+            ["v1", "doctor"] => not_allowed("GET"),
             ["v1", "token"] if post => self.create_token(&request).await,
             ["v1", "token"] if delete => self.revoke_token(&request).await,
             ["v1", "token"] => not_allowed("POST, DELETE"),
@@ -149,8 +151,9 @@ impl<W: World> Gateway<W> {
                 self.rotate_merchant(&request, id).await
             }
             ["admin", "merchants", id, "report"] if get => self.merchant_report(&request, id).await,
+            ["admin", "merchants", id, "doctor"] if get => self.doctor_for(&request, id).await,
             ["admin", "merchants"] | ["admin", "merchants", _, "rotate"] => not_allowed("POST"),
-            ["admin", "merchants", _, "report"] => not_allowed("GET"),
+            ["admin", "merchants", _, "report" | "doctor"] => not_allowed("GET"),
             ["openapi.json"] if get => Ok(answer(200, "application/json", OPENAPI)),
             ["healthz"] if get => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
             // The page's files.

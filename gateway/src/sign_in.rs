@@ -24,7 +24,7 @@ use http::header;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use wechatpay::Secret;
-use wechatpay::oauth::{ACCESS_TOKEN_URL, Authorize, Scope, Token, TokenRequest};
+use wechatpay::oauth::{ACCESS_TOKEN_URL, Authorize, Scope, Token, TokenError, TokenRequest};
 
 /// A way in progress.
 #[derive(Serialize, Deserialize)]
@@ -214,6 +214,21 @@ impl<W: World> Gateway<W> {
 
     /// The openid for WeChat's code, which is good once.
     async fn exchange(&self, known: &Known, code: String) -> Result<String, ApiError> {
+        self.token(known, code)
+            .await?
+            .map(|token| token.openid)
+            .map_err(|error| {
+                self.world.log(format_args!("oauth: {error}"));
+                ApiError::of(Code::SignInFailed)
+            })
+    }
+
+    /// What WeChat says to a code.
+    pub(crate) async fn token(
+        &self,
+        known: &Known,
+        code: String,
+    ) -> Result<Result<Token, TokenError>, ApiError> {
         let failed = || ApiError::of(Code::SignInFailed);
         let secret = known.credentials.app_secret.clone().ok_or_else(failed)?;
         let url = TokenRequest {
@@ -229,12 +244,7 @@ impl<W: World> Gateway<W> {
             .fetch(Route::Weixin, request)
             .await
             .map_err(|_| ApiError::of(Code::UpstreamUnavailable))?;
-        Token::read(answer.body())
-            .map(|token| token.openid)
-            .map_err(|error| {
-                self.world.log(format_args!("oauth: {error}"));
-                failed()
-            })
+        Ok(Token::read(answer.body()))
     }
 
     /// `GET /oauth/return?flow=…&wx_openid=…`: back from a Quick Auth service.

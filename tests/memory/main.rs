@@ -11,6 +11,7 @@
 mod account;
 mod api;
 mod dialects;
+mod doctor;
 mod lies;
 mod merchant;
 mod money_back;

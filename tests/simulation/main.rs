@@ -1,5 +1,34 @@
-//! A number of seeds of the whole system under simulation
-//! (`docs/simulation.md`).
+//! A number of seeds of the whole system under simulation: what is held
+//! against them is in `docs/simulation.md`. `cargo xtask simulate` runs more.
+
+#![allow(
+    clippy::panic,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
+use whole::simulation;
+
+/// What two cores do in about forty seconds in the profile of the tests.
+const SEEDS: u64 = 800;
 
 #[test]
-fn the_same_seed_is_the_same_history() {}
+fn the_same_seed_is_the_same_history() {
+    for seed in [3, 5001, 5003] {
+        let [one, other] = [simulation::tell(seed), simulation::tell(seed)];
+        let (Ok(one), Ok(other)) = (one, other) else {
+            panic!("seed {seed} fails");
+        };
+        assert!(one.history.len() > 20, "seed {seed} shows nothing");
+        assert_eq!(one, other, "seed {seed}");
+    }
+}
+
+#[test]
+fn whatever_happens_every_payment_is_found_and_none_is_made_up() {
+    match simulation::run_many(0..SEEDS, |_| {}) {
+        Ok(total) => {
+            assert!(total.paid > 500 && total.refunds > 100, "{total:?}");
+        }
+        Err((_, failure)) => panic!("\n{failure}"),
+    }
+}

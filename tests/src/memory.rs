@@ -177,6 +177,11 @@ impl Memory {
         self.ask_sandbox("/sandbox/refunds")["refunds"].clone()
     }
 
+    /// Every order that WeChat knows.
+    pub fn orders_at_wechat(&self) -> Json {
+        self.ask_sandbox("/sandbox/orders")["orders"].clone()
+    }
+
     /// An admin call: status and JSON.
     pub fn admin(&self, path: &str, body: &Json) -> (u16, Json) {
         let answer = self.send(

@@ -115,6 +115,8 @@ impl Kind {
             for name in ["name", "sub_mch_id", "sub_appid"] {
                 set(name, sub.and_then(|sub| sub.get(name)));
             }
+            // Its payers are known to its own application, where it has one.
+            set("app_secret", sub.and_then(|sub| sub.get("sub_app_secret")));
         }
         wanted.into()
     }

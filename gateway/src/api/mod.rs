@@ -6,6 +6,7 @@ pub mod checkout;
 pub mod checksign;
 pub mod close;
 pub mod delivery;
+pub mod doctor;
 pub mod micropay;
 pub mod order;
 pub mod product;

@@ -52,7 +52,10 @@ impl<W: World> Gateway<W> {
             TradeType::Jsapi => json!({
                 "prepay_id": prepayment.prepay_id,
                 "out_trade_no": number,
-                "jsapi": self.upstream(&known).jsapi(&prepayment).await?,
+                "jsapi": self
+                    .upstream(&known)
+                    .jsapi(&prepayment, known.merchant.account.payer_appid())
+                    .await?,
             }),
             TradeType::App => json!({
                 "prepay_id": prepayment.prepay_id,

@@ -9,7 +9,9 @@ use super::{Failure, FoundRefund, Prepay, Reason, Refused, Upstream, hosts, v2, 
 use crate::error::{ApiError, Code};
 use crate::merchant::Ionline as Settings;
 use crate::world::{Route, World};
-use order::{Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState, TradeType};
+use order::{
+    Account, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState, TradeType,
+};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
@@ -57,14 +59,22 @@ impl<W: World> Ionline<'_, W> {
         serde_json::from_slice(package.as_bytes()).map_err(|_| ApiError::of(Code::Internal))
     }
 
-    pub(super) async fn query(&self, number: &OutTradeNo) -> Result<TradeState, Failure> {
+    pub(super) async fn query(
+        &self,
+        number: &OutTradeNo,
+        account: &Account,
+    ) -> Result<TradeState, Failure> {
         let request = query::Request {
             mch_id: self.mch_id()?,
             by: By::OutTradeNo(number.clone()),
             nonce_str: self.nonce()?,
         };
         let bytes = self.ask(request.to_form(self.key())).await?;
-        match query::Answer::read(&bytes, &request, self.merchant(), self.key()) {
+        let merchant = Merchant {
+            account,
+            currency: self.0.known.merchant.currency,
+        };
+        match query::Answer::read(&bytes, &request, merchant, self.key()) {
             Ok(answer) => Ok(answer.state),
             Err(error) => Err(self.failure("query", error)),
         }
@@ -80,7 +90,7 @@ impl<W: World> Ionline<'_, W> {
         match terms {
             Some(terms) if self.0.world.now_ms() >= terms.expires_at_ms + GRACE_MS => Ok(()),
             Some(_) => Err(not_yet()),
-            None => match self.query(number).await {
+            None => match self.query(number, &self.0.known.merchant.account).await {
                 Ok(_) => Err(not_yet()),
                 Err(failure) => Err(failure),
             },
@@ -131,14 +141,6 @@ impl<W: World> Ionline<'_, W> {
         &self.0.known.credentials.api_key
     }
 
-    fn merchant(&self) -> Merchant<'_> {
-        let merchant = &self.0.known.merchant;
-        Merchant {
-            account: &merchant.account,
-            currency: merchant.currency,
-        }
-    }
-
     fn mch_id(&self) -> Result<Text<32>, Failure> {
         text("mch_id", &self.0.known.merchant.account.mch_id)
     }
@@ -174,9 +176,10 @@ impl<W: World> Ionline<'_, W> {
             TradeType::Jsapi => Trade::Jspay(Jspay {
                 sub_appid: Text::new("sub_appid", &terms.account.appid)?,
                 sub_openid: Text::new("open_id", terms.openid.as_deref().unwrap_or_default())?,
-                start: match self.1.raw {
-                    true => Start::Bridge,
-                    false => Start::PayUrl,
+                start: match &self.0.known.merchant.mini_program {
+                    Some(mini) if mini.appid == terms.account.appid => Start::MiniProgram,
+                    _ if self.1.raw => Start::Bridge,
+                    _ => Start::PayUrl,
                 },
             }),
             TradeType::Native => Trade::Native,

@@ -30,7 +30,9 @@ use crate::merchant::Dialect;
 use crate::world::World;
 use futures_util::future::LocalBoxFuture;
 use ionline::Ionline;
-use order::{Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState};
+use order::{
+    Account, Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState,
+};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 use v2::V2;
@@ -185,11 +187,13 @@ impl<'a, W: World> Upstream<'a, W> {
         }
     }
 
-    /// The package that opens the payment inside WeChat, signed now.
-    pub async fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, ApiError> {
+    /// The package that opens the payment inside WeChat, signed now, for the
+    /// application whose openid the order was made with.
+    pub async fn jsapi(&self, prepayment: &Prepayment, appid: &str) -> Result<Jsapi, ApiError> {
+        let prepay_id = &prepayment.prepay_id;
         match self.dialect() {
-            Dialect::V2 => Ok(V2(self).jsapi(&prepayment.prepay_id)),
-            Dialect::V3(settings) => V3(self, settings).jsapi(&prepayment.prepay_id).await,
+            Dialect::V2 => Ok(V2(self).jsapi(prepay_id, appid)),
+            Dialect::V3(settings) => V3(self, settings).jsapi(prepay_id, appid).await,
             Dialect::Ionline(settings) => Ionline(self, settings).jsapi(prepayment),
         }
     }
@@ -204,12 +208,16 @@ impl<'a, W: World> Upstream<'a, W> {
         }
     }
 
-    /// How the order stands at WeChat.
-    pub async fn query(&self, number: &OutTradeNo) -> Result<TradeState, Failure> {
+    /// How an order of `account` stands at WeChat.
+    pub async fn query(
+        &self,
+        number: &OutTradeNo,
+        account: &Account,
+    ) -> Result<TradeState, Failure> {
         match self.dialect() {
-            Dialect::V2 => V2(self).query(number).await,
-            Dialect::V3(settings) => V3(self, settings).query(number).await,
-            Dialect::Ionline(settings) => Ionline(self, settings).query(number).await,
+            Dialect::V2 => V2(self).query(number, account).await,
+            Dialect::V3(settings) => V3(self, settings).query(number, account).await,
+            Dialect::Ionline(settings) => Ionline(self, settings).query(number, account).await,
         }
     }
 
@@ -217,7 +225,7 @@ impl<'a, W: World> Upstream<'a, W> {
     /// known here.
     pub async fn close(&self, number: &OutTradeNo, terms: Option<&Terms>) -> Result<(), Failure> {
         match self.dialect() {
-            Dialect::V2 => V2(self).close(number).await,
+            Dialect::V2 => V2(self).close(number, terms).await,
             Dialect::V3(settings) => V3(self, settings).close(number).await,
             Dialect::Ionline(settings) => Ionline(self, settings).close(number, terms).await,
         }
@@ -283,6 +291,15 @@ impl<'a, W: World> Upstream<'a, W> {
             Dialect::V2 => V2(self).settlements(asked).await,
             Dialect::V3(settings) => V3(self, settings).settlements(asked).await,
             Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
+        }
+    }
+
+    /// WeChat's own self-test, where the dialect has one: whether it passed, and
+    /// how many seconds WeChat's clock is ahead of ours.
+    pub async fn echo(&self) -> Option<(Result<(), Failure>, Option<i64>)> {
+        match self.dialect() {
+            Dialect::V3(settings) => Some(V3(self, settings).echo().await),
+            Dialect::V2 | Dialect::Ionline(_) => None,
         }
     }
 

@@ -7,7 +7,10 @@ use crate::book::NewQuickPay;
 use crate::error::{ApiError, Code};
 use crate::http::texts;
 use crate::world::{Route, World};
-use order::{Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
+use order::{
+    Account, Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState,
+    TradeType,
+};
 use serde_json::{Map, Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
@@ -43,9 +46,9 @@ impl<'a, W: World> V2<'a, W> {
         })
     }
 
-    pub(super) fn jsapi(&self, prepay_id: &str) -> Jsapi {
+    pub(super) fn jsapi(&self, prepay_id: &str, appid: &str) -> Jsapi {
         invoke::jsapi(
-            self.0.known.merchant.account.payer_appid(),
+            appid,
             prepay_id,
             self.0.world.now_ms() / 1000,
             &self.0.nonce(),
@@ -67,9 +70,13 @@ impl<'a, W: World> V2<'a, W> {
         )
     }
 
-    pub(super) async fn query(&self, number: &OutTradeNo) -> Result<TradeState, Failure> {
+    pub(super) async fn query(
+        &self,
+        number: &OutTradeNo,
+        account: &Account,
+    ) -> Result<TradeState, Failure> {
         let request = query::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: account.clone(),
             by: query::By::OutTradeNo(number.clone()),
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),
@@ -81,9 +88,14 @@ impl<'a, W: World> V2<'a, W> {
         }
     }
 
-    pub(super) async fn close(&self, number: &OutTradeNo) -> Result<(), Failure> {
+    pub(super) async fn close(
+        &self,
+        number: &OutTradeNo,
+        terms: Option<&Terms>,
+    ) -> Result<(), Failure> {
+        let account = terms.map_or(&self.0.known.merchant.account, |terms| &terms.account);
         let request = close::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: account.clone(),
             out_trade_no: number.clone(),
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),

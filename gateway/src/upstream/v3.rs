@@ -24,7 +24,7 @@ use wechatpay::v3::query::By;
 use wechatpay::v3::refund::{self, Amounts, OutRefundNo};
 use wechatpay::v3::sign::request_message;
 use wechatpay::v3::{
-    Authorization, Merchant, Outgoing, Region, Verified, close, query, refundquery, reverse,
+    Authorization, Merchant, Outgoing, Region, Verified, close, echo, query, refundquery, reverse,
     settlement,
 };
 
@@ -69,9 +69,9 @@ impl<'a, W: World> V3<'a, W> {
         Ok(prepayment)
     }
 
-    pub(super) async fn jsapi(&self, prepay_id: &str) -> Result<Jsapi, ApiError> {
+    pub(super) async fn jsapi(&self, prepay_id: &str, appid: &str) -> Result<Jsapi, ApiError> {
         invoke::jsapi(
-            self.account().payer_appid(),
+            appid,
             prepay_id,
             self.0.world.now_ms() / 1000,
             &self.0.nonce(),
@@ -97,14 +97,18 @@ impl<'a, W: World> V3<'a, W> {
         .map_err(|_| ApiError::of(Code::KeyUnusable))
     }
 
-    pub(super) async fn query(&self, number: &OutTradeNo) -> Result<TradeState, Failure> {
+    pub(super) async fn query(
+        &self,
+        number: &OutTradeNo,
+        account: &Account,
+    ) -> Result<TradeState, Failure> {
         let request = query::Request {
             merchant: self.merchant(),
             by: By::OutTradeNo(number.clone()),
         };
         let asked = self.ask(request.outgoing(self.region())).await?;
         match self.open(&asked).await {
-            Ok(verified) => query::Answer::read(verified, &request.by, self.account()),
+            Ok(verified) => query::Answer::read(verified, &request.by, account),
             Err(error) => Err(error),
         }
         .map(|answer| answer.state)
@@ -284,6 +288,29 @@ impl<'a, W: World> V3<'a, W> {
         }
         .map(|answer| answer.records.iter().map(v2::record).collect())
         .map_err(|error| self.failure(&asked, error))
+    }
+
+    pub(super) async fn echo(&self) -> (Result<(), Failure>, Option<i64>) {
+        let message = match Text::new("echo_message", &self.0.nonce()) {
+            Ok(message) => message,
+            Err(error) => return (Err(Failure::NotBelieved(wrong(error))), None),
+        };
+        let request = echo::Request {
+            echo_message: message,
+            notify_url: None,
+        };
+        let asked = match self.ask(request.outgoing()).await {
+            Ok(asked) => asked,
+            Err(failure) => return (Err(failure), None),
+        };
+        let timestamp = header(&asked.answer)("wechatpay-timestamp");
+        let timestamp_s: Option<i64> = timestamp.and_then(|text| text.parse().ok());
+        let ahead_s = timestamp_s.map(|s| s.saturating_sub(self.0.world.now_ms() / 1000));
+        let passed = match self.open(&asked).await {
+            Ok(verified) => echo::read_answer(verified, &request),
+            Err(error) => Err(error),
+        };
+        (passed.map_err(|error| self.failure(&asked, error)), ahead_s)
     }
 
     fn keys(&self) -> Result<&'a V3Keys, ApiError> {

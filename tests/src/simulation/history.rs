@@ -76,9 +76,12 @@ impl History {
         let lines = lines.borrow();
         let about: Vec<&Line> = lines
             .iter()
-            .filter(|line| match (subject, &line.shop) {
-                (Some((shop, number)), Some(of)) => **of == **shop && names(&line.text, number),
-                _ => true,
+            .filter(|line| {
+                let Some((shop, number)) = subject else {
+                    return true;
+                };
+                let of = line.shop.as_deref().unwrap_or_default();
+                (of.is_empty() || of == shop) && names(&line.text, number)
             })
             .collect();
         let skip = about.len().saturating_sub(SHOWN_LINES);

@@ -19,8 +19,16 @@ pub(super) struct Ledger {
     pub(super) refunds: BTreeMap<(Rc<str>, String), Refund>,
     /// Orders that a merchant has made at WeChat without the gateway.
     pub(super) elsewhere: BTreeSet<(Rc<str>, String)>,
-    /// Every notice that was sent: where to, and what it said.
-    pub(super) notices: Vec<(String, Vec<u8>)>,
+    /// Every notice that was sent.
+    pub(super) notices: Vec<Notice>,
+}
+
+/// A notice of WeChat's.
+#[derive(Clone, Debug)]
+pub(super) struct Notice {
+    pub(super) url: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
 }
 
 /// An order at WeChat.
@@ -202,6 +210,10 @@ impl World {
         };
         if before.is_none() {
             self.watch_refund(shop, number);
+            if self.0.calm.get() {
+                // A card's bank takes three days, in which nothing else happens.
+                self.after(20_000, |world| world.end_refunds(&["SUCCESS"]));
+            }
         }
         if before.as_ref() != Some(&refund) {
             self.note_at(&shop.id, || {
@@ -226,16 +238,21 @@ impl World {
         let due = self.0.sandbox.borrow_mut().due(self.now_ms());
         self.follow_ledger();
         for notice in due {
-            let world = self.clone();
-            let body = notice.body.into_bytes();
+            let id = notice.id;
+            let notice = Notice {
+                url: notice.url,
+                headers: notice.headers,
+                body: notice.body.into_bytes(),
+            };
             {
                 let notices = &mut self.0.ledger.borrow_mut().notices;
-                if !notices.iter().any(|(_, known)| *known == body) {
-                    notices.push((notice.url.clone(), body.clone()));
+                if !notices.iter().any(|known| known.body == notice.body) {
+                    notices.push(notice.clone());
                 }
             }
+            let world = self.clone();
             self.outside(async move {
-                let answer = world.post_notice(&notice.url, body).await;
+                let answer = world.post_notice(notice).await;
                 let outcome = match answer {
                     Some(answer) => Outcome::Answered {
                         status: answer.status().as_u16(),
@@ -245,22 +262,24 @@ impl World {
                 };
                 let now_ms = world.now_ms();
                 let mut sandbox = world.0.sandbox.borrow_mut();
-                sandbox.sent(&notice.id, &outcome, now_ms);
+                sandbox.sent(&id, &outcome, now_ms);
             });
         }
     }
 
     /// Posts a notice to the gateway. What it acknowledges, it must know.
-    pub(super) async fn post_notice(&self, url: &str, body: Vec<u8>) -> Option<Response> {
-        let request = http::Request::post(url)
-            .header("content-type", "text/xml")
-            .body(body.clone())
-            .expect("a notice");
-        let shop = self.shop_at(url)?;
+    pub(super) async fn post_notice(&self, notice: Notice) -> Option<Response> {
+        let Notice { url, headers, body } = notice;
+        let mut request = http::Request::post(&url);
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(body.clone()).expect("a notice");
+        let shop = self.shop_at(&url)?;
         self.note_at(&shop.id, || format!("a notice: {}", describe(&request)));
         let answer = self.ask_gateway(request, i64::from(TIMEOUT_MS)).await?;
         if answer.status().as_u16() == 200 && is_ack(answer.body()) {
-            self.note_at(&shop.id, || "  …is acknowledged".to_owned());
+            self.note_at(&shop.id, || "  …the notice is acknowledged".to_owned());
             if !url.ends_with("/refund") {
                 self.watch_acknowledgement(&shop, &body);
             }

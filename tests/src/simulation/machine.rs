@@ -179,7 +179,6 @@ impl Machine {
 impl World {
     /// The alarm of an object rings.
     pub(super) fn ring(&self, name: &Rc<str>) {
-        self.note_at(name, || "the alarm rings".to_owned());
         let (world, name) = (self.clone(), name.clone());
         self.spawn(Place::Object(name.clone()), async move {
             let book = world.0.machine.book(&world, &name);
@@ -343,7 +342,10 @@ impl GatewayWorld for Link {
     }
 
     fn log(&self, line: fmt::Arguments<'_>) {
-        self.world.note_at(&self.place, || format!("  log: {line}"));
+        self.world.note_at(&self.place, || {
+            let line = line.to_string();
+            format!("  log: {}", line.replace("ALARM ", "ALARM #"))
+        });
     }
 }
 

@@ -5,6 +5,7 @@ use super::chance::Chance;
 use super::world::{Place, Promise, World};
 use gateway::world::{FetchError, Request, Response, Route};
 use http::StatusCode;
+use std::rc::Rc;
 
 /// How often things go wrong: once in so many times, never for zero. Each seed
 /// has its own, because what finds a fault is often that something else works.
@@ -84,10 +85,17 @@ impl World {
             .collect()
     }
 
-    /// Changes some bytes of a message.
+    /// Changes some bytes of a message. What is signed may be changed in any
+    /// way; of the rest, nothing would tell it from another wish of the
+    /// sender's, so it becomes unreadable.
     pub(super) fn garble(&self, body: &mut Vec<u8>) {
         let chance = &self.0.chance;
         if body.is_empty() {
+            return;
+        }
+        if !body.starts_with(b"<xml") {
+            let at = chance.below(body.len());
+            body[at] = 0xFF;
             return;
         }
         if chance.one_in(4) {
@@ -119,29 +127,35 @@ impl World {
             self.after(1, move |_| promise.keep(Ok(page)));
             return;
         }
-        let what = self.0.history.is_on().then(|| describe(&request));
+        let what: Rc<str> = match self.0.history.is_on() {
+            true => describe(&request).into(),
+            false => "".into(),
+        };
         let late = promise.clone();
+        if request.uri().path().ends_with("/micropay") {
+            self.watch_quick_pay(from, &request);
+        }
         let timeout_ms = i64::from(route.timeout_ms());
         self.after(timeout_ms, move |_| late.keep(Err(FetchError::TimedOut)));
-        if let Some(what) = &what {
-            self.told(from, || format!("→ {what}"));
-        }
+        self.told(from, || format!("→ {what}"));
         if self.goes_wrong(self.0.weather.broken) {
             // Before it got anywhere; or after.
             let promise = promise.clone();
             let in_ms = self.0.chance.between(20, 3_000);
             self.after(in_ms, move |_| promise.keep(Ok(bad_gateway())));
             if self.0.chance.one_in(2) {
-                self.told(from, || "  …a server in between answers 502".to_owned());
+                self.told(from, || {
+                    format!("  …a server in between answers 502: {what}")
+                });
                 return;
             }
             self.told(from, || {
-                "  …a server in between answers 502, and passes it on".to_owned()
+                format!("  …is passed on, and answered with 502: {what}")
             });
         }
         let journey = self.journey();
         if journey.is_empty() {
-            self.told(from, || "  …is lost".to_owned());
+            self.told(from, || format!("  …is lost: {what}"));
             if self.0.chance.one_in(2) {
                 let in_ms = self.0.chance.between(20, 3_000);
                 self.after(in_ms, move |_| promise.keep(Err(FetchError::Unreachable)));
@@ -150,17 +164,19 @@ impl World {
         }
         for (in_ms, garbled) in journey {
             let (mut request, promise) = (request.clone(), promise.clone());
-            let from: std::rc::Rc<str> = from.into();
+            let (from, what): (Rc<str>, _) = (from.into(), what.clone());
             if garbled {
                 self.garble(request.body_mut());
-                self.told(&from, || "  …is garbled on its way".to_owned());
+                self.told(&from, || format!("  …is garbled on its way: {what}"));
             }
             self.after(in_ms, move |world| {
                 let answer = match route {
                     Route::Merchant => world.deliver(&from, &request),
                     _ => world.at_wechat(&from, &request),
                 };
-                world.send_back(&from, answer, move |answer| promise.keep(Ok(answer)));
+                world.send_back((&from, &what), answer, move |answer| {
+                    promise.keep(Ok(answer))
+                });
             });
         }
     }
@@ -168,19 +184,19 @@ impl World {
     /// An answer goes back to whoever asked.
     pub(super) fn send_back(
         &self,
-        to: &str,
+        (to, what): (&str, &str),
         answer: Response,
         arrives: impl FnOnce(Response) + 'static,
     ) {
         // Whoever asked hears one answer only.
         let Some((in_ms, garbled)) = self.journey().first().copied() else {
-            self.told(to, || "  …an answer is lost".to_owned());
+            self.told(to, || format!("  …the answer is lost: {what}"));
             return;
         };
         let mut answer = answer;
         if garbled {
             self.garble(answer.body_mut());
-            self.told(to, || "  …an answer is garbled".to_owned());
+            self.told(to, || format!("  …the answer is garbled: {what}"));
         }
         self.after(in_ms, move |_| arrives(answer));
     }
@@ -191,18 +207,26 @@ impl World {
         let (promise, answer) = self.promise();
         let late = promise.clone();
         self.after(patience_ms, move |_| late.keep(None));
-        for (in_ms, garbled) in self.journey() {
-            let (mut request, promise) = (request.clone(), promise.clone());
+        let what: Rc<str> = match self.0.history.is_on() {
+            true => describe(&request).into(),
+            false => "".into(),
+        };
+        let journey = self.journey();
+        if journey.is_empty() {
+            self.told("", || format!("  …is lost: {what}"));
+        }
+        for (in_ms, garbled) in journey {
+            let (mut request, promise, what) = (request.clone(), promise.clone(), what.clone());
             if garbled {
                 self.garble(request.body_mut());
-                self.note(|| format!("{} is garbled on its way", request.uri().path()));
+                self.told("", || format!("  …is garbled on its way: {what}"));
             }
             self.after(in_ms, move |world| {
                 let number = world.0.chance.below(2);
                 let task = world.handle(number, request, {
                     let promise = promise.clone();
                     move |world, response| {
-                        world.send_back("", response, move |r| promise.keep(Some(r)));
+                        world.send_back(("", &what), response, move |r| promise.keep(Some(r)));
                     }
                 });
                 promise.kept_by(task);
@@ -233,17 +257,27 @@ fn bad_gateway() -> Response {
     answer
 }
 
-/// A request in a few words: its path and the order's number.
+/// A request in a few words: its path, and the numbers in it.
 pub(super) fn describe(request: &Request) -> String {
     let body = String::from_utf8_lossy(request.body());
-    let field = |name: &str| {
+    let xml = |name: &str| {
         let (_, rest) = body.split_once(&format!("<{name}>"))?;
         let text = rest.split_once("</")?.0;
         let text = text.trim_start_matches("<![CDATA[").trim_end_matches("]]>");
         Some(text.to_owned())
     };
-    let path = request.uri().path();
-    let number = field("out_trade_no").map_or_else(String::new, |n| format!(" #{n}"));
+    let json = |name: &str| {
+        let (_, rest) = body.split_once(&format!("\"{name}\":\""))?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    let field = |name: &str| xml(name).or_else(|| json(name));
+    let (path, query) = (
+        request.uri().path(),
+        request.uri().query().unwrap_or_default(),
+    );
+    let queried = query.strip_prefix("out_trade_no=").map(str::to_owned);
+    let number = field("out_trade_no").or(queried);
+    let number = number.map_or_else(String::new, |n| format!(" #{n}"));
     let refund = field("out_refund_no").map_or_else(String::new, |n| format!(" refund {n}"));
     format!("{path}{number}{refund}")
 }

@@ -1,6 +1,7 @@
 //! The merchants' clerks and the operator: what they ask of the gateway, at
 //! random, and what they must never be told.
 
+use super::ledger::Notice;
 use super::shop::{Kind, Shop};
 use super::world::World;
 use sandbox::Payer;
@@ -48,8 +49,8 @@ impl World {
             return self.poke(shop.clone(), number.to_owned()).await;
         };
         if data["out_trade_no"] != number {
-            // Garbled, on the way there or back.
-            return;
+            let found = format!("it is answered with {}", data["out_trade_no"]);
+            self.broken("7", Some((&shop.id, number)), found);
         }
         self.watch_accepted(shop, number);
         for _ in 0..=self.0.chance.below(2) {
@@ -197,8 +198,7 @@ impl World {
             return;
         };
         let named = data["out_trade_no"].as_str().unwrap_or(number);
-        // An answer that was garbled on its way says anything.
-        if named.starts_with(number) && transaction.len() == 28 && self.0.weather.garbled == 0 {
+        if named.starts_with(number) {
             self.watch_told(shop, named, told, transaction);
         }
     }
@@ -220,7 +220,6 @@ impl World {
                     data["out_trade_no"].as_str(),
                     data["out_refund_no"].as_str(),
                 )
-                && self.0.weather.garbled == 0
             {
                 self.watch_accepted_refund(shop, named, refund);
             }
@@ -330,16 +329,16 @@ impl World {
                 if notices.is_empty() {
                     return;
                 }
-                let (url, mut body) = self.0.chance.pick(&notices);
-                let mut to = shop.address();
-                if url.ends_with("/refund") {
-                    to.push_str("/refund");
+                let mut notice = self.0.chance.pick(&notices);
+                let from = std::mem::replace(&mut notice.url, shop.address());
+                if from.ends_with("/refund") {
+                    notice.url.push_str("/refund");
                 }
                 if self.0.chance.one_in(3) {
-                    self.garble(&mut body);
+                    self.garble(&mut notice.body);
                 }
-                self.note_at(&shop.id, || format!("somebody brings a notice of {url}"));
-                self.post_notice(&to, body).await;
+                self.note_at(&shop.id, || format!("somebody brings a notice of {from}"));
+                self.post_notice(notice).await;
             }
             1 => {
                 // A payment that was never made, and nobody signed.
@@ -371,9 +370,13 @@ impl World {
                     device_info: None,
                 };
                 let forged = notice.to_xml(&Secret::new("a-key-of-nobody"), shop.sign_type());
-                let to = shop.address();
+                let notice = Notice {
+                    url: shop.address(),
+                    headers: vec![("content-type".to_owned(), "text/xml".to_owned())],
+                    body: forged.into_bytes(),
+                };
                 self.note_at(&shop.id, || "somebody forges a notice".to_owned());
-                self.post_notice(&to, forged.into_bytes()).await;
+                self.post_notice(notice).await;
             }
             _ => self.use_foreign_key(&shop).await,
         }

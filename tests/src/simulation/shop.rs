@@ -143,10 +143,13 @@ impl World {
                 body => body.to_string().into_bytes(),
             })
             .expect("a request");
+        let (path, queried) = path.split_once("?out_trade_no=").unwrap_or((path, ""));
+        let number = body["out_trade_no"].as_str().unwrap_or(queried);
+        let number = match number {
+            "" => String::new(),
+            number => format!(" #{number}"),
+        };
         self.note_at(&shop.id, || {
-            let number = body["out_trade_no"].as_str();
-            let number = number.map_or_else(String::new, |n| format!(" #{n}"));
-            let path = path.replace("?out_trade_no=", " #");
             let fee = body.get("refund_fee").or(body.get("total_fee"));
             let fee = fee.map_or_else(String::new, |fee| format!(" {fee}"));
             format!("{method} {path}{number}{fee}")
@@ -157,12 +160,10 @@ impl World {
         let status = answer.status().as_u16();
         self.note_at(&shop.id, || {
             let data = &json["data"];
-            let number = data["out_trade_no"].as_str();
-            let number = number.map_or_else(String::new, |n| format!(" #{n}"));
             let of = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
             let said = [of("trade_state"), of("refund_status")].concat();
             let code = json["code"].as_str().unwrap_or_default();
-            format!("  {method} {path} ⇒ {status}{number} {said}{code}")
+            format!("  {method} {path}{number} ⇒ {status} {said}{code}")
         });
         Some((status, json))
     }
@@ -190,7 +191,6 @@ impl World {
         let Some(shop) = self.shop(from) else {
             return answer(404, "");
         };
-        let host = format!("{from}.example.com");
         let Some(document) = shop.believes(request) else {
             self.note_at(from, || {
                 "  the merchant does not believe a delivery".to_owned()
@@ -211,8 +211,10 @@ impl World {
         self.note_at(from, || {
             format!("  the merchant takes the delivery of #{number}")
         });
-        if request.uri().host() != Some(host.as_str()) {
-            let found = format!("{from}'s order was delivered to {}", request.uri());
+        let host = request.uri().host().unwrap_or_default();
+        let owner = host.strip_suffix(".example.com");
+        if owner.is_some_and(|owner| owner != from && self.shop(owner).is_some()) {
+            let found = format!("{from}'s order was delivered to {host}");
             self.broken("7", Some((from, &number)), found);
         }
         let received = Received {

@@ -4,9 +4,9 @@
 use super::shop::{Received, Shop};
 use super::world::World;
 use gateway::book::Checkout;
-use gateway::world::Row;
+use gateway::world::{Request, Row};
 use order::{Order, Refund, RefundStatus, Status};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use wechatpay::v2::Fields;
 
@@ -18,9 +18,10 @@ const LATEST_MS: i64 = 61_000;
 #[derive(Default)]
 pub(super) struct Watch {
     pub(super) books: BTreeMap<Rc<str>, Seen>,
-    /// Orders and refunds that a merchant was told are accepted.
+    /// Orders that a merchant was told are accepted.
     pub(super) accepted: Vec<(Rc<str>, String)>,
-    pub(super) accepted_refunds: Vec<(Rc<str>, String)>,
+    /// Quick Pays that were sent to WeChat.
+    quick_pays: BTreeSet<(Rc<str>, String)>,
 }
 
 /// One book.
@@ -43,7 +44,10 @@ const fn allowed(from: &Status, to: &Status) -> bool {
             UserPaying,
             Success(_) | PayError { .. } | Reversing { .. } | Closed { .. } | Revoked { .. },
         )
-        | (Reversing { .. }, Reversing { .. } | Revoked { .. } | Closed { .. } | Success(_))
+        | (
+            Reversing { .. },
+            Reversing { .. } | Revoked { .. } | Closed { .. } | Success(_) | PayError { .. },
+        )
         // Only Quick Pay: taken back.
         | (Success(_), Reversing { .. })
         // Money is the truth: a payment that comes to light late still counts.
@@ -127,6 +131,19 @@ impl World {
                 self.broken("6", None, format!("{name} has something to do, and {late}"));
             }
         }
+    }
+
+    /// Whether a Quick Pay is under way in any book.
+    pub(super) fn quick_pay_is_open(&self) -> bool {
+        let watch = self.0.watch.borrow();
+        let mut orders = watch.books.values().flat_map(|seen| seen.orders.values());
+        let open = |order: &Order| {
+            matches!(
+                order.status(),
+                Status::UserPaying | Status::Reversing { .. }
+            )
+        };
+        orders.any(|(_, order)| open(order))
     }
 
     fn watch_checkouts(&self, seen: &mut Seen, rows: &[Row]) {
@@ -287,6 +304,18 @@ impl World {
         }
     }
 
+    /// A Quick Pay leaves for WeChat: once.
+    pub(super) fn watch_quick_pay(&self, shop: &str, request: &Request) {
+        let fields = Fields::parse(request.body()).ok();
+        let number = fields.as_ref().and_then(|f| f.get("out_trade_no"));
+        let number = number.unwrap_or_default();
+        let sent = &mut self.0.watch.borrow_mut().quick_pays;
+        if !sent.insert((shop.into(), number.to_owned())) {
+            let found = "a Quick Pay is sent to WeChat twice".to_owned();
+            self.broken("4", Some((shop, number)), found);
+        }
+    }
+
     /// A merchant was told something about an order: WeChat must bear it out.
     pub(super) fn watch_told(&self, shop: &Shop, number: &str, told: &str, transaction: &str) {
         let about = Some((&*shop.id, number));
@@ -359,9 +388,10 @@ impl World {
         watch.accepted.push(accepted);
     }
 
-    /// A merchant was told that its refund is accepted.
+    /// A merchant was told that its refund is accepted. From then on no book
+    /// loses it: `watch_refunds`.
     pub(super) fn watch_accepted_refund(&self, shop: &Shop, number: &str, out_refund_no: &str) {
-        let mut watch = self.0.watch.borrow_mut();
+        let watch = self.0.watch.borrow();
         let order = watch.books.get(&shop.id).and_then(|s| s.orders.get(number));
         let known = order.is_some_and(|(_, order)| {
             let mut refunds = order.refunds().iter();
@@ -371,8 +401,6 @@ impl World {
             let found = format!("the refund {out_refund_no} was accepted, and is not written");
             self.broken("2", Some((&shop.id, number)), found);
         }
-        let accepted = (shop.id.clone(), out_refund_no.to_owned());
-        watch.accepted_refunds.push(accepted);
     }
 
     /// WeChat took a refund: it must be one that the book wrote before.

@@ -1,0 +1,321 @@
+//! `GET /v1/doctor` and `GET /admin/merchants/{id}/doctor`: whether everything
+//! that was entered for a merchant works, in words.
+//!
+//! ```text
+//! {"healthy": false, "checks": [{"name": "keys", "ok": false, "says": "…"}, …]}
+//! ```
+//!
+//! `ok` is `null` where nothing can be known from here. What is asked of
+//! WeChat moves no money: an order that nobody knows is looked for, and one
+//! that nobody can pay is made and closed.
+
+use super::Access;
+use crate::Gateway;
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::http::success;
+use crate::merchant::Dialect;
+use crate::upstream::{Failure, Prepay, Reason};
+use crate::world::{Request, Response, World};
+use order::{Money, OutTradeNo, Terms, TradeType};
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr};
+use url::{Host, Url};
+use wechatpay::oauth::{ErrorCode, TokenError};
+use wechatpay::v3::sign::MAX_CLOCK_DIFFERENCE_S;
+use wechatpay::v3::time::rfc3339;
+
+/// A certificate with less left than this deserves a look.
+const SOON_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+
+/// One thing that was looked at.
+struct Check {
+    name: &'static str,
+    ok: Option<bool>,
+    says: String,
+}
+
+fn fine(name: &'static str, says: impl Into<String>) -> Check {
+    Check {
+        name,
+        ok: Some(true),
+        says: says.into(),
+    }
+}
+
+fn wrong(name: &'static str, says: impl Into<String>) -> Check {
+    Check {
+        name,
+        ok: Some(false),
+        says: says.into(),
+    }
+}
+
+fn unknown(name: &'static str, says: impl Into<String>) -> Check {
+    Check {
+        name,
+        ok: None,
+        says: says.into(),
+    }
+}
+
+impl<W: World> Gateway<W> {
+    /// `GET /v1/doctor`. SECRET.
+    pub(crate) async fn doctor(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Secret).await?;
+        Ok(success(self.examine(&known).await))
+    }
+
+    /// `GET /admin/merchants/{id}/doctor`.
+    pub(crate) async fn doctor_for(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request)?;
+        let known = self.directory.by_id(&self.world, &self.config, id).await?;
+        let known = known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+        Ok(success(self.examine(&known).await))
+    }
+
+    async fn examine(&self, known: &Known) -> Value {
+        let number = format!("DOCTOR{}", self.random_text(20));
+        let mut checks = Vec::new();
+        match OutTradeNo::new(&number) {
+            Ok(number) => {
+                let keys = self.check_keys(known, &number).await;
+                // Without keys the rest of WeChat's answers say only that.
+                let with_keys = keys.ok == Some(true);
+                checks.push(keys);
+                checks.extend(self.check_clock(known).await);
+                checks.extend(self.check_certificates(known).await);
+                if with_keys {
+                    checks.push(self.check_appid(known, number).await);
+                }
+            }
+            Err(error) => checks.push(unknown("keys", error.to_string())),
+        }
+        checks.push(self.check_app_secret(known).await);
+        checks.push(self.check_notify_url(known));
+        checks.push(self.check_directory());
+        let healthy = checks.iter().all(|check| check.ok != Some(false));
+        let checks: Vec<Value> = checks
+            .into_iter()
+            .map(|check| json!({"name": check.name, "ok": check.ok, "says": check.says}))
+            .collect();
+        json!({ "healthy": healthy, "checks": checks })
+    }
+
+    /// An answer to our question, verified, proves the keys of both sides.
+    async fn check_keys(&self, known: &Known, number: &OutTradeNo) -> Check {
+        const NAME: &str = "keys";
+        match self.upstream(known).query(number).await {
+            Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => fine(
+                NAME,
+                "WeChat accepts our signature, and we can verify WeChat's.",
+            ),
+            Ok(_) => fine(NAME, "WeChat answered, and its signature holds."),
+            Err(Failure::NoAnswer) => wrong(NAME, "WeChat Pay does not answer at all."),
+            Err(Failure::NotBelieved(told)) if told.code == Code::UpstreamUnverified => wrong(
+                NAME,
+                "WeChat's answer could not be verified: check the API key, and for APIv3 the \
+                 APIv3 key and WeChat Pay's public key.",
+            ),
+            Err(failure) => wrong(NAME, format!("WeChat refuses: {}", words(failure.into()))),
+        }
+    }
+
+    async fn check_clock(&self, known: &Known) -> Option<Check> {
+        const NAME: &str = "clock";
+        let (passed, ahead_s) = self.upstream(known).echo().await?;
+        Some(match (ahead_s, passed) {
+            (Some(ahead_s), _) if ahead_s.abs() > MAX_CLOCK_DIFFERENCE_S => wrong(
+                NAME,
+                format!("{}: set the clock of this machine.", clocks(ahead_s)),
+            ),
+            (Some(ahead_s), Ok(())) => fine(NAME, format!("{}; 300 are allowed.", clocks(ahead_s))),
+            (_, Err(failure)) => wrong(
+                NAME,
+                format!("WeChat's self-test failed: {}", words(failure.into())),
+            ),
+            (None, Ok(())) => unknown(NAME, "WeChat did not say what time it is."),
+        })
+    }
+
+    async fn check_certificates(&self, known: &Known) -> Option<Check> {
+        const NAME: &str = "certificates";
+        if !matches!(known.merchant.dialect, Dialect::V3(_)) {
+            return None;
+        }
+        let keyring = self.upstream(known).keyring(None).await;
+        let last_ms = keyring.certificates.iter().map(|c| c.not_after_ms()).max();
+        let public_key = keyring.public_key.as_ref().map(|(id, _)| id.as_str());
+        Some(match (last_ms, public_key) {
+            (None, None) => wrong(
+                NAME,
+                "There is neither a platform certificate nor WeChat Pay's public key: check the \
+                 APIv3 key, or enter wechatpay_public_key_id and wechatpay_public_key.",
+            ),
+            (None, Some(id)) => fine(NAME, format!("WeChat signs with its public key {id}.")),
+            (Some(until_ms), _) if until_ms - self.world.now_ms() < SOON_MS => wrong(
+                NAME,
+                format!(
+                    "WeChat's platform certificate expires at {}, and no other is known.",
+                    rfc3339(until_ms)
+                ),
+            ),
+            (Some(until_ms), _) => fine(
+                NAME,
+                format!(
+                    "WeChat's platform certificate holds until {}.",
+                    rfc3339(until_ms)
+                ),
+            ),
+        })
+    }
+
+    /// An order that nobody can pay, because nobody sees its code.
+    async fn check_appid(&self, known: &Known, number: OutTradeNo) -> Check {
+        const NAME: &str = "appid";
+        let merchant = &known.merchant;
+        let Ok(money) = Money::new(1, merchant.currency) else {
+            return unknown(NAME, "The smallest amount is none.");
+        };
+        let terms = Terms {
+            out_trade_no: number.clone(),
+            account: merchant.account.clone(),
+            body: "Self-test, not for sale".to_owned(),
+            money,
+            trade_type: TradeType::Native,
+            openid: None,
+            attach: None,
+            notify_url: None,
+            expires_at_ms: self.world.now_ms() + 10 * 60 * 1000,
+        };
+        let upstream = self.upstream(known);
+        let prepay = Prepay {
+            terms: &terms,
+            payer_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            time_expire_ms: Some(terms.expires_at_ms),
+        };
+        match upstream.prepay(prepay).await {
+            Ok(_) => {
+                // Where it cannot be closed, its time runs out.
+                let _ = upstream.close(&number, Some(&terms)).await;
+                let account = &merchant.account;
+                fine(
+                    NAME,
+                    format!(
+                        "{} may take payments for {}.",
+                        account.appid, account.mch_id
+                    ),
+                )
+            }
+            Err(error) => wrong(NAME, format!("WeChat makes no order: {}", words(error))),
+        }
+    }
+
+    /// A code that nobody has: WeChat refuses it only after the secret.
+    async fn check_app_secret(&self, known: &Known) -> Check {
+        const NAME: &str = "app_secret";
+        if known.credentials.app_secret.is_none() {
+            return unknown(
+                NAME,
+                "There is none: payers in WeChat need Quick Auth elsewhere to be recognized.",
+            );
+        }
+        match self.token(known, "doctor".to_owned()).await {
+            Err(_) => unknown(NAME, "WeChat's OAuth does not answer."),
+            Ok(Err(TokenError::Refused {
+                code: ErrorCode::InvalidCode,
+                ..
+            })) => fine(
+                NAME,
+                format!(
+                    "{} is known with this secret.",
+                    known.merchant.account.payer_appid()
+                ),
+            ),
+            Ok(Err(TokenError::Refused { code, .. })) => wrong(
+                NAME,
+                format!(
+                    "WeChat's OAuth refuses ({}): {}",
+                    code.errcode(),
+                    code.meaning()
+                ),
+            ),
+            Ok(Err(error)) => wrong(NAME, format!("WeChat's OAuth refuses: {error}.")),
+            Ok(Ok(_)) => unknown(NAME, "WeChat took a code that was none."),
+        }
+    }
+
+    /// WeChat calls public HTTPS addresses without a query (checklist G10),
+    /// and iOnline only the two usual ports.
+    fn check_notify_url(&self, known: &Known) -> Check {
+        const NAME: &str = "notify_url";
+        let address = self.config.notify_url(&known.merchant);
+        let Ok(url) = Url::parse(&address) else {
+            return wrong(NAME, format!("{address} is no address."));
+        };
+        let public = match url.host() {
+            Some(Host::Domain(name)) => name.contains('.') && !name.ends_with(".localhost"),
+            Some(Host::Ipv4(ip)) => !ip.is_loopback() && !ip.is_private(),
+            Some(Host::Ipv6(ip)) => !ip.is_loopback(),
+            None => false,
+        };
+        let ionline = matches!(known.merchant.dialect, Dialect::Ionline(_));
+        if self.config.development {
+            unknown(NAME, format!("{address} is for development."))
+        } else if url.scheme() != "https" || !public {
+            wrong(
+                NAME,
+                format!(
+                    "{address} cannot be reached by WeChat: PUBLIC_URL must be https and public."
+                ),
+            )
+        } else if ionline && !matches!(url.port(), None | Some(443)) {
+            wrong(
+                NAME,
+                format!("{address} has a port that iOnline does not call."),
+            )
+        } else {
+            fine(
+                NAME,
+                format!("Notices come to {address}; no firewall or login may stand before it."),
+            )
+        }
+    }
+
+    fn check_directory(&self) -> Check {
+        let directory = format!("{}/pay/", self.config.public_url);
+        unknown(
+            "jsapi_directory",
+            format!(
+                "Register exactly {directory} as payment directory on WeChat Pay's merchant platform."
+            ),
+        )
+    }
+}
+
+fn clocks(ahead_s: i64) -> String {
+    let way = if ahead_s < 0 { "behind" } else { "ahead of" };
+    format!("WeChat's clock is {} seconds {way} ours", ahead_s.abs())
+}
+
+/// An upstream's refusal in words.
+fn words(error: ApiError) -> String {
+    let message = &error.message;
+    let text = |name: &str| message.get(name).and_then(Value::as_str);
+    let code = text("err_code").or_else(|| text("code"));
+    let said = text("err_code_des")
+        .or_else(|| text("return_msg"))
+        .or_else(|| text("message"));
+    let difference = text("difference")
+        .map(|d| format!(" {d}"))
+        .unwrap_or_default();
+    match (code, said.or_else(|| message.as_str())) {
+        (Some(code), Some(said)) => format!("{code}, {said}.{difference}"),
+        (None, Some(said)) => format!("{said}."),
+        (code, None) => format!("{}.", code.unwrap_or(error.code.name())),
+    }
+}
