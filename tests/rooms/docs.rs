@@ -39,6 +39,7 @@ fn every_link_in_the_documents_leads_somewhere() {
         "README.md",
         "ARCHITECTURE.md",
         "docs/api.md",
+        "docs/dialects.md",
         "docs/seeds.md",
     ] {
         let path = root().join(document);
