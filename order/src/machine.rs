@@ -148,6 +148,8 @@ pub enum Event {
     Told(TradeState, Via),
     /// A verified answer says that WeChat does not know the order.
     NotFound,
+    /// A verified answer says that the number is another order's at WeChat.
+    NumberTaken,
     /// Somebody wants the order closed.
     CloseAsked,
     /// WeChat answered our close.
@@ -317,6 +319,8 @@ const PAYING_CHECK_SECONDS: [i64; 5] = [3, 2, 5, 5, 15];
 /// After this the payer has given up, and the order is reversed (seed 002,
 /// section 5.4; checklist Q6).
 const PAYING_MS: i64 = 30_000;
+/// A payer's sheet is open for two hours at most (seed 002, section 9.1).
+const LONGEST_PAYING_MS: i64 = 2 * 3_600_000;
 /// A reverse that was not confirmed is asked again after these (checklist Q7).
 const REVERSE_SECONDS: [i64; 4] = [5, 10, 20, 60];
 /// No reverse before (seed 002, section 5.9).
@@ -440,6 +444,7 @@ impl Order {
             }
             Event::Told(state, _) => self.told_unpaid(&state, now_ms),
             Event::NotFound => self.not_found(now_ms),
+            Event::NumberTaken => Ok(self.number_taken(now_ms)),
             Event::CloseAsked => self.close_asked(now_ms),
             Event::CloseAnswered(answer) => self.close_answered(answer, now_ms),
             Event::Declined => Ok(self.declined(now_ms)),
@@ -539,6 +544,15 @@ impl Order {
                     at_ms: now_ms,
                 }))
             }
+            // No sheet waits as long as that: nobody will pay it any more.
+            (TradeState::NotPay, Status::Reversing { refused: true, .. })
+                if now_ms - self.created_at_ms >= LONGEST_PAYING_MS =>
+            {
+                Ok(self.finish(Status::PayError { at_ms: now_ms }))
+            }
+            (TradeState::PayError, Status::Reversing { refused: true, .. }) => {
+                Ok(self.finish(Status::PayError { at_ms: now_ms }))
+            }
             (TradeState::Revoked, _) if self.is_open() => Ok(self.revoked(now_ms)),
             (TradeState::UserPaying | TradeState::NotPay, Status::UserPaying)
                 if self.paying_too_long(now_ms) =>
@@ -562,9 +576,24 @@ impl Order {
                     at_ms: now_ms,
                 }))
             }
+            Status::Reversing { refused: true, .. }
+                if now_ms - self.created_at_ms >= LONGEST_PAYING_MS =>
+            {
+                Ok(self.finish(Status::PayError { at_ms: now_ms }))
+            }
             // Never begun, as far as WeChat can tell: the reverse makes sure.
             Status::UserPaying if self.paying_too_long(now_ms) => Ok(self.reverse(now_ms)),
             _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Quick Pay under another order's number was not taken, and will not be.
+    fn number_taken(&mut self, now_ms: i64) -> Vec<Effect> {
+        match self.status {
+            Status::UserPaying | Status::Reversing { paid: None, .. } => {
+                self.finish(Status::PayError { at_ms: now_ms })
+            }
+            _ => Vec::new(),
         }
     }
 

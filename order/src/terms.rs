@@ -133,6 +133,18 @@ impl Account {
     pub fn payer_appid(&self) -> &str {
         self.sub_appid.as_deref().unwrap_or(&self.appid)
     }
+
+    /// The same account for a payer of another application, such as the
+    /// merchant's Mini Program. An institution's merchant has it as its
+    /// `sub_appid`.
+    pub fn with_payer_appid(&self, appid: &str) -> Self {
+        let mut account = self.clone();
+        match account.sub_mch_id {
+            Some(_) => account.sub_appid = Some(appid.to_owned()),
+            None => account.appid = appid.to_owned(),
+        }
+        account
+    }
 }
 
 /// What the order is for. The same number with other terms is another order,

@@ -619,6 +619,35 @@ fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
         ],
     );
     assert_eq!(order.trade_state(), "SUCCESS");
+    for (name, at_ms, said) in [
+        (
+            "nobody pays it any more",
+            2 * 60 * MINUTE,
+            told(TradeState::NotPay),
+        ),
+        ("it is not known any more", 2 * 60 * MINUTE, Event::NotFound),
+        ("it failed", 25_001, told(TradeState::PayError)),
+        ("the number is another order's", 25_001, Event::NumberTaken),
+    ] {
+        let order = check_quick_pay(
+            name,
+            vec![
+                (
+                    20_000,
+                    Event::ReverseAsked,
+                    Ok(vec![Effect::Reverse, Effect::WakeAt(25_000)]),
+                ),
+                (20_001, refused(), Ok(vec![Effect::Query])),
+                (20_002, told(TradeState::NotPay), Ok(vec![])),
+                (at_ms, said, Ok(vec![Effect::Rest])),
+            ],
+        );
+        assert_eq!(order.trade_state(), "PAYERROR", "{name}");
+    }
+    check(
+        "a number is taken for Quick Pay alone",
+        vec![(5, Event::NumberTaken, Ok(vec![]))],
+    );
     check_quick_pay(
         "too late",
         vec![

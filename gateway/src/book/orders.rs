@@ -315,17 +315,25 @@ impl<W: World, S: Store> Book<W, S> {
                 // Done where the order was saved.
                 Effect::Deliver | Effect::WakeAt(_) | Effect::Rest => None,
             };
-            if let Some(event) = event
-                && let Some(Ok(next)) = self.step(known, number.as_str(), event, None)?
-            {
-                effects.extend(next);
+            let Some(event) = event else { continue };
+            match self.step(known, number.as_str(), event, None)? {
+                Some(Ok(next)) => effects.extend(next),
+                // The number is another order's there, and not ours.
+                Some(Err(refusal)) if refusal.is_alarm() => {
+                    let _ = self.step(known, number.as_str(), Event::NumberTaken, None)?;
+                }
+                _ => {}
             }
         }
         Ok(())
     }
 
-    async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
-        match self.upstream(known).query(number).await {
+    pub(super) async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
+        let order = self.load_order(number.as_str()).ok().flatten();
+        let account = order
+            .as_ref()
+            .map_or(&known.merchant.account, |order| &order.terms().account);
+        match self.upstream(known).query(number, account).await {
             Ok(state) => Some(Event::Told(state, Via::Query)),
             Err(failure) => match failure.reason() {
                 Some(Reason::OrderNotExist) => Some(Event::NotFound),

@@ -10,7 +10,7 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream::Reason;
 use crate::world::{Store, World};
-use order::{Event, Order, OutTradeNo, Refusal, ReverseAnswer, Terms, Via};
+use order::{Event, Order, OutTradeNo, Refusal, ReverseAnswer, Status, Terms, TradeState, Via};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -47,19 +47,34 @@ impl<W: World, S: Store> Book<W, S> {
         let answer = asking.await;
         let event = match &answer {
             Ok(state) => Some(Event::Told(state.clone(), Via::Query)),
-            Err(failure) if !failure.is_unknown_outcome() => Some(Event::Declined),
+            // The request may have come twice: what is paid is found by asking.
+            Err(failure) if !failure.is_unknown_outcome() => {
+                match self.query(known, &number).await {
+                    Some(Event::Told(TradeState::Success(payment), via)) => {
+                        Some(Event::Told(TradeState::Success(payment), via))
+                    }
+                    Some(Event::Told(TradeState::UserPaying, _)) | None => None,
+                    Some(_) => Some(Event::Declined),
+                }
+            }
             Err(_) => None,
         };
         if let Some(event) = event {
             // Refused only if the timer was faster; the order says how it
             // stands.
-            let _ = self.step(known, number.as_str(), event, None)?;
+            let stepped = self.step(known, number.as_str(), event, None)?;
+            if let Some(Err(refusal)) = stepped
+                && refusal.is_alarm()
+            {
+                let _ = self.step(known, number.as_str(), Event::NumberTaken, None)?;
+            }
         }
-        match answer {
-            Err(failure) if !failure.is_unknown_outcome() => Err(failure.into()),
-            _ => self
-                .load_order(number.as_str())?
-                .ok_or_else(|| ApiError::of(Code::Internal)),
+        let order = self
+            .load_order(number.as_str())?
+            .ok_or_else(|| ApiError::of(Code::Internal))?;
+        match (order.status(), answer) {
+            (Status::PayError { .. }, Err(failure)) => Err(failure.into()),
+            _ => Ok(order),
         }
     }
 
