@@ -25,6 +25,9 @@ pub struct Merchant {
     pub appid: String,
     /// The application's secret, for OAuth.
     pub app_secret: String,
+    /// The Mini Program that the merchant id is bound to as well.
+    #[serde(default)]
+    pub mini_program: Option<MiniProgram>,
     /// The API key (v2), which signs in both directions.
     pub key: String,
     /// The sign type the owner means to use. WeChat takes either, per request.
@@ -106,6 +109,44 @@ pub struct SubMerchant {
     pub sub_appid: Option<String>,
     /// That application's secret.
     pub sub_app_secret: Option<String>,
+    /// The Mini Program that the sub-merchant's id is bound to.
+    #[serde(default)]
+    pub mini_program: Option<MiniProgram>,
+}
+
+/// A Mini Program: an application with openids of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MiniProgram {
+    /// Its appid.
+    pub appid: String,
+    /// Its secret, for `jscode2session`.
+    pub app_secret: String,
+}
+
+impl MiniProgram {
+    /// A built-in merchant's, by the end of its numbers.
+    fn built_in(last: &str) -> Option<Self> {
+        Some(Self {
+            appid: format!("wx5a11d0b0c0ffee{last}"),
+            app_secret: format!("5ec3e7000000000000000000c0ffee{last}"),
+        })
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "appid": self.appid,
+            "app_secret": self.app_secret,
+            "openids": openids(&self.appid),
+        })
+    }
+}
+
+impl SubMerchant {
+    /// Whether the sub-merchant's id is bound to this application.
+    pub(crate) fn is_bound_to(&self, appid: &str) -> bool {
+        let mini_program = self.mini_program.as_ref().map(|mini| mini.appid.as_str());
+        self.sub_appid.as_deref() == Some(appid) || mini_program == Some(appid)
+    }
 }
 
 /// The ways to pay that a merchant has unless told otherwise.
@@ -134,13 +175,30 @@ impl Merchant {
             .find(|sub| sub.sub_mch_id == sub_mch_id)
     }
 
+    /// Whether the merchant id is bound to this application.
+    pub(crate) fn is_bound_to(&self, appid: &str) -> bool {
+        let mini_program = self.mini_program.as_ref().map(|mini| mini.appid.as_str());
+        self.appid == appid || mini_program == Some(appid)
+    }
+
     /// Every application of the merchant with its secret.
     fn applications(&self) -> impl Iterator<Item = (&str, &str)> {
         let subs = self
             .sub_merchants
             .iter()
             .filter_map(|sub| Some((sub.sub_appid.as_deref()?, sub.sub_app_secret.as_deref()?)));
-        std::iter::once((self.appid.as_str(), self.app_secret.as_str())).chain(subs)
+        std::iter::once((self.appid.as_str(), self.app_secret.as_str()))
+            .chain(subs)
+            .chain(self.mini_programs())
+    }
+
+    /// Those of them that are Mini Programs.
+    fn mini_programs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let subs = self.sub_merchants.iter().map(|sub| &sub.mini_program);
+        std::iter::once(&self.mini_program)
+            .chain(subs)
+            .flatten()
+            .map(|mini| (mini.appid.as_str(), mini.app_secret.as_str()))
     }
 
     /// The form that control calls answer with: everything, and each payer's
@@ -156,6 +214,9 @@ impl Merchant {
                     map.insert("sub_app_secret".into(), json!(sub.sub_app_secret));
                     map.insert("openids".into(), openids(appid));
                 }
+                if let (Some(map), Some(mini_program)) = (json.as_object_mut(), &sub.mini_program) {
+                    map.insert("mini_program".into(), mini_program.to_json());
+                }
                 json
             })
             .collect();
@@ -164,6 +225,7 @@ impl Merchant {
             "mch_id": self.mch_id,
             "appid": self.appid,
             "app_secret": self.app_secret,
+            "mini_program": self.mini_program.as_ref().map(MiniProgram::to_json),
             "key": self.key,
             "sign_type": self.sign_type,
             "sign_types": ["MD5", "HMAC-SHA256"],
@@ -205,6 +267,18 @@ pub(crate) fn app_secret<'a>(merchants: &'a Table<Merchant>, appid: &str) -> Opt
         .map(|(_, secret)| secret)
 }
 
+/// The secret of a Mini Program, whoever's it is.
+pub(crate) fn mini_program_secret<'a>(
+    merchants: &'a Table<Merchant>,
+    appid: &str,
+) -> Option<&'a str> {
+    merchants
+        .values()
+        .flat_map(Merchant::mini_programs)
+        .find(|(known, _)| *known == appid)
+        .map(|(_, secret)| secret)
+}
+
 /// The application that an openid belongs to, when it is some payer's.
 pub(crate) fn owner_of<'a>(merchants: &'a Table<Merchant>, openid: &str) -> Option<&'a str> {
     merchants
@@ -221,6 +295,7 @@ pub(crate) fn built_in() -> [Merchant; 4] {
         name: name.to_owned(),
         appid: format!("wx5a11d0b0c0ffee{last}"),
         app_secret: format!("5ec3e7000000000000000000c0ffee{last}"),
+        mini_program: MiniProgram::built_in(&last.replacen('0', "1", 1)),
         key: keys[0].to_owned(),
         apiv3_key: keys[1].to_owned(),
         sign_type: "MD5".to_owned(),
@@ -255,12 +330,14 @@ pub(crate) fn built_in() -> [Merchant; 4] {
                     sub_mch_id: "1900000111".into(),
                     sub_appid: Some("wx5a11d0b0c0ffee03".into()),
                     sub_app_secret: Some("5ec3e7000000000000000000c0ffee03".into()),
+                    mini_program: MiniProgram::built_in("13"),
                 },
                 SubMerchant {
                     name: "Ferry Coffee".into(),
                     sub_mch_id: "1900000112".into(),
                     sub_appid: None,
                     sub_app_secret: None,
+                    mini_program: MiniProgram::built_in("16"),
                 },
             ],
             ..merchant(

@@ -8,6 +8,7 @@ use crate::faults::{FailNext, Faults, Lie, LieNext, Teller};
 use crate::input::{BadInput, Input};
 use crate::invoke::{self, Action};
 use crate::moment::Moment;
+use crate::oauth;
 use crate::orders;
 use crate::paycodes::{self, Behaviour};
 use crate::payers::Payer;
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 const MAX_ADVANCE_SECONDS: i64 = 366 * 24 * 60 * 60;
 
 /// What the index of control calls says (`GET /sandbox/`).
-pub(crate) const HELP: [(&str, &str, &str); 22] = [
+pub(crate) const HELP: [(&str, &str, &str); 23] = [
     (
         "GET",
         "/sandbox/merchants",
@@ -30,7 +31,7 @@ pub(crate) const HELP: [(&str, &str, &str); 22] = [
     (
         "POST",
         "/sandbox/merchants",
-        "make one: {name?, appid?, mch_id?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, public_key_percent?, ionline?: {mid, key}}",
+        "make one: {name?, appid?, mch_id?, key?, app_secret?, mini_program?: {appid, app_secret?}, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, public_key_percent?, ionline?: {mid, key}}",
     ),
     (
         "POST",
@@ -75,7 +76,12 @@ pub(crate) const HELP: [(&str, &str, &str); 22] = [
     (
         "POST",
         "/sandbox/bridge",
-        "a page calls WeixinJSBridge: {payer, package: {appId, timeStamp, nonceStr, package, signType, paySign}, page_url?, action?}",
+        "a page calls WeixinJSBridge, or a Mini Program wx.requestPayment with its own appId: {payer, package: {appId, timeStamp, nonceStr, package, signType, paySign}, page_url?, action?}",
+    ),
+    (
+        "POST",
+        "/sandbox/login",
+        "a Mini Program calls wx.login: {payer, appid}; then {code}",
     ),
     (
         "POST",
@@ -150,6 +156,7 @@ pub(crate) fn handle(
         ["paycode"] if post => make_pay_code(sandbox, request.body(), moment),
         ["notices"] if get => list_notices(sandbox, request),
         ["scan"] if post => scan(sandbox, request.body(), moment),
+        ["login"] if post => login(sandbox, request.body(), moment),
         ["bridge"] if post => bridge(sandbox, request.body(), moment),
         ["pay"] if post => pay(sandbox, request.body(), moment),
         ["time"] if get => Ok(time(sandbox, moment.now_ms)),
@@ -169,7 +176,7 @@ pub(crate) fn handle(
         ["orders" | "refunds" | "reports" | "notices" | "deliveries"] | ["orders", _, _] | [] => {
             return web::method_not_allowed("GET");
         }
-        ["scan" | "bridge" | "pay" | "paycode" | "reset"] | ["merchants", _] => {
+        ["scan" | "bridge" | "login" | "pay" | "paycode" | "reset"] | ["merchants", _] => {
             return web::method_not_allowed("POST");
         }
         _ => Err(Failure::NotFound(
@@ -355,6 +362,17 @@ fn bridge(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
         action,
         moment,
     ))
+}
+
+fn login(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
+    let mut input = Input::read(body)?;
+    let payer = read_payer(&mut input)?;
+    let appid = input.required_text("appid")?;
+    input.finish()?;
+    let (merchants, codes) = (&sandbox.merchants, &mut sandbox.codes);
+    oauth::login(merchants, codes, &appid, payer, moment)
+        .map(|code| json!({ "code": code }))
+        .ok_or_else(|| Failure::NotFound("there is no such Mini Program".into()))
 }
 
 fn pay(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {

@@ -270,7 +270,7 @@ impl Sandbox {
                 "a body has at most 1 MiB",
             );
         }
-        let mut moment = Moment::new(now_ms.saturating_add(self.offset_ms()), random);
+        let mut moment = Moment::new(now_ms, self.offset_ms(), random);
         self.settle_refunds(moment.now_ms);
         self.route(request, &mut moment)
     }
@@ -305,6 +305,9 @@ impl Sandbox {
             "/sns/oauth2/access_token" => {
                 oauth::access_token(&self.merchants, &mut self.codes, request, moment)
             }
+            wechatpay::code2session::PATH => {
+                oauth::jscode2session(&self.merchants, &mut self.codes, request, moment)
+            }
             mweb::PATH if request.method() == http::Method::POST => {
                 mweb::act(self, request, moment)
             }
@@ -322,7 +325,7 @@ impl Sandbox {
         now_ms: i64,
         random: &mut dyn FnMut(&mut [u8]),
     ) -> Option<Call> {
-        let mut moment = Moment::new(now_ms.saturating_add(self.offset_ms()), random);
+        let mut moment = Moment::new(now_ms, self.offset_ms(), random);
         shop::call(self, request, &mut moment).or_else(|| product::call(self, request, &mut moment))
     }
 
@@ -334,7 +337,7 @@ impl Sandbox {
         now_ms: i64,
         random: &mut dyn FnMut(&mut [u8]),
     ) -> http::Response<Vec<u8>> {
-        let mut moment = Moment::new(now_ms.saturating_add(self.offset_ms()), random);
+        let mut moment = Moment::new(now_ms, self.offset_ms(), random);
         match &call.then {
             Then::Shop(then) => shop::called(self, then, outcome),
             Then::Product(scan) => product::called(self, scan, outcome, &mut moment),
@@ -356,12 +359,12 @@ impl Sandbox {
     /// The notices to POST now. Each is handed out once, until
     /// [`sent`](Self::sent) brings its outcome or ten seconds pass without.
     pub fn due(&mut self, now_ms: i64) -> Vec<Outgoing> {
-        let now_ms = now_ms.saturating_add(self.offset_ms());
-        self.settle_refunds(now_ms);
+        let own_ms = now_ms.saturating_add(self.offset_ms());
+        self.settle_refunds(own_ms);
         if self.faults().hold_notices {
             return Vec::new();
         }
-        let due = self.notices.due(now_ms);
+        let due = self.notices.due(own_ms);
         due.iter()
             .filter_map(|id| self.outgoing(id, now_ms))
             .collect()
@@ -378,7 +381,8 @@ impl Sandbox {
             Content::Event { .. } => {
                 let attempt = notice.attempts_made();
                 let mut random = moment::bytes_of(format!("{id}\n{attempt}\n{now_ms}"));
-                v3::notify::seal(self, &notice, &mut Moment::new(now_ms, &mut random))?
+                let mut moment = Moment::new(now_ms, self.offset_ms(), &mut random);
+                v3::notify::seal(self, &notice, &mut moment)?
             }
         };
         Some(Outgoing {

@@ -9,12 +9,25 @@ pub(crate) struct Moment<'a> {
     /// The sandbox's time, Unix milliseconds: the caller's plus what
     /// `POST /sandbox/time` added.
     pub(crate) now_ms: i64,
+    /// The caller's own time. APIv3's signatures keep to it: a client does not
+    /// know that the sandbox's clock was moved.
+    pub(crate) caller_ms: i64,
     random: &'a mut dyn FnMut(&mut [u8]),
 }
 
 impl<'a> Moment<'a> {
-    pub(crate) fn new(now_ms: i64, random: &'a mut dyn FnMut(&mut [u8])) -> Self {
-        Self { now_ms, random }
+    /// `caller_ms` on the caller's clock, which the sandbox's is ahead of by
+    /// `offset_ms`.
+    pub(crate) fn new(
+        caller_ms: i64,
+        offset_ms: i64,
+        random: &'a mut dyn FnMut(&mut [u8]),
+    ) -> Self {
+        Self {
+            now_ms: caller_ms.saturating_add(offset_ms),
+            caller_ms,
+            random,
+        }
     }
 
     /// `length` characters of `alphabet`. The slight preference for the first

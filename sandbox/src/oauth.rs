@@ -3,6 +3,7 @@
 //! ```text
 //! GET /connect/oauth2/authorize   in WeChat: 302 to redirect_uri with code and state
 //! GET /sns/oauth2/access_token    the server: code → openid, once, within 5 minutes
+//! GET /sns/jscode2session         the same for a Mini Program, whose code wx.login gave
 //! ```
 //!
 //! The payer comes in the header `x-sandbox-payer`, which the phone adds; a
@@ -20,14 +21,18 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use wechatpay::Secret;
+use wechatpay::code2session;
 use wechatpay::oauth::{Authorize, CODE_SECONDS, ErrorCode, Token, TokenRequest};
 use wechatpay::v2::FieldError;
+
+/// The scope of `wx.login`'s codes.
+const LOGIN: &str = "wx.login";
 
 /// Codes older than this are forgotten; until then a used one is told from
 /// one that never was.
 const CODE_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// A code that WeChat handed to a page.
+/// A code that WeChat handed to a page, or to a Mini Program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Code {
     appid: String,
@@ -64,17 +69,7 @@ pub(crate) fn authorize(
             "The redirect_uri must be an absolute http or https address, percent-encoded.",
         );
     }
-    let forgotten = moment.now_ms.saturating_sub(CODE_MEMORY_MS);
-    codes.retain(|code| code.made_ms > forgotten);
-    let code = moment.alphanumeric(32);
-    let row = Code {
-        appid: asked.appid.clone(),
-        payer,
-        scope: asked.scope.as_str().to_owned(),
-        made_ms: moment.now_ms,
-        used: false,
-    };
-    codes.insert(&code, row);
+    let code = hand_out(codes, &asked.appid, payer, asked.scope.as_str(), moment);
     web::redirect(StatusCode::FOUND, &asked.return_url(&code))
 }
 
@@ -105,37 +100,110 @@ pub(crate) fn access_token(
     web::text(StatusCode::OK, answer)
 }
 
+/// `GET /sns/jscode2session?appid&secret&js_code&grant_type=authorization_code`.
+pub(crate) fn jscode2session(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    let query = request.uri().query().unwrap_or_default();
+    let answer = code2session::Request::read(query).and_then(|asked| {
+        let secret = accounts::mini_program_secret(merchants, &asked.appid);
+        check_secret(secret, &asked.secret)?;
+        let (code, appid) = (asked.js_code.expose(), &asked.appid);
+        let code = spend(codes, code, appid, moment, |code| code.scope == LOGIN)?;
+        Ok(code.payer.openid(appid))
+    });
+    let answer = answer.map_or_else(ErrorCode::to_json, |openid| {
+        let session_key = Secret::new(format!("{}==", moment.alphanumeric(22)));
+        code2session::Answer { openid }.to_json(&session_key)
+    });
+    web::text(StatusCode::OK, answer)
+}
+
+/// `wx.login` on a payer's phone: a code for the Mini Program. `None` where
+/// there is no such Mini Program.
+pub(crate) fn login(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    appid: &str,
+    payer: Payer,
+    moment: &mut Moment<'_>,
+) -> Option<String> {
+    accounts::mini_program_secret(merchants, appid)?;
+    Some(hand_out(codes, appid, payer, LOGIN, moment))
+}
+
+fn hand_out(
+    codes: &mut Table<Code>,
+    appid: &str,
+    payer: Payer,
+    scope: &str,
+    moment: &mut Moment<'_>,
+) -> String {
+    let forgotten = moment.now_ms.saturating_sub(CODE_MEMORY_MS);
+    codes.retain(|code| code.made_ms > forgotten);
+    let code = moment.alphanumeric(32);
+    let row = Code {
+        appid: appid.to_owned(),
+        payer,
+        scope: scope.to_owned(),
+        made_ms: moment.now_ms,
+        used: false,
+    };
+    codes.insert(&code, row);
+    code
+}
+
 fn exchange(
     merchants: &Table<Merchant>,
     codes: &mut Table<Code>,
     asked: &TokenRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Token, ErrorCode> {
-    let secret = accounts::app_secret(merchants, &asked.appid).ok_or(ErrorCode::InvalidAppid)?;
-    if asked.secret != Secret::new(secret) {
-        return Err(ErrorCode::InvalidAppSecret);
+    check_secret(accounts::app_secret(merchants, &asked.appid), &asked.secret)?;
+    let (code, appid) = (asked.code.expose(), &asked.appid);
+    let code = spend(codes, code, appid, moment, |code| code.scope != LOGIN)?;
+    Ok(Token {
+        openid: code.payer.openid(appid),
+        access_token: Secret::new(moment.alphanumeric(89)),
+        expires_in_seconds: 7200,
+        refresh_token: Some(Secret::new(moment.alphanumeric(89))),
+        scope: code.scope,
+        unionid: None,
+    })
+}
+
+fn check_secret(secret: Option<&str>, sent: &Secret) -> Result<(), ErrorCode> {
+    match secret.map(Secret::new) {
+        None => Err(ErrorCode::InvalidAppid),
+        Some(secret) if secret != *sent => Err(ErrorCode::InvalidAppSecret),
+        Some(_) => Ok(()),
     }
-    let code = asked.code.expose();
+}
+
+/// Spends a code of this application and of this kind.
+fn spend(
+    codes: &mut Table<Code>,
+    code: &str,
+    appid: &str,
+    moment: &Moment<'_>,
+    is_kind: impl Fn(&Code) -> bool,
+) -> Result<Code, ErrorCode> {
     let known = codes
         .get(code)
-        .filter(|known| known.appid == asked.appid)
-        .ok_or(ErrorCode::InvalidCode)?;
+        .filter(|known| known.appid == appid && is_kind(known))
+        .ok_or(ErrorCode::InvalidCode)?
+        .clone();
     if known.used {
         return Err(ErrorCode::CodeUsed);
     }
     if moment.now_ms >= known.made_ms.saturating_add(CODE_SECONDS * 1000) {
         return Err(ErrorCode::InvalidCode);
     }
-    let token = Token {
-        openid: known.payer.openid(&asked.appid),
-        access_token: Secret::new(moment.alphanumeric(89)),
-        expires_in_seconds: 7200,
-        refresh_token: Some(Secret::new(moment.alphanumeric(89))),
-        scope: known.scope.clone(),
-        unionid: None,
-    };
     if let Some(known) = codes.get_mut(code) {
         known.used = true;
     }
-    Ok(token)
+    Ok(known)
 }

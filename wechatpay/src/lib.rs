@@ -11,10 +11,11 @@
 //! arguments, so every function here gives the same bytes for the same input.
 //! What to *do* about a fact is decided by its reader.
 //!
-//! Two rules hold throughout. Nothing but `return_code` and `return_msg` is
+//! Two rules hold throughout. Nothing but v2's `return_code` and `return_msg` is
 //! believed before the signature over it has been verified. And what cannot be
 //! verified is *unknown*: neither success nor failure.
 
+pub mod code2session;
 pub mod ionline;
 pub mod oauth;
 pub mod rsa;

@@ -191,26 +191,29 @@ pub enum TokenError {
 
 const MAX_BYTES: usize = 64 * 1024;
 
+/// The members of an answer that is no refusal.
+pub(crate) fn read_answer(bytes: &[u8]) -> Result<Value, TokenError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(TokenError::Malformed);
+    }
+    let answer: Value = serde_json::from_slice(bytes).map_err(|_| TokenError::Malformed)?;
+    if !answer.is_object() {
+        return Err(TokenError::Malformed);
+    }
+    match answer.get("errcode").map(Value::as_i64) {
+        None | Some(Some(0)) => Ok(answer),
+        Some(None) => Err(Problem::NotANumber.of("errcode").into()),
+        Some(Some(errcode)) => Err(TokenError::Refused {
+            code: ErrorCode::from_errcode(errcode),
+            errmsg: text(&answer, "errmsg").unwrap_or_default(),
+        }),
+    }
+}
+
 impl Token {
     /// Reads the answer's body.
     pub fn read(bytes: &[u8]) -> Result<Self, TokenError> {
-        if bytes.len() > MAX_BYTES {
-            return Err(TokenError::Malformed);
-        }
-        let answer: Value = serde_json::from_slice(bytes).map_err(|_| TokenError::Malformed)?;
-        if !answer.is_object() {
-            return Err(TokenError::Malformed);
-        }
-        match answer.get("errcode").map(Value::as_i64) {
-            None | Some(Some(0)) => {}
-            Some(None) => return Err(Problem::NotANumber.of("errcode").into()),
-            Some(Some(errcode)) => {
-                return Err(TokenError::Refused {
-                    code: ErrorCode::from_errcode(errcode),
-                    errmsg: text(&answer, "errmsg").unwrap_or_default(),
-                });
-            }
-        }
+        let answer = read_answer(bytes)?;
         let required = |field| text(&answer, field).ok_or(Problem::Missing.of(field));
         Ok(Self {
             openid: required("openid")?,
@@ -250,7 +253,7 @@ fn insert(answer: &mut Value, field: &str, value: &str) {
     }
 }
 
-fn text(answer: &Value, field: &str) -> Option<String> {
+pub(crate) fn text(answer: &Value, field: &str) -> Option<String> {
     let value = answer.get(field)?.as_str()?;
     (!value.is_empty()).then(|| value.to_owned())
 }
@@ -259,7 +262,7 @@ fn optional(query: &str, field: &'static str) -> Result<Option<String>, FieldErr
     single(query, field).map_err(|()| Problem::BadFormat.of(field))
 }
 
-fn required(query: &str, field: &'static str) -> Result<String, FieldError> {
+pub(crate) fn required(query: &str, field: &'static str) -> Result<String, FieldError> {
     match optional(query, field)? {
         None => Err(Problem::Missing.of(field)),
         Some(value) if value.is_empty() => Err(Problem::Empty.of(field)),

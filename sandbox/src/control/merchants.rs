@@ -2,7 +2,7 @@
 
 use super::{Done, Failure};
 use crate::Sandbox;
-use crate::accounts::{self, Ionline, Merchant, MerchantKey, SubMerchant};
+use crate::accounts::{self, Ionline, Merchant, MerchantKey, MiniProgram, SubMerchant};
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::platform::Platform;
@@ -38,6 +38,7 @@ pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) 
         trade_types: trade_types(&mut input)?.unwrap_or_else(|| accounts::TRADE_TYPES.to_vec()),
         jsapi_directories: directories(&mut input)?.unwrap_or_default(),
         sub_merchants: sub_merchants(sandbox, &mut input, moment)?,
+        mini_program: mini_program(sandbox, &mut input, moment)?,
         native_callback_url: callback_url(&mut input)?,
         apiv3_key: apiv3_key(&mut input)?.unwrap_or_else(|| moment.alphanumeric(32)),
         certificate: merchant_key(&mut input)?.unwrap_or_else(|| MerchantKey::development(&mch_id)),
@@ -143,6 +144,22 @@ fn app_secret(
         (None, Some(given)) => Ok(given),
         (None, None) => Ok(moment.hex(32)),
     }
+}
+
+fn mini_program(
+    sandbox: &Sandbox,
+    input: &mut Input,
+    moment: &mut Moment<'_>,
+) -> Result<Option<MiniProgram>, Failure> {
+    let Some(mut given) = input.object("mini_program")? else {
+        return Ok(None);
+    };
+    let appid = given.required_text("appid")?;
+    let appid = application(&given, "appid", appid)?;
+    let given_secret = secret(&mut given, "app_secret")?;
+    given.finish()?;
+    let app_secret = app_secret(sandbox, &appid, given_secret, moment)?;
+    Ok(Some(MiniProgram { appid, app_secret }))
 }
 
 fn number(input: &Input, field: &str, text: String) -> Result<String, BadInput> {
@@ -369,6 +386,7 @@ fn sub_merchants(
             sub_mch_id,
             sub_appid,
             sub_app_secret,
+            mini_program: mini_program(sandbox, &mut sub, moment)?,
         });
         sub.finish()?;
     }

@@ -8,6 +8,7 @@ use crate::payers::Payer;
 use crate::rules::{self, prepay::Wish};
 use crate::v2::Refusal;
 use crate::{Sandbox, accounts};
+use order::Account;
 use std::collections::BTreeMap;
 use wechatpay::ionline::prepay::{Answer, Means, PayUrl, Request, Start, Trade};
 use wechatpay::v2::invoke::{self, Jsapi};
@@ -26,7 +27,7 @@ pub(super) fn answer(
     rules::check_trade_type(&asked.merchant, trade_type)?;
     let payer = payer(sandbox, asked, &request.trade)?;
     let wish = Wish {
-        account: asked.account(),
+        account: account(asked, &request.trade),
         out_trade_no: request.out_trade_no.as_str().to_owned(),
         trade_type,
         money: request.money,
@@ -112,6 +113,14 @@ fn terms(request: &Request) -> BTreeMap<String, String> {
     .collect()
 }
 
+/// The account, under the application in which the payer pays.
+fn account(asked: &Asked, trade: &Trade) -> Account {
+    match trade {
+        Trade::Native => asked.account(),
+        Trade::Jspay(jspay) => asked.account().with_payer_appid(jspay.sub_appid.as_str()),
+    }
+}
+
 /// Who alone may pay inside WeChat: whose openid it is, under the merchant's
 /// application.
 fn payer(sandbox: &Sandbox, asked: &Asked, trade: &Trade) -> Result<Option<Payer>, Refusal> {
@@ -125,7 +134,7 @@ fn payer(sandbox: &Sandbox, asked: &Asked, trade: &Trade) -> Result<Option<Payer
             "sub_appid不存在 (no such sub_appid)".into(),
         ));
     }
-    if asked.merchant.appid != sub_appid {
+    if !asked.merchant.is_bound_to(sub_appid) {
         return Err(Refusal::Signed(
             ErrorCode::AppidMchidNotMatch,
             "mch_id与sub_appid不匹配 (sub_appid is not bound to this mch_id)".into(),

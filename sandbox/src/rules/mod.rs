@@ -148,7 +148,7 @@ pub(crate) fn check_sub_merchant(
         Some(appid) if accounts::app_secret(&sandbox.merchants, appid).is_none() => {
             Err(Denied::SubAppidUnknown)
         }
-        Some(appid) if sub.sub_appid.as_deref() != Some(appid) => Err(Denied::SubAppidMismatch),
+        Some(appid) if !sub.is_bound_to(appid) => Err(Denied::SubAppidMismatch),
         Some(_) => Ok(()),
     }
 }

@@ -346,6 +346,9 @@ fn nothing_from_outside_panics() {
         "/cgi-bin/mmpayweb-bin/checkmweb",
         "/connect/oauth2/authorize?appid=%",
         "/sns/oauth2/access_token?",
+        "/v3/global/transactions/native",
+        "/v3/pay/transactions/out-trade-no/%ff/close",
+        "/v3/billdownload/file?token=..",
     ];
     let mut state = 7_u64;
     let mut next = |below: usize| {

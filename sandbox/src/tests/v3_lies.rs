@@ -301,3 +301,29 @@ fn notices_come_late_on_request() {
         open_notice(&mut bench, MCH_ID, outgoing).unwrap();
     }
 }
+
+/// On a difference the test prints the tables to put there.
+#[test]
+fn the_tables_in_the_document_are_the_codes_own() {
+    let mut codes = String::from("| code | HTTP | calls | what it means |\n|---|---|---|---|\n");
+    for (code, status, calls) in front::code_table() {
+        let (name, meaning) = (code.code(), code.meaning());
+        codes.push_str(&format!("| `{name}` | {status} | {calls} | {meaning} |\n"));
+    }
+    let mut lies = String::from("| lie | what is wrong |\n|---|---|\n");
+    for (_, name, about) in Lie::ALL {
+        lies.push_str(&format!("| `{name}` | {about} |\n"));
+    }
+    let document = include_str!("../../../docs/sandbox.md");
+    for table in [codes, lies] {
+        assert!(document.contains(&table), "docs/sandbox.md wants:\n{table}");
+    }
+    // A partner's path and a further segment are written shorter.
+    for title in front::titles() {
+        let path = title.split(' ').next_back().unwrap_or_default();
+        let path = path.replace("/partner/", "/");
+        let last = path.rsplit("transactions/").next().unwrap_or_default();
+        let last = last.rsplit("refunds/").next().unwrap_or_default();
+        assert!(document.contains(last), "docs/sandbox.md lacks {title}");
+    }
+}

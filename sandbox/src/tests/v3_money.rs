@@ -141,6 +141,26 @@ fn refunds_in_parts_queried_and_told() {
 }
 
 #[test]
+fn a_refunds_notice_lies_for_the_refunds_number() {
+    let mut bench = Bench::new();
+    ask(&mut bench, MCH_ID, NATIVE, &global_order(|_| {}));
+    bench.pay("V3-0001");
+    bench.sandbox.due(bench.now_ms);
+    let with_url = json!({"notify_url": "http://127.0.0.1:9000/refund"});
+    refund(&mut bench, "R_FAULT_UNKNOWN_EVENT@notice", 100, &with_url);
+    bench.now_ms += 20_000;
+    for expected in ["SANDBOX.UNKNOWN", "REFUND.SUCCESS"] {
+        let due = bench.sandbox.due(bench.now_ms);
+        let due = due.iter().find(|it| it.url.ends_with("/refund")).unwrap();
+        let json: Value = serde_json::from_str(&due.body).unwrap();
+        assert_eq!(json["event_type"], expected);
+        let outcome = Outcome::Failed("refused".into());
+        bench.sandbox.sent(&due.id, &outcome, bench.now_ms);
+        bench.now_ms += 15_000;
+    }
+}
+
+#[test]
 fn a_statement_in_each_region() {
     let mut bench = Bench::new();
     let day = "20231115";
@@ -149,7 +169,8 @@ fn a_statement_in_each_region() {
     bench.pay("V3-0001");
     let early = ask(&mut bench, MCH_ID, ("GET", &global), &Value::Null);
     assert_eq!((early.status, early.code()), (400, "STATEMENT_CREATING"));
-    bench.now_ms += 2 * 86_400_000;
+    // Signatures keep to the caller's clock.
+    bench.control("/sandbox/time", &json!({"advance_seconds": 2 * 86_400}));
 
     let asked = request(&mut bench, MCH_ID, ("GET", &global), &Value::Null);
     let answer = send(&mut bench, &asked);

@@ -129,7 +129,7 @@ impl Asked {
     fn account(&self) -> Account {
         let sent = |name| self.fields.get_nonempty(name).map(str::to_owned);
         Account {
-            appid: self.merchant.appid.clone(),
+            appid: sent("appid").unwrap_or_default(),
             mch_id: self.merchant.mch_id.clone(),
             sub_appid: sent("sub_appid"),
             sub_mch_id: sent("sub_mch_id"),
@@ -632,7 +632,7 @@ fn enter(sandbox: &Sandbox, call: &Call, request: &Request) -> Result<Asked, Ref
     if accounts::app_secret(&sandbox.merchants, appid).is_none() {
         return Err(Refusal::from_code(ErrorCode::AppidNotExist));
     }
-    if merchant.appid != appid {
+    if !merchant.is_bound_to(appid) {
         return Err(Refusal::from_code(ErrorCode::AppidMchidNotMatch));
     }
 

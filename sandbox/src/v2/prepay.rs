@@ -52,7 +52,7 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
     asked.check_trade_type(trade_type)?;
     asked.check_sub_merchant(sandbox)?;
     asked.check_currency(request.money.currency())?;
-    let payer = payer(sandbox, asked, &request)?;
+    let payer = payer(sandbox, &request)?;
     let wish = Wish {
         account: asked.ordering(&request.account),
         out_trade_no: request.out_trade_no.as_str().to_owned(),
@@ -89,16 +89,12 @@ pub(super) fn terms(fields: &Fields) -> BTreeMap<String, String> {
 
 /// Who alone may pay a JSAPI order. The openid must be of the application it
 /// is sent with: `openid` of `appid`, `sub_openid` of `sub_appid`.
-fn payer(
-    sandbox: &Sandbox,
-    asked: &Asked,
-    request: &prepay::Request,
-) -> Result<Option<Payer>, Refusal> {
+fn payer(sandbox: &Sandbox, request: &prepay::Request) -> Result<Option<Payer>, Refusal> {
     let prepay::Trade::Jsapi(payer) = &request.trade else {
         return Ok(None);
     };
     let (field, appid) = match payer {
-        prepay::Payer::Openid(_) => ("openid", Some(asked.merchant.appid.as_str())),
+        prepay::Payer::Openid(_) => ("openid", Some(request.account.appid.as_str())),
         prepay::Payer::SubOpenid(_) => ("sub_openid", request.account.sub_appid.as_deref()),
     };
     let payer = rules::payer_of(sandbox, field, appid, payer.openid())?;

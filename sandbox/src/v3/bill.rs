@@ -78,7 +78,7 @@ pub(super) fn tradebill(
             sub_mch_id.unwrap_or("-"),
         ),
     };
-    Ok(Done::Json(link.to_json()))
+    Ok(Done::json(link.to_json()))
 }
 
 /// The table that a link leads to. It is not signed.

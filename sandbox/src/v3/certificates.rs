@@ -27,6 +27,6 @@ pub(super) fn answer(
         .collect();
     let key = Secret::new(asked.merchant.apiv3_key.as_str());
     to_json(&certificates, &nonces, &key)
-        .map(Done::Json)
+        .map(Done::json)
         .map_err(|_| Refusal::of(ErrorCode::SystemError))
 }

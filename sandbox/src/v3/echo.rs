@@ -12,5 +12,5 @@ pub(super) fn answer(
     _moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    Ok(Done::Json(answer_json(&request)))
+    Ok(Done::json(answer_json(&request)))
 }

@@ -63,5 +63,5 @@ pub(super) fn answer(
         attach: None,
         trade_state_desc: Some(description.to_owned()),
     };
-    Ok(Done::Json(answer.to_json(&order.account, asked.region())))
+    Ok(Done::json(answer.to_json(&order.account, asked.region())))
 }

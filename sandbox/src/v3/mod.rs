@@ -85,7 +85,7 @@ const fn post(path: &'static str, name: &'static str, answer: AnswerFn) -> Call 
 }
 
 #[rustfmt::skip]
-static CALLS: [Call; 44] = [
+static CALLS: [Call; 43] = [
     post("/v3/global/transactions/jsapi", "prepay", prepay::answer),
     post("/v3/global/transactions/native", "prepay", prepay::answer),
     post("/v3/global/transactions/app", "prepay", prepay::answer),
@@ -127,7 +127,6 @@ static CALLS: [Call; 44] = [
     get("/v3/refund/domestic/refunds/{out_refund_no}", "refundquery", refundquery::one),
     get("/v3/bill/tradebill", "statement", bill::tradebill),
     get(bill::FILE_PATH, "statement", bill::file),
-    get("/v3/settle/settlements", "settlement", settlement::answer),
     get("/v3/certificates", "certificates", certificates::answer),
     post("/v3/security/echo", "echo", echo::answer),
 ];
@@ -154,8 +153,8 @@ impl Call {
 
 /// What a call answers when it is done.
 enum Done {
-    /// A JSON object.
-    Json(String),
+    /// A JSON object, and its HTTP status.
+    Json(u16, String),
     /// HTTP 204.
     Nothing,
     File(File),
@@ -173,37 +172,44 @@ struct File {
 /// Why a request is not done.
 #[derive(Debug)]
 enum Refusal {
-    Told(answer::Refusal),
+    Told(Box<answer::Refusal>),
     /// Nothing comes back: to the caller a time-out.
     NoAnswer,
+}
+
+impl Done {
+    /// A JSON object.
+    const fn json(text: String) -> Self {
+        Self::Json(200, text)
+    }
 }
 
 impl Refusal {
     /// With the code's usual words.
     fn of(code: ErrorCode) -> Self {
         let message = codes::words(&code).to_owned();
-        Self::Told(answer::Refusal {
+        Self::Told(Box::new(answer::Refusal {
             status: codes::status(&code),
             code,
             message,
             detail: Value::Null,
-        })
+        }))
     }
 
     fn saying(code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::Told(answer::Refusal {
+        Self::Told(Box::new(answer::Refusal {
             status: codes::status(&code),
             code,
             message,
             detail: Value::Null,
-        })
+        }))
     }
 
     /// `PARAM_ERROR`: which field, what it says, and what is wrong with it.
     fn of_field(asked: &Asked, error: &FieldError) -> Self {
         let issue = error.problem.to_string();
-        Self::Told(answer::Refusal {
+        Self::Told(Box::new(answer::Refusal {
             status: 400,
             code: ErrorCode::ParamError,
             message: format!("参数错误: {} {issue}", error.field),
@@ -213,7 +219,7 @@ impl Refusal {
                 "issue": issue,
                 "location": if asked.body.is_empty() { "query" } else { "body" },
             }),
-        })
+        }))
     }
 }
 
@@ -263,12 +269,12 @@ impl Asked {
     /// What the codec says of a request that it cannot read.
     fn unreadable(&self, error: RequestError) -> Refusal {
         match error {
-            RequestError::Json(error) => Refusal::Told(answer::Refusal {
+            RequestError::Json(error) => Refusal::Told(Box::new(answer::Refusal {
                 status: 400,
                 code: ErrorCode::ParamError,
                 message: format!("请求体不是有效的JSON ({error})"),
                 detail: json!({ "location": "body", "issue": error.to_string() }),
-            }),
+            })),
             RequestError::Field(error) => Refusal::of_field(self, &error),
         }
     }
@@ -302,14 +308,14 @@ impl Asked {
         if named
             .appid
             .as_ref()
-            .is_some_and(|appid| *appid != merchant.appid)
+            .is_some_and(|appid| !merchant.is_bound_to(appid))
         {
             return Err(Refusal::of(ErrorCode::AppidMchidNotMatch));
         }
         let (sub_mch_id, sub_appid) = (named.sub_mch_id.as_deref(), named.sub_appid.as_deref());
         rules::check_sub_merchant(sandbox, merchant, sub_mch_id, sub_appid)?;
         Ok(Account {
-            appid: merchant.appid.clone(),
+            appid: named.appid.as_ref().unwrap_or(&merchant.appid).clone(),
             mch_id: merchant.mch_id.clone(),
             sub_appid: named.sub_appid.clone(),
             sub_mch_id: named.sub_mch_id.clone().filter(|id| *id != merchant.mch_id),
@@ -402,35 +408,26 @@ pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Mome
         }
         return written(refusal.status, "application/json", refusal.to_json().into());
     };
-    let (signer, outcome) = match enter(sandbox, request, moment.now_ms) {
-        Err((refusal, merchant)) => (merchant, Err(refusal)),
+    let (signer, numbers, outcome) = match enter(sandbox, request, moment.caller_ms) {
+        Err((refusal, merchant)) => (merchant, Vec::new(), Err(refusal)),
         Ok(asked) => {
-            let merchant = Some(asked.merchant.clone());
-            match perform(sandbox, call, &asked, moment) {
-                Err(Refusal::NoAnswer) => return web::no_answer(),
-                done => (merchant, done.map(|done| (done, asked))),
-            }
+            let merchant = Some(asked.merchant.mch_id.clone());
+            let done = perform(sandbox, call, &asked, moment);
+            (merchant, asked.numbers(), done)
         }
     };
-    let (mut answer, signed, lie) = match outcome {
-        Ok((done, asked)) => {
-            let lie = lie_about(sandbox, call, &asked.numbers());
-            let (answer, signed) = write_done(done, lie);
-            (answer, signed, lie)
-        }
-        Err(Refusal::Told(refusal)) => {
-            let text = refusal.to_json();
-            let answer = written(refusal.status, "application/json", text.clone().into());
-            (answer, Some(text.into()), None)
-        }
+    let done = match outcome {
+        Ok(done) => done,
+        Err(Refusal::Told(refusal)) => Done::Json(refusal.status, refusal.to_json()),
         Err(Refusal::NoAnswer) => return web::no_answer(),
     };
-    if let (Some(merchant), Some(signed)) = (signer, signed) {
+    let lie = lie_about(sandbox, call, &numbers);
+    let (mut answer, signed) = write_done(done, lie);
+    let merchant = signer.and_then(|mch_id| sandbox.merchants.get(&mch_id));
+    if let (Some(merchant), Some(signed)) = (merchant, signed) {
         let wanted = web::request_header(request, "wechatpay-serial");
-        put(
-            &mut answer,
-            seal::headers(&merchant, wanted, &signed, lie, moment),
-        );
+        let headers = seal::headers(merchant, wanted, &signed, lie, moment);
+        put(&mut answer, headers);
     }
     let request_id = format!("{}-0", moment.text(b"0123456789ABCDEF", 32));
     put(&mut answer, vec![("Request-ID".into(), request_id)]);
@@ -472,12 +469,12 @@ fn written(status: u16, content_type: &'static str, body: Vec<u8>) -> Answer {
 /// The answer, and what is to be signed of it.
 fn write_done(done: Done, lie: Option<Lie>) -> (Answer, Option<Vec<u8>>) {
     match done {
-        Done::Json(text) => {
+        Done::Json(status, text) => {
             let mut body = text.into_bytes();
             if lie == Some(Lie::DuplicateKeys) {
                 seal::double_a_key(&mut body);
             }
-            let answer = written(200, "application/json; charset=utf-8", body.clone());
+            let answer = written(status, "application/json; charset=utf-8", body.clone());
             (answer, Some(body))
         }
         Done::Nothing => (written(204, "", Vec::new()), Some(Vec::new())),
@@ -524,13 +521,13 @@ fn code_wished(call: &str, wish: &str) -> Option<String> {
     Some(longest.code().to_owned())
 }
 
-/// Who asks, if the signature says so; a refusal comes with the merchant whose
-/// key its answer can be signed for.
+/// Who asks, if the signature says so; a refusal comes with the merchant that
+/// its answer can be signed for.
 fn enter(
     sandbox: &Sandbox,
     request: &Request,
-    now_ms: i64,
-) -> Result<Asked, (Refusal, Option<Merchant>)> {
+    caller_ms: i64,
+) -> Result<Asked, (Refusal, Option<String>)> {
     let path_and_query = request.uri().path_and_query().map_or("/", |it| it.as_str());
     let method = request.method().as_str();
     let header = web::request_header(request, "authorization").unwrap_or_default();
@@ -560,7 +557,7 @@ fn enter(
     };
     let refused = |message: &str, field: &str, merchant: Option<&Merchant>| {
         let refusal = sign_error(message.to_owned(), field, Some(&information));
-        (refusal, merchant.cloned())
+        (refusal, merchant.map(|it| it.mch_id.clone()))
     };
     let Some(merchant) = sandbox.merchants.get(mchid) else {
         return Err(refused("商户号不存在 (no such mchid)", "mchid", None));
@@ -577,7 +574,7 @@ fn enter(
             of_merchant,
         ));
     }
-    if is_stale(*timestamp_s, now_ms) {
+    if is_stale(*timestamp_s, caller_ms) {
         return Err(refused(
             "Http头Authorization中的timestamp与发起请求的时间不得超过5分钟",
             "timestamp",
@@ -592,7 +589,7 @@ fn enter(
     if !is_signed {
         return Err(refused("错误的签名，验签失败", "signature", of_merchant));
     }
-    check_headers(request, merchant).map_err(|refusal| (refusal, of_merchant.cloned()))?;
+    check_headers(request, merchant).map_err(|refusal| (refusal, Some(mchid.clone())))?;
     Ok(Asked {
         merchant: merchant.clone(),
         path: request.uri().path().to_owned(),
@@ -608,12 +605,12 @@ fn sign_error(message: String, field: &str, information: Option<&SignInformation
         fields.insert("location".into(), "authorization".into());
         fields.insert("issue".into(), message.as_str().into());
     }
-    Refusal::Told(answer::Refusal {
+    Refusal::Told(Box::new(answer::Refusal {
         status: 401,
         code: ErrorCode::SignError,
         message,
         detail,
-    })
+    }))
 }
 
 /// WeChat shows how it begins.
@@ -626,12 +623,12 @@ fn truncated(message: &[u8]) -> String {
 fn check_headers(request: &Request, merchant: &Merchant) -> Result<(), Refusal> {
     let sent = |name| web::request_header(request, name).filter(|value| !value.is_empty());
     let told = |status, message: &str| {
-        Err(Refusal::Told(answer::Refusal {
+        Err(Refusal::Told(Box::new(answer::Refusal {
             status,
             code: ErrorCode::ParamError,
             message: message.to_owned(),
             detail: Value::Null,
-        }))
+        })))
     };
     let (Some(accept), Some(_)) = (sent("accept"), sent("user-agent")) else {
         return told(400, "Http头缺少Accept或User-Agent");

@@ -6,13 +6,14 @@ use crate::Sandbox;
 use crate::dialect::Dialect;
 use crate::faults::{self, Lie, Teller};
 use crate::moment::Moment;
-use crate::notices::{Content, Notice, Told};
+use crate::notices::{Content, Letter, Notice, Told};
 use crate::orders::Order;
-use crate::refunds::Refund;
+use crate::refunds;
 use order::{Currency, Money, Payment};
 use wechatpay::Secret;
 use wechatpay::v2::time::china;
 use wechatpay::v3::Region;
+use wechatpay::v3::refund::Refund;
 use wechatpay::v3::{notify, refund_notify};
 
 /// What a number can ask of notices after an `@`.
@@ -28,7 +29,7 @@ pub(crate) fn payment(order: &Order, moment: &mut Moment<'_>) -> Option<Content>
 }
 
 /// The notice of how a refund ended.
-pub(crate) fn refund(refund: &Refund, at_ms: i64) -> Content {
+pub(crate) fn refund(refund: &refunds::Refund, at_ms: i64) -> Content {
     Content::Event {
         // WeChat's number for the refund ends in ten digits of chance.
         id: format!("EV-{}{}", china(at_ms), last(&refund.refund_id, 5)),
@@ -59,11 +60,8 @@ pub(crate) fn seal(
     else {
         return None;
     };
-    let in_the_number = || {
-        let wish = faults::wish(&letter.out_trade_no, NAME)?;
-        Lie::wished(wish).filter(|_| notice.attempts_made() == 0)
-    };
-    let lie = sandbox.take_lie(Teller::Notice).or_else(in_the_number);
+    let wished = wished(sandbox, letter, told).filter(|_| notice.attempts_made() == 0);
+    let lie = sandbox.take_lie(Teller::Notice).or(wished);
     let merchant = sandbox.merchants.get(&letter.mch_id)?;
     let key = Secret::new(merchant.apiv3_key.as_str());
     let nonce = moment.alphanumeric(12);
@@ -85,7 +83,10 @@ pub(crate) fn seal(
             let notice = refund_notify::Notice {
                 id: id.clone(),
                 merchant: (&altered(order.payment()?, lie).account).into(),
-                refund: refund::told(order, refund, region),
+                refund: Refund {
+                    money: altered_money(refund.money, lie),
+                    ..refund::told(order, refund, region)
+                },
             };
             notice.seal(region, *created_ms, &nonce, &key)?.ok()?
         }
@@ -113,23 +114,38 @@ pub(crate) fn seal(
     Some((headers, String::from_utf8(body).ok()?))
 }
 
+/// The lie that the refund's or the order's number asks for.
+fn wished(sandbox: &Sandbox, letter: &Letter, told: &Told) -> Option<Lie> {
+    let refund = match told {
+        Told::Paid(_) => None,
+        Told::Refunded(key) => sandbox.refunds.get(key),
+    };
+    let numbers = refund.map(|refund| refund.out_refund_no.as_str());
+    let mut numbers = numbers.into_iter().chain([letter.out_trade_no.as_str()]);
+    numbers.find_map(|number| Lie::wished(faults::wish(number, NAME)?))
+}
+
 /// A payment as a lie has it.
 fn altered(payment: &Payment, lie: Option<Lie>) -> Payment {
     let mut told = payment.clone();
-    let (amount, currency) = (told.money.amount_minor(), told.money.currency());
-    let money = match lie {
-        Some(Lie::OtherAmount) => Money::new(amount + 1, currency),
-        Some(Lie::OtherCurrency) if currency == Currency::Usd => Money::new(amount, Currency::Cny),
-        Some(Lie::OtherCurrency) => Money::new(amount, Currency::Usd),
-        _ => Ok(told.money),
-    };
-    told.money = money.unwrap_or(told.money);
+    told.money = altered_money(payment.money, lie);
     match lie {
         Some(Lie::OtherMerchant) => told.account.mch_id = "1900000000".to_owned(),
         Some(Lie::UnknownSubMchid) => told.account.sub_mch_id = Some("1900000999".to_owned()),
         _ => {}
     }
     told
+}
+
+fn altered_money(money: Money, lie: Option<Lie>) -> Money {
+    let (amount, currency) = (money.amount_minor(), money.currency());
+    let altered = match lie {
+        Some(Lie::OtherAmount) => Money::new(amount + 1, currency),
+        Some(Lie::OtherCurrency) if currency == Currency::Usd => Money::new(amount, Currency::Cny),
+        Some(Lie::OtherCurrency) => Money::new(amount, Currency::Usd),
+        _ => Ok(money),
+    };
+    altered.unwrap_or(money)
 }
 
 fn last(text: &str, characters: usize) -> &str {

@@ -46,7 +46,7 @@ pub(super) fn answer(
         })
     });
     let made = made.ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
-    Ok(Done::Json(made.to_json(asked.region())))
+    Ok(Done::json(made.to_json(asked.region())))
 }
 
 /// Under the names that [`Order::terms`](crate::orders::Order::terms) has for

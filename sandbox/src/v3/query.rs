@@ -22,5 +22,5 @@ pub(super) fn answer(
         attach: order.term("attach").map(str::to_owned),
         trade_state_desc: Some(description.to_owned()),
     };
-    Ok(Done::Json(answer.to_json(&order.account, asked.region())))
+    Ok(Done::json(answer.to_json(&order.account, asked.region())))
 }

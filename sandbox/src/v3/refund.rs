@@ -37,7 +37,7 @@ pub(super) fn answer(
         .zip(sandbox.refunds.get(&key))
         .ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
     let region = asked.region();
-    Ok(Done::Json(
+    Ok(Done::json(
         told(order, refund, region).to_json(In::Answer, region),
     ))
 }

@@ -36,7 +36,7 @@ pub(super) fn one(
         .and_then(|refund| Some((refund, sandbox.orders.get(&refund.order_key)?)))
         .ok_or_else(|| Refusal::of(ErrorCode::ResourceNotExists))?;
     let region = asked.region();
-    Ok(Done::Json(
+    Ok(Done::json(
         told(order, refund, region).to_json(In::Query, region),
     ))
 }
@@ -72,5 +72,5 @@ pub(super) fn all(
             .map(|refund| told(order, refund, Region::Global))
             .collect(),
     };
-    Ok(Done::Json(page.to_json(&Merchant::from(&account))))
+    Ok(Done::json(page.to_json(&Merchant::from(&account))))
 }

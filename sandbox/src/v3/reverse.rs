@@ -19,6 +19,6 @@ pub(super) fn answer(
     sandbox.reverse(&key, moment.now_ms)?;
     Ok(match asked.region() {
         Region::Global => Done::Nothing,
-        Region::Mainland => Done::Json(answer_json(&request.merchant, &out_trade_no)),
+        Region::Mainland => Done::json(answer_json(&request.merchant, &out_trade_no)),
     })
 }

@@ -27,7 +27,7 @@ pub(super) fn headers(
         return Vec::new();
     };
     let nonce = moment.alphanumeric(32);
-    let now_s = moment.now_ms.div_euclid(1000);
+    let now_s = moment.caller_ms.div_euclid(1000);
     let timestamp_s = match lie {
         Some(Lie::ClockSkew) => now_s - SKEW_S,
         _ => now_s,

@@ -28,5 +28,5 @@ pub(super) fn answer(
             .take(request.limit.get())
             .collect(),
     };
-    Ok(Done::Json(answer.to_json(&request)))
+    Ok(Done::json(answer.to_json(&request)))
 }

@@ -174,12 +174,13 @@ impl Link {
     }
 
     /// The request for the table, to the host that gave the link: its path and
-    /// query are signed like any other.
+    /// query are signed like any other, and nothing else of it is used.
     pub fn outgoing(&self) -> Result<Outgoing, FieldError> {
         let error = || FieldError::new("download_url", Problem::BadFormat);
         let rest = self
             .download_url
             .strip_prefix("https://")
+            .or_else(|| self.download_url.strip_prefix("http://"))
             .ok_or_else(error)?;
         let at = rest.find('/').ok_or_else(error)?;
         let path = rest.get(at..).ok_or_else(error)?;

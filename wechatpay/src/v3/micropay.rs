@@ -42,7 +42,7 @@ pub struct Request {
     /// What is bought, in the payer's words.
     pub description: Text<127>,
     /// The merchant's own data, returned in answers.
-    pub attach: Option<Text<127>>,
+    pub attach: Option<Text<128>>,
     /// The merchant's order number. One code, one order (Q2).
     pub out_trade_no: OutTradeNo,
     /// How much, in the currency's smallest unit.

@@ -38,7 +38,7 @@ pub struct Request {
     /// What is bought, in the payer's words.
     pub description: Text<127>,
     /// The merchant's own data, returned in answers and notices.
-    pub attach: Option<Text<127>>,
+    pub attach: Option<Text<128>>,
     /// The merchant's order number.
     pub out_trade_no: OutTradeNo,
     /// How much, in the currency's smallest unit.

@@ -5,7 +5,7 @@ use super::refunds::{STATUSES, refund};
 use super::*;
 use serde_json::json;
 use wechatpay::v3::gcm::{GcmError, Sealed};
-use wechatpay::v3::notify::{Envelope, Event, Notice, NoticeError, ack_fail};
+use wechatpay::v3::notify::{Envelope, Event, Hint, Notice, NoticeError, ack_fail};
 use wechatpay::v3::refund::{In, Status};
 use wechatpay::v3::{FieldError, Problem, refund_notify};
 
@@ -256,6 +256,30 @@ fn a_notice_says_the_same_inside_and_outside() {
         unpaid.resource = Sealed::seal(text.as_bytes(), NONCE_12, "transaction", &key).unwrap();
         assert_eq!(Notice::open(&unpaid, &key), Err(expect));
     }
+}
+
+/// Without its signature a notice still says what to ask about, where it opens
+/// with the merchant's key.
+#[test]
+fn an_unsigned_notice_is_a_hint() {
+    let paid = envelope(Region::Global).to_json();
+    let hint = Hint::read(paid.as_bytes(), &api_v3_key()).unwrap();
+    assert_eq!(hint.out_trade_no, out_trade_no());
+    assert_eq!(hint.out_refund_no, None);
+
+    let refunded = refund_notify::Notice {
+        id: "EV-1".to_owned(),
+        merchant: without_apps(&direct()),
+        refund: refund(In::Notice, Region::Global, Status::Success),
+    };
+    let sealed = refunded.seal(Region::Global, SAMPLE_MS, NONCE_12, &api_v3_key());
+    let refunded = sealed.unwrap().unwrap().to_json();
+    let hint = Hint::read(refunded.as_bytes(), &api_v3_key()).unwrap();
+    assert_eq!(hint.out_refund_no.as_deref(), Some("R20150806125346"));
+
+    let other_key = Secret::new("192006250b4c09247ec02edce69f6a2d");
+    let closed = Hint::read(paid.as_bytes(), &other_key);
+    assert_eq!(closed, Err(NoticeError::Sealed(GcmError::NotAuthentic)));
 }
 
 /// Anybody can send these: nothing may stop us.

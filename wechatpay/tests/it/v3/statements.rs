@@ -137,7 +137,7 @@ fn a_link_leads_to_the_table_that_it_promises() {
     assert_eq!(Link::read(verified(&md5)), Err(expect.into()));
     for download_url in [
         "",
-        "http://api.mch.weixin.qq.com/v3/billdownload/file?token=x",
+        "ftp://api.mch.weixin.qq.com/v3/billdownload/file?token=x",
         "https://api.mch.weixin.qq.com",
         "https://api.mch.weixin.qq.com/v3/refund/domestic/refunds",
         "https://api.mch.weixin.qq.com/v3/billdownload/file?token=x y\n",
