@@ -101,7 +101,7 @@ fn what_is_delivered_has_one_form() {
 }
 
 #[test]
-fn j1_j4_the_package_opens_the_payers_sheet() {
+fn j1_j2_j3_j4_the_package_opens_the_payers_sheet() {
     each(|world, kind, shop, account| {
         let mut wanted = order("D3", "JSAPI");
         wanted["open_id"] = openid(kind, account).into();
@@ -114,6 +114,8 @@ fn j1_j4_the_package_opens_the_payers_sheet() {
         };
         assert_eq!(package["signType"], sign_type, "{}", kind.id);
         assert!(package["timeStamp"].is_string(), "{}", kind.id);
+        let named = package["package"].as_str().unwrap();
+        assert!(named.starts_with("prepay_id=wx"), "{}: {named}", kind.id);
         let bridge = json!({"payer": "alice", "package": package, "action": "pay"});
         let said = world.control("/sandbox/bridge", &bridge);
         assert_eq!(

@@ -293,6 +293,38 @@ fn i1_i2_i3_an_institutions_notices_go_to_the_merchant_they_name() {
 }
 
 #[test]
+fn r2_a_refunds_notice_is_confirmed_by_query() {
+    for (status, told) in [
+        ("SUCCESS", "SUCCESS"),
+        ("REFUNDCLOSE", "REFUNDCLOSE"),
+        ("CHANGE", "CHANGE"),
+    ] {
+        let world = Memory::default();
+        let shop = shop(&world, "peak-v3");
+        pay(&world, &shop, "R2");
+        world.advance(1);
+        let refund = json!({"out_trade_no": "R2", "refund_fee": 500, "out_refund_no": "B2"});
+        let (code, answer) = shop.call("POST", "/v1/refund", refund.to_string());
+        assert_eq!(code, 200, "{answer}");
+        let path = "/sandbox/refunds/1900000110/B2";
+        let end = json!({"status": status, "sub_mch_id": PEAK});
+        world.control(path, &end);
+        world.send_notices();
+        assert_eq!(
+            counters(&shop)["refund_notice_taken"],
+            1,
+            "{status}: {}",
+            counters(&shop)
+        );
+        let (_, answer) = shop.call("GET", "/v1/refund?out_trade_no=R2", "");
+        assert_eq!(
+            answer["data"]["refunds"][0]["refund_status"], told,
+            "{answer}"
+        );
+    }
+}
+
+#[test]
 fn notices_under_the_apiv3_key_before_are_believed_for_a_day() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");

@@ -81,12 +81,54 @@ fn every_path_of_the_api_is_described() {
     assert!(paths >= 4, "this test no longer finds the paths");
 }
 
-/// `docs/seeds.md` names tests; each of them exists.
+/// The items of Tencent's checklist, by letter.
+const CHECKLIST: [(char, u32); 8] = [
+    ('G', 10),
+    ('Q', 7),
+    ('P', 8),
+    ('J', 5),
+    ('H', 4),
+    ('I', 4),
+    ('R', 4),
+    ('S', 3),
+];
+
+/// Each item has a row, and each row a test whose name begins with the item.
+#[test]
+fn every_item_of_the_checklist_has_a_test_that_names_it() {
+    let document = fs::read_to_string(root().join("docs/checklist.md")).unwrap();
+    for (letter, last) in CHECKLIST {
+        for number in 1..=last {
+            let item = format!("{letter}{number}");
+            let row = document
+                .lines()
+                .find(|line| line.starts_with(&format!("| **{item}** |")))
+                .unwrap_or_else(|| panic!("{item} has no row"));
+            let item = item.to_ascii_lowercase();
+            let mut tests = row.split('`').skip(1).step_by(2);
+            assert!(
+                tests.any(|name| name.split('_').any(|part| part == item)),
+                "{item} has no test that names it"
+            );
+        }
+    }
+}
+
+/// `docs/seeds.md` and `docs/checklist.md` name tests; each of them exists.
 #[test]
 fn every_test_that_the_documents_name_exists() {
-    let document = fs::read_to_string(root().join("docs/seeds.md")).unwrap();
+    let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+    let document = read("docs/seeds.md") + &read("docs/checklist.md");
     let mut sources = String::new();
-    for room in ["order", "wechatpay", "gateway", "app", "sandbox", "tests"] {
+    for room in [
+        "order",
+        "wechatpay",
+        "checkout",
+        "gateway",
+        "app",
+        "sandbox",
+        "tests",
+    ] {
         for path in super::files_below(room, ".rs") {
             sources.push_str(&fs::read_to_string(path).unwrap());
         }

@@ -67,7 +67,7 @@ struct Inner {
     databases: BTreeMap<String, Rc<Connection>>,
     alarms: BTreeMap<String, i64>,
     upstream: VecDeque<Upstream>,
-    upstream_calls: Vec<String>,
+    upstream_calls: Vec<http::Uri>,
     after_next_call: Option<(String, Json)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
@@ -227,7 +227,16 @@ impl Memory {
 
     /// The paths of every request that was sent to WeChat.
     pub fn upstream_calls(&self) -> Vec<String> {
-        self.0.borrow().upstream_calls.clone()
+        let inner = self.0.borrow();
+        let paths = inner.upstream_calls.iter().map(|uri| uri.path().to_owned());
+        paths.collect()
+    }
+
+    /// The hosts that they were sent to.
+    pub fn upstream_hosts(&self) -> Vec<String> {
+        let inner = self.0.borrow();
+        let hosts = inner.upstream_calls.iter().filter_map(|uri| uri.host());
+        hosts.map(str::to_owned).collect()
     }
 
     /// Every line of the gateway's log.
@@ -410,8 +419,7 @@ impl World for Memory {
             Route::WeChatPay | Route::WeChatPayMtls | Route::Statement | Route::Ionline => {
                 let behaviour = {
                     let mut inner = self.0.borrow_mut();
-                    let path = request.uri().path().to_owned();
-                    inner.upstream_calls.push(path);
+                    inner.upstream_calls.push(request.uri().clone());
                     inner.upstream.pop_front().unwrap_or(Upstream::Works)
                 };
                 let outcome = match behaviour {

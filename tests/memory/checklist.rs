@@ -1,0 +1,219 @@
+//! Those items of Tencent's go-live checklist that no other suite names:
+//! docs/checklist.md has the whole table.
+
+use serde_json::{Value, json};
+use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
+use xtask::demo::{Kind, MERCHANTS};
+
+fn shop(world: &Memory, kind: Kind) -> Shop {
+    let account = world.account(kind.mch_id);
+    let body = kind.admin_body(&account, "https://shop.example.com");
+    world.shop_with(kind.id, &body)
+}
+
+fn each(check: impl Fn(&Memory, Kind, &Shop)) {
+    for kind in MERCHANTS {
+        let world = Memory::default();
+        let shop = shop(&world, kind);
+        check(&world, kind, &shop);
+    }
+}
+
+fn order(number: &str) -> Value {
+    json!({"out_trade_no": number, "body": "Two cups", "total_fee": 3000,
+           "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY})
+}
+
+fn pay(world: &Memory, shop: &Shop, number: &str) {
+    let made = shop.order(&order(number));
+    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
+    world.control("/sandbox/scan", &scan);
+}
+
+#[test]
+fn g1_each_dialect_and_region_has_its_host_and_paths() {
+    each(|world, kind, shop| {
+        shop.order(&order("G1"));
+        let (host, begins) = match (kind.dialect, kind.region) {
+            ("v2", _) => ("apihk.mch.weixin.qq.com", "/pay/unifiedorder"),
+            ("v3", None) => ("apihk.mch.weixin.qq.com", "/v3/global/"),
+            ("v3", _) => ("api.mch.weixin.qq.com", "/v3/"),
+            _ => ("pay.ionlinepay.com", "/gateway/"),
+        };
+        assert!(
+            world.upstream_hosts().iter().all(|used| used == host),
+            "{}",
+            kind.id
+        );
+        for path in world.upstream_calls() {
+            assert!(path.starts_with(begins), "{}: {path}", kind.id);
+            assert_eq!(path.contains("/global/"), begins == "/v3/global/", "{path}");
+        }
+    });
+}
+
+#[test]
+fn g6_a_notice_is_answered_without_waiting_for_anybody() {
+    each(|world, kind, shop| {
+        pay(world, shop, "G6");
+        let calls = world.upstream_calls().len();
+        // WeChat and the merchant are both out of reach.
+        world.upstream([Upstream::LosesRequest; 20]);
+        world.send_notices();
+        assert_eq!(world.upstream_calls().len(), calls, "{}", kind.id);
+        assert_eq!(
+            world.received(),
+            [],
+            "{}: the delivery is the timer's",
+            kind.id
+        );
+        let counters = &shop.report()["counters"];
+        assert_eq!(counters["notice_taken"], 1, "{}: {counters}", kind.id);
+    });
+}
+
+#[test]
+fn g8_a_notice_of_five_minutes_ago_is_the_oldest_that_is_believed() {
+    for (age_s, status) in [(300, 204), (301, 401)] {
+        let world = Memory::default();
+        let kind = MERCHANTS
+            .into_iter()
+            .find(|kind| kind.id == "demo-v3")
+            .unwrap();
+        let shop = shop(&world, kind);
+        pay(&world, &shop, "G8");
+        let sent = world.take_notices();
+        world.lose_notices(true);
+        world.upstream([Upstream::LosesRequest; 100]);
+        world.advance(age_s);
+        let mut request = http::Request::post(&sent[0].url);
+        for (name, value) in &sent[0].headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(sent[0].body.clone().into_bytes()).unwrap();
+        assert_eq!(world.send(request).status(), status, "{age_s} s");
+    }
+}
+
+#[test]
+fn g10_the_notice_address_is_https_open_and_without_a_query() {
+    each(|world, kind, shop| {
+        let address = shop.made["notify_url"].as_str().unwrap();
+        assert!(
+            address.starts_with(&format!("{GATEWAY}/notify/")),
+            "{address}"
+        );
+        assert!(
+            address.starts_with("https://") && !address.contains('?'),
+            "{address}"
+        );
+        let knock = http::Request::post(address).body(Vec::new()).unwrap();
+        let answer = world.send(knock);
+        assert!(
+            [400, 401].contains(&answer.status().as_u16()),
+            "{}",
+            kind.id
+        );
+        assert!(
+            !answer.headers().contains_key("www-authenticate"),
+            "{}",
+            kind.id
+        );
+    });
+}
+
+#[test]
+fn p1_an_application_that_is_not_bound_to_the_merchant_is_refused_by_name() {
+    each(|world, kind, _| {
+        let account = world.account(kind.mch_id);
+        let mut body = kind.admin_body(&account, "https://shop.example.com");
+        body["id"] = json!("unbound");
+        body["appid"] = json!("wx5a11d0b0c0ffee99");
+        let unbound = world.shop_with("unbound", &body);
+        let mut wanted = order("P1");
+        wanted["trade_type"] = json!("JSAPI");
+        wanted["open_id"] = json!("opdKshxGuUXzdCP7WkZt68mtbXF4");
+        let (status, answer) = unbound.call("POST", "/v1/order", wanted.to_string());
+        assert_eq!(
+            (status, &answer["code"]),
+            (502, &json!("UPSTREAM_REFUSED")),
+            "{}",
+            kind.id
+        );
+    });
+}
+
+#[test]
+fn p2_an_order_is_paid_in_the_way_it_was_made_for() {
+    each(|world, kind, shop| {
+        shop.order(&order("P2"));
+        let orders = world.orders_at_wechat();
+        assert_eq!(orders[0]["trade_type"], "NATIVE", "{}: {orders}", kind.id);
+        let mut other = order("P2");
+        other["trade_type"] = json!("JSAPI");
+        other["open_id"] = json!("opdKshxGuUXzdCP7WkZt68mtbXF4");
+        let (_, answer) = shop.call("POST", "/v1/order", other.to_string());
+        assert_eq!(
+            answer["code"], "ORDER_EXISTS_WITH_DIFFERENT_TERMS",
+            "{}",
+            kind.id
+        );
+        assert_eq!(answer["field"], "trade_type", "{}", kind.id);
+    });
+}
+
+#[test]
+fn p5_the_latest_payment_is_at_least_a_minute_away() {
+    let world = Memory::default();
+    let shop = shop(&world, MERCHANTS[0]);
+    for (seconds, ok) in [(0, false), (59, false), (359, false), (360, true)] {
+        let checkout = json!({"out_trade_no": format!("P5-{seconds}"), "body": "Two cups",
+                              "total_fee": 3000, "expires_in_seconds": seconds});
+        let (status, answer) = shop.call("POST", "/v1/checkout", checkout.to_string());
+        assert_eq!(status == 200, ok, "{seconds} s: {answer}");
+        assert!(ok || answer["field"] == "expires_in_seconds", "{answer}");
+    }
+}
+
+#[test]
+fn i4_one_sub_merchant_in_two_currencies_is_two_accounts() {
+    let world = Memory::default();
+    let kind = MERCHANTS
+        .into_iter()
+        .find(|kind| kind.id == "peak-v3")
+        .unwrap();
+    let dollars = shop(&world, kind);
+    let account = world.account(kind.mch_id);
+    let mut body = kind.admin_body(&account, "https://shop.example.com");
+    body["id"] = json!("peak-yuan");
+    body["fee_type"] = json!("CNY");
+    let yuan = world.shop_with("peak-yuan", &body);
+    pay(&world, &dollars, "I4");
+    world.advance(1);
+    assert_eq!(dollars.status("I4")["fee_type"], "USD");
+    assert_eq!(yuan.call("GET", "/v1/order?out_trade_no=I4", "").0, 404);
+    yuan.order(&order("I4-2"));
+    assert_eq!(yuan.status("I4-2")["fee_type"], "CNY");
+}
+
+#[test]
+fn s3_a_statement_that_does_not_come_is_asked_for_again() {
+    for kind in MERCHANTS
+        .into_iter()
+        .filter(|kind| kind.dialect != "ionline")
+    {
+        let world = Memory::default();
+        let shop = shop(&world, kind);
+        pay(&world, &shop, "S3");
+        world.advance(2 * 24 * 60 * 60);
+        world.upstream([Upstream::LosesRequest]);
+        let (status, answer) = shop.call("GET", "/v1/statement?bill_date=20260102", "");
+        assert_eq!(status, 200, "{}: {answer}", kind.id);
+        assert_eq!(
+            answer["data"]["rows"].as_array().unwrap().len(),
+            1,
+            "{}",
+            kind.id
+        );
+    }
+}
