@@ -38,11 +38,13 @@ fn main() -> ExitCode {
             println!("{}", total.in_words(began.elapsed()));
             ExitCode::SUCCESS
         }
-        Err((total, failure)) => {
+        Err((_, failure)) => {
             println!("{failure}");
             println!(
                 "CAUGHT invariant={} seed={} seeds={}",
-                failure.broken.invariant, failure.seed, total.seeds
+                failure.broken.invariant,
+                failure.seed,
+                failure.seed - first + 1
             );
             ExitCode::FAILURE
         }

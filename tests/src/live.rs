@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use xtask::demo::Kind;
 use xtask::workerd::{System, Workerd, free_ports};
 
 /// The appid of the sandbox's first built-in merchant.
@@ -73,23 +74,49 @@ impl Live {
             "mch_id": "1900000109",
             "api_key": KEY,
         });
-        let fields = body.as_object_mut().expect("an object");
-        fields.extend(change.as_object().expect("an object").clone());
-        let answer = send(
-            "POST",
-            &format!("{}/admin/merchants", self.gateway()),
-            &[("authorization", "Bearer admin-token-of-a-test")],
-            body.to_string(),
-        );
+        extend(&mut body, change);
+        self.make(&body)
+    }
+
+    /// Makes a merchant of this kind, and its account in the sandbox; `change`
+    /// as in the admin call.
+    pub fn shop_of(&self, kind: Kind, change: &Value) -> (Shop, Value) {
+        let account = self.account(kind.mch_id);
+        let mut body = kind.admin_body(&account, &self.sandbox());
+        extend(&mut body, change);
+        (self.make(&body), account)
+    }
+
+    fn make(&self, body: &Value) -> Shop {
+        let answer = self.try_make(body);
         assert_eq!(answer.status, 200, "{}", answer.text());
         let data = answer.json()["data"].clone();
         let text = |name: &str| data[name].as_str().expect("a text").to_owned();
         Shop {
             gateway: self.gateway(),
-            id: id.to_owned(),
+            id: text("id"),
             api_key: text("api-key"),
             api_secret: text("api-secret"),
         }
+    }
+
+    /// The admin call that makes a merchant, whatever it answers.
+    pub fn try_make(&self, body: &Value) -> Answer {
+        send(
+            "POST",
+            &format!("{}/admin/merchants", self.gateway()),
+            &[("authorization", "Bearer admin-token-of-a-test")],
+            body.to_string(),
+        )
+    }
+
+    /// One of the sandbox's merchants, with its credentials.
+    pub fn account(&self, mch_id: &str) -> Value {
+        let url = format!("{}/sandbox/merchants", self.sandbox());
+        let all = send("GET", &url, &[], "").json();
+        let mut merchants = all["merchants"].as_array().expect("a list").iter();
+        let found = merchants.find(|merchant| merchant["mch_id"] == mch_id);
+        found.expect("one of the sandbox's merchants").clone()
     }
 
     /// A control call to the sandbox.
@@ -115,6 +142,11 @@ impl Drop for Live {
         drop(self.running.take());
         std::fs::remove_dir_all(&self.directory).ok();
     }
+}
+
+fn extend(body: &mut Value, change: &Value) {
+    let fields = body.as_object_mut().expect("an object");
+    fields.extend(change.as_object().expect("an object").clone());
 }
 
 /// A merchant of the gateway.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use xtask::{
     Failure, Result, bench,
     build::{self, Part},
-    dev, sandbox, setup, test, tools,
+    dev, sandbox, setup, simulate, test, tools,
 };
 
 const USAGE: &str = "\
@@ -15,6 +15,8 @@ cargo xtask dev [--port N] [--fresh] [--json]      run everything, with a demo s
 cargo xtask sandbox [--port N] [--fresh] [--json]  run only WeChat's side (8788)
 cargo xtask build [page] [edge] [sandbox]          build the page and the Workers, and say how big they are
 cargo xtask test [NAME]                            run every check and test, or only the tests named so
+cargo xtask simulate [--seed N] [--seeds M]         run the whole system under simulation; one seed alone is shown
+cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
 cargo xtask bench [--quick]                        measure speed and size, as ratios; --quick sees whether that works
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
@@ -70,6 +72,8 @@ fn command(arguments: &[String]) -> Result<()> {
             [name] if !name.starts_with('-') => test::run(Some(name)),
             _ => Err(unknown(rest)),
         },
+        "simulate" if rest == ["--mutants"] => simulate::mutants(),
+        "simulate" => simulate::run(seeds(rest)?),
         "bench" => match rest {
             [] => bench::run(bench::Options { quick: false }),
             [flag] if flag == "--quick" => bench::run(bench::Options { quick: true }),
@@ -109,6 +113,20 @@ fn flags(arguments: &[String], port: &mut u16, json: &mut bool, fresh: &mut bool
         }
     }
     Ok(())
+}
+
+/// Reads `--seed N` and `--seeds M`.
+fn seeds(arguments: &[String]) -> Result<simulate::Options> {
+    let mut options = simulate::Options::default();
+    for pair in arguments.chunks(2) {
+        let number = pair.get(1).and_then(|number| number.parse().ok());
+        match (pair.first().map(String::as_str), number) {
+            (Some("--seed"), Some(number)) => options.seed = Some(number),
+            (Some("--seeds"), Some(number)) => options.seeds = Some(number),
+            _ => return Err(unknown(pair)),
+        }
+    }
+    Ok(options)
 }
 
 fn unknown(arguments: &[String]) -> Failure {

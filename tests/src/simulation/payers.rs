@@ -188,7 +188,8 @@ impl World {
         self.note_payer(payer, "at the bridge", action, &answer);
     }
 
-    fn scan(&self, code_url: &str, payer: Payer, action: &str) {
+    /// A payer scans an order's code.
+    pub(super) fn scan(&self, code_url: &str, payer: Payer, action: &str) {
         let body = json!({"code_url": code_url, "payer": payer.as_str(), "action": action});
         let answer = self.control("/sandbox/scan", &body);
         self.note_payer(payer, "scans", action, &answer);

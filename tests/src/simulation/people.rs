@@ -181,7 +181,16 @@ impl World {
         }
     }
 
-    async fn close(&self, shop: &Shop, number: &str) {
+    async fn close(&self, shop: &Rc<Shop>, number: &str) {
+        // A payer who has the code does not know, and pays in this very moment.
+        if self.0.chance.one_in(2) && self.is_in_the_book(shop, number) {
+            let (world, shop, number) = (self.clone(), shop.clone(), number.to_owned());
+            let ms = self.0.chance.between(0, 800);
+            self.outside(async move {
+                world.sleep(ms).await;
+                world.pay_at_wechat(&shop, &number, Payer::Alice, "pay");
+            });
+        }
         let body = json!({ "out_trade_no": number });
         if let Some((200, answer)) = self.call(shop, "POST", "/v1/close", &body).await {
             self.heard(shop, number, &answer["data"]);
@@ -320,10 +329,44 @@ impl World {
         }
     }
 
+    /// Two merchants of one institution, which share a key, sell for the same
+    /// amount under the same number; one is paid, and somebody brings its
+    /// notice to the other.
+    async fn bring_to_the_twin(&self, shop: &Rc<Shop>) {
+        let twin = {
+            let shops = self.0.shops.borrow();
+            let is_twin = |other: &&Rc<Shop>| other.key == shop.key && other.id != shop.id;
+            shops.iter().find(is_twin).cloned()
+        };
+        let Some(twin) = twin else { return };
+        let number = (1 + self.0.chance.below(NUMBERS)).to_string();
+        let body = |of: &Shop| {
+            json!({"out_trade_no": number, "body": "Tea", "total_fee": 100,
+                   "trade_type": "NATIVE", "notify_url": of.notify_url()})
+        };
+        let ours = self.insist(shop, "/v1/order", &body(shop)).await;
+        self.insist(&twin, "/v1/order", &body(&twin)).await;
+        if let Some(code_url) = ours.as_ref().and_then(|data| data["code_url"].as_str()) {
+            self.scan(code_url, Payer::Alice, "pay");
+        }
+        let ms = self.0.chance.between(0, 10_000);
+        self.sleep(ms).await;
+        let notices = self.0.ledger.borrow().notices.clone();
+        for mut notice in notices {
+            if notice.url == shop.address() {
+                notice.url = twin.address();
+                self.note_at(&twin.id, || {
+                    format!("somebody brings a notice of {}", shop.id)
+                });
+                self.post_notice(notice).await;
+            }
+        }
+    }
+
     /// Somebody who wishes a merchant ill: brings true notices to the wrong
     /// address, and changed ones to the right one, and tries foreign keys.
     pub(super) async fn meddle(self, shop: Rc<Shop>) {
-        match self.0.chance.below(3) {
+        match self.0.chance.below(4) {
             0 => {
                 let notices = self.0.ledger.borrow().notices.clone();
                 if notices.is_empty() {
@@ -378,6 +421,7 @@ impl World {
                 self.note_at(&shop.id, || "somebody forges a notice".to_owned());
                 self.post_notice(notice).await;
             }
+            2 => self.bring_to_the_twin(&shop).await,
             _ => self.use_foreign_key(&shop).await,
         }
     }

@@ -133,6 +133,13 @@ impl World {
         }
     }
 
+    /// Whether a merchant's book has this order.
+    pub(super) fn is_in_the_book(&self, shop: &Shop, number: &str) -> bool {
+        let watch = self.0.watch.borrow();
+        let seen = watch.books.get(&shop.id);
+        seen.is_some_and(|seen| seen.orders.contains_key(number))
+    }
+
     /// Whether a Quick Pay is under way in any book.
     pub(super) fn quick_pay_is_open(&self) -> bool {
         let watch = self.0.watch.borrow();
@@ -253,9 +260,9 @@ impl World {
                 }
             }
             Status::Closed { .. } => {
-                let payable = entry.is_some_and(|e| e.is_payable(self.now_ms()));
-                if payable {
-                    let found = "it is closed, and can still be paid at WeChat".to_owned();
+                let open = entry.filter(|e| e.is_paid() || e.is_payable(self.now_ms()));
+                if let Some(open) = open {
+                    let found = format!("it is closed, and at WeChat it is {}", open.state);
                     self.broken("1", about, found);
                 }
             }

@@ -1,0 +1,226 @@
+//! `cargo xtask simulate`: the whole system under simulation (`docs/simulation.md`).
+//!
+//! With `--mutants` known mistakes are made in a copy of the sources, one by one, to see that each is caught.
+
+pub mod mutants;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Failure, Result, build, step, tools};
+use mutants::{MUTANTS, Mutant};
+
+/// How many seeds run where nothing is said.
+const SEEDS: u64 = 10_000;
+
+/// So many seeds at most until a mistake must have been caught.
+const SEEDS_FOR_A_MUTANT: u64 = 50_000;
+
+/// What is not copied.
+const NOT_SOURCES: [&str; 5] = ["target", "node_modules", ".git", "build", "dist"];
+
+/// What to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The first seed; alone, the only one, and what happens in it is shown.
+    pub seed: Option<u64>,
+    /// How many.
+    pub seeds: Option<u64>,
+}
+
+/// Runs seeds, or one seed.
+///
+/// # Errors
+///
+/// A seed broke an invariant; its history was shown.
+pub fn run(options: Options) -> Result<()> {
+    let mut command = cargo(tools::root());
+    command.args(["run", "--quiet", "--profile", "simulate"]);
+    command.args(["--package", "whole", "--bin", "simulate", "--"]);
+    command.args(arguments(options));
+    step::show(
+        "simulate",
+        &mut command,
+        "read the history above: it ends with what is broken",
+    )
+}
+
+fn arguments(options: Options) -> Vec<String> {
+    let seeds = match options {
+        Options {
+            seed: None,
+            seeds: None,
+        } => Some(SEEDS),
+        Options { seeds, .. } => seeds,
+    };
+    [("--seed", options.seed), ("--seeds", seeds)]
+        .into_iter()
+        .filter_map(|(name, value)| Some([name.to_owned(), value?.to_string()]))
+        .flatten()
+        .collect()
+}
+
+/// Makes each mistake and runs seeds until it is caught. Prints a table.
+///
+/// # Errors
+///
+/// A mistake that nothing catches, that does not compile, or that no longer fits the sources; or the sources
+/// themselves do not hold.
+pub fn mutants() -> Result<()> {
+    let place = build::target_directory()?.join("mutants");
+    let sources = place.join("sources");
+    copy(tools::root(), &sources)?;
+    let binary = compile(&sources, &place, "the sources as they are")?;
+    let (held, said) = seeds(&binary, 2_000)?;
+    if !held {
+        println!("{said}");
+        return Err(Failure::new(
+            "begin with sources that hold",
+            "a seed fails without any mistake made",
+            "repair that first: `cargo xtask simulate`",
+        ));
+    }
+    println!("| mistake | invariant | after seeds |\n|---|---|---|");
+    for mutant in MUTANTS {
+        apply(mutant, &sources)?;
+        let binary = compile(&sources, &place, mutant.name);
+        let caught = binary.and_then(|binary| seeds(&binary, SEEDS_FOR_A_MUTANT));
+        copy(tools::root(), &sources)?;
+        let (_, said) = caught?;
+        let caught = said.lines().find_map(|line| line.strip_prefix("CAUGHT "));
+        let Some(caught) = caught else {
+            return Err(Failure::new(
+                format!("catch “{}”", mutant.name),
+                format!("{SEEDS_FOR_A_MUTANT} seeds hold all the same"),
+                "the simulation must learn to see it",
+            ));
+        };
+        let of = |name: &str| {
+            let word = caught.split(' ').find_map(|word| word.strip_prefix(name));
+            word.unwrap_or_default().to_owned()
+        };
+        println!(
+            "| {} | {} | {} |",
+            mutant.name,
+            of("invariant="),
+            of("seeds=")
+        );
+    }
+    Ok(())
+}
+
+/// The file with the change made.
+///
+/// # Errors
+///
+/// The text to change is not there exactly once.
+pub fn changed(text: &str, change: &mutants::Change) -> Result<String> {
+    match text.matches(change.find).count() {
+        1 => Ok(text.replacen(change.find, change.replace, 1)),
+        count => Err(Failure::new(
+            "make a mistake on purpose",
+            format!("{} has {count} times: {}", change.file, change.find),
+            "bring xtask/src/simulate/mutants.rs up to date",
+        )),
+    }
+}
+
+fn apply(mutant: &Mutant, sources: &Path) -> Result<()> {
+    for change in mutant.changes {
+        let path = sources.join(change.file);
+        let text = fs::read_to_string(&path).map_err(|error| not_read(&path, &error))?;
+        write(&path, &changed(&text, change)?)?;
+    }
+    Ok(())
+}
+
+fn compile(sources: &Path, place: &Path, what: &str) -> Result<PathBuf> {
+    let target = place.join("target");
+    let mut command = cargo(sources);
+    command.args(["build", "--quiet", "--profile", "simulate"]);
+    command.args(["--package", "whole", "--bin", "simulate"]);
+    command.arg("--target-dir").arg(&target);
+    step::run(
+        &format!("compile: {what}"),
+        &mut command,
+        "see the compiler's words above",
+    )?;
+    Ok(target.join("simulate/simulate"))
+}
+
+/// Runs seeds: whether they hold, and what was said.
+fn seeds(binary: &Path, seeds: u64) -> Result<(bool, String)> {
+    let mut command = Command::new(binary);
+    command.args(["--seed", "0", "--seeds", &seeds.to_string()]);
+    let output = command.output().map_err(|error| not_read(binary, &error))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok((output.status.success(), said))
+}
+
+/// Copies what differs, so that cargo compiles only that anew.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(|error| not_read(to, &error))?;
+    for entry in fs::read_dir(from).map_err(|error| not_read(from, &error))? {
+        let path = entry.map_err(|error| not_read(from, &error))?.path();
+        let Some(name) = path.file_name() else {
+            continue;
+        };
+        let copied = to.join(name);
+        if path.is_dir() {
+            if !NOT_SOURCES.iter().any(|not| name == *not) {
+                copy(&path, &copied)?;
+            }
+            continue;
+        }
+        let bytes = fs::read(&path).map_err(|error| not_read(&path, &error))?;
+        if fs::read(&copied).ok().as_ref() != Some(&bytes) {
+            fs::write(&copied, bytes).map_err(|error| not_read(&copied, &error))?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|error| not_read(path, &error))
+}
+
+fn not_read(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        format!("work with {}", tools::shown(path)),
+        error,
+        "see that it is there and may be written",
+    )
+}
+
+fn cargo(directory: &Path) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(directory);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_fits_the_sources() {
+        for mutant in MUTANTS {
+            for change in mutant.changes {
+                let text = fs::read_to_string(tools::root().join(change.file)).unwrap();
+                let changed = changed(&text, change).unwrap_or_else(|error| panic!("{error}"));
+                assert_ne!(changed, text, "{}", mutant.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_run() {
+        let run = |seed, seeds| arguments(Options { seed, seeds }).join(" ");
+        assert_eq!(run(None, None), "--seeds 10000");
+        assert_eq!(run(Some(7), None), "--seed 7");
+        assert_eq!(run(Some(7), Some(3)), "--seed 7 --seeds 3");
+    }
+}

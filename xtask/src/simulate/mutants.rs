@@ -1,0 +1,157 @@
+//! Known mistakes, to be made on purpose: the simulation is worth what it
+//! catches. Each is a few exact changes of the sources; a text that is not
+//! there exactly once is an error, so that the list stays true.
+
+/// A mistake.
+#[derive(Debug)]
+pub struct Mutant {
+    /// What goes wrong, in a few words.
+    pub name: &'static str,
+    /// What is changed.
+    pub changes: &'static [Change],
+}
+
+/// One change of one file.
+#[derive(Debug)]
+pub struct Change {
+    /// The file, from the root of the repository.
+    pub file: &'static str,
+    /// What stands there, once.
+    pub find: &'static str,
+    /// What is put there instead.
+    pub replace: &'static str,
+}
+
+/// Every mistake.
+pub const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "the amount of a payment is not compared",
+        changes: &[Change {
+            file: "order/src/machine.rs",
+            find: "} else if payment.money != self.terms.money {",
+            replace: "} else if payment.money != self.terms.money && self.terms.body.is_empty() {",
+        }],
+    },
+    Mutant {
+        name: "the merchant of a payment is not compared",
+        changes: &[Change {
+            file: "order/src/machine.rs",
+            find: "(&theirs.mch_id, &theirs.sub_mch_id) != (&ours.mch_id, &ours.sub_mch_id)",
+            replace: "theirs.mch_id != ours.mch_id",
+        }],
+    },
+    Mutant {
+        name: "a notice is acknowledged though it could not be written",
+        changes: &[Change {
+            file: "gateway/src/notices/v2.rs",
+            find: "self.noticed(id, notice.payment, Some(xml)).await?",
+            replace: "self.noticed(id, notice.payment, Some(xml)).await.unwrap_or(Verdict::Duplicate)",
+        }],
+    },
+    Mutant {
+        name: "after a restart an alarm is believed to be set",
+        changes: &[Change {
+            file: "gateway/src/book/mod.rs",
+            find: "armed_at_ms: Cell::new(None),",
+            replace: "armed_at_ms: Cell::new(Some(0)),",
+        }],
+    },
+    Mutant {
+        name: "the bridge's word is believed",
+        changes: &[Change {
+            file: "gateway/src/book/checkouts.rs",
+            find: "            return self.view_checkout(id);",
+            replace: "            let mut facts = self.view_checkout(id)?;
+            facts.state = State::Paid { paid_at_ms: self.world.now_ms() };
+            return Ok(facts);",
+        }],
+    },
+    Mutant {
+        name: "a close that was not answered counts as closed",
+        changes: &[Change {
+            file: "gateway/src/book/orders.rs",
+            find: "_ => CloseAnswer::Unknown,",
+            replace: "_ => CloseAnswer::Closed,",
+        }],
+    },
+    Mutant {
+        name: "ORDERPAID on close counts as closed",
+        changes: &[Change {
+            file: "gateway/src/book/orders.rs",
+            find: "Some(Reason::OrderPaid) => CloseAnswer::OrderPaid,",
+            replace: "Some(Reason::OrderPaid) => CloseAnswer::Closed,",
+        }],
+    },
+    Mutant {
+        name: "a refund that is asked for again gets another number",
+        changes: &[Change {
+            file: "gateway/src/upstream/v2.rs",
+            find: "out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,",
+            replace: "out_refund_no: OutRefundNo::new(&format!(\"{}-{}\", refund.out_refund_no, \
+                      self.0.nonce().get(..4).unwrap_or_default()))?,",
+        }],
+    },
+    Mutant {
+        name: "Quick Pay is sent again when no answer comes",
+        changes: &[Change {
+            file: "gateway/src/upstream/v2.rs",
+            find: "self.ask_once(micropay::PATH, &xml)",
+            replace: "self.ask(micropay::PATH, &xml)",
+        }],
+    },
+    Mutant {
+        name: "a delivery that failed once is dropped",
+        changes: &[Change {
+            file: "gateway/src/book/deliveries.rs",
+            find: "Err(why) if due.is_last => (\"given_up\", why),",
+            replace: "Err(why) if due.is_last || why.is_ascii() => (\"given_up\", why),",
+        }],
+    },
+    Mutant {
+        name: "a delivery under way has no timer",
+        changes: &[Change {
+            file: "gateway/src/book/deliveries.rs",
+            find: "attempts = attempts + 1, due_at_ms = ? WHERE id = ?",
+            replace: "attempts = attempts + 1, due_at_ms = NULL WHERE ?1 > 0 AND id = ?2",
+        }],
+    },
+    Mutant {
+        name: "an earlier attempt of a checkout stays open",
+        changes: &[
+            Change {
+                file: "gateway/src/book/checkouts.rs",
+                find: "            self.give_up(known, &prepare.id, last).await?;",
+                replace: "",
+            },
+            Change {
+                file: "gateway/src/book/checkouts.rs",
+                find: "(true, false) => return Err(ApiError::of(Code::AttemptPending)),",
+                replace: "(true, false) => {}",
+            },
+        ],
+    },
+    Mutant {
+        name: "an answer about a payment is believed unverified",
+        changes: &[Change {
+            file: "wechatpay/src/v2/sign.rs",
+            find: "if same(given, &self.sign(key, sign_type)) {",
+            replace: "if same(given, &self.sign(key, sign_type)) || self.get(\"transaction_id\").is_some() {",
+        }],
+    },
+    Mutant {
+        name: "any secret opens a merchant's orders",
+        changes: &[Change {
+            file: "gateway/src/api/mod.rs",
+            find: "if !known.has_secret(secret) {",
+            replace: "if secret.is_empty() {",
+        }],
+    },
+    Mutant {
+        name: "every merchant's orders are in one book",
+        changes: &[Change {
+            file: "gateway/src/lib.rs",
+            find: "self.world.call(Object::Book(merchant), body)",
+            replace: "self.world.call(Object::Book(\"tea\"), body)",
+        }],
+    },
+];
