@@ -377,6 +377,11 @@ impl Order {
         self.created_at_ms
     }
 
+    /// How often the timer has fired in the present state.
+    pub const fn checks(&self) -> u32 {
+        self.checks
+    }
+
     /// The payment, if it is paid.
     pub fn paid(&self) -> Option<&Paid> {
         match &self.status {

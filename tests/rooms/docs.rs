@@ -39,8 +39,10 @@ fn every_link_in_the_documents_leads_somewhere() {
         "README.md",
         "ARCHITECTURE.md",
         "docs/api.md",
+        "docs/checklist.md",
         "docs/dialects.md",
         "docs/seeds.md",
+        "docs/simulation.md",
     ] {
         let path = root().join(document);
         let text = fs::read_to_string(&path).unwrap();

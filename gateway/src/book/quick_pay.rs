@@ -28,6 +28,9 @@ pub struct NewQuickPay {
 /// A payer's code works for a minute: after that, an order that WeChat does
 /// not know cannot begin any more.
 const CODE_MS: i64 = 60_000;
+/// And so often the reverse is asked for meanwhile: a clock that jumps makes an
+/// order old at once, and the payer's code works on.
+const NEVER_BEGUN_CHECKS: u32 = 4;
 
 impl<W: World, S: Store> Book<W, S> {
     /// Takes the payment, or answers how an earlier request with this number
@@ -121,7 +124,10 @@ impl<W: World, S: Store> Book<W, S> {
                 .load_order(number.as_str())
                 .ok()
                 .flatten()
-                .is_some_and(|order| self.world.now_ms() - order.created_at_ms() > CODE_MS),
+                .is_some_and(|order| {
+                    self.world.now_ms() - order.created_at_ms() > CODE_MS
+                        && order.checks() >= NEVER_BEGUN_CHECKS
+                }),
             Err(Some(Reason::ForGood)) => {
                 // If the alarm cannot be written the reverse is asked again.
                 let name = "WeChat refuses to reverse the order";
