@@ -3,8 +3,9 @@
 //! What a browser may lack (a bridge, a clipboard, a network) comes back as
 //! `None`, `false` or an error; what every browser has is taken for granted.
 
-use checkout::{ErrorAnswer, Hint, Jsapi, Problem};
+use checkout::{Hint, Jsapi, MINI_PROGRAM_PAGE, Problem};
 use js_sys::{Function, Object, Promise, Reflect};
+use serde::Deserialize;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -168,14 +169,40 @@ pub(crate) fn address() -> String {
         .unwrap_or_default()
 }
 
-/// The checkout session's id: `s` in the page's query, as it is written there.
-fn session() -> Option<String> {
-    let query = window()?.location().search().ok()?;
-    let id = query
-        .trim_start_matches('?')
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("s="))?;
-    Some(String::from(id))
+/// The page's own query with its question mark: `s` names the checkout, and
+/// what else there is belongs to it.
+fn query() -> String {
+    window()
+        .and_then(|window| window.location().search().ok())
+        .unwrap_or_default()
+}
+
+/// Whether the payer comes from a page where they were sent to pay: the server
+/// has put that into the address to come back to.
+pub(crate) fn came_back() -> bool {
+    query().contains("&back=1")
+}
+
+/// Opens the page anew if it has found out, by a sign that the server cannot
+/// see, that it is inside a Mini Program.
+pub(crate) fn heed_signs() {
+    let sign = window().and_then(|window| get(&window, "__wxjs_environment"));
+    let inside = sign.is_some_and(|sign| sign == "miniprogram");
+    // Once: a server that decides otherwise has the last word.
+    if inside
+        && !query().contains("&env=")
+        && let Some(window) = window()
+    {
+        // Not the whole address: WeChat leaves a `#wechat_redirect` behind.
+        let anew = format!("{}&env=miniprogram", query());
+        let _ = window.location().replace(&anew);
+    }
+}
+
+/// What the page reads of a [`checkout::ErrorAnswer`]: the rest is for developers.
+#[derive(Deserialize)]
+struct Refused {
+    code: String,
 }
 
 /// Asks the server, and tells `answered` what came of it: the JSON of a 2xx
@@ -191,8 +218,8 @@ pub(crate) fn ask(
         answered(match fetch(path, body).await {
             Some((true, text)) => Ok(text),
             Some((false, text)) => Err(Failure::Refused(
-                json::read::<ErrorAnswer>(&text)
-                    .map_or(Problem::Other, |error| Problem::from_code(&error.code)),
+                json::read::<Refused>(&text)
+                    .map_or(Problem::Other, |refused| Problem::from_code(&refused.code)),
             )),
             None => Err(Failure::Network),
         });
@@ -202,7 +229,7 @@ pub(crate) fn ask(
 /// Whether the status was 2xx, and the body. `None` when nothing came back.
 async fn fetch(path: &str, body: Option<&'static str>) -> Option<(bool, String)> {
     let window = window()?;
-    let url = format!("/pay/{path}?s={}", session().unwrap_or_default());
+    let url = format!("/pay/{path}{}", query());
     let patience = AbortController::new().ok()?;
     let request = RequestInit::new();
     request.set_signal(Some(&patience.signal()));
@@ -239,7 +266,21 @@ pub(crate) fn has_bridge() -> bool {
 /// `getBrandWCPayRequest` (seed 002 §7.7). Runs within the caller's turn, so a
 /// call made while a tap is handled is made inside the payer's gesture.
 /// `answered` may be called more than once: some versions of WeChat do.
-pub(crate) fn call_bridge(package: &Jsapi, mut answered: impl FnMut(Hint) + 'static) {
+pub(crate) fn call_bridge(package: &Jsapi, answered: impl FnMut(Hint) + 'static) {
+    invoke("getBrandWCPayRequest", object(&package.members()), answered);
+}
+
+/// Asks the Mini Program around this page for the payment page of the kit, as
+/// `wx.miniProgram.navigateTo` does: that is this call with a script around it.
+pub(crate) fn open_kit(answered: impl FnMut(Hint) + 'static) {
+    let page = object(&[("url", &format!("{MINI_PROGRAM_PAGE}{}", query()))]);
+    let request = object(&[("name", "navigateTo")]);
+    // As in `object`.
+    let _ = Reflect::set(&request, &"arg".into(), &page);
+    invoke("invokeMiniProgramAPI", request, answered);
+}
+
+fn invoke(name: &str, request: Object, mut answered: impl FnMut(Hint) + 'static) {
     let answer = Closure::<dyn FnMut(JsValue)>::new(move |answer: JsValue| {
         // The documented name, and the one that newer versions use beside it.
         let err_msg = get(&answer, "err_msg")
@@ -250,10 +291,7 @@ pub(crate) fn call_bridge(package: &Jsapi, mut answered: impl FnMut(Hint) + 'sta
     .into_js_value();
     let call = || {
         let (bridge, invoke) = bridge()?;
-        let members = object(&package.members());
-        invoke
-            .call3(&bridge, &"getBrandWCPayRequest".into(), &members, &answer)
-            .ok()
+        invoke.call3(&bridge, &name.into(), &request, &answer).ok()
     };
     if call().is_none() {
         // A bridge that throws has refused.

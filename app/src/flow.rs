@@ -12,6 +12,13 @@
 //!     │              Code <──> CodeExpired   Ready               v
 //!     └────────────── "cancel", "fail" ─────────────────── Confirming
 //!
+//!   H5, and the page in a Mini Program:
+//!
+//!            tap            address answered      "I have paid"
+//!   Ready ───────> Preparing ───────────────> Away <──────────> Confirming
+//!                                              ^   not paid
+//!                       the page opened anew ──┘
+//!
 //!   whatever the stage:  the server's word "paid" ──> Ended(Paid)
 //! ```
 //!
@@ -52,6 +59,8 @@ pub enum Event {
         /// Its answer.
         hint: Hint,
     },
+    /// The Mini Program was asked for its payment page, and goes there or not.
+    PageOpened(bool),
     /// The link was put on the clipboard, or could not be.
     Copied(bool),
     /// The page came to the front.
@@ -106,6 +115,9 @@ pub enum Effect {
         /// What to hand over.
         package: Jsapi,
     },
+    /// Ask the Mini Program around this page for its payment page, answered by
+    /// [`Event::PageOpened`].
+    OpenPage,
     /// Put this on the clipboard, answered by [`Event::Copied`]; the page's own
     /// address if `None`.
     Copy(Option<String>),
@@ -116,27 +128,31 @@ pub enum Effect {
 }
 
 /// Where the checkout is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Waiting for the payer; with what happened last, if it went wrong.
     Ready(Option<Note>),
     /// The order is on its way.
     Preparing,
-    /// The package is here, the bridge is not.
+    /// What the bridge is to do is known, the bridge is not there.
     WaitingBridge {
-        /// What to hand to it.
-        package: Jsapi,
+        /// What it is to do.
+        call: Call,
         /// When to give up.
         until_ms: i64,
     },
     /// WeChat shows its payment sheet.
     SheetOpen {
-        /// What was handed to the bridge.
-        package: Jsapi,
         /// Whether the call was made inside the payer's tap.
         in_gesture: bool,
         /// Since when.
         since_ms: i64,
+    },
+    /// The payer was sent to a page that is not ours, to pay there and come
+    /// back.
+    Away {
+        /// The server has asked WeChat since, and knows of no payment.
+        asked: bool,
     },
     /// The server is finding out whether it was paid.
     Confirming {
@@ -154,6 +170,15 @@ pub enum Stage {
     Elsewhere,
     /// Nothing more can be done here.
     Ended(End),
+}
+
+/// What the bridge is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Its payment sheet.
+    Sheet,
+    /// The Mini Program's payment page.
+    Page,
 }
 
 /// What went wrong before the payer could pay.
@@ -198,10 +223,13 @@ pub struct Flow {
     code: Option<Qr>,
     link: Option<Link>,
     copied: Option<bool>,
-    /// A package that the bridge refused outside a tap. HarmonyOS wants a
-    /// direct gesture: the next tap hands it over at once, without a round
-    /// trip in between.
-    held: Option<Jsapi>,
+    /// A call that the bridge refused outside a tap. HarmonyOS wants a direct
+    /// gesture: the next tap makes it at once, without a round trip in between.
+    held: Option<Call>,
+    /// What to hand to the payment sheet, from the latest order.
+    package: Option<Jsapi>,
+    /// The payer was sent to a page that is not ours, and may have paid there.
+    away: bool,
     bridge: bool,
     calls: u32,
     /// What to add to the page's clock to have the server's.
@@ -220,9 +248,16 @@ pub struct Flow {
 impl Flow {
     /// Begins with the view that came inside the HTML.
     ///
-    /// `rendered_ms` is the moment on the page's clock at which the server may
-    /// have written it, at the earliest: the time left is never overstated.
-    pub fn begin(view: View, rendered_ms: i64, now_ms: i64) -> (Flow, Vec<Effect>) {
+    /// `came_back` says that the payer comes from a page where they were sent
+    /// to pay. `rendered_ms` is the moment on the page's clock at which the
+    /// server may have written the view, at the earliest: the time left is
+    /// never overstated.
+    pub fn begin(
+        view: View,
+        came_back: bool,
+        rendered_ms: i64,
+        now_ms: i64,
+    ) -> (Flow, Vec<Effect>) {
         let mut flow = Flow {
             server_ahead_ms: view.now_ms.saturating_sub(rendered_ms),
             stage: Stage::Ready(None),
@@ -230,6 +265,8 @@ impl Flow {
             link: None,
             copied: None,
             held: None,
+            package: None,
+            away: came_back && matches!(view.method, Method::H5 | Method::Jsapi),
             bridge: false,
             calls: 0,
             visible: true,
@@ -241,7 +278,11 @@ impl Flow {
             now_ms,
             view,
         };
-        let effects = flow.arrange();
+        let effects = if flow.away && flow.view.state == State::Open && !flow.expired() {
+            flow.confirm()
+        } else {
+            flow.arrange()
+        };
         (flow, effects)
     }
 
@@ -289,7 +330,7 @@ impl Flow {
     /// order number is paid at most once in any case.
     pub fn may_pay(&self) -> bool {
         match self.stage {
-            Stage::Ready(_) | Stage::CodeExpired => true,
+            Stage::Ready(_) | Stage::CodeExpired | Stage::Away { .. } => true,
             Stage::SheetOpen { .. } => self.slow(),
             Stage::Confirming { hinted, .. } => {
                 hinted && self.slow() && self.view.state == State::Open
@@ -310,7 +351,7 @@ impl Flow {
     fn left_ms(&self) -> Option<i64> {
         let expires_at_ms = match (&self.stage, &self.code) {
             (Stage::Code, Some(code)) => code.expires_at_ms.min(self.view.expires_at_ms),
-            (Stage::Ready(_) | Stage::Elsewhere, _) => self.view.expires_at_ms,
+            (Stage::Ready(_) | Stage::Away { .. } | Stage::Elsewhere, _) => self.view.expires_at_ms,
             _ => return None,
         };
         Some((expires_at_ms - self.server_now_ms()).max(0))
@@ -346,6 +387,7 @@ impl Flow {
             Event::Seen(answer) => self.seen(answer),
             Event::BridgeReady => self.bridge_ready(),
             Event::BridgeSaid { call, hint } => self.bridge_said(call, hint),
+            Event::PageOpened(opened) => self.page_opened(opened),
             Event::Copied(done) => {
                 self.copied = Some(done);
                 Vec::new()
@@ -377,6 +419,7 @@ impl Flow {
             Action::Pay => Vec::new(),
             Action::CheckAgain => match self.stage {
                 Stage::Confirming { hinted, .. } => self.check(hinted.then_some(Hint::Ok)),
+                Stage::Away { .. } => self.confirm(),
                 _ => Vec::new(),
             },
             Action::CopyLink => vec![Effect::Copy(
@@ -387,33 +430,72 @@ impl Flow {
     }
 
     fn pay(&mut self) -> Vec<Effect> {
-        match self.held.take() {
-            Some(package) => self.launch(package, true),
-            None => {
+        match (self.held.take(), self.view.method) {
+            (Some(call), _) => self.launch(call, true),
+            // The order is made by the page that is opened.
+            (None, Method::MiniProgram) => self.launch(Call::Page, true),
+            (None, _) => {
                 self.enter(Stage::Preparing);
                 vec![Effect::PostOrder]
             }
         }
     }
 
-    fn launch(&mut self, package: Jsapi, in_gesture: bool) -> Vec<Effect> {
+    fn launch(&mut self, call: Call, in_gesture: bool) -> Vec<Effect> {
         if !self.bridge {
             self.enter(Stage::WaitingBridge {
-                package,
+                call,
                 until_ms: self.now_ms + BRIDGE_PATIENCE_MS,
             });
             return vec![Effect::LookForBridge];
         }
-        self.calls += 1;
-        self.enter(Stage::SheetOpen {
-            package: package.clone(),
-            in_gesture,
+        match (call, &self.package) {
+            (Call::Sheet, Some(package)) => {
+                let package = package.clone();
+                self.calls += 1;
+                self.enter(Stage::SheetOpen {
+                    in_gesture,
+                    since_ms: self.now_ms,
+                });
+                vec![Effect::CallBridge {
+                    call: self.calls,
+                    package,
+                }]
+            }
+            (Call::Page, _) => {
+                self.leave();
+                vec![Effect::OpenPage]
+            }
+            // There is none for a sheet before an order.
+            (Call::Sheet, None) => Vec::new(),
+        }
+    }
+
+    /// The payer goes to a page that is not ours.
+    fn leave(&mut self) {
+        self.away = true;
+        self.enter(Stage::Away { asked: false });
+    }
+
+    /// The payer has been there: finds out what came of it.
+    fn confirm(&mut self) -> Vec<Effect> {
+        self.enter(Stage::Confirming {
+            hinted: false,
             since_ms: self.now_ms,
         });
-        vec![Effect::CallBridge {
-            call: self.calls,
-            package,
-        }]
+        self.check(None)
+    }
+
+    fn page_opened(&mut self, opened: bool) -> Vec<Effect> {
+        if opened || self.stage != (Stage::Away { asked: false }) {
+            return Vec::new();
+        }
+        // A Mini Program without the page: the link is still good in WeChat.
+        self.away = false;
+        self.view.method = Method::OpenInWeChat {
+            reason: Reason::MiniProgram,
+        };
+        self.arrange()
     }
 
     fn ordered(&mut self, answer: Result<Prepared, Failure>) -> Vec<Effect> {
@@ -434,7 +516,10 @@ impl Flow {
             return Vec::new();
         }
         match answer {
-            Ok(Prepared::Jsapi(package)) => return self.launch(package, false),
+            Ok(Prepared::Jsapi(package)) => {
+                self.package = Some(package);
+                return self.launch(Call::Sheet, false);
+            }
             Ok(Prepared::Qr(code)) => {
                 self.code = Some(code);
                 self.enter(Stage::Code);
@@ -444,7 +529,7 @@ impl Flow {
                 self.enter(Stage::Elsewhere);
             }
             Ok(Prepared::Page(url)) => {
-                self.enter(Stage::Ready(None));
+                self.leave();
                 return vec![Effect::Go(url)];
             }
             Ok(Prepared::NotOpen(view)) => return self.see(view),
@@ -490,10 +575,14 @@ impl Flow {
             return Vec::new();
         }
         self.server_ahead_ms = view.now_ms - self.now_ms;
-        // The page goes on in the language it began in, which the payer may
-        // have chosen in an address that these requests do not carry.
-        let lang = self.view.lang;
-        self.view = View { lang, ..view };
+        // The page goes on as it began: in the language that the payer has
+        // chosen, and in the way that it has found out to work.
+        let (lang, method) = (self.view.lang, self.view.method);
+        self.view = View {
+            lang,
+            method,
+            ..view
+        };
         match (self.view.state, &self.stage) {
             (State::Paid { paid_at_ms }, _) => self.enter(Stage::Ended(End::Paid { paid_at_ms })),
             (State::Expired, _) => self.enter(Stage::Ended(End::Expired)),
@@ -504,6 +593,7 @@ impl Flow {
                 Stage::Ready(_)
                 | Stage::Code
                 | Stage::CodeExpired
+                | Stage::Away { .. }
                 | Stage::Elsewhere
                 | Stage::Ended(_),
             ) => self.enter(Stage::Confirming {
@@ -527,16 +617,13 @@ impl Flow {
             State::Expired => self.enter(Stage::Ended(End::Expired)),
             State::Closed => self.enter(Stage::Ended(End::Closed)),
             State::Failed => self.enter(Stage::Ended(End::Refused)),
-            State::Confirming => {
-                self.enter(Stage::Confirming {
-                    hinted: false,
-                    since_ms: self.now_ms,
-                });
-                return self.check(None);
-            }
+            State::Confirming => return self.confirm(),
             State::Open if self.expired() => self.enter(Stage::Ended(End::Expired)),
+            State::Open if self.away => self.enter(Stage::Away { asked: true }),
             State::Open => match self.view.method {
-                Method::Jsapi => self.enter(Stage::Ready(None)),
+                Method::Jsapi | Method::H5 | Method::MiniProgram => {
+                    self.enter(Stage::Ready(None));
+                }
                 Method::Native if self.code_is_good() => self.enter(Stage::Code),
                 Method::Native => {
                     self.enter(Stage::Preparing);
@@ -559,11 +646,8 @@ impl Flow {
 
     fn bridge_ready(&mut self) -> Vec<Effect> {
         self.bridge = true;
-        match &self.stage {
-            Stage::WaitingBridge { package, .. } => {
-                let package = package.clone();
-                self.launch(package, false)
-            }
+        match self.stage {
+            Stage::WaitingBridge { call, .. } => self.launch(call, false),
             _ => Vec::new(),
         }
     }
@@ -582,12 +666,7 @@ impl Flow {
                 }
             };
         }
-        let Stage::SheetOpen {
-            package,
-            in_gesture,
-            ..
-        } = &self.stage
-        else {
+        let Stage::SheetOpen { in_gesture, .. } = self.stage else {
             // The bridge answered twice.
             return Vec::new();
         };
@@ -597,7 +676,7 @@ impl Flow {
         let note = if hint == Hint::Cancel {
             Note::Cancelled
         } else {
-            self.held = (!in_gesture).then(|| package.clone());
+            self.held = (!in_gesture).then_some(Call::Sheet);
             Note::Failed
         };
         self.enter(Stage::Ready(Some(note)));
@@ -607,7 +686,7 @@ impl Flow {
     /// The page is in front again, or the network is back: ask at once.
     fn refresh(&mut self) -> Vec<Effect> {
         self.polls = 0;
-        match &self.stage {
+        match self.stage {
             Stage::Ended(End::Paid { .. } | End::Gone(_)) | Stage::Preparing => Vec::new(),
             Stage::Ready(Some(Note::NoNetwork)) if !self.offline => {
                 // What was on its way when the network went: for a code the
@@ -615,17 +694,17 @@ impl Flow {
                 self.arrange()
             }
             _ if self.asking > 0 => Vec::new(),
-            Stage::Confirming { .. } => self.check(None),
+            Stage::Confirming { .. } | Stage::Away { .. } => self.check(None),
             _ => self.ask(),
         }
     }
 
     fn woke(&mut self) -> Vec<Effect> {
-        if let Stage::WaitingBridge { package, until_ms } = &self.stage {
-            if self.now_ms < *until_ms {
+        if let Stage::WaitingBridge { call, until_ms } = self.stage {
+            if self.now_ms < until_ms {
                 return vec![Effect::LookForBridge];
             }
-            self.held = Some(package.clone());
+            self.held = Some(call);
             self.enter(Stage::Ready(Some(Note::BridgeMissing)));
             return Vec::new();
         }
@@ -671,14 +750,16 @@ impl Flow {
     /// Quickly while a payment is likely, slower when it takes long.
     fn schedule_poll(&mut self) {
         let wait_ms = match self.stage {
-            Stage::SheetOpen { .. } | Stage::Confirming { .. } | Stage::Code | Stage::Elsewhere => {
-                match self.polls {
-                    _ if self.offline => 5_000,
-                    0..20 => 1_500,
-                    20..80 => 2_000,
-                    _ => 5_000,
-                }
-            }
+            Stage::SheetOpen { .. }
+            | Stage::Confirming { .. }
+            | Stage::Code
+            | Stage::Away { .. }
+            | Stage::Elsewhere => match self.polls {
+                _ if self.offline => 5_000,
+                0..20 => 1_500,
+                20..80 => 2_000,
+                _ => 5_000,
+            },
             // Only in case of a payment in the last moment.
             Stage::CodeExpired => 5_000,
             Stage::Ended(End::Expired) if self.view.state == State::Open => 5_000,

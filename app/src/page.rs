@@ -1,7 +1,7 @@
 //! The page, drawn: a thin layer over [`Flow`] and [`Screen`].
 
 use checkout::html::amount_class;
-use checkout::{Check, Lang, Page, PageError, Problem};
+use checkout::{Check, Hint, Lang, Method, Page, PageError, Problem};
 use leptos::html::h2;
 use leptos::mount::mount_to;
 use leptos::prelude::*;
@@ -28,7 +28,8 @@ pub fn start() {
             let summary = Summary::of(&view);
             // The server wrote the view after the page was asked for, which is
             // where the page's clock begins.
-            let (flow, effects) = Flow::begin(view, 0, browser::now_ms());
+            let came_back = browser::came_back();
+            let (flow, effects) = Flow::begin(view, came_back, 0, browser::now_ms());
             let checkout = Checkout::new(flow);
             checkout.listen();
             checkout.carry_out(effects);
@@ -69,7 +70,12 @@ impl Checkout {
         let tell = |on, name, event: fn() -> Event| {
             browser::listen(&on, name, move || self.tell(event()));
         };
-        tell(On::Document, "WeixinJSBridgeReady", || Event::BridgeReady);
+        browser::listen(&On::Document, "WeixinJSBridgeReady", move || {
+            // Older versions show their signs only with the bridge.
+            self.heed_signs();
+            self.tell(Event::BridgeReady);
+        });
+        self.heed_signs();
         tell(On::Document, "visibilitychange", || {
             if browser::is_visible() {
                 Event::Shown
@@ -88,6 +94,17 @@ impl Checkout {
         }
         if !browser::is_online() {
             self.tell(Event::Offline);
+        }
+    }
+
+    /// In WeChat, as far as the server could see: but perhaps in one of its
+    /// Mini Programs.
+    fn heed_signs(self) {
+        let method = self
+            .flow
+            .with_value(|flow| flow.as_ref().map(|flow| flow.view().method));
+        if method == Some(Method::Jsapi) {
+            browser::heed_signs();
         }
     }
 
@@ -168,6 +185,9 @@ impl Checkout {
                 browser::call_bridge(&package, move |hint| {
                     self.tell(Event::BridgeSaid { call, hint });
                 });
+            }
+            Effect::OpenPage => {
+                browser::open_kit(move |hint| self.tell(Event::PageOpened(hint == Hint::Ok)));
             }
             Effect::Copy(link) => {
                 let link = link.unwrap_or_else(browser::address);

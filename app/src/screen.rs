@@ -169,6 +169,17 @@ impl Screen {
                 ..Screen::default().saying(texts.confirming_slow, Mood::Busy)
             },
             Stage::Confirming { .. } => Screen::default().saying(texts.confirming, Mood::Busy),
+            Stage::Away { asked } => {
+                let (message, check) = match asked {
+                    true => (texts.not_seen, texts.check_again),
+                    false => (texts.away, texts.i_have_paid),
+                };
+                Screen {
+                    button: button(check, Action::CheckAgain),
+                    second: button(texts.pay, Action::Pay),
+                    ..Screen::default().saying(message, Mood::Plain)
+                }
+            }
             Stage::Code => Screen {
                 code: flow
                     .code()
@@ -203,8 +214,8 @@ impl Screen {
     fn ready(texts: &'static Texts, view: &View, note: Option<Note>) -> Screen {
         // Where a code could not be had, there is nothing to pay with yet.
         let again = match view.method {
-            Method::Jsapi => texts.pay_again,
-            _ => texts.try_again,
+            Method::Native => texts.try_again,
+            _ => texts.pay_again,
         };
         let message = match note {
             None => {

@@ -8,6 +8,8 @@ use order::{Currency, Money};
 use crate::flow::{Action, Effect, End, Event, Failure, Flow, Stage};
 use crate::screen::{Mood, Screen};
 
+mod away;
+
 /// The server's clock when a page is opened; nothing like the page's own.
 const SERVER_START_MS: i64 = 1_763_700_000_000;
 
@@ -59,7 +61,7 @@ struct Payer {
 
 impl Payer {
     fn opens(view: View) -> Payer {
-        let (flow, todo) = Flow::begin(view.clone(), 0, 0);
+        let (flow, todo) = Flow::begin(view.clone(), false, 0, 0);
         Payer {
             flow,
             now_ms: 0,
@@ -191,10 +193,10 @@ fn a_payment_that_another_page_starts() {
     let url = String::from("https://pay.ionlinepay.com/pay/wxpay/jspay?token_id=1");
     payer.on(Event::Ordered(Ok(Prepared::Page(url.clone()))));
     assert_eq!(payer.does(), [Effect::Go(url)]);
-    assert_eq!(payer.buttons(), ["Pay now"], "for who comes back unpaid");
+    assert_eq!(payer.buttons(), ["I have paid", "Pay now"]);
 
     payer.on(Event::Shown);
-    assert_eq!(payer.does(), [Effect::GetStatus]);
+    assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     payer.server_says(PAID);
     assert_eq!(payer.heading(), "Paid");
 }
@@ -496,7 +498,7 @@ fn the_countdown_follows_the_servers_clock() {
 #[test]
 fn time_left_is_never_overstated_when_the_page_took_long_to_load() {
     // The page was asked for at 0, and runs only 20 seconds later.
-    let (flow, _) = Flow::begin(view(Method::Native), 0, 20_000);
+    let (flow, _) = Flow::begin(view(Method::Native), false, 0, 20_000);
     let mut payer = Payer {
         flow,
         now_ms: 20_000,
@@ -910,14 +912,16 @@ fn nothing_is_paid_that_the_server_did_not_say() {
             Method::OpenInWeChat {
                 reason: Reason::WeCom,
             },
-        ][random(3) as usize];
+            Method::H5,
+            Method::MiniProgram,
+        ][random(5) as usize];
         let mut payer = Payer::opens(view(method));
         let mut said_paid = false;
-        let mut tapped = method != Method::Jsapi;
+        let mut tapped = matches!(method, Method::Native | Method::OpenInWeChat { .. });
         for _ in 0..60 {
             payer.now_ms += random(4_000) as i64;
             let call = random(4) as u32;
-            match random(15) {
+            match random(17) {
                 0 => {
                     tapped = true;
                     payer.on(Event::Tapped(Action::Pay));
@@ -935,6 +939,8 @@ fn nothing_is_paid_that_the_server_did_not_say() {
                 11 => payer.on(Event::Seen(Err(Failure::Network))),
                 12 => payer.on(Event::Shown),
                 13 => payer.waits(random(20_000) as i64),
+                14 => payer.on(Event::Ordered(Ok(Prepared::Page(String::new())))),
+                15 => payer.on(Event::PageOpened(random(2) == 0)),
                 _ if random(10) == 0 => {
                     said_paid = true;
                     payer.server_says(PAID);

@@ -5,7 +5,7 @@
 //! `{{NAME}}` and every one that occurs is filled: in text and in attributes
 //! HTML-escaped, in the script block as JSON that cannot end the block.
 
-use crate::{Page, Problem, format_amount, texts};
+use crate::{Page, Problem, View, format_amount, texts};
 
 /// A template that cannot be filled in: the build and the server disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,7 @@ impl core::error::Error for TemplateError {}
 /// Fills in the template.
 ///
 /// `nonce` is the one in the answer's Content-Security-Policy; base64 or hex.
+/// `image` is the absolute address of a picture for link previews.
 /// What is filled in is never looked at again, so a merchant called `{{VIEW}}`
 /// is a merchant called `{{VIEW}}`.
 ///
@@ -41,32 +42,74 @@ impl core::error::Error for TemplateError {}
 /// | `{{TITLE}}` | merchant and amount, or what went wrong |
 /// | `{{VIEW}}` | the [`Page`] as JSON |
 /// | `{{NONCE}}` | `nonce` |
+/// | `{{IMAGE}}` | `image` |
 /// | `{{MERCHANT}}` `{{AMOUNT}}` `{{DESCRIPTION}}` `{{OUT_TRADE_NO}}` | the summary; empty without a purchase |
 /// | `{{AMOUNT_CLASS}}` | [`amount_class`] |
 /// | `{{ITEM}}` `{{ORDER_NUMBER}}` | its labels; empty without a purchase |
 /// | `{{LOADING}}` | "Loading…" |
 /// | `{{SLOW}}` `{{RELOAD}}` | what is shown when no script has come for a while |
-pub fn fill(template: &str, page: &Page, nonce: &str) -> Result<String, TemplateError> {
+pub fn fill(
+    template: &str,
+    page: &Page,
+    nonce: &str,
+    image: &str,
+) -> Result<String, TemplateError> {
     let mut out = String::with_capacity(template.len() + 1024);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         out.push_str(before);
         let (name, after) = after.split_once("}}").ok_or(TemplateError::Unclosed)?;
-        place(&mut out, name, page, nonce)?;
+        match name {
+            "NONCE" => escape(&mut out, nonce),
+            "IMAGE" => escape(&mut out, image),
+            name => place(&mut out, name, page)?,
+        }
         rest = after;
     }
     out.push_str(rest);
     Ok(out)
 }
 
-fn place(out: &mut String, name: &str, page: &Page, nonce: &str) -> Result<(), TemplateError> {
+/// What a robot or a link preview gets: title, amount and an image, and no
+/// script that could do anything. Who reads it after all is told how to go on.
+pub fn preview(view: &View, image: &str) -> String {
+    let amount = format_amount(view.money, view.lang);
+    let message = texts(view.lang).in_phone_browser;
+    let mut out = String::from("<!doctype html>\n<html lang=\"");
+    out.push_str(view.lang.tag());
+    out.push_str("\">\n<meta charset=\"utf-8\">\n<meta name=\"robots\" content=\"noindex\">\n");
+    for (before, text, after) in [
+        ("<title>", view.merchant.as_str(), " · "),
+        ("", &amount, "</title>\n"),
+        (
+            "<meta property=\"og:title\" content=\"",
+            &view.merchant,
+            "\">\n",
+        ),
+        (
+            "<meta property=\"og:description\" content=\"",
+            &amount,
+            "\">\n",
+        ),
+        ("<meta property=\"og:image\" content=\"", image, "\">\n"),
+        ("<h1>", &view.merchant, "</h1>\n"),
+        ("<p>", &amount, "</p>\n"),
+        ("<p>", message.heading, "</p>\n"),
+    ] {
+        out.push_str(before);
+        escape(&mut out, text);
+        out.push_str(after);
+    }
+    out
+}
+
+fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError> {
     let lang = page.lang();
     let texts = texts(lang);
     match (name, page) {
         ("LANG", _) => out.push_str(lang.tag()),
         ("TITLE", _) => escape(out, &title(page)),
         ("VIEW", _) => json(out, page),
-        ("NONCE", _) => escape(out, nonce),
         ("MERCHANT", Page::View(view)) => escape(out, &view.merchant),
         ("DESCRIPTION", Page::View(view)) => escape(out, &view.description),
         ("AMOUNT", Page::View(view)) => escape(out, &format_amount(view.money, lang)),
@@ -113,7 +156,7 @@ pub fn title(page: &Page) -> String {
 }
 
 /// Escapes for text and for double-quoted attributes.
-fn escape(out: &mut String, text: &str) {
+pub fn escape(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -143,8 +186,10 @@ fn json(out: &mut String, page: &Page) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Lang, Method, PageError, State, View};
+    use crate::{Lang, Method, PageError, State};
     use order::{Currency, Money};
+
+    const IMAGE: &str = "https://pay.example.com/share.png";
 
     fn page(merchant: &str) -> Page {
         Page::View(View {
@@ -172,8 +217,9 @@ mod tests {
                 lang: Lang::En,
             }),
         ] {
-            let html = fill(template, &page, "bm9uY2U=").unwrap();
+            let html = fill(template, &page, "bm9uY2U=", IMAGE).unwrap();
             assert!(!html.contains("{{"), "{html}");
+            assert!(html.contains(&format!("og:image\" content=\"{IMAGE}\"")));
             let (_, json) = html.split_once("id=\"view\">").unwrap();
             let (json, _) = json.split_once("</script>").unwrap();
             assert_eq!(serde_json::from_str::<Page>(json).unwrap(), page);
@@ -183,15 +229,28 @@ mod tests {
     #[test]
     fn a_hostile_merchant_stays_text() {
         let page = page("</script><script>alert(1)</script>{{VIEW}}<!--");
-        let html = fill("<b>{{MERCHANT}}</b>{{DESCRIPTION}}", &page, "").unwrap();
+        let html = fill("<b>{{MERCHANT}}</b>{{DESCRIPTION}}", &page, "", IMAGE).unwrap();
         assert_eq!(
             html,
             "<b>&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{VIEW}}&lt;!--</b>\
              Oolong &amp; &quot;friends&quot;"
         );
-        let json = fill("{{VIEW}}", &page, "").unwrap();
+        let json = fill("{{VIEW}}", &page, "", IMAGE).unwrap();
         assert!(!json.contains('<'), "{json}");
         assert_eq!(serde_json::from_str::<Page>(&json).unwrap(), page);
+    }
+
+    #[test]
+    fn a_preview_has_title_and_amount_and_nothing_else_of_the_purchase() {
+        let Page::View(view) = page("<Tea> & \"more\"") else {
+            panic!("a view");
+        };
+        let html = preview(&view, IMAGE);
+        assert!(html.contains("<title>&lt;Tea&gt; &amp; &quot;more&quot; · HK$150.00</title>"));
+        assert!(html.contains("og:description\" content=\"HK$150.00\""));
+        for hidden in ["Oolong", "T1", "<script", "<Tea>"] {
+            assert!(!html.contains(hidden), "{hidden}: {html}");
+        }
     }
 
     #[test]
@@ -215,9 +274,12 @@ mod tests {
     fn a_wrong_template_is_an_error() {
         let page = page("Demo");
         assert_eq!(
-            fill("{{OTHER}}", &page, ""),
+            fill("{{OTHER}}", &page, "", IMAGE),
             Err(TemplateError::UnknownPlace(String::from("OTHER")))
         );
-        assert_eq!(fill("{{LANG", &page, ""), Err(TemplateError::Unclosed));
+        assert_eq!(
+            fill("{{LANG", &page, "", IMAGE),
+            Err(TemplateError::Unclosed)
+        );
     }
 }

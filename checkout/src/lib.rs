@@ -13,6 +13,7 @@ mod amount;
 mod environment;
 pub mod html;
 mod lang;
+pub mod link;
 mod plan;
 mod texts;
 pub mod view;
@@ -20,7 +21,7 @@ pub mod view;
 pub use amount::format_amount;
 pub use environment::{App, Device, Environment, Version};
 pub use lang::Lang;
-pub use plan::{Method, Reason, plan};
+pub use plan::{MINI_PROGRAM_PAGE, Method, Offers, Reason, plan};
 pub use texts::{Message, Texts, fill, texts};
 pub use view::{
     Check, ErrorAnswer, Hint, Jsapi, Link, Page, PageError, Prepared, Problem, Qr, State, View,

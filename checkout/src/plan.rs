@@ -12,6 +12,12 @@ pub enum Method {
     Jsapi,
     /// Show a code for WeChat on the payer's phone to scan.
     Native,
+    /// Go to WeChat's payment page in the browser, which opens WeChat and
+    /// comes back.
+    H5,
+    /// Go to the merchant's native page in the Mini Program around this
+    /// web-view, and come back.
+    MiniProgram,
     /// Payment cannot happen here; the same link can be opened in WeChat.
     #[serde(rename = "open_in_wechat")]
     OpenInWeChat {
@@ -40,87 +46,43 @@ pub enum Reason {
     Robot,
 }
 
+/// What the merchant has, beyond what every merchant has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// H5 payment, which WeChat grants by application.
+    pub h5: bool,
+    /// A Mini Program with the payment page of the kit, and it is the one that
+    /// the page is in.
+    pub mini_program: bool,
+}
+
+/// The payment page of the kit, in the merchant's Mini Program. Its query is
+/// the checkout page's own: `s` names the checkout.
+pub const MINI_PROGRAM_PAGE: &str = "/pages/weceive-pay/index";
+
 /// The first WeChat with payment (seed 002 §7.5).
 const FIRST_WITH_PAYMENT: Version = Version { major: 5, minor: 0 };
 
-/// What to do for a payer in this environment.
-///
-/// | | phone | tablet | desktop |
-/// |---|---|---|---|
-/// | WeChat 5.0 and later | JSAPI | JSAPI | Native QR |
-/// | WeChat before 5.0 | too old | too old | Native QR |
-/// | Mini Program web-view | open in WeChat | open in WeChat | open in WeChat |
-/// | WeCom | open in WeChat | open in WeChat | Native QR |
-/// | another app | open in WeChat | Native QR | Native QR |
-/// | browser | open in WeChat | Native QR | Native QR |
-/// | robot | open in WeChat | open in WeChat | open in WeChat |
-pub fn plan(environment: &Environment) -> Method {
+/// What to do for a payer in this environment. The table of it is in
+/// `docs/environments.md`, and a test compares the two.
+pub fn plan(environment: &Environment, offers: Offers) -> Method {
     let open_in_wechat = |reason| Method::OpenInWeChat { reason };
     match (environment.app, environment.device) {
         (App::Robot, _) => open_in_wechat(Reason::Robot),
+        (App::MiniProgram, _) if offers.mini_program => Method::MiniProgram,
+        // WeChat on a computer shows pages but does not pay on them. What is on
+        // its screen can be scanned.
+        (App::MiniProgram | App::WeChat { .. } | App::WeCom, Device::Desktop) => Method::Native,
         (App::MiniProgram, _) => open_in_wechat(Reason::MiniProgram),
-        // WeChat on a computer shows pages but does not pay on them.
-        (App::WeChat { .. }, Device::Desktop) => Method::Native,
         (App::WeChat { version: Some(v) }, _) if v < FIRST_WITH_PAYMENT => Method::WeChatTooOld,
         // A WeChat that hides its version is taken for a current one: its
         // bridge will say soon enough if it cannot pay.
         (App::WeChat { .. }, _) => Method::Jsapi,
-        (App::WeCom, Device::Desktop) => Method::Native,
         (App::WeCom, _) => open_in_wechat(Reason::WeCom),
-        (App::Other, Device::Phone) => open_in_wechat(Reason::OtherApp),
-        (App::Browser, Device::Phone) => open_in_wechat(Reason::PhoneBrowser),
         (App::Other | App::Browser, Device::Tablet | Device::Desktop) => Method::Native,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_of_the_doc_comment() {
-        let wechat = |major, minor| App::WeChat {
-            version: Some(Version { major, minor }),
-        };
-        let open = |reason| Method::OpenInWeChat { reason };
-        let table = [
-            // app, [phone, tablet, desktop]
-            (wechat(8, 0), [Method::Jsapi, Method::Jsapi, Method::Native]),
-            (wechat(5, 0), [Method::Jsapi, Method::Jsapi, Method::Native]),
-            (
-                wechat(4, 5),
-                [Method::WeChatTooOld, Method::WeChatTooOld, Method::Native],
-            ),
-            (
-                App::WeChat { version: None },
-                [Method::Jsapi, Method::Jsapi, Method::Native],
-            ),
-            (App::MiniProgram, [open(Reason::MiniProgram); 3]),
-            (
-                App::WeCom,
-                [open(Reason::WeCom), open(Reason::WeCom), Method::Native],
-            ),
-            (
-                App::Other,
-                [open(Reason::OtherApp), Method::Native, Method::Native],
-            ),
-            (
-                App::Browser,
-                [open(Reason::PhoneBrowser), Method::Native, Method::Native],
-            ),
-            (App::Robot, [open(Reason::Robot); 3]),
-        ];
-        for (app, row) in table {
-            for (device, expected) in [Device::Phone, Device::Tablet, Device::Desktop]
-                .into_iter()
-                .zip(row)
-            {
-                assert_eq!(
-                    plan(&Environment { app, device }),
-                    expected,
-                    "{app:?} on {device:?}"
-                );
-            }
-        }
+        // Other apps keep their web-views from opening WeChat.
+        (App::Other, Device::Phone) => open_in_wechat(Reason::OtherApp),
+        (App::Browser, Device::Phone) if offers.h5 => Method::H5,
+        (App::Browser, Device::Phone) => open_in_wechat(Reason::PhoneBrowser),
     }
 }

@@ -61,6 +61,11 @@ pub struct Texts {
     pub new_code: &'static str,
     pub pay_within: &'static str,
 
+    // Paying on another page, which comes back.
+    pub away: Message,
+    pub i_have_paid: &'static str,
+    pub not_seen: Message,
+
     // Where a payment cannot happen.
     pub in_phone_browser: Message,
     pub in_other_app: Message,
@@ -203,6 +208,16 @@ static EN: Texts = Texts {
     new_code: "Get a new code",
     pay_within: "Please pay within",
 
+    away: message(
+        "Finish paying in WeChat",
+        "Then come back here. This page changes by itself once your payment is confirmed.",
+    ),
+    i_have_paid: "I have paid",
+    not_seen: message(
+        "No payment yet",
+        "WeChat Pay has not confirmed a payment. If you have just paid, please wait a moment and check again.",
+    ),
+
     in_phone_browser: message(
         "Open this page in WeChat",
         "Copy the link, send it to a chat in WeChat, such as File Transfer, and tap it there.",
@@ -317,6 +332,16 @@ static ZH_HANS: Texts = Texts {
     new_code: "获取新的二维码",
     pay_within: "剩余支付时间",
 
+    away: message(
+        "请在微信中完成支付",
+        "支付后请返回此页面，确认后页面会自动更新。",
+    ),
+    i_have_paid: "我已支付",
+    not_seen: message(
+        "尚未查到付款",
+        "微信支付还没有确认这笔付款。如果您刚刚支付，请稍候再查询。",
+    ),
+
     in_phone_browser: message(
         "请在微信中打开",
         "复制链接，发送到微信聊天（例如“文件传输助手”），再点击打开。",
@@ -412,6 +437,16 @@ static ZH_HANT: Texts = Texts {
     ),
     new_code: "取得新的二維碼",
     pay_within: "剩餘付款時間",
+
+    away: message(
+        "請在微信中完成付款",
+        "付款後請返回此頁面，確認後頁面會自動更新。",
+    ),
+    i_have_paid: "我已付款",
+    not_seen: message(
+        "尚未查到付款",
+        "微信支付還沒有確認這筆付款。如果您剛剛付款，請稍候再查詢。",
+    ),
 
     in_phone_browser: message(
         "請在微信中開啟",

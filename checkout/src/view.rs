@@ -91,11 +91,12 @@ pub enum Prepared {
     Jsapi(Jsapi),
     /// For [`Method::Native`]: the code to scan with WeChat.
     Qr(Qr),
-    /// For [`Method::OpenInWeChat`]: the page's own address as a code. No order
-    /// is made for it.
+    /// For [`Method::OpenInWeChat`], and [`Method::MiniProgram`] whose page
+    /// cannot be opened: this page's address as a code. No order is made for it.
     Link(Link),
-    /// For [`Method::Jsapi`] where somebody else's page starts the payment: the
-    /// address to go to, `https`.
+    /// For [`Method::H5`], and for [`Method::Jsapi`] where somebody else's page
+    /// starts the payment: the address to go to, from which the payer comes
+    /// back.
     Page(String),
     /// Nothing to prepare, because the purchase is no longer open.
     NotOpen(View),
@@ -322,6 +323,8 @@ mod tests {
             r#"{"paid":{"paid_at_ms":7}}"#,
         );
         travels(&Method::Jsapi, r#""jsapi""#);
+        travels(&Method::H5, r#""h5""#);
+        travels(&Method::MiniProgram, r#""mini_program""#);
         travels(&Method::WeChatTooOld, r#""wechat_too_old""#);
         travels(
             &Method::OpenInWeChat {

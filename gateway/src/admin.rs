@@ -24,6 +24,7 @@ impl<W: World> Gateway<W> {
         let fields = Fields::read(request.body())?;
         let now_ms = self.world.now_ms();
         let new = NewMerchant::read(&fields, Secret::new(delivery_secret.as_str()), now_ms)?;
+        self.try_key(&new.credentials).await?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
         let sealed = new
@@ -41,6 +42,8 @@ impl<W: World> Gateway<W> {
             redirect_origins: new.redirect_origins,
             quick_auth_token: self.random_text(22),
             quick_auth: new.quick_auth,
+            mini_program: new.mini_program,
+            h5: new.h5,
             sealed,
             created_at_ms: now_ms,
         };
@@ -71,7 +74,8 @@ impl<W: World> Gateway<W> {
 
     /// `POST /admin/merchants/{id}/rotate`: a new pair of keys. The earlier
     /// ones work for another day, or with `{"revoke": true}` no longer. With
-    /// `api_key` or `app_secret` the merchant's own credentials change too;
+    /// `api_key`, `app_secret` or `mini_program_secret` the merchant's own
+    /// credentials change too;
     /// notices that were signed with the API key before are believed for that
     /// day, and with `revoke` no longer.
     pub(crate) async fn rotate_merchant(
@@ -135,6 +139,7 @@ impl<W: World> Gateway<W> {
         };
         let now_ms = self.world.now_ms();
         let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
+        entered.fits(fields, &merchant)?;
         if entered.is_empty() && !revoke {
             return Ok(None);
         }
@@ -142,10 +147,35 @@ impl<W: World> Gateway<W> {
         let key = &self.config.master_key;
         let old = Credentials::open(&merchant, key).map_err(internal)?;
         let credentials = entered.replace(old, revoke, now_ms);
+        self.try_key(&credentials).await?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
         let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
         Ok(Some([merchant.sealed, sealed]))
+    }
+
+    /// A private key whose numbers do not belong together reads like any other:
+    /// that it cannot sign shows only when it is tried.
+    async fn try_key(&self, credentials: &Credentials) -> Result<(), ApiError> {
+        let Some(v3) = &credentials.v3 else {
+            return Ok(());
+        };
+        let (key, message) = (&v3.private_key, b"a message to try the key with");
+        let holds = match self.world.rsa_sign(key, message).await {
+            Ok(signature) => {
+                let verified = self.world.rsa_verify(key.public_key(), message, &signature);
+                verified.await.unwrap_or(false)
+            }
+            Err(_) => false,
+        };
+        match holds {
+            true => Ok(()),
+            false => Err(ApiError::field(
+                Code::KeyInvalid,
+                "private_key",
+                "The field private_key is damaged: it cannot sign.",
+            )),
+        }
     }
 
     pub(crate) fn admin(&self, request: &Request) -> Result<(), ApiError> {

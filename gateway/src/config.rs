@@ -101,6 +101,11 @@ impl Config {
         format!("{}/pay/?s={checkout_id}", self.public_url)
     }
 
+    /// The address of a payment link.
+    pub fn link_url(&self, link_id: &str) -> String {
+        format!("{}/pay/?l={link_id}", self.public_url)
+    }
+
     /// Whether cookies can demand TLS.
     pub fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")

@@ -30,6 +30,8 @@ pub struct Credentials {
     pub previous_until_ms: i64,
     /// The application's secret, for OAuth.
     pub app_secret: Option<Secret>,
+    /// The Mini Program's secret, for its payers' openids.
+    pub mini_program_secret: Option<Secret>,
     /// Signs what is delivered to the merchant; made by us.
     pub delivery_secret: Secret,
     /// What v3 signs and verifies with, beside `api_key`.
@@ -41,6 +43,8 @@ pub struct Credentials {
 pub struct V3Keys {
     /// The serial number of the merchant's certificate.
     pub serial_no: String,
+    /// Until when the certificate holds, where it was entered itself.
+    pub not_after_ms: Option<i64>,
     /// The merchant's private key.
     pub private_key: PrivateKey,
     /// WeChat Pay's public key and its id, `PUB_KEY_ID_…`, where the merchant
@@ -56,9 +60,13 @@ struct Sealed {
     #[serde(default)]
     previous_until_ms: i64,
     app_secret: Option<String>,
+    #[serde(default)]
+    mini_program_secret: Option<String>,
     delivery_secret: String,
     #[serde(default)]
     serial_no: Option<String>,
+    #[serde(default)]
+    not_after_ms: Option<i64>,
     #[serde(default)]
     private_key: Option<String>,
     #[serde(default)]
@@ -74,8 +82,10 @@ impl Credentials {
             previous_api_key: self.previous_api_key.as_ref().map(exposed),
             previous_until_ms: self.previous_until_ms,
             app_secret: self.app_secret.as_ref().map(exposed),
+            mini_program_secret: self.mini_program_secret.as_ref().map(exposed),
             delivery_secret: exposed(&self.delivery_secret),
             serial_no: v3.map(|v3| v3.serial_no.clone()),
+            not_after_ms: v3.and_then(|v3| v3.not_after_ms),
             private_key: v3.map(|v3| exposed(&v3.private_key.to_pem())),
             public_key: v3
                 .and_then(|v3| v3.public_key.as_ref())
@@ -92,6 +102,7 @@ impl Credentials {
         let v3 = match (plain.serial_no, plain.private_key) {
             (Some(serial_no), Some(pem)) => Some(V3Keys {
                 serial_no,
+                not_after_ms: plain.not_after_ms,
                 private_key: PrivateKey::from_pem(&pem).map_err(|_| SealError)?,
                 public_key: match plain.public_key {
                     Some((id, pem)) => {
@@ -107,6 +118,7 @@ impl Credentials {
             previous_api_key: plain.previous_api_key.map(Secret::new),
             previous_until_ms: plain.previous_until_ms,
             app_secret: plain.app_secret.map(Secret::new),
+            mini_program_secret: plain.mini_program_secret.map(Secret::new),
             delivery_secret: Secret::new(plain.delivery_secret),
             v3,
         })
@@ -129,8 +141,9 @@ fn exposed(secret: &Secret) -> String {
 pub struct Entered {
     api_key: Option<Secret>,
     app_secret: Option<Secret>,
-    /// The merchant's key pair, with its certificate's serial number.
-    own: Option<(String, PrivateKey)>,
+    mini_program_secret: Option<Secret>,
+    /// The merchant's key pair.
+    own: Option<OwnKey>,
     public_key: Option<(String, PublicKey)>,
 }
 
@@ -148,8 +161,8 @@ impl Entered {
         }
         let own = own_key(fields, now_ms)?;
         let public_key = platform_key(fields)?;
-        if let (Some((_, own)), Some((_, platform))) = (&own, &public_key)
-            && own.public_key() == platform
+        if let (Some(own), Some((_, platform))) = (&own, &public_key)
+            && own.private_key.public_key() == platform
         {
             return Err(fields.error(
                 Code::KeyInvalid,
@@ -160,6 +173,7 @@ impl Entered {
         Ok(Self {
             api_key: api_key(fields, dialect)?,
             app_secret: fields.text("app_secret", 64)?.map(Secret::new),
+            mini_program_secret: fields.text("mini_program_secret", 64)?.map(Secret::new),
             own,
             public_key,
         })
@@ -169,8 +183,20 @@ impl Entered {
     pub const fn is_empty(&self) -> bool {
         self.api_key.is_none()
             && self.app_secret.is_none()
+            && self.mini_program_secret.is_none()
             && self.own.is_none()
             && self.public_key.is_none()
+    }
+
+    /// Refuses what belongs to a setting that the merchant does not have.
+    pub fn fits(&self, fields: &Fields, merchant: &Merchant) -> Result<(), ApiError> {
+        match self.mini_program_secret.is_some() && merchant.mini_program.is_none() {
+            true => Err(fields.invalid(
+                "mini_program_secret",
+                "belongs to a merchant that was made with mini_program",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// A new merchant's credentials. `delivery_secret` is a fresh one.
@@ -183,17 +209,14 @@ impl Entered {
         let v3 = match (dialect, self.own) {
             (Dialect::V3(_), None) => return Err(fields.missing("private_key")),
             (_, None) => None,
-            (_, Some((serial_no, private_key))) => Some(V3Keys {
-                serial_no,
-                private_key,
-                public_key: self.public_key,
-            }),
+            (_, Some(own)) => Some(own.with(self.public_key)),
         };
         Ok(Credentials {
             api_key: self.api_key.ok_or_else(|| fields.missing("api_key"))?,
             previous_api_key: None,
             previous_until_ms: 0,
             app_secret: self.app_secret,
+            mini_program_secret: self.mini_program_secret,
             delivery_secret,
             v3,
         })
@@ -209,18 +232,19 @@ impl Entered {
             (false, false) => (old.previous_api_key, old.previous_until_ms),
         };
         let v3 = old.v3.map(|old| {
-            let (serial_no, private_key) = self.own.unwrap_or((old.serial_no, old.private_key));
-            V3Keys {
-                serial_no,
-                private_key,
-                public_key: self.public_key.or(old.public_key),
-            }
+            let own = self.own.unwrap_or(OwnKey {
+                serial_no: old.serial_no,
+                not_after_ms: old.not_after_ms,
+                private_key: old.private_key,
+            });
+            own.with(self.public_key.or(old.public_key))
         });
         Credentials {
             api_key: self.api_key.unwrap_or(old.api_key),
             previous_api_key,
             previous_until_ms,
             app_secret: self.app_secret.or(old.app_secret),
+            mini_program_secret: self.mini_program_secret.or(old.mini_program_secret),
             delivery_secret: old.delivery_secret,
             v3,
         }
@@ -251,7 +275,26 @@ fn api_key(fields: &Fields, dialect: &Dialect) -> Result<Option<Secret>, ApiErro
     }
 }
 
-fn own_key(fields: &Fields, now_ms: i64) -> Result<Option<(String, PrivateKey)>, ApiError> {
+/// A merchant's key pair, and what its certificate says.
+#[derive(Debug)]
+struct OwnKey {
+    serial_no: String,
+    not_after_ms: Option<i64>,
+    private_key: PrivateKey,
+}
+
+impl OwnKey {
+    fn with(self, public_key: Option<(String, PublicKey)>) -> V3Keys {
+        V3Keys {
+            serial_no: self.serial_no,
+            not_after_ms: self.not_after_ms,
+            private_key: self.private_key,
+            public_key,
+        }
+    }
+}
+
+fn own_key(fields: &Fields, now_ms: i64) -> Result<Option<OwnKey>, ApiError> {
     let key = read_pem(fields, "private_key", PrivateKey::from_pem)?;
     let certificate = read_pem(fields, "certificate", Certificate::from_pem)?;
     let serial_no = fields
@@ -274,7 +317,11 @@ fn own_key(fields: &Fields, now_ms: i64) -> Result<Option<(String, PrivateKey)>,
     };
     let Some(certificate) = certificate else {
         let serial_no = serial_no.ok_or_else(|| fields.missing("serial_no"))?;
-        return Ok(Some((serial_no, key)));
+        return Ok(Some(OwnKey {
+            serial_no,
+            not_after_ms: None,
+            private_key: key,
+        }));
     };
     let wrong = |problem| Err(fields.error(Code::KeyInvalid, "certificate", problem));
     if certificate.public_key() != key.public_key() {
@@ -286,7 +333,11 @@ fn own_key(fields: &Fields, now_ms: i64) -> Result<Option<(String, PrivateKey)>,
     } else if serial_no.is_some_and(|serial_no| serial_no != certificate.serial_no()) {
         Err(fields.invalid("serial_no", "is not the certificate's"))
     } else {
-        Ok(Some((certificate.serial_no().to_owned(), key)))
+        Ok(Some(OwnKey {
+            serial_no: certificate.serial_no().to_owned(),
+            not_after_ms: Some(certificate.not_after_ms()),
+            private_key: key,
+        }))
     }
 }
 

@@ -108,6 +108,19 @@ codes! {
     SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
     OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
     SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
+    // Payment links.
+    LinkNotFound "LINK_NOT_FOUND" 404 Caller "Check the link's id: GET /v1/link lists them.";
+    LinkOff "LINK_OFF" 409 Caller "Switch the link on with POST /v1/link.";
+    LinkExpired "LINK_EXPIRED" 409 Caller "Give the link more time with POST /v1/link, or make a new one.";
+    LinkSoldOut "LINK_SOLD_OUT" 409 Caller "Raise the link's stock, or wait for what somebody does not pay for.";
+    LinkStockTooLow "LINK_STOCK_TOO_LOW" 409 Caller "Buy fewer: not so many are left.";
+    OriginUnknown "ORIGIN_UNKNOWN" 403 Caller "Register the page's origin for this merchant, in redirect_origins.";
+    LinkChanged "LINK_CHANGED" 409 Caller "Open the link again: the merchant has changed it.";
+    // Mini Programs.
+    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Make the merchant with mini_program and mini_program_secret.";
+    LoginCodeRefused "LOGIN_CODE_REFUSED" 400 Caller "Call wx.login again and send its new code: each works once, for five minutes, in its own Mini Program.";
+    PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another way to pay.";
+    MiniProgramRefused "MINI_PROGRAM_REFUSED" 502 Upstream "WeChat refuses the Mini Program; check its appid and mini_program_secret.";
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
@@ -158,6 +171,15 @@ impl ApiError {
         Self {
             field: Some(field.to_owned()),
             ..Self::new(code, message)
+        }
+    }
+
+    /// As a payer may see it: WeChat's own words are between it and the
+    /// merchant, and may hold what the payer has not to know.
+    pub fn for_payer(self) -> Self {
+        match self.message {
+            Value::Object(_) => Self::of(self.code),
+            _ => self,
         }
     }
 

@@ -41,6 +41,12 @@ impl Fields {
         }
     }
 
+    /// Whether the field is there and says something.
+    pub fn has(&self, name: &str) -> bool {
+        !matches!(self.0.get(name), None | Some(Value::Null))
+            && self.0.get(name) != Some(&Value::String(String::new()))
+    }
+
     /// As [`Fields::text`], over several lines.
     pub fn pem(&self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
         let text = match self.0.get(name) {
@@ -82,6 +88,11 @@ impl Fields {
             Some(Value::Object(map)) => Ok(Some(Self(map.clone()))),
             Some(_) => Err(self.invalid(name, "must be an object")),
         }
+    }
+
+    /// Whether the field was sent, and is not null.
+    pub fn is_there(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !value.is_null())
     }
 
     /// Whether a flag is set.
@@ -136,18 +147,7 @@ impl Fields {
     /// `total_fee` in `fee_type`, which is the settlement currency when it is
     /// absent, and otherwise that or CNY (checklist P3, P4).
     pub fn money(&self, settlement: Currency) -> Result<Money, ApiError> {
-        let currency = match self.text("fee_type", 16)? {
-            None => settlement,
-            Some(code) => Currency::from_code(&code)
-                .filter(|c| *c == settlement || *c == Currency::Cny)
-                .ok_or_else(|| {
-                    self.error(
-                        Code::CurrencyNotAllowed,
-                        "fee_type",
-                        &format!("must be {} or CNY for this merchant", settlement.code()),
-                    )
-                })?,
-        };
+        let currency = self.currency(settlement)?;
         let wrong = |problem: &str| self.error(Code::AmountInvalid, "total_fee", problem);
         match self.0.get("total_fee") {
             None | Some(Value::Null) => return Err(self.missing("total_fee")),
@@ -163,6 +163,23 @@ impl Fields {
                 MoneyError::TooLarge => wrong("must be at most 2147483647"),
             })
         })
+    }
+
+    /// `fee_type`: the settlement currency when it is absent, and otherwise
+    /// that or CNY (checklist P3).
+    pub fn currency(&self, settlement: Currency) -> Result<Currency, ApiError> {
+        match self.text("fee_type", 16)? {
+            None => Ok(settlement),
+            Some(code) => Currency::from_code(&code)
+                .filter(|c| *c == settlement || *c == Currency::Cny)
+                .ok_or_else(|| {
+                    self.error(
+                        Code::CurrencyNotAllowed,
+                        "fee_type",
+                        &format!("must be {} or CNY for this merchant", settlement.code()),
+                    )
+                }),
+        }
     }
 
     /// The refusal of a field that is not there.

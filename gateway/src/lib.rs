@@ -25,8 +25,11 @@ pub mod error;
 mod fields;
 pub mod http;
 mod merchant;
+mod mini;
 mod notices;
 mod pay;
+mod pay_link;
+mod print;
 mod qr;
 pub mod registry;
 mod seal;
@@ -43,6 +46,7 @@ use crate::world::{Object, Request, Response, World};
 use ::http::Method;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The merchant's API as OpenAPI 3.1. Tests hold it against the code.
@@ -55,6 +59,8 @@ pub struct Gateway<W> {
     config: Rc<Config>,
     directory: Directory,
     hosts: Hosts,
+    /// What the doctor found, and when.
+    findings: RefCell<HashMap<String, (i64, serde_json::Value)>>,
     /// The page's frame, read once.
     template: RefCell<Option<Rc<str>>>,
 }
@@ -67,6 +73,7 @@ impl<W: World> Gateway<W> {
             config,
             directory: Directory::default(),
             hosts: Hosts::default(),
+            findings: RefCell::default(),
             template: RefCell::new(None),
         }
     }
@@ -88,6 +95,9 @@ impl<W: World> Gateway<W> {
             ["v1", "order"] => not_allowed("GET, POST"),
             ["v1", "checksign"] if post => self.checksign(&request).await,
             ["v1", "checkout"] if post => self.create_checkout(&request).await,
+            ["v1", "link"] if get => self.get_links(&request).await,
+            ["v1", "link"] if post => self.set_link(&request).await,
+            ["v1", "link"] => not_allowed("GET, POST"),
             ["v1", "micropay"] if post => self.micropay(&request).await,
             ["v1", "reverse"] if post => self.reverse_order(&request).await,
             ["v1", "refund"] if post => self.create_refund(&request).await,
@@ -121,6 +131,19 @@ impl<W: World> Gateway<W> {
             ["pay", "order"] if post => self.pay_order(&request).await,
             ["pay", "check"] if post => self.pay_check(&request).await,
             ["pay", "order" | "check"] => not_allowed("POST"),
+            // A payment link's form and pictures; its page is /pay/, too.
+            ["pay", "link"] if post => Ok(self.buy(&request).await),
+            ["pay", "link"] => not_allowed("POST"),
+            ["pay", "result"] if get => self.link_result(&request).await,
+            ["pay", "qr"] if get => self.link_qr(&request).await,
+            ["pay", "sheet"] if get => self.link_sheet(&request).await,
+            ["pay", "result" | "qr" | "sheet"] => not_allowed("GET"),
+            // The merchant's Mini Program.
+            ["mini", "status"] if get => self.mini_status(&request).await,
+            ["mini", "order"] if post => self.mini_order(&request).await,
+            ["mini", "check"] if post => self.mini_check(&request).await,
+            ["mini", "status"] => not_allowed("GET"),
+            ["mini", "order" | "check"] => not_allowed("POST"),
             // The payer's openid.
             ["wx-bridge", "oauth_bridge.php"] if get => Ok(self.quick_auth(&request).await),
             ["oauth", "callback"] if get => Ok(self.oauth_callback(&request).await),

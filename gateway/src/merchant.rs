@@ -4,7 +4,7 @@
 use crate::credentials::{Credentials, Entered};
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use order::{Account, Currency};
+use order::{Account, Currency, Money};
 use serde::{Deserialize, Serialize};
 use wechatpay::Secret;
 use wechatpay::v2::sign::SignType;
@@ -38,6 +38,12 @@ pub struct Merchant {
     /// A Quick Auth service that finds this merchant's payers' openids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quick_auth: Option<QuickAuth>,
+    /// The Mini Program in which its payers may pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mini_program: Option<MiniProgram>,
+    /// Whether WeChat has granted it H5 payment, from phones' browsers.
+    #[serde(default)]
+    pub h5: bool,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -93,6 +99,19 @@ impl Dialect {
         }
     }
 
+    /// The most bytes of what the payer reads.
+    pub const fn max_body(&self) -> usize {
+        match self {
+            Self::V2 => 128,
+            Self::V3(_) | Self::Ionline(_) => 127,
+        }
+    }
+
+    /// Whether an order can be closed before its time is over.
+    pub const fn can_close(&self) -> bool {
+        !matches!(self, Self::Ionline(_))
+    }
+
     fn read(fields: &Fields) -> Result<Self, ApiError> {
         match fields.text("dialect", 16)?.as_deref() {
             None | Some("v2") => Ok(Self::V2),
@@ -145,6 +164,30 @@ pub struct QuickAuth {
     pub token: String,
 }
 
+/// A merchant's Mini Program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MiniProgram {
+    /// Its appid, bound to the merchant's number at WeChat.
+    pub appid: String,
+}
+
+impl Merchant {
+    /// The amount that a request names: in the settlement currency or CNY
+    /// (checklist P3). iOnline's requests do not name a currency, so there it
+    /// is the merchant's own.
+    pub fn money(&self, fields: &Fields) -> Result<Money, ApiError> {
+        let money = fields.money(self.currency)?;
+        match self.dialect {
+            Dialect::Ionline(_) if money.currency() != self.currency => Err(fields.error(
+                Code::CurrencyNotAllowed,
+                "fee_type",
+                &format!("must be {} for this merchant", self.currency.code()),
+            )),
+            _ => Ok(money),
+        }
+    }
+}
+
 /// What the admin call that makes a merchant says.
 #[derive(Debug)]
 pub struct NewMerchant {
@@ -166,6 +209,10 @@ pub struct NewMerchant {
     pub redirect_origins: Vec<String>,
     /// See [`Merchant::quick_auth`].
     pub quick_auth: Option<QuickAuth>,
+    /// See [`Merchant::mini_program`].
+    pub mini_program: Option<MiniProgram>,
+    /// See [`Merchant::h5`].
+    pub h5: bool,
     /// See [`Credentials`].
     pub credentials: Credentials,
 }
@@ -181,14 +228,7 @@ impl NewMerchant {
         {
             return Err(fields.invalid("id", "may hold only a-z, 0-9 and -"));
         }
-        let identifier = |name: &str| -> Result<Option<String>, ApiError> {
-            match fields.text(name, 32)? {
-                Some(value) if value.bytes().all(|b| b.is_ascii_alphanumeric()) => Ok(Some(value)),
-                Some(_) => Err(fields.invalid(name, "may hold only letters and digits")),
-                None => Ok(None),
-            }
-        };
-        let required = |name: &str| identifier(name)?.ok_or_else(|| fields.missing(name));
+        let required = |name: &str| identifier(fields, name)?.ok_or_else(|| fields.missing(name));
         let dialect = Dialect::read(fields)?;
         let credentials = Entered::read(fields, &dialect, now_ms)?;
         let credentials = credentials.complete(fields, &dialect, delivery_secret)?;
@@ -209,6 +249,9 @@ impl NewMerchant {
         };
         let answers = match fields.text("answers", 16)?.as_deref() {
             None | Some("envelope") => Answers::Envelope,
+            Some("flat") if dialect != Dialect::V2 => {
+                return Err(fields.invalid("answers", "can be flat only for the dialect v2"));
+            }
             Some("flat") => Answers::Flat,
             Some(_) => return Err(fields.invalid("answers", "must be envelope or flat")),
         };
@@ -234,23 +277,60 @@ impl NewMerchant {
                 })
             }
         };
+        let mini_program = match fields.object("mini_program")? {
+            None => None,
+            Some(inner) => Some(MiniProgram {
+                appid: identifier(&inner, "appid")?.ok_or_else(|| inner.missing("appid"))?,
+            }),
+        };
+        if mini_program.is_none() && credentials.mini_program_secret.is_some() {
+            return Err(fields.missing("mini_program"));
+        }
+        let h5 = fields.flag("h5")?;
+        if h5 && matches!(dialect, Dialect::Ionline(_)) {
+            return Err(fields.invalid("h5", "is not offered by iOnline"));
+        }
+        let account = Account {
+            appid: required("appid")?,
+            mch_id: required("mch_id")?,
+            sub_appid: identifier(fields, "sub_appid")?,
+            sub_mch_id: identifier(fields, "sub_mch_id")?,
+        };
+        let sub = ["sub_mch_id", "sub_appid"];
+        if let (Dialect::Ionline(_), Some(name)) =
+            (&dialect, sub.into_iter().find(|n| fields.has(n)))
+        {
+            return Err(fields.invalid(
+                name,
+                "is not offered by iOnline: enter your own MID and appid",
+            ));
+        }
+        if account.sub_appid.is_some() && account.sub_mch_id.is_none() {
+            return Err(fields.missing("sub_mch_id"));
+        }
         Ok(Self {
             name: fields.required("name", 64)?,
-            account: Account {
-                appid: required("appid")?,
-                mch_id: required("mch_id")?,
-                sub_appid: identifier("sub_appid")?,
-                sub_mch_id: identifier("sub_mch_id")?,
-            },
+            account,
             currency,
             sign_type,
             answers,
             redirect_origins,
             quick_auth,
+            mini_program,
+            h5,
             credentials,
             dialect,
             id,
         })
+    }
+}
+
+/// An id that WeChat gave.
+fn identifier(fields: &Fields, name: &str) -> Result<Option<String>, ApiError> {
+    match fields.text(name, 32)? {
+        Some(value) if value.bytes().all(|b| b.is_ascii_alphanumeric()) => Ok(Some(value)),
+        Some(_) => Err(fields.invalid(name, "may hold only letters and digits")),
+        None => Ok(None),
     }
 }
 

@@ -2,6 +2,7 @@
 //! messages).
 //!
 //! ```text
+//! GET  /pay/?l=ID          a payment link's page: `pay_link.rs`
 //! GET  /pay/?s=ID          the page; first, inside WeChat, the way to an openid
 //! POST /pay/order?s=ID     the means to pay, where the payer is
 //! POST /pay/check?s=ID     "something happened": asks WeChat, then as status
@@ -9,6 +10,7 @@
 //! ```
 //!
 //! Opening the page never makes an order: previews and robots open links too.
+//! They get a page of their own, which has no script.
 
 use crate::Gateway;
 use crate::api::client_ip;
@@ -19,29 +21,43 @@ use crate::http::{answer, header_text, json, json_object, query, set};
 use crate::qr::svg_path;
 use crate::world::{Request, Response, World};
 use checkout::{
-    Environment, Jsapi, Lang, Link, Method, Page, PageError, Prepared, Qr, State, View, html, plan,
+    Environment, Jsapi, Lang, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason, State,
+    View, html, plan,
 };
 use http::header;
 use order::TradeType;
 use serde::Serialize;
 use std::rc::Rc;
 
+/// What the page depends on, beside its address.
+pub(crate) const VARY: &str = "user-agent, accept-language, cookie";
+
+const ROBOT: Method = Method::OpenInWeChat {
+    reason: Reason::Robot,
+};
+
 /// One payer at one checkout's page.
-struct Visit {
-    known: Rc<Known>,
-    facts: CheckoutFacts,
+pub(crate) struct Visit {
+    pub(crate) known: Rc<Known>,
+    pub(crate) facts: CheckoutFacts,
     method: Method,
-    lang: Lang,
+    pub(crate) lang: Lang,
 }
 
 impl<W: World> Gateway<W> {
     /// The page. Inside WeChat, a payer whose openid is not known is sent to
     /// fetch it before anything is drawn.
     pub(crate) async fn page(&self, request: &Request) -> Response {
+        if let Some(link) = query(request).remove("l") {
+            return self.link_page(request, &link).await;
+        }
         let visit = match self.visit(request, false).await {
             Ok(visit) => visit,
             Err(error) => return self.error_page(request, error.code).await,
         };
+        if visit.method == ROBOT {
+            return self.preview(&self.view(&visit));
+        }
         let needs_openid = visit.method == Method::Jsapi
             && visit.facts.state == State::Open
             && self.payer(request, &visit.known).is_none();
@@ -83,7 +99,8 @@ impl<W: World> Gateway<W> {
                 (TradeType::Jsapi, Some(openid))
             }
             Method::Native => (TradeType::Native, None),
-            Method::OpenInWeChat { .. } | Method::WeChatTooOld => {
+            Method::H5 => (TradeType::Mweb, None),
+            Method::MiniProgram | Method::OpenInWeChat { .. } | Method::WeChatTooOld => {
                 return written(&self.link(&visit)?);
             }
         };
@@ -91,10 +108,14 @@ impl<W: World> Gateway<W> {
             id: visit.facts.checkout.id.clone(),
             trade_type,
             openid,
+            appid: None,
             payer_ip: client_ip(request),
         };
         let merchant = &visit.known.merchant.id;
-        let offer = self.book(merchant, Call::PrepareCheckout(prepare)).await?;
+        let offer = self
+            .book(merchant, Call::PrepareCheckout(prepare))
+            .await
+            .map_err(ApiError::for_payer)?;
         let prepared = match offer {
             Offer::NotOpen(facts) => Prepared::NotOpen(self.view(&Visit {
                 facts: *facts,
@@ -103,20 +124,28 @@ impl<W: World> Gateway<W> {
             Offer::Pay {
                 prepayment,
                 expires_at_ms,
-            } => match (prepayment.code_url.clone(), prepayment.pay_url.clone()) {
-                (Some(code_url), _) => {
-                    let (size, path) = drawn(&code_url)?;
+            } => match (
+                &prepayment.code_url,
+                &prepayment.mweb_url,
+                &prepayment.pay_url,
+            ) {
+                (Some(code_url), ..) => {
+                    let (size, path) = drawn(code_url)?;
                     Prepared::Qr(Qr {
-                        code_url,
+                        code_url: code_url.clone(),
                         size,
                         path,
                         expires_at_ms,
                     })
                 }
-                (None, Some(pay_url)) => Prepared::Page(pay_url),
-                (None, None) => {
+                (None, Some(mweb_url), _) => {
+                    Prepared::Page(self.and_back(mweb_url, request, &visit))
+                }
+                (None, None, Some(pay_url)) => Prepared::Page(pay_url.clone()),
+                (None, None, None) => {
                     let upstream = self.upstream(&visit.known);
-                    let package = upstream.jsapi(&prepayment).await?;
+                    let appid = visit.known.merchant.account.payer_appid();
+                    let package = upstream.jsapi(&prepayment, appid).await?;
                     Prepared::Jsapi(Jsapi {
                         app_id: package.app_id,
                         time_stamp: package.time_stamp,
@@ -140,7 +169,11 @@ impl<W: World> Gateway<W> {
         self.html(code.status(), &page).await
     }
 
-    async fn visit(&self, request: &Request, ask_wechat: bool) -> Result<Visit, ApiError> {
+    pub(crate) async fn visit(
+        &self,
+        request: &Request,
+        ask_wechat: bool,
+    ) -> Result<Visit, ApiError> {
         let not_found = || ApiError::of(Code::SessionNotFound);
         let id = query(request).remove("s").ok_or_else(not_found)?;
         let merchant = Self::merchant_of(&id)?;
@@ -154,10 +187,10 @@ impl<W: World> Gateway<W> {
             false => Call::ViewCheckout(id.clone()),
         };
         let facts: CheckoutFacts = self.book(merchant, call).await?;
-        let environment = Environment::from_user_agent(user_agent(request));
+        let offers = offers(&known, user_agent(request));
         Ok(Visit {
             known,
-            method: plan(&environment),
+            method: plan(&environment(request), offers),
             lang: lang_of(request, facts.checkout.purchase.lang),
             facts,
         })
@@ -181,6 +214,31 @@ impl<W: World> Gateway<W> {
         }
     }
 
+    /// WeChat's page, which sends the payer back to ours (checklist H3).
+    fn and_back(&self, mweb_url: &str, request: &Request, visit: &Visit) -> String {
+        let lang = lang_chosen(request);
+        let back = format!(
+            "{}{lang}&back=1",
+            self.config.checkout_url(&visit.facts.checkout.id)
+        );
+        let back: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
+        format!("{mweb_url}&redirect_url={back}")
+    }
+
+    /// The page of a robot or a link preview.
+    fn preview(&self, view: &View) -> Response {
+        let html = html::preview(view, &self.share_image());
+        let mut response = answer(200, "text/html; charset=utf-8", html);
+        let policy = "default-src 'none'; frame-ancestors 'none'";
+        set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
+        set(&mut response, header::VARY, VARY);
+        response
+    }
+
+    pub(crate) fn share_image(&self) -> String {
+        format!("{}/share.png", self.config.public_url)
+    }
+
     fn link(&self, visit: &Visit) -> Result<Prepared, ApiError> {
         let url = self.config.checkout_url(&visit.facts.checkout.id);
         let (size, path) = drawn(&url)?;
@@ -191,23 +249,30 @@ impl<W: World> Gateway<W> {
     fn check_origin(&self, request: &Request) -> Result<(), ApiError> {
         let json = header_text(request, "content-type")
             .is_some_and(|text| text.starts_with("application/json"));
-        let ours = match header_text(request, "sec-fetch-site") {
-            Some(site) => site == "same-origin",
-            // Older web-views do not send it.
-            None => {
-                header_text(request, "origin").is_none_or(|origin| origin == self.config.public_url)
-            }
-        };
+        let ours = self.is_from_here(request);
         if !json || !ours {
             return Err(ApiError::of(Code::ForeignOrigin));
         }
         json_object(request.body()).map(|_| ())
     }
 
+    /// Whether a page of ours sent the request.
+    pub(crate) fn is_from_here(&self, request: &Request) -> bool {
+        match header_text(request, "sec-fetch-site") {
+            Some(site) => site == "same-origin",
+            // Older web-views do not send it.
+            None => {
+                header_text(request, "origin").is_none_or(|origin| origin == self.config.public_url)
+            }
+        }
+    }
+
     async fn html(&self, status: u16, page: &Page) -> Response {
         let nonce = self.random_text(22);
         let filled = match self.template().await {
-            Some(template) => html::fill(&template, page, &nonce).map_err(|e| e.to_string()),
+            Some(template) => {
+                html::fill(&template, page, &nonce, &self.share_image()).map_err(|e| e.to_string())
+            }
             None => Err("the page's files are not there".to_owned()),
         };
         let filled = filled.unwrap_or_else(|error| {
@@ -229,11 +294,7 @@ impl<W: World> Gateway<W> {
         // from (checklist H4): the origin, and never the checkout's id.
         response.headers_mut().remove(header::REFERRER_POLICY);
         set(&mut response, header::REFERRER_POLICY, "strict-origin");
-        set(
-            &mut response,
-            header::VARY,
-            "user-agent, accept-language, cookie",
-        );
+        set(&mut response, header::VARY, VARY);
         response
     }
 }
@@ -252,9 +313,30 @@ fn user_agent(request: &Request) -> &str {
     header_text(request, "user-agent").unwrap_or_default()
 }
 
+/// Where the payer is, by the header and by what the page has found out since.
+pub(crate) fn environment(request: &Request) -> Environment {
+    let environment = Environment::from_user_agent(user_agent(request));
+    match query(request).get("env").map(String::as_str) {
+        Some("miniprogram") => environment.inside_a_mini_program(),
+        _ => environment,
+    }
+}
+
+/// What the merchant has for a payer with this User-Agent.
+fn offers(known: &Known, user_agent: &str) -> Offers {
+    let merchant = &known.merchant;
+    Offers {
+        h5: merchant.h5,
+        mini_program: merchant.mini_program.as_ref().is_some_and(|own| {
+            // A version that names none is believed to be in the right one.
+            Environment::mini_program_appid(user_agent).is_none_or(|appid| appid == own.appid)
+        }),
+    }
+}
+
 /// The payer's choice in the address, or else the merchant's, or else what the
 /// browser prefers.
-fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
+pub(crate) fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
     let asked = query(request).remove("lang");
     let asked = asked.as_deref().and_then(Lang::from_tag).or(merchant);
     Lang::choose(
@@ -267,10 +349,15 @@ fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
 /// Where to come back to with an openid. `showwxpaytitle=1` makes WeChat show
 /// its "secure payment" subtitle (seed 002, section 7.6).
 fn page_path(request: &Request, visit: &Visit) -> String {
-    let lang = query(request)
+    let lang = lang_chosen(request);
+    format!("/pay/?s={}{lang}&showwxpaytitle=1", visit.facts.checkout.id)
+}
+
+/// The payer's choice of language, to be carried on in an address.
+pub(crate) fn lang_chosen(request: &Request) -> String {
+    query(request)
         .remove("lang")
         .and_then(|tag| Lang::from_tag(&tag))
         .map(|lang| format!("&lang={}", lang.tag()))
-        .unwrap_or_default();
-    format!("/pay/?s={}{lang}&showwxpaytitle=1", visit.facts.checkout.id)
+        .unwrap_or_default()
 }

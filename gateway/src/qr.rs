@@ -2,100 +2,203 @@
 
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
-use qrcodegen::{QrCode, QrCodeEcc};
+use qrcodegen::QrCode;
+pub use qrcodegen::QrCodeEcc;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 /// The light border that a reader needs, in modules.
 const QUIET: i32 = 4;
 
+/// A code that can be drawn.
+pub struct Picture {
+    code: QrCode,
+    /// A letter in its middle: five columns and seven rows of modules.
+    letter: Option<[u8; 7]>,
+}
+
+impl Picture {
+    /// `None` for a text too long for a code.
+    pub fn new(text: &str, level: QrCodeEcc) -> Option<Self> {
+        let code = QrCode::encode_text(text, level).ok()?;
+        Some(Self { code, letter: None })
+    }
+
+    /// With the first letter or digit of `name` on a light square in the
+    /// middle. It hides a twentieth of the smallest code that an address needs;
+    /// level H restores six times that.
+    pub fn with_letter(text: &str, name: &str) -> Option<Self> {
+        let letter = name.bytes().find_map(letter);
+        let code = QrCode::encode_text(text, QrCodeEcc::High).ok()?;
+        Some(Self { code, letter })
+    }
+
+    /// The side of the square in modules, quiet zone included.
+    fn side(&self) -> i32 {
+        self.code.size() + 2 * QUIET
+    }
+
+    /// Whether this module, counted within the quiet zone's border, is dark.
+    fn is_dark(&self, x: i32, y: i32) -> bool {
+        let middle = self.code.size() / 2;
+        let (dx, dy) = (x - middle, y - middle);
+        match self.letter {
+            Some(rows) if dx.abs() <= 4 && dy.abs() <= 4 => {
+                let row = usize::try_from(dy + 3).ok().and_then(|row| rows.get(row));
+                row.is_some_and(|row| dx.abs() <= 2 && row & (1 << (2 - dx)) != 0)
+            }
+            _ => self.code.get_module(x, y),
+        }
+    }
+
+    fn path(&self) -> Option<String> {
+        let size = self.code.size();
+        let mut path = String::new();
+        for y in 0..size {
+            let mut x = 0;
+            while x < size {
+                let run = (x..size).take_while(|x| self.is_dark(*x, y)).count();
+                let run = i32::try_from(run).ok()?;
+                if run > 0 {
+                    let (left, top) = (x + QUIET, y + QUIET);
+                    write!(path, "M{left} {top}h{run}v1h-{run}z").ok()?;
+                }
+                x += run.max(1);
+            }
+        }
+        Some(path)
+    }
+
+    /// For print, of any size; `size` is the side in pixels where it stands
+    /// alone.
+    pub fn svg(&self, size: Option<u32>) -> Option<String> {
+        let (side, path) = (self.side(), self.path()?);
+        let size = size.map(|size| format!(" width=\"{size}\" height=\"{size}\""));
+        Some(format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\"{} \
+             shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/>\
+             <path d=\"{path}\"/></svg>",
+            size.unwrap_or_default()
+        ))
+    }
+
+    /// For a screen: black and white. `size` pixels wide, or eight to a
+    /// module; every module is the same whole number of pixels, and what is
+    /// over widens the border. `None` if that is less than one.
+    ///
+    /// ```text
+    /// signature  { length  name  data  CRC-32 }  for IHDR, IDAT (zlib), IEND
+    /// ```
+    ///
+    /// Written here, over `flate2`, because a PNG library brings its decoder
+    /// along: 80 KB of Worker for three chunks.
+    pub fn png(&self, size: Option<u32>) -> Option<Vec<u8>> {
+        let side = u32::try_from(self.side()).ok()?;
+        let size = size.unwrap_or(side * 8);
+        let scale = size.checked_div(side).filter(|scale| *scale > 0)?;
+        let border = (size - scale * side) / 2;
+        // The module under a pixel; the border's have none.
+        let module = |pixel: u32| -> i32 {
+            let at = pixel.checked_sub(border).map(|pixel| pixel / scale);
+            at.and_then(|at| i32::try_from(at).ok())
+                .map_or(-1, |at| at - QUIET)
+        };
+        let row_of = |y: u32| {
+            // A row begins with its filter; then eight pixels to a byte, light
+            // is one.
+            std::iter::once(0x00).chain((0..size.div_ceil(8)).map(move |byte| {
+                (0..8).fold(0, |bits, bit| {
+                    let dark = self.is_dark(module(byte * 8 + bit), module(y));
+                    (bits << 1) | u8::from(!dark)
+                })
+            }))
+        };
+        let mut pixels = Vec::new();
+        let (mut drawn, mut row) = (None, Vec::new());
+        for y in 0..size {
+            if drawn != Some(module(y)) {
+                drawn = Some(module(y));
+                row = row_of(y).collect();
+            }
+            pixels.extend_from_slice(&row);
+        }
+        let mut header = Vec::new();
+        header.extend_from_slice(&size.to_be_bytes());
+        header.extend_from_slice(&size.to_be_bytes());
+        // One bit to a pixel, greyscale, and the only compression there is.
+        header.extend_from_slice(&[1, 0, 0, 0, 0]);
+        let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
+        deflated.write_all(&pixels).ok()?;
+        let deflated = deflated.finish().ok()?;
+
+        let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+        for (name, data) in [
+            (b"IHDR", header.as_slice()),
+            (b"IDAT", &deflated),
+            (b"IEND", &[]),
+        ] {
+            file.extend_from_slice(&u32::try_from(data.len()).ok()?.to_be_bytes());
+            let mut check = Crc::new();
+            for part in [name.as_slice(), data] {
+                check.update(part);
+                file.extend_from_slice(part);
+            }
+            file.extend_from_slice(&check.sum().to_be_bytes());
+        }
+        Some(file)
+    }
+}
+
 /// The side of the square in modules, quiet zone included, and the dark
 /// modules as an SVG path, one unit to a module. `None` for a text too long
 /// for a code.
 pub fn svg_path(text: &str) -> Option<(u32, String)> {
-    let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
-    let size = code.size();
-    let mut path = String::new();
-    for y in 0..size {
-        let mut x = 0;
-        while x < size {
-            let run = (x..size).take_while(|x| code.get_module(*x, y)).count();
-            let run = i32::try_from(run).ok()?;
-            if run > 0 {
-                let (left, top) = (x + QUIET, y + QUIET);
-                write!(path, "M{left} {top}h{run}v1h-{run}z").ok()?;
-            }
-            x += run.max(1);
-        }
-    }
-    Some((u32::try_from(size + 2 * QUIET).ok()?, path))
+    let picture = Picture::new(text, QrCodeEcc::Medium)?;
+    Some((u32::try_from(picture.side()).ok()?, picture.path()?))
 }
 
-/// A picture for print, of any size.
-pub fn svg(text: &str) -> Option<String> {
-    let (side, path) = svg_path(text)?;
-    Some(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" \
-         shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/>\
-         <path d=\"{path}\"/></svg>"
-    ))
-}
-
-/// A picture for a screen: eight pixels to a module, black and white.
-///
-/// ```text
-/// signature  { length  name  data  CRC-32 }  for IHDR, IDAT (zlib), IEND
-/// ```
-///
-/// Written here, over `flate2`, because a PNG library brings its decoder along:
-/// 80 KB of Worker for three chunks.
-pub fn png(text: &str) -> Option<Vec<u8>> {
-    let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
-    let side = u32::try_from(code.size() + 2 * QUIET).ok()?;
-    let width = side * 8;
-    let code = &code;
-    let row_of = |y: u32| {
-        // One module is eight pixels is one byte; a row begins with its filter.
-        std::iter::once(0x00).chain((0..side).map(move |x| {
-            let at = |n: u32| i32::try_from(n).map_or(-1, |n| n - QUIET);
-            if code.get_module(at(x), at(y)) {
-                0x00
-            } else {
-                0xff
-            }
-        }))
-    };
-    let mut pixels = Vec::new();
-    for y in 0..side {
-        let row: Vec<u8> = row_of(y).collect();
-        for _ in 0..8 {
-            pixels.extend_from_slice(&row);
-        }
-    }
-    let mut header = Vec::new();
-    header.extend_from_slice(&width.to_be_bytes());
-    header.extend_from_slice(&width.to_be_bytes());
-    // One bit to a pixel, greyscale, and the only compression there is.
-    header.extend_from_slice(&[1, 0, 0, 0, 0]);
-    let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
-    deflated.write_all(&pixels).ok()?;
-    let deflated = deflated.finish().ok()?;
-
-    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    for (name, data) in [
-        (b"IHDR", header.as_slice()),
-        (b"IDAT", &deflated),
-        (b"IEND", &[]),
-    ] {
-        file.extend_from_slice(&u32::try_from(data.len()).ok()?.to_be_bytes());
-        let mut check = Crc::new();
-        for part in [name.as_slice(), data] {
-            check.update(part);
-            file.extend_from_slice(part);
-        }
-        file.extend_from_slice(&check.sum().to_be_bytes());
-    }
-    Some(file)
+/// The letters and digits, five modules wide and seven high: a byte a row, its
+/// lowest bit on the right.
+fn letter(byte: u8) -> Option<[u8; 7]> {
+    Some(match byte.to_ascii_uppercase() {
+        b'A' => [0x0e, 0x11, 0x11, 0x1f, 0x11, 0x11, 0x11],
+        b'B' => [0x1e, 0x11, 0x11, 0x1e, 0x11, 0x11, 0x1e],
+        b'C' => [0x0e, 0x11, 0x10, 0x10, 0x10, 0x11, 0x0e],
+        b'D' => [0x1e, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1e],
+        b'E' => [0x1f, 0x10, 0x10, 0x1e, 0x10, 0x10, 0x1f],
+        b'F' => [0x1f, 0x10, 0x10, 0x1e, 0x10, 0x10, 0x10],
+        b'G' => [0x0e, 0x11, 0x10, 0x17, 0x11, 0x11, 0x0f],
+        b'H' => [0x11, 0x11, 0x11, 0x1f, 0x11, 0x11, 0x11],
+        b'I' => [0x0e, 0x04, 0x04, 0x04, 0x04, 0x04, 0x0e],
+        b'J' => [0x07, 0x02, 0x02, 0x02, 0x02, 0x12, 0x0c],
+        b'K' => [0x11, 0x12, 0x14, 0x18, 0x14, 0x12, 0x11],
+        b'L' => [0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1f],
+        b'M' => [0x11, 0x1b, 0x15, 0x15, 0x11, 0x11, 0x11],
+        b'N' => [0x11, 0x19, 0x15, 0x13, 0x11, 0x11, 0x11],
+        b'O' => [0x0e, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0e],
+        b'P' => [0x1e, 0x11, 0x11, 0x1e, 0x10, 0x10, 0x10],
+        b'Q' => [0x0e, 0x11, 0x11, 0x11, 0x15, 0x12, 0x0d],
+        b'R' => [0x1e, 0x11, 0x11, 0x1e, 0x14, 0x12, 0x11],
+        b'S' => [0x0f, 0x10, 0x10, 0x0e, 0x01, 0x01, 0x1e],
+        b'T' => [0x1f, 0x04, 0x04, 0x04, 0x04, 0x04, 0x04],
+        b'U' => [0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x0e],
+        b'V' => [0x11, 0x11, 0x11, 0x11, 0x11, 0x0a, 0x04],
+        b'W' => [0x11, 0x11, 0x11, 0x15, 0x15, 0x1b, 0x11],
+        b'X' => [0x11, 0x11, 0x0a, 0x04, 0x0a, 0x11, 0x11],
+        b'Y' => [0x11, 0x11, 0x0a, 0x04, 0x04, 0x04, 0x04],
+        b'Z' => [0x1f, 0x01, 0x02, 0x04, 0x08, 0x10, 0x1f],
+        b'0' => [0x0e, 0x11, 0x13, 0x15, 0x19, 0x11, 0x0e],
+        b'1' => [0x04, 0x0c, 0x04, 0x04, 0x04, 0x04, 0x0e],
+        b'2' => [0x0e, 0x11, 0x01, 0x06, 0x08, 0x10, 0x1f],
+        b'3' => [0x1e, 0x01, 0x01, 0x0e, 0x01, 0x01, 0x1e],
+        b'4' => [0x02, 0x06, 0x0a, 0x12, 0x1f, 0x02, 0x02],
+        b'5' => [0x1f, 0x10, 0x1e, 0x01, 0x01, 0x11, 0x0e],
+        b'6' => [0x0e, 0x10, 0x1e, 0x11, 0x11, 0x11, 0x0e],
+        b'7' => [0x1f, 0x01, 0x02, 0x04, 0x08, 0x08, 0x08],
+        b'8' => [0x0e, 0x11, 0x11, 0x0e, 0x11, 0x11, 0x0e],
+        b'9' => [0x0e, 0x11, 0x11, 0x0f, 0x01, 0x01, 0x0e],
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

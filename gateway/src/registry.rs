@@ -188,7 +188,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 "NULL",
                 "(SELECT 1) WHERE json_extract(json, '$.account.mch_id') = ?
                  AND json_extract(json, '$.account.sub_mch_id') = ?
-                 AND json_extract(json, '$.dialect.v3') IS NOT NULL",
+                 AND json_extract(json, '$.dialect.v3') IS NOT NULL ORDER BY id",
                 &[mch_id.into(), sub_mch_id.into()],
             ),
             Call::KeepCertificates { id, pems } => {

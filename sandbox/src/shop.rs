@@ -12,7 +12,7 @@ use crate::orders::amount_text;
 use crate::pages;
 use crate::web::{self, Answer, Request, escape};
 use crate::{Call, CallOutcome, Sandbox};
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use order::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,6 +60,9 @@ pub(crate) struct Config {
     currency: Currency,
     /// Whether deliveries are acknowledged.
     acknowledge: bool,
+    /// The shop's payment link; empty while it has none.
+    #[serde(default)]
+    link: String,
 }
 
 impl Default for Config {
@@ -71,6 +74,7 @@ impl Default for Config {
             api_secret: String::new(),
             currency: Currency::Hkd,
             acknowledge: true,
+            link: String::new(),
         }
     }
 }
@@ -86,6 +90,7 @@ impl Config {
                 return Err(input.bad("api_base", "send the gateway's http or https address"));
             }
             old.api_base = api_base.trim_end_matches('/').to_owned();
+            old.link.clear();
         }
         for (field, slot) in [
             ("api_key", &mut old.api_key),
@@ -162,6 +167,7 @@ impl Delivery {
 #[derive(Clone, Debug)]
 pub(crate) enum Then {
     GoToCheckout,
+    KeepLink,
     NoteVerdict { id: String, sign: String },
 }
 
@@ -180,13 +186,15 @@ pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Mome
             sandbox.change_world(|world| world.shop.acknowledge = on);
             web::redirect(StatusCode::SEE_OTHER, "/shop/inbox")
         }
-        "/shop/checkout" | "/shop/inbox/checksign" if !get => trouble(
+        "/shop/checkout" | "/shop/link" | "/shop/inbox/checksign" if !get => trouble(
             "The shop is not connected",
             "Connect it to a gateway with POST /sandbox/shop, or choose something that is sold.",
         ),
-        "/shop/checkout" | "/shop/inbox/acknowledge" | "/shop/inbox/checksign" | "/shop/notify" => {
-            web::method_not_allowed("POST")
-        }
+        "/shop/checkout"
+        | "/shop/link"
+        | "/shop/inbox/acknowledge"
+        | "/shop/inbox/checksign"
+        | "/shop/notify" => web::method_not_allowed("POST"),
         _ => web::not_found(),
     }
 }
@@ -226,6 +234,23 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
                 then: crate::Then::Shop(Then::GoToCheckout),
             })
         }
+        "/shop/link" => {
+            let body = json!({
+                "body": format!("{}-At the counter", config.name),
+                "max_fee": 100_000,
+                "fee_type": config.currency.code(),
+                "notify_url": format!("{}/shop/notify", sandbox.settings.public_url),
+            });
+            let request = http::Request::post(format!("{}/v1/link", config.api_base))
+                .header("content-type", "application/json")
+                .header("api-key", &config.api_key)
+                .body(body.to_string().into_bytes())
+                .ok()?;
+            Some(Call {
+                request,
+                then: crate::Then::Shop(Then::KeepLink),
+            })
+        }
         "/shop/inbox/checksign" => {
             let delivery = sandbox.deliveries.get(&field("id"))?;
             let request = http::Request::post(format!("{}/v1/checksign", config.api_base))
@@ -250,17 +275,17 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
 pub(crate) fn called(sandbox: &mut Sandbox, then: &Then, outcome: &CallOutcome) -> Answer {
     let data = read_answer(outcome);
     match then {
-        Then::GoToCheckout => {
-            let url = data.and_then(|data| {
-                let url = data.get("url").and_then(Value::as_str);
-                url.map(str::to_owned)
-                    .ok_or_else(|| "the gateway's answer has no data.url".to_owned())
-            });
-            match url {
-                Ok(url) => web::redirect(StatusCode::SEE_OTHER, &url),
-                Err(why) => trouble("The gateway made no checkout", &why),
+        Then::GoToCheckout => match data.and_then(|data| url_in(&data)) {
+            Ok(url) => web::redirect(StatusCode::SEE_OTHER, &url),
+            Err(why) => trouble("The gateway made no checkout", &why),
+        },
+        Then::KeepLink => match data.and_then(|data| url_in(&data)) {
+            Ok(url) => {
+                sandbox.change_world(|world| world.shop.link = url);
+                web::redirect(StatusCode::SEE_OTHER, "/shop/#link")
             }
-        }
+            Err(why) => trouble("The gateway made no link", &why),
+        },
         Then::NoteVerdict { id, sign } => {
             let verdict = match data {
                 Ok(data) => {
@@ -283,6 +308,12 @@ pub(crate) fn called(sandbox: &mut Sandbox, then: &Then, outcome: &CallOutcome) 
             web::redirect(StatusCode::SEE_OTHER, "/shop/inbox")
         }
     }
+}
+
+fn url_in(data: &Value) -> Result<String, String> {
+    let url = data.get("url").and_then(Value::as_str);
+    url.map(str::to_owned)
+        .ok_or_else(|| "The gateway's answer has no data.url.".to_owned())
 }
 
 /// `data` of the gateway's good answer, or one sentence on what went wrong.
@@ -382,13 +413,49 @@ fn front(sandbox: &Sandbox) -> Answer {
         "<p class=\"banner\" role=\"status\">Not connected to a gateway yet: \
          <code>POST /sandbox/shop {\"api_base\", \"api_key\", \"api_secret\"}</code></p>"
     };
-    shop_page(
+    let (link, policy) = link_section(&config);
+    let mut page = shop_page(
         sandbox,
         "Tea",
         &format!(
-            "{note}<h1>Tea, and what it is drunk from</h1>\n<ul class=\"products\">{items}</ul>"
+            "{note}<h1>Tea, and what it is drunk from</h1>\n<ul class=\"products\">{items}</ul>\n{link}"
         ),
-    )
+    );
+    if let Some(policy) = policy.and_then(|policy| policy.parse().ok()) {
+        page.headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    page
+}
+
+/// The shop's payment link in each way a page can hold one, and the policy
+/// that lets the gateway's script, picture and answers in.
+fn link_section(config: &Config) -> (String, Option<String>) {
+    let Ok(url) = Url::parse(&config.link) else {
+        let section = "<section id=\"link\"><h2>Pay at the counter</h2>\
+            <p>A payment link of the gateway, as a button, a plain link and a code.</p>\
+            <form method=\"post\" action=\"/shop/link\"><button>Make a payment link</button></form>\
+            </section>";
+        return (section.to_owned(), None);
+    };
+    let gateway = url.origin().ascii_serialization();
+    let picture = |name: &str| config.link.replace("/pay/?", &format!("/pay/{name}?"));
+    let section = format!(
+        "<section id=\"link\"><h2>Pay at the counter</h2>\
+         <p><weceive-pay link=\"{link}\"><a href=\"{link}\">Pay with WeChat</a></weceive-pay></p>\
+         <p>Without a script: <a href=\"{link}\">Pay any amount</a>, the code below, \
+         or <a href=\"{sheet}\">a sheet to print</a>.</p>\
+         <p><img src=\"{code}\" width=\"200\" height=\"200\" alt=\"Code of the payment link\"></p>\
+         <script src=\"{gateway}/weceive-pay.js\" async></script></section>",
+        link = escape(&config.link),
+        sheet = escape(&picture("sheet")),
+        code = escape(&picture("qr")),
+    );
+    let mut policy = web::PAGE_POLICY.to_owned();
+    for allowed in ["script-src 'self'", "img-src 'self'", "connect-src 'self'"] {
+        policy = policy.replace(allowed, &format!("{allowed} {gateway}"));
+    }
+    (section, Some(policy))
 }
 
 fn inbox(sandbox: &Sandbox) -> Answer {

@@ -11,7 +11,7 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// What the sandbox's own pages may load: themselves, and the phone's
 /// in-app browser, which lives on hosts below `phone.localhost`.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+pub(crate) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; frame-src http://*.phone.localhost:*; \
     form-action 'self' http://127.0.0.1:* http://localhost:* http://*.localhost:*; \
     base-uri 'none'";

@@ -151,6 +151,11 @@ impl Browser {
         self.done("reload", self.driver().refresh());
     }
 
+    /// Goes back to the page before.
+    pub fn goes_back(&self) {
+        self.done("go back", self.driver().back());
+    }
+
     /// Looks from now on at the page inside the phone, or in any other frame.
     pub fn looks_into_the_frame(&self) {
         self.done("look around", self.driver().enter_default_frame());

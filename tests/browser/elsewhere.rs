@@ -67,7 +67,7 @@ fn a_robot_orders_nothing() {
     visit(|town, payer| {
         payer.calls_itself(ROBOT);
         payer.opens(&town.checkout());
-        payer.sees_control("Copy link");
+        payer.sees("Open this page in WeChat");
         assert_eq!(orders_asked_for(payer), 0);
         assert!(town.orders().is_empty());
     });

@@ -14,7 +14,9 @@
 mod accessibility;
 mod browser;
 mod desktop;
+mod dialects;
 mod elsewhere;
+mod environments;
 mod languages;
 mod layout;
 mod network;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 use whole::live::{KEY, Live, Shop, send};
+use xtask::demo::Kind;
 
 /// The secret with which the sandbox's first application asks for openids.
 pub const APP_SECRET: &str = "5ec3e7000000000000000000c0ffee01";
@@ -32,6 +33,11 @@ impl Town {
     /// Another merchant, that has the demo merchant's account at WeChat.
     pub fn merchant(&self, id: &str, change: &Value) -> Shop {
         self.live.shop(id, change)
+    }
+
+    /// A merchant of this kind, and its account at WeChat.
+    pub fn merchant_of(&self, kind: Kind, change: &Value) -> (Shop, Value) {
+        self.live.shop_of(kind, change)
     }
 
     /// Our own Quick Auth service, as another merchant's `quick_auth`: its

@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wechatpay::v2::time::Date;
 use whole::live::{Live, Receiver, Shop, send, wait_for};
 
-fn data(shop: &Shop, method: &str, path: &str, body: &Value) -> Value {
+/// An answer that must be a success; its `data`.
+pub(crate) fn data(shop: &Shop, method: &str, path: &str, body: &Value) -> Value {
     let body = match body.is_null() {
         true => String::new(),
         false => body.to_string(),

@@ -9,6 +9,7 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod dialects;
 mod further;
 
 use serde_json::{Value, json};

@@ -10,10 +10,14 @@
 
 mod account;
 mod api;
+mod checklist;
 mod dialects;
 mod doctor;
+mod environments;
 mod lies;
+mod links;
 mod merchant;
+mod mini;
 mod money_back;
 mod openapi;
 mod past_bugs;

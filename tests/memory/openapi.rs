@@ -168,6 +168,17 @@ fn what_it_promises_is_answered() {
         ),
         (
             "POST",
+            "/v1/link",
+            json!({"body": "Oolong", "total_fee": 1}).to_string(),
+        ),
+        (
+            "POST",
+            "/v1/link",
+            json!({"body": "Oolong", "max_fee": 1}).to_string(),
+        ),
+        ("GET", "/v1/link", String::new()),
+        (
+            "POST",
             "/v1/checksign",
             "<xml><sign>00</sign></xml>".to_owned(),
         ),

@@ -1,7 +1,13 @@
 //! APIv3: whose keys are believed, where its notices go, and what a wrong
 //! credential is answered with.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
+use wechatpay::Secret;
+use wechatpay::rsa::PrivateKey;
+use wechatpay::v3::gcm::Sealed;
+use wechatpay::v3::sign::answer_message;
 use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 use xtask::demo::{Kind, MERCHANTS};
 
@@ -440,4 +446,147 @@ fn a_signature_that_wechat_does_not_accept_is_explained() {
         difference.contains("Nothing differs: the private key"),
         "{difference}"
     );
+}
+
+/// One merchant's own keys vouched for a notice that named another merchant of
+/// the same institution.
+#[test]
+fn a_notice_is_believed_only_under_the_keys_of_the_merchant_it_names() {
+    let world = Memory::default();
+    let peak = shop(&world, "peak-v3");
+    // Somebody with keys of their own under the institution's number.
+    let mut body = body(&world, "peak-v3");
+    body["id"] = json!("mallory");
+    body["sub_mch_id"] = json!("1900000999");
+    body["sub_appid"] = Value::Null;
+    body["api_key"] = json!("mallory's-own-apiv3-key-00000001");
+    let lantern = world.account("1900000113");
+    body["wechatpay_public_key_id"] = json!("PUB_KEY_ID_MALLORY");
+    body["wechatpay_public_key"] = lantern["v3"]["public_key"].clone();
+    world.shop_with("mallory", &body);
+    peak.order(&order("F1"));
+
+    let key = PrivateKey::from_pem(lantern["v3"]["private_key"].as_str().unwrap()).unwrap();
+    let account = world.account("1900000110");
+    let payment = json!({
+        "sp_appid": account["appid"], "sp_mchid": "1900000110",
+        "sub_appid": account["sub_merchants"][0]["sub_appid"], "sub_mchid": PEAK,
+        "out_trade_no": "F1", "transaction_id": "4200000000000000000000000001",
+        "trade_type": "NATIVE", "trade_state": "SUCCESS", "bank_type": "OTHERS",
+        "success_time": "2026-01-02T11:04:05+08:00",
+        "payer": {"sp_openid": "o1"},
+        "amount": {"total": 3000, "currency": "USD", "payer_total": 3000, "payer_currency": "USD"},
+    });
+    let secret = Secret::new("mallory's-own-apiv3-key-00000001");
+    let sealed = Sealed::seal(
+        payment.to_string().as_bytes(),
+        "0123456789ab",
+        "transaction",
+        &secret,
+    );
+    let mut resource = sealed.unwrap().to_json();
+    resource["original_type"] = json!("transaction");
+    let notice = json!({
+        "id": "1", "create_time": "2026-01-02T11:04:05+08:00", "resource_type": "encrypt-resource",
+        "event_type": "TRANSACTION.SUCCESS", "summary": "", "resource": resource,
+    })
+    .to_string();
+    let timestamp_s = world.now() / 1000;
+    let signature = whole::rsa::sign(&key, &answer_message(timestamp_s, "n", notice.as_bytes()));
+    let request = http::Request::post(format!("{GATEWAY}/notify/v3/mallory"))
+        .header("wechatpay-timestamp", timestamp_s.to_string())
+        .header("wechatpay-nonce", "n")
+        .header("wechatpay-serial", "PUB_KEY_ID_MALLORY")
+        .header("wechatpay-signature", BASE64.encode(signature.unwrap()))
+        .body(notice.into_bytes())
+        .unwrap();
+    assert_eq!(world.send(request).status(), 401);
+    assert_eq!(peak.status("F1")["trade_state"], "NOTPAY");
+    assert_eq!(world.received(), []);
+}
+
+/// A key whose private numbers are another's reads like any other.
+#[test]
+fn a_private_key_that_cannot_sign_is_refused_where_it_is_entered() {
+    let world = Memory::default();
+    let mut body = body(&world, "demo-v3");
+    let pem = body["private_key"].as_str().unwrap();
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let mut der = BASE64.decode(base64).unwrap();
+    // In the middle of the private exponent.
+    der[500] ^= 0x55;
+    let damaged = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        BASE64.encode(der)
+    );
+    body["private_key"] = json!(damaged);
+    let (status, answer) = world.admin("/merchants", &body);
+    assert_eq!(
+        (status, &answer["code"]),
+        (400, &json!("KEY_INVALID")),
+        "{answer}"
+    );
+    assert_eq!(answer["field"], "private_key");
+}
+
+/// A refusal about our request, not about the order, does not end a reverse.
+#[test]
+fn q7_a_reverse_goes_on_when_the_settings_are_mended() {
+    let world = Memory::default();
+    let shop = shop(&world, "demo-v3");
+    let asked = json!({"payer": "alice", "behaviour": "password"});
+    let code = world.control("/sandbox/paycode", &asked)["auth_code"].clone();
+    let body =
+        json!({"out_trade_no": "Q7", "body": "One cup", "total_fee": 1200, "auth_code": code});
+    let (_, answer) = shop.call("POST", "/v1/micropay", body.to_string());
+    assert_eq!(answer["data"]["trade_state"], "USERPAYING", "{answer}");
+    let path = "POST /v3/global/micropay/transactions/out-trade-no/{out_trade_no}/reverse";
+    let fault = json!({"fail_next": {"path": path, "code": "NO_AUTH", "times": 1}});
+    let answer = world.try_control("/sandbox/faults", &fault);
+    assert_ne!(answer["status"], "fail", "{answer}");
+    world.advance(5 * 60);
+    assert_eq!(shop.status("Q7")["trade_state"], "REVOKED");
+}
+
+#[test]
+fn p3_an_amount_in_another_currency_is_refused_where_no_currency_is_sent() {
+    let world = Memory::default();
+    let shop = shop(&world, "night-ionline");
+    let mut yuan = order("C1");
+    yuan["fee_type"] = json!("CNY");
+    let (status, answer) = shop.call("POST", "/v1/order", yuan.to_string());
+    assert_eq!(
+        (status, &answer["code"]),
+        (400, &json!("CURRENCY_NOT_ALLOWED")),
+        "{answer}"
+    );
+    for field in ["sub_mch_id", "sub_appid"] {
+        let mut body = body(&world, "night-ionline");
+        body["id"] = json!("sub");
+        body[field] = json!("1900000111");
+        let (_, answer) = world.admin("/merchants", &body);
+        assert_eq!(answer["field"], field, "{answer}");
+    }
+}
+
+/// A checkout's time was over before iOnline's own: the order was closed here
+/// and could be paid there.
+#[test]
+fn an_ionline_order_is_open_for_as_long_as_it_can_be_paid() {
+    let world = Memory::default();
+    let shop = shop(&world, "night-ionline");
+    let made = shop.order(&order("T1"));
+    let (status, _) = shop.call(
+        "POST",
+        "/v1/close",
+        json!({"out_trade_no": "T1"}).to_string(),
+    );
+    assert_eq!(status, 200);
+    world.lose_notices(true);
+    world.advance(90 * 60);
+    assert_eq!(shop.status("T1")["trade_state"], "NOTPAY", "not closed yet");
+    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
+    world.control("/sandbox/scan", &scan);
+    world.advance(60 * 60);
+    assert_eq!(shop.status("T1")["trade_state"], "SUCCESS");
 }

@@ -104,6 +104,7 @@ pub enum KeyError {
 pub struct PrivateKey {
     pkcs8_der: Zeroizing<Vec<u8>>,
     public_key: PublicKey,
+    id: String,
 }
 
 impl PrivateKey {
@@ -135,9 +136,10 @@ impl PrivateKey {
         &self.public_key
     }
 
-    /// What names the key in a cache: the public half's [`PublicKey::id`].
+    /// The hexadecimal SHA-256 of the whole key: names it in a cache. The
+    /// public half alone would name other private numbers beside it too.
     pub fn id(&self) -> &str {
-        self.public_key.id()
+        &self.id
     }
 
     fn from_pkcs8(bytes: &[u8]) -> Result<Self, KeyError> {
@@ -161,8 +163,10 @@ impl PrivateKey {
         }
         let version_0 = Zeroizing::new(vec![0x02, 0x01, 0x00]);
         let octets = Zeroizing::new(tlv(0x04, &[bytes]));
+        let pkcs8_der = Zeroizing::new(tlv(0x30, &[&version_0, RSA_ALGORITHM, &octets]));
         Ok(Self {
-            pkcs8_der: Zeroizing::new(tlv(0x30, &[&version_0, RSA_ALGORITHM, &octets])),
+            id: hex(&Sha256::digest(&pkcs8_der), Case::Lower),
+            pkcs8_der,
             public_key: PublicKey::of(modulus, exponent)?,
         })
     }

@@ -3,7 +3,8 @@
 //! The gateway is measured beside the least that a Worker with the same I/O does (`xtask/workerd/bench.capnp`), in
 //! turns: each turn is a new `workerd` with an empty store, and WeChat is a stub in the same process. What a machine
 //! can do differs from the next one's, and from what it could do an hour ago; the ratio of two turns that follow each
-//! other differs little. So ratios are what to compare, and nothing here is a threshold.
+//! other differs little. So ratios are what to compare, and nothing here is a threshold. WeChat Pay v2 and APIv3 take
+//! turns too.
 
 use std::{ops::Range, time::Duration};
 
@@ -19,6 +20,8 @@ mod load;
 mod signed;
 mod subject;
 mod table;
+
+pub use subject::Rsa;
 
 use load::Sample;
 use subject::{Notices, Worker};
@@ -80,12 +83,18 @@ impl Turn {
         let orders = CONNECTIONS.map(|connections| running.orders(connections, plan.each));
         let orders = orders.into_iter().collect::<Result<_>>()?;
         let notices = match worker {
-            Worker::Gateway => Some(running.notices(NOTICE_CONNECTIONS, plan.each)?),
             Worker::Minimal => None,
+            _ => Some(running.notices(NOTICE_CONNECTIONS, plan.each)?),
         };
         Ok(Self { orders, notices })
     }
 }
+
+/// The Workers in the order of their turns.
+const TURNS: [Worker; 3] = [Worker::V2, Worker::V3, Worker::Minimal];
+
+/// One turn of each of [`TURNS`].
+type Round = [Turn; 3];
 
 /// Sets up, builds, measures and prints.
 ///
@@ -105,13 +114,16 @@ pub fn run(options: Options) -> Result<()> {
             let step = format!("measure {}, round {round} of {all}", worker.name());
             step::of(&step, || Turn::of(worker, &plan))
         };
-        rounds.push((turn(Worker::Gateway)?, turn(Worker::Minimal)?));
+        let [v2, v3, minimal] = TURNS;
+        rounds.push([turn(v2)?, turn(v3)?, turn(minimal)?]);
     }
+    let counted = step::of("count RSA", count)?;
     let sizes = size::measure(&parts)?;
 
     for (title, table) in [
         ("Making a JSAPI order", orders(&rounds)),
         ("Taking notices", notices(&rounds)),
+        ("RSA in v3", rsa(&counted)),
         ("Bytes as they are sent", bytes(&sizes)),
     ] {
         print!("\n{title}\n\n{table}");
@@ -119,67 +131,160 @@ pub fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// Orders made, beside the same by the minimal Worker.
-fn orders(rounds: &[(Turn, Turn)]) -> Table {
+/// Orders made with each Worker, and compared.
+fn orders(rounds: &[Round]) -> Table {
     let mut table = Table::new(["connections", "Worker", "a second", "p50 ms", "p99 ms"]);
     for (at, connections) in CONNECTIONS.iter().enumerate() {
-        let samples = |pick: fn(&Sample) -> f64| {
-            let of = |turn: &Turn| turn.orders.get(at).map_or(f64::NAN, pick);
-            let pairs = rounds.iter().map(|(ours, theirs)| (of(ours), of(theirs)));
-            pairs.collect::<Vec<_>>()
-        };
-        let columns = [
-            samples(|sample| sample.per_second),
-            samples(|sample| sample.p50_ms),
-            samples(|sample| sample.p99_ms),
-        ];
-        let row = |pick: fn(&(f64, f64)) -> f64| {
-            let [per_second, p50, p99] = columns.each_ref().map(|c| Spread::of(c.iter().map(pick)));
-            [
-                format!("{:.0}", per_second.median),
-                format!("{:.2}", p50.median),
-                format!("{:.2}", p99.median),
-            ]
-        };
-        let ratios = columns
-            .each_ref()
-            .map(|pairs| Spread::of(pairs.iter().map(|(ours, theirs)| ours / theirs)).shown());
-        for (connections, worker, columns) in [
-            (connections.to_string(), "gateway", row(|pair| pair.0)),
-            (String::new(), "minimal", row(|pair| pair.1)),
-            (String::new(), "gateway ÷ minimal", ratios),
-        ] {
+        let pick = |turn: &Turn| turn.orders.get(at).copied();
+        let [v2, v3, minimal] = TURNS.map(Worker::name);
+        let mut first = connections.to_string();
+        let mut row = |worker: &str, columns: [String; 3]| {
             let [per_second, p50, p99] = columns;
+            let connections = std::mem::take(&mut first);
             table.row([connections, worker.to_owned(), per_second, p50, p99]);
-        }
+        };
+        row(v2, medians(rounds, |[v2, ..]| pick(v2)));
+        row(v3, medians(rounds, |[_, v3, _]| pick(v3)));
+        row(minimal, medians(rounds, |[.., minimal]| pick(minimal)));
+        let ratio = ratios(rounds, |[v2, _, minimal]| Some((pick(v2)?, pick(minimal)?)));
+        row("v2 ÷ minimal", ratio);
+        let ratio = ratios(rounds, |[v2, v3, _]| Some((pick(v3)?, pick(v2)?)));
+        row("v3 ÷ v2", ratio);
     }
     table
 }
 
 /// Notices taken, and what follows from them.
-fn notices(rounds: &[(Turn, Turn)]) -> Table {
-    let notices: Vec<&Notices> = rounds
-        .iter()
-        .filter_map(|(ours, _)| ours.notices.as_ref())
-        .collect();
-    let median = |pick: &dyn Fn(&Notices) -> f64| {
-        Spread::of(notices.iter().map(|notices| pick(notices))).median
-    };
-    let mut table = Table::new(["over 16 connections", "a second", "p50 ms", "p99 ms"]);
-    let mut sample = |what: &str, pick: fn(&Notices) -> Sample| {
+fn notices(rounds: &[Round]) -> Table {
+    let mut table = Table::new([
+        "over 16 connections",
+        "dialect",
+        "a second",
+        "p50 ms",
+        "p99 ms",
+    ]);
+    let pick: [fn(&Notices) -> Sample; 3] = [
+        |notices| notices.first,
+        |notices| notices.again,
+        |notices| notices.delivered,
+    ];
+    let whats = [
+        "verified and written down",
+        "the same again",
+        "delivered to the merchant",
+    ];
+    for (what, kind) in whats.into_iter().zip(pick) {
+        let pick = |turn: &Turn| turn.notices.as_ref().map(kind);
+        for (what, dialect, [per_second, p50, p99]) in [
+            (what, "v2", medians(rounds, |[v2, ..]| pick(v2))),
+            ("", "v3", medians(rounds, |[_, v3, _]| pick(v3))),
+            (
+                "",
+                "v3 ÷ v2",
+                ratios(rounds, |[v2, v3, _]| Some((pick(v3)?, pick(v2)?))),
+            ),
+        ] {
+            table.row([what.to_owned(), dialect.to_owned(), per_second, p50, p99]);
+        }
+    }
+    table
+}
+
+/// A sample's numbers, which are the columns of most tables.
+const COLUMNS: [fn(&Sample) -> f64; 3] = [
+    |sample| sample.per_second,
+    |sample| sample.p50_ms,
+    |sample| sample.p99_ms,
+];
+
+/// The medians over all rounds.
+fn medians(rounds: &[Round], pick: impl Fn(&Round) -> Option<Sample>) -> [String; 3] {
+    let samples: Vec<Sample> = rounds.iter().filter_map(pick).collect();
+    let [per_second, p50, p99] =
+        COLUMNS.map(|column| Spread::of(samples.iter().map(column)).median);
+    [written(per_second, 0), written(p50, 2), written(p99, 2)]
+}
+
+/// How the rounds' ratios are spread.
+fn ratios(rounds: &[Round], pick: impl Fn(&Round) -> Option<(Sample, Sample)>) -> [String; 3] {
+    let pairs: Vec<(Sample, Sample)> = rounds.iter().filter_map(pick).collect();
+    COLUMNS.map(|column| {
+        let ratios = pairs.iter().map(|(one, other)| column(one) / column(other));
+        Spread::of(ratios).shown()
+    })
+}
+
+/// A number, or nothing where nothing was measured.
+fn written(number: f64, decimals: usize) -> String {
+    match number.is_nan() {
+        true => String::new(),
+        false => format!("{number:.decimals$}"),
+    }
+}
+
+/// What v3 asks of the runtime's RSA.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// How many JSAPI orders were made.
+    pub orders: u64,
+    /// What for them.
+    pub by_orders: Rsa,
+    /// How many notices came.
+    pub notices: u64,
+    /// What for them.
+    pub by_notices: Rsa,
+    /// How many keys were imported for everything.
+    pub imports: u64,
+}
+
+/// Counts for a moment what the gateway asks of RSA; it must be built.
+///
+/// # Errors
+///
+/// It did not start, or refused something.
+pub fn count() -> Result<Counted> {
+    let lasting = Duration::from_millis(300);
+    let running = Worker::Counting.start()?;
+    // The first one asks for certificates, of which there are none.
+    running.orders(1, Duration::from_millis(1))?;
+    let (before, first) = (running.rsa()?, running.made());
+    running.orders(NOTICE_CONNECTIONS, lasting)?;
+    let (ordered, orders) = (running.rsa()?, running.made());
+    let taken = running.notices(NOTICE_CONNECTIONS, lasting)?.taken;
+    let after = running.rsa()?;
+    Ok(Counted {
+        orders: orders - first,
+        by_orders: ordered.since(before),
+        // Each came twice.
+        notices: u64::try_from(taken).unwrap_or(u64::MAX).saturating_mul(2),
+        by_notices: after.since(ordered),
+        imports: after.imports,
+    })
+}
+
+/// What an order and a notice of v3 ask of RSA.
+fn rsa(counted: &Counted) -> Table {
+    let Counted {
+        orders, notices, ..
+    } = *counted;
+    let mut table = Table::new(["", "an order", "a notice"]);
+    let mut row = |what: &str, pick: fn(&Rsa) -> u64| {
+        let each = |of: &Rsa, times: u64| {
+            #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+            let each = pick(of) as f64 / times as f64;
+            format!("{each:.2}")
+        };
         table.row([
             what.to_owned(),
-            format!("{:.0}", median(&|n| pick(n).per_second)),
-            format!("{:.2}", median(&|n| pick(n).p50_ms)),
-            format!("{:.2}", median(&|n| pick(n).p99_ms)),
+            each(&counted.by_orders, orders),
+            each(&counted.by_notices, notices),
         ]);
     };
-    sample("verified and written down", |notices| notices.first);
-    sample("the same again", |notices| notices.again);
+    row("signatures made", |rsa| rsa.signatures);
+    row("signatures verified", |rsa| rsa.verifications);
     table.row([
-        "delivered to the merchant".to_owned(),
-        format!("{:.0}", median(&|n| n.delivered_per_second)),
-        String::new(),
+        format!("keys imported, over {orders} orders and {notices} notices"),
+        counted.imports.to_string(),
         String::new(),
     ]);
     table
@@ -230,7 +335,10 @@ impl Spread {
     }
 
     fn shown(&self) -> String {
-        format!("{:.2} ({:.2}–{:.2})", self.median, self.least, self.most)
+        match self.median.is_nan() {
+            true => String::new(),
+            false => format!("{:.2} ({:.2}–{:.2})", self.median, self.least, self.most),
+        }
     }
 }
 

@@ -110,6 +110,7 @@ impl Kind {
             }
             _ => set("api_key", account.get("key")),
         }
+        let mut mini_program = account.get("mini_program");
         if let Some(at) = self.sub_merchant {
             let sub = account.pointer(&format!("/sub_merchants/{at}"));
             for name in ["name", "sub_mch_id", "sub_appid"] {
@@ -117,6 +118,12 @@ impl Kind {
             }
             // Its payers are known to its own application, where it has one.
             set("app_secret", sub.and_then(|sub| sub.get("sub_app_secret")));
+            mini_program = sub.and_then(|sub| sub.get("mini_program"));
+        }
+        if let Some(mini_program) = mini_program.filter(|mini_program| !mini_program.is_null()) {
+            let appid = json!({ "appid": mini_program.get("appid") });
+            set("mini_program", Some(&appid));
+            set("mini_program_secret", mini_program.get("app_secret"));
         }
         wanted.into()
     }
@@ -319,7 +326,7 @@ pub fn sandbox_merchants(running: &Workerd) -> Result<Vec<Value>> {
 /// Makes one merchant at the gateway; one that exists already gets new keys, as its old ones are not known here.
 fn make(running: &Workerd, admin_token: &str, kind: Kind, account: &Value) -> Result<Value> {
     let id = kind.id;
-    let wanted = kind.admin_body(account, &running.sandbox());
+    let wanted = kind.admin_body(account, running.sandbox());
     let admin = format!("{}/admin/merchants", running.gateway());
     let bearer = format!("Bearer {admin_token}");
     let headers = [("authorization", bearer.as_str())];

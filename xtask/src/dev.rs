@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     Failure, Result,
     build::{self, Part},
-    demo::{self, Credentials, Demo, Merchant},
+    demo::{self, Credentials, Demo, Kind, Merchant},
     http::text,
     setup, step, tools,
     workerd::{self, System, Workerd},
@@ -165,16 +165,23 @@ fn each(demo: &Demo) -> String {
     demo.merchants
         .iter()
         .map(|merchant| {
-            let what = match (merchant.kind.dialect, merchant.kind.sub_merchant) {
-                (dialect, None) => dialect.to_owned(),
-                (dialect, Some(_)) => format!("{dialect}, institution"),
-            };
-            format!(
-                "    {:<14} {what:<18} {}\n",
-                merchant.kind.id, merchant.checkout
-            )
+            let (kind, checkout) = (merchant.kind, &merchant.checkout);
+            format!("    {:<14} {:<32} {checkout}\n", kind.id, in_words(kind))
         })
         .collect()
+}
+
+fn in_words(kind: Kind) -> String {
+    let dialect = match (kind.dialect, kind.region) {
+        ("v3", Some("mainland")) => "APIv3, mainland",
+        ("v3", _) => "APIv3, Global",
+        ("ionline", _) => "iOnline",
+        _ => "WeChat Pay v2",
+    };
+    match kind.sub_merchant {
+        Some(_) => format!("{dialect}, of an institution"),
+        None => dialect.to_owned(),
+    }
 }
 
 /// The sandbox's phone, with a page opened in its WeChat.

@@ -70,21 +70,31 @@ pub fn run(options: Options) -> Result<()> {
 
 fn print(running: &workerd::Workerd, merchants: &[Value]) {
     println!(
-        "\n  WeChat Pay (v2)    {0}/pay/unifiedorder, …/orderquery, …/closeorder",
+        "\n  WeChat Pay v2      {0}/pay/unifiedorder, …/orderquery, …/closeorder
+  APIv3              {0}/v3/global/transactions/native, … and {0}/v3/pay/…
+  iOnline            {0}/gateway/
+  Every credential   {0}/sandbox/merchants, private keys and certificates too",
         running.sandbox()
     );
     println!("  The phone          {}", phone(running.sandbox(), None));
     for merchant in merchants {
         println!("\n  {}", text(merchant, "/name"));
-        for name in [
-            "mch_id",
-            "appid",
-            "app_secret",
-            "key",
-            "sign_type",
-            "fee_type",
+        for (name, at) in [
+            ("mch_id", "/mch_id"),
+            ("appid", "/appid"),
+            ("app_secret", "/app_secret"),
+            ("key", "/key"),
+            ("sign_type", "/sign_type"),
+            ("apiv3_key", "/v3/apiv3_key"),
+            ("serial_no", "/v3/serial_no"),
+            ("iOnline's mch_id", "/ionline/mid"),
+            ("iOnline's key", "/ionline/key"),
+            ("fee_type", "/fee_type"),
         ] {
-            println!("    {name:<16} {}", text(merchant, &format!("/{name}")));
+            let value = text(merchant, at);
+            if !value.is_empty() {
+                println!("    {name:<16} {value}");
+            }
         }
         for (payer, openid) in merchant
             .get("openids")

@@ -7,12 +7,18 @@ use std::{
     process::{Command, Stdio},
 };
 
+use serde_json::{Value, json};
+
 use crate::{
     Failure, Result,
     build::{self, Part},
+    demo::{self, Credentials},
+    dev,
+    http::text,
     setup::{self, Browser},
     step,
     tools::{self, WASM},
+    workerd::{System, free_ports, wipe},
 };
 
 /// The packages that run on WebAssembly.
@@ -68,6 +74,13 @@ fn lint() -> Result<()> {
     lint(
         "lint for WebAssembly",
         &mut ["--target", WASM].into_iter().chain(packages),
+    )?;
+    step::show(
+        "check the types of the Mini Program kit",
+        tools::command("node")?
+            .arg("node_modules/typescript/bin/tsc")
+            .args(["--project", "tests/miniprogram/jsconfig.json"]),
+        "repair what tsc says above",
     )
 }
 
@@ -123,7 +136,10 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
         .env("WECEIVE_CHROMEDRIVER", &browser.chromedriver);
     let on_this_machine = counted("pass the tests", &mut native, &mut counts);
 
-    let outcome = on_wasm.and(on_this_machine).and_then(|()| match filter {
+    let mini_program = mini_program(filter, &mut counts);
+
+    let outcome = on_wasm.and(on_this_machine).and(mini_program);
+    let outcome = outcome.and_then(|()| match filter {
         Some(name) if counts == Counts::default() => Err(Failure::new(
             "find a test",
             format!("no test has {name:?} in its name"),
@@ -138,7 +154,47 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
     outcome
 }
 
-/// Runs a `cargo test`, its output passed on as it comes, and counts its tests.
+/// The Mini Program kit's tests in WeChat's simulator, against a gateway and a sandbox of their own.
+fn mini_program(filter: Option<&str>, counts: &mut Counts) -> Result<()> {
+    let directory = dev::directory("miniprogram");
+    wipe(&directory)?;
+    let mut credentials = Credentials::of(&directory)?;
+    let [gateway, sandbox, tls] = free_ports()?;
+    let system = System {
+        master_key: credentials.master_key().to_owned(),
+        admin_token: credentials.admin_token().to_owned(),
+        ..System::new(&directory, gateway, sandbox, tls)
+    };
+    let running = system.start()?;
+    let demo = demo::fill(&running, &mut credentials)?;
+    let merchants: Vec<Value> = demo
+        .merchants
+        .iter()
+        .map(|merchant| {
+            let entered = merchant
+                .kind
+                .admin_body(&merchant.account, running.sandbox());
+            json!({
+                "id": merchant.kind.id,
+                "api_key": text(&merchant.gateway, "/api-key"),
+                "appid": text(&entered, "/mini_program/appid"),
+            })
+        })
+        .collect();
+
+    let mut node = tools::command("node")?;
+    node.args(["--test", "--test-reporter=spec"]);
+    if let Some(name) = filter {
+        node.args(["--test-name-pattern", name]);
+    }
+    node.arg("tests/miniprogram/*.test.js")
+        .env("WECEIVE_GATEWAY", running.gateway())
+        .env("WECEIVE_SANDBOX", running.sandbox())
+        .env("WECEIVE_MERCHANTS", Value::from(merchants).to_string());
+    counted("pass the Mini Program kit's tests", &mut node, counts)
+}
+
+/// Runs tests, their output passed on as it comes, and counts them.
 fn counted(step: &str, command: &mut Command, counts: &mut Counts) -> Result<()> {
     let typed = step::shown(command);
     let failed = |said: String| Failure {
@@ -183,8 +239,19 @@ struct Counts {
 }
 
 impl Counts {
-    /// Adds `test result: ok. 12 passed; 0 failed; 1 ignored; …`; any other line adds nothing.
+    /// Adds cargo's `test result: ok. 12 passed; 0 failed; 1 ignored; …` and Node.js's `ℹ pass 12`; any other line
+    /// adds nothing.
     fn read(&mut self, line: &str) {
+        let mut words = line.strip_prefix("ℹ ").unwrap_or_default().split(' ');
+        if let (Some(what), Some(Ok(count))) = (words.next(), words.next().map(str::parse::<u64>)) {
+            match what {
+                "pass" => self.passed += count,
+                "fail" => self.failed += count,
+                "skipped" => self.ignored += count,
+                _ => {}
+            }
+            return;
+        }
         let Some(result) = line.trim().strip_prefix("test result: ") else {
             return;
         };
@@ -231,15 +298,24 @@ mod tests {
         let mut counts = Counts::default();
         counts.read("running 3 tests");
         counts.read("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s");
+        for line in [
+            "ℹ tests 7",
+            "ℹ pass 4",
+            "ℹ fail 1",
+            "ℹ skipped 2",
+            "ℹ duration_ms 12.5",
+        ] {
+            counts.read(line);
+        }
         counts.read("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s");
         assert_eq!(
             counts,
             Counts {
-                passed: 15,
-                failed: 2,
-                ignored: 1
+                passed: 19,
+                failed: 3,
+                ignored: 3
             }
         );
-        assert_eq!(counts.to_string(), "15 passed, 2 failed, 1 skipped");
+        assert_eq!(counts.to_string(), "19 passed, 3 failed, 3 skipped");
     }
 }

@@ -31,13 +31,7 @@ impl<W: World> Gateway<W> {
                 &format!("must have at most {MAX_CHECKOUT_NUMBER} characters for a checkout"),
             ));
         }
-        let lang = match fields.text("lang", 16)? {
-            None => None,
-            Some(tag) => Some(
-                Lang::from_tag(&tag)
-                    .ok_or_else(|| fields.invalid("lang", "must be en, zh-Hans or zh-Hant"))?,
-            ),
-        };
+        let lang = page_lang(&fields)?;
         let seconds = fields
             .whole("expires_in_seconds", SHORTEST_SECONDS..=LONGEST_SECONDS)?
             .unwrap_or(DEFAULT_SECONDS);
@@ -45,12 +39,13 @@ impl<W: World> Gateway<W> {
             id: format!("{}.{}", known.merchant.id, self.random_text(22)),
             purchase: Purchase {
                 out_trade_no,
-                body: fields.required("body", 128)?,
-                money: fields.money(known.merchant.currency)?,
+                body: fields.required("body", known.merchant.dialect.max_body())?,
+                money: known.merchant.money(&fields)?,
                 notify_url: address::notify_url(&fields, self.config.development)?,
                 success_url: address::page_url(&fields, "success_url", self.config.development)?,
                 cancel_url: address::page_url(&fields, "cancel_url", self.config.development)?,
                 lang,
+                attach: fields.text("attach", 128)?,
             },
             expires_at_ms: self.world.now_ms() + seconds * 1000,
         };
@@ -71,5 +66,15 @@ impl<W: World> Gateway<W> {
             .split_once('.')
             .map(|(merchant, _)| merchant)
             .ok_or_else(|| ApiError::of(Code::SessionNotFound))
+    }
+}
+
+/// `lang`: the page's language, where the merchant chooses it.
+pub(super) fn page_lang(fields: &Fields) -> Result<Option<Lang>, ApiError> {
+    match fields.text("lang", 16)? {
+        None => Ok(None),
+        Some(tag) => Lang::from_tag(&tag)
+            .map(Some)
+            .ok_or_else(|| fields.invalid("lang", "must be en, zh-Hans or zh-Hant")),
     }
 }

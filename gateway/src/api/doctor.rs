@@ -28,6 +28,9 @@ use wechatpay::v3::time::rfc3339;
 /// A certificate with less left than this deserves a look.
 const SOON_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 
+/// The same is not asked of WeChat again within a minute.
+const REMEMBER_MS: i64 = 60_000;
+
 /// One thing that was looked at.
 struct Check {
     name: &'static str,
@@ -79,6 +82,13 @@ impl<W: World> Gateway<W> {
     }
 
     async fn examine(&self, known: &Known) -> Value {
+        let (id, now_ms) = (&known.merchant.id, self.world.now_ms());
+        self.findings
+            .borrow_mut()
+            .retain(|_, (at_ms, _)| now_ms - *at_ms < REMEMBER_MS);
+        if let Some((_, found)) = self.findings.borrow().get(id) {
+            return found.clone();
+        }
         let number = format!("DOCTOR{}", self.random_text(20));
         let mut checks = Vec::new();
         match OutTradeNo::new(&number) {
@@ -103,13 +113,17 @@ impl<W: World> Gateway<W> {
             .into_iter()
             .map(|check| json!({"name": check.name, "ok": check.ok, "says": check.says}))
             .collect();
-        json!({ "healthy": healthy, "checks": checks })
+        let found = json!({ "healthy": healthy, "checks": checks });
+        let mut findings = self.findings.borrow_mut();
+        findings.insert(id.clone(), (now_ms, found.clone()));
+        found
     }
 
     /// An answer to our question, verified, proves the keys of both sides.
     async fn check_keys(&self, known: &Known, number: &OutTradeNo) -> Check {
         const NAME: &str = "keys";
-        match self.upstream(known).query(number).await {
+        let account = &known.merchant.account;
+        match self.upstream(known).query(number, account).await {
             Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => fine(
                 NAME,
                 "WeChat accepts our signature, and we can verify WeChat's.",
@@ -146,6 +160,13 @@ impl<W: World> Gateway<W> {
         const NAME: &str = "certificates";
         if !matches!(known.merchant.dialect, Dialect::V3(_)) {
             return None;
+        }
+        let own = known.credentials.v3.as_ref().and_then(|v3| v3.not_after_ms);
+        if let Some(until_ms) = own.filter(|until_ms| until_ms - self.world.now_ms() < SOON_MS) {
+            let until = rfc3339(until_ms);
+            let says =
+                format!("The merchant's own certificate expires at {until}: apply for another.");
+            return Some(wrong(NAME, says));
         }
         let keyring = self.upstream(known).keyring(None).await;
         let last_ms = keyring.certificates.iter().map(|c| c.not_after_ms()).max();
@@ -201,7 +222,7 @@ impl<W: World> Gateway<W> {
         match upstream.prepay(prepay).await {
             Ok(_) => {
                 // Where it cannot be closed, its time runs out.
-                let _ = upstream.close(&number, Some(&terms)).await;
+                let _ = upstream.close(&number, None).await;
                 let account = &merchant.account;
                 fine(
                     NAME,

@@ -27,8 +27,8 @@ impl<W: World> Gateway<W> {
         let terms = Terms {
             out_trade_no: fields.out_trade_no()?,
             account: known.merchant.account.clone(),
-            body: fields.required("body", 128)?,
-            money: fields.money(known.merchant.currency)?,
+            body: fields.required("body", known.merchant.dialect.max_body())?,
+            money: known.merchant.money(&fields)?,
             trade_type: TradeType::Micropay,
             openid: None,
             attach: fields.text("attach", 128)?,

@@ -7,6 +7,7 @@ pub mod checksign;
 pub mod close;
 pub mod delivery;
 pub mod doctor;
+pub mod link;
 pub mod micropay;
 pub mod order;
 pub mod product;

@@ -107,8 +107,8 @@ impl<W: World> Gateway<W> {
 
     fn terms(&self, fields: &Fields, known: &Known) -> Result<Terms, ApiError> {
         let out_trade_no = fields.out_trade_no()?;
-        let body = fields.required("body", MAX_TEXT_BYTES)?;
-        let money = fields.money(known.merchant.currency)?;
+        let body = fields.required("body", known.merchant.dialect.max_body())?;
+        let money = known.merchant.money(fields)?;
         let trade_type = match fields.required("trade_type", 16)?.as_str() {
             "NATIVE" => TradeType::Native,
             "JSAPI" => TradeType::Jsapi,

@@ -9,7 +9,7 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{answer, query, success};
-use crate::qr;
+use crate::qr::{Picture, QrCodeEcc};
 use crate::world::{Request, Response, World};
 use serde_json::{Value, json};
 
@@ -26,8 +26,8 @@ impl<W: World> Gateway<W> {
         }
         let product = Product {
             product_id,
-            body: fields.required("body", 128)?,
-            money: fields.money(known.merchant.currency)?,
+            body: fields.required("body", known.merchant.dialect.max_body())?,
+            money: known.merchant.money(&fields)?,
             notify_url: address::notify_url(&fields, self.config.development)?,
         };
         let call = Call::SetProduct(Box::new(product));
@@ -46,15 +46,20 @@ impl<W: World> Gateway<W> {
         match fields.text("format", 4)?.as_deref() {
             None | Some("json") => Ok(success(self.product_data(&known, &product)?)),
             Some("svg") => {
-                let picture = qr::svg(&self.upstream(&known).product_code(&product.product_id)?);
+                let picture = self.product_picture(&known, &product)?.svg(None);
                 Ok(answer(200, "image/svg+xml", picture.ok_or_else(internal)?))
             }
             Some("png") => {
-                let picture = qr::png(&self.upstream(&known).product_code(&product.product_id)?);
+                let picture = self.product_picture(&known, &product)?.png(None);
                 Ok(answer(200, "image/png", picture.ok_or_else(internal)?))
             }
             Some(_) => Err(fields.invalid("format", "must be json, svg or png")),
         }
+    }
+
+    fn product_picture(&self, known: &Known, product: &Product) -> Result<Picture, ApiError> {
+        let code = self.upstream(known).product_code(&product.product_id)?;
+        Picture::new(&code, QrCodeEcc::Medium).ok_or_else(|| ApiError::of(Code::Internal))
     }
 
     fn product_data(&self, known: &Known, product: &Product) -> Result<Value, ApiError> {

@@ -16,6 +16,7 @@ use order::{
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use wechatpay::v2::prepay::MWEB_URL_SECONDS;
 
 /// A purchase that a payer can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub struct Purchase {
     pub cancel_url: Option<String>,
     /// The page's language, when the merchant has chosen it.
     pub lang: Option<Lang>,
+    /// The merchant's own word, which comes back in notices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach: Option<String>,
 }
 
 /// One way the payer tried.
@@ -61,6 +65,10 @@ pub struct Attempt {
     pub trade_type: TradeType,
     /// Who, where that is fixed beforehand.
     pub openid: Option<String>,
+    /// The application that `openid` belongs to, where it is not the
+    /// account's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appid: Option<String>,
     /// Whether its number was closed at WeChat before it became an order here.
     #[serde(default)]
     pub closed: bool,
@@ -86,6 +94,8 @@ pub struct PrepareCheckout {
     pub trade_type: TradeType,
     /// Who, for JSAPI.
     pub openid: Option<String>,
+    /// See [`Attempt::appid`].
+    pub appid: Option<String>,
     /// The payer's address.
     pub payer_ip: IpAddr,
 }
@@ -120,17 +130,25 @@ const MAX_ATTEMPTS: usize = 99;
 /// 9.1); a minute is left for the way there.
 const SHORTEST_MS: i64 = 6 * 60_000;
 
+/// How long WeChat takes the address of an H5 payment.
+const MWEB_URL_MS: i64 = MWEB_URL_SECONDS * 1000;
+/// What a payer's browser may need to get there.
+const MWEB_WAY_MS: i64 = 20_000;
+
 impl Checkout {
     /// The terms of an attempt.
     fn terms(&self, known: &Known, attempt: &Attempt) -> Terms {
         Terms {
             out_trade_no: attempt.out_trade_no.clone(),
-            account: known.merchant.account.clone(),
+            account: match &attempt.appid {
+                Some(appid) => known.merchant.account.with_payer_appid(appid),
+                None => known.merchant.account.clone(),
+            },
             body: self.purchase.body.clone(),
             money: self.purchase.money,
             trade_type: attempt.trade_type,
             openid: attempt.openid.clone(),
-            attach: None,
+            attach: self.purchase.attach.clone(),
             notify_url: self.purchase.notify_url.clone(),
             expires_at_ms: self.expires_at_ms,
         }
@@ -141,35 +159,39 @@ impl<W: World, S: Store> Book<W, S> {
     /// Makes a checkout, or answers with the one made before for the same
     /// purchase.
     pub(super) fn open_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
-        let number = new.purchase.out_trade_no.clone();
-        self.store.atomically(|| {
-            if let Some(known) = self.checkout_of(&number)? {
-                return match difference(&known.purchase, &new.purchase) {
+        self.store
+            .atomically(|| match self.checkout_of(&new.purchase.out_trade_no)? {
+                None => self.insert_checkout(new),
+                Some(known) => match difference(&known.purchase, &new.purchase) {
                     None => Ok(known),
                     Some(field) => Err(Refusal::DifferentTerms(field).into()),
-                };
-            }
-            if self.load_order(number.as_str())?.is_some() {
-                return Err(Refusal::DifferentTerms("out_trade_no").into());
-            }
-            self.refuse_checkouts_number(&number)?;
-            let checkout = Checkout {
-                id: new.id,
-                purchase: new.purchase,
-                expires_at_ms: new.expires_at_ms,
-                attempts: Vec::new(),
-                closed: false,
-            };
-            self.store.exec(
-                "INSERT INTO checkouts(id, out_trade_no, json) VALUES(?, ?, ?)",
-                &[
-                    checkout.id.as_str().into(),
-                    number.as_str().into(),
-                    write_stored("checkout", &checkout)?.into(),
-                ],
-            )?;
-            Ok(checkout)
-        })
+                },
+            })
+    }
+
+    /// Writes a new checkout, inside a transaction. Its number must be free.
+    pub(super) fn insert_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
+        let number = new.purchase.out_trade_no.clone();
+        if self.load_order(number.as_str())?.is_some() {
+            return Err(Refusal::DifferentTerms("out_trade_no").into());
+        }
+        self.refuse_checkouts_number(&number)?;
+        let checkout = Checkout {
+            id: new.id,
+            purchase: new.purchase,
+            expires_at_ms: new.expires_at_ms,
+            attempts: Vec::new(),
+            closed: false,
+        };
+        self.store.exec(
+            "INSERT INTO checkouts(id, out_trade_no, json) VALUES(?, ?, ?)",
+            &[
+                checkout.id.as_str().into(),
+                number.as_str().into(),
+                write_stored("checkout", &checkout)?.into(),
+            ],
+        )?;
+        Ok(checkout)
     }
 
     /// The checkout as it stands.
@@ -214,7 +236,8 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(Offer::NotOpen(Box::new(facts)));
         }
         if let Some(last) = facts.checkout.attempts.last()
-            && (last.trade_type, &last.openid) != (prepare.trade_type, &prepare.openid)
+            && ((last.trade_type, &last.openid) != (prepare.trade_type, &prepare.openid)
+                || self.is_mweb_url_over(last)?)
         {
             self.give_up(known, &prepare.id, last).await?;
         }
@@ -279,6 +302,7 @@ impl<W: World, S: Store> Book<W, S> {
             out_trade_no,
             trade_type: prepare.trade_type,
             openid: prepare.openid.clone(),
+            appid: prepare.appid.clone(),
             closed: false,
         };
         checkout.attempts.push(attempt.clone());
@@ -294,6 +318,18 @@ impl<W: World, S: Store> Book<W, S> {
             )
         })?;
         Ok((checkout, attempt))
+    }
+
+    /// Whether the address of an H5 payment may no longer be used (checklist
+    /// H2): then WeChat has to make another.
+    fn is_mweb_url_over(&self, attempt: &Attempt) -> Result<bool, StoreError> {
+        if attempt.trade_type != TradeType::Mweb {
+            return Ok(false);
+        }
+        let order = self.load_order(attempt.out_trade_no.as_str())?;
+        Ok(order.is_some_and(|order| {
+            self.world.now_ms() >= order.created_at_ms() + MWEB_URL_MS - MWEB_WAY_MS
+        }))
     }
 
     /// The number of the checkout's next attempt: the merchant's own, then
@@ -345,6 +381,14 @@ impl<W: World, S: Store> Book<W, S> {
     /// payment on its way is seen.
     async fn give_up(&self, known: &Known, id: &str, attempt: &Attempt) -> Result<(), ApiError> {
         let number = &attempt.out_trade_no;
+        // What cannot be closed stays as it is, and can be paid where it was
+        // begun.
+        let open = self
+            .load_order(number.as_str())?
+            .is_some_and(|o| o.is_open());
+        if open && !known.merchant.dialect.can_close() {
+            return Err(ApiError::of(Code::AttemptPending));
+        }
         match self.step(known, number.as_str(), Event::CloseAsked, None)? {
             Some(Ok(effects)) => self.carry_out(known, number.clone(), effects).await?,
             // Paid or closed already.
@@ -464,6 +508,7 @@ fn difference(known: &Purchase, new: &Purchase) -> Option<&'static str> {
         (known.success_url != new.success_url, "success_url"),
         (known.cancel_url != new.cancel_url, "cancel_url"),
         (known.lang != new.lang, "lang"),
+        (known.attach != new.attach, "attach"),
     ]
     .into_iter()
     .find_map(|(differs, field)| differs.then_some(field))

@@ -7,6 +7,7 @@
 //! attempts(   out_trade_no, checkout_id )            numbers that checkouts have taken
 //! refunds(    out_refund_no, out_trade_no )          numbers that refunds have taken
 //! products(   product_id, json )
+//! links(      id, json, sold )   sales( … )            see `links.rs`
 //! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
 //! strays(     transaction_id, json )                 payments to nobody that is known
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
@@ -23,6 +24,7 @@
 
 mod checkouts;
 mod deliveries;
+mod links;
 mod orders;
 mod products;
 mod quick_pay;
@@ -33,6 +35,7 @@ pub use checkouts::{
     PrepareCheckout, Purchase,
 };
 pub use deliveries::Delivery;
+pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
 pub use orders::{NewOrder, Prepaid, Verdict};
 pub use products::Product;
 pub use quick_pay::NewQuickPay;
@@ -107,6 +110,21 @@ pub enum Call {
     /// The payer says that something happened: ask WeChat, if it is time to:
     /// [`CheckoutFacts`].
     CheckCheckout(String),
+    /// Add or change a payment link: [`LinkFacts`].
+    SetLink(Box<Link>),
+    /// A link and whether it can be bought: [`LinkFacts`].
+    FindLink(String),
+    /// One link or the latest, with what is sold: a list of [`LinkFacts`].
+    Links(Option<String>),
+    /// Make a payer's checkout for a link, or find it made: its id.
+    Buy(Buy),
+    /// How the purchase of one form stands: maybe a [`SaleFacts`].
+    Sale {
+        /// The link.
+        id: String,
+        /// See [`Buy::once`].
+        once: String,
+    },
     /// What an operator needs to see: [`Report`].
     Report,
 }
@@ -180,6 +198,12 @@ impl<W: World, S: Store> Book<W, S> {
             "CREATE TABLE IF NOT EXISTS refunds(
                 out_refund_no TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS products(product_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS links(
+                id TEXT PRIMARY KEY, json TEXT NOT NULL, sold INTEGER NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS sales(
+                checkout_id TEXT PRIMARY KEY, link_id TEXT NOT NULL, once TEXT NOT NULL,
+                pieces INTEGER NOT NULL, until_ms INTEGER NOT NULL)",
+            "CREATE INDEX IF NOT EXISTS sales_link ON sales(link_id, until_ms)",
             "CREATE TABLE IF NOT EXISTS deliveries(
                 id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
                 url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
@@ -257,6 +281,11 @@ impl<W: World, S: Store> Book<W, S> {
             Call::ViewCheckout(id) => json(&self.view_checkout(&id)?),
             Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(&known, prepare).await?),
             Call::CheckCheckout(id) => json(&self.check_checkout(&known, &id).await?),
+            Call::SetLink(link) => json(&self.set_link(&link)?),
+            Call::FindLink(id) => json(&self.find_link(&id)?),
+            Call::Links(id) => json(&self.links(id.as_deref())?),
+            Call::Buy(buy) => json(&self.buy(&buy)?),
+            Call::Sale { id, once } => json(&self.sale(&id, &once)?),
             Call::Report => json(&self.report()?),
         }
     }

@@ -6,7 +6,8 @@ use crate::error::{ApiError, Code};
 use crate::upstream::{Prepay, Reason};
 use crate::world::{Store, StoreError, Value, World};
 use order::{
-    CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, Via,
+    CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, TradeState,
+    TradeType, Via,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -56,6 +57,8 @@ impl Verdict {
 
 /// How many timers one alarm takes; the next alarm follows at once.
 const DUE_AT_ONCE: i64 = 50;
+/// How far our clock and WeChat's may be apart.
+const CLOCKS_APART_MS: i64 = 5 * 60_000;
 /// A query can lead to a close, and that to a query; an order can have fifty
 /// refunds under way. No chain is longer.
 const LONGEST_CHAIN: usize = 60;
@@ -200,7 +203,7 @@ impl<W: World, S: Store> Book<W, S> {
         xml: Option<&str>,
     ) -> Result<Verdict, ApiError> {
         let number = payment.out_trade_no.clone();
-        let event = Event::Told(order::TradeState::Success(Box::new(payment)), Via::Notice);
+        let event = Event::Told(TradeState::Success(Box::new(payment)), Via::Notice);
         let verdict = match self.step(known, &number, event, xml)? {
             None => {
                 self.raise(
@@ -316,16 +319,36 @@ impl<W: World, S: Store> Book<W, S> {
                 Effect::Deliver | Effect::WakeAt(_) | Effect::Rest => None,
             };
             let Some(event) = event else { continue };
-            match self.step(known, number.as_str(), event, None)? {
-                Some(Ok(next)) => effects.extend(next),
-                // The number is another order's there, and not ours.
-                Some(Err(refusal)) if refusal.is_alarm() => {
-                    let _ = self.step(known, number.as_str(), Event::NumberTaken, None)?;
-                }
-                _ => {}
-            }
+            effects.extend(self.step_or_taken(known, number.as_str(), event)?);
         }
         Ok(())
+    }
+
+    /// As [`Book::step`], for WeChat's answer. An answer about a payment that
+    /// our Quick Pay cannot have made says that its number is another order's.
+    pub(super) fn step_or_taken(
+        &self,
+        known: &Known,
+        number: &str,
+        event: Event,
+    ) -> Result<Vec<Effect>, StoreError> {
+        let is_anothers = match (&event, self.load_order(number)?) {
+            (Event::Told(TradeState::Success(payment), _), Some(order)) => {
+                let paid_ms = wechatpay::v2::time::parse_china(&payment.time_end);
+                payment.trade_type != TradeType::Micropay
+                    || paid_ms
+                        .is_ok_and(|paid_ms| paid_ms + CLOCKS_APART_MS < order.created_at_ms())
+            }
+            _ => false,
+        };
+        match self.step(known, number, event, None)? {
+            Some(Ok(effects)) => Ok(effects),
+            Some(Err(refusal)) if refusal.is_alarm() && is_anothers => {
+                let _ = self.step(known, number, Event::NumberTaken, None)?;
+                Ok(Vec::new())
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     pub(super) async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
@@ -346,8 +369,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// answer.
     async fn close(&self, known: &Known, number: &OutTradeNo) -> Event {
         let order = self.load_order(number.as_str()).ok().flatten();
-        let terms = order.as_ref().map(Order::terms);
-        let answer = match self.upstream(known).close(number, terms).await {
+        let answer = match self.upstream(known).close(number, order.as_ref()).await {
             Ok(()) => CloseAnswer::Closed,
             Err(failure) => match failure.reason() {
                 Some(Reason::OrderClosed) => CloseAnswer::Closed,

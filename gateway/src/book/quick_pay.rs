@@ -50,6 +50,7 @@ impl<W: World, S: Store> Book<W, S> {
         let answer = asking.await;
         let event = match &answer {
             Ok(state) => Some(Event::Told(state.clone(), Via::Query)),
+            Err(failure) if failure.reason() == Some(Reason::NotSent) => Some(Event::Declined),
             // The request may have come twice: what is paid is found by asking.
             Err(failure) if !failure.is_unknown_outcome() => {
                 match self.query(known, &number).await {
@@ -65,12 +66,7 @@ impl<W: World, S: Store> Book<W, S> {
         if let Some(event) = event {
             // Refused only if the timer was faster; the order says how it
             // stands.
-            let stepped = self.step(known, number.as_str(), event, None)?;
-            if let Some(Err(refusal)) = stepped
-                && refusal.is_alarm()
-            {
-                let _ = self.step(known, number.as_str(), Event::NumberTaken, None)?;
-            }
+            let _ = self.step_or_taken(known, number.as_str(), event)?;
         }
         let order = self
             .load_order(number.as_str())?

@@ -7,15 +7,16 @@
 use crate::Gateway;
 use crate::book::{Call, Verdict};
 use crate::directory::{Known, ask};
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::http::{answer, header_text};
 use crate::registry::{self, Answer};
 use crate::world::{Request, Response, World};
 use order::{OutTradeNo, Payment};
+use std::rc::Rc;
 use wechatpay::Secret;
 use wechatpay::v3::keyring::{VerifyError, verify};
 use wechatpay::v3::notify::{Envelope, Event, Hint, Notice, NoticeError, ack_fail};
-use wechatpay::v3::{Signature, SignatureError, Verified, refund_notify};
+use wechatpay::v3::{Signature, SignatureError, refund_notify};
 
 impl<W: World> Gateway<W> {
     pub(crate) async fn v3_notice(
@@ -31,47 +32,82 @@ impl<W: World> Gateway<W> {
             }
             Err(error) => return self.refuse(id, name_of_signature(error), &error).await,
         };
-        let upstream = self.upstream(&known);
-        let keyring = upstream.keyring(Some(&signature.serial)).await;
-        let now_ms = self.world.now_ms();
-        let body = request.body();
-        match verify(&signature, body, &keyring, now_ms, &self.world).await {
-            Ok(verified) => self.verified(verified, &known).await,
-            Err(error) => self.refuse(id, name_of_verify(&error), &error).await,
+        let told = match self.believed(&signature, request, &known).await {
+            Ok(told) => told,
+            Err((name, why)) => return self.refuse(id, name, &why).await,
+        };
+        let Some(whose) = self.named_in(&known, told.merchant()).await? else {
+            return self.stray(&known, told).await;
+        };
+        if whose.merchant.id == known.merchant.id {
+            return self.take(&known, told).await;
+        }
+        // What one merchant's keys vouch for proves nothing to another: theirs
+        // must vouch for it too.
+        match self.believed(&signature, request, &whose).await {
+            Ok(told) => self.take(&whose, told).await,
+            Err((_, why)) => self.refuse(id, "notice_of_another_merchant", &why).await,
         }
     }
 
-    async fn verified(&self, verified: Verified<'_>, known: &Known) -> Result<Response, ApiError> {
-        let id = known.merchant.id.as_str();
-        let envelope = match Envelope::read(verified) {
-            Ok(envelope) => envelope,
-            Err(error) => return self.refuse(id, name_of(&error), &error).await,
-        };
-        let verdict = if envelope.event == Event::TransactionSuccess {
-            match self.opened(known, |key| Notice::open(&envelope, key)) {
-                Ok(notice) => self.paid(known, notice.payment).await?,
-                Err(error) => return self.refuse(id, name_of(&error), &error).await,
-            }
+    /// What the notice says, if this merchant's keys vouch for it; or the name
+    /// under which it is counted, and why.
+    async fn believed(
+        &self,
+        signature: &Signature,
+        request: &Request,
+        known: &Known,
+    ) -> Result<Told, (&'static str, String)> {
+        let upstream = self.upstream(known);
+        let keyring = upstream.keyring(Some(&signature.serial)).await;
+        let now_ms = self.world.now_ms();
+        let verified = verify(signature, request.body(), &keyring, now_ms, &self.world)
+            .await
+            .map_err(|error| (name_of_verify(&error), error.to_string()))?;
+        let wrong = |error: NoticeError| (name_of(&error), error.to_string());
+        let envelope = Envelope::read(verified).map_err(wrong)?;
+        if envelope.event == Event::TransactionSuccess {
+            let opened = self.opened(known, |key| Notice::open(&envelope, key));
+            opened.map(|notice| Told::Paid(Box::new(notice.payment)))
         } else {
-            match self.opened(known, |key| refund_notify::Notice::open(&envelope, key)) {
-                Ok(notice) => {
-                    let sub_mch_id = notice.merchant.sub_mch_id.as_deref();
-                    let of = self.merchant_of_sub(known, &notice.merchant.mch_id, sub_mch_id);
-                    match (
-                        of.await?,
-                        notice.refund.out_trade_no.as_deref().map(OutTradeNo::new),
-                    ) {
-                        (Some(of), Some(Ok(number))) => {
-                            let out_refund_no = notice.refund.out_refund_no;
-                            self.refund_told(&of, number, out_refund_no).await?
-                        }
-                        _ => Verdict::Refused("refund_notice_of_a_stranger".to_owned()),
-                    }
-                }
-                Err(error) => return self.refuse(id, name_of(&error), &error).await,
+            let opened = self.opened(known, |key| refund_notify::Notice::open(&envelope, key));
+            opened.map(|notice| Told::Refund(Box::new(notice)))
+        }
+        .map_err(wrong)
+    }
+
+    /// Hands it to the merchant's book.
+    async fn take(&self, known: &Known, told: Told) -> Result<Response, ApiError> {
+        let id = known.merchant.id.as_str();
+        let verdict = match told {
+            Told::Paid(payment) => self.noticed(id, *payment, None).await?,
+            Told::Refund(notice) => {
+                let number = notice.refund.out_trade_no.as_deref().map(OutTradeNo::new);
+                let Some(Ok(number)) = number else {
+                    let why = "it does not say of which order";
+                    return self.refuse(id, "notice_bad_field", &why).await;
+                };
+                self.refund_told(id, number, notice.refund.out_refund_no)
+                    .await?
             }
         };
         Ok(acknowledgement(&verdict))
+    }
+
+    /// For a sub-merchant that nobody here knows: a payment is written down,
+    /// and calls a person (checklist I3).
+    async fn stray(&self, known: &Known, told: Told) -> Result<Response, ApiError> {
+        let id = known.merchant.id.as_str();
+        match told {
+            Told::Paid(payment) => {
+                let verdict: Verdict = self.book(id, Call::Stray(payment)).await?;
+                Ok(acknowledgement(&verdict))
+            }
+            Told::Refund(_) => {
+                let why = "it is about a refund of a sub-merchant that is not known";
+                self.refuse(id, "refund_notice_of_a_stranger", &why).await
+            }
+        }
     }
 
     /// Opens a resource under the merchant's key, or the one before it.
@@ -88,47 +124,30 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// A payment for the merchant, or for another of the same institution. One
-    /// for nobody that is known is written down, and calls a person (checklist
-    /// I3).
-    async fn paid(&self, known: &Known, payment: Payment) -> Result<Verdict, ApiError> {
-        let account = &payment.account;
-        let sub_mch_id = account.sub_mch_id.as_deref();
-        match self
-            .merchant_of_sub(known, &account.mch_id, sub_mch_id)
-            .await?
-        {
-            Some(id) => self.noticed(&id, payment, None).await,
-            None => {
-                let call = Call::Stray(Box::new(payment));
-                self.book(&known.merchant.id, call).await
-            }
-        }
-    }
-
-    /// Whose a notice is that says it is this sub-merchant's. A notice with
-    /// another `sp_mchid` is left to the addressee's book, which refuses it
-    /// (checklist I1).
-    async fn merchant_of_sub(
+    /// Whose a notice is that says it is this merchant's. One with another
+    /// `sp_mchid` is left to the addressee's book, which refuses it (checklist
+    /// I1).
+    async fn named_in(
         &self,
-        known: &Known,
-        mch_id: &str,
-        sub_mch_id: Option<&str>,
-    ) -> Result<Option<String>, ApiError> {
+        known: &Rc<Known>,
+        (mch_id, sub_mch_id): (&str, Option<&str>),
+    ) -> Result<Option<Rc<Known>>, ApiError> {
         let ours = &known.merchant.account;
         let Some(sub_mch_id) = sub_mch_id.filter(|sub| {
             ours.mch_id == mch_id && ours.sub_mch_id.as_deref().is_some_and(|ours| ours != *sub)
         }) else {
-            return Ok(Some(known.merchant.id.clone()));
+            return Ok(Some(known.clone()));
         };
         let call = registry::Call::BySubMerchant {
             mch_id: mch_id.to_owned(),
             sub_mch_id: sub_mch_id.to_owned(),
         };
-        Ok(match ask(&self.world, &call).await? {
-            Answer::Found(found) => Some(found.merchant.id),
-            _ => None,
-        })
+        match ask(&self.world, &call).await? {
+            Answer::Found(found) => self.addressee(&found.merchant.id, "v3").await.map(Some),
+            Answer::NotFound => Ok(None),
+            // Nobody knows yet: it comes again.
+            _ => Err(ApiError::of(Code::Internal)),
+        }
     }
 
     /// Some networks drop the headers that carry the signature. What is left
@@ -169,10 +188,33 @@ impl<W: World> Gateway<W> {
         self.not_believed(id, name).await?;
         let (status, message) = match name {
             "notice_bad_field" | "notice_unknown_event" => (400, "not understood"),
+            "refund_notice_of_a_stranger" => (409, "not accepted"),
             "notice_not_opened" => (400, "not opened"),
             _ => (401, "signature failure"),
         };
         Ok(answer(status, "application/json", ack_fail(message)))
+    }
+}
+
+/// What a notice says.
+enum Told {
+    Paid(Box<Payment>),
+    Refund(Box<refund_notify::Notice>),
+}
+
+impl Told {
+    /// The merchant id and the sub-merchant's.
+    fn merchant(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::Paid(payment) => {
+                let account = &payment.account;
+                (&account.mch_id, account.sub_mch_id.as_deref())
+            }
+            Self::Refund(notice) => {
+                let merchant = &notice.merchant;
+                (&merchant.mch_id, merchant.sub_mch_id.as_deref())
+            }
+        }
     }
 }
 

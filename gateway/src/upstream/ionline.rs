@@ -2,16 +2,14 @@
 //! with the merchant's key; the answers are JSON.
 //!
 //! iOnline has no call that closes an order. An order of its is over when
-//! WeChat's own two hours are, or the time that the request named; until then
-//! a close is refused with "later", and the order's timer asks again.
+//! WeChat's own two hours are; until then a close is refused with "later", and
+//! the order's timer asks again.
 
 use super::{Failure, FoundRefund, Prepay, Reason, Refused, Upstream, hosts, v2, wrong};
 use crate::error::{ApiError, Code};
 use crate::merchant::Ionline as Settings;
 use crate::world::{Route, World};
-use order::{
-    Account, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState, TradeType,
-};
+use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
@@ -85,10 +83,11 @@ impl<W: World> Ionline<'_, W> {
     pub(super) async fn close(
         &self,
         number: &OutTradeNo,
-        terms: Option<&Terms>,
+        order: Option<&Order>,
     ) -> Result<(), Failure> {
-        match terms {
-            Some(terms) if self.0.world.now_ms() >= terms.expires_at_ms + GRACE_MS => Ok(()),
+        let over_ms = |order: &Order| order.created_at_ms() + PREPAY_SECONDS * 1000 + GRACE_MS;
+        match order {
+            Some(order) if self.0.world.now_ms() >= over_ms(order) => Ok(()),
             Some(_) => Err(not_yet()),
             None => match self.query(number, &self.0.known.merchant.account).await {
                 Ok(_) => Err(not_yet()),

@@ -102,6 +102,8 @@ pub enum Reason {
     ForGood,
     /// Nothing was done.
     Other,
+    /// It is not WeChat's: our request could not be signed, and was not sent.
+    NotSent,
     /// The code says that the outcome is open.
     Open,
     /// A code that is not listed.
@@ -223,11 +225,11 @@ impl<'a, W: World> Upstream<'a, W> {
 
     /// Closes an order that is not paid; `terms` are its own, where it is
     /// known here.
-    pub async fn close(&self, number: &OutTradeNo, terms: Option<&Terms>) -> Result<(), Failure> {
+    pub async fn close(&self, number: &OutTradeNo, order: Option<&Order>) -> Result<(), Failure> {
         match self.dialect() {
-            Dialect::V2 => V2(self).close(number, terms).await,
+            Dialect::V2 => V2(self).close(number, order.map(Order::terms)).await,
             Dialect::V3(settings) => V3(self, settings).close(number).await,
-            Dialect::Ionline(settings) => Ionline(self, settings).close(number, terms).await,
+            Dialect::Ionline(settings) => Ionline(self, settings).close(number, order).await,
         }
     }
 

@@ -9,7 +9,8 @@ use crate::registry::Call;
 use crate::world::{Response, World};
 use std::rc::Rc;
 use wechatpay::rsa::Certificate;
-use wechatpay::v3::{Keyring, certificates};
+use wechatpay::v3::Keyring;
+use wechatpay::v3::certificates::{self, CertificatesError};
 
 /// Certificates are asked for twice a day, so that the next one is here before
 /// the present one expires (checklist G9).
@@ -40,10 +41,13 @@ impl<W: World> Upstream<'_, W> {
     /// Asks WeChat Pay for its certificates. What cannot be had or believed
     /// changes nothing but the time of asking.
     async fn refresh(&self, platform: Platform) {
-        let now_ms = self.world.now_ms();
-        // Before anything is waited for: callers beside this one go on with
-        // what is there.
-        self.known.platform.borrow_mut().asked_at_ms = now_ms;
+        let has_none =
+            platform.keyring.certificates.is_empty() && platform.keyring.public_key.is_none();
+        if !has_none {
+            // Before anything is waited for: callers beside this one go on
+            // with what is there. Where nothing is, they too must ask.
+            self.asked();
+        }
         let pems = match self.download(&platform.keyring).await {
             Ok(certificates) => {
                 let pems = certificates.iter().map(|c| c.pem().to_owned()).collect();
@@ -60,9 +64,16 @@ impl<W: World> Upstream<'_, W> {
                 None
             }
         };
+        if has_none {
+            self.asked();
+        }
         let id = self.known.merchant.id.clone();
         // Lost, they are only asked for again.
         let _ = ask(self.world, &Call::KeepCertificates { id, pems }).await;
+    }
+
+    fn asked(&self) {
+        self.known.platform.borrow_mut().asked_at_ms = self.world.now_ms();
     }
 
     /// The certificates that hold now. One that was known and has not expired
@@ -78,16 +89,26 @@ impl<W: World> Upstream<'_, W> {
             return Err(format!("status {}", answer.status().as_u16()));
         }
         let now_ms = self.world.now_ms();
-        let mut fresh = certificates::read(
-            header(&answer),
-            answer.body(),
-            &self.known.credentials.api_key,
-            held.public_key.clone(),
-            now_ms,
-            self.world,
-        )
-        .await
-        .map_err(|error| error.to_string())?;
+        let credentials = &self.known.credentials;
+        let read = async |key| {
+            certificates::read(
+                header(&answer),
+                answer.body(),
+                key,
+                held.public_key.clone(),
+                now_ms,
+                self.world,
+            )
+            .await
+        };
+        let mut fresh = read(&credentials.api_key).await;
+        // While the keys change, WeChat may not have the new one yet.
+        if let (Err(CertificatesError::Sealed { .. }), Some(previous)) =
+            (&fresh, credentials.previous_api_key(now_ms))
+        {
+            fresh = read(previous).await;
+        }
+        let mut fresh = fresh.map_err(|error| error.to_string())?;
         let serials: Vec<String> = fresh.iter().map(|c| c.serial_no().to_owned()).collect();
         let earlier = held.certificates.iter().filter(|c| {
             c.not_after_ms() > now_ms && !serials.iter().any(|serial| serial == c.serial_no())

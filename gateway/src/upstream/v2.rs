@@ -361,10 +361,9 @@ impl<'a, W: World> V2<'a, W> {
             TradeType::Native => Trade::Native {
                 product_id: Some(Text::new("product_id", terms.out_trade_no.as_str())?),
             },
-            // H5 needs a scene, and Quick Pay is no prepayment.
-            TradeType::Mweb | TradeType::Micropay => {
-                return Err(Problem::UnknownValue.of("trade_type"));
-            }
+            TradeType::Mweb => self.mweb()?,
+            // Quick Pay is no prepayment.
+            TradeType::Micropay => return Err(Problem::UnknownValue.of("trade_type")),
         };
         Ok(prepay::Request {
             account: terms.account.clone(),
@@ -384,6 +383,23 @@ impl<'a, W: World> V2<'a, W> {
             limit_pay: None,
             trade,
         })
+    }
+
+    /// Where the page is that an H5 payment begins on. A name that is too long
+    /// for it is cut.
+    fn mweb(&self) -> Result<Trade, FieldError> {
+        let mut name = self.0.known.merchant.name.clone();
+        loop {
+            let scene = json!({"h5_info": {
+                "type": "Wap",
+                "wap_url": format!("{}/pay/", self.0.config.public_url),
+                "wap_name": name,
+            }});
+            match Trade::mweb(&scene.to_string()) {
+                Err(_) if name.pop().is_some() => {}
+                trade => return trade,
+            }
+        }
     }
 
     fn micropay_request(&self, new: &NewQuickPay) -> Result<micropay::Request, FieldError> {

@@ -19,7 +19,7 @@ use wechatpay::v3::error::ErrorCode;
 use wechatpay::v3::field::{FieldError, Problem, Text};
 use wechatpay::v3::invoke::{self, App, Jsapi};
 use wechatpay::v3::micropay::{self, AuthCode};
-use wechatpay::v3::prepay::{self, NotifyUrl, Payer, SceneInfo, Trade};
+use wechatpay::v3::prepay::{self, NotifyUrl, Payer, SceneInfo, StoreInfo, Trade};
 use wechatpay::v3::query::By;
 use wechatpay::v3::refund::{self, Amounts, OutRefundNo};
 use wechatpay::v3::sign::request_message;
@@ -141,8 +141,9 @@ impl<'a, W: World> V3<'a, W> {
         }))
     }
 
-    /// Here WeChat says with its codes whether to ask again: only one that
-    /// leaves it open, or says "later", does.
+    /// Here WeChat says with its codes whether to ask again. A code that is
+    /// about the request and not the order does not end it: settings can be
+    /// mended.
     pub(super) async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
         let request = reverse::Request {
             merchant: self.merchant(),
@@ -156,7 +157,7 @@ impl<'a, W: World> V3<'a, W> {
         };
         done.map(|()| true)
             .map_err(|error| match self.failure(&asked, error) {
-                Failure::Refused(refused) if refused.reason == Reason::Other => {
+                Failure::Refused(refused) if is_for_good(&refused.err_code) => {
                     Failure::Refused(Box::new(Refused {
                         reason: Reason::ForGood,
                         ..*refused
@@ -368,7 +369,13 @@ impl<'a, W: World> V3<'a, W> {
             self.0.world,
         )
         .await
-        .map_err(|_| Failure::NotBelieved(ApiError::of(Code::KeyUnusable)))
+        .map_err(|_| {
+            Failure::Refused(Box::new(Refused {
+                reason: Reason::NotSent,
+                err_code: Code::KeyUnusable.name().to_owned(),
+                told: ApiError::of(Code::KeyUnusable),
+            }))
+        })
     }
 
     fn headers(
@@ -425,10 +432,9 @@ impl<'a, W: World> V3<'a, W> {
             )?),
             TradeType::Native => Trade::Native,
             TradeType::App => Trade::App,
-            // H5 needs a scene, and Quick Pay is no prepayment.
-            TradeType::Mweb | TradeType::Micropay => {
-                return Err(Problem::UnknownValue.of("trade_type"));
-            }
+            TradeType::Mweb => Trade::Mweb,
+            // Quick Pay is no prepayment.
+            TradeType::Micropay => return Err(Problem::UnknownValue.of("trade_type")),
         };
         Ok(prepay::Request {
             account: terms.account.clone(),
@@ -444,11 +450,20 @@ impl<'a, W: World> V3<'a, W> {
             limit_pay: None,
             scene_info: Some(SceneInfo {
                 payer_client_ip: Some(payer_ip),
+                h5_type: self.h5_type(&trade)?,
                 ..SceneInfo::default()
             }),
             detail: None,
             trade,
         })
+    }
+
+    /// The mainland asks for the kind of page that an H5 payment begins on.
+    fn h5_type(&self, trade: &Trade) -> Result<Option<Text<32>>, wechatpay::v2::FieldError> {
+        match (trade, self.region()) {
+            (Trade::Mweb, Region::Mainland) => Ok(Some(Text::new("h5_info", "Wap")?)),
+            _ => Ok(None),
+        }
     }
 
     fn micropay_request(
@@ -467,6 +482,14 @@ impl<'a, W: World> V3<'a, W> {
             limit_pay: None,
             scene_info: Some(SceneInfo {
                 device_ip: Some(new.till_ip),
+                // The mainland wants the merchant's own number of the shop.
+                store_info: match self.region() {
+                    Region::Global => None,
+                    Region::Mainland => Some(StoreInfo {
+                        id: Some(Text::new("id", &self.0.known.merchant.id)?),
+                        ..StoreInfo::default()
+                    }),
+                },
                 ..SceneInfo::default()
             }),
             detail: None,
@@ -578,7 +601,7 @@ impl Asked {
             &self.authorization.nonce_str,
             body.as_bytes(),
         );
-        // The body is not repeated: it may say who the payer is.
+        // Line by line, and not the body: WeChat's own words hold what it saw of it.
         let line = |text: &str, n: usize| text.split('\n').nth(n).map(str::to_owned);
         let truncated = &seen.truncated_sign_message;
         let timestamp = self.authorization.timestamp_s.to_string();
@@ -628,6 +651,14 @@ fn message<'m>(
         headers,
         body: &outgoing.body,
     }
+}
+
+/// Whether an order that WeChat refuses to reverse so is never reversed.
+fn is_for_good(err_code: &str) -> bool {
+    matches!(
+        ErrorCode::from_code(err_code),
+        ErrorCode::TradeStateError | ErrorCode::TradeError | ErrorCode::InvalidTransactionId
+    )
 }
 
 fn reason(code: &ErrorCode) -> Reason {

@@ -26,6 +26,56 @@ fn a_library_in_its_sandbox_mode_works_too() {
 }
 
 #[test]
+fn a_mini_programs_login_gives_an_openid_once() {
+    let mut bench = Bench::new();
+    let mini = "wx5a11d0b0c0ffee11";
+    let secret = "5ec3e7000000000000000000c0ffee11";
+    let login = |bench: &mut Bench, appid: &str| {
+        let body = json!({"payer": "carol", "appid": appid}).to_string();
+        let answer = bench.ask(Method::POST, "/sandbox/login", body.as_bytes());
+        serde_json::from_slice::<Value>(answer.body()).unwrap()
+    };
+    let ask = |bench: &mut Bench, call: &str, appid: &str, secret: &str, code: &Value| {
+        let code = code.as_str().unwrap();
+        let path = format!(
+            "/sns/{call}={code}&appid={appid}&secret={secret}&grant_type=authorization_code"
+        );
+        let answer = bench.ask(Method::GET, &path, b"");
+        serde_json::from_slice::<Value>(answer.body()).unwrap()
+    };
+    let session = "jscode2session?js_code";
+    // An official account is no Mini Program.
+    assert_eq!(login(&mut bench, APPID)["code"], "NOT_FOUND");
+
+    let code = login(&mut bench, mini)["code"].clone();
+    for (call, appid, secret, errcode) in [
+        (session, APPID, APP_SECRET, 40013),
+        (session, mini, "wrong", 40125),
+        // Of another Mini Program; and for the other call.
+        (
+            session,
+            "wx5a11d0b0c0ffee12",
+            "5ec3e7000000000000000000c0ffee12",
+            40029,
+        ),
+        ("oauth2/access_token?code", mini, secret, 40029),
+    ] {
+        let answer = ask(&mut bench, call, appid, secret, &code);
+        assert_eq!(answer["errcode"], errcode, "{call} {appid}");
+    }
+    let answer = ask(&mut bench, session, mini, secret, &code);
+    assert_eq!(answer["openid"], Payer::Carol.openid(mini));
+    assert!(answer["session_key"].is_string());
+    let again = ask(&mut bench, session, mini, secret, &code);
+    assert_eq!(again["errcode"], 40163);
+
+    let late = login(&mut bench, mini)["code"].clone();
+    bench.now_ms += 5 * 60 * 1000;
+    let answer = ask(&mut bench, session, mini, secret, &late);
+    assert_eq!(answer["errcode"], 40029);
+}
+
+#[test]
 fn oauth_gives_an_openid_once() {
     let mut bench = Bench::new();
     let authorize = "/connect/oauth2/authorize?appid=wx5a11d0b0c0ffee01&redirect_uri=http%3A%2F%2F127.0.0.1%3A8787%2Fback%3Fx%3D1&response_type=code&scope=snsapi_base&state=s%201";
@@ -346,6 +396,8 @@ fn nothing_from_outside_panics() {
         "/cgi-bin/mmpayweb-bin/checkmweb",
         "/connect/oauth2/authorize?appid=%",
         "/sns/oauth2/access_token?",
+        "/sns/jscode2session?appid=%",
+        "/sandbox/login",
         "/v3/global/transactions/native",
         "/v3/pay/transactions/out-trade-no/%ff/close",
         "/v3/billdownload/file?token=..",

@@ -9,6 +9,7 @@
 
 mod bills;
 mod bookkeeping;
+mod code2session;
 mod error_codes;
 mod hostile_xml;
 mod ionline;

@@ -52,7 +52,7 @@ impl Sample {
 ///
 /// # Errors
 ///
-/// An answer did not come, or its status is not 200.
+/// An answer did not come, or its status is neither 200 nor 204.
 pub fn run(
     port: u16,
     connections: usize,
@@ -137,11 +137,12 @@ impl Client {
         })
     }
 
-    /// Sends a request and reads its answer's body. The answer must be a 200 with a length.
+    /// Sends a request and reads its answer's body. The answer must be a 200 with a length, or a 204.
     fn exchange(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
         self.stream.get_mut().write_all(request)?;
         let status = self.line()?;
-        let mut length = None;
+        let code = status.split(' ').nth(1);
+        let mut length = (code == Some("204")).then_some(0);
         loop {
             let line = self.line()?;
             if line.is_empty() {
@@ -156,7 +157,7 @@ impl Client {
         let length = length.ok_or_else(|| Error::other(format!("{status}, and no length")))?;
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        if status.split(' ').nth(1) == Some("200") {
+        if matches!(code, Some("200" | "204")) {
             return Ok(body);
         }
         let body = String::from_utf8_lossy(&body);
@@ -214,6 +215,13 @@ mod tests {
             sample.per_second > 0.0 && sample.p50_ms <= sample.p99_ms,
             "{sample:?}"
         );
+    }
+
+    #[test]
+    fn an_answer_without_a_body_is_an_answer() {
+        const DONE: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+        const YES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
+        ask(&[DONE, YES]).unwrap();
     }
 
     #[test]

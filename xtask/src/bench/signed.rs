@@ -1,16 +1,28 @@
-//! WeChat's signed documents, as its side writes them: the answer to a unified order, and the notice.
+//! WeChat's signed documents, as its side writes them: the answer to a unified order of v2, and its notice; and what
+//! the stub signs for APIv3.
 //!
 //! Written out here, and not with room `wechatpay`: this program imports no room, and a signature by other hands than
 //! those that verify it shows that it was verified.
 
 use md5::{Digest, Md5};
+use serde_json::{Value, json};
 
 /// The merchant's appid.
 pub const APPID: &str = "wx5a11d0b0c0ffee01";
 /// The merchant's number at WeChat.
 pub const MCH_ID: &str = "1900000109";
-/// What the merchant and WeChat sign with.
+/// What the merchant and WeChat sign with in v2.
 pub const KEY: &str = "weceive-bench-key-00000000000001";
+/// What APIv3's notices are encrypted with.
+pub const APIV3_KEY: &str = "weceive-bench-apiv3-key-00000001";
+/// The serial number of the certificate of [`PRIVATE_KEY`], which no one asks for.
+pub const SERIAL_NO: &str = "5A11D0B0C0FFEE01";
+/// What the merchant signs with in APIv3.
+pub const PRIVATE_KEY: &str = include_str!("../../../sandbox/src/keys/merchant_1900000109.key.pem");
+/// The name of the key that the stub signs with.
+pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092024110100000000";
+/// Its public half.
+pub const PUBLIC_KEY: &str = include_str!("../../../sandbox/src/keys/public_key.pub.pem");
 /// Who pays.
 pub const OPENID: &str = "oBench6rLq0Tz9Xw3uVb5Nc8YdKf";
 /// How much, in cents.
@@ -54,6 +66,30 @@ pub fn notice(out_trade_no: &str) -> String {
         ("out_trade_no", out_trade_no),
         ("time_end", "20260401120000"),
     ])
+}
+
+/// What the notice of APIv3 says of the order with this number, for the stub to encrypt and sign.
+#[must_use]
+pub fn transaction(out_trade_no: &str) -> Value {
+    let total: i64 = TOTAL_FEE.parse().unwrap_or_default();
+    json!({
+        "appid": APPID,
+        "mchid": MCH_ID,
+        "out_trade_no": out_trade_no,
+        "id": format!("4200{out_trade_no}"),
+        "trade_type": "JSAPI",
+        "trade_state": "SUCCESS",
+        "trade_state_desc": "Paid",
+        "bank_type": "CFT",
+        "success_time": "2026-04-01T12:00:00+08:00",
+        "payer": { "openid": OPENID },
+        "amount": {
+            "total": total,
+            "currency": FEE_TYPE,
+            "payer_total": total,
+            "payer_currency": FEE_TYPE,
+        },
+    })
 }
 
 /// A document of these fields and their sign.

@@ -35,11 +35,21 @@ const AUTHORIZATION: &str = "authorization: Bearer admin-token-of-the-bench";
 /// The merchant's name at the gateway.
 const MERCHANT: &str = "bench";
 
-/// Which Worker; named as in `xtask/workerd/bench.capnp`.
+/// How many notices of APIv3 are made for each second of measuring: making them takes the stub longer than taking them.
+const NOTICES_A_SECOND: u64 = 1500;
+
+/// How many of them the stub is asked for at once.
+const BATCH: usize = 200;
+
+/// Which Worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worker {
-    /// Ours.
-    Gateway,
+    /// Ours, for a merchant of WeChat Pay v2.
+    V2,
+    /// Ours, for a merchant of APIv3.
+    V3,
+    /// The same, counting what is asked of RSA.
+    Counting,
     /// The least that does the same I/O.
     Minimal,
 }
@@ -49,7 +59,18 @@ impl Worker {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Gateway => "gateway",
+            Self::V2 => "gateway, v2",
+            Self::V3 => "gateway, v3",
+            Self::Counting => "RSA",
+            Self::Minimal => "minimal",
+        }
+    }
+
+    /// Its name in `xtask/workerd/bench.capnp`.
+    fn config(self) -> &'static str {
+        match self {
+            Self::V2 | Self::V3 => "gateway",
+            Self::Counting => "counting",
             Self::Minimal => "minimal",
         }
     }
@@ -71,19 +92,22 @@ impl Worker {
             )
         })?;
 
-        let [port] = free_ports()?;
+        let [port, stub_port] = free_ports()?;
         let origin = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(tools::workerd()?);
         command
             .current_dir(tools::root())
             .args(["serve", "--experimental"])
             .arg(format!("--socket-addr=bench=127.0.0.1:{port}"))
+            .arg(format!("--socket-addr=stub=127.0.0.1:{stub_port}"))
             .arg(format!(
                 "--directory-path=gateway-store={}",
                 store.display()
             ))
-            .args(["xtask/workerd/bench.capnp", self.name()])
+            .args(["xtask/workerd/bench.capnp", self.config()])
             .env("PREPAID", signed::prepaid())
+            .env("APIV3_KEY", signed::APIV3_KEY)
+            .env("PUBLIC_KEY_ID", signed::PUBLIC_KEY_ID)
             .env("PUBLIC_URL", &origin)
             .env("OAUTH_AUTHORIZE_URL", &origin)
             .env("MASTER_KEY", "5a".repeat(32))
@@ -92,12 +116,14 @@ impl Worker {
         let mut running = Running {
             leash,
             _store: Store(store),
+            worker: self,
             port,
+            stub_port,
             api_key: String::new(),
             orders: AtomicU64::new(0),
         };
         running.wait()?;
-        if self == Self::Gateway {
+        if self != Self::Minimal {
             running.api_key = running.merchant()?;
         }
         Ok(running)
@@ -110,7 +136,10 @@ pub struct Running {
     // Before the store, which is deleted once nobody writes to it any more.
     leash: Leash,
     _store: Store,
+    worker: Worker,
     port: u16,
+    /// The stub's own, where it makes notices.
+    stub_port: u16,
     api_key: String,
     /// How many orders were made: their numbers are those below it.
     orders: AtomicU64,
@@ -123,8 +152,34 @@ pub struct Notices {
     pub first: Sample,
     /// The same ones again.
     pub again: Sample,
-    /// How many a second reached the merchant, from the first notice taken to the last delivery acknowledged.
-    pub delivered_per_second: f64,
+    /// How many reached the merchant a second, from the first notice taken to the last delivery acknowledged. How long
+    /// one took is not known.
+    pub delivered: Sample,
+    /// How many there were.
+    pub taken: usize,
+}
+
+/// What was asked of the runtime's RSA so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rsa {
+    /// Keys imported.
+    pub imports: u64,
+    /// Signatures made.
+    pub signatures: u64,
+    /// Signatures verified.
+    pub verifications: u64,
+}
+
+impl Rsa {
+    /// What was asked after that.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            imports: self.imports - before.imports,
+            signatures: self.signatures - before.signatures,
+            verifications: self.verifications - before.verifications,
+        }
+    }
 }
 
 impl Running {
@@ -160,15 +215,8 @@ impl Running {
     ///
     /// A notice was not taken, or not delivered.
     pub fn notices(&self, connections: usize, lasting: Duration) -> Result<Notices> {
-        let line = format!("POST /notify/v2/{MERCHANT}");
-        let orders = self.orders.load(Ordering::Relaxed);
-        // Signed before the clock runs.
-        let notices: Vec<Vec<u8>> = (0..orders)
-            .map(|order| {
-                let xml = signed::notice(&number(order));
-                load::request(&line, &["content-type: text/xml"], &xml)
-            })
-            .collect();
+        // Made before the clock runs.
+        let notices = self.made_notices(lasting)?;
         let send = |notices: &[Vec<u8>]| {
             let sent = AtomicU64::new(0);
             let sample = load::run(self.port, connections, lasting, &|| {
@@ -190,7 +238,66 @@ impl Running {
         Ok(Notices {
             first,
             again,
-            delivered_per_second: taken as f64 / delivering.as_secs_f64(),
+            delivered: Sample {
+                per_second: taken as f64 / delivering.as_secs_f64(),
+                p50_ms: f64::NAN,
+                p99_ms: f64::NAN,
+            },
+            taken,
+        })
+    }
+
+    /// A notice for each order made before, or for as many as can be taken in that time.
+    fn made_notices(&self, lasting: Duration) -> Result<Vec<Vec<u8>>> {
+        let orders = self.made();
+        if self.worker == Worker::V2 {
+            let line = format!("POST /notify/v2/{MERCHANT}");
+            let notice = |order| {
+                let xml = signed::notice(&number(order));
+                load::request(&line, &["content-type: text/xml"], &xml)
+            };
+            return Ok((0..orders).map(notice).collect());
+        }
+        let enough = NOTICES_A_SECOND * lasting.as_secs().max(1);
+        let transactions: Vec<Value> = (0..orders.min(enough))
+            .map(|order| signed::transaction(&number(order)))
+            .collect();
+        let line = format!("POST /notify/v3/{MERCHANT}");
+        let mut notices = Vec::with_capacity(transactions.len());
+        for batch in transactions.chunks(BATCH) {
+            let request = load::request("POST /sign", &[], &json!(batch).to_string());
+            let made = json_of(&load::once(self.stub_port, &request)?)?;
+            for notice in made.as_array().into_iter().flatten() {
+                let headers = notice.get("headers").and_then(Value::as_object);
+                let headers = headers.into_iter().flatten();
+                let headers: Vec<String> = headers
+                    .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
+                    .collect();
+                let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+                notices.push(load::request(&line, &headers, text(notice, "/body")));
+            }
+        }
+        Ok(notices)
+    }
+
+    /// How many orders were made.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.orders.load(Ordering::Relaxed)
+    }
+
+    /// What [`Worker::Counting`] counted.
+    ///
+    /// # Errors
+    ///
+    /// It did not say.
+    pub fn rsa(&self) -> Result<Rsa> {
+        let counts = json_of(&load::once(self.port, &load::request("GET /rsa", &[], ""))?)?;
+        let count = |name: &str| counts.get(name).and_then(Value::as_u64).unwrap_or(0);
+        Ok(Rsa {
+            imports: count("importKey"),
+            signatures: count("sign"),
+            verifications: count("verify"),
         })
     }
 
@@ -232,7 +339,7 @@ impl Running {
 
     /// Makes the merchant; returns its api-key.
     fn merchant(&self) -> Result<String> {
-        let merchant = json!({
+        let mut merchant = json!({
             "id": MERCHANT,
             "name": "Bench",
             "fee_type": signed::FEE_TYPE,
@@ -240,6 +347,22 @@ impl Running {
             "mch_id": signed::MCH_ID,
             "api_key": signed::KEY,
         });
+        if self.worker != Worker::V2
+            && let Some(merchant) = merchant.as_object_mut()
+        {
+            for (name, value) in [
+                ("dialect", "v3"),
+                ("region", "global"),
+                ("merchant_category_code", "5814"),
+                ("api_key", signed::APIV3_KEY),
+                ("private_key", signed::PRIVATE_KEY),
+                ("serial_no", signed::SERIAL_NO),
+                ("wechatpay_public_key_id", signed::PUBLIC_KEY_ID),
+                ("wechatpay_public_key", signed::PUBLIC_KEY),
+            ] {
+                merchant.insert(name.to_owned(), value.into());
+            }
+        }
         let request = load::request(
             "POST /admin/merchants",
             &[AUTHORIZATION],

@@ -1,0 +1,172 @@
+//! Paying on a page that is not ours: WeChat's in a phone's browser, the
+//! merchant's own in a Mini Program.
+
+use super::*;
+
+const MWEB_URL: &str = "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx1";
+
+/// In a phone's browser, sent to WeChat's page.
+fn away() -> Payer {
+    let mut payer = Payer::opens(view(Method::H5));
+    assert_eq!(payer.does(), [], "loading the page orders nothing");
+    payer.taps("Pay now");
+    assert_eq!(payer.does(), [Effect::PostOrder]);
+    payer.on(Event::Ordered(Ok(Prepared::Page(String::from(MWEB_URL)))));
+    assert_eq!(payer.does(), [Effect::Go(String::from(MWEB_URL))]);
+    payer
+}
+
+#[test]
+fn a_payment_in_a_phones_browser() {
+    let mut payer = away();
+    assert_eq!(payer.heading(), "Finish paying in WeChat");
+    assert_eq!(payer.buttons(), ["I have paid", "Pay now"]);
+    payer.taps("I have paid");
+    assert_eq!(payer.does(), [Effect::PostCheck(None)]);
+    assert_eq!(payer.heading(), "Confirming your payment…");
+
+    // WeChat knows of none yet: the payer is not stuck, and nothing is paid.
+    payer.server_says(State::Open);
+    assert_eq!(payer.heading(), "No payment yet");
+    assert_eq!(payer.buttons(), ["Check again", "Pay now"]);
+    payer.taps("Check again");
+    payer.server_says(PAID);
+    assert_eq!(payer.heading(), "Paid");
+}
+
+#[test]
+fn a_payer_who_is_sent_back_need_not_say_so() {
+    let (flow, todo) = Flow::begin(view(Method::H5), true, 0, 0);
+    let mut payer = Payer {
+        flow,
+        now_ms: 0,
+        view: view(Method::H5),
+        todo,
+    };
+    assert_eq!(payer.does(), [Effect::PostCheck(None)]);
+    assert_eq!(payer.heading(), "Confirming your payment…");
+    payer.server_says(State::Open);
+    assert_eq!(payer.heading(), "No payment yet");
+    // The notice comes a little later.
+    payer.view.state = PAID;
+    payer.waits_answered(5_000);
+    assert_eq!(payer.heading(), "Paid");
+}
+
+#[test]
+fn who_comes_back_to_a_purchase_that_is_over_is_told_at_once() {
+    for (state, heading) in [
+        (PAID, "Paid"),
+        (State::Expired, "The time to pay has run out"),
+    ] {
+        let mut over = view(Method::H5);
+        over.state = state;
+        let (flow, todo) = Flow::begin(over, true, 0, 0);
+        assert_eq!(todo, []);
+        assert_eq!(Screen::of(&flow).heading, heading);
+    }
+    let (flow, todo) = Flow::begin(view(Method::Native), true, 0, 0);
+    assert_eq!(todo, [Effect::PostOrder], "a code does not go anywhere");
+    assert_eq!(Screen::of(&flow).heading, "Scan with WeChat to pay");
+}
+
+#[test]
+fn wechats_page_can_be_opened_once_more() {
+    let mut payer = away();
+    payer.taps("Pay now");
+    assert_eq!(payer.does(), [Effect::PostOrder]);
+    payer.on(Event::Tapped(Action::Pay));
+    assert_eq!(payer.does(), [], "a double tap orders once");
+    payer.on(Event::Ordered(Err(Failure::Network)));
+    assert_eq!(payer.heading(), "No connection");
+    payer.on(Event::Online);
+    assert_eq!(
+        payer.buttons(),
+        ["Check again", "Pay now"],
+        "the first page may have been paid on"
+    );
+}
+
+#[test]
+fn back_by_the_back_button_after_paying_the_page_asks() {
+    let mut payer = away();
+    payer.on(Event::Hidden);
+    payer.waits(MINUTE_MS);
+    assert_eq!(payer.does(), []);
+    payer.on(Event::Shown);
+    assert_eq!(payer.does(), [Effect::PostCheck(None)]);
+    payer.server_says(PAID);
+    payer.on(Event::Shown);
+    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.does(), [], "and once is enough");
+}
+
+#[test]
+fn a_payment_on_the_mini_programs_own_page() {
+    let mut payer = Payer::opens(view(Method::MiniProgram));
+    payer.on(Event::BridgeReady);
+    assert_eq!(payer.does(), []);
+    payer.taps("Pay now");
+    assert_eq!(
+        payer.does(),
+        [Effect::OpenPage],
+        "in the payer's tap, and the order is that page's to make"
+    );
+    payer.on(Event::PageOpened(true));
+    assert_eq!(payer.heading(), "Finish paying in WeChat");
+    payer.on(Event::Shown);
+    assert_eq!(payer.does(), [Effect::PostCheck(None)]);
+    payer.server_says(PAID);
+    assert_eq!(payer.heading(), "Paid");
+}
+
+#[test]
+fn without_the_mini_programs_page_the_link_still_leads_to_wechat() {
+    let mut payer = Payer::opens(view(Method::MiniProgram));
+    payer.on(Event::BridgeReady);
+    payer.taps("Pay now");
+    payer.does();
+    payer.on(Event::PageOpened(false));
+    assert_eq!(payer.heading(), "Open this page in a WeChat chat");
+    assert_eq!(payer.buttons(), ["Copy link"]);
+    assert_eq!(payer.does(), [Effect::PostOrder], "its code");
+    payer.server_says(State::Open);
+    assert_eq!(
+        payer.heading(),
+        "Open this page in a WeChat chat",
+        "the page knows better than the server what works here"
+    );
+}
+
+#[test]
+fn a_bridge_that_comes_late_in_a_mini_program() {
+    let mut payer = Payer::opens(view(Method::MiniProgram));
+    payer.taps("Pay now");
+    assert_eq!(payer.does(), [Effect::LookForBridge]);
+    payer.on(Event::BridgeReady);
+    assert_eq!(payer.does(), [Effect::OpenPage]);
+
+    let mut payer = Payer::opens(view(Method::MiniProgram));
+    payer.taps("Pay now");
+    payer.waits(5_000);
+    assert_eq!(payer.heading(), "WeChat is not responding");
+    payer.on(Event::BridgeReady);
+    payer.does();
+    payer.taps("Try again");
+    assert_eq!(payer.does(), [Effect::OpenPage]);
+}
+
+#[test]
+fn a_page_that_opened_and_then_says_it_failed_is_looked_for_elsewhere() {
+    let mut payer = Payer::opens(view(Method::MiniProgram));
+    payer.on(Event::BridgeReady);
+    payer.taps("Pay now");
+    payer.on(Event::PageOpened(true));
+    payer.taps("I have paid");
+    payer.on(Event::PageOpened(false));
+    assert_eq!(
+        payer.heading(),
+        "Confirming your payment…",
+        "an answer that was overtaken"
+    );
+}

@@ -1,0 +1,507 @@
+//! A payment link's page: what is sold, and a form.
+//!
+//! It is all HTML, drawn by the server, so that it works where no script runs.
+//! Sending the form makes the payer's own checkout; opening the page makes
+//! nothing.
+
+use crate::html::escape;
+use crate::{Lang, format_amount, texts};
+use order::{Currency, Money};
+
+/// What the page of a link shows.
+#[derive(Clone, Debug)]
+pub struct LinkPage<'a> {
+    /// Who sells.
+    pub merchant: &'a str,
+    /// What is sold.
+    pub description: &'a str,
+    /// The page's language.
+    pub lang: Lang,
+    /// What the payer is asked, or why nothing is.
+    pub asks: Asks,
+    /// What the payer has sent and cannot be taken.
+    pub refused: Option<Refused<'a>>,
+    /// The form's hidden fields: names and values.
+    pub hidden: &'a [(&'a str, &'a str)],
+    /// The stylesheet's address.
+    pub stylesheet: &'a str,
+    /// The absolute address of a picture for link previews.
+    pub image: &'a str,
+}
+
+/// What the payer is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// Whether to buy, and how many if there can be several.
+    Quantity {
+        /// The price of one.
+        price: Money,
+        /// The most that can be bought at once.
+        at_most: i64,
+    },
+    /// How much to pay.
+    Amount {
+        /// The least.
+        min: Money,
+        /// The most.
+        max: Money,
+    },
+    /// Nothing: it has ended.
+    Ended(Ended),
+}
+
+/// Why nothing can be bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The merchant has switched the link off.
+    Off,
+    /// Its time is over.
+    Expired,
+    /// None is left.
+    SoldOut,
+}
+
+/// An answer that cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused<'a> {
+    /// As the payer wrote it.
+    pub written: &'a str,
+    /// What is wrong with it.
+    pub problem: EntryProblem,
+}
+
+/// What is wrong with what a payer wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryProblem {
+    /// Nothing is there.
+    Empty,
+    /// It is no number.
+    NotANumber,
+    /// It holds a comma, a space or another mark between digits, which
+    /// means one thing here and another there.
+    Separator,
+    /// More decimals than the currency has.
+    Decimals,
+    /// Less than the least, or more than the most.
+    OutOfRange,
+}
+
+/// Reads an amount as a payer writes it: digits, and where the currency has
+/// decimals a point and one or two of them. Answers it in the currency's
+/// smallest unit.
+///
+/// Nothing is guessed: `1,234` is a thousand in one country and a bit more
+/// than one in another, so it is refused.
+///
+/// ```
+/// use checkout::link::{EntryProblem, read_amount};
+/// use order::Currency;
+///
+/// assert_eq!(read_amount("12.5", Currency::Hkd), Ok(1250));
+/// assert_eq!(read_amount("1,250", Currency::Hkd), Err(EntryProblem::Separator));
+/// assert_eq!(read_amount("12.50", Currency::Jpy), Err(EntryProblem::Decimals));
+/// ```
+pub fn read_amount(text: &str, currency: Currency) -> Result<i64, EntryProblem> {
+    const SEPARATORS: [char; 12] = [
+        ',', ' ', '\'', '’', '_', '٫', '٬', '，', '．', '。', '\u{a0}', '\u{202f}',
+    ];
+    let text = text.trim();
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let (whole, decimals) = match text.split_once('.') {
+        None => (text, ""),
+        Some((_, after)) if after.contains('.') => return Err(EntryProblem::Separator),
+        // `5.` and `.5` may have lost a digit.
+        Some((_, "")) => return Err(EntryProblem::NotANumber),
+        Some(parts) => parts,
+    };
+    if text.is_empty() {
+        return Err(EntryProblem::Empty);
+    }
+    if !digits(whole) || !(decimals.is_empty() || digits(decimals)) {
+        let separated = text
+            .chars()
+            .all(|c| c.is_ascii_digit() || c == '.' || SEPARATORS.contains(&c));
+        return Err(
+            match separated && text.starts_with(|c: char| c.is_ascii_digit()) {
+                true => EntryProblem::Separator,
+                false => EntryProblem::NotANumber,
+            },
+        );
+    }
+    let width = currency.minor_digits() as usize;
+    if decimals.len() > width {
+        return Err(EntryProblem::Decimals);
+    }
+    // Whatever does not fit is more than any amount.
+    format!("{whole}{decimals:0<width$}")
+        .parse()
+        .map_err(|_| EntryProblem::OutOfRange)
+}
+
+/// Reads how many.
+pub fn read_quantity(text: &str) -> Result<i64, EntryProblem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(EntryProblem::Empty);
+    }
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(EntryProblem::NotANumber);
+    }
+    text.parse().map_err(|_| EntryProblem::OutOfRange)
+}
+
+/// Writes the page.
+pub fn page(page: &LinkPage<'_>) -> String {
+    let words = words(page.lang);
+    let price = match page.asks {
+        Asks::Quantity { price, .. } => Some(format_amount(price, page.lang)),
+        Asks::Amount { .. } | Asks::Ended(_) => None,
+    };
+    let title = match &price {
+        Some(price) => format!("{} · {price}", page.merchant),
+        None => format!("{} · {}", page.merchant, page.description),
+    };
+    let mut out = Html(String::with_capacity(4096));
+    out.raw("<!doctype html>\n<html lang=\"")
+        .raw(page.lang.tag())
+        .raw(
+            "\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1, viewport-fit=cover\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <meta name=\"robots\" content=\"noindex\">\n\
+             <meta property=\"og:title\" content=\"",
+        )
+        .text(&title)
+        .raw("\">\n<meta property=\"og:description\" content=\"")
+        .text(page.description)
+        .raw("\">\n<meta property=\"og:image\" content=\"")
+        .text(page.image)
+        .raw("\">\n<title>")
+        .text(&title)
+        .raw("</title>\n<link rel=\"stylesheet\" href=\"")
+        .text(page.stylesheet)
+        .raw(
+            "\">\n</head>\n<body>\n<main id=\"checkout\">\n\
+             <header class=\"summary\"><h1 class=\"merchant\">",
+        )
+        .text(page.merchant)
+        .raw("</h1>");
+    if let Some(price) = &price {
+        out.raw("<p class=\"")
+            .raw(crate::html::amount_class(price))
+            .raw("\">")
+            .text(price)
+            .raw("</p>");
+    }
+    out.raw("<dl><div><dt>")
+        .text(texts(page.lang).item)
+        .raw("</dt><dd>")
+        .text(page.description)
+        .raw("</dd></div></dl></header>\n");
+    match page.asks {
+        Asks::Ended(ended) => {
+            let (heading, body) = match ended {
+                Ended::Off => words.off,
+                Ended::Expired => words.expired,
+                Ended::SoldOut => words.sold_out,
+            };
+            out.raw("<section class=\"now\"><div class=\"says notice\"><h2>")
+                .text(heading)
+                .raw("</h2><p>")
+                .text(body)
+                .raw("</p></div></section>\n");
+        }
+        Asks::Quantity { price, at_most } => {
+            out.form(page);
+            if at_most > 1 || page.refused.is_some() {
+                let unit = format_amount(price, page.lang);
+                let hint = fill(words.quantity_hint, &unit, &at_most.to_string());
+                out.field(page, "quantity", words.quantity, &hint, "1");
+            }
+            out.end_form(words);
+        }
+        Asks::Amount { min, max } => {
+            out.form(page);
+            let written = |money| format_amount(money, page.lang);
+            let hint = fill(words.amount_hint, &written(min), &written(max));
+            let label = fill(words.amount, min.currency().code(), "");
+            out.field(page, "amount", &label, &hint, "");
+            out.end_form(words);
+        }
+    }
+    out.raw("<footer><p>")
+        .text(texts(page.lang).carried_by)
+        .raw("</p></footer>\n</main>\n</body>\n</html>\n");
+    out.0
+}
+
+/// The sentence about a wrong answer.
+fn sentence(page: &LinkPage<'_>, problem: EntryProblem) -> String {
+    let words = words(page.lang);
+    match (problem, page.asks) {
+        (EntryProblem::Empty, Asks::Amount { .. }) => words.amount_empty.to_owned(),
+        (EntryProblem::OutOfRange, Asks::Amount { min, max }) => fill(
+            words.amount_out_of_range,
+            &format_amount(min, page.lang),
+            &format_amount(max, page.lang),
+        ),
+        (problem, Asks::Amount { min, .. }) => {
+            let whole = min.currency().minor_digits() == 0;
+            let example = if whole { "1250" } else { "12.50" };
+            let sentence = match (problem, whole) {
+                (EntryProblem::Decimals, true) => words.no_decimals,
+                (EntryProblem::Decimals, false) => words.two_decimals,
+                _ => words.not_an_amount,
+            };
+            fill(sentence, example, "")
+        }
+        (_, Asks::Quantity { at_most, .. }) => {
+            fill(words.quantity_wrong, "1", &at_most.to_string())
+        }
+        (_, Asks::Ended(_)) => String::new(),
+    }
+}
+
+fn fill(text: &str, a: &str, b: &str) -> String {
+    crate::fill(text, &[("a", a), ("b", b)])
+}
+
+struct Html(String);
+
+impl Html {
+    fn raw(&mut self, html: &str) -> &mut Self {
+        self.0.push_str(html);
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        escape(&mut self.0, text);
+        self
+    }
+
+    fn form(&mut self, page: &LinkPage<'_>) {
+        self.raw("<form class=\"now\" method=\"post\" action=\"/pay/link\" novalidate>");
+        for (name, value) in page.hidden {
+            self.raw("<input type=\"hidden\" name=\"")
+                .text(name)
+                .raw("\" value=\"")
+                .text(value)
+                .raw("\">");
+        }
+        self.raw("\n");
+    }
+
+    fn field(&mut self, page: &LinkPage<'_>, name: &str, label: &str, hint: &str, value: &str) {
+        let numeric = match page.asks {
+            Asks::Amount { min, .. } => min.currency().minor_digits() == 0,
+            _ => true,
+        };
+        self.raw("<div class=\"field\"><label for=\"entry\">")
+            .text(label)
+            .raw("</label>\n<input id=\"entry\" name=\"")
+            .raw(name)
+            .raw("\" inputmode=\"")
+            .raw(if numeric { "numeric" } else { "decimal" })
+            .raw("\" autocomplete=\"off\" maxlength=\"20\" required aria-describedby=\"hint")
+            .raw(match page.refused {
+                Some(_) => " problem\" aria-invalid=\"true\" autofocus",
+                None => "\"",
+            })
+            .raw(" value=\"")
+            .text(page.refused.map_or(value, |refused| refused.written))
+            .raw("\">\n<p id=\"hint\">")
+            .text(hint)
+            .raw("</p>");
+        if let Some(refused) = page.refused {
+            self.raw("<p id=\"problem\" class=\"banner\" role=\"alert\">")
+                .text(&sentence(page, refused.problem))
+                .raw("</p>");
+        }
+        self.raw("</div>\n");
+    }
+
+    fn end_form(&mut self, words: &Words) {
+        self.raw("<button class=\"button\">")
+            .text(words.go_on)
+            .raw("</button></form>\n");
+    }
+}
+
+/// The texts of this page in one language. `{a}` and `{b}` are filled in.
+struct Words {
+    go_on: &'static str,
+    amount: &'static str,
+    amount_hint: &'static str,
+    amount_empty: &'static str,
+    amount_out_of_range: &'static str,
+    not_an_amount: &'static str,
+    two_decimals: &'static str,
+    no_decimals: &'static str,
+    quantity: &'static str,
+    quantity_hint: &'static str,
+    quantity_wrong: &'static str,
+    off: (&'static str, &'static str),
+    expired: (&'static str, &'static str),
+    sold_out: (&'static str, &'static str),
+}
+
+fn words(lang: Lang) -> &'static Words {
+    match lang {
+        Lang::En => &EN,
+        Lang::ZhHans => &ZH_HANS,
+        Lang::ZhHant => &ZH_HANT,
+    }
+}
+
+static EN: Words = Words {
+    go_on: "Continue to payment",
+    amount: "Amount in {a}",
+    amount_hint: "From {a} to {b}",
+    amount_empty: "Please enter the amount.",
+    amount_out_of_range: "Please enter an amount from {a} to {b}.",
+    not_an_amount: "Please write the amount in digits only, like {a}, without commas or spaces.",
+    two_decimals: "Please write at most two digits after the point, like {a}.",
+    no_decimals: "This currency has no decimals. Please write a whole number, like {a}.",
+    quantity: "Quantity",
+    quantity_hint: "{a} each, at most {b}",
+    quantity_wrong: "Please enter a whole number from {a} to {b}.",
+    off: (
+        "Not on sale now",
+        "The merchant has switched this link off.",
+    ),
+    expired: (
+        "This link has expired",
+        "Please ask the merchant for a new one.",
+    ),
+    sold_out: (
+        "Sold out",
+        "None is left at the moment. One that somebody does not pay for comes back after a while.",
+    ),
+};
+
+static ZH_HANS: Words = Words {
+    go_on: "去支付",
+    amount: "金额（{a}）",
+    amount_hint: "{a} 至 {b}",
+    amount_empty: "请输入金额。",
+    amount_out_of_range: "请输入 {a} 至 {b} 之间的金额。",
+    not_an_amount: "请只用数字填写金额，例如 {a}，不要使用逗号或空格。",
+    two_decimals: "小数点后最多两位，例如 {a}。",
+    no_decimals: "该币种没有小数，请填写整数，例如 {a}。",
+    quantity: "数量",
+    quantity_hint: "每件 {a}，最多 {b} 件",
+    quantity_wrong: "请输入 {a} 至 {b} 的整数。",
+    off: ("暂停销售", "商户已停用此链接。"),
+    expired: ("链接已过期", "请向商户索取新的链接。"),
+    sold_out: ("已售完", "目前没有库存。未付款的名额稍后会释放。"),
+};
+
+static ZH_HANT: Words = Words {
+    go_on: "前往付款",
+    amount: "金額（{a}）",
+    amount_hint: "{a} 至 {b}",
+    amount_empty: "請輸入金額。",
+    amount_out_of_range: "請輸入 {a} 至 {b} 之間的金額。",
+    not_an_amount: "請只用數字填寫金額，例如 {a}，不要使用逗號或空格。",
+    two_decimals: "小數點後最多兩位，例如 {a}。",
+    no_decimals: "此貨幣沒有小數，請填寫整數，例如 {a}。",
+    quantity: "數量",
+    quantity_hint: "每件 {a}，最多 {b} 件",
+    quantity_wrong: "請輸入 {a} 至 {b} 的整數。",
+    off: ("暫停銷售", "商戶已停用此連結。"),
+    expired: ("連結已過期", "請向商戶索取新的連結。"),
+    sold_out: ("已售完", "目前沒有庫存。未付款的名額稍後會釋出。"),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_as_payers_write_them() {
+        use EntryProblem::{Decimals, Empty, NotANumber, OutOfRange, Separator};
+        for (text, hkd, jpy) in [
+            ("12", Ok(1200), Ok(12)),
+            (" 12 ", Ok(1200), Ok(12)),
+            ("12.5", Ok(1250), Err(Decimals)),
+            ("12.50", Ok(1250), Err(Decimals)),
+            ("0.01", Ok(1), Err(Decimals)),
+            ("007", Ok(700), Ok(7)),
+            ("0", Ok(0), Ok(0)),
+            ("12.500", Err(Decimals), Err(Decimals)),
+            ("", Err(Empty), Err(Empty)),
+            ("  ", Err(Empty), Err(Empty)),
+            ("1,250", Err(Separator), Err(Separator)),
+            ("1.250,00", Err(Separator), Err(Separator)),
+            ("1,250.00", Err(Separator), Err(Separator)),
+            ("1.250.000", Err(Separator), Err(Separator)),
+            ("1 250", Err(Separator), Err(Separator)),
+            ("1\u{a0}250", Err(Separator), Err(Separator)),
+            ("1\u{202f}250,5", Err(Separator), Err(Separator)),
+            ("1’250", Err(Separator), Err(Separator)),
+            ("12，50", Err(Separator), Err(Separator)),
+            ("12。50", Err(Separator), Err(Separator)),
+            (",5", Err(NotANumber), Err(NotANumber)),
+            (".5", Err(NotANumber), Err(NotANumber)),
+            ("5.", Err(NotANumber), Err(NotANumber)),
+            (".", Err(NotANumber), Err(NotANumber)),
+            ("-5", Err(NotANumber), Err(NotANumber)),
+            ("+5", Err(NotANumber), Err(NotANumber)),
+            ("1e3", Err(NotANumber), Err(NotANumber)),
+            ("0x10", Err(NotANumber), Err(NotANumber)),
+            ("NaN", Err(NotANumber), Err(NotANumber)),
+            ("１２", Err(NotANumber), Err(NotANumber)),
+            ("١٢", Err(NotANumber), Err(NotANumber)),
+            ("HK$12", Err(NotANumber), Err(NotANumber)),
+            ("12 yuan", Err(NotANumber), Err(NotANumber)),
+            ("99999999999999999999", Err(OutOfRange), Err(OutOfRange)),
+        ] {
+            assert_eq!(read_amount(text, Currency::Hkd), hkd, "{text:?} HKD");
+            assert_eq!(read_amount(text, Currency::Jpy), jpy, "{text:?} JPY");
+        }
+    }
+
+    #[test]
+    fn quantities_are_digits() {
+        assert_eq!(read_quantity(" 3 "), Ok(3));
+        for (text, problem) in [
+            ("", EntryProblem::Empty),
+            ("1.5", EntryProblem::NotANumber),
+            ("-1", EntryProblem::NotANumber),
+            ("99999999999999999999", EntryProblem::OutOfRange),
+        ] {
+            assert_eq!(read_quantity(text), Err(problem), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_text_stays_text() {
+        let hostile = "\"><script>alert(1)</script>'&{a}";
+        for lang in Lang::ALL {
+            for asks in [
+                Asks::Amount {
+                    min: Money::new(1, Currency::Hkd).unwrap(),
+                    max: Money::new(100, Currency::Hkd).unwrap(),
+                },
+                Asks::Ended(Ended::Off),
+            ] {
+                let html = page(&LinkPage {
+                    merchant: hostile,
+                    description: hostile,
+                    lang,
+                    asks,
+                    refused: Some(Refused {
+                        written: hostile,
+                        problem: EntryProblem::NotANumber,
+                    }),
+                    hidden: &[("l", hostile)],
+                    stylesheet: hostile,
+                    image: hostile,
+                });
+                assert!(!html.contains("<script"), "{html}");
+                assert!(!html.contains("\"><s"), "{html}");
+                assert!(html.contains("&quot;&gt;&lt;script&gt;"), "{html}");
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! `/v1/link`: addresses that sell again and again, to whoever opens them.
+
+use super::Access;
+use super::checkout::page_lang;
+use crate::Gateway;
+use crate::address;
+use crate::book::{Call, Link, LinkFacts, Price};
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::fields::Fields;
+use crate::http::{json_object, query, success};
+use crate::world::{Request, Response, World};
+use order::{Currency, Money};
+use serde_json::{Value, json};
+
+/// What WeChat takes in `body`, less the ` × 99999` of several pieces.
+const MAX_BODY_BYTES: usize = 119;
+/// The most pieces that are bought at once.
+const MAX_QUANTITY: i64 = 99_999;
+/// The most pieces that a link can have.
+const MAX_STOCK: i64 = 1_000_000_000;
+/// Ten years.
+const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
+
+impl<W: World> Gateway<W> {
+    /// `POST /v1/link`: without `id` a new link, BASIC; with `id` that link
+    /// changed, SECRET: what is not sent stays, what is `null` is taken off.
+    pub(crate) async fn set_link(&self, request: &Request) -> Result<Response, ApiError> {
+        let given = json_object(request.body())?;
+        let (known, old) = match given.get("id") {
+            None | Some(Value::Null) => (self.caller(request, Access::Basic).await?, None),
+            Some(_) => {
+                let known = self.caller(request, Access::Secret).await?;
+                let id = Fields::read(request.body())?.required("id", 64)?;
+                let old = self.links_of(&known, Some(id)).await?.pop();
+                (known, old)
+            }
+        };
+        let expires_at_ms = match (&old, given.get("expires_in_seconds")) {
+            (Some(old), None) => old.link.expires_at_ms,
+            _ => None,
+        };
+        let id = match &old {
+            Some(old) => old.link.id.clone(),
+            None => format!("{}.{}", known.merchant.id, self.random_text(12)),
+        };
+        let mut settings = match &old {
+            Some(old) => settings(&old.link),
+            None => json!({}),
+        };
+        if let Some(settings) = settings.as_object_mut() {
+            // A price takes the place of a range, and a range of a price.
+            let replaced: &[&str] = match (given.get("total_fee"), given.get("max_fee")) {
+                (Some(_), None) => &["min_fee", "max_fee"],
+                (None, Some(_)) => &["total_fee", "quantity"],
+                _ => &[],
+            };
+            settings.retain(|name, _| !replaced.contains(&name.as_str()));
+            settings.extend(given);
+        }
+        let fields = Fields::read(settings.to_string().as_bytes())?;
+        let mut link = self.read_link(&fields, &known, id)?;
+        link.expires_at_ms = link.expires_at_ms.or(expires_at_ms);
+        let call = Call::SetLink(Box::new(link));
+        let facts: LinkFacts = self.book(&known.merchant.id, call).await?;
+        Ok(success(self.link_data(&facts)))
+    }
+
+    /// `GET /v1/link`: the link with this `id`, or the latest hundred. BASIC.
+    pub(crate) async fn get_links(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Basic).await?;
+        let id = Fields::of_query(query(request)).text("id", 64)?;
+        let links = self.links_of(&known, id).await?;
+        let links: Vec<Value> = links.iter().map(|facts| self.link_data(facts)).collect();
+        Ok(success(json!({ "links": links })))
+    }
+
+    async fn links_of(
+        &self,
+        known: &Known,
+        id: Option<String>,
+    ) -> Result<Vec<LinkFacts>, ApiError> {
+        self.book(&known.merchant.id, Call::Links(id)).await
+    }
+
+    fn read_link(&self, fields: &Fields, known: &Known, id: String) -> Result<Link, ApiError> {
+        let development = self.config.development;
+        let seconds = fields.whole("expires_in_seconds", 1..=LONGEST_SECONDS)?;
+        Ok(Link {
+            id,
+            body: fields.required("body", MAX_BODY_BYTES)?,
+            price: read_price(fields, known.merchant.currency)?,
+            stock: fields.whole("stock", 0..=MAX_STOCK)?,
+            expires_at_ms: seconds.map(|seconds| self.world.now_ms() + seconds * 1000),
+            active: !fields.is_there("active") || fields.flag("active")?,
+            notify_url: address::notify_url(fields, development)?,
+            success_url: address::page_url(fields, "success_url", development)?,
+            cancel_url: address::page_url(fields, "cancel_url", development)?,
+            lang: page_lang(fields)?,
+            attach: fields.text("attach", 128)?,
+        })
+    }
+
+    fn link_data(&self, facts: &LinkFacts) -> Value {
+        let LinkFacts { link, sold, held } = facts;
+        let mut data = settings(link);
+        let url = self.config.link_url(&link.id);
+        let picture = |name: &str| url.replace("/pay/?", &format!("/pay/{name}?"));
+        if let Some(data) = data.as_object_mut() {
+            data.insert("id".to_owned(), json!(link.id));
+            data.insert("url".to_owned(), json!(url));
+            data.insert("qr_url".to_owned(), json!(picture("qr")));
+            data.insert("sheet_url".to_owned(), json!(picture("sheet")));
+            data.insert("sold".to_owned(), json!(sold));
+            data.insert("held".to_owned(), json!(held));
+            let expires_at = link.expires_at_ms.map(|at_ms| at_ms / 1000);
+            data.insert("expires_at".to_owned(), json!(expires_at));
+        }
+        data
+    }
+}
+
+/// What the merchant has set, by the names it is sent with.
+fn settings(link: &Link) -> Value {
+    let mut settings = json!({
+        "body": link.body,
+        "stock": link.stock,
+        "active": link.active,
+        "notify_url": link.notify_url,
+        "success_url": link.success_url,
+        "cancel_url": link.cancel_url,
+        "lang": link.lang.map(checkout::Lang::tag),
+        "attach": link.attach,
+    });
+    let price = match link.price {
+        Price::Fixed { each, max_quantity } => json!({
+            "total_fee": each.amount_minor().to_string(),
+            "fee_type": each.currency().code(),
+            "quantity": max_quantity,
+        }),
+        Price::Entered { min, max } => json!({
+            "min_fee": min.amount_minor().to_string(),
+            "max_fee": max.amount_minor().to_string(),
+            "fee_type": min.currency().code(),
+        }),
+    };
+    if let (Some(settings), Value::Object(price)) = (settings.as_object_mut(), price) {
+        settings.extend(price);
+    }
+    settings
+}
+
+/// `total_fee` and `quantity`, or `min_fee` and `max_fee`.
+fn read_price(fields: &Fields, settlement: Currency) -> Result<Price, ApiError> {
+    let amounts = 1..=Money::MAX_MINOR;
+    let Some(max) = fields.whole("max_fee", amounts.clone())? else {
+        if fields.text("min_fee", 16)?.is_some() {
+            return Err(fields.missing("max_fee"));
+        }
+        let each = fields.money(settlement)?;
+        let max_quantity = fields.whole("quantity", 1..=MAX_QUANTITY)?.unwrap_or(1);
+        if each.amount_minor() * max_quantity > Money::MAX_MINOR {
+            return Err(fields.invalid("quantity", "times total_fee must be at most 2147483647"));
+        }
+        return Ok(Price::Fixed { each, max_quantity });
+    };
+    for name in ["total_fee", "quantity"] {
+        if fields.text(name, 16)?.is_some() {
+            return Err(fields.invalid(
+                name,
+                "cannot stand beside max_fee: the payer enters the amount",
+            ));
+        }
+    }
+    let currency = fields.currency(settlement)?;
+    let min = fields.whole("min_fee", 1..=max)?.unwrap_or(1);
+    let money =
+        |amount| Money::new(amount, currency).map_err(|_| ApiError::of(Code::AmountInvalid));
+    Ok(Price::Entered {
+        min: money(min)?,
+        max: money(max)?,
+    })
+}

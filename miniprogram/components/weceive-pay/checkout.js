@@ -1,0 +1,296 @@
+// One checkout, from its session to the server's word on it. Knows `wx` and
+// the gateway, and no page; `index.js` shows what happens here.
+//
+//   loading ─▶ ready ─▶ paying ─▶ confirming ─▶ paid
+//      │         ▲         │           ├──────▶ cancelled, failed ─▶ paying
+//      └▶ failed └─────────┘           └──────▶ expired
+//
+// What wx.requestPayment says is a hint: it leads to a question to the server,
+// never to "paid". Plain ES2015 with promises, for any setting of the
+// developer tools.
+
+/**
+ * @typedef {'loading' | 'ready' | 'paying' | 'confirming' | 'paid' | 'cancelled' | 'failed' | 'expired'} State
+ *
+ * @typedef {object} View what the gateway says of the checkout
+ * @property {string} merchant
+ * @property {string} description
+ * @property {string} amount with its currency, in the payer's language
+ * @property {'open' | 'confirming' | 'paid' | 'expired' | 'closed' | 'failed'} state
+ * @property {string} lang `en`, `zh-Hans` or `zh-Hant`
+ * @property {Payment} [payment]
+ *
+ * @typedef {object} Payment what wx.requestPayment takes
+ * @property {string} timeStamp
+ * @property {string} nonceStr
+ * @property {string} package
+ * @property {'MD5' | 'HMAC-SHA256' | 'RSA'} signType
+ * @property {string} paySign
+ *
+ * @typedef {object} Problem
+ * @property {string} code from the gateway's error table, or `NETWORK`, `LOGIN` or `HTTP_…`
+ * @property {boolean} again whether the same request may pass later
+ *
+ * @typedef {object} Options
+ * @property {string} gateway
+ * @property {string} session
+ * @property {string} lang the payer's choice, which may be empty
+ * @property {string} language WeChat's own, as it names it
+ * @property {(state: State, code: string) => void} changed called after every change; `code` says why it failed
+ */
+
+/** The pauses before a request is repeated, in milliseconds. */
+const RETRY_MS = [500, 1000, 2000, 4000]
+/** The pauses between questions whether it is paid; the last goes on. WeChat is asked every ten seconds. */
+const ASK_MS = [0, 1000, 2000, 3000, 5000, 10000]
+/** How long WeChat's sheet may be silent once the page is seen again. */
+const SILENCE_MS = 3000
+const TIMEOUT_MS = 15000
+
+/** The gateway's codes that time mends. */
+const PASSING = ['ATTEMPT_PENDING', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_UNVERIFIED', 'LOGIN_CODE_REFUSED', 'INTERNAL']
+
+class Checkout {
+  /** @param {Options} options */
+  constructor(options) {
+    this.options = options
+    /** @type {State} */
+    this.state = 'loading'
+    /** @type {View | null} */
+    this.view = null
+    /** Which of WeChat's sheets is awaited; 0 is none. */
+    this.sheet = 0
+    this.sheets = 0
+    this.stopped = false
+    /** @type {Set<number>} */
+    this.timers = new Set()
+  }
+
+  /** Asks what is to be paid. */
+  load() {
+    this.show('loading')
+    return this.repeated(() => this.ask('GET', 'status')).then(
+      view => this.take(view),
+      problem => this.fail(problem)
+    )
+  }
+
+  /** Pays. While something is under way, and when all is over, a tap does nothing. */
+  pay() {
+    if (!['ready', 'cancelled', 'failed'].includes(this.state)) return Promise.resolve()
+    if (!this.view) return this.load()
+    this.sheet = 0
+    this.show('paying')
+    // A code is good once, so that each repetition logs in anew.
+    const order = () => this.login().then(code => this.ask('POST', 'order', { code }))
+    return this.repeated(order).then(
+      view => {
+        if (!view.payment) return this.take(view)
+        this.view = view
+        return this.openSheet(view.payment)
+      },
+      problem => this.fail(problem)
+    )
+  }
+
+  /** The page is seen again. A sheet that closed without a word must not keep the payer for ever. */
+  shown() {
+    const sheet = this.sheet
+    if (!sheet) return
+    this.wait(SILENCE_MS)
+      .then(() => this.ask('POST', 'check'))
+      .then(
+        view => {
+          if (this.sheet !== sheet) return
+          if (view.state !== 'open') this.take(view)
+          // Its word still counts if it comes.
+          else this.show('ready')
+        },
+        () => {}
+      )
+  }
+
+  /** Nothing happens after this. */
+  stop() {
+    this.stopped = true
+    this.timers.forEach(timer => clearTimeout(timer))
+  }
+
+  /** @param {Payment} payment */
+  openSheet(payment) {
+    const sheet = ++this.sheets
+    this.sheet = sheet
+    return new Promise(resolve => {
+      wx.requestPayment({
+        timeStamp: payment.timeStamp,
+        nonceStr: payment.nonceStr,
+        package: payment.package,
+        signType: payment.signType,
+        paySign: payment.paySign,
+        // Older versions report a cancelled payment here and nowhere else.
+        complete: answer => {
+          if (this.stopped || this.sheet !== sheet) return
+          this.sheet = 0
+          resolve(this.closedSheet(answer.errMsg || ''))
+        },
+      })
+    }).catch(() => this.closedSheet('requestPayment:fail no such function'))
+  }
+
+  /**
+   * @param {string} said `requestPayment:ok`, `requestPayment:fail cancel`, `requestPayment:fail …`
+   * @returns {Promise<void> | void}
+   */
+  closedSheet(said) {
+    this.show('confirming')
+    if (/:ok$/.test(said)) return this.confirm(0)
+    const told = /cancel/.test(said) ? 'cancelled' : 'failed'
+    // Even this may be wrong.
+    return this.repeated(() => this.ask('POST', 'check')).then(
+      view => {
+        if (view.state !== 'open') return this.take(view)
+        this.view = view
+        this.show(told, told === 'failed' ? 'NOT_PAID' : '')
+      },
+      problem => this.fail(problem)
+    )
+  }
+
+  /**
+   * Asks until the server knows how it ended.
+   *
+   * @param {number} times
+   * @returns {Promise<void>}
+   */
+  confirm(times) {
+    if (this.state !== 'confirming') this.show('confirming')
+    const again = () => this.confirm(times + 1)
+    return this.wait(ASK_MS[Math.min(times, ASK_MS.length - 1)])
+      .then(() => this.ask('POST', 'check'))
+      .then(
+        view => (view.state === 'open' || view.state === 'confirming' ? again() : this.take(view)),
+        problem => (problem.again ? again() : this.fail(problem))
+      )
+  }
+
+  /**
+   * The server's word.
+   *
+   * @param {View} view
+   * @returns {Promise<void> | void}
+   */
+  take(view) {
+    this.view = view
+    this.sheet = 0
+    switch (view.state) {
+      case 'open':
+        return this.show('ready')
+      case 'confirming':
+        return this.confirm(1)
+      case 'paid':
+        return this.show('paid')
+      default:
+        return this.show('expired')
+    }
+  }
+
+  /** @param {Problem} problem */
+  fail(problem) {
+    this.show('failed', problem.code)
+  }
+
+  /**
+   * @param {State} state
+   * @param {string} [code]
+   */
+  show(state, code) {
+    if (this.stopped) return
+    this.state = state
+    this.options.changed(state, code || '')
+  }
+
+  /**
+   * Does something until it is done, or refused for good, or has failed five times.
+   *
+   * @template T
+   * @param {() => Promise<T>} work
+   * @param {number} [failures]
+   * @returns {Promise<T>}
+   */
+  repeated(work, failures) {
+    const times = failures || 0
+    return work().catch((/** @type {Problem} */ problem) => {
+      if (!problem.again || times === RETRY_MS.length) throw problem
+      return this.wait(RETRY_MS[times]).then(() => this.repeated(work, times + 1))
+    })
+  }
+
+  /** @returns {Promise<string>} */
+  login() {
+    return new Promise((resolve, reject) => {
+      wx.login({
+        timeout: TIMEOUT_MS,
+        success: answer => {
+          if (this.stopped) return
+          if (answer.code) resolve(answer.code)
+          else reject({ code: 'LOGIN', again: true })
+        },
+        fail: () => {
+          if (!this.stopped) reject({ code: 'LOGIN', again: true })
+        },
+      })
+    })
+  }
+
+  /**
+   * @param {'GET' | 'POST'} method
+   * @param {'status' | 'order' | 'check'} call
+   * @param {object} [data]
+   * @returns {Promise<View>}
+   */
+  ask(method, call, data) {
+    const { gateway, session, lang, language } = this.options
+    const query = `s=${encodeURIComponent(session)}${lang && `&lang=${encodeURIComponent(lang)}`}`
+    return new Promise((resolve, reject) => {
+      wx.request({
+        url: `${gateway}/mini/${call}?${query}`,
+        method,
+        data,
+        timeout: TIMEOUT_MS,
+        header: {
+          'content-type': 'application/json',
+          'accept-language': language.replace('_', '-'),
+        },
+        success: answer => {
+          if (this.stopped) return
+          /** @type {any} */
+          const said = answer.data
+          if (answer.statusCode === 200 && said && said.state) return resolve(said)
+          const code = (said && said.code) || `HTTP_${answer.statusCode}`
+          const again = PASSING.includes(code) || /^HTTP_(2|429|5)/.test(code)
+          reject({ code, again })
+        },
+        fail: () => {
+          if (!this.stopped) reject({ code: 'NETWORK', again: true })
+        },
+      })
+    })
+  }
+
+  /**
+   * @param {number} ms
+   * @returns {Promise<void>}
+   */
+  wait(ms) {
+    return new Promise(resolve => {
+      if (this.stopped) return
+      const timer = setTimeout(() => {
+        this.timers.delete(timer)
+        resolve()
+      }, ms)
+      this.timers.add(timer)
+    })
+  }
+}
+
+module.exports = { Checkout }

@@ -1,0 +1,232 @@
+// @ts-check
+/**
+ * `<weceive-pay link="https://pay.example.com/pay/?l=…">`: a button that opens
+ * a payment link, and tells its page how the purchase ended.
+ *
+ *     <script src="https://pay.example.com/weceive-pay.js" async></script>
+ *     <weceive-pay link="https://pay.example.com/pay/?l=demo.…">
+ *       <a href="https://pay.example.com/pay/?l=demo.…">Pay with WeChat</a>
+ *     </weceive-pay>
+ *
+ * What stands inside is shown where this script does not run. `label` replaces
+ * the button's text. The event `weceive-result` has
+ * `detail: {state: "paid" | "ended", out_trade_no: string}`. It comes from the
+ * gateway and not from a window, and only to a page whose origin the merchant
+ * has registered. It is for the eye: goods are handed out on the delivery to
+ * the merchant's server.
+ */
+(() => {
+  "use strict";
+
+  const WORDS = {
+    en: ["Pay with WeChat", "Waiting for your payment…", "Paid"],
+    hans: ["微信支付", "等待付款…", "已付款"],
+    hant: ["微信支付", "等待付款…", "已付款"],
+  };
+  /** A form can be filled in late, and then paid for half an hour. */
+  const WATCH_MS = 60 * 60_000;
+  const FIRST_WAIT_MS = 2_000;
+  const LONGEST_WAIT_MS = 10_000;
+
+  const STYLE = `
+    :host { display: inline-block }
+    :host([hidden]) { display: none }
+    button { min-width: 44px; min-height: 44px; padding: 10px 20px; border: 0; border-radius: 12px;
+      background: #067a3c; color: #fff; font: 600 1rem/1.4 system-ui, sans-serif; cursor: pointer;
+      touch-action: manipulation }
+    button:hover, button:active { background: #05602f }
+    button:focus-visible { outline: 3px solid #067a3c; outline-offset: 3px }
+    p { margin: 6px 0 0; font: 0.875rem/1.4 system-ui, sans-serif }
+    p:empty { display: none }`;
+
+  /** @typedef {{state: "none" | "open" | "paid" | "ended", out_trade_no: string | null}} Result */
+
+  /** A word that nobody can guess, for one purchase. */
+  function fresh() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  /** Whether another tab can stand beside this page. */
+  function hasRoom() {
+    return (
+      matchMedia("(hover: hover) and (pointer: fine)").matches &&
+      !/MicroMessenger/i.test(navigator.userAgent)
+    );
+  }
+
+  class WeceivePay extends HTMLElement {
+    static observedAttributes = ["label", "link"];
+
+    constructor() {
+      super();
+      const root = this.attachShadow({ mode: "open" });
+      this.button = document.createElement("button");
+      this.button.type = "button";
+      this.button.setAttribute("part", "button");
+      this.button.addEventListener("click", () => this.open());
+      this.status = document.createElement("p");
+      this.status.setAttribute("role", "status");
+      this.status.setAttribute("part", "status");
+      // A style element would need the page's permission to have one.
+      if ("adoptedStyleSheets" in root) {
+        const sheet = new CSSStyleSheet();
+        sheet.replaceSync(STYLE);
+        root.adoptedStyleSheets = [sheet];
+      } else {
+        const style = document.createElement("style");
+        style.textContent = STYLE;
+        /** @type {ShadowRoot} */ (root).append(style);
+      }
+      /** @type {ShadowRoot} */ (root).append(this.button, this.status);
+      /** The purchase that is watched; empty when none is.  */
+      this.once = "";
+      this.until = 0;
+      this.wait = FIRST_WAIT_MS;
+      /** @type {ReturnType<typeof setTimeout> | undefined} */
+      this.timer = undefined;
+      this.look = () => {
+        if (!document.hidden) this.again();
+      };
+    }
+
+    connectedCallback() {
+      this.draw();
+      document.addEventListener("visibilitychange", this.look);
+      addEventListener("pageshow", this.look);
+      this.resume();
+    }
+
+    disconnectedCallback() {
+      document.removeEventListener("visibilitychange", this.look);
+      removeEventListener("pageshow", this.look);
+      clearTimeout(this.timer);
+      this.once = "";
+    }
+
+    attributeChangedCallback() {
+      this.draw();
+    }
+
+    /** The link's address; `null` for anything but a payment link. */
+    get address() {
+      try {
+        const url = new URL(this.getAttribute("link") ?? "");
+        const web = url.protocol === "https:" || url.protocol === "http:";
+        return web && url.pathname === "/pay/" && url.searchParams.has("l") ? url : null;
+      } catch {
+        return null;
+      }
+    }
+
+    get words() {
+      const tag = this.closest("[lang]")?.getAttribute("lang")?.toLowerCase() ?? "";
+      if (!tag.startsWith("zh")) return WORDS.en;
+      return /hant|tw|hk|mo/.test(tag) ? WORDS.hant : WORDS.hans;
+    }
+
+    draw() {
+      this.button.textContent = this.getAttribute("label") || this.words[0];
+      this.button.disabled = this.address === null;
+    }
+
+    open() {
+      const address = this.address;
+      if (!address) return;
+      // The same word until the purchase has ended: a second tap is no second
+      // purchase.
+      this.once ||= fresh();
+      const url = new URL(address);
+      url.searchParams.set("once", this.once);
+      this.keep(this.once);
+      if (hasRoom()) {
+        window.open(url, "_blank", "noopener");
+        this.watch(this.once);
+      } else {
+        location.assign(url);
+      }
+    }
+
+    /** Goes on with a purchase that was begun before this page was left. */
+    resume() {
+      try {
+        const once = sessionStorage.getItem(this.place);
+        if (once) this.watch(once);
+      } catch {
+        // Without storage there is nothing to go on with.
+      }
+    }
+
+    /** @param {string} once */
+    keep(once) {
+      try {
+        if (once) sessionStorage.setItem(this.place, once);
+        else sessionStorage.removeItem(this.place);
+      } catch {
+        // Then the result is told only while the page stays open.
+      }
+    }
+
+    get place() {
+      return `weceive-pay ${this.getAttribute("link")}`;
+    }
+
+    /** @param {string} once */
+    watch(once) {
+      this.once = once;
+      this.until = Date.now() + WATCH_MS;
+      this.again();
+    }
+
+    /** Asks soon, because something may just have happened. */
+    again() {
+      this.wait = FIRST_WAIT_MS;
+      clearTimeout(this.timer);
+      if (this.once) this.timer = setTimeout(() => this.ask(), 250);
+    }
+
+    async ask() {
+      const address = this.address;
+      const once = this.once;
+      if (!address || !once || document.hidden) return;
+      const url = new URL("/pay/result", address);
+      url.searchParams.set("l", address.searchParams.get("l") ?? "");
+      url.searchParams.set("once", once);
+      /** @type {Result | undefined} */
+      let result;
+      try {
+        const answer = await fetch(url, { credentials: "omit", cache: "no-store" });
+        if (answer.ok) result = await answer.json();
+      } catch {
+        // Offline, or an origin that is not registered: the payer goes on all
+        // the same.
+      }
+      if (once !== this.once || !this.isConnected) return;
+      if (result && (result.state === "paid" || result.state === "ended")) {
+        return this.end(result);
+      }
+      if (Date.now() > this.until) {
+        this.status.textContent = "";
+        this.once = "";
+        return this.keep("");
+      }
+      if (result?.state === "open") this.status.textContent = this.words[1];
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.ask(), this.wait);
+      this.wait = Math.min(this.wait * 1.2, LONGEST_WAIT_MS);
+    }
+
+    /** @param {Result} result */
+    end({ state, out_trade_no }) {
+      this.once = "";
+      this.keep("");
+      this.status.textContent = state === "paid" ? this.words[2] : "";
+      const detail = { state, out_trade_no };
+      this.dispatchEvent(
+        new CustomEvent("weceive-result", { detail, bubbles: true, composed: true }),
+      );
+    }
+  }
+
+  if (!customElements.get("weceive-pay")) customElements.define("weceive-pay", WeceivePay);
+})();

@@ -1,0 +1,132 @@
+//! The demo merchant in every dialect: the page does not know which one it is.
+
+use crate::browser::Browser;
+use crate::town::Town;
+use crate::visit;
+use serde_json::{Value, json};
+use whole::live::Shop;
+use xtask::demo::{Kind, MERCHANTS};
+
+/// A merchant, and the currency that it is settled in.
+struct Stall {
+    shop: Shop,
+    currency: String,
+}
+
+impl Stall {
+    fn of(town: &Town, kind: Kind, change: &Value) -> Self {
+        let (shop, account) = town.merchant_of(kind, change);
+        let currency = account["fee_type"].as_str().unwrap().to_owned();
+        Self { shop, currency }
+    }
+
+    /// A checkout of 48.00; its address.
+    fn checkout(&self, town: &Town) -> String {
+        town.checkout_at(&self.shop, &json!({ "fee_type": self.currency }))
+    }
+
+    /// The button of WeChat's sheet.
+    fn pay(&self, word: &str) -> String {
+        format!("{word} {} 48.00", self.currency)
+    }
+}
+
+fn kind(id: &str) -> Kind {
+    *MERCHANTS.iter().find(|kind| kind.id == id).unwrap()
+}
+
+fn each(check: impl Fn(&Town, &Browser, Kind, &Stall)) {
+    visit(|town, payer| {
+        for kind in MERCHANTS {
+            let id = format!("a-{}", kind.id);
+            let stall = Stall::of(town, kind, &json!({ "id": id }));
+            check(town, payer, kind, &stall);
+        }
+        assert_eq!(town.orders().len(), MERCHANTS.len(), "one order each");
+    });
+}
+
+#[test]
+fn each_is_paid_at_a_desk() {
+    each(|town, payer, kind, stall| {
+        payer.opens(&stall.checkout(town));
+        let code = payer.scans();
+        payer.pictures(&format!("{}-desktop-code", kind.id));
+        town.scan(&code);
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.pictures(&format!("{}-desktop-paid", kind.id));
+    });
+}
+
+#[test]
+fn each_is_paid_in_wechat() {
+    each(|town, payer, kind, stall| {
+        payer.has_a_window_of(390, 780);
+        payer.opens(&town.in_wechat(&stall.checkout(town)));
+        payer.taps("Pay now");
+        payer.sees_control(&stall.pay("Pay"));
+        payer.pictures(&format!("{}-wechat-sheet", kind.id));
+        payer.taps(&stall.pay("Pay"));
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.pictures(&format!("{}-wechat-paid", kind.id));
+    });
+}
+
+#[test]
+fn v3_in_the_phone_and_in_chinese() {
+    visit(|town, payer| {
+        let stall = Stall::of(town, kind("lantern-v3"), &json!({}));
+        payer.has_a_window_of(390, 780);
+        payer.opens(&town.in_wechat_of("alice-zhcn", &stall.checkout(town)));
+        payer.sees_control("立即支付");
+        payer.finds_it_accessible("v3 in Chinese");
+        payer.finds_that_it_fits("v3 in Chinese");
+        payer.pictures("v3-wechat-ready-zh-Hans");
+        payer.taps("立即支付");
+        payer.sees_control(&stall.pay("支付"));
+        payer.pictures("v3-wechat-sheet-zh-Hans");
+        payer.taps(&stall.pay("支付"));
+        payer.sees("支付成功 谢谢，您的付款已确认。");
+        payer.pictures("v3-wechat-paid-zh-Hans");
+
+        payer.has_a_window_of(1100, 800);
+        payer.opens(&town.phone(&stall.checkout(town)));
+        payer.looks_into_the_frame();
+        payer.taps("Pay now");
+        payer.taps(&stall.pay("Pay"));
+        payer.sees("Your payment is confirmed.");
+        payer.pictures("v3-phone-paid");
+    });
+}
+
+#[test]
+fn ionlines_own_page_takes_the_payment_and_ours_knows() {
+    visit(|town, payer| {
+        let change = json!({ "pay_url": true });
+        let stall = Stall::of(town, kind("night-ionline"), &change);
+        let checkout = stall.checkout(town);
+        payer.has_a_window_of(390, 780);
+        payer.opens(&town.in_wechat(&checkout));
+        payer.taps("Pay now");
+        payer.is_at(&town.in_wechat(&format!("{}/gateway/pay?", town.sandbox())));
+        payer.sees_control(&stall.pay("Pay"));
+        payer.pictures("ionline-page");
+        payer.taps("Cancel");
+        payer.sees("Not paid");
+
+        // Whoever turns back without paying can pay after all.
+        payer.goes_back();
+        payer.is_at(&town.in_wechat(&checkout));
+        payer.pictures("ionline-back-unpaid");
+        payer.taps("Pay now");
+        payer.taps(&stall.pay("Pay"));
+        payer.sees("Paid");
+        payer.pictures("ionline-page-paid");
+
+        payer.goes_back();
+        payer.is_at(&town.in_wechat(&checkout));
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.pictures("ionline-back-paid");
+        assert_eq!(town.orders().len(), 1, "the same order was paid");
+    });
+}
