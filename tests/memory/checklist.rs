@@ -175,6 +175,38 @@ fn p5_the_latest_payment_is_at_least_a_minute_away() {
     }
 }
 
+/// Of whoever has the page open, and not of the merchant's server.
+#[test]
+fn h1_wechat_learns_the_payers_own_address() {
+    for id in ["demo", "demo-v3"] {
+        let world = Memory::default();
+        let kind = MERCHANTS.into_iter().find(|kind| kind.id == id).unwrap();
+        let account = world.account(kind.mch_id);
+        let mut body = kind.admin_body(&account, "https://shop.example.com");
+        body["h5"] = json!(true);
+        let shop = world.shop_with(id, &body);
+        let checkout = json!({"out_trade_no": "H1", "body": "Two cups", "total_fee": 3000});
+        let (_, answer) = shop.call("POST", "/v1/checkout", checkout.to_string());
+        let url = answer["data"]["url"].as_str().unwrap();
+        let request = http::Request::post(url.replace("/pay/?", "/pay/order?"))
+            .header("content-type", "application/json")
+            .header("sec-fetch-site", "same-origin")
+            .header("cf-connecting-ip", "203.0.113.7")
+            .header(
+                "user-agent",
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 \
+                 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+            )
+            .body(b"{}".to_vec())
+            .unwrap();
+        let answer = world.send(request);
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        assert_eq!(answer.status(), 200, "{id}: {text}");
+        assert!(text.contains("http"), "{id}: WeChat's page: {text}");
+        assert!(world.upstream_body().contains("203.0.113.7"), "{id}");
+    }
+}
+
 #[test]
 fn i4_one_sub_merchant_in_two_currencies_is_two_accounts() {
     let world = Memory::default();

@@ -68,6 +68,7 @@ struct Inner {
     alarms: BTreeMap<String, i64>,
     upstream: VecDeque<Upstream>,
     upstream_calls: Vec<http::Uri>,
+    upstream_body: String,
     after_next_call: Option<(String, Json)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
@@ -115,6 +116,7 @@ impl Memory {
             alarms: BTreeMap::new(),
             upstream: VecDeque::new(),
             upstream_calls: Vec::new(),
+            upstream_body: String::new(),
             after_next_call: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
@@ -230,6 +232,11 @@ impl Memory {
         let inner = self.0.borrow();
         let paths = inner.upstream_calls.iter().map(|uri| uri.path().to_owned());
         paths.collect()
+    }
+
+    /// The body of the last one that had one.
+    pub fn upstream_body(&self) -> String {
+        self.0.borrow().upstream_body.clone()
     }
 
     /// The hosts that they were sent to.
@@ -420,6 +427,10 @@ impl World for Memory {
                 let behaviour = {
                     let mut inner = self.0.borrow_mut();
                     inner.upstream_calls.push(request.uri().clone());
+                    if !request.body().is_empty() {
+                        let body = String::from_utf8_lossy(request.body());
+                        inner.upstream_body = body.into_owned();
+                    }
                     inner.upstream.pop_front().unwrap_or(Upstream::Works)
                 };
                 let outcome = match behaviour {
