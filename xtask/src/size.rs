@@ -34,6 +34,8 @@ while (words.length) {
     let files: Vec<(Part, PathBuf)> = parts
         .iter()
         .flat_map(|part| part.files().into_iter().map(|file| (*part, file)))
+        // It runs on merchants' pages, and no payer's page loads it.
+        .filter(|(_, file)| !file.ends_with("weceive-pay.js"))
         .collect();
     let mut command = tools::command("node")?;
     command.args(["-e", COMPRESS]);
