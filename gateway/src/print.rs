@@ -28,7 +28,8 @@ pub struct Sheet<'a> {
 }
 
 /// Lengths are in `u`, a hundredth of the paper's width, so that both papers
-/// have one drawing.
+/// have one drawing. Name and words have two lines each, so that the code keeps
+/// its size.
 const STYLE: &str = "\
 *{box-sizing:border-box;margin:0}\
 body{background:#e9eeeb;color:#15201a;font-family:system-ui,-apple-system,'PingFang SC','Noto Sans CJK SC','Microsoft YaHei',sans-serif}\
@@ -38,7 +39,8 @@ background:#fff;text-align:center;overflow:hidden;overflow-wrap:anywhere}\
 h1{font-size:calc(6.5*var(--u));line-height:1.2}\
 p{font-size:calc(4*var(--u));line-height:1.35}\
 .price{font-size:calc(8*var(--u));font-weight:600}\
-svg{display:block;width:calc(60*var(--u));height:calc(60*var(--u))}\
+h1,h1+p{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden}\
+svg{display:block;flex:none;width:calc(60*var(--u));height:calc(60*var(--u))}\
 .scan{display:flex;flex-direction:column;padding:calc(2.5*var(--u)) calc(6*var(--u));border-radius:calc(3*var(--u));\
 background:#067a3c;color:#fff;font-weight:600;-webkit-print-color-adjust:exact;print-color-adjust:exact}\
 @media screen{main{margin:24px auto;box-shadow:0 1px 12px rgb(21 32 26/15%)}}";
@@ -46,9 +48,10 @@ background:#067a3c;color:#fff;font-weight:600;-webkit-print-color-adjust:exact;p
 impl Sheet<'_> {
     /// The whole page. `nonce` is the one in its Content-Security-Policy.
     pub fn html(&self, nonce: &str) -> String {
-        let (name, width_mm) = match self.paper {
-            Paper::A6 => ("A6", 105),
-            Paper::A4 => ("A4", 210),
+        // In numbers: browsers know A4 by its name, and not A6.
+        let (width_mm, height_mm) = match self.paper {
+            Paper::A6 => (105, 148),
+            Paper::A4 => (210, 297),
         };
         let mut out = String::with_capacity(self.code.len() + 4096);
         // Writing to a String does not fail.
@@ -62,7 +65,7 @@ impl Sheet<'_> {
         let _ = write!(
             out,
             "</title>\n<style nonce=\"{nonce}\">{STYLE}\
-             main{{--width:{width_mm}mm}}@page{{size:{name};margin:0}}</style>\n\
+             main{{--width:{width_mm}mm}}@page{{size:{width_mm}mm {height_mm}mm;margin:0}}</style>\n\
              </head>\n<body>\n<main>\n<h1>"
         );
         escape(&mut out, self.merchant);
@@ -97,7 +100,7 @@ mod tests {
             paper: Paper::A6,
         };
         let html = sheet.html("n");
-        assert!(html.contains("size:A6") && html.contains("--width:105mm"));
+        assert!(html.contains("size:105mm 148mm") && html.contains("--width:105mm"));
         assert!(html.contains("微信扫一扫付款") && html.contains("Scan with WeChat to pay"));
         assert!(html.contains("&lt;b&gt;Tea") && !html.contains("<b>"));
         assert!(!html.contains("class=\"price\""));

@@ -678,7 +678,11 @@ fn a_sheet_says_who_what_and_how_in_two_languages() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = link(&shop, json!({"total_fee": 8800}));
-    for (query, paper) in [("", "A6"), ("&paper=a6", "A6"), ("&paper=a4&logo=1", "A4")] {
+    for (query, paper) in [
+        ("", "105mm 148mm"),
+        ("&paper=a6", "105mm 148mm"),
+        ("&paper=a4&logo=1", "210mm 297mm"),
+    ] {
         let url = format!("{}{query}", text(&link, "sheet_url"));
         let sheet = open(&world, "GET", &url, "", &[]);
         let size = format!("@page{{size:{paper}");

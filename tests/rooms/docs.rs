@@ -41,6 +41,9 @@ fn every_link_in_the_documents_leads_somewhere() {
         "docs/api.md",
         "docs/checklist.md",
         "docs/dialects.md",
+        "docs/environments.md",
+        "docs/links.md",
+        "docs/miniprogram.md",
         "docs/seeds.md",
         "docs/simulation.md",
     ] {

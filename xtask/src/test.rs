@@ -75,13 +75,19 @@ fn lint() -> Result<()> {
         "lint for WebAssembly",
         &mut ["--target", WASM].into_iter().chain(packages),
     )?;
-    step::show(
-        "check the types of the Mini Program kit",
-        tools::command("node")?
-            .arg("node_modules/typescript/bin/tsc")
-            .args(["--project", "tests/miniprogram/jsconfig.json"]),
-        "repair what tsc says above",
-    )
+    for (what, project) in [
+        ("the Mini Program kit", "tests/miniprogram/jsconfig.json"),
+        ("the embedded button", "tests/embed/jsconfig.json"),
+    ] {
+        step::show(
+            &format!("check the types of {what}"),
+            tools::command("node")?
+                .arg("node_modules/typescript/bin/tsc")
+                .args(["--project", project]),
+            "repair what tsc says above",
+        )?;
+    }
+    Ok(())
 }
 
 /// What a deployment would upload, as far as it can be checked without Cloudflare.
@@ -187,11 +193,15 @@ fn mini_program(filter: Option<&str>, counts: &mut Counts) -> Result<()> {
     if let Some(name) = filter {
         node.args(["--test-name-pattern", name]);
     }
-    node.arg("tests/miniprogram/*.test.js")
+    node.args(["tests/miniprogram/*.test.js", "tests/embed/*.test.js"])
         .env("WECEIVE_GATEWAY", running.gateway())
         .env("WECEIVE_SANDBOX", running.sandbox())
         .env("WECEIVE_MERCHANTS", Value::from(merchants).to_string());
-    counted("pass the Mini Program kit's tests", &mut node, counts)
+    counted(
+        "pass the tests of the Mini Program kit and the embedded button",
+        &mut node,
+        counts,
+    )
 }
 
 /// Runs tests, their output passed on as it comes, and counts them.

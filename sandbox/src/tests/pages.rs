@@ -126,3 +126,58 @@ fn every_page_is_there() {
         assert_eq!(bench.send(&request).status(), status, "{host}{path}");
     }
 }
+
+#[test]
+fn the_shop_shows_a_payment_link_in_every_way_a_page_can_hold_one() {
+    let mut bench = Bench::new();
+    let front = |bench: &mut Bench| {
+        let page = bench.ask(Method::GET, "/shop/", b"");
+        let policy = page.headers()["content-security-policy"].to_str().unwrap();
+        (
+            String::from_utf8_lossy(page.body()).into_owned(),
+            policy.to_owned(),
+        )
+    };
+    let (page, policy) = front(&mut bench);
+    assert!(page.contains("Make a payment link") && !page.contains("<weceive-pay"));
+    assert!(!policy.contains("http://127.0.0.1:8787"), "{policy}");
+
+    let shop = json!({"api_base": "http://127.0.0.1:8787", "api_key": "k", "api_secret": "s"});
+    bench.control("/sandbox/shop", &shop);
+    let mut random = |bytes: &mut [u8]| bytes.fill(7);
+    let make = Request::post("http://127.0.0.1:8788/shop/link")
+        .header("host", "127.0.0.1:8788")
+        .body(Vec::new())
+        .unwrap();
+    let call = bench.sandbox.call_first(&make, 0, &mut random).unwrap();
+    assert_eq!(call.request.uri(), "http://127.0.0.1:8787/v1/link");
+    let asked: Value = serde_json::from_slice(call.request.body()).unwrap();
+    assert_eq!(asked["max_fee"], 100_000);
+    let url = "http://127.0.0.1:8787/pay/?l=demo.1";
+    let made = json!({"status": "success", "data": {"url": url}});
+    let made = Ok(http::Response::new(made.to_string().into_bytes()));
+    let back = bench.sandbox.called(&call, &made, 0, &mut random);
+    assert_eq!(back.headers()["location"], "/shop/#link");
+
+    let (page, policy) = front(&mut bench);
+    for shown in [
+        "<weceive-pay link=\"http://127.0.0.1:8787/pay/?l=demo.1\">",
+        "<a href=\"http://127.0.0.1:8787/pay/?l=demo.1\">",
+        "<img src=\"http://127.0.0.1:8787/pay/qr?l=demo.1\"",
+        "<a href=\"http://127.0.0.1:8787/pay/sheet?l=demo.1\">",
+        "<script src=\"http://127.0.0.1:8787/weceive-pay.js\" async>",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    for allowed in ["script-src", "img-src", "connect-src"] {
+        let allowed = format!("{allowed} 'self' http://127.0.0.1:8787");
+        assert!(policy.contains(&allowed), "{allowed}: {policy}");
+    }
+
+    // Another gateway knows nothing of that link.
+    bench.control(
+        "/sandbox/shop",
+        &json!({"api_base": "http://127.0.0.1:8789"}),
+    );
+    assert!(front(&mut bench).0.contains("Make a payment link"));
+}
