@@ -21,7 +21,7 @@ fn hollow(pem: &str, content: &str) -> String {
 }
 
 fn private(pem: &str) -> Result<String, KeyError> {
-    PrivateKey::from_pem(pem).map(|key| key.id().to_owned())
+    PrivateKey::from_pem(pem).map(|key| key.public_key().id().to_owned())
 }
 
 fn public(pem: &str) -> Result<String, KeyError> {
@@ -35,8 +35,9 @@ fn certificate(pem: &str) -> Result<String, KeyError> {
 #[test]
 fn one_key_in_five_forms() {
     let key = PrivateKey::from_pem(PRIVATE).unwrap();
-    let id = key.id().to_owned();
+    let id = key.public_key().id().to_owned();
     assert_eq!(id.len(), 64);
+    assert_ne!(key.id(), id, "the private numbers have a part in its name");
     assert_eq!(private(pem!("merchant.pkcs1")), Ok(id.clone()));
     assert_eq!(public(PUBLIC), Ok(id.clone()));
     assert_eq!(public(pem!("merchant.public.pkcs1")), Ok(id.clone()));
@@ -50,6 +51,7 @@ fn one_key_in_five_forms() {
     );
     let pkcs1 = PrivateKey::from_pem(pem!("merchant.pkcs1")).unwrap();
     assert_eq!(pkcs1.pkcs8_der(), key.pkcs8_der());
+    assert_eq!(pkcs1.id(), key.id());
 }
 
 #[test]
