@@ -13,6 +13,7 @@ mod api;
 mod checklist;
 mod dialects;
 mod doctor;
+mod documented;
 mod environments;
 mod lies;
 mod links;

@@ -58,6 +58,21 @@ pub struct Received {
     pub body: String,
 }
 
+/// A request to WeChat that was answered.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path_and_query: String,
+    /// The request's body.
+    pub body: String,
+    /// The answer's status.
+    pub status: u16,
+    /// The answer's body.
+    pub answer: String,
+}
+
 /// The shared state of everything in the world.
 struct Inner {
     now_ms: i64,
@@ -69,6 +84,7 @@ struct Inner {
     upstream: VecDeque<Upstream>,
     upstream_calls: Vec<http::Uri>,
     upstream_body: String,
+    exchanges: Vec<Exchange>,
     after_next_call: Option<(String, Json)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
@@ -117,6 +133,7 @@ impl Memory {
             upstream: VecDeque::new(),
             upstream_calls: Vec::new(),
             upstream_body: String::new(),
+            exchanges: Vec::new(),
             after_next_call: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
@@ -237,6 +254,11 @@ impl Memory {
     /// The body of the last one that had one.
     pub fn upstream_body(&self) -> String {
         self.0.borrow().upstream_body.clone()
+    }
+
+    /// What was asked of WeChat, and answered.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.0.borrow().exchanges.clone()
     }
 
     /// The hosts that they were sent to.
@@ -434,7 +456,21 @@ impl World for Memory {
                     inner.upstream.pop_front().unwrap_or(Upstream::Works)
                 };
                 let outcome = match behaviour {
-                    Upstream::Works => Ok(self.at_wechat(&request)),
+                    Upstream::Works => {
+                        let answer = self.at_wechat(&request);
+                        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                        self.0.borrow_mut().exchanges.push(Exchange {
+                            method: request.method().to_string(),
+                            path_and_query: request
+                                .uri()
+                                .path_and_query()
+                                .map_or_else(String::new, ToString::to_string),
+                            body: text(request.body()),
+                            status: answer.status().as_u16(),
+                            answer: text(answer.body()),
+                        });
+                        Ok(answer)
+                    }
                     Upstream::LosesRequest => Err(FetchError::Unreachable),
                     Upstream::LosesAnswer => {
                         self.at_wechat(&request);
