@@ -68,11 +68,23 @@ struct State {
     return_at_ms: Cell<i64>,
 }
 
+/// How often a message may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tries {
+    /// To each host once: the same message again has the same effect
+    /// (checklist P6).
+    EachHost,
+    /// Once: it takes money.
+    Once,
+}
+
 /// A message, to any host of a family.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'m> {
     /// Which way it leaves.
     pub route: Route,
+    /// How often it may be sent.
+    pub tries: Tries,
     /// The HTTP method.
     pub method: &'m str,
     /// Path and query.
@@ -95,26 +107,27 @@ pub struct Sample {
 }
 
 impl Hosts {
-    /// Sends an idempotent message: each host is tried once, because the same
-    /// message again has the same effect (checklist P6). `None` when none of
-    /// them answered.
+    /// Sends a message. `None` says that no answer came, and not that nothing
+    /// happened.
     pub async fn send(
         &self,
         world: &impl World,
         family: &Family,
         message: Message<'_>,
     ) -> Option<Response> {
-        for _ in family.hosts {
-            if let Some(answer) = self.send_once(world, family, message).await {
+        let tries = match message.tries {
+            Tries::EachHost => family.hosts.len(),
+            Tries::Once => 1,
+        };
+        for _ in 0..tries {
+            if let Some(answer) = self.try_one(world, family, message).await {
                 return Some(answer);
             }
         }
         None
     }
 
-    /// Sends a message that takes money: once. `None` says that no answer
-    /// came, and not that nothing happened.
-    pub async fn send_once(
+    async fn try_one(
         &self,
         world: &impl World,
         family: &Family,
@@ -222,6 +235,7 @@ mod tests {
 
     const QUERY: Message<'_> = Message {
         route: Route::WeChatPay,
+        tries: Tries::EachHost,
         method: "POST",
         path: "/pay/orderquery",
         headers: &[],
@@ -256,7 +270,11 @@ mod tests {
     fn q4_what_takes_money_is_sent_once() {
         let (hosts, world) = (Hosts::default(), Network::default());
         world.down.replace(V2.hosts.to_vec());
-        let sent = hosts.send_once(&world, &V2, QUERY).now_or_never();
+        let once = Message {
+            tries: Tries::Once,
+            ..QUERY
+        };
+        let sent = hosts.send(&world, &V2, once).now_or_never();
         assert!(sent.unwrap().is_none());
         assert_eq!(world.asked.take().len(), 1);
     }

@@ -5,6 +5,7 @@
 //! WeChat's own two hours are; until then a close is refused with "later", and
 //! the order's timer asks again.
 
+use super::hosts::Tries;
 use super::{Failure, FoundRefund, Prepay, Reason, Refused, Upstream, hosts, v2, wrong};
 use crate::error::{ApiError, Code};
 use crate::merchant::Ionline as Settings;
@@ -153,6 +154,7 @@ impl<W: World> Ionline<'_, W> {
         let kind = "application/x-www-form-urlencoded; charset=utf-8";
         let message = hosts::Message {
             route: Route::Ionline,
+            tries: Tries::EachHost,
             method: "POST",
             path: ionline::PATH,
             headers: &[("content-type", kind.to_owned())],
@@ -197,11 +199,7 @@ impl<W: World> Ionline<'_, W> {
             out_trade_no: terms.out_trade_no.clone(),
             device_info: None,
             body: Text::new("body", &terms.body)?,
-            attach: terms
-                .attach
-                .as_deref()
-                .map(|a| Text::new("attach", a))
-                .transpose()?,
+            attach: v2::attach(terms.attach.as_deref())?,
             money: terms.money,
             // The field has no room for an IPv6 address.
             mch_create_ip: match payer_ip {

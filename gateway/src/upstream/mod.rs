@@ -121,6 +121,16 @@ impl Failure {
         }
     }
 
+    /// A refusal whose code passes `is` means this instead.
+    fn with_reason(self, reason: Reason, is: impl Fn(&str) -> bool) -> Self {
+        match self {
+            Self::Refused(refused) if is(&refused.err_code) => {
+                Self::Refused(Box::new(Refused { reason, ..*refused }))
+            }
+            failure => failure,
+        }
+    }
+
     /// WeChat's reason, where it gave one.
     pub const fn reason(&self) -> Option<Reason> {
         match self {

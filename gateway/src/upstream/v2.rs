@@ -1,5 +1,6 @@
 //! WeChat Pay v2 (seed 002): XML, signed with the merchant's API key.
 
+use super::hosts::Tries;
 use super::{
     Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts, wrong,
 };
@@ -111,7 +112,7 @@ impl<'a, W: World> V2<'a, W> {
         let request = self.micropay_request(new).map_err(wrong)?;
         Ok(Box::pin(async move {
             let xml = request.to_xml(self.key());
-            let bytes = self.ask_once(micropay::PATH, &xml).await?;
+            let bytes = self.ask(micropay::PATH, &xml).await?;
             match micropay::Answer::read(&bytes, &request, self.key()) {
                 Ok(answer) => Ok(TradeState::Success(Box::new(answer.payment))),
                 Err(error) => Err(self.failure(micropay::PATH, error)),
@@ -131,21 +132,14 @@ impl<'a, W: World> V2<'a, W> {
             .map(|answer| !answer.recall)
             .map_err(|error| {
                 let for_good = reverse::recall(&error) == Some(false);
-                match self.failure(reverse::PATH, error) {
-                    Failure::Refused(refused)
-                        if for_good
-                            && !matches!(
-                                refused.reason,
-                                Reason::OrderReversed | Reason::OrderNotExist
-                            ) =>
-                    {
-                        Failure::Refused(Box::new(Refused {
-                            reason: Reason::ForGood,
-                            ..*refused
-                        }))
-                    }
-                    failure => failure,
-                }
+                let settled = |code: &str| {
+                    matches!(
+                        ErrorCode::from_code(code),
+                        ErrorCode::OrderReversed | ErrorCode::OrderNotExist
+                    )
+                };
+                let failure = self.failure(reverse::PATH, error);
+                failure.with_reason(Reason::ForGood, |code| for_good && !settled(code))
             })
     }
 
@@ -309,7 +303,7 @@ impl<'a, W: World> V2<'a, W> {
             time_ms: Some(self.0.world.now_ms()),
         };
         let xml = request.to_xml(self.key());
-        let _ = self.ask_once(report::PATH, &xml).await;
+        let _ = self.ask(report::PATH, &xml).await;
     }
 
     fn key(&self) -> &'a Secret {
@@ -325,23 +319,25 @@ impl<'a, W: World> V2<'a, W> {
             .map_err(|_| Failure::NotBelieved(ApiError::of(Code::Internal)))
     }
 
-    /// Sends what has the same effect when it is sent again.
     async fn ask(&self, path: &str, xml: &str) -> Result<Vec<u8>, Failure> {
-        let headers = xml_headers();
+        let message = hosts::Message {
+            route: match path {
+                bill::PATH => Route::Statement,
+                _ if path.starts_with("/secapi/") => Route::WeChatPayMtls,
+                _ => Route::WeChatPay,
+            },
+            tries: match path {
+                micropay::PATH | report::PATH => Tries::Once,
+                _ => Tries::EachHost,
+            },
+            method: "POST",
+            path,
+            headers: &[("content-type", "text/xml; charset=utf-8".to_owned())],
+            body: xml,
+        };
         let Upstream { hosts, world, .. } = self.0;
-        let answer = hosts.send(*world, &hosts::V2, message(path, &headers, xml));
+        let answer = hosts.send(*world, &hosts::V2, message).await;
         answer
-            .await
-            .map(http::Response::into_body)
-            .ok_or(Failure::NoAnswer)
-    }
-
-    async fn ask_once(&self, path: &str, xml: &str) -> Result<Vec<u8>, Failure> {
-        let headers = xml_headers();
-        let Upstream { hosts, world, .. } = self.0;
-        let answer = hosts.send_once(*world, &hosts::V2, message(path, &headers, xml));
-        answer
-            .await
             .map(http::Response::into_body)
             .ok_or(Failure::NoAnswer)
     }
@@ -479,28 +475,6 @@ impl<'a, W: World> V2<'a, W> {
                 format!("The statement was not believed: {error}."),
             )),
         }
-    }
-}
-
-fn xml_headers() -> [(&'static str, String); 1] {
-    [("content-type", "text/xml; charset=utf-8".to_owned())]
-}
-
-fn message<'m>(
-    path: &'m str,
-    headers: &'m [(&'static str, String)],
-    xml: &'m str,
-) -> hosts::Message<'m> {
-    hosts::Message {
-        route: match path {
-            bill::PATH => Route::Statement,
-            _ if path.starts_with("/secapi/") => Route::WeChatPayMtls,
-            _ => Route::WeChatPay,
-        },
-        method: "POST",
-        path,
-        headers,
-        body: xml,
     }
 }
 

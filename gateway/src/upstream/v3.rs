@@ -1,5 +1,6 @@
 //! WeChat Pay `APIv3` (seed 003): JSON, signed with RSA in both directions.
 
+use super::hosts::Tries;
 use super::platform::{header, serial};
 use super::{
     Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts, v2, wrong,
@@ -55,13 +56,10 @@ impl<'a, W: World> V3<'a, W> {
     pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
         let request = self.prepayment(prepay).map_err(wrong)?;
         let asked = self.ask(request.outgoing(self.region())).await?;
-        let answer = match self.open(&asked).await {
-            Ok(verified) => prepay::Answer::read(verified, request.trade.trade_type()),
-            Err(error) => Err(error),
-        };
-        let answer = answer.map_err(|error| self.failure(&asked, error))?;
+        let trade_type = request.trade.trade_type();
+        let read = |verified: Verified<'_>| prepay::Answer::read(verified, trade_type);
         let mut prepayment = Prepayment::default();
-        match answer {
+        match self.read(&asked, read).await? {
             prepay::Answer::PrepayId(id) => prepayment.prepay_id = id,
             prepay::Answer::CodeUrl(url) => prepayment.code_url = Some(url),
             prepay::Answer::MwebUrl(url) => prepayment.mweb_url = Some(url),
@@ -107,12 +105,8 @@ impl<'a, W: World> V3<'a, W> {
             by: By::OutTradeNo(number.clone()),
         };
         let asked = self.ask(request.outgoing(self.region())).await?;
-        match self.open(&asked).await {
-            Ok(verified) => query::Answer::read(verified, &request.by, account),
-            Err(error) => Err(error),
-        }
-        .map(|answer| answer.state)
-        .map_err(|error| self.failure(&asked, error))
+        let read = |verified: Verified<'_>| query::Answer::read(verified, &request.by, account);
+        Ok(self.read(&asked, read).await?.state)
     }
 
     pub(super) async fn close(&self, number: &OutTradeNo) -> Result<(), Failure> {
@@ -122,22 +116,16 @@ impl<'a, W: World> V3<'a, W> {
         };
         let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
         let asked = self.ask(outgoing).await?;
-        match self.open(&asked).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.failure(&asked, error)),
-        }
+        self.read(&asked, |_| Ok(())).await
     }
 
     pub(super) fn quick_pay(self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
         let request = self.micropay_request(new).map_err(wrong)?;
         Ok(Box::pin(async move {
-            let asked = self.ask_once(request.outgoing(self.region())).await?;
-            match self.open(&asked).await {
-                Ok(verified) => micropay::read_answer(verified, &request),
-                Err(error) => Err(error),
-            }
-            .map(|answer| answer.state)
-            .map_err(|error| self.failure(&asked, error))
+            let outgoing = request.outgoing(self.region());
+            let asked = self.send(outgoing, Route::WeChatPay, Tries::Once).await?;
+            let read = |verified: Verified<'_>| micropay::read_answer(verified, &request);
+            Ok(self.read(&asked, read).await?.state)
         }))
     }
 
@@ -151,20 +139,9 @@ impl<'a, W: World> V3<'a, W> {
         };
         let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
         let asked = self.ask(outgoing).await?;
-        let done = match self.open(&asked).await {
-            Ok(verified) => reverse::read_answer(verified, &request),
-            Err(error) => Err(error),
-        };
-        done.map(|()| true)
-            .map_err(|error| match self.failure(&asked, error) {
-                Failure::Refused(refused) if is_for_good(&refused.err_code) => {
-                    Failure::Refused(Box::new(Refused {
-                        reason: Reason::ForGood,
-                        ..*refused
-                    }))
-                }
-                failure => failure,
-            })
+        let read = |verified: Verified<'_>| reverse::read_answer(verified, &request);
+        let done = self.read(&asked, read).await.map(|()| true);
+        done.map_err(|failure| failure.with_reason(Reason::ForGood, is_for_good))
     }
 
     pub(super) async fn refund(
@@ -174,12 +151,8 @@ impl<'a, W: World> V3<'a, W> {
     ) -> Result<RefundState, Failure> {
         let request = self.refund_request(order, refund).map_err(unsendable)?;
         let asked = self.ask(request.outgoing(self.region())).await?;
-        match self.open(&asked).await {
-            Ok(verified) => refund::Refund::read_answer(verified, &request),
-            Err(error) => Err(error),
-        }
-        .map(|answer| answer.state())
-        .map_err(|error| self.failure(&asked, error))
+        let read = |verified: Verified<'_>| refund::Refund::read_answer(verified, &request);
+        Ok(self.read(&asked, read).await?.state())
     }
 
     pub(super) async fn query_refund(
@@ -193,23 +166,16 @@ impl<'a, W: World> V3<'a, W> {
         };
         let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
         let asked = self.ask(outgoing).await?;
-        let found = match self.open(&asked).await {
-            Ok(verified) => refundquery::read_answer(verified, &request),
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(found) => Ok(found.out_trade_no.clone().map(|out_trade_no| FoundRefund {
-                out_trade_no,
-                refund_fee: found.money.amount_minor(),
-                state: found.state(),
-            })),
-            Err(AnswerError::Refused(refusal)) if refusal.code == ErrorCode::ResourceNotExists => {
-                let mut failure = self.refused(&asked, &refusal);
-                failure.reason = Reason::RefundNotExist;
-                Err(Failure::Refused(Box::new(failure)))
-            }
-            Err(error) => Err(self.failure(&asked, error)),
-        }
+        let read = |verified: Verified<'_>| refundquery::read_answer(verified, &request);
+        let found = self.read(&asked, read).await;
+        let found =
+            found.map_err(|failure| failure.with_reason(Reason::RefundNotExist, is_missing))?;
+        let state = found.state();
+        Ok(found.out_trade_no.map(|out_trade_no| FoundRefund {
+            out_trade_no,
+            refund_fee: found.money.amount_minor(),
+            state,
+        }))
     }
 
     pub(super) async fn statement(
@@ -231,20 +197,12 @@ impl<'a, W: World> V3<'a, W> {
         };
         let outgoing = request.outgoing(self.region());
         let asked = match self.region() {
-            Region::Global => self.send(outgoing, Route::Statement).await?,
+            Region::Global => self.statement_file(outgoing).await?,
             Region::Mainland => {
                 let asked = self.ask(outgoing).await?;
-                let link = match self.open(&asked).await {
-                    Ok(verified) => bill::Link::read(verified),
-                    Err(error) => Err(error),
-                };
-                let link = link.map_err(|error| self.failure(&asked, error))?;
+                let link = self.read(&asked, bill::Link::read).await?;
                 let outgoing = link.outgoing().map_err(unsendable)?;
-                let file = self
-                    .send(outgoing, Route::Statement)
-                    .await?
-                    .answer
-                    .into_body();
+                let file = self.statement_file(outgoing).await?.answer.into_body();
                 return match link.read_table(&file) {
                     Ok(bill) => Ok((file, bill)),
                     Err(error) => Err(self.0.not_believed("statement", error)),
@@ -283,12 +241,8 @@ impl<'a, W: World> V3<'a, W> {
             limit: wanted.limit,
         };
         let asked = self.ask(request.outgoing()).await?;
-        match self.open(&asked).await {
-            Ok(verified) => settlement::Answer::read(verified),
-            Err(error) => Err(error),
-        }
-        .map(|answer| answer.records.iter().map(v2::record).collect())
-        .map_err(|error| self.failure(&asked, error))
+        let answer = self.read(&asked, settlement::Answer::read).await?;
+        Ok(answer.records.iter().map(v2::record).collect())
     }
 
     pub(super) async fn echo(&self) -> (Result<(), Failure>, Option<i64>) {
@@ -307,11 +261,8 @@ impl<'a, W: World> V3<'a, W> {
         let timestamp = header(&asked.answer)("wechatpay-timestamp");
         let timestamp_s: Option<i64> = timestamp.and_then(|text| text.parse().ok());
         let ahead_s = timestamp_s.map(|s| s.saturating_sub(self.0.world.now_ms() / 1000));
-        let passed = match self.open(&asked).await {
-            Ok(verified) => echo::read_answer(verified, &request),
-            Err(error) => Err(error),
-        };
-        (passed.map_err(|error| self.failure(&asked, error)), ahead_s)
+        let read = |verified: Verified<'_>| echo::read_answer(verified, &request);
+        (self.read(&asked, read).await, ahead_s)
     }
 
     fn keys(&self) -> Result<&'a V3Keys, ApiError> {
@@ -327,31 +278,28 @@ impl<'a, W: World> V3<'a, W> {
         Merchant::from(self.account())
     }
 
-    /// Sends what has the same effect when it is sent again, signed once.
+    async fn statement_file(&self, outgoing: Outgoing) -> Result<Asked, Failure> {
+        self.send(outgoing, Route::Statement, Tries::EachHost).await
+    }
+
     pub(super) async fn ask(&self, outgoing: Outgoing) -> Result<Asked, Failure> {
-        self.send(outgoing, Route::WeChatPay).await
+        self.send(outgoing, Route::WeChatPay, Tries::EachHost).await
     }
 
-    async fn send(&self, outgoing: Outgoing, route: Route) -> Result<Asked, Failure> {
+    /// Sends a request, signed once for all hosts.
+    async fn send(&self, outgoing: Outgoing, route: Route, tries: Tries) -> Result<Asked, Failure> {
         let authorization = self.sign(&outgoing).await?;
-        let headers = self.headers(&authorization)?;
-        let message = message(route, &outgoing, &headers);
-        let answer = self.0.hosts.send(self.0.world, self.hosts(), message);
+        let message = hosts::Message {
+            route,
+            tries,
+            method: outgoing.method,
+            path: &outgoing.path_and_query,
+            headers: &self.headers(&authorization)?,
+            body: &outgoing.body,
+        };
+        let answer = self.0.hosts.send(self.0.world, self.hosts(), message).await;
         Ok(Asked {
-            answer: answer.await.ok_or(Failure::NoAnswer)?,
-            outgoing,
-            authorization,
-        })
-    }
-
-    /// Sends what takes money.
-    async fn ask_once(&self, outgoing: Outgoing) -> Result<Asked, Failure> {
-        let authorization = self.sign(&outgoing).await?;
-        let headers = self.headers(&authorization)?;
-        let message = message(Route::WeChatPay, &outgoing, &headers);
-        let answer = self.0.hosts.send_once(self.0.world, self.hosts(), message);
-        Ok(Asked {
-            answer: answer.await.ok_or(Failure::NoAnswer)?,
+            answer: answer.ok_or(Failure::NoAnswer)?,
             outgoing,
             authorization,
         })
@@ -404,8 +352,12 @@ impl<'a, W: World> V3<'a, W> {
         }
     }
 
-    /// Verifies an answer (checklist G2).
-    async fn open<'b>(&self, asked: &'b Asked) -> Result<Verified<'b>, AnswerError> {
+    /// Verifies an answer (checklist G2), and reads what it says.
+    async fn read<T>(
+        &self,
+        asked: &Asked,
+        read: impl FnOnce(Verified<'_>) -> Result<T, AnswerError>,
+    ) -> Result<T, Failure> {
         let answer = &asked.answer;
         let keyring = self.0.keyring(serial(answer)).await;
         answer::open(
@@ -417,6 +369,8 @@ impl<'a, W: World> V3<'a, W> {
             self.0.world,
         )
         .await
+        .and_then(read)
+        .map_err(|error| self.failure(asked, error))
     }
 
     fn prepayment(&self, prepay: Prepay<'_>) -> Result<prepay::Request, wechatpay::v2::FieldError> {
@@ -517,19 +471,6 @@ impl<'a, W: World> V3<'a, W> {
         let code = self.1.merchant_category_code.as_deref();
         code.map(|code| Text::new("merchant_category_code", code))
             .transpose()
-    }
-
-    fn refused(&self, asked: &Asked, refusal: &Refusal) -> Refused {
-        let code = refusal.code.code();
-        let what = asked.path();
-        self.0
-            .world
-            .log(format_args!("{what}: refused with {code}"));
-        Refused {
-            reason: reason(&refusal.code),
-            err_code: code.to_owned(),
-            told: v2::refused(asked.told(refusal)),
-        }
     }
 
     /// What an answer that is no success means.
@@ -639,26 +580,17 @@ impl Asked {
     }
 }
 
-fn message<'m>(
-    route: Route,
-    outgoing: &'m Outgoing,
-    headers: &'m [(&'static str, String)],
-) -> hosts::Message<'m> {
-    hosts::Message {
-        route,
-        method: outgoing.method,
-        path: &outgoing.path_and_query,
-        headers,
-        body: &outgoing.body,
-    }
-}
-
 /// Whether an order that WeChat refuses to reverse so is never reversed.
 fn is_for_good(err_code: &str) -> bool {
     matches!(
         ErrorCode::from_code(err_code),
         ErrorCode::TradeStateError | ErrorCode::TradeError | ErrorCode::InvalidTransactionId
     )
+}
+
+/// How the mainland says that there is no such refund.
+fn is_missing(err_code: &str) -> bool {
+    ErrorCode::from_code(err_code) == ErrorCode::ResourceNotExists
 }
 
 fn reason(code: &ErrorCode) -> Reason {
