@@ -319,6 +319,8 @@ const PAYING_CHECK_SECONDS: [i64; 5] = [3, 2, 5, 5, 15];
 /// After this the payer has given up, and the order is reversed (seed 002,
 /// section 5.4; checklist Q6).
 const PAYING_MS: i64 = 30_000;
+/// How far our clock and WeChat's may be apart.
+const CLOCKS_APART_MS: i64 = 5 * 60_000;
 /// A payer's sheet is open for two hours at most (seed 002, section 9.1).
 const LONGEST_PAYING_MS: i64 = 2 * 3_600_000;
 /// A reverse that was not confirmed is asked again after these (checklist Q7).
@@ -375,6 +377,13 @@ impl Order {
     /// When it was made.
     pub const fn created_at_ms(&self) -> i64 {
         self.created_at_ms
+    }
+
+    /// Whether this Quick Pay cannot have made the payment, so that its number
+    /// is another order's at WeChat. `paid_at_ms` is by WeChat's clock.
+    pub fn is_anothers(&self, payment: &Payment, paid_at_ms: Option<i64>) -> bool {
+        payment.trade_type != TradeType::Micropay
+            || paid_at_ms.is_some_and(|at_ms| at_ms + CLOCKS_APART_MS < self.created_at_ms)
     }
 
     /// How often the timer has fired in the present state.

@@ -644,6 +644,23 @@ fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
         );
         assert_eq!(order.trade_state(), "PAYERROR", "{name}");
     }
+    let (order, _) = Order::quick_pay(terms(), 0);
+    let paid_by = |trade_type| {
+        let mut payment = payment();
+        payment.trade_type = trade_type;
+        payment
+    };
+    for (trade_type, paid_at_ms, anothers) in [
+        (TradeType::Micropay, Some(0), false),
+        (TradeType::Micropay, None, false),
+        // Our clock may be five minutes ahead of WeChat's.
+        (TradeType::Micropay, Some(-5 * MINUTE), false),
+        (TradeType::Micropay, Some(-5 * MINUTE - 1), true),
+        (TradeType::Native, Some(0), true),
+    ] {
+        let got = order.is_anothers(&paid_by(trade_type), paid_at_ms);
+        assert_eq!(got, anothers, "{trade_type:?} at {paid_at_ms:?}");
+    }
     check(
         "a number is taken for Quick Pay alone",
         vec![(5, Event::NumberTaken, Ok(vec![]))],

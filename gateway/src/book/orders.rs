@@ -7,11 +7,12 @@ use crate::upstream::{Prepay, Reason};
 use crate::world::{Store, StoreError, Value, World};
 use order::{
     CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, TradeState,
-    TradeType, Via,
+    Via,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use wechatpay::v2::notify::Notice;
+use wechatpay::v2::time::parse_china;
 
 /// An order to make.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,8 +58,6 @@ impl Verdict {
 
 /// How many timers one alarm takes; the next alarm follows at once.
 const DUE_AT_ONCE: i64 = 50;
-/// How far our clock and WeChat's may be apart.
-const CLOCKS_APART_MS: i64 = 5 * 60_000;
 /// A query can lead to a close, and that to a query; an order can have fifty
 /// refunds under way. No chain is longer.
 const LONGEST_CHAIN: usize = 60;
@@ -324,31 +323,32 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(())
     }
 
-    /// As [`Book::step`], for WeChat's answer. An answer about a payment that
-    /// our Quick Pay cannot have made says that its number is another order's.
+    /// As [`Book::step`], for WeChat's answer. Where that is about a payment
+    /// which the order cannot have made, the order is told so.
     pub(super) fn step_or_taken(
         &self,
         known: &Known,
         number: &str,
         event: Event,
     ) -> Result<Vec<Effect>, StoreError> {
-        let is_anothers = match (&event, self.load_order(number)?) {
-            (Event::Told(TradeState::Success(payment), _), Some(order)) => {
-                let paid_ms = wechatpay::v2::time::parse_china(&payment.time_end);
-                payment.trade_type != TradeType::Micropay
-                    || paid_ms
-                        .is_ok_and(|paid_ms| paid_ms + CLOCKS_APART_MS < order.created_at_ms())
+        let paid = match &event {
+            Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), _) => {
+                Some(payment.clone())
             }
-            _ => false,
+            _ => None,
         };
         match self.step(known, number, event, None)? {
-            Some(Ok(effects)) => Ok(effects),
-            Some(Err(refusal)) if refusal.is_alarm() && is_anothers => {
-                let _ = self.step(known, number, Event::NumberTaken, None)?;
-                Ok(Vec::new())
-            }
-            _ => Ok(Vec::new()),
+            Some(Ok(effects)) => return Ok(effects),
+            Some(Err(refusal)) if refusal.is_alarm() => {}
+            _ => return Ok(Vec::new()),
         }
+        if let (Some(payment), Some(order)) = (paid, self.load_order(number)?) {
+            let paid_at_ms = parse_china(&payment.time_end).ok();
+            if order.is_anothers(&payment, paid_at_ms) {
+                let _ = self.step(known, number, Event::NumberTaken, None)?;
+            }
+        }
+        Ok(Vec::new())
     }
 
     pub(super) async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {

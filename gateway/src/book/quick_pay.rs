@@ -54,8 +54,8 @@ impl<W: World, S: Store> Book<W, S> {
             // The request may have come twice: what is paid is found by asking.
             Err(failure) if !failure.is_unknown_outcome() => {
                 match self.query(known, &number).await {
-                    Some(Event::Told(TradeState::Success(payment), via)) => {
-                        Some(Event::Told(TradeState::Success(payment), via))
+                    Some(told @ Event::Told(TradeState::Success(_) | TradeState::Refund(_), _)) => {
+                        Some(told)
                     }
                     Some(Event::Told(TradeState::UserPaying, _)) | None => None,
                     Some(_) => Some(Event::Declined),

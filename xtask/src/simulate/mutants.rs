@@ -95,8 +95,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "Quick Pay is sent again when no answer comes",
         changes: &[Change {
             file: "gateway/src/upstream/v2.rs",
-            find: "self.ask_once(micropay::PATH, &xml)",
-            replace: "self.ask(micropay::PATH, &xml)",
+            find: "micropay::PATH | report::PATH => Tries::Once",
+            replace: "report::PATH => Tries::Once",
         }],
     },
     Mutant {
