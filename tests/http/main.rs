@@ -10,6 +10,7 @@
 )]
 
 mod dialects;
+mod fire;
 mod further;
 
 use serde_json::{Value, json};
