@@ -277,7 +277,7 @@ fn what_is_too_long_or_no_http_is_refused() {
     for (name, request, statuses) in [
         ("a chunked body of 100 KB", chunked(&ten_k, 10), &[413][..]),
         ("a chunked body of 10 MB", chunked(&ten_k, 1000), &[413]),
-        ("a body in a hundred thousand chunks", chunked("1\r\nx\r\n", 100_000), &[413]),
+        ("a body of a hundred thousand crumbs", chunked("1\r\nx\r\n", 100_000), &[413]),
         ("a chunk that is no number", chunked("zz\r\nx\r\n", 1), &[0, 400]),
         ("a header of 200 KB", format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {long}\r\n\r\n"), &[0, 400, 413, 431]),
         ("ten thousand headers", format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(100_000)), &[0, 400, 413, 431]),
