@@ -15,6 +15,7 @@ mod world;
 
 use gateway::Gateway;
 use gateway::config::Config;
+use gateway::error::{ApiError, Code};
 use gateway::world::StoreError;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -40,8 +41,12 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
             return Response::error(format!("The gateway cannot start: {problem}.\n"), 500);
         }
     };
-    let request = message::read_request(request).await?;
-    message::write_response(gateway.handle(request).await)
+    let answer = match message::read_request(request).await {
+        Ok(request) => gateway.handle(request).await,
+        // It broke off, or was no HTTP: whoever sends it can mend that.
+        Err(_) => ApiError::of(Code::BodyBroken).response(),
+    };
+    message::write_response(answer)
 }
 
 fn gateway(env: &Env) -> std::result::Result<Rc<Gateway<Runtime>>, String> {

@@ -109,7 +109,7 @@ fn a_true_notice_with_any_byte_changed_is_not_believed() {
         let original = scene.notice.body.as_bytes();
         let says = Fields::parse(original).ok();
         // Of v3's fewer: RSA takes its time.
-        let step = if says.is_some() { 4 } else { 29 };
+        let step = if says.is_some() { 8 } else { 41 };
         let mut tried = 0;
         for at in (0..original.len()).step_by(step) {
             let mut flipped = original.to_vec();
@@ -405,9 +405,8 @@ fn fields_folded_into_one_value_are_no_payment() {
                 assert_eq!(folded.signing_text(), text, "the same signature");
                 // At most it is a notice of a payment that failed.
                 scene.send(folded.to_xml());
-                let (name, _) = pairs[first];
-                assert!(!scene.is_paid(), "{id}: {name} to {}", pairs[last].0);
             }
+            assert!(!scene.is_paid(), "{id}: {}", pairs[first].0);
         }
         scene.ends_well();
     }

@@ -27,3 +27,4 @@ mod payments;
 mod quick_pay;
 mod sign_in;
 mod v3;
+mod web;
