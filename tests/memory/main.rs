@@ -15,6 +15,7 @@ mod dialects;
 mod doctor;
 mod documented;
 mod environments;
+mod kinds;
 mod lies;
 mod links;
 mod merchant;
