@@ -17,6 +17,7 @@ mod documented;
 mod environments;
 mod lies;
 mod links;
+mod listeners;
 mod merchant;
 mod mini;
 mod money_back;
