@@ -11,6 +11,7 @@
 
 mod dialects;
 mod further;
+mod listeners;
 
 use serde_json::{Value, json};
 use std::sync::LazyLock;

@@ -18,6 +18,7 @@ mod environments;
 mod kinds;
 mod lies;
 mod links;
+mod listeners;
 mod merchant;
 mod mini;
 mod money_back;

@@ -3,7 +3,7 @@
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
 //! * `simulation/`: the same, driven by a seed: [`simulation`].
-//! * `http/`: the real Workers in `workerd`: [`live`].
+//! * `http/`: the real Workers in `workerd`: [`live`], and [`socket`].
 //! * `browser/`: the pages in a real Chromium.
 //! * `rooms/`: what the architecture forbids.
 
@@ -19,3 +19,4 @@ pub mod live;
 pub mod memory;
 pub mod rsa;
 pub mod simulation;
+pub mod socket;

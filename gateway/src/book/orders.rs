@@ -390,10 +390,12 @@ impl<W: World, S: Store> Book<W, S> {
         event: Event,
         notice_xml: Option<&str>,
     ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StoreError> {
+        let mut changed = false;
         let outcome = self.store.atomically(|| {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
             };
+            let before = seen(&order);
             let effects = match order.apply(event, self.world.now_ms()) {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
@@ -411,8 +413,12 @@ impl<W: World, S: Store> Book<W, S> {
                 self.add_delivery(known, &order, notice_xml)?;
             }
             self.arm()?;
+            changed = seen(&order) != before;
             Ok::<_, StoreError>(Some(Ok(effects)))
         })?;
+        if changed {
+            self.tell_pages(number)?;
+        }
         match outcome {
             Some(Err(refusal)) if refusal.is_alarm() => {
                 self.raise(&refusal.to_string(), number)?;
@@ -447,6 +453,11 @@ impl<W: World, S: Store> Book<W, S> {
             .to_xml(&known.credentials.api_key, known.merchant.sign_type),
         }
     }
+}
+
+/// What a payer's page sees of an order.
+fn seen(order: &Order) -> (bool, bool) {
+    (order.is_open(), order.paid().is_some())
 }
 
 fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError> {
