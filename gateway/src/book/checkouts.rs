@@ -372,8 +372,13 @@ impl<W: World, S: Store> Book<W, S> {
         let Some(mut checkout) = self.checkout_of(number)? else {
             return Ok(None);
         };
-        checkout.closed = true;
-        self.save_checkout(&checkout)?;
+        if !checkout.closed {
+            checkout.closed = true;
+            self.store.atomically(|| {
+                self.audit(number.as_str(), "checkout closed", "")?;
+                self.save_checkout(&checkout)
+            })?;
+        }
         Ok(Some(checkout))
     }
 
