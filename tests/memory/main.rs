@@ -10,6 +10,7 @@
 
 mod account;
 mod api;
+mod audit;
 mod checklist;
 mod dialects;
 mod doctor;
