@@ -12,6 +12,7 @@
 mod dialects;
 mod fire;
 mod further;
+mod listeners;
 
 use serde_json::{Value, json};
 use std::sync::LazyLock;

@@ -10,14 +10,17 @@
 
 mod account;
 mod api;
+mod audit;
 mod checklist;
 mod dialects;
 mod doctor;
 mod documented;
 mod environments;
 mod forged;
+mod kinds;
 mod lies;
 mod links;
+mod listeners;
 mod merchant;
 mod mini;
 mod money_back;

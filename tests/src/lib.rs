@@ -3,8 +3,8 @@
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
 //! * `simulation/`: the same, driven by a seed: [`simulation`].
-//! * `http/`: the real Workers in `workerd`: [`live`]; killed under load:
-//!   [`fire`], over a network that misbehaves: [`between`].
+//! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
+//!   killed under load: [`fire`], over a network that misbehaves: [`between`].
 //! * `browser/`: the pages in a real Chromium.
 //! * `rooms/`: what the architecture forbids.
 
@@ -22,3 +22,4 @@ pub mod live;
 pub mod memory;
 pub mod rsa;
 pub mod simulation;
+pub mod socket;

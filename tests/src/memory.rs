@@ -56,6 +56,10 @@ pub struct Received {
     pub at_ms: i64,
     /// Where.
     pub url: String,
+    /// The request's id that it names.
+    pub request_id: String,
+    /// How it is signed.
+    pub signature: String,
     /// What.
     pub body: String,
 }
@@ -92,6 +96,7 @@ struct Inner {
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
     received: Vec<Received>,
+    told: Vec<(String, String)>,
     log: Vec<String>,
 }
 
@@ -142,6 +147,7 @@ impl Memory {
             merchant_answers: VecDeque::new(),
             lose_notices: false,
             received: Vec::new(),
+            told: Vec::new(),
             log: Vec::new(),
         })))
     }
@@ -248,6 +254,11 @@ impl Memory {
         self.0.borrow().received.clone()
     }
 
+    /// What listeners were told since this was last asked: about what, and what.
+    pub fn told(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.0.borrow_mut().told)
+    }
+
     /// The paths of every request that was sent to WeChat.
     pub fn upstream_calls(&self) -> Vec<String> {
         let inner = self.0.borrow();
@@ -305,6 +316,15 @@ impl Memory {
             }
         }
         text
+    }
+
+    /// Runs statements in an object's database, past the gateway: `/registry`,
+    /// or a merchant's id for its book.
+    pub fn sql(&self, object: &str, sql: &str) -> Result<(), String> {
+        let database = self.0.borrow().databases[object].clone();
+        database
+            .execute_batch(sql)
+            .map_err(|error| error.to_string())
     }
 
     /// The time.
@@ -513,6 +533,8 @@ impl World for Memory {
                 inner.received.push(Received {
                     at_ms,
                     url: request.uri().to_string(),
+                    request_id: header(&request, "x-request-id"),
+                    signature: header(&request, "weceive-signature"),
                     body: String::from_utf8_lossy(request.body()).into_owned(),
                 });
                 let (status, body) = inner
@@ -540,9 +562,15 @@ impl World for Memory {
         }
     }
 
-    fn log(&self, line: fmt::Arguments<'_>) {
-        self.0.borrow_mut().log.push(line.to_string());
+    fn print(&self, line: &str) {
+        self.0.borrow_mut().log.push(line.to_owned());
     }
+}
+
+fn header(request: &Request, name: &str) -> String {
+    let value = request.headers().get(name);
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 /// Chance that is the same in every run (SplitMix64).
@@ -627,6 +655,15 @@ impl Store for Sqlite {
     fn set_alarm(&self, at_ms: i64) {
         let mut inner = self.world.0.borrow_mut();
         inner.alarms.insert(self.name.clone(), at_ms);
+    }
+
+    fn tell(&self, tag: &str, text: &str) {
+        assert!(
+            self.database.is_autocommit(),
+            "told of what may still be undone"
+        );
+        let mut inner = self.world.0.borrow_mut();
+        inner.told.push((tag.to_owned(), text.to_owned()));
     }
 }
 
@@ -716,6 +753,16 @@ impl Shop {
         let (status, answer) = self.call("GET", &path, "");
         assert_eq!(status, 200, "{answer}");
         answer["data"].clone()
+    }
+
+    /// What was changed of its `money` or `credentials`, newest first.
+    pub fn audit(&self, of: &str) -> Vec<Json> {
+        let (status, answer) = self.call("GET", &format!("/v1/audit?of={of}"), "");
+        assert_eq!(status, 200, "{answer}");
+        answer["data"]["entries"]
+            .as_array()
+            .expect("a list")
+            .clone()
     }
 
     /// The operator's report on this merchant.
