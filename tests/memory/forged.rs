@@ -2,6 +2,7 @@
 //! hands: changed anywhere, written in another way, signed in a weaker one,
 //! sent to somebody else. `docs/lies.md` has the list.
 
+use crate::kinds::{body, kind};
 use crate::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -29,12 +30,8 @@ struct Scene {
     notice: Outgoing,
 }
 
-fn kind(id: &str) -> Kind {
-    *MERCHANTS.iter().find(|kind| kind.id == id).unwrap()
-}
-
 fn shop(world: &Memory, kind: Kind) -> (Shop, Secret) {
-    let body = kind.admin_body(&world.account(kind.mch_id), "https://shop.example.com");
+    let body = body(world, kind.id);
     let key = Secret::new(body["api_key"].as_str().unwrap());
     (world.shop_with(kind.id, &body), key)
 }
@@ -91,7 +88,7 @@ impl Scene {
 
     fn is_paid(&self) -> bool {
         // The report does not ask WeChat, which would find the payment.
-        !self.shop.report()["counters"]["orders_paid"].is_null()
+        !self.shop.report()["counters"]["order:SUCCESS"].is_null()
     }
 
     /// Nothing has been believed so far; the notice itself is.
@@ -610,7 +607,7 @@ fn a_true_notice_is_nobody_elses() {
             }
             let report = other.report();
             assert_eq!(
-                report["counters"]["orders_paid"],
+                report["counters"]["order:SUCCESS"],
                 Value::Null,
                 "{} to {}",
                 from.id,
@@ -707,7 +704,7 @@ fn a_true_answer_about_another_order_is_no_answer() {
         world.upstream([Upstream::AnswersAsBefore]);
         assert_eq!(shop.status("A")["trade_state"], "NOTPAY", "{id}");
         let counters = shop.report()["counters"].clone();
-        assert_eq!(counters["orders_paid"], 1, "{id}: {counters}");
+        assert_eq!(counters["order:SUCCESS"], 1, "{id}: {counters}");
 
         // The same with refunds: B's is made, A's only said to be.
         world.advance(11);
@@ -800,5 +797,5 @@ fn whatever_a_page_says_of_the_bridge_nothing_is_paid() {
         world.advance(11);
     }
     assert_eq!(shop.status("1")["trade_state"], "NOTPAY");
-    assert_eq!(shop.report()["counters"]["orders_paid"], Value::Null);
+    assert_eq!(shop.report()["counters"]["order:SUCCESS"], Value::Null);
 }
