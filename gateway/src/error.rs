@@ -110,6 +110,8 @@ codes! {
     SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
     OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
     SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
+    WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or ask GET /pay/status.";
+    TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or ask GET /pay/status.";
     // Payment links.
     LinkNotFound "LINK_NOT_FOUND" 404 Caller "Check the link's id: GET /v1/link lists them.";
     LinkOff "LINK_OFF" 409 Caller "Switch the link on with POST /v1/link.";

@@ -392,11 +392,13 @@ impl<W: World, S: Store> Book<W, S> {
         event: Event,
         notice_xml: Option<&str>,
     ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StoreError> {
+        let mut changed = false;
         let outcome = self.store.atomically(|| {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
             };
             let (before, evidence) = (Stood::of(&order), evidence(&event));
+            let seen_before = seen(&order);
             let effects = match order.apply(event, self.world.now_ms()) {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
@@ -414,8 +416,12 @@ impl<W: World, S: Store> Book<W, S> {
             }
             self.audit_order(Some(&before), &order, &evidence)?;
             self.arm()?;
+            changed = seen(&order) != seen_before;
             Ok::<_, StoreError>(Some(Ok(effects)))
         })?;
+        if changed {
+            self.tell_pages(number)?;
+        }
         if let Some(alarm) = outcome
             .as_ref()
             .and_then(|outcome| Alarm::of(outcome.as_ref().err().copied()?))
@@ -452,6 +458,11 @@ impl<W: World, S: Store> Book<W, S> {
             .to_xml(&known.credentials.api_key, known.merchant.sign_type),
         }
     }
+}
+
+/// What a payer's page sees of an order.
+fn seen(order: &Order) -> (bool, bool) {
+    (order.is_open(), order.paid().is_some())
 }
 
 fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError> {
