@@ -21,8 +21,8 @@ use crate::http::{answer, header_text, json, json_object, query, set};
 use crate::qr::svg_path;
 use crate::world::{Request, Response, World};
 use checkout::{
-    Environment, Jsapi, Lang, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason, State,
-    View, html, plan,
+    Environment, Jsapi, Lang, Line, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason,
+    State, View, html, plan,
 };
 use http::header;
 use order::TradeType;
@@ -70,7 +70,9 @@ impl<W: World> Gateway<W> {
                 Err(error) => self.error_page(request, error.code).await,
             };
         }
-        self.html(200, &Page::View(self.view(&visit))).await
+        let lines = &visit.facts.checkout.purchase.lines;
+        let page = Page::View(self.view(&visit));
+        self.html(200, &page, lines).await
     }
 
     /// `GET /pay/status`.
@@ -166,7 +168,7 @@ impl<W: World> Gateway<W> {
             code: code.name().to_owned(),
             lang: lang_of(request, None),
         });
-        self.html(code.status(), &page).await
+        self.html(code.status(), &page, &[]).await
     }
 
     pub(crate) async fn visit(
@@ -267,12 +269,11 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    async fn html(&self, status: u16, page: &Page) -> Response {
+    async fn html(&self, status: u16, page: &Page, lines: &[Line]) -> Response {
         let nonce = self.random_text(22);
         let filled = match self.template().await {
-            Some(template) => {
-                html::fill(&template, page, &nonce, &self.share_image()).map_err(|e| e.to_string())
-            }
+            Some(template) => html::fill(&template, page, lines, &nonce, &self.share_image())
+                .map_err(|e| e.to_string()),
             None => Err("the page's files are not there".to_owned()),
         };
         let filled = filled.unwrap_or_else(|error| {
@@ -283,9 +284,14 @@ impl<W: World> Gateway<W> {
             return ApiError::of(Code::Internal).response();
         }
         let mut response = answer(status, "text/html; charset=utf-8", filled);
+        // The lines bring their own looks along.
+        let styles = match lines {
+            [] => String::new(),
+            _ => format!(" 'nonce-{nonce}'"),
+        };
         let policy = format!(
             "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-             style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+             style-src 'self'{styles}; img-src 'self' data:; connect-src 'self'; \
              form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
         );
         set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);

@@ -23,6 +23,7 @@ mod money_back;
 mod openapi;
 mod past_bugs;
 mod payments;
+mod purchases;
 mod quick_pay;
 mod sign_in;
 mod v3;

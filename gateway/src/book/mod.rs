@@ -8,7 +8,7 @@
 //! refunds(    out_refund_no, out_trade_no )          numbers that refunds have taken
 //! products(   product_id, json )
 //! links(      id, json, sold )   sales( … )            see `links.rs`
-//! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
+//! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
 //! strays(     transaction_id, json )                 payments to nobody that is known
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! ```
@@ -31,8 +31,8 @@ mod quick_pay;
 mod refunds;
 
 pub use checkouts::{
-    Attempt, Checkout, CheckoutFacts, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER, NewCheckout, Offer,
-    PrepareCheckout, Purchase,
+    Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,
+    NewCheckout, Offer, PrepareCheckout, Purchase,
 };
 pub use deliveries::Delivery;
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
@@ -103,6 +103,8 @@ pub enum Call {
     NoticeRefused(String),
     /// Make a checkout, or find it made: [`Checkout`].
     OpenCheckout(Box<NewCheckout>),
+    /// The checkout with this number and its attempts: [`FoundCheckout`].
+    FindCheckout(OutTradeNo),
     /// A checkout as it stands: [`CheckoutFacts`].
     ViewCheckout(String),
     /// Give the payer the means to pay: [`Offer`].
@@ -207,7 +209,9 @@ impl<W: World, S: Store> Book<W, S> {
             "CREATE TABLE IF NOT EXISTS deliveries(
                 id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
                 url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
-                due_at_ms INTEGER, state TEXT NOT NULL, last TEXT)",
+                due_at_ms INTEGER, state TEXT NOT NULL, last TEXT, out_refund_no TEXT)",
+            "CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries(out_trade_no)
+                WHERE state = 'waiting'",
             "CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries(due_at_ms)
                 WHERE due_at_ms IS NOT NULL",
             "CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
@@ -278,6 +282,7 @@ impl<W: World, S: Store> Book<W, S> {
                 json(&Verdict::Refused(verdict))
             }
             Call::OpenCheckout(new) => json(&self.open_checkout(*new)?),
+            Call::FindCheckout(number) => json(&self.find_checkout(&known, &number).await?),
             Call::ViewCheckout(id) => json(&self.view_checkout(&id)?),
             Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(&known, prepare).await?),
             Call::CheckCheckout(id) => json(&self.check_checkout(&known, &id).await?),

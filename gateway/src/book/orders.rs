@@ -151,9 +151,11 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
     ) -> Result<Order, ApiError> {
         let number = match self.checkout_of(number)? {
-            Some(checkout) => self
-                .telling_attempt(&checkout)?
-                .unwrap_or_else(|| number.clone()),
+            Some(checkout) => {
+                let facts = self.check_checkout(known, &checkout.id).await?;
+                self.telling_attempt(&facts.checkout)?
+                    .unwrap_or_else(|| number.clone())
+            }
             None => number.clone(),
         };
         let missing = || ApiError::of(Code::OrderNotFound);
@@ -175,10 +177,26 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<Option<Order>, ApiError> {
         let number = &match self.close_checkout(number)? {
             None => number.clone(),
-            Some(checkout) => match self.telling_attempt(&checkout)? {
-                Some(attempt) if self.load_order(attempt.as_str())?.is_some() => attempt,
-                _ => return Ok(None),
-            },
+            Some(checkout) => {
+                let Some(telling) = self.telling_attempt(&checkout)? else {
+                    return Ok(None);
+                };
+                // Several are open where WeChat's side cannot close them.
+                for attempt in checkout.attempts {
+                    let number = attempt.out_trade_no;
+                    if number == telling {
+                        continue;
+                    }
+                    let asked = self.step(known, number.as_str(), Event::CloseAsked, None)?;
+                    if let Some(Ok(effects)) = asked {
+                        self.carry_out(known, number, effects).await?;
+                    }
+                }
+                if self.load_order(telling.as_str())?.is_none() {
+                    return Ok(None);
+                }
+                telling
+            }
         };
         let missing = || ApiError::of(Code::OrderNotFound);
         let effects = self
@@ -315,7 +333,9 @@ impl<W: World, S: Store> Book<W, S> {
                     .and_then(|answer| answer.map_or_else(|(event, _)| event, Some)),
                 Effect::QueryRefund(refund) => self.query_refund(known, &number, &refund).await,
                 // Done where the order was saved.
-                Effect::Deliver | Effect::WakeAt(_) | Effect::Rest => None,
+                Effect::Deliver | Effect::DeliverRefund(_) | Effect::WakeAt(_) | Effect::Rest => {
+                    None
+                }
             };
             let Some(event) = event else { continue };
             effects.extend(self.step_or_taken(known, number.as_str(), event)?);
@@ -394,6 +414,8 @@ impl<W: World, S: Store> Book<W, S> {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
             };
+            let event = self.of_purchase(known, &order, event)?;
+            let besides = matches!(event, Event::PaidBesides { .. });
             let effects = match order.apply(event, self.world.now_ms()) {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
@@ -410,6 +432,18 @@ impl<W: World, S: Store> Book<W, S> {
                 self.count("orders_paid")?;
                 self.add_delivery(known, &order, notice_xml)?;
             }
+            if besides {
+                self.count("purchase_paid_twice")?;
+                for refund in order.refunds() {
+                    let number = &order.terms().out_trade_no;
+                    self.take_refund_number(&refund.out_refund_no, number)?;
+                }
+            }
+            for effect in &effects {
+                if let Effect::DeliverRefund(out_refund_no) = effect {
+                    self.refund_ended(known, &order, out_refund_no)?;
+                }
+            }
             self.arm()?;
             Ok::<_, StoreError>(Some(Ok(effects)))
         })?;
@@ -420,7 +454,13 @@ impl<W: World, S: Store> Book<W, S> {
             }
             Some(Ok(mut effects)) => {
                 effects.retain(|effect| {
-                    !matches!(effect, Effect::Deliver | Effect::WakeAt(_) | Effect::Rest)
+                    !matches!(
+                        effect,
+                        Effect::Deliver
+                            | Effect::DeliverRefund(_)
+                            | Effect::WakeAt(_)
+                            | Effect::Rest
+                    )
                 });
                 Ok(Some(Ok(effects)))
             }
