@@ -46,8 +46,10 @@ impl core::error::Error for TemplateError {}
 /// | `{{IMAGE}}` | `image` |
 /// | `{{MERCHANT}}` `{{AMOUNT}}` `{{DESCRIPTION}}` `{{OUT_TRADE_NO}}` | the summary; empty without a purchase |
 /// | `{{AMOUNT_CLASS}}` | [`amount_class`] |
-/// | `{{ITEM}}` `{{ORDER_NUMBER}}` | its labels; empty without a purchase |
+/// | `{{ITEM}}` `{{ORDER_NUMBER}}` `{{CARRIED_BY}}` | its labels; empty without a purchase |
 /// | `{{LINES}}` | the purchase's `lines`, as HTML; empty where there are none |
+/// | `{{SUMMARY_CLASS}}` | `summary`, or `none` without a purchase |
+/// | `{{WORDS}}` | what the page says, in its language: [`Texts::to_words`](crate::Texts::to_words) |
 /// | `{{LOADING}}` | "Loading…" |
 /// | `{{SLOW}}` `{{RELOAD}}` | what is shown when no script has come for a while |
 pub fn fill(
@@ -125,9 +127,17 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         ("ORDER_NUMBER", Page::View(_)) => escape(out, texts.order_number),
         (
             "MERCHANT" | "DESCRIPTION" | "AMOUNT" | "AMOUNT_CLASS" | "OUT_TRADE_NO" | "ITEM"
-            | "ORDER_NUMBER",
+            | "ORDER_NUMBER" | "CARRIED_BY",
             Page::Error(_),
         ) => {}
+        ("SUMMARY_CLASS", Page::View(_)) => out.push_str("summary"),
+        ("SUMMARY_CLASS", Page::Error(_)) => out.push_str("none"),
+        ("CARRIED_BY", Page::View(_)) => escape(out, texts.carried_by),
+        ("WORDS", Page::View(view)) => {
+            let amount = format_amount(view.money, lang);
+            escape(out, &texts.to_words(&amount, &view.merchant));
+        }
+        ("WORDS", Page::Error(_)) => escape(out, &texts.to_words("", "")),
         ("LOADING", _) => escape(out, texts.loading),
         ("SLOW", _) => escape(out, texts.slow_page),
         ("RELOAD", _) => escape(out, texts.reload),

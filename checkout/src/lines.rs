@@ -1,5 +1,5 @@
-//! The lines of a purchase: drawn once by the server, below the page's own
-//! program, which leaves them alone.
+//! The lines of a purchase: drawn once by the server, beside what the page's
+//! program draws.
 
 use crate::html::escape;
 use crate::{Lang, format_amount};
@@ -27,15 +27,16 @@ impl Line {
 
 /// Pages without lines do not pay for their looks, so these are not in the
 /// page's style sheet.
-const STYLE: &str = "main:has(+.lines){margin-bottom:0}\
-.lines{width:100%;max-width:27rem;margin:1rem 0 auto}\
-.lines p{padding:0 min(1.25rem,5vw);color:var(--quiet);font-size:.9375rem}\
-.lines dl{margin-top:.5rem;padding:1.25rem min(1.25rem,5vw);border:0;border-radius:1.25rem;\
-background:var(--card);box-shadow:var(--shade)}\
+const STYLE: &str = ".lines{border-bottom:1px solid var(--line);font-size:.9375rem;\
+text-align:start}\
+.lines summary{padding:.75rem 0;color:var(--quiet);cursor:pointer}\
+.lines dl{padding:0 0 1rem;border:0}\
 .lines dt{color:inherit}\
 .lines dd{font-variant-numeric:tabular-nums}\
-.lines small{display:block;color:var(--quiet)}\
-@media(min-width:52rem){.lines{max-width:58rem}.lines dl,.lines p{padding-inline:3rem}}";
+.lines small{display:block;color:var(--quiet)}";
+
+/// More than these are folded away, so that the way to pay stays in sight.
+const SHOWN: usize = 4;
 
 /// Writes the lines as HTML; nothing where there are none.
 pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang, nonce: &str) {
@@ -47,14 +48,19 @@ pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang, nonce: &str) {
         Lang::ZhHans => "商品明细",
         Lang::ZhHant => "商品明細",
     };
+    let count = lines.len().to_string();
     for text in [
         "<style nonce=\"",
         nonce,
         "\">",
         STYLE,
-        "</style>\n<section class=\"lines\" aria-labelledby=\"lines\">\n<p id=\"lines\">",
+        "</style>\n<details class=\"lines\"",
+        if lines.len() <= SHOWN { " open" } else { "" },
+        "><summary>",
         heading,
-        "</p>\n<dl>\n",
+        " (",
+        &count,
+        ")</summary>\n<dl>\n",
     ] {
         out.push_str(text);
     }
@@ -72,7 +78,7 @@ pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang, nonce: &str) {
         escape(out, &total.unwrap_or_default());
         out.push_str("</dd></div>\n");
     }
-    out.push_str("</dl>\n</section>\n");
+    out.push_str("</dl>\n</details>\n");
 }
 
 #[cfg(test)]
@@ -97,7 +103,18 @@ mod tests {
         out.clear();
         draw(&mut out, &[line("Oolong", 1, 4_400)], Lang::ZhHant, "n");
         assert!(out.contains("<dt>Oolong</dt><dd>HK$44.00</dd>"), "{out}");
-        assert!(out.contains("商品明細"));
+        assert!(out.contains("商品明細 (1)"));
+    }
+
+    #[test]
+    fn many_lines_are_folded() {
+        let lines = vec![line("Oolong", 1, 1); SHOWN + 1];
+        let mut out = String::new();
+        draw(&mut out, &lines, Lang::En, "n");
+        assert!(out.contains("<details class=\"lines\">"), "{out}");
+        out.clear();
+        draw(&mut out, &lines[1..], Lang::En, "n");
+        assert!(out.contains("<details class=\"lines\" open>"), "{out}");
     }
 
     #[test]

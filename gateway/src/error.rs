@@ -109,6 +109,8 @@ codes! {
     SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
     OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
     SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
+    WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or ask GET /pay/status.";
+    TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or ask GET /pay/status.";
     // Payment links.
     LinkNotFound "LINK_NOT_FOUND" 404 Caller "Check the link's id: GET /v1/link lists them.";
     LinkOff "LINK_OFF" 409 Caller "Switch the link on with POST /v1/link.";
@@ -118,7 +120,7 @@ codes! {
     OriginUnknown "ORIGIN_UNKNOWN" 403 Caller "Register the page's origin for this merchant, in redirect_origins.";
     LinkChanged "LINK_CHANGED" 409 Caller "Open the link again: the merchant has changed it.";
     // Mini Programs.
-    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Make the merchant with mini_program and mini_program_secret.";
+    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Give the merchant mini_program and mini_program_secret.";
     LoginCodeRefused "LOGIN_CODE_REFUSED" 400 Caller "Call wx.login again and send its new code: each works once, for five minutes, in its own Mini Program.";
     PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another way to pay.";
     MiniProgramRefused "MINI_PROGRAM_REFUSED" 502 Upstream "WeChat refuses the Mini Program; check its appid and mini_program_secret.";

@@ -130,7 +130,8 @@ impl<W: World> Gateway<W> {
             // The payer's page.
             ["pay", ""] if get => Ok(self.page(&request).await),
             ["pay", "status"] if get => self.pay_status(&request).await,
-            ["pay", "" | "status"] => not_allowed("GET"),
+            ["pay", "live"] if get => self.pay_live(&request).await,
+            ["pay", "" | "status" | "live"] => not_allowed("GET"),
             ["pay", "order"] if post => self.pay_order(&request).await,
             ["pay", "check"] if post => self.pay_check(&request).await,
             ["pay", "order" | "check"] => not_allowed("POST"),

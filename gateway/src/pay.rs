@@ -7,6 +7,7 @@
 //! POST /pay/order?s=ID     the means to pay, where the payer is
 //! POST /pay/check?s=ID     "something happened": asks WeChat, then as status
 //! GET  /pay/status?s=ID    how the purchase stands
+//! GET  /pay/live?s=ID      a WebSocket that says when to ask that again
 //! ```
 //!
 //! Opening the page never makes an order: previews and robots open links too.
@@ -19,7 +20,7 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::{answer, header_text, json, json_object, query, set};
 use crate::qr::svg_path;
-use crate::world::{Request, Response, World};
+use crate::world::{Listen, Request, Response, World};
 use checkout::{
     Environment, Jsapi, Lang, Line, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason,
     State, View, html, plan,
@@ -79,6 +80,27 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn pay_status(&self, request: &Request) -> Result<Response, ApiError> {
         let visit = self.visit(request, false).await?;
         written(&self.view(&visit))
+    }
+
+    /// `GET /pay/live`: lets the page listen for changes. What it hears is only
+    /// ever [`LOOK`]: [`Gateway::pay_status`] stays the one truth, and a page
+    /// that hears nothing asks by itself.
+    pub(crate) async fn pay_live(&self, request: &Request) -> Result<Response, ApiError> {
+        let upgrade = header_text(request, "upgrade");
+        if !upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket")) {
+            return Err(ApiError::of(Code::WebSocketNeeded));
+        }
+        if !self.is_from_here(request) {
+            return Err(ApiError::of(Code::ForeignOrigin));
+        }
+        let visit = self.visit(request, false).await?;
+        let mut response = Response::default();
+        *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+        response.extensions_mut().insert(Listen {
+            book: visit.known.merchant.id.clone(),
+            tag: visit.facts.checkout.id,
+        });
+        Ok(response)
     }
 
     /// `POST /pay/check`. What the bridge said proves nothing; whatever it
@@ -284,6 +306,8 @@ impl<W: World> Gateway<W> {
             return ApiError::of(Code::Internal).response();
         }
         let mut response = answer(status, "text/html; charset=utf-8", filled);
+        // Older browsers do not take a WebSocket for 'self'.
+        let sockets = self.config.public_url.replacen("http", "ws", 1);
         // The lines bring their own looks along.
         let styles = match lines {
             [] => String::new(),
@@ -291,7 +315,7 @@ impl<W: World> Gateway<W> {
         };
         let policy = format!(
             "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-             style-src 'self'{styles}; img-src 'self' data:; connect-src 'self'; \
+             style-src 'self'{styles}; img-src 'self' data:; connect-src 'self' {sockets}; \
              form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
         );
         set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);

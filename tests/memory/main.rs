@@ -11,12 +11,15 @@
 mod account;
 mod api;
 mod checklist;
+mod checkouts;
 mod dialects;
 mod doctor;
 mod documented;
 mod environments;
+mod kinds;
 mod lies;
 mod links;
+mod listeners;
 mod merchant;
 mod mini;
 mod money_back;

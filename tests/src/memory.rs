@@ -89,6 +89,7 @@ struct Inner {
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
     received: Vec<Received>,
+    told: Vec<(String, String)>,
     log: Vec<String>,
 }
 
@@ -138,6 +139,7 @@ impl Memory {
             merchant_answers: VecDeque::new(),
             lose_notices: false,
             received: Vec::new(),
+            told: Vec::new(),
             log: Vec::new(),
         })))
     }
@@ -242,6 +244,11 @@ impl Memory {
     /// What the merchant has received.
     pub fn received(&self) -> Vec<Received> {
         self.0.borrow().received.clone()
+    }
+
+    /// What listeners were told since this was last asked: about what, and what.
+    pub fn told(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.0.borrow_mut().told)
     }
 
     /// The paths of every request that was sent to WeChat.
@@ -618,6 +625,15 @@ impl Store for Sqlite {
     fn set_alarm(&self, at_ms: i64) {
         let mut inner = self.world.0.borrow_mut();
         inner.alarms.insert(self.name.clone(), at_ms);
+    }
+
+    fn tell(&self, tag: &str, text: &str) {
+        assert!(
+            self.database.is_autocommit(),
+            "told of what may still be undone"
+        );
+        let mut inner = self.world.0.borrow_mut();
+        inner.told.push((tag.to_owned(), text.to_owned()));
     }
 }
 

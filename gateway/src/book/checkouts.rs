@@ -14,7 +14,7 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream::Reason;
 use crate::world::{Store, StoreError, World};
-use checkout::{Lang, Line, State};
+use checkout::{LOOK, Lang, Line, State};
 use order::{
     Effect, Event, Money, Order, OutTradeNo, Prepayment, Refusal, Status, Terms, TradeState,
     TradeType,
@@ -426,7 +426,21 @@ impl<W: World, S: Store> Book<W, S> {
         };
         checkout.closed = true;
         self.save_checkout(&checkout)?;
+        self.store.tell(&checkout.id, LOOK);
         Ok(Some(checkout))
+    }
+
+    /// Tells the open pages of the checkout that this number belongs to, if it
+    /// is one's, to look again. What they see then is written already.
+    pub(super) fn tell_pages(&self, number: &str) -> Result<(), StoreError> {
+        let rows = self.store.exec(
+            "SELECT checkout_id FROM attempts WHERE out_trade_no = ?",
+            &[number.into()],
+        )?;
+        if let Some(row) = rows.first() {
+            self.store.tell(row.text(0)?, LOOK);
+        }
+        Ok(())
     }
 
     /// Closes an attempt and makes sure of it. Asks WeChat first, so that a

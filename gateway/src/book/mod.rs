@@ -9,7 +9,8 @@
 //! products(   product_id, json )
 //! links(      id, json, sold )   sales( … )            see `links.rs`
 //! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
-//! strays(     transaction_id, json )                 payments to nobody that is known
+//! strays(     transaction_id, json )                 payments to nobody that is known, and
+//!                                                     refunds, under WeChat's number
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! ```
 //!
@@ -46,7 +47,7 @@ use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
 use crate::upstream::{Hosts, Upstream};
 use crate::world::{Store, StoreError, World};
-use order::{Order, OutTradeNo, Payment};
+use order::{Money, Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
@@ -95,8 +96,9 @@ pub enum Call {
         /// form.
         xml: Option<String>,
     },
-    /// A verified payment to a sub-merchant that nobody knows: [`Verdict`].
-    Stray(Box<Payment>),
+    /// A verified payment to a sub-merchant that nobody knows, or a refund of
+    /// one: [`Verdict`].
+    Stray(Box<Stray>),
     /// Somebody says, unsigned, that an order was paid: [`Verdict`].
     Hinted(OutTradeNo),
     /// A notice that was not believed, to be counted: [`Verdict`].
@@ -147,10 +149,37 @@ pub struct Report {
     pub counters: BTreeMap<String, i64>,
     /// What needs a person.
     pub alarms: Vec<Alarm>,
-    /// Verified payments to sub-merchants that nobody knows.
-    pub strays: Vec<Payment>,
+    /// Verified payments to sub-merchants that nobody knows, and refunds.
+    pub strays: Vec<Stray>,
     /// The latest deliveries, newest first.
     pub deliveries: Vec<Delivery>,
+}
+
+/// What WeChat vouches for, of a sub-merchant that nobody knows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Stray {
+    /// A payment.
+    Payment(Payment),
+    /// A refund.
+    Refund(StrayRefund),
+}
+
+/// A refund of a sub-merchant that nobody knows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StrayRefund {
+    /// The institution.
+    pub mch_id: String,
+    /// Whose it is.
+    pub sub_mch_id: Option<String>,
+    /// The number of the order.
+    pub out_trade_no: Option<String>,
+    /// The number of the refund.
+    pub out_refund_no: String,
+    /// WeChat's number for it.
+    pub refund_id: String,
+    /// How much goes back.
+    pub money: Money,
 }
 
 /// Something that needs a person.
@@ -275,7 +304,7 @@ impl<W: World, S: Store> Book<W, S> {
             Call::Noticed { payment, xml } => {
                 json(&self.noticed(&known, *payment, xml.as_deref())?)
             }
-            Call::Stray(payment) => json(&self.keep_stray(&payment)?),
+            Call::Stray(stray) => json(&self.keep_stray(&stray)?),
             Call::Hinted(number) => json(&self.hinted(&known, &number).await?),
             Call::NoticeRefused(verdict) => {
                 self.count(&verdict)?;
@@ -356,7 +385,7 @@ impl<W: World, S: Store> Book<W, S> {
             .store
             .exec("SELECT json FROM strays LIMIT 100", &[])?
             .iter()
-            .map(|row| read_stored("payment", row.text(0)?))
+            .map(|row| read_stored("stray", row.text(0)?))
             .collect::<Result<_, _>>()?;
         Ok(Report {
             counters,

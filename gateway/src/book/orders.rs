@@ -1,6 +1,6 @@
 //! Orders: made, found, paid, closed.
 
-use super::{Book, write_stored};
+use super::{Book, Stray, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream::{Prepay, Reason};
@@ -242,23 +242,30 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(verdict)
     }
 
-    /// Keeps a payment to a sub-merchant that nobody knows, and calls a person
-    /// (checklist I3).
-    pub(super) fn keep_stray(&self, payment: &Payment) -> Result<Verdict, ApiError> {
+    /// Keeps a payment to a sub-merchant that nobody knows, or a refund, and
+    /// calls a person (checklist I3).
+    pub(super) fn keep_stray(&self, stray: &Stray) -> Result<Verdict, ApiError> {
+        let (number, sub_mch_id, alarm, counter) = match stray {
+            Stray::Payment(payment) => (
+                &payment.transaction_id,
+                &payment.account.sub_mch_id,
+                "a payment was noticed for a sub-merchant that is not known",
+                "notice_stray",
+            ),
+            Stray::Refund(refund) => (
+                &refund.refund_id,
+                &refund.sub_mch_id,
+                "a refund was noticed of a sub-merchant that is not known",
+                "refund_notice_stray",
+            ),
+        };
         self.store.atomically(|| {
             self.store.exec(
                 "INSERT INTO strays(transaction_id, json) VALUES(?, ?) ON CONFLICT DO NOTHING",
-                &[
-                    payment.transaction_id.as_str().into(),
-                    write_stored("payment", payment)?.into(),
-                ],
+                &[number.as_str().into(), write_stored("stray", stray)?.into()],
             )?;
-            let sub_mch_id = payment.account.sub_mch_id.as_deref().unwrap_or_default();
-            self.raise(
-                "a payment was noticed for a sub-merchant that is not known",
-                sub_mch_id,
-            )?;
-            self.count("notice_stray")
+            self.raise(alarm, sub_mch_id.as_deref().unwrap_or_default())?;
+            self.count(counter)
         })?;
         Ok(Verdict::Taken)
     }
@@ -410,12 +417,14 @@ impl<W: World, S: Store> Book<W, S> {
         event: Event,
         notice_xml: Option<&str>,
     ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StoreError> {
+        let mut changed = false;
         let outcome = self.store.atomically(|| {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
             };
             let event = self.of_purchase(known, &order, event)?;
             let besides = matches!(event, Event::PaidBesides { .. });
+            let before = seen(&order);
             let effects = match order.apply(event, self.world.now_ms()) {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
@@ -445,8 +454,12 @@ impl<W: World, S: Store> Book<W, S> {
                 }
             }
             self.arm()?;
+            changed = seen(&order) != before;
             Ok::<_, StoreError>(Some(Ok(effects)))
         })?;
+        if changed {
+            self.tell_pages(number)?;
+        }
         match outcome {
             Some(Err(refusal)) if refusal.is_alarm() => {
                 self.raise(&refusal.to_string(), number)?;
@@ -487,6 +500,11 @@ impl<W: World, S: Store> Book<W, S> {
             .to_xml(&known.credentials.api_key, known.merchant.sign_type),
         }
     }
+}
+
+/// What a payer's page sees of an order.
+fn seen(order: &Order) -> (bool, bool) {
+    (order.is_open(), order.paid().is_some())
 }
 
 fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError> {

@@ -45,6 +45,8 @@ pub(super) struct Disk {
     connection: Connection,
     /// A transaction is open: something was written in this poll.
     open: Cell<bool>,
+    /// A transaction that may still be undone is under way.
+    undoable: Cell<bool>,
     /// The alarm that this poll has set.
     alarm_ms: Cell<Option<i64>>,
 }
@@ -60,6 +62,7 @@ impl Machine {
                     disk: Rc::new(Disk {
                         connection,
                         open: Cell::new(false),
+                        undoable: Cell::new(false),
                         alarm_ms: Cell::new(None),
                     }),
                     alarm_ms: None,
@@ -270,7 +273,9 @@ impl Store for Sqlite {
             disk.run("BEGIN");
         }
         disk.run("SAVEPOINT work");
+        let outer = disk.undoable.replace(true);
         let done = work();
+        disk.undoable.set(outer);
         if done.is_err() {
             disk.run("ROLLBACK TO work");
         }
@@ -280,6 +285,15 @@ impl Store for Sqlite {
 
     fn set_alarm(&self, at_ms: i64) {
         self.0.alarm_ms.set(Some(at_ms));
+    }
+
+    /// Nobody listens here. What is told leaves after the poll, with all else;
+    /// but not even then may it be of what the poll has undone.
+    fn tell(&self, tag: &str, _text: &str) {
+        assert!(
+            !self.0.undoable.get(),
+            "{tag} is told of what may still be undone"
+        );
     }
 }
 
