@@ -12,6 +12,7 @@
 mod dialects;
 mod further;
 mod listeners;
+mod size;
 
 use serde_json::{Value, json};
 use std::sync::LazyLock;
