@@ -10,6 +10,7 @@ use crate::fields::Fields;
 use crate::http::{header_text, success};
 use crate::merchant::{Merchant, NewMerchant};
 use crate::registry::{self, Answer, KeyPair};
+use crate::scope;
 use crate::seal::fingerprint;
 use crate::world::{Request, Response, World};
 use serde_json::json;
@@ -20,10 +21,10 @@ impl<W: World> Gateway<W> {
     /// shown this once.
     pub(crate) async fn create_merchant(&self, request: &Request) -> Result<Response, ApiError> {
         self.admin(request)?;
-        let delivery_secret = format!("whsec_{}", self.random_text(43));
+        let delivery_secret = self.delivery_secret();
         let fields = Fields::read(request.body())?;
         let now_ms = self.world.now_ms();
-        let new = NewMerchant::read(&fields, Secret::new(delivery_secret.as_str()), now_ms)?;
+        let new = NewMerchant::read(&fields, delivery_secret.clone(), now_ms)?;
         self.try_key(&new.credentials).await?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
@@ -52,7 +53,7 @@ impl<W: World> Gateway<W> {
             "id": merchant.id,
             "api-key": keys.api_key,
             "api-secret": keys.api_secret.expose(),
-            "delivery_secret": delivery_secret,
+            "delivery_secret": delivery_secret.expose(),
             "quick_auth_token": merchant.quick_auth_token,
             "notify_url": self.config.notify_url(&merchant),
             "jsapi_directory": format!("{}/pay/", self.config.public_url),
@@ -61,7 +62,7 @@ impl<W: World> Gateway<W> {
             merchant: Box::new(merchant),
             keys: keys.fingerprints(),
         };
-        match ask(&self.world, &call).await? {
+        match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
             Answer::Exists => Err(ApiError::field(
                 Code::MerchantExists,
@@ -77,7 +78,9 @@ impl<W: World> Gateway<W> {
     /// `api_key`, `app_secret` or `mini_program_secret` the merchant's own
     /// credentials change too;
     /// notices that were signed with the API key before are believed for that
-    /// day, and with `revoke` no longer.
+    /// day, and with `revoke` no longer. With `{"new_delivery_secret": true}`
+    /// deliveries are signed with a new secret, and for that day with the one
+    /// before as well.
     pub(crate) async fn rotate_merchant(
         &self,
         request: &Request,
@@ -89,7 +92,11 @@ impl<W: World> Gateway<W> {
             false => Fields::read(request.body())?,
         };
         let revoke = fields.flag("revoke")?;
-        let sealed = self.sealed_anew(id, &fields, revoke).await?;
+        let new = match fields.flag("new_delivery_secret")? {
+            true => Some(self.delivery_secret()),
+            false => None,
+        };
+        let (sealed, entered) = self.sealed_anew(id, &fields, new.clone(), revoke).await?;
         let now_ms = self.world.now_ms();
         let keys = NewKeys::make(self);
         let call = registry::Call::Rotate {
@@ -97,13 +104,20 @@ impl<W: World> Gateway<W> {
             keys: keys.fingerprints(),
             earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
             sealed,
+            entered,
         };
-        match ask(&self.world, &call).await? {
-            Answer::Done => Ok(success(json!({
-                "id": id,
-                "api-key": keys.api_key,
-                "api-secret": keys.api_secret.expose(),
-            }))),
+        match ask(&self.world, call).await? {
+            Answer::Done => {
+                let mut data = json!({
+                    "id": id,
+                    "api-key": keys.api_key,
+                    "api-secret": keys.api_secret.expose(),
+                });
+                if let (Some(new), Some(data)) = (new, data.as_object_mut()) {
+                    data.insert("delivery_secret".to_owned(), new.expose().into());
+                }
+                Ok(success(data))
+            }
             Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
             // Somebody else changed the credentials in this very moment.
             _ => Err(ApiError::of(Code::Internal)),
@@ -130,28 +144,39 @@ impl<W: World> Gateway<W> {
         &self,
         id: &str,
         fields: &Fields,
+        delivery_secret: Option<Secret>,
         revoke: bool,
-    ) -> Result<Option<[String; 2]>, ApiError> {
+    ) -> Result<(Option<[String; 2]>, Vec<String>), ApiError> {
         let call = registry::Call::ById { id: id.to_owned() };
-        let merchant = match ask(&self.world, &call).await? {
+        let merchant = match ask(&self.world, call).await? {
             Answer::Found(found) => found.merchant,
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
         let now_ms = self.world.now_ms();
         let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
         entered.fits(fields, &merchant)?;
-        if entered.is_empty() && !revoke {
-            return Ok(None);
+        let mut names = entered.names();
+        names.extend(
+            delivery_secret
+                .as_ref()
+                .map(|_| "delivery_secret".to_owned()),
+        );
+        if names.is_empty() && !revoke {
+            return Ok((None, names));
         }
         let internal = |_| ApiError::of(Code::Internal);
         let key = &self.config.master_key;
         let old = Credentials::open(&merchant, key).map_err(internal)?;
-        let credentials = entered.replace(old, revoke, now_ms);
+        let credentials = entered.replace(old, delivery_secret, revoke, now_ms);
         self.try_key(&credentials).await?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
         let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
-        Ok(Some([merchant.sealed, sealed]))
+        Ok((Some([merchant.sealed, sealed]), names))
+    }
+
+    fn delivery_secret(&self) -> Secret {
+        Secret::new(format!("whsec_{}", self.random_text(43)))
     }
 
     /// A private key whose numbers do not belong together reads like any other:
@@ -183,6 +208,7 @@ impl<W: World> Gateway<W> {
             .and_then(|text| text.strip_prefix("Bearer "))
             .map(Secret::new);
         if given.as_ref() == Some(&self.config.admin_token) {
+            scope::is("admin".to_owned());
             Ok(())
         } else {
             Err(ApiError::of(Code::AdminTokenWrong))

@@ -15,8 +15,10 @@
 
 mod address;
 mod admin;
+pub mod alarm;
 mod api;
 mod assets;
+mod audit;
 pub mod book;
 pub mod config;
 mod credentials;
@@ -32,8 +34,10 @@ mod pay_link;
 mod print;
 mod qr;
 pub mod registry;
+mod scope;
 mod seal;
 mod sign_in;
+mod tally;
 mod upstream;
 pub mod world;
 
@@ -41,6 +45,7 @@ use crate::config::Config;
 use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
 use crate::http::{MAX_BODY_BYTES, answer};
+use crate::scope::Scope;
 use crate::upstream::{Hosts, Upstream};
 use crate::world::{Object, Request, Response, World};
 use ::http::Method;
@@ -78,8 +83,14 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// Answers one request. Every endpoint there is stands in this list.
+    /// Answers one request, and says so in the log.
     pub async fn handle(&self, request: Request) -> Response {
+        let scope = Scope::of(&request, || self.random_text(22));
+        scope::within(scope, self.answered(request)).await
+    }
+
+    /// Every endpoint there is stands in this list.
+    async fn answer(&self, request: Request) -> Response {
         if request.body().len() > MAX_BODY_BYTES {
             return ApiError::of(Code::BodyTooLarge).response();
         }
@@ -119,6 +130,8 @@ impl<W: World> Gateway<W> {
             ["v1", "delivery"] if get => self.get_deliveries(&request).await,
             ["v1", "delivery"] if post => self.resend_delivery(&request).await,
             ["v1", "delivery"] => not_allowed("GET, POST"),
+            ["v1", "audit"] if get => self.get_audit(&request).await,
+            ["v1", "audit"] => not_allowed("GET"),
             ["v1", "doctor"] if get => self.doctor(&request).await,
             ["v1", "doctor"] => not_allowed("GET"),
             ["v1", "token"] if post => self.create_token(&request).await,
@@ -175,9 +188,10 @@ impl<W: World> Gateway<W> {
                 self.rotate_merchant(&request, id).await
             }
             ["admin", "merchants", id, "report"] if get => self.merchant_report(&request, id).await,
+            ["admin", "merchants", id, "audit"] if get => self.audit_for(&request, id).await,
             ["admin", "merchants", id, "doctor"] if get => self.doctor_for(&request, id).await,
             ["admin", "merchants"] | ["admin", "merchants", _, "rotate"] => not_allowed("POST"),
-            ["admin", "merchants", _, "report" | "doctor"] => not_allowed("GET"),
+            ["admin", "merchants", _, "audit" | "report" | "doctor"] => not_allowed("GET"),
             ["openapi.json"] if get => Ok(answer(200, "application/json", OPENAPI)),
             ["healthz"] if get => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
             // The page's files.
@@ -204,6 +218,7 @@ impl<W: World> Gateway<W> {
     ) -> Result<T, ApiError> {
         let envelope = book::Envelope {
             merchant: merchant.to_owned(),
+            scope: Scope::current(),
             call,
         };
         let body = serde_json::to_vec(&envelope).map_err(|_| ApiError::of(Code::Internal))?;

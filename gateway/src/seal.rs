@@ -114,6 +114,11 @@ pub fn fingerprint(text: &str) -> String {
     BASE64.encode(Sha256::digest(text))
 }
 
+/// The beginning of a fingerprint: enough to tell keys apart in an audit.
+pub fn short(fingerprint: &str) -> &str {
+    fingerprint.get(..8).unwrap_or(fingerprint)
+}
+
 /// A random text of letters and digits for keys and ids: 16 bytes of chance
 /// are 22 characters of base 62.
 pub fn random_text(mut random: impl FnMut(&mut [u8]), length: usize) -> String {

@@ -10,11 +10,13 @@
 
 mod account;
 mod api;
+mod audit;
 mod checklist;
 mod dialects;
 mod doctor;
 mod documented;
 mod environments;
+mod kinds;
 mod lies;
 mod links;
 mod listeners;

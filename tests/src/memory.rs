@@ -54,6 +54,10 @@ pub struct Received {
     pub at_ms: i64,
     /// Where.
     pub url: String,
+    /// The request's id that it names.
+    pub request_id: String,
+    /// How it is signed.
+    pub signature: String,
     /// What.
     pub body: String,
 }
@@ -310,6 +314,15 @@ impl Memory {
         text
     }
 
+    /// Runs statements in an object's database, past the gateway: `/registry`,
+    /// or a merchant's id for its book.
+    pub fn sql(&self, object: &str, sql: &str) -> Result<(), String> {
+        let database = self.0.borrow().databases[object].clone();
+        database
+            .execute_batch(sql)
+            .map_err(|error| error.to_string())
+    }
+
     /// The time.
     pub fn now(&self) -> i64 {
         self.0.borrow().now_ms
@@ -511,6 +524,8 @@ impl World for Memory {
                 inner.received.push(Received {
                     at_ms,
                     url: request.uri().to_string(),
+                    request_id: header(&request, "x-request-id"),
+                    signature: header(&request, "weceive-signature"),
                     body: String::from_utf8_lossy(request.body()).into_owned(),
                 });
                 let (status, body) = inner
@@ -538,9 +553,15 @@ impl World for Memory {
         }
     }
 
-    fn log(&self, line: fmt::Arguments<'_>) {
-        self.0.borrow_mut().log.push(line.to_string());
+    fn print(&self, line: &str) {
+        self.0.borrow_mut().log.push(line.to_owned());
     }
+}
+
+fn header(request: &Request, name: &str) -> String {
+    let value = request.headers().get(name);
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 /// Chance that is the same in every run (SplitMix64).
@@ -723,6 +744,16 @@ impl Shop {
         let (status, answer) = self.call("GET", &path, "");
         assert_eq!(status, 200, "{answer}");
         answer["data"].clone()
+    }
+
+    /// What was changed of its `money` or `credentials`, newest first.
+    pub fn audit(&self, of: &str) -> Vec<Json> {
+        let (status, answer) = self.call("GET", &format!("/v1/audit?of={of}"), "");
+        assert_eq!(status, 200, "{answer}");
+        answer["data"]["entries"]
+            .as_array()
+            .expect("a list")
+            .clone()
     }
 
     /// The operator's report on this merchant.

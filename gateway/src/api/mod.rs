@@ -2,6 +2,7 @@
 //! call. Reads the request, asks the merchant's book, writes the answer.
 
 pub mod account;
+pub mod audit;
 pub mod checkout;
 pub mod checksign;
 pub mod close;
@@ -19,6 +20,8 @@ use crate::Gateway;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::header_text;
+use crate::scope;
+use crate::seal::{fingerprint, short};
 use crate::world::{Request, World};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -54,6 +57,7 @@ impl<W: World> Gateway<W> {
                 return Err(ApiError::of(Code::ApiSecretWrong));
             }
         }
+        scope::is(format!("key {}", short(&fingerprint(api_key))));
         Ok(known)
     }
 
@@ -62,10 +66,13 @@ impl<W: World> Gateway<W> {
     async fn token_holder(&self, request: &Request) -> Result<Rc<Known>, ApiError> {
         let token =
             header_text(request, "api-token").ok_or_else(|| ApiError::of(Code::ApiKeyMissing))?;
-        self.directory
+        let known = self
+            .directory
             .by_token(&self.world, &self.config, token)
             .await?
-            .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
+            .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))?;
+        scope::is(format!("token {}", short(&fingerprint(token))));
+        Ok(known)
     }
 }
 

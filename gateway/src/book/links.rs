@@ -139,6 +139,26 @@ impl LinkFacts {
 }
 
 impl Link {
+    /// What it sells for, as the audit tells it.
+    fn terms(&self) -> String {
+        let (low, high, of) = match self.price {
+            Price::Fixed { each, max_quantity } => {
+                (each, each, format!("a piece, to {max_quantity} at once"))
+            }
+            Price::Entered { min, max } => (min, max, "as the payer enters".to_owned()),
+        };
+        let stock = self
+            .stock
+            .map_or_else(String::new, |stock| format!(", stock {stock}"));
+        format!(
+            "link {}, {} to {} {} {of}{stock}",
+            if self.active { "on" } else { "off" },
+            low.amount_minor(),
+            high.amount_minor(),
+            low.currency().code(),
+        )
+    }
+
     /// The purchase that a choice leads to: what is written, what it costs,
     /// and how many pieces it takes.
     fn purchase(&self, choice: Choice) -> Result<(String, Money, i64), ApiError> {
@@ -179,11 +199,14 @@ impl Link {
 impl<W: World, S: Store> Book<W, S> {
     /// Adds a link, or changes it; what was sold stays sold.
     pub(super) fn set_link(&self, link: &Link) -> Result<LinkFacts, ApiError> {
-        self.store.exec(
-            "INSERT INTO links(id, json, sold) VALUES(?1, ?2, 0)
-             ON CONFLICT(id) DO UPDATE SET json = ?2",
-            &[link.id.as_str().into(), write_stored("link", link)?.into()],
-        )?;
+        self.store.atomically(|| {
+            self.audit(&link.id, &link.terms(), "")?;
+            self.store.exec(
+                "INSERT INTO links(id, json, sold) VALUES(?1, ?2, 0)
+                 ON CONFLICT(id) DO UPDATE SET json = ?2",
+                &[link.id.as_str().into(), write_stored("link", link)?.into()],
+            )
+        })?;
         self.count_sales(self.find_link(&link.id)?)
     }
 

@@ -3,6 +3,7 @@
 //! only by what WeChat answers to a query.
 
 use super::{Book, Verdict};
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::seal::fingerprint;
@@ -174,7 +175,7 @@ impl<W: World, S: Store> Book<W, S> {
             Verdict::Taken => "refund_notice_taken",
             Verdict::Duplicate => "refund_notice_duplicate",
             Verdict::Refused(name) => name,
-        })?;
+        });
         Ok(verdict)
     }
 
@@ -283,6 +284,7 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<AtWeChat> {
+        self.count("query:refund");
         let found = match self.upstream(known).query_refund(out_refund_no).await {
             Ok(found) => found?,
             Err(failure) if failure.reason() == Some(Reason::RefundNotExist) => {
@@ -295,8 +297,7 @@ impl<W: World, S: Store> Book<W, S> {
             && found.refund_fee == ours.refund.money.amount_minor();
         if !same {
             // Money may be wrong: change nothing, and call a person.
-            let name = "WeChat reports another refund under this number";
-            self.raise(name, out_refund_no).ok()?;
+            self.raise(Alarm::OtherRefund, out_refund_no).ok()?;
             return Some(AtWeChat::Another);
         }
         Some(AtWeChat::Told(Event::RefundTold {
