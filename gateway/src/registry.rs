@@ -76,6 +76,20 @@ pub enum Call {
         /// Which of them were entered, by field.
         entered: Vec<String>,
     },
+    /// The merchant's credentials, the same, under another master key.
+    Reseal {
+        /// The merchant's id.
+        id: String,
+        /// As they were, and sealed anew.
+        sealed: [String; 2],
+    },
+    /// The merchants' ids, in order.
+    List {
+        /// Behind this one.
+        after: String,
+        /// At most so many.
+        limit: i64,
+    },
     /// What was changed of credentials: a list of [`audit::Entry`].
     Audit(audit::Page),
     /// Adds an api-token.
@@ -125,6 +139,8 @@ pub enum Answer {
     Exists,
     /// Written.
     Done,
+    /// Merchants' ids.
+    Ids(Vec<String>),
     /// What was changed.
     Audit(Vec<audit::Entry>),
     /// The database refused; the operator's log has the reason.
@@ -248,6 +264,21 @@ impl<W: World, S: Store> Registry<W, S> {
                 self.audit(&id, &format!("api-token {} revoked", short(&fingerprint)))?;
                 Ok(Answer::Done)
             }),
+            Call::Reseal { id, sealed } => self.store.atomically(|| {
+                let outcome = self.seal_anew(&id, sealed)?;
+                if matches!(outcome, Answer::Done) {
+                    self.audit(&id, "credentials sealed under the present MASTER_KEY")?;
+                }
+                Ok(outcome)
+            }),
+            Call::List { after, limit } => {
+                let rows = self.store.exec(
+                    "SELECT id FROM merchants WHERE id > ? ORDER BY id LIMIT ?",
+                    &[after.into(), limit.into()],
+                )?;
+                let ids = rows.iter().map(|row| row.text(0).map(str::to_owned));
+                ids.collect::<Result<_, _>>().map(Answer::Ids)
+            }
             Call::Audit(page) => audit::read(&self.store, &page).map(Answer::Audit),
             Call::Rotate {
                 id,
@@ -357,23 +388,13 @@ impl<W: World, S: Store> Registry<W, S> {
         self.store.atomically(|| {
             let rows = self
                 .store
-                .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
-            let Some(row) = rows.first() else {
+                .exec("SELECT id FROM merchants WHERE id = ?", &[id.into()])?;
+            if rows.is_empty() {
                 return Ok(Answer::NotFound);
-            };
-            if let Some([old, sealed]) = sealed {
-                let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-                    .map_err(|error| StoreError::unreadable("merchant", error))?;
-                if merchant.sealed != old {
-                    return Ok(Answer::Exists);
-                }
-                merchant.sealed = sealed;
-                let json = serde_json::to_string(&merchant)
-                    .map_err(|error| StoreError::unreadable("merchant", error))?;
-                self.store.exec(
-                    "UPDATE merchants SET json = ? WHERE id = ?",
-                    &[json.into(), id.into()],
-                )?;
+            }
+            match sealed.map(|sealed| self.seal_anew(id, sealed)) {
+                None | Some(Ok(Answer::Done)) => {}
+                Some(other) => return other,
             }
             let what = format!(
                 "api-key {} made, earlier ones end at {expire_at_ms}",
@@ -396,6 +417,30 @@ impl<W: World, S: Store> Registry<W, S> {
             self.add_keys(id, keys)?;
             Ok(Answer::Done)
         })
+    }
+
+    /// Puts newly sealed credentials in the place of those that they were made
+    /// of, inside a transaction.
+    fn seal_anew(&self, id: &str, [old, sealed]: [String; 2]) -> Result<Answer, StoreError> {
+        let rows = self
+            .store
+            .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
+        let Some(row) = rows.first() else {
+            return Ok(Answer::NotFound);
+        };
+        let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
+            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        if merchant.sealed != old {
+            return Ok(Answer::Exists);
+        }
+        merchant.sealed = sealed;
+        let json = serde_json::to_string(&merchant)
+            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        self.store.exec(
+            "UPDATE merchants SET json = ? WHERE id = ?",
+            &[json.into(), id.into()],
+        )?;
+        Ok(Answer::Done)
     }
 
     fn add_keys(&self, id: &str, keys: KeyPair) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@
 //! attempts(   out_trade_no, checkout_id )            numbers that checkouts have taken
 //! refunds(    out_refund_no, out_trade_no )          numbers that refunds have taken
 //! products(   product_id, json )
-//! links(      id, json, sold )   sales( … )            see `links.rs`
+//! links(      id, json, sold )   sales( … )   holders( … )   see `links.rs`
 //! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
 //! strays(     transaction_id, json )                 payments to nobody that is known
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
@@ -246,6 +246,8 @@ impl<W: World, S: Store> Book<W, S> {
             "CREATE TABLE IF NOT EXISTS sales(
                 checkout_id TEXT PRIMARY KEY, link_id TEXT NOT NULL, once TEXT NOT NULL,
                 pieces INTEGER NOT NULL, until_ms INTEGER NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS holders(
+                checkout_id TEXT PRIMARY KEY, holder TEXT NOT NULL)",
             "CREATE INDEX IF NOT EXISTS sales_link ON sales(link_id, until_ms)",
             "CREATE TABLE IF NOT EXISTS deliveries(
                 id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
