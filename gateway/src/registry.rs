@@ -62,6 +62,13 @@ pub enum Call {
         /// Its first pair of keys.
         keys: KeyPair,
     },
+    /// Changes a merchant, if it still is as it was.
+    Change {
+        /// As it was.
+        before: Box<Merchant>,
+        /// As it is to be, under the same id.
+        after: Box<Merchant>,
+    },
     /// Adds a pair of keys, and lets the others expire.
     Rotate {
         /// The merchant's id.
@@ -75,6 +82,20 @@ pub enum Call {
         sealed: Option<[String; 2]>,
         /// Which of them were entered, by field.
         entered: Vec<String>,
+    },
+    /// The merchant's credentials, the same, under another master key.
+    Reseal {
+        /// The merchant's id.
+        id: String,
+        /// As they were, and sealed anew.
+        sealed: [String; 2],
+    },
+    /// The merchants' ids, in order.
+    List {
+        /// Behind this one.
+        after: String,
+        /// At most so many.
+        limit: i64,
     },
     /// What was changed of credentials: a list of [`audit::Entry`].
     Audit(audit::Page),
@@ -125,6 +146,8 @@ pub enum Answer {
     Exists,
     /// Written.
     Done,
+    /// Merchants' ids.
+    Ids(Vec<String>),
     /// What was changed.
     Audit(Vec<audit::Entry>),
     /// The database refused; the operator's log has the reason.
@@ -218,6 +241,21 @@ impl<W: World, S: Store> Registry<W, S> {
                 Ok(Answer::Done)
             }
             Call::Create { merchant, keys } => self.create(&merchant, keys),
+            Call::Change { before, after } => self.store.atomically(|| {
+                let id = before.id.clone();
+                match self.answer(Call::ById { id: id.clone() })? {
+                    Answer::Found(found) if found.merchant == *before => {
+                        let changed = after.differs_from(&before).join(", ");
+                        self.audit(&id, &format!("settings changed: {changed}"))?;
+                        self.store.exec(
+                            "UPDATE merchants SET json = ? WHERE id = ?",
+                            &[written(&after)?.into(), id.into()],
+                        )?;
+                        Ok(Answer::Done)
+                    }
+                    _ => Ok(Answer::Exists),
+                }
+            }),
             Call::AddToken {
                 id,
                 fingerprint,
@@ -248,6 +286,21 @@ impl<W: World, S: Store> Registry<W, S> {
                 self.audit(&id, &format!("api-token {} revoked", short(&fingerprint)))?;
                 Ok(Answer::Done)
             }),
+            Call::Reseal { id, sealed } => self.store.atomically(|| {
+                let outcome = self.seal_anew(&id, sealed)?;
+                if matches!(outcome, Answer::Done) {
+                    self.audit(&id, "credentials sealed under the present MASTER_KEY")?;
+                }
+                Ok(outcome)
+            }),
+            Call::List { after, limit } => {
+                let rows = self.store.exec(
+                    "SELECT id FROM merchants WHERE id > ? ORDER BY id LIMIT ?",
+                    &[after.into(), limit.into()],
+                )?;
+                let ids = rows.iter().map(|row| row.text(0).map(str::to_owned));
+                ids.collect::<Result<_, _>>().map(Answer::Ids)
+            }
             Call::Audit(page) => audit::read(&self.store, &page).map(Answer::Audit),
             Call::Rotate {
                 id,
@@ -282,8 +335,7 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     fn create(&self, merchant: &Merchant, keys: KeyPair) -> Result<Answer, StoreError> {
-        let json = serde_json::to_string(merchant)
-            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        let json = written(merchant)?;
         self.store.atomically(|| {
             let added = self.store.exec(
                 "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)
@@ -357,23 +409,13 @@ impl<W: World, S: Store> Registry<W, S> {
         self.store.atomically(|| {
             let rows = self
                 .store
-                .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
-            let Some(row) = rows.first() else {
+                .exec("SELECT id FROM merchants WHERE id = ?", &[id.into()])?;
+            if rows.is_empty() {
                 return Ok(Answer::NotFound);
-            };
-            if let Some([old, sealed]) = sealed {
-                let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-                    .map_err(|error| StoreError::unreadable("merchant", error))?;
-                if merchant.sealed != old {
-                    return Ok(Answer::Exists);
-                }
-                merchant.sealed = sealed;
-                let json = serde_json::to_string(&merchant)
-                    .map_err(|error| StoreError::unreadable("merchant", error))?;
-                self.store.exec(
-                    "UPDATE merchants SET json = ? WHERE id = ?",
-                    &[json.into(), id.into()],
-                )?;
+            }
+            match sealed.map(|sealed| self.seal_anew(id, sealed)) {
+                None | Some(Ok(Answer::Done)) => {}
+                Some(other) => return other,
             }
             let what = format!(
                 "api-key {} made, earlier ones end at {expire_at_ms}",
@@ -398,6 +440,28 @@ impl<W: World, S: Store> Registry<W, S> {
         })
     }
 
+    /// Puts newly sealed credentials in the place of those that they were made
+    /// of, inside a transaction.
+    fn seal_anew(&self, id: &str, [old, sealed]: [String; 2]) -> Result<Answer, StoreError> {
+        let rows = self
+            .store
+            .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
+        let Some(row) = rows.first() else {
+            return Ok(Answer::NotFound);
+        };
+        let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
+            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        if merchant.sealed != old {
+            return Ok(Answer::Exists);
+        }
+        merchant.sealed = sealed;
+        self.store.exec(
+            "UPDATE merchants SET json = ? WHERE id = ?",
+            &[written(&merchant)?.into(), id.into()],
+        )?;
+        Ok(Answer::Done)
+    }
+
     fn add_keys(&self, id: &str, keys: KeyPair) -> Result<(), StoreError> {
         self.store.exec(
             "INSERT INTO keys(fingerprint, merchant_id, secret_fingerprint) VALUES(?, ?, ?)",
@@ -409,4 +473,9 @@ impl<W: World, S: Store> Registry<W, S> {
         )?;
         Ok(())
     }
+}
+
+/// A merchant as it is stored.
+fn written(merchant: &Merchant) -> Result<String, StoreError> {
+    serde_json::to_string(merchant).map_err(|error| StoreError::unreadable("merchant", error))
 }

@@ -39,7 +39,6 @@ impl Tally {
     }
 
     /// What is not written down.
-    #[allow(dead_code)]
     pub fn counts(&self) -> BTreeMap<String, i64> {
         self.counts.borrow().clone()
     }

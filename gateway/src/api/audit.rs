@@ -29,7 +29,7 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        self.admin(request)?;
+        self.admin(request).await?;
         self.audit_of(request, id).await
     }
 
