@@ -664,7 +664,7 @@ fn a_refund_notice_that_wechat_does_not_confirm_ends_nothing() {
         refund: refund_notify::Refund {
             transaction_id: paid["transaction_id"].as_str().unwrap().to_owned(),
             out_trade_no: out_trade_no.to_owned(),
-            refund_id: "50000000001".to_owned(),
+            refund_id: Some("50000000001".to_owned()),
             out_refund_no: out_refund_no.to_owned(),
             total_fee: 150,
             settlement_total_fee: None,
