@@ -392,10 +392,10 @@ fn fields_folded_into_one_value_are_no_payment() {
                     let rest = rest.iter().map(|(name, value)| format!("&{name}={value}"));
                     match at {
                         _ if at == first => {
-                            folded.push(*name, format!("{value}{}", rest.collect::<String>()))
+                            folded.push(name, format!("{value}{}", rest.collect::<String>()))
                         }
                         _ if (first..=last).contains(&at) => {}
-                        _ => folded.push(*name, *value),
+                        _ => folded.push(name, *value),
                     }
                 }
                 let folded = folded.with("sign", fields.get("sign").unwrap());
