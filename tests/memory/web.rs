@@ -372,6 +372,7 @@ fn hostile_texts_stay_texts_on_every_page() {
         "/v1/checkout",
         json!({
             "out_trade_no": "X1", "body": hostile, "total_fee": 100, "attach": hostile,
+            "lines": [{"name": hostile, "unit_amount": 100}], "metadata": {(hostile[..40].to_owned()): hostile},
             "success_url": "https://shop.example.com/?q=%3C/script%3E\"'<x>",
             "cancel_url": "https://shop.example.com/\"onmouseover=\"x()",
         }),
@@ -389,7 +390,7 @@ fn hostile_texts_stay_texts_on_every_page() {
             .to_owned()
     };
     let own = "%3C%2Fscript%3E%3Cscript%3Ex()%3C%2Fscript%3E%22%27";
-    let mut pages = 0;
+    let (mut pages, mut drawn) = (0, 0);
     for path in [
         at(&session["url"]),
         format!("{}&lang={own}&env={own}&back={own}", at(&session["url"])),
@@ -416,6 +417,7 @@ fn hostile_texts_stay_texts_on_every_page() {
                 continue;
             }
             pages += 1;
+            drawn += usize::from(html.matches("&lt;img src=x onerror=x()&gt;").count() > 4);
             // What is between quotes in JSON is not markup.
             let (json, markup) = match html.split_once("id=\"view\">") {
                 Some((before, rest)) => {
@@ -447,7 +449,7 @@ fn hostile_texts_stay_texts_on_every_page() {
             }
         }
     }
-    assert!(pages > 25, "{pages}");
+    assert!(pages > 25 && drawn > 0, "{pages} {drawn}");
 }
 
 /// Where the payer is sent to is an address of the web.
@@ -588,6 +590,21 @@ fn no_notice_is_sent_inside_anybodys_network() {
                 "{path} {address}: {answer}"
             );
         }
+    }
+    for address in addresses {
+        let merchant = json!({
+            "id": "inside", "name": "x", "fee_type": "HKD", "appid": "wx5a11d0b0c0ffee01",
+            "mch_id": "1900000109", "api_key": "weceive-sandbox-demo-key-0000001",
+            "refund_notify_url": address,
+        });
+        let (status, answer) = world.admin("/merchants", &merchant);
+        let said = (status, &answer["code"], &answer["field"]);
+        let refused = (
+            400,
+            &json!("NOTIFY_URL_REFUSED"),
+            &json!("refund_notify_url"),
+        );
+        assert_eq!(said, refused, "{address}: {answer}");
     }
     assert_eq!(world.received(), []);
 }
