@@ -217,6 +217,7 @@ fn every_link_in_the_documents_leads_somewhere() {
         "docs/checklist.md",
         "docs/dialects.md",
         "docs/environments.md",
+        "docs/fuzzing.md",
         "docs/links.md",
         "docs/miniprogram.md",
         "docs/operations.md",
