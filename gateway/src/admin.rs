@@ -7,8 +7,8 @@ use crate::credentials::{Credentials, Entered, OVERLAP_MS};
 use crate::directory::ask;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use crate::http::{header_text, success};
-use crate::merchant::{Merchant, NewMerchant};
+use crate::http::{header_text, json_object, success};
+use crate::merchant::{Merchant, NewMerchant, Settings};
 use crate::registry::{self, Answer, KeyPair};
 use crate::scope;
 use crate::seal::fingerprint;
@@ -27,7 +27,12 @@ impl<W: World> Gateway<W> {
         let delivery_secret = self.delivery_secret();
         let fields = Fields::read(request.body())?;
         let now_ms = self.world.now_ms();
-        let new = NewMerchant::read(&fields, delivery_secret.clone(), now_ms)?;
+        let new = NewMerchant::read(
+            &fields,
+            delivery_secret.clone(),
+            self.config.development,
+            now_ms,
+        )?;
         self.try_key(&new.credentials).await?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
@@ -37,17 +42,18 @@ impl<W: World> Gateway<W> {
             .map_err(|_| ApiError::of(Code::Internal))?;
         let merchant = Merchant {
             id: new.id,
-            name: new.name,
+            name: new.settings.name,
             account: new.account,
             currency: new.currency,
             dialect: new.dialect,
             sign_type: new.sign_type,
             answers: new.answers,
-            redirect_origins: new.redirect_origins,
+            redirect_origins: new.settings.redirect_origins,
             quick_auth_token: self.random_text(22),
-            quick_auth: new.quick_auth,
-            mini_program: new.mini_program,
-            h5: new.h5,
+            quick_auth: new.settings.quick_auth,
+            mini_program: new.settings.mini_program,
+            h5: new.settings.h5,
+            refund_notify_url: new.settings.refund_notify_url,
             sealed,
             created_at_ms: now_ms,
         };
@@ -176,6 +182,60 @@ impl<W: World> Gateway<W> {
             Answer::Done => Ok(true),
             // Changed in this very moment, and so sealed anew already.
             Answer::Exists => Ok(false),
+            _ => Err(ApiError::of(Code::Internal)),
+        }
+    }
+
+    /// `PATCH /admin/merchants/{id}`: changes its settings. What is not sent
+    /// stays, what is `null` is taken off. Everybody knows it within 30
+    /// seconds.
+    pub(crate) async fn change_merchant(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let sent = json_object(request.body())?;
+        let before = match ask(&self.world, registry::Call::ById { id: id.to_owned() }).await? {
+            Answer::Found(found) => found.merchant,
+            _ => return Err(ApiError::of(Code::MerchantNotFound)),
+        };
+        let mut wanted = before.settings();
+        let unknown = sent
+            .keys()
+            .find(|name| *name != "mini_program_secret" && wanted.get(name.as_str()).is_none());
+        if let Some(name) = unknown {
+            let why = format!("The field {name} cannot be changed here.");
+            return Err(ApiError::field(Code::FieldInvalid, name, why));
+        }
+        if let Some(wanted) = wanted.as_object_mut() {
+            wanted.extend(sent);
+        }
+        let fields = Fields::read(wanted.to_string().as_bytes())?;
+        let settings = Settings::read(&fields, &before.dialect, self.config.development)?;
+        let secret = fields.text("mini_program_secret", 64)?.map(Secret::new);
+        if secret.is_some() && settings.mini_program.is_none() {
+            return Err(fields.missing("mini_program"));
+        }
+        let mut after = before.clone().with(settings);
+        // A secret belongs to its Mini Program.
+        if secret.is_some() || after.mini_program != before.mini_program {
+            let internal = |_| ApiError::of(Code::Internal);
+            let key = &self.config.master_key;
+            let mut credentials = Credentials::open(&before, key).map_err(internal)?;
+            credentials.mini_program_secret = secret;
+            let mut nonce = [0; 12];
+            self.world.random(&mut nonce);
+            after.sealed = credentials.seal(id, key, nonce).map_err(internal)?;
+        }
+        let data = after.settings();
+        let call = registry::Call::Change {
+            before: Box::new(before),
+            after: Box::new(after),
+        };
+        match ask(&self.world, call).await? {
+            Answer::Done => Ok(success(data)),
+            // Somebody else changed it in this very moment.
             _ => Err(ApiError::of(Code::Internal)),
         }
     }

@@ -49,14 +49,18 @@ alarms! {
         "Look at the transaction on the merchant platform; the order is not counted as paid: deliver nothing, or return the money.";
     OrderUnknown "ORDER_UNKNOWN" "A verified notice reports a payment for an order that is not known here."
         "Another system may use the same merchant number. If none does, return the money on the merchant platform.";
-    SubMerchantUnknown "SUB_MERCHANT_UNKNOWN" "A verified notice reports a payment to a sub-merchant that nobody here is."
-        "Enter the sub-merchant, or ask the institution whose it is. The report's strays hold the payment.";
+    SubMerchantUnknown "SUB_MERCHANT_UNKNOWN" "A verified notice reports a payment to a sub-merchant that nobody here is, or a refund."
+        "Enter the sub-merchant, or ask the institution whose it is. The report's strays hold what was noticed.";
     NeverAcknowledged "NEVER_ACKNOWLEDGED" "The merchant never acknowledged the notice of a payment."
         "Tell the merchant; when its notice address works again, send the delivery again with POST /v1/delivery.";
     ReverseRefused "REVERSE_REFUSED" "WeChat refuses for good to reverse the order."
         "If the payer has paid, return the money with a refund.";
     OtherRefund "OTHER_REFUND" "WeChat reports another refund under this number."
         "Another system may use the same numbers. Compare both on the merchant platform; make the refund again under a new number if it is missing.";
+    SecondPaymentWaits "SECOND_PAYMENT_WAITS" "A purchase was paid twice, and WeChat does not take the refund of this payment, which is asked for again and again."
+        "Read the refund's err_code: set up the API certificate (WECHATPAY_MTLS) if there is none, or top up the account.";
+    SecondPaymentKept "SECOND_PAYMENT_KEPT" "A purchase was paid twice, and the refund of this payment failed for good."
+        "Return it to the payer on the merchant platform, and keep the receipt.";
     RefundAbnormal "REFUND_ABNORMAL" "The payer's account or card does not take the refund."
         "Return the money another way, from the merchant platform, and keep the receipt.";
 }

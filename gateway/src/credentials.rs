@@ -218,7 +218,7 @@ impl Entered {
         match self.mini_program_secret.is_some() && merchant.mini_program.is_none() {
             true => Err(fields.invalid(
                 "mini_program_secret",
-                "belongs to a merchant that was made with mini_program",
+                "belongs to a merchant that has a mini_program",
             )),
             false => Ok(()),
         }

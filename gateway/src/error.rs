@@ -76,6 +76,7 @@ codes! {
     KeyInvalid "KEY_INVALID" 400 Caller "Enter the key or certificate whole, as PEM, from WeChat Pay's merchant platform.";
     AmountInvalid "AMOUNT_INVALID" 400 Caller "Send a whole number of the currency's smallest unit, 1 to 2147483647.";
     CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use the merchant's settlement currency, or CNY.";
+    LinesMismatch "LINES_MISMATCH" 400 Caller "Send lines that come to total_fee together: the sum of each quantity times its unit_amount.";
     TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE, JSAPI or APP.";
     OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";
     NotifyUrlRefused "NOTIFY_URL_REFUSED" 400 Caller "Use an https address with a public host name, without user name or fragment.";
@@ -121,7 +122,7 @@ codes! {
     OriginUnknown "ORIGIN_UNKNOWN" 403 Caller "Register the page's origin for this merchant, in redirect_origins.";
     LinkChanged "LINK_CHANGED" 409 Caller "Open the link again: the merchant has changed it.";
     // Mini Programs.
-    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Make the merchant with mini_program and mini_program_secret.";
+    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Give the merchant mini_program and mini_program_secret.";
     LoginCodeRefused "LOGIN_CODE_REFUSED" 400 Caller "Call wx.login again and send its new code: each works once, for five minutes, in its own Mini Program.";
     PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another way to pay.";
     MiniProgramRefused "MINI_PROGRAM_REFUSED" 502 Upstream "WeChat refuses the Mini Program; check its appid and mini_program_secret.";

@@ -109,6 +109,7 @@ impl<W: World> Gateway<W> {
         let get = [Method::GET, Method::HEAD].contains(request.method());
         let post = request.method() == Method::POST;
         let delete = request.method() == Method::DELETE;
+        let patch = request.method() == Method::PATCH;
         if let Err(error) = self.limit_payer(&request, &segments) {
             return self.too_often(&request, error).await;
         }
@@ -118,7 +119,9 @@ impl<W: World> Gateway<W> {
             ["v1", "order"] if get => self.get_order(&request).await,
             ["v1", "order"] => not_allowed("GET, POST"),
             ["v1", "checksign"] if post => self.checksign(&request).await,
+            ["v1", "checkout"] if get => self.get_checkout(&request).await,
             ["v1", "checkout"] if post => self.create_checkout(&request).await,
+            ["v1", "checkout"] => not_allowed("GET, POST"),
             ["v1", "link"] if get => self.get_links(&request).await,
             ["v1", "link"] if post => self.set_link(&request).await,
             ["v1", "link"] => not_allowed("GET, POST"),
@@ -129,7 +132,7 @@ impl<W: World> Gateway<W> {
             ["v1", "refund"] => not_allowed("GET, POST"),
             ["v1", "micropay" | "reverse"] => not_allowed("POST"),
             ["v1", "close"] if post => self.close_order(&request).await,
-            ["v1", "checksign" | "checkout" | "close"] => not_allowed("POST"),
+            ["v1", "checksign" | "close"] => not_allowed("POST"),
             ["v1", "exchange_rate"] if get => self.exchange_rate(&request).await,
             ["v1", "settlement"] if get => self.settlement(&request).await,
             ["v1", "exchange_rate" | "settlement"] => not_allowed("GET"),
@@ -197,6 +200,8 @@ impl<W: World> Gateway<W> {
             | ["notify", "v3", _, "refund"] => not_allowed("POST"),
             // The operator.
             ["admin", "merchants"] if post => self.create_merchant(&request).await,
+            ["admin", "merchants", id] if patch => self.change_merchant(&request, id).await,
+            ["admin", "merchants", _] => not_allowed("PATCH"),
             ["admin", "merchants", id, "rotate"] if post => {
                 self.rotate_merchant(&request, id).await
             }

@@ -22,8 +22,8 @@ use crate::http::{answer, header_text, json, json_object, query, set};
 use crate::qr::svg_path;
 use crate::world::{Listen, Request, Response, World};
 use checkout::{
-    Environment, Jsapi, Lang, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason, State,
-    View, html, plan,
+    Environment, Jsapi, Lang, Line, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason,
+    State, View, html, plan,
 };
 use http::header;
 use order::TradeType;
@@ -71,7 +71,9 @@ impl<W: World> Gateway<W> {
                 Err(error) => self.error_page(request, error.code).await,
             };
         }
-        self.html(200, &Page::View(self.view(&visit))).await
+        let lines = &visit.facts.checkout.purchase.lines;
+        let page = Page::View(self.view(&visit));
+        self.html(200, &page, lines).await
     }
 
     /// `GET /pay/status`.
@@ -188,7 +190,7 @@ impl<W: World> Gateway<W> {
             code: code.name().to_owned(),
             lang: lang_of(request, None),
         });
-        self.html(code.status(), &page).await
+        self.html(code.status(), &page, &[]).await
     }
 
     /// To whoever asks too often: a page gets words, a program its answer.
@@ -302,12 +304,11 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    async fn html(&self, status: u16, page: &Page) -> Response {
+    async fn html(&self, status: u16, page: &Page, lines: &[Line]) -> Response {
         let nonce = self.random_text(22);
         let filled = match self.template().await {
-            Some(template) => {
-                html::fill(&template, page, &nonce, &self.share_image()).map_err(|e| e.to_string())
-            }
+            Some(template) => html::fill(&template, page, lines, &nonce, &self.share_image())
+                .map_err(|e| e.to_string()),
             None => Err("the page's files are not there".to_owned()),
         };
         let filled = filled.unwrap_or_else(|error| {
@@ -320,9 +321,14 @@ impl<W: World> Gateway<W> {
         let mut response = answer(status, "text/html; charset=utf-8", filled);
         // Older browsers do not take a WebSocket for 'self'.
         let sockets = self.config.public_url.replacen("http", "ws", 1);
+        // The lines bring their own looks along.
+        let styles = match lines {
+            [] => String::new(),
+            _ => format!(" 'nonce-{nonce}'"),
+        };
         let policy = format!(
             "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-             style-src 'self'; img-src 'self' data:; connect-src 'self' {sockets}; \
+             style-src 'self'{styles}; img-src 'self' data:; connect-src 'self' {sockets}; \
              form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
         );
         set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);

@@ -62,6 +62,13 @@ pub enum Call {
         /// Its first pair of keys.
         keys: KeyPair,
     },
+    /// Changes a merchant, if it still is as it was.
+    Change {
+        /// As it was.
+        before: Box<Merchant>,
+        /// As it is to be, under the same id.
+        after: Box<Merchant>,
+    },
     /// Adds a pair of keys, and lets the others expire.
     Rotate {
         /// The merchant's id.
@@ -234,6 +241,21 @@ impl<W: World, S: Store> Registry<W, S> {
                 Ok(Answer::Done)
             }
             Call::Create { merchant, keys } => self.create(&merchant, keys),
+            Call::Change { before, after } => self.store.atomically(|| {
+                let id = before.id.clone();
+                match self.answer(Call::ById { id: id.clone() })? {
+                    Answer::Found(found) if found.merchant == *before => {
+                        let changed = after.differs_from(&before).join(", ");
+                        self.audit(&id, &format!("settings changed: {changed}"))?;
+                        self.store.exec(
+                            "UPDATE merchants SET json = ? WHERE id = ?",
+                            &[written(&after)?.into(), id.into()],
+                        )?;
+                        Ok(Answer::Done)
+                    }
+                    _ => Ok(Answer::Exists),
+                }
+            }),
             Call::AddToken {
                 id,
                 fingerprint,
@@ -313,8 +335,7 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     fn create(&self, merchant: &Merchant, keys: KeyPair) -> Result<Answer, StoreError> {
-        let json = serde_json::to_string(merchant)
-            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        let json = written(merchant)?;
         self.store.atomically(|| {
             let added = self.store.exec(
                 "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)
@@ -434,11 +455,9 @@ impl<W: World, S: Store> Registry<W, S> {
             return Ok(Answer::Exists);
         }
         merchant.sealed = sealed;
-        let json = serde_json::to_string(&merchant)
-            .map_err(|error| StoreError::unreadable("merchant", error))?;
         self.store.exec(
             "UPDATE merchants SET json = ? WHERE id = ?",
-            &[json.into(), id.into()],
+            &[written(&merchant)?.into(), id.into()],
         )?;
         Ok(Answer::Done)
     }
@@ -454,4 +473,9 @@ impl<W: World, S: Store> Registry<W, S> {
         )?;
         Ok(())
     }
+}
+
+/// A merchant as it is stored.
+fn written(merchant: &Merchant) -> Result<String, StoreError> {
+    serde_json::to_string(merchant).map_err(|error| StoreError::unreadable("merchant", error))
 }

@@ -273,6 +273,28 @@ fn i1_i2_i3_an_institutions_notices_go_to_the_merchant_they_name() {
 }
 
 #[test]
+fn i3_a_refund_of_a_stranger_is_kept_too() {
+    let world = Memory::default();
+    let peak = shop(&world, "peak-v3");
+    pay(&world, &peak, "I3");
+    world.advance(1);
+    let refund = json!({"out_trade_no": "I3", "refund_fee": 500, "out_refund_no": "B3"});
+    assert_eq!(peak.call("POST", "/v1/refund", refund.to_string()).0, 200);
+    lie(&world, "UNKNOWN_SUB_MCHID", "notice", 1);
+    let end = json!({"status": "SUCCESS", "sub_mch_id": PEAK});
+    world.control("/sandbox/refunds/1900000110/B3", &end);
+    world.send_notices();
+    let report = peak.report();
+    let stray = &report["strays"][0];
+    assert_eq!(stray["out_refund_no"], "B3", "{report}");
+    assert_eq!(stray["money"]["amount_minor"], 500, "{report}");
+    assert_ne!(stray["sub_mch_id"], PEAK);
+    assert_eq!(report["counters"]["refund_notice_stray"], 1);
+    let alarm = report["alarms"][0]["name"].as_str().unwrap();
+    assert!(alarm.starts_with("a refund was noticed"), "{alarm}");
+}
+
+#[test]
 fn r2_a_refunds_notice_is_confirmed_by_query() {
     for (status, told) in [
         ("SUCCESS", "SUCCESS"),

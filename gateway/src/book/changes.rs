@@ -99,15 +99,22 @@ const fn refund_status(refund: &Refund) -> &'static str {
 
 /// What an event rests upon.
 pub(super) fn evidence(event: &Event) -> String {
+    let by = |via| match via {
+        Via::Notice => "WeChat's notice",
+        Via::Query => "WeChat's answer to a query",
+    };
     let of_query = |state: &str| format!("WeChat's answer to a query: {state}");
     match event {
         Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
-            let by = match via {
-                Via::Notice => "WeChat's notice",
-                Via::Query => "WeChat's answer to a query",
-            };
-            format!("{by}: transaction {}", payment.transaction_id)
+            format!("{}: transaction {}", by(*via), payment.transaction_id)
         }
+        Event::PaidBesides {
+            payment, via, kept, ..
+        } => format!(
+            "{}: transaction {}; the purchase is paid by {kept}",
+            by(*via),
+            payment.transaction_id
+        ),
         Event::Told(TradeState::NotPay, _) => of_query("NOTPAY"),
         Event::Told(TradeState::Closed, _) => of_query("CLOSED"),
         Event::Told(TradeState::Revoked, _) => of_query("REVOKED"),

@@ -20,6 +20,7 @@ use checkout::link::Ended;
 use checkout::{Lang, State};
 use order::{Money, OutTradeNo};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What is sold under a link's address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -299,6 +300,8 @@ impl<W: World, S: Store> Book<W, S> {
                 cancel_url: facts.link.cancel_url.clone(),
                 lang: facts.link.lang,
                 attach: facts.link.attach.clone(),
+                lines: Vec::new(),
+                metadata: BTreeMap::new(),
             },
             expires_at_ms: now_ms + sale_ms,
         };

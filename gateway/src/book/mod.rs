@@ -8,8 +8,9 @@
 //! refunds(    out_refund_no, out_trade_no )          numbers that refunds have taken
 //! products(   product_id, json )
 //! links(      id, json, sold )   sales( … )   holders( … )   see `links.rs`
-//! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
-//! strays(     transaction_id, json )                 payments to nobody that is known
+//! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
+//! strays(     transaction_id, json )                 payments to nobody that is known, and
+//!                                                     refunds, under WeChat's number
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! audit(      id, subject, what, … )                 see `audit.rs`
 //! ```
@@ -33,8 +34,8 @@ mod quick_pay;
 mod refunds;
 
 pub use checkouts::{
-    Attempt, Checkout, CheckoutFacts, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER, NewCheckout, Offer,
-    PrepareCheckout, Purchase,
+    Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,
+    NewCheckout, Offer, PrepareCheckout, Purchase,
 };
 pub use deliveries::Delivery;
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
@@ -52,7 +53,7 @@ use crate::scope::{self, Scope};
 use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
 use crate::world::{Row, Store, StoreError, World};
-use order::{Order, OutTradeNo, Payment};
+use order::{Money, Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
@@ -101,14 +102,17 @@ pub enum Call {
         /// form.
         xml: Option<String>,
     },
-    /// A verified payment to a sub-merchant that nobody knows: [`Verdict`].
-    Stray(Box<Payment>),
+    /// A verified payment to a sub-merchant that nobody knows, or a refund of
+    /// one: [`Verdict`].
+    Stray(Box<Stray>),
     /// Somebody says, unsigned, that an order was paid: [`Verdict`].
     Hinted(OutTradeNo),
     /// A notice that was not believed, to be counted: [`Verdict`].
     NoticeRefused(String),
     /// Make a checkout, or find it made: [`Checkout`].
     OpenCheckout(Box<NewCheckout>),
+    /// The checkout with this number and its attempts: [`FoundCheckout`].
+    FindCheckout(OutTradeNo),
     /// A checkout as it stands: [`CheckoutFacts`].
     ViewCheckout(String),
     /// Give the payer the means to pay: [`Offer`].
@@ -159,8 +163,8 @@ pub struct Report {
     pub counters: BTreeMap<String, i64>,
     /// What needs a person.
     pub alarms: Vec<Raised>,
-    /// Verified payments to sub-merchants that nobody knows.
-    pub strays: Vec<Payment>,
+    /// Verified payments to sub-merchants that nobody knows, and refunds.
+    pub strays: Vec<Stray>,
     /// The latest deliveries, newest first.
     pub deliveries: Vec<Delivery>,
 }
@@ -187,6 +191,33 @@ pub struct Settled {
     pub subject: String,
     /// What was done, in the operator's words.
     pub note: String,
+}
+
+/// What WeChat vouches for, of a sub-merchant that nobody knows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Stray {
+    /// A payment.
+    Payment(Box<Payment>),
+    /// A refund.
+    Refund(StrayRefund),
+}
+
+/// A refund of a sub-merchant that nobody knows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StrayRefund {
+    /// The institution.
+    pub mch_id: String,
+    /// Whose it is.
+    pub sub_mch_id: Option<String>,
+    /// The number of the order.
+    pub out_trade_no: Option<String>,
+    /// The number of the refund.
+    pub out_refund_no: String,
+    /// WeChat's number for it.
+    pub refund_id: String,
+    /// How much goes back.
+    pub money: Money,
 }
 
 /// Something that needs a person.
@@ -252,7 +283,9 @@ impl<W: World, S: Store> Book<W, S> {
             "CREATE TABLE IF NOT EXISTS deliveries(
                 id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
                 url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
-                due_at_ms INTEGER, state TEXT NOT NULL, last TEXT)",
+                due_at_ms INTEGER, state TEXT NOT NULL, last TEXT, out_refund_no TEXT)",
+            "CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries(out_trade_no)
+                WHERE state = 'waiting'",
             "CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries(due_at_ms)
                 WHERE due_at_ms IS NOT NULL",
             "CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
@@ -328,13 +361,14 @@ impl<W: World, S: Store> Book<W, S> {
             Call::Noticed { payment, xml } => {
                 json(&self.noticed(&known, *payment, xml.as_deref())?)
             }
-            Call::Stray(payment) => json(&self.keep_stray(&payment)?),
+            Call::Stray(stray) => json(&self.keep_stray(&stray)?),
             Call::Hinted(number) => json(&self.hinted(&known, &number).await?),
             Call::NoticeRefused(verdict) => {
                 self.count(&verdict);
                 json(&Verdict::Refused(verdict))
             }
             Call::OpenCheckout(new) => json(&self.open_checkout(*new)?),
+            Call::FindCheckout(number) => json(&self.find_checkout(&known, &number).await?),
             Call::ViewCheckout(id) => json(&self.view_checkout(&id)?),
             Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(&known, prepare).await?),
             Call::CheckCheckout(id) => json(&self.check_checkout(&known, &id).await?),
@@ -395,7 +429,7 @@ impl<W: World, S: Store> Book<W, S> {
             .store
             .exec("SELECT json FROM strays LIMIT 100", &[])?
             .iter()
-            .map(|row| read_stored("payment", row.text(0)?))
+            .map(|row| read_stored("stray", row.text(0)?))
             .collect::<Result<_, _>>()?;
         Ok(Report {
             counters: self.counters()?,

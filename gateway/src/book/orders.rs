@@ -1,7 +1,7 @@
 //! Orders: made, found, paid, closed.
 
 use super::changes::{Stood, evidence};
-use super::{Book, write_stored};
+use super::{Book, Stray, write_stored};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
@@ -155,9 +155,11 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
     ) -> Result<Order, ApiError> {
         let number = match self.checkout_of(number)? {
-            Some(checkout) => self
-                .telling_attempt(&checkout)?
-                .unwrap_or_else(|| number.clone()),
+            Some(checkout) => {
+                let facts = self.check_checkout(known, &checkout.id).await?;
+                self.telling_attempt(&facts.checkout)?
+                    .unwrap_or_else(|| number.clone())
+            }
             None => number.clone(),
         };
         let missing = || ApiError::of(Code::OrderNotFound);
@@ -179,10 +181,26 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<Option<Order>, ApiError> {
         let number = &match self.close_checkout(number)? {
             None => number.clone(),
-            Some(checkout) => match self.telling_attempt(&checkout)? {
-                Some(attempt) if self.load_order(attempt.as_str())?.is_some() => attempt,
-                _ => return Ok(None),
-            },
+            Some(checkout) => {
+                let Some(telling) = self.telling_attempt(&checkout)? else {
+                    return Ok(None);
+                };
+                // Several are open where WeChat's side cannot close them.
+                for attempt in checkout.attempts {
+                    let number = attempt.out_trade_no;
+                    if number == telling {
+                        continue;
+                    }
+                    let asked = self.step(known, number.as_str(), Event::CloseAsked, None)?;
+                    if let Some(Ok(effects)) = asked {
+                        self.carry_out(known, number, effects).await?;
+                    }
+                }
+                if self.load_order(telling.as_str())?.is_none() {
+                    return Ok(None);
+                }
+                telling
+            }
         };
         let missing = || ApiError::of(Code::OrderNotFound);
         let effects = self
@@ -225,21 +243,31 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(verdict)
     }
 
-    /// Keeps a payment to a sub-merchant that nobody knows, and calls a person
-    /// (checklist I3).
-    pub(super) fn keep_stray(&self, payment: &Payment) -> Result<Verdict, ApiError> {
+    /// Keeps a payment to a sub-merchant that nobody knows, or a refund, and
+    /// calls a person (checklist I3).
+    pub(super) fn keep_stray(&self, stray: &Stray) -> Result<Verdict, ApiError> {
+        let (number, sub_mch_id, alarm, counter) = match stray {
+            Stray::Payment(payment) => (
+                &payment.transaction_id,
+                &payment.account.sub_mch_id,
+                Alarm::SubMerchantUnknown,
+                "notice_stray",
+            ),
+            Stray::Refund(refund) => (
+                &refund.refund_id,
+                &refund.sub_mch_id,
+                Alarm::SubMerchantUnknown,
+                "refund_notice_stray",
+            ),
+        };
         self.store.atomically(|| {
             self.store.exec(
                 "INSERT INTO strays(transaction_id, json) VALUES(?, ?) ON CONFLICT DO NOTHING",
-                &[
-                    payment.transaction_id.as_str().into(),
-                    write_stored("payment", payment)?.into(),
-                ],
+                &[number.as_str().into(), write_stored("stray", stray)?.into()],
             )?;
-            let sub_mch_id = payment.account.sub_mch_id.as_deref().unwrap_or_default();
-            self.raise(Alarm::SubMerchantUnknown, sub_mch_id)
+            self.raise(alarm, sub_mch_id.as_deref().unwrap_or_default())
         })?;
-        self.count("notice_stray");
+        self.count(counter);
         Ok(Verdict::Taken)
     }
 
@@ -316,7 +344,9 @@ impl<W: World, S: Store> Book<W, S> {
                     .and_then(|answer| answer.map_or_else(|(event, _)| event, Some)),
                 Effect::QueryRefund(refund) => self.query_refund(known, &number, &refund).await,
                 // Done where the order was saved.
-                Effect::Deliver | Effect::WakeAt(_) | Effect::Rest => None,
+                Effect::Deliver | Effect::DeliverRefund(_) | Effect::WakeAt(_) | Effect::Rest => {
+                    None
+                }
             };
             let Some(event) = event else { continue };
             effects.extend(self.step_or_taken(known, number.as_str(), event)?);
@@ -397,6 +427,8 @@ impl<W: World, S: Store> Book<W, S> {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
             };
+            let event = self.of_purchase(known, &order, event)?;
+            let besides = matches!(event, Event::PaidBesides { .. });
             let (before, evidence) = (Stood::of(&order), evidence(&event));
             let seen_before = seen(&order);
             let effects = match order.apply(event, self.world.now_ms()) {
@@ -415,6 +447,18 @@ impl<W: World, S: Store> Book<W, S> {
                 self.add_delivery(known, &order, notice_xml)?;
             }
             self.audit_order(Some(&before), &order, &evidence)?;
+            if besides {
+                self.count("purchase_paid_twice");
+                for refund in order.refunds() {
+                    let number = &order.terms().out_trade_no;
+                    self.take_refund_number(&refund.out_refund_no, number)?;
+                }
+            }
+            for effect in &effects {
+                if let Effect::DeliverRefund(out_refund_no) = effect {
+                    self.refund_ended(known, &order, out_refund_no)?;
+                }
+            }
             self.arm()?;
             changed = seen(&order) != seen_before;
             Ok::<_, StoreError>(Some(Ok(effects)))
@@ -431,7 +475,13 @@ impl<W: World, S: Store> Book<W, S> {
         match outcome {
             Some(Ok(mut effects)) => {
                 effects.retain(|effect| {
-                    !matches!(effect, Effect::Deliver | Effect::WakeAt(_) | Effect::Rest)
+                    !matches!(
+                        effect,
+                        Effect::Deliver
+                            | Effect::DeliverRefund(_)
+                            | Effect::WakeAt(_)
+                            | Effect::Rest
+                    )
                 });
                 Ok(Some(Ok(effects)))
             }
