@@ -99,7 +99,7 @@ impl<W: World> Gateway<W> {
     async fn stray(&self, known: &Known, told: Told) -> Result<Response, ApiError> {
         let id = known.merchant.id.as_str();
         let stray = match told {
-            Told::Paid(payment) => Stray::Payment(*payment),
+            Told::Paid(payment) => Stray::Payment(payment),
             Told::Refund(notice) => Stray::Refund(StrayRefund {
                 mch_id: notice.merchant.mch_id,
                 sub_mch_id: notice.merchant.sub_mch_id,
@@ -109,7 +109,7 @@ impl<W: World> Gateway<W> {
                 money: notice.refund.money,
             }),
         };
-        let verdict: Verdict = self.book(id, Call::Stray(Box::new(stray))).await?;
+        let verdict: Verdict = self.book(id, Call::Stray(stray)).await?;
         Ok(acknowledgement(&verdict))
     }
 
