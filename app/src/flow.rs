@@ -780,7 +780,7 @@ impl Flow {
             false => self.ear.turn(self.now_ms),
         };
         let confirming = matches!(self.stage, Stage::Confirming { .. });
-        if turn == Some(Effect::Ping) && !confirming && self.polls % ASK_EVERY != 0 {
+        if turn == Some(Effect::Ping) && !confirming && !self.polls.is_multiple_of(ASK_EVERY) {
             self.schedule_poll();
             return vec![Effect::Ping];
         }

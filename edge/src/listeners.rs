@@ -91,7 +91,9 @@ impl Listeners {
         Response::from_websocket(client)
     }
 
-    /// Tells all that listen to this.
+    /// Tells all that listen to this. The runtime sends it once what was written
+    /// before is on disk: like an answer, a word over a WebSocket waits for the
+    /// object's output gate (`WebSocket::send` in workerd's `web-socket.c++`).
     pub fn tell(&self, tag: &str, text: &str) {
         for socket in self.state.get_websockets_with_tag(tag) {
             // One that is closing needs no word.

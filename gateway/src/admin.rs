@@ -10,22 +10,26 @@ use crate::fields::Fields;
 use crate::http::{header_text, json_object, success};
 use crate::merchant::{Merchant, NewMerchant, Settings};
 use crate::registry::{self, Answer, KeyPair};
+use crate::scope;
 use crate::seal::fingerprint;
 use crate::world::{Request, Response, World};
 use serde_json::json;
 use wechatpay::Secret;
 
+/// How many merchants one call seals anew.
+const RESEALED_AT_ONCE: i64 = 100;
+
 impl<W: World> Gateway<W> {
     /// `POST /admin/merchants`: makes a merchant and its first keys, which are
     /// shown this once.
     pub(crate) async fn create_merchant(&self, request: &Request) -> Result<Response, ApiError> {
-        self.admin(request)?;
-        let delivery_secret = format!("whsec_{}", self.random_text(43));
+        self.admin(request).await?;
+        let delivery_secret = self.delivery_secret();
         let fields = Fields::read(request.body())?;
         let now_ms = self.world.now_ms();
         let new = NewMerchant::read(
             &fields,
-            Secret::new(delivery_secret.as_str()),
+            delivery_secret.clone(),
             self.config.development,
             now_ms,
         )?;
@@ -58,7 +62,7 @@ impl<W: World> Gateway<W> {
             "id": merchant.id,
             "api-key": keys.api_key,
             "api-secret": keys.api_secret.expose(),
-            "delivery_secret": delivery_secret,
+            "delivery_secret": delivery_secret.expose(),
             "quick_auth_token": merchant.quick_auth_token,
             "notify_url": self.config.notify_url(&merchant),
             "jsapi_directory": format!("{}/pay/", self.config.public_url),
@@ -67,7 +71,7 @@ impl<W: World> Gateway<W> {
             merchant: Box::new(merchant),
             keys: keys.fingerprints(),
         };
-        match ask(&self.world, &call).await? {
+        match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
             Answer::Exists => Err(ApiError::field(
                 Code::MerchantExists,
@@ -83,19 +87,25 @@ impl<W: World> Gateway<W> {
     /// `api_key`, `app_secret` or `mini_program_secret` the merchant's own
     /// credentials change too;
     /// notices that were signed with the API key before are believed for that
-    /// day, and with `revoke` no longer.
+    /// day, and with `revoke` no longer. With `{"new_delivery_secret": true}`
+    /// deliveries are signed with a new secret, and for that day with the one
+    /// before as well.
     pub(crate) async fn rotate_merchant(
         &self,
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        self.admin(request)?;
+        self.admin(request).await?;
         let fields = match request.body().is_empty() {
             true => Fields::of_query(Default::default()),
             false => Fields::read(request.body())?,
         };
         let revoke = fields.flag("revoke")?;
-        let sealed = self.sealed_anew(id, &fields, revoke).await?;
+        let new = match fields.flag("new_delivery_secret")? {
+            true => Some(self.delivery_secret()),
+            false => None,
+        };
+        let (sealed, entered) = self.sealed_anew(id, &fields, new.clone(), revoke).await?;
         let now_ms = self.world.now_ms();
         let keys = NewKeys::make(self);
         let call = registry::Call::Rotate {
@@ -103,15 +113,75 @@ impl<W: World> Gateway<W> {
             keys: keys.fingerprints(),
             earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
             sealed,
+            entered,
         };
-        match ask(&self.world, &call).await? {
-            Answer::Done => Ok(success(json!({
-                "id": id,
-                "api-key": keys.api_key,
-                "api-secret": keys.api_secret.expose(),
-            }))),
+        match ask(&self.world, call).await? {
+            Answer::Done => {
+                let mut data = json!({
+                    "id": id,
+                    "api-key": keys.api_key,
+                    "api-secret": keys.api_secret.expose(),
+                });
+                if let (Some(new), Some(data)) = (new, data.as_object_mut()) {
+                    data.insert("delivery_secret".to_owned(), new.expose().into());
+                }
+                Ok(success(data))
+            }
             Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
             // Somebody else changed the credentials in this very moment.
+            _ => Err(ApiError::of(Code::Internal)),
+        }
+    }
+
+    /// `POST /admin/reseal`: seals under the present `MASTER_KEY` what is still
+    /// sealed under the one before; of so many merchants, then again with
+    /// `{"after": …}`.
+    pub(crate) async fn reseal(&self, request: &Request) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let after = match request.body().is_empty() {
+            true => None,
+            false => Fields::read(request.body())?.text("after", 32)?,
+        };
+        let call = registry::Call::List {
+            after: after.unwrap_or_default(),
+            limit: RESEALED_AT_ONCE,
+        };
+        let Answer::Ids(ids) = ask(&self.world, call).await? else {
+            return Err(ApiError::of(Code::Internal));
+        };
+        let mut resealed = 0;
+        for id in &ids {
+            resealed += i64::from(self.reseal_one(id).await?);
+        }
+        let full = i64::try_from(ids.len()).is_ok_and(|n| n == RESEALED_AT_ONCE);
+        let after = ids.last().filter(|_| full);
+        Ok(success(json!({"resealed": resealed, "after": after})))
+    }
+
+    /// Whether it was needed.
+    async fn reseal_one(&self, id: &str) -> Result<bool, ApiError> {
+        let call = registry::Call::ById { id: id.to_owned() };
+        let merchant = match ask(&self.world, call).await? {
+            Answer::Found(found) => found.merchant,
+            _ => return Err(ApiError::of(Code::MerchantNotFound)),
+        };
+        let key = &self.config.master_key;
+        if Credentials::open(&merchant, &key.alone()).is_ok() {
+            return Ok(false);
+        }
+        let internal = |_| ApiError::of(Code::Internal);
+        let credentials = Credentials::open(&merchant, key).map_err(internal)?;
+        let mut nonce = [0; 12];
+        self.world.random(&mut nonce);
+        let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
+        let call = registry::Call::Reseal {
+            id: id.to_owned(),
+            sealed: [merchant.sealed, sealed],
+        };
+        match ask(&self.world, call).await? {
+            Answer::Done => Ok(true),
+            // Changed in this very moment, and so sealed anew already.
+            Answer::Exists => Ok(false),
             _ => Err(ApiError::of(Code::Internal)),
         }
     }
@@ -124,9 +194,9 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        self.admin(request)?;
+        self.admin(request).await?;
         let sent = json_object(request.body())?;
-        let before = match ask(&self.world, &registry::Call::ById { id: id.to_owned() }).await? {
+        let before = match ask(&self.world, registry::Call::ById { id: id.to_owned() }).await? {
             Answer::Found(found) => found.merchant,
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
@@ -163,7 +233,7 @@ impl<W: World> Gateway<W> {
             before: Box::new(before),
             after: Box::new(after),
         };
-        match ask(&self.world, &call).await? {
+        match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
             // Somebody else changed it in this very moment.
             _ => Err(ApiError::of(Code::Internal)),
@@ -176,7 +246,7 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        self.admin(request)?;
+        self.admin(request).await?;
         let report: Report = self.book(id, Call::Report).await?;
         serde_json::to_value(report)
             .map(success)
@@ -190,28 +260,39 @@ impl<W: World> Gateway<W> {
         &self,
         id: &str,
         fields: &Fields,
+        delivery_secret: Option<Secret>,
         revoke: bool,
-    ) -> Result<Option<[String; 2]>, ApiError> {
+    ) -> Result<(Option<[String; 2]>, Vec<String>), ApiError> {
         let call = registry::Call::ById { id: id.to_owned() };
-        let merchant = match ask(&self.world, &call).await? {
+        let merchant = match ask(&self.world, call).await? {
             Answer::Found(found) => found.merchant,
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
         let now_ms = self.world.now_ms();
         let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
         entered.fits(fields, &merchant)?;
-        if entered.is_empty() && !revoke {
-            return Ok(None);
+        let mut names = entered.names();
+        names.extend(
+            delivery_secret
+                .as_ref()
+                .map(|_| "delivery_secret".to_owned()),
+        );
+        if names.is_empty() && !revoke {
+            return Ok((None, names));
         }
         let internal = |_| ApiError::of(Code::Internal);
         let key = &self.config.master_key;
         let old = Credentials::open(&merchant, key).map_err(internal)?;
-        let credentials = entered.replace(old, revoke, now_ms);
+        let credentials = entered.replace(old, delivery_secret, revoke, now_ms);
         self.try_key(&credentials).await?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
         let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
-        Ok(Some([merchant.sealed, sealed]))
+        Ok((Some([merchant.sealed, sealed]), names))
+    }
+
+    fn delivery_secret(&self) -> Secret {
+        Secret::new(format!("whsec_{}", self.random_text(43)))
     }
 
     /// A private key whose numbers do not belong together reads like any other:
@@ -238,11 +319,22 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    pub(crate) fn admin(&self, request: &Request) -> Result<(), ApiError> {
+    pub(crate) async fn admin(&self, request: &Request) -> Result<(), ApiError> {
+        let checked = async { self.is_admin(request) };
+        self.guess(request, "admin", checked).await
+    }
+
+    fn is_admin(&self, request: &Request) -> Result<(), ApiError> {
         let given = header_text(request, "authorization")
             .and_then(|text| text.strip_prefix("Bearer "))
             .map(Secret::new);
-        if given.as_ref() == Some(&self.config.admin_token) {
+        // Every token is compared, whichever holds.
+        let tokens = self.config.admin_tokens.iter();
+        let holds = tokens.fold(false, |holds, token| {
+            (given.as_ref() == Some(token)) | holds
+        });
+        if holds {
+            scope::is("admin".to_owned());
             Ok(())
         } else {
             Err(ApiError::of(Code::AdminTokenWrong))

@@ -68,6 +68,8 @@ codes! {
     ApiSecretWrong "API_SECRET_WRONG" 401 Caller "Check the api-secret that belongs to this api-key.";
     ApiTokenUnknown "API_TOKEN_UNKNOWN" 401 Caller "Check the api-token; issue another when it has expired or was revoked.";
     AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
+    RateLimited "RATE_LIMITED" 429 Caller "Nothing was changed: wait as many seconds as Retry-After says, and send the same request again.";
+    TooManyWrongKeys "TOO_MANY_WRONG_KEYS" 429 Caller "Check the key or token that is sent: too many wrong ones came from here. Wait as Retry-After says.";
     // Fields.
     FieldMissing "FIELD_MISSING" 400 Caller "Send the field.";
     FieldInvalid "FIELD_INVALID" 400 Caller "Change the field as the message says.";
@@ -127,6 +129,7 @@ codes! {
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
+    AlarmNotFound "ALARM_NOT_FOUND" 404 Caller "Check name and subject: GET /admin/alarms lists what stands.";
     // Notices and documents.
     XmlInvalid "XML_INVALID" 400 Caller "Send the notice's XML exactly as it was received.";
     SignMissing "SIGN_MISSING" 400 Caller "Send the notice with its sign field.";
@@ -138,6 +141,19 @@ codes! {
     KeyUnusable "KEY_UNUSABLE" 502 Upstream "The merchant's private key cannot sign; enter it again with POST /admin/merchants/{id}/rotate.";
     // Ours.
     Internal "INTERNAL" 500 Gateway "Repeat the request; tell the operator if it stays.";
+}
+
+impl Code {
+    /// After how many seconds the same request may pass, where that is known.
+    pub const fn retry_after_seconds(self) -> Option<u32> {
+        match self {
+            Self::RateLimited => Some(1),
+            // A token of `limits::WRONG_KEYS`.
+            Self::TooManyWrongKeys => Some(6),
+            Self::RefundTooSoon => Some(60),
+            _ => None,
+        }
+    }
 }
 
 /// A refused call. Travels from the objects as it is, and to callers as the
@@ -204,7 +220,12 @@ impl ApiError {
 
     /// The failure as an HTTP answer.
     pub fn response(&self) -> Response {
-        crate::http::json(self.code.status(), &self.body())
+        let mut response = crate::http::json(self.code.status(), &self.body());
+        if let Some(seconds) = self.code.retry_after_seconds() {
+            let name = http::header::RETRY_AFTER;
+            crate::http::set(&mut response, name, &seconds.to_string());
+        }
+        response
     }
 }
 
@@ -278,6 +299,8 @@ mod tests {
                 assert!(code.status() < 500, "{}", code.name());
             }
             assert!(code.advice().ends_with('.'));
+            let known = code.retry_after_seconds().is_some();
+            assert_eq!(code.status() == 429, known, "{}", code.name());
         }
     }
 

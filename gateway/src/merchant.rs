@@ -232,6 +232,20 @@ impl Merchant {
         })
     }
 
+    /// The names of what is other than before, for the audit.
+    pub fn differs_from(&self, before: &Self) -> Vec<String> {
+        let (is, was) = (self.settings(), before.settings());
+        let names = is.as_object().into_iter().flat_map(|is| is.keys());
+        let mut changed: Vec<String> = names
+            .filter(|name| is.get(name.as_str()) != was.get(name.as_str()))
+            .cloned()
+            .collect();
+        if self.sealed != before.sealed {
+            changed.push("mini_program_secret".to_owned());
+        }
+        changed
+    }
+
     /// The merchant with other settings.
     pub fn with(self, settings: Settings) -> Self {
         let Settings {

@@ -193,6 +193,19 @@ impl<W: World> Gateway<W> {
         self.html(code.status(), &page, &[]).await
     }
 
+    /// To whoever asks too often: a page gets words, a program its answer.
+    pub(crate) async fn too_often(&self, request: &Request, error: ApiError) -> Response {
+        let is_page = header_text(request, "accept").is_some_and(|text| text.contains("html"));
+        let mut response = match is_page {
+            true => self.error_page(request, error.code).await,
+            false => return error.response(),
+        };
+        if let Some(seconds) = error.code.retry_after_seconds() {
+            set(&mut response, header::RETRY_AFTER, &seconds.to_string());
+        }
+        response
+    }
+
     pub(crate) async fn visit(
         &self,
         request: &Request,

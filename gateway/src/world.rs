@@ -31,8 +31,14 @@ pub trait World: Rsa {
     /// Calls an object; its bytes are the object's own business.
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError>;
 
-    /// A line for the operator: never a secret, never a whole openid.
-    fn log(&self, line: fmt::Arguments<'_>);
+    /// Writes a line of the operator's log, as it is.
+    fn print(&self, line: &str);
+
+    /// Says something to the operator, under the request or timer that is
+    /// served: never a secret, never a whole openid.
+    fn log(&self, says: fmt::Arguments<'_>) {
+        self.print(&crate::scope::line(&[], says));
+    }
 }
 
 /// Which way a request leaves.

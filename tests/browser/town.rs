@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use whole::live::{KEY, Live, Shop, send};
 use xtask::demo::Kind;
 
@@ -119,6 +120,11 @@ impl Town {
     /// Alice scans a code and pays.
     pub fn scan(&self, code_url: &str) {
         self.live.scan(&json!(code_url));
+    }
+
+    /// The gateway and the sandbox are killed, and come back.
+    pub fn crashes(&self) {
+        self.live.crash_and_restart(Duration::from_millis(200));
     }
 
     /// A control call to the sandbox.

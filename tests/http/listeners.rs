@@ -110,7 +110,7 @@ fn who_may_not_listen_is_refused() {
 
 #[test]
 fn after_a_crash_a_page_that_connects_anew_learns_what_it_missed() {
-    let mut live = Live::start("listeners");
+    let live = Live::start("listeners");
     let shop = live.shop("demo", &json!({}));
     let (page, code_url) = with_code(&shop, "1");
     let mut before = listen(&page).unwrap();

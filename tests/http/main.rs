@@ -13,6 +13,7 @@ mod dialects;
 mod fire;
 mod further;
 mod listeners;
+mod size;
 
 use serde_json::{Value, json};
 use std::sync::LazyLock;

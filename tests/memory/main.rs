@@ -10,6 +10,7 @@
 
 mod account;
 mod api;
+mod audit;
 mod checklist;
 mod checkouts;
 mod dialects;
@@ -18,12 +19,14 @@ mod documented;
 mod environments;
 mod kinds;
 mod lies;
+mod limits;
 mod links;
 mod listeners;
 mod merchant;
 mod mini;
 mod money_back;
 mod openapi;
+mod operator;
 mod past_bugs;
 mod payments;
 mod purchases;

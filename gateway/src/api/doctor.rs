@@ -100,7 +100,7 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        self.admin(request)?;
+        self.admin(request).await?;
         let known = self.directory.by_id(&self.world, &self.config, id).await?;
         let known = known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
         Ok(success(self.examine(&known).await))

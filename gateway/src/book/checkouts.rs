@@ -424,9 +424,14 @@ impl<W: World, S: Store> Book<W, S> {
         let Some(mut checkout) = self.checkout_of(number)? else {
             return Ok(None);
         };
-        checkout.closed = true;
-        self.save_checkout(&checkout)?;
-        self.store.tell(&checkout.id, LOOK);
+        if !checkout.closed {
+            checkout.closed = true;
+            self.store.atomically(|| {
+                self.audit(number.as_str(), "checkout closed", "")?;
+                self.save_checkout(&checkout)
+            })?;
+            self.store.tell(&checkout.id, LOOK);
+        }
         Ok(Some(checkout))
     }
 

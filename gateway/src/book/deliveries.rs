@@ -6,8 +6,10 @@
 //! a timer; the next gets its own when that one is acknowledged or given up.
 
 use super::Book;
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::scope::{self, REQUEST_ID, Scope};
 use crate::seal::hmac_sha256;
 use crate::world::{Request, Response, Route, Row, Store, StoreError, World};
 use order::{Order, OutTradeNo, Refund, RefundStatus};
@@ -44,6 +46,13 @@ pub(super) struct Due {
     url: String,
     body: String,
     is_last: bool,
+}
+
+impl Due {
+    /// The order that it is about.
+    pub(super) fn out_trade_no(&self) -> &str {
+        &self.out_trade_no
+    }
 }
 
 /// How many deliveries one alarm takes; the next alarm follows at once.
@@ -173,7 +182,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// Makes one attempt.
     pub(super) async fn deliver(&self, known: &Known, due: Due) -> Result<(), StoreError> {
         let signature = signature(
-            &known.credentials.delivery_secret,
+            known.credentials.delivery_secrets(self.world.now_ms()),
             self.world.now_ms() / 1000,
             &due.body,
         );
@@ -189,27 +198,35 @@ impl<W: World, S: Store> Book<W, S> {
             Err(why) if due.is_last => ("given_up", why),
             Err(why) => ("waiting", why),
         };
+        let given_up = state == "given_up";
         self.store.atomically(|| {
             // What another sending of it has settled meanwhile stays so.
             self.store.exec(
                 "UPDATE deliveries SET state = ?1, last = ?2,
                     due_at_ms = CASE WHEN ?1 = 'waiting' THEN due_at_ms ELSE NULL END
                  WHERE id = ?3 AND state = 'waiting'",
-                &[state.into(), last.into(), due.id.into()],
+                &[state.into(), last.as_str().into(), due.id.into()],
             )?;
-            self.line_up(&due.out_trade_no)?;
-            self.count(match state {
-                "acknowledged" => "delivery_acknowledged",
-                _ => "delivery_failed",
-            })?;
-            if state == "given_up" {
-                self.raise(
-                    "the merchant never acknowledged the notice",
-                    &due.out_trade_no,
-                )?;
+            if given_up {
+                self.raise(Alarm::NeverAcknowledged, &due.out_trade_no)?;
             }
-            Ok(())
-        })
+            self.line_up(&due.out_trade_no)
+        })?;
+        self.count("delivery_sent");
+        self.count(match state {
+            "acknowledged" => "delivery_acknowledged",
+            _ => "delivery_failed",
+        });
+        if given_up {
+            self.count("delivery_given_up");
+        }
+        let facts = [("about", due.out_trade_no.as_str().into())];
+        scope::log(
+            &self.world,
+            &facts,
+            format_args!("delivery {state}: {last}"),
+        );
+        Ok(())
     }
 
     /// The latest hundred, newest first, of all orders or of one.
@@ -257,13 +274,18 @@ fn read_delivery(row: &Row) -> Result<Delivery, StoreError> {
 /// The header `WeCeive-Signature`: `t=1767323045,v1=…`, where `v1` is the
 /// lower-case hex of HMAC-SHA256 over `1767323045.` and the body, under the
 /// merchant's `delivery_secret`. The time lets a receiver refuse a replay.
-fn signature(secret: &Secret, now_s: i64, body: &str) -> String {
-    let mac = hmac_sha256(
-        secret.expose().as_bytes(),
-        format!("{now_s}.{body}").as_bytes(),
-    );
-    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={now_s},v1={hex}")
+/// While the secret changes there are two `v1`, one under each.
+fn signature<'s>(secrets: impl Iterator<Item = &'s Secret>, now_s: i64, body: &str) -> String {
+    let mut signature = format!("t={now_s}");
+    for secret in secrets {
+        let mac = hmac_sha256(
+            secret.expose().as_bytes(),
+            format!("{now_s}.{body}").as_bytes(),
+        );
+        signature.push_str(",v1=");
+        signature.extend(mac.iter().map(|byte| format!("{byte:02x}")));
+    }
+    signature
 }
 
 fn delivery_request(due: &Due, signature: &str) -> Option<Request> {
@@ -271,6 +293,7 @@ fn delivery_request(due: &Due, signature: &str) -> Option<Request> {
         .header(http::header::CONTENT_TYPE, "text/xml; charset=utf-8")
         .header(http::header::USER_AGENT, "WeCeive/1")
         .header("weceive-signature", signature)
+        .header(REQUEST_ID, Scope::current().request_id)
         .body(due.body.clone().into_bytes())
         .ok()
 }
@@ -304,7 +327,11 @@ mod tests {
     #[test]
     fn the_signature_that_a_merchant_computes() {
         assert_eq!(
-            signature(&Secret::new("whsec_test"), 1_767_323_045, "<xml/>"),
+            signature(
+                [&Secret::new("whsec_test")].into_iter(),
+                1_767_323_045,
+                "<xml/>"
+            ),
             "t=1767323045,v1=3b83ba3db255d8d8b01d892b6d2deab6a551de6ed81cde40221dedca7d3eddd3"
         );
     }

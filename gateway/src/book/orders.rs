@@ -1,8 +1,11 @@
 //! Orders: made, found, paid, closed.
 
+use super::changes::{Stood, evidence};
 use super::{Book, Stray, write_stored};
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::scope;
 use crate::upstream::{Prepay, Reason};
 use crate::world::{Store, StoreError, Value, World};
 use order::{
@@ -135,6 +138,7 @@ impl<W: World, S: Store> Book<W, S> {
                 due_at_ms.into(),
             ],
         )?;
+        self.audit_order(None, order, "")?;
         self.sign_book(known)?;
         match due_at_ms {
             Some(at_ms) => self.arm_for(at_ms),
@@ -223,10 +227,7 @@ impl<W: World, S: Store> Book<W, S> {
         let event = Event::Told(TradeState::Success(Box::new(payment)), Via::Notice);
         let verdict = match self.step(known, &number, event, xml)? {
             None => {
-                self.raise(
-                    "a payment was noticed for an order that is not known",
-                    &number,
-                )?;
+                self.raise(Alarm::OrderUnknown, &number)?;
                 Verdict::Refused("order_unknown".to_owned())
             }
             Some(Ok(_)) => Verdict::Taken,
@@ -238,7 +239,7 @@ impl<W: World, S: Store> Book<W, S> {
             Verdict::Taken => "notice_taken",
             Verdict::Duplicate => "notice_duplicate",
             Verdict::Refused(name) => name,
-        })?;
+        });
         Ok(verdict)
     }
 
@@ -249,13 +250,13 @@ impl<W: World, S: Store> Book<W, S> {
             Stray::Payment(payment) => (
                 &payment.transaction_id,
                 &payment.account.sub_mch_id,
-                "a payment was noticed for a sub-merchant that is not known",
+                Alarm::SubMerchantUnknown,
                 "notice_stray",
             ),
             Stray::Refund(refund) => (
                 &refund.refund_id,
                 &refund.sub_mch_id,
-                "a refund was noticed of a sub-merchant that is not known",
+                Alarm::SubMerchantUnknown,
                 "refund_notice_stray",
             ),
         };
@@ -264,9 +265,9 @@ impl<W: World, S: Store> Book<W, S> {
                 "INSERT INTO strays(transaction_id, json) VALUES(?, ?) ON CONFLICT DO NOTHING",
                 &[number.as_str().into(), write_stored("stray", stray)?.into()],
             )?;
-            self.raise(alarm, sub_mch_id.as_deref().unwrap_or_default())?;
-            self.count(counter)
+            self.raise(alarm, sub_mch_id.as_deref().unwrap_or_default())
         })?;
+        self.count(counter);
         Ok(Verdict::Taken)
     }
 
@@ -293,7 +294,7 @@ impl<W: World, S: Store> Book<W, S> {
         self.count(match &verdict {
             Verdict::Refused(name) => name,
             _ => "notice_hint_confirmed",
-        })?;
+        });
         Ok(verdict)
     }
 
@@ -311,7 +312,10 @@ impl<W: World, S: Store> Book<W, S> {
         for row in rows {
             let number: OutTradeNo = OutTradeNo::new(row.text(0)?)
                 .map_err(|error| StoreError::unreadable("order number", error))?;
-            if let Some(Ok(effects)) = self.step(known, number.as_str(), Event::Due, None)? {
+            let looked = scope::within_now(self.timer_scope(number.as_str()), || {
+                self.step(known, number.as_str(), Event::Due, None)
+            })?;
+            if let Some(Ok(effects)) = looked {
                 claimed.push((number, effects));
             }
         }
@@ -383,6 +387,7 @@ impl<W: World, S: Store> Book<W, S> {
         let account = order
             .as_ref()
             .map_or(&known.merchant.account, |order| &order.terms().account);
+        self.count("query:order");
         match self.upstream(known).query(number, account).await {
             Ok(state) => Some(Event::Told(state, Via::Query)),
             Err(failure) => match failure.reason() {
@@ -424,7 +429,8 @@ impl<W: World, S: Store> Book<W, S> {
             };
             let event = self.of_purchase(known, &order, event)?;
             let besides = matches!(event, Event::PaidBesides { .. });
-            let before = seen(&order);
+            let (before, evidence) = (Stood::of(&order), evidence(&event));
+            let seen_before = seen(&order);
             let effects = match order.apply(event, self.world.now_ms()) {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
@@ -438,11 +444,11 @@ impl<W: World, S: Store> Book<W, S> {
             self.store
                 .exec(&format!("{set} WHERE out_trade_no = ?2"), &args)?;
             if effects.contains(&Effect::Deliver) {
-                self.count("orders_paid")?;
                 self.add_delivery(known, &order, notice_xml)?;
             }
+            self.audit_order(Some(&before), &order, &evidence)?;
             if besides {
-                self.count("purchase_paid_twice")?;
+                self.count("purchase_paid_twice");
                 for refund in order.refunds() {
                     let number = &order.terms().out_trade_no;
                     self.take_refund_number(&refund.out_refund_no, number)?;
@@ -454,17 +460,19 @@ impl<W: World, S: Store> Book<W, S> {
                 }
             }
             self.arm()?;
-            changed = seen(&order) != before;
+            changed = seen(&order) != seen_before;
             Ok::<_, StoreError>(Some(Ok(effects)))
         })?;
         if changed {
             self.tell_pages(number)?;
         }
+        if let Some(alarm) = outcome
+            .as_ref()
+            .and_then(|outcome| Alarm::of(outcome.as_ref().err().copied()?))
+        {
+            self.raise(alarm, number)?;
+        }
         match outcome {
-            Some(Err(refusal)) if refusal.is_alarm() => {
-                self.raise(&refusal.to_string(), number)?;
-                Ok(Some(Err(refusal)))
-            }
             Some(Ok(mut effects)) => {
                 effects.retain(|effect| {
                     !matches!(

@@ -3,6 +3,7 @@
 //! only by what WeChat answers to a query.
 
 use super::{Book, Verdict};
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::seal::fingerprint;
@@ -44,11 +45,6 @@ pub struct Refunded {
 const MAX_NAMES: usize = 100;
 /// The return of a payment that a purchase does not keep was refused so often.
 const BESIDES_CHECKS: u32 = 4;
-const BESIDES_WAITS: &str = "a purchase was paid twice, and WeChat does not take the refund of this \
-    payment, which is asked for again and again: see its err_code; set up the API certificate \
-    (WECHATPAY_MTLS) if there is none, or top up the account";
-const BESIDES_KEPT: &str = "a purchase was paid twice, and the refund of this payment failed for \
-    good: return it to the payer on WeChat Pay's merchant platform";
 
 impl Refunded {
     /// The refund of this order.
@@ -203,7 +199,10 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(());
         };
         if is_besides(order, refund) && refund.status != RefundStatus::Success {
-            self.raise(BESIDES_KEPT, order.terms().out_trade_no.as_str())?;
+            self.raise(
+                Alarm::SecondPaymentKept,
+                order.terms().out_trade_no.as_str(),
+            )?;
         }
         self.add_refund_delivery(known, order, refund)
     }
@@ -261,7 +260,7 @@ impl<W: World, S: Store> Book<W, S> {
             Verdict::Taken => "refund_notice_taken",
             Verdict::Duplicate => "refund_notice_duplicate",
             Verdict::Refused(name) => name,
-        })?;
+        });
         Ok(verdict)
     }
 
@@ -307,7 +306,7 @@ impl<W: World, S: Store> Book<W, S> {
         };
         let answer = self.upstream(known).refund(&order, refund).await;
         if answer.is_err() && is_besides(&order, refund) && order.checks() >= BESIDES_CHECKS {
-            self.raise(BESIDES_WAITS, number.as_str())?;
+            self.raise(Alarm::SecondPaymentWaits, number.as_str())?;
         }
         Ok(match answer {
             Ok(state) => Some(Ok(Event::RefundTold {
@@ -374,6 +373,7 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<AtWeChat> {
+        self.count("query:refund");
         let found = match self.upstream(known).query_refund(out_refund_no).await {
             Ok(found) => found?,
             Err(failure) if failure.reason() == Some(Reason::RefundNotExist) => {
@@ -386,8 +386,7 @@ impl<W: World, S: Store> Book<W, S> {
             && found.refund_fee == ours.refund.money.amount_minor();
         if !same {
             // Money may be wrong: change nothing, and call a person.
-            let name = "WeChat reports another refund under this number";
-            self.raise(name, out_refund_no).ok()?;
+            self.raise(Alarm::OtherRefund, out_refund_no).ok()?;
             return Some(AtWeChat::Another);
         }
         Some(AtWeChat::Told(Event::RefundTold {

@@ -145,7 +145,7 @@ impl<W: World> Gateway<W> {
             mch_id: mch_id.to_owned(),
             sub_mch_id: sub_mch_id.to_owned(),
         };
-        match ask(&self.world, &call).await? {
+        match ask(&self.world, call).await? {
             Answer::Found(found) => self.addressee(&found.merchant.id, "v3").await.map(Some),
             Answer::NotFound => Ok(None),
             // Nobody knows yet: it comes again.

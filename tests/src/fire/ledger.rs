@@ -189,7 +189,7 @@ fn compare(
     let taken = wechat.has_taken(&order.number);
 
     must(
-        data["total_fee"] == order.amount.to_string(),
+        data["total_fee"].as_str() == Some(order.amount.to_string().as_str()),
         "another amount",
     );
     must(is_paid == taken, &format!("WeChat says {their_state}"));
