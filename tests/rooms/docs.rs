@@ -218,6 +218,7 @@ fn every_link_in_the_documents_leads_somewhere() {
         "docs/dialects.md",
         "docs/environments.md",
         "docs/fire.md",
+        "docs/fuzzing.md",
         "docs/lies.md",
         "docs/links.md",
         "docs/miniprogram.md",

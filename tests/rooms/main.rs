@@ -10,6 +10,7 @@
 )]
 
 mod docs;
+mod licences;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -88,6 +88,8 @@ struct Inner {
     databases: BTreeMap<String, Rc<Connection>>,
     alarms: BTreeMap<String, i64>,
     upstream: VecDeque<Upstream>,
+    /// What WeChat answers, whatever is asked.
+    answer: Option<Vec<u8>>,
     upstream_calls: Vec<http::Uri>,
     upstream_body: String,
     exchanges: Vec<Exchange>,
@@ -168,6 +170,7 @@ impl Memory {
             databases: BTreeMap::new(),
             alarms: BTreeMap::new(),
             upstream: VecDeque::new(),
+            answer: None,
             upstream_calls: Vec::new(),
             upstream_body: String::new(),
             exchanges: Vec::new(),
@@ -290,6 +293,12 @@ impl Memory {
     /// The next requests to WeChat meet these, in order; then it works.
     pub fn upstream(&self, next: impl IntoIterator<Item = Upstream>) {
         self.0.borrow_mut().upstream.extend(next);
+    }
+
+    /// From now on WeChat's answers have this body, and each RSA signature
+    /// holds.
+    pub fn answer_with(&self, body: Vec<u8>) {
+        self.0.borrow_mut().answer = Some(body);
     }
 
     /// A control call that comes right after the next request to WeChat.
@@ -507,7 +516,10 @@ impl Rsa for Memory {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        crate::rsa::verify(key, message, signature)
+        match self.0.borrow().answer {
+            Some(_) => Ok(true),
+            None => crate::rsa::verify(key, message, signature),
+        }
     }
 }
 
@@ -534,7 +546,10 @@ impl World for Memory {
                 };
                 let outcome = match behaviour {
                     Upstream::Works => {
-                        let answer = self.at_wechat(&request);
+                        let mut answer = self.at_wechat(&request);
+                        if let Some(body) = &self.0.borrow().answer {
+                            answer.body_mut().clone_from(body);
+                        }
                         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                         self.0.borrow_mut().exchanges.push(Exchange {
                             method: request.method().to_string(),
@@ -791,7 +806,14 @@ impl Memory {
 impl Shop {
     /// A call with both keys: status and JSON.
     pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Json) {
-        let answer = self.world.send(
+        let answer = self.answer(method, path, body);
+        let json = serde_json::from_slice(answer.body()).expect("JSON");
+        (answer.status().as_u16(), json)
+    }
+
+    /// The same, whatever the answer is.
+    pub fn answer(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Response {
+        self.world.send(
             http::Request::builder()
                 .method(method)
                 .uri(format!("{GATEWAY}{path}"))
@@ -800,9 +822,7 @@ impl Shop {
                 .header("content-type", "application/json")
                 .body(body.into())
                 .expect("a request"),
-        );
-        let json = serde_json::from_slice(answer.body()).expect("JSON");
-        (answer.status().as_u16(), json)
+        )
     }
 
     /// Makes an order that must be accepted; its `data`.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use xtask::{
     Failure, Result, bench,
     build::{self, Part},
-    dev, fire, sandbox, setup, simulate, test, tools,
+    dev, fire, fuzz, sandbox, setup, simulate, test, tools,
 };
 
 const USAGE: &str = "\
@@ -18,6 +18,7 @@ cargo xtask test [NAME]                            run every check and test, or 
 cargo xtask simulate [--seed N] [--seeds M]         run the whole system under simulation; one seed alone is shown
 cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
 cargo xtask fire [--seconds N] [--seed N]          kill the real gateway again and again under load, and compare the books
+cargo xtask fuzz [--seconds N] [--seed N]          hand every reader bytes that nobody meant
 cargo xtask bench [--quick]                        measure speed and size, as ratios; --quick sees whether that works
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
@@ -81,6 +82,10 @@ fn command(arguments: &[String]) -> Result<()> {
         "fire" => {
             let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
             fire::run(fire::Options { seed, seconds })
+        }
+        "fuzz" => {
+            let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
+            fuzz::run(fuzz::Options { seed, seconds })
         }
         "bench" => match rest {
             [] => bench::run(bench::Options { quick: false }),
