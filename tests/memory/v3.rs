@@ -168,7 +168,7 @@ fn g3_g5_a_notice_that_is_not_wechats_changes_nothing() {
         assert_eq!(world.received(), [], "{name}: nothing is delivered");
         let seen = counters(&shop);
         assert_eq!(seen[counter], 1, "{name}: {seen}");
-        assert_eq!(seen["orders_paid"], Value::Null, "{name}: {seen}");
+        assert_eq!(seen["order:SUCCESS"], Value::Null, "{name}: {seen}");
         // Refused, so it comes again: this time as WeChat writes it.
         world.advance(15);
         assert_eq!(world.received().len(), 1, "{name}");

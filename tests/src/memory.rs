@@ -45,6 +45,8 @@ pub enum Upstream {
     ForgesAnswer,
     /// A server in between answers 502.
     Answers502,
+    /// Instead of its answer comes the one before, once more.
+    AnswersAsBefore,
 }
 
 /// A document that the merchant received.
@@ -91,6 +93,7 @@ struct Inner {
     upstream_calls: Vec<http::Uri>,
     upstream_body: String,
     exchanges: Vec<Exchange>,
+    last_answer: Response,
     after_next_call: Option<(String, Json)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
@@ -171,6 +174,7 @@ impl Memory {
             upstream_calls: Vec::new(),
             upstream_body: String::new(),
             exchanges: Vec::new(),
+            last_answer: Response::default(),
             after_next_call: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
@@ -557,6 +561,7 @@ impl World for Memory {
                             status: answer.status().as_u16(),
                             answer: text(answer.body()),
                         });
+                        self.0.borrow_mut().last_answer = answer.clone();
                         Ok(answer)
                     }
                     Upstream::LosesRequest => Err(FetchError::Unreachable),
@@ -572,6 +577,10 @@ impl World for Memory {
                             .replace("NOTPAY", "SUCCESS")
                             .into_bytes();
                         Ok(answer)
+                    }
+                    Upstream::AnswersAsBefore => {
+                        self.at_wechat(&request);
+                        Ok(self.0.borrow().last_answer.clone())
                     }
                     Upstream::Answers502 => {
                         let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
