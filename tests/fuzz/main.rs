@@ -11,7 +11,7 @@
 
 use std::fs;
 use std::path::Path;
-use whole::fuzz::TARGETS;
+use whole::fuzz::{TARGETS, Target};
 
 /// The seed of the test command; `cargo xtask fuzz` begins with others.
 const SEED: u64 = 1;
@@ -70,4 +70,16 @@ fn targets_corpora_and_libfuzzers_list_are_the_same() {
         TARGETS.len()
     );
     assert!(bytes < 128 * 1024, "{bytes} bytes of corpora");
+}
+
+/// What breaks is shown, and is the same input each time.
+#[test]
+fn a_target_that_breaks_shows_its_input() {
+    let target = Target {
+        run: |input| assert!(!input.starts_with(b"<xml>") || !input.ends_with(&[0xff])),
+        ..Target::named("v2_xml").unwrap()
+    };
+    let shown = || target.hunt(SEED, |n| n >= 200_000).unwrap_err();
+    assert!(shown().ends_with("\\xff"), "{}", shown());
+    assert_eq!(shown(), shown());
 }
