@@ -35,7 +35,7 @@ struct Family {
 
 /// Every family that is counted; the first whose prefix fits is a counter's
 /// own, and the last takes every other.
-const FAMILIES: [Family; 10] = [
+const FAMILIES: [Family; 11] = [
     Family {
         prefix: "order:",
         name: "orders_total",
@@ -89,6 +89,12 @@ const FAMILIES: [Family; 10] = [
         name: "notice_probes_total",
         labels: &[],
         help: "Tencent's probes with signatures that never hold.",
+    },
+    Family {
+        prefix: "purchase_paid_twice",
+        name: "purchases_paid_twice_total",
+        labels: &[],
+        help: "Payments that went back because their purchase keeps another.",
     },
     Family {
         prefix: "",
