@@ -97,6 +97,12 @@ const FAMILIES: [Family; 11] = [
         help: "Tencent's probes with signatures that never hold.",
     },
     Family {
+        prefix: "purchase_paid_twice",
+        name: "purchases_paid_twice_total",
+        labels: &[],
+        help: "Payments that went back because their purchase keeps another.",
+    },
+    Family {
         prefix: "",
         name: "notices_total",
         labels: &["verdict"],

@@ -440,16 +440,17 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     fn numbers(&self) -> Result<Numbers, StoreError> {
-        // Both tables have an index of the rows that wait.
-        let waiting = |table| -> Result<i64, StoreError> {
-            let sql = format!("SELECT count(*) FROM {table} WHERE due_at_ms IS NOT NULL");
+        // Both tables have an index of the rows that wait. A delivery behind
+        // another of its order has no timer.
+        let waiting = |rows| -> Result<i64, StoreError> {
+            let sql = format!("SELECT count(*) FROM {rows}");
             let rows = self.store.exec(&sql, &[])?;
             rows.first().map_or(Ok(0), |row| row.int(0))
         };
         Ok(Numbers {
             counters: self.counters()?,
-            orders_waiting: waiting("orders")?,
-            deliveries_waiting: waiting("deliveries")?,
+            orders_waiting: waiting("orders WHERE due_at_ms IS NOT NULL")?,
+            deliveries_waiting: waiting("deliveries WHERE state = 'waiting'")?,
             alarms: self.alarms()?,
         })
     }
