@@ -17,7 +17,8 @@ cargo xtask build [page] [edge] [sandbox]          build the page and the Worker
 cargo xtask test [NAME]                            run every check and test, or only the tests named so
 cargo xtask simulate [--seed N] [--seeds M]         run the whole system under simulation; one seed alone is shown
 cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
-cargo xtask bench [--quick]                        measure speed and size, as ratios; --quick sees whether that works
+cargo xtask bench [--page] [--quick]               measure speed and size, as ratios; --quick sees whether that works,
+                                                   --page visits the page in a browser and measures nothing else
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
 
@@ -74,11 +75,17 @@ fn command(arguments: &[String]) -> Result<()> {
         },
         "simulate" if rest == ["--mutants"] => simulate::mutants(),
         "simulate" => simulate::run(seeds(rest)?),
-        "bench" => match rest {
-            [] => bench::run(bench::Options { quick: false }),
-            [flag] if flag == "--quick" => bench::run(bench::Options { quick: true }),
-            _ => Err(unknown(rest)),
-        },
+        "bench" => {
+            let mut options = bench::Options::default();
+            for flag in rest {
+                match flag.as_str() {
+                    "--quick" => options.quick = true,
+                    "--page" => options.only_page = true,
+                    _ => return Err(unknown(std::slice::from_ref(flag))),
+                }
+            }
+            bench::run(options)
+        }
         "setup" if rest.is_empty() => setup::all(),
         "wrangler" => {
             setup::all()?;
