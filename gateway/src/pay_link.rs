@@ -20,6 +20,7 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{answer, header_text, json, query, redirect, set};
+use crate::limits::address;
 use crate::pay::{VARY, environment, lang_chosen, lang_of};
 use crate::print::{Paper, Sheet};
 use crate::qr::{Picture, QrCodeEcc};
@@ -90,6 +91,7 @@ impl<W: World> Gateway<W> {
             id: opened.facts.link.id.clone(),
             once: opened.once.clone(),
             choice,
+            holder: self.holder(request, &opened.known),
         };
         let merchant = &opened.known.merchant.id;
         match self.book::<String>(merchant, Call::Buy(buy)).await {
@@ -106,6 +108,7 @@ impl<W: World> Gateway<W> {
                 *response.status_mut() = http::StatusCode::SEE_OTHER;
                 response
             }
+            Err(error) if error.code == Code::RateLimited => self.too_often(request, error).await,
             // Somebody was faster, or the merchant has changed the link: it is
             // shown as it is now.
             Err(error) if error.code.status() < 500 => {
@@ -120,6 +123,13 @@ impl<W: World> Gateway<W> {
             }
             Err(error) => self.error_page(request, error.code).await,
         }
+    }
+
+    /// Who buys: the payer where the browser has shown who that is, or else
+    /// whoever is at its address.
+    fn holder(&self, request: &Request, known: &Known) -> Option<String> {
+        let who = self.payer(request, known).or_else(|| address(request))?;
+        Some(self.config.master_key.alias("holder", &who))
     }
 
     /// `GET /pay/result`: how the purchase of one form ended. Only a page of an

@@ -3,6 +3,7 @@
 use crate::browser::Browser;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use whole::live::{KEY, Live, Shop, send};
 use xtask::demo::Kind;
 
@@ -171,6 +172,11 @@ impl Town {
         let answer = self.demo.call("POST", path, body.to_string());
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()["data"].take()
+    }
+
+    /// The gateway and the sandbox are killed, and come back.
+    pub fn crashes(&self) {
+        self.live.crash_and_restart(Duration::from_millis(200));
     }
 
     /// A control call to the sandbox.

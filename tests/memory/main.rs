@@ -10,19 +10,26 @@
 
 mod account;
 mod api;
+mod audit;
 mod checklist;
+mod checkouts;
 mod dialects;
 mod doctor;
 mod documented;
 mod environments;
+mod kinds;
 mod lies;
+mod limits;
 mod links;
+mod listeners;
 mod merchant;
 mod mini;
 mod money_back;
 mod openapi;
+mod operator;
 mod past_bugs;
 mod payments;
+mod purchases;
 mod quick_pay;
 mod sign_in;
 mod v3;

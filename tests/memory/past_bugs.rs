@@ -228,6 +228,6 @@ fn a_refused_reverse_hid_a_payment_for_ever() {
     assert!(
         shop.report()["alarms"]
             .to_string()
-            .contains("refuses to reverse")
+            .contains("REVERSE_REFUSED")
     );
 }

@@ -3,7 +3,8 @@
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
 //! * `simulation/`: the same, driven by a seed: [`simulation`].
-//! * `http/`: the real Workers in `workerd`: [`live`].
+//! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
+//!   killed under load: [`fire`], over a network that misbehaves: [`between`].
 //! * `browser/`: the pages in a real Chromium.
 //! * `rooms/`: what the architecture forbids.
 
@@ -15,7 +16,10 @@
     reason = "a helper of tests stops at the first thing that is not as it should be"
 )]
 
+pub mod between;
+pub mod fire;
 pub mod live;
 pub mod memory;
 pub mod rsa;
 pub mod simulation;
+pub mod socket;

@@ -19,7 +19,7 @@ use rusqlite::{Connection, params_from_iter};
 use sandbox::{Outcome, Sandbox, Settings};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 
@@ -54,6 +54,10 @@ pub struct Received {
     pub at_ms: i64,
     /// Where.
     pub url: String,
+    /// The request's id that it names.
+    pub request_id: String,
+    /// How it is signed.
+    pub signature: String,
     /// What.
     pub body: String,
 }
@@ -89,7 +93,44 @@ struct Inner {
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
     received: Vec<Received>,
+    told: Vec<(String, String)>,
     log: Vec<String>,
+    /// What the log may not hold.
+    secrets: BTreeSet<String>,
+}
+
+/// The fields of requests and answers that hold secrets.
+const SECRETS: [&str; 8] = [
+    "api-key",
+    "api-secret",
+    "api-token",
+    "api_key",
+    "app_secret",
+    "mini_program_secret",
+    "delivery_secret",
+    "private_key",
+];
+
+/// Whatever a test has done: each line of the log is one JSON object, and none
+/// holds a secret or a whole openid.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.secrets.insert(ADMIN_TOKEN.to_owned());
+        for line in &self.log {
+            assert!(serde_json::from_str::<Json>(line).is_ok_and(|line| line.is_object()));
+            for secret in &self.secrets {
+                assert!(!line.contains(secret), "a secret is in the log: {line}");
+            }
+            let words = line.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c));
+            for word in words {
+                let is_openid = word.len() == 28 && word.starts_with('o');
+                assert!(!is_openid, "an openid is in the log: {line}");
+            }
+        }
+    }
 }
 
 /// A handle to the world; clones are the same world.
@@ -111,22 +152,15 @@ impl Default for Memory {
 impl Memory {
     /// A new world. `development` as in [`Config`].
     pub fn new(development: bool) -> Self {
-        let config = Config::read(|name| {
-            Some(match name {
-                "PUBLIC_URL" => GATEWAY.to_owned(),
-                "MASTER_KEY" => "7b".repeat(32),
-                "ADMIN_TOKEN" => ADMIN_TOKEN.to_owned(),
-                "DEVELOPMENT" => u8::from(development).to_string(),
-                _ => return None,
-            })
-        });
+        let development = u8::from(development).to_string();
+        let config = configured(&[("DEVELOPMENT", &development)]);
         let settings = Settings {
             public_url: "https://sandbox.example.com".to_owned(),
         };
         Self(Rc::new(RefCell::new(Inner {
             now_ms: START_MS,
             random: 1,
-            config: Rc::new(config.expect("the test's own settings")),
+            config,
             sandbox: Sandbox::new(settings),
             databases: BTreeMap::new(),
             alarms: BTreeMap::new(),
@@ -138,7 +172,9 @@ impl Memory {
             merchant_answers: VecDeque::new(),
             lose_notices: false,
             received: Vec::new(),
+            told: Vec::new(),
             log: Vec::new(),
+            secrets: BTreeSet::new(),
         })))
     }
 
@@ -147,9 +183,32 @@ impl Memory {
         Gateway::new(self.clone(), self.0.borrow().config.clone())
     }
 
+    /// Deploys it anew, with these variables changed.
+    pub fn deploy(&self, variables: &[(&str, &str)]) {
+        self.0.borrow_mut().config = configured(variables);
+    }
+
     /// Sends the gateway a request.
     pub fn send(&self, request: Request) -> Response {
-        block_on(self.gateway().handle(request))
+        self.send_to(&self.gateway(), request)
+    }
+
+    /// Sends one isolate's gateway a request: what it remembers stays.
+    pub fn send_to(&self, gateway: &Gateway<Self>, request: Request) -> Response {
+        let keep_secrets = |bytes: &[u8]| {
+            let Ok(json) = serde_json::from_slice::<Json>(bytes) else {
+                return;
+            };
+            for object in [&json, &json["data"]] {
+                let texts = SECRETS.iter().filter_map(|name| object[*name].as_str());
+                let texts = texts.filter(|text| text.len() >= 16).map(str::to_owned);
+                self.0.borrow_mut().secrets.extend(texts);
+            }
+        };
+        keep_secrets(request.body());
+        let answer = block_on(gateway.handle(request));
+        keep_secrets(answer.body());
+        answer
     }
 
     /// Sends the sandbox a control call.
@@ -244,6 +303,11 @@ impl Memory {
         self.0.borrow().received.clone()
     }
 
+    /// What listeners were told since this was last asked: about what, and what.
+    pub fn told(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.0.borrow_mut().told)
+    }
+
     /// The paths of every request that was sent to WeChat.
     pub fn upstream_calls(&self) -> Vec<String> {
         let inner = self.0.borrow();
@@ -301,6 +365,15 @@ impl Memory {
             }
         }
         text
+    }
+
+    /// Runs statements in an object's database, past the gateway: `/registry`,
+    /// or a merchant's id for its book.
+    pub fn sql(&self, object: &str, sql: &str) -> Result<(), String> {
+        let database = self.0.borrow().databases[object].clone();
+        database
+            .execute_batch(sql)
+            .map_err(|error| error.to_string())
     }
 
     /// The time.
@@ -504,6 +577,8 @@ impl World for Memory {
                 inner.received.push(Received {
                     at_ms,
                     url: request.uri().to_string(),
+                    request_id: header(&request, "x-request-id"),
+                    signature: header(&request, "weceive-signature"),
                     body: String::from_utf8_lossy(request.body()).into_owned(),
                 });
                 let (status, body) = inner
@@ -531,9 +606,31 @@ impl World for Memory {
         }
     }
 
-    fn log(&self, line: fmt::Arguments<'_>) {
-        self.0.borrow_mut().log.push(line.to_string());
+    fn print(&self, line: &str) {
+        self.0.borrow_mut().log.push(line.to_owned());
     }
+}
+
+/// The settings of the tests, with some changed.
+fn configured(variables: &[(&str, &str)]) -> Rc<Config> {
+    let config = Config::read(|name| {
+        let changed = variables.iter().find(|(changed, _)| *changed == name);
+        Some(match (changed, name) {
+            (Some((_, value)), _) => (*value).to_owned(),
+            (None, "PUBLIC_URL") => GATEWAY.to_owned(),
+            (None, "MASTER_KEY") => "7b".repeat(32),
+            (None, "ADMIN_TOKEN") => ADMIN_TOKEN.to_owned(),
+            (None, "DEVELOPMENT") => "1".to_owned(),
+            _ => return None,
+        })
+    });
+    Rc::new(config.expect("the test's own settings"))
+}
+
+fn header(request: &Request, name: &str) -> String {
+    let value = request.headers().get(name);
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 /// Chance that is the same in every run (SplitMix64).
@@ -618,6 +715,15 @@ impl Store for Sqlite {
     fn set_alarm(&self, at_ms: i64) {
         let mut inner = self.world.0.borrow_mut();
         inner.alarms.insert(self.name.clone(), at_ms);
+    }
+
+    fn tell(&self, tag: &str, text: &str) {
+        assert!(
+            self.database.is_autocommit(),
+            "told of what may still be undone"
+        );
+        let mut inner = self.world.0.borrow_mut();
+        inner.told.push((tag.to_owned(), text.to_owned()));
     }
 }
 
@@ -707,6 +813,16 @@ impl Shop {
         let (status, answer) = self.call("GET", &path, "");
         assert_eq!(status, 200, "{answer}");
         answer["data"].clone()
+    }
+
+    /// What was changed of its `money` or `credentials`, newest first.
+    pub fn audit(&self, of: &str) -> Vec<Json> {
+        let (status, answer) = self.call("GET", &format!("/v1/audit?of={of}"), "");
+        assert_eq!(status, 200, "{answer}");
+        answer["data"]["entries"]
+            .as_array()
+            .expect("a list")
+            .clone()
     }
 
     /// The operator's report on this merchant.

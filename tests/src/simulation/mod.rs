@@ -14,7 +14,7 @@
 //! | `watch.rs`, `quiet.rs` | the invariants, at each step and at the end |
 //! | `history.rs` | what happened, for people |
 
-mod chance;
+pub(crate) mod chance;
 mod history;
 mod ledger;
 mod machine;

@@ -5,9 +5,8 @@
 
 const page = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("view")).textContent || "{}");
 const view = page.view || page;
-const main = /** @type {HTMLElement} */ (document.getElementById("checkout"));
-const now = /** @type {HTMLElement} */ (main.querySelector(".now"));
-main.removeAttribute("aria-busy");
+const now = /** @type {HTMLElement} */ (document.getElementById("now"));
+now.removeAttribute("aria-busy");
 
 /**
  * @param {string} path
