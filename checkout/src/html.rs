@@ -83,7 +83,10 @@ pub fn preview(view: &View, image: &str) -> String {
     let message = texts(view.lang).in_phone_browser;
     let mut out = String::from("<!doctype html>\n<html lang=\"");
     out.push_str(view.lang.tag());
-    out.push_str("\">\n<meta charset=\"utf-8\">\n<meta name=\"robots\" content=\"noindex\">\n");
+    out.push_str(
+        "\">\n<meta charset=\"utf-8\">\n<meta name=\"robots\" content=\"noindex\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n",
+    );
     for (before, text, after) in [
         ("<title>", view.merchant.as_str(), " · "),
         ("", &amount, "</title>\n"),

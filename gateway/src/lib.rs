@@ -220,7 +220,7 @@ impl<W: World> Gateway<W> {
             ["openapi.json"] if get => Ok(answer(200, "application/json", OPENAPI)),
             ["healthz"] if get => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
             // The page's files.
-            [file] if get => self.asset(file).await,
+            [file] if get => self.asset(&request, file).await,
             _ => Err(ApiError::of(Code::NotFound)),
         };
         result.unwrap_or_else(|error| error.response())

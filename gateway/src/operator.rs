@@ -85,12 +85,6 @@ const FAMILIES: [Family; 11] = [
         help: "Requests that were refused because there were too many.",
     },
     Family {
-        prefix: "purchase_paid_twice",
-        name: "purchases_paid_twice_total",
-        labels: &[],
-        help: "Purchases that were paid in two ways; the second payment goes back.",
-    },
-    Family {
         prefix: "notice_probe",
         name: "notice_probes_total",
         labels: &[],

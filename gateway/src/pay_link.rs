@@ -276,9 +276,10 @@ impl<W: World> Gateway<W> {
         refused: Option<Refused<'_>>,
     ) -> Response {
         let template = self.template().await;
-        let Some(stylesheet) = template.as_deref().and_then(stylesheet) else {
+        let file = |ending| template.as_deref().and_then(|frame| file(frame, ending));
+        let (Some(stylesheet), Some(icon)) = (file(".css"), file(".svg")) else {
             self.world
-                .log(format_args!("page: no stylesheet in its frame"));
+                .log(format_args!("page: no stylesheet or icon in its frame"));
             return ApiError::of(Code::Internal).response();
         };
         let link = &opened.facts.link;
@@ -295,6 +296,7 @@ impl<W: World> Gateway<W> {
             refused,
             hidden: &hidden,
             stylesheet,
+            icon,
             image: &self.share_image(),
         });
         let mut response = answer(status, "text/html; charset=utf-8", html);
@@ -307,6 +309,12 @@ impl<W: World> Gateway<W> {
         // With none at all a browser sends the form with `origin: null`.
         response.headers_mut().remove(header::REFERRER_POLICY);
         set(&mut response, header::REFERRER_POLICY, "strict-origin");
+        if status == 200 {
+            // Kept for the back button alone: the same form again is the same
+            // purchase.
+            response.headers_mut().remove(header::CACHE_CONTROL);
+            set(&mut response, header::CACHE_CONTROL, "private, no-cache");
+        }
         set(&mut response, header::VARY, VARY);
         response
     }
@@ -351,11 +359,11 @@ fn form(request: &Request) -> BTreeMap<String, String> {
     fields
 }
 
-/// The address of the stylesheet in the page's frame: the build has put a hash
-/// into its name.
-fn stylesheet(template: &str) -> Option<&str> {
-    let end = template.find(".css\"")? + ".css".len();
-    let before = template.get(..end)?;
+/// The address of the file with this ending in the page's frame: the build has
+/// put a hash into its name.
+fn file<'a>(frame: &'a str, ending: &str) -> Option<&'a str> {
+    let end = frame.find(&format!("{ending}\""))? + ending.len();
+    let before = frame.get(..end)?;
     before.get(before.rfind('"')? + 1..)
 }
 
@@ -364,10 +372,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stylesheet_is_found_in_the_built_frame() {
+    fn the_pages_files_are_found_in_the_built_frame() {
         let built = "<link rel=\"icon\" href=\"/icon-1.svg\"/>\n\
                      <link rel=\"stylesheet\" href=\"/checkout-bb427239f49858f4.css\"/>";
-        assert_eq!(stylesheet(built), Some("/checkout-bb427239f49858f4.css"));
-        assert_eq!(stylesheet("<title></title>"), None);
+        let stylesheet = "/checkout-bb427239f49858f4.css";
+        assert_eq!(file(built, ".css"), Some(stylesheet));
+        assert_eq!(file(built, ".svg"), Some("/icon-1.svg"));
+        assert_eq!(file("<title></title>", ".css"), None);
     }
 }

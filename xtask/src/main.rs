@@ -19,7 +19,8 @@ cargo xtask simulate [--seed N] [--seeds M]         run the whole system under s
 cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
 cargo xtask fire [--seconds N] [--seed N]          kill the real gateway again and again under load, and compare the books
 cargo xtask fuzz [--seconds N] [--seed N]          hand every reader bytes that nobody meant
-cargo xtask bench [--quick]                        measure speed and size, as ratios; --quick sees whether that works
+cargo xtask bench [--page] [--quick]               measure speed and size, as ratios; --quick sees whether that works,
+                                                   --page visits the page in a browser and measures nothing else
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
 
@@ -87,11 +88,17 @@ fn command(arguments: &[String]) -> Result<()> {
             let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
             fuzz::run(fuzz::Options { seed, seconds })
         }
-        "bench" => match rest {
-            [] => bench::run(bench::Options { quick: false }),
-            [flag] if flag == "--quick" => bench::run(bench::Options { quick: true }),
-            _ => Err(unknown(rest)),
-        },
+        "bench" => {
+            let mut options = bench::Options::default();
+            for flag in rest {
+                match flag.as_str() {
+                    "--quick" => options.quick = true,
+                    "--page" => options.only_page = true,
+                    _ => return Err(unknown(std::slice::from_ref(flag))),
+                }
+            }
+            bench::run(options)
+        }
         "setup" if rest.is_empty() => setup::all(),
         "wrangler" => {
             setup::all()?;

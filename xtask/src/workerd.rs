@@ -41,6 +41,8 @@ pub struct System {
     pub master_key: String,
     /// The bearer token of the gateway's `/admin`.
     pub admin_token: String,
+    /// Where the pages are, if not in `dist/`.
+    pub pages: Option<PathBuf>,
 }
 
 impl System {
@@ -58,6 +60,7 @@ impl System {
             directory: directory.into(),
             master_key: "5a".repeat(32),
             admin_token: "admin-token-of-a-test".to_owned(),
+            pages: None,
         }
     }
 
@@ -165,6 +168,11 @@ impl System {
                 "--directory-path=gateway-store={}",
                 store.display()
             ))
+            .args(
+                self.pages
+                    .iter()
+                    .map(|pages| format!("--directory-path=pages={}", pages.display())),
+            )
             .env("PUBLIC_URL", origin(port))
             .env("OAUTH_AUTHORIZE_URL", authorize)
             .env("MASTER_KEY", &self.master_key)
