@@ -2,7 +2,7 @@
 //!
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
-//! * `simulation/`: the same, driven by a seed: [`simulation`].
+//! * `simulation/`: the same, driven by a seed: a package of its own.
 //! * `http/`: the real Workers in `workerd`: [`live`].
 //! * `browser/`: the pages in a real Chromium.
 //! * `rooms/`: what the architecture forbids.
@@ -17,5 +17,5 @@
 
 pub mod live;
 pub mod memory;
+mod rows;
 pub mod rsa;
-pub mod simulation;
