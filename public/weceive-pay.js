@@ -139,8 +139,10 @@
       const url = new URL(address);
       url.searchParams.set("once", this.once);
       this.keep(this.once);
-      if (hasRoom()) {
-        window.open(url, "_blank", "noopener");
+      const tab = hasRoom() && window.open(url, "_blank");
+      if (tab) {
+        // Not with "noopener": then a tab that was blocked looks like any other.
+        tab.opener = null;
         this.watch(this.once);
       } else {
         location.assign(url);

@@ -3,7 +3,7 @@
 //! What a browser may lack (a bridge, a clipboard, a network) comes back as
 //! `None`, `false` or an error; what every browser has is taken for granted.
 
-use checkout::{Hint, Jsapi, MINI_PROGRAM_PAGE, Problem};
+use checkout::{Hint, Jsapi, MINI_PROGRAM_PAGE, PING, PONG, Problem};
 use js_sys::{Function, Object, Promise, Reflect};
 use serde::Deserialize;
 use wasm_bindgen::closure::Closure;
@@ -11,10 +11,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
     AbortController, Document, Event, EventTarget, HtmlElement, RequestCache, RequestInit,
-    Response, Window,
+    Response, WebSocket, Window,
 };
 
-use crate::flow::Failure;
+use core::cell::RefCell;
+
+use crate::flow::{Failure, Heard};
 use crate::json;
 
 /// A request that takes longer has failed, ms. Phones keep a dead connection
@@ -39,17 +41,17 @@ pub(crate) fn now_ms() -> i64 {
         .map_or(0, |performance| performance.now() as i64)
 }
 
-/// The JSON that the server put into the page.
-pub(crate) fn page_json() -> Option<String> {
-    document()?.get_element_by_id("view")?.text_content()
+/// What the server put into the page under this id.
+pub(crate) fn page_text(id: &str) -> Option<String> {
+    document()?.get_element_by_id(id)?.text_content()
 }
 
 /// The place to draw in, emptied of what the server drew there.
-pub(crate) fn empty_main() -> Option<HtmlElement> {
-    let main = document()?.get_element_by_id("checkout")?;
-    main.set_text_content(None);
-    main.remove_attribute("aria-busy").ok()?;
-    main.dyn_into().ok()
+pub(crate) fn empty_place() -> Option<HtmlElement> {
+    let place = document()?.get_element_by_id("now")?;
+    place.set_text_content(None);
+    place.remove_attribute("aria-busy").ok()?;
+    place.dyn_into().ok()
 }
 
 /// Names the page in the browser's tab, or in WeChat's title bar.
@@ -199,10 +201,11 @@ pub(crate) fn heed_signs() {
     }
 }
 
-/// What the page reads of a [`checkout::ErrorAnswer`]: the rest is for developers.
+/// What the page reads of a [`checkout::ErrorAnswer`], or of a
+/// [`checkout::PageError`]: the rest is for others.
 #[derive(Deserialize)]
-struct Refused {
-    code: String,
+pub(crate) struct Refused {
+    pub(crate) code: String,
 }
 
 /// Asks the server, and tells `answered` what came of it: the JSON of a 2xx
@@ -249,6 +252,56 @@ async fn fetch(path: &str, body: Option<&'static str>) -> Option<(bool, String)>
     .await;
     forget_timer(timer);
     answer
+}
+
+thread_local! {
+    /// The connection to the server, while there is one.
+    static SOCKET: RefCell<Option<WebSocket>> = const { RefCell::new(None) };
+}
+
+/// Connects to the server, and tells `heard` what comes.
+pub(crate) fn listen_to_server(mut heard: impl FnMut(Heard) + 'static) {
+    // A relative address is taken by newer browsers only.
+    let socket = address()
+        .split_once('?')
+        .and_then(|(page, _)| page.strip_prefix("http"))
+        .and_then(|page| WebSocket::new(&format!("ws{page}live{}", query())).ok());
+    let Some(socket) = socket else {
+        return heard(Heard::Closed);
+    };
+    let own = socket.clone();
+    let handler = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+        // Not one that was given up.
+        if SOCKET.with_borrow(|socket| socket.as_ref() == Some(&own)) {
+            let text = get(&event, "data").and_then(|data| data.as_string());
+            heard(match text.as_deref() {
+                Some(PONG) => Heard::Pong,
+                Some(_) => Heard::Look,
+                None => Heard::Closed,
+            });
+        }
+    })
+    .into_js_value();
+    for event in ["message", "close"] {
+        let _ = socket.add_event_listener_with_callback(event, handler.unchecked_ref());
+    }
+    SOCKET.set(Some(socket));
+}
+
+/// Asks over the connection for a sign of life.
+pub(crate) fn ping() {
+    SOCKET.with_borrow(|socket| {
+        if let Some(socket) = socket {
+            let _ = socket.send_with_str(PING);
+        }
+    });
+}
+
+/// Gives the connection up.
+pub(crate) fn hush() {
+    if let Some(socket) = SOCKET.take() {
+        let _ = socket.close();
+    }
 }
 
 /// WeChat's bridge, once it is there.

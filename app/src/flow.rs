@@ -26,7 +26,10 @@
 //! bridge's "ok" is a reason to ask. And an order is made by a tap, or by a
 //! page that runs where only a code can be shown, never by loading HTML.
 
-use checkout::{Hint, Jsapi, Link, Method, Prepared, Problem, Qr, Reason, State, View};
+use checkout::{Hint, Jsapi, Link, Method, Prepared, Problem, Qr, Reason, Standing, State};
+
+use crate::ear::Ear;
+pub use crate::ear::Heard;
 
 /// How long the bridge may take to appear, ms.
 const BRIDGE_PATIENCE_MS: i64 = 5_000;
@@ -38,6 +41,10 @@ const SHEET_SLOW_MS: i64 = 10_000;
 const CONFIRMING_SLOW_MS: i64 = 30_000;
 /// How often the server may be asked to ask WeChat, ms.
 const CHECK_EVERY_MS: i64 = 10_000;
+/// How often to make sure that the server is still heard, ms.
+const PING_EVERY_MS: i64 = 20_000;
+/// Every so many times, it is asked none the less.
+const ASK_EVERY: u32 = 6;
 /// From when on the time left to pay is worth showing beside a pay button, ms.
 const COUNTDOWN_FROM_MS: i64 = 15 * 60_000;
 
@@ -47,9 +54,11 @@ pub enum Event {
     /// The payer used a control.
     Tapped(Action),
     /// `POST /pay/order` was answered, or not.
-    Ordered(Result<Prepared, Failure>),
+    Ordered(Result<Prepared<Standing>, Failure>),
     /// `POST /pay/check` or `GET /pay/status` was answered, or not.
-    Seen(Result<View, Failure>),
+    Seen(Result<Standing, Failure>),
+    /// Something came over the connection that [`Effect::Listen`] made.
+    Heard(Heard),
     /// `WeixinJSBridge` exists.
     BridgeReady,
     /// The bridge answered a call.
@@ -106,6 +115,12 @@ pub enum Effect {
     PostCheck(Option<Hint>),
     /// `GET /pay/status`, answered by [`Event::Seen`].
     GetStatus,
+    /// Connect to `GET /pay/live`; whatever comes is [`Event::Heard`].
+    Listen,
+    /// Ask over that connection for a sign of life: [`Heard::Pong`].
+    Ping,
+    /// Close it. Nothing more is heard of it.
+    Hush,
     /// Say [`Event::BridgeReady`] if the bridge exists by now.
     LookForBridge,
     /// `getBrandWCPayRequest`, answered by [`Event::BridgeSaid`].
@@ -218,7 +233,7 @@ pub enum End {
 /// must not jump (the browser's `performance.now()`).
 #[derive(Clone, Debug)]
 pub struct Flow {
-    view: View,
+    view: Standing,
     stage: Stage,
     code: Option<Qr>,
     link: Option<Link>,
@@ -238,6 +253,9 @@ pub struct Flow {
     offline: bool,
     /// Requests for a view that are on their way.
     asking: u32,
+    /// There was something new to see after the last of them was sent.
+    told: bool,
+    ear: Ear,
     /// When to ask for a view again.
     poll_at_ms: Option<i64>,
     polls: u32,
@@ -253,7 +271,7 @@ impl Flow {
     /// server may have written the view, at the earliest: the time left is
     /// never overstated.
     pub fn begin(
-        view: View,
+        view: Standing,
         came_back: bool,
         rendered_ms: i64,
         now_ms: i64,
@@ -272,6 +290,8 @@ impl Flow {
             visible: true,
             offline: false,
             asking: 0,
+            told: false,
+            ear: Ear::new(),
             poll_at_ms: None,
             polls: 0,
             checked_at_ms: None,
@@ -287,7 +307,7 @@ impl Flow {
     }
 
     /// The purchase, as the server last told it.
-    pub fn view(&self) -> &View {
+    pub fn view(&self) -> &Standing {
         &self.view
     }
 
@@ -381,10 +401,21 @@ impl Flow {
     /// Takes in what happened at `now_ms`.
     pub fn apply(&mut self, event: Event, now_ms: i64) -> Vec<Effect> {
         self.now_ms = now_ms;
+        let mut effects = self.take(event);
+        // Nothing to hear: all is over, or nobody is looking.
+        let idle = self.poll_at_ms.is_none() || !self.visible || self.offline;
+        if idle && self.ear.rest() {
+            effects.push(Effect::Hush);
+        }
+        effects
+    }
+
+    fn take(&mut self, event: Event) -> Vec<Effect> {
         match event {
             Event::Tapped(action) => self.tapped(action),
             Event::Ordered(answer) => self.ordered(answer),
             Event::Seen(answer) => self.seen(answer),
+            Event::Heard(heard) => self.heard(heard),
             Event::BridgeReady => self.bridge_ready(),
             Event::BridgeSaid { call, hint } => self.bridge_said(call, hint),
             Event::PageOpened(opened) => self.page_opened(opened),
@@ -498,7 +529,7 @@ impl Flow {
         self.arrange()
     }
 
-    fn ordered(&mut self, answer: Result<Prepared, Failure>) -> Vec<Effect> {
+    fn ordered(&mut self, answer: Result<Prepared<Standing>, Failure>) -> Vec<Effect> {
         self.offline = answer == Err(Failure::Network);
         if self.stage == Stage::Elsewhere {
             // The link's code is a help; the page is whole without it.
@@ -552,10 +583,10 @@ impl Flow {
         }
     }
 
-    fn seen(&mut self, answer: Result<View, Failure>) -> Vec<Effect> {
+    fn seen(&mut self, answer: Result<Standing, Failure>) -> Vec<Effect> {
         self.asking = self.asking.saturating_sub(1);
         self.offline = answer == Err(Failure::Network);
-        let effects = match answer {
+        let mut effects = match answer {
             Ok(view) => self.see(view),
             Err(Failure::Refused(problem @ (Problem::UnknownLink | Problem::ExpiredLink))) => {
                 self.refused(problem);
@@ -565,24 +596,47 @@ impl Flow {
             Err(_) => Vec::new(),
         };
         self.schedule_poll();
+        if core::mem::take(&mut self.told) && self.poll_at_ms.is_some() && !self.offline {
+            effects.extend(self.ask());
+        }
         effects
     }
 
+    fn heard(&mut self, heard: Heard) -> Vec<Effect> {
+        if self.poll_at_ms.is_none() {
+            // Too late: all is over.
+            return Vec::new();
+        }
+        if self.ear.heard(heard, self.now_ms) {
+            // The server may have gone, for all of its pages at once: they do
+            // not all ask at the same moment.
+            self.polls = 0;
+            self.poll_at_ms = self.poll_at_ms.map(|at_ms| {
+                let soon_ms = self.now_ms + 1_000 + self.now_ms % 2_000;
+                at_ms.min(soon_ms)
+            });
+        }
+        if heard != Heard::Look {
+            return Vec::new();
+        }
+        if self.asking > 0 {
+            // Its answer may be of the moment before.
+            self.told = true;
+            return Vec::new();
+        }
+        self.ask()
+    }
+
     /// Takes the server's word.
-    fn see(&mut self, view: View) -> Vec<Effect> {
+    fn see(&mut self, view: Standing) -> Vec<Effect> {
         if matches!(self.stage, Stage::Ended(End::Paid { .. })) {
             // An answer that was overtaken on its way. Paid stays paid.
             return Vec::new();
         }
         self.server_ahead_ms = view.now_ms - self.now_ms;
-        // The page goes on as it began: in the language that the payer has
-        // chosen, and in the way that it has found out to work.
-        let (lang, method) = (self.view.lang, self.view.method);
-        self.view = View {
-            lang,
-            method,
-            ..view
-        };
+        // The page goes on in the way that it has found out to work.
+        let method = self.view.method;
+        self.view = Standing { method, ..view };
         match (self.view.state, &self.stage) {
             (State::Paid { paid_at_ms }, _) => self.enter(Stage::Ended(End::Paid { paid_at_ms })),
             (State::Expired, _) => self.enter(Stage::Ended(End::Expired)),
@@ -721,13 +775,24 @@ impl Flow {
         if !due || !self.visible || self.asking > 0 {
             return Vec::new();
         }
+        let turn = match self.offline {
+            true => None,
+            false => self.ear.turn(self.now_ms),
+        };
+        let confirming = matches!(self.stage, Stage::Confirming { .. });
+        if turn == Some(Effect::Ping) && !confirming && !self.polls.is_multiple_of(ASK_EVERY) {
+            self.schedule_poll();
+            return vec![Effect::Ping];
+        }
+        let mut effects: Vec<Effect> = turn.into_iter().collect();
         let may_check = self
             .checked_at_ms
             .is_none_or(|at| self.now_ms - at >= CHECK_EVERY_MS);
-        match self.stage {
+        effects.extend(match self.stage {
             Stage::Confirming { hinted, .. } if may_check => self.check(hinted.then_some(Hint::Ok)),
             _ => self.ask(),
-        }
+        });
+        effects
     }
 
     fn ask(&mut self) -> Vec<Effect> {
@@ -747,7 +812,8 @@ impl Flow {
         self.schedule_poll();
     }
 
-    /// Quickly while a payment is likely, slower when it takes long.
+    /// Quickly while a payment is likely, slower when it takes long, and hardly
+    /// ever while the server says by itself when there is something new.
     fn schedule_poll(&mut self) {
         let wait_ms = match self.stage {
             Stage::SheetOpen { .. }
@@ -756,6 +822,11 @@ impl Flow {
             | Stage::Away { .. }
             | Stage::Elsewhere => match self.polls {
                 _ if self.offline => 5_000,
+                // There the server is to ask WeChat.
+                _ if self.ear.hears() && matches!(self.stage, Stage::Confirming { .. }) => {
+                    CHECK_EVERY_MS
+                }
+                _ if self.ear.hears() => PING_EVERY_MS,
                 0..20 => 1_500,
                 20..80 => 2_000,
                 _ => 5_000,

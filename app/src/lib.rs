@@ -9,6 +9,7 @@
 //! of WeChat's wire formats.
 
 mod browser;
+mod ear;
 pub mod flow;
 mod json;
 mod page;

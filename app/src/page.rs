@@ -1,70 +1,81 @@
 //! The page, drawn: a thin layer over [`Flow`] and [`Screen`].
 
-use checkout::html::amount_class;
-use checkout::{Check, Hint, Lang, Method, Page, PageError, Problem};
+use std::cell::{Cell, RefCell};
+
+use checkout::{Check, Hint, Method, Problem, Standing, Texts};
 use leptos::html::h2;
 use leptos::mount::mount_to;
 use leptos::prelude::*;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::browser::{self, On};
+use crate::browser::{self, On, Refused};
 use crate::flow::{Effect, Event, Failure, Flow};
 use crate::json;
-use crate::screen::{Button, Code, Mood, Screen, Summary};
+use crate::screen::{Button, Code, Mood, Screen};
 
-/// Takes over the page that the server drew.
+/// What the page reads of a [`checkout::Page`].
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Opened {
+    View(Standing),
+    Error(Refused),
+}
+
+thread_local! {
+    /// The running checkout; none on a page without a purchase.
+    static FLOW: RefCell<Option<Flow>> = const { RefCell::new(None) };
+    /// Its one timer.
+    static TIMER: Cell<i32> = const { Cell::new(0) };
+}
+
+/// What is shown, and in which words. All else of the page there is once.
+#[derive(Clone, Copy)]
+struct Checkout {
+    screen: RwSignal<Screen>,
+    texts: &'static Texts,
+}
+
+/// Takes over the place that the server left to the page. Without words there
+/// is nothing to say: what the server drew stays.
 pub fn start() {
-    let page = browser::page_json().and_then(|text| json::read(&text));
-    let Some(main) = browser::empty_main() else {
+    let words = browser::page_text("words").and_then(|words| Texts::from_words(words.leak()));
+    let (Some(texts), Some(place)) = (words, browser::empty_place()) else {
         return;
     };
-    // A page that cannot be read is our fault, and says so in English.
-    let page = page.unwrap_or(Page::Error(PageError {
-        code: String::new(),
-        lang: Lang::En,
-    }));
-    mount_to(main, move || match page {
-        Page::View(view) => {
-            let summary = Summary::of(&view);
-            // The server wrote the view after the page was asked for, which is
-            // where the page's clock begins.
-            let came_back = browser::came_back();
-            let (flow, effects) = Flow::begin(view, came_back, 0, browser::now_ms());
-            let checkout = Checkout::new(flow);
+    let texts: &'static Texts = Box::leak(Box::new(texts));
+    let opened = browser::page_text("view").and_then(|text| json::read(&text));
+    mount_to(place, move || {
+        let mut todo = Vec::new();
+        let screen = match opened {
+            Some(Opened::View(view)) => {
+                // The server wrote the view after the page was asked for, which
+                // is where the page's clock begins.
+                let came_back = browser::came_back();
+                let (flow, effects) = Flow::begin(view, came_back, 0, browser::now_ms());
+                let screen = Screen::of(&flow, texts);
+                FLOW.set(Some(flow));
+                todo = effects;
+                screen
+            }
+            // A page that cannot be read is our fault, and says so.
+            Some(Opened::Error(error)) => Screen::of_error(&error.code, texts),
+            None => Screen::of_error("", texts),
+        };
+        let checkout = Checkout {
+            screen: RwSignal::new(screen),
+            texts,
+        };
+        if FLOW.with_borrow(Option::is_some) {
             checkout.listen();
-            checkout.carry_out(effects);
-            frame(Some(summary), checkout)
+            checkout.carry_out(todo);
         }
-        Page::Error(error) => frame(None, Checkout::of_error(&error)),
+        move || draw(checkout.screen.get(), checkout)
     })
     .forget();
 }
 
-/// The running checkout: the flow, what is shown of it, and its one timer.
-#[derive(Clone, Copy)]
-struct Checkout {
-    flow: StoredValue<Option<Flow>>,
-    screen: RwSignal<Screen>,
-    timer: StoredValue<i32>,
-}
-
 impl Checkout {
-    fn new(flow: Flow) -> Checkout {
-        Checkout {
-            screen: RwSignal::new(Screen::of(&flow)),
-            flow: StoredValue::new(Some(flow)),
-            timer: StoredValue::new(0),
-        }
-    }
-
-    fn of_error(error: &PageError) -> Checkout {
-        Checkout {
-            screen: RwSignal::new(Screen::of_error(error)),
-            flow: StoredValue::new(None),
-            timer: StoredValue::new(0),
-        }
-    }
-
     /// Has the browser's events told to the flow.
     fn listen(self) {
         let tell = |on, name, event: fn() -> Event| {
@@ -100,9 +111,7 @@ impl Checkout {
     /// In WeChat, as far as the server could see: but perhaps in one of its
     /// Mini Programs.
     fn heed_signs(self) {
-        let method = self
-            .flow
-            .with_value(|flow| flow.as_ref().map(|flow| flow.view().method));
+        let method = FLOW.with_borrow(|flow| flow.as_ref().map(|flow| flow.view().method));
         if method == Some(Method::Jsapi) {
             browser::heed_signs();
         }
@@ -112,10 +121,8 @@ impl Checkout {
     /// asks for.
     fn tell(self, event: Event) {
         let now_ms = browser::now_ms();
-        let effects = self
-            .flow
-            .try_update_value(|flow| flow.as_mut().map(|flow| flow.apply(event, now_ms)))
-            .flatten();
+        let effects =
+            FLOW.with_borrow_mut(|flow| flow.as_mut().map(|flow| flow.apply(event, now_ms)));
         self.carry_out(effects.unwrap_or_default());
     }
 
@@ -128,7 +135,8 @@ impl Checkout {
     }
 
     fn show(self) {
-        let Some(screen) = self.flow.with_value(|flow| flow.as_ref().map(Screen::of)) else {
+        let screen = |flow: &Flow| Screen::of(flow, self.texts);
+        let Some(screen) = FLOW.with_borrow(|flow| flow.as_ref().map(screen)) else {
             return;
         };
         let before = self.screen.get_untracked();
@@ -146,14 +154,12 @@ impl Checkout {
     }
 
     fn set_timer(self) {
-        browser::forget_timer(self.timer.get_value());
-        let wake_at = self
-            .flow
-            .with_value(|flow| flow.as_ref().and_then(Flow::wake_at));
+        browser::forget_timer(TIMER.get());
+        let wake_at = FLOW.with_borrow(|flow| flow.as_ref().and_then(Flow::wake_at));
         if let Some(at_ms) = wake_at {
             let wait_ms = at_ms - browser::now_ms();
             let timer = browser::after(wait_ms, move || self.tell(Event::Woke));
-            self.timer.set_value(timer);
+            TIMER.set(timer);
         }
     }
 
@@ -176,6 +182,11 @@ impl Checkout {
                 self.ask("check", Some(body), |answer| Event::Seen(read(answer)));
             }
             Effect::GetStatus => self.ask("status", None, |answer| Event::Seen(read(answer))),
+            Effect::Listen => {
+                browser::listen_to_server(move |heard| self.tell(Event::Heard(heard)));
+            }
+            Effect::Ping => browser::ping(),
+            Effect::Hush => browser::hush(),
             Effect::LookForBridge => {
                 if browser::has_bridge() {
                     self.tell(Event::BridgeReady);
@@ -204,43 +215,12 @@ fn read<T: DeserializeOwned>(answer: Result<String, Failure>) -> Result<T, Failu
     json::read(&answer?).ok_or(Failure::Refused(Problem::Other))
 }
 
-/// The same places as in `index.html`, so that nothing moves when the app
-/// takes over.
-fn frame(summary: Option<Summary>, checkout: Checkout) -> impl IntoView {
-    let (header, footer) = match summary {
-        None => (None, None),
-        Some(summary) => (
-            Some(view! {
-                <header class="summary">
-                    <h1 class="merchant">{summary.merchant}</h1>
-                    <p class=amount_class(&summary.amount)>{summary.amount.clone()}</p>
-                    <dl>{summary.rows.map(|(label, text)| view! {
-                        <div><dt>{label}</dt><dd>{text}</dd></div>
-                    })}</dl>
-                </header>
-            }),
-            Some(view! {
-                <footer>{summary.carried_by}</footer>
-            }),
-        ),
-    };
-    view! {
-        {header}
-        <section class="now">{move || draw(checkout.screen.get(), checkout)}</section>
-        {footer}
-    }
-}
-
 /// One screen. Always the same shape with parts left out, so that a new screen
 /// changes the elements that are there instead of replacing them: the focus
 /// stays, and the status region is heard.
 fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
-    let lang = checkout
-        .flow
-        .with_value(|flow| flow.as_ref().map(|flow| flow.view().lang))
-        .unwrap_or_default();
     // Where there is no purchase, nothing stands above this heading.
-    let level = checkout.flow.with_value(Option::is_none).then_some("1");
+    let level = FLOW.with_borrow(Option::is_none).then_some("1");
     // A code with a caption is a help beside the button, else it is the way to
     // pay and comes first.
     let (code, helping_code) = match screen.code {
@@ -260,7 +240,7 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
             <p class="countdown" role="timer">{label} " " <b>{left}</b></p>
         })}
         {screen.paid_at.map(|(label, at_ms)| view! {
-            <p class="fact">{label} " " <b>{browser::local_time(at_ms, locale(lang))}</b></p>
+            <p class="fact">{label} " " <b>{browser::local_time(at_ms, checkout.texts.locale)}</b></p>
         })}
         {screen.copy_by_hand.map(|(label, link)| view! {
             <p class="by-hand">{label} <code>{link.unwrap_or_else(browser::address)}</code></p>
@@ -269,15 +249,6 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
         {screen.second.map(|button| draw_button("button second", button, checkout))}
         {screen.way_on.map(|(label, url)| view! { <a class="button" href=url>{label}</a> })}
         {helping_code.map(draw_code)}
-    }
-}
-
-/// The form in which times are written. English has two; the one with the day
-/// first, the month in letters and 24 hours is read the same everywhere.
-fn locale(lang: Lang) -> &'static str {
-    match lang {
-        Lang::En => "en-GB",
-        Lang::ZhHans | Lang::ZhHant => lang.tag(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the payer sees and can do, as a plain value: [`Screen`] is made from a
 //! [`Flow`] and drawn by `page`. Tests read it in the payer's words.
 
-use checkout::{Link, Method, PageError, Problem, Texts, View, fill, format_amount, texts};
+use checkout::{Link, Method, Problem, Standing, Texts};
 
 use crate::flow::{Action, End, Flow, Note, Stage};
 
@@ -61,7 +61,7 @@ pub struct Button {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
     /// What it is, for those who do not see it.
-    pub alt: String,
+    pub alt: &'static str,
     /// What to do with it, if the heading does not say so.
     pub caption: &'static str,
     /// Side of the drawing in modules; 0 while there is no drawing.
@@ -70,35 +70,6 @@ pub struct Code {
     pub path: String,
     /// Drawn, but over.
     pub over: bool,
-}
-
-/// The frame around the screen: what stays the same while the flow moves on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// The merchant's name.
-    pub merchant: String,
-    /// The price, written.
-    pub amount: String,
-    /// What is bought, and the order's number: label and text.
-    pub rows: [(&'static str, String); 2],
-    /// Who carries the payment.
-    pub carried_by: &'static str,
-}
-
-impl Summary {
-    /// The summary of a purchase.
-    pub fn of(view: &View) -> Summary {
-        let texts = texts(view.lang);
-        Summary {
-            merchant: view.merchant.clone(),
-            amount: format_amount(view.money, view.lang),
-            rows: [
-                (texts.item, view.description.clone()),
-                (texts.order_number, view.out_trade_no.clone()),
-            ],
-            carried_by: texts.carried_by,
-        }
-    }
 }
 
 fn button(label: &'static str, action: Action) -> Option<Button> {
@@ -119,9 +90,8 @@ fn at_work(label: &'static str) -> Option<Button> {
 
 impl Screen {
     /// What to show for a page without a purchase.
-    pub fn of_error(error: &PageError) -> Screen {
-        let texts = texts(error.lang);
-        let problem = Problem::from_code(&error.code);
+    pub fn of_error(code: &str, texts: &'static Texts) -> Screen {
+        let problem = Problem::from_code(code);
         let mut screen = Screen::problem(texts, problem);
         if !matches!(problem, Problem::UnknownLink | Problem::ExpiredLink) {
             screen.button = button(texts.reload, Action::Reload);
@@ -130,14 +100,13 @@ impl Screen {
     }
 
     /// What to show now.
-    pub fn of(flow: &Flow) -> Screen {
+    pub fn of(flow: &Flow, texts: &'static Texts) -> Screen {
         let view = flow.view();
-        let texts = texts(view.lang);
         let mut screen = match flow.stage() {
             Stage::Ready(note) => Screen::ready(texts, view, *note),
             Stage::Preparing if view.method == Method::Native => Screen {
                 code: Some(Code {
-                    alt: String::from(texts.drawing_code),
+                    alt: texts.drawing_code,
                     caption: "",
                     size: 0,
                     path: String::new(),
@@ -183,13 +152,13 @@ impl Screen {
             Stage::Code => Screen {
                 code: flow
                     .code()
-                    .map(|code| scan_code(texts, view, code.size, &code.path)),
+                    .map(|code| scan_code(texts, code.size, &code.path)),
                 ..Screen::default().saying(texts.scan, Mood::Plain)
             },
             Stage::CodeExpired => Screen {
                 code: flow.code().map(|code| Code {
                     over: true,
-                    ..scan_code(texts, view, code.size, &code.path)
+                    ..scan_code(texts, code.size, &code.path)
                 }),
                 button: button(texts.new_code, Action::Pay),
                 ..Screen::default().saying(texts.code_expired, Mood::Notice)
@@ -211,7 +180,7 @@ impl Screen {
         screen
     }
 
-    fn ready(texts: &'static Texts, view: &View, note: Option<Note>) -> Screen {
+    fn ready(texts: &'static Texts, view: &Standing, note: Option<Note>) -> Screen {
         // Where a code could not be had, there is nothing to pay with yet.
         let again = match view.method {
             Method::Native => texts.try_again,
@@ -249,7 +218,7 @@ impl Screen {
 
     fn elsewhere(
         texts: &'static Texts,
-        view: &View,
+        view: &Standing,
         link: Option<&Link>,
         copied: Option<bool>,
     ) -> Screen {
@@ -267,7 +236,7 @@ impl Screen {
             copy_by_hand: (copied == Some(false))
                 .then(|| (texts.copy_by_hand, link.map(|link| link.url.clone()))),
             code: link.map(|link| Code {
-                alt: String::from(texts.link_code_alt),
+                alt: texts.link_code_alt,
                 caption: texts.link_code,
                 size: link.size,
                 path: link.path.clone(),
@@ -277,7 +246,7 @@ impl Screen {
         }
     }
 
-    fn ended(texts: &'static Texts, view: &View, end: End) -> Screen {
+    fn ended(texts: &'static Texts, view: &Standing, end: End) -> Screen {
         let back = || {
             let url = view.cancel_url.clone()?;
             Some((texts.back_to_merchant, url))
@@ -319,11 +288,9 @@ impl Screen {
     }
 }
 
-fn scan_code(texts: &Texts, view: &View, size: u32, path: &str) -> Code {
-    let amount = format_amount(view.money, view.lang);
-    let values = [("amount", amount.as_str()), ("merchant", &view.merchant)];
+fn scan_code(texts: &'static Texts, size: u32, path: &str) -> Code {
     Code {
-        alt: fill(texts.scan_alt, &values),
+        alt: texts.scan_alt,
         caption: "",
         size,
         path: String::from(path),

@@ -5,6 +5,7 @@
 //! `{{NAME}}` and every one that occurs is filled: in text and in attributes
 //! HTML-escaped, in the script block as JSON that cannot end the block.
 
+use crate::lines::{self, Line};
 use crate::{Page, Problem, View, format_amount, texts};
 
 /// A template that cannot be filled in: the build and the server disagree.
@@ -45,12 +46,16 @@ impl core::error::Error for TemplateError {}
 /// | `{{IMAGE}}` | `image` |
 /// | `{{MERCHANT}}` `{{AMOUNT}}` `{{DESCRIPTION}}` `{{OUT_TRADE_NO}}` | the summary; empty without a purchase |
 /// | `{{AMOUNT_CLASS}}` | [`amount_class`] |
-/// | `{{ITEM}}` `{{ORDER_NUMBER}}` | its labels; empty without a purchase |
+/// | `{{ITEM}}` `{{ORDER_NUMBER}}` `{{CARRIED_BY}}` | its labels; empty without a purchase |
+/// | `{{LINES}}` | the purchase's `lines`, as HTML; empty where there are none |
+/// | `{{SUMMARY_CLASS}}` | `summary`, or `none` without a purchase |
+/// | `{{WORDS}}` | what the page says, in its language: [`Texts::to_words`](crate::Texts::to_words) |
 /// | `{{LOADING}}` | "Loading…" |
 /// | `{{SLOW}}` `{{RELOAD}}` | what is shown when no script has come for a while |
 pub fn fill(
     template: &str,
     page: &Page,
+    lines: &[Line],
     nonce: &str,
     image: &str,
 ) -> Result<String, TemplateError> {
@@ -62,6 +67,7 @@ pub fn fill(
         match name {
             "NONCE" => escape(&mut out, nonce),
             "IMAGE" => escape(&mut out, image),
+            "LINES" => lines::draw(&mut out, lines, page.lang(), nonce),
             name => place(&mut out, name, page)?,
         }
         rest = after;
@@ -77,7 +83,10 @@ pub fn preview(view: &View, image: &str) -> String {
     let message = texts(view.lang).in_phone_browser;
     let mut out = String::from("<!doctype html>\n<html lang=\"");
     out.push_str(view.lang.tag());
-    out.push_str("\">\n<meta charset=\"utf-8\">\n<meta name=\"robots\" content=\"noindex\">\n");
+    out.push_str(
+        "\">\n<meta charset=\"utf-8\">\n<meta name=\"robots\" content=\"noindex\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n",
+    );
     for (before, text, after) in [
         ("<title>", view.merchant.as_str(), " · "),
         ("", &amount, "</title>\n"),
@@ -121,9 +130,17 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         ("ORDER_NUMBER", Page::View(_)) => escape(out, texts.order_number),
         (
             "MERCHANT" | "DESCRIPTION" | "AMOUNT" | "AMOUNT_CLASS" | "OUT_TRADE_NO" | "ITEM"
-            | "ORDER_NUMBER",
+            | "ORDER_NUMBER" | "CARRIED_BY",
             Page::Error(_),
         ) => {}
+        ("SUMMARY_CLASS", Page::View(_)) => out.push_str("summary"),
+        ("SUMMARY_CLASS", Page::Error(_)) => out.push_str("none"),
+        ("CARRIED_BY", Page::View(_)) => escape(out, texts.carried_by),
+        ("WORDS", Page::View(view)) => {
+            let amount = format_amount(view.money, lang);
+            escape(out, &texts.to_words(&amount, &view.merchant));
+        }
+        ("WORDS", Page::Error(_)) => escape(out, &texts.to_words("", "")),
         ("LOADING", _) => escape(out, texts.loading),
         ("SLOW", _) => escape(out, texts.slow_page),
         ("RELOAD", _) => escape(out, texts.reload),
@@ -217,7 +234,7 @@ mod tests {
                 lang: Lang::En,
             }),
         ] {
-            let html = fill(template, &page, "bm9uY2U=", IMAGE).unwrap();
+            let html = fill(template, &page, &[], "bm9uY2U=", IMAGE).unwrap();
             assert!(!html.contains("{{"), "{html}");
             assert!(html.contains(&format!("og:image\" content=\"{IMAGE}\"")));
             let (_, json) = html.split_once("id=\"view\">").unwrap();
@@ -229,13 +246,13 @@ mod tests {
     #[test]
     fn a_hostile_merchant_stays_text() {
         let page = page("</script><script>alert(1)</script>{{VIEW}}<!--");
-        let html = fill("<b>{{MERCHANT}}</b>{{DESCRIPTION}}", &page, "", IMAGE).unwrap();
+        let html = fill("<b>{{MERCHANT}}</b>{{DESCRIPTION}}", &page, &[], "", IMAGE).unwrap();
         assert_eq!(
             html,
             "<b>&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{VIEW}}&lt;!--</b>\
              Oolong &amp; &quot;friends&quot;"
         );
-        let json = fill("{{VIEW}}", &page, "", IMAGE).unwrap();
+        let json = fill("{{VIEW}}", &page, &[], "", IMAGE).unwrap();
         assert!(!json.contains('<'), "{json}");
         assert_eq!(serde_json::from_str::<Page>(&json).unwrap(), page);
     }
@@ -274,11 +291,11 @@ mod tests {
     fn a_wrong_template_is_an_error() {
         let page = page("Demo");
         assert_eq!(
-            fill("{{OTHER}}", &page, "", IMAGE),
+            fill("{{OTHER}}", &page, &[], "", IMAGE),
             Err(TemplateError::UnknownPlace(String::from("OTHER")))
         );
         assert_eq!(
-            fill("{{LANG", &page, "", IMAGE),
+            fill("{{LANG", &page, &[], "", IMAGE),
             Err(TemplateError::Unclosed)
         );
     }

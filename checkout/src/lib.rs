@@ -13,6 +13,7 @@ mod amount;
 mod environment;
 pub mod html;
 mod lang;
+mod lines;
 pub mod link;
 mod plan;
 mod texts;
@@ -21,8 +22,10 @@ pub mod view;
 pub use amount::format_amount;
 pub use environment::{App, Device, Environment, Version};
 pub use lang::Lang;
+pub use lines::Line;
 pub use plan::{MINI_PROGRAM_PAGE, Method, Offers, Reason, plan};
 pub use texts::{Message, Texts, fill, texts};
 pub use view::{
-    Check, ErrorAnswer, Hint, Jsapi, Link, Page, PageError, Prepared, Problem, Qr, State, View,
+    Check, ErrorAnswer, Hint, Jsapi, LOOK, Link, PING, PONG, Page, PageError, Prepared, Problem,
+    Qr, Standing, State, View,
 };

@@ -25,6 +25,8 @@ pub struct LinkPage<'a> {
     pub hidden: &'a [(&'a str, &'a str)],
     /// The stylesheet's address.
     pub stylesheet: &'a str,
+    /// The icon's address.
+    pub icon: &'a str,
     /// The absolute address of a picture for link previews.
     pub image: &'a str,
 }
@@ -178,7 +180,9 @@ pub fn page(page: &LinkPage<'_>) -> String {
         .text(page.image)
         .raw("\">\n<title>")
         .text(&title)
-        .raw("</title>\n<link rel=\"stylesheet\" href=\"")
+        .raw("</title>\n<link rel=\"icon\" href=\"")
+        .text(page.icon)
+        .raw("\">\n<link rel=\"stylesheet\" href=\"")
         .text(page.stylesheet)
         .raw(
             "\">\n</head>\n<body>\n<main id=\"checkout\">\n\
@@ -496,6 +500,7 @@ mod tests {
                     }),
                     hidden: &[("l", hostile)],
                     stylesheet: hostile,
+                    icon: hostile,
                     image: hostile,
                 });
                 assert!(!html.contains("<script"), "{html}");

@@ -3,6 +3,9 @@
 //! A language is one value of [`Texts`], so a text that is missing somewhere
 //! does not compile. Amounts, names and times are put beside the texts by the
 //! page, or at their `{…}` by [`fill`].
+//!
+//! A page is sent its own language's words with the HTML, a line each
+//! ([`Texts::to_words`]): all three would be a seventh of what a payer loads.
 
 use crate::Lang;
 use crate::plan::Reason;
@@ -21,6 +24,11 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each name says when its text is shown")]
 pub struct Texts {
+    /// The form in which times are written. English has two; the one with the
+    /// day first, the month in letters and 24 hours is read the same
+    /// everywhere.
+    pub locale: &'static str,
+
     // The frame.
     pub loading: &'static str,
     pub slow_page: &'static str,
@@ -93,6 +101,82 @@ pub struct Texts {
     pub try_again: &'static str,
 }
 
+/// A text or a message on its way to the page: a line for each text.
+trait Words: Sized {
+    fn write(&self, out: &mut String);
+    fn read(lines: &mut core::str::Split<'static, char>) -> Option<Self>;
+}
+
+impl Words for &'static str {
+    fn write(&self, out: &mut String) {
+        out.push_str(self);
+        out.push('\n');
+    }
+
+    fn read(lines: &mut core::str::Split<'static, char>) -> Option<Self> {
+        lines.next()
+    }
+}
+
+impl Words for Message {
+    fn write(&self, out: &mut String) {
+        self.heading.write(out);
+        self.body.write(out);
+    }
+
+    fn read(lines: &mut core::str::Split<'static, char>) -> Option<Self> {
+        Some(Message {
+            heading: lines.next()?,
+            body: lines.next()?,
+        })
+    }
+}
+
+macro_rules! words {
+    ($($sent:ident)* ; $($drawn:ident)*) => {
+        impl Texts {
+            /// The words that the page needs beside those that the server draws,
+            /// a line each, with these values in them.
+            pub fn to_words(&self, amount: &str, merchant: &str) -> String {
+                let values = [("amount", amount), ("merchant", merchant)];
+                // A merchant's name may hold anything, but no line's end.
+                let scan_alt = fill(self.scan_alt, &values).replace('\n', " ");
+                let mut out = String::new();
+                out.push_str(&scan_alt);
+                out.push('\n');
+                $(self.$sent.write(&mut out);)*
+                out
+            }
+
+            /// Reads what [`Texts::to_words`] wrote; what the server draws is
+            /// empty. `None` if there are too few lines.
+            pub fn from_words(words: &'static str) -> Option<Texts> {
+                let lines = &mut words.split('\n');
+                Some(Texts {
+                    scan_alt: lines.next()?,
+                    $($sent: Words::read(lines)?,)*
+                    $($drawn: "",)*
+                })
+            }
+        }
+    };
+}
+
+words! {
+    locale reload offline paid_at
+    pay pay_again please_wait connecting bridge_missing sheet_open sheet_slow
+    cancelled failed no_network
+    confirming confirming_slow check_again paid to_merchant back_to_merchant
+    scan drawing_code code_expires_in code_expired new_code pay_within
+    away i_have_paid not_seen
+    in_phone_browser in_other_app in_mini_program in_wecom wechat_too_old
+    copy_link copied copy_by_hand link_code link_code_alt
+    expired closed refused
+    unknown_link expired_link sign_in_again busy wechat_unavailable other_problem
+    try_again ;
+    loading slow_page item order_number carried_by
+}
+
 impl Texts {
     /// What to say about an error.
     pub fn problem(&self, problem: Problem) -> Message {
@@ -146,6 +230,7 @@ const fn message(heading: &'static str, body: &'static str) -> Message {
 }
 
 static EN: Texts = Texts {
+    locale: "en-GB",
     loading: "Loading…",
     slow_page: "This is taking longer than usual. Please check your connection and load the page again.",
     reload: "Reload",
@@ -285,6 +370,7 @@ static EN: Texts = Texts {
 };
 
 static ZH_HANS: Texts = Texts {
+    locale: "zh-Hans",
     loading: "正在加载…",
     slow_page: "加载时间较长，请检查网络后重新打开页面。",
     reload: "重新加载",
@@ -391,6 +477,7 @@ static ZH_HANS: Texts = Texts {
 };
 
 static ZH_HANT: Texts = Texts {
+    locale: "zh-Hant",
     loading: "正在載入…",
     slow_page: "載入時間較長，請檢查網絡後重新開啟頁面。",
     reload: "重新載入",
@@ -508,6 +595,29 @@ mod tests {
             assert!(alt.contains("HK$1.00"), "{alt}");
             assert!(alt.contains("{amount} & Tea"), "{alt}");
             assert_eq!(alt.matches(['{', '}']).count(), 2, "{alt}");
+        }
+    }
+
+    #[test]
+    fn the_page_reads_the_words_that_it_is_sent() {
+        for lang in Lang::ALL {
+            let texts = texts(lang);
+            let sent = texts.to_words("HK$1.00", "Tea\nHouse").leak();
+            let read = Texts::from_words(sent).unwrap();
+            let expected = Texts {
+                scan_alt: read.scan_alt,
+                loading: "",
+                slow_page: "",
+                item: "",
+                order_number: "",
+                carried_by: "",
+                ..*texts
+            };
+            assert_eq!(read, expected);
+            assert!(read.scan_alt.contains("Tea House"), "{}", read.scan_alt);
+            assert!(read.scan_alt.contains("HK$1.00"), "{}", read.scan_alt);
+            let (short, _) = sent.trim_end().rsplit_once('\n').unwrap();
+            assert_eq!(Texts::from_words(short), None);
         }
     }
 

@@ -5,6 +5,7 @@
 //! POST /pay/order?s=ID   {}      -> Prepared
 //! POST /pay/check?s=ID   Check   -> View
 //! GET  /pay/status?s=ID          -> View
+//! GET  /pay/live?s=ID            a WebSocket: LOOK, now and whenever the View has changed
 //! any of them, 4xx or 5xx        -> ErrorAnswer
 //! ```
 //!
@@ -62,6 +63,14 @@ pub struct View {
     pub cancel_url: Option<String>,
 }
 
+/// All that the server ever says over the page's WebSocket: the view may have
+/// changed. What it is now, the page asks as ever.
+pub const LOOK: &str = "look";
+/// What the page says over it, to learn whether it is still heard.
+pub const PING: &str = "ping";
+/// The answer to [`PING`].
+pub const PONG: &str = "pong";
+
 /// How a purchase stands. Only the server's verified knowledge makes `Paid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,10 +92,29 @@ pub enum State {
     Failed,
 }
 
-/// The answer to `POST /pay/order`: what the payer needs to pay here.
+/// What the page's program reads of a [`View`]: the rest is drawn by the server,
+/// with the HTML, and stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// As in [`View::state`].
+    pub state: State,
+    /// As in [`View::method`].
+    pub method: Method,
+    /// As in [`View::now_ms`].
+    pub now_ms: i64,
+    /// As in [`View::expires_at_ms`].
+    pub expires_at_ms: i64,
+    /// As in [`View::success_url`].
+    pub success_url: Option<String>,
+    /// As in [`View::cancel_url`].
+    pub cancel_url: Option<String>,
+}
+
+/// The answer to `POST /pay/order`: what the payer needs to pay here. `V` is
+/// the [`View`], or what its reader reads of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Prepared {
+pub enum Prepared<V = View> {
     /// For [`Method::Jsapi`]: the package to hand to the bridge.
     Jsapi(Jsapi),
     /// For [`Method::Native`]: the code to scan with WeChat.
@@ -99,7 +127,7 @@ pub enum Prepared {
     /// back.
     Page(String),
     /// Nothing to prepare, because the purchase is no longer open.
-    NotOpen(View),
+    NotOpen(V),
 }
 
 /// The package of `getBrandWCPayRequest`: six strings, named as WeChat names
@@ -333,7 +361,7 @@ mod tests {
             r#"{"open_in_wechat":{"reason":"wecom"}}"#,
         );
         travels(
-            &Prepared::Jsapi(Jsapi {
+            &Prepared::<View>::Jsapi(Jsapi {
                 app_id: String::from("wx2421b1c4370ec43b"),
                 time_stamp: String::from("1395712654"),
                 nonce_str: String::from("e61463f8efa94090b1f366cccfbbb444"),
@@ -344,7 +372,7 @@ mod tests {
             r#"{"jsapi":{"appId":"wx2421b1c4370ec43b","timeStamp":"1395712654","nonceStr":"e61463f8efa94090b1f366cccfbbb444","package":"prepay_id=u802345jgfjsdfgsdg888","signType":"MD5","paySign":"70EA570631E4BB79628FBCA90534C63FF7FADD89"}}"#,
         );
         travels(
-            &Prepared::Qr(Qr {
+            &Prepared::<View>::Qr(Qr {
                 code_url: String::from("weixin://wxpay/bizpayurl?pr=F2EDdjR"),
                 size: 33,
                 path: String::from("M4,4h1v1h-1z"),
@@ -353,7 +381,7 @@ mod tests {
             r#"{"qr":{"code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR","size":33,"path":"M4,4h1v1h-1z","expires_at_ms":9}}"#,
         );
         travels(
-            &Prepared::Page(String::from("https://pay.example.com/")),
+            &Prepared::<View>::Page(String::from("https://pay.example.com/")),
             r#"{"page":"https://pay.example.com/"}"#,
         );
         travels(
@@ -366,6 +394,27 @@ mod tests {
         travels(
             &ErrorAnswer::new("RATE_LIMITED", "Wait a second."),
             r#"{"status":"fail","code":"RATE_LIMITED","message":"Wait a second."}"#,
+        );
+    }
+
+    #[test]
+    fn the_page_reads_its_part_of_a_view() {
+        let view = view(State::Paid { paid_at_ms: 7 }, Method::H5);
+        let written = serde_json::to_string(&view).unwrap();
+        let standing = serde_json::from_str::<Standing>(&written).unwrap();
+        let expected = Standing {
+            state: view.state,
+            method: view.method,
+            now_ms: view.now_ms,
+            expires_at_ms: view.expires_at_ms,
+            success_url: view.success_url.clone(),
+            cancel_url: view.cancel_url.clone(),
+        };
+        assert_eq!(standing, expected);
+        let not_open = serde_json::to_string(&Prepared::NotOpen(view)).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Prepared<Standing>>(&not_open).unwrap(),
+            Prepared::NotOpen(expected)
         );
     }
 

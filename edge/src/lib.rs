@@ -8,6 +8,7 @@
 
 #![allow(missing_docs, reason = "the attribute macros make undocumented items")]
 
+mod listeners;
 mod message;
 mod rsa;
 mod store;
@@ -15,12 +16,15 @@ mod world;
 
 use gateway::Gateway;
 use gateway::config::Config;
-use gateway::world::StoreError;
+use gateway::error::{ApiError, Code};
+use gateway::world::{Listen, StoreError};
+use listeners::Listeners;
 use std::cell::RefCell;
 use std::rc::Rc;
 use store::Storage;
 use worker::{
-    Context, DurableObject, Env, Request, Response, Result, State, durable_object, event,
+    Context, DurableObject, Env, Request, Response, Result, State, WebSocket,
+    WebSocketIncomingMessage, durable_object, event,
 };
 use world::Runtime;
 
@@ -40,8 +44,15 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
             return Response::error(format!("The gateway cannot start: {problem}.\n"), 500);
         }
     };
-    let request = message::read_request(request).await?;
-    message::write_response(gateway.handle(request).await)
+    let response = match message::read_request(request).await {
+        Ok(request) => gateway.handle(request).await,
+        // It broke off, or was no HTTP: whoever sends it can mend that.
+        Err(_) => ApiError::of(Code::BodyBroken).response(),
+    };
+    match response.extensions().get::<Listen>() {
+        Some(listen) => listeners::connect(&env, listen).await,
+        None => message::write_response(response),
+    }
 }
 
 fn gateway(env: &Env) -> std::result::Result<Rc<Gateway<Runtime>>, String> {
@@ -67,20 +78,26 @@ fn config(env: &Env) -> std::result::Result<Rc<Config>, String> {
 /// A merchant's book.
 #[durable_object]
 pub struct Book {
+    listeners: Listeners,
     book: std::result::Result<gateway::book::Book<Runtime, Storage>, String>,
 }
 
 impl DurableObject for Book {
     fn new(state: State, env: Env) -> Self {
+        let store = Storage::of(&state);
+        let listeners = Listeners::of(state);
         let book = config(&env).and_then(|config| {
-            let store = Storage::of(&state);
+            let store = store.with(listeners.clone());
             gateway::book::Book::open(Runtime::new(env), store, config)
                 .map_err(|error| error.to_string())
         });
-        Self { book }
+        Self { listeners, book }
     }
 
     async fn fetch(&self, request: Request) -> Result<Response> {
+        if let Some(tag) = listeners::asked_for(&request)? {
+            return self.listeners.take(&tag);
+        }
         let body = message::read_whole(&request).await?;
         match &self.book {
             Ok(book) => Response::from_bytes(book.handle(&body).await),
@@ -95,6 +112,28 @@ impl DurableObject for Book {
             Err(problem) => return Err(problem.clone().into()),
         }
         Response::empty()
+    }
+
+    // Listeners only listen.
+
+    async fn websocket_message(&self, _: WebSocket, _: WebSocketIncomingMessage) -> Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(
+        &self,
+        socket: WebSocket,
+        _code: usize,
+        _reason: String,
+        _was_clean: bool,
+    ) -> Result<()> {
+        // The other half of the farewell. There may be nobody left to hear it.
+        let _ = socket.close(Some(1000), Some(""));
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _: WebSocket, _: worker::Error) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -2,9 +2,10 @@
 //! [`Store`](gateway::world::Store).
 //!
 //! The runtime holds back everything that leaves the object (answers,
-//! requests) until what was written before is on disk: that is how "nothing is
+//! requests, words to listeners) until what was written before is on disk: that is how "nothing is
 //! answered before it is durable" is kept.
 
+use crate::listeners::Listeners;
 use gateway::world::{Row, Store, StoreError, Value};
 use js_sys::{Date, Object};
 use std::fmt;
@@ -27,6 +28,7 @@ extern "C" {
 pub struct Storage {
     storage: worker::Storage,
     sql: SqlStorage,
+    listeners: Option<Listeners>,
 }
 
 impl Storage {
@@ -34,7 +36,17 @@ impl Storage {
     pub fn of(state: &State) -> Self {
         let storage = state.storage();
         let sql = storage.sql();
-        Self { storage, sql }
+        Self {
+            storage,
+            sql,
+            listeners: None,
+        }
+    }
+
+    /// With those who listen to the object.
+    pub fn with(mut self, listeners: Listeners) -> Self {
+        self.listeners = Some(listeners);
+        self
     }
 }
 
@@ -93,6 +105,12 @@ impl Store for Storage {
         let at = Date::new(&JsValue::from_f64(at_ms as f64));
         if let Err(error) = self.storage.as_raw().set_alarm(at, Object::new()) {
             worker::console_error!("the alarm was not set: {error:?}");
+        }
+    }
+
+    fn tell(&self, tag: &str, text: &str) {
+        if let Some(listeners) = &self.listeners {
+            listeners.tell(tag, text);
         }
     }
 }

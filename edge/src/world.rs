@@ -146,7 +146,7 @@ impl World for Runtime {
         })
     }
 
-    fn log(&self, line: fmt::Arguments<'_>) {
+    fn print(&self, line: &str) {
         worker::console_log!("{line}");
     }
 }

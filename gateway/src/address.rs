@@ -8,17 +8,21 @@ use url::{Host, Url};
 /// The longest address that is taken.
 const MAX_BYTES: usize = 256;
 
-/// `notify_url`: where a notice is forwarded.
+/// `notify_url`, `refund_notify_url`: where a notice is sent on to.
 ///
 /// Outside development it must be `https` with a public host *name*: a number
 /// could be a machine inside somebody's network, which we would be made to
-/// knock at.
-pub fn notify_url(fields: &Fields, development: bool) -> Result<Option<String>, ApiError> {
-    const NAME: &str = "notify_url";
-    let Some(text) = fields.text(NAME, MAX_BYTES)? else {
+/// knock at. Of the ports below 1024, where other services are, only 443. What
+/// a name leads to is for the runtime, which reaches the public internet only.
+pub fn notify_url(
+    fields: &Fields,
+    name: &str,
+    development: bool,
+) -> Result<Option<String>, ApiError> {
+    let Some(text) = fields.text(name, MAX_BYTES)? else {
         return Ok(None);
     };
-    let refuse = |problem: &str| Err(fields.error(Code::NotifyUrlRefused, NAME, problem));
+    let refuse = |problem: &str| Err(fields.error(Code::NotifyUrlRefused, name, problem));
     let Some(url) = parse(&text) else {
         return refuse("must be an address like https://shop.example.com/notify");
     };
@@ -29,6 +33,9 @@ pub fn notify_url(fields: &Fields, development: bool) -> Result<Option<String>, 
     }
     if url.scheme() != "https" {
         return refuse("must begin with https://");
+    }
+    if url.port().is_some_and(|port| port < 1024) {
+        return refuse("must be on port 443, or on one from 1024");
     }
     match url.host() {
         Some(Host::Domain(name)) if is_public_name(name) => Ok(Some(text)),
@@ -69,8 +76,9 @@ fn parse(text: &str) -> Option<Url> {
 
 fn is_public_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
-    const PRIVATE: [&str; 6] = [
+    const PRIVATE: [&str; 7] = [
         ".localhost",
+        ".localdomain",
         ".local",
         ".internal",
         ".home.arpa",
@@ -110,7 +118,11 @@ mod tests {
         ] {
             let body = serde_json::json!({"notify_url": address}).to_string();
             let fields = Fields::read(body.as_bytes()).unwrap();
-            assert_eq!(notify_url(&fields, false).is_ok(), ok, "{address}");
+            assert_eq!(
+                notify_url(&fields, "notify_url", false).is_ok(),
+                ok,
+                "{address}"
+            );
         }
     }
 }

@@ -7,23 +7,32 @@ use crate::credentials::{Credentials, Entered, OVERLAP_MS};
 use crate::directory::ask;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use crate::http::{header_text, success};
-use crate::merchant::{Merchant, NewMerchant};
+use crate::http::{header_text, json_object, success};
+use crate::merchant::{Merchant, NewMerchant, Settings};
 use crate::registry::{self, Answer, KeyPair};
+use crate::scope;
 use crate::seal::fingerprint;
 use crate::world::{Request, Response, World};
 use serde_json::json;
 use wechatpay::Secret;
 
+/// How many merchants one call seals anew.
+const RESEALED_AT_ONCE: i64 = 100;
+
 impl<W: World> Gateway<W> {
     /// `POST /admin/merchants`: makes a merchant and its first keys, which are
     /// shown this once.
     pub(crate) async fn create_merchant(&self, request: &Request) -> Result<Response, ApiError> {
-        self.admin(request)?;
-        let delivery_secret = format!("whsec_{}", self.random_text(43));
+        self.admin(request).await?;
+        let delivery_secret = self.delivery_secret();
         let fields = Fields::read(request.body())?;
         let now_ms = self.world.now_ms();
-        let new = NewMerchant::read(&fields, Secret::new(delivery_secret.as_str()), now_ms)?;
+        let new = NewMerchant::read(
+            &fields,
+            delivery_secret.clone(),
+            self.config.development,
+            now_ms,
+        )?;
         self.try_key(&new.credentials).await?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
@@ -33,17 +42,18 @@ impl<W: World> Gateway<W> {
             .map_err(|_| ApiError::of(Code::Internal))?;
         let merchant = Merchant {
             id: new.id,
-            name: new.name,
+            name: new.settings.name,
             account: new.account,
             currency: new.currency,
             dialect: new.dialect,
             sign_type: new.sign_type,
             answers: new.answers,
-            redirect_origins: new.redirect_origins,
+            redirect_origins: new.settings.redirect_origins,
             quick_auth_token: self.random_text(22),
-            quick_auth: new.quick_auth,
-            mini_program: new.mini_program,
-            h5: new.h5,
+            quick_auth: new.settings.quick_auth,
+            mini_program: new.settings.mini_program,
+            h5: new.settings.h5,
+            refund_notify_url: new.settings.refund_notify_url,
             sealed,
             created_at_ms: now_ms,
         };
@@ -52,7 +62,7 @@ impl<W: World> Gateway<W> {
             "id": merchant.id,
             "api-key": keys.api_key,
             "api-secret": keys.api_secret.expose(),
-            "delivery_secret": delivery_secret,
+            "delivery_secret": delivery_secret.expose(),
             "quick_auth_token": merchant.quick_auth_token,
             "notify_url": self.config.notify_url(&merchant),
             "jsapi_directory": format!("{}/pay/", self.config.public_url),
@@ -61,7 +71,7 @@ impl<W: World> Gateway<W> {
             merchant: Box::new(merchant),
             keys: keys.fingerprints(),
         };
-        match ask(&self.world, &call).await? {
+        match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
             Answer::Exists => Err(ApiError::field(
                 Code::MerchantExists,
@@ -77,19 +87,25 @@ impl<W: World> Gateway<W> {
     /// `api_key`, `app_secret` or `mini_program_secret` the merchant's own
     /// credentials change too;
     /// notices that were signed with the API key before are believed for that
-    /// day, and with `revoke` no longer.
+    /// day, and with `revoke` no longer. With `{"new_delivery_secret": true}`
+    /// deliveries are signed with a new secret, and for that day with the one
+    /// before as well.
     pub(crate) async fn rotate_merchant(
         &self,
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        self.admin(request)?;
+        self.admin(request).await?;
         let fields = match request.body().is_empty() {
             true => Fields::of_query(Default::default()),
             false => Fields::read(request.body())?,
         };
         let revoke = fields.flag("revoke")?;
-        let sealed = self.sealed_anew(id, &fields, revoke).await?;
+        let new = match fields.flag("new_delivery_secret")? {
+            true => Some(self.delivery_secret()),
+            false => None,
+        };
+        let (sealed, entered) = self.sealed_anew(id, &fields, new.clone(), revoke).await?;
         let now_ms = self.world.now_ms();
         let keys = NewKeys::make(self);
         let call = registry::Call::Rotate {
@@ -97,15 +113,129 @@ impl<W: World> Gateway<W> {
             keys: keys.fingerprints(),
             earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
             sealed,
+            entered,
         };
-        match ask(&self.world, &call).await? {
-            Answer::Done => Ok(success(json!({
-                "id": id,
-                "api-key": keys.api_key,
-                "api-secret": keys.api_secret.expose(),
-            }))),
+        match ask(&self.world, call).await? {
+            Answer::Done => {
+                let mut data = json!({
+                    "id": id,
+                    "api-key": keys.api_key,
+                    "api-secret": keys.api_secret.expose(),
+                });
+                if let (Some(new), Some(data)) = (new, data.as_object_mut()) {
+                    data.insert("delivery_secret".to_owned(), new.expose().into());
+                }
+                Ok(success(data))
+            }
             Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
             // Somebody else changed the credentials in this very moment.
+            _ => Err(ApiError::of(Code::Internal)),
+        }
+    }
+
+    /// `POST /admin/reseal`: seals under the present `MASTER_KEY` what is still
+    /// sealed under the one before; of so many merchants, then again with
+    /// `{"after": …}`.
+    pub(crate) async fn reseal(&self, request: &Request) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let after = match request.body().is_empty() {
+            true => None,
+            false => Fields::read(request.body())?.text("after", 32)?,
+        };
+        let call = registry::Call::List {
+            after: after.unwrap_or_default(),
+            limit: RESEALED_AT_ONCE,
+        };
+        let Answer::Ids(ids) = ask(&self.world, call).await? else {
+            return Err(ApiError::of(Code::Internal));
+        };
+        let mut resealed = 0;
+        for id in &ids {
+            resealed += i64::from(self.reseal_one(id).await?);
+        }
+        let full = i64::try_from(ids.len()).is_ok_and(|n| n == RESEALED_AT_ONCE);
+        let after = ids.last().filter(|_| full);
+        Ok(success(json!({"resealed": resealed, "after": after})))
+    }
+
+    /// Whether it was needed.
+    async fn reseal_one(&self, id: &str) -> Result<bool, ApiError> {
+        let call = registry::Call::ById { id: id.to_owned() };
+        let merchant = match ask(&self.world, call).await? {
+            Answer::Found(found) => found.merchant,
+            _ => return Err(ApiError::of(Code::MerchantNotFound)),
+        };
+        let key = &self.config.master_key;
+        if Credentials::open(&merchant, &key.alone()).is_ok() {
+            return Ok(false);
+        }
+        let internal = |_| ApiError::of(Code::Internal);
+        let credentials = Credentials::open(&merchant, key).map_err(internal)?;
+        let mut nonce = [0; 12];
+        self.world.random(&mut nonce);
+        let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
+        let call = registry::Call::Reseal {
+            id: id.to_owned(),
+            sealed: [merchant.sealed, sealed],
+        };
+        match ask(&self.world, call).await? {
+            Answer::Done => Ok(true),
+            // Changed in this very moment, and so sealed anew already.
+            Answer::Exists => Ok(false),
+            _ => Err(ApiError::of(Code::Internal)),
+        }
+    }
+
+    /// `PATCH /admin/merchants/{id}`: changes its settings. What is not sent
+    /// stays, what is `null` is taken off. Everybody knows it within 30
+    /// seconds.
+    pub(crate) async fn change_merchant(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let sent = json_object(request.body())?;
+        let before = match ask(&self.world, registry::Call::ById { id: id.to_owned() }).await? {
+            Answer::Found(found) => found.merchant,
+            _ => return Err(ApiError::of(Code::MerchantNotFound)),
+        };
+        let mut wanted = before.settings();
+        let unknown = sent
+            .keys()
+            .find(|name| *name != "mini_program_secret" && wanted.get(name.as_str()).is_none());
+        if let Some(name) = unknown {
+            let why = format!("The field {name} cannot be changed here.");
+            return Err(ApiError::field(Code::FieldInvalid, name, why));
+        }
+        if let Some(wanted) = wanted.as_object_mut() {
+            wanted.extend(sent);
+        }
+        let fields = Fields::read(wanted.to_string().as_bytes())?;
+        let settings = Settings::read(&fields, &before.dialect, self.config.development)?;
+        let secret = fields.text("mini_program_secret", 64)?.map(Secret::new);
+        if secret.is_some() && settings.mini_program.is_none() {
+            return Err(fields.missing("mini_program"));
+        }
+        let mut after = before.clone().with(settings);
+        // A secret belongs to its Mini Program.
+        if secret.is_some() || after.mini_program != before.mini_program {
+            let internal = |_| ApiError::of(Code::Internal);
+            let key = &self.config.master_key;
+            let mut credentials = Credentials::open(&before, key).map_err(internal)?;
+            credentials.mini_program_secret = secret;
+            let mut nonce = [0; 12];
+            self.world.random(&mut nonce);
+            after.sealed = credentials.seal(id, key, nonce).map_err(internal)?;
+        }
+        let data = after.settings();
+        let call = registry::Call::Change {
+            before: Box::new(before),
+            after: Box::new(after),
+        };
+        match ask(&self.world, call).await? {
+            Answer::Done => Ok(success(data)),
+            // Somebody else changed it in this very moment.
             _ => Err(ApiError::of(Code::Internal)),
         }
     }
@@ -116,7 +246,7 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        self.admin(request)?;
+        self.admin(request).await?;
         let report: Report = self.book(id, Call::Report).await?;
         serde_json::to_value(report)
             .map(success)
@@ -130,28 +260,39 @@ impl<W: World> Gateway<W> {
         &self,
         id: &str,
         fields: &Fields,
+        delivery_secret: Option<Secret>,
         revoke: bool,
-    ) -> Result<Option<[String; 2]>, ApiError> {
+    ) -> Result<(Option<[String; 2]>, Vec<String>), ApiError> {
         let call = registry::Call::ById { id: id.to_owned() };
-        let merchant = match ask(&self.world, &call).await? {
+        let merchant = match ask(&self.world, call).await? {
             Answer::Found(found) => found.merchant,
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
         let now_ms = self.world.now_ms();
         let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
         entered.fits(fields, &merchant)?;
-        if entered.is_empty() && !revoke {
-            return Ok(None);
+        let mut names = entered.names();
+        names.extend(
+            delivery_secret
+                .as_ref()
+                .map(|_| "delivery_secret".to_owned()),
+        );
+        if names.is_empty() && !revoke {
+            return Ok((None, names));
         }
         let internal = |_| ApiError::of(Code::Internal);
         let key = &self.config.master_key;
         let old = Credentials::open(&merchant, key).map_err(internal)?;
-        let credentials = entered.replace(old, revoke, now_ms);
+        let credentials = entered.replace(old, delivery_secret, revoke, now_ms);
         self.try_key(&credentials).await?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
         let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
-        Ok(Some([merchant.sealed, sealed]))
+        Ok((Some([merchant.sealed, sealed]), names))
+    }
+
+    fn delivery_secret(&self) -> Secret {
+        Secret::new(format!("whsec_{}", self.random_text(43)))
     }
 
     /// A private key whose numbers do not belong together reads like any other:
@@ -178,11 +319,22 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    pub(crate) fn admin(&self, request: &Request) -> Result<(), ApiError> {
+    pub(crate) async fn admin(&self, request: &Request) -> Result<(), ApiError> {
+        let checked = async { self.is_admin(request) };
+        self.guess(request, "admin", checked).await
+    }
+
+    fn is_admin(&self, request: &Request) -> Result<(), ApiError> {
         let given = header_text(request, "authorization")
             .and_then(|text| text.strip_prefix("Bearer "))
             .map(Secret::new);
-        if given.as_ref() == Some(&self.config.admin_token) {
+        // Every token is compared, whichever holds.
+        let tokens = self.config.admin_tokens.iter();
+        let holds = tokens.fold(false, |holds, token| {
+            (given.as_ref() == Some(token)) | holds
+        });
+        if holds {
+            scope::is("admin".to_owned());
             Ok(())
         } else {
             Err(ApiError::of(Code::AdminTokenWrong))

@@ -2,7 +2,7 @@
 
 use crate::Gateway;
 use crate::error::{ApiError, Code};
-use crate::http::{answer, set};
+use crate::http::{answer, header_text, set};
 use crate::world::{Request, Response, Route, World};
 use http::header;
 use std::rc::Rc;
@@ -22,7 +22,10 @@ const TYPES: [(&str, &str); 7] = [
 impl<W: World> Gateway<W> {
     /// One file. Its name holds a hash of what is in it, so it may be kept for
     /// ever; the few that do not (an icon) are asked for again in an hour.
-    pub(crate) async fn asset(&self, file: &str) -> Result<Response, ApiError> {
+    ///
+    /// Where it says `br`, the runtime compresses it on its way out: some do
+    /// not by themselves.
+    pub(crate) async fn asset(&self, request: &Request, file: &str) -> Result<Response, ApiError> {
         let not_found = || ApiError::of(Code::NotFound);
         let (_, content_type) = TYPES
             .iter()
@@ -35,6 +38,10 @@ impl<W: World> Gateway<W> {
         let hashed = file.split(['-', '.', '_']).any(|part| {
             (12..=16).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit())
         });
+        set(&mut response, header::VARY, "accept-encoding");
+        if !content_type.starts_with("image/") && takes_brotli(request) {
+            set(&mut response, header::CONTENT_ENCODING, "br");
+        }
         let cache = match hashed {
             true => "public, max-age=31536000, immutable",
             false => "public, max-age=3600",
@@ -60,4 +67,9 @@ impl<W: World> Gateway<W> {
         let answer = self.world.fetch(Route::Assets, request).await.ok()?;
         answer.status().is_success().then(|| answer.into_body())
     }
+}
+
+fn takes_brotli(request: &Request) -> bool {
+    let accepted = header_text(request, "accept-encoding").unwrap_or_default();
+    accepted.split(',').any(|coding| coding.trim() == "br")
 }

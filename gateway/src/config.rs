@@ -10,15 +10,20 @@ use wechatpay::v2::exchange;
 pub struct Config {
     /// The gateway's own origin, without a trailing slash (`PUBLIC_URL`).
     pub public_url: String,
-    /// Seals credentials and signs sessions (`MASTER_KEY`).
+    /// Seals credentials and signs sessions (`MASTER_KEY`); what was sealed
+    /// and signed before it opens too (`MASTER_KEY_PREVIOUS`).
     pub master_key: MasterKey,
-    /// Guards the admin calls (`ADMIN_TOKEN`).
-    pub admin_token: Secret,
+    /// Guard the admin calls (`ADMIN_TOKEN`, and while it changes
+    /// `ADMIN_TOKEN_PREVIOUS`).
+    pub admin_tokens: Vec<Secret>,
     /// WeChat's authorise page (`OAUTH_AUTHORIZE_URL`).
     pub oauth_authorize_url: String,
     /// The path of WeChat's exchange rates, which the manual and practice
     /// spell differently (`EXCHANGE_RATE_PATH`).
     pub exchange_rate_path: String,
+    /// How many calls one api-key may make in a second, for longer than a peak
+    /// (`API_CALLS_PER_SECOND`).
+    pub api_calls_per_second: i64,
     /// Allows addresses that only a developer has: `http`, loopback.
     pub development: bool,
 }
@@ -57,21 +62,32 @@ impl Config {
                 problem: "must be an origin only: no path and no trailing slash",
             });
         }
-        let master_key = MasterKey::from_hex(&required("MASTER_KEY")?).ok_or(ConfigError {
-            name: "MASTER_KEY",
-            problem: "is not 64 hexadecimal digits",
-        })?;
-        let admin_token = required("ADMIN_TOKEN")?;
-        if admin_token.len() < 16 {
-            return Err(ConfigError {
-                name: "ADMIN_TOKEN",
+        let optional = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let master_key = |name, hex: String| {
+            MasterKey::from_hex(&hex).ok_or(ConfigError {
+                name,
+                problem: "is not 64 hexadecimal digits",
+            })
+        };
+        let mut current = master_key("MASTER_KEY", required("MASTER_KEY")?)?;
+        if let Some(hex) = optional("MASTER_KEY_PREVIOUS") {
+            current = current.after(&master_key("MASTER_KEY_PREVIOUS", hex)?);
+        }
+        let admin_token = |name, token: String| match token.len() {
+            0..16 => Err(ConfigError {
+                name,
                 problem: "is shorter than 16 characters",
-            });
+            }),
+            _ => Ok(Secret::new(token)),
+        };
+        let mut admin_tokens = vec![admin_token("ADMIN_TOKEN", required("ADMIN_TOKEN")?)?];
+        if let Some(token) = optional("ADMIN_TOKEN_PREVIOUS") {
+            admin_tokens.push(admin_token("ADMIN_TOKEN_PREVIOUS", token)?);
         }
         Ok(Self {
             public_url,
-            master_key,
-            admin_token: Secret::new(admin_token),
+            master_key: current,
+            admin_tokens,
             oauth_authorize_url: variable("OAUTH_AUTHORIZE_URL")
                 .filter(|value| !value.is_empty())
                 .unwrap_or_else(|| {
@@ -80,6 +96,7 @@ impl Config {
             exchange_rate_path: variable("EXCHANGE_RATE_PATH")
                 .filter(|value| value.starts_with('/'))
                 .unwrap_or_else(|| exchange::PATH.to_owned()),
+            api_calls_per_second: calls_per_second(variable("API_CALLS_PER_SECOND"))?,
             development: variable("DEVELOPMENT").as_deref() == Some("1"),
         })
     }
@@ -112,6 +129,21 @@ impl Config {
     }
 }
 
+/// 300 by default: several times what one merchant's shop asks in its best
+/// hour, and little enough that an isolate still serves the others.
+fn calls_per_second(set: Option<String>) -> Result<i64, ConfigError> {
+    let Some(text) = set.filter(|text| !text.is_empty()) else {
+        return Ok(300);
+    };
+    text.parse()
+        .ok()
+        .filter(|n| (1..=1_000_000).contains(n))
+        .ok_or(ConfigError {
+            name: "API_CALLS_PER_SECOND",
+            problem: "is not a whole number from 1 to 1000000",
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +174,10 @@ mod tests {
             ("MASTER_KEY", "zz"),
             ("MASTER_KEY", &"g".repeat(64)),
             ("ADMIN_TOKEN", "short"),
+            ("ADMIN_TOKEN_PREVIOUS", "short"),
+            ("MASTER_KEY_PREVIOUS", "zz"),
+            ("API_CALLS_PER_SECOND", "0"),
+            ("API_CALLS_PER_SECOND", "many"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert!(error.contains(name), "{error}");

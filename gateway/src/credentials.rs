@@ -34,6 +34,9 @@ pub struct Credentials {
     pub mini_program_secret: Option<Secret>,
     /// Signs what is delivered to the merchant; made by us.
     pub delivery_secret: Secret,
+    /// The one before it, and until when deliveries are signed with it as
+    /// well, Unix milliseconds.
+    pub previous_delivery_secret: Option<(Secret, i64)>,
     /// What v3 signs and verifies with, beside `api_key`.
     pub v3: Option<V3Keys>,
 }
@@ -64,6 +67,8 @@ struct Sealed {
     mini_program_secret: Option<String>,
     delivery_secret: String,
     #[serde(default)]
+    previous_delivery_secret: Option<(String, i64)>,
+    #[serde(default)]
     serial_no: Option<String>,
     #[serde(default)]
     not_after_ms: Option<i64>,
@@ -84,6 +89,10 @@ impl Credentials {
             app_secret: self.app_secret.as_ref().map(exposed),
             mini_program_secret: self.mini_program_secret.as_ref().map(exposed),
             delivery_secret: exposed(&self.delivery_secret),
+            previous_delivery_secret: self
+                .previous_delivery_secret
+                .as_ref()
+                .map(|(secret, until_ms)| (exposed(secret), *until_ms)),
             serial_no: v3.map(|v3| v3.serial_no.clone()),
             not_after_ms: v3.and_then(|v3| v3.not_after_ms),
             private_key: v3.map(|v3| exposed(&v3.private_key.to_pem())),
@@ -120,6 +129,9 @@ impl Credentials {
             app_secret: plain.app_secret.map(Secret::new),
             mini_program_secret: plain.mini_program_secret.map(Secret::new),
             delivery_secret: Secret::new(plain.delivery_secret),
+            previous_delivery_secret: plain
+                .previous_delivery_secret
+                .map(|(secret, until_ms)| (Secret::new(secret), until_ms)),
             v3,
         })
     }
@@ -128,6 +140,13 @@ impl Credentials {
     pub fn previous_api_key(&self, now_ms: i64) -> Option<&Secret> {
         let previous = self.previous_api_key.as_ref();
         previous.filter(|_| now_ms < self.previous_until_ms)
+    }
+
+    /// What a delivery is signed with: while the secret changes, with both.
+    pub fn delivery_secrets(&self, now_ms: i64) -> impl Iterator<Item = &Secret> {
+        let previous = self.previous_delivery_secret.as_ref();
+        let previous = previous.filter(|(_, until_ms)| now_ms < *until_ms);
+        std::iter::once(&self.delivery_secret).chain(previous.map(|(secret, _)| secret))
     }
 }
 
@@ -179,13 +198,19 @@ impl Entered {
         })
     }
 
-    /// Whether nothing was entered.
-    pub const fn is_empty(&self) -> bool {
-        self.api_key.is_none()
-            && self.app_secret.is_none()
-            && self.mini_program_secret.is_none()
-            && self.own.is_none()
-            && self.public_key.is_none()
+    /// What was entered, by field; never a value.
+    pub fn names(&self) -> Vec<String> {
+        [
+            ("api_key", self.api_key.is_some()),
+            ("app_secret", self.app_secret.is_some()),
+            ("mini_program_secret", self.mini_program_secret.is_some()),
+            ("private_key", self.own.is_some()),
+            ("wechatpay_public_key", self.public_key.is_some()),
+        ]
+        .iter()
+        .filter(|(_, entered)| *entered)
+        .map(|(name, _)| (*name).to_owned())
+        .collect()
     }
 
     /// Refuses what belongs to a setting that the merchant does not have.
@@ -193,7 +218,7 @@ impl Entered {
         match self.mini_program_secret.is_some() && merchant.mini_program.is_none() {
             true => Err(fields.invalid(
                 "mini_program_secret",
-                "belongs to a merchant that was made with mini_program",
+                "belongs to a merchant that has a mini_program",
             )),
             false => Ok(()),
         }
@@ -218,13 +243,26 @@ impl Entered {
             app_secret: self.app_secret,
             mini_program_secret: self.mini_program_secret,
             delivery_secret,
+            previous_delivery_secret: None,
             v3,
         })
     }
 
     /// The credentials with what is new in them. With `revoke` the API key
-    /// before is believed no longer.
-    pub fn replace(self, old: Credentials, revoke: bool, now_ms: i64) -> Credentials {
+    /// before is believed no longer, and the delivery secret before signs no
+    /// longer.
+    pub fn replace(
+        self,
+        old: Credentials,
+        delivery_secret: Option<Secret>,
+        revoke: bool,
+        now_ms: i64,
+    ) -> Credentials {
+        let previous_delivery_secret = match (revoke, &delivery_secret) {
+            (true, _) => None,
+            (false, Some(_)) => Some((old.delivery_secret.clone(), now_ms + OVERLAP_MS)),
+            (false, None) => old.previous_delivery_secret,
+        };
         let changes = self.api_key.as_ref().is_some_and(|key| *key != old.api_key);
         let (previous_api_key, previous_until_ms) = match (revoke, changes) {
             (true, _) => (None, 0),
@@ -245,7 +283,8 @@ impl Entered {
             previous_until_ms,
             app_secret: self.app_secret.or(old.app_secret),
             mini_program_secret: self.mini_program_secret.or(old.mini_program_secret),
-            delivery_secret: old.delivery_secret,
+            delivery_secret: delivery_secret.unwrap_or(old.delivery_secret),
+            previous_delivery_secret,
             v3,
         }
     }

@@ -8,7 +8,8 @@ use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::error::{ApiError, Code};
 use crate::merchant::Merchant;
-use crate::registry::{Answer, Call};
+use crate::registry::{Answer, Call, Envelope};
+use crate::scope::Scope;
 use crate::seal::fingerprint;
 use crate::world::{Object, World};
 use std::cell::RefCell;
@@ -148,7 +149,7 @@ impl Directory {
             By::Id(id) => Call::ById { id },
             By::QuickAuth(token) => Call::ByQuickAuth { token },
         };
-        let found = match ask(world, &call).await? {
+        let found = match ask(world, call).await? {
             Answer::Found(found) => found,
             Answer::NotFound => {
                 self.remembered.borrow_mut().remove(&by);
@@ -178,8 +179,12 @@ impl Directory {
 }
 
 /// One call to the registry.
-pub(crate) async fn ask(world: &impl World, call: &Call) -> Result<Answer, ApiError> {
-    let body = serde_json::to_vec(call).map_err(|_| ApiError::of(Code::Internal))?;
+pub(crate) async fn ask(world: &impl World, call: Call) -> Result<Answer, ApiError> {
+    let envelope = Envelope {
+        scope: Scope::current(),
+        call,
+    };
+    let body = serde_json::to_vec(&envelope).map_err(|_| ApiError::of(Code::Internal))?;
     let answer = world.call(Object::Registry, body).await?;
     serde_json::from_slice(&answer).map_err(|_| ApiError::of(Code::Internal))
 }

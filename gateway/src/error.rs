@@ -57,6 +57,7 @@ macro_rules! codes {
 codes! {
     // The request itself.
     BodyTooLarge "BODY_TOO_LARGE" 413 Caller "Send at most 64 KiB.";
+    BodyBroken "BODY_BROKEN" 400 Caller "Send the body to its end, in the length or the chunks that were announced.";
     BodyNotJson "BODY_NOT_JSON" 400 Caller "Send one JSON object, in UTF-8, each key once, with content-type application/json.";
     NotFound "NOT_FOUND" 404 Caller "Check the path against the API reference.";
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Caller "Use the method that the Allow header names.";
@@ -68,12 +69,15 @@ codes! {
     ApiSecretWrong "API_SECRET_WRONG" 401 Caller "Check the api-secret that belongs to this api-key.";
     ApiTokenUnknown "API_TOKEN_UNKNOWN" 401 Caller "Check the api-token; issue another when it has expired or was revoked.";
     AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
+    RateLimited "RATE_LIMITED" 429 Caller "Nothing was changed: wait as many seconds as Retry-After says, and send the same request again.";
+    TooManyWrongKeys "TOO_MANY_WRONG_KEYS" 429 Caller "Check the key or token that is sent: too many wrong ones came from here. Wait as Retry-After says.";
     // Fields.
     FieldMissing "FIELD_MISSING" 400 Caller "Send the field.";
     FieldInvalid "FIELD_INVALID" 400 Caller "Change the field as the message says.";
     KeyInvalid "KEY_INVALID" 400 Caller "Enter the key or certificate whole, as PEM, from WeChat Pay's merchant platform.";
     AmountInvalid "AMOUNT_INVALID" 400 Caller "Send a whole number of the currency's smallest unit, 1 to 2147483647.";
     CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use the merchant's settlement currency, or CNY.";
+    LinesMismatch "LINES_MISMATCH" 400 Caller "Send lines that come to total_fee together: the sum of each quantity times its unit_amount.";
     TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE, JSAPI or APP.";
     OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";
     NotifyUrlRefused "NOTIFY_URL_REFUSED" 400 Caller "Use an https address with a public host name, without user name or fragment.";
@@ -108,6 +112,8 @@ codes! {
     SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
     OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
     SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
+    WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or ask GET /pay/status.";
+    TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or ask GET /pay/status.";
     // Payment links.
     LinkNotFound "LINK_NOT_FOUND" 404 Caller "Check the link's id: GET /v1/link lists them.";
     LinkOff "LINK_OFF" 409 Caller "Switch the link on with POST /v1/link.";
@@ -117,13 +123,14 @@ codes! {
     OriginUnknown "ORIGIN_UNKNOWN" 403 Caller "Register the page's origin for this merchant, in redirect_origins.";
     LinkChanged "LINK_CHANGED" 409 Caller "Open the link again: the merchant has changed it.";
     // Mini Programs.
-    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Make the merchant with mini_program and mini_program_secret.";
+    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Give the merchant mini_program and mini_program_secret.";
     LoginCodeRefused "LOGIN_CODE_REFUSED" 400 Caller "Call wx.login again and send its new code: each works once, for five minutes, in its own Mini Program.";
     PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another way to pay.";
     MiniProgramRefused "MINI_PROGRAM_REFUSED" 502 Upstream "WeChat refuses the Mini Program; check its appid and mini_program_secret.";
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
+    AlarmNotFound "ALARM_NOT_FOUND" 404 Caller "Check name and subject: GET /admin/alarms lists what stands.";
     // Notices and documents.
     XmlInvalid "XML_INVALID" 400 Caller "Send the notice's XML exactly as it was received.";
     SignMissing "SIGN_MISSING" 400 Caller "Send the notice with its sign field.";
@@ -135,6 +142,19 @@ codes! {
     KeyUnusable "KEY_UNUSABLE" 502 Upstream "The merchant's private key cannot sign; enter it again with POST /admin/merchants/{id}/rotate.";
     // Ours.
     Internal "INTERNAL" 500 Gateway "Repeat the request; tell the operator if it stays.";
+}
+
+impl Code {
+    /// After how many seconds the same request may pass, where that is known.
+    pub const fn retry_after_seconds(self) -> Option<u32> {
+        match self {
+            Self::RateLimited => Some(1),
+            // A token of `limits::WRONG_KEYS`.
+            Self::TooManyWrongKeys => Some(6),
+            Self::RefundTooSoon => Some(60),
+            _ => None,
+        }
+    }
 }
 
 /// A refused call. Travels from the objects as it is, and to callers as the
@@ -201,7 +221,12 @@ impl ApiError {
 
     /// The failure as an HTTP answer.
     pub fn response(&self) -> Response {
-        crate::http::json(self.code.status(), &self.body())
+        let mut response = crate::http::json(self.code.status(), &self.body());
+        if let Some(seconds) = self.code.retry_after_seconds() {
+            let name = http::header::RETRY_AFTER;
+            crate::http::set(&mut response, name, &seconds.to_string());
+        }
+        response
     }
 }
 
@@ -275,6 +300,8 @@ mod tests {
                 assert!(code.status() < 500, "{}", code.name());
             }
             assert!(code.advice().ends_with('.'));
+            let known = code.retry_after_seconds().is_some();
+            assert_eq!(code.status() == 429, known, "{}", code.name());
         }
     }
 

@@ -90,6 +90,24 @@ impl Fields {
         }
     }
 
+    /// A list of objects; absent is empty.
+    pub fn objects(&self, name: &str) -> Result<Vec<Self>, ApiError> {
+        let wrong = || self.invalid(name, "must be a list of objects");
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_object().cloned().map(Self).ok_or_else(wrong))
+                .collect(),
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// The names of an object's fields.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Whether the field was sent, and is not null.
     pub fn is_there(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|value| !value.is_null())
@@ -180,6 +198,17 @@ impl Fields {
                     )
                 }),
         }
+    }
+
+    /// The same refusal, of a field inside `outer`.
+    pub fn inside(outer: &str, error: ApiError) -> ApiError {
+        let field = error.field.as_deref().unwrap_or_default();
+        let message = error.message.as_str().unwrap_or_default();
+        ApiError::field(
+            error.code,
+            &format!("{outer}.{field}"),
+            format!("In {outer}: {message}"),
+        )
     }
 
     /// The refusal of a field that is not there.

@@ -15,8 +15,10 @@
 
 mod address;
 mod admin;
+pub mod alarm;
 mod api;
 mod assets;
+mod audit;
 pub mod book;
 pub mod config;
 mod credentials;
@@ -24,16 +26,20 @@ mod directory;
 pub mod error;
 mod fields;
 pub mod http;
+mod limits;
 mod merchant;
 mod mini;
 mod notices;
+mod operator;
 mod pay;
 mod pay_link;
 mod print;
 mod qr;
 pub mod registry;
+mod scope;
 mod seal;
 mod sign_in;
+mod tally;
 mod upstream;
 pub mod world;
 
@@ -41,6 +47,9 @@ use crate::config::Config;
 use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
 use crate::http::{MAX_BODY_BYTES, answer};
+use crate::limits::Limits;
+use crate::scope::Scope;
+use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
 use crate::world::{Object, Request, Response, World};
 use ::http::Method;
@@ -59,6 +68,9 @@ pub struct Gateway<W> {
     config: Rc<Config>,
     directory: Directory,
     hosts: Hosts,
+    limits: Limits,
+    /// What this isolate has counted.
+    tally: Rc<Tally>,
     /// What the doctor found, and when.
     findings: RefCell<HashMap<String, (i64, serde_json::Value)>>,
     /// The page's frame, read once.
@@ -68,18 +80,27 @@ pub struct Gateway<W> {
 impl<W: World> Gateway<W> {
     /// A gateway that knows no merchant yet.
     pub fn new(world: W, config: Rc<Config>) -> Self {
+        let tally = Rc::new(Tally::default());
         Self {
             world,
             config,
             directory: Directory::default(),
-            hosts: Hosts::default(),
+            hosts: Hosts::counting(tally.clone()),
+            limits: Limits::default(),
+            tally,
             findings: RefCell::default(),
             template: RefCell::new(None),
         }
     }
 
-    /// Answers one request. Every endpoint there is stands in this list.
+    /// Answers one request, and says so in the log.
     pub async fn handle(&self, request: Request) -> Response {
+        let scope = Scope::of(&request, || self.random_text(22));
+        scope::within(scope, self.answered(request)).await
+    }
+
+    /// Every endpoint there is stands in this list.
+    async fn answer(&self, request: Request) -> Response {
         if request.body().len() > MAX_BODY_BYTES {
             return ApiError::of(Code::BodyTooLarge).response();
         }
@@ -88,13 +109,19 @@ impl<W: World> Gateway<W> {
         let get = [Method::GET, Method::HEAD].contains(request.method());
         let post = request.method() == Method::POST;
         let delete = request.method() == Method::DELETE;
+        let patch = request.method() == Method::PATCH;
+        if let Err(error) = self.limit_payer(&request, &segments) {
+            return self.too_often(&request, error).await;
+        }
         let result = match segments.as_slice() {
             // The merchant's API.
             ["v1", "order"] if post => self.create_order(&request).await,
             ["v1", "order"] if get => self.get_order(&request).await,
             ["v1", "order"] => not_allowed("GET, POST"),
             ["v1", "checksign"] if post => self.checksign(&request).await,
+            ["v1", "checkout"] if get => self.get_checkout(&request).await,
             ["v1", "checkout"] if post => self.create_checkout(&request).await,
+            ["v1", "checkout"] => not_allowed("GET, POST"),
             ["v1", "link"] if get => self.get_links(&request).await,
             ["v1", "link"] if post => self.set_link(&request).await,
             ["v1", "link"] => not_allowed("GET, POST"),
@@ -105,7 +132,7 @@ impl<W: World> Gateway<W> {
             ["v1", "refund"] => not_allowed("GET, POST"),
             ["v1", "micropay" | "reverse"] => not_allowed("POST"),
             ["v1", "close"] if post => self.close_order(&request).await,
-            ["v1", "checksign" | "checkout" | "close"] => not_allowed("POST"),
+            ["v1", "checksign" | "close"] => not_allowed("POST"),
             ["v1", "exchange_rate"] if get => self.exchange_rate(&request).await,
             ["v1", "settlement"] if get => self.settlement(&request).await,
             ["v1", "exchange_rate" | "settlement"] => not_allowed("GET"),
@@ -119,6 +146,8 @@ impl<W: World> Gateway<W> {
             ["v1", "delivery"] if get => self.get_deliveries(&request).await,
             ["v1", "delivery"] if post => self.resend_delivery(&request).await,
             ["v1", "delivery"] => not_allowed("GET, POST"),
+            ["v1", "audit"] if get => self.get_audit(&request).await,
+            ["v1", "audit"] => not_allowed("GET"),
             ["v1", "doctor"] if get => self.doctor(&request).await,
             ["v1", "doctor"] => not_allowed("GET"),
             ["v1", "token"] if post => self.create_token(&request).await,
@@ -127,7 +156,8 @@ impl<W: World> Gateway<W> {
             // The payer's page.
             ["pay", ""] if get => Ok(self.page(&request).await),
             ["pay", "status"] if get => self.pay_status(&request).await,
-            ["pay", "" | "status"] => not_allowed("GET"),
+            ["pay", "live"] if get => self.pay_live(&request).await,
+            ["pay", "" | "status" | "live"] => not_allowed("GET"),
             ["pay", "order"] if post => self.pay_order(&request).await,
             ["pay", "check"] if post => self.pay_check(&request).await,
             ["pay", "order" | "check"] => not_allowed("POST"),
@@ -170,17 +200,27 @@ impl<W: World> Gateway<W> {
             | ["notify", "v3", _, "refund"] => not_allowed("POST"),
             // The operator.
             ["admin", "merchants"] if post => self.create_merchant(&request).await,
+            ["admin", "merchants", id] if patch => self.change_merchant(&request, id).await,
+            ["admin", "merchants", _] => not_allowed("PATCH"),
             ["admin", "merchants", id, "rotate"] if post => {
                 self.rotate_merchant(&request, id).await
             }
             ["admin", "merchants", id, "report"] if get => self.merchant_report(&request, id).await,
+            ["admin", "reseal"] if post => self.reseal(&request).await,
+            ["admin", "alarms"] if get => self.alarms(&request).await,
+            ["admin", "merchants", id, "alarms"] if post => self.settle_alarm(&request, id).await,
+            ["admin", "merchants", id, "audit"] if get => self.audit_for(&request, id).await,
             ["admin", "merchants", id, "doctor"] if get => self.doctor_for(&request, id).await,
-            ["admin", "merchants"] | ["admin", "merchants", _, "rotate"] => not_allowed("POST"),
-            ["admin", "merchants", _, "report" | "doctor"] => not_allowed("GET"),
+            ["admin", "merchants" | "reseal"] | ["admin", "merchants", _, "alarms" | "rotate"] => {
+                not_allowed("POST")
+            }
+            ["admin", "alarms"] => not_allowed("GET"),
+            ["admin", "merchants", _, "audit" | "report" | "doctor"] => not_allowed("GET"),
+            ["metrics"] if get => self.metrics(&request).await,
             ["openapi.json"] if get => Ok(answer(200, "application/json", OPENAPI)),
             ["healthz"] if get => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
             // The page's files.
-            [file] if get => self.asset(file).await,
+            [file] if get => self.asset(&request, file).await,
             _ => Err(ApiError::of(Code::NotFound)),
         };
         result.unwrap_or_else(|error| error.response())
@@ -203,6 +243,7 @@ impl<W: World> Gateway<W> {
     ) -> Result<T, ApiError> {
         let envelope = book::Envelope {
             merchant: merchant.to_owned(),
+            scope: Scope::current(),
             call,
         };
         let body = serde_json::to_vec(&envelope).map_err(|_| ApiError::of(Code::Internal))?;

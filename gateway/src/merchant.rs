@@ -1,11 +1,13 @@
 //! A merchant: its account at WeChat, its credentials (sealed at rest), and
 //! what it may be redirected to.
 
+use crate::address;
 use crate::credentials::{Credentials, Entered};
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use order::{Account, Currency, Money};
+use order::{Account, Currency};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use wechatpay::Secret;
 use wechatpay::v2::sign::SignType;
 use wechatpay::v3::Region;
@@ -44,6 +46,9 @@ pub struct Merchant {
     /// Whether WeChat has granted it H5 payment, from phones' browsers.
     #[serde(default)]
     pub h5: bool,
+    /// Where it is told how its refunds end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_notify_url: Option<String>,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -89,27 +94,6 @@ impl Dialect {
             Self::V3(_) => "v3",
             Self::Ionline(_) => "ionline",
         }
-    }
-
-    /// The most characters of a refund's number.
-    pub const fn max_out_refund_no(&self) -> usize {
-        match self {
-            Self::V2 | Self::V3(_) => 64,
-            Self::Ionline(_) => 32,
-        }
-    }
-
-    /// The most bytes of what the payer reads.
-    pub const fn max_body(&self) -> usize {
-        match self {
-            Self::V2 => 128,
-            Self::V3(_) | Self::Ionline(_) => 127,
-        }
-    }
-
-    /// Whether an order can be closed before its time is over.
-    pub const fn can_close(&self) -> bool {
-        !matches!(self, Self::Ionline(_))
     }
 
     fn read(fields: &Fields) -> Result<Self, ApiError> {
@@ -171,19 +155,115 @@ pub struct MiniProgram {
     pub appid: String,
 }
 
+/// What may be changed of a merchant after it was made.
+#[derive(Debug)]
+pub struct Settings {
+    /// See [`Merchant::name`].
+    pub name: String,
+    /// See [`Merchant::redirect_origins`].
+    pub redirect_origins: Vec<String>,
+    /// See [`Merchant::quick_auth`].
+    pub quick_auth: Option<QuickAuth>,
+    /// See [`Merchant::mini_program`].
+    pub mini_program: Option<MiniProgram>,
+    /// See [`Merchant::h5`].
+    pub h5: bool,
+    /// See [`Merchant::refund_notify_url`].
+    pub refund_notify_url: Option<String>,
+}
+
+impl Settings {
+    /// Reads them from an admin call's body. `development` as in
+    /// [`Config`](crate::config::Config).
+    pub fn read(fields: &Fields, dialect: &Dialect, development: bool) -> Result<Self, ApiError> {
+        let mut redirect_origins = Vec::new();
+        for text in fields.texts("redirect_origins")? {
+            redirect_origins.push(origin(&text).ok_or_else(|| {
+                fields.invalid(
+                    "redirect_origins",
+                    "must hold origins like https://shop.example.com",
+                )
+            })?);
+        }
+        let quick_auth = match fields.object("quick_auth")? {
+            None => None,
+            Some(inner) => {
+                let address = inner.required("url", 512)?;
+                if origin(&address).is_none() {
+                    return Err(fields.invalid("quick_auth", "needs an http(s) url"));
+                }
+                Some(QuickAuth {
+                    url: address,
+                    token: inner.required("token", 128)?,
+                })
+            }
+        };
+        let mini_program = match fields.object("mini_program")? {
+            None => None,
+            Some(inner) => Some(MiniProgram {
+                appid: identifier(&inner, "appid")?.ok_or_else(|| inner.missing("appid"))?,
+            }),
+        };
+        let h5 = fields.flag("h5")?;
+        if h5 && matches!(dialect, Dialect::Ionline(_)) {
+            return Err(fields.invalid("h5", "is not offered by iOnline"));
+        }
+        Ok(Self {
+            name: fields.required("name", 64)?,
+            redirect_origins,
+            quick_auth,
+            mini_program,
+            h5,
+            refund_notify_url: address::notify_url(fields, "refund_notify_url", development)?,
+        })
+    }
+}
+
 impl Merchant {
-    /// The amount that a request names: in the settlement currency or CNY
-    /// (checklist P3). iOnline's requests do not name a currency, so there it
-    /// is the merchant's own.
-    pub fn money(&self, fields: &Fields) -> Result<Money, ApiError> {
-        let money = fields.money(self.currency)?;
-        match self.dialect {
-            Dialect::Ionline(_) if money.currency() != self.currency => Err(fields.error(
-                Code::CurrencyNotAllowed,
-                "fee_type",
-                &format!("must be {} for this merchant", self.currency.code()),
-            )),
-            _ => Ok(money),
+    /// Its settings, by the names they are sent with.
+    pub fn settings(&self) -> Value {
+        json!({
+            "name": self.name,
+            "redirect_origins": self.redirect_origins,
+            "quick_auth": self.quick_auth.as_ref().map(|q| json!({"url": q.url, "token": q.token})),
+            "mini_program": self.mini_program.as_ref().map(|m| json!({"appid": m.appid})),
+            "h5": self.h5,
+            "refund_notify_url": self.refund_notify_url,
+        })
+    }
+
+    /// The names of what is other than before, for the audit.
+    pub fn differs_from(&self, before: &Self) -> Vec<String> {
+        let (is, was) = (self.settings(), before.settings());
+        let names = is.as_object().into_iter().flat_map(|is| is.keys());
+        let mut changed: Vec<String> = names
+            .filter(|name| is.get(name.as_str()) != was.get(name.as_str()))
+            .cloned()
+            .collect();
+        if self.sealed != before.sealed {
+            changed.push("mini_program_secret".to_owned());
+        }
+        changed
+    }
+
+    /// The merchant with other settings.
+    pub fn with(self, settings: Settings) -> Self {
+        let Settings {
+            name,
+            redirect_origins,
+            quick_auth,
+            mini_program,
+            h5,
+            refund_notify_url,
+        } = settings;
+        Self {
+            name,
+            redirect_origins,
+            quick_auth,
+            mini_program,
+            h5,
+            refund_notify_url,
+            ..self
         }
     }
 }
@@ -193,8 +273,8 @@ impl Merchant {
 pub struct NewMerchant {
     /// See [`Merchant::id`].
     pub id: String,
-    /// See [`Merchant::name`].
-    pub name: String,
+    /// See [`Settings`].
+    pub settings: Settings,
     /// See [`Merchant::account`].
     pub account: Account,
     /// See [`Merchant::currency`].
@@ -205,14 +285,6 @@ pub struct NewMerchant {
     pub sign_type: SignType,
     /// See [`Merchant::answers`].
     pub answers: Answers,
-    /// See [`Merchant::redirect_origins`].
-    pub redirect_origins: Vec<String>,
-    /// See [`Merchant::quick_auth`].
-    pub quick_auth: Option<QuickAuth>,
-    /// See [`Merchant::mini_program`].
-    pub mini_program: Option<MiniProgram>,
-    /// See [`Merchant::h5`].
-    pub h5: bool,
     /// See [`Credentials`].
     pub credentials: Credentials,
 }
@@ -220,7 +292,12 @@ pub struct NewMerchant {
 impl NewMerchant {
     /// Reads the admin call's body. Each wrong field is named.
     /// `delivery_secret` is a fresh one.
-    pub fn read(fields: &Fields, delivery_secret: Secret, now_ms: i64) -> Result<Self, ApiError> {
+    pub fn read(
+        fields: &Fields,
+        delivery_secret: Secret,
+        development: bool,
+        now_ms: i64,
+    ) -> Result<Self, ApiError> {
         let id = fields.required("id", 32)?;
         if !id
             .bytes()
@@ -255,40 +332,9 @@ impl NewMerchant {
             Some("flat") => Answers::Flat,
             Some(_) => return Err(fields.invalid("answers", "must be envelope or flat")),
         };
-        let mut redirect_origins = Vec::new();
-        for text in fields.texts("redirect_origins")? {
-            redirect_origins.push(origin(&text).ok_or_else(|| {
-                fields.invalid(
-                    "redirect_origins",
-                    "must hold origins like https://shop.example.com",
-                )
-            })?);
-        }
-        let quick_auth = match fields.object("quick_auth")? {
-            None => None,
-            Some(inner) => {
-                let address = inner.required("url", 512)?;
-                if origin(&address).is_none() {
-                    return Err(fields.invalid("quick_auth", "needs an http(s) url"));
-                }
-                Some(QuickAuth {
-                    url: address,
-                    token: inner.required("token", 128)?,
-                })
-            }
-        };
-        let mini_program = match fields.object("mini_program")? {
-            None => None,
-            Some(inner) => Some(MiniProgram {
-                appid: identifier(&inner, "appid")?.ok_or_else(|| inner.missing("appid"))?,
-            }),
-        };
-        if mini_program.is_none() && credentials.mini_program_secret.is_some() {
+        let settings = Settings::read(fields, &dialect, development)?;
+        if settings.mini_program.is_none() && credentials.mini_program_secret.is_some() {
             return Err(fields.missing("mini_program"));
-        }
-        let h5 = fields.flag("h5")?;
-        if h5 && matches!(dialect, Dialect::Ionline(_)) {
-            return Err(fields.invalid("h5", "is not offered by iOnline"));
         }
         let account = Account {
             appid: required("appid")?,
@@ -309,15 +355,11 @@ impl NewMerchant {
             return Err(fields.missing("sub_mch_id"));
         }
         Ok(Self {
-            name: fields.required("name", 64)?,
+            settings,
             account,
             currency,
             sign_type,
             answers,
-            redirect_origins,
-            quick_auth,
-            mini_program,
-            h5,
             credentials,
             dialect,
             id,

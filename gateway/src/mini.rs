@@ -31,7 +31,7 @@ use wechatpay::oauth::{ErrorCode, TokenError};
 const MAX_CODE_BYTES: usize = 128;
 
 /// Who pays, under which application.
-struct Payer {
+pub(crate) struct Payer {
     appid: String,
     openid: String,
 }
@@ -92,6 +92,24 @@ impl<W: World> Gateway<W> {
 
     /// The openid for `wx.login`'s code, which is good once.
     async fn mini_payer(&self, known: &Known, code: String) -> Result<Payer, ApiError> {
+        match self.session(known, code).await? {
+            Ok(payer) => Ok(payer),
+            Err(error) => {
+                self.world.log(format_args!("jscode2session: {error}"));
+                Err(ApiError::of(match error {
+                    TokenError::Refused { code, .. } => refused(code),
+                    TokenError::Malformed | TokenError::Field(_) => Code::UpstreamUnavailable,
+                }))
+            }
+        }
+    }
+
+    /// What WeChat says to `wx.login`'s code.
+    pub(crate) async fn session(
+        &self,
+        known: &Known,
+        code: String,
+    ) -> Result<Result<Payer, TokenError>, ApiError> {
         let mini_program = known.merchant.mini_program.as_ref();
         let secret = known.credentials.mini_program_secret.as_ref();
         let (Some(mini_program), Some(secret)) = (mini_program, secret) else {
@@ -111,16 +129,7 @@ impl<W: World> Gateway<W> {
             .fetch(Route::Weixin, question)
             .await
             .map_err(|_| ApiError::of(Code::UpstreamUnavailable))?;
-        match Answer::read(answer.body()) {
-            Ok(Answer { openid }) => Ok(Payer { appid, openid }),
-            Err(error) => {
-                self.world.log(format_args!("jscode2session: {error}"));
-                Err(ApiError::of(match error {
-                    TokenError::Refused { code, .. } => refused(code),
-                    TokenError::Malformed | TokenError::Field(_) => Code::UpstreamUnavailable,
-                }))
-            }
-        }
+        Ok(Answer::read(answer.body()).map(|Answer { openid }| Payer { appid, openid }))
     }
 
     /// What the payer reads; the amount as text in the payer's language.

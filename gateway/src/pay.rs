@@ -7,6 +7,7 @@
 //! POST /pay/order?s=ID     the means to pay, where the payer is
 //! POST /pay/check?s=ID     "something happened": asks WeChat, then as status
 //! GET  /pay/status?s=ID    how the purchase stands
+//! GET  /pay/live?s=ID      a WebSocket that says when to ask that again
 //! ```
 //!
 //! Opening the page never makes an order: previews and robots open links too.
@@ -19,10 +20,10 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::{answer, header_text, json, json_object, query, set};
 use crate::qr::svg_path;
-use crate::world::{Request, Response, World};
+use crate::world::{Listen, Request, Response, World};
 use checkout::{
-    Environment, Jsapi, Lang, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason, State,
-    View, html, plan,
+    Environment, Jsapi, Lang, Line, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason,
+    State, View, html, plan,
 };
 use http::header;
 use order::TradeType;
@@ -70,13 +71,36 @@ impl<W: World> Gateway<W> {
                 Err(error) => self.error_page(request, error.code).await,
             };
         }
-        self.html(200, &Page::View(self.view(&visit))).await
+        let lines = &visit.facts.checkout.purchase.lines;
+        let page = Page::View(self.view(&visit));
+        self.html(200, &page, lines).await
     }
 
     /// `GET /pay/status`.
     pub(crate) async fn pay_status(&self, request: &Request) -> Result<Response, ApiError> {
         let visit = self.visit(request, false).await?;
         written(&self.view(&visit))
+    }
+
+    /// `GET /pay/live`: lets the page listen for changes. What it hears is only
+    /// ever [`LOOK`]: [`Gateway::pay_status`] stays the one truth, and a page
+    /// that hears nothing asks by itself.
+    pub(crate) async fn pay_live(&self, request: &Request) -> Result<Response, ApiError> {
+        let upgrade = header_text(request, "upgrade");
+        if !upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket")) {
+            return Err(ApiError::of(Code::WebSocketNeeded));
+        }
+        if !self.is_from_here(request) {
+            return Err(ApiError::of(Code::ForeignOrigin));
+        }
+        let visit = self.visit(request, false).await?;
+        let mut response = Response::default();
+        *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+        response.extensions_mut().insert(Listen {
+            book: visit.known.merchant.id.clone(),
+            tag: visit.facts.checkout.id,
+        });
+        Ok(response)
     }
 
     /// `POST /pay/check`. What the bridge said proves nothing; whatever it
@@ -166,7 +190,20 @@ impl<W: World> Gateway<W> {
             code: code.name().to_owned(),
             lang: lang_of(request, None),
         });
-        self.html(code.status(), &page).await
+        self.html(code.status(), &page, &[]).await
+    }
+
+    /// To whoever asks too often: a page gets words, a program its answer.
+    pub(crate) async fn too_often(&self, request: &Request, error: ApiError) -> Response {
+        let is_page = header_text(request, "accept").is_some_and(|text| text.contains("html"));
+        let mut response = match is_page {
+            true => self.error_page(request, error.code).await,
+            false => return error.response(),
+        };
+        if let Some(seconds) = error.code.retry_after_seconds() {
+            set(&mut response, header::RETRY_AFTER, &seconds.to_string());
+        }
+        response
     }
 
     pub(crate) async fn visit(
@@ -267,12 +304,11 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    async fn html(&self, status: u16, page: &Page) -> Response {
+    async fn html(&self, status: u16, page: &Page, lines: &[Line]) -> Response {
         let nonce = self.random_text(22);
         let filled = match self.template().await {
-            Some(template) => {
-                html::fill(&template, page, &nonce, &self.share_image()).map_err(|e| e.to_string())
-            }
+            Some(template) => html::fill(&template, page, lines, &nonce, &self.share_image())
+                .map_err(|e| e.to_string()),
             None => Err("the page's files are not there".to_owned()),
         };
         let filled = filled.unwrap_or_else(|error| {
@@ -283,9 +319,16 @@ impl<W: World> Gateway<W> {
             return ApiError::of(Code::Internal).response();
         }
         let mut response = answer(status, "text/html; charset=utf-8", filled);
+        // Older browsers do not take a WebSocket for 'self'.
+        let sockets = self.config.public_url.replacen("http", "ws", 1);
+        // The lines bring their own looks along.
+        let styles = match lines {
+            [] => String::new(),
+            _ => format!(" 'nonce-{nonce}'"),
+        };
         let policy = format!(
             "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-             style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+             style-src 'self'{styles}; img-src 'self' data:; connect-src 'self' {sockets}; \
              form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
         );
         set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);

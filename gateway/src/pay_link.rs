@@ -20,6 +20,7 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{answer, header_text, json, query, redirect, set};
+use crate::limits::address;
 use crate::pay::{VARY, environment, lang_chosen, lang_of};
 use crate::print::{Paper, Sheet};
 use crate::qr::{Picture, QrCodeEcc};
@@ -90,6 +91,7 @@ impl<W: World> Gateway<W> {
             id: opened.facts.link.id.clone(),
             once: opened.once.clone(),
             choice,
+            holder: self.holder(request, &opened.known),
         };
         let merchant = &opened.known.merchant.id;
         match self.book::<String>(merchant, Call::Buy(buy)).await {
@@ -106,6 +108,7 @@ impl<W: World> Gateway<W> {
                 *response.status_mut() = http::StatusCode::SEE_OTHER;
                 response
             }
+            Err(error) if error.code == Code::RateLimited => self.too_often(request, error).await,
             // Somebody was faster, or the merchant has changed the link: it is
             // shown as it is now.
             Err(error) if error.code.status() < 500 => {
@@ -120,6 +123,13 @@ impl<W: World> Gateway<W> {
             }
             Err(error) => self.error_page(request, error.code).await,
         }
+    }
+
+    /// Who buys: the payer where the browser has shown who that is, or else
+    /// whoever is at its address.
+    fn holder(&self, request: &Request, known: &Known) -> Option<String> {
+        let who = self.payer(request, known).or_else(|| address(request))?;
+        Some(self.config.master_key.alias("holder", &who))
     }
 
     /// `GET /pay/result`: how the purchase of one form ended. Only a page of an
@@ -266,9 +276,10 @@ impl<W: World> Gateway<W> {
         refused: Option<Refused<'_>>,
     ) -> Response {
         let template = self.template().await;
-        let Some(stylesheet) = template.as_deref().and_then(stylesheet) else {
+        let file = |ending| template.as_deref().and_then(|frame| file(frame, ending));
+        let (Some(stylesheet), Some(icon)) = (file(".css"), file(".svg")) else {
             self.world
-                .log(format_args!("page: no stylesheet in its frame"));
+                .log(format_args!("page: no stylesheet or icon in its frame"));
             return ApiError::of(Code::Internal).response();
         };
         let link = &opened.facts.link;
@@ -285,6 +296,7 @@ impl<W: World> Gateway<W> {
             refused,
             hidden: &hidden,
             stylesheet,
+            icon,
             image: &self.share_image(),
         });
         let mut response = answer(status, "text/html; charset=utf-8", html);
@@ -297,6 +309,12 @@ impl<W: World> Gateway<W> {
         // With none at all a browser sends the form with `origin: null`.
         response.headers_mut().remove(header::REFERRER_POLICY);
         set(&mut response, header::REFERRER_POLICY, "strict-origin");
+        if status == 200 {
+            // Kept for the back button alone: the same form again is the same
+            // purchase.
+            response.headers_mut().remove(header::CACHE_CONTROL);
+            set(&mut response, header::CACHE_CONTROL, "private, no-cache");
+        }
         set(&mut response, header::VARY, VARY);
         response
     }
@@ -341,11 +359,11 @@ fn form(request: &Request) -> BTreeMap<String, String> {
     fields
 }
 
-/// The address of the stylesheet in the page's frame: the build has put a hash
-/// into its name.
-fn stylesheet(template: &str) -> Option<&str> {
-    let end = template.find(".css\"")? + ".css".len();
-    let before = template.get(..end)?;
+/// The address of the file with this ending in the page's frame: the build has
+/// put a hash into its name.
+fn file<'a>(frame: &'a str, ending: &str) -> Option<&'a str> {
+    let end = frame.find(&format!("{ending}\""))? + ending.len();
+    let before = frame.get(..end)?;
     before.get(before.rfind('"')? + 1..)
 }
 
@@ -354,10 +372,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stylesheet_is_found_in_the_built_frame() {
+    fn the_pages_files_are_found_in_the_built_frame() {
         let built = "<link rel=\"icon\" href=\"/icon-1.svg\"/>\n\
                      <link rel=\"stylesheet\" href=\"/checkout-bb427239f49858f4.css\"/>";
-        assert_eq!(stylesheet(built), Some("/checkout-bb427239f49858f4.css"));
-        assert_eq!(stylesheet("<title></title>"), None);
+        let stylesheet = "/checkout-bb427239f49858f4.css";
+        assert_eq!(file(built, ".css"), Some(stylesheet));
+        assert_eq!(file(built, ".svg"), Some("/icon-1.svg"));
+        assert_eq!(file("<title></title>", ".css"), None);
     }
 }

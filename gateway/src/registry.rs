@@ -5,12 +5,16 @@
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
 //! tokens( fingerprint, merchant_id, expires_at_ms )
 //! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
+//! audit( id, subject, what, … )                            see `audit.rs`
 //! ```
 //!
 //! Of an api-key and its api-secret only SHA-256 fingerprints are kept: they
 //! are random texts of 128 bits and more, so a fingerprint gives nothing away.
 
+use crate::audit;
 use crate::merchant::Merchant;
+use crate::scope::{self, Scope};
+use crate::seal::{fingerprint, short};
 use crate::world::{Store, StoreError, Value, World};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +62,13 @@ pub enum Call {
         /// Its first pair of keys.
         keys: KeyPair,
     },
+    /// Changes a merchant, if it still is as it was.
+    Change {
+        /// As it was.
+        before: Box<Merchant>,
+        /// As it is to be, under the same id.
+        after: Box<Merchant>,
+    },
     /// Adds a pair of keys, and lets the others expire.
     Rotate {
         /// The merchant's id.
@@ -69,7 +80,25 @@ pub enum Call {
         /// The merchant's own credentials where they change too: as they were,
         /// and sealed anew.
         sealed: Option<[String; 2]>,
+        /// Which of them were entered, by field.
+        entered: Vec<String>,
     },
+    /// The merchant's credentials, the same, under another master key.
+    Reseal {
+        /// The merchant's id.
+        id: String,
+        /// As they were, and sealed anew.
+        sealed: [String; 2],
+    },
+    /// The merchants' ids, in order.
+    List {
+        /// Behind this one.
+        after: String,
+        /// At most so many.
+        limit: i64,
+    },
+    /// What was changed of credentials: a list of [`audit::Entry`].
+    Audit(audit::Page),
     /// Adds an api-token.
     AddToken {
         /// The merchant's id.
@@ -86,6 +115,15 @@ pub enum Call {
         /// Of the token.
         fingerprint: String,
     },
+}
+
+/// A call, and who asks.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Who asks, and under which request.
+    pub scope: Scope,
+    /// The call.
+    pub call: Call,
 }
 
 /// The fingerprints of an api-key and its api-secret.
@@ -108,6 +146,10 @@ pub enum Answer {
     Exists,
     /// Written.
     Done,
+    /// Merchants' ids.
+    Ids(Vec<String>),
+    /// What was changed.
+    Audit(Vec<audit::Entry>),
     /// The database refused; the operator's log has the reason.
     Broken,
 }
@@ -147,7 +189,10 @@ impl<W: World, S: Store> Registry<W, S> {
                 expires_at_ms INTEGER NOT NULL)",
             "CREATE TABLE IF NOT EXISTS certificates(
                 merchant_id TEXT PRIMARY KEY, pems TEXT NOT NULL, asked_at_ms INTEGER NOT NULL)",
-        ] {
+        ]
+        .into_iter()
+        .chain(audit::STATEMENTS)
+        {
             store.exec(statement, &[])?;
         }
         Ok(Self { world, store })
@@ -157,7 +202,7 @@ impl<W: World, S: Store> Registry<W, S> {
     pub fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = serde_json::from_slice(body)
             .map_err(|error| StoreError::unreadable("call", error))
-            .and_then(|call| self.answer(call))
+            .and_then(|Envelope { scope, call }| scope::within_now(scope, || self.answer(call)))
             .unwrap_or_else(|error| {
                 self.world.log(format_args!("registry: {error}"));
                 Answer::Broken
@@ -192,18 +237,25 @@ impl<W: World, S: Store> Registry<W, S> {
                 &[mch_id.into(), sub_mch_id.into()],
             ),
             Call::KeepCertificates { id, pems } => {
-                let now_ms = self.world.now_ms();
-                let pems = pems.map(|pems| serde_json::Value::from(pems).to_string());
-                self.store.exec(
-                    "INSERT INTO certificates(merchant_id, pems, asked_at_ms)
-                     VALUES(?1, coalesce(?2, '[]'), ?3)
-                     ON CONFLICT(merchant_id) DO UPDATE
-                     SET pems = coalesce(?2, pems), asked_at_ms = ?3",
-                    &[id.into(), pems.into(), now_ms.into()],
-                )?;
+                self.keep_certificates(&id, pems)?;
                 Ok(Answer::Done)
             }
             Call::Create { merchant, keys } => self.create(&merchant, keys),
+            Call::Change { before, after } => self.store.atomically(|| {
+                let id = before.id.clone();
+                match self.answer(Call::ById { id: id.clone() })? {
+                    Answer::Found(found) if found.merchant == *before => {
+                        let changed = after.differs_from(&before).join(", ");
+                        self.audit(&id, &format!("settings changed: {changed}"))?;
+                        self.store.exec(
+                            "UPDATE merchants SET json = ? WHERE id = ?",
+                            &[written(&after)?.into(), id.into()],
+                        )?;
+                        Ok(Answer::Done)
+                    }
+                    _ => Ok(Answer::Exists),
+                }
+            }),
             Call::AddToken {
                 id,
                 fingerprint,
@@ -213,29 +265,50 @@ impl<W: World, S: Store> Registry<W, S> {
                     "DELETE FROM tokens WHERE expires_at_ms <= ?",
                     &[self.world.now_ms().into()],
                 )?;
+                let token = short(&fingerprint).to_owned();
+                let what = format!("api-token {token} issued until {expires_at_ms}");
+                self.audit(&id, &what)?;
                 self.store.exec(
                     "INSERT INTO tokens(fingerprint, merchant_id, expires_at_ms) VALUES(?, ?, ?)",
                     &[fingerprint.into(), id.into(), expires_at_ms.into()],
                 )?;
                 Ok(Answer::Done)
             }),
-            Call::RevokeToken { id, fingerprint } => {
+            Call::RevokeToken { id, fingerprint } => self.store.atomically(|| {
                 let revoked = self.store.exec(
                     "DELETE FROM tokens WHERE fingerprint = ? AND merchant_id = ?
                      RETURNING fingerprint",
-                    &[fingerprint.into(), id.into()],
+                    &[fingerprint.as_str().into(), id.as_str().into()],
                 )?;
-                Ok(match revoked.is_empty() {
-                    true => Answer::NotFound,
-                    false => Answer::Done,
-                })
+                if revoked.is_empty() {
+                    return Ok(Answer::NotFound);
+                }
+                self.audit(&id, &format!("api-token {} revoked", short(&fingerprint)))?;
+                Ok(Answer::Done)
+            }),
+            Call::Reseal { id, sealed } => self.store.atomically(|| {
+                let outcome = self.seal_anew(&id, sealed)?;
+                if matches!(outcome, Answer::Done) {
+                    self.audit(&id, "credentials sealed under the present MASTER_KEY")?;
+                }
+                Ok(outcome)
+            }),
+            Call::List { after, limit } => {
+                let rows = self.store.exec(
+                    "SELECT id FROM merchants WHERE id > ? ORDER BY id LIMIT ?",
+                    &[after.into(), limit.into()],
+                )?;
+                let ids = rows.iter().map(|row| row.text(0).map(str::to_owned));
+                ids.collect::<Result<_, _>>().map(Answer::Ids)
             }
+            Call::Audit(page) => audit::read(&self.store, &page).map(Answer::Audit),
             Call::Rotate {
                 id,
                 keys,
                 earlier_expire_at_ms,
                 sealed,
-            } => self.rotate(&id, keys, earlier_expire_at_ms, sealed),
+                entered,
+            } => self.rotate(&id, keys, earlier_expire_at_ms, sealed, &entered),
         }
     }
 
@@ -262,8 +335,7 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     fn create(&self, merchant: &Merchant, keys: KeyPair) -> Result<Answer, StoreError> {
-        let json = serde_json::to_string(merchant)
-            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        let json = written(merchant)?;
         self.store.atomically(|| {
             let added = self.store.exec(
                 "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)
@@ -277,9 +349,53 @@ impl<W: World, S: Store> Registry<W, S> {
             if added.is_empty() {
                 return Ok(Answer::Exists);
             }
+            let what = format!(
+                "merchant made, {} {}, api-key {}",
+                merchant.dialect.name(),
+                merchant.account.mch_id,
+                short(&keys.fingerprint)
+            );
+            self.audit(&merchant.id, &what)?;
             self.add_keys(&merchant.id, keys)?;
             Ok(Answer::Done)
         })
+    }
+
+    /// Keeps WeChat Pay's certificates, where it gave some, and the time of
+    /// asking.
+    fn keep_certificates(&self, id: &str, pems: Option<Vec<String>>) -> Result<(), StoreError> {
+        let pems = pems.map(|pems| serde_json::Value::from(pems).to_string());
+        self.store.atomically(|| {
+            let held = self.store.exec(
+                "SELECT pems FROM certificates WHERE merchant_id = ?",
+                &[id.into()],
+            )?;
+            let held = held.first().map(|row| row.text(0)).transpose()?;
+            if let Some(pems) = &pems
+                && held != Some(pems)
+            {
+                let print = fingerprint(pems);
+                let what = format!("WeChat Pay's certificates learned, {}", short(&print));
+                self.audit(id, &what)?;
+            }
+            self.store.exec(
+                "INSERT INTO certificates(merchant_id, pems, asked_at_ms)
+                 VALUES(?1, coalesce(?2, '[]'), ?3)
+                 ON CONFLICT(merchant_id) DO UPDATE
+                 SET pems = coalesce(?2, pems), asked_at_ms = ?3",
+                &[
+                    id.into(),
+                    pems.as_deref().into(),
+                    self.world.now_ms().into(),
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Writes down a change of a merchant's, inside its transaction.
+    fn audit(&self, id: &str, what: &str) -> Result<(), StoreError> {
+        audit::add(&self.world, &self.store, id, what, "")
     }
 
     fn rotate(
@@ -288,27 +404,26 @@ impl<W: World, S: Store> Registry<W, S> {
         keys: KeyPair,
         expire_at_ms: i64,
         sealed: Option<[String; 2]>,
+        entered: &[String],
     ) -> Result<Answer, StoreError> {
         self.store.atomically(|| {
             let rows = self
                 .store
-                .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
-            let Some(row) = rows.first() else {
+                .exec("SELECT id FROM merchants WHERE id = ?", &[id.into()])?;
+            if rows.is_empty() {
                 return Ok(Answer::NotFound);
-            };
-            if let Some([old, sealed]) = sealed {
-                let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-                    .map_err(|error| StoreError::unreadable("merchant", error))?;
-                if merchant.sealed != old {
-                    return Ok(Answer::Exists);
-                }
-                merchant.sealed = sealed;
-                let json = serde_json::to_string(&merchant)
-                    .map_err(|error| StoreError::unreadable("merchant", error))?;
-                self.store.exec(
-                    "UPDATE merchants SET json = ? WHERE id = ?",
-                    &[json.into(), id.into()],
-                )?;
+            }
+            match sealed.map(|sealed| self.seal_anew(id, sealed)) {
+                None | Some(Ok(Answer::Done)) => {}
+                Some(other) => return other,
+            }
+            let what = format!(
+                "api-key {} made, earlier ones end at {expire_at_ms}",
+                short(&keys.fingerprint)
+            );
+            self.audit(id, &what)?;
+            if !entered.is_empty() {
+                self.audit(id, &format!("entered: {}", entered.join(", ")))?;
             }
             // A pair that was to expire sooner still does.
             self.store.exec(
@@ -325,6 +440,28 @@ impl<W: World, S: Store> Registry<W, S> {
         })
     }
 
+    /// Puts newly sealed credentials in the place of those that they were made
+    /// of, inside a transaction.
+    fn seal_anew(&self, id: &str, [old, sealed]: [String; 2]) -> Result<Answer, StoreError> {
+        let rows = self
+            .store
+            .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
+        let Some(row) = rows.first() else {
+            return Ok(Answer::NotFound);
+        };
+        let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
+            .map_err(|error| StoreError::unreadable("merchant", error))?;
+        if merchant.sealed != old {
+            return Ok(Answer::Exists);
+        }
+        merchant.sealed = sealed;
+        self.store.exec(
+            "UPDATE merchants SET json = ? WHERE id = ?",
+            &[written(&merchant)?.into(), id.into()],
+        )?;
+        Ok(Answer::Done)
+    }
+
     fn add_keys(&self, id: &str, keys: KeyPair) -> Result<(), StoreError> {
         self.store.exec(
             "INSERT INTO keys(fingerprint, merchant_id, secret_fingerprint) VALUES(?, ?, ?)",
@@ -336,4 +473,9 @@ impl<W: World, S: Store> Registry<W, S> {
         )?;
         Ok(())
     }
+}
+
+/// A merchant as it is stored.
+fn written(merchant: &Merchant) -> Result<String, StoreError> {
+    serde_json::to_string(merchant).map_err(|error| StoreError::unreadable("merchant", error))
 }

@@ -19,8 +19,13 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// The deployment's one key: 32 bytes. Printing it prints nothing of it.
-pub struct MasterKey([u8; 32]);
+/// The deployment's one key: 32 bytes; and while it changes, the one before,
+/// which opens and verifies and makes nothing new. Printing it prints nothing
+/// of it.
+pub struct MasterKey {
+    current: [u8; 32],
+    previous: Option<[u8; 32]>,
+}
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,7 +48,35 @@ impl MasterKey {
         for (byte, pair) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
             *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
         }
-        Some(Self(key))
+        Some(Self {
+            current: key,
+            previous: None,
+        })
+    }
+
+    /// The same, after another.
+    pub const fn after(self, previous: &Self) -> Self {
+        Self {
+            previous: Some(previous.current),
+            ..self
+        }
+    }
+
+    /// The present key alone.
+    pub const fn alone(&self) -> Self {
+        Self {
+            current: self.current,
+            previous: None,
+        }
+    }
+
+    /// A name for something, the same each time, that tells nobody what it is.
+    pub fn alias(&self, purpose: &str, text: &str) -> String {
+        BASE64.encode(mac_of(&self.current, purpose, text.as_bytes()))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &[u8; 32]> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 
     /// Seals a text for the holder of `name`; `nonce` is random, used once.
@@ -52,8 +85,7 @@ impl MasterKey {
             msg: text.as_bytes(),
             aad: name.as_bytes(),
         };
-        let sealed = self
-            .cipher()?
+        let sealed = cipher(&self.current)?
             .encrypt(&nonce.into(), payload)
             .map_err(|_| SealError)?;
         Ok(BASE64.encode([&nonce[..], &sealed].concat()))
@@ -63,21 +95,21 @@ impl MasterKey {
     pub fn open(&self, name: &str, sealed: &str) -> Result<String, SealError> {
         let bytes = BASE64.decode(sealed).map_err(|_| SealError)?;
         let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(SealError)?;
-        let payload = Payload {
-            msg: sealed,
-            aad: name.as_bytes(),
+        let open = |key| {
+            let payload = Payload {
+                msg: sealed,
+                aad: name.as_bytes(),
+            };
+            cipher(key).ok()?.decrypt(&(*nonce).into(), payload).ok()
         };
-        let text = self
-            .cipher()?
-            .decrypt(&(*nonce).into(), payload)
-            .map_err(|_| SealError)?;
+        let text = self.keys().find_map(open).ok_or(SealError)?;
         String::from_utf8(text).map_err(|_| SealError)
     }
 
     /// A token that says `value`, for one purpose.
     pub fn token<T: Serialize>(&self, purpose: &str, value: &T) -> String {
         let json = serde_json::to_string(value).unwrap_or_default();
-        let mac = self.mac(purpose, json.as_bytes());
+        let mac = mac_of(&self.current, purpose, json.as_bytes());
         format!("{}.{}", BASE64.encode(json), BASE64.encode(mac))
     }
 
@@ -85,20 +117,22 @@ impl MasterKey {
     pub fn read_token<T: DeserializeOwned>(&self, purpose: &str, token: &str) -> Option<T> {
         let (json, mac) = token.split_once('.')?;
         let json = BASE64.decode(json).ok()?;
-        let mac = BASE64.decode(mac).ok()?;
-        bool::from(self.mac(purpose, &json).ct_eq(&mac))
+        let given = BASE64.decode(mac).ok()?;
+        let holds = |key| bool::from(mac_of(key, purpose, &json).ct_eq(&given));
+        self.keys()
+            .any(holds)
             .then(|| serde_json::from_slice(&json).ok())
             .flatten()
     }
+}
 
-    fn cipher(&self) -> Result<Aes256Gcm, SealError> {
-        Aes256Gcm::new_from_slice(&self.mac("seal", b"")).map_err(|_| SealError)
-    }
+fn cipher(key: &[u8; 32]) -> Result<Aes256Gcm, SealError> {
+    Aes256Gcm::new_from_slice(&mac_of(key, "seal", b"")).map_err(|_| SealError)
+}
 
-    fn mac(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
-        let key = hmac_sha256(&self.0, purpose.as_bytes());
-        hmac_sha256(&key, bytes)
-    }
+fn mac_of(key: &[u8; 32], purpose: &str, bytes: &[u8]) -> [u8; 32] {
+    let key = hmac_sha256(key, purpose.as_bytes());
+    hmac_sha256(&key, bytes)
 }
 
 /// HMAC-SHA256.
@@ -112,6 +146,11 @@ pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
 /// What is kept of an api-key or api-secret: enough to know it again.
 pub fn fingerprint(text: &str) -> String {
     BASE64.encode(Sha256::digest(text))
+}
+
+/// The beginning of a fingerprint: enough to tell keys apart in an audit.
+pub fn short(fingerprint: &str) -> &str {
+    fingerprint.get(..8).unwrap_or(fingerprint)
 }
 
 /// A random text of letters and digits for keys and ids: 16 bytes of chance
@@ -147,6 +186,21 @@ mod tests {
         assert_eq!(key('2').open("demo", &sealed), Err(SealError));
         assert_eq!(key('1').open("demo", ""), Err(SealError));
         assert_eq!(key('1').open("demo", &sealed[..8]), Err(SealError));
+    }
+
+    #[test]
+    fn the_key_before_opens_and_makes_nothing() {
+        let changing = || key('2').after(&key('1'));
+        let sealed = key('1').seal("demo", "密钥", [7; 12]).unwrap();
+        assert_eq!(changing().open("demo", &sealed).unwrap(), "密钥");
+        assert_eq!(changing().alone().open("demo", &sealed), Err(SealError));
+        let token = key('1').token("payer", &"openid");
+        let read = |key: &MasterKey| key.read_token::<String>("payer", &token);
+        assert_eq!(read(&changing()).unwrap(), "openid");
+        assert_eq!(read(&changing().alone()), None);
+        let sealed = changing().seal("demo", "密钥", [7; 12]).unwrap();
+        assert_eq!(key('1').open("demo", &sealed), Err(SealError));
+        assert_eq!(key('2').open("demo", &sealed).unwrap(), "密钥");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::fmt;
 use thiserror::Error;
 
+pub use checkout::{LOOK, PING, PONG};
 pub use wechatpay::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
 
 /// A request, whole in memory. Bodies are bounded before they get here.
@@ -30,8 +31,14 @@ pub trait World: Rsa {
     /// Calls an object; its bytes are the object's own business.
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError>;
 
-    /// A line for the operator: never a secret, never a whole openid.
-    fn log(&self, line: fmt::Arguments<'_>);
+    /// Writes a line of the operator's log, as it is.
+    fn print(&self, line: &str);
+
+    /// Says something to the operator, under the request or timer that is
+    /// served: never a secret, never a whole openid.
+    fn log(&self, says: fmt::Arguments<'_>) {
+        self.print(&crate::scope::line(&[], says));
+    }
 }
 
 /// Which way a request leaves.
@@ -122,7 +129,25 @@ pub trait Store {
 
     /// Sets the one alarm, replacing any earlier one.
     fn set_alarm(&self, at_ms: i64);
+
+    /// Tells those who [listen](Listen) to `tag`, if there are any, once what
+    /// was written before is durable. Not inside [`Store::atomically`], whose
+    /// work may yet be undone. Whoever is not reached is not told again.
+    fn tell(&self, tag: &str, text: &str);
 }
+
+/// In the extensions of a 101 answer: who is to be connected with the caller's
+/// WebSocket, and hears from then on what the object [tells](Store::tell).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The merchant whose book it is.
+    pub book: String,
+    /// What about.
+    pub tag: String,
+}
+
+/// The most listeners to one tag: a payer's pages and devices.
+pub const MOST_LISTENERS: usize = 8;
 
 /// A value in or out of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]

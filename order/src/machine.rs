@@ -16,6 +16,9 @@
 //!             REVERSING ── ReverseAnswered(Done) ─▶ REVOKED  changes nothing)
 //! ```
 //!
+//! An order that is one attempt of a purchase may be paid after another was
+//! ([`Event::PaidBesides`]): it is SUCCESS like any, and goes back whole.
+//!
 //! Only verified evidence moves money: [`Event::Told`] carries what WeChat has
 //! signed. A payment is compared with the terms, field by field, before it is
 //! believed, and each way to differ has its own [`Refusal`]; the order of the
@@ -24,7 +27,7 @@
 use crate::evidence::{Payment, TradeState, Via};
 use crate::money::Money;
 use crate::refund::{APART_MS, LIMIT_MS, MAX_REFUNDS, Refund, RefundState, RefundStatus};
-use crate::terms::{Terms, TradeType};
+use crate::terms::{OutTradeNo, Terms, TradeType};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -41,6 +44,9 @@ pub struct Order {
     checks: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refunds: Vec<Refund>,
+    /// The order whose payment the purchase keeps, where this one's goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paid_besides: Option<OutTradeNo>,
 }
 
 /// What WeChat gave for the order: the means to pay it.
@@ -146,6 +152,18 @@ pub enum CloseReason {
 pub enum Event {
     /// WeChat told us the order's state, in a verified notice or answer.
     Told(TradeState, Via),
+    /// WeChat told us, verified, that the order is paid; and another order of
+    /// the same purchase was paid before.
+    PaidBesides {
+        /// What WeChat vouches for.
+        payment: Box<Payment>,
+        /// How it told us.
+        via: Via,
+        /// The order whose payment is kept.
+        kept: OutTradeNo,
+        /// The number of the refund that this payment goes back under.
+        out_refund_no: String,
+    },
     /// A verified answer says that WeChat does not know the order.
     NotFound,
     /// A verified answer says that the number is another order's at WeChat.
@@ -230,6 +248,8 @@ pub enum Effect {
     Refund(String),
     /// Ask WeChat how the refund stands.
     QueryRefund(String),
+    /// Tell the merchant how the refund ended.
+    DeliverRefund(String),
 }
 
 /// Why an event changes nothing. Each is a name that an operator can search
@@ -342,6 +362,7 @@ impl Order {
             created_at_ms: now_ms,
             checks: 0,
             refunds: Vec::new(),
+            paid_besides: None,
         };
         let wake = order.next_wake(now_ms);
         (order, vec![wake])
@@ -357,6 +378,7 @@ impl Order {
             created_at_ms: now_ms,
             checks: 0,
             refunds: Vec::new(),
+            paid_besides: None,
         };
         let wake = order.next_wake(now_ms);
         (order, vec![wake])
@@ -397,6 +419,11 @@ impl Order {
             Status::Success(paid) => Some(paid),
             _ => None,
         }
+    }
+
+    /// The order whose payment its purchase keeps: this one's goes back.
+    pub const fn paid_besides(&self) -> Option<&OutTradeNo> {
+        self.paid_besides.as_ref()
     }
 
     /// Its refunds, oldest first.
@@ -457,6 +484,19 @@ impl Order {
                 self.told_paid(*payment, via, now_ms)
             }
             Event::Told(state, _) => self.told_unpaid(&state, now_ms),
+            Event::PaidBesides {
+                payment,
+                via,
+                kept,
+                out_refund_no,
+            } => {
+                self.told_paid(*payment, via, now_ms)?;
+                self.paid_besides = Some(kept);
+                self.write_refund(out_refund_no, self.terms.money, now_ms);
+                // The timer asks WeChat for it at once: who told us of the
+                // payment does not wait for that.
+                Ok(vec![Effect::WakeAt(now_ms)])
+            }
             Event::NotFound => self.not_found(now_ms),
             Event::NumberTaken => Ok(self.number_taken(now_ms)),
             Event::CloseAsked => self.close_asked(now_ms),
@@ -802,8 +842,13 @@ impl Order {
         if self.refunds.last().is_some_and(too_soon) {
             return Err(Refusal::RefundTooSoon);
         }
+        self.write_refund(out_refund_no.clone(), money, now_ms);
+        Ok(vec![Effect::Refund(out_refund_no), self.next_wake(now_ms)])
+    }
+
+    fn write_refund(&mut self, out_refund_no: String, money: Money, now_ms: i64) {
         self.refunds.push(Refund {
-            out_refund_no: out_refund_no.clone(),
+            out_refund_no,
             money,
             status: RefundStatus::Asked,
             asked_at_ms: now_ms,
@@ -811,7 +856,6 @@ impl Order {
             err_code: None,
         });
         self.checks = 0;
-        Ok(vec![Effect::Refund(out_refund_no), self.next_wake(now_ms)])
     }
 
     fn refund_told(
@@ -833,7 +877,7 @@ impl Order {
             RefundState::Closed => RefundStatus::Closed,
             RefundState::Abnormal => RefundStatus::Abnormal,
         };
-        Ok(Vec::new())
+        Ok(refund.told_when_final())
     }
 
     fn refund_declined(
@@ -850,7 +894,7 @@ impl Order {
                 refund.status = RefundStatus::Closed;
             }
         }
-        Ok(Vec::new())
+        Ok(refund.told_when_final())
     }
 
     // Helpers.

@@ -1,6 +1,7 @@
 //! Refunds of one order: their states, and the rules under which WeChat
 //! takes another (seed 002, section 9.4; checklist R1, R3, R4).
 
+use crate::machine::Effect;
 use crate::money::Money;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,16 @@ pub struct Refund {
     /// WeChat's code for why it did not take the request the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub err_code: Option<String>,
+}
+
+impl Refund {
+    /// What follows from its last change: a merchant is told of the end only.
+    pub(crate) fn told_when_final(&self) -> Vec<Effect> {
+        match self.status.is_final() {
+            true => vec![Effect::DeliverRefund(self.out_refund_no.clone())],
+            false => Vec::new(),
+        }
+    }
 }
 
 /// Where a refund stands.

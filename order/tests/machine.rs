@@ -98,6 +98,11 @@ fn refund_told(number: &str, state: RefundState) -> Event {
     }
 }
 
+/// The merchant is told how a refund ended.
+fn ended(number: &str) -> Vec<Effect> {
+    vec![Effect::DeliverRefund(number.to_owned())]
+}
+
 /// Runs a case. A refusal must leave the order exactly as it was.
 fn check(name: &str, rows: Vec<(i64, Event, Result<Vec<Effect>, Refusal>)>) -> Order {
     let mut order = order();
@@ -301,6 +306,98 @@ fn a_verified_payment_counts_even_after_closing() {
     assert_eq!(order.trade_state(), "SUCCESS");
 }
 
+/// The payment of an attempt whose purchase keeps another's.
+fn besides(change: impl FnOnce(&mut Payment)) -> Event {
+    let mut payment = payment();
+    change(&mut payment);
+    Event::PaidBesides {
+        payment: Box::new(payment),
+        via: Via::Query,
+        kept: OutTradeNo::new("9900000000-2").unwrap(),
+        out_refund_no: "9900000000-TWICE".to_owned(),
+    }
+}
+
+#[test]
+fn a_payment_besides_the_one_that_is_kept_goes_back_whole_and_is_no_sale() {
+    let number = || "9900000000-TWICE".to_owned();
+    let refunded = |state| refund_told("9900000000-TWICE", state);
+    let refund_id = || "50000".to_owned();
+    // Whatever was believed of the order before.
+    for before in [
+        None,
+        Some(told(TradeState::Closed)),
+        Some(Event::CloseAsked),
+    ] {
+        let mut order = order();
+        if let Some(event) = before {
+            order.apply(event, 1).unwrap();
+        }
+        // Not delivered; its refund is written, and its timer rings now.
+        let rows = [
+            (2, besides(|_| {}), Ok(vec![Effect::WakeAt(2)])),
+            (
+                2,
+                Event::Due,
+                Ok(vec![Effect::Refund(number()), Effect::WakeAt(30_002)]),
+            ),
+            (3, besides(|_| {}), Err(Refusal::AlreadyPaid)),
+            (3, paid(|_| {}), Err(Refusal::AlreadyPaid)),
+            (
+                3,
+                besides(|p| p.transaction_id = "4200000049274123531243560000".into()),
+                Err(Refusal::PaidTwice),
+            ),
+            (3, Event::CloseAsked, Err(Refusal::OrderPaid)),
+            (
+                3 * MINUTE,
+                refund("mine", 1),
+                Err(Refusal::RefundExceedsPaid),
+            ),
+            (
+                4 * MINUTE,
+                refunded(RefundState::Processing {
+                    refund_id: refund_id(),
+                }),
+                Ok(vec![]),
+            ),
+            (
+                5 * MINUTE,
+                refunded(RefundState::Success {
+                    refund_id: refund_id(),
+                }),
+                Ok(vec![Effect::DeliverRefund(number())]),
+            ),
+            (6 * MINUTE, Event::Due, Ok(vec![Effect::Rest])),
+        ];
+        for (row, (at_ms, event, expect)) in rows.into_iter().enumerate() {
+            let before = order.clone();
+            assert_eq!(order.apply(event, at_ms), expect, "row {row}");
+            if expect.is_err() {
+                assert_eq!(order, before, "row {row}: a refusal changed it");
+            }
+        }
+        assert_eq!(order.trade_state(), "REFUND");
+        assert_eq!(order.paid_besides().unwrap().as_str(), "9900000000-2");
+        assert_eq!(order.refunds()[0].money, money(150));
+        assert_eq!(order.refunds()[0].status, RefundStatus::Success);
+    }
+}
+
+#[test]
+fn a_payment_besides_is_compared_like_any() {
+    for (change, refusal) in [
+        (
+            (|p| p.money = money(1)) as fn(&mut Payment),
+            Refusal::OtherAmount,
+        ),
+        (|p| p.out_trade_no = "1".into(), Refusal::OtherOrder),
+    ] {
+        let order = check("other", vec![(1, besides(change), Err(refusal))]);
+        assert!(order.refunds().is_empty() && order.paid_besides().is_none());
+    }
+}
+
 #[test]
 fn an_order_that_wechat_does_not_know_ends_with_its_time() {
     check(
@@ -382,10 +479,10 @@ fn r3_refunds_never_exceed_what_was_paid() {
             (2 * MINUTE, refund("B", 51), Err(Refusal::RefundExceedsPaid)),
             (2 * MINUTE, refund("B", 50), asked("B", 2 * MINUTE)),
             // Nothing was returned, so it can be asked for again.
-            (2 * MINUTE, closed(), Ok(vec![])),
+            (2 * MINUTE, closed(), Ok(ended("B"))),
             (2 * MINUTE, closed(), Err(Refusal::RefundFinal)),
             (3 * MINUTE, refund("C", 50), asked("C", 3 * MINUTE)),
-            (4 * MINUTE, success("A"), Ok(vec![])),
+            (4 * MINUTE, success("A"), Ok(ended("A"))),
             (
                 5 * MINUTE,
                 Event::Due,
@@ -394,7 +491,7 @@ fn r3_refunds_never_exceed_what_was_paid() {
                     Effect::WakeAt(5 * MINUTE + 30_000),
                 ]),
             ),
-            (5 * MINUTE, success("C"), Ok(vec![])),
+            (5 * MINUTE, success("C"), Ok(ended("C"))),
             (6 * MINUTE, Event::Due, Ok(vec![Effect::Rest])),
             (6 * MINUTE, success("D"), Err(Refusal::RefundUnknown)),
         ],
@@ -431,7 +528,7 @@ fn r4_not_enough_is_asked_again_under_the_same_number() {
             (MINUTE, declined(true), Ok(vec![])),
             (75_000, Event::Due, Ok(vec![again, Effect::WakeAt(105_000)])),
             (75_001, refund("B", 1), Err(Refusal::RefundExceedsPaid)),
-            (75_001, declined(false), Ok(vec![])),
+            (75_001, declined(false), Ok(ended("A"))),
             (75_002, declined(false), Err(Refusal::RefundFinal)),
             (105_000, Event::Due, Ok(vec![Effect::Rest])),
         ],

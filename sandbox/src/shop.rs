@@ -49,6 +49,17 @@ const PRODUCTS: [(&str, &str, i64, &str); 3] = [
     ),
 ];
 
+/// What the checkout shows of each: name, how many, what one costs.
+const LINES: [&[(&str, i64, i64)]; 3] = [
+    &[("Jasmine pearls, 10 g", 5, 960)],
+    &[
+        ("Bowl, celadon", 1, 9_800),
+        ("Lid", 1, 4_000),
+        ("Saucer", 1, 3_000),
+    ],
+    &[("One cup, here and now", 1, 1_200)],
+];
+
 /// How the shop is connected to its gateway (`POST /sandbox/shop`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Config {
@@ -213,12 +224,16 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
         "/shop/checkout" => {
             let product = field("product").parse::<usize>().ok()?;
             let (name, _, price, _) = PRODUCTS.get(product)?;
+            let lines = LINES.get(product)?.iter().map(|(name, quantity, unit)| {
+                json!({"name": name, "quantity": quantity, "unit_amount": unit})
+            });
             let number = format!("tea{}{}", china(moment.now_ms), moment.digits(6));
             let public_url = &sandbox.settings.public_url;
             let body = json!({
                 "out_trade_no": number,
                 "body": format!("{}-{name}", config.name),
                 "total_fee": price,
+                "lines": lines.collect::<Vec<Value>>(),
                 "fee_type": config.currency.code(),
                 "notify_url": format!("{public_url}/shop/notify"),
                 "success_url": format!("{public_url}/shop/thanks?no={number}"),

@@ -241,7 +241,12 @@ async fn pass_through(page: &PhoneHost, mut request: Request) -> Result<Response
         None => format!("{origin}{}", url.path()),
     };
     let method = request.inner().method();
-    let headers = page.request_headers(&read_headers(request.headers()));
+    let from = read_headers(request.headers());
+    let mut headers = page.request_headers(&from);
+    // For a WebSocket. That is of one connection, and is said anew on the next.
+    if let Some(upgrade) = from.get(header::UPGRADE) {
+        headers.insert(header::UPGRADE, upgrade.clone());
+    }
     let mut asked = ask(
         &target(&page.target_origin()),
         &method,
@@ -264,6 +269,9 @@ async fn pass_through(page: &PhoneHost, mut request: Request) -> Result<Response
             ));
         }
     };
+    if answer.status_code() == StatusCode::SWITCHING_PROTOCOLS.as_u16() {
+        return Ok(answer);
+    }
     let (headers, nonce) = page.response_headers(&read_headers(answer.headers()));
     let is_html = headers
         .get(header::CONTENT_TYPE)

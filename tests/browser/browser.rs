@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(40);
 
 /// What works headless, as root, and without the network.
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 13] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -48,6 +48,8 @@ const FLAGS: [&str; 12] = [
     "--disable-sync",
     "--lang=en",
     "--window-size=1280,900",
+    // A mouse, which machines without a screen lack: hover 2, fine 4.
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 ];
 
 /// What `focused` in `look.js` adds when a focus is not shown.
@@ -187,9 +189,13 @@ impl Browser {
         self.must(tapped, || format!("there is no {name:?} to tap"));
     }
 
-    /// Writes into the field with this label.
+    /// Writes into the field with this label, in place of what stands there.
     pub fn writes(&self, label: &str, text: &str) {
-        let written = until(|| block_on(self.control(label)?.send_keys(text)).ok());
+        let written = until(|| {
+            let field = self.control(label)?;
+            block_on(field.clear()).ok()?;
+            block_on(field.send_keys(text)).ok()
+        });
         self.must(written, || format!("there is no field {label:?}"));
     }
 
@@ -213,6 +219,29 @@ impl Browser {
             met.push(self.focused());
         }
         self.fail(&format!("Tab does not come to {name:?}; it met {met:?}"));
+    }
+
+    /// Opens an address in a tab of its own, and looks at that.
+    pub fn opens_in_another_tab(&self, address: &str) {
+        self.done("open a tab", async {
+            let tab = self.driver().new_tab().await?;
+            self.driver().switch_to_window(tab).await?;
+            self.driver().goto(address).await
+        });
+    }
+
+    /// Looks at the tab that was opened as this one, counted from 0.
+    pub fn looks_at_tab(&self, at: usize) {
+        let shown = until(|| {
+            let tabs = block_on(self.driver().windows()).ok()?;
+            block_on(self.driver().switch_to_window(tabs.get(at)?.clone())).ok()
+        });
+        self.must(shown, || format!("there is no tab {at}"));
+    }
+
+    /// How many tabs there are.
+    pub fn tabs(&self) -> usize {
+        self.done("count the tabs", self.driver().windows()).len()
     }
 
     // What a payer sees.
@@ -306,6 +335,23 @@ impl Browser {
         self.done(script, said).json().clone()
     }
 
+    /// Waits until the page has had answers from this path of the server, at
+    /// least so many.
+    pub fn has_asked(&self, path: &str, times: usize) {
+        let asked = format!(
+            "return performance.getEntriesByType('resource')
+                .filter(({{ name }}) => name.includes({path:?})).length"
+        );
+        let enough = until(|| (self.evaluates(&asked).as_u64()? >= times as u64).then_some(()));
+        self.must(enough, || format!("{path} was not asked {times} times"));
+    }
+
+    /// Waits until a script in the page says `true`.
+    pub fn waits_for(&self, script: &str) {
+        let said = until(|| (self.evaluates(script) == true).then_some(()));
+        self.must(said, || format!("never true: {script}"));
+    }
+
     /// The page's title.
     pub fn title(&self) -> String {
         self.done("read the title", self.driver().title())
@@ -314,7 +360,11 @@ impl Browser {
     /// What the payment code on the page says: read from the screen, as a
     /// phone's camera does.
     pub fn scans(&self) -> String {
-        let code = "figure.code:not(.drawing):not(.over) svg";
+        self.scans_picture("figure.code:not(.drawing):not(.over) svg")
+    }
+
+    /// What the code in this element (CSS) says.
+    pub fn scans_picture(&self, code: &str) -> String {
         let mut why = "there is none".to_owned();
         let read = until(|| {
             let svg = block_on(self.driver().find(By::Css(code))).ok()?;
@@ -341,6 +391,20 @@ impl Browser {
         self.cdp(
             "Network.setUserAgentOverride",
             json!({ "userAgent": user_agent }),
+        );
+    }
+
+    /// Is WeChat on this payer's phone, as WeChat's own pages see it.
+    pub fn has_the_phone_of(&self, payer: &str) {
+        let headers = json!({ "headers": { "x-sandbox-payer": payer } });
+        self.cdp("Network.setExtraHTTPHeaders", headers);
+    }
+
+    /// Runs no script of any page.
+    pub fn runs_no_scripts(&self) {
+        self.cdp(
+            "Emulation.setScriptExecutionDisabled",
+            json!({ "value": true }),
         );
     }
 

@@ -4,7 +4,7 @@
 use crate::browser::Browser;
 use crate::town::Town;
 use crate::visit;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 use whole::live::send;
 
@@ -109,17 +109,6 @@ const WEB_VIEW: &str = "
     document.addEventListener('DOMContentLoaded', () =>
         document.dispatchEvent(new Event('WeixinJSBridgeReady')));";
 
-/// Pays the checkout elsewhere, as the Mini Program's page does.
-fn pays_elsewhere(town: &Town, checkout: &str) {
-    let headers = [
-        ("user-agent", DESKTOP),
-        ("content-type", "application/json"),
-    ];
-    let order = checkout.replace("/pay/?", "/pay/order?");
-    let prepared: Value = send("POST", &order, &headers, "{}").json();
-    town.scan(prepared["qr"]["code_url"].as_str().unwrap());
-}
-
 #[test]
 fn inside_its_mini_program_the_merchants_own_page_is_opened() {
     visit(|town, payer| {
@@ -141,7 +130,7 @@ fn inside_its_mini_program_the_merchants_own_page_is_opened() {
         assert_eq!(payer.evaluates("return window.opened[0]"), page);
         assert!(town.orders().is_empty(), "that page's to make");
 
-        pays_elsewhere(town, &checkout);
+        town.pays_elsewhere(&checkout);
         payer.sees("Paid Thank you. Your payment is confirmed.");
         assert_eq!(town.orders().len(), 1);
     });
@@ -211,7 +200,7 @@ fn wecom_and_other_apps_say_how_to_go_on_in_wechat() {
         }
         assert!(town.orders().is_empty());
         // Paid in WeChat, it shows here.
-        pays_elsewhere(town, &checkout);
+        town.pays_elsewhere(&checkout);
         payer.sees("Your payment is confirmed.");
     });
 }

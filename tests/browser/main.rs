@@ -12,20 +12,29 @@
 )]
 
 mod accessibility;
+mod again;
+mod bridges;
 mod browser;
 mod desktop;
 mod dialects;
 mod elsewhere;
+mod embed;
 mod environments;
 mod languages;
 mod layout;
+mod links;
 mod network;
+mod places;
 mod shop;
 mod town;
 mod wechat;
+mod without;
 
 use browser::Browser;
 use town::Town;
+
+/// A bridge of WeChat's whose answers are a test's to give.
+const BRIDGE: &str = include_str!("bridge.js");
 
 /// A fresh system and a fresh browser. In the end there must be no complaint:
 /// no error in the console, no breach of a policy, nothing that was judged

@@ -1,7 +1,9 @@
 //! The system with its merchants: all that the tests meet but the browser.
 
+use crate::browser::Browser;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use whole::live::{KEY, Live, Shop, send};
 use xtask::demo::Kind;
 
@@ -119,6 +121,62 @@ impl Town {
     /// Alice scans a code and pays.
     pub fn scan(&self, code_url: &str) {
         self.live.scan(&json!(code_url));
+    }
+
+    /// Alice pays with the package that the page gave to the bridge in this
+    /// call. The bridge's own answer is the test's to give.
+    pub fn pays_by_the_bridge(&self, payer: &Browser, call: usize) {
+        payer.waits_for(&format!("return calls.length > {call}"));
+        let asked = payer.evaluates(&format!(
+            "return [calls[{call}].request, location.href, calls[{call}].name]"
+        ));
+        assert_eq!(asked[2], "getBrandWCPayRequest");
+        let pay =
+            json!({ "payer": "alice", "package": asked[0], "page_url": asked[1], "action": "pay" });
+        let paid = self.control("/sandbox/bridge", &pay);
+        assert_eq!(paid["ok"], true, "{paid}");
+    }
+
+    /// The checkout is paid somewhere else, by its code.
+    pub fn pays_elsewhere(&self, checkout: &str) {
+        let headers = [
+            (
+                "user-agent",
+                "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0",
+            ),
+            ("content-type", "application/json"),
+        ];
+        let order = checkout.replace("/pay/?", "/pay/order?");
+        let prepared = send("POST", &order, &headers, "{}").json();
+        self.scan(prepared["qr"]["code_url"].as_str().unwrap());
+    }
+
+    /// A payment link of the demo merchant's: `url`, `id`, `qr_url` …
+    pub fn link(&self, change: &Value) -> Value {
+        let mut body = json!({ "body": "Jasmine pearls, 50 g" });
+        let fields = body.as_object_mut().unwrap();
+        fields.extend(change.as_object().unwrap().clone());
+        self.asks("/v1/link", &body)
+    }
+
+    /// Changes a link.
+    pub fn changes(&self, link: &Value, change: &Value) {
+        let mut body = json!({ "id": link["id"] });
+        let fields = body.as_object_mut().unwrap();
+        fields.extend(change.as_object().unwrap().clone());
+        self.asks("/v1/link", &body);
+    }
+
+    /// A call of the demo merchant's that must be answered; its `data`.
+    pub fn asks(&self, path: &str, body: &Value) -> Value {
+        let answer = self.demo.call("POST", path, body.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["data"].take()
+    }
+
+    /// The gateway and the sandbox are killed, and come back.
+    pub fn crashes(&self) {
+        self.live.crash_and_restart(Duration::from_millis(200));
     }
 
     /// A control call to the sandbox.

@@ -24,6 +24,7 @@ function page(body) {
   const window = dom.window;
   const seen = {
     opened: /** @type {string[]} */ ([]),
+    tabs: /** @type {{opener: any}[]} */ ([]),
     asked: /** @type {string[]} */ ([]),
     results: /** @type {any[]} */ ([]),
     /** @type {any} */
@@ -31,9 +32,11 @@ function page(body) {
   };
   Object.defineProperty(window.document, "hidden", { value: false });
   window.matchMedia = () => ({ matches: true });
-  window.open = (/** @type {URL} */ url, /** @type {string} */ _, /** @type {string} */ features) => {
-    assert.equal(features, "noopener");
+  window.open = (/** @type {URL} */ url) => {
     seen.opened.push(String(url));
+    const tab = { opener: window };
+    seen.tabs.push(tab);
+    return tab;
   };
   window.fetch = async (/** @type {URL} */ url) => {
     seen.asked.push(String(url));
@@ -56,6 +59,7 @@ test("a double tap is one purchase, and the page learns how it ended from the ga
   button.click();
   assert.equal(seen.opened.length, 2);
   assert.equal(seen.opened[0], seen.opened[1]);
+  assert.deepEqual(seen.tabs, [{ opener: null }, { opener: null }], "which cannot reach this page");
   const once = new URL(seen.opened[0]).searchParams.get("once");
   assert.match(String(once), /^[0-9a-f]{32}$/);
   await pause(400);

@@ -10,7 +10,10 @@
 )]
 
 mod dialects;
+mod fire;
 mod further;
+mod listeners;
+mod size;
 
 use serde_json::{Value, json};
 use std::sync::LazyLock;
@@ -315,7 +318,7 @@ fn the_page_and_its_files_have_strict_headers() {
 
 #[test]
 fn what_was_accepted_survives_being_killed() {
-    let mut live = Live::start("killed");
+    let live = Live::start("killed");
     let shop = live.shop("demo", &json!({}));
     let deaf = Receiver::start(vec![
         (500, "", Duration::ZERO),
@@ -345,7 +348,7 @@ fn what_was_accepted_survives_being_killed() {
 
 #[test]
 fn a_payment_made_while_the_gateway_was_dead_is_found() {
-    let mut live = Live::start("dead");
+    let live = Live::start("dead");
     let shop = live.shop("demo", &json!({}));
     let merchant = Receiver::good();
     let data = shop.native("1", Some(&merchant.url));

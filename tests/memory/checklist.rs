@@ -1,34 +1,10 @@
 //! Those items of Tencent's go-live checklist that no other suite names:
 //! docs/checklist.md has the whole table.
 
-use serde_json::{Value, json};
-use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
-use xtask::demo::{Kind, MERCHANTS};
-
-fn shop(world: &Memory, kind: Kind) -> Shop {
-    let account = world.account(kind.mch_id);
-    let body = kind.admin_body(&account, "https://shop.example.com");
-    world.shop_with(kind.id, &body)
-}
-
-fn each(check: impl Fn(&Memory, Kind, &Shop)) {
-    for kind in MERCHANTS {
-        let world = Memory::default();
-        let shop = shop(&world, kind);
-        check(&world, kind, &shop);
-    }
-}
-
-fn order(number: &str) -> Value {
-    json!({"out_trade_no": number, "body": "Two cups", "total_fee": 3000,
-           "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY})
-}
-
-fn pay(world: &Memory, shop: &Shop, number: &str) {
-    let made = shop.order(&order(number));
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
-}
+use crate::kinds::{each, order, pay, shop};
+use serde_json::json;
+use whole::memory::{GATEWAY, Memory, Upstream};
+use xtask::demo::MERCHANTS;
 
 #[test]
 fn g1_each_dialect_and_region_has_its_host_and_paths() {
@@ -80,7 +56,7 @@ fn g8_a_notice_of_five_minutes_ago_is_the_oldest_that_is_believed() {
             .into_iter()
             .find(|kind| kind.id == "demo-v3")
             .unwrap();
-        let shop = shop(&world, kind);
+        let shop = shop(&world, kind.id);
         pay(&world, &shop, "G8");
         let sent = world.take_notices();
         world.lose_notices(true);
@@ -165,7 +141,7 @@ fn p2_an_order_is_paid_in_the_way_it_was_made_for() {
 #[test]
 fn p5_the_latest_payment_is_at_least_a_minute_away() {
     let world = Memory::default();
-    let shop = shop(&world, MERCHANTS[0]);
+    let shop = shop(&world, MERCHANTS[0].id);
     for (seconds, ok) in [(0, false), (59, false), (359, false), (360, true)] {
         let checkout = json!({"out_trade_no": format!("P5-{seconds}"), "body": "Two cups",
                               "total_fee": 3000, "expires_in_seconds": seconds});
@@ -214,7 +190,7 @@ fn i4_one_sub_merchant_in_two_currencies_is_two_accounts() {
         .into_iter()
         .find(|kind| kind.id == "peak-v3")
         .unwrap();
-    let dollars = shop(&world, kind);
+    let dollars = shop(&world, kind.id);
     let account = world.account(kind.mch_id);
     let mut body = kind.admin_body(&account, "https://shop.example.com");
     body["id"] = json!("peak-yuan");
@@ -235,7 +211,7 @@ fn s3_a_statement_that_does_not_come_is_asked_for_again() {
         .filter(|kind| kind.dialect != "ionline")
     {
         let world = Memory::default();
-        let shop = shop(&world, kind);
+        let shop = shop(&world, kind.id);
         pay(&world, &shop, "S3");
         world.advance(2 * 24 * 60 * 60);
         world.upstream([Upstream::LosesRequest]);

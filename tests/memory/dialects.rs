@@ -1,28 +1,10 @@
 //! The same payments in every dialect: what a merchant and a payer do does not
 //! depend on what the upstream speaks.
 
+use crate::kinds::{each, order_by, pay, shop};
 use serde_json::{Value, json};
 use whole::memory::{Memory, SHOP_NOTIFY, Shop};
-use xtask::demo::{Kind, MERCHANTS};
-
-/// A merchant of this kind, and its account in the sandbox.
-fn shop(world: &Memory, kind: Kind) -> (Shop, Value) {
-    let account = world.account(kind.mch_id);
-    let body = kind.admin_body(&account, "https://shop.example.com");
-    (world.shop_with(kind.id, &body), account)
-}
-
-fn kind(id: &str) -> Kind {
-    *MERCHANTS.iter().find(|kind| kind.id == id).unwrap()
-}
-
-fn each(check: impl Fn(&Memory, Kind, &Shop, &Value)) {
-    for kind in MERCHANTS {
-        let world = Memory::default();
-        let (shop, account) = shop(&world, kind);
-        check(&world, kind, &shop, &account);
-    }
-}
+use xtask::demo::Kind;
 
 /// Alice, as this merchant's application knows her.
 fn openid(kind: Kind, account: &Value) -> String {
@@ -34,21 +16,15 @@ fn openid(kind: Kind, account: &Value) -> String {
     openid.as_str().unwrap().to_owned()
 }
 
-fn order(number: &str, trade_type: &str) -> Value {
-    json!({"out_trade_no": number, "body": "Two cups", "total_fee": 3000,
-           "trade_type": trade_type, "notify_url": SHOP_NOTIFY, "attach": "table 7"})
-}
-
 fn pay_native(world: &Memory, shop: &Shop, number: &str) {
-    let made = shop.order(&order(number, "NATIVE"));
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    pay(world, shop, number);
     world.advance(1);
 }
 
 #[test]
 fn a_code_is_scanned_and_paid() {
-    each(|world, kind, shop, account| {
+    each(|world, kind, shop| {
+        let account = &world.account(kind.mch_id);
         pay_native(world, shop, "D1");
         let data = shop.status("D1");
         assert_eq!(data["trade_state"], "SUCCESS", "{}: {data}", kind.id);
@@ -75,7 +51,7 @@ fn a_code_is_scanned_and_paid() {
 
 #[test]
 fn what_is_delivered_has_one_form() {
-    each(|world, kind, shop, _| {
+    each(|world, kind, shop| {
         pay_native(world, shop, "D2");
         let [delivery] = &world.received()[..] else {
             panic!("{}: {:?}", kind.id, world.received());
@@ -102,8 +78,9 @@ fn what_is_delivered_has_one_form() {
 
 #[test]
 fn j1_j2_j3_j4_the_package_opens_the_payers_sheet() {
-    each(|world, kind, shop, account| {
-        let mut wanted = order("D3", "JSAPI");
+    each(|world, kind, shop| {
+        let account = &world.account(kind.mch_id);
+        let mut wanted = order_by("D3", "JSAPI");
         wanted["open_id"] = openid(kind, account).into();
         let data = shop.order(&wanted);
         let package = &data["jsapi"];
@@ -130,10 +107,10 @@ fn j1_j2_j3_j4_the_package_opens_the_payers_sheet() {
 
 #[test]
 fn the_same_order_again_is_the_same_and_another_is_refused() {
-    each(|_, kind, shop, _| {
-        let first = shop.order(&order("D4", "NATIVE"));
-        assert_eq!(first, shop.order(&order("D4", "NATIVE")), "{}", kind.id);
-        let mut other = order("D4", "NATIVE");
+    each(|_, kind, shop| {
+        let first = shop.order(&order_by("D4", "NATIVE"));
+        assert_eq!(first, shop.order(&order_by("D4", "NATIVE")), "{}", kind.id);
+        let mut other = order_by("D4", "NATIVE");
         other["total_fee"] = 3001.into();
         let (status, answer) = shop.call("POST", "/v1/order", other.to_string());
         assert_eq!(status, 409, "{}", kind.id);
@@ -147,8 +124,8 @@ fn the_same_order_again_is_the_same_and_another_is_refused() {
 
 #[test]
 fn p8_a_payment_without_notice_is_found_by_query() {
-    each(|world, kind, shop, _| {
-        let made = shop.order(&order("D5", "NATIVE"));
+    each(|world, kind, shop| {
+        let made = shop.order(&order_by("D5", "NATIVE"));
         world.lose_notices(true);
         let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
         world.control("/sandbox/scan", &scan);
@@ -160,8 +137,8 @@ fn p8_a_payment_without_notice_is_found_by_query() {
 
 #[test]
 fn p7_an_unpaid_order_is_closed_in_the_end() {
-    each(|world, kind, shop, _| {
-        let made = shop.order(&order("D6", "NATIVE"));
+    each(|world, kind, shop| {
+        let made = shop.order(&order_by("D6", "NATIVE"));
         let (status, _) = shop.call(
             "POST",
             "/v1/close",
@@ -178,7 +155,7 @@ fn p7_an_unpaid_order_is_closed_in_the_end() {
 
 #[test]
 fn money_goes_back_once() {
-    each(|world, kind, shop, _| {
+    each(|world, kind, shop| {
         pay_native(world, shop, "D7");
         let refund = json!({"out_trade_no": "D7", "total_fee": 3000, "refund_fee": 1000,
                             "out_refund_no": "R7"});
@@ -208,7 +185,7 @@ fn money_goes_back_once() {
 
 #[test]
 fn too_much_goes_back_never() {
-    each(|world, kind, shop, _| {
+    each(|world, kind, shop| {
         pay_native(world, shop, "D8");
         let refund = json!({"out_trade_no": "D8", "refund_fee": 3001});
         let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());
@@ -224,7 +201,7 @@ fn too_much_goes_back_never() {
 
 #[test]
 fn a_payers_code_is_charged_and_reversed() {
-    each(|world, kind, shop, _| {
+    each(|world, kind, shop| {
         let paycode = |behaviour: &str| {
             let asked = json!({"payer": "alice", "behaviour": behaviour});
             world.control("/sandbox/paycode", &asked)["auth_code"].clone()
@@ -271,7 +248,7 @@ fn a_payers_code_is_charged_and_reversed() {
 
 #[test]
 fn a_days_statement_in_one_form() {
-    each(|world, kind, shop, _| {
+    each(|world, kind, shop| {
         pay_native(world, shop, "D9");
         world.advance(2 * 24 * 60 * 60);
         let (status, answer) = shop.call("GET", "/v1/statement?bill_date=20260102", "");
@@ -302,7 +279,7 @@ fn a_days_statement_in_one_form() {
 
 #[test]
 fn what_was_paid_out_in_one_form() {
-    each(|world, kind, shop, _| {
+    each(|world, kind, shop| {
         pay_native(world, shop, "D10");
         world.advance(4 * 24 * 60 * 60);
         let (status, answer) = shop.call("GET", "/v1/settlement?usetag=2", "");
@@ -321,7 +298,7 @@ fn what_was_paid_out_in_one_form() {
 
 #[test]
 fn what_only_v2_has_is_refused_by_name() {
-    each(|_, kind, shop, _| {
+    each(|_, kind, shop| {
         let (status, answer) = shop.call("GET", "/v1/exchange_rate?fee_type=USD", "");
         match kind.dialect {
             "v2" => assert_eq!(status, 200, "{}: {answer}", kind.id),
@@ -337,7 +314,8 @@ fn what_only_v2_has_is_refused_by_name() {
 
 #[test]
 fn no_key_of_a_merchant_reaches_a_log_or_the_store() {
-    each(|world, kind, shop, account| {
+    each(|world, kind, shop| {
+        let account = &world.account(kind.mch_id);
         pay_native(world, shop, "D11");
         let secrets = [
             &account["key"],
@@ -362,7 +340,7 @@ fn no_key_of_a_merchant_reaches_a_log_or_the_store() {
 #[test]
 fn notices_of_one_dialect_are_not_another_merchants() {
     let world = Memory::default();
-    let (demo, _) = shop(&world, kind("demo"));
+    let demo = shop(&world, "demo");
     for dialect in ["v3", "ionline"] {
         let (status, answer) = demo.call("POST", &format!("/notify/{dialect}/demo"), "{}");
         assert_eq!(

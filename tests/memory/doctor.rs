@@ -1,18 +1,13 @@
 //! The doctor: what is wrong with a merchant's settings, in words.
 
+use crate::kinds::body;
 use serde_json::{Value, json};
 use whole::memory::{Memory, Upstream};
-use xtask::demo::{Kind, MERCHANTS};
-
-fn kind(id: &str) -> Kind {
-    *MERCHANTS.iter().find(|kind| kind.id == id).unwrap()
-}
+use xtask::demo::MERCHANTS;
 
 /// The findings for this merchant with some of its settings changed.
 fn examined(world: &Memory, id: &str, change: &Value) -> Value {
-    let kind = kind(id);
-    let account = world.account(kind.mch_id);
-    let mut body = kind.admin_body(&account, "https://shop.example.com");
+    let mut body = body(world, id);
     let fields = body.as_object_mut().unwrap();
     fields.extend(change.as_object().unwrap().clone());
     let shop = world.shop_with(id, &body);

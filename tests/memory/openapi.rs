@@ -25,6 +25,8 @@ fn example(name: &str, schema: &Value) -> Value {
         "fee_type" => return json!("HKD"),
         "trade_type" => return json!("NATIVE"),
         "long_url" => return json!("weixin://wxpay/bizpayurl?pr=x"),
+        "metadata" => return json!({"shelf": "7"}),
+        "lines" => return json!([{"name": "x", "unit_amount": 1}]),
         _ => {}
     }
     if let Some(first) = schema["enum"].get(0) {
@@ -166,6 +168,7 @@ fn what_it_promises_is_answered() {
             "/v1/checkout",
             json!({"out_trade_no": "3", "body": "Oolong", "total_fee": 1}).to_string(),
         ),
+        ("GET", "/v1/checkout?out_trade_no=3", String::new()),
         (
             "POST",
             "/v1/link",

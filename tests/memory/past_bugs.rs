@@ -239,7 +239,7 @@ fn a_refused_reverse_hid_a_payment_for_ever() {
     assert!(
         shop.report()["alarms"]
             .to_string()
-            .contains("refuses to reverse")
+            .contains("REVERSE_REFUSED")
     );
 }
 
@@ -268,7 +268,7 @@ fn an_answer_with_202_was_taken_for_a_success() {
 }
 
 #[test]
-fn a_refund_was_given_up_for_a_signature_that_had_been_spoilt_on_its_way() {
+fn a_signature_that_had_been_spoilt_on_its_way_ended_quick_pays_and_refunds() {
     let world = Memory::default();
     let shop = v3(&world);
     let data = native(&shop, "1", 150);
@@ -277,7 +277,7 @@ fn a_refund_was_given_up_for_a_signature_that_had_been_spoilt_on_its_way() {
     let fault = json!({"fail_next": {"path": path, "code": "SIGN_ERROR"}});
     world.control("/sandbox/faults", &fault);
     let refund = json!({"out_trade_no": "1", "out_refund_no": "r1", "refund_fee": 150});
-    // An earlier request for it may still arrive: it is not closed.
+    // Another request for it may still arrive: it is not closed.
     let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());
     assert_eq!(status, 200, "{answer}");
     assert_ne!(answer["data"]["refund_status"], "CLOSED", "{answer}");
@@ -285,6 +285,16 @@ fn a_refund_was_given_up_for_a_signature_that_had_been_spoilt_on_its_way() {
     let (_, refunds) = shop.call("GET", "/v1/refund?out_trade_no=1", "");
     let refund = &refunds["data"][0];
     assert_eq!(refund["refund_status"], "SUCCESS", "{refunds}");
+
+    let path = "POST /v3/global/micropay/transactions/pay";
+    let fault = json!({"fail_next": {"path": path, "code": "SIGN_ERROR"}});
+    world.control("/sandbox/faults", &fault);
+    let asked = json!({"payer": "alice", "behaviour": "pays"});
+    let code = world.control("/sandbox/paycode", &asked)["auth_code"].clone();
+    let quick = json!({"out_trade_no": "2", "body": "One cup", "total_fee": 1200,
+                       "auth_code": code});
+    let (_, answer) = shop.call("POST", "/v1/micropay", quick.to_string());
+    assert_eq!(answer["data"]["trade_state"], "USERPAYING", "{answer}");
 }
 
 #[test]
@@ -309,7 +319,7 @@ fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
     assert!(
         shop.report()["alarms"]
             .to_string()
-            .contains("refuses to reverse")
+            .contains("REVERSE_REFUSED")
     );
     pay(&world, &made["code_url"]);
     assert_eq!(shop.status("2")["trade_state"], "SUCCESS");

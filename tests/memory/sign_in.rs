@@ -70,8 +70,22 @@ impl Browser {
     }
 
     pub(crate) fn post(&mut self, url: &str) -> (u16, Value) {
-        let (status, _, body) = self.send("POST", url, "{}");
+        self.post_body(url, "{}")
+    }
+
+    pub(crate) fn post_body(&mut self, url: &str, body: &str) -> (u16, Value) {
+        let (status, _, body) = self.send("POST", url, body);
         (status, serde_json::from_str(&body).unwrap())
+    }
+
+    /// Its cookies, names and values.
+    pub(crate) fn cookies(&self) -> Vec<(String, String)> {
+        self.cookies.clone().into_iter().collect()
+    }
+
+    /// Puts a cookie into it.
+    pub(crate) fn keep(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
     }
 }
 
@@ -194,6 +208,58 @@ fn a_sign_in_that_fails_says_so_once_and_begins_anew() {
     let (_, callback, _) = payer.get(&authorize);
     let (_, back, _) = payer.get(&callback);
     assert_eq!(payer.get(&back).0, 200);
+}
+
+#[test]
+fn a_code_that_was_used_is_no_payer_under_a_new_state() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = payer.get(&page);
+    let (_, callback, _) = payer.get(&authorize);
+    assert_eq!(payer.get(&callback).0, 302);
+    let used = callback.split("code=").nth(1).unwrap();
+    let used = used.split('&').next().unwrap().to_owned();
+
+    let mut other = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = other.get(&page);
+    let (_, callback, _) = other.get(&authorize);
+    let fresh = callback.split("code=").nth(1).unwrap();
+    let fresh = fresh.split('&').next().unwrap();
+    let (status, back, _) = other.get(&callback.replace(fresh, &used));
+    assert_eq!(status, 302);
+    let (status, _, html) = other.get(&back);
+    assert_eq!(status, 401);
+    assert!(html.contains("OPENID_REQUIRED"), "{html}");
+    let (status, answer) = other.post(&call(&page, "order"));
+    assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
+    assert_eq!(world.upstream_calls(), Vec::<String>::new());
+}
+
+#[test]
+fn a_payer_of_another_appid_is_no_payer_here() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = payer.get(&page);
+    let (_, callback, _) = payer.get(&authorize);
+    let (_, back, _) = payer.get(&callback);
+    assert_eq!(payer.get(&back).0, 200);
+    let signed = payer.cookies["weceive_payer_wx5a11d0b0c0ffee01"].clone();
+
+    // Truly ours and signed, and for another application.
+    let other = world.shop_with(
+        "other",
+        &json!({"app_secret": APP_SECRET, "appid": "wx5a11d0b0c0ffee99"}),
+    );
+    let elsewhere = checkout(&other, "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    payer
+        .cookies
+        .insert("weceive_payer_wx5a11d0b0c0ffee99".into(), signed);
+    assert_eq!(payer.get(&elsewhere).0, 302, "to be recognised first");
+    let (status, answer) = payer.post(&call(&elsewhere, "order"));
+    assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! APIv3: whose keys are believed, where its notices go, and what a wrong
 //! credential is answered with.
 
+use crate::kinds::{body, order, pay, shop};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
@@ -8,36 +9,10 @@ use wechatpay::Secret;
 use wechatpay::rsa::PrivateKey;
 use wechatpay::v3::gcm::Sealed;
 use wechatpay::v3::sign::answer_message;
-use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
-use xtask::demo::{Kind, MERCHANTS};
+use whole::memory::{GATEWAY, Memory, Shop};
 
 const PEAK: &str = "1900000111";
 const FERRY: &str = "1900000112";
-
-fn kind(id: &str) -> Kind {
-    *MERCHANTS.iter().find(|kind| kind.id == id).unwrap()
-}
-
-fn body(world: &Memory, id: &str) -> Value {
-    let kind = kind(id);
-    kind.admin_body(&world.account(kind.mch_id), "https://shop.example.com")
-}
-
-fn shop(world: &Memory, id: &str) -> Shop {
-    let body = body(world, id);
-    world.shop_with(id, &body)
-}
-
-fn order(number: &str) -> Value {
-    json!({"out_trade_no": number, "body": "Two cups", "total_fee": 3000,
-           "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY})
-}
-
-fn pay(world: &Memory, shop: &Shop, number: &str) {
-    let made = shop.order(&order(number));
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
-}
 
 fn platform(world: &Memory, mch_id: &str, change: &Value) {
     world.control(&format!("/sandbox/merchants/{mch_id}"), change);
@@ -193,7 +168,7 @@ fn g3_g5_a_notice_that_is_not_wechats_changes_nothing() {
         assert_eq!(world.received(), [], "{name}: nothing is delivered");
         let seen = counters(&shop);
         assert_eq!(seen[counter], 1, "{name}: {seen}");
-        assert_eq!(seen["orders_paid"], Value::Null, "{name}: {seen}");
+        assert_eq!(seen["order:SUCCESS"], Value::Null, "{name}: {seen}");
         // Refused, so it comes again: this time as WeChat writes it.
         world.advance(15);
         assert_eq!(world.received().len(), 1, "{name}");
@@ -292,10 +267,30 @@ fn i1_i2_i3_an_institutions_notices_go_to_the_merchant_they_name() {
     let report = peak.report();
     assert_eq!(report["strays"].as_array().unwrap().len(), 1, "{report}");
     assert_eq!(report["strays"][0]["out_trade_no"], "I2");
-    let alarm = report["alarms"][0]["name"].as_str().unwrap();
-    assert!(alarm.contains("sub-merchant that is not known"), "{alarm}");
+    assert_eq!(report["alarms"][0]["name"], "SUB_MERCHANT_UNKNOWN");
     assert_ne!(report["strays"][0]["account"]["sub_mch_id"], PEAK);
     assert_ne!(report["strays"][0]["account"]["sub_mch_id"], FERRY);
+}
+
+#[test]
+fn i3_a_refund_of_a_stranger_is_kept_too() {
+    let world = Memory::default();
+    let peak = shop(&world, "peak-v3");
+    pay(&world, &peak, "I3");
+    world.advance(1);
+    let refund = json!({"out_trade_no": "I3", "refund_fee": 500, "out_refund_no": "B3"});
+    assert_eq!(peak.call("POST", "/v1/refund", refund.to_string()).0, 200);
+    lie(&world, "UNKNOWN_SUB_MCHID", "notice", 1);
+    let end = json!({"status": "SUCCESS", "sub_mch_id": PEAK});
+    world.control("/sandbox/refunds/1900000110/B3", &end);
+    world.send_notices();
+    let report = peak.report();
+    let stray = &report["strays"][0];
+    assert_eq!(stray["out_refund_no"], "B3", "{report}");
+    assert_eq!(stray["money"]["amount_minor"], 500, "{report}");
+    assert_ne!(stray["sub_mch_id"], PEAK);
+    assert_eq!(report["counters"]["refund_notice_stray"], 1);
+    assert_eq!(report["alarms"][0]["name"], "SUB_MERCHANT_UNKNOWN");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The documents say what the code does.
 
+use gateway::alarm::Alarm;
 use gateway::error::{Code, Fault};
 use std::fs;
 
@@ -33,6 +34,180 @@ fn the_error_table_is_the_codes_own() {
     );
 }
 
+/// Every alarm that the code can raise says what to do. On a difference the
+/// test prints the table to put there.
+#[test]
+fn the_alarm_table_is_the_alarms_own() {
+    let mut table = String::from("| alarm | what has happened | what to do |\n|---|---|---|\n");
+    for alarm in Alarm::ALL {
+        let (name, says, to_do) = (alarm.name(), alarm.says(), alarm.to_do());
+        assert_eq!(Alarm::named(name), Some(*alarm));
+        assert!(says.ends_with('.') && to_do.ends_with('.'), "{name}");
+        table.push_str(&format!("| `{name}` | {says} | {to_do} |\n"));
+    }
+    let document = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let (_, rest) = document.split_once("compares them -->\n").unwrap();
+    let (stands, _) = rest.split_once("<!-- /alarms -->").unwrap();
+    assert!(stands == table, "docs/operations.md should say:\n{table}");
+}
+
+/// The tables of limits say what the code does.
+#[test]
+fn the_limits_in_the_documents_are_the_codes_own() {
+    let document = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let number = |text: &str| text.replace(',', "");
+    for (file, constant, rows) in [
+        (
+            "gateway/src/http.rs",
+            "MAX_BODY_BYTES: usize = 64 * 1024",
+            "| 64 KiB, on every path",
+        ),
+        (
+            "edge/src/message.rs",
+            "DISCARD_AT_MOST: usize = 16 * 1024 * 1024",
+            "at most 16 MiB are taken off",
+        ),
+        (
+            "wechatpay/src/v2/xml.rs",
+            "MAX_BYTES: usize = 64 * 1024",
+            "| XML (v2) | 64 KiB",
+        ),
+        (
+            "wechatpay/src/v2/xml.rs",
+            "MAX_FIELDS: usize = 256",
+            "256 fields",
+        ),
+        (
+            "wechatpay/src/v2/xml.rs",
+            "MAX_NAME_BYTES: usize = 64",
+            "names of 64 bytes",
+        ),
+        (
+            "wechatpay/src/v3/json.rs",
+            "MAX_DEPTH: usize = 16",
+            "64 KiB, 16 levels",
+        ),
+        (
+            "wechatpay/src/v2/bill.rs",
+            "MAX_BYTES: usize = 16 * 1024 * 1024",
+            "| a statement | 16 MiB",
+        ),
+        (
+            "wechatpay/src/v2/bill.rs",
+            "MAX_ROWS: usize = 50_000",
+            "50000 rows",
+        ),
+        (
+            "wechatpay/src/v2/bill.rs",
+            "MAX_COLUMNS: usize = 128",
+            "of 128 columns",
+        ),
+        (
+            "gateway/src/credentials.rs",
+            "MAX_PEM_BYTES: usize = 16 * 1024",
+            "| a PEM text | 16 KiB |",
+        ),
+        (
+            "gateway/src/book/orders.rs",
+            "DUE_AT_ONCE: i64 = 50",
+            "| 50 orders and",
+        ),
+        (
+            "gateway/src/book/deliveries.rs",
+            "DUE_AT_ONCE: i64 = 50",
+            "and 50 deliveries",
+        ),
+        (
+            "gateway/src/book/orders.rs",
+            "LONGEST_CHAIN: usize = 60",
+            "one order | 60 |",
+        ),
+        (
+            "order/src/refund.rs",
+            "MAX_REFUNDS: usize = 50",
+            "refunds of one order | 50 |",
+        ),
+        (
+            "gateway/src/book/checkouts.rs",
+            "MAX_ATTEMPTS: usize = 99",
+            "one checkout | 99 |",
+        ),
+        (
+            "gateway/src/limits.rs",
+            "WRONG_KEYS: Rate = Rate { per_minute: 10, at_most: 20,",
+            "what is wrong | 10 | 20 |",
+        ),
+        (
+            "gateway/src/limits.rs",
+            "FLOOD: Rate = Rate { per_minute: 600, at_most: 600,",
+            "not heard at all | 600 | 600 |",
+        ),
+        (
+            "gateway/src/limits.rs",
+            "DEEDS: Rate = Rate { per_minute: 1_200, at_most: 400,",
+            "an openid | 1200 | 400 |",
+        ),
+        (
+            "gateway/src/limits.rs",
+            "PAGES: Rate = Rate { per_minute: 12_000, at_most: 4_000,",
+            "pages of payers | 12000 | 4000 |",
+        ),
+        (
+            "gateway/src/limits.rs",
+            "CHECKOUT: Rate = Rate { per_minute: 60, at_most: 60,",
+            "`check` | 60 | 60 |",
+        ),
+        (
+            "gateway/src/limits.rs",
+            "PEAK_SECONDS: i64 = 20",
+            "20 seconds' worth",
+        ),
+        (
+            "gateway/src/book/links.rs",
+            "HELD_BY_ONE: i64 = 5",
+            "at least 5, or",
+        ),
+        (
+            "gateway/src/operator.rs",
+            "MERCHANTS: i64 = 200",
+            "books of 200 merchants",
+        ),
+        (
+            "gateway/src/admin.rs",
+            "RESEALED_AT_ONCE: i64 = 100",
+            "of 100 merchants",
+        ),
+        (
+            "gateway/src/config.rs",
+            "return Ok(300)",
+            "(300 unless set)",
+        ),
+        (
+            "gateway/src/world.rs",
+            "Self::Ionline | Self::Weixin => 5_000",
+            "or OAuth | 5 s |",
+        ),
+        (
+            "gateway/src/world.rs",
+            "Self::Statement => 10_000",
+            "a statement | 10 s |",
+        ),
+        (
+            "gateway/src/world.rs",
+            "Self::Assets => 2_000",
+            "own files | 2 s, 8 MiB |",
+        ),
+    ] {
+        let source = fs::read_to_string(root().join(file)).unwrap();
+        let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(source.contains(constant), "{file} has no {constant}");
+        assert!(
+            number(&document).contains(&number(rows)),
+            "docs/operations.md does not say {rows}"
+        );
+    }
+}
+
 #[test]
 fn every_link_in_the_documents_leads_somewhere() {
     for document in [
@@ -42,8 +217,12 @@ fn every_link_in_the_documents_leads_somewhere() {
         "docs/checklist.md",
         "docs/dialects.md",
         "docs/environments.md",
+        "docs/fire.md",
+        "docs/fuzzing.md",
+        "docs/lies.md",
         "docs/links.md",
         "docs/miniprogram.md",
+        "docs/operations.md",
         "docs/seeds.md",
         "docs/simulation.md",
     ] {
@@ -119,11 +298,35 @@ fn every_item_of_the_checklist_has_a_test_that_names_it() {
     }
 }
 
-/// `docs/seeds.md` and `docs/checklist.md` name tests; each of them exists.
+/// Each lie has a test.
+#[test]
+fn every_lie_has_a_test_that_tells_it() {
+    let document = fs::read_to_string(root().join("docs/lies.md")).unwrap();
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| the lie");
+    let rows: Vec<&str> = document.lines().filter(is_row).collect();
+    assert!(rows.len() > 70, "this test no longer finds the rows");
+    for row in rows {
+        let [_, _, tests] = row.trim_matches('|').split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("not three columns: {row}");
+        };
+        assert!(
+            tests.split('`').skip(1).step_by(2).any(is_a_test),
+            "no test: {row}"
+        );
+    }
+}
+
+fn is_a_test(name: &str) -> bool {
+    let may = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.len() > 16 && name.bytes().all(may)
+}
+
+/// Documents that name tests; each of them exists.
 #[test]
 fn every_test_that_the_documents_name_exists() {
     let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
-    let document = read("docs/seeds.md") + &read("docs/checklist.md");
+    let documents = ["docs/seeds.md", "docs/checklist.md", "docs/lies.md"];
+    let document: String = documents.map(read).concat();
     let mut sources = String::new();
     for room in [
         "order",
@@ -140,11 +343,7 @@ fn every_test_that_the_documents_name_exists() {
     }
     let mut named = 0;
     for name in document.split('`').skip(1).step_by(2) {
-        let is_a_test = name.len() > 16
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if is_a_test {
+        if is_a_test(name) {
             named += 1;
             assert!(
                 sources.contains(&format!("fn {name}(")),

@@ -2,8 +2,10 @@
 //!
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
+//! * `fuzz/`: parsers under bytes that nobody meant: [`fuzz`].
 //! * `simulation/`: the same, driven by a seed: a package of its own.
-//! * `http/`: the real Workers in `workerd`: [`live`].
+//! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
+//!   killed under load: [`fire`], over a network that misbehaves: [`between`].
 //! * `browser/`: the pages in a real Chromium.
 //! * `rooms/`: what the architecture forbids.
 
@@ -15,7 +17,12 @@
     reason = "a helper of tests stops at the first thing that is not as it should be"
 )]
 
+pub mod between;
+mod chance;
+pub mod fire;
+pub mod fuzz;
 pub mod live;
 pub mod memory;
 mod rows;
 pub mod rsa;
+pub mod socket;

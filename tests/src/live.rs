@@ -1,9 +1,10 @@
 //! The real Workers in `workerd`, and a merchant that receives deliveries.
 
+use crate::between::Between;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use xtask::demo::Kind;
@@ -18,49 +19,74 @@ pub const KEY: &str = "weceive-sandbox-demo-key-0000001";
 #[derive(Debug)]
 pub struct Live {
     system: System,
-    running: Option<Workerd>,
+    running: Mutex<Option<Workerd>>,
+    /// WeChat in a process of its own, and what lies on the way to it.
+    apart: Option<(Workerd, Between)>,
     directory: std::path::PathBuf,
 }
 
 impl Live {
-    /// Starts a system in a fresh directory.
+    /// Starts a system in a fresh directory, both Workers in one process.
     pub fn start(name: &str) -> Self {
-        // A process that ends does not drop what is static: what an earlier
-        // run left is wiped here.
-        let directory = xtask::tools::root().join("target/live").join(name);
-        std::fs::remove_dir_all(&directory).ok();
-        let [gateway, sandbox, tls] = free_ports().expect("three free ports");
-        let system = System::new(&directory, gateway, sandbox, tls);
-        let running = Some(system.start().unwrap_or_else(|failure| panic!("{failure}")));
+        let (directory, system) = fresh(name);
+        let running = system.start().unwrap_or_else(|failure| panic!("{failure}"));
         Self {
             system,
-            running,
+            running: Mutex::new(Some(running)),
+            apart: None,
             directory,
         }
     }
 
-    /// Kills it (`kill -9`), waits, and starts it again on the same store.
-    pub fn crash_and_restart(&mut self, pause: Duration) {
-        if let Some(running) = self.running.take() {
+    /// The same in two processes, with [`Between`] on the way: the gateway can
+    /// be killed while WeChat goes on.
+    pub fn apart(name: &str) -> Self {
+        let (directory, system) = fresh(name);
+        let failed = |failure| -> Workerd { panic!("{failure}") };
+        let sandbox = system.start_sandbox().unwrap_or_else(failed);
+        let between = Between::start(system.sandbox_port);
+        let running = system.start_gateway(between.port).unwrap_or_else(failed);
+        Self {
+            system,
+            running: Mutex::new(Some(running)),
+            apart: Some((sandbox, between)),
+            directory,
+        }
+    }
+
+    /// Kills it (`kill -9`), waits, and starts it again on the same store. Of
+    /// a system that is apart, only the gateway. What it had logged.
+    pub fn crash_and_restart(&self, pause: Duration) -> String {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = String::new();
+        if let Some(running) = running.take() {
+            log = running.log();
             running.crash();
         }
         thread::sleep(pause);
-        let running = self.system.start();
-        self.running = Some(running.unwrap_or_else(|failure| panic!("{failure}")));
+        let again = match &self.apart {
+            Some((_, between)) => self.system.start_gateway(between.port),
+            None => self.system.start(),
+        };
+        *running = Some(again.unwrap_or_else(|failure| panic!("{failure}")));
+        log
     }
 
-    fn running(&self) -> &Workerd {
-        self.running.as_ref().expect("it runs")
+    /// What the gateway has logged since it was started last.
+    pub fn log(&self) -> String {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().map(Workerd::log).unwrap_or_default()
     }
 
     /// The gateway's origin.
     pub fn gateway(&self) -> String {
-        self.running().gateway().to_owned()
+        let port = self.system.gateway_port.expect("a gateway");
+        format!("http://127.0.0.1:{port}")
     }
 
     /// The sandbox's origin.
     pub fn sandbox(&self) -> String {
-        self.running().sandbox().to_owned()
+        format!("http://127.0.0.1:{}", self.system.sandbox_port)
     }
 
     /// Makes a merchant of the sandbox's first account; `change` as in the
@@ -139,9 +165,24 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        drop(self.running.take());
+        let running = self
+            .running
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(running.take());
+        drop(self.apart.take());
         std::fs::remove_dir_all(&self.directory).ok();
     }
+}
+
+fn fresh(name: &str) -> (std::path::PathBuf, System) {
+    // A process that ends does not drop what is static: what an earlier run
+    // left is wiped here.
+    let directory = xtask::tools::root().join("target/live").join(name);
+    std::fs::remove_dir_all(&directory).ok();
+    let [gateway, sandbox, tls] = free_ports().expect("three free ports");
+    let system = System::new(&directory, gateway, sandbox, tls);
+    (directory, system)
 }
 
 fn extend(body: &mut Value, change: &Value) {
@@ -164,12 +205,27 @@ pub struct Shop {
 impl Shop {
     /// A call with both keys.
     pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let answer = self.try_call(method, path, body);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// The same, where there may be nobody to answer.
+    ///
+    /// # Errors
+    ///
+    /// No answer came; the call may or may not have had its effect.
+    pub fn try_call(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Result<Answer, ureq::Error> {
         let headers = [
             ("api-key", self.api_key.as_str()),
             ("api-secret", self.api_secret.as_str()),
             ("content-type", "application/json"),
         ];
-        send(method, &format!("{}{path}", self.gateway), &headers, body)
+        try_send(method, &format!("{}{path}", self.gateway), &headers, body)
     }
 
     /// Makes a NATIVE order that must be accepted; its `data`.
@@ -233,6 +289,21 @@ impl Answer {
 
 /// Sends one request over loopback.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+    let answer = try_send(method, url, headers, body);
+    answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"))
+}
+
+/// The same, where there may be nobody to answer.
+///
+/// # Errors
+///
+/// No whole answer came within 30 seconds.
+pub fn try_send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Vec<u8>>,
+) -> Result<Answer, ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(30)))
         .http_status_as_error(false)
@@ -246,16 +317,15 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: impl Into<V
         request = request.header(*name, *value);
     }
     let body: Vec<u8> = body.into();
-    let answer = match body.is_empty() {
+    let mut answer = match body.is_empty() {
         true => agent.run(request.body(()).expect("a request")),
         false => agent.run(request.body(body).expect("a request")),
-    };
-    let mut answer = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
-    Answer {
+    }?;
+    Ok(Answer {
         status: answer.status().as_u16(),
         headers: answer.headers().clone(),
-        body: answer.body_mut().read_to_vec().expect("a body"),
-    }
+        body: answer.body_mut().read_to_vec()?,
+    })
 }
 
 /// Waits until something is so, at most this long.

@@ -20,7 +20,7 @@ use rusqlite::types::ValueRef;
 use sandbox::{Outcome, Sandbox, Settings};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 
@@ -46,6 +46,8 @@ pub enum Upstream {
     ForgesAnswer,
     /// A server in between answers 502.
     Answers502,
+    /// Instead of its answer comes the one before, once more.
+    AnswersAsBefore,
 }
 
 /// A document that the merchant received.
@@ -55,6 +57,10 @@ pub struct Received {
     pub at_ms: i64,
     /// Where.
     pub url: String,
+    /// The request's id that it names.
+    pub request_id: String,
+    /// How it is signed.
+    pub signature: String,
     /// What.
     pub body: String,
 }
@@ -83,14 +89,54 @@ struct Inner {
     databases: BTreeMap<String, Rc<Connection>>,
     alarms: BTreeMap<String, i64>,
     upstream: VecDeque<Upstream>,
+    /// What WeChat answers, whatever is asked.
+    answer: Option<Vec<u8>>,
     upstream_calls: Vec<http::Uri>,
     upstream_body: String,
     exchanges: Vec<Exchange>,
+    last_answer: Response,
     after_next_call: Option<(String, Json)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
     received: Vec<Received>,
+    told: Vec<(String, String)>,
     log: Vec<String>,
+    /// What the log may not hold.
+    secrets: BTreeSet<String>,
+}
+
+/// The fields of requests and answers that hold secrets.
+const SECRETS: [&str; 8] = [
+    "api-key",
+    "api-secret",
+    "api-token",
+    "api_key",
+    "app_secret",
+    "mini_program_secret",
+    "delivery_secret",
+    "private_key",
+];
+
+/// Whatever a test has done: each line of the log is one JSON object, and none
+/// holds a secret or a whole openid.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.secrets.insert(ADMIN_TOKEN.to_owned());
+        for line in &self.log {
+            assert!(serde_json::from_str::<Json>(line).is_ok_and(|line| line.is_object()));
+            for secret in &self.secrets {
+                assert!(!line.contains(secret), "a secret is in the log: {line}");
+            }
+            let words = line.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c));
+            for word in words {
+                let is_openid = word.len() == 28 && word.starts_with('o');
+                assert!(!is_openid, "an openid is in the log: {line}");
+            }
+        }
+    }
 }
 
 /// A handle to the world; clones are the same world.
@@ -112,34 +158,31 @@ impl Default for Memory {
 impl Memory {
     /// A new world. `development` as in [`Config`].
     pub fn new(development: bool) -> Self {
-        let config = Config::read(|name| {
-            Some(match name {
-                "PUBLIC_URL" => GATEWAY.to_owned(),
-                "MASTER_KEY" => "7b".repeat(32),
-                "ADMIN_TOKEN" => ADMIN_TOKEN.to_owned(),
-                "DEVELOPMENT" => u8::from(development).to_string(),
-                _ => return None,
-            })
-        });
+        let development = u8::from(development).to_string();
+        let config = configured(&[("DEVELOPMENT", &development)]);
         let settings = Settings {
             public_url: "https://sandbox.example.com".to_owned(),
         };
         Self(Rc::new(RefCell::new(Inner {
             now_ms: START_MS,
             random: 1,
-            config: Rc::new(config.expect("the test's own settings")),
+            config,
             sandbox: Sandbox::new(settings),
             databases: BTreeMap::new(),
             alarms: BTreeMap::new(),
             upstream: VecDeque::new(),
+            answer: None,
             upstream_calls: Vec::new(),
             upstream_body: String::new(),
             exchanges: Vec::new(),
+            last_answer: Response::default(),
             after_next_call: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
             received: Vec::new(),
+            told: Vec::new(),
             log: Vec::new(),
+            secrets: BTreeSet::new(),
         })))
     }
 
@@ -148,9 +191,32 @@ impl Memory {
         Gateway::new(self.clone(), self.0.borrow().config.clone())
     }
 
+    /// Deploys it anew, with these variables changed.
+    pub fn deploy(&self, variables: &[(&str, &str)]) {
+        self.0.borrow_mut().config = configured(variables);
+    }
+
     /// Sends the gateway a request.
     pub fn send(&self, request: Request) -> Response {
-        block_on(self.gateway().handle(request))
+        self.send_to(&self.gateway(), request)
+    }
+
+    /// Sends one isolate's gateway a request: what it remembers stays.
+    pub fn send_to(&self, gateway: &Gateway<Self>, request: Request) -> Response {
+        let keep_secrets = |bytes: &[u8]| {
+            let Ok(json) = serde_json::from_slice::<Json>(bytes) else {
+                return;
+            };
+            for object in [&json, &json["data"]] {
+                let texts = SECRETS.iter().filter_map(|name| object[*name].as_str());
+                let texts = texts.filter(|text| text.len() >= 16).map(str::to_owned);
+                self.0.borrow_mut().secrets.extend(texts);
+            }
+        };
+        keep_secrets(request.body());
+        let answer = block_on(gateway.handle(request));
+        keep_secrets(answer.body());
+        answer
     }
 
     /// Sends the sandbox a control call.
@@ -230,6 +296,12 @@ impl Memory {
         self.0.borrow_mut().upstream.extend(next);
     }
 
+    /// From now on WeChat's answers have this body, and each RSA signature
+    /// holds.
+    pub fn answer_with(&self, body: Vec<u8>) {
+        self.0.borrow_mut().answer = Some(body);
+    }
+
     /// A control call that comes right after the next request to WeChat.
     pub fn after_next_upstream_call(&self, path: &str, body: &Json) {
         self.0.borrow_mut().after_next_call = Some((path.to_owned(), body.clone()));
@@ -243,6 +315,11 @@ impl Memory {
     /// What the merchant has received.
     pub fn received(&self) -> Vec<Received> {
         self.0.borrow().received.clone()
+    }
+
+    /// What listeners were told since this was last asked: about what, and what.
+    pub fn told(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.0.borrow_mut().told)
     }
 
     /// The paths of every request that was sent to WeChat.
@@ -302,6 +379,15 @@ impl Memory {
             }
         }
         text
+    }
+
+    /// Runs statements in an object's database, past the gateway: `/registry`,
+    /// or a merchant's id for its book.
+    pub fn sql(&self, object: &str, sql: &str) -> Result<(), String> {
+        let database = self.0.borrow().databases[object].clone();
+        database
+            .execute_batch(sql)
+            .map_err(|error| error.to_string())
     }
 
     /// The time.
@@ -431,7 +517,10 @@ impl Rsa for Memory {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        crate::rsa::verify(key, message, signature)
+        match self.0.borrow().answer {
+            Some(_) => Ok(true),
+            None => crate::rsa::verify(key, message, signature),
+        }
     }
 }
 
@@ -458,7 +547,10 @@ impl World for Memory {
                 };
                 let outcome = match behaviour {
                     Upstream::Works => {
-                        let answer = self.at_wechat(&request);
+                        let mut answer = self.at_wechat(&request);
+                        if let Some(body) = &self.0.borrow().answer {
+                            answer.body_mut().clone_from(body);
+                        }
                         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                         self.0.borrow_mut().exchanges.push(Exchange {
                             method: request.method().to_string(),
@@ -470,6 +562,7 @@ impl World for Memory {
                             status: answer.status().as_u16(),
                             answer: text(answer.body()),
                         });
+                        self.0.borrow_mut().last_answer = answer.clone();
                         Ok(answer)
                     }
                     Upstream::LosesRequest => Err(FetchError::Unreachable),
@@ -485,6 +578,10 @@ impl World for Memory {
                             .replace("NOTPAY", "SUCCESS")
                             .into_bytes();
                         Ok(answer)
+                    }
+                    Upstream::AnswersAsBefore => {
+                        self.at_wechat(&request);
+                        Ok(self.0.borrow().last_answer.clone())
                     }
                     Upstream::Answers502 => {
                         let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
@@ -505,6 +602,8 @@ impl World for Memory {
                 inner.received.push(Received {
                     at_ms,
                     url: request.uri().to_string(),
+                    request_id: header(&request, "x-request-id"),
+                    signature: header(&request, "weceive-signature"),
                     body: String::from_utf8_lossy(request.body()).into_owned(),
                 });
                 let (status, body) = inner
@@ -532,9 +631,31 @@ impl World for Memory {
         }
     }
 
-    fn log(&self, line: fmt::Arguments<'_>) {
-        self.0.borrow_mut().log.push(line.to_string());
+    fn print(&self, line: &str) {
+        self.0.borrow_mut().log.push(line.to_owned());
     }
+}
+
+/// The settings of the tests, with some changed.
+fn configured(variables: &[(&str, &str)]) -> Rc<Config> {
+    let config = Config::read(|name| {
+        let changed = variables.iter().find(|(changed, _)| *changed == name);
+        Some(match (changed, name) {
+            (Some((_, value)), _) => (*value).to_owned(),
+            (None, "PUBLIC_URL") => GATEWAY.to_owned(),
+            (None, "MASTER_KEY") => "7b".repeat(32),
+            (None, "ADMIN_TOKEN") => ADMIN_TOKEN.to_owned(),
+            (None, "DEVELOPMENT") => "1".to_owned(),
+            _ => return None,
+        })
+    });
+    Rc::new(config.expect("the test's own settings"))
+}
+
+fn header(request: &Request, name: &str) -> String {
+    let value = request.headers().get(name);
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 /// Chance that is the same in every run (SplitMix64).
@@ -589,6 +710,15 @@ impl Store for Sqlite {
     fn set_alarm(&self, at_ms: i64) {
         let mut inner = self.world.0.borrow_mut();
         inner.alarms.insert(self.name.clone(), at_ms);
+    }
+
+    fn tell(&self, tag: &str, text: &str) {
+        assert!(
+            self.database.is_autocommit(),
+            "told of what may still be undone"
+        );
+        let mut inner = self.world.0.borrow_mut();
+        inner.told.push((tag.to_owned(), text.to_owned()));
     }
 }
 
@@ -647,7 +777,14 @@ impl Memory {
 impl Shop {
     /// A call with both keys: status and JSON.
     pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Json) {
-        let answer = self.world.send(
+        let answer = self.answer(method, path, body);
+        let json = serde_json::from_slice(answer.body()).expect("JSON");
+        (answer.status().as_u16(), json)
+    }
+
+    /// The same, whatever the answer is.
+    pub fn answer(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Response {
+        self.world.send(
             http::Request::builder()
                 .method(method)
                 .uri(format!("{GATEWAY}{path}"))
@@ -656,9 +793,7 @@ impl Shop {
                 .header("content-type", "application/json")
                 .body(body.into())
                 .expect("a request"),
-        );
-        let json = serde_json::from_slice(answer.body()).expect("JSON");
-        (answer.status().as_u16(), json)
+        )
     }
 
     /// Makes an order that must be accepted; its `data`.
@@ -678,6 +813,16 @@ impl Shop {
         let (status, answer) = self.call("GET", &path, "");
         assert_eq!(status, 200, "{answer}");
         answer["data"].clone()
+    }
+
+    /// What was changed of its `money` or `credentials`, newest first.
+    pub fn audit(&self, of: &str) -> Vec<Json> {
+        let (status, answer) = self.call("GET", &format!("/v1/audit?of={of}"), "");
+        assert_eq!(status, 200, "{answer}");
+        answer["data"]["entries"]
+            .as_array()
+            .expect("a list")
+            .clone()
     }
 
     /// The operator's report on this merchant.

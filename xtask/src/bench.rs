@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod load;
+mod page;
 mod signed;
 mod subject;
 mod table;
@@ -28,10 +29,12 @@ use subject::{Notices, Worker};
 use table::Table;
 
 /// What was asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// See that it works, in a few seconds. The numbers mean little then.
     pub quick: bool,
+    /// Only the page in a browser.
+    pub only_page: bool,
 }
 
 /// How many connections orders are made over.
@@ -49,19 +52,22 @@ const AIMS: [(Part, &str, u64); 2] = [
 /// How long to measure.
 struct Plan {
     rounds: Range<usize>,
+    /// How often each page is visited.
+    visits: usize,
     warm_up: Duration,
     each: Duration,
 }
 
 impl Plan {
     fn of(options: Options) -> Self {
-        let (rounds, warm_up, each) = if options.quick {
-            (1, 300, 300)
+        let (rounds, visits, warm_up, each) = if options.quick {
+            (1, 1, 300, 300)
         } else {
-            (5, 1000, 2000)
+            (5, 9, 1000, 2000)
         };
         Self {
             rounds: 0..rounds,
+            visits,
             warm_up: Duration::from_millis(warm_up),
             each: Duration::from_millis(each),
         }
@@ -103,10 +109,15 @@ type Round = [Turn; 3];
 /// Any step's.
 pub fn run(options: Options) -> Result<()> {
     setup::all()?;
+    build::run(&Part::ALL)?;
     let parts = AIMS.map(|(part, ..)| part);
-    build::run(&parts)?;
 
     let plan = Plan::of(options);
+    let page = page::run(plan.visits)?;
+    if options.only_page {
+        print!("\nThe page, on slow 4G and a quarter of the processor\n\n{page}");
+        return Ok(());
+    }
     let mut rounds = Vec::new();
     for round in plan.rounds.clone() {
         let turn = |worker: Worker| {
@@ -124,6 +135,7 @@ pub fn run(options: Options) -> Result<()> {
         ("Making a JSAPI order", orders(&rounds)),
         ("Taking notices", notices(&rounds)),
         ("RSA in v3", rsa(&counted)),
+        ("The page, on slow 4G and a quarter of the processor", page),
         ("Bytes as they are sent", bytes(&sizes)),
     ] {
         print!("\n{title}\n\n{table}");

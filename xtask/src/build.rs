@@ -16,7 +16,7 @@ use crate::{
     stamp::{Stamp, files_below},
     step,
     tools::{self, WASM},
-    wasm::without_names,
+    wasm::{with_short_names, without_names},
     workerd::wipe,
 };
 
@@ -168,8 +168,33 @@ fn page() -> Result<()> {
         tools::command(tools::TRUNK.path()?)?.args(["build", "--release", "--offline"]),
         "see trunk's own words above",
     )?;
+    shorten_names()?;
     minify(&Part::Page.directory())?;
     Part::Page.stamp(&inputs)?.write()
+}
+
+/// Gives short names to what the page's module and its script have of each other, in place.
+fn shorten_names() -> Result<()> {
+    let failed = |said: &dyn std::fmt::Display| {
+        Failure::new(
+            "shorten the names between the page's module and its script",
+            said,
+            "see whether a new wasm-bindgen writes another form",
+        )
+    };
+    let files = Part::Page.files();
+    let ending = |end: &str| files.iter().find(|f| f.to_string_lossy().ends_with(end));
+    let Some(module) = ending("_bg.wasm") else {
+        return Err(failed(&"there is no module"));
+    };
+    let script = PathBuf::from(module.to_string_lossy().replace("_bg.wasm", ".js"));
+    let read = fs::read(module).and_then(|bytes| Ok((bytes, fs::read_to_string(&script)?)));
+    let (bytes, text) = read.map_err(|error| failed(&error))?;
+    let (bytes, text) =
+        with_short_names(&bytes, &text).ok_or_else(|| failed(&"an unknown form"))?;
+    fs::write(module, bytes)
+        .and_then(|()| fs::write(&script, text))
+        .map_err(|error| failed(&error))
 }
 
 /// Makes the page's JavaScript and CSS small, in place.

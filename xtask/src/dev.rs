@@ -66,6 +66,7 @@ pub fn run(options: Options) -> Result<()> {
         directory,
         master_key: credentials.master_key().to_owned(),
         admin_token: credentials.admin_token().to_owned(),
+        pages: None,
     };
     let mut running = step::of("start the gateway and the sandbox", || system.start())?;
     let demo = step::of("open the demo shop", || {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use xtask::{
     Failure, Result, bench,
     build::{self, Part},
-    dev, sandbox, setup, simulate, test, tools,
+    dev, fire, fuzz, sandbox, setup, simulate, test, tools,
 };
 
 const USAGE: &str = "\
@@ -17,7 +17,10 @@ cargo xtask build [page] [edge] [sandbox]          build the page and the Worker
 cargo xtask test [NAME]                            run every check and test, or only the tests named so
 cargo xtask simulate [--seed N] [--seeds M]         run the whole system under simulation; one seed alone is shown
 cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
-cargo xtask bench [--quick]                        measure speed and size, as ratios; --quick sees whether that works
+cargo xtask fire [--seconds N] [--seed N]          kill the real gateway again and again under load, and compare the books
+cargo xtask fuzz [--seconds N] [--seed N]          hand every reader bytes that nobody meant
+cargo xtask bench [--page] [--quick]               measure speed and size, as ratios; --quick sees whether that works,
+                                                   --page visits the page in a browser and measures nothing else
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
 
@@ -73,12 +76,29 @@ fn command(arguments: &[String]) -> Result<()> {
             _ => Err(unknown(rest)),
         },
         "simulate" if rest == ["--mutants"] => simulate::mutants(),
-        "simulate" => simulate::run(seeds(rest)?),
-        "bench" => match rest {
-            [] => bench::run(bench::Options { quick: false }),
-            [flag] if flag == "--quick" => bench::run(bench::Options { quick: true }),
-            _ => Err(unknown(rest)),
-        },
+        "simulate" => {
+            let [seed, seeds] = numbers(rest, ["--seed", "--seeds"])?;
+            simulate::run(simulate::Options { seed, seeds })
+        }
+        "fire" => {
+            let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
+            fire::run(fire::Options { seed, seconds })
+        }
+        "fuzz" => {
+            let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
+            fuzz::run(fuzz::Options { seed, seconds })
+        }
+        "bench" => {
+            let mut options = bench::Options::default();
+            for flag in rest {
+                match flag.as_str() {
+                    "--quick" => options.quick = true,
+                    "--page" => options.only_page = true,
+                    _ => return Err(unknown(std::slice::from_ref(flag))),
+                }
+            }
+            bench::run(options)
+        }
         "setup" if rest.is_empty() => setup::all(),
         "wrangler" => {
             setup::all()?;
@@ -115,18 +135,20 @@ fn flags(arguments: &[String], port: &mut u16, json: &mut bool, fresh: &mut bool
     Ok(())
 }
 
-/// Reads `--seed N` and `--seeds M`.
-fn seeds(arguments: &[String]) -> Result<simulate::Options> {
-    let mut options = simulate::Options::default();
+/// Reads numbers by name, as `--seed N`.
+fn numbers<const N: usize>(arguments: &[String], names: [&str; N]) -> Result<[Option<u64>; N]> {
+    let mut numbers = [None; N];
     for pair in arguments.chunks(2) {
-        let number = pair.get(1).and_then(|number| number.parse().ok());
-        match (pair.first().map(String::as_str), number) {
-            (Some("--seed"), Some(number)) => options.seed = Some(number),
-            (Some("--seeds"), Some(number)) => options.seeds = Some(number),
+        let at = names
+            .iter()
+            .position(|name| pair.first().is_some_and(|word| word == name));
+        let slot = at.and_then(|at| numbers.get_mut(at));
+        match (slot, pair.get(1).and_then(|number| number.parse().ok())) {
+            (Some(slot), Some(number)) => *slot = Some(number),
             _ => return Err(unknown(pair)),
         }
     }
-    Ok(options)
+    Ok(numbers)
 }
 
 fn unknown(arguments: &[String]) -> Failure {

@@ -1,8 +1,11 @@
 //! How big the results are as they are sent.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-use crate::{Result, build::Part, step, tools};
+use crate::{Failure, Result, build::Part, step, tools};
 
 /// The size of a file, and of what is sent of it.
 #[derive(Debug)]
@@ -23,6 +26,56 @@ pub struct Size {
 ///
 /// A file is missing: build first.
 pub fn measure(parts: &[Part]) -> Result<Vec<Size>> {
+    let files: Vec<(Part, PathBuf)> = parts
+        .iter()
+        .flat_map(|part| part.files().into_iter().map(|file| (*part, file)))
+        // It runs on merchants' pages, and no payer's page loads it.
+        .filter(|(_, file)| !file.ends_with("weceive-pay.js"))
+        .collect();
+    let methods = files.iter().map(|(part, file)| (compression(*part), file));
+    let counted = compress(methods)?;
+    Ok(files
+        .into_iter()
+        .zip(counted)
+        .map(|((part, file), (bytes, sent))| Size {
+            part,
+            file,
+            bytes,
+            sent,
+        })
+        .collect())
+}
+
+/// How many bytes are sent of a text, with brotli.
+///
+/// # Errors
+///
+/// It cannot be written to a file, or Node.js does not run.
+pub fn brotli(text: &[u8]) -> Result<u64> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!(
+        "weceive-sent-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
+    let file = std::env::temp_dir().join(name);
+    let written = std::fs::write(&file, text);
+    written.map_err(|error| {
+        Failure::new(
+            "write down what is to be measured",
+            error,
+            "see whether the disk is full",
+        )
+    })?;
+    let counted = compress([("brotli", &file)]);
+    std::fs::remove_file(&file).ok();
+    Ok(counted?.first().map_or(0, |(_, sent)| *sent))
+}
+
+/// The bytes of each file, and how many they are compressed so.
+fn compress<'a>(
+    files: impl IntoIterator<Item = (&'static str, &'a PathBuf)>,
+) -> Result<Vec<(u64, u64)>> {
     const COMPRESS: &str = r#"
 const { readFileSync } = require("node:fs"), zlib = require("node:zlib");
 const methods = { brotli: zlib.brotliCompressSync, gzip: zlib.gzipSync };
@@ -31,30 +84,18 @@ while (words.length) {
   const [method, file] = words.splice(0, 2), bytes = readFileSync(file);
   console.log(bytes.length, methods[method](bytes).length);
 }"#;
-    let files: Vec<(Part, PathBuf)> = parts
-        .iter()
-        .flat_map(|part| part.files().into_iter().map(|file| (*part, file)))
-        // It runs on merchants' pages, and no payer's page loads it.
-        .filter(|(_, file)| !file.ends_with("weceive-pay.js"))
-        .collect();
     let mut command = tools::command("node")?;
     command.args(["-e", COMPRESS]);
-    for (part, file) in &files {
-        command.arg(compression(*part)).arg(file);
+    for (method, file) in files {
+        command.arg(method).arg(file);
     }
     let printed = step::run("measure", &mut command, "see Node.js's own words above")?;
     let number = |word: Option<&str>| word.and_then(|word| word.parse().ok()).unwrap_or(0);
-    Ok(files
-        .into_iter()
-        .zip(printed.lines())
-        .map(|((part, file), line)| {
+    Ok(printed
+        .lines()
+        .map(|line| {
             let mut words = line.split(' ');
-            Size {
-                part,
-                file,
-                bytes: number(words.next()),
-                sent: number(words.next()),
-            }
+            (number(words.next()), number(words.next()))
         })
         .collect())
 }

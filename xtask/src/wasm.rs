@@ -1,5 +1,7 @@
 //! The little that must be known of a WebAssembly module's form.
 
+use std::collections::HashMap;
+
 /// A module without its custom section `name`; nothing else is touched.
 ///
 /// A module is a header of eight bytes and then sections: a kind, a length, and that many bytes. Those of kind 0
@@ -21,6 +23,122 @@ pub fn without_names(module: &[u8]) -> Option<Vec<u8>> {
         rest = next;
     }
     Some(kept)
+}
+
+/// A module and the script that wasm-bindgen wrote for it, with short names for what the one has of the other.
+///
+/// Half of each name is a hash, which does not compress: they are a seventh of all that is sent of a page.
+#[must_use]
+pub fn with_short_names(module: &[u8], script: &str) -> Option<(Vec<u8>, String)> {
+    const IMPORTS: u8 = 2;
+    const EXPORTS: u8 = 7;
+    let (header, mut rest) = module.split_at_checked(8)?;
+    let mut names = ShortNames::default();
+    let mut renamed = header.to_vec();
+    while let Some((kind, after)) = rest.split_first() {
+        let (length, content) = leb128(after)?;
+        let (content, next) = content.split_at_checked(length)?;
+        let content = match *kind {
+            IMPORTS => names.in_imports(content)?,
+            EXPORTS => names.in_exports(content)?,
+            _ => content.to_vec(),
+        };
+        renamed.push(*kind);
+        write_bytes(&mut renamed, &content);
+        rest = next;
+    }
+    Some((renamed, names.in_script(script)))
+}
+
+/// The names that were found, and those that they have now.
+#[derive(Debug, Default)]
+struct ShortNames(HashMap<String, String>);
+
+impl ShortNames {
+    /// `__wbg_then_c949d5a25a4e78f8` is `$a`, the next `$b`. Names of one word stay.
+    fn of(&mut self, name: &str) -> String {
+        if !name.contains('_') {
+            return name.to_owned();
+        }
+        let mut at = self.0.len();
+        let short = self.0.entry(name.to_owned()).or_insert_with(|| {
+            let mut short = String::from("$");
+            loop {
+                short.push(char::from(b'a' + (at % 26) as u8));
+                at /= 26;
+                if at == 0 {
+                    return short;
+                }
+            }
+        });
+        short.clone()
+    }
+
+    /// A list of a module's name, a name, and what it is: a function by its type's number.
+    fn in_imports(&mut self, section: &[u8]) -> Option<Vec<u8>> {
+        let (count, mut rest) = leb128(section)?;
+        let mut renamed = Vec::new();
+        write_leb128(&mut renamed, count);
+        for _ in 0..count {
+            let (module, after) = read_bytes(rest)?;
+            let (name, after) = read_bytes(after)?;
+            let (_, next) = leb128(after.strip_prefix(b"\0")?)?;
+            write_bytes(&mut renamed, module);
+            write_bytes(&mut renamed, self.of(str::from_utf8(name).ok()?).as_bytes());
+            renamed.extend_from_slice(after.get(..after.len() - next.len())?);
+            rest = next;
+        }
+        rest.is_empty().then_some(renamed)
+    }
+
+    /// A list of a name, what it is, and its number.
+    fn in_exports(&mut self, section: &[u8]) -> Option<Vec<u8>> {
+        let (count, mut rest) = leb128(section)?;
+        let mut renamed = Vec::new();
+        write_leb128(&mut renamed, count);
+        for _ in 0..count {
+            let (name, after) = read_bytes(rest)?;
+            let (_, next) = leb128(after.get(1..)?)?;
+            write_bytes(&mut renamed, self.of(str::from_utf8(name).ok()?).as_bytes());
+            renamed.extend_from_slice(after.get(..after.len() - next.len())?);
+            rest = next;
+        }
+        rest.is_empty().then_some(renamed)
+    }
+
+    /// Every word of the script that is one of the names.
+    fn in_script(&self, script: &str) -> String {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+        let mut renamed = String::with_capacity(script.len());
+        let mut rest = script;
+        while let Some(start) = rest.find(is_part) {
+            let (before, from) = rest.split_at(start);
+            let (word, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+            renamed.push_str(before);
+            renamed.push_str(self.0.get(word).map_or(word, String::as_str));
+            rest = after;
+        }
+        renamed + rest
+    }
+}
+
+/// Bytes with their number in front.
+fn read_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = leb128(bytes)?;
+    rest.split_at_checked(length)
+}
+
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_leb128(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn write_leb128(out: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
 }
 
 /// An unsigned number as WebAssembly writes it — seven bits to a byte, the lowest first — and what follows it.
@@ -47,6 +165,25 @@ mod tests {
         let module = [&header[..], types, names, producers].concat();
         let expected = [&header[..], types, producers].concat();
         assert_eq!(without_names(&module), Some(expected));
+    }
+
+    #[test]
+    fn what_a_module_and_its_script_have_of_each_other_gets_short_names() {
+        let header = b"\0asm\x01\0\0\0";
+        let imports = b"\x02\x19\x02\x02./\x08__wbg_ab\0\x80\x01\x02./\x03a_b\0\x00";
+        let exports = b"\x07\x16\x02\x06memory\x02\0\x08__wbg_ab\0\x81\x01";
+        let code = b"\x0a\x02\x01\0";
+        let module = [&header[..], imports, exports, code].concat();
+        let script = "x.__wbg_ab(__wbg_abc, x.memory, {a_b: a_b$, 'a_b': 1})";
+        let (renamed, script) = with_short_names(&module, script).unwrap();
+        let expected = [
+            &header[..],
+            b"\x02\x12\x02\x02./\x02$a\0\x80\x01\x02./\x02$b\0\x00",
+            b"\x07\x10\x02\x06memory\x02\0\x02$a\0\x81\x01",
+            code,
+        ];
+        assert_eq!(renamed, expected.concat());
+        assert_eq!(script, "x.$a(__wbg_abc, x.memory, {$b: a_b$, '$b': 1})");
     }
 
     #[test]

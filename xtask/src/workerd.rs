@@ -41,6 +41,8 @@ pub struct System {
     pub master_key: String,
     /// The bearer token of the gateway's `/admin`.
     pub admin_token: String,
+    /// Where the pages are, if not in `dist/`.
+    pub pages: Option<PathBuf>,
 }
 
 impl System {
@@ -58,6 +60,7 @@ impl System {
             directory: directory.into(),
             master_key: "5a".repeat(32),
             admin_token: "admin-token-of-a-test".to_owned(),
+            pages: None,
         }
     }
 
@@ -76,60 +79,113 @@ impl System {
     /// A port is taken, the Workers are not built, or `workerd` refused them: the failure holds its words.
     pub fn start(&self) -> Result<Workerd> {
         must_be_free(self.sandbox_port)?;
-        if let Some(port) = self.gateway_port {
-            must_be_free(port)?;
-            must_be_free(self.tls_port)?;
-        }
-        let root = tools::root();
-        let config = root.join("xtask/workerd");
-        let mut command = Command::new(tools::workerd()?);
-        command.current_dir(root).arg("serve").arg("--experimental");
+        let mut command = Self::serve()?;
+        self.add_sandbox(&mut command)?;
+        let Some(port) = self.gateway_port else {
+            command.arg(config("sandbox.capnp"));
+            return self.started("workerd", &command);
+        };
+        must_be_free(port)?;
+        must_be_free(self.tls_port)?;
+        self.add_gateway(&mut command, port)?;
+        self.add_tls(&mut command);
+        command.arg(config("weceive.capnp"));
+        self.started("workerd", &command)
+    }
 
-        let sandbox = origin(self.sandbox_port);
+    /// Starts the sandbox alone, with its port for TLS: it outlives a gateway of [`System::start_gateway`].
+    ///
+    /// # Errors
+    ///
+    /// As [`System::start`].
+    pub fn start_sandbox(&self) -> Result<Workerd> {
+        must_be_free(self.sandbox_port)?;
+        must_be_free(self.tls_port)?;
+        let mut command = Self::serve()?;
+        self.add_sandbox(&mut command)?;
+        self.add_tls(&mut command);
+        command.arg(config("apart.capnp")).arg("sandbox");
+        let alone = Self {
+            gateway_port: None,
+            ..self.clone()
+        };
+        alone.started("sandbox", &command)
+    }
+
+    /// Starts the gateway alone. Its WeChat is what listens on `wechat_port`: the sandbox of
+    /// [`System::start_sandbox`], or something between the two.
+    ///
+    /// # Errors
+    ///
+    /// As [`System::start`].
+    pub fn start_gateway(&self, wechat_port: u16) -> Result<Workerd> {
+        let port = self.gateway_port.unwrap_or_default();
+        must_be_free(port)?;
+        let mut command = Self::serve()?;
+        self.add_gateway(&mut command, port)?;
         command
-            .arg(format!(
-                "--socket-addr=sandbox=127.0.0.1:{}",
-                self.sandbox_port
-            ))
+            .arg(format!("--external-addr=sandbox=127.0.0.1:{wechat_port}"))
+            .arg(config("apart.capnp"))
+            .arg("gateway");
+        self.started("gateway", &command)
+    }
+
+    fn serve() -> Result<Command> {
+        let mut command = Command::new(tools::workerd()?);
+        command
+            .current_dir(tools::root())
+            .args(["serve", "--experimental"]);
+        Ok(command)
+    }
+
+    fn add_sandbox(&self, command: &mut Command) -> Result<()> {
+        let port = self.sandbox_port;
+        let store = self.store("sandbox")?;
+        command
+            .arg(format!("--socket-addr=sandbox=127.0.0.1:{port}"))
             .arg(format!(
                 "--directory-path=sandbox-store={}",
-                self.store("sandbox")?.display()
+                store.display()
             ))
-            .env("SANDBOX_PUBLIC_URL", &sandbox);
+            .env("SANDBOX_PUBLIC_URL", origin(port));
+        Ok(())
+    }
 
-        let gateway = self.gateway_port.map(origin);
-        if let (Some(port), Some(gateway)) = (self.gateway_port, &gateway) {
-            command
-                .arg(format!("--socket-addr=gateway=127.0.0.1:{port}"))
-                .arg(format!(
-                    "--socket-addr=sandbox-tls=127.0.0.1:{}",
-                    self.tls_port
-                ))
-                .arg(format!(
-                    "--external-addr=sandbox-with-certificate=127.0.0.1:{}",
-                    self.tls_port
-                ))
-                .arg(format!(
-                    "--directory-path=gateway-store={}",
-                    self.store("gateway")?.display()
-                ))
-                .env("PUBLIC_URL", gateway)
-                .env(
-                    "OAUTH_AUTHORIZE_URL",
-                    format!("{sandbox}/connect/oauth2/authorize"),
-                )
-                .env("MASTER_KEY", &self.master_key)
-                .env("ADMIN_TOKEN", &self.admin_token)
-                .arg(config.join("weceive.capnp"));
-        } else {
-            command.arg(config.join("sandbox.capnp"));
-        }
+    fn add_tls(&self, command: &mut Command) {
+        let port = self.tls_port;
+        command.arg(format!("--socket-addr=sandbox-tls=127.0.0.1:{port}"));
+    }
 
-        let leash = Leash::start("workerd", &command, &self.directory.join("workerd.log"))?;
+    fn add_gateway(&self, command: &mut Command, port: u16) -> Result<()> {
+        let (tls, store) = (self.tls_port, self.store("gateway")?);
+        let authorize = format!("{}/connect/oauth2/authorize", origin(self.sandbox_port));
+        command
+            .arg(format!("--socket-addr=gateway=127.0.0.1:{port}"))
+            .arg(format!(
+                "--external-addr=sandbox-with-certificate=127.0.0.1:{tls}"
+            ))
+            .arg(format!(
+                "--directory-path=gateway-store={}",
+                store.display()
+            ))
+            .args(
+                self.pages
+                    .iter()
+                    .map(|pages| format!("--directory-path=pages={}", pages.display())),
+            )
+            .env("PUBLIC_URL", origin(port))
+            .env("OAUTH_AUTHORIZE_URL", authorize)
+            .env("MASTER_KEY", &self.master_key)
+            .env("ADMIN_TOKEN", &self.admin_token);
+        Ok(())
+    }
+
+    fn started(&self, name: &str, command: &Command) -> Result<Workerd> {
+        let log = self.directory.join(format!("{name}.log"));
         let mut running = Workerd {
-            leash,
-            gateway,
-            sandbox,
+            leash: Leash::start(name, command, &log)?,
+            gateway: self.gateway_port.map(origin),
+            sandbox: origin(self.sandbox_port),
         };
         running.wait()?;
         Ok(running)
@@ -227,6 +283,10 @@ impl Workerd {
         }
         Ok(())
     }
+}
+
+fn config(name: &str) -> PathBuf {
+    tools::root().join("xtask/workerd").join(name)
 }
 
 fn origin(port: u16) -> String {

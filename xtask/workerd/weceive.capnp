@@ -28,13 +28,7 @@ const config :Workerd.Config = (
       address = "127.0.0.1:8789",
       https = (
         certificateHost = "api.mch.weixin.qq.com",
-        tlsOptions = (
-          keypair = (
-            privateKey = embed "certificates/client-key.pem",
-            certificateChain = embed "certificates/client.pem",
-          ),
-          trustedCertificates = [embed "certificates/ca.pem"],
-        ),
+        tlsOptions = .withCertificate,
       ),
     )),
   ],
@@ -43,17 +37,31 @@ const config :Workerd.Config = (
     (name = "sandbox", address = "127.0.0.1:8788", http = (), service = "sandbox"),
     # Takes nobody without a client certificate, and tells the sandbox so.
     (name = "sandbox-tls", address = "127.0.0.1:8789", service = "sandbox", https = (
-      options = (injectRequestHeaders = [(name = "x-sandbox-client-certificate", value = "verified")]),
-      tlsOptions = (
-        keypair = (
-          privateKey = embed "certificates/server-key.pem",
-          certificateChain = embed "certificates/server.pem",
-        ),
-        requireClientCerts = true,
-        trustedCertificates = [embed "certificates/ca.pem"],
-      ),
+      options = .saysCertificate,
+      tlsOptions = .asksForCertificate,
     )),
   ],
+);
+
+const withCertificate :Workerd.TlsOptions = (
+  keypair = (
+    privateKey = embed "certificates/client-key.pem",
+    certificateChain = embed "certificates/client.pem",
+  ),
+  trustedCertificates = [embed "certificates/ca.pem"],
+);
+
+const asksForCertificate :Workerd.TlsOptions = (
+  keypair = (
+    privateKey = embed "certificates/server-key.pem",
+    certificateChain = embed "certificates/server.pem",
+  ),
+  requireClientCerts = true,
+  trustedCertificates = [embed "certificates/ca.pem"],
+);
+
+const saysCertificate :Workerd.HttpOptions = (
+  injectRequestHeaders = [(name = "x-sandbox-client-certificate", value = "verified")],
 );
 
 const gateway :Workerd.Worker = (

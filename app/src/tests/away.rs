@@ -42,6 +42,7 @@ fn a_payer_who_is_sent_back_need_not_say_so() {
         now_ms: 0,
         view: view(Method::H5),
         todo,
+        listens: 0,
     };
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     assert_eq!(payer.heading(), "Confirming your payment…");
@@ -63,11 +64,14 @@ fn who_comes_back_to_a_purchase_that_is_over_is_told_at_once() {
         over.state = state;
         let (flow, todo) = Flow::begin(over, true, 0, 0);
         assert_eq!(todo, []);
-        assert_eq!(Screen::of(&flow).heading, heading);
+        assert_eq!(Screen::of(&flow, words(Lang::En)).heading, heading);
     }
     let (flow, todo) = Flow::begin(view(Method::Native), true, 0, 0);
     assert_eq!(todo, [Effect::PostOrder], "a code does not go anywhere");
-    assert_eq!(Screen::of(&flow).heading, "Scan with WeChat to pay");
+    assert_eq!(
+        Screen::of(&flow, words(Lang::En)).heading,
+        "Scan with WeChat to pay"
+    );
 }
 
 #[test]

@@ -54,6 +54,31 @@ fn wrong(name: &'static str, says: impl Into<String>) -> Check {
     }
 }
 
+/// What WeChat's answer to a code that nobody has says of the secret.
+fn said_to_no_code<T>(
+    name: &'static str,
+    appid: &str,
+    said: Result<Result<T, TokenError>, ApiError>,
+) -> Check {
+    match said {
+        Err(_) => unknown(name, "WeChat's OAuth does not answer."),
+        Ok(Err(TokenError::Refused {
+            code: ErrorCode::InvalidCode,
+            ..
+        })) => fine(name, format!("{appid} is known with this secret.")),
+        Ok(Err(TokenError::Refused { code, .. })) => wrong(
+            name,
+            format!(
+                "WeChat's OAuth refuses ({}): {}",
+                code.errcode(),
+                code.meaning()
+            ),
+        ),
+        Ok(Err(error)) => wrong(name, format!("WeChat's OAuth refuses: {error}.")),
+        Ok(Ok(_)) => unknown(name, "WeChat took a code that was none."),
+    }
+}
+
 fn unknown(name: &'static str, says: impl Into<String>) -> Check {
     Check {
         name,
@@ -75,7 +100,7 @@ impl<W: World> Gateway<W> {
         request: &Request,
         id: &str,
     ) -> Result<Response, ApiError> {
-        self.admin(request)?;
+        self.admin(request).await?;
         let known = self.directory.by_id(&self.world, &self.config, id).await?;
         let known = known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
         Ok(success(self.examine(&known).await))
@@ -106,6 +131,7 @@ impl<W: World> Gateway<W> {
             Err(error) => checks.push(unknown("keys", error.to_string())),
         }
         checks.push(self.check_app_secret(known).await);
+        checks.extend(self.check_mini_program_secret(known).await);
         checks.push(self.check_notify_url(known));
         checks.push(self.check_directory());
         let healthy = checks.iter().all(|check| check.ok != Some(false));
@@ -236,6 +262,20 @@ impl<W: World> Gateway<W> {
         }
     }
 
+    /// The same of the Mini Program, where there is one.
+    async fn check_mini_program_secret(&self, known: &Known) -> Option<Check> {
+        const NAME: &str = "mini_program_secret";
+        let mini_program = known.merchant.mini_program.as_ref()?;
+        if known.credentials.mini_program_secret.is_none() {
+            return Some(wrong(
+                NAME,
+                "There is none: its payers cannot be recognized. Enter it beside mini_program.",
+            ));
+        }
+        let said = self.session(known, "doctor".to_owned()).await;
+        Some(said_to_no_code(NAME, &mini_program.appid, said))
+    }
+
     /// A code that nobody has: WeChat refuses it only after the secret.
     async fn check_app_secret(&self, known: &Known) -> Check {
         const NAME: &str = "app_secret";
@@ -245,29 +285,8 @@ impl<W: World> Gateway<W> {
                 "There is none: payers in WeChat need Quick Auth elsewhere to be recognized.",
             );
         }
-        match self.token(known, "doctor".to_owned()).await {
-            Err(_) => unknown(NAME, "WeChat's OAuth does not answer."),
-            Ok(Err(TokenError::Refused {
-                code: ErrorCode::InvalidCode,
-                ..
-            })) => fine(
-                NAME,
-                format!(
-                    "{} is known with this secret.",
-                    known.merchant.account.payer_appid()
-                ),
-            ),
-            Ok(Err(TokenError::Refused { code, .. })) => wrong(
-                NAME,
-                format!(
-                    "WeChat's OAuth refuses ({}): {}",
-                    code.errcode(),
-                    code.meaning()
-                ),
-            ),
-            Ok(Err(error)) => wrong(NAME, format!("WeChat's OAuth refuses: {error}.")),
-            Ok(Ok(_)) => unknown(NAME, "WeChat took a code that was none."),
-        }
+        let said = self.token(known, "doctor".to_owned()).await;
+        said_to_no_code(NAME, known.merchant.account.payer_appid(), said)
     }
 
     /// WeChat calls public HTTPS addresses without a query (checklist G10),

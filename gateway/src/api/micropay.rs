@@ -27,12 +27,12 @@ impl<W: World> Gateway<W> {
         let terms = Terms {
             out_trade_no: fields.out_trade_no()?,
             account: known.merchant.account.clone(),
-            body: fields.required("body", known.merchant.dialect.max_body())?,
-            money: known.merchant.money(&fields)?,
+            body: fields.required("body", self.upstream(&known).max_body())?,
+            money: self.upstream(&known).money(&fields)?,
             trade_type: TradeType::Micropay,
             openid: None,
             attach: fields.text("attach", 128)?,
-            notify_url: address::notify_url(&fields, self.config.development)?,
+            notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
             expires_at_ms: self.world.now_ms(),
         };
         let auth_code = fields.required("auth_code", 32)?;

@@ -2,6 +2,7 @@
 //! call. Reads the request, asks the merchant's book, writes the answer.
 
 pub mod account;
+pub mod audit;
 pub mod checkout;
 pub mod checksign;
 pub mod close;
@@ -19,6 +20,9 @@ use crate::Gateway;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::header_text;
+use crate::limits::Rate;
+use crate::scope;
+use crate::seal::{fingerprint, short};
 use crate::world::{Request, World};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -42,19 +46,35 @@ impl<W: World> Gateway<W> {
         let Some(api_key) = header_text(request, "api-key") else {
             return self.token_holder(request).await;
         };
-        let known = self
-            .directory
-            .by_api_key(&self.world, &self.config, api_key)
-            .await?
-            .ok_or_else(|| ApiError::of(Code::ApiKeyUnknown))?;
+        let known = async {
+            self.directory
+                .by_api_key(&self.world, &self.config, api_key)
+                .await?
+                .ok_or_else(|| ApiError::of(Code::ApiKeyUnknown))
+        };
+        let known = self.guess(request, "api-key", known).await?;
+        let print = fingerprint(api_key);
         if access == Access::Secret {
-            let secret = header_text(request, "api-secret")
-                .ok_or_else(|| ApiError::of(Code::ApiSecretMissing))?;
-            if !known.has_secret(secret) {
-                return Err(ApiError::of(Code::ApiSecretWrong));
-            }
+            let checked = async {
+                let secret = header_text(request, "api-secret")
+                    .ok_or_else(|| ApiError::of(Code::ApiSecretMissing))?;
+                if !known.has_secret(secret) {
+                    return Err(ApiError::of(Code::ApiSecretWrong));
+                }
+                Ok(())
+            };
+            self.guess(request, &print, checked).await?;
         }
+        self.shown("key", &print)?;
         Ok(known)
+    }
+
+    /// Somebody has shown a key that holds: it is theirs what follows, and
+    /// they may ask as often as one key may.
+    fn shown(&self, kind: &str, fingerprint: &str) -> Result<(), ApiError> {
+        scope::is(format!("{kind} {}", short(fingerprint)));
+        let rate = Rate::of_key(self.config.api_calls_per_second);
+        self.limit("key", fingerprint, rate)
     }
 
     /// The merchant whose api-token the request carries: it stands for both
@@ -62,10 +82,15 @@ impl<W: World> Gateway<W> {
     async fn token_holder(&self, request: &Request) -> Result<Rc<Known>, ApiError> {
         let token =
             header_text(request, "api-token").ok_or_else(|| ApiError::of(Code::ApiKeyMissing))?;
-        self.directory
-            .by_token(&self.world, &self.config, token)
-            .await?
-            .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
+        let known = async {
+            self.directory
+                .by_token(&self.world, &self.config, token)
+                .await?
+                .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
+        };
+        let known = self.guess(request, "api-token", known).await?;
+        self.shown("token", &fingerprint(token))?;
+        Ok(known)
     }
 }
 

@@ -107,8 +107,8 @@ impl<W: World> Gateway<W> {
 
     fn terms(&self, fields: &Fields, known: &Known) -> Result<Terms, ApiError> {
         let out_trade_no = fields.out_trade_no()?;
-        let body = fields.required("body", known.merchant.dialect.max_body())?;
-        let money = known.merchant.money(fields)?;
+        let body = fields.required("body", self.upstream(known).max_body())?;
+        let money = self.upstream(known).money(fields)?;
         let trade_type = match fields.required("trade_type", 16)?.as_str() {
             "NATIVE" => TradeType::Native,
             "JSAPI" => TradeType::Jsapi,
@@ -141,7 +141,7 @@ impl<W: World> Gateway<W> {
             trade_type,
             openid,
             attach: fields.text("attach", MAX_TEXT_BYTES)?,
-            notify_url: address::notify_url(fields, self.config.development)?,
+            notify_url: address::notify_url(fields, "notify_url", self.config.development)?,
             expires_at_ms: self.world.now_ms() + PREPAY_SECONDS * 1000,
         })
     }
@@ -169,6 +169,10 @@ pub(crate) fn status_data(order: &Order) -> Value {
         ("cash_fee", of(|p| p.cash_fee.map(|fee| fee.to_string()))),
         ("cash_fee_type", of(|p| p.cash_fee_type.clone())),
         ("rate", of(|p| p.rate.clone())),
+        (
+            "paid_besides",
+            order.paid_besides().map(ToString::to_string),
+        ),
     ]);
     let attach = of(|p| p.attach.clone()).or_else(|| terms.attach.clone());
     let attach = attach.map_or_else(|| json!([]), Value::String);

@@ -26,9 +26,9 @@ impl<W: World> Gateway<W> {
         }
         let product = Product {
             product_id,
-            body: fields.required("body", known.merchant.dialect.max_body())?,
-            money: known.merchant.money(&fields)?,
-            notify_url: address::notify_url(&fields, self.config.development)?,
+            body: fields.required("body", self.upstream(&known).max_body())?,
+            money: self.upstream(&known).money(&fields)?,
+            notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
         };
         let call = Call::SetProduct(Box::new(product));
         let product: Product = self.book(&known.merchant.id, call).await?;

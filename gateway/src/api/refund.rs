@@ -22,7 +22,7 @@ impl<W: World> Gateway<W> {
             false => Fields::read(request.body())?,
         };
         let whole = 1..=Money::MAX_MINOR;
-        let longest = known.merchant.dialect.max_out_refund_no();
+        let longest = self.upstream(&known).max_out_refund_no();
         let out_refund_no = fields.text("out_refund_no", longest)?;
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-|*@".contains(&b);
         if out_refund_no
@@ -68,7 +68,7 @@ impl<W: World> Gateway<W> {
 
 /// WeChat's names, every value a text. `refund_status` is WeChat's, or `ASKED`
 /// while WeChat has not taken the request yet; then `err_code` says why.
-fn refund_data(refunded: &Refunded) -> Value {
+pub(super) fn refund_data(refunded: &Refunded) -> Value {
     let Refunded {
         out_trade_no,
         transaction_id,

@@ -35,7 +35,7 @@ impl<W: World> Gateway<W> {
             fingerprint: fingerprint(&token),
             expires_at_ms,
         };
-        match ask(&self.world, &call).await? {
+        match ask(&self.world, call).await? {
             Answer::Done => Ok(success(json!({
                 "api-token": token,
                 "expires_at": expires_at_ms / 1000,
@@ -53,7 +53,7 @@ impl<W: World> Gateway<W> {
             id: known.merchant.id.clone(),
             fingerprint: fingerprint(&token),
         };
-        match ask(&self.world, &call).await? {
+        match ask(&self.world, call).await? {
             Answer::Done => Ok(success(json!({}))),
             Answer::NotFound => Err(ApiError::field(
                 Code::ApiTokenUnknown,

@@ -3,18 +3,24 @@
 //! Each way is an *attempt*: an order of its own at WeChat, because an order
 //! is bound to its trade type. The first has the merchant's number, the next
 //! `…-2`, `…-3`. An attempt is given up, closed and known to be closed, before
-//! the next is made, so that never two of them can be paid.
+//! the next is made, where the upstream can close.
+//!
+//! Should two be paid all the same, the purchase keeps the payment that was
+//! written in this book first. Every other is written as paid together with a
+//! refund of the whole, in one transaction, and is no sale to the merchant.
 
 use super::{Book, NewOrder, read_stored, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream::Reason;
 use crate::world::{Store, StoreError, World};
-use checkout::{Lang, State};
+use checkout::{LOOK, Lang, Line, State};
 use order::{
-    Effect, Event, Money, Order, OutTradeNo, Prepayment, Refusal, Status, Terms, TradeType,
+    Effect, Event, Money, Order, OutTradeNo, Prepayment, Refusal, Status, Terms, TradeState,
+    TradeType,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use wechatpay::v2::prepay::MWEB_URL_SECONDS;
 
@@ -54,6 +60,12 @@ pub struct Purchase {
     /// The merchant's own word, which comes back in notices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attach: Option<String>,
+    /// What it is made of; together its amount.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+    /// The merchant's own, for its own eyes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// One way the payer tried.
@@ -109,6 +121,15 @@ pub struct CheckoutFacts {
     pub state: State,
 }
 
+/// A checkout with the orders of its attempts.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FoundCheckout {
+    /// The checkout.
+    pub facts: CheckoutFacts,
+    /// Of each attempt, in their order; `None` where WeChat's answer was lost.
+    pub orders: Vec<Option<Order>>,
+}
+
 /// What the payer is given.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Offer {
@@ -126,6 +147,8 @@ pub enum Offer {
 /// The longest number that leaves room for an attempt's `-99`.
 pub const MAX_OUT_TRADE_NO: usize = 29;
 const MAX_ATTEMPTS: usize = 99;
+/// So many open attempts are asked about when somebody wants to know.
+const ASKED_AT_ONCE: usize = 4;
 /// WeChat takes no order that ends within five minutes (seed 002, section
 /// 9.1); a minute is left for the way there.
 const SHORTEST_MS: i64 = 6 * 60_000;
@@ -134,6 +157,13 @@ const SHORTEST_MS: i64 = 6 * 60_000;
 const MWEB_URL_MS: i64 = MWEB_URL_SECONDS * 1000;
 /// What a payer's browser may need to get there.
 const MWEB_WAY_MS: i64 = 20_000;
+
+impl PrepareCheckout {
+    /// Whether the attempt is this payer's way to pay.
+    fn fits(&self, attempt: &Attempt) -> bool {
+        (attempt.trade_type, &attempt.openid) == (self.trade_type, &self.openid)
+    }
+}
 
 impl Checkout {
     /// The terms of an attempt.
@@ -205,24 +235,41 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(CheckoutFacts { checkout, state })
     }
 
-    /// As [`Book::view_checkout`], after asking WeChat about the open attempt
+    /// As [`Book::view_checkout`], after asking WeChat about the open attempts
     /// if nobody did in the last ten seconds.
     pub(super) async fn check_checkout(
         &self,
         known: &Known,
         id: &str,
     ) -> Result<CheckoutFacts, ApiError> {
-        let facts = self.view_checkout(id)?;
-        let Some(attempt) = facts.checkout.attempts.last() else {
-            return Ok(facts);
-        };
-        let order = self.load_order(attempt.out_trade_no.as_str())?;
-        if order.is_some_and(|o| o.is_open()) && self.may_ask(&attempt.out_trade_no) {
-            let number = attempt.out_trade_no.clone();
-            self.carry_out(known, number, vec![Effect::Query]).await?;
-            return self.view_checkout(id);
+        let attempts = self.view_checkout(id)?.checkout.attempts;
+        let numbers = attempts.into_iter().rev().map(|a| a.out_trade_no);
+        let mut asked = 0;
+        for number in numbers {
+            let order = self.load_order(number.as_str())?;
+            if asked < ASKED_AT_ONCE && order.is_some_and(|o| o.is_open()) && self.may_ask(&number)
+            {
+                asked += 1;
+                self.carry_out(known, number, vec![Effect::Query]).await?;
+            }
         }
-        Ok(facts)
+        self.view_checkout(id)
+    }
+
+    /// The checkout with this merchant's number, asked about like
+    /// [`Book::check_checkout`].
+    pub(super) async fn find_checkout(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+    ) -> Result<FoundCheckout, ApiError> {
+        let checkout = self.checkout_of(number)?;
+        let checkout = checkout.ok_or_else(|| ApiError::of(Code::OrderNotFound))?;
+        let facts = self.check_checkout(known, &checkout.id).await?;
+        let attempts = facts.checkout.attempts.iter();
+        let orders = attempts.map(|attempt| self.load_order(attempt.out_trade_no.as_str()));
+        let orders = orders.collect::<Result<_, _>>()?;
+        Ok(FoundCheckout { facts, orders })
     }
 
     /// Gives the payer the means to pay in one way, giving up an earlier one.
@@ -235,11 +282,10 @@ impl<W: World, S: Store> Book<W, S> {
         if facts.state != State::Open {
             return Ok(Offer::NotOpen(Box::new(facts)));
         }
-        if let Some(last) = facts.checkout.attempts.last()
-            && ((last.trade_type, &last.openid) != (prepare.trade_type, &prepare.openid)
-                || self.is_mweb_url_over(last)?)
-        {
-            self.give_up(known, &prepare.id, last).await?;
+        for attempt in facts.checkout.attempts.iter().filter(|a| !a.closed) {
+            if !prepare.fits(attempt) || self.is_mweb_url_over(attempt)? {
+                self.give_up(known, &prepare.id, attempt).await?;
+            }
         }
         // Time has passed: look again, and write the attempt's number down
         // before it is used.
@@ -247,7 +293,7 @@ impl<W: World, S: Store> Book<W, S> {
         if facts.state != State::Open {
             return Ok(Offer::NotOpen(Box::new(facts)));
         }
-        let (checkout, attempt) = self.reserve_attempt(facts.checkout, &prepare)?;
+        let (checkout, attempt) = self.reserve_attempt(known, facts.checkout, &prepare)?;
         let remaining_ms = checkout.expires_at_ms - self.world.now_ms();
         let new = NewOrder {
             terms: checkout.terms(known, &attempt),
@@ -258,7 +304,14 @@ impl<W: World, S: Store> Book<W, S> {
         };
         let prepaid = self.prepaid_order(known, new).await?;
         // Time has passed once more: called off meanwhile, it must not be paid.
-        let facts = self.view_checkout(&prepare.id)?;
+        let mut facts = self.view_checkout(&prepare.id)?;
+        let number = &attempt.out_trade_no;
+        let mut listed = facts.checkout.attempts.iter();
+        if !listed.any(|listed| listed.out_trade_no == *number) {
+            // Given up by another page before WeChat knew it.
+            facts.checkout.attempts.push(attempt.clone());
+            self.save_checkout(&facts.checkout)?;
+        }
         if facts.state != State::Open {
             self.give_up(known, &prepare.id, &attempt).await?;
             return Ok(Offer::NotOpen(Box::new(self.view_checkout(&prepare.id)?)));
@@ -269,32 +322,31 @@ impl<W: World, S: Store> Book<W, S> {
         })
     }
 
-    /// The attempt that fits the payer: the last one while it can still be
-    /// paid, or else a new one.
+    /// The attempt that fits the payer: one that can still be paid, or else a
+    /// new one.
     fn reserve_attempt(
         &self,
+        known: &Known,
         mut checkout: Checkout,
         prepare: &PrepareCheckout,
     ) -> Result<(Checkout, Attempt), ApiError> {
-        if let Some(last) = checkout.attempts.last() {
-            let order = self.load_order(last.out_trade_no.as_str())?;
-            if matches!(
+        let can_close = self.upstream(known).can_close();
+        for attempt in checkout.attempts.iter().rev().filter(|a| !a.closed) {
+            let order = self.load_order(attempt.out_trade_no.as_str())?;
+            let closing = matches!(
                 order.as_ref().map(Order::status),
                 Some(Status::Closing { .. })
-            ) {
-                return Err(ApiError::of(Code::AttemptPending));
-            }
+            );
             // Without an order, the attempt's answer was lost: ask again.
-            let open = !last.closed && order.is_none_or(|o| o.is_open());
-            let fits = (last.trade_type, &last.openid) == (prepare.trade_type, &prepare.openid);
-            match (open, fits) {
+            let open = order.is_none_or(|o| o.is_open());
+            match (open, prepare.fits(attempt) && !closing) {
                 (true, true) => {
-                    let last = last.clone();
-                    return Ok((checkout, last));
+                    let attempt = attempt.clone();
+                    return Ok((checkout, attempt));
                 }
                 // Another page was faster: its attempt must be given up first.
-                (true, false) => return Err(ApiError::of(Code::AttemptPending)),
-                (false, _) => {}
+                (true, false) if can_close => return Err(ApiError::of(Code::AttemptPending)),
+                _ => {}
             }
         }
         let out_trade_no = self.free_number(&checkout)?;
@@ -372,22 +424,38 @@ impl<W: World, S: Store> Book<W, S> {
         let Some(mut checkout) = self.checkout_of(number)? else {
             return Ok(None);
         };
-        checkout.closed = true;
-        self.save_checkout(&checkout)?;
+        if !checkout.closed {
+            checkout.closed = true;
+            self.store.atomically(|| {
+                self.audit(number.as_str(), "checkout closed", "")?;
+                self.save_checkout(&checkout)
+            })?;
+            self.store.tell(&checkout.id, LOOK);
+        }
         Ok(Some(checkout))
+    }
+
+    /// Tells the open pages of the checkout that this number belongs to, if it
+    /// is one's, to look again. What they see then is written already.
+    pub(super) fn tell_pages(&self, number: &str) -> Result<(), StoreError> {
+        let rows = self.store.exec(
+            "SELECT checkout_id FROM attempts WHERE out_trade_no = ?",
+            &[number.into()],
+        )?;
+        if let Some(row) = rows.first() {
+            self.store.tell(row.text(0)?, LOOK);
+        }
+        Ok(())
     }
 
     /// Closes an attempt and makes sure of it. Asks WeChat first, so that a
     /// payment on its way is seen.
     async fn give_up(&self, known: &Known, id: &str, attempt: &Attempt) -> Result<(), ApiError> {
         let number = &attempt.out_trade_no;
-        // What cannot be closed stays as it is, and can be paid where it was
-        // begun.
-        let open = self
-            .load_order(number.as_str())?
-            .is_some_and(|o| o.is_open());
-        if open && !known.merchant.dialect.can_close() {
-            return Err(ApiError::of(Code::AttemptPending));
+        // What cannot be closed can still be paid where it was begun. Should
+        // it be, besides another, the later payment goes back.
+        if !self.upstream(known).can_close() {
+            return Ok(());
         }
         match self.step(known, number.as_str(), Event::CloseAsked, None)? {
             Some(Ok(effects)) => self.carry_out(known, number.clone(), effects).await?,
@@ -397,6 +465,10 @@ impl<W: World, S: Store> Book<W, S> {
             // holds the means to pay it; but WeChat may know it.
             None => {
                 let closed = self.upstream(known).close(number, None).await;
+                if self.load_order(number.as_str())?.is_some() {
+                    // WeChat's answer came after all: this one is older.
+                    return Err(ApiError::of(Code::AttemptPending));
+                }
                 return match closed.map_err(|failure| failure.reason()) {
                     // A closed number cannot be used again; one that WeChat
                     // never knew can.
@@ -448,35 +520,81 @@ impl<W: World, S: Store> Book<W, S> {
             .transpose()
     }
 
-    /// The attempt that tells how the purchase stands: the paid one, or else
-    /// the latest.
+    /// The attempt that tells how the purchase stands: the one whose payment
+    /// is kept, or else the latest.
     pub(super) fn telling_attempt(
         &self,
         checkout: &Checkout,
     ) -> Result<Option<OutTradeNo>, StoreError> {
-        let mut telling = None;
+        let kept = self.kept_order(checkout)?;
+        let latest = || checkout.attempts.last().map(|a| a.out_trade_no.clone());
+        Ok(kept.map_or_else(latest, |order| Some(order.terms().out_trade_no.clone())))
+    }
+
+    /// The order whose payment the purchase keeps.
+    fn kept_order(&self, checkout: &Checkout) -> Result<Option<Order>, StoreError> {
         for attempt in &checkout.attempts {
-            telling = Some(attempt.out_trade_no.clone());
-            if self
-                .load_order(attempt.out_trade_no.as_str())?
-                .is_some_and(|o| o.paid().is_some())
-            {
-                break;
+            let order = self.load_order(attempt.out_trade_no.as_str())?;
+            let kept = |o: &Order| o.paid().is_some() && o.paid_besides().is_none();
+            if let Some(order) = order.filter(kept) {
+                return Ok(Some(order));
             }
         }
-        Ok(telling)
+        Ok(None)
+    }
+
+    /// What WeChat told of an order, in the light of its purchase: a payment is
+    /// one [besides](Event::PaidBesides) where the purchase keeps another.
+    /// Inside the transaction that writes what follows.
+    pub(super) fn of_purchase(
+        &self,
+        known: &Known,
+        order: &Order,
+        event: Event,
+    ) -> Result<Event, StoreError> {
+        let (payment, via) = match event {
+            Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
+                (payment, via)
+            }
+            event => return Ok(event),
+        };
+        let number = &order.terms().out_trade_no;
+        let kept = match self.checkout_of_attempt(number)? {
+            Some(checkout) => self.kept_order(&checkout)?,
+            None => None,
+        };
+        let kept = kept.map(|kept| kept.terms().out_trade_no.clone());
+        Ok(match kept.filter(|kept| kept != number) {
+            Some(kept) => Event::PaidBesides {
+                out_refund_no: self.besides_number(known, number)?,
+                payment,
+                via,
+                kept,
+            },
+            None => Event::Told(TradeState::Success(payment), via),
+        })
+    }
+
+    /// The checkout that has made an attempt under this number.
+    fn checkout_of_attempt(&self, number: &OutTradeNo) -> Result<Option<Checkout>, StoreError> {
+        let rows = self.store.exec(
+            "SELECT json FROM checkouts JOIN attempts ON attempts.checkout_id = id
+             WHERE attempts.out_trade_no = ?",
+            &[number.as_str().into()],
+        )?;
+        rows.first()
+            .map(|row| read_stored("checkout", row.text(0)?))
+            .transpose()
     }
 
     fn state_of(&self, checkout: &Checkout) -> Result<State, StoreError> {
+        if let Some(paid_at_ms) = self.kept_order(checkout)?.as_ref().and_then(paid_at) {
+            return Ok(State::Paid { paid_at_ms });
+        }
         let mut open = false;
         for attempt in &checkout.attempts {
-            let Some(order) = self.load_order(attempt.out_trade_no.as_str())? else {
-                continue;
-            };
-            if let Some(paid_at_ms) = paid_at(&order) {
-                return Ok(State::Paid { paid_at_ms });
-            }
-            open |= order.is_open();
+            let order = self.load_order(attempt.out_trade_no.as_str())?;
+            open |= order.is_some_and(|order| order.is_open());
         }
         let over = checkout.closed || self.world.now_ms() >= checkout.expires_at_ms;
         Ok(match (over, open) {
@@ -509,6 +627,8 @@ fn difference(known: &Purchase, new: &Purchase) -> Option<&'static str> {
         (known.cancel_url != new.cancel_url, "cancel_url"),
         (known.lang != new.lang, "lang"),
         (known.attach != new.attach, "attach"),
+        (known.lines != new.lines, "lines"),
+        (known.metadata != new.metadata, "metadata"),
     ]
     .into_iter()
     .find_map(|(differs, field)| differs.then_some(field))

@@ -1,14 +1,23 @@
-//! Deliveries: the notice, forwarded to the merchant until it is acknowledged.
+//! Deliveries: documents that go to the merchant until they are acknowledged.
+//! A payment's is WeChat's notice, forwarded; a refund's end is told in the
+//! form of WeChat's own.
+//!
+//! Those of one order go out in order. Of those that wait, the first alone has
+//! a timer; the next gets its own when that one is acknowledged or given up.
 
 use super::Book;
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::scope::{self, REQUEST_ID, Scope};
 use crate::seal::hmac_sha256;
 use crate::world::{Request, Response, Route, Row, Store, StoreError, World};
-use order::{Order, OutTradeNo};
+use order::{Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
 use wechatpay::Secret;
 use wechatpay::v2::notify::{RETRY_SECONDS, is_ack};
+use wechatpay::v2::refund::Status;
+use wechatpay::v2::refund_notify;
 
 /// One document on its way to a merchant.
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,6 +26,8 @@ pub struct Delivery {
     pub id: i64,
     /// Which order it is about.
     pub out_trade_no: String,
+    /// Which refund, where it tells of one.
+    pub out_refund_no: Option<String>,
     /// Where it goes.
     pub url: String,
     /// How often it was sent.
@@ -37,6 +48,13 @@ pub(super) struct Due {
     is_last: bool,
 }
 
+impl Due {
+    /// The order that it is about.
+    pub(super) fn out_trade_no(&self) -> &str {
+        &self.out_trade_no
+    }
+}
+
 /// How many deliveries one alarm takes; the next alarm follows at once.
 const DUE_AT_ONCE: i64 = 50;
 /// How long the last attempt may take before it counts as never made.
@@ -55,15 +73,75 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(());
         };
         let body = self.notice_document(known, &paid.payment, notice_xml);
+        self.insert_delivery(order, None, url, body)
+    }
+
+    /// The same for a refund that has come to its end. A merchant without
+    /// `refund_notify_url` has nobody to tell.
+    pub(super) fn add_refund_delivery(
+        &self,
+        known: &Known,
+        order: &Order,
+        refund: &Refund,
+    ) -> Result<(), StoreError> {
+        let (Some(url), Some(paid)) = (&known.merchant.refund_notify_url, order.paid()) else {
+            return Ok(());
+        };
+        let terms = order.terms();
+        let document = refund_notify::Notice {
+            account: paid.payment.account.clone(),
+            nonce_str: self.nonce(),
+            refund: refund_notify::Refund {
+                transaction_id: paid.payment.transaction_id.clone(),
+                out_trade_no: terms.out_trade_no.to_string(),
+                refund_id: refund.refund_id.clone(),
+                out_refund_no: refund.out_refund_no.clone(),
+                total_fee: terms.money.amount_minor(),
+                settlement_total_fee: None,
+                refund_fee: refund.money.amount_minor(),
+                settlement_refund_fee: None,
+                refund_status: match refund.status {
+                    RefundStatus::Success => Status::Success,
+                    RefundStatus::Abnormal => Status::Change,
+                    RefundStatus::Closed => Status::RefundClose,
+                    // Not at its end: there is nothing to tell.
+                    RefundStatus::Asked | RefundStatus::Processing => return Ok(()),
+                },
+                success_time_ms: None,
+                refund_recv_accout: None,
+                refund_account: None,
+                refund_request_source: None,
+            },
+        };
+        let body = document.to_xml(&known.credentials.api_key);
+        self.insert_delivery(order, Some(&refund.out_refund_no), url, body)
+    }
+
+    fn insert_delivery(
+        &self,
+        order: &Order,
+        out_refund_no: Option<&str>,
+        url: &str,
+        body: String,
+    ) -> Result<(), StoreError> {
+        let number = order.terms().out_trade_no.as_str();
         self.store.exec(
-            "INSERT INTO deliveries(out_trade_no, url, body, attempts, due_at_ms, state)
-             VALUES(?, ?, ?, 0, ?, 'waiting')",
-            &[
-                order.terms().out_trade_no.as_str().into(),
-                url.as_str().into(),
-                body.into(),
-                self.world.now_ms().into(),
-            ],
+            "INSERT INTO deliveries(out_trade_no, out_refund_no, url, body, attempts, state)
+             VALUES(?, ?, ?, ?, 0, 'waiting')",
+            &[number.into(), out_refund_no.into(), url.into(), body.into()],
+        )?;
+        self.line_up(number)
+    }
+
+    /// Of an order's deliveries that wait, only the first has a timer; if it
+    /// has none yet, its turn is now.
+    fn line_up(&self, number: &str) -> Result<(), StoreError> {
+        self.store.exec(
+            "UPDATE deliveries SET due_at_ms = CASE WHEN id = (
+                SELECT min(id) FROM deliveries WHERE out_trade_no = ?1 AND state = 'waiting'
+             ) THEN coalesce(due_at_ms, ?2) END
+             WHERE out_trade_no = ?1 AND state = 'waiting'",
+            &[number.into(), self.world.now_ms().into()],
         )?;
         Ok(())
     }
@@ -104,7 +182,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// Makes one attempt.
     pub(super) async fn deliver(&self, known: &Known, due: Due) -> Result<(), StoreError> {
         let signature = signature(
-            &known.credentials.delivery_secret,
+            known.credentials.delivery_secrets(self.world.now_ms()),
             self.world.now_ms() / 1000,
             &due.body,
         );
@@ -120,22 +198,34 @@ impl<W: World, S: Store> Book<W, S> {
             Err(why) if due.is_last => ("given_up", why),
             Err(why) => ("waiting", why),
         };
-        self.store.exec(
-            "UPDATE deliveries SET state = ?1, last = ?2,
-                due_at_ms = CASE WHEN ?1 = 'waiting' THEN due_at_ms ELSE NULL END
-             WHERE id = ?3",
-            &[state.into(), last.into(), due.id.into()],
-        )?;
+        let given_up = state == "given_up";
+        self.store.atomically(|| {
+            // What another sending of it has settled meanwhile stays so.
+            self.store.exec(
+                "UPDATE deliveries SET state = ?1, last = ?2,
+                    due_at_ms = CASE WHEN ?1 = 'waiting' THEN due_at_ms ELSE NULL END
+                 WHERE id = ?3 AND state = 'waiting'",
+                &[state.into(), last.as_str().into(), due.id.into()],
+            )?;
+            if given_up {
+                self.raise(Alarm::NeverAcknowledged, &due.out_trade_no)?;
+            }
+            self.line_up(&due.out_trade_no)
+        })?;
+        self.count("delivery_sent");
         self.count(match state {
             "acknowledged" => "delivery_acknowledged",
             _ => "delivery_failed",
-        })?;
-        if state == "given_up" {
-            self.raise(
-                "the merchant never acknowledged the notice",
-                &due.out_trade_no,
-            )?;
+        });
+        if given_up {
+            self.count("delivery_given_up");
         }
+        let facts = [("about", due.out_trade_no.as_str().into())];
+        scope::log(
+            &self.world,
+            &facts,
+            format_args!("delivery {state}: {last}"),
+        );
         Ok(())
     }
 
@@ -145,23 +235,27 @@ impl<W: World, S: Store> Book<W, S> {
         number: Option<&OutTradeNo>,
     ) -> Result<Vec<Delivery>, StoreError> {
         let rows = self.store.exec(
-            "SELECT id, out_trade_no, url, attempts, state, last FROM deliveries
+            "SELECT id, out_trade_no, url, attempts, state, last, out_refund_no FROM deliveries
              WHERE ?1 IS NULL OR out_trade_no = ?1 ORDER BY id DESC LIMIT 100",
             &[number.map(OutTradeNo::as_str).into()],
         )?;
         rows.iter().map(read_delivery).collect()
     }
 
-    /// Begins a delivery's schedule again, now.
+    /// Begins a delivery's schedule again, now; or when those before it are
+    /// done.
     pub(super) fn resend(&self, id: i64) -> Result<Delivery, ApiError> {
-        let rows = self.store.exec(
-            "UPDATE deliveries SET attempts = 0, state = 'waiting', due_at_ms = ? WHERE id = ?
-             RETURNING id, out_trade_no, url, attempts, state, last",
-            &[self.world.now_ms().into(), id.into()],
-        )?;
-        let row = rows.first().ok_or(ApiError::of(Code::DeliveryNotFound))?;
-        self.arm()?;
-        Ok(read_delivery(row)?)
+        self.store.atomically(|| {
+            let rows = self.store.exec(
+                "UPDATE deliveries SET attempts = 0, state = 'waiting', due_at_ms = ? WHERE id = ?
+                 RETURNING id, out_trade_no, url, attempts, state, last, out_refund_no",
+                &[self.world.now_ms().into(), id.into()],
+            )?;
+            let row = rows.first().ok_or(ApiError::of(Code::DeliveryNotFound))?;
+            self.line_up(row.text(1)?)?;
+            self.arm()?;
+            Ok(read_delivery(row)?)
+        })
     }
 }
 
@@ -173,19 +267,25 @@ fn read_delivery(row: &Row) -> Result<Delivery, StoreError> {
         attempts: row.int(3)?,
         state: row.text(4)?.to_owned(),
         last: row.text_or_null(5)?.map(str::to_owned),
+        out_refund_no: row.text_or_null(6)?.map(str::to_owned),
     })
 }
 
 /// The header `WeCeive-Signature`: `t=1767323045,v1=…`, where `v1` is the
 /// lower-case hex of HMAC-SHA256 over `1767323045.` and the body, under the
 /// merchant's `delivery_secret`. The time lets a receiver refuse a replay.
-fn signature(secret: &Secret, now_s: i64, body: &str) -> String {
-    let mac = hmac_sha256(
-        secret.expose().as_bytes(),
-        format!("{now_s}.{body}").as_bytes(),
-    );
-    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("t={now_s},v1={hex}")
+/// While the secret changes there are two `v1`, one under each.
+fn signature<'s>(secrets: impl Iterator<Item = &'s Secret>, now_s: i64, body: &str) -> String {
+    let mut signature = format!("t={now_s}");
+    for secret in secrets {
+        let mac = hmac_sha256(
+            secret.expose().as_bytes(),
+            format!("{now_s}.{body}").as_bytes(),
+        );
+        signature.push_str(",v1=");
+        signature.extend(mac.iter().map(|byte| format!("{byte:02x}")));
+    }
+    signature
 }
 
 fn delivery_request(due: &Due, signature: &str) -> Option<Request> {
@@ -193,6 +293,7 @@ fn delivery_request(due: &Due, signature: &str) -> Option<Request> {
         .header(http::header::CONTENT_TYPE, "text/xml; charset=utf-8")
         .header(http::header::USER_AGENT, "WeCeive/1")
         .header("weceive-signature", signature)
+        .header(REQUEST_ID, Scope::current().request_id)
         .body(due.body.clone().into_bytes())
         .ok()
 }
@@ -226,7 +327,11 @@ mod tests {
     #[test]
     fn the_signature_that_a_merchant_computes() {
         assert_eq!(
-            signature(&Secret::new("whsec_test"), 1_767_323_045, "<xml/>"),
+            signature(
+                [&Secret::new("whsec_test")].into_iter(),
+                1_767_323_045,
+                "<xml/>"
+            ),
             "t=1767323045,v1=3b83ba3db255d8d8b01d892b6d2deab6a551de6ed81cde40221dedca7d3eddd3"
         );
     }

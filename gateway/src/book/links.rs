@@ -3,6 +3,7 @@
 //! ```text
 //! links( id, json, sold )                            pieces that are paid for good
 //! sales( checkout_id, link_id, once, pieces, until_ms )  checkouts of the last minutes
+//! holders( checkout_id, holder )                     who they are for, where that is known
 //! ```
 //!
 //! Each purchase is a checkout of its own. A link's stock is counted in the
@@ -19,6 +20,7 @@ use checkout::link::Ended;
 use checkout::{Lang, State};
 use order::{Money, OutTradeNo};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What is sold under a link's address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +87,8 @@ pub struct Buy {
     pub once: String,
     /// What the payer chose.
     pub choice: Choice,
+    /// An alias of the payer, or of the address that the payer is at.
+    pub holder: Option<String>,
 }
 
 /// A link as it stands.
@@ -114,6 +118,9 @@ const SALE_OF_STOCK_MS: i64 = 15 * 60_000;
 /// Sales whose time is over are settled so many at a time: the rest stay held,
 /// which sells too little for a moment and never too much.
 const SETTLED_AT_ONCE: i64 = 100;
+/// One payer, or one address, may hold a quarter of a link's stock unpaid, and
+/// always so many pieces, or one purchase.
+const HELD_BY_ONE: i64 = 5;
 /// The most links that are listed.
 const LISTED: i64 = 100;
 
@@ -139,6 +146,26 @@ impl LinkFacts {
 }
 
 impl Link {
+    /// What it sells for, as the audit tells it.
+    fn terms(&self) -> String {
+        let (low, high, of) = match self.price {
+            Price::Fixed { each, max_quantity } => {
+                (each, each, format!("a piece, to {max_quantity} at once"))
+            }
+            Price::Entered { min, max } => (min, max, "as the payer enters".to_owned()),
+        };
+        let stock = self
+            .stock
+            .map_or_else(String::new, |stock| format!(", stock {stock}"));
+        format!(
+            "link {}, {} to {} {} {of}{stock}",
+            if self.active { "on" } else { "off" },
+            low.amount_minor(),
+            high.amount_minor(),
+            low.currency().code(),
+        )
+    }
+
     /// The purchase that a choice leads to: what is written, what it costs,
     /// and how many pieces it takes.
     fn purchase(&self, choice: Choice) -> Result<(String, Money, i64), ApiError> {
@@ -179,11 +206,14 @@ impl Link {
 impl<W: World, S: Store> Book<W, S> {
     /// Adds a link, or changes it; what was sold stays sold.
     pub(super) fn set_link(&self, link: &Link) -> Result<LinkFacts, ApiError> {
-        self.store.exec(
-            "INSERT INTO links(id, json, sold) VALUES(?1, ?2, 0)
-             ON CONFLICT(id) DO UPDATE SET json = ?2",
-            &[link.id.as_str().into(), write_stored("link", link)?.into()],
-        )?;
+        self.store.atomically(|| {
+            self.audit(&link.id, &link.terms(), "")?;
+            self.store.exec(
+                "INSERT INTO links(id, json, sold) VALUES(?1, ?2, 0)
+                 ON CONFLICT(id) DO UPDATE SET json = ?2",
+                &[link.id.as_str().into(), write_stored("link", link)?.into()],
+            )
+        })?;
         self.count_sales(self.find_link(&link.id)?)
     }
 
@@ -270,6 +300,8 @@ impl<W: World, S: Store> Book<W, S> {
                 cancel_url: facts.link.cancel_url.clone(),
                 lang: facts.link.lang,
                 attach: facts.link.attach.clone(),
+                lines: Vec::new(),
+                metadata: BTreeMap::new(),
             },
             expires_at_ms: now_ms + sale_ms,
         };
@@ -281,6 +313,13 @@ impl<W: World, S: Store> Book<W, S> {
             }
             if facts.left().is_some_and(|left| left < pieces) {
                 return Err(ApiError::of(Code::LinkStockTooLow));
+            }
+            if let (Some(stock), Some(holder)) = (facts.link.stock, &buy.holder) {
+                let held = self.held_by(&buy.id, holder)?;
+                if held > 0 && held + pieces > HELD_BY_ONE.max(stock / 4) {
+                    self.count("limited:held");
+                    return Err(ApiError::new(Code::RateLimited, HELD_TOO_MUCH));
+                }
             }
             let checkout = self.insert_checkout(new)?;
             self.store.exec(
@@ -294,8 +333,31 @@ impl<W: World, S: Store> Book<W, S> {
                     checkout.expires_at_ms.into(),
                 ],
             )?;
+            if let Some(holder) = &buy.holder {
+                self.store.exec(
+                    "INSERT INTO holders(checkout_id, holder) VALUES(?, ?)",
+                    &[checkout.id.as_str().into(), holder.as_str().into()],
+                )?;
+            }
             Ok(checkout.id)
         })
+    }
+
+    /// How many pieces of a link somebody has begun to buy and not paid.
+    fn held_by(&self, link_id: &str, holder: &str) -> Result<i64, ApiError> {
+        let sales = self.store.exec(
+            "SELECT checkout_id, pieces FROM sales JOIN holders USING(checkout_id)
+             WHERE link_id = ? AND holder = ?",
+            &[link_id.into(), holder.into()],
+        )?;
+        let mut held = 0;
+        for sale in sales {
+            let state = self.view_checkout(sale.text(0)?)?.state;
+            if matches!(state, State::Open | State::Confirming) {
+                held += sale.int(1)?;
+            }
+        }
+        Ok(held)
     }
 
     /// How the purchase that a form has made stands; `None` when it has made
@@ -353,10 +415,12 @@ impl<W: World, S: Store> Book<W, S> {
                 }
                 State::Expired | State::Closed | State::Failed => {}
             }
-            self.store.exec(
-                "DELETE FROM sales WHERE checkout_id = ?",
-                &[checkout_id.into()],
-            )?;
+            for table in ["sales", "holders"] {
+                self.store.exec(
+                    &format!("DELETE FROM {table} WHERE checkout_id = ?"),
+                    &[checkout_id.into()],
+                )?;
+            }
         }
         Ok(())
     }
@@ -379,6 +443,9 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(facts)
     }
 }
+
+const HELD_TOO_MUCH: &str =
+    "So much of it is held for this payer already: pay for that, or wait until it goes back.";
 
 /// The code of a link that has ended.
 fn code_of(ended: Ended) -> Code {

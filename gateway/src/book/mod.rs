@@ -7,10 +7,12 @@
 //! attempts(   out_trade_no, checkout_id )            numbers that checkouts have taken
 //! refunds(    out_refund_no, out_trade_no )          numbers that refunds have taken
 //! products(   product_id, json )
-//! links(      id, json, sold )   sales( … )            see `links.rs`
-//! deliveries( id, out_trade_no, url, body, attempts, due_at_ms, state, … )
-//! strays(     transaction_id, json )                 payments to nobody that is known
+//! links(      id, json, sold )   sales( … )   holders( … )   see `links.rs`
+//! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
+//! strays(     transaction_id, json )                 payments to nobody that is known, and
+//!                                                     refunds, under WeChat's number
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
+//! audit(      id, subject, what, … )                 see `audit.rs`
 //! ```
 //!
 //! The object runs on one thread. State is read, decided upon by room `order`
@@ -22,6 +24,7 @@
 //! moved on *before* its work begins, so a crash repeats work and never loses
 //! it.
 
+mod changes;
 mod checkouts;
 mod deliveries;
 mod links;
@@ -31,8 +34,8 @@ mod quick_pay;
 mod refunds;
 
 pub use checkouts::{
-    Attempt, Checkout, CheckoutFacts, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER, NewCheckout, Offer,
-    PrepareCheckout, Purchase,
+    Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,
+    NewCheckout, Offer, PrepareCheckout, Purchase,
 };
 pub use deliveries::Delivery;
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
@@ -41,12 +44,16 @@ pub use products::Product;
 pub use quick_pay::NewQuickPay;
 pub use refunds::{NewRefund, Refunded};
 
+use crate::alarm::Alarm;
+use crate::audit;
 use crate::config::Config;
 use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
+use crate::scope::{self, Scope};
+use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
-use crate::world::{Store, StoreError, World};
-use order::{Order, OutTradeNo, Payment};
+use crate::world::{Row, Store, StoreError, World};
+use order::{Money, Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
@@ -95,14 +102,17 @@ pub enum Call {
         /// form.
         xml: Option<String>,
     },
-    /// A verified payment to a sub-merchant that nobody knows: [`Verdict`].
-    Stray(Box<Payment>),
+    /// A verified payment to a sub-merchant that nobody knows, or a refund of
+    /// one: [`Verdict`].
+    Stray(Stray),
     /// Somebody says, unsigned, that an order was paid: [`Verdict`].
     Hinted(OutTradeNo),
     /// A notice that was not believed, to be counted: [`Verdict`].
     NoticeRefused(String),
     /// Make a checkout, or find it made: [`Checkout`].
     OpenCheckout(Box<NewCheckout>),
+    /// The checkout with this number and its attempts: [`FoundCheckout`].
+    FindCheckout(OutTradeNo),
     /// A checkout as it stands: [`CheckoutFacts`].
     ViewCheckout(String),
     /// Give the payer the means to pay: [`Offer`].
@@ -127,6 +137,12 @@ pub enum Call {
     },
     /// What an operator needs to see: [`Report`].
     Report,
+    /// What an operator watches: [`Numbers`].
+    Numbers,
+    /// What was changed: a list of [`audit::Entry`].
+    Audit(audit::Page),
+    /// A person has dealt with an alarm: whether it stood.
+    Settle(Settled),
 }
 
 /// A call and the merchant it is for.
@@ -134,6 +150,8 @@ pub enum Call {
 pub struct Envelope {
     /// The merchant's id.
     pub merchant: String,
+    /// Who asks, and under which request.
+    pub scope: Scope,
     /// The call.
     pub call: Call,
 }
@@ -144,19 +162,74 @@ pub struct Report {
     /// How often each thing happened.
     pub counters: BTreeMap<String, i64>,
     /// What needs a person.
-    pub alarms: Vec<Alarm>,
-    /// Verified payments to sub-merchants that nobody knows.
-    pub strays: Vec<Payment>,
+    pub alarms: Vec<Raised>,
+    /// Verified payments to sub-merchants that nobody knows, and refunds.
+    pub strays: Vec<Stray>,
     /// The latest deliveries, newest first.
     pub deliveries: Vec<Delivery>,
 }
 
+/// What an operator watches of one merchant.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Numbers {
+    /// How often each thing happened; see `metrics.rs`.
+    pub counters: BTreeMap<String, i64>,
+    /// Orders with something to wait for: open, or with a refund under way.
+    pub orders_waiting: i64,
+    /// Deliveries that are not yet acknowledged.
+    pub deliveries_waiting: i64,
+    /// What needs a person.
+    pub alarms: Vec<Raised>,
+}
+
+/// An alarm that a person has dealt with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Settled {
+    /// See [`Raised::name`].
+    pub name: String,
+    /// See [`Raised::subject`].
+    pub subject: String,
+    /// What was done, in the operator's words.
+    pub note: String,
+}
+
+/// What WeChat vouches for, of a sub-merchant that nobody knows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Stray {
+    /// A payment.
+    Payment(Box<Payment>),
+    /// A refund.
+    Refund(StrayRefund),
+}
+
+/// A refund of a sub-merchant that nobody knows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StrayRefund {
+    /// The institution.
+    pub mch_id: String,
+    /// Whose it is.
+    pub sub_mch_id: Option<String>,
+    /// The number of the order.
+    pub out_trade_no: Option<String>,
+    /// The number of the refund.
+    pub out_refund_no: String,
+    /// WeChat's number for it.
+    pub refund_id: String,
+    /// How much goes back.
+    pub money: Money,
+}
+
 /// Something that needs a person.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Alarm {
-    /// What happened: a refusal of room `order`, by its sentence.
+pub struct Raised {
+    /// Which: [`Alarm::name`].
     pub name: String,
-    /// Which order.
+    /// What has happened.
+    pub says: String,
+    /// What to do about it.
+    pub to_do: String,
+    /// Which order, refund or sub-merchant.
     pub subject: String,
     /// How often.
     pub times: i64,
@@ -176,6 +249,7 @@ pub struct Book<W, S> {
     config: Rc<Config>,
     directory: Directory,
     hosts: Hosts,
+    tally: Rc<Tally>,
     /// Where the alarm stands; `None` when that is not known.
     armed_at_ms: Cell<Option<i64>>,
     /// When each order was last asked about.
@@ -203,11 +277,15 @@ impl<W: World, S: Store> Book<W, S> {
             "CREATE TABLE IF NOT EXISTS sales(
                 checkout_id TEXT PRIMARY KEY, link_id TEXT NOT NULL, once TEXT NOT NULL,
                 pieces INTEGER NOT NULL, until_ms INTEGER NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS holders(
+                checkout_id TEXT PRIMARY KEY, holder TEXT NOT NULL)",
             "CREATE INDEX IF NOT EXISTS sales_link ON sales(link_id, until_ms)",
             "CREATE TABLE IF NOT EXISTS deliveries(
                 id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
                 url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
-                due_at_ms INTEGER, state TEXT NOT NULL, last TEXT)",
+                due_at_ms INTEGER, state TEXT NOT NULL, last TEXT, out_refund_no TEXT)",
+            "CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries(out_trade_no)
+                WHERE state = 'waiting'",
             "CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries(due_at_ms)
                 WHERE due_at_ms IS NOT NULL",
             "CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
@@ -216,15 +294,20 @@ impl<W: World, S: Store> Book<W, S> {
                 last_at_ms INTEGER NOT NULL, PRIMARY KEY(name, subject))",
             "CREATE TABLE IF NOT EXISTS strays(
                 transaction_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
-        ] {
+        ]
+        .into_iter()
+        .chain(audit::STATEMENTS)
+        {
             store.exec(statement, &[])?;
         }
+        let tally = Rc::new(Tally::default());
         Ok(Self {
             world,
             store,
             config,
             directory: Directory::default(),
-            hosts: Hosts::default(),
+            hosts: Hosts::counting(tally.clone()),
+            tally,
             armed_at_ms: Cell::new(None),
             asked_at_ms: RefCell::new(HashMap::new()),
         })
@@ -233,7 +316,15 @@ impl<W: World, S: Store> Book<W, S> {
     /// Answers one call: JSON in, JSON out.
     pub async fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = match serde_json::from_slice(body) {
-            Ok(envelope) => self.answer(envelope).await,
+            Ok(Envelope {
+                merchant,
+                scope,
+                call,
+            }) => {
+                let answer = scope::within(scope, self.answer(&merchant, call)).await;
+                self.write_tally();
+                answer
+            }
             Err(error) => {
                 self.world.log(format_args!("book: call: {error}"));
                 Err(ApiError::of(Code::Internal))
@@ -242,9 +333,8 @@ impl<W: World, S: Store> Book<W, S> {
         serde_json::to_vec(&answer).unwrap_or_default()
     }
 
-    async fn answer(&self, envelope: Envelope) -> Result<serde_json::Value, ApiError> {
-        let Envelope { merchant, call } = envelope;
-        let known = self.merchant(&merchant).await?;
+    async fn answer(&self, merchant: &str, call: Call) -> Result<serde_json::Value, ApiError> {
+        let known = self.merchant(merchant).await?;
         match call {
             Call::CreateOrder(new) => json(&self.create_order(&known, *new).await?),
             Call::FindOrder(number) => json(&self.find_order(&known, &number).await?),
@@ -271,13 +361,14 @@ impl<W: World, S: Store> Book<W, S> {
             Call::Noticed { payment, xml } => {
                 json(&self.noticed(&known, *payment, xml.as_deref())?)
             }
-            Call::Stray(payment) => json(&self.keep_stray(&payment)?),
+            Call::Stray(stray) => json(&self.keep_stray(&stray)?),
             Call::Hinted(number) => json(&self.hinted(&known, &number).await?),
             Call::NoticeRefused(verdict) => {
-                self.count(&verdict)?;
+                self.count(&verdict);
                 json(&Verdict::Refused(verdict))
             }
             Call::OpenCheckout(new) => json(&self.open_checkout(*new)?),
+            Call::FindCheckout(number) => json(&self.find_checkout(&known, &number).await?),
             Call::ViewCheckout(id) => json(&self.view_checkout(&id)?),
             Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(&known, prepare).await?),
             Call::CheckCheckout(id) => json(&self.check_checkout(&known, &id).await?),
@@ -287,6 +378,9 @@ impl<W: World, S: Store> Book<W, S> {
             Call::Buy(buy) => json(&self.buy(&buy)?),
             Call::Sale { id, once } => json(&self.sale(&id, &once)?),
             Call::Report => json(&self.report()?),
+            Call::Numbers => json(&self.numbers()?),
+            Call::Audit(page) => json(&audit::read(&self.store, &page)?),
+            Call::Settle(settled) => json(&self.settle_alarm(&settled)?),
         }
     }
 
@@ -308,10 +402,14 @@ impl<W: World, S: Store> Book<W, S> {
         let orders = self.claim_due_orders(&known)?;
         let deliveries = self.claim_due_deliveries()?;
         self.arm()?;
-        let orders = orders
-            .into_iter()
-            .map(|(number, effects)| self.carry_out(&known, number, effects));
-        let deliveries = deliveries.into_iter().map(|due| self.deliver(&known, due));
+        let orders = orders.into_iter().map(|(number, effects)| {
+            let scope = self.timer_scope(number.as_str());
+            scope::within(scope, self.carry_out(&known, number, effects))
+        });
+        let deliveries = deliveries.into_iter().map(|due| {
+            let scope = self.timer_scope(due.out_trade_no());
+            scope::within(scope, self.deliver(&known, due))
+        });
         let (orders, deliveries) = futures_util::future::join(
             futures_util::future::join_all(orders),
             futures_util::future::join_all(deliveries),
@@ -322,42 +420,89 @@ impl<W: World, S: Store> Book<W, S> {
             .chain(deliveries)
             .collect::<Result<(), _>>()?;
         self.upstream(&known).report_speed().await;
+        self.write_tally();
         self.arm()
     }
 
     fn report(&self) -> Result<Report, StoreError> {
-        let mut counters = BTreeMap::new();
-        for row in self.store.exec("SELECT name, n FROM counters", &[])? {
-            counters.insert(row.text(0)?.to_owned(), row.int(1)?);
-        }
-        let alarms = self
-            .store
-            .exec(
-                "SELECT name, subject, times, last_at_ms FROM alarms
-                 ORDER BY last_at_ms DESC LIMIT 100",
-                &[],
-            )?
-            .iter()
-            .map(|row| {
-                Ok(Alarm {
-                    name: row.text(0)?.to_owned(),
-                    subject: row.text(1)?.to_owned(),
-                    times: row.int(2)?,
-                    last_at_ms: row.int(3)?,
-                })
-            })
-            .collect::<Result<_, StoreError>>()?;
         let strays = self
             .store
             .exec("SELECT json FROM strays LIMIT 100", &[])?
             .iter()
-            .map(|row| read_stored("payment", row.text(0)?))
+            .map(|row| read_stored("stray", row.text(0)?))
             .collect::<Result<_, _>>()?;
         Ok(Report {
-            counters,
-            alarms,
+            counters: self.counters()?,
+            alarms: self.alarms()?,
             strays,
             deliveries: self.deliveries(None)?,
+        })
+    }
+
+    fn numbers(&self) -> Result<Numbers, StoreError> {
+        // Both tables have an index of the rows that wait. A delivery behind
+        // another of its order has no timer.
+        let waiting = |rows| -> Result<i64, StoreError> {
+            let sql = format!("SELECT count(*) FROM {rows}");
+            let rows = self.store.exec(&sql, &[])?;
+            rows.first().map_or(Ok(0), |row| row.int(0))
+        };
+        Ok(Numbers {
+            counters: self.counters()?,
+            orders_waiting: waiting("orders WHERE due_at_ms IS NOT NULL")?,
+            deliveries_waiting: waiting("deliveries WHERE state = 'waiting'")?,
+            alarms: self.alarms()?,
+        })
+    }
+
+    fn counters(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        self.tally.write_now(&self.store, self.world.now_ms())?;
+        let mut counters = BTreeMap::new();
+        for row in self.store.exec("SELECT name, n FROM counters", &[])? {
+            counters.insert(row.text(0)?.to_owned(), row.int(1)?);
+        }
+        Ok(counters)
+    }
+
+    /// The latest hundred alarms that nobody has dealt with.
+    fn alarms(&self) -> Result<Vec<Raised>, StoreError> {
+        let rows = self.store.exec(
+            "SELECT name, subject, times, last_at_ms FROM alarms
+             ORDER BY last_at_ms DESC LIMIT 100",
+            &[],
+        )?;
+        let raised = |row: &Row| {
+            let name = row.text(0)?;
+            let alarm = Alarm::named(name);
+            Ok(Raised {
+                name: name.to_owned(),
+                says: alarm.map_or_else(|| name.to_owned(), |alarm| alarm.says().to_owned()),
+                to_do: alarm.map(Alarm::to_do).unwrap_or_default().to_owned(),
+                subject: row.text(1)?.to_owned(),
+                times: row.int(2)?,
+                last_at_ms: row.int(3)?,
+            })
+        };
+        rows.iter().map(raised).collect()
+    }
+
+    /// Takes an alarm off the list, and keeps who has dealt with it and how.
+    fn settle_alarm(&self, settled: &Settled) -> Result<bool, StoreError> {
+        let Settled {
+            name,
+            subject,
+            note,
+        } = settled;
+        self.store.atomically(|| {
+            let gone = self.store.exec(
+                "DELETE FROM alarms WHERE name = ? AND subject = ? RETURNING times",
+                &[name.as_str().into(), subject.as_str().into()],
+            )?;
+            if gone.is_empty() {
+                return Ok(false);
+            }
+            self.audit(subject, &format!("alarm {name} settled"), note)?;
+            Ok(true)
         })
     }
 
@@ -431,22 +576,42 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    fn count(&self, name: &str) -> Result<(), StoreError> {
+    fn count(&self, name: &str) {
+        self.tally.count(name);
+    }
+
+    /// Counters that cannot be written now can be later.
+    fn write_tally(&self) {
+        if let Err(error) = self.tally.write(&self.store, self.world.now_ms()) {
+            self.world.log(format_args!("counters: {error}"));
+        }
+    }
+
+    /// Calls a person.
+    fn raise(&self, alarm: Alarm, subject: &str) -> Result<(), StoreError> {
+        let facts = [
+            ("alarm", alarm.name().into()),
+            ("about", subject.into()),
+            ("to_do", alarm.to_do().into()),
+        ];
+        scope::log(&self.world, &facts, format_args!("{}", alarm.says()));
         self.store.exec(
-            "INSERT INTO counters(name, n) VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET n = n + 1",
-            &[name.into()],
+            "INSERT INTO alarms(name, subject, times, last_at_ms) VALUES(?1, ?2, 1, ?3)
+             ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3",
+            &[
+                alarm.name().into(),
+                subject.into(),
+                self.world.now_ms().into(),
+            ],
         )?;
         Ok(())
     }
 
-    fn raise(&self, name: &str, subject: &str) -> Result<(), StoreError> {
-        self.world.log(format_args!("ALARM {subject}: {name}"));
-        self.store.exec(
-            "INSERT INTO alarms(name, subject, times, last_at_ms) VALUES(?1, ?2, 1, ?3)
-             ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3",
-            &[name.into(), subject.into(), self.world.now_ms().into()],
-        )?;
-        Ok(())
+    /// Of a timer's work for an order: it goes on under the request that made
+    /// it.
+    fn timer_scope(&self, number: &str) -> Scope {
+        let request = audit::first_request(&self.store, number).unwrap_or_default();
+        Scope::timer(number, request)
     }
 
     fn load_order(&self, number: &str) -> Result<Option<Order>, StoreError> {

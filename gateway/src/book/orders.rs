@@ -1,8 +1,11 @@
 //! Orders: made, found, paid, closed.
 
-use super::{Book, write_stored};
+use super::changes::{Stood, evidence};
+use super::{Book, Stray, write_stored};
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::scope;
 use crate::upstream::{Prepay, Reason};
 use crate::world::{Store, StoreError, Value, World};
 use order::{
@@ -135,6 +138,7 @@ impl<W: World, S: Store> Book<W, S> {
                 due_at_ms.into(),
             ],
         )?;
+        self.audit_order(None, order, "")?;
         self.sign_book(known)?;
         match due_at_ms {
             Some(at_ms) => self.arm_for(at_ms),
@@ -151,9 +155,11 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
     ) -> Result<Order, ApiError> {
         let number = match self.checkout_of(number)? {
-            Some(checkout) => self
-                .telling_attempt(&checkout)?
-                .unwrap_or_else(|| number.clone()),
+            Some(checkout) => {
+                let facts = self.check_checkout(known, &checkout.id).await?;
+                self.telling_attempt(&facts.checkout)?
+                    .unwrap_or_else(|| number.clone())
+            }
             None => number.clone(),
         };
         let missing = || ApiError::of(Code::OrderNotFound);
@@ -175,10 +181,26 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<Option<Order>, ApiError> {
         let number = &match self.close_checkout(number)? {
             None => number.clone(),
-            Some(checkout) => match self.telling_attempt(&checkout)? {
-                Some(attempt) if self.load_order(attempt.as_str())?.is_some() => attempt,
-                _ => return Ok(None),
-            },
+            Some(checkout) => {
+                let Some(telling) = self.telling_attempt(&checkout)? else {
+                    return Ok(None);
+                };
+                // Several are open where WeChat's side cannot close them.
+                for attempt in checkout.attempts {
+                    let number = attempt.out_trade_no;
+                    if number == telling {
+                        continue;
+                    }
+                    let asked = self.step(known, number.as_str(), Event::CloseAsked, None)?;
+                    if let Some(Ok(effects)) = asked {
+                        self.carry_out(known, number, effects).await?;
+                    }
+                }
+                if self.load_order(telling.as_str())?.is_none() {
+                    return Ok(None);
+                }
+                telling
+            }
         };
         let missing = || ApiError::of(Code::OrderNotFound);
         let effects = self
@@ -205,10 +227,7 @@ impl<W: World, S: Store> Book<W, S> {
         let event = Event::Told(TradeState::Success(Box::new(payment)), Via::Notice);
         let verdict = match self.step(known, &number, event, xml)? {
             None => {
-                self.raise(
-                    "a payment was noticed for an order that is not known",
-                    &number,
-                )?;
+                self.raise(Alarm::OrderUnknown, &number)?;
                 Verdict::Refused("order_unknown".to_owned())
             }
             Some(Ok(_)) => Verdict::Taken,
@@ -220,28 +239,35 @@ impl<W: World, S: Store> Book<W, S> {
             Verdict::Taken => "notice_taken",
             Verdict::Duplicate => "notice_duplicate",
             Verdict::Refused(name) => name,
-        })?;
+        });
         Ok(verdict)
     }
 
-    /// Keeps a payment to a sub-merchant that nobody knows, and calls a person
-    /// (checklist I3).
-    pub(super) fn keep_stray(&self, payment: &Payment) -> Result<Verdict, ApiError> {
+    /// Keeps a payment to a sub-merchant that nobody knows, or a refund, and
+    /// calls a person (checklist I3).
+    pub(super) fn keep_stray(&self, stray: &Stray) -> Result<Verdict, ApiError> {
+        let (number, sub_mch_id, alarm, counter) = match stray {
+            Stray::Payment(payment) => (
+                &payment.transaction_id,
+                &payment.account.sub_mch_id,
+                Alarm::SubMerchantUnknown,
+                "notice_stray",
+            ),
+            Stray::Refund(refund) => (
+                &refund.refund_id,
+                &refund.sub_mch_id,
+                Alarm::SubMerchantUnknown,
+                "refund_notice_stray",
+            ),
+        };
         self.store.atomically(|| {
             self.store.exec(
                 "INSERT INTO strays(transaction_id, json) VALUES(?, ?) ON CONFLICT DO NOTHING",
-                &[
-                    payment.transaction_id.as_str().into(),
-                    write_stored("payment", payment)?.into(),
-                ],
+                &[number.as_str().into(), write_stored("stray", stray)?.into()],
             )?;
-            let sub_mch_id = payment.account.sub_mch_id.as_deref().unwrap_or_default();
-            self.raise(
-                "a payment was noticed for a sub-merchant that is not known",
-                sub_mch_id,
-            )?;
-            self.count("notice_stray")
+            self.raise(alarm, sub_mch_id.as_deref().unwrap_or_default())
         })?;
+        self.count(counter);
         Ok(Verdict::Taken)
     }
 
@@ -268,7 +294,7 @@ impl<W: World, S: Store> Book<W, S> {
         self.count(match &verdict {
             Verdict::Refused(name) => name,
             _ => "notice_hint_confirmed",
-        })?;
+        });
         Ok(verdict)
     }
 
@@ -286,7 +312,10 @@ impl<W: World, S: Store> Book<W, S> {
         for row in rows {
             let number: OutTradeNo = OutTradeNo::new(row.text(0)?)
                 .map_err(|error| StoreError::unreadable("order number", error))?;
-            if let Some(Ok(effects)) = self.step(known, number.as_str(), Event::Due, None)? {
+            let looked = scope::within_now(self.timer_scope(number.as_str()), || {
+                self.step(known, number.as_str(), Event::Due, None)
+            })?;
+            if let Some(Ok(effects)) = looked {
                 claimed.push((number, effects));
             }
         }
@@ -315,7 +344,9 @@ impl<W: World, S: Store> Book<W, S> {
                     .and_then(|answer| answer.map_or_else(|(event, _)| event, Some)),
                 Effect::QueryRefund(refund) => self.query_refund(known, &number, &refund).await,
                 // Done where the order was saved.
-                Effect::Deliver | Effect::WakeAt(_) | Effect::Rest => None,
+                Effect::Deliver | Effect::DeliverRefund(_) | Effect::WakeAt(_) | Effect::Rest => {
+                    None
+                }
             };
             let Some(event) = event else { continue };
             effects.extend(self.step_or_taken(known, number.as_str(), event)?);
@@ -356,6 +387,7 @@ impl<W: World, S: Store> Book<W, S> {
         let account = order
             .as_ref()
             .map_or(&known.merchant.account, |order| &order.terms().account);
+        self.count("query:order");
         match self.upstream(known).query(number, account).await {
             Ok(state) => Some(Event::Told(state, Via::Query)),
             Err(failure) => match failure.reason() {
@@ -390,10 +422,15 @@ impl<W: World, S: Store> Book<W, S> {
         event: Event,
         notice_xml: Option<&str>,
     ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StoreError> {
+        let mut changed = false;
         let outcome = self.store.atomically(|| {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
             };
+            let event = self.of_purchase(known, &order, event)?;
+            let besides = matches!(event, Event::PaidBesides { .. });
+            let (before, evidence) = (Stood::of(&order), evidence(&event));
+            let seen_before = seen(&order);
             let effects = match order.apply(event, self.world.now_ms()) {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
@@ -407,20 +444,44 @@ impl<W: World, S: Store> Book<W, S> {
             self.store
                 .exec(&format!("{set} WHERE out_trade_no = ?2"), &args)?;
             if effects.contains(&Effect::Deliver) {
-                self.count("orders_paid")?;
                 self.add_delivery(known, &order, notice_xml)?;
             }
+            self.audit_order(Some(&before), &order, &evidence)?;
+            if besides {
+                self.count("purchase_paid_twice");
+                for refund in order.refunds() {
+                    let number = &order.terms().out_trade_no;
+                    self.take_refund_number(&refund.out_refund_no, number)?;
+                }
+            }
+            for effect in &effects {
+                if let Effect::DeliverRefund(out_refund_no) = effect {
+                    self.refund_ended(known, &order, out_refund_no)?;
+                }
+            }
             self.arm()?;
+            changed = seen(&order) != seen_before;
             Ok::<_, StoreError>(Some(Ok(effects)))
         })?;
+        if changed {
+            self.tell_pages(number)?;
+        }
+        if let Some(alarm) = outcome
+            .as_ref()
+            .and_then(|outcome| Alarm::of(outcome.as_ref().err().copied()?))
+        {
+            self.raise(alarm, number)?;
+        }
         match outcome {
-            Some(Err(refusal)) if refusal.is_alarm() => {
-                self.raise(&refusal.to_string(), number)?;
-                Ok(Some(Err(refusal)))
-            }
             Some(Ok(mut effects)) => {
                 effects.retain(|effect| {
-                    !matches!(effect, Effect::Deliver | Effect::WakeAt(_) | Effect::Rest)
+                    !matches!(
+                        effect,
+                        Effect::Deliver
+                            | Effect::DeliverRefund(_)
+                            | Effect::WakeAt(_)
+                            | Effect::Rest
+                    )
                 });
                 Ok(Some(Ok(effects)))
             }
@@ -447,6 +508,11 @@ impl<W: World, S: Store> Book<W, S> {
             .to_xml(&known.credentials.api_key, known.merchant.sign_type),
         }
     }
+}
+
+/// What a payer's page sees of an order.
+fn seen(order: &Order) -> (bool, bool) {
+    (order.is_open(), order.paid().is_some())
 }
 
 fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError> {

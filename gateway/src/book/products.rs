@@ -26,15 +26,24 @@ pub struct Product {
 impl<W: World, S: Store> Book<W, S> {
     /// Adds a product, or changes what its code sells from now on.
     pub(super) fn set_product(&self, product: &Product) -> Result<(), ApiError> {
-        self.store.exec(
-            "INSERT INTO products(product_id, json) VALUES(?1, ?2)
-             ON CONFLICT(product_id) DO UPDATE SET json = ?2",
-            &[
-                product.product_id.as_str().into(),
-                write_stored("product", product)?.into(),
-            ],
-        )?;
-        Ok(())
+        let money = product.money;
+        let what = format!(
+            "product, {} {}",
+            money.amount_minor(),
+            money.currency().code()
+        );
+        self.store.atomically(|| {
+            self.audit(&product.product_id, &what, "")?;
+            self.store.exec(
+                "INSERT INTO products(product_id, json) VALUES(?1, ?2)
+                 ON CONFLICT(product_id) DO UPDATE SET json = ?2",
+                &[
+                    product.product_id.as_str().into(),
+                    write_stored("product", product)?.into(),
+                ],
+            )?;
+            Ok(())
+        })
     }
 
     /// The product with this number.

@@ -6,6 +6,7 @@
 //! that WeChat refuses for good leaves what was paid paid, and calls a person.
 
 use super::Book;
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream::Reason;
@@ -126,8 +127,8 @@ impl<W: World, S: Store> Book<W, S> {
                 if reason == Reason::ForGood || is_old =>
             {
                 // If the alarm cannot be written the reverse is asked again.
-                let name = "WeChat refuses to reverse the order";
-                return Event::ReverseAnswered(match self.raise(name, number.as_str()) {
+                let raised = self.raise(Alarm::ReverseRefused, number.as_str());
+                return Event::ReverseAnswered(match raised {
                     Ok(()) => ReverseAnswer::Refused,
                     Err(_) => ReverseAnswer::Unknown,
                 });

@@ -3,6 +3,7 @@
 //! only by what WeChat answers to a query.
 
 use super::{Book, Verdict};
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::seal::fingerprint;
@@ -38,6 +39,25 @@ pub struct Refunded {
     pub refund: Refund,
 }
 
+/// So many names are tried for the refund of a payment that a purchase does
+/// not keep. WeChat refuses one that is another refund's, and then a person is
+/// called.
+const MAX_NAMES: usize = 100;
+/// The return of a payment that a purchase does not keep was refused so often.
+const BESIDES_CHECKS: u32 = 4;
+
+impl Refunded {
+    /// The refund of this order.
+    pub fn of(order: &Order, refund: Refund) -> Self {
+        Self {
+            out_trade_no: order.terms().out_trade_no.clone(),
+            transaction_id: order.paid().map(|paid| paid.payment.transaction_id.clone()),
+            total: order.terms().money,
+            refund,
+        }
+    }
+}
+
 impl<W: World, S: Store> Book<W, S> {
     /// Refunds, or answers how the same refund, asked for before, stands.
     pub(super) async fn create_refund(
@@ -63,7 +83,7 @@ impl<W: World, S: Store> Book<W, S> {
         // refund: a repeated request must never return money twice.
         let out_refund_no = new
             .out_refund_no
-            .unwrap_or_else(|| own_number(known, &number, new.refund_fee));
+            .unwrap_or_else(|| self.own_number(known, format!("{number}-R{}", new.refund_fee)));
         let asked = Event::RefundAsked {
             out_refund_no: out_refund_no.clone(),
             money,
@@ -74,11 +94,7 @@ impl<W: World, S: Store> Book<W, S> {
             .ok_or_else(missing)?
         {
             Ok(_) => {
-                self.store.exec(
-                    "INSERT INTO refunds(out_refund_no, out_trade_no) VALUES(?, ?)
-                     ON CONFLICT DO NOTHING",
-                    &[out_refund_no.as_str().into(), number.as_str().into()],
-                )?;
+                self.take_refund_number(&out_refund_no, &number)?;
                 let outcome = self.refund(known, &number, &out_refund_no).await?;
                 let (event, refusal) = match outcome {
                     Some(Ok(event)) => (Some(event), None),
@@ -107,18 +123,88 @@ impl<W: World, S: Store> Book<W, S> {
         out_refund_no: &str,
         number: &OutTradeNo,
     ) -> Result<(), ApiError> {
-        let rows = self.store.exec(
-            "SELECT out_trade_no FROM refunds WHERE out_refund_no = ?",
-            &[out_refund_no.into()],
-        )?;
-        match rows.first() {
-            Some(row) if row.text(0)? != number.as_str() => Err(ApiError::field(
+        match self.is_another_orders_refund(out_refund_no, number)? {
+            true => Err(ApiError::field(
                 Code::RefundExistsWithDifferentTerms,
                 "out_refund_no",
                 "Another order has a refund with this number.",
             )),
-            _ => Ok(()),
+            false => Ok(()),
         }
+    }
+
+    fn is_another_orders_refund(
+        &self,
+        out_refund_no: &str,
+        number: &OutTradeNo,
+    ) -> Result<bool, StoreError> {
+        let rows = self.store.exec(
+            "SELECT 1 FROM refunds WHERE out_refund_no = ? AND out_trade_no <> ?",
+            &[out_refund_no.into(), number.as_str().into()],
+        )?;
+        Ok(!rows.is_empty())
+    }
+
+    pub(super) fn take_refund_number(
+        &self,
+        out_refund_no: &str,
+        number: &OutTradeNo,
+    ) -> Result<(), StoreError> {
+        self.store.exec(
+            "INSERT INTO refunds(out_refund_no, out_trade_no) VALUES(?, ?) ON CONFLICT DO NOTHING",
+            &[out_refund_no.into(), number.as_str().into()],
+        )?;
+        Ok(())
+    }
+
+    /// The number of the refund by which an attempt's payment goes back because
+    /// its purchase keeps another: always the same for the same attempt, and a
+    /// merchant can tell it from its own.
+    pub(super) fn besides_number(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+    ) -> Result<String, StoreError> {
+        let mut name = format!("{number}-TWICE");
+        for _ in 0..MAX_NAMES {
+            if !self.is_another_orders_refund(&self.own_number(known, name.clone()), number)? {
+                break;
+            }
+            // The merchant has given another order's refund this name.
+            name.push('_');
+        }
+        Ok(self.own_number(known, name))
+    }
+
+    /// A number that we make of a name, as long as the merchant's upstream
+    /// takes.
+    fn own_number(&self, known: &Known, name: String) -> String {
+        match name.len() > self.upstream(known).max_out_refund_no() {
+            true => fingerprint(&name).chars().take(32).collect(),
+            false => name,
+        }
+    }
+
+    /// A refund has come to its end, inside the transaction that writes it: the
+    /// merchant is told. Where it was to return a payment that a purchase does
+    /// not keep, and did not, a person has to.
+    pub(super) fn refund_ended(
+        &self,
+        known: &Known,
+        order: &Order,
+        out_refund_no: &str,
+    ) -> Result<(), StoreError> {
+        let mut refunds = order.refunds().iter();
+        let Some(refund) = refunds.find(|refund| refund.out_refund_no == out_refund_no) else {
+            return Ok(());
+        };
+        if is_besides(order, refund) && refund.status != RefundStatus::Success {
+            self.raise(
+                Alarm::SecondPaymentKept,
+                order.terms().out_trade_no.as_str(),
+            )?;
+        }
+        self.add_refund_delivery(known, order, refund)
     }
 
     /// The refunds of an order, WeChat asked about those under way if nobody
@@ -142,7 +228,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
         let refunds = order.refunds().iter().cloned();
-        Ok(refunds.map(|refund| refunded(&order, refund)).collect())
+        Ok(refunds.map(|refund| Refunded::of(&order, refund)).collect())
     }
 
     /// A notice about a refund. Its envelope is not signed, so it moves
@@ -174,7 +260,7 @@ impl<W: World, S: Store> Book<W, S> {
             Verdict::Taken => "refund_notice_taken",
             Verdict::Duplicate => "refund_notice_duplicate",
             Verdict::Refused(name) => name,
-        })?;
+        });
         Ok(verdict)
     }
 
@@ -193,7 +279,7 @@ impl<W: World, S: Store> Book<W, S> {
             .and_then(|order| {
                 let refunds = order.refunds().iter();
                 let refund = refunds.clone().find(|r| r.out_refund_no == out_refund_no)?;
-                Some(refunded(&order, refund.clone()))
+                Some(Refunded::of(&order, refund.clone()))
             })
             .ok_or_else(|| ApiError::of(Code::RefundNotFound))
     }
@@ -218,7 +304,11 @@ impl<W: World, S: Store> Book<W, S> {
         else {
             return Ok(None);
         };
-        Ok(match self.upstream(known).refund(&order, refund).await {
+        let answer = self.upstream(known).refund(&order, refund).await;
+        if answer.is_err() && is_besides(&order, refund) && order.checks() >= BESIDES_CHECKS {
+            self.raise(Alarm::SecondPaymentWaits, number.as_str())?;
+        }
+        Ok(match answer {
             Ok(state) => Some(Ok(Event::RefundTold {
                 out_refund_no: out_refund_no.to_owned(),
                 state,
@@ -283,6 +373,7 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<AtWeChat> {
+        self.count("query:refund");
         let found = match self.upstream(known).query_refund(out_refund_no).await {
             Ok(found) => found?,
             Err(failure) if failure.reason() == Some(Reason::RefundNotExist) => {
@@ -295,8 +386,7 @@ impl<W: World, S: Store> Book<W, S> {
             && found.refund_fee == ours.refund.money.amount_minor();
         if !same {
             // Money may be wrong: change nothing, and call a person.
-            let name = "WeChat reports another refund under this number";
-            self.raise(name, out_refund_no).ok()?;
+            self.raise(Alarm::OtherRefund, out_refund_no).ok()?;
             return Some(AtWeChat::Another);
         }
         Some(AtWeChat::Told(Event::RefundTold {
@@ -316,21 +406,9 @@ enum AtWeChat {
     Another,
 }
 
-/// The number of a refund that the merchant gave none, as long as its upstream
-/// takes: the same for the same amount of the same order.
-fn own_number(known: &Known, number: &OutTradeNo, refund_fee: i64) -> String {
-    let name = format!("{number}-R{refund_fee}");
-    match name.len() > known.merchant.dialect.max_out_refund_no() {
-        true => fingerprint(&name).chars().take(32).collect(),
-        false => name,
-    }
-}
-
-fn refunded(order: &Order, refund: Refund) -> Refunded {
-    Refunded {
-        out_trade_no: order.terms().out_trade_no.clone(),
-        transaction_id: order.paid().map(|paid| paid.payment.transaction_id.clone()),
-        total: order.terms().money,
-        refund,
-    }
+/// Whether it returns a payment that the purchase does not keep. The first
+/// refund of such an order does: it was written with the payment.
+fn is_besides(order: &Order, refund: &Refund) -> bool {
+    let first = order.refunds().first();
+    order.paid_besides().is_some() && first.is_some_and(|r| r.out_refund_no == refund.out_refund_no)
 }

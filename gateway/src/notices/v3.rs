@@ -5,7 +5,7 @@
 //! whichever of its merchants' addresses they were sent to.
 
 use crate::Gateway;
-use crate::book::{Call, Verdict};
+use crate::book::{Call, Stray, StrayRefund, Verdict};
 use crate::directory::{Known, ask};
 use crate::error::{ApiError, Code};
 use crate::http::{answer, header_text};
@@ -94,20 +94,23 @@ impl<W: World> Gateway<W> {
         Ok(acknowledgement(&verdict))
     }
 
-    /// For a sub-merchant that nobody here knows: a payment is written down,
-    /// and calls a person (checklist I3).
+    /// For a sub-merchant that nobody here knows: it is written down, and calls
+    /// a person (checklist I3).
     async fn stray(&self, known: &Known, told: Told) -> Result<Response, ApiError> {
         let id = known.merchant.id.as_str();
-        match told {
-            Told::Paid(payment) => {
-                let verdict: Verdict = self.book(id, Call::Stray(payment)).await?;
-                Ok(acknowledgement(&verdict))
-            }
-            Told::Refund(_) => {
-                let why = "it is about a refund of a sub-merchant that is not known";
-                self.refuse(id, "refund_notice_of_a_stranger", &why).await
-            }
-        }
+        let stray = match told {
+            Told::Paid(payment) => Stray::Payment(payment),
+            Told::Refund(notice) => Stray::Refund(StrayRefund {
+                mch_id: notice.merchant.mch_id,
+                sub_mch_id: notice.merchant.sub_mch_id,
+                out_trade_no: notice.refund.out_trade_no,
+                out_refund_no: notice.refund.out_refund_no,
+                refund_id: notice.refund.refund_id,
+                money: notice.refund.money,
+            }),
+        };
+        let verdict: Verdict = self.book(id, Call::Stray(stray)).await?;
+        Ok(acknowledgement(&verdict))
     }
 
     /// Opens a resource under the merchant's key, or the one before it.
@@ -142,7 +145,7 @@ impl<W: World> Gateway<W> {
             mch_id: mch_id.to_owned(),
             sub_mch_id: sub_mch_id.to_owned(),
         };
-        match ask(&self.world, &call).await? {
+        match ask(&self.world, call).await? {
             Answer::Found(found) => self.addressee(&found.merchant.id, "v3").await.map(Some),
             Answer::NotFound => Ok(None),
             // Nobody knows yet: it comes again.
@@ -188,7 +191,6 @@ impl<W: World> Gateway<W> {
         self.not_believed(id, name).await?;
         let (status, message) = match name {
             "notice_bad_field" | "notice_unknown_event" => (400, "not understood"),
-            "refund_notice_of_a_stranger" => (409, "not accepted"),
             "notice_not_opened" => (400, "not opened"),
             _ => (401, "signature failure"),
         };

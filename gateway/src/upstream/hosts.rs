@@ -1,8 +1,10 @@
 //! The hosts that a dialect is spoken with, in their order; and how long a
 //! call takes.
 
-use crate::world::{Request, Response, Route, World};
+use crate::tally::Tally;
+use crate::world::{FetchError, Request, Response, Route, World};
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// Hosts that stand for each other, and where their state is kept.
 #[derive(Debug)]
@@ -60,6 +62,7 @@ pub struct Hosts {
     states: [State; FAMILIES],
     calls: Cell<u32>,
     sample: RefCell<Option<Sample>>,
+    tally: Rc<Tally>,
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +110,14 @@ pub struct Sample {
 }
 
 impl Hosts {
+    /// Whose calls are counted there.
+    pub fn counting(tally: Rc<Tally>) -> Self {
+        Self {
+            tally,
+            ..Self::default()
+        }
+    }
+
     /// Sends a message. `None` says that no answer came, and not that nothing
     /// happened.
     pub async fn send(
@@ -149,11 +160,25 @@ impl Hosts {
         let outcome = world.fetch(message.route, request).await;
         // A query string may say who the payer is; the path never does.
         let place = url.split('?').next().unwrap_or_default();
+        let elapsed_ms = world.now_ms() - began_ms;
         self.count(|| Sample {
             url: place.to_owned(),
-            elapsed_ms: world.now_ms() - began_ms,
+            elapsed_ms,
             answered: outcome.is_ok(),
         });
+        self.tally.count(&format!("upstream_calls:{host}"));
+        self.tally.add(&format!("upstream_ms:{host}"), elapsed_ms);
+        let failure = match &outcome {
+            Ok(answer) if answer.status().is_server_error() => Some("server_error"),
+            Ok(_) => None,
+            Err(FetchError::Unreachable) => Some("unreachable"),
+            Err(FetchError::TimedOut) => Some("timed_out"),
+            Err(FetchError::TooLong) => Some("too_long"),
+        };
+        if let Some(reason) = failure {
+            self.tally
+                .count(&format!("upstream_failed:{host}:{reason}"));
+        }
         match outcome {
             Ok(answer) if !answer.status().is_server_error() => return Some(answer),
             Ok(answer) => world.log(format_args!("{place}: status {}", answer.status())),
@@ -188,7 +213,6 @@ mod tests {
         CallError, FetchError, Object, PrivateKey, PublicKey, Response, Rsa, RsaError,
     };
     use futures_util::FutureExt;
-    use std::fmt;
 
     /// A network on which some hosts are down.
     #[derive(Default)]
@@ -230,7 +254,7 @@ mod tests {
             Err(CallError)
         }
 
-        fn log(&self, _: fmt::Arguments<'_>) {}
+        fn print(&self, _: &str) {}
     }
 
     const QUERY: Message<'_> = Message {

@@ -26,12 +26,13 @@ use crate::book::NewQuickPay;
 use crate::config::Config;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::fields::Fields;
 use crate::merchant::Dialect;
 use crate::world::World;
 use futures_util::future::LocalBoxFuture;
 use ionline::Ionline;
 use order::{
-    Account, Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState,
+    Account, Currency, Money, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState,
 };
 use serde_json::{Map, Value};
 use std::net::IpAddr;
@@ -342,6 +343,43 @@ impl<'a, W: World> Upstream<'a, W> {
     pub async fn report_speed(&self) {
         if let (Some(sample), Ok(v2)) = (self.hosts.take_sample(), self.v2()) {
             v2.report(&sample).await;
+        }
+    }
+
+    /// Whether an order can be closed before its time is over.
+    pub fn can_close(&self) -> bool {
+        !matches!(self.dialect(), Dialect::Ionline(_))
+    }
+
+    /// The most bytes of what the payer reads.
+    pub fn max_body(&self) -> usize {
+        match self.dialect() {
+            Dialect::V2 => 128,
+            Dialect::V3(_) | Dialect::Ionline(_) => 127,
+        }
+    }
+
+    /// The most characters of a refund's number.
+    pub fn max_out_refund_no(&self) -> usize {
+        match self.dialect() {
+            Dialect::V2 | Dialect::V3(_) => 64,
+            Dialect::Ionline(_) => 32,
+        }
+    }
+
+    /// The amount that a request names: in the settlement currency or CNY
+    /// (checklist P3). iOnline's requests do not name a currency, so there it
+    /// is the merchant's own.
+    pub fn money(&self, fields: &Fields) -> Result<Money, ApiError> {
+        let currency = self.known.merchant.currency;
+        let money = fields.money(currency)?;
+        match self.dialect() {
+            Dialect::Ionline(_) if money.currency() != currency => Err(fields.error(
+                Code::CurrencyNotAllowed,
+                "fee_type",
+                &format!("must be {} for this merchant", currency.code()),
+            )),
+            _ => Ok(money),
         }
     }
 

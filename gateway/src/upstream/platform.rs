@@ -69,7 +69,7 @@ impl<W: World> Upstream<'_, W> {
         }
         let id = self.known.merchant.id.clone();
         // Lost, they are only asked for again.
-        let _ = ask(self.world, &Call::KeepCertificates { id, pems }).await;
+        let _ = ask(self.world, Call::KeepCertificates { id, pems }).await;
     }
 
     fn asked(&self) {

@@ -611,8 +611,9 @@ fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::RefundNotExist => Reason::RefundNotExist,
         ErrorCode::NoStatementExist => Reason::NoStatement,
         ErrorCode::NotEnough => Reason::NotEnough,
-        // It is about the message, and not about what the message asks for.
-        ErrorCode::SignError => Reason::Later,
+        // It is about this message, which may have been spoilt on its way:
+        // another with the same wish may be under way.
+        ErrorCode::SignError => Reason::Open,
         ErrorCode::Unknown(_) => Reason::Unlisted,
         code if code.is_unknown_outcome() => Reason::Open,
         code if code.is_retryable() => Reason::Later,

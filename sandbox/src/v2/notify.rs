@@ -39,7 +39,7 @@ pub(crate) fn refund(sandbox: &Sandbox, order: &Order, refund: &Refund) -> Optio
         refund: refund_notify::Refund {
             transaction_id: order.payment()?.transaction_id.clone(),
             out_trade_no: order.out_trade_no.clone(),
-            refund_id: refund.refund_id.clone(),
+            refund_id: Some(refund.refund_id.clone()),
             out_refund_no: refund.out_refund_no.clone(),
             total_fee: order.money.amount_minor(),
             settlement_total_fee: Some(order.money.amount_minor()),

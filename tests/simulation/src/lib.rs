@@ -24,6 +24,7 @@
 )]
 
 mod accounts;
+#[path = "../../src/chance.rs"]
 mod chance;
 mod history;
 mod ledger;

@@ -51,8 +51,9 @@ pub struct Refund {
     pub transaction_id: String,
     /// The merchant's number for the order.
     pub out_trade_no: String,
-    /// WeChat's number for the refund.
-    pub refund_id: String,
+    /// WeChat's number for the refund; WeChat always gives it. A document of
+    /// ours has none where WeChat never took the refund.
+    pub refund_id: Option<String>,
     /// The merchant's number for the refund.
     pub out_refund_no: String,
     /// The whole order, in its currency's smallest unit.
@@ -82,8 +83,9 @@ pub enum NoticeError {
     /// Not a v2 document.
     #[error("the notice is not a v2 document: {0}")]
     Xml(#[from] XmlError),
-    /// `return_code` is not `SUCCESS`: WeChat reports no refund. Unsigned.
-    #[error("the notice reports a failure to communicate: {return_msg}")]
+    /// `return_code` is not `SUCCESS`: WeChat reports no refund. Unsigned, so
+    /// it does not repeat the words: they may be anybody's, about anybody.
+    #[error("the notice reports a failure to communicate")]
     ReturnCodeFail {
         /// WeChat's words; empty when it gave none.
         return_msg: String,
@@ -136,7 +138,7 @@ impl Refund {
         Ok(Self {
             transaction_id: fields.required("transaction_id")?.to_owned(),
             out_trade_no: fields.required("out_trade_no")?.to_owned(),
-            refund_id: fields.required("refund_id")?.to_owned(),
+            refund_id: fields.owned("refund_id"),
             out_refund_no: fields.required("out_refund_no")?.to_owned(),
             total_fee: fields.fee("total_fee")?,
             settlement_total_fee: fields.optional_int("settlement_total_fee")?,
@@ -156,7 +158,7 @@ impl Refund {
         let mut fields = Fields::new();
         fields.push("transaction_id", self.transaction_id.as_str());
         fields.push("out_trade_no", self.out_trade_no.as_str());
-        fields.push("refund_id", self.refund_id.as_str());
+        fields.push_some("refund_id", self.refund_id.as_deref());
         fields.push("out_refund_no", self.out_refund_no.as_str());
         fields.push("total_fee", self.total_fee.to_string());
         fields.push_some("settlement_total_fee", fee(self.settlement_total_fee));

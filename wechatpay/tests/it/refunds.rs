@@ -464,7 +464,7 @@ fn notice(account: Account) -> Notice {
         refund: refund_notify::Refund {
             transaction_id: "1008450740201411110005820873".to_owned(),
             out_trade_no: "1415659990".to_owned(),
-            refund_id: "2008450740201411110000174436".to_owned(),
+            refund_id: Some("2008450740201411110000174436".to_owned()),
             out_refund_no: "1415659990-1".to_owned(),
             total_fee: 888,
             settlement_total_fee: Some(888),
@@ -547,7 +547,6 @@ fn a_refund_notice_is_checked_field_by_field() {
     for field in [
         "transaction_id",
         "out_trade_no",
-        "refund_id",
         "out_refund_no",
         "total_fee",
         "refund_fee",

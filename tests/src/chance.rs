@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 /// A stream of chance. Shared by reference: everything runs on one thread.
 #[derive(Debug)]
-pub(super) struct Chance(Cell<u64>);
+pub(crate) struct Chance(Cell<u64>);
 
 impl Chance {
     /// The stream of a seed; `name` keeps the streams of one seed apart.
-    pub(super) fn of(seed: u64, name: u64) -> Self {
+    pub(crate) fn of(seed: u64, name: u64) -> Self {
         let chance = Self(Cell::new(seed ^ name.wrapping_mul(0xD134_2543_DE82_EF95)));
         chance.next();
         chance
@@ -24,31 +24,31 @@ impl Chance {
     }
 
     /// A number below `limit`, which is above zero.
-    pub(super) fn below(&self, limit: usize) -> usize {
+    pub(crate) fn below(&self, limit: usize) -> usize {
         usize::try_from(self.next() >> 33).unwrap_or(0) % limit
     }
 
     /// A number from `low` to `high`, both among them.
-    pub(super) fn between(&self, low: i64, high: i64) -> i64 {
+    pub(crate) fn between(&self, low: i64, high: i64) -> i64 {
         low + i64::try_from(self.next() >> 33).unwrap_or(0) % (high - low + 1)
     }
 
     /// True once in so many times; never when `times` is zero.
-    pub(super) fn one_in(&self, times: usize) -> bool {
+    pub(crate) fn one_in(&self, times: usize) -> bool {
         times > 0 && self.below(times) == 0
     }
 
     /// One of these.
-    pub(super) fn pick<T: Clone>(&self, of: &[T]) -> T {
+    pub(crate) fn pick<T: Clone>(&self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
     /// A number for ordering what happens in the same millisecond.
-    pub(super) fn lot(&self) -> u64 {
+    pub(crate) fn lot(&self) -> u64 {
         self.next()
     }
 
-    pub(super) fn fill(&self, bytes: &mut [u8]) {
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
             chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
         }

@@ -1,0 +1,138 @@
+//! The lines of a purchase: drawn once by the server, beside what the page's
+//! program draws.
+
+use crate::html::escape;
+use crate::{Lang, format_amount};
+use order::Money;
+use serde::{Deserialize, Serialize};
+
+/// One line of a purchase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// What is bought, in the merchant's words.
+    pub name: String,
+    /// How many.
+    pub quantity: i64,
+    /// What one of them costs.
+    pub unit: Money,
+}
+
+impl Line {
+    /// What the line costs; `None` where that is no amount.
+    pub fn total(&self) -> Option<Money> {
+        let total = self.unit.amount_minor().checked_mul(self.quantity)?;
+        Money::new(total, self.unit.currency()).ok()
+    }
+}
+
+/// Pages without lines do not pay for their looks, so these are not in the
+/// page's style sheet.
+const STYLE: &str = ".lines{border-bottom:1px solid var(--line);font-size:.9375rem;\
+text-align:start}\
+.lines summary{padding:.75rem 0;color:var(--quiet);cursor:pointer}\
+.lines dl{padding:0 0 1rem;border:0}\
+.lines dt{color:inherit}\
+.lines dd{font-variant-numeric:tabular-nums}\
+.lines small{display:block;color:var(--quiet)}";
+
+/// More than these are folded away, so that the way to pay stays in sight.
+const SHOWN: usize = 4;
+
+/// Writes the lines as HTML; nothing where there are none.
+pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang, nonce: &str) {
+    if lines.is_empty() {
+        return;
+    }
+    let heading = match lang {
+        Lang::En => "Items",
+        Lang::ZhHans => "商品明细",
+        Lang::ZhHant => "商品明細",
+    };
+    let count = lines.len().to_string();
+    for text in [
+        "<style nonce=\"",
+        nonce,
+        "\">",
+        STYLE,
+        "</style>\n<details class=\"lines\"",
+        if lines.len() <= SHOWN { " open" } else { "" },
+        "><summary>",
+        heading,
+        " (",
+        &count,
+        ")</summary>\n<dl>\n",
+    ] {
+        out.push_str(text);
+    }
+    for line in lines {
+        out.push_str("<div><dt>");
+        escape(out, &line.name);
+        if line.quantity > 1 {
+            out.push_str(" <small>");
+            let unit = format_amount(line.unit, lang);
+            escape(out, &format!("{} × {unit}", line.quantity));
+            out.push_str("</small>");
+        }
+        out.push_str("</dt><dd>");
+        let total = line.total().map(|total| format_amount(total, lang));
+        escape(out, &total.unwrap_or_default());
+        out.push_str("</dd></div>\n");
+    }
+    out.push_str("</dl>\n</details>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use order::Currency;
+
+    fn line(name: &str, quantity: i64, unit: i64) -> Line {
+        Line {
+            name: name.to_owned(),
+            quantity,
+            unit: Money::new(unit, Currency::Hkd).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_line_is_a_term_with_its_amount() {
+        let mut out = String::new();
+        draw(&mut out, &[line("Oolong", 2, 4_400)], Lang::En, "n");
+        let row = "<div><dt>Oolong <small>2 × HK$44.00</small></dt><dd>HK$88.00</dd></div>";
+        assert!(out.contains(row), "{out}");
+        out.clear();
+        draw(&mut out, &[line("Oolong", 1, 4_400)], Lang::ZhHant, "n");
+        assert!(out.contains("<dt>Oolong</dt><dd>HK$44.00</dd>"), "{out}");
+        assert!(out.contains("商品明細 (1)"));
+    }
+
+    #[test]
+    fn many_lines_are_folded() {
+        let lines = vec![line("Oolong", 1, 1); SHOWN + 1];
+        let mut out = String::new();
+        draw(&mut out, &lines, Lang::En, "n");
+        assert!(out.contains("<details class=\"lines\">"), "{out}");
+        out.clear();
+        draw(&mut out, &lines[1..], Lang::En, "n");
+        assert!(out.contains("<details class=\"lines\" open>"), "{out}");
+    }
+
+    #[test]
+    fn a_hostile_name_stays_text() {
+        let mut out = String::new();
+        draw(&mut out, &[line("</dl><script>&\"", 1, 1)], Lang::En, "n");
+        assert!(
+            out.contains("&lt;/dl&gt;&lt;script&gt;&amp;&quot;"),
+            "{out}"
+        );
+    }
+
+    #[test]
+    fn no_lines_are_nothing_and_too_much_is_no_amount() {
+        let mut out = String::new();
+        draw(&mut out, &[], Lang::En, "n");
+        assert_eq!(out, "");
+        assert_eq!(line("x", i64::MAX, 2).total(), None);
+        assert_eq!(line("x", 2, Money::MAX_MINOR).total(), None);
+    }
+}

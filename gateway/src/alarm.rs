@@ -1,0 +1,86 @@
+//! Everything that needs a person: its name, what has happened, and what to do
+//! about it. `docs/operations.md` shows this list; a test compares them.
+
+use order::Refusal;
+
+macro_rules! alarms {
+    ($($variant:ident $name:literal $says:literal $to_do:literal;)*) => {
+        /// What needs a person. Names are never changed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "`says` documents each")]
+        pub enum Alarm {
+            $($variant,)*
+        }
+
+        impl Alarm {
+            /// Every alarm, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What has happened.
+            pub const fn says(self) -> &'static str {
+                match self { $(Self::$variant => $says,)* }
+            }
+
+            /// What to do about it.
+            pub const fn to_do(self) -> &'static str {
+                match self { $(Self::$variant => $to_do,)* }
+            }
+        }
+    };
+}
+
+alarms! {
+    PaidTwice "PAID_TWICE" "The order is paid, and WeChat reports another payment for it."
+        "Find both transactions on the merchant platform, and return the one that the order does not name.";
+    OtherOrder "OTHER_ORDER" "A verified report about this order names another one."
+        "Ask WeChat Pay about the transaction; nothing was changed here.";
+    OtherMerchant "OTHER_MERCHANT" "A verified report about this order names another merchant."
+        "Compare mch_id and sub_mch_id with the merchant platform; the payment is somebody else's until that is clear.";
+    OtherApp "OTHER_APP" "A verified report about this order names another application."
+        "Compare appid and sub_appid with the merchant platform; then query the order again.";
+    OtherCurrency "OTHER_CURRENCY" "A verified report about this order names another currency."
+        "Look at the transaction on the merchant platform; the order is not counted as paid: deliver nothing, or return the money.";
+    OtherAmount "OTHER_AMOUNT" "A verified report about this order names another amount."
+        "Look at the transaction on the merchant platform; the order is not counted as paid: deliver nothing, or return the money.";
+    OrderUnknown "ORDER_UNKNOWN" "A verified notice reports a payment for an order that is not known here."
+        "Another system may use the same merchant number. If none does, return the money on the merchant platform.";
+    SubMerchantUnknown "SUB_MERCHANT_UNKNOWN" "A verified notice reports a payment to a sub-merchant that nobody here is, or a refund."
+        "Enter the sub-merchant, or ask the institution whose it is. The report's strays hold what was noticed.";
+    NeverAcknowledged "NEVER_ACKNOWLEDGED" "The merchant never acknowledged the notice of a payment."
+        "Tell the merchant; when its notice address works again, send the delivery again with POST /v1/delivery.";
+    ReverseRefused "REVERSE_REFUSED" "WeChat refuses for good to reverse the order."
+        "If the payer has paid, return the money with a refund.";
+    OtherRefund "OTHER_REFUND" "WeChat reports another refund under this number."
+        "Another system may use the same numbers. Compare both on the merchant platform; make the refund again under a new number if it is missing.";
+    SecondPaymentWaits "SECOND_PAYMENT_WAITS" "A purchase was paid twice, and WeChat does not take the refund of this payment, which is asked for again and again."
+        "Read the refund's err_code: set up the API certificate (WECHATPAY_MTLS) if there is none, or top up the account.";
+    SecondPaymentKept "SECOND_PAYMENT_KEPT" "A purchase was paid twice, and the refund of this payment failed for good."
+        "Return it to the payer on the merchant platform, and keep the receipt.";
+    RefundAbnormal "REFUND_ABNORMAL" "The payer's account or card does not take the refund."
+        "Return the money another way, from the merchant platform, and keep the receipt.";
+}
+
+impl Alarm {
+    /// With this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|alarm| alarm.name() == name)
+    }
+
+    /// Of a refused report, where money may be wrong.
+    pub const fn of(refusal: Refusal) -> Option<Self> {
+        match refusal {
+            Refusal::PaidTwice => Some(Self::PaidTwice),
+            Refusal::OtherOrder => Some(Self::OtherOrder),
+            Refusal::OtherMerchant => Some(Self::OtherMerchant),
+            Refusal::OtherApp => Some(Self::OtherApp),
+            Refusal::OtherCurrency => Some(Self::OtherCurrency),
+            Refusal::OtherAmount => Some(Self::OtherAmount),
+            _ => None,
+        }
+    }
+}

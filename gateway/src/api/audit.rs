@@ -1,0 +1,61 @@
+//! `/v1/audit`: every change to the merchant's money and credentials.
+
+use super::Access;
+use crate::Gateway;
+use crate::audit::{Entry, Page};
+use crate::book;
+use crate::directory::ask;
+use crate::error::{ApiError, Code};
+use crate::fields::Fields;
+use crate::http::{query, success};
+use crate::registry::{Answer, Call};
+use crate::world::{Request, Response, World};
+use serde_json::json;
+
+/// How many entries one answer holds at most.
+const MOST: i64 = 100;
+
+impl<W: World> Gateway<W> {
+    /// `GET /v1/audit[?of=money|credentials][&subject=…][&before=…][&limit=…]`:
+    /// newest first. SECRET.
+    pub(crate) async fn get_audit(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Secret).await?;
+        self.audit_of(request, &known.merchant.id).await
+    }
+
+    /// The same for the operator.
+    pub(crate) async fn audit_for(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        self.audit_of(request, id).await
+    }
+
+    async fn audit_of(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
+        let fields = Fields::of_query(query(request));
+        let limit = fields.whole("limit", 1..=MOST)?.unwrap_or(MOST);
+        let page = Page {
+            subject: fields.text("subject", 64)?,
+            before: fields.whole("before", 1..=i64::MAX)?,
+            limit,
+        };
+        let entries: Vec<Entry> = match fields.text("of", 16)?.as_deref() {
+            None | Some("money") => self.book(id, book::Call::Audit(page)).await?,
+            Some("credentials") => {
+                let subject = Some(id.to_owned());
+                let call = Call::Audit(Page { subject, ..page });
+                match ask(&self.world, call).await? {
+                    Answer::Audit(entries) => entries,
+                    _ => return Err(ApiError::of(Code::Internal)),
+                }
+            }
+            Some(_) => return Err(fields.invalid("of", "must be money or credentials")),
+        };
+        let full = i64::try_from(entries.len()).is_ok_and(|n| n == limit);
+        let before = entries.last().filter(|_| full).map(|entry| entry.id);
+        let entries = serde_json::to_value(entries).map_err(|_| ApiError::of(Code::Internal))?;
+        Ok(success(json!({"entries": entries, "before": before})))
+    }
+}

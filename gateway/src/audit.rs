@@ -1,0 +1,133 @@
+//! The audit: every change to money and to credentials, by whom and on what
+//! evidence, in the object that was changed.
+//!
+//! ```text
+//! audit( id, at_ms, subject, what, evidence, who, call, request_id )
+//! ```
+//!
+//! A row is written in the transaction of its change. Rows are only ever
+//! added: triggers of the database's own abort whatever would change or remove
+//! one. No row holds a secret or an openid.
+
+use crate::scope::{self, Scope};
+use crate::world::{Row, Store, StoreError, World};
+use serde::{Deserialize, Serialize};
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Grows with time; no number is used twice.
+    pub id: i64,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// What was changed: an order's, checkout's, link's or product's number,
+    /// or a merchant's id.
+    pub subject: String,
+    /// The change.
+    pub what: String,
+    /// What it was believed upon; empty where the caller's word was enough.
+    pub evidence: String,
+    /// By whom: see [`Scope::who`].
+    pub who: String,
+    /// In which call, or by which timer.
+    pub call: String,
+    /// The request's id; a timer's is that of the request that made the order.
+    pub request_id: String,
+}
+
+/// Which entries to read, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Page {
+    /// About one subject only.
+    pub subject: Option<String>,
+    /// Older than this entry.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// The table, its index, and what keeps it as it is.
+pub const STATEMENTS: [&str; 5] = [
+    "CREATE TABLE IF NOT EXISTS audit(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, subject TEXT NOT NULL,
+        what TEXT NOT NULL, evidence TEXT NOT NULL, who TEXT NOT NULL, call TEXT NOT NULL,
+        request_id TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS audit_subject ON audit(subject, id)",
+    "CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
+     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS audit_is_not_deleted BEFORE DELETE ON audit
+     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    // `INSERT OR REPLACE` deletes without asking the trigger above.
+    "CREATE TRIGGER IF NOT EXISTS audit_is_not_replaced BEFORE INSERT ON audit
+     WHEN NEW.id IN (SELECT id FROM audit)
+     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+];
+
+/// Writes a change down, inside its transaction, and says it in the log.
+pub fn add(
+    world: &impl World,
+    store: &impl Store,
+    subject: &str,
+    what: &str,
+    evidence: &str,
+) -> Result<(), StoreError> {
+    let Scope {
+        request_id,
+        who,
+        call,
+    } = Scope::current();
+    store.exec(
+        "INSERT INTO audit(at_ms, subject, what, evidence, who, call, request_id)
+         VALUES(?, ?, ?, ?, ?, ?, ?)",
+        &[
+            world.now_ms().into(),
+            subject.into(),
+            what.into(),
+            evidence.into(),
+            who.into(),
+            call.into(),
+            request_id.into(),
+        ],
+    )?;
+    let facts = [("about", subject.into()), ("evidence", evidence.into())];
+    scope::log(world, &facts, format_args!("{what}"));
+    Ok(())
+}
+
+/// The id of the request that a subject began with; empty where none is known.
+pub fn first_request(store: &impl Store, subject: &str) -> Result<String, StoreError> {
+    let rows = store.exec(
+        "SELECT request_id FROM audit WHERE subject = ? ORDER BY id LIMIT 1",
+        &[subject.into()],
+    )?;
+    let id = rows.first().map(|row| row.text(0)).transpose()?;
+    Ok(id.unwrap_or_default().to_owned())
+}
+
+/// A page of entries, newest first.
+pub fn read(store: &impl Store, page: &Page) -> Result<Vec<Entry>, StoreError> {
+    let rows = store.exec(
+        "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
+         WHERE (?1 IS NULL OR subject = ?1) AND (?2 IS NULL OR id < ?2)
+         ORDER BY id DESC LIMIT ?3",
+        &[
+            page.subject.as_deref().into(),
+            page.before.into(),
+            page.limit.into(),
+        ],
+    )?;
+    let entry = |row: &Row| {
+        let text = |column| row.text(column).map(str::to_owned);
+        Ok(Entry {
+            id: row.int(0)?,
+            at_ms: row.int(1)?,
+            subject: text(2)?,
+            what: text(3)?,
+            evidence: text(4)?,
+            who: text(5)?,
+            call: text(6)?,
+            request_id: text(7)?,
+        })
+    };
+    rows.iter().map(entry).collect()
+}

@@ -1,0 +1,135 @@
+//! What has changed of an order, for the audit and the counters: said in one
+//! place, where an order is written.
+
+use super::Book;
+use crate::alarm::Alarm;
+use crate::audit;
+use crate::world::{Store, StoreError, World};
+use order::{Event, Order, Refund, RefundStatus, Status, TradeState, Via};
+
+/// How an order stood.
+#[derive(Debug)]
+pub(super) struct Stood {
+    status: &'static str,
+    refunds: Vec<RefundStatus>,
+}
+
+impl Stood {
+    pub(super) fn of(order: &Order) -> Self {
+        Self {
+            status: status(order),
+            refunds: order.refunds().iter().map(|r| r.status).collect(),
+        }
+    }
+}
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Writes down what is other than before, inside the transaction that
+    /// writes the order. `before` is `None` for a new order.
+    pub(super) fn audit_order(
+        &self,
+        before: Option<&Stood>,
+        order: &Order,
+        evidence: &str,
+    ) -> Result<(), StoreError> {
+        let number = order.terms().out_trade_no.as_str();
+        let is = status(order);
+        if before.is_none_or(|before| before.status != is) {
+            let money = order.terms().money;
+            let what = format!(
+                "order {is}, {} {}, {}",
+                money.amount_minor(),
+                money.currency().code(),
+                order.terms().trade_type.as_str()
+            );
+            self.audit(number, &what, evidence)?;
+            self.count(&format!("order:{is}"));
+        }
+        for (at, refund) in order.refunds().iter().enumerate() {
+            let was = before.and_then(|before| before.refunds.get(at));
+            if was == Some(&refund.status) {
+                continue;
+            }
+            let is = refund_status(refund);
+            let what = format!(
+                "refund {} {is}, {} {}",
+                refund.out_refund_no,
+                refund.money.amount_minor(),
+                refund.money.currency().code()
+            );
+            self.audit(number, &what, evidence)?;
+            self.count(&format!("refund:{is}"));
+            if refund.status == RefundStatus::Abnormal {
+                self.raise(Alarm::RefundAbnormal, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down a change to something of this merchant's, inside its
+    /// transaction.
+    pub(super) fn audit(&self, subject: &str, what: &str, why: &str) -> Result<(), StoreError> {
+        audit::add(&self.world, &self.store, subject, what, why)
+    }
+}
+
+/// As it is stored, by name.
+const fn status(order: &Order) -> &'static str {
+    match order.status() {
+        Status::NotPay => "NOTPAY",
+        Status::Closing { .. } => "CLOSING",
+        Status::UserPaying => "USERPAYING",
+        Status::Reversing { .. } => "REVERSING",
+        Status::Success(_) => "SUCCESS",
+        Status::Closed { .. } => "CLOSED",
+        Status::Revoked { .. } => "REVOKED",
+        Status::PayError { .. } => "PAYERROR",
+    }
+}
+
+const fn refund_status(refund: &Refund) -> &'static str {
+    match refund.status {
+        RefundStatus::Asked => "ASKED",
+        RefundStatus::Processing => "PROCESSING",
+        RefundStatus::Success => "SUCCESS",
+        RefundStatus::Closed => "CLOSED",
+        RefundStatus::Abnormal => "ABNORMAL",
+    }
+}
+
+/// What an event rests upon.
+pub(super) fn evidence(event: &Event) -> String {
+    let by = |via| match via {
+        Via::Notice => "WeChat's notice",
+        Via::Query => "WeChat's answer to a query",
+    };
+    let of_query = |state: &str| format!("WeChat's answer to a query: {state}");
+    match event {
+        Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
+            format!("{}: transaction {}", by(*via), payment.transaction_id)
+        }
+        Event::PaidBesides {
+            payment, via, kept, ..
+        } => format!(
+            "{}: transaction {}; the purchase is paid by {kept}",
+            by(*via),
+            payment.transaction_id
+        ),
+        Event::Told(TradeState::NotPay, _) => of_query("NOTPAY"),
+        Event::Told(TradeState::Closed, _) => of_query("CLOSED"),
+        Event::Told(TradeState::Revoked, _) => of_query("REVOKED"),
+        Event::Told(TradeState::UserPaying, _) => of_query("USERPAYING"),
+        Event::Told(TradeState::PayError, _) => of_query("PAYERROR"),
+        Event::NotFound => of_query("no such order"),
+        Event::NumberTaken => of_query("the number is another order's"),
+        Event::CloseAsked | Event::ReverseAsked | Event::RefundAsked { .. } => String::new(),
+        Event::CloseAnswered(answer) => format!("WeChat's answer to the close: {answer:?}"),
+        Event::ReverseAnswered(answer) => format!("WeChat's answer to the reverse: {answer:?}"),
+        Event::Declined => "WeChat's refusal of the Quick Pay".to_owned(),
+        Event::Due => "its time is over".to_owned(),
+        Event::RefundTold { .. } => "WeChat's answer about the refund".to_owned(),
+        Event::RefundDeclined { err_code, .. } => {
+            format!("WeChat's refusal of the refund: {err_code}")
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! How often one caller may ask: buckets of tokens in an isolate's memory.
+//!
+//! | who | is limited |
+//! |---|---|
+//! | an api-key, or api-token | in all its calls, so that one merchant's peak is not another's wait |
+//! | an address that shows wrong keys | in learning that they are wrong, and in a flood in being heard |
+//! | an address | on payers' pages, generously: a carrier's whole town can be behind it |
+//! | a checkout | in what leads to WeChat |
+//!
+//! What isolates share are their machines, and what merchants share is an
+//! isolate; so that is where it is counted, and a new isolate counts from
+//! nothing. Notices from WeChat are not limited: they are verified.
+
+use crate::Gateway;
+use crate::error::{ApiError, Code};
+use crate::http::header_text;
+use crate::world::{Request, World};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// How fast a bucket fills, and how much it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Tokens that come in a minute.
+    pub per_minute: i64,
+    /// Tokens at most.
+    pub at_most: i64,
+}
+
+/// Of wrong keys from one address.
+pub const WRONG_KEYS: Rate = Rate {
+    per_minute: 10,
+    at_most: 20,
+};
+/// Of wrong keys from one address before it is not heard any more, with right
+/// ones neither: no forgotten program asks as often.
+pub const FLOOD: Rate = Rate {
+    per_minute: 600,
+    at_most: 600,
+};
+/// Of an address on payers' pages: polls of many payers behind one carrier.
+pub const PAGES: Rate = Rate {
+    per_minute: 12_000,
+    at_most: 4_000,
+};
+/// Of an address in what makes something, or leads to WeChat.
+pub const DEEDS: Rate = Rate {
+    per_minute: 1_200,
+    at_most: 400,
+};
+/// Of one checkout in what leads to WeChat.
+pub const CHECKOUT: Rate = Rate {
+    per_minute: 60,
+    at_most: 60,
+};
+/// How many seconds a merchant's peak may last before its rate counts.
+const PEAK_SECONDS: i64 = 20;
+
+impl Rate {
+    /// Of one api-key.
+    pub const fn of_key(calls_per_second: i64) -> Self {
+        Self {
+            per_minute: calls_per_second * 60,
+            at_most: calls_per_second * PEAK_SECONDS,
+        }
+    }
+}
+
+/// A token in a bucket's own unit: so many come in a millisecond as tokens in
+/// a minute.
+const TOKEN: i64 = 60_000;
+/// Past so many, those that are full are forgotten; then all.
+const BUCKETS: usize = 20_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    filled: i64,
+    at_ms: i64,
+}
+
+/// The buckets.
+#[derive(Debug, Default)]
+pub struct Limits(RefCell<HashMap<String, (Bucket, Rate)>>);
+
+impl Bucket {
+    /// As it stands now. A clock that was set back fills nothing.
+    fn at(self, rate: Rate, now_ms: i64) -> Self {
+        let since_ms = (now_ms - self.at_ms).clamp(0, 60_000 * 60);
+        let filled = self.filled + since_ms * rate.per_minute;
+        Self {
+            filled: filled.min(rate.at_most * TOKEN),
+            at_ms: now_ms,
+        }
+    }
+}
+
+impl Limits {
+    /// Takes a token; `false` when there is none.
+    pub fn take(&self, name: String, rate: Rate, now_ms: i64) -> bool {
+        let mut buckets = self.0.borrow_mut();
+        if buckets.len() >= BUCKETS {
+            buckets
+                .retain(|_, (bucket, rate)| bucket.at(*rate, now_ms).filled < rate.at_most * TOKEN);
+            if buckets.len() >= BUCKETS {
+                buckets.clear();
+            }
+        }
+        let full = Bucket {
+            filled: rate.at_most * TOKEN,
+            at_ms: now_ms,
+        };
+        let (bucket, _) = buckets.entry(name).or_insert((full, rate));
+        *bucket = bucket.at(rate, now_ms);
+        let may = bucket.filled >= TOKEN;
+        if may {
+            bucket.filled -= TOKEN;
+        }
+        may
+    }
+
+    /// Whether a token is left.
+    pub fn is_left(&self, name: &str, now_ms: i64) -> bool {
+        let buckets = self.0.borrow();
+        let bucket = buckets.get(name);
+        bucket.is_none_or(|(bucket, rate)| bucket.at(*rate, now_ms).filled >= TOKEN)
+    }
+}
+
+impl<W: World> Gateway<W> {
+    /// One more of what may be done so often.
+    pub(crate) fn limit(&self, of: &str, who: &str, rate: Rate) -> Result<(), ApiError> {
+        let name = format!("{of} {who}");
+        match self.limits.take(name, rate, self.world.now_ms()) {
+            true => Ok(()),
+            false => {
+                self.tally.count(&format!("limited:{of}"));
+                Err(ApiError::of(Code::RateLimited))
+            }
+        }
+    }
+
+    /// Payers' pages, and what they ask. Where nobody tells the address, there
+    /// is nobody to tell apart.
+    pub(crate) fn limit_payer(&self, request: &Request, path: &[&str]) -> Result<(), ApiError> {
+        let is_deed = match path {
+            ["pay", "order" | "check" | "link"] | ["mini", "order" | "check"] => true,
+            ["oauth", ..] | ["wx-bridge", ..] => true,
+            ["pay" | "mini", ..] => false,
+            _ => return Ok(()),
+        };
+        if let Some(address) = address(request) {
+            match is_deed {
+                true => self.limit("deeds", &address, DEEDS)?,
+                false => self.limit("pages", &address, PAGES)?,
+            }
+        }
+        match path {
+            ["pay" | "mini", "order" | "check"] => {
+                let query = crate::http::query(request);
+                let checkout = query.get("s").map(String::as_str).unwrap_or_default();
+                self.limit("checkout", checkout.get(..64).unwrap_or(checkout), CHECKOUT)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks a key that somebody shows. After too many wrong ones from an
+    /// address, more are not answered with what is wrong; right ones still
+    /// pass, because their owner may sit behind the same address. A flood is
+    /// not even heard; but where nobody tells the address, that would lock
+    /// everybody out.
+    pub(crate) async fn guess<T>(
+        &self,
+        request: &Request,
+        key: &str,
+        check: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        let address = address(request);
+        let now_ms = self.world.now_ms();
+        let name = format!("wrong {key} {}", address.as_deref().unwrap_or_default());
+        let flood = format!("flood of {name}");
+        let refused = || {
+            self.tally.count("limited:wrong_keys");
+            Err(ApiError::of(Code::TooManyWrongKeys))
+        };
+        if address.is_some() && !self.limits.is_left(&flood, now_ms) {
+            return refused();
+        }
+        match check.await {
+            Err(error) if error.code.status() == 401 => {
+                self.limits.take(flood, FLOOD, now_ms);
+                match self.limits.take(name, WRONG_KEYS, now_ms) {
+                    true => Err(error),
+                    false => refused(),
+                }
+            }
+            checked => checked,
+        }
+    }
+}
+
+/// The sender's address, as Cloudflare or a proxy tells it: of IPv6 the half
+/// that a provider gives to one customer.
+pub fn address(request: &Request) -> Option<String> {
+    let text = header_text(request, "cf-connecting-ip")?;
+    Some(match text.parse().ok()? {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate {
+        per_minute: 60,
+        at_most: 3,
+    };
+
+    #[test]
+    fn a_bucket_empties_and_fills() {
+        let limits = Limits::default();
+        let take = |who: &str, now_ms| limits.take(who.to_owned(), RATE, now_ms);
+        assert_eq!(
+            [0; 5].map(|_| take("a", 1_000)),
+            [true, true, true, false, false]
+        );
+        assert!(take("b", 1_000), "another's is another's");
+        assert!(!limits.is_left("a", 1_999));
+        assert!(limits.is_left("a", 2_000) && limits.is_left("nobody", 0));
+        assert_eq!(
+            [2_000, 2_000, 2_500, 3_000].map(|at| take("a", at)),
+            [true, false, false, true]
+        );
+        assert_eq!(
+            [0; 4].map(|_| take("a", 99_000_000)),
+            [true, true, true, false]
+        );
+        // A clock that jumps back gives nothing, and locks nobody out for long.
+        assert!(!take("a", 0));
+        assert!(take("a", 1_000));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let limits = Limits::default();
+        for n in 0..=BUCKETS {
+            assert!(limits.take(n.to_string(), RATE, 0));
+        }
+        assert!(limits.0.borrow().len() <= BUCKETS);
+        // The full ones go first.
+        let limits = Limits::default();
+        limits.take("old".to_owned(), RATE, 0);
+        for _ in 0..3 {
+            limits.take("busy".to_owned(), RATE, 60_000);
+        }
+        for n in 0..BUCKETS {
+            limits.take(n.to_string(), RATE, 60_000);
+        }
+        assert!(!limits.0.borrow().contains_key("old"));
+    }
+
+    #[test]
+    fn an_address_is_a_customer() {
+        let of = |text: &str| {
+            let request = http::Request::get("https://pay.example.com/");
+            address(
+                &request
+                    .header("cf-connecting-ip", text)
+                    .body(Vec::new())
+                    .unwrap(),
+            )
+        };
+        assert_eq!(of("192.0.2.1").as_deref(), Some("192.0.2.1"));
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("nobody"), None);
+    }
+}

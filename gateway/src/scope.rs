@@ -1,0 +1,238 @@
+//! For whom something is done, and under which request: what every line of the
+//! log and every row of an audit says beside its own words.
+//!
+//! ```text
+//! request ─▶ Gateway::handle ─▶ book or registry ─▶ order ┄▶ timer ─▶ delivery
+//!            makes the id        gets it with the    keeps it  takes it up again
+//!                                call
+//! ```
+//!
+//! A scope goes with a *future* and not with an argument: it is put in place
+//! for each poll and taken away after, so that a helper ten calls below knows
+//! it and no signature carries it. Everything runs on one thread.
+
+use crate::Gateway;
+use crate::world::{Request, Response, World};
+use http::HeaderName;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::fmt;
+use std::pin::pin;
+
+/// The header that a request may bring its id in, and that every answer and
+/// delivery names it in.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl<W: World> Gateway<W> {
+    /// The answer with its request's id, and a line of the log about it. The
+    /// page's own files make no lines, nor do questions that pages repeat.
+    pub(crate) async fn answered(&self, request: Request) -> Response {
+        let begun_ms = self.world.now_ms();
+        let quiet = is_quiet(request.uri().path());
+        let mut response = self.answer(request).await;
+        let status = response.status().as_u16();
+        if !quiet || status >= 400 {
+            let ms = self.world.now_ms() - begun_ms;
+            let facts = [("status", status.into()), ("ms", ms.into())];
+            log(&self.world, &facts, format_args!("answered"));
+        }
+        let id = Scope::current().request_id;
+        crate::http::set(&mut response, REQUEST_ID, &id);
+        response
+    }
+}
+
+/// Who asks for what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The request's id. A timer's is that of the request that made the order.
+    pub request_id: String,
+    /// `key …` or `token …` with the beginning of its fingerprint, `admin`,
+    /// `payer`, `wechat`, `timer`; or `nobody`, who has not shown a key.
+    pub who: String,
+    /// Method and path; or what a timer is about.
+    pub call: String,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Scope> = RefCell::default();
+}
+
+impl Scope {
+    /// A request's. Cloudflare's own id, or a proxy's, is taken where it looks
+    /// like one; else it is `fresh`.
+    pub fn of(request: &Request, fresh: impl FnOnce() -> String) -> Self {
+        let id = ["cf-ray", REQUEST_ID.as_str()]
+            .iter()
+            .filter_map(|name| request.headers().get(*name)?.to_str().ok())
+            .find(|id| is_id(id));
+        let path = request.uri().path();
+        let who = match path.split('/').nth(1) {
+            Some("notify") => "wechat",
+            Some("pay" | "mini" | "oauth" | "wx-bridge") => "payer",
+            _ => "nobody",
+        };
+        let path: String = path.chars().take(96).collect();
+        Self {
+            request_id: id.map_or_else(fresh, str::to_owned),
+            who: who.to_owned(),
+            call: format!("{} {path}", request.method()),
+        }
+    }
+
+    /// A timer's, about an order that was made under `request_id`.
+    pub fn timer(about: &str, request_id: String) -> Self {
+        Self {
+            request_id,
+            who: "timer".to_owned(),
+            call: format!("timer {about}"),
+        }
+    }
+
+    /// The one in place.
+    pub fn current() -> Self {
+        CURRENT.with_borrow(Self::clone)
+    }
+}
+
+/// Somebody has shown who they are.
+pub fn is(who: String) {
+    CURRENT.with_borrow_mut(|scope| scope.who = who);
+}
+
+/// Runs a future with a scope of its own.
+pub async fn within<F: Future>(mut scope: Scope, future: F) -> F::Output {
+    let mut future = pin!(future);
+    std::future::poll_fn(move |context| {
+        let _in_place = InPlace::put(&mut scope);
+        future.as_mut().poll(context)
+    })
+    .await
+}
+
+/// The same for what does not wait.
+pub fn within_now<T>(mut scope: Scope, work: impl FnOnce() -> T) -> T {
+    let _in_place = InPlace::put(&mut scope);
+    work()
+}
+
+/// A scope in place, and the one before it aside.
+struct InPlace<'a>(&'a mut Scope);
+
+impl<'a> InPlace<'a> {
+    fn put(scope: &'a mut Scope) -> Self {
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, scope));
+        Self(scope)
+    }
+}
+
+impl Drop for InPlace<'_> {
+    fn drop(&mut self) {
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, self.0));
+    }
+}
+
+/// A line of the log: one JSON object, `says` last.
+pub fn line(facts: &[(&str, Value)], says: fmt::Arguments<'_>) -> String {
+    let scope = Scope::current();
+    let mut line = Map::new();
+    for (name, text) in [
+        ("request", scope.request_id),
+        ("who", scope.who),
+        ("call", scope.call),
+    ] {
+        if !text.is_empty() {
+            line.insert(name.to_owned(), Value::String(text));
+        }
+    }
+    for (name, value) in facts {
+        line.insert((*name).to_owned(), value.clone());
+    }
+    line.insert("says".to_owned(), Value::String(says.to_string()));
+    Value::Object(line).to_string()
+}
+
+/// Writes a line with facts of its own.
+pub fn log(world: &impl World, facts: &[(&str, Value)], says: fmt::Arguments<'_>) {
+    world.print(&line(facts, says));
+}
+
+fn is_quiet(path: &str) -> bool {
+    matches!(path, "/pay/status" | "/mini/status" | "/healthz")
+        || !path.trim_start_matches('/').contains('/')
+}
+
+/// Short, and of letters that need no care anywhere.
+fn is_id(text: &str) -> bool {
+    (8..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use std::task::Poll;
+
+    fn request(header: &str, id: &str) -> Request {
+        let request = http::Request::get("https://pay.example.com/v1/order?out_trade_no=1");
+        request.header(header, id).body(Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn an_id_is_taken_where_it_looks_like_one() {
+        for (header, id, taken) in [
+            ("cf-ray", "8c1d2e3f4a5b6c7d-HKG", true),
+            ("x-request-id", "0b9f6c1e-6d2f-4c53-9e0c-2f5d5f1c8a11", true),
+            ("x-request-id", "short", false),
+            ("x-request-id", "a b c d e f g h", false),
+            ("x-request-id", "\"}{\"who\":\"admin", false),
+            ("x-request-id", &"a".repeat(65), false),
+        ] {
+            let scope = Scope::of(&request(header, id), || "fresh".to_owned());
+            assert_eq!(scope.request_id == id, taken, "{id}");
+            assert_eq!(scope.call, "GET /v1/order", "and never a query string");
+        }
+    }
+
+    /// Two requests under way at once keep their scopes apart.
+    #[test]
+    fn a_scope_is_in_place_only_while_its_future_runs() {
+        let wait = || {
+            let mut first = true;
+            std::future::poll_fn(move |_| match std::mem::take(&mut first) {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            })
+        };
+        let one = |name: &str| {
+            let name = name.to_owned();
+            within(Scope::timer(&name, name.clone()), async move {
+                is(format!("key {name}"));
+                wait().await;
+                let scope = Scope::current();
+                (scope.request_id, scope.who)
+            })
+        };
+        let mut both = Box::pin(futures_util::future::join(one("a"), one("b")));
+        assert!((&mut both).now_or_never().is_none());
+        assert_eq!(Scope::current(), Scope::default());
+        let (a, b) = both.now_or_never().unwrap();
+        assert_eq!(a, ("a".to_owned(), "key a".to_owned()));
+        assert_eq!(b, ("b".to_owned(), "key b".to_owned()));
+        assert_eq!(Scope::current(), Scope::default());
+    }
+
+    #[test]
+    fn a_line_is_one_json_object() {
+        let scope = Scope::timer("1\n2", "an-id-of-a-request".to_owned());
+        let line = within_now(scope, || line(&[("n", 1.into())], format_args!("a \"b\"")));
+        assert_eq!(
+            line,
+            r#"{"request":"an-id-of-a-request","who":"timer","call":"timer 1\n2","n":1,"says":"a \"b\""}"#
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! The same purchase more than once: two tabs, the back button, a second
+//! visit; and purchases that are not the payer's, or not any more.
+
+use crate::visit;
+use serde_json::json;
+
+#[test]
+fn in_two_tabs_it_is_one_purchase() {
+    visit(|town, payer| {
+        let checkout = town.checkout();
+        payer.opens(&checkout);
+        let code = payer.scans();
+        payer.opens_in_another_tab(&checkout);
+        assert_eq!(payer.scans(), code, "the same order");
+        town.scan(&code);
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.looks_at_tab(0);
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        assert_eq!(town.orders().len(), 1);
+    });
+}
+
+#[test]
+fn a_tap_in_the_other_tab_after_paying_pays_nothing_more() {
+    visit(|town, payer| {
+        let checkout = town.in_wechat(&town.checkout());
+        payer.opens(&checkout);
+        payer.sees_control("Pay now");
+        payer.opens_in_another_tab(&checkout);
+        payer.taps("Pay now");
+        payer.taps("Pay HKD 48.00");
+        payer.sees("Your payment is confirmed.");
+        payer.looks_at_tab(0);
+        // It may have noticed by itself that it is looked at again.
+        payer.evaluates(
+            "[...document.querySelectorAll('button')].forEach((button) => button.click())",
+        );
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        assert_eq!(payer.counts("dialog"), 0);
+        assert_eq!(town.orders().len(), 1);
+    });
+}
+
+#[test]
+fn the_back_button_after_paying_shows_that_it_is_paid() {
+    visit(|town, payer| {
+        payer.has_a_window_of(390, 780);
+        let checkout = town.in_wechat(&town.checkout());
+        payer.opens(&checkout);
+        payer.taps("Pay now");
+        payer.taps("Pay HKD 48.00");
+        payer.taps("Continue");
+        payer.is_at(&town.in_wechat(&format!("{}/shop/thanks", town.sandbox())));
+        payer.evaluates("history.back()");
+        payer.is_at(&checkout);
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.does_not_see("Pay now");
+        assert_eq!(town.orders().len(), 1);
+    });
+}
+
+/// The page as it was left, which was before the payment: what the browser
+/// keeps for the back button.
+#[test]
+fn a_page_kept_from_before_the_payment_learns_of_it_when_it_is_shown() {
+    visit(|town, payer| {
+        payer.has_a_window_of(390, 780);
+        let checkout = town.checkout();
+        payer.opens(&town.in_wechat(&checkout));
+        payer.sees_control("Pay now");
+        town.pays_elsewhere(&checkout);
+        payer.evaluates("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.does_not_see("Pay now");
+    });
+}
+
+#[test]
+fn used_called_off_tampered_and_foreign_addresses_take_no_payment() {
+    visit(|town, payer| {
+        payer.expects_in_the_console("404");
+        // Used.
+        let used = town.checkout();
+        town.pays_elsewhere(&used);
+        payer.opens(&used);
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.opens(&town.in_wechat(&used));
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+
+        // Called off, before and while it is looked at.
+        let number = format!("off{}", std::process::id());
+        let off = town.checkout_of(&json!({ "out_trade_no": number }));
+        payer.opens(&off);
+        let code = payer.scans();
+        town.asks("/v1/close", &json!({ "out_trade_no": number }));
+        payer.sees_control("Back to the merchant");
+        payer.does_not_see("Scan with WeChat");
+        payer.pictures("desktop-closed");
+        payer.finds_it_accessible("called off");
+        let late = json!({ "code_url": code, "payer": "alice", "action": "pay" });
+        assert_eq!(town.control("/sandbox/scan", &late)["ok"], false);
+        payer.reloads();
+        payer.sees_control("Back to the merchant");
+        let orders = town.orders().len();
+
+        // Tampered with, and under another merchant's name.
+        let own = town.checkout();
+        town.merchant("foreign", &json!({}));
+        let (last, other) = match own.ends_with('A') {
+            true => ("A", "B"),
+            false => (&own[own.len() - 1..], "A"),
+        };
+        let tampered = format!("{}{other}", own.strip_suffix(last).unwrap());
+        for address in [tampered, own.replace("s=demo.", "s=foreign.")] {
+            payer.opens(&address);
+            payer.sees("This link does not work");
+            payer.does_not_see("HK$48.00");
+        }
+        assert_eq!(town.orders().len(), orders);
+    });
+}

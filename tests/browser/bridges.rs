@@ -1,0 +1,128 @@
+//! WeChat's bridge at its worst: what it says is a hint, and never a payment.
+
+use crate::browser::Browser;
+use crate::town::Town;
+use crate::visit;
+use serde_json::json;
+
+const HARMONY: &str = "Mozilla/5.0 (Phone; OpenHarmony 6.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.0.0.47 Mobile MicroMessenger/8.0.13.30(0x28000d1e) Weixin NetType/WIFI Language/en";
+
+/// In WeChat on a phone, at a checkout whose bridge does as it is told, once
+/// the payer has tapped.
+fn asked_for_payment(town: &Town, payer: &Browser) -> String {
+    payer.calls_itself(HARMONY);
+    payer.has_a_window_of(390, 780);
+    payer.has_the_phone_of("alice");
+    payer.runs_first(crate::BRIDGE);
+    let checkout = town.checkout();
+    payer.opens(&checkout);
+    payer.taps("Pay now");
+    payer.sees("Continue in WeChat Pay");
+    checkout
+}
+
+#[test]
+fn ok_for_an_unpaid_order_is_only_a_question() {
+    visit(|town, payer| {
+        asked_for_payment(town, payer);
+        payer.evaluates("answers(0, 'get_brand_wcpay_request:ok')");
+        payer.sees("Confirming your payment…");
+        // The server has been asked, and knows of no payment.
+        payer.has_asked("/pay/check", 1);
+        payer.has_asked("/pay/status", 1);
+        payer.does_not_see("Paid");
+        assert_eq!(town.orders()[0]["trade_state"], "NOTPAY");
+        town.pays_by_the_bridge(payer, 0);
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+    });
+}
+
+#[test]
+fn a_bridge_that_answers_twice_changes_nothing_by_it() {
+    visit(|town, payer| {
+        asked_for_payment(town, payer);
+        payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
+        payer.sees("Not paid yet");
+        payer.evaluates("answers(0, 'get_brand_wcpay_request:fail')");
+        payer.sees("Not paid yet");
+
+        payer.taps("Try again");
+        payer.sees("Continue in WeChat Pay");
+        // The first call's late words are not the second's.
+        payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
+        payer.does_not_see("Not paid yet");
+        town.pays_by_the_bridge(payer, 1);
+        payer.evaluates(
+            "answers(1, 'get_brand_wcpay_request:ok'); answers(1, 'get_brand_wcpay_request:ok')",
+        );
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.evaluates("answers(1, 'get_brand_wcpay_request:cancel')");
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        assert_eq!(town.orders().len(), 1, "the same order throughout");
+    });
+}
+
+/// The page's own clock is moved: ten seconds are long for a test, too.
+#[test]
+fn a_bridge_that_does_not_answer_can_be_asked_again() {
+    visit(|town, payer| {
+        payer.runs_first(
+            "const now = performance.now.bind(performance);
+             let ahead = 0;
+             performance.now = () => now() + ahead;
+             window.waits = (ms) => {
+                ahead += ms;
+                document.dispatchEvent(new Event('visibilitychange'));
+             };",
+        );
+        asked_for_payment(town, payer);
+        assert_eq!(payer.counts("button"), 0, "the sheet is over the page");
+        payer.evaluates("waits(10_001)");
+        payer.taps("Try again");
+        payer.sees("Continue in WeChat Pay");
+        assert_eq!(payer.evaluates("return calls.length"), 2);
+        town.pays_by_the_bridge(payer, 1);
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        assert_eq!(town.orders().len(), 1);
+    });
+}
+
+#[test]
+fn a_bridge_that_throws_has_refused() {
+    visit(|town, payer| {
+        payer.expects_in_the_console("no such call");
+        payer.runs_first("window.throws = () => { throw new Error('no such call') };");
+        asked_for_payment(town, payer);
+        payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
+        payer.sees("Not paid yet");
+        payer.evaluates(
+            "WeixinJSBridge.kept = WeixinJSBridge.invoke; WeixinJSBridge.invoke = throws",
+        );
+        payer.taps("Try again");
+        payer.sees("The payment did not go through");
+        payer.evaluates("WeixinJSBridge.invoke = WeixinJSBridge.kept");
+        payer.taps("Try again");
+        payer.sees("Continue in WeChat Pay");
+    });
+}
+
+/// HarmonyOS opens the sheet only inside a tap.
+#[test]
+fn a_call_refused_outside_a_tap_is_made_inside_the_next_one() {
+    visit(|town, payer| {
+        asked_for_payment(town, payer);
+        assert_eq!(payer.evaluates("return calls[0].inTap"), false);
+        payer.evaluates("answers(0, 'get_brand_wcpay_request:fail')");
+        payer.sees("The payment did not go through");
+        payer.taps("Try again");
+        payer.sees("Continue in WeChat Pay");
+        assert_eq!(payer.evaluates("return calls[1].inTap"), true);
+        assert_eq!(
+            payer.evaluates("return [calls[0].name, calls[1].name]"),
+            json!(["getBrandWCPayRequest", "getBrandWCPayRequest"])
+        );
+        town.pays_by_the_bridge(payer, 1);
+        payer.evaluates("answers(1, 'get_brand_wcpay_request:ok')");
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+    });
+}

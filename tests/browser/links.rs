@@ -1,0 +1,208 @@
+//! A payment link's page, as its payers meet it.
+
+use crate::visit;
+use serde_json::json;
+use whole::live::{send, wait_for};
+
+const WIDTHS: [(u32, u32); 4] = [(320, 568), (390, 780), (768, 1024), (1440, 900)];
+
+#[test]
+fn a_fixed_price_is_paid_at_a_desk_and_the_back_button_buys_nothing_more() {
+    visit(|town, payer| {
+        let link = town.link(&json!({ "total_fee": 8800 }));
+        payer.opens(link["url"].as_str().unwrap());
+        payer.sees("Demo Tea House HK$88.00 Item Jasmine pearls, 50 g");
+        payer.double_taps("Continue to payment");
+        payer.is_at(&format!("{}/pay/?s=demo.", town.gateway()));
+        town.scan(&payer.scans());
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+
+        payer.evaluates("history.back()");
+        payer.taps("Continue to payment");
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+        assert_eq!(town.orders().len(), 1, "the form is one purchase");
+        payer.opens(link["url"].as_str().unwrap());
+        payer.taps("Continue to payment");
+        payer.sees("Scan with WeChat to pay");
+    });
+}
+
+#[test]
+fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
+    visit(|town, payer| {
+        // WeChat's own needs no leave of the page's policy.
+        payer.expects_in_the_console("/__phone/bridge.js");
+        payer.expects_in_the_console("422");
+        payer.has_a_window_of(390, 780);
+        let link =
+            town.link(&json!({ "body": "At the counter", "min_fee": 500, "max_fee": 200_000 }));
+        payer.opens(&town.in_wechat(link["url"].as_str().unwrap()));
+        payer.sees("From HK$5.00 to HK$2,000.00");
+        payer.pictures("link-amount");
+        payer.finds_it_accessible("the amount");
+        for (written, sentence) in [
+            ("", "Please enter the amount."),
+            (
+                "1,250",
+                "Please write the amount in digits only, like 12.50, without commas or spaces.",
+            ),
+            ("1.250,00", "without commas or spaces."),
+            ("1 250", "without commas or spaces."),
+            ("twelve", "in digits only"),
+            ("-12", "in digits only"),
+            ("12.345", "at most two digits after the point"),
+            (
+                "4.99",
+                "Please enter an amount from HK$5.00 to HK$2,000.00.",
+            ),
+            (
+                "2000.01",
+                "Please enter an amount from HK$5.00 to HK$2,000.00.",
+            ),
+        ] {
+            payer.writes("Amount in HKD", written);
+            payer.taps("Continue to payment");
+            payer.sees(sentence);
+            let field = payer.evaluates(
+                "const field = document.getElementById('entry');
+                 return [field.value, field === document.activeElement,
+                    field.getAttribute('aria-describedby'), field.getAttribute('aria-invalid')]",
+            );
+            assert_eq!(field, json!([written, true, "hint problem", "true"]));
+            // The sentence is this answer's, not the one's before.
+            payer.evaluates("document.getElementById('problem').remove()");
+        }
+        payer.writes("Amount in HKD", "1,250");
+        payer.taps("Continue to payment");
+        payer.sees("without commas or spaces.");
+        payer.pictures("link-amount-refused");
+        payer.finds_it_accessible("an amount that is refused");
+        assert!(town.orders().is_empty());
+
+        payer.writes("Amount in HKD", "1250.5");
+        payer.taps("Continue to payment");
+        payer.sees("Demo Tea House HK$1,250.50");
+        payer.taps("Pay now");
+        payer.taps("Pay HKD 1250.50");
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+    });
+}
+
+#[test]
+fn a_quantity_is_bought_until_none_is_left() {
+    visit(|town, payer| {
+        for status in ["422", "409"] {
+            payer.expects_in_the_console(status);
+        }
+        let link = town.link(&json!({ "total_fee": 8800, "quantity": 5, "stock": 3 }));
+        let url = link["url"].as_str().unwrap();
+        payer.opens(url);
+        payer.sees("HK$88.00 each, at most 3");
+        payer.pictures("link-quantity");
+        payer.finds_it_accessible("a quantity");
+        for wrong in ["4", "0", "1.5", "two"] {
+            payer.writes("Quantity", wrong);
+            payer.taps("Continue to payment");
+            payer.sees("Please enter a whole number from 1 to 3.");
+            payer.evaluates("document.getElementById('problem').remove()");
+        }
+        payer.opens_in_another_tab(url);
+        payer.writes("Quantity", "2");
+        payer.taps("Continue to payment");
+        payer.sees("HK$176.00");
+        town.scan(&payer.scans());
+        payer.sees("Paid Thank you. Your payment is confirmed.");
+
+        // Who has waited finds what is left.
+        payer.looks_at_tab(0);
+        payer.writes("Quantity", "3");
+        payer.taps("Continue to payment");
+        payer.sees("Please enter a whole number from 1 to 1.");
+        payer.writes("Quantity", "1");
+        payer.taps("Continue to payment");
+        payer.sees("HK$88.00");
+        payer.sees("Scan with WeChat to pay");
+        payer.opens(url);
+        payer.sees("Sold out");
+        payer.does_not_see("Continue to payment");
+        payer.pictures("link-sold-out");
+        payer.finds_it_accessible("sold out");
+    });
+}
+
+#[test]
+fn a_link_that_is_off_or_over_or_unknown_says_so_whenever_it_is_tapped() {
+    visit(|town, payer| {
+        for status in ["404", "409"] {
+            payer.expects_in_the_console(status);
+        }
+        let link = town.link(&json!({ "total_fee": 8800 }));
+        let url = link["url"].as_str().unwrap();
+        payer.opens(url);
+        payer.sees_control("Continue to payment");
+        town.changes(&link, &json!({ "active": false }));
+        payer.taps("Continue to payment");
+        payer.sees("Not on sale now");
+        payer.pictures("link-off");
+        payer.finds_it_accessible("switched off");
+
+        let short = town.link(&json!({ "total_fee": 8800, "expires_in_seconds": 1 }));
+        let over = wait_for("the link is over", 5, || {
+            let page = send("GET", short["url"].as_str().unwrap(), &[], "").text();
+            page.contains("This link has expired").then_some(())
+        });
+        assert_eq!(over, ());
+        payer.opens(short["url"].as_str().unwrap());
+        payer.sees("This link has expired");
+        payer.pictures("link-expired");
+
+        payer.opens(&format!("{}x", url));
+        payer.sees("This link does not work");
+        payer.pictures("link-unknown");
+        assert!(town.orders().is_empty());
+    });
+}
+
+#[test]
+fn every_link_page_fits_every_window_in_every_language() {
+    visit(|town, payer| {
+        payer.expects_in_the_console("422");
+        let word = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbe";
+        let long = json!({ "name": word });
+        let long = town.merchant("long", &long);
+        let body = json!({ "body": format!("{word}{}", &word[..50]), "total_fee": 12_345_678, "quantity": 99 });
+        let made = long.call("POST", "/v1/link", body.to_string()).json();
+        let huge = made["data"]["url"].as_str().unwrap();
+        let amount = town.link(&json!({ "min_fee": 1, "max_fee": 1_234_567_890 }));
+        for (scheme, lang, pay, label) in [
+            ("light", "en", "Continue to payment", "Amount in HKD"),
+            ("dark", "zh-Hans", "去支付", "金额"),
+            ("light", "zh-Hant", "前往付款", "金額"),
+        ] {
+            payer.prefers("color-scheme", scheme);
+            for (name, url) in [("huge", huge), ("amount", amount["url"].as_str().unwrap())] {
+                payer.opens(&format!("{url}&lang={lang}"));
+                if name == "amount" {
+                    payer.writes(label, "1,250");
+                    payer.taps(pay);
+                    payer.sees("12.50");
+                }
+                payer.sees_control(pay);
+                assert_eq!(payer.reads("html", "lang"), lang);
+                payer.finds_it_accessible(&format!("{name}, {lang}"));
+                for large in [false, true] {
+                    if large {
+                        payer.evaluates("document.documentElement.style.fontSize = '200%'");
+                    }
+                    for (width, height) in WIDTHS {
+                        payer.has_a_window_of(width, height);
+                        let twice = if large { "-twice" } else { "" };
+                        let place = format!("link-{name}-{lang}-{width}{twice}");
+                        payer.pictures(&place);
+                        payer.finds_that_it_fits(&place);
+                    }
+                }
+            }
+        }
+    });
+}

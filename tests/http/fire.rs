@@ -1,0 +1,336 @@
+//! Under fire: killed under load, flooded, starved, and fed with what is no
+//! HTTP. Nothing is lost, nothing is doubled, and nobody else is kept waiting.
+
+use super::notice;
+use crate::LIVE;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use wechatpay::Secret;
+use wechatpay::v2::SignType;
+use wechatpay::v2::notify::ACK_OK;
+use whole::between::{Fault, faulty_merchant};
+use whole::fire::{self, Options};
+use whole::live::{KEY, Live, Receiver, Shop, send, wait_for};
+use xtask::demo::MERCHANTS;
+
+#[test]
+fn killed_again_and_again_under_load_nothing_is_lost_or_doubled() {
+    // `cargo xtask fire` takes longer.
+    let options = Options {
+        seed: 1,
+        seconds: 15,
+    };
+    match fire::run("fire", options) {
+        Ok(total) => {
+            assert!(total.crashes >= 2 && total.paid >= 10, "{total}");
+        }
+        Err(broken) => panic!("seed {}:\n{}", options.seed, broken.join("\n")),
+    }
+}
+
+/// `order` under this number; status, code and data.
+fn order(shop: &Shop, number: &str, notify_url: Option<&str>) -> (u16, Value) {
+    let body = json!({"out_trade_no": number, "body": "Demo Order", "total_fee": "150",
+                      "trade_type": "NATIVE", "notify_url": notify_url});
+    let answer = shop.call("POST", "/v1/order", body.to_string());
+    (answer.status, answer.json())
+}
+
+#[test]
+fn whatever_comes_instead_of_wechats_answer_is_named_and_keeps_nobody_waiting() {
+    let live = Live::apart("spoilt");
+    let of = |id: &str| {
+        let kind = *MERCHANTS.iter().find(|kind| kind.id == id).unwrap();
+        live.shop_of(kind, &json!({})).0
+    };
+    let shops = [of("demo"), of("lantern-v3"), of("night-ionline")];
+    let (hung, quick) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for shop in &shops {
+            for fault in Fault::ALL {
+                let (hung, quick) = (&hung, &quick);
+                scope.spawn(move || {
+                    let number = format!("{}-{}9", shop.id, fault.word());
+                    hung.fetch_or(fault == Fault::Hang, Ordering::SeqCst);
+                    let (status, answer) = order(shop, &number, None);
+                    let code = answer["code"].as_str().unwrap_or_default();
+                    assert!(
+                        (502..=504).contains(&status) && code.starts_with("UPSTREAM_"),
+                        "{number}: {status} {answer}"
+                    );
+                    if fault == Fault::Hang {
+                        assert!(
+                            quick.load(Ordering::SeqCst),
+                            "{number}: others waited for it"
+                        );
+                    }
+                    let path = format!("/v1/order?out_trade_no={number}");
+                    assert_eq!(shop.call("GET", &path, "").status, 404, "{number}");
+                });
+            }
+        }
+        wait_for("a call that hangs", 10, || {
+            hung.load(Ordering::SeqCst).then_some(())
+        });
+        for shop in &shops {
+            let number = format!("{}-quick", shop.id);
+            let (status, answer) = order(shop, &number, None);
+            assert_eq!(status, 200, "{answer}");
+        }
+        quick.store(true, Ordering::SeqCst);
+    });
+    // The same orders again, once the network is mended: as if nothing had
+    // been. WeChat's other hosts are tried first, so each has had enough.
+    for shop in &shops {
+        for fault in [Fault::Lost, Fault::Cut] {
+            let number = format!("{}-again-{}1", shop.id, fault.word());
+            let made = (0..3).find_map(|_| {
+                let (status, answer) = order(shop, &number, None);
+                (status == 200).then_some(answer)
+            });
+            assert!(made.is_some(), "{number}");
+        }
+    }
+}
+
+#[test]
+fn merchants_who_answer_anything_at_all_harm_only_themselves() {
+    let shop = LIVE.shop("faulty", &json!({}));
+    let other = LIVE.shop("sound", &json!({}));
+    let sound = Receiver::good();
+    for fault in Fault::ALL {
+        let url = faulty_merchant(fault);
+        let made = shop.native(fault.word(), Some(&url));
+        LIVE.scan(&made["code_url"]);
+    }
+    let made = other.native("S1", Some(&sound.url));
+    LIVE.scan(&made["code_url"]);
+    wait_for("the sound one", 10, || sound.received().first().cloned());
+    for fault in Fault::ALL {
+        assert_eq!(shop.state(fault.word()), "SUCCESS", "{fault:?}");
+        let path = format!("/v1/delivery?out_trade_no={}", fault.word());
+        let why = wait_for("what became of it", 30, || {
+            let answer = shop.call("GET", &path, "").json();
+            let delivery = answer["data"]["deliveries"][0].clone();
+            assert_eq!(delivery["state"], "waiting", "{fault:?}: {delivery}");
+            delivery["last"].as_str().map(str::to_owned)
+        });
+        assert!(!why.is_empty(), "{fault:?}");
+    }
+}
+
+/// A merchant's server that sends us on to a machine inside its network.
+#[test]
+fn a_delivery_is_not_led_on_to_another_address() {
+    let shop = LIVE.shop("led-on", &json!({}));
+    let inside = Receiver::good();
+    for status in [301, 302, 303, 307, 308] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/notify", listener.local_addr().unwrap());
+        let to = inside.url.clone();
+        let sent_on = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut seen = [0; 16 * 1024];
+            let length = stream.read(&mut seen).unwrap();
+            let answer = format!(
+                "HTTP/1.1 {status} -\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+            length
+        });
+        let number = format!("L{status}");
+        let made = shop.native(&number, Some(&url));
+        LIVE.scan(&made["code_url"]);
+        assert!(sent_on.join().unwrap() > 0);
+        let path = format!("/v1/delivery?out_trade_no={number}");
+        let last = wait_for("what became of it", 10, || {
+            let delivery = shop.call("GET", &path, "").json()["data"]["deliveries"][0].clone();
+            assert_eq!(delivery["state"], "waiting", "{delivery}");
+            delivery["last"].as_str().map(str::to_owned)
+        });
+        assert_eq!(last, format!("the merchant answered {status}"));
+    }
+    assert_eq!(inside.received(), Vec::<String>::new());
+}
+
+/// The middle of so many calls' times.
+fn median(calls: usize, call: impl Fn(usize)) -> Duration {
+    let mut times: Vec<Duration> = (0..calls)
+        .map(|n| {
+            let began = Instant::now();
+            call(n);
+            began.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times[calls / 2]
+}
+
+/// So many calls, so many at once.
+fn flood(calls: usize, at_once: usize, call: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| (0..calls / at_once).for_each(|_| call()));
+        }
+    });
+}
+
+#[test]
+fn thousands_of_one_order_and_of_one_notice_are_one_and_others_are_answered() {
+    const CALLS: usize = 2048;
+    const AT_ONCE: usize = 64;
+    let live = Live::start("flood");
+    let (shop, other) = (
+        live.shop("flooded", &json!({})),
+        live.shop("other", &json!({"mch_id": "1900000109"})),
+    );
+    let merchant = Receiver::good();
+    let ask = |name: &str, n: usize| {
+        other.native(&format!("{name}{n}"), None);
+    };
+    let quiet = median(21, |n| ask("quiet", n));
+    let under_flood = |what: &str, call: &(dyn Fn() + Sync)| {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                flood(CALLS, AT_ONCE, call);
+                done.store(true, Ordering::SeqCst);
+            });
+            let times = median(21, |n| ask(what, n));
+            // One thread answers all of them: whoever comes waits for those
+            // before, and not for those after.
+            let most = quiet * 8 * u32::try_from(AT_ONCE).unwrap() + Duration::from_secs(1);
+            assert!(
+                times < most,
+                "{what}: {times:?}, and {quiet:?} when it is quiet"
+            );
+        });
+        assert!(done.load(Ordering::SeqCst));
+    };
+
+    let first = shop.native("F1", Some(&merchant.url));
+    under_flood("orders", &|| {
+        assert_eq!(shop.native("F1", Some(&merchant.url)), first)
+    });
+    let url = format!("{}/sandbox/orders?limit=10000", live.sandbox());
+    let all = send("GET", &url, &[], "").json();
+    let same = all["orders"].as_array().unwrap().iter();
+    assert_eq!(
+        same.filter(|order| order["out_trade_no"] == "F1").count(),
+        1
+    );
+
+    let xml = notice("F1", "42000000001")
+        .sealed(&Secret::new(KEY), SignType::Md5)
+        .to_xml();
+    let url = format!("{}/notify/v2/flooded", live.gateway());
+    under_flood("notices", &|| {
+        let answer = send("POST", &url, &[("content-type", "text/xml")], xml.clone());
+        assert_eq!((answer.status, answer.text().as_str()), (200, ACK_OK));
+    });
+    wait_for("the delivery", 10, || merchant.received().first().cloned());
+    let counters = shop.report()["counters"].clone();
+    assert_eq!(counters["notice_taken"], 1, "{counters}");
+    assert_eq!(counters["notice_duplicate"], CALLS - 1, "{counters}");
+    assert_eq!(merchant.received(), [xml], "once, byte for byte");
+}
+
+fn connect(live: &Live) -> TcpStream {
+    let address = live.gateway().replace("http://", "");
+    let stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream
+}
+
+#[test]
+fn those_who_never_finish_a_request_keep_nobody_waiting() {
+    let live = Live::start("loris");
+    let shop = live.shop("demo", &json!({}));
+    let begun = [
+        "POST /v1/order HTTP/1.1\r\nhost: x\r\napi-k",
+        "POST /v1/order HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{\"out_trade_no\"",
+        "POST /notify/v2/demo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\n<xml\r\n",
+        "",
+    ];
+    let mut slow: Vec<TcpStream> = Vec::new();
+    for n in 0..200 {
+        let mut stream = connect(&live);
+        stream.write_all(begun[n % begun.len()].as_bytes()).unwrap();
+        slow.push(stream);
+    }
+    let merchant = Receiver::good();
+    let made = shop.native("1", Some(&merchant.url));
+    live.scan(&made["code_url"]);
+    wait_for("the delivery", 10, || merchant.received().first().cloned());
+    // They were waiting all the while.
+    for stream in &mut slow {
+        stream.set_nonblocking(true).unwrap();
+        let error = stream.read(&mut [0]).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    }
+    drop(slow);
+    assert_eq!(shop.state("1"), "SUCCESS");
+}
+
+/// What a request is answered with, as it was written: the status, or 0 where
+/// the connection just ends.
+fn raw(request: &[u8]) -> (u16, String) {
+    let mut stream = connect(&LIVE);
+    // Whoever is refused early may not be read to the end.
+    stream.write_all(request).ok();
+    let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(length) = stream.read(&mut part) {
+        answer.extend_from_slice(&part[..length]);
+        if length == 0 || answer.windows(4).any(|end| end == b"\r\n\r\n") {
+            break;
+        }
+    }
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let status = text
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    (status.unwrap_or(0), text)
+}
+
+#[test]
+fn what_is_too_long_or_no_http_is_refused() {
+    let chunked = |chunk: &str, times: usize| {
+        let head = "POST /v1/order HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+        head.to_owned() + &chunk.repeat(times) + "0\r\n\r\n"
+    };
+    let ten_k = format!("2800\r\n{}\r\n", "x".repeat(0x2800));
+    let long = "x".repeat(200_000);
+    // How long a head may be is the runtime's to say: the gateway must bear it.
+    for (name, request, statuses) in [
+        ("a chunked body of 100 KB", chunked(&ten_k, 10), &[413][..]),
+        ("a chunked body of 10 MB", chunked(&ten_k, 1000), &[413]),
+        ("a body of a hundred thousand crumbs", chunked("1\r\nx\r\n", 100_000), &[413]),
+        ("a chunk that is no number", chunked("zz\r\nx\r\n", 1), &[0, 400]),
+        ("a header of 200 KB", format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {long}\r\n\r\n"), &[0, 200, 400, 413, 431]),
+        ("ten thousand headers", format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(100_000)), &[0, 200, 400, 413, 431]),
+        ("an address of 200 KB", format!("GET /{long} HTTP/1.1\r\nhost: x\r\n\r\n"), &[0, 400, 404, 414, 431]),
+        ("two lengths", "POST /v1/order HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}x".into(), &[0, 400, 401]),
+        ("a length and chunks", "POST /v1/order HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n".into(), &[0, 400, 401]),
+        ("a length below nothing", "POST /v1/order HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n".into(), &[0, 400]),
+        ("no HTTP", "\x16\x03\x01\x02hello\r\n\r\n".into(), &[0, 400]),
+        ("an unknown method", "BREW /v1/order HTTP/1.1\r\nhost: x\r\n\r\n".into(), &[400, 405, 501]),
+        ("no path", "GET HTTP/1.1\r\nhost: x\r\n\r\n".into(), &[0, 400]),
+        ("NUL in a header", "GET /healthz HTTP/1.1\r\nhost: x\r\nx: a\0b\r\n\r\n".into(), &[0, 400]),
+        ("no host", "GET /v1/order HTTP/1.1\r\n\r\n".into(), &[0, 400, 401]),
+        ("a broken host", "GET /v1/order HTTP/1.1\r\nhost: [::\r\n\r\n".into(), &[0, 400, 401]),
+    ] {
+        let (status, answer) = raw(request.as_bytes());
+        assert!(statuses.contains(&status), "{name}: {status} {answer}");
+        let healthy = send("GET", &format!("{}/healthz", LIVE.gateway()), &[], "");
+        assert_eq!(healthy.status, 200, "{name}");
+    }
+    assert!(!LIVE.log().contains("panicked"), "{}", LIVE.log());
+}

@@ -1,0 +1,126 @@
+//! Open pages are told over a WebSocket that the runtime keeps.
+
+use crate::LIVE;
+use serde_json::{Value, json};
+use std::time::Duration;
+use whole::live::{Live, Shop, send, wait_for};
+use whole::socket::WebSocket;
+
+/// A checkout with a code on its page: the page's address, the code.
+fn with_code(shop: &Shop, number: &str) -> (String, Value) {
+    // All the shops have one account at WeChat.
+    let number = format!("{}-{number}", shop.id);
+    let body = json!({"out_trade_no": number, "body": "Oolong", "total_fee": 8800});
+    let made = shop.call("POST", "/v1/checkout", body.to_string()).json();
+    let page = made["data"]["url"].as_str().unwrap().to_owned();
+    let order = page.replace("/pay/?", "/pay/order?");
+    let headers = [("content-type", "application/json"), DESKTOP];
+    let prepared = send("POST", &order, &headers, "{}").json();
+    (page, prepared["qr"]["code_url"].clone())
+}
+
+const DESKTOP: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)");
+
+fn listen(page: &str) -> Result<WebSocket, (u16, String)> {
+    WebSocket::open(&page.replace("/pay/?", "/pay/live?"))
+}
+
+fn state(page: &str) -> Value {
+    let status = page.replace("/pay/?", "/pay/status?");
+    send("GET", &status, &[DESKTOP], "").json()["state"].clone()
+}
+
+const SOON: Duration = Duration::from_secs(10);
+
+#[test]
+fn open_pages_are_told_of_a_payment_and_others_are_not() {
+    let shop = LIVE.shop("listened", &json!({}));
+    let (page, code_url) = with_code(&shop, "1");
+    let (other, _) = with_code(&shop, "2");
+    let mut pages = [listen(&page).unwrap(), listen(&page).unwrap()];
+    let mut bystander = listen(&other).unwrap();
+    for page in pages.iter_mut().chain([&mut bystander]) {
+        assert_eq!(
+            page.hears(SOON).as_deref(),
+            Some("look"),
+            "at the beginning"
+        );
+    }
+    LIVE.scan(&code_url);
+    for socket in &mut pages {
+        assert_eq!(socket.hears(SOON).as_deref(), Some("look"));
+        assert!(state(&page)["paid"].is_object(), "what is told is so");
+    }
+    let silence = bystander.hears(Duration::from_millis(500));
+    assert_eq!(silence, None);
+}
+
+#[test]
+fn a_listener_only_listens_and_can_ask_whether_it_still_does() {
+    let shop = LIVE.shop("talker", &json!({}));
+    let (page, code_url) = with_code(&shop, "1");
+    let mut socket = listen(&page).unwrap();
+    assert_eq!(socket.hears(SOON).as_deref(), Some("look"));
+    socket.says("ping");
+    assert_eq!(socket.hears(SOON).as_deref(), Some("pong"));
+    for word in ["", "{\"paid\":true}", &"x".repeat(60_000)] {
+        socket.says(word);
+    }
+    socket.says("ping");
+    assert_eq!(socket.hears(SOON).as_deref(), Some("pong"), "nothing else");
+    assert_eq!(state(&page), "open");
+    LIVE.scan(&code_url);
+    assert_eq!(
+        socket.hears(SOON).as_deref(),
+        Some("look"),
+        "it still hears"
+    );
+}
+
+#[test]
+fn so_many_pages_of_one_checkout_listen_and_no_more() {
+    let shop = LIVE.shop("crowd", &json!({}));
+    let (page, _) = with_code(&shop, "1");
+    let most = gateway::world::MOST_LISTENERS;
+    let sockets: Vec<_> = (0..most).map(|_| listen(&page).unwrap()).collect();
+    let (status, body) = listen(&page).unwrap_err();
+    assert_eq!(status, 429);
+    assert!(body.contains("\"TOO_MANY_PAGES\""), "{body}");
+    let (other, _) = with_code(&shop, "2");
+    listen(&other).unwrap();
+    // One that leaves makes room for another.
+    drop(sockets);
+    wait_for("room", 10, || listen(&page).ok());
+}
+
+#[test]
+fn who_may_not_listen_is_refused() {
+    let live = |query: &str| format!("{}/pay/live{query}", LIVE.gateway());
+    for query in ["", "?s=", "?s=nobody.1", "?s=demo"] {
+        let (status, body) = WebSocket::open(&live(query)).unwrap_err();
+        assert_eq!(status, 404, "{body}");
+        assert!(body.contains("\"SESSION_NOT_FOUND\""), "{body}");
+    }
+    let plain = send("GET", &live("?s=nobody.1"), &[], "");
+    assert_eq!(
+        (plain.status, &plain.json()["code"]),
+        (426, &json!("WEBSOCKET_NEEDED"))
+    );
+}
+
+#[test]
+fn after_a_crash_a_page_that_connects_anew_learns_what_it_missed() {
+    let live = Live::start("listeners");
+    let shop = live.shop("demo", &json!({}));
+    let (page, code_url) = with_code(&shop, "1");
+    let mut before = listen(&page).unwrap();
+    assert_eq!(before.hears(SOON).as_deref(), Some("look"));
+    live.crash_and_restart(Duration::from_millis(200));
+    assert!(before.is_closed(SOON), "it learns that it hears no more");
+
+    let mut after = wait_for("a connection", 10, || listen(&page).ok());
+    assert_eq!(after.hears(SOON).as_deref(), Some("look"));
+    live.scan(&code_url);
+    assert_eq!(after.hears(SOON).as_deref(), Some("look"));
+    assert!(state(&page)["paid"].is_object());
+}

@@ -1,0 +1,67 @@
+//! How much a payer downloads, compressed with brotli as browsers ask for it:
+//! what the real Worker sends, with the files that it links.
+
+use crate::LIVE;
+use serde_json::json;
+use std::collections::BTreeMap;
+use whole::live::send;
+use xtask::size::brotli;
+
+/// All that a page in WeChat needs: HTML, program, script and style.
+const PAGE_AT_MOST: u64 = 60_000;
+/// The same, with a code to scan.
+const WITH_CODE_AT_MOST: u64 = 75_000;
+
+#[test]
+fn the_page_is_within_its_budget_in_every_language() {
+    let shop = LIVE.shop("size", &json!({}));
+    let body = json!({
+        "out_trade_no": "S1234567890123456789012345678",
+        "body": "Jasmine pearls, 50 g, and a porcelain gaiwan with its saucer",
+        "total_fee": 123_456,
+        "success_url": "https://shop.example.com/thanks?order=S1234567890123456789012345678",
+        "cancel_url": "https://shop.example.com/cart",
+    });
+    let made = shop.call("POST", "/v1/checkout", body.to_string()).json();
+    let address = made["data"]["url"].as_str().unwrap();
+    // Whatever the way to pay, the page and its files are the same.
+    let desktop = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)");
+    let mut files = BTreeMap::new();
+    let mut longest = 0;
+    for lang in ["en", "zh-Hans", "zh-Hant"] {
+        let page = send("GET", &format!("{address}&lang={lang}"), &[desktop], "");
+        assert_eq!(page.status, 200, "{}", page.text());
+        longest = longest.max(brotli(&page.body).unwrap());
+        for part in page.text().split(['"', '\'']) {
+            let needed = [".js", ".wasm", ".css"]
+                .iter()
+                .any(|end| part.ends_with(end));
+            let file = part.trim_start_matches(['.', '/']).to_owned();
+            if needed && !files.contains_key(&file) {
+                let answer = send("GET", &format!("{}/{file}", LIVE.gateway()), &[], "");
+                assert_eq!(answer.status, 200, "{file}");
+                files.insert(file, brotli(&answer.body).unwrap());
+            }
+        }
+    }
+    assert_eq!(files.len(), 3, "program, script and style: {files:?}");
+    let all = longest + files.values().sum::<u64>();
+    assert!(
+        all <= PAGE_AT_MOST,
+        "{all} bytes: HTML {longest}, {files:?}"
+    );
+
+    let headers = [desktop, ("content-type", "application/json")];
+    let order = address.replace("/pay/?", "/pay/order?");
+    let prepared = send("POST", &order, &headers, "{}");
+    assert!(prepared.json()["qr"].is_object(), "{}", prepared.text());
+    let code = brotli(&prepared.body).unwrap();
+    assert!(
+        all + code <= WITH_CODE_AT_MOST,
+        "{all} bytes and {code} of the code"
+    );
+    println!(
+        "{all} bytes: HTML {longest}, {files:?}; with a code {}",
+        all + code
+    );
+}
