@@ -344,7 +344,7 @@ fn check_package(
             format!("signType must be the prepayment's: {sign_type}"),
         ));
     }
-    if !is_signed(&jsapi, order.dialect, merchant) {
+    if !is_signed(sandbox, &jsapi, order.dialect, merchant) {
         return Err(Refused::new(
             "PAY_SIGN_MISMATCH",
             "支付验证签名失败",
@@ -372,10 +372,10 @@ fn check_package(
 
 /// With the API key in v2 and by iOnline, with the merchant's private key in
 /// APIv3.
-fn is_signed(jsapi: &Jsapi, dialect: Dialect, merchant: &Merchant) -> bool {
+fn is_signed(sandbox: &Sandbox, jsapi: &Jsapi, dialect: Dialect, merchant: &Merchant) -> bool {
     match dialect {
         Dialect::V2 { .. } | Dialect::Ionline => jsapi.verify(&merchant.secret()).is_ok(),
-        Dialect::V3Global | Dialect::V3Mainland => v3::is_package_signed(jsapi, merchant),
+        Dialect::V3Global | Dialect::V3Mainland => v3::is_package_signed(sandbox, jsapi, merchant),
     }
 }
 

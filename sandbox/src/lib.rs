@@ -61,6 +61,7 @@ pub use notices::{Outcome, Outgoing, TIMEOUT_MS};
 pub use payers::Payer;
 pub use platform::Platform;
 pub use proxy::{Language, MAX_PROXIED_BYTES, NotAPage, PAYER_HEADER, PhoneHost};
+pub use rsa::Rsa;
 pub use table::Change;
 pub use web::MAX_BODY_BYTES;
 
@@ -73,7 +74,7 @@ use orders::Orders;
 use paycodes::PayCode;
 use refunds::Refunds;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use table::Table;
 use web::{Answer, Request};
 
@@ -115,9 +116,10 @@ pub struct Settings {
 /// Every `now_ms` is the caller's clock, Unix milliseconds. The sandbox adds
 /// what `POST /sandbox/time` has added, and gives times back on the caller's
 /// clock.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sandbox {
     settings: Settings,
+    rsa: Rsa,
     /// One row: what is neither merchant nor order nor notice.
     world: Table<World>,
     merchants: Table<Merchant>,
@@ -160,6 +162,12 @@ impl Sandbox {
         sandbox
     }
 
+    /// The same, with RSA of the caller's.
+    #[must_use]
+    pub fn with_rsa(self, rsa: Rsa) -> Self {
+        Self { rsa, ..self }
+    }
+
     /// The sandbox that rows of [`take_changes`](Self::take_changes) describe.
     /// Fails on a row that another version wrote in another form.
     pub fn load(
@@ -189,6 +197,7 @@ impl Sandbox {
     fn empty(settings: Settings) -> Self {
         Self {
             settings,
+            rsa: Rsa::default(),
             world: Table::new("world"),
             merchants: Table::new("merchant"),
             orders: Orders::new(),
@@ -251,6 +260,15 @@ impl Sandbox {
         self.short_urls.take_changes(&mut changes);
         self.reports.take_changes(&mut changes);
         changes
+    }
+
+    /// The orders and the refunds that changed since the last call, for who
+    /// stores nothing: `<mch_id>/<sub_mch_id or ->/<number>`.
+    pub fn take_changed_keys(&mut self) -> (BTreeSet<String>, BTreeSet<String>) {
+        (
+            self.orders.take_changed_keys(),
+            self.refunds.take_changed_keys(),
+        )
     }
 
     /// Answers a request. The host decides only between a page in the phone

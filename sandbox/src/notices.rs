@@ -147,7 +147,7 @@ impl Notice {
 
 /// Every notice, and the order in which they fall due. Times are the
 /// sandbox's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Notices {
     table: Table<Notice>,
     queue: BTreeSet<(i64, String)>,

@@ -11,7 +11,7 @@ use crate::table::{Change, Table};
 use order::{Account, Currency, Money, Payment, TradeState, TradeType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wechatpay::v2::prepay::PREPAY_SECONDS;
 use wechatpay::v2::time::{Date, china};
 
@@ -273,7 +273,7 @@ impl Order {
 }
 
 /// Every order, and the ways to find one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Orders {
     table: Table<Order>,
     by_prepay_id: BTreeMap<String, String>,
@@ -301,6 +301,10 @@ impl Orders {
         for key in keys {
             self.index_one(&key);
         }
+    }
+
+    pub(crate) fn take_changed_keys(&mut self) -> BTreeSet<String> {
+        self.table.take_changed_keys()
     }
 
     pub(crate) fn take_changes(&mut self, into: &mut Vec<Change>) {

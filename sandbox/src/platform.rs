@@ -10,10 +10,24 @@
 //!    4       2, 3     2           and so on, around
 //! ```
 
-use crate::keys::{self, Pair};
+use crate::keys;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 use wechatpay::rsa::{Certificate, PrivateKey};
+
+/// The platform certificates with their keys, and the key behind the public
+/// one, read once.
+static PAIRS: LazyLock<Vec<(Certificate, PrivateKey)>> = LazyLock::new(|| {
+    let pairs = keys::PLATFORM.iter();
+    let read = pairs.filter_map(|pair| {
+        let certificate = Certificate::from_pem(pair.certificate).ok()?;
+        Some((certificate, PrivateKey::from_pem(pair.private_key).ok()?))
+    });
+    read.collect()
+});
+static PUBLIC_KEY: LazyLock<Option<PrivateKey>> =
+    LazyLock::new(|| PrivateKey::from_pem(keys::PUBLIC_KEY_PRIVATE).ok());
 
 /// What WeChat signs with for one merchant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,13 +63,8 @@ impl Platform {
         (self.rotation / 3, self.rotation % 3)
     }
 
-    fn pair(at: usize) -> &'static Pair {
-        let [first, second, third] = &keys::PLATFORM;
-        match at % 3 {
-            0 => first,
-            1 => second,
-            _ => third,
-        }
+    fn pair(at: usize) -> Option<&'static (Certificate, PrivateKey)> {
+        PAIRS.get(at % keys::PLATFORM.len())
     }
 
     /// The certificates that can be fetched now, older first.
@@ -66,19 +75,16 @@ impl Platform {
         let (turn, step) = self.step();
         let last = if step == 0 { turn } else { turn + 1 };
         (turn..=last)
-            .filter_map(|at| Certificate::from_pem(Self::pair(at).certificate).ok())
+            .filter_map(|at| Some(Self::pair(at)?.0.clone()))
             .collect()
     }
 
     fn signing_certificate(&self) -> Option<Signer> {
         let (turn, step) = self.step();
-        let pair = Self::pair(if step == 2 { turn + 1 } else { turn });
+        let (certificate, key) = Self::pair(if step == 2 { turn + 1 } else { turn })?;
         Some(Signer {
-            serial: Certificate::from_pem(pair.certificate)
-                .ok()?
-                .serial_no()
-                .to_owned(),
-            key: PrivateKey::from_pem(pair.private_key).ok()?,
+            serial: certificate.serial_no().to_owned(),
+            key: key.clone(),
         })
     }
 
@@ -90,7 +96,7 @@ impl Platform {
         if wanted == Some(id.as_str()) || lot < self.public_key_percent {
             return Some(Signer {
                 serial: id,
-                key: PrivateKey::from_pem(keys::PUBLIC_KEY_PRIVATE).ok()?,
+                key: PUBLIC_KEY.clone()?,
             });
         }
         self.signing_certificate()

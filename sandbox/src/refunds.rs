@@ -177,7 +177,7 @@ pub(crate) struct Returned {
 }
 
 /// Every refund.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Refunds {
     table: Table<Refund>,
 }
@@ -191,6 +191,10 @@ impl Refunds {
 
     pub(crate) fn load(&mut self, key: &str, json: &str) -> Result<bool, serde_json::Error> {
         self.table.load(key, json)
+    }
+
+    pub(crate) fn take_changed_keys(&mut self) -> std::collections::BTreeSet<String> {
+        self.table.take_changed_keys()
     }
 
     pub(crate) fn take_changes(&mut self, into: &mut Vec<Change>) {

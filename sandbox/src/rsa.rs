@@ -10,7 +10,22 @@ use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
 use sha2::{Digest as _, Sha256};
 use wechatpay::rsa::{PrivateKey, PublicKey};
 
-/// The signature, empty when the key's numbers do not belong together.
+/// Who does the arithmetic. A simulation that has no time for it brings its
+/// own: see [`Sandbox::with_rsa`](crate::Sandbox::with_rsa).
+#[derive(Clone, Copy, Debug)]
+pub struct Rsa {
+    /// The signature, empty when the key's numbers do not belong together.
+    pub sign: fn(&PrivateKey, &[u8]) -> Vec<u8>,
+    /// Whether the last is the key's signature over the message.
+    pub verify: fn(&PublicKey, &[u8], &[u8]) -> bool,
+}
+
+impl Default for Rsa {
+    fn default() -> Self {
+        Self { sign, verify }
+    }
+}
+
 pub(crate) fn sign(key: &PrivateKey, message: &[u8]) -> Vec<u8> {
     RsaPrivateKey::from_pkcs8_der(key.pkcs8_der())
         .ok()
@@ -21,7 +36,6 @@ pub(crate) fn sign(key: &PrivateKey, message: &[u8]) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// Whether `signature` is the key's over `message`.
 pub(crate) fn verify(key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
     RsaPublicKey::from_public_key_der(key.spki_der()).is_ok_and(|key| {
         let digest = Sha256::digest(message);

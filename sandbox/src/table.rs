@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One kind of thing, by key. Its stored form is one row a thing:
 /// `<table>/<key>` → JSON.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table<T> {
     name: &'static str,
     rows: BTreeMap<String, T>,
@@ -88,6 +88,11 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         self.rows
             .insert(key.to_owned(), serde_json::from_str(json)?);
         Ok(true)
+    }
+
+    /// What changed since the last call, by key alone.
+    pub(crate) fn take_changed_keys(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.changed)
     }
 
     /// Appends what changed since the last call.

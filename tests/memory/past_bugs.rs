@@ -3,6 +3,7 @@
 use super::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use serde_json::{Value, json};
 use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
+use xtask::demo::MERCHANTS;
 
 fn native(shop: &Shop, number: &str, total_fee: i64) -> Value {
     shop.order(
@@ -18,6 +19,16 @@ fn pay(world: &Memory, code_url: &Value) {
     );
     assert_eq!(scanned["ok"], true, "{scanned}");
     world.advance(1);
+}
+
+/// A merchant of `APIv3`.
+fn v3(world: &Memory) -> Shop {
+    let kind = MERCHANTS.iter().find(|kind| kind.id == "demo-v3").unwrap();
+    let account = world.account(kind.mch_id);
+    world.shop_with(
+        kind.id,
+        &kind.admin_body(&account, "https://shop.example.com"),
+    )
 }
 
 /// A payer in WeChat who has come as far as the page.
@@ -230,4 +241,86 @@ fn a_refused_reverse_hid_a_payment_for_ever() {
             .to_string()
             .contains("REVERSE_REFUSED")
     );
+}
+
+#[test]
+fn an_answer_with_202_was_taken_for_a_success() {
+    let world = Memory::default();
+    let shop = v3(&world);
+    let asked = json!({"payer": "alice", "behaviour": "password"});
+    let code = world.control("/sandbox/paycode", &asked)["auth_code"].clone();
+    let quick = json!({"out_trade_no": "1", "body": "One cup", "total_fee": 1200,
+                       "auth_code": code});
+    shop.call("POST", "/v1/micropay", quick.to_string());
+    world.advance(16);
+    // While the payer is asked for the password the first reverse is answered
+    // with 202 USERPAYING: it is to be asked again.
+    let reverse = json!({"out_trade_no": "1"}).to_string();
+    let (_, answer) = shop.call("POST", "/v1/reverse", reverse);
+    assert_eq!(answer["data"]["trade_state"], "USERPAYING", "{answer}");
+    let pay = json!({"mch_id": "1900000109", "out_trade_no": "1", "payer": "alice",
+                     "action": "pay"});
+    assert_eq!(world.control("/sandbox/pay", &pay)["ok"], true);
+    world.advance(120);
+    assert_eq!(shop.status("1")["trade_state"], "REVOKED");
+    let at_wechat = world.orders_at_wechat();
+    assert_eq!(at_wechat[0]["trade_state"], "REVOKED", "{at_wechat}");
+}
+
+#[test]
+fn a_signature_that_had_been_spoilt_on_its_way_ended_quick_pays_and_refunds() {
+    let world = Memory::default();
+    let shop = v3(&world);
+    let data = native(&shop, "1", 150);
+    pay(&world, &data["code_url"]);
+    let path = "POST /v3/global/refunds";
+    let fault = json!({"fail_next": {"path": path, "code": "SIGN_ERROR"}});
+    world.control("/sandbox/faults", &fault);
+    let refund = json!({"out_trade_no": "1", "out_refund_no": "r1", "refund_fee": 150});
+    // Another request for it may still arrive: it is not closed.
+    let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());
+    assert_eq!(status, 200, "{answer}");
+    assert_ne!(answer["data"]["refund_status"], "CLOSED", "{answer}");
+    world.advance(3600);
+    let (_, refunds) = shop.call("GET", "/v1/refund?out_trade_no=1", "");
+    let refund = &refunds["data"][0];
+    assert_eq!(refund["refund_status"], "SUCCESS", "{refunds}");
+
+    let path = "POST /v3/global/micropay/transactions/pay";
+    let fault = json!({"fail_next": {"path": path, "code": "SIGN_ERROR"}});
+    world.control("/sandbox/faults", &fault);
+    let asked = json!({"payer": "alice", "behaviour": "pays"});
+    let code = world.control("/sandbox/paycode", &asked)["auth_code"].clone();
+    let quick = json!({"out_trade_no": "2", "body": "One cup", "total_fee": 1200,
+                       "auth_code": code});
+    let (_, answer) = shop.call("POST", "/v1/micropay", quick.to_string());
+    assert_eq!(answer["data"]["trade_state"], "USERPAYING", "{answer}");
+}
+
+#[test]
+fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
+    let world = Memory::default();
+    let shop = v3(&world);
+    // Nothing of the Quick Pay reaches WeChat; then another system of the
+    // merchant takes the number.
+    let made = native(&shop, "2", 150);
+    world.upstream([Upstream::LosesRequest; 9]);
+    let asked = json!({"payer": "alice", "behaviour": "pays"});
+    let code = world.control("/sandbox/paycode", &asked)["auth_code"].clone();
+    let quick = json!({"out_trade_no": "1", "body": "One cup", "total_fee": 1200,
+                       "auth_code": code});
+    shop.call("POST", "/v1/micropay", quick.to_string());
+    let path = "POST /v3/global/micropay/transactions/out-trade-no/{out_trade_no}/reverse";
+    let fault = json!({"fail_next": {"path": path, "code": "INVALID_REQUEST", "times": 999}});
+    world.control("/sandbox/faults", &fault);
+    world.advance(3600);
+    let status = shop.status("1");
+    assert_eq!(status["trade_state"], "PAYERROR", "{status}");
+    assert!(
+        shop.report()["alarms"]
+            .to_string()
+            .contains("REVERSE_REFUSED")
+    );
+    pay(&world, &made["code_url"]);
+    assert_eq!(shop.status("2")["trade_state"], "SUCCESS");
 }

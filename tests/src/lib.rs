@@ -3,7 +3,7 @@
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
 //! * `fuzz/`: parsers under bytes that nobody meant: [`fuzz`].
-//! * `simulation/`: the same, driven by a seed: [`simulation`].
+//! * `simulation/`: the same, driven by a seed: a package of its own.
 //! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
 //!   killed under load: [`fire`], over a network that misbehaves: [`between`].
 //! * `browser/`: the pages in a real Chromium.
@@ -18,10 +18,11 @@
 )]
 
 pub mod between;
+mod chance;
 pub mod fire;
 pub mod fuzz;
 pub mod live;
 pub mod memory;
+mod rows;
 pub mod rsa;
-pub mod simulation;
 pub mod socket;

@@ -5,6 +5,7 @@
 //! [`Memory::upstream`] and [`Memory::merchant_answers`]. A crash loses what
 //! an object holds in memory and keeps its database.
 
+use crate::rows::read_rows;
 use futures_executor::block_on;
 use gateway::Gateway;
 use gateway::book::Book;
@@ -14,8 +15,8 @@ use gateway::world::{
     CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row, Rsa,
     RsaError, Store, StoreError, Value, World,
 };
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, params_from_iter};
 use sandbox::{Outcome, Sandbox, Settings};
 use serde_json::{Value as Json, json};
 use std::cell::RefCell;
@@ -667,36 +668,6 @@ fn fill(state: &mut u64, bytes: &mut [u8]) {
         z ^= z >> 31;
         chunk.copy_from_slice(&z.to_le_bytes()[..chunk.len()]);
     }
-}
-
-/// Runs one statement; its rows.
-pub(crate) fn read_rows(
-    database: &Connection,
-    sql: &str,
-    args: &[Value],
-) -> Result<Vec<Row>, StoreError> {
-    let refused = |error: rusqlite::Error| StoreError(error.to_string());
-    let mut statement = database.prepare_cached(sql).map_err(refused)?;
-    let columns = statement.column_count();
-    let args = args.iter().map(|value| match value {
-        Value::Null => rusqlite::types::Value::Null,
-        Value::Int(int) => rusqlite::types::Value::Integer(*int),
-        Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
-    });
-    let mut rows = statement.query(params_from_iter(args)).map_err(refused)?;
-    let mut read = Vec::new();
-    while let Some(row) = rows.next().map_err(refused)? {
-        let values = (0..columns).map(|column| {
-            Ok(match row.get_ref(column).map_err(refused)? {
-                ValueRef::Null => Value::Null,
-                ValueRef::Integer(int) => Value::Int(int),
-                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-                other => return Err(StoreError(format!("a value {other:?}"))),
-            })
-        });
-        read.push(Row(values.collect::<Result<_, StoreError>>()?));
-    }
-    Ok(read)
 }
 
 /// An object's storage on real SQLite.

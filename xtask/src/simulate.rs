@@ -39,7 +39,7 @@ pub struct Options {
 pub fn run(options: Options) -> Result<()> {
     let mut command = cargo(tools::root());
     command.args(["run", "--quiet", "--profile", "simulate"]);
-    command.args(["--package", "whole", "--bin", "simulate", "--"]);
+    command.args(["--package", "simulation", "--bin", "simulate", "--"]);
     command.args(arguments(options));
     step::show(
         "simulate",
@@ -141,7 +141,7 @@ fn compile(sources: &Path, place: &Path, what: &str) -> Result<PathBuf> {
     let target = place.join("target");
     let mut command = cargo(sources);
     command.args(["build", "--quiet", "--profile", "simulate"]);
-    command.args(["--package", "whole", "--bin", "simulate"]);
+    command.args(["--package", "simulation", "--bin", "simulate"]);
     command.arg("--target-dir").arg(&target);
     step::run(
         &format!("compile: {what}"),

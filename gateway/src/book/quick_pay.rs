@@ -114,18 +114,18 @@ impl<W: World, S: Store> Book<W, S> {
     /// says whether it must be.
     pub(super) async fn reverse(&self, known: &Known, number: &OutTradeNo) -> Event {
         let answered = self.upstream(known).reverse(number).await;
+        let order = self.load_order(number.as_str()).ok().flatten();
+        let is_old = order.is_some_and(|order| {
+            self.world.now_ms() - order.created_at_ms() > CODE_MS
+                && order.checks() >= NEVER_BEGUN_CHECKS
+        });
         let done = match answered.map_err(|failure| failure.reason()) {
             Ok(done) => done,
             Err(Some(Reason::OrderReversed)) => true,
-            Err(Some(Reason::OrderNotExist)) => self
-                .load_order(number.as_str())
-                .ok()
-                .flatten()
-                .is_some_and(|order| {
-                    self.world.now_ms() - order.created_at_ms() > CODE_MS
-                        && order.checks() >= NEVER_BEGUN_CHECKS
-                }),
-            Err(Some(Reason::ForGood)) => {
+            Err(Some(Reason::OrderNotExist)) => is_old,
+            Err(Some(reason @ (Reason::ForGood | Reason::NotReversible)))
+                if reason == Reason::ForGood || is_old =>
+            {
                 // If the alarm cannot be written the reverse is asked again.
                 let raised = self.raise(Alarm::ReverseRefused, number.as_str());
                 return Event::ReverseAnswered(match raised {

@@ -101,6 +101,9 @@ pub enum Reason {
     Later,
     /// Nothing was done, and nothing will be: asking again is of no use.
     ForGood,
+    /// The order is not reversed: not yet, or never. There is one code for
+    /// both.
+    NotReversible,
     /// Nothing was done.
     Other,
     /// It is not WeChat's: our request could not be signed, and was not sent.

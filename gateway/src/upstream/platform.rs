@@ -85,7 +85,7 @@ impl<W: World> Upstream<'_, W> {
             .await
             .map_err(|_: Failure| "no answer".to_owned())?
             .answer;
-        if !answer.status().is_success() {
+        if !wechatpay::v3::answer::is_success(answer.status().as_u16()) {
             return Err(format!("status {}", answer.status().as_u16()));
         }
         let now_ms = self.world.now_ms();

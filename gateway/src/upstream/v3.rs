@@ -141,7 +141,10 @@ impl<'a, W: World> V3<'a, W> {
         let asked = self.ask(outgoing).await?;
         let read = |verified: Verified<'_>| reverse::read_answer(verified, &request);
         let done = self.read(&asked, read).await.map(|()| true);
-        done.map_err(|failure| failure.with_reason(Reason::ForGood, is_for_good))
+        done.map_err(|failure| {
+            let failure = failure.with_reason(Reason::ForGood, is_for_good);
+            failure.with_reason(Reason::NotReversible, is_not_reversible)
+        })
     }
 
     pub(super) async fn refund(
@@ -588,6 +591,12 @@ fn is_for_good(err_code: &str) -> bool {
     )
 }
 
+/// How WeChat says that an order is too young to be reversed, or too old, or
+/// no Quick Pay.
+fn is_not_reversible(err_code: &str) -> bool {
+    ErrorCode::from_code(err_code) == ErrorCode::InvalidRequest
+}
+
 /// How the mainland says that there is no such refund.
 fn is_missing(err_code: &str) -> bool {
     ErrorCode::from_code(err_code) == ErrorCode::ResourceNotExists
@@ -602,6 +611,9 @@ fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::RefundNotExist => Reason::RefundNotExist,
         ErrorCode::NoStatementExist => Reason::NoStatement,
         ErrorCode::NotEnough => Reason::NotEnough,
+        // It is about this message, which may have been spoilt on its way:
+        // another with the same wish may be under way.
+        ErrorCode::SignError => Reason::Open,
         ErrorCode::Unknown(_) => Reason::Unlisted,
         code if code.is_unknown_outcome() => Reason::Open,
         code if code.is_retryable() => Reason::Later,

@@ -38,7 +38,6 @@ use crate::dialect::Dialect;
 use crate::faults::{self, Fault, Lie, Teller};
 use crate::moment::Moment;
 use crate::orders::{self, Order};
-use crate::rsa;
 use crate::rules::{self, Denied};
 use crate::web::{self, Answer, Request};
 use base64::Engine as _;
@@ -378,7 +377,7 @@ pub(crate) fn titles() -> impl Iterator<Item = String> {
 
 /// Whether the merchant's private key signed a package for `WeixinJSBridge` or
 /// `wx.requestPayment`.
-pub(crate) fn is_package_signed(jsapi: &Jsapi, merchant: &Merchant) -> bool {
+pub(crate) fn is_package_signed(sandbox: &Sandbox, jsapi: &Jsapi, merchant: &Merchant) -> bool {
     let message = invoke::jsapi_message(
         &jsapi.app_id,
         &jsapi.time_stamp,
@@ -388,7 +387,7 @@ pub(crate) fn is_package_signed(jsapi: &Jsapi, merchant: &Merchant) -> bool {
     let key = PublicKey::from_pem(&merchant.certificate.public_key);
     let signature = BASE64.decode(&jsapi.pay_sign);
     match (key, signature) {
-        (Ok(key), Ok(signature)) => rsa::verify(&key, &message, &signature),
+        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
         _ => false,
     }
 }
@@ -426,7 +425,7 @@ pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Mome
     let merchant = signer.and_then(|mch_id| sandbox.merchants.get(&mch_id));
     if let (Some(merchant), Some(signed)) = (merchant, signed) {
         let wanted = web::request_header(request, "wechatpay-serial");
-        let headers = seal::headers(merchant, wanted, &signed, lie, moment);
+        let headers = seal::headers(sandbox.rsa, merchant, wanted, &signed, lie, moment);
         put(&mut answer, headers);
     }
     let request_id = format!("{}-0", moment.text(b"0123456789ABCDEF", 32));
@@ -583,7 +582,7 @@ fn enter(
     }
     let key = PublicKey::from_pem(&merchant.certificate.public_key);
     let is_signed = match (key, BASE64.decode(signature)) {
-        (Ok(key), Ok(signature)) => rsa::verify(&key, &message, &signature),
+        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
         _ => false,
     };
     if !is_signed {

@@ -110,7 +110,14 @@ pub(crate) fn seal(
         ("Content-Type".to_owned(), "application/json".to_owned()),
         ("Request-ID".to_owned(), format!("{}-0", moment.hex(32))),
     ];
-    headers.extend(seal::headers(merchant, None, &body, lie, moment));
+    headers.extend(seal::headers(
+        sandbox.rsa,
+        merchant,
+        None,
+        &body,
+        lie,
+        moment,
+    ));
     Some((headers, String::from_utf8(body).ok()?))
 }
 

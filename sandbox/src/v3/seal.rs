@@ -3,7 +3,7 @@
 use crate::accounts::Merchant;
 use crate::faults::Lie;
 use crate::moment::Moment;
-use crate::rsa;
+use crate::rsa::Rsa;
 use wechatpay::v3::sign::{PROBE_PREFIX, Signature, answer_message};
 
 /// A serial number that is nobody's.
@@ -15,6 +15,7 @@ const SKEW_S: i64 = 301;
 /// The four `Wechatpay-*` headers for a body. `wanted` is the request's
 /// `Wechatpay-Serial`.
 pub(super) fn headers(
+    rsa: Rsa,
     merchant: &Merchant,
     wanted: Option<&str>,
     body: &[u8],
@@ -32,7 +33,7 @@ pub(super) fn headers(
         Some(Lie::ClockSkew) => now_s - SKEW_S,
         _ => now_s,
     };
-    let mut signature = rsa::sign(&signer.key, &answer_message(timestamp_s, &nonce, body));
+    let mut signature = (rsa.sign)(&signer.key, &answer_message(timestamp_s, &nonce, body));
     if lie == Some(Lie::BadSignature)
         && let Some(first) = signature.first_mut()
     {

@@ -2,8 +2,8 @@
 
 use super::{Merchant, Town};
 use crate::between::Fault;
+use crate::chance::Chance;
 use crate::live::Answer;
-use crate::simulation::chance::Chance;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -16,8 +16,8 @@
 mod clients;
 mod ledger;
 
+use crate::chance::Chance;
 use crate::live::{Live, Receiver, Shop, try_send};
-use crate::simulation::chance::Chance;
 use clients::{Client, Kept};
 use serde_json::{Value, json};
 use std::fmt;

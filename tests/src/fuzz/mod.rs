@@ -18,7 +18,7 @@ mod door;
 mod mutate;
 mod wire;
 
-use crate::simulation::chance::Chance;
+use crate::chance::Chance;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;

@@ -77,7 +77,13 @@ impl AnswerError {
     }
 }
 
-/// Verifies an answer. A 2xx whose signature holds is the message's own to
+/// Whether what was asked is done. `202 Accepted` is none: it comes with a
+/// code, such as `USERPAYING`.
+pub const fn is_success(status: u16) -> bool {
+    matches!(status, 200 | 204)
+}
+
+/// Verifies an answer. A 200 or 204 whose signature holds is the message's own to
 /// read; anything else says why not. `header` finds a header by its name in
 /// any case.
 pub async fn open<'a, 'h>(
@@ -94,7 +100,7 @@ pub async fn open<'a, 'h>(
             .map_err(Unverified::from),
         Err(error) => Err(error.into()),
     };
-    let good = (200..300).contains(&status);
+    let good = is_success(status);
     match verified {
         Ok(verified) if good => Ok(verified),
         Ok(_) => Err(AnswerError::Refused(Box::new(Refusal::read(status, body)?))),

@@ -112,7 +112,7 @@ pub async fn read<'h>(
     now_ms: i64,
     rsa: &impl Rsa,
 ) -> Result<Bill, StatementError> {
-    if !(200..300).contains(&status) {
+    if !answer::is_success(status) {
         answer::open(status, &header, body, keyring, now_ms, rsa).await?;
     }
     let sha1 = header(SHA1_HEADER).ok_or(StatementError::NoHash)?;

@@ -3,7 +3,7 @@
 
 use super::shop::Shop;
 use super::world::World;
-use crate::memory::GATEWAY;
+use crate::GATEWAY;
 use gateway::world::Response;
 use http::header;
 use sandbox::Payer;

@@ -1,39 +1,38 @@
-//! The merchants: their accounts at WeChat and at the gateway, and their own
-//! servers.
+//! The merchants, their calls, and their own servers.
 
+use super::accounts::Kind;
 use super::world::World;
-use crate::memory::{ADMIN_TOKEN, GATEWAY};
+use crate::{ADMIN_TOKEN, GATEWAY};
 use gateway::world::{Request, Response};
-use serde_json::{Value as Json, json};
-use std::cell::RefCell;
+use serde_json::Value as Json;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wechatpay::Secret;
-use wechatpay::v2::{Fields, SignType};
-
-/// What kind of account a merchant has at WeChat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// One of its own, and how it signs.
-    Direct(SignType),
-    /// An institution's, with which others share the institution's key: the
-    /// number among them.
-    SubMerchant(usize),
-}
+use wechatpay::v2::Fields;
 
 /// A merchant.
 pub(super) struct Shop {
     /// Its name for the gateway, and in histories.
     pub(super) id: Rc<str>,
+    /// Its number among the merchants.
+    pub(super) number: usize,
     pub(super) kind: Kind,
+    /// WeChat's number for it.
     pub(super) mch_id: String,
     pub(super) sub_mch_id: Option<String>,
     /// The application that payers' openids belong to.
     pub(super) appid: String,
-    /// Its account, as `wechatpay` writes it.
+    /// Its account as the gateway knows it: at iOnline under iOnline's number.
     pub(super) account: order::Account,
     pub(super) currency: &'static str,
-    /// WeChat's API key, which can change.
+    /// The key of v2 of its account at WeChat, where the gateway speaks
+    /// something else.
+    pub(super) v2_key: String,
+    /// What it shares with its upstream, which can change: WeChat's API key,
+    /// the `APIv3` key, or iOnline's.
     pub(super) key: RefCell<String>,
+    /// What it signs v3 with, among `KEY_PAIRS`, and how often that changed.
+    pub(super) key_pair: Cell<(usize, usize)>,
     /// Its keys at the gateway, which can change.
     pub(super) api_key: RefCell<String>,
     pub(super) api_secret: RefCell<String>,
@@ -50,69 +49,7 @@ pub(super) struct Received {
     pub(super) transaction_id: String,
 }
 
-const INSTITUTION: &str = "1900000110";
-const INSTITUTION_KEY: &str = "weceive-sandbox-inst-key-0000002";
-const INSTITUTION_APPID: &str = "wx5a11d0b0c0ffee02";
-const APP_SECRET: &str = "5ec3e7000000000000000000c0ffee0a";
-
 impl World {
-    /// Opens a shop: its account at WeChat, then at the gateway. `number`
-    /// tells it from the others.
-    pub(super) async fn open_shop(&self, number: usize, kind: Kind) {
-        let id = ["tea", "noodle", "books", "coffee"][number];
-        let (mch_id, key, appid, sub, currency, sign_type) = match kind {
-            Kind::Direct(sign_type) => {
-                let currency = if number == 0 { "HKD" } else { "USD" };
-                let mch_id = format!("160000000{number}");
-                let key = format!("weceive-simulated-key-of-shop-0{number}");
-                let appid = format!("wx5a11d0b0c0ffeea{number}");
-                self.control(
-                    "/sandbox/merchants",
-                    &json!({"mch_id": mch_id, "key": key, "appid": appid,
-                            "app_secret": APP_SECRET, "fee_type": currency}),
-                );
-                (mch_id, key, appid, None, currency, sign_type)
-            }
-            Kind::SubMerchant(nth) => {
-                let sub = ["1900000111", "1900000112"][nth].to_owned();
-                let [mch_id, key, appid] =
-                    [INSTITUTION, INSTITUTION_KEY, INSTITUTION_APPID].map(str::to_owned);
-                (mch_id, key, appid, Some(sub), "USD", SignType::HmacSha256)
-            }
-        };
-        let mut body = json!({
-            "id": id, "name": id, "fee_type": currency, "appid": appid, "mch_id": mch_id,
-            "api_key": key, "sign_type": sign_type.as_str(),
-            "app_secret": if sub.is_some() { "5ec3e7000000000000000000c0ffee02" } else { APP_SECRET },
-        });
-        if let Some(sub) = &sub {
-            body["sub_mch_id"] = json!(sub);
-        }
-        let made = self.admin("/admin/merchants", &body).await;
-        let made = made.expect("before anything goes wrong");
-        let text = |name: &str| made["data"][name].as_str().expect("a text").to_owned();
-        let shop = Rc::new(Shop {
-            id: id.into(),
-            kind,
-            account: order::Account {
-                appid: appid.clone(),
-                mch_id: mch_id.clone(),
-                sub_appid: None,
-                sub_mch_id: sub.clone(),
-            },
-            mch_id,
-            sub_mch_id: sub,
-            appid,
-            currency,
-            key: RefCell::new(key),
-            api_key: RefCell::new(text("api-key")),
-            api_secret: RefCell::new(text("api-secret")),
-            old_keys: RefCell::default(),
-            received: RefCell::default(),
-        });
-        self.0.shops.borrow_mut().push(shop);
-    }
-
     /// A call of the operator.
     pub(super) async fn admin(&self, path: &str, body: &Json) -> Option<Json> {
         let request = http::Request::post(format!("{GATEWAY}{path}"))
@@ -241,27 +178,41 @@ impl Shop {
     /// A merchant verifies a delivery as it verifies WeChat's notices.
     fn believes(&self, request: &Request) -> Option<Fields> {
         let document = Fields::parse(request.body()).ok()?;
-        let sign_type = self.sign_type();
-        let mut keys = self.old_keys.borrow().clone();
-        keys.push(self.key.borrow().clone());
-        let holds = |key: &String| {
-            document
-                .verify(&Secret::new(key.as_str()), sign_type)
-                .is_ok()
-        };
-        keys.iter().any(holds).then_some(document)
+        let sign_type = self.kind.sign_type();
+        let holds = |key: &Secret| document.verify(key, sign_type).is_ok();
+        self.every_key().iter().any(holds).then_some(document)
     }
 
-    pub(super) const fn sign_type(&self) -> SignType {
-        match self.kind {
-            Kind::Direct(sign_type) => sign_type,
-            Kind::SubMerchant(_) => SignType::HmacSha256,
+    /// The number by which it is told of WeChat's payment. iOnline has its own:
+    /// the merchant's, and the end of WeChat's, in 32 digits.
+    pub(super) fn told_of(&self, transaction_id: &str) -> String {
+        if self.kind != Kind::Ionline {
+            return transaction_id.to_owned();
+        }
+        let mid = &self.account.mch_id;
+        let from = (transaction_id.len() + mid.len()).saturating_sub(32);
+        format!("{mid}{}", &transaction_id[from..])
+    }
+
+    /// Its keys, the present one last.
+    pub(super) fn every_key(&self) -> Vec<Secret> {
+        let old = self.old_keys.borrow();
+        let present = self.key.borrow();
+        let every = old.iter().chain([&*present]);
+        every.map(|key| Secret::new(key.as_str())).collect()
+    }
+
+    /// The key of v2 of its account at WeChat.
+    pub(super) fn key_of_v2(&self) -> String {
+        match self.kind.dialect() {
+            "v2" => self.key.borrow().clone(),
+            _ => self.v2_key.clone(),
         }
     }
 
     /// Where WeChat's notices go.
     pub(super) fn address(&self) -> String {
-        format!("{GATEWAY}/notify/v2/{}", self.id)
+        format!("{GATEWAY}/notify/{}/{}", self.kind.dialect(), self.id)
     }
 
     /// Where the merchant wants to be told.

@@ -4,12 +4,12 @@
 //! with the history on: the same seed is the same history.
 
 use super::world::World;
-use crate::memory::START_MS;
+use crate::START_MS;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-/// How many lines are shown at most: the last ones.
+/// How many lines are shown at most: of a long story the beginning and the end.
 const SHOWN_LINES: usize = 120;
 
 /// One thing that happened.
@@ -84,8 +84,14 @@ impl History {
                 (of.is_empty() || of == shop) && names(&line.text, number)
             })
             .collect();
-        let skip = about.len().saturating_sub(SHOWN_LINES);
-        about[skip..].iter().map(|line| shown(line)).collect()
+        let mut shown: Vec<String> = about.iter().map(|line| shown(line)).collect();
+        if shown.len() > SHOWN_LINES {
+            let end = shown.split_off(shown.len() - SHOWN_LINES / 2);
+            shown.truncate(SHOWN_LINES / 2);
+            shown.push("            …".to_owned());
+            shown.extend(end);
+        }
+        shown
     }
 }
 

@@ -2,8 +2,9 @@
 //! databases and alarms, and the calls between them.
 
 use super::chance::Chance;
+use super::rsa::StandIn;
 use super::world::{Place, World};
-use crate::memory::read_rows;
+use crate::rows::read_rows;
 use gateway::Gateway;
 use gateway::book::Book;
 use gateway::registry::Registry;
@@ -212,6 +213,9 @@ fn take_connection() -> Connection {
     used.unwrap_or_else(|| {
         let connection = Connection::open_in_memory().expect("SQLite");
         connection.set_prepared_statement_cache_capacity(200);
+        // Otherwise statements are planned anew for every value.
+        let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+        connection.set_db_config(stable, true).expect("SQLite");
         connection
     })
 }
@@ -319,7 +323,7 @@ impl fmt::Debug for Link {
 
 impl Rsa for Link {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
-        crate::rsa::sign(key, message)
+        StandIn.rsa_sign(key, message).await
     }
 
     async fn rsa_verify(
@@ -328,7 +332,7 @@ impl Rsa for Link {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        crate::rsa::verify(key, message, signature)
+        StandIn.rsa_verify(key, message, signature).await
     }
 }
 

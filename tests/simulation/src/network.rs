@@ -2,10 +2,12 @@
 //! weather has it.
 
 use super::chance::Chance;
+use super::notices::Notice;
 use super::world::{Place, Promise, World};
 use gateway::world::{FetchError, Request, Response, Route};
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::rc::Rc;
+use wechatpay::v3::sign as v3;
 
 /// How often things go wrong: once in so many times, never for zero. Each seed
 /// has its own, because what finds a fault is often that something else works.
@@ -29,6 +31,8 @@ pub struct Weather {
     pub jumps: usize,
     /// A merchant does not acknowledge a delivery.
     pub deaf: usize,
+    /// An answer or a notice of `APIv3` is not what it says it is.
+    pub lies: usize,
 }
 
 impl Weather {
@@ -50,6 +54,7 @@ impl Weather {
             busy: often(&[10, 30]),
             jumps: often(&[1, 2]),
             deaf: often(&[2, 4]),
+            lies: often(&[8, 25]),
         }
     }
 }
@@ -85,15 +90,21 @@ impl World {
             .collect()
     }
 
-    /// Changes some bytes of a message. What is signed may be changed in any
-    /// way; of the rest, nothing would tell it from another wish of the
-    /// sender's, so it becomes unreadable.
-    pub(super) fn garble(&self, body: &mut Vec<u8>) {
+    /// Changes some of a message. What is signed may be changed in any way; of
+    /// the rest, nothing would tell it from another wish of the sender's, so it
+    /// becomes unreadable.
+    pub(super) fn garble(&self, headers: &mut HeaderMap, body: &mut Vec<u8>, signed: bool) {
         let chance = &self.0.chance;
+        let named = headers.iter().filter(|(n, v)| carries_signature(n, v));
+        let named: Vec<HeaderName> = named.map(|(name, _)| name.clone()).collect();
+        if !named.is_empty() && (body.is_empty() || chance.one_in(3)) {
+            self.garble_headers(headers, &named);
+            return;
+        }
         if body.is_empty() {
             return;
         }
-        if !body.starts_with(b"<xml") {
+        if !signed && named.is_empty() && !body.starts_with(b"<xml") {
             let at = chance.below(body.len());
             body[at] = 0xFF;
             return;
@@ -105,7 +116,56 @@ impl World {
         for _ in 0..=chance.below(2) {
             let at = chance.below(body.len());
             // Among letters and digits the document often stays one.
-            body[at] = chance.pick(b"0123456789ABCZabcz<>\"{}\xff");
+            body[at] = chance.pick(b"0123456789ABCZabcz<>\"{}&=,\xff");
+        }
+    }
+
+    /// A notice that somebody has changed.
+    pub(super) fn garbled(&self, notice: &Notice) -> Notice {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &notice.headers {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+                headers.insert(name, value);
+            }
+        }
+        let mut body = notice.body.clone();
+        self.garble(&mut headers, &mut body, true);
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        Notice {
+            url: notice.url.clone(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect(),
+            body,
+        }
+    }
+
+    /// Loses the headers that sign a message, or one, or changes a character.
+    fn garble_headers(&self, headers: &mut HeaderMap, named: &[HeaderName]) {
+        let chance = &self.0.chance;
+        if chance.one_in(3) {
+            for name in named {
+                headers.remove(name);
+            }
+            return;
+        }
+        let name = chance.pick(named);
+        if chance.one_in(3) {
+            headers.remove(&name);
+            return;
+        }
+        let Some(value) = headers.get(&name) else {
+            return;
+        };
+        let mut bytes = value.as_bytes().to_vec();
+        let at = chance.below(bytes.len().max(1));
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = chance.pick(b"0123456789ABCZabcz+/=\"");
+        }
+        if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+            headers.insert(name, value);
         }
     }
 
@@ -132,7 +192,7 @@ impl World {
             false => "".into(),
         };
         let late = promise.clone();
-        if request.uri().path().ends_with("/micropay") {
+        if is_quick_pay(request.uri().path()) {
             self.watch_quick_pay(from, &request);
         }
         let timeout_ms = i64::from(route.timeout_ms());
@@ -166,7 +226,7 @@ impl World {
             let (mut request, promise) = (request.clone(), promise.clone());
             let (from, what): (Rc<str>, _) = (from.into(), what.clone());
             if garbled {
-                self.garble(request.body_mut());
+                garble_request(self, &mut request, route != Route::Weixin);
                 self.told(&from, || format!("  …is garbled on its way: {what}"));
             }
             self.after(in_ms, move |world| {
@@ -174,7 +234,8 @@ impl World {
                     Route::Merchant => world.deliver(&from, &request),
                     _ => world.at_wechat(&from, &request),
                 };
-                world.send_back((&from, &what), answer, move |answer| {
+                let signed = !matches!(route, Route::Weixin | Route::Merchant);
+                world.send_back((&from, &what), answer, signed, move |answer| {
                     promise.keep(Ok(answer))
                 });
             });
@@ -185,7 +246,8 @@ impl World {
     pub(super) fn send_back(
         &self,
         (to, what): (&str, &str),
-        answer: Response,
+        mut answer: Response,
+        signed: bool,
         arrives: impl FnOnce(Response) + 'static,
     ) {
         // Whoever asked hears one answer only.
@@ -193,9 +255,10 @@ impl World {
             self.told(to, || format!("  …the answer is lost: {what}"));
             return;
         };
-        let mut answer = answer;
         if garbled {
-            self.garble(answer.body_mut());
+            let mut headers = std::mem::take(answer.headers_mut());
+            self.garble(&mut headers, answer.body_mut(), signed);
+            *answer.headers_mut() = headers;
             self.told(to, || format!("  …the answer is garbled: {what}"));
         }
         self.after(in_ms, move |_| arrives(answer));
@@ -218,7 +281,7 @@ impl World {
         for (in_ms, garbled) in journey {
             let (mut request, promise, what) = (request.clone(), promise.clone(), what.clone());
             if garbled {
-                self.garble(request.body_mut());
+                garble_request(self, &mut request, false);
                 self.told("", || format!("  …is garbled on its way: {what}"));
             }
             self.after(in_ms, move |world| {
@@ -226,7 +289,9 @@ impl World {
                 let task = world.handle(number, request, {
                     let promise = promise.clone();
                     move |world, response| {
-                        world.send_back(("", &what), response, move |r| promise.keep(Some(r)));
+                        world.send_back(("", &what), response, false, move |r| {
+                            promise.keep(Some(r))
+                        });
                     }
                 });
                 promise.kept_by(task);
@@ -251,6 +316,25 @@ impl World {
     }
 }
 
+/// Whether a request takes a Quick Pay, in either dialect that has it.
+fn is_quick_pay(path: &str) -> bool {
+    path.ends_with("/micropay")
+        || path.ends_with("/micropay/transactions/pay")
+        || path.ends_with("/transactions/codepay")
+}
+
+fn garble_request(world: &World, request: &mut Request, signed: bool) {
+    let mut headers = std::mem::take(request.headers_mut());
+    world.garble(&mut headers, request.body_mut(), signed);
+    *request.headers_mut() = headers;
+}
+
+/// Whether a header is part of a signature of `APIv3`.
+fn carries_signature(name: &HeaderName, value: &HeaderValue) -> bool {
+    name.as_str().starts_with("wechatpay-")
+        || name == header::AUTHORIZATION && value.as_bytes().starts_with(v3::SCHEME.as_bytes())
+}
+
 fn bad_gateway() -> Response {
     let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
     *answer.status_mut() = StatusCode::BAD_GATEWAY;
@@ -270,14 +354,26 @@ pub(super) fn describe(request: &Request) -> String {
         let (_, rest) = body.split_once(&format!("\"{name}\":\""))?;
         Some(rest.split_once('"')?.0.to_owned())
     };
-    let field = |name: &str| xml(name).or_else(|| json(name));
-    let (path, query) = (
-        request.uri().path(),
-        request.uri().query().unwrap_or_default(),
-    );
-    let queried = query.strip_prefix("out_trade_no=").map(str::to_owned);
-    let number = field("out_trade_no").or(queried);
+    let path = request.uri().path();
+    let in_form = |text: &str, name: &str| {
+        let mut pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find_map(|(known, value)| (known == name).then(|| value.to_owned()))
+    };
+    let in_path = |name: &str| {
+        let (_, rest) = path.split_once(name)?;
+        Some(rest.split('/').next().unwrap_or(rest).to_owned())
+    };
+    let query = request.uri().query().unwrap_or_default();
+    let field = |name: &str, segment: &str| {
+        let number = xml(name).or_else(|| json(name));
+        let number = number.or_else(|| in_form(&body, name));
+        let number = number.or_else(|| in_form(query, name));
+        number.or_else(|| in_path(segment))
+    };
+    let number = field("out_trade_no", "/out-trade-no/");
     let number = number.map_or_else(String::new, |n| format!(" #{n}"));
-    let refund = field("out_refund_no").map_or_else(String::new, |n| format!(" refund {n}"));
-    format!("{path}{number}{refund}")
+    let refund = field("out_refund_no", "/out-refund-no/");
+    let refund = refund.map_or_else(String::new, |n| format!(" refund {n}"));
+    let service = in_form(&body, "service").map_or_else(String::new, |s| format!(" {s}"));
+    format!("{path}{service}{number}{refund}")
 }

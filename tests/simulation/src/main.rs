@@ -11,9 +11,9 @@
     reason = "it is a program for the terminal"
 )]
 
+use simulation::Total;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use whole::simulation::{self, Total};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

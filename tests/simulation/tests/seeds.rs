@@ -6,8 +6,6 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
-use whole::simulation;
-
 /// As many as the tests have time for; `cargo xtask simulate` has more.
 const SEEDS: u64 = 400;
 

@@ -6,6 +6,7 @@ use super::world::World;
 use gateway::book::Checkout;
 use gateway::world::{Request, Row};
 use order::{Order, Refund, RefundStatus, Status};
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use wechatpay::v2::Fields;
@@ -232,11 +233,7 @@ impl World {
             Status::Success(paid) => {
                 let payment = &paid.payment;
                 let terms = order.terms();
-                let ours = (
-                    terms.account.mch_id.as_str(),
-                    terms.account.sub_mch_id.as_deref(),
-                );
-                if ours != (shop.mch_id.as_str(), shop.sub_mch_id.as_deref()) {
+                if terms.account != shop.account {
                     self.broken("7", about, "it belongs to another merchant".to_owned());
                 }
                 let taken = entry.filter(|e| e.transaction_id.is_some());
@@ -246,15 +243,15 @@ impl World {
                 };
                 let told = (
                     Some(payment.transaction_id.as_str()),
-                    terms.money.amount_minor(),
-                    terms.money.currency().code(),
+                    payment.money.amount_minor(),
+                    payment.money.currency().code(),
                 );
                 let true_one = (
                     taken.transaction_id.as_deref(),
                     taken.amount_minor,
                     taken.currency.as_str(),
                 );
-                if told != true_one {
+                if told != true_one || payment.money != terms.money {
                     let found = format!("it is paid with {told:?}, and WeChat took {true_one:?}");
                     self.broken("1", about, found);
                 }
@@ -314,8 +311,9 @@ impl World {
     /// A Quick Pay leaves for WeChat: once.
     pub(super) fn watch_quick_pay(&self, shop: &str, request: &Request) {
         let fields = Fields::parse(request.body()).ok();
-        let number = fields.as_ref().and_then(|f| f.get("out_trade_no"));
-        let number = number.unwrap_or_default();
+        let in_xml = fields.as_ref().and_then(|f| f.get("out_trade_no"));
+        let json: Json = serde_json::from_slice(request.body()).unwrap_or_default();
+        let number = in_xml.or(json["out_trade_no"].as_str()).unwrap_or_default();
         let sent = &mut self.0.watch.borrow_mut().quick_pays;
         if !sent.insert((shop.into(), number.to_owned())) {
             let found = "a Quick Pay is sent to WeChat twice".to_owned();
@@ -335,34 +333,6 @@ impl World {
                 );
                 self.broken("1", about, found);
             }
-        }
-    }
-
-    /// The gateway told WeChat that it has a notice: then it must know the
-    /// payment, and will not be told again.
-    pub(super) fn watch_acknowledgement(&self, shop: &Shop, body: &[u8]) {
-        let Ok(notice) = Fields::parse(body) else {
-            return;
-        };
-        let number = notice.get("out_trade_no").unwrap_or_default();
-        let about = Some((&*shop.id, number));
-        let theirs = notice.get("sub_mch_id").or(notice.get("mch_id"));
-        if theirs != shop.sub_mch_id.as_deref().or(Some(&shop.mch_id)) {
-            let found = "another merchant's notice is acknowledged".to_owned();
-            self.broken("7", about, found);
-        }
-        let watch = self.0.watch.borrow();
-        let seen = watch.books.get(&shop.id);
-        let known = seen.and_then(|seen| seen.orders.get(number));
-        let knows = known.is_some_and(|(_, order)| {
-            matches!(
-                order.status(),
-                Status::Success(_) | Status::Reversing { .. } | Status::Revoked { .. }
-            )
-        });
-        if !knows {
-            let found = "a notice is acknowledged, and the payment is not written".to_owned();
-            self.broken("2", about, found);
         }
     }
 

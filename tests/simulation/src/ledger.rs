@@ -2,15 +2,14 @@
 //! everything is held against.
 
 use super::network::describe;
+use super::notices::Notice;
 use super::shop::Shop;
 use super::world::World;
 use gateway::world::{Request, Response};
-use sandbox::{Outcome, TIMEOUT_MS};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use wechatpay::v2::Fields;
-use wechatpay::v2::notify::is_ack;
 
 /// Orders and refunds at WeChat, by merchant and number.
 #[derive(Default)]
@@ -21,14 +20,6 @@ pub(super) struct Ledger {
     pub(super) elsewhere: BTreeSet<(Rc<str>, String)>,
     /// Every notice that was sent.
     pub(super) notices: Vec<Notice>,
-}
-
-/// A notice of WeChat's.
-#[derive(Clone, Debug)]
-pub(super) struct Notice {
-    pub(super) url: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
 }
 
 /// An order at WeChat.
@@ -76,33 +67,73 @@ impl Refund {
 /// What WeChat says when it is too busy, or says nothing.
 const BUSY: [&str; 3] = ["SYSTEMERROR", "NO_ANSWER", "NO_ANSWER_AFTER"];
 
+/// What can be wrong with an answer of `APIv3`.
+const LIES: [&str; 6] = [
+    "WRONG_SERIAL",
+    "NO_SIGNATURE",
+    "BAD_SIGNATURE",
+    "SIGNTEST",
+    "CLOCK_SKEW",
+    "DUPLICATE_KEYS",
+];
+
+/// What a request is called where faults are asked for, if it is one of the
+/// calls that move money or ask about it.
+fn call_named(request: &Request) -> Option<String> {
+    let path = request.uri().path();
+    if path.starts_with("/v3/") {
+        // `…/out-trade-no/{out_trade_no}/close`: the number stands for any.
+        let mut before = "";
+        let named = path.split('/').map(|segment| {
+            let is_a_word = ["id", "out-refund-no"].contains(&segment);
+            match std::mem::replace(&mut before, segment) {
+                "out-trade-no" => "{out_trade_no}",
+                "out-refund-no" => "{out_refund_no}",
+                "refunds" if !is_a_word => "{out_refund_no}",
+                _ => segment,
+            }
+        });
+        let named: Vec<&str> = named.collect();
+        return Some(format!("{} {}", request.method(), named.join("/")));
+    }
+    if path == wechatpay::ionline::PATH {
+        let form = wechatpay::ionline::form::read(request.body()).ok()?;
+        return form.get("service").map(str::to_owned);
+    }
+    (path.starts_with("/pay/") || path.starts_with("/secapi/")).then(|| path.to_owned())
+}
+
 impl World {
     /// A request arrives at WeChat.
     pub(super) fn at_wechat(&self, from: &str, request: &Request) -> Response {
-        let path = request.uri().path();
-        let is_a_call = path.starts_with("/pay/") || path.starts_with("/secapi/");
-        if is_a_call && self.goes_wrong(self.0.weather.busy) {
+        if self.goes_wrong(self.0.weather.busy)
+            && let Some(call) = call_named(request)
+        {
             let code = self.0.chance.pick(&BUSY);
             self.note_at(from, || format!("  …WeChat is busy: {code}"));
-            self.control(
-                "/sandbox/faults",
-                &json!({"fail_next": {"path": path, "code": code}}),
-            );
+            let fail = json!({"fail_next": {"path": call, "code": code}});
+            let set = self.control("/sandbox/faults", &fail);
+            assert!(set["fail_next"].is_array(), "{call}: {set}");
+        }
+        if request.uri().path().starts_with("/v3/") && self.goes_wrong(self.0.weather.lies) {
+            let lie = self.0.chance.pick(&LIES);
+            self.note_at(from, || {
+                format!("  …the answer is not as it should be: {lie}")
+            });
+            self.lie_next(lie, "answer");
         }
         let answer = self.sandbox(request);
         self.note_at(from, || {
-            let said = Fields::parse(answer.body()).ok();
-            let said = said.as_ref().map_or_else(
-                || format!("status {}", answer.status()),
-                |fields| {
-                    let names = ["err_code", "trade_state", "return_msg"];
-                    let of = |name: &&str| fields.get_nonempty(name).map(str::to_owned);
-                    names.iter().find_map(of).unwrap_or_default()
-                },
-            );
-            format!("  at WeChat: {} ⇒ {said}", describe(request))
+            format!("  at WeChat: {} ⇒ {}", describe(request), said(&answer))
         });
         answer
+    }
+
+    /// The next answer or notice of v3 is to be wrong in this way.
+    pub(super) fn lie_next(&self, lie: &str, on: &str) {
+        let lies = json!({"lie_next": {"lie": lie, "on": on}});
+        let set = self.control("/sandbox/faults", &lies);
+        assert!(set["lie_next"].is_array(), "{lie}: {set}");
     }
 
     /// Asks the sandbox, and follows what changed in its ledger.
@@ -128,46 +159,35 @@ impl World {
         serde_json::from_slice(answer.body()).expect("JSON from the sandbox")
     }
 
-    fn look_up(&self, path: &str) -> Option<Json> {
-        let request = http::Request::get(format!("https://sandbox.example.com{path}"))
-            .body(Vec::new())
-            .expect("a request");
+    /// A row of WeChat's ledger, if it is one of the shops'.
+    fn look_up(&self, what: &str, key: &str) -> Option<(Rc<Shop>, String, Json)> {
+        let mut parts = key.splitn(3, '/');
+        let (mch_id, sub_mch_id, number) = (parts.next()?, parts.next()?, parts.next()?);
+        let shop = self.shop_of(mch_id, sub_mch_id)?;
+        let sub = match sub_mch_id {
+            "-" => String::new(),
+            sub => format!("?sub_mch_id={sub}"),
+        };
+        let url = format!("https://sandbox.example.com/sandbox/{what}/{mch_id}/{number}{sub}");
+        let request = http::Request::get(url).body(Vec::new()).expect("a request");
         let answer = self.sandbox_alone(&request);
         let found = answer.status().is_success();
-        found.then(|| serde_json::from_slice(answer.body()).expect("JSON"))
+        let json = || serde_json::from_slice(answer.body()).expect("JSON");
+        found.then(|| (shop, number.to_owned(), json()))
     }
 
     /// Reads what changed in WeChat's ledger, and holds it against the
     /// invariants.
-    fn follow_ledger(&self) {
-        let changes = self.0.sandbox.borrow_mut().take_changes();
-        for (row, _) in changes {
-            let mut parts = row.splitn(4, '/');
-            let (Some(table), Some(mch_id), Some(sub_mch_id), Some(number)) =
-                (parts.next(), parts.next(), parts.next(), parts.next())
-            else {
-                continue;
-            };
-            let Some(shop) = self.shop_of(mch_id, sub_mch_id) else {
-                continue;
-            };
-            let sub = match sub_mch_id {
-                "-" => String::new(),
-                sub => format!("?sub_mch_id={sub}"),
-            };
-            let path = |what: &str| format!("/sandbox/{what}/{mch_id}/{number}{sub}");
-            match table {
-                "order" => {
-                    if let Some(json) = self.look_up(&path("orders")) {
-                        self.follow_order(&shop, number, &json);
-                    }
-                }
-                "refund" => {
-                    if let Some(json) = self.look_up(&path("refunds")) {
-                        self.follow_refund(&shop, number, &json);
-                    }
-                }
-                _ => {}
+    pub(super) fn follow_ledger(&self) {
+        let (orders, refunds) = self.0.sandbox.borrow_mut().take_changed_keys();
+        for key in orders {
+            if let Some((shop, number, json)) = self.look_up("orders", &key) {
+                self.follow_order(&shop, &number, &json);
+            }
+        }
+        for key in refunds {
+            if let Some((shop, number, json)) = self.look_up("refunds", &key) {
+                self.follow_refund(&shop, &number, &json);
             }
         }
     }
@@ -180,7 +200,7 @@ impl World {
             amount_minor: json["total_fee"].as_i64().expect("an amount"),
             currency: text("fee_type"),
             payable_until_ms: json["payable_until_ms"].as_i64().expect("a time"),
-            transaction_id: json["transaction_id"].as_str().map(str::to_owned),
+            transaction_id: json["transaction_id"].as_str().map(|id| shop.told_of(id)),
         };
         let key = (shop.id.clone(), number.to_owned());
         let before = self.0.ledger.borrow_mut().orders.insert(key, entry.clone());
@@ -232,63 +252,24 @@ impl World {
         let key = (Rc::from(shop), number.to_owned());
         self.0.ledger.borrow().orders.get(&key).cloned()
     }
+}
 
-    /// Sends the notices that are due.
-    pub(super) fn send_notices(&self) {
-        let due = self.0.sandbox.borrow_mut().due(self.now_ms());
-        self.follow_ledger();
-        for notice in due {
-            let id = notice.id;
-            let notice = Notice {
-                url: notice.url,
-                headers: notice.headers,
-                body: notice.body.into_bytes(),
-            };
-            {
-                let notices = &mut self.0.ledger.borrow_mut().notices;
-                if !notices.iter().any(|known| known.body == notice.body) {
-                    notices.push(notice.clone());
-                }
-            }
-            let world = self.clone();
-            self.outside(async move {
-                let answer = world.post_notice(notice).await;
-                let outcome = match answer {
-                    Some(answer) => Outcome::Answered {
-                        status: answer.status().as_u16(),
-                        body: answer.into_body(),
-                    },
-                    None => Outcome::Failed("no answer".to_owned()),
-                };
-                let now_ms = world.now_ms();
-                let mut sandbox = world.0.sandbox.borrow_mut();
-                sandbox.sent(&id, &outcome, now_ms);
-            });
-        }
+/// What WeChat answered, in a word.
+fn said(answer: &Response) -> String {
+    const NAMES: [&str; 6] = [
+        "err_code",
+        "code",
+        "trade_state",
+        "status",
+        "return_msg",
+        "message",
+    ];
+    let status = || format!("status {}", answer.status());
+    if let Ok(fields) = Fields::parse(answer.body()) {
+        let mut texts = NAMES.iter().filter_map(|name| fields.get_nonempty(name));
+        return texts.next().unwrap_or_default().to_owned();
     }
-
-    /// Posts a notice to the gateway. What it acknowledges, it must know.
-    pub(super) async fn post_notice(&self, notice: Notice) -> Option<Response> {
-        let Notice { url, headers, body } = notice;
-        let mut request = http::Request::post(&url);
-        for (name, value) in &headers {
-            request = request.header(name, value);
-        }
-        let request = request.body(body.clone()).expect("a notice");
-        let shop = self.shop_at(&url)?;
-        self.note_at(&shop.id, || format!("a notice: {}", describe(&request)));
-        let answer = self.ask_gateway(request, i64::from(TIMEOUT_MS)).await?;
-        if answer.status().as_u16() == 200 && is_ack(answer.body()) {
-            self.note_at(&shop.id, || "  …the notice is acknowledged".to_owned());
-            if !url.ends_with("/refund") {
-                self.watch_acknowledgement(&shop, &body);
-            }
-        }
-        Some(answer)
-    }
-
-    fn shop_at(&self, url: &str) -> Option<Rc<Shop>> {
-        let id = url.split("/notify/v2/").nth(1)?.split('/').next()?;
-        self.shop(id)
-    }
+    let json: Json = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let mut texts = NAMES.iter().filter_map(|name| json[*name].as_str());
+    texts.next().map_or_else(status, str::to_owned)
 }

@@ -18,7 +18,7 @@ use super::machine::{Link, Machine};
 use super::network::Weather;
 use super::shop::Shop;
 use super::watch::Watch;
-use crate::memory::{ADMIN_TOKEN, GATEWAY, START_MS};
+use crate::{ADMIN_TOKEN, GATEWAY, START_MS};
 use gateway::Gateway;
 use gateway::config::Config;
 use sandbox::{Sandbox, Settings};
@@ -94,8 +94,9 @@ pub(super) struct State {
     steps: Cell<u64>,
 }
 
-impl World {
-    pub(super) fn new(seed: u64, weather: Weather, history: bool) -> Self {
+thread_local! {
+    /// What every world begins with: made once, because it takes its time.
+    static AT_FIRST: (Rc<Config>, Sandbox) = {
         let config = Config::read(|name| {
             Some(match name {
                 "PUBLIC_URL" => GATEWAY.to_owned(),
@@ -107,6 +108,16 @@ impl World {
         let settings = Settings {
             public_url: "https://sandbox.example.com".to_owned(),
         };
+        let mut sandbox = Sandbox::new(settings).with_rsa(super::rsa::SANDBOX);
+        // Nobody stores what is there from the start.
+        sandbox.take_changes();
+        (Rc::new(config.expect("the simulation's own settings")), sandbox)
+    };
+}
+
+impl World {
+    pub(super) fn new(seed: u64, weather: Weather, history: bool) -> Self {
+        let (config, sandbox) = AT_FIRST.with(Clone::clone);
         Self(Rc::new(State {
             chance: Chance::of(seed, 1),
             nonces: Chance::of(seed, 2),
@@ -114,8 +125,8 @@ impl World {
             calm: Cell::new(true),
             now_ms: Cell::new(START_MS),
             skew_ms: Cell::new(0),
-            config: Rc::new(config.expect("the simulation's own settings")),
-            sandbox: RefCell::new(Sandbox::new(settings)),
+            config,
+            sandbox: RefCell::new(sandbox),
             machine: Machine::default(),
             ledger: RefCell::default(),
             watch: RefCell::default(),
@@ -152,13 +163,52 @@ impl World {
 
     /// Sets the gateway's clock forward, or back. Not forward while a Quick
     /// Pay is open: that no payment can come of it any more is judged by the
-    /// clock.
+    /// clock; and by less than a minute where an order of iOnline's is, which
+    /// is over when its time is.
     pub(super) fn jump(&self, by_ms: i64) {
-        if by_ms > 0 && self.quick_pay_is_open() {
+        const IONLINE_TAKES_MS: i64 = 45_000;
+        let skew_ms = self.0.skew_ms.get() + by_ms;
+        if by_ms > 0 && self.quick_pay_is_open()
+            || self.has("ionline") && skew_ms.abs() > IONLINE_TAKES_MS
+        {
             return;
         }
-        self.0.skew_ms.set(self.0.skew_ms.get() + by_ms);
+        self.0.skew_ms.set(skew_ms);
         self.note(|| format!("the gateway's clock jumps by {by_ms} ms"));
+    }
+
+    /// Whether a merchant speaks this dialect.
+    fn has(&self, dialect: &str) -> bool {
+        let shops = self.0.shops.borrow();
+        shops.iter().any(|shop| shop.kind.dialect() == dialect)
+    }
+
+    /// Whether somebody's upstream asks for the same time on both sides.
+    fn needs_one_time(&self) -> bool {
+        self.has("v3") || self.has("ionline")
+    }
+
+    /// Somebody has seen that the gateway's clock is wrong.
+    pub(super) fn set_the_clock_right(&self) {
+        if self.needs_one_time() && self.0.skew_ms.take() != 0 {
+            self.note(|| "the gateway's clock is set right".to_owned());
+        }
+    }
+
+    /// Nothing is heard of anybody for a while. Where everybody speaks v2, it
+    /// is only the gateway's clock that goes on, so that orders come to their
+    /// end here before they do at WeChat.
+    pub(super) fn leap(&self, by_ms: i64) {
+        if !self.needs_one_time() {
+            return self.jump(by_ms);
+        }
+        self.0.now_ms.set(self.now_ms() + by_ms);
+        let later = |((at_ms, lot), event)| ((at_ms + by_ms, lot), event);
+        let events = self.0.events.take();
+        self.0
+            .events
+            .replace(events.into_iter().map(later).collect());
+        self.note(|| format!("{by_ms} ms go by"));
     }
 
     pub(super) fn steps(&self) -> u64 {

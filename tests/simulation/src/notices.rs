@@ -1,0 +1,234 @@
+//! WeChat's notices on their way to the gateway, and what may be said of one
+//! that was acknowledged.
+
+use super::network::describe;
+use super::shop::Shop;
+use super::world::World;
+use gateway::world::Response;
+use order::Status;
+use sandbox::{Outcome, TIMEOUT_MS};
+use serde_json::Value as Json;
+use std::rc::Rc;
+use wechatpay::v2::{Fields, notify as v2};
+use wechatpay::v3::gcm::Sealed;
+use wechatpay::{ionline, v3};
+
+/// What can be wrong with a notice of `APIv3`, beside what can be wrong with
+/// an answer: all but the last under a signature that holds.
+const LIES: [&str; 11] = [
+    "OTHER_AMOUNT",
+    "OTHER_CURRENCY",
+    "OTHER_MERCHANT",
+    "UNKNOWN_SUB_MCHID",
+    "UNKNOWN_EVENT",
+    "NONCE_LENGTH",
+    "CUT_CIPHERTEXT",
+    "DUPLICATE_KEYS",
+    "CLOCK_SKEW",
+    "NO_SIGNATURE",
+    "BAD_SIGNATURE",
+];
+
+/// A notice of WeChat's.
+#[derive(Clone, Debug)]
+pub(super) struct Notice {
+    pub(super) url: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// What a notice tells.
+enum Read {
+    Payment(Told),
+    Refund,
+}
+
+/// What a notice tells of a payment.
+struct Told {
+    /// `mch_id` and `sub_mch_id` at WeChat, or iOnline's number.
+    mch_id: String,
+    sub_mch_id: Option<String>,
+    number: String,
+    transaction_id: String,
+}
+
+impl World {
+    /// Sends the notices that are due.
+    pub(super) fn send_notices(&self) {
+        let speaks_v3 = |shop: &Rc<Shop>| shop.kind.dialect() == "v3";
+        if self.goes_wrong(self.0.weather.lies)
+            && self.0.sandbox.borrow().next_due_ms() <= Some(self.now_ms())
+            && self.0.shops.borrow().iter().any(speaks_v3)
+        {
+            let lie = self.0.chance.pick(&LIES);
+            self.note(|| format!("the next notice of v3 is not as it should be: {lie}"));
+            self.lie_next(lie, "notice");
+        }
+        let due = self.0.sandbox.borrow_mut().due(self.now_ms());
+        self.follow_ledger();
+        for notice in due {
+            let id = notice.id;
+            let notice = Notice {
+                url: notice.url,
+                headers: notice.headers,
+                body: notice.body.into_bytes(),
+            };
+            {
+                let notices = &mut self.0.ledger.borrow_mut().notices;
+                if !notices.iter().any(|known| known.body == notice.body) {
+                    notices.push(notice.clone());
+                }
+            }
+            let world = self.clone();
+            self.outside(async move {
+                let answer = world.post_notice(notice).await;
+                let outcome = match answer {
+                    Some(answer) => Outcome::Answered {
+                        status: answer.status().as_u16(),
+                        body: answer.into_body(),
+                    },
+                    None => Outcome::Failed("no answer".to_owned()),
+                };
+                let now_ms = world.now_ms();
+                let mut sandbox = world.0.sandbox.borrow_mut();
+                sandbox.sent(&id, &outcome, now_ms);
+            });
+        }
+    }
+
+    /// Posts a notice to the gateway. What it acknowledges, it must know.
+    pub(super) async fn post_notice(&self, notice: Notice) -> Option<Response> {
+        let Notice { url, headers, body } = notice;
+        let mut request = http::Request::post(&url);
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(body.clone()).expect("a notice");
+        let shop = self.shop_at(&url)?;
+        self.note_at(&shop.id, || format!("a notice: {}", describe(&request)));
+        let answer = self.ask_gateway(request, i64::from(TIMEOUT_MS)).await?;
+        let status = answer.status().as_u16();
+        let acknowledged = match shop.kind.dialect() {
+            "v3" => v3::notify::is_ack(status),
+            "ionline" => status == 200 && ionline::notify::is_ack(answer.body()),
+            _ => status == 200 && v2::is_ack(answer.body()),
+        };
+        if acknowledged {
+            self.note_at(&shop.id, || "  …the notice is acknowledged".to_owned());
+            match shop.read(&body) {
+                Some(Read::Payment(told)) => self.watch_acknowledgement(&shop, &told),
+                Some(Read::Refund) => {}
+                None => {
+                    let found = "what is no notice is acknowledged".to_owned();
+                    self.broken("2", Some((&shop.id, "")), found);
+                }
+            }
+        }
+        Some(answer)
+    }
+
+    fn shop_at(&self, url: &str) -> Option<Rc<Shop>> {
+        let (_, rest) = url.split_once("/notify/")?;
+        self.shop(rest.split('/').nth(1)?)
+    }
+
+    /// The gateway told WeChat that it has a notice: then it must know the
+    /// payment, and will not be told again.
+    fn watch_acknowledgement(&self, shop: &Shop, told: &Told) {
+        let number = told.number.as_str();
+        let about = Some((&*shop.id, number));
+        let sub_mch_id = told.sub_mch_id.as_deref();
+        let is_ours = (told.mch_id.as_str(), sub_mch_id)
+            == (&shop.account.mch_id, shop.account.sub_mch_id.as_deref());
+        let owner = match is_ours {
+            true => Some(shop.id.clone()),
+            // An institution's notices find the merchant that they name.
+            false if shop.kind.dialect() == "v3" && told.mch_id == shop.mch_id => {
+                let owner = self.shop_of(&told.mch_id, sub_mch_id.unwrap_or("-"));
+                let owner = owner.filter(|owner| owner.kind.dialect() == "v3");
+                if owner.is_none() {
+                    return self.watch_stray(shop, told);
+                }
+                owner.map(|owner| owner.id.clone())
+            }
+            false => None,
+        };
+        let Some(owner) = owner else {
+            let found = "another merchant's notice is acknowledged".to_owned();
+            return self.broken("7", about, found);
+        };
+        let watch = self.0.watch.borrow();
+        let seen = watch.books.get(&owner);
+        let known = seen.and_then(|seen| seen.orders.get(number));
+        let knows = known.is_some_and(|(_, order)| {
+            matches!(
+                order.status(),
+                Status::Success(_) | Status::Reversing { .. } | Status::Revoked { .. }
+            )
+        });
+        if !knows {
+            let found = "a notice is acknowledged, and the payment is not written".to_owned();
+            self.broken("2", about, found);
+        }
+    }
+
+    /// A payment to a sub-merchant that nobody knows is kept by whom it was
+    /// told to.
+    fn watch_stray(&self, shop: &Shop, told: &Told) {
+        let disk = self.0.machine.disk(&shop.id);
+        let strays = disk.read("SELECT transaction_id FROM strays");
+        let is_it = |id: Result<&str, _>| id.is_ok_and(|id| id == told.transaction_id);
+        if !strays.iter().any(|row| is_it(row.text(0))) {
+            let found = "a stranger's notice is acknowledged, and not written".to_owned();
+            self.broken("2", Some((&shop.id, &told.number)), found);
+        }
+    }
+}
+
+impl Shop {
+    /// What a notice to this merchant tells, if anything.
+    fn read(&self, body: &[u8]) -> Option<Read> {
+        if self.kind.dialect() == "v3" {
+            return self.read_v3(body);
+        }
+        let fields = Fields::parse(body).ok()?;
+        // Of a refund v2 tells in a field that is encrypted.
+        if fields.get("req_info").is_some() {
+            return Some(Read::Refund);
+        }
+        let text = |name: &str| fields.get(name).map(str::to_owned);
+        Some(Read::Payment(Told {
+            mch_id: text("mch_id")?,
+            sub_mch_id: text("sub_mch_id"),
+            number: text("out_trade_no")?,
+            transaction_id: text("transaction_id")?,
+        }))
+    }
+
+    fn read_v3(&self, body: &[u8]) -> Option<Read> {
+        let envelope: Json = serde_json::from_slice(body).ok()?;
+        let of = |name: &str| {
+            let text = envelope["resource"][name].as_str().unwrap_or_default();
+            text.to_owned()
+        };
+        let sealed = Sealed {
+            algorithm: of("algorithm"),
+            nonce: of("nonce"),
+            associated_data: of("associated_data"),
+            ciphertext: of("ciphertext"),
+        };
+        let keys = self.every_key();
+        let resource = keys.iter().find_map(|key| sealed.open(key).ok())?;
+        let resource: Json = serde_json::from_slice(&resource).ok()?;
+        let text = |name: &str| resource[name].as_str().map(str::to_owned);
+        if text("out_refund_no").is_some() {
+            return Some(Read::Refund);
+        }
+        Some(Read::Payment(Told {
+            mch_id: text("mchid").or_else(|| text("sp_mchid"))?,
+            sub_mch_id: text("sub_mchid"),
+            number: text("out_trade_no")?,
+            transaction_id: text("id").or_else(|| text("transaction_id"))?,
+        }))
+    }
+}

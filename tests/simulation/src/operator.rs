@@ -1,0 +1,145 @@
+//! The operator: keys that change, on one side before the other.
+
+use super::accounts::{KEY_PAIRS, Kind, public_half, serial_no};
+use super::shop::Shop;
+use super::world::World;
+use serde_json::{Value as Json, json};
+use std::rc::Rc;
+
+/// What changes beside our own keys.
+#[derive(Clone, Copy)]
+enum Change {
+    /// What the merchant shares with its upstream.
+    SharedKey,
+    /// What it signs v3 with.
+    KeyPair,
+    /// WeChat signs with its public key from now on, and no more with
+    /// certificates.
+    ToPublicKey,
+    /// WeChat's certificate makes way for the next.
+    Certificate,
+}
+
+impl World {
+    /// Changes keys: our own, and perhaps some of those that the merchant or
+    /// WeChat signs with. Both sides know of it in the end.
+    pub(super) async fn rotate(self, shop: Rc<Shop>) {
+        let chance = &self.0.chance;
+        let change = match shop.kind {
+            // An institution's keys are not one merchant's to change.
+            Kind::SubMerchant(_) => None,
+            Kind::SubGlobal(_) => chance.pick(&[None, Some(Change::Certificate)]),
+            Kind::Direct(_) | Kind::Ionline => chance.pick(&[None, Some(Change::SharedKey)]),
+            Kind::Mainland => chance.pick(&[None, Some(Change::SharedKey), Some(Change::KeyPair)]),
+            Kind::Global => chance.pick(&[
+                Some(Change::SharedKey),
+                Some(Change::KeyPair),
+                Some(Change::ToPublicKey),
+                Some(Change::Certificate),
+            ]),
+        };
+        let mut body = json!({ "revoke": chance.one_in(3) });
+        let at_wechat = match change {
+            None => None,
+            Some(Change::Certificate) => {
+                self.outside(self.clone().next_certificate(shop.clone()));
+                None
+            }
+            Some(Change::ToPublicKey) => {
+                for (name, value) in self.public_key_of(&shop.mch_id) {
+                    body[name] = json!(value);
+                }
+                let percent = chance.between(1, 99);
+                Some(vec![
+                    json!({"public_key_percent": percent}),
+                    json!({"public_key_percent": 100}),
+                ])
+            }
+            Some(Change::KeyPair) => Some(vec![self.new_pair(&shop, &mut body)]),
+            Some(Change::SharedKey) => Some(vec![self.new_key(&shop, &mut body)]),
+        };
+        let mut at_wechat = at_wechat.unwrap_or_default();
+        if !at_wechat.is_empty() && chance.one_in(2) {
+            let first = at_wechat.remove(0);
+            self.change_at_wechat(&shop, &first);
+            self.after_a_while().await;
+        }
+        let path = format!("/admin/merchants/{}/rotate", shop.id);
+        self.note_at(&shop.id, || {
+            let names = body.as_object().into_iter().flatten();
+            let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
+            format!("POST {path} {}", names.join(", "))
+        });
+        loop {
+            if let Some(made) = self.admin(&path, &body).await
+                && let (Some(key), Some(secret)) = (
+                    made["data"]["api-key"].as_str(),
+                    made["data"]["api-secret"].as_str(),
+                )
+            {
+                *shop.api_key.borrow_mut() = key.to_owned();
+                *shop.api_secret.borrow_mut() = secret.to_owned();
+                break;
+            }
+            let ms = self.0.chance.between(1_000, 20_000);
+            self.sleep(ms).await;
+        }
+        for change in at_wechat {
+            self.after_a_while().await;
+            self.change_at_wechat(&shop, &change);
+        }
+    }
+
+    async fn after_a_while(&self) {
+        let ms = self.0.chance.between(0, 20_000);
+        self.sleep(ms).await;
+    }
+
+    fn change_at_wechat(&self, shop: &Shop, change: &Json) {
+        self.note_at(&shop.id, || {
+            let names = change.as_object().into_iter().flatten();
+            let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
+            format!("at WeChat changes: {}", names.join(", "))
+        });
+        let path = format!("/sandbox/merchants/{}", shop.mch_id);
+        let changed = self.control(&path, change);
+        assert!(changed["mch_id"].is_string(), "{change}: {changed}");
+    }
+
+    /// Another shared key: what the gateway is told goes into `body`, what
+    /// WeChat is told is the answer.
+    fn new_key(&self, shop: &Shop, body: &mut Json) -> Json {
+        let new_key = format!(
+            "weceive-simulated-key-{:010}",
+            self.0.chance.below(1_000_000)
+        );
+        // The merchant takes what either signs.
+        let old = shop.key.replace(new_key.clone());
+        shop.old_keys.borrow_mut().push(old);
+        body["api_key"] = json!(new_key);
+        match shop.kind.dialect() {
+            "v3" => json!({ "apiv3_key": new_key }),
+            "ionline" => json!({"ionline": {"mid": shop.account.mch_id, "key": new_key}}),
+            _ => json!({ "key": new_key }),
+        }
+    }
+
+    fn new_pair(&self, shop: &Shop, body: &mut Json) -> Json {
+        let (pair, rotation) = shop.key_pair.get();
+        let (pair, rotation) = (1 - pair, rotation + 1);
+        shop.key_pair.set((pair, rotation));
+        let serial_no = serial_no(shop.number, rotation);
+        body["private_key"] = json!(KEY_PAIRS[pair]);
+        body["serial_no"] = json!(serial_no);
+        json!({"serial_no": serial_no, "public_key": public_half(KEY_PAIRS[pair])})
+    }
+
+    /// The next certificate appears, takes over, and the old one goes.
+    async fn next_certificate(self, shop: Rc<Shop>) {
+        for _ in 0..self.0.chance.between(1, 6) {
+            self.change_at_wechat(&shop, &json!({"rotate_platform_certificate": true}));
+            let ms = self.0.chance.between(0, 90_000);
+            self.sleep(ms).await;
+        }
+    }
+}
