@@ -16,6 +16,7 @@ mod world;
 
 use gateway::Gateway;
 use gateway::config::Config;
+use gateway::error::{ApiError, Code};
 use gateway::world::{Listen, StoreError};
 use listeners::Listeners;
 use std::cell::RefCell;
@@ -43,8 +44,11 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
             return Response::error(format!("The gateway cannot start: {problem}.\n"), 500);
         }
     };
-    let request = message::read_request(request).await?;
-    let response = gateway.handle(request).await;
+    let response = match message::read_request(request).await {
+        Ok(request) => gateway.handle(request).await,
+        // It broke off, or was no HTTP: whoever sends it can mend that.
+        Err(_) => ApiError::of(Code::BodyBroken).response(),
+    };
     match response.extensions().get::<Listen>() {
         Some(listen) => listeners::connect(&env, listen).await,
         None => message::write_response(response),

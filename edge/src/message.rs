@@ -9,6 +9,11 @@ use worker::{Headers, Request, Response, Result};
 /// How much of a body that is too long is still taken off the wire.
 const DISCARD_AT_MOST: usize = 16 * 1024 * 1024;
 
+/// Each chunk crosses into JavaScript, which costs as much as reading
+/// thousands of bytes: so many are read of a body, and one more for every
+/// kilobyte of it. Crumbs are refused like a body that is too long.
+const CHUNKS: usize = 1024;
+
 /// A request from outside. Of a body that is too long only so much is read as
 /// shows that it is.
 pub async fn read_request(mut request: Request) -> Result<gateway::world::Request> {
@@ -47,17 +52,19 @@ pub async fn read_body(
     max: usize,
 ) -> Result<Vec<u8>> {
     let mut body = Vec::new();
-    let mut length = 0;
+    let (mut length, mut chunks) = (0, 0);
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
         length += chunk.len();
-        if length <= max {
+        chunks += 1;
+        let crumbs = chunks > CHUNKS + length / 1024;
+        if length <= max && !crumbs {
             body.extend_from_slice(&chunk);
         } else {
             // Who is still sending would not read an answer: the rest is
             // taken, within reason, and thrown away.
             body.resize(max + 1, 0);
-            if length > max + DISCARD_AT_MOST {
+            if crumbs || length > max + DISCARD_AT_MOST {
                 break;
             }
         }

@@ -12,7 +12,8 @@ const MAX_BYTES: usize = 256;
 ///
 /// Outside development it must be `https` with a public host *name*: a number
 /// could be a machine inside somebody's network, which we would be made to
-/// knock at.
+/// knock at. Of the ports below 1024, where other services are, only 443. What
+/// a name leads to is for the runtime, which reaches the public internet only.
 pub fn notify_url(
     fields: &Fields,
     name: &str,
@@ -32,6 +33,9 @@ pub fn notify_url(
     }
     if url.scheme() != "https" {
         return refuse("must begin with https://");
+    }
+    if url.port().is_some_and(|port| port < 1024) {
+        return refuse("must be on port 443, or on one from 1024");
     }
     match url.host() {
         Some(Host::Domain(name)) if is_public_name(name) => Ok(Some(text)),
@@ -72,8 +76,9 @@ fn parse(text: &str) -> Option<Url> {
 
 fn is_public_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
-    const PRIVATE: [&str; 6] = [
+    const PRIVATE: [&str; 7] = [
         ".localhost",
+        ".localdomain",
         ".local",
         ".internal",
         ".home.arpa",

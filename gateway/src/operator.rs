@@ -35,7 +35,7 @@ struct Family {
 
 /// Every family that is counted; the first whose prefix fits is a counter's
 /// own, and the last takes every other.
-const FAMILIES: [Family; 10] = [
+const FAMILIES: [Family; 11] = [
     Family {
         prefix: "order:",
         name: "orders_total",
@@ -83,6 +83,12 @@ const FAMILIES: [Family; 10] = [
         name: "limited_total",
         labels: &["limit"],
         help: "Requests that were refused because there were too many.",
+    },
+    Family {
+        prefix: "purchase_paid_twice",
+        name: "purchases_paid_twice_total",
+        labels: &[],
+        help: "Purchases that were paid in two ways; the second payment goes back.",
     },
     Family {
         prefix: "notice_probe",

@@ -70,8 +70,22 @@ impl Browser {
     }
 
     pub(crate) fn post(&mut self, url: &str) -> (u16, Value) {
-        let (status, _, body) = self.send("POST", url, "{}");
+        self.post_body(url, "{}")
+    }
+
+    pub(crate) fn post_body(&mut self, url: &str, body: &str) -> (u16, Value) {
+        let (status, _, body) = self.send("POST", url, body);
         (status, serde_json::from_str(&body).unwrap())
+    }
+
+    /// Its cookies, names and values.
+    pub(crate) fn cookies(&self) -> Vec<(String, String)> {
+        self.cookies.clone().into_iter().collect()
+    }
+
+    /// Puts a cookie into it.
+    pub(crate) fn keep(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
     }
 }
 

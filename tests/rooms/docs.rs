@@ -217,6 +217,9 @@ fn every_link_in_the_documents_leads_somewhere() {
         "docs/checklist.md",
         "docs/dialects.md",
         "docs/environments.md",
+        "docs/fire.md",
+        "docs/fuzzing.md",
+        "docs/lies.md",
         "docs/links.md",
         "docs/miniprogram.md",
         "docs/operations.md",
@@ -295,11 +298,35 @@ fn every_item_of_the_checklist_has_a_test_that_names_it() {
     }
 }
 
-/// `docs/seeds.md` and `docs/checklist.md` name tests; each of them exists.
+/// Each lie has a test.
+#[test]
+fn every_lie_has_a_test_that_tells_it() {
+    let document = fs::read_to_string(root().join("docs/lies.md")).unwrap();
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| the lie");
+    let rows: Vec<&str> = document.lines().filter(is_row).collect();
+    assert!(rows.len() > 70, "this test no longer finds the rows");
+    for row in rows {
+        let [_, _, tests] = row.trim_matches('|').split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("not three columns: {row}");
+        };
+        assert!(
+            tests.split('`').skip(1).step_by(2).any(is_a_test),
+            "no test: {row}"
+        );
+    }
+}
+
+fn is_a_test(name: &str) -> bool {
+    let may = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.len() > 16 && name.bytes().all(may)
+}
+
+/// Documents that name tests; each of them exists.
 #[test]
 fn every_test_that_the_documents_name_exists() {
     let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
-    let document = read("docs/seeds.md") + &read("docs/checklist.md");
+    let documents = ["docs/seeds.md", "docs/checklist.md", "docs/lies.md"];
+    let document: String = documents.map(read).concat();
     let mut sources = String::new();
     for room in [
         "order",
@@ -316,11 +343,7 @@ fn every_test_that_the_documents_name_exists() {
     }
     let mut named = 0;
     for name in document.split('`').skip(1).step_by(2) {
-        let is_a_test = name.len() > 16
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if is_a_test {
+        if is_a_test(name) {
             named += 1;
             assert!(
                 sources.contains(&format!("fn {name}(")),

@@ -10,6 +10,7 @@
 )]
 
 mod docs;
+mod licences;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -176,6 +177,71 @@ fn nothing_waits_inside_a_transaction() {
     assert!(
         transactions >= 4,
         "this test no longer finds the transactions"
+    );
+}
+
+/// Comparisons that name a secret and are none of its bytes.
+const NOT_OF_BYTES: [&str; 3] = [
+    // A `Secret` compares in constant time.
+    "is_some_and(|key| *key != old.api_key)",
+    "(given.as_ref() == Some(token)) | holds",
+    // A field's name.
+    "*name != \"sign\"",
+];
+
+/// `==` stops at the first byte that differs, and so tells how many were right.
+#[test]
+fn secrets_are_compared_by_their_type() {
+    let secret = [
+        "admin_token",
+        "api_key",
+        "api_secret",
+        "computed",
+        "digest",
+        "expose",
+        "fingerprint",
+        "hmac",
+        "mac",
+        "secret",
+        "secret_fingerprint",
+        "sign",
+        "signature",
+        "token",
+    ];
+    let (mut constant_time, mut allowed) = (0, 0);
+    for room in ["order", "wechatpay", "checkout", "gateway", "edge"] {
+        for path in files_below(&format!("{room}/src"), ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            constant_time += code.matches(".ct_eq(").count();
+            for line in code.lines().filter(|line| !line.trim().starts_with("//")) {
+                let sides = line.split("==").flat_map(|part| part.split("!="));
+                let sides: Vec<&str> = sides.collect();
+                let compared = sides.windows(2).any(|pair| {
+                    let left = pair[0].split_whitespace().next_back();
+                    let right = pair[1].split_whitespace().next();
+                    let words = left.into_iter().chain(right);
+                    words
+                        .flat_map(|side| side.split(|c: char| !c.is_alphanumeric() && c != '_'))
+                        .any(|word| secret.contains(&word))
+                });
+                if !compared {
+                    continue;
+                }
+                let fine = NOT_OF_BYTES.iter().any(|fine| line.contains(fine));
+                assert!(fine, "{}: {line}", path.display());
+                allowed += 1;
+            }
+        }
+    }
+    assert_eq!(
+        allowed,
+        NOT_OF_BYTES.len(),
+        "this list is longer than it need be"
+    );
+    assert!(
+        constant_time >= 5,
+        "this test no longer finds the comparisons"
     );
 }
 

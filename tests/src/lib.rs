@@ -2,6 +2,7 @@
 //!
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
+//! * `fuzz/`: parsers under bytes that nobody meant: [`fuzz`].
 //! * `simulation/`: the same, driven by a seed: [`simulation`].
 //! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
 //!   killed under load: [`fire`], over a network that misbehaves: [`between`].
@@ -18,6 +19,7 @@
 
 pub mod between;
 pub mod fire;
+pub mod fuzz;
 pub mod live;
 pub mod memory;
 pub mod rsa;

@@ -45,6 +45,8 @@ pub enum Upstream {
     ForgesAnswer,
     /// A server in between answers 502.
     Answers502,
+    /// Instead of its answer comes the one before, once more.
+    AnswersAsBefore,
 }
 
 /// A document that the merchant received.
@@ -86,9 +88,12 @@ struct Inner {
     databases: BTreeMap<String, Rc<Connection>>,
     alarms: BTreeMap<String, i64>,
     upstream: VecDeque<Upstream>,
+    /// What WeChat answers, whatever is asked.
+    answer: Option<Vec<u8>>,
     upstream_calls: Vec<http::Uri>,
     upstream_body: String,
     exchanges: Vec<Exchange>,
+    last_answer: Response,
     after_next_call: Option<(String, Json)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
@@ -165,9 +170,11 @@ impl Memory {
             databases: BTreeMap::new(),
             alarms: BTreeMap::new(),
             upstream: VecDeque::new(),
+            answer: None,
             upstream_calls: Vec::new(),
             upstream_body: String::new(),
             exchanges: Vec::new(),
+            last_answer: Response::default(),
             after_next_call: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
@@ -286,6 +293,12 @@ impl Memory {
     /// The next requests to WeChat meet these, in order; then it works.
     pub fn upstream(&self, next: impl IntoIterator<Item = Upstream>) {
         self.0.borrow_mut().upstream.extend(next);
+    }
+
+    /// From now on WeChat's answers have this body, and each RSA signature
+    /// holds.
+    pub fn answer_with(&self, body: Vec<u8>) {
+        self.0.borrow_mut().answer = Some(body);
     }
 
     /// A control call that comes right after the next request to WeChat.
@@ -503,7 +516,10 @@ impl Rsa for Memory {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        crate::rsa::verify(key, message, signature)
+        match self.0.borrow().answer {
+            Some(_) => Ok(true),
+            None => crate::rsa::verify(key, message, signature),
+        }
     }
 }
 
@@ -530,7 +546,10 @@ impl World for Memory {
                 };
                 let outcome = match behaviour {
                     Upstream::Works => {
-                        let answer = self.at_wechat(&request);
+                        let mut answer = self.at_wechat(&request);
+                        if let Some(body) = &self.0.borrow().answer {
+                            answer.body_mut().clone_from(body);
+                        }
                         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                         self.0.borrow_mut().exchanges.push(Exchange {
                             method: request.method().to_string(),
@@ -542,6 +561,7 @@ impl World for Memory {
                             status: answer.status().as_u16(),
                             answer: text(answer.body()),
                         });
+                        self.0.borrow_mut().last_answer = answer.clone();
                         Ok(answer)
                     }
                     Upstream::LosesRequest => Err(FetchError::Unreachable),
@@ -557,6 +577,10 @@ impl World for Memory {
                             .replace("NOTPAY", "SUCCESS")
                             .into_bytes();
                         Ok(answer)
+                    }
+                    Upstream::AnswersAsBefore => {
+                        self.at_wechat(&request);
+                        Ok(self.0.borrow().last_answer.clone())
                     }
                     Upstream::Answers502 => {
                         let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
@@ -782,7 +806,14 @@ impl Memory {
 impl Shop {
     /// A call with both keys: status and JSON.
     pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Json) {
-        let answer = self.world.send(
+        let answer = self.answer(method, path, body);
+        let json = serde_json::from_slice(answer.body()).expect("JSON");
+        (answer.status().as_u16(), json)
+    }
+
+    /// The same, whatever the answer is.
+    pub fn answer(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Response {
+        self.world.send(
             http::Request::builder()
                 .method(method)
                 .uri(format!("{GATEWAY}{path}"))
@@ -791,9 +822,7 @@ impl Shop {
                 .header("content-type", "application/json")
                 .body(body.into())
                 .expect("a request"),
-        );
-        let json = serde_json::from_slice(answer.body()).expect("JSON");
-        (answer.status().as_u16(), json)
+        )
     }
 
     /// Makes an order that must be accepted; its `data`.

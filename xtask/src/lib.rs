@@ -14,7 +14,7 @@
 //! | [`build`], [`stamp`], [`size`], [`wasm`] | the page and the Workers: made when something changed, and measured |
 //! | [`workerd`] | starts and stops the system; `xtask/workerd/*.capnp` describes it |
 //! | [`demo`] | the merchants and the shop of a fresh system |
-//! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`fire`], [`bench`] | the commands |
+//! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`fire`], [`fuzz`], [`bench`] | the commands |
 //! | [`step`], [`failure`], [`leash`], [`http`] | progress, errors that teach, children that never outlive us, JSON over loopback |
 
 #![allow(
@@ -28,6 +28,7 @@ pub mod demo;
 pub mod dev;
 pub mod failure;
 pub mod fire;
+pub mod fuzz;
 pub mod http;
 pub mod leash;
 pub mod sandbox;

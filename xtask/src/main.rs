@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use xtask::{
     Failure, Result, bench,
     build::{self, Part},
-    dev, fire, sandbox, setup, simulate, test, tools,
+    dev, fire, fuzz, sandbox, setup, simulate, test, tools,
 };
 
 const USAGE: &str = "\
@@ -20,6 +20,7 @@ cargo xtask simulate --mutants                     make known mistakes on purpos
 cargo xtask fire [--seconds N] [--seed N]          kill the real gateway again and again under load, and compare the books
 cargo xtask bench [--page] [--quick]               measure speed and size, as ratios; --quick sees whether that works,
                                                    --page visits the page in a browser and measures nothing else
+cargo xtask fuzz [--seconds N] [--seed N]          hand every reader bytes that nobody meant
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
 
@@ -82,6 +83,10 @@ fn command(arguments: &[String]) -> Result<()> {
         "fire" => {
             let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
             fire::run(fire::Options { seed, seconds })
+        }
+        "fuzz" => {
+            let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
+            fuzz::run(fuzz::Options { seed, seconds })
         }
         "bench" => {
             let mut options = bench::Options::default();

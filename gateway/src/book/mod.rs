@@ -104,7 +104,7 @@ pub enum Call {
     },
     /// A verified payment to a sub-merchant that nobody knows, or a refund of
     /// one: [`Verdict`].
-    Stray(Box<Stray>),
+    Stray(Stray),
     /// Somebody says, unsigned, that an order was paid: [`Verdict`].
     Hinted(OutTradeNo),
     /// A notice that was not believed, to be counted: [`Verdict`].

@@ -35,7 +35,12 @@ impl<W: World> Gateway<W> {
                 })
             }
             Err(error) => {
-                self.world.log(format_args!("notice for {id}: {error}"));
+                let says = match error {
+                    // Anybody's words, which are not for the log.
+                    NoticeError::StatusFail { .. } => name_of(&error).to_owned(),
+                    _ => error.to_string(),
+                };
+                self.world.log(format_args!("notice for {id}: {says}"));
                 self.not_believed(id, name_of(&error)).await?;
                 // Verified, and it says that nothing was paid: there is
                 // nothing to send again.

@@ -109,7 +109,7 @@ impl<W: World> Gateway<W> {
                 money: notice.refund.money,
             }),
         };
-        let verdict: Verdict = self.book(id, Call::Stray(Box::new(stray))).await?;
+        let verdict: Verdict = self.book(id, Call::Stray(stray)).await?;
         Ok(acknowledgement(&verdict))
     }
 

@@ -53,8 +53,9 @@ pub enum NoticeError {
     /// Not a flat XML document.
     #[error("the notice cannot be read: {0}")]
     Xml(#[from] XmlError),
-    /// `status` is not `0`: iOnline reports no payment. Unsigned.
-    #[error("the notice reports status {status}: {message}")]
+    /// `status` is not `0`: iOnline reports no payment. Unsigned, so it does not
+    /// repeat the words: they may be anybody's, about anybody.
+    #[error("the notice reports no payment")]
     StatusFail {
         /// `status`.
         status: String,

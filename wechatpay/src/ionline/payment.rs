@@ -31,6 +31,7 @@ impl From<FieldError> for PaymentError {
 /// Reads a payment. The caller has verified the signature, and compares the
 /// account.
 pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, PaymentError> {
+    fields.unfolded()?;
     let time_end = fields.required("time_end")?;
     time::parse_china(time_end).map_err(|_| Problem::BadFormat.of("time_end"))?;
     let currency = fields.optional_currency("fee_type")?;

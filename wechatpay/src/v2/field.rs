@@ -61,6 +61,10 @@ pub enum Problem {
     /// A character that XML cannot carry or that the field does not take.
     #[error("holds a character that this field cannot carry")]
     BadCharacter,
+    /// Of a signature: a value holds `&`, so that the same text is signed for
+    /// other fields, too.
+    #[error("could be the signature of other fields too")]
+    Ambiguous,
     /// Another type of JSON value than the manual says (v3).
     #[error("is not {expected}")]
     WrongType {

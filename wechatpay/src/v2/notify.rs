@@ -50,8 +50,9 @@ pub enum NoticeError {
     /// Not a v2 document.
     #[error("the notice is not a v2 document: {0}")]
     Xml(#[from] XmlError),
-    /// `return_code` is not `SUCCESS`: WeChat reports no payment. Unsigned.
-    #[error("the notice reports a failure to communicate: {return_msg}")]
+    /// `return_code` is not `SUCCESS`: WeChat reports no payment. Unsigned, so
+    /// it does not repeat the words: they may be anybody's, about anybody.
+    #[error("the notice reports a failure to communicate")]
     ReturnCodeFail {
         /// WeChat's words; empty when it gave none.
         return_msg: String,

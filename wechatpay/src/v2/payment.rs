@@ -9,6 +9,7 @@ use order::{Currency, Money, MoneyError, Payment, TradeType};
 
 /// Reads a payment. The caller has verified the signature.
 pub(crate) fn read(fields: &Fields) -> Result<Payment, FieldError> {
+    fields.unfolded()?;
     let time_end = fields.required("time_end")?;
     time::parse_china(time_end).map_err(|_| Problem::BadFormat.of("time_end"))?;
     Ok(Payment {

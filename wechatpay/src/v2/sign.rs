@@ -14,8 +14,10 @@
 //! document that says otherwise, or a forger could choose the weaker one.
 //!
 //! Because values are joined unescaped, `a=1&b=2` as one value signs like two
-//! fields. Never let a payer choose a value that is signed.
+//! fields. Never let a payer choose a value that is signed; and what is read of
+//! a payment must not have been folded so: [`Fields::unfolded`].
 
+use super::field::{FieldError, Problem};
 use super::xml::Fields;
 use crate::Secret;
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,6 +26,20 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
+
+/// The merchant's own data, and sentences for people. Of what is signed next to
+/// each of them in a payment, nothing may be missing.
+const FREE: [&str; 9] = [
+    "attach",
+    "body",
+    "detail",
+    "err_code_des",
+    "err_msg",
+    "message",
+    "promotion_detail",
+    "return_msg",
+    "trade_state_desc",
+];
 
 /// How a document is signed. WeChat's default is MD5.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,6 +142,17 @@ impl Fields {
     pub fn sealed(self, key: &Secret, sign_type: SignType) -> Self {
         let sign = self.sign(key, sign_type);
         self.with("sign", sign)
+    }
+
+    /// Refuses a document in which a value could be several fields: a failed
+    /// payment's `result_code`, folded into the value before it, would be gone
+    /// under a signature that holds. `&` is left to the texts of people.
+    pub(crate) fn unfolded(&self) -> Result<(), FieldError> {
+        let folded = |(name, value): (&str, &str)| value.contains('&') && !FREE.contains(&name);
+        match self.iter().any(folded) {
+            true => Err(Problem::Ambiguous.of("sign")),
+            false => Ok(()),
+        }
     }
 
     /// Checks the document's `sign`, in constant time.

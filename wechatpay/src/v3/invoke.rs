@@ -87,11 +87,12 @@ pub async fn verify_jsapi(
         &package.nonce_str,
         &package.package,
     );
+    if package.sign_type != SIGN_TYPE {
+        return Ok(false);
+    }
     match BASE64.decode(&package.pay_sign) {
-        Ok(signature) if package.sign_type == SIGN_TYPE => {
-            rsa.rsa_verify(key, &message, &signature).await
-        }
-        _ => Ok(false),
+        Ok(signature) => rsa.rsa_verify(key, &message, &signature).await,
+        Err(_) => Ok(false),
     }
 }
 

@@ -547,7 +547,6 @@ fn a_refund_notice_is_checked_field_by_field() {
     for field in [
         "transaction_id",
         "out_trade_no",
-        "refund_id",
         "out_refund_no",
         "total_fee",
         "refund_fee",

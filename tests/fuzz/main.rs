@@ -1,0 +1,73 @@
+//! Every fuzz target takes its corpus, and inputs made of it by chance that is
+//! the same in every run.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
+use std::fs;
+use std::path::Path;
+use whole::fuzz::TARGETS;
+
+/// The seed of the test command; `cargo xtask fuzz` begins with others.
+const SEED: u64 = 1;
+
+#[test]
+fn every_target_takes_its_corpus() {
+    for target in TARGETS {
+        let inputs = target
+            .replay()
+            .unwrap_or_else(|failure| panic!("{failure}"));
+        assert!(inputs >= 2, "{} has hardly a corpus", target.name);
+    }
+}
+
+#[test]
+fn every_target_takes_what_chance_makes() {
+    std::thread::scope(|scope| {
+        // One thread to a core, as the machines that run this have two.
+        for half in 0..2 {
+            scope.spawn(move || {
+                for target in TARGETS.iter().skip(half).step_by(2) {
+                    let tried = target.hunt(SEED, |n| n >= target.tries);
+                    tried.unwrap_or_else(|failure| panic!("{failure}"));
+                }
+            });
+        }
+    });
+}
+
+/// A target that only libFuzzer knew, or that it did not know, would be half a
+/// target; and a corpus is to be read, not to be stored.
+#[test]
+fn targets_corpora_and_libfuzzers_list_are_the_same() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let mut bytes = 0;
+    for target in TARGETS {
+        let name = target.name;
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+        let source = fs::read_to_string(root.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(source.contains(&format!("\"{name}\"")), "{name}");
+        bytes += target
+            .corpus()
+            .iter()
+            .map(|(_, input)| input.len())
+            .sum::<usize>();
+    }
+    let document = fs::read_to_string(root.join("../docs/fuzzing.md")).unwrap();
+    for target in TARGETS {
+        let row = format!("`{}`", target.name);
+        assert!(document.contains(&row), "docs/fuzzing.md lacks {row}");
+    }
+    assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
+    assert_eq!(
+        fs::read_dir(root.join("corpus")).unwrap().count(),
+        TARGETS.len()
+    );
+    assert!(bytes < 128 * 1024, "{bytes} bytes of corpora");
+}
