@@ -283,7 +283,7 @@ fn a_signature_that_had_been_spoilt_on_its_way_ended_quick_pays_and_refunds() {
     assert_ne!(answer["data"]["refund_status"], "CLOSED", "{answer}");
     world.advance(3600);
     let (_, refunds) = shop.call("GET", "/v1/refund?out_trade_no=1", "");
-    let refund = &refunds["data"][0];
+    let refund = &refunds["data"]["refunds"][0];
     assert_eq!(refund["refund_status"], "SUCCESS", "{refunds}");
 
     let path = "POST /v3/global/micropay/transactions/pay";
@@ -303,7 +303,6 @@ fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
     let shop = v3(&world);
     // Nothing of the Quick Pay reaches WeChat; then another system of the
     // merchant takes the number.
-    let made = native(&shop, "2", 150);
     world.upstream([Upstream::LosesRequest; 9]);
     let asked = json!({"payer": "alice", "behaviour": "pays"});
     let code = world.control("/sandbox/paycode", &asked)["auth_code"].clone();
@@ -313,7 +312,7 @@ fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
     let path = "POST /v3/global/micropay/transactions/out-trade-no/{out_trade_no}/reverse";
     let fault = json!({"fail_next": {"path": path, "code": "INVALID_REQUEST", "times": 999}});
     world.control("/sandbox/faults", &fault);
-    world.advance(3600);
+    world.advance(3 * 3600);
     let status = shop.status("1");
     assert_eq!(status["trade_state"], "PAYERROR", "{status}");
     assert!(
@@ -321,6 +320,4 @@ fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
             .to_string()
             .contains("REVERSE_REFUSED")
     );
-    pay(&world, &made["code_url"]);
-    assert_eq!(shop.status("2")["trade_state"], "SUCCESS");
 }

@@ -113,6 +113,7 @@ impl World {
             "id": id, "name": id, "fee_type": currency, "appid": appid, "mch_id": mch_id,
             "sign_type": kind.sign_type().as_str(), "app_secret": text("/app_secret"),
             "dialect": kind.dialect(),
+            "refund_notify_url": format!("https://{id}.example.com/refund"),
         });
         if let Some(sub) = &sub_mch_id {
             body["sub_mch_id"] = json!(sub);

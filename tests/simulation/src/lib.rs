@@ -11,7 +11,7 @@
 //! | `network.rs` | the weather between everybody |
 //! | `ledger.rs`, `notices.rs` | WeChat: the sandbox and its ledger, and what it tells |
 //! | `rsa.rs` | a stand-in for RSA |
-//! | `accounts.rs`, `shop.rs` | the merchants |
+//! | `accounts.rs`, `shop.rs`, `deliveries.rs` | the merchants, and what they are told |
 //! | `people.rs`, `payers.rs`, `operator.rs`, `rivals.rs` | who does what |
 //! | `watch.rs`, `quiet.rs` | the invariants, at each step and at the end |
 //! | `history.rs` | what happened, for people |
@@ -26,6 +26,7 @@
 mod accounts;
 #[path = "../../src/chance.rs"]
 mod chance;
+mod deliveries;
 mod history;
 mod ledger;
 mod machine;

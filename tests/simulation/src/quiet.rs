@@ -1,8 +1,9 @@
 //! The invariants at the end: the network is healed, the clock has run on, and
 //! nothing is due any more.
 
-use super::watch::in_words;
+use super::watch::{Seen, in_words};
 use super::world::World;
+use gateway::book::Checkout;
 use order::{Order, RefundStatus, Status};
 
 impl World {
@@ -17,11 +18,14 @@ impl World {
             for (number, (_, order)) in &seen.orders {
                 self.end_of_order(shop, number, order);
             }
-            for (id, (number, state)) in &seen.deliveries {
-                if state != "acknowledged" {
-                    let found = format!("delivery {id} ends {state}");
-                    self.broken("5", Some((shop, number)), found);
+            for (id, delivery) in &seen.deliveries {
+                if delivery.state != "acknowledged" {
+                    let found = format!("delivery {id} ends {}", delivery.state);
+                    self.broken("5", Some((shop, &delivery.number)), found);
                 }
+            }
+            for (_, checkout) in seen.checkouts.values() {
+                self.end_of_purchase(shop, seen, checkout);
             }
         }
         for (shop, number) in &watch.accepted {
@@ -76,13 +80,43 @@ impl World {
                 self.broken("3", about, found);
             }
         }
-        let told = self.shop(shop).is_some_and(|shop| {
-            let received = shop.received.borrow();
-            received.iter().any(|told| told.out_trade_no == number)
-        });
-        if order.paid().is_some() && order.terms().notify_url.is_some() && !told {
-            let found = "it is paid, and the merchant was never told".to_owned();
-            self.broken("5", about, found);
+        self.end_of_deliveries(shop, number, order);
+    }
+
+    /// Of a purchase's payments one is kept. The others are back with the
+    /// payer; or somebody is called, where the bank did not take them back.
+    fn end_of_purchase(&self, shop: &str, seen: &Seen, checkout: &Checkout) {
+        let attempts = checkout.attempts.iter();
+        let orders = attempts.filter_map(|a| seen.orders.get(a.out_trade_no.as_str()));
+        let paid: Vec<&Order> = orders
+            .map(|(_, order)| order)
+            .filter(|order| order.paid().is_some())
+            .collect();
+        let number = checkout.purchase.out_trade_no.as_str();
+        let about = Some((shop, number));
+        let kept = paid.iter().filter(|order| order.paid_besides().is_none());
+        if !paid.is_empty() && kept.count() != 1 {
+            let found = format!("of {} payments of one purchase not one is kept", paid.len());
+            self.broken("4", about, found);
+        }
+        let disk = self.0.machine.disk(shop);
+        let alarms = disk.read("SELECT subject FROM alarms WHERE name = 'SECOND_PAYMENT_KEPT'");
+        for order in paid.iter().filter(|order| order.paid_besides().is_some()) {
+            let attempt = order.terms().out_trade_no.as_str();
+            let [refund] = order.refunds() else {
+                let found = format!("{} refunds of {attempt}", order.refunds().len());
+                self.broken("4", about, found);
+                continue;
+            };
+            let is_called = || {
+                let mut subjects = alarms.iter().filter_map(|row| row.text(0).ok());
+                subjects.any(|subject| subject == attempt)
+            };
+            let returns_all = refund.money == order.terms().money;
+            if !returns_all || refund.status != RefundStatus::Success && !is_called() {
+                let found = format!("the purchase is kept paid twice: {attempt}");
+                self.broken("4", about, found);
+            }
         }
     }
 

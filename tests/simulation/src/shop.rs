@@ -1,14 +1,13 @@
 //! The merchants, their calls, and their own servers.
 
 use super::accounts::Kind;
+use super::deliveries::Received;
 use super::world::World;
 use crate::{ADMIN_TOKEN, GATEWAY};
-use gateway::world::{Request, Response};
 use serde_json::Value as Json;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wechatpay::Secret;
-use wechatpay::v2::Fields;
 
 /// A merchant.
 pub(super) struct Shop {
@@ -38,15 +37,8 @@ pub(super) struct Shop {
     pub(super) api_secret: RefCell<String>,
     /// The keys that signed before.
     pub(super) old_keys: RefCell<Vec<String>>,
-    /// What its server was told: the order, the payment, the document.
+    /// What its server was told.
     pub(super) received: RefCell<Vec<Received>>,
-}
-
-/// A delivery that a merchant's server has had.
-#[derive(Clone, Debug)]
-pub(super) struct Received {
-    pub(super) out_trade_no: String,
-    pub(super) transaction_id: String,
 }
 
 impl World {
@@ -117,72 +109,9 @@ impl World {
         };
         shops.iter().find(is).cloned()
     }
-
-    /// A delivery arrives at a merchant's server.
-    pub(super) fn deliver(&self, from: &str, request: &Request) -> Response {
-        let answer = |status: u16, body: &str| {
-            let mut answer = Response::new(body.as_bytes().to_vec());
-            *answer.status_mut() = http::StatusCode::from_u16(status).expect("a status");
-            answer
-        };
-        let Some(shop) = self.shop(from) else {
-            return answer(404, "");
-        };
-        let Some(document) = shop.believes(request) else {
-            self.note_at(from, || {
-                "  the merchant does not believe a delivery".to_owned()
-            });
-            return answer(400, "");
-        };
-        let number = document.get("out_trade_no").unwrap_or_default().to_owned();
-        if self.goes_wrong(self.0.weather.deaf) {
-            self.note_at(from, || {
-                format!("  the merchant fails at the delivery of #{number}")
-            });
-            return match self.0.chance.below(3) {
-                0 => answer(500, ""),
-                1 => answer(200, "<html>It works</html>"),
-                _ => answer(302, ""),
-            };
-        }
-        self.note_at(from, || {
-            format!("  the merchant takes the delivery of #{number}")
-        });
-        let host = request.uri().host().unwrap_or_default();
-        let owner = host.strip_suffix(".example.com");
-        if owner.is_some_and(|owner| owner != from && self.shop(owner).is_some()) {
-            let found = format!("{from}'s order was delivered to {host}");
-            self.broken("7", Some((from, &number)), found);
-        }
-        let received = Received {
-            transaction_id: document
-                .get("transaction_id")
-                .unwrap_or_default()
-                .to_owned(),
-            out_trade_no: number,
-        };
-        self.watch_delivery(&shop, &received);
-        shop.received.borrow_mut().push(received);
-        answer(
-            200,
-            self.0.chance.pick(&[
-                "success",
-                "",
-                "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>",
-            ]),
-        )
-    }
 }
 
 impl Shop {
-    /// A merchant verifies a delivery as it verifies WeChat's notices.
-    fn believes(&self, request: &Request) -> Option<Fields> {
-        let document = Fields::parse(request.body()).ok()?;
-        let sign_type = self.kind.sign_type();
-        let holds = |key: &Secret| document.verify(key, sign_type).is_ok();
-        self.every_key().iter().any(holds).then_some(document)
-    }
-
     /// The number by which it is told of WeChat's payment. iOnline has its own:
     /// the merchant's, and the end of WeChat's, in 32 digits.
     pub(super) fn told_of(&self, transaction_id: &str) -> String {
@@ -215,7 +144,7 @@ impl Shop {
         format!("{GATEWAY}/notify/{}/{}", self.kind.dialect(), self.id)
     }
 
-    /// Where the merchant wants to be told.
+    /// Where the merchant wants to be told of payments.
     pub(super) fn notify_url(&self) -> String {
         format!("https://{}.example.com/notify", self.id)
     }
