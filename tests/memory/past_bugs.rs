@@ -1,6 +1,7 @@
 //! Each mistake that was made once has a test with its name.
 
 use super::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
+use crate::kinds;
 use serde_json::{Value, json};
 use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
 use xtask::demo::MERCHANTS;
@@ -320,4 +321,18 @@ fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
             .to_string()
             .contains("REVERSE_REFUSED")
     );
+}
+
+/// An update of the Worker finds the books of the version before.
+#[test]
+fn a_book_without_the_latest_columns_is_opened() {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "demo");
+    kinds::pay(&world, &shop, "E1");
+    world
+        .sql("demo", "ALTER TABLE deliveries DROP COLUMN out_refund_no")
+        .unwrap();
+    world.advance(60);
+    assert_eq!(shop.status("E1")["trade_state"], "SUCCESS");
+    assert_eq!(shop.report()["deliveries"][0]["state"], "acknowledged");
 }

@@ -300,6 +300,7 @@ impl<W: World, S: Store> Book<W, S> {
         {
             store.exec(statement, &[])?;
         }
+        add_columns(&store)?;
         let tally = Rc::new(Tally::default());
         Ok(Self {
             world,
@@ -627,6 +628,25 @@ impl<W: World, S: Store> Book<W, S> {
     fn nonce(&self) -> String {
         crate::seal::random_text(|bytes| self.world.random(bytes), 32)
     }
+}
+
+/// Columns that a book of an earlier version lacks: table, column, type.
+const ADDED: [(&str, &str, &str); 1] = [("deliveries", "out_refund_no", "TEXT")];
+
+fn add_columns(store: &impl Store) -> Result<(), StoreError> {
+    for (table, column, kind) in ADDED {
+        let made = store.exec(
+            "SELECT 1 FROM sqlite_master WHERE name = ? AND instr(sql, ?)",
+            &[table.into(), column.into()],
+        )?;
+        if made.is_empty() {
+            store.exec(
+                &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
+                &[],
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, StoreError> {
