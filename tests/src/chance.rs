@@ -14,7 +14,7 @@ impl Chance {
         chance
     }
 
-    fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.0.set(state);
         let mut z = state;
@@ -41,11 +41,6 @@ impl Chance {
     /// One of these.
     pub(crate) fn pick<T: Clone>(&self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
-    }
-
-    /// A number for ordering what happens in the same millisecond.
-    pub(crate) fn lot(&self) -> u64 {
-        self.next()
     }
 
     pub(crate) fn fill(&self, bytes: &mut [u8]) {

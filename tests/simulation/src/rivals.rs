@@ -202,6 +202,14 @@ impl World {
         }
     }
 
+    /// The number of a key that some notice named.
+    fn serial_seen(&self) -> String {
+        let ledger = self.0.ledger.borrow();
+        let mut seen = ledger.notices.iter().flat_map(|notice| &notice.headers);
+        let serial = seen.find(|(name, _)| name == "Wechatpay-Serial");
+        serial.map_or("5A11", |(_, serial)| serial).to_owned()
+    }
+
     /// By somebody who has got hold of the merchant's `APIv3` key, and cannot
     /// sign as WeChat.
     async fn forged_v3(&self, shop: &Shop, payment: order::Payment) -> Option<Notice> {
@@ -209,11 +217,7 @@ impl World {
         let headers = match self.0.chance.one_in(3) {
             true => Vec::new(),
             false => {
-                let ledger = self.0.ledger.borrow();
-                let mut seen = ledger.notices.iter().flat_map(|notice| &notice.headers);
-                let serial = seen.find(|(name, _)| name == "Wechatpay-Serial");
-                let serial = serial.map_or("5A11", |(_, serial)| serial).to_owned();
-                drop(ledger);
+                let serial = self.serial_seen();
                 self.signed(&body, &serial, KEY_PAIRS[1]).await
             }
         };

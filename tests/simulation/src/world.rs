@@ -221,7 +221,7 @@ impl World {
     pub(super) fn after(&self, in_ms: i64, event: impl FnOnce(&Self) + 'static) {
         let at_ms = self.now_ms() + in_ms.max(0);
         let mut events = self.0.events.borrow_mut();
-        let mut key = (at_ms, self.0.chance.lot());
+        let mut key = (at_ms, self.0.chance.next());
         while events.contains_key(&key) {
             key.1 = key.1.wrapping_add(1);
         }
