@@ -335,4 +335,35 @@ fn a_book_without_the_latest_columns_is_opened() {
     world.advance(60);
     assert_eq!(shop.status("E1")["trade_state"], "SUCCESS");
     assert_eq!(shop.report()["deliveries"][0]["state"], "acknowledged");
+
+#[test]
+fn an_unsigned_notice_of_another_merchant_was_acknowledged() {
+    let world = Memory::default();
+    let shop = v3(&world);
+    let data = native(&shop, "1", 150);
+    for lie in ["UNKNOWN_SUB_MCHID", "OTHER_MERCHANT"] {
+        let lie = json!({"lie_next": {"lie": lie, "on": "notice"}});
+        world.control("/sandbox/faults", &lie);
+    }
+    world.control(
+        "/sandbox/scan",
+        &json!({"code_url": data["code_url"], "payer": "alice", "action": "pay"}),
+    );
+    let mut notices = world.take_notices();
+    assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
+    world.advance(15);
+    notices.extend(world.take_notices());
+    for notice in notices {
+        // On a network that drops the headers that carry the signature.
+        let request = http::Request::post(&notice.url)
+            .header("content-type", "application/json")
+            .body(notice.body.into_bytes())
+            .unwrap();
+        assert_eq!(world.send(request).status(), 401);
+    }
+    let counters = &shop.report()["counters"];
+    assert!(
+        counters["notice_of_another_merchant"].as_i64() > Some(0),
+        "{counters}"
+    );
 }

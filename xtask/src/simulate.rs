@@ -17,7 +17,7 @@ use mutants::{MUTANTS, Mutant};
 const SEEDS: u64 = 10_000;
 
 /// So many seeds at most until a mistake must have been caught.
-const SEEDS_FOR_A_MUTANT: u64 = 50_000;
+const SEEDS_FOR_A_MUTANT: u64 = 30_000;
 
 /// What is not copied.
 const NOT_SOURCES: [&str; 5] = ["target", "node_modules", ".git", "build", "dist"];
@@ -84,6 +84,7 @@ pub fn mutants() -> Result<()> {
         ));
     }
     println!("| mistake | invariant | after seeds |\n|---|---|---|");
+    let mut missed = Vec::new();
     for mutant in MUTANTS {
         apply(mutant, &sources)?;
         let binary = compile(&sources, &place, mutant.name);
@@ -92,11 +93,12 @@ pub fn mutants() -> Result<()> {
         let (_, said) = caught?;
         let caught = said.lines().find_map(|line| line.strip_prefix("CAUGHT "));
         let Some(caught) = caught else {
-            return Err(Failure::new(
-                format!("catch “{}”", mutant.name),
-                format!("{SEEDS_FOR_A_MUTANT} seeds hold all the same"),
-                "the simulation must learn to see it",
-            ));
+            println!(
+                "| {} | none | not within {SEEDS_FOR_A_MUTANT} |",
+                mutant.name
+            );
+            missed.push(mutant.name);
+            continue;
         };
         let of = |name: &str| {
             let word = caught.split(' ').find_map(|word| word.strip_prefix(name));
@@ -109,7 +111,14 @@ pub fn mutants() -> Result<()> {
             of("seeds=")
         );
     }
-    Ok(())
+    match missed[..] {
+        [] => Ok(()),
+        _ => Err(Failure::new(
+            "catch every mistake",
+            format!("not caught: {}", missed.join("; ")),
+            "the simulation must learn to see it",
+        )),
+    }
 }
 
 /// The file with the change made.
@@ -143,6 +152,8 @@ fn compile(sources: &Path, place: &Path, what: &str) -> Result<PathBuf> {
     command.args(["build", "--quiet", "--profile", "simulate"]);
     command.args(["--package", "simulation", "--bin", "simulate"]);
     command.arg("--target-dir").arg(&target);
+    // In small pieces, of which a mistake changes few.
+    command.env("CARGO_PROFILE_SIMULATE_CODEGEN_UNITS", "256");
     step::run(
         &format!("compile: {what}"),
         &mut command,

@@ -161,6 +161,10 @@ impl<W: World> Gateway<W> {
             Ok(hint) => hint,
             Err(error) => return self.refuse(id, "notice_not_signed", &error).await,
         };
+        if let Some(field) = hint.merchant.first_difference(&known.merchant.account) {
+            let why = format!("its {field} is another's");
+            return self.refuse(id, "notice_of_another_merchant", &why).await;
+        }
         let verdict = match hint.out_refund_no {
             Some(number) => self.refund_told(id, hint.out_trade_no, number).await?,
             None => self.book(id, Call::Hinted(hint.out_trade_no)).await?,

@@ -98,7 +98,10 @@ fn call_named(request: &Request) -> Option<String> {
     }
     if path == wechatpay::ionline::PATH {
         let form = wechatpay::ionline::form::read(request.body()).ok()?;
-        return form.get("service").map(str::to_owned);
+        // What was garbled on its way is no call.
+        let named = wechatpay::ionline::Service::ALL.map(|service| service.as_str());
+        let service = form.get("service")?;
+        return named.contains(&service).then(|| service.to_owned());
     }
     (path.starts_with("/pay/") || path.starts_with("/secapi/")).then(|| path.to_owned())
 }

@@ -51,6 +51,7 @@ use network::Weather;
 use serde_json::json;
 use std::fmt;
 use std::ops::Range;
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -127,12 +128,16 @@ const KINDS: [&[Kind]; 12] = [
 ///
 /// The first invariant that is broken.
 pub fn run(seed: u64) -> Result<Summary, Failure> {
-    match live(seed, false) {
-        Ok(summary) => Ok(summary),
-        Err(first) => Err(Failure {
+    match catch_unwind(|| live(seed, false)) {
+        Ok(Ok(summary)) => Ok(summary),
+        Ok(Err(first)) => Err(Failure {
             seed,
             broken: live(seed, true).err().unwrap_or(first),
         }),
+        Err(panic) => {
+            eprintln!("That was seed {seed}.");
+            resume_unwind(panic)
+        }
     }
 }
 

@@ -39,12 +39,21 @@ struct Thing {
     alarm_ms: Option<i64>,
     /// The alarm is being seen to. There is never a second one meanwhile.
     ringing: bool,
-    memory: Option<Rc<Book<Link, Sqlite>>>,
+    memory: Option<Memory>,
+}
+
+/// What an object is while it lives.
+#[derive(Clone)]
+enum Memory {
+    Book(Rc<Book<Link, Sqlite>>),
+    Registry(Rc<Registry<Link, Sqlite>>),
 }
 
 /// A database, and what the poll under way does to it.
 pub(super) struct Disk {
     connection: Connection,
+    /// How many worlds have used it.
+    uses: u32,
     /// A transaction is open: something was written in this poll.
     open: Cell<bool>,
     /// A transaction that may still be undone is under way.
@@ -57,12 +66,13 @@ impl Machine {
     fn thing<T>(&self, name: &str, with: impl FnOnce(&mut Thing) -> T) -> T {
         let mut objects = self.objects.borrow_mut();
         if !objects.contains_key(name) {
-            let connection = take_connection();
+            let (connection, uses) = take_connection(name);
             objects.insert(
                 name.into(),
                 Thing {
                     disk: Rc::new(Disk {
                         connection,
+                        uses,
                         open: Cell::new(false),
                         undoable: Cell::new(false),
                         alarm_ms: Cell::new(None),
@@ -82,19 +92,27 @@ impl Machine {
 
     /// The object's memory, opened where it is not: inside a poll, because
     /// opening writes.
-    fn book(&self, world: &World, name: &Rc<str>) -> Rc<Book<Link, Sqlite>> {
-        if let Some(book) = self.thing(name, |thing| thing.memory.clone()) {
-            return book;
+    fn memory(&self, world: &World, name: &Rc<str>) -> Memory {
+        if let Some(memory) = self.thing(name, |thing| thing.memory.clone()) {
+            return memory;
         }
         let store = Sqlite(self.disk(name));
         let link = Link {
             world: world.clone(),
             place: name.clone(),
         };
-        let book = Book::open(link, store, world.0.config.clone()).expect("the book opens");
-        let book = Rc::new(book);
-        self.thing(name, |thing| thing.memory = Some(book.clone()));
-        book
+        let memory = match &**name {
+            REGISTRY => {
+                let registry = Registry::open(link, store).expect("the registry opens");
+                Memory::Registry(Rc::new(registry))
+            }
+            _ => {
+                let book = Book::open(link, store, world.0.config.clone());
+                Memory::Book(Rc::new(book.expect("the book opens")))
+            }
+        };
+        self.thing(name, |thing| thing.memory = Some(memory.clone()));
+        memory
     }
 
     pub(super) fn isolate(&self, world: &World, number: usize) -> Rc<Gateway<Link>> {
@@ -172,10 +190,10 @@ impl Machine {
 
     pub(super) fn stop(&self) {
         self.isolates.take();
-        for (_, thing) in self.objects.take() {
+        for (name, thing) in self.objects.take() {
             drop(thing.memory);
             if let Ok(disk) = Rc::try_unwrap(thing.disk) {
-                give_back(disk.connection);
+                give_back(&name, (disk.connection, disk.uses));
             }
         }
     }
@@ -186,8 +204,10 @@ impl World {
     pub(super) fn ring(&self, name: &Rc<str>) {
         let (world, name) = (self.clone(), name.clone());
         self.spawn(Place::Object(name.clone()), async move {
-            let book = world.0.machine.book(&world, &name);
-            let outcome = book.alarm().await;
+            let outcome = match world.0.machine.memory(&world, &name) {
+                Memory::Book(book) => book.alarm().await,
+                Memory::Registry(_) => Ok(()),
+            };
             world.leave(move |world| {
                 world.0.machine.thing(&name, |thing| {
                     thing.ringing = false;
@@ -202,46 +222,64 @@ impl World {
     }
 }
 
-thread_local! {
-    /// Databases with their tables, emptied: making them anew for every seed
-    /// takes longer than the seed.
-    static CONNECTIONS: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
+/// So many worlds use a database: nobody can empty its audit.
+const USES: u32 = 300;
+
+/// Databases with their tables, emptied: making them anew for every seed takes
+/// longer than the seed.
+#[derive(Default)]
+struct Used {
+    registries: Vec<(Connection, u32)>,
+    books: Vec<(Connection, u32)>,
 }
 
-fn take_connection() -> Connection {
-    let used = CONNECTIONS.with_borrow_mut(Vec::pop);
+impl Used {
+    fn of(&mut self, name: &str) -> &mut Vec<(Connection, u32)> {
+        match name {
+            REGISTRY => &mut self.registries,
+            _ => &mut self.books,
+        }
+    }
+}
+
+thread_local! {
+    static USED: RefCell<Used> = RefCell::default();
+}
+
+fn take_connection(name: &str) -> (Connection, u32) {
+    let used = USED.with_borrow_mut(|used| used.of(name).pop());
     used.unwrap_or_else(|| {
         let connection = Connection::open_in_memory().expect("SQLite");
         connection.set_prepared_statement_cache_capacity(200);
         // Otherwise statements are planned anew for every value.
         let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
         connection.set_db_config(stable, true).expect("SQLite");
-        connection
+        (connection, 0)
     })
 }
 
-fn give_back(connection: Connection) {
+fn give_back(name: &str, (connection, uses): (Connection, u32)) {
+    if uses >= USES {
+        return;
+    }
     if !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK").expect("it rolls back");
     }
+    // The audit's triggers let nobody delete, and to switch them off would
+    // have every statement prepared anew.
+    let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN (
+                   SELECT tbl_name FROM sqlite_master WHERE type = 'trigger')";
     let tables: Vec<String> = connection
-        .prepare_cached("SELECT name FROM sqlite_master WHERE type = 'table'")
+        .prepare_cached(sql)
         .and_then(|mut tables| tables.query_map([], |row| row.get(0))?.collect())
         .expect("the tables' names");
-    // The audit lets nobody delete, except where its triggers do not run.
-    let triggers = |run| {
-        let set = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, run);
-        set.expect("it is set");
-    };
-    triggers(false);
     for table in tables {
         connection
             .prepare_cached(&format!("DELETE FROM {table}"))
             .and_then(|mut emptied| emptied.execute([]))
             .expect("it is emptied");
     }
-    triggers(true);
-    CONNECTIONS.with_borrow_mut(|connections| connections.push(connection));
+    USED.with_borrow_mut(|used| used.of(name).push((connection, uses + 1)));
 }
 
 impl Disk {
@@ -397,19 +435,9 @@ impl World {
         let world = self.clone();
         let mut unanswered = Unanswered(Some(promise.clone()), self.clone());
         let task = self.spawn(Place::Object(name.clone()), async move {
-            let answer = match &*name {
-                REGISTRY => {
-                    let link = Link {
-                        world: world.clone(),
-                        place: name.clone(),
-                    };
-                    let registry = Registry::open(link, Sqlite(world.0.machine.disk(&name)));
-                    registry.expect("the registry opens").handle(&body)
-                }
-                _ => {
-                    let book = world.0.machine.book(&world, &name);
-                    book.handle(&body).await
-                }
+            let answer = match world.0.machine.memory(&world, &name) {
+                Memory::Registry(registry) => registry.handle(&body),
+                Memory::Book(book) => book.handle(&body).await,
             };
             world.leave(move |world| {
                 if let Some(promise) = unanswered.0.take() {

@@ -14,7 +14,7 @@ use wechatpay::v3::gcm::Sealed;
 use wechatpay::{ionline, v3};
 
 /// What can be wrong with a notice of `APIv3`, beside what can be wrong with
-/// an answer: all but the last under a signature that holds.
+/// an answer.
 const LIES: [&str; 11] = [
     "OTHER_AMOUNT",
     "OTHER_CURRENCY",
@@ -56,8 +56,9 @@ impl World {
     /// Sends the notices that are due.
     pub(super) fn send_notices(&self) {
         let speaks_v3 = |shop: &Rc<Shop>| shop.kind.dialect() == "v3";
-        if self.goes_wrong(self.0.weather.lies)
-            && self.0.sandbox.borrow().next_due_ms() <= Some(self.now_ms())
+        let next_ms = self.0.sandbox.borrow().next_due_ms();
+        if next_ms.is_some_and(|at_ms| at_ms <= self.now_ms())
+            && self.goes_wrong(self.0.weather.lies)
             && self.0.shops.borrow().iter().any(speaks_v3)
         {
             let lie = self.0.chance.pick(&LIES);

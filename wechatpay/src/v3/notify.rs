@@ -21,7 +21,7 @@ use super::field::{FieldError, Problem};
 use super::gcm::{GcmError, Sealed};
 use super::json::{Document, JsonError};
 use super::keyring::Verified;
-use super::merchant::read_account;
+use super::merchant::{Merchant, read_account};
 use super::prepay::read_out_trade_no;
 use super::{payment, time};
 use crate::Secret;
@@ -228,6 +228,8 @@ impl Notice {
 /// and nobody vouches for it: a reason to ask WeChat, and no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
+    /// Whose order it is.
+    pub merchant: Merchant,
     /// The order's number.
     pub out_trade_no: OutTradeNo,
     /// The refund's, where it is about one.
@@ -240,6 +242,7 @@ impl Hint {
         let document = Envelope::parse(bytes)?.open(key)?;
         let root = document.root();
         Ok(Self {
+            merchant: Merchant::read(&root)?,
             out_trade_no: read_out_trade_no(&root)?,
             out_refund_no: root.owned("out_refund_no")?,
         })

@@ -160,4 +160,151 @@ pub const MUTANTS: &[Mutant] = &[
             replace: "self.world.call(Object::Book(\"tea\"), body)",
         }],
     },
+    Mutant {
+        name: "an order is closed here without a word to WeChat",
+        changes: &[
+            Change {
+                file: "gateway/src/book/orders.rs",
+                find: "Effect::Close => Some(self.close(known, &number).await),",
+                replace: "Effect::Close => Some(Event::CloseAnswered(CloseAnswer::Closed)),",
+            },
+        ],
+    },
+    Mutant {
+        name: "the currency of a payment is not compared",
+        changes: &[
+            Change {
+                file: "order/src/machine.rs",
+                find: "} else if payment.money.currency() != self.terms.money.currency() {",
+                replace: "} else if payment.money.currency() != self.terms.money.currency() && self.terms.body.is_empty() {",
+            },
+            Change {
+                file: "order/src/machine.rs",
+                find: "} else if payment.money != self.terms.money {",
+                replace: "} else if payment.money.amount_minor() != self.terms.money.amount_minor() {",
+            },
+        ],
+    },
+    Mutant {
+        name: "v3: the signature of an answer is not checked",
+        changes: &[
+            Change {
+                file: "wechatpay/src/v3/keyring.rs",
+                find: "Ok(false) => Err(VerifyError::BadSignature),",
+                replace: "Ok(false) if !body.windows(10).any(|word| word == b\"\\\"resource\\\"\") => Ok(Verified(body)),
+        Ok(false) => Err(VerifyError::BadSignature),",
+            },
+        ],
+    },
+    Mutant {
+        name: "v3: the signature of a notice is not checked",
+        changes: &[
+            Change {
+                file: "wechatpay/src/v3/keyring.rs",
+                find: "Ok(false) => Err(VerifyError::BadSignature),",
+                replace: "Ok(false) if body.windows(10).any(|word| word == b\"\\\"resource\\\"\") => Ok(Verified(body)),
+        Ok(false) => Err(VerifyError::BadSignature),",
+            },
+        ],
+    },
+    Mutant {
+        name: "v3: an answer with 202 counts as a success",
+        changes: &[
+            Change {
+                file: "wechatpay/src/v3/answer.rs",
+                find: "matches!(status, 200 | 204)",
+                replace: "matches!(status, 200 | 202 | 204)",
+            },
+        ],
+    },
+    Mutant {
+        name: "v3: a signature that was spoilt on its way ends a Quick Pay",
+        changes: &[
+            Change {
+                file: "gateway/src/upstream/v3.rs",
+                find: "ErrorCode::SignError => Reason::Open,",
+                replace: "ErrorCode::SignError => Reason::Other,",
+            },
+        ],
+    },
+    Mutant {
+        name: "v3: a notice is acknowledged though it could not be written",
+        changes: &[
+            Change {
+                file: "gateway/src/notices/v3.rs",
+                find: "Told::Paid(payment) => self.noticed(id, *payment, None).await?,",
+                replace: "Told::Paid(payment) => {
+                let taken = self.noticed(id, *payment, None).await;
+                taken.unwrap_or(Verdict::Taken)
+            }",
+            },
+        ],
+    },
+    Mutant {
+        name: "v3: the sub_mchid of a notice is ignored",
+        changes: &[
+            Change {
+                file: "gateway/src/notices/v3.rs",
+                find: "let Some(whose) = self.named_in(&known, told.merchant()).await? else {",
+                replace: "self.named_in(&known, told.merchant()).await?;
+        let Some(whose) = Some(known.clone()) else {",
+            },
+            Change {
+                file: "order/src/machine.rs",
+                find: "(&theirs.mch_id, &theirs.sub_mch_id) != (&ours.mch_id, &ours.sub_mch_id)",
+                replace: "theirs.mch_id != ours.mch_id",
+            },
+        ],
+    },
+    Mutant {
+        name: "v3: what another merchant's keys vouch for is believed",
+        changes: &[
+            Change {
+                file: "gateway/src/notices/v3.rs",
+                find: "match self.believed(&signature, request, &whose).await {",
+                replace: "match Ok::<_, (&str, String)>(told) {",
+            },
+        ],
+    },
+    Mutant {
+        name: "iOnline: an order counts as closed at once",
+        changes: &[
+            Change {
+                file: "gateway/src/upstream/ionline.rs",
+                find: "Some(_) => Err(not_yet()),",
+                replace: "Some(_) => Ok(()),",
+            },
+        ],
+    },
+    Mutant {
+        name: "a second payment of a purchase is kept",
+        changes: &[
+            Change {
+                file: "gateway/src/book/checkouts.rs",
+                find: "match kept.filter(|kept| kept != number) {",
+                replace: "match kept.filter(|kept| kept != number && kept.as_str().is_empty()) {",
+            },
+        ],
+    },
+    Mutant {
+        name: "a second payment of a purchase is returned twice",
+        changes: &[
+            Change {
+                file: "order/src/machine.rs",
+                find: "self.write_refund(out_refund_no, self.terms.money, now_ms);",
+                replace: "self.write_refund(format!(\"{out_refund_no}-2\"), self.terms.money, now_ms);
+                self.write_refund(out_refund_no, self.terms.money, now_ms);",
+            },
+        ],
+    },
+    Mutant {
+        name: "an order's deliveries do not wait for each other",
+        changes: &[
+            Change {
+                file: "gateway/src/book/deliveries.rs",
+                find: ") THEN coalesce(due_at_ms, ?2) END",
+                replace: ") OR 1 THEN coalesce(due_at_ms, ?2) END",
+            },
+        ],
+    },
 ];
