@@ -335,6 +335,7 @@ fn a_book_without_the_latest_columns_is_opened() {
     world.advance(60);
     assert_eq!(shop.status("E1")["trade_state"], "SUCCESS");
     assert_eq!(shop.report()["deliveries"][0]["state"], "acknowledged");
+}
 
 #[test]
 fn an_unsigned_notice_of_another_merchant_was_acknowledged() {
