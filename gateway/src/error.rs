@@ -151,7 +151,8 @@ impl Code {
             Self::RateLimited => Some(1),
             // A token of `limits::WRONG_KEYS`.
             Self::TooManyWrongKeys => Some(6),
-            Self::RefundTooSoon => Some(60),
+            // A page that is closed makes room for another.
+            Self::RefundTooSoon | Self::TooManyPages => Some(60),
             _ => None,
         }
     }
