@@ -113,11 +113,35 @@ impl World {
             body.truncate(chance.below(body.len()));
             return;
         }
+        if chance.one_in(3) && self.garble_to_the_point(body) {
+            return;
+        }
         for _ in 0..=chance.below(2) {
             let at = chance.below(body.len());
             // Among letters and digits the document often stays one.
             body[at] = chance.pick(b"0123456789ABCZabcz<>\"{}&=,\xff");
         }
+    }
+
+    /// Makes of what is open, or under way, what is done; or another number of
+    /// a number: what somebody would change who means it.
+    fn garble_to_the_point(&self, body: &mut Vec<u8>) -> bool {
+        const OPEN: [&str; 3] = ["NOTPAY", "USERPAYING", "PROCESSING"];
+        let chance = &self.0.chance;
+        let Ok(text) = std::str::from_utf8(body) else {
+            return false;
+        };
+        if let Some(open) = OPEN.iter().find(|open| text.contains(*open)) {
+            *body = text.replace(open, "SUCCESS").into_bytes();
+            return true;
+        }
+        let digits = text.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit());
+        let digits: Vec<usize> = digits.map(|(at, _)| at).collect();
+        if digits.is_empty() {
+            return false;
+        }
+        body[chance.pick(&digits)] = chance.pick(b"0123456789");
+        true
     }
 
     /// A notice that somebody has changed.
