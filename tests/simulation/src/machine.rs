@@ -22,7 +22,7 @@ use std::rc::Rc;
 /// The registry's name among the objects.
 pub(super) const REGISTRY: &str = "/registry";
 
-/// How soon the runtime rings again where a crash broke off an alarm.
+/// How soon the runtime rings again where an alarm was broken off or failed.
 const RING_AGAIN_MS: i64 = 2_000;
 
 /// Isolates and objects.
@@ -39,7 +39,20 @@ struct Thing {
     alarm_ms: Option<i64>,
     /// The alarm is being seen to. There is never a second one meanwhile.
     ringing: bool,
+    /// The runtime rings again of its own accord, whatever the clock is set to
+    /// meanwhile.
+    rings_again: bool,
     memory: Option<Memory>,
+}
+
+impl Thing {
+    /// An alarm was broken off, or failed: if nobody set another, it rings again.
+    fn ring_again(&mut self, gateway_ms: i64) {
+        if self.alarm_ms.is_none() {
+            self.alarm_ms = Some(gateway_ms + RING_AGAIN_MS);
+            self.rings_again = true;
+        }
+    }
 }
 
 /// What an object is while it lives.
@@ -79,6 +92,7 @@ impl Machine {
                     }),
                     alarm_ms: None,
                     ringing: false,
+                    rings_again: false,
                     memory: None,
                 },
             );
@@ -143,6 +157,7 @@ impl Machine {
             }
             if let (Some(at_ms), false) = (alarm_ms, lost) {
                 thing.alarm_ms = Some(at_ms);
+                thing.rings_again = false;
             }
             wrote && !lost
         })
@@ -152,8 +167,8 @@ impl Machine {
     /// set no other, rings again.
     pub(super) fn crash(&self, name: &str, gateway_ms: i64) {
         let gone = self.thing(name, |thing| {
-            if std::mem::take(&mut thing.ringing) && thing.alarm_ms.is_none() {
-                thing.alarm_ms = Some(gateway_ms + RING_AGAIN_MS);
+            if std::mem::take(&mut thing.ringing) {
+                thing.ring_again(gateway_ms);
             }
             thing.memory.take()
         });
@@ -175,14 +190,15 @@ impl Machine {
         });
         due.map(|(name, thing)| {
             thing.alarm_ms = None;
+            thing.rings_again = false;
             thing.ringing = true;
             name.clone()
         })
     }
 
-    /// When this object's alarm rings; now, where it is ringing.
+    /// When this object's alarm rings; now, where it is ringing or rings again.
     pub(super) fn alarm_of(&self, name: &str) -> Option<i64> {
-        self.thing(name, |thing| match thing.ringing {
+        self.thing(name, |thing| match thing.ringing || thing.rings_again {
             true => Some(i64::MIN),
             false => thing.alarm_ms,
         })
@@ -211,9 +227,8 @@ impl World {
             world.leave(move |world| {
                 world.0.machine.thing(&name, |thing| {
                     thing.ringing = false;
-                    // The runtime rings again after an error.
-                    if outcome.is_err() && thing.alarm_ms.is_none() {
-                        thing.alarm_ms = Some(world.gateway_ms() + RING_AGAIN_MS);
+                    if outcome.is_err() {
+                        thing.ring_again(world.gateway_ms());
                     }
                 });
                 world.watch_book(&name);

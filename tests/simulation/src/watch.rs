@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use wechatpay::v2::Fields;
 
-/// An alarm may be this late: after a crash the runtime takes its time to ring
-/// again, and while the registry does not answer a book waits for a minute.
+/// An alarm may be this late: while the registry does not answer, a book waits
+/// for a minute.
 const LATEST_MS: i64 = 61_000;
 
 /// What was seen of every book, when something last became durable in it.
