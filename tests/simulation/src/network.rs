@@ -78,14 +78,18 @@ impl World {
         if chance.one_in(weather.lost) {
             return Vec::new();
         }
-        let copies = if chance.one_in(weather.twice) { 2 } else { 1 };
+        // Of two copies one is often spoilt: the answer to it is about the other.
+        let (copies, garbled) = match chance.one_in(weather.twice) {
+            true => (2, weather.garbled.div_ceil(4)),
+            false => (1, weather.garbled),
+        };
         (0..copies)
             .map(|_| {
                 let delay = match chance.one_in(weather.slow) {
                     true => chance.between(1_000, 20_000),
                     false => chance.between(5, 250),
                 };
-                (delay, chance.one_in(weather.garbled))
+                (delay, chance.one_in(garbled))
             })
             .collect()
     }
