@@ -70,6 +70,7 @@ impl<W: World> Gateway<W> {
         let call = registry::Call::Create {
             merchant: Box::new(merchant),
             keys: keys.fingerprints(),
+            why: note(&fields)?,
         };
         match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
@@ -114,6 +115,7 @@ impl<W: World> Gateway<W> {
             earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
             sealed,
             entered,
+            why: note(&fields)?,
         };
         match ask(&self.world, call).await? {
             Answer::Done => {
@@ -201,9 +203,10 @@ impl<W: World> Gateway<W> {
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
         let mut wanted = before.settings();
-        let unknown = sent
-            .keys()
-            .find(|name| *name != "mini_program_secret" && wanted.get(name.as_str()).is_none());
+        let unknown = sent.keys().find(|name| {
+            !["mini_program_secret", "note"].contains(&name.as_str())
+                && wanted.get(name.as_str()).is_none()
+        });
         if let Some(name) = unknown {
             let why = format!("The field {name} cannot be changed here.");
             return Err(ApiError::field(Code::FieldInvalid, name, why));
@@ -232,6 +235,7 @@ impl<W: World> Gateway<W> {
         let call = registry::Call::Change {
             before: Box::new(before),
             after: Box::new(after),
+            why: note(&fields)?,
         };
         match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
@@ -340,6 +344,11 @@ impl<W: World> Gateway<W> {
             Err(ApiError::of(Code::AdminTokenWrong))
         }
     }
+}
+
+/// Why the operator does it, for the audit.
+fn note(fields: &Fields) -> Result<String, ApiError> {
+    Ok(fields.text("note", 256)?.unwrap_or_default())
 }
 
 struct NewKeys {

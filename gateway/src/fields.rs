@@ -164,8 +164,7 @@ impl Fields {
 
     /// `total_fee` in `fee_type`, which is the settlement currency when it is
     /// absent, and otherwise that or CNY (checklist P3, P4).
-    pub fn money(&self, settlement: Currency) -> Result<Money, ApiError> {
-        let currency = self.currency(settlement)?;
+    pub fn money(&self, currency: Currency) -> Result<Money, ApiError> {
         let wrong = |problem: &str| self.error(Code::AmountInvalid, "total_fee", problem);
         match self.0.get("total_fee") {
             None | Some(Value::Null) => return Err(self.missing("total_fee")),
@@ -313,7 +312,9 @@ mod tests {
             ("\"XXX\"", false),
         ] {
             let body = format!("{{\"total_fee\":1,\"fee_type\":{currency}}}");
-            let got = Fields::read(body.as_bytes()).unwrap().money(Currency::Usd);
+            let got = Fields::read(body.as_bytes())
+                .unwrap()
+                .currency(Currency::Usd);
             assert_eq!(got.is_ok(), ok, "{currency}: {got:?}");
         }
     }

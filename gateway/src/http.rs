@@ -81,6 +81,22 @@ pub fn query(request: &Request) -> BTreeMap<String, String> {
     fields
 }
 
+/// The query string's fields, where they ask for something that is done: each
+/// name once, because two readers could disagree on which counts.
+pub fn query_once(request: &Request) -> Result<BTreeMap<String, String>, ApiError> {
+    let text = request.uri().query().unwrap_or_default();
+    let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned();
+    let mut fields = BTreeMap::new();
+    for (name, value) in pairs {
+        if fields.contains_key(&name) {
+            let why = format!("The field {name} stands in the query string twice.");
+            return Err(ApiError::field(Code::FieldInvalid, &name, why));
+        }
+        fields.insert(name, value);
+    }
+    Ok(fields)
+}
+
 /// The cookie with this name.
 pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request
@@ -93,53 +109,49 @@ pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
         .find_map(|(found, value)| (found == name).then_some(value))
 }
 
-/// A body that is one JSON object with each key once.
+/// A body that is one JSON object with each key once, at every depth.
 ///
 /// A key given twice is refused: two readers could disagree on which counts.
 pub fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(ApiError::of(Code::BodyTooLarge));
     }
-    serde_json::from_slice::<Object>(body)
-        .map(|object| object.0)
-        .map_err(|error| {
-            ApiError::new(
-                Code::BodyNotJson,
-                format!("The body is not one JSON object: {error}."),
-            )
-        })
+    let wrong = |why: &dyn std::fmt::Display| {
+        let why = format!("The body is not one JSON object: {why}.");
+        ApiError::new(Code::BodyNotJson, why)
+    };
+    match serde_json::from_slice(body).map_err(|error| wrong(&error))? {
+        value @ Value::Object(_) if pairs(&value) != colons(body) => {
+            Err(wrong(&"an object in it has the same key twice"))
+        }
+        Value::Object(object) => Ok(object),
+        _ => Err(wrong(&"it is something else")),
+    }
 }
 
-struct Object(Map<String, Value>);
-
-impl<'de> serde::Deserialize<'de> for Object {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut entries: A,
-            ) -> Result<Object, A::Error> {
-                let mut map = Map::new();
-                while let Some((key, value)) = entries.next_entry::<String, Value>()? {
-                    if map.contains_key(&key) {
-                        return Err(serde::de::Error::custom(format_args!(
-                            "the key {key:?} stands in it twice"
-                        )));
-                    }
-                    map.insert(key, value);
-                }
-                Ok(Object(map))
-            }
-        }
-        from.deserialize_map(Visitor)
+/// How many keys a value has, at every depth: of two that are the same, one.
+fn pairs(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(pairs).sum(),
+        Value::Object(map) => map.values().map(|value| 1 + pairs(value)).sum(),
+        _ => 0,
     }
+}
+
+/// How many keys stand in a JSON text: as many as there are colons between its
+/// texts.
+fn colons(json: &[u8]) -> usize {
+    let (mut count, mut in_text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_text = !in_text,
+            b':' if !in_text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 #[cfg(test)]
@@ -156,6 +168,8 @@ mod tests {
             b"{\"a\":1}x",
             b"\"a\"",
             b"{\"a\":1,\"a\":2}",
+            b"{\"a\":[{\"b\":1,\"b\":1}]}",
+            b"{\"a\":{\"b\":1,\"\\u0062\":1}}",
             b"{\"a\":\"\xff\"}",
         ] {
             let error = json_object(bad).unwrap_err();

@@ -18,6 +18,9 @@ use crate::seal::{fingerprint, short};
 use crate::world::{Store, StoreError, Value, World};
 use serde::{Deserialize, Serialize};
 
+/// The most api-tokens of one merchant that are valid at once.
+const MAX_TOKENS: i64 = 100;
+
 /// What may be asked of the registry.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Call {
@@ -61,6 +64,8 @@ pub enum Call {
         merchant: Box<Merchant>,
         /// Its first pair of keys.
         keys: KeyPair,
+        /// In the operator's words; may be empty.
+        why: String,
     },
     /// Changes a merchant, if it still is as it was.
     Change {
@@ -68,6 +73,8 @@ pub enum Call {
         before: Box<Merchant>,
         /// As it is to be, under the same id.
         after: Box<Merchant>,
+        /// In the operator's words; may be empty.
+        why: String,
     },
     /// Adds a pair of keys, and lets the others expire.
     Rotate {
@@ -82,6 +89,8 @@ pub enum Call {
         sealed: Option<[String; 2]>,
         /// Which of them were entered, by field.
         entered: Vec<String>,
+        /// In the operator's words; may be empty.
+        why: String,
     },
     /// The merchant's credentials, the same, under another master key.
     Reseal {
@@ -144,6 +153,8 @@ pub enum Answer {
     NotFound,
     /// The id is taken.
     Exists,
+    /// There are as many as there may be.
+    Full,
     /// Written.
     Done,
     /// Merchants' ids.
@@ -240,13 +251,17 @@ impl<W: World, S: Store> Registry<W, S> {
                 self.keep_certificates(&id, pems)?;
                 Ok(Answer::Done)
             }
-            Call::Create { merchant, keys } => self.create(&merchant, keys),
-            Call::Change { before, after } => self.store.atomically(|| {
+            Call::Create {
+                merchant,
+                keys,
+                why,
+            } => self.create(&merchant, keys, &why),
+            Call::Change { before, after, why } => self.store.atomically(|| {
                 let id = before.id.clone();
                 match self.answer(Call::ById { id: id.clone() })? {
                     Answer::Found(found) if found.merchant == *before => {
                         let changed = after.differs_from(&before).join(", ");
-                        self.audit(&id, &format!("settings changed: {changed}"))?;
+                        self.audit(&id, &format!("settings changed: {changed}"), &why)?;
                         self.store.exec(
                             "UPDATE merchants SET json = ? WHERE id = ?",
                             &[written(&after)?.into(), id.into()],
@@ -265,9 +280,14 @@ impl<W: World, S: Store> Registry<W, S> {
                     "DELETE FROM tokens WHERE expires_at_ms <= ?",
                     &[self.world.now_ms().into()],
                 )?;
+                let sql = "SELECT count(*) FROM tokens WHERE merchant_id = ?";
+                let held = self.store.exec(sql, &[id.as_str().into()])?;
+                if held.first().map(|row| row.int(0)).transpose()? >= Some(MAX_TOKENS) {
+                    return Ok(Answer::Full);
+                }
                 let token = short(&fingerprint).to_owned();
                 let what = format!("api-token {token} issued until {expires_at_ms}");
-                self.audit(&id, &what)?;
+                self.audit(&id, &what, "")?;
                 self.store.exec(
                     "INSERT INTO tokens(fingerprint, merchant_id, expires_at_ms) VALUES(?, ?, ?)",
                     &[fingerprint.into(), id.into(), expires_at_ms.into()],
@@ -283,13 +303,15 @@ impl<W: World, S: Store> Registry<W, S> {
                 if revoked.is_empty() {
                     return Ok(Answer::NotFound);
                 }
-                self.audit(&id, &format!("api-token {} revoked", short(&fingerprint)))?;
+                let what = format!("api-token {} revoked", short(&fingerprint));
+                self.audit(&id, &what, "")?;
                 Ok(Answer::Done)
             }),
             Call::Reseal { id, sealed } => self.store.atomically(|| {
                 let outcome = self.seal_anew(&id, sealed)?;
                 if matches!(outcome, Answer::Done) {
-                    self.audit(&id, "credentials sealed under the present MASTER_KEY")?;
+                    let what = "credentials sealed under the present MASTER_KEY";
+                    self.audit(&id, what, "")?;
                 }
                 Ok(outcome)
             }),
@@ -308,7 +330,14 @@ impl<W: World, S: Store> Registry<W, S> {
                 earlier_expire_at_ms,
                 sealed,
                 entered,
-            } => self.rotate(&id, keys, earlier_expire_at_ms, sealed, &entered),
+                why,
+            } => self.store.atomically(|| {
+                let rotated = self.rotate(&id, keys, earlier_expire_at_ms, sealed, &why)?;
+                if matches!(rotated, Answer::Done) && !entered.is_empty() {
+                    self.audit(&id, &format!("entered: {}", entered.join(", ")), &why)?;
+                }
+                Ok(rotated)
+            }),
         }
     }
 
@@ -334,7 +363,7 @@ impl<W: World, S: Store> Registry<W, S> {
         })))
     }
 
-    fn create(&self, merchant: &Merchant, keys: KeyPair) -> Result<Answer, StoreError> {
+    fn create(&self, merchant: &Merchant, keys: KeyPair, why: &str) -> Result<Answer, StoreError> {
         let json = written(merchant)?;
         self.store.atomically(|| {
             let added = self.store.exec(
@@ -355,7 +384,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 merchant.account.mch_id,
                 short(&keys.fingerprint)
             );
-            self.audit(&merchant.id, &what)?;
+            self.audit(&merchant.id, &what, why)?;
             self.add_keys(&merchant.id, keys)?;
             Ok(Answer::Done)
         })
@@ -376,7 +405,7 @@ impl<W: World, S: Store> Registry<W, S> {
             {
                 let print = fingerprint(pems);
                 let what = format!("WeChat Pay's certificates learned, {}", short(&print));
-                self.audit(id, &what)?;
+                self.audit(id, &what, "")?;
             }
             self.store.exec(
                 "INSERT INTO certificates(merchant_id, pems, asked_at_ms)
@@ -394,50 +423,54 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     /// Writes down a change of a merchant's, inside its transaction.
-    fn audit(&self, id: &str, what: &str) -> Result<(), StoreError> {
-        audit::add(&self.world, &self.store, id, what, "")
+    fn audit(&self, id: &str, what: &str, why: &str) -> Result<(), StoreError> {
+        audit::add(&self.world, &self.store, id, what, why)
     }
 
+    /// Inside a transaction.
     fn rotate(
         &self,
         id: &str,
         keys: KeyPair,
         expire_at_ms: i64,
         sealed: Option<[String; 2]>,
-        entered: &[String],
+        why: &str,
     ) -> Result<Answer, StoreError> {
-        self.store.atomically(|| {
-            let rows = self
-                .store
-                .exec("SELECT id FROM merchants WHERE id = ?", &[id.into()])?;
-            if rows.is_empty() {
-                return Ok(Answer::NotFound);
+        let rows = self
+            .store
+            .exec("SELECT id FROM merchants WHERE id = ?", &[id.into()])?;
+        if rows.is_empty() {
+            return Ok(Answer::NotFound);
+        }
+        match sealed.map(|sealed| self.seal_anew(id, sealed)) {
+            None | Some(Ok(Answer::Done)) => {}
+            Some(other) => return other,
+        }
+        let what = format!(
+            "api-key {} made, earlier ones end at {expire_at_ms}",
+            short(&keys.fingerprint)
+        );
+        self.audit(id, &what, why)?;
+        if expire_at_ms <= self.world.now_ms() {
+            // Whoever has had the keys may have made tokens of them.
+            let sql = "DELETE FROM tokens WHERE merchant_id = ? RETURNING fingerprint";
+            for token in self.store.exec(sql, &[id.into()])? {
+                let what = format!("api-token {} revoked", short(token.text(0)?));
+                self.audit(id, &what, why)?;
             }
-            match sealed.map(|sealed| self.seal_anew(id, sealed)) {
-                None | Some(Ok(Answer::Done)) => {}
-                Some(other) => return other,
-            }
-            let what = format!(
-                "api-key {} made, earlier ones end at {expire_at_ms}",
-                short(&keys.fingerprint)
-            );
-            self.audit(id, &what)?;
-            if !entered.is_empty() {
-                self.audit(id, &format!("entered: {}", entered.join(", ")))?;
-            }
-            // A pair that was to expire sooner still does.
-            self.store.exec(
-                "UPDATE keys SET expires_at_ms = min(coalesce(expires_at_ms, ?2), ?2)
-                 WHERE merchant_id = ?1",
-                &[id.into(), expire_at_ms.into()],
-            )?;
-            self.store.exec(
-                "DELETE FROM keys WHERE expires_at_ms <= ?",
-                &[self.world.now_ms().into()],
-            )?;
-            self.add_keys(id, keys)?;
-            Ok(Answer::Done)
-        })
+        }
+        // A pair that was to expire sooner still does.
+        self.store.exec(
+            "UPDATE keys SET expires_at_ms = min(coalesce(expires_at_ms, ?2), ?2)
+             WHERE merchant_id = ?1",
+            &[id.into(), expire_at_ms.into()],
+        )?;
+        self.store.exec(
+            "DELETE FROM keys WHERE expires_at_ms <= ?",
+            &[self.world.now_ms().into()],
+        )?;
+        self.add_keys(id, keys)?;
+        Ok(Answer::Done)
     }
 
     /// Puts newly sealed credentials in the place of those that they were made

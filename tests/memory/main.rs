@@ -18,6 +18,7 @@ mod doctor;
 mod documented;
 mod environments;
 mod forged;
+mod holes;
 mod kinds;
 mod lies;
 mod limits;

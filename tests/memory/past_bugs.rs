@@ -126,6 +126,33 @@ fn a_payer_was_told_closed_while_an_attempt_was_only_closing() {
     assert_eq!(payer.post(&call(&page, "order")).0, 200);
 }
 
+/// Found by the simulation: two pages at once, and the first one's request to
+/// WeChat is slow.
+#[test]
+fn an_attempt_that_was_given_up_under_way_stayed_open_beside_the_next() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    let order = call(&page, "order");
+    let mut payer = in_wechat(&world, &page);
+    assert_eq!(payer.post(&order).0, 200);
+    // The desktop's attempt is on its way, and the one in WeChat asks again.
+    let again = payer.request("POST", &order, "{}");
+    world.during_next("/pay/unifiedorder", again);
+    let mut desktop = Browser::new(&world, DESKTOP);
+    let (status, answer) = desktop.post(&order);
+    assert_eq!((status, &answer["code"]), (409, &json!("ATTEMPT_PENDING")));
+    let orders = world.orders_at_wechat();
+    let open = orders.as_array().unwrap().iter();
+    let open: Vec<_> = open.filter(|o| o["trade_state"] == "NOTPAY").collect();
+    assert_eq!(open.len(), 1, "{orders}");
+    assert_eq!(open[0]["trade_type"], "JSAPI", "{orders}");
+    assert_eq!(shop.status("1")["out_trade_no"], open[0]["out_trade_no"]);
+    // The page in WeChat goes on with it, and so could the other, later.
+    assert!(payer.post(&order).1["jsapi"].is_object());
+    assert_eq!(desktop.post(&order).0, 200);
+}
+
 #[test]
 fn a_refunds_number_was_another_orders_too() {
     let world = Memory::default();

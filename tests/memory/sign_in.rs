@@ -1,5 +1,6 @@
 //! The way to an openid, and the payer's page behind it.
 
+use gateway::world::Request;
 use http::header;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ impl Browser {
         }
     }
 
-    fn send(&mut self, method: &str, url: &str, body: &str) -> (u16, String, String) {
+    /// What it would send.
+    pub(crate) fn request(&self, method: &str, url: &str, body: &str) -> Request {
         let url = match url.starts_with('/') {
             true => format!("{GATEWAY}{url}"),
             false => url.to_owned(),
@@ -35,7 +37,7 @@ impl Browser {
             .iter()
             .map(|(n, v)| format!("{n}={v}"))
             .collect();
-        let request = http::Request::builder()
+        http::Request::builder()
             .method(method)
             .uri(&url)
             .header("user-agent", self.agent)
@@ -43,8 +45,12 @@ impl Browser {
             .header("x-sandbox-payer", "alice")
             .header("cookie", cookies.join("; "))
             .body(body.as_bytes().to_vec())
-            .unwrap();
-        let answer = match url.starts_with(GATEWAY) {
+            .unwrap()
+    }
+
+    fn send(&mut self, method: &str, url: &str, body: &str) -> (u16, String, String) {
+        let request = self.request(method, url, body);
+        let answer = match request.uri().to_string().starts_with(GATEWAY) {
             true => self.world.send(request),
             false => self.world.at_wechat(&request),
         };

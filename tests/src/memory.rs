@@ -96,6 +96,7 @@ struct Inner {
     exchanges: Vec<Exchange>,
     last_answer: Response,
     after_next_call: Option<(String, Json)>,
+    during_next: Option<(&'static str, Request)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
     received: Vec<Received>,
@@ -177,6 +178,7 @@ impl Memory {
             exchanges: Vec::new(),
             last_answer: Response::default(),
             after_next_call: None,
+            during_next: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
             received: Vec::new(),
@@ -305,6 +307,11 @@ impl Memory {
     /// A control call that comes right after the next request to WeChat.
     pub fn after_next_upstream_call(&self, path: &str, body: &Json) {
         self.0.borrow_mut().after_next_call = Some((path.to_owned(), body.clone()));
+    }
+
+    /// What somebody asks while the next request to this path is under way.
+    pub fn during_next(&self, path: &'static str, request: Request) {
+        self.0.borrow_mut().during_next = Some((path, request));
     }
 
     /// The merchant's next answers to deliveries; then it acknowledges.
@@ -534,6 +541,14 @@ impl World for Memory {
     }
 
     async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+        let during = {
+            let mut inner = self.0.borrow_mut();
+            let path = request.uri().path();
+            inner.during_next.take_if(|(of, _)| *of == path)
+        };
+        if let Some((_, request)) = during {
+            Box::pin(self.gateway().handle(request)).await;
+        }
         match route {
             Route::WeChatPay | Route::WeChatPayMtls | Route::Statement | Route::Ionline => {
                 let behaviour = {

@@ -63,7 +63,7 @@ impl<W: World> Gateway<W> {
                 success_url: address::page_url(&fields, "success_url", self.config.development)?,
                 cancel_url: address::page_url(&fields, "cancel_url", self.config.development)?,
                 lang,
-                attach: fields.text("attach", 128)?,
+                attach: fields.text("attach", self.upstream(&known).max_attach())?,
                 lines: lines(&fields, money)?,
                 metadata: metadata(&fields)?,
             },

@@ -13,8 +13,8 @@ use crate::world::{Request, Response, World};
 use order::{Currency, Money};
 use serde_json::{Value, json};
 
-/// What WeChat takes in `body`, less the ` × 99999` of several pieces.
-const MAX_BODY_BYTES: usize = 119;
+/// The ` × 99999` of several pieces, behind `body`.
+const PIECES_BYTES: usize = 9;
 /// The most pieces that are bought at once.
 const MAX_QUANTITY: i64 = 99_999;
 /// The most pieces that a link can have.
@@ -86,10 +86,11 @@ impl<W: World> Gateway<W> {
     fn read_link(&self, fields: &Fields, known: &Known, id: String) -> Result<Link, ApiError> {
         let development = self.config.development;
         let seconds = fields.whole("expires_in_seconds", 1..=LONGEST_SECONDS)?;
+        let upstream = self.upstream(known);
         Ok(Link {
             id,
-            body: fields.required("body", MAX_BODY_BYTES)?,
-            price: read_price(fields, known.merchant.currency)?,
+            body: fields.required("body", upstream.max_body() - PIECES_BYTES)?,
+            price: read_price(fields, upstream.currency(fields)?)?,
             stock: fields.whole("stock", 0..=MAX_STOCK)?,
             expires_at_ms: seconds.map(|seconds| self.world.now_ms() + seconds * 1000),
             active: !fields.is_there("active") || fields.flag("active")?,
@@ -97,7 +98,7 @@ impl<W: World> Gateway<W> {
             success_url: address::page_url(fields, "success_url", development)?,
             cancel_url: address::page_url(fields, "cancel_url", development)?,
             lang: page_lang(fields)?,
-            attach: fields.text("attach", 128)?,
+            attach: fields.text("attach", upstream.max_attach())?,
         })
     }
 
@@ -151,13 +152,13 @@ fn settings(link: &Link) -> Value {
 }
 
 /// `total_fee` and `quantity`, or `min_fee` and `max_fee`.
-fn read_price(fields: &Fields, settlement: Currency) -> Result<Price, ApiError> {
+fn read_price(fields: &Fields, currency: Currency) -> Result<Price, ApiError> {
     let amounts = 1..=Money::MAX_MINOR;
     let Some(max) = fields.whole("max_fee", amounts.clone())? else {
         if fields.text("min_fee", 16)?.is_some() {
             return Err(fields.missing("max_fee"));
         }
-        let each = fields.money(settlement)?;
+        let each = fields.money(currency)?;
         let max_quantity = fields.whole("quantity", 1..=MAX_QUANTITY)?.unwrap_or(1);
         if each.amount_minor() * max_quantity > Money::MAX_MINOR {
             return Err(fields.invalid("quantity", "times total_fee must be at most 2147483647"));
@@ -172,7 +173,6 @@ fn read_price(fields: &Fields, settlement: Currency) -> Result<Price, ApiError> 
             ));
         }
     }
-    let currency = fields.currency(settlement)?;
     let min = fields.whole("min_fee", 1..=max)?.unwrap_or(1);
     let money =
         |amount| Money::new(amount, currency).map_err(|_| ApiError::of(Code::AmountInvalid));

@@ -34,6 +34,8 @@ pub enum Access {
     Basic,
     /// `api-key` and `api-secret`, or `api-token` (seed 001).
     Secret,
+    /// `api-key` and `api-secret`.
+    Keys,
 }
 
 impl<W: World> Gateway<W> {
@@ -44,7 +46,10 @@ impl<W: World> Gateway<W> {
         access: Access,
     ) -> Result<Rc<Known>, ApiError> {
         let Some(api_key) = header_text(request, "api-key") else {
-            return self.token_holder(request).await;
+            return match access {
+                Access::Basic | Access::Secret => self.token_holder(request).await,
+                Access::Keys => Err(ApiError::of(Code::ApiKeyMissing)),
+            };
         };
         let known = async {
             self.directory
@@ -54,7 +59,7 @@ impl<W: World> Gateway<W> {
         };
         let known = self.guess(request, "api-key", known).await?;
         let print = fingerprint(api_key);
-        if access == Access::Secret {
+        if access != Access::Basic {
             let checked = async {
                 let secret = header_text(request, "api-secret")
                     .ok_or_else(|| ApiError::of(Code::ApiSecretMissing))?;
@@ -65,16 +70,16 @@ impl<W: World> Gateway<W> {
             };
             self.guess(request, &print, checked).await?;
         }
-        self.shown("key", &print)?;
+        self.shown("key", &print, &print)?;
         Ok(known)
     }
 
     /// Somebody has shown a key that holds: it is theirs what follows, and
     /// they may ask as often as one key may.
-    fn shown(&self, kind: &str, fingerprint: &str) -> Result<(), ApiError> {
+    fn shown(&self, kind: &str, fingerprint: &str, asks: &str) -> Result<(), ApiError> {
         scope::is(format!("{kind} {}", short(fingerprint)));
         let rate = Rate::of_key(self.config.api_calls_per_second);
-        self.limit("key", fingerprint, rate)
+        self.limit("key", asks, rate)
     }
 
     /// The merchant whose api-token the request carries: it stands for both
@@ -89,7 +94,8 @@ impl<W: World> Gateway<W> {
                 .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
         };
         let known = self.guess(request, "api-token", known).await?;
-        self.shown("token", &fingerprint(token))?;
+        // A merchant's tokens are one key together: more of them ask no more.
+        self.shown("token", &fingerprint(token), &known.merchant.id)?;
         Ok(known)
     }
 }

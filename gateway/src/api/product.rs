@@ -30,6 +30,8 @@ impl<W: World> Gateway<W> {
             money: self.upstream(&known).money(&fields)?,
             notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
         };
+        // Refused before anything is stored.
+        self.upstream(&known).product_code(&product.product_id)?;
         let call = Call::SetProduct(Box::new(product));
         let product: Product = self.book(&known.merchant.id, call).await?;
         Ok(success(self.product_data(&known, &product)?))

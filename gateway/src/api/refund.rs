@@ -5,7 +5,7 @@ use crate::Gateway;
 use crate::book::{Call, NewRefund, Refunded};
 use crate::error::ApiError;
 use crate::fields::Fields;
-use crate::http::{query, success, texts};
+use crate::http::{query, query_once, success, texts};
 use crate::world::{Request, Response, World};
 use order::{Money, RefundStatus};
 use serde_json::{Value, json};
@@ -17,9 +17,14 @@ impl<W: World> Gateway<W> {
     /// Without `out_refund_no` the same amount again is the same refund.
     pub(crate) async fn create_refund(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Basic).await?;
-        let fields = match request.body().is_empty() {
-            true => Fields::of_query(query(request)),
-            false => Fields::read(request.body())?,
+        let body = match request.body().is_empty() {
+            true => None,
+            false => Some(Fields::read(request.body())?),
+        };
+        // Some clients send `{}` with every POST.
+        let fields = match body.filter(|fields| fields.names().next().is_some()) {
+            Some(fields) => fields,
+            None => Fields::of_query(query_once(request)?),
         };
         let whole = 1..=Money::MAX_MINOR;
         let longest = self.upstream(&known).max_out_refund_no();

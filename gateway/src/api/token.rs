@@ -18,9 +18,10 @@ const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
 const LONGEST_SECONDS: i64 = 365 * DEFAULT_SECONDS;
 
 impl<W: World> Gateway<W> {
-    /// `POST /v1/token`: issues a token, shown this once. SECRET.
+    /// `POST /v1/token`: issues a token, shown this once. Only for who has both
+    /// keys: a token that makes tokens would never end.
     pub(crate) async fn create_token(&self, request: &Request) -> Result<Response, ApiError> {
-        let known = self.caller(request, Access::Secret).await?;
+        let known = self.caller(request, Access::Keys).await?;
         let seconds = match request.body().is_empty() {
             true => None,
             false => {
@@ -40,14 +41,15 @@ impl<W: World> Gateway<W> {
                 "api-token": token,
                 "expires_at": expires_at_ms / 1000,
             }))),
+            Answer::Full => Err(ApiError::of(Code::TooManyTokens)),
             _ => Err(ApiError::of(Code::Internal)),
         }
     }
 
     /// `DELETE /v1/token` with `{"api-token": …}`: the token ends, within 30
-    /// seconds everywhere. SECRET.
+    /// seconds everywhere. Only for who has both keys.
     pub(crate) async fn revoke_token(&self, request: &Request) -> Result<Response, ApiError> {
-        let known = self.caller(request, Access::Secret).await?;
+        let known = self.caller(request, Access::Keys).await?;
         let token = Fields::read(request.body())?.required("api-token", 128)?;
         let call = Call::RevokeToken {
             id: known.merchant.id.clone(),

@@ -305,12 +305,9 @@ impl<W: World, S: Store> Book<W, S> {
         let prepaid = self.prepaid_order(known, new).await?;
         // Time has passed once more: called off meanwhile, it must not be paid.
         let mut facts = self.view_checkout(&prepare.id)?;
-        let number = &attempt.out_trade_no;
-        let mut listed = facts.checkout.attempts.iter();
-        if !listed.any(|listed| listed.out_trade_no == *number) {
-            // Given up by another page before WeChat knew it.
-            facts.checkout.attempts.push(attempt.clone());
-            self.save_checkout(&facts.checkout)?;
+        if self.was_given_up(&mut facts.checkout, &attempt)? {
+            self.give_up(known, &prepare.id, &attempt).await?;
+            return Err(ApiError::of(Code::AttemptPending));
         }
         if facts.state != State::Open {
             self.give_up(known, &prepare.id, &attempt).await?;
@@ -320,6 +317,28 @@ impl<W: World, S: Store> Book<W, S> {
             prepayment: prepaid.prepayment,
             expires_at_ms: prepaid.expires_at_ms,
         })
+    }
+
+    /// Whether another page has given the attempt up before WeChat's answer made
+    /// it an order, and has made one of its own. The list has it again, because
+    /// WeChat has it.
+    fn was_given_up(&self, checkout: &mut Checkout, attempt: &Attempt) -> Result<bool, ApiError> {
+        let attempts = &mut checkout.attempts;
+        let mut listed = attempts.iter();
+        if let Some(listed) = listed.find(|a| a.out_trade_no == attempt.out_trade_no) {
+            return Ok(listed.closed);
+        }
+        let is_replaced = match attempts.last().filter(|last| !last.closed) {
+            Some(last) => {
+                let order = self.load_order(last.out_trade_no.as_str())?;
+                order.is_none_or(|order| order.is_open())
+            }
+            None => false,
+        };
+        // The last one tells how the purchase stands.
+        attempts.insert(attempts.len() - usize::from(is_replaced), attempt.clone());
+        self.save_checkout(checkout)?;
+        Ok(is_replaced)
     }
 
     /// The attempt that fits the payer: one that can still be paid, or else a

@@ -45,6 +45,8 @@ pub(super) struct Due {
     out_trade_no: String,
     url: String,
     body: String,
+    /// Of its schedule, counted from 1.
+    attempt: i64,
     is_last: bool,
 }
 
@@ -173,6 +175,7 @@ impl<W: World, S: Store> Book<W, S> {
                 out_trade_no: row.text(1)?.to_owned(),
                 url: row.text(2)?.to_owned(),
                 body: row.text(3)?.to_owned(),
+                attempt: attempts + 1,
                 is_last: pause.is_none(),
             })
         };
@@ -198,19 +201,28 @@ impl<W: World, S: Store> Book<W, S> {
             Err(why) if due.is_last => ("given_up", why),
             Err(why) => ("waiting", why),
         };
-        let given_up = state == "given_up";
-        self.store.atomically(|| {
-            // What another sending of it has settled meanwhile stays so.
-            self.store.exec(
+        let given_up = self.store.atomically(|| {
+            // What another sending of it has settled meanwhile stays so; and a
+            // schedule that was begun again is not ended by an attempt of the
+            // one before.
+            let settled = self.store.exec(
                 "UPDATE deliveries SET state = ?1, last = ?2,
                     due_at_ms = CASE WHEN ?1 = 'waiting' THEN due_at_ms ELSE NULL END
-                 WHERE id = ?3 AND state = 'waiting'",
-                &[state.into(), last.as_str().into(), due.id.into()],
+                 WHERE id = ?3 AND state = 'waiting' AND (?1 <> 'given_up' OR attempts = ?4)
+                 RETURNING id",
+                &[
+                    state.into(),
+                    last.as_str().into(),
+                    due.id.into(),
+                    due.attempt.into(),
+                ],
             )?;
+            let given_up = state == "given_up" && !settled.is_empty();
             if given_up {
                 self.raise(Alarm::NeverAcknowledged, &due.out_trade_no)?;
             }
-            self.line_up(&due.out_trade_no)
+            self.line_up(&due.out_trade_no)?;
+            Ok::<_, StoreError>(given_up)
         })?;
         self.count("delivery_sent");
         self.count(match state {

@@ -79,11 +79,9 @@ impl<W: World, S: Store> Book<W, S> {
                 format!("It is wrong: {error}."),
             )
         })?;
-        // Without a number of its own, the same amount again is the same
-        // refund: a repeated request must never return money twice.
         let out_refund_no = new
             .out_refund_no
-            .unwrap_or_else(|| self.own_number(known, format!("{number}-R{}", new.refund_fee)));
+            .unwrap_or_else(|| self.refund_number(known, &order, new.refund_fee));
         let asked = Event::RefundAsked {
             out_refund_no: out_refund_no.clone(),
             money,
@@ -111,9 +109,33 @@ impl<W: World, S: Store> Book<W, S> {
                     _ => Ok(refunded),
                 }
             }
-            Err(Refusal::RefundExists) => self.refunded(&number, &out_refund_no),
+            Err(Refusal::RefundExists) => {
+                let refunded = self.refunded(&number, &out_refund_no)?;
+                match was_refused(&refunded.refund) {
+                    true => Err(refused_before(&refunded.refund)),
+                    false => Ok(refunded),
+                }
+            }
             Err(refusal) => Err(refusal.into()),
         }
+    }
+
+    /// The number of a refund that the merchant gives none: without one, the
+    /// same amount again is the same refund, because a repeated request must
+    /// never return money twice. What WeChat has refused for good does not
+    /// stand in the way of another try.
+    fn refund_number(&self, known: &Known, order: &Order, refund_fee: i64) -> String {
+        let first = format!("{}-R{refund_fee}", order.terms().out_trade_no);
+        let refused = order.refunds().iter().filter(|refund| was_refused(refund));
+        let refused: Vec<_> = refused.map(|refund| &refund.out_refund_no).collect();
+        let mut number = self.own_number(known, first.clone());
+        for again in 2..=refused.len() + 1 {
+            if !refused.contains(&&number) {
+                break;
+            }
+            number = self.own_number(known, format!("{first}-{again}"));
+        }
+        number
     }
 
     /// A refund's number is the merchant's, not the order's: WeChat knows one
@@ -411,4 +433,21 @@ enum AtWeChat {
 fn is_besides(order: &Order, refund: &Refund) -> bool {
     let first = order.refunds().first();
     order.paid_besides().is_some() && first.is_some_and(|r| r.out_refund_no == refund.out_refund_no)
+}
+
+/// Whether WeChat has refused the refund for good: nothing was returned.
+fn was_refused(refund: &order::Refund) -> bool {
+    refund.status == RefundStatus::Closed && refund.err_code.is_some()
+}
+
+fn refused_before(refund: &order::Refund) -> ApiError {
+    let code = refund.err_code.as_deref().unwrap_or_default();
+    ApiError::field(
+        Code::UpstreamRefused,
+        "out_refund_no",
+        format!(
+            "WeChat has refused this refund with {code}, and nothing was returned. \
+             Ask with another out_refund_no."
+        ),
+    )
 }

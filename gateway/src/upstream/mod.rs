@@ -367,19 +367,32 @@ impl<'a, W: World> Upstream<'a, W> {
         }
     }
 
-    /// The amount that a request names: in the settlement currency or CNY
+    /// The most bytes of what goes with the order and comes back.
+    pub fn max_attach(&self) -> usize {
+        match self.dialect() {
+            Dialect::V2 | Dialect::V3(_) => 128,
+            Dialect::Ionline(_) => 127,
+        }
+    }
+
+    /// The amount that a request names.
+    pub fn money(&self, fields: &Fields) -> Result<Money, ApiError> {
+        fields.money(self.currency(fields)?)
+    }
+
+    /// The currency that a request names: the settlement currency or CNY
     /// (checklist P3). iOnline's requests do not name a currency, so there it
     /// is the merchant's own.
-    pub fn money(&self, fields: &Fields) -> Result<Money, ApiError> {
-        let currency = self.known.merchant.currency;
-        let money = fields.money(currency)?;
+    pub fn currency(&self, fields: &Fields) -> Result<Currency, ApiError> {
+        let ours = self.known.merchant.currency;
+        let currency = fields.currency(ours)?;
         match self.dialect() {
-            Dialect::Ionline(_) if money.currency() != currency => Err(fields.error(
+            Dialect::Ionline(_) if currency != ours => Err(fields.error(
                 Code::CurrencyNotAllowed,
                 "fee_type",
-                &format!("must be {} for this merchant", currency.code()),
+                &format!("must be {} for this merchant", ours.code()),
             )),
-            _ => Ok(money),
+            _ => Ok(currency),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::hosts::Tries;
 use super::{
-    Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts, wrong,
+    Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts,
+    not_offered, wrong,
 };
 use crate::book::NewQuickPay;
 use crate::error::{ApiError, Code};
@@ -264,6 +265,11 @@ impl<'a, W: World> V2<'a, W> {
     /// It is signed, and works for as long as the API key does.
     pub(super) fn product_code(&self, product_id: &str) -> Result<String, ApiError> {
         let account = &self.0.known.merchant.account;
+        // WeChat asks one address of an institution's, and the code names none
+        // of its merchants.
+        if account.sub_mch_id.is_some() {
+            return Err(not_offered());
+        }
         let text =
             |field, value: &str| Text::new(field, value).map_err(|_| ApiError::of(Code::Internal));
         let url = ProductUrl {

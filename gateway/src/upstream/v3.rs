@@ -116,7 +116,7 @@ impl<'a, W: World> V3<'a, W> {
         };
         let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
         let asked = self.ask(outgoing).await?;
-        self.read(&asked, |_| Ok(())).await
+        self.read(&asked, close::read_answer).await
     }
 
     pub(super) fn quick_pay(self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
@@ -139,7 +139,7 @@ impl<'a, W: World> V3<'a, W> {
         };
         let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
         let asked = self.ask(outgoing).await?;
-        let read = |verified: Verified<'_>| reverse::read_answer(verified, &request);
+        let read = |verified: Verified<'_>| reverse::read_answer(verified, &request, self.region());
         let done = self.read(&asked, read).await.map(|()| true);
         done.map_err(|failure| {
             let failure = failure.with_reason(Reason::ForGood, is_for_good);

@@ -220,6 +220,8 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     // show little: most seeds leap over them.
     world.set_the_clock_right();
     if !chance.one_in(4) {
+        // No message is under way for hours.
+        world.run_until(world.now_ms() + network::SLOWEST_MS)?;
         world.leap(2 * 3_600_000);
     }
     world.end_refunds(&["SUCCESS"]);

@@ -59,6 +59,9 @@ impl Weather {
     }
 }
 
+/// So long a message is under way at most.
+pub(super) const SLOWEST_MS: i64 = 20_000;
+
 /// What a message goes through on its way: when it arrives and whether it is
 /// changed; not at all, or twice.
 type Journey = Vec<(i64, bool)>;
@@ -86,7 +89,7 @@ impl World {
         (0..copies)
             .map(|_| {
                 let delay = match chance.one_in(weather.slow) {
-                    true => chance.between(1_000, 20_000),
+                    true => chance.between(1_000, SLOWEST_MS),
                     false => chance.between(5, 250),
                 };
                 (delay, chance.one_in(garbled))

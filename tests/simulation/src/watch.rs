@@ -139,7 +139,7 @@ impl World {
         }
         if let Some(due) = first_due {
             let alarm = self.0.machine.alarm_of(name);
-            let latest = due.max(self.gateway_ms() + LATEST_MS);
+            let latest = due.max(self.gateway_ms() + LATEST_MS + self.set_back_ms());
             if alarm.is_none_or(|at_ms| at_ms > latest) {
                 let late = alarm.map_or_else(
                     || "no alarm is set".to_owned(),

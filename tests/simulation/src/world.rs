@@ -75,6 +75,8 @@ pub(super) struct State {
     now_ms: Cell<i64>,
     /// How far the gateway's clock is ahead.
     skew_ms: Cell<i64>,
+    /// By how much the gateway's clock was set back so far.
+    set_back_ms: Cell<i64>,
     pub(super) config: Rc<Config>,
     pub(super) sandbox: RefCell<Sandbox>,
     pub(super) machine: Machine,
@@ -125,6 +127,7 @@ impl World {
             calm: Cell::new(true),
             now_ms: Cell::new(START_MS),
             skew_ms: Cell::new(0),
+            set_back_ms: Cell::new(0),
             config,
             sandbox: RefCell::new(sandbox),
             machine: Machine::default(),
@@ -173,8 +176,20 @@ impl World {
         {
             return;
         }
-        self.0.skew_ms.set(skew_ms);
+        self.set_skew(skew_ms);
         self.note(|| format!("the gateway's clock jumps by {by_ms} ms"));
+    }
+
+    fn set_skew(&self, skew_ms: i64) {
+        let back_ms = self.0.skew_ms.replace(skew_ms) - skew_ms;
+        let set_back_ms = self.0.set_back_ms.get() + back_ms.max(0);
+        self.0.set_back_ms.set(set_back_ms);
+    }
+
+    /// By how much the gateway's clock was set back so far: an alarm that was
+    /// set before then rings later.
+    pub(super) fn set_back_ms(&self) -> i64 {
+        self.0.set_back_ms.get()
     }
 
     /// Whether a merchant speaks this dialect.
@@ -190,7 +205,8 @@ impl World {
 
     /// Somebody has seen that the gateway's clock is wrong.
     pub(super) fn set_the_clock_right(&self) {
-        if self.needs_one_time() && self.0.skew_ms.take() != 0 {
+        if self.needs_one_time() && self.0.skew_ms.get() != 0 {
+            self.set_skew(0);
             self.note(|| "the gateway's clock is set right".to_owned());
         }
     }

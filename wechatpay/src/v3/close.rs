@@ -13,15 +13,16 @@
 pub use super::query::By;
 
 use super::Region;
+use super::answer::AnswerError;
 use super::field::{FieldError, Problem};
+use super::keyring::Verified;
 use super::merchant::Merchant;
 use super::prepay::transactions;
 use super::query::{read_by, segments};
 use super::request::{Incoming, Outgoing, RequestError};
 use serde_json::Map;
 
-/// A request to close one order. Its answer is that
-/// [`answer::open`](super::answer::open) verifies it.
+/// A request to close one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Whose order it is.
@@ -50,6 +51,15 @@ impl Request {
             merchant: Merchant::read(&request.document()?.root())?,
             by,
         })
+    }
+}
+
+/// Reads the verified answer: it is done. It has no body; a refusal has one,
+/// and its status is not signed.
+pub fn read_answer(verified: Verified<'_>) -> Result<(), AnswerError> {
+    match verified.bytes() {
+        [] => Ok(()),
+        _ => Err(FieldError::new("body", Problem::BadFormat).into()),
     }
 }
 

@@ -21,12 +21,11 @@ pub use crate::v2::reverse::{EARLIEST_SECONDS, RETRY_SECONDS};
 
 use super::Region;
 use super::answer::AnswerError;
-use super::close::check_by;
-use super::field::FieldError;
+use super::close::{self, check_by};
+use super::field::{FieldError, Problem};
 use super::json::{Document, set};
 use super::keyring::Verified;
 use super::merchant::Merchant;
-use super::payment::check_echo;
 use super::prepay::transactions;
 use super::query::{read_by, segments};
 use super::request::{Incoming, Outgoing, RequestError};
@@ -73,15 +72,28 @@ impl Request {
 }
 
 /// Reads the verified answer: it is done. Global says nothing more, and the
-/// mainland only about what.
-pub fn read_answer(verified: Verified<'_>, request: &Request) -> Result<(), AnswerError> {
-    if verified.bytes().is_empty() {
-        return Ok(());
-    }
-    let document = Document::parse(verified.bytes())?;
-    match &request.by {
-        By::OutTradeNo(number) => check_echo(&document.root(), "out_trade_no", number.as_str()),
-        By::TransactionId(_) => Ok(()),
+/// mainland only about what. A refusal says neither, and its status is not
+/// signed.
+pub fn read_answer(
+    verified: Verified<'_>,
+    request: &Request,
+    region: Region,
+) -> Result<(), AnswerError> {
+    match (region, &request.by) {
+        (Region::Global, _) => close::read_answer(verified),
+        (Region::Mainland, By::OutTradeNo(number)) => {
+            let document = Document::parse(verified.bytes())?;
+            let root = document.root();
+            match root.text("out_trade_no", 64)? == number.as_str() {
+                true => Ok(()),
+                false => Err(AnswerError::Mismatched {
+                    field: "out_trade_no",
+                }),
+            }
+        }
+        (Region::Mainland, By::TransactionId(_)) => {
+            Err(FieldError::new("transaction_id", Problem::OtherRegion).into())
+        }
     }
 }
 

@@ -687,16 +687,33 @@ fn a_reverse_is_answered() {
         merchant: (&direct()).into(),
         by: By::OutTradeNo(out_trade_no()),
     };
-    assert_eq!(
-        reverse::read_answer(opened(204, "").unwrap(), &request),
-        Ok(())
-    );
-    let body = reverse::answer_json(&request.merchant, out_trade_no().as_str());
-    assert_eq!(reverse::read_answer(verified(&body), &request), Ok(()));
-    let body = reverse::answer_json(&request.merchant, "other");
+    let read = |body, region| reverse::read_answer(verified(body), &request, region);
+    let done = reverse::answer_json(&request.merchant, out_trade_no().as_str());
+    let other = reverse::answer_json(&request.merchant, "other");
     let field = "out_trade_no";
-    let mismatched = Err(AnswerError::Mismatched { field });
-    assert_eq!(reverse::read_answer(verified(&body), &request), mismatched);
+    // A refusal whose status, which is not signed, was made a success.
+    let refusal = r#"{"code":"ORDERNOTEXIST","message":"no such order"}"#;
+    assert_eq!(read("", Region::Global), Ok(()));
+    assert_eq!(read(&done, Region::Mainland), Ok(()));
+    assert_eq!(
+        read(&other, Region::Mainland),
+        Err(AnswerError::Mismatched { field })
+    );
+    for (body, region) in [
+        (refusal, Region::Global),
+        (refusal, Region::Mainland),
+        ("", Region::Mainland),
+    ] {
+        let read = read(body, region);
+        assert!(read.is_err(), "{body:?} {region:?}");
+    }
+}
+
+#[test]
+fn a_close_is_answered_without_a_body() {
+    assert_eq!(close::read_answer(verified("")), Ok(()));
+    let refusal = r#"{"code":"ORDERPAID","message":"it is paid"}"#;
+    assert!(close::read_answer(verified(refusal)).is_err());
 }
 
 #[test]
