@@ -360,3 +360,45 @@ fn a_delivery_that_was_begun_again_was_given_up_by_the_attempt_before() {
     assert_eq!(deliveries[0]["state"], "acknowledged", "{deliveries}");
     assert_eq!(world.received().len(), 2 * tried + 1);
 }
+
+/// An isolate remembers what it has read for half a minute, and no longer.
+#[test]
+fn what_is_revoked_ends_within_thirty_seconds_everywhere() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.order(&kinds::order("1"));
+    let (_, answer) = shop.call("POST", "/v1/token", "");
+    let token = answer["data"]["api-token"].as_str().unwrap().to_owned();
+    let isolate = world.gateway();
+    let asks = |name: &str, value: &str| {
+        let request = http::Request::get(format!("{GATEWAY}/v1/delivery"))
+            .header(name, value)
+            .header("api-secret", &shop.api_secret)
+            .body(Vec::new())
+            .unwrap();
+        world.send_to(&isolate, request).status().as_u16()
+    };
+    let account = world.account("1900000109");
+    let key = Secret::new(account["key"].as_str().unwrap());
+    let notifies = || {
+        let xml = notice(&account, "", "1")
+            .sealed(&key, SignType::Md5)
+            .to_xml();
+        let request = http::Request::post(format!("{GATEWAY}/notify/v2/demo"))
+            .body(xml.into_bytes())
+            .unwrap();
+        world.send_to(&isolate, request).status().as_u16()
+    };
+    let all = || {
+        (
+            asks("api-key", &shop.api_key),
+            asks("api-token", &token),
+            notifies(),
+        )
+    };
+    assert_eq!(all(), (200, 200, 200));
+    let revoke = json!({"revoke": true, "api_key": "another-key-of-this-merchant-001"});
+    rotate(&world, &shop, &revoke);
+    world.advance(31);
+    assert_eq!(all(), (401, 401, 400));
+}
