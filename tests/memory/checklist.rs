@@ -49,6 +49,28 @@ fn g6_a_notice_is_answered_without_waiting_for_anybody() {
 }
 
 #[test]
+fn g6_keys_that_grow_old_keep_no_notice_waiting() {
+    let world = Memory::default();
+    let shop = shop(&world, "demo-v3");
+    shop.order(&order("early"));
+    let asked = || {
+        let paths = world.upstream_calls().into_iter();
+        paths.filter(|path| path.ends_with("/certificates")).count()
+    };
+    world.advance(12 * 3600 - 60);
+    pay(&world, &shop, "G6");
+    let before = asked();
+    // Its first notice is lost, and WeChat is out of reach.
+    world.upstream([Upstream::LosesRequest; 100]);
+    world.lose_notices(true);
+    world.advance(2 * 60);
+    world.lose_notices(false);
+    world.advance(5 * 60);
+    assert_eq!(shop.report()["counters"]["notice_taken"], 1);
+    assert_eq!(asked(), before);
+}
+
+#[test]
 fn g8_a_notice_of_five_minutes_ago_is_the_oldest_that_is_believed() {
     for (age_s, status) in [(300, 204), (301, 401)] {
         let world = Memory::default();

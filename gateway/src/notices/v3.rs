@@ -59,7 +59,7 @@ impl<W: World> Gateway<W> {
         known: &Known,
     ) -> Result<Told, (&'static str, String)> {
         let upstream = self.upstream(known);
-        let keyring = upstream.keyring(Some(&signature.serial)).await;
+        let keyring = upstream.keyring_for_notice(&signature.serial).await;
         let now_ms = self.world.now_ms();
         let verified = verify(signature, request.body(), &keyring, now_ms, &self.world)
             .await

@@ -24,15 +24,31 @@ const APART_MS: i64 = 60 * 1000;
 const SERIAL: &str = "wechatpay-serial";
 
 impl<W: World> Upstream<'_, W> {
-    /// The keys to verify a message with whose signature names `serial`.
+    /// The keys to verify an answer with whose signature names `serial`.
     pub async fn keyring(&self, serial: Option<&str>) -> Rc<Keyring> {
+        let unknown = serial.is_some_and(|serial| self.is_unknown(serial));
+        let patience_ms = if unknown { APART_MS } else { REFRESH_MS };
+        self.keyring_of(patience_ms).await
+    }
+
+    /// The keys to verify a notice with. WeChat waits five seconds for an answer
+    /// (checklist G6), so nothing is fetched but a key that is not known; what
+    /// grows old is fetched with the next answer.
+    pub async fn keyring_for_notice(&self, serial: &str) -> Rc<Keyring> {
+        match self.is_unknown(serial) {
+            true => self.keyring_of(APART_MS).await,
+            false => self.known.platform.borrow().keyring.clone(),
+        }
+    }
+
+    fn is_unknown(&self, serial: &str) -> bool {
+        is_unknown(&self.known.platform.borrow().keyring, serial)
+    }
+
+    /// The keys, asked for anew if nobody did for so long.
+    async fn keyring_of(&self, patience_ms: i64) -> Rc<Keyring> {
         let platform = self.known.platform.borrow().clone();
-        let now_ms = self.world.now_ms();
-        let patience_ms = match serial {
-            Some(serial) if is_unknown(&platform.keyring, serial) => APART_MS,
-            _ => REFRESH_MS,
-        };
-        if now_ms - platform.asked_at_ms >= patience_ms {
+        if self.world.now_ms() - platform.asked_at_ms >= patience_ms {
             self.refresh(platform).await;
         }
         self.known.platform.borrow().keyring.clone()
