@@ -162,8 +162,7 @@ impl Fields {
         })
     }
 
-    /// `total_fee` in `fee_type`, which is the settlement currency when it is
-    /// absent, and otherwise that or CNY (checklist P3, P4).
+    /// `total_fee`, in this currency (checklist P4).
     pub fn money(&self, currency: Currency) -> Result<Money, ApiError> {
         let wrong = |problem: &str| self.error(Code::AmountInvalid, "total_fee", problem);
         match self.0.get("total_fee") {
