@@ -16,7 +16,7 @@ mod world;
 
 use gateway::Gateway;
 use gateway::config::Config;
-use gateway::error::{ApiError, Code};
+use gateway::error::ApiError;
 use gateway::world::{Listen, StoreError};
 use listeners::Listeners;
 use std::cell::RefCell;
@@ -46,8 +46,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     };
     let response = match message::read_request(request).await {
         Ok(request) => gateway.handle(request).await,
-        // It broke off, or was no HTTP: whoever sends it can mend that.
-        Err(_) => ApiError::of(Code::BodyBroken).response(),
+        Err(code) => ApiError::of(code).response(),
     };
     match response.extensions().get::<Listen>() {
         Some(listen) => listeners::connect(&env, listen).await,
