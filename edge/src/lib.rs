@@ -113,9 +113,15 @@ impl DurableObject for Book {
         Response::empty()
     }
 
-    // Listeners only listen.
-
-    async fn websocket_message(&self, _: WebSocket, _: WebSocketIncomingMessage) -> Result<()> {
+    // Listeners only listen, and the runtime answers their pings itself. What
+    // comes here wakes the book, which is its merchant's every payer's: whoever
+    // talks is sent away with the first word.
+    async fn websocket_message(
+        &self,
+        socket: WebSocket,
+        _: WebSocketIncomingMessage,
+    ) -> Result<()> {
+        let _ = socket.close(Some(1008), Some("listeners only listen"));
         Ok(())
     }
 
