@@ -150,7 +150,7 @@ fn the_limits_in_the_documents_are_the_codes_own() {
         (
             "gateway/src/limits.rs",
             "DEEDS: Rate = Rate { per_minute: 1_200, at_most: 400,",
-            "an openid | 1200 | 400 |",
+            "codes | 1200 | 400 |",
         ),
         (
             "gateway/src/limits.rs",
