@@ -16,7 +16,7 @@ mod world;
 
 use gateway::Gateway;
 use gateway::config::Config;
-use gateway::error::{ApiError, Code};
+use gateway::error::ApiError;
 use gateway::world::{Listen, StoreError};
 use listeners::Listeners;
 use std::cell::RefCell;
@@ -46,8 +46,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     };
     let response = match message::read_request(request).await {
         Ok(request) => gateway.handle(request).await,
-        // It broke off, or was no HTTP: whoever sends it can mend that.
-        Err(_) => ApiError::of(Code::BodyBroken).response(),
+        Err(code) => ApiError::of(code).response(),
     };
     match response.extensions().get::<Listen>() {
         Some(listen) => listeners::connect(&env, listen).await,
@@ -114,9 +113,15 @@ impl DurableObject for Book {
         Response::empty()
     }
 
-    // Listeners only listen.
-
-    async fn websocket_message(&self, _: WebSocket, _: WebSocketIncomingMessage) -> Result<()> {
+    // Listeners only listen, and the runtime answers their pings itself. What
+    // comes here wakes the book, which is its merchant's every payer's: whoever
+    // talks is sent away with the first word.
+    async fn websocket_message(
+        &self,
+        socket: WebSocket,
+        _: WebSocketIncomingMessage,
+    ) -> Result<()> {
+        let _ = socket.close(Some(1008), Some("listeners only listen"));
         Ok(())
     }
 

@@ -1,10 +1,14 @@
 //! The runtime's requests and answers as `http` values, and back.
 
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use gateway::error::Code;
 use gateway::http::MAX_BODY_BYTES;
 use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;
-use worker::{Headers, Request, Response, Result};
+use std::pin::pin;
+use std::time::Duration;
+use worker::{Delay, Headers, Request, Response, Result};
 
 /// How much of a body that is too long is still taken off the wire.
 const DISCARD_AT_MOST: usize = 16 * 1024 * 1024;
@@ -14,9 +18,21 @@ const DISCARD_AT_MOST: usize = 16 * 1024 * 1024;
 /// kilobyte of it. Crumbs are refused like a body that is too long.
 const CHUNKS: usize = 1024;
 
-/// A request from outside. Of a body that is too long only so much is read as
-/// shows that it is.
-pub async fn read_request(mut request: Request) -> Result<gateway::world::Request> {
+/// How long a caller may take to send a body. Nobody else ends it: the runtime
+/// waits as long as the connection stands.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request from outside, or what is wrong with how it was sent.
+pub async fn read_request(request: Request) -> std::result::Result<gateway::world::Request, Code> {
+    match select(pin!(read_all(request)), pin!(Delay::from(PATIENCE))).await {
+        // It broke off, or was no HTTP.
+        Either::Left((read, _)) => read.map_err(|_| Code::BodyBroken),
+        Either::Right(_) => Err(Code::BodyTooSlow),
+    }
+}
+
+/// Of a body that is too long only so much is read as shows that it is.
+async fn read_all(mut request: Request) -> Result<gateway::world::Request> {
     let mut builder = http::Request::builder()
         .method(request.method().to_string().as_str())
         .uri(request.url()?.as_str());

@@ -58,6 +58,7 @@ codes! {
     // The request itself.
     BodyTooLarge "BODY_TOO_LARGE" 413 Caller "Send at most 64 KiB.";
     BodyBroken "BODY_BROKEN" 400 Caller "Send the body to its end, in the length or the chunks that were announced.";
+    BodyTooSlow "BODY_TOO_SLOW" 408 Caller "Send the whole body within 30 seconds.";
     BodyNotJson "BODY_NOT_JSON" 400 Caller "Send one JSON object, in UTF-8, each key once, with content-type application/json.";
     NotFound "NOT_FOUND" 404 Caller "Check the path against the API reference.";
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Caller "Use the method that the Allow header names.";

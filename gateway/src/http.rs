@@ -5,6 +5,7 @@ use crate::error::{ApiError, Code};
 use crate::world::{Request, Response};
 use http::{HeaderName, HeaderValue, header};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The most bytes of a request's body that are read, for every path.
@@ -64,9 +65,16 @@ pub fn set(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-/// The header's text, if there is one.
+/// The header's text, if there is one and it is ASCII: what programs write.
 pub fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
+}
+
+/// The header's text with whatever bytes there are in it: what a browser or a
+/// person writes. A phone's model in Chinese hides nothing else that is said.
+pub fn free_text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
+    let value = request.headers().get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()))
 }
 
 /// The query string's fields; the first of each name counts.
@@ -97,15 +105,15 @@ pub fn query_once(request: &Request) -> Result<BTreeMap<String, String>, ApiErro
     Ok(fields)
 }
 
-/// The cookie with this name.
+/// The cookie with this name. Others beside it, of pages elsewhere in our
+/// domain, may hold any bytes.
 pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request
         .headers()
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='))
         .find_map(|(found, value)| (found == name).then_some(value))
 }
 

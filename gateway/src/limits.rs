@@ -44,7 +44,7 @@ pub const PAGES: Rate = Rate {
     per_minute: 12_000,
     at_most: 4_000,
 };
-/// Of an address in what makes something, or leads to WeChat.
+/// Of an address in what makes or draws something, or leads to WeChat.
 pub const DEEDS: Rate = Rate {
     per_minute: 1_200,
     at_most: 400,
@@ -145,6 +145,8 @@ impl<W: World> Gateway<W> {
     pub(crate) fn limit_payer(&self, request: &Request, path: &[&str]) -> Result<(), ApiError> {
         let is_deed = match path {
             ["pay", "order" | "check" | "link"] | ["mini", "order" | "check"] => true,
+            // Pictures are drawn for each who asks.
+            ["pay", "qr" | "sheet"] => true,
             ["oauth", ..] | ["wx-bridge", ..] => true,
             ["pay" | "mini", ..] => false,
             _ => return Ok(()),
@@ -168,23 +170,24 @@ impl<W: World> Gateway<W> {
     /// Checks a key that somebody shows. After too many wrong ones from an
     /// address, more are not answered with what is wrong; right ones still
     /// pass, because their owner may sit behind the same address. A flood is
-    /// not even heard; but where nobody tells the address, that would lock
-    /// everybody out.
+    /// not even heard. Where nobody tells the address, all would pay for one.
     pub(crate) async fn guess<T>(
         &self,
         request: &Request,
         key: &str,
         check: impl Future<Output = Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
-        let address = address(request);
+        let Some(address) = address(request) else {
+            return check.await;
+        };
         let now_ms = self.world.now_ms();
-        let name = format!("wrong {key} {}", address.as_deref().unwrap_or_default());
+        let name = format!("wrong {key} {address}");
         let flood = format!("flood of {name}");
         let refused = || {
             self.tally.count("limited:wrong_keys");
             Err(ApiError::of(Code::TooManyWrongKeys))
         };
-        if address.is_some() && !self.limits.is_left(&flood, now_ms) {
+        if !self.limits.is_left(&flood, now_ms) {
             return refused();
         }
         match check.await {
@@ -204,7 +207,8 @@ impl<W: World> Gateway<W> {
 /// that a provider gives to one customer.
 pub fn address(request: &Request) -> Option<String> {
     let text = header_text(request, "cf-connecting-ip")?;
-    Some(match text.parse().ok()? {
+    // An IPv4 address in IPv6's clothes is one customer's, and not one of all.
+    Some(match text.parse::<IpAddr>().ok()?.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -279,6 +283,8 @@ mod tests {
         assert_eq!(of("192.0.2.1").as_deref(), Some("192.0.2.1"));
         assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("::ffff:192.0.2.1"), of("::ffff:192.0.2.2"));
         assert_eq!(of("nobody"), None);
     }
 }

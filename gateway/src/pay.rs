@@ -18,7 +18,7 @@ use crate::api::client_ip;
 use crate::book::{Call, CheckoutFacts, Offer, PrepareCheckout};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
-use crate::http::{answer, header_text, json, json_object, query, set};
+use crate::http::{answer, free_text, header_text, json, json_object, query, set};
 use crate::qr::svg_path;
 use crate::world::{Listen, Request, Response, World};
 use checkout::{
@@ -28,6 +28,7 @@ use checkout::{
 use http::header;
 use order::TradeType;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// What the page depends on, beside its address.
@@ -195,7 +196,7 @@ impl<W: World> Gateway<W> {
 
     /// To whoever asks too often: a page gets words, a program its answer.
     pub(crate) async fn too_often(&self, request: &Request, error: ApiError) -> Response {
-        let is_page = header_text(request, "accept").is_some_and(|text| text.contains("html"));
+        let is_page = free_text(request, "accept").is_some_and(|text| text.contains("html"));
         let mut response = match is_page {
             true => self.error_page(request, error.code).await,
             false => return error.response(),
@@ -224,7 +225,7 @@ impl<W: World> Gateway<W> {
             false => Call::ViewCheckout(id.clone()),
         };
         let facts: CheckoutFacts = self.book(merchant, call).await?;
-        let offers = offers(&known, user_agent(request));
+        let offers = offers(&known, &user_agent(request));
         Ok(Visit {
             known,
             method: plan(&environment(request), offers),
@@ -295,11 +296,11 @@ impl<W: World> Gateway<W> {
 
     /// Whether a page of ours sent the request.
     pub(crate) fn is_from_here(&self, request: &Request) -> bool {
-        match header_text(request, "sec-fetch-site") {
+        match free_text(request, "sec-fetch-site") {
             Some(site) => site == "same-origin",
             // Older web-views do not send it.
             None => {
-                header_text(request, "origin").is_none_or(|origin| origin == self.config.public_url)
+                free_text(request, "origin").is_none_or(|origin| origin == self.config.public_url)
             }
         }
     }
@@ -352,13 +353,13 @@ fn drawn(text: &str) -> Result<(u32, String), ApiError> {
     svg_path(text).ok_or_else(|| ApiError::of(Code::Internal))
 }
 
-fn user_agent(request: &Request) -> &str {
-    header_text(request, "user-agent").unwrap_or_default()
+fn user_agent(request: &Request) -> Cow<'_, str> {
+    free_text(request, "user-agent").unwrap_or_default()
 }
 
 /// Where the payer is, by the header and by what the page has found out since.
 pub(crate) fn environment(request: &Request) -> Environment {
-    let environment = Environment::from_user_agent(user_agent(request));
+    let environment = Environment::from_user_agent(&user_agent(request));
     match query(request).get("env").map(String::as_str) {
         Some("miniprogram") => environment.inside_a_mini_program(),
         _ => environment,
@@ -384,8 +385,8 @@ pub(crate) fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
     let asked = asked.as_deref().and_then(Lang::from_tag).or(merchant);
     Lang::choose(
         asked.map(Lang::tag),
-        user_agent(request),
-        header_text(request, "accept-language"),
+        &user_agent(request),
+        free_text(request, "accept-language").as_deref(),
     )
 }
 

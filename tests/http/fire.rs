@@ -239,7 +239,7 @@ fn thousands_of_one_order_and_of_one_notice_are_one_and_others_are_answered() {
     assert_eq!(merchant.received(), [xml], "once, byte for byte");
 }
 
-fn connect(live: &Live) -> TcpStream {
+pub(crate) fn connect(live: &Live) -> TcpStream {
     let address = live.gateway().replace("http://", "");
     let stream = TcpStream::connect(address).unwrap();
     stream
@@ -258,6 +258,7 @@ fn those_who_never_finish_a_request_keep_nobody_waiting() {
         "POST /notify/v2/demo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\n<xml\r\n",
         "",
     ];
+    let began = Instant::now();
     let mut slow: Vec<TcpStream> = Vec::new();
     for n in 0..200 {
         let mut stream = connect(&live);
@@ -274,21 +275,39 @@ fn those_who_never_finish_a_request_keep_nobody_waiting() {
         let error = stream.read(&mut [0]).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
     }
-    drop(slow);
     assert_eq!(shop.state("1"), "SUCCESS");
+    // A body that is begun has its time, and a byte now and then does not
+    // prolong it.
+    let mut dripping = slow[1].try_clone().unwrap();
+    thread::spawn(move || {
+        while dripping.write_all(b"x").is_ok() {
+            thread::sleep(Duration::from_millis(500));
+        }
+    });
+    for (n, stream) in slow.iter_mut().enumerate() {
+        if begun[n % begun.len()].contains("\r\n\r\n") {
+            stream.set_nonblocking(false).unwrap();
+            let left = Duration::from_secs(40).saturating_sub(began.elapsed());
+            let left = left.max(Duration::from_secs(1));
+            stream.set_read_timeout(Some(left)).unwrap();
+            let (status, answer) = heard(stream, |text| text.ends_with('}'));
+            assert_eq!(status, 408, "{n}: {answer}");
+            assert!(answer.contains("\"BODY_TOO_SLOW\""), "{n}: {answer}");
+            assert!(began.elapsed() > Duration::from_secs(29), "{n}");
+        }
+    }
+    assert_eq!(shop.state("1"), "SUCCESS");
+    assert!(!live.log().contains("panicked"), "{}", live.log());
 }
 
-/// What a request is answered with, as it was written: the status, or 0 where
-/// the connection just ends.
-fn raw(request: &[u8]) -> (u16, String) {
-    let mut stream = connect(&LIVE);
-    // Whoever is refused early may not be read to the end.
-    stream.write_all(request).ok();
+/// What is answered, as it was written, until it is enough: the status, or 0
+/// where the connection just ends.
+fn heard(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> (u16, String) {
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     while let Ok(length) = stream.read(&mut part) {
         answer.extend_from_slice(&part[..length]);
-        if length == 0 || answer.windows(4).any(|end| end == b"\r\n\r\n") {
+        if length == 0 || enough(&String::from_utf8_lossy(&answer)) {
             break;
         }
     }
@@ -298,6 +317,14 @@ fn raw(request: &[u8]) -> (u16, String) {
         .nth(1)
         .and_then(|status| status.parse().ok());
     (status.unwrap_or(0), text)
+}
+
+/// What a request is answered with, to the end of the head.
+pub(crate) fn raw(request: &[u8]) -> (u16, String) {
+    let mut stream = connect(&LIVE);
+    // Whoever is refused early may not be read to the end.
+    stream.write_all(request).ok();
+    heard(&mut stream, |text| text.contains("\r\n\r\n"))
 }
 
 #[test]

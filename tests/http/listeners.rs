@@ -2,7 +2,9 @@
 
 use crate::LIVE;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 use whole::live::{Live, Shop, send, wait_for};
 use whole::socket::WebSocket;
 
@@ -55,26 +57,73 @@ fn open_pages_are_told_of_a_payment_and_others_are_not() {
     assert_eq!(silence, None);
 }
 
+/// Each word would wake the merchant's book: whoever says more than `ping` is
+/// not listened to any longer. `ping` does not reach the book, which answers
+/// nobody and closes on all that it hears.
 #[test]
 fn a_listener_only_listens_and_can_ask_whether_it_still_does() {
     let shop = LIVE.shop("talker", &json!({}));
     let (page, code_url) = with_code(&shop, "1");
-    let mut socket = listen(&page).unwrap();
-    assert_eq!(socket.hears(SOON).as_deref(), Some("look"));
-    socket.says("ping");
-    assert_eq!(socket.hears(SOON).as_deref(), Some("pong"));
-    for word in ["", "{\"paid\":true}", &"x".repeat(60_000)] {
-        socket.says(word);
+    let mut quiet = listen(&page).unwrap();
+    assert_eq!(quiet.hears(SOON).as_deref(), Some("look"));
+    let alive = |socket: &mut WebSocket| {
+        socket.says("ping");
+        assert_eq!(socket.hears(SOON).as_deref(), Some("pong"));
+    };
+    alive(&mut quiet);
+    let long = "x".repeat(60_000);
+    for word in ["", "x", "PING", "pingping", "{\"paid\":true}", &long] {
+        for as_text in [true, false] {
+            let mut talker = listen(&page).unwrap();
+            assert_eq!(talker.hears(SOON).as_deref(), Some("look"));
+            alive(&mut talker);
+            match as_text {
+                true => talker.says(word),
+                false => talker.says_bytes(word.as_bytes()),
+            }
+            assert_eq!(talker.closing_code(SOON), Some(1008), "{word:.20}");
+        }
     }
-    socket.says("ping");
-    assert_eq!(socket.hears(SOON).as_deref(), Some("pong"), "nothing else");
+    alive(&mut quiet);
     assert_eq!(state(&page), "open");
     LIVE.scan(&code_url);
-    assert_eq!(
-        socket.hears(SOON).as_deref(),
-        Some("look"),
-        "it still hears"
-    );
+    assert_eq!(quiet.hears(SOON).as_deref(), Some("look"), "it still hears");
+}
+
+/// Until they are closed, and then again.
+#[test]
+fn those_who_babble_keep_nobody_waiting() {
+    let live = Live::start("babble");
+    let shop = live.shop("demo", &json!({}));
+    let (page, _) = with_code(&shop, "1");
+    let done = AtomicBool::new(false);
+    let closed = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    // Those that were closed last may still have its place.
+                    let Ok(mut socket) = listen(&page) else {
+                        continue;
+                    };
+                    if socket.babbles("x", Duration::from_secs(4)) == Some(1008) {
+                        closed.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+        let mut times: Vec<Duration> = (0..41)
+            .map(|_| {
+                let began = Instant::now();
+                assert_eq!(state(&page), "open");
+                began.elapsed()
+            })
+            .collect();
+        done.store(true, Ordering::SeqCst);
+        times.sort_unstable();
+        assert!(times[20] < Duration::from_millis(250), "{times:?}");
+    });
+    assert!(closed.into_inner() >= 4);
 }
 
 #[test]

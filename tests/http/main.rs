@@ -12,6 +12,7 @@
 mod dialects;
 mod fire;
 mod further;
+mod heads;
 mod listeners;
 mod size;
 

@@ -395,3 +395,65 @@ fn an_unsigned_notice_of_another_merchant_was_acknowledged() {
         "{counters}"
     );
 }
+
+#[test]
+fn a_byte_that_is_not_ascii_hid_a_whole_header() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let payer = in_wechat(&world, &page);
+    let cookies = payer.cookies();
+    let (name, value) = cookies
+        .iter()
+        .find(|(name, _)| name.starts_with("weceive_payer_"))
+        .unwrap();
+    let payer = format!("{name}={value}");
+    let get = |headers: &[(&str, Vec<u8>)]| {
+        let mut request = http::Request::get(format!("{GATEWAY}{page}"));
+        for (name, value) in headers {
+            request = request.header(*name, http::HeaderValue::from_bytes(value).unwrap());
+        }
+        world.send(request.body(Vec::new()).unwrap())
+    };
+    // UTF-8, GBK, Latin-1.
+    for model in ["红米".as_bytes(), b"\xba\xec\xc3\xd7", b"\xe9t\xe9"] {
+        let agent = [
+            b"Mozilla/5.0 (Linux; Android 13; ",
+            model,
+            b" K40) MicroMessenger/8.0.44",
+        ]
+        .concat();
+        let cookie = [b"city=", model, b"; ", payer.as_bytes(), b"; x=", model].concat();
+        let agent = ("user-agent", agent);
+        let stranger = get(std::slice::from_ref(&agent));
+        assert_eq!(stranger.status(), 302, "it is WeChat's browser");
+        assert_eq!(get(&[agent, ("cookie", cookie)]).status(), 200);
+        let lang = ("accept-language", [b"zh-Hant, ", model].concat());
+        let html = String::from_utf8(get(&[lang]).into_body()).unwrap();
+        assert!(html.contains("<html lang=\"zh-Hant\""), "{html:.200}");
+        // Nor does it hide where a page comes from.
+        for name in ["origin", "sec-fetch-site"] {
+            let call = call(&page, "order");
+            let evil = [b"https://", model, b".example"].concat();
+            let request = http::Request::post(format!("{GATEWAY}{call}"))
+                .header("content-type", "application/json")
+                .header(name, http::HeaderValue::from_bytes(&evil).unwrap());
+            let answer = world.send(request.body(b"{}".to_vec()).unwrap());
+            assert_eq!(answer.status(), 403, "{name}");
+        }
+    }
+}
+
+#[test]
+fn wechat_was_told_an_ipv4_address_in_the_form_of_ipv6() {
+    let world = Memory::default();
+    let page = checkout(&world.shop("demo"), "1");
+    let request = http::Request::post(format!("{GATEWAY}{}", call(&page, "order")))
+        .header("content-type", "application/json")
+        .header("user-agent", DESKTOP)
+        .header("cf-connecting-ip", "::ffff:203.0.113.7");
+    let answer = world.send(request.body(b"{}".to_vec()).unwrap());
+    assert_eq!(answer.status(), 200);
+    let asked = world.upstream_body();
+    let told = "<spbill_create_ip><![CDATA[203.0.113.7]]>";
+    assert!(asked.contains(told), "{asked}");
+}

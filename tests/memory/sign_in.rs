@@ -414,6 +414,42 @@ fn another_sites_page_cannot_make_an_order() {
     );
 }
 
+/// Old web-views of WeChat send neither `Sec-Fetch-Site` nor `Origin`, so that
+/// nothing tells their page from another site's. What another site can make
+/// them send is a form, and no cookie of ours goes with it: `Browser` holds
+/// each cookie to `SameSite=Lax`.
+#[test]
+fn a_browser_that_names_no_origin_brings_no_authority() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    let link = json!({"body": "Oolong", "total_fee": 8800}).to_string();
+    let link = shop.call("POST", "/v1/link", link).1["data"]["id"].clone();
+    let calls = world.upstream_calls().len();
+    let send = |path: &str, content_type: &str, body: &str| {
+        let request = http::Request::post(format!("{GATEWAY}{path}"))
+            .header("content-type", content_type)
+            .header("user-agent", WECHAT);
+        world.send(request.body(body.as_bytes().to_vec()).unwrap())
+    };
+    let form = "application/x-www-form-urlencoded";
+    for name in ["order", "check"] {
+        for content_type in [form, "text/plain", "multipart/form-data; boundary=x"] {
+            let answer = send(&call(&page, name), content_type, "{}");
+            assert_eq!(answer.status(), 403, "{name} {content_type}");
+        }
+    }
+    // Nor would what only a page of ours can send do without the cookie.
+    let answer = send(&call(&page, "order"), "application/json", "{}");
+    assert_eq!(answer.status(), 401);
+    // A link's form makes a purchase, of which WeChat hears nothing.
+    let bought = format!("l={}&once=0123456789abcdef", link.as_str().unwrap());
+    let answer = send("/pay/link", form, &bought);
+    assert_eq!(answer.status(), 303);
+    assert!(!answer.headers().contains_key("set-cookie"));
+    assert_eq!(world.upstream_calls().len(), calls);
+}
+
 #[test]
 fn quick_auth_as_a_service_returns_only_to_registered_origins() {
     let world = Memory::default();

@@ -68,6 +68,11 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "at most 16 MiB are taken off",
         ),
         (
+            "edge/src/message.rs",
+            "PATIENCE: Duration = Duration::from_secs(30)",
+            "| taking a request's body | 30 s",
+        ),
+        (
             "wechatpay/src/v2/xml.rs",
             "MAX_BYTES: usize = 64 * 1024",
             "| XML (v2) | 64 KiB",
@@ -145,7 +150,7 @@ fn the_limits_in_the_documents_are_the_codes_own() {
         (
             "gateway/src/limits.rs",
             "DEEDS: Rate = Rate { per_minute: 1_200, at_most: 400,",
-            "an openid | 1200 | 400 |",
+            "codes | 1200 | 400 |",
         ),
         (
             "gateway/src/limits.rs",

@@ -22,7 +22,8 @@ pub struct WebSocket {
 #[derive(Debug, PartialEq, Eq)]
 enum Frame {
     Text(String),
-    Close,
+    /// With its code.
+    Close(u16),
 }
 
 impl WebSocket {
@@ -66,9 +67,38 @@ impl WebSocket {
 
     /// Sends a text.
     pub fn says(&mut self, text: &str) {
+        self.send(0x81, text.as_bytes()).expect("it is sent");
+    }
+
+    /// Sends bytes that are no text.
+    pub fn says_bytes(&mut self, bytes: &[u8]) {
+        self.send(0x82, bytes).expect("it is sent");
+    }
+
+    /// Says something thousands of times a second, for this long or until it is
+    /// closed; the code that it is closed with.
+    pub fn babbles(&mut self, text: &str, duration: Duration) -> Option<u16> {
+        let deadline = Instant::now() + duration;
+        while Instant::now() < deadline && self.send(0x81, text.as_bytes()).is_ok() {
+            let mut next = [0];
+            self.stream.set_nonblocking(true).expect("it can be so");
+            let something = self.stream.peek(&mut next).is_ok();
+            self.stream.set_nonblocking(false).expect("it can be so");
+            if something || !self.buffer.is_empty() {
+                match self.frame(deadline)? {
+                    Frame::Text(_) => {}
+                    Frame::Close(code) => return Some(code),
+                }
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        None
+    }
+
+    fn send(&mut self, kind: u8, payload: &[u8]) -> std::io::Result<()> {
         let mask = [7, 1, 4, 9];
-        let mut frame = vec![0x81];
-        match u16::try_from(text.len()).expect("a short text") {
+        let mut frame = vec![kind];
+        match u16::try_from(payload.len()).expect("a short message") {
             short @ 0..=125 => frame.push(0x80 | short as u8),
             length => {
                 frame.push(0x80 | 126);
@@ -76,16 +106,16 @@ impl WebSocket {
             }
         }
         frame.extend(mask);
-        let masked = text.bytes().zip(mask.iter().cycle());
+        let masked = payload.iter().zip(mask.iter().cycle());
         frame.extend(masked.map(|(byte, mask)| byte ^ mask));
-        self.stream.write_all(&frame).expect("it is sent");
+        self.stream.write_all(&frame)
     }
 
     /// The next text within this time; `None` when none comes, or none any more.
     pub fn hears(&mut self, within: Duration) -> Option<String> {
         match self.frame(Instant::now() + within)? {
             Frame::Text(text) => Some(text),
-            Frame::Close => None,
+            Frame::Close(_) => None,
         }
     }
 
@@ -95,8 +125,18 @@ impl WebSocket {
         loop {
             match self.frame(deadline) {
                 Some(Frame::Text(_)) => {}
-                Some(Frame::Close) => return true,
+                Some(Frame::Close(_)) => return true,
                 None => return Instant::now() < deadline,
+            }
+        }
+    }
+
+    /// The code that it is closed with within this time.
+    pub fn closing_code(&mut self, within: Duration) -> Option<u16> {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Frame::Close(code) = self.frame(deadline)? {
+                return Some(code);
             }
         }
     }
@@ -110,7 +150,11 @@ impl WebSocket {
                     let frame: Vec<u8> = self.buffer.drain(..2 + length).collect();
                     return Some(match kind {
                         0x81 => Frame::Text(String::from_utf8_lossy(&frame[2..]).into_owned()),
-                        0x88 => Frame::Close,
+                        // Without a code it is 1005: RFC 6455, section 7.1.5.
+                        0x88 => Frame::Close(match frame[2..] {
+                            [high, low, ..] => u16::from_be_bytes([high, low]),
+                            _ => 1005,
+                        }),
                         other => panic!("a frame {other:#x}"),
                     });
                 }

@@ -105,5 +105,7 @@ impl<W: World> Gateway<W> {
 pub(crate) fn client_ip(request: &Request) -> IpAddr {
     header_text(request, "cf-connecting-ip")
         .and_then(|text| text.parse().ok())
-        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+        .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address: IpAddr| {
+            address.to_canonical()
+        })
 }
