@@ -581,6 +581,64 @@ fn a_refund_notice_that_wechat_does_not_confirm_ends_nothing() {
     assert_eq!(refunds[0]["refund_status"], "PROCESSING", "{refunds}");
 }
 
+/// v3's is signed; what the book believes is still the query's answer.
+#[test]
+fn a_v3_refund_notice_that_wechat_signed_and_does_not_confirm_ends_nothing() {
+    for id in ["demo-v3", "peak-v3", "lantern-v3"] {
+        let scene = scene(id);
+        assert!(scene.send_it());
+        let refund = json!({"out_trade_no": "N1", "total_fee": 150, "refund_fee": 100,
+                            "out_refund_no": "R1"});
+        let (status, answer) = scene.shop.call("POST", "/v1/refund", refund.to_string());
+        assert_eq!(status, 200, "{id}: {answer}");
+        let transaction = scene.opened_v3().1;
+        for (number, out_refund_no, status, amount) in [
+            ("N1", "R1", "SUCCESS", 100),
+            ("N1", "R1", "CLOSED", 100),
+            ("N1", "R1", "ABNORMAL", 100),
+            ("N1", "R2", "SUCCESS", 50),
+            ("N2", "R1", "SUCCESS", 100),
+        ] {
+            let mut said = json!({
+                "refund_id": "50000000001", "out_refund_no": out_refund_no,
+                "transaction_id": "42", "out_trade_no": number, "refund_status": status,
+                "success_time": "2026-01-02T11:04:05+08:00", "user_received_account": "x",
+                "amount": {"total": 150, "refund": amount, "payer_total": 150,
+                           "payer_refund": amount, "currency": transaction["amount"]["currency"]},
+            });
+            for name in ["mchid", "sp_mchid", "sub_mchid"] {
+                if let Some(value) = transaction.get(name) {
+                    said[name] = value.clone();
+                }
+            }
+            let mut envelope = scene.sealed_v3(&said);
+            envelope["event_type"] = json!(format!("REFUND.{status}"));
+            envelope["resource"]["original_type"] = json!("refund");
+            let now_s = scene.world.now() / 1000;
+            let answered = scene.send_signed_v3(&envelope, now_s);
+            assert!((400..500).contains(&answered), "{id}: {said}: {answered}");
+        }
+        let counters = scene.shop.report()["counters"].clone();
+        assert_eq!(
+            counters["notice_bad_field"],
+            Value::Null,
+            "{id}: {counters}"
+        );
+        assert_eq!(
+            counters["refund_notice_taken"],
+            Value::Null,
+            "{id}: {counters}"
+        );
+        let refunds = scene.shop.call("GET", "/v1/refund?out_trade_no=N1", "").1;
+        let refunds = refunds["data"]["refunds"].as_array().unwrap();
+        assert_eq!(refunds.len(), 1, "{id}: {refunds:?}");
+        assert_eq!(
+            refunds[0]["refund_status"], "PROCESSING",
+            "{id}: {refunds:?}"
+        );
+    }
+}
+
 /// Somebody on the way gives the true answer to another question.
 #[test]
 fn a_true_answer_about_another_order_is_no_answer() {

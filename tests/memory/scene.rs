@@ -145,13 +145,19 @@ impl Scene {
 
     /// The same envelope with one thing changed in the payment.
     pub fn saying_v3(&self, pointer: &str, value: Value) -> Value {
-        let (mut envelope, mut payment) = self.opened_v3();
+        let mut payment = self.opened_v3().1;
         let place = payment.pointer_mut(pointer);
         *place.unwrap_or_else(|| panic!("{pointer}")) = value;
+        self.sealed_v3(&payment)
+    }
+
+    /// The same envelope with another resource inside.
+    pub fn sealed_v3(&self, resource: &Value) -> Value {
+        let mut envelope = self.opened_v3().0;
         let text = |name: &str| envelope["resource"][name].as_str().unwrap().to_owned();
         let (nonce, associated) = (text("nonce"), text("associated_data"));
-        let payment = payment.to_string();
-        let sealed = Sealed::seal(payment.as_bytes(), &nonce, &associated, &self.key).unwrap();
+        let clear = resource.to_string();
+        let sealed = Sealed::seal(clear.as_bytes(), &nonce, &associated, &self.key).unwrap();
         let Value::Object(sealed) = sealed.to_json() else {
             panic!("an object")
         };
