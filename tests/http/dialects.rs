@@ -255,7 +255,7 @@ fn what_wechat_signs_with_may_change() {
 }
 
 /// The headers and the body of a notice, and with what it is signed.
-struct Forgery {
+pub(crate) struct Forgery {
     serial: String,
     key: &'static str,
     timestamp_s: i64,
@@ -270,7 +270,7 @@ impl Forgery {
         notify(merchant, &headers, body)
     }
 
-    fn written(&self) -> (Vec<(String, String)>, String) {
+    pub(crate) fn written(&self) -> (Vec<(String, String)>, String) {
         let key = PrivateKey::from_pem(self.key).unwrap();
         let nonce = "5K8264ILTKCH16CQ2502SI8ZNMTM67VS";
         let message = answer_message(self.timestamp_s, nonce, self.body.as_bytes());
@@ -300,7 +300,7 @@ fn notify(merchant: &str, headers: &[(String, String)], body: String) -> Answer 
 
 /// A notice that `number` was paid, as WeChat would send it now, under this
 /// APIv3 key.
-fn paid(account: &Value, number: &str, amount: i64, key: &str) -> Forgery {
+pub(crate) fn paid(account: &Value, number: &str, amount: i64, key: &str) -> Forgery {
     let payment = order::Payment {
         account: order::Account {
             appid: account["appid"].as_str().unwrap().to_owned(),

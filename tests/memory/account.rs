@@ -1,6 +1,8 @@
 //! What WeChat knows of a merchant's account, and codes that do not change.
 
 use serde_json::{Value, json};
+use wechatpay::Secret;
+use wechatpay::v2::{Fields, SignType};
 use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 
 fn paid(world: &Memory, shop: &Shop, number: &str, total_fee: i64) {
@@ -196,12 +198,60 @@ fn a_products_code_sells_again_and_again() {
     );
 
     // A forged callback sells nothing.
-    let forged = http::Request::post(format!("{GATEWAY}/notify/v2/demo/native"))
-        .body(b"<xml><product_id>oolong</product_id><sign>00</sign></xml>".to_vec())
-        .unwrap();
-    assert_eq!(world.send(forged).status(), 400);
-    let counters = shop.report()["counters"].clone();
-    assert_eq!(counters["product_callback_not_believed"], 1, "{counters}");
+    let send = |xml: String| {
+        let callback = http::Request::post(format!("{GATEWAY}/notify/v2/demo/native"));
+        world.send(callback.body(xml.into_bytes()).unwrap())
+    };
+    let orders = || shop.report()["counters"]["order:NOTPAY"].clone();
+    let before = orders();
+    let bare = Fields::new()
+        .with("appid", "wx5a11d0b0c0ffee01")
+        .with("mch_id", "1900000109")
+        .with("openid", "o")
+        .with("is_subscribe", "N")
+        .with("nonce_str", "n")
+        .with("product_id", "oolong");
+    let key = Secret::new("weceive-sandbox-demo-key-0000001");
+    let signed = bare.clone().sealed(&key, SignType::Md5);
+    let sign = signed.get("sign").unwrap();
+    let other_key = Secret::new("another-merchants-key-0000000001");
+    let xml = signed.to_xml();
+    let forged = [
+        bare.to_xml(),
+        bare.clone().with("sign", "00").to_xml(),
+        bare.clone()
+            .with("sign", sign.to_ascii_lowercase())
+            .to_xml(),
+        bare.clone().with("sign", &sign[1..]).to_xml(),
+        bare.clone().sealed(&other_key, SignType::Md5).to_xml(),
+        bare.clone().sealed(&key, SignType::HmacSha256).to_xml(),
+        xml.replace("oolong", "oolonG"),
+        xml.replace("1900000109", "1900000110"),
+        xml.replace("</xml>", "<product_id>oolong</product_id></xml>"),
+        xml.replace("</xml>", "<attach>x</attach></xml>"),
+    ];
+    for (n, xml) in (1..).zip(forged) {
+        assert_eq!(send(xml.clone()).status(), 400, "{xml}");
+        let counters = shop.report()["counters"].clone();
+        assert_eq!(counters["product_callback_not_believed"], n, "{counters}");
+    }
+    assert_eq!(orders(), before);
+
+    // A true one is good for an order that waits for its payer; once more, for
+    // another. Nobody has paid for either, and nothing is delivered.
+    let prepaid: Vec<String> = (0..2)
+        .map(|_| {
+            let answer = send(xml.clone());
+            let answer = Fields::parse(answer.body()).unwrap();
+            assert_eq!(answer.verify(&key, SignType::Md5), Ok(()));
+            answer.get("prepay_id").unwrap().to_owned()
+        })
+        .collect();
+    assert_ne!(prepaid[0], prepaid[1]);
+    world.advance(3 * 3600);
+    assert_eq!(world.received().len(), 2);
+    assert_eq!(shop.report()["counters"]["order:SUCCESS"], 2);
+    assert_eq!(shop.report()["counters"]["order:CLOSED"], 2);
 
     for (body, field) in [
         (json!({"body": "x", "total_fee": 1}), "product_id"),

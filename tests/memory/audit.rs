@@ -1,6 +1,7 @@
 //! The audit: every change to money and to credentials, with who, on what
 //! evidence and under which request; and nothing takes a row away.
 
+use crate::sign_in::DESKTOP;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -96,20 +97,20 @@ fn a_request_s_id_follows_its_order_to_the_delivery() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.merchant_answers([(500, "")]);
-    paid_order(&world, &shop, "1", "from-the-page-0001");
+    paid_order(&world, &shop, "1", "from-the-shop-0001");
     world.advance(3600);
     let received = world.received();
     assert_eq!(received.len(), 2, "sent again");
     assert!(
         received
             .iter()
-            .all(|one| one.request_id == "from-the-page-0001")
+            .all(|one| one.request_id == "from-the-shop-0001")
     );
     let lines: Vec<Value> = world
         .log_text()
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|line: &Value| line["request"] == "from-the-page-0001")
+        .filter(|line: &Value| line["request"] == "from-the-shop-0001")
         .collect();
     let says: Vec<&str> = lines.iter().map(|line| text(line, "says")).collect();
     for said in [
@@ -127,6 +128,37 @@ fn a_request_s_id_follows_its_order_to_the_delivery() {
     let paid = &shop.audit("money")[0];
     assert_eq!(text(paid, "what"), "order SUCCESS, 150 HKD, NATIVE");
     assert_eq!(text(paid, "request_id").len(), 22, "{paid}");
+}
+
+/// The same from the payer's own page.
+#[test]
+fn a_page_s_request_id_follows_its_order_to_the_delivery() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let checkout = json!({"out_trade_no": "1", "body": "Tea", "total_fee": 150,
+                          "notify_url": SHOP_NOTIFY});
+    let (_, made) = shop.call("POST", "/v1/checkout", checkout.to_string());
+    let page = text(&made["data"], "url");
+    let answer = world.send(
+        http::Request::post(page.replace("/pay/?", "/pay/order?"))
+            .header("user-agent", DESKTOP)
+            .header("content-type", "application/json")
+            .header("x-request-id", "from-the-page-0002")
+            .body(b"{}".to_vec())
+            .unwrap(),
+    );
+    assert_eq!(answer.headers()["x-request-id"], "from-the-page-0002");
+    let prepared: Value = serde_json::from_slice(answer.body()).unwrap();
+    let scan = json!({"code_url": prepared["qr"]["code_url"], "payer": "alice", "action": "pay"});
+    world.control("/sandbox/scan", &scan);
+    world.advance(1);
+    let [received] = &world.received()[..] else {
+        panic!("{:?}", world.received())
+    };
+    assert_eq!(received.request_id, "from-the-page-0002");
+    let made = shop.audit("money").pop().unwrap();
+    assert_eq!(text(&made, "call"), "POST /pay/order", "{made}");
+    assert_eq!(text(&made, "request_id"), "from-the-page-0002", "{made}");
 }
 
 #[test]

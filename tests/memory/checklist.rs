@@ -2,6 +2,7 @@
 //! docs/checklist.md has the whole table.
 
 use crate::kinds::{each, order, pay, shop};
+use crate::sign_in::{self, Browser, WECHAT};
 use serde_json::json;
 use whole::memory::{GATEWAY, Memory, Upstream};
 use xtask::demo::MERCHANTS;
@@ -245,5 +246,34 @@ fn s3_a_statement_that_does_not_come_is_asked_for_again() {
             "{}",
             kind.id
         );
+    }
+}
+
+#[test]
+fn j5_the_page_lies_in_the_directory_that_the_operator_is_told() {
+    let world = Memory::default();
+    let shop = sign_in::with_secret(&world);
+    let named = shop.made["jsapi_directory"].as_str().unwrap();
+    let page = sign_in::checkout(&shop, "J5");
+    let mut payer = Browser::new(&world, WECHAT);
+    let mut url = page.clone();
+    for _ in 0..3 {
+        url = payer.get(&url).1;
+    }
+    let (status, prepared) = payer.post(&sign_in::call(&page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+    let pay = json!({"payer": "alice", "package": prepared["jsapi"], "action": "pay",
+                     "page_url": format!("{GATEWAY}{page}")});
+    // One above it or below it is another.
+    let above = format!("{GATEWAY}/");
+    for (registered, opens) in [
+        (above, false),
+        (format!("{named}order/"), false),
+        (named.to_owned(), true),
+    ] {
+        let directories = json!({ "jsapi_directories": [registered] });
+        world.control("/sandbox/merchants/1900000109", &directories);
+        let said = world.try_control("/sandbox/bridge", &pay);
+        assert_eq!(said["ok"] == true, opens, "{registered}: {said}");
     }
 }

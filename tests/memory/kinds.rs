@@ -15,6 +15,13 @@ pub fn body(world: &Memory, id: &str) -> Value {
     kind.admin_body(&world.account(kind.mch_id), "https://shop.example.com")
 }
 
+/// The same for a second merchant of the gateway with this account at WeChat.
+pub fn body_as(world: &Memory, id: &str, other: &str) -> Value {
+    let mut body = body(world, id);
+    body["id"] = json!(other);
+    body
+}
+
 /// A merchant of this kind.
 pub fn shop(world: &Memory, id: &str) -> Shop {
     world.shop_with(id, &body(world, id))

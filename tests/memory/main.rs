@@ -9,6 +9,7 @@
 )]
 
 mod account;
+mod alarms;
 mod api;
 mod audit;
 mod checklist;
@@ -33,6 +34,8 @@ mod past_bugs;
 mod payments;
 mod purchases;
 mod quick_pay;
+mod scene;
 mod sign_in;
 mod v3;
 mod web;
+mod words;

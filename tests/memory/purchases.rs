@@ -46,6 +46,19 @@ fn two_ways(world: &Memory, page: &str) -> (Value, Value) {
     (desktop["qr"]["code_url"].clone(), prepared["jsapi"].clone())
 }
 
+/// A purchase that is paid in WeChat and then, while `hinder` stands in the
+/// way of its refund, by its code.
+pub fn paid_twice(world: &Memory, hinder: impl Fn(&Memory)) -> Shop {
+    let (shop, _) = shop(world, "demo");
+    let page = told_checkout(&shop, "1");
+    let (code_url, package) = two_ways_by_a_lie(world, &page);
+    bridge(world, &package);
+    world.advance(2);
+    scan(world, &code_url);
+    hinder(world);
+    shop
+}
+
 /// The same in v2, where WeChat says that it closed the first, and did not.
 fn two_ways_by_a_lie(world: &Memory, page: &str) -> (Value, Value) {
     let lie = json!({"path": "/pay/closeorder", "code": "ORDERCLOSED", "times": 1});

@@ -534,3 +534,23 @@ fn quick_auth_as_a_client_of_a_service() {
     assert_eq!(payer.get(&arrived).0, 200);
     assert!(payer.post(&call(&page, "order")).1["jsapi"].is_object());
 }
+
+/// Whoever is told a wrong openid makes an order that its owner alone can pay.
+#[test]
+fn another_payers_openid_is_of_no_use() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let openid = sandbox::Payer::Alice.openid("wx5a11d0b0c0ffee01");
+    let made = shop.order(
+        &json!({"out_trade_no": "1", "body": "Tea", "total_fee": 150,
+                                  "trade_type": "JSAPI", "open_id": openid}),
+    );
+    for (payer, pays) in [("bob", false), ("carol", false), ("alice", true)] {
+        let call = json!({"payer": payer, "package": made["jsapi"], "action": "pay"});
+        let said = world.try_control("/sandbox/bridge", &call);
+        assert_eq!(said["ok"] == true, pays, "{payer}: {said}");
+        world.advance(1);
+        let paid = shop.report()["counters"]["order:SUCCESS"] == 1;
+        assert_eq!(paid, pays, "{payer}");
+    }
+}

@@ -632,6 +632,10 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
         json!({"out_trade_no": "SECRET2", "body": "x", "total_fee": 1}),
     );
     let link = made("/v1/link", json!({"body": "x", "total_fee": 1}));
+    made(
+        "/v1/product",
+        json!({"product_id": "SECRET3", "body": "x", "total_fee": 1}),
+    );
     let deliveries = other.call("GET", "/v1/delivery", "").1;
     let delivery = deliveries["data"]["deliveries"][0]["id"].clone();
     assert!(delivery.is_i64(), "{deliveries}");
@@ -647,6 +651,15 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
         ("GET", "/v1/order?out_trade_no=", "SECRET2", "SECRET9"),
         ("GET", "/v1/refund?out_trade_no=", "SECRET1", "SECRET9"),
         ("GET", "/v1/delivery?out_trade_no=", "SECRET1", "SECRET9"),
+        ("GET", "/v1/checkout?out_trade_no=", "SECRET2", "SECRET9"),
+        ("GET", "/v1/product?product_id=", "SECRET3", "SECRET9"),
+        ("GET", "/v1/audit?of=money&subject=", "SECRET1", "SECRET9"),
+        (
+            "GET",
+            "/v1/audit?of=credentials&subject=",
+            "other",
+            "nobody",
+        ),
         ("GET", "/v1/link?id=", link_id, unknown_link),
         (
             "POST",

@@ -270,6 +270,30 @@ fn every_path_of_the_api_is_described() {
     assert!(paths >= 4, "this test no longer finds the paths");
 }
 
+/// The table of mistakes that the simulation catches is the list of those that
+/// it makes, in its order.
+#[test]
+fn the_mistakes_in_the_documents_are_those_that_are_made() {
+    let source = fs::read_to_string(root().join("xtask/src/simulate/mutants.rs")).unwrap();
+    let names = source.lines().filter_map(|line| {
+        let name = line.trim().strip_prefix("name: \"")?;
+        name.strip_suffix("\",")
+    });
+    let made: Vec<&str> = names.collect();
+    assert_eq!(made.len(), source.matches("    Mutant {").count());
+    let document = fs::read_to_string(root().join("docs/simulation.md")).unwrap();
+    let (_, table) = document
+        .split_once("| mistake | invariant | after seeds |\n")
+        .unwrap();
+    let rows = table
+        .lines()
+        .skip(1)
+        .map_while(|line| line.strip_prefix("| "));
+    let listed: Vec<&str> = rows.filter_map(|row| row.split(" | ").next()).collect();
+    assert_eq!(listed, made, "docs/simulation.md");
+    assert!(made.len() >= 28, "this test no longer finds the mistakes");
+}
+
 /// The items of Tencent's checklist, by letter.
 const CHECKLIST: [(char, u32); 8] = [
     ('G', 10),
@@ -323,38 +347,118 @@ fn every_lie_has_a_test_that_tells_it() {
 
 fn is_a_test(name: &str) -> bool {
     let may = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    name.len() > 16 && name.bytes().all(may)
+    // The one field with a name as long as a test's.
+    name.len() > 16 && name.bytes().all(may) && name != "refund_notify_url"
 }
 
-/// Documents that name tests; each of them exists.
+/// Where the documents say that a test is, and the folder of it.
+const PLACES: [(&str, &str); 12] = [
+    ("memory", "tests/memory"),
+    ("http", "tests/http"),
+    ("browser", "tests/browser"),
+    ("rooms", "tests/rooms"),
+    ("fuzzing", "tests/fuzz"),
+    ("simulation", "tests/simulation"),
+    ("order", "order"),
+    ("wechatpay", "wechatpay"),
+    ("checkout", "checkout"),
+    ("gateway", "gateway"),
+    ("sandbox", "sandbox"),
+    ("app", "app"),
+];
+
+/// The tests of a source: functions under `#[test]` that nobody leaves out.
+fn tests_of(source: &str) -> Vec<&str> {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let is_above = |line: &&&str| line.starts_with("#[") || line.starts_with("//");
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some((name, _)) = line
+            .strip_prefix("fn ")
+            .and_then(|rest| rest.split_once('('))
+        else {
+            continue;
+        };
+        let above: Vec<&&str> = lines[..at].iter().rev().take_while(is_above).collect();
+        let has = |attribute: &str| above.iter().any(|line| line.starts_with(attribute));
+        if has("#[test]") && !has("#[ignore") && !has("#[cfg(any())") {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// Each test that a document names, with the place that it names for it: the
+/// word before it in its cell, which goes for those after a comma too.
+fn named_in(document: &str) -> Vec<(Option<&'static str>, &str)> {
+    let mut named = Vec::new();
+    for line in document.lines() {
+        let mut place = None;
+        for (at, piece) in line.split('`').enumerate() {
+            if at % 2 == 1 {
+                if is_a_test(piece) {
+                    named.push((place, piece));
+                }
+                continue;
+            }
+            if piece.contains([';', '|', '.']) {
+                place = None;
+            }
+            let last = piece.rsplit([';', '|', '.']).next().unwrap_or_default();
+            for word in last.split(|c: char| !c.is_ascii_alphabetic()) {
+                let known = PLACES.iter().find(|(name, _)| *name == word);
+                place = known.map(|(_, folder)| *folder).or(place);
+            }
+        }
+    }
+    named
+}
+
+#[test]
+fn a_documents_tests_are_read_with_their_places() {
+    let row = "| order | x `a_name_that_is_long_enough` | memory `the_first_test_of_it`, \
+               `the_second_test_of_it`; http `the_third_test_of_it`; `the_fourth_test_of_it` |";
+    let memory = Some("tests/memory");
+    assert_eq!(
+        named_in(row),
+        [
+            (None, "a_name_that_is_long_enough"),
+            (memory, "the_first_test_of_it"),
+            (memory, "the_second_test_of_it"),
+            (Some("tests/http"), "the_third_test_of_it"),
+            (None, "the_fourth_test_of_it"),
+        ]
+    );
+    let source = "#[test]\nfn one() {}\nfn two() {}\n/// x\n#[test]\n#[ignore = \"slow\"]\nfn three() {}\n\
+                  #[cfg(test)]\n// x\n#[test]\n#[should_panic]\nfn four() {}";
+    assert_eq!(tests_of(source), ["one", "four"]);
+}
+
+/// Documents that name tests: each of them is one, and is where they say.
 #[test]
 fn every_test_that_the_documents_name_exists() {
-    let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
-    let documents = ["docs/seeds.md", "docs/checklist.md", "docs/lies.md"];
-    let document: String = documents.map(read).concat();
-    let mut sources = String::new();
-    for room in [
-        "order",
-        "wechatpay",
-        "checkout",
-        "gateway",
-        "app",
-        "sandbox",
-        "tests",
-    ] {
-        for path in super::files_below(room, ".rs") {
-            sources.push_str(&fs::read_to_string(path).unwrap());
+    let mut tests = Vec::new();
+    for (_, folder) in PLACES {
+        for path in super::files_below(folder, ".rs") {
+            let source = fs::read_to_string(path).unwrap();
+            let found = tests_of(&source).into_iter();
+            tests.extend(found.map(|name| (folder, name.to_owned())));
         }
     }
     let mut named = 0;
-    for name in document.split('`').skip(1).step_by(2) {
-        if is_a_test(name) {
+    for document in ["seeds", "checklist", "lies", "fire", "fuzzing"] {
+        let path = root().join(format!("docs/{document}.md"));
+        for (place, name) in named_in(&fs::read_to_string(path).unwrap()) {
             named += 1;
+            let is_there = |(folder, test): &(&str, String)| {
+                test == name && place.is_none_or(|place| place == *folder)
+            };
             assert!(
-                sources.contains(&format!("fn {name}(")),
-                "no test is called {name}"
+                tests.iter().any(is_there),
+                "docs/{document}.md: no test in {} is called {name}",
+                place.unwrap_or("any room")
             );
         }
     }
-    assert!(named > 30, "this test no longer finds the names");
+    assert!(named > 200, "this test no longer finds the names");
 }

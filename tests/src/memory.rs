@@ -48,6 +48,9 @@ pub enum Upstream {
     Answers502,
     /// Instead of its answer comes the one before, once more.
     AnswersAsBefore,
+    /// Somebody in between answers with a status, a body, and headers of a
+    /// signature under a key with this serial number.
+    Somebody(u16, &'static str, &'static str),
 }
 
 /// A document that the merchant received.
@@ -296,6 +299,12 @@ impl Memory {
     /// The next requests to WeChat meet these, in order; then it works.
     pub fn upstream(&self, next: impl IntoIterator<Item = Upstream>) {
         self.0.borrow_mut().upstream.extend(next);
+    }
+
+    /// What was to befall the next requests to WeChat befalls none; how many.
+    pub fn drop_upstream(&self) -> usize {
+        let mut inner = self.0.borrow_mut();
+        std::mem::take(&mut inner.upstream).len()
     }
 
     /// From now on WeChat's answers have this body, and each RSA signature
@@ -597,6 +606,16 @@ impl World for Memory {
                     Upstream::AnswersAsBefore => {
                         self.at_wechat(&request);
                         Ok(self.0.borrow().last_answer.clone())
+                    }
+                    Upstream::Somebody(status, body, serial) => {
+                        let now_s = (self.now() / 1000).to_string();
+                        let answer = http::Response::builder()
+                            .status(status)
+                            .header("wechatpay-timestamp", now_s)
+                            .header("wechatpay-nonce", "n")
+                            .header("wechatpay-signature", "AAAA")
+                            .header("wechatpay-serial", serial);
+                        Ok(answer.body(body.as_bytes().to_vec()).expect("an answer"))
                     }
                     Upstream::Answers502 => {
                         let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());

@@ -173,8 +173,8 @@ pub struct Token {
 /// Why there is no openid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// WeChat refuses.
-    #[error("WeChat refuses the code with {}: {errmsg}", code.errcode())]
+    /// WeChat refuses. Nothing is signed here, so this does not repeat its words.
+    #[error("WeChat refuses the code with {}", code.errcode())]
     Refused {
         /// `errcode`.
         code: ErrorCode,

@@ -35,12 +35,6 @@ impl<W: World> Gateway<W> {
                 })
             }
             Err(error) => {
-                let says = match error {
-                    // Anybody's words, which are not for the log.
-                    NoticeError::StatusFail { .. } => name_of(&error).to_owned(),
-                    _ => error.to_string(),
-                };
-                self.world.log(format_args!("notice for {id}: {says}"));
                 self.not_believed(id, name_of(&error)).await?;
                 // Verified, and it says that nothing was paid: there is
                 // nothing to send again.
@@ -66,7 +60,6 @@ const fn name_of(error: &NoticeError) -> &'static str {
         NoticeError::NotSigned => "notice_not_signed",
         NoticeError::WrongSignType => "notice_wrong_sign_type",
         NoticeError::BadSignature => "notice_bad_signature",
-        NoticeError::OtherCurrency => "notice_other_currency",
         NoticeError::Field(_) => "notice_bad_field",
     }
 }

@@ -4,7 +4,8 @@
 //! with the merchant's own keys (checklist G3); then the book compares and
 //! writes; only then is the notice acknowledged. Whatever is not believed is
 //! counted under a name of its own, probes like any other (checklist G5), and
-//! the sender is told to send it again.
+//! the sender is told to send it again. The log says that name and no more: an
+//! error's text may repeat words that nobody signed, about anybody.
 
 mod ionline;
 mod v2;
@@ -39,8 +40,9 @@ impl<W: World> Gateway<W> {
         self.book(id, Call::Noticed { payment, xml }).await
     }
 
-    /// Counts what was not believed.
+    /// Logs and counts what was not believed.
     async fn not_believed(&self, id: &str, name: &str) -> Result<(), ApiError> {
+        self.world.log(format_args!("notice for {id}: {name}"));
         let call = Call::NoticeRefused(name.to_owned());
         let _: Verdict = self.book(id, call).await?;
         Ok(())

@@ -28,12 +28,6 @@ impl<W: World> Gateway<W> {
                 self.noticed(id, notice.payment, Some(xml)).await?
             }
             Err(error) => {
-                let says = match error {
-                    // Anybody's words, which are not for the log.
-                    NoticeError::ReturnCodeFail { .. } => name_of(&error).to_owned(),
-                    _ => error.to_string(),
-                };
-                self.world.log(format_args!("notice for {id}: {says}"));
                 self.not_believed(id, name_of(&error)).await?;
                 // Verified, and it says that nothing was paid: there is
                 // nothing to send again.
@@ -66,13 +60,7 @@ impl<W: World> Gateway<W> {
         };
         let refund = match notice {
             Ok(notice) => notice.refund,
-            Err(error) => {
-                let says = match error {
-                    refund_notify::NoticeError::ReturnCodeFail { .. } => "no refund".to_owned(),
-                    _ => error.to_string(),
-                };
-                self.world
-                    .log(format_args!("refund notice for {id}: {says}"));
+            Err(_) => {
                 self.not_believed(id, "refund_notice_not_believed").await?;
                 return Ok(xml(400, ack_fail("Parameter format checking error")));
             }
@@ -110,8 +98,7 @@ impl<W: World> Gateway<W> {
         };
         let callback = match callback {
             Ok(callback) => callback,
-            Err(error) => {
-                self.world.log(format_args!("callback for {id}: {error}"));
+            Err(_) => {
                 self.not_believed(id, "product_callback_not_believed")
                     .await?;
                 return Ok(xml(400, ack_fail("Signature failure")));

@@ -30,11 +30,11 @@ impl<W: World> Gateway<W> {
             Err(SignatureError::Missing(_)) if !has_signature(request) => {
                 return self.unsigned(request, &known).await;
             }
-            Err(error) => return self.refuse(id, name_of_signature(error), &error).await,
+            Err(error) => return self.refuse(id, name_of_signature(error)).await,
         };
         let told = match self.believed(&signature, request, &known).await {
             Ok(told) => told,
-            Err((name, why)) => return self.refuse(id, name, &why).await,
+            Err(name) => return self.refuse(id, name).await,
         };
         let Some(whose) = self.named_in(&known, told.merchant()).await? else {
             return self.stray(&known, told).await;
@@ -46,25 +46,25 @@ impl<W: World> Gateway<W> {
         // must vouch for it too.
         match self.believed(&signature, request, &whose).await {
             Ok(told) => self.take(&whose, told).await,
-            Err((_, why)) => self.refuse(id, "notice_of_another_merchant", &why).await,
+            Err(_) => self.refuse(id, "notice_of_another_merchant").await,
         }
     }
 
     /// What the notice says, if this merchant's keys vouch for it; or the name
-    /// under which it is counted, and why.
+    /// under which it is counted.
     async fn believed(
         &self,
         signature: &Signature,
         request: &Request,
         known: &Known,
-    ) -> Result<Told, (&'static str, String)> {
+    ) -> Result<Told, &'static str> {
         let upstream = self.upstream(known);
         let keyring = upstream.keyring_for_notice(&signature.serial).await;
         let now_ms = self.world.now_ms();
         let verified = verify(signature, request.body(), &keyring, now_ms, &self.world)
             .await
-            .map_err(|error| (name_of_verify(&error), error.to_string()))?;
-        let wrong = |error: NoticeError| (name_of(&error), error.to_string());
+            .map_err(|error| name_of_verify(&error))?;
+        let wrong = |error: NoticeError| name_of(&error);
         let envelope = Envelope::read(verified).map_err(wrong)?;
         if envelope.event == Event::TransactionSuccess {
             let opened = self.opened(known, |key| Notice::open(&envelope, key));
@@ -84,8 +84,7 @@ impl<W: World> Gateway<W> {
             Told::Refund(notice) => {
                 let number = notice.refund.out_trade_no.as_deref().map(OutTradeNo::new);
                 let Some(Ok(number)) = number else {
-                    let why = "it does not say of which order";
-                    return self.refuse(id, "notice_bad_field", &why).await;
+                    return self.refuse(id, "notice_bad_field").await;
                 };
                 self.refund_told(id, number, notice.refund.out_refund_no)
                     .await?
@@ -159,11 +158,11 @@ impl<W: World> Gateway<W> {
         let id = known.merchant.id.as_str();
         let hint = match self.opened(known, |key| Hint::read(request.body(), key)) {
             Ok(hint) => hint,
-            Err(error) => return self.refuse(id, "notice_not_signed", &error).await,
+            Err(_) => return self.refuse(id, "notice_not_signed").await,
         };
-        if let Some(field) = hint.merchant.first_difference(&known.merchant.account) {
-            let why = format!("its {field} is another's");
-            return self.refuse(id, "notice_of_another_merchant", &why).await;
+        let ours = &known.merchant.account;
+        if hint.merchant.first_difference(ours).is_some() {
+            return self.refuse(id, "notice_of_another_merchant").await;
         }
         let verdict = match hint.out_refund_no {
             Some(number) => self.refund_told(id, hint.out_trade_no, number).await?,
@@ -185,13 +184,7 @@ impl<W: World> Gateway<W> {
         self.book(id, call).await
     }
 
-    async fn refuse(
-        &self,
-        id: &str,
-        name: &str,
-        error: &impl std::fmt::Display,
-    ) -> Result<Response, ApiError> {
-        self.world.log(format_args!("notice for {id}: {error}"));
+    async fn refuse(&self, id: &str, name: &str) -> Result<Response, ApiError> {
         self.not_believed(id, name).await?;
         let (status, message) = match name {
             "notice_bad_field" | "notice_unknown_event" => (400, "not understood"),

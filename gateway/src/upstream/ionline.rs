@@ -225,12 +225,13 @@ impl<W: World> Ionline<'_, W> {
                     told: v2::refused(v2::object(&fields)),
                 }))
             }
-            // Unsigned by nature; shown, not believed.
+            // Unsigned by nature: shown, not believed, and not logged.
             AnswerError::Communication { status, message } => {
-                world.log(format_args!("iOnline, {what}: status {status}, {message}"));
+                world.log(format_args!("iOnline, {what}: a status that is not 0"));
                 let told = json!({"status": status, "message": message});
                 Failure::NotBelieved(v2::refused(told))
             }
+            AnswerError::Malformed(_) => self.0.not_believed(what, "no flat JSON object"),
             error => self.0.not_believed(what, error),
         }
     }

@@ -419,6 +419,7 @@ impl<'a, W: World> Upstream<'a, W> {
         crate::seal::random_text(|bytes| self.world.random(bytes), 32)
     }
 
+    /// `error` repeats no words of an answer that nobody vouched for.
     fn not_believed(&self, what: &str, error: impl std::fmt::Display) -> Failure {
         self.world.log(format_args!("{what}: {error}"));
         Failure::NotBelieved(ApiError::of(Code::UpstreamUnverified))

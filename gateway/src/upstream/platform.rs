@@ -124,7 +124,13 @@ impl<W: World> Upstream<'_, W> {
         {
             fresh = read(previous).await;
         }
-        let mut fresh = fresh.map_err(|error| error.to_string())?;
+        let mut fresh = fresh.map_err(|error| match error {
+            // Read before anybody vouched for them.
+            CertificatesError::Json(_) => "no v3 message".to_owned(),
+            CertificatesError::Sealed { error, .. } => error.to_string(),
+            CertificatesError::Certificate { .. } => "no certificate".to_owned(),
+            error => error.to_string(),
+        })?;
         let serials: Vec<String> = fresh.iter().map(|c| c.serial_no().to_owned()).collect();
         let earlier = held.certificates.iter().filter(|c| {
             c.not_after_ms() > now_ms && !serials.iter().any(|serial| serial == c.serial_no())

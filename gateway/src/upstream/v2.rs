@@ -459,17 +459,25 @@ impl<'a, W: World> V2<'a, W> {
                 }))
             }
             // Unsigned by nature (seed 002, section 4.3.1): a signature that
-            // WeChat did not accept is reported so. It is shown, not believed.
+            // WeChat did not accept is reported so. It is shown to the merchant;
+            // it is not believed, and its words are not logged.
             AnswerError::Communication { return_msg } => {
-                self.0.world.log(format_args!("{what}: FAIL {return_msg}"));
+                self.0.world.log(format_args!("{what}: FAIL"));
                 Failure::NotBelieved(communication(&return_msg))
             }
+            AnswerError::Malformed(_) => self.0.not_believed(what, "no v2 document"),
             error => self.0.not_believed(what, error),
         }
     }
 
     fn not_a_statement(&self, error: BillError) -> Failure {
-        self.0.world.log(format_args!("{}: {error}", bill::PATH));
+        let what = bill::PATH;
+        match &error {
+            // Not signed: its words are for the merchant, not for the log.
+            BillError::Refused { .. } => self.0.world.log(format_args!("{what}: FAIL")),
+            BillError::Xml(_) => self.0.world.log(format_args!("{what}: no v2 document")),
+            error => self.0.world.log(format_args!("{what}: {error}")),
+        }
         match error {
             BillError::Refused { code, return_msg } => Failure::Refused(Box::new(Refused {
                 reason: reason(&code),

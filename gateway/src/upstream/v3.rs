@@ -492,12 +492,11 @@ impl<'a, W: World> V3<'a, W> {
                 }))
             }
             // A refusal of our signature may come unsigned. It is shown, not
-            // believed.
+            // believed, and not logged.
             AnswerError::Claimed(refusal, unverified) => {
-                let code = refusal.code.code();
                 self.0
                     .world
-                    .log(format_args!("{what}: {code}, and {unverified}"));
+                    .log(format_args!("{what}: refused, and {unverified}"));
                 Failure::NotBelieved(v2::refused(asked.told(&refusal)))
             }
             error => self.0.not_believed(what, error),

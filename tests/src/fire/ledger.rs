@@ -2,7 +2,7 @@
 //! and what merchants received say the same.
 
 use super::clients::Kept;
-use super::{Merchant, Total, Town, panics};
+use super::{DIALECTS, Merchant, Total, Town, panics};
 use crate::live::send;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -160,7 +160,16 @@ fn broken(town: &Town, kept: &[Kept], wechat: &Wechat, total: &mut Total) -> Vec
         .filter(|o| o.accepted && !o.is_quick_pay)
         .count();
     total.quick_pays = kept.iter().filter(|o| o.is_quick_pay).count();
-    total.paid = kept.iter().filter(|o| wechat.has_taken(&o.number)).count();
+    let paid: Vec<&Kept> = kept
+        .iter()
+        .filter(|o| wechat.has_taken(&o.number))
+        .collect();
+    total.paid = paid.len();
+    total.paid_in = DIALECTS.map(|dialect| {
+        let is_in = |o: &&&Kept| town.merchants[o.merchant].kind.dialect == dialect;
+        paid.iter().filter(is_in).count()
+    });
+    total.closed = kept.iter().filter(|o| o.told_closed).count();
     total.refunds = wechat.refunds.len();
     total.deliveries = received.values().map(Vec::len).sum();
     broken

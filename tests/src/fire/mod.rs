@@ -28,6 +28,9 @@ use wechatpay::Secret;
 use wechatpay::v2::SignType;
 use xtask::demo::{Kind, MERCHANTS};
 
+/// What the merchants' upstreams speak.
+pub const DIALECTS: [&str; 3] = ["v2", "v3", "ionline"];
+
 /// How many act at once.
 const CLIENTS: u64 = 6;
 
@@ -47,6 +50,10 @@ pub struct Total {
     pub orders: usize,
     /// Of them and of Quick Pays, paid.
     pub paid: usize,
+    /// Of those, by [`DIALECTS`].
+    pub paid_in: [usize; 3],
+    /// Orders that the gateway said were closed.
+    pub closed: usize,
     /// Quick Pays tried.
     pub quick_pays: usize,
     /// Refunds that the gateway accepted.
@@ -64,6 +71,8 @@ impl fmt::Display for Total {
         let Self {
             orders,
             paid,
+            paid_in: [v2, v3, ionline],
+            closed,
             quick_pays,
             refunds,
             deliveries,
@@ -73,7 +82,8 @@ impl fmt::Display for Total {
         write!(
             f,
             "killed {crashes} times; {unanswered} calls without an answer; {orders} orders and \
-             {quick_pays} quick pays, {paid} paid, {refunds} refunds, {deliveries} deliveries"
+             {quick_pays} quick pays, {paid} paid ({v2} in v2, {v3} in v3, {ionline} in iOnline), \
+             {closed} closed, {refunds} refunds, {deliveries} deliveries"
         )
     }
 }

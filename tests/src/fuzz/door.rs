@@ -2,15 +2,25 @@
 //! to the gateway's own requests.
 //!
 //! A request is written as HTTP/1.1 writes it; `{key}`, `{secret}`, `{token}`,
-//! `{admin}`, `{checkout}` and `{link}` stand for what this world gave out, so
-//! that an input gets past the doors that it knows.
+//! `{admin}`, `{quick_auth}`, `{checkout}` and `{link}` stand for what this world
+//! gave out, so that an input gets past the doors that it knows. In a notice `{now}`,
+//! `{serial}`, `{signature}` and `{sign}` stand for what WeChat would put
+//! there, and a v3 resource may be there in the clear: it is sealed.
 
-use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop};
+use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory, START_MS, Shop};
 use gateway::world::{Request, Response};
 use serde_json::{Value, json};
 use wechatpay::Secret;
+use wechatpay::rsa::PrivateKey;
 use wechatpay::v2::{Fields, SignType};
-use xtask::demo::MERCHANTS;
+use wechatpay::v3::Signature;
+use wechatpay::v3::gcm::Sealed;
+use wechatpay::v3::sign::answer_message;
+use xtask::demo::{Kind, MERCHANTS};
+
+const DEMO_KEY: &str = "weceive-sandbox-demo-key-0000001";
+/// Under the public key of WeChat's that the mainland's demo merchant has.
+const WECHATS_KEY: &str = include_str!("../../../sandbox/src/keys/public_key.key.pem");
 
 /// The answer to anything at all: never our own fault, always with its
 /// request's id, and JSON where it says so.
@@ -32,6 +42,14 @@ fn sound(answer: &Response) {
 
 /// One request.
 pub(super) fn request(input: &[u8]) {
+    if let Some(answer) = answer(input) {
+        sound(&answer);
+    }
+}
+
+/// What the gateway answers to one request; `None` where no server would hand
+/// it on.
+pub(super) fn answer(input: &[u8]) -> Option<Response> {
     let world = Memory::default();
     let shop = world.shop_with(
         "demo",
@@ -52,22 +70,93 @@ pub(super) fn request(input: &[u8]) {
         json!({"body": "Tea", "total_fee": 1, "stock": 9}),
         "/data/id",
     );
-    let token = given("/v1/token", Value::Null, "/data/api-token");
+    let token = given("/v1/token", json!({}), "/data/api-token");
     let mut input = String::from_utf8_lossy(input).into_owned();
+    // A merchant's keys take their time: only that of the input is made.
+    let named = |kind: &&Kind| input.contains(kind.id) && kind.id != "demo";
+    let (mut key, mut serial) = (DEMO_KEY.to_owned(), String::new());
+    let other = MERCHANTS.iter().find(named).map(|kind| {
+        let entered = entered(&world, kind);
+        let text = |name: &str| entered[name].as_str().unwrap_or_default().to_owned();
+        (key, serial) = (text("api_key"), text("wechatpay_public_key_id"));
+        world.shop_with(kind.id, &entered)
+    });
+    if input.contains(" /v1/") {
+        let code_url = order(&shop, "O").1;
+        let scan = json!({"code_url": code_url, "payer": "alice", "action": "pay"});
+        world.try_control("/sandbox/scan", &scan);
+        world.advance(1);
+    }
+    if input.starts_with("POST /notify/") {
+        order(other.as_ref().unwrap_or(&shop), "N1");
+        given(
+            "/v1/product",
+            json!({"product_id": "p", "body": "Tea", "total_fee": 1}),
+            "/data/code_url",
+        );
+    }
     for (name, value) in [
         ("{key}", shop.api_key.as_str()),
         ("{secret}", &shop.api_secret),
         ("{token}", &token),
+        (
+            "{quick_auth}",
+            shop.made["quick_auth_token"].as_str().unwrap_or_default(),
+        ),
         ("{admin}", ADMIN_TOKEN),
         ("{checkout}", &checkout),
         ("{link}", &link),
+        ("{now}", &(START_MS / 1000).to_string()),
+        ("{serial}", &serial),
     ] {
         input = input.replace(name, value);
     }
-    let Some(request) = read_request(&input) else {
-        return;
+    let input = signed(&input, &Secret::new(key));
+    Some(world.send(read_request(&input)?))
+}
+
+/// What the operator enters for a demo merchant.
+fn entered(world: &Memory, kind: &Kind) -> Value {
+    kind.admin_body(&world.account(kind.mch_id), "https://shop.example.com")
+}
+
+/// A notice as WeChat would sign it, with the nonce `n` where it is v3's.
+fn signed(input: &str, key: &Secret) -> String {
+    let Some((head, body)) = input.split_once("\n\n") else {
+        return input.to_owned();
     };
-    sound(&world.send(request));
+    if let Ok(fields) = Fields::parse(body.as_bytes()) {
+        let sign = fields.sign(key, SignType::Md5);
+        return format!("{head}\n\n{}", body.replace("{sign}", &sign));
+    }
+    let mut body = body.to_owned();
+    if let Ok(mut envelope) = serde_json::from_str::<Value>(&body)
+        && envelope["resource"]["ciphertext"].is_object()
+    {
+        let resource = &mut envelope["resource"];
+        let text = |name: &str| resource[name].as_str().unwrap_or_default().to_owned();
+        let clear = resource["ciphertext"].to_string();
+        let (nonce, associated) = (text("nonce"), text("associated_data"));
+        if let Ok(sealed) = Sealed::seal(clear.as_bytes(), &nonce, &associated, key) {
+            resource["ciphertext"] = sealed.ciphertext.into();
+        }
+        body = envelope.to_string();
+    }
+    if !head.contains("{signature}") {
+        return format!("{head}\n\n{body}");
+    }
+    let message = answer_message(START_MS / 1000, "n", body.as_bytes());
+    let wechats = PrivateKey::from_pem(WECHATS_KEY).expect("the sandbox's own key");
+    let signed = Signature {
+        timestamp_s: START_MS / 1000,
+        nonce: "n".to_owned(),
+        serial: String::new(),
+        signature: crate::rsa::sign(&wechats, &message).expect("a signature"),
+    };
+    let mut headers = signed.to_headers().into_iter();
+    let signature = headers.find(|(name, _)| name.eq_ignore_ascii_case("wechatpay-signature"));
+    let signature = signature.map(|(_, value)| value).unwrap_or_default();
+    format!("{}\n\n{body}", head.replace("{signature}", &signature))
 }
 
 /// A request as it is written; `None` where no server would hand it on.
@@ -88,16 +177,19 @@ fn read_request(text: &str) -> Option<Request> {
 
 /// WeChat answers with the input, signed, whatever is asked.
 pub(super) fn answers_v2(input: &[u8]) {
-    let key = Secret::new("weceive-sandbox-demo-key-0000001");
+    let key = Secret::new(DEMO_KEY);
     answers("demo", input, move |input| match Fields::parse(input) {
         Ok(fields) => fields.sealed(&key, SignType::Md5).to_xml().into_bytes(),
         Err(_) => input.to_vec(),
     });
 }
 
-/// The same in APIv3, where every signature holds.
+/// The same in APIv3, where every signature holds; in both regions, whose
+/// statements differ.
 pub(super) fn answers_v3(input: &[u8]) {
-    answers("demo-v3", input, <[u8]>::to_vec);
+    for id in ["demo-v3", "lantern-v3"] {
+        answers(id, input, <[u8]>::to_vec);
+    }
 }
 
 /// The same from iOnline.
@@ -126,8 +218,7 @@ fn answers(kind: &str, input: &[u8], signed: impl Fn(&[u8]) -> Vec<u8>) {
     let Some(kind) = MERCHANTS.iter().find(|merchant| merchant.id == kind) else {
         panic!("no merchant is a {kind}");
     };
-    let entered = kind.admin_body(&world.account(kind.mch_id), "https://shop.example.com");
-    let shop = world.shop_with(kind.id, &entered);
+    let shop = world.shop_with(kind.id, &entered(&world, kind));
     let code_url = order(&shop, "P").1;
     let scan = json!({"code_url": code_url, "payer": "alice", "action": "pay"});
     world.try_control("/sandbox/scan", &scan);
@@ -146,7 +237,7 @@ fn answers(kind: &str, input: &[u8], signed: impl Fn(&[u8]) -> Vec<u8>) {
         ("GET", "/v1/refund?out_trade_no=P", String::new()),
         ("POST", "/v1/micropay", charge.to_string()),
         ("POST", "/v1/close", number.to_string()),
-        ("GET", "/v1/statement?date=20260101", String::new()),
+        ("GET", "/v1/statement?bill_date=20251231", String::new()),
         ("GET", "/v1/settlement", String::new()),
         ("GET", "/v1/exchange_rate", String::new()),
         (
@@ -158,6 +249,9 @@ fn answers(kind: &str, input: &[u8], signed: impl Fn(&[u8]) -> Vec<u8>) {
     ] {
         let answer = shop.answer(method, path, body);
         sound(&answer);
+        // What is refused here asks WeChat nothing.
+        let text = String::from_utf8_lossy(answer.body());
+        assert!(!text.contains("FIELD_MISSING"), "{path}: {text}");
     }
     order(&shop, "N");
     // The timers' queries, reverses and refunds.
@@ -165,8 +259,8 @@ fn answers(kind: &str, input: &[u8], signed: impl Fn(&[u8]) -> Vec<u8>) {
 }
 
 fn order(shop: &Shop, number: &str) -> (u16, Value) {
-    let order =
-        json!({"out_trade_no": number, "body": "Tea", "total_fee": 1, "trade_type": "NATIVE"});
+    let order = json!({"out_trade_no": number, "body": "Tea", "total_fee": 1, "trade_type": "NATIVE",
+               "notify_url": "https://shop.example.com/n"});
     let answer = shop.answer("POST", "/v1/order", order.to_string());
     sound(&answer);
     let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();

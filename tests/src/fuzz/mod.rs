@@ -86,6 +86,14 @@ impl Target {
         inputs
     }
 
+    /// What the gateway's door answers to each input of the corpus; for the
+    /// targets that are requests.
+    pub fn statuses(self) -> Vec<(String, Option<u16>)> {
+        let answer = |input: &[u8]| door::answer(input).map(|answer| answer.status().as_u16());
+        let corpus = self.corpus().into_iter();
+        corpus.map(|(name, input)| (name, answer(&input))).collect()
+    }
+
     /// Takes every input of the corpus.
     pub fn replay(self) -> Result<usize, String> {
         let corpus = self.corpus();

@@ -15,7 +15,7 @@
 
 use super::Merchant;
 use super::answer::envelope;
-use super::payment::{self, PaymentError};
+use super::payment;
 use crate::Secret;
 use crate::v2::{ErrorCode, FieldError, Fields, SignError, SignType, XmlError};
 use order::Payment;
@@ -36,8 +36,8 @@ pub const RETRY_SECONDS: [u32; 10] = [15, 15, 30, 180, 1800, 1800, 1800, 1800, 1
 /// A payment that iOnline reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What was paid. Whether it is the order that was made (account, amount)
-    /// is for the reader to compare. `transaction_id` is iOnline's number.
+    /// What was paid. Whether it is the order that was made (account, amount,
+    /// currency) is for the reader to compare. `transaction_id` is iOnline's number.
     pub payment: Payment,
     /// WeChat's number for the payment.
     pub out_transaction_id: Option<String>,
@@ -79,9 +79,6 @@ pub enum NoticeError {
         /// `err_msg`; empty when there is none.
         description: String,
     },
-    /// Verified, but in another currency than the merchant's.
-    #[error("the notice's fee_type is not the merchant's currency")]
-    OtherCurrency,
     /// Verified, but a field is not as the manual says.
     #[error("the notice's {0}")]
     Field(#[from] FieldError),
@@ -93,15 +90,6 @@ impl From<SignError> for NoticeError {
             SignError::Missing => Self::NotSigned,
             SignError::WrongType => Self::WrongSignType,
             SignError::Mismatch => Self::BadSignature,
-        }
-    }
-}
-
-impl From<PaymentError> for NoticeError {
-    fn from(error: PaymentError) -> Self {
-        match error {
-            PaymentError::Field(error) => Self::Field(error),
-            PaymentError::OtherCurrency => Self::OtherCurrency,
         }
     }
 }

@@ -14,30 +14,14 @@ use super::request::Service;
 use crate::v2::{FieldError, Fields, Problem, time};
 use order::{Account, Currency, Money, Payment, TradeType};
 
-/// Why fields are not a payment of a merchant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PaymentError {
-    Field(FieldError),
-    /// `fee_type` is not the merchant's currency.
-    OtherCurrency,
-}
-
-impl From<FieldError> for PaymentError {
-    fn from(error: FieldError) -> Self {
-        Self::Field(error)
-    }
-}
-
 /// Reads a payment. The caller has verified the signature, and compares the
-/// account.
-pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, PaymentError> {
+/// account and the money. A currency that is not named is the merchant's.
+pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, FieldError> {
     fields.unfolded()?;
     let time_end = fields.required("time_end")?;
     time::parse_china(time_end).map_err(|_| Problem::BadFormat.of("time_end"))?;
     let currency = fields.optional_currency("fee_type")?;
-    if currency.is_some_and(|named| named != merchant.currency) {
-        return Err(PaymentError::OtherCurrency);
-    }
+    let currency = currency.unwrap_or(merchant.currency);
     let sub_appid = fields.optional_text::<32>("sub_appid")?.map(String::from);
     Ok(Payment {
         account: Account {
@@ -48,7 +32,7 @@ pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, P
         },
         out_trade_no: fields.required("out_trade_no")?.to_owned(),
         transaction_id: fields.required("transaction_id")?.to_owned(),
-        money: read_money(fields, "total_fee", merchant.currency)?,
+        money: read_money(fields, "total_fee", currency)?,
         trade_type: fields.one_of("trade_type", trade_type)?,
         openid: fields.owned("sub_openid"),
         sub_openid: None,

@@ -13,7 +13,7 @@ pub use crate::v2::query::By;
 use super::Merchant;
 use super::answer::{self, check_echo};
 use super::error::AnswerError;
-use super::payment::{self, PaymentError};
+use super::payment;
 use super::request::{self, Service};
 use crate::Secret;
 use crate::v2::{FieldError, Fields, Problem, Text};
@@ -74,8 +74,8 @@ impl Answer {
     ///
     /// Only `SUCCESS` and `REFUND` carry a payment, and they must carry all of
     /// it: half a payment is an [`AnswerError::Field`], which is "unknown".
-    /// A payment to another application or in another currency is
-    /// [`AnswerError::Mismatched`].
+    /// A payment to another application is [`AnswerError::Mismatched`]; amount
+    /// and currency are for the reader to compare.
     pub fn read(
         bytes: &[u8],
         request: &Request,
@@ -120,11 +120,7 @@ pub(crate) fn check_by(by: &By, fields: &Fields) -> Result<(), AnswerError> {
 }
 
 fn read_state(fields: &Fields, merchant: Merchant<'_>) -> Result<TradeState, AnswerError> {
-    let paid = || match payment::read(fields, merchant) {
-        Ok(payment) => Ok(Box::new(payment)),
-        Err(PaymentError::Field(error)) => Err(AnswerError::Field(error)),
-        Err(PaymentError::OtherCurrency) => Err(AnswerError::Mismatched { field: "fee_type" }),
-    };
+    let paid = || Ok::<_, AnswerError>(Box::new(payment::read(fields, merchant)?));
     match fields.required("trade_state")? {
         "SUCCESS" => paid().map(TradeState::Success),
         "REFUND" => paid().map(TradeState::Refund),

@@ -25,7 +25,7 @@ pub enum VerifyError {
     #[error("the signature's timestamp is more than 5 minutes off")]
     Stale,
     /// No such key here: the certificates may have to be fetched again.
-    #[error("the signature names the key {0}, which is not known here")]
+    #[error("the signature names a key that is not known here")]
     UnknownSerial(String),
     /// The certificate's time is over.
     #[error("the certificate that the signature names has expired")]

@@ -1,0 +1,294 @@
+//! Every alarm, raised by what it is about, and read where the operator reads
+//! it.
+
+use crate::kinds;
+use crate::purchases;
+use crate::scene::{Scene, order, scene};
+use gateway::alarm::Alarm;
+use serde_json::{Value, json};
+use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
+
+/// A world where somebody is called: whose merchant's, and about what.
+struct Called {
+    world: Memory,
+    merchant: String,
+    subject: &'static str,
+}
+
+fn called(world: Memory, shop: &Shop, subject: &'static str) -> Called {
+    let merchant = shop.id.clone();
+    Called {
+        world,
+        merchant,
+        subject,
+    }
+}
+
+/// What raises it. Each alarm has its own arm: one without does not compile.
+fn scenarios(alarm: Alarm) -> Vec<Called> {
+    let of_both = |wrong: &[Wrong]| -> Vec<Called> {
+        let answers = wrong.iter().map(answered);
+        wrong.iter().map(|w| told(w, "N1")).chain(answers).collect()
+    };
+    let of_a_notice = |wrong: &[Wrong], subject| wrong.iter().map(|w| told(w, subject)).collect();
+    match alarm {
+        Alarm::PaidTwice => of_a_notice(
+            &[
+                (
+                    "demo",
+                    "transaction_id",
+                    json!("4200000000000000000000000000"),
+                ),
+                ("demo-v3", "/id", json!("4200000000000000000000000000")),
+                (
+                    "lantern-v3",
+                    "/transaction_id",
+                    json!("4200000000000000000000000000"),
+                ),
+                (
+                    "night-ionline",
+                    "transaction_id",
+                    json!("10085200000000150271173415531"),
+                ),
+            ],
+            "N1",
+        ),
+        Alarm::OtherMerchant => of_a_notice(
+            &[
+                ("demo", "mch_id", json!("1900000110")),
+                ("demo", "sub_mch_id", json!("1900000110")),
+                ("demo-v3", "/mchid", json!("1900000113")),
+                ("peak-v3", "/sp_mchid", json!("1900000113")),
+                ("lantern-v3", "/mchid", json!("1900000109")),
+                ("night-ionline", "mch_id", json!("10085200000000")),
+            ],
+            "N1",
+        ),
+        Alarm::OtherApp => of_a_notice(
+            &[
+                ("demo", "appid", json!("wx0000000000000000")),
+                ("demo-v3", "/appid", json!("wx0000000000000000")),
+                ("lantern-v3", "/appid", json!("wx0000000000000000")),
+                ("night-ionline", "sub_appid", json!("wx0000000000000000")),
+            ],
+            "N1",
+        ),
+        Alarm::OtherCurrency => of_both(&[
+            ("demo", "fee_type", json!("CNY")),
+            ("demo-v3", "/amount/currency", json!("CNY")),
+            ("lantern-v3", "/amount/currency", json!("HKD")),
+            ("night-ionline", "fee_type", json!("CNY")),
+        ]),
+        Alarm::OtherAmount => of_both(&[
+            ("demo", "total_fee", json!("151")),
+            ("harbour", "total_fee", json!("1")),
+            ("demo-v3", "/amount/total", json!(151)),
+            ("peak-v3", "/amount/total", json!(1)),
+            ("lantern-v3", "/amount/total", json!(1)),
+            ("night-ionline", "total_fee", json!("151")),
+        ]),
+        Alarm::OrderUnknown => of_a_notice(
+            &[
+                ("demo", "out_trade_no", json!("N2")),
+                ("demo-v3", "/out_trade_no", json!("N2")),
+                ("lantern-v3", "/out_trade_no", json!("N2")),
+                ("night-ionline", "out_trade_no", json!("N2")),
+            ],
+            "N2",
+        ),
+        Alarm::OtherOrder => vec![misplaced_order()],
+        Alarm::SubMerchantUnknown => vec![unknown_sub_merchant()],
+        Alarm::NeverAcknowledged => vec![never_acknowledged()],
+        Alarm::ReverseRefused => vec![reverse_refused()],
+        Alarm::OtherRefund => vec![other_refund()],
+        Alarm::SecondPaymentWaits => vec![second_payment(|world| {
+            world.upstream([Upstream::LosesRequest; 300]);
+        })],
+        Alarm::SecondPaymentKept => vec![second_payment(|world| {
+            let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL"});
+            world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
+        })],
+        Alarm::RefundAbnormal => vec![abnormal_refund("demo"), abnormal_refund("demo-v3")],
+    }
+}
+
+/// Whose notice, and what it says that is not so.
+type Wrong = (&'static str, &'static str, Value);
+
+/// The order is paid where the lie is a second payment; else nobody paid it.
+/// The notice is signed as WeChat signs.
+fn told((id, what, value): &Wrong, subject: &'static str) -> Called {
+    let scene = scene(id);
+    let is_second = ["/id", "/transaction_id", "transaction_id"].contains(what);
+    if is_second {
+        assert!(scene.send_it(), "{id}");
+    }
+    let status = send_saying(&scene, what, value);
+    assert_eq!(status, 409, "{id}: {what}: {value}");
+    assert_eq!(scene.is_paid(), is_second, "{id}: {what}");
+    called(scene.world.clone(), &scene.shop, subject)
+}
+
+fn send_saying(scene: &Scene, what: &str, value: &Value) -> u16 {
+    if scene.kind.dialect == "v3" {
+        let envelope = scene.saying_v3(what, value.clone());
+        return scene.send_signed_v3(&envelope, scene.world.now() / 1000);
+    }
+    let mut fields = scene.fields();
+    fields.set(what, value.as_str().unwrap());
+    scene.send(fields.sealed(&scene.key, scene.sign_type()).to_xml())
+}
+
+/// The same in a query's answer, whose signature holds.
+fn answered((id, what, value): &Wrong) -> Called {
+    let scene = scene(id);
+    let answer = if scene.kind.dialect == "v3" {
+        let (_, mut payment) = scene.opened_v3();
+        *payment.pointer_mut(what).unwrap() = value.clone();
+        payment.to_string()
+    } else {
+        let mut fields = scene.fields().with("trade_state", "SUCCESS");
+        fields.set(what, value.as_str().unwrap());
+        let fields = fields.sealed(&scene.key, scene.sign_type());
+        match scene.kind.dialect {
+            "ionline" => wechatpay::ionline::json::write(&fields),
+            _ => fields.to_xml(),
+        }
+    };
+    scene.world.answer_with(answer.into_bytes());
+    assert_eq!(
+        scene.shop.status("N1")["trade_state"],
+        "NOTPAY",
+        "{id}: {what}"
+    );
+    called(scene.world.clone(), &scene.shop, "N1")
+}
+
+/// Every reader compares the number that it asked for, so that only a book
+/// whose rows were put in another's place comes to this.
+fn misplaced_order() -> Called {
+    let scene = scene("demo");
+    let moved = "UPDATE orders SET out_trade_no = 'N2' WHERE out_trade_no = 'N1'";
+    scene.world.sql("demo", moved).unwrap();
+    assert_eq!(send_saying(&scene, "out_trade_no", &json!("N2")), 409);
+    called(scene.world.clone(), &scene.shop, "N2")
+}
+
+fn unknown_sub_merchant() -> Called {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "peak-v3");
+    let lie = json!({"lie_next": {"lie": "UNKNOWN_SUB_MCHID", "on": "notice", "times": 1}});
+    let made = shop.order(&kinds::order("N1"));
+    world.control("/sandbox/faults", &lie);
+    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
+    world.control("/sandbox/scan", &scan);
+    world.advance(1);
+    let strays = shop.report()["strays"].clone();
+    let stray = strays[0]["account"]["sub_mch_id"].as_str().unwrap();
+    // It is the sub-merchant that is unknown, and the alarm names it.
+    called(world, &shop, String::leak(stray.to_owned()))
+}
+
+fn never_acknowledged() -> Called {
+    let scene = scene("demo");
+    let failures = std::iter::repeat_n((500, ""), 100);
+    scene.world.merchant_answers(failures);
+    assert!(scene.send_it());
+    scene.world.advance(24 * 3600);
+    called(scene.world.clone(), &scene.shop, "N1")
+}
+
+fn reverse_refused() -> Called {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "demo");
+    let payer = json!({"payer": "alice", "behaviour": "password"});
+    let code = world.control("/sandbox/paycode", &payer)["auth_code"].clone();
+    let quick = json!({"out_trade_no": "Q1", "body": "Tea", "total_fee": 1200, "auth_code": code});
+    shop.call("POST", "/v1/micropay", quick.to_string());
+    let refuse = json!({"path": "/secapi/pay/reverse", "code": "NOAUTH", "times": 9});
+    world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
+    world.advance(3600);
+    called(world, &shop, "Q1")
+}
+
+/// Another program of the merchant made a refund under the number.
+fn other_refund() -> Called {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "demo");
+    let refund = |shop: &Shop, number: &str, fee: i64| {
+        let about = json!({"out_trade_no": number, "refund_fee": fee, "out_refund_no": "R1"});
+        shop.call("POST", "/v1/refund", about.to_string())
+    };
+    let twin = world.shop_with("twin", &kinds::body_as(&world, "demo", "twin"));
+    kinds::pay(&world, &twin, "X1");
+    kinds::pay(&world, &shop, "N1");
+    world.advance(1);
+    assert_eq!(refund(&twin, "X1", 100).0, 200);
+    refund(&shop, "N1", 50);
+    world.advance(600);
+    called(world, &shop, "R1")
+}
+
+/// A purchase is paid twice, and the second payment does not go back.
+fn second_payment(hinder: impl Fn(&Memory)) -> Called {
+    let world = Memory::default();
+    let shop = purchases::paid_twice(&world, hinder);
+    world.advance(3600);
+    called(world, &shop, "1")
+}
+
+fn abnormal_refund(id: &str) -> Called {
+    let scene = scene(id);
+    assert!(scene.send_it());
+    let refund = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
+    let (status, answer) = scene.shop.call("POST", "/v1/refund", refund.to_string());
+    assert_eq!(status, 200, "{answer}");
+    let path = format!("/sandbox/refunds/{}/R1", scene.kind.mch_id);
+    scene.world.control(&path, &json!({"status": "CHANGE"}));
+    scene.world.advance(3600);
+    called(scene.world.clone(), &scene.shop, "N1")
+}
+
+#[test]
+fn every_alarm_is_raised_by_what_it_is_about() {
+    for alarm in Alarm::ALL {
+        let scenarios = scenarios(*alarm);
+        assert!(!scenarios.is_empty(), "{}", alarm.name());
+        for called in scenarios {
+            let request = http::Request::get(format!("{GATEWAY}/admin/alarms"))
+                .header("authorization", format!("Bearer {ADMIN_TOKEN}"));
+            let answer = called.world.send(request.body(Vec::new()).unwrap());
+            let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+            let standing = answer["data"]["alarms"].as_array().unwrap();
+            let [only] = &standing[..] else {
+                panic!("{} of {}: {answer}", alarm.name(), called.merchant)
+            };
+            for (name, expected) in [
+                ("merchant", called.merchant.as_str()),
+                ("name", alarm.name()),
+                ("subject", called.subject),
+                ("says", alarm.says()),
+                ("to_do", alarm.to_do()),
+            ] {
+                assert_eq!(only[name], expected, "{name}: {only}");
+            }
+        }
+    }
+}
+
+/// Where nothing is wrong nobody is called.
+#[test]
+fn a_payment_and_a_refund_call_nobody() {
+    for id in ["demo", "peak-v3", "lantern-v3", "night-ionline"] {
+        let scene = scene(id);
+        assert!(scene.send_it(), "{id}");
+        order(&scene.shop, "N2");
+        let refund = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
+        assert_eq!(
+            scene.shop.call("POST", "/v1/refund", refund.to_string()).0,
+            200
+        );
+        scene.world.advance(2 * 24 * 3600);
+        assert_eq!(scene.shop.report()["alarms"], json!([]), "{id}");
+    }
+}
