@@ -153,6 +153,39 @@ fn an_attempt_that_was_given_up_under_way_stayed_open_beside_the_next() {
     assert_eq!(desktop.post(&order).0, 200);
 }
 
+/// Found by the simulation: a request to refund was spoilt on its way, and one
+/// before it was still under way. So what is about the message ends nothing
+/// until it is said again.
+#[test]
+fn a_refund_ended_for_what_was_wrong_with_a_message() {
+    for (times, ends) in [(1, "SUCCESS"), (2, "REFUNDCLOSE")] {
+        let world = Memory::default();
+        let shop = v3(&world);
+        kinds::pay(&world, &shop, "1");
+        world.advance(2);
+        let fail =
+            json!({"path": "POST /v3/global/refunds", "code": "PARAM_ERROR", "times": times});
+        world.control("/sandbox/faults", &json!({ "fail_next": fail }));
+        let refund = json!({"out_trade_no": "1", "out_refund_no": "R", "refund_fee": 1000});
+        let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["data"]["refund_status"], "ASKED", "{answer}");
+        assert_eq!(answer["data"]["err_code"], "PARAM_ERROR", "{answer}");
+        world.advance(4 * 24 * 3600);
+        let (_, answer) = shop.call("GET", "/v1/refund?out_trade_no=1", "");
+        assert_eq!(
+            answer["data"]["refunds"][0]["refund_status"], ends,
+            "{answer}"
+        );
+        let at_wechat = world.refunds_at_wechat();
+        assert_eq!(
+            at_wechat.as_array().unwrap().len(),
+            2 - times,
+            "{at_wechat}"
+        );
+    }
+}
+
 #[test]
 fn a_refunds_number_was_another_orders_too() {
     let world = Memory::default();

@@ -359,6 +359,11 @@ impl<W: World, S: Store> Book<W, S> {
         let later = match refused.reason {
             Reason::Open => return None,
             Reason::NotEnough | Reason::Later => true,
+            // What was said twice, a minute apart, is so.
+            Reason::Malformed => {
+                let before = self.refunded(number, out_refund_no).ok()?.refund.err_code;
+                before.as_ref() != Some(&refused.err_code)
+            }
             // A code that is not listed is certain only together with the query.
             _ => false,
         };

@@ -110,6 +110,9 @@ pub enum Reason {
     NotSent,
     /// The code says that the outcome is open.
     Open,
+    /// It is about this message and not about what was asked. The message may
+    /// have been spoilt on its way, and another with the same wish be under way.
+    Malformed,
     /// A code that is not listed.
     Unlisted,
 }
@@ -119,7 +122,10 @@ impl Failure {
     pub const fn is_unknown_outcome(&self) -> bool {
         match self {
             Self::Refused(refused) => {
-                matches!(refused.reason, Reason::Open | Reason::Unlisted)
+                matches!(
+                    refused.reason,
+                    Reason::Open | Reason::Malformed | Reason::Unlisted
+                )
             }
             Self::NoAnswer | Self::NotBelieved(_) => true,
         }

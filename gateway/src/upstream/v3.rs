@@ -610,9 +610,10 @@ fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::RefundNotExist => Reason::RefundNotExist,
         ErrorCode::NoStatementExist => Reason::NoStatement,
         ErrorCode::NotEnough => Reason::NotEnough,
-        // It is about this message, which may have been spoilt on its way:
-        // another with the same wish may be under way.
+        // Asked again for ever: keys can be mended.
         ErrorCode::SignError => Reason::Open,
+        // Also for a header, which is not signed.
+        ErrorCode::ParamError => Reason::Malformed,
         ErrorCode::Unknown(_) => Reason::Unlisted,
         code if code.is_unknown_outcome() => Reason::Open,
         code if code.is_retryable() => Reason::Later,
