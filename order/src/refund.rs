@@ -32,6 +32,12 @@ pub struct Refund {
 }
 
 impl Refund {
+    /// Whether WeChat has refused it for good: nothing was returned. What WeChat
+    /// has taken has no code, however it ends.
+    pub fn is_refused(&self) -> bool {
+        self.status == RefundStatus::Closed && self.err_code.is_some()
+    }
+
     /// What follows from its last change: a merchant is told of the end only.
     pub(crate) fn told_when_final(&self) -> Vec<Effect> {
         match self.status.is_final() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wechatpay::Secret;
 use wechatpay::v2::notify::RETRY_SECONDS;
 use wechatpay::v2::{Fields, SignType};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
+use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 
 /// Both merchants of the v2 institution, which share its key.
 fn neighbours(world: &Memory) -> (Shop, Shop) {
@@ -169,12 +169,8 @@ fn by_token(world: &Memory, token: &str, method: &str, path: &str, body: &str) -
 
 /// The merchant with its new keys.
 fn rotate(world: &Memory, shop: &Shop, body: &Value) -> Shop {
-    let request = http::Request::post(format!("{GATEWAY}/admin/merchants/demo/rotate"))
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(body.to_string().into_bytes())
-        .unwrap();
-    let answer = world.send(request);
-    let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+    let (status, answer) = world.admin("/merchants/demo/rotate", body);
+    assert_eq!(status, 200, "{answer}");
     let text = |name: &str| answer["data"][name].as_str().unwrap().to_owned();
     let mut shop = shop.clone();
     (shop.api_key, shop.api_secret) = (text("api-key"), text("api-secret"));
@@ -316,11 +312,13 @@ fn a_new_key_broke_what_was_under_way() {
     let delivered = world.received().pop().unwrap().body;
     let (_, checked) = shop.call("POST", "/v1/checksign", delivered);
     assert_eq!(checked["data"]["valid"], true);
-    // WeChat does not have the new key yet.
+    // WeChat does not have the new key yet, and asks with the one before.
     let scan = json!({"code_url": made["data"]["code_url"], "payer": "alice", "action": "pay"});
-    let callbacks = |counters: &Value| counters["product_callback_not_believed"].clone();
     world.try_control("/sandbox/scan", &scan);
-    assert_eq!(callbacks(&shop.report()["counters"]), Value::Null);
+    let heard = r#""call":"POST /notify/v2/demo/native","status":200"#;
+    assert!(world.log_text().contains(heard), "{}", world.log_text());
+    let counters = shop.report()["counters"].clone();
+    assert_eq!(counters["product_callback_not_believed"], Value::Null);
 }
 
 /// The last attempt of a schedule is at the merchant when somebody has the

@@ -111,7 +111,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             Err(Refusal::RefundExists) => {
                 let refunded = self.refunded(&number, &out_refund_no)?;
-                match was_refused(&refunded.refund) {
+                match refunded.refund.is_refused() {
                     true => Err(refused_before(&refunded.refund)),
                     false => Ok(refunded),
                 }
@@ -126,7 +126,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// stand in the way of another try.
     fn refund_number(&self, known: &Known, order: &Order, refund_fee: i64) -> String {
         let first = format!("{}-R{refund_fee}", order.terms().out_trade_no);
-        let refused = order.refunds().iter().filter(|refund| was_refused(refund));
+        let refused = order.refunds().iter().filter(|refund| refund.is_refused());
         let refused: Vec<_> = refused.map(|refund| &refund.out_refund_no).collect();
         let mut number = self.own_number(known, first.clone());
         for again in 2..=refused.len() + 1 {
@@ -440,12 +440,7 @@ fn is_besides(order: &Order, refund: &Refund) -> bool {
     order.paid_besides().is_some() && first.is_some_and(|r| r.out_refund_no == refund.out_refund_no)
 }
 
-/// Whether WeChat has refused the refund for good: nothing was returned.
-fn was_refused(refund: &order::Refund) -> bool {
-    refund.status == RefundStatus::Closed && refund.err_code.is_some()
-}
-
-fn refused_before(refund: &order::Refund) -> ApiError {
+fn refused_before(refund: &Refund) -> ApiError {
     let code = refund.err_code.as_deref().unwrap_or_default();
     ApiError::field(
         Code::UpstreamRefused,
