@@ -257,16 +257,7 @@ fn a_notice_at_another_merchants_address_is_not_believed() {
 #[test]
 fn a_key_changes_without_a_gap() {
     let (world, shop, fields) = open_order();
-    let rotate = |body: Value| {
-        let request = http::Request::post(format!("{GATEWAY}/admin/merchants/demo/rotate"))
-            .header(
-                "authorization",
-                format!("Bearer {}", whole::memory::ADMIN_TOKEN),
-            )
-            .body(body.to_string().into_bytes())
-            .unwrap();
-        world.send(request).status().as_u16()
-    };
+    let rotate = |body: Value| world.admin("/merchants/demo/rotate", &body).0;
     let new_key = "another-merchants-key-0000000001";
     assert_eq!(rotate(json!({"api_key": "short"})), 400);
     assert_eq!(rotate(json!({"api_key": new_key})), 200);

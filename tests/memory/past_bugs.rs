@@ -3,7 +3,7 @@
 use super::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use crate::kinds;
 use serde_json::{Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
+use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
 use xtask::demo::MERCHANTS;
 
 fn native(shop: &Shop, number: &str, total_fee: i64) -> Value {
@@ -214,11 +214,8 @@ fn a_revoked_api_key_was_believed_for_ever() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let rotate = |body: Value| {
-        let request = http::Request::post(format!("{GATEWAY}/admin/merchants/demo/rotate"))
-            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-            .body(body.to_string().into_bytes())
-            .unwrap();
-        assert_eq!(world.send(request).status(), 200);
+        let (status, answer) = world.admin("/merchants/demo/rotate", &body);
+        assert_eq!(status, 200, "{answer}");
     };
     let data = native(&shop, "1", 150);
     world.control("/sandbox/faults", &json!({"hold_notices": true}));
@@ -239,11 +236,8 @@ fn a_second_rotation_forgot_the_first() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let rotate = |body: Value| {
-        let request = http::Request::post(format!("{GATEWAY}/admin/merchants/demo/rotate"))
-            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-            .body(body.to_string().into_bytes())
-            .unwrap();
-        assert_eq!(world.send(request).status(), 200);
+        let (status, answer) = world.admin("/merchants/demo/rotate", &body);
+        assert_eq!(status, 200, "{answer}");
     };
     let new_key = "another-merchants-key-0000000001";
     rotate(json!({"api_key": new_key}));
