@@ -26,6 +26,7 @@ mod limits;
 mod links;
 mod listeners;
 mod merchant;
+mod messages;
 mod mini;
 mod money_back;
 mod openapi;

@@ -217,7 +217,6 @@ fn g2_an_answer_that_is_not_wechats_is_unknown() {
         "NO_SIGNATURE",
         "WRONG_SERIAL",
         "CLOCK_SKEW",
-        "SIGNTEST",
     ] {
         let world = Memory::default();
         let shop = shop(&world, "demo-v3");

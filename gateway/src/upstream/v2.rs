@@ -30,6 +30,7 @@ use wechatpay::v2::time::Date;
 use wechatpay::v2::{
     ErrorCode, Fields, SignType, close, exchange, query, refundquery, report, reverse, shorturl,
 };
+use wechatpay::v3::sign::PROBE_PREFIX;
 
 /// The v2 side of an [`Upstream`].
 pub(super) struct V2<'a, W>(pub(super) &'a Upstream<'a, W>);
@@ -342,7 +343,13 @@ impl<'a, W: World> V2<'a, W> {
             body: xml,
         };
         let Upstream { hosts, world, .. } = self.0;
-        let answer = hosts.send(*world, &hosts::V2, message).await;
+        let mut answer = hosts.send(*world, &hosts::V2, message).await;
+        let is_probe = answer
+            .as_ref()
+            .is_some_and(|answer| is_probe(answer.body()));
+        if is_probe && message.tries == Tries::EachHost {
+            answer = hosts.send(*world, &hosts::V2, message).await;
+        }
         answer
             .map(http::Response::into_body)
             .ok_or(Failure::NoAnswer)
@@ -490,6 +497,15 @@ impl<'a, W: World> V2<'a, W> {
             )),
         }
     }
+}
+
+/// Whether Tencent answers with a probe: a signature that never holds.
+fn is_probe(answer: &[u8]) -> bool {
+    let fields = Fields::parse(answer);
+    fields.is_ok_and(|fields| {
+        let sign = fields.get("sign").unwrap_or_default();
+        sign.starts_with(PROBE_PREFIX)
+    })
 }
 
 pub(super) fn reason(code: &ErrorCode) -> Reason {

@@ -23,7 +23,7 @@ use wechatpay::v3::micropay::{self, AuthCode};
 use wechatpay::v3::prepay::{self, NotifyUrl, Payer, SceneInfo, StoreInfo, Trade};
 use wechatpay::v3::query::By;
 use wechatpay::v3::refund::{self, Amounts, OutRefundNo};
-use wechatpay::v3::sign::request_message;
+use wechatpay::v3::sign::{Signature, SignatureError, request_message};
 use wechatpay::v3::{
     Authorization, Merchant, Outgoing, Region, Verified, close, echo, query, refundquery, reverse,
     settlement,
@@ -289,8 +289,26 @@ impl<'a, W: World> V3<'a, W> {
         self.send(outgoing, Route::WeChatPay, Tries::EachHost).await
     }
 
-    /// Sends a request, signed once for all hosts.
+    /// Sends a request. Where Tencent answers with a probe instead of a
+    /// signature, the request is sent once more, if it may be repeated.
     async fn send(&self, outgoing: Outgoing, route: Route, tries: Tries) -> Result<Asked, Failure> {
+        let asked = self.send_once(outgoing, route, tries).await?;
+        let signature = Signature::from_headers(header(&asked.answer));
+        match (signature, tries) {
+            (Err(SignatureError::Probe), Tries::EachHost) => {
+                self.send_once(asked.outgoing, route, tries).await
+            }
+            _ => Ok(asked),
+        }
+    }
+
+    /// Sends a request, signed once for all hosts.
+    async fn send_once(
+        &self,
+        outgoing: Outgoing,
+        route: Route,
+        tries: Tries,
+    ) -> Result<Asked, Failure> {
         let authorization = self.sign(&outgoing).await?;
         let message = hosts::Message {
             route,

@@ -2,18 +2,22 @@
 //!
 //! Refused, each under its own name: more than [`MAX_BYTES`], more than
 //! [`MAX_DEPTH`] levels, a name twice in one object (readers differ in which
-//! one they believe), a number that is not a 64-bit integer (no amount in v3
-//! is one, and a fraction of a cent must not be rounded), and anything but an
-//! object at the root.
+//! one they believe), and anything but an object at the root.
+//!
+//! A number that is not a 64-bit integer (a fraction, `100.0`, more than 2^63)
+//! is kept as its text. WeChat may add such a field to any message, and a
+//! message is not refused for a field that is not used. A field that is used
+//! says what it needs: no amount is read from such a number, and nothing is
+//! rounded.
 //!
 //! An empty text and `null` are an absent field.
 
 use super::field::{FieldError, Problem, Text};
 use super::time;
 use order::{Currency, Money};
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use std::cell::RefCell;
 use std::fmt;
 use thiserror::Error;
 
@@ -41,9 +45,6 @@ pub enum JsonError {
     /// More than [`MAX_DEPTH`] levels.
     #[error("the message has more than {MAX_DEPTH} levels")]
     TooDeep,
-    /// A fraction, or an integer that does not fit 64 bits.
-    #[error("the message has a number that is not a 64-bit integer")]
-    NotAnInteger,
 }
 
 /// A message: the object at the root.
@@ -56,17 +57,8 @@ impl Document {
         if bytes.len() > MAX_BYTES {
             return Err(JsonError::TooLong);
         }
-        let found = RefCell::new(None);
-        let strict = Strict {
-            found: &found,
-            depth: 0,
-        };
-        let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let value = strict
-            .deserialize(&mut reader)
-            .and_then(|value| reader.end().map(|()| value))
-            .map_err(|error| found.take().unwrap_or_else(|| unnamed(&error)))?;
-        match value {
+        let raw: &RawValue = from_text(bytes)?;
+        match read_value(raw.get(), MAX_DEPTH)? {
             Value::Object(fields) => Ok(Self(fields)),
             _ => Err(JsonError::NotAnObject),
         }
@@ -86,96 +78,70 @@ impl Document {
     }
 }
 
-/// What has no name of its own: [`Strict`] takes every value but a number that
-/// is no 64-bit integer, and all else is the reader's, and syntax.
-fn unnamed(error: &serde_json::Error) -> JsonError {
-    if error.is_data() {
-        JsonError::NotAnInteger
-    } else {
-        JsonError::Syntax
-    }
+fn from_text<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(text).map_err(|_| JsonError::Syntax)
 }
 
-#[derive(Clone, Copy)]
-struct Strict<'a> {
-    /// The reason for a refusal, which serde's errors carry only as a text.
-    found: &'a RefCell<Option<JsonError>>,
-    depth: usize,
-}
-
-impl Strict<'_> {
-    fn refuse<E: serde::de::Error>(self, reason: JsonError) -> E {
-        self.found.replace(Some(reason));
-        E::custom("")
-    }
-
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        let depth = self.depth + 1;
-        if depth > MAX_DEPTH {
-            return Err(self.refuse(JsonError::TooDeep));
-        }
-        Ok(Self { depth, ..self })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value without fractions")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
-        i64::try_from(value)
-            .map(Value::from)
-            .map_err(|_| self.refuse(JsonError::NotAnInteger))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let inner = self.deeper()?;
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(inner)? {
-            list.push(item);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let inner = self.deeper()?;
-        let mut fields = Map::new();
-        while let Some(name) = entries.next_key::<String>()? {
-            if fields.contains_key(&name) {
-                self.found.replace(Some(JsonError::DuplicateKey(name)));
-                return Err(A::Error::custom(""));
+/// Reads one value. `serde_json` would round a fraction and refuse a number
+/// that fits none of its types, so numbers are read here, from their text.
+fn read_value(text: &str, levels_left: usize) -> Result<Value, JsonError> {
+    let inside = || levels_left.checked_sub(1).ok_or(JsonError::TooDeep);
+    match text.as_bytes() {
+        [b'{', ..] => {
+            let levels_left = inside()?;
+            let Members(members) = from_text(text.as_bytes())?;
+            let mut fields = Map::new();
+            for (name, value) in members {
+                if fields.contains_key(&name) {
+                    return Err(JsonError::DuplicateKey(name));
+                }
+                fields.insert(name, read_value(value.get(), levels_left)?);
             }
-            let value = entries.next_value_seed(inner)?;
-            fields.insert(name, value);
+            Ok(Value::Object(fields))
         }
-        Ok(Value::Object(fields))
+        [b'[', ..] => {
+            let levels_left = inside()?;
+            let items: Vec<&RawValue> = from_text(text.as_bytes())?;
+            let items = items
+                .into_iter()
+                .map(|item| read_value(item.get(), levels_left));
+            items.collect::<Result<_, _>>().map(Value::Array)
+        }
+        [b'-' | b'0'..=b'9', ..] => Ok(match text.parse::<i64>() {
+            Ok(number) => Value::from(number),
+            Err(_) => Value::String(text.to_owned()),
+        }),
+        _ => from_text(text.as_bytes()),
+    }
+}
+
+/// An object's members in their order, names that occur twice included.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct AllMembers;
+
+        impl<'de> Visitor<'de> for AllMembers {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut entries: A,
+            ) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = entries.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        reader.deserialize_map(AllMembers)
     }
 }
 

@@ -20,7 +20,12 @@ pub(crate) fn read(root: &Object<'_>, account: Account) -> Result<Payment, Field
     }
     let rate = match amount.optional_object("exchange_rate")? {
         None => None,
-        Some(exchange) => exchange.optional_int("rate")?.map(|rate| rate.to_string()),
+        // For people to read: a payment is not lost over its form.
+        Some(exchange) => exchange
+            .optional_int("rate")
+            .ok()
+            .flatten()
+            .map(|rate| rate.to_string()),
     };
     Ok(Payment {
         account,

@@ -141,7 +141,7 @@ impl Detail {
     /// The longest that is taken, as in v2.
     pub const MAX_BYTES: usize = 6000;
 
-    /// Checks that a text is a JSON object without fractions.
+    /// Checks that a text is a JSON object.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let error = |problem| FieldError::new("detail", problem);
         if text.len() > Self::MAX_BYTES {

@@ -271,7 +271,8 @@ impl Refund {
         let owned = |name, other| Ok::<_, FieldError>(root.owned(name)?.or(root.owned(other)?));
         let rate = match amount.optional_object("exchange_rate")? {
             None => None,
-            Some(exchange) => exchange.optional_int("rate")?,
+            // For people to read: a refund is not lost over its form.
+            Some(exchange) => exchange.optional_int("rate").ok().flatten(),
         };
         Ok(Self {
             refund_id: either(root, "refund_id", "id")?,
