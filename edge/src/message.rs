@@ -33,8 +33,10 @@ pub async fn read_request(request: Request) -> std::result::Result<gateway::worl
 
 /// Of a body that is too long only so much is read as shows that it is.
 async fn read_all(mut request: Request) -> Result<gateway::world::Request> {
+    // The runtime's own text: the worker crate turns methods that it does not
+    // know into GET.
     let mut builder = http::Request::builder()
-        .method(request.method().to_string().as_str())
+        .method(request.inner().method().as_str())
         .uri(request.url()?.as_str());
     for (name, value) in request.headers().entries() {
         // A header that `http` does not take is none that is read here.

@@ -10,8 +10,7 @@
 //! WeChat's wire formats (room `wechatpay`), the page (rooms `checkout` and
 //! `app`), and the runtime.
 //!
-//! To find an endpoint, search for its path: [`Gateway::handle`] lists them
-//! all.
+//! To find an endpoint, search for its path in the table of [`route`]s.
 
 mod address;
 mod admin;
@@ -36,6 +35,7 @@ mod pay_link;
 mod print;
 mod qr;
 pub mod registry;
+pub mod route;
 mod scope;
 mod seal;
 mod sign_in;
@@ -48,11 +48,11 @@ use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
 use crate::http::{MAX_BODY_BYTES, answer};
 use crate::limits::Limits;
+use crate::route::{Endpoint, Found};
 use crate::scope::Scope;
 use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
 use crate::world::{Object, Request, Response, World};
-use ::http::Method;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -93,137 +93,95 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// Answers one request, and says so in the log.
+    /// Answers one request: the table of routes says who calls, which limit
+    /// applies and which calls are logged.
     pub async fn handle(&self, request: Request) -> Response {
-        let scope = Scope::of(&request, || self.random_text(22));
-        scope::within(scope, self.answered(request)).await
+        let found = route::find(request.method(), request.uri().path());
+        let scope = Scope::of(&request, found.route(), || self.random_text(22));
+        scope::within(scope, self.answered(&request, &found)).await
     }
 
-    /// Every endpoint there is stands in this list.
-    async fn answer(&self, request: Request) -> Response {
-        if request.body().len() > MAX_BODY_BYTES {
-            return ApiError::of(Code::BodyTooLarge).response();
-        }
-        let path = request.uri().path().to_owned();
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        let get = [Method::GET, Method::HEAD].contains(request.method());
-        let post = request.method() == Method::POST;
-        let delete = request.method() == Method::DELETE;
-        let patch = request.method() == Method::PATCH;
-        if let Err(error) = self.limit_payer(&request, &segments) {
-            return self.too_often(&request, error).await;
-        }
-        let result = match segments.as_slice() {
-            // The merchant's API.
-            ["v1", "order"] if post => self.create_order(&request).await,
-            ["v1", "order"] if get => self.get_order(&request).await,
-            ["v1", "order"] => not_allowed("GET, POST"),
-            ["v1", "checksign"] if post => self.checksign(&request).await,
-            ["v1", "checkout"] if get => self.get_checkout(&request).await,
-            ["v1", "checkout"] if post => self.create_checkout(&request).await,
-            ["v1", "checkout"] => not_allowed("GET, POST"),
-            ["v1", "link"] if get => self.get_links(&request).await,
-            ["v1", "link"] if post => self.set_link(&request).await,
-            ["v1", "link"] => not_allowed("GET, POST"),
-            ["v1", "micropay"] if post => self.micropay(&request).await,
-            ["v1", "reverse"] if post => self.reverse_order(&request).await,
-            ["v1", "refund"] if post => self.create_refund(&request).await,
-            ["v1", "refund"] if get => self.get_refunds(&request).await,
-            ["v1", "refund"] => not_allowed("GET, POST"),
-            ["v1", "micropay" | "reverse"] => not_allowed("POST"),
-            ["v1", "close"] if post => self.close_order(&request).await,
-            ["v1", "checksign" | "close"] => not_allowed("POST"),
-            ["v1", "exchange_rate"] if get => self.exchange_rate(&request).await,
-            ["v1", "settlement"] if get => self.settlement(&request).await,
-            ["v1", "exchange_rate" | "settlement"] => not_allowed("GET"),
-            ["v1", "product"] if get => self.get_product(&request).await,
-            ["v1", "product"] if post => self.set_product(&request).await,
-            ["v1", "product"] => not_allowed("GET, POST"),
-            ["v1", "statement"] if get => self.statement(&request).await,
-            ["v1", "statement"] => not_allowed("GET"),
-            ["v1", "shorturl"] if post => self.short_url(&request).await,
-            ["v1", "shorturl"] => not_allowed("POST"),
-            ["v1", "delivery"] if get => self.get_deliveries(&request).await,
-            ["v1", "delivery"] if post => self.resend_delivery(&request).await,
-            ["v1", "delivery"] => not_allowed("GET, POST"),
-            ["v1", "audit"] if get => self.get_audit(&request).await,
-            ["v1", "audit"] => not_allowed("GET"),
-            ["v1", "doctor"] if get => self.doctor(&request).await,
-            ["v1", "doctor"] => not_allowed("GET"),
-            ["v1", "token"] if post => self.create_token(&request).await,
-            ["v1", "token"] if delete => self.revoke_token(&request).await,
-            ["v1", "token"] => not_allowed("POST, DELETE"),
-            // The payer's page.
-            ["pay", ""] if get => Ok(self.page(&request).await),
-            ["pay", "status"] if get => self.pay_status(&request).await,
-            ["pay", "live"] if get => self.pay_live(&request).await,
-            ["pay", "" | "status" | "live"] => not_allowed("GET"),
-            ["pay", "order"] if post => self.pay_order(&request).await,
-            ["pay", "check"] if post => self.pay_check(&request).await,
-            ["pay", "order" | "check"] => not_allowed("POST"),
-            // A payment link's form and pictures; its page is /pay/, too.
-            ["pay", "link"] if post => Ok(self.buy(&request).await),
-            ["pay", "link"] => not_allowed("POST"),
-            ["pay", "result"] if get => self.link_result(&request).await,
-            ["pay", "qr"] if get => self.link_qr(&request).await,
-            ["pay", "sheet"] if get => self.link_sheet(&request).await,
-            ["pay", "result" | "qr" | "sheet"] => not_allowed("GET"),
-            // The merchant's Mini Program.
-            ["mini", "status"] if get => self.mini_status(&request).await,
-            ["mini", "order"] if post => self.mini_order(&request).await,
-            ["mini", "check"] if post => self.mini_check(&request).await,
-            ["mini", "status"] => not_allowed("GET"),
-            ["mini", "order" | "check"] => not_allowed("POST"),
-            // The payer's openid.
-            ["wx-bridge", "oauth_bridge.php"] if get => Ok(self.quick_auth(&request).await),
-            ["oauth", "callback"] if get => Ok(self.oauth_callback(&request).await),
-            ["oauth", "return"] if get => Ok(self.quick_auth_return(&request).await),
-            ["wx-bridge", "oauth_bridge.php"] | ["oauth", "callback" | "return"] => {
-                not_allowed("GET")
+    async fn answer(&self, request: &Request, found: &Found<'_>) -> Response {
+        let (route, id) = match found {
+            _ if request.body().len() > MAX_BODY_BYTES => {
+                return ApiError::of(Code::BodyTooLarge).response();
             }
-            // What upstreams tell unasked.
-            ["notify", "v2", merchant] if post => self.notice(&request, merchant).await,
-            ["notify", "v2", merchant, "refund"] if post => {
-                self.refund_notice(&request, merchant).await
-            }
-            ["notify", "v2", merchant, "native"] if post => {
-                self.product_callback(&request, merchant).await
-            }
-            ["notify", "v3", merchant] | ["notify", "v3", merchant, "refund"] if post => {
-                self.v3_notice(&request, merchant).await
-            }
-            ["notify", "ionline", merchant] if post => {
-                self.ionline_notice(&request, merchant).await
-            }
-            ["notify", "v2" | "v3" | "ionline", _]
-            | ["notify", "v2", _, "refund" | "native"]
-            | ["notify", "v3", _, "refund"] => not_allowed("POST"),
-            // The operator.
-            ["admin", "merchants"] if post => self.create_merchant(&request).await,
-            ["admin", "merchants", id] if patch => self.change_merchant(&request, id).await,
-            ["admin", "merchants", _] => not_allowed("PATCH"),
-            ["admin", "merchants", id, "rotate"] if post => {
-                self.rotate_merchant(&request, id).await
-            }
-            ["admin", "merchants", id, "report"] if get => self.merchant_report(&request, id).await,
-            ["admin", "reseal"] if post => self.reseal(&request).await,
-            ["admin", "alarms"] if get => self.alarms(&request).await,
-            ["admin", "merchants", id, "alarms"] if post => self.settle_alarm(&request, id).await,
-            ["admin", "merchants", id, "audit"] if get => self.audit_for(&request, id).await,
-            ["admin", "merchants", id, "doctor"] if get => self.doctor_for(&request, id).await,
-            ["admin", "merchants" | "reseal"] | ["admin", "merchants", _, "alarms" | "rotate"] => {
-                not_allowed("POST")
-            }
-            ["admin", "alarms"] => not_allowed("GET"),
-            ["admin", "merchants", _, "audit" | "report" | "doctor"] => not_allowed("GET"),
-            ["metrics"] if get => self.metrics(&request).await,
-            ["openapi.json"] if get => Ok(answer(200, "application/json", OPENAPI)),
-            ["healthz"] if get => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
-            // The page's files.
-            [file] if get => self.asset(&request, file).await,
-            _ => Err(ApiError::of(Code::NotFound)),
+            Found::Route { route, id } => (route, *id),
+            Found::MethodNotAllowed { allow } => return not_allowed(allow),
+            Found::NotFound => return ApiError::of(Code::NotFound).response(),
         };
-        result.unwrap_or_else(|error| error.response())
+        if let Err(error) = self.limit_payer(request, route.rate) {
+            return self.too_often(request, error).await;
+        }
+        let answered = self.dispatch(route.endpoint, request, id).await;
+        answered.unwrap_or_else(|error| error.response())
+    }
+
+    async fn dispatch(
+        &self,
+        endpoint: Endpoint,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        match endpoint {
+            Endpoint::CreateOrder => self.create_order(request).await,
+            Endpoint::GetOrder => self.get_order(request).await,
+            Endpoint::Checksign => self.checksign(request).await,
+            Endpoint::GetCheckout => self.get_checkout(request).await,
+            Endpoint::CreateCheckout => self.create_checkout(request).await,
+            Endpoint::GetLinks => self.get_links(request).await,
+            Endpoint::SetLink => self.set_link(request).await,
+            Endpoint::Micropay => self.micropay(request).await,
+            Endpoint::ReverseOrder => self.reverse_order(request).await,
+            Endpoint::CreateRefund => self.create_refund(request).await,
+            Endpoint::GetRefunds => self.get_refunds(request).await,
+            Endpoint::CloseOrder => self.close_order(request).await,
+            Endpoint::ExchangeRate => self.exchange_rate(request).await,
+            Endpoint::Settlement => self.settlement(request).await,
+            Endpoint::GetProduct => self.get_product(request).await,
+            Endpoint::SetProduct => self.set_product(request).await,
+            Endpoint::Statement => self.statement(request).await,
+            Endpoint::ShortUrl => self.short_url(request).await,
+            Endpoint::GetDeliveries => self.get_deliveries(request).await,
+            Endpoint::ResendDelivery => self.resend_delivery(request).await,
+            Endpoint::GetAudit => self.get_audit(request).await,
+            Endpoint::Doctor => self.doctor(request).await,
+            Endpoint::CreateToken => self.create_token(request).await,
+            Endpoint::RevokeToken => self.revoke_token(request).await,
+            Endpoint::Page => Ok(self.page(request).await),
+            Endpoint::PayStatus => self.pay_status(request).await,
+            Endpoint::PayLive => self.pay_live(request).await,
+            Endpoint::PayOrder => self.pay_order(request).await,
+            Endpoint::PayCheck => self.pay_check(request).await,
+            Endpoint::Buy => Ok(self.buy(request).await),
+            Endpoint::LinkResult => self.link_result(request).await,
+            Endpoint::LinkQr => self.link_qr(request).await,
+            Endpoint::LinkSheet => self.link_sheet(request).await,
+            Endpoint::MiniStatus => self.mini_status(request).await,
+            Endpoint::MiniOrder => self.mini_order(request).await,
+            Endpoint::MiniCheck => self.mini_check(request).await,
+            Endpoint::QuickAuth => Ok(self.quick_auth(request).await),
+            Endpoint::OauthCallback => Ok(self.oauth_callback(request).await),
+            Endpoint::QuickAuthReturn => Ok(self.quick_auth_return(request).await),
+            Endpoint::Notice => self.notice(request, id).await,
+            Endpoint::RefundNotice => self.refund_notice(request, id).await,
+            Endpoint::ProductCallback => self.product_callback(request, id).await,
+            Endpoint::V3Notice | Endpoint::V3RefundNotice => self.v3_notice(request, id).await,
+            Endpoint::IonlineNotice => self.ionline_notice(request, id).await,
+            Endpoint::CreateMerchant => self.create_merchant(request).await,
+            Endpoint::ChangeMerchant => self.change_merchant(request, id).await,
+            Endpoint::RotateMerchant => self.rotate_merchant(request, id).await,
+            Endpoint::MerchantReport => self.merchant_report(request, id).await,
+            Endpoint::SettleAlarm => self.settle_alarm(request, id).await,
+            Endpoint::AuditFor => self.audit_for(request, id).await,
+            Endpoint::DoctorFor => self.doctor_for(request, id).await,
+            Endpoint::Reseal => self.reseal(request).await,
+            Endpoint::Alarms => self.alarms(request).await,
+            Endpoint::Metrics => self.metrics(request).await,
+            Endpoint::Openapi => Ok(answer(200, "application/json", OPENAPI)),
+            Endpoint::Healthz => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
+            Endpoint::Asset => self.asset(request, id).await,
+        }
     }
 
     fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, W> {
@@ -259,8 +217,8 @@ impl<W: World> Gateway<W> {
     }
 }
 
-fn not_allowed(allow: &'static str) -> Result<Response, ApiError> {
+fn not_allowed(allow: &str) -> Response {
     let mut response = ApiError::of(Code::MethodNotAllowed).response();
     http::set(&mut response, ::http::header::ALLOW, allow);
-    Ok(response)
+    response
 }

@@ -14,6 +14,7 @@
 use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::http::header_text;
+use crate::route::RateClass;
 use crate::world::{Request, World};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -140,31 +141,23 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// Payers' pages, and what they ask. Where nobody tells the address, there
-    /// is nobody to tell apart.
-    pub(crate) fn limit_payer(&self, request: &Request, path: &[&str]) -> Result<(), ApiError> {
-        let is_deed = match path {
-            ["pay", "order" | "check" | "link"] | ["mini", "order" | "check"] => true,
-            // Pictures are drawn for each who asks.
-            ["pay", "qr" | "sheet"] => true,
-            ["oauth", ..] | ["wx-bridge", ..] => true,
-            ["pay" | "mini", ..] => false,
-            _ => return Ok(()),
+    /// Applies the limit of a payer's call before it is answered. Without a
+    /// client address no per-address limit applies.
+    pub(crate) fn limit_payer(&self, request: &Request, rate: RateClass) -> Result<(), ApiError> {
+        let (name, per_address) = match rate {
+            RateClass::Own => return Ok(()),
+            RateClass::Page => ("pages", PAGES),
+            RateClass::Mutation | RateClass::CheckoutMutation => ("deeds", DEEDS),
         };
         if let Some(address) = address(request) {
-            match is_deed {
-                true => self.limit("deeds", &address, DEEDS)?,
-                false => self.limit("pages", &address, PAGES)?,
-            }
+            self.limit(name, &address, per_address)?;
         }
-        match path {
-            ["pay" | "mini", "order" | "check"] => {
-                let query = crate::http::query(request);
-                let checkout = query.get("s").map(String::as_str).unwrap_or_default();
-                self.limit("checkout", checkout.get(..64).unwrap_or(checkout), CHECKOUT)
-            }
-            _ => Ok(()),
+        if rate != RateClass::CheckoutMutation {
+            return Ok(());
         }
+        let query = crate::http::query(request);
+        let checkout = query.get("s").map(String::as_str).unwrap_or_default();
+        self.limit("checkout", checkout.get(..64).unwrap_or(checkout), CHECKOUT)
     }
 
     /// Checks a key that somebody shows. After too many wrong ones from an

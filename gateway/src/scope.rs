@@ -12,6 +12,7 @@
 //! it and no signature carries it. Everything runs on one thread.
 
 use crate::Gateway;
+use crate::route::{Audience, Found, Logged, Route};
 use crate::world::{Request, Response, World};
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
@@ -27,10 +28,12 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 impl<W: World> Gateway<W> {
     /// The answer with its request's id, and a line of the log about it. The
     /// page's own files make no lines, nor do questions that pages repeat.
-    pub(crate) async fn answered(&self, request: Request) -> Response {
+    pub(crate) async fn answered(&self, request: &Request, found: &Found<'_>) -> Response {
         let begun_ms = self.world.now_ms();
-        let quiet = is_quiet(request.uri().path());
-        let mut response = self.answer(request).await;
+        let quiet = found
+            .route()
+            .is_some_and(|route| route.logged == Logged::Failures);
+        let mut response = self.answer(request, found).await;
         let status = response.status().as_u16();
         if !quiet || status >= 400 {
             let ms = self.world.now_ms() - begun_ms;
@@ -62,21 +65,16 @@ thread_local! {
 impl Scope {
     /// A request's. Cloudflare's own id, or a proxy's, is taken where it looks
     /// like one; else it is `fresh`.
-    pub fn of(request: &Request, fresh: impl FnOnce() -> String) -> Self {
+    pub fn of(request: &Request, route: Option<&Route>, fresh: impl FnOnce() -> String) -> Self {
         let id = ["cf-ray", REQUEST_ID.as_str()]
             .iter()
             .filter_map(|name| request.headers().get(*name)?.to_str().ok())
             .find(|id| is_id(id));
-        let path = request.uri().path();
-        let who = match path.split('/').nth(1) {
-            Some("notify") => "wechat",
-            Some("pay" | "mini" | "oauth" | "wx-bridge") => "payer",
-            _ => "nobody",
-        };
-        let path: String = path.chars().take(96).collect();
+        let audience = route.map_or(Audience::Public, |route| route.audience);
+        let path: String = request.uri().path().chars().take(96).collect();
         Self {
             request_id: id.map_or_else(fresh, str::to_owned),
-            who: who.to_owned(),
+            who: audience.actor().to_owned(),
             call: format!("{} {path}", request.method()),
         }
     }
@@ -158,11 +156,6 @@ pub fn log(world: &impl World, facts: &[(&str, Value)], says: fmt::Arguments<'_>
     world.print(&line(facts, says));
 }
 
-fn is_quiet(path: &str) -> bool {
-    matches!(path, "/pay/status" | "/mini/status" | "/healthz")
-        || !path.trim_start_matches('/').contains('/')
-}
-
 /// Short, and of letters that need no care anywhere.
 fn is_id(text: &str) -> bool {
     (8..=64).contains(&text.len())
@@ -192,7 +185,7 @@ mod tests {
             ("x-request-id", "\"}{\"who\":\"admin", false),
             ("x-request-id", &"a".repeat(65), false),
         ] {
-            let scope = Scope::of(&request(header, id), || "fresh".to_owned());
+            let scope = Scope::of(&request(header, id), None, || "fresh".to_owned());
             assert_eq!(scope.request_id == id, taken, "{id}");
             assert_eq!(scope.call, "GET /v1/order", "and never a query string");
         }

@@ -221,6 +221,7 @@ fn bad_requests_are_answered_by_name() {
         ("POST", "/v1/order", b"{}", 400, "FIELD_MISSING"),
         ("POST", "/v1/order", &[b' '; 100_000], 413, "BODY_TOO_LARGE"),
         ("PUT", "/v1/order", b"{}", 405, "METHOD_NOT_ALLOWED"),
+        ("QUERY", "/v1/order", b"", 405, "METHOD_NOT_ALLOWED"),
         (
             "GET",
             "/v1/order?out_trade_no=%00",

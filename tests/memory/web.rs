@@ -4,6 +4,7 @@
 
 use crate::sign_in::{Browser, DESKTOP, WECHAT, checkout, with_secret};
 use gateway::error::Code;
+use gateway::route::ROUTES;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
@@ -11,43 +12,13 @@ use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
 const ROBOT: &str = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)";
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
 
-/// The paths of every endpoint, as `Gateway::handle` lists them, with `demo`
-/// where a name stands.
+/// The paths of every endpoint, with `demo` in the place of `{id}`.
 fn paths() -> BTreeSet<String> {
-    let source = include_str!("../../gateway/src/lib.rs");
-    let (_, list) = source.split_once("match segments.as_slice() {").unwrap();
-    let (list, _) = list.split_once("result.unwrap_or_else").unwrap();
-    let mut paths = BTreeSet::new();
-    for pattern in list
-        .split('[')
-        .skip(1)
-        .filter_map(|rest| rest.split(']').next())
-    {
-        if pattern.starts_with("file") || pattern.contains('(') {
-            continue;
-        }
-        let mut found = vec![String::new()];
-        for segment in pattern.split(',') {
-            let names: Vec<&str> = segment.split('|').map(str::trim).collect();
-            let names = names.iter().map(|name| match name.strip_prefix('"') {
-                Some(name) => name.trim_end_matches('"'),
-                None => "demo",
-            });
-            let longer = |path: &String| {
-                let path = path.clone();
-                names
-                    .clone()
-                    .map(move |name| format!("{path}/{name}"))
-                    .collect::<Vec<_>>()
-            };
-            found = found.iter().flat_map(longer).collect();
-        }
-        paths.extend(found);
-    }
-    assert!(
-        paths.len() > 35 && paths.contains("/v1/order") && paths.contains("/notify/v3/demo/refund"),
-        "{paths:?}"
-    );
+    let paths: BTreeSet<String> = ROUTES
+        .iter()
+        .map(|route| route.path.replace("{id}", "demo"))
+        .collect();
+    assert!(paths.len() > 35, "{paths:?}");
     paths
 }
 
@@ -760,4 +731,38 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
     };
     let near = &mine.api_key[..mine.api_key.len() - 1];
     assert_eq!(with_key(near), with_key("live_AAAAAAAAAAAAAAAAAAAAAA"));
+}
+
+/// On every path, a method that the path does not have is refused with the
+/// methods that it has: HEAD where there is GET, and methods that HTTP does not
+/// know are treated like any other.
+#[test]
+fn a_method_that_a_path_does_not_have_is_refused_with_the_allowed_ones() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    for path in paths() {
+        let of_path = |route: &&gateway::route::Route| route.path.replace("{id}", "demo") == path;
+        let mut expected = BTreeSet::new();
+        for route in ROUTES.iter().filter(of_path) {
+            expected.insert(route.method.as_str());
+            if route.method == http::Method::GET {
+                expected.insert("HEAD");
+            }
+        }
+        for method in [
+            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "BREW",
+        ] {
+            let answer = world.send(
+                request(method, &path, &[("api-key", shop.api_key.as_bytes())], b"").unwrap(),
+            );
+            if expected.contains(method) {
+                assert_ne!(answer.status(), 405, "{method} {path}");
+                continue;
+            }
+            assert_eq!(answer.status(), 405, "{method} {path}");
+            let allow = answer.headers()["allow"].to_str().unwrap();
+            let allow: BTreeSet<&str> = allow.split(", ").collect();
+            assert_eq!(allow, expected, "{method} {path}");
+        }
+    }
 }

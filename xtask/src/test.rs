@@ -39,6 +39,12 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     setup::all()?;
     setup::target(WASI)?;
     let browser = setup::browser()?;
+    // The test of licences reads the manifests of every platform's dependencies, offline.
+    step::run(
+        "fetch the dependencies of every platform",
+        cargo().args(["fetch", "--locked"]),
+        "connect to crates.io, or run `cargo fetch --locked` where it can be reached",
+    )?;
     if filter.is_none() {
         setup::linters()?;
         lint()?;

@@ -1,0 +1,351 @@
+//! The table of routes: what is true of each endpoint, in one row.
+//!
+//! ```text
+//! method and path ──▶ find ──▶ Found { route, id } ──▶ limit ──▶ dispatch ──▶ log
+//!                       │
+//!                       └───▶ MethodNotAllowed (with Allow), NotFound
+//! ```
+//!
+//! To find an endpoint's code, search for its path here; the function that
+//! answers it has the endpoint's name (`Endpoint::CreateOrder` is answered by
+//! `create_order`). Limits, the log, the API's description and the tests read
+//! this table and keep no list of their own.
+//!
+//! This module is pure: it knows no merchant, no clock and no body.
+
+use Audience::{Merchant, Operator, Payer, Public, WeChat};
+use Logged::{Always, Failures};
+use RateClass::{CheckoutMutation, Mutation, Own, Page};
+use http::Method;
+
+/// Who calls an endpoint. Until the caller is authenticated, this is the actor
+/// that the log and the audit name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// A merchant's program, with an api-key.
+    Merchant,
+    /// A payer's browser or Mini Program.
+    Payer,
+    /// WeChat Pay or iOnline Pay, with a signed message.
+    WeChat,
+    /// The deployment's operator, with `ADMIN_TOKEN`.
+    Operator,
+    /// Anyone.
+    Public,
+}
+
+impl Audience {
+    /// The name of a caller that is not authenticated. Stored in audit rows, so
+    /// these names do not change.
+    pub const fn actor(self) -> &'static str {
+        match self {
+            Self::Payer => "payer",
+            Self::WeChat => "wechat",
+            Self::Merchant | Self::Operator | Self::Public => "nobody",
+        }
+    }
+}
+
+/// Which limit applies to a call before it is answered. See `limits.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateClass {
+    /// The handler applies its own limit, where there is one: per key after
+    /// authentication. Notices are verified instead.
+    Own,
+    /// A payer's page and what it polls, per address.
+    Page,
+    /// What creates or draws something, or leads to WeChat, per address.
+    Mutation,
+    /// As [`Self::Mutation`], and per checkout as well.
+    CheckoutMutation,
+}
+
+/// Which calls leave a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logged {
+    /// Every call.
+    Always,
+    /// Only calls that are answered with a status of 400 or more: files, and
+    /// what pages and monitors poll.
+    Failures,
+}
+
+macro_rules! routes {
+    ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident;)*) => {
+        /// Every endpoint. The function that answers it has the same name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "the table of routes describes each")]
+        pub enum Endpoint {
+            $($endpoint,)*
+        }
+
+        /// Every route. Of two that match a path, the first one counts.
+        pub const ROUTES: &[Route] = &[
+            $(Route {
+                method: Method::$method,
+                path: $path,
+                endpoint: Endpoint::$endpoint,
+                audience: $audience,
+                rate: $rate,
+                logged: $logged,
+            },)*
+        ];
+    };
+}
+
+routes! {
+    /// The merchant's API.
+    POST   "/v1/order"                       CreateOrder       Merchant Own Always;
+    GET    "/v1/order"                       GetOrder          Merchant Own Always;
+    POST   "/v1/checksign"                   Checksign         Merchant Own Always;
+    GET    "/v1/checkout"                    GetCheckout       Merchant Own Always;
+    POST   "/v1/checkout"                    CreateCheckout    Merchant Own Always;
+    GET    "/v1/link"                        GetLinks          Merchant Own Always;
+    POST   "/v1/link"                        SetLink           Merchant Own Always;
+    POST   "/v1/micropay"                    Micropay          Merchant Own Always;
+    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always;
+    POST   "/v1/refund"                      CreateRefund      Merchant Own Always;
+    GET    "/v1/refund"                      GetRefunds        Merchant Own Always;
+    POST   "/v1/close"                       CloseOrder        Merchant Own Always;
+    GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always;
+    GET    "/v1/settlement"                  Settlement        Merchant Own Always;
+    GET    "/v1/product"                     GetProduct        Merchant Own Always;
+    POST   "/v1/product"                     SetProduct        Merchant Own Always;
+    GET    "/v1/statement"                   Statement         Merchant Own Always;
+    POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always;
+    GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always;
+    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always;
+    GET    "/v1/audit"                       GetAudit          Merchant Own Always;
+    GET    "/v1/doctor"                      Doctor            Merchant Own Always;
+    POST   "/v1/token"                       CreateToken       Merchant Own Always;
+    DELETE "/v1/token"                       RevokeToken       Merchant Own Always;
+    /// The payer's page.
+    GET    "/pay/"                           Page              Payer Page Always;
+    GET    "/pay/status"                     PayStatus         Payer Page Failures;
+    GET    "/pay/live"                       PayLive           Payer Page Always;
+    POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always;
+    POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always;
+    /// A payment link's form and pictures; its page is `/pay/` as well.
+    POST   "/pay/link"                       Buy               Payer Mutation Always;
+    GET    "/pay/result"                     LinkResult        Payer Page Always;
+    GET    "/pay/qr"                         LinkQr            Payer Mutation Always;
+    GET    "/pay/sheet"                      LinkSheet         Payer Mutation Always;
+    /// The merchant's Mini Program.
+    GET    "/mini/status"                    MiniStatus        Payer Page Failures;
+    POST   "/mini/order"                     MiniOrder         Payer CheckoutMutation Always;
+    POST   "/mini/check"                     MiniCheck         Payer CheckoutMutation Always;
+    /// The payer's openid.
+    GET    "/wx-bridge/oauth_bridge.php"     QuickAuth         Payer Mutation Always;
+    GET    "/oauth/callback"                 OauthCallback     Payer Mutation Always;
+    GET    "/oauth/return"                   QuickAuthReturn   Payer Mutation Always;
+    /// Notices and callbacks of upstreams.
+    POST   "/notify/v2/{id}"                 Notice            WeChat Own Always;
+    POST   "/notify/v2/{id}/refund"          RefundNotice      WeChat Own Always;
+    POST   "/notify/v2/{id}/native"          ProductCallback   WeChat Own Always;
+    POST   "/notify/v3/{id}"                 V3Notice          WeChat Own Always;
+    POST   "/notify/v3/{id}/refund"          V3RefundNotice    WeChat Own Always;
+    POST   "/notify/ionline/{id}"            IonlineNotice     WeChat Own Always;
+    /// The operator.
+    POST   "/admin/merchants"                CreateMerchant    Operator Own Always;
+    PATCH  "/admin/merchants/{id}"           ChangeMerchant    Operator Own Always;
+    POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always;
+    GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always;
+    POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always;
+    GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always;
+    GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always;
+    POST   "/admin/reseal"                   Reseal            Operator Own Always;
+    GET    "/admin/alarms"                   Alarms            Operator Own Always;
+    GET    "/metrics"                        Metrics           Operator Own Failures;
+    /// Anyone's.
+    GET    "/openapi.json"                   Openapi           Public Own Failures;
+    GET    "/healthz"                        Healthz           Public Own Failures;
+    /// The page's files.
+    GET    "/{id}"                           Asset             Public Own Failures;
+}
+
+/// One row of the table.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// A route for GET answers HEAD too.
+    pub method: Method,
+    /// One segment may be `{id}`, which stands for any one segment.
+    pub path: &'static str,
+    /// What answers it.
+    pub endpoint: Endpoint,
+    /// Who calls it.
+    pub audience: Audience,
+    /// Which limit applies before it is answered.
+    pub rate: RateClass,
+    /// Which calls leave a line in the log.
+    pub logged: Logged,
+}
+
+/// What the table says of a request.
+#[derive(Clone, Debug)]
+pub enum Found<'a> {
+    /// There is an endpoint. `id` is the path's `{id}`, or empty.
+    Route {
+        /// Its row.
+        route: &'static Route,
+        /// What stands in the place of `{id}`.
+        id: &'a str,
+    },
+    /// The path has endpoints, none of them for this method.
+    MethodNotAllowed {
+        /// The value of the header `Allow`.
+        allow: String,
+    },
+    /// The path has no endpoint.
+    NotFound,
+}
+
+impl Found<'_> {
+    /// The row, where there is one.
+    pub const fn route(&self) -> Option<&'static Route> {
+        match self {
+            Self::Route { route, .. } => Some(route),
+            Self::MethodNotAllowed { .. } | Self::NotFound => None,
+        }
+    }
+}
+
+impl Route {
+    /// Whether the route answers `method`.
+    fn answers(&self, method: &Method) -> bool {
+        self.method == *method || self.method == Method::GET && *method == Method::HEAD
+    }
+
+    /// What stands in the place of `{id}` when the route's path is `path`.
+    fn matches<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let mut id = "";
+        let mut segments = path.split('/');
+        for wanted in self.path.split('/') {
+            let segment = segments.next()?;
+            match wanted {
+                "{id}" => id = segment,
+                _ if wanted == segment => {}
+                _ => return None,
+            }
+        }
+        segments.next().is_none().then_some(id)
+    }
+}
+
+/// The row for a request, or why there is none.
+pub fn find<'a>(method: &Method, path: &'a str) -> Found<'a> {
+    let mut matching = ROUTES
+        .iter()
+        .filter_map(|route| Some((route, route.matches(path)?)))
+        .peekable();
+    // The first row's path is meant: `/healthz` is not a file's name.
+    let Some(&(first, _)) = matching.peek() else {
+        return Found::NotFound;
+    };
+    let mut allow = Vec::new();
+    for (route, id) in matching.take_while(|(route, _)| route.path == first.path) {
+        if route.answers(method) {
+            return Found::Route { route, id };
+        }
+        allow.push(route.method.as_str());
+        if route.method == Method::GET {
+            allow.push("HEAD");
+        }
+    }
+    let allow = allow.join(", ");
+    Found::MethodNotAllowed { allow }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(method: &str, path: &str) -> Option<(Endpoint, String)> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        match find(&method, path) {
+            Found::Route { route, id } => Some((route.endpoint, id.to_owned())),
+            _ => None,
+        }
+    }
+
+    fn allow(method: &str, path: &str) -> Option<String> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        match find(&method, path) {
+            Found::MethodNotAllowed { allow } => Some(allow),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_path_and_a_method_lead_to_one_endpoint() {
+        let none = String::new();
+        for (method, path, expected) in [
+            (
+                "POST",
+                "/v1/order",
+                Some((Endpoint::CreateOrder, none.clone())),
+            ),
+            ("GET", "/v1/order", Some((Endpoint::GetOrder, none.clone()))),
+            (
+                "HEAD",
+                "/v1/order",
+                Some((Endpoint::GetOrder, none.clone())),
+            ),
+            ("GET", "/pay/", Some((Endpoint::Page, none.clone()))),
+            ("GET", "/healthz", Some((Endpoint::Healthz, none))),
+            (
+                "GET",
+                "/app.js",
+                Some((Endpoint::Asset, "app.js".to_owned())),
+            ),
+            (
+                "POST",
+                "/notify/v2/demo/refund",
+                Some((Endpoint::RefundNotice, "demo".to_owned())),
+            ),
+            ("GET", "/v1", Some((Endpoint::Asset, "v1".to_owned()))),
+            ("GET", "/v1/", None),
+            ("GET", "/v1/order/", None),
+            ("GET", "/v1/orders/x/y", None),
+            ("GET", "", None),
+            ("POST", "/v1/ORDER", None),
+        ] {
+            assert_eq!(endpoint(method, path), expected, "{method} {path}");
+        }
+    }
+
+    /// `Allow` names every method that the path has, HEAD among them; methods
+    /// that HTTP does not know are refused like others.
+    #[test]
+    fn a_method_that_a_path_does_not_have_is_told_which_it_has() {
+        for (method, path, expected) in [
+            ("PUT", "/v1/order", "POST, GET, HEAD"),
+            ("QUERY", "/v1/order", "POST, GET, HEAD"),
+            ("BREW", "/v1/close", "POST"),
+            ("GET", "/v1/token", "POST, DELETE"),
+            ("POST", "/metrics", "GET, HEAD"),
+            ("POST", "/healthz", "GET, HEAD"),
+            ("POST", "/openapi.json", "GET, HEAD"),
+            ("DELETE", "/admin/merchants/demo", "PATCH"),
+            ("GET", "/notify/v3/demo", "POST"),
+            ("OPTIONS", "/pay/order", "POST"),
+        ] {
+            assert_eq!(
+                allow(method, path).as_deref(),
+                Some(expected),
+                "{method} {path}"
+            );
+        }
+    }
+
+    /// A row that an earlier one hides would never be reached.
+    #[test]
+    fn every_row_is_reached() {
+        for route in ROUTES {
+            let path = route.path.replace("{id}", "x");
+            let Found::Route { route: found, .. } = find(&route.method, &path) else {
+                panic!("{} {path} leads nowhere", route.method);
+            };
+            assert_eq!(found.endpoint, route.endpoint, "{} {path}", route.method);
+        }
+    }
+}
