@@ -23,8 +23,10 @@ pub fn notify_url(
         return Ok(None);
     };
     let refuse = |problem: &str| Err(fields.error(Code::NotifyUrlRefused, name, problem));
-    let Some(url) = parse(&text) else {
-        return refuse("must be an address like https://shop.example.com/notify");
+    let Some(url) = parse(&text).filter(|url| url.fragment().is_none()) else {
+        return refuse(
+            "must be an address like https://shop.example.com/notify, without user name or fragment",
+        );
     };
     // As the parser writes it: a space in it would be refused when it is sent.
     let text = url.to_string();
@@ -44,7 +46,7 @@ pub fn notify_url(
 }
 
 /// `success_url`, `cancel_url`: where the payer's browser goes, by the payer's
-/// own click.
+/// own click. A single-page shop's address may have a fragment (`/#/paid`).
 pub fn page_url(
     fields: &Fields,
     name: &str,
@@ -63,14 +65,14 @@ pub fn page_url(
     }
 }
 
-/// An `http(s)` address without user name, and without fragment.
+/// An `http(s)` address without user name. The host may be in any script: the
+/// parser turns it into ASCII (punycode), and every check is of that form.
 fn parse(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     (matches!(url.scheme(), "http" | "https")
         && url.host().is_some()
         && url.username().is_empty()
-        && url.password().is_none()
-        && url.fragment().is_none())
+        && url.password().is_none())
     .then_some(url)
 }
 
@@ -115,6 +117,21 @@ mod tests {
             ("https://8.8.8.8/", false),
             ("https://[::1]/", false),
             ("https://[::ffff:10.0.0.1]/", false),
+            // In any script, and judged by the ASCII form: what only looks like
+            // a public name is a number, or a name of the machine itself.
+            ("https://商店.example/notify", true),
+            ("https://xn--mnchen-3ya.example/", true),
+            ("https://１２７.０.０.１/", false),
+            ("https://127。0。0。1/", false),
+            ("https://①②⑦.0.0.1/", false),
+            ("https://ｌｏｃａｌｈｏｓｔ/", false),
+            ("https://a.ｌｏｃａｌｈｏｓｔ/", false),
+            ("https://ⓜetadata.google.ⓘnternal/", false),
+            ("https://printer．local/", false),
+            ("https://printer.lo\u{ad}cal/", false),
+            ("https://xn--/", false),
+            ("https://xn--a-ecp.example/", false),
+            ("https://a\u{202e}b.example/", false),
         ] {
             let body = serde_json::json!({"notify_url": address}).to_string();
             let fields = Fields::read(body.as_bytes()).unwrap();
@@ -123,6 +140,29 @@ mod tests {
                 ok,
                 "{address}"
             );
+        }
+    }
+
+    #[test]
+    fn a_page_may_have_a_fragment_and_a_host_in_any_script() {
+        for (address, ok) in [
+            ("https://shop.example.com/#/paid", true),
+            ("https://shop.example.com/app#/paid?x=1&y=2", true),
+            ("https://商店.example/#/已支付", true),
+            ("https://тест.example/", true),
+            ("https://मंडी.example/", true),
+            ("https://user@商店.example/", false),
+            ("http://商店.example/", false),
+            ("javascript:alert(1)#https://shop.example.com/", false),
+            ("https://#/paid", false),
+        ] {
+            let body = serde_json::json!({"success_url": address}).to_string();
+            let fields = Fields::read(body.as_bytes()).unwrap();
+            let read = page_url(&fields, "success_url", false);
+            assert_eq!(read.is_ok(), ok, "{address}");
+            if let Ok(read) = read {
+                assert_eq!(read.as_deref(), Some(address), "as it was sent");
+            }
         }
     }
 }

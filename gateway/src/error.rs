@@ -206,18 +206,21 @@ impl ApiError {
         }
     }
 
-    /// The documented failure body: `Code`, `message` and `data` as in seed
-    /// 000; `status`, `code` and `field` added.
+    /// The documented failure body: `Code`, `message` and `data` as in the
+    /// WeCeive API document; `status`, `code` and `field` added.
+    ///
+    /// `Code` is the last member. Clients that compare names without case (Go,
+    /// Gson, .NET) read `code` and `Code` into one member, and the later one
+    /// wins: these clients must read the documented `FAIL`.
     pub fn body(&self) -> Value {
-        let mut body = json!({
-            "status": "fail",
-            "Code": "FAIL",
-            "code": self.code.name(),
-            "message": self.message,
-            "data": null,
-        });
-        if let (Some(field), Some(object)) = (&self.field, body.as_object_mut()) {
-            object.insert("field".to_owned(), Value::String(field.clone()));
+        let mut body = json!({"status": "fail", "code": self.code.name()});
+        if let Some(object) = body.as_object_mut() {
+            if let Some(field) = &self.field {
+                object.insert("field".to_owned(), Value::String(field.clone()));
+            }
+            object.insert("message".to_owned(), self.message.clone());
+            object.insert("data".to_owned(), Value::Null);
+            object.insert("Code".to_owned(), Value::String("FAIL".to_owned()));
         }
         body
     }
@@ -316,5 +319,43 @@ mod tests {
             "field": "total_fee", "message": "It is zero.", "data": null,
         });
         assert_eq!(error.body(), documented);
+    }
+
+    /// Every member of a flat JSON object in the order of its text.
+    fn members(text: &str) -> Vec<(String, Value)> {
+        let object: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap();
+        object.into_iter().collect()
+    }
+
+    #[test]
+    fn a_client_that_compares_names_without_case_reads_the_documented_code() {
+        for code in Code::ALL {
+            for error in [
+                ApiError::of(*code),
+                ApiError::field(*code, "total_fee", "It is zero."),
+                ApiError {
+                    message: serde_json::json!({"err_code": "NOAUTH"}),
+                    ..ApiError::of(*code)
+                },
+            ] {
+                let response = error.response();
+                let text = str::from_utf8(response.body()).unwrap();
+                let (mut last_wins, mut first_wins) = (String::new(), String::new());
+                for (name, value) in members(text) {
+                    if name.eq_ignore_ascii_case("code") {
+                        let value = value.as_str().unwrap().to_owned();
+                        last_wins.clone_from(&value);
+                        if first_wins.is_empty() {
+                            first_wins = value;
+                        }
+                    }
+                }
+                assert_eq!(last_wins, "FAIL", "{text}");
+                // A first-wins client reads the stable code. No stable code is
+                // a word of success, so this client still reads a failure.
+                assert_eq!(first_wins, code.name(), "{text}");
+                assert!(!["SUCCESS", "OK"].contains(&code.name()));
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@
 use crate::Gateway;
 use crate::api::client_ip;
 use crate::book::{Call, CheckoutFacts, Offer, PrepareCheckout};
+use crate::config::checkout_path;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::{answer, free_text, header_text, json, json_object, query, set};
@@ -390,11 +391,10 @@ pub(crate) fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
     )
 }
 
-/// Where to come back to with an openid. `showwxpaytitle=1` makes WeChat show
-/// its "secure payment" subtitle (seed 002, section 7.6).
+/// Where to come back to with an openid.
 fn page_path(request: &Request, visit: &Visit) -> String {
     let lang = lang_chosen(request);
-    format!("/pay/?s={}{lang}&showwxpaytitle=1", visit.facts.checkout.id)
+    format!("{}{lang}", checkout_path(&visit.facts.checkout.id))
 }
 
 /// The payer's choice of language, to be carried on in an address.

@@ -8,7 +8,8 @@ use whole::memory::{GATEWAY, Memory, Shop};
 
 /// The checkout's id in its page's address.
 fn id_of(page: &str) -> &str {
-    page.strip_prefix("/pay/?s=").unwrap()
+    let id = page.strip_prefix("/pay/?s=").unwrap();
+    id.split('&').next().unwrap()
 }
 
 fn listen(page: &str) -> http::request::Builder {

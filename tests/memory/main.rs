@@ -32,6 +32,7 @@ mod money_back;
 mod openapi;
 mod operator;
 mod past_bugs;
+mod payer_contact;
 mod payments;
 mod purchases;
 mod quick_pay;

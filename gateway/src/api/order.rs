@@ -174,8 +174,11 @@ pub(crate) fn status_data(order: &Order) -> Value {
             order.paid_besides().map(ToString::to_string),
         ),
     ]);
-    let attach = of(|p| p.attach.clone()).or_else(|| terms.attach.clone());
-    let attach = attach.map_or_else(|| json!([]), Value::String);
+    // The merchant's own text. WeChat's echo of it may be shortened or changed.
+    let attach = terms
+        .attach
+        .clone()
+        .map_or_else(|| json!([]), Value::String);
     data.insert("attach".to_owned(), attach);
     Value::Object(data)
 }

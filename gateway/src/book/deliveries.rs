@@ -74,7 +74,12 @@ impl<W: World, S: Store> Book<W, S> {
         let (Some(url), Some(paid)) = (&order.terms().notify_url, order.paid()) else {
             return Ok(());
         };
-        let body = self.notice_document(known, &paid.payment, notice_xml);
+        // A document of ours has the merchant's own text, as `GET /v1/order` has.
+        let payment = order::Payment {
+            attach: order.terms().attach.clone(),
+            ..paid.payment.clone()
+        };
+        let body = self.notice_document(known, &payment, notice_xml);
         self.insert_delivery(order, None, url, body)
     }
 
@@ -311,8 +316,9 @@ fn delivery_request(due: &Due, signature: &str) -> Option<Request> {
 }
 
 /// Whether the merchant has taken the notice: a 2xx answer that holds
-/// WeChat's own acknowledgement, the one word `success`, or nothing. A page
-/// of a framework that answers 200 to everything is no acknowledgement.
+/// WeChat's own acknowledgement (v2's XML or v3's `{"code":"SUCCESS"}`), the
+/// one word `success`, or nothing. A page of a framework that answers 200 to
+/// everything is no acknowledgement.
 fn judge(answer: &Response) -> Result<(), String> {
     let body = answer.body();
     let text = body.trim_ascii();
@@ -321,7 +327,11 @@ fn judge(answer: &Response) -> Result<(), String> {
             "the merchant answered {}",
             answer.status().as_u16()
         ))
-    } else if text.is_empty() || text.eq_ignore_ascii_case(b"success") || is_ack(body) {
+    } else if text.is_empty()
+        || text.eq_ignore_ascii_case(b"success")
+        || is_ack(body)
+        || is_json_ack(body)
+    {
         Ok(())
     } else {
         Err(format!(
@@ -329,6 +339,14 @@ fn judge(answer: &Response) -> Result<(), String> {
             answer.status().as_u16()
         ))
     }
+}
+
+/// APIv3's acknowledgement, which merchants with a v3 SDK send: a JSON object
+/// whose `code` is `SUCCESS`, each name once.
+fn is_json_ack(body: &[u8]) -> bool {
+    crate::http::json_object(body).is_ok_and(|object| {
+        object.get("code").and_then(serde_json::Value::as_str) == Some("SUCCESS")
+    })
 }
 
 #[cfg(test)]
@@ -362,6 +380,18 @@ mod tests {
             (204, "", true),
             (200, "", true),
             (200, "<html>It works</html>", false),
+            (200, r#"{"code":"SUCCESS"}"#, true),
+            (
+                200,
+                "{\"code\": \"SUCCESS\", \"message\": \"成功\"}\n",
+                true,
+            ),
+            (200, r#"{"code":"FAIL","message":"no stock"}"#, false),
+            (200, r#"{"code":"FAIL","code":"SUCCESS"}"#, false),
+            (200, r#"{"code":["SUCCESS"]}"#, false),
+            (200, r#"{"message":"SUCCESS"}"#, false),
+            (200, r#"[{"code":"SUCCESS"}]"#, false),
+            (500, r#"{"code":"SUCCESS"}"#, false),
             (
                 200,
                 "<xml><return_code><![CDATA[FAIL]]></return_code></xml>",

@@ -1,0 +1,82 @@
+//! The payer's first contact: addresses, pages without a purchase, and what the
+//! merchant reads of its own data.
+
+use crate::scene::scene;
+use crate::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
+use serde_json::{Value, json};
+use wechatpay::v2::Fields;
+use whole::memory::{GATEWAY, Memory};
+
+#[test]
+fn get_shows_the_merchants_own_attach_whatever_wechat_echoes() {
+    for (own, echo) in [
+        (None, "x"),
+        (Some("table 7"), "table"),
+        (Some("table 7"), ""),
+    ] {
+        let scene = scene("demo");
+        let number = "A1";
+        let mut order = json!({
+            "out_trade_no": number, "body": "Two cups", "total_fee": 150,
+            "trade_type": "NATIVE", "notify_url": whole::memory::SHOP_NOTIFY,
+        });
+        if let Some(own) = own {
+            order["attach"] = own.into();
+        }
+        let code_url = scene.shop.order(&order)["code_url"].clone();
+        crate::scene::pay(&scene.world, &code_url);
+        let notice = scene.world.take_notices().remove(0);
+        let fields = Fields::parse(notice.body.as_bytes()).unwrap();
+        let signed = fields.with("attach", echo);
+        let signed = signed.sealed(&scene.key, scene.sign_type()).to_xml();
+        assert_eq!(
+            scene.send_to(&notice.url, &notice.headers, signed.as_bytes()),
+            200
+        );
+        let status = scene.shop.status(number);
+        assert_eq!(status["trade_state"], "SUCCESS", "{status}");
+        let wanted = own.map_or_else(|| json!([]), Value::from);
+        assert_eq!(status["attach"], wanted, "{echo:?}");
+    }
+}
+
+#[test]
+fn every_address_of_a_checkout_makes_wechat_show_its_secure_payment_title() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    assert!(page.ends_with("&showwxpaytitle=1"), "given out: {page}");
+    let (_, found) = shop.call("GET", "/v1/checkout?out_trade_no=1", "");
+    assert_eq!(found["data"]["url"], format!("{GATEWAY}{page}"));
+
+    // A payer who is known already is not led through OAuth: the address is the
+    // one that was opened.
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = payer.get(&page);
+    let (_, callback, _) = payer.get(&authorize);
+    let (_, back, _) = payer.get(&callback);
+    assert_eq!(back.matches("showwxpaytitle=1").count(), 1, "{back}");
+    let (status, to, _) = payer.get(&page);
+    assert_eq!((status, to.as_str()), (200, ""));
+
+    // The code that leads a payer from elsewhere into WeChat.
+    let agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
+    let (_, answer) = Browser::new(&world, agent).post(&call(&page, "order"));
+    assert_eq!(
+        answer["link"]["url"],
+        format!("{GATEWAY}{page}"),
+        "{answer}"
+    );
+
+    // A payment link's form leads to a checkout.
+    let link = json!({"body": "Oolong", "total_fee": 8800}).to_string();
+    let (_, link) = shop.call("POST", "/v1/link", link);
+    let id = link["data"]["id"].as_str().unwrap();
+    let request = http::Request::post(format!("{GATEWAY}/pay/link"))
+        .header("user-agent", DESKTOP)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("l={id}&once=0123456789abcdef").into_bytes());
+    let answer = world.send(request.unwrap());
+    let to = answer.headers()["location"].to_str().unwrap();
+    assert!(to.contains("&showwxpaytitle=1"), "{to}");
+}
