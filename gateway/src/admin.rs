@@ -39,7 +39,7 @@ impl<W: World> Gateway<W> {
         let sealed = new
             .credentials
             .seal(&new.id, &self.config.master_key, nonce)
-            .map_err(|_| ApiError::of(Code::Internal))?;
+            .map_err(ApiError::internal)?;
         let merchant = Merchant {
             id: new.id,
             name: new.settings.name,
@@ -79,7 +79,9 @@ impl<W: World> Gateway<W> {
                 "id",
                 Code::MerchantExists.advice(),
             )),
-            _ => Err(ApiError::of(Code::Internal)),
+            _ => Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            )),
         }
     }
 
@@ -131,7 +133,9 @@ impl<W: World> Gateway<W> {
             }
             Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
             // Somebody else changed the credentials in this very moment.
-            _ => Err(ApiError::of(Code::Internal)),
+            _ => Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            )),
         }
     }
 
@@ -149,7 +153,9 @@ impl<W: World> Gateway<W> {
             limit: RESEALED_AT_ONCE,
         };
         let Answer::Ids(ids) = ask(&self.world, call).await? else {
-            return Err(ApiError::of(Code::Internal));
+            return Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            ));
         };
         let mut resealed = 0;
         for id in &ids {
@@ -171,7 +177,7 @@ impl<W: World> Gateway<W> {
         if Credentials::open(&merchant, &key.alone()).is_ok() {
             return Ok(false);
         }
-        let internal = |_| ApiError::of(Code::Internal);
+        let internal = ApiError::internal;
         let credentials = Credentials::open(&merchant, key).map_err(internal)?;
         let mut nonce = [0; 12];
         self.world.random(&mut nonce);
@@ -184,7 +190,9 @@ impl<W: World> Gateway<W> {
             Answer::Done => Ok(true),
             // Changed in this very moment, and so sealed anew already.
             Answer::Exists => Ok(false),
-            _ => Err(ApiError::of(Code::Internal)),
+            _ => Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            )),
         }
     }
 
@@ -223,7 +231,7 @@ impl<W: World> Gateway<W> {
         let mut after = before.clone().with(settings);
         // A secret belongs to its Mini Program.
         if secret.is_some() || after.mini_program != before.mini_program {
-            let internal = |_| ApiError::of(Code::Internal);
+            let internal = ApiError::internal;
             let key = &self.config.master_key;
             let mut credentials = Credentials::open(&before, key).map_err(internal)?;
             credentials.mini_program_secret = secret;
@@ -240,7 +248,9 @@ impl<W: World> Gateway<W> {
         match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
             // Somebody else changed it in this very moment.
-            _ => Err(ApiError::of(Code::Internal)),
+            _ => Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            )),
         }
     }
 
@@ -254,7 +264,7 @@ impl<W: World> Gateway<W> {
         let report: Report = self.book(id, Call::Report).await?;
         serde_json::to_value(report)
             .map(success)
-            .map_err(|_| ApiError::of(Code::Internal))
+            .map_err(ApiError::internal)
     }
 
     /// The merchant's credentials with what is new in them, sealed; and the
@@ -284,7 +294,7 @@ impl<W: World> Gateway<W> {
         if names.is_empty() && !revoke {
             return Ok((None, names));
         }
-        let internal = |_| ApiError::of(Code::Internal);
+        let internal = ApiError::internal;
         let key = &self.config.master_key;
         let old = Credentials::open(&merchant, key).map_err(internal)?;
         let credentials = entered.replace(old, delivery_secret, revoke, now_ms);

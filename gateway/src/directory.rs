@@ -6,7 +6,7 @@
 
 use crate::config::Config;
 use crate::credentials::Credentials;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::merchant::Merchant;
 use crate::registry::{Answer, Call, Envelope};
 use crate::scope::Scope;
@@ -155,12 +155,16 @@ impl Directory {
                 self.remembered.borrow_mut().remove(&by);
                 return Ok(None);
             }
-            _ => return Err(ApiError::of(Code::Internal)),
+            _ => {
+                return Err(ApiError::internal(
+                    "the registry gave another kind of answer",
+                ));
+            }
         };
-        let credentials = Credentials::open(&found.merchant, &config.master_key).map_err(|e| {
-            world.log(format_args!("merchant {}: {e}", found.merchant.id));
-            ApiError::of(Code::Internal)
-        })?;
+        let credentials =
+            Credentials::open(&found.merchant, &config.master_key).map_err(|error| {
+                ApiError::internal(format_args!("merchant {}: {error}", found.merchant.id))
+            })?;
         let asked_at_ms = found.certificates_asked_at_ms;
         let platform = Platform::of(&credentials, &found.certificates, asked_at_ms);
         let known = Rc::new(Known {
@@ -184,7 +188,8 @@ pub(crate) async fn ask(world: &impl World, call: Call) -> Result<Answer, ApiErr
         scope: Scope::current(),
         call,
     };
-    let body = serde_json::to_vec(&envelope).map_err(|_| ApiError::of(Code::Internal))?;
+    let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
     let answer = world.call(Object::Registry, body).await?;
-    serde_json::from_slice(&answer).map_err(|_| ApiError::of(Code::Internal))
+    serde_json::from_slice(&answer)
+        .map_err(|error| ApiError::unreadable("answer of the registry", &error))
 }

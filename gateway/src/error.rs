@@ -2,7 +2,7 @@
 //! fault it is, and what to do. The API's error table is made from this file.
 
 use crate::fields::sentence;
-use crate::world::{CallError, Response, StoreError};
+use crate::world::{CallError, Response, StoreError, World};
 use order::Refusal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -172,6 +172,10 @@ pub struct ApiError {
     /// One sentence; or, when WeChat refused, its answer (seed 000, "Request
     /// Refund", shows the form).
     pub message: Value,
+    /// What went wrong inside, for the log of the place where it happened:
+    /// never sent to a caller or to another object.
+    #[serde(skip)]
+    cause: Option<Box<str>>,
 }
 
 impl ApiError {
@@ -181,6 +185,34 @@ impl ApiError {
             code,
             field: None,
             message: Value::String(message.into()),
+            cause: None,
+        }
+    }
+
+    /// A failure of our own. `cause` is for the log: it must not hold a secret
+    /// or what a caller sent.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self {
+            cause: Some(cause.to_string().into()),
+            ..Self::of(Code::Internal)
+        }
+    }
+
+    /// A message inside the deployment that cannot be read. The log gets the
+    /// place only: `error`'s own text may repeat values.
+    pub fn unreadable(what: &str, error: &serde_json::Error) -> Self {
+        let (kind, line, column) = (error.classify(), error.line(), error.column());
+        Self::internal(format_args!(
+            "{what} is unreadable: {kind:?} error in line {line}, column {column}"
+        ))
+    }
+
+    /// Writes the cause into the log, under the current request. Called once,
+    /// where the error leaves the place that it happened in.
+    pub fn log_cause(&self, world: &impl World) {
+        if let Some(cause) = &self.cause {
+            let facts = [("code", self.code.name().into())];
+            crate::scope::log(world, &facts, format_args!("failed: {cause}"));
         }
     }
 
@@ -237,14 +269,14 @@ impl ApiError {
 }
 
 impl From<StoreError> for ApiError {
-    fn from(_: StoreError) -> Self {
-        Self::of(Code::Internal)
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
     }
 }
 
 impl From<CallError> for ApiError {
-    fn from(_: CallError) -> Self {
-        Self::of(Code::Internal)
+    fn from(error: CallError) -> Self {
+        Self::internal(error)
     }
 }
 

@@ -114,7 +114,10 @@ impl<W: World> Gateway<W> {
             return self.too_often(request, error).await;
         }
         let answered = self.dispatch(route.endpoint, request, id).await;
-        answered.unwrap_or_else(|error| error.response())
+        answered.unwrap_or_else(|error| {
+            error.log_cause(&self.world);
+            error.response()
+        })
     }
 
     async fn dispatch(
@@ -204,12 +207,10 @@ impl<W: World> Gateway<W> {
             scope: Scope::current(),
             call,
         };
-        let body = serde_json::to_vec(&envelope).map_err(|_| ApiError::of(Code::Internal))?;
+        let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
         let answer = self.world.call(Object::Book(merchant), body).await?;
-        serde_json::from_slice::<Result<T, ApiError>>(&answer).unwrap_or_else(|error| {
-            self.world.log(format_args!("book answer: {error}"));
-            Err(ApiError::of(Code::Internal))
-        })
+        serde_json::from_slice::<Result<T, ApiError>>(&answer)
+            .unwrap_or_else(|error| Err(ApiError::unreadable("answer of a book", &error)))
     }
 
     fn random_text(&self, length: usize) -> String {

@@ -123,7 +123,7 @@ impl<W: World> Gateway<W> {
         }
         .to_url(code2session::URL);
         let mut question = Request::default();
-        *question.uri_mut() = url.parse().map_err(|_| ApiError::of(Code::Internal))?;
+        *question.uri_mut() = url.parse().map_err(ApiError::internal)?;
         let answer = self
             .world
             .fetch(Route::Weixin, question)

@@ -206,7 +206,9 @@ impl<W: World> Gateway<W> {
             limit: MERCHANTS,
         };
         let Answer::Ids(ids) = ask(&self.world, call).await? else {
-            return Err(ApiError::of(Code::Internal));
+            return Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            ));
         };
         let asked = ids.into_iter().map(async |id| {
             let numbers: Result<Numbers, ApiError> = self.book(&id, Call::Numbers).await;

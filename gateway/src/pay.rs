@@ -56,7 +56,10 @@ impl<W: World> Gateway<W> {
         }
         let visit = match self.visit(request, false).await {
             Ok(visit) => visit,
-            Err(error) => return self.error_page(request, error.code).await,
+            Err(error) => {
+                error.log_cause(&self.world);
+                return self.error_page(request, error.code).await;
+            }
         };
         if visit.method == ROBOT {
             return self.preview(&self.view(&visit));
@@ -70,7 +73,10 @@ impl<W: World> Gateway<W> {
         if needs_openid {
             return match self.sign_in(&visit.known, &page_path(request, &visit)) {
                 Ok(redirect) => redirect,
-                Err(error) => self.error_page(request, error.code).await,
+                Err(error) => {
+                    error.log_cause(&self.world);
+                    self.error_page(request, error.code).await
+                }
             };
         }
         let lines = &visit.facts.checkout.purchase.lines;
@@ -347,11 +353,11 @@ impl<W: World> Gateway<W> {
 fn written<T: Serialize>(value: &T) -> Result<Response, ApiError> {
     serde_json::to_value(value)
         .map(|value| json(200, &value))
-        .map_err(|_| ApiError::of(Code::Internal))
+        .map_err(ApiError::internal)
 }
 
 fn drawn(text: &str) -> Result<(u32, String), ApiError> {
-    svg_path(text).ok_or_else(|| ApiError::of(Code::Internal))
+    svg_path(text).ok_or_else(|| ApiError::internal("a text that fits into no code"))
 }
 
 fn user_agent(request: &Request) -> Cow<'_, str> {

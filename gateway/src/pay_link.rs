@@ -121,7 +121,10 @@ impl<W: World> Gateway<W> {
                     Err(error) => self.link_error(request, error).await,
                 }
             }
-            Err(error) => self.error_page(request, error.code).await,
+            Err(error) => {
+                error.log_cause(&self.world);
+                self.error_page(request, error.code).await
+            }
         }
     }
 
@@ -168,7 +171,8 @@ impl<W: World> Gateway<W> {
         let mut response = match fields.text("format", 4)?.as_deref() {
             None | Some("svg") => {
                 let svg = picture.svg(size);
-                let svg = svg.ok_or_else(|| ApiError::of(Code::Internal))?;
+                let svg =
+                    svg.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))?;
                 answer(200, "image/svg+xml", svg)
             }
             Some("png") => {
@@ -203,7 +207,7 @@ impl<W: World> Gateway<W> {
             merchant: &opened.known.merchant.name,
             description: &opened.facts.link.body,
             price: price.as_deref(),
-            code: &code.ok_or_else(|| ApiError::of(Code::Internal))?,
+            code: &code.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))?,
             paper,
         };
         let mut response = answer(200, "text/html; charset=utf-8", sheet.html(&nonce));
@@ -233,7 +237,7 @@ impl<W: World> Gateway<W> {
             }
             (Some(_), _) => return Err(fields.invalid("logo", "must be 0 or 1")),
         };
-        picture.ok_or_else(|| ApiError::of(Code::Internal))
+        picture.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))
     }
 
     async fn merchant_of_link(&self, id: &str) -> Result<Rc<Known>, ApiError> {
@@ -265,6 +269,7 @@ impl<W: World> Gateway<W> {
             Code::LinkNotFound => Code::SessionNotFound,
             code => code,
         };
+        error.log_cause(&self.world);
         self.error_page(request, code).await
     }
 

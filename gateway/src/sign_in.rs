@@ -93,7 +93,10 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn quick_auth(&self, request: &Request) -> Response {
         match self.begin_quick_auth(request).await {
             Ok(response) => response,
-            Err(error) => error.response(),
+            Err(error) => {
+                error.log_cause(&self.world);
+                error.response()
+            }
         }
     }
 
@@ -161,7 +164,10 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn oauth_callback(&self, request: &Request) -> Response {
         match self.finish_oauth(request).await {
             Ok(response) => response,
-            Err(error) => self.go_back(request, "state", error.code).await,
+            Err(error) => {
+                error.log_cause(&self.world);
+                self.go_back(request, "state", error.code).await
+            }
         }
     }
 
@@ -255,7 +261,10 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn quick_auth_return(&self, request: &Request) -> Response {
         match self.finish_quick_auth(request).await {
             Ok(response) => response,
-            Err(error) => self.go_back(request, "flow", error.code).await,
+            Err(error) => {
+                error.log_cause(&self.world);
+                self.go_back(request, "flow", error.code).await
+            }
         }
     }
 

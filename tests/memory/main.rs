@@ -36,6 +36,7 @@ mod payer_contact;
 mod payments;
 mod purchases;
 mod quick_pay;
+mod refused_statements;
 mod scene;
 mod sign_in;
 mod v3;

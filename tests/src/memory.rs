@@ -105,6 +105,10 @@ struct Inner {
     received: Vec<Received>,
     told: Vec<(String, String)>,
     log: Vec<String>,
+    /// How many statements the objects have run since they were opened.
+    statements: u64,
+    /// The statement, counted as above, that the database refuses.
+    refused_statement: Option<u64>,
     /// What the log may not hold.
     secrets: BTreeSet<String>,
 }
@@ -187,6 +191,8 @@ impl Memory {
             received: Vec::new(),
             told: Vec::new(),
             log: Vec::new(),
+            statements: 0,
+            refused_statement: None,
             secrets: BTreeSet::new(),
         })))
     }
@@ -362,6 +368,18 @@ impl Memory {
         hosts.map(str::to_owned).collect()
     }
 
+    /// The database refuses the `nth` statement from now on, counted from 1,
+    /// once. The statements that open an object are not counted.
+    pub fn refuse_statement(&self, nth: u64) {
+        let mut inner = self.0.borrow_mut();
+        inner.refused_statement = Some(inner.statements + nth);
+    }
+
+    /// Whether a refusal that was asked for has not come yet; it is called off.
+    pub fn call_off_refusal(&self) -> bool {
+        self.0.borrow_mut().refused_statement.take().is_some()
+    }
+
     /// Every line of the gateway's log.
     pub fn log_text(&self) -> String {
         self.0.borrow().log.join("\n")
@@ -504,7 +522,18 @@ impl Memory {
     /// that matters may live only in memory.
     fn book(&self, name: &str) -> Book<Self, Sqlite> {
         let config = self.0.borrow().config.clone();
-        Book::open(self.clone(), self.storage(name), config).expect("a book")
+        self.opening(|| Book::open(self.clone(), self.storage(name), config).expect("a book"))
+    }
+
+    /// Opens an object: none of its statements is counted or refused.
+    fn opening<T>(&self, open: impl FnOnce() -> T) -> T {
+        let refused = self.0.borrow_mut().refused_statement.take();
+        let counted = self.0.borrow().statements;
+        let opened = open();
+        let mut inner = self.0.borrow_mut();
+        inner.statements = counted;
+        inner.refused_statement = refused;
+        opened
     }
 
     fn storage(&self, name: &str) -> Sqlite {
@@ -659,8 +688,8 @@ impl World for Memory {
         match object {
             Object::Book(name) => Ok(Box::pin(self.book(name).handle(&body)).await),
             Object::Registry => {
-                let registry = Registry::open(self.clone(), self.storage("/registry"));
-                Ok(registry.expect("a registry").handle(&body))
+                let open = || Registry::open(self.clone(), self.storage("/registry"));
+                Ok(self.opening(open).expect("a registry").handle(&body))
             }
         }
     }
@@ -719,6 +748,18 @@ impl fmt::Debug for Sqlite {
 
 impl Store for Sqlite {
     fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        {
+            let mut inner = self.world.0.borrow_mut();
+            inner.statements += 1;
+            let statements = inner.statements;
+            if inner
+                .refused_statement
+                .take_if(|nth| *nth == statements)
+                .is_some()
+            {
+                return Err(StoreError("refused on purpose".to_owned()));
+            }
+        }
         read_rows(&self.database, sql, args)
     }
 

@@ -5,7 +5,7 @@ use crate::Gateway;
 use crate::audit::{Entry, Page};
 use crate::book;
 use crate::directory::ask;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{query, success};
 use crate::registry::{Answer, Call};
@@ -48,14 +48,18 @@ impl<W: World> Gateway<W> {
                 let call = Call::Audit(Page { subject, ..page });
                 match ask(&self.world, call).await? {
                     Answer::Audit(entries) => entries,
-                    _ => return Err(ApiError::of(Code::Internal)),
+                    _ => {
+                        return Err(ApiError::internal(
+                            "the registry gave another kind of answer",
+                        ));
+                    }
                 }
             }
             Some(_) => return Err(fields.invalid("of", "must be money or credentials")),
         };
         let full = i64::try_from(entries.len()).is_ok_and(|n| n == limit);
         let before = entries.last().filter(|_| full).map(|entry| entry.id);
-        let entries = serde_json::to_value(entries).map_err(|_| ApiError::of(Code::Internal))?;
+        let entries = serde_json::to_value(entries).map_err(ApiError::internal)?;
         Ok(success(json!({"entries": entries, "before": before})))
     }
 }

@@ -3,7 +3,7 @@
 use super::Access;
 use crate::Gateway;
 use crate::book::{Call, Delivery};
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{query, success};
 use crate::world::{Request, Response, World};
@@ -22,7 +22,7 @@ impl<W: World> Gateway<W> {
         let deliveries: Vec<Delivery> = self.book(&known.merchant.id, call).await?;
         serde_json::to_value(deliveries)
             .map(|deliveries| success(json!({ "deliveries": deliveries })))
-            .map_err(|_| ApiError::of(Code::Internal))
+            .map_err(ApiError::internal)
     }
 
     /// `POST /v1/delivery` with `{"id": …}`: sends it again, now, and on the
@@ -36,6 +36,6 @@ impl<W: World> Gateway<W> {
         let delivery: Delivery = self.book(&known.merchant.id, Call::Resend(id)).await?;
         serde_json::to_value(delivery)
             .map(success)
-            .map_err(|_| ApiError::of(Code::Internal))
+            .map_err(ApiError::internal)
     }
 }

@@ -6,7 +6,7 @@ use crate::Gateway;
 use crate::address;
 use crate::book::{Call, Product};
 use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{answer, query, success};
 use crate::qr::{Picture, QrCodeEcc};
@@ -44,7 +44,7 @@ impl<W: World> Gateway<W> {
         let fields = Fields::of_query(query(request));
         let call = Call::FindProduct(fields.required("product_id", 32)?);
         let product: Product = self.book(&known.merchant.id, call).await?;
-        let internal = || ApiError::of(Code::Internal);
+        let internal = || ApiError::internal("a picture that cannot be drawn");
         match fields.text("format", 4)?.as_deref() {
             None | Some("json") => Ok(success(self.product_data(&known, &product)?)),
             Some("svg") => {
@@ -61,7 +61,8 @@ impl<W: World> Gateway<W> {
 
     fn product_picture(&self, known: &Known, product: &Product) -> Result<Picture, ApiError> {
         let code = self.upstream(known).product_code(&product.product_id)?;
-        Picture::new(&code, QrCodeEcc::Medium).ok_or_else(|| ApiError::of(Code::Internal))
+        Picture::new(&code, QrCodeEcc::Medium)
+            .ok_or_else(|| ApiError::internal("a text that fits into no code"))
     }
 
     fn product_data(&self, known: &Known, product: &Product) -> Result<Value, ApiError> {

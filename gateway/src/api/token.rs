@@ -42,7 +42,9 @@ impl<W: World> Gateway<W> {
                 "expires_at": expires_at_ms / 1000,
             }))),
             Answer::Full => Err(ApiError::of(Code::TooManyTokens)),
-            _ => Err(ApiError::of(Code::Internal)),
+            _ => Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            )),
         }
     }
 
@@ -62,7 +64,9 @@ impl<W: World> Gateway<W> {
                 "api-token",
                 "This merchant has no such api-token.",
             )),
-            _ => Err(ApiError::of(Code::Internal)),
+            _ => Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            )),
         }
     }
 }

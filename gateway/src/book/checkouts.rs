@@ -411,8 +411,7 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(first.clone());
         }
         for n in 2..=MAX_ATTEMPTS {
-            let number = OutTradeNo::new(&format!("{first}-{n}"))
-                .map_err(|_| ApiError::of(Code::Internal))?;
+            let number = OutTradeNo::new(&format!("{first}-{n}")).map_err(ApiError::internal)?;
             let is_free = self.load_order(number.as_str())?.is_none()
                 && self.refuse_checkouts_number(&number).is_ok();
             if is_free {

@@ -322,13 +322,21 @@ impl<W: World, S: Store> Book<W, S> {
                 scope,
                 call,
             }) => {
-                let answer = scope::within(scope, self.answer(&merchant, call)).await;
+                let answered = scope::within(scope, async {
+                    let answered = self.answer(&merchant, call).await;
+                    if let Err(error) = &answered {
+                        error.log_cause(&self.world);
+                    }
+                    answered
+                });
+                let answer = answered.await;
                 self.write_tally();
                 answer
             }
             Err(error) => {
-                self.world.log(format_args!("book: call: {error}"));
-                Err(ApiError::of(Code::Internal))
+                let error = ApiError::unreadable("call of a book", &error);
+                error.log_cause(&self.world);
+                Err(error)
             }
         };
         serde_json::to_vec(&answer).unwrap_or_default()
@@ -660,5 +668,5 @@ fn write_stored<T: Serialize>(what: &str, value: &T) -> Result<String, StoreErro
 }
 
 fn json<T: Serialize>(value: &T) -> Result<serde_json::Value, ApiError> {
-    serde_json::to_value(value).map_err(|_| ApiError::of(Code::Internal))
+    serde_json::to_value(value).map_err(ApiError::internal)
 }

@@ -382,8 +382,17 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(Vec::new())
     }
 
+    /// The order, where its row can be read. A call to WeChat needs it only for
+    /// details, so a database that refuses is logged and does not stop the call.
+    pub(super) fn known_order(&self, number: &OutTradeNo) -> Option<Order> {
+        self.load_order(number.as_str()).unwrap_or_else(|error| {
+            ApiError::from(error).log_cause(&self.world);
+            None
+        })
+    }
+
     pub(super) async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
-        let order = self.load_order(number.as_str()).ok().flatten();
+        let order = self.known_order(number);
         let account = order
             .as_ref()
             .map_or(&known.merchant.account, |order| &order.terms().account);
@@ -400,7 +409,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// Closes an order at WeChat. Only WeChat's verified word counts as an
     /// answer.
     async fn close(&self, known: &Known, number: &OutTradeNo) -> Event {
-        let order = self.load_order(number.as_str()).ok().flatten();
+        let order = self.known_order(number);
         let answer = match self.upstream(known).close(number, order.as_ref()).await {
             Ok(()) => CloseAnswer::Closed,
             Err(failure) => match failure.reason() {

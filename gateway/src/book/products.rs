@@ -64,7 +64,7 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<Prepaid, ApiError> {
         let product = self.product(product_id)?;
         let number = crate::seal::random_text(|bytes| self.world.random(bytes), 24);
-        let out_trade_no = OutTradeNo::new(&number).map_err(|_| ApiError::of(Code::Internal))?;
+        let out_trade_no = OutTradeNo::new(&number).map_err(ApiError::internal)?;
         let terms = Terms {
             out_trade_no,
             account: known.merchant.account.clone(),

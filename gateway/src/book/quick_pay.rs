@@ -71,7 +71,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
         let order = self
             .load_order(number.as_str())?
-            .ok_or_else(|| ApiError::of(Code::Internal))?;
+            .ok_or_else(|| ApiError::internal("the order that was just written is gone"))?;
         match (order.status(), answer) {
             (Status::PayError { .. }, Err(failure)) => Err(failure.into()),
             _ => Ok(order),
@@ -114,7 +114,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// says whether it must be.
     pub(super) async fn reverse(&self, known: &Known, number: &OutTradeNo) -> Event {
         let answered = self.upstream(known).reverse(number).await;
-        let order = self.load_order(number.as_str()).ok().flatten();
+        let order = self.known_order(number);
         let is_old = order.is_some_and(|order| {
             self.world.now_ms() - order.created_at_ms() > CODE_MS
                 && order.checks() >= NEVER_BEGUN_CHECKS

@@ -121,7 +121,7 @@ impl<W: World> Gateway<W> {
             Some(fields) => fields,
             None => {
                 let sorry = Text::new("err_code_des", "This cannot be sold now. 暂时无法购买")
-                    .map_err(|_| ApiError::of(Code::Internal))?;
+                    .map_err(ApiError::internal)?;
                 native::refusal(ours, &nonce, &sorry)
             }
         };

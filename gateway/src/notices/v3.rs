@@ -7,7 +7,7 @@
 use crate::Gateway;
 use crate::book::{Call, Stray, StrayRefund, Verdict};
 use crate::directory::{Known, ask};
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::http::{answer, header_text};
 use crate::registry::{self, Answer};
 use crate::world::{Request, Response, World};
@@ -148,7 +148,9 @@ impl<W: World> Gateway<W> {
             Answer::Found(found) => self.addressee(&found.merchant.id, "v3").await.map(Some),
             Answer::NotFound => Ok(None),
             // Nobody knows yet: it comes again.
-            _ => Err(ApiError::of(Code::Internal)),
+            _ => Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            )),
         }
     }
 

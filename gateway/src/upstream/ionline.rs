@@ -55,7 +55,8 @@ impl<W: World> Ionline<'_, W> {
     /// The package as iOnline signed it: nobody else can.
     pub(super) fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, ApiError> {
         let package = prepayment.pay_info.as_deref().unwrap_or_default();
-        serde_json::from_slice(package.as_bytes()).map_err(|_| ApiError::of(Code::Internal))
+        serde_json::from_slice(package.as_bytes())
+            .map_err(|error| ApiError::unreadable("payment package", &error))
     }
 
     pub(super) async fn query(

@@ -271,8 +271,7 @@ impl<'a, W: World> V2<'a, W> {
         if account.sub_mch_id.is_some() {
             return Err(not_offered());
         }
-        let text =
-            |field, value: &str| Text::new(field, value).map_err(|_| ApiError::of(Code::Internal));
+        let text = |field, value: &str| Text::new(field, value).map_err(ApiError::internal);
         let url = ProductUrl {
             appid: text("appid", &account.appid)?,
             mch_id: text("mch_id", &account.mch_id)?,
@@ -323,7 +322,7 @@ impl<'a, W: World> V2<'a, W> {
 
     fn nonce(&self) -> Result<Text<32>, Failure> {
         Text::new("nonce_str", &self.0.nonce())
-            .map_err(|_| Failure::NotBelieved(ApiError::of(Code::Internal)))
+            .map_err(|error| Failure::NotBelieved(ApiError::internal(error)))
     }
 
     async fn ask(&self, path: &str, xml: &str) -> Result<Vec<u8>, Failure> {
@@ -525,11 +524,9 @@ pub(super) fn reason(code: &ErrorCode) -> Reason {
 }
 
 pub(super) fn refused(message: Value) -> ApiError {
-    ApiError {
-        code: Code::UpstreamRefused,
-        field: None,
-        message,
-    }
+    let mut error = ApiError::of(Code::UpstreamRefused);
+    error.message = message;
+    error
 }
 
 fn communication(return_msg: &str) -> ApiError {

@@ -270,7 +270,7 @@ impl<'a, W: World> V3<'a, W> {
 
     fn keys(&self) -> Result<&'a V3Keys, ApiError> {
         let keys = self.0.known.credentials.v3.as_ref();
-        keys.ok_or_else(|| ApiError::of(Code::Internal))
+        keys.ok_or_else(|| ApiError::internal("an APIv3 merchant without APIv3 keys"))
     }
 
     fn account(&self) -> &'a Account {
