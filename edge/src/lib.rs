@@ -17,7 +17,7 @@ mod world;
 use gateway::Gateway;
 use gateway::config::Config;
 use gateway::error::ApiError;
-use gateway::world::{Listen, StoreError};
+use gateway::world::Listen;
 use listeners::Listeners;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -74,9 +74,13 @@ fn config(env: &Env) -> std::result::Result<Rc<Config>, String> {
         .map_err(|error| error.to_string())
 }
 
+/// When the alarm rings again where the deployment cannot start.
+const CANNOT_START_MS: i64 = 60_000;
+
 /// A merchant's book.
 #[durable_object]
 pub struct Book {
+    alarm: store::Alarm,
     listeners: Listeners,
     book: std::result::Result<gateway::book::Book<Runtime, Storage>, String>,
 }
@@ -84,13 +88,18 @@ pub struct Book {
 impl DurableObject for Book {
     fn new(state: State, env: Env) -> Self {
         let store = Storage::of(&state);
+        let alarm = store::Alarm::of(&state);
         let listeners = Listeners::of(state);
         let book = config(&env).and_then(|config| {
             let store = store.with(listeners.clone());
             gateway::book::Book::open(Runtime::new(env), store, config)
                 .map_err(|error| error.to_string())
         });
-        Self { listeners, book }
+        Self {
+            alarm,
+            listeners,
+            book,
+        }
     }
 
     async fn fetch(&self, request: Request) -> Result<Response> {
@@ -106,9 +115,13 @@ impl DurableObject for Book {
 
     async fn alarm(&self) -> Result<Response> {
         match &self.book {
-            // An error makes the runtime ring the alarm again.
-            Ok(book) => book.alarm().await.map_err(as_worker_error)?,
-            Err(problem) => return Err(problem.clone().into()),
+            Ok(book) => book.alarm().await,
+            // The runtime repeats an alarm that fails six times and no more. A
+            // deployment can be wrong for longer than that takes.
+            Err(problem) => {
+                worker::console_error!("the book cannot start: {problem}");
+                self.alarm.set_in(CANNOT_START_MS);
+            }
         }
         Response::empty()
     }
@@ -163,8 +176,4 @@ impl DurableObject for Registry {
             Err(problem) => Err(problem.clone().into()),
         }
     }
-}
-
-fn as_worker_error(error: StoreError) -> worker::Error {
-    worker::Error::RustError(error.to_string())
 }

@@ -101,17 +101,37 @@ impl Store for Storage {
     fn set_alarm(&self, at_ms: i64) {
         // The promise need not be waited for: the alarm is written with the
         // rows before it, and nothing leaves the object until both are.
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds fit in 53 bits")]
-        let at = Date::new(&JsValue::from_f64(at_ms as f64));
-        if let Err(error) = self.storage.as_raw().set_alarm(at, Object::new()) {
-            worker::console_error!("the alarm was not set: {error:?}");
-        }
+        set_alarm(&self.storage, at_ms);
     }
 
     fn tell(&self, tag: &str, text: &str) {
         if let Some(listeners) = &self.listeners {
             listeners.tell(tag, text);
         }
+    }
+}
+
+fn set_alarm(storage: &worker::Storage, at_ms: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds fit in 53 bits")]
+    let at = Date::new(&JsValue::from_f64(at_ms as f64));
+    if let Err(error) = storage.as_raw().set_alarm(at, Object::new()) {
+        worker::console_error!("the alarm was not set: {error:?}");
+    }
+}
+
+/// An object's alarm, for an object that could not be opened.
+pub struct Alarm(worker::Storage);
+
+impl Alarm {
+    /// The alarm of this object.
+    pub fn of(state: &State) -> Self {
+        Self(state.storage())
+    }
+
+    /// Sets it so many milliseconds from now.
+    pub fn set_in(&self, ms: i64) {
+        let now_ms = i64::try_from(worker::Date::now().as_millis()).unwrap_or_default();
+        set_alarm(&self.0, now_ms + ms);
     }
 }
 

@@ -146,6 +146,10 @@ impl World for Runtime {
         })
     }
 
+    async fn sleep(&self, ms: u32) {
+        Delay::from(Duration::from_millis(u64::from(ms))).await;
+    }
+
     fn print(&self, line: &str) {
         worker::console_log!("{line}");
     }

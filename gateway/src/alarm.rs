@@ -61,6 +61,8 @@ alarms! {
         "Read the refund's err_code: set up the API certificate (WECHATPAY_MTLS) if there is none, or top up the account.";
     SecondPaymentKept "SECOND_PAYMENT_KEPT" "A purchase was paid twice, and the refund of this payment failed for good."
         "Return it to the payer on the merchant platform, and keep the receipt.";
+    RowUnreadable "ROW_UNREADABLE" "A stored row cannot be read by this version; its timer is set aside and tried again every ten minutes."
+        "If an earlier version was rolled back to, deploy the later one again: the row goes on by itself. Otherwise read the log for the reason, and ask WeChat about the order.";
     RefundAbnormal "REFUND_ABNORMAL" "The payer's account or card does not take the refund."
         "Return the money another way, from the merchant platform, and keep the receipt.";
 }

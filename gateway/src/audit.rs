@@ -75,6 +75,7 @@ pub fn add(
         request_id,
         who,
         call,
+        ..
     } = Scope::current();
     store.exec(
         "INSERT INTO audit(at_ms, subject, what, evidence, who, call, request_id)

@@ -20,6 +20,7 @@ mod assets;
 mod audit;
 pub mod book;
 pub mod config;
+mod connections;
 mod credentials;
 mod directory;
 pub mod error;

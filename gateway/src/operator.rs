@@ -19,8 +19,8 @@ use std::fmt::Write;
 
 /// The most merchants that one answer asks.
 const MERCHANTS: i64 = 200;
-/// So many at a time: Cloudflare opens six connections to a request.
-const AT_A_TIME: usize = 6;
+/// So many at a time: Cloudflare opens six connections for a request.
+const AT_A_TIME: usize = 5;
 
 /// A family of metrics.
 struct Family {
@@ -35,7 +35,7 @@ struct Family {
 
 /// Every family that is counted; the first whose prefix fits is a counter's
 /// own, and the last takes every other.
-const FAMILIES: [Family; 11] = [
+const FAMILIES: [Family; 12] = [
     Family {
         prefix: "order:",
         name: "orders_total",
@@ -71,6 +71,12 @@ const FAMILIES: [Family; 11] = [
         name: "upstream_failures_total",
         labels: &["host", "reason"],
         help: "Calls to WeChat that brought no answer, or a server's error.",
+    },
+    Family {
+        prefix: "upstream_not_sent",
+        name: "upstream_not_sent_total",
+        labels: &[],
+        help: "Calls to WeChat that were not sent because too many were under way.",
     },
     Family {
         prefix: "delivery_",

@@ -56,6 +56,9 @@ pub struct Scope {
     pub who: String,
     /// Method and path; or what a timer is about.
     pub call: String,
+    /// A payer waits at a counter: its requests to WeChat leave first.
+    #[serde(skip)]
+    pub urgent: bool,
 }
 
 thread_local! {
@@ -76,6 +79,7 @@ impl Scope {
             request_id: id.map_or_else(fresh, str::to_owned),
             who: audience.actor().to_owned(),
             call: format!("{} {path}", request.method()),
+            urgent: false,
         }
     }
 
@@ -85,6 +89,7 @@ impl Scope {
             request_id,
             who: "timer".to_owned(),
             call: format!("timer {about}"),
+            urgent: false,
         }
     }
 

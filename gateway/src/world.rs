@@ -31,6 +31,9 @@ pub trait World: Rsa {
     /// Calls an object; its bytes are the object's own business.
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError>;
 
+    /// Waits. An object may end before this does.
+    async fn sleep(&self, ms: u32);
+
     /// Writes a line of the operator's log, as it is.
     fn print(&self, line: &str);
 
@@ -108,6 +111,9 @@ pub enum FetchError {
     /// More than [`Route::max_answer_bytes`].
     #[error("the answer is too long")]
     TooLong,
+    /// Never sent: too many requests of the same object are under way.
+    #[error("not sent: too many requests are under way")]
+    Busy,
 }
 
 /// An object did not answer.

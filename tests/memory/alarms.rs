@@ -108,8 +108,20 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
             let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL"});
             world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
         })],
+        Alarm::RowUnreadable => vec![unreadable_row()],
         Alarm::RefundAbnormal => vec![abnormal_refund("demo"), abnormal_refund("demo-v3")],
     }
+}
+
+/// A later version has written a state that this one does not know.
+fn unreadable_row() -> Called {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    order(&shop, "N1");
+    let spoil = "UPDATE orders SET json = replace(json, 'NOTPAY', 'A_LATER_VARIANT')";
+    world.sql("demo", spoil).unwrap();
+    world.advance(31);
+    called(world, &shop, "N1")
 }
 
 /// Whose notice, and what it says that is not so.

@@ -29,6 +29,7 @@ mod merchant;
 mod messages;
 mod mini;
 mod money_back;
+mod objects;
 mod openapi;
 mod operator;
 mod past_bugs;

@@ -26,3 +26,4 @@ pub mod memory;
 mod rows;
 pub mod rsa;
 pub mod socket;
+mod time;

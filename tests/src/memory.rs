@@ -4,9 +4,15 @@
 //! Requests arrive at once and in order; what may go wrong is asked for with
 //! [`Memory::upstream`] and [`Memory::merchant_answers`]. A crash loses what
 //! an object holds in memory and keeps its database.
+//!
+//! Answers come at once too, unless a test asks for slow ones
+//! ([`Memory::answers_take`]); the clock then moves on while everything waits.
+//! As on Cloudflare, six requests of an object are under way at once; a seventh
+//! waits unsent, and its time-out runs while it waits.
 
 use crate::rows::read_rows;
-use futures_executor::block_on;
+use crate::time::{Pause, Sleepers, Wires, run};
+use futures_util::future::{Either, select};
 use gateway::Gateway;
 use gateway::book::Book;
 use gateway::config::Config;
@@ -19,10 +25,11 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use sandbox::{Outcome, Sandbox, Settings};
 use serde_json::{Value as Json, json};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::rc::Rc;
+use std::pin::pin;
+use std::rc::{Rc, Weak};
 
 /// 2026-01-02 03:04:05 UTC: any time will do, if it is always the same.
 pub const START_MS: i64 = 1_767_323_045_000;
@@ -91,6 +98,8 @@ struct Inner {
     sandbox: Sandbox,
     databases: BTreeMap<String, Rc<Connection>>,
     alarms: BTreeMap<String, i64>,
+    /// Those with a call under way.
+    books: BTreeMap<String, Weak<Book<Memory, Sqlite>>>,
     upstream: VecDeque<Upstream>,
     /// What WeChat answers, whatever is asked.
     answer: Option<Vec<u8>>,
@@ -102,6 +111,10 @@ struct Inner {
     during_next: Option<(&'static str, Request)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
+    /// How long WeChat and the merchant take to answer, in milliseconds.
+    takes_ms: (i64, i64),
+    /// Requests that ran into their time-out before they were sent.
+    never_sent: usize,
     received: Vec<Received>,
     told: Vec<(String, String)>,
     log: Vec<String>,
@@ -149,7 +162,7 @@ impl Drop for Inner {
 
 /// A handle to the world; clones are the same world.
 #[derive(Clone)]
-pub struct Memory(Rc<RefCell<Inner>>);
+pub struct Memory(Rc<RefCell<Inner>>, Rc<Sleepers>, Rc<Wires>);
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -171,13 +184,14 @@ impl Memory {
         let settings = Settings {
             public_url: "https://sandbox.example.com".to_owned(),
         };
-        Self(Rc::new(RefCell::new(Inner {
+        let inner = Inner {
             now_ms: START_MS,
             random: 1,
             config,
             sandbox: Sandbox::new(settings),
             databases: BTreeMap::new(),
             alarms: BTreeMap::new(),
+            books: BTreeMap::new(),
             upstream: VecDeque::new(),
             answer: None,
             upstream_calls: Vec::new(),
@@ -188,23 +202,57 @@ impl Memory {
             during_next: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
+            takes_ms: (0, 0),
+            never_sent: 0,
             received: Vec::new(),
             told: Vec::new(),
             log: Vec::new(),
             statements: 0,
             refused_statement: None,
             secrets: BTreeSet::new(),
-        })))
+        };
+        Self(Rc::new(RefCell::new(inner)), Rc::default(), Rc::default())
     }
 
     /// A fresh isolate's gateway: what it remembers begins empty.
     pub fn gateway(&self) -> Gateway<Self> {
-        Gateway::new(self.clone(), self.0.borrow().config.clone())
+        Gateway::new(self.elsewhere(), self.0.borrow().config.clone())
     }
 
     /// Deploys it anew, with these variables changed.
     pub fn deploy(&self, variables: &[(&str, &str)]) {
         self.0.borrow_mut().config = configured(variables);
+    }
+
+    /// The same world, with connections of its own.
+    fn elsewhere(&self) -> Self {
+        Self(self.0.clone(), self.1.clone(), Rc::default())
+    }
+
+    /// Runs a future to its end. Where everything waits for time, time passes.
+    fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        run(future, || {
+            let at_ms = self.1.wake_first().expect("nothing is to come");
+            let mut inner = self.0.borrow_mut();
+            inner.now_ms = inner.now_ms.max(at_ms);
+        })
+    }
+
+    /// From now on WeChat and the merchant take so long to answer.
+    pub fn answers_take(&self, wechat_ms: i64, merchant_ms: i64) {
+        self.0.borrow_mut().takes_ms = (wechat_ms, merchant_ms);
+    }
+
+    /// How many requests ran into their time-out without having been sent.
+    pub fn never_sent(&self) -> usize {
+        self.0.borrow().never_sent
+    }
+
+    /// Several requests at once, to one isolate.
+    pub fn send_all(&self, requests: Vec<Request>) -> Vec<Response> {
+        let gateway = self.gateway();
+        let all = requests.into_iter().map(|request| gateway.handle(request));
+        self.run(futures_util::future::join_all(all))
     }
 
     /// Sends the gateway a request.
@@ -225,7 +273,7 @@ impl Memory {
             }
         };
         keep_secrets(request.body());
-        let answer = block_on(gateway.handle(request));
+        let answer = self.run(gateway.handle(request));
         keep_secrets(answer.body());
         answer
     }
@@ -490,9 +538,14 @@ impl Memory {
         }
     }
 
+    /// The runtime forgets every alarm.
+    pub fn lose_alarms(&self) {
+        self.0.borrow_mut().alarms.clear();
+    }
+
     fn ring(&self, name: &str) {
         self.0.borrow_mut().alarms.remove(name);
-        block_on(self.book(name).alarm()).expect("the alarm");
+        self.run(self.book(name).alarm());
     }
 
     /// Sends the sandbox any request.
@@ -519,10 +572,19 @@ impl Memory {
     }
 
     /// Objects are opened afresh for every call, as after a crash: nothing
-    /// that matters may live only in memory.
-    fn book(&self, name: &str) -> Book<Self, Sqlite> {
+    /// that matters may live only in memory. Calls that are under way at the
+    /// same time share one.
+    fn book(&self, name: &str) -> Rc<Book<Self, Sqlite>> {
+        let under_way = self.0.borrow().books.get(name).and_then(Weak::upgrade);
+        if let Some(book) = under_way {
+            return book;
+        }
         let config = self.0.borrow().config.clone();
-        self.opening(|| Book::open(self.clone(), self.storage(name), config).expect("a book"))
+        let open = || Book::open(self.elsewhere(), self.storage(name), config).expect("a book");
+        let book = Rc::new(self.opening(open));
+        let mut inner = self.0.borrow_mut();
+        inner.books.insert(name.to_owned(), Rc::downgrade(&book));
+        book
     }
 
     /// Opens an object: none of its statements is counted or refused.
@@ -579,6 +641,61 @@ impl World for Memory {
     }
 
     async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+        let sent = Cell::new(false);
+        let sending = pin!(self.send_out(route, request, &sent));
+        let outcome = match select(sending, pin!(self.sleep(route.timeout_ms()))).await {
+            Either::Left((answer, _)) => return answer,
+            Either::Right(_) => Err(FetchError::TimedOut),
+        };
+        if !sent.get() {
+            self.0.borrow_mut().never_sent += 1;
+        }
+        outcome
+    }
+
+    async fn sleep(&self, ms: u32) {
+        Pause::new(&self.1, self.now() + i64::from(ms)).await;
+    }
+
+    async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        match object {
+            Object::Book(name) => Ok(Box::pin(self.book(name).handle(&body)).await),
+            Object::Registry => {
+                let open = || Registry::open(self.clone(), self.storage("/registry"));
+                Ok(self.opening(open).expect("a registry").handle(&body))
+            }
+        }
+    }
+
+    fn print(&self, line: &str) {
+        self.0.borrow_mut().log.push(line.to_owned());
+    }
+}
+
+impl Memory {
+    /// A request leaves, once there is a connection for it.
+    async fn send_out(
+        &self,
+        route: Route,
+        request: Request,
+        sent: &Cell<bool>,
+    ) -> Result<Response, FetchError> {
+        let _wire = self.2.take().await;
+        sent.set(true);
+        let answer = self.arrives(route, request).await;
+        let (wechat_ms, merchant_ms) = self.0.borrow().takes_ms;
+        let takes_ms = match route {
+            Route::Merchant => merchant_ms,
+            Route::Assets => 0,
+            _ => wechat_ms,
+        };
+        if takes_ms > 0 {
+            Pause::new(&self.1, self.now() + takes_ms).await;
+        }
+        answer
+    }
+
+    async fn arrives(&self, route: Route, request: Request) -> Result<Response, FetchError> {
         let during = {
             let mut inner = self.0.borrow_mut();
             let path = request.uri().path();
@@ -682,20 +799,6 @@ impl World for Memory {
                 Ok(Response::new(page.as_bytes().to_vec()))
             }
         }
-    }
-
-    async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
-        match object {
-            Object::Book(name) => Ok(Box::pin(self.book(name).handle(&body)).await),
-            Object::Registry => {
-                let open = || Registry::open(self.clone(), self.storage("/registry"));
-                Ok(self.opening(open).expect("a registry").handle(&body))
-            }
-        }
-    }
-
-    fn print(&self, line: &str) {
-        self.0.borrow_mut().log.push(line.to_owned());
     }
 }
 

@@ -9,7 +9,7 @@
 //! written in this book first. Every other is written as paid together with a
 //! refund of the whole, in one transaction, and is no sale to the merchant.
 
-use super::{Book, NewOrder, read_stored, write_stored};
+use super::{Book, NewOrder, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream::Reason;
@@ -230,7 +230,7 @@ impl<W: World, S: Store> Book<W, S> {
             .store
             .exec("SELECT json FROM checkouts WHERE id = ?", &[id.into()])?;
         let row = rows.first().ok_or(ApiError::of(Code::SessionNotFound))?;
-        let checkout: Checkout = read_stored("checkout", row.text(0)?)?;
+        let checkout: Checkout = self.read_row("checkout", id, row.text(0)?)?;
         let state = self.state_of(&checkout)?;
         Ok(CheckoutFacts { checkout, state })
     }
@@ -534,7 +534,7 @@ impl<W: World, S: Store> Book<W, S> {
             &[number.as_str().into()],
         )?;
         rows.first()
-            .map(|row| read_stored("checkout", row.text(0)?))
+            .map(|row| self.read_row("checkout", number.as_str(), row.text(0)?))
             .transpose()
     }
 
@@ -601,7 +601,7 @@ impl<W: World, S: Store> Book<W, S> {
             &[number.as_str().into()],
         )?;
         rows.first()
-            .map(|row| read_stored("checkout", row.text(0)?))
+            .map(|row| self.read_row("checkout", number.as_str(), row.text(0)?))
             .transpose()
     }
 

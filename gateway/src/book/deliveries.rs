@@ -5,7 +5,7 @@
 //! Those of one order go out in order. Of those that wait, the first alone has
 //! a timer; the next gets its own when that one is acknowledged or given up.
 
-use super::Book;
+use super::{Book, SET_ASIDE_MS};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
@@ -57,8 +57,8 @@ impl Due {
     }
 }
 
-/// How many deliveries one alarm takes; the next alarm follows at once.
-const DUE_AT_ONCE: i64 = 50;
+/// How many rows are set aside before other work has its turn.
+const SET_ASIDE_AT_ONCE: usize = 100;
 /// How long the last attempt may take before it counts as never made.
 const LAST_SECONDS: i64 = 60;
 
@@ -153,38 +153,64 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(())
     }
 
-    /// Takes the deliveries that are due, and moves each one's timer on to
-    /// the next attempt before this one is made.
-    pub(super) fn claim_due_deliveries(&self) -> Result<Vec<Due>, StoreError> {
+    /// Takes the delivery that has been due longest, and moves its timer on to
+    /// the next attempt before this one is made. One that cannot be read is
+    /// set aside, and the next one taken.
+    pub(super) fn claim_due_delivery(&self) -> Result<Option<Due>, StoreError> {
         let now_ms = self.world.now_ms();
-        let rows = self.store.exec(
-            "SELECT id, out_trade_no, url, body, attempts FROM deliveries
-             WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT ?",
-            &[now_ms.into(), DUE_AT_ONCE.into()],
-        )?;
-        let claim = |row: &Row| -> Result<Due, StoreError> {
-            let attempts = row.int(4)?;
-            let pause = usize::try_from(attempts)
-                .ok()
-                .and_then(|n| RETRY_SECONDS.get(n));
-            // The last attempt has a timer too, in case nobody lives to see
-            // how it ends: then it is made again.
-            let seconds = pause.map_or(LAST_SECONDS, |seconds| i64::from(*seconds));
-            let next = now_ms + seconds * 1000;
-            self.store.exec(
-                "UPDATE deliveries SET attempts = attempts + 1, due_at_ms = ? WHERE id = ?",
-                &[next.into(), row.int(0)?.into()],
+        for _ in 0..SET_ASIDE_AT_ONCE {
+            let rows = self.store.exec(
+                "SELECT id FROM deliveries WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT 1",
+                &[now_ms.into()],
             )?;
-            Ok(Due {
-                id: row.int(0)?,
-                out_trade_no: row.text(1)?.to_owned(),
-                url: row.text(2)?.to_owned(),
-                body: row.text(3)?.to_owned(),
-                attempt: attempts + 1,
-                is_last: pause.is_none(),
-            })
-        };
-        rows.iter().map(claim).collect()
+            let Some(row) = rows.first() else {
+                return Ok(None);
+            };
+            let id = row.int(0)?;
+            let due = self.read_due(id);
+            let seconds = match &due {
+                // The last attempt has a timer too, in case the object ends
+                // before it does: then it is made again.
+                Ok(due) => pause(due.attempt - 1).unwrap_or(LAST_SECONDS),
+                Err(_) => SET_ASIDE_MS / 1000,
+            };
+            self.store.exec(
+                "UPDATE deliveries SET attempts = attempts + ?, due_at_ms = ? WHERE id = ?",
+                &[
+                    i64::from(due.is_ok()).into(),
+                    (now_ms + seconds * 1000).into(),
+                    id.into(),
+                ],
+            )?;
+            match due {
+                Ok(due) => return Ok(Some(due)),
+                Err(error) => {
+                    let subject = format!("delivery {id}");
+                    self.world.log(format_args!("{subject} set aside: {error}"));
+                    self.unreadable.borrow_mut().insert(subject);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_due(&self, id: i64) -> Result<Due, StoreError> {
+        let rows = self.store.exec(
+            "SELECT out_trade_no, url, body, attempts FROM deliveries WHERE id = ?",
+            &[id.into()],
+        )?;
+        let row = rows
+            .first()
+            .ok_or_else(|| StoreError("no row".to_owned()))?;
+        let attempts = row.int(3)?;
+        Ok(Due {
+            id,
+            out_trade_no: row.text(0)?.to_owned(),
+            url: row.text(1)?.to_owned(),
+            body: row.text(2)?.to_owned(),
+            attempt: attempts + 1,
+            is_last: pause(attempts).is_none(),
+        })
     }
 
     /// Makes one attempt.
@@ -256,7 +282,8 @@ impl<W: World, S: Store> Book<W, S> {
              WHERE ?1 IS NULL OR out_trade_no = ?1 ORDER BY id DESC LIMIT 100",
             &[number.map(OutTradeNo::as_str).into()],
         )?;
-        rows.iter().map(read_delivery).collect()
+        // One that cannot be read does not hide the others.
+        Ok(rows.iter().flat_map(read_delivery).collect())
     }
 
     /// Begins a delivery's schedule again, now; or when those before it are
@@ -274,6 +301,14 @@ impl<W: World, S: Store> Book<W, S> {
             Ok(read_delivery(row)?)
         })
     }
+}
+
+/// The pause after so many attempts, in seconds; `None` after the last.
+fn pause(attempts: i64) -> Option<i64> {
+    let attempts = usize::try_from(attempts).ok()?;
+    RETRY_SECONDS
+        .get(attempts)
+        .map(|seconds| i64::from(*seconds))
 }
 
 fn read_delivery(row: &Row) -> Result<Delivery, StoreError> {

@@ -12,7 +12,7 @@
 //! timer: a *sale* is a row until its checkout's time is over, and is then
 //! either added to `sold` or dropped.
 
-use super::{Book, NewCheckout, Purchase, read_stored, write_stored};
+use super::{Book, NewCheckout, Purchase, write_stored};
 use crate::error::{ApiError, Code};
 use crate::seal::random_text;
 use crate::world::{Store, StoreError, World};
@@ -226,7 +226,7 @@ impl<W: World, S: Store> Book<W, S> {
                 .store
                 .exec("SELECT json, sold FROM links WHERE id = ?", &[id.into()])?;
             let row = rows.first().ok_or(ApiError::of(Code::LinkNotFound))?;
-            let link: Link = read_stored("link", row.text(0)?)?;
+            let link: Link = self.read_row("link", id, row.text(0)?)?;
             let held = self.store.exec(
                 "SELECT coalesce(sum(pieces), 0) FROM sales WHERE link_id = ?",
                 &[id.into()],

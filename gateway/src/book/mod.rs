@@ -47,17 +47,21 @@ pub use refunds::{NewRefund, Refunded};
 use crate::alarm::Alarm;
 use crate::audit;
 use crate::config::Config;
+use crate::connections::{DELIVERIES_AT_ONCE, Queued};
 use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
 use crate::scope::{self, Scope};
 use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
 use crate::world::{Row, Store, StoreError, World};
+use futures_util::future::{Either, FutureExt, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use order::{Money, Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::pin::pin;
 use std::rc::Rc;
 
 /// What may be asked of a book.
@@ -240,11 +244,41 @@ pub struct Raised {
 /// Two queries about one order are at least this far apart when a payer or a
 /// merchant asks for them (Tencent's guidance).
 const QUERY_APART_MS: i64 = 10_000;
+/// How many timers one alarm runs; the next alarm follows at once.
+const DUE_AT_ONCE: usize = 100;
+/// How many orders' timers are at work at once.
+const ORDERS_AT_ONCE: usize = 4;
+/// How long one alarm begins new work; the next alarm follows at once. The
+/// runtime ends an alarm after fifteen minutes.
+const ALARM_MS: i64 = 60_000;
+/// How often an alarm that waits for deliveries looks for what has become due.
+const LOOK_MS: u32 = 1_000;
+/// When the alarm rings again where the merchant could not be read.
+const NO_MERCHANT_MS: i64 = 60_000;
+/// When the alarm rings again where the database refused.
+const FAILED_MS: i64 = 10_000;
+/// A row that could not be read is looked at again after this: the version
+/// that can read it may be back.
+const SET_ASIDE_MS: i64 = 10 * 60_000;
+
+/// How an alarm ended.
+enum Timers {
+    /// What was due is done or under way.
+    Done,
+    /// The merchant or its credentials could not be read.
+    NoMerchant,
+}
+
+/// What a timer's work is about.
+enum Work {
+    Order,
+    Delivery,
+}
 
 /// A merchant's book, on any world and store.
 #[derive(Debug)]
 pub struct Book<W, S> {
-    world: W,
+    world: Queued<W>,
     store: S,
     config: Rc<Config>,
     directory: Directory,
@@ -254,6 +288,8 @@ pub struct Book<W, S> {
     armed_at_ms: Cell<Option<i64>>,
     /// When each order was last asked about.
     asked_at_ms: RefCell<HashMap<String, i64>>,
+    /// Rows that could not be read, until the alarm about them is raised.
+    unreadable: RefCell<BTreeSet<String>>,
 }
 
 impl<W: World, S: Store> Book<W, S> {
@@ -302,8 +338,8 @@ impl<W: World, S: Store> Book<W, S> {
         }
         add_columns(&store)?;
         let tally = Rc::new(Tally::default());
-        Ok(Self {
-            world,
+        let book = Self {
+            world: Queued::new(world),
             store,
             config,
             directory: Directory::default(),
@@ -311,7 +347,12 @@ impl<W: World, S: Store> Book<W, S> {
             tally,
             armed_at_ms: Cell::new(None),
             asked_at_ms: RefCell::new(HashMap::new()),
-        })
+            unreadable: RefCell::default(),
+        };
+        // The alarm may be gone: a deployment that could not start for some
+        // minutes uses up the runtime's retries.
+        book.arm()?;
+        Ok(book)
     }
 
     /// Answers one call: JSON in, JSON out.
@@ -322,6 +363,8 @@ impl<W: World, S: Store> Book<W, S> {
                 scope,
                 call,
             }) => {
+                let mut scope = scope;
+                scope.urgent = matches!(call, Call::QuickPay(_) | Call::Reverse(_));
                 let answered = scope::within(scope, async {
                     let answered = self.answer(&merchant, call).await;
                     if let Err(error) = &answered {
@@ -331,6 +374,7 @@ impl<W: World, S: Store> Book<W, S> {
                 });
                 let answer = answered.await;
                 self.write_tally();
+                self.raise_unreadable();
                 answer
             }
             Err(error) => {
@@ -393,53 +437,110 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    /// The alarm: every timer that is due, then the next one set.
-    pub async fn alarm(&self) -> Result<(), StoreError> {
+    /// The alarm: does what is due, and sets the next alarm, whatever happened.
+    ///
+    /// The runtime repeats an alarm that fails only a few times, and then never
+    /// again; so it never fails.
+    pub async fn alarm(&self) {
         self.armed_at_ms.set(None);
+        let not_before_ms = match self.run_timers().await {
+            Ok(Timers::Done) => 0,
+            // Without credentials nothing can be asked. The timers stay due.
+            Ok(Timers::NoMerchant) => self.world.now_ms() + NO_MERCHANT_MS,
+            Err(error) => {
+                self.world.log(format_args!("alarm: {error}"));
+                self.world.now_ms() + FAILED_MS
+            }
+        };
+        self.write_tally();
+        self.raise_unreadable();
+        let next_ms = match self.next_due_ms() {
+            Ok(Some(due_ms)) => due_ms.max(not_before_ms),
+            Ok(None) => return,
+            Err(error) => {
+                self.world.log(format_args!("alarm: {error}"));
+                self.world.now_ms() + FAILED_MS
+            }
+        };
+        self.store.set_alarm(next_ms);
+        self.armed_at_ms.set(Some(next_ms));
+    }
+
+    /// Runs the timers that are due. Each is claimed, and so moved on, when
+    /// there is a place for its work. Orders do not wait for deliveries: while
+    /// a delivery is under way, orders that become due meanwhile are looked at.
+    async fn run_timers(&self) -> Result<Timers, StoreError> {
         let rows = self
             .store
             .exec("SELECT text FROM facts WHERE name = 'merchant'", &[])?;
         let Some(row) = rows.first() else {
-            return Ok(());
+            return Ok(Timers::Done);
         };
         let merchant = row.text(0)?.to_owned();
         let Ok(known) = self.merchant(&merchant).await else {
-            // Without credentials nothing can be asked. The timers stay due.
-            self.store.set_alarm(self.world.now_ms() + 60_000);
-            return Ok(());
+            return Ok(Timers::NoMerchant);
         };
-        let orders = self.claim_due_orders(&known)?;
-        let deliveries = self.claim_due_deliveries()?;
-        self.arm()?;
-        let orders = orders.into_iter().map(|(number, effects)| {
-            let scope = self.timer_scope(number.as_str());
-            scope::within(scope, self.carry_out(&known, number, effects))
-        });
-        let deliveries = deliveries.into_iter().map(|due| {
-            let scope = self.timer_scope(due.out_trade_no());
-            scope::within(scope, self.deliver(&known, due))
-        });
-        let (orders, deliveries) = futures_util::future::join(
-            futures_util::future::join_all(orders),
-            futures_util::future::join_all(deliveries),
-        )
-        .await;
-        orders
-            .into_iter()
-            .chain(deliveries)
-            .collect::<Result<(), _>>()?;
-        self.upstream(&known).report_speed().await;
-        self.write_tally();
-        self.arm()
+        let known = &*known;
+        let until_ms = self.world.now_ms() + ALARM_MS;
+        let mut running = FuturesUnordered::new();
+        let (mut orders, mut deliveries, mut claimed) = (0, 0, 0);
+        loop {
+            let may_claim = |claimed| claimed < DUE_AT_ONCE && self.world.now_ms() < until_ms;
+            while may_claim(claimed) && orders < ORDERS_AT_ONCE {
+                let Some(due) = self.claim_due_order(known)? else {
+                    break;
+                };
+                let scope = self.timer_scope(due.number.as_str(), due.urgent);
+                let work = self.carry_out(known, due.number, due.effects);
+                let work = scope::within(scope, work);
+                running.push(async { (Work::Order, work.await) }.boxed_local());
+                (orders, claimed) = (orders + 1, claimed + 1);
+            }
+            while may_claim(claimed) && deliveries < DELIVERIES_AT_ONCE {
+                let Some(due) = self.claim_due_delivery()? else {
+                    break;
+                };
+                let scope = self.timer_scope(due.out_trade_no(), false);
+                let work = scope::within(scope, self.deliver(known, due));
+                running.push(async { (Work::Delivery, work.await) }.boxed_local());
+                (deliveries, claimed) = (deliveries + 1, claimed + 1);
+            }
+            self.arm()?;
+            if running.is_empty() {
+                break;
+            }
+            let ended = match deliveries > 0 && may_claim(claimed) {
+                true => match select(running.next(), pin!(self.world.sleep(LOOK_MS))).await {
+                    Either::Left((ended, _)) => ended,
+                    Either::Right(_) => None,
+                },
+                false => running.next().await,
+            };
+            match ended {
+                Some((Work::Order, _)) => orders -= 1,
+                Some((Work::Delivery, _)) => deliveries -= 1,
+                None => {}
+            }
+            // What failed for one row is no reason to leave the others.
+            if let Some((_, Err(error))) = ended {
+                self.world.log(format_args!("timer: {error}"));
+            }
+        }
+        self.upstream(known).report_speed().await;
+        Ok(Timers::Done)
     }
 
     fn report(&self) -> Result<Report, StoreError> {
         let strays = self
             .store
-            .exec("SELECT json FROM strays LIMIT 100", &[])?
+            .exec("SELECT json, transaction_id FROM strays LIMIT 100", &[])?
             .iter()
-            .map(|row| read_stored("stray", row.text(0)?))
-            .collect::<Result<_, _>>()?;
+            // One that cannot be read does not hide the others.
+            .filter_map(|row| {
+                let (json, number) = (row.text(0).ok()?, row.text(1).ok()?);
+                self.read_row("stray", number, json).ok()
+            })
+            .collect();
         Ok(Report {
             counters: self.counters()?,
             alarms: self.alarms()?,
@@ -517,7 +618,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     // Shared by the files of this module.
 
-    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, W> {
+    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, Queued<W>> {
         Upstream {
             world: &self.world,
             config: &self.config,
@@ -557,8 +658,8 @@ impl<W: World, S: Store> Book<W, S> {
         may
     }
 
-    /// Sets the alarm to the earliest timer of all.
-    fn arm(&self) -> Result<(), StoreError> {
+    /// The earliest timer of all.
+    fn next_due_ms(&self) -> Result<Option<i64>, StoreError> {
         let rows = self.store.exec(
             "SELECT min(due) FROM (
                 SELECT min(due_at_ms) AS due FROM orders WHERE due_at_ms IS NOT NULL
@@ -566,8 +667,12 @@ impl<W: World, S: Store> Book<W, S> {
                 SELECT min(due_at_ms) FROM deliveries WHERE due_at_ms IS NOT NULL)",
             &[],
         )?;
-        let due = rows.first().map_or(Ok(None), |row| row.int_or_null(0))?;
-        if let Some(due) = due
+        rows.first().map_or(Ok(None), |row| row.int_or_null(0))
+    }
+
+    /// Sets the alarm to the earliest timer of all.
+    fn arm(&self) -> Result<(), StoreError> {
+        if let Some(due) = self.next_due_ms()?
             && self.armed_at_ms.get() != Some(due)
         {
             self.store.set_alarm(due);
@@ -618,9 +723,12 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Of a timer's work for an order: it goes on under the request that made
     /// it.
-    fn timer_scope(&self, number: &str) -> Scope {
+    fn timer_scope(&self, number: &str, urgent: bool) -> Scope {
         let request = audit::first_request(&self.store, number).unwrap_or_default();
-        Scope::timer(number, request)
+        Scope {
+            urgent,
+            ..Scope::timer(number, request)
+        }
     }
 
     fn load_order(&self, number: &str) -> Result<Option<Order>, StoreError> {
@@ -629,8 +737,31 @@ impl<W: World, S: Store> Book<W, S> {
             &[number.into()],
         )?;
         rows.first()
-            .map(|row| read_stored("order", row.text(0)?))
+            .map(|row| self.read_row("order", number, row.text(0)?))
             .transpose()
+    }
+
+    /// A stored value; where it cannot be read, an alarm names its row.
+    fn read_row<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        key: &str,
+        json: &str,
+    ) -> Result<T, StoreError> {
+        read_stored(what, json).inspect_err(|error| {
+            self.world.log(format_args!("{key}: {error}"));
+            self.unreadable.borrow_mut().insert(key.to_owned());
+        })
+    }
+
+    /// Raises the alarm about rows that could not be read, outside of the
+    /// transaction that failed because of them.
+    fn raise_unreadable(&self) {
+        for key in self.unreadable.take() {
+            if let Err(error) = self.raise(Alarm::RowUnreadable, &key) {
+                self.world.log(format_args!("alarm about {key}: {error}"));
+            }
+        }
     }
 
     fn nonce(&self) -> String {

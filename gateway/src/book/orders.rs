@@ -1,7 +1,7 @@
 //! Orders: made, found, paid, closed.
 
 use super::changes::{Stood, evidence};
-use super::{Book, Stray, write_stored};
+use super::{Book, SET_ASIDE_MS, Stray, write_stored};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
@@ -10,7 +10,7 @@ use crate::upstream::{Prepay, Reason};
 use crate::world::{Store, StoreError, Value, World};
 use order::{
     CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, TradeState,
-    Via,
+    TradeType, Via,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -59,11 +59,22 @@ impl Verdict {
     }
 }
 
-/// How many timers one alarm takes; the next alarm follows at once.
-const DUE_AT_ONCE: i64 = 50;
+/// How many rows are set aside before other work has its turn.
+const SET_ASIDE_AT_ONCE: usize = 100;
 /// A query can lead to a close, and that to a query; an order can have fifty
 /// refunds under way. No chain is longer.
 const LONGEST_CHAIN: usize = 60;
+
+/// An order whose turn it is.
+#[derive(Debug)]
+pub(super) struct DueOrder {
+    /// Its number.
+    pub(super) number: OutTradeNo,
+    /// What its timer leads to.
+    pub(super) effects: Vec<Effect>,
+    /// Whether a payer waits for it at a counter.
+    pub(super) urgent: bool,
+}
 
 impl<W: World, S: Store> Book<W, S> {
     /// Makes the order at WeChat and writes it down; or answers with the one
@@ -298,28 +309,57 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(verdict)
     }
 
-    /// Moves every due order's timer on; what each leads to is for the caller
-    /// to carry out.
-    pub(super) fn claim_due_orders(
-        &self,
-        known: &Known,
-    ) -> Result<Vec<(OutTradeNo, Vec<Effect>)>, StoreError> {
-        let rows = self.store.exec(
-            "SELECT out_trade_no FROM orders WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT ?",
-            &[self.world.now_ms().into(), DUE_AT_ONCE.into()],
-        )?;
-        let mut claimed = Vec::new();
-        for row in rows {
-            let number: OutTradeNo = OutTradeNo::new(row.text(0)?)
-                .map_err(|error| StoreError::unreadable("order number", error))?;
-            let looked = scope::within_now(self.timer_scope(number.as_str()), || {
-                self.step(known, number.as_str(), Event::Due, None)
-            })?;
-            if let Some(Ok(effects)) = looked {
-                claimed.push((number, effects));
+    /// Moves the timer of the order that has been due longest; what it leads to
+    /// is for the caller to carry out. An order that cannot be read is set
+    /// aside, and the next one taken.
+    pub(super) fn claim_due_order(&self, known: &Known) -> Result<Option<DueOrder>, StoreError> {
+        for _ in 0..SET_ASIDE_AT_ONCE {
+            let rows = self.store.exec(
+                "SELECT out_trade_no FROM orders WHERE due_at_ms <= ?
+                 ORDER BY due_at_ms LIMIT 1",
+                &[self.world.now_ms().into()],
+            )?;
+            let Some(row) = rows.first() else {
+                return Ok(None);
+            };
+            let text = row.text(0)?;
+            let looked = scope::within_now(self.timer_scope(text, false), || {
+                let number: OutTradeNo = OutTradeNo::new(text)
+                    .map_err(|error| StoreError::unreadable("order number", error))?;
+                let order = self.load_order(text)?;
+                let urgent = order.is_some_and(|order| {
+                    order.is_open() && order.terms().trade_type == TradeType::Micropay
+                });
+                let stepped = self.step(known, text, Event::Due, None)?;
+                Ok::<_, StoreError>((number, urgent, stepped))
+            });
+            match looked {
+                Ok((number, urgent, Some(Ok(effects)))) => {
+                    return Ok(Some(DueOrder {
+                        number,
+                        effects,
+                        urgent,
+                    }));
+                }
+                Ok(_) => self.set_aside(text, "its timer is refused")?,
+                Err(error) => self.set_aside(text, &error.to_string())?,
             }
         }
-        Ok(claimed)
+        Ok(None)
+    }
+
+    /// Moves an order's timer on though its row could not be worked with, so
+    /// that the orders behind it have their turn.
+    fn set_aside(&self, number: &str, why: &str) -> Result<(), StoreError> {
+        self.world
+            .log(format_args!("order {number} set aside: {why}"));
+        self.unreadable.borrow_mut().insert(number.to_owned());
+        let again_ms = self.world.now_ms() + SET_ASIDE_MS;
+        self.store.exec(
+            "UPDATE orders SET due_at_ms = ? WHERE out_trade_no = ?",
+            &[again_ms.into(), number.into()],
+        )?;
+        Ok(())
     }
 
     /// Carries effects out, and those that follow from them. What WeChat does

@@ -1,7 +1,7 @@
 //! Products: what a payer buys by scanning a code that does not change (Native
 //! mode 1, seed 002, section 6.4). Every scan is an order of its own.
 
-use super::{Book, NewOrder, Prepaid, read_stored, write_stored};
+use super::{Book, NewOrder, Prepaid, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::world::{Store, World};
@@ -53,7 +53,7 @@ impl<W: World, S: Store> Book<W, S> {
             &[product_id.into()],
         )?;
         let row = rows.first().ok_or(ApiError::of(Code::ProductNotFound))?;
-        Ok(read_stored("product", row.text(0)?)?)
+        Ok(self.read_row("product", product_id, row.text(0)?)?)
     }
 
     /// A payer has scanned the product's code: makes the order for this scan.

@@ -98,6 +98,13 @@ pub struct Message<'m> {
     pub body: &'m str,
 }
 
+/// What became of a message to one host.
+enum Tried {
+    Answered(Response),
+    Failed,
+    NotSent,
+}
+
 /// How long one call took.
 #[derive(Debug)]
 pub struct Sample {
@@ -131,8 +138,10 @@ impl Hosts {
             Tries::Once => 1,
         };
         for _ in 0..tries {
-            if let Some(answer) = self.try_one(world, family, message).await {
-                return Some(answer);
+            match self.try_one(world, family, message).await? {
+                Tried::Answered(answer) => return Some(answer),
+                Tried::Failed => {}
+                Tried::NotSent => return None,
             }
         }
         None
@@ -143,7 +152,7 @@ impl Hosts {
         world: &impl World,
         family: &Family,
         message: Message<'_>,
-    ) -> Option<Response> {
+    ) -> Option<Tried> {
         let state = self.states.get(family.index)?;
         if world.now_ms() >= state.return_at_ms.get() {
             state.current.set(0);
@@ -158,6 +167,12 @@ impl Hosts {
         let request: Request = request.body(message.body.as_bytes().to_vec()).ok()?;
         let began_ms = world.now_ms();
         let outcome = world.fetch(message.route, request).await;
+        if matches!(outcome, Err(FetchError::Busy)) {
+            // No host is to blame, and none was asked.
+            world.log(format_args!("{host}: {}", FetchError::Busy));
+            self.tally.count("upstream_not_sent");
+            return Some(Tried::NotSent);
+        }
         // A query string may say who the payer is; the path never does.
         let place = url.split('?').next().unwrap_or_default();
         let elapsed_ms = world.now_ms() - began_ms;
@@ -174,13 +189,16 @@ impl Hosts {
             Err(FetchError::Unreachable) => Some("unreachable"),
             Err(FetchError::TimedOut) => Some("timed_out"),
             Err(FetchError::TooLong) => Some("too_long"),
+            Err(FetchError::Busy) => None,
         };
         if let Some(reason) = failure {
             self.tally
                 .count(&format!("upstream_failed:{host}:{reason}"));
         }
         match outcome {
-            Ok(answer) if !answer.status().is_server_error() => return Some(answer),
+            Ok(answer) if !answer.status().is_server_error() => {
+                return Some(Tried::Answered(answer));
+            }
             Ok(answer) => world.log(format_args!("{place}: status {}", answer.status())),
             Err(error) => world.log(format_args!("{place}: {error}")),
         }
@@ -189,7 +207,7 @@ impl Hosts {
             state.current.set((current + 1) % family.hosts.len());
             state.return_at_ms.set(world.now_ms() + AWAY_MS);
         }
-        None
+        Some(Tried::Failed)
     }
 
     fn count(&self, sample: impl FnOnce() -> Sample) {
@@ -253,6 +271,8 @@ mod tests {
         async fn call(&self, _: Object<'_>, _: Vec<u8>) -> Result<Vec<u8>, CallError> {
             Err(CallError)
         }
+
+        async fn sleep(&self, _: u32) {}
 
         fn print(&self, _: &str) {}
     }

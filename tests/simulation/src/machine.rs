@@ -22,7 +22,7 @@ use std::rc::Rc;
 /// The registry's name among the objects.
 pub(super) const REGISTRY: &str = "/registry";
 
-/// How soon the runtime rings again where an alarm was broken off or failed.
+/// How soon the runtime rings again where an alarm was broken off.
 const RING_AGAIN_MS: i64 = 2_000;
 
 /// Isolates and objects.
@@ -30,6 +30,8 @@ const RING_AGAIN_MS: i64 = 2_000;
 pub(super) struct Machine {
     isolates: RefCell<BTreeMap<usize, Rc<Gateway<Link>>>>,
     objects: RefCell<BTreeMap<Rc<str>, Thing>>,
+    /// Requests under way, by object.
+    open: RefCell<BTreeMap<Rc<str>, usize>>,
 }
 
 /// An object: what survives a crash, and what does not.
@@ -46,7 +48,7 @@ struct Thing {
 }
 
 impl Thing {
-    /// An alarm was broken off, or failed: if nobody set another, it rings again.
+    /// An alarm was broken off: if nobody set another, it rings again.
     fn ring_again(&mut self, gateway_ms: i64) {
         if self.alarm_ms.is_none() {
             self.alarm_ms = Some(gateway_ms + RING_AGAIN_MS);
@@ -220,17 +222,12 @@ impl World {
     pub(super) fn ring(&self, name: &Rc<str>) {
         let (world, name) = (self.clone(), name.clone());
         self.spawn(Place::Object(name.clone()), async move {
-            let outcome = match world.0.machine.memory(&world, &name) {
+            match world.0.machine.memory(&world, &name) {
                 Memory::Book(book) => book.alarm().await,
-                Memory::Registry(_) => Ok(()),
-            };
+                Memory::Registry(_) => {}
+            }
             world.leave(move |world| {
-                world.0.machine.thing(&name, |thing| {
-                    thing.ringing = false;
-                    if outcome.is_err() {
-                        thing.ring_again(world.gateway_ms());
-                    }
-                });
+                world.0.machine.thing(&name, |thing| thing.ringing = false);
                 world.watch_book(&name);
             });
         });
@@ -374,6 +371,37 @@ impl fmt::Debug for Link {
     }
 }
 
+/// Cloudflare lets so many requests of one object wait for an answer.
+const CONNECTIONS: usize = 6;
+
+/// A request of an object that waits for its answer. One more than Cloudflare
+/// allows would wait unsent while its time-out runs.
+struct Open(World, Rc<str>);
+
+impl Open {
+    fn of(link: &Link) -> Option<Self> {
+        if link.place.starts_with("isolate ") {
+            return None;
+        }
+        let mut open = link.world.0.machine.open.borrow_mut();
+        let count = open.entry(link.place.clone()).or_default();
+        *count += 1;
+        if *count > CONNECTIONS {
+            let found = format!("{count} requests of one object are under way");
+            link.world.broken("6", None, found);
+        }
+        Some(Self(link.world.clone(), link.place.clone()))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(count) = self.0.0.machine.open.borrow_mut().get_mut(&self.1) {
+            *count -= 1;
+        }
+    }
+}
+
 impl Rsa for Link {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
         StandIn.rsa_sign(key, message).await
@@ -402,9 +430,12 @@ impl GatewayWorld for Link {
     async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
         let (promise, answer) = self.world.promise();
         let from = self.place.clone();
+        let open = Open::of(self);
         self.world
             .leave(move |world| world.send_out(&from, route, request, promise));
-        answer.await
+        let answer = answer.await;
+        drop(open);
+        answer
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
@@ -418,6 +449,10 @@ impl GatewayWorld for Link {
             world.after(in_ms, move |world| world.arrive(name, body, promise));
         });
         answer.await
+    }
+
+    async fn sleep(&self, ms: u32) {
+        self.world.sleep(i64::from(ms)).await;
     }
 
     fn print(&self, line: &str) {
