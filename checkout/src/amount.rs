@@ -8,7 +8,8 @@ use crate::Lang;
 ///
 /// The symbol is the one that cannot be mistaken for another currency's in
 /// that language: `¥` is the yuan to a reader of simplified Chinese and the
-/// yen to the others.
+/// yen to the others. Of a currency that has no such symbol, the code is
+/// written.
 ///
 /// ```
 /// use checkout::{Lang, format_amount};
@@ -22,14 +23,21 @@ use crate::Lang;
 /// ```
 pub fn format_amount(money: Money, lang: Lang) -> String {
     let symbol = symbol(money.currency(), lang);
+    // A code is set apart from the number, by a space that does not break.
+    let space = if symbol.ends_with(|c: char| c.is_ascii_uppercase()) {
+        "\u{a0}"
+    } else {
+        ""
+    };
     let minor = money.amount_minor().unsigned_abs();
     let digits = money.currency().minor_digits();
     if digits == 0 {
-        return format!("{symbol}{}", grouped(minor));
+        return format!("{symbol}{space}{}", grouped(minor));
     }
     let unit = 10_u64.pow(digits);
     let width = digits as usize;
-    format!("{symbol}{}.{:0width$}", grouped(minor / unit), minor % unit)
+    let (whole, rest) = (grouped(minor / unit), minor % unit);
+    format!("{symbol}{space}{whole}.{rest:0width$}")
 }
 
 fn symbol(currency: Currency, lang: Lang) -> &'static str {
@@ -47,6 +55,7 @@ fn symbol(currency: Currency, lang: Lang) -> &'static str {
         (Currency::Nzd, _) => "NZ$",
         (Currency::Krw, _) => "₩",
         (Currency::Thb, _) => "฿",
+        (other, _) => other.code(),
     }
 }
 
@@ -90,6 +99,14 @@ mod tests {
         check(1_750, Currency::Eur, ["€17.50"; 3]);
         check(1_750, Currency::Gbp, ["£17.50"; 3]);
         check(1_750, Currency::Thb, ["฿17.50"; 3]);
+        for (code, expected) in [
+            ("CHF", "CHF\u{a0}1,234.50"),
+            ("VND", "VND\u{a0}123,450"),
+            ("KWD", "KWD\u{a0}123.450"),
+        ] {
+            let currency = Currency::from_code(code).unwrap();
+            check(123_450, currency, [expected; 3]);
+        }
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl<W: World> Gateway<W> {
             quick_auth: new.settings.quick_auth,
             mini_program: new.settings.mini_program,
             h5: new.settings.h5,
+            store: new.settings.store,
             refund_notify_url: new.settings.refund_notify_url,
             sealed,
             created_at_ms: now_ms,

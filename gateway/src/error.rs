@@ -78,7 +78,7 @@ codes! {
     FieldInvalid "FIELD_INVALID" 400 Caller "Change the field as the message says.";
     KeyInvalid "KEY_INVALID" 400 Caller "Enter the key or certificate whole, as PEM, from WeChat Pay's merchant platform.";
     AmountInvalid "AMOUNT_INVALID" 400 Caller "Send a whole number of the currency's smallest unit, 1 to 2147483647.";
-    CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use the merchant's settlement currency, or CNY.";
+    CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use a currency that the merchant's account has: the settlement currency, or CNY.";
     LinesMismatch "LINES_MISMATCH" 400 Caller "Send lines that come to total_fee together: the sum of each quantity times its unit_amount.";
     TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE, JSAPI or APP.";
     OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";

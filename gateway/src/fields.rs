@@ -8,6 +8,7 @@ use crate::error::{ApiError, Code};
 use crate::http::json_object;
 use order::{Currency, Money, MoneyError, OutTradeNo, OutTradeNoError};
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 
 /// The fields of one JSON object.
 #[derive(Debug)]
@@ -181,21 +182,30 @@ impl Fields {
         })
     }
 
-    /// `fee_type`: the settlement currency when it is absent, and otherwise
-    /// that or CNY (checklist P3).
-    pub fn currency(&self, settlement: Currency) -> Result<Currency, ApiError> {
-        match self.text("fee_type", 16)? {
-            None => Ok(settlement),
-            Some(code) => Currency::from_code(&code)
-                .filter(|c| *c == settlement || *c == Currency::Cny)
-                .ok_or_else(|| {
-                    self.error(
-                        Code::CurrencyNotAllowed,
-                        "fee_type",
-                        &format!("must be {} or CNY for this merchant", settlement.code()),
-                    )
-                }),
-        }
+    /// `fee_type`, where it is there: any currency of ISO 4217.
+    pub fn currency(&self) -> Result<Option<Currency>, ApiError> {
+        let Some(code) = self.text("fee_type", 16)? else {
+            return Ok(None);
+        };
+        let currency = Currency::from_code(&code).ok_or_else(|| {
+            self.error(
+                Code::CurrencyNotAllowed,
+                "fee_type",
+                "is not a currency: send an ISO 4217 code such as HKD",
+            )
+        })?;
+        Ok(Some(currency))
+    }
+
+    /// An address of the internet, where it is there.
+    pub fn ip(&self, name: &str) -> Result<Option<IpAddr>, ApiError> {
+        let Some(text) = self.text(name, 45)? else {
+            return Ok(None);
+        };
+        let address: IpAddr = text
+            .parse()
+            .map_err(|_| self.invalid(name, "must be an IPv4 or IPv6 address"))?;
+        Ok(Some(address.to_canonical()))
     }
 
     /// The same refusal, of a field inside `outer`.
@@ -301,20 +311,36 @@ mod tests {
     }
 
     #[test]
-    fn p3_the_currency_is_the_settlement_currency_or_cny() {
+    fn p3_a_currency_is_one_of_iso_4217() {
         for (currency, ok) in [
             ("\"USD\"", true),
-            ("\"CNY\"", true),
+            ("\"CHF\"", true),
             ("null", true),
-            ("\"HKD\"", false),
             ("\"usd\"", false),
             ("\"XXX\"", false),
         ] {
             let body = format!("{{\"total_fee\":1,\"fee_type\":{currency}}}");
-            let got = Fields::read(body.as_bytes())
-                .unwrap()
-                .currency(Currency::Usd);
+            let got = Fields::read(body.as_bytes()).unwrap().currency();
             assert_eq!(got.is_ok(), ok, "{currency}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_ipv4_or_ipv6() {
+        let ip = |text: &str| {
+            let body = format!("{{\"payer_ip\":{text}}}");
+            Fields::read(body.as_bytes()).unwrap().ip("payer_ip")
+        };
+        for (text, address) in [
+            ("\"8.8.8.8\"", "8.8.8.8"),
+            ("\"::ffff:8.8.8.8\"", "8.8.8.8"),
+            ("\"2001:db8::1\"", "2001:db8::1"),
+        ] {
+            assert_eq!(ip(text).unwrap(), Some(address.parse().unwrap()), "{text}");
+        }
+        assert_eq!(ip("null").unwrap(), None);
+        for bad in ["\"8.8.8\"", "\"host\"", "\"8.8.8.8:80\"", "7"] {
+            assert!(ip(bad).is_err(), "{bad}");
         }
     }
 }

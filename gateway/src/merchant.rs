@@ -3,7 +3,7 @@
 
 use crate::address;
 use crate::credentials::{Credentials, Entered};
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::fields::Fields;
 use order::{Account, Currency};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct Merchant {
     /// Whether WeChat has granted it H5 payment, from phones' browsers.
     #[serde(default)]
     pub h5: bool,
+    /// Its shop, where WeChat wants one named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
     /// Where it is told how its refunds end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_notify_url: Option<String>,
@@ -94,6 +97,11 @@ impl Dialect {
             Self::V3(_) => "v3",
             Self::Ionline(_) => "ionline",
         }
+    }
+
+    /// Whether an H5 payment must name the shop.
+    const fn h5_needs_store(&self) -> bool {
+        matches!(self, Self::V3(settings) if matches!(settings.region, Region::Global))
     }
 
     fn read(fields: &Fields) -> Result<Self, ApiError> {
@@ -155,6 +163,16 @@ pub struct MiniProgram {
     pub appid: String,
 }
 
+/// A merchant's shop: the `store_info` of `APIv3`, which Global requires of an
+/// H5 payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// Its name, at most 256 bytes.
+    pub name: String,
+    /// Its address, at most 512 bytes.
+    pub address: String,
+}
+
 /// What may be changed of a merchant after it was made.
 #[derive(Debug)]
 pub struct Settings {
@@ -168,6 +186,8 @@ pub struct Settings {
     pub mini_program: Option<MiniProgram>,
     /// See [`Merchant::h5`].
     pub h5: bool,
+    /// See [`Merchant::store`].
+    pub store: Option<Store>,
     /// See [`Merchant::refund_notify_url`].
     pub refund_notify_url: Option<String>,
 }
@@ -208,18 +228,35 @@ impl Settings {
         if h5 && matches!(dialect, Dialect::Ionline(_)) {
             return Err(fields.invalid("h5", "is not offered by iOnline"));
         }
+        let store = match fields.object("store")? {
+            None => None,
+            Some(inner) => Some(Store {
+                name: inner.required("name", 256)?,
+                address: inner.required("address", 512)?,
+            }),
+        };
+        if h5 && dialect.h5_needs_store() && store.is_none() {
+            return Err(fields.missing("store"));
+        }
         Ok(Self {
             name: fields.required("name", 64)?,
             redirect_origins,
             quick_auth,
             mini_program,
             h5,
+            store,
             refund_notify_url: address::notify_url(fields, "refund_notify_url", development)?,
         })
     }
 }
 
 impl Merchant {
+    /// Whether a payer may be offered an H5 payment. A merchant of `APIv3`
+    /// Global that was entered before `store` was a setting may have none.
+    pub const fn offers_h5(&self) -> bool {
+        self.h5 && (self.store.is_some() || !self.dialect.h5_needs_store())
+    }
+
     /// Its settings, by the names they are sent with.
     pub fn settings(&self) -> Value {
         json!({
@@ -228,6 +265,7 @@ impl Merchant {
             "quick_auth": self.quick_auth.as_ref().map(|q| json!({"url": q.url, "token": q.token})),
             "mini_program": self.mini_program.as_ref().map(|m| json!({"appid": m.appid})),
             "h5": self.h5,
+            "store": self.store.as_ref().map(|s| json!({"name": s.name, "address": s.address})),
             "refund_notify_url": self.refund_notify_url,
         })
     }
@@ -254,6 +292,7 @@ impl Merchant {
             quick_auth,
             mini_program,
             h5,
+            store,
             refund_notify_url,
         } = settings;
         Self {
@@ -262,6 +301,7 @@ impl Merchant {
             quick_auth,
             mini_program,
             h5,
+            store,
             refund_notify_url,
             ..self
         }
@@ -314,16 +354,7 @@ impl NewMerchant {
             Some("HMAC-SHA256") => SignType::HmacSha256,
             Some(_) => return Err(fields.invalid("sign_type", "must be MD5 or HMAC-SHA256")),
         };
-        let currency = match fields.text("fee_type", 8)? {
-            None => Currency::Usd,
-            Some(code) => Currency::from_code(&code).ok_or_else(|| {
-                fields.error(
-                    Code::CurrencyNotAllowed,
-                    "fee_type",
-                    "is not a currency of WeChat Pay",
-                )
-            })?,
-        };
+        let currency = fields.currency()?.unwrap_or(Currency::Usd);
         let answers = match fields.text("answers", 16)?.as_deref() {
             None | Some("envelope") => Answers::Envelope,
             Some("flat") if dialect != Dialect::V2 => {

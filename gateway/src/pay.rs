@@ -377,7 +377,7 @@ pub(crate) fn environment(request: &Request) -> Environment {
 fn offers(known: &Known, user_agent: &str) -> Offers {
     let merchant = &known.merchant;
     Offers {
-        h5: merchant.h5,
+        h5: merchant.offers_h5(),
         mini_program: merchant.mini_program.as_ref().is_some_and(|own| {
             // A version that names none is believed to be in the right one.
             Environment::mini_program_appid(user_agent).is_none_or(|appid| appid == own.appid)

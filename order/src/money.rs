@@ -1,75 +1,91 @@
 //! Amounts: whole minor units of one currency, never a float.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// A currency that WeChat Pay settles or charges in: the list of seed 002,
-/// section 4.2, and CNY, which that section names as the default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+/// An ISO 4217 currency.
+///
+/// Which currencies WeChat Pay takes is not fixed: its multi-currency pages
+/// name more than WeChat Pay v2 manual, section 4.2, and a merchant's account
+/// has only some of them. So every code of the standard can be read, and
+/// WeChat decides.
+///
+/// The codes and their decimals are listed here, in 700 bytes. The crates that
+/// hold them also hold names and number formats, which a payer would download
+/// with the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Currency(&'static str);
+
+/// The active codes of ISO 4217 that are a state's or a union's money, in
+/// their order. Funds, metals and test codes are left out.
+const CODES: &str = "\
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP \
+    BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP \
+    GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR \
+    KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK \
+    MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR \
+    SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS \
+    UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
+
 #[allow(
     missing_docs,
-    reason = "the variants are the ISO 4217 codes themselves"
+    non_upper_case_globals,
+    reason = "the constants are the ISO 4217 codes themselves, and are matched like variants"
 )]
-pub enum Currency {
-    Cny,
-    Gbp,
-    Hkd,
-    Usd,
-    Jpy,
-    Cad,
-    Aud,
-    Eur,
-    Nzd,
-    Krw,
-    Thb,
+impl Currency {
+    pub const Cny: Self = Self("CNY");
+    pub const Gbp: Self = Self("GBP");
+    pub const Hkd: Self = Self("HKD");
+    pub const Usd: Self = Self("USD");
+    pub const Jpy: Self = Self("JPY");
+    pub const Cad: Self = Self("CAD");
+    pub const Aud: Self = Self("AUD");
+    pub const Eur: Self = Self("EUR");
+    pub const Nzd: Self = Self("NZD");
+    pub const Krw: Self = Self("KRW");
+    pub const Thb: Self = Self("THB");
 }
 
 impl Currency {
-    /// Every currency, in the order of seed 002, section 4.2.
-    pub const ALL: [Self; 11] = [
-        Self::Cny,
-        Self::Gbp,
-        Self::Hkd,
-        Self::Usd,
-        Self::Jpy,
-        Self::Cad,
-        Self::Aud,
-        Self::Eur,
-        Self::Nzd,
-        Self::Krw,
-        Self::Thb,
-    ];
+    /// Every currency, by code.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CODES.split(' ').map(Self)
+    }
 
     /// The three-letter ISO 4217 code, as WeChat's `fee_type` carries it.
     pub const fn code(self) -> &'static str {
-        match self {
-            Self::Cny => "CNY",
-            Self::Gbp => "GBP",
-            Self::Hkd => "HKD",
-            Self::Usd => "USD",
-            Self::Jpy => "JPY",
-            Self::Cad => "CAD",
-            Self::Aud => "AUD",
-            Self::Eur => "EUR",
-            Self::Nzd => "NZD",
-            Self::Krw => "KRW",
-            Self::Thb => "THB",
-        }
+        self.0
     }
 
     /// The currency with this exact code; `hkd` is not `HKD`.
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|c| c.code() == code)
+        Self::all().find(|c| c.code() == code)
     }
 
-    /// How many decimals the currency's own form has. The yen and the won
-    /// have none: their smallest unit is the unit.
-    pub const fn minor_digits(self) -> u32 {
-        match self {
-            Self::Jpy | Self::Krw => 0,
+    /// How many decimals the currency's main unit has: the exponent of
+    /// ISO 4217. The smallest unit of the yen is the yen.
+    pub fn minor_digits(self) -> u32 {
+        match self.0 {
+            "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF"
+            | "UGX" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+            "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
             _ => 2,
         }
+    }
+}
+
+/// Stored as its code.
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        writer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(reader)?;
+        Self::from_code(&code).ok_or_else(|| D::Error::custom("not an ISO 4217 currency"))
     }
 }
 
@@ -169,13 +185,40 @@ mod tests {
 
     #[test]
     fn a_code_is_the_exact_code() {
-        for currency in Currency::ALL {
+        for currency in Currency::all() {
+            assert_eq!(currency.code().len(), 3);
             assert_eq!(Currency::from_code(currency.code()), Some(currency));
             assert_eq!(Currency::from_code(&currency.code().to_lowercase()), None);
         }
-        assert_eq!(Currency::from_code("XXX"), None);
-        assert_eq!(Currency::Jpy.minor_digits(), 0);
-        assert_eq!(Currency::Hkd.minor_digits(), 2);
+        for unknown in ["XXX", "", " ", "HKD USD", "HK", "KD U"] {
+            assert_eq!(Currency::from_code(unknown), None, "{unknown}");
+        }
+        let mut codes: Vec<_> = Currency::all().collect();
+        codes.dedup();
+        assert_eq!(codes.len(), 157);
+        assert_eq!(Currency::from_code("HKD"), Some(Currency::Hkd));
+    }
+
+    #[test]
+    fn decimals_are_those_of_iso_4217() {
+        for (code, digits) in [
+            ("CNY", 2),
+            ("HKD", 2),
+            ("JPY", 0),
+            ("KRW", 0),
+            ("CHF", 2),
+            ("SGD", 2),
+            ("MOP", 2),
+            ("TWD", 2),
+            ("IDR", 2),
+            ("VND", 0),
+            ("ISK", 0),
+            ("CLP", 0),
+            ("KWD", 3),
+        ] {
+            let currency = Currency::from_code(code).unwrap();
+            assert_eq!(currency.minor_digits(), digits, "{code}");
+        }
     }
 
     #[test]
@@ -184,5 +227,6 @@ mod tests {
         let money: Money = serde_json::from_str(stored).unwrap();
         assert_eq!(serde_json::to_string(&money).unwrap(), stored);
         assert!(serde_json::from_str::<Money>(r#"{"amount_minor":0,"currency":"HKD"}"#).is_err());
+        assert!(serde_json::from_str::<Money>(r#"{"amount_minor":1,"currency":"XXX"}"#).is_err());
     }
 }

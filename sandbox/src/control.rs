@@ -107,7 +107,7 @@ pub(crate) const HELP: [(&str, &str, &str); 23] = [
     (
         "POST",
         "/sandbox/faults",
-        "switch it: {hold_notices?, duplicate_notices?, delay_notices_seconds?, require_certificate?, fail_next?: {path, code, times?}, lie_next?: {lie, on: answer|notice, times?}}; {} switches all off",
+        "switch it: {hold_notices?, duplicate_notices?, delay_notices_seconds?, close_after_seconds?, require_certificate?, fail_next?: {path, code, times?}, lie_next?: {lie, on: answer|notice, times?}}; {} switches all off",
     ),
     (
         "GET",
@@ -438,6 +438,15 @@ fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
         }
         seconds => seconds,
     };
+    let close_after_seconds = match input.integer("close_after_seconds")? {
+        None => None,
+        Some(seconds) => Some(
+            u32::try_from(seconds)
+                .ok()
+                .filter(|seconds| *seconds <= 86_400)
+                .ok_or_else(|| input.bad("close_after_seconds", "send 0 to 86400"))?,
+        ),
+    };
     let require_certificate = input.boolean("require_certificate")?;
     let lie_next = input.object("lie_next")?.map(read_lie_next).transpose()?;
     let fail_next = input.object("fail_next")?.map(read_fail_next).transpose()?;
@@ -451,6 +460,9 @@ fn set_faults(sandbox: &mut Sandbox, body: &[u8]) -> Done {
         }
         if let Some(require_certificate) = require_certificate {
             world.faults.require_certificate = require_certificate;
+        }
+        if let Some(seconds) = close_after_seconds {
+            world.faults.close_after_seconds = seconds;
         }
         if let Some(seconds) = delay_notices_seconds {
             world.faults.delay_notices_seconds = seconds;

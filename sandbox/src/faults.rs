@@ -25,6 +25,9 @@ pub(crate) struct Faults {
     pub(crate) duplicate_notices: u8,
     /// How long each notice waits before it is sent first.
     pub(crate) delay_notices_seconds: i64,
+    /// How old an order must be to be closed; 300 is what the manual asks for.
+    #[serde(default)]
+    pub(crate) close_after_seconds: u32,
     /// Whether refund and reverse want a certificate on a plain connection,
     /// which cannot carry one.
     pub(crate) require_certificate: bool,

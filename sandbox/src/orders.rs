@@ -379,7 +379,10 @@ pub(crate) fn amount_text(money: Money) -> String {
     let minor = money.amount_minor();
     match money.currency().minor_digits() {
         0 => format!("{code} {minor}"),
-        _ => format!("{code} {}.{:02}", minor / 100, minor % 100),
+        digits => {
+            let (unit, width) = (10_i64.pow(digits), digits as usize);
+            format!("{code} {}.{:0width$}", minor / unit, minor % unit)
+        }
     }
 }
 
@@ -398,15 +401,16 @@ pub(crate) fn rate(currency: Currency) -> i64 {
         Currency::Nzd => 430_000_000,
         Currency::Krw => 520_000,
         Currency::Thb => 20_000_000,
+        // Of the others, one unit is one yuan.
+        _ => 100_000_000,
     }
 }
 
 /// The amount in fen, rounded half up, at least one.
 pub(crate) fn cash_fee(money: Money) -> i64 {
-    let fen_per_unit = 100 / 10_i128.pow(money.currency().minor_digits());
-    let scaled =
-        i128::from(money.amount_minor()) * fen_per_unit * i128::from(rate(money.currency()));
-    let fen = (scaled + 50_000_000) / 100_000_000;
+    let units = 10_i128.pow(money.currency().minor_digits());
+    let scaled = i128::from(money.amount_minor()) * 100 * i128::from(rate(money.currency()));
+    let fen = (scaled / units + 50_000_000) / 100_000_000;
     // The largest amount at the highest rate is far below 2^63.
     i64::try_from(fen).unwrap_or(i64::MAX).max(1)
 }

@@ -183,6 +183,7 @@ fn h1_wechat_learns_the_payers_own_address() {
         let account = world.account(kind.mch_id);
         let mut body = kind.admin_body(&account, "https://shop.example.com");
         body["h5"] = json!(true);
+        body["store"] = json!({"name": "Demo Tea House", "address": "1 Queen's Road, Hong Kong"});
         let shop = world.shop_with(id, &body);
         let checkout = json!({"out_trade_no": "H1", "body": "Two cups", "total_fee": 3000});
         let (_, answer) = shop.call("POST", "/v1/checkout", checkout.to_string());

@@ -230,6 +230,7 @@ fn h5_in_both_regions_of_v3_and_never_through_ionline() {
         let account = world.account(kind.mch_id);
         let mut body = kind.admin_body(&account, "https://shop.example.com");
         body["h5"] = json!(true);
+        body["store"] = json!({"name": "Demo Tea House", "address": "1 Queen's Road, Hong Kong"});
         if kind.dialect == "ionline" {
             let (status, refused) = world.admin("/merchants", &body);
             assert_eq!(status, 400, "{refused}");

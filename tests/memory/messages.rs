@@ -1,10 +1,12 @@
 //! WeChat's messages in forms that the manuals allow and samples do not show:
 //! new fields, numbers of any form, probes on answers.
 
-use crate::kinds::{order, pay, shop};
+use crate::kinds::{body, order, order_by, pay, shop};
 use crate::scene::scene;
+use crate::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use serde_json::{Value, json};
-use whole::memory::{Memory, Shop};
+use wechatpay::v2::Fields;
+use whole::memory::{Memory, SHOP_NOTIFY, Shop};
 
 fn lie_on_answers(world: &Memory, times: u32) {
     let lie = json!({"lie_next": {"lie": "SIGNTEST", "on": "answer", "times": times}});
@@ -131,4 +133,356 @@ fn a_probe_on_an_answer_of_v2_is_asked_again_once() {
     world.upstream([whole::memory::Upstream::Somebody(200, probe, "")]);
     let made = shop.order(&order("P3"));
     assert_eq!(calls(&world, "/pay/unifiedorder"), 2, "{made}");
+}
+
+/// The last request to this path, as it was sent.
+fn sent(world: &Memory, ending: &str) -> String {
+    let exchanges = world.exchanges();
+    let mut matching = exchanges.iter().rev().filter(|exchange| {
+        let path = exchange.path_and_query.split('?').next().unwrap();
+        path.ends_with(ending)
+    });
+    matching.next().expect("a request").body.clone()
+}
+
+fn sent_xml(world: &Memory, ending: &str) -> Fields {
+    Fields::parse(sent(world, ending).as_bytes()).unwrap()
+}
+
+fn with(order: Value, change: &Value) -> String {
+    let mut order = order;
+    let fields = order.as_object_mut().unwrap();
+    fields.extend(change.as_object().unwrap().clone());
+    order.to_string()
+}
+
+#[test]
+fn wechat_is_told_the_payers_address_where_the_caller_gives_it() {
+    let payer = json!({"payer_ip": "203.0.113.7"});
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let body = with(order("I1"), &payer);
+    assert_eq!(shop.call("POST", "/v1/order", body).0, 200);
+    let fields = sent_xml(&world, "/unifiedorder");
+    assert_eq!(fields.get("spbill_create_ip"), Some("203.0.113.7"));
+
+    // Without it, the caller's own.
+    let request = http::Request::post("https://pay.example.com/v1/order")
+        .header("api-key", &shop.api_key)
+        .header("cf-connecting-ip", "198.51.100.9")
+        .body(order("I2").to_string().into_bytes());
+    assert_eq!(world.send(request.unwrap()).status(), 200);
+    let fields = sent_xml(&world, "/unifiedorder");
+    assert_eq!(fields.get("spbill_create_ip"), Some("198.51.100.9"));
+
+    for bad in ["x", "203.0.113", "203.0.113.7:80", "203.0.113.7, 10.0.0.1"] {
+        let body = with(order("I3"), &json!({ "payer_ip": bad }));
+        let (status, answer) = shop.call("POST", "/v1/order", body);
+        assert_eq!(
+            (status, &answer["code"]),
+            (400, &json!("FIELD_INVALID")),
+            "{bad}"
+        );
+        assert!(answer.to_string().contains("payer_ip"), "{answer}");
+    }
+
+    let world = Memory::default();
+    let shop = crate::kinds::shop(&world, "demo-v3");
+    let body = with(order("I4"), &payer);
+    assert_eq!(shop.call("POST", "/v1/order", body).0, 200);
+    let body: Value = serde_json::from_str(&sent(&world, "/native")).unwrap();
+    assert_eq!(body["scene_info"]["payer_client_ip"], "203.0.113.7");
+}
+
+#[test]
+fn an_app_is_not_told_of_as_a_page() {
+    let world = Memory::default();
+    let granted = json!({"trade_types": ["NATIVE", "APP"]});
+    world.control("/sandbox/merchants/1900000109", &granted);
+    let shop = world.shop("demo");
+    shop.order(&order_by("D1", "APP"));
+    assert_eq!(sent_xml(&world, "/unifiedorder").get("device_info"), None);
+    shop.order(&order("D2"));
+    assert_eq!(
+        sent_xml(&world, "/unifiedorder").get("device_info"),
+        Some("WEB")
+    );
+}
+
+/// WeChat Pay v2 manual, section 9.8: the call's own results, the address of who
+/// had it made, and a report of each whole Quick Pay.
+#[test]
+fn speed_reports_say_what_was_answered_and_quick_pay_has_its_own() {
+    let world = Memory::default();
+    // Samples wait in memory.
+    let _book = world.hold_book("demo");
+    let shop = world.shop("demo");
+    let pay = |number: &str, behaviour: &str| {
+        let code = json!({"payer": "alice", "behaviour": behaviour});
+        let code = world.control("/sandbox/paycode", &code)["auth_code"].clone();
+        let body = json!({"out_trade_no": number, "body": "One cup", "total_fee": 1200,
+                          "auth_code": code});
+        let request = http::Request::post("https://pay.example.com/v1/micropay")
+            .header("api-key", &shop.api_key)
+            .header("cf-connecting-ip", "198.51.100.9")
+            .body(body.to_string().into_bytes());
+        world.send(request.unwrap());
+    };
+    let reports = || -> Vec<Fields> {
+        let exchanges = world.exchanges();
+        let reports = exchanges
+            .iter()
+            .filter(|e| e.path_and_query == "/payitil/report");
+        reports
+            .map(|e| Fields::parse(e.body.as_bytes()).unwrap())
+            .collect()
+    };
+    pay("R1", "pays");
+    world.advance(2);
+    let [report] = &reports()[..] else {
+        panic!("{:?}", reports());
+    };
+    for (name, value) in [
+        (
+            "interface_url",
+            "https://api.mch.weixin.qq.com/pay/micropay/total",
+        ),
+        ("return_code", "SUCCESS"),
+        ("result_code", "SUCCESS"),
+        ("out_trade_no", "R1"),
+        ("user_ip", "198.51.100.9"),
+    ] {
+        assert_eq!(report.get(name), Some(value), "{name}");
+    }
+
+    // Refused: the whole service failed.
+    pay("R2", "insufficient");
+    world.advance(2);
+    let report = reports().pop().unwrap();
+    assert_eq!(report.get("out_trade_no"), Some("R2"));
+    assert_eq!(report.get("result_code"), Some("FAIL"));
+
+    // One call in fifty; a query of no order is answered FAIL by its result_code.
+    let before = reports().len();
+    for n in 0..60 {
+        let (_, _) = shop.call(
+            "POST",
+            "/v1/close",
+            format!(r#"{{"out_trade_no":"no{n}"}}"#),
+        );
+        let made = shop.order(&order(&format!("S{n}")));
+        assert!(made["code_url"].is_string());
+    }
+    world.advance(120);
+    let sampled = reports();
+    let mut calls = sampled[before..].iter();
+    let one = calls.find(|r| !r.get("interface_url").unwrap().ends_with("/total"));
+    let one = one.expect("a sampled call");
+    assert_eq!(one.get("return_code"), Some("SUCCESS"));
+    assert_eq!(one.get("result_code"), Some("SUCCESS"));
+    assert_ne!(one.get("user_ip"), None);
+}
+
+#[test]
+fn a_merchant_settles_in_any_currency_and_orders_in_one_of_its_own() {
+    let world = Memory::default();
+    let (status, refused) = world.admin("/merchants", &{
+        let mut body = body(&world, "demo-v3");
+        body["fee_type"] = json!("XXX");
+        body
+    });
+    assert_eq!(
+        (status, &refused["code"]),
+        (400, &json!("CURRENCY_NOT_ALLOWED"))
+    );
+
+    let swiss = json!({"fee_type": "CHF"});
+    world.control("/sandbox/merchants/1900000109", &swiss);
+    let shop = world.shop_with("demo", &swiss);
+    shop.order(&order("C1"));
+    assert_eq!(
+        sent_xml(&world, "/unifiedorder").get("fee_type"),
+        Some("CHF")
+    );
+    assert_eq!(shop.status("C1")["fee_type"], "CHF");
+
+    let body = with(order("C2"), &json!({"fee_type": "SGD"}));
+    let (status, answer) = shop.call("POST", "/v1/order", body);
+    assert_eq!(
+        (status, &answer["code"]),
+        (400, &json!("CURRENCY_NOT_ALLOWED"))
+    );
+    let message = answer["message"].to_string();
+    assert!(
+        message.contains("is not one this merchant's account has: send CHF or CNY"),
+        "{message}"
+    );
+}
+
+/// A merchant that is settled in Hong Kong dollars prices in francs and yen.
+#[test]
+fn v3_global_prices_in_another_currency_than_it_settles_in() {
+    for (currency, fee) in [("CHF", 1750), ("JPY", 1980), ("CNY", 100)] {
+        let world = Memory::default();
+        let shop = shop(&world, "demo-v3");
+        let price = json!({"fee_type": currency, "total_fee": fee, "notify_url": SHOP_NOTIFY});
+        let made = shop.call("POST", "/v1/order", with(order("C1"), &price));
+        assert_eq!(made.0, 200, "{}", made.1);
+        let sent: Value = serde_json::from_str(&sent(&world, "/native")).unwrap();
+        assert_eq!(sent["amount"], json!({"total": fee, "currency": currency}));
+        let scan =
+            json!({"code_url": made.1["data"]["code_url"], "payer": "alice", "action": "pay"});
+        world.control("/sandbox/scan", &scan);
+        world.advance(1);
+        let paid = shop.status("C1");
+        assert_eq!(paid["trade_state"], "SUCCESS", "{paid}");
+        assert_eq!(
+            (&paid["fee_type"], &paid["total_fee"]),
+            (&json!(currency), &json!(fee.to_string()))
+        );
+        let refund = json!({"out_trade_no": "C1", "refund_fee": fee});
+        let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());
+        assert_eq!(
+            (status, &answer["data"]["refund_fee_type"]),
+            (200, &json!(currency)),
+            "{answer}"
+        );
+    }
+    // What the account does not have, WeChat refuses.
+    let world = Memory::default();
+    let shop = shop(&world, "demo-v3");
+    let body = with(order("C2"), &json!({"fee_type": "KWD"}));
+    let (_, answer) = shop.call("POST", "/v1/order", body);
+    assert_eq!(answer["code"], "UPSTREAM_REFUSED", "{answer}");
+}
+
+#[test]
+fn v3_global_needs_a_shop_for_h5() {
+    let world = Memory::default();
+    let mut body = body(&world, "demo-v3");
+    body["h5"] = json!(true);
+    let (status, refused) = world.admin("/merchants", &body);
+    assert_eq!(
+        (status, &refused["code"]),
+        (400, &json!("FIELD_MISSING")),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains("store"), "{refused}");
+    for (store, field) in [
+        (json!({"name": "Tea"}), "address"),
+        (json!({"address": "1 Queen's Road"}), "name"),
+        (
+            json!({"name": "Tea", "address": "x".repeat(513)}),
+            "address",
+        ),
+    ] {
+        body["store"] = store;
+        let (status, refused) = world.admin("/merchants", &body);
+        assert_eq!(status, 400, "{refused}");
+        assert!(refused.to_string().contains(field), "{refused}");
+    }
+}
+
+/// The attach of v3 Global has 127 bytes at most, the mainland's 128.
+#[test]
+fn an_attach_is_as_long_as_the_dialect_allows() {
+    for (id, most) in [
+        ("demo", 128),
+        ("demo-v3", 127),
+        ("lantern-v3", 128),
+        ("night-ionline", 127),
+    ] {
+        let world = Memory::default();
+        let shop = shop(&world, id);
+        let attach = |n: usize| json!({"attach": "a".repeat(n)});
+        let (status, answer) = shop.call("POST", "/v1/order", with(order("A1"), &attach(most + 1)));
+        assert_eq!(
+            (status, &answer["field"]),
+            (400, &json!("attach")),
+            "{id}: {answer}"
+        );
+        let (status, answer) = shop.call("POST", "/v1/order", with(order("A1"), &attach(most)));
+        assert_eq!(status, 200, "{id}: {answer}");
+    }
+}
+
+/// A sandbox that insists on the five minutes (WeChat Pay v2 manual, section
+/// 9.3): the payer who changes devices pays all the same, the first order is
+/// closed when it may be, and a second payment goes back.
+#[test]
+fn a_close_that_is_refused_as_too_early_stops_no_payer() {
+    for second_payment in [false, true] {
+        let world = Memory::default();
+        world.control("/sandbox/faults", &json!({"close_after_seconds": 300}));
+        let shop = with_secret(&world);
+        let page = checkout(&shop, "1");
+        let (status, desktop) = Browser::new(&world, DESKTOP).post(&call(&page, "order"));
+        assert_eq!(status, 200, "{desktop}");
+        let mut phone = Browser::new(&world, WECHAT);
+        let mut url = page.clone();
+        for _ in 0..3 {
+            url = phone.get(&url).1;
+        }
+        let (status, prepared) = phone.post(&call(&page, "order"));
+        assert_eq!(status, 200, "{prepared}");
+        assert!(prepared["jsapi"].is_object(), "{prepared}");
+        // Asked again, the phone keeps its order.
+        let (_, again) = phone.post(&call(&page, "order"));
+        assert_eq!(again["jsapi"]["package"], prepared["jsapi"]["package"]);
+
+        let pay = json!({"mch_id": "1900000109", "out_trade_no": "1-2", "payer": "alice", "action": "pay"});
+        world.control("/sandbox/pay", &pay);
+        world.advance(1);
+        if second_payment {
+            let scan =
+                json!({"code_url": desktop["qr"]["code_url"], "payer": "bob", "action": "pay"});
+            world.control("/sandbox/scan", &scan);
+        }
+        world.advance(15 * 60);
+        assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
+        let orders = world.orders_at_wechat();
+        let first = orders
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|o| o["out_trade_no"] == "1");
+        let first = first.unwrap();
+        match second_payment {
+            false => assert_eq!(first["trade_state"], "CLOSED", "{first}"),
+            true => {
+                let refunds = world.refunds_at_wechat();
+                let back = refunds
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|r| r["out_trade_no"] == "1");
+                assert_eq!(back.unwrap()["refund_fee"], 8800, "{refunds}");
+            }
+        }
+    }
+}
+
+/// A close whose answer was lost is no refusal: the next order waits.
+#[test]
+fn a_close_without_an_answer_is_asked_again_before_the_next_order() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    Browser::new(&world, DESKTOP).post(&call(&page, "order"));
+    let mut phone = Browser::new(&world, WECHAT);
+    let mut url = page.clone();
+    for _ in 0..3 {
+        url = phone.get(&url).1;
+    }
+    // The query is answered; the close is not, at any host.
+    let lost = std::iter::repeat_n(whole::memory::Upstream::LosesRequest, 9);
+    world.upstream(std::iter::once(whole::memory::Upstream::Works).chain(lost));
+    let (status, answer) = phone.post(&call(&page, "order"));
+    assert_eq!(
+        (status, &answer["code"]),
+        (409, &json!("ATTEMPT_PENDING")),
+        "{answer}"
+    );
+    world.drop_upstream();
+    assert_eq!(phone.post(&call(&page, "order")).0, 200);
 }

@@ -24,6 +24,7 @@ fn example(name: &str, schema: &Value) -> Value {
         "notify_url" | "success_url" | "cancel_url" => return json!("https://shop.example.com/x"),
         "auth_code" => return json!("134650720866361395"),
         "fee_type" => return json!("HKD"),
+        "payer_ip" => return json!("203.0.113.7"),
         "trade_type" => return json!("NATIVE"),
         "long_url" => return json!("weixin://wxpay/bizpayurl?pr=x"),
         "metadata" => return json!({"shelf": "7"}),

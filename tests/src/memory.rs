@@ -598,6 +598,12 @@ impl Memory {
         opened
     }
 
+    /// A merchant's book: while a test holds it, calls share it, with all that it
+    /// has in memory.
+    pub fn hold_book(&self, name: &str) -> Rc<Book<Self, Sqlite>> {
+        self.book(name)
+    }
+
     fn storage(&self, name: &str) -> Sqlite {
         let mut inner = self.0.borrow_mut();
         let database = inner

@@ -4,12 +4,11 @@
 
 use super::Access;
 use crate::Gateway;
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{query, success};
 use crate::upstream::{Settlements, wrong};
 use crate::world::{Request, Response, World};
-use order::Currency;
 use serde_json::{Value, json};
 use wechatpay::v2::settlement::{Limit, UseTag};
 use wechatpay::v2::time::Date;
@@ -23,16 +22,7 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn exchange_rate(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
         let fields = Fields::of_query(query(request));
-        let fee_type = match fields.text("fee_type", 8)? {
-            None => known.merchant.currency,
-            Some(code) => Currency::from_code(&code).ok_or_else(|| {
-                fields.error(
-                    Code::CurrencyNotAllowed,
-                    "fee_type",
-                    "is not a currency of WeChat Pay",
-                )
-            })?,
-        };
+        let fee_type = fields.currency()?.unwrap_or(known.merchant.currency);
         let date = match fields.text("date", 8)? {
             None => Date::of(self.world.now_ms()),
             Some(text) => day(&fields, "date", &text)?,

@@ -31,7 +31,7 @@ impl<W: World> Gateway<W> {
             money: self.upstream(&known).money(&fields)?,
             trade_type: TradeType::Micropay,
             openid: None,
-            attach: fields.text("attach", 128)?,
+            attach: fields.text("attach", self.upstream(&known).max_attach())?,
             notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
             expires_at_ms: self.world.now_ms(),
         };

@@ -14,8 +14,6 @@ use order::{Order, Payment, Prepayment, Terms, TradeType};
 use serde_json::{Map, Value, json};
 use wechatpay::v2::prepay::{self, PREPAY_SECONDS};
 
-/// What WeChat takes in `body` and `attach` (seed 002, section 9.1).
-const MAX_TEXT_BYTES: usize = 128;
 /// What WeChat takes as an openid.
 const MAX_OPENID_BYTES: usize = 128;
 
@@ -32,7 +30,7 @@ impl<W: World> Gateway<W> {
         let (number, trade_type) = (terms.out_trade_no.clone(), terms.trade_type);
         let new = NewOrder {
             terms,
-            payer_ip: client_ip(request),
+            payer_ip: fields.ip("payer_ip")?.unwrap_or_else(|| client_ip(request)),
             time_expire_ms: None,
             is_attempt: false,
         };
@@ -140,7 +138,7 @@ impl<W: World> Gateway<W> {
             money,
             trade_type,
             openid,
-            attach: fields.text("attach", MAX_TEXT_BYTES)?,
+            attach: fields.text("attach", self.upstream(known).max_attach())?,
             notify_url: address::notify_url(fields, "notify_url", self.config.development)?,
             expires_at_ms: self.world.now_ms() + PREPAY_SECONDS * 1000,
         })

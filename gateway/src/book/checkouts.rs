@@ -12,7 +12,7 @@
 use super::{Book, NewOrder, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
-use crate::upstream::Reason;
+use crate::upstream::{Failure, Reason};
 use crate::world::{Store, StoreError, World};
 use checkout::{LOOK, Lang, Line, State};
 use order::{
@@ -153,6 +153,20 @@ const ASKED_AT_ONCE: usize = 4;
 /// 9.1); a minute is left for the way there.
 const SHORTEST_MS: i64 = 6 * 60_000;
 
+/// An order that is younger may be refused to be closed (WeChat Pay v2 manual,
+/// section 9.3). A minute more, because the order counts from WeChat's answer.
+const CLOSED_AFTER_MS: i64 = 6 * 60_000;
+
+/// What became of an attempt that was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GivenUp {
+    /// It cannot be paid any more, is paid, or is of an upstream that closes
+    /// nothing.
+    Ended,
+    /// WeChat refuses to close it yet; it can be paid until it is closed.
+    TooYoung,
+}
+
 /// How long WeChat takes the address of an H5 payment.
 const MWEB_URL_MS: i64 = MWEB_URL_SECONDS * 1000;
 /// What a payer's browser may need to get there.
@@ -282,9 +296,12 @@ impl<W: World, S: Store> Book<W, S> {
         if facts.state != State::Open {
             return Ok(Offer::NotOpen(Box::new(facts)));
         }
+        let mut left_open = Vec::new();
         for attempt in facts.checkout.attempts.iter().filter(|a| !a.closed) {
-            if !prepare.fits(attempt) || self.is_mweb_url_over(attempt)? {
-                self.give_up(known, &prepare.id, attempt).await?;
+            if (!prepare.fits(attempt) || self.is_mweb_url_over(attempt)?)
+                && self.give_up(known, &prepare.id, attempt).await? == GivenUp::TooYoung
+            {
+                left_open.push(attempt.out_trade_no.clone());
             }
         }
         // Time has passed: look again, and write the attempt's number down
@@ -293,7 +310,8 @@ impl<W: World, S: Store> Book<W, S> {
         if facts.state != State::Open {
             return Ok(Offer::NotOpen(Box::new(facts)));
         }
-        let (checkout, attempt) = self.reserve_attempt(known, facts.checkout, &prepare)?;
+        let (checkout, attempt) =
+            self.reserve_attempt(known, facts.checkout, &prepare, &left_open)?;
         let remaining_ms = checkout.expires_at_ms - self.world.now_ms();
         let new = NewOrder {
             terms: checkout.terms(known, &attempt),
@@ -348,9 +366,11 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         mut checkout: Checkout,
         prepare: &PrepareCheckout,
+        left_open: &[OutTradeNo],
     ) -> Result<(Checkout, Attempt), ApiError> {
         let can_close = self.upstream(known).can_close();
-        for attempt in checkout.attempts.iter().rev().filter(|a| !a.closed) {
+        let attempts = checkout.attempts.iter().rev();
+        for attempt in attempts.filter(|a| !a.closed && !left_open.contains(&a.out_trade_no)) {
             let order = self.load_order(attempt.out_trade_no.as_str())?;
             let closing = matches!(
                 order.as_ref().map(Order::status),
@@ -468,17 +488,22 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Closes an attempt and makes sure of it. Asks WeChat first, so that a
     /// payment on its way is seen.
-    async fn give_up(&self, known: &Known, id: &str, attempt: &Attempt) -> Result<(), ApiError> {
+    async fn give_up(
+        &self,
+        known: &Known,
+        id: &str,
+        attempt: &Attempt,
+    ) -> Result<GivenUp, ApiError> {
         let number = &attempt.out_trade_no;
         // What cannot be closed can still be paid where it was begun. Should
         // it be, besides another, the later payment goes back.
         if !self.upstream(known).can_close() {
-            return Ok(());
+            return Ok(GivenUp::Ended);
         }
         match self.step(known, number.as_str(), Event::CloseAsked, None)? {
             Some(Ok(effects)) => self.carry_out(known, number.clone(), effects).await?,
             // Paid or closed already.
-            Some(Err(_)) => return Ok(()),
+            Some(Err(_)) => return Ok(GivenUp::Ended),
             // The answer that would have made it an order was lost, so nobody
             // holds the means to pay it; but WeChat may know it.
             None => {
@@ -490,15 +515,46 @@ impl<W: World, S: Store> Book<W, S> {
                 return match closed.map_err(|failure| failure.reason()) {
                     // A closed number cannot be used again; one that WeChat
                     // never knew can.
-                    Ok(()) | Err(Some(Reason::OrderClosed)) => self.end_attempt(id, attempt, true),
-                    Err(Some(Reason::OrderNotExist)) => self.end_attempt(id, attempt, false),
+                    Ok(()) | Err(Some(Reason::OrderClosed)) => {
+                        self.end_attempt(id, attempt, true)?;
+                        Ok(GivenUp::Ended)
+                    }
+                    Err(Some(Reason::OrderNotExist)) => {
+                        self.end_attempt(id, attempt, false)?;
+                        Ok(GivenUp::Ended)
+                    }
                     Err(_) => Err(ApiError::of(Code::AttemptPending)),
                 };
             }
         }
         match self.load_order(number.as_str())? {
-            Some(order) if order.is_open() => Err(ApiError::of(Code::AttemptPending)),
-            _ => Ok(()),
+            Some(order) if order.is_open() => self.refused_as_too_young(known, &order).await,
+            _ => Ok(GivenUp::Ended),
+        }
+    }
+
+    /// An attempt that was not closed. WeChat may insist on the five minutes that
+    /// an order must have before it is closed (WeChat Pay v2 manual, section
+    /// 9.3): then the next attempt is made all the same, the order's timer goes
+    /// on closing this one, and should both be paid, the later payment goes
+    /// back. Where the answer was lost, the payer has to try again.
+    async fn refused_as_too_young(
+        &self,
+        known: &Known,
+        order: &Order,
+    ) -> Result<GivenUp, ApiError> {
+        let pending = || ApiError::of(Code::AttemptPending);
+        if self.world.now_ms() - order.created_at_ms() > CLOSED_AFTER_MS {
+            return Err(pending());
+        }
+        let number = &order.terms().out_trade_no;
+        match self.upstream(known).close(number, Some(order)).await {
+            Err(Failure::Refused(refused))
+                if !matches!(refused.reason, Reason::OrderPaid | Reason::Open) =>
+            {
+                Ok(GivenUp::TooYoung)
+            }
+            _ => Err(pending()),
         }
     }
 

@@ -681,6 +681,13 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(())
     }
 
+    /// Rings the alarm as soon as possible, which sets the next one.
+    fn arm_now(&self) {
+        let now_ms = self.world.now_ms();
+        self.store.set_alarm(now_ms);
+        self.armed_at_ms.set(Some(now_ms));
+    }
+
     /// As [`Book::arm`], when one timer was set and none removed.
     fn arm_for(&self, at_ms: i64) -> Result<(), StoreError> {
         match self.armed_at_ms.get() {

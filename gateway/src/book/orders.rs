@@ -472,6 +472,7 @@ impl<W: World, S: Store> Book<W, S> {
         notice_xml: Option<&str>,
     ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StoreError> {
         let mut changed = false;
+        let mut quick_pay_ended = None;
         let outcome = self.store.atomically(|| {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
@@ -510,10 +511,19 @@ impl<W: World, S: Store> Book<W, S> {
             }
             self.arm()?;
             changed = seen(&order) != seen_before;
+            if changed && seen_before.0 && order.terms().trade_type == TradeType::Micropay {
+                quick_pay_ended = Some(order);
+            }
             Ok::<_, StoreError>(Some(Ok(effects)))
         })?;
         if changed {
             self.tell_pages(number)?;
+        }
+        if let Some(order) = quick_pay_ended
+            && self.upstream(known).quick_pay_ended(&order)
+        {
+            // The alarm sends the report, so that no caller waits for it.
+            self.arm_now();
         }
         if let Some(alarm) = outcome
             .as_ref()

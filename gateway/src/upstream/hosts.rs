@@ -3,7 +3,10 @@
 
 use crate::tally::Tally;
 use crate::world::{FetchError, Request, Response, Route, World};
+use order::OutTradeNo;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 /// Hosts that stand for each other, and where their state is kept.
@@ -61,7 +64,9 @@ const SAMPLE_EVERY: u32 = 50;
 pub struct Hosts {
     states: [State; FAMILIES],
     calls: Cell<u32>,
-    sample: RefCell<Option<Sample>>,
+    samples: RefCell<VecDeque<Sample>>,
+    /// The address of who called last to have a payment begun.
+    caller: Cell<Option<IpAddr>>,
     tally: Rc<Tally>,
 }
 
@@ -105,16 +110,39 @@ enum Tried {
     NotSent,
 }
 
-/// How long one call took.
+/// How long one call took, or one whole Quick Pay.
 #[derive(Debug)]
 pub struct Sample {
     /// The call's whole URL.
     pub url: String,
     /// How long it took.
     pub elapsed_ms: i64,
-    /// Whether an answer came.
-    pub answered: bool,
+    /// What came of it.
+    pub outcome: Outcome,
 }
+
+/// What came of a call that was timed.
+#[derive(Debug)]
+pub enum Outcome {
+    /// No answer.
+    NoAnswer,
+    /// An answer, not verified. It is as short as [`MAX_SAMPLE_BYTES`], or
+    /// empty.
+    Answered(Vec<u8>),
+    /// A Quick Pay of this order ended, paid or not.
+    QuickPay {
+        /// The order's number.
+        number: OutTradeNo,
+        /// Whether it is paid.
+        paid: bool,
+    },
+}
+
+/// A longer answer is no answer to a call about a payment.
+const MAX_SAMPLE_BYTES: usize = 64 * 1024;
+
+/// So many samples wait to be reported; older ones are dropped.
+const MAX_SAMPLES: usize = 20;
 
 impl Hosts {
     /// Whose calls are counted there.
@@ -179,7 +207,13 @@ impl Hosts {
         self.count(|| Sample {
             url: place.to_owned(),
             elapsed_ms,
-            answered: outcome.is_ok(),
+            outcome: match &outcome {
+                Err(_) => Outcome::NoAnswer,
+                Ok(answer) if answer.body().len() > MAX_SAMPLE_BYTES => {
+                    Outcome::Answered(Vec::new())
+                }
+                Ok(answer) => Outcome::Answered(answer.body().clone()),
+            },
         });
         self.tally.count(&format!("upstream_calls:{host}"));
         self.tally.add(&format!("upstream_ms:{host}"), elapsed_ms);
@@ -214,13 +248,32 @@ impl Hosts {
         let calls = self.calls.get().wrapping_add(1);
         self.calls.set(calls);
         if calls.is_multiple_of(SAMPLE_EVERY) {
-            self.sample.replace(Some(sample()));
+            self.add_sample(sample());
         }
     }
 
-    /// The latest sample that was not reported yet.
-    pub fn take_sample(&self) -> Option<Sample> {
-        self.sample.take()
+    /// Keeps a sample until it is reported.
+    pub fn add_sample(&self, sample: Sample) {
+        let mut samples = self.samples.borrow_mut();
+        if samples.len() == MAX_SAMPLES {
+            samples.pop_front();
+        }
+        samples.push_back(sample);
+    }
+
+    /// The samples that were not reported yet, oldest first.
+    pub fn take_samples(&self) -> VecDeque<Sample> {
+        self.samples.take()
+    }
+
+    /// Remembers who has a payment begun.
+    pub fn called_from(&self, address: IpAddr) {
+        self.caller.set(Some(address));
+    }
+
+    /// Who had a payment begun last; none before the first payment.
+    pub fn caller(&self) -> Option<IpAddr> {
+        self.caller.get()
     }
 }
 
@@ -328,11 +381,12 @@ mod tests {
         let (hosts, world) = (Hosts::default(), Network::default());
         for _ in 1..SAMPLE_EVERY {
             post(&hosts, &world);
-            assert!(hosts.take_sample().is_none());
+            assert!(hosts.take_samples().is_empty());
         }
         post(&hosts, &world);
-        let sample = hosts.take_sample().unwrap();
+        let sample = hosts.take_samples().pop_front().unwrap();
         assert_eq!(sample.url, "https://apihk.mch.weixin.qq.com/pay/orderquery");
-        assert_eq!((sample.elapsed_ms, sample.answered), (7, true));
+        assert_eq!(sample.elapsed_ms, 7);
+        assert!(matches!(sample.outcome, Outcome::Answered(_)));
     }
 }

@@ -41,8 +41,10 @@ use v3::V3;
 use wechatpay::v2::bill::{Bill, BillType};
 use wechatpay::v2::field::FieldError;
 use wechatpay::v2::invoke::{App, Jsapi};
+use wechatpay::v2::report::MICROPAY_TOTAL_URL;
 use wechatpay::v2::settlement::{Limit, UseTag};
 use wechatpay::v2::time::Date;
+use wechatpay::v3::Region;
 
 /// One merchant's account upstream.
 #[derive(Debug)]
@@ -202,6 +204,7 @@ impl<'a, W: World> Upstream<'a, W> {
     /// Asks for the means to pay. It takes no money; the same request again
     /// gives the same means.
     pub async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
+        self.hosts.called_from(prepay.payer_ip);
         match self.dialect() {
             Dialect::V2 => V2(self).prepay(prepay).await,
             Dialect::V3(settings) => V3(self, settings).prepay(prepay).await,
@@ -256,6 +259,7 @@ impl<'a, W: World> Upstream<'a, W> {
     /// A Quick Pay, ready to be sent once. Its wrong fields are found before
     /// anything is written or sent.
     pub fn quick_pay(&'a self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
+        self.hosts.called_from(new.till_ip);
         match self.dialect() {
             Dialect::V2 => V2(self).quick_pay(new),
             Dialect::V3(settings) => V3(self, settings).quick_pay(new),
@@ -344,12 +348,32 @@ impl<'a, W: World> Upstream<'a, W> {
         self.v2()?.product_code(product_id)
     }
 
-    /// Tells WeChat how long one of its calls took. Nothing hangs on it: a
-    /// sample that is lost is lost.
+    /// Tells WeChat how long some of its calls took, and each Quick Pay. Nothing
+    /// hangs on it: a sample that is lost is lost.
     pub async fn report_speed(&self) {
-        if let (Some(sample), Ok(v2)) = (self.hosts.take_sample(), self.v2()) {
-            v2.report(&sample).await;
+        let samples = self.hosts.take_samples();
+        if let Ok(v2) = self.v2() {
+            for sample in samples {
+                v2.report(&sample).await;
+            }
         }
+    }
+
+    /// Notes that a Quick Pay ended, to be reported: WeChat Pay v2 wants a report
+    /// of each (manual, section 9.8). Whether there will be one.
+    pub fn quick_pay_ended(&self, order: &Order) -> bool {
+        let is_reported = self.v2().is_ok();
+        if is_reported {
+            self.hosts.add_sample(hosts::Sample {
+                url: MICROPAY_TOTAL_URL.to_owned(),
+                elapsed_ms: self.world.now_ms() - order.created_at_ms(),
+                outcome: hosts::Outcome::QuickPay {
+                    number: order.terms().out_trade_no.clone(),
+                    paid: order.paid().is_some(),
+                },
+            });
+        }
+        is_reported
     }
 
     /// Whether an order can be closed before its time is over.
@@ -376,8 +400,9 @@ impl<'a, W: World> Upstream<'a, W> {
     /// The most bytes of what goes with the order and comes back.
     pub fn max_attach(&self) -> usize {
         match self.dialect() {
-            Dialect::V2 | Dialect::V3(_) => 128,
-            Dialect::Ionline(_) => 127,
+            Dialect::V2 => 128,
+            Dialect::V3(settings) if settings.region == Region::Mainland => 128,
+            Dialect::V3(_) | Dialect::Ionline(_) => 127,
         }
     }
 
@@ -386,20 +411,28 @@ impl<'a, W: World> Upstream<'a, W> {
         fields.money(self.currency(fields)?)
     }
 
-    /// The currency that a request names: the settlement currency or CNY
-    /// (checklist P3). iOnline's requests do not name a currency, so there it
-    /// is the merchant's own.
+    /// The currency that a request names, or else the settlement currency. v2
+    /// and the mainland take that or CNY (checklist P3). `APIv3` Global takes
+    /// orders that are priced in other currencies, so there WeChat decides.
+    /// iOnline's requests name no currency, so there it is the merchant's own.
     pub fn currency(&self, fields: &Fields) -> Result<Currency, ApiError> {
         let ours = self.known.merchant.currency;
-        let currency = fields.currency(ours)?;
-        match self.dialect() {
-            Dialect::Ionline(_) if currency != ours => Err(fields.error(
-                Code::CurrencyNotAllowed,
-                "fee_type",
-                &format!("must be {} for this merchant", ours.code()),
-            )),
-            _ => Ok(currency),
+        let currency = fields.currency()?.unwrap_or(ours);
+        let allowed = match self.dialect() {
+            Dialect::V3(settings) if settings.region == Region::Global => return Ok(currency),
+            Dialect::V2 | Dialect::V3(_) => [ours, Currency::Cny],
+            Dialect::Ionline(_) => [ours, ours],
+        };
+        if allowed.contains(&currency) {
+            return Ok(currency);
         }
+        let mut codes = allowed.map(Currency::code).to_vec();
+        codes.dedup();
+        let problem = format!(
+            "is not one this merchant's account has: send {}",
+            codes.join(" or ")
+        );
+        Err(fields.error(Code::CurrencyNotAllowed, "fee_type", &problem))
     }
 
     fn dialect(&self) -> &Dialect {

@@ -1,6 +1,6 @@
 //! WeChat Pay v2 (seed 002): XML, signed with the merchant's API key.
 
-use super::hosts::Tries;
+use super::hosts::{Outcome, Tries};
 use super::{
     Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts,
     not_offered, wrong,
@@ -14,7 +14,6 @@ use order::{
     TradeType,
 };
 use serde_json::{Map, Value, json};
-use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
 use wechatpay::v2::answer::AnswerError;
 use wechatpay::v2::bill::{self, Bill, BillError, BillType};
@@ -283,14 +282,31 @@ impl<'a, W: World> V2<'a, W> {
     }
 
     pub(super) async fn report(&self, sample: &hosts::Sample) {
-        let code = match sample.answered {
+        let (Ok(nonce_str), Ok(interface_url), Some(user_ip)) = (
+            self.nonce(),
+            Text::new("interface_url", &sample.url),
+            self.0.hosts.caller(),
+        ) else {
+            return;
+        };
+        let code = |good| match good {
             true => report::Code::Success,
             false => report::Code::Fail,
         };
-        let (Ok(nonce_str), Ok(interface_url)) =
-            (self.nonce(), Text::new("interface_url", &sample.url))
-        else {
-            return;
+        let (return_code, result_code, said, out_trade_no) = match &sample.outcome {
+            Outcome::NoAnswer => (code(false), code(false), Fields::new(), None),
+            Outcome::Answered(answer) => {
+                let said = Fields::parse(answer).unwrap_or_default();
+                let is_good = |name| code(said.get(name) == Some("SUCCESS"));
+                (is_good("return_code"), is_good("result_code"), said, None)
+            }
+            Outcome::QuickPay { number, paid } => {
+                (code(true), code(*paid), Fields::new(), Some(number.clone()))
+            }
+        };
+        let short = |name| {
+            let text = said.get_nonempty(name)?;
+            Text::new(name, text).ok()
         };
         let request = report::Request {
             account: self.0.known.merchant.account.clone(),
@@ -299,13 +315,13 @@ impl<'a, W: World> V2<'a, W> {
             sign_type: self.sign_type(),
             interface_url,
             execute_time_ms: u32::try_from(sample.elapsed_ms).unwrap_or(0),
-            return_code: code,
-            return_msg: None,
-            result_code: code,
-            err_code: None,
-            err_code_des: None,
-            out_trade_no: None,
-            user_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            return_code,
+            return_msg: short("return_msg"),
+            result_code,
+            err_code: said.get_nonempty("err_code").map(ErrorCode::from_code),
+            err_code_des: short("err_code_des"),
+            out_trade_no,
+            user_ip,
             time_ms: Some(self.0.world.now_ms()),
         };
         let xml = request.to_xml(self.key());
@@ -375,7 +391,12 @@ impl<'a, W: World> V2<'a, W> {
         };
         Ok(prepay::Request {
             account: terms.account.clone(),
-            device_info: Some(Text::new("device_info", "WEB")?),
+            // Of a page, WeChat wants to know that it is one; an app is none
+            // (WeChat Pay v2 manual, sections 8.4 and 9.1).
+            device_info: match trade {
+                Trade::App => None,
+                _ => Some(Text::new("device_info", "WEB")?),
+            },
             nonce_str: Text::new("nonce_str", &self.0.nonce())?,
             sign_type: self.sign_type(),
             body: Text::new("body", &terms.body)?,

@@ -426,6 +426,7 @@ impl<'a, W: World> V3<'a, W> {
             scene_info: Some(SceneInfo {
                 payer_client_ip: Some(payer_ip),
                 h5_type: self.h5_type(&trade)?,
+                store_info: self.h5_store(&trade)?,
                 ..SceneInfo::default()
             }),
             detail: None,
@@ -439,6 +440,35 @@ impl<'a, W: World> V3<'a, W> {
             (Trade::Mweb, Region::Mainland) => Ok(Some(Text::new("h5_info", "Wap")?)),
             _ => Ok(None),
         }
+    }
+
+    /// Global asks for the shop that an H5 payment is for.
+    fn h5_store(&self, trade: &Trade) -> Result<Option<StoreInfo>, wechatpay::v2::FieldError> {
+        let store = self.0.known.merchant.store.as_ref();
+        match (trade, self.region(), store) {
+            (Trade::Mweb, Region::Global, Some(store)) => Ok(Some(StoreInfo {
+                name: Some(Text::new("name", &store.name)?),
+                address: Some(Text::new("address", &store.address)?),
+                ..StoreInfo::default()
+            })),
+            _ => Ok(None),
+        }
+    }
+
+    /// The mainland wants the shop of a Quick Pay. The merchant's own code for
+    /// it is `out_id`, of letters and digits; `id` is WeChat's number.
+    fn till_store(&self) -> Result<Option<StoreInfo>, wechatpay::v2::FieldError> {
+        if self.region() == Region::Global {
+            return Ok(None);
+        }
+        let code = self.0.known.merchant.id.replace('-', "");
+        Ok(Some(StoreInfo {
+            out_id: match code.as_str() {
+                "" => None,
+                code => Some(Text::new("out_id", code)?),
+            },
+            ..StoreInfo::default()
+        }))
     }
 
     fn micropay_request(
@@ -457,14 +487,7 @@ impl<'a, W: World> V3<'a, W> {
             limit_pay: None,
             scene_info: Some(SceneInfo {
                 device_ip: Some(new.till_ip),
-                // The mainland wants the merchant's own number of the shop.
-                store_info: match self.region() {
-                    Region::Global => None,
-                    Region::Mainland => Some(StoreInfo {
-                        id: Some(Text::new("id", &self.0.known.merchant.id)?),
-                        ..StoreInfo::default()
-                    }),
-                },
+                store_info: self.till_store()?,
                 ..SceneInfo::default()
             }),
             detail: None,

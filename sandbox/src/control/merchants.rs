@@ -216,10 +216,9 @@ fn fee_type(input: &mut Input) -> Result<Option<Currency>, BadInput> {
     let Some(code) = input.text("fee_type")? else {
         return Ok(None);
     };
-    Currency::from_code(&code).map(Some).ok_or_else(|| {
-        let codes = Currency::ALL.map(Currency::code).join(", ");
-        input.bad("fee_type", format!("send one of {codes}"))
-    })
+    Currency::from_code(&code)
+        .map(Some)
+        .ok_or_else(|| input.bad("fee_type", "send an ISO 4217 code, such as HKD"))
 }
 
 fn trade_types(input: &mut Input) -> Result<Option<Vec<TradeType>>, BadInput> {
@@ -351,7 +350,7 @@ fn ionline(input: &mut Input) -> Result<Option<Ionline>, BadInput> {
 fn funds(input: &mut Input) -> Result<BTreeMap<String, i64>, BadInput> {
     let mut funds = BTreeMap::new();
     if let Some(mut given) = input.object("funds")? {
-        for currency in Currency::ALL {
+        for currency in Currency::all() {
             if let Some(amount_minor) = given.integer(currency.code())? {
                 funds.insert(currency.code().to_owned(), amount_minor);
             }

@@ -14,6 +14,7 @@ use crate::accounts::{self, Merchant};
 use crate::orders::{Order, State};
 use crate::payers::Payer;
 use order::{Currency, TradeType};
+use wechatpay::v3::Region;
 
 /// Why a wish is not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +104,12 @@ pub(crate) enum Denied {
     System,
 }
 
+/// What the sandbox's merchants of `APIv3` Global may price in.
+const PRICING: [&str; 16] = [
+    "AUD", "CAD", "CHF", "DKK", "EUR", "GBP", "HKD", "JPY", "MOP", "MYR", "NOK", "NZD", "SEK",
+    "SGD", "THB", "USD",
+];
+
 /// Whether a way to pay is switched on.
 pub(crate) fn check_trade_type(merchant: &Merchant, trade_type: TradeType) -> Result<(), Denied> {
     if merchant.trade_types.contains(&trade_type) {
@@ -119,6 +126,19 @@ pub(crate) fn check_currency(merchant: &Merchant, currency: Currency) -> Result<
         Ok(())
     } else {
         Err(Denied::Currency { settlement })
+    }
+}
+
+/// One of `APIv3` Global may also price in what WeChat's multi-currency pages
+/// name.
+pub(crate) fn check_pricing(
+    merchant: &Merchant,
+    region: Region,
+    currency: Currency,
+) -> Result<(), Denied> {
+    match region == Region::Global && PRICING.contains(&currency.code()) {
+        true => Ok(()),
+        false => check_currency(merchant, currency),
     }
 }
 
@@ -171,9 +191,14 @@ pub(crate) fn payer_of(
 }
 
 impl Sandbox {
-    /// Closes an order, which nobody can pay afterwards. WeChat advises to wait
-    /// five minutes and does not insist, and neither does the sandbox.
+    /// Closes an order, which nobody can pay afterwards. WeChat asks to wait five
+    /// minutes; the fault `close_after_seconds` makes the sandbox insist.
     pub(crate) fn close(&mut self, key: &str, at_ms: i64) -> Result<(), Denied> {
+        let wait_ms = i64::from(self.faults().close_after_seconds) * 1000;
+        let order = self.orders.get(key);
+        if order.is_some_and(|order| at_ms < order.prepaid_ms.saturating_add(wait_ms)) {
+            return Err(Denied::TradeState);
+        }
         match self.orders.get(key).map(|order| &order.state) {
             None => Err(Denied::OrderNotExist),
             Some(State::Paid { .. }) => Err(Denied::OrderPaid),

@@ -126,8 +126,8 @@ fn refund_columns(fee: i64, cash: i64, currency: Currency, rate: Option<String>)
 
 /// WeChat's share of an amount, in the main unit and to five decimals.
 fn share(amount_minor: i64, currency: Currency) -> Option<Decimal> {
-    let minor_in_e5 = 10_i64.pow(5 - currency.minor_digits()) / 1000 * SHARE_PER_MILLE;
-    let e5 = amount_minor.saturating_mul(minor_in_e5);
+    let minor_in_e5 = 10_i64.pow(5 - currency.minor_digits()) * SHARE_PER_MILLE;
+    let e5 = amount_minor.saturating_mul(minor_in_e5) / 1000;
     let sign = if e5 < 0 { "-" } else { "" };
     let e5 = e5.unsigned_abs();
     Decimal::parse(&format!("{sign}{}.{:05}", e5 / 100_000, e5 % 100_000))

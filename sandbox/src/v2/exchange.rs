@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_days_rate_is_pinned() {
         let day = Date::parse("20261121").unwrap();
-        for currency in Currency::ALL {
+        for currency in Currency::all() {
             let fixed = rate(currency);
             let today = rate_on(currency, day);
             assert!((today - fixed).abs() <= fixed / 200, "{currency:?}");

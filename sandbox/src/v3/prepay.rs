@@ -22,7 +22,7 @@ pub(super) fn answer(
     let trade_type = request.trade.trade_type();
     let account = asked.account(sandbox, &Merchant::from(&request.account))?;
     rules::check_trade_type(&asked.merchant, trade_type)?;
-    rules::check_currency(&asked.merchant, request.money.currency())?;
+    rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;
     let payer = payer(sandbox, &account, &request.trade)?;
     let wish = Wish {
         terms: terms(&request),

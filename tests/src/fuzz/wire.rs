@@ -258,7 +258,7 @@ pub(super) fn payer(input: &[u8]) {
     if let Ok(quantity) = link::read_quantity(entered) {
         assert!(quantity >= 0);
     }
-    for currency in Currency::ALL {
+    for currency in Currency::all() {
         if let Ok(minor) = link::read_amount(entered, currency)
             && let Ok(money) = Money::new(minor, currency)
         {

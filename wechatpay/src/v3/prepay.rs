@@ -121,8 +121,12 @@ pub struct SceneInfo {
 /// A shop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreInfo {
-    /// The merchant's number for it.
+    /// In Global the merchant's number for it; on the mainland WeChat's own
+    /// number of the place, digits only.
     pub id: Option<Text<32>>,
+    /// The merchant's code for it, letters and digits. Only the mainland has
+    /// it, for Quick Pay.
+    pub out_id: Option<Text<32>>,
     /// Its name. Global requires it.
     pub name: Option<Text<256>>,
     /// Its area in the mainland's numbers. Only the mainland has it.
@@ -183,6 +187,7 @@ impl SceneInfo {
         let store_info = self.store_info.as_ref().map(|store| {
             let mut fields = Map::new();
             set(&mut fields, "id", as_str(&store.id));
+            set(&mut fields, "out_id", as_str(&store.out_id));
             set(&mut fields, "name", as_str(&store.name));
             set(&mut fields, "area_code", as_str(&store.area_code));
             set(&mut fields, "address", as_str(&store.address));
@@ -209,6 +214,7 @@ impl SceneInfo {
         let store_info = scene.optional_object("store_info")?.map(|store| {
             Ok::<_, FieldError>(StoreInfo {
                 id: store.optional_limited("id")?,
+                out_id: store.optional_limited("out_id")?,
                 name: store.optional_limited("name")?,
                 area_code: store.optional_limited("area_code")?,
                 address: store.optional_limited("address")?,

@@ -107,7 +107,7 @@ impl std::iter::Sum for Decimal {
 }
 
 /// The currency's smallest unit times 10^5.
-const fn minor_unit(currency: Currency) -> i128 {
+fn minor_unit(currency: Currency) -> i128 {
     10_i128.pow(DIGITS - currency.minor_digits())
 }
 
@@ -117,7 +117,11 @@ pub(crate) fn main_units(amount_minor: i64, currency: Currency) -> String {
     let (sign, whole, fraction) = decimal.parts();
     match currency.minor_digits() {
         0 => format!("{sign}{whole}"),
-        _ => format!("{sign}{whole}.{:02}", fraction * 100 / ONE_E5),
+        digits => {
+            let width = digits as usize;
+            let fraction = fraction / minor_unit(currency);
+            format!("{sign}{whole}.{fraction:0width$}")
+        }
     }
 }
 
@@ -127,25 +131,25 @@ mod tests {
 
     #[test]
     fn p4_amounts_are_exact_in_each_currency() {
-        use Currency::{Cny, Jpy, Krw, Usd};
+        let [cny, jpy, krw, usd] = [Currency::Cny, Currency::Jpy, Currency::Krw, Currency::Usd];
         for (text, currency, expect) in [
-            ("17.50", Usd, Some(1750)),
-            ("17.5", Usd, Some(1750)),
-            ("17.50000", Usd, Some(1750)),
-            ("17", Usd, Some(1700)),
-            ("0.07", Usd, Some(7)),
-            ("0.0", Cny, Some(0)),
-            ("-0.10", Cny, Some(-10)),
-            ("6096.73", Cny, Some(609_673)),
-            ("1980", Jpy, Some(1980)),
-            ("1980.00", Krw, Some(1980)),
-            ("21474836.47", Usd, Some(2_147_483_647)),
+            ("17.50", usd, Some(1750)),
+            ("17.5", usd, Some(1750)),
+            ("17.50000", usd, Some(1750)),
+            ("17", usd, Some(1700)),
+            ("0.07", usd, Some(7)),
+            ("0.0", cny, Some(0)),
+            ("-0.10", cny, Some(-10)),
+            ("6096.73", cny, Some(609_673)),
+            ("1980", jpy, Some(1980)),
+            ("1980.00", krw, Some(1980)),
+            ("21474836.47", usd, Some(2_147_483_647)),
             // Not a whole number of the smallest unit.
-            ("17.505", Usd, None),
-            ("1980.5", Jpy, None),
+            ("17.505", usd, None),
+            ("1980.5", jpy, None),
             // A float would say 1998.9999999999998.
-            ("19.99", Usd, Some(1999)),
-            ("999999999999999", Usd, Some(99_999_999_999_999_900)),
+            ("19.99", usd, Some(1999)),
+            ("999999999999999", usd, Some(99_999_999_999_999_900)),
         ] {
             let got = Decimal::parse(text).and_then(|d| d.to_minor(currency));
             assert_eq!(got, expect, "{text} {currency:?}");
@@ -185,6 +189,7 @@ mod tests {
             (-10, Currency::Cny, "-0.10"),
             (1980, Currency::Jpy, "1980"),
             (0, Currency::Cny, "0.00"),
+            (12_345, Currency::from_code("KWD").unwrap(), "12.345"),
         ] {
             assert_eq!(main_units(minor, currency), expect);
         }

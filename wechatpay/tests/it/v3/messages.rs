@@ -28,6 +28,7 @@ fn scene_info(region: Region) -> SceneInfo {
         operator_id: None,
         store_info: (region == Region::Global).then(|| StoreInfo {
             id: Some(text("SZTX001")),
+            out_id: None,
             name: Some(text("Tea House")),
             area_code: None,
             address: Some(text("Nanshan District")),
@@ -81,7 +82,8 @@ pub(super) fn quick_pay(account: &Account, region: Region) -> micropay::Request 
         scene_info: Some(SceneInfo {
             device_ip: Some("59.37.125.32".parse().unwrap()),
             store_info: Some(StoreInfo {
-                id: Some(text("SZTX001")),
+                id: Some(text(if global { "SZTX001" } else { "100001" })),
+                out_id: (!global).then(|| text("SZTX001")),
                 name: global.then(|| text("Tea House")),
                 area_code: None,
                 address: global.then(|| text("Nanshan District")),
