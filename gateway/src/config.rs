@@ -3,6 +3,7 @@
 use crate::merchant::Merchant;
 use crate::seal::MasterKey;
 use wechatpay::Secret;
+use wechatpay::oauth::AUTHORIZE_URL;
 use wechatpay::v2::exchange;
 
 /// One deployment's settings; see `wrangler.toml` for the variables' names.
@@ -88,14 +89,26 @@ impl Config {
             public_url,
             master_key: current,
             admin_tokens,
-            oauth_authorize_url: variable("OAUTH_AUTHORIZE_URL")
-                .filter(|value| !value.is_empty())
-                .unwrap_or_else(|| {
-                    "https://open.weixin.qq.com/connect/oauth2/authorize".to_owned()
-                }),
-            exchange_rate_path: variable("EXCHANGE_RATE_PATH")
-                .filter(|value| value.starts_with('/'))
-                .unwrap_or_else(|| exchange::PATH.to_owned()),
+            oauth_authorize_url: match optional("OAUTH_AUTHORIZE_URL") {
+                None => AUTHORIZE_URL.to_owned(),
+                Some(url) if is_page(&url) => url,
+                Some(_) => {
+                    return Err(ConfigError {
+                        name: "OAUTH_AUTHORIZE_URL",
+                        problem: "is not an http(s) address without query and fragment",
+                    });
+                }
+            },
+            exchange_rate_path: match optional("EXCHANGE_RATE_PATH") {
+                None => exchange::PATH.to_owned(),
+                Some(path) if is_path(&path) => path,
+                Some(_) => {
+                    return Err(ConfigError {
+                        name: "EXCHANGE_RATE_PATH",
+                        problem: "is not a path like /pay/queryexchagerate",
+                    });
+                }
+            },
             api_calls_per_second: calls_per_second(variable("API_CALLS_PER_SECOND"))?,
             development: variable("DEVELOPMENT").as_deref() == Some("1"),
         })
@@ -135,6 +148,21 @@ impl Config {
 /// other browsers ignore it.
 pub(crate) fn checkout_path(checkout_id: &str) -> String {
     format!("/pay/?s={checkout_id}&showwxpaytitle=1")
+}
+
+/// An address to which a query can be appended.
+fn is_page(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host().is_some()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    })
+}
+
+fn is_path(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"/_-.".contains(&b);
+    text.starts_with('/') && text.bytes().all(allowed)
 }
 
 /// 300 by default: several times what one merchant's shop asks in its best
@@ -184,6 +212,11 @@ mod tests {
             ("ADMIN_TOKEN", "short"),
             ("ADMIN_TOKEN_PREVIOUS", "short"),
             ("MASTER_KEY_PREVIOUS", "zz"),
+            ("OAUTH_AUTHORIZE_URL", "open.weixin.qq.com"),
+            ("OAUTH_AUTHORIZE_URL", "https://open.weixin.qq.com/?a=b"),
+            ("OAUTH_AUTHORIZE_URL", "https://open.weixin.qq.com/#a"),
+            ("EXCHANGE_RATE_PATH", "pay/queryexchagerate"),
+            ("EXCHANGE_RATE_PATH", "/pay/rate?x"),
             ("API_CALLS_PER_SECOND", "0"),
             ("API_CALLS_PER_SECOND", "many"),
         ] {

@@ -198,22 +198,26 @@ impl Settings {
     pub fn read(fields: &Fields, dialect: &Dialect, development: bool) -> Result<Self, ApiError> {
         let mut redirect_origins = Vec::new();
         for text in fields.texts("redirect_origins")? {
-            redirect_origins.push(origin(&text).ok_or_else(|| {
+            let origin = address::registered_origin(&text, development).ok_or_else(|| {
                 fields.invalid(
                     "redirect_origins",
                     "must hold origins like https://shop.example.com",
                 )
-            })?);
+            })?;
+            redirect_origins.push(origin);
         }
         let quick_auth = match fields.object("quick_auth")? {
             None => None,
             Some(inner) => {
-                let address = inner.required("url", 512)?;
-                if origin(&address).is_none() {
-                    return Err(fields.invalid("quick_auth", "needs an http(s) url"));
-                }
+                let given = inner.required("url", 512)?;
+                let url = address::quick_auth_url(&given, development).ok_or_else(|| {
+                    fields.invalid(
+                        "quick_auth",
+                        "needs a url like https://auth.example.com/oauth_bridge.php",
+                    )
+                })?;
                 Some(QuickAuth {
-                    url: address,
+                    url,
                     token: inner.required("token", 128)?,
                 })
             }
@@ -405,11 +409,4 @@ fn identifier(fields: &Fields, name: &str) -> Result<Option<String>, ApiError> {
         Some(_) => Err(fields.invalid(name, "may hold only letters and digits")),
         None => Ok(None),
     }
-}
-
-/// The origin of an `http(s)` address.
-pub fn origin(address: &str) -> Option<String> {
-    let url = url::Url::parse(address).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.username().is_empty())
-        .then(|| url.origin().ascii_serialization())
 }

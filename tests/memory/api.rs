@@ -354,3 +354,51 @@ fn checkouts_are_idempotent_and_checked() {
         json!({"out_trade_no": "C1", "body": "Oolong", "total_fee": 8800, "trade_type": "NATIVE"});
     assert_eq!(shop.call("POST", "/v1/order", order.to_string()).0, 409);
 }
+
+#[test]
+fn addresses_for_the_payer_are_stored_as_they_are_parsed() {
+    let world = Memory::new(false);
+    let shop = world.shop("demo");
+    let body = json!({"out_trade_no": "C1", "body": "Oolong", "total_fee": 8800,
+                      "success_url": "HTTPS://Shop.Example.com:443/a/../b c#/paid",
+                      "cancel_url": "https://shop.example.com"});
+    let (status, answer) = shop.call("POST", "/v1/checkout", body.to_string());
+    assert_eq!(status, 200, "{answer}");
+    let (_, found) = shop.call("GET", "/v1/checkout?out_trade_no=C1", "");
+    let data = &found["data"];
+    assert_eq!(data["success_url"], "https://shop.example.com/b%20c#/paid");
+    assert_eq!(data["cancel_url"], "https://shop.example.com/");
+    for address in [
+        "https:shop.example.com",
+        " https://shop.example.com/",
+        "https:\\\\a.example",
+    ] {
+        for (path, number) in [("/v1/checkout", "C2"), ("/v1/link", "")] {
+            let body = json!({"out_trade_no": number, "body": "Oolong", "total_fee": 8800,
+                              "success_url": address});
+            let (status, answer) = shop.call("POST", path, body.to_string());
+            assert_eq!(
+                (status, &answer["field"]),
+                (400, &json!("success_url")),
+                "{path} {address}: {answer}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_openid_is_checked_for_its_form() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    for openid in ["o&x", "o x", "<o>", "ö"] {
+        let body = json!({"out_trade_no": "1", "body": "Tea", "total_fee": 150,
+                          "trade_type": "JSAPI", "open_id": openid});
+        let (status, answer) = shop.call("POST", "/v1/order", body.to_string());
+        assert_eq!(
+            (status, &answer["code"], &answer["field"]),
+            (400, &json!("FIELD_INVALID"), &json!("open_id")),
+            "{openid}"
+        );
+    }
+    assert_eq!(world.upstream_calls(), Vec::<String>::new());
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wechatpay::Secret;
 use wechatpay::v2::invoke::App;
 use wechatpay::v2::{Fields, SignType};
-use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
+use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 
@@ -170,4 +170,55 @@ fn deliveries_are_listed_and_sent_again() {
         "DELIVERY_NOT_FOUND"
     );
     assert_eq!(shop.call("POST", "/v1/delivery", "{}").1["field"], "id");
+}
+
+/// An openid and a merchant's token are sent to these addresses.
+#[test]
+fn registered_addresses_must_be_https_outside_development() {
+    let world = Memory::new(false);
+    world.shop("demo");
+    let secure = json!({"url": "https://auth.example.com/oauth_bridge.php", "token": "T0"});
+    let change = |body: &Value| {
+        let request = http::Request::patch(format!("{GATEWAY}/admin/merchants/demo"))
+            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+            .body(body.to_string().into_bytes())
+            .unwrap();
+        let answer = world.send(request);
+        let json: Value = serde_json::from_slice(answer.body()).unwrap();
+        (answer.status().as_u16(), json)
+    };
+    for (field, value) in [
+        ("redirect_origins", json!(["http://shop.example.com"])),
+        ("redirect_origins", json!(["https://shop.example.com/cart"])),
+        ("redirect_origins", json!(["https:shop.example.com"])),
+        ("redirect_origins", json!(["https://a@shop.example.com"])),
+        (
+            "quick_auth",
+            json!({"url": "http://auth.example.com/", "token": "T0"}),
+        ),
+        (
+            "quick_auth",
+            json!({"url": "https:auth.example.com", "token": "T0"}),
+        ),
+        (
+            "quick_auth",
+            json!({"url": "https://auth.example.com/#x", "token": "T0"}),
+        ),
+    ] {
+        let mut body = json!({});
+        body[field] = value;
+        let (status, answer) = change(&body);
+        assert_eq!(
+            (status, &answer["field"]),
+            (400, &json!(field)),
+            "{body}: {answer}"
+        );
+    }
+    let (status, answer) = change(&json!({"quick_auth": secure,
+        "redirect_origins": ["HTTPS://Shop.example.com:443/"]}));
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(
+        answer["data"]["redirect_origins"][0],
+        "https://shop.example.com"
+    );
 }

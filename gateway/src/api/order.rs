@@ -9,13 +9,11 @@ use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{query, success, texts};
 use crate::merchant::Answers;
+use crate::sign_in::{MAX_OPENID_BYTES, is_openid};
 use crate::world::{Request, Response, World};
 use order::{Order, Payment, Prepayment, Terms, TradeType};
 use serde_json::{Map, Value, json};
 use wechatpay::v2::prepay::{self, PREPAY_SECONDS};
-
-/// What WeChat takes as an openid.
-const MAX_OPENID_BYTES: usize = 128;
 
 impl<W: World> Gateway<W> {
     /// Makes an order. BASIC.
@@ -127,6 +125,9 @@ impl<W: World> Gateway<W> {
                     "open_id",
                     "is required when trade_type is JSAPI",
                 ));
+            }
+            (TradeType::Jsapi, Some(openid)) if !is_openid(&openid) => {
+                return Err(fields.invalid("open_id", "may hold only letters, digits, _ and -"));
             }
             (TradeType::Jsapi, openid) => openid,
             _ => None,

@@ -9,6 +9,8 @@
 //! The key of `paySign` is the acquirer's, so it cannot be verified here; what
 //! WeChat would refuse for its form is refused before it reaches a page.
 //! Members beside the six are passed over, and left out of what goes on.
+//! The manual's own sample has a space before the digits of `timeStamp`. It is
+//! handed on as it came, because `paySign` covers it.
 
 use crate::v2::invoke::Jsapi;
 use crate::v3::json::{Document, JsonError};
@@ -43,7 +45,7 @@ pub enum PayInfoError {
     /// `appId` is not the request's `sub_appid`, whose openid it was made for.
     #[error("is for another application")]
     OtherApp,
-    /// `timeStamp` is not decimal digits.
+    /// `timeStamp` is not decimal digits, with or without spaces before them.
     #[error("has a timeStamp that is not Unix seconds")]
     BadTimeStamp,
     /// `package` is not `prepay_id=…`.
@@ -88,7 +90,7 @@ pub(crate) fn read(pay_info: &str, sub_appid: &str, app_id: AppId) -> Result<Jsa
     };
     if package.app_id != sub_appid {
         Err(PayInfoError::OtherApp)
-    } else if !package.time_stamp.bytes().all(|b| b.is_ascii_digit()) {
+    } else if !is_time_stamp(&package.time_stamp) {
         Err(PayInfoError::BadTimeStamp)
     } else if package.prepay_id().is_none() {
         Err(PayInfoError::BadPackage)
@@ -97,6 +99,11 @@ pub(crate) fn read(pay_info: &str, sub_appid: &str, app_id: AppId) -> Result<Jsa
     } else {
         Ok(package)
     }
+}
+
+fn is_time_stamp(text: &str) -> bool {
+    let digits = text.trim_start_matches(' ');
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The package as text, with all six members.

@@ -512,6 +512,12 @@ fn pay_info_is_checked_before_it_reaches_a_page() {
     };
     assert_eq!(package(read(GOOD, Start::Bridge)).sign_type, "RSA");
 
+    // The manual's own sample has a space before the digits: it is under
+    // `paySign`, so it goes on to the page as it came.
+    let spaced = GOOD.replace("1395712654", " 1395712654");
+    let spaced = package(read(&spaced, Start::Bridge));
+    assert_eq!(spaced.time_stamp, " 1395712654");
+
     // A Mini Program's package need not name its application.
     let anonymous = GOOD.replace(r#""appId":"wx2421b1c4370ec43b","#, "");
     assert_eq!(package(read(&anonymous, Start::MiniProgram)).app_id, APPID);
@@ -527,7 +533,9 @@ fn pay_info_is_checked_before_it_reaches_a_page() {
             "1395712654",
             PayInfoError::NotAString { field: "timeStamp" },
         ),
-        ("1395712654", " 1395712654", PayInfoError::BadTimeStamp),
+        ("1395712654", "1395712654 ", PayInfoError::BadTimeStamp),
+        ("1395712654", " ", PayInfoError::BadTimeStamp),
+        ("1395712654", " -1", PayInfoError::BadTimeStamp),
         ("1395712654", "", PayInfoError::Empty { field: "timeStamp" }),
         (
             "\"n\"",
