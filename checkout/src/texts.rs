@@ -95,6 +95,7 @@ pub struct Texts {
     pub unknown_link: Message,
     pub expired_link: Message,
     pub sign_in_again: Message,
+    pub snapshot: Message,
     pub busy: Message,
     pub wechat_unavailable: Message,
     pub other_problem: Message,
@@ -172,7 +173,7 @@ words! {
     in_phone_browser in_other_app in_mini_program in_wecom wechat_too_old
     copy_link copied copy_by_hand link_code link_code_alt
     expired closed refused
-    unknown_link expired_link sign_in_again busy wechat_unavailable other_problem
+    unknown_link expired_link sign_in_again snapshot busy wechat_unavailable other_problem
     try_again ;
     loading slow_page item order_number carried_by
 }
@@ -184,6 +185,7 @@ impl Texts {
             Problem::UnknownLink => self.unknown_link,
             Problem::ExpiredLink => self.expired_link,
             Problem::SignInAgain => self.sign_in_again,
+            Problem::Snapshot => self.snapshot,
             Problem::Busy => self.busy,
             Problem::WeChatUnavailable => self.wechat_unavailable,
             Problem::Other => self.other_problem,
@@ -354,6 +356,10 @@ static EN: Texts = Texts {
         "Please open this page again",
         "WeChat has not told us who is paying. Reloading the page asks again.",
     ),
+    snapshot: message(
+        "Tap “Use full service”",
+        "WeChat is showing a preview of this page, which cannot take payments. Tap “Use full service” below, then reload.",
+    ),
     busy: message(
         "Just a moment",
         "This needs a few seconds more. Please try again shortly.",
@@ -470,6 +476,10 @@ static ZH_HANS: Texts = Texts {
         "请重新打开页面",
         "未能获取您的微信身份，重新加载后会再次获取。",
     ),
+    snapshot: message(
+        "请使用完整服务",
+        "当前为页面快照，无法支付。请点击屏幕下方的“使用完整服务”，再重新加载。",
+    ),
     busy: message("请稍候", "还需要几秒钟，请稍后再试。"),
     wechat_unavailable: message("微信支付暂时没有响应", "支付尚未开始，请稍后重试。"),
     other_problem: message("出了点问题", "问题出在我们这边，请稍后重试。"),
@@ -576,6 +586,10 @@ static ZH_HANT: Texts = Texts {
     sign_in_again: message(
         "請重新開啟頁面",
         "未能取得您的微信身分，重新載入後會再次取得。",
+    ),
+    snapshot: message(
+        "請使用完整服務",
+        "目前為頁面快照，無法付款。請按螢幕下方的「使用完整服務」，再重新載入。",
     ),
     busy: message("請稍候", "還需要幾秒鐘，請稍後再試。"),
     wechat_unavailable: message("微信支付暫時沒有回應", "付款尚未開始，請稍後重試。"),

@@ -268,6 +268,10 @@ pub enum Problem {
     /// We do not know who the payer is in WeChat; opening the page afresh asks
     /// again. `OPENID_REQUIRED`, `SIGN_IN_FAILED`.
     SignInAgain,
+    /// WeChat shows a snapshot of the page, in which nobody can pay: the payer
+    /// has to choose the full service, and opening the page afresh asks again.
+    /// `VIRTUAL_OPENID`.
+    Snapshot,
     /// A few seconds are missing. `ATTEMPT_PENDING`, `RATE_LIMITED`.
     Busy,
     /// WeChat Pay does not answer, or not so that it can be believed.
@@ -284,6 +288,7 @@ impl Problem {
             "SESSION_NOT_FOUND" => Problem::UnknownLink,
             "SESSION_EXPIRED" => Problem::ExpiredLink,
             "OPENID_REQUIRED" | "SIGN_IN_FAILED" => Problem::SignInAgain,
+            "VIRTUAL_OPENID" => Problem::Snapshot,
             "ATTEMPT_PENDING" | "RATE_LIMITED" => Problem::Busy,
             "UPSTREAM_UNAVAILABLE" | "UPSTREAM_UNVERIFIED" => Problem::WeChatUnavailable,
             _ => Problem::Other,

@@ -113,6 +113,7 @@ codes! {
     SessionNotFound "SESSION_NOT_FOUND" 404 Caller "Check the checkout link.";
     SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
     OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
+    VirtualOpenId "VIRTUAL_OPENID" 401 Caller "WeChat shows a snapshot of the page and names a virtual payer: tap Use full service in WeChat, and open the page again.";
     SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
     WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or ask GET /pay/status.";
     TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or ask GET /pay/status.";

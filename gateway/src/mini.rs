@@ -19,7 +19,7 @@ use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::json;
 use crate::pay::Visit;
-use crate::world::{Request, Response, Route, World};
+use crate::world::{Request, Response, World};
 use checkout::{State, format_amount};
 use order::TradeType;
 use serde_json::{Value, json};
@@ -122,13 +122,7 @@ impl<W: World> Gateway<W> {
             js_code: Secret::new(code),
         }
         .to_url(code2session::URL);
-        let mut question = Request::default();
-        *question.uri_mut() = url.parse().map_err(ApiError::internal)?;
-        let answer = self
-            .world
-            .fetch(Route::Weixin, question)
-            .await
-            .map_err(|_| ApiError::of(Code::UpstreamUnavailable))?;
+        let answer = self.ask_weixin(&url).await?;
         Ok(Answer::read(answer.body()).map(|Answer { openid }| Payer { appid, openid }))
     }
 

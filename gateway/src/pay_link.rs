@@ -128,10 +128,13 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// Who buys: the payer where the browser has shown who that is, or else
-    /// whoever is at its address.
+    /// Whose unpaid pieces are counted together: the payer's, where WeChat has
+    /// told who that is, or else those of the network address. An openid that
+    /// only a Quick Auth service has told does not count: it is not signed, so
+    /// one person could bring as many as the stock has pieces.
     fn holder(&self, request: &Request, known: &Known) -> Option<String> {
-        let who = self.payer(request, known).or_else(|| address(request))?;
+        let verified = self.verified_payer(request, known);
+        let who = verified.or_else(|| address(request))?;
         Some(self.config.master_key.alias("holder", &who))
     }
 

@@ -9,28 +9,51 @@
 //!
 //! A way in progress is a signed cookie, named by the random `state` that goes
 //! through WeChat; so a callback counts only in the browser that began it, and
-//! once. What comes of it is a signed cookie too: the openid with the appid it
-//! belongs to. We never put it into an address of ours; a Quick Auth service
+//! once. The same callback opened again (the back button, a reload) goes on to
+//! the page. What comes of it is a signed cookie too: the openid with the appid
+//! it belongs to. We never put it into an address of ours; a Quick Auth service
 //! elsewhere does, and it is taken off at once. When a way fails, the payer is
 //! brought back to the page, which says so once; opening it again begins anew.
+//!
+//! WeChat's own answer is verified: that openid holds for every merchant of the
+//! appid. What a Quick Auth service elsewhere says is not signed: that openid
+//! holds only for the merchant whose service it is, and only to pay with, which
+//! its owner alone can do. Nothing is counted by it ([`Gateway::verified_payer`]).
+//! The two are cookies of their own names and purposes.
+//!
+//! Each cookie's content has a version ([`VERSION`]). One of another version is
+//! no cookie: its payer signs in again.
 
 use crate::Gateway;
+use crate::address::origin;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::{cookie, query, redirect, set};
-use crate::merchant::origin;
+use crate::merchant::QuickAuth;
+use crate::seal::fingerprint;
 use crate::world::{Request, Response, Route, World};
 use http::header;
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 use url::Url;
 use wechatpay::Secret;
-use wechatpay::oauth::{ACCESS_TOKEN_URL, Authorize, Scope, Token, TokenError, TokenRequest};
+use wechatpay::oauth::{
+    ACCESS_TOKEN_URL, API_HOST, Authorize, BACKUP_API_HOST, Scope, Token, TokenError, TokenRequest,
+};
 
-/// A way in progress.
+/// The version of the cookies' contents.
+const VERSION: u8 = 2;
+
+/// A way in progress, or one that has come to its end.
 #[derive(Serialize, Deserialize)]
 struct Flow {
+    v: u8,
     merchant: String,
     goal: Goal,
+    /// The Quick Auth service that the payer was sent to; `None` for WeChat.
+    service: Option<String>,
+    /// It has ended: its callback, opened again, only goes on to the goal.
+    ended: bool,
     until_ms: i64,
 }
 
@@ -45,15 +68,24 @@ enum Goal {
 /// What a payer's cookie says.
 #[derive(Serialize, Deserialize)]
 struct Payer {
+    v: u8,
     appid: String,
     openid: String,
+    /// The merchant and its Quick Auth service, where that has told the openid.
+    told_by: Option<(String, String)>,
     until_ms: i64,
 }
+
+/// Why a browser comes back without an openid, as its cookie says it.
+const FAILURES: [Code; 2] = [Code::OpenIdRequired, Code::VirtualOpenId];
 
 /// WeChat's code lives five minutes; a payer may take as long to agree.
 const FLOW_SECONDS: i64 = 10 * 60;
 /// Says that a sign-in has just failed.
 const FAILED_COOKIE: &str = "weceive_sign_in_failed";
+/// Of the two kinds of a payer's cookie.
+const PAYER_PURPOSE: &str = "payer";
+const TOLD_PURPOSE: &str = "payer told by a service";
 /// As long as a prepayment.
 const PAYER_SECONDS: i64 = 2 * 60 * 60;
 
@@ -64,27 +96,48 @@ impl<W: World> Gateway<W> {
         match &known.merchant.quick_auth {
             None => self.authorize(known, goal),
             Some(service) => {
-                let (state, cookie) = self.begin(known, goal);
+                let (state, cookie) = self.begin(known, goal, Some(name_of(service)));
                 let back = format!("{}/oauth/return?flow={state}", self.config.public_url);
-                let mut url =
-                    Url::parse(&service.url).map_err(|_| ApiError::of(Code::SignInFailed))?;
-                url.query_pairs_mut()
-                    .append_pair("quick_auth", &service.token)
-                    .append_pair("redirect", &back);
-                let mut response = redirect(url.as_str());
+                let url = with_fields(
+                    &service.url,
+                    &[("quick_auth", &service.token), ("redirect", &back)],
+                );
+                let url = url.ok_or_else(|| ApiError::of(Code::SignInFailed))?;
+                let mut response = redirect(&url);
                 set(&mut response, header::SET_COOKIE, &cookie);
                 Ok(response)
             }
         }
     }
 
-    /// The payer's openid under the merchant's appid, if this browser has
-    /// shown it.
+    /// The payer's openid under the merchant's appid, to make an order for: one
+    /// that this browser has shown to WeChat, or one that the merchant's own
+    /// Quick Auth service has told.
     pub(crate) fn payer(&self, request: &Request, known: &Known) -> Option<String> {
-        let appid = known.merchant.account.payer_appid();
-        let token = cookie(request, &payer_cookie(appid))?;
-        let payer: Payer = self.config.master_key.read_token("payer", token)?;
-        (payer.appid == appid && self.world.now_ms() < payer.until_ms).then_some(payer.openid)
+        let told = || {
+            let service = known.merchant.quick_auth.as_ref()?;
+            let token = cookie(request, &told_cookie(&known.merchant.id))?;
+            let payer = self.read_payer(TOLD_PURPOSE, token, known)?;
+            let by = (known.merchant.id.clone(), name_of(service));
+            (payer.told_by == Some(by)).then_some(payer.openid)
+        };
+        self.verified_payer(request, known).or_else(told)
+    }
+
+    /// The payer's openid under the merchant's appid, as WeChat itself has told
+    /// it.
+    pub(crate) fn verified_payer(&self, request: &Request, known: &Known) -> Option<String> {
+        let token = cookie(request, &payer_cookie(known.merchant.account.payer_appid()))?;
+        let payer = self.read_payer(PAYER_PURPOSE, token, known)?;
+        payer.told_by.is_none().then_some(payer.openid)
+    }
+
+    fn read_payer(&self, purpose: &str, token: &str, known: &Known) -> Option<Payer> {
+        let payer: Payer = self.config.master_key.read_token(purpose, token)?;
+        let holds = payer.v == VERSION
+            && payer.appid == known.merchant.account.payer_appid()
+            && self.world.now_ms() < payer.until_ms;
+        holds.then_some(payer)
     }
 
     /// `GET /wx-bridge/oauth_bridge.php?quick_auth=…&redirect=…` (seed 000,
@@ -148,7 +201,7 @@ impl<W: World> Gateway<W> {
             ));
             return Err(ApiError::of(Code::SignInFailed));
         }
-        let (state, cookie) = self.begin(known, goal);
+        let (state, cookie) = self.begin(known, goal, None);
         let authorize = Authorize {
             appid: known.merchant.account.payer_appid().to_owned(),
             redirect_uri: format!("{}/oauth/callback", self.config.public_url),
@@ -175,20 +228,25 @@ impl<W: World> Gateway<W> {
     /// says so; where that is not known, a page that says so.
     async fn go_back(&self, request: &Request, state: &str, code: Code) -> Response {
         let state = query(request).remove(state).unwrap_or_default();
-        let Some(Goal::Page(path)) = self.flow(request, &state).map(|flow| flow.goal) else {
+        let flow = self.flow(request, &state);
+        let Some(Goal::Page(path)) = flow.as_ref().map(|flow| &flow.goal) else {
             return self.error_page(request, code).await;
         };
         let mut response = redirect(&format!("{}{path}", self.config.public_url));
-        let failed = self.cookie(FAILED_COOKIE, "1", "/pay/", 60);
+        let code = FAILURES.into_iter().find(|failure| *failure == code);
+        let code = code.unwrap_or(Code::OpenIdRequired).name();
+        let failed = self.cookie(FAILED_COOKIE, code, "/pay/", 60);
         set(&mut response, header::SET_COOKIE, &failed);
-        set(&mut response, header::SET_COOKIE, &self.ended(&state));
+        self.end(&mut response, &state, flow);
         response
     }
 
     /// The page of a sign-in that has just failed, shown once.
     pub(crate) async fn sign_in_failed(&self, request: &Request) -> Option<Response> {
-        cookie(request, FAILED_COOKIE)?;
-        let mut response = self.error_page(request, Code::OpenIdRequired).await;
+        let said = cookie(request, FAILED_COOKIE)?;
+        let code = FAILURES.into_iter().find(|code| code.name() == said);
+        let code = code.unwrap_or(Code::OpenIdRequired);
+        let mut response = self.error_page(request, code).await;
         let shown = self.cookie(FAILED_COOKIE, "", "/pay/", 0);
         set(&mut response, header::SET_COOKIE, &shown);
         Some(response)
@@ -199,34 +257,57 @@ impl<W: World> Gateway<W> {
         let mut query = query(request);
         let state = query.remove("state").ok_or_else(failed)?;
         let code = query.remove("code").ok_or_else(failed)?;
-        let flow = self.flow(request, &state).ok_or_else(failed)?;
+        let (flow, known) = self.resume(request, &state).await?;
+        if flow.service.is_some() {
+            return Err(failed());
+        }
+        if flow.ended {
+            return self.go_on(&known, flow);
+        }
+        let openid = self.exchange(&known, code).await?;
+        let mut response = match &flow.goal {
+            Goal::Page(path) => self.arrive(&known, openid, None, path),
+            Goal::Shop(target) => {
+                let url = with_fields(target, &[("wx_openid", &openid)]).ok_or_else(failed)?;
+                redirect(&url)
+            }
+        };
+        self.end(&mut response, &state, Some(flow));
+        Ok(response)
+    }
+
+    /// The way that this browser has begun under this state, and its merchant.
+    async fn resume(&self, request: &Request, state: &str) -> Result<(Flow, Rc<Known>), ApiError> {
+        let failed = || ApiError::of(Code::SignInFailed);
+        let flow = self.flow(request, state).ok_or_else(failed)?;
         let known = self
             .directory
             .by_id(&self.world, &self.config, &flow.merchant)
             .await?
             .ok_or_else(failed)?;
-        let openid = self.exchange(&known, code).await?;
-        let mut response = match flow.goal {
-            Goal::Page(path) => self.arrive(&known, openid, &path),
-            Goal::Shop(target) => {
-                let mut url = Url::parse(&target).map_err(|_| failed())?;
-                url.query_pairs_mut().append_pair("wx_openid", &openid);
-                redirect(url.as_str())
-            }
-        };
-        set(&mut response, header::SET_COOKIE, &self.ended(&state));
-        Ok(response)
+        Ok((flow, known))
     }
 
-    /// The openid for WeChat's code, which is good once.
+    /// A callback that is opened again: our page asks for an openid itself if
+    /// it still needs one; a shop is told it anew.
+    fn go_on(&self, known: &Known, flow: Flow) -> Result<Response, ApiError> {
+        match flow.goal {
+            Goal::Page(path) => Ok(redirect(&format!("{}{path}", self.config.public_url))),
+            goal @ Goal::Shop(_) => self.authorize(known, goal),
+        }
+    }
+
+    /// The openid for WeChat's code, which is good once. A virtual openid is
+    /// none: it cannot pay, and another visit has another.
     async fn exchange(&self, known: &Known, code: String) -> Result<String, ApiError> {
-        self.token(known, code)
-            .await?
-            .map(|token| token.openid)
-            .map_err(|error| {
+        match self.token(known, code).await? {
+            Ok(token) if token.is_snapshot_user => Err(ApiError::of(Code::VirtualOpenId)),
+            Ok(token) => Ok(token.openid),
+            Err(error) => {
                 self.world.log(format_args!("oauth: {error}"));
-                ApiError::of(Code::SignInFailed)
-            })
+                Err(ApiError::of(Code::SignInFailed))
+            }
+        }
     }
 
     /// What WeChat says to a code.
@@ -243,21 +324,33 @@ impl<W: World> Gateway<W> {
             code: Secret::new(code),
         }
         .to_url(ACCESS_TOKEN_URL);
-        let mut request = Request::default();
-        *request.uri_mut() = url.parse().map_err(|_| failed())?;
-        let answer = self
-            .world
-            .fetch(Route::Weixin, request)
-            .await
-            .map_err(|_| ApiError::of(Code::UpstreamUnavailable))?;
+        let answer = self.ask_weixin(&url).await?;
         Ok(Token::read(answer.body()))
+    }
+
+    /// Asks WeChat's API, and its backup host where the first does not answer.
+    /// Both know the same codes: one that the first has spent is refused.
+    pub(crate) async fn ask_weixin(&self, url: &str) -> Result<Response, ApiError> {
+        for host in [API_HOST, BACKUP_API_HOST] {
+            let url = url.replacen(API_HOST, host, 1);
+            let mut request = Request::default();
+            *request.uri_mut() = url.parse().map_err(ApiError::internal)?;
+            match self.world.fetch(Route::Weixin, request).await {
+                Ok(answer) if !answer.status().is_server_error() => return Ok(answer),
+                Ok(answer) => {
+                    let status = answer.status().as_u16();
+                    self.world.log(format_args!("{host} answers {status}"));
+                }
+                Err(error) => self.world.log(format_args!("{host}: {error}")),
+            }
+        }
+        Err(ApiError::of(Code::UpstreamUnavailable))
     }
 
     /// `GET /oauth/return?flow=…&wx_openid=…`: back from a Quick Auth service.
     ///
-    /// The service does not sign what it says. A payer could bring a foreign
-    /// openid, and would gain nothing: WeChat lets only its owner pay the
-    /// order.
+    /// The service does not sign what it says: see this file's head for what an
+    /// openid from there is good for.
     pub(crate) async fn quick_auth_return(&self, request: &Request) -> Response {
         match self.finish_quick_auth(request).await {
             Ok(response) => response,
@@ -272,60 +365,93 @@ impl<W: World> Gateway<W> {
         let failed = || ApiError::of(Code::SignInFailed);
         let mut query = query(request);
         let state = query.remove("flow").ok_or_else(failed)?;
+        let (flow, known) = self.resume(request, &state).await?;
+        // The service that the payer was sent to, and still the merchant's.
+        let service = known.merchant.quick_auth.as_ref().map(name_of);
+        if service.is_none() || flow.service != service {
+            return Err(failed());
+        }
+        if flow.ended {
+            return self.go_on(&known, flow);
+        }
+        let Goal::Page(path) = &flow.goal else {
+            return Err(failed());
+        };
         let openid = query
             .remove("wx_openid")
             .filter(|openid| is_openid(openid))
             .ok_or_else(failed)?;
-        let flow = self.flow(request, &state).ok_or_else(failed)?;
-        let Goal::Page(path) = flow.goal else {
-            return Err(failed());
-        };
-        let known = self
-            .directory
-            .by_id(&self.world, &self.config, &flow.merchant)
-            .await?
-            .ok_or_else(failed)?;
-        let mut response = self.arrive(&known, openid, &path);
-        set(&mut response, header::SET_COOKIE, &self.ended(&state));
+        let mut response = self.arrive(&known, openid, service, path);
+        self.end(&mut response, &state, Some(flow));
         Ok(response)
     }
 
-    /// To our own page, with the openid in a cookie.
-    fn arrive(&self, known: &Known, openid: String, path: &str) -> Response {
-        let appid = known.merchant.account.payer_appid();
+    /// To our own page, with the openid in a cookie: one of the merchant's own
+    /// where its Quick Auth service has told the openid.
+    fn arrive(
+        &self,
+        known: &Known,
+        openid: String,
+        service: Option<String>,
+        path: &str,
+    ) -> Response {
+        let (appid, id) = (known.merchant.account.payer_appid(), &known.merchant.id);
+        let (name, purpose) = match service {
+            None => (payer_cookie(appid), PAYER_PURPOSE),
+            Some(_) => (told_cookie(id), TOLD_PURPOSE),
+        };
         let payer = Payer {
+            v: VERSION,
             appid: appid.to_owned(),
             openid,
+            told_by: service.map(|service| (id.clone(), service)),
             until_ms: self.world.now_ms() + PAYER_SECONDS * 1000,
         };
-        let token = self.config.master_key.token("payer", &payer);
+        let token = self.config.master_key.token(purpose, &payer);
         let mut response = redirect(&format!("{}{path}", self.config.public_url));
-        let cookie = self.cookie(&payer_cookie(appid), &token, "/pay/", PAYER_SECONDS);
+        let cookie = self.cookie(&name, &token, "/pay/", PAYER_SECONDS);
         set(&mut response, header::SET_COOKIE, &cookie);
         response
     }
 
     /// A new way: its state, and the cookie that remembers it.
-    fn begin(&self, known: &Known, goal: Goal) -> (String, String) {
+    fn begin(&self, known: &Known, goal: Goal, service: Option<String>) -> (String, String) {
         let state = self.random_text(22);
         let flow = Flow {
+            v: VERSION,
             merchant: known.merchant.id.clone(),
             goal,
+            service,
+            ended: false,
             until_ms: self.world.now_ms() + FLOW_SECONDS * 1000,
         };
-        let token = self.config.master_key.token("flow", &(&state, flow));
-        let cookie = self.cookie(&flow_cookie(&state), &token, "/oauth/", FLOW_SECONDS);
+        let cookie = self.flow_cookie(&state, &flow, FLOW_SECONDS);
         (state, cookie)
     }
 
-    fn flow(&self, request: &Request, state: &str) -> Option<Flow> {
-        let token = cookie(request, &flow_cookie(state))?;
-        let (begun, flow): (String, Flow) = self.config.master_key.read_token("flow", token)?;
-        (begun == state && self.world.now_ms() < flow.until_ms).then_some(flow)
+    /// The way is used up; its cookie remembers where it led, as long as a
+    /// checkout can be paid.
+    fn end(&self, response: &mut Response, state: &str, flow: Option<Flow>) {
+        let Some(flow) = flow else { return };
+        let ended = Flow {
+            ended: true,
+            until_ms: self.world.now_ms() + PAYER_SECONDS * 1000,
+            ..flow
+        };
+        let cookie = self.flow_cookie(state, &ended, PAYER_SECONDS);
+        set(response, header::SET_COOKIE, &cookie);
     }
 
-    fn ended(&self, state: &str) -> String {
-        self.cookie(&flow_cookie(state), "", "/oauth/", 0)
+    fn flow_cookie(&self, state: &str, flow: &Flow, seconds: i64) -> String {
+        let token = self.config.master_key.token("flow", &(state, flow));
+        self.cookie(&format!("weceive_flow_{state}"), &token, "/oauth/", seconds)
+    }
+
+    fn flow(&self, request: &Request, state: &str) -> Option<Flow> {
+        let token = cookie(request, &format!("weceive_flow_{state}"))?;
+        let (begun, flow): (String, Flow) = self.config.master_key.read_token("flow", token)?;
+        let holds = begun == state && flow.v == VERSION && self.world.now_ms() < flow.until_ms;
+        holds.then_some(flow)
     }
 
     fn cookie(&self, name: &str, value: &str, path: &str, seconds: i64) -> String {
@@ -343,13 +469,78 @@ fn payer_cookie(appid: &str) -> String {
     format!("weceive_payer_{appid}")
 }
 
-fn flow_cookie(state: &str) -> String {
-    format!("weceive_flow_{state}")
+/// The merchant's own: what its service says holds nowhere else.
+fn told_cookie(merchant: &str) -> String {
+    format!("weceive_told_{merchant}")
 }
 
-fn is_openid(text: &str) -> bool {
-    (1..=128).contains(&text.len())
+/// What a cookie names a Quick Auth service by: its address, and the token that
+/// it knows the merchant by.
+fn name_of(service: &QuickAuth) -> String {
+    fingerprint(&format!("{} {}", service.url, service.token))
+}
+
+/// The address with these fields in its query, in place of any that it has
+/// under the same names. The rest of the query stays as it is written.
+fn with_fields(address: &str, fields: &[(&str, &str)]) -> Option<String> {
+    let mut url = Url::parse(address).ok()?;
+    let is_kept = |piece: &&str| {
+        let name = url::form_urlencoded::parse(piece.as_bytes()).next();
+        let name = name.map(|(name, _)| name);
+        !piece.is_empty()
+            && !fields
+                .iter()
+                .any(|(field, _)| name.as_deref() == Some(*field))
+    };
+    let kept = url.query().unwrap_or_default().split('&').filter(is_kept);
+    let kept: Vec<String> = kept.map(str::to_owned).collect();
+    url.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
+    url.query_pairs_mut().extend_pairs(fields);
+    Some(url.to_string())
+}
+
+/// The most bytes of an openid.
+pub(crate) const MAX_OPENID_BYTES: usize = 128;
+
+/// What WeChat writes an openid with.
+pub(crate) fn is_openid(text: &str) -> bool {
+    (1..=MAX_OPENID_BYTES).contains(&text.len())
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_an_address_has_already_is_replaced() {
+        for (address, with) in [
+            ("https://a.example", "https://a.example/?wx_openid=o1"),
+            (
+                "https://a.example/?x=%20+y&flag#top",
+                "https://a.example/?x=%20+y&flag&wx_openid=o1#top",
+            ),
+            (
+                "https://a.example/?wx_openid=o9&x=1",
+                "https://a.example/?x=1&wx_openid=o1",
+            ),
+            (
+                "https://a.example/?x=1&wx%5Fopenid=o9&wx_openid",
+                "https://a.example/?x=1&wx_openid=o1",
+            ),
+            (
+                "https://a.example/?wx_openid=o9",
+                "https://a.example/?wx_openid=o1",
+            ),
+        ] {
+            let fields = [("wx_openid", "o1")];
+            assert_eq!(
+                with_fields(address, &fields).as_deref(),
+                Some(with),
+                "{address}"
+            );
+        }
+    }
 }

@@ -172,6 +172,7 @@ fn exchange(
         refresh_token: Some(Secret::new(moment.alphanumeric(89))),
         scope: code.scope,
         unionid: None,
+        is_snapshot_user: false,
     })
 }
 

@@ -173,9 +173,13 @@ fn inside_wechat_the_payer_is_known_before_anything_is_drawn() {
         "a paid purchase cannot be paid again: {done}"
     );
 
-    // Replayed: our state is used up.
-    let (status, _, _) = payer.get(&callback);
-    assert_eq!(status, 400);
+    // Opened again (the back button), it goes on to the checkout and asks
+    // WeChat for nothing; in another browser it is nothing.
+    let asked = world.weixin_hosts().len();
+    let (status, again, _) = payer.get(&callback);
+    assert_eq!((status, &again), (302, &back));
+    assert_eq!(world.weixin_hosts().len(), asked);
+    assert_eq!(Browser::new(&world, WECHAT).get(&callback).0, 400);
 }
 
 #[test]
@@ -553,4 +557,275 @@ fn another_payers_openid_is_of_no_use() {
         let paid = shop.report()["counters"]["order:SUCCESS"] == 1;
         assert_eq!(paid, pays, "{payer}");
     }
+}
+
+fn openid(payer: sandbox::Payer) -> String {
+    payer.openid("wx5a11d0b0c0ffee01")
+}
+
+fn token(openid: &str, is_snapshot_user: Value) -> Option<Value> {
+    Some(
+        json!({"access_token": "a", "expires_in": 7200, "openid": openid,
+                "scope": "snsapi_base", "is_snapshotuser": is_snapshot_user}),
+    )
+}
+
+/// WeChat's snapshot mode names a payer who does not exist.
+#[test]
+fn a_virtual_openid_is_not_taken_and_the_page_asks_again() {
+    for flag in [json!(1), json!("1"), json!(true)] {
+        let world = Memory::default();
+        let page = checkout(&with_secret(&world), "1");
+        let mut payer = Browser::new(&world, WECHAT);
+        world.weixin_answers([token("oVirtual", flag)]);
+        let (_, authorize, _) = payer.get(&page);
+        let (_, callback, _) = payer.get(&authorize);
+        let (status, back, _) = payer.get(&callback);
+        assert_eq!(status, 302);
+        let (status, _, html) = payer.get(&back);
+        assert_eq!(status, 401);
+        assert!(html.contains("VIRTUAL_OPENID"), "{html}");
+        let (status, answer) = payer.post(&call(&page, "order"));
+        assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
+        // After "Use full service" the page is opened anew, and asks again.
+        let (status, authorize, _) = payer.get(&back);
+        assert_eq!(status, 302);
+        let (_, callback, _) = payer.get(&authorize);
+        let (_, back, _) = payer.get(&callback);
+        assert_eq!(payer.get(&back).0, 200);
+    }
+    // What says "no" is a payer.
+    for flag in [json!(0), json!(null), json!(false)] {
+        let world = Memory::default();
+        let page = checkout(&with_secret(&world), "1");
+        let mut payer = Browser::new(&world, WECHAT);
+        world.weixin_answers([token("oReal", flag)]);
+        let (_, authorize, _) = payer.get(&page);
+        let (_, callback, _) = payer.get(&authorize);
+        let (_, back, _) = payer.get(&callback);
+        assert_eq!(payer.get(&back).0, 200);
+    }
+}
+
+#[test]
+fn a_shop_is_told_no_virtual_openid() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let token_of_shop = shop.made["quick_auth_token"].as_str().unwrap();
+    let bridge = format!(
+        "/wx-bridge/oauth_bridge.php?quick_auth={token_of_shop}&redirect=https%3A%2F%2Fshop.example.com%2F"
+    );
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = payer.get(&bridge);
+    let (_, callback, _) = payer.get(&authorize);
+    world.weixin_answers([token("oVirtual", json!(1))]);
+    let (status, location, html) = payer.get(&callback);
+    assert_eq!((status, location.as_str()), (401, ""));
+    assert!(html.contains("VIRTUAL_OPENID"), "{html}");
+}
+
+#[test]
+fn quick_auth_replaces_an_openid_that_the_address_already_had() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let token = shop.made["quick_auth_token"].as_str().unwrap();
+    let target = "https://shop.example.com/cart?wx_openid=oSomebodyElse&id=7&flag";
+    let encoded: String = target.bytes().map(|b| format!("%{b:02X}")).collect();
+    let bridge = format!("/wx-bridge/oauth_bridge.php?quick_auth={token}&redirect={encoded}");
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = payer.get(&bridge);
+    let (_, callback, _) = payer.get(&authorize);
+    let (_, back, _) = payer.get(&callback);
+    let openid = openid(sandbox::Payer::Alice);
+    let expected = format!("https://shop.example.com/cart?id=7&flag&wx_openid={openid}");
+    assert_eq!(back, expected);
+    // The callback opened again tells the shop anew.
+    let (status, authorize, _) = payer.get(&callback);
+    assert_eq!(status, 302);
+    assert!(
+        authorize.contains("/connect/oauth2/authorize?"),
+        "{authorize}"
+    );
+    let (_, callback, _) = payer.get(&authorize);
+    assert_eq!(payer.get(&callback).1, expected);
+}
+
+#[test]
+fn the_backup_host_is_asked_when_the_first_is_unreachable() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    world.weixin_answers([None]);
+    let (_, authorize, _) = payer.get(&page);
+    let (_, callback, _) = payer.get(&authorize);
+    let (_, back, _) = payer.get(&callback);
+    assert_eq!(payer.get(&back).0, 200);
+    let hosts = ["api.weixin.qq.com", "api2.weixin.qq.com"];
+    assert_eq!(world.weixin_hosts(), hosts);
+    // Neither: the payer is told, and can try again.
+    let page = checkout(
+        &world.shop_with("other", &json!({"app_secret": APP_SECRET})),
+        "1",
+    );
+    let mut payer = Browser::new(&world, WECHAT);
+    world.weixin_answers([None, None]);
+    let (_, authorize, _) = payer.get(&page);
+    let (_, callback, _) = payer.get(&authorize);
+    let (status, back, _) = payer.get(&callback);
+    assert_eq!(status, 302);
+    assert_eq!(payer.get(&back).0, 401);
+    assert_eq!(payer.get(&back).0, 302);
+}
+
+const SERVICE: &str = "https://wemine.example.com/wx-bridge/oauth_bridge.php";
+
+/// Signs in through the Quick Auth service that the page sends the payer to,
+/// as whom it says; the address that follows.
+fn told(payer: &mut Browser, page: &str, openid: &str) -> (u16, String) {
+    let (status, service, _) = payer.get(page);
+    assert_eq!(status, 302);
+    let (_, back) = service.split_once("&redirect=").unwrap();
+    let plain = [("%3A", ":"), ("%2F", "/"), ("%3F", "?"), ("%3D", "=")];
+    let plain = plain.iter();
+    let back = plain.fold(back.to_owned(), |back, (coded, plain)| {
+        back.replace(coded, plain)
+    });
+    let (status, location, _) = payer.get(&format!("{back}&wx_openid={openid}"));
+    (status, location)
+}
+
+/// What a Quick Auth service returns is not signed.
+#[test]
+fn an_openid_told_by_a_service_holds_only_for_its_merchant_and_that_service() {
+    let world = Memory::default();
+    let settings = json!({"quick_auth": {"url": SERVICE, "token": "T0"}});
+    let shop = world.shop_with("demo", &settings);
+    let page = checkout(&shop, "1");
+    // The same appid at the other two, and even the same service.
+    let with_secret = world.shop_with("other", &json!({"app_secret": APP_SECRET}));
+    let with_service = world.shop_with("third", &settings);
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, arrived) = told(&mut payer, &page, &openid(sandbox::Payer::Alice));
+    assert_eq!(payer.get(&arrived).0, 200);
+    let (_, prepared) = payer.post(&call(&page, "order"));
+    assert!(prepared["jsapi"].is_object(), "{prepared}");
+    for other in [&with_secret, &with_service] {
+        let page = checkout(other, "1");
+        assert_eq!(payer.get(&page).0, 302, "to be recognised first");
+        let (status, answer) = payer.post(&call(&page, "order"));
+        assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
+        // Nor under another name of the cookie.
+        for (name, value) in payer.cookies() {
+            if name.starts_with("weceive_told_") {
+                payer.keep(&format!("weceive_told_{}", other.id), &value);
+                payer.keep("weceive_payer_wx5a11d0b0c0ffee01", &value);
+            }
+        }
+        let (status, answer) = payer.post(&call(&page, "order"));
+        assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
+    }
+    // The merchant takes another service: what the first has said is over.
+    let change = json!({"quick_auth": {"url": "https://auth.example.com/", "token": "T0"}});
+    let request = http::Request::patch(format!("{GATEWAY}/admin/merchants/demo"))
+        .header(
+            "authorization",
+            format!("Bearer {}", whole::memory::ADMIN_TOKEN),
+        )
+        .body(change.to_string().into_bytes())
+        .unwrap();
+    assert_eq!(world.send(request).status(), 200);
+    let page = checkout(&shop, "2");
+    assert_eq!(payer.post(&call(&page, "order")).0, 401);
+}
+
+#[test]
+fn a_way_counts_only_at_the_end_that_it_was_begun_for() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, authorize, _) = payer.get(&page);
+    let state = authorize.split("state=").nth(1).unwrap();
+    let state = state.split('#').next().unwrap();
+    // Begun at WeChat: nobody but WeChat says who it is.
+    let forged = format!("/oauth/return?flow={state}&wx_openid=oForged");
+    payer.get(&forged);
+    assert_eq!(payer.post(&call(&page, "order")).0, 401);
+
+    let settings = json!({"quick_auth": {"url": SERVICE, "token": "T0"}, "app_secret": APP_SECRET});
+    let page = checkout(&world.shop_with("other", &settings), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, service, _) = payer.get(&page);
+    let state = service.split("flow%3D").nth(1).unwrap().to_owned();
+    let asked = world.weixin_hosts().len();
+    payer.get(&format!("/oauth/callback?state={state}&code=x"));
+    assert_eq!(world.weixin_hosts().len(), asked, "no code is spent for it");
+    assert_eq!(payer.post(&call(&page, "order")).0, 401);
+}
+
+/// A cookie of an earlier version does not say who told its openid.
+#[test]
+fn a_payers_cookie_of_another_version_is_no_payer() {
+    let world = Memory::default();
+    let page = checkout(&with_secret(&world), "1");
+    let mut payer = Browser::new(&world, WECHAT);
+    let until_ms = world.now() + 3_600_000;
+    let cookie = |json: String| {
+        use base64::Engine;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+        let key = gateway_mac(&[0x7b; 32], b"payer");
+        let mac = gateway_mac(&key, json.as_bytes());
+        format!("{}.{}", BASE64.encode(json), BASE64.encode(mac))
+    };
+    let appid = "wx5a11d0b0c0ffee01";
+    for (json, holds) in [
+        (
+            format!(r#"{{"appid":"{appid}","openid":"o1","until_ms":{until_ms}}}"#),
+            false,
+        ),
+        (
+            format!(
+                r#"{{"v":1,"appid":"{appid}","openid":"o1","told_by":null,"until_ms":{until_ms}}}"#
+            ),
+            false,
+        ),
+        (
+            format!(
+                r#"{{"v":2,"appid":"{appid}","openid":"o1","told_by":null,"until_ms":{until_ms}}}"#
+            ),
+            true,
+        ),
+    ] {
+        payer.keep(&format!("weceive_payer_{appid}"), &cookie(json.clone()));
+        assert_eq!(payer.get(&page).0 == 200, holds, "{json}");
+    }
+}
+
+fn gateway_mac(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    use hmac::{Hmac, KeyInit, Mac};
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
+    mac.chain_update(bytes).finalize().into_bytes().into()
+}
+
+/// One person can have a service's unsigned answer say any openid.
+#[test]
+fn an_openid_told_by_a_service_gets_nobody_past_a_stock_limit() {
+    let world = Memory::default();
+    let settings = json!({"quick_auth": {"url": SERVICE, "token": "T0"}});
+    let shop = world.shop_with("demo", &settings);
+    let page = checkout(&shop, "1");
+    let link = json!({"body": "Oolong", "total_fee": 8800, "stock": 12}).to_string();
+    let link = shop.call("POST", "/v1/link", link).1["data"]["id"].clone();
+    let mut bought = Vec::new();
+    for n in 0..6 {
+        let mut payer = Browser::new(&world, WECHAT);
+        assert_eq!(told(&mut payer, &page, &format!("oInvented{n}")).0, 302);
+        let form = format!("l={}&once=0123456789abcdefx{n}", link.as_str().unwrap());
+        let mut request = payer.request("POST", "/pay/link", &form);
+        let kind = "application/x-www-form-urlencoded".parse().unwrap();
+        request.headers_mut().insert("content-type", kind);
+        let from = "192.0.2.7".parse().unwrap();
+        request.headers_mut().insert("cf-connecting-ip", from);
+        bought.push(world.send(request).status().as_u16());
+    }
+    assert_eq!(bought, [303, 303, 303, 303, 303, 429]);
 }

@@ -115,6 +115,10 @@ struct Inner {
     takes_ms: (i64, i64),
     /// Requests that ran into their time-out before they were sent.
     never_sent: usize,
+    /// What befalls the next requests to WeChat's OAuth: an answer in place of
+    /// the sandbox's, or none.
+    weixin: VecDeque<Option<String>>,
+    weixin_hosts: Vec<String>,
     received: Vec<Received>,
     told: Vec<(String, String)>,
     log: Vec<String>,
@@ -204,6 +208,8 @@ impl Memory {
             lose_notices: false,
             takes_ms: (0, 0),
             never_sent: 0,
+            weixin: VecDeque::new(),
+            weixin_hosts: Vec::new(),
             received: Vec::new(),
             told: Vec::new(),
             log: Vec::new(),
@@ -380,6 +386,20 @@ impl Memory {
     /// The merchant's next answers to deliveries; then it acknowledges.
     pub fn merchant_answers(&self, next: impl IntoIterator<Item = (u16, &'static str)>) {
         self.0.borrow_mut().merchant_answers.extend(next);
+    }
+
+    /// The next requests to WeChat's OAuth meet these, in order; `None` is no
+    /// answer. Then it works.
+    pub fn weixin_answers(&self, next: impl IntoIterator<Item = Option<Json>>) {
+        let next = next
+            .into_iter()
+            .map(|body| body.map(|body| body.to_string()));
+        self.0.borrow_mut().weixin.extend(next);
+    }
+
+    /// The hosts that were asked for openids, in order.
+    pub fn weixin_hosts(&self) -> Vec<String> {
+        self.0.borrow().weixin_hosts.clone()
     }
 
     /// What the merchant has received.
@@ -781,7 +801,19 @@ impl Memory {
                 }
                 outcome
             }
-            Route::Weixin => Ok(self.at_wechat(&request)),
+            Route::Weixin => {
+                let next = {
+                    let mut inner = self.0.borrow_mut();
+                    let host = request.uri().host().unwrap_or_default().to_owned();
+                    inner.weixin_hosts.push(host);
+                    inner.weixin.pop_front()
+                };
+                match next {
+                    None => Ok(self.at_wechat(&request)),
+                    Some(None) => Err(FetchError::Unreachable),
+                    Some(Some(body)) => Ok(Response::new(body.into_bytes())),
+                }
+            }
             Route::Merchant => {
                 let mut inner = self.0.borrow_mut();
                 let at_ms = inner.now_ms;

@@ -21,6 +21,13 @@ use crate::v2::field::{FieldError, Problem};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+/// The host of WeChat's API.
+pub const API_HOST: &str = "api.weixin.qq.com";
+
+/// Its backup, which WeChat asks callers to use when [`API_HOST`] cannot be
+/// reached.
+pub const BACKUP_API_HOST: &str = "api2.weixin.qq.com";
+
 /// Step 1 at WeChat.
 pub const AUTHORIZE_URL: &str = "https://open.weixin.qq.com/connect/oauth2/authorize";
 
@@ -168,6 +175,9 @@ pub struct Token {
     pub scope: String,
     /// The payer across one owner's accounts, where they are linked.
     pub unionid: Option<String>,
+    /// `is_snapshotuser`: the page was opened in WeChat's snapshot mode, and
+    /// the openid is a virtual one, made for this visit, that cannot pay.
+    pub is_snapshot_user: bool,
 }
 
 /// Why there is no openid.
@@ -226,6 +236,10 @@ impl Token {
             refresh_token: text(&answer, "refresh_token").map(Secret::new),
             scope: text(&answer, "scope").unwrap_or_default(),
             unionid: text(&answer, "unionid"),
+            // Anything but a clear "no" is a virtual openid.
+            is_snapshot_user: answer.get("is_snapshotuser").is_some_and(|flag| {
+                !(flag.is_null() || *flag == json!(0) || *flag == json!(false) || *flag == "0")
+            }),
         })
     }
 
@@ -242,6 +256,9 @@ impl Token {
         }
         if let Some(unionid) = &self.unionid {
             insert(&mut answer, "unionid", unionid);
+        }
+        if let (true, Some(object)) = (self.is_snapshot_user, answer.as_object_mut()) {
+            object.insert("is_snapshotuser".to_owned(), 1.into());
         }
         answer.to_string()
     }

@@ -122,6 +122,7 @@ fn a_token_goes_both_ways_and_does_not_print() {
         expires_in_seconds: 7200,
         refresh_token: Some(Secret::new("REFRESH")),
         scope: "snsapi_base".to_owned(),
+        is_snapshot_user: true,
         unionid: Some("u1".to_owned()),
     };
     let bare = Token {
