@@ -25,10 +25,10 @@ impl Runtime {
 
     /// The binding for a route. Without one the request goes to the open
     /// internet, which is right for all but the page's own files.
-    fn binding(&self, route: Route) -> Option<Fetcher> {
+    fn binding(&self, route: Route<'_>) -> Option<Fetcher> {
         let name = match route {
             Route::WeChatPay | Route::Statement => "WECHATPAY",
-            Route::WeChatPayMtls => "WECHATPAY_MTLS",
+            Route::WeChatPayMtls(name) => name,
             Route::Ionline => "IONLINE",
             Route::Weixin => "WEIXIN",
             Route::Assets => "ASSETS",
@@ -39,7 +39,7 @@ impl Runtime {
 
     async fn send(
         &self,
-        route: Route,
+        route: Route<'_>,
         request: Request,
         abort: &worker::AbortSignal,
     ) -> Result<Response, FetchError> {
@@ -113,7 +113,7 @@ impl World for Runtime {
         }
     }
 
-    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+    async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
         let abort = AbortController::default();
         let signal = abort.signal();
         let sending = pin!(self.send(route, request, &signal));
@@ -125,6 +125,10 @@ impl World for Runtime {
                 Err(FetchError::TimedOut)
             }
         }
+    }
+
+    fn has_client_certificate(&self, binding: &str) -> bool {
+        self.env.service(binding).is_ok()
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {

@@ -54,6 +54,7 @@ impl<W: World> Gateway<W> {
             mini_program: new.settings.mini_program,
             h5: new.settings.h5,
             store: new.settings.store,
+            client_certificate: new.settings.client_certificate,
             refund_notify_url: new.settings.refund_notify_url,
             sealed,
             created_at_ms: now_ms,

@@ -58,11 +58,13 @@ alarms! {
     OtherRefund "OTHER_REFUND" "WeChat reports another refund under this number."
         "Another system may use the same numbers. Compare both on the merchant platform; make the refund again under a new number if it is missing.";
     SecondPaymentWaits "SECOND_PAYMENT_WAITS" "A purchase was paid twice, and WeChat does not take the refund of this payment, which is asked for again and again."
-        "Read the refund's err_code: set up the API certificate (WECHATPAY_MTLS) if there is none, or top up the account.";
+        "Read the refund's err_code: set up the merchant's client_certificate if it has none, or top up the account.";
     SecondPaymentKept "SECOND_PAYMENT_KEPT" "A purchase was paid twice, and the refund of this payment failed for good."
         "Return it to the payer on the merchant platform, and keep the receipt.";
     RowUnreadable "ROW_UNREADABLE" "A stored row cannot be read by this version; its timer is set aside and tried again every ten minutes."
         "If an earlier version was rolled back to, deploy the later one again: the row goes on by itself. Otherwise read the log for the reason, and ask WeChat about the order.";
+    CertificateUnusable "CERTIFICATE_UNUSABLE" "WeChat does not take requests with this merchant's certificate, or there is none: refunds and reverses wait, and with APIv3 no payment can be begun."
+        "API v2: bind the certificate of the merchant's own mch_id, and name the binding in client_certificate. APIv3: enter the certificate and its private_key with POST /admin/merchants/{id}/rotate. Then run the doctor; what waits goes on by itself.";
     RefundAbnormal "REFUND_ABNORMAL" "The payer's account or card does not take the refund."
         "Return the money another way, from the merchant platform, and keep the receipt.";
 }

@@ -58,7 +58,7 @@ enum Priority {
 }
 
 impl Priority {
-    fn of(route: Route) -> Self {
+    fn of(route: Route<'_>) -> Self {
         let scope = Scope::current();
         match route {
             Route::Merchant => Self::Delivery,
@@ -182,7 +182,7 @@ impl<W: World> Queued<W> {
 
     /// Waits for a place. Deliveries and timers wait as long as it takes:
     /// their callers are the book's own.
-    async fn place(&self, route: Route) -> Result<Place<'_, W>, FetchError> {
+    async fn place(&self, route: Route<'_>) -> Result<Place<'_, W>, FetchError> {
         let priority = Priority::of(route);
         let longest_ms = i64::from(route.timeout_ms()) + GRACE_MS;
         let came_ms = self.world.now_ms();
@@ -254,7 +254,11 @@ impl<W: World> World for Queued<W> {
         self.world.random(bytes);
     }
 
-    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+    fn has_client_certificate(&self, binding: &str) -> bool {
+        self.world.has_client_certificate(binding)
+    }
+
+    async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
         let _place = self.place(route).await?;
         self.world.fetch(route, request).await
     }

@@ -4,6 +4,7 @@
 //! everywhere within [`REMEMBER_MS`]. What is not found is not remembered, so
 //! a new merchant works at once.
 
+use crate::alarm::Alarm;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::error::ApiError;
@@ -23,6 +24,9 @@ const REMEMBER_MS: i64 = 30_000;
 /// Enough for the merchants of one deployment; past it the memory starts over.
 const REMEMBER_AT_MOST: usize = 4096;
 
+/// The most alarms that are noted between two times of raising them.
+const MAX_PROBLEMS: usize = 16;
+
 /// A merchant with its credentials open, ready to sign.
 #[derive(Debug)]
 pub struct Known {
@@ -32,6 +36,9 @@ pub struct Known {
     pub credentials: Credentials,
     /// What v3's answers and notices are verified with.
     pub platform: RefCell<Platform>,
+    /// Alarms that upstream's answers call for, with their subjects. Whoever
+    /// called upstream raises them in the merchant's book.
+    problems: RefCell<Vec<(Alarm, String)>>,
     secret_fingerprint: Option<String>,
 }
 
@@ -63,6 +70,20 @@ impl Platform {
 }
 
 impl Known {
+    /// Notes an alarm to raise, once for each subject.
+    pub fn note_problem(&self, alarm: Alarm, subject: &str) {
+        let mut problems = self.problems.borrow_mut();
+        let is_noted = |(noted, about): &(Alarm, String)| *noted == alarm && about == subject;
+        if !problems.iter().any(is_noted) && problems.len() < MAX_PROBLEMS {
+            problems.push((alarm, subject.to_owned()));
+        }
+    }
+
+    /// The alarms that were noted since this was last called.
+    pub fn take_problems(&self) -> Vec<(Alarm, String)> {
+        self.problems.take()
+    }
+
     /// Whether this is the api-secret of the api-key it was found by.
     pub fn has_secret(&self, api_secret: &str) -> bool {
         self.secret_fingerprint.as_ref().is_some_and(|kept| {
@@ -171,6 +192,7 @@ impl Directory {
             merchant: found.merchant,
             credentials,
             platform: RefCell::new(platform),
+            problems: RefCell::default(),
             secret_fingerprint: found.secret_fingerprint,
         });
         let mut remembered = self.remembered.borrow_mut();

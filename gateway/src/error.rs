@@ -130,6 +130,10 @@ codes! {
     LoginCodeRefused "LOGIN_CODE_REFUSED" 400 Caller "Call wx.login again and send its new code: each works once, for five minutes, in its own Mini Program.";
     PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another way to pay.";
     MiniProgramRefused "MINI_PROGRAM_REFUSED" 502 Upstream "WeChat refuses the Mini Program; check its appid and mini_program_secret.";
+    // Certificates.
+    ClientCertificateMissing "CLIENT_CERTIFICATE_MISSING" 409 Caller "WeChat Pay v2 takes refunds and reverses only with the client certificate of the merchant's mch_id: give the deployment a binding that holds it, and name the binding in the merchant's client_certificate.";
+    ClientCertificateRefused "CLIENT_CERTIFICATE_REFUSED" 502 Upstream "WeChat does not take the client certificate: name in client_certificate the binding that holds the certificate of this merchant's mch_id, and replace a certificate that has expired.";
+    CertificateExpired "CERTIFICATE_EXPIRED" 409 Caller "The merchant's API certificate has expired: apply for another on WeChat Pay's merchant platform, and enter it with its private key by POST /admin/merchants/{id}/rotate.";
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";

@@ -49,6 +49,10 @@ pub struct Merchant {
     /// Its shop, where WeChat wants one named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Store>,
+    /// What v2's refunds and reverses are sent with. It belongs to
+    /// [`Account::mch_id`]; an institution's serves its sub-merchants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
     /// Where it is told how its refunds end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_notify_url: Option<String>,
@@ -173,6 +177,60 @@ pub struct Store {
     pub address: String,
 }
 
+/// Where the certificate is that WeChat Pay v2 asks for over TLS (WeChat Pay v2
+/// manual, section 4.3.3). The runtime presents it; only its place is known
+/// here. A native server, which does its own TLS, will hold a sealed key pair
+/// as a second variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCertificate {
+    /// A binding of the deployment: on Workers one of `[[mtls_certificates]]`.
+    /// The name is `WECHATPAY_MTLS`, alone or followed by `_` and more of
+    /// `A-Z 0-9 _`, so that no other binding can be named.
+    Binding(String),
+}
+
+impl ClientCertificate {
+    const PREFIX: &str = "WECHATPAY_MTLS";
+
+    /// The binding's name.
+    pub fn binding(&self) -> &str {
+        match self {
+            Self::Binding(name) => name,
+        }
+    }
+
+    fn read(fields: &Fields, dialect: &Dialect) -> Result<Option<Self>, ApiError> {
+        const NAME: &str = "client_certificate";
+        let Some(inner) = fields.object(NAME)? else {
+            return Ok(None);
+        };
+        if *dialect != Dialect::V2 {
+            return Err(fields.invalid(NAME, "belongs to the dialect v2"));
+        }
+        if let Some(other) = inner.names().find(|name| *name != "binding") {
+            let problem = format!("has no field {other}: it holds the name of a binding");
+            return Err(fields.invalid(NAME, &problem));
+        }
+        let name = inner.text("binding", 64)?;
+        let name = name.ok_or_else(|| fields.invalid(NAME, "needs the name of a binding"))?;
+        let is_name = name.strip_prefix(Self::PREFIX).is_some_and(|rest| {
+            let more = rest.strip_prefix('_').is_some_and(|more| {
+                let of_a_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+                !more.is_empty() && more.bytes().all(of_a_name)
+            });
+            rest.is_empty() || more
+        });
+        match is_name {
+            true => Ok(Some(Self::Binding(name))),
+            false => Err(fields.invalid(
+                NAME,
+                "must name a binding: WECHATPAY_MTLS, or WECHATPAY_MTLS_ and A-Z, 0-9 or _",
+            )),
+        }
+    }
+}
+
 /// What may be changed of a merchant after it was made.
 #[derive(Debug)]
 pub struct Settings {
@@ -188,6 +246,8 @@ pub struct Settings {
     pub h5: bool,
     /// See [`Merchant::store`].
     pub store: Option<Store>,
+    /// See [`Merchant::client_certificate`].
+    pub client_certificate: Option<ClientCertificate>,
     /// See [`Merchant::refund_notify_url`].
     pub refund_notify_url: Option<String>,
 }
@@ -249,6 +309,7 @@ impl Settings {
             mini_program,
             h5,
             store,
+            client_certificate: ClientCertificate::read(fields, dialect)?,
             refund_notify_url: address::notify_url(fields, "refund_notify_url", development)?,
         })
     }
@@ -270,6 +331,7 @@ impl Merchant {
             "mini_program": self.mini_program.as_ref().map(|m| json!({"appid": m.appid})),
             "h5": self.h5,
             "store": self.store.as_ref().map(|s| json!({"name": s.name, "address": s.address})),
+            "client_certificate": self.client_certificate,
             "refund_notify_url": self.refund_notify_url,
         })
     }
@@ -297,6 +359,7 @@ impl Merchant {
             mini_program,
             h5,
             store,
+            client_certificate,
             refund_notify_url,
         } = settings;
         Self {
@@ -306,6 +369,7 @@ impl Merchant {
             mini_program,
             h5,
             store,
+            client_certificate,
             refund_notify_url,
             ..self
         }

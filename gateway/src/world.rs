@@ -26,7 +26,11 @@ pub trait World: Rsa {
 
     /// Sends a request and reads the whole answer. `Err` says only that no
     /// answer came: the request may or may not have had its effect.
-    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError>;
+    async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError>;
+
+    /// Whether this deployment has a client certificate under this name, so
+    /// that [`Route::WeChatPayMtls`] can present it.
+    fn has_client_certificate(&self, binding: &str) -> bool;
 
     /// Calls an object; its bytes are the object's own business.
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError>;
@@ -46,12 +50,13 @@ pub trait World: Rsa {
 
 /// Which way a request leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
+pub enum Route<'a> {
     /// To WeChat Pay (binding `WECHATPAY`).
     WeChatPay,
-    /// To WeChat Pay with the merchant's client certificate (binding
-    /// `WECHATPAY_MTLS`): refund and reverse.
-    WeChatPayMtls,
+    /// To WeChat Pay with the merchant's client certificate: refund and reverse
+    /// of v2. The name is the binding's; see
+    /// [`ClientCertificate`](crate::merchant::ClientCertificate).
+    WeChatPayMtls(&'a str),
     /// To WeChat Pay for a day's statement, which can be long (binding
     /// `WECHATPAY`).
     Statement,
@@ -65,12 +70,12 @@ pub enum Route {
     Assets,
 }
 
-impl Route {
+impl Route<'_> {
     /// How long to wait for the whole answer.
     pub const fn timeout_ms(self) -> u32 {
         match self {
             // A payer is waiting, and two hosts must fit in their patience.
-            Self::WeChatPay | Self::WeChatPayMtls | Self::Ionline | Self::Weixin => 5_000,
+            Self::WeChatPay | Self::WeChatPayMtls(_) | Self::Ionline | Self::Weixin => 5_000,
             Self::Merchant | Self::Statement => 10_000,
             Self::Assets => 2_000,
         }
@@ -80,7 +85,7 @@ impl Route {
     pub const fn max_answer_bytes(self) -> usize {
         match self {
             Self::WeChatPay
-            | Self::WeChatPayMtls
+            | Self::WeChatPayMtls(_)
             | Self::Ionline
             | Self::Weixin
             | Self::Merchant => 64 * 1024,

@@ -124,13 +124,25 @@ pub(crate) fn no_answer() -> Answer {
 }
 
 /// What WeChat's front server says to a caller without a certificate.
+/// The page of WeChat's server for a client that shows no certificate.
 pub(crate) fn no_certificate() -> Answer {
-    const PAGE: &str = "<html>\r\n\
-        <head><title>400 No required SSL certificate was sent</title></head>\r\n\
-        <body>\r\n<center><h1>400 Bad Request</h1></center>\r\n\
-        <center>No required SSL certificate was sent</center>\r\n\
-        <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
-    answer(StatusCode::BAD_REQUEST, "text/html", PAGE.into())
+    bad_certificate("No required SSL certificate was sent")
+}
+
+/// The same for a certificate that cannot be verified, an expired one among
+/// them.
+pub(crate) fn certificate_error() -> Answer {
+    bad_certificate("The SSL certificate error")
+}
+
+fn bad_certificate(said: &str) -> Answer {
+    let page = format!(
+        "<html>\r\n<head><title>400 {said}</title></head>\r\n\
+         <body>\r\n<center><h1>400 Bad Request</h1></center>\r\n\
+         <center>{said}</center>\r\n\
+         <hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    );
+    answer(StatusCode::BAD_REQUEST, "text/html", page.into())
 }
 
 pub(crate) fn not_found() -> Answer {

@@ -24,6 +24,38 @@ fn paycode(live: &Live, behaviour: &str) -> Value {
 }
 
 #[test]
+fn a_refund_with_the_client_certificate_of_another_merchant_is_refused_by_wechat() {
+    let binding = |name: &str| json!({"client_certificate": {"binding": name}});
+    let shop = LIVE.shop("misbound", &binding("WECHATPAY_MTLS_1900000110"));
+    let made = shop.native("M1", None);
+    LIVE.scan(&made["code_url"]);
+    wait_for("the payment", 5, || {
+        (shop.state("M1") == "SUCCESS").then_some(())
+    });
+    let asked = json!({"out_trade_no": "M1", "refund_fee": 50});
+    let refund = data(&shop, "POST", "/v1/refund", &asked);
+    assert_eq!(refund["refund_status"], "ASKED", "{refund}");
+    assert_eq!(refund["err_code"], "CLIENT_CERTIFICATE_REFUSED", "{refund}");
+    let doctor = data(&shop, "GET", "/v1/doctor", &Value::Null);
+    assert_eq!(doctor["healthy"], false, "{doctor}");
+    assert!(
+        doctor.to_string().contains("certificate not match"),
+        "{doctor}"
+    );
+
+    // A binding that the deployment does not have.
+    let shop = LIVE.shop("unbound", &binding("WECHATPAY_MTLS_1900000999"));
+    let made = shop.native("M2", None);
+    LIVE.scan(&made["code_url"]);
+    wait_for("the payment", 5, || {
+        (shop.state("M2") == "SUCCESS").then_some(())
+    });
+    let asked = json!({"out_trade_no": "M2", "refund_fee": 50});
+    let refused = shop.call("POST", "/v1/refund", asked.to_string());
+    assert_eq!(refused.json()["code"], "CLIENT_CERTIFICATE_MISSING");
+}
+
+#[test]
 fn refund_and_reverse_need_the_client_certificate_and_have_it() {
     let live = Live::start("certificate");
     live.control("/sandbox/faults", &json!({"require_certificate": true}));

@@ -109,6 +109,9 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
             world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
         })],
         Alarm::RowUnreadable => vec![unreadable_row()],
+        Alarm::CertificateUnusable => {
+            vec![refused_certificate("demo"), refused_certificate("harbour")]
+        }
         Alarm::RefundAbnormal => vec![abnormal_refund("demo"), abnormal_refund("demo-v3")],
     }
 }
@@ -247,6 +250,19 @@ fn second_payment(hinder: impl Fn(&Memory)) -> Called {
     let shop = purchases::paid_twice(&world, hinder);
     world.advance(3600);
     called(world, &shop, "1")
+}
+
+/// A refund leaves with the client certificate of another `mch_id`.
+fn refused_certificate(id: &str) -> Called {
+    let world = Memory::default();
+    let mut body = kinds::body(&world, id);
+    body["client_certificate"] = json!({"binding": "WECHATPAY_MTLS_1900000999"});
+    let shop = world.shop_with(id, &body);
+    kinds::pay(&world, &shop, "N1");
+    world.advance(1);
+    let refund = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
+    assert_eq!(shop.call("POST", "/v1/refund", refund.to_string()).0, 200);
+    called(world, &shop, kinds::kind(id).mch_id)
 }
 
 fn abnormal_refund(id: &str) -> Called {

@@ -12,6 +12,7 @@ mod account;
 mod alarms;
 mod api;
 mod audit;
+mod certificates;
 mod checklist;
 mod checkouts;
 mod dialects;

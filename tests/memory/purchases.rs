@@ -296,7 +296,7 @@ fn without_a_certificate_a_person_is_told_what_to_do() {
     let alarm = &report["alarms"][0];
     assert_eq!(alarm["subject"], "1", "{report}");
     assert_eq!(alarm["name"], "SECOND_PAYMENT_WAITS", "{report}");
-    for words in ["paid twice", "WECHATPAY_MTLS", "top up"] {
+    for words in ["paid twice", "client_certificate", "top up"] {
         assert!(alarm.to_string().contains(words), "{alarm}");
     }
     // It was not given up.

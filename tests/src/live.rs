@@ -180,8 +180,8 @@ fn fresh(name: &str) -> (std::path::PathBuf, System) {
     // left is wiped here.
     let directory = xtask::tools::root().join("target/live").join(name);
     std::fs::remove_dir_all(&directory).ok();
-    let [gateway, sandbox, tls] = free_ports().expect("three free ports");
-    let system = System::new(&directory, gateway, sandbox, tls);
+    let [gateway, sandbox, tls, tls_2] = free_ports().expect("four free ports");
+    let system = System::new(&directory, gateway, sandbox, [tls, tls_2]);
     (directory, system)
 }
 

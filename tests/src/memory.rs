@@ -666,7 +666,11 @@ impl World for Memory {
         fill(&mut self.0.borrow_mut().random, bytes);
     }
 
-    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+    fn has_client_certificate(&self, binding: &str) -> bool {
+        certificate_of(binding).is_some()
+    }
+
+    async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
         let sent = Cell::new(false);
         let sending = pin!(self.send_out(route, request, &sent));
         let outcome = match select(sending, pin!(self.sleep(route.timeout_ms()))).await {
@@ -702,7 +706,7 @@ impl Memory {
     /// A request leaves, once there is a connection for it.
     async fn send_out(
         &self,
-        route: Route,
+        route: Route<'_>,
         request: Request,
         sent: &Cell<bool>,
     ) -> Result<Response, FetchError> {
@@ -721,7 +725,12 @@ impl Memory {
         answer
     }
 
-    async fn arrives(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+    async fn arrives(
+        &self,
+        route: Route<'_>,
+        mut request: Request,
+    ) -> Result<Response, FetchError> {
+        show_certificate(route, &mut request);
         let during = {
             let mut inner = self.0.borrow_mut();
             let path = request.uri().path();
@@ -731,7 +740,7 @@ impl Memory {
             Box::pin(self.gateway().handle(request)).await;
         }
         match route {
-            Route::WeChatPay | Route::WeChatPayMtls | Route::Statement | Route::Ionline => {
+            Route::WeChatPay | Route::WeChatPayMtls(_) | Route::Statement | Route::Ionline => {
                 let behaviour = {
                     let mut inner = self.0.borrow_mut();
                     inner.upstream_calls.push(request.uri().clone());
@@ -838,6 +847,39 @@ impl Memory {
             }
         }
     }
+}
+
+/// Whose client certificate a binding holds: `WECHATPAY_MTLS` the demo
+/// merchant's, `WECHATPAY_MTLS_1900000110` that of the `mch_id` in its name,
+/// `WECHATPAY_MTLS_EXPIRED` one that has expired. There are no others.
+pub fn certificate_of(binding: &str) -> Option<&str> {
+    match binding.strip_prefix("WECHATPAY_MTLS")? {
+        "" => Some("1900000109"),
+        "_EXPIRED" => Some("expired"),
+        more => more
+            .strip_prefix('_')
+            .filter(|mch_id| mch_id.bytes().all(|b| b.is_ascii_digit())),
+    }
+}
+
+/// As a server that speaks TLS tells the sandbox which certificate was shown.
+pub fn show_certificate(route: Route<'_>, request: &mut Request) {
+    let shown = match route {
+        Route::WeChatPayMtls(binding) => certificate_of(binding).expect("a binding that exists"),
+        _ if request.uri().path().starts_with("/secapi/") => "none",
+        _ => return,
+    };
+    let value = shown.parse().expect("a header's value");
+    let headers = request.headers_mut();
+    headers.insert("x-sandbox-client-certificate", value);
+}
+
+/// The binding with a `mch_id`'s certificate, as `client_certificate` names it.
+pub fn binding_for(mch_id: &str) -> Json {
+    json!({"binding": match mch_id {
+        "1900000109" => "WECHATPAY_MTLS".to_owned(),
+        other => format!("WECHATPAY_MTLS_{other}"),
+    }})
 }
 
 /// The settings of the tests, with some changed.
@@ -971,6 +1013,11 @@ impl Memory {
         });
         let fields = body.as_object_mut().expect("an object");
         fields.extend(change.as_object().expect("an object").clone());
+        if fields.get("dialect").is_none_or(|dialect| dialect == "v2") {
+            let mch_id = fields["mch_id"].as_str().expect("a mch_id");
+            let certificate = binding_for(mch_id);
+            fields.entry("client_certificate").or_insert(certificate);
+        }
         let answer = self.send(
             http::Request::post(format!("{GATEWAY}/admin/merchants"))
                 .header("authorization", format!("Bearer {ADMIN_TOKEN}"))

@@ -108,7 +108,15 @@ impl Kind {
                 set("mch_id", account.pointer("/ionline/mid"));
                 set("api_key", account.pointer("/ionline/key"));
             }
-            _ => set("api_key", account.get("key")),
+            _ => {
+                set("api_key", account.get("key"));
+                // `xtask/workerd/weceive.capnp` has these two.
+                let binding = match self.mch_id {
+                    "1900000109" => "WECHATPAY_MTLS",
+                    _ => "WECHATPAY_MTLS_1900000110",
+                };
+                set("client_certificate", Some(&json!({ "binding": binding })));
+            }
         }
         let mut mini_program = account.get("mini_program");
         if let Some(at) = self.sub_merchant {

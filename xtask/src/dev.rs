@@ -16,7 +16,7 @@ use crate::{
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The gateway's port; the sandbox has the next two: for HTTP, and for TLS with a client certificate.
+    /// The gateway's port; the sandbox has the next three: for HTTP, and for TLS with each client certificate.
     pub port: u16,
     /// Print one line of JSON instead of a list.
     pub json: bool,
@@ -40,17 +40,18 @@ impl Default for Options {
 ///
 /// Any step's.
 pub fn run(options: Options) -> Result<()> {
-    let [sandbox_port, tls_port] = [1, 2].map(|n| options.port.checked_add(n));
-    let (Some(sandbox_port), Some(tls_port)) = (sandbox_port, tls_port) else {
+    let ports = [1, 2, 3].map(|n| options.port.checked_add(n));
+    let [Some(sandbox_port), Some(tls_port), Some(tls_port_2)] = ports else {
         return Err(Failure::new(
             "choose the ports",
-            "the sandbox has the two ports after the gateway's",
+            "the sandbox has the three ports after the gateway's",
             "choose a smaller --port",
         ));
     };
     workerd::must_be_free(options.port)?;
     workerd::must_be_free(sandbox_port)?;
     workerd::must_be_free(tls_port)?;
+    workerd::must_be_free(tls_port_2)?;
     setup::all()?;
     build::run(&Part::ALL)?;
 
@@ -62,7 +63,7 @@ pub fn run(options: Options) -> Result<()> {
     let system = System {
         gateway_port: Some(options.port),
         sandbox_port,
-        tls_port,
+        tls_ports: [tls_port, tls_port_2],
         directory,
         master_key: credentials.master_key().to_owned(),
         admin_token: credentials.admin_token().to_owned(),

@@ -171,11 +171,11 @@ fn mini_program(filter: Option<&str>, counts: &mut Counts) -> Result<()> {
     let directory = dev::directory("miniprogram");
     wipe(&directory)?;
     let mut credentials = Credentials::of(&directory)?;
-    let [gateway, sandbox, tls] = free_ports()?;
+    let [gateway, sandbox, tls, tls_2] = free_ports()?;
     let system = System {
         master_key: credentials.master_key().to_owned(),
         admin_token: credentials.admin_token().to_owned(),
-        ..System::new(&directory, gateway, sandbox, tls)
+        ..System::new(&directory, gateway, sandbox, [tls, tls_2])
     };
     let running = system.start()?;
     let demo = demo::fill(&running, &mut credentials)?;

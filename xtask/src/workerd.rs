@@ -2,8 +2,8 @@
 //!
 //! ```no_run
 //! use xtask::workerd::{System, free_ports};
-//! let [gateway, sandbox, tls] = free_ports()?;
-//! let system = System::new("/tmp/try", gateway, sandbox, tls);
+//! let [gateway, sandbox, tls, tls_2] = free_ports()?;
+//! let system = System::new("/tmp/try", gateway, sandbox, [tls, tls_2]);
 //! let running = system.start()?;          // ready when this returns
 //! println!("{}", running.gateway());      // http://127.0.0.1:…
 //! running.crash();                        // kill -9
@@ -26,6 +26,10 @@ use crate::{Failure, Result, http, leash::Leash, tools};
 /// How long a start may take before it counts as failed. It takes well under a second.
 const STARTING: Duration = Duration::from_secs(30);
 
+/// The merchants of the sandbox whose client certificates the system has. Each has its own port, because `workerd` does
+/// not tell a Worker which certificate a client has shown: the port takes one certificate only.
+pub const CERTIFICATES: [&str; 2] = ["1900000109", "1900000110"];
+
 /// What differs between one run and another. Everything is on 127.0.0.1.
 #[derive(Clone, Debug)]
 pub struct System {
@@ -33,8 +37,9 @@ pub struct System {
     pub gateway_port: Option<u16>,
     /// The sandbox's port.
     pub sandbox_port: u16,
-    /// The sandbox's port for TLS with a client certificate. Only the gateway uses it.
-    pub tls_port: u16,
+    /// The sandbox's ports for TLS with a client certificate, one for each of [`CERTIFICATES`]. Only the gateway uses
+    /// them.
+    pub tls_ports: [u16; 2],
     /// Where the objects' databases and `workerd.log` are kept; made when missing.
     pub directory: PathBuf,
     /// 64 hexadecimal digits that seal the merchants' credentials.
@@ -51,12 +56,12 @@ impl System {
         directory: impl Into<PathBuf>,
         gateway_port: u16,
         sandbox_port: u16,
-        tls_port: u16,
+        tls_ports: [u16; 2],
     ) -> Self {
         Self {
             gateway_port: Some(gateway_port),
             sandbox_port,
-            tls_port,
+            tls_ports,
             directory: directory.into(),
             master_key: "5a".repeat(32),
             admin_token: "admin-token-of-a-test".to_owned(),
@@ -68,7 +73,7 @@ impl System {
     pub fn sandbox(directory: impl Into<PathBuf>, port: u16) -> Self {
         Self {
             gateway_port: None,
-            ..Self::new(directory, 0, port, 0)
+            ..Self::new(directory, 0, port, [0, 0])
         }
     }
 
@@ -86,7 +91,7 @@ impl System {
             return self.started("workerd", &command);
         };
         must_be_free(port)?;
-        must_be_free(self.tls_port)?;
+        self.tls_ports.into_iter().try_for_each(must_be_free)?;
         self.add_gateway(&mut command, port)?;
         self.add_tls(&mut command);
         command.arg(config("weceive.capnp"));
@@ -100,7 +105,7 @@ impl System {
     /// As [`System::start`].
     pub fn start_sandbox(&self) -> Result<Workerd> {
         must_be_free(self.sandbox_port)?;
-        must_be_free(self.tls_port)?;
+        self.tls_ports.into_iter().try_for_each(must_be_free)?;
         let mut command = Self::serve()?;
         self.add_sandbox(&mut command)?;
         self.add_tls(&mut command);
@@ -152,18 +157,24 @@ impl System {
     }
 
     fn add_tls(&self, command: &mut Command) {
-        let port = self.tls_port;
-        command.arg(format!("--socket-addr=sandbox-tls=127.0.0.1:{port}"));
+        for (mch_id, port) in CERTIFICATES.iter().zip(self.tls_ports) {
+            command.arg(format!("--socket-addr=tls-{mch_id}=127.0.0.1:{port}"));
+        }
     }
 
     fn add_gateway(&self, command: &mut Command, port: u16) -> Result<()> {
-        let (tls, store) = (self.tls_port, self.store("gateway")?);
+        let store = self.store("gateway")?;
         let authorize = format!("{}/connect/oauth2/authorize", origin(self.sandbox_port));
         command
             .arg(format!("--socket-addr=gateway=127.0.0.1:{port}"))
-            .arg(format!(
-                "--external-addr=sandbox-with-certificate=127.0.0.1:{tls}"
-            ))
+            .args(
+                CERTIFICATES
+                    .iter()
+                    .zip(self.tls_ports)
+                    .map(|(mch_id, port)| {
+                        format!("--external-addr=certificate-{mch_id}=127.0.0.1:{port}")
+                    }),
+            )
             .arg(format!(
                 "--directory-path=gateway-store={}",
                 store.display()

@@ -1,10 +1,12 @@
 # The system of `weceive.capnp` in two processes, so that the gateway can be killed while WeChat goes on:
 #
 #   workerd serve xtask/workerd/apart.capnp sandbox --experimental \
-#     --socket-addr sandbox=127.0.0.1:8788 --socket-addr sandbox-tls=127.0.0.1:8789 --directory-path sandbox-store=DIR
+#     --socket-addr sandbox=127.0.0.1:8788 --socket-addr tls-1900000109=127.0.0.1:8789 \
+#     --socket-addr tls-1900000110=127.0.0.1:8790 --directory-path sandbox-store=DIR
 #   workerd serve xtask/workerd/apart.capnp gateway --experimental \
 #     --socket-addr gateway=127.0.0.1:8787 --external-addr sandbox=127.0.0.1:8788 \
-#     --external-addr sandbox-with-certificate=127.0.0.1:8789 --directory-path gateway-store=DIR
+#     --external-addr certificate-1900000109=127.0.0.1:8789 \
+#     --external-addr certificate-1900000110=127.0.0.1:8790 --directory-path gateway-store=DIR
 #
 # What lies between the two can be slow, broken or lying: the gateway reaches the sandbox by its address.
 
@@ -18,9 +20,13 @@ const gateway :Workerd.Config = (
     (name = "gateway-store", disk = (path = ".dev/store/gateway", writable = true)),
     (name = "pages", disk = (path = "dist")),
     (name = "sandbox", external = (address = "127.0.0.1:8788", http = ())),
-    (name = "sandbox-with-certificate", external = (
+    (name = "certificate-1900000109", external = (
       address = "127.0.0.1:8789",
-      https = (certificateHost = "api.mch.weixin.qq.com", tlsOptions = System.withCertificate),
+      https = (certificateHost = "api.mch.weixin.qq.com", tlsOptions = System.with1900000109),
+    )),
+    (name = "certificate-1900000110", external = (
+      address = "127.0.0.1:8790",
+      https = (certificateHost = "api.mch.weixin.qq.com", tlsOptions = System.with1900000110),
     )),
     (name = "internet", network = Sandbox.network),
   ],
@@ -35,9 +41,13 @@ const sandbox :Workerd.Config = (
   ],
   sockets = [
     (name = "sandbox", address = "127.0.0.1:8788", http = (), service = "sandbox"),
-    (name = "sandbox-tls", address = "127.0.0.1:8789", service = "sandbox", https = (
-      options = System.saysCertificate,
-      tlsOptions = System.asksForCertificate,
+    (name = "tls-1900000109", address = "127.0.0.1:8789", service = "sandbox", https = (
+      options = System.says1900000109,
+      tlsOptions = System.asksFor1900000109,
+    )),
+    (name = "tls-1900000110", address = "127.0.0.1:8790", service = "sandbox", https = (
+      options = System.says1900000110,
+      tlsOptions = System.asksFor1900000110,
     )),
   ],
 );

@@ -15,7 +15,8 @@ const gateway :Workerd.Config = (
     (name = "gateway-store", disk = (path = ".dev/store/bench", writable = true)),
     (name = "pages", disk = (path = "dist")),
     (name = "sandbox", worker = .stub),
-    (name = "sandbox-with-certificate", worker = .stub),
+    (name = "certificate-1900000109", worker = .stub),
+    (name = "certificate-1900000110", worker = .stub),
     (name = "internet", worker = .stub),
   ],
   sockets = [

@@ -5,7 +5,8 @@
 #
 #   workerd serve xtask/workerd/weceive.capnp --experimental \
 #     --socket-addr gateway=127.0.0.1:8787 --socket-addr sandbox=127.0.0.1:8788 \
-#     --socket-addr sandbox-tls=127.0.0.1:8789 --external-addr sandbox-with-certificate=127.0.0.1:8789 \
+#     --socket-addr tls-1900000109=127.0.0.1:8789 --external-addr certificate-1900000109=127.0.0.1:8789 \
+#     --socket-addr tls-1900000110=127.0.0.1:8790 --external-addr certificate-1900000110=127.0.0.1:8790 \
 #     --directory-path gateway-store=DIR --directory-path sandbox-store=DIR
 #
 # Both directories must exist. The environment is listed beside each `fromEnvironment` below.
@@ -23,45 +24,73 @@ const config :Workerd.Config = (
     (name = "sandbox-store", disk = (path = ".dev/store/sandbox", writable = true)),
     (name = "internet", network = Sandbox.network),
 
-    # The sandbox once more, over TLS, presenting the merchant's client certificate: refund and reverse.
-    (name = "sandbox-with-certificate", external = (
+    # The sandbox once more, over TLS, presenting a merchant's client certificate: refund and reverse. One service and
+    # one binding for each certificate.
+    (name = "certificate-1900000109", external = (
       address = "127.0.0.1:8789",
-      https = (
-        certificateHost = "api.mch.weixin.qq.com",
-        tlsOptions = .withCertificate,
-      ),
+      https = (certificateHost = "api.mch.weixin.qq.com", tlsOptions = .with1900000109),
+    )),
+    (name = "certificate-1900000110", external = (
+      address = "127.0.0.1:8790",
+      https = (certificateHost = "api.mch.weixin.qq.com", tlsOptions = .with1900000110),
     )),
   ],
   sockets = [
     (name = "gateway", address = "127.0.0.1:8787", http = (), service = "gateway"),
     (name = "sandbox", address = "127.0.0.1:8788", http = (), service = "sandbox"),
-    # Takes nobody without a client certificate, and tells the sandbox so.
-    (name = "sandbox-tls", address = "127.0.0.1:8789", service = "sandbox", https = (
-      options = .saysCertificate,
-      tlsOptions = .asksForCertificate,
+    # `workerd` does not tell a Worker which client certificate was shown. So each certificate has a port that takes
+    # this one only, and tells the sandbox whose it is.
+    (name = "tls-1900000109", address = "127.0.0.1:8789", service = "sandbox", https = (
+      options = .says1900000109,
+      tlsOptions = .asksFor1900000109,
+    )),
+    (name = "tls-1900000110", address = "127.0.0.1:8790", service = "sandbox", https = (
+      options = .says1900000110,
+      tlsOptions = .asksFor1900000110,
     )),
   ],
 );
 
-const withCertificate :Workerd.TlsOptions = (
+const with1900000109 :Workerd.TlsOptions = (
   keypair = (
-    privateKey = embed "certificates/client-key.pem",
-    certificateChain = embed "certificates/client.pem",
+    privateKey = embed "certificates/client-1900000109-key.pem",
+    certificateChain = embed "certificates/client-1900000109.pem",
   ),
   trustedCertificates = [embed "certificates/ca.pem"],
 );
 
-const asksForCertificate :Workerd.TlsOptions = (
+const asksFor1900000109 :Workerd.TlsOptions = (
   keypair = (
     privateKey = embed "certificates/server-key.pem",
     certificateChain = embed "certificates/server.pem",
   ),
   requireClientCerts = true,
+  trustedCertificates = [embed "certificates/client-1900000109.pem"],
+);
+
+const says1900000109 :Workerd.HttpOptions = (
+  injectRequestHeaders = [(name = "x-sandbox-client-certificate", value = "1900000109")],
+);
+
+const with1900000110 :Workerd.TlsOptions = (
+  keypair = (
+    privateKey = embed "certificates/client-1900000110-key.pem",
+    certificateChain = embed "certificates/client-1900000110.pem",
+  ),
   trustedCertificates = [embed "certificates/ca.pem"],
 );
 
-const saysCertificate :Workerd.HttpOptions = (
-  injectRequestHeaders = [(name = "x-sandbox-client-certificate", value = "verified")],
+const asksFor1900000110 :Workerd.TlsOptions = (
+  keypair = (
+    privateKey = embed "certificates/server-key.pem",
+    certificateChain = embed "certificates/server.pem",
+  ),
+  requireClientCerts = true,
+  trustedCertificates = [embed "certificates/client-1900000110.pem"],
+);
+
+const says1900000110 :Workerd.HttpOptions = (
+  injectRequestHeaders = [(name = "x-sandbox-client-certificate", value = "1900000110")],
 );
 
 const gateway :Workerd.Worker = (
@@ -87,7 +116,8 @@ const gateway :Workerd.Worker = (
 
     # WeChat's hosts. Here all of them are the sandbox.
     (name = "WECHATPAY", service = "sandbox"),
-    (name = "WECHATPAY_MTLS", service = "sandbox-with-certificate"),
+    (name = "WECHATPAY_MTLS", service = "certificate-1900000109"),
+    (name = "WECHATPAY_MTLS_1900000110", service = "certificate-1900000110"),
     (name = "IONLINE", service = "sandbox"),
     (name = "WEIXIN", service = "sandbox"),
 

@@ -125,6 +125,8 @@ impl<W: World> Gateway<W> {
                 checks.extend(self.check_clock(known).await);
                 checks.extend(self.check_certificates(known).await);
                 if with_keys {
+                    // Before there is an order under this number.
+                    checks.extend(self.check_client_certificate(known, &number).await);
                     checks.push(self.check_appid(known, number).await);
                 }
             }
@@ -188,6 +190,14 @@ impl<W: World> Gateway<W> {
             return None;
         }
         let own = known.credentials.v3.as_ref().and_then(|v3| v3.not_after_ms);
+        if let Some(until_ms) = own.filter(|until_ms| *until_ms <= self.world.now_ms()) {
+            let says = format!(
+                "The merchant's own certificate expired at {}. {}",
+                rfc3339(until_ms),
+                Code::CertificateExpired.advice()
+            );
+            return Some(wrong(NAME, says));
+        }
         if let Some(until_ms) = own.filter(|until_ms| until_ms - self.world.now_ms() < SOON_MS) {
             let until = rfc3339(until_ms);
             let says =
@@ -218,6 +228,37 @@ impl<W: World> Gateway<W> {
                     rfc3339(until_ms)
                 ),
             ),
+        })
+    }
+
+    /// Only a call that needs the certificate proves it. What is asked for is a
+    /// refund of an order that does not exist: WeChat refuses it after it has
+    /// looked at the certificate.
+    async fn check_client_certificate(&self, known: &Known, number: &OutTradeNo) -> Option<Check> {
+        const NAME: &str = "client_certificate";
+        let tried = self.upstream(known).try_client_certificate(number).await?;
+        let mch_id = &known.merchant.account.mch_id;
+        Some(match tried {
+            Ok(()) => fine(
+                NAME,
+                format!("WeChat takes the client certificate for {mch_id}."),
+            ),
+            Err(Failure::NotBelieved(told)) if told.code == Code::ClientCertificateRefused => {
+                wrong(
+                    NAME,
+                    format!(
+                        "WeChat refuses the client certificate for {mch_id}: {} {}",
+                        words(told),
+                        Code::ClientCertificateRefused.advice()
+                    ),
+                )
+            }
+            Err(Failure::NoAnswer) => wrong(
+                NAME,
+                "With the client certificate WeChat Pay does not answer: look whether the \
+                 certificate has expired and whether its binding can be reached.",
+            ),
+            Err(failure) => wrong(NAME, words(failure.into())),
         })
     }
 

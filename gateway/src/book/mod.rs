@@ -147,6 +147,13 @@ pub enum Call {
     Audit(audit::Page),
     /// A person has dealt with an alarm: whether it stood.
     Settle(Settled),
+    /// Raise an alarm of something that was found outside of the book.
+    Raise {
+        /// See [`Raised::name`].
+        alarm: String,
+        /// See [`Raised::subject`].
+        subject: String,
+    },
 }
 
 /// A call and the merchant it is for.
@@ -233,7 +240,8 @@ pub struct Raised {
     pub says: String,
     /// What to do about it.
     pub to_do: String,
-    /// Which order, refund or sub-merchant.
+    /// Which order, refund or sub-merchant; of a certificate, the merchant id
+    /// (v2) or serial number (v3) that it belongs to.
     pub subject: String,
     /// How often.
     pub times: i64,
@@ -388,43 +396,53 @@ impl<W: World, S: Store> Book<W, S> {
 
     async fn answer(&self, merchant: &str, call: Call) -> Result<serde_json::Value, ApiError> {
         let known = self.merchant(merchant).await?;
+        let answer = self.answer_for(&known, call).await;
+        self.raise_problems(&known)?;
+        answer
+    }
+
+    async fn answer_for(
+        &self,
+        known: &Rc<Known>,
+        call: Call,
+    ) -> Result<serde_json::Value, ApiError> {
         match call {
-            Call::CreateOrder(new) => json(&self.create_order(&known, *new).await?),
-            Call::FindOrder(number) => json(&self.find_order(&known, &number).await?),
-            Call::CloseOrder(number) => json(&self.close_order(&known, &number).await?),
-            Call::QuickPay(new) => json(&self.quick_pay(&known, *new).await?),
-            Call::Reverse(number) => json(&self.reverse_order(&known, &number).await?),
-            Call::CreateRefund(new) => json(&self.create_refund(&known, new).await?),
+            Call::CreateOrder(new) => json(&self.create_order(known, *new).await?),
+            Call::FindOrder(number) => json(&self.find_order(known, &number).await?),
+            Call::CloseOrder(number) => json(&self.close_order(known, &number).await?),
+            Call::QuickPay(new) => json(&self.quick_pay(known, *new).await?),
+            Call::Reverse(number) => json(&self.reverse_order(known, &number).await?),
+            Call::CreateRefund(new) => json(&self.create_refund(known, new).await?),
             Call::SetProduct(product) => {
                 self.set_product(&product)?;
                 json(&product)
             }
             Call::FindProduct(id) => json(&self.product(&id)?),
-            Call::ProductScanned(id) => json(&self.product_scanned(&known, &id).await?),
+            Call::ProductScanned(id) => json(&self.product_scanned(known, &id).await?),
             Call::RefundNoticed {
                 out_trade_no,
                 out_refund_no,
             } => {
-                let noticed = self.refund_noticed(&known, &out_trade_no, &out_refund_no);
+                let noticed = self.refund_noticed(known, &out_trade_no, &out_refund_no);
                 json(&noticed.await?)
             }
-            Call::FindRefunds(number) => json(&self.find_refunds(&known, &number).await?),
+            Call::FindRefunds(number) => json(&self.find_refunds(known, &number).await?),
             Call::Deliveries(number) => json(&self.deliveries(number.as_ref())?),
             Call::Resend(id) => json(&self.resend(id)?),
             Call::Noticed { payment, xml } => {
-                json(&self.noticed(&known, *payment, xml.as_deref())?)
+                json(&self.noticed(known, *payment, xml.as_deref())?)
             }
             Call::Stray(stray) => json(&self.keep_stray(&stray)?),
-            Call::Hinted(number) => json(&self.hinted(&known, &number).await?),
+            Call::Hinted(number) => json(&self.hinted(known, &number).await?),
             Call::NoticeRefused(verdict) => {
                 self.count(&verdict);
                 json(&Verdict::Refused(verdict))
             }
             Call::OpenCheckout(new) => json(&self.open_checkout(*new)?),
-            Call::FindCheckout(number) => json(&self.find_checkout(&known, &number).await?),
+            Call::FindCheckout(number) => json(&self.find_checkout(known, &number).await?),
             Call::ViewCheckout(id) => json(&self.view_checkout(&id)?),
-            Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(&known, prepare).await?),
-            Call::CheckCheckout(id) => json(&self.check_checkout(&known, &id).await?),
+            Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(known, prepare).await?),
+            Call::CheckCheckout(id) => json(&self.check_checkout(known, &id).await?),
             Call::SetLink(link) => json(&self.set_link(&link)?),
             Call::FindLink(id) => json(&self.find_link(&id)?),
             Call::Links(id) => json(&self.links(id.as_deref())?),
@@ -434,6 +452,12 @@ impl<W: World, S: Store> Book<W, S> {
             Call::Numbers => json(&self.numbers()?),
             Call::Audit(page) => json(&audit::read(&self.store, &page)?),
             Call::Settle(settled) => json(&self.settle_alarm(&settled)?),
+            Call::Raise { alarm, subject } => {
+                if let Some(alarm) = Alarm::named(&alarm) {
+                    self.raise(alarm, &subject)?;
+                }
+                json(&())
+            }
         }
     }
 
@@ -527,6 +551,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
         }
         self.upstream(known).report_speed().await;
+        self.raise_problems(known)?;
         Ok(Timers::Done)
     }
 
@@ -725,6 +750,14 @@ impl<W: World, S: Store> Book<W, S> {
                 self.world.now_ms().into(),
             ],
         )?;
+        Ok(())
+    }
+
+    /// Raises what upstream's answers have called for meanwhile.
+    fn raise_problems(&self, known: &Known) -> Result<(), StoreError> {
+        for (alarm, subject) in known.take_problems() {
+            self.raise(alarm, &subject)?;
+        }
         Ok(())
     }
 

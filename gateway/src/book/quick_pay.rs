@@ -44,6 +44,11 @@ impl<W: World, S: Store> Book<W, S> {
         let number = new.terms.out_trade_no.clone();
         let upstream = self.upstream(known);
         let asking = upstream.quick_pay(&new)?;
+        // Without a certificate it could not be reversed. What was begun before
+        // is answered as it stands.
+        if self.load_order(number.as_str())?.is_none() {
+            upstream.check_certificate()?;
+        }
         if let Some(order) = self.place(known, new.terms)? {
             return Ok(order);
         }
@@ -103,6 +108,9 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
     ) -> Result<Order, ApiError> {
         let missing = || ApiError::of(Code::OrderNotFound);
+        if self.load_order(number.as_str())?.is_some() {
+            self.upstream(known).check_certificate()?;
+        }
         let effects = self
             .step(known, number.as_str(), Event::ReverseAsked, None)?
             .ok_or_else(missing)??;

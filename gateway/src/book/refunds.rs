@@ -87,6 +87,11 @@ impl<W: World, S: Store> Book<W, S> {
             money,
         };
         self.refuse_another_orders_refund(&out_refund_no, &number)?;
+        // What was asked for before is answered as it stands.
+        let is_known = |refund: &Refund| refund.out_refund_no == out_refund_no;
+        if !order.refunds().iter().any(is_known) {
+            self.upstream(known).check_certificate()?;
+        }
         match self
             .step(known, number.as_str(), asked, None)?
             .ok_or_else(missing)?
@@ -353,6 +358,13 @@ impl<W: World, S: Store> Book<W, S> {
         out_refund_no: &str,
         failure: &Failure,
     ) -> Option<Event> {
+        if let Some(err_code) = failure.waits_for_repair() {
+            return Some(Event::RefundDeclined {
+                out_refund_no: out_refund_no.to_owned(),
+                err_code: err_code.to_owned(),
+                later: true,
+            });
+        }
         let Failure::Refused(refused) = failure else {
             return None;
         };

@@ -90,7 +90,7 @@ pub enum Tries {
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'m> {
     /// Which way it leaves.
-    pub route: Route,
+    pub route: Route<'m>,
     /// How often it may be sent.
     pub tries: Tries,
     /// The HTTP method.
@@ -310,7 +310,7 @@ mod tests {
 
         fn random(&self, _: &mut [u8]) {}
 
-        async fn fetch(&self, _: Route, request: Request) -> Result<Response, FetchError> {
+        async fn fetch(&self, _: Route<'_>, request: Request) -> Result<Response, FetchError> {
             let host = request.uri().host().unwrap().to_owned();
             self.now_ms.set(self.now_ms.get() + 7);
             let down = self.down.borrow().contains(&host.as_str());
@@ -319,6 +319,10 @@ mod tests {
                 true => Err(FetchError::Unreachable),
                 false => Ok(Response::new(Vec::new())),
             }
+        }
+
+        fn has_client_certificate(&self, _: &str) -> bool {
+            false
         }
 
         async fn call(&self, _: Object<'_>, _: Vec<u8>) -> Result<Vec<u8>, CallError> {

@@ -143,6 +143,23 @@ impl Failure {
         }
     }
 
+    /// The code of a failure that lasts until a person mends the merchant's
+    /// certificate or key: nothing was done, and the same request may pass
+    /// later. It may come unsigned, so it must end nothing.
+    pub fn waits_for_repair(&self) -> Option<&str> {
+        const SIGN_ERROR: &str = "SIGN_ERROR";
+        match self {
+            Self::NotBelieved(told) => match told.code {
+                Code::ClientCertificateMissing
+                | Code::ClientCertificateRefused
+                | Code::CertificateExpired => Some(told.code.name()),
+                _ => (told.message.get("err_code")? == SIGN_ERROR).then_some(SIGN_ERROR),
+            },
+            Self::Refused(refused) => (refused.err_code == SIGN_ERROR).then_some(SIGN_ERROR),
+            Self::NoAnswer => None,
+        }
+    }
+
     /// WeChat's reason, where it gave one.
     pub const fn reason(&self) -> Option<Reason> {
         match self {
@@ -433,6 +450,28 @@ impl<'a, W: World> Upstream<'a, W> {
             codes.join(" or ")
         );
         Err(fields.error(Code::CurrencyNotAllowed, "fee_type", &problem))
+    }
+
+    /// Whether this merchant's refunds and reverses can be sent at all: v2
+    /// needs a client certificate, v3 a certificate that has not expired. To be
+    /// asked before a refund, a reverse or a Quick Pay is written: a Quick Pay
+    /// that ends in doubt has to be reversed.
+    pub fn check_certificate(&self) -> Result<(), ApiError> {
+        match self.dialect() {
+            Dialect::V2 => V2(self).client_certificate().map(drop),
+            Dialect::V3(settings) => V3(self, settings).check_certificate(),
+            Dialect::Ionline(_) => Ok(()),
+        }
+    }
+
+    /// Whether WeChat takes v2's client certificate, proven by a call that
+    /// needs one: a refund of an order that does not exist. `None` where the
+    /// dialect has no such certificate.
+    pub async fn try_client_certificate(&self, number: &OutTradeNo) -> Option<Result<(), Failure>> {
+        match self.dialect() {
+            Dialect::V2 => Some(V2(self).try_client_certificate(number).await),
+            Dialect::V3(_) | Dialect::Ionline(_) => None,
+        }
     }
 
     fn dialect(&self) -> &Dialect {

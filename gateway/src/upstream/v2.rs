@@ -5,13 +5,14 @@ use super::{
     Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts,
     not_offered, wrong,
 };
+use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
 use crate::error::{ApiError, Code};
 use crate::http::texts;
-use crate::world::{Route, World};
+use crate::world::{Response, Route, World};
 use order::{
-    Account, Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState,
-    TradeType,
+    Account, Currency, Money, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms,
+    TradeState, TradeType,
 };
 use serde_json::{Map, Value, json};
 use wechatpay::Secret;
@@ -341,11 +342,80 @@ impl<'a, W: World> V2<'a, W> {
             .map_err(|error| Failure::NotBelieved(ApiError::internal(error)))
     }
 
+    /// The name of the binding that holds the merchant's client certificate.
+    pub(super) fn client_certificate(&self) -> Result<&'a str, ApiError> {
+        let Upstream { known, world, .. } = self.0;
+        let missing = |message: &str| {
+            known.note_problem(Alarm::CertificateUnusable, &known.merchant.account.mch_id);
+            ApiError::field(
+                Code::ClientCertificateMissing,
+                "client_certificate",
+                message,
+            )
+        };
+        let Some(certificate) = &known.merchant.client_certificate else {
+            return Err(missing(Code::ClientCertificateMissing.advice()));
+        };
+        let binding = certificate.binding();
+        match world.has_client_certificate(binding) {
+            true => Ok(binding),
+            false => Err(missing(&format!(
+                "The merchant's client_certificate names {binding}, and this deployment has no \
+                 binding of that name."
+            ))),
+        }
+    }
+
+    /// WeChat did not take the client certificate. It says so unsigned.
+    fn client_certificate_refused(&self, said: &str) -> Failure {
+        let known = self.0.known;
+        known.note_problem(Alarm::CertificateUnusable, &known.merchant.account.mch_id);
+        let mut error = ApiError::of(Code::ClientCertificateRefused);
+        error.message = json!({
+            "return_code": "FAIL",
+            "return_msg": said,
+            "advice": Code::ClientCertificateRefused.advice(),
+        });
+        Failure::NotBelieved(error)
+    }
+
+    pub(super) async fn try_client_certificate(&self, number: &OutTradeNo) -> Result<(), Failure> {
+        let request = self.certificate_test(number);
+        let request = request.map_err(|error| Failure::NotBelieved(wrong(error)))?;
+        let bytes = self.ask(refund::PATH, &request.to_xml(self.key())).await?;
+        match refund::Answer::read(&bytes, &request, self.key()) {
+            // Signed, whatever it says: WeChat answered this merchant.
+            Ok(_) | Err(AnswerError::Refused { .. }) => Ok(()),
+            Err(error) => Err(self.failure(refund::PATH, error)),
+        }
+    }
+
+    /// A refund of the smallest amount of an order that does not exist.
+    fn certificate_test(&self, number: &OutTradeNo) -> Result<refund::Request, FieldError> {
+        let merchant = &self.0.known.merchant;
+        let least =
+            Money::new(1, merchant.currency).map_err(|_| Problem::UnknownValue.of("refund_fee"))?;
+        Ok(refund::Request {
+            account: merchant.account.clone(),
+            by: refund::By::OutTradeNo(number.clone()),
+            out_refund_no: OutRefundNo::new(number.as_str())?,
+            amounts: Amounts::new(least, least)?,
+            notify_url: None,
+            refund_desc: None,
+            refund_account: None,
+            nonce_str: Text::new("nonce_str", &self.0.nonce())?,
+            sign_type: self.sign_type(),
+        })
+    }
+
     async fn ask(&self, path: &str, xml: &str) -> Result<Vec<u8>, Failure> {
         let message = hosts::Message {
             route: match path {
                 bill::PATH => Route::Statement,
-                _ if path.starts_with("/secapi/") => Route::WeChatPayMtls,
+                _ if path.starts_with("/secapi/") => {
+                    let certificate = self.client_certificate().map_err(Failure::NotBelieved)?;
+                    Route::WeChatPayMtls(certificate)
+                }
                 _ => Route::WeChatPay,
             },
             tries: match path {
@@ -365,9 +435,14 @@ impl<'a, W: World> V2<'a, W> {
         if is_probe && message.tries == Tries::EachHost {
             answer = hosts.send(*world, &hosts::V2, message).await;
         }
-        answer
-            .map(http::Response::into_body)
-            .ok_or(Failure::NoAnswer)
+        let answer = answer.ok_or(Failure::NoAnswer)?;
+        if matches!(message.route, Route::WeChatPayMtls(_))
+            && let Some(said) = refused_certificate(&answer)
+        {
+            self.0.world.log(format_args!("{path}: {said}"));
+            return Err(self.client_certificate_refused(said));
+        }
+        Ok(answer.into_body())
     }
 
     fn unified_order(&self, prepay: Prepay<'_>) -> Result<prepay::Request, FieldError> {
@@ -488,6 +563,12 @@ impl<'a, W: World> V2<'a, W> {
             // Unsigned by nature (seed 002, section 4.3.1): a signature that
             // WeChat did not accept is reported so. It is shown to the merchant;
             // it is not believed, and its words are not logged.
+            AnswerError::Communication { return_msg } if is_certificate_mismatch(&return_msg) => {
+                self.0
+                    .world
+                    .log(format_args!("{what}: the certificate is another mch_id's"));
+                self.client_certificate_refused(&return_msg)
+            }
             AnswerError::Communication { return_msg } => {
                 self.0.world.log(format_args!("{what}: FAIL"));
                 Failure::NotBelieved(communication(&return_msg))
@@ -526,6 +607,27 @@ fn is_probe(answer: &[u8]) -> bool {
         let sign = fields.get("sign").unwrap_or_default();
         sign.starts_with(PROBE_PREFIX)
     })
+}
+
+/// Whether WeChat says that the client certificate belongs to another `mch_id`:
+/// `certificate not match`, or the same in Chinese.
+fn is_certificate_mismatch(return_msg: &str) -> bool {
+    let said = return_msg.to_ascii_lowercase();
+    said.contains("certificate not match") || said.contains("证书")
+}
+
+/// The sentence of the page by which WeChat's server refuses a client
+/// certificate, before WeChat Pay sees the request.
+fn refused_certificate(answer: &Response) -> Option<&'static str> {
+    const PAGES: [&str; 2] = [
+        "No required SSL certificate was sent",
+        "The SSL certificate error",
+    ];
+    let page = String::from_utf8_lossy(answer.body());
+    let is_refused = answer.status() == http::StatusCode::BAD_REQUEST;
+    PAGES
+        .into_iter()
+        .find(|said| is_refused && page.contains(said))
 }
 
 pub(super) fn reason(code: &ErrorCode) -> Reason {

@@ -5,6 +5,7 @@ use super::platform::{header, serial};
 use super::{
     Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts, v2, wrong,
 };
+use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
 use crate::credentials::V3Keys;
 use crate::error::{ApiError, Code};
@@ -273,6 +274,23 @@ impl<'a, W: World> V3<'a, W> {
         keys.ok_or_else(|| ApiError::internal("an APIv3 merchant without APIv3 keys"))
     }
 
+    /// A certificate that is known to have expired signs nothing any more.
+    pub(super) fn check_certificate(&self) -> Result<(), ApiError> {
+        let keys = self.keys()?;
+        match keys.not_after_ms {
+            Some(until_ms) if until_ms <= self.0.world.now_ms() => {
+                self.note_certificate(&keys.serial_no);
+                Err(ApiError::of(Code::CertificateExpired))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn note_certificate(&self, serial_no: &str) {
+        let known = self.0.known;
+        known.note_problem(Alarm::CertificateUnusable, serial_no);
+    }
+
     fn account(&self) -> &'a Account {
         &self.0.known.merchant.account
     }
@@ -291,7 +309,12 @@ impl<'a, W: World> V3<'a, W> {
 
     /// Sends a request. Where Tencent answers with a probe instead of a
     /// signature, the request is sent once more, if it may be repeated.
-    async fn send(&self, outgoing: Outgoing, route: Route, tries: Tries) -> Result<Asked, Failure> {
+    async fn send(
+        &self,
+        outgoing: Outgoing,
+        route: Route<'_>,
+        tries: Tries,
+    ) -> Result<Asked, Failure> {
         let asked = self.send_once(outgoing, route, tries).await?;
         let signature = Signature::from_headers(header(&asked.answer));
         match (signature, tries) {
@@ -306,7 +329,7 @@ impl<'a, W: World> V3<'a, W> {
     async fn send_once(
         &self,
         outgoing: Outgoing,
-        route: Route,
+        route: Route<'_>,
         tries: Tries,
     ) -> Result<Asked, Failure> {
         let authorization = self.sign(&outgoing).await?;
@@ -520,6 +543,11 @@ impl<'a, W: World> V3<'a, W> {
     /// What an answer that is no success means.
     fn failure(&self, asked: &Asked, error: AnswerError) -> Failure {
         let what = asked.path();
+        if let AnswerError::Refused(refusal) | AnswerError::Claimed(refusal, _) = &error
+            && asked.certificate_is_refused(refusal)
+        {
+            self.note_certificate(&asked.authorization.serial_no);
+        }
         match error {
             AnswerError::Refused(refusal) => {
                 let code = refusal.code.code().to_owned();
@@ -571,8 +599,26 @@ impl Asked {
         Value::Object(told)
     }
 
+    /// Whether WeChat did not accept the signature although it saw what we
+    /// signed: then the key or its certificate is wrong, or has expired.
+    fn certificate_is_refused(&self, refusal: &Refusal) -> bool {
+        let seen = refusal.sign_information();
+        // A clock that is wrong is refused in the same way, and said so.
+        refusal.code == ErrorCode::SignError
+            && !refusal.message.contains("timestamp")
+            && seen.is_none_or(|seen| self.first_difference(&seen).is_none())
+    }
+
     /// Where what we signed differs from what WeChat says it saw.
     fn difference(&self, seen: &SignInformation) -> String {
+        self.first_difference(seen).unwrap_or_else(|| {
+            "Nothing differs: the private key is not the one of this serial number, or the \
+             certificate is not the merchant's or has expired."
+                .to_owned()
+        })
+    }
+
+    fn first_difference(&self, seen: &SignInformation) -> Option<String> {
         let Outgoing {
             method,
             path_and_query,
@@ -605,21 +651,18 @@ impl Asked {
                 && theirs != ours
                 && !(truncated.ends_with(&theirs) && ours.starts_with(&theirs))
             {
-                return format!(
+                return Some(format!(
                     "The {name} differs: we signed \"{ours}\", WeChat saw \"{theirs}\"."
-                );
+                ));
             }
         }
         let length = i64::try_from(signed.len()).unwrap_or(i64::MAX);
-        if seen.sign_message_length != length {
-            return format!(
+        (seen.sign_message_length != length).then(|| {
+            format!(
                 "The body differs: we signed a message of {length} bytes, WeChat saw one of {}.",
                 seen.sign_message_length
-            );
-        }
-        "Nothing differs: the private key is not the one of this serial number, or the \
-         certificate is not the merchant's."
-            .to_owned()
+            )
+        })
     }
 }
 

@@ -284,8 +284,16 @@ fn a_certificate_is_wanted_when_it_is_switched_on() {
         let (status, body) = send(path, None);
         assert_eq!(status, 400);
         assert!(body.contains("No required SSL certificate was sent"));
-        assert_eq!(send(path, Some("no")).0, 400);
-        assert_eq!(send(path, Some("verified")).0, 200);
+        assert_eq!(send(path, Some("none")).0, 400);
+        let (status, body) = send(path, Some("expired"));
+        assert_eq!(status, 400);
+        assert!(body.contains("The SSL certificate error"));
+        // Another's is refused as WeChat does: unsigned, without a code.
+        let another = "<xml><return_code><![CDATA[FAIL]]></return_code>\
+                       <return_msg><![CDATA[certificate not match]]></return_msg></xml>";
+        assert_eq!(send(path, Some("1900000110")), (200, another.to_owned()));
+        let (status, body) = send(path, Some("1900000109"));
+        assert!(status == 200 && !body.contains("not match"), "{body}");
     }
     assert_eq!(send("/pay/refundquery", None).0, 200);
 }

@@ -480,11 +480,28 @@ pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
     CALLS.iter().map(|call| call.path)
 }
 
-/// The header that stands for a certificate that a TLS socket has checked.
+/// By this header a TLS socket says whose client certificate it has verified:
+/// the certificate's `mch_id`. Two other words can be said: `none` where the
+/// client has shown no certificate, `expired` where it is out of date.
 const CERTIFICATE_HEADER: &str = "x-sandbox-client-certificate";
 
-fn has_certificate(request: &Request) -> bool {
-    web::request_header(request, CERTIFICATE_HEADER) == Some("verified")
+/// How a request is refused whose client certificate is missing, expired, or
+/// of another `mch_id`: an institution's serves its sub-merchants, whose
+/// requests have the institution's `mch_id`. `None` where it lets the request pass. A plain connection
+/// cannot carry a certificate, so without the header one is asked for only
+/// where `require_certificate` is on.
+fn refuse_certificate(sandbox: &Sandbox, request: &Request) -> Option<Answer> {
+    match web::request_header(request, CERTIFICATE_HEADER) {
+        Some("expired") => Some(web::certificate_error()),
+        Some("none") => Some(web::no_certificate()),
+        None if sandbox.faults().require_certificate => Some(web::no_certificate()),
+        None => None,
+        Some(mch_id) => {
+            let fields = Fields::parse(request.body()).ok()?;
+            let refused = answer::communication_failure("certificate not match");
+            (fields.get("mch_id") != Some(mch_id)).then(|| web::xml(refused.to_xml()))
+        }
+    }
 }
 
 /// Answers a request to a path that [`is_here`].
@@ -506,8 +523,10 @@ pub(crate) fn handle(
     let Some(call) = CALLS.iter().find(|call| call.path == path) else {
         return web::not_found();
     };
-    if call.certificate && sandbox.faults().require_certificate && !has_certificate(request) {
-        return web::no_certificate();
+    if call.certificate
+        && let Some(refused) = refuse_certificate(sandbox, request)
+    {
+        return refused;
     }
     let (refusal, asked) = match enter(sandbox, call, request) {
         Err(refusal) => (refusal, None),

@@ -135,7 +135,10 @@ impl World {
                 body["api_key"] = json!(text("/ionline/key"));
                 body["mch_id"] = json!(text("/ionline/mid"));
             }
-            _ => body["api_key"] = json!(text("/key")),
+            _ => {
+                body["api_key"] = json!(text("/key"));
+                body["client_certificate"] = json!({"binding": format!("WECHATPAY_MTLS_{mch_id}")});
+            }
         }
         let key = body["api_key"].as_str().expect("a key").to_owned();
         let account = order::Account {

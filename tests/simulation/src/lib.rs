@@ -47,7 +47,7 @@ mod world;
 pub use history::Broken;
 
 use accounts::Kind;
-use network::Weather;
+use network::{Weather, WrongCertificate};
 use serde_json::json;
 use std::fmt;
 use std::ops::Range;
@@ -206,6 +206,17 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
         };
         world.after(chance.between(0, spread_ms), move |world| world.jump(by_ms));
     }
+    if chance.one_in(4) {
+        let wrong = chance.pick(&[
+            WrongCertificate::Missing,
+            WrongCertificate::Expired,
+            WrongCertificate::AnotherMerchants,
+        ]);
+        world.after(chance.between(0, spread_ms), move |world| {
+            world.note(|| format!("v2's client certificates: {wrong:?}"));
+            world.0.wrong_certificate.set(Some(wrong));
+        });
+    }
     for _ in 0..chance.below(3) {
         world.after(chance.between(0, spread_ms), |world| {
             world.end_refunds(&["SUCCESS", "SUCCESS", "REFUNDCLOSE", "CHANGE"]);
@@ -216,6 +227,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     world.0.calm.set(true);
     world.note(|| "from here on nothing goes wrong any more".to_owned());
     world.control("/sandbox/faults", &json!({}));
+    world.0.wrong_certificate.set(None);
     // Two hours in which an order that nobody pays is asked about now and then
     // show little: most seeds leap over them.
     world.set_the_clock_right();

@@ -427,12 +427,17 @@ impl GatewayWorld for Link {
         nonces.fill(bytes);
     }
 
-    async fn fetch(&self, route: Route, request: Request) -> Result<Response, FetchError> {
+    fn has_client_certificate(&self, binding: &str) -> bool {
+        self.world.certificate_of(binding).is_some()
+    }
+
+    async fn fetch(&self, route: Route<'_>, mut request: Request) -> Result<Response, FetchError> {
         let (promise, answer) = self.world.promise();
         let from = self.place.clone();
+        let way = self.world.way(route, &mut request);
         let open = Open::of(self);
         self.world
-            .leave(move |world| world.send_out(&from, route, request, promise));
+            .leave(move |world| world.send_out(&from, way, request, promise));
         let answer = answer.await;
         drop(open);
         answer

@@ -9,6 +9,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::rc::Rc;
 use wechatpay::v3::sign as v3;
 
+/// What is wrong with the client certificates of API v2 for a while.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum WrongCertificate {
+    /// The deployment has no such bindings.
+    Missing,
+    /// They have expired.
+    Expired,
+    /// They belong to another merchant.
+    AnotherMerchants,
+}
+
 /// How often things go wrong: once in so many times, never for zero. Each seed
 /// has its own, because what finds a fault is often that something else works.
 #[derive(Debug, Clone)]
@@ -66,7 +77,64 @@ pub(super) const SLOWEST_MS: i64 = 20_000;
 /// changed; not at all, or twice.
 type Journey = Vec<(i64, bool)>;
 
+/// Which way a request of the gateway's leaves.
+#[derive(Clone, Copy)]
+pub(super) struct Way {
+    to: To,
+    timeout_ms: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    WeChatPay,
+    Weixin,
+    Merchant,
+    Assets,
+}
+
+/// The header by which a TLS server tells the sandbox whose client certificate
+/// was shown.
+const CERTIFICATE: HeaderName = HeaderName::from_static("x-sandbox-client-certificate");
+
 impl World {
+    /// The way of a route. Where it presents a client certificate, the request
+    /// is told to hold it: what the network garbles, it does not change.
+    pub(super) fn way(&self, route: Route<'_>, request: &mut Request) -> Way {
+        let shown = match route {
+            Route::WeChatPayMtls(binding) => {
+                Some(self.certificate_of(binding).unwrap_or("none".to_owned()))
+            }
+            _ if request.uri().path().starts_with("/secapi/") => Some("none".to_owned()),
+            _ => None,
+        };
+        if let Some(value) = shown.and_then(|shown| HeaderValue::from_str(&shown).ok()) {
+            request.headers_mut().insert(CERTIFICATE, value);
+        }
+        Way {
+            to: match route {
+                Route::WeChatPay | Route::WeChatPayMtls(_) | Route::Statement | Route::Ionline => {
+                    To::WeChatPay
+                }
+                Route::Weixin => To::Weixin,
+                Route::Merchant => To::Merchant,
+                Route::Assets => To::Assets,
+            },
+            timeout_ms: i64::from(route.timeout_ms()),
+        }
+    }
+
+    /// What a binding presents: the `mch_id` in its name, unless the operator
+    /// has bound another certificate, or none.
+    pub(super) fn certificate_of(&self, binding: &str) -> Option<String> {
+        let mch_id = binding.strip_prefix("WECHATPAY_MTLS_")?;
+        match self.0.wrong_certificate.get() {
+            Some(WrongCertificate::Missing) => None,
+            Some(WrongCertificate::Expired) => Some("expired".to_owned()),
+            Some(WrongCertificate::AnotherMerchants) => Some("1700000000".to_owned()),
+            None => Some(mch_id.to_owned()),
+        }
+    }
+
     /// True once in so many times, while there are faults.
     pub(super) fn goes_wrong(&self, once_in: usize) -> bool {
         !self.0.calm.get() && self.0.chance.one_in(once_in)
@@ -208,11 +276,11 @@ impl World {
     pub(super) fn send_out(
         &self,
         from: &str,
-        route: Route,
+        way: Way,
         request: Request,
         promise: Promise<Result<Response, FetchError>>,
     ) {
-        if route == Route::Assets {
+        if way.to == To::Assets {
             let page = include_str!("../../../app/index.html");
             let page = Response::new(page.as_bytes().to_vec());
             self.after(1, move |_| promise.keep(Ok(page)));
@@ -226,7 +294,7 @@ impl World {
         if is_quick_pay(request.uri().path()) {
             self.watch_quick_pay(from, &request);
         }
-        let timeout_ms = i64::from(route.timeout_ms());
+        let timeout_ms = way.timeout_ms;
         self.after(timeout_ms, move |_| late.keep(Err(FetchError::TimedOut)));
         self.told(from, || format!("→ {what}"));
         if self.goes_wrong(self.0.weather.broken) {
@@ -257,15 +325,15 @@ impl World {
             let (mut request, promise) = (request.clone(), promise.clone());
             let (from, what): (Rc<str>, _) = (from.into(), what.clone());
             if garbled {
-                garble_request(self, &mut request, route != Route::Weixin);
+                garble_request(self, &mut request, way.to != To::Weixin);
                 self.told(&from, || format!("  …is garbled on its way: {what}"));
             }
             self.after(in_ms, move |world| {
-                let answer = match route {
-                    Route::Merchant => world.deliver(&from, &request),
+                let answer = match way.to {
+                    To::Merchant => world.deliver(&from, &request),
                     _ => world.at_wechat(&from, &request),
                 };
-                let signed = !matches!(route, Route::Weixin | Route::Merchant);
+                let signed = way.to == To::WeChatPay;
                 world.send_back((&from, &what), answer, signed, move |answer| {
                     promise.keep(Ok(answer))
                 });

@@ -15,7 +15,7 @@ use super::chance::Chance;
 use super::history::{Broken, History};
 use super::ledger::Ledger;
 use super::machine::{Link, Machine};
-use super::network::Weather;
+use super::network::{Weather, WrongCertificate};
 use super::shop::Shop;
 use super::watch::Watch;
 use crate::{ADMIN_TOKEN, GATEWAY, START_MS};
@@ -72,6 +72,8 @@ pub(super) struct State {
     pub(super) weather: Weather,
     /// No more faults: the time after which everything must come right.
     pub(super) calm: Cell<bool>,
+    /// What is wrong with v2's client certificates now.
+    pub(super) wrong_certificate: Cell<Option<WrongCertificate>>,
     now_ms: Cell<i64>,
     /// How far the gateway's clock is ahead.
     skew_ms: Cell<i64>,
@@ -125,6 +127,7 @@ impl World {
             nonces: Chance::of(seed, 2),
             weather,
             calm: Cell::new(true),
+            wrong_certificate: Cell::new(None),
             now_ms: Cell::new(START_MS),
             skew_ms: Cell::new(0),
             set_back_ms: Cell::new(0),

@@ -189,10 +189,10 @@ struct Shop {
 
 impl Shop {
     fn open(directory: &Path, pages: Option<PathBuf>) -> Result<Self> {
-        let [gateway, sandbox, tls] = free_ports()?;
+        let [gateway, sandbox, tls, tls_2] = free_ports()?;
         let system = System {
             pages,
-            ..System::new(directory, gateway, sandbox, tls)
+            ..System::new(directory, gateway, sandbox, [tls, tls_2])
         };
         let running = system.start()?;
         let body = json!({

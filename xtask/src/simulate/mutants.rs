@@ -57,6 +57,14 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
+        name: "every merchant's refunds leave with one client certificate",
+        changes: &[Change {
+            file: "gateway/src/upstream/v2.rs",
+            find: "            true => Ok(binding),",
+            replace: "            true => Ok(if binding.is_empty() { binding } else { \"WECHATPAY_MTLS_1600000000\" }),",
+        }],
+    },
+    Mutant {
         name: "the bridge's word is believed",
         changes: &[Change {
             file: "gateway/src/book/checkouts.rs",
