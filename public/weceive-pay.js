@@ -14,19 +14,27 @@
  * gateway and not from a window, and only to a page whose origin the merchant
  * has registered. It is for the eye: goods are handed out on the delivery to
  * the merchant's server.
+ *
+ * Where the result cannot be had, the event `weceive-error` has
+ * `detail: {code: string, message: string}`, the console has the same, and
+ * nothing is asked any more: `ORIGIN_UNKNOWN` means that this page's origin is
+ * not in the merchant's `redirect_origins`, `UNREACHABLE` that no answer came
+ * (often a Content-Security-Policy without the gateway in `connect-src`).
  */
 (() => {
   "use strict";
 
   const WORDS = {
-    en: ["Pay with WeChat", "Waiting for your payment…", "Paid"],
-    hans: ["微信支付", "等待付款…", "已付款"],
-    hant: ["微信支付", "等待付款…", "已付款"],
+    en: ["Pay with WeChat", "Waiting for your payment…", "Paid", "This page can’t show the result of your payment."],
+    hans: ["微信支付", "等待付款…", "已付款", "此页面无法显示支付结果。"],
+    hant: ["微信支付", "等待付款…", "已付款", "此頁面無法顯示付款結果。"],
   };
   /** A form can be filled in late, and then paid for half an hour. */
   const WATCH_MS = 60 * 60_000;
   const FIRST_WAIT_MS = 2_000;
   const LONGEST_WAIT_MS = 10_000;
+  /** So many unanswered questions in a row, with a network, are a wall. */
+  const UNANSWERED = 20;
 
   const STYLE = `
     :host { display: inline-block }
@@ -83,6 +91,7 @@
       this.once = "";
       this.until = 0;
       this.wait = FIRST_WAIT_MS;
+      this.unanswered = 0;
       /** @type {ReturnType<typeof setTimeout> | undefined} */
       this.timer = undefined;
       this.look = () => {
@@ -176,6 +185,7 @@
     /** @param {string} once */
     watch(once) {
       this.once = once;
+      this.unanswered = 0;
       this.until = Date.now() + WATCH_MS;
       this.again();
     }
@@ -196,14 +206,25 @@
       url.searchParams.set("once", once);
       /** @type {Result | undefined} */
       let result;
+      /** @type {{code: string, message: string} | undefined} */
+      let refusal;
       try {
         const answer = await fetch(url, { credentials: "omit", cache: "no-store" });
-        if (answer.ok) result = await answer.json();
+        const body = await answer.json();
+        if (answer.ok) result = body;
+        // Too many questions, and faults of the gateway, pass.
+        else if (answer.status < 500 && answer.status !== 429) refusal = body;
+        this.unanswered = 0;
       } catch {
-        // Offline, or an origin that is not registered: the payer goes on all
-        // the same.
+        // Offline, or something between us and the gateway.
+        if (navigator.onLine) this.unanswered += 1;
       }
       if (once !== this.once || !this.isConnected) return;
+      if (this.unanswered === UNANSWERED) {
+        const message = `No answer comes from ${address.origin}: does this page's Content-Security-Policy have it in connect-src?`;
+        refusal = { code: "UNREACHABLE", message };
+      }
+      if (refusal) return this.giveUp(refusal);
       if (result && (result.state === "paid" || result.state === "ended")) {
         return this.end(result);
       }
@@ -216,6 +237,21 @@
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.ask(), this.wait);
       this.wait = Math.min(this.wait * 1.2, LONGEST_WAIT_MS);
+    }
+
+    /**
+     * The payer can pay all the same; only this page does not learn of it.
+     *
+     * @param {{code: string, message: string}} refusal
+     */
+    giveUp({ code, message }) {
+      this.once = "";
+      this.keep("");
+      this.status.textContent = this.words[3];
+      const why = code === "ORIGIN_UNKNOWN" ? `${message} This page's origin is ${location.origin}.` : message;
+      console.error(`weceive-pay: ${code}: ${why}`);
+      const detail = { code, message: why };
+      this.dispatchEvent(new CustomEvent("weceive-error", { detail, bubbles: true, composed: true }));
     }
 
     /** @param {Result} result */

@@ -333,6 +333,12 @@ pub(crate) fn open_kit(answered: impl FnMut(Hint) + 'static) {
     invoke("invokeMiniProgramAPI", request, answered);
 }
 
+/// Closes WeChat's window. Where the bridge refuses, nothing happens, and the
+/// page says that it may be closed.
+pub(crate) fn close_window() {
+    invoke("closeWindow", object(&[]), |_| ());
+}
+
 fn invoke(name: &str, request: Object, mut answered: impl FnMut(Hint) + 'static) {
     let answer = Closure::<dyn FnMut(JsValue)>::new(move |answer: JsValue| {
         // The documented name, and the one that newer versions use beside it.

@@ -95,6 +95,8 @@ pub enum Action {
     CopyLink,
     /// Load the page afresh.
     Reload,
+    /// Close WeChat's window.
+    Close,
 }
 
 /// Why a request to the server brought no answer.
@@ -138,6 +140,8 @@ pub enum Effect {
     Copy(Option<String>),
     /// Load the page afresh.
     Reload,
+    /// Ask the bridge to close WeChat's window. There is no answer.
+    CloseWindow,
     /// Go to this address; the payer may come back.
     Go(String),
 }
@@ -238,6 +242,8 @@ pub struct Flow {
     code: Option<Qr>,
     link: Option<Link>,
     copied: Option<bool>,
+    /// The payer has asked for the window to be closed.
+    closing: bool,
     /// A call that the bridge refused outside a tap. HarmonyOS wants a direct
     /// gesture: the next tap makes it at once, without a round trip in between.
     held: Option<Call>,
@@ -282,6 +288,7 @@ impl Flow {
             code: None,
             link: None,
             copied: None,
+            closing: false,
             held: None,
             package: None,
             away: came_back && matches!(view.method, Method::H5 | Method::Jsapi),
@@ -331,6 +338,28 @@ impl Flow {
         self.copied
     }
 
+    /// Whether the payer has not been charged for certain: no order was ever
+    /// made for this purchase as far as the server knows, and this page has
+    /// handed out nothing to pay with.
+    pub fn not_charged(&self) -> bool {
+        self.view.state == State::Open
+            && !self.view.attempted
+            && !self.away
+            && self.calls == 0
+            && self.code.is_none()
+    }
+
+    /// Whether a button can close the window: WeChat's bridge can, and in a Mini
+    /// Program there is none to close.
+    pub fn can_close(&self) -> bool {
+        self.bridge && matches!(self.view.method, Method::Jsapi | Method::Native)
+    }
+
+    /// Whether the window was to be closed, and is still there.
+    pub fn closing(&self) -> bool {
+        self.closing
+    }
+
     /// Whether the server is out of reach.
     pub fn offline(&self) -> bool {
         self.offline
@@ -353,7 +382,7 @@ impl Flow {
             Stage::Ready(_) | Stage::CodeExpired | Stage::Away { .. } => true,
             Stage::SheetOpen { .. } => self.slow(),
             Stage::Confirming { hinted, .. } => {
-                hinted && self.slow() && self.view.state == State::Open
+                (hinted || self.away) && self.slow() && self.view.state == State::Open
             }
             _ => false,
         }
@@ -457,6 +486,10 @@ impl Flow {
                 self.link.as_ref().map(|link| link.url.clone()),
             )],
             Action::Reload => vec![Effect::Reload],
+            Action::Close => {
+                self.closing = true;
+                vec![Effect::CloseWindow]
+            }
         }
     }
 
@@ -748,7 +781,9 @@ impl Flow {
                 self.arrange()
             }
             _ if self.asking > 0 => Vec::new(),
-            Stage::Confirming { .. } | Stage::Away { .. } => self.check(None),
+            Stage::Confirming { .. } => self.check(None),
+            // Back from the page where the payer was sent to pay.
+            Stage::Away { .. } => self.confirm(),
             _ => self.ask(),
         }
     }

@@ -205,6 +205,7 @@ impl Checkout {
                 browser::copy(link, move |done| self.tell(Event::Copied(done)));
             }
             Effect::Reload => browser::reload(),
+            Effect::CloseWindow => browser::close_window(),
             Effect::Go(url) => browser::go(&url),
         }
     }
@@ -234,10 +235,12 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
                 h2().tabindex("-1").attr("aria-level", level).child(screen.heading)
             })}
             {(!screen.body.is_empty()).then(|| view! { <p>{screen.body}</p> })}
+            {screen.further.map(|further| view! { <p>{further}</p> })}
         </div>
         {code.map(draw_code)}
-        {screen.countdown.map(|(label, left)| view! {
-            <p class="countdown" role="timer">{label} " " <b>{left}</b></p>
+        {screen.countdown.map(|(label, left)| {
+            let (before, after) = label.split_once("{left}").unwrap_or((label, ""));
+            view! { <p class="countdown" role="timer">{before} <b>{left}</b> {after}</p> }
         })}
         {screen.paid_at.map(|(label, at_ms)| view! {
             <p class="fact">{label} " " <b>{browser::local_time(at_ms, checkout.texts.locale)}</b></p>
@@ -249,6 +252,7 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
         {screen.second.map(|button| draw_button("button second", button, checkout))}
         {screen.way_on.map(|(label, url)| view! { <a class="button" href=url>{label}</a> })}
         {helping_code.map(draw_code)}
+        {screen.way_back.map(|(label, url)| view! { <a class="way-back" href=url>{label}</a> })}
     }
 }
 

@@ -16,9 +16,12 @@ pub struct Screen {
     pub heading: &'static str,
     /// A sentence or two; may be empty.
     pub body: &'static str,
+    /// A further sentence: whether money was taken, or that the page may be
+    /// closed.
+    pub further: Option<&'static str>,
     /// A code, or the place where it will be.
     pub code: Option<Code>,
-    /// What is running out, and `m:ss`.
+    /// What is running out, with a place for the time, and `m:ss`.
     pub countdown: Option<(&'static str, String)>,
     /// The link to copy by hand, where copying failed.
     pub copy_by_hand: Option<(&'static str, Option<String>)>,
@@ -28,6 +31,9 @@ pub struct Screen {
     pub second: Option<Button>,
     /// A way on to the merchant: label and address.
     pub way_on: Option<(&'static str, String)>,
+    /// A way back to the merchant for a payer who does not want to pay after
+    /// all: label and address.
+    pub way_back: Option<(&'static str, String)>,
     /// When it was paid: label and ms since 1970 UTC.
     pub paid_at: Option<(&'static str, i64)>,
 }
@@ -93,7 +99,10 @@ impl Screen {
     pub fn of_error(code: &str, texts: &'static Texts) -> Screen {
         let problem = Problem::from_code(code);
         let mut screen = Screen::problem(texts, problem);
-        if !matches!(problem, Problem::UnknownLink | Problem::ExpiredLink) {
+        if !matches!(
+            problem,
+            Problem::UnknownLink | Problem::ExpiredLink | Problem::Merchant
+        ) {
             screen.button = button(texts.reload, Action::Reload);
         }
         screen
@@ -103,7 +112,7 @@ impl Screen {
     pub fn of(flow: &Flow, texts: &'static Texts) -> Screen {
         let view = flow.view();
         let mut screen = match flow.stage() {
-            Stage::Ready(note) => Screen::ready(texts, view, *note),
+            Stage::Ready(note) => Screen::ready(texts, flow, *note),
             Stage::Preparing if view.method == Method::Native => Screen {
                 code: Some(Code {
                     alt: texts.drawing_code,
@@ -128,27 +137,28 @@ impl Screen {
                 heading: texts.sheet_open.heading,
                 body: texts.sheet_slow,
                 mood: Mood::Busy,
-                button: button(texts.pay_again, Action::Pay),
+                button: button(texts.open_again, Action::Pay),
                 ..Screen::default()
             },
             Stage::SheetOpen { .. } => Screen::default().saying(texts.sheet_open, Mood::Busy),
             Stage::Confirming { .. } if flow.slow() => Screen {
                 button: button(texts.check_again, Action::CheckAgain),
-                second: button(texts.pay_again, Action::Pay).filter(|_| flow.may_pay()),
+                second: button(texts.not_paid_yet, Action::Pay).filter(|_| flow.may_pay()),
                 ..Screen::default().saying(texts.confirming_slow, Mood::Busy)
             },
             Stage::Confirming { .. } => Screen::default().saying(texts.confirming, Mood::Busy),
-            Stage::Away { asked } => {
-                let (message, check) = match asked {
-                    true => (texts.not_seen, texts.check_again),
-                    false => (texts.away, texts.i_have_paid),
-                };
-                Screen {
-                    button: button(check, Action::CheckAgain),
-                    second: button(texts.pay, Action::Pay),
-                    ..Screen::default().saying(message, Mood::Plain)
-                }
-            }
+            Stage::Away { asked: false } => Screen {
+                button: button(texts.i_have_paid, Action::CheckAgain),
+                second: button(texts.trouble_paying, Action::Pay),
+                ..Screen::default().saying(texts.away, Mood::Plain)
+            },
+            // WeChat was asked and knows of no payment: most who come back so
+            // have cancelled, and want to pay.
+            Stage::Away { asked: true } => Screen {
+                button: button(texts.go_on_paying, Action::Pay),
+                second: button(texts.i_have_paid, Action::CheckAgain),
+                ..Screen::default().saying(texts.not_seen, Mood::Plain)
+            },
             Stage::Code => Screen {
                 code: flow
                     .code()
@@ -164,8 +174,18 @@ impl Screen {
                 ..Screen::default().saying(texts.code_expired, Mood::Notice)
             },
             Stage::Elsewhere => Screen::elsewhere(texts, view, flow.link(), flow.copied()),
-            Stage::Ended(end) => Screen::ended(texts, view, *end),
+            Stage::Ended(end) => Screen::ended(texts, flow, *end),
         };
+        // While no payment is being made, the payer may leave without paying.
+        let may_leave = matches!(
+            flow.stage(),
+            Stage::Ready(_)
+                | Stage::Code
+                | Stage::CodeExpired
+                | Stage::Away { .. }
+                | Stage::Elsewhere
+        );
+        screen.way_back = way_back(texts, view).filter(|_| may_leave);
         // Said once: the note about it is longer.
         let noted = *flow.stage() == Stage::Ready(Some(Note::NoNetwork));
         screen.banner = (flow.offline() && !noted).then_some(texts.offline);
@@ -180,10 +200,11 @@ impl Screen {
         screen
     }
 
-    fn ready(texts: &'static Texts, view: &Standing, note: Option<Note>) -> Screen {
+    fn ready(texts: &'static Texts, flow: &Flow, note: Option<Note>) -> Screen {
         // Where a code could not be had, there is nothing to pay with yet.
-        let again = match view.method {
-            Method::Native => texts.try_again,
+        let again = match (note, flow.view().method) {
+            (Some(Note::Cancelled), _) => texts.go_on_paying,
+            (_, Method::Native) => texts.try_again,
             _ => texts.pay_again,
         };
         let message = match note {
@@ -199,11 +220,17 @@ impl Screen {
             Some(Note::NoNetwork) => texts.no_network,
             Some(Note::Problem(problem)) => texts.problem(problem),
         };
-        let button = if note == Some(Note::Problem(Problem::SignInAgain)) {
-            button(texts.reload, Action::Reload)
-        } else {
-            button(again, Action::Pay)
+        let button = match note {
+            Some(Note::Problem(Problem::SignInAgain | Problem::Snapshot)) => {
+                button(texts.reload, Action::Reload)
+            }
+            // Only the merchant can help.
+            Some(Note::Problem(Problem::Merchant)) => None,
+            _ => button(again, Action::Pay),
         };
+        // What the bridge said of a sheet is no proof, either way.
+        let from_sheet = matches!(note, Some(Note::Cancelled | Note::Failed));
+        let certain = flow.not_charged() && !from_sheet;
         // Leaving the sheet is a choice, not a fault.
         let mood = if note == Some(Note::Cancelled) {
             Mood::Plain
@@ -212,6 +239,7 @@ impl Screen {
         };
         Screen {
             button,
+            further: certain.then_some(texts.not_charged),
             ..Screen::default().saying(message, mood)
         }
     }
@@ -246,34 +274,31 @@ impl Screen {
         }
     }
 
-    fn ended(texts: &'static Texts, view: &Standing, end: End) -> Screen {
-        let back = || {
-            let url = view.cancel_url.clone()?;
-            Some((texts.back_to_merchant, url))
-        };
-        match end {
+    fn ended(texts: &'static Texts, flow: &Flow, end: End) -> Screen {
+        let view = flow.view();
+        let mut screen = match end {
             End::Paid { paid_at_ms } => Screen {
                 paid_at: Some((texts.paid_at, paid_at_ms)),
                 way_on: view.success_url.clone().map(|url| (texts.to_merchant, url)),
                 ..Screen::default().saying(texts.paid, Mood::Good)
             },
-            End::Expired => Screen {
-                way_on: back(),
-                ..Screen::default().saying(texts.expired, Mood::Notice)
-            },
-            End::Closed => Screen {
-                way_on: back(),
-                ..Screen::default().saying(texts.closed, Mood::Notice)
-            },
-            End::Refused => Screen {
-                way_on: back(),
-                ..Screen::default().saying(texts.refused, Mood::Notice)
-            },
-            End::Gone(problem) => Screen {
-                way_on: back(),
-                ..Screen::problem(texts, problem)
-            },
+            End::Expired => Screen::default().saying(texts.expired, Mood::Notice),
+            End::Closed => Screen::default().saying(texts.closed, Mood::Notice),
+            End::Refused => Screen::default().saying(texts.refused, Mood::Notice),
+            End::Gone(problem) => Screen::problem(texts, problem),
+        };
+        let paid = matches!(end, End::Paid { .. });
+        if !paid {
+            screen.way_on = way_back(texts, view);
         }
+        // Without an address to go to, the page must not be a dead end.
+        if screen.way_on.is_none() {
+            let label = if paid { texts.done } else { texts.close };
+            screen.button = button(label, Action::Close).filter(|_| flow.can_close());
+            let stays = !flow.can_close() || flow.closing();
+            screen.further = stays.then_some(texts.may_close);
+        }
+        screen
     }
 
     fn problem(texts: &'static Texts, problem: Problem) -> Screen {
@@ -286,6 +311,11 @@ impl Screen {
         self.mood = mood;
         self
     }
+}
+
+fn way_back(texts: &'static Texts, view: &Standing) -> Option<(&'static str, String)> {
+    let url = view.cancel_url.clone()?;
+    Some((texts.back_to_merchant, url))
 }
 
 fn scan_code(texts: &'static Texts, size: u32, path: &str) -> Code {

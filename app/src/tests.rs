@@ -6,9 +6,11 @@ use checkout::{
 
 use crate::flow::{Action, Effect, End, Event, Failure, Flow, Heard, Stage};
 use crate::screen::{Mood, Screen};
+use std::sync::OnceLock;
 
 mod away;
 mod listening;
+mod ways_out;
 
 /// The server's clock when a page is opened; nothing like the page's own.
 const SERVER_START_MS: i64 = 1_763_700_000_000;
@@ -23,6 +25,7 @@ fn view(method: Method) -> Standing {
         expires_at_ms: SERVER_START_MS + 120 * MINUTE_MS,
         success_url: Some(String::from("https://shop.example/thanks")),
         cancel_url: Some(String::from("https://shop.example/cart")),
+        attempted: false,
     }
 }
 
@@ -46,10 +49,17 @@ fn code(expires_in_ms: i64) -> Prepared<Standing> {
     })
 }
 
-/// The words as the page has them from the server.
+/// The words as the page has them from the server, read once.
 fn words(lang: Lang) -> &'static Texts {
-    let sent = texts(lang).to_words("HK$150.00", "Demo Tea House");
-    Box::leak(Box::new(Texts::from_words(sent.leak()).unwrap()))
+    static READ: OnceLock<Vec<(Lang, Texts)>> = OnceLock::new();
+    let read = READ.get_or_init(|| {
+        let read = |lang| {
+            let sent = texts(lang).to_words("HK$150.00", "Demo Tea House");
+            (lang, Texts::from_words(sent.leak()).unwrap())
+        };
+        Lang::ALL.map(read).into()
+    });
+    &read.iter().find(|(of, _)| *of == lang).unwrap().1
 }
 
 /// A payer in front of the page, and the server behind it.
@@ -207,12 +217,12 @@ fn a_payment_that_another_page_starts() {
     let url = String::from("https://pay.ionlinepay.com/pay/wxpay/jspay?token_id=1");
     payer.on(Event::Ordered(Ok(Prepared::Page(url.clone()))));
     assert_eq!(payer.does(), [Effect::Go(url)]);
-    assert_eq!(payer.buttons(), ["I have paid", "Pay now"]);
+    assert_eq!(payer.buttons(), ["I’ve paid", "Trouble paying? Pay again"]);
 
     payer.on(Event::Shown);
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     payer.server_says(PAID);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -234,7 +244,7 @@ fn a_payment_in_wechat() {
             package: package()
         }]
     );
-    assert_eq!(payer.heading(), "Continue in WeChat Pay");
+    assert_eq!(payer.heading(), "Complete your payment");
 
     payer.bridge_says(1, Hint::Ok);
     assert_eq!(payer.does(), [Effect::PostCheck(Some(Hint::Ok))]);
@@ -245,10 +255,16 @@ fn a_payment_in_wechat() {
 
     payer.server_says(PAID);
     let screen = payer.sees();
-    assert_eq!((screen.heading, screen.mood), ("Paid", Mood::Good));
+    assert_eq!(
+        (screen.heading, screen.mood),
+        ("Payment successful", Mood::Good)
+    );
     assert_eq!(
         screen.way_on,
-        Some(("Continue", String::from("https://shop.example/thanks")))
+        Some((
+            "Return to Demo Tea House",
+            String::from("https://shop.example/thanks")
+        ))
     );
     assert_eq!(screen.paid_at, Some(("Paid at", SERVER_START_MS)));
     assert_eq!(payer.flow.wake_at(), None, "nothing is left to do");
@@ -267,11 +283,14 @@ fn ok_from_the_bridge_is_never_paid() {
     // The payer is not stuck: WeChat's word can be asked for, and since the
     // server has found no payment, the sheet can be opened again.
     assert_eq!(payer.heading(), "Still waiting for WeChat Pay");
-    assert_eq!(payer.buttons(), ["Check again", "Try again"]);
+    assert_eq!(
+        payer.buttons(),
+        ["Check again", "I haven’t paid yet: open WeChat Pay"]
+    );
     payer.does();
     payer.taps("Check again");
     assert_eq!(payer.does(), [Effect::PostCheck(Some(Hint::Ok))]);
-    payer.taps("Try again");
+    payer.taps("I haven’t paid yet: open WeChat Pay");
     assert_eq!(payer.does(), [Effect::PostOrder]);
 }
 
@@ -353,10 +372,10 @@ fn a_payer_who_cancels_can_pay_again() {
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Cancel);
     assert_eq!(payer.does(), [Effect::PostCheck(Some(Hint::Cancel))]);
-    assert_eq!(payer.heading(), "Not paid yet");
+    assert_eq!(payer.heading(), "Payment cancelled");
     payer.server_says(State::Open);
-    assert_eq!(payer.heading(), "Not paid yet");
-    payer.taps("Try again");
+    assert_eq!(payer.heading(), "Payment cancelled");
+    payer.taps("Pay now");
     assert_eq!(payer.does(), [Effect::PostOrder]);
     payer.on(Event::Ordered(Ok(Prepared::Jsapi(package()))));
     assert_eq!(
@@ -373,7 +392,7 @@ fn cancelled_but_paid_is_paid() {
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Cancel);
     payer.server_says(PAID);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 /// HarmonyOS wants a direct gesture, and the first call is made after a round
@@ -382,7 +401,7 @@ fn cancelled_but_paid_is_paid() {
 fn a_bridge_that_wants_a_gesture_gets_one() {
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Fail);
-    assert_eq!(payer.heading(), "The payment did not go through");
+    assert_eq!(payer.heading(), "Payment failed");
     payer.does();
     payer.taps("Try again");
     let call = Effect::CallBridge {
@@ -408,7 +427,7 @@ fn a_bridge_that_comes_late_is_waited_for() {
     let looks = payer.does();
     assert!(looks.contains(&Effect::LookForBridge), "{looks:?}");
     payer.on(Event::BridgeReady);
-    assert_eq!(payer.heading(), "Continue in WeChat Pay");
+    assert_eq!(payer.heading(), "Complete your payment");
 }
 
 #[test]
@@ -434,15 +453,15 @@ fn a_sheet_that_never_answers_is_no_dead_end() {
     let mut payer = Payer::at_the_sheet();
     assert_eq!(payer.buttons(), [""; 0]);
     payer.waits_answered(10_000);
-    assert_eq!(payer.buttons(), ["Try again"]);
-    payer.taps("Try again");
+    assert_eq!(payer.buttons(), ["Open WeChat Pay again"]);
+    payer.taps("Open WeChat Pay again");
     payer.on(Event::Ordered(Ok(Prepared::Jsapi(package()))));
     payer.does();
 
     payer.bridge_says(1, Hint::Cancel);
     assert_eq!(
         payer.heading(),
-        "Continue in WeChat Pay",
+        "Complete your payment",
         "the first sheet's end says nothing about the second"
     );
     payer.bridge_says(1, Hint::Ok);
@@ -458,7 +477,7 @@ fn a_payment_is_seen_even_if_the_bridge_stays_silent() {
     let mut payer = Payer::at_the_sheet();
     payer.view.state = PAID;
     payer.waits_answered(5_000);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -489,7 +508,7 @@ fn a_payment_with_a_code() {
     );
     assert_eq!(
         screen.countdown,
-        Some(("This code expires in", String::from("15:00")))
+        Some(("This code expires in {left}", String::from("15:00")))
     );
 
     payer.waits_answered(61_000);
@@ -497,7 +516,7 @@ fn a_payment_with_a_code() {
     payer.server_says(State::Confirming);
     assert_eq!(payer.heading(), "Confirming your payment…");
     payer.server_says(PAID);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -586,7 +605,11 @@ fn the_server_asks_wechat_once_more_when_a_code_runs_out() {
     );
     payer.view.state = PAID;
     payer.waits_answered(10_000);
-    assert_eq!(payer.heading(), "Paid", "scanned in the last second");
+    assert_eq!(
+        payer.heading(),
+        "Payment successful",
+        "scanned in the last second"
+    );
 }
 
 // Elsewhere.
@@ -623,7 +646,7 @@ fn a_phones_browser_sends_the_payer_to_wechat() {
     assert_eq!(
         payer.sees().copy_by_hand,
         Some((
-            "Please select the link and copy it",
+            "Select the link and copy it",
             Some(String::from("https://pay.example/pay/?s=1"))
         ))
     );
@@ -631,7 +654,7 @@ fn a_phones_browser_sends_the_payer_to_wechat() {
     // The payment made in WeChat shows here, too.
     payer.view.state = PAID;
     payer.waits_answered(10_000);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -670,10 +693,10 @@ fn a_purchase_runs_out_on_the_page() {
     let mut payer = Payer::opens(open);
     assert_eq!(
         payer.sees().countdown,
-        Some(("Please pay within", String::from("2:00")))
+        Some(("Time left to pay {left}", String::from("2:00")))
     );
     payer.waits(2 * MINUTE_MS);
-    assert_eq!(payer.heading(), "The time to pay has run out");
+    assert_eq!(payer.heading(), "This payment has expired");
     assert_eq!(payer.buttons(), [""; 0]);
     assert_eq!(
         payer.sees().way_on,
@@ -707,16 +730,16 @@ fn a_payer_at_the_sheet_is_not_told_that_time_is_over() {
     payer.taps("Pay now");
     payer.on(Event::Ordered(Ok(Prepared::Jsapi(package()))));
     payer.waits(2 * MINUTE_MS);
-    assert_eq!(payer.heading(), "Continue in WeChat Pay");
+    assert_eq!(payer.heading(), "Complete your payment");
 }
 
 #[test]
 fn what_the_server_ended_is_ended() {
     for (state, heading) in [
-        (State::Expired, "The time to pay has run out"),
+        (State::Expired, "This payment has expired"),
         (State::Closed, "This payment has been closed"),
-        (State::Failed, "The payment failed"),
-        (PAID, "Paid"),
+        (State::Failed, "Payment failed"),
+        (PAID, "Payment successful"),
     ] {
         let mut ended = view(Method::Native);
         ended.state = state;
@@ -738,7 +761,7 @@ fn paid_stays_paid() {
     payer.on(Event::Ordered(Err(Failure::Network)));
     payer.on(Event::Shown);
     payer.on(Event::Tapped(Action::Pay));
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
     assert_eq!(payer.does(), []);
 }
 
@@ -748,7 +771,7 @@ fn paid_in_another_tab_or_before_the_back_button() {
     payer.on(Event::Shown);
     assert_eq!(payer.does(), [Effect::GetStatus]);
     payer.server_says(PAID);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -758,7 +781,7 @@ fn an_order_for_a_purchase_that_is_no_longer_open() {
     let mut paid = view(Method::Jsapi);
     paid.state = PAID;
     payer.on(Event::Ordered(Ok(Prepared::NotOpen(paid))));
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 // The network, and the server's refusals.
@@ -802,7 +825,7 @@ fn a_lost_network_is_said_and_recovered_from() {
     assert_eq!(payer.does(), [Effect::GetStatus], "asked again later");
     payer.server_says(PAID);
     assert!(payer.sees().banner.is_none());
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -820,20 +843,22 @@ fn each_refusal_has_its_text_and_its_way_on() {
         ),
         (
             "UPSTREAM_UNAVAILABLE",
-            "WeChat Pay is not answering",
+            "WeChat Pay isn’t answering",
             Some(("Try again", Action::Pay)),
         ),
         (
             "OPENID_REQUIRED",
-            "Please open this page again",
+            "WeChat sign-in failed",
             Some(("Reload", Action::Reload)),
         ),
         (
             "INTERNAL",
-            "Something went wrong",
+            "We couldn’t start the payment",
             Some(("Try again", Action::Pay)),
         ),
-        ("SESSION_NOT_FOUND", "This link does not work", None),
+        ("UPSTREAM_REFUSED", "This payment can’t be taken", None),
+        ("KEY_UNUSABLE", "This payment can’t be taken", None),
+        ("SESSION_NOT_FOUND", "This link doesn’t work", None),
         ("SESSION_EXPIRED", "This link has expired", None),
     ] {
         for method in [Method::Jsapi, Method::Native] {
@@ -860,7 +885,7 @@ fn an_order_refused_because_it_is_paid_shows_as_paid() {
     payer.on(Event::Ordered(Err(Failure::Refused(problem))));
     assert_eq!(payer.does(), [Effect::GetStatus]);
     payer.server_says(PAID);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -968,7 +993,12 @@ fn nothing_is_paid_that_the_server_did_not_say() {
 fn texts_for_screens_are_there_in_every_language() {
     for lang in Lang::ALL {
         let texts = texts(lang);
-        for message in [texts.paid, texts.scan, texts.confirming, texts.cancelled] {
+        for message in [
+            texts.paid,
+            texts.scan,
+            texts.confirming,
+            texts.merchant_problem,
+        ] {
             assert!(!message.heading.is_empty() && !message.body.is_empty());
         }
     }

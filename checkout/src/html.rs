@@ -6,7 +6,7 @@
 //! HTML-escaped, in the script block as JSON that cannot end the block.
 
 use crate::lines::{self, Line};
-use crate::{Page, Problem, View, format_amount, texts};
+use crate::{Lang, Message, Page, Problem, View, format_amount, texts};
 
 /// A template that cannot be filled in: the build and the server disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,8 @@ impl core::error::Error for TemplateError {}
 /// | `{{IMAGE}}` | `image` |
 /// | `{{MERCHANT}}` `{{AMOUNT}}` `{{DESCRIPTION}}` `{{OUT_TRADE_NO}}` | the summary; empty without a purchase |
 /// | `{{AMOUNT_CLASS}}` | [`amount_class`] |
-/// | `{{ITEM}}` `{{ORDER_NUMBER}}` `{{CARRIED_BY}}` | its labels; empty without a purchase |
+/// | `{{ITEM}}` `{{ORDER_NUMBER}}` | its labels; empty without a purchase |
+/// | `{{CARRIED_BY}}` | who carries the payment; without a purchase, the request's id to quote |
 /// | `{{LINES}}` | the purchase's `lines`, as HTML; empty where there are none |
 /// | `{{SUMMARY_CLASS}}` | `summary`, or `none` without a purchase |
 /// | `{{WORDS}}` | what the page says, in its language: [`Texts::to_words`](crate::Texts::to_words) |
@@ -130,9 +131,10 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         ("ORDER_NUMBER", Page::View(_)) => escape(out, texts.order_number),
         (
             "MERCHANT" | "DESCRIPTION" | "AMOUNT" | "AMOUNT_CLASS" | "OUT_TRADE_NO" | "ITEM"
-            | "ORDER_NUMBER" | "CARRIED_BY",
+            | "ORDER_NUMBER",
             Page::Error(_),
         ) => {}
+        ("CARRIED_BY", Page::Error(error)) => quote(out, lang, &error.reference),
         ("SUMMARY_CLASS", Page::View(_)) => out.push_str("summary"),
         ("SUMMARY_CLASS", Page::Error(_)) => out.push_str("none"),
         ("CARRIED_BY", Page::View(_)) => escape(out, texts.carried_by),
@@ -147,6 +149,77 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         _ => return Err(TemplateError::UnknownPlace(String::from(name))),
     }
     Ok(())
+}
+
+/// A request's id as the payer may quote it; nothing where there is none.
+fn quote(out: &mut String, lang: Lang, reference: &str) {
+    if !reference.is_empty() {
+        escape(out, texts(lang).reference);
+        out.push(' ');
+        escape(out, reference);
+    }
+}
+
+/// What a browser is shown at an address where nothing is.
+pub fn nothing_here(lang: Lang) -> Message {
+    let (heading, body) = match lang {
+        Lang::En => (
+            "There’s nothing at this address",
+            "To pay, open the merchant’s link or scan the merchant’s code again.",
+        ),
+        Lang::ZhHans => (
+            "页面不存在",
+            "如需支付，请重新打开商户提供的链接或扫描商户的二维码。",
+        ),
+        Lang::ZhHant => (
+            "頁面不存在",
+            "如需付款，請重新開啟商戶提供的連結或掃描商戶的二維碼。",
+        ),
+    };
+    Message { heading, body }
+}
+
+/// A page that only says something, without a script: for a browser at an
+/// address that answers programs with JSON.
+///
+/// `stylesheet` and `icon` are addresses, and `reference` the request's id.
+pub fn notice(
+    lang: Lang,
+    message: Message,
+    stylesheet: Option<&str>,
+    icon: Option<&str>,
+    reference: &str,
+) -> String {
+    let mut out = String::from("<!doctype html>\n<html lang=\"");
+    out.push_str(lang.tag());
+    out.push_str(
+        "\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1, viewport-fit=cover\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta name=\"robots\" content=\"noindex\">\n<title>",
+    );
+    escape(&mut out, message.heading);
+    out.push_str("</title>\n");
+    for (rel, address) in [("icon", icon), ("stylesheet", stylesheet)] {
+        if let Some(address) = address {
+            out.push_str("<link rel=\"");
+            out.push_str(rel);
+            out.push_str("\" href=\"");
+            escape(&mut out, address);
+            out.push_str("\">\n");
+        }
+    }
+    out.push_str(
+        "</head>\n<body>\n<main>\n<section class=\"now\"><div class=\"says notice\">\
+         <h2 aria-level=\"1\">",
+    );
+    escape(&mut out, message.heading);
+    out.push_str("</h2><p>");
+    escape(&mut out, message.body);
+    out.push_str("</p></div></section>\n<footer>");
+    quote(&mut out, lang, reference);
+    out.push_str("</footer>\n</main>\n</body>\n</html>\n");
+    out
 }
 
 /// The class of a written amount: a long one is set smaller, to stay on a line.
@@ -221,6 +294,7 @@ mod tests {
             lang: Lang::ZhHans,
             success_url: None,
             cancel_url: None,
+            attempted: false,
         })
     }
 
@@ -232,6 +306,7 @@ mod tests {
             Page::Error(PageError {
                 code: String::from("SESSION_NOT_FOUND"),
                 lang: Lang::En,
+                reference: String::new(),
             }),
         ] {
             let html = fill(template, &page, &[], "bm9uY2U=", IMAGE).unwrap();
@@ -276,8 +351,12 @@ mod tests {
         let error = Page::Error(PageError {
             code: String::from("SESSION_EXPIRED"),
             lang: Lang::ZhHans,
+            reference: String::from("R<1>"),
         });
         assert_eq!(title(&error), "链接已过期");
+        let footer = fill("{{CARRIED_BY}}{{VIEW}}", &error, &[], "", IMAGE).unwrap();
+        let quoted = "参考编号 R&lt;1&gt;{\"error\":";
+        assert!(footer.starts_with(quoted), "{footer}");
     }
 
     #[test]

@@ -38,15 +38,20 @@ pub struct Texts {
     pub order_number: &'static str,
     pub paid_at: &'static str,
     pub carried_by: &'static str,
+    /// Before the number of a request, on a page without a purchase.
+    pub reference: &'static str,
 
     // Paying inside WeChat.
     pub pay: &'static str,
     pub pay_again: &'static str,
+    /// After leaving the sheet, or coming back unpaid.
+    pub go_on_paying: &'static str,
     pub please_wait: &'static str,
     pub connecting: &'static str,
     pub bridge_missing: Message,
     pub sheet_open: Message,
     pub sheet_slow: &'static str,
+    pub open_again: &'static str,
     pub cancelled: Message,
     pub failed: Message,
     pub no_network: Message,
@@ -55,23 +60,35 @@ pub struct Texts {
     pub confirming: Message,
     pub confirming_slow: Message,
     pub check_again: &'static str,
+    /// Beside [`Texts::confirming_slow`], for a payer who has not paid.
+    pub not_paid_yet: &'static str,
+    /// `{amount}` is filled in.
     pub paid: Message,
+    /// `{merchant}` is filled in.
     pub to_merchant: &'static str,
     pub back_to_merchant: &'static str,
+    /// Closes WeChat's window after a payment, and after another end.
+    pub done: &'static str,
+    pub close: &'static str,
+    /// Where no button can close the window.
+    pub may_close: &'static str,
 
     // The code.
     pub scan: Message,
     /// `{amount}` and `{merchant}` are filled in.
     pub scan_alt: &'static str,
     pub drawing_code: &'static str,
+    /// `{left}` is where the time goes.
     pub code_expires_in: &'static str,
     pub code_expired: Message,
     pub new_code: &'static str,
+    /// `{left}` is where the time goes.
     pub pay_within: &'static str,
 
     // Paying on another page, which comes back.
     pub away: Message,
     pub i_have_paid: &'static str,
+    pub trouble_paying: &'static str,
     pub not_seen: Message,
 
     // Where a payment cannot happen.
@@ -91,26 +108,30 @@ pub struct Texts {
     pub closed: Message,
     pub refused: Message,
 
-    // Errors.
+    // Errors. Each says whose fault it is and what to do; whether money was
+    // taken is said apart, and only where it is certain.
+    pub not_charged: &'static str,
     pub unknown_link: Message,
     pub expired_link: Message,
     pub sign_in_again: Message,
     pub snapshot: Message,
     pub busy: Message,
     pub wechat_unavailable: Message,
+    pub merchant_problem: Message,
     pub other_problem: Message,
     pub try_again: &'static str,
 }
 
 /// A text or a message on its way to the page: a line for each text.
 trait Words: Sized {
-    fn write(&self, out: &mut String);
+    fn write(&self, out: &mut String, values: &[(&str, &str)]);
     fn read(lines: &mut core::str::Split<'static, char>) -> Option<Self>;
 }
 
 impl Words for &'static str {
-    fn write(&self, out: &mut String) {
-        out.push_str(self);
+    fn write(&self, out: &mut String, values: &[(&str, &str)]) {
+        // A merchant's name may hold anything, but no line's end.
+        out.push_str(&fill(self, values).replace('\n', " "));
         out.push('\n');
     }
 
@@ -120,9 +141,9 @@ impl Words for &'static str {
 }
 
 impl Words for Message {
-    fn write(&self, out: &mut String) {
-        self.heading.write(out);
-        self.body.write(out);
+    fn write(&self, out: &mut String, values: &[(&str, &str)]) {
+        self.heading.write(out, values);
+        self.body.write(out, values);
     }
 
     fn read(lines: &mut core::str::Split<'static, char>) -> Option<Self> {
@@ -139,13 +160,14 @@ macro_rules! words {
             /// The words that the page needs beside those that the server draws,
             /// a line each, with these values in them.
             pub fn to_words(&self, amount: &str, merchant: &str) -> String {
-                let values = [("amount", amount), ("merchant", merchant)];
-                // A merchant's name may hold anything, but no line's end.
-                let scan_alt = fill(self.scan_alt, &values).replace('\n', " ");
+                let values = [
+                    ("amount", amount),
+                    ("merchant", merchant),
+                    // For the page to fill in, each second.
+                    ("left", "{left}"),
+                ];
                 let mut out = String::new();
-                out.push_str(&scan_alt);
-                out.push('\n');
-                $(self.$sent.write(&mut out);)*
+                $(self.$sent.write(&mut out, &values);)*
                 out
             }
 
@@ -154,7 +176,6 @@ macro_rules! words {
             pub fn from_words(words: &'static str) -> Option<Texts> {
                 let lines = &mut words.split('\n');
                 Some(Texts {
-                    scan_alt: lines.next()?,
                     $($sent: Words::read(lines)?,)*
                     $($drawn: "",)*
                 })
@@ -164,18 +185,22 @@ macro_rules! words {
 }
 
 words! {
-    locale reload offline paid_at
-    pay pay_again please_wait connecting bridge_missing sheet_open sheet_slow
+    scan_alt locale reload offline paid_at
+    pay pay_again go_on_paying please_wait connecting bridge_missing
+    sheet_open sheet_slow open_again
     cancelled failed no_network
-    confirming confirming_slow check_again paid to_merchant back_to_merchant
+    confirming confirming_slow check_again not_paid_yet
+    paid to_merchant back_to_merchant done close may_close
     scan drawing_code code_expires_in code_expired new_code pay_within
-    away i_have_paid not_seen
+    away i_have_paid trouble_paying not_seen
     in_phone_browser in_other_app in_mini_program in_wecom wechat_too_old
     copy_link copied copy_by_hand link_code link_code_alt
     expired closed refused
-    unknown_link expired_link sign_in_again snapshot busy wechat_unavailable other_problem
+    not_charged
+    unknown_link expired_link sign_in_again snapshot busy wechat_unavailable
+    merchant_problem other_problem
     try_again ;
-    loading slow_page item order_number carried_by
+    loading slow_page item order_number carried_by reference
 }
 
 impl Texts {
@@ -188,6 +213,7 @@ impl Texts {
             Problem::Snapshot => self.snapshot,
             Problem::Busy => self.busy,
             Problem::WeChatUnavailable => self.wechat_unavailable,
+            Problem::Merchant => self.merchant_problem,
             Problem::Other => self.other_problem,
         }
     }
@@ -234,127 +260,130 @@ const fn message(heading: &'static str, body: &'static str) -> Message {
 static EN: Texts = Texts {
     locale: "en-GB",
     loading: "Loading…",
-    slow_page: "This is taking longer than usual. Please check your connection and load the page again.",
+    slow_page: "This is taking longer than usual. Check your connection and load the page again.",
     reload: "Reload",
-    offline: "You are offline. This page carries on by itself once you are connected.",
-    item: "Item",
-    order_number: "Order number",
+    offline: "You’re offline. We’ll reconnect automatically.",
+    item: "For",
+    order_number: "Order no.",
     paid_at: "Paid at",
-    carried_by: "Payment by WeChat Pay",
+    carried_by: "Powered by WeChat Pay",
+    reference: "Reference",
 
     pay: "Pay now",
     pay_again: "Try again",
+    go_on_paying: "Pay now",
     please_wait: "One moment…",
     connecting: "Connecting to WeChat…",
     bridge_missing: message(
         "WeChat is not responding",
-        "No payment was started. Please try again, or close this page and open the link once more.",
+        "Try again, or close this page and open the link once more.",
     ),
     sheet_open: message(
-        "Continue in WeChat Pay",
-        "Please confirm the payment in the window that WeChat has opened.",
+        "Complete your payment",
+        "Confirm the payment in WeChat Pay.",
     ),
-    sheet_slow: "Has the window gone? You can open it again. An order can only be paid once.",
-    cancelled: message(
-        "Not paid yet",
-        "You left WeChat Pay before paying. You can try again whenever you like.",
-    ),
+    sheet_slow: "Can’t see WeChat Pay? Open it again. You won’t be charged twice.",
+    open_again: "Open WeChat Pay again",
+    cancelled: message("Payment cancelled", "You can still pay for this order."),
     failed: message(
-        "The payment did not go through",
-        "WeChat Pay could not complete it. Please try again.",
+        "Payment failed",
+        "Try again, or choose another payment method in WeChat.",
     ),
-    no_network: message(
-        "No connection",
-        "No payment was started. Please try again when you are connected.",
-    ),
+    no_network: message("No connection", "Try again when you’re connected."),
 
     confirming: message(
         "Confirming your payment…",
-        "This takes a few seconds. Please do not pay again.",
+        "This takes a few seconds. Please don’t pay again.",
     ),
     confirming_slow: message(
         "Still waiting for WeChat Pay",
-        "If WeChat shows that you have paid, please do not pay again: this page changes as soon as the confirmation arrives, and the merchant is told even if you close it.",
+        "If you’ve paid, there’s nothing more to do: this page changes as soon as the confirmation arrives, and the merchant is told even if you close it.",
     ),
     check_again: "Check again",
-    paid: message("Paid", "Thank you. Your payment is confirmed."),
-    to_merchant: "Continue",
+    not_paid_yet: "I haven’t paid yet: open WeChat Pay",
+    paid: message("Payment successful", "{amount}"),
+    to_merchant: "Return to {merchant}",
     back_to_merchant: "Back to the merchant",
+    done: "Done",
+    close: "Close",
+    may_close: "You can close this page.",
 
     scan: message(
         "Scan with WeChat to pay",
-        "In WeChat, open Discover, then Scan, and point your phone at this code.",
+        "Open WeChat, tap Discover › Scan, and scan this code.",
     ),
     scan_alt: "QR code. Scan it with WeChat to pay {amount} to {merchant}.",
     drawing_code: "Preparing your code…",
-    code_expires_in: "This code expires in",
+    code_expires_in: "This code expires in {left}",
     code_expired: message(
         "This code has expired",
-        "If you have already paid, please wait a moment. Otherwise get a new code.",
+        "If you’ve just paid, give it a moment. Otherwise get a new code.",
     ),
     new_code: "Get a new code",
-    pay_within: "Please pay within",
+    pay_within: "Time left to pay {left}",
 
     away: message(
         "Finish paying in WeChat",
         "Then come back here. This page changes by itself once your payment is confirmed.",
     ),
-    i_have_paid: "I have paid",
+    i_have_paid: "I’ve paid",
+    trouble_paying: "Trouble paying? Pay again",
     not_seen: message(
-        "No payment yet",
-        "WeChat Pay has not confirmed a payment. If you have just paid, please wait a moment and check again.",
+        "No payment found yet",
+        "If you’ve just paid, give it a moment. Otherwise you can pay now.",
     ),
 
     in_phone_browser: message(
         "Open this page in WeChat",
-        "Copy the link, send it to a chat in WeChat, such as File Transfer, and tap it there.",
+        "Copy the link, send it to File Transfer in WeChat, and tap it there to pay.",
     ),
     in_other_app: message(
         "Open this page in WeChat",
-        "This app cannot pay with WeChat Pay. Copy the link, send it to a chat in WeChat, such as File Transfer, and tap it there.",
+        "This app can’t pay with WeChat Pay. Copy the link, send it to File Transfer in WeChat, and tap it there to pay.",
     ),
     in_mini_program: message(
         "Open this page in a WeChat chat",
-        "A page inside a Mini Program cannot pay. Copy the link, send it to a chat in WeChat, such as File Transfer, and tap it there.",
+        "A page inside a Mini Program can’t pay. Copy the link, send it to File Transfer in WeChat, and tap it there to pay.",
     ),
     in_wecom: message(
         "Open this page in WeChat",
-        "WeCom cannot pay here. Copy the link and open it in WeChat itself.",
+        "WeCom can’t pay here. Copy the link and open it in WeChat itself.",
     ),
     wechat_too_old: message(
         "Please update WeChat",
-        "Paying needs WeChat 5.0 or later. Update WeChat, then open this link again.",
+        "Your version of WeChat is too old. Update WeChat, then open this link again.",
     ),
     copy_link: "Copy link",
     copied: "Copied",
-    copy_by_hand: "Please select the link and copy it",
-    link_code: "Or scan this code with WeChat on another phone",
+    copy_by_hand: "Select the link and copy it",
+    link_code: "Or save this code and choose it from your album in WeChat’s Scan, or scan it with another phone",
     link_code_alt: "QR code of this page’s link",
 
     expired: message(
-        "The time to pay has run out",
-        "If you have just paid, please wait a moment. Otherwise ask the merchant for a new link.",
+        "This payment has expired",
+        "If you’ve just paid, give it a moment. Otherwise, please contact the merchant.",
     ),
     closed: message(
         "This payment has been closed",
-        "It can no longer be paid. Please ask the merchant if you did not expect this.",
+        "It can’t be paid any more. Questions? Contact the merchant.",
     ),
     refused: message(
-        "The payment failed",
-        "WeChat Pay declined it. Please start again with the merchant.",
+        "Payment failed",
+        "WeChat Pay declined it. Please place the order again with the merchant.",
     ),
 
+    not_charged: "You haven’t been charged.",
     unknown_link: message(
-        "This link does not work",
-        "It may be incomplete. Please copy it again, or ask the merchant for a new one.",
+        "This link doesn’t work",
+        "It may be incomplete. Copy it again, or contact the merchant for a new one.",
     ),
     expired_link: message(
         "This link has expired",
-        "Please ask the merchant for a new one.",
+        "Please contact the merchant for a new one.",
     ),
     sign_in_again: message(
-        "Please open this page again",
-        "WeChat has not told us who is paying. Reloading the page asks again.",
+        "WeChat sign-in failed",
+        "We couldn’t confirm your WeChat account. Reload to try again.",
     ),
     snapshot: message(
         "Tap “Use full service”",
@@ -362,15 +391,19 @@ static EN: Texts = Texts {
     ),
     busy: message(
         "Just a moment",
-        "This needs a few seconds more. Please try again shortly.",
+        "This needs a few more seconds. Please try again shortly.",
     ),
     wechat_unavailable: message(
-        "WeChat Pay is not answering",
-        "No payment was started. Please try again in a moment.",
+        "WeChat Pay isn’t answering",
+        "Please try again in a moment.",
+    ),
+    merchant_problem: message(
+        "This payment can’t be taken",
+        "WeChat Pay doesn’t accept it from this merchant. Please contact the merchant and quote the order number.",
     ),
     other_problem: message(
-        "Something went wrong",
-        "This is on our side. Please try again in a moment.",
+        "We couldn’t start the payment",
+        "Something is wrong on our side. Try again in a moment; if it happens again, contact the merchant and quote the order number.",
     ),
     try_again: "Try again",
 };
@@ -380,109 +413,107 @@ static ZH_HANS: Texts = Texts {
     loading: "正在加载…",
     slow_page: "加载时间较长，请检查网络后重新打开页面。",
     reload: "重新加载",
-    offline: "网络已断开，恢复后页面会自动继续。",
+    offline: "网络已断开，恢复后将自动重连。",
     item: "商品",
-    order_number: "商户订单号",
+    order_number: "商户单号",
     paid_at: "支付时间",
-    carried_by: "由微信支付提供服务",
+    carried_by: "微信支付 · 微信安全支付",
+    reference: "参考编号",
 
     pay: "立即支付",
     pay_again: "重新支付",
+    go_on_paying: "继续支付",
     please_wait: "请稍候…",
     connecting: "正在连接微信…",
-    bridge_missing: message(
-        "微信没有响应",
-        "支付尚未开始。请重试，或关闭页面后重新打开链接。",
-    ),
-    sheet_open: message("请在微信支付中继续", "请在弹出的微信支付窗口中确认付款。"),
-    sheet_slow: "窗口已关闭？可以重新打开，同一订单不会重复扣款。",
-    cancelled: message("尚未支付", "您已取消支付，可以随时重新支付。"),
-    failed: message("支付未完成", "微信支付未能完成这笔付款，请重试。"),
-    no_network: message("网络不可用", "支付尚未开始，请在网络恢复后重试。"),
+    bridge_missing: message("微信没有响应", "请重试，或关闭页面后重新打开链接。"),
+    sheet_open: message("请完成支付", "请在微信支付页面确认付款"),
+    sheet_slow: "没有看到支付页面？点下方按钮重新打开，不会重复扣款。",
+    open_again: "重新打开微信支付",
+    cancelled: message("支付已取消", "订单尚未支付，可继续支付。"),
+    failed: message("支付失败", "请重试，或在微信中更换支付方式。"),
+    no_network: message("网络不可用", "请在网络恢复后重试。"),
 
-    confirming: message("正在确认支付结果…", "通常只需几秒，请勿重复支付。"),
+    confirming: message("支付结果确认中…", "通常只需几秒，请勿重复支付。"),
     confirming_slow: message(
         "仍在等待微信支付确认",
-        "如果微信已显示支付成功，请勿重复支付。收到确认后页面会自动更新；即使关闭页面，商户也会收到通知。",
+        "如已支付，无需再操作：收到确认后页面会自动更新，即使关闭页面，商户也会收到通知。",
     ),
     check_again: "查询支付结果",
-    paid: message("支付成功", "谢谢，您的付款已确认。"),
+    not_paid_yet: "还没付款，继续支付",
+    paid: message("支付成功", "{amount}"),
     to_merchant: "完成",
     back_to_merchant: "返回商户",
+    done: "完成",
+    close: "关闭",
+    may_close: "可以关闭此页面。",
 
-    scan: message(
-        "请用微信扫码支付",
-        "打开手机微信，在“发现”中点击“扫一扫”，对准下方二维码。",
-    ),
+    scan: message("请使用微信扫一扫", "扫描二维码完成支付"),
     scan_alt: "二维码。请用微信扫描，向{merchant}支付{amount}。",
     drawing_code: "正在生成二维码…",
-    code_expires_in: "二维码剩余有效时间",
-    code_expired: message(
-        "二维码已过期",
-        "如果您已支付，请稍候；否则请获取新的二维码。",
-    ),
-    new_code: "获取新的二维码",
-    pay_within: "剩余支付时间",
+    code_expires_in: "请在 {left} 内完成支付",
+    code_expired: message("二维码已过期", "如已支付，请稍候；否则请刷新二维码。"),
+    new_code: "刷新二维码",
+    pay_within: "支付剩余时间 {left}",
 
     away: message(
         "请在微信中完成支付",
         "支付后请返回此页面，确认后页面会自动更新。",
     ),
-    i_have_paid: "我已支付",
+    i_have_paid: "已完成支付",
+    trouble_paying: "支付遇到问题，重新支付",
     not_seen: message(
-        "尚未查到付款",
-        "微信支付还没有确认这笔付款。如果您刚刚支付，请稍候再查询。",
+        "暂未查询到支付结果",
+        "如已支付，请稍后再试；尚未支付，可继续支付。",
     ),
 
     in_phone_browser: message(
         "请在微信中打开",
-        "复制链接，发送到微信聊天（例如“文件传输助手”），再点击打开。",
+        "复制链接，在微信里发给“文件传输助手”，点开即可支付",
     ),
     in_other_app: message(
         "请在微信中打开",
-        "当前应用不支持微信支付。请复制链接，发送到微信聊天（例如“文件传输助手”），再点击打开。",
+        "当前应用不支持微信支付。复制链接，在微信里发给“文件传输助手”，点开即可支付",
     ),
     in_mini_program: message(
         "请在微信聊天中打开",
-        "小程序内的网页无法直接支付。请复制链接，发送到微信聊天（例如“文件传输助手”），再点击打开。",
+        "小程序内的网页无法直接支付。复制链接，在微信里发给“文件传输助手”，点开即可支付",
     ),
     in_wecom: message(
         "请在微信中打开",
         "企业微信内无法支付此订单。请复制链接，在微信中打开。",
     ),
-    wechat_too_old: message(
-        "请更新微信",
-        "微信 5.0 及以上版本才支持支付。请更新微信后重新打开链接。",
-    ),
+    wechat_too_old: message("请更新微信", "当前微信版本过低，请更新后重试。"),
     copy_link: "复制链接",
     copied: "已复制",
     copy_by_hand: "请长按选中链接后复制",
-    link_code: "也可以用另一部手机的微信扫描二维码",
+    link_code: "或保存二维码，在微信“扫一扫”中从相册选取；也可用其他手机扫码",
     link_code_alt: "本页链接的二维码",
 
-    expired: message(
-        "支付已超时",
-        "如果您刚刚完成支付，请稍候；否则请向商户索取新的链接。",
-    ),
-    closed: message("订单已关闭", "此订单已不能支付。如有疑问，请联系商户。"),
-    refused: message("支付失败", "微信支付未通过这笔付款，请回到商户重新下单。"),
+    expired: message("支付已超时", "如刚刚完成支付，请稍候；否则请联系商户。"),
+    closed: message("订单已关闭", "该订单无法继续支付，如有疑问请联系商户。"),
+    refused: message("支付失败", "微信支付未通过本次付款，请重新下单。"),
 
+    not_charged: "尚未扣款。",
     unknown_link: message(
         "链接无效",
-        "链接可能不完整。请重新复制，或向商户索取新的链接。",
+        "链接可能不完整，请重新复制，或联系商户获取新链接。",
     ),
-    expired_link: message("链接已过期", "请向商户索取新的链接。"),
-    sign_in_again: message(
-        "请重新打开页面",
-        "未能获取您的微信身份，重新加载后会再次获取。",
-    ),
+    expired_link: message("链接已过期", "请联系商户获取新链接。"),
+    sign_in_again: message("微信授权失败", "请重新进入页面。"),
     snapshot: message(
         "请使用完整服务",
         "当前为页面快照，无法支付。请点击屏幕下方的“使用完整服务”，再重新加载。",
     ),
     busy: message("请稍候", "还需要几秒钟，请稍后再试。"),
-    wechat_unavailable: message("微信支付暂时没有响应", "支付尚未开始，请稍后重试。"),
-    other_problem: message("出了点问题", "问题出在我们这边，请稍后重试。"),
+    wechat_unavailable: message("微信支付系统繁忙", "请稍后再试。"),
+    merchant_problem: message(
+        "暂时无法支付",
+        "微信支付未受理该商户的这笔收款，请联系商户并提供商户单号。",
+    ),
+    other_problem: message(
+        "系统异常",
+        "请稍后再试；多次失败请联系商户，并提供商户单号。",
+    ),
     try_again: "重试",
 };
 
@@ -491,109 +522,107 @@ static ZH_HANT: Texts = Texts {
     loading: "正在載入…",
     slow_page: "載入時間較長，請檢查網絡後重新開啟頁面。",
     reload: "重新載入",
-    offline: "網絡已中斷，恢復後頁面會自動繼續。",
+    offline: "網絡已中斷，恢復後將自動重新連線。",
     item: "商品",
-    order_number: "商戶訂單編號",
+    order_number: "商戶單號",
     paid_at: "付款時間",
-    carried_by: "由微信支付提供服務",
+    carried_by: "微信支付 · 微信安全支付",
+    reference: "參考編號",
 
     pay: "立即付款",
     pay_again: "重新付款",
+    go_on_paying: "繼續付款",
     please_wait: "請稍候…",
     connecting: "正在連接微信…",
-    bridge_missing: message(
-        "微信沒有回應",
-        "付款尚未開始。請重試，或關閉頁面後重新開啟連結。",
-    ),
-    sheet_open: message("請在微信支付中繼續", "請在彈出的微信支付視窗中確認付款。"),
-    sheet_slow: "視窗已關閉？可以重新開啟，同一訂單不會重複扣款。",
-    cancelled: message("尚未付款", "您已取消付款，可以隨時重新付款。"),
-    failed: message("付款未完成", "微信支付未能完成這筆付款，請重試。"),
-    no_network: message("沒有網絡連線", "付款尚未開始，請在網絡恢復後重試。"),
+    bridge_missing: message("微信沒有回應", "請重試，或關閉頁面後重新開啟連結。"),
+    sheet_open: message("請完成付款", "請在微信支付頁面確認付款"),
+    sheet_slow: "沒有看到付款頁面？按下方按鈕重新開啟，不會重複扣款。",
+    open_again: "重新開啟微信支付",
+    cancelled: message("付款已取消", "訂單尚未付款，可繼續付款。"),
+    failed: message("付款失敗", "請重試，或在微信中更換付款方式。"),
+    no_network: message("沒有網絡連線", "請在網絡恢復後重試。"),
 
-    confirming: message("正在確認付款結果…", "通常只需幾秒，請勿重複付款。"),
+    confirming: message("付款結果確認中…", "通常只需幾秒，請勿重複付款。"),
     confirming_slow: message(
         "仍在等待微信支付確認",
-        "如果微信已顯示付款成功，請勿重複付款。收到確認後頁面會自動更新；即使關閉頁面，商戶也會收到通知。",
+        "如已付款，無需再操作：收到確認後頁面會自動更新，即使關閉頁面，商戶也會收到通知。",
     ),
     check_again: "查詢付款結果",
-    paid: message("付款成功", "謝謝，您的付款已確認。"),
+    not_paid_yet: "還未付款，繼續付款",
+    paid: message("付款成功", "{amount}"),
     to_merchant: "完成",
     back_to_merchant: "返回商戶",
+    done: "完成",
+    close: "關閉",
+    may_close: "可以關閉此頁面。",
 
-    scan: message(
-        "請用微信掃碼付款",
-        "開啟手機微信，在「發現」中點選「掃一掃」，對準下方二維碼。",
-    ),
+    scan: message("請使用微信掃一掃", "掃描二維碼完成付款"),
     scan_alt: "二維碼。請用微信掃描，向{merchant}支付{amount}。",
     drawing_code: "正在產生二維碼…",
-    code_expires_in: "二維碼剩餘有效時間",
-    code_expired: message(
-        "二維碼已過期",
-        "如果您已付款，請稍候；否則請取得新的二維碼。",
-    ),
-    new_code: "取得新的二維碼",
-    pay_within: "剩餘付款時間",
+    code_expires_in: "請在 {left} 內完成付款",
+    code_expired: message("二維碼已過期", "如已付款，請稍候；否則請更新二維碼。"),
+    new_code: "更新二維碼",
+    pay_within: "付款剩餘時間 {left}",
 
     away: message(
         "請在微信中完成付款",
         "付款後請返回此頁面，確認後頁面會自動更新。",
     ),
-    i_have_paid: "我已付款",
+    i_have_paid: "已完成付款",
+    trouble_paying: "付款遇到問題，重新付款",
     not_seen: message(
-        "尚未查到付款",
-        "微信支付還沒有確認這筆付款。如果您剛剛付款，請稍候再查詢。",
+        "暫未查詢到付款結果",
+        "如已付款，請稍後再試；尚未付款，可繼續付款。",
     ),
 
     in_phone_browser: message(
         "請在微信中開啟",
-        "複製連結，傳送到微信聊天（例如「檔案傳輸」），再點按開啟。",
+        "複製連結，在微信中傳送給「檔案傳輸」，按開即可付款",
     ),
     in_other_app: message(
         "請在微信中開啟",
-        "目前的應用程式不支援微信支付。請複製連結，傳送到微信聊天（例如「檔案傳輸」），再點按開啟。",
+        "目前的應用程式不支援微信支付。複製連結，在微信中傳送給「檔案傳輸」，按開即可付款",
     ),
     in_mini_program: message(
         "請在微信聊天中開啟",
-        "小程序內的網頁無法直接付款。請複製連結，傳送到微信聊天（例如「檔案傳輸」），再點按開啟。",
+        "小程序內的網頁無法直接付款。複製連結，在微信中傳送給「檔案傳輸」，按開即可付款",
     ),
     in_wecom: message(
         "請在微信中開啟",
         "企業微信內無法支付此訂單。請複製連結，在微信中開啟。",
     ),
-    wechat_too_old: message(
-        "請更新微信",
-        "微信 5.0 或以上版本才支援付款。請更新微信後重新開啟連結。",
-    ),
+    wechat_too_old: message("請更新微信", "目前的微信版本過舊，請更新後重試。"),
     copy_link: "複製連結",
     copied: "已複製",
     copy_by_hand: "請長按選取連結後複製",
-    link_code: "也可以用另一部手機的微信掃描二維碼",
+    link_code: "或儲存二維碼，在微信「掃一掃」中從相簿選取；也可用其他手機掃碼",
     link_code_alt: "本頁連結的二維碼",
 
-    expired: message(
-        "付款已逾時",
-        "如果您剛剛完成付款，請稍候；否則請向商戶索取新的連結。",
-    ),
-    closed: message("訂單已關閉", "此訂單已不能付款。如有疑問，請聯絡商戶。"),
-    refused: message("付款失敗", "微信支付未通過這筆付款，請回到商戶重新下單。"),
+    expired: message("付款已逾時", "如剛剛完成付款，請稍候；否則請聯絡商戶。"),
+    closed: message("訂單已關閉", "此訂單無法繼續付款，如有疑問請聯絡商戶。"),
+    refused: message("付款失敗", "微信支付未通過本次付款，請重新下單。"),
 
+    not_charged: "尚未扣款。",
     unknown_link: message(
         "連結無效",
-        "連結可能不完整。請重新複製，或向商戶索取新的連結。",
+        "連結可能不完整，請重新複製，或聯絡商戶索取新連結。",
     ),
-    expired_link: message("連結已過期", "請向商戶索取新的連結。"),
-    sign_in_again: message(
-        "請重新開啟頁面",
-        "未能取得您的微信身分，重新載入後會再次取得。",
-    ),
+    expired_link: message("連結已過期", "請聯絡商戶索取新連結。"),
+    sign_in_again: message("微信授權失敗", "請重新進入頁面。"),
     snapshot: message(
         "請使用完整服務",
         "目前為頁面快照，無法付款。請按螢幕下方的「使用完整服務」，再重新載入。",
     ),
     busy: message("請稍候", "還需要幾秒鐘，請稍後再試。"),
-    wechat_unavailable: message("微信支付暫時沒有回應", "付款尚未開始，請稍後重試。"),
-    other_problem: message("出了點問題", "問題出在我們這邊，請稍後重試。"),
+    wechat_unavailable: message("微信支付系統繁忙", "請稍後再試。"),
+    merchant_problem: message(
+        "暫時無法付款",
+        "微信支付未受理此商戶的這筆收款，請聯絡商戶並提供商戶單號。",
+    ),
+    other_problem: message(
+        "系統異常",
+        "請稍後再試；多次失敗請聯絡商戶，並提供商戶單號。",
+    ),
     try_again: "重試",
 };
 
@@ -620,11 +649,14 @@ mod tests {
             let read = Texts::from_words(sent).unwrap();
             let expected = Texts {
                 scan_alt: read.scan_alt,
+                to_merchant: read.to_merchant,
+                paid: message(texts.paid.heading, "HK$1.00"),
                 loading: "",
                 slow_page: "",
                 item: "",
                 order_number: "",
                 carried_by: "",
+                reference: "",
                 ..*texts
             };
             assert_eq!(read, expected);
@@ -632,6 +664,49 @@ mod tests {
             assert!(read.scan_alt.contains("HK$1.00"), "{}", read.scan_alt);
             let (short, _) = sent.trim_end().rsplit_once('\n').unwrap();
             assert_eq!(Texts::from_words(short), None);
+        }
+    }
+
+    #[test]
+    fn a_payer_is_told_not_to_pay_again_only_where_there_is_nothing_to_pay_with() {
+        for lang in Lang::ALL {
+            let texts = texts(lang);
+            // The one screen without a button that pays.
+            assert!(
+                ["again", "重复", "重複"]
+                    .iter()
+                    .any(|word| texts.confirming.body.contains(word)),
+            );
+            for body in [
+                texts.confirming_slow.body,
+                texts.not_seen.body,
+                texts.away.body,
+            ] {
+                for word in ["pay again", "请勿", "請勿"] {
+                    assert!(!body.contains(word), "{body}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_countdown_has_a_place_for_the_time() {
+        for lang in Lang::ALL {
+            let sent = texts(lang).to_words("HK$1.00", "Tea {left}").leak();
+            let read = Texts::from_words(sent).unwrap();
+            for text in [read.code_expires_in, read.pay_within] {
+                assert_eq!(text.matches("{left}").count(), 1, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn chinese_payers_are_spoken_to_as_wechat_speaks() {
+        for lang in [Lang::ZhHans, Lang::ZhHant] {
+            let text = format!("{:?}", texts(lang));
+            for word in ["您", "點按", "售完", "商户订单号", "商戶訂單編號"] {
+                assert!(!text.contains(word), "{word}");
+            }
         }
     }
 

@@ -34,6 +34,9 @@ pub struct PageError {
     pub code: String,
     /// The payer's language, since there is no view to say it.
     pub lang: Lang,
+    /// The request's id, for the payer to quote. The server draws it.
+    #[serde(skip)]
+    pub reference: String,
 }
 
 /// One purchase as the payer may see it, at one moment of the server's clock.
@@ -61,6 +64,10 @@ pub struct View {
     pub success_url: Option<String>,
     /// Where to go back to without paying. `http(s)` only; the server checks it.
     pub cancel_url: Option<String>,
+    /// Whether an order was ever made for this purchase. Until then it is
+    /// certain that the payer was not charged.
+    #[serde(default)]
+    pub attempted: bool,
 }
 
 /// All that the server ever says over the page's WebSocket: the view may have
@@ -108,6 +115,9 @@ pub struct Standing {
     pub success_url: Option<String>,
     /// As in [`View::cancel_url`].
     pub cancel_url: Option<String>,
+    /// As in [`View::attempted`].
+    #[serde(default)]
+    pub attempted: bool,
 }
 
 /// The answer to `POST /pay/order`: what the payer needs to pay here. `V` is
@@ -261,7 +271,9 @@ impl ErrorAnswer {
 /// developer, each with its own text and its own way on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// There is no such link. `SESSION_NOT_FOUND`.
+    /// The address leads nowhere: `SESSION_NOT_FOUND`, `LINK_NOT_FOUND`, or what
+    /// a merchant's page or link has wrong: `QUICK_AUTH_UNKNOWN`,
+    /// `REDIRECT_REFUSED`, `FIELD_MISSING`, `FIELD_INVALID`.
     UnknownLink,
     /// The link's time is over. `SESSION_EXPIRED`.
     ExpiredLink,
@@ -272,12 +284,19 @@ pub enum Problem {
     /// has to choose the full service, and opening the page afresh asks again.
     /// `VIRTUAL_OPENID`.
     Snapshot,
-    /// A few seconds are missing. `ATTEMPT_PENDING`, `RATE_LIMITED`.
+    /// A few seconds are missing: `ATTEMPT_PENDING`, `RATE_LIMITED`. Or the
+    /// purchase has ended meanwhile, and the page asks how: `ORDER_PAID`,
+    /// `ORDER_CLOSED`, `ORDER_EXPIRED`, `ORDER_REVERSED`.
     Busy,
     /// WeChat Pay does not answer, or not so that it can be believed.
     /// `UPSTREAM_UNAVAILABLE`, `UPSTREAM_UNVERIFIED`.
     WeChatUnavailable,
-    /// Anything else.
+    /// WeChat Pay refuses what this merchant asks for, or the merchant's account
+    /// or keys are not in order. Only the merchant can do something:
+    /// `UPSTREAM_REFUSED`, `KEY_UNUSABLE`, `CERTIFICATE_EXPIRED`, `NOT_OFFERED`,
+    /// `ORDER_EXISTS_WITH_DIFFERENT_TERMS`, `CURRENCY_NOT_ALLOWED`.
+    Merchant,
+    /// A fault of ours.
     Other,
 }
 
@@ -285,11 +304,19 @@ impl Problem {
     /// The problem behind a stable error code.
     pub fn from_code(code: &str) -> Problem {
         match code {
-            "SESSION_NOT_FOUND" => Problem::UnknownLink,
+            "SESSION_NOT_FOUND" | "LINK_NOT_FOUND" | "QUICK_AUTH_UNKNOWN" | "REDIRECT_REFUSED"
+            | "FIELD_MISSING" | "FIELD_INVALID" => Problem::UnknownLink,
             "SESSION_EXPIRED" => Problem::ExpiredLink,
             "OPENID_REQUIRED" | "SIGN_IN_FAILED" => Problem::SignInAgain,
             "VIRTUAL_OPENID" => Problem::Snapshot,
-            "ATTEMPT_PENDING" | "RATE_LIMITED" => Problem::Busy,
+            "ATTEMPT_PENDING" | "RATE_LIMITED" | "ORDER_PAID" | "ORDER_CLOSED"
+            | "ORDER_EXPIRED" | "ORDER_REVERSED" => Problem::Busy,
+            "UPSTREAM_REFUSED"
+            | "KEY_UNUSABLE"
+            | "CERTIFICATE_EXPIRED"
+            | "NOT_OFFERED"
+            | "ORDER_EXISTS_WITH_DIFFERENT_TERMS"
+            | "CURRENCY_NOT_ALLOWED" => Problem::Merchant,
             "UPSTREAM_UNAVAILABLE" | "UPSTREAM_UNVERIFIED" => Problem::WeChatUnavailable,
             _ => Problem::Other,
         }
@@ -327,6 +354,7 @@ mod tests {
             lang: Lang::En,
             success_url: None,
             cancel_url: Some(String::from("https://shop.example/")),
+            attempted: false,
         }
     }
 
@@ -341,12 +369,13 @@ mod tests {
     fn the_json_forms() {
         travels(
             &Page::View(view(State::Open, Method::Native)),
-            r#"{"view":{"merchant":"Demo Tea House","description":"Oolong","money":{"amount_minor":15000,"currency":"HKD"},"out_trade_no":"T1","state":"open","method":"native","now_ms":1,"expires_at_ms":2,"lang":"en","success_url":null,"cancel_url":"https://shop.example/"}}"#,
+            r#"{"view":{"merchant":"Demo Tea House","description":"Oolong","money":{"amount_minor":15000,"currency":"HKD"},"out_trade_no":"T1","state":"open","method":"native","now_ms":1,"expires_at_ms":2,"lang":"en","success_url":null,"cancel_url":"https://shop.example/","attempted":false}}"#,
         );
         travels(
             &Page::Error(PageError {
                 code: String::from("SESSION_NOT_FOUND"),
                 lang: Lang::ZhHant,
+                reference: String::new(),
             }),
             r#"{"error":{"code":"SESSION_NOT_FOUND","lang":"zh-Hant"}}"#,
         );
@@ -414,6 +443,7 @@ mod tests {
             expires_at_ms: view.expires_at_ms,
             success_url: view.success_url.clone(),
             cancel_url: view.cancel_url.clone(),
+            attempted: view.attempted,
         };
         assert_eq!(standing, expected);
         let not_open = serde_json::to_string(&Prepared::NotOpen(view)).unwrap();

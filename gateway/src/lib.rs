@@ -49,7 +49,7 @@ use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
 use crate::http::{MAX_BODY_BYTES, answer};
 use crate::limits::Limits;
-use crate::route::{Endpoint, Found};
+use crate::route::{Audience, Endpoint, Found};
 use crate::scope::Scope;
 use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
@@ -108,17 +108,29 @@ impl<W: World> Gateway<W> {
                 return ApiError::of(Code::BodyTooLarge).response();
             }
             Found::Route { route, id } => (route, *id),
-            Found::MethodNotAllowed { allow } => return not_allowed(allow),
-            Found::NotFound => return ApiError::of(Code::NotFound).response(),
+            Found::MethodNotAllowed { allow } => {
+                let error = ApiError::of(Code::MethodNotAllowed);
+                let mut response = self.refusal(request, error).await;
+                http::set(&mut response, ::http::header::ALLOW, allow);
+                return response;
+            }
+            Found::NotFound => return self.refusal(request, ApiError::of(Code::NotFound)).await,
         };
         if let Err(error) = self.limit_payer(request, route.rate) {
             return self.too_often(request, error).await;
         }
         let answered = self.dispatch(route.endpoint, request, id).await;
-        answered.unwrap_or_else(|error| {
-            error.log_cause(&self.world);
-            error.response()
-        })
+        match answered {
+            Ok(response) => response,
+            // What a payer's browser was sent to, and a file that is not there.
+            Err(error) if route.audience == Audience::Payer || error.code == Code::NotFound => {
+                self.refusal(request, error).await
+            }
+            Err(error) => {
+                error.log_cause(&self.world);
+                error.response()
+            }
+        }
     }
 
     async fn dispatch(
@@ -164,7 +176,7 @@ impl<W: World> Gateway<W> {
             Endpoint::MiniStatus => self.mini_status(request).await,
             Endpoint::MiniOrder => self.mini_order(request).await,
             Endpoint::MiniCheck => self.mini_check(request).await,
-            Endpoint::QuickAuth => Ok(self.quick_auth(request).await),
+            Endpoint::QuickAuth => self.quick_auth(request).await,
             Endpoint::OauthCallback => Ok(self.oauth_callback(request).await),
             Endpoint::QuickAuthReturn => Ok(self.quick_auth_return(request).await),
             Endpoint::Notice => self.notice(request, id).await,
@@ -217,10 +229,4 @@ impl<W: World> Gateway<W> {
     fn random_text(&self, length: usize) -> String {
         seal::random_text(|bytes| self.world.random(bytes), length)
     }
-}
-
-fn not_allowed(allow: &str) -> Response {
-    let mut response = ApiError::of(Code::MethodNotAllowed).response();
-    http::set(&mut response, ::http::header::ALLOW, allow);
-    response
 }

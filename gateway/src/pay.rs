@@ -20,11 +20,13 @@ use crate::config::checkout_path;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::{answer, free_text, header_text, json, json_object, query, set};
+use crate::pay_link::page_file;
 use crate::qr::svg_path;
+use crate::scope::Scope;
 use crate::world::{Listen, Request, Response, World};
 use checkout::{
-    Environment, Jsapi, Lang, Line, Link, Method, Offers, Page, PageError, Prepared, Qr, Reason,
-    State, View, html, plan,
+    Environment, Jsapi, Lang, Line, Link, Method, Offers, Page, PageError, Prepared, Problem, Qr,
+    Reason, State, View, html, plan, texts,
 };
 use http::header;
 use order::TradeType;
@@ -197,14 +199,51 @@ impl<W: World> Gateway<W> {
         let page = Page::Error(PageError {
             code: code.name().to_owned(),
             lang: lang_of(request, None),
+            reference: Scope::current().request_id,
         });
         self.html(code.status(), &page, &[]).await
     }
 
+    /// The answer to a refused call that a browser may have made by going to
+    /// the address: a small page to the browser, JSON to a program. At
+    /// addresses that only programs use, a browser is told only that there is
+    /// nothing for it.
+    pub(crate) async fn refusal(&self, request: &Request, error: ApiError) -> Response {
+        error.log_cause(&self.world);
+        let mut response = error.response();
+        if !wants_page(request) {
+            return response;
+        }
+        let lang = lang_of(request, None);
+        let message = match error.code {
+            Code::NotFound | Code::MethodNotAllowed => html::nothing_here(lang),
+            code => texts(lang).problem(Problem::from_code(code.name())),
+        };
+        let frame = self.template().await;
+        let file = |ending| frame.as_deref().and_then(|frame| page_file(frame, ending));
+        let reference = Scope::current().request_id;
+        let html = html::notice(lang, message, file(".css"), file(".svg"), &reference);
+        *response.body_mut() = html.into_bytes();
+        let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; frame-ancestors 'none'";
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        set(
+            &mut response,
+            header::CONTENT_TYPE,
+            "text/html; charset=utf-8",
+        );
+        set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
+        set(
+            &mut response,
+            header::VARY,
+            "accept, accept-language, user-agent",
+        );
+        response
+    }
+
     /// To whoever asks too often: a page gets words, a program its answer.
     pub(crate) async fn too_often(&self, request: &Request, error: ApiError) -> Response {
-        let is_page = free_text(request, "accept").is_some_and(|text| text.contains("html"));
-        let mut response = match is_page {
+        let mut response = match wants_page(request) {
             true => self.error_page(request, error.code).await,
             false => return error.response(),
         };
@@ -256,6 +295,7 @@ impl<W: World> Gateway<W> {
             lang: visit.lang,
             success_url: purchase.success_url.clone(),
             cancel_url: purchase.cancel_url.clone(),
+            attempted: !checkout.attempts.is_empty(),
         }
     }
 
@@ -348,6 +388,11 @@ impl<W: World> Gateway<W> {
         set(&mut response, header::VARY, VARY);
         response
     }
+}
+
+/// Whether a browser goes to this address, and shows what comes.
+fn wants_page(request: &Request) -> bool {
+    free_text(request, "accept").is_some_and(|text| text.contains("text/html"))
 }
 
 fn written<T: Serialize>(value: &T) -> Result<Response, ApiError> {

@@ -58,7 +58,9 @@ impl<W: World> Gateway<W> {
     /// `POST /pay/link`.
     pub(crate) async fn buy(&self, request: &Request) -> Response {
         if !self.is_from_here(request) {
-            return ApiError::of(Code::ForeignOrigin).response();
+            return self
+                .refusal(request, ApiError::of(Code::ForeignOrigin))
+                .await;
         }
         let form = form(request);
         let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
@@ -141,7 +143,22 @@ impl<W: World> Gateway<W> {
     /// `GET /pay/result`: how the purchase of one form ended. Only a page of an
     /// origin that the merchant has registered may ask, and it has to know the
     /// form's `once`.
+    ///
+    /// A page of another origin may read that it is refused for that reason, and
+    /// nothing else, or it could not tell a missing registration from a missing
+    /// network. The refusal says nothing of a purchase.
     pub(crate) async fn link_result(&self, request: &Request) -> Result<Response, ApiError> {
+        match self.result_for(request).await {
+            Err(error) if error.code == Code::OriginUnknown => {
+                let mut response = self.refusal(request, error).await;
+                set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+                Ok(response)
+            }
+            answered => answered,
+        }
+    }
+
+    async fn result_for(&self, request: &Request) -> Result<Response, ApiError> {
         let fields = Fields::of_query(query(request));
         let (id, once) = (fields.required("l", 64)?, fields.required("once", 64)?);
         let known = self.merchant_of_link(&id).await?;
@@ -284,11 +301,15 @@ impl<W: World> Gateway<W> {
         refused: Option<Refused<'_>>,
     ) -> Response {
         let template = self.template().await;
-        let file = |ending| template.as_deref().and_then(|frame| file(frame, ending));
+        let file = |ending| {
+            template
+                .as_deref()
+                .and_then(|frame| page_file(frame, ending))
+        };
         let (Some(stylesheet), Some(icon)) = (file(".css"), file(".svg")) else {
             self.world
                 .log(format_args!("page: no stylesheet or icon in its frame"));
-            return ApiError::of(Code::Internal).response();
+            return self.refusal(request, ApiError::of(Code::Internal)).await;
         };
         let link = &opened.facts.link;
         let chosen = query(request).remove("lang");
@@ -369,7 +390,7 @@ fn form(request: &Request) -> BTreeMap<String, String> {
 
 /// The address of the file with this ending in the page's frame: the build has
 /// put a hash into its name.
-fn file<'a>(frame: &'a str, ending: &str) -> Option<&'a str> {
+pub(crate) fn page_file<'a>(frame: &'a str, ending: &str) -> Option<&'a str> {
     let end = frame.find(&format!("{ending}\""))? + ending.len();
     let before = frame.get(..end)?;
     before.get(before.rfind('"')? + 1..)
@@ -384,8 +405,8 @@ mod tests {
         let built = "<link rel=\"icon\" href=\"/icon-1.svg\"/>\n\
                      <link rel=\"stylesheet\" href=\"/checkout-bb427239f49858f4.css\"/>";
         let stylesheet = "/checkout-bb427239f49858f4.css";
-        assert_eq!(file(built, ".css"), Some(stylesheet));
-        assert_eq!(file(built, ".svg"), Some("/icon-1.svg"));
-        assert_eq!(file("<title></title>", ".css"), None);
+        assert_eq!(page_file(built, ".css"), Some(stylesheet));
+        assert_eq!(page_file(built, ".svg"), Some("/icon-1.svg"));
+        assert_eq!(page_file("<title></title>", ".css"), None);
     }
 }

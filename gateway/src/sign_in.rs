@@ -143,17 +143,7 @@ impl<W: World> Gateway<W> {
     /// `GET /wx-bridge/oauth_bridge.php?quick_auth=…&redirect=…` (seed 000,
     /// "Wemine Quick Auth Service"): fetches the payer's openid for a shop and
     /// appends `wx_openid` to the redirect, whose origin must be registered.
-    pub(crate) async fn quick_auth(&self, request: &Request) -> Response {
-        match self.begin_quick_auth(request).await {
-            Ok(response) => response,
-            Err(error) => {
-                error.log_cause(&self.world);
-                error.response()
-            }
-        }
-    }
-
-    async fn begin_quick_auth(&self, request: &Request) -> Result<Response, ApiError> {
+    pub(crate) async fn quick_auth(&self, request: &Request) -> Result<Response, ApiError> {
         let query = query(request);
         let needed = |name: &str| {
             query

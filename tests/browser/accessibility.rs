@@ -13,12 +13,12 @@ fn axe_finds_nothing_wrong_at_a_desk() {
             let code = payer.scans();
             payer.finds_it_accessible(&format!("the code, {scheme}"));
             town.scan(&code);
-            payer.sees("Your payment is confirmed.");
+            payer.sees("Payment successful");
             payer.finds_it_accessible(&format!("paid, {scheme}"));
 
             payer.expects_in_the_console("404");
             payer.opens(&format!("{}/pay/?s=unknown", town.gateway()));
-            payer.sees("This link does not work");
+            payer.sees("This link doesn’t work");
             payer.finds_it_accessible(&format!("an unknown link, {scheme}"));
         }
     });
@@ -37,11 +37,11 @@ fn axe_finds_nothing_wrong_in_wechat() {
             payer.sees_control("Pay HKD 48.00");
             payer.finds_it_accessible(&format!("the sheet, {scheme}"));
             payer.taps("Let it fail");
-            payer.sees("The payment did not go through");
+            payer.sees("Payment failed");
             payer.finds_it_accessible(&format!("failed, {scheme}"));
             payer.taps("Try again");
             payer.taps("Pay HKD 48.00");
-            payer.sees("Your payment is confirmed.");
+            payer.sees("Payment successful");
             payer.finds_it_accessible(&format!("paid, {scheme}"));
         }
     });
@@ -79,13 +79,13 @@ fn the_keyboard_alone_pays_in_wechat() {
         // The sheet takes the focus, and keeps it.
         payer.tabs_to("Cancel");
         payer.presses(Key::Escape);
-        payer.sees("Not paid yet");
-        payer.tabs_to("Try again");
+        payer.sees("Payment cancelled");
+        payer.tabs_to("Pay now");
         payer.presses(Key::Space);
         payer.tabs_to("Pay HKD 48.00");
         payer.presses(Key::Enter);
-        payer.sees("Your payment is confirmed.");
-        payer.tabs_to("Continue");
+        payer.sees("Payment successful");
+        payer.tabs_to("Return to Demo Tea House");
         payer.presses(Key::Enter);
         payer.is_at(&town.in_wechat(&format!("{}/shop/thanks", town.sandbox())));
     });
@@ -108,8 +108,8 @@ fn the_keyboard_alone_pays_with_the_phone_and_returns_to_the_shop() {
         payer.sees("By keyboard");
 
         payer.opens(&checkout);
-        payer.sees("Your payment is confirmed.");
-        payer.tabs_to("Continue");
+        payer.sees("Payment successful");
+        payer.tabs_to("Return to Demo Tea House");
         payer.presses(Key::Enter);
         payer.is_at(&format!("{}/shop/thanks", town.sandbox()));
     });

@@ -17,7 +17,7 @@ fn asked_for_payment(town: &Town, payer: &Browser) -> String {
     let checkout = town.checkout();
     payer.opens(&checkout);
     payer.taps("Pay now");
-    payer.sees("Continue in WeChat Pay");
+    payer.sees("Complete your payment");
     checkout
 }
 
@@ -30,10 +30,10 @@ fn ok_for_an_unpaid_order_is_only_a_question() {
         // The server has been asked, and knows of no payment.
         payer.has_asked("/pay/check", 1);
         payer.has_asked("/pay/status", 1);
-        payer.does_not_see("Paid");
+        payer.does_not_see("Payment successful");
         assert_eq!(town.orders()[0]["trade_state"], "NOTPAY");
         town.pays_by_the_bridge(payer, 0);
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -42,22 +42,22 @@ fn a_bridge_that_answers_twice_changes_nothing_by_it() {
     visit(|town, payer| {
         asked_for_payment(town, payer);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
-        payer.sees("Not paid yet");
+        payer.sees("Payment cancelled");
         payer.evaluates("answers(0, 'get_brand_wcpay_request:fail')");
-        payer.sees("Not paid yet");
+        payer.sees("Payment cancelled");
 
-        payer.taps("Try again");
-        payer.sees("Continue in WeChat Pay");
+        payer.taps("Pay now");
+        payer.sees("Complete your payment");
         // The first call's late words are not the second's.
         payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
-        payer.does_not_see("Not paid yet");
+        payer.does_not_see("Payment cancelled");
         town.pays_by_the_bridge(payer, 1);
         payer.evaluates(
             "answers(1, 'get_brand_wcpay_request:ok'); answers(1, 'get_brand_wcpay_request:ok')",
         );
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         payer.evaluates("answers(1, 'get_brand_wcpay_request:cancel')");
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(town.orders().len(), 1, "the same order throughout");
     });
 }
@@ -79,10 +79,10 @@ fn a_bridge_that_does_not_answer_can_be_asked_again() {
         assert_eq!(payer.counts("button"), 0, "the sheet is over the page");
         payer.evaluates("waits(10_001)");
         payer.taps("Try again");
-        payer.sees("Continue in WeChat Pay");
+        payer.sees("Complete your payment");
         assert_eq!(payer.evaluates("return calls.length"), 2);
         town.pays_by_the_bridge(payer, 1);
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(town.orders().len(), 1);
     });
 }
@@ -94,15 +94,15 @@ fn a_bridge_that_throws_has_refused() {
         payer.runs_first("window.throws = () => { throw new Error('no such call') };");
         asked_for_payment(town, payer);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
-        payer.sees("Not paid yet");
+        payer.sees("Payment cancelled");
         payer.evaluates(
             "WeixinJSBridge.kept = WeixinJSBridge.invoke; WeixinJSBridge.invoke = throws",
         );
-        payer.taps("Try again");
-        payer.sees("The payment did not go through");
+        payer.taps("Pay now");
+        payer.sees("Payment failed");
         payer.evaluates("WeixinJSBridge.invoke = WeixinJSBridge.kept");
         payer.taps("Try again");
-        payer.sees("Continue in WeChat Pay");
+        payer.sees("Complete your payment");
     });
 }
 
@@ -113,9 +113,9 @@ fn a_call_refused_outside_a_tap_is_made_inside_the_next_one() {
         asked_for_payment(town, payer);
         assert_eq!(payer.evaluates("return calls[0].inTap"), false);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:fail')");
-        payer.sees("The payment did not go through");
+        payer.sees("Payment failed");
         payer.taps("Try again");
-        payer.sees("Continue in WeChat Pay");
+        payer.sees("Complete your payment");
         assert_eq!(payer.evaluates("return calls[1].inTap"), true);
         assert_eq!(
             payer.evaluates("return [calls[0].name, calls[1].name]"),
@@ -123,6 +123,6 @@ fn a_call_refused_outside_a_tap_is_made_inside_the_next_one() {
         );
         town.pays_by_the_bridge(payer, 1);
         payer.evaluates("answers(1, 'get_brand_wcpay_request:ok')");
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }

@@ -20,11 +20,11 @@ fn a_scanned_code_turns_the_page_to_paid_by_itself() {
         assert_eq!(code, town.orders()[0]["code_url"]);
         assert!(code.starts_with("weixin://wxpay/bizpayurl?pr="), "{code}");
         town.scan(&code);
-        payer.sees("Paid Thank you. Your payment is confirmed.");
-        assert_eq!(payer.title(), "Paid");
+        payer.sees("Payment successful");
+        assert_eq!(payer.title(), "Payment successful");
         payer.pictures("desktop-paid");
         payer.reloads();
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(town.orders().len(), 1);
     });
 }
@@ -53,7 +53,7 @@ fn a_code_that_was_scanned_and_left_can_still_be_paid() {
         payer.reloads();
         assert_eq!(payer.scans(), code, "the same order is offered again");
         town.scan(&code);
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -66,7 +66,7 @@ fn a_checkout_that_was_begun_at_a_desk_can_be_paid_in_wechat() {
         payer.opens(&town.in_wechat(&checkout));
         payer.taps("Pay now");
         payer.taps("Pay HKD 48.00");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         let late = json!({ "code_url": code, "payer": "bob", "action": "pay" });
         let refused = town.control("/sandbox/scan", &late);
         assert_eq!(refused["ok"], false, "never paid twice: {refused}");

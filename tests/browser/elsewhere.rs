@@ -43,7 +43,7 @@ fn another_app_says_that_it_cannot_pay() {
     visit(|town, payer| {
         payer.calls_itself(ALIPAY);
         payer.opens(&town.checkout_of(&json!({ "lang": "en" })));
-        payer.sees("This app cannot pay with WeChat Pay.");
+        payer.sees("This app can’t pay with WeChat Pay.");
         payer.scans();
         assert!(town.orders().is_empty());
     });

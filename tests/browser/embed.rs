@@ -153,8 +153,8 @@ fn where_tabs_are_blocked_the_link_opens_in_the_same_one() {
         payer.is_at(&format!("{}/pay/?l=", town.gateway()));
         payer.taps("Continue to payment");
         town.scan(&payer.scans());
-        payer.sees("Your payment is confirmed.");
-        payer.taps("Continue");
+        payer.sees("Payment successful");
+        payer.taps("Return to");
         payer.is_at(&site.origin());
         payer.waits_for("return results.length > 0");
         assert_eq!(payer.evaluates("return results[0].state"), "paid");
@@ -181,9 +181,9 @@ fn on_a_phone_it_stays_in_the_tab_and_the_shop_is_told_after_the_way_back() {
         payer.taps("Continue to payment");
         payer.taps("Pay now");
         payer.taps("Pay HKD 88.00");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         was_not_opened_beside(payer);
-        payer.taps("Continue");
+        payer.taps("Return to");
         payer.is_at(&in_wechat);
         payer.waits_for("return results.length > 0");
         assert_eq!(payer.evaluates("return results[0].state"), "paid");
@@ -209,7 +209,7 @@ fn a_page_of_an_unknown_origin_sells_and_is_told_nothing() {
         payer.looks_at_tab(1);
         payer.taps("Continue to payment");
         town.scan(&payer.scans());
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         payer.looks_at_tab(0);
         let asked = "return performance.getEntriesByType('resource')
             .filter(({ name }) => name.includes('/pay/result')).length";
@@ -242,7 +242,7 @@ fn without_a_script_there_is_a_link_and_a_picture() {
         // The link's own page needs no script either, up to the checkout,
         // which says that it needs one.
         payer.taps("Buy the pearls");
-        payer.sees("HK$88.00 Item Jasmine pearls, 50 g");
+        payer.sees("HK$88.00 For Jasmine pearls, 50 g");
         payer.taps("Continue to payment");
         payer.sees("This page needs JavaScript to take a payment.");
         payer.pictures("link-no-script-checkout");

@@ -45,10 +45,10 @@ fn a_phones_browser_pays_on_wechats_page_and_is_told_when_it_is_back() {
         assert_eq!(origin, format!("{}/", town.gateway()), "checklist H4");
         payer.taps("Pay as alice");
         payer.is_at(&format!("{checkout}&back=1"));
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         payer.pictures("h5-paid");
         payer.reloads();
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(town.orders().len(), 1);
     });
 }
@@ -59,15 +59,15 @@ fn a_payer_who_comes_back_unpaid_is_told_so_and_can_pay_after_all() {
         in_a_phones_browser(town, payer);
         payer.taps("Pay now");
         payer.taps("Cancel");
-        payer.sees("No payment yet");
+        payer.sees("No payment found yet");
         payer.pictures("h5-no-payment-yet");
         payer.finds_it_accessible("H5, back unpaid");
-        payer.does_not_see_for(Duration::from_secs(2), "Paid");
-        payer.taps("Check again");
-        payer.sees("No payment yet");
+        payer.does_not_see_for(Duration::from_secs(2), "Payment successful");
+        payer.taps("I’ve paid");
+        payer.sees("No payment found yet");
         payer.taps("Pay now");
         payer.taps("Pay as alice");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(town.orders().len(), 1, "the same order was paid");
     });
 }
@@ -85,11 +85,11 @@ fn a_payer_who_comes_back_by_the_back_button_can_say_that_they_have_paid() {
         payer.pictures("h5-back");
         payer.taps("Pay now");
         payer.taps("Pay as alice");
-        payer.sees("No payment yet");
+        payer.sees("No payment found yet");
         town.wechat_speaks_again();
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         payer.evaluates("history.go(-2)");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(town.orders().len(), 1);
     });
 }
@@ -131,7 +131,7 @@ fn inside_its_mini_program_the_merchants_own_page_is_opened() {
         assert!(town.orders().is_empty(), "that page's to make");
 
         town.pays_elsewhere(&checkout);
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(town.orders().len(), 1);
     });
 }
@@ -177,7 +177,7 @@ fn on_a_tablet_and_in_wechat_on_a_computer_there_is_a_code() {
             payer.opens(&town.checkout());
             payer.sees("Scan with WeChat to pay");
             town.scan(&payer.scans());
-            payer.sees("Your payment is confirmed.");
+            payer.sees("Payment successful");
         }
     });
 }
@@ -189,7 +189,7 @@ fn wecom_and_other_apps_say_how_to_go_on_in_wechat() {
         payer.has_a_window_of(390, 780);
         for (agent, words, name) in [
             (WECOM, "WeCom cannot pay here.", "wecom"),
-            (UNIONPAY, "This app cannot pay with WeChat Pay.", "unionpay"),
+            (UNIONPAY, "This app can’t pay with WeChat Pay.", "unionpay"),
         ] {
             payer.calls_itself(agent);
             payer.opens(&checkout);
@@ -201,7 +201,7 @@ fn wecom_and_other_apps_say_how_to_go_on_in_wechat() {
         assert!(town.orders().is_empty());
         // Paid in WeChat, it shows here.
         town.pays_elsewhere(&checkout);
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -230,7 +230,7 @@ fn a_page_whose_program_does_not_come_can_be_read_and_says_what_to_do() {
         payer.cannot_load(&["*.wasm"]);
         payer.has_a_window_of(390, 780);
         payer.opens(&town.checkout());
-        payer.sees("Demo Tea House HK$48.00 Item Jasmine pearls, 50 g Order number");
+        payer.sees("Demo Tea House HK$48.00 For Jasmine pearls, 50 g Order no.");
         payer.sees("This is taking longer than usual.");
         payer.pictures("no-program");
         payer.cannot_load(&[]);

@@ -7,7 +7,7 @@ fn an_unknown_link_is_explained_in_each_language() {
     visit(|town, payer| {
         payer.expects_in_the_console("404");
         for (lang, heading) in [
-            ("en", "This link does not work"),
+            ("en", "This link doesn’t work"),
             ("zh-Hans", "链接无效"),
             ("zh-Hant", "連結無效"),
         ] {
@@ -29,8 +29,8 @@ fn the_address_chooses_the_language_at_a_desk() {
     visit(|town, payer| {
         let checkout = town.checkout();
         for (lang, heading) in [
-            ("zh-Hans", "请用微信扫码支付"),
-            ("zh-Hant", "請用微信掃碼付款"),
+            ("zh-Hans", "请使用微信扫一扫"),
+            ("zh-Hant", "請使用微信掃一掃"),
             ("en", "Scan with WeChat to pay"),
         ] {
             payer.opens(&format!("{checkout}&lang={lang}"));

@@ -11,15 +11,15 @@ fn a_fixed_price_is_paid_at_a_desk_and_the_back_button_buys_nothing_more() {
     visit(|town, payer| {
         let link = town.link(&json!({ "total_fee": 8800 }));
         payer.opens(link["url"].as_str().unwrap());
-        payer.sees("Demo Tea House HK$88.00 Item Jasmine pearls, 50 g");
+        payer.sees("Demo Tea House HK$88.00 For Jasmine pearls, 50 g");
         payer.double_taps("Continue to payment");
         payer.is_at(&format!("{}/pay/?s=demo.", town.gateway()));
         town.scan(&payer.scans());
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
 
         payer.evaluates("history.back()");
         payer.taps("Continue to payment");
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(town.orders().len(), 1, "the form is one purchase");
         payer.opens(link["url"].as_str().unwrap());
         payer.taps("Continue to payment");
@@ -41,24 +41,15 @@ fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
         payer.pictures("link-amount");
         payer.finds_it_accessible("the amount");
         for (written, sentence) in [
-            ("", "Please enter the amount."),
-            (
-                "1,250",
-                "Please write the amount in digits only, like 12.50, without commas or spaces.",
-            ),
+            ("", "Enter the amount."),
+            ("1,250", "Enter numbers only, for example 12.50."),
             ("1.250,00", "without commas or spaces."),
             ("1 250", "without commas or spaces."),
-            ("twelve", "in digits only"),
-            ("-12", "in digits only"),
+            ("twelve", "numbers only"),
+            ("-12", "numbers only"),
             ("12.345", "at most two digits after the point"),
-            (
-                "4.99",
-                "Please enter an amount from HK$5.00 to HK$2,000.00.",
-            ),
-            (
-                "2000.01",
-                "Please enter an amount from HK$5.00 to HK$2,000.00.",
-            ),
+            ("4.99", "Enter an amount from HK$5.00 to HK$2,000.00."),
+            ("2000.01", "Enter an amount from HK$5.00 to HK$2,000.00."),
         ] {
             payer.writes("Amount in HKD", written);
             payer.taps("Continue to payment");
@@ -84,7 +75,7 @@ fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
         payer.sees("Demo Tea House HK$1,250.50");
         payer.taps("Pay now");
         payer.taps("Pay HKD 1250.50");
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -97,13 +88,13 @@ fn a_quantity_is_bought_until_none_is_left() {
         let link = town.link(&json!({ "total_fee": 8800, "quantity": 5, "stock": 3 }));
         let url = link["url"].as_str().unwrap();
         payer.opens(url);
-        payer.sees("HK$88.00 each, at most 3");
+        payer.sees("HK$88.00 each · up to 3");
         payer.pictures("link-quantity");
         payer.finds_it_accessible("a quantity");
         for wrong in ["4", "0", "1.5", "two"] {
             payer.writes("Quantity", wrong);
             payer.taps("Continue to payment");
-            payer.sees("Please enter a whole number from 1 to 3.");
+            payer.sees("Enter a whole number from 1 to 3.");
             payer.evaluates("document.getElementById('problem').remove()");
         }
         payer.opens_in_another_tab(url);
@@ -111,13 +102,13 @@ fn a_quantity_is_bought_until_none_is_left() {
         payer.taps("Continue to payment");
         payer.sees("HK$176.00");
         town.scan(&payer.scans());
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
 
         // Who has waited finds what is left.
         payer.looks_at_tab(0);
         payer.writes("Quantity", "3");
         payer.taps("Continue to payment");
-        payer.sees("Please enter a whole number from 1 to 1.");
+        payer.sees("Enter a whole number from 1 to 1.");
         payer.writes("Quantity", "1");
         payer.taps("Continue to payment");
         payer.sees("HK$88.00");
@@ -142,7 +133,7 @@ fn a_link_that_is_off_or_over_or_unknown_says_so_whenever_it_is_tapped() {
         payer.sees_control("Continue to payment");
         town.changes(&link, &json!({ "active": false }));
         payer.taps("Continue to payment");
-        payer.sees("Not on sale now");
+        payer.sees("Not available");
         payer.pictures("link-off");
         payer.finds_it_accessible("switched off");
 
@@ -156,7 +147,7 @@ fn a_link_that_is_off_or_over_or_unknown_says_so_whenever_it_is_tapped() {
         payer.pictures("link-expired");
 
         payer.opens(&format!("{}x", url));
-        payer.sees("This link does not work");
+        payer.sees("This link doesn’t work");
         payer.pictures("link-unknown");
         assert!(town.orders().is_empty());
     });

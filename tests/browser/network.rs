@@ -72,9 +72,9 @@ fn a_payment_made_while_the_page_was_offline_is_shown_when_it_is_back() {
         payer.sees("You are offline. This page carries on by itself");
         payer.pictures("desktop-offline");
         town.scan(&code);
-        payer.does_not_see("Paid");
+        payer.does_not_see("Payment successful");
         payer.is_online_again();
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         payer.does_not_see("You are offline");
     });
 }
@@ -93,7 +93,7 @@ fn a_tap_without_a_network_starts_nothing_and_can_be_repeated() {
         payer.is_online_again();
         payer.taps("Pay now");
         payer.taps("Pay HKD 48.00");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -106,7 +106,7 @@ fn a_page_is_told_of_its_payment_and_need_not_ask() {
         has_heard(payer, "look", 1);
         let before = asks_no_more(payer);
         town.scan(&code);
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(asked(payer), before + 1);
         has_heard(payer, "closed", 1);
     });
@@ -121,7 +121,7 @@ fn a_page_in_wechat_listens_while_the_payer_is_at_the_sheet() {
         payer.taps("Pay now");
         has_heard(payer, "look", 1);
         payer.taps("Pay HKD 48.00");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -135,7 +135,7 @@ fn where_nothing_can_be_heard_the_page_asks() {
             (payer.evaluates("return tried").as_u64() >= Some(2)).then_some(())
         });
         town.scan(&code);
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -149,9 +149,9 @@ fn a_page_at_the_back_is_quiet_and_up_to_date_when_it_is_in_front_again() {
         is_hidden(payer, true);
         has_heard(payer, "closed", 1);
         town.scan(&code);
-        payer.does_not_see_for(Duration::from_secs(3), "Your payment is confirmed.");
+        payer.does_not_see_for(Duration::from_secs(3), "Payment successful");
         is_hidden(payer, false);
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -168,7 +168,7 @@ fn a_page_that_lost_the_network_listens_again() {
         has_heard(payer, "look", 2);
         let before = asks_no_more(payer);
         town.scan(&code);
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(asked(payer), before + 1, "it was told");
     });
 }
@@ -188,7 +188,7 @@ fn a_page_outlives_the_server_that_it_listens_to() {
         has_heard(payer, "look", 2);
         let before = asks_no_more(payer);
         town.scan(&code);
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         assert_eq!(asked(payer), before + 1, "it was told");
     });
 }

@@ -338,7 +338,7 @@ fn follow(town: &Town, payer: &Browser, shop: &Shop, way: &str, picture: &str) {
         }
         other => panic!("docs/environments.md has a way that is not driven: {other}"),
     }
-    payer.sees("Paid Thank you. Your payment is confirmed.");
+    payer.sees("Payment successful");
     assert_eq!(ordered(), 1, "{picture}");
 }
 

@@ -13,7 +13,7 @@ fn a_purchase_in_the_demo_shop_is_paid_by_a_scan_and_delivered_to_its_inbox() {
         payer.is_at(&format!("{}/pay/?s=demo.", town.gateway()));
         payer.sees("Demo Tea House-Jasmine pearls");
         town.scan(&payer.scans());
-        payer.taps("Continue");
+        payer.taps("Return to");
         payer.sees("Thank you");
         payer.sees("is paid. We are putting the kettle on.");
         payer.pictures("shop-thanks");
@@ -39,7 +39,7 @@ fn an_inbox_that_does_not_acknowledge_says_so_of_each_delivery() {
         payer.opens(&format!("{}/shop/", town.sandbox()));
         payer.taps("Checkout");
         town.scan(&payer.scans());
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         payer.opens(&inbox);
         payer.sees("not acknowledged The signature is right.");
         payer.taps("Acknowledge again");

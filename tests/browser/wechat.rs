@@ -11,7 +11,7 @@ fn a_payer_in_the_phone_is_told_paid_only_when_it_is_verified() {
         payer.has_a_window_of(1100, 800);
         payer.opens(&town.phone(&town.checkout()));
         payer.looks_into_the_frame();
-        payer.sees("Demo Tea House HK$48.00 Item Jasmine pearls, 50 g Order number");
+        payer.sees("Demo Tea House HK$48.00 For Jasmine pearls, 50 g Order no.");
         assert!(
             town.orders().is_empty(),
             "a page that is read orders nothing"
@@ -26,12 +26,12 @@ fn a_payer_in_the_phone_is_told_paid_only_when_it_is_verified() {
         payer.sees("Confirming your payment…");
         assert_eq!(town.orders()[0]["trade_state"], "SUCCESS");
         // Long enough for several questions of the page to the server.
-        payer.does_not_see_for(Duration::from_secs(4), "Paid");
+        payer.does_not_see_for(Duration::from_secs(4), "Payment successful");
         payer.sees("Confirming your payment…");
         payer.pictures("phone-confirming");
 
         town.wechat_speaks_again();
-        payer.sees("Paid Thank you. Your payment is confirmed.");
+        payer.sees("Payment successful");
         payer.sees("Paid at");
         payer.pictures("phone-paid");
         assert_eq!(town.orders().len(), 1);
@@ -61,8 +61,8 @@ fn a_merchant_without_an_app_secret_recognises_its_payers_through_quick_auth() {
         payer.taps("Pay now");
         payer.sees("CMB credit card");
         payer.taps("Pay HKD 48.00");
-        payer.sees("Your payment is confirmed.");
-        payer.taps("Continue");
+        payer.sees("Payment successful");
+        payer.taps("Return to");
         payer.is_at(&town.in_wechat_of("bob", &format!("{}/shop/thanks", town.sandbox())));
     });
 }
@@ -77,11 +77,11 @@ fn a_payer_who_leaves_the_sheet_is_told_not_paid_yet_and_can_pay_after_all() {
         payer.sees_control("Cancel");
         payer.pictures("wechat-sheet");
         payer.taps("Cancel");
-        payer.sees("Not paid yet");
+        payer.sees("Payment cancelled");
         payer.pictures("wechat-cancelled");
-        payer.taps("Try again");
+        payer.taps("Pay now");
         payer.taps("Pay HKD 48.00");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
         payer.pictures("wechat-paid");
         assert_eq!(town.orders().len(), 1, "the same order was paid");
     });
@@ -94,11 +94,11 @@ fn a_payment_that_fails_says_so_and_can_be_tried_again() {
         payer.opens(&town.in_wechat(&town.checkout()));
         payer.taps("Pay now");
         payer.taps("Let it fail");
-        payer.sees("The payment did not go through");
+        payer.sees("Payment failed");
         payer.pictures("wechat-failed");
         payer.taps("Try again");
         payer.taps("Pay HKD 48.00");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -112,7 +112,7 @@ fn a_payer_without_enough_money_can_leave_the_sheet() {
         payer.sees("余额不足");
         payer.pictures("wechat-not-enough");
         payer.taps("Cancel");
-        payer.sees("Not paid yet");
+        payer.sees("Payment cancelled");
     });
 }
 
@@ -128,7 +128,7 @@ fn a_double_tap_opens_one_sheet_and_makes_one_order() {
             .filter((entry) => entry.name.includes('/pay/order')).length";
         assert_eq!(payer.evaluates(asked), 1);
         payer.double_taps("Pay HKD 48.00");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 
@@ -153,7 +153,7 @@ fn without_wechats_bridge_the_payer_is_told_and_can_try_again() {
         );
         payer.taps("Try again");
         payer.taps("Pay HKD 48.00");
-        payer.sees("Your payment is confirmed.");
+        payer.sees("Payment successful");
     });
 }
 

@@ -3,7 +3,7 @@
 
 use crate::visit;
 
-const READABLE: &str = "Demo Tea House HK$48.00 Item Jasmine pearls, 50 g Order number";
+const READABLE: &str = "Demo Tea House HK$48.00 For Jasmine pearls, 50 g Order no.";
 
 #[test]
 fn without_javascript_the_page_says_so_in_three_languages() {

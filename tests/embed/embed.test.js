@@ -29,6 +29,9 @@ function page(body) {
     results: /** @type {any[]} */ ([]),
     /** @type {any} */
     answer: { state: "none", out_trade_no: null },
+    status: 200,
+    errors: /** @type {any[]} */ ([]),
+    console: /** @type {string[]} */ ([]),
   };
   Object.defineProperty(window.document, "hidden", { value: false });
   window.matchMedia = () => ({ matches: true });
@@ -41,11 +44,16 @@ function page(body) {
   window.fetch = async (/** @type {URL} */ url) => {
     seen.asked.push(String(url));
     if (!seen.answer) throw new TypeError("refused");
-    return { ok: true, json: async () => seen.answer };
+    if (seen.status !== 200) return { ok: false, status: seen.status, json: async () => seen.answer };
+    return { ok: true, status: 200, json: async () => seen.answer };
   };
   window.document.addEventListener("weceive-result", (/** @type {any} */ event) =>
     seen.results.push({ ...event.detail }),
   );
+  window.document.addEventListener("weceive-error", (/** @type {any} */ event) =>
+    seen.errors.push({ ...event.detail }),
+  );
+  window.console.error = (/** @type {string} */ line) => seen.console.push(line);
   window.eval(SCRIPT);
   const element = window.document.querySelector("weceive-pay");
   const inside = (/** @type {string} */ name) => element.shadowRoot.querySelector(name);
@@ -106,6 +114,52 @@ test("a message from another window is not believed, and a refusal stops nobody"
   await pause(400);
   assert.equal(seen.opened.length, 1);
   assert.deepEqual(seen.results, []);
+});
+
+test("a page whose origin is not registered says so, and asks no more", async (t) => {
+  const { window, seen, button, status } = page(`<weceive-pay link="${LINK}"></weceive-pay>`);
+  t.after(() => window.close());
+  seen.status = 403;
+  const message = "Register the page's origin for this merchant, in redirect_origins.";
+  seen.answer = { status: "fail", code: "ORIGIN_UNKNOWN", message };
+  button.click();
+  await pause(400);
+  assert.equal(seen.opened.length, 1, "the payer can pay all the same");
+  assert.equal(seen.asked.length, 1);
+  assert.equal(status.textContent, "This page can’t show the result of your payment.");
+  const why = `${message} This page's origin is https://shop.example.com.`;
+  assert.deepEqual(seen.errors, [{ code: "ORIGIN_UNKNOWN", message: why }]);
+  assert.deepEqual(seen.console, [`weceive-pay: ORIGIN_UNKNOWN: ${why}`]);
+  window.dispatchEvent(new window.Event("pageshow"));
+  await pause(2_600);
+  assert.equal(seen.asked.length, 1, "neither later nor when the page is seen again");
+  assert.equal(window.sessionStorage.length, 0);
+});
+
+test("a gateway that is too busy is asked again, and one that never answers is named", async (t) => {
+  const { window, seen, button } = page(`<weceive-pay link="${LINK}"></weceive-pay>`);
+  t.after(() => window.close());
+  const again = async () => {
+    window.dispatchEvent(new window.Event("pageshow"));
+    await pause(300);
+  };
+  for (const status of [429, 500, 503]) {
+    seen.status = status;
+    seen.answer = { status: "fail", code: "RATE_LIMITED", message: "m" };
+    if (status === 429) button.click();
+    await again();
+  }
+  assert.deepEqual(seen.errors, []);
+  seen.answer = null;
+  for (let i = 0; i < 19; i += 1) await again();
+  assert.deepEqual(seen.errors, []);
+  await again();
+  assert.equal(seen.errors.length, 1);
+  assert.equal(seen.errors[0].code, "UNREACHABLE");
+  assert.match(seen.errors[0].message, /https:\/\/pay\.example\.com.*connect-src/);
+  const asked = seen.asked.length;
+  await again();
+  assert.equal(seen.asked.length, asked);
 });
 
 test("only a payment link is opened, and the button speaks the page's language", () => {

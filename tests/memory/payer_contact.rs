@@ -80,3 +80,78 @@ fn every_address_of_a_checkout_makes_wechat_show_its_secure_payment_title() {
     let to = answer.headers()["location"].to_str().unwrap();
     assert!(to.contains("&showwxpaytitle=1"), "{to}");
 }
+
+/// What a browser sends when it goes to an address.
+fn goes_to(world: &Memory, method: &str, path: &str, language: &str) -> (u16, String, String) {
+    let request = http::Request::builder()
+        .method(method)
+        .uri(format!("{GATEWAY}{path}"))
+        .header("user-agent", DESKTOP)
+        .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+        .header("accept-language", language)
+        .body(Vec::new());
+    let answer = world.send(request.unwrap());
+    let content_type = answer.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let body = String::from_utf8_lossy(answer.body()).into_owned();
+    (answer.status().as_u16(), content_type, body)
+}
+
+#[test]
+fn a_browser_is_shown_a_page_where_a_program_is_answered_with_json() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    // Nothing there; a page that is only for forms, opened again; a merchant's
+    // mistake that a payer meets; an origin that is not ours.
+    for (method, path, status) in [
+        ("GET", "/", 404),
+        ("GET", "/nothing/here", 404),
+        ("GET", "/pay", 404),
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/pay/link", 405),
+        ("GET", "/wx-bridge/oauth_bridge.php", 400),
+        (
+            "GET",
+            "/wx-bridge/oauth_bridge.php?quick_auth=x&redirect=https://a.example/",
+            404,
+        ),
+        ("GET", "/pay/status?s=demo.x", 404),
+        ("GET", "/pay/sheet?l=demo.x", 404),
+    ] {
+        for (language, lang) in [
+            ("en-GB", "en"),
+            ("zh-CN,zh;q=0.9", "zh-Hans"),
+            ("zh-HK", "zh-Hant"),
+        ] {
+            let (found, content_type, html) = goes_to(&world, method, path, language);
+            assert_eq!(found, status, "{path}");
+            assert!(
+                content_type.starts_with("text/html"),
+                "{path}: {content_type}"
+            );
+            assert!(
+                html.contains(&format!("<html lang=\"{lang}\">")),
+                "{path}: {html}"
+            );
+            assert!(html.contains("aria-level=\"1\""), "{path}");
+            assert!(!html.contains("<script"), "{path}");
+        }
+        let (found, answer) = shop.call(method, path, "");
+        assert_eq!(found, status, "{path}");
+        assert_eq!(answer["status"], "fail", "{path}: {answer}");
+    }
+    // Addresses of programs answer programs' mistakes with JSON to everyone.
+    let (status, content_type, _) = goes_to(&world, "GET", "/v1/order", "en");
+    assert_eq!(
+        (status, content_type.starts_with("application/json")),
+        (401, true)
+    );
+    let (status, _, html) = goes_to(&world, "GET", "/pay/?s=demo.x", "en");
+    assert_eq!(status, 404);
+    assert!(
+        html.contains("<footer>Reference "),
+        "a number to quote: {html}"
+    );
+}

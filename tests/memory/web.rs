@@ -673,7 +673,11 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
     // Pages: a session or a link that is not there, of a merchant who is or is
     // not.
     let body_of = |path: &str| {
-        let headers: [(&str, &[u8]); 1] = [("user-agent", DESKTOP.as_bytes())];
+        // An error page holds the request's id.
+        let headers: [(&str, &[u8]); 2] = [
+            ("user-agent", DESKTOP.as_bytes()),
+            ("x-request-id", b"the-same-each-time"),
+        ];
         let answer = world.send(request("GET", path, &headers, b"").unwrap());
         let text = String::from_utf8_lossy(answer.body()).into_owned();
         // The page's nonce is another each time.

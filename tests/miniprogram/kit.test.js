@@ -22,6 +22,7 @@ const view = (state, more) => ({
     merchant: 'Demo Tea House',
     description: 'Two cups',
     amount: 'HK$88.00',
+    out_trade_no: 'A1',
     state,
     lang: 'en',
     ...more,
@@ -86,7 +87,7 @@ test('a checkout is shown, paid, and believed when the server says so', async ()
   const { shown: pay, events } = await shown(it)
   assert.equal(pay.data.state, 'ready')
   assert.equal(pay.data.amount, 'HK$88.00')
-  assert.equal(pay.data.label, 'Pay HK$88.00 Demo Tea House')
+  assert.equal(pay.data.label, 'Pay now HK$88.00 Demo Tea House')
   assert.match(pay.dom.textContent, /Demo Tea House.*HK\$88\.00.*Two cups/)
 
   await tap(pay, '.pay')
@@ -118,13 +119,13 @@ test('a payer who cancels may try again', async () => {
   const { shown: pay, events } = await shown(it)
   await tap(pay, '.pay')
   assert.equal(pay.data.state, 'cancelled')
-  assert.equal(pay.data.button, 'Try again')
+  assert.equal(pay.data.button, 'Pay now')
   it.said = 'requestPayment:ok'
   await tap(pay, '.pay')
   await pass(100)
   assert.equal(pay.data.state, 'paid')
   assert.deepEqual(events, [
-    ['cancelled', { session: 'S1' }],
+    ['cancelled', { session: 'S1', errMsg: 'requestPayment:fail cancel' }],
     ['paid', { session: 'S1' }],
   ])
   assert.equal(it.logins, 2, 'a code is good once')
@@ -146,7 +147,7 @@ test('every word of the sheet leads to the server, which may know better', async
     await tap(first.shown, '.pay')
     assert.equal(first.shown.data.state, state, said)
     const code = state === 'failed' ? { code: 'NOT_PAID' } : {}
-    assert.deepEqual(first.events, [[state, { session: 'S1', ...code }]])
+    assert.deepEqual(first.events, [[state, { session: 'S1', ...code, errMsg: said }]])
 
     const paid = phone({ status: [OPEN], order: [TO_PAY], check: [PAID] })
     paid.said = said
@@ -191,6 +192,95 @@ test('a payment that was made while the sheet was silent is found', async () => 
   pay.triggerPageLifeTime('show')
   await pass(3_000)
   assert.deepEqual(events, [['paid', { session: 'S1' }]])
+})
+
+test('whatever the question meets, a payer who has paid is not told of a failure', async () => {
+  const lost = [
+    problem(429, 'RATE_LIMITED'),
+    { statusCode: 403, data: '<html>Forbidden</html>' },
+    problem(502, 'UPSTREAM_REFUSED'),
+    problem(404, 'SESSION_NOT_FOUND'),
+    problem(500, 'INTERNAL'),
+    { statusCode: 200, data: '<html>Log in to this network</html>' },
+    NO_NETWORK,
+  ]
+  for (const answer of lost) {
+    for (const said of ['requestPayment:ok', 'requestPayment:fail cancel', 'requestPayment:fail']) {
+      const answers = { status: [OPEN], order: [TO_PAY], check: [answer] }
+      const it = phone(answers)
+      it.said = said
+      const { shown: pay, events } = await shown(it)
+      await tap(pay, '.pay')
+      await pass(29_000)
+      assert.equal(pay.data.state, 'confirming')
+      assert.deepEqual(events, [])
+      // Nor are they kept for ever: the button says what it is for.
+      await pass(2_000)
+      assert.match(pay.data.text, /If you’ve paid, there’s nothing more to do/)
+      assert.equal(pay.data.button, 'I haven’t paid yet: open WeChat Pay')
+      answers.check = [PAID]
+      await pass(11_000)
+      assert.deepEqual(events, [['paid', { session: 'S1' }]])
+      pay.detach()
+    }
+  }
+})
+
+test('a payer who has not paid can go on while the question is not answered', async () => {
+  const it = phone({ status: [OPEN], order: [TO_PAY], check: [problem(429, 'RATE_LIMITED')] })
+  const { shown: pay } = await shown(it)
+  await tap(pay, '.pay')
+  await pass(31_000)
+  await tap(pay, '.pay')
+  assert.equal(it.sheets.length, 2)
+})
+
+test('a silent sheet and lost questions are no "paying" for ever', async () => {
+  const answers = { status: [OPEN], order: [TO_PAY], check: [NO_NETWORK] }
+  const it = phone(answers)
+  it.said = ''
+  const { shown: pay } = await shown(it)
+  await tap(pay, '.pay')
+  pay.triggerPageLifeTime('show')
+  await pass(3_100)
+  assert.equal(pay.data.state, 'confirming')
+  answers.check = [OPEN]
+  await pass(10_000)
+  assert.equal(pay.data.state, 'ready')
+
+  // Nor where the page is never shown again.
+  await tap(pay, '.pay')
+  assert.equal(pay.data.button, '')
+  await pass(10_000)
+  assert.equal(pay.data.button, 'Open WeChat Pay again')
+  it.said = 'requestPayment:ok'
+  answers.check = [PAID]
+  await tap(pay, '.pay')
+  await pass(100)
+  assert.equal(pay.data.state, 'paid')
+})
+
+test('what WeChat says is told to the shop', async () => {
+  const it = phone({ status: [OPEN], order: [TO_PAY], check: [OPEN] })
+  it.said = 'requestPayment:fail:jsapi has no permission, 10001'
+  const { shown: pay, events } = await shown(it)
+  await tap(pay, '.pay')
+  assert.equal(events[0][1].errMsg, it.said)
+
+  const login = phone({ status: [OPEN] })
+  login.code = () => Promise.reject({ errMsg: 'login:fail system error' })
+  const second = await shown(login)
+  await tap(second.shown, '.pay')
+  await pass(8_000)
+  const told = { session: 'S1', code: 'LOGIN', errMsg: 'login:fail system error' }
+  assert.deepEqual(second.events, [['failed', told]])
+})
+
+test('the kit changes nothing of the application around it', () => {
+  const docs = fs.readFileSync(path.join(KIT, '../docs/miniprogram.md'), 'utf8')
+  const [, app] = /```json\n\s*(\{"pages":.*\})\n/.exec(docs)
+  assert.deepEqual(Object.keys(JSON.parse(app)), ['pages'])
+  assert.ok(!fs.existsSync(path.join(KIT, 'app.json')))
 })
 
 test('a WeChat without payment says that it failed', async () => {
@@ -245,7 +335,7 @@ test('without a network it says so, and the next tap begins anew', async () => {
   await pass(7_500)
   assert.equal(pay.data.state, 'failed')
   assert.match(pay.data.text, /No connection/)
-  assert.deepEqual(events, [['failed', { session: 'S1', code: 'NETWORK' }]])
+  assert.deepEqual(events, [['failed', { session: 'S1', code: 'NETWORK', errMsg: 'request:fail' }]])
   assert.equal(it.asked.length, 5)
 
   answers.status = [OPEN]
@@ -269,10 +359,11 @@ test('a login that fails, and a code that is refused, are tried again', async ()
 
 test('what no repetition mends is said at once', async () => {
   for (const [status, code, text] of [
-    [404, 'SESSION_NOT_FOUND', /cannot be found/],
-    [409, 'MINI_PROGRAM_NOT_SET', /did not go through/],
-    [403, 'PAYER_BLOCKED', /does not let this account/],
-    [502, 'MINI_PROGRAM_REFUSED', /did not go through/],
+    [404, 'SESSION_NOT_FOUND', /can’t be found/],
+    [409, 'MINI_PROGRAM_NOT_SET', /contact the merchant and quote/],
+    [403, 'PAYER_BLOCKED', /doesn’t let this account/],
+    [502, 'MINI_PROGRAM_REFUSED', /contact the merchant and quote/],
+    [502, 'UPSTREAM_REFUSED', /contact the merchant and quote/],
   ]) {
     const it = phone({ status: [OPEN], order: [problem(status, code)] })
     const { shown: pay, events } = await shown(it)
@@ -281,6 +372,8 @@ test('what no repetition mends is said at once', async () => {
     assert.match(pay.data.text, text)
     assert.deepEqual(events, [['failed', { session: 'S1', code }]])
     assert.equal(it.calls(), 'status order')
+    assert.equal(pay.data.button, '', 'a retry cannot help')
+    assert.equal(pay.data.number, 'Order no. A1')
   }
 })
 
@@ -328,11 +421,11 @@ test('another session begins anew, and a component that is gone asks no more', a
 
 test('it is spoken in three languages', async () => {
   for (const [language, lang, text] of [
-    ['en', 'en', 'Ready to pay with WeChat Pay.'],
-    ['zh_CN', 'zh-Hans', '可以使用微信支付付款。'],
-    ['zh_TW', 'zh-Hant', '可以使用微信支付付款。'],
+    ['en', 'en', 'Payment due'],
+    ['zh_CN', 'zh-Hans', '待支付'],
+    ['zh_TW', 'zh-Hant', '待付款'],
     // The merchant's choice goes before WeChat's.
-    ['en', 'zh-Hant', '可以使用微信支付付款。'],
+    ['en', 'zh-Hant', '待付款'],
   ]) {
     const it = phone({ status: [view('open', { lang })] })
     it.language = language
@@ -361,7 +454,7 @@ test('the page pays without a tap and goes back', async () => {
   const page = it.page({ s: 'S%2D1', lang: 'zh-Hant' })
   await settle()
   await pass(100)
-  assert.match(page.dom.textContent, /Paid\. Thank you\..*返回/)
+  assert.match(page.dom.textContent, /Payment successful.*返回/)
   assert.match(it.asked[0].url, /s=S-1&lang=zh-Hant$/)
   assert.deepEqual(it.went, [])
   await pass(1_500)
@@ -385,7 +478,7 @@ test('the page waits for a payer who cancelled, and lets them go', async () => {
   const page = it.page({ s: 'S1' })
   await settle()
   await pass(10_000)
-  assert.match(page.dom.textContent, /Not paid yet.*Try again.*Back/)
+  assert.match(page.dom.textContent, /Payment cancelled.*Pay now.*Back/)
   assert.equal(it.sheets.length, 1)
   await tap(page, '.back')
   assert.deepEqual(it.went, ['back'])
@@ -404,7 +497,7 @@ test('the page without a session says that there is none', async () => {
   const it = phone({ status: [problem(404, 'SESSION_NOT_FOUND')] })
   const page = it.page({})
   await settle()
-  assert.match(page.dom.textContent, /cannot be found/)
+  assert.match(page.dom.textContent, /can’t be found/)
 })
 
 test('the shop page shows the shop and nobody else', async () => {

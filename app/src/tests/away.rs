@@ -20,18 +20,18 @@ fn away() -> Payer {
 fn a_payment_in_a_phones_browser() {
     let mut payer = away();
     assert_eq!(payer.heading(), "Finish paying in WeChat");
-    assert_eq!(payer.buttons(), ["I have paid", "Pay now"]);
-    payer.taps("I have paid");
+    assert_eq!(payer.buttons(), ["I’ve paid", "Trouble paying? Pay again"]);
+    payer.taps("I’ve paid");
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     assert_eq!(payer.heading(), "Confirming your payment…");
 
     // WeChat knows of none yet: the payer is not stuck, and nothing is paid.
     payer.server_says(State::Open);
-    assert_eq!(payer.heading(), "No payment yet");
-    assert_eq!(payer.buttons(), ["Check again", "Pay now"]);
-    payer.taps("Check again");
+    assert_eq!(payer.heading(), "No payment found yet");
+    assert_eq!(payer.buttons(), ["Pay now", "I’ve paid"]);
+    payer.taps("I’ve paid");
     payer.server_says(PAID);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -47,18 +47,20 @@ fn a_payer_who_is_sent_back_need_not_say_so() {
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     assert_eq!(payer.heading(), "Confirming your payment…");
     payer.server_says(State::Open);
-    assert_eq!(payer.heading(), "No payment yet");
+    assert_eq!(payer.heading(), "No payment found yet");
+    // Who has cancelled pays at once, without asking again first.
+    assert_eq!(payer.buttons(), ["Pay now", "I’ve paid"]);
     // The notice comes a little later.
     payer.view.state = PAID;
     payer.waits_answered(5_000);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
 fn who_comes_back_to_a_purchase_that_is_over_is_told_at_once() {
     for (state, heading) in [
-        (PAID, "Paid"),
-        (State::Expired, "The time to pay has run out"),
+        (PAID, "Payment successful"),
+        (State::Expired, "This payment has expired"),
     ] {
         let mut over = view(Method::H5);
         over.state = state;
@@ -77,7 +79,7 @@ fn who_comes_back_to_a_purchase_that_is_over_is_told_at_once() {
 #[test]
 fn wechats_page_can_be_opened_once_more() {
     let mut payer = away();
-    payer.taps("Pay now");
+    payer.taps("Trouble paying? Pay again");
     assert_eq!(payer.does(), [Effect::PostOrder]);
     payer.on(Event::Tapped(Action::Pay));
     assert_eq!(payer.does(), [], "a double tap orders once");
@@ -86,7 +88,7 @@ fn wechats_page_can_be_opened_once_more() {
     payer.on(Event::Online);
     assert_eq!(
         payer.buttons(),
-        ["Check again", "Pay now"],
+        ["Pay now", "I’ve paid"],
         "the first page may have been paid on"
     );
 }
@@ -99,9 +101,17 @@ fn back_by_the_back_button_after_paying_the_page_asks() {
     assert_eq!(payer.does(), []);
     payer.on(Event::Shown);
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
+    payer.server_says(State::Open);
+    assert_eq!(
+        payer.buttons(),
+        ["Pay now", "I’ve paid"],
+        "after cancelling"
+    );
+    payer.on(Event::Shown);
+    assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     payer.server_says(PAID);
     payer.on(Event::Shown);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
     assert_eq!(payer.does(), [], "and once is enough");
 }
 
@@ -121,7 +131,7 @@ fn a_payment_on_the_mini_programs_own_page() {
     payer.on(Event::Shown);
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     payer.server_says(PAID);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
@@ -166,11 +176,24 @@ fn a_page_that_opened_and_then_says_it_failed_is_looked_for_elsewhere() {
     payer.on(Event::BridgeReady);
     payer.taps("Pay now");
     payer.on(Event::PageOpened(true));
-    payer.taps("I have paid");
+    payer.taps("I’ve paid");
     payer.on(Event::PageOpened(false));
     assert_eq!(
         payer.heading(),
         "Confirming your payment…",
         "an answer that was overtaken"
+    );
+}
+
+#[test]
+fn a_payer_who_is_back_is_not_stuck_while_wechat_cannot_be_asked() {
+    let mut payer = away();
+    payer.on(Event::Shown);
+    payer.does();
+    payer.on(Event::Seen(Err(Failure::Refused(Problem::Busy))));
+    payer.waits(MINUTE_MS);
+    assert_eq!(
+        payer.buttons(),
+        ["Check again", "I haven’t paid yet: open WeChat Pay"]
     );
 }

@@ -47,7 +47,7 @@ fn a_payment_is_seen_as_soon_as_the_server_says_so() {
         "a word proves nothing"
     );
     payer.server_says(PAID);
-    assert_eq!(payer.heading(), "Paid");
+    assert_eq!(payer.heading(), "Payment successful");
     assert_eq!(
         payer.does(),
         [Effect::Hush],
@@ -171,7 +171,7 @@ fn nobody_listens_at_the_back_or_without_a_network() {
         assert_eq!(payer.listens, 2);
         payer.hears(Heard::Look);
         payer.server_says(PAID);
-        assert_eq!(payer.heading(), "Paid");
+        assert_eq!(payer.heading(), "Payment successful");
     }
 }
 

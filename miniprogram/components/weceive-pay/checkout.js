@@ -6,7 +6,10 @@
 //      └▶ failed └─────────┘           └──────▶ expired
 //
 // What wx.requestPayment says is a hint: it leads to a question to the server,
-// never to "paid". Plain ES2015 with promises, for any setting of the
+// never to "paid". Once a sheet was open the payer may have paid, so that an
+// answer which is missing or refused is not the end: the server is asked until
+// it has answered. `slow` marks a state that lasts too long; the payer can go
+// on from there. Plain ES2015 with promises, for any setting of the
 // developer tools.
 
 /**
@@ -18,6 +21,7 @@
  * @property {string} amount with its currency, in the payer's language
  * @property {'open' | 'confirming' | 'paid' | 'expired' | 'closed' | 'failed'} state
  * @property {string} lang `en`, `zh-Hans` or `zh-Hant`
+ * @property {string} [out_trade_no] the order number, for the payer to quote
  * @property {Payment} [payment]
  *
  * @typedef {object} Payment what wx.requestPayment takes
@@ -30,13 +34,14 @@
  * @typedef {object} Problem
  * @property {string} code from the gateway's error table, or `NETWORK`, `LOGIN` or `HTTP_…`
  * @property {boolean} again whether the same request may pass later
+ * @property {string} [errMsg] WeChat's own words, where it was a call of WeChat's that failed
  *
  * @typedef {object} Options
  * @property {string} gateway
  * @property {string} session
  * @property {string} lang the payer's choice, which may be empty
  * @property {string} language WeChat's own, as it names it
- * @property {(state: State, code: string) => void} changed called after every change; `code` says why it failed
+ * @property {(state: State, code: string, errMsg: string) => void} changed called after every change; `code` says why it failed, `errMsg` what WeChat said
  */
 
 /** The pauses before a request is repeated, in milliseconds. */
@@ -45,10 +50,13 @@ const RETRY_MS = [500, 1000, 2000, 4000]
 const ASK_MS = [0, 1000, 2000, 3000, 5000, 10000]
 /** How long WeChat's sheet may be silent once the page is seen again. */
 const SILENCE_MS = 3000
+/** After this long the payer may open the sheet again. An order is paid once at most. */
+const SHEET_SLOW_MS = 10000
+const CONFIRMING_SLOW_MS = 30000
 const TIMEOUT_MS = 15000
 
 /** The gateway's codes that time mends. */
-const PASSING = ['ATTEMPT_PENDING', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_UNVERIFIED', 'LOGIN_CODE_REFUSED', 'INTERNAL']
+const PASSING = ['ATTEMPT_PENDING', 'RATE_LIMITED', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_UNVERIFIED', 'LOGIN_CODE_REFUSED', 'INTERNAL']
 
 class Checkout {
   /** @param {Options} options */
@@ -61,6 +69,11 @@ class Checkout {
     /** Which of WeChat's sheets is awaited; 0 is none. */
     this.sheet = 0
     this.sheets = 0
+    /** Which series of questions is the latest; the others end. */
+    this.series = 0
+    /** The state lasts too long. */
+    this.slow = false
+    this.slowTimer = 0
     this.stopped = false
     /** @type {Set<number>} */
     this.timers = new Set()
@@ -75,11 +88,19 @@ class Checkout {
     )
   }
 
+  /** Whether a tap pays. */
+  mayPay() {
+    if (this.state === 'paying') return this.slow && this.sheet > 0
+    if (this.state === 'confirming') return this.slow && (!this.view || this.view.state === 'open')
+    return ['ready', 'cancelled', 'failed'].includes(this.state)
+  }
+
   /** Pays. While something is under way, and when all is over, a tap does nothing. */
   pay() {
-    if (!['ready', 'cancelled', 'failed'].includes(this.state)) return Promise.resolve()
+    if (!this.mayPay()) return Promise.resolve()
     if (!this.view) return this.load()
     this.sheet = 0
+    this.series += 1
     this.show('paying')
     // A code is good once, so that each repetition logs in anew.
     const order = () => this.login().then(code => this.ask('POST', 'order', { code }))
@@ -97,29 +118,24 @@ class Checkout {
   shown() {
     const sheet = this.sheet
     if (!sheet) return
-    this.wait(SILENCE_MS)
-      .then(() => this.ask('POST', 'check'))
-      .then(
-        view => {
-          if (this.sheet !== sheet) return
-          if (view.state !== 'open') this.take(view)
-          // Its word still counts if it comes.
-          else this.show('ready')
-        },
-        () => {}
-      )
+    this.wait(SILENCE_MS).then(() => {
+      // Its word still counts if it comes.
+      if (this.sheet === sheet && this.state === 'paying') this.find('ready', '')
+    })
   }
 
   /** Nothing happens after this. */
   stop() {
     this.stopped = true
     this.timers.forEach(timer => clearTimeout(timer))
+    clearTimeout(this.slowTimer)
   }
 
   /** @param {Payment} payment */
   openSheet(payment) {
     const sheet = ++this.sheets
     this.sheet = sheet
+    this.slowAfter(SHEET_SLOW_MS)
     return new Promise(resolve => {
       wx.requestPayment({
         timeStamp: payment.timeStamp,
@@ -139,38 +155,68 @@ class Checkout {
 
   /**
    * @param {string} said `requestPayment:ok`, `requestPayment:fail cancel`, `requestPayment:fail …`
-   * @returns {Promise<void> | void}
+   * @returns {Promise<void>}
    */
   closedSheet(said) {
-    this.show('confirming')
-    if (/:ok$/.test(said)) return this.confirm(0)
-    const told = /cancel/.test(said) ? 'cancelled' : 'failed'
-    // Even this may be wrong.
-    return this.repeated(() => this.ask('POST', 'check')).then(
-      view => {
-        if (view.state !== 'open') return this.take(view)
-        this.view = view
-        this.show(told, told === 'failed' ? 'NOT_PAID' : '')
-      },
-      problem => this.fail(problem)
-    )
+    // Even "cancel" and "fail" may be wrong.
+    if (/:ok$/.test(said)) return this.find('confirming', said)
+    return this.find(/cancel/.test(said) ? 'cancelled' : 'failed', said)
   }
 
   /**
-   * Asks until the server knows how it ended.
+   * Asks until the server knows how it ended. A purchase that is still open is
+   * shown as `unpaid`; where that is `confirming`, it is asked on.
    *
-   * @param {number} times
+   * @param {State} unpaid
+   * @param {string} said
+   * @param {number} [first] which pause comes first
    * @returns {Promise<void>}
    */
-  confirm(times) {
-    if (this.state !== 'confirming') this.show('confirming')
-    const again = () => this.confirm(times + 1)
+  find(unpaid, said, first) {
+    const series = ++this.series
+    this.show('confirming')
+    this.slowAfter(CONFIRMING_SLOW_MS)
+    /** @type {(times: number) => Promise<void>} */
+    const step = times =>
+      this.pause(times, unpaid)
+        .then(() => this.ask('POST', 'check'))
+        .then(
+          view => {
+            if (this.series !== series) return undefined
+            this.view = view
+            if (view.state === 'confirming') return step(times + 1)
+            if (view.state !== 'open') return this.take(view)
+            if (unpaid === 'confirming') return step(times + 1)
+            return this.show(unpaid, unpaid === 'failed' ? 'NOT_PAID' : '', said)
+          },
+          // Too many questions, a proxy's page, a refusal of WeChat's: nothing
+          // of that says that the payer has not paid.
+          () => (this.series === series ? step(times + 1) : undefined)
+        )
+    return step(first || 0)
+  }
+
+  /**
+   * The pause before a question. The first follows a "cancel" or "fail" at once;
+   * after "ok" the page is drawn before.
+   *
+   * @param {number} times
+   * @param {State} unpaid
+   */
+  pause(times, unpaid) {
+    if (times === 0 && unpaid !== 'confirming') return Promise.resolve()
     return this.wait(ASK_MS[Math.min(times, ASK_MS.length - 1)])
-      .then(() => this.ask('POST', 'check'))
-      .then(
-        view => (view.state === 'open' || view.state === 'confirming' ? again() : this.take(view)),
-        problem => (problem.again ? again() : this.fail(problem))
-      )
+  }
+
+  /** Marks the state as too long, if it is still the same after so many milliseconds. */
+  slowAfter(/** @type {number} */ ms) {
+    clearTimeout(this.slowTimer)
+    const { state } = this
+    this.slowTimer = setTimeout(() => {
+      if (this.stopped || this.state !== state) return
+      this.slow = true
+      this.options.changed(state, '', '')
+    }, ms)
   }
 
   /**
@@ -186,7 +232,7 @@ class Checkout {
       case 'open':
         return this.show('ready')
       case 'confirming':
-        return this.confirm(1)
+        return this.find('ready', '', 1)
       case 'paid':
         return this.show('paid')
       default:
@@ -196,17 +242,20 @@ class Checkout {
 
   /** @param {Problem} problem */
   fail(problem) {
-    this.show('failed', problem.code)
+    this.show('failed', problem.code, problem.errMsg)
   }
 
   /**
    * @param {State} state
    * @param {string} [code]
+   * @param {string} [errMsg]
    */
-  show(state, code) {
+  show(state, code, errMsg) {
     if (this.stopped) return
     this.state = state
-    this.options.changed(state, code || '')
+    this.slow = false
+    clearTimeout(this.slowTimer)
+    this.options.changed(state, code || '', errMsg || '')
   }
 
   /**
@@ -233,10 +282,10 @@ class Checkout {
         success: answer => {
           if (this.stopped) return
           if (answer.code) resolve(answer.code)
-          else reject({ code: 'LOGIN', again: true })
+          else reject({ code: 'LOGIN', again: true, errMsg: answer.errMsg })
         },
-        fail: () => {
-          if (!this.stopped) reject({ code: 'LOGIN', again: true })
+        fail: ({ errMsg }) => {
+          if (!this.stopped) reject({ code: 'LOGIN', again: true, errMsg })
         },
       })
     })
@@ -270,8 +319,8 @@ class Checkout {
           const again = PASSING.includes(code) || /^HTTP_(2|429|5)/.test(code)
           reject({ code, again })
         },
-        fail: () => {
-          if (!this.stopped) reject({ code: 'NETWORK', again: true })
+        fail: ({ errMsg }) => {
+          if (!this.stopped) reject({ code: 'NETWORK', again: true, errMsg })
         },
       })
     })

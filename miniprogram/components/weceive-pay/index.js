@@ -4,7 +4,7 @@
 // With `immediate` the payment begins without a tap; `lang` goes before WeChat's
 // own language. Every event's detail has `session`; `failed` has `code` too,
 // which is `EXPIRED` when the purchase is no longer open, and else as in
-// checkout.js.
+// checkout.js. Where WeChat said something, `errMsg` has its words.
 
 const { Checkout } = require('./checkout')
 const { textsOf, languageOfWeChat } = require('./texts')
@@ -21,7 +21,17 @@ const PROBLEMS = /** @type {const} */ ({
   LOGIN: 'network',
   SESSION_NOT_FOUND: 'unknown',
   PAYER_BLOCKED: 'blocked',
+  NOT_PAID: 'failed',
+  MINI_PROGRAM_NOT_SET: 'merchant',
+  MINI_PROGRAM_REFUSED: 'merchant',
+  UPSTREAM_REFUSED: 'merchant',
+  KEY_UNUSABLE: 'merchant',
+  CERTIFICATE_EXPIRED: 'merchant',
+  NOT_OFFERED: 'merchant',
 })
+
+/** Of these, what no repetition by the payer mends. */
+const LASTING = ['unknown', 'blocked', 'merchant']
 
 Component({
   properties: {
@@ -37,6 +47,7 @@ Component({
     description: '',
     amount: '',
     text: '',
+    number: '',
     button: '',
     label: '',
   },
@@ -71,8 +82,8 @@ Component({
         session,
         lang,
         language: languageOfWeChat(),
-        changed: (state, code) => {
-          this.draw(checkout, state, code)
+        changed: (state, code, errMsg) => {
+          this.draw(checkout, state, code, errMsg)
           if (state !== 'ready' || !immediate) return
           immediate = false
           checkout.pay()
@@ -97,26 +108,46 @@ Component({
      * @param {Checkout} checkout
      * @param {State} state
      * @param {string} code
+     * @param {string} errMsg
      */
-    draw(checkout, state, code) {
+    draw(checkout, state, code, errMsg) {
       const { view } = checkout
       const texts = textsOf(view ? view.lang : this.properties.lang || languageOfWeChat())
       const problem = PROBLEMS[/** @type {keyof typeof PROBLEMS} */ (code)]
-      const { merchant = '', description = '', amount = '' } = view || {}
-      const again = state === 'cancelled' || state === 'failed'
-      const button = state === 'ready' ? texts.pay : again ? texts.again : ''
+      const { merchant = '', description = '', amount = '', out_trade_no: number = '' } = view || {}
+      const slow = checkout.slow && checkout.mayPay()
+      let text = texts[state]
+      let button = ''
+      if (state === 'ready') button = texts.pay
+      else if (state === 'cancelled') button = texts.resume
+      else if (state === 'failed') {
+        text = texts[problem || 'problem']
+        if (!problem || !LASTING.includes(problem)) button = texts.again
+      } else if (checkout.slow && state === 'paying') {
+        text = texts.sheetSlow
+        button = slow ? texts.openAgain : ''
+      } else if (checkout.slow && state === 'confirming') {
+        text = texts.confirmingSlow
+        button = slow ? texts.notPaid : ''
+      }
+      // What the merchant asks for first.
+      const quoted = state === 'failed' && number ? `${texts.number} ${number}` : ''
       this.setData({
         state,
         merchant,
         description,
         amount,
-        text: problem ? texts[problem] : texts[state],
+        text,
+        number: quoted,
         button,
         label: [button, amount, merchant].filter(Boolean).join(' '),
       })
+      if (checkout.slow) return
       const { session } = this.properties
-      if (state === 'paid' || state === 'cancelled') this.triggerEvent(state, { session })
-      if (state === 'failed') this.triggerEvent('failed', { session, code })
+      const said = errMsg ? { errMsg } : {}
+      if (state === 'paid') this.triggerEvent('paid', { session })
+      if (state === 'cancelled') this.triggerEvent('cancelled', Object.assign({ session }, said))
+      if (state === 'failed') this.triggerEvent('failed', Object.assign({ session, code }, said))
       if (state === 'expired') this.triggerEvent('failed', { session, code: 'EXPIRED' })
     },
   },
