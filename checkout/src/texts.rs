@@ -114,6 +114,7 @@ pub struct Texts {
     pub unknown_link: Message,
     pub expired_link: Message,
     pub sign_in_again: Message,
+    pub cannot_sign_in: Message,
     pub snapshot: Message,
     pub busy: Message,
     pub wechat_unavailable: Message,
@@ -197,7 +198,8 @@ words! {
     copy_link copied copy_by_hand link_code link_code_alt
     expired closed refused
     not_charged
-    unknown_link expired_link sign_in_again snapshot busy wechat_unavailable
+    unknown_link expired_link sign_in_again cannot_sign_in snapshot busy
+    wechat_unavailable
     merchant_problem other_problem
     try_again ;
     loading slow_page item order_number carried_by reference
@@ -210,6 +212,7 @@ impl Texts {
             Problem::UnknownLink => self.unknown_link,
             Problem::ExpiredLink => self.expired_link,
             Problem::SignInAgain => self.sign_in_again,
+            Problem::CannotSignIn => self.cannot_sign_in,
             Problem::Snapshot => self.snapshot,
             Problem::Busy => self.busy,
             Problem::WeChatUnavailable => self.wechat_unavailable,
@@ -381,6 +384,10 @@ static EN: Texts = Texts {
         "This link has expired",
         "Please contact the merchant for a new one.",
     ),
+    cannot_sign_in: message(
+        "You can’t pay in WeChat here right now",
+        "The merchant’s WeChat account isn’t set up for this yet. Please contact the merchant.",
+    ),
     sign_in_again: message(
         "WeChat sign-in failed",
         "We couldn’t confirm your WeChat account. Reload to try again.",
@@ -499,6 +506,10 @@ static ZH_HANS: Texts = Texts {
         "链接可能不完整，请重新复制，或联系商户获取新链接。",
     ),
     expired_link: message("链接已过期", "请联系商户获取新链接。"),
+    cannot_sign_in: message(
+        "暂时无法在微信中支付",
+        "商户的微信账号尚未完成设置，请联系商户。",
+    ),
     sign_in_again: message("微信授权失败", "请重新进入页面。"),
     snapshot: message(
         "请使用完整服务",
@@ -608,6 +619,10 @@ static ZH_HANT: Texts = Texts {
         "連結可能不完整，請重新複製，或聯絡商戶索取新連結。",
     ),
     expired_link: message("連結已過期", "請聯絡商戶索取新連結。"),
+    cannot_sign_in: message(
+        "暫時無法在微信中支付",
+        "商戶的微信帳號尚未完成設定，請聯絡商戶。",
+    ),
     sign_in_again: message("微信授權失敗", "請重新進入頁面。"),
     snapshot: message(
         "請使用完整服務",

@@ -284,6 +284,9 @@ pub enum Problem {
     /// has to choose the full service, and opening the page afresh asks again.
     /// `VIRTUAL_OPENID`.
     Snapshot,
+    /// WeChat does not tell this merchant who its payers are, and asking again
+    /// does not help. `SIGN_IN_NOT_SET_UP`.
+    CannotSignIn,
     /// A few seconds are missing: `ATTEMPT_PENDING`, `RATE_LIMITED`. Or the
     /// purchase has ended meanwhile, and the page asks how: `ORDER_PAID`,
     /// `ORDER_CLOSED`, `ORDER_EXPIRED`, `ORDER_REVERSED`.
@@ -309,6 +312,7 @@ impl Problem {
             "SESSION_EXPIRED" => Problem::ExpiredLink,
             "OPENID_REQUIRED" | "SIGN_IN_FAILED" => Problem::SignInAgain,
             "VIRTUAL_OPENID" => Problem::Snapshot,
+            "SIGN_IN_NOT_SET_UP" => Problem::CannotSignIn,
             "ATTEMPT_PENDING" | "RATE_LIMITED" | "ORDER_PAID" | "ORDER_CLOSED"
             | "ORDER_EXPIRED" | "ORDER_REVERSED" => Problem::Busy,
             "UPSTREAM_REFUSED"

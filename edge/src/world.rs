@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 use worker::{
     AbortController, Date, Delay, Env, Fetch, Fetcher, Headers, Method, RequestInit,
-    RequestRedirect,
+    RequestRedirect, web_sys,
 };
 
 /// The runtime, through one isolate's or object's bindings.
@@ -62,7 +62,14 @@ impl Runtime {
         let request =
             worker::Request::new_with_init(&parts.uri.to_string(), &init).map_err(unreachable)?;
         let mut answer = match self.binding(route) {
-            Some(binding) => binding.fetch_request(request).await,
+            // A binding's call takes no signal of its own: the request carries it.
+            Some(binding) => {
+                let init = web_sys::RequestInit::new();
+                init.set_signal(Some(abort));
+                let request = web_sys::Request::new_with_request_and_init(request.inner(), &init)
+                    .map_err(|_| FetchError::Unreachable)?;
+                binding.fetch_request(worker::Request::from(request)).await
+            }
             None => Fetch::Request(request).send_with_signal(abort).await,
         }
         .map_err(unreachable)?;

@@ -59,8 +59,9 @@ impl<W: World> Gateway<W> {
             sealed,
             created_at_ms: now_ms,
         };
+        let twins = self.same_account(&merchant).await?;
         let keys = NewKeys::make(self);
-        let data = json!({
+        let mut data = json!({
             "id": merchant.id,
             "api-key": keys.api_key,
             "api-secret": keys.api_secret.expose(),
@@ -74,6 +75,9 @@ impl<W: World> Gateway<W> {
             keys: keys.fingerprints(),
             why: note(&fields)?,
         };
+        if let (Some(warning), Some(data)) = (account_warning(&twins), data.as_object_mut()) {
+            data.insert("warnings".to_owned(), json!([warning]));
+        }
         match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
             Answer::Exists => Err(ApiError::field(
@@ -84,6 +88,23 @@ impl<W: World> Gateway<W> {
             _ => Err(ApiError::internal(
                 "the registry gave another kind of answer",
             )),
+        }
+    }
+
+    /// The other merchants of the gateway with the same account at WeChat.
+    pub(crate) async fn same_account(&self, merchant: &Merchant) -> Result<Vec<String>, ApiError> {
+        let account = &merchant.account;
+        let call = registry::Call::SameAccount {
+            mch_id: account.mch_id.clone(),
+            sub_mch_id: account.sub_mch_id.clone(),
+            appid: account.appid.clone(),
+        };
+        match ask(&self.world, call).await? {
+            Answer::Ids(mut ids) => {
+                ids.retain(|id| *id != merchant.id);
+                Ok(ids)
+            }
+            _ => Err(ApiError::internal("the registry lists no merchants")),
         }
     }
 
@@ -356,6 +377,18 @@ impl<W: World> Gateway<W> {
             Err(ApiError::of(Code::AdminTokenWrong))
         }
     }
+}
+
+/// What is wrong with several merchants of one account. WeChat knows one order
+/// under a number, whichever of them made it.
+pub(crate) fn account_warning(twins: &[String]) -> Option<String> {
+    (!twins.is_empty()).then(|| {
+        format!(
+            "The same mch_id and appid are entered for {}: their numbers of orders and refunds \
+             must differ, and WeChat's notices of one cannot be told from the other's.",
+            twins.join(", ")
+        )
+    })
 }
 
 /// Why the operator does it, for the audit.

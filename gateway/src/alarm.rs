@@ -65,6 +65,10 @@ alarms! {
         "If an earlier version was rolled back to, deploy the later one again: the row goes on by itself. Otherwise read the log for the reason, and ask WeChat about the order.";
     CertificateUnusable "CERTIFICATE_UNUSABLE" "WeChat does not take requests with this merchant's certificate, or there is none: refunds and reverses wait, and with APIv3 no payment can be begun."
         "API v2: bind the certificate of the merchant's own mch_id, and name the binding in client_certificate. APIv3: enter the certificate and its private_key with POST /admin/merchants/{id}/rotate. Then run the doctor; what waits goes on by itself.";
+    PublicKeyUnknown "PUBLIC_KEY_UNKNOWN" "WeChat signs with a public key that this merchant does not have: what it says cannot be believed."
+        "Enter the key whose id is this alarm's subject: POST /admin/merchants/{id}/rotate with wechatpay_public_key_id and wechatpay_public_key, which the merchant platform shows under API Security.";
+    SignInNotSetUp "SIGN_IN_NOT_SET_UP" "WeChat does not tell who this merchant's payers are: there is no app_secret, or WeChat refuses it. No payer can pay inside WeChat."
+        "Enter the app_secret of the appid that is this alarm's subject with POST /admin/merchants/{id}/rotate, or give the merchant a quick_auth service; register the gateway's domain with the official account. Then run the doctor.";
     RefundAbnormal "REFUND_ABNORMAL" "The payer's account or card does not take the refund."
         "Return the money another way, from the merchant platform, and keep the receipt.";
 }

@@ -70,13 +70,15 @@ impl Platform {
 }
 
 impl Known {
-    /// Notes an alarm to raise, once for each subject.
-    pub fn note_problem(&self, alarm: Alarm, subject: &str) {
+    /// Notes an alarm to raise, once for each subject; whether it is new.
+    pub fn note_problem(&self, alarm: Alarm, subject: &str) -> bool {
         let mut problems = self.problems.borrow_mut();
         let is_noted = |(noted, about): &(Alarm, String)| *noted == alarm && about == subject;
-        if !problems.iter().any(is_noted) && problems.len() < MAX_PROBLEMS {
+        let is_new = !problems.iter().any(is_noted) && problems.len() < MAX_PROBLEMS;
+        if is_new {
             problems.push((alarm, subject.to_owned()));
         }
+        is_new
     }
 
     /// The alarms that were noted since this was last called.

@@ -115,6 +115,7 @@ codes! {
     OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
     VirtualOpenId "VIRTUAL_OPENID" 401 Caller "WeChat shows a snapshot of the page and names a virtual payer: tap Use full service in WeChat, and open the page again.";
     SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
+    SignInNotSetUp "SIGN_IN_NOT_SET_UP" 409 Caller "WeChat does not tell who the payers are: enter the app_secret of the merchant's appid, or a quick_auth service, and run the doctor.";
     WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or ask GET /pay/status.";
     TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or ask GET /pay/status.";
     // Payment links.

@@ -69,6 +69,13 @@ impl<W: World> Gateway<W> {
         let needs_openid = visit.method == Method::Jsapi
             && visit.facts.state == State::Open
             && self.payer(request, &visit.known).is_none();
+        let cannot = needs_openid && self.cannot_sign_in(request, &visit.known);
+        if cannot {
+            self.report_sign_in(&visit.known).await;
+        }
+        // The purchase is shown with the way back; the page says what is wrong
+        // when the payer wants to pay.
+        let needs_openid = needs_openid && !cannot;
         if needs_openid && let Some(page) = self.sign_in_failed(request).await {
             return page;
         }
@@ -127,9 +134,13 @@ impl<W: World> Gateway<W> {
         let visit = self.visit(request, false).await?;
         let (trade_type, openid) = match visit.method {
             Method::Jsapi => {
-                let openid = self
-                    .payer(request, &visit.known)
-                    .ok_or_else(|| ApiError::of(Code::OpenIdRequired))?;
+                let openid = self.payer(request, &visit.known).ok_or_else(|| {
+                    let code = match self.cannot_sign_in(request, &visit.known) {
+                        true => Code::SignInNotSetUp,
+                        false => Code::OpenIdRequired,
+                    };
+                    ApiError::of(code).for_payer()
+                })?;
                 (TradeType::Jsapi, Some(openid))
             }
             Method::Native => (TradeType::Native, None),

@@ -58,6 +58,15 @@ pub enum Call {
         /// As PEM, where WeChat Pay gave some.
         pems: Option<Vec<String>>,
     },
+    /// The ids of merchants with this account at WeChat.
+    SameAccount {
+        /// The merchant id.
+        mch_id: String,
+        /// The sub-merchant's.
+        sub_mch_id: Option<String>,
+        /// The application.
+        appid: String,
+    },
     /// Adds a merchant.
     Create {
         /// The merchant.
@@ -200,6 +209,8 @@ impl<W: World, S: Store> Registry<W, S> {
                 expires_at_ms INTEGER NOT NULL)",
             "CREATE TABLE IF NOT EXISTS certificates(
                 merchant_id TEXT PRIMARY KEY, pems TEXT NOT NULL, asked_at_ms INTEGER NOT NULL)",
+            "CREATE INDEX IF NOT EXISTS merchants_account ON merchants(
+                json_extract(json, '$.account.mch_id'), json_extract(json, '$.account.appid'))",
         ]
         .into_iter()
         .chain(audit::STATEMENTS)
@@ -250,6 +261,20 @@ impl<W: World, S: Store> Registry<W, S> {
             Call::KeepCertificates { id, pems } => {
                 self.keep_certificates(&id, pems)?;
                 Ok(Answer::Done)
+            }
+            Call::SameAccount {
+                mch_id,
+                sub_mch_id,
+                appid,
+            } => {
+                let rows = self.store.exec(
+                    "SELECT id FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?
+                     AND json_extract(json, '$.account.appid') = ?
+                     AND json_extract(json, '$.account.sub_mch_id') IS ? ORDER BY id LIMIT 10",
+                    &[mch_id.into(), appid.into(), sub_mch_id.into()],
+                )?;
+                let ids = rows.iter().map(|row| row.text(0).map(str::to_owned));
+                ids.collect::<Result<_, _>>().map(Answer::Ids)
             }
             Call::Create {
                 merchant,

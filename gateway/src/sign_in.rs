@@ -26,6 +26,8 @@
 
 use crate::Gateway;
 use crate::address::origin;
+use crate::alarm::Alarm;
+use crate::book::Call;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::{cookie, query, redirect, set};
@@ -38,7 +40,8 @@ use std::rc::Rc;
 use url::Url;
 use wechatpay::Secret;
 use wechatpay::oauth::{
-    ACCESS_TOKEN_URL, API_HOST, Authorize, BACKUP_API_HOST, Scope, Token, TokenError, TokenRequest,
+    ACCESS_TOKEN_URL, API_HOST, Authorize, BACKUP_API_HOST, ErrorCode, Scope, Token, TokenError,
+    TokenRequest,
 };
 
 /// The version of the cookies' contents.
@@ -77,7 +80,11 @@ struct Payer {
 }
 
 /// Why a browser comes back without an openid, as its cookie says it.
-const FAILURES: [Code; 2] = [Code::OpenIdRequired, Code::VirtualOpenId];
+const FAILURES: [Code; 3] = [
+    Code::OpenIdRequired,
+    Code::VirtualOpenId,
+    Code::SignInNotSetUp,
+];
 
 /// WeChat's code lives five minutes; a payer may take as long to agree.
 const FLOW_SECONDS: i64 = 10 * 60;
@@ -182,14 +189,39 @@ impl<W: World> Gateway<W> {
         self.authorize(&known, Goal::Shop(target.clone()))
     }
 
+    /// Whether this payer cannot be recognised until the merchant's settings
+    /// are mended: there is no `app_secret`, or WeChat has just refused it.
+    pub(crate) fn cannot_sign_in(&self, request: &Request, known: &Known) -> bool {
+        let nothing = known.credentials.app_secret.is_none() && known.merchant.quick_auth.is_none();
+        nothing || cookie(request, FAILED_COOKIE) == Some(Code::SignInNotSetUp.name())
+    }
+
+    /// Raises the alarm that this merchant's payers cannot be recognised.
+    pub(crate) async fn report_sign_in(&self, known: &Known) {
+        let appid = known.merchant.account.payer_appid();
+        self.report(known, Alarm::SignInNotSetUp, appid).await;
+    }
+
+    /// Raises an alarm in the merchant's book, at most once for each time that
+    /// this isolate learns of the merchant, which is every half minute.
+    pub(crate) async fn report(&self, known: &Known, alarm: Alarm, subject: &str) {
+        if !known.note_problem(alarm, subject) {
+            return;
+        }
+        let raise = Call::Raise {
+            alarm: alarm.name().to_owned(),
+            subject: subject.to_owned(),
+        };
+        let raised: Result<(), ApiError> = self.book(&known.merchant.id, raise).await;
+        if let Err(error) = raised {
+            error.log_cause(&self.world);
+        }
+    }
+
     /// To WeChat's authorise page.
     fn authorize(&self, known: &Known, goal: Goal) -> Result<Response, ApiError> {
         if known.credentials.app_secret.is_none() {
-            self.world.log(format_args!(
-                "merchant {} has neither an app_secret nor a quick_auth service",
-                known.merchant.id
-            ));
-            return Err(ApiError::of(Code::SignInFailed));
+            return Err(ApiError::of(Code::SignInNotSetUp));
         }
         let (state, cookie) = self.begin(known, goal, None);
         let authorize = Authorize {
@@ -232,6 +264,8 @@ impl<W: World> Gateway<W> {
     }
 
     /// The page of a sign-in that has just failed, shown once.
+    /// Not where asking again cannot help: then the purchase is shown, see
+    /// [`Gateway::cannot_sign_in`].
     pub(crate) async fn sign_in_failed(&self, request: &Request) -> Option<Response> {
         let said = cookie(request, FAILED_COOKIE)?;
         let code = FAILURES.into_iter().find(|code| code.name() == said);
@@ -254,7 +288,13 @@ impl<W: World> Gateway<W> {
         if flow.ended {
             return self.go_on(&known, flow);
         }
-        let openid = self.exchange(&known, code).await?;
+        let exchanged = self.exchange(&known, code).await;
+        if let Err(error) = &exchanged
+            && error.code == Code::SignInNotSetUp
+        {
+            self.report_sign_in(&known).await;
+        }
+        let openid = exchanged?;
         let mut response = match &flow.goal {
             Goal::Page(path) => self.arrive(&known, openid, None, path),
             Goal::Shop(target) => {
@@ -295,7 +335,12 @@ impl<W: World> Gateway<W> {
             Ok(token) => Ok(token.openid),
             Err(error) => {
                 self.world.log(format_args!("oauth: {error}"));
-                Err(ApiError::of(Code::SignInFailed))
+                Err(ApiError::of(match error {
+                    TokenError::Refused { code, .. } if is_about_settings(code) => {
+                        Code::SignInNotSetUp
+                    }
+                    _ => Code::SignInFailed,
+                }))
             }
         }
     }
@@ -453,6 +498,19 @@ impl<W: World> Gateway<W> {
         };
         format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
     }
+}
+
+/// Whether WeChat refuses for what the merchant has entered or registered, so
+/// that no other code and no other payer can pass.
+const fn is_about_settings(code: ErrorCode) -> bool {
+    !code.wants_new_code()
+        && !matches!(
+            code,
+            ErrorCode::Busy
+                | ErrorCode::RateLimited
+                | ErrorCode::BlockedPayer
+                | ErrorCode::Unknown(_)
+        )
 }
 
 fn payer_cookie(appid: &str) -> String {

@@ -4,6 +4,7 @@
 use crate::kinds;
 use crate::purchases;
 use crate::scene::{Scene, order, scene};
+use crate::sign_in::{Browser, WECHAT, checkout};
 use gateway::alarm::Alarm;
 use serde_json::{Value, json};
 use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
@@ -112,6 +113,8 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
         Alarm::CertificateUnusable => {
             vec![refused_certificate("demo"), refused_certificate("harbour")]
         }
+        Alarm::PublicKeyUnknown => vec![unknown_public_key()],
+        Alarm::SignInNotSetUp => vec![no_app_secret()],
         Alarm::RefundAbnormal => vec![abnormal_refund("demo"), abnormal_refund("demo-v3")],
     }
 }
@@ -263,6 +266,29 @@ fn refused_certificate(id: &str) -> Called {
     let refund = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
     assert_eq!(shop.call("POST", "/v1/refund", refund.to_string()).0, 200);
     called(world, &shop, kinds::kind(id).mch_id)
+}
+
+/// WeChat has changed to a public key that was never entered.
+fn unknown_public_key() -> Called {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "demo-v3");
+    world.control(
+        "/sandbox/merchants/1900000109",
+        &json!({"public_key_percent": 100}),
+    );
+    shop.call("POST", "/v1/order", kinds::order("N1").to_string());
+    let platform = world.account("1900000109")["v3"]["platform"].clone();
+    let id = platform["public_key_id"].as_str().unwrap().to_owned();
+    called(world, &shop, String::leak(id))
+}
+
+/// A payer comes in WeChat, and nothing tells who it is.
+fn no_app_secret() -> Called {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let mut payer = Browser::new(&world, WECHAT);
+    payer.get(&checkout(&shop, "1"));
+    called(world, &shop, "wx5a11d0b0c0ffee01")
 }
 
 fn abnormal_refund(id: &str) -> Called {

@@ -360,3 +360,37 @@ fn a_v3_certificate_that_wechat_does_not_know_raises_an_alarm_with_its_serial_nu
     world.advance(3 * 3600);
     assert_eq!(refunds(&shop)[0]["refund_status"], "SUCCESS");
 }
+
+#[test]
+fn an_answer_under_a_public_key_that_was_never_entered_raises_an_alarm_that_names_it() {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "demo-v3");
+    let percent = json!({"public_key_percent": 100});
+    world.control("/sandbox/merchants/1900000109", &percent);
+    let (status, _) = shop.call("POST", "/v1/order", order("N1").to_string());
+    assert_eq!(status, 502);
+    let platform = world.account("1900000109")["v3"]["platform"].clone();
+    let id = platform["public_key_id"].as_str().unwrap();
+    assert_eq!(
+        alarms(&shop),
+        [("PUBLIC_KEY_UNKNOWN".to_owned(), id.to_owned())]
+    );
+}
+
+#[test]
+fn the_same_account_for_two_merchants_is_warned_of_at_entry_and_by_the_doctor() {
+    let world = Memory::default();
+    let first = kinds::shop(&world, "demo");
+    assert!(first.made["warnings"].is_null(), "{}", first.made);
+    let second = world.shop_with("twin", &kinds::body_as(&world, "demo", "twin"));
+    let warning = second.made["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("demo"), "{warning}");
+    for (shop, other) in [(&first, "twin"), (&second, "demo")] {
+        let (ok, says) = certificate_check(shop, "account");
+        assert!(ok.is_null() && says.contains(other), "{says}");
+    }
+    // Sub-merchants of one institution share its mch_id and appid.
+    kinds::shop(&world, "peak-v3");
+    let ferry = kinds::shop(&world, "ferry-v3");
+    assert!(ferry.made["warnings"].is_null(), "{}", ferry.made);
+}

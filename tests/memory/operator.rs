@@ -273,3 +273,58 @@ fn the_admin_token_changes_without_a_gap() {
         (401, 200)
     );
 }
+
+/// Two versions of the Worker run side by side for minutes after a deployment,
+/// in isolates and in objects. Each pair of settings of docs/operations.md,
+/// "Secrets that change", opens what the other seals.
+#[test]
+fn master_key_rotation_with_two_versions_side_by_side_opens_every_merchant() {
+    let (old, new) = ("7b".repeat(32), "8c".repeat(32));
+    let world = Memory::default();
+    let settings = |key: &str, previous: &str| {
+        let mut variables = vec![("MASTER_KEY", key.to_owned())];
+        if !previous.is_empty() {
+            variables.push(("MASTER_KEY_PREVIOUS", previous.to_owned()));
+        }
+        variables
+    };
+    let deploy = |variables: &[(&'static str, String)]| {
+        let variables: Vec<(&str, &str)> =
+            variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        world.deploy(&variables);
+        world.gateway()
+    };
+    let steps = [
+        settings(&old, ""),
+        settings(&old, &new),
+        settings(&new, &old),
+        settings(&new, ""),
+    ];
+    let mut shops = Vec::new();
+    for (step, pair) in steps.windows(2).enumerate() {
+        if step == 2 {
+            // Before the earlier key goes, what it has sealed is sealed anew.
+            deploy(&pair[0]);
+            assert_eq!(world.admin("/reseal", &json!({})).0, 200);
+        }
+        for (version, of_objects) in pair.iter().enumerate() {
+            deploy(of_objects);
+            shops.push(world.shop(&format!("shop-{step}-{version}")));
+            for of_isolate in pair {
+                let gateway = deploy(of_isolate);
+                deploy(of_objects);
+                for (number, shop) in shops.iter().enumerate() {
+                    let body = json!({"out_trade_no": format!("{step}{version}{number}"), "body": "Tea",
+                                      "total_fee": 100, "trade_type": "NATIVE"});
+                    let request = http::Request::post(format!("{GATEWAY}/v1/order"))
+                        .header("api-key", &shop.api_key)
+                        .header("content-type", "application/json")
+                        .body(body.to_string().into_bytes())
+                        .unwrap();
+                    let answer = world.send_to(&gateway, request);
+                    assert_eq!(answer.status(), 200, "step {step}, {}", shop.id);
+                }
+            }
+        }
+    }
+}

@@ -829,3 +829,29 @@ fn an_openid_told_by_a_service_gets_nobody_past_a_stock_limit() {
     }
     assert_eq!(bought, [303, 303, 303, 303, 303, 429]);
 }
+
+/// Without an `app_secret`, or with a wrong one, no reload helps: the purchase
+/// stays on the page, and paying is refused under a code of its own.
+#[test]
+fn a_merchant_whose_payers_cannot_be_recognised_keeps_the_purchase_and_raises_an_alarm() {
+    for app_secret in [json!(null), json!("wrong")] {
+        let world = Memory::default();
+        let shop = world.shop_with("demo", &json!({ "app_secret": app_secret }));
+        let page = checkout(&shop, "1");
+        let mut payer = Browser::new(&world, WECHAT);
+        let (mut status, mut location, mut html) = payer.get(&page);
+        while status == 302 {
+            (status, location, html) = payer.get(&location);
+        }
+        assert_eq!((status, location.as_str()), (200, ""), "{app_secret}");
+        assert!(html.contains("Demo Tea House") && html.contains("Oolong"));
+        let (status, answer) = payer.post(&call(&page, "order"));
+        assert_eq!(status, 409, "{answer}");
+        assert_eq!(answer["code"], "SIGN_IN_NOT_SET_UP", "{answer}");
+        let alarms = shop.report()["alarms"].clone();
+        assert_eq!(alarms[0]["name"], "SIGN_IN_NOT_SET_UP", "{alarms}");
+        assert_eq!(alarms[0]["subject"], "wx5a11d0b0c0ffee01", "{alarms}");
+        let (_, found) = shop.call("GET", "/v1/doctor", "");
+        assert_eq!(found["data"]["healthy"], false, "{found}");
+    }
+}

@@ -11,6 +11,7 @@
 
 use super::Access;
 use crate::Gateway;
+use crate::admin::account_warning;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::success;
@@ -135,6 +136,7 @@ impl<W: World> Gateway<W> {
         checks.push(self.check_app_secret(known).await);
         checks.extend(self.check_mini_program_secret(known).await);
         checks.push(self.check_notify_url(known));
+        checks.extend(self.check_account(known).await);
         checks.push(self.check_directory());
         let healthy = checks.iter().all(|check| check.ok != Some(false));
         let checks: Vec<Value> = checks
@@ -321,13 +323,26 @@ impl<W: World> Gateway<W> {
     async fn check_app_secret(&self, known: &Known) -> Check {
         const NAME: &str = "app_secret";
         if known.credentials.app_secret.is_none() {
-            return unknown(
-                NAME,
-                "There is none: payers in WeChat need Quick Auth elsewhere to be recognized.",
-            );
+            return match known.merchant.quick_auth {
+                Some(_) => unknown(
+                    NAME,
+                    "There is none: payers in WeChat are recognised by the quick_auth service.",
+                ),
+                None => wrong(
+                    NAME,
+                    "There is none, and no quick_auth service: payers in WeChat cannot be \
+                     recognised, so none can pay there. Enter the app_secret of the appid.",
+                ),
+            };
         }
         let said = self.token(known, "doctor".to_owned()).await;
         said_to_no_code(NAME, known.merchant.account.payer_appid(), said)
+    }
+
+    /// A warning where another merchant has the same account at WeChat.
+    async fn check_account(&self, known: &Known) -> Option<Check> {
+        let twins = self.same_account(&known.merchant).await.ok()?;
+        account_warning(&twins).map(|says| unknown("account", says))
     }
 
     /// WeChat calls public HTTPS addresses without a query (checklist G10),

@@ -5,11 +5,13 @@
 //! whichever of its merchants' addresses they were sent to.
 
 use crate::Gateway;
+use crate::alarm::Alarm;
 use crate::book::{Call, Stray, StrayRefund, Verdict};
 use crate::directory::{Known, ask};
 use crate::error::ApiError;
 use crate::http::{answer, header_text};
 use crate::registry::{self, Answer};
+use crate::upstream::is_public_key_id;
 use crate::world::{Request, Response, World};
 use order::{OutTradeNo, Payment};
 use std::rc::Rc;
@@ -34,7 +36,11 @@ impl<W: World> Gateway<W> {
         };
         let told = match self.believed(&signature, request, &known).await {
             Ok(told) => told,
-            Err(name) => return self.refuse(id, name).await,
+            Err(name) => {
+                self.report_public_key(&known, &signature.serial, request)
+                    .await;
+                return self.refuse(id, name).await;
+            }
         };
         let Some(whose) = self.named_in(&known, told.merchant()).await? else {
             return self.stray(&known, told).await;
@@ -74,6 +80,24 @@ impl<W: World> Gateway<W> {
             opened.map(|notice| Told::Refund(Box::new(notice)))
         }
         .map_err(wrong)
+    }
+
+    /// Raises an alarm where the notice names a public key that the merchant
+    /// does not have. Only a notice that opens with the merchant's `APIv3` key
+    /// is believed so far: the header alone is anyone's.
+    async fn report_public_key(&self, known: &Known, serial: &str, request: &Request) {
+        let keyring = known.platform.borrow().keyring.clone();
+        let held = keyring
+            .public_key
+            .as_ref()
+            .is_some_and(|(id, _)| id == serial);
+        let opens = || {
+            self.opened(known, |key| Hint::read(request.body(), key))
+                .is_ok()
+        };
+        if !held && is_public_key_id(serial) && opens() {
+            self.report(known, Alarm::PublicKeyUnknown, serial).await;
+        }
     }
 
     /// Hands it to the merchant's book.

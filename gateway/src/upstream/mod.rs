@@ -21,6 +21,7 @@ mod v2;
 mod v3;
 
 pub use hosts::Hosts;
+pub use platform::is_public_key_id;
 
 use crate::book::NewQuickPay;
 use crate::config::Config;

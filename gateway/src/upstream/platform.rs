@@ -4,6 +4,7 @@
 
 use super::v3::V3;
 use super::{Failure, Upstream};
+use crate::alarm::Alarm;
 use crate::directory::{Platform, ask};
 use crate::registry::Call;
 use crate::world::{Response, World};
@@ -28,7 +29,14 @@ impl<W: World> Upstream<'_, W> {
     pub async fn keyring(&self, serial: Option<&str>) -> Rc<Keyring> {
         let unknown = serial.is_some_and(|serial| self.is_unknown(serial));
         let patience_ms = if unknown { APART_MS } else { REFRESH_MS };
-        self.keyring_of(patience_ms).await
+        let keyring = self.keyring_of(patience_ms).await;
+        if let Some(serial) = serial
+            && is_public_key_id(serial)
+            && is_unknown(&keyring, serial)
+        {
+            self.known.note_problem(Alarm::PublicKeyUnknown, serial);
+        }
+        keyring
     }
 
     /// The keys to verify a notice with. WeChat waits five seconds for an answer
@@ -101,6 +109,14 @@ impl<W: World> Upstream<'_, W> {
             .await
             .map_err(|_: Failure| "no answer".to_owned())?
             .answer;
+        // Where WeChat signs with a public key there are no certificates, and
+        // this answer says so under that key.
+        if let Some(serial) = serial(&answer)
+            && is_public_key_id(serial)
+            && is_unknown(held, serial)
+        {
+            self.known.note_problem(Alarm::PublicKeyUnknown, serial);
+        }
         if !wechatpay::v3::answer::is_success(answer.status().as_u16()) {
             return Err(format!("status {}", answer.status().as_u16()));
         }
@@ -138,6 +154,14 @@ impl<W: World> Upstream<'_, W> {
         fresh.extend(earlier.cloned());
         Ok(fresh)
     }
+}
+
+/// Whether a serial number is the id of a public key, which cannot be
+/// downloaded.
+pub fn is_public_key_id(serial: &str) -> bool {
+    serial.strip_prefix("PUB_KEY_ID_").is_some_and(|rest| {
+        (1..=53).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
 }
 
 /// An answer's headers by name.
