@@ -18,6 +18,7 @@
 )]
 
 pub mod between;
+pub mod certificates;
 mod chance;
 pub mod fire;
 pub mod fuzz;
