@@ -63,8 +63,7 @@ pub(super) fn answer(input: &[u8]) -> Option<Response> {
             .to_owned()
     };
     let checkout = json!({"out_trade_no": "C1", "body": "Tea", "total_fee": 1});
-    let checkout = given("/v1/checkout", checkout, "/data/url");
-    let checkout = checkout.rsplit('=').next().unwrap_or_default().to_owned();
+    let checkout = given("/v1/checkout", checkout, "/data/id");
     let link = given(
         "/v1/link",
         json!({"body": "Tea", "total_fee": 1, "stock": 9}),

@@ -12,10 +12,12 @@
 //! |---|---|
 //! | `wire.rs` | what WeChat and browsers send, by its own reader |
 //! | `door.rs` | requests to the whole gateway, and WeChat's answers to its own |
+//! | `refold.rs` | documents that share one signature |
 //! | `mutate.rs` | inputs made of inputs |
 
 mod door;
 mod mutate;
+mod refold;
 mod wire;
 
 use crate::chance::Chance;
@@ -39,6 +41,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     target("v2_xml", wire::v2_xml, 1_500),
     target("v2_notice", wire::v2_notice, 300),
+    target("refold", refold::refold, 3_000),
     target("v2_bill", wire::v2_bill, 500),
     target("v3_json", wire::v3_json, 1_500),
     target("v3_notice", wire::v3_notice, 150),

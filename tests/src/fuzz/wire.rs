@@ -17,7 +17,7 @@ const KEY: &str = "weceive-sandbox-demo-key-0000001";
 const PUBLIC_KEY: &str = include_str!("../../../sandbox/src/keys/public_key.pub.pem");
 const KEY_ID: &str = "PUB_KEY_ID_0000000000000024101100397200000006";
 
-fn key() -> Secret {
+pub(super) fn key() -> Secret {
     Secret::new(KEY)
 }
 
