@@ -56,6 +56,7 @@ impl<W: World> Gateway<W> {
             store: new.settings.store,
             client_certificate: new.settings.client_certificate,
             refund_notify_url: new.settings.refund_notify_url,
+            confirm_notices_from: new.settings.confirm_notices_from,
             sealed,
             created_at_ms: now_ms,
         };

@@ -47,6 +47,16 @@ alarms! {
         "Look at the transaction on the merchant platform; the order is not counted as paid: deliver nothing, or return the money.";
     OtherAmount "OTHER_AMOUNT" "A verified report about this order names another amount."
         "Look at the transaction on the merchant platform; the order is not counted as paid: deliver nothing, or return the money.";
+    OtherTradeType "OTHER_TRADE_TYPE" "A verified report about this order names another way to pay."
+        "Look at the transaction on the merchant platform: another system may use the same number. The order is not counted as paid: deliver nothing, or return the money.";
+    OtherPayer "OTHER_PAYER" "A verified report about this order names another payer than the order was made for."
+        "Look at the transaction on the merchant platform; the order is not counted as paid: deliver nothing, or return the money.";
+    OtherAttach "OTHER_ATTACH" "A verified report about this order carries another attach than the order was made with."
+        "Look at the transaction on the merchant platform: another system may use the same number, or the report may be forged. The order is not counted as paid: deliver nothing, or return the money.";
+    OtherTransaction "OTHER_TRANSACTION" "A report about this order names a transaction that paid another order."
+        "Look at the transaction on the merchant platform: it is one order's payment. This order is not counted as paid; the report may be forged.";
+    PaymentUnconfirmed "PAYMENT_UNCONFIRMED" "A verified notice reports a payment, and for a minute no answer of WeChat's to a query has confirmed it."
+        "The order is not counted as paid and nothing is delivered; the query is repeated. If WeChat cannot be reached, repair the way there (the doctor names it). If WeChat answers that nothing was paid, the notice may be forged: rotate the API key.";
     OrderUnknown "ORDER_UNKNOWN" "A verified notice reports a payment for an order that is not known here."
         "Another system may use the same merchant number. If none does, return the money on the merchant platform.";
     SubMerchantUnknown "SUB_MERCHANT_UNKNOWN" "A verified notice reports a payment to a sub-merchant that nobody here is, or a refund."
@@ -88,6 +98,10 @@ impl Alarm {
             Refusal::OtherApp => Some(Self::OtherApp),
             Refusal::OtherCurrency => Some(Self::OtherCurrency),
             Refusal::OtherAmount => Some(Self::OtherAmount),
+            Refusal::OtherTradeType => Some(Self::OtherTradeType),
+            Refusal::OtherPayer => Some(Self::OtherPayer),
+            Refusal::OtherAttach => Some(Self::OtherAttach),
+            Refusal::OtherTransaction => Some(Self::OtherTransaction),
             _ => None,
         }
     }

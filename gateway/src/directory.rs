@@ -39,6 +39,8 @@ pub struct Known {
     /// Alarms that upstream's answers call for, with their subjects. Whoever
     /// called upstream raises them in the merchant's book.
     problems: RefCell<Vec<(Alarm, String)>>,
+    /// Whether another merchant here has the same `mch_id`.
+    pub shares_account: bool,
     secret_fingerprint: Option<String>,
 }
 
@@ -195,6 +197,7 @@ impl Directory {
             credentials,
             platform: RefCell::new(platform),
             problems: RefCell::default(),
+            shares_account: found.shares_account,
             secret_fingerprint: found.secret_fingerprint,
         });
         let mut remembered = self.remembered.borrow_mut();

@@ -323,6 +323,10 @@ impl From<Refusal> for ApiError {
             | Refusal::OtherApp
             | Refusal::OtherCurrency
             | Refusal::OtherAmount
+            | Refusal::OtherTradeType
+            | Refusal::OtherPayer
+            | Refusal::OtherAttach
+            | Refusal::OtherTransaction
             | Refusal::Stale
             | Refusal::RefundExists
             | Refusal::RefundFinal => Self::new(Code::Internal, message),

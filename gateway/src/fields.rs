@@ -42,6 +42,20 @@ impl Fields {
         }
     }
 
+    /// As [`Fields::text`], for a value that goes into a document signed as
+    /// joined values (WeChat Pay v2 manual, section 4.3.1). `&` would make one
+    /// signature the signature of several documents.
+    pub fn signed_text(&self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
+        let text = self.text(name, max)?;
+        match text.as_ref().is_some_and(|text| text.contains('&')) {
+            true => Err(self.invalid(
+                name,
+                "must not hold the character &, which separates the values that WeChat signs",
+            )),
+            false => Ok(text),
+        }
+    }
+
     /// Whether the field is there and says something.
     pub fn has(&self, name: &str) -> bool {
         !matches!(self.0.get(name), None | Some(Value::Null))

@@ -5,7 +5,7 @@ use crate::address;
 use crate::credentials::{Credentials, Entered};
 use crate::error::ApiError;
 use crate::fields::Fields;
-use order::{Account, Currency};
+use order::{Account, Currency, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wechatpay::Secret;
@@ -56,6 +56,11 @@ pub struct Merchant {
     /// Where it is told how its refunds end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_notify_url: Option<String>,
+    /// The smallest amount whose payment is confirmed by a query before it
+    /// counts, in the minor unit of the payment's currency. What is less counts
+    /// on WeChat's notice alone.
+    #[serde(default)]
+    pub confirm_notices_from: i64,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -250,6 +255,8 @@ pub struct Settings {
     pub client_certificate: Option<ClientCertificate>,
     /// See [`Merchant::refund_notify_url`].
     pub refund_notify_url: Option<String>,
+    /// See [`Merchant::confirm_notices_from`].
+    pub confirm_notices_from: i64,
 }
 
 impl Settings {
@@ -311,6 +318,9 @@ impl Settings {
             store,
             client_certificate: ClientCertificate::read(fields, dialect)?,
             refund_notify_url: address::notify_url(fields, "refund_notify_url", development)?,
+            confirm_notices_from: fields
+                .whole("confirm_notices_from", 0..=Money::MAX_MINOR)?
+                .unwrap_or(0),
         })
     }
 }
@@ -333,7 +343,13 @@ impl Merchant {
             "store": self.store.as_ref().map(|s| json!({"name": s.name, "address": s.address})),
             "client_certificate": self.client_certificate,
             "refund_notify_url": self.refund_notify_url,
+            "confirm_notices_from": self.confirm_notices_from,
         })
+    }
+
+    /// Whether a payment that a notice reports is confirmed by a query.
+    pub const fn confirms(&self, money: Money) -> bool {
+        money.amount_minor() >= self.confirm_notices_from
     }
 
     /// The names of what is other than before, for the audit.
@@ -361,6 +377,7 @@ impl Merchant {
             store,
             client_certificate,
             refund_notify_url,
+            confirm_notices_from,
         } = settings;
         Self {
             name,
@@ -371,6 +388,7 @@ impl Merchant {
             store,
             client_certificate,
             refund_notify_url,
+            confirm_notices_from,
             ..self
         }
     }

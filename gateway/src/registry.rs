@@ -186,6 +186,9 @@ pub struct Found {
     pub certificates: Vec<String>,
     /// When WeChat Pay was last asked for them, Unix milliseconds.
     pub certificates_asked_at_ms: i64,
+    /// Whether another merchant here has the same `mch_id`.
+    #[serde(default)]
+    pub shares_account: bool,
 }
 
 /// The registry object, on any world and store.
@@ -376,8 +379,16 @@ impl<W: World, S: Store> Registry<W, S> {
         let Some(row) = rows.first() else {
             return Ok(Answer::NotFound);
         };
-        let merchant = serde_json::from_slice(row.text(0)?.as_bytes())
+        let merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
             .map_err(|error| StoreError::unreadable("merchant", error))?;
+        let others = self.store.exec(
+            "SELECT 1 FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?
+             AND id <> ? LIMIT 1",
+            &[
+                merchant.account.mch_id.as_str().into(),
+                merchant.id.as_str().into(),
+            ],
+        )?;
         let certificates = serde_json::from_slice(row.text(2)?.as_bytes())
             .map_err(|error| StoreError::unreadable("certificates", error))?;
         Ok(Answer::Found(Box::new(Found {
@@ -385,6 +396,7 @@ impl<W: World, S: Store> Registry<W, S> {
             secret_fingerprint: row.text_or_null(1)?.map(str::to_owned),
             certificates,
             certificates_asked_at_ms: row.int(3)?,
+            shares_account: !others.is_empty(),
         })))
     }
 

@@ -18,8 +18,8 @@ mod terms;
 
 pub use evidence::{Payment, TradeState, Via};
 pub use machine::{
-    CloseAnswer, CloseReason, Effect, Event, Order, Paid, Prepayment, Refusal, ReverseAnswer,
-    Status,
+    CloseAnswer, CloseReason, Effect, Event, Order, Paid, Prepayment, Refusal, Reported,
+    ReverseAnswer, Status,
 };
 pub use money::{Currency, Money, MoneyError};
 pub use refund::{MAX_REFUNDS, Refund, RefundState, RefundStatus};

@@ -19,10 +19,17 @@
 //! An order that is one attempt of a purchase may be paid after another was
 //! ([`Event::PaidBesides`]): it is SUCCESS like any, and goes back whole.
 //!
+//! A payment that a notice reports is kept as [`Reported`] until WeChat's answer
+//! to a query confirms it ([`Event::Reported`]): the order is not paid before.
+//!
 //! Only verified evidence moves money: [`Event::Told`] carries what WeChat has
 //! signed. A payment is compared with the terms, field by field, before it is
 //! believed, and each way to differ has its own [`Refusal`]; the order of the
 //! comparisons is the order of precedence.
+
+mod report;
+
+pub use report::Reported;
 
 use crate::evidence::{Payment, TradeState, Via};
 use crate::money::Money;
@@ -47,6 +54,9 @@ pub struct Order {
     /// The order whose payment the purchase keeps, where this one's goes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paid_besides: Option<OutTradeNo>,
+    /// The payment that a notice reports and no query has confirmed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reported: Option<Reported>,
 }
 
 /// What WeChat gave for the order: the means to pay it.
@@ -152,6 +162,8 @@ pub enum CloseReason {
 pub enum Event {
     /// WeChat told us the order's state, in a verified notice or answer.
     Told(TradeState, Via),
+    /// A verified notice reports a payment; WeChat is queried before it counts.
+    Reported(Box<Payment>),
     /// WeChat told us, verified, that the order is paid; and another order of
     /// the same purchase was paid before.
     PaidBesides {
@@ -271,6 +283,14 @@ pub enum Refusal {
     OtherCurrency,
     #[error("the report names another amount")]
     OtherAmount,
+    #[error("the report names another way to pay")]
+    OtherTradeType,
+    #[error("the report names another payer")]
+    OtherPayer,
+    #[error("the report carries another attach")]
+    OtherAttach,
+    #[error("the report's transaction is another order's payment")]
+    OtherTransaction,
     #[error("the order is paid; the report is older")]
     Stale,
     #[error("the order was made with another value of {0}")]
@@ -326,6 +346,10 @@ impl Refusal {
                 | Self::OtherApp
                 | Self::OtherCurrency
                 | Self::OtherAmount
+                | Self::OtherTradeType
+                | Self::OtherPayer
+                | Self::OtherAttach
+                | Self::OtherTransaction
         )
     }
 }
@@ -349,6 +373,9 @@ const REVERSE_SECONDS: [i64; 4] = [5, 10, 20, 60];
 const REVERSE_AFTER_MS: i64 = 15_000;
 /// No reverse after.
 const REVERSE_WITHIN_MS: i64 = 7 * 86_400_000;
+/// A payment that a notice reports is queried after these, until a verified
+/// answer confirms it.
+const CONFIRM_SECONDS: [i64; 5] = [5, 10, 30, 60, 300];
 /// The same for an order that is being closed, or a refund under way.
 const PENDING_CHECK_SECONDS: [i64; 5] = [15, 30, 60, 300, 600];
 
@@ -363,6 +390,7 @@ impl Order {
             checks: 0,
             refunds: Vec::new(),
             paid_besides: None,
+            reported: None,
         };
         let wake = order.next_wake(now_ms);
         (order, vec![wake])
@@ -379,6 +407,7 @@ impl Order {
             checks: 0,
             refunds: Vec::new(),
             paid_besides: None,
+            reported: None,
         };
         let wake = order.next_wake(now_ms);
         (order, vec![wake])
@@ -431,9 +460,11 @@ impl Order {
         &self.refunds
     }
 
-    /// WeChat's word for where it stands: `trade_state` of seed 002, 9.2.
+    /// WeChat's word for where it stands: `trade_state` of seed 002, 9.2. A
+    /// payment that is not confirmed yet is `USERPAYING`.
     pub fn trade_state(&self) -> &'static str {
         match &self.status {
+            _ if self.reported.is_some() => "USERPAYING",
             // WeChat can still be paid for an order that we want closed.
             Status::NotPay | Status::Closing { .. } => "NOTPAY",
             Status::UserPaying | Status::Reversing { .. } => "USERPAYING",
@@ -447,10 +478,14 @@ impl Order {
 
     /// Whether WeChat can still change its mind about it.
     pub const fn is_open(&self) -> bool {
-        matches!(
-            self.status,
-            Status::NotPay | Status::Closing { .. } | Status::UserPaying | Status::Reversing { .. }
-        )
+        self.reported.is_some()
+            || matches!(
+                self.status,
+                Status::NotPay
+                    | Status::Closing { .. }
+                    | Status::UserPaying
+                    | Status::Reversing { .. }
+            )
     }
 
     /// The means to pay it, for a repeated request with these terms.
@@ -479,11 +514,32 @@ impl Order {
     /// Takes an event. Either the order changes and the effects must be saved
     /// with it, or it is refused and nothing has changed.
     pub fn apply(&mut self, event: Event, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
+        let mut effects = self.handle(event, now_ms)?;
+        match self.status {
+            // What is paid or goes back needs no confirmation.
+            Status::Success(_) | Status::Revoked { .. } => self.reported = None,
+            // Only a query can tell whether the payment that is reported was
+            // made after all.
+            Status::Closed { .. } | Status::PayError { .. } if self.reported.is_some() => {
+                let wake = self.next_wake(now_ms);
+                let rests = effects.iter_mut().filter(|e| **e == Effect::Rest);
+                rests.for_each(|rest| *rest = wake.clone());
+            }
+            _ => {}
+        }
+        Ok(effects)
+    }
+
+    fn handle(&mut self, event: Event, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
         match event {
             Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
                 self.told_paid(*payment, via, now_ms)
             }
-            Event::Told(state, _) => self.told_unpaid(&state, now_ms),
+            Event::Told(state, _) => {
+                let effects = self.told_unpaid(&state, now_ms)?;
+                Ok(self.denied(effects, now_ms))
+            }
+            Event::Reported(payment) => self.payment_reported(&payment, now_ms),
             Event::PaidBesides {
                 payment,
                 via,
@@ -497,7 +553,10 @@ impl Order {
                 // payment does not wait for that.
                 Ok(vec![Effect::WakeAt(now_ms)])
             }
-            Event::NotFound => self.not_found(now_ms),
+            Event::NotFound => {
+                let effects = self.not_found(now_ms)?;
+                Ok(self.denied(effects, now_ms))
+            }
             Event::NumberTaken => Ok(self.number_taken(now_ms)),
             Event::CloseAsked => self.close_asked(now_ms),
             Event::CloseAnswered(answer) => self.close_answered(answer, now_ms),
@@ -529,20 +588,7 @@ impl Order {
         via: Via,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
-        self.compare(&payment)?;
-        if let Some(paid) = self.paid() {
-            return Err(if paid.payment.transaction_id == payment.transaction_id {
-                Refusal::AlreadyPaid
-            } else {
-                Refusal::PaidTwice
-            });
-        }
-        if matches!(
-            self.status,
-            Status::Reversing { refused: false, .. } | Status::Revoked { .. }
-        ) {
-            return Err(Refusal::Reversed);
-        }
+        self.can_be_paid_by(&payment)?;
         // From any other state: WeChat has the payer's money, whatever was
         // believed before.
         self.status = Status::Success(Box::new(Paid {
@@ -570,6 +616,12 @@ impl Order {
             Err(Refusal::OtherCurrency)
         } else if payment.money != self.terms.money {
             Err(Refusal::OtherAmount)
+        } else if payment.trade_type != self.terms.trade_type {
+            Err(Refusal::OtherTradeType)
+        } else if self.is_other_payer(payment) {
+            Err(Refusal::OtherPayer)
+        } else if self.is_other_attach(payment) {
+            Err(Refusal::OtherAttach)
         } else {
             Ok(())
         }
@@ -792,6 +844,7 @@ impl Order {
                     _ => None,
                 })
                 .collect(),
+            _ if self.reported.is_some() => vec![Effect::Query],
             _ => Vec::new(),
         };
         if effects.is_empty() {
@@ -919,6 +972,14 @@ impl Order {
 
     fn next_wake(&self, now_ms: i64) -> Effect {
         let steps: &[i64] = match self.status {
+            Status::NotPay
+            | Status::Closing { .. }
+            | Status::Closed { .. }
+            | Status::PayError { .. }
+                if self.reported.is_some() =>
+            {
+                &CONFIRM_SECONDS
+            }
             Status::NotPay => &OPEN_CHECK_SECONDS,
             Status::UserPaying => &PAYING_CHECK_SECONDS,
             Status::Reversing { .. } => &REVERSE_SECONDS,

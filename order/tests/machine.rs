@@ -572,7 +572,10 @@ fn check_quick_pay(name: &str, rows: Vec<(i64, Event, Result<Vec<Effect>, Refusa
     terms.trade_type = TradeType::Micropay;
     let (mut order, effects) = Order::quick_pay(terms, 0);
     assert_eq!(effects, [Effect::WakeAt(3_000)]);
-    for (row, (at_ms, event, expect)) in rows.into_iter().enumerate() {
+    for (row, (at_ms, mut event, expect)) in rows.into_iter().enumerate() {
+        if let Event::Told(TradeState::Success(payment), _) = &mut event {
+            payment.trade_type = TradeType::Micropay;
+        }
         let before = order.clone();
         assert_eq!(order.apply(event, at_ms), expect, "{name}, row {row}");
         if expect.is_err() {
@@ -796,4 +799,141 @@ fn the_stored_form_is_pinned() {
     order.apply(refund("A", 100), MINUTE).unwrap();
     assert_eq!(serde_json::to_string(&order).unwrap(), PAID);
     assert_eq!(serde_json::from_str::<Order>(PAID).unwrap(), order);
+}
+
+fn reported(change: impl FnOnce(&mut Payment)) -> Event {
+    let mut payment = payment();
+    change(&mut payment);
+    Event::Reported(Box::new(payment))
+}
+
+fn query_and_wake(at_ms: i64) -> Vec<Effect> {
+    vec![Effect::Query, Effect::WakeAt(at_ms)]
+}
+
+#[test]
+fn a_notice_pays_only_when_a_query_confirms_it() {
+    let confirmed = Event::Told(TradeState::Success(Box::new(payment())), Via::Query);
+    let order = check(
+        "reported",
+        vec![
+            (
+                5,
+                reported(|p| p.money = money(151)),
+                Err(Refusal::OtherAmount),
+            ),
+            (5, reported(|_| {}), Ok(query_and_wake(5_005))),
+            // The notice once more.
+            (6, reported(|_| {}), Ok(vec![])),
+            // No answer: the timer repeats the query.
+            (5_005, Event::Due, Ok(query_and_wake(15_005))),
+            (15_005, Event::Due, Ok(query_and_wake(45_005))),
+            // WeChat does not know of it yet.
+            (15_006, told(TradeState::NotPay), Ok(vec![])),
+            (45_005, Event::Due, Ok(query_and_wake(105_005))),
+            (45_006, confirmed, Ok(PAID.to_vec())),
+            (45_007, reported(|_| {}), Err(Refusal::AlreadyPaid)),
+            (
+                45_008,
+                reported(|p| p.transaction_id = "X".to_owned()),
+                Err(Refusal::PaidTwice),
+            ),
+        ],
+    );
+    assert_eq!(order.reported(), None);
+}
+
+#[test]
+fn an_unconfirmed_payment_is_open_and_not_paid() {
+    let mut order = order();
+    order.apply(reported(|_| {}), 5).unwrap();
+    assert!(order.is_open() && order.paid().is_none());
+    assert_eq!(order.trade_state(), "USERPAYING");
+    let refused = order.apply(refund("R1", 1), 6);
+    assert_eq!(refused, Err(Refusal::NotPaid));
+}
+
+/// A payment that is reported after the close is asked about until WeChat
+/// confirms it, or has denied it for an hour.
+#[test]
+fn a_report_about_a_closed_order_is_confirmed_or_dropped() {
+    let closed = || {
+        let mut order = order();
+        order.apply(Event::CloseAsked, 0).unwrap();
+        let answer = Event::CloseAnswered(CloseAnswer::Closed);
+        assert_eq!(order.apply(answer, 1), Ok(vec![Effect::Rest]));
+        let report = order.apply(reported(|_| {}), 2);
+        assert_eq!(report, Ok(query_and_wake(5_002)));
+        order
+    };
+    let mut order = closed();
+    let confirmed = Event::Told(TradeState::Success(Box::new(payment())), Via::Query);
+    assert_eq!(order.apply(confirmed, 3), Ok(PAID.to_vec()));
+
+    let mut order = closed();
+    assert_eq!(order.apply(told(TradeState::Closed), 3), Ok(vec![]));
+    assert_eq!(order.apply(Event::Due, 5_002), Ok(query_and_wake(15_002)));
+    // Unanswered for however long, it is not dropped.
+    for hour in 2..30 {
+        let effects = order.apply(Event::Due, hour * 3_600_000).unwrap();
+        assert_eq!(effects[0], Effect::Query);
+    }
+    let denied = order.apply(told(TradeState::Closed), 31 * 3_600_000);
+    assert_eq!(denied, Ok(vec![Effect::Rest]));
+    assert_eq!((order.reported(), order.trade_state()), (None, "CLOSED"));
+}
+
+/// An order that is closed while a payment is reported keeps its timer.
+#[test]
+fn a_close_does_not_end_a_report() {
+    let mut order = order();
+    order.apply(reported(|_| {}), EXPIRES).unwrap();
+    let expired = order.apply(told(TradeState::NotPay), EXPIRES + 1).unwrap();
+    assert!(expired.contains(&Effect::Close), "{expired:?}");
+    let closed = order.apply(Event::CloseAnswered(CloseAnswer::Closed), EXPIRES + 2);
+    assert_eq!(closed, Ok(vec![Effect::WakeAt(EXPIRES + 5_002)]));
+}
+
+#[test]
+fn every_field_that_the_order_knows_is_compared() {
+    type Change = fn(&mut Payment);
+    let table: [(Change, Refusal); 4] = [
+        (|p| p.trade_type = TradeType::Jsapi, Refusal::OtherTradeType),
+        (|p| p.attach = Some("x".to_owned()), Refusal::OtherAttach),
+        (|p| p.money = money(149), Refusal::OtherAmount),
+        (|p| p.out_trade_no = "2".to_owned(), Refusal::OtherOrder),
+    ];
+    for (change, refusal) in table {
+        check("notice", vec![(5, reported(change), Err(refusal))]);
+        check("query", vec![(5, paid(change), Err(refusal))]);
+    }
+    let bound = || {
+        let terms = Terms {
+            trade_type: TradeType::Jsapi,
+            openid: Some("oAlice".to_owned()),
+            attach: Some("table 7".to_owned()),
+            ..terms()
+        };
+        Order::prepaid(terms, Prepayment::default(), 0).0
+    };
+    let by = |openid: Option<&str>, attach: Option<&str>| {
+        paid(|p| {
+            p.trade_type = TradeType::Jsapi;
+            p.openid = openid.map(str::to_owned);
+            p.attach = attach.map(str::to_owned);
+        })
+    };
+    for (openid, attach, expect) in [
+        (Some("oAlice"), Some("table 7"), Ok(PAID.to_vec())),
+        (None, None, Ok(PAID.to_vec())),
+        (Some("oAlice"), Some(" table 7 "), Ok(PAID.to_vec())),
+        (Some("oBob"), Some("table 7"), Err(Refusal::OtherPayer)),
+        (Some("oAlice"), Some("table 8"), Err(Refusal::OtherAttach)),
+    ] {
+        assert_eq!(
+            bound().apply(by(openid, attach), 5),
+            expect,
+            "{openid:?} {attach:?}"
+        );
+    }
 }

@@ -88,6 +88,29 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
             ("lantern-v3", "/amount/total", json!(1)),
             ("night-ionline", "total_fee", json!("151")),
         ]),
+        Alarm::OtherTradeType => of_both(&[
+            ("demo", "trade_type", json!("JSAPI")),
+            ("demo-v3", "/trade_type", json!("JSAPI")),
+            ("lantern-v3", "/trade_type", json!("APP")),
+            (
+                "night-ionline",
+                "trade_type",
+                json!(wechatpay::ionline::Service::Jspay.as_str()),
+            ),
+        ]),
+        Alarm::OtherAttach => [
+            ("demo", "attach", json!("x")),
+            ("night-ionline", "attach", json!("x")),
+        ]
+        .iter()
+        .map(answered)
+        .collect(),
+        Alarm::OtherPayer => vec![other_payer()],
+        Alarm::OtherTransaction => ["demo", "demo-v3", "night-ionline"]
+            .into_iter()
+            .map(second_order_of_one_transaction)
+            .collect(),
+        Alarm::PaymentUnconfirmed => vec![unconfirmed("demo"), unconfirmed("night-ionline")],
         Alarm::OrderUnknown => of_a_notice(
             &[
                 ("demo", "out_trade_no", json!("N2")),
@@ -179,6 +202,49 @@ fn answered((id, what, value): &Wrong) -> Called {
         "NOTPAY",
         "{id}: {what}"
     );
+    called(scene.world.clone(), &scene.shop, "N1")
+}
+
+/// A payer's order is paid, by what its notice says, by another payer.
+fn other_payer() -> Called {
+    let scene = scene("demo");
+    let alice = sandbox::Payer::Alice.openid("wx5a11d0b0c0ffee01");
+    let order = json!({
+        "out_trade_no": "N2", "body": "Two cups", "total_fee": 150, "trade_type": "JSAPI",
+        "open_id": alice,
+    });
+    scene.shop.order(&order);
+    let fields = scene
+        .fields()
+        .with("out_trade_no", "N2")
+        .with("transaction_id", "4200000000000000000000000000")
+        .with("trade_type", "JSAPI")
+        .with("openid", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o");
+    let xml = fields.sealed(&scene.key, scene.sign_type()).to_xml();
+    assert_eq!(scene.send(xml), 409);
+    called(scene.world.clone(), &scene.shop, "N2")
+}
+
+/// One transaction pays two orders, by what a notice says.
+fn second_order_of_one_transaction(id: &str) -> Called {
+    let scene = scene(id);
+    assert!(scene.send_it(), "{id}");
+    order(&scene.shop, "N2");
+    let name = match scene.kind.dialect {
+        "v3" => "/out_trade_no",
+        _ => "out_trade_no",
+    };
+    assert_eq!(send_saying(&scene, name, &json!("N2")), 409, "{id}");
+    called(scene.world.clone(), &scene.shop, "N2")
+}
+
+/// No query is answered after a notice.
+fn unconfirmed(id: &str) -> Called {
+    let scene = scene(id);
+    scene.world.upstream([Upstream::LosesRequest; 300]);
+    assert!(scene.send_it(), "{id}");
+    scene.world.advance(120);
+    assert!(!scene.is_paid(), "{id}");
     called(scene.world.clone(), &scene.shop, "N1")
 }
 

@@ -79,7 +79,7 @@ fn each_change_of_money_says_who_and_why() {
         told,
         [
             "1 | order NOTPAY, 150 HKD, NATIVE | key | POST /v1/order | ",
-            "1 | order SUCCESS, 150 HKD, NATIVE | wechat | POST /notify/v2/demo | WeChat's notice",
+            "1 | order SUCCESS, 150 HKD, NATIVE | wechat | POST /notify/v2/demo | WeChat's answer to a query",
             "1 | refund R ASKED, 50 HKD | key | POST /v1/refund | ",
             "1 | refund R PROCESSING, 50 HKD | key | POST /v1/refund | WeChat's answer about the refund",
             "1 | refund R SUCCESS, 50 HKD | wechat | POST /notify/v2/demo/refund | WeChat's answer about the refund",

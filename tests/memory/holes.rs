@@ -85,34 +85,97 @@ fn a_neighbour_had_documents_of_another_signed() {
         let checked = checksign(&harbour, &document);
         assert_eq!(checked, json!({"sign": "", "valid": false}), "{document:?}");
     }
-    // Its own it is told, as the reference has it; and a true one of anybody's
-    // is true.
-    let own = checksign(&harbour, &notice(&account, &sub(0), "1"));
+    // A true document of its own is valid; a true one of the neighbour's, which
+    // the shared key has signed, too, is not.
     let key = Secret::new(account["key"].as_str().unwrap());
-    assert_eq!(
-        own["sign"],
-        notice(&account, &sub(0), "1").sign(&key, SignType::HmacSha256)
-    );
+    let own = notice(&account, &sub(0), "1").sealed(&key, SignType::HmacSha256);
+    let checked = checksign(&harbour, &own);
+    assert_eq!(checked, json!({"sign": own.get("sign"), "valid": true}));
     let sealed = of_ferry.sealed(&key, SignType::HmacSha256);
-    assert_eq!(checksign(&harbour, &sealed)["valid"], true);
+    let checked = checksign(&harbour, &sealed);
+    assert_eq!(checked, json!({"sign": "", "valid": false}));
 }
 
 #[test]
-fn a_merchant_with_its_own_key_is_told_the_sign() {
+fn checksign_repeats_a_right_sign_and_computes_none() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    let known = Fields::new().with("a", "1").with("sign", "00");
     let key = Secret::new("weceive-sandbox-demo-key-0000001");
-    let expect = known.sign(&key, SignType::Md5);
-    assert_eq!(checksign(&shop, &known)["sign"], expect);
-    for (name, other) in [
-        ("mch_id", "1900000110"),
-        ("appid", "wx0"),
-        ("sub_mch_id", "1"),
-    ] {
-        let document = known.clone().with(name, other);
-        assert_eq!(checksign(&shop, &document)["sign"], "", "{name}");
+    let account = json!({"appid": "wx5a11d0b0c0ffee01", "mch_id": "1900000109"});
+    let bare = |sub_mch_id: &str| notice(&account, sub_mch_id, "1");
+    let documents = [
+        // A notice, the same with the merchant's number twice (section 9.7 of
+        // the v2 manual shows it so), one that names no merchant, a request to
+        // WeChat.
+        bare(""),
+        bare("1900000109"),
+        Fields::new().with("a", "1"),
+        Fields::new()
+            .with("mch_id", "1900000109")
+            .with("out_trade_no", "1")
+            .with("nonce_str", "n"),
+    ];
+    for document in documents {
+        for sign_type in SignType::ALL {
+            let sealed = document.clone().sealed(&key, sign_type);
+            let sign = sealed.get("sign").unwrap().to_owned();
+            let checked = checksign(&shop, &sealed);
+            assert_eq!(checked, json!({"sign": sign, "valid": true}), "{sealed:?}");
+            for wrong in [
+                "0".repeat(sign.len()),
+                sign[1..].to_owned(),
+                format!("{sign}0"),
+                sign.to_ascii_lowercase(),
+                "x".to_owned(),
+            ] {
+                let checked = checksign(&shop, &document.clone().with("sign", &wrong));
+                assert_eq!(checked, json!({"sign": "", "valid": false}), "{wrong}");
+            }
+        }
     }
+    for name in ["mch_id", "sub_mch_id"] {
+        let other = bare("")
+            .with(name, "1900000110")
+            .sealed(&key, SignType::Md5);
+        let checked = checksign(&shop, &other);
+        assert_eq!(checked, json!({"sign": "", "valid": false}), "{name}");
+    }
+}
+
+#[test]
+fn a_caller_with_the_api_key_alone_gets_no_sign_of_wechats() {
+    let world = Memory::default();
+    let order = |keys: &[(&str, &str)]| {
+        let body = json!({"out_trade_no": "1", "body": "Tea", "total_fee": 1,
+                          "trade_type": "NATIVE"});
+        let mut request = http::Request::post(format!("{GATEWAY}/v1/order"));
+        for (name, value) in keys {
+            request = request.header(*name, *value);
+        }
+        let answer = world.send(request.body(body.to_string().into_bytes()).unwrap());
+        serde_json::from_slice::<Value>(answer.body()).unwrap()
+    };
+    let shop = world.shop("demo");
+    let refuse = json!({"fail_next": {"path": "/pay/unifiedorder", "code": "NOAUTH"}});
+    world.control("/sandbox/faults", &refuse);
+    let answer = order(&[("api-key", &shop.api_key)]);
+    assert_eq!(answer["code"], "UPSTREAM_REFUSED", "{answer}");
+    assert_eq!(answer["message"]["err_code"], "NOAUTH", "{answer}");
+    assert_eq!(answer["message"]["sign"], "", "{answer}");
+    // The older answer has a sign for a caller that shows both keys.
+    let flat = world.shop_with("demo-flat", &json!({"answers": "flat"}));
+    let answer = order(&[("api-key", &flat.api_key)]);
+    assert_eq!(
+        (&answer["result_code"], &answer["sign"]),
+        (&json!("SUCCESS"), &json!(""))
+    );
+    let both = [
+        ("api-key", flat.api_key.as_str()),
+        ("api-secret", &flat.api_secret),
+    ];
+    assert_eq!(order(&both)["sign"].as_str().unwrap().len(), 32);
+    let wrong = [("api-key", flat.api_key.as_str()), ("api-secret", "wrong")];
+    assert_eq!(order(&wrong)["code"], "API_SECRET_WRONG");
 }
 
 #[test]

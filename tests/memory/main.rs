@@ -38,6 +38,7 @@ mod payer_contact;
 mod payments;
 mod purchases;
 mod quick_pay;
+mod refolded;
 mod refused_statements;
 mod scene;
 mod sign_in;

@@ -91,7 +91,7 @@ fn the_numbers_of_a_payment() {
         ("weceive_orders_waiting{merchant=\"demo\"}", "1"),
         (
             "weceive_upstream_seconds_count{merchant=\"demo\",host=\"apihk.mch.weixin.qq.com\"}",
-            "2",
+            "3",
         ),
     ] {
         assert_eq!(sample(&text, name), value, "{name}");

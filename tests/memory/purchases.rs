@@ -55,6 +55,8 @@ pub fn paid_twice(world: &Memory, hinder: impl Fn(&Memory)) -> Shop {
     bridge(world, &package);
     world.advance(2);
     scan(world, &code_url);
+    // The second payment is confirmed; what follows is its refund.
+    world.send_notices();
     hinder(world);
     shop
 }
@@ -290,6 +292,7 @@ fn without_a_certificate_a_person_is_told_what_to_do() {
     bridge(&world, &package);
     world.advance(2);
     scan(&world, &code_url);
+    world.send_notices();
     world.upstream([Upstream::LosesRequest; 300]);
     world.advance(3600);
     let report = shop.report();

@@ -49,7 +49,8 @@ impl<W: World> Gateway<W> {
             ));
         }
         let lang = page_lang(&fields)?;
-        let money = self.upstream(&known).money(&fields)?;
+        let upstream = self.upstream(&known);
+        let money = upstream.money(&fields)?;
         let seconds = fields
             .whole("expires_in_seconds", SHORTEST_SECONDS..=LONGEST_SECONDS)?
             .unwrap_or(DEFAULT_SECONDS);
@@ -57,13 +58,13 @@ impl<W: World> Gateway<W> {
             id: format!("{}.{}", known.merchant.id, self.random_text(22)),
             purchase: Purchase {
                 out_trade_no,
-                body: fields.required("body", self.upstream(&known).max_body())?,
+                body: upstream.body(&fields, upstream.max_body())?,
                 money,
                 notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
                 success_url: address::page_url(&fields, "success_url", self.config.development)?,
                 cancel_url: address::page_url(&fields, "cancel_url", self.config.development)?,
                 lang,
-                attach: fields.text("attach", self.upstream(&known).max_attach())?,
+                attach: upstream.attach(&fields)?,
                 lines: lines(&fields, money)?,
                 metadata: metadata(&fields)?,
             },

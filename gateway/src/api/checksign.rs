@@ -10,8 +10,13 @@ use serde_json::json;
 use wechatpay::v2::Fields;
 
 impl<W: World> Gateway<W> {
-    /// The sign that a notice should carry, by the merchant's API key or the
-    /// one before it, and whether it does. SECRET.
+    /// Whether a notice carries the right sign, by the merchant's API key or
+    /// the one before it. SECRET.
+    ///
+    /// The sign is repeated where it is right; otherwise `sign` is empty, which
+    /// is no document's sign. The computed sign never leaves: with it, any
+    /// document could be brought here as WeChat's notice, or sent to WeChat as
+    /// this merchant's request.
     pub(crate) async fn checksign(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
         let fields = Fields::parse(request.body()).map_err(|error| {
@@ -20,53 +25,46 @@ impl<W: World> Gateway<W> {
                 format!("The body is not a notice: {error}."),
             )
         })?;
-        if fields.get_nonempty("sign").is_none() {
+        let Some(given) = fields.get_nonempty("sign") else {
             return Err(ApiError::field(
                 Code::SignMissing,
                 "sign",
                 Code::SignMissing.advice(),
             ));
-        }
+        };
         let credentials = &known.credentials;
         let previous = credentials.previous_api_key(self.world.now_ms());
-        let checked = fields.check_sign(&credentials.api_key);
-        let before = previous.map(|key| fields.check_sign(key));
-        let checked = match before {
-            Some(Ok(before)) if before.holds() => Ok(before),
-            _ => checked,
+        let mut holds = false;
+        for key in [Some(&credentials.api_key), previous].into_iter().flatten() {
+            let checked = fields.check_sign(key).map_err(|_| {
+                ApiError::field(
+                    Code::XmlInvalid,
+                    "sign_type",
+                    "The field sign_type must be MD5 or HMAC-SHA256.",
+                )
+            })?;
+            holds |= checked.holds();
         }
-        .map_err(|_| {
-            ApiError::field(
-                Code::XmlInvalid,
-                "sign_type",
-                "The field sign_type must be MD5 or HMAC-SHA256.",
-            )
-        })?;
-        let sign = match checked.holds() || is_about(&fields, &known.merchant.account) {
-            true => checked.computed.as_str(),
-            false => "",
-        };
-        Ok(success(json!({ "sign": sign, "valid": checked.holds() })))
+        let valid = holds
+            && fields.unambiguous().is_ok()
+            && names_no_other(&fields, &known.merchant.account);
+        let sign = if valid { given } else { "" };
+        Ok(success(json!({ "sign": sign, "valid": valid })))
     }
 }
 
-/// Whether a document can be about nobody but this merchant. Only then is its
-/// sign told where it carries another: an institution's merchants share a key,
-/// and one could have a document signed that speaks of another.
-fn is_about(fields: &Fields, account: &Account) -> bool {
-    let has_own_key = account.sub_mch_id.is_none();
-    let ours = [
-        ("appid", Some(account.appid.as_str())),
-        ("mch_id", Some(account.mch_id.as_str())),
-        ("sub_appid", account.sub_appid.as_deref()),
-        ("sub_mch_id", account.sub_mch_id.as_deref()),
-    ];
-    let names_nobody_else = ours.into_iter().all(|(name, ours)| {
-        let named = fields.get_nonempty(name);
-        let may_be_absent = has_own_key || name.ends_with("appid");
-        named == ours || named.is_none() && may_be_absent
-    });
-    // `&` could be the border of another field.
-    let unfolded = |(name, value): (&str, &str)| !name.contains(['&', '=']) && !value.contains('&');
-    names_nobody_else && fields.iter().all(unfolded)
+/// Whether a document names this merchant and no other. Its applications are
+/// not compared: a merchant may have several. An institution's
+/// merchants share a key, so that the sign of another's document holds, too.
+/// A direct merchant's document may repeat its `mch_id` as `sub_mch_id`
+/// (WeChat Pay v2 manual, section 9.7).
+fn names_no_other(fields: &Fields, account: &Account) -> bool {
+    let mch_id = Some(account.mch_id.as_str());
+    let named = |name: &str| fields.get_nonempty(name);
+    match account.sub_mch_id.as_deref() {
+        Some(sub_mch_id) => named("mch_id") == mch_id && named("sub_mch_id") == Some(sub_mch_id),
+        None => ["mch_id", "sub_mch_id"]
+            .into_iter()
+            .all(|name| named(name).is_none_or(|named| Some(named) == mch_id)),
+    }
 }

@@ -89,7 +89,7 @@ impl<W: World> Gateway<W> {
         let upstream = self.upstream(known);
         Ok(Link {
             id,
-            body: fields.required("body", upstream.max_body() - PIECES_BYTES)?,
+            body: upstream.body(fields, upstream.max_body() - PIECES_BYTES)?,
             price: read_price(fields, upstream.currency(fields)?)?,
             stock: fields.whole("stock", 0..=MAX_STOCK)?,
             expires_at_ms: seconds.map(|seconds| self.world.now_ms() + seconds * 1000),
@@ -98,7 +98,7 @@ impl<W: World> Gateway<W> {
             success_url: address::page_url(fields, "success_url", development)?,
             cancel_url: address::page_url(fields, "cancel_url", development)?,
             lang: page_lang(fields)?,
-            attach: fields.text("attach", upstream.max_attach())?,
+            attach: upstream.attach(fields)?,
         })
     }
 

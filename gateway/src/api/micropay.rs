@@ -24,14 +24,15 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn micropay(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Basic).await?;
         let fields = Fields::read(request.body())?;
+        let upstream = self.upstream(&known);
         let terms = Terms {
             out_trade_no: fields.out_trade_no()?,
             account: known.merchant.account.clone(),
-            body: fields.required("body", self.upstream(&known).max_body())?,
-            money: self.upstream(&known).money(&fields)?,
+            body: upstream.body(&fields, upstream.max_body())?,
+            money: upstream.money(&fields)?,
             trade_type: TradeType::Micropay,
             openid: None,
-            attach: fields.text("attach", self.upstream(&known).max_attach())?,
+            attach: upstream.attach(&fields)?,
             notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
             expires_at_ms: self.world.now_ms(),
         };

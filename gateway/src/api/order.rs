@@ -23,6 +23,13 @@ impl<W: World> Gateway<W> {
     /// The same number with the same terms answers the same prepayment.
     pub(crate) async fn create_order(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Basic).await?;
+        // An api-token stands for both keys.
+        let has = |name: &str| request.headers().contains_key(name);
+        let shows_secret =
+            known.merchant.answers == Answers::Flat && (has("api-secret") || !has("api-key"));
+        if shows_secret {
+            self.caller(request, Access::Secret).await?;
+        }
         let fields = Fields::read(request.body())?;
         let terms = self.terms(&fields, &known)?;
         let (number, trade_type) = (terms.out_trade_no.clone(), terms.trade_type);
@@ -37,7 +44,7 @@ impl<W: World> Gateway<W> {
             .await?;
         let prepayment = prepaid.prepayment;
         if known.merchant.answers == Answers::Flat {
-            return Ok(self.flat_answer(&known, trade_type, prepayment));
+            return Ok(self.flat_answer(&known, trade_type, prepayment, shows_secret));
         }
         Ok(success(match trade_type {
             // The upstream starts the payment on a page of its own.
@@ -77,12 +84,14 @@ impl<W: World> Gateway<W> {
     }
 
     /// The older answer (seed 001, "Create New Payment"): WeChat's own fields,
-    /// flat, signed with the merchant's API key.
+    /// flat, signed with the merchant's API key. A caller that shows only the
+    /// `api-key` gets an empty `sign`.
     fn flat_answer(
         &self,
         known: &Known,
         trade_type: TradeType,
         prepayment: Prepayment,
+        shows_secret: bool,
     ) -> Response {
         let answer = prepay::Answer {
             trade_type,
@@ -96,15 +105,19 @@ impl<W: World> Gateway<W> {
             .sealed(&known.credentials.api_key, known.merchant.sign_type);
         let flat: Map<String, Value> = fields
             .iter()
-            .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())))
+            .map(|(name, value)| match name {
+                "sign" if !shows_secret => (name.to_owned(), Value::String(String::new())),
+                _ => (name.to_owned(), Value::String(value.to_owned())),
+            })
             .collect();
         crate::http::json(200, &Value::Object(flat))
     }
 
     fn terms(&self, fields: &Fields, known: &Known) -> Result<Terms, ApiError> {
         let out_trade_no = fields.out_trade_no()?;
-        let body = fields.required("body", self.upstream(known).max_body())?;
-        let money = self.upstream(known).money(fields)?;
+        let upstream = self.upstream(known);
+        let body = upstream.body(fields, upstream.max_body())?;
+        let money = upstream.money(fields)?;
         let trade_type = match fields.required("trade_type", 16)?.as_str() {
             "NATIVE" => TradeType::Native,
             "JSAPI" => TradeType::Jsapi,
@@ -118,7 +131,7 @@ impl<W: World> Gateway<W> {
             }
         };
         // Only a JSAPI order is bound to its payer beforehand (P2, J1).
-        let openid = match (trade_type, fields.text("open_id", MAX_OPENID_BYTES)?) {
+        let openid = match (trade_type, fields.signed_text("open_id", MAX_OPENID_BYTES)?) {
             (TradeType::Jsapi, None) => {
                 return Err(fields.error(
                     Code::OpenIdMissing,
@@ -139,7 +152,7 @@ impl<W: World> Gateway<W> {
             money,
             trade_type,
             openid,
-            attach: fields.text("attach", self.upstream(known).max_attach())?,
+            attach: upstream.attach(fields)?,
             notify_url: address::notify_url(fields, "notify_url", self.config.development)?,
             expires_at_ms: self.world.now_ms() + PREPAY_SECONDS * 1000,
         })

@@ -24,10 +24,11 @@ impl<W: World> Gateway<W> {
         if !product_id.bytes().all(allowed) {
             return Err(fields.invalid("product_id", "may hold only letters, digits, _ and -"));
         }
+        let upstream = self.upstream(&known);
         let product = Product {
             product_id,
-            body: fields.required("body", self.upstream(&known).max_body())?,
-            money: self.upstream(&known).money(&fields)?,
+            body: upstream.body(&fields, upstream.max_body())?,
+            money: upstream.money(&fields)?,
             notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
         };
         // Refused before anything is stored.

@@ -108,6 +108,11 @@ pub(super) fn evidence(event: &Event) -> String {
         Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
             format!("{}: transaction {}", by(*via), payment.transaction_id)
         }
+        Event::Reported(payment) => format!(
+            "{}: transaction {}",
+            by(Via::Notice),
+            payment.transaction_id
+        ),
         Event::PaidBesides {
             payment, via, kept, ..
         } => format!(

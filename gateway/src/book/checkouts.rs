@@ -667,8 +667,14 @@ impl<W: World, S: Store> Book<W, S> {
         }
         let mut open = false;
         for attempt in &checkout.attempts {
-            let order = self.load_order(attempt.out_trade_no.as_str())?;
-            open |= order.is_some_and(|order| order.is_open());
+            let Some(order) = self.load_order(attempt.out_trade_no.as_str())? else {
+                continue;
+            };
+            // No further attempt is offered while one may be paid.
+            if order.reported().is_some() {
+                return Ok(State::Confirming);
+            }
+            open |= order.is_open();
         }
         let over = checkout.closed || self.world.now_ms() >= checkout.expires_at_ms;
         Ok(match (over, open) {

@@ -9,6 +9,7 @@
 //! products(   product_id, json )
 //! links(      id, json, sold )   sales( … )   holders( … )   see `links.rs`
 //! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
+//! transactions( transaction_id, out_trade_no )       the order that each payment paid
 //! strays(     transaction_id, json )                 payments to nobody that is known, and
 //!                                                     refunds, under WeChat's number
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
@@ -138,6 +139,14 @@ pub enum Call {
         id: String,
         /// See [`Buy::once`].
         once: String,
+    },
+    /// Keeps a transaction for one order of all merchants with one `mch_id`; see
+    /// `Book::admits`. Whether it is this order's: a `bool`.
+    Claim {
+        /// WeChat's number for the payment.
+        transaction_id: String,
+        /// The merchant's id and the order's number.
+        order: String,
     },
     /// What an operator needs to see: [`Report`].
     Report,
@@ -303,6 +312,7 @@ pub struct Book<W, S> {
 impl<W: World, S: Store> Book<W, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(world: W, store: S, config: Rc<Config>) -> Result<Self, StoreError> {
+        let knows_transactions = has_table(&store, "transactions")?;
         for statement in [
             "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS orders(
@@ -336,6 +346,8 @@ impl<W: World, S: Store> Book<W, S> {
             "CREATE TABLE IF NOT EXISTS alarms(
                 name TEXT NOT NULL, subject TEXT NOT NULL, times INTEGER NOT NULL,
                 last_at_ms INTEGER NOT NULL, PRIMARY KEY(name, subject))",
+            "CREATE TABLE IF NOT EXISTS transactions(
+                transaction_id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS strays(
                 transaction_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
         ]
@@ -345,6 +357,9 @@ impl<W: World, S: Store> Book<W, S> {
             store.exec(statement, &[])?;
         }
         add_columns(&store)?;
+        if !knows_transactions {
+            store.exec(FILL_TRANSACTIONS, &[])?;
+        }
         let tally = Rc::new(Tally::default());
         let book = Self {
             world: Queued::new(world),
@@ -430,7 +445,7 @@ impl<W: World, S: Store> Book<W, S> {
             Call::Deliveries(number) => json(&self.deliveries(number.as_ref())?),
             Call::Resend(id) => json(&self.resend(id)?),
             Call::Noticed { payment, xml } => {
-                json(&self.noticed(known, *payment, xml.as_deref())?)
+                json(&self.noticed(known, *payment, xml.as_deref()).await?)
             }
             Call::Stray(stray) => json(&self.keep_stray(&stray)?),
             Call::Hinted(number) => json(&self.hinted(known, &number).await?),
@@ -448,6 +463,13 @@ impl<W: World, S: Store> Book<W, S> {
             Call::Links(id) => json(&self.links(id.as_deref())?),
             Call::Buy(buy) => json(&self.buy(&buy)?),
             Call::Sale { id, once } => json(&self.sale(&id, &once)?),
+            Call::Claim {
+                transaction_id,
+                order,
+            } => {
+                self.keep_transaction(&transaction_id, &order)?;
+                json(&!self.is_of_another(&transaction_id, &order)?)
+            }
             Call::Report => json(&self.report()?),
             Call::Numbers => json(&self.numbers()?),
             Call::Audit(page) => json(&audit::read(&self.store, &page)?),
@@ -807,6 +829,23 @@ impl<W: World, S: Store> Book<W, S> {
     fn nonce(&self) -> String {
         crate::seal::random_text(|bytes| self.world.random(bytes), 32)
     }
+}
+
+/// The transactions of the payments that a book of an earlier version holds.
+/// It runs once, when the table is made.
+const FILL_TRANSACTIONS: &str = "INSERT OR IGNORE INTO transactions
+    SELECT coalesce(
+        json_extract(json, '$.status.SUCCESS.payment.transaction_id'),
+        json_extract(json, '$.status.REVERSING.paid.payment.transaction_id'),
+        json_extract(json, '$.status.REVOKED.paid.payment.transaction_id')
+    ) AS transaction_id, out_trade_no FROM orders WHERE transaction_id IS NOT NULL";
+
+fn has_table(store: &impl Store, name: &str) -> Result<bool, StoreError> {
+    let found = store.exec(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
+        &[name.into()],
+    )?;
+    Ok(!found.is_empty())
 }
 
 /// Columns that a book of an earlier version lacks: table, column, type.

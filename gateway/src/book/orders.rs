@@ -1,19 +1,21 @@
 //! Orders: made, found, paid, closed.
 
 use super::changes::{Stood, evidence};
-use super::{Book, SET_ASIDE_MS, Stray, write_stored};
+use super::{Book, Call, Envelope, SET_ASIDE_MS, Stray, write_stored};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
-use crate::scope;
+use crate::scope::{self, Scope};
 use crate::upstream::{Prepay, Reason};
-use crate::world::{Store, StoreError, Value, World};
+use crate::world::{Object, Store, StoreError, Value, World};
+use futures_util::future::{Either, select};
 use order::{
     CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, TradeState,
     TradeType, Via,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::pin::pin;
 use wechatpay::v2::notify::Notice;
 use wechatpay::v2::time::parse_china;
 
@@ -61,6 +63,11 @@ impl Verdict {
 
 /// How many rows are set aside before other work has its turn.
 const SET_ASIDE_AT_ONCE: usize = 100;
+/// How long a notice's sender waits for the query that confirms it. WeChat
+/// waits five seconds for the acknowledgement.
+const CONFIRM_MS: u32 = 3_000;
+/// A payment that is not confirmed for so long is an alarm.
+const UNCONFIRMED_MS: i64 = 60_000;
 /// A query can lead to a close, and that to a query; an order can have fifty
 /// refunds under way. No chain is longer.
 const LONGEST_CHAIN: usize = 60;
@@ -228,22 +235,54 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// A notice whose signature holds. What it says is compared by room
     /// `order`; it is acknowledged once it is written.
-    pub(super) fn noticed(
+    ///
+    /// A notice alone makes no order paid, unless the merchant's settings say
+    /// so of its amount: WeChat is queried first. The sender is answered when
+    /// [`CONFIRM_MS`] are over at the latest; the order's timer goes on.
+    pub(super) async fn noticed(
         &self,
         known: &Known,
         payment: Payment,
         xml: Option<&str>,
     ) -> Result<Verdict, ApiError> {
         let number = payment.out_trade_no.clone();
-        let event = Event::Told(TradeState::Success(Box::new(payment)), Via::Notice);
+        let transaction_id = payment.transaction_id.clone();
+        let payment = Box::new(payment);
+        let confirms = known.merchant.confirms(payment.money);
+        let event = match confirms {
+            true => Event::Reported(payment),
+            false => Event::Told(TradeState::Success(payment), Via::Notice),
+        };
+        // A payment that is reported is admitted when it is confirmed.
+        if !confirms && !self.admits(known, &number, &event).await? {
+            return Ok(Verdict::Refused(name_of(Refusal::OtherTransaction)));
+        }
         let verdict = match self.step(known, &number, event, xml)? {
             None => {
                 self.raise(Alarm::OrderUnknown, &number)?;
                 Verdict::Refused("order_unknown".to_owned())
             }
-            Some(Ok(_)) => Verdict::Taken,
+            // The same notice, while its payment is not confirmed.
+            Some(Ok(effects)) if confirms && effects.is_empty() => Verdict::Duplicate,
+            Some(Ok(effects)) => {
+                if effects.contains(&Effect::Query) {
+                    let confirming = self.confirm(known, &number, &transaction_id, xml);
+                    let patience = self.world.sleep(CONFIRM_MS);
+                    if let Either::Left((confirmed, _)) =
+                        select(pin!(confirming), pin!(patience)).await
+                    {
+                        confirmed?;
+                    }
+                }
+                Verdict::Taken
+            }
             // A payment that is being reversed is known, and goes back.
             Some(Err(Refusal::AlreadyPaid | Refusal::Reversed)) => Verdict::Duplicate,
+            // Not believed of a notice: WeChat's answer to a query decides.
+            Some(Err(Refusal::OtherAttach)) => {
+                let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
+                return self.hinted(known, &number).await;
+            }
             Some(Err(refusal)) => Verdict::Refused(name_of(refusal)),
         };
         self.count(match &verdict {
@@ -252,6 +291,29 @@ impl<W: World, S: Store> Book<W, S> {
             Verdict::Refused(name) => name,
         });
         Ok(verdict)
+    }
+
+    /// Queries an order whose payment a notice reports. The merchant gets the
+    /// notice as it came where the answer names the same transaction.
+    async fn confirm(
+        &self,
+        known: &Known,
+        number: &str,
+        transaction_id: &str,
+        xml: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let number = OutTradeNo::new(number).map_err(|_| ApiError::of(Code::Internal))?;
+        let Some(event) = self.query(known, &number).await else {
+            return Ok(());
+        };
+        if !self.admits(known, number.as_str(), &event).await? {
+            return Ok(());
+        }
+        let paid = payment_of(&event);
+        let same = paid.is_some_and(|payment| payment.transaction_id == transaction_id);
+        let xml = xml.filter(|_| same);
+        let effects = self.step_or_taken(known, number.as_str(), event, xml)?;
+        Ok(self.carry_out(known, number, effects).await?)
     }
 
     /// Keeps a payment to a sub-merchant that nobody knows, or a refund, and
@@ -389,7 +451,10 @@ impl<W: World, S: Store> Book<W, S> {
                 }
             };
             let Some(event) = event else { continue };
-            effects.extend(self.step_or_taken(known, number.as_str(), event)?);
+            if !self.admits(known, number.as_str(), &event).await? {
+                continue;
+            }
+            effects.extend(self.step_or_taken(known, number.as_str(), event, None)?);
         }
         Ok(())
     }
@@ -401,6 +466,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         number: &str,
         event: Event,
+        notice_xml: Option<&str>,
     ) -> Result<Vec<Effect>, StoreError> {
         let paid = match &event {
             Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), _) => {
@@ -408,7 +474,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             _ => None,
         };
-        match self.step(known, number, event, None)? {
+        match self.step(known, number, event, notice_xml)? {
             Some(Ok(effects)) => return Ok(effects),
             Some(Err(refusal)) if refusal.is_alarm() => {}
             _ => return Ok(Vec::new()),
@@ -481,6 +547,14 @@ impl<W: World, S: Store> Book<W, S> {
             let besides = matches!(event, Event::PaidBesides { .. });
             let (before, evidence) = (Stood::of(&order), evidence(&event));
             let seen_before = seen(&order);
+            let was_paid = order.paid().is_some();
+            let reported = order.reported().cloned();
+            let is_due = event == Event::Due;
+            if let Some(payment) = payment_of(&event)
+                && self.is_of_another(&payment.transaction_id, number)?
+            {
+                return Ok(Some(Err(Refusal::OtherTransaction)));
+            }
             let effects = match order.apply(event, self.world.now_ms()) {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
@@ -493,6 +567,19 @@ impl<W: World, S: Store> Book<W, S> {
             }
             self.store
                 .exec(&format!("{set} WHERE out_trade_no = ?2"), &args)?;
+            if let Some(paid) = order.paid().filter(|_| !was_paid) {
+                self.keep_transaction(&paid.payment.transaction_id, number)?;
+                let id = paid.payment.transaction_id.as_str();
+                if reported.is_some_and(|reported| reported.transaction_id != id) {
+                    self.raise(Alarm::PaidTwice, number)?;
+                }
+            }
+            if let Some(reported) = order.reported()
+                && is_due
+                && self.world.now_ms() - reported.at_ms >= UNCONFIRMED_MS
+            {
+                self.raise(Alarm::PaymentUnconfirmed, number)?;
+            }
             if effects.contains(&Effect::Deliver) {
                 self.add_delivery(known, &order, notice_xml)?;
             }
@@ -548,9 +635,90 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
+    /// Whether WeChat's transaction has paid another order of this book. Each
+    /// transaction is one order's: a second order is not paid by it.
+    pub(super) fn is_of_another(
+        &self,
+        transaction_id: &str,
+        number: &str,
+    ) -> Result<bool, StoreError> {
+        let rows = self.store.exec(
+            "SELECT out_trade_no FROM transactions WHERE transaction_id = ?",
+            &[transaction_id.into()],
+        )?;
+        let owner = rows.first().map(|row| row.text(0)).transpose()?;
+        Ok(owner.is_some_and(|owner| owner != number))
+    }
+
+    pub(super) fn keep_transaction(
+        &self,
+        transaction_id: &str,
+        number: &str,
+    ) -> Result<(), StoreError> {
+        self.store.exec(
+            "INSERT INTO transactions(transaction_id, out_trade_no) VALUES(?, ?)
+             ON CONFLICT DO NOTHING",
+            &[transaction_id.into(), number.into()],
+        )?;
+        Ok(())
+    }
+
+    /// Whether what WeChat reports may be taken. Merchants that share a `mch_id`
+    /// share its transactions, so that one must not pay an order in two books:
+    /// an object that is named by the `mch_id` keeps whose each transaction is.
+    /// There are a hundred of them to a `mch_id`, told apart by the end of the
+    /// transaction's number, so that none is asked too often. Where it does not
+    /// answer, nothing changes and the order's timer comes again.
+    pub(super) async fn admits(
+        &self,
+        known: &Known,
+        number: &str,
+        event: &Event,
+    ) -> Result<bool, StoreError> {
+        let (true, Some(payment)) = (known.shares_account, payment_of(event)) else {
+            return Ok(true);
+        };
+        let Some(mut order) = self.load_order(number)? else {
+            return Ok(true);
+        };
+        let was_paid = order.paid().is_some();
+        if was_paid || order.apply(event.clone(), self.world.now_ms()).is_err() {
+            return Ok(true);
+        }
+        let transaction_id = payment.transaction_id.clone();
+        let digits = transaction_id.chars().rev().filter(char::is_ascii_digit);
+        let shard: String = digits.take(2).collect();
+        let envelope = Envelope {
+            merchant: known.merchant.id.clone(),
+            scope: Scope::current(),
+            call: Call::Claim {
+                transaction_id,
+                order: format!("{}/{number}", known.merchant.id),
+            },
+        };
+        // A merchant's id has no `/`, so that no book has this name.
+        let object = format!("{}/{shard}", known.merchant.account.mch_id);
+        let Ok(body) = serde_json::to_vec(&envelope) else {
+            return Ok(false);
+        };
+        let Ok(answer) = self.world.call(Object::Book(&object), body).await else {
+            return Ok(false);
+        };
+        match serde_json::from_slice::<Result<bool, ApiError>>(&answer) {
+            Ok(Ok(true)) => Ok(true),
+            Ok(Ok(false)) => {
+                self.raise(Alarm::OtherTransaction, number)?;
+                Ok(false)
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// The document that tells the merchant of the payment: WeChat's own, byte
     /// for byte; or, where a query told us, one like it, signed with the same
-    /// key, so that the merchant verifies both alike.
+    /// key, so that the merchant verifies both alike. Nothing ambiguous is
+    /// signed: an `attach` with `&` (of an order that was made before it was
+    /// refused) is left out.
     pub(super) fn notice_document(
         &self,
         known: &Known,
@@ -559,17 +727,33 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> String {
         match notice_xml {
             Some(xml) => xml.to_owned(),
-            None => Notice {
-                payment: payment.clone(),
-                nonce_str: self.nonce(),
-                device_info: None,
+            None => {
+                let notice = Notice {
+                    payment: payment.clone(),
+                    nonce_str: self.nonce(),
+                    device_info: None,
+                };
+                let sign_type = known.merchant.sign_type;
+                let fields = notice.to_fields(sign_type).without_ambiguous();
+                let sealed = fields.sealed(&known.credentials.api_key, sign_type);
+                sealed.to_xml()
             }
-            .to_xml(&known.credentials.api_key, known.merchant.sign_type),
         }
     }
 }
 
-/// What a payer's page sees of an order.
+/// The payment that an event reports.
+const fn payment_of(event: &Event) -> Option<&Payment> {
+    match event {
+        Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), _)
+        | Event::Reported(payment)
+        | Event::PaidBesides { payment, .. } => Some(payment),
+        _ => None,
+    }
+}
+
+/// What a payer's page sees of an order. A payment that is reported is told
+/// when it is confirmed, mostly at once.
 fn seen(order: &Order) -> (bool, bool) {
     (order.is_open(), order.paid().is_some())
 }

@@ -69,10 +69,12 @@ impl<W: World, S: Store> Book<W, S> {
             }
             Err(_) => None,
         };
-        if let Some(event) = event {
+        if let Some(event) = event
+            && self.admits(known, number.as_str(), &event).await?
+        {
             // Refused only if the timer was faster; the order says how it
             // stands.
-            let _ = self.step_or_taken(known, number.as_str(), event)?;
+            let _ = self.step_or_taken(known, number.as_str(), event, None)?;
         }
         let order = self
             .load_order(number.as_str())?

@@ -2,6 +2,7 @@
 //! signed inside the document, acknowledged with one word.
 
 use crate::Gateway;
+use crate::book::Verdict;
 use crate::error::ApiError;
 use crate::http::answer;
 use crate::world::{Request, Response, World};
@@ -29,10 +30,11 @@ impl<W: World> Gateway<W> {
         match notice {
             Ok(notice) => {
                 let verdict = self.noticed(id, notice.payment, None).await?;
-                Ok(match verdict.acknowledges() {
-                    true => text(200, ACK_OK),
-                    false => text(409, "fail"),
-                })
+                Ok(acknowledgement(&verdict))
+            }
+            Err(NoticeError::Ambiguous { out_trade_no }) => {
+                let verdict = self.ambiguous(id, out_trade_no.as_deref()).await?;
+                Ok(acknowledgement(&verdict))
             }
             Err(error) => {
                 self.not_believed(id, name_of(&error)).await?;
@@ -44,6 +46,13 @@ impl<W: World> Gateway<W> {
                 })
             }
         }
+    }
+}
+
+fn acknowledgement(verdict: &Verdict) -> Response {
+    match verdict.acknowledges() {
+        true => text(200, ACK_OK),
+        false => text(409, "fail"),
     }
 }
 
@@ -60,6 +69,7 @@ const fn name_of(error: &NoticeError) -> &'static str {
         NoticeError::NotSigned => "notice_not_signed",
         NoticeError::WrongSignType => "notice_wrong_sign_type",
         NoticeError::BadSignature => "notice_bad_signature",
+        NoticeError::Ambiguous { .. } => "notice_ambiguous",
         NoticeError::Field(_) => "notice_bad_field",
     }
 }

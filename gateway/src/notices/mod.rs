@@ -16,7 +16,7 @@ use crate::book::{Call, Verdict};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::world::World;
-use order::Payment;
+use order::{OutTradeNo, Payment};
 use std::rc::Rc;
 
 impl<W: World> Gateway<W> {
@@ -38,6 +38,18 @@ impl<W: World> Gateway<W> {
     ) -> Result<Verdict, ApiError> {
         let payment = Box::new(payment);
         self.book(id, Call::Noticed { payment, xml }).await
+    }
+
+    /// A verified notice whose signature is also the signature of another
+    /// document. It is not believed, and WeChat is queried for the order that it
+    /// names: a real payment is learned from the answer.
+    async fn ambiguous(&self, id: &str, out_trade_no: Option<&str>) -> Result<Verdict, ApiError> {
+        let name = "notice_ambiguous";
+        self.not_believed(id, name).await?;
+        match out_trade_no.map(OutTradeNo::new) {
+            Some(Ok(number)) => self.book(id, Call::Hinted(number)).await,
+            _ => Ok(Verdict::Refused(name.to_owned())),
+        }
     }
 
     /// Logs and counts what was not believed.

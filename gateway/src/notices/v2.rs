@@ -27,6 +27,9 @@ impl<W: World> Gateway<W> {
                 let xml = String::from_utf8_lossy(request.body()).into_owned();
                 self.noticed(id, notice.payment, Some(xml)).await?
             }
+            Err(NoticeError::Ambiguous { out_trade_no }) => {
+                self.ambiguous(id, out_trade_no.as_deref()).await?
+            }
             Err(error) => {
                 self.not_believed(id, name_of(&error)).await?;
                 // Verified, and it says that nothing was paid: there is
@@ -143,7 +146,9 @@ fn xml(status: u16, body: String) -> Response {
 /// What the sender is told: no more than a forger knows already.
 const fn sentence_for(error: &NoticeError) -> &'static str {
     match error {
-        NoticeError::Xml(_) | NoticeError::Field(_) => "Parameter format checking error",
+        NoticeError::Xml(_) | NoticeError::Field(_) | NoticeError::Ambiguous { .. } => {
+            "Parameter format checking error"
+        }
         NoticeError::ReturnCodeFail { .. } | NoticeError::ResultFail { .. } => "nothing was paid",
         NoticeError::NotSigned | NoticeError::WrongSignType | NoticeError::BadSignature => {
             "Signature failure"
@@ -160,6 +165,7 @@ const fn name_of(error: &NoticeError) -> &'static str {
         NoticeError::WrongSignType => "notice_wrong_sign_type",
         NoticeError::BadSignature => "notice_bad_signature",
         NoticeError::ResultFail { .. } => "notice_payment_failed",
+        NoticeError::Ambiguous { .. } => "notice_ambiguous",
         NoticeError::Field(_) => "notice_bad_field",
     }
 }

@@ -407,6 +407,23 @@ impl<'a, W: World> Upstream<'a, W> {
         }
     }
 
+    /// What is bought, as a request names it. `max` is at most
+    /// [`Upstream::max_body`].
+    pub fn body(&self, fields: &Fields, max: usize) -> Result<String, ApiError> {
+        let body = match self.dialect() {
+            Dialect::V2 | Dialect::Ionline(_) => fields.signed_text("body", max)?,
+            // Signed as a whole, not as joined values.
+            Dialect::V3(_) => fields.text("body", max)?,
+        };
+        body.ok_or_else(|| fields.missing("body"))
+    }
+
+    /// The merchant's own text that a request names. In each dialect it returns
+    /// in a document that is signed as joined values.
+    pub fn attach(&self, fields: &Fields) -> Result<Option<String>, ApiError> {
+        fields.signed_text("attach", self.max_attach())
+    }
+
     /// The most characters of a refund's number.
     pub fn max_out_refund_no(&self) -> usize {
         match self.dialect() {
@@ -416,7 +433,7 @@ impl<'a, W: World> Upstream<'a, W> {
     }
 
     /// The most bytes of what goes with the order and comes back.
-    pub fn max_attach(&self) -> usize {
+    fn max_attach(&self) -> usize {
         match self.dialect() {
             Dialect::V2 => 128,
             Dialect::V3(settings) if settings.region == Region::Mainland => 128,

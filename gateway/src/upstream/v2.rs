@@ -656,15 +656,27 @@ fn communication(return_msg: &str) -> ApiError {
     refused(json!({"return_code": "FAIL", "return_msg": return_msg}))
 }
 
+/// A refusal as the caller is shown it. WeChat's `sign` stays empty: a caller
+/// with only the `api-key` gets no signed document (see ARCHITECTURE.md, "What
+/// a merchant may have signed").
 pub(super) fn object(fields: &Fields) -> Value {
-    let entries = fields
-        .iter()
-        .map(|(name, value)| (name.to_owned(), Value::String(value.to_owned())));
+    let entries = fields.iter().map(|(name, value)| {
+        let value = match name {
+            "sign" => "",
+            _ => value,
+        };
+        (name.to_owned(), Value::String(value.to_owned()))
+    });
     Value::Object(entries.collect())
 }
 
+/// What an order says in `attach`. One that was made before `&` was refused may
+/// hold it: such an order is not sent to WeChat any more.
 pub(super) fn attach<const N: usize>(attach: Option<&str>) -> Result<Option<Text<N>>, FieldError> {
-    attach.map(|a| Text::new("attach", a)).transpose()
+    match attach {
+        Some(text) if text.contains('&') => Err(Problem::BadCharacter.of("attach")),
+        text => text.map(|text| Text::new("attach", text)).transpose(),
+    }
 }
 
 /// A settlement, every value a text.

@@ -115,6 +115,10 @@ impl World {
             "dialect": kind.dialect(),
             "refund_notify_url": format!("https://{id}.example.com/refund"),
         });
+        let confirms = self.0.chance.one_in(2);
+        if !confirms {
+            body["confirm_notices_from"] = json!(order::Money::MAX_MINOR);
+        }
         if let Some(sub) = &sub_mch_id {
             body["sub_mch_id"] = json!(sub);
         }
@@ -159,6 +163,7 @@ impl World {
             sub_mch_id,
             appid,
             currency,
+            confirms,
             v2_key: text("/key"),
             key: RefCell::new(key),
             key_pair: Cell::new((pair_of(number, kind), 0)),

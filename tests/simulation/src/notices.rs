@@ -171,10 +171,11 @@ impl World {
         let seen = watch.books.get(&owner);
         let known = seen.and_then(|seen| seen.orders.get(number));
         let knows = known.is_some_and(|(_, order)| {
-            matches!(
+            let is_in_state = matches!(
                 order.status(),
                 Status::Success(_) | Status::Reversing { .. } | Status::Revoked { .. }
-            )
+            );
+            is_in_state || order.reported().is_some()
         });
         if !knows {
             let found = "a notice is acknowledged, and the payment is not written".to_owned();

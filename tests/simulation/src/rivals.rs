@@ -127,8 +127,8 @@ impl World {
         self.post_notice(notice).await;
     }
 
-    /// A payment that was never made, of an order that waits for one, in a
-    /// notice that lacks but the signature.
+    /// A payment that was never made, of an order that waits for one. Of a
+    /// merchant whose notices are confirmed the forger may have the key, too.
     async fn forge_a_notice(&self, shop: &Rc<Shop>) {
         let payment = self.payment_to_forge(shop);
         self.note_at(&shop.id, || {
@@ -146,7 +146,7 @@ impl World {
                     nonce_str: "forged".to_owned(),
                     device_info: None,
                 };
-                Some(xml(shop, notice.to_xml(&Secret::new("a-key-of-nobody"))))
+                Some(xml(shop, notice.to_xml(&self.key_of_a_forger(shop))))
             }
             _ => {
                 let notice = v2::notify::Notice {
@@ -154,12 +154,19 @@ impl World {
                     nonce_str: "forged".to_owned(),
                     device_info: None,
                 };
-                let key = Secret::new("a-key-of-nobody");
+                let key = self.key_of_a_forger(shop);
                 Some(xml(shop, notice.to_xml(&key, shop.kind.sign_type())))
             }
         };
         if let Some(notice) = notice {
             self.post_notice(notice).await;
+        }
+    }
+
+    fn key_of_a_forger(&self, shop: &Shop) -> Secret {
+        match shop.confirms && self.0.chance.one_in(2) {
+            true => Secret::new(shop.key.borrow().as_str()),
+            false => Secret::new("a-key-of-nobody"),
         }
     }
 

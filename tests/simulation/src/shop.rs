@@ -24,6 +24,8 @@ pub(super) struct Shop {
     /// Its account as the gateway knows it: at iOnline under iOnline's number.
     pub(super) account: order::Account,
     pub(super) currency: &'static str,
+    /// Whether its payments are confirmed by a query, or count on the notice.
+    pub(super) confirms: bool,
     /// The key of v2 of its account at WeChat, where the gateway speaks
     /// something else.
     pub(super) v2_key: String,

@@ -11,13 +11,15 @@
 
 use super::Merchant;
 use super::request::Service;
+use crate::v2::payment::BELIEVED;
 use crate::v2::{FieldError, Fields, Problem, time};
 use order::{Account, Currency, Money, Payment, TradeType};
 
-/// Reads a payment. The caller has verified the signature, and compares the
-/// account and the money. A currency that is not named is the merchant's.
+/// Reads a payment. The caller has verified the signature, and that the
+/// document is [unambiguous](Fields::unambiguous) where a stranger may have
+/// brought it; the caller compares the account and the money. A currency that is not named is the merchant's.
 pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, FieldError> {
-    fields.unfolded()?;
+    fields.unambiguous_in(&BELIEVED)?;
     let time_end = fields.required("time_end")?;
     time::parse_china(time_end).map_err(|_| Problem::BadFormat.of("time_end"))?;
     let currency = fields.optional_currency("fee_type")?;

@@ -14,6 +14,7 @@ use super::error::AnswerError;
 use super::request::{self, Service};
 use crate::Secret;
 use crate::v2::field::{Nth, nth_name};
+use crate::v2::payment::BELIEVED;
 use crate::v2::prepay::read_out_trade_no;
 use crate::v2::{FieldError, Fields, Problem, Text, time};
 use order::{MAX_REFUNDS, OutTradeNo, RefundState};
@@ -236,6 +237,7 @@ impl Answer {
     /// fields, fewer is [`Problem::OutOfRange`].
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, request.mch_id.as_str(), key)?;
+        fields.unambiguous_in(&BELIEVED)?;
         let refunds = read_refunds(&fields)?;
         request.by.check(&fields, &refunds)?;
         Ok(Self {

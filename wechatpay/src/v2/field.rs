@@ -255,6 +255,7 @@ impl<'a> Nth<'a> {
         match self.get(field) {
             None => Err(Problem::Missing.of(field)),
             Some("") => Err(Problem::Empty.of(field)),
+            Some(value) if value.contains('&') => Err(Problem::Ambiguous.of(field)),
             Some(value) => Ok(value),
         }
     }

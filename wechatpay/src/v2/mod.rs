@@ -24,7 +24,7 @@ pub mod invoke;
 pub mod micropay;
 pub mod native;
 pub mod notify;
-mod payment;
+pub(crate) mod payment;
 pub mod prepay;
 pub mod query;
 pub mod refund;

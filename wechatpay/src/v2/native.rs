@@ -136,6 +136,7 @@ impl Callback {
     pub fn read(bytes: &[u8], key: &Secret, sign_type: SignType) -> Result<Self, CallbackError> {
         let fields = Fields::parse(bytes)?;
         fields.verify(key, sign_type)?;
+        fields.unambiguous()?;
         Ok(Self {
             account: read_account(&fields)?,
             openid: fields.text("openid")?,

@@ -74,6 +74,13 @@ pub enum NoticeError {
         /// `err_code_des`; empty when there is none.
         description: String,
     },
+    /// Verified, but a value holds `&`, so that the same signature is the
+    /// signature of another document, too. It is a reason to query this order.
+    #[error("the notice's signature is the signature of other documents, too")]
+    Ambiguous {
+        /// The order that it names.
+        out_trade_no: Option<String>,
+    },
     /// Verified, but a field is not as the manual says.
     #[error("the notice's {0}")]
     Field(#[from] FieldError),
@@ -108,6 +115,9 @@ impl Notice {
                     .to_owned(),
             });
         }
+        fields.unambiguous().map_err(|_| NoticeError::Ambiguous {
+            out_trade_no: fields.owned("out_trade_no"),
+        })?;
         Ok(Self {
             payment: payment::read(&fields)?,
             nonce_str: fields.required("nonce_str")?.to_owned(),

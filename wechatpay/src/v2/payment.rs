@@ -7,9 +7,50 @@ use super::time;
 use super::xml::Fields;
 use order::{Currency, Money, MoneyError, Payment, TradeType};
 
-/// Reads a payment. The caller has verified the signature.
+/// What is read of a payment, of refunds and of the envelope around them, but for `attach`,
+/// which is the merchant's own text: the order compares it with its own.
+pub(crate) const BELIEVED: [&str; 34] = [
+    "appid",
+    "bank_type",
+    "cash_fee",
+    "cash_fee_type",
+    "charset",
+    "fee_type",
+    "is_subscribe",
+    "mch_id",
+    "nonce_str",
+    "openid",
+    "out_refund_no",
+    "out_trade_no",
+    "out_transaction_id",
+    "pay_result",
+    "rate",
+    "refund_count",
+    "refund_fee",
+    "refund_id",
+    "refund_status",
+    "result_code",
+    "return_code",
+    "sign_type",
+    "status",
+    "sub_appid",
+    "sub_is_subscribe",
+    "sub_mch_id",
+    "sub_openid",
+    "time_end",
+    "total_fee",
+    "total_refund_count",
+    "trade_state",
+    "trade_type",
+    "transaction_id",
+    "version",
+];
+
+/// Reads a payment. The caller has verified the signature; and, where a
+/// stranger may have brought the document, that it is
+/// [unambiguous](Fields::unambiguous).
 pub(crate) fn read(fields: &Fields) -> Result<Payment, FieldError> {
-    fields.unfolded()?;
+    fields.unambiguous_in(&BELIEVED)?;
     let time_end = fields.required("time_end")?;
     time::parse_china(time_end).map_err(|_| Problem::BadFormat.of("time_end"))?;
     Ok(Payment {

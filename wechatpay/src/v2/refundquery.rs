@@ -18,6 +18,7 @@
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
 use super::field::{FieldError, Nth, Problem, Text, nth_name};
+use super::payment::BELIEVED;
 use super::prepay::{read_out_trade_no, read_sign_type};
 use super::refund::{OutRefundNo, Status};
 use super::sign::SignType;
@@ -283,6 +284,7 @@ impl Answer {
     /// fields, fewer is [`Problem::OutOfRange`].
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, &request.account, key, request.sign_type)?;
+        fields.unambiguous_in(&BELIEVED)?;
         let refunds = read_refunds(&fields)?;
         request.by.check(&fields, &refunds)?;
         Ok(Self {

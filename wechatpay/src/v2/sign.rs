@@ -13,9 +13,11 @@
 //! which to expect: [`Fields::verify`] takes the expected type and refuses a
 //! document that says otherwise, or a forger could choose the weaker one.
 //!
-//! Because values are joined unescaped, `a=1&b=2` as one value signs like two
-//! fields. Never let a payer choose a value that is signed; and what is read of
-//! a payment must not have been folded so: [`Fields::unfolded`].
+//! Because values are joined unescaped, one signed text can be the text of
+//! several documents: `a=1&b=2` as one value signs like two fields, and a
+//! value that holds `&` can be cut into fields that WeChat never wrote. A
+//! document has a signed text of its own only where no value holds `&`
+//! ([`Fields::unambiguous`]): then the text can be cut in one way.
 
 use super::field::{FieldError, Problem};
 use super::xml::Fields;
@@ -26,20 +28,6 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
-
-/// The merchant's own data, and sentences for people. Of what is signed next to
-/// each of them in a payment, nothing may be missing.
-const FREE: [&str; 9] = [
-    "attach",
-    "body",
-    "detail",
-    "err_code_des",
-    "err_msg",
-    "message",
-    "promotion_detail",
-    "return_msg",
-    "trade_state_desc",
-];
 
 /// How a document is signed. WeChat's default is MD5.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -144,15 +132,42 @@ impl Fields {
         self.with("sign", sign)
     }
 
-    /// Refuses a document in which a value could be several fields: a failed
-    /// payment's `result_code`, folded into the value before it, would be gone
-    /// under a signature that holds. `&` is left to the texts of people.
-    pub(crate) fn unfolded(&self) -> Result<(), FieldError> {
-        let folded = |(name, value): (&str, &str)| value.contains('&') && !FREE.contains(&name);
+    /// Refuses a document whose signed text is also the text of another
+    /// document, because a value holds `&`. Everything that a stranger can
+    /// bring is read only after this check.
+    pub fn unambiguous(&self) -> Result<(), FieldError> {
+        match self.iter().any(|(_, value)| value.contains('&')) {
+            true => Err(Problem::Ambiguous.of("sign")),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses a document in which a field that is read could be another's: for
+    /// WeChat's answer to a question of ours. No field of `read` may hold `&`,
+    /// and no other field may hold what looks like one of them. WeChat may add
+    /// any other field with `&`: it is not read, and must not hide a payment for
+    /// ever.
+    pub(crate) fn unambiguous_in(&self, read: &[&str]) -> Result<(), FieldError> {
+        // `refund_fee_0` is the first of several.
+        let is_read = |name: &str| {
+            read.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_'))
+        };
+        let hides = |pair: &str| pair.split('=').next().is_some_and(is_read);
+        let folded = |(name, value): (&str, &str)| {
+            value.contains('&') && (is_read(name) || value.split('&').skip(1).any(hides))
+        };
         match self.iter().any(folded) {
             true => Err(Problem::Ambiguous.of("sign")),
             false => Ok(()),
         }
+    }
+
+    /// Without the fields whose value holds `&`: what is left can be signed
+    /// and handed to a stranger.
+    #[must_use]
+    pub fn without_ambiguous(mut self) -> Self {
+        self.retain(|value| !value.contains('&'));
+        self
     }
 
     /// Checks the document's `sign`, in constant time.

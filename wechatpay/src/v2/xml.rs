@@ -180,6 +180,11 @@ impl Fields {
         Some(self.0.remove(at).1)
     }
 
+    /// Keeps the fields whose value passes.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|(_, value)| keep(value));
+    }
+
     /// Names and values in the document's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))

@@ -33,6 +33,14 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
+        name: "a payment counts on the notice alone",
+        changes: &[Change {
+            file: "gateway/src/merchant.rs",
+            find: "money.amount_minor() >= self.confirm_notices_from",
+            replace: "money.amount_minor() < self.confirm_notices_from - Money::MAX_MINOR",
+        }],
+    },
+    Mutant {
         name: "the merchant of a payment is not compared",
         changes: &[Change {
             file: "order/src/machine.rs",
