@@ -7,7 +7,7 @@
 
 use crate::listeners::Listeners;
 use gateway::world::{Row, Store, StoreError, Value};
-use js_sys::{Date, Object};
+use js_sys::{Date, Object, Reflect};
 use std::fmt;
 use wasm_bindgen::prelude::*;
 use worker::{SqlStorage, SqlStorageValue, State};
@@ -96,6 +96,16 @@ impl Store for Storage {
             (Some(Ok(value)), Ok(_)) => Ok(value),
             (_, ran) => Err(StoreError(format!("the transaction failed: {ran:?}")).into()),
         }
+    }
+
+    fn size_bytes(&self) -> i64 {
+        // `worker`'s own call has 32 bits, and an object ten gigabytes.
+        let sql = Reflect::get(self.storage.as_raw(), &"sql".into());
+        let size = sql.and_then(|sql| Reflect::get(&sql, &"databaseSize".into()));
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number of bytes")]
+        size.ok()
+            .and_then(|size| size.as_f64())
+            .map_or(0, |size| size as i64)
     }
 
     fn set_alarm(&self, at_ms: i64) {

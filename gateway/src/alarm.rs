@@ -71,6 +71,8 @@ alarms! {
         "Read the refund's err_code: set up the merchant's client_certificate if it has none, or top up the account.";
     SecondPaymentKept "SECOND_PAYMENT_KEPT" "A purchase was paid twice, and the refund of this payment failed for good."
         "Return it to the payer on the merchant platform, and keep the receipt.";
+    StorageFilling "STORAGE_FILLING" "The merchant's object has used this part of the ten gigabytes that it may hold."
+        "At 80 % payment links sell no more, at 95 % nothing new is taken; what is paid is still written. Find what fills it in the metrics, and ask for help before it is full.";
     RowUnreadable "ROW_UNREADABLE" "A stored row cannot be read by this version; its timer is set aside and tried again every ten minutes."
         "If an earlier version was rolled back to, deploy the later one again: the row goes on by itself. Otherwise read the log for the reason, and ask WeChat about the order.";
     CertificateUnusable "CERTIFICATE_UNUSABLE" "WeChat does not take requests with this merchant's certificate, or there is none: refunds and reverses wait, and with APIv3 no payment can be begun."

@@ -105,18 +105,24 @@ pub fn first_request(store: &impl Store, subject: &str) -> Result<String, StoreE
     Ok(id.unwrap_or_default().to_owned())
 }
 
+/// No entry has a larger id: integers cross into JavaScript as 53 bits.
+const LAST_ID: i64 = (1 << 53) - 1;
+
 /// A page of entries, newest first.
 pub fn read(store: &impl Store, page: &Page) -> Result<Vec<Entry>, StoreError> {
-    let rows = store.exec(
-        "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
-         WHERE (?1 IS NULL OR subject = ?1) AND (?2 IS NULL OR id < ?2)
-         ORDER BY id DESC LIMIT ?3",
-        &[
-            page.subject.as_deref().into(),
-            page.before.into(),
-            page.limit.into(),
-        ],
-    )?;
+    let before = page.before.unwrap_or(LAST_ID);
+    let rows = match &page.subject {
+        Some(subject) => store.exec(
+            "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
+             WHERE subject = ? AND id < ? ORDER BY id DESC LIMIT ?",
+            &[subject.as_str().into(), before.into(), page.limit.into()],
+        ),
+        None => store.exec(
+            "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
+             WHERE id < ? ORDER BY id DESC LIMIT ?",
+            &[before.into(), page.limit.into()],
+        ),
+    }?;
     let entry = |row: &Row| {
         let text = |column| row.text(column).map(str::to_owned);
         Ok(Entry {

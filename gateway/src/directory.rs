@@ -1,14 +1,17 @@
 //! Merchants by key, id or token, remembered for a short while.
 //!
 //! A change in the registry (a rotated key, a merchant that is gone) is felt
-//! everywhere within [`REMEMBER_MS`]. What is not found is not remembered, so
-//! a new merchant works at once.
+//! everywhere within [`REMEMBER_MS`]. What is not found is remembered for five
+//! seconds, so that a flood of one unknown name does not reach the registry;
+//! a merchant that is made works at once unless it was asked for before.
 
 use crate::alarm::Alarm;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::error::ApiError;
-use crate::merchant::Merchant;
+use crate::limits::forget_oldest;
+use crate::merchant::{Merchant, is_merchant_id};
+use crate::missing::Missing;
 use crate::registry::{Answer, Call, Envelope};
 use crate::scope::Scope;
 use crate::seal::fingerprint;
@@ -21,7 +24,7 @@ use wechatpay::rsa::Certificate;
 use wechatpay::v3::Keyring;
 
 const REMEMBER_MS: i64 = 30_000;
-/// Enough for the merchants of one deployment; past it the memory starts over.
+/// Enough for the merchants that one isolate serves; past it the oldest go.
 const REMEMBER_AT_MOST: usize = 4096;
 
 /// The most alarms that are noted between two times of raising them.
@@ -106,10 +109,25 @@ enum By {
     QuickAuth(String),
 }
 
+impl By {
+    /// Whether anything can have this name: else nothing is asked.
+    fn is_well_formed(&self) -> bool {
+        match self {
+            // Fingerprints are made here.
+            Self::ApiKey(_) | Self::Token(_) => true,
+            Self::Id(id) => is_merchant_id(id),
+            Self::QuickAuth(token) => {
+                (1..=64).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric())
+            }
+        }
+    }
+}
+
 /// The merchants that this isolate has met.
 #[derive(Debug, Default)]
 pub struct Directory {
     remembered: RefCell<HashMap<By, (Rc<Known>, i64)>>,
+    missing: Missing<By, ()>,
 }
 
 impl Directory {
@@ -156,6 +174,13 @@ impl Directory {
             .await
     }
 
+    /// Whether this merchant is remembered as existing.
+    pub fn knows(&self, id: &str, now_ms: i64) -> bool {
+        let remembered = self.remembered.borrow();
+        let known = remembered.get(&By::Id(id.to_owned()));
+        known.is_some_and(|(_, until_ms)| now_ms < *until_ms)
+    }
+
     async fn find(
         &self,
         world: &impl World,
@@ -168,6 +193,9 @@ impl Directory {
         {
             return Ok(Some(known.clone()));
         }
+        if !by.is_well_formed() || self.missing.get(&by, now_ms).is_some() {
+            return Ok(None);
+        }
         let call = match by.clone() {
             By::ApiKey(fingerprint) => Call::ByApiKey { fingerprint },
             By::Token(fingerprint) => Call::ByToken { fingerprint },
@@ -178,6 +206,7 @@ impl Directory {
             Answer::Found(found) => found,
             Answer::NotFound => {
                 self.remembered.borrow_mut().remove(&by);
+                self.missing.put(by, (), now_ms);
                 return Ok(None);
             }
             _ => {
@@ -202,7 +231,7 @@ impl Directory {
         });
         let mut remembered = self.remembered.borrow_mut();
         if remembered.len() >= REMEMBER_AT_MOST {
-            remembered.clear();
+            forget_oldest(&mut remembered, |(_, until_ms)| *until_ms);
         }
         remembered.insert(by, (known.clone(), now_ms + REMEMBER_MS));
         Ok(Some(known))

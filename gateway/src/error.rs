@@ -71,6 +71,7 @@ codes! {
     ApiTokenUnknown "API_TOKEN_UNKNOWN" 401 Caller "Check the api-token; issue another when it has expired or was revoked.";
     TooManyTokens "TOO_MANY_TOKENS" 409 Caller "A merchant has at most 100 valid api-tokens: end one with DELETE /v1/token, or use it again.";
     AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
+    StorageFull "STORAGE_FULL" 507 Gateway "The merchant's object is nearly full: what is paid is still written, and nothing new is taken. Tell the operator.";
     RateLimited "RATE_LIMITED" 429 Caller "Nothing was changed: wait as many seconds as Retry-After says, and send the same request again.";
     TooManyWrongKeys "TOO_MANY_WRONG_KEYS" 429 Caller "Check the key or token that is sent: too many wrong ones came from here. Wait as Retry-After says.";
     // Fields.

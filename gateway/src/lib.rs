@@ -29,6 +29,7 @@ pub mod http;
 mod limits;
 mod merchant;
 mod mini;
+mod missing;
 mod notices;
 mod operator;
 mod pay;
@@ -49,6 +50,8 @@ use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
 use crate::http::{MAX_BODY_BYTES, answer};
 use crate::limits::Limits;
+use crate::missing::Missing;
+use crate::notices::Refusals;
 use crate::route::{Audience, Endpoint, Found};
 use crate::scope::Scope;
 use crate::tally::Tally;
@@ -70,6 +73,10 @@ pub struct Gateway<W> {
     directory: Directory,
     hosts: Hosts,
     limits: Limits,
+    /// Checkouts and links that do not exist.
+    missing: Missing<String, Code>,
+    /// Refused notices that the books have not counted yet.
+    refusals: Refusals,
     /// What this isolate has counted.
     tally: Rc<Tally>,
     /// What the doctor found, and when.
@@ -88,6 +95,8 @@ impl<W: World> Gateway<W> {
             directory: Directory::default(),
             hosts: Hosts::counting(tally.clone()),
             limits: Limits::default(),
+            missing: Missing::default(),
+            refusals: Refusals::default(),
             tally,
             findings: RefCell::default(),
             template: RefCell::new(None),
@@ -119,8 +128,11 @@ impl<W: World> Gateway<W> {
         if let Err(error) = self.limit_payer(request, route.rate) {
             return self.too_often(request, error).await;
         }
+        if let Err(error) = self.limit_unknown(request, id) {
+            return self.too_often(request, error).await;
+        }
         let answered = self.dispatch(route.endpoint, request, id).await;
-        match answered {
+        let response = match answered {
             Ok(response) => response,
             // What a payer's browser was sent to, and a file that is not there.
             Err(error) if route.audience == Audience::Payer || error.code == Code::NotFound => {
@@ -130,7 +142,8 @@ impl<W: World> Gateway<W> {
                 error.log_cause(&self.world);
                 error.response()
             }
-        }
+        };
+        self.limit_refused(request, response)
     }
 
     async fn dispatch(
@@ -220,10 +233,24 @@ impl<W: World> Gateway<W> {
             scope: Scope::current(),
             call,
         };
+        let asked_for = envelope.call.asks_for().map(str::to_owned);
+        let now_ms = self.world.now_ms();
+        if let Some(code) = asked_for
+            .as_ref()
+            .and_then(|id| self.missing.get(id, now_ms))
+        {
+            return Err(ApiError::of(code));
+        }
         let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
         let answer = self.world.call(Object::Book(merchant), body).await?;
-        serde_json::from_slice::<Result<T, ApiError>>(&answer)
-            .unwrap_or_else(|error| Err(ApiError::unreadable("answer of a book", &error)))
+        let answer = serde_json::from_slice::<Result<T, ApiError>>(&answer)
+            .unwrap_or_else(|error| Err(ApiError::unreadable("answer of a book", &error)));
+        if let (Some(id), Err(error)) = (asked_for, &answer)
+            && matches!(error.code, Code::SessionNotFound | Code::LinkNotFound)
+        {
+            self.missing.put(id, error.code, now_ms);
+        }
+        answer
     }
 
     fn random_text(&self, length: usize) -> String {

@@ -9,15 +9,18 @@
 //!
 //! What isolates share are their machines, and what merchants share is an
 //! isolate; so that is where it is counted, and a new isolate counts from
-//! nothing. Notices from WeChat are not limited: they are verified.
+//! nothing. Notices from WeChat are not limited: they are verified. Those that
+//! are refused are, by address; and so is asking for what does not exist.
 
 use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::http::header_text;
 use crate::route::RateClass;
-use crate::world::{Request, World};
+use crate::scope::Scope;
+use crate::world::{Request, Response, World};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 
 /// How fast a bucket fills, and how much it holds.
@@ -50,6 +53,17 @@ pub const DEEDS: Rate = Rate {
     per_minute: 1_200,
     at_most: 400,
 };
+/// Of one address in notices that are refused. Notices that are believed are
+/// never limited, whoever sends others from the same address.
+pub const REFUSED_NOTICES: Rate = Rate {
+    per_minute: 60,
+    at_most: 120,
+};
+/// Of one address in checkouts, links and merchants that do not exist.
+pub const UNKNOWN: Rate = Rate {
+    per_minute: 600,
+    at_most: 600,
+};
 /// Of one checkout in what leads to WeChat.
 pub const CHECKOUT: Rate = Rate {
     per_minute: 60,
@@ -71,7 +85,7 @@ impl Rate {
 /// A token in a bucket's own unit: so many come in a millisecond as tokens in
 /// a minute.
 const TOKEN: i64 = 60_000;
-/// Past so many, those that are full are forgotten; then all.
+/// Past so many, those that are full are forgotten; then the oldest.
 const BUCKETS: usize = 20_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +118,7 @@ impl Limits {
             buckets
                 .retain(|_, (bucket, rate)| bucket.at(*rate, now_ms).filled < rate.at_most * TOKEN);
             if buckets.len() >= BUCKETS {
-                buckets.clear();
+                forget_oldest(&mut buckets, |(bucket, _)| bucket.at_ms);
             }
         }
         let full = Bucket {
@@ -128,7 +142,73 @@ impl Limits {
     }
 }
 
+/// Removes the eighth that was used longest ago. All of them at once would
+/// give everybody new tokens, and whoever makes many names could bring that
+/// about.
+pub fn forget_oldest<K: Eq + Hash, V>(map: &mut HashMap<K, V>, used_at_ms: impl Fn(&V) -> i64) {
+    let mut moments: Vec<i64> = map.values().map(&used_at_ms).collect();
+    let last = moments.len() / 8;
+    if last >= moments.len() {
+        return;
+    }
+    let (_, latest, _) = moments.select_nth_unstable(last);
+    let latest = *latest;
+    let mut left = last + 1;
+    // Those before that moment first, so that equal ones fill the rest.
+    map.retain(|_, value| {
+        let goes = used_at_ms(value) < latest;
+        left -= usize::from(goes);
+        !goes
+    });
+    map.retain(|_, value| {
+        let goes = left > 0 && used_at_ms(value) == latest;
+        left -= usize::from(goes);
+        !goes
+    });
+}
+
 impl<W: World> Gateway<W> {
+    /// Before a request is looked at: who has asked too often for what does not
+    /// exist, or sent too many notices that were refused, reaches no object
+    /// that is not known to be there.
+    pub(crate) fn limit_unknown(&self, request: &Request, id: &str) -> Result<(), ApiError> {
+        let Some(address) = address(request) else {
+            return Ok(());
+        };
+        let now_ms = self.world.now_ms();
+        let is_left = |of: &str| self.limits.is_left(&format!("{of} {address}"), now_ms);
+        let may = match Scope::current().who.as_str() {
+            "wechat" => is_left("refused_notices") || self.directory.knows(id, now_ms),
+            "payer" => is_left("unknown"),
+            _ => true,
+        };
+        match may {
+            true => Ok(()),
+            false => {
+                self.tally.count("limited:unknown");
+                Err(ApiError::of(Code::RateLimited))
+            }
+        }
+    }
+
+    /// Counts an answer that refuses a notice, or says that something does not
+    /// exist; past the limit it says no more than that there were too many.
+    pub(crate) fn limit_refused(&self, request: &Request, response: Response) -> Response {
+        let Some(address) = address(request) else {
+            return response;
+        };
+        let limited = match (Scope::current().who.as_str(), response.status().as_u16()) {
+            ("wechat", 400..=499) => self.limit("refused_notices", &address, REFUSED_NOTICES),
+            // Its page has said so already; the next one is not looked up.
+            ("payer", 404) => {
+                let _ = self.limit("unknown", &address, UNKNOWN);
+                return response;
+            }
+            _ => return response,
+        };
+        limited.map_or_else(|error| error.response(), |()| response)
+    }
+
     /// One more of what may be done so often.
     pub(crate) fn limit(&self, of: &str, who: &str, rate: Rate) -> Result<(), ApiError> {
         let name = format!("{of} {who}");
@@ -260,6 +340,28 @@ mod tests {
             limits.take(n.to_string(), RATE, 60_000);
         }
         assert!(!limits.0.borrow().contains_key("old"));
+    }
+
+    #[test]
+    fn many_names_make_the_oldest_bucket_go_and_no_other() {
+        let limits = Limits::default();
+        let take = |who: &str, now_ms| limits.take(who.to_owned(), RATE, now_ms);
+        for _ in 0..3 {
+            take("guesses", 90_000);
+        }
+        // Each is half empty and so worth keeping.
+        for n in 0..BUCKETS * 2 {
+            let now_ms = 90_000 + i64::try_from(n / 1000).unwrap();
+            take(&n.to_string(), now_ms);
+            take(&n.to_string(), now_ms);
+            take("guesses", now_ms);
+        }
+        assert!(!take("guesses", 90_100), "its tokens did not come back");
+        assert!(
+            limits.0.borrow().len() > BUCKETS / 2,
+            "not all were cleared"
+        );
+        assert!(!limits.0.borrow().contains_key("0"));
     }
 
     #[test]

@@ -415,6 +415,14 @@ pub struct NewMerchant {
     pub credentials: Credentials,
 }
 
+/// Whether a merchant can have this id.
+pub fn is_merchant_id(id: &str) -> bool {
+    (1..=32).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
 impl NewMerchant {
     /// Reads the admin call's body. Each wrong field is named.
     /// `delivery_secret` is a fresh one.
@@ -425,10 +433,7 @@ impl NewMerchant {
         now_ms: i64,
     ) -> Result<Self, ApiError> {
         let id = fields.required("id", 32)?;
-        if !id
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        {
+        if !is_merchant_id(&id) {
             return Err(fields.invalid("id", "may hold only a-z, 0-9 and -"));
         }
         let required = |name: &str| identifier(fields, name)?.ok_or_else(|| fields.missing(name));

@@ -35,7 +35,7 @@ struct Family {
 
 /// Every family that is counted; the first whose prefix fits is a counter's
 /// own, and the last takes every other.
-const FAMILIES: [Family; 12] = [
+const FAMILIES: [Family; 13] = [
     Family {
         prefix: "order:",
         name: "orders_total",
@@ -77,6 +77,12 @@ const FAMILIES: [Family; 12] = [
         name: "upstream_not_sent_total",
         labels: &[],
         help: "Calls to WeChat that were not sent because too many were under way.",
+    },
+    Family {
+        prefix: "upstream_too_often",
+        name: "upstream_too_often_total",
+        labels: &[],
+        help: "Times that WeChat said it was asked too often, and timers waited.",
     },
     Family {
         prefix: "delivery_",
@@ -136,6 +142,16 @@ impl<W: World> Gateway<W> {
                 "deliveries_waiting",
                 "Notices that the merchant has not acknowledged yet.",
                 of(numbers.deliveries_waiting.to_string()),
+            );
+            text.gauge(
+                "timer_overdue_seconds",
+                "How long the merchant's most overdue timer has been due.",
+                of((numbers.overdue_ms / 1000).to_string()),
+            );
+            text.gauge(
+                "storage_bytes",
+                "How large the merchant's object is; it may hold ten gigabytes.",
+                of(numbers.storage_bytes.to_string()),
             );
             let mut alarms: BTreeMap<&str, i64> = BTreeMap::new();
             for alarm in &numbers.alarms {

@@ -214,6 +214,11 @@ impl<W: World, S: Store> Registry<W, S> {
                 merchant_id TEXT PRIMARY KEY, pems TEXT NOT NULL, asked_at_ms INTEGER NOT NULL)",
             "CREATE INDEX IF NOT EXISTS merchants_account ON merchants(
                 json_extract(json, '$.account.mch_id'), json_extract(json, '$.account.appid'))",
+            "CREATE INDEX IF NOT EXISTS keys_merchant ON keys(merchant_id)",
+            "CREATE INDEX IF NOT EXISTS tokens_merchant ON tokens(merchant_id)",
+            "CREATE INDEX IF NOT EXISTS tokens_expire ON tokens(expires_at_ms)",
+            "CREATE INDEX IF NOT EXISTS merchants_sub_account ON merchants(
+                json_extract(json, '$.account.mch_id'), json_extract(json, '$.account.sub_mch_id'))",
         ]
         .into_iter()
         .chain(audit::STATEMENTS)
@@ -503,8 +508,8 @@ impl<W: World, S: Store> Registry<W, S> {
             &[id.into(), expire_at_ms.into()],
         )?;
         self.store.exec(
-            "DELETE FROM keys WHERE expires_at_ms <= ?",
-            &[self.world.now_ms().into()],
+            "DELETE FROM keys WHERE merchant_id = ? AND expires_at_ms <= ?",
+            &[id.into(), self.world.now_ms().into()],
         )?;
         self.add_keys(id, keys)?;
         Ok(Answer::Done)

@@ -138,6 +138,9 @@ pub trait Store {
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E>;
 
+    /// How large the database is.
+    fn size_bytes(&self) -> i64;
+
     /// Sets the one alarm, replacing any earlier one.
     fn set_alarm(&self, at_ms: i64);
 

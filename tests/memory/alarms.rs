@@ -132,6 +132,7 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
             let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL"});
             world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
         })],
+        Alarm::StorageFilling => vec![filling_storage()],
         Alarm::RowUnreadable => vec![unreadable_row()],
         Alarm::CertificateUnusable => {
             vec![refused_certificate("demo"), refused_certificate("harbour")]
@@ -140,6 +141,15 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
         Alarm::SignInNotSetUp => vec![no_app_secret()],
         Alarm::RefundAbnormal => vec![abnormal_refund("demo"), abnormal_refund("demo-v3")],
     }
+}
+
+/// Half of what an object may hold is used.
+fn filling_storage() -> Called {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    world.databases_have(5_500_000_000);
+    order(&shop, "N1");
+    called(world, &shop, "50 %")
 }
 
 /// A later version has written a state that this one does not know.
@@ -278,7 +288,7 @@ fn never_acknowledged() -> Called {
     let failures = std::iter::repeat_n((500, ""), 100);
     scene.world.merchant_answers(failures);
     assert!(scene.send_it());
-    scene.world.advance(24 * 3600);
+    scene.world.advance(25 * 3600);
     called(scene.world.clone(), &scene.shop, "N1")
 }
 

@@ -4,8 +4,8 @@
 use crate::kinds;
 use serde_json::{Value, json};
 use wechatpay::Secret;
-use wechatpay::v2::notify::RETRY_SECONDS;
 use wechatpay::v2::{Fields, SignType};
+use wechatpay::v3::notify::RETRY_SECONDS;
 use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 
 /// Both merchants of the v2 institution, which share its key.
@@ -393,7 +393,7 @@ fn a_delivery_that_was_begun_again_was_given_up_by_the_attempt_before() {
     let tried = RETRY_SECONDS.len() + 1;
     world.merchant_answers(vec![(500, ""); tried]);
     kinds::pay(&world, &shop, "1");
-    world.advance(24 * 3600);
+    world.advance(25 * 3600);
     assert_eq!(world.received().len(), tried);
     assert_eq!(shop.report()["deliveries"][0]["state"], "given_up");
     let again = || {

@@ -227,3 +227,360 @@ fn timers_come_back_with_the_first_contact_after_the_alarm_was_lost() {
     assert!(paid_at_ms(&shop, "1").is_some());
     assert_eq!(world.received().len(), 1);
 }
+
+/// Every statement in the gateway's sources that stands there whole. Those
+/// that are put together, and all others, are explained where the in-memory
+/// world runs them, in every test.
+#[test]
+fn no_statement_reads_a_whole_table_that_grows() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    order(&shop, "1");
+    let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../gateway/src");
+    let mut files = vec![sources];
+    let mut explained = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        for literal in source.split('"').skip(1).step_by(1) {
+            let begins = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "];
+            let is_whole = begins.iter().any(|begin| literal.starts_with(begin))
+                && !literal.contains('{')
+                && (literal.contains("WHERE") || !literal.starts_with("UPDATE"))
+                && literal.len() > 20;
+            if !is_whole {
+                continue;
+            }
+            // Some are the registry's, and the rest a book's.
+            let outcome = [
+                world.explain("demo", literal),
+                world.explain("/registry", literal),
+            ];
+            let unknown = |outcome: &Result<(), String>| matches!(outcome, Err(why) if why.contains("no such") || why.contains("syntax error"));
+            if outcome.iter().all(unknown) {
+                // A part of one that is put together.
+                continue;
+            }
+            for refused in outcome
+                .iter()
+                .filter(|o| !unknown(o))
+                .filter_map(|o| o.as_ref().err())
+            {
+                panic!("{}: {refused}", path.display());
+            }
+            explained += 1;
+        }
+    }
+    assert!(explained > 50, "only {explained} were found");
+}
+
+#[test]
+fn a_statement_that_scans_is_refused_by_the_check_of_plans() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    order(&shop, "1");
+    for scan in [
+        "SELECT id FROM audit WHERE ?1 IS NULL OR subject = ?1",
+        "SELECT json FROM orders WHERE json = ?",
+        "SELECT count(*) FROM deliveries",
+        "SELECT id FROM deliveries ORDER BY body LIMIT 5",
+    ] {
+        assert!(world.explain("demo", scan).is_err(), "{scan}");
+    }
+}
+
+fn from(address: &str, request: http::request::Builder, body: &str) -> http::Request<Vec<u8>> {
+    let request = request.header("cf-connecting-ip", address);
+    request.body(body.as_bytes().to_vec()).unwrap()
+}
+
+#[test]
+fn refused_notices_are_limited_by_address_and_believed_ones_never() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    pay(&world, &order(&shop, "1")["code_url"]);
+    let true_one = world.take_notices().remove(0);
+    let isolate = world.gateway();
+    let notify = |body: &str| {
+        let url = format!("{GATEWAY}/notify/v2/demo");
+        let request = from("192.0.2.1", http::Request::post(url), body);
+        world.send_to(&isolate, request).status().as_u16()
+    };
+    let before = world.calls_to("demo");
+    let forged = true_one.body.replace("<sign><![CDATA[", "<sign><![CDATA[0");
+    let answers: Vec<u16> = (0..500).map(|_| notify(&forged)).collect();
+    assert_eq!(answers[0], 400);
+    assert_eq!(answers[499], 429);
+    assert_eq!(
+        world.calls_to("demo") - before,
+        1,
+        "the book hears of them once"
+    );
+    assert_eq!(
+        notify(&true_one.body),
+        200,
+        "a true one is believed all the same"
+    );
+    assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
+    // What was counted meanwhile is told with the next one.
+    world.advance(11);
+    notify(&forged);
+    let counters = shop.report()["counters"].clone();
+    assert_eq!(counters["notice_bad_signature"], 501, "{counters}");
+}
+
+#[test]
+fn names_that_do_not_exist_are_looked_for_once() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let isolate = world.gateway();
+    let get = |path: &str| {
+        let request = from(
+            "192.0.2.1",
+            http::Request::get(format!("{GATEWAY}{path}")),
+            "",
+        );
+        world.send_to(&isolate, request).status().as_u16()
+    };
+    let unknown = "/pay/status?s=nobody.0123456789abcdefghijkl";
+    get(unknown);
+    let before = world.calls_to("/registry");
+    for _ in 0..20 {
+        assert_eq!(get(unknown), 404);
+        // No merchant can have such an id.
+        assert_eq!(get("/pay/status?s=No%20Body.0123456789abcdefghijkl"), 404);
+    }
+    assert_eq!(world.calls_to("/registry"), before);
+    // The same of a merchant's checkouts.
+    let unknown = "/pay/status?s=demo.0123456789abcdefghijkl";
+    assert_eq!(get(unknown), 404);
+    let before = world.calls_to("demo");
+    for _ in 0..20 {
+        assert_eq!(get(unknown), 404);
+    }
+    assert_eq!(world.calls_to("demo"), before);
+    // Each of another name, from one address: after a while none is looked for.
+    for n in 0..1_000 {
+        get(&format!("/pay/status?s=demo.{n:022}"));
+    }
+    let asked = world.calls_to("demo") - before;
+    assert!(asked <= 600, "{asked}");
+    // And a key.
+    let wrong = || {
+        let request = http::Request::get(format!("{GATEWAY}/v1/delivery"));
+        let request = request
+            .header("api-key", "live_wrong")
+            .header("api-secret", "wrong");
+        world
+            .send_to(&isolate, request.body(Vec::new()).unwrap())
+            .status()
+            .as_u16()
+    };
+    assert_eq!(wrong(), 401);
+    let before = world.calls_to("/registry");
+    assert_eq!(wrong(), 401);
+    assert_eq!(world.calls_to("/registry"), before);
+    drop(shop);
+}
+
+#[test]
+fn notices_to_unknown_merchants_stop_at_the_isolate() {
+    let world = Memory::default();
+    world.shop("demo");
+    let isolate = world.gateway();
+    let before = world.calls_to("/registry");
+    for n in 0..1_000 {
+        let url = format!("{GATEWAY}/notify/v2/nobody-{n}");
+        let request = from("192.0.2.1", http::Request::post(url), "<xml></xml>");
+        assert!(world.send_to(&isolate, request).status().is_client_error());
+    }
+    let asked = world.calls_to("/registry") - before;
+    assert!(asked <= 150, "{asked}");
+}
+
+/// How often WeChat is asked about an order that nobody pays, to its end.
+fn calls_for_an_abandoned_order(world: &Memory, shop: &Shop) -> usize {
+    let before = world.upstream_calls().len();
+    order(shop, "abandoned");
+    world.advance(3 * 3600);
+    let calls = world.upstream_calls().len() - before - 1;
+    let state = shop.audit("money")[0]["what"].as_str().unwrap().to_owned();
+    assert!(state.starts_with("order CLOSED"), "{state}");
+    calls
+}
+
+#[test]
+fn an_abandoned_order_costs_six_calls_while_notices_come() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    kinds::pay(&world, &shop, "paid");
+    world.advance(1);
+    let calls = calls_for_an_abandoned_order(&world, &shop);
+    assert!(calls <= 6, "{calls}");
+}
+
+#[test]
+fn where_notices_do_not_come_every_look_at_an_order_asks_wechat() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    kinds::pay(&world, &shop, "told");
+    world.advance(1);
+    // From now on no notice arrives: the first such payment is found by query.
+    world.lose_notices(true);
+    pay(&world, &order(&shop, "found")["code_url"]);
+    world.advance(31);
+    assert!(paid_at_ms(&shop, "found").is_some());
+    // An order that is paid after 20 minutes is found within ten.
+    order(&shop, "late");
+    world.advance(20 * 60);
+    let paid = json!({"mch_id": "1900000109", "out_trade_no": "late", "payer": "alice",
+                      "action": "pay"});
+    world.control("/sandbox/pay", &paid);
+    let paid_ms = world.now();
+    world.advance(11 * 60);
+    let learned_ms = paid_at_ms(&shop, "late").expect("found by query");
+    assert!(learned_ms - paid_ms <= 600_000);
+    let calls = calls_for_an_abandoned_order(&world, &shop);
+    assert!(calls > 10, "{calls}");
+}
+
+#[test]
+fn timers_wait_when_wechat_says_that_it_is_asked_too_often() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    order(&shop, "1");
+    world.advance(2);
+    order(&shop, "2");
+    let busy = json!({"path": "/pay/orderquery", "code": "FREQUENCY_LIMITED"});
+    world.control("/sandbox/faults", &json!({ "fail_next": busy }));
+    let before = world.upstream_calls().len();
+    world.advance(31);
+    assert_eq!(world.upstream_calls().len() - before, 1, "the second waits");
+    let counters = shop.report()["counters"].clone();
+    assert_eq!(counters["upstream_too_often"], 1, "{counters}");
+    world.advance(60);
+    assert!(
+        world.upstream_calls().len() - before >= 3,
+        "and is asked later"
+    );
+}
+
+#[test]
+fn a_delivery_is_repeated_as_long_as_wechats_longer_schedule() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    world.merchant_answers(vec![(500, ""); 100]);
+    kinds::pay(&world, &shop, "1");
+    world.advance(2 * 86_400);
+    let received = world.received();
+    assert_eq!(received.len(), 16);
+    let took_ms = received[15].at_ms - received[0].at_ms;
+    assert_eq!(took_ms, (24 * 60 + 4) * 60_000);
+}
+
+/// A link that anybody may buy from, and a purchase begun through it.
+fn begin_purchase(world: &Memory, link: &Value, once: &str) -> http::Response<Vec<u8>> {
+    let id = link["id"].as_str().unwrap();
+    let request = http::Request::post(format!("{GATEWAY}/pay/link"))
+        .header("origin", GATEWAY)
+        .header("content-type", "application/x-www-form-urlencoded");
+    let form = format!("l={id}&once={once}&quantity=1");
+    world.send(request.body(form.into_bytes()).unwrap())
+}
+
+fn new_link(shop: &Shop) -> Value {
+    let body = json!({"body": "Oolong", "total_fee": 150, "notify_url": SHOP_NOTIFY});
+    let (status, answer) = shop.call("POST", "/v1/link", body.to_string());
+    assert_eq!(status, 200, "{answer}");
+    answer["data"].clone()
+}
+
+#[test]
+fn a_purchase_of_a_link_that_nobody_tries_to_pay_is_removed() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let link = new_link(&shop);
+    let begun = begin_purchase(&world, &link, "0123456789abcdef0");
+    assert_eq!(begun.status(), 303);
+    let place = begun.headers()["location"].to_str().unwrap().to_owned();
+    let untried = place.split(['=', '&']).nth(1).unwrap().to_owned();
+    let tried = begin_purchase(&world, &link, "0123456789abcdef1");
+    let place = tried.headers()["location"].to_str().unwrap().to_owned();
+    let tried = place.split(['=', '&']).nth(1).unwrap().to_owned();
+    let request = http::Request::post(format!("{GATEWAY}/pay/order?s={tried}"))
+        .header("user-agent", crate::sign_in::DESKTOP)
+        .header("content-type", "application/json");
+    let answer = world.send(request.body(b"{}".to_vec()).unwrap());
+    assert_eq!(answer.status(), 200);
+    assert!(world.stored_text().contains(&untried));
+    world.advance(31 * 60);
+    assert!(
+        world.stored_text().contains(&untried),
+        "its page says that it is over"
+    );
+    world.advance(61 * 60);
+    assert!(!world.stored_text().contains(&untried));
+    assert!(world.stored_text().contains(&tried), "it was an order");
+}
+
+#[test]
+fn a_link_has_so_many_purchases_under_way_and_no_more() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let link = new_link(&shop);
+    let fill = format!(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000)
+         INSERT INTO sales(checkout_id, link_id, once, pieces, until_ms)
+         SELECT 'c' || n, '{}', 'o' || n, 1, {} FROM n",
+        link["id"].as_str().unwrap(),
+        world.now() + 600_000
+    );
+    world.sql("demo", &fill).unwrap();
+    assert_eq!(
+        begin_purchase(&world, &link, "0123456789abcdef0").status(),
+        429
+    );
+    assert_eq!(
+        begin_purchase(&world, &new_link(&shop), "0123456789abcdef0").status(),
+        303
+    );
+}
+
+#[test]
+fn a_full_object_takes_nothing_new_and_still_writes_what_is_paid() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let link = new_link(&shop);
+    let made = order(&shop, "1");
+    world.databases_have(8_000_000_000);
+    assert_eq!(
+        begin_purchase(&world, &link, "0123456789abcdef0").status(),
+        507
+    );
+    order(&shop, "2");
+    world.databases_have(9_500_000_000);
+    let (status, answer) = shop.call("POST", "/v1/order", new_order("3").to_string());
+    assert_eq!((status, &answer["code"]), (507, &json!("STORAGE_FULL")));
+    pay(&world, &made["code_url"]);
+    world.advance(1);
+    assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
+    assert_eq!(world.received().len(), 1);
+    let report = shop.report();
+    let alarms = report["alarms"].as_array().unwrap();
+    let levels: Vec<_> = alarms
+        .iter()
+        .map(|alarm| alarm["subject"].as_str().unwrap())
+        .collect();
+    assert!(
+        levels.contains(&"95 %") && levels.contains(&"80 %"),
+        "{levels:?}"
+    );
+    assert!(alarms.iter().all(|alarm| alarm["times"] == 1), "each once");
+}

@@ -182,9 +182,9 @@ fn only_the_operator_sees_them() {
 fn an_alarm_stands_until_a_person_has_dealt_with_it() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    world.merchant_answers([(500, ""); 10]);
+    world.merchant_answers([(500, ""); 16]);
     pay(&world, &shop, "1");
-    world.advance(5 * 3600);
+    world.advance(25 * 3600);
     let standing = alarms(&world);
     assert_eq!(standing.len(), 1, "{standing:?}");
     let alarm = &standing[0];

@@ -241,8 +241,8 @@ fn a_merchant_who_never_acknowledges_raises_an_alarm() {
     let code_url = native(&shop, "1");
     world.merchant_answers(std::iter::repeat_n((500, ""), 100));
     scan(&world, &code_url);
-    world.advance(24 * 3600);
-    assert_eq!(world.received().len(), 10, "once, and nine times again");
+    world.advance(25 * 3600);
+    assert_eq!(world.received().len(), 16, "once, and fifteen times again");
     let report = shop.report();
     assert_eq!(report["deliveries"][0]["state"], "given_up");
     assert_eq!(report["alarms"][0]["subject"], "1");

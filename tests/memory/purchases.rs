@@ -504,10 +504,10 @@ fn the_deliveries_of_an_order_go_out_in_order() {
 fn a_delivery_that_is_given_up_lets_the_next_go() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "demo");
-    world.merchant_answers(std::iter::repeat_n((500, ""), 10));
+    world.merchant_answers(std::iter::repeat_n((500, ""), 16));
     refunded(&world, &shop);
     bank(&world, "SUCCESS");
-    world.advance(24 * 3600);
+    world.advance(25 * 3600);
     let listed = deliveries(&shop);
     assert_eq!(listed[1]["state"], "given_up", "{listed:?}");
     assert_eq!(listed[0]["state"], "acknowledged", "{listed:?}");

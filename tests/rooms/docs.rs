@@ -113,14 +113,24 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "| a PEM text | 16 KiB |",
         ),
         (
-            "gateway/src/book/orders.rs",
-            "DUE_AT_ONCE: i64 = 50",
-            "| 50 orders and",
+            "gateway/src/book/mod.rs",
+            "DUE_AT_ONCE: usize = 100",
+            "| 100 timers",
         ),
         (
-            "gateway/src/book/deliveries.rs",
-            "DUE_AT_ONCE: i64 = 50",
-            "and 50 deliveries",
+            "gateway/src/connections.rs",
+            "const AT_ONCE: usize = 5;",
+            "| 5, of which at most 4 to WeChat",
+        ),
+        (
+            "gateway/src/connections.rs",
+            "CALLS_AT_ONCE: usize = 4",
+            "at most 4 to WeChat and 2 to merchants",
+        ),
+        (
+            "gateway/src/connections.rs",
+            "DELIVERIES_AT_ONCE: usize = 2",
+            "and 2 to merchants",
         ),
         (
             "gateway/src/book/orders.rs",

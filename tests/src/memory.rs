@@ -10,9 +10,11 @@
 //! As on Cloudflare, six requests of an object are under way at once; a seventh
 //! waits unsent, and its time-out runs while it waits.
 
-use crate::certificates::{binding_for, certificate_of, show_certificate};
+use crate::certificates::{certificate_of, show_certificate};
 use crate::rows::read_rows;
+pub use crate::shop::Shop;
 use crate::time::{Pause, Sleepers, Wires, run};
+pub use crate::traffic::{Exchange, Received, Upstream};
 use futures_util::future::{Either, select};
 use gateway::Gateway;
 use gateway::book::Book;
@@ -25,7 +27,7 @@ use gateway::world::{
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use sandbox::{Outcome, Sandbox, Settings};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -40,56 +42,6 @@ pub const GATEWAY: &str = "https://pay.example.com";
 pub const ADMIN_TOKEN: &str = "the-admin-token-of-the-tests";
 /// The merchant's own notice address.
 pub const SHOP_NOTIFY: &str = "https://shop.example.com/notify";
-
-/// How the network to WeChat behaves for the next request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upstream {
-    /// It works.
-    Works,
-    /// The request never arrives.
-    LosesRequest,
-    /// The request arrives and has its effect; the answer is lost.
-    LosesAnswer,
-    /// The answer's signature is changed on the way.
-    ForgesAnswer,
-    /// A server in between answers 502.
-    Answers502,
-    /// Instead of its answer comes the one before, once more.
-    AnswersAsBefore,
-    /// Somebody in between answers with a status, a body, and headers of a
-    /// signature under a key with this serial number.
-    Somebody(u16, &'static str, &'static str),
-}
-
-/// A document that the merchant received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// When.
-    pub at_ms: i64,
-    /// Where.
-    pub url: String,
-    /// The request's id that it names.
-    pub request_id: String,
-    /// How it is signed.
-    pub signature: String,
-    /// What.
-    pub body: String,
-}
-
-/// A request to WeChat that was answered.
-#[derive(Clone, Debug)]
-pub struct Exchange {
-    /// The method.
-    pub method: String,
-    /// Path and query.
-    pub path_and_query: String,
-    /// The request's body.
-    pub body: String,
-    /// The answer's status.
-    pub status: u16,
-    /// The answer's body.
-    pub answer: String,
-}
 
 /// The shared state of everything in the world.
 struct Inner {
@@ -112,6 +64,8 @@ struct Inner {
     during_next: Option<(&'static str, Request)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
+    /// How large each database says that it is.
+    size_bytes: i64,
     /// How long WeChat and the merchant take to answer, in milliseconds.
     takes_ms: (i64, i64),
     /// Requests that ran into their time-out before they were sent.
@@ -120,6 +74,8 @@ struct Inner {
     /// the sandbox's, or none.
     weixin: VecDeque<Option<String>>,
     weixin_hosts: Vec<String>,
+    /// Calls to each object.
+    calls: BTreeMap<String, usize>,
     received: Vec<Received>,
     told: Vec<(String, String)>,
     log: Vec<String>,
@@ -207,10 +163,12 @@ impl Memory {
             during_next: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
+            size_bytes: 0,
             takes_ms: (0, 0),
             never_sent: 0,
             weixin: VecDeque::new(),
             weixin_hosts: Vec::new(),
+            calls: BTreeMap::new(),
             received: Vec::new(),
             told: Vec::new(),
             log: Vec::new(),
@@ -250,9 +208,29 @@ impl Memory {
         self.0.borrow_mut().takes_ms = (wechat_ms, merchant_ms);
     }
 
+    /// From now on each object's database is so large.
+    pub fn databases_have(&self, bytes: i64) {
+        self.0.borrow_mut().size_bytes = bytes;
+    }
+
     /// How many requests ran into their time-out without having been sent.
     pub fn never_sent(&self) -> usize {
         self.0.borrow().never_sent
+    }
+
+    /// How often an object was called so far: `/registry`, or a merchant's id.
+    pub fn calls_to(&self, object: &str) -> usize {
+        self.0.borrow().calls.get(object).copied().unwrap_or(0)
+    }
+
+    /// Explains a statement in an object's database; see [`crate::plans`].
+    ///
+    /// # Errors
+    ///
+    /// The step of its plan that reads a whole table that grows.
+    pub fn explain(&self, object: &str, sql: &str) -> Result<(), String> {
+        let database = self.0.borrow().databases[object].clone();
+        crate::plans::check(&database, sql)
     }
 
     /// Several requests at once, to one isolate.
@@ -689,6 +667,16 @@ impl World for Memory {
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        let name = match object {
+            Object::Book(name) => name,
+            Object::Registry => "/registry",
+        };
+        *self
+            .0
+            .borrow_mut()
+            .calls
+            .entry(name.to_owned())
+            .or_default() += 1;
         match object {
             Object::Book(name) => Ok(Box::pin(self.book(name).handle(&body)).await),
             Object::Registry => {
@@ -911,6 +899,7 @@ impl Store for Sqlite {
                 return Err(StoreError("refused on purpose".to_owned()));
             }
         }
+        crate::plans::watch(&self.database, sql);
         read_rows(&self.database, sql, args)
     }
 
@@ -933,6 +922,10 @@ impl Store for Sqlite {
         }
     }
 
+    fn size_bytes(&self) -> i64 {
+        self.world.0.borrow().size_bytes
+    }
+
     fn set_alarm(&self, at_ms: i64) {
         let mut inner = self.world.0.borrow_mut();
         inner.alarms.insert(self.name.clone(), at_ms);
@@ -945,126 +938,5 @@ impl Store for Sqlite {
         );
         let mut inner = self.world.0.borrow_mut();
         inner.told.push((tag.to_owned(), text.to_owned()));
-    }
-}
-
-/// A merchant of the gateway, with its keys.
-#[derive(Clone, Debug)]
-pub struct Shop {
-    world: Memory,
-    /// Its id.
-    pub id: String,
-    /// Its api-key.
-    pub api_key: String,
-    /// Its api-secret.
-    pub api_secret: String,
-    /// What the admin call answered.
-    pub made: Json,
-}
-
-impl Memory {
-    /// Makes the sandbox's built-in merchant a merchant of the gateway.
-    pub fn shop(&self, id: &str) -> Shop {
-        self.shop_with(id, &json!({}))
-    }
-
-    /// The same, with some fields of the admin call changed.
-    pub fn shop_with(&self, id: &str, change: &Json) -> Shop {
-        let mut body = json!({
-            "id": id,
-            "name": "Demo Tea House",
-            "fee_type": "HKD",
-            "appid": "wx5a11d0b0c0ffee01",
-            "mch_id": "1900000109",
-            "api_key": "weceive-sandbox-demo-key-0000001",
-            "redirect_origins": ["https://shop.example.com"],
-        });
-        let fields = body.as_object_mut().expect("an object");
-        fields.extend(change.as_object().expect("an object").clone());
-        if fields.get("dialect").is_none_or(|dialect| dialect == "v2") {
-            let mch_id = fields["mch_id"].as_str().expect("a mch_id");
-            let certificate = binding_for(mch_id);
-            fields.entry("client_certificate").or_insert(certificate);
-        }
-        let answer = self.send(
-            http::Request::post(format!("{GATEWAY}/admin/merchants"))
-                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-                .body(body.to_string().into_bytes())
-                .expect("a request"),
-        );
-        let made: Json = serde_json::from_slice(answer.body()).expect("JSON");
-        assert_eq!(made["status"], "success", "{made}");
-        let text = |name: &str| made["data"][name].as_str().expect("a text").to_owned();
-        Shop {
-            world: self.clone(),
-            id: id.to_owned(),
-            api_key: text("api-key"),
-            api_secret: text("api-secret"),
-            made: made["data"].clone(),
-        }
-    }
-}
-
-impl Shop {
-    /// A call with both keys: status and JSON.
-    pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Json) {
-        let answer = self.answer(method, path, body);
-        let json = serde_json::from_slice(answer.body()).expect("JSON");
-        (answer.status().as_u16(), json)
-    }
-
-    /// The same, whatever the answer is.
-    pub fn answer(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Response {
-        self.world.send(
-            http::Request::builder()
-                .method(method)
-                .uri(format!("{GATEWAY}{path}"))
-                .header("api-key", &self.api_key)
-                .header("api-secret", &self.api_secret)
-                .header("content-type", "application/json")
-                .body(body.into())
-                .expect("a request"),
-        )
-    }
-
-    /// Makes an order that must be accepted; its `data`.
-    pub fn order(&self, body: &Json) -> Json {
-        let (status, answer) = self.call("POST", "/v1/order", body.to_string());
-        assert_eq!(
-            (status, &answer["status"]),
-            (200, &json!("success")),
-            "{answer}"
-        );
-        answer["data"].clone()
-    }
-
-    /// The order's state, which must be known; its `data`.
-    pub fn status(&self, number: &str) -> Json {
-        let path = format!("/v1/order?out_trade_no={number}");
-        let (status, answer) = self.call("GET", &path, "");
-        assert_eq!(status, 200, "{answer}");
-        answer["data"].clone()
-    }
-
-    /// What was changed of its `money` or `credentials`, newest first.
-    pub fn audit(&self, of: &str) -> Vec<Json> {
-        let (status, answer) = self.call("GET", &format!("/v1/audit?of={of}"), "");
-        assert_eq!(status, 200, "{answer}");
-        answer["data"]["entries"]
-            .as_array()
-            .expect("a list")
-            .clone()
-    }
-
-    /// The operator's report on this merchant.
-    pub fn report(&self) -> Json {
-        let answer = self.world.send(
-            http::Request::get(format!("{GATEWAY}/admin/merchants/{}/report", self.id))
-                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-                .body(Vec::new())
-                .expect("a request"),
-        );
-        let report: Json = serde_json::from_slice(answer.body()).expect("JSON");
-        report["data"].clone()
     }
 }

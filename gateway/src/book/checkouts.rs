@@ -167,6 +167,9 @@ enum GivenUp {
     TooYoung,
 }
 
+/// How many purchases that nobody tried one alarm removes.
+const REMOVED_AT_ONCE: i64 = 500;
+
 /// How long WeChat takes the address of an H5 payment.
 const MWEB_URL_MS: i64 = MWEB_URL_SECONDS * 1000;
 /// What a payer's browser may need to get there.
@@ -205,7 +208,7 @@ impl<W: World, S: Store> Book<W, S> {
     pub(super) fn open_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
         self.store
             .atomically(|| match self.checkout_of(&new.purchase.out_trade_no)? {
-                None => self.insert_checkout(new),
+                None => self.insert_checkout(new, None),
                 Some(known) => match difference(&known.purchase, &new.purchase) {
                     None => Ok(known),
                     Some(field) => Err(Refusal::DifferentTerms(field).into()),
@@ -214,7 +217,13 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Writes a new checkout, inside a transaction. Its number must be free.
-    pub(super) fn insert_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
+    /// One that is removed if nobody has tried to pay it until `untried_until_ms`
+    /// is a payment link's: its number is not the merchant's.
+    pub(super) fn insert_checkout(
+        &self,
+        new: NewCheckout,
+        untried_until_ms: Option<i64>,
+    ) -> Result<Checkout, ApiError> {
         let number = new.purchase.out_trade_no.clone();
         if self.load_order(number.as_str())?.is_some() {
             return Err(Refusal::DifferentTerms("out_trade_no").into());
@@ -228,11 +237,13 @@ impl<W: World, S: Store> Book<W, S> {
             closed: false,
         };
         self.store.exec(
-            "INSERT INTO checkouts(id, out_trade_no, json) VALUES(?, ?, ?)",
+            "INSERT INTO checkouts(id, out_trade_no, json, untried_until_ms)
+             VALUES(?, ?, ?, ?)",
             &[
                 checkout.id.as_str().into(),
                 number.as_str().into(),
                 write_stored("checkout", &checkout)?.into(),
+                untried_until_ms.into(),
             ],
         )?;
         Ok(checkout)
@@ -399,6 +410,10 @@ impl<W: World, S: Store> Book<W, S> {
         checkout.attempts.push(attempt.clone());
         self.store.atomically(|| {
             self.save_checkout(&checkout)?;
+            self.store.exec(
+                "UPDATE checkouts SET untried_until_ms = NULL WHERE id = ?",
+                &[checkout.id.as_str().into()],
+            )?;
             self.store.exec(
                 "INSERT INTO attempts(out_trade_no, checkout_id) VALUES(?, ?)
                  ON CONFLICT DO NOTHING",
@@ -570,6 +585,27 @@ impl<W: World, S: Store> Book<W, S> {
             false => checkout.attempts.retain(|a| a != attempt),
         }
         Ok(self.save_checkout(&checkout)?)
+    }
+
+    /// Removes purchases of payment links that nobody has tried to pay and that
+    /// ended some time ago: anybody who opens a link's address can begin one.
+    pub(super) fn remove_untried(&self) -> Result<(), StoreError> {
+        let gone = self.store.exec(
+            "DELETE FROM checkouts WHERE id IN (
+                SELECT id FROM checkouts WHERE untried_until_ms <= ?
+                ORDER BY untried_until_ms LIMIT ?)
+             RETURNING id",
+            &[self.world.now_ms().into(), REMOVED_AT_ONCE.into()],
+        )?;
+        for row in &gone {
+            for table in ["sales", "holders"] {
+                self.store.exec(
+                    &format!("DELETE FROM {table} WHERE checkout_id = ?"),
+                    &[row.text(0)?.into()],
+                )?;
+            }
+        }
+        Ok(())
     }
 
     fn save_checkout(&self, checkout: &Checkout) -> Result<(), StoreError> {

@@ -13,6 +13,7 @@
 //! either added to `sold` or dropped.
 
 use super::{Book, NewCheckout, Purchase, write_stored};
+use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::seal::random_text;
 use crate::world::{Store, StoreError, World};
@@ -121,6 +122,11 @@ const SETTLED_AT_ONCE: i64 = 100;
 /// One payer, or one address, may hold a quarter of a link's stock unpaid, and
 /// always so many pieces, or one purchase.
 const HELD_BY_ONE: i64 = 5;
+/// The most purchases of one link that are under way at once.
+const LIVE_AT_ONCE: i64 = 10_000;
+/// How long after its end a purchase that nobody has tried to pay is kept, so
+/// that its page can say that its time is over.
+const UNTRIED_MS: i64 = 60 * 60_000;
 /// The most links that are listed.
 const LISTED: i64 = 100;
 
@@ -262,9 +268,10 @@ impl<W: World, S: Store> Book<W, S> {
     /// Makes the payer's checkout and takes its pieces out of the stock, in one
     /// transaction; or finds the one that the same form has made. Answers the
     /// checkout's id.
-    pub(super) fn buy(&self, buy: &Buy) -> Result<String, ApiError> {
+    pub(super) fn buy(&self, known: &Known, buy: &Buy) -> Result<String, ApiError> {
         let now_ms = self.world.now_ms();
         let facts = self.find_link(&buy.id)?;
+        self.sign_book(known)?;
         let (body, money, pieces) = facts.link.purchase(buy.choice)?;
         for id in self.sales_of_form(buy)? {
             let made = self.view_checkout(&id)?;
@@ -321,7 +328,17 @@ impl<W: World, S: Store> Book<W, S> {
                     return Err(ApiError::new(Code::RateLimited, HELD_TOO_MUCH));
                 }
             }
-            let checkout = self.insert_checkout(new)?;
+            let live = self.store.exec(
+                "SELECT count(*) FROM sales WHERE link_id = ?",
+                &[buy.id.as_str().into()],
+            )?;
+            if live.first().map_or(Ok(0), |row| row.int(0))? >= LIVE_AT_ONCE {
+                self.count("limited:link");
+                return Err(ApiError::new(Code::RateLimited, TOO_MANY_LIVE));
+            }
+            let untried_until_ms = new.expires_at_ms + UNTRIED_MS;
+            let checkout = self.insert_checkout(new, Some(untried_until_ms))?;
+            self.arm_for(untried_until_ms)?;
             self.store.exec(
                 "INSERT INTO sales(checkout_id, link_id, once, pieces, until_ms)
                  VALUES(?, ?, ?, ?, ?)",
@@ -425,20 +442,30 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(())
     }
 
-    /// Tells the sales of the last minutes apart: paid, still open, over.
+    /// Tells the sales of the last minutes apart: paid, still open, over. In the
+    /// database, because there may be thousands: none is opened here.
     fn count_sales(&self, mut facts: LinkFacts) -> Result<LinkFacts, ApiError> {
-        facts.held = 0;
-        let sales = self.store.exec(
-            "SELECT checkout_id, pieces FROM sales WHERE link_id = ?",
-            &[facts.link.id.as_str().into()],
+        let rows = self.store.exec(
+            "SELECT coalesce(sum(CASE WHEN paid THEN pieces END), 0),
+                    coalesce(sum(CASE WHEN NOT paid AND (live OR open) THEN pieces END), 0)
+             FROM (SELECT pieces,
+                 until_ms > ?2 AND NOT coalesce(json_extract(json, '$.closed'), 0) AS live,
+                 EXISTS (SELECT 1 FROM attempts JOIN orders USING(out_trade_no)
+                     WHERE attempts.checkout_id = sales.checkout_id
+                     AND json_extract(orders.json, '$.status.SUCCESS') IS NOT NULL
+                     AND json_extract(orders.json, '$.paid_besides') IS NULL) AS paid,
+                 EXISTS (SELECT 1 FROM attempts JOIN orders USING(out_trade_no)
+                     WHERE attempts.checkout_id = sales.checkout_id
+                     AND (json_extract(orders.json, '$.status') IN ('NOTPAY', 'USERPAYING')
+                         OR json_extract(orders.json, '$.status.CLOSING') IS NOT NULL
+                         OR json_extract(orders.json, '$.status.REVERSING') IS NOT NULL)) AS open
+                 FROM sales JOIN checkouts ON checkouts.id = sales.checkout_id
+                 WHERE link_id = ?1)",
+            &[facts.link.id.as_str().into(), self.world.now_ms().into()],
         )?;
-        for sale in sales {
-            let pieces = sale.int(1)?;
-            match self.view_checkout(sale.text(0)?)?.state {
-                State::Paid { .. } => facts.sold += pieces,
-                State::Open | State::Confirming => facts.held += pieces,
-                State::Expired | State::Closed | State::Failed => {}
-            }
+        if let Some(row) = rows.first() {
+            facts.sold += row.int(0)?;
+            facts.held = row.int(1)?;
         }
         Ok(facts)
     }
@@ -446,6 +473,9 @@ impl<W: World, S: Store> Book<W, S> {
 
 const HELD_TOO_MUCH: &str =
     "So much of it is held for this payer already: pay for that, or wait until it goes back.";
+
+const TOO_MANY_LIVE: &str =
+    "Too many purchases of this link are under way: try again in a few minutes.";
 
 /// The code of a link that has ended.
 fn code_of(ended: Ended) -> Code {

@@ -33,6 +33,7 @@ mod orders;
 mod products;
 mod quick_pay;
 mod refunds;
+mod size;
 
 pub use checkouts::{
     Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,
@@ -112,8 +113,8 @@ pub enum Call {
     Stray(Stray),
     /// Somebody says, unsigned, that an order was paid: [`Verdict`].
     Hinted(OutTradeNo),
-    /// A notice that was not believed, to be counted: [`Verdict`].
-    NoticeRefused(String),
+    /// Notices that were not believed, to be counted by name: nothing.
+    NoticesRefused(BTreeMap<String, i64>),
     /// Make a checkout, or find it made: [`Checkout`].
     OpenCheckout(Box<NewCheckout>),
     /// The checkout with this number and its attempts: [`FoundCheckout`].
@@ -165,6 +166,17 @@ pub enum Call {
     },
 }
 
+impl Call {
+    /// The checkout or link that it asks for, where there may be none.
+    pub fn asks_for(&self) -> Option<&str> {
+        match self {
+            Self::ViewCheckout(id) | Self::CheckCheckout(id) | Self::FindLink(id) => Some(id),
+            Self::PrepareCheckout(prepare) => Some(&prepare.id),
+            _ => None,
+        }
+    }
+}
+
 /// A call and the merchant it is for.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Envelope {
@@ -198,6 +210,12 @@ pub struct Numbers {
     pub orders_waiting: i64,
     /// Deliveries that are not yet acknowledged.
     pub deliveries_waiting: i64,
+    /// How long the timer that is most overdue has been due, in milliseconds.
+    #[serde(default)]
+    pub overdue_ms: i64,
+    /// How large the object's database is.
+    #[serde(default)]
+    pub storage_bytes: i64,
     /// What needs a person.
     pub alarms: Vec<Raised>,
 }
@@ -278,6 +296,12 @@ const FAILED_MS: i64 = 10_000;
 /// that can read it may be back.
 const SET_ASIDE_MS: i64 = 10 * 60_000;
 
+/// For so long timers ask WeChat nothing after it has said that it is asked
+/// too often; each time in a row twice as long.
+const FIRST_HOLD_MS: i64 = 5_000;
+/// And for less than this.
+const LONGEST_HOLD_MS: i64 = 5 * 60_000;
+
 /// How an alarm ended.
 enum Timers {
     /// What was due is done or under way.
@@ -305,6 +329,14 @@ pub struct Book<W, S> {
     armed_at_ms: Cell<Option<i64>>,
     /// When each order was last asked about.
     asked_at_ms: RefCell<HashMap<String, i64>>,
+    /// The alarm about the object's size that is raised already.
+    filling_percent: Cell<i64>,
+    /// Whether WeChat's notices come, where that is known.
+    notices_come: Cell<Option<bool>>,
+    /// Until when timers ask WeChat nothing, because it was asked too often.
+    held_until_ms: Cell<i64>,
+    /// How long that was the last time.
+    held_ms: Cell<i64>,
     /// Rows that could not be read, until the alarm about them is raised.
     unreadable: RefCell<BTreeSet<String>>,
 }
@@ -323,6 +355,7 @@ impl<W: World, S: Store> Book<W, S> {
                 id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS attempts(
                 out_trade_no TEXT PRIMARY KEY, checkout_id TEXT NOT NULL)",
+            "CREATE INDEX IF NOT EXISTS attempts_checkout ON attempts(checkout_id)",
             "CREATE TABLE IF NOT EXISTS refunds(
                 out_refund_no TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS products(product_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
@@ -334,12 +367,15 @@ impl<W: World, S: Store> Book<W, S> {
             "CREATE TABLE IF NOT EXISTS holders(
                 checkout_id TEXT PRIMARY KEY, holder TEXT NOT NULL)",
             "CREATE INDEX IF NOT EXISTS sales_link ON sales(link_id, until_ms)",
+            "CREATE INDEX IF NOT EXISTS sales_once ON sales(once)",
+            "CREATE INDEX IF NOT EXISTS holders_holder ON holders(holder)",
             "CREATE TABLE IF NOT EXISTS deliveries(
                 id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
                 url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
                 due_at_ms INTEGER, state TEXT NOT NULL, last TEXT, out_refund_no TEXT)",
             "CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries(out_trade_no)
                 WHERE state = 'waiting'",
+            "CREATE INDEX IF NOT EXISTS deliveries_order ON deliveries(out_trade_no)",
             "CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries(due_at_ms)
                 WHERE due_at_ms IS NOT NULL",
             "CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
@@ -360,6 +396,13 @@ impl<W: World, S: Store> Book<W, S> {
         if !knows_transactions {
             store.exec(FILL_TRANSACTIONS, &[])?;
         }
+        for statement in [
+            "CREATE INDEX IF NOT EXISTS alarms_last ON alarms(last_at_ms)",
+            "CREATE INDEX IF NOT EXISTS checkouts_untried ON checkouts(untried_until_ms)
+                WHERE untried_until_ms IS NOT NULL",
+        ] {
+            store.exec(statement, &[])?;
+        }
         let tally = Rc::new(Tally::default());
         let book = Self {
             world: Queued::new(world),
@@ -370,8 +413,18 @@ impl<W: World, S: Store> Book<W, S> {
             tally,
             armed_at_ms: Cell::new(None),
             asked_at_ms: RefCell::new(HashMap::new()),
+            filling_percent: Cell::new(0),
+            notices_come: Cell::new(None),
+            held_until_ms: Cell::new(0),
+            held_ms: Cell::new(0),
             unreadable: RefCell::default(),
         };
+        let held = book
+            .store
+            .exec("SELECT text FROM facts WHERE name = 'held_until_ms'", &[])?;
+        let held = held.first().map(|row| row.text(0)).transpose()?;
+        let held_until_ms = held.and_then(|text| text.parse().ok());
+        book.held_until_ms.set(held_until_ms.unwrap_or_default());
         // The alarm may be gone: a deployment that could not start for some
         // minutes uses up the runtime's retries.
         book.arm()?;
@@ -411,6 +464,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     async fn answer(&self, merchant: &str, call: Call) -> Result<serde_json::Value, ApiError> {
         let known = self.merchant(merchant).await?;
+        self.refuse_when_full(&call)?;
         let answer = self.answer_for(&known, call).await;
         self.raise_problems(&known)?;
         answer
@@ -449,9 +503,11 @@ impl<W: World, S: Store> Book<W, S> {
             }
             Call::Stray(stray) => json(&self.keep_stray(&stray)?),
             Call::Hinted(number) => json(&self.hinted(known, &number).await?),
-            Call::NoticeRefused(verdict) => {
-                self.count(&verdict);
-                json(&Verdict::Refused(verdict))
+            Call::NoticesRefused(counts) => {
+                for (name, n) in &counts {
+                    self.tally.add(name, *n);
+                }
+                json(&())
             }
             Call::OpenCheckout(new) => json(&self.open_checkout(*new)?),
             Call::FindCheckout(number) => json(&self.find_checkout(known, &number).await?),
@@ -461,7 +517,7 @@ impl<W: World, S: Store> Book<W, S> {
             Call::SetLink(link) => json(&self.set_link(&link)?),
             Call::FindLink(id) => json(&self.find_link(&id)?),
             Call::Links(id) => json(&self.links(id.as_deref())?),
-            Call::Buy(buy) => json(&self.buy(&buy)?),
+            Call::Buy(buy) => json(&self.buy(known, &buy)?),
             Call::Sale { id, once } => json(&self.sale(&id, &once)?),
             Call::Claim {
                 transaction_id,
@@ -533,9 +589,13 @@ impl<W: World, S: Store> Book<W, S> {
         loop {
             let may_claim = |claimed| claimed < DUE_AT_ONCE && self.world.now_ms() < until_ms;
             while may_claim(claimed) && orders < ORDERS_AT_ONCE {
-                let Some(due) = self.claim_due_order(known)? else {
+                let Some(mut due) = self.claim_due_order(known)? else {
                     break;
                 };
+                if self.is_held() && !due.urgent {
+                    // Its timer is moved on; WeChat is asked the next time.
+                    due.effects.clear();
+                }
                 let scope = self.timer_scope(due.number.as_str(), due.urgent);
                 let work = self.carry_out(known, due.number, due.effects);
                 let work = scope::within(scope, work);
@@ -572,6 +632,7 @@ impl<W: World, S: Store> Book<W, S> {
                 self.world.log(format_args!("timer: {error}"));
             }
         }
+        self.remove_untried()?;
         self.upstream(known).report_speed().await;
         self.raise_problems(known)?;
         Ok(Timers::Done)
@@ -608,6 +669,10 @@ impl<W: World, S: Store> Book<W, S> {
             counters: self.counters()?,
             orders_waiting: waiting("orders WHERE due_at_ms IS NOT NULL")?,
             deliveries_waiting: waiting("deliveries WHERE state = 'waiting'")?,
+            overdue_ms: self
+                .next_due_ms()?
+                .map_or(0, |due_ms| (self.world.now_ms() - due_ms).max(0)),
+            storage_bytes: self.store.size_bytes(),
             alarms: self.alarms()?,
         })
     }
@@ -665,6 +730,30 @@ impl<W: World, S: Store> Book<W, S> {
 
     // Shared by the files of this module.
 
+    /// Whether WeChat has said that it is asked too often.
+    fn is_held(&self) -> bool {
+        (0..LONGEST_HOLD_MS).contains(&(self.held_until_ms.get() - self.world.now_ms()))
+    }
+
+    /// WeChat has answered: that it is asked too often, or otherwise.
+    fn heard(&self, too_often: bool) {
+        if !too_often {
+            self.held_ms.set(0);
+        } else if !self.is_held() {
+            let hold_ms = (self.held_ms.get() * 2).clamp(FIRST_HOLD_MS, LONGEST_HOLD_MS - 1);
+            let until_ms = self.world.now_ms() + hold_ms;
+            self.held_ms.set(hold_ms);
+            self.held_until_ms.set(until_ms);
+            self.count("upstream_too_often");
+            // Lost, WeChat says it again.
+            let _ = self.store.exec(
+                "INSERT INTO facts(name, text) VALUES('held_until_ms', ?1)
+                 ON CONFLICT(name) DO UPDATE SET text = ?1",
+                &[until_ms.to_string().into()],
+            );
+        }
+    }
+
     fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, Queued<W>> {
         Upstream {
             world: &self.world,
@@ -711,7 +800,10 @@ impl<W: World, S: Store> Book<W, S> {
             "SELECT min(due) FROM (
                 SELECT min(due_at_ms) AS due FROM orders WHERE due_at_ms IS NOT NULL
                 UNION ALL
-                SELECT min(due_at_ms) FROM deliveries WHERE due_at_ms IS NOT NULL)",
+                SELECT min(due_at_ms) FROM deliveries WHERE due_at_ms IS NOT NULL
+                UNION ALL
+                SELECT min(untried_until_ms) FROM checkouts
+                WHERE untried_until_ms IS NOT NULL)",
             &[],
         )?;
         rows.first().map_or(Ok(None), |row| row.int_or_null(0))
@@ -750,6 +842,9 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Counters that cannot be written now can be later.
     fn write_tally(&self) {
+        if let Err(error) = self.watch_size() {
+            self.world.log(format_args!("size: {error}"));
+        }
         if let Err(error) = self.tally.write(&self.store, self.world.now_ms()) {
             self.world.log(format_args!("counters: {error}"));
         }
@@ -849,7 +944,11 @@ fn has_table(store: &impl Store, name: &str) -> Result<bool, StoreError> {
 }
 
 /// Columns that a book of an earlier version lacks: table, column, type.
-const ADDED: [(&str, &str, &str); 1] = [("deliveries", "out_refund_no", "TEXT")];
+const ADDED: [(&str, &str, &str); 2] = [
+    ("deliveries", "out_refund_no", "TEXT"),
+    // A payment link's purchase that nobody has tried to pay goes after this.
+    ("checkouts", "untried_until_ms", "INTEGER"),
+];
 
 fn add_columns(store: &impl Store) -> Result<(), StoreError> {
     for (table, column, kind) in ADDED {

@@ -10,8 +10,8 @@ use crate::upstream::{Prepay, Reason};
 use crate::world::{Object, Store, StoreError, Value, World};
 use futures_util::future::{Either, select};
 use order::{
-    CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Terms, TradeState,
-    TradeType, Via,
+    CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Status, Terms,
+    TradeState, TradeType, Via,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -61,6 +61,9 @@ impl Verdict {
     }
 }
 
+/// So many of an open order's looks always ask WeChat: after 30 seconds, and
+/// then after 1, 2 and 5 minutes more.
+const LOOKS_WITH_QUERY: u32 = 4;
 /// How many rows are set aside before other work has its turn.
 const SET_ASIDE_AT_ONCE: usize = 100;
 /// How long a notice's sender waits for the query that confirms it. WeChat
@@ -265,6 +268,7 @@ impl<W: World, S: Store> Book<W, S> {
             // The same notice, while its payment is not confirmed.
             Some(Ok(effects)) if confirms && effects.is_empty() => Verdict::Duplicate,
             Some(Ok(effects)) => {
+                self.learned(true)?;
                 if effects.contains(&Effect::Query) {
                     let confirming = self.confirm(known, &number, &transaction_id, xml);
                     let patience = self.world.sleep(CONFIRM_MS);
@@ -277,7 +281,10 @@ impl<W: World, S: Store> Book<W, S> {
                 Verdict::Taken
             }
             // A payment that is being reversed is known, and goes back.
-            Some(Err(Refusal::AlreadyPaid | Refusal::Reversed)) => Verdict::Duplicate,
+            Some(Err(Refusal::AlreadyPaid | Refusal::Reversed)) => {
+                self.learned(true)?;
+                Verdict::Duplicate
+            }
             // Not believed of a notice: WeChat's answer to a query decides.
             Some(Err(Refusal::OtherAttach)) => {
                 let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
@@ -396,7 +403,10 @@ impl<W: World, S: Store> Book<W, S> {
                 Ok::<_, StoreError>((number, urgent, stepped))
             });
             match looked {
-                Ok((number, urgent, Some(Ok(effects)))) => {
+                Ok((number, urgent, Some(Ok(mut effects)))) => {
+                    if self.needs_no_query(&number)? {
+                        effects.retain(|effect| *effect != Effect::Query);
+                    }
                     return Ok(Some(DueOrder {
                         number,
                         effects,
@@ -408,6 +418,53 @@ impl<W: World, S: Store> Book<W, S> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether this look at an open order can do without a query.
+    ///
+    /// While WeChat's notices come, a payment is known from its notice, and the
+    /// query is for the notice that was lost: WeChat repeats that one after 15
+    /// seconds already. So after the first looks WeChat is asked only once more,
+    /// at the order's end. As soon as one payment was found by a timer's query,
+    /// every look asks again, until a notice comes.
+    fn needs_no_query(&self, number: &OutTradeNo) -> Result<bool, StoreError> {
+        let Some(order) = self.load_order(number.as_str())? else {
+            return Ok(false);
+        };
+        let is_waiting = matches!(order.status(), Status::NotPay)
+            && order.checks() > LOOKS_WITH_QUERY
+            && self.world.now_ms() < order.terms().expires_at_ms;
+        Ok(is_waiting && self.do_notices_come()?)
+    }
+
+    /// Whether the latest news of a payment was WeChat's notice, and not what a
+    /// timer had to ask for. Not known: no.
+    fn do_notices_come(&self) -> Result<bool, StoreError> {
+        if let Some(come) = self.notices_come.get() {
+            return Ok(come);
+        }
+        let rows = self
+            .store
+            .exec("SELECT text FROM facts WHERE name = 'notices_come'", &[])?;
+        let come = rows.first().map(|row| row.text(0)).transpose()? == Some("1");
+        self.notices_come.set(Some(come));
+        Ok(come)
+    }
+
+    /// A payment became known, or was told of again, by a notice or by a
+    /// timer's query.
+    fn learned(&self, by_notice: bool) -> Result<(), StoreError> {
+        if self.do_notices_come()? == by_notice {
+            return Ok(());
+        }
+        let text = if by_notice { "1" } else { "0" };
+        self.store.exec(
+            "INSERT INTO facts(name, text) VALUES('notices_come', ?1)
+             ON CONFLICT(name) DO UPDATE SET text = ?1",
+            &[text.into()],
+        )?;
+        self.notices_come.set(Some(by_notice));
+        Ok(())
     }
 
     /// Moves an order's timer on though its row could not be worked with, so
@@ -475,7 +532,12 @@ impl<W: World, S: Store> Book<W, S> {
             _ => None,
         };
         match self.step(known, number, event, notice_xml)? {
-            Some(Ok(effects)) => return Ok(effects),
+            Some(Ok(effects)) => {
+                if paid.is_some() && scope::Scope::current().who == "timer" {
+                    self.learned(false)?;
+                }
+                return Ok(effects);
+            }
             Some(Err(refusal)) if refusal.is_alarm() => {}
             _ => return Ok(Vec::new()),
         }
@@ -503,7 +565,12 @@ impl<W: World, S: Store> Book<W, S> {
             .as_ref()
             .map_or(&known.merchant.account, |order| &order.terms().account);
         self.count("query:order");
-        match self.upstream(known).query(number, account).await {
+        let answer = self.upstream(known).query(number, account).await;
+        match &answer {
+            Ok(_) => self.heard(false),
+            Err(failure) => self.heard(failure.is_too_often()),
+        }
+        match answer {
             Ok(state) => Some(Event::Told(state, Via::Query)),
             Err(failure) => match failure.reason() {
                 Some(Reason::OrderNotExist) => Some(Event::NotFound),

@@ -31,7 +31,7 @@ impl<W: World> Gateway<W> {
                 self.ambiguous(id, out_trade_no.as_deref()).await?
             }
             Err(error) => {
-                self.not_believed(id, name_of(&error)).await?;
+                self.not_believed(id, name_of(&error)).await;
                 // Verified, and it says that nothing was paid: there is
                 // nothing to send again.
                 if matches!(error, NoticeError::ResultFail { .. }) {
@@ -64,7 +64,7 @@ impl<W: World> Gateway<W> {
         let refund = match notice {
             Ok(notice) => notice.refund,
             Err(_) => {
-                self.not_believed(id, "refund_notice_not_believed").await?;
+                self.not_believed(id, "refund_notice_not_believed").await;
                 return Ok(xml(400, ack_fail("Parameter format checking error")));
             }
         };
@@ -102,8 +102,7 @@ impl<W: World> Gateway<W> {
         let callback = match callback {
             Ok(callback) => callback,
             Err(_) => {
-                self.not_believed(id, "product_callback_not_believed")
-                    .await?;
+                self.not_believed(id, "product_callback_not_believed").await;
                 return Ok(xml(400, ack_fail("Signature failure")));
             }
         };

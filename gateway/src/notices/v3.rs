@@ -210,8 +210,8 @@ impl<W: World> Gateway<W> {
         self.book(id, call).await
     }
 
-    async fn refuse(&self, id: &str, name: &str) -> Result<Response, ApiError> {
-        self.not_believed(id, name).await?;
+    async fn refuse(&self, id: &str, name: &'static str) -> Result<Response, ApiError> {
+        self.not_believed(id, name).await;
         let (status, message) = match name {
             "notice_bad_field" | "notice_unknown_event" => (400, "not understood"),
             "notice_not_opened" => (400, "not opened"),

@@ -121,6 +121,18 @@ pub enum Reason {
 }
 
 impl Failure {
+    /// Whether WeChat says that it is asked too often.
+    pub fn is_too_often(&self) -> bool {
+        const TOO_OFTEN: [&str; 5] = [
+            "FREQUENCY_LIMITED",
+            "FREQUENCY_LIMIT_EXCEED",
+            "RATELIMIT_EXCEEDED",
+            "RATELIMIT_EXCEED",
+            "RATE_LIMITED",
+        ];
+        matches!(self, Self::Refused(refused) if TOO_OFTEN.contains(&refused.err_code.as_str()))
+    }
+
     /// Whether it is open what WeChat did.
     pub const fn is_unknown_outcome(&self) -> bool {
         match self {

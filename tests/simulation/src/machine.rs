@@ -345,6 +345,10 @@ impl Store for Sqlite {
         done
     }
 
+    fn size_bytes(&self) -> i64 {
+        0
+    }
+
     fn set_alarm(&self, at_ms: i64) {
         self.0.alarm_ms.set(Some(at_ms));
     }

@@ -1,0 +1,70 @@
+//! How full the object is: an alarm while there is time, and room kept for what
+//! is paid.
+
+use super::{Book, Call};
+use crate::alarm::Alarm;
+use crate::error::{ApiError, Code};
+use crate::world::{Store, StoreError, World};
+
+/// What an object may hold: ten gigabytes on Cloudflare.
+const STORAGE_BYTES: i64 = 10_000_000_000;
+/// An alarm is raised when so much of it is used.
+const FILLING_PERCENT: [i64; 3] = [50, 80, 95];
+/// From here on payment links sell no more.
+const LINKS_STOP_PERCENT: i64 = 80;
+/// From here on nothing new is taken: the rest is for what is paid.
+const NEW_STOPS_PERCENT: i64 = 95;
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Refuses what would fill the object, while there is room left for what is
+    /// paid: notices, queries, refunds and deliveries are always written.
+    pub(super) fn refuse_when_full(&self, call: &Call) -> Result<(), ApiError> {
+        let at_most = match call {
+            // Anybody who opens a link's address can make these.
+            Call::Buy(_) => LINKS_STOP_PERCENT,
+            Call::CreateOrder(_)
+            | Call::QuickPay(_)
+            | Call::SetProduct(_)
+            | Call::ProductScanned(_)
+            | Call::OpenCheckout(_)
+            | Call::PrepareCheckout(_)
+            | Call::SetLink(_) => NEW_STOPS_PERCENT,
+            _ => return Ok(()),
+        };
+        match self.used_percent() >= at_most {
+            true => Err(ApiError::of(Code::StorageFull)),
+            false => Ok(()),
+        }
+    }
+
+    fn used_percent(&self) -> i64 {
+        self.store.size_bytes() / (STORAGE_BYTES / 100)
+    }
+
+    /// Raises an alarm once for each part of its room that the object uses.
+    pub(super) fn watch_size(&self) -> Result<(), StoreError> {
+        let used = self.used_percent();
+        let level = FILLING_PERCENT.iter().rev().find(|level| used >= **level);
+        let level = level.copied().unwrap_or_default();
+        if level <= self.filling_percent.get() {
+            return Ok(());
+        }
+        let rows = self
+            .store
+            .exec("SELECT text FROM facts WHERE name = 'filling_percent'", &[])?;
+        let known = rows.first().map(|row| row.text(0)).transpose()?;
+        let known = known.and_then(|text| text.parse().ok()).unwrap_or_default();
+        if level > known {
+            self.store.atomically(|| {
+                self.store.exec(
+                    "INSERT INTO facts(name, text) VALUES('filling_percent', ?1)
+                     ON CONFLICT(name) DO UPDATE SET text = ?1",
+                    &[level.to_string().into()],
+                )?;
+                self.raise(Alarm::StorageFilling, &format!("{level} %"))
+            })?;
+        }
+        self.filling_percent.set(level);
+        Ok(())
+    }
+}

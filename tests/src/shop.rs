@@ -1,0 +1,127 @@
+//! A merchant of the in-memory gateway, and what it calls.
+
+use crate::certificates::binding_for;
+use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory};
+use gateway::world::Response;
+use serde_json::{Value as Json, json};
+
+/// A merchant of the gateway, with its keys.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    world: Memory,
+    /// Its id.
+    pub id: String,
+    /// Its api-key.
+    pub api_key: String,
+    /// Its api-secret.
+    pub api_secret: String,
+    /// What the admin call answered.
+    pub made: Json,
+}
+
+impl Memory {
+    /// Makes the sandbox's built-in merchant a merchant of the gateway.
+    pub fn shop(&self, id: &str) -> Shop {
+        self.shop_with(id, &json!({}))
+    }
+
+    /// The same, with some fields of the admin call changed.
+    pub fn shop_with(&self, id: &str, change: &Json) -> Shop {
+        let mut body = json!({
+            "id": id,
+            "name": "Demo Tea House",
+            "fee_type": "HKD",
+            "appid": "wx5a11d0b0c0ffee01",
+            "mch_id": "1900000109",
+            "api_key": "weceive-sandbox-demo-key-0000001",
+            "redirect_origins": ["https://shop.example.com"],
+        });
+        let fields = body.as_object_mut().expect("an object");
+        fields.extend(change.as_object().expect("an object").clone());
+        if fields.get("dialect").is_none_or(|dialect| dialect == "v2") {
+            let mch_id = fields["mch_id"].as_str().expect("a mch_id");
+            let certificate = binding_for(mch_id);
+            fields.entry("client_certificate").or_insert(certificate);
+        }
+        let answer = self.send(
+            http::Request::post(format!("{GATEWAY}/admin/merchants"))
+                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+                .body(body.to_string().into_bytes())
+                .expect("a request"),
+        );
+        let made: Json = serde_json::from_slice(answer.body()).expect("JSON");
+        assert_eq!(made["status"], "success", "{made}");
+        let text = |name: &str| made["data"][name].as_str().expect("a text").to_owned();
+        Shop {
+            world: self.clone(),
+            id: id.to_owned(),
+            api_key: text("api-key"),
+            api_secret: text("api-secret"),
+            made: made["data"].clone(),
+        }
+    }
+}
+
+impl Shop {
+    /// A call with both keys: status and JSON.
+    pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Json) {
+        let answer = self.answer(method, path, body);
+        let json = serde_json::from_slice(answer.body()).expect("JSON");
+        (answer.status().as_u16(), json)
+    }
+
+    /// The same, whatever the answer is.
+    pub fn answer(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Response {
+        self.world.send(
+            http::Request::builder()
+                .method(method)
+                .uri(format!("{GATEWAY}{path}"))
+                .header("api-key", &self.api_key)
+                .header("api-secret", &self.api_secret)
+                .header("content-type", "application/json")
+                .body(body.into())
+                .expect("a request"),
+        )
+    }
+
+    /// Makes an order that must be accepted; its `data`.
+    pub fn order(&self, body: &Json) -> Json {
+        let (status, answer) = self.call("POST", "/v1/order", body.to_string());
+        assert_eq!(
+            (status, &answer["status"]),
+            (200, &json!("success")),
+            "{answer}"
+        );
+        answer["data"].clone()
+    }
+
+    /// The order's state, which must be known; its `data`.
+    pub fn status(&self, number: &str) -> Json {
+        let path = format!("/v1/order?out_trade_no={number}");
+        let (status, answer) = self.call("GET", &path, "");
+        assert_eq!(status, 200, "{answer}");
+        answer["data"].clone()
+    }
+
+    /// What was changed of its `money` or `credentials`, newest first.
+    pub fn audit(&self, of: &str) -> Vec<Json> {
+        let (status, answer) = self.call("GET", &format!("/v1/audit?of={of}"), "");
+        assert_eq!(status, 200, "{answer}");
+        answer["data"]["entries"]
+            .as_array()
+            .expect("a list")
+            .clone()
+    }
+
+    /// The operator's report on this merchant.
+    pub fn report(&self) -> Json {
+        let answer = self.world.send(
+            http::Request::get(format!("{GATEWAY}/admin/merchants/{}/report", self.id))
+                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+                .body(Vec::new())
+                .expect("a request"),
+        );
+        let report: Json = serde_json::from_slice(answer.body()).expect("JSON");
+        report["data"].clone()
+    }
+}
