@@ -313,7 +313,7 @@ static EN: Texts = Texts {
 
     scan: message(
         "Scan with WeChat to pay",
-        "Open WeChat, tap Discover › Scan, and scan this code.",
+        "Open WeChat, tap Discover\u{a0}›\u{a0}Scan, and scan this code.",
     ),
     scan_alt: "QR code. Scan it with WeChat to pay {amount} to {merchant}.",
     drawing_code: "Preparing your code…",

@@ -20,6 +20,9 @@ fn axe_finds_nothing_wrong_at_a_desk() {
             payer.opens(&format!("{}/pay/?s=unknown", town.gateway()));
             payer.sees("This link doesn’t work");
             payer.finds_it_accessible(&format!("an unknown link, {scheme}"));
+            payer.opens(&format!("{}/nothing/here", town.gateway()));
+            payer.sees("There’s nothing at this address");
+            payer.finds_it_accessible(&format!("an unknown path, {scheme}"));
         }
     });
 }

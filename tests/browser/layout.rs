@@ -60,3 +60,29 @@ fn the_phone_and_the_shop_fit_every_window() {
         }
     });
 }
+
+#[test]
+fn a_phone_on_its_side_shows_the_whole_code_without_scrolling() {
+    visit(|town, payer| {
+        for lang in ["en", "zh-Hans"] {
+            payer.opens(&town.checkout_of(&json!({ "lang": lang })));
+            payer.sees_control(if lang == "en" {
+                "Back to the merchant"
+            } else {
+                "返回商户"
+            });
+            for (width, height) in [(844, 390), (667, 375), (568, 320)] {
+                payer.has_a_window_of(width, height);
+                let place = format!("landscape-{lang}-{width}");
+                payer.pictures(&place);
+                payer.finds_that_it_fits(&place);
+                let code = payer.evaluates(
+                    "const { top, bottom, width } = document.querySelector('.code svg')
+                         .getBoundingClientRect();
+                     return top >= 0 && bottom <= innerHeight && width >= 128",
+                );
+                assert_eq!(code, true, "{place}");
+            }
+        }
+    });
+}
