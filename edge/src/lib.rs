@@ -17,7 +17,7 @@ mod world;
 use gateway::Gateway;
 use gateway::config::Config;
 use gateway::error::ApiError;
-use gateway::world::Listen;
+use gateway::world::{Body, Listen};
 use listeners::Listeners;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -46,7 +46,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     };
     let response = match message::read_request(request).await {
         Ok(request) => gateway.handle(request).await,
-        Err(code) => ApiError::of(code).response(),
+        Err(code) => ApiError::of(code).response().map(Body::Whole),
     };
     match response.extensions().get::<Listen>() {
         Some(listen) => listeners::connect(&env, listen).await,

@@ -9,7 +9,7 @@
 
 use crate::message::write_response;
 use gateway::error::{ApiError, Code};
-use gateway::world::{LOOK, Listen, MOST_LISTENERS, PING, PONG};
+use gateway::world::{Body, LOOK, Listen, MOST_LISTENERS, PING, PONG};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use worker::{
@@ -71,7 +71,8 @@ impl Listeners {
     /// Takes one more. It is told to look at once: whatever happened while it
     /// was on its way here, it would have missed.
     pub fn take(&self, tag: &str) -> Result<Response> {
-        let refused = || write_response(ApiError::of(Code::TooManyPages).response());
+        let refused =
+            || write_response(ApiError::of(Code::TooManyPages).response().map(Body::Whole));
         if self.state.get_websockets_with_tag(tag).len() >= MOST_LISTENERS {
             return refused();
         }

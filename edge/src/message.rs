@@ -1,9 +1,10 @@
 //! The runtime's requests and answers as `http` values, and back.
 
-use futures_util::StreamExt;
 use futures_util::future::{Either, select};
+use futures_util::{StreamExt, TryStreamExt};
 use gateway::error::Code;
 use gateway::http::MAX_BODY_BYTES;
+use gateway::world::{Answer, Body};
 use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;
 use std::pin::pin;
@@ -91,7 +92,7 @@ pub async fn read_body(
 }
 
 /// An answer to outside.
-pub fn write_response(response: gateway::world::Response) -> Result<Response> {
+pub fn write_response(response: Answer) -> Result<Response> {
     let (parts, body) = response.into_parts();
     let headers = Headers::new();
     for (name, value) in &parts.headers {
@@ -99,9 +100,11 @@ pub fn write_response(response: gateway::world::Response) -> Result<Response> {
             headers.append(name.as_str(), value)?;
         }
     }
-    let answer = match body.is_empty() {
-        true => Response::empty()?,
-        false => Response::from_bytes(body)?,
+    let answer = match body {
+        Body::Whole(body) if body.is_empty() => Response::empty()?,
+        Body::Whole(body) => Response::from_bytes(body)?,
+        // An error breaks the connection off: see `Body::Pieces`.
+        Body::Pieces(chunks) => Response::from_stream(chunks.map_err(as_worker_error))?,
     };
     Ok(answer
         .with_status(parts.status.as_u16())

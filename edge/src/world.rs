@@ -2,12 +2,13 @@
 
 use crate::message::read_body;
 use futures_util::future::{Either, select};
-use gateway::world::{CallError, FetchError, Object, Request, Response, Route, World};
+use futures_util::{StreamExt, stream};
+use gateway::world::{CallError, Chunks, FetchError, Object, Request, Response, Route, World};
 use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 use worker::{
-    AbortController, Date, Delay, Env, Fetch, Fetcher, Headers, Method, RequestInit,
+    AbortController, ByteStream, Date, Delay, Env, Fetch, Fetcher, Headers, Method, RequestInit,
     RequestRedirect, web_sys,
 };
 
@@ -37,12 +38,13 @@ impl Runtime {
         self.env.service(name).ok()
     }
 
-    async fn send(
+    /// Sends a request; the answer's head, and its body where it has one.
+    async fn open(
         &self,
         route: Route<'_>,
         request: Request,
         abort: &worker::AbortSignal,
-    ) -> Result<Response, FetchError> {
+    ) -> Result<(http::Response<()>, Option<ByteStream>), FetchError> {
         let (parts, body) = request.into_parts();
         let unreachable = |_| FetchError::Unreachable;
         let headers = Headers::new();
@@ -73,18 +75,11 @@ impl Runtime {
             None => Fetch::Request(request).send_with_signal(abort).await,
         }
         .map_err(unreachable)?;
-        let max = route.max_answer_bytes();
         let body = match answer.body() {
-            worker::ResponseBody::Empty => Vec::new(),
-            _ => {
-                let stream = answer.stream().map_err(unreachable)?;
-                read_body(stream, max).await.map_err(unreachable)?
-            }
+            worker::ResponseBody::Empty => None,
+            _ => Some(answer.stream().map_err(unreachable)?),
         };
-        if body.len() > max {
-            return Err(FetchError::TooLong);
-        }
-        let mut response = Response::new(body);
+        let mut response = http::Response::new(());
         *response.status_mut() = http::StatusCode::from_u16(answer.status_code())
             .map_err(|_| FetchError::Unreachable)?;
         for (name, value) in answer.headers() {
@@ -96,8 +91,43 @@ impl Runtime {
                 response.headers_mut().insert(name, value);
             }
         }
-        Ok(response)
+        Ok((response, body))
     }
+
+    async fn send(
+        &self,
+        route: Route<'_>,
+        request: Request,
+        abort: &worker::AbortSignal,
+    ) -> Result<Response, FetchError> {
+        let (head, stream) = self.open(route, request, abort).await?;
+        let max = route.max_answer_bytes();
+        let body = match stream {
+            None => Vec::new(),
+            Some(stream) => read_body(stream, max)
+                .await
+                .map_err(|_| FetchError::Unreachable)?,
+        };
+        if body.len() > max {
+            return Err(FetchError::TooLong);
+        }
+        Ok(head.map(|()| body))
+    }
+}
+
+/// A body piece by piece, each waited for so long.
+fn pieces(body: ByteStream, patience: Duration) -> Chunks {
+    stream::unfold(Some(body), move |body| async move {
+        let mut body = body?;
+        let next = match select(body.next(), pin!(Delay::from(patience))).await {
+            Either::Left((next, _)) => next.map(|piece| piece.map_err(|_| FetchError::Unreachable)),
+            Either::Right(_) => Some(Err(FetchError::TimedOut)),
+        };
+        let piece = next?;
+        let rest = piece.is_ok().then_some(body);
+        Some((piece, rest))
+    })
+    .boxed_local()
 }
 
 impl fmt::Debug for Runtime {
@@ -136,6 +166,28 @@ impl World for Runtime {
 
     fn has_client_certificate(&self, binding: &str) -> bool {
         self.env.service(binding).is_ok()
+    }
+
+    async fn fetch_pieces(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> Result<http::Response<Chunks>, FetchError> {
+        let abort = AbortController::default();
+        let signal = abort.signal();
+        let opening = pin!(self.open(route, request, &signal));
+        let patience = Duration::from_millis(u64::from(route.timeout_ms()));
+        let (head, body) = match select(opening, pin!(Delay::from(patience))).await {
+            Either::Left((opened, _)) => opened?,
+            Either::Right(_) => {
+                abort.abort();
+                return Err(FetchError::TimedOut);
+            }
+        };
+        Ok(head.map(|()| match body {
+            Some(body) => pieces(body, patience),
+            None => stream::empty().boxed_local(),
+        }))
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {

@@ -108,7 +108,7 @@ codes! {
     RefundTooSoon "REFUND_TOO_SOON" 429 Caller "Wait a minute after the order's last refund.";
     ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product makes one.";
     StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Ask for a day's statement after 10:00 China time on the next day.";
-    StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for three months; keep your own.";
+    StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3: 180); keep your own.";
     AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
     // Checkouts.
     SessionNotFound "SESSION_NOT_FOUND" 404 Caller "Check the checkout link.";
@@ -147,6 +147,7 @@ codes! {
     UpstreamRefused "UPSTREAM_REFUSED" 502 Upstream "WeChat refused; message holds its answer with err_code and err_code_des.";
     NotOffered "NOT_OFFERED" 409 Caller "The merchant's upstream has no such call; docs/dialects.md shows what each offers.";
     UpstreamUnavailable "UPSTREAM_UNAVAILABLE" 503 Upstream "WeChat does not answer; repeat the same request.";
+    StatementUnreadable "STATEMENT_UNREADABLE" 502 Upstream "WeChat's statement could not be read whole: it is no statement, was cut short or does not add up; ask again, and tell WeChat if it stays so.";
     UpstreamUnverified "UPSTREAM_UNVERIFIED" 502 Upstream "WeChat's answer could not be verified, so it was not believed; repeat the same request, and check the merchant's API key.";
     KeyUnusable "KEY_UNUSABLE" 502 Upstream "The merchant's private key cannot sign; enter it again with POST /admin/merchants/{id}/rotate.";
     // Ours.

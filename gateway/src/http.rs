@@ -59,7 +59,7 @@ pub fn redirect(to: &str) -> Response {
 }
 
 /// Sets a header; a value that cannot travel in one is left out.
-pub fn set(response: &mut Response, name: HeaderName, value: &str) {
+pub fn set<B>(response: &mut http::Response<B>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().append(name, value);
     }

@@ -56,7 +56,7 @@ use crate::route::{Audience, Endpoint, Found};
 use crate::scope::Scope;
 use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
-use crate::world::{Object, Request, Response, World};
+use crate::world::{Answer, Body, Object, Request, Response, World};
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -105,45 +105,57 @@ impl<W: World> Gateway<W> {
 
     /// Answers one request: the table of routes says who calls, which limit
     /// applies and which calls are logged.
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn handle(&self, request: Request) -> Answer {
         let found = route::find(request.method(), request.uri().path());
         let scope = Scope::of(&request, found.route(), || self.random_text(22));
         scope::within(scope, self.answered(&request, &found)).await
     }
 
-    async fn answer(&self, request: &Request, found: &Found<'_>) -> Response {
+    async fn answer(&self, request: &Request, found: &Found<'_>) -> Answer {
+        let whole = |response: Response| response.map(Body::Whole);
         let (route, id) = match found {
             _ if request.body().len() > MAX_BODY_BYTES => {
-                return ApiError::of(Code::BodyTooLarge).response();
+                return whole(ApiError::of(Code::BodyTooLarge).response());
             }
             Found::Route { route, id } => (route, *id),
             Found::MethodNotAllowed { allow } => {
                 let error = ApiError::of(Code::MethodNotAllowed);
                 let mut response = self.refusal(request, error).await;
                 http::set(&mut response, ::http::header::ALLOW, allow);
-                return response;
+                return whole(response);
             }
-            Found::NotFound => return self.refusal(request, ApiError::of(Code::NotFound)).await,
+            Found::NotFound => {
+                return whole(self.refusal(request, ApiError::of(Code::NotFound)).await);
+            }
         };
         if let Err(error) = self.limit_payer(request, route.rate) {
-            return self.too_often(request, error).await;
+            return whole(self.too_often(request, error).await);
         }
         if let Err(error) = self.limit_unknown(request, id) {
-            return self.too_often(request, error).await;
+            return whole(self.too_often(request, error).await);
         }
-        let answered = self.dispatch(route.endpoint, request, id).await;
+        let answered = match route.endpoint {
+            Endpoint::Statement => self.statement(request).await,
+            endpoint => self.dispatch(endpoint, request, id).await.map(whole),
+        };
         let response = match answered {
             Ok(response) => response,
             // What a payer's browser was sent to, and a file that is not there.
             Err(error) if route.audience == Audience::Payer || error.code == Code::NotFound => {
-                self.refusal(request, error).await
+                whole(self.refusal(request, error).await)
             }
             Err(error) => {
                 error.log_cause(&self.world);
-                error.response()
+                whole(error.response())
             }
         };
-        self.limit_refused(request, response)
+        let (head, body) = response.into_parts();
+        match body {
+            Body::Whole(body) => {
+                whole(self.limit_refused(request, Response::from_parts(head, body)))
+            }
+            pieces => Answer::from_parts(head, pieces),
+        }
     }
 
     async fn dispatch(
@@ -169,7 +181,8 @@ impl<W: World> Gateway<W> {
             Endpoint::Settlement => self.settlement(request).await,
             Endpoint::GetProduct => self.get_product(request).await,
             Endpoint::SetProduct => self.set_product(request).await,
-            Endpoint::Statement => self.statement(request).await,
+            // Answered in pieces: see `answer`.
+            Endpoint::Statement => Err(ApiError::of(Code::Internal)),
             Endpoint::ShortUrl => self.short_url(request).await,
             Endpoint::GetDeliveries => self.get_deliveries(request).await,
             Endpoint::ResendDelivery => self.resend_delivery(request).await,

@@ -13,7 +13,7 @@
 
 use crate::Gateway;
 use crate::route::{Audience, Found, Logged, Route};
-use crate::world::{Request, Response, World};
+use crate::world::{Answer, Request, World};
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -28,7 +28,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 impl<W: World> Gateway<W> {
     /// The answer with its request's id, and a line of the log about it. The
     /// page's own files make no lines, nor do questions that pages repeat.
-    pub(crate) async fn answered(&self, request: &Request, found: &Found<'_>) -> Response {
+    pub(crate) async fn answered(&self, request: &Request, found: &Found<'_>) -> Answer {
         let begun_ms = self.world.now_ms();
         let quiet = found
             .route()

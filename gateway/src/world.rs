@@ -4,6 +4,8 @@
 //! place the gateway runs: the Workers runtime (room `edge`) and memory
 //! (room `tests`). Everything runs on one thread, so no future is `Send`.
 
+use futures_util::StreamExt;
+use futures_util::stream::{self, LocalBoxStream};
 use std::fmt;
 use thiserror::Error;
 
@@ -14,6 +16,46 @@ pub use wechatpay::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
 pub type Request = http::Request<Vec<u8>>;
 /// An answer, whole in memory.
 pub type Response = http::Response<Vec<u8>>;
+
+/// A body that arrives or leaves in pieces, and is never held whole.
+pub type Chunks = LocalBoxStream<'static, Result<Vec<u8>, FetchError>>;
+
+/// What the gateway answers.
+pub type Answer = http::Response<Body>;
+
+/// An answer's body. All but statements are whole.
+pub enum Body {
+    /// Whole in memory.
+    Whole(Vec<u8>),
+    /// In pieces. An error means that the rest cannot be had: the connection is
+    /// to break off, so that nobody takes the body for whole.
+    Pieces(Chunks),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Whole(_) => "Whole",
+            Self::Pieces(_) => "Pieces",
+        })
+    }
+}
+
+/// The answer with its body whole in memory, for who can only send such.
+pub async fn whole(answer: Answer) -> Result<Response, FetchError> {
+    let (head, body) = answer.into_parts();
+    let body = match body {
+        Body::Whole(body) => body,
+        Body::Pieces(mut chunks) => {
+            let mut body = Vec::new();
+            while let Some(chunk) = chunks.next().await {
+                body.extend(chunk?);
+            }
+            body
+        }
+    };
+    Ok(Response::from_parts(head, body))
+}
 
 /// The world outside: time, chance, RSA, the network, and the stateful objects.
 #[allow(async_fn_in_trait, reason = "one thread: no future needs to be Send")]
@@ -31,6 +73,17 @@ pub trait World: Rsa {
     /// Whether this deployment has a client certificate under this name, so
     /// that [`Route::WeChatPayMtls`] can present it.
     fn has_client_certificate(&self, binding: &str) -> bool;
+
+    /// As [`World::fetch`], for an answer that is too long to be held:
+    /// [`Route::timeout_ms`] is the patience for its head, and for each piece.
+    async fn fetch_pieces(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> Result<http::Response<Chunks>, FetchError> {
+        let answer = self.fetch(route, request).await?;
+        Ok(answer.map(|body| stream::iter([Ok(body)]).boxed_local()))
+    }
 
     /// Calls an object; its bytes are the object's own business.
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError>;

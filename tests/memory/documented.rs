@@ -1,13 +1,19 @@
-//! What the gateway really asks of WeChat Pay APIv3, and what the sandbox
-//! really answers, against the field lists of the two regions.
+//! What the gateway really asks of WeChat Pay and of iOnline, and what the
+//! sandbox really answers, against the field lists of every dialect: what is
+//! required is there, and what is there has its type, length and form.
 
 #[path = "../../wechatpay/tests/documented/check.rs"]
 mod check;
 
+use crate::sign_in::{Browser, call, checkout};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use wechatpay::v2::Fields;
 use whole::memory::{Memory, SHOP_NOTIFY, Shop};
-use xtask::demo::MERCHANTS;
+use xtask::demo::{Kind, MERCHANTS};
+
+const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 \
+    (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
 
 /// Everything that a merchant can ask for.
 fn use_it_all(world: &Memory, shop: &Shop, account: &Value, sub_merchant: Option<usize>) {
@@ -57,15 +63,15 @@ fn what_goes_over_the_wire_is_as_the_lists_have_it() {
     let mut seen = BTreeSet::new();
     for kind in MERCHANTS.into_iter().filter(|kind| kind.dialect == "v3") {
         let world = Memory::default();
-        let account = world.account(kind.mch_id);
-        let body = kind.admin_body(&account, "https://shop.example.com");
-        let shop = world.shop_with(kind.id, &body);
+        let (shop, account) = shop_with_h5(&world, kind);
         use_it_all(&world, &shop, &account, kind.sub_merchant);
+        pay_by_h5(&world, &shop);
         for exchange in world.exchanges() {
             // The link that the mainland gives for a statement, and its table.
             if exchange.path_and_query.starts_with("/v3/billdownload/") {
                 continue;
             }
+            check_forms(&exchange.path_and_query, &exchange.body);
             let institution = kind.sub_merchant.is_some();
             let operation = check::request(
                 institution,
@@ -95,6 +101,8 @@ fn what_goes_over_the_wire_is_as_the_lists_have_it() {
         "POST /v3/global/transactions/native",
         "POST /v3/global/transactions/jsapi",
         "POST /v3/global/transactions/app",
+        "POST /v3/global/transactions/mweb",
+        "POST /v3/pay/transactions/h5",
         "POST /v3/global/transactions/out-trade-no/{out_trade_no}/close",
         "POST /v3/global/micropay/transactions/pay",
         "POST /v3/global/micropay/transactions/out-trade-no/{out_trade_no}/reverse",
@@ -113,4 +121,237 @@ fn what_goes_over_the_wire_is_as_the_lists_have_it() {
             "{operation} was not tried: {seen:#?}"
         );
     }
+}
+
+/// A merchant that offers everything that its dialect has.
+fn shop_with_h5(world: &Memory, kind: Kind) -> (Shop, Value) {
+    let account = world.account(kind.mch_id);
+    let granted = json!({"trade_types": ["JSAPI", "NATIVE", "APP", "MWEB", "MICROPAY"]});
+    world.control(&format!("/sandbox/merchants/{}", kind.mch_id), &granted);
+    let mut body = kind.admin_body(&account, "https://shop.example.com");
+    if kind.dialect != "ionline" {
+        body["h5"] = json!(true);
+        body["store"] = json!({"name": "Demo Tea House", "address": "1 Queen's Road, Hong Kong"});
+    }
+    (world.shop_with(kind.id, &body), account)
+}
+
+/// A payer outside WeChat pays a checkout.
+fn pay_by_h5(world: &Memory, shop: &Shop) {
+    let page = checkout(shop, "H1");
+    let (status, prepared) = Browser::new(world, SAFARI).post(&call(&page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+}
+
+/// The forms that the field lists leave to prose: of every text its length, of
+/// some their characters.
+fn check_forms(path_and_query: &str, body: &str) {
+    let Ok(body) = serde_json::from_str::<Value>(body) else {
+        return;
+    };
+    let global = path_and_query.starts_with("/v3/global/");
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let alphanumeric = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_address = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+    let is_number = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-|*@".contains(&b))
+    };
+    let attach = if global { 127 } else { 128 };
+    type Form<'a> = &'a dyn Fn(&str) -> bool;
+    let any: Form<'_> = &|_| true;
+    let forms: [(&str, usize, Form<'_>); 16] = [
+        ("/description", 127, any),
+        ("/attach", attach, any),
+        ("/out_trade_no", 32, &is_number),
+        ("/out_refund_no", 64, &is_number),
+        ("/notify_url", 256, &|url| {
+            url.starts_with("https://") && !url.contains('?')
+        }),
+        ("/merchant_category_code", 4, &digits),
+        ("/scene_info/payer_client_ip", 45, &is_address),
+        ("/scene_info/device_ip", 45, &is_address),
+        ("/scene_info/store_info/out_id", 32, &alphanumeric),
+        (
+            "/scene_info/store_info/id",
+            32,
+            if global { any } else { &digits },
+        ),
+        ("/scene_info/store_info/name", 256, any),
+        ("/scene_info/store_info/address", 512, any),
+        ("/amount/currency", 3, &|code| {
+            code.bytes().all(|b| b.is_ascii_uppercase())
+        }),
+        ("/payer/auth_code", 18, &digits),
+        ("/payer/openid", 128, any),
+        ("/payer/sub_openid", 128, any),
+    ];
+    for (pointer, most, has_form) in forms {
+        if let Some(value) = body.pointer(pointer) {
+            let text = value.as_str().unwrap();
+            let fits = !text.is_empty() && text.len() <= most && has_form(text);
+            assert!(fits, "{path_and_query}: {pointer} is {text}");
+        }
+    }
+}
+
+/// The lists of v2: those of the same description, `report` and `reverse` those
+/// of the WeChat Pay v2 manual, sections 9.8 and 5.5.
+const V2: &str = include_str!("../../wechatpay/tests/documented/v2.json");
+
+/// What the v2 manual for merchants outside the mainland adds to the lists.
+const V2_ADDS: [&str; 5] = [
+    "sign_type",
+    "sub_appid",
+    "sub_mch_id",
+    "sub_openid",
+    "nonce_str",
+];
+
+/// One number of these is enough.
+const V2_NUMBERS: [&str; 4] = [
+    "transaction_id",
+    "out_trade_no",
+    "out_refund_no",
+    "refund_id",
+];
+
+/// Of settlements not paid out yet, no days are named.
+const V2_DAYS: [&str; 2] = ["date_start", "date_end"];
+
+fn check_listed(call: &str, listed: &Value, fields: &Fields, adds: &[&str], excused: &[&str]) {
+    let listed = listed
+        .as_object()
+        .unwrap_or_else(|| panic!("{call} has no list"));
+    for (name, value) in fields.iter() {
+        let kind = listed.get(name).or_else(|| listed.get(&format!("{name}*")));
+        let Some(kind) = kind else {
+            assert!(adds.contains(&name), "{call}: {name} is not listed");
+            continue;
+        };
+        let mut kind = kind.as_str().unwrap().split(' ').peekable();
+        let is_integer = kind.next() == Some("integer");
+        let digits = value.bytes().all(|b| b.is_ascii_digit());
+        assert!(!is_integer || digits, "{call}: {name} is {value}");
+        assert!(!value.is_empty(), "{call}: {name} is empty");
+        if let Some(most) = kind.peek().and_then(|word| word.parse::<usize>().ok()) {
+            kind.next();
+            assert!(value.len() <= most, "{call}: {name} is longer than {most}");
+        }
+        if let Some(values) = kind.next() {
+            assert!(
+                values.split('|').any(|one| one == value),
+                "{call}: {name} is {value}"
+            );
+        }
+    }
+    for required in listed.keys().filter_map(|name| name.strip_suffix('*')) {
+        let there = fields.get_nonempty(required).is_some() || excused.contains(&required);
+        assert!(there, "{call}: {required} is required");
+    }
+}
+
+#[test]
+fn what_v2_is_asked_over_the_wire_is_as_the_lists_have_it() {
+    let lists: Value = serde_json::from_str(V2).unwrap();
+    let mut seen = BTreeSet::new();
+    for kind in MERCHANTS.into_iter().filter(|kind| kind.dialect == "v2") {
+        let world = Memory::default();
+        let _book = world.hold_book(kind.id);
+        let (shop, account) = shop_with_h5(&world, kind);
+        use_it_all(&world, &shop, &account, kind.sub_merchant);
+        pay_by_h5(&world, &shop);
+        shop.call("GET", "/v1/refund?out_trade_no=N1", "");
+        shop.call("GET", "/v1/settlement?usetag=2", "");
+        shop.call("GET", "/v1/exchange_rate", "");
+        let long = json!({"long_url": "weixin://wxpay/bizpayurl?pr=x"});
+        shop.call("POST", "/v1/shorturl", long.to_string());
+        world.advance(60);
+        for exchange in world.exchanges() {
+            let path = exchange.path_and_query.as_str();
+            let fields = Fields::parse(exchange.body.as_bytes()).unwrap();
+            let mut excused = Vec::new();
+            if !["/pay/unifiedorder", "/pay/micropay", "/pay/closeorder"].contains(&path) {
+                excused.extend(V2_NUMBERS);
+                let numbers = V2_NUMBERS
+                    .iter()
+                    .filter(|name| fields.get_nonempty(name).is_some());
+                let needs_one = lists[path].get("out_trade_no*").is_some();
+                assert!(!needs_one || numbers.count() > 0, "{path}: no number");
+            }
+            if fields.get("usetag") == Some("2") {
+                excused.extend(V2_DAYS);
+            }
+            check_listed(path, &lists[path], &fields, &V2_ADDS, &excused);
+            seen.insert(path.to_owned());
+        }
+    }
+    for path in lists.as_object().unwrap().keys() {
+        // The refund is known here, so WeChat need not be asked.
+        assert!(
+            seen.contains(path) || path == "/pay/refundquery",
+            "{path}: {seen:?}"
+        );
+    }
+}
+
+/// iOnline's document, "Official Account / Mini Program Payment", and its manual
+/// for the other services.
+#[test]
+fn what_ionline_is_asked_over_the_wire_is_as_its_document_has_it() {
+    let common = json!({"service*": "string 64", "version": "string 8", "charset": "string 8",
+        "sign_type": "string 8", "mch_id*": "string 32", "nonce_str*": "string 32",
+        "sign*": "string 32"});
+    let pay = json!({"out_trade_no*": "string 32", "device_info": "string 32",
+        "body*": "string 127", "attach": "string 127", "total_fee*": "integer",
+        "mch_create_ip*": "string 16", "notify_url*": "string 255", "time_start": "string 14",
+        "time_expire": "string 14", "goods_tag": "string 32", "limit_credit_pay": "string 1"});
+    let lists = [
+        (
+            "ionline.pay.weixin.jspay.intl",
+            pay.clone(),
+            json!({"is_raw*": "string 1",
+            "sub_openid*": "string 128", "sub_appid*": "string 32",
+            "is_minipg": "string 1"}),
+        ),
+        ("ionline.pay.weixin.native.intl", pay, json!({})),
+        (
+            "ionline.unified.trade.query",
+            json!({"out_trade_no*": "string 32"}),
+            json!({}),
+        ),
+        (
+            "ionline.unified.trade.refund",
+            json!({"out_trade_no*": "string 32",
+            "out_refund_no*": "string 32", "total_fee*": "integer", "refund_fee*": "integer",
+            "op_user_id": "string 32", "refund_channel": "string 16"}),
+            json!({}),
+        ),
+        (
+            "ionline.unified.trade.refundquery",
+            json!({"out_refund_no": "string 32",
+            "out_trade_no": "string 32", "refund_id": "string 32"}),
+            json!({}),
+        ),
+    ];
+    let mut seen = BTreeSet::new();
+    for kind in MERCHANTS
+        .into_iter()
+        .filter(|kind| kind.dialect == "ionline")
+    {
+        let world = Memory::default();
+        let (shop, account) = shop_with_h5(&world, kind);
+        use_it_all(&world, &shop, &account, kind.sub_merchant);
+        for exchange in world.exchanges() {
+            let fields = wechatpay::ionline::form::read(exchange.body.as_bytes()).unwrap();
+            let service = fields.get("service").unwrap().to_owned();
+            let (_, some, more) = lists.iter().find(|(name, ..)| *name == service).unwrap();
+            let mut listed = common.as_object().unwrap().clone();
+            listed.extend(some.as_object().unwrap().clone());
+            listed.extend(more.as_object().unwrap().clone());
+            check_listed(&service, &Value::Object(listed), &fields, &[], &[]);
+            seen.insert(service);
+        }
+    }
+    assert!(seen.len() >= 4, "{seen:?}");
 }

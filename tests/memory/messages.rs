@@ -4,6 +4,9 @@
 use crate::kinds::{body, order, order_by, pay, shop};
 use crate::scene::scene;
 use crate::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
+use futures_executor::block_on;
+use futures_util::StreamExt;
+use gateway::world::Body;
 use serde_json::{Value, json};
 use wechatpay::v2::Fields;
 use whole::memory::{Memory, SHOP_NOTIFY, Shop};
@@ -485,4 +488,251 @@ fn a_close_without_an_answer_is_asked_again_before_the_next_order() {
     );
     world.drop_upstream();
     assert_eq!(phone.post(&call(&page, "order")).0, 200);
+}
+
+const DAY: &str = "20260102";
+
+fn statement_request(shop: &Shop, query: &str) -> gateway::world::Request {
+    http::Request::get(format!(
+        "https://pay.example.com/v1/statement?bill_date={DAY}{query}"
+    ))
+    .header("api-key", &shop.api_key)
+    .header("api-secret", &shop.api_secret)
+    .body(Vec::new())
+    .unwrap()
+}
+
+/// A statement of four hundred thousand rows leaves as it arrives: what is not
+/// taken is not read.
+#[test]
+fn a_long_statement_is_passed_on_as_it_arrives() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    world.advance(24 * 3600);
+    world.long_statement(400_000);
+    let answer = block_on(
+        world
+            .gateway()
+            .handle(statement_request(&shop, "&format=csv")),
+    );
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
+    let Body::Pieces(mut pieces) = answer.into_body() else {
+        panic!("whole in memory");
+    };
+    let (mut taken, mut bytes) = (0, 0);
+    while let Some(piece) = block_on(pieces.next()) {
+        bytes += piece.unwrap().len();
+        taken += 1;
+        let read = world.statement_pieces();
+        assert!(read <= taken + 1, "{read} pieces read for {taken} taken");
+    }
+    assert_eq!(taken, 4002);
+    assert!(bytes > 30_000_000, "{bytes}");
+}
+
+#[test]
+fn a_long_statement_is_paged() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    world.advance(24 * 3600);
+    world.long_statement(40_000);
+    let page = |query: &str| {
+        let answer = world.send(statement_request(&shop, query));
+        let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+        answer["data"].clone()
+    };
+    let first = page("");
+    assert_eq!(first["rows"].as_array().unwrap().len(), 1000);
+    assert_eq!(
+        (&first["row_count"], &first["next_offset"]),
+        (&json!(40_000), &json!(1000))
+    );
+    assert_eq!(first["totals"]["total_transaction_count"], "40000");
+    let some = page("&offset=39998&limit=1");
+    assert_eq!(some["rows"][0]["out_trade_no"], "N39998");
+    assert_eq!(some["next_offset"], 39_999);
+    let last = page("&offset=39999&limit=10");
+    assert_eq!(last["rows"].as_array().unwrap().len(), 1);
+    assert_eq!(last["next_offset"], Value::Null);
+    assert_eq!(page("&offset=50000")["rows"], json!([]));
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("offset=-1", "offset"),
+        ("offset=x", "offset"),
+    ] {
+        let (status, answer) =
+            shop.call("GET", &format!("/v1/statement?bill_date={DAY}&{query}"), "");
+        assert_eq!((status, &answer["field"]), (400, &json!(field)), "{answer}");
+    }
+}
+
+/// What WeChat answers instead of a v2 statement.
+fn statement_says(body: &'static str) -> (u16, Value) {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    world.advance(24 * 3600);
+    world.upstream([whole::memory::Upstream::Somebody(200, body, "")]);
+    shop.call("GET", &format!("/v1/statement?bill_date={DAY}"), "")
+}
+
+const HEADER: &str = "交易时间,微信订单号,商户订单号,交易状态,商品名称,货币种类,应结订单金额";
+
+#[test]
+fn one_odd_row_never_loses_the_day() {
+    let row = |number: &str, currency: &str, name: &str| {
+        format!("`2026-01-02 17:07:11,`42{number},`{number},`SUCCESS,`{name},`{currency},`17.50")
+    };
+    let file = [
+        HEADER.to_owned(),
+        row("N1", "HKD", "tea"),
+        row("N2", "QQQ", "tea"),
+        row("N3", "HKD", "tea\nand cake"),
+        row("N4", "CHF", "tea").replace(",`CHF,`17.50", ""),
+        row("N5", "CHF", "tea"),
+        "总交易单数".to_owned(),
+        "`5".to_owned(),
+    ];
+    let file = file.join("\r\n").leak();
+    let (status, answer) = statement_says(file);
+    assert_eq!(status, 200, "{answer}");
+    let data = &answer["data"];
+    let numbers: Vec<_> = data["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["out_trade_no"])
+        .collect();
+    assert_eq!(numbers, ["N1", "N3", "N5"]);
+    assert_eq!(data["unreadable_count"], 2);
+    assert_eq!(data["unreadable"][0]["line"], 3);
+    assert_eq!(data["unreadable"][0]["column"], "fee_type");
+    assert_eq!(data["unreadable"][1]["line"], 6);
+    assert_eq!(
+        data["unreadable"][1]["problem"],
+        "has 5 values for 7 columns"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_statement_is_not_blamed_on_a_key() {
+    let cut = format!("{HEADER}\r\n`2026-01-02 17:07:11,`421,`N1,`SUCCESS,`tea,`HKD,`17.50\r\n");
+    let disagrees = format!("{cut}总交易单数\r\n`2\r\n");
+    for file in [cut, disagrees, "hello".to_owned()] {
+        let (status, answer) = statement_says(file.leak());
+        assert_eq!(
+            (status, &answer["code"]),
+            (502, &json!("STATEMENT_UNREADABLE")),
+            "{answer}"
+        );
+        assert!(
+            !answer.to_string().to_lowercase().contains("api key"),
+            "{answer}"
+        );
+    }
+}
+
+/// A file that is not whole breaks off, so that nobody takes it for whole.
+#[test]
+fn a_statement_that_is_cut_short_breaks_off() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    world.advance(24 * 3600);
+    let cut = format!("{HEADER}\r\n`2026-01-02 17:07:11,`421,`N1,`SUCCESS,`tea,`HKD,`17.50\r\n");
+    world.upstream([whole::memory::Upstream::Somebody(200, cut.leak(), "")]);
+    let answer = block_on(
+        world
+            .gateway()
+            .handle(statement_request(&shop, "&format=csv")),
+    );
+    assert!(block_on(gateway::world::whole(answer)).is_err());
+}
+
+#[test]
+fn a_statement_in_the_making_is_not_ready() {
+    let making = "<xml><return_code>FAIL</return_code><return_msg>Bill Creating</return_msg></xml>";
+    let (status, answer) = statement_says(making);
+    assert_eq!(
+        (status, &answer["code"]),
+        (409, &json!("STATEMENT_NOT_READY")),
+        "{answer}"
+    );
+
+    let world = Memory::default();
+    let shop = crate::kinds::shop(&world, "demo-v3");
+    world.advance(24 * 3600);
+    let fail =
+        json!({"fail_next": {"path": "GET /v3/global/statements", "code": "STATEMENT_CREATING"}});
+    world.control("/sandbox/faults", &fail);
+    let (status, answer) = shop.call("GET", &format!("/v1/statement?bill_date={DAY}"), "");
+    assert_eq!(
+        (status, &answer["code"]),
+        (409, &json!("STATEMENT_NOT_READY")),
+        "{answer}"
+    );
+}
+
+#[test]
+fn bill_types_are_listed_and_recharge_refunds_are_one() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    world.advance(24 * 3600);
+    for name in ["RECHARGE", "all", "RECHARGE_REFUNDS_AND_MORE"] {
+        let path = format!("/v1/statement?bill_date={DAY}&bill_type={name}");
+        let (status, answer) = shop.call("GET", &path, "");
+        assert_eq!(
+            (status, &answer["field"]),
+            (400, &json!("bill_type")),
+            "{answer}"
+        );
+        let types = "ALL, SUCCESS, REFUND, REVOKED, RECHARGE_REFUND";
+        assert!(answer.to_string().contains(types), "{answer}");
+    }
+    let path = format!("/v1/statement?bill_date={DAY}&bill_type=RECHARGE_REFUND");
+    let (status, answer) = shop.call("GET", &path, "");
+    assert_eq!(
+        (status, &answer["data"]["rows"]),
+        (200, &json!([])),
+        "{answer}"
+    );
+    assert_eq!(
+        sent_xml(&world, "/downloadbill").get("bill_type"),
+        Some("RECHARGE_REFUND")
+    );
+}
+
+/// v2 keeps ninety days, `APIv3` a hundred and eighty, the last one included: by
+/// the calendar of China, at any time of the day.
+#[test]
+fn a_statement_is_kept_to_exactly_its_last_day() {
+    // 2026-01-02 11:04:05 in China.
+    for (id, kept, last, before) in [
+        ("demo", 90, "20251004", "20251003"),
+        ("demo-v3", 180, "20250706", "20250705"),
+    ] {
+        // At that time, at the day's last second, and at its first.
+        for seconds in [0, 46_554, 46_555] {
+            let world = Memory::default();
+            let shop = shop(&world, id);
+            world.advance(seconds);
+            let asked = |day: &str| shop.call("GET", &format!("/v1/statement?bill_date={day}"), "");
+            let midnight = seconds == 46_555;
+            let (status, answer) = asked(before);
+            assert_eq!(
+                (status, &answer["code"]),
+                (409, &json!("STATEMENT_TOO_OLD")),
+                "{id}"
+            );
+            assert!(answer.to_string().contains(&kept.to_string()), "{answer}");
+            let (status, answer) = asked(last);
+            match midnight {
+                true => assert_eq!(answer["code"], "STATEMENT_TOO_OLD", "{id}: {answer}"),
+                false => assert_ne!(
+                    answer["code"], "STATEMENT_TOO_OLD",
+                    "{id}: {status} {answer}"
+                ),
+            }
+        }
+    }
 }

@@ -93,19 +93,19 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "64 KiB, 16 levels",
         ),
         (
-            "wechatpay/src/v2/bill.rs",
-            "MAX_BYTES: usize = 16 * 1024 * 1024",
-            "| a statement | 16 MiB",
+            "gateway/src/upstream/statement.rs",
+            "MAX_STATEMENT_BYTES: usize = 256 * 1024 * 1024",
+            "| a statement | 256 MiB",
         ),
         (
-            "wechatpay/src/v2/bill.rs",
-            "MAX_ROWS: usize = 50_000",
-            "50000 rows",
+            "wechatpay/src/v2/bill/reader.rs",
+            "MAX_LINE_BYTES: usize = 64 * 1024",
+            "lines of 64 KiB",
         ),
         (
-            "wechatpay/src/v2/bill.rs",
+            "wechatpay/src/v2/bill/reader.rs",
             "MAX_COLUMNS: usize = 128",
-            "of 128 columns",
+            "128 columns",
         ),
         (
             "gateway/src/credentials.rs",

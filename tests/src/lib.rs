@@ -29,5 +29,6 @@ mod rows;
 pub mod rsa;
 mod shop;
 pub mod socket;
+mod statement;
 mod time;
 mod traffic;

@@ -15,14 +15,16 @@ use crate::rows::read_rows;
 pub use crate::shop::Shop;
 use crate::time::{Pause, Sleepers, Wires, run};
 pub use crate::traffic::{Exchange, Received, Upstream};
+use futures_util::StreamExt;
 use futures_util::future::{Either, select};
+use futures_util::stream;
 use gateway::Gateway;
 use gateway::book::Book;
 use gateway::config::Config;
 use gateway::registry::Registry;
 use gateway::world::{
-    CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row, Rsa,
-    RsaError, Store, StoreError, Value, World,
+    CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row,
+    Rsa, RsaError, Store, StoreError, Value, World,
 };
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -56,6 +58,8 @@ struct Inner {
     upstream: VecDeque<Upstream>,
     /// What WeChat answers, whatever is asked.
     answer: Option<Vec<u8>>,
+    long_statement: Option<usize>,
+    statement_pieces: usize,
     upstream_calls: Vec<http::Uri>,
     upstream_body: String,
     exchanges: Vec<Exchange>,
@@ -155,6 +159,8 @@ impl Memory {
             books: BTreeMap::new(),
             upstream: VecDeque::new(),
             answer: None,
+            long_statement: None,
+            statement_pieces: 0,
             upstream_calls: Vec::new(),
             upstream_body: String::new(),
             exchanges: Vec::new(),
@@ -236,7 +242,9 @@ impl Memory {
     /// Several requests at once, to one isolate.
     pub fn send_all(&self, requests: Vec<Request>) -> Vec<Response> {
         let gateway = self.gateway();
-        let all = requests.into_iter().map(|request| gateway.handle(request));
+        let all = requests
+            .into_iter()
+            .map(|request| answered(&gateway, request));
         self.run(futures_util::future::join_all(all))
     }
 
@@ -258,7 +266,7 @@ impl Memory {
             }
         };
         keep_secrets(request.body());
-        let answer = self.run(gateway.handle(request));
+        let answer = self.run(answered(gateway, request));
         keep_secrets(answer.body());
         answer
     }
@@ -350,6 +358,17 @@ impl Memory {
     /// holds.
     pub fn answer_with(&self, body: Vec<u8>) {
         self.0.borrow_mut().answer = Some(body);
+    }
+
+    /// From now on WeChat's statements have so many rows, a multiple of 100. They
+    /// are made while they are read.
+    pub fn long_statement(&self, rows: usize) {
+        self.0.borrow_mut().long_statement = Some(rows);
+    }
+
+    /// How many pieces of long statements have been read, of a hundred rows each.
+    pub fn statement_pieces(&self) -> usize {
+        self.0.borrow().statement_pieces
     }
 
     /// A control call that comes right after the next request to WeChat.
@@ -666,6 +685,30 @@ impl World for Memory {
         Pause::new(&self.1, self.now() + i64::from(ms)).await;
     }
 
+    /// In pieces that end anywhere; a [long statement](Memory::long_statement)
+    /// is made while it is read.
+    async fn fetch_pieces(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> Result<http::Response<Chunks>, FetchError> {
+        let rows = self.0.borrow().long_statement;
+        if let (Route::Statement, Some(rows)) = (route, rows) {
+            let world = self.clone();
+            let pieces = (0..=rows / 100 + 1).map(move |n| {
+                world.0.borrow_mut().statement_pieces += 1;
+                Ok(crate::statement::piece(n, rows).into_bytes())
+            });
+            return Ok(Response::default().map(|_| stream::iter(pieces).boxed_local()));
+        }
+        let answer = self.fetch(route, request).await?;
+        let pieces = |body: Vec<u8>| {
+            let pieces: Vec<_> = body.chunks(997).map(|piece| Ok(piece.to_vec())).collect();
+            stream::iter(pieces).boxed_local()
+        };
+        Ok(answer.map(pieces))
+    }
+
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
         let name = match object {
             Object::Book(name) => name,
@@ -836,6 +879,13 @@ impl Memory {
             }
         }
     }
+}
+
+/// The gateway's answer, whole.
+async fn answered(gateway: &Gateway<Memory>, request: Request) -> Response {
+    let answer = gateway.handle(request).await;
+    let whole = gateway::world::whole(answer).await;
+    whole.expect("a whole answer")
 }
 
 /// The settings of the tests, with some changed.

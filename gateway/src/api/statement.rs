@@ -1,5 +1,5 @@
 //! `GET /v1/statement`: a day's payments and refunds, as WeChat counts them
-//! (seed 002, section 9.6).
+//! (WeChat Pay v2 manual, section 9.6).
 
 use super::Access;
 use super::account::day;
@@ -7,60 +7,169 @@ use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{answer, query, success, texts};
-use crate::upstream::Reason;
-use crate::world::{Request, Response, World};
+use crate::upstream::{Reason, Statement};
+use crate::world::{Answer, Body, Request, Response, World};
 use serde_json::{Map, Value, json};
-use wechatpay::v2::bill::{self, Bill, BillType, Row};
-use wechatpay::v2::time;
+use wechatpay::v2::bill::{BillType, Entry, Row, Summary};
+use wechatpay::v2::time::{self, Date};
+
+/// The most rows of one page.
+const MAX_ROWS: i64 = 1000;
+
+/// The most unreadable rows that are described.
+const MAX_ODD: usize = 100;
+
+/// Which rows of the statement are answered.
+struct Page {
+    offset: usize,
+    limit: usize,
+}
+
+/// What has been read of the statement for a page of it.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Value>,
+    read: usize,
+    odd: Vec<Value>,
+}
 
 impl<W: World> Gateway<W> {
     /// The statement of a day, once WeChat has it (checklist S1): `?bill_date=20260131`, `bill_type=ALL`
-    /// (`SUCCESS`, `REFUND`, `REVOKED`), `format=json` or `csv`. SECRET. Its
-    /// totals are checked against its rows before it is answered; a day with
-    /// no payments has no rows (checklist S2).
-    pub(crate) async fn statement(&self, request: &Request) -> Result<Response, ApiError> {
+    /// (`SUCCESS`, `REFUND`, `REVOKED`, `RECHARGE_REFUND`), `format=json` with
+    /// `offset` and `limit`, or `csv`. SECRET. Neither form is held whole: the
+    /// file is passed on as it arrives, and a page of JSON holds its own rows
+    /// only. A day with no payments has no rows (checklist S2). A row that
+    /// cannot be read is reported and keeps no other from being read.
+    pub(crate) async fn statement(&self, request: &Request) -> Result<Answer, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
         let fields = Fields::of_query(query(request));
         let bill_date = day(&fields, "bill_date", &fields.required("bill_date", 8)?)?;
-        let bill_type = match fields.text("bill_type", 8)? {
-            None => BillType::All,
-            Some(name) => BillType::parse(&name).ok_or_else(|| {
-                fields.invalid("bill_type", "must be ALL, SUCCESS, REFUND or REVOKED")
-            })?,
-        };
+        let bill_type = bill_type(&fields)?;
         let csv = match fields.text("format", 4)?.as_deref() {
             None | Some("json") => false,
             Some("csv") => true,
             Some(_) => return Err(fields.invalid("format", "must be json or csv")),
         };
-        let now_ms = self.world.now_ms();
-        if now_ms < bill_date.statement_ready_ms() {
-            return Err(fields.error(
-                Code::StatementNotReady,
-                "bill_date",
-                "is too late: a day's statement is ready at 10:00 China time on the next day",
-            ));
-        }
-        if now_ms - bill_date.end_ms() > bill::KEPT_DAYS * 24 * 60 * 60 * 1000 {
-            return Err(fields.error(
-                Code::StatementTooOld,
-                "bill_date",
-                "is too early: WeChat keeps statements for three months",
-            ));
-        }
-        let asked = self.upstream(&known).statement(bill_date, bill_type).await;
-        let (file, bill) = match asked {
-            Ok(statement) => statement,
-            Err(failure) if failure.reason() == Some(Reason::NoStatement) => {
-                (Vec::new(), Bill::of(Vec::new()))
+        let page = Page::read(&fields)?;
+        let upstream = self.upstream(&known);
+        check_day(
+            &fields,
+            bill_date,
+            upstream.statement_days(),
+            self.world.now_ms(),
+        )?;
+        let statement = match upstream.statement(bill_date, bill_type).await {
+            Ok(statement) => Some(statement),
+            Err(failure) if failure.reason() == Some(Reason::NoStatement) => None,
+            Err(failure) if failure.reason() == Some(Reason::StatementCreating) => {
+                return Err(fields.error(
+                    Code::StatementNotReady,
+                    "bill_date",
+                    "names a day whose statement WeChat is still making: ask again in some minutes",
+                ));
             }
             Err(failure) => return Err(failure.into()),
         };
         if csv {
-            return Ok(answer(200, "text/csv; charset=utf-8", file));
+            let head = answer(200, "text/csv; charset=utf-8", "");
+            return Ok(match statement {
+                Some(statement) => head.map(|_| Body::Pieces(statement.into_chunks())),
+                None => head.map(Body::Whole),
+            });
         }
-        let rows: Vec<Value> = bill.rows.iter().map(row).collect();
-        let totals: Map<String, Value> = bill
+        let (found, summary) = match statement {
+            Some(statement) => match page.find(statement).await {
+                Ok(found) => found,
+                Err(broken) => return Err(upstream.not_a_statement(broken).into()),
+            },
+            None => <(Found, Summary)>::default(),
+        };
+        let data = page.data(found, &summary);
+        let data = [
+            ("bill_date", json!(bill_date.to_string())),
+            ("bill_type", json!(bill_type.as_str())),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .chain(data);
+        let answer: Response = success(Value::Object(data.collect()));
+        Ok(answer.map(Body::Whole))
+    }
+}
+
+fn bill_type(fields: &Fields) -> Result<BillType, ApiError> {
+    let Some(name) = fields.text("bill_type", 64)? else {
+        return Ok(BillType::All);
+    };
+    BillType::parse(&name).ok_or_else(|| {
+        let names = BillType::ALL.map(BillType::as_str).join(", ");
+        fields.invalid("bill_type", &format!("must be one of {names}"))
+    })
+}
+
+/// WeChat makes a statement by 10:00 on the next day, and keeps it for so many
+/// days, the last one included.
+fn check_day(fields: &Fields, day: Date, kept_days: i64, now_ms: i64) -> Result<(), ApiError> {
+    if now_ms < day.statement_ready_ms() {
+        return Err(fields.error(
+            Code::StatementNotReady,
+            "bill_date",
+            "is too late: a day's statement is ready at 10:00 China time on the next day",
+        ));
+    }
+    let age_ms = Date::of(now_ms).start_ms() - day.start_ms();
+    if age_ms > kept_days * 24 * 60 * 60 * 1000 {
+        let problem = format!("is too early: WeChat keeps statements for {kept_days} days");
+        return Err(fields.error(Code::StatementTooOld, "bill_date", &problem));
+    }
+    Ok(())
+}
+
+impl Page {
+    fn read(fields: &Fields) -> Result<Self, ApiError> {
+        let whole = |name, range, usual| {
+            let number = fields.whole(name, range)?.unwrap_or(usual);
+            Ok::<_, ApiError>(usize::try_from(number).unwrap_or(usize::MAX))
+        };
+        Ok(Self {
+            offset: whole("offset", 0..=i64::from(u32::MAX), 0)?,
+            limit: whole("limit", 1..=MAX_ROWS, MAX_ROWS)?,
+        })
+    }
+
+    /// Reads the whole statement and keeps this page of it.
+    async fn find(
+        &self,
+        mut statement: Statement,
+    ) -> Result<(Found, Summary), crate::upstream::Broken> {
+        let mut found = Found::default();
+        while let Some(piece) = statement.next().await? {
+            for entry in piece.entries {
+                self.take(&mut found, entry);
+            }
+        }
+        Ok((found, statement.summary().clone()))
+    }
+
+    fn take(&self, found: &mut Found, entry: Entry) {
+        match entry {
+            Entry::Row(read) => {
+                if found.read >= self.offset && found.rows.len() < self.limit {
+                    found.rows.push(row(&read));
+                }
+                found.read += 1;
+            }
+            Entry::Odd(odd) if found.odd.len() < MAX_ODD => found.odd.push(json!({
+                "line": odd.line,
+                "column": odd.column,
+                "problem": odd.problem,
+            })),
+            Entry::Odd(_) => {}
+        }
+    }
+
+    fn data(&self, found: Found, summary: &Summary) -> Map<String, Value> {
+        let totals: Map<String, Value> = summary
             .totals
             .iter()
             .map(|(total, value)| {
@@ -72,12 +181,20 @@ impl<W: World> Gateway<W> {
                 (name, Value::String(value))
             })
             .collect();
-        Ok(success(json!({
-            "bill_date": bill_date.to_string(),
-            "bill_type": bill_type.as_str(),
-            "rows": rows,
-            "totals": totals,
-        })))
+        let end = self.offset.saturating_add(found.rows.len());
+        let next_offset = (end < summary.rows).then_some(end);
+        let mut data = Map::new();
+        for (name, value) in [
+            ("rows", Value::Array(found.rows)),
+            ("totals", Value::Object(totals)),
+            ("row_count", json!(summary.rows)),
+            ("next_offset", json!(next_offset)),
+            ("unreadable", Value::Array(found.odd)),
+            ("unreadable_count", json!(summary.odd)),
+        ] {
+            data.insert(name.to_owned(), value);
+        }
+        data
     }
 }
 
@@ -102,6 +219,10 @@ fn row(row: &Row) -> Value {
             row.cash_fee_type.map(|c| c.code().to_owned()),
         ),
         ("settlement_fee", fee(row.settlement_fee)),
+        (
+            "settlement_fee_type",
+            row.settlement_fee_type.map(|c| c.code().to_owned()),
+        ),
         ("refund_id", refund.map(|r| r.refund_id.clone())),
         ("out_refund_no", refund.map(|r| r.out_refund_no.clone())),
         ("refund_fee", refund.map(|r| r.refund_fee.to_string())),

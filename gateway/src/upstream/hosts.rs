@@ -2,7 +2,7 @@
 //! call takes.
 
 use crate::tally::Tally;
-use crate::world::{FetchError, Request, Response, Route, World};
+use crate::world::{Chunks, FetchError, Request, Response, Route, World};
 use order::OutTradeNo;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -104,8 +104,8 @@ pub struct Message<'m> {
 }
 
 /// What became of a message to one host.
-enum Tried {
-    Answered(Response),
+enum Tried<B> {
+    Answered(http::Response<B>),
     Failed,
     NotSent,
 }
@@ -126,8 +126,7 @@ pub struct Sample {
 pub enum Outcome {
     /// No answer.
     NoAnswer,
-    /// An answer, not verified. It is as short as [`MAX_SAMPLE_BYTES`], or
-    /// empty.
+    /// An answer, not verified; empty where it was not held.
     Answered(Vec<u8>),
     /// A Quick Pay of this order ended, paid or not.
     QuickPay {
@@ -138,11 +137,8 @@ pub enum Outcome {
     },
 }
 
-/// A longer answer is no answer to a call about a payment.
-const MAX_SAMPLE_BYTES: usize = 64 * 1024;
-
 /// So many samples wait to be reported; older ones are dropped.
-const MAX_SAMPLES: usize = 20;
+const MAX_SAMPLES: usize = 10;
 
 impl Hosts {
     /// Whose calls are counted there.
@@ -161,12 +157,37 @@ impl Hosts {
         family: &Family,
         message: Message<'_>,
     ) -> Option<Response> {
+        let fetch = async |request| world.fetch(message.route, request).await;
+        self.send_by(world, family, message, &fetch, Vec::clone)
+            .await
+    }
+
+    /// As [`Hosts::send`], for an answer that is too long to be held.
+    pub async fn send_for_pieces(
+        &self,
+        world: &impl World,
+        family: &Family,
+        message: Message<'_>,
+    ) -> Option<http::Response<Chunks>> {
+        let fetch = async |request| world.fetch_pieces(message.route, request).await;
+        self.send_by(world, family, message, &fetch, |_| Vec::new())
+            .await
+    }
+
+    async fn send_by<B>(
+        &self,
+        world: &impl World,
+        family: &Family,
+        message: Message<'_>,
+        fetch: &impl AsyncFn(Request) -> Result<http::Response<B>, FetchError>,
+        sampled: fn(&B) -> Vec<u8>,
+    ) -> Option<http::Response<B>> {
         let tries = match message.tries {
             Tries::EachHost => family.hosts.len(),
             Tries::Once => 1,
         };
         for _ in 0..tries {
-            match self.try_one(world, family, message).await? {
+            match self.try_one(world, family, message, fetch, sampled).await? {
                 Tried::Answered(answer) => return Some(answer),
                 Tried::Failed => {}
                 Tried::NotSent => return None,
@@ -175,12 +196,14 @@ impl Hosts {
         None
     }
 
-    async fn try_one(
+    async fn try_one<B>(
         &self,
         world: &impl World,
         family: &Family,
         message: Message<'_>,
-    ) -> Option<Tried> {
+        fetch: &impl AsyncFn(Request) -> Result<http::Response<B>, FetchError>,
+        sampled: fn(&B) -> Vec<u8>,
+    ) -> Option<Tried<B>> {
         let state = self.states.get(family.index)?;
         if world.now_ms() >= state.return_at_ms.get() {
             state.current.set(0);
@@ -194,7 +217,7 @@ impl Hosts {
         }
         let request: Request = request.body(message.body.as_bytes().to_vec()).ok()?;
         let began_ms = world.now_ms();
-        let outcome = world.fetch(message.route, request).await;
+        let outcome = fetch(request).await;
         if matches!(outcome, Err(FetchError::Busy)) {
             // No host is to blame, and none was asked.
             world.log(format_args!("{host}: {}", FetchError::Busy));
@@ -209,10 +232,7 @@ impl Hosts {
             elapsed_ms,
             outcome: match &outcome {
                 Err(_) => Outcome::NoAnswer,
-                Ok(answer) if answer.body().len() > MAX_SAMPLE_BYTES => {
-                    Outcome::Answered(Vec::new())
-                }
-                Ok(answer) => Outcome::Answered(answer.body().clone()),
+                Ok(answer) => Outcome::Answered(sampled(answer.body())),
             },
         });
         self.tally.count(&format!("upstream_calls:{host}"));

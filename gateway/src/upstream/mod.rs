@@ -17,11 +17,13 @@
 mod hosts;
 mod ionline;
 mod platform;
+mod statement;
 mod v2;
 mod v3;
 
 pub use hosts::Hosts;
 pub use platform::is_public_key_id;
+pub use statement::{Broken, Statement};
 
 use crate::book::NewQuickPay;
 use crate::config::Config;
@@ -39,7 +41,7 @@ use serde_json::{Map, Value};
 use std::net::IpAddr;
 use v2::V2;
 use v3::V3;
-use wechatpay::v2::bill::{Bill, BillType};
+use wechatpay::v2::bill::{BillError, BillType, KEPT_DAYS};
 use wechatpay::v2::field::FieldError;
 use wechatpay::v2::invoke::{App, Jsapi};
 use wechatpay::v2::report::MICROPAY_TOTAL_URL;
@@ -98,6 +100,8 @@ pub enum Reason {
     RefundNotExist,
     /// There is no statement for the day.
     NoStatement,
+    /// The day's statement is not ready.
+    StatementCreating,
     /// Too little money for a refund: the same request may pass later.
     NotEnough,
     /// Nothing was done; the same request may pass later.
@@ -325,16 +329,42 @@ impl<'a, W: World> Upstream<'a, W> {
         }
     }
 
-    /// A day's statement: the file, and what it says.
-    pub async fn statement(
-        &self,
-        day: Date,
-        bill_type: BillType,
-    ) -> Result<(Vec<u8>, Bill), Failure> {
+    /// A day's statement, which arrives in pieces.
+    pub async fn statement(&self, day: Date, bill_type: BillType) -> Result<Statement, Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).statement(day, bill_type).await,
             Dialect::V3(settings) => V3(self, settings).statement(day, bill_type).await,
             Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
+        }
+    }
+
+    /// For how many days WeChat keeps a statement.
+    pub fn statement_days(&self) -> i64 {
+        match self.dialect() {
+            Dialect::V3(_) => 180,
+            Dialect::V2 | Dialect::Ionline(_) => KEPT_DAYS,
+        }
+    }
+
+    /// What it means that a statement cannot be had whole. Only WeChat's refusal
+    /// is an answer; no row of a statement is a reason to doubt a key.
+    pub fn not_a_statement(&self, broken: Broken) -> Failure {
+        match broken {
+            Broken::Lost(_) => Failure::NoAnswer,
+            broken => {
+                let why = match &broken {
+                    // The words of a document that nobody signed stay out of the log.
+                    Broken::Table(BillError::Xml(_) | BillError::Refused { .. }) => {
+                        "it is no table".to_owned()
+                    }
+                    broken => broken.to_string(),
+                };
+                self.world.log(format_args!("statement: {why}"));
+                Failure::NotBelieved(ApiError::new(
+                    Code::StatementUnreadable,
+                    format!("The statement cannot be read: {why}."),
+                ))
+            }
         }
     }
 

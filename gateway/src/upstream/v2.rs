@@ -2,8 +2,8 @@
 
 use super::hosts::{Outcome, Tries};
 use super::{
-    Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts,
-    not_offered, wrong,
+    Asking, Broken, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Statement,
+    Upstream, hosts, not_offered, wrong,
 };
 use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
@@ -17,7 +17,7 @@ use order::{
 use serde_json::{Map, Value, json};
 use wechatpay::Secret;
 use wechatpay::v2::answer::AnswerError;
-use wechatpay::v2::bill::{self, Bill, BillError, BillType};
+use wechatpay::v2::bill::{self, BillError, BillType};
 use wechatpay::v2::field::{FieldError, Problem, Text};
 use wechatpay::v2::invoke::{self, App, Jsapi};
 use wechatpay::v2::micropay::{self, AuthCode};
@@ -31,6 +31,8 @@ use wechatpay::v2::{
     ErrorCode, Fields, SignType, close, exchange, query, refundquery, report, reverse, shorturl,
 };
 use wechatpay::v3::sign::PROBE_PREFIX;
+
+const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
 
 /// The v2 side of an [`Upstream`].
 pub(super) struct V2<'a, W>(pub(super) &'a Upstream<'a, W>);
@@ -188,7 +190,7 @@ impl<'a, W: World> V2<'a, W> {
         &self,
         bill_date: Date,
         bill_type: BillType,
-    ) -> Result<(Vec<u8>, Bill), Failure> {
+    ) -> Result<Statement, Failure> {
         let request = bill::Request {
             account: self.0.known.merchant.account.clone(),
             device_info: None,
@@ -198,10 +200,30 @@ impl<'a, W: World> V2<'a, W> {
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),
         };
-        let bytes = self.ask(bill::PATH, &request.to_xml(self.key())).await?;
-        match Bill::read(&bytes) {
-            Ok(bill) => Ok((bytes, bill)),
-            Err(error) => Err(self.not_a_statement(error)),
+        let xml = request.to_xml(self.key());
+        let message = hosts::Message {
+            route: Route::Statement,
+            tries: Tries::EachHost,
+            method: "POST",
+            path: bill::PATH,
+            headers: &[("content-type", CONTENT_TYPE.to_owned())],
+            body: &xml,
+        };
+        let Upstream { hosts, world, .. } = self.0;
+        let answer = hosts.send_for_pieces(*world, &hosts::V2, message).await;
+        let chunks = answer.ok_or(Failure::NoAnswer)?.into_body();
+        match Statement::begin(chunks, None).await {
+            Ok(statement) => Ok(statement),
+            Err(Broken::Table(BillError::Refused { code, return_msg })) => {
+                // Not signed: its words are for the merchant, not for the log.
+                self.0.world.log(format_args!("{}: FAIL", bill::PATH));
+                Err(Failure::Refused(Box::new(Refused {
+                    reason: reason(&code),
+                    err_code: code.code().to_owned(),
+                    told: communication(&return_msg),
+                })))
+            }
+            Err(broken) => Err(self.0.not_a_statement(broken)),
         }
     }
 
@@ -411,7 +433,6 @@ impl<'a, W: World> V2<'a, W> {
     async fn ask(&self, path: &str, xml: &str) -> Result<Vec<u8>, Failure> {
         let message = hosts::Message {
             route: match path {
-                bill::PATH => Route::Statement,
                 _ if path.starts_with("/secapi/") => {
                     let certificate = self.client_certificate().map_err(Failure::NotBelieved)?;
                     Route::WeChatPayMtls(certificate)
@@ -424,7 +445,7 @@ impl<'a, W: World> V2<'a, W> {
             },
             method: "POST",
             path,
-            headers: &[("content-type", "text/xml; charset=utf-8".to_owned())],
+            headers: &[("content-type", CONTENT_TYPE.to_owned())],
             body: xml,
         };
         let Upstream { hosts, world, .. } = self.0;
@@ -577,27 +598,6 @@ impl<'a, W: World> V2<'a, W> {
             error => self.0.not_believed(what, error),
         }
     }
-
-    fn not_a_statement(&self, error: BillError) -> Failure {
-        let what = bill::PATH;
-        match &error {
-            // Not signed: its words are for the merchant, not for the log.
-            BillError::Refused { .. } => self.0.world.log(format_args!("{what}: FAIL")),
-            BillError::Xml(_) => self.0.world.log(format_args!("{what}: no v2 document")),
-            error => self.0.world.log(format_args!("{what}: {error}")),
-        }
-        match error {
-            BillError::Refused { code, return_msg } => Failure::Refused(Box::new(Refused {
-                reason: reason(&code),
-                err_code: code.code().to_owned(),
-                told: communication(&return_msg),
-            })),
-            error => Failure::NotBelieved(ApiError::new(
-                Code::UpstreamUnverified,
-                format!("The statement was not believed: {error}."),
-            )),
-        }
-    }
 }
 
 /// Whether Tencent answers with a probe: a signature that never holds.
@@ -638,6 +638,7 @@ pub(super) fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::OrderReversed => Reason::OrderReversed,
         ErrorCode::RefundNotExist => Reason::RefundNotExist,
         ErrorCode::NoBillExist => Reason::NoStatement,
+        ErrorCode::BillCreating => Reason::StatementCreating,
         ErrorCode::NotEnough => Reason::NotEnough,
         ErrorCode::Unknown(_) => Reason::Unlisted,
         code if code.is_unknown_outcome() => Reason::Open,

@@ -3,23 +3,26 @@
 use super::hosts::Tries;
 use super::platform::{header, serial};
 use super::{
-    Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Upstream, hosts, v2, wrong,
+    Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Statement, Upstream, hosts,
+    v2, wrong,
 };
 use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
 use crate::credentials::V3Keys;
 use crate::error::{ApiError, Code};
 use crate::merchant::{Dialect, V3 as Settings};
-use crate::world::{Response, Route, World};
+use crate::world::{Chunks, Response, Route, World};
+use futures_util::{StreamExt, stream};
 use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
 use serde_json::{Map, Value, json};
-use wechatpay::v2::bill::{Bill, BillType};
+use wechatpay::v2::bill::BillType;
 use wechatpay::v2::time::Date;
 use wechatpay::v3::answer::{self, AnswerError, Refusal, SignInformation};
 use wechatpay::v3::bill::{self, StatementError};
 use wechatpay::v3::error::ErrorCode;
 use wechatpay::v3::field::{FieldError, Problem, Text};
 use wechatpay::v3::invoke::{self, App, Jsapi};
+use wechatpay::v3::json::MAX_BYTES;
 use wechatpay::v3::micropay::{self, AuthCode};
 use wechatpay::v3::prepay::{self, NotifyUrl, Payer, SceneInfo, StoreInfo, Trade};
 use wechatpay::v3::query::By;
@@ -186,7 +189,7 @@ impl<'a, W: World> V3<'a, W> {
         &self,
         date: Date,
         bill_type: BillType,
-    ) -> Result<(Vec<u8>, Bill), Failure> {
+    ) -> Result<Statement, Failure> {
         // Of what v2 offers, v3 gives the whole day only.
         if bill_type != BillType::All {
             return Err(Failure::NotBelieved(ApiError::field(
@@ -200,22 +203,28 @@ impl<'a, W: World> V3<'a, W> {
             date,
         };
         let outgoing = request.outgoing(self.region());
-        let asked = match self.region() {
-            Region::Global => self.statement_file(outgoing).await?,
+        let (chunks, sha1) = match self.region() {
+            Region::Global => {
+                let (asked, chunks) = self.statement_file(outgoing).await?;
+                (chunks, self.statement_hash(&asked).await?)
+            }
             Region::Mainland => {
                 let asked = self.ask(outgoing).await?;
                 let link = self.read(&asked, bill::Link::read).await?;
                 let outgoing = link.outgoing().map_err(unsendable)?;
-                let file = self.statement_file(outgoing).await?.answer.into_body();
-                return match link.read_table(&file) {
-                    Ok(bill) => Ok((file, bill)),
-                    Err(error) => Err(self.0.not_believed("statement", error)),
-                };
+                let (_, chunks) = self.statement_file(outgoing).await?;
+                (chunks, link.hash_value)
             }
         };
+        let begun = Statement::begin(chunks, Some(sha1)).await;
+        begun.map_err(|broken| self.0.not_a_statement(broken))
+    }
+
+    /// The verified hash of a statement of Global.
+    async fn statement_hash(&self, asked: &Asked) -> Result<String, Failure> {
         let answer = &asked.answer;
         let keyring = self.0.keyring(serial(answer)).await;
-        let bill = bill::read(
+        let verified = bill::verified_hash(
             answer.status().as_u16(),
             header(answer),
             answer.body(),
@@ -223,11 +232,10 @@ impl<'a, W: World> V3<'a, W> {
             self.0.world.now_ms(),
             self.0.world,
         );
-        match bill.await {
-            Ok(bill) => Ok((asked.answer.into_body(), bill)),
-            Err(StatementError::Answer(error)) => Err(self.failure(&asked, error)),
-            Err(error) => Err(self.0.not_believed("statement", error)),
-        }
+        verified.await.map_err(|error| match error {
+            StatementError::Answer(error) => self.failure(asked, error),
+            error => self.0.not_believed("statement", error),
+        })
     }
 
     pub(super) async fn settlements(
@@ -299,8 +307,46 @@ impl<'a, W: World> V3<'a, W> {
         Merchant::from(self.account())
     }
 
-    async fn statement_file(&self, outgoing: Outgoing) -> Result<Asked, Failure> {
-        self.send(outgoing, Route::Statement, Tries::EachHost).await
+    /// A statement's file in pieces. What is no success has its body in the
+    /// answer, and no pieces.
+    async fn statement_file(&self, outgoing: Outgoing) -> Result<(Asked, Chunks), Failure> {
+        let (mut asked, mut chunks) = self.send_for_pieces(outgoing).await?;
+        let signature = Signature::from_headers(header(&asked.answer));
+        if matches!(signature, Err(SignatureError::Probe)) {
+            (asked, chunks) = self.send_for_pieces(asked.outgoing).await?;
+        }
+        if answer::is_success(asked.answer.status().as_u16()) {
+            return Ok((asked, chunks));
+        }
+        while let Some(Ok(chunk)) = chunks.next().await {
+            let refusal = asked.answer.body_mut();
+            if refusal.len() + chunk.len() > MAX_BYTES {
+                break;
+            }
+            refusal.extend(chunk);
+        }
+        Ok((asked, stream::empty().boxed_local()))
+    }
+
+    async fn send_for_pieces(&self, outgoing: Outgoing) -> Result<(Asked, Chunks), Failure> {
+        let authorization = self.sign(&outgoing).await?;
+        let message = hosts::Message {
+            route: Route::Statement,
+            tries: Tries::EachHost,
+            method: outgoing.method,
+            path: &outgoing.path_and_query,
+            headers: &self.headers(&authorization)?,
+            body: &outgoing.body,
+        };
+        let Upstream { hosts, world, .. } = self.0;
+        let answer = hosts.send_for_pieces(*world, self.hosts(), message).await;
+        let (head, chunks) = answer.ok_or(Failure::NoAnswer)?.into_parts();
+        let asked = Asked {
+            outgoing,
+            authorization,
+            answer: Response::from_parts(head, Vec::new()),
+        };
+        Ok((asked, chunks))
     }
 
     pub(super) async fn ask(&self, outgoing: Outgoing) -> Result<Asked, Failure> {
@@ -693,6 +739,7 @@ fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::OrderReversed => Reason::OrderReversed,
         ErrorCode::RefundNotExist => Reason::RefundNotExist,
         ErrorCode::NoStatementExist => Reason::NoStatement,
+        ErrorCode::StatementCreating => Reason::StatementCreating,
         ErrorCode::NotEnough => Reason::NotEnough,
         // Asked again for ever: keys can be mended.
         ErrorCode::SignError => Reason::Open,

@@ -35,7 +35,8 @@ pub(crate) fn rows(
     if now_ms < day.statement_ready_ms() {
         return Err(NoStatement::NotReady);
     }
-    if day.start_ms() < now_ms.saturating_sub(KEPT_DAYS * 86_400_000) {
+    let age_ms = Date::of(now_ms).start_ms() - day.start_ms();
+    if age_ms > KEPT_DAYS * 86_400_000 {
         return Err(NoStatement::TooOld);
     }
     let mut rows = Vec::new();

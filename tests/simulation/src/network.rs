@@ -409,7 +409,9 @@ impl World {
         let world = self.clone();
         self.spawn(Place::Isolate(number), async move {
             let gateway = world.gateway(number);
-            let response = gateway.handle(request).await;
+            let answer = gateway.handle(request).await;
+            let whole = gateway::world::whole(answer).await;
+            let response = whole.expect("a whole answer");
             world.leave(move |world| then(world, response));
         })
     }

@@ -23,9 +23,11 @@
 
 mod column;
 mod decimal;
+mod reader;
 
 pub use column::{Column, Language, Total};
 pub use decimal::Decimal;
+pub use reader::{Entry, MAX_LINE_BYTES, OddRow, Reader, Summary, Totals};
 
 use super::answer::{push_account, read_account};
 use super::error::ErrorCode;
@@ -40,23 +42,18 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use order::{Account, Currency, Payment};
+use reader::Cells;
 use std::io::{Read, Write};
 use thiserror::Error;
 
 /// Where to send the request.
 pub const PATH: &str = "/pay/downloadbill";
 
-/// For how long statements can be had: 3 months.
+/// For how many days statements can be had: 3 months.
 pub const KEPT_DAYS: i64 = 90;
 
-/// The largest statement that is read, in bytes, after inflating.
+/// The largest statement that [`Bill::read`] reads, in bytes, after inflating.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// The most rows that are read.
-pub const MAX_ROWS: usize = 50_000;
-
-/// The most columns that a header may have.
-const MAX_COLUMNS: usize = 128;
 
 /// A request for one day's statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,11 +87,19 @@ pub enum BillType {
     Refund,
     /// Payments that were reversed.
     Revoked,
+    /// Refunds from a merchant's recharged balance.
+    RechargeRefund,
 }
 
 impl BillType {
     /// Every type.
-    pub const ALL: [Self; 4] = [Self::All, Self::Success, Self::Refund, Self::Revoked];
+    pub const ALL: [Self; 5] = [
+        Self::All,
+        Self::Success,
+        Self::Refund,
+        Self::Revoked,
+        Self::RechargeRefund,
+    ];
 
     /// WeChat's word for it.
     pub const fn as_str(self) -> &'static str {
@@ -103,6 +108,7 @@ impl BillType {
             Self::Success => "SUCCESS",
             Self::Refund => "REFUND",
             Self::Revoked => "REVOKED",
+            Self::RechargeRefund => "RECHARGE_REFUND",
         }
     }
 
@@ -112,10 +118,12 @@ impl BillType {
         Self::ALL.into_iter().find(|t| t.as_str() == name)
     }
 
-    /// Whether a statement of this type lists the row.
+    /// Whether a statement of this type lists the row. Refunds from a recharged
+    /// balance cannot be told from others by their state, so none is listed.
     pub fn lists(self, state: RowState) -> bool {
         match self {
             Self::All => true,
+            Self::RechargeRefund => false,
             Self::Success => state == RowState::Success,
             Self::Refund => state == RowState::Refund,
             Self::Revoked => state == RowState::Revoked,
@@ -187,9 +195,12 @@ pub enum BillError {
     /// More than [`MAX_BYTES`], after inflating.
     #[error("the statement has more than {MAX_BYTES} bytes")]
     TooLarge,
-    /// More than [`MAX_ROWS`].
-    #[error("the statement has more than {MAX_ROWS} rows")]
-    TooManyRows,
+    /// A line of more than [`MAX_LINE_BYTES`].
+    #[error("line {line} of the statement has more than {MAX_LINE_BYTES} bytes")]
+    LineTooLong {
+        /// The line, counted from 1.
+        line: usize,
+    },
     /// Bytes that are no UTF-8.
     #[error("the statement is not valid UTF-8")]
     NotUtf8,
@@ -252,6 +263,9 @@ pub enum BillError {
 pub struct Bill {
     /// The rows, in WeChat's order.
     pub rows: Vec<Row>,
+    /// The rows that cannot be read. Where there are some, the totals are not
+    /// compared.
+    pub odd: Vec<OddRow>,
     /// The totals, as they are stated.
     pub totals: Vec<(Total, Decimal)>,
 }
@@ -387,11 +401,21 @@ impl Bill {
             .iter()
             .map(|total| (*total, sum(*total, rows.iter())))
             .collect();
-        Self { rows, totals }
+        Self {
+            rows,
+            odd: Vec::new(),
+            totals,
+        }
     }
 
-    /// Reads the answer's body: a table, the same in gzip, or a refusal.
+    /// Reads the answer's body: a table, the same in gzip, or a refusal. What may
+    /// be long is read with a [`Reader`].
     pub fn read(bytes: &[u8]) -> Result<Self, BillError> {
+        Self::read_ending(bytes, Totals::Required)
+    }
+
+    /// The same, for a statement that may have no totals.
+    pub fn read_ending(bytes: &[u8], totals: Totals) -> Result<Self, BillError> {
         let inflated;
         let bytes = if bytes.starts_with(&[0x1F, 0x8B]) {
             inflated = inflate(bytes)?;
@@ -402,12 +426,15 @@ impl Bill {
         if bytes.len() > MAX_BYTES {
             return Err(BillError::TooLarge);
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| BillError::NotUtf8)?;
-        let text = text.trim_start_matches(['\u{FEFF}', ' ', '\r', '\n', '\t']);
-        if text.starts_with('<') {
-            return Err(read_refusal(text)?);
-        }
-        read_table(text)
+        let (mut rows, mut odd) = (Vec::new(), Vec::new());
+        let mut each = |entry| match entry {
+            Entry::Row(row) => rows.push(*row),
+            Entry::Odd(row) => odd.push(row),
+        };
+        let mut reader = Reader::new(totals);
+        reader.push(bytes, &mut each)?;
+        let totals = reader.finish(&mut each)?.totals;
+        Ok(Self { rows, odd, totals })
     }
 
     /// The table, as WeChat sends it: with a byte order mark and back-ticks.
@@ -489,133 +516,6 @@ fn read_refusal(text: &str) -> Result<BillError, BillError> {
         code: known.unwrap_or_else(|| ErrorCode::Unknown(as_it_came.to_owned())),
         return_msg: return_msg.unwrap_or_default().to_owned(),
     })
-}
-
-fn read_table(text: &str) -> Result<Bill, BillError> {
-    let mut lines = text
-        .lines()
-        .enumerate()
-        .map(|(at, line)| (at + 1, line.trim()))
-        .filter(|(_, line)| !line.is_empty());
-
-    let (_, first) = lines.next().ok_or(BillError::NoHeader)?;
-    let header = Header::read(first, Column::from_name, Column::field)?;
-    for column in [
-        Column::TradeTime,
-        Column::TransactionId,
-        Column::OutTradeNo,
-        Column::TradeState,
-        Column::TotalFee,
-    ] {
-        if header.at(column).is_none() {
-            let column = column.field();
-            return Err(BillError::MissingColumn { column });
-        }
-    }
-
-    let mut rows = Vec::new();
-    let totals_header = loop {
-        let (line, text) = lines.next().ok_or(BillError::NoTotals)?;
-        if begins_totals(text) {
-            break Header::read(text, Total::from_name, Total::field)?;
-        }
-        if rows.len() == MAX_ROWS {
-            return Err(BillError::TooManyRows);
-        }
-        let cells = header.cells(line, text)?;
-        rows.push(Row::read(&cells).map_err(|error| BillError::Value { line, error })?);
-    };
-
-    let (line, text) = lines.next().ok_or(BillError::NoTotals)?;
-    let cells = totals_header.cells(line, text)?;
-    let totals = read_totals(&cells).map_err(|error| BillError::Value { line, error })?;
-    if let Some((line, _)) = lines.next() {
-        return Err(BillError::TrailingContent { line });
-    }
-    check_totals(&totals, &rows, &header)?;
-    Ok(Bill { rows, totals })
-}
-
-/// A row begins with a time, so most lines need no look at their names.
-fn begins_totals(line: &str) -> bool {
-    let first = line.split(',').next().unwrap_or_default();
-    !first.contains(|c: char| c.is_ascii_digit()) && Total::from_name(first) == Some(Total::Count)
-}
-
-/// Values are separated by commas and, where they are marked by back-ticks, by
-/// a comma before a back-tick only.
-fn split(line: &str) -> Vec<&str> {
-    match line.strip_prefix('`') {
-        Some(rest) => rest.split(",`").map(str::trim).collect(),
-        None => line.split(',').map(str::trim).collect(),
-    }
-}
-
-/// Which column is where.
-struct Header<C> {
-    columns: Vec<Option<C>>,
-}
-
-impl<C: Copy + PartialEq> Header<C> {
-    fn read(
-        line: &str,
-        from_name: fn(&str) -> Option<C>,
-        field: fn(C) -> &'static str,
-    ) -> Result<Self, BillError> {
-        let names = split(line);
-        if names.len() > MAX_COLUMNS {
-            return Err(BillError::NoHeader);
-        }
-        let columns: Vec<_> = names.into_iter().map(from_name).collect();
-        for (at, column) in columns.iter().enumerate() {
-            if let Some(known) = column
-                && columns.iter().skip(at + 1).any(|other| other == column)
-            {
-                let column = field(*known);
-                return Err(BillError::DuplicateColumn { column });
-            }
-        }
-        if columns.iter().all(Option::is_none) {
-            return Err(BillError::NoHeader);
-        }
-        Ok(Self { columns })
-    }
-
-    fn at(&self, column: C) -> Option<usize> {
-        self.columns.iter().position(|c| *c == Some(column))
-    }
-
-    fn cells<'a>(&'a self, line: usize, text: &'a str) -> Result<Cells<'a, C>, BillError> {
-        let values = split(text);
-        let columns = self.columns.len();
-        // Some exports end each line with a comma.
-        let extra = values.get(columns..).unwrap_or_default();
-        if values.len() < columns || extra.iter().any(|value| !value.is_empty()) {
-            let values = values.len();
-            return Err(BillError::WrongWidth {
-                line,
-                values,
-                columns,
-            });
-        }
-        Ok(Cells {
-            header: self,
-            values,
-        })
-    }
-}
-
-/// One line's values, by column.
-struct Cells<'a, C> {
-    header: &'a Header<C>,
-    values: Vec<&'a str>,
-}
-
-impl<C: Copy + PartialEq> Cells<'_, C> {
-    fn get(&self, column: C) -> Option<&str> {
-        let value = self.values.get(self.header.at(column)?)?;
-        Some(*value).filter(|value| !value.is_empty())
-    }
 }
 
 impl Cells<'_, Column> {
@@ -897,67 +797,28 @@ impl Total {
     }
 }
 
-fn read_totals(cells: &Cells<'_, Total>) -> Result<Vec<(Total, Decimal)>, FieldError> {
-    let mut totals = Vec::new();
-    for total in Total::ALL {
-        if let Some(value) = cells.get(*total) {
-            let number = Decimal::parse(value).ok_or(Problem::BadFormat.of(total.field()))?;
-            totals.push((*total, number));
-        }
-    }
-    Ok(totals)
-}
-
 fn sum<'a>(total: Total, rows: impl Iterator<Item = &'a Row>) -> Decimal {
-    rows.filter_map(|row| {
-        let refund = row.refund.as_ref();
-        let in_order = |amount: i64| Decimal::from_minor(amount, row.fee_type);
-        let in_refund = |amount: i64| {
-            let currency = refund.and_then(|r| r.refund_fee_type);
-            Decimal::from_minor(amount, currency.unwrap_or(row.fee_type))
-        };
-        match total {
-            Total::Count => Some(Decimal::ONE),
-            Total::TotalFee => Some(in_order(row.total_fee)),
-            Total::CouponFee => row.coupon_fee.map(in_order),
-            Total::OrderFee => row.order_fee.map(in_order),
-            Total::Poundage => row.poundage,
-            Total::RefundFee => refund.map(|r| in_refund(r.refund_fee)),
-            Total::CouponRefundFee => refund.and_then(|r| r.coupon_refund_fee).map(in_refund),
-            Total::ApplyRefundFee => refund.and_then(|r| r.apply_refund_fee).map(in_refund),
-        }
-    })
-    .sum()
+    rows.filter_map(|row| sum_of(total, row)).sum()
 }
 
-/// Rows in several currencies have no sum to compare; their number has. Whether
-/// the rows of refunds repeat the order's amount, and then count for its sum,
-/// differs by merchant: either is taken.
-fn check_totals(
-    totals: &[(Total, Decimal)],
-    rows: &[Row],
-    header: &Header<Column>,
-) -> Result<(), BillError> {
-    let currency = rows.first().map(|row| row.fee_type);
-    let one_currency = rows.iter().all(|row| Some(row.fee_type) == currency);
-    for (total, stated) in totals {
-        let comparable = match total.column() {
-            None => true,
-            Some(column) => one_currency && header.at(column).is_some(),
-        };
-        let counted = sum(*total, rows.iter());
-        let paid = rows.iter().filter(|r| r.trade_state != RowState::Refund);
-        let agrees = counted == *stated
-            || matches!(total, Total::TotalFee | Total::OrderFee) && sum(*total, paid) == *stated;
-        if comparable && !agrees {
-            return Err(BillError::TotalsDisagree {
-                total: total.field(),
-                stated: *stated,
-                counted,
-            });
-        }
+/// What a row adds to a total.
+fn sum_of(total: Total, row: &Row) -> Option<Decimal> {
+    let refund = row.refund.as_ref();
+    let in_order = |amount: i64| Decimal::from_minor(amount, row.fee_type);
+    let in_refund = |amount: i64| {
+        let currency = refund.and_then(|r| r.refund_fee_type);
+        Decimal::from_minor(amount, currency.unwrap_or(row.fee_type))
+    };
+    match total {
+        Total::Count => Some(Decimal::ONE),
+        Total::TotalFee => Some(in_order(row.total_fee)),
+        Total::CouponFee => row.coupon_fee.map(in_order),
+        Total::OrderFee => row.order_fee.map(in_order),
+        Total::Poundage => row.poundage,
+        Total::RefundFee => refund.map(|r| in_refund(r.refund_fee)),
+        Total::CouponRefundFee => refund.and_then(|r| r.coupon_refund_fee).map(in_refund),
+        Total::ApplyRefundFee => refund.and_then(|r| r.apply_refund_fee).map(in_refund),
     }
-    Ok(())
 }
 
 /// Values on one line, each behind its mark. A value cannot hold the mark

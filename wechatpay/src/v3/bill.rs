@@ -13,7 +13,7 @@
 //!
 //! Seed 003, "Downloading Reconciliation API".
 
-pub use crate::v2::bill::{Bill, BillError, Column, Language, MAX_BYTES};
+pub use crate::v2::bill::{Bill, BillError, Column, Language, MAX_BYTES, Totals};
 
 use super::Region;
 use super::answer::{self, AnswerError};
@@ -55,9 +55,6 @@ pub enum StatementError {
     /// changed on the way.
     #[error("the statement is not the one that its hash was made of")]
     OtherHash,
-    /// The table cannot be read.
-    #[error("{0}")]
-    Table(#[from] BillError),
 }
 
 impl Request {
@@ -103,23 +100,44 @@ impl Request {
     }
 }
 
-/// Verifies and reads Global's answer.
-pub async fn read<'h>(
+/// The hash of the table that Global's answer brings, verified before the table
+/// is read. `refusal` is the body of an answer that is no success.
+pub async fn verified_hash<'h>(
     status: u16,
     header: impl Fn(&'static str) -> Option<&'h str>,
-    body: &[u8],
+    refusal: &[u8],
     keyring: &Keyring,
     now_ms: i64,
     rsa: &impl Rsa,
-) -> Result<Bill, StatementError> {
+) -> Result<String, StatementError> {
     if !answer::is_success(status) {
-        answer::open(status, &header, body, keyring, now_ms, rsa).await?;
+        answer::open(status, &header, refusal, keyring, now_ms, rsa).await?;
     }
     let sha1 = header(SHA1_HEADER).ok_or(StatementError::NoHash)?;
     let signed = signed_text(sha1);
     answer::open(status, &header, signed.as_bytes(), keyring, now_ms, rsa).await?;
-    check_hash(body, sha1)?;
-    Ok(Bill::read(body)?)
+    Ok(sha1.to_owned())
+}
+
+/// A table's hash, made while the table arrives.
+#[derive(Clone, Debug, Default)]
+pub struct TableHash(Sha1);
+
+impl TableHash {
+    /// The next bytes of the table.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Whether the whole table has this hash.
+    pub fn check(self, expected: &str) -> Result<(), StatementError> {
+        let expected = expected.to_ascii_lowercase();
+        let computed = hex(&self.0.finalize(), Case::Lower);
+        match computed.as_bytes().ct_eq(expected.as_bytes()).into() {
+            true => Ok(()),
+            false => Err(StatementError::OtherHash),
+        }
+    }
 }
 
 /// The hash of a table, for the header.
@@ -130,14 +148,6 @@ pub fn sha1_hex(table: &[u8]) -> String {
 /// What is signed in the place of a table with this hash.
 pub fn signed_text(sha1: &str) -> String {
     json!({ "sha1": sha1 }).to_string()
-}
-
-fn check_hash(table: &[u8], expected: &str) -> Result<(), StatementError> {
-    let expected = expected.to_ascii_lowercase();
-    match sha1_hex(table).as_bytes().ct_eq(expected.as_bytes()).into() {
-        true => Ok(()),
-        false => Err(StatementError::OtherHash),
-    }
 }
 
 /// Where the mainland keeps a statement for a while.
@@ -188,11 +198,5 @@ impl Link {
             return Err(error());
         }
         Ok(Outgoing::get(path.to_owned()))
-    }
-
-    /// Reads the table. It is not signed: the link's hash vouches for it.
-    pub fn read_table(&self, body: &[u8]) -> Result<Bill, StatementError> {
-        check_hash(body, &self.hash_value)?;
-        Ok(Bill::read(body)?)
     }
 }

@@ -148,7 +148,7 @@ fn each_field_has_its_own_refusal() {
         ("total_fee", " 1", NotANumber),
         ("total_fee", "１", NotANumber),
         ("fee_type", "hkd", UnknownValue),
-        ("fee_type", "SGD", UnknownValue),
+        ("fee_type", "XXX", UnknownValue),
         ("trade_type", "jsapi", UnknownValue),
         ("trade_type", "MICROPAY", UnknownValue),
         ("sign_type", "RSA", UnknownValue),

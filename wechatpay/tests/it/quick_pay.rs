@@ -114,7 +114,7 @@ fn a_quick_payments_request_is_checked_field_by_field() {
     for (field, value, problem) in [
         ("total_fee", "0", Problem::OutOfRange),
         ("total_fee", "1.00", Problem::NotANumber),
-        ("fee_type", "SGD", Problem::UnknownValue),
+        ("fee_type", "XXX", Problem::UnknownValue),
         ("sign_type", "RSA", Problem::UnknownValue),
         ("spbill_create_ip", "localhost", Problem::BadFormat),
         ("out_trade_no", "a b", Problem::BadCharacter),

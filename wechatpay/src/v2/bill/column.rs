@@ -102,7 +102,7 @@ columns! {
     CashRefundFeeType "cash_refund_fee_type" "用户退款币种" "Payer's Refund currency type" [] "In which currency.",
     RefundFeeType "refund_fee_type" "退款币种" "Refund currency type" ["退款货币类型"] "The refund's currency.",
     RefundSettlementFeeType "refund_settlement_fee_type" "退款结算币种" "Refund settlement currency type" [] "The currency of the refund's payout.",
-    RefundSettlementFee "refund_settlement_fee" "退款结算金额" "Refund settlement amount" [] "What is taken off the payout.",
+    RefundSettlementFee "refund_settlement_fee" "退款结算金额" "Refund settlement amount" ["退款应结订单金额"] "What is taken off the payout.",
 }
 
 columns! {

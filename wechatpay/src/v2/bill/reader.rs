@@ -1,0 +1,480 @@
+//! Reads a statement as it arrives, in pieces of any size. Never more than one
+//! line is held, however long the statement is.
+//!
+//! ```text
+//! push(bytes) ─▶ Entry::Row | Entry::Odd …  ─▶ finish() ─▶ Summary | BillError
+//! ```
+//!
+//! A row that cannot be read is an [`OddRow`] and does not keep the others from
+//! being read. What is wrong with the whole (no header, cut short, totals that
+//! disagree with the rows) is an error.
+
+use super::column::{Column, Total};
+use super::decimal::Decimal;
+use super::{BillError, Row, RowState, read_refusal, sum_of};
+use crate::v2::field::{FieldError, Problem};
+use order::Currency;
+use std::fmt;
+
+/// The longest line that is read, and the longest refusal.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// The most columns that a header may have.
+const MAX_COLUMNS: usize = 128;
+
+/// What a line of the table is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A payment, or a refund.
+    Row(Box<Row>),
+    /// A row that cannot be read.
+    Odd(OddRow),
+}
+
+/// A row that cannot be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OddRow {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column, by WeChat's name in messages; `None` where the whole row is
+    /// wrong.
+    pub column: Option<&'static str>,
+    /// What is wrong; reads as the end of a sentence.
+    pub problem: String,
+}
+
+impl fmt::Display for OddRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            line,
+            column,
+            problem,
+        } = self;
+        match column {
+            Some(column) => write!(f, "line {line}: {column} {problem}"),
+            None => write!(f, "line {line} {problem}"),
+        }
+    }
+}
+
+/// What a statement says in all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// How many rows were read.
+    pub rows: usize,
+    /// How many rows could not be read.
+    pub odd: usize,
+    /// The totals, as they are stated.
+    pub totals: Vec<(Total, Decimal)>,
+}
+
+/// Whether a statement ends with totals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Totals {
+    /// Always: without them it is cut short.
+    Required,
+    /// It may: a signed hash says that it is whole.
+    Optional,
+}
+
+/// Reads a statement as it arrives.
+#[derive(Debug)]
+pub struct Reader {
+    totals: Totals,
+    state: State,
+    /// The beginning of a line that is not whole yet, or of a refusal.
+    part: Vec<u8>,
+    /// How many lines have been read.
+    lines: usize,
+    /// A row that is short of values: a value of it may hold a line feed.
+    short: Option<(usize, String, OddRow)>,
+    sums: Sums,
+}
+
+#[derive(Debug)]
+enum State {
+    Header,
+    Refusal,
+    Rows(Header<Column>),
+    TotalsHeader(Header<Column>, Header<Total>),
+    Totals(Header<Column>, Vec<(Total, Decimal)>),
+}
+
+impl Reader {
+    /// Reads a statement that ends so.
+    pub fn new(totals: Totals) -> Self {
+        Self {
+            totals,
+            state: State::Header,
+            part: Vec::new(),
+            lines: 0,
+            short: None,
+            sums: Sums::default(),
+        }
+    }
+
+    /// Whether the header has been read: what comes is a table.
+    pub const fn is_table(&self) -> bool {
+        !matches!(self.state, State::Header | State::Refusal)
+    }
+
+    /// How many bytes are held: less than two lines.
+    pub fn held_bytes(&self) -> usize {
+        let short = self.short.as_ref().map_or(0, |(_, text, _)| text.len());
+        self.part.len() + short
+    }
+
+    /// Reads the next piece.
+    pub fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(Entry)) -> Result<(), BillError> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.part.len() + piece.len() > MAX_LINE_BYTES {
+                let line = self.lines + 1;
+                return Err(BillError::LineTooLong { line });
+            }
+            self.part.extend_from_slice(piece);
+            if piece.ends_with(b"\n") && !matches!(self.state, State::Refusal) {
+                let line = std::mem::take(&mut self.part);
+                self.take_line(line, each)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The statement is over.
+    pub fn finish(mut self, each: &mut dyn FnMut(Entry)) -> Result<Summary, BillError> {
+        if !matches!(self.state, State::Refusal) {
+            let line = std::mem::take(&mut self.part);
+            self.take_line(line, each)?;
+        }
+        self.give_up_short(each);
+        let (header, totals) = match self.state {
+            State::Header => return Err(BillError::NoHeader),
+            State::Refusal => {
+                let text = std::str::from_utf8(&self.part).map_err(|_| BillError::NotUtf8)?;
+                return Err(read_refusal(text)?);
+            }
+            State::Rows(header) if self.totals == Totals::Optional => (header, Vec::new()),
+            State::Rows(_) | State::TotalsHeader(..) => return Err(BillError::NoTotals),
+            State::Totals(header, totals) => (header, totals),
+        };
+        // Rows that could not be read count for the totals, too.
+        if self.sums.odd == 0 {
+            self.sums.check(&totals, &header)?;
+        }
+        Ok(Summary {
+            rows: self.sums.rows,
+            odd: self.sums.odd,
+            totals,
+        })
+    }
+
+    fn take_line(&mut self, bytes: Vec<u8>, each: &mut dyn FnMut(Entry)) -> Result<(), BillError> {
+        self.lines += 1;
+        let line = self.lines;
+        let text = match std::str::from_utf8(&bytes) {
+            Ok(text) => text.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}'),
+            Err(_) if matches!(self.state, State::Rows(_)) => {
+                self.give_up_short(each);
+                let problem = "is not UTF-8".to_owned();
+                self.odd(line, None, problem, each);
+                return Ok(());
+            }
+            Err(_) => return Err(BillError::NotUtf8),
+        };
+        if text.is_empty() {
+            return Ok(());
+        }
+        match &self.state {
+            State::Header if text.starts_with('<') => {
+                self.part = text.as_bytes().to_vec();
+                self.part.push(b'\n');
+                self.state = State::Refusal;
+            }
+            State::Header => self.state = State::Rows(Header::of_rows(text)?),
+            State::Rows(header) if begins_totals(text) => {
+                let totals = Header::read(text, Total::from_name, Total::field)?;
+                let header = header.clone();
+                self.give_up_short(each);
+                self.state = State::TotalsHeader(header, totals);
+            }
+            State::Rows(_) => self.take_row(line, text, each),
+            State::TotalsHeader(header, totals) => {
+                let cells = totals.cells(line, text)?;
+                let totals = read_totals(&cells);
+                let totals = totals.map_err(|error| BillError::Value { line, error })?;
+                self.state = State::Totals(header.clone(), totals);
+            }
+            State::Totals(..) => return Err(BillError::TrailingContent { line }),
+            State::Refusal => {}
+        }
+        Ok(())
+    }
+
+    fn take_row(&mut self, line: usize, text: &str, each: &mut dyn FnMut(Entry)) {
+        // A row begins with a back-tick, so what does not goes on with a row
+        // whose value holds a line feed.
+        let (line, text) = match self.short.take() {
+            Some((at, begun, _))
+                if !text.starts_with('`') && begun.len() + text.len() < MAX_LINE_BYTES =>
+            {
+                (at, format!("{begun}\n{text}"))
+            }
+            Some((at, _, odd)) => {
+                self.odd(at, odd.column, odd.problem, each);
+                (line, text.to_owned())
+            }
+            None => (line, text.to_owned()),
+        };
+        let State::Rows(header) = &self.state else {
+            return;
+        };
+        let read = match header.cells(line, &text) {
+            Ok(cells) => {
+                Row::read(&cells).map_err(|error| (Some(error.field), error.problem.to_string()))
+            }
+            Err(BillError::WrongWidth {
+                values, columns, ..
+            }) => Err((None, format!("has {values} values for {columns} columns"))),
+            Err(error) => Err((None, error.to_string())),
+        };
+        match read {
+            Ok(row) => {
+                self.sums.add(&row);
+                each(Entry::Row(Box::new(row)));
+            }
+            Err((None, problem)) if text.starts_with('`') => {
+                let odd = OddRow {
+                    line,
+                    column: None,
+                    problem,
+                };
+                self.short = Some((line, text, odd));
+            }
+            Err((column, problem)) => self.odd(line, column, problem, each),
+        }
+    }
+
+    fn give_up_short(&mut self, each: &mut dyn FnMut(Entry)) {
+        if let Some((line, _, odd)) = self.short.take() {
+            self.odd(line, odd.column, odd.problem, each);
+        }
+    }
+
+    fn odd(
+        &mut self,
+        line: usize,
+        column: Option<&'static str>,
+        problem: String,
+        each: &mut dyn FnMut(Entry),
+    ) {
+        self.sums.odd += 1;
+        each(Entry::Odd(OddRow {
+            line,
+            column,
+            problem,
+        }));
+    }
+}
+
+/// A row begins with a time, so most lines need no look at their names.
+fn begins_totals(line: &str) -> bool {
+    let first = line.split(',').next().unwrap_or_default();
+    !first.contains(|c: char| c.is_ascii_digit()) && Total::from_name(first) == Some(Total::Count)
+}
+
+/// Values are separated by commas and, where they are marked by back-ticks, by
+/// a comma before a back-tick only.
+fn split(line: &str) -> Vec<&str> {
+    match line.strip_prefix('`') {
+        Some(rest) => rest.split(",`").map(str::trim).collect(),
+        None => line.split(',').map(str::trim).collect(),
+    }
+}
+
+/// Which column is where.
+#[derive(Clone, Debug)]
+pub(super) struct Header<C> {
+    columns: Vec<Option<C>>,
+    /// Whether pricing and settlement are two pairs of columns (`APIv3` Global).
+    is_priced: bool,
+}
+
+impl<C: Copy + PartialEq> Header<C> {
+    fn read(
+        line: &str,
+        from_name: fn(&str) -> Option<C>,
+        field: fn(C) -> &'static str,
+    ) -> Result<Self, BillError> {
+        let names = split(line);
+        if names.len() > MAX_COLUMNS {
+            return Err(BillError::NoHeader);
+        }
+        let columns: Vec<_> = names.into_iter().map(from_name).collect();
+        for (at, column) in columns.iter().enumerate() {
+            if let Some(known) = column
+                && columns.iter().skip(at + 1).any(|other| other == column)
+            {
+                let column = field(*known);
+                return Err(BillError::DuplicateColumn { column });
+            }
+        }
+        if columns.iter().all(Option::is_none) {
+            return Err(BillError::NoHeader);
+        }
+        Ok(Self {
+            columns,
+            is_priced: false,
+        })
+    }
+
+    fn at(&self, column: C) -> Option<usize> {
+        self.columns.iter().position(|c| *c == Some(column))
+    }
+
+    fn has(&self, column: C) -> bool {
+        self.at(column).is_some()
+    }
+
+    fn cells<'a>(&'a self, line: usize, text: &'a str) -> Result<Cells<'a, C>, BillError> {
+        let values = split(text);
+        let columns = self.columns.len();
+        // Some exports end each line with a comma.
+        let extra = values.get(columns..).unwrap_or_default();
+        if values.len() < columns || extra.iter().any(|value| !value.is_empty()) {
+            let values = values.len();
+            return Err(BillError::WrongWidth {
+                line,
+                values,
+                columns,
+            });
+        }
+        Ok(Cells {
+            header: self,
+            values,
+        })
+    }
+}
+
+impl Header<Column> {
+    /// The header of the rows, with every column that a statement cannot do
+    /// without.
+    fn of_rows(line: &str) -> Result<Self, BillError> {
+        let mut header = Self::read(line, Column::from_name, Column::field)?;
+        header.tell_pricing_from_settlement();
+        for column in [
+            Column::TradeTime,
+            Column::TransactionId,
+            Column::OutTradeNo,
+            Column::TradeState,
+            Column::TotalFee,
+        ] {
+            if !header.has(column) {
+                let column = column.field();
+                return Err(BillError::MissingColumn { column });
+            }
+        }
+        Ok(header)
+    }
+
+    /// `APIv3` Global's statement has two pairs: 标价币种 with 订单金额 is what
+    /// the order was priced in, 结算币种 with 应结订单金额 what is settled. v2
+    /// calls the order's own amount 应结订单金额, and the mainland's 订单金额 is
+    /// the amount before coupons, with no 结算币种. A refund's amount is
+    /// 申请退款金额 there; its settlement is 退款应结订单金额.
+    fn tell_pricing_from_settlement(&mut self) {
+        self.is_priced = self.has(Column::SettlementFeeType)
+            && self.has(Column::TotalFee)
+            && self.has(Column::OrderFee)
+            && !self.has(Column::SettlementFee);
+        if !self.is_priced {
+            return;
+        }
+        let has_refund_fee = self.has(Column::RefundFee);
+        for column in self.columns.iter_mut().flatten() {
+            *column = match *column {
+                Column::TotalFee => Column::SettlementFee,
+                Column::OrderFee => Column::TotalFee,
+                Column::ApplyRefundFee if !has_refund_fee => Column::RefundFee,
+                other => other,
+            };
+        }
+    }
+}
+
+/// One line's values, by column.
+pub(super) struct Cells<'a, C> {
+    header: &'a Header<C>,
+    values: Vec<&'a str>,
+}
+
+impl<C: Copy + PartialEq> Cells<'_, C> {
+    pub(super) fn get(&self, column: C) -> Option<&str> {
+        let value = self.values.get(self.header.at(column)?)?;
+        Some(*value).filter(|value| !value.is_empty())
+    }
+}
+
+fn read_totals(cells: &Cells<'_, Total>) -> Result<Vec<(Total, Decimal)>, FieldError> {
+    let mut totals = Vec::new();
+    for total in Total::ALL {
+        if let Some(value) = cells.get(*total) {
+            let number = Decimal::parse(value).ok_or(Problem::BadFormat.of(total.field()))?;
+            totals.push((*total, number));
+        }
+    }
+    Ok(totals)
+}
+
+/// The sums of the rows so far.
+#[derive(Debug, Default)]
+struct Sums {
+    rows: usize,
+    odd: usize,
+    /// By [`Total::ALL`]: of all rows, and of those that are no refunds.
+    sums: [(Decimal, Decimal); Total::ALL.len()],
+    currency: Option<Currency>,
+    several_currencies: bool,
+}
+
+impl Sums {
+    fn add(&mut self, row: &Row) {
+        self.rows += 1;
+        self.several_currencies |= self.currency.is_some_and(|c| c != row.fee_type);
+        self.currency = Some(row.fee_type);
+        for (total, (all, paid)) in Total::ALL.iter().zip(&mut self.sums) {
+            if let Some(number) = sum_of(*total, row) {
+                *all = all.plus(number);
+                if row.trade_state != RowState::Refund {
+                    *paid = paid.plus(number);
+                }
+            }
+        }
+    }
+
+    /// Rows in several currencies have no sum to compare; their number has.
+    /// Whether the rows of refunds repeat the order's amount, and then count for
+    /// its sum, differs by merchant: either is taken. What the totals of
+    /// `APIv3` Global add up is not documented.
+    fn check(&self, totals: &[(Total, Decimal)], header: &Header<Column>) -> Result<(), BillError> {
+        for (total, stated) in totals {
+            let comparable = match total.column() {
+                None => true,
+                Some(column) => !self.several_currencies && !header.is_priced && header.has(column),
+            };
+            let mut sums = Total::ALL.iter().zip(&self.sums);
+            let Some((_, (counted, paid))) = sums.find(|(one, _)| *one == total) else {
+                continue;
+            };
+            let agrees = counted == stated
+                || matches!(total, Total::TotalFee | Total::OrderFee) && paid == stated;
+            if comparable && !agrees {
+                return Err(BillError::TotalsDisagree {
+                    total: total.field(),
+                    stated: *stated,
+                    counted: *counted,
+                });
+            }
+        }
+        Ok(())
+    }
+}
