@@ -223,6 +223,16 @@ pub enum End {
         /// When, ms since 1970 UTC.
         paid_at_ms: i64,
     },
+    /// Paid, and the merchant has returned a part of it.
+    PartlyRefunded {
+        /// When it was paid, ms since 1970 UTC.
+        paid_at_ms: i64,
+    },
+    /// Paid, and the merchant has returned all of it.
+    Refunded {
+        /// When it was paid, ms since 1970 UTC.
+        paid_at_ms: i64,
+    },
     /// Time is over.
     Expired,
     /// Closed before it was paid.
@@ -231,6 +241,29 @@ pub enum End {
     Refused,
     /// There is no such purchase any more.
     Gone(Problem),
+}
+
+impl End {
+    /// The end that this state is, if it is one.
+    const fn of(state: State) -> Option<End> {
+        Some(match state {
+            State::Paid { paid_at_ms } => End::Paid { paid_at_ms },
+            State::PartlyRefunded { paid_at_ms } => End::PartlyRefunded { paid_at_ms },
+            State::Refunded { paid_at_ms } => End::Refunded { paid_at_ms },
+            State::Expired => End::Expired,
+            State::Closed => End::Closed,
+            State::Failed => End::Refused,
+            State::Open | State::Confirming => return None,
+        })
+    }
+
+    /// Whether it was paid, refunded or not.
+    const fn is_paid(self) -> bool {
+        matches!(
+            self,
+            End::Paid { .. } | End::PartlyRefunded { .. } | End::Refunded { .. }
+        )
+    }
 }
 
 /// One checkout on the page. All times are the page's own clock in ms, which
@@ -259,6 +292,9 @@ pub struct Flow {
     offline: bool,
     /// Requests for a view that are on their way.
     asking: u32,
+    /// So many of them were sent before the code came, and may know nothing of
+    /// its attempt.
+    asked_before_code: u32,
     /// There was something new to see after the last of them was sent.
     told: bool,
     ear: Ear,
@@ -297,6 +333,7 @@ impl Flow {
             visible: true,
             offline: false,
             asking: 0,
+            asked_before_code: 0,
             told: false,
             ear: Ear::new(),
             poll_at_ms: None,
@@ -586,6 +623,7 @@ impl Flow {
             }
             Ok(Prepared::Qr(code)) => {
                 self.code = Some(code);
+                self.asked_before_code = self.asking;
                 self.enter(Stage::Code);
             }
             Ok(Prepared::Link(link)) => {
@@ -619,8 +657,15 @@ impl Flow {
     fn seen(&mut self, answer: Result<Standing, Failure>) -> Vec<Effect> {
         self.asking = self.asking.saturating_sub(1);
         self.offline = answer == Err(Failure::Network);
+        let was_before_code = self.asked_before_code > 0;
+        self.asked_before_code = self.asked_before_code.saturating_sub(1);
         let mut effects = match answer {
-            Ok(view) => self.see(view),
+            Ok(mut view) => {
+                if was_before_code {
+                    view.attempt = self.code.as_ref().and_then(|code| code.attempt.clone());
+                }
+                self.see(view)
+            }
             Err(Failure::Refused(problem @ (Problem::UnknownLink | Problem::ExpiredLink))) => {
                 self.refused(problem);
                 Vec::new()
@@ -662,7 +707,7 @@ impl Flow {
 
     /// Takes the server's word.
     fn see(&mut self, view: Standing) -> Vec<Effect> {
-        if matches!(self.stage, Stage::Ended(End::Paid { .. })) {
+        if matches!(self.stage, Stage::Ended(end) if end.is_paid()) && !view.state.is_paid() {
             // An answer that was overtaken on its way. Paid stays paid.
             return Vec::new();
         }
@@ -670,11 +715,23 @@ impl Flow {
         // The page goes on in the way that it has found out to work.
         let method = self.view.method;
         self.view = Standing { method, ..view };
+        if let Some(end) = End::of(self.view.state) {
+            self.enter(Stage::Ended(end));
+            return Vec::new();
+        }
         match (self.view.state, &self.stage) {
-            (State::Paid { paid_at_ms }, _) => self.enter(Stage::Ended(End::Paid { paid_at_ms })),
-            (State::Expired, _) => self.enter(Stage::Ended(End::Expired)),
-            (State::Closed, _) => self.enter(Stage::Ended(End::Closed)),
-            (State::Failed, _) => self.enter(Stage::Ended(End::Refused)),
+            // Another page has the code of the present attempt: it is this
+            // page's as well.
+            (State::Open, Stage::Code | Stage::CodeExpired)
+                if self.code_is_replaced() && self.view.attempt.is_some() =>
+            {
+                return self.arrange();
+            }
+            // Somebody pays in another way. A new code would end that, so it is
+            // made only when the payer asks for it.
+            (State::Open, Stage::Code) if self.code_is_replaced() => {
+                self.enter(Stage::CodeExpired);
+            }
             (
                 State::Confirming,
                 Stage::Ready(_)
@@ -692,24 +749,27 @@ impl Flow {
             (State::Open, Stage::Confirming { hinted: false, .. } | Stage::Ended(_)) => {
                 return self.arrange();
             }
-            (State::Open | State::Confirming, _) => {}
+            _ => {}
         }
         Vec::new()
     }
 
     /// Enters the stage that the view asks for, from scratch.
     fn arrange(&mut self) -> Vec<Effect> {
+        if let Some(end) = End::of(self.view.state) {
+            self.enter(Stage::Ended(end));
+            return Vec::new();
+        }
         match self.view.state {
-            State::Paid { paid_at_ms } => self.enter(Stage::Ended(End::Paid { paid_at_ms })),
-            State::Expired => self.enter(Stage::Ended(End::Expired)),
-            State::Closed => self.enter(Stage::Ended(End::Closed)),
-            State::Failed => self.enter(Stage::Ended(End::Refused)),
             State::Confirming => return self.confirm(),
-            State::Open if self.expired() => self.enter(Stage::Ended(End::Expired)),
-            State::Open if self.away => self.enter(Stage::Away { asked: true }),
-            State::Open => match self.view.method {
+            _ if self.expired() => self.enter(Stage::Ended(End::Expired)),
+            _ if self.away => self.enter(Stage::Away { asked: true }),
+            _ => match self.view.method {
                 Method::Jsapi | Method::H5 | Method::MiniProgram => {
                     self.enter(Stage::Ready(None));
+                }
+                Method::Native if self.code_is_replaced() && self.view.attempt.is_none() => {
+                    self.enter(Stage::CodeExpired);
                 }
                 Method::Native if self.code_is_good() => self.enter(Stage::Code),
                 Method::Native => {
@@ -774,7 +834,8 @@ impl Flow {
     fn refresh(&mut self) -> Vec<Effect> {
         self.polls = 0;
         match self.stage {
-            Stage::Ended(End::Paid { .. } | End::Gone(_)) | Stage::Preparing => Vec::new(),
+            Stage::Ended(End::Gone(_)) | Stage::Preparing => Vec::new(),
+            Stage::Ended(end) if end.is_paid() => Vec::new(),
             Stage::Ready(Some(Note::NoNetwork)) if !self.offline => {
                 // What was on its way when the network went: for a code the
                 // page goes on by itself, a payment waits for the payer's tap.
@@ -887,8 +948,17 @@ impl Flow {
     }
 
     fn code_is_good(&self) -> bool {
-        self.code
-            .as_ref()
-            .is_some_and(|code| self.server_now_ms() < code.expires_at_ms)
+        !self.code_is_replaced()
+            && self
+                .code
+                .as_ref()
+                .is_some_and(|code| self.server_now_ms() < code.expires_at_ms)
+    }
+
+    /// Whether the code's attempt is over because the purchase was begun in
+    /// another way, on another device.
+    pub fn code_is_replaced(&self) -> bool {
+        let attempt = self.code.as_ref().and_then(|code| code.attempt.as_ref());
+        attempt.is_some() && self.view.attempt.as_ref() != attempt
     }
 }

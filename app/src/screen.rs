@@ -171,7 +171,13 @@ impl Screen {
                     ..scan_code(texts, code.size, &code.path)
                 }),
                 button: button(texts.new_code, Action::Pay),
-                ..Screen::default().saying(texts.code_expired, Mood::Notice)
+                ..Screen::default().saying(
+                    match flow.code_is_replaced() {
+                        true => texts.code_replaced,
+                        false => texts.code_expired,
+                    },
+                    Mood::Notice,
+                )
             },
             Stage::Elsewhere => Screen::elsewhere(texts, view, flow.link(), flow.copied()),
             Stage::Ended(end) => Screen::ended(texts, flow, *end),
@@ -277,6 +283,15 @@ impl Screen {
     fn ended(texts: &'static Texts, flow: &Flow, end: End) -> Screen {
         let view = flow.view();
         let mut screen = match end {
+            End::PartlyRefunded { paid_at_ms } => Screen {
+                paid_at: Some((texts.paid_at, paid_at_ms)),
+                way_on: view.success_url.clone().map(|url| (texts.to_merchant, url)),
+                ..Screen::default().saying(texts.partly_refunded, Mood::Good)
+            },
+            End::Refunded { paid_at_ms } => Screen {
+                paid_at: Some((texts.paid_at, paid_at_ms)),
+                ..Screen::default().saying(texts.refunded, Mood::Notice)
+            },
             End::Paid { paid_at_ms } => Screen {
                 paid_at: Some((texts.paid_at, paid_at_ms)),
                 way_on: view.success_url.clone().map(|url| (texts.to_merchant, url)),
@@ -287,7 +302,7 @@ impl Screen {
             End::Refused => Screen::default().saying(texts.refused, Mood::Notice),
             End::Gone(problem) => Screen::problem(texts, problem),
         };
-        let paid = matches!(end, End::Paid { .. });
+        let paid = matches!(end, End::Paid { .. } | End::PartlyRefunded { .. });
         if !paid {
             screen.way_on = way_back(texts, view);
         }

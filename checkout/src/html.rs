@@ -288,6 +288,7 @@ mod tests {
             money: Money::new(15_000, Currency::Hkd).unwrap(),
             out_trade_no: String::from("T1"),
             state: State::Open,
+            attempt: None,
             method: Method::Native,
             now_ms: 1,
             expires_at_ms: 2,

@@ -64,6 +64,8 @@ pub struct Texts {
     pub not_paid_yet: &'static str,
     /// `{amount}` is filled in.
     pub paid: Message,
+    pub partly_refunded: Message,
+    pub refunded: Message,
     /// `{merchant}` is filled in.
     pub to_merchant: &'static str,
     pub back_to_merchant: &'static str,
@@ -81,6 +83,8 @@ pub struct Texts {
     /// `{left}` is where the time goes.
     pub code_expires_in: &'static str,
     pub code_expired: Message,
+    /// Another device has begun to pay in another way.
+    pub code_replaced: Message,
     pub new_code: &'static str,
     /// `{left}` is where the time goes.
     pub pay_within: &'static str,
@@ -191,8 +195,8 @@ words! {
     sheet_open sheet_slow open_again
     cancelled failed no_network
     confirming confirming_slow check_again not_paid_yet
-    paid to_merchant back_to_merchant done close may_close
-    scan drawing_code code_expires_in code_expired new_code pay_within
+    paid partly_refunded refunded to_merchant back_to_merchant done close may_close
+    scan drawing_code code_expires_in code_expired code_replaced new_code pay_within
     away i_have_paid trouble_paying not_seen
     in_phone_browser in_other_app in_mini_program in_wecom wechat_too_old
     copy_link copied copy_by_hand link_code link_code_alt
@@ -321,6 +325,18 @@ static EN: Texts = Texts {
     code_expired: message(
         "This code has expired",
         "If you’ve just paid, give it a moment. Otherwise get a new code.",
+    ),
+    partly_refunded: message(
+        "Partly refunded",
+        "The merchant has refunded part of this payment. It goes back to the account you paid with.",
+    ),
+    refunded: message(
+        "Refunded",
+        "The merchant has refunded this payment. It goes back to the account you paid with.",
+    ),
+    code_replaced: message(
+        "This code no longer works",
+        "The payment was opened on another device. Finish it there, or get a new code here.",
     ),
     new_code: "Get a new code",
     pay_within: "Time left to pay {left}",
@@ -459,6 +475,12 @@ static ZH_HANS: Texts = Texts {
     drawing_code: "正在生成二维码…",
     code_expires_in: "请在 {left} 内完成支付",
     code_expired: message("二维码已过期", "如已支付，请稍候；否则请刷新二维码。"),
+    partly_refunded: message("已部分退款", "商户已退还部分款项，将原路退回。"),
+    refunded: message("已退款", "商户已退款，款项将原路退回。"),
+    code_replaced: message(
+        "二维码已失效",
+        "订单已在其他设备上打开，请在该设备上支付，或刷新二维码。",
+    ),
     new_code: "刷新二维码",
     pay_within: "支付剩余时间 {left}",
 
@@ -572,6 +594,12 @@ static ZH_HANT: Texts = Texts {
     drawing_code: "正在產生二維碼…",
     code_expires_in: "請在 {left} 內完成付款",
     code_expired: message("二維碼已過期", "如已付款，請稍候；否則請更新二維碼。"),
+    partly_refunded: message("已部分退款", "商戶已退還部分款項，將原路退回。"),
+    refunded: message("已退款", "商戶已退款，款項將原路退回。"),
+    code_replaced: message(
+        "二維碼已失效",
+        "訂單已在其他裝置上開啟，請在該裝置上付款，或更新二維碼。",
+    ),
     new_code: "更新二維碼",
     pay_within: "付款剩餘時間 {left}",
 

@@ -52,6 +52,10 @@ pub struct View {
     pub out_trade_no: String,
     /// How the purchase stands.
     pub state: State,
+    /// The attempt that can be paid in this way, where one has been begun: a code
+    /// of another attempt is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<String>,
     /// How this payer can pay here.
     pub method: Method,
     /// The server's clock when it wrote this, ms since 1970 UTC.
@@ -91,6 +95,16 @@ pub enum State {
         /// When, ms since 1970 UTC.
         paid_at_ms: i64,
     },
+    /// Paid, and the merchant has returned a part of it.
+    PartlyRefunded {
+        /// When it was paid, ms since 1970 UTC.
+        paid_at_ms: i64,
+    },
+    /// Paid, and the merchant has returned all of it.
+    Refunded {
+        /// When it was paid, ms since 1970 UTC.
+        paid_at_ms: i64,
+    },
     /// Its time is over.
     Expired,
     /// It was closed before it was paid.
@@ -99,12 +113,25 @@ pub enum State {
     Failed,
 }
 
+impl State {
+    /// Whether it was paid, refunded or not.
+    pub const fn is_paid(self) -> bool {
+        matches!(
+            self,
+            Self::Paid { .. } | Self::PartlyRefunded { .. } | Self::Refunded { .. }
+        )
+    }
+}
+
 /// What the page's program reads of a [`View`]: the rest is drawn by the server,
 /// with the HTML, and stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// As in [`View::state`].
     pub state: State,
+    /// As in [`View::attempt`].
+    #[serde(default)]
+    pub attempt: Option<String>,
     /// As in [`View::method`].
     pub method: Method,
     /// As in [`View::now_ms`].
@@ -185,6 +212,9 @@ pub struct Qr {
     pub path: String,
     /// When the code stops working, ms since 1970 UTC.
     pub expires_at_ms: i64,
+    /// Its attempt, as in [`View::attempt`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<String>,
 }
 
 /// The page's own address as a code.
@@ -314,7 +344,7 @@ impl Problem {
             "VIRTUAL_OPENID" => Problem::Snapshot,
             "SIGN_IN_NOT_SET_UP" => Problem::CannotSignIn,
             "ATTEMPT_PENDING" | "RATE_LIMITED" | "ORDER_PAID" | "ORDER_CLOSED"
-            | "ORDER_EXPIRED" | "ORDER_REVERSED" => Problem::Busy,
+            | "TOO_MANY_ATTEMPTS" | "ORDER_EXPIRED" | "ORDER_REVERSED" => Problem::Busy,
             "UPSTREAM_REFUSED"
             | "KEY_UNUSABLE"
             | "CERTIFICATE_EXPIRED"
@@ -352,6 +382,7 @@ mod tests {
             money: Money::new(15_000, Currency::Hkd).unwrap(),
             out_trade_no: String::from("T1"),
             state,
+            attempt: None,
             method,
             now_ms: 1,
             expires_at_ms: 2,
@@ -388,6 +419,14 @@ mod tests {
             &State::Paid { paid_at_ms: 7 },
             r#"{"paid":{"paid_at_ms":7}}"#,
         );
+        travels(
+            &State::PartlyRefunded { paid_at_ms: 7 },
+            r#"{"partly_refunded":{"paid_at_ms":7}}"#,
+        );
+        travels(
+            &State::Refunded { paid_at_ms: 7 },
+            r#"{"refunded":{"paid_at_ms":7}}"#,
+        );
         travels(&Method::Jsapi, r#""jsapi""#);
         travels(&Method::H5, r#""h5""#);
         travels(&Method::MiniProgram, r#""mini_program""#);
@@ -415,6 +454,7 @@ mod tests {
                 size: 33,
                 path: String::from("M4,4h1v1h-1z"),
                 expires_at_ms: 9,
+                attempt: None,
             }),
             r#"{"qr":{"code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR","size":33,"path":"M4,4h1v1h-1z","expires_at_ms":9}}"#,
         );
@@ -442,6 +482,7 @@ mod tests {
         let standing = serde_json::from_str::<Standing>(&written).unwrap();
         let expected = Standing {
             state: view.state,
+            attempt: None,
             method: view.method,
             now_ms: view.now_ms,
             expires_at_ms: view.expires_at_ms,

@@ -57,6 +57,7 @@ impl<W: World> Gateway<W> {
             client_certificate: new.settings.client_certificate,
             refund_notify_url: new.settings.refund_notify_url,
             confirm_notices_from: new.settings.confirm_notices_from,
+            require_secret: new.settings.require_secret,
             sealed,
             created_at_ms: now_ms,
         };

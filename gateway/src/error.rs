@@ -110,6 +110,7 @@ codes! {
     StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Ask for a day's statement after 10:00 China time on the next day.";
     StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3: 180); keep your own.";
     AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
+    TooManyAttempts "TOO_MANY_ATTEMPTS" 429 Caller "The way to pay was changed many times: wait as Retry-After says. What was begun last can still be paid.";
     // Checkouts.
     SessionNotFound "SESSION_NOT_FOUND" 404 Caller "Check the checkout link.";
     SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
@@ -161,6 +162,8 @@ impl Code {
             Self::RateLimited => Some(1),
             // A token of `limits::WRONG_KEYS`.
             Self::TooManyWrongKeys => Some(6),
+            // The pause between a checkout's attempts.
+            Self::TooManyAttempts => Some(90),
             // A page that is closed makes room for another.
             Self::RefundTooSoon | Self::TooManyPages => Some(60),
             _ => None,

@@ -189,6 +189,7 @@ impl<W: World> Gateway<W> {
             Endpoint::GetAudit => self.get_audit(request).await,
             Endpoint::Doctor => self.doctor(request).await,
             Endpoint::CreateToken => self.create_token(request).await,
+            Endpoint::GetTokens => self.get_tokens(request).await,
             Endpoint::RevokeToken => self.revoke_token(request).await,
             Endpoint::Page => Ok(self.page(request).await),
             Endpoint::PayStatus => self.pay_status(request).await,

@@ -61,6 +61,10 @@ pub struct Merchant {
     /// on WeChat's notice alone.
     #[serde(default)]
     pub confirm_notices_from: i64,
+    /// Whether a refund, and an address outside `redirect_origins`, needs the
+    /// api-secret in calls that need the api-key alone otherwise.
+    #[serde(default)]
+    pub require_secret: bool,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -257,6 +261,8 @@ pub struct Settings {
     pub refund_notify_url: Option<String>,
     /// See [`Merchant::confirm_notices_from`].
     pub confirm_notices_from: i64,
+    /// See [`Merchant::require_secret`].
+    pub require_secret: bool,
 }
 
 impl Settings {
@@ -317,6 +323,7 @@ impl Settings {
             h5,
             store,
             client_certificate: ClientCertificate::read(fields, dialect)?,
+            require_secret: fields.flag("require_secret")?,
             refund_notify_url: address::notify_url(fields, "refund_notify_url", development)?,
             confirm_notices_from: fields
                 .whole("confirm_notices_from", 0..=Money::MAX_MINOR)?
@@ -344,6 +351,7 @@ impl Merchant {
             "client_certificate": self.client_certificate,
             "refund_notify_url": self.refund_notify_url,
             "confirm_notices_from": self.confirm_notices_from,
+            "require_secret": self.require_secret,
         })
     }
 
@@ -378,6 +386,7 @@ impl Merchant {
             client_certificate,
             refund_notify_url,
             confirm_notices_from,
+            require_secret,
         } = settings;
         Self {
             name,
@@ -389,6 +398,7 @@ impl Merchant {
             client_certificate,
             refund_notify_url,
             confirm_notices_from,
+            require_secret,
             ..self
         }
     }

@@ -132,7 +132,10 @@ impl<W: World> Gateway<W> {
         let (state, paid_at_ms) = match facts.state {
             State::Open => ("open", None),
             State::Confirming => ("confirming", None),
-            State::Paid { paid_at_ms } => ("paid", Some(paid_at_ms)),
+            State::Paid { paid_at_ms } | State::PartlyRefunded { paid_at_ms } => {
+                ("paid", Some(paid_at_ms))
+            }
+            State::Refunded { paid_at_ms } => ("refunded", Some(paid_at_ms)),
             State::Expired => ("expired", None),
             State::Closed => ("closed", None),
             State::Failed => ("failed", None),

@@ -15,7 +15,7 @@
 
 use crate::Gateway;
 use crate::api::client_ip;
-use crate::book::{Call, CheckoutFacts, Offer, PrepareCheckout};
+use crate::book::{Attempt, Call, CheckoutFacts, Offer, PrepareCheckout};
 use crate::config::checkout_path;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
@@ -169,6 +169,7 @@ impl<W: World> Gateway<W> {
             Offer::Pay {
                 prepayment,
                 expires_at_ms,
+                attempt,
             } => match (
                 &prepayment.code_url,
                 &prepayment.mweb_url,
@@ -181,6 +182,7 @@ impl<W: World> Gateway<W> {
                         size,
                         path,
                         expires_at_ms,
+                        attempt: attempt.map(|number| number.to_string()),
                     })
                 }
                 (None, Some(mweb_url), _) => {
@@ -292,7 +294,17 @@ impl<W: World> Gateway<W> {
     }
 
     fn view(&self, visit: &Visit) -> View {
-        let CheckoutFacts { checkout, state } = &visit.facts;
+        let CheckoutFacts {
+            checkout,
+            state,
+            payable,
+        } = &visit.facts;
+        // The page needs it for its code alone.
+        let is_shown = |attempt: &&Attempt| attempt.trade_type == TradeType::Native;
+        let attempt = match visit.method {
+            Method::Native => payable.iter().rev().find(is_shown),
+            _ => None,
+        };
         let purchase = &checkout.purchase;
         View {
             merchant: visit.known.merchant.name.clone(),
@@ -300,6 +312,7 @@ impl<W: World> Gateway<W> {
             money: purchase.money,
             out_trade_no: purchase.out_trade_no.to_string(),
             state: *state,
+            attempt: attempt.map(|attempt| attempt.out_trade_no.to_string()),
             method: visit.method,
             now_ms: self.world.now_ms(),
             expires_at_ms: checkout.expires_at_ms,

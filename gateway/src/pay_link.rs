@@ -15,20 +15,24 @@
 //! through it anyway, and so that a plain `<img>` shows them.
 
 use crate::Gateway;
-use crate::book::{Buy, Call, Choice, LinkFacts, Price, SaleFacts};
+use crate::book::{Buy, Call, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use crate::http::{answer, header_text, json, query, redirect, set};
+use crate::http::{answer, cookie, header_text, json, query, redirect, set};
 use crate::limits::address;
 use crate::pay::{VARY, environment, lang_chosen, lang_of};
 use crate::print::{Paper, Sheet};
 use crate::qr::{Picture, QrCodeEcc};
+use crate::sign_in::VERSION;
 use crate::world::{Request, Response, World};
-use checkout::link::{Asks, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity};
+use checkout::link::{
+    Asks, Ended, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity,
+};
 use checkout::{App, State, format_amount};
 use http::header;
 use order::Money;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -36,6 +40,23 @@ use std::rc::Rc;
 /// The sides of a picture in pixels.
 const MIN_SIZE: i64 = 64;
 const MAX_SIZE: i64 = 2048;
+
+/// What a browser's cookie says that it has begun to buy through a link.
+#[derive(Serialize, Deserialize)]
+struct Bought {
+    v: u8,
+    link: String,
+    checkout: String,
+}
+
+const BOUGHT_PURPOSE: &str = "bought";
+/// As long as a purchase through a link can be paid.
+const BOUGHT_SECONDS: i64 = 30 * 60;
+
+/// One for each link: the last purchase that the browser has begun there.
+fn bought_cookie(link_id: &str) -> String {
+    format!("weceive_bought_{link_id}")
+}
 
 /// A link that was opened.
 struct Opened {
@@ -50,9 +71,36 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn link_page(&self, request: &Request, id: &str) -> Response {
         let once = query(request).remove("once");
         match self.open_link(id, once).await {
-            Ok(opened) => self.drawn_link(request, 200, &opened, None).await,
+            Ok(opened) => {
+                if opened.facts.ended(self.world.now_ms()) == Some(Ended::SoldOut)
+                    && let Some(resumed) = self.resume_purchase(request, &opened).await
+                {
+                    return resumed;
+                }
+                self.drawn_link(request, 200, &opened, None).await
+            }
             Err(error) => self.link_error(request, error).await,
         }
+    }
+
+    /// Back to the purchase of this link that this browser has begun and can
+    /// still pay: the piece that nobody else can have is its own.
+    async fn resume_purchase(&self, request: &Request, opened: &Opened) -> Option<Response> {
+        let link = &opened.facts.link.id;
+        let token = cookie(request, &bought_cookie(link))?;
+        let bought: Bought = self.config.master_key.read_token(BOUGHT_PURPOSE, token)?;
+        if bought.v != VERSION || bought.link != *link {
+            return None;
+        }
+        let call = Call::ViewCheckout(bought.checkout.clone());
+        let facts: CheckoutFacts = self.book(&opened.known.merchant.id, call).await.ok()?;
+        let is_open = matches!(facts.state, State::Open | State::Confirming);
+        is_open.then(|| {
+            let url = self.config.checkout_url(&bought.checkout);
+            let mut response = redirect(&format!("{url}{}", lang_chosen(request)));
+            *response.status_mut() = http::StatusCode::SEE_OTHER;
+            response
+        })
     }
 
     /// `POST /pay/link`.
@@ -73,7 +121,14 @@ impl<W: World> Gateway<W> {
             return self.drawn_link(request, 200, &opened, None).await;
         }
         let (written, choice) = match asks(&opened.facts, self.world.now_ms()) {
-            Asks::Ended(_) => return self.drawn_link(request, 409, &opened, None).await,
+            Asks::Ended(ended) => {
+                if ended == Ended::SoldOut
+                    && let Some(resumed) = self.resume_purchase(request, &opened).await
+                {
+                    return resumed;
+                }
+                return self.drawn_link(request, 409, &opened, None).await;
+            }
             Asks::Quantity { at_most, .. } => {
                 let written = form.get("quantity").map_or("1", String::as_str);
                 (written, quantity(written, at_most))
@@ -96,7 +151,20 @@ impl<W: World> Gateway<W> {
             holder: self.holder(request, &opened.known),
         };
         let merchant = &opened.known.merchant.id;
-        match self.book::<String>(merchant, Call::Buy(buy)).await {
+        let bought = self.book::<String>(merchant, Call::Buy(buy)).await;
+        let is_held = |error: &ApiError| {
+            matches!(
+                error.code,
+                Code::RateLimited | Code::LinkSoldOut | Code::LinkStockTooLow
+            )
+        };
+        // What nobody else can have may be this browser's own.
+        if bought.as_ref().is_err_and(is_held)
+            && let Some(resumed) = self.resume_purchase(request, &opened).await
+        {
+            return resumed;
+        }
+        match bought {
             Ok(checkout_id) => {
                 let lang = lang_chosen(request);
                 let lang = match (lang.is_empty(), form.get("lang")) {
@@ -108,6 +176,15 @@ impl<W: World> Gateway<W> {
                 let url = self.config.checkout_url(&checkout_id);
                 let mut response = redirect(&format!("{url}{lang}"));
                 *response.status_mut() = http::StatusCode::SEE_OTHER;
+                let bought = Bought {
+                    v: VERSION,
+                    link: opened.facts.link.id.clone(),
+                    checkout: checkout_id,
+                };
+                let token = self.config.master_key.token(BOUGHT_PURPOSE, &bought);
+                let name = bought_cookie(&bought.link);
+                let cookie = self.cookie(&name, &token, "/pay/", BOUGHT_SECONDS);
+                set(&mut response, header::SET_COOKIE, &cookie);
                 response
             }
             Err(error) if error.code == Code::RateLimited => self.too_often(request, error).await,
@@ -170,8 +247,10 @@ impl<W: World> Gateway<W> {
         let state = match sale.as_ref().map(|sale| sale.state) {
             None => "none",
             Some(State::Open | State::Confirming) => "open",
-            Some(State::Paid { .. }) => "paid",
-            Some(State::Expired | State::Closed | State::Failed) => "ended",
+            Some(State::Paid { .. } | State::PartlyRefunded { .. }) => "paid",
+            Some(State::Refunded { .. } | State::Expired | State::Closed | State::Failed) => {
+                "ended"
+            }
         };
         let number = sale.map(|sale| sale.out_trade_no.to_string());
         let mut response = json(200, &json!({"state": state, "out_trade_no": number}));

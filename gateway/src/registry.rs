@@ -3,7 +3,7 @@
 //! ```text
 //! merchants( id, quick_auth_token, json )
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
-//! tokens( fingerprint, merchant_id, expires_at_ms )
+//! tokens( fingerprint, merchant_id, expires_at_ms, issued_at_ms, key_fingerprint )
 //! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
 //! audit( id, subject, what, … )                            see `audit.rs`
 //! ```
@@ -12,6 +12,7 @@
 //! are random texts of 128 bits and more, so a fingerprint gives nothing away.
 
 use crate::audit;
+use crate::book::add_columns;
 use crate::merchant::Merchant;
 use crate::scope::{self, Scope};
 use crate::seal::{fingerprint, short};
@@ -123,8 +124,23 @@ pub enum Call {
         id: String,
         /// Of the token.
         fingerprint: String,
-        /// When it stops working, Unix milliseconds.
+        /// When it stops working at the latest, Unix milliseconds.
         expires_at_ms: i64,
+        /// Of the api-key that it is made with. It ends with that key.
+        #[serde(default)]
+        key_fingerprint: Option<String>,
+    },
+    /// A merchant's valid api-tokens: [`Answer::Tokens`].
+    Tokens {
+        /// The merchant's id.
+        id: String,
+    },
+    /// Ends the api-token that [`TokenFacts::id`] names.
+    EndToken {
+        /// The merchant's id.
+        id: String,
+        /// See [`TokenFacts::id`].
+        token: String,
     },
     /// Takes an api-token away from its merchant.
     RevokeToken {
@@ -153,6 +169,20 @@ pub struct KeyPair {
     pub secret_fingerprint: String,
 }
 
+/// A valid api-token, as its merchant may see it: never the token itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFacts {
+    /// The beginning of its fingerprint, as the audit names it.
+    pub id: String,
+    /// When it was issued, Unix milliseconds; `None` where an earlier version
+    /// issued it.
+    pub issued_at_ms: Option<i64>,
+    /// When it stops working, Unix milliseconds.
+    pub expires_at_ms: i64,
+    /// The beginning of the fingerprint of the api-key that it was made with.
+    pub api_key: Option<String>,
+}
+
 /// What the registry answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
@@ -168,6 +198,10 @@ pub enum Answer {
     Done,
     /// Merchants' ids.
     Ids(Vec<String>),
+    /// An api-token is written; until when it works, Unix milliseconds.
+    Issued(i64),
+    /// A merchant's valid api-tokens, newest first.
+    Tokens(Vec<TokenFacts>),
     /// What was changed.
     Audit(Vec<audit::Entry>),
     /// The database refused; the operator's log has the reason.
@@ -209,7 +243,8 @@ impl<W: World, S: Store> Registry<W, S> {
                 secret_fingerprint TEXT NOT NULL, expires_at_ms INTEGER)",
             "CREATE TABLE IF NOT EXISTS tokens(
                 fingerprint TEXT PRIMARY KEY, merchant_id TEXT NOT NULL,
-                expires_at_ms INTEGER NOT NULL)",
+                expires_at_ms INTEGER NOT NULL, issued_at_ms INTEGER, key_fingerprint TEXT)",
+            "CREATE INDEX IF NOT EXISTS tokens_merchant ON tokens(merchant_id)",
             "CREATE TABLE IF NOT EXISTS certificates(
                 merchant_id TEXT PRIMARY KEY, pems TEXT NOT NULL, asked_at_ms INTEGER NOT NULL)",
             "CREATE INDEX IF NOT EXISTS merchants_account ON merchants(
@@ -225,6 +260,7 @@ impl<W: World, S: Store> Registry<W, S> {
         {
             store.exec(statement, &[])?;
         }
+        add_columns(&store, &ADDED)?;
         Ok(Self { world, store })
     }
 
@@ -308,23 +344,21 @@ impl<W: World, S: Store> Registry<W, S> {
                 id,
                 fingerprint,
                 expires_at_ms,
-            } => self.store.atomically(|| {
-                self.store.exec(
-                    "DELETE FROM tokens WHERE expires_at_ms <= ?",
-                    &[self.world.now_ms().into()],
+                key_fingerprint,
+            } => self
+                .store
+                .atomically(|| self.add_token(&id, &fingerprint, expires_at_ms, key_fingerprint)),
+            Call::Tokens { id } => self.tokens(&id).map(Answer::Tokens),
+            Call::EndToken { id, token } => self.store.atomically(|| {
+                let ended = self.store.exec(
+                    "DELETE FROM tokens WHERE merchant_id = ? AND substr(fingerprint, 1, 8) = ?
+                     RETURNING fingerprint",
+                    &[id.as_str().into(), token.as_str().into()],
                 )?;
-                let sql = "SELECT count(*) FROM tokens WHERE merchant_id = ?";
-                let held = self.store.exec(sql, &[id.as_str().into()])?;
-                if held.first().map(|row| row.int(0)).transpose()? >= Some(MAX_TOKENS) {
-                    return Ok(Answer::Full);
+                if ended.is_empty() {
+                    return Ok(Answer::NotFound);
                 }
-                let token = short(&fingerprint).to_owned();
-                let what = format!("api-token {token} issued until {expires_at_ms}");
-                self.audit(&id, &what, "")?;
-                self.store.exec(
-                    "INSERT INTO tokens(fingerprint, merchant_id, expires_at_ms) VALUES(?, ?, ?)",
-                    &[fingerprint.into(), id.into(), expires_at_ms.into()],
-                )?;
+                self.audit(&id, &format!("api-token {token} revoked"), "")?;
                 Ok(Answer::Done)
             }),
             Call::RevokeToken { id, fingerprint } => self.store.atomically(|| {
@@ -372,6 +406,76 @@ impl<W: World, S: Store> Registry<W, S> {
                 Ok(rotated)
             }),
         }
+    }
+
+    /// Adds an api-token, inside a transaction. It ends at `expires_at_ms`, or
+    /// with the api-key that it is made with.
+    fn add_token(
+        &self,
+        id: &str,
+        fingerprint: &str,
+        expires_at_ms: i64,
+        key_fingerprint: Option<String>,
+    ) -> Result<Answer, StoreError> {
+        let now_ms = self.world.now_ms();
+        self.store.exec(
+            "DELETE FROM tokens WHERE expires_at_ms <= ?",
+            &[now_ms.into()],
+        )?;
+        let sql = "SELECT count(*) FROM tokens WHERE merchant_id = ?";
+        let held = self.store.exec(sql, &[id.into()])?;
+        if held.first().map(|row| row.int(0)).transpose()? >= Some(MAX_TOKENS) {
+            return Ok(Answer::Full);
+        }
+        let mut until_ms = expires_at_ms;
+        if let Some(key) = &key_fingerprint {
+            let keys = self.store.exec(
+                "SELECT expires_at_ms FROM keys WHERE fingerprint = ? AND merchant_id = ?",
+                &[key.as_str().into(), id.into()],
+            )?;
+            let Some(key) = keys.first() else {
+                return Ok(Answer::NotFound);
+            };
+            until_ms = key
+                .int_or_null(0)?
+                .map_or(until_ms, |key_ends_ms| until_ms.min(key_ends_ms));
+        }
+        if until_ms <= now_ms {
+            return Ok(Answer::NotFound);
+        }
+        let what = format!("api-token {} issued until {until_ms}", short(fingerprint));
+        self.audit(id, &what, "")?;
+        self.store.exec(
+            "INSERT INTO tokens(fingerprint, merchant_id, expires_at_ms, issued_at_ms,
+                 key_fingerprint)
+             VALUES(?, ?, ?, ?, ?)",
+            &[
+                fingerprint.into(),
+                id.into(),
+                until_ms.into(),
+                now_ms.into(),
+                key_fingerprint.into(),
+            ],
+        )?;
+        Ok(Answer::Issued(until_ms))
+    }
+
+    fn tokens(&self, id: &str) -> Result<Vec<TokenFacts>, StoreError> {
+        let rows = self.store.exec(
+            "SELECT fingerprint, issued_at_ms, expires_at_ms, key_fingerprint FROM tokens
+             WHERE merchant_id = ? AND expires_at_ms > ? ORDER BY rowid DESC LIMIT ?",
+            &[id.into(), self.world.now_ms().into(), MAX_TOKENS.into()],
+        )?;
+        rows.iter()
+            .map(|row| {
+                Ok(TokenFacts {
+                    id: short(row.text(0)?).to_owned(),
+                    issued_at_ms: row.int_or_null(1)?,
+                    expires_at_ms: row.int(2)?,
+                    api_key: row.text_or_null(3)?.map(|key| short(key).to_owned()),
+                })
+            })
+            .collect()
     }
 
     /// The merchant that a join with `from` leads to.
@@ -507,6 +611,12 @@ impl<W: World, S: Store> Registry<W, S> {
              WHERE merchant_id = ?1",
             &[id.into(), expire_at_ms.into()],
         )?;
+        // Every token was made with one of these pairs, and ends with it. A token
+        // of a pair that ends sooner has its end already.
+        self.store.exec(
+            "UPDATE tokens SET expires_at_ms = min(expires_at_ms, ?2) WHERE merchant_id = ?1",
+            &[id.into(), expire_at_ms.into()],
+        )?;
         self.store.exec(
             "DELETE FROM keys WHERE merchant_id = ? AND expires_at_ms <= ?",
             &[id.into(), self.world.now_ms().into()],
@@ -549,6 +659,12 @@ impl<W: World, S: Store> Registry<W, S> {
         Ok(())
     }
 }
+
+/// Columns that a registry of an earlier version lacks: table, column, type.
+const ADDED: [(&str, &str, &str); 2] = [
+    ("tokens", "issued_at_ms", "INTEGER"),
+    ("tokens", "key_fingerprint", "TEXT"),
+];
 
 /// A merchant as it is stored.
 fn written(merchant: &Merchant) -> Result<String, StoreError> {

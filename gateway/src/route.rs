@@ -118,6 +118,7 @@ routes! {
     GET    "/v1/audit"                       GetAudit          Merchant Own Always;
     GET    "/v1/doctor"                      Doctor            Merchant Own Always;
     POST   "/v1/token"                       CreateToken       Merchant Own Always;
+    GET    "/v1/token"                       GetTokens         Merchant Own Always;
     DELETE "/v1/token"                       RevokeToken       Merchant Own Always;
     /// The payer's page.
     GET    "/pay/"                           Page              Payer Page Always;

@@ -45,7 +45,7 @@ use wechatpay::oauth::{
 };
 
 /// The version of the cookies' contents.
-const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 2;
 
 /// A way in progress, or one that has come to its end.
 #[derive(Serialize, Deserialize)]
@@ -489,7 +489,7 @@ impl<W: World> Gateway<W> {
         holds.then_some(flow)
     }
 
-    fn cookie(&self, name: &str, value: &str, path: &str, seconds: i64) -> String {
+    pub(crate) fn cookie(&self, name: &str, value: &str, path: &str, seconds: i64) -> String {
         // Lax: WeChat's own page sends the browser back by a plain link.
         let secure = if self.config.is_https() {
             "; Secure"

@@ -11,6 +11,7 @@
 mod account;
 mod alarms;
 mod api;
+mod attempts;
 mod audit;
 mod certificates;
 mod checklist;
@@ -21,6 +22,7 @@ mod documented;
 mod environments;
 mod forged;
 mod holes;
+mod key_alone;
 mod kinds;
 mod lies;
 mod limits;

@@ -450,7 +450,13 @@ fn a_browser_that_names_no_origin_brings_no_authority() {
     let bought = format!("l={}&once=0123456789abcdef", link.as_str().unwrap());
     let answer = send("/pay/link", form, &bought);
     assert_eq!(answer.status(), 303);
-    assert!(!answer.headers().contains_key("set-cookie"));
+    // The one cookie only leads this browser back to that purchase.
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    let cookies: Vec<&str> = cookies.map(|cookie| cookie.to_str().unwrap()).collect();
+    assert!(
+        matches!(cookies[..], [cookie] if cookie.starts_with("weceive_bought_")),
+        "{cookies:?}"
+    );
     assert_eq!(world.upstream_calls().len(), calls);
 }
 

@@ -70,9 +70,18 @@ impl<W: World> Gateway<W> {
             },
             expires_at_ms: self.world.now_ms() + seconds * 1000,
         };
-        let checkout: Checkout = self
-            .book(&known.merchant.id, Call::OpenCheckout(Box::new(new)))
+        let addresses = [
+            ("notify_url", &new.purchase.notify_url),
+            ("success_url", &new.purchase.success_url),
+            ("cancel_url", &new.purchase.cancel_url),
+        ];
+        self.refuse_foreign_addresses(request, &known, &addresses)
             .await?;
+        let call = Call::OpenCheckout(Box::new(new));
+        let checkout: Checkout = match self.book(&known.merchant.id, call).await {
+            Ok(checkout) => checkout,
+            Err(error) => return Err(self.told_to(request, &known, error).await),
+        };
         Ok(success(json!({
             "id": checkout.id,
             "url": self.config.checkout_url(&checkout.id),
@@ -88,7 +97,9 @@ impl<W: World> Gateway<W> {
         let number = Fields::of_query(query(request)).out_trade_no()?;
         let call = Call::FindCheckout(number);
         let found: FoundCheckout = self.book(&known.merchant.id, call).await?;
-        let CheckoutFacts { checkout, state } = found.facts;
+        let CheckoutFacts {
+            checkout, state, ..
+        } = found.facts;
         let purchase = &checkout.purchase;
         let lines: Vec<Value> = purchase.lines.iter().map(line_data).collect();
         let attempts: Vec<Value> = checkout
@@ -105,6 +116,8 @@ impl<W: World> Gateway<W> {
                 State::Open => "open",
                 State::Confirming => "confirming",
                 State::Paid { .. } => "paid",
+                State::PartlyRefunded { .. } => "partly_refunded",
+                State::Refunded { .. } => "refunded",
                 State::Expired => "expired",
                 State::Closed => "closed",
                 State::Failed => "failed",

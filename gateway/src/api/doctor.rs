@@ -138,6 +138,7 @@ impl<W: World> Gateway<W> {
         checks.push(self.check_notify_url(known));
         checks.extend(self.check_account(known).await);
         checks.push(self.check_directory());
+        checks.push(check_api_key_alone(known));
         let healthy = checks.iter().all(|check| check.ok != Some(false));
         let checks: Vec<Value> = checks
             .into_iter()
@@ -390,6 +391,22 @@ impl<W: World> Gateway<W> {
                 "Register exactly {directory} as payment directory on WeChat Pay's merchant platform."
             ),
         )
+    }
+}
+
+/// What a leaked api-key can do by itself.
+fn check_api_key_alone(known: &Known) -> Check {
+    const NAME: &str = "require_secret";
+    match known.merchant.require_secret {
+        true => fine(
+            NAME,
+            "Refunds, and addresses outside redirect_origins, need the api-secret.",
+        ),
+        false => unknown(
+            NAME,
+            "Recommended: switch require_secret on. Without it a leaked api-key alone can refund \
+             paid orders, and have notices and payers sent to any address.",
+        ),
     }
 }
 

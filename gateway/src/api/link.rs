@@ -61,9 +61,17 @@ impl<W: World> Gateway<W> {
         let fields = Fields::read(settings.to_string().as_bytes())?;
         let mut link = self.read_link(&fields, &known, id)?;
         link.expires_at_ms = link.expires_at_ms.or(expires_at_ms);
+        let addresses = [
+            ("notify_url", &link.notify_url),
+            ("success_url", &link.success_url),
+            ("cancel_url", &link.cancel_url),
+        ];
+        self.refuse_foreign_addresses(request, &known, &addresses)
+            .await?;
         let call = Call::SetLink(Box::new(link));
         let facts: LinkFacts = self.book(&known.merchant.id, call).await?;
-        Ok(success(self.link_data(&facts)))
+        let shown = self.has_shown_secret(request, &known).await?;
+        Ok(success(self.link_data(&facts, shown)))
     }
 
     /// `GET /v1/link`: the link with this `id`, or the latest hundred. BASIC.
@@ -71,7 +79,9 @@ impl<W: World> Gateway<W> {
         let known = self.caller(request, Access::Basic).await?;
         let id = Fields::of_query(query(request)).text("id", 64)?;
         let links = self.links_of(&known, id).await?;
-        let links: Vec<Value> = links.iter().map(|facts| self.link_data(facts)).collect();
+        let shown = self.has_shown_secret(request, &known).await?;
+        let links = links.iter().map(|facts| self.link_data(facts, shown));
+        let links: Vec<Value> = links.collect();
         Ok(success(json!({ "links": links })))
     }
 
@@ -102,12 +112,17 @@ impl<W: World> Gateway<W> {
         })
     }
 
-    fn link_data(&self, facts: &LinkFacts) -> Value {
+    /// What the merchant tells its own systems is shown only with the secret.
+    fn link_data(&self, facts: &LinkFacts, shown: bool) -> Value {
         let LinkFacts { link, sold, held } = facts;
         let mut data = settings(link);
         let url = self.config.link_url(&link.id);
         let picture = |name: &str| url.replace("/pay/?", &format!("/pay/{name}?"));
         if let Some(data) = data.as_object_mut() {
+            if !shown {
+                data.remove("attach");
+                data.remove("notify_url");
+            }
             data.insert("id".to_owned(), json!(link.id));
             data.insert("url".to_owned(), json!(url));
             data.insert("qr_url".to_owned(), json!(picture("qr")));

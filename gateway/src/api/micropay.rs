@@ -36,6 +36,9 @@ impl<W: World> Gateway<W> {
             notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
             expires_at_ms: self.world.now_ms(),
         };
+        let addresses = [("notify_url", &terms.notify_url)];
+        self.refuse_foreign_addresses(request, &known, &addresses)
+            .await?;
         let auth_code = fields.required("auth_code", 32)?;
         let well_formed = auth_code.len() == 18
             && auth_code.bytes().all(|b| b.is_ascii_digit())
@@ -48,9 +51,11 @@ impl<W: World> Gateway<W> {
             auth_code,
             till_ip: client_ip(request),
         };
-        let order: Order = self
-            .book(&known.merchant.id, Call::QuickPay(Box::new(new)))
-            .await?;
+        let call = Call::QuickPay(Box::new(new));
+        let order: Order = match self.book(&known.merchant.id, call).await {
+            Ok(order) => order,
+            Err(error) => return Err(self.told_to(request, &known, error).await),
+        };
         Ok(success(status_data(&order)))
     }
 

@@ -17,6 +17,7 @@ pub mod statement;
 pub mod token;
 
 use crate::Gateway;
+use crate::address::origin;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::header_text;
@@ -30,9 +31,10 @@ use std::rc::Rc;
 /// What a call demands of its caller (seed 000, "Authentication").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The header `api-key`, or `api-token`.
+    /// The header `api-key`, or `api-token`, or both.
     Basic,
-    /// `api-key` and `api-secret`, or `api-token` (seed 001).
+    /// `api-key` and `api-secret`; or `api-token`, alone or beside `api-key`
+    /// (the older API's "Authentication").
     Secret,
     /// `api-key` and `api-secret`.
     Keys,
@@ -58,20 +60,125 @@ impl<W: World> Gateway<W> {
                 .ok_or_else(|| ApiError::of(Code::ApiKeyUnknown))
         };
         let known = self.guess(request, "api-key", known).await?;
-        let print = fingerprint(api_key);
-        if access != Access::Basic {
-            let checked = async {
-                let secret = header_text(request, "api-secret")
-                    .ok_or_else(|| ApiError::of(Code::ApiSecretMissing))?;
-                if !known.has_secret(secret) {
-                    return Err(ApiError::of(Code::ApiSecretWrong));
-                }
-                Ok(())
+        if access != Access::Keys && uses_token(request) {
+            let holder = self.token_holder(request).await?;
+            return match holder.merchant.id == known.merchant.id {
+                true => Ok(holder),
+                false => Err(ApiError::field(
+                    Code::ApiTokenUnknown,
+                    "api-token",
+                    "The api-token is not one of this api-key's merchant.",
+                )),
             };
-            self.guess(request, &print, checked).await?;
         }
+        if access != Access::Basic {
+            self.check_secret(request, &known, api_key).await?;
+        }
+        let print = fingerprint(api_key);
         self.shown("key", &print, &print)?;
         Ok(known)
+    }
+
+    /// Checks the api-secret against the api-key that found the merchant.
+    async fn check_secret(
+        &self,
+        request: &Request,
+        known: &Known,
+        api_key: &str,
+    ) -> Result<(), ApiError> {
+        let checked = async {
+            let secret = header_text(request, "api-secret")
+                .ok_or_else(|| ApiError::of(Code::ApiSecretMissing))?;
+            match known.has_secret(secret) {
+                true => Ok(()),
+                false => Err(ApiError::of(Code::ApiSecretWrong)),
+            }
+        };
+        self.guess(request, &fingerprint(api_key), checked).await
+    }
+
+    /// Whether the caller of a BASIC call, whom [`Gateway::caller`] has found,
+    /// has shown more than the api-key. A wrong api-secret is refused as
+    /// everywhere.
+    pub(crate) async fn has_shown_secret(
+        &self,
+        request: &Request,
+        known: &Known,
+    ) -> Result<bool, ApiError> {
+        if uses_token(request) {
+            return Ok(true);
+        }
+        match (
+            header_text(request, "api-key"),
+            header_text(request, "api-secret"),
+        ) {
+            (Some(api_key), Some(_)) => self
+                .check_secret(request, known, api_key)
+                .await
+                .map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Refuses a BASIC call that takes money out, where the merchant's
+    /// `require_secret` demands the secret for it.
+    pub(crate) async fn refuse_key_alone(
+        &self,
+        request: &Request,
+        known: &Known,
+    ) -> Result<(), ApiError> {
+        match known.merchant.require_secret && !self.has_shown_secret(request, known).await? {
+            true => Err(ApiError::of(Code::ApiSecretMissing)),
+            false => Ok(()),
+        }
+    }
+
+    /// The same of a BASIC call that names an address, where one of these leads
+    /// outside the merchant's registered origins.
+    pub(crate) async fn refuse_foreign_addresses(
+        &self,
+        request: &Request,
+        known: &Known,
+        addresses: &[(&str, &Option<String>)],
+    ) -> Result<(), ApiError> {
+        if !known.merchant.require_secret {
+            return Ok(());
+        }
+        let is_foreign = |address: &str| {
+            origin(address).is_none_or(|origin| !known.merchant.redirect_origins.contains(&origin))
+        };
+        let foreign = addresses
+            .iter()
+            .find(|(_, address)| address.as_deref().is_some_and(is_foreign));
+        match foreign {
+            Some((field, _)) if !self.has_shown_secret(request, known).await? => {
+                Err(ApiError::field(
+                    Code::ApiSecretMissing,
+                    field,
+                    format!(
+                        "The field {field} leads outside this merchant's redirect_origins: \
+                         the header api-secret is needed for that."
+                    ),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A refusal as its caller may learn it: which term of an order differs is
+    /// told only to a caller that may read the order.
+    pub(crate) async fn told_to(
+        &self,
+        request: &Request,
+        known: &Known,
+        error: ApiError,
+    ) -> ApiError {
+        let hides = error.code == Code::OrderExistsWithDifferentTerms
+            && !self.has_shown_secret(request, known).await.unwrap_or(false);
+        match hides {
+            true => ApiError::of(error.code),
+            false => error,
+        }
     }
 
     /// Somebody has shown a key that holds: it is theirs what follows, and
@@ -98,6 +205,13 @@ impl<W: World> Gateway<W> {
         self.shown("token", &fingerprint(token), &known.merchant.id)?;
         Ok(known)
     }
+}
+
+/// Whether the api-token is what authenticates the request. Beside both keys
+/// it is passed over.
+fn uses_token(request: &Request) -> bool {
+    let has = |name| header_text(request, name).is_some();
+    has("api-token") && !(has("api-key") && has("api-secret"))
 }
 
 /// The address of whoever sent the request, as Cloudflare tells it. Nobody

@@ -32,6 +32,9 @@ impl<W: World> Gateway<W> {
         }
         let fields = Fields::read(request.body())?;
         let terms = self.terms(&fields, &known)?;
+        let addresses = [("notify_url", &terms.notify_url)];
+        self.refuse_foreign_addresses(request, &known, &addresses)
+            .await?;
         let (number, trade_type) = (terms.out_trade_no.clone(), terms.trade_type);
         let new = NewOrder {
             terms,
@@ -39,9 +42,11 @@ impl<W: World> Gateway<W> {
             time_expire_ms: None,
             is_attempt: false,
         };
-        let prepaid: Prepaid = self
-            .book(&known.merchant.id, Call::CreateOrder(Box::new(new)))
-            .await?;
+        let call = Call::CreateOrder(Box::new(new));
+        let prepaid: Prepaid = match self.book(&known.merchant.id, call).await {
+            Ok(prepaid) => prepaid,
+            Err(error) => return Err(self.told_to(request, &known, error).await),
+        };
         let prepayment = prepaid.prepayment;
         if known.merchant.answers == Answers::Flat {
             return Ok(self.flat_answer(&known, trade_type, prepayment, shows_secret));

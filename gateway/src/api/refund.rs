@@ -17,6 +17,7 @@ impl<W: World> Gateway<W> {
     /// Without `out_refund_no` the same amount again is the same refund.
     pub(crate) async fn create_refund(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Basic).await?;
+        self.refuse_key_alone(request, &known).await?;
         let body = match request.body().is_empty() {
             true => None,
             false => Some(Fields::read(request.body())?),

@@ -6,9 +6,9 @@ use crate::Gateway;
 use crate::directory::ask;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use crate::http::success;
+use crate::http::{header_text, success};
 use crate::registry::{Answer, Call};
-use crate::seal::fingerprint;
+use crate::seal::{fingerprint, short};
 use crate::world::{Request, Response, World};
 use serde_json::json;
 
@@ -18,7 +18,8 @@ const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
 const LONGEST_SECONDS: i64 = 365 * DEFAULT_SECONDS;
 
 impl<W: World> Gateway<W> {
-    /// `POST /v1/token`: issues a token, shown this once. Only for who has both
+    /// `POST /v1/token`: issues a token, shown this once. It ends with the
+    /// api-key that it is made with at the latest. Only for a caller with both
     /// keys: a token that makes tokens would never end.
     pub(crate) async fn create_token(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Keys).await?;
@@ -35,12 +36,16 @@ impl<W: World> Gateway<W> {
             id: known.merchant.id.clone(),
             fingerprint: fingerprint(&token),
             expires_at_ms,
+            key_fingerprint: header_text(request, "api-key").map(fingerprint),
         };
         match ask(&self.world, call).await? {
-            Answer::Done => Ok(success(json!({
+            Answer::Issued(expires_at_ms) => Ok(success(json!({
                 "api-token": token,
+                "id": short(&fingerprint(&token)),
                 "expires_at": expires_at_ms / 1000,
             }))),
+            // The key has ended since this isolate learned of it.
+            Answer::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
             Answer::Full => Err(ApiError::of(Code::TooManyTokens)),
             _ => Err(ApiError::internal(
                 "the registry gave another kind of answer",
@@ -48,20 +53,52 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// `DELETE /v1/token` with `{"api-token": …}`: the token ends, within 30
-    /// seconds everywhere. Only for who has both keys.
+    /// `GET /v1/token`: the valid tokens, newest first, without their texts.
+    /// Only for a caller with both keys.
+    pub(crate) async fn get_tokens(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Keys).await?;
+        let call = Call::Tokens {
+            id: known.merchant.id.clone(),
+        };
+        let Answer::Tokens(tokens) = ask(&self.world, call).await? else {
+            return Err(ApiError::internal(
+                "the registry gave another kind of answer",
+            ));
+        };
+        let tokens: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                json!({
+                    "id": token.id,
+                    "issued_at": token.issued_at_ms.map(|at_ms| at_ms / 1000),
+                    "expires_at": token.expires_at_ms / 1000,
+                    "api_key": token.api_key,
+                })
+            })
+            .collect();
+        Ok(success(json!({ "tokens": tokens })))
+    }
+
+    /// `DELETE /v1/token` with `{"api-token": …}`, or with the `id` that `GET`
+    /// lists: the token ends, within 30 seconds everywhere. Only for a caller
+    /// with both keys.
     pub(crate) async fn revoke_token(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Keys).await?;
-        let token = Fields::read(request.body())?.required("api-token", 128)?;
-        let call = Call::RevokeToken {
-            id: known.merchant.id.clone(),
-            fingerprint: fingerprint(&token),
+        let fields = Fields::read(request.body())?;
+        let id = known.merchant.id.clone();
+        let (field, call) = match (fields.text("api-token", 128)?, fields.text("id", 16)?) {
+            (Some(token), _) => {
+                let fingerprint = fingerprint(&token);
+                ("api-token", Call::RevokeToken { id, fingerprint })
+            }
+            (None, Some(token)) => ("id", Call::EndToken { id, token }),
+            (None, None) => return Err(fields.missing("api-token")),
         };
         match ask(&self.world, call).await? {
             Answer::Done => Ok(success(json!({}))),
             Answer::NotFound => Err(ApiError::field(
                 Code::ApiTokenUnknown,
-                "api-token",
+                field,
                 "This merchant has no such api-token.",
             )),
             _ => Err(ApiError::internal(

@@ -16,8 +16,8 @@ use crate::upstream::{Failure, Reason};
 use crate::world::{Store, StoreError, World};
 use checkout::{LOOK, Lang, Line, State};
 use order::{
-    Effect, Event, Money, Order, OutTradeNo, Prepayment, Refusal, Status, Terms, TradeState,
-    TradeType,
+    Effect, Event, Money, Order, OutTradeNo, Prepayment, RefundStatus, Refusal, Status, Terms,
+    TradeState, TradeType,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -81,9 +81,12 @@ pub struct Attempt {
     /// account's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appid: Option<String>,
-    /// Whether its number was closed at WeChat before it became an order here.
+    /// Whether its number was given up before it became an order here.
     #[serde(default)]
     pub closed: bool,
+    /// When it was begun, Unix milliseconds; 0 where that was not written yet.
+    #[serde(default)]
+    pub begun_at_ms: i64,
 }
 
 /// A checkout to make.
@@ -119,6 +122,9 @@ pub struct CheckoutFacts {
     pub checkout: Checkout,
     /// How it stands.
     pub state: State,
+    /// The attempts that can still be paid.
+    #[serde(default)]
+    pub payable: Vec<Attempt>,
 }
 
 /// A checkout with the orders of its attempts.
@@ -139,6 +145,9 @@ pub enum Offer {
         prepayment: Prepayment,
         /// The latest moment to pay.
         expires_at_ms: i64,
+        /// The attempt's number.
+        #[serde(default)]
+        attempt: Option<OutTradeNo>,
     },
     /// Nothing: the purchase is no longer open.
     NotOpen(Box<CheckoutFacts>),
@@ -147,6 +156,13 @@ pub enum Offer {
 /// The longest number that leaves room for an attempt's `-99`.
 pub const MAX_OUT_TRADE_NO: usize = 29;
 const MAX_ATTEMPTS: usize = 99;
+/// So many attempts a checkout makes at once; each further one waits
+/// [`ATTEMPT_PAUSE_MS`] after the one before. Anyone who knows the address can
+/// change the way to pay again and again; like this the numbers outlast the
+/// longest checkout, and the latest attempt stays payable meanwhile.
+const ATTEMPTS_AT_ONCE: usize = 12;
+/// See [`ATTEMPTS_AT_ONCE`].
+const ATTEMPT_PAUSE_MS: i64 = 90_000;
 /// So many open attempts are asked about when somebody wants to know.
 const ASKED_AT_ONCE: usize = 4;
 /// WeChat takes no order that ends within five minutes (seed 002, section
@@ -176,9 +192,14 @@ const MWEB_URL_MS: i64 = MWEB_URL_SECONDS * 1000;
 const MWEB_WAY_MS: i64 = 20_000;
 
 impl PrepareCheckout {
-    /// Whether the attempt is this payer's way to pay.
-    fn fits(&self, attempt: &Attempt) -> bool {
-        (attempt.trade_type, &attempt.openid) == (self.trade_type, &self.openid)
+    /// Whether the attempt is this payer's way to pay. Its order must be the
+    /// attempt's: an earlier version could write one of another way under the
+    /// same number.
+    fn fits(&self, attempt: &Attempt, order: Option<&Order>) -> bool {
+        let way = (self.trade_type, &self.openid);
+        !attempt.closed
+            && (attempt.trade_type, &attempt.openid) == way
+            && order.is_none_or(|order| (order.terms().trade_type, &order.terms().openid) == way)
     }
 }
 
@@ -257,7 +278,19 @@ impl<W: World, S: Store> Book<W, S> {
         let row = rows.first().ok_or(ApiError::of(Code::SessionNotFound))?;
         let checkout: Checkout = self.read_row("checkout", id, row.text(0)?)?;
         let state = self.state_of(&checkout)?;
-        Ok(CheckoutFacts { checkout, state })
+        let mut payable = Vec::new();
+        for attempt in &checkout.attempts {
+            let order = self.load_order(attempt.out_trade_no.as_str())?;
+            let is_payable = |order: Order| order.payable(self.world.now_ms()).is_ok();
+            if !attempt.closed && order.is_some_and(is_payable) {
+                payable.push(attempt.clone());
+            }
+        }
+        Ok(CheckoutFacts {
+            checkout,
+            state,
+            payable,
+        })
     }
 
     /// As [`Book::view_checkout`], after asking WeChat about the open attempts
@@ -307,11 +340,25 @@ impl<W: World, S: Store> Book<W, S> {
         if facts.state != State::Open {
             return Ok(Offer::NotOpen(Box::new(facts)));
         }
+        let mut to_give_up = Vec::new();
+        let mut is_new = true;
+        for attempt in &facts.checkout.attempts {
+            let order = self.load_order(attempt.out_trade_no.as_str())?;
+            // Without an order, WeChat's answer may have been lost.
+            let may_be_paid = order.as_ref().map_or(!attempt.closed, Order::is_open);
+            if may_be_paid {
+                match prepare.fits(attempt, order.as_ref()) && !self.is_mweb_url_over(attempt)? {
+                    true => is_new = false,
+                    false => to_give_up.push(attempt),
+                }
+            }
+        }
+        if is_new && self.is_too_soon(&facts.checkout) {
+            return Err(ApiError::of(Code::TooManyAttempts));
+        }
         let mut left_open = Vec::new();
-        for attempt in facts.checkout.attempts.iter().filter(|a| !a.closed) {
-            if (!prepare.fits(attempt) || self.is_mweb_url_over(attempt)?)
-                && self.give_up(known, &prepare.id, attempt).await? == GivenUp::TooYoung
-            {
+        for attempt in to_give_up {
+            if self.give_up(known, &prepare.id, attempt).await? == GivenUp::TooYoung {
                 left_open.push(attempt.out_trade_no.clone());
             }
         }
@@ -321,8 +368,11 @@ impl<W: World, S: Store> Book<W, S> {
         if facts.state != State::Open {
             return Ok(Offer::NotOpen(Box::new(facts)));
         }
-        let (checkout, attempt) =
-            self.reserve_attempt(known, facts.checkout, &prepare, &left_open)?;
+        let reserved = self.reserve_attempt(known, facts.checkout, &prepare, &left_open)?;
+        let Some((checkout, attempt)) = reserved else {
+            // The merchant uses the numbers itself: the purchase is over.
+            return Ok(Offer::NotOpen(Box::new(self.view_checkout(&prepare.id)?)));
+        };
         let remaining_ms = checkout.expires_at_ms - self.world.now_ms();
         let new = NewOrder {
             terms: checkout.terms(known, &attempt),
@@ -333,8 +383,14 @@ impl<W: World, S: Store> Book<W, S> {
         };
         let prepaid = self.prepaid_order(known, new).await?;
         // Time has passed once more: called off meanwhile, it must not be paid.
-        let mut facts = self.view_checkout(&prepare.id)?;
-        if self.was_given_up(&mut facts.checkout, &attempt)? {
+        let facts = self.view_checkout(&prepare.id)?;
+        let attempts = &facts.checkout.attempts;
+        // Another page has given the attempt up before WeChat's answer made it
+        // an order, and makes one of its own.
+        if attempts
+            .iter()
+            .any(|a| a.closed && a.out_trade_no == attempt.out_trade_no)
+        {
             self.give_up(known, &prepare.id, &attempt).await?;
             return Err(ApiError::of(Code::AttemptPending));
         }
@@ -345,67 +401,59 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(Offer::Pay {
             prepayment: prepaid.prepayment,
             expires_at_ms: prepaid.expires_at_ms,
+            attempt: Some(attempt.out_trade_no),
         })
     }
 
-    /// Whether another page has given the attempt up before WeChat's answer made
-    /// it an order, and has made one of its own. The list has it again, because
-    /// WeChat has it.
-    fn was_given_up(&self, checkout: &mut Checkout, attempt: &Attempt) -> Result<bool, ApiError> {
-        let attempts = &mut checkout.attempts;
-        let mut listed = attempts.iter();
-        if let Some(listed) = listed.find(|a| a.out_trade_no == attempt.out_trade_no) {
-            return Ok(listed.closed);
-        }
-        let is_replaced = match attempts.last().filter(|last| !last.closed) {
-            Some(last) => {
-                let order = self.load_order(last.out_trade_no.as_str())?;
-                order.is_none_or(|order| order.is_open())
-            }
-            None => false,
-        };
-        // The last one tells how the purchase stands.
-        attempts.insert(attempts.len() - usize::from(is_replaced), attempt.clone());
-        self.save_checkout(checkout)?;
-        Ok(is_replaced)
+    /// Whether the checkout has to wait before it makes another attempt.
+    fn is_too_soon(&self, checkout: &Checkout) -> bool {
+        let attempts = &checkout.attempts;
+        attempts.len() >= ATTEMPTS_AT_ONCE
+            && attempts
+                .last()
+                .is_some_and(|last| self.world.now_ms() < last.begun_at_ms + ATTEMPT_PAUSE_MS)
     }
 
     /// The attempt that fits the payer: one that can still be paid, or else a
-    /// new one.
+    /// new one. `None` closes the checkout: no number is left.
     fn reserve_attempt(
         &self,
         known: &Known,
         mut checkout: Checkout,
         prepare: &PrepareCheckout,
         left_open: &[OutTradeNo],
-    ) -> Result<(Checkout, Attempt), ApiError> {
+    ) -> Result<Option<(Checkout, Attempt)>, ApiError> {
         let can_close = self.upstream(known).can_close();
         let attempts = checkout.attempts.iter().rev();
-        for attempt in attempts.filter(|a| !a.closed && !left_open.contains(&a.out_trade_no)) {
+        for attempt in attempts.filter(|a| !left_open.contains(&a.out_trade_no)) {
             let order = self.load_order(attempt.out_trade_no.as_str())?;
             let closing = matches!(
                 order.as_ref().map(Order::status),
                 Some(Status::Closing { .. })
             );
             // Without an order, the attempt's answer was lost: ask again.
-            let open = order.is_none_or(|o| o.is_open());
-            match (open, prepare.fits(attempt) && !closing) {
+            let open = order.as_ref().map_or(!attempt.closed, Order::is_open);
+            match (open, prepare.fits(attempt, order.as_ref()) && !closing) {
                 (true, true) => {
                     let attempt = attempt.clone();
-                    return Ok((checkout, attempt));
+                    return Ok(Some((checkout, attempt)));
                 }
                 // Another page was faster: its attempt must be given up first.
                 (true, false) if can_close => return Err(ApiError::of(Code::AttemptPending)),
                 _ => {}
             }
         }
-        let out_trade_no = self.free_number(&checkout)?;
+        let Some(out_trade_no) = self.free_number(&checkout)? else {
+            self.close_checkout(&checkout.purchase.out_trade_no)?;
+            return Ok(None);
+        };
         let attempt = Attempt {
             out_trade_no,
             trade_type: prepare.trade_type,
             openid: prepare.openid.clone(),
             appid: prepare.appid.clone(),
             closed: false,
+            begun_at_ms: self.world.now_ms(),
         };
         checkout.attempts.push(attempt.clone());
         self.store.atomically(|| {
@@ -423,7 +471,7 @@ impl<W: World, S: Store> Book<W, S> {
                 ],
             )
         })?;
-        Ok((checkout, attempt))
+        Ok(Some((checkout, attempt)))
     }
 
     /// Whether the address of an H5 payment may no longer be used (checklist
@@ -440,20 +488,20 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// The number of the checkout's next attempt: the merchant's own, then
     /// `-2`, `-3` and so on, leaving out what the merchant uses otherwise.
-    fn free_number(&self, checkout: &Checkout) -> Result<OutTradeNo, ApiError> {
+    fn free_number(&self, checkout: &Checkout) -> Result<Option<OutTradeNo>, ApiError> {
         let first = &checkout.purchase.out_trade_no;
         if checkout.attempts.is_empty() {
-            return Ok(first.clone());
+            return Ok(Some(first.clone()));
         }
         for n in 2..=MAX_ATTEMPTS {
             let number = OutTradeNo::new(&format!("{first}-{n}")).map_err(ApiError::internal)?;
             let is_free = self.load_order(number.as_str())?.is_none()
                 && self.refuse_checkouts_number(&number).is_ok();
             if is_free {
-                return Ok(number);
+                return Ok(Some(number));
             }
         }
-        Err(ApiError::of(Code::SessionExpired))
+        Ok(None)
     }
 
     /// Refuses a number that a checkout has, or one of its attempts.
@@ -528,14 +576,10 @@ impl<W: World, S: Store> Book<W, S> {
                     return Err(ApiError::of(Code::AttemptPending));
                 }
                 return match closed.map_err(|failure| failure.reason()) {
-                    // A closed number cannot be used again; one that WeChat
-                    // never knew can.
-                    Ok(()) | Err(Some(Reason::OrderClosed)) => {
-                        self.end_attempt(id, attempt, true)?;
-                        Ok(GivenUp::Ended)
-                    }
-                    Err(Some(Reason::OrderNotExist)) => {
-                        self.end_attempt(id, attempt, false)?;
+                    // The number is not used again, even where WeChat does not
+                    // know it: another page's request may be on its way with it.
+                    Ok(()) | Err(Some(Reason::OrderClosed | Reason::OrderNotExist)) => {
+                        self.end_attempt(id, attempt)?;
                         Ok(GivenUp::Ended)
                     }
                     Err(_) => Err(ApiError::of(Code::AttemptPending)),
@@ -573,16 +617,12 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    /// Ends an attempt that never became an order: marks it closed, or takes
-    /// it off its checkout.
-    fn end_attempt(&self, id: &str, attempt: &Attempt, closed: bool) -> Result<(), ApiError> {
+    /// Ends an attempt that never became an order.
+    fn end_attempt(&self, id: &str, attempt: &Attempt) -> Result<(), ApiError> {
         let mut checkout = self.view_checkout(id)?.checkout;
-        match closed {
-            true => {
-                let ended = checkout.attempts.iter_mut().filter(|a| *a == attempt);
-                ended.for_each(|a| a.closed = true);
-            }
-            false => checkout.attempts.retain(|a| a != attempt),
+        let mut attempts = checkout.attempts.iter_mut();
+        if let Some(ended) = attempts.find(|a| a.out_trade_no == attempt.out_trade_no) {
+            ended.closed = true;
         }
         Ok(self.save_checkout(&checkout)?)
     }
@@ -698,8 +738,14 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     fn state_of(&self, checkout: &Checkout) -> Result<State, StoreError> {
-        if let Some(paid_at_ms) = self.kept_order(checkout)?.as_ref().and_then(paid_at) {
-            return Ok(State::Paid { paid_at_ms });
+        if let Some(order) = self.kept_order(checkout)?
+            && let Some(paid_at_ms) = paid_at(&order)
+        {
+            return Ok(match refunded_minor(&order) {
+                0 => State::Paid { paid_at_ms },
+                n if n < order.terms().money.amount_minor() => State::PartlyRefunded { paid_at_ms },
+                _ => State::Refunded { paid_at_ms },
+            });
         }
         let mut open = false;
         for attempt in &checkout.attempts {
@@ -728,6 +774,17 @@ fn paid_at(order: &Order) -> Option<i64> {
     let paid = order.paid()?;
     let at_ms = wechatpay::v2::time::parse_china(&paid.payment.time_end);
     Some(at_ms.unwrap_or(paid.learned_at_ms))
+}
+
+/// How much of it WeChat has returned, or has begun to return.
+fn refunded_minor(order: &Order) -> i64 {
+    let refunds = order.refunds().iter().filter(|refund| {
+        matches!(
+            refund.status,
+            RefundStatus::Processing | RefundStatus::Success
+        )
+    });
+    refunds.map(|refund| refund.money.amount_minor()).sum()
 }
 
 fn difference(known: &Purchase, new: &Purchase) -> Option<&'static str> {

@@ -277,10 +277,7 @@ impl<W: World, S: Store> Book<W, S> {
             let made = self.view_checkout(&id)?;
             let same = made.checkout.purchase.money == money && made.checkout.purchase.body == body;
             if same
-                && matches!(
-                    made.state,
-                    State::Open | State::Confirming | State::Paid { .. }
-                )
+                && (made.state.is_paid() || matches!(made.state, State::Open | State::Confirming))
             {
                 return Ok(id);
             }
@@ -391,7 +388,7 @@ impl<W: World, S: Store> Book<W, S> {
                 out_trade_no: facts.checkout.purchase.out_trade_no,
                 state: facts.state,
             };
-            if matches!(sale.state, State::Paid { .. }) {
+            if sale.state.is_paid() {
                 return Ok(Some(sale));
             }
             latest = latest.or(Some(sale));
@@ -424,7 +421,7 @@ impl<W: World, S: Store> Book<W, S> {
             let checkout_id = row.text(0)?;
             match self.view_checkout(checkout_id)?.state {
                 State::Open | State::Confirming => continue,
-                State::Paid { .. } => {
+                State::Paid { .. } | State::PartlyRefunded { .. } | State::Refunded { .. } => {
                     self.store.exec(
                         "UPDATE links SET sold = sold + ? WHERE id = ?",
                         &[row.int(1)?.into(), link_id.into()],

@@ -392,7 +392,7 @@ impl<W: World, S: Store> Book<W, S> {
         {
             store.exec(statement, &[])?;
         }
-        add_columns(&store)?;
+        add_columns(&store, &ADDED)?;
         if !knows_transactions {
             store.exec(FILL_TRANSACTIONS, &[])?;
         }
@@ -950,11 +950,14 @@ const ADDED: [(&str, &str, &str); 2] = [
     ("checkouts", "untried_until_ms", "INTEGER"),
 ];
 
-fn add_columns(store: &impl Store) -> Result<(), StoreError> {
-    for (table, column, kind) in ADDED {
+pub(crate) fn add_columns(
+    store: &impl Store,
+    added: &[(&str, &str, &str)],
+) -> Result<(), StoreError> {
+    for (table, column, kind) in added {
         let made = store.exec(
             "SELECT 1 FROM sqlite_master WHERE name = ? AND instr(sql, ?)",
-            &[table.into(), column.into()],
+            &[(*table).into(), (*column).into()],
         )?;
         if made.is_empty() {
             store.exec(
