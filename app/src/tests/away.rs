@@ -197,3 +197,19 @@ fn a_payer_who_is_back_is_not_stuck_while_wechat_cannot_be_asked() {
         ["Check again", "I haven’t paid yet: open WeChat Pay"]
     );
 }
+
+#[test]
+fn a_payment_that_another_page_starts() {
+    let mut payer = Payer::in_wechat();
+    payer.taps("Pay now");
+    payer.does();
+    let url = String::from("https://pay.ionlinepay.com/pay/wxpay/jspay?token_id=1");
+    payer.on(Event::Ordered(Ok(Prepared::Page(url.clone()))));
+    assert_eq!(payer.does(), [Effect::Go(url)]);
+    assert_eq!(payer.buttons(), ["I’ve paid", "Trouble paying? Pay again"]);
+
+    payer.on(Event::Shown);
+    assert_eq!(payer.does(), [Effect::PostCheck(None)]);
+    payer.server_says(PAID);
+    assert_eq!(payer.heading(), "Payment successful");
+}
