@@ -21,8 +21,13 @@ use serde_json::{Value, json};
 /// older than a year and be of any use.
 const MAX_ADVANCE_SECONDS: i64 = 366 * 24 * 60 * 60;
 
+/// Said whenever the sandbox's clock is moved.
+const CLOCKS_DIFFER: &str = "A gateway beside this sandbox keeps the real time: while the clocks \
+    differ, its new orders are refused for their time_expire. \
+    POST /sandbox/time {\"ahead_seconds\": 0} returns to the real time.";
+
 /// What the index of control calls says (`GET /sandbox/`).
-pub(crate) const HELP: [(&str, &str, &str); 23] = [
+pub(crate) const HELP: [(&str, &str, &str); 24] = [
     (
         "GET",
         "/sandbox/merchants",
@@ -31,12 +36,12 @@ pub(crate) const HELP: [(&str, &str, &str); 23] = [
     (
         "POST",
         "/sandbox/merchants",
-        "make one: {name?, appid?, mch_id?, key?, app_secret?, mini_program?: {appid, app_secret?}, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, public_key_percent?, ionline?: {mid, key}}",
+        "make one: {name?, appid?, mch_id?, key?, app_secret?, mini_program?: {appid, app_secret?}, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, public_key_percent?, ionline?: {mid, key}, strict?: true|false}",
     ),
     (
         "POST",
         "/sandbox/merchants/{mch_id}",
-        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, rotate_platform_certificate?, public_key_percent?, ionline?: {mid, key}, funds?: {HKD: 0, …}}",
+        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, rotate_platform_certificate?, public_key_percent?, ionline?: {mid, key}, funds?: {HKD: 0, …}, strict?: true|false}",
     ),
     (
         "GET",
@@ -80,6 +85,11 @@ pub(crate) const HELP: [(&str, &str, &str); 23] = [
     ),
     (
         "POST",
+        "/sandbox/app",
+        "a mobile app hands a payment to WeChat's SDK: {payer, package: {appid, partnerid, prepayid, package, noncestr, timestamp, sign}, action?}; errCode 0, -1 or -2",
+    ),
+    (
+        "POST",
         "/sandbox/login",
         "a Mini Program calls wx.login: {payer, appid}; then {code}",
     ),
@@ -97,7 +107,7 @@ pub(crate) const HELP: [(&str, &str, &str); 23] = [
     (
         "POST",
         "/sandbox/time",
-        "move it forward: {advance_seconds}",
+        "move it forward: {advance_seconds}; back to the real time: {ahead_seconds: 0}",
     ),
     (
         "GET",
@@ -156,6 +166,7 @@ pub(crate) fn handle(
         ["paycode"] if post => make_pay_code(sandbox, request.body(), moment),
         ["notices"] if get => list_notices(sandbox, request),
         ["scan"] if post => scan(sandbox, request.body(), moment),
+        ["app"] if post => app(sandbox, request.body(), moment),
         ["login"] if post => login(sandbox, request.body(), moment),
         ["bridge"] if post => bridge(sandbox, request.body(), moment),
         ["pay"] if post => pay(sandbox, request.body(), moment),
@@ -176,7 +187,7 @@ pub(crate) fn handle(
         ["orders" | "refunds" | "reports" | "notices" | "deliveries"] | ["orders", _, _] | [] => {
             return web::method_not_allowed("GET");
         }
-        ["scan" | "bridge" | "login" | "pay" | "paycode" | "reset"] | ["merchants", _] => {
+        ["scan" | "bridge" | "app" | "login" | "pay" | "paycode" | "reset"] | ["merchants", _] => {
             return web::method_not_allowed("POST");
         }
         _ => Err(Failure::NotFound(
@@ -318,7 +329,7 @@ pub(crate) fn read_package(input: &mut Input) -> Result<serde_json::Map<String, 
         Some(Value::Object(package)) => Ok(package),
         _ => Err(input.bad(
             "package",
-            "send the object that the page hands to getBrandWCPayRequest",
+            "send the object that the page hands to getBrandWCPayRequest, or the app to WeChat's SDK",
         )),
     }
 }
@@ -364,6 +375,15 @@ fn bridge(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
     ))
 }
 
+fn app(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
+    let mut input = Input::read(body)?;
+    let payer = read_payer(&mut input)?;
+    let package = read_package(&mut input)?;
+    let action = read_action(&mut input)?;
+    input.finish()?;
+    Ok(invoke::app(sandbox, payer, &package, action, moment))
+}
+
 fn login(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
     let mut input = Input::read(body)?;
     let payer = read_payer(&mut input)?;
@@ -397,6 +417,19 @@ fn time(sandbox: &Sandbox, now_ms: i64) -> Value {
 
 fn advance(sandbox: &mut Sandbox, body: &[u8], now_ms: i64) -> Done {
     let mut input = Input::read(body)?;
+    match input.integer("ahead_seconds")? {
+        None => {}
+        Some(0) => {
+            input.finish()?;
+            let real_ms = now_ms.saturating_sub(sandbox.offset_ms());
+            sandbox.change_world(|world| world.offset_ms = 0);
+            return Ok(time(sandbox, real_ms));
+        }
+        Some(_) => {
+            let message = "send 0, which is the real time; advance_seconds moves forward";
+            return Err(input.bad("ahead_seconds", message).into());
+        }
+    }
     let seconds = input
         .integer("advance_seconds")?
         .filter(|seconds| (0..=MAX_ADVANCE_SECONDS).contains(seconds))
@@ -409,7 +442,11 @@ fn advance(sandbox: &mut Sandbox, body: &[u8], now_ms: i64) -> Done {
     input.finish()?;
     let advance_ms = seconds * 1000;
     sandbox.change_world(|world| world.offset_ms = world.offset_ms.saturating_add(advance_ms));
-    Ok(time(sandbox, now_ms.saturating_add(advance_ms)))
+    let mut told = time(sandbox, now_ms.saturating_add(advance_ms));
+    if let (Some(fields), true) = (told.as_object_mut(), sandbox.offset_ms() > 0) {
+        fields.insert("warning".to_owned(), CLOCKS_DIFFER.into());
+    }
+    Ok(told)
 }
 
 fn faults(sandbox: &Sandbox) -> Value {

@@ -1,7 +1,8 @@
 //! The payer's side: the package that a page hands to `WeixinJSBridge`
 //! (seed 002, section 7.7) or a Mini Program to `wx.requestPayment`, a scanned
-//! `code_url` (6.5), and the payment that follows. It is the same for every
-//! dialect but for the package's signature.
+//! `code_url` (6.5), the request that an app hands to WeChat's SDK (8.5), and
+//! the payment that follows. It is the same for every dialect but for the
+//! package's signature.
 //!
 //! Every refusal has a stable name beside WeChat's words for it, so that a
 //! test can ask for exactly one.
@@ -15,7 +16,7 @@ use crate::{Sandbox, product, v3};
 use order::TradeType;
 use serde_json::{Map, Value, json};
 use url::Url;
-use wechatpay::v2::invoke::Jsapi;
+use wechatpay::v2::invoke::{APP_PACKAGE, App, Jsapi};
 
 /// What the payer does on the sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +111,38 @@ pub(crate) fn bridge(
         Ok(key) => act(sandbox, &key, payer, action, moment),
         Err(refused) => refused.to_json(),
     }
+}
+
+/// What WeChat's SDK in a mobile app does with the app's request (WeChat Pay v2
+/// manual, sections 8.5 and 8.6): checks it as WeChat does, and then does what
+/// the payer chose. The app reads `errCode`: 0 paid, -1 refused, -2 cancelled.
+/// Without an action, what the sheet shows.
+pub(crate) fn app(
+    sandbox: &mut Sandbox,
+    payer: Payer,
+    package: &Map<String, Value>,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    let mut outcome = match check_app_package(sandbox, payer, package, moment.now_ms) {
+        Ok(key) => act(sandbox, &key, payer, action, moment),
+        Err(refused) => refused.to_json(),
+    };
+    let err_code = match (outcome.get("ok"), action) {
+        (Some(Value::Bool(true)), Some(Action::Cancel)) => -2,
+        (Some(Value::Bool(true)), _) => 0,
+        _ => -1,
+    };
+    if let Some(fields) = outcome.as_object_mut() {
+        // These are the bridge's names.
+        fields.remove("err_msg");
+        fields.remove("err_code");
+        let was_shown = fields.contains_key("sheet");
+        if !was_shown {
+            fields.insert("errCode".to_owned(), err_code.into());
+        }
+    }
+    outcome
 }
 
 /// A scanned `code_url`, or a short URL that stands for one. A product's QR
@@ -368,6 +401,109 @@ fn check_package(
     check_payer(order, payer)?;
     check_directory(&merchant.jsapi_directories, page_url)?;
     Ok(order.key())
+}
+
+/// The seven fields of section 8.5, as WeChat looks at them.
+fn check_app_package(
+    sandbox: &Sandbox,
+    payer: Payer,
+    package: &Map<String, Value>,
+    now_ms: i64,
+) -> Result<String, Refused> {
+    let app = App {
+        appid: text(package, "appid")?,
+        partnerid: text(package, "partnerid")?,
+        prepayid: text(package, "prepayid")?,
+        package: text(package, "package")?,
+        noncestr: text(package, "noncestr")?,
+        timestamp: text(package, "timestamp")?,
+        sign: text(package, "sign")?,
+    };
+    if !app.timestamp.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refused::new(
+            "TIMESTAMP_FORMAT",
+            "参数错误：timestamp",
+            "timestamp must be seconds since 1970 in decimal digits",
+        ));
+    }
+    if app.noncestr.len() > 32 {
+        return Err(Refused::new(
+            "NONCE_TOO_LONG",
+            "参数错误：noncestr",
+            "noncestr has at most 32 characters",
+        ));
+    }
+    if app.package != APP_PACKAGE {
+        return Err(Refused::new(
+            "PACKAGE_FORMAT",
+            "参数错误：package",
+            format!("package must be {APP_PACKAGE}"),
+        ));
+    }
+    let Some(order) = sandbox.orders.by_prepay_id(&app.prepayid) else {
+        return Err(Refused::new(
+            "UNKNOWN_PREPAY_ID",
+            "支付订单不存在，请重新下单",
+            "no order has this prepayid",
+        ));
+    };
+    let Some(merchant) = sandbox.merchants.get(&order.account.mch_id) else {
+        return Err(Refused::new(
+            "MCHID_NOT_EXIST",
+            "商户号不存在",
+            "the order's merchant is gone",
+        ));
+    };
+    let appid = order.payer_appid();
+    if app.appid != appid {
+        return Err(Refused::new(
+            "APPID_MISMATCH",
+            "appid与下单时不一致",
+            format!("appid must be the application that the order was made for: {appid}"),
+        ));
+    }
+    let account = &order.account;
+    let partner = account.sub_mch_id.as_deref().unwrap_or(&account.mch_id);
+    if app.partnerid != partner {
+        return Err(Refused::new(
+            "PARTNER_MISMATCH",
+            "商户号与下单时不一致",
+            format!("partnerid must be the merchant that is paid: {partner}"),
+        ));
+    }
+    if !is_app_signed(sandbox, &app, order.dialect, merchant) {
+        return Err(Refused::new(
+            "SIGN_MISMATCH",
+            "支付验证签名失败",
+            "sign is not the merchant key's signature over the other six fields",
+        ));
+    }
+    if order.trade_type != TradeType::App {
+        return Err(Refused::new(
+            "TRADE_TYPE_MISMATCH",
+            "支付场景非法",
+            format!(
+                "the order was made for {}, and this is APP",
+                order.trade_type.as_str()
+            ),
+        ));
+    }
+    if order.prepay_id.as_deref() != Some(app.prepayid.as_str()) {
+        return Err(NotPayable::Expired.into());
+    }
+    order.payable(now_ms)?;
+    check_payer(order, payer)?;
+    Ok(order.key())
+}
+
+/// With the API key in the prepayment's sign type, which an APP package does not
+/// name; with the merchant's private key in APIv3. iOnline has no APP.
+fn is_app_signed(sandbox: &Sandbox, app: &App, dialect: Dialect, merchant: &Merchant) -> bool {
+    match dialect {
+        Dialect::V2 { sign_type } => app.verify(&merchant.secret(), sign_type).is_ok(),
+        Dialect::V3Global | Dialect::V3Mainland => v3::is_app_signed(sandbox, app, merchant),
+        Dialect::Ionline => false,
+    }
 }
 
 /// With the API key in v2 and by iOnline, with the merchant's private key in

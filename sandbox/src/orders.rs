@@ -45,6 +45,9 @@ pub(crate) struct Order {
     /// When the `prepay_id` was handed out.
     pub(crate) prepaid_ms: i64,
     pub(crate) state: State,
+    /// Quick Pay: paid without the password.
+    #[serde(default)]
+    pub(crate) without_password: bool,
     /// A refund was taken. That makes the order's `trade_state` `REFUND`,
     /// whatever becomes of the refund.
     pub(crate) refunded: bool,

@@ -13,6 +13,7 @@ mod payer;
 mod products;
 mod quickpay;
 mod requests;
+mod strict;
 mod v3;
 mod v3_door;
 mod v3_lies;
@@ -132,6 +133,7 @@ fn order_fields() -> Fields {
         .with("spbill_create_ip", "8.8.8.8")
         .with("notify_url", "http://127.0.0.1:9000/notify")
         .with("trade_type", "NATIVE")
+        .with("product_id", "tea-1")
 }
 
 fn alice() -> String {

@@ -45,6 +45,7 @@ pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) 
         platform: platform(&mut input, Platform::default())?,
         ionline: ionline(&mut input)?,
         funds: BTreeMap::new(),
+        strict: input.boolean("strict")?.unwrap_or(true),
         mch_id,
         appid,
         app_secret,
@@ -85,6 +86,7 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     )?;
     let ionline = ionline(&mut input)?;
     let funds = funds(&mut input)?;
+    let strict = input.boolean("strict")?;
     input.finish()?;
     let Some(merchant) = sandbox.merchants.get_mut(mch_id) else {
         return Err(Failure::NotFound("there is no such merchant".into()));
@@ -101,6 +103,7 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     replace(&mut merchant.sign_type, sign_type);
     replace(&mut merchant.fee_type, fee_type);
     replace(&mut merchant.trade_types, trade_types);
+    replace(&mut merchant.strict, strict);
     replace(&mut merchant.jsapi_directories, jsapi_directories);
     if native_callback_url.is_some() {
         merchant.native_callback_url = native_callback_url;

@@ -15,6 +15,7 @@
 //!
 //! Seed 004, and the public manual of iOnline.
 
+mod multipart;
 mod page;
 mod prepay;
 mod query;
@@ -228,7 +229,8 @@ fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> A
     web::json_text(json::write(&fields))
 }
 
-/// The form, once it is known to be one.
+/// The form, once it is known to be one: URL-encoded, or the multipart that the
+/// iOnline document calls "Form-Data".
 fn parse(request: &Request) -> Result<Fields, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal::from_code(ErrorCode::RequirePostMethod));
@@ -236,13 +238,18 @@ fn parse(request: &Request) -> Result<Fields, Refusal> {
     if request.body().iter().all(u8::is_ascii_whitespace) {
         return Err(Refusal::from_code(ErrorCode::PostDataEmpty));
     }
-    form::read(request.body()).map_err(|error| {
-        let code = match error {
-            FormError::NotUtf8 => ErrorCode::NotUtf8,
-            _ => ErrorCode::InvalidRequest,
-        };
-        Refusal::unsigned(code, "参数错误", error.to_string())
-    })
+    let content_type = web::request_header(request, "content-type").unwrap_or_default();
+    let read = match multipart::boundary(content_type) {
+        Some(boundary) => multipart::read(request.body(), &boundary),
+        None => form::read(request.body()).map_err(|error| {
+            let code = match error {
+                FormError::NotUtf8 => ErrorCode::NotUtf8,
+                _ => ErrorCode::InvalidRequest,
+            };
+            (code, error.to_string())
+        }),
+    };
+    read.map_err(|(code, description)| Refusal::unsigned(code, "参数错误", description))
 }
 
 fn enter(sandbox: &Sandbox, request: &Request) -> Result<Asked, Refusal> {

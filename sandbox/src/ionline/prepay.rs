@@ -54,11 +54,28 @@ pub(super) fn answer(
             Means::PayInfo(package(sandbox, order, moment).ok_or_else(system_error)?)
         }
     };
+    // Inside WeChat both ways to start the payment are required members of the
+    // answer (iOnline document, section 1); `is_raw` only says which one the
+    // merchant means to use.
+    let other = match &means {
+        Means::PayUrl(_) => {
+            let package = package(sandbox, order, moment).ok_or_else(system_error)?;
+            Some((
+                "pay_info",
+                serde_json::to_string(&package).unwrap_or_default(),
+            ))
+        }
+        Means::PayInfo(_) => Some(("pay_url", page::url(sandbox, prepay_id))),
+        Means::Code { .. } => None,
+    };
     let answer = Answer {
         token_id: Some(page::token_id(prepay_id).to_owned()),
         means,
     };
     let mut fields = answer.to_fields(&asked.ionline.mid, &moment.nonce());
+    if let Some((name, value)) = other {
+        fields.push(name, value);
+    }
     fields.push_some("device_info", asked.fields.get_nonempty("device_info"));
     Ok(fields)
 }

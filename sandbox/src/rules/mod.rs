@@ -8,6 +8,7 @@ pub(crate) mod refund;
 pub(crate) mod reverse;
 pub(crate) mod settlement;
 pub(crate) mod statement;
+pub(crate) mod strict;
 
 use crate::Sandbox;
 use crate::accounts::{self, Merchant};

@@ -75,6 +75,7 @@ impl Wish {
             mweb_url: None,
             prepaid_ms: now_ms,
             state: State::NotPay,
+            without_password: false,
             refunded: false,
         }
     }

@@ -11,7 +11,8 @@ use crate::moment::Moment;
 use crate::orders::{Order, State};
 use crate::paycodes::{Behaviour, PayCode};
 
-/// Above this, in fen, the payer is asked for the password (5.2).
+/// Above this, in fen, the payer is asked for the password (WeChat Pay v2
+/// manual, section 5.2).
 const WITHOUT_PASSWORD_FEN: i64 = 100_000;
 
 impl Sandbox {
@@ -70,18 +71,23 @@ impl Sandbox {
         let cash_fee = order.cash_fee();
         let enough = order.payer.filter(|payer| payer.can_pay(cash_fee));
         let at_ms = moment.now_ms;
+        let is_password_due = order
+            .payer
+            .is_some_and(|payer| self.is_password_due(&order.account.mch_id, payer, at_ms));
         let (denied, state) = match (behaviour, enough) {
             (Some(Behaviour::UnsupportedCard), _) => {
                 (Denied::NotSupportCard, State::PayError { at_ms })
             }
             (Some(Behaviour::Password), _) => (Denied::UserPaying, asked_for_password()),
-            (None, _) if cash_fee > WITHOUT_PASSWORD_FEN => {
+            (None, _) if cash_fee > WITHOUT_PASSWORD_FEN || is_password_due => {
                 (Denied::UserPaying, asked_for_password())
             }
             (Some(Behaviour::Insufficient), _) | (_, None) => {
                 (Denied::PayerNotEnough, State::PayError { at_ms })
             }
             (_, Some(payer)) => {
+                self.orders
+                    .update(key, |order| order.without_password = true);
                 self.take_payment(key, payer, moment);
                 return match behaviour {
                     Some(Behaviour::Silent) => Err(Denied::NoAnswer),

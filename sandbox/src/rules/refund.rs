@@ -1,6 +1,6 @@
 //! Money goes back (seed 002, section 9.4).
 
-use super::Denied;
+use super::{Denied, strict};
 use crate::Sandbox;
 use crate::dialect::Dialect;
 use crate::moment::Moment;
@@ -9,8 +9,9 @@ use crate::refunds::{self, Refund, Terms};
 use order::{Currency, MAX_REFUNDS, Money};
 use wechatpay::v2::refund::FundsSource;
 
-/// How long after the payment it can be refunded. The seed says three months;
-/// WeChat has long made it a year.
+/// How long after the payment it can be refunded. The v2 manual, section
+/// 9.4.1, says three months, which a strict account enforces; WeChat has long
+/// made it a year.
 const LATEST_MS: i64 = 365 * 86_400_000;
 
 /// What a request asks for.
@@ -92,7 +93,10 @@ impl Sandbox {
         if wish.total_fee != total {
             return Err(Denied::TotalMismatch { total });
         }
-        if now_ms >= at_ms.saturating_add(LATEST_MS) {
+        let merchant = self.merchants.get(&order.account.mch_id);
+        let until_ms = strict::refundable_until_ms(merchant, wish.dialect, *at_ms)
+            .unwrap_or_else(|| at_ms.saturating_add(LATEST_MS));
+        if now_ms >= until_ms {
             return Err(Denied::TradeOverdue);
         }
         let returned = self.refunds.returned(&order.key());
@@ -106,7 +110,6 @@ impl Sandbox {
         if returned.count >= MAX_REFUNDS {
             return Err(Denied::TooManyRefunds);
         }
-        let merchant = self.merchants.get(&order.account.mch_id);
         if merchant.is_none_or(|merchant| merchant.funds_in(currency) < wish.refund_fee) {
             return Err(Denied::FundsNotEnough);
         }

@@ -425,3 +425,19 @@ fn nothing_from_outside_panics() {
         );
     }
 }
+
+#[test]
+fn moved_time_warns_and_returns_to_the_real_time() {
+    let mut bench = Bench::new();
+    let moved = bench.control("/sandbox/time", &json!({"advance_seconds": 86_400}));
+    assert_eq!(moved["ahead_seconds"], 86_400);
+    let warning = moved["warning"].as_str().unwrap();
+    assert!(warning.contains("{\"ahead_seconds\": 0}"), "{warning}");
+    let bad = bench.control("/sandbox/time", &json!({"ahead_seconds": 5}));
+    assert_eq!(bad["field"], "ahead_seconds", "{bad}");
+    let back = bench.control("/sandbox/time", &json!({"ahead_seconds": 0}));
+    assert_eq!(back["ahead_seconds"], 0);
+    assert_eq!(back["now_ms"], bench.now_ms);
+    assert_eq!(back["warning"], Value::Null);
+    assert_eq!(bench.look("/sandbox/time"), back);
+}

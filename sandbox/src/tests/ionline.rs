@@ -356,7 +356,6 @@ fn what_is_wrong_is_refused_at_its_level() {
             false,
             "PARAM_ERROR",
         ),
-        ("time_expire", Some("20991231000000"), false, "LACK_PARAMS"),
         ("sub_openid", Some("oNobody"), false, "PARAM_ERROR"),
         ("sub_openid", Some(&bob), false, "PARAM_ERROR"),
         ("sub_appid", Some("wx0"), true, "APPID_NOT_EXIST"),
@@ -522,4 +521,102 @@ fn misbehaviour_on_request() {
     let error = bench.ionline_query(By::OutTradeNo(number())).unwrap_err();
     assert!(error.is_unknown_outcome() && error.is_retryable());
     assert_eq!(bench.ionline_state(), TradeState::NotPay);
+}
+
+#[test]
+fn a_payment_inside_wechat_is_answered_with_both_ways_to_start_it() {
+    for start in [Start::PayUrl, Start::Bridge, Start::MiniProgram] {
+        let mut bench = Bench::new();
+        let answer = bench.ionline_fields(order_of(jspay(start)).to_fields());
+        let url = answer["pay_url"].as_str().unwrap();
+        assert!(url.contains("/gateway/pay?token_id="), "{url}");
+        assert!(url.len() <= 128, "{url}");
+        let package: Value = serde_json::from_str(answer["pay_info"].as_str().unwrap()).unwrap();
+        let body = json!({"payer": "alice", "package": package, "action": "pay"});
+        assert_eq!(
+            bench.control("/sandbox/bridge", &body)["ok"],
+            true,
+            "{start:?}"
+        );
+    }
+    let mut bench = Bench::new();
+    let answer = bench.ionline_fields(order_of(Trade::Native).to_fields());
+    assert_eq!(answer["pay_url"], Value::Null);
+    assert_eq!(answer["pay_info"], Value::Null);
+}
+
+#[test]
+fn one_time_alone_sets_no_end() {
+    for field in ["time_expire", "time_start"] {
+        let mut bench = Bench::new();
+        // Past already: with both times, the order would be refused.
+        let fields = order_of(Trade::Native).to_fields();
+        let answer = bench.ionline_fields(fields.with(field, "20091225091010"));
+        assert_eq!(answer["result_code"], "0", "{answer}");
+        let order = bench.look(&format!("/sandbox/orders/1900000114/{NUMBER}"));
+        assert_eq!(
+            order["payable_until_ms"],
+            bench.now_ms + 2 * 3600 * 1000,
+            "{field}"
+        );
+    }
+}
+
+/// `fields` as a browser or a library sends "Form-Data".
+fn multipart(fields: &Fields, boundary: &str) -> Vec<u8> {
+    let parts = fields.iter().map(|(name, value)| {
+        format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        )
+    });
+    let mut body: String = parts.collect();
+    body.push_str(&format!("--{boundary}--\r\n"));
+    body.into_bytes()
+}
+
+#[test]
+fn a_form_may_be_multipart() {
+    const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gW";
+    let mut bench = Bench::new();
+    let mut ask = |content_type: &str, body: Vec<u8>| -> Value {
+        let request = Request::builder()
+            .method("POST")
+            .uri("http://127.0.0.1:8788/gateway/")
+            .header("host", "127.0.0.1:8788")
+            .header("content-type", content_type)
+            .body(body)
+            .unwrap();
+        serde_json::from_slice(bench.send(&request).body()).unwrap()
+    };
+    let fields = order_of(Trade::Native)
+        .to_fields()
+        .sealed(&key(), SignType::Md5);
+    let good = multipart(&fields, BOUNDARY);
+    for content_type in [
+        format!("multipart/form-data; boundary={BOUNDARY}"),
+        format!("Multipart/Form-Data; charset=utf-8; Boundary=\"{BOUNDARY}\""),
+    ] {
+        let answer = ask(&content_type, good.clone());
+        assert_eq!(answer["result_code"], "0", "{answer}");
+    }
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let cut = good[..good.len() - 20].to_vec();
+    let end = format!("--{BOUNDARY}--\r\n").len();
+    let again = multipart(&Fields::new().with("body", "again"), BOUNDARY);
+    let twice = [&good[..good.len() - end], &again].concat();
+    for (content_type, body, code) in [
+        ("multipart/form-data", good.clone(), "INVALID_REQUEST"),
+        (
+            "multipart/form-data; boundary=other",
+            good,
+            "INVALID_REQUEST",
+        ),
+        (content_type.as_str(), cut, "INVALID_REQUEST"),
+        (content_type.as_str(), b"--".to_vec(), "INVALID_REQUEST"),
+        (content_type.as_str(), twice, "INVALID_REQUEST"),
+        (content_type.as_str(), vec![0xff, 0xfe], "NOT_UTF8"),
+    ] {
+        let answer = ask(content_type, body);
+        assert_eq!(answer["err_code"], code, "{content_type}: {answer}");
+    }
 }

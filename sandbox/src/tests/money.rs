@@ -330,7 +330,8 @@ fn an_institution_refunds_for_its_sub_merchant() {
         .with("fee_type", "USD")
         .with("spbill_create_ip", "8.8.8.8")
         .with("notify_url", "http://127.0.0.1:9000/notify")
-        .with("trade_type", "NATIVE");
+        .with("trade_type", "NATIVE")
+        .with("product_id", "books");
     send("/pay/unifiedorder", order);
     let refund = |sub_mch_id: &str| {
         fields(sub_mch_id)

@@ -19,7 +19,7 @@ fn the_same_terms_give_the_same_prepayment() {
     let again = bench.order(|fields| {
         fields.set("nonce_str", "another");
         fields.set("time_expire", "20231115161820");
-        fields.set("spbill_create_ip", "::1");
+        fields.set("spbill_create_ip", "8.8.4.4");
     });
     assert_eq!(again.get("prepay_id"), Some(prepay_id.as_str()));
 

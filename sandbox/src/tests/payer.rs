@@ -177,3 +177,82 @@ fn h5_is_paid_on_its_own_page() {
         Some("SUCCESS")
     );
 }
+
+/// An APP order, and the package that its app hands to WeChat's SDK.
+fn app_order(bench: &mut Bench) -> Value {
+    let made = bench.order(|fields| fields.set("trade_type", "APP"));
+    let prepay_id = made.get("prepay_id").unwrap();
+    let key = Secret::new(KEY);
+    let package = invoke::app(
+        APPID,
+        MCH_ID,
+        prepay_id,
+        1_700_000_000,
+        "n",
+        &key,
+        SignType::Md5,
+    );
+    serde_json::to_value(package).unwrap()
+}
+
+fn in_the_app(bench: &mut Bench, package: &Value, action: &str) -> Value {
+    let mut body = json!({"payer": "alice", "package": package});
+    if !action.is_empty() {
+        body["action"] = action.into();
+    }
+    bench.control("/sandbox/app", &body)
+}
+
+#[test]
+fn an_app_pays_with_its_package_and_reads_0_minus_1_or_minus_2() {
+    let mut bench = Bench::new();
+    let package = app_order(&mut bench);
+    let shown = in_the_app(&mut bench, &package, "");
+    assert_eq!(shown["sheet"]["amount_minor"], 888, "{shown}");
+    assert_eq!(shown["errCode"], Value::Null);
+    for (action, err_code, state) in [
+        ("cancel", -2, "NOTPAY"),
+        ("fail", -1, "NOTPAY"),
+        ("pay", 0, "SUCCESS"),
+        ("pay", -1, "SUCCESS"),
+    ] {
+        let said = in_the_app(&mut bench, &package, action);
+        assert_eq!(said["errCode"], err_code, "{action}: {said}");
+        assert_eq!(bench.query("9900000000").get("trade_state"), Some(state));
+    }
+}
+
+#[test]
+fn an_app_package_is_verified_as_the_app_would() {
+    for (field, value, reason) in [
+        ("appid", json!("wx5a11d0b0c0ffee02"), "APPID_MISMATCH"),
+        ("partnerid", json!("1900000110"), "PARTNER_MISMATCH"),
+        ("prepayid", json!("wx1"), "UNKNOWN_PREPAY_ID"),
+        ("package", json!("Sign=WXPAY"), "PACKAGE_FORMAT"),
+        ("noncestr", json!("n".repeat(33)), "NONCE_TOO_LONG"),
+        ("noncestr", json!("other"), "SIGN_MISMATCH"),
+        ("timestamp", json!("soon"), "TIMESTAMP_FORMAT"),
+        ("timestamp", json!(1_700_000_000), "NOT_A_STRING"),
+        ("sign", json!("0"), "SIGN_MISMATCH"),
+        ("sign", Value::Null, "MISSING_PARAMETER"),
+    ] {
+        let mut bench = Bench::new();
+        let mut package = app_order(&mut bench);
+        package[field] = value.clone();
+        let said = in_the_app(&mut bench, &package, "pay");
+        assert_eq!(said["reason"], reason, "{field}={value}: {said}");
+        assert_eq!(said["errCode"], -1);
+        assert_eq!(bench.query("9900000000").get("trade_state"), Some("NOTPAY"));
+    }
+}
+
+#[test]
+fn an_app_package_starts_no_other_kind_of_order() {
+    let mut bench = Bench::new();
+    let made = bench.order(|_| {});
+    let prepay_id = made.get("prepay_id").unwrap();
+    let key = Secret::new(KEY);
+    let package = invoke::app(APPID, MCH_ID, prepay_id, 1, "n", &key, SignType::Md5);
+    let said = in_the_app(&mut bench, &serde_json::to_value(package).unwrap(), "pay");
+    assert_eq!(said["reason"], "TRADE_TYPE_MISMATCH", "{said}");
+}

@@ -251,3 +251,19 @@ fn what_a_reverse_is_refused_for() {
     assert_eq!(refused(&bench.call("/secapi/pay/refund", partly)).0, "done");
     assert_eq!(reverse(&mut bench), is("signed", "TRADE_STATE_ERROR", "N"));
 }
+
+#[test]
+fn a_reverse_names_the_orders_exchange_rate_whatever_it_answers() {
+    let mut bench = Bench::new();
+    let auth_code = code(&mut bench, "alice", "");
+    let paid = bench.call(MICROPAY, quick(&auth_code, "888"));
+    assert_eq!(refused(&paid).0, "done");
+    for (after_ms, level) in [(0, "signed"), (15_000, "done"), (0, "done")] {
+        bench.now_ms += after_ms;
+        let answer = bench.call("/secapi/pay/reverse", ids().with("out_trade_no", "till-1"));
+        assert_eq!(refused(&answer).0, level);
+        assert_eq!(answer.get("rate"), Some("92000000"), "{answer:?}");
+    }
+    let unknown = bench.call("/secapi/pay/reverse", ids().with("out_trade_no", "none"));
+    assert_eq!(unknown.get("rate"), None);
+}

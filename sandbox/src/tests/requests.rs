@@ -195,3 +195,32 @@ fn a_request_is_refused_for_what_it_asks() {
     let answer = bench.order(|fields| fields.set("time_expire", "20231115061820"));
     assert_eq!(refused(&answer).0, "done");
 }
+
+#[test]
+fn a_report_needs_no_appid_and_names_the_right_one_if_any() {
+    let report = || {
+        let mut fields = ids()
+            .with(
+                "interface_url",
+                "https://api.mch.weixin.qq.com/pay/orderquery",
+            )
+            .with("execute_time", "12")
+            .with("return_code", "SUCCESS")
+            .with("result_code", "SUCCESS")
+            .with("user_ip", "8.8.8.8");
+        fields.remove("appid");
+        fields
+    };
+    let mut bench = Bench::new();
+    let told = bench.call("/payitil/report", report());
+    assert_eq!(told.get("return_code"), Some("SUCCESS"), "{told:?}");
+    let kept = bench.look("/sandbox/reports");
+    assert_eq!(kept["reports"][0]["fields"]["user_ip"], "8.8.8.8");
+    let other = report().with("appid", "wx5a11d0b0c0ffee02");
+    let told = bench.call("/payitil/report", other);
+    assert_eq!(refused(&told), ("unsigned", "APPID_MCHID_NOT_MATCH".into()));
+    let mut order = order_fields();
+    order.remove("appid");
+    let told = bench.call("/pay/unifiedorder", order);
+    assert_eq!(refused(&told), ("unsigned", "LACK_PARAMS".into()));
+}

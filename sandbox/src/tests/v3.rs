@@ -467,3 +467,26 @@ fn h5_and_app() {
     let page = bench.ask(Method::GET, path, b"");
     assert!(String::from_utf8_lossy(page.body()).contains("Pay as alice"));
 }
+
+#[test]
+fn an_app_package_is_signed_with_the_merchants_private_key() {
+    let mut bench = Bench::new();
+    let path = "/v3/global/transactions/app";
+    let order = global_order(|order| order["trade_type"] = json!("APP"));
+    let told = ask(&mut bench, MCH_ID, ("POST", path), &order);
+    let prepayid = told.json["prepay_id"].as_str().unwrap().to_owned();
+    let known = credentials(&mut bench, MCH_ID);
+    let key = PrivateKey::from_pem(known["private_key"].as_str().unwrap()).unwrap();
+    let package = wechatpay::v3::invoke::app(APPID, MCH_ID, &prepayid, 1, "n", &key, &Toy);
+    let mut package = serde_json::to_value(block_on(package).unwrap()).unwrap();
+    let mut pay = |package: &Value| {
+        let body = json!({"payer": "alice", "package": package, "action": "pay"});
+        bench.control("/sandbox/app", &body)
+    };
+    let noncestr = std::mem::replace(&mut package["noncestr"], json!("other"));
+    let said = pay(&package);
+    assert_eq!(said["reason"], "SIGN_MISMATCH", "{said}");
+    package["noncestr"] = noncestr;
+    let said = pay(&package);
+    assert_eq!(said["errCode"], 0, "{said}");
+}

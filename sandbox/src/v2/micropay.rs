@@ -5,10 +5,10 @@ use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
 use crate::orders::Order;
-use crate::rules::prepay::Wish;
+use crate::rules::{prepay::Wish, strict};
 use order::TradeType;
-use wechatpay::v2::ErrorCode;
 use wechatpay::v2::micropay::{self, AuthCode};
+use wechatpay::v2::{ErrorCode, Fields};
 
 pub(super) const CALL: Call = Call::new(
     micropay::PATH,
@@ -34,6 +34,9 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
             error.into()
         }
     })?;
+    if asked.merchant.strict {
+        check_strictly(&asked.fields, &request)?;
+    }
     asked.check_trade_type(TradeType::Micropay)?;
     asked.check_sub_merchant(sandbox)?;
     asked.check_currency(request.money.currency())?;
@@ -59,4 +62,15 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
     };
     let fields = answer.to_fields(&asked.account(), &moment.nonce());
     Ok(fields.into())
+}
+
+/// What a strict account may not send.
+fn check_strictly(fields: &Fields, request: &micropay::Request) -> Result<(), Refusal> {
+    let sent = |name| fields.get_nonempty(name);
+    let body = request.body.as_str();
+    strict::at_most_32("body", body, strict::QUICK_PAY_BODY)?;
+    strict::ipv4("spbill_create_ip", request.spbill_create_ip)?;
+    strict::limit_pay(sent("limit_pay"))?;
+    strict::goods_text(sent("detail"), request.money.amount_minor())?;
+    Ok(())
 }

@@ -41,6 +41,7 @@ use crate::faults::{self, Fault};
 use crate::moment::Moment;
 use crate::notices::Content;
 use crate::orders::{self, Order};
+use crate::rules::strict::{self, Undocumented};
 use crate::rules::{self, Denied};
 use crate::web::{self, Answer, Request};
 use http::Method;
@@ -59,6 +60,8 @@ struct Call {
     answer: AnswerFn,
     /// Whether WeChat wants the merchant's certificate.
     certificate: bool,
+    /// Whether `appid` must be there. Where it is, it must be the merchant's.
+    appid_required: bool,
     /// The fields as they were signed, where they are sent in another form.
     as_signed: fn(Fields) -> Fields,
     /// A refusal in the call's own way.
@@ -79,6 +82,7 @@ impl Call {
             required,
             answer,
             certificate: false,
+            appid_required: true,
             as_signed: std::convert::identity,
             own_refusal: std::convert::identity,
         }
@@ -101,7 +105,7 @@ const CALLS: [Call; 13] = [
     exchange::CALL_IN_MANUAL,
 ];
 
-const ALWAYS_REQUIRED: [&str; 3] = ["appid", "mch_id", "sign"];
+const ALWAYS_REQUIRED: [&str; 2] = ["mch_id", "sign"];
 
 /// What a call answers when it is done.
 enum Done {
@@ -125,11 +129,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Whom the answer names: the ids as they were sent.
+    /// Whom the answer names: the ids as they were sent. An `appid` that was
+    /// not sent is the merchant's.
     fn account(&self) -> Account {
         let sent = |name| self.fields.get_nonempty(name).map(str::to_owned);
         Account {
-            appid: sent("appid").unwrap_or_default(),
+            appid: sent("appid").unwrap_or_else(|| self.merchant.appid.clone()),
             mch_id: self.merchant.mch_id.clone(),
             sub_appid: sent("sub_appid"),
             sub_mch_id: sent("sub_mch_id"),
@@ -156,6 +161,15 @@ impl Asked {
         let sent = |name| self.fields.get_nonempty(name);
         let (sub_mch_id, sub_appid) = (sent("sub_mch_id"), sent("sub_appid"));
         rules::check_sub_merchant(sandbox, &self.merchant, sub_mch_id, sub_appid)?;
+        Ok(())
+    }
+
+    /// A strict account's `out_refund_no` has the manual's 32 bytes.
+    fn check_out_refund_no(&self) -> Result<(), Refusal> {
+        let number = self.fields.get_nonempty("out_refund_no");
+        if let Some(number) = number.filter(|_| self.merchant.strict) {
+            strict::at_most_32("out_refund_no", number, strict::OUT_REFUND_NO)?;
+        }
         Ok(())
     }
 
@@ -221,6 +235,8 @@ pub(crate) enum Refusal {
         code: ErrorCode,
         description: String,
         recall: bool,
+        /// The exchange rate of the order, where it is known.
+        rate: Option<i64>,
     },
     /// Nothing comes back: to the caller a time-out.
     NoAnswer,
@@ -265,6 +281,18 @@ impl From<FieldError> for Refusal {
                 error.to_string(),
             ),
         }
+    }
+}
+
+impl From<Undocumented> for Refusal {
+    fn from(broken: Undocumented) -> Self {
+        let (code, words) = match broken.problem {
+            Problem::Missing if !broken.field.contains('.') => {
+                (ErrorCode::LackParams, format!("缺少参数 {}", broken.field))
+            }
+            _ => (ErrorCode::ParamError, format!("参数错误 {}", broken.field)),
+        };
+        Self::unsigned(code, &words, broken.to_string())
     }
 }
 
@@ -388,6 +416,7 @@ fn reverse_refused(description: &str, recall: bool) -> Refusal {
         code: ErrorCode::InvalidRequest,
         description: description.to_owned(),
         recall,
+        rate: None,
     }
 }
 
@@ -577,12 +606,15 @@ fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> F
                 code,
                 description,
                 recall,
+                rate,
             },
             Some(asked),
         ) => {
             let (account, nonce) = (asked.account(), moment.nonce());
-            reverse_message::refusal(&account, &nonce, &code, &description, recall)
-                .sealed(&asked.merchant.secret(), asked.sign_type)
+            let mut fields =
+                reverse_message::refusal(&account, &nonce, &code, &description, recall);
+            fields.push_some("rate", rate.map(|rate| rate.to_string()));
+            fields.sealed(&asked.merchant.secret(), asked.sign_type)
         }
         (
             Refusal::Signed(code, description)
@@ -633,6 +665,9 @@ fn parse(request: &Request) -> Result<Fields, Refusal> {
 
 fn enter(sandbox: &Sandbox, call: &Call, request: &Request) -> Result<Asked, Refusal> {
     let fields = (call.as_signed)(parse(request)?);
+    if call.appid_required {
+        fields.required("appid")?;
+    }
     for name in ALWAYS_REQUIRED {
         fields.required(name)?;
     }
@@ -647,12 +682,13 @@ fn enter(sandbox: &Sandbox, call: &Call, request: &Request) -> Result<Asked, Ref
     let Some(merchant) = sandbox.merchants.get(mch_id) else {
         return Err(Refusal::from_code(ErrorCode::MchidNotExist));
     };
-    let appid = fields.get("appid").unwrap_or_default();
-    if accounts::app_secret(&sandbox.merchants, appid).is_none() {
-        return Err(Refusal::from_code(ErrorCode::AppidNotExist));
-    }
-    if !merchant.is_bound_to(appid) {
-        return Err(Refusal::from_code(ErrorCode::AppidMchidNotMatch));
+    if let Some(appid) = fields.get_nonempty("appid") {
+        if accounts::app_secret(&sandbox.merchants, appid).is_none() {
+            return Err(Refusal::from_code(ErrorCode::AppidNotExist));
+        }
+        if !merchant.is_bound_to(appid) {
+            return Err(Refusal::from_code(ErrorCode::AppidMchidNotMatch));
+        }
     }
 
     // A sign of HMAC's length without `sign_type` is not taken for HMAC: the

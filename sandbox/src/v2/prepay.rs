@@ -4,7 +4,8 @@ use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
 use crate::payers::Payer;
-use crate::rules::{self, prepay::Wish};
+use crate::rules::{self, prepay::Wish, strict};
+use order::TradeType;
 use std::collections::BTreeMap;
 use wechatpay::v2::{ErrorCode, Fields, prepay};
 
@@ -49,6 +50,9 @@ const TERMS: [&str; 14] = [
 fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = prepay::Request::read(&asked.fields)?;
     let trade_type = request.trade.trade_type();
+    if asked.merchant.strict {
+        check_strictly(&asked.fields, &request)?;
+    }
     asked.check_trade_type(trade_type)?;
     asked.check_sub_merchant(sandbox)?;
     asked.check_currency(request.money.currency())?;
@@ -79,6 +83,19 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
     let mut fields = answer.to_fields(&asked.account(), &moment.nonce());
     fields.push_some("device_info", asked.fields.get_nonempty("device_info"));
     Ok(fields.into())
+}
+
+/// What a strict account may not send.
+fn check_strictly(fields: &Fields, request: &prepay::Request) -> Result<(), Refusal> {
+    let sent = |name| fields.get_nonempty(name);
+    strict::product_id(request.trade.trade_type(), sent("product_id").is_some())?;
+    // H5 is not in that manual; the later one that has it allows IPv6.
+    if request.trade.trade_type() != TradeType::Mweb {
+        strict::ipv4("spbill_create_ip", request.spbill_create_ip)?;
+    }
+    strict::limit_pay(sent("limit_pay"))?;
+    strict::goods_text(sent("detail"), request.money.amount_minor())?;
+    Ok(())
 }
 
 /// What an order is made of, as it was sent.

@@ -26,6 +26,7 @@ pub(super) const CALL: Call = Call {
 
 fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = refund::Request::read(&asked.fields)?;
+    asked.check_out_refund_no()?;
     asked.check_sub_merchant(sandbox)?;
     let order_key = asked.order_to_return(sandbox, &request.by)?.key();
     let amounts = request.amounts;

@@ -25,6 +25,7 @@ pub(super) const CALL: Call = Call::new(
 
 fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = refundquery::Request::read(&asked.fields)?;
+    asked.check_out_refund_no()?;
     asked.check_sub_merchant(sandbox)?;
     let none = || Refusal::from_code(ErrorCode::RefundNotExist);
     let (order_key, wanted) = match &request.by {

@@ -1,9 +1,11 @@
-//! Reverse (seed 002, section 5.9). An answer says in `recall` whether to call
-//! again.
+//! Reverse (WeChat Pay v2 manual, section 5.9). An answer says in `recall`
+//! whether to call again, and in `rate` the order's exchange rate, a refusal of
+//! a known order too.
 
 use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
+use crate::orders;
 use wechatpay::v2::reverse;
 
 pub(super) const CALL: Call = Call {
@@ -23,6 +25,24 @@ fn with_recall(refusal: Refusal) -> Refusal {
             recall: code.is_unknown_outcome() || code.is_retryable(),
             code,
             description,
+            rate: None,
+        },
+        other => other,
+    }
+}
+
+fn with_rate(refusal: Refusal, of_order: i64) -> Refusal {
+    match refusal {
+        Refusal::Reverse {
+            code,
+            description,
+            recall,
+            ..
+        } => Refusal::Reverse {
+            code,
+            description,
+            recall,
+            rate: Some(of_order),
         },
         other => other,
     }
@@ -32,9 +52,11 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
     let request = reverse::Request::read(&asked.fields)?;
     asked.check_sub_merchant(sandbox)?;
     let order = asked.order_to_return(sandbox, &request.by)?;
-    let key = order.key();
-    sandbox.reverse(&key, moment.now_ms)?;
+    let (key, rate) = (order.key(), orders::rate(order.money.currency()));
+    sandbox
+        .reverse(&key, moment.now_ms)
+        .map_err(|denied| with_rate(with_recall(denied.into()), rate))?;
     let answer = reverse::Answer { recall: false };
     let fields = answer.to_fields(&asked.account(), &moment.nonce());
-    Ok(fields.into())
+    Ok(fields.with("rate", rate.to_string()).into())
 }

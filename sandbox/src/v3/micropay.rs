@@ -4,7 +4,7 @@ use super::prepay::SHORTEST_MINUTES;
 use super::{Asked, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
-use crate::rules::{self, prepay::Wish};
+use crate::rules::{self, prepay::Wish, strict};
 use order::TradeType;
 use wechatpay::v3::micropay::{Answer, Request};
 use wechatpay::v3::request::RequestError;
@@ -22,6 +22,13 @@ pub(super) fn answer(
         }
         error => asked.unreadable(error),
     })?;
+    if asked.merchant.strict {
+        let limit_pay = request.limit_pay.as_ref().map(|it| it.as_str());
+        let goods = request.detail.as_ref().map(|detail| detail.fields());
+        strict::limit_pay(limit_pay)
+            .and_then(|()| strict::goods(goods, request.money.amount_minor()))
+            .map_err(|broken| asked.undocumented(&broken))?;
+    }
     let account = asked.account(sandbox, &Merchant::from(&request.account))?;
     rules::check_trade_type(&asked.merchant, TradeType::Micropay)?;
     rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;

@@ -38,6 +38,7 @@ use crate::dialect::Dialect;
 use crate::faults::{self, Fault, Lie, Teller};
 use crate::moment::Moment;
 use crate::orders::{self, Order};
+use crate::rules::strict::Undocumented;
 use crate::rules::{self, Denied};
 use crate::web::{self, Answer, Request};
 use base64::Engine as _;
@@ -46,7 +47,7 @@ use http::{Method, StatusCode, header};
 use order::Account;
 use serde_json::{Value, json};
 use wechatpay::rsa::PublicKey;
-use wechatpay::v2::invoke::Jsapi;
+use wechatpay::v2::invoke::{App, Jsapi};
 use wechatpay::v3::answer::{self, SignInformation};
 use wechatpay::v3::query::By;
 use wechatpay::v3::request::{Incoming, RequestError};
@@ -278,6 +279,18 @@ impl Asked {
         }
     }
 
+    /// What a strict account may not send.
+    fn undocumented(&self, broken: &Undocumented) -> Refusal {
+        let error = FieldError::new(broken.field.as_str(), broken.problem);
+        let mut refusal = Refusal::of_field(self, &error);
+        if let Refusal::Told(told) = &mut refusal
+            && let Some(detail) = told.detail.as_object_mut()
+        {
+            detail.insert("issue".into(), broken.to_string().into());
+        }
+        refusal
+    }
+
     /// What was sent under a field's name: `amount.total`, `data[0].id`.
     fn value_of(&self, field: &str) -> Value {
         if self.body.is_empty() {
@@ -387,6 +400,16 @@ pub(crate) fn is_package_signed(sandbox: &Sandbox, jsapi: &Jsapi, merchant: &Mer
     let key = PublicKey::from_pem(&merchant.certificate.public_key);
     let signature = BASE64.decode(&jsapi.pay_sign);
     match (key, signature) {
+        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
+        _ => false,
+    }
+}
+
+/// The same of an APP package.
+pub(crate) fn is_app_signed(sandbox: &Sandbox, app: &App, merchant: &Merchant) -> bool {
+    let message = invoke::app_message(&app.appid, &app.timestamp, &app.noncestr, &app.prepayid);
+    let key = PublicKey::from_pem(&merchant.certificate.public_key);
+    match (key, BASE64.decode(&app.sign)) {
         (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
         _ => false,
     }

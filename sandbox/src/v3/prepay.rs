@@ -4,7 +4,7 @@ use super::{Asked, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
 use crate::payers::Payer;
-use crate::rules::{self, prepay::Wish};
+use crate::rules::{self, prepay::Wish, strict};
 use order::{Account, TradeType};
 use std::collections::BTreeMap;
 use wechatpay::v3::prepay::{self, Request, Trade};
@@ -20,6 +20,13 @@ pub(super) fn answer(
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
     let trade_type = request.trade.trade_type();
+    if asked.merchant.strict {
+        let limit_pay = request.limit_pay.as_ref().map(|it| it.as_str());
+        let goods = request.detail.as_ref().map(|detail| detail.fields());
+        strict::limit_pay(limit_pay)
+            .and_then(|()| strict::goods(goods, request.money.amount_minor()))
+            .map_err(|broken| asked.undocumented(&broken))?;
+    }
     let account = asked.account(sandbox, &Merchant::from(&request.account))?;
     rules::check_trade_type(&asked.merchant, trade_type)?;
     rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;

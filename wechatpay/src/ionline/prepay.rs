@@ -131,16 +131,14 @@ impl Lifetime {
         self.time_expire_ms
     }
 
-    /// A beginning alone sets no end, and is passed over.
+    /// Both times are needed to set an end (iOnline document, section 1): one
+    /// of them alone sets none, and is ignored.
     fn read(fields: &Fields) -> Result<Option<Self>, FieldError> {
         let start_ms = fields.optional_time_ms("time_start")?;
-        match fields.optional_time_ms("time_expire")? {
-            None => Ok(None),
-            Some(expire_ms) => {
-                let start_ms = start_ms.ok_or(Problem::Missing.of("time_start"))?;
-                Self::new(start_ms, expire_ms).map(Some)
-            }
-        }
+        let expire_ms = fields.optional_time_ms("time_expire")?;
+        let both = start_ms.zip(expire_ms);
+        both.map(|(start_ms, expire_ms)| Self::new(start_ms, expire_ms))
+            .transpose()
     }
 }
 

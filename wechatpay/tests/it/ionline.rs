@@ -218,7 +218,6 @@ fn what_is_wrong_with_a_request_has_the_fields_name() {
             Some("https://shop.example:8443/"),
             Problem::OutOfRange,
         ),
-        ("time_start", None, Problem::Missing),
         ("time_start", Some("20091332091010"), Problem::BadFormat),
         ("time_expire", Some("20091225091010"), Problem::OutOfRange),
         ("limit_credit_pay", Some("no"), Problem::UnknownValue),
