@@ -106,3 +106,37 @@ fn its_orders_are_closed_and_cannot_be_paid() {
     };
     assert_eq!(order["trade_state"], "CLOSED", "{order}");
 }
+
+#[test]
+fn a_clock_that_differs_is_named_and_the_appid_is_not_blamed() {
+    for id in ["demo", "demo-v3", "night-ionline"] {
+        let world = Memory::default();
+        world.control("/sandbox/time", &json!({"advance_seconds": 86_400}));
+        let shop = world.shop_with(id, &body(&world, id));
+        let examine = || shop.call("GET", "/v1/doctor", "").1["data"].clone();
+        let found = examine();
+        assert_eq!(found["healthy"], false, "{id}: {found}");
+        assert_eq!(check(&found, "appid").0, true, "{id}: {found}");
+        let (ok, says) = check(&found, "clock");
+        assert_eq!(ok, false, "{id}: {says}");
+        assert!(says.contains("{\"ahead_seconds\": 0}"), "{id}: {says}");
+        let clocks = found["checks"].as_array().unwrap().iter();
+        assert_eq!(clocks.filter(|check| check["name"] == "clock").count(), 1);
+
+        // The way back, after which a payment works again.
+        world.control("/sandbox/time", &json!({"ahead_seconds": 0}));
+        world.advance(61);
+        let found = examine();
+        assert_eq!(found["healthy"], true, "{id}: {found}");
+    }
+}
+
+#[test]
+fn a_refused_appid_is_not_taken_for_a_clock() {
+    let world = Memory::default();
+    let granted = json!({"trade_types": ["JSAPI"]});
+    world.control("/sandbox/merchants/1900000109", &granted);
+    let found = examined(&world, "demo", &json!({}));
+    assert_eq!(check(&found, "appid").0, false, "{found}");
+    assert!(!found.to_string().contains("ahead_seconds"), "{found}");
+}

@@ -44,6 +44,7 @@ mod refolded;
 mod refused_statements;
 mod scene;
 mod sign_in;
+mod strict;
 mod v3;
 mod web;
 mod words;

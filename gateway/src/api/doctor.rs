@@ -128,7 +128,12 @@ impl<W: World> Gateway<W> {
                 if with_keys {
                     // Before there is an order under this number.
                     checks.extend(self.check_client_certificate(known, &number).await);
-                    checks.push(self.check_appid(known, number).await);
+                    let (appid, clock) = self.check_appid(known, number).await;
+                    checks.push(appid);
+                    if let Some(clock) = clock {
+                        checks.retain(|check| check.name != clock.name);
+                        checks.push(clock);
+                    }
                 }
             }
             Err(error) => checks.push(unknown("keys", error.to_string())),
@@ -265,12 +270,14 @@ impl<W: World> Gateway<W> {
         })
     }
 
-    /// An order that nobody can pay, because nobody sees its code.
-    async fn check_appid(&self, known: &Known, number: OutTradeNo) -> Check {
+    /// An order that nobody can pay, because nobody sees its code. The second
+    /// check is there when WeChat takes the order only without `time_expire`:
+    /// then the clocks differ, and the appid is right.
+    async fn check_appid(&self, known: &Known, number: OutTradeNo) -> (Check, Option<Check>) {
         const NAME: &str = "appid";
         let merchant = &known.merchant;
         let Ok(money) = Money::new(1, merchant.currency) else {
-            return unknown(NAME, "The smallest amount is none.");
+            return (unknown(NAME, "The smallest amount is none."), None);
         };
         let terms = Terms {
             out_trade_no: number.clone(),
@@ -284,12 +291,25 @@ impl<W: World> Gateway<W> {
             expires_at_ms: self.world.now_ms() + 10 * 60 * 1000,
         };
         let upstream = self.upstream(known);
-        let prepay = Prepay {
-            terms: &terms,
-            payer_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            time_expire_ms: Some(terms.expires_at_ms),
+        let prepay = |time_expire_ms| {
+            upstream.prepay(Prepay {
+                terms: &terms,
+                payer_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                time_expire_ms,
+            })
         };
-        match upstream.prepay(prepay).await {
+        let mut clock = None;
+        let made = match prepay(Some(terms.expires_at_ms)).await {
+            Err(refused) => match prepay(None).await {
+                Ok(made) => {
+                    clock = Some(self.clocks_differ(&words(refused)));
+                    Ok(made)
+                }
+                Err(_) => Err(refused),
+            },
+            made => made,
+        };
+        let appid = match made {
             Ok(_) => {
                 // Where it cannot be closed, its time runs out.
                 let _ = upstream.close(&number, None).await;
@@ -303,7 +323,24 @@ impl<W: World> Gateway<W> {
                 )
             }
             Err(error) => wrong(NAME, format!("WeChat makes no order: {}", words(error))),
-        }
+        };
+        (appid, clock)
+    }
+
+    /// WeChat refuses a time that lies ten minutes ahead by our clock.
+    fn clocks_differ(&self, refusal: &str) -> Check {
+        let way_back = match self.config.development {
+            true => {
+                "set the clock of this machine, or return the sandbox to the real time with \
+                 POST /sandbox/time {\"ahead_seconds\": 0}."
+            }
+            false => "set the clock of this machine.",
+        };
+        let says = format!(
+            "WeChat refuses an order that ends in ten minutes, and takes it without an end \
+             ({refusal}) Its clock and ours differ: {way_back}"
+        );
+        wrong("clock", says)
     }
 
     /// The same of the Mini Program, where there is one.

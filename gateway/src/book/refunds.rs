@@ -133,12 +133,12 @@ impl<W: World, S: Store> Book<W, S> {
         let first = format!("{}-R{refund_fee}", order.terms().out_trade_no);
         let refused = order.refunds().iter().filter(|refund| refund.is_refused());
         let refused: Vec<_> = refused.map(|refund| &refund.out_refund_no).collect();
-        let mut number = self.own_number(known, first.clone());
+        let mut number = self.own_number(known, order.refunds(), first.clone());
         for again in 2..=refused.len() + 1 {
             if !refused.contains(&&number) {
                 break;
             }
-            number = self.own_number(known, format!("{first}-{again}"));
+            number = self.own_number(known, order.refunds(), format!("{first}-{again}"));
         }
         number
     }
@@ -192,21 +192,27 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         number: &OutTradeNo,
     ) -> Result<String, StoreError> {
+        let order = self.load_order(number.as_str())?;
+        let refunds = order.as_ref().map(Order::refunds).unwrap_or_default();
         let mut name = format!("{number}-TWICE");
         for _ in 0..MAX_NAMES {
-            if !self.is_another_orders_refund(&self.own_number(known, name.clone()), number)? {
+            let candidate = self.own_number(known, refunds, name.clone());
+            if !self.is_another_orders_refund(&candidate, number)? {
                 break;
             }
             // The merchant has given another order's refund this name.
             name.push('_');
         }
-        Ok(self.own_number(known, name))
+        Ok(self.own_number(known, refunds, name))
     }
 
     /// A number that we make of a name, as long as the merchant's upstream
-    /// takes.
-    fn own_number(&self, known: &Known, name: String) -> String {
-        match name.len() > self.upstream(known).max_out_refund_no() {
+    /// takes. A refund of the order that already has the whole name as its
+    /// number keeps it: it was made when the upstream's limit was longer, and a
+    /// second number would return the money twice.
+    fn own_number(&self, known: &Known, refunds: &[Refund], name: String) -> String {
+        let is_kept = refunds.iter().any(|refund| refund.out_refund_no == name);
+        match name.len() > self.upstream(known).max_out_refund_no() && !is_kept {
             true => fingerprint(&name).chars().take(32).collect(),
             false => name,
         }

@@ -466,11 +466,12 @@ impl<'a, W: World> Upstream<'a, W> {
         fields.signed_text("attach", self.max_attach())
     }
 
-    /// The most characters of a refund's number.
+    /// The most characters of a refund's number. WeChat Pay v2 manual, section
+    /// 9.4.4: 32.
     pub fn max_out_refund_no(&self) -> usize {
         match self.dialect() {
-            Dialect::V2 | Dialect::V3(_) => 64,
-            Dialect::Ionline(_) => 32,
+            Dialect::V3(_) => 64,
+            Dialect::V2 | Dialect::Ionline(_) => 32,
         }
     }
 

@@ -15,6 +15,7 @@ use order::{
     TradeState, TradeType,
 };
 use serde_json::{Map, Value, json};
+use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
 use wechatpay::v2::answer::AnswerError;
 use wechatpay::v2::bill::{self, BillError, BillType};
@@ -33,6 +34,30 @@ use wechatpay::v2::{
 use wechatpay::v3::sign::PROBE_PREFIX;
 
 const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
+
+/// The longest `body` of Quick Pay, in bytes (WeChat Pay v2 manual, section
+/// 5.5.4). What is longer is cut: it is a text for the payer, and nothing is
+/// compared with it.
+const QUICK_PAY_BODY_BYTES: usize = 32;
+
+/// The address that `spbill_create_ip` carries. Its `String(16)` has no room
+/// for IPv6 (WeChat Pay v2 manual, sections 5.5.4 and 9.1.4); H5 is from a later
+/// manual that has, and there WeChat compares it with the payer's browser.
+fn terminal_ip(trade_type: TradeType, address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(_) if trade_type != TradeType::Mweb => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        address => address,
+    }
+}
+
+/// The longest beginning of whole characters in so many bytes.
+fn cut(text: &str, max_bytes: usize) -> &str {
+    let mut end = max_bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
 
 /// The v2 side of an [`Upstream`].
 pub(super) struct V2<'a, W>(pub(super) &'a Upstream<'a, W>);
@@ -344,7 +369,7 @@ impl<'a, W: World> V2<'a, W> {
             err_code: said.get_nonempty("err_code").map(ErrorCode::from_code),
             err_code_des: short("err_code_des"),
             out_trade_no,
-            user_ip,
+            user_ip: terminal_ip(TradeType::Micropay, user_ip),
             time_ms: Some(self.0.world.now_ms()),
         };
         let xml = request.to_xml(self.key());
@@ -500,7 +525,7 @@ impl<'a, W: World> V2<'a, W> {
             attach: attach(terms.attach.as_deref())?,
             out_trade_no: terms.out_trade_no.clone(),
             money: terms.money,
-            spbill_create_ip: payer_ip,
+            spbill_create_ip: terminal_ip(terms.trade_type, payer_ip),
             time_start_ms: None,
             time_expire_ms,
             goods_tag: None,
@@ -534,12 +559,12 @@ impl<'a, W: World> V2<'a, W> {
             device_info: None,
             nonce_str: Text::new("nonce_str", &self.0.nonce())?,
             sign_type: self.sign_type(),
-            body: Text::new("body", &terms.body)?,
+            body: Text::new("body", cut(&terms.body, QUICK_PAY_BODY_BYTES))?,
             detail: None,
             attach: attach(terms.attach.as_deref())?,
             out_trade_no: terms.out_trade_no.clone(),
             money: terms.money,
-            spbill_create_ip: new.till_ip,
+            spbill_create_ip: terminal_ip(TradeType::Micropay, new.till_ip),
             goods_tag: None,
             limit_pay: None,
             time_start_ms: None,
