@@ -10,6 +10,7 @@
 )]
 
 mod dialects;
+mod documents;
 mod fire;
 mod further;
 mod heads;

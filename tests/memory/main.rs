@@ -16,6 +16,7 @@ mod audit;
 mod certificates;
 mod checklist;
 mod checkouts;
+mod commands;
 mod dialects;
 mod doctor;
 mod documented;

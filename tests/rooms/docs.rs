@@ -223,41 +223,6 @@ fn the_limits_in_the_documents_are_the_codes_own() {
     }
 }
 
-#[test]
-fn every_link_in_the_documents_leads_somewhere() {
-    for document in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "docs/api.md",
-        "docs/checklist.md",
-        "docs/dialects.md",
-        "docs/environments.md",
-        "docs/fire.md",
-        "docs/fuzzing.md",
-        "docs/lies.md",
-        "docs/links.md",
-        "docs/miniprogram.md",
-        "docs/operations.md",
-        "docs/seeds.md",
-        "docs/simulation.md",
-    ] {
-        let path = root().join(document);
-        let text = fs::read_to_string(&path).unwrap();
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let file = link.split('#').next().unwrap();
-            if file.is_empty() || file.contains("://") {
-                continue;
-            }
-            let target = path.parent().unwrap().join(file);
-            assert!(target.exists(), "{document} links to {file}");
-        }
-    }
-}
-
 /// The API's description names each of its paths.
 #[test]
 fn every_path_of_the_api_is_described() {

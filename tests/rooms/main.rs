@@ -10,6 +10,7 @@
 )]
 
 mod docs;
+mod documents;
 mod licences;
 
 use std::collections::BTreeMap;

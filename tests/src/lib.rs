@@ -7,7 +7,7 @@
 //! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
 //!   killed under load: [`fire`], over a network that misbehaves: [`between`].
 //! * `browser/`: the pages in a real Chromium.
-//! * `rooms/`: what the architecture forbids.
+//! * `rooms/`: what the architecture forbids; the documents: [`documents`].
 
 #![allow(
     clippy::expect_used,
@@ -20,6 +20,7 @@
 pub mod between;
 pub mod certificates;
 mod chance;
+pub mod documents;
 pub mod fire;
 pub mod fuzz;
 pub mod live;

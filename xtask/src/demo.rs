@@ -205,24 +205,33 @@ impl Credentials {
     /// Writes the file, for its owner's eyes only.
     fn save(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.kept).unwrap_or_default();
-        let write = || {
-            if let Some(directory) = self.file.parent() {
-                fs::create_dir_all(directory)?;
-            }
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(&self.file)?.write_all(text.as_bytes())
-        };
-        write().map_err(|error: std::io::Error| {
-            Failure::new(
-                format!("write {}", self.file.display()),
-                error,
-                "make its directory writable",
-            )
-        })
+        write_secret(&self.file, &text)
     }
+}
+
+/// Writes a file that only its owner can read.
+///
+/// # Errors
+///
+/// The file cannot be written.
+pub fn write_secret(file: &Path, text: &str) -> Result<()> {
+    let write = || {
+        if let Some(directory) = file.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(file)?.write_all(text.as_bytes())
+    };
+    write().map_err(|error: std::io::Error| {
+        Failure::new(
+            format!("write {}", file.display()),
+            error,
+            "make its directory writable",
+        )
+    })
 }
 
 /// What can be tried.

@@ -59,28 +59,88 @@ pub fn run(options: Options) -> Result<()> {
     if options.fresh {
         workerd::wipe(&directory)?;
     }
-    let mut credentials = Credentials::of(&directory)?;
-    let system = System {
-        gateway_port: Some(options.port),
-        sandbox_port,
-        tls_ports: [tls_port, tls_port_2],
+    let mut pair = Pair::start(
         directory,
-        master_key: credentials.master_key().to_owned(),
-        admin_token: credentials.admin_token().to_owned(),
-        pages: None,
-    };
-    let mut running = step::of("start the gateway and the sandbox", || system.start())?;
-    let demo = step::of("open the demo shop", || {
-        demo::fill(&running, &mut credentials)
-    })?;
-
-    let addresses = Addresses::of(&running, &demo);
+        [options.port, sandbox_port, tls_port, tls_port_2],
+    )?;
+    let addresses = Addresses::of(&pair.running, &pair.demo);
     if options.json {
-        print_line(&addresses.json(&demo, credentials.admin_token()));
+        print_line(&addresses.json(&pair.demo, &pair.system.admin_token));
     } else {
-        addresses.print(&demo, &system);
+        addresses.print(&pair.demo, &pair.system);
     }
-    until_stopped(&mut running)
+    until_stopped(&mut pair.running)
+}
+
+/// A running gateway and sandbox with the demo merchants in them.
+#[derive(Debug)]
+pub struct Pair {
+    /// How it was started.
+    pub system: System,
+    /// Both Workers.
+    pub running: Workerd,
+    /// The merchants.
+    pub demo: Demo,
+}
+
+impl Pair {
+    /// Starts one on the ports of the gateway, the sandbox and the sandbox's TLS (two), with its store in `directory`, and
+    /// writes there the [variables of the documents](Self::variables), in the file `env`.
+    ///
+    /// # Errors
+    ///
+    /// Any step's.
+    pub fn start(directory: PathBuf, ports: [u16; 4]) -> Result<Self> {
+        let [gateway_port, sandbox_port, tls_port, tls_port_2] = ports;
+        let mut credentials = Credentials::of(&directory)?;
+        let system = System {
+            gateway_port: Some(gateway_port),
+            sandbox_port,
+            tls_ports: [tls_port, tls_port_2],
+            directory,
+            master_key: credentials.master_key().to_owned(),
+            admin_token: credentials.admin_token().to_owned(),
+            pages: None,
+        };
+        let running = step::of("start the gateway and the sandbox", || system.start())?;
+        let demo = step::of("open the demo shop", || {
+            demo::fill(&running, &mut credentials)
+        })?;
+        let pair = Self {
+            system,
+            running,
+            demo,
+        };
+        demo::write_secret(&pair.system.directory.join("env"), &pair.variables())?;
+        Ok(pair)
+    }
+
+    /// What the documents' commands use, as assignments of a shell: `A` and `GATEWAY`, `SANDBOX`, `PHONE`, the demo
+    /// shop's `K`, `S`, `delivery_secret` and `api_key` (its key at WeChat), and `ADMIN_TOKEN`.
+    #[must_use]
+    pub fn variables(&self) -> String {
+        let (gateway, sandbox) = (self.running.gateway(), self.running.sandbox());
+        let shop = self.demo.merchants.first();
+        let at_gateway = |name| shop.map_or("", |shop| text(&shop.gateway, name));
+        let values = [
+            ("A", gateway),
+            ("GATEWAY", gateway),
+            ("SANDBOX", sandbox),
+            ("PHONE", &phone(sandbox, None)),
+            ("K", at_gateway("/api-key")),
+            ("S", at_gateway("/api-secret")),
+            ("delivery_secret", at_gateway("/delivery_secret")),
+            (
+                "api_key",
+                shop.map_or("", |shop| text(&shop.account, "/key")),
+            ),
+            ("ADMIN_TOKEN", &self.system.admin_token),
+        ];
+        values
+            .iter()
+            .map(|(name, value)| format!("{name}='{value}'\n"))
+            .collect()
+    }
 }
 
 /// Where a running system keeps its store, its log and its credentials. One for each port, so that two can run.
@@ -125,12 +185,16 @@ impl Addresses {
   The demo shop      {}
   A checkout         {}
   … in WeChat        {}
+  The phone          {}
   The delivery inbox {}
 
   The API            {}
     api-key          {}
     api-secret       {}
+    delivery secret  {}
+  ADMIN_TOKEN        {}
   WeChat's side      {}
+  The documents' variables are set by `. {}`.
 
   A checkout of each merchant
 {}
@@ -138,11 +202,15 @@ impl Addresses {
             self.shop,
             self.checkout,
             self.phone,
+            phone(&self.sandbox, None),
             self.inbox,
             self.gateway,
             key("/api-key"),
             key("/api-secret"),
+            key("/delivery_secret"),
+            system.admin_token,
             self.sandbox,
+            tools::shown(&system.directory.join("env")),
             each(demo),
             tools::shown(&system.directory.join("workerd.log")),
         );
