@@ -29,12 +29,12 @@ pub struct Block {
 pub fn all() -> Vec<Document> {
     let root = xtask::tools::root();
     let mut paths = Vec::new();
-    walk(&root, &mut paths);
+    walk(root, &mut paths);
     paths.sort();
     assert!(paths.len() > 15, "the documents are no longer found");
     let documents = paths.into_iter().map(|path| Document {
         text: fs::read_to_string(&path).expect("a document"),
-        name: below(&path, &root),
+        name: below(&path, root),
     });
     documents.collect()
 }
