@@ -333,6 +333,21 @@ impl Settings {
 }
 
 impl Merchant {
+    /// Whether a payer may be sent to this origin, with an openid in the
+    /// address: one of `redirect_origins`, and `https` outside development. An
+    /// earlier version stored others.
+    pub fn registers(&self, origin: &str, development: bool) -> bool {
+        (development || origin.starts_with("https://"))
+            && self.redirect_origins.iter().any(|known| known == origin)
+    }
+
+    /// The Quick Auth service elsewhere, where there is one that may be used:
+    /// `https` outside development. An earlier version stored others.
+    pub fn quick_auth_service(&self, development: bool) -> Option<&QuickAuth> {
+        let service = self.quick_auth.as_ref();
+        service.filter(|service| development || service.url.starts_with("https://"))
+    }
+
     /// Whether a payer may be offered an H5 payment. A merchant of `APIv3`
     /// Global that was entered before `store` was a setting may have none.
     pub const fn offers_h5(&self) -> bool {

@@ -240,7 +240,7 @@ impl<W: World> Gateway<W> {
         let (id, once) = (fields.required("l", 64)?, fields.required("once", 64)?);
         let known = self.merchant_of_link(&id).await?;
         let origin = header_text(request, "origin")
-            .filter(|origin| known.merchant.redirect_origins.iter().any(|o| o == origin))
+            .filter(|origin| known.merchant.registers(origin, self.config.development))
             .ok_or_else(|| ApiError::of(Code::OriginUnknown))?;
         let call = Call::Sale { id, once };
         let sale: Option<SaleFacts> = self.book(&known.merchant.id, call).await?;

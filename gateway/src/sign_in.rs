@@ -100,7 +100,7 @@ impl<W: World> Gateway<W> {
     /// Begins the way to an openid for our own page.
     pub(crate) fn sign_in(&self, known: &Known, path: &str) -> Result<Response, ApiError> {
         let goal = Goal::Page(path.to_owned());
-        match &known.merchant.quick_auth {
+        match known.merchant.quick_auth_service(self.config.development) {
             None => self.authorize(known, goal),
             Some(service) => {
                 let (state, cookie) = self.begin(known, goal, Some(name_of(service)));
@@ -122,7 +122,8 @@ impl<W: World> Gateway<W> {
     /// Quick Auth service has told.
     pub(crate) fn payer(&self, request: &Request, known: &Known) -> Option<String> {
         let told = || {
-            let service = known.merchant.quick_auth.as_ref()?;
+            let development = self.config.development;
+            let service = known.merchant.quick_auth_service(development)?;
             let token = cookie(request, &told_cookie(&known.merchant.id))?;
             let payer = self.read_payer(TOLD_PURPOSE, token, known)?;
             let by = (known.merchant.id.clone(), name_of(service));
@@ -177,7 +178,8 @@ impl<W: World> Gateway<W> {
                 )
             })?;
         let registered = origin(target).is_some_and(|origin| {
-            origin == self.config.public_url || known.merchant.redirect_origins.contains(&origin)
+            let development = self.config.development;
+            origin == self.config.public_url || known.merchant.registers(&origin, development)
         });
         if !registered {
             return Err(ApiError::field(
@@ -192,7 +194,8 @@ impl<W: World> Gateway<W> {
     /// Whether this payer cannot be recognised until the merchant's settings
     /// are mended: there is no `app_secret`, or WeChat has just refused it.
     pub(crate) fn cannot_sign_in(&self, request: &Request, known: &Known) -> bool {
-        let nothing = known.credentials.app_secret.is_none() && known.merchant.quick_auth.is_none();
+        let service = known.merchant.quick_auth_service(self.config.development);
+        let nothing = known.credentials.app_secret.is_none() && service.is_none();
         nothing || cookie(request, FAILED_COOKIE) == Some(Code::SignInNotSetUp.name())
     }
 
@@ -402,7 +405,9 @@ impl<W: World> Gateway<W> {
         let state = query.remove("flow").ok_or_else(failed)?;
         let (flow, known) = self.resume(request, &state).await?;
         // The service that the payer was sent to, and still the merchant's.
-        let service = known.merchant.quick_auth.as_ref().map(name_of);
+        let development = self.config.development;
+        let service = known.merchant.quick_auth_service(development);
+        let service = service.map(name_of);
         if service.is_none() || flow.service != service {
             return Err(failed());
         }

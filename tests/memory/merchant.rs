@@ -1,6 +1,7 @@
 //! The merchant's further calls: tokens, older answers, APP, close,
 //! deliveries.
 
+use crate::sign_in::{Browser, WECHAT, checkout, with_secret};
 use serde_json::{Value, json};
 use wechatpay::Secret;
 use wechatpay::v2::invoke::App;
@@ -221,4 +222,39 @@ fn registered_addresses_must_be_https_outside_development() {
         answer["data"]["redirect_origins"][0],
         "https://shop.example.com"
     );
+}
+
+/// An earlier version stored addresses with `http`. No openid and no token goes
+/// there.
+#[test]
+fn http_addresses_of_an_earlier_version_are_not_used_outside_development() {
+    for development in [true, false] {
+        let world = Memory::new(development);
+        let shop = with_secret(&world);
+        let older = "UPDATE merchants SET json = json_set(json,
+            '$.redirect_origins', json('[\"http://shop.example.com\"]'),
+            '$.quick_auth', json('{\"url\": \"http://auth.example.com/\", \"token\": \"T0\"}'))";
+        world.sql("/registry", older).unwrap();
+        let page = checkout(&shop, "N1");
+        world.advance(31);
+        let mut payer = Browser::new(&world, WECHAT);
+        let token = shop.made["quick_auth_token"].as_str().unwrap();
+        let bridge = format!("/wx-bridge/oauth_bridge.php?quick_auth={token}&redirect=");
+        let (status, _, _) = payer.get(&format!("{bridge}http://shop.example.com/cart"));
+        assert_eq!(status == 302, development);
+        let (status, to, _) = payer.get(&page);
+        assert_eq!(status, 302);
+        assert_eq!(
+            to.starts_with("http://auth.example.com/"),
+            development,
+            "{to}"
+        );
+        let asks = http::Request::get(format!("{GATEWAY}/pay/result?l=demo.x&once=1"))
+            .header("origin", "http://shop.example.com")
+            .body(Vec::new())
+            .unwrap();
+        let answer = world.send(asks);
+        let refused = String::from_utf8_lossy(answer.body()).contains("ORIGIN_UNKNOWN");
+        assert_eq!(refused, !development);
+    }
 }

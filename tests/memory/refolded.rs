@@ -4,6 +4,7 @@
 
 use crate::kinds;
 use crate::scene::{Scene, order, pay, scene};
+use crate::sign_in::{Browser, DESKTOP, call};
 use serde_json::{Value, json};
 use wechatpay::v2::Fields;
 use whole::memory::{GATEWAY, Memory, Upstream};
@@ -406,6 +407,40 @@ fn an_unconfirmed_payment_is_shown_as_being_confirmed() {
     assert_eq!((status, &answer["code"]), (409, &json!("ORDER_NOT_PAID")));
 }
 
+/// A piece whose payment a notice reports stays held, also after its order was
+/// closed: WeChat's answer decides.
+#[test]
+fn a_reported_payment_of_a_closed_sale_holds_its_piece() {
+    let scene = scene("demo");
+    let body = json!({"body": "Tea", "total_fee": 150, "stock": 3});
+    let (_, link) = scene.shop.call("POST", "/v1/link", body.to_string());
+    let mut payer = Browser::new(&scene.world, DESKTOP);
+    let (_, _, page) = payer.get(link["data"]["url"].as_str().unwrap());
+    let once = page.split("name=\"once\" value=\"").nth(1).unwrap();
+    let once = once.split('"').next().unwrap();
+    let id = link["data"]["id"].as_str().unwrap();
+    let form = format!("l={id}&once={once}");
+    let mut request = payer.request("POST", "/pay/link", &form);
+    let kind = "application/x-www-form-urlencoded".parse().unwrap();
+    request.headers_mut().insert("content-type", kind);
+    let sale = scene.world.send(request).headers()["location"].clone();
+    let sale = sale.to_str().unwrap();
+    let (_, prepared) = payer.post(&call(sale, "order"));
+    let number = prepared["qr"]["attempt"].as_str().unwrap();
+    let close = json!({"out_trade_no": number}).to_string();
+    assert_eq!(scene.shop.call("POST", "/v1/close", close).0, 200);
+    let held = || {
+        let (_, found) = scene.shop.call("GET", &format!("/v1/link?id={id}"), "");
+        found["data"]["links"][0]["held"].clone()
+    };
+    assert_eq!(held(), 0);
+    let fields = scene.fields().with("out_trade_no", number);
+    let fields = fields.with("transaction_id", "4200000000000000000000000042");
+    let xml = fields.sealed(&scene.key, scene.sign_type()).to_xml();
+    assert_eq!(scene.send(xml), 200);
+    assert_eq!(held(), 1);
+}
+
 /// A transaction is one order's, also where the order is of an earlier version,
 /// whose book had no list of transactions.
 #[test]
@@ -419,6 +454,21 @@ fn a_transaction_of_an_older_book_is_one_orders() {
     assert_eq!(scene.send(xml), 409);
     let alarms = scene.shop.report()["alarms"].clone();
     assert_eq!(alarms[0]["name"], "OTHER_TRANSACTION", "{alarms}");
+}
+
+/// A row that is no JSON does not keep an older book from opening.
+#[test]
+fn a_row_that_is_no_json_does_not_stop_the_list_of_transactions() {
+    let scene = scene("demo");
+    assert!(scene.send_it());
+    let older = "DROP TABLE transactions;
+                 INSERT INTO orders(out_trade_no, json) VALUES('BAD', 'no json')";
+    scene.world.sql("demo", older).unwrap();
+    assert_eq!(scene.shop.status("N1")["trade_state"], "SUCCESS");
+    order(&scene.shop, "N2");
+    let fields = scene.fields().with("out_trade_no", "N2");
+    let xml = fields.sealed(&scene.key, scene.sign_type()).to_xml();
+    assert_eq!(scene.send(xml), 409);
 }
 
 /// Two merchants of the gateway have one account at WeChat: a payment of the

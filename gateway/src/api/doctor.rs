@@ -361,7 +361,8 @@ impl<W: World> Gateway<W> {
     async fn check_app_secret(&self, known: &Known) -> Check {
         const NAME: &str = "app_secret";
         if known.credentials.app_secret.is_none() {
-            return match known.merchant.quick_auth {
+            let development = self.config.development;
+            return match known.merchant.quick_auth_service(development) {
                 Some(_) => unknown(
                     NAME,
                     "There is none: payers in WeChat are recognised by the quick_auth service.",

@@ -454,6 +454,7 @@ impl<W: World, S: Store> Book<W, S> {
                  EXISTS (SELECT 1 FROM attempts JOIN orders USING(out_trade_no)
                      WHERE attempts.checkout_id = sales.checkout_id
                      AND (json_extract(orders.json, '$.status') IN ('NOTPAY', 'USERPAYING')
+                         OR json_extract(orders.json, '$.reported') IS NOT NULL
                          OR json_extract(orders.json, '$.status.CLOSING') IS NOT NULL
                          OR json_extract(orders.json, '$.status.REVERSING') IS NOT NULL)) AS open
                  FROM sales JOIN checkouts ON checkouts.id = sales.checkout_id

@@ -928,12 +928,13 @@ impl<W: World, S: Store> Book<W, S> {
 
 /// The transactions of the payments that a book of an earlier version holds.
 /// It runs once, when the table is made.
+/// A row that is no JSON is passed over: it must not keep the book from opening.
 const FILL_TRANSACTIONS: &str = "INSERT OR IGNORE INTO transactions
-    SELECT coalesce(
+    SELECT CASE WHEN json_valid(json) THEN coalesce(
         json_extract(json, '$.status.SUCCESS.payment.transaction_id'),
         json_extract(json, '$.status.REVERSING.paid.payment.transaction_id'),
         json_extract(json, '$.status.REVOKED.paid.payment.transaction_id')
-    ) AS transaction_id, out_trade_no FROM orders WHERE transaction_id IS NOT NULL";
+    ) END AS transaction_id, out_trade_no FROM orders WHERE transaction_id IS NOT NULL";
 
 fn has_table(store: &impl Store, name: &str) -> Result<bool, StoreError> {
     let found = store.exec(
