@@ -65,7 +65,7 @@ const asksFor1900000109 :Workerd.TlsOptions = (
     certificateChain = embed "certificates/server.pem",
   ),
   requireClientCerts = true,
-  trustedCertificates = [embed "certificates/client-1900000109.pem"],
+  trustedCertificates = [embed "certificates/client-1900000109-ca.pem"],
 );
 
 const says1900000109 :Workerd.HttpOptions = (
@@ -86,7 +86,7 @@ const asksFor1900000110 :Workerd.TlsOptions = (
     certificateChain = embed "certificates/server.pem",
   ),
   requireClientCerts = true,
-  trustedCertificates = [embed "certificates/client-1900000110.pem"],
+  trustedCertificates = [embed "certificates/client-1900000110-ca.pem"],
 );
 
 const says1900000110 :Workerd.HttpOptions = (
