@@ -99,6 +99,7 @@ impl Live {
             "appid": APPID,
             "mch_id": "1900000109",
             "api_key": KEY,
+            "client_certificate": {"binding": "WECHATPAY_MTLS"},
         });
         extend(&mut body, change);
         self.make(&body)
