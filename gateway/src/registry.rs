@@ -267,7 +267,7 @@ impl<W: World, S: Store> Registry<W, S> {
     /// Answers one call: JSON in, JSON out.
     pub fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = serde_json::from_slice(body)
-            .map_err(|error| StoreError::unreadable("call", error))
+            .map_err(|error| StoreError::unreadable_json("call", &error))
             .and_then(|Envelope { scope, call }| scope::within_now(scope, || self.answer(call)))
             .unwrap_or_else(|error| {
                 self.world.log(format_args!("registry: {error}"));
@@ -489,7 +489,7 @@ impl<W: World, S: Store> Registry<W, S> {
             return Ok(Answer::NotFound);
         };
         let merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-            .map_err(|error| StoreError::unreadable("merchant", error))?;
+            .map_err(|error| StoreError::unreadable_json("merchant", &error))?;
         let others = self.store.exec(
             "SELECT 1 FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?
              AND id <> ? LIMIT 1",
@@ -499,7 +499,7 @@ impl<W: World, S: Store> Registry<W, S> {
             ],
         )?;
         let certificates = serde_json::from_slice(row.text(2)?.as_bytes())
-            .map_err(|error| StoreError::unreadable("certificates", error))?;
+            .map_err(|error| StoreError::unreadable_json("certificates", &error))?;
         Ok(Answer::Found(Box::new(Found {
             merchant,
             secret_fingerprint: row.text_or_null(1)?.map(str::to_owned),
@@ -635,7 +635,7 @@ impl<W: World, S: Store> Registry<W, S> {
             return Ok(Answer::NotFound);
         };
         let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-            .map_err(|error| StoreError::unreadable("merchant", error))?;
+            .map_err(|error| StoreError::unreadable_json("merchant", &error))?;
         if merchant.sealed != old {
             return Ok(Answer::Exists);
         }
@@ -668,5 +668,5 @@ const ADDED: [(&str, &str, &str); 2] = [
 
 /// A merchant as it is stored.
 fn written(merchant: &Merchant) -> Result<String, StoreError> {
-    serde_json::to_string(merchant).map_err(|error| StoreError::unreadable("merchant", error))
+    serde_json::to_string(merchant).map_err(|error| StoreError::unreadable_json("merchant", &error))
 }

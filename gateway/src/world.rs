@@ -304,4 +304,14 @@ impl StoreError {
     pub fn unreadable(what: &str, why: impl fmt::Display) -> Self {
         Self(format!("stored {what} is unreadable: {why}"))
     }
+
+    /// The same of JSON. The parser's own words may repeat a value, which may be
+    /// an openid: this names the place only.
+    pub fn unreadable_json(what: &str, error: &serde_json::Error) -> Self {
+        let (kind, line, column) = (error.classify(), error.line(), error.column());
+        Self::unreadable(
+            what,
+            format_args!("{kind:?} error in line {line}, column {column}"),
+        )
+    }
 }

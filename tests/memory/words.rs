@@ -138,3 +138,23 @@ fn words_of_an_answer_that_nobody_signed_reach_neither_log_nor_numbers() {
         }
     }
 }
+
+/// A row of another version holds an openid where this version wants something
+/// else: the log names the row and the place, and not what stands there.
+#[test]
+fn words_of_a_stored_row_that_cannot_be_read_do_not_reach_the_log() {
+    let scene = scene("demo");
+    let other = format!("UPDATE orders SET json = json_set(json, '$.terms', '{OPENID}')");
+    scene.world.sql("demo", &other).unwrap();
+    let (status, _) = scene.shop.call("GET", "/v1/order?out_trade_no=N1", "");
+    assert_eq!(status, 500);
+    let other = format!("UPDATE merchants SET json = json_set(json, '$.account', '{OPENID}')");
+    scene.world.sql("/registry", &other).unwrap();
+    scene.world.advance(600);
+    let (status, _) = scene.shop.call("GET", "/v1/order?out_trade_no=N1", "");
+    assert_eq!(status, 500);
+    let text = scene.world.log_text();
+    assert!(!text.contains(OPENID), "{text}");
+    assert!(text.contains("stored order is unreadable: Data error in line 1"));
+    assert!(text.contains("stored merchant is unreadable: Data error in line 1"));
+}

@@ -973,11 +973,12 @@ pub(crate) fn add_columns(
 fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, StoreError> {
     // From bytes everywhere: a second reader would be a second copy of every
     // type's code in the Worker.
-    serde_json::from_slice(json.as_bytes()).map_err(|error| StoreError::unreadable(what, error))
+    serde_json::from_slice(json.as_bytes())
+        .map_err(|error| StoreError::unreadable_json(what, &error))
 }
 
 fn write_stored<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::unreadable(what, error))
+    serde_json::to_string(value).map_err(|error| StoreError::unreadable_json(what, &error))
 }
 
 fn json<T: Serialize>(value: &T) -> Result<serde_json::Value, ApiError> {
