@@ -4,7 +4,7 @@
 
 use crate::kinds::{self, body, order, pay};
 use serde_json::{Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop};
+use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
 
 fn binding(name: &str) -> Value {
     json!({"client_certificate": {"binding": name}})
@@ -359,6 +359,82 @@ fn a_v3_certificate_that_wechat_does_not_know_raises_an_alarm_with_its_serial_nu
     world.control("/sandbox/merchants/1900000109", &at_wechat);
     world.advance(3 * 3600);
     assert_eq!(refunds(&shop)[0]["refund_status"], "SUCCESS");
+}
+
+/// A body that was damaged on its way is refused like a wrong key.
+#[test]
+fn a_v3_signature_that_is_refused_once_raises_no_alarm() {
+    let account = |world: &Memory| world.account("1900000109")["v3"].clone();
+    for (times, is_alarm) in [(1, false), (2, true)] {
+        let world = Memory::default();
+        let shop = kinds::shop(&world, "demo-v3");
+        let serial_no = account(&world)["serial_no"].as_str().unwrap().to_owned();
+        pay(&world, &shop, "N1");
+        world.advance(1);
+        let path = "POST /v3/global/refunds";
+        let fault = json!({"path": path, "code": "SIGN_ERROR", "times": times});
+        world.control("/sandbox/faults", &json!({ "fail_next": fault }));
+        assert_eq!(refund(&shop).0, 200);
+        let found = refunds(&shop)[0].clone();
+        assert_eq!(found["err_code"] == "SIGN_ERROR", is_alarm, "{found}");
+        match is_alarm {
+            true => assert_eq!(alarms(&shop), unusable(&serial_no)),
+            false => assert_eq!(alarms(&shop), []),
+        }
+        world.advance(3 * 3600);
+        assert_eq!(refunds(&shop)[0]["refund_status"], "SUCCESS", "{times}");
+    }
+    // A Quick Pay is sent once. The query that follows decides.
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "demo-v3");
+    let path = "POST /v3/global/micropay/transactions/pay";
+    let fault = json!({"path": path, "code": "SIGN_ERROR", "times": 1});
+    world.control("/sandbox/faults", &json!({ "fail_next": fault }));
+    quick_pay(&world, &shop, "pays");
+    let calls = world.upstream_calls();
+    let quick_pays = calls.iter().filter(|call| call.contains("/micropay/"));
+    assert_eq!(quick_pays.count(), 1, "{calls:?}");
+    world.advance(3600);
+    assert_eq!(alarms(&shop), []);
+}
+
+/// What WeChat answers unsigned blames the certificate only in the words that
+/// are documented, and only in a call that presents it.
+#[test]
+fn only_the_documented_words_refuse_the_client_certificate() {
+    let fail = |said: &str| {
+        let xml = format!(
+            "<xml><return_code><![CDATA[FAIL]]></return_code>\
+             <return_msg><![CDATA[{said}]]></return_msg></xml>"
+        );
+        &*xml.leak()
+    };
+    for (said, is_refused) in [
+        ("certificate not match", true),
+        ("Certificate not match", true),
+        ("请先下载证书", false),
+        ("商户号的证书序列号参数格式错误", false),
+        ("the certificate not match policy of today is off", false),
+        ("系统繁忙", false),
+    ] {
+        let world = Memory::default();
+        let shop = kinds::shop(&world, "demo");
+        pay(&world, &shop, "N1");
+        world.advance(1);
+        world.upstream([Upstream::Somebody(200, fail(said), "x")]);
+        refund(&shop);
+        let refused = refunds(&shop)[0]["err_code"] == "CLIENT_CERTIFICATE_REFUSED";
+        assert_eq!(refused, is_refused, "{said}");
+        let raised = alarms(&shop) == unusable("1900000109");
+        assert_eq!(raised, is_refused, "{said}");
+
+        // A call without the certificate says nothing about it.
+        let world = Memory::default();
+        let shop = kinds::shop(&world, "demo");
+        world.upstream([Upstream::Somebody(200, fail(said), "x")]);
+        shop.call("POST", "/v1/order", order("N1").to_string());
+        assert_eq!(alarms(&shop), [], "{said}");
+    }
 }
 
 #[test]

@@ -609,7 +609,10 @@ impl<'a, W: World> V2<'a, W> {
             // Unsigned by nature (seed 002, section 4.3.1): a signature that
             // WeChat did not accept is reported so. It is shown to the merchant;
             // it is not believed, and its words are not logged.
-            AnswerError::Communication { return_msg } if is_certificate_mismatch(&return_msg) => {
+            AnswerError::Communication { return_msg }
+                if [refund::PATH, reverse::PATH].contains(&what)
+                    && is_certificate_mismatch(&return_msg) =>
+            {
                 self.0
                     .world
                     .log(format_args!("{what}: the certificate is another mch_id's"));
@@ -634,11 +637,13 @@ fn is_probe(answer: &[u8]) -> bool {
     })
 }
 
-/// Whether WeChat says that the client certificate belongs to another `mch_id`:
-/// `certificate not match`, or the same in Chinese.
+/// Whether WeChat says that the client certificate belongs to another `mch_id`.
+/// No other text is known to mean this; what only speaks of a certificate is
+/// shown to the merchant as it is.
 fn is_certificate_mismatch(return_msg: &str) -> bool {
-    let said = return_msg.to_ascii_lowercase();
-    said.contains("certificate not match") || said.contains("证书")
+    return_msg
+        .trim()
+        .eq_ignore_ascii_case("certificate not match")
 }
 
 /// The sentence of the page by which WeChat's server refuses a client

@@ -42,6 +42,9 @@ pub(super) struct Asked {
     authorization: Authorization,
     /// The answer, not verified.
     pub(super) answer: Response,
+    /// Whether this is the second time, after WeChat did not accept the
+    /// signature of the first.
+    is_signed_again: bool,
 }
 
 impl<'a, W: World> V3<'a, W> {
@@ -345,6 +348,7 @@ impl<'a, W: World> V3<'a, W> {
             outgoing,
             authorization,
             answer: Response::from_parts(head, Vec::new()),
+            is_signed_again: false,
         };
         Ok((asked, chunks))
     }
@@ -353,8 +357,10 @@ impl<'a, W: World> V3<'a, W> {
         self.send(outgoing, Route::WeChatPay, Tries::EachHost).await
     }
 
-    /// Sends a request. Where Tencent answers with a probe instead of a
-    /// signature, the request is sent once more, if it may be repeated.
+    /// Sends a request, and if it may be repeated once more: where Tencent
+    /// answers with a probe instead of a signature, and where it does not
+    /// accept ours. A body that was damaged on its way is refused like a wrong
+    /// key; only a key is refused twice.
     async fn send(
         &self,
         outgoing: Outgoing,
@@ -363,12 +369,16 @@ impl<'a, W: World> V3<'a, W> {
     ) -> Result<Asked, Failure> {
         let asked = self.send_once(outgoing, route, tries).await?;
         let signature = Signature::from_headers(header(&asked.answer));
-        match (signature, tries) {
-            (Err(SignatureError::Probe), Tries::EachHost) => {
-                self.send_once(asked.outgoing, route, tries).await
-            }
-            _ => Ok(asked),
+        let is_refused = asked.answer.status() == http::StatusCode::UNAUTHORIZED;
+        let is_probe = matches!(signature, Err(SignatureError::Probe));
+        if tries != Tries::EachHost || !(is_refused || is_probe) {
+            return Ok(asked);
         }
+        let again = Box::pin(self.send_once(asked.outgoing, route, tries));
+        Ok(Asked {
+            is_signed_again: is_refused,
+            ..again.await?
+        })
     }
 
     /// Sends a request, signed once for all hosts.
@@ -392,6 +402,7 @@ impl<'a, W: World> V3<'a, W> {
             answer: answer.ok_or(Failure::NoAnswer)?,
             outgoing,
             authorization,
+            is_signed_again: false,
         })
     }
 
@@ -645,12 +656,14 @@ impl Asked {
         Value::Object(told)
     }
 
-    /// Whether WeChat did not accept the signature although it saw what we
-    /// signed: then the key or its certificate is wrong, or has expired.
+    /// Whether WeChat twice did not accept the signature although it saw what
+    /// we signed: then the key or its certificate is wrong, or has expired. A
+    /// Quick Pay is sent once; the query that follows it shows the same.
     fn certificate_is_refused(&self, refusal: &Refusal) -> bool {
         let seen = refusal.sign_information();
         // A clock that is wrong is refused in the same way, and said so.
-        refusal.code == ErrorCode::SignError
+        self.is_signed_again
+            && refusal.code == ErrorCode::SignError
             && !refusal.message.contains("timestamp")
             && seen.is_none_or(|seen| self.first_difference(&seen).is_none())
     }
