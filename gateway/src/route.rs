@@ -322,7 +322,7 @@ mod tests {
             ("PUT", "/v1/order", "POST, GET, HEAD"),
             ("QUERY", "/v1/order", "POST, GET, HEAD"),
             ("BREW", "/v1/close", "POST"),
-            ("GET", "/v1/token", "POST, DELETE"),
+            ("PUT", "/v1/token", "POST, GET, HEAD, DELETE"),
             ("POST", "/metrics", "GET, HEAD"),
             ("POST", "/healthz", "GET, HEAD"),
             ("POST", "/openapi.json", "GET, HEAD"),

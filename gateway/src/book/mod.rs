@@ -465,7 +465,7 @@ impl<W: World, S: Store> Book<W, S> {
     async fn answer(&self, merchant: &str, call: Call) -> Result<serde_json::Value, ApiError> {
         let known = self.merchant(merchant).await?;
         self.refuse_when_full(&call)?;
-        let answer = self.answer_for(&known, call).await;
+        let answer = Box::pin(self.answer_for(&known, call)).await;
         self.raise_problems(&known)?;
         answer
     }
