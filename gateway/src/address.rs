@@ -9,16 +9,40 @@ use url::{Host, Url};
 /// The longest address that is taken.
 const MAX_BYTES: usize = 256;
 
+/// Which addresses a merchant's notices may be sent on to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotifyTargets {
+    /// `https` and a public host name.
+    Https,
+    /// The same, and `http`: see
+    /// [`Merchant::http_notify_url`](crate::merchant::Merchant::http_notify_url).
+    HttpToo,
+    /// Any `http` or `https` address, for development.
+    Any,
+}
+
+impl NotifyTargets {
+    /// `http` is whether the merchant allows it.
+    pub const fn of(http: bool, development: bool) -> Self {
+        match (development, http) {
+            (true, _) => Self::Any,
+            (false, true) => Self::HttpToo,
+            (false, false) => Self::Https,
+        }
+    }
+}
+
 /// `notify_url`, `refund_notify_url`: where a notice is sent on to.
 ///
-/// Outside development it must be `https` with a public host *name*: a number
-/// could be a machine inside somebody's network, which we would be made to
-/// knock at. Of the ports below 1024, where other services are, only 443. What
-/// a name leads to is for the runtime, which reaches the public internet only.
+/// Outside development it must have a public host *name*: a number could be a
+/// machine inside somebody's network, which we would be made to knock at. Of
+/// the ports below 1024, where other services are, only 443, and 80 with
+/// `http`. What a name leads to is for the runtime, which reaches the public
+/// internet only.
 pub fn notify_url(
     fields: &Fields,
     name: &str,
-    development: bool,
+    targets: NotifyTargets,
 ) -> Result<Option<String>, ApiError> {
     let Some(text) = fields.text(name, MAX_BYTES)? else {
         return Ok(None);
@@ -31,14 +55,14 @@ pub fn notify_url(
     };
     // As the parser writes it: a space in it would be refused when it is sent.
     let text = url.to_string();
-    if development {
+    if targets == NotifyTargets::Any {
         return Ok(Some(text));
     }
-    if url.scheme() != "https" {
-        return refuse("must begin with https://");
+    if url.scheme() != "https" && targets == NotifyTargets::Https {
+        return refuse("must begin with https://: this merchant's http_notify_url is false");
     }
     if url.port().is_some_and(|port| port < 1024) {
-        return refuse("must be on port 443, or on one from 1024");
+        return refuse("must be on port 443 (80 with http://), or on one from 1024");
     }
     match url.host() {
         Some(Host::Domain(name)) if is_public_name(name) => Ok(Some(text)),
@@ -254,11 +278,35 @@ mod tests {
         ] {
             let body = serde_json::json!({"notify_url": address}).to_string();
             let fields = Fields::read(body.as_bytes()).unwrap();
-            assert_eq!(
-                notify_url(&fields, "notify_url", false).is_ok(),
-                ok,
-                "{address}"
-            );
+            let taken = |targets| notify_url(&fields, "notify_url", targets).is_ok();
+            assert_eq!(taken(NotifyTargets::Https), ok, "{address}");
+            // With http allowed, the same hosts and ports are.
+            let is_http = address.starts_with("http://");
+            assert_eq!(taken(NotifyTargets::HttpToo), ok || is_http, "{address}");
+            if let Some(rest) = address.strip_prefix("https://") {
+                let body = serde_json::json!({"notify_url": format!("http://{rest}")}).to_string();
+                let fields = Fields::read(body.as_bytes()).unwrap();
+                let taken = |targets| notify_url(&fields, "notify_url", targets).is_ok();
+                assert!(!taken(NotifyTargets::Https), "http://{rest}");
+                assert_eq!(taken(NotifyTargets::HttpToo), ok, "http://{rest}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_scheme_has_its_usual_port_and_those_from_1024() {
+        for (address, ok) in [
+            ("http://shop.example.com:80/n", true),
+            ("http://shop.example.com:8080/n", true),
+            ("http://shop.example.com:443/n", false),
+            ("http://shop.example.com:25/n", false),
+            ("https://shop.example.com:443/n", true),
+            ("https://shop.example.com:80/n", false),
+        ] {
+            let body = serde_json::json!({"notify_url": address}).to_string();
+            let fields = Fields::read(body.as_bytes()).unwrap();
+            let taken = notify_url(&fields, "notify_url", NotifyTargets::HttpToo);
+            assert_eq!(taken.is_ok(), ok, "{address}");
         }
     }
 

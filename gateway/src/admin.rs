@@ -58,6 +58,8 @@ impl<W: World> Gateway<W> {
             refund_notify_url: new.settings.refund_notify_url,
             confirm_notices_from: new.settings.confirm_notices_from,
             require_secret: new.settings.require_secret,
+            http_notify_url: new.settings.http_notify_url,
+            domain_files: new.settings.domain_files,
             sealed,
             created_at_ms: now_ms,
         };
@@ -87,6 +89,7 @@ impl<W: World> Gateway<W> {
                 "id",
                 Code::MerchantExists.advice(),
             )),
+            Answer::FileTaken(file) => Err(file_taken(&file)),
             _ => Err(ApiError::internal(
                 "the registry gave another kind of answer",
             )),
@@ -272,6 +275,7 @@ impl<W: World> Gateway<W> {
         };
         match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
+            Answer::FileTaken(file) => Err(file_taken(&file)),
             // Somebody else changed it in this very moment.
             _ => Err(ApiError::internal(
                 "the registry gave another kind of answer",
@@ -391,6 +395,18 @@ pub(crate) fn account_warning(twins: &[String]) -> Option<String> {
             twins.join(", ")
         )
     })
+}
+
+/// WeChat gives each file's name once: another merchant's contents under it
+/// are a mistake in one of the two.
+fn file_taken(file: &str) -> ApiError {
+    ApiError::field(
+        Code::FieldInvalid,
+        "domain_files",
+        format!(
+            "The field domain_files holds {file}, which another merchant has with other contents."
+        ),
+    )
 }
 
 /// Why the operator does it, for the audit.

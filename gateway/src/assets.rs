@@ -3,6 +3,8 @@
 use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::http::{answer, header_text, set};
+use crate::limits::{UNKNOWN, address};
+use crate::merchant::DomainFiles;
 use crate::world::{Request, Response, Route, World};
 use http::header;
 use std::rc::Rc;
@@ -27,6 +29,16 @@ impl<W: World> Gateway<W> {
     /// not by themselves.
     pub(crate) async fn asset(&self, request: &Request, file: &str) -> Result<Response, ApiError> {
         let not_found = || ApiError::of(Code::NotFound);
+        // No file of the build has such a name.
+        if DomainFiles::is_name(file) {
+            let contents = Box::pin(self.domain_file(request, file)).await?;
+            let contents = contents.ok_or_else(not_found)?;
+            return Ok(answer(
+                200,
+                "text/plain; charset=utf-8",
+                contents.as_bytes(),
+            ));
+        }
         let (_, content_type) = TYPES
             .iter()
             .find(|(ending, _)| file.ends_with(ending))
@@ -48,6 +60,24 @@ impl<W: World> Gateway<W> {
         };
         set(&mut response, header::CACHE_CONTROL, cache);
         Ok(response)
+    }
+
+    /// The contents of a domain check file. An address that asks for many that
+    /// do not exist is not heard for a while.
+    async fn domain_file(
+        &self,
+        request: &Request,
+        file: &str,
+    ) -> Result<Option<Rc<str>>, ApiError> {
+        let from = address(request);
+        if let Some(from) = &from {
+            self.limit_left("unknown", from)?;
+        }
+        let found = self.directory.domain_file(&self.world, file).await?;
+        if let (None, Some(from)) = (&found, &from) {
+            let _ = self.limit("unknown", from, UNKNOWN);
+        }
+        Ok(found)
     }
 
     /// The page's frame, with its places still empty.

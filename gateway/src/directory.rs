@@ -10,8 +10,8 @@ use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::error::ApiError;
 use crate::limits::forget_oldest;
-use crate::merchant::{Merchant, is_merchant_id};
-use crate::missing::Missing;
+use crate::merchant::{DomainFiles, Merchant, is_merchant_id};
+use crate::missing::{MISSING_MS, Missing};
 use crate::registry::{Answer, Call, Envelope};
 use crate::scope::Scope;
 use crate::seal::fingerprint;
@@ -123,11 +123,17 @@ impl By {
     }
 }
 
+/// A domain check file's contents, and until when they are believed, Unix
+/// milliseconds.
+type RememberedFile = (Option<Rc<str>>, i64);
+
 /// The merchants that this isolate has met.
 #[derive(Debug, Default)]
 pub struct Directory {
     remembered: RefCell<HashMap<By, (Rc<Known>, i64)>>,
     missing: Missing<By, ()>,
+    /// Domain check files by name, each until when it is believed.
+    files: RefCell<HashMap<String, RememberedFile>>,
 }
 
 impl Directory {
@@ -172,6 +178,42 @@ impl Directory {
     ) -> Result<Option<Rc<Known>>, ApiError> {
         self.find(world, config, By::QuickAuth(token.to_owned()))
             .await
+    }
+
+    /// The contents of a domain check file, whichever merchant has it:
+    /// [`DomainFiles`].
+    pub async fn domain_file(
+        &self,
+        world: &impl World,
+        name: &str,
+    ) -> Result<Option<Rc<str>>, ApiError> {
+        let now_ms = world.now_ms();
+        if !DomainFiles::is_name(name) {
+            return Ok(None);
+        }
+        if let Some((found, until_ms)) = self.files.borrow().get(name)
+            && now_ms < *until_ms
+        {
+            return Ok(found.clone());
+        }
+        let call = Call::DomainFile {
+            name: name.to_owned(),
+        };
+        let (found, for_ms): (Option<Rc<str>>, i64) = match ask(world, call).await? {
+            Answer::File(contents) => (Some(contents.into()), REMEMBER_MS),
+            Answer::NotFound => (None, MISSING_MS),
+            _ => {
+                return Err(ApiError::internal(
+                    "the registry gave another kind of answer",
+                ));
+            }
+        };
+        let mut files = self.files.borrow_mut();
+        if files.len() >= REMEMBER_AT_MOST {
+            forget_oldest(&mut files, |(_, until_ms)| *until_ms);
+        }
+        files.insert(name.to_owned(), (found.clone(), now_ms + for_ms));
+        Ok(found)
     }
 
     /// Whether this merchant is remembered as existing.

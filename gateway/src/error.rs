@@ -83,7 +83,7 @@ codes! {
     LinesMismatch "LINES_MISMATCH" 400 Caller "Send lines that come to total_fee together: the sum of each quantity times its unit_amount.";
     TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE, JSAPI or APP.";
     OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";
-    NotifyUrlRefused "NOTIFY_URL_REFUSED" 400 Caller "Use an https address with a public host name, without user name or fragment.";
+    NotifyUrlRefused "NOTIFY_URL_REFUSED" 400 Caller "Use an https address (http only where the merchant's http_notify_url allows it) with a public host name, without user name or fragment.";
     RedirectRefused "REDIRECT_REFUSED" 400 Caller "Register the redirect's origin for this merchant.";
     QuickAuthUnknown "QUICK_AUTH_UNKNOWN" 404 Caller "Check the quick_auth token.";
     // Orders.

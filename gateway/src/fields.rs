@@ -130,8 +130,13 @@ impl Fields {
 
     /// Whether a flag is set.
     pub fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        self.flag_or(name, false)
+    }
+
+    /// The same, of a flag with this value where it is not sent.
+    pub fn flag_or(&self, name: &str, absent: bool) -> Result<bool, ApiError> {
         match self.0.get(name) {
-            None | Some(Value::Null) => Ok(false),
+            None | Some(Value::Null) => Ok(absent),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(_) => Err(self.invalid(name, "must be true or false")),
         }

@@ -209,6 +209,20 @@ impl<W: World> Gateway<W> {
         limited.map_or_else(|error| error.response(), |()| response)
     }
 
+    /// Refuses where nothing is left of a limit, and takes nothing from it.
+    pub(crate) fn limit_left(&self, of: &str, who: &str) -> Result<(), ApiError> {
+        match self
+            .limits
+            .is_left(&format!("{of} {who}"), self.world.now_ms())
+        {
+            true => Ok(()),
+            false => {
+                self.tally.count(&format!("limited:{of}"));
+                Err(ApiError::of(Code::RateLimited))
+            }
+        }
+    }
+
     /// One more of what may be done so often.
     pub(crate) fn limit(&self, of: &str, who: &str, rate: Rate) -> Result<(), ApiError> {
         let name = format!("{of} {who}");

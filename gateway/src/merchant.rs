@@ -1,13 +1,14 @@
 //! A merchant: its account at WeChat, its credentials (sealed at rest), and
 //! what it may be redirected to.
 
-use crate::address;
+use crate::address::{self, NotifyTargets};
 use crate::credentials::{Credentials, Entered};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use order::{Account, Currency, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use wechatpay::Secret;
 use wechatpay::v2::sign::SignType;
 use wechatpay::v3::Region;
@@ -65,6 +66,13 @@ pub struct Merchant {
     /// api-secret in calls that need the api-key alone otherwise.
     #[serde(default)]
     pub require_secret: bool,
+    /// Whether its notices may be sent on over `http`. What protects them then
+    /// is the signature of their body, which the merchant checks.
+    #[serde(default = "allowed")]
+    pub http_notify_url: bool,
+    /// See [`DomainFiles`].
+    #[serde(default, skip_serializing_if = "DomainFiles::is_empty")]
+    pub domain_files: DomainFiles,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -240,6 +248,80 @@ impl ClientCertificate {
     }
 }
 
+/// What `http_notify_url` is where it was never sent.
+const fn allowed() -> bool {
+    true
+}
+
+/// The files by which WeChat's platforms prove that a domain is the
+/// merchant's: names and contents. They are served at the root of the gateway's
+/// host, for the web authorisation domain of an official account
+/// (`MP_verify_` and 16 letters or digits) and for the pages that a Mini
+/// Program's web-view may open (10 letters or digits), each with `.txt`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DomainFiles(pub BTreeMap<String, String>);
+
+impl DomainFiles {
+    /// The most files of one merchant.
+    const AT_MOST: usize = 16;
+    /// The longest contents, in characters.
+    const LONGEST: usize = 64;
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a file at the root can be one of these.
+    pub fn is_name(file: &str) -> bool {
+        let Some(stem) = file.strip_suffix(".txt") else {
+            return false;
+        };
+        let (code, length) = match stem.strip_prefix("MP_verify_") {
+            Some(code) => (code, 16),
+            None => (stem, 10),
+        };
+        code.len() == length && code.bytes().all(|b| b.is_ascii_alphanumeric())
+    }
+
+    fn read(fields: &Fields) -> Result<Self, ApiError> {
+        const NAME: &str = "domain_files";
+        let Some(inner) = fields.object(NAME)? else {
+            return Ok(Self::default());
+        };
+        let mut files = BTreeMap::new();
+        for name in inner.names() {
+            if !Self::is_name(name) {
+                return Err(fields.invalid(
+                    NAME,
+                    "must name files as WeChat does: MP_verify_ and 16 letters or digits, or 10 \
+                     letters or digits, with .txt",
+                ));
+            }
+            let contents = inner.text(name, Self::LONGEST);
+            let contents = contents.ok().flatten().filter(|contents| {
+                !contents.is_empty() && contents.bytes().all(|b| b.is_ascii_alphanumeric())
+            });
+            let Some(contents) = contents else {
+                let problem = format!(
+                    "must give {name} its contents: 1 to {} letters or digits",
+                    Self::LONGEST
+                );
+                return Err(fields.invalid(NAME, &problem));
+            };
+            files.insert(name.to_owned(), contents);
+        }
+        match files.len() <= Self::AT_MOST {
+            true => Ok(Self(files)),
+            false => {
+                let problem = format!("must hold at most {} files", Self::AT_MOST);
+                Err(fields.invalid(NAME, &problem))
+            }
+        }
+    }
+}
+
 /// What may be changed of a merchant after it was made.
 #[derive(Debug)]
 pub struct Settings {
@@ -263,6 +345,10 @@ pub struct Settings {
     pub confirm_notices_from: i64,
     /// See [`Merchant::require_secret`].
     pub require_secret: bool,
+    /// See [`Merchant::http_notify_url`].
+    pub http_notify_url: bool,
+    /// See [`DomainFiles`].
+    pub domain_files: DomainFiles,
 }
 
 impl Settings {
@@ -315,6 +401,8 @@ impl Settings {
         if h5 && dialect.h5_needs_store() && store.is_none() {
             return Err(fields.missing("store"));
         }
+        let http_notify_url = fields.flag_or("http_notify_url", allowed())?;
+        let targets = NotifyTargets::of(http_notify_url, development);
         Ok(Self {
             name: fields.required("name", 64)?,
             redirect_origins,
@@ -324,7 +412,9 @@ impl Settings {
             store,
             client_certificate: ClientCertificate::read(fields, dialect)?,
             require_secret: fields.flag("require_secret")?,
-            refund_notify_url: address::notify_url(fields, "refund_notify_url", development)?,
+            refund_notify_url: address::notify_url(fields, "refund_notify_url", targets)?,
+            http_notify_url,
+            domain_files: DomainFiles::read(fields)?,
             confirm_notices_from: fields
                 .whole("confirm_notices_from", 0..=Money::MAX_MINOR)?
                 .unwrap_or(0),
@@ -367,6 +457,8 @@ impl Merchant {
             "refund_notify_url": self.refund_notify_url,
             "confirm_notices_from": self.confirm_notices_from,
             "require_secret": self.require_secret,
+            "http_notify_url": self.http_notify_url,
+            "domain_files": self.domain_files,
         })
     }
 
@@ -402,6 +494,8 @@ impl Merchant {
             refund_notify_url,
             confirm_notices_from,
             require_secret,
+            http_notify_url,
+            domain_files,
         } = settings;
         Self {
             name,
@@ -414,6 +508,8 @@ impl Merchant {
             refund_notify_url,
             confirm_notices_from,
             require_secret,
+            http_notify_url,
+            domain_files,
             ..self
         }
     }

@@ -8,7 +8,7 @@ use std::hash::Hash;
 
 /// How long something that does not exist is not looked for again. What is
 /// made meanwhile is found after that.
-const MISSING_MS: i64 = 5_000;
+pub const MISSING_MS: i64 = 5_000;
 /// Past so many, the oldest are forgotten.
 const AT_MOST: usize = 4_096;
 

@@ -5,6 +5,7 @@
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
 //! tokens( fingerprint, merchant_id, expires_at_ms, issued_at_ms, key_fingerprint )
 //! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
+//! domain_files( name, merchant_id, contents )             an index of settings
 //! audit( id, subject, what, … )                            see `audit.rs`
 //! ```
 //!
@@ -51,6 +52,12 @@ pub enum Call {
         mch_id: String,
         /// The sub-merchant's.
         sub_mch_id: String,
+    },
+    /// The contents of a domain check file:
+    /// [`DomainFiles`](crate::merchant::DomainFiles).
+    DomainFile {
+        /// Its name.
+        name: String,
     },
     /// WeChat Pay was asked for its platform certificates.
     KeepCertificates {
@@ -192,6 +199,11 @@ pub enum Answer {
     NotFound,
     /// The id is taken.
     Exists,
+    /// Another merchant has the domain check file of this name, with other
+    /// contents.
+    FileTaken(String),
+    /// The contents of a domain check file.
+    File(String),
     /// There are as many as there may be.
     Full,
     /// Written.
@@ -247,6 +259,10 @@ impl<W: World, S: Store> Registry<W, S> {
             "CREATE INDEX IF NOT EXISTS tokens_merchant ON tokens(merchant_id)",
             "CREATE TABLE IF NOT EXISTS certificates(
                 merchant_id TEXT PRIMARY KEY, pems TEXT NOT NULL, asked_at_ms INTEGER NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS domain_files(
+                name TEXT NOT NULL, merchant_id TEXT NOT NULL, contents TEXT NOT NULL,
+                PRIMARY KEY(name, merchant_id))",
+            "CREATE INDEX IF NOT EXISTS domain_files_merchant ON domain_files(merchant_id)",
             "CREATE INDEX IF NOT EXISTS merchants_account ON merchants(
                 json_extract(json, '$.account.mch_id'), json_extract(json, '$.account.appid'))",
             "CREATE INDEX IF NOT EXISTS keys_merchant ON keys(merchant_id)",
@@ -302,6 +318,16 @@ impl<W: World, S: Store> Registry<W, S> {
                  AND json_extract(json, '$.dialect.v3') IS NOT NULL ORDER BY id",
                 &[mch_id.into(), sub_mch_id.into()],
             ),
+            Call::DomainFile { name } => {
+                let rows = self.store.exec(
+                    "SELECT contents FROM domain_files WHERE name = ? LIMIT 1",
+                    &[name.into()],
+                )?;
+                match rows.first() {
+                    Some(row) => Ok(Answer::File(row.text(0)?.to_owned())),
+                    None => Ok(Answer::NotFound),
+                }
+            }
             Call::KeepCertificates { id, pems } => {
                 self.keep_certificates(&id, pems)?;
                 Ok(Answer::Done)
@@ -329,6 +355,9 @@ impl<W: World, S: Store> Registry<W, S> {
                 let id = before.id.clone();
                 match self.answer(Call::ById { id: id.clone() })? {
                     Answer::Found(found) if found.merchant == *before => {
+                        if let Some(file) = self.keep_domain_files(&after)? {
+                            return Ok(Answer::FileTaken(file));
+                        }
                         let changed = after.differs_from(&before).join(", ");
                         self.audit(&id, &format!("settings changed: {changed}"), &why)?;
                         self.store.exec(
@@ -512,18 +541,24 @@ impl<W: World, S: Store> Registry<W, S> {
     fn create(&self, merchant: &Merchant, keys: KeyPair, why: &str) -> Result<Answer, StoreError> {
         let json = written(merchant)?;
         self.store.atomically(|| {
-            let added = self.store.exec(
-                "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)
-                 ON CONFLICT(id) DO NOTHING RETURNING id",
+            let held = self.store.exec(
+                "SELECT 1 FROM merchants WHERE id = ?",
+                &[merchant.id.as_str().into()],
+            )?;
+            if !held.is_empty() {
+                return Ok(Answer::Exists);
+            }
+            if let Some(file) = self.keep_domain_files(merchant)? {
+                return Ok(Answer::FileTaken(file));
+            }
+            self.store.exec(
+                "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)",
                 &[
                     merchant.id.as_str().into(),
                     merchant.quick_auth_token.as_str().into(),
                     json.into(),
                 ],
             )?;
-            if added.is_empty() {
-                return Ok(Answer::Exists);
-            }
             let what = format!(
                 "merchant made, {} {}, api-key {}",
                 merchant.dialect.name(),
@@ -534,6 +569,34 @@ impl<W: World, S: Store> Registry<W, S> {
             self.add_keys(&merchant.id, keys)?;
             Ok(Answer::Done)
         })
+    }
+
+    /// Replaces a merchant's domain check files, inside a transaction. Writes
+    /// nothing and answers the name of a file that another merchant has with
+    /// other contents, where there is one.
+    fn keep_domain_files(&self, merchant: &Merchant) -> Result<Option<String>, StoreError> {
+        let id = merchant.id.as_str();
+        for (name, contents) in &merchant.domain_files.0 {
+            let others = self.store.exec(
+                "SELECT 1 FROM domain_files WHERE name = ? AND merchant_id <> ? AND contents <> ?
+                 LIMIT 1",
+                &[name.as_str().into(), id.into(), contents.as_str().into()],
+            )?;
+            if !others.is_empty() {
+                return Ok(Some(name.clone()));
+            }
+        }
+        self.store.exec(
+            "DELETE FROM domain_files WHERE merchant_id = ?",
+            &[id.into()],
+        )?;
+        for (name, contents) in &merchant.domain_files.0 {
+            self.store.exec(
+                "INSERT INTO domain_files(name, merchant_id, contents) VALUES(?, ?, ?)",
+                &[name.as_str().into(), id.into(), contents.as_str().into()],
+            )?;
+        }
+        Ok(None)
     }
 
     /// Keeps WeChat Pay's certificates, where it gave some, and the time of

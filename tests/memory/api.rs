@@ -63,7 +63,7 @@ fn every_field_of_an_order_is_checked_by_name() {
         ("open_id", json!(long), "FIELD_INVALID"),
         (
             "notify_url",
-            json!("http://shop.example.com/"),
+            json!("http://127.0.0.1/"),
             "NOTIFY_URL_REFUSED",
         ),
         (

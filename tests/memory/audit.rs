@@ -11,7 +11,7 @@ fn text<'v>(entry: &'v Value, name: &str) -> &'v str {
     entry[name].as_str().unwrap()
 }
 
-fn hmac_sha256(key: &str, message: &str) -> String {
+pub fn hmac_sha256(key: &str, message: &str) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     let mac = mac.chain_update(message).finalize().into_bytes();
     mac.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -44,6 +44,7 @@ mod quick_pay;
 mod refolded;
 mod refused_statements;
 mod scene;
+mod settings;
 mod sign_in;
 mod strict;
 mod v3;

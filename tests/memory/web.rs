@@ -463,7 +463,7 @@ fn a_page_leads_to_no_script() {
 #[test]
 fn no_notice_is_sent_inside_anybodys_network() {
     let world = Memory::new(false);
-    let shop = world.shop("demo");
+    let shop = world.shop_with("demo", &json!({"http_notify_url": false}));
     let addresses = [
         "http://shop.example.com/n",
         "https://127.0.0.1/",
@@ -566,7 +566,7 @@ fn no_notice_is_sent_inside_anybodys_network() {
         let merchant = json!({
             "id": "inside", "name": "x", "fee_type": "HKD", "appid": "wx5a11d0b0c0ffee01",
             "mch_id": "1900000109", "api_key": "weceive-sandbox-demo-key-0000001",
-            "refund_notify_url": address,
+            "refund_notify_url": address, "http_notify_url": false,
         });
         let (status, answer) = world.admin("/merchants", &merchant);
         let said = (status, &answer["code"], &answer["field"]);

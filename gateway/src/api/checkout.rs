@@ -60,7 +60,11 @@ impl<W: World> Gateway<W> {
                 out_trade_no,
                 body: upstream.body(&fields, upstream.max_body())?,
                 money,
-                notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
+                notify_url: address::notify_url(
+                    &fields,
+                    "notify_url",
+                    self.notify_targets(&known),
+                )?,
                 success_url: address::page_url(&fields, "success_url", self.config.development)?,
                 cancel_url: address::page_url(&fields, "cancel_url", self.config.development)?,
                 lang,

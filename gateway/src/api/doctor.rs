@@ -17,7 +17,7 @@ use crate::error::{ApiError, Code};
 use crate::http::success;
 use crate::merchant::Dialect;
 use crate::upstream::{Failure, Prepay, Reason};
-use crate::world::{Request, Response, World};
+use crate::world::{Request, Response, Route, World};
 use order::{Money, OutTradeNo, Terms, TradeType};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
@@ -143,7 +143,9 @@ impl<W: World> Gateway<W> {
         checks.push(self.check_notify_url(known));
         checks.extend(self.check_account(known).await);
         checks.push(self.check_directory());
+        checks.extend(Box::pin(self.check_domain_files(known)).await);
         checks.push(check_api_key_alone(known));
+        checks.push(check_http_notify_url(known));
         let healthy = checks.iter().all(|check| check.ok != Some(false));
         let checks: Vec<Value> = checks
             .into_iter()
@@ -421,6 +423,48 @@ impl<W: World> Gateway<W> {
         }
     }
 
+    /// Fetches the domain check files as WeChat does, from `PUBLIC_URL`.
+    async fn check_domain_files(&self, known: &Known) -> Option<Check> {
+        const NAME: &str = "domain_files";
+        let files = &known.merchant.domain_files.0;
+        let mut there = Vec::new();
+        for (file, contents) in files {
+            let address = format!("{}/{file}", self.config.public_url);
+            let Ok(request) = http::Request::get(&address).body(Vec::new()) else {
+                return Some(wrong(NAME, format!("{address} is no address.")));
+            };
+            match self.world.fetch(Route::Merchant, request).await {
+                Ok(answer) if answer.status() != http::StatusCode::OK => {
+                    let status = answer.status().as_u16();
+                    return Some(wrong(
+                        NAME,
+                        format!(
+                            "{address} answers {status}: the whole host of PUBLIC_URL must lead \
+                             to the gateway. After a change this takes up to 30 seconds."
+                        ),
+                    ));
+                }
+                Ok(answer) if answer.body() != contents.as_bytes() => {
+                    return Some(wrong(
+                        NAME,
+                        format!("{address} is there with other contents than were entered."),
+                    ));
+                }
+                Ok(_) => there.push(address),
+                Err(error) => {
+                    return Some(unknown(
+                        NAME,
+                        format!(
+                            "{address} could not be fetched from here ({error}): open it in a \
+                             browser."
+                        ),
+                    ));
+                }
+            }
+        }
+        (!there.is_empty()).then(|| fine(NAME, format!("There is {}.", there.join(", "))))
+    }
+
     fn check_directory(&self) -> Check {
         let directory = format!("{}/pay/", self.config.public_url);
         unknown(
@@ -444,6 +488,20 @@ fn check_api_key_alone(known: &Known) -> Check {
             NAME,
             "Recommended: switch require_secret on. Without it a leaked api-key alone can refund \
              paid orders, and have notices and payers sent to any address.",
+        ),
+    }
+}
+
+/// Whether notices may leave unencrypted.
+fn check_http_notify_url(known: &Known) -> Check {
+    const NAME: &str = "http_notify_url";
+    match known.merchant.http_notify_url {
+        false => fine(NAME, "Notices are sent on over https only."),
+        true => unknown(
+            NAME,
+            "A notify_url may begin with http://: what is sent there can be read and changed on \
+             its way, and only the check of its signature (WeCeive-Signature, or WeChat's sign) \
+             protects the merchant. Where every address is https, switch http_notify_url off.",
         ),
     }
 }

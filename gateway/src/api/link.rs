@@ -104,7 +104,7 @@ impl<W: World> Gateway<W> {
             stock: fields.whole("stock", 0..=MAX_STOCK)?,
             expires_at_ms: seconds.map(|seconds| self.world.now_ms() + seconds * 1000),
             active: !fields.is_there("active") || fields.flag("active")?,
-            notify_url: address::notify_url(fields, "notify_url", development)?,
+            notify_url: address::notify_url(fields, "notify_url", self.notify_targets(known))?,
             success_url: address::page_url(fields, "success_url", development)?,
             cancel_url: address::page_url(fields, "cancel_url", development)?,
             lang: page_lang(fields)?,

@@ -33,7 +33,7 @@ impl<W: World> Gateway<W> {
             trade_type: TradeType::Micropay,
             openid: None,
             attach: upstream.attach(&fields)?,
-            notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
+            notify_url: address::notify_url(&fields, "notify_url", self.notify_targets(&known))?,
             expires_at_ms: self.world.now_ms(),
         };
         let addresses = [("notify_url", &terms.notify_url)];

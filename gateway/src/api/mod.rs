@@ -17,7 +17,7 @@ pub mod statement;
 pub mod token;
 
 use crate::Gateway;
-use crate::address::origin;
+use crate::address::{NotifyTargets, origin};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::header_text;
@@ -163,6 +163,11 @@ impl<W: World> Gateway<W> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where this merchant's notices may be sent on to.
+    pub(crate) fn notify_targets(&self, known: &Known) -> NotifyTargets {
+        NotifyTargets::of(known.merchant.http_notify_url, self.config.development)
     }
 
     /// A refusal as its caller may learn it: which term of an order differs is

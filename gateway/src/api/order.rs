@@ -158,7 +158,7 @@ impl<W: World> Gateway<W> {
             trade_type,
             openid,
             attach: upstream.attach(fields)?,
-            notify_url: address::notify_url(fields, "notify_url", self.config.development)?,
+            notify_url: address::notify_url(fields, "notify_url", self.notify_targets(known))?,
             expires_at_ms: self.world.now_ms() + PREPAY_SECONDS * 1000,
         })
     }

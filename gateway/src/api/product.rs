@@ -29,7 +29,7 @@ impl<W: World> Gateway<W> {
             product_id,
             body: upstream.body(&fields, upstream.max_body())?,
             money: upstream.money(&fields)?,
-            notify_url: address::notify_url(&fields, "notify_url", self.config.development)?,
+            notify_url: address::notify_url(&fields, "notify_url", self.notify_targets(&known))?,
         };
         // Refused before anything is stored.
         self.upstream(&known).product_code(&product.product_id)?;
