@@ -169,6 +169,17 @@ fn an_unknown_field_with_an_ampersand_in_an_answer_hides_no_payment() {
             );
             assert!(!scene.is_paid(), "{id}: {field}");
         }
+        // `status` and `version` are read at iOnline, and in no answer of v2.
+        let url = "https://pay.example.com/?a=1&status=2&version=3";
+        scene
+            .world
+            .answer_with(answer("promotion_url", url).into_bytes());
+        let state = match id {
+            "night-ionline" => "NOTPAY",
+            _ => "SUCCESS",
+        };
+        assert_eq!(scene.shop.status("N1")["trade_state"], state, "{id}");
+        scene.world.advance(11);
         let wanted = answer("promotion_url", "https://pay.example.com/?a=1&b=2");
         scene.world.answer_with(wanted.into_bytes());
         assert_eq!(scene.shop.status("N1")["trade_state"], "SUCCESS", "{id}");
@@ -258,13 +269,15 @@ fn a_stored_attach_with_an_ampersand_is_read_and_not_signed() {
         (200, &json!("x&total_fee=1"))
     );
     let session = made["data"]["id"].as_str().unwrap();
-    let prepare = json!({"session": session, "trade_type": "NATIVE"});
-    let request = http::Request::post(format!("{GATEWAY}/pay/order"))
+    let request = http::Request::post(format!("{GATEWAY}/pay/order?s={session}"))
+        .header("user-agent", DESKTOP)
         .header("content-type", "application/json")
         .header("origin", GATEWAY)
-        .body(prepare.to_string().into_bytes())
+        .body(b"{}".to_vec())
         .unwrap();
-    world.send(request);
+    let answer = world.send(request);
+    let refused: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(refused["field"], "attach", "{refused}");
     assert!(
         !world
             .upstream_calls()

@@ -15,11 +15,21 @@ use crate::v2::payment::BELIEVED;
 use crate::v2::{FieldError, Fields, Problem, time};
 use order::{Account, Currency, Money, Payment, TradeType};
 
+/// What is read of an iOnline document beside [`BELIEVED`].
+pub(super) const BELIEVED_HERE: [&str; 5] = [
+    "charset",
+    "out_transaction_id",
+    "pay_result",
+    "status",
+    "version",
+];
+
 /// Reads a payment. The caller has verified the signature, and that the
 /// document is [unambiguous](Fields::unambiguous) where a stranger may have
 /// brought it; the caller compares the account and the money. A currency that is not named is the merchant's.
 pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, FieldError> {
     fields.unambiguous_in(&BELIEVED)?;
+    fields.unambiguous_in(&BELIEVED_HERE)?;
     let time_end = fields.required("time_end")?;
     time::parse_china(time_end).map_err(|_| Problem::BadFormat.of("time_end"))?;
     let currency = fields.optional_currency("fee_type")?;

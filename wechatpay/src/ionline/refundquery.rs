@@ -11,6 +11,7 @@
 
 use super::answer::{self, check_echo};
 use super::error::AnswerError;
+use super::payment::BELIEVED_HERE;
 use super::request::{self, Service};
 use crate::Secret;
 use crate::v2::field::{Nth, nth_name};
@@ -238,6 +239,7 @@ impl Answer {
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, request.mch_id.as_str(), key)?;
         fields.unambiguous_in(&BELIEVED)?;
+        fields.unambiguous_in(&BELIEVED_HERE)?;
         let refunds = read_refunds(&fields)?;
         request.by.check(&fields, &refunds)?;
         Ok(Self {

@@ -9,12 +9,11 @@ use order::{Currency, Money, MoneyError, Payment, TradeType};
 
 /// What is read of a payment, of refunds and of the envelope around them, but for `attach`,
 /// which is the merchant's own text: the order compares it with its own.
-pub(crate) const BELIEVED: [&str; 34] = [
+pub(crate) const BELIEVED: [&str; 29] = [
     "appid",
     "bank_type",
     "cash_fee",
     "cash_fee_type",
-    "charset",
     "fee_type",
     "is_subscribe",
     "mch_id",
@@ -22,8 +21,6 @@ pub(crate) const BELIEVED: [&str; 34] = [
     "openid",
     "out_refund_no",
     "out_trade_no",
-    "out_transaction_id",
-    "pay_result",
     "rate",
     "refund_count",
     "refund_fee",
@@ -32,7 +29,6 @@ pub(crate) const BELIEVED: [&str; 34] = [
     "result_code",
     "return_code",
     "sign_type",
-    "status",
     "sub_appid",
     "sub_is_subscribe",
     "sub_mch_id",
@@ -43,7 +39,6 @@ pub(crate) const BELIEVED: [&str; 34] = [
     "trade_state",
     "trade_type",
     "transaction_id",
-    "version",
 ];
 
 /// Reads a payment. The caller has verified the signature; and, where a
