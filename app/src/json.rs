@@ -51,6 +51,9 @@ impl<'de> Deserializer<'de> for Json {
         if let Some(text) = self.0.as_string() {
             return visitor.visit_string(text);
         }
+        if let Some(flag) = self.0.as_bool() {
+            return visitor.visit_bool(flag);
+        }
         if let Some(number) = self.0.as_f64() {
             // Times and amounts are whole numbers far below 2^53.
             let whole = number as i64;

@@ -172,6 +172,11 @@ impl Drop for Live {
             .unwrap_or_else(PoisonError::into_inner);
         drop(running.take());
         drop(self.apart.take());
+        if thread::panicking() {
+            let kept = self.directory.display();
+            eprintln!("the failed test's stores and logs are kept in {kept}");
+            return;
+        }
         std::fs::remove_dir_all(&self.directory).ok();
     }
 }
