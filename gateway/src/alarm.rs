@@ -1,7 +1,7 @@
 //! Everything that needs a person: its name, what has happened, and what to do
 //! about it. `docs/operations.md` shows this list; a test compares them.
 
-use order::Refusal;
+use order::{Refusal, Trouble};
 
 macro_rules! alarms {
     ($($variant:ident $name:literal $says:literal $to_do:literal;)*) => {
@@ -64,7 +64,21 @@ alarms! {
     NeverAcknowledged "NEVER_ACKNOWLEDGED" "The merchant never acknowledged the notice of a payment."
         "Tell the merchant; when its notice address works again, send the delivery again with POST /v1/delivery.";
     ReverseRefused "REVERSE_REFUSED" "WeChat refuses for good to reverse the order."
-        "If the payer has paid, return the money with a refund.";
+        "WeChat is queried until it says how the order stands. If the payer has paid, return the money with a refund.";
+    ReverseWaits "REVERSE_WAITS" "A Quick Pay is to be reversed, and WeChat does not confirm it, or says that the payer has paid meanwhile."
+        "See whether the merchant's certificate or key has expired, and replace it: the reverse is repeated until WeChat answers. If the order has a transaction_id, POST /v1/refund returns the money instead.";
+    PaidAfterReverse "PAID_AFTER_REVERSE" "WeChat reports a payment of an order that was reversed here, and of which no payment was known."
+        "Look at the transaction on the merchant platform. If WeChat still has the money, the order becomes SUCCESS here and was not delivered: return the money with a refund.";
+    ChangedElsewhere "CHANGED_ELSEWHERE" "A paid order was refunded, reversed or closed at WeChat without this gateway."
+        "Find out on the merchant platform who did it. A payment that became known together with its refund was not delivered to the merchant: tell the merchant.";
+    NotPaidAtWeChat "NOT_PAID_AT_WECHAT" "The order is paid here, and WeChat says that it is not."
+        "Look at the transaction on the merchant platform before anything is handed over; nothing was changed here.";
+    NumberTaken "NUMBER_TAKEN" "WeChat has a payment under a Quick Pay's number that another system made. The Quick Pay ended as PAYERROR."
+        "See that no two systems of the merchant use the same order numbers.";
+    RefundWaits "REFUND_WAITS" "A refund waits: WeChat has not taken it for an hour, or a bank has not made it for 15 days."
+        "Read its err_code: replace an expired certificate or key, or top up the account; the refund is repeated under its number. Or cancel it with DELETE /v1/refund.";
+    RefundMadeAfterAll "REFUND_MADE_AFTER_ALL" "WeChat made a refund that had ended here as refused or cancelled."
+        "See whether the payer was paid back another way as well. The refund is shown as WeChat has it.";
     OtherRefund "OTHER_REFUND" "WeChat reports another refund under this number."
         "Another system may use the same numbers. Compare both on the merchant platform; make the refund again under a new number if it is missing.";
     SecondPaymentWaits "SECOND_PAYMENT_WAITS" "A purchase was paid twice, and WeChat does not take the refund of this payment, which is asked for again and again."
@@ -89,6 +103,20 @@ impl Alarm {
     /// With this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|alarm| alarm.name() == name)
+    }
+
+    /// Of what an order reports.
+    pub const fn of_trouble(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::ReverseRefused => Self::ReverseRefused,
+            Trouble::ReverseWaits => Self::ReverseWaits,
+            Trouble::PaidAfterReverse => Self::PaidAfterReverse,
+            Trouble::ChangedElsewhere => Self::ChangedElsewhere,
+            Trouble::NotPaidAtWeChat => Self::NotPaidAtWeChat,
+            Trouble::NumberTaken => Self::NumberTaken,
+            Trouble::RefundWaits => Self::RefundWaits,
+            Trouble::RefundMadeAfterAll => Self::RefundMadeAfterAll,
+        }
     }
 
     /// Of a refused report, where money may be wrong.

@@ -106,6 +106,8 @@ codes! {
     RefundTooLate "REFUND_TOO_LATE" 409 Caller "WeChat refunds within a year of the payment; return the money another way.";
     RefundTooMany "REFUND_TOO_MANY" 409 Caller "WeChat takes 50 refunds for one order; return the money another way.";
     RefundTooSoon "REFUND_TOO_SOON" 429 Caller "Wait a minute after the order's last refund.";
+    RefundTaken "REFUND_TAKEN" 409 Caller "WeChat has taken the refund, so it cannot be cancelled.";
+    RefundCancelled "REFUND_CANCELLED" 409 Caller "This refund was cancelled, and is not made. Use another out_refund_no.";
     ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product makes one.";
     StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Ask for a day's statement after 10:00 China time on the next day.";
     StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3: 180); keep your own.";
@@ -308,6 +310,7 @@ impl From<Refusal> for ApiError {
             Refusal::ReverseTooSoon => Self::new(Code::ReverseTooSoon, message),
             Refusal::ReverseTooLate => Self::new(Code::ReverseTooLate, message),
             Refusal::NotPaid => Self::new(Code::OrderNotPaid, message),
+            Refusal::RefundTaken => Self::new(Code::RefundTaken, message),
             Refusal::RefundUnknown => Self::new(Code::RefundNotFound, message),
             Refusal::RefundExistsWithDifferentAmount => {
                 Self::field(Code::RefundExistsWithDifferentTerms, "refund_fee", message)

@@ -176,6 +176,7 @@ impl<W: World> Gateway<W> {
             Endpoint::ReverseOrder => self.reverse_order(request).await,
             Endpoint::CreateRefund => self.create_refund(request).await,
             Endpoint::GetRefunds => self.get_refunds(request).await,
+            Endpoint::CancelRefund => self.cancel_refund(request).await,
             Endpoint::CloseOrder => self.close_order(request).await,
             Endpoint::ExchangeRate => self.exchange_rate(request).await,
             Endpoint::Settlement => self.settlement(request).await,

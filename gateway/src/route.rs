@@ -106,6 +106,7 @@ routes! {
     POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always;
     POST   "/v1/refund"                      CreateRefund      Merchant Own Always;
     GET    "/v1/refund"                      GetRefunds        Merchant Own Always;
+    DELETE "/v1/refund"                      CancelRefund      Merchant Own Always;
     POST   "/v1/close"                       CloseOrder        Merchant Own Always;
     GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always;
     GET    "/v1/settlement"                  Settlement        Merchant Own Always;

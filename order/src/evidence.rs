@@ -6,7 +6,7 @@ use crate::terms::{Account, TradeType};
 use serde::{Deserialize, Serialize};
 
 /// A payment that WeChat says it took.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Payment {
     /// Who was paid.
     pub account: Account,
@@ -51,7 +51,7 @@ pub struct Payment {
 }
 
 /// What WeChat says of an order (`trade_state`, seed 002, section 9.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TradeState {
     /// Paid.
     Success(Box<Payment>),
@@ -70,11 +70,32 @@ pub enum TradeState {
 }
 
 /// How the evidence reached us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// WeChat's notice.
     Notice,
     /// The answer to our own query.
     Query,
+}
+
+/// What WeChat gave for the order: the means to pay it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Prepayment {
+    /// Valid for two hours (seed 002, section 9.1). Empty where the upstream
+    /// keeps it to itself.
+    pub prepay_id: String,
+    /// What a NATIVE order's QR code says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_url: Option<String>,
+    /// Where an MWEB order is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mweb_url: Option<String>,
+    /// The package for the payer's client, as JSON, where the upstream signs
+    /// it and hands it out with the prepayment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_info: Option<String>,
+    /// A page of the upstream's that starts the payment inside WeChat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_url: Option<String>,
 }

@@ -10,17 +10,16 @@
 //! clocks and randomness. Nothing here waits, and nothing here reads the time:
 //! it comes in as `now_ms`, Unix time in milliseconds.
 
+mod event;
 mod evidence;
 mod machine;
 mod money;
 mod refund;
 mod terms;
 
-pub use evidence::{Payment, TradeState, Via};
-pub use machine::{
-    CloseAnswer, CloseReason, Effect, Event, Order, Paid, Prepayment, Refusal, Reported,
-    ReverseAnswer, Status,
-};
+pub use event::{CloseAnswer, CloseReason, Effect, Event, Refusal, ReverseAnswer, Trouble};
+pub use evidence::{Payment, Prepayment, TradeState, Via};
+pub use machine::{Elsewhere, Order, Paid, Reported, Status};
 pub use money::{Currency, Money, MoneyError};
 pub use refund::{MAX_REFUNDS, Refund, RefundState, RefundStatus};
 pub use terms::{Account, OutTradeNo, OutTradeNoError, Terms, TradeType};

@@ -10,11 +10,21 @@
 //!
 //!  Quick Pay, written before it is sent:
 //!  placed ──▶ USERPAYING ── Told(Success) ─▶ SUCCESS
+//!                │  ├─ Told(PayError) ─▶ PAYERROR, then reversed at WeChat
 //!                │  ├─ Declined ─▶ PAYERROR
-//!                │  ReverseAsked, or 30 s        (a payment that is reversed
-//!                ▼                                goes back: a notice of it
-//!             REVERSING ── ReverseAnswered(Done) ─▶ REVOKED  changes nothing)
+//!                │  ReverseAsked, or 30 s
+//!                ▼
+//!             REVERSING ── ReverseAnswered(Done) ─▶ REVOKED
 //! ```
+//!
+//! An answer belongs to the question that it answers. The order counts its
+//! changes in [`Order::revision`]; an answer carries the revision at which its
+//! question was sent ([`Event::Answered`]). An answer to an older question
+//! changes nothing, unless what it says stays true (a payment, a refund that
+//! was made); the question is sent again.
+//!
+//! What WeChat says of an order that is final here is never dropped: the order
+//! follows it, or an alarm is raised ([`Effect::Raise`]).
 //!
 //! An order that is one attempt of a purchase may be paid after another was
 //! ([`Event::PaidBesides`]): it is SUCCESS like any, and goes back whole.
@@ -28,60 +38,58 @@
 //! comparisons is the order of precedence.
 
 mod report;
+mod reverse;
 
 pub use report::Reported;
 
-use crate::evidence::{Payment, TradeState, Via};
-use crate::money::Money;
-use crate::refund::{APART_MS, LIMIT_MS, MAX_REFUNDS, Refund, RefundState, RefundStatus};
+use crate::event::{CloseAnswer, CloseReason, Effect, Event, Refusal, ReverseAnswer, Trouble};
+use crate::evidence::{Payment, Prepayment, TradeState, Via};
+use crate::refund::{InFlight, Refund, RefundStatus};
 use crate::terms::{OutTradeNo, Terms, TradeType};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// One order: its terms, how far it has come, and what it waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Order {
-    terms: Terms,
+    pub(crate) terms: Terms,
     /// None for Quick Pay, which has nothing to hand to a payer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    prepayment: Option<Prepayment>,
-    status: Status,
-    created_at_ms: i64,
+    pub(crate) prepayment: Option<Prepayment>,
+    pub(crate) status: Status,
+    pub(crate) created_at_ms: i64,
     /// How often the timer has fired in the present state; spaces the next.
-    checks: u32,
+    pub(crate) checks: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    refunds: Vec<Refund>,
+    pub(crate) refunds: Vec<Refund>,
     /// The order whose payment the purchase keeps, where this one's goes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    paid_besides: Option<OutTradeNo>,
+    pub(crate) paid_besides: Option<OutTradeNo>,
     /// The payment that a notice reports and no query has confirmed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reported: Option<Reported>,
+    /// Counts the changes that make the answers to older questions worthless:
+    /// of the status, of a refund, of a report, and each request that changes
+    /// something at WeChat.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) revision: u32,
+    /// What was done to the paid order without this gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) elsewhere: Option<Elsewhere>,
 }
 
-/// What WeChat gave for the order: the means to pay it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prepayment {
-    /// Valid for two hours (seed 002, section 9.1). Empty where the upstream
-    /// keeps it to itself.
-    pub prepay_id: String,
-    /// What a NATIVE order's QR code says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code_url: Option<String>,
-    /// Where an MWEB order is paid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mweb_url: Option<String>,
-    /// The package for the payer's client, as JSON, where the upstream signs
-    /// it and hands it out with the prepayment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pay_info: Option<String>,
-    /// A page of the upstream's that starts the payment inside WeChat.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pay_url: Option<String>,
+/// What another system, or a person on the merchant platform, did to an order
+/// that is paid. A reverse by others makes the order [`Status::Revoked`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Elsewhere {
+    /// It was refunded, in whole or in part.
+    Refunded,
+    /// It was closed.
+    Closed,
 }
 
 /// Where an order stands, by WeChat's words; `CLOSING` is ours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
     /// It may be paid.
     #[serde(rename = "NOTPAY")]
@@ -131,11 +139,15 @@ pub enum Status {
     PayError {
         /// When we learned it.
         at_ms: i64,
+        /// WeChat knows the order, and has not confirmed that it is reversed:
+        /// until then a payment under its number may still be made.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reverse_pending: bool,
     },
 }
 
 /// A payment, and how and when we learned of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Paid {
     /// What WeChat vouched for.
     pub payment: Payment,
@@ -143,215 +155,9 @@ pub struct Paid {
     pub via: Via,
     /// When we learned it.
     pub learned_at_ms: i64,
-}
-
-/// Why an order is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CloseReason {
-    /// The merchant, or the payer's change of method, asked for it.
-    Asked,
-    /// It was not paid in time.
-    Expired,
-    /// WeChat says so, and nobody here asked.
-    Upstream,
-}
-
-/// What has happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// WeChat told us the order's state, in a verified notice or answer.
-    Told(TradeState, Via),
-    /// A verified notice reports a payment; WeChat is queried before it counts.
-    Reported(Box<Payment>),
-    /// WeChat told us, verified, that the order is paid; and another order of
-    /// the same purchase was paid before.
-    PaidBesides {
-        /// What WeChat vouches for.
-        payment: Box<Payment>,
-        /// How it told us.
-        via: Via,
-        /// The order whose payment is kept.
-        kept: OutTradeNo,
-        /// The number of the refund that this payment goes back under.
-        out_refund_no: String,
-    },
-    /// A verified answer says that WeChat does not know the order.
-    NotFound,
-    /// A verified answer says that the number is another order's at WeChat.
-    NumberTaken,
-    /// Somebody wants the order closed.
-    CloseAsked,
-    /// WeChat answered our close.
-    CloseAnswered(CloseAnswer),
-    /// A verified answer to Quick Pay says that nothing was taken, and will
-    /// not be.
-    Declined,
-    /// Somebody wants the Quick Pay order reversed.
-    ReverseAsked,
-    /// WeChat answered our reverse.
-    ReverseAnswered(ReverseAnswer),
-    /// The order's timer fired.
-    Due,
-    /// The merchant wants money returned.
-    RefundAsked {
-        /// The merchant's number for the refund.
-        out_refund_no: String,
-        /// How much.
-        money: Money,
-    },
-    /// WeChat told us a refund's state, in a verified answer.
-    RefundTold {
-        /// Which refund.
-        out_refund_no: String,
-        /// What WeChat says.
-        state: RefundState,
-    },
-    /// A verified answer says that WeChat did not take a refund.
-    RefundDeclined {
-        /// Which refund.
-        out_refund_no: String,
-        /// WeChat's code.
-        err_code: String,
-        /// Whether the same request may be taken later (`NOTENOUGH`).
-        later: bool,
-    },
-}
-
-/// WeChat's verified answer to a close (seed 002, section 9.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseAnswer {
-    /// Closed now, or closed already.
-    Closed,
-    /// `ORDERPAID`: it was paid; a query brings the evidence (checklist P7).
-    OrderPaid,
-    /// Anything else: the timer asks again.
-    Unknown,
-}
-
-/// WeChat's verified answer to a reverse (seed 002, section 5.9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReverseAnswer {
-    /// Reversed: what was paid goes back, and nothing can be paid any more.
-    Done,
-    /// Refused, and asking again will not help (`recall` is `N`).
-    Refused,
-    /// Anything else, `recall` among it: the timer asks again.
-    Unknown,
-}
-
-/// What must be done about it. Effects are saved with the new state, in one
-/// transaction, and carried out after.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Ask WeChat for the order's state.
-    Query,
-    /// Ask WeChat to close the order.
-    Close,
-    /// Ask WeChat to reverse the order.
-    Reverse,
-    /// Tell the merchant that the order is paid.
-    Deliver,
-    /// Set the order's one timer to this moment.
-    WakeAt(i64),
-    /// The order is final: it needs no timer.
-    Rest,
-    /// Ask WeChat for the refund, under the same number each time.
-    Refund(String),
-    /// Ask WeChat how the refund stands.
-    QueryRefund(String),
-    /// Tell the merchant how the refund ended.
-    DeliverRefund(String),
-}
-
-/// Why an event changes nothing. Each is a name that an operator can search
-/// for; [`Refusal::is_alarm`] tells those that need a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[allow(missing_docs, reason = "the error text of each is its documentation")]
-pub enum Refusal {
-    #[error("the same payment was reported before")]
-    AlreadyPaid,
-    #[error("the order is paid, and another payment was reported for it")]
-    PaidTwice,
-    #[error("the report names another order")]
-    OtherOrder,
-    #[error("the report names another merchant id")]
-    OtherMerchant,
-    #[error("the report names another application")]
-    OtherApp,
-    #[error("the report names another currency")]
-    OtherCurrency,
-    #[error("the report names another amount")]
-    OtherAmount,
-    #[error("the report names another way to pay")]
-    OtherTradeType,
-    #[error("the report names another payer")]
-    OtherPayer,
-    #[error("the report carries another attach")]
-    OtherAttach,
-    #[error("the report's transaction is another order's payment")]
-    OtherTransaction,
-    #[error("the order is paid; the report is older")]
-    Stale,
-    #[error("the order was made with another value of {0}")]
-    DifferentTerms(&'static str),
-    #[error("the order is paid already")]
-    OrderPaid,
-    #[error("the order is closed")]
-    OrderClosed,
-    #[error("the time to pay the order is over")]
-    OrderExpired,
-    #[error("the order is being reversed, or was: what was paid goes back")]
-    Reversed,
-    #[error("only a Quick Pay order can be reversed")]
-    NotQuickPay,
-    #[error("a Quick Pay order is reversed, not closed")]
-    QuickPayIsReversed,
-    #[error("an order of which something was refunded cannot be reversed")]
-    ReverseOfRefunded,
-    #[error("an order can be reversed 15 seconds after it was made, not before")]
-    ReverseTooSoon,
-    #[error("an order can be reversed within 7 days; later it is a refund")]
-    ReverseTooLate,
-    #[error("the order is not paid, so there is nothing to refund")]
-    NotPaid,
-    #[error("this refund was asked for before")]
-    RefundExists,
-    #[error("a refund with this number and another amount was asked for before")]
-    RefundExistsWithDifferentAmount,
-    #[error("the refund's currency is not the order's")]
-    RefundOtherCurrency,
-    #[error("the refunds together would be more than was paid")]
-    RefundExceedsPaid,
-    #[error("the payment is more than a year old")]
-    RefundTooLate,
-    #[error("an order takes at most 50 refunds")]
-    RefundTooMany,
-    #[error("two refunds of one order must be a minute apart")]
-    RefundTooSoon,
-    #[error("no refund has this number")]
-    RefundUnknown,
-    #[error("the refund is final; the report is older")]
-    RefundFinal,
-}
-
-impl Refusal {
-    /// Whether money may be wrong, so that a person must look.
-    pub const fn is_alarm(self) -> bool {
-        matches!(
-            self,
-            Self::PaidTwice
-                | Self::OtherOrder
-                | Self::OtherMerchant
-                | Self::OtherApp
-                | Self::OtherCurrency
-                | Self::OtherAmount
-                | Self::OtherTradeType
-                | Self::OtherPayer
-                | Self::OtherAttach
-                | Self::OtherTransaction
-        )
-    }
+    /// The merchant was not told of it as a sale.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undelivered: bool,
 }
 
 /// When the timer looks again at an order that may still be paid: seconds
@@ -360,19 +166,26 @@ const OPEN_CHECK_SECONDS: [i64; 5] = [30, 60, 120, 300, 600];
 /// When a Quick Pay order is looked at, in seconds since the last look: at 3,
 /// 5, 10, 15 and 30 seconds (Tencent's guidance; checklist Q5).
 const PAYING_CHECK_SECONDS: [i64; 5] = [3, 2, 5, 5, 15];
-/// After this the payer has given up, and the order is reversed (seed 002,
-/// section 5.4; checklist Q6).
-const PAYING_MS: i64 = 30_000;
-/// How far our clock and WeChat's may be apart.
-const CLOCKS_APART_MS: i64 = 5 * 60_000;
-/// A payer's sheet is open for two hours at most (seed 002, section 9.1).
-const LONGEST_PAYING_MS: i64 = 2 * 3_600_000;
+/// How far our clock and WeChat's may be apart, generously: a payment that is
+/// older than the order by more than this is another order's. A younger one is
+/// excluded by the query before the Quick Pay is sent.
+const CLOCKS_APART_MS: i64 = 30 * 60_000;
 /// A reverse that was not confirmed is asked again after these (checklist Q7).
-const REVERSE_SECONDS: [i64; 4] = [5, 10, 20, 60];
-/// No reverse before (seed 002, section 5.9).
-const REVERSE_AFTER_MS: i64 = 15_000;
-/// No reverse after.
-const REVERSE_WITHIN_MS: i64 = 7 * 86_400_000;
+const REVERSE_SECONDS: [i64; 11] = [5, 10, 20, 60, 60, 60, 60, 60, 60, 300, 600];
+/// After so many reverses without an answer the order is queried as well.
+pub(crate) const REVERSE_ALONE: u32 = 3;
+/// A reverse that was sent so many checks before WeChat refused another has
+/// arrived there by now, or never will: only then SUCCESS is final. The checks
+/// take 95 seconds, of which a clock that jumps takes away one pause.
+const REFUSED_CHECKS: u32 = 4;
+/// At this check an alarm is raised, and again after as many as a day has.
+const REVERSE_ALARM_CHECK: u32 = 8;
+const REVERSE_ALARM_EVERY: u32 = 144;
+/// A payer's sheet is open for two hours at most (seed 002, section 9.1). After
+/// this many checks (`REVERSE_SECONDS`) they have passed. Checks are counted
+/// and not the clock's time, because a clock that jumps shortens one pause
+/// between two checks and no more.
+const SHEET_CLOSED_CHECKS: u32 = 26;
 /// A payment that a notice reports is queried after these, until a verified
 /// answer confirms it.
 const CONFIRM_SECONDS: [i64; 5] = [5, 10, 30, 60, 300];
@@ -391,6 +204,8 @@ impl Order {
             refunds: Vec::new(),
             paid_besides: None,
             reported: None,
+            revision: 0,
+            elsewhere: None,
         };
         let wake = order.next_wake(now_ms);
         (order, vec![wake])
@@ -408,6 +223,8 @@ impl Order {
             refunds: Vec::new(),
             paid_besides: None,
             reported: None,
+            revision: 0,
+            elsewhere: None,
         };
         let wake = order.next_wake(now_ms);
         (order, vec![wake])
@@ -433,8 +250,10 @@ impl Order {
     /// Whether this Quick Pay cannot have made the payment, so that its number
     /// is another order's at WeChat. `paid_at_ms` is by WeChat's clock.
     pub fn is_anothers(&self, payment: &Payment, paid_at_ms: Option<i64>) -> bool {
-        payment.trade_type != TradeType::Micropay
-            || paid_at_ms.is_some_and(|at_ms| at_ms + CLOCKS_APART_MS < self.created_at_ms)
+        self.terms.trade_type == TradeType::Micropay
+            && (payment.trade_type != TradeType::Micropay
+                || self.is_other_attach(payment)
+                || paid_at_ms.is_some_and(|at_ms| at_ms + CLOCKS_APART_MS < self.created_at_ms))
     }
 
     /// How often the timer has fired in the present state.
@@ -442,10 +261,29 @@ impl Order {
         self.checks
     }
 
+    /// How often the order has changed: see [`Event::Answered`].
+    pub const fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// What was done to the paid order without this gateway.
+    pub const fn elsewhere(&self) -> Option<Elsewhere> {
+        self.elsewhere
+    }
+
     /// The payment, if it is paid.
     pub fn paid(&self) -> Option<&Paid> {
         match &self.status {
             Status::Success(paid) => Some(paid),
+            _ => None,
+        }
+    }
+
+    /// The payment that WeChat has vouched for, also where it goes back.
+    pub fn known_payment(&self) -> Option<&Paid> {
+        match &self.status {
+            Status::Success(paid) => Some(paid),
+            Status::Reversing { paid, .. } | Status::Revoked { paid, .. } => paid.as_deref(),
             _ => None,
         }
     }
@@ -468,7 +306,12 @@ impl Order {
             // WeChat can still be paid for an order that we want closed.
             Status::NotPay | Status::Closing { .. } => "NOTPAY",
             Status::UserPaying | Status::Reversing { .. } => "USERPAYING",
-            Status::Success(_) if self.refunds.iter().any(|r| r.status.counts()) => "REFUND",
+            Status::Success(_) if self.elsewhere == Some(Elsewhere::Closed) => "CLOSED",
+            Status::Success(_)
+                if self.elsewhere.is_some() || self.refunds.iter().any(|r| r.status.counts()) =>
+            {
+                "REFUND"
+            }
             Status::Success(_) => "SUCCESS",
             Status::Closed { .. } => "CLOSED",
             Status::Revoked { .. } => "REVOKED",
@@ -486,6 +329,19 @@ impl Order {
                     | Status::UserPaying
                     | Status::Reversing { .. }
             )
+    }
+
+    /// Whether something must still happen, so that it needs a timer.
+    pub fn waits(&self) -> bool {
+        self.is_open()
+            || matches!(
+                self.status,
+                Status::PayError {
+                    reverse_pending: true,
+                    ..
+                }
+            )
+            || self.refunds.iter().any(|r| !r.status.is_final())
     }
 
     /// The means to pay it, for a repeated request with these terms.
@@ -514,30 +370,65 @@ impl Order {
     /// Takes an event. Either the order changes and the effects must be saved
     /// with it, or it is refused and nothing has changed.
     pub fn apply(&mut self, event: Event, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
-        let mut effects = self.handle(event, now_ms)?;
-        match self.status {
-            // What is paid or goes back needs no confirmation.
-            Status::Success(_) | Status::Revoked { .. } => self.reported = None,
-            // Only a query can tell whether the payment that is reported was
-            // made after all.
-            Status::Closed { .. } | Status::PayError { .. } if self.reported.is_some() => {
-                let wake = self.next_wake(now_ms);
-                let rests = effects.iter_mut().filter(|e| **e == Effect::Rest);
-                rests.for_each(|rest| *rest = wake.clone());
+        let before = self.shape();
+        let effects = self.take(event, true, now_ms)?;
+        let mut asks_for_change = false;
+        for effect in &effects {
+            asks_for_change |=
+                matches!(effect, Effect::Close | Effect::Reverse | Effect::Refund(_));
+        }
+        if asks_for_change || self.shape() != before {
+            self.revision = self.revision.wrapping_add(1);
+        }
+        for effect in &effects {
+            if let Effect::Refund(out_refund_no) = effect {
+                let revision = self.revision;
+                if let Some(refund) = self.find_refund(out_refund_no) {
+                    refund.in_flight.push(InFlight {
+                        revision,
+                        checks: 0,
+                    });
+                }
             }
-            _ => {}
         }
         Ok(effects)
     }
 
-    fn handle(&mut self, event: Event, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
+    /// What a change of makes the answers to older questions worthless.
+    fn shape(&self) -> (Status, bool, Vec<(RefundStatus, bool)>) {
+        let refunds = self.refunds.iter();
+        let refunds = refunds.map(|r| (r.status, r.cancel_asked)).collect();
+        (self.status.clone(), self.reported.is_some(), refunds)
+    }
+
+    /// `is_current` is false for an answer to an older question, which gets
+    /// here only where it stays true.
+    fn take(
+        &mut self,
+        event: Event,
+        is_current: bool,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
         match event {
-            Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
-                self.told_paid(*payment, via, now_ms)
+            Event::Answered { revision, event } => {
+                let is_current = revision == self.revision;
+                if is_current || stays_true(&event) {
+                    self.take(*event, is_current, now_ms)
+                } else {
+                    Ok(self.ask_again(&event))
+                }
+            }
+            Event::Told(TradeState::Success(payment), via) => {
+                let is_current = is_current && via == Via::Query;
+                self.told_paid(*payment, false, via, is_current, now_ms)
+            }
+            Event::Told(TradeState::Refund(payment), via) => {
+                let is_current = is_current && via == Via::Query;
+                self.told_paid(*payment, true, via, is_current, now_ms)
             }
             Event::Told(state, _) => {
-                let effects = self.told_unpaid(&state, now_ms)?;
-                Ok(self.denied(effects, now_ms))
+                let effects = self.told_unpaid(&state, now_ms);
+                Ok(self.denied(effects, state == TradeState::Revoked, now_ms))
             }
             Event::Reported(payment) => self.payment_reported(&payment, now_ms),
             Event::PaidBesides {
@@ -545,17 +436,26 @@ impl Order {
                 via,
                 kept,
                 out_refund_no,
+                refunded,
             } => {
-                self.told_paid(*payment, via, now_ms)?;
+                let was_paid = self.paid().is_some();
+                let effects = self.told_paid(*payment, refunded, via, is_current, now_ms)?;
+                if was_paid {
+                    return Ok(effects);
+                }
                 self.paid_besides = Some(kept);
+                // Refunded by others already: a person has to look.
+                if refunded {
+                    return Ok(effects);
+                }
                 self.write_refund(out_refund_no, self.terms.money, now_ms);
                 // The timer asks WeChat for it at once: who told us of the
                 // payment does not wait for that.
                 Ok(vec![Effect::WakeAt(now_ms)])
             }
             Event::NotFound => {
-                let effects = self.not_found(now_ms)?;
-                Ok(self.denied(effects, now_ms))
+                let effects = self.not_found(now_ms);
+                Ok(self.denied(effects, false, now_ms))
             }
             Event::NumberTaken => Ok(self.number_taken(now_ms)),
             Event::CloseAsked => self.close_asked(now_ms),
@@ -571,7 +471,11 @@ impl Order {
             Event::RefundTold {
                 out_refund_no,
                 state,
-            } => self.refund_told(&out_refund_no, state),
+            } => self.refund_told(&out_refund_no, state, now_ms),
+            Event::RefundCancelAsked { out_refund_no } => {
+                self.refund_cancel_asked(&out_refund_no, now_ms)
+            }
+            Event::RefundNotFound { out_refund_no } => self.refund_not_found(&out_refund_no),
             Event::RefundDeclined {
                 out_refund_no,
                 err_code,
@@ -582,22 +486,143 @@ impl Order {
 
     // Handlers.
 
+    /// The answer to an older question is dropped. Where it would have
+    /// mattered, the question is sent again, because a final order has no
+    /// timer that would.
+    fn ask_again(&self, event: &Event) -> Vec<Effect> {
+        match event {
+            Event::RefundTold { out_refund_no, .. }
+            | Event::RefundNotFound { out_refund_no }
+            | Event::RefundDeclined { out_refund_no, .. } => {
+                let mut open = self.refunds.iter().filter(|r| !r.status.is_final());
+                let is_open = open.any(|r| r.out_refund_no == *out_refund_no);
+                match is_open {
+                    true => vec![Effect::QueryRefund(out_refund_no.clone())],
+                    false => Vec::new(),
+                }
+            }
+            _ => vec![Effect::Query],
+        }
+    }
+
     fn told_paid(
         &mut self,
         payment: Payment,
+        refunded: bool,
         via: Via,
+        is_current: bool,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
-        self.can_be_paid_by(&payment)?;
-        // From any other state: WeChat has the payer's money, whatever was
-        // believed before.
-        self.status = Status::Success(Box::new(Paid {
-            payment,
-            via,
-            learned_at_ms: now_ms,
-        }));
-        self.checks = 0;
-        Ok(vec![Effect::Deliver, Effect::Rest])
+        self.compare(&payment)?;
+        let known = self.known_payment();
+        if known.is_some_and(|known| known.payment.transaction_id != payment.transaction_id) {
+            return Err(Refusal::PaidTwice);
+        }
+        let is_known = known.is_some();
+        let paid = match known {
+            Some(known) => known.clone(),
+            None => Paid {
+                payment,
+                via,
+                learned_at_ms: now_ms,
+                undelivered: false,
+            },
+        };
+        // No payment is known beside a report, so that nothing is refused below.
+        self.reported = None;
+        let undelivered = |paid: Paid| {
+            let undelivered = !is_known || paid.undelivered;
+            Box::new(Paid {
+                undelivered,
+                ..paid
+            })
+        };
+        match self.status {
+            Status::Success(_) if refunded && self.elsewhere.is_none() && !self.has_refunds() => {
+                self.elsewhere = Some(Elsewhere::Refunded);
+                Ok(vec![Effect::Raise(Trouble::ChangedElsewhere)])
+            }
+            Status::Success(_) => Err(Refusal::AlreadyPaid),
+            // Paid and reversed can become known in either order; whether
+            // WeChat has the money now, only a query tells.
+            Status::Revoked { at_ms, .. } if !is_current || refunded => {
+                if is_known {
+                    return Err(Refusal::Reversed);
+                }
+                let paid = Some(undelivered(paid));
+                self.status = Status::Revoked { at_ms, paid };
+                let mut effects = vec![Effect::Query];
+                if via == Via::Notice {
+                    effects.insert(0, Effect::Raise(Trouble::PaidAfterReverse));
+                }
+                Ok(effects)
+            }
+            Status::Revoked { .. } => {
+                self.status = Status::Success(undelivered(paid));
+                Ok(vec![
+                    Effect::Raise(Trouble::PaidAfterReverse),
+                    self.rest(now_ms),
+                ])
+            }
+            // What was refunded cannot be reversed any more.
+            _ if refunded => {
+                self.status = Status::Success(undelivered(paid));
+                self.checks = 0;
+                self.elsewhere = Some(Elsewhere::Refunded);
+                Ok(vec![
+                    Effect::Raise(Trouble::ChangedElsewhere),
+                    self.rest(now_ms),
+                ])
+            }
+            Status::Reversing { refused, .. }
+                if !(refused && is_current && self.checks >= REFUSED_CHECKS) =>
+            {
+                if is_known {
+                    return Err(Refusal::Reversed);
+                }
+                let paid = Some(undelivered(paid));
+                self.status = Status::Reversing { paid, refused };
+                Ok(match (refused, self.checks > REVERSE_ALONE) {
+                    (true, _) if is_current => Vec::new(),
+                    (true, _) => vec![Effect::Query],
+                    (false, true) => vec![Effect::Raise(Trouble::ReverseWaits)],
+                    (false, false) => Vec::new(),
+                })
+            }
+            // The till was told that the payment failed: it goes back.
+            Status::PayError {
+                reverse_pending: true,
+                ..
+            } => {
+                self.status = Status::Reversing {
+                    paid: Some(undelivered(paid)),
+                    refused: false,
+                };
+                self.checks = 0;
+                Ok(vec![self.wake_for_reverse(now_ms)])
+            }
+            // From any other state: WeChat has the payer's money, whatever was
+            // believed before.
+            _ => {
+                let deliver = !is_known || paid.undelivered;
+                self.status = Status::Success(Box::new(Paid {
+                    undelivered: false,
+                    ..paid
+                }));
+                self.checks = 0;
+                let mut effects = vec![self.rest(now_ms)];
+                if deliver {
+                    effects.insert(0, Effect::Deliver);
+                }
+                Ok(effects)
+            }
+        }
+    }
+
+    /// Whether WeChat may have a refund that was asked for here.
+    fn has_refunds(&self) -> bool {
+        let mut refunds = self.refunds.iter();
+        refunds.any(|r| r.status.counts() || r.refund_id.is_some())
     }
 
     fn compare(&self, payment: &Payment) -> Result<(), Refusal> {
@@ -627,164 +652,86 @@ impl Order {
         }
     }
 
-    fn told_unpaid(&mut self, state: &TradeState, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
-        if self.paid().is_some() {
-            return Err(Refusal::Stale);
-        }
+    fn told_unpaid(&mut self, state: &TradeState, now_ms: i64) -> Vec<Effect> {
         match (state, &self.status) {
-            (TradeState::NotPay, Status::Closing { .. }) => Ok(vec![Effect::Close]),
+            // WeChat contradicts what is final here.
+            (TradeState::Closed, Status::Success(_)) => {
+                if self.elsewhere == Some(Elsewhere::Closed) {
+                    return Vec::new();
+                }
+                self.elsewhere = Some(Elsewhere::Closed);
+                vec![Effect::Raise(Trouble::ChangedElsewhere)]
+            }
+            (TradeState::Revoked, Status::Success(_)) => {
+                let mut effects = self.revoked(now_ms);
+                effects.insert(0, Effect::Raise(Trouble::ChangedElsewhere));
+                effects
+            }
+            (_, Status::Success(_)) => vec![Effect::Raise(Trouble::NotPaidAtWeChat)],
+            (
+                TradeState::Revoked,
+                Status::NotPay
+                | Status::Closing { .. }
+                | Status::UserPaying
+                | Status::Reversing { .. },
+            ) => self.revoked(now_ms),
+            (TradeState::NotPay, Status::Closing { .. }) => vec![Effect::Close],
             (TradeState::NotPay, Status::NotPay) if now_ms >= self.terms.expires_at_ms => {
                 self.close_for(CloseReason::Expired, Effect::Close, now_ms)
             }
-            (TradeState::Closed, Status::NotPay) => Ok(self.finish(Status::Closed {
-                reason: CloseReason::Upstream,
-                at_ms: now_ms,
-            })),
-            (TradeState::Closed, &Status::Closing { reason }) => Ok(self.finish(Status::Closed {
-                reason,
-                at_ms: now_ms,
-            })),
-            (TradeState::Closed, Status::UserPaying | Status::Reversing { refused: true, .. }) => {
-                Ok(self.finish(Status::Closed {
-                    reason: CloseReason::Upstream,
-                    at_ms: now_ms,
-                }))
+            (TradeState::Closed, &Status::Closing { reason }) => self.closed(reason, now_ms),
+            (TradeState::Closed, Status::NotPay | Status::UserPaying) => {
+                self.closed(CloseReason::Upstream, now_ms)
             }
+            (TradeState::Closed, Status::Reversing { paid: None, .. }) => {
+                self.closed(CloseReason::Upstream, now_ms)
+            }
+            (TradeState::Closed, Status::Reversing { .. }) => self.revoked(now_ms),
             // No sheet waits as long as that: nobody will pay it any more.
-            (TradeState::NotPay, Status::Reversing { refused: true, .. })
-                if now_ms - self.created_at_ms >= LONGEST_PAYING_MS =>
+            (TradeState::NotPay, Status::Reversing { paid: None, .. })
+                if self.checks >= SHEET_CLOSED_CHECKS =>
             {
-                Ok(self.finish(Status::PayError { at_ms: now_ms }))
+                self.failed(false, now_ms)
             }
-            (TradeState::PayError, Status::Reversing { refused: true, .. }) => {
-                Ok(self.finish(Status::PayError { at_ms: now_ms }))
+            (TradeState::PayError, Status::Reversing { paid: None, .. }) => {
+                self.failed(false, now_ms)
             }
-            (TradeState::Revoked, _) if self.is_open() => Ok(self.revoked(now_ms)),
             (TradeState::UserPaying | TradeState::NotPay, Status::UserPaying)
                 if self.paying_too_long(now_ms) =>
             {
-                Ok(self.reverse(now_ms))
+                self.reverse(now_ms)
             }
-            (
-                TradeState::PayError,
-                Status::NotPay | Status::Closing { .. } | Status::UserPaying,
-            ) => Ok(self.finish(Status::PayError { at_ms: now_ms })),
-            _ => Ok(Vec::new()),
+            // The manual wants a reverse also when the payment failed (seed
+            // 002, section 5.4): then nothing can be paid under the number.
+            (TradeState::PayError, Status::UserPaying) => self.failed(true, now_ms),
+            (TradeState::PayError, Status::NotPay | Status::Closing { .. }) => {
+                self.failed(false, now_ms)
+            }
+            (TradeState::UserPaying, Status::PayError { .. }) => Vec::new(),
+            (_, Status::PayError { .. }) => self.nothing_was_paid(now_ms),
+            _ => Vec::new(),
         }
     }
 
-    fn not_found(&mut self, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
+    fn not_found(&mut self, now_ms: i64) -> Vec<Effect> {
         match self.status {
+            Status::Success(_) => vec![Effect::Raise(Trouble::NotPaidAtWeChat)],
             // Past its time, an order that WeChat never knew cannot be paid.
             Status::NotPay | Status::Closing { .. } if now_ms >= self.terms.expires_at_ms => {
-                Ok(self.finish(Status::Closed {
-                    reason: CloseReason::Expired,
-                    at_ms: now_ms,
-                }))
+                self.closed(CloseReason::Expired, now_ms)
             }
-            Status::Reversing { refused: true, .. }
-                if now_ms - self.created_at_ms >= LONGEST_PAYING_MS =>
-            {
-                Ok(self.finish(Status::PayError { at_ms: now_ms }))
+            Status::Reversing { paid: None, .. } if self.checks >= SHEET_CLOSED_CHECKS => {
+                self.failed(false, now_ms)
             }
             // Never begun, as far as WeChat can tell: the reverse makes sure.
-            Status::UserPaying if self.paying_too_long(now_ms) => Ok(self.reverse(now_ms)),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// Quick Pay under another order's number was not taken, and will not be.
-    fn number_taken(&mut self, now_ms: i64) -> Vec<Effect> {
-        match self.status {
-            Status::UserPaying | Status::Reversing { paid: None, .. } => {
-                self.finish(Status::PayError { at_ms: now_ms })
-            }
+            Status::UserPaying if self.paying_too_long(now_ms) => self.reverse(now_ms),
+            Status::PayError { .. } => self.nothing_was_paid(now_ms),
             _ => Vec::new(),
         }
     }
 
-    fn paying_too_long(&self, now_ms: i64) -> bool {
-        now_ms - self.created_at_ms >= PAYING_MS
-    }
-
-    fn declined(&mut self, now_ms: i64) -> Vec<Effect> {
-        match self.status {
-            Status::UserPaying => self.finish(Status::PayError { at_ms: now_ms }),
-            _ => Vec::new(),
-        }
-    }
-
-    fn reverse_asked(&mut self, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
-        if self.terms.trade_type != TradeType::Micropay {
-            return Err(Refusal::NotQuickPay);
-        }
-        match self.status {
-            Status::Reversing { .. } => return Ok(vec![Effect::Reverse]),
-            Status::Revoked { .. } => return Err(Refusal::Reversed),
-            Status::Closed { .. } | Status::PayError { .. } => return Err(Refusal::OrderClosed),
-            _ => {}
-        }
-        let age_ms = now_ms - self.created_at_ms;
-        if age_ms < REVERSE_AFTER_MS {
-            return Err(Refusal::ReverseTooSoon);
-        }
-        if age_ms > REVERSE_WITHIN_MS {
-            return Err(Refusal::ReverseTooLate);
-        }
-        // What is going back already cannot go back again.
-        if self.refunds.iter().any(|r| r.status.counts()) {
-            return Err(Refusal::ReverseOfRefunded);
-        }
-        Ok(self.reverse(now_ms))
-    }
-
-    fn reverse(&mut self, now_ms: i64) -> Vec<Effect> {
-        let paid = match std::mem::replace(&mut self.status, Status::UserPaying) {
-            Status::Success(paid) => Some(paid),
-            _ => None,
-        };
-        self.status = Status::Reversing {
-            paid,
-            refused: false,
-        };
-        self.checks = 0;
-        vec![Effect::Reverse, self.next_wake(now_ms)]
-    }
-
-    fn reverse_answered(&mut self, answer: ReverseAnswer, now_ms: i64) -> Vec<Effect> {
-        match (&self.status, answer) {
-            (Status::Reversing { .. }, ReverseAnswer::Done) => self.revoked(now_ms),
-            (Status::Reversing { .. }, ReverseAnswer::Refused) => self.reverse_refused(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// What was paid stays paid. Where nothing is known of a payment, WeChat
-    /// is asked until it says how the order stands.
-    fn reverse_refused(&mut self) -> Vec<Effect> {
-        let paid = match &mut self.status {
-            Status::Reversing { paid, .. } => paid.take(),
-            _ => None,
-        };
-        if let Some(paid) = paid {
-            return self.finish(Status::Success(paid));
-        }
-        self.status = Status::Reversing {
-            paid: None,
-            refused: true,
-        };
-        vec![Effect::Query]
-    }
-
-    fn revoked(&mut self, now_ms: i64) -> Vec<Effect> {
-        let paid = match &mut self.status {
-            Status::Reversing { paid, .. } => paid.take(),
-            _ => None,
-        };
-        self.finish(Status::Revoked {
-            at_ms: now_ms,
-            paid,
-        })
+    fn closed(&mut self, reason: CloseReason, at_ms: i64) -> Vec<Effect> {
+        self.finish(Status::Closed { reason, at_ms }, at_ms)
     }
 
     fn close_asked(&mut self, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
@@ -792,31 +739,25 @@ impl Order {
             Status::Success(_) => Err(Refusal::OrderPaid),
             Status::UserPaying | Status::Reversing { .. } => Err(Refusal::QuickPayIsReversed),
             // Query first (checklist P7): closing is what the answer leads to.
-            Status::NotPay => self.close_for(CloseReason::Asked, Effect::Query, now_ms),
+            Status::NotPay => Ok(self.close_for(CloseReason::Asked, Effect::Query, now_ms)),
             Status::Closing { .. } => Ok(vec![Effect::Query]),
             _ => Err(Refusal::OrderClosed),
         }
     }
 
-    fn close_for(
-        &mut self,
-        reason: CloseReason,
-        first: Effect,
-        now_ms: i64,
-    ) -> Result<Vec<Effect>, Refusal> {
+    fn close_for(&mut self, reason: CloseReason, first: Effect, now_ms: i64) -> Vec<Effect> {
         self.status = Status::Closing { reason };
         self.checks = 0;
-        Ok(vec![first, self.next_wake(now_ms)])
+        vec![first, self.next_wake(now_ms)]
     }
 
     fn close_answered(&mut self, answer: CloseAnswer, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
         match (&self.status, answer) {
             (Status::Success(_), CloseAnswer::OrderPaid) => Err(Refusal::AlreadyPaid),
-            (Status::Success(_), _) => Err(Refusal::Stale),
-            (&Status::Closing { reason }, CloseAnswer::Closed) => Ok(self.finish(Status::Closed {
-                reason,
-                at_ms: now_ms,
-            })),
+            (Status::Success(_), CloseAnswer::Unknown) => Err(Refusal::Stale),
+            // Paid and closed cannot both be.
+            (Status::Success(_), CloseAnswer::Closed) => Ok(vec![Effect::Query]),
+            (&Status::Closing { reason }, CloseAnswer::Closed) => Ok(self.closed(reason, now_ms)),
             (_, CloseAnswer::OrderPaid) => Ok(vec![Effect::Query]),
             _ => Ok(Vec::new()),
         }
@@ -832,157 +773,75 @@ impl Order {
             }
             Status::NotPay | Status::Closing { .. } | Status::UserPaying => vec![Effect::Query],
             Status::Reversing { refused: true, .. } => vec![Effect::Query],
-            Status::Reversing { .. } => vec![Effect::Reverse],
-            Status::Success(_) => self
-                .refunds
-                .iter()
-                .filter_map(|refund| match refund.status {
-                    RefundStatus::Asked => Some(Effect::Refund(refund.out_refund_no.clone())),
-                    RefundStatus::Processing => {
-                        Some(Effect::QueryRefund(refund.out_refund_no.clone()))
-                    }
-                    _ => None,
-                })
-                .collect(),
-            _ if self.reported.is_some() => vec![Effect::Query],
+            Status::Reversing { .. }
+            | Status::PayError {
+                reverse_pending: true,
+                ..
+            } => match self.checks < REVERSE_ALONE {
+                true => vec![Effect::Reverse],
+                // The last is carried out first.
+                false => vec![Effect::Query, Effect::Reverse],
+            },
             _ => Vec::new(),
         };
+        // Carried out after the order's own call.
+        if self.reported.is_some() && !effects.contains(&Effect::Query) {
+            effects.insert(0, Effect::Query);
+        }
+        let is_first = self.checks == 0;
+        let waiting = self.refunds.iter_mut().filter(|r| !r.status.is_final());
+        for refund in waiting {
+            effects.extend(refund.due(is_first, now_ms));
+        }
         if effects.is_empty() {
             return vec![Effect::Rest];
         }
         self.checks = self.checks.saturating_add(1);
+        if let Status::Reversing { refused, .. } = self.status
+            && self.checks % REVERSE_ALARM_EVERY == REVERSE_ALARM_CHECK
+        {
+            effects.push(Effect::Raise(match refused {
+                true => Trouble::ReverseRefused,
+                false => Trouble::ReverseWaits,
+            }));
+        }
         effects.push(self.next_wake(now_ms));
         effects
     }
 
-    fn refund_asked(
-        &mut self,
-        out_refund_no: String,
-        money: Money,
-        now_ms: i64,
-    ) -> Result<Vec<Effect>, Refusal> {
-        let paid = self.paid().ok_or(Refusal::NotPaid)?;
-        if let Some(known) = self
-            .refunds
-            .iter()
-            .find(|r| r.out_refund_no == out_refund_no)
-        {
-            return Err(if known.money == money {
-                Refusal::RefundExists
-            } else {
-                Refusal::RefundExistsWithDifferentAmount
-            });
-        }
-        let returned: i64 = self
-            .refunds
-            .iter()
-            .filter(|r| r.status.counts())
-            .map(|r| r.money.amount_minor())
-            .sum();
-        if money.currency() != self.terms.money.currency() {
-            return Err(Refusal::RefundOtherCurrency);
-        }
-        if returned + money.amount_minor() > self.terms.money.amount_minor() {
-            return Err(Refusal::RefundExceedsPaid);
-        }
-        if now_ms - paid.learned_at_ms > LIMIT_MS {
-            return Err(Refusal::RefundTooLate);
-        }
-        if self.refunds.len() >= MAX_REFUNDS {
-            return Err(Refusal::RefundTooMany);
-        }
-        let too_soon = |r: &Refund| now_ms - r.asked_at_ms < APART_MS;
-        if self.refunds.last().is_some_and(too_soon) {
-            return Err(Refusal::RefundTooSoon);
-        }
-        self.write_refund(out_refund_no.clone(), money, now_ms);
-        Ok(vec![Effect::Refund(out_refund_no), self.next_wake(now_ms)])
-    }
-
-    fn write_refund(&mut self, out_refund_no: String, money: Money, now_ms: i64) {
-        self.refunds.push(Refund {
-            out_refund_no,
-            money,
-            status: RefundStatus::Asked,
-            asked_at_ms: now_ms,
-            refund_id: None,
-            err_code: None,
-        });
-        self.checks = 0;
-    }
-
-    fn refund_told(
-        &mut self,
-        out_refund_no: &str,
-        state: RefundState,
-    ) -> Result<Vec<Effect>, Refusal> {
-        let refund = self.open_refund(out_refund_no)?;
-        refund.err_code = None;
-        refund.status = match state {
-            RefundState::Processing { refund_id } => {
-                refund.refund_id = Some(refund_id);
-                RefundStatus::Processing
-            }
-            RefundState::Success { refund_id } => {
-                refund.refund_id = Some(refund_id);
-                RefundStatus::Success
-            }
-            RefundState::Closed => RefundStatus::Closed,
-            RefundState::Abnormal => RefundStatus::Abnormal,
-        };
-        Ok(refund.told_when_final())
-    }
-
-    fn refund_declined(
-        &mut self,
-        out_refund_no: &str,
-        err_code: String,
-        later: bool,
-    ) -> Result<Vec<Effect>, Refusal> {
-        let refund = self.open_refund(out_refund_no)?;
-        // Once WeChat has a refund, only its own state ends it.
-        if refund.status == RefundStatus::Asked {
-            refund.err_code = Some(err_code);
-            if !later {
-                refund.status = RefundStatus::Closed;
-            }
-        }
-        Ok(refund.told_when_final())
-    }
-
     // Helpers.
 
-    fn open_refund(&mut self, out_refund_no: &str) -> Result<&mut Refund, Refusal> {
-        let refund = self
-            .refunds
-            .iter_mut()
-            .find(|r| r.out_refund_no == out_refund_no)
-            .ok_or(Refusal::RefundUnknown)?;
-        match refund.status.is_final() {
-            true => Err(Refusal::RefundFinal),
-            false => Ok(refund),
+    fn finish(&mut self, status: Status, now_ms: i64) -> Vec<Effect> {
+        self.status = status;
+        self.checks = 0;
+        vec![self.rest(now_ms)]
+    }
+
+    /// No timer, unless a refund still needs it.
+    pub(crate) fn rest(&self, now_ms: i64) -> Effect {
+        match self.waits() {
+            true => self.next_wake(now_ms),
+            false => Effect::Rest,
         }
     }
 
-    fn finish(&mut self, status: Status) -> Vec<Effect> {
-        self.status = status;
-        self.checks = 0;
-        vec![Effect::Rest]
-    }
-
-    fn next_wake(&self, now_ms: i64) -> Effect {
+    pub(crate) fn next_wake(&self, now_ms: i64) -> Effect {
         let steps: &[i64] = match self.status {
             Status::NotPay
             | Status::Closing { .. }
             | Status::Closed { .. }
-            | Status::PayError { .. }
-                if self.reported.is_some() =>
-            {
-                &CONFIRM_SECONDS
-            }
+            | Status::Revoked { .. }
+            | Status::PayError {
+                reverse_pending: false,
+                ..
+            } if self.reported.is_some() => &CONFIRM_SECONDS,
             Status::NotPay => &OPEN_CHECK_SECONDS,
             Status::UserPaying => &PAYING_CHECK_SECONDS,
-            Status::Reversing { .. } => &REVERSE_SECONDS,
+            Status::Reversing { .. }
+            | Status::PayError {
+                reverse_pending: true,
+                ..
+            } => &REVERSE_SECONDS,
             _ => &PENDING_CHECK_SECONDS,
         };
         let step = usize::try_from(self.checks).unwrap_or(usize::MAX);
@@ -996,4 +855,27 @@ impl Order {
             Effect::WakeAt(at_ms)
         }
     }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// Whether what an answer says is still so, however old it is.
+const fn stays_true(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Told(
+            TradeState::Success(_) | TradeState::Refund(_) | TradeState::Revoked,
+            _
+        ) | Event::PaidBesides { .. }
+            | Event::NumberTaken
+            | Event::CloseAnswered(CloseAnswer::Closed | CloseAnswer::OrderPaid)
+            | Event::ReverseAnswered(ReverseAnswer::Done)
+            | Event::RefundTold { .. }
+    )
 }

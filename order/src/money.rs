@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Currency {
 }
 
 /// An amount that can be charged or refunded: at least one minor unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "StoredMoney", into = "StoredMoney")]
 pub struct Money {
     amount_minor: i64,

@@ -1,19 +1,34 @@
 //! Refunds of one order: their states, and the rules under which WeChat
 //! takes another (seed 002, section 9.4; checklist R1, R3, R4).
 
-use crate::machine::Effect;
+use crate::event::{Effect, Refusal, Trouble};
+use crate::machine::{Order, REVERSE_ALONE, Status};
 use crate::money::Money;
 use serde::{Deserialize, Serialize};
 
 /// WeChat takes at most this many refunds for one order (checklist R3).
 pub const MAX_REFUNDS: usize = 50;
+/// So many are written down for one order, with those that WeChat never took.
+pub(crate) const MAX_ASKED: usize = 200;
+/// A request that was sent so many checks ago has arrived at WeChat, or never
+/// will. The first three checks take 105 seconds; a clock that jumps shortens
+/// one of them.
+const LANDED_CHECKS: u8 = 3;
+/// WeChat takes a refund at once. One that it has not taken by then needs a
+/// person.
+const ASKED_ALARM_MS: i64 = 3_600_000;
+/// A bank takes up to some working days. One that is not made by then needs a
+/// person.
+const PROCESSING_ALARM_MS: i64 = 15 * 86_400_000;
+/// The alarm is repeated while the refund waits.
+const ALARM_EVERY_MS: i64 = 86_400_000;
 /// Two refunds of one order are at least this far apart (checklist R3).
 pub(crate) const APART_MS: i64 = 60_000;
 /// A refund is possible within a year of the payment (checklist R1).
 pub(crate) const LIMIT_MS: i64 = 365 * 86_400_000;
 
 /// One refund under the merchant's own `out_refund_no`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Refund {
     /// The merchant's number; unique, and kept when the request is repeated.
     pub out_refund_no: String,
@@ -29,6 +44,26 @@ pub struct Refund {
     /// WeChat's code for why it did not take the request the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub err_code: Option<String>,
+    /// The merchant no longer wants it. It is not requested again, and ends
+    /// when WeChat certainly does not have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_asked: bool,
+    /// When the next alarm is raised if it still waits; `None` before the
+    /// first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) alarm_at_ms: Option<i64>,
+    /// Requests to WeChat that were not answered and may still arrive there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) in_flight: Vec<InFlight>,
+}
+
+/// A request for the refund that was sent to WeChat.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct InFlight {
+    /// The order's revision when it was sent.
+    pub(crate) revision: u32,
+    /// How often the timer has fired since.
+    pub(crate) checks: u8,
 }
 
 impl Refund {
@@ -36,6 +71,47 @@ impl Refund {
     /// has taken has no code, however it ends.
     pub fn is_refused(&self) -> bool {
         self.status == RefundStatus::Closed && self.err_code.is_some()
+    }
+
+    /// Whether it ended without WeChat ever having taken it, as far as is known
+    /// here: refused or cancelled.
+    pub fn is_never_taken(&self) -> bool {
+        self.status == RefundStatus::Closed
+            && self.refund_id.is_none()
+            && (self.err_code.is_some() || self.cancel_asked)
+    }
+
+    /// The order's timer fired while the refund waits. The last effect is
+    /// carried out first.
+    pub(crate) fn due(&mut self, is_first: bool, now_ms: i64) -> Vec<Effect> {
+        for sent in &mut self.in_flight {
+            sent.checks = sent.checks.saturating_add(1);
+        }
+        self.in_flight.retain(|sent| sent.checks < LANDED_CHECKS);
+        let number = || self.out_refund_no.clone();
+        let is_asked = self.status == RefundStatus::Asked;
+        let mut effects = Vec::new();
+        // An earlier request may have made it, though a later one is refused.
+        if !is_asked || self.cancel_asked || !is_first {
+            effects.push(Effect::QueryRefund(number()));
+        }
+        if is_asked && !self.cancel_asked {
+            effects.push(Effect::Refund(number()));
+        }
+        let first_ms = match is_asked {
+            true => ASKED_ALARM_MS,
+            false => PROCESSING_ALARM_MS,
+        };
+        if now_ms
+            >= self
+                .alarm_at_ms
+                .unwrap_or(self.asked_at_ms)
+                .max(self.asked_at_ms + first_ms)
+        {
+            self.alarm_at_ms = Some(now_ms + ALARM_EVERY_MS);
+            effects.push(Effect::Raise(Trouble::RefundWaits));
+        }
+        effects
     }
 
     /// What follows from its last change: a merchant is told of the end only.
@@ -48,7 +124,7 @@ impl Refund {
 }
 
 /// Where a refund stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RefundStatus {
     /// Accepted from the merchant and written down; WeChat has not confirmed
@@ -79,7 +155,7 @@ impl RefundStatus {
 }
 
 /// What WeChat says of a refund, from a verified answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RefundState {
     /// WeChat took the request.
     Processing {
@@ -91,8 +167,192 @@ pub enum RefundState {
         /// WeChat's number for it.
         refund_id: String,
     },
-    /// WeChat closed it, or never took it.
+    /// WeChat closed it: nothing was returned.
     Closed,
     /// It needs the merchant's hand.
     Abnormal,
+}
+
+/// What happens to an order's refunds.
+impl Order {
+    pub(crate) fn refund_asked(
+        &mut self,
+        out_refund_no: String,
+        money: Money,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let learned_at_ms = match &self.status {
+            Status::Success(paid) => paid.learned_at_ms,
+            // The way out where WeChat does not reverse what was paid.
+            Status::Reversing {
+                paid: Some(paid),
+                refused,
+            } if *refused || self.checks > REVERSE_ALONE => paid.learned_at_ms,
+            _ => return Err(Refusal::NotPaid),
+        };
+        if let Some(known) = self
+            .refunds
+            .iter()
+            .find(|r| r.out_refund_no == out_refund_no)
+        {
+            return Err(if known.money == money {
+                Refusal::RefundExists
+            } else {
+                Refusal::RefundExistsWithDifferentAmount
+            });
+        }
+        let returned: i64 = self
+            .refunds
+            .iter()
+            .filter(|r| r.status.counts())
+            .map(|r| r.money.amount_minor())
+            .sum();
+        if money.currency() != self.terms.money.currency() {
+            return Err(Refusal::RefundOtherCurrency);
+        }
+        if returned + money.amount_minor() > self.terms.money.amount_minor() {
+            return Err(Refusal::RefundExceedsPaid);
+        }
+        if now_ms - learned_at_ms > LIMIT_MS {
+            return Err(Refusal::RefundTooLate);
+        }
+        // What WeChat never took does not count, for either limit.
+        let taken = |r: &&Refund| r.status.counts() || r.refund_id.is_some();
+        let is_full = self.refunds.iter().filter(taken).count() >= MAX_REFUNDS;
+        if is_full || self.refunds.len() >= MAX_ASKED {
+            return Err(Refusal::RefundTooMany);
+        }
+        let last = self.refunds.iter().rfind(taken);
+        if last.is_some_and(|r| now_ms - r.asked_at_ms < APART_MS) {
+            return Err(Refusal::RefundTooSoon);
+        }
+        if let Status::Reversing { paid, .. } = &mut self.status
+            && let Some(paid) = paid.take()
+        {
+            self.status = Status::Success(paid);
+        }
+        self.write_refund(out_refund_no.clone(), money, now_ms);
+        Ok(vec![Effect::Refund(out_refund_no), self.next_wake(now_ms)])
+    }
+
+    pub(crate) fn write_refund(&mut self, out_refund_no: String, money: Money, now_ms: i64) {
+        self.refunds.push(Refund {
+            out_refund_no,
+            money,
+            status: RefundStatus::Asked,
+            asked_at_ms: now_ms,
+            refund_id: None,
+            err_code: None,
+            cancel_asked: false,
+            alarm_at_ms: None,
+            in_flight: Vec::new(),
+        });
+        self.checks = 0;
+    }
+
+    pub(crate) fn refund_told(
+        &mut self,
+        out_refund_no: &str,
+        state: RefundState,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let refund = self.find_refund(out_refund_no);
+        let refund = refund.ok_or(Refusal::RefundUnknown)?;
+        let was_made_after_all = refund.is_never_taken() && state != RefundState::Closed;
+        if refund.status.is_final() && !was_made_after_all {
+            return Err(Refusal::RefundFinal);
+        }
+        refund.err_code = None;
+        refund.in_flight.clear();
+        refund.status = match state {
+            RefundState::Processing { refund_id } => {
+                refund.refund_id = Some(refund_id);
+                RefundStatus::Processing
+            }
+            RefundState::Success { refund_id } => {
+                refund.refund_id = Some(refund_id);
+                RefundStatus::Success
+            }
+            RefundState::Closed => RefundStatus::Closed,
+            RefundState::Abnormal => RefundStatus::Abnormal,
+        };
+        let mut effects = refund.told_when_final();
+        if was_made_after_all {
+            self.checks = 0;
+            effects.push(Effect::Raise(Trouble::RefundMadeAfterAll));
+            effects.push(self.rest(now_ms));
+        }
+        Ok(effects)
+    }
+
+    pub(crate) fn refund_declined(
+        &mut self,
+        out_refund_no: &str,
+        err_code: String,
+        later: bool,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let revision = self.revision;
+        let refund = self.open_refund(out_refund_no)?;
+        // Once WeChat has a refund, only its own state ends it.
+        if refund.status != RefundStatus::Asked {
+            return Ok(Vec::new());
+        }
+        refund.err_code = Some(err_code);
+        refund.in_flight.retain(|sent| sent.revision != revision);
+        // An earlier request may still arrive at WeChat, and be taken.
+        if later || !refund.in_flight.is_empty() {
+            return Ok(Vec::new());
+        }
+        refund.status = RefundStatus::Closed;
+        let mut effects = refund.told_when_final();
+        // Somebody else may have refunded or reversed the order.
+        effects.push(Effect::Query);
+        Ok(effects)
+    }
+
+    pub(crate) fn refund_cancel_asked(
+        &mut self,
+        out_refund_no: &str,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let refund = self.find_refund(out_refund_no);
+        let refund = refund.ok_or(Refusal::RefundUnknown)?;
+        match refund.status {
+            RefundStatus::Closed => return Err(Refusal::RefundFinal),
+            RefundStatus::Asked => {}
+            _ => return Err(Refusal::RefundTaken),
+        }
+        let is_first = !std::mem::replace(&mut refund.cancel_asked, true);
+        let mut effects = vec![Effect::QueryRefund(out_refund_no.to_owned())];
+        if is_first {
+            self.checks = 0;
+            effects.push(self.next_wake(now_ms));
+        }
+        Ok(effects)
+    }
+
+    /// Ends a refund that was cancelled; nothing is in flight that could still
+    /// make it.
+    pub(crate) fn refund_not_found(&mut self, out_refund_no: &str) -> Result<Vec<Effect>, Refusal> {
+        let refund = self.open_refund(out_refund_no)?;
+        let is_asked = refund.status == RefundStatus::Asked;
+        if is_asked && refund.cancel_asked && refund.in_flight.is_empty() {
+            refund.status = RefundStatus::Closed;
+        }
+        Ok(refund.told_when_final())
+    }
+
+    pub(crate) fn find_refund(&mut self, out_refund_no: &str) -> Option<&mut Refund> {
+        let mut refunds = self.refunds.iter_mut();
+        refunds.find(|r| r.out_refund_no == out_refund_no)
+    }
+
+    pub(crate) fn open_refund(&mut self, out_refund_no: &str) -> Result<&mut Refund, Refusal> {
+        let refund = self.find_refund(out_refund_no);
+        let refund = refund.ok_or(Refusal::RefundUnknown)?;
+        match refund.status.is_final() {
+            true => Err(Refusal::RefundFinal),
+            false => Ok(refund),
+        }
+    }
 }

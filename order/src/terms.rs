@@ -113,7 +113,7 @@ impl TradeType {
 /// Whose account at WeChat takes the money. A direct merchant has `appid` and
 /// `mch_id`; an institution's merchant has its `sub_` numbers beside the
 /// institution's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Account {
     /// The application that the payer's `openid` belongs to.
     pub appid: String,
@@ -149,7 +149,7 @@ impl Account {
 
 /// What the order is for. The same number with other terms is another order,
 /// and refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Terms {
     /// The merchant's number.
     pub out_trade_no: OutTradeNo,

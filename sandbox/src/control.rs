@@ -1,6 +1,7 @@
 //! Control calls for testers, below `/sandbox/`: JSON in, JSON out. What is
 //! wrong with an input is answered with the field's name.
 
+mod by_hand;
 mod merchants;
 mod refunds;
 
@@ -27,7 +28,7 @@ const CLOCKS_DIFFER: &str = "A gateway beside this sandbox keeps the real time: 
     POST /sandbox/time {\"ahead_seconds\": 0} returns to the real time.";
 
 /// What the index of control calls says (`GET /sandbox/`).
-pub(crate) const HELP: [(&str, &str, &str); 24] = [
+pub(crate) const HELP: [(&str, &str, &str); 25] = [
     (
         "GET",
         "/sandbox/merchants",
@@ -52,6 +53,11 @@ pub(crate) const HELP: [(&str, &str, &str); 24] = [
         "GET",
         "/sandbox/orders/{mch_id}/{out_trade_no}",
         "one order: ?sub_mch_id=",
+    ),
+    (
+        "POST",
+        "/sandbox/orders/{mch_id}/{out_trade_no}",
+        "what a person does on the merchant platform: {by_hand: refund|revoke|close, sub_mch_id?, refund_fee?, out_refund_no?, notify_url?}",
     ),
     (
         "GET",
@@ -157,6 +163,9 @@ pub(crate) fn handle(
         ["orders", mch_id, out_trade_no] if get => {
             one_order(sandbox, request, (mch_id, out_trade_no), moment.now_ms)
         }
+        ["orders", mch_id, out_trade_no] if post => {
+            by_hand::change(sandbox, request.body(), (mch_id, out_trade_no), moment)
+        }
         ["refunds"] if get => Ok(refunds::list(sandbox, request)),
         ["refunds", mch_id, number] if get => refunds::one(sandbox, request, (mch_id, number)),
         ["refunds", mch_id, number] if post => {
@@ -181,10 +190,10 @@ pub(crate) fn handle(
             sandbox.reset();
             Ok(json!({ "ok": true }))
         }
-        ["merchants" | "time" | "faults" | "shop"] | ["refunds", _, _] => {
+        ["merchants" | "time" | "faults" | "shop"] | ["refunds" | "orders", _, _] => {
             return web::method_not_allowed("GET, POST");
         }
-        ["orders" | "refunds" | "reports" | "notices" | "deliveries"] | ["orders", _, _] | [] => {
+        ["orders" | "refunds" | "reports" | "notices" | "deliveries"] | [] => {
             return web::method_not_allowed("GET");
         }
         ["scan" | "bridge" | "app" | "login" | "pay" | "paycode" | "reset"] | ["merchants", _] => {

@@ -124,6 +124,13 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
         Alarm::SubMerchantUnknown => vec![unknown_sub_merchant()],
         Alarm::NeverAcknowledged => vec![never_acknowledged()],
         Alarm::ReverseRefused => vec![reverse_refused()],
+        Alarm::ReverseWaits => vec![reverse_waits()],
+        Alarm::PaidAfterReverse => vec![paid_after_reverse()],
+        Alarm::ChangedElsewhere => vec![refunded_elsewhere()],
+        Alarm::NotPaidAtWeChat => vec![not_paid_at_wechat()],
+        Alarm::NumberTaken => vec![number_taken()],
+        Alarm::RefundWaits => vec![refund_waits()],
+        Alarm::RefundMadeAfterAll => vec![refund_made_after_all()],
         Alarm::OtherRefund => vec![other_refund()],
         Alarm::SecondPaymentWaits => vec![second_payment(|world| {
             world.upstream([Upstream::LosesRequest; 300]);
@@ -303,6 +310,132 @@ fn reverse_refused() -> Called {
     world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
     world.advance(3600);
     called(world, &shop, "Q1")
+}
+
+/// A Quick Pay that waits for the password.
+fn quick_pay(world: &Memory, shop: &Shop) {
+    let payer = json!({"payer": "alice", "behaviour": "password"});
+    let code = world.control("/sandbox/paycode", &payer)["auth_code"].clone();
+    let quick = json!({"out_trade_no": "Q1", "body": "Tea", "total_fee": 1200, "auth_code": code});
+    let (status, answer) = shop.call("POST", "/v1/micropay", quick.to_string());
+    assert_eq!(status, 200, "{answer}");
+}
+
+fn reverse_waits() -> Called {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "demo");
+    quick_pay(&world, &shop);
+    let fail = json!({"path": "/secapi/pay/reverse", "code": "SYSTEMERROR", "times": 999});
+    world.control("/sandbox/faults", &json!({ "fail_next": fail }));
+    world.advance(3600);
+    called(world, &shop, "Q1")
+}
+
+fn refresh(shop: &Shop, number: &str) -> Value {
+    let path = format!("/v1/order?out_trade_no={number}&refresh=1");
+    let (status, answer) = shop.call("GET", &path, "");
+    assert_eq!(status, 200, "{answer}");
+    answer["data"].clone()
+}
+
+/// A query's verified answer: a payment of the Quick Pay, by `trade_type`.
+fn quick_pay_is_paid(scene: &Scene, trade_type: &str) {
+    let mut fields = scene.fields().with("trade_state", "SUCCESS");
+    fields.set("out_trade_no", "Q1");
+    fields.set("total_fee", "1200");
+    fields.set("trade_type", trade_type);
+    fields.set("transaction_id", "4200000000000000000000000099");
+    let answer = fields.sealed(&scene.key, scene.sign_type()).to_xml();
+    scene.world.answer_with(answer.into_bytes());
+}
+
+fn paid_after_reverse() -> Called {
+    let scene = scene("demo");
+    quick_pay(&scene.world, &scene.shop);
+    scene.world.advance(300);
+    assert_eq!(scene.shop.status("Q1")["trade_state"], "REVOKED");
+    quick_pay_is_paid(&scene, "MICROPAY");
+    assert_eq!(refresh(&scene.shop, "Q1")["trade_state"], "SUCCESS");
+    called(scene.world.clone(), &scene.shop, "Q1")
+}
+
+fn number_taken() -> Called {
+    let scene = scene("demo");
+    quick_pay(&scene.world, &scene.shop);
+    quick_pay_is_paid(&scene, "NATIVE");
+    assert_eq!(refresh(&scene.shop, "Q1")["trade_state"], "PAYERROR");
+    called(scene.world.clone(), &scene.shop, "Q1")
+}
+
+fn refunded_elsewhere() -> Called {
+    let scene = scene("demo");
+    assert!(scene.send_it());
+    let by_hand = json!({"by_hand": "refund", "refund_fee": 1});
+    let path = format!("/sandbox/orders/{}/N1", scene.kind.mch_id);
+    scene.world.control(&path, &by_hand);
+    assert_eq!(refresh(&scene.shop, "N1")["trade_state"], "REFUND");
+    called(scene.world.clone(), &scene.shop, "N1")
+}
+
+fn not_paid_at_wechat() -> Called {
+    let scene = scene("demo");
+    assert!(scene.send_it());
+    let answer = wechatpay::v2::query::Answer {
+        state: order::TradeState::NotPay,
+        out_trade_no: Some("N1".to_owned()),
+        attach: None,
+        trade_state_desc: None,
+        device_info: None,
+    };
+    let account = order::Account {
+        appid: scene.fields().get("appid").unwrap().to_owned(),
+        mch_id: scene.kind.mch_id.to_owned(),
+        sub_appid: None,
+        sub_mch_id: None,
+    };
+    let answer = answer.to_fields(&account, "nonce");
+    let answer = answer.sealed(&scene.key, scene.sign_type()).to_xml();
+    scene.world.advance(11);
+    scene.world.answer_with(answer.into_bytes());
+    assert_eq!(refresh(&scene.shop, "N1")["trade_state"], "SUCCESS");
+    called(scene.world.clone(), &scene.shop, "N1")
+}
+
+fn refund_waits() -> Called {
+    let scene = scene("demo");
+    assert!(scene.send_it());
+    let path = format!("/sandbox/merchants/{}", scene.kind.mch_id);
+    scene.world.control(&path, &json!({"funds": {"HKD": 0}}));
+    let refund = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
+    scene.shop.call("POST", "/v1/refund", refund.to_string());
+    scene.world.advance(3000);
+    assert_eq!(scene.shop.report()["alarms"], json!([]));
+    scene.world.advance(1200);
+    called(scene.world.clone(), &scene.shop, "N1")
+}
+
+fn refund_made_after_all() -> Called {
+    let scene = scene("demo");
+    assert!(scene.send_it());
+    let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL"});
+    scene
+        .world
+        .control("/sandbox/faults", &json!({ "fail_next": refuse }));
+    let refund = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
+    let (status, answer) = scene.shop.call("POST", "/v1/refund", refund.to_string());
+    assert_eq!(status, 502, "{answer}");
+    let path = format!("/sandbox/orders/{}/N1", scene.kind.mch_id);
+    let notify_url = format!("{GATEWAY}/notify/v2/demo/refund");
+    let by_hand = json!({"by_hand": "refund", "refund_fee": 100, "out_refund_no": "R1",
+                         "notify_url": notify_url});
+    scene.world.control(&path, &by_hand);
+    let path = format!("/sandbox/refunds/{}/R1", scene.kind.mch_id);
+    scene.world.control(&path, &json!({"status": "SUCCESS"}));
+    scene.world.advance(60);
+    let (_, refunds) = scene.shop.call("GET", "/v1/refund?out_trade_no=N1", "");
+    let status = &refunds["data"]["refunds"][0]["refund_status"];
+    assert_eq!(status, "SUCCESS", "{refunds}");
+    called(scene.world.clone(), &scene.shop, "N1")
 }
 
 /// Another program of the merchant made a refund under the number.

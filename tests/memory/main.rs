@@ -14,6 +14,7 @@ mod api;
 mod attempts;
 mod audit;
 mod certificates;
+mod changed_elsewhere;
 mod checklist;
 mod checkouts;
 mod commands;

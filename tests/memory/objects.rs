@@ -130,11 +130,17 @@ fn a_quick_pay_goes_before_all_that_waits() {
         assert_eq!(answer.status(), 200);
     }
     let calls = world.upstream_calls();
-    let place = calls.iter().position(|path| path == "/pay/micropay");
+    let place = |path: &str| calls.iter().position(|called| called == path);
+    // The query before it, and then the Quick Pay itself.
     assert_eq!(
-        place,
+        place("/pay/orderquery"),
         Some(4),
         "behind the four that were under way: {calls:?}"
+    );
+    assert_eq!(
+        place("/pay/micropay"),
+        Some(8),
+        "behind those that left with its query: {calls:?}"
     );
 }
 

@@ -93,7 +93,8 @@ fn q4_silence_is_queried_and_never_repeated() {
         let world = Memory::default();
         let shop = world.shop("demo");
         let auth_code = code(&world, "alice", "pays");
-        world.upstream([lost]);
+        // The query before it passes.
+        world.upstream([Upstream::Works, lost]);
         let (status, answer) = micropay(&shop, "1", &auth_code);
         assert_eq!(status, 200, "{lost:?}: {answer}");
         assert_eq!(answer["data"]["trade_state"], "USERPAYING", "{lost:?}");

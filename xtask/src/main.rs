@@ -17,6 +17,7 @@ cargo xtask build [page] [edge] [sandbox]          build the page and the Worker
 cargo xtask test [NAME]                            run every check and test, or only the tests named so
 cargo xtask simulate [--seed N] [--seeds M]         run the whole system under simulation; one seed alone is shown
 cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
+cargo xtask explore                                visit every state of an order within larger bounds than the tests do
 cargo xtask fire [--seconds N] [--seed N]          kill the real gateway again and again under load, and compare the books
 cargo xtask fuzz [--seconds N] [--seed N]          hand every reader bytes that nobody meant
 cargo xtask bench [--page] [--quick]               measure speed and size, as ratios; --quick sees whether that works,
@@ -80,6 +81,7 @@ fn command(arguments: &[String]) -> Result<()> {
             let [seed, seeds] = numbers(rest, ["--seed", "--seeds"])?;
             simulate::run(simulate::Options { seed, seeds })
         }
+        "explore" if rest.is_empty() => simulate::explore(),
         "fire" => {
             let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
             fire::run(fire::Options { seed, seconds })

@@ -48,6 +48,23 @@ pub fn run(options: Options) -> Result<()> {
     )
 }
 
+/// Visits every state of the model of an order (`order/tests/model/`) within bounds that the tests have no time for.
+///
+/// # Errors
+///
+/// A rule is broken; the story of it was shown.
+pub fn explore() -> Result<()> {
+    let mut command = cargo(tools::root());
+    command.args(["test", "--quiet", "--profile", "simulate"]);
+    command.args(["--package", "order", "--test", "model"]);
+    command.args(["--", "--ignored", "--nocapture"]);
+    step::show(
+        "explore",
+        &mut command,
+        "read the story above: its last line names the rule that is broken",
+    )
+}
+
 fn arguments(options: Options) -> Vec<String> {
     let seeds = match options {
         Options {

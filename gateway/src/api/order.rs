@@ -77,14 +77,22 @@ impl<W: World> Gateway<W> {
         }))
     }
 
-    /// The order as it stands. SECRET. An open order is asked about at WeChat
-    /// first, at most once in ten seconds.
+    /// The order as it stands. SECRET. An open order is queried at WeChat
+    /// first, and with `refresh=1` a final one too, at most once in ten
+    /// seconds.
     pub(crate) async fn get_order(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
-        let number = Fields::of_query(query(request)).out_trade_no()?;
-        let order: Order = self
-            .book(&known.merchant.id, Call::FindOrder(number))
-            .await?;
+        let fields = Fields::of_query(query(request));
+        let refresh = match fields.text("refresh", 1)?.as_deref() {
+            None | Some("0") => false,
+            Some("1") => true,
+            Some(_) => return Err(fields.invalid("refresh", "must be 1 or 0")),
+        };
+        let call = Call::FindOrder {
+            out_trade_no: fields.out_trade_no()?,
+            refresh,
+        };
+        let order: Order = self.book(&known.merchant.id, call).await?;
         Ok(success(status_data(&order)))
     }
 

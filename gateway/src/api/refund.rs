@@ -1,4 +1,4 @@
-//! `POST /v1/refund` and `GET /v1/refund` (seed 000, "Request Refund").
+//! `POST`, `GET` and `DELETE /v1/refund` (seed 000, "Request Refund").
 
 use super::Access;
 use crate::Gateway;
@@ -54,6 +54,19 @@ impl<W: World> Gateway<W> {
         Ok(success(refund_data(&refunded)))
     }
 
+    /// Cancels a refund that WeChat has not taken. SECRET. While that is not
+    /// certain, `refund_status` stays `ASKED`, and the order's timer goes on.
+    pub(crate) async fn cancel_refund(&self, request: &Request) -> Result<Response, ApiError> {
+        let known = self.caller(request, Access::Secret).await?;
+        let fields = Fields::of_query(query_once(request)?);
+        let call = Call::CancelRefund {
+            out_trade_no: fields.out_trade_no()?,
+            out_refund_no: fields.required("out_refund_no", 64)?,
+        };
+        let refunded: Refunded = self.book(&known.merchant.id, call).await?;
+        Ok(success(refund_data(&refunded)))
+    }
+
     /// The refunds of an order, or one of them. SECRET.
     pub(crate) async fn get_refunds(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
@@ -101,5 +114,9 @@ pub(super) fn refund_data(refunded: &Refunded) -> Value {
         ("total_fee", Some(total.amount_minor().to_string())),
         ("refund_status", Some(status.to_owned())),
         ("err_code", refund.err_code.clone()),
+        (
+            "cancel_requested",
+            refund.cancel_asked.then(|| "true".to_owned()),
+        ),
     ]))
 }

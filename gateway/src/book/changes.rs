@@ -125,9 +125,14 @@ pub(super) fn evidence(event: &Event) -> String {
         Event::Told(TradeState::Revoked, _) => of_query("REVOKED"),
         Event::Told(TradeState::UserPaying, _) => of_query("USERPAYING"),
         Event::Told(TradeState::PayError, _) => of_query("PAYERROR"),
+        Event::Answered { event, .. } => evidence(event),
         Event::NotFound => of_query("no such order"),
-        Event::NumberTaken => of_query("the number is another order's"),
-        Event::CloseAsked | Event::ReverseAsked | Event::RefundAsked { .. } => String::new(),
+        Event::NumberTaken => of_query("the payment under the number is another order's"),
+        Event::CloseAsked
+        | Event::ReverseAsked
+        | Event::RefundAsked { .. }
+        | Event::RefundCancelAsked { .. } => String::new(),
+        Event::RefundNotFound { .. } => of_query("no such refund"),
         Event::CloseAnswered(answer) => format!("WeChat's answer to the close: {answer:?}"),
         Event::ReverseAnswered(answer) => format!("WeChat's answer to the reverse: {answer:?}"),
         Event::Declined => "WeChat's refusal of the Quick Pay".to_owned(),

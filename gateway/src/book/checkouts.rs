@@ -9,6 +9,7 @@
 //! written in this book first. Every other is written as paid together with a
 //! refund of the whole, in one transaction, and is no sale to the merchant.
 
+use super::orders::is_anothers;
 use super::{Book, NewOrder, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
@@ -694,20 +695,27 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// What WeChat told of an order, in the light of its purchase: a payment is
-    /// one [besides](Event::PaidBesides) where the purchase keeps another.
-    /// Inside the transaction that writes what follows.
+    /// one [besides](Event::PaidBesides) where the purchase keeps another, and
+    /// none where a Quick Pay cannot have made it. Inside the transaction that
+    /// writes what follows.
     pub(super) fn of_purchase(
         &self,
         known: &Known,
         order: &Order,
         event: Event,
     ) -> Result<Event, StoreError> {
-        let (payment, via) = match event {
-            Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
-                (payment, via)
+        let (payment, via, refunded) = match event {
+            Event::Told(TradeState::Success(payment), via) => (payment, via, false),
+            Event::Told(TradeState::Refund(payment), via) => (payment, via, true),
+            Event::Answered { revision, event } => {
+                let event = Box::new(self.of_purchase(known, order, *event)?);
+                return Ok(Event::Answered { revision, event });
             }
             event => return Ok(event),
         };
+        if is_anothers(order, &payment) {
+            return Ok(Event::NumberTaken);
+        }
         let number = &order.terms().out_trade_no;
         let kept = match self.checkout_of_attempt(number)? {
             Some(checkout) => self.kept_order(&checkout)?,
@@ -720,7 +728,9 @@ impl<W: World, S: Store> Book<W, S> {
                 payment,
                 via,
                 kept,
+                refunded,
             },
+            None if refunded => Event::Told(TradeState::Refund(payment), via),
             None => Event::Told(TradeState::Success(payment), via),
         })
     }

@@ -41,7 +41,7 @@ pub use checkouts::{
 };
 pub use deliveries::Delivery;
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
-pub use orders::{NewOrder, Prepaid, Verdict};
+pub use orders::{NewOrder, Prepaid, Stray, StrayRefund, Verdict};
 pub use products::Product;
 pub use quick_pay::NewQuickPay;
 pub use refunds::{NewRefund, Refunded};
@@ -58,7 +58,7 @@ use crate::upstream::{Hosts, Upstream};
 use crate::world::{Row, Store, StoreError, World};
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use order::{Money, Order, OutTradeNo, Payment};
+use order::{Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
@@ -71,8 +71,13 @@ use std::rc::Rc;
 pub enum Call {
     /// Make an order, or find it made: [`Prepaid`].
     CreateOrder(Box<NewOrder>),
-    /// The order as it stands, WeChat asked if it is time to: [`Order`].
-    FindOrder(OutTradeNo),
+    /// The order as it stands, WeChat queried if it is time to: [`Order`].
+    FindOrder {
+        /// Its number.
+        out_trade_no: OutTradeNo,
+        /// Whether WeChat is queried about a final order too.
+        refresh: bool,
+    },
     /// Close the order or checkout, and how it stands then: maybe an [`Order`].
     CloseOrder(OutTradeNo),
     /// Take a Quick Pay, or find it taken: [`Order`].
@@ -81,6 +86,13 @@ pub enum Call {
     Reverse(OutTradeNo),
     /// Make a refund, or find it made: [`Refunded`].
     CreateRefund(NewRefund),
+    /// Cancel a refund that WeChat has not taken: [`Refunded`].
+    CancelRefund {
+        /// The order's number.
+        out_trade_no: OutTradeNo,
+        /// The refund's number.
+        out_refund_no: String,
+    },
     /// Add or change a product: [`Product`].
     SetProduct(Box<Product>),
     /// The product with this number: [`Product`].
@@ -229,33 +241,6 @@ pub struct Settled {
     pub subject: String,
     /// What was done, in the operator's words.
     pub note: String,
-}
-
-/// What WeChat vouches for, of a sub-merchant that nobody knows.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Stray {
-    /// A payment.
-    Payment(Box<Payment>),
-    /// A refund.
-    Refund(StrayRefund),
-}
-
-/// A refund of a sub-merchant that nobody knows.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct StrayRefund {
-    /// The institution.
-    pub mch_id: String,
-    /// Whose it is.
-    pub sub_mch_id: Option<String>,
-    /// The number of the order.
-    pub out_trade_no: Option<String>,
-    /// The number of the refund.
-    pub out_refund_no: String,
-    /// WeChat's number for it.
-    pub refund_id: String,
-    /// How much goes back.
-    pub money: Money,
 }
 
 /// Something that needs a person.
@@ -477,11 +462,21 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<serde_json::Value, ApiError> {
         match call {
             Call::CreateOrder(new) => json(&self.create_order(known, *new).await?),
-            Call::FindOrder(number) => json(&self.find_order(known, &number).await?),
+            Call::FindOrder {
+                out_trade_no,
+                refresh,
+            } => json(&self.find_order(known, &out_trade_no, refresh).await?),
             Call::CloseOrder(number) => json(&self.close_order(known, &number).await?),
             Call::QuickPay(new) => json(&self.quick_pay(known, *new).await?),
             Call::Reverse(number) => json(&self.reverse_order(known, &number).await?),
             Call::CreateRefund(new) => json(&self.create_refund(known, new).await?),
+            Call::CancelRefund {
+                out_trade_no,
+                out_refund_no,
+            } => {
+                let cancelled = self.cancel_refund(known, &out_trade_no, &out_refund_no);
+                json(&cancelled.await?)
+            }
             Call::SetProduct(product) => {
                 self.set_product(&product)?;
                 json(&product)

@@ -1,17 +1,17 @@
 //! Orders: made, found, paid, closed.
 
 use super::changes::{Stood, evidence};
-use super::{Book, Call, Envelope, SET_ASIDE_MS, Stray, write_stored};
+use super::{Book, Call, Envelope, SET_ASIDE_MS, write_stored};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::scope::{self, Scope};
 use crate::upstream::{Prepay, Reason};
 use crate::world::{Object, Store, StoreError, Value, World};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, LocalBoxFuture, select};
 use order::{
-    CloseAnswer, Effect, Event, Order, OutTradeNo, Payment, Prepayment, Refusal, Status, Terms,
-    TradeState, TradeType, Via,
+    CloseAnswer, Effect, Event, Money, Order, OutTradeNo, Payment, Prepayment, Refusal, Status,
+    Terms, TradeState, TradeType, Via,
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -84,6 +84,33 @@ pub(super) struct DueOrder {
     pub(super) effects: Vec<Effect>,
     /// Whether a payer waits for it at a counter.
     pub(super) urgent: bool,
+}
+
+/// What WeChat vouches for, of a sub-merchant that nobody knows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Stray {
+    /// A payment.
+    Payment(Box<Payment>),
+    /// A refund.
+    Refund(StrayRefund),
+}
+
+/// A refund of a sub-merchant that nobody knows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StrayRefund {
+    /// The institution.
+    pub mch_id: String,
+    /// Whose it is.
+    pub sub_mch_id: Option<String>,
+    /// The number of the order.
+    pub out_trade_no: Option<String>,
+    /// The number of the refund.
+    pub out_refund_no: String,
+    /// WeChat's number for it.
+    pub refund_id: String,
+    /// How much goes back.
+    pub money: Money,
 }
 
 impl<W: World, S: Store> Book<W, S> {
@@ -167,13 +194,15 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    /// The order as it stands; an open one after asking WeChat, if nobody
-    /// asked in the last ten seconds. Of a checkout with several attempts,
-    /// the attempt that is paid, or else the latest.
+    /// The order as it stands. An open one, and with `refresh` any one, is
+    /// queried at WeChat first, unless it was queried in the last ten seconds.
+    /// Of a checkout with several attempts, the attempt that is paid, or else
+    /// the latest.
     pub(super) async fn find_order(
         &self,
         known: &Known,
         number: &OutTradeNo,
+        refresh: bool,
     ) -> Result<Order, ApiError> {
         let number = match self.checkout_of(number)? {
             Some(checkout) => {
@@ -185,7 +214,7 @@ impl<W: World, S: Store> Book<W, S> {
         };
         let missing = || ApiError::of(Code::OrderNotFound);
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
-        if !order.is_open() || !self.may_ask(&number) {
+        if !(refresh || order.is_open()) || !self.may_ask(&number) {
             return Ok(order);
         }
         self.carry_out(known, number.clone(), vec![Effect::Query])
@@ -250,8 +279,17 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<Verdict, ApiError> {
         let number = payment.out_trade_no.clone();
         let transaction_id = payment.transaction_id.clone();
-        let payment = Box::new(payment);
         let confirms = known.merchant.confirms(payment.money);
+        // A payment that another system took under a Quick Pay's number is not
+        // written here, so its notice is not acknowledged here.
+        let order = self.load_order(&number)?;
+        let is_anothers = order.is_some_and(|order| is_anothers(&order, &payment));
+        if confirms && is_anothers {
+            let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
+            self.hinted(known, &number).await?;
+            return Ok(Verdict::Refused("notice_another_orders".to_owned()));
+        }
+        let payment = Box::new(payment);
         let event = match confirms {
             true => Event::Reported(payment),
             false => Event::Told(TradeState::Success(payment), Via::Notice),
@@ -261,6 +299,7 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(Verdict::Refused(name_of(Refusal::OtherTransaction)));
         }
         let verdict = match self.step(known, &number, event, xml)? {
+            Some(Ok(_)) if is_anothers => Verdict::Refused("notice_another_orders".to_owned()),
             None => {
                 self.raise(Alarm::OrderUnknown, &number)?;
                 Verdict::Refused("order_unknown".to_owned())
@@ -319,8 +358,10 @@ impl<W: World, S: Store> Book<W, S> {
         let paid = payment_of(&event);
         let same = paid.is_some_and(|payment| payment.transaction_id == transaction_id);
         let xml = xml.filter(|_| same);
-        let effects = self.step_or_taken(known, number.as_str(), event, xml)?;
-        Ok(self.carry_out(known, number, effects).await?)
+        match self.step(known, number.as_str(), event, xml)? {
+            Some(Ok(effects)) => Ok(self.carry_out(known, number, effects).await?),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps a payment to a sub-merchant that nobody knows, or a refund, and
@@ -432,6 +473,7 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(false);
         };
         let is_waiting = matches!(order.status(), Status::NotPay)
+            && order.reported().is_none()
             && order.checks() > LOOKS_WITH_QUERY
             && self.world.now_ms() < order.terms().expires_at_ms;
         Ok(is_waiting && self.do_notices_come()?)
@@ -482,8 +524,18 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Carries effects out, and those that follow from them. What WeChat does
-    /// not answer is left to the order's timer.
-    pub(super) async fn carry_out(
+    /// not answer is left to the order's timer. On the heap: every call of a
+    /// book has it in it, and their futures would not fit on a small stack.
+    pub(super) fn carry_out<'a>(
+        &'a self,
+        known: &'a Known,
+        number: OutTradeNo,
+        effects: Vec<Effect>,
+    ) -> LocalBoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.carry_out_all(known, number, effects))
+    }
+
+    async fn carry_out_all(
         &self,
         known: &Known,
         number: OutTradeNo,
@@ -503,51 +555,32 @@ impl<W: World, S: Store> Book<W, S> {
                     .and_then(|answer| answer.map_or_else(|(event, _)| event, Some)),
                 Effect::QueryRefund(refund) => self.query_refund(known, &number, &refund).await,
                 // Done where the order was saved.
-                Effect::Deliver | Effect::DeliverRefund(_) | Effect::WakeAt(_) | Effect::Rest => {
-                    None
-                }
+                Effect::Deliver
+                | Effect::DeliverRefund(_)
+                | Effect::WakeAt(_)
+                | Effect::Rest
+                | Effect::Raise(_) => None,
             };
             let Some(event) = event else { continue };
             if !self.admits(known, number.as_str(), &event).await? {
                 continue;
             }
-            effects.extend(self.step_or_taken(known, number.as_str(), event, None)?);
+            let is_payment = payment_of(&event).is_some();
+            if let Some(Ok(more)) = self.step(known, number.as_str(), event, None)? {
+                if is_payment && Scope::current().who == "timer" {
+                    self.learned(false)?;
+                }
+                effects.extend(more);
+            }
         }
         Ok(())
     }
 
-    /// As [`Book::step`], for WeChat's answer. Where that is about a payment
-    /// which the order cannot have made, the order is told so.
-    pub(super) fn step_or_taken(
-        &self,
-        known: &Known,
-        number: &str,
-        event: Event,
-        notice_xml: Option<&str>,
-    ) -> Result<Vec<Effect>, StoreError> {
-        let paid = match &event {
-            Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), _) => {
-                Some(payment.clone())
-            }
-            _ => None,
-        };
-        match self.step(known, number, event, notice_xml)? {
-            Some(Ok(effects)) => {
-                if paid.is_some() && scope::Scope::current().who == "timer" {
-                    self.learned(false)?;
-                }
-                return Ok(effects);
-            }
-            Some(Err(refusal)) if refusal.is_alarm() => {}
-            _ => return Ok(Vec::new()),
-        }
-        if let (Some(payment), Some(order)) = (paid, self.load_order(number)?) {
-            let paid_at_ms = parse_china(&payment.time_end).ok();
-            if order.is_anothers(&payment, paid_at_ms) {
-                let _ = self.step(known, number, Event::NumberTaken, None)?;
-            }
-        }
-        Ok(Vec::new())
+    /// Queries the order at WeChat; `None` without a verified answer.
+    async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
+        let order = self.known_order(number);
+        let event = self.query_bare(known, number).await?;
+        Some(answered(order.as_ref(), event))
     }
 
     /// The order, where its row can be read. A call to WeChat needs it only for
@@ -559,7 +592,8 @@ impl<W: World, S: Store> Book<W, S> {
         })
     }
 
-    pub(super) async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
+    /// As [`Book::query`], without the revision of the order that asks.
+    pub(super) async fn query_bare(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
         let order = self.known_order(number);
         let account = order
             .as_ref()
@@ -591,7 +625,7 @@ impl<W: World, S: Store> Book<W, S> {
                 _ => CloseAnswer::Unknown,
             },
         };
-        Event::CloseAnswered(answer)
+        answered(order.as_ref(), Event::CloseAnswered(answer))
     }
 
     /// The one place where an order changes: read, decide, write, in one
@@ -611,10 +645,10 @@ impl<W: World, S: Store> Book<W, S> {
                 return Ok(None);
             };
             let event = self.of_purchase(known, &order, event)?;
-            let besides = matches!(event, Event::PaidBesides { .. });
+            let was_besides = order.paid_besides().is_some();
             let (before, evidence) = (Stood::of(&order), evidence(&event));
             let seen_before = seen(&order);
-            let was_paid = order.paid().is_some();
+            let was_known = order.known_payment().is_some();
             let reported = order.reported().cloned();
             let is_due = event == Event::Due;
             if let Some(payment) = payment_of(&event)
@@ -634,7 +668,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             self.store
                 .exec(&format!("{set} WHERE out_trade_no = ?2"), &args)?;
-            if let Some(paid) = order.paid().filter(|_| !was_paid) {
+            if let Some(paid) = order.known_payment().filter(|_| !was_known) {
                 self.keep_transaction(&paid.payment.transaction_id, number)?;
                 let id = paid.payment.transaction_id.as_str();
                 if reported.is_some_and(|reported| reported.transaction_id != id) {
@@ -651,7 +685,7 @@ impl<W: World, S: Store> Book<W, S> {
                 self.add_delivery(known, &order, notice_xml)?;
             }
             self.audit_order(Some(&before), &order, &evidence)?;
-            if besides {
+            if !was_besides && order.paid_besides().is_some() {
                 self.count("purchase_paid_twice");
                 for refund in order.refunds() {
                     let number = &order.terms().out_trade_no;
@@ -659,8 +693,12 @@ impl<W: World, S: Store> Book<W, S> {
                 }
             }
             for effect in &effects {
-                if let Effect::DeliverRefund(out_refund_no) = effect {
-                    self.refund_ended(known, &order, out_refund_no)?;
+                match effect {
+                    Effect::DeliverRefund(out_refund_no) => {
+                        self.refund_ended(known, &order, out_refund_no)?;
+                    }
+                    Effect::Raise(trouble) => self.raise(Alarm::of_trouble(*trouble), number)?,
+                    _ => {}
                 }
             }
             self.arm()?;
@@ -694,6 +732,7 @@ impl<W: World, S: Store> Book<W, S> {
                             | Effect::DeliverRefund(_)
                             | Effect::WakeAt(_)
                             | Effect::Rest
+                            | Effect::Raise(_)
                     )
                 });
                 Ok(Some(Ok(effects)))
@@ -748,8 +787,10 @@ impl<W: World, S: Store> Book<W, S> {
         let Some(mut order) = self.load_order(number)? else {
             return Ok(true);
         };
-        let was_paid = order.paid().is_some();
-        if was_paid || order.apply(event.clone(), self.world.now_ms()).is_err() {
+        if order.paid().is_some() || is_anothers(&order, payment) {
+            return Ok(true);
+        }
+        if order.apply(event.clone(), self.world.now_ms()).is_err() {
             return Ok(true);
         }
         let transaction_id = payment.transaction_id.clone();
@@ -810,12 +851,31 @@ impl<W: World, S: Store> Book<W, S> {
 }
 
 /// The payment that an event reports.
-const fn payment_of(event: &Event) -> Option<&Payment> {
+fn payment_of(event: &Event) -> Option<&Payment> {
     match event {
         Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), _)
         | Event::Reported(payment)
         | Event::PaidBesides { payment, .. } => Some(payment),
+        Event::Answered { event, .. } => payment_of(event),
         _ => None,
+    }
+}
+
+/// Whether the order is a Quick Pay that is not paid and cannot have made the
+/// payment.
+pub(super) fn is_anothers(order: &Order, payment: &Payment) -> bool {
+    let paid_at_ms = parse_china(&payment.time_end).ok();
+    order.paid().is_none() && order.is_anothers(payment, paid_at_ms)
+}
+
+/// WeChat's answer to a question that was sent while the order stood so.
+pub(super) fn answered(order: Option<&Order>, event: Event) -> Event {
+    match order {
+        Some(order) => Event::Answered {
+            revision: order.revision(),
+            event: Box::new(event),
+        },
+        None => event,
     }
 }
 

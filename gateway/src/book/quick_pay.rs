@@ -1,12 +1,16 @@
 //! Quick Pay and its reverse (seed 002, section 5): the calls that take money.
 //!
-//! The order is written *before* WeChat is asked, and WeChat is asked once. An
-//! answer that does not come, or says nothing certain, leaves the order
-//! `USERPAYING`; its timer queries, and after 30 seconds reverses. A reverse
-//! that WeChat refuses for good leaves what was paid paid, and calls a person.
+//! Before anything is written WeChat is queried: it must not know the number.
+//! Otherwise what another system was paid under it could be taken for this
+//! Quick Pay's payment, or be reversed.
+//!
+//! Then the order is written, and the Quick Pay is sent once. An answer that
+//! does not come, or says nothing certain, leaves the order `USERPAYING`; its
+//! timer queries, and after 30 seconds reverses. After a reverse that WeChat
+//! refuses for good, a query tells how the order stands.
 
 use super::Book;
-use crate::alarm::Alarm;
+use super::orders::answered;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::upstream::Reason;
@@ -26,13 +30,6 @@ pub struct NewQuickPay {
     pub till_ip: IpAddr,
 }
 
-/// A payer's code works for a minute: after that, an order that WeChat does
-/// not know cannot begin any more.
-const CODE_MS: i64 = 60_000;
-/// And so often the reverse is asked for meanwhile: a clock that jumps makes an
-/// order old at once, and the payer's code works on.
-const NEVER_BEGUN_CHECKS: u32 = 4;
-
 impl<W: World, S: Store> Book<W, S> {
     /// Takes the payment, or answers how an earlier request with this number
     /// stands: it is never sent twice (checklist Q2, Q4).
@@ -44,27 +41,35 @@ impl<W: World, S: Store> Book<W, S> {
         let number = new.terms.out_trade_no.clone();
         let upstream = self.upstream(known);
         let asking = upstream.quick_pay(&new)?;
-        // Without a certificate it could not be reversed. What was begun before
-        // is answered as it stands.
-        if self.load_order(number.as_str())?.is_none() {
-            upstream.check_certificate()?;
+        if let Some(order) = self.placed(&new.terms)? {
+            return Ok(order);
         }
+        // Without a certificate it could not be reversed.
+        upstream.check_certificate()?;
+        let refused = self.refuse_number_at_wechat(known, &new.terms).await;
+        // Another caller may have placed and sent it meanwhile.
+        if let Some(order) = self.placed(&new.terms)? {
+            return Ok(order);
+        }
+        refused?;
         if let Some(order) = self.place(known, new.terms)? {
             return Ok(order);
         }
 
+        let placed = self.load_order(number.as_str())?;
         let answer = asking.await;
         let event = match &answer {
             Ok(state) => Some(Event::Told(state.clone(), Via::Query)),
             Err(failure) if failure.reason() == Some(Reason::NotSent) => Some(Event::Declined),
             // The request may have come twice: what is paid is found by asking.
             Err(failure) if !failure.is_unknown_outcome() => {
-                match self.query(known, &number).await {
-                    Some(told @ Event::Told(TradeState::Success(_) | TradeState::Refund(_), _)) => {
-                        Some(told)
+                match self.query_bare(known, &number).await {
+                    // WeChat has the order, unpaid, and refuses to take money.
+                    Some(Event::Told(TradeState::NotPay, via)) => {
+                        Some(Event::Told(TradeState::PayError, via))
                     }
-                    Some(Event::Told(TradeState::UserPaying, _)) | None => None,
-                    Some(_) => Some(Event::Declined),
+                    Some(Event::NotFound) => Some(Event::Declined),
+                    other => other,
                 }
             }
             Err(_) => None,
@@ -74,7 +79,10 @@ impl<W: World, S: Store> Book<W, S> {
         {
             // Refused only if the timer was faster; the order says how it
             // stands.
-            let _ = self.step_or_taken(known, number.as_str(), event, None)?;
+            let event = answered(placed.as_ref(), event);
+            if let Some(Ok(effects)) = self.step(known, number.as_str(), event, None)? {
+                self.carry_out(known, number.clone(), effects).await?;
+            }
         }
         let order = self
             .load_order(number.as_str())?
@@ -85,16 +93,43 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
+    /// The order, if it was written before.
+    fn placed(&self, terms: &Terms) -> Result<Option<Order>, ApiError> {
+        let number = &terms.out_trade_no;
+        self.refuse_checkouts_number(number)?;
+        let Some(order) = self.load_order(number.as_str())? else {
+            return Ok(None);
+        };
+        match order.terms().first_difference(terms) {
+            Some(field) => Err(Refusal::DifferentTerms(field).into()),
+            None => Ok(Some(order)),
+        }
+    }
+
+    /// Refuses a number under which WeChat knows an order already: another
+    /// system of the merchant has made it. Without a verified answer nothing
+    /// is taken either.
+    async fn refuse_number_at_wechat(&self, known: &Known, terms: &Terms) -> Result<(), ApiError> {
+        self.count("query:order");
+        let number = &terms.out_trade_no;
+        let found = self.upstream(known).query(number, &terms.account).await;
+        match found {
+            Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => Ok(()),
+            Err(failure) => Err(failure.into()),
+            Ok(_) => Err(ApiError::field(
+                Code::OrderExistsWithDifferentTerms,
+                "out_trade_no",
+                "WeChat has an order with this number that was not made here. \
+                 Use a new out_trade_no.",
+            )),
+        }
+    }
+
     /// Writes the order down; or finds it written.
     fn place(&self, known: &Known, terms: Terms) -> Result<Option<Order>, ApiError> {
         self.store.atomically(|| {
-            let number = terms.out_trade_no.clone();
-            self.refuse_checkouts_number(&number)?;
-            if let Some(order) = self.load_order(number.as_str())? {
-                return match order.terms().first_difference(&terms) {
-                    Some(field) => Err(Refusal::DifferentTerms(field).into()),
-                    None => Ok(Some(order)),
-                };
+            if let Some(order) = self.placed(&terms)? {
+                return Ok(Some(order));
             }
             let (order, effects) = Order::quick_pay(terms, self.world.now_ms());
             self.insert_order(known, &order, &effects)?;
@@ -123,31 +158,18 @@ impl<W: World, S: Store> Book<W, S> {
     /// Asks WeChat for the reverse. It can be asked again and again: WeChat
     /// says whether it must be.
     pub(super) async fn reverse(&self, known: &Known, number: &OutTradeNo) -> Event {
-        let answered = self.upstream(known).reverse(number).await;
         let order = self.known_order(number);
-        let is_old = order.is_some_and(|order| {
-            self.world.now_ms() - order.created_at_ms() > CODE_MS
-                && order.checks() >= NEVER_BEGUN_CHECKS
-        });
-        let done = match answered.map_err(|failure| failure.reason()) {
-            Ok(done) => done,
-            Err(Some(Reason::OrderReversed)) => true,
-            Err(Some(Reason::OrderNotExist)) => is_old,
-            Err(Some(reason @ (Reason::ForGood | Reason::NotReversible)))
-                if reason == Reason::ForGood || is_old =>
-            {
-                // If the alarm cannot be written the reverse is asked again.
-                let raised = self.raise(Alarm::ReverseRefused, number.as_str());
-                return Event::ReverseAnswered(match raised {
-                    Ok(()) => ReverseAnswer::Refused,
-                    Err(_) => ReverseAnswer::Unknown,
-                });
-            }
-            Err(_) => false,
+        let answer = match self.upstream(known).reverse(number).await {
+            Ok(true) => ReverseAnswer::Done,
+            Ok(false) => ReverseAnswer::Unknown,
+            Err(failure) => match failure.reason() {
+                Some(Reason::OrderReversed) => ReverseAnswer::Done,
+                Some(Reason::OrderNotExist) => ReverseAnswer::NotFound,
+                Some(Reason::NotReversible) => ReverseAnswer::NotReversible,
+                Some(Reason::ForGood) => ReverseAnswer::Refused,
+                _ => ReverseAnswer::Unknown,
+            },
         };
-        Event::ReverseAnswered(match done {
-            true => ReverseAnswer::Done,
-            false => ReverseAnswer::Unknown,
-        })
+        answered(order.as_ref(), Event::ReverseAnswered(answer))
     }
 }

@@ -2,6 +2,7 @@
 //! asked, asked again under the same number until WeChat has them, and settled
 //! only by what WeChat answers to a query.
 
+use super::orders::answered;
 use super::{Book, Verdict};
 use crate::alarm::Alarm;
 use crate::directory::Known;
@@ -106,7 +107,9 @@ impl<W: World, S: Store> Book<W, S> {
                 };
                 if let Some(event) = event {
                     // Refused only if the timer was faster.
-                    let _ = self.step(known, number.as_str(), event, None)?;
+                    if let Some(Ok(effects)) = self.step(known, number.as_str(), event, None)? {
+                        self.carry_out(known, number.clone(), effects).await?;
+                    }
                 }
                 let refunded = self.refunded(&number, &out_refund_no)?;
                 match refusal {
@@ -116,8 +119,8 @@ impl<W: World, S: Store> Book<W, S> {
             }
             Err(Refusal::RefundExists) => {
                 let refunded = self.refunded(&number, &out_refund_no)?;
-                match refunded.refund.is_refused() {
-                    true => Err(refused_before(&refunded.refund)),
+                match refunded.refund.is_never_taken() {
+                    true => Err(ended_before(&refunded.refund)),
                     false => Ok(refunded),
                 }
             }
@@ -127,11 +130,14 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// The number of a refund that the merchant gives none: without one, the
     /// same amount again is the same refund, because a repeated request must
-    /// never return money twice. What WeChat has refused for good does not
-    /// stand in the way of another try.
+    /// never return money twice. What WeChat has refused for good, or what was
+    /// cancelled, does not stand in the way of another try.
     fn refund_number(&self, known: &Known, order: &Order, refund_fee: i64) -> String {
         let first = format!("{}-R{refund_fee}", order.terms().out_trade_no);
-        let refused = order.refunds().iter().filter(|refund| refund.is_refused());
+        let refused = order
+            .refunds()
+            .iter()
+            .filter(|refund| refund.is_never_taken());
         let refused: Vec<_> = refused.map(|refund| &refund.out_refund_no).collect();
         let mut number = self.own_number(known, order.refunds(), first.clone());
         for again in 2..=refused.len() + 1 {
@@ -141,6 +147,36 @@ impl<W: World, S: Store> Book<W, S> {
             number = self.own_number(known, order.refunds(), format!("{first}-{again}"));
         }
         number
+    }
+
+    /// Cancels a refund that WeChat has not taken. It ends only when a query
+    /// has found that WeChat does not have it and no request for it can still
+    /// arrive there; until then the order's timer queries and requests nothing.
+    pub(super) async fn cancel_refund(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+        out_refund_no: &str,
+    ) -> Result<Refunded, ApiError> {
+        let number = self.paid_number(number)?;
+        let asked = Event::RefundCancelAsked {
+            out_refund_no: out_refund_no.to_owned(),
+        };
+        let missing = || ApiError::of(Code::OrderNotFound);
+        match self
+            .step(known, number.as_str(), asked, None)?
+            .ok_or_else(missing)?
+        {
+            Ok(effects) => self.carry_out(known, number.clone(), effects).await?,
+            // It returned nothing: that is what the caller wants.
+            Err(Refusal::RefundFinal) => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+        let refunded = self.refunded(&number, out_refund_no)?;
+        match refunded.refund.status {
+            RefundStatus::Asked | RefundStatus::Closed => Ok(refunded),
+            _ => Err(Refusal::RefundTaken.into()),
+        }
     }
 
     /// A refund's number is the merchant's, not the order's: WeChat knows one
@@ -253,7 +289,7 @@ impl<W: World, S: Store> Book<W, S> {
         let under_way: Vec<Effect> = order
             .refunds()
             .iter()
-            .filter(|refund| refund.status == RefundStatus::Processing)
+            .filter(|refund| !refund.status.is_final())
             .map(|refund| Effect::QueryRefund(refund.out_refund_no.clone()))
             .collect();
         if !under_way.is_empty() && self.may_ask(&number) {
@@ -275,7 +311,11 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<Verdict, ApiError> {
         let is_final = || {
             let refunded = self.refunded(number, out_refund_no);
-            refunded.map(|refunded| refunded.refund.status.is_final())
+            // One that ended as never taken may have been made after all.
+            refunded.map(|refunded| {
+                let refund = refunded.refund;
+                refund.status.is_final() && !refund.is_never_taken()
+            })
         };
         let verdict = match is_final() {
             Err(_) => Verdict::Refused("refund_unknown".to_owned()),
@@ -338,18 +378,19 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(None);
         };
         let answer = self.upstream(known).refund(&order, refund).await;
+        let at = |event| answered(Some(&order), event);
         if answer.is_err() && is_besides(&order, refund) && order.checks() >= BESIDES_CHECKS {
             self.raise(Alarm::SecondPaymentWaits, number.as_str())?;
         }
         Ok(match answer {
-            Ok(state) => Some(Ok(Event::RefundTold {
+            Ok(state) => Some(Ok(at(Event::RefundTold {
                 out_refund_no: out_refund_no.to_owned(),
                 state,
-            })),
+            }))),
             Err(Failure::NoAnswer) => None,
             Err(failure) => {
                 let event = self.declined(known, number, out_refund_no, &failure).await;
-                Some(Err((event, failure.into())))
+                Some(Err((event.map(at), failure.into())))
             }
         })
     }
@@ -405,10 +446,14 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<Event> {
-        match self.refund_at_wechat(known, number, out_refund_no).await? {
-            AtWeChat::Told(event) => Some(event),
-            AtWeChat::NotFound | AtWeChat::Another => None,
-        }
+        let order = self.known_order(number);
+        let event = match self.refund_at_wechat(known, number, out_refund_no).await? {
+            AtWeChat::Told(event) => event,
+            AtWeChat::NotFound | AtWeChat::Another => Event::RefundNotFound {
+                out_refund_no: out_refund_no.to_owned(),
+            },
+        };
+        Some(answered(order.as_ref(), event))
     }
 
     /// WeChat's verified word about a refund; `None` where there is none.
@@ -458,7 +503,14 @@ fn is_besides(order: &Order, refund: &Refund) -> bool {
     order.paid_besides().is_some() && first.is_some_and(|r| r.out_refund_no == refund.out_refund_no)
 }
 
-fn refused_before(refund: &Refund) -> ApiError {
+fn ended_before(refund: &Refund) -> ApiError {
+    if refund.cancel_asked {
+        return ApiError::field(
+            Code::RefundCancelled,
+            "out_refund_no",
+            Code::RefundCancelled.advice(),
+        );
+    }
     let code = refund.err_code.as_deref().unwrap_or_default();
     ApiError::field(
         Code::UpstreamRefused,

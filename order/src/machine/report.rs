@@ -1,12 +1,13 @@
 //! Payments that only a notice reports, and what is compared of a report
 //! beside its numbers and amounts.
 
-use super::{Effect, Order, Refusal, Status};
+use super::{Order, Status};
+use crate::event::{Effect, Refusal, Trouble};
 use crate::evidence::Payment;
 use serde::{Deserialize, Serialize};
 
 /// A payment that only a notice reports. A query confirms it before it counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reported {
     /// WeChat's number for the payment.
     pub transaction_id: String,
@@ -23,14 +24,23 @@ impl Order {
         self.reported.as_ref()
     }
 
-    /// Keeps what a notice reports and queries WeChat. A Quick Pay under way
-    /// has its own queries, which end it either way.
+    /// Keeps what a notice reports and queries WeChat. A Quick Pay that is not
+    /// final has its own timer, which goes on.
     pub(super) fn payment_reported(
         &mut self,
         payment: &Payment,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
-        self.can_be_paid_by(payment)?;
+        self.compare(payment)?;
+        if let Some(known) = self.known_payment() {
+            return Err(if known.payment.transaction_id != payment.transaction_id {
+                Refusal::PaidTwice
+            } else if self.paid().is_some() {
+                Refusal::AlreadyPaid
+            } else {
+                Refusal::Reversed
+            });
+        }
         if self.reported.is_some() {
             return Ok(Vec::new());
         }
@@ -38,22 +48,46 @@ impl Order {
             transaction_id: payment.transaction_id.clone(),
             at_ms: now_ms,
         });
-        if matches!(self.status, Status::UserPaying | Status::Reversing { .. }) {
+        if matches!(
+            self.status,
+            Status::UserPaying
+                | Status::Reversing { .. }
+                | Status::PayError {
+                    reverse_pending: true,
+                    ..
+                }
+        ) {
             return Ok(vec![Effect::Query]);
         }
         self.checks = 0;
-        Ok(vec![Effect::Query, self.next_wake(now_ms)])
+        let mut effects = vec![Effect::Query, self.next_wake(now_ms)];
+        if matches!(self.status, Status::Revoked { .. }) {
+            effects.insert(0, Effect::Raise(Trouble::PaidAfterReverse));
+        }
+        Ok(effects)
     }
 
     /// WeChat's verified answer does not know the payment that a notice
-    /// reports. After an hour the report is dropped.
-    pub(super) fn denied(&mut self, mut effects: Vec<Effect>, now_ms: i64) -> Vec<Effect> {
-        let is_old = |reported: &Reported| now_ms - reported.at_ms >= DENIED_MS;
-        if self.reported.as_ref().is_some_and(is_old) {
-            self.reported = None;
-            if !self.is_open() {
-                effects.push(Effect::Rest);
-            }
+    /// reports. After an hour the report is dropped; at once where WeChat says
+    /// that the order is reversed, because then nothing is paid any more.
+    pub(super) fn denied(
+        &mut self,
+        effects: Vec<Effect>,
+        is_reversed: bool,
+        now_ms: i64,
+    ) -> Vec<Effect> {
+        let is_over = |reported: &Reported| is_reversed || now_ms - reported.at_ms >= DENIED_MS;
+        match self.reported.as_ref().is_some_and(is_over) {
+            true => self.without_report(effects, now_ms),
+            false => effects,
+        }
+    }
+
+    /// Drops the report, and the timer that it needed.
+    pub(super) fn without_report(&mut self, mut effects: Vec<Effect>, now_ms: i64) -> Vec<Effect> {
+        if self.reported.take().is_some() && !self.waits() {
+            effects.retain(|effect| !matches!(effect, Effect::WakeAt(_)));
+            effects.push(self.rest(now_ms));
         }
         effects
     }
@@ -79,24 +113,5 @@ impl Order {
             (Some(ours), Some(theirs)) => ours != theirs,
             _ => false,
         }
-    }
-
-    /// Whether the payment is this order's, and the order can take it.
-    pub(super) fn can_be_paid_by(&self, payment: &Payment) -> Result<(), Refusal> {
-        self.compare(payment)?;
-        if let Some(paid) = self.paid() {
-            return Err(if paid.payment.transaction_id == payment.transaction_id {
-                Refusal::AlreadyPaid
-            } else {
-                Refusal::PaidTwice
-            });
-        }
-        if matches!(
-            self.status,
-            Status::Reversing { refused: false, .. } | Status::Revoked { .. }
-        ) {
-            return Err(Refusal::Reversed);
-        }
-        Ok(())
     }
 }

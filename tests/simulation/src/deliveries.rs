@@ -145,7 +145,9 @@ impl World {
     pub(super) fn end_of_deliveries(&self, shop: &str, number: &str, order: &Order) {
         let Some(shop) = self.shop(shop) else { return };
         let about = Some((&*shop.id, number));
-        let is_told = order.terms().notify_url.is_some() && order.paid_besides().is_none();
+        let is_sale = order.paid().is_some_and(|paid| !paid.undelivered);
+        let is_told =
+            is_sale && order.terms().notify_url.is_some() && order.paid_besides().is_none();
         if order.paid().is_some() && is_told && !shop.has_had(number, None) {
             let found = "it is paid, and the merchant was never told".to_owned();
             self.broken("5", about, found);

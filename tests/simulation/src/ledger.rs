@@ -18,9 +18,15 @@ pub(super) struct Ledger {
     pub(super) refunds: BTreeMap<(Rc<str>, String), Refund>,
     /// Orders that a merchant has made at WeChat without the gateway.
     pub(super) elsewhere: BTreeSet<(Rc<str>, String)>,
+    /// Orders that a person has changed on the merchant platform.
+    pub(super) by_hand: BTreeSet<(Rc<str>, String)>,
     /// Every notice that was sent.
     pub(super) notices: Vec<Notice>,
 }
+
+/// How the numbers of refunds begin that a person makes on the merchant
+/// platform.
+pub(super) const BY_HAND: &str = "PLATFORM-";
 
 /// An order at WeChat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,6 +254,12 @@ impl World {
                 format!("WeChat's refund {number} of {amount_minor} for #{out_trade_no}: {status}")
             });
         }
+    }
+
+    /// Whether another system of the merchant has made the order at WeChat.
+    pub(super) fn is_elsewhere(&self, shop: &str, number: &str) -> bool {
+        let key = (Rc::from(shop), number.to_owned());
+        self.0.ledger.borrow().elsewhere.contains(&key)
     }
 
     /// The order at WeChat.

@@ -199,6 +199,12 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
             world.outside(world.clone().order_elsewhere(shop))
         });
     }
+    if chance.one_in(3) {
+        let (at_ms, shop) = (chance.between(0, spread_ms + 60_000), chance.pick(&shops));
+        world.after(at_ms, move |world| {
+            world.outside(world.clone().change_by_hand(shop))
+        });
+    }
     for _ in 0..world.0.weather.jumps {
         let by_ms = match chance.one_in(4) {
             true => -chance.between(1, 30_000),
@@ -237,6 +243,13 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
         world.leap(2 * 3_600_000);
     }
     world.end_refunds(&["SUCCESS"]);
+    world.run()?;
+    let by_hand = world.0.ledger.borrow().by_hand.clone();
+    for (id, number) in by_hand {
+        if let Some(shop) = world.shop(&id) {
+            world.outside(world.clone().refresh(shop, number));
+        }
+    }
     world.run()?;
     world.watch_the_end();
     world.0.history.broken()

@@ -93,7 +93,7 @@ impl World {
         self.poke(shop.clone(), number.to_owned()).await;
     }
 
-    async fn quick_pay(&self, shop: &Rc<Shop>, number: &str) {
+    pub(super) async fn quick_pay(&self, shop: &Rc<Shop>, number: &str) {
         let behaviour = self.0.chance.pick(&[
             "pays",
             "pays",

@@ -45,8 +45,7 @@ impl World {
 
     fn end_of_order(&self, shop: &str, number: &str, order: &Order) {
         let about = Some((shop, number));
-        let in_refund = |r: &order::Refund| !r.status.is_final();
-        if order.is_open() || order.refunds().iter().any(in_refund) {
+        if order.waits() {
             let found = format!("nothing is due any more, and it is {}", in_words(order));
             self.broken("6", about, found);
         }
@@ -59,6 +58,7 @@ impl World {
             );
             self.broken("1", about, found);
         }
+        self.end_of_what_was_done_by_hand(shop, number, order);
         for refund in order.refunds() {
             let key = (shop.into(), refund.out_refund_no.clone());
             let ledger = self.0.ledger.borrow();
@@ -83,6 +83,37 @@ impl World {
         self.end_of_deliveries(shop, number, order);
     }
 
+    /// What was done by hand is shown as WeChat has it, and an alarm was
+    /// raised. (A refund of ours makes an order REFUND as well; and of a
+    /// purchase only one attempt is asked about.)
+    fn end_of_what_was_done_by_hand(&self, shop: &str, number: &str, order: &Order) {
+        let about = Some((shop, number));
+        let key = (shop.into(), number.to_owned());
+        let by_hand = self.0.ledger.borrow().by_hand.contains(&key);
+        let entry = self.entry(shop, number);
+        let is_refunded = entry.is_some_and(|entry| entry.state == "REFUND");
+        let is_attempt = {
+            let watch = self.0.watch.borrow();
+            let seen = watch.books.get(shop);
+            seen.is_some_and(|seen| {
+                let attempts = seen.checkouts.values().flat_map(|(_, c)| &c.attempts);
+                attempts.clone().any(|a| a.out_trade_no.as_str() == number)
+            })
+        };
+        let ours = order.refunds().iter().any(|r| !r.is_never_taken());
+        if by_hand && is_refunded && !is_attempt && !ours && order.trade_state() != "REFUND" {
+            let found = format!("it was refunded by hand, and ends {}", in_words(order));
+            self.broken("1", about, found);
+        }
+        let disk = self.0.machine.disk(shop);
+        let alarms = disk.read("SELECT subject FROM alarms WHERE name = 'CHANGED_ELSEWHERE'");
+        let mut subjects = alarms.iter().filter_map(|row| row.text(0).ok());
+        if order.elsewhere().is_some() && !subjects.any(|subject| subject == number) {
+            let found = "it was changed by hand, and nobody was called".to_owned();
+            self.broken("1", about, found);
+        }
+    }
+
     /// Of a purchase's payments one is kept. The others are back with the
     /// payer; or somebody is called, where the bank did not take them back.
     fn end_of_purchase(&self, shop: &str, seen: &Seen, checkout: &Checkout) {
@@ -103,6 +134,10 @@ impl World {
         let alarms = disk.read("SELECT subject FROM alarms WHERE name = 'SECOND_PAYMENT_KEPT'");
         for order in paid.iter().filter(|order| order.paid_besides().is_some()) {
             let attempt = order.terms().out_trade_no.as_str();
+            // Somebody was called for what was refunded by hand.
+            if order.elsewhere().is_some() {
+                continue;
+            }
             let [refund] = order.refunds() else {
                 let found = format!("{} refunds of {attempt}", order.refunds().len());
                 self.broken("4", about, found);

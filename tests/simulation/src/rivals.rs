@@ -21,7 +21,7 @@ impl World {
     pub(super) async fn order_elsewhere(self, shop: Rc<Shop>) {
         let number = (1 + self.0.chance.below(NUMBERS)).to_string();
         let money = order::Money::new(
-            self.amount() + 1,
+            self.amount() + self.0.chance.pick(&[0, 0, 1]),
             order::Currency::from_code(shop.currency).expect("a currency"),
         );
         let request = prepay::Request {
@@ -60,8 +60,65 @@ impl World {
         let key = (shop.id.clone(), number.clone());
         self.0.ledger.borrow_mut().elsewhere.insert(key);
         let ms = self.0.chance.between(0, 120_000);
+        if self.0.chance.one_in(2) {
+            // A till sells under the same number.
+            let (world, shop, number) = (self.clone(), shop.clone(), number.clone());
+            let till_ms = self.0.chance.between(0, 150_000);
+            self.outside(async move {
+                world.sleep(till_ms).await;
+                world.quick_pay(&shop, &number).await;
+            });
+        }
         self.sleep(ms).await;
         self.pay_at_wechat(&shop, &number, Payer::Alice, "pay");
+    }
+
+    /// A person refunds, reverses or closes an order on the merchant platform.
+    pub(super) async fn change_by_hand(self, shop: Rc<Shop>) {
+        let orders: Vec<_> = {
+            let ledger = self.0.ledger.borrow();
+            let of_shop = ledger.orders.iter().filter(|((id, number), _)| {
+                *id == shop.id && !ledger.elsewhere.contains(&(id.clone(), number.clone()))
+            });
+            of_shop
+                .map(|((_, number), entry)| (number.clone(), entry.clone()))
+                .collect()
+        };
+        if orders.is_empty() {
+            return;
+        }
+        let (number, entry) = self.0.chance.pick(&orders);
+        let is_quick_pay = entry.trade_type == "MICROPAY";
+        let change = match entry.state.as_str() {
+            "SUCCESS" if is_quick_pay && self.0.chance.one_in(2) => "revoke",
+            "SUCCESS" => "refund",
+            "NOTPAY" if !is_quick_pay => "close",
+            _ => return,
+        };
+        let mut body = json!({ "by_hand": change });
+        if change == "refund" {
+            body["refund_fee"] = json!(self.0.chance.pick(&[entry.amount_minor, 1]));
+        }
+        if let Some(sub) = &shop.sub_mch_id {
+            body["sub_mch_id"] = json!(sub);
+        }
+        self.note_at(&shop.id, || {
+            format!("somebody does it by hand: {change} #{number}")
+        });
+        let key = (shop.id.clone(), number.clone());
+        self.0.ledger.borrow_mut().by_hand.insert(key);
+        let path = format!("/sandbox/orders/{}/{number}", shop.mch_id);
+        self.control(&path, &body);
+    }
+
+    /// The merchant has what was changed by hand queried.
+    pub(super) async fn refresh(self, shop: Rc<Shop>, number: String) {
+        for _ in 0..2 {
+            // Two queries of an order are ten seconds apart.
+            self.sleep(11_000).await;
+            let path = format!("/v1/order?out_trade_no={number}&refresh=1");
+            self.call(&shop, "GET", &path, &json!(null)).await;
+        }
     }
 
     /// Two merchants of one institution, which share a key, sell for the same

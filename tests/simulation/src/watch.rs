@@ -2,6 +2,7 @@
 //! `docs/simulation.md`; `quiet.rs` holds those for the end.
 
 use super::accounts::Kind;
+use super::ledger::BY_HAND;
 use super::shop::Shop;
 use super::world::World;
 use gateway::book::Checkout;
@@ -59,8 +60,12 @@ const fn allowed(from: &Status, to: &Status) -> bool {
             Reversing { .. },
             Reversing { .. } | Revoked { .. } | Closed { .. } | Success(_) | PayError { .. },
         )
-        // Only Quick Pay: taken back.
-        | (Success(_), Reversing { .. })
+        // Only Quick Pay: reversed here, or by others.
+        | (Success(_), Reversing { .. } | Revoked { .. })
+        // A payment became known though the till was told that it failed.
+        | (PayError { .. }, Reversing { .. })
+        // WeChat has the money though the order was reversed.
+        | (Revoked { .. }, Success(_))
         // Money is the truth: a payment that comes to light late still counts.
         | (Closed { .. } | PayError { .. }, Success(_)) => true,
         (NotPay, NotPay)
@@ -164,7 +169,12 @@ impl World {
         let open = |order: &Order| {
             matches!(
                 order.status(),
-                Status::UserPaying | Status::Reversing { .. }
+                Status::UserPaying
+                    | Status::Reversing { .. }
+                    | Status::PayError {
+                        reverse_pending: true,
+                        ..
+                    }
             )
         };
         orders.any(|(_, order)| open(order))
@@ -206,9 +216,7 @@ impl World {
             }
             self.watch_refunds(about, before.refunds(), order.refunds());
         }
-        let refunds = order.refunds().iter();
-        let waits = order.is_open() || refunds.clone().any(|r| !r.status.is_final());
-        if waits && due.is_none() {
+        if order.waits() && due.is_none() {
             let found = format!("it is {} and has no timer", in_words(&order));
             self.broken("6", about, found);
         }
@@ -251,6 +259,10 @@ impl World {
                 let terms = order.terms();
                 if terms.account != shop.account {
                     self.broken("7", about, "it belongs to another merchant".to_owned());
+                }
+                if self.is_elsewhere(&shop.id, number) {
+                    let found = "it is paid by another system's payment".to_owned();
+                    self.broken("1", about, found);
                 }
                 let taken = entry.filter(|e| e.transaction_id.is_some());
                 let Some(taken) = taken else {
@@ -414,6 +426,7 @@ impl World {
             refunds.find(|refund| refund.out_refund_no == out_refund_no)
         });
         match written {
+            None if out_refund_no.starts_with(BY_HAND) => {}
             None => {
                 let found = format!("WeChat makes the refund {out_refund_no}, which nobody wrote");
                 self.broken("3", about, found);

@@ -320,6 +320,53 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
+        name: "a Quick Pay is paid by another system's payment of the same amount",
+        changes: &[
+            Change {
+                file: "order/src/machine.rs",
+                find: "        self.terms.trade_type == TradeType::Micropay
+            && (payment",
+                replace: "        self.terms.trade_type == TradeType::Native
+            && (payment",
+            },
+            Change {
+                file: "order/src/machine.rs",
+                find: "} else if payment.trade_type != self.terms.trade_type {",
+                replace: "} else if payment.trade_type != self.terms.trade_type && self.terms.body.is_empty() {",
+            },
+            Change {
+                file: "gateway/src/book/quick_pay.rs",
+                find: "refused?;",
+                replace: "refused.ok();",
+            },
+        ],
+    },
+    Mutant {
+        name: "a refund that was made by hand at WeChat is not seen",
+        changes: &[
+            Change {
+                file: "order/src/machine.rs",
+                find: "Status::Success(_) if refunded && self.elsewhere.is_none()",
+                replace: "Status::Success(_) if !refunded && self.elsewhere.is_none()",
+            },
+        ],
+    },
+    Mutant {
+        name: "a refund that WeChat does not find ends though a request is in flight",
+        changes: &[
+            Change {
+                file: "order/src/refund.rs",
+                find: "if later || !refund.in_flight.is_empty() {",
+                replace: "if later {",
+            },
+            Change {
+                file: "order/src/machine.rs",
+                find: "let is_current = revision == self.revision;",
+                replace: "let is_current = revision <= self.revision;",
+            },
+        ],
+    },
+    Mutant {
         name: "an order's deliveries do not wait for each other",
         changes: &[
             Change {

@@ -1,0 +1,67 @@
+//! What a person does to an order on the merchant platform, or another system
+//! of the merchant: the gateway is not told of it.
+
+use super::{Done, Failure};
+use crate::Sandbox;
+use crate::input::Input;
+use crate::moment::Moment;
+use crate::orders::{self, State};
+use crate::rules::refund::Wish;
+use crate::web;
+use order::TradeType;
+
+pub(super) fn change(
+    sandbox: &mut Sandbox,
+    body: &[u8],
+    (mch_id, out_trade_no): (&str, &str),
+    moment: &mut Moment<'_>,
+) -> Done {
+    let mut input = Input::read(body)?;
+    let sub_mch_id = input.text("sub_mch_id")?;
+    let by_hand = input.required_text("by_hand")?;
+    let refund_fee = input.integer("refund_fee")?;
+    let out_refund_no = input.text("out_refund_no")?;
+    let notify_url = input.text("notify_url")?;
+    if !["refund", "revoke", "close"].contains(&by_hand.as_str()) {
+        return Err(input.bad("by_hand", "send refund, revoke or close").into());
+    }
+    input.finish()?;
+    let number = web::percent_decoded(out_trade_no);
+    let key = orders::key(mch_id, sub_mch_id.as_deref(), &number);
+    let order = sandbox.orders.get(&key);
+    let order = order.ok_or_else(|| Failure::NotFound("there is no such order".into()))?;
+    let total_fee = order.money.amount_minor();
+    let at_ms = moment.now_ms;
+    let done = match by_hand.as_str() {
+        "refund" => {
+            let wish = Wish {
+                order_key: key.clone(),
+                out_refund_no: out_refund_no.unwrap_or_else(|| format!("PLATFORM-{number}")),
+                refund_fee: refund_fee.unwrap_or(total_fee),
+                total_fee,
+                currency: None,
+                refund_account: None,
+                notify_url,
+                dialect: order.dialect,
+            };
+            sandbox.refund(wish, moment).map(drop)
+        }
+        "close" => sandbox.close(&key, at_ms),
+        // On the platform there is no earliest moment.
+        _ if order.trade_type != TradeType::Micropay || order.refunded => {
+            return Err(Failure::Over(
+                "only an unrefunded Quick Pay is revoked".into(),
+            ));
+        }
+        _ => {
+            sandbox.orders.update(&key, |order| {
+                let payment = order.payment().cloned().map(Box::new);
+                order.state = State::Revoked { at_ms, payment };
+            });
+            Ok(())
+        }
+    };
+    done.map_err(|denied| Failure::Over(format!("{denied:?}")))?;
+    let order = sandbox.orders.get(&key);
+    Ok(order.map(|order| order.to_json(at_ms)).unwrap_or_default())
+}
