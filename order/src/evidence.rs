@@ -50,6 +50,50 @@ pub struct Payment {
     pub time_end: String,
 }
 
+impl Payment {
+    /// Whether both say the same of the payment. Either may leave out what need
+    /// not be told.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        fn agree<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        let Self {
+            account,
+            out_trade_no,
+            transaction_id,
+            money,
+            trade_type,
+            openid,
+            sub_openid,
+            is_subscribe,
+            sub_is_subscribe,
+            bank_type,
+            cash_fee,
+            cash_fee_type,
+            rate,
+            attach,
+            time_end,
+        } = self;
+        (&account.mch_id, &account.sub_mch_id) == (&other.account.mch_id, &other.account.sub_mch_id)
+            && account.appid == other.account.appid
+            && agree(&account.sub_appid, &other.account.sub_appid)
+            && *out_trade_no == other.out_trade_no
+            && *transaction_id == other.transaction_id
+            && *money == other.money
+            && *trade_type == other.trade_type
+            && agree(openid, &other.openid)
+            && agree(sub_openid, &other.sub_openid)
+            && agree(is_subscribe, &other.is_subscribe)
+            && agree(sub_is_subscribe, &other.sub_is_subscribe)
+            && agree(bank_type, &other.bank_type)
+            && agree(cash_fee, &other.cash_fee)
+            && agree(cash_fee_type, &other.cash_fee_type)
+            && agree(rate, &other.rate)
+            && agree(attach, &other.attach)
+            && *time_end == other.time_end
+    }
+}
+
 /// What WeChat says of an order (`trade_state`, seed 002, section 9.2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TradeState {

@@ -48,6 +48,7 @@ mod scene;
 mod settings;
 mod sign_in;
 mod strict;
+mod unconfirmed;
 mod v3;
 mod web;
 mod words;

@@ -278,7 +278,7 @@ impl<W: World, S: Store> Book<W, S> {
         xml: Option<&str>,
     ) -> Result<Verdict, ApiError> {
         let number = payment.out_trade_no.clone();
-        let transaction_id = payment.transaction_id.clone();
+        let told = payment.clone();
         let confirms = known.merchant.confirms(payment.money);
         // A payment that another system took under a Quick Pay's number is not
         // written here, so its notice is not acknowledged here.
@@ -309,7 +309,7 @@ impl<W: World, S: Store> Book<W, S> {
             Some(Ok(effects)) => {
                 self.learned(true)?;
                 if effects.contains(&Effect::Query) {
-                    let confirming = self.confirm(known, &number, &transaction_id, xml);
+                    let confirming = self.confirm(known, &number, &told, xml);
                     let patience = self.world.sleep(CONFIRM_MS);
                     if let Either::Left((confirmed, _)) =
                         select(pin!(confirming), pin!(patience)).await
@@ -340,12 +340,12 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Queries an order whose payment a notice reports. The merchant gets the
-    /// notice as it came where the answer names the same transaction.
+    /// notice as it came where the answer says the same of the payment.
     async fn confirm(
         &self,
         known: &Known,
         number: &str,
-        transaction_id: &str,
+        told: &Payment,
         xml: Option<&str>,
     ) -> Result<(), ApiError> {
         let number = OutTradeNo::new(number).map_err(|_| ApiError::of(Code::Internal))?;
@@ -355,8 +355,7 @@ impl<W: World, S: Store> Book<W, S> {
         if !self.admits(known, number.as_str(), &event).await? {
             return Ok(());
         }
-        let paid = payment_of(&event);
-        let same = paid.is_some_and(|payment| payment.transaction_id == transaction_id);
+        let same = payment_of(&event).is_some_and(|payment| payment.agrees_with(told));
         let xml = xml.filter(|_| same);
         match self.step(known, number.as_str(), event, xml)? {
             Some(Ok(effects)) => Ok(self.carry_out(known, number, effects).await?),
@@ -793,33 +792,39 @@ impl<W: World, S: Store> Book<W, S> {
         if order.apply(event.clone(), self.world.now_ms()).is_err() {
             return Ok(true);
         }
-        let transaction_id = payment.transaction_id.clone();
-        let digits = transaction_id.chars().rev().filter(char::is_ascii_digit);
+        match self.claim(known, &payment.transaction_id, number).await {
+            Some(true) => Ok(true),
+            Some(false) => {
+                self.raise(Alarm::OtherTransaction, number)?;
+                // Else the timer would reverse it: the other order's payment.
+                if order.terms().trade_type == TradeType::Micropay {
+                    let _ = self.step(known, number, Event::NumberTaken, None)?;
+                }
+                Ok(false)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Claims a transaction, or a number, for this order among all merchants
+    /// with its `mch_id`. Whether it is this order's; `None` without an answer.
+    pub(super) async fn claim(&self, known: &Known, what: &str, number: &str) -> Option<bool> {
+        let digits = what.chars().rev().filter(char::is_ascii_digit);
         let shard: String = digits.take(2).collect();
         let envelope = Envelope {
             merchant: known.merchant.id.clone(),
             scope: Scope::current(),
             call: Call::Claim {
-                transaction_id,
+                transaction_id: what.to_owned(),
                 order: format!("{}/{number}", known.merchant.id),
             },
         };
         // A merchant's id has no `/`, so that no book has this name.
         let object = format!("{}/{shard}", known.merchant.account.mch_id);
-        let Ok(body) = serde_json::to_vec(&envelope) else {
-            return Ok(false);
-        };
-        let Ok(answer) = self.world.call(Object::Book(&object), body).await else {
-            return Ok(false);
-        };
-        match serde_json::from_slice::<Result<bool, ApiError>>(&answer) {
-            Ok(Ok(true)) => Ok(true),
-            Ok(Ok(false)) => {
-                self.raise(Alarm::OtherTransaction, number)?;
-                Ok(false)
-            }
-            _ => Ok(false),
-        }
+        let body = serde_json::to_vec(&envelope).ok()?;
+        let answer = self.world.call(Object::Book(&object), body).await.ok()?;
+        let answer = serde_json::from_slice::<Result<bool, ApiError>>(&answer);
+        answer.ok()?.ok()
     }
 
     /// The document that tells the merchant of the payment: WeChat's own, byte

@@ -110,15 +110,32 @@ impl<W: World, S: Store> Book<W, S> {
     /// system of the merchant has made it. Without a verified answer nothing
     /// is taken either.
     async fn refuse_number_at_wechat(&self, known: &Known, terms: &Terms) -> Result<(), ApiError> {
-        self.count("query:order");
         let number = &terms.out_trade_no;
+        let taken = |message: &str| {
+            ApiError::field(Code::OrderExistsWithDifferentTerms, "out_trade_no", message)
+        };
+        // Two merchants here with one account at WeChat could both find the
+        // number free, and one would reverse what the other was paid.
+        if known.shares_account {
+            let sub_mch_id = terms.account.sub_mch_id.as_deref().unwrap_or_default();
+            let what = format!("number {sub_mch_id}/{number}");
+            match self.claim(known, &what, number.as_str()).await {
+                Some(true) => {}
+                Some(false) => {
+                    return Err(taken(
+                        "Another merchant with this account at WeChat has used this number. \
+                         Use a new out_trade_no.",
+                    ));
+                }
+                None => return Err(ApiError::of(Code::UpstreamUnavailable)),
+            }
+        }
+        self.count("query:order");
         let found = self.upstream(known).query(number, &terms.account).await;
         match found {
             Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => Ok(()),
             Err(failure) => Err(failure.into()),
-            Ok(_) => Err(ApiError::field(
-                Code::OrderExistsWithDifferentTerms,
-                "out_trade_no",
+            Ok(_) => Err(taken(
                 "WeChat has an order with this number that was not made here. \
                  Use a new out_trade_no.",
             )),
