@@ -19,12 +19,12 @@ use gateway::config::Config;
 use gateway::error::ApiError;
 use gateway::world::{Body, Listen};
 use listeners::Listeners;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use store::Storage;
 use worker::{
-    Context, DurableObject, Env, Request, Response, Result, State, WebSocket,
-    WebSocketIncomingMessage, durable_object, event,
+    Context, DurableObject, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, State,
+    WebSocket, WebSocketIncomingMessage, durable_object, event,
 };
 use world::Runtime;
 
@@ -36,7 +36,8 @@ thread_local! {
 
 /// Every request from outside.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let is_first = GATEWAY.with_borrow(Option::is_none);
     let gateway = match gateway(&env) {
         Ok(gateway) => gateway,
         // The sentence names the variable, never its value.
@@ -44,6 +45,12 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
             return Response::error(format!("The gateway cannot start: {problem}.\n"), 500);
         }
     };
+    if is_first {
+        // Under `workerd` no cron trigger comes; and a deployment that could not
+        // start for some minutes is at work again from here on.
+        let gateway = gateway.clone();
+        context.wait_until(async move { gateway.wake_board().await });
+    }
     let response = match message::read_request(request).await {
         Ok(request) => gateway.handle(request).await,
         Err(code) => ApiError::of(code).response().map(Body::Whole),
@@ -51,6 +58,15 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
     match response.extensions().get::<Listen>() {
         Some(listen) => listeners::connect(&env, listen).await,
         None => message::write_response(response),
+    }
+}
+
+/// Every few minutes: see `[triggers]` in wrangler.toml.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    match gateway(&env) {
+        Ok(gateway) => gateway.wake_board().await,
+        Err(problem) => worker::console_error!("the gateway cannot start: {problem}"),
     }
 }
 
@@ -155,25 +171,61 @@ impl DurableObject for Book {
     }
 }
 
-/// Every merchant.
+/// Every merchant, under the name `registry`; under the name `board`, what the
+/// books have reported. One class for both: a class of its own would need a
+/// migration, and Cloudflare rolls nothing back across one.
 #[durable_object]
 pub struct Registry {
-    registry: std::result::Result<gateway::registry::Registry<Runtime, Storage>, String>,
+    state: State,
+    env: Env,
+    registry: OnceCell<std::result::Result<gateway::registry::Registry<Runtime, Storage>, String>>,
+    board: OnceCell<std::result::Result<gateway::board::Board<Runtime, Storage>, String>>,
+}
+
+impl Registry {
+    fn board(&self) -> Result<&gateway::board::Board<Runtime, Storage>> {
+        let open = || {
+            let runtime = Runtime::new(self.env.clone());
+            gateway::board::Board::open(runtime, Storage::of(&self.state))
+                .map_err(|error| error.to_string())
+        };
+        let board = self.board.get_or_init(open).as_ref();
+        board.map_err(|problem| problem.clone().into())
+    }
+
+    fn registry(&self) -> Result<&gateway::registry::Registry<Runtime, Storage>> {
+        let open = || {
+            let runtime = Runtime::new(self.env.clone());
+            gateway::registry::Registry::open(runtime, Storage::of(&self.state))
+                .map_err(|error| error.to_string())
+        };
+        let registry = self.registry.get_or_init(open).as_ref();
+        registry.map_err(|problem| problem.clone().into())
+    }
 }
 
 impl DurableObject for Registry {
     fn new(state: State, env: Env) -> Self {
-        let store = Storage::of(&state);
-        let registry = gateway::registry::Registry::open(Runtime::new(env), store)
-            .map_err(|error| error.to_string());
-        Self { registry }
+        Self {
+            state,
+            env,
+            registry: OnceCell::new(),
+            board: OnceCell::new(),
+        }
     }
 
     async fn fetch(&self, request: Request) -> Result<Response> {
+        let is_board = request.path() == "/board";
         let body = message::read_whole(&request).await?;
-        match &self.registry {
-            Ok(registry) => Response::from_bytes(registry.handle(&body)),
-            Err(problem) => Err(problem.clone().into()),
-        }
+        Response::from_bytes(match is_board {
+            true => self.board()?.handle(&body),
+            false => self.registry()?.handle(&body),
+        })
+    }
+
+    /// Only the board sets one.
+    async fn alarm(&self) -> Result<Response> {
+        self.board()?.alarm().await;
+        Response::empty()
     }
 }

@@ -191,16 +191,17 @@ impl World for Runtime {
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
-        let (binding, name) = match object {
-            Object::Book(merchant) => ("BOOK", merchant),
-            Object::Registry => ("REGISTRY", "registry"),
+        let (binding, name, address) = match object {
+            Object::Book(merchant) => ("BOOK", merchant, "https://object.invalid/"),
+            Object::Registry => ("REGISTRY", "registry", "https://object.invalid/"),
+            Object::Board => ("REGISTRY", "board", "https://object.invalid/board"),
         };
         let call = async {
             let stub = self.env.durable_object(binding)?.get_by_name(name)?;
             let mut init = RequestInit::new();
             init.with_method(Method::Post)
                 .with_body(Some(js_sys::Uint8Array::from(body.as_slice()).into()));
-            let request = worker::Request::new_with_init("https://object.invalid/", &init)?;
+            let request = worker::Request::new_with_init(address, &init)?;
             stub.fetch_with_request(request).await?.bytes().await
         };
         call.await.map_err(|error: worker::Error| {

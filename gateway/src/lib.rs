@@ -18,6 +18,7 @@ pub mod alarm;
 mod api;
 mod assets;
 mod audit;
+pub mod board;
 pub mod book;
 pub mod config;
 mod connections;
@@ -226,6 +227,21 @@ impl<W: World> Gateway<W> {
             Endpoint::Healthz => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
             Endpoint::Asset => self.asset(request, id).await,
         }
+    }
+
+    /// Wakes the board, which then finds books whose timers did not ring: at a
+    /// cron trigger, and when an isolate begins.
+    pub async fn wake_board(&self) {
+        // The next trigger comes in any case; `call` has logged the reason.
+        let _ = self.board(&board::Call::Wake).await;
+    }
+
+    /// Asks the board.
+    async fn board(&self, call: &board::Call) -> Result<board::Answer, ApiError> {
+        let body = serde_json::to_vec(call).map_err(ApiError::internal)?;
+        let answer = self.world.call(Object::Board, body).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| ApiError::unreadable("answer of the board", &error))
     }
 
     fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, W> {

@@ -1,26 +1,22 @@
 //! What whoever runs the deployment watches: numbers for Prometheus, and the
 //! alarms that need a person. Guarded by `ADMIN_TOKEN`.
 //!
-//! Both ask every merchant's book, a few at a time and so many at most; with
-//! `?after=ID` the next ones.
+//! Both ask the [board](crate::board), and wake no book. A page that is not the
+//! last names the next one.
 
 use crate::Gateway;
-use crate::book::{Call, Numbers, Settled};
-use crate::directory::ask;
+use crate::board::{self, Page, Standing, Totals};
+use crate::book::{Call, Settled};
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
-use crate::http::{answer, query, success};
-use crate::registry::{self, Answer};
+use crate::http::{answer, query, set, success};
 use crate::world::{Request, Response, World};
-use futures_util::StreamExt;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// The most merchants that one answer asks.
+/// The most merchants in one answer of `/metrics`.
 const MERCHANTS: i64 = 200;
-/// So many at a time: Cloudflare opens six connections for a request.
-const AT_A_TIME: usize = 5;
 
 /// A family of metrics.
 struct Family {
@@ -124,12 +120,28 @@ impl<W: World> Gateway<W> {
         for (name, n) in self.tally.counts() {
             text.counter(None, &name, n);
         }
-        for (merchant, numbers) in self.numbers(request).await? {
+        let after = query(request).remove("after").unwrap_or_default();
+        let page = self.page_of_merchants(after).await?;
+        let totals = self.totals().await?;
+        text.totals(&totals, page.merchants.len());
+        for standing in page.merchants {
+            let merchant = standing.merchant;
             let of = |value: String| (format!("{{merchant=\"{merchant}\"}}"), value);
-            text.gauge("up", "Whether the merchant's book answers.", {
-                of(i64::from(numbers.is_some()).to_string())
-            });
-            let Some(numbers) = numbers else { continue };
+            let is_up = standing.silent_ms == 0 && standing.numbers.is_some();
+            text.gauge(
+                "up",
+                "Whether the merchant's book reports when it should.",
+                of(i64::from(is_up).to_string()),
+            );
+            let Some(numbers) = standing.numbers else {
+                continue;
+            };
+            let overdue_ms = numbers.overdue_ms.max(standing.silent_ms);
+            text.gauge(
+                "reported_seconds",
+                "When the merchant's book reported these numbers, Unix time.",
+                of((standing.at_ms / 1000).to_string()),
+            );
             for (name, n) in &numbers.counters {
                 text.counter(Some(&merchant), name, *n);
             }
@@ -146,18 +158,14 @@ impl<W: World> Gateway<W> {
             text.gauge(
                 "timer_overdue_seconds",
                 "How long the merchant's most overdue timer has been due.",
-                of((numbers.overdue_ms / 1000).to_string()),
+                of((overdue_ms / 1000).to_string()),
             );
             text.gauge(
                 "storage_bytes",
                 "How large the merchant's object is; it may hold ten gigabytes.",
                 of(numbers.storage_bytes.to_string()),
             );
-            let mut alarms: BTreeMap<&str, i64> = BTreeMap::new();
-            for alarm in &numbers.alarms {
-                *alarms.entry(&alarm.name).or_default() += 1;
-            }
-            for (name, n) in alarms {
+            for (name, n) in &numbers.standing {
                 let labels = format!("{{merchant=\"{merchant}\",alarm=\"{}\"}}", escaped(name));
                 text.gauge(
                     "alarms",
@@ -167,19 +175,43 @@ impl<W: World> Gateway<W> {
             }
         }
         let kind = "text/plain; version=0.0.4; charset=utf-8";
-        Ok(answer(200, kind, text.written()))
+        let mut written = text.written();
+        if let Some(next) = &page.next {
+            let _ = writeln!(written, "# next: /metrics?after={next}");
+        }
+        let mut response = answer(200, kind, written);
+        if let Some(next) = &page.next {
+            let link = format!("</metrics?after={next}>; rel=\"next\"");
+            set(&mut response, ::http::header::LINK, &link);
+        }
+        Ok(response)
     }
 
     /// `GET /admin/alarms`: what needs a person, of all merchants.
     pub(crate) async fn alarms(&self, request: &Request) -> Result<Response, ApiError> {
         self.admin(request).await?;
+        let after = query(request).remove("after").unwrap_or_default();
+        let totals = self.totals().await?;
+        let page = match self.board(&board::Call::Alarms { after }).await? {
+            board::Answer::Page(page) => page,
+            _ => return Err(ApiError::internal("the board did not list alarms")),
+        };
         let mut alarms = Vec::new();
-        let mut silent = Vec::new();
-        for (merchant, numbers) in self.numbers(request).await? {
+        let mut not_listed = serde_json::Map::new();
+        for Standing {
+            merchant, numbers, ..
+        } in page.merchants
+        {
+            // Alarms that were reported, and cannot be read by this version.
             let Some(numbers) = numbers else {
-                silent.push(merchant);
+                not_listed.insert(merchant, json!(null));
                 continue;
             };
+            let listed = i64::try_from(numbers.alarms.len()).unwrap_or(i64::MAX);
+            let rest = numbers.standing.values().sum::<i64>() - listed;
+            if rest > 0 {
+                not_listed.insert(merchant.clone(), json!(rest));
+            }
             for alarm in numbers.alarms {
                 alarms.push(json!({
                     "merchant": merchant,
@@ -192,7 +224,14 @@ impl<W: World> Gateway<W> {
                 }));
             }
         }
-        Ok(success(json!({"alarms": alarms, "silent": silent})))
+        Ok(success(json!({
+            "alarms": alarms,
+            "standing": totals.alarms.values().sum::<i64>(),
+            "not_listed": not_listed,
+            "silent": totals.silent_longest,
+            "silent_in_all": totals.silent,
+            "next": page.next,
+        })))
     }
 
     /// `POST /admin/merchants/{id}/alarms` with `name`, `subject` and `note`: a
@@ -216,30 +255,20 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// The numbers of every merchant's book, by id; `None` of one that does
-    /// not answer.
-    async fn numbers(
-        &self,
-        request: &Request,
-    ) -> Result<BTreeMap<String, Option<Numbers>>, ApiError> {
-        let after = query(request).remove("after").unwrap_or_default();
-        let call = registry::Call::List {
-            after,
-            limit: MERCHANTS,
-        };
-        let Answer::Ids(ids) = ask(&self.world, call).await? else {
-            return Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            ));
-        };
-        let asked = ids.into_iter().map(async |id| {
-            let numbers: Result<Numbers, ApiError> = self.book(&id, Call::Numbers).await;
-            (id, numbers.ok())
-        });
-        Ok(futures_util::stream::iter(asked)
-            .buffer_unordered(AT_A_TIME)
-            .collect()
-            .await)
+    /// The merchants behind this one, as their books have reported.
+    async fn page_of_merchants(&self, after: String) -> Result<Page, ApiError> {
+        let limit = MERCHANTS;
+        match self.board(&board::Call::Numbers { after, limit }).await? {
+            board::Answer::Page(page) => Ok(page),
+            _ => Err(ApiError::internal("the board did not list merchants")),
+        }
+    }
+
+    async fn totals(&self) -> Result<Totals, ApiError> {
+        match self.board(&board::Call::Totals).await? {
+            board::Answer::Totals(totals) => Ok(totals),
+            _ => Err(ApiError::internal("the board gave no sums")),
+        }
     }
 }
 
@@ -250,6 +279,34 @@ struct Metrics(BTreeMap<&'static str, (&'static str, &'static str, String)>);
 impl Metrics {
     fn gauge(&mut self, name: &'static str, help: &'static str, (labels, value): (String, String)) {
         self.sample("gauge", name, help, &labels, &value);
+    }
+
+    /// Of all merchants, whichever page is shown.
+    fn totals(&mut self, totals: &Totals, listed: usize) {
+        let plain = |value: String| (String::new(), value);
+        self.gauge(
+            "merchants",
+            "Merchants whose books have had something to report.",
+            plain(totals.merchants.to_string()),
+        );
+        self.gauge(
+            "merchants_listed",
+            "Of these, how many this answer lists.",
+            plain(listed.to_string()),
+        );
+        self.gauge(
+            "merchants_silent",
+            "Merchants whose books have not reported since a timer of theirs was due.",
+            plain(totals.silent.to_string()),
+        );
+        for (name, n) in &totals.alarms {
+            let labels = format!("{{alarm=\"{}\"}}", escaped(name));
+            self.gauge(
+                "alarms_standing",
+                "Alarms of all merchants.",
+                (labels, n.to_string()),
+            );
+        }
     }
 
     /// A stored counter; of this isolate's own, without a merchant.

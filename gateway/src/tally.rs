@@ -43,6 +43,11 @@ impl Tally {
         self.counts.borrow().clone()
     }
 
+    /// Whether something was counted that is not written down.
+    pub fn is_new(&self) -> bool {
+        !self.counts.borrow().is_empty()
+    }
+
     /// Adds it to the database, if the last time was long enough ago.
     pub fn write(&self, store: &impl Store, now_ms: i64) -> Result<(), StoreError> {
         let since_ms = now_ms - self.written_at_ms.get();

@@ -155,6 +155,9 @@ pub enum Object<'a> {
     Book(&'a str),
     /// Every merchant.
     Registry,
+    /// What the books have reported. It has the class of the registry's object,
+    /// and a name and a database of its own.
+    Board,
 }
 
 /// No answer came.

@@ -13,6 +13,7 @@ mod alarms;
 mod api;
 mod attempts;
 mod audit;
+mod board;
 mod certificates;
 mod changed_elsewhere;
 mod checklist;

@@ -185,7 +185,7 @@ fn the_limits_in_the_documents_are_the_codes_own() {
         (
             "gateway/src/operator.rs",
             "MERCHANTS: i64 = 200",
-            "books of 200 merchants",
+            "lists 200 merchants",
         ),
         (
             "gateway/src/admin.rs",

@@ -10,6 +10,8 @@
 //! As on Cloudflare, six requests of an object are under way at once; a seventh
 //! waits unsent, and its time-out runs while it waits.
 
+mod ask;
+
 use crate::certificates::{certificate_of, show_certificate};
 use crate::rows::read_rows;
 pub use crate::shop::Shop;
@@ -19,6 +21,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream;
 use gateway::Gateway;
+use gateway::board::Board;
 use gateway::book::Book;
 use gateway::config::Config;
 use gateway::registry::Registry;
@@ -78,6 +81,8 @@ struct Inner {
     /// the sandbox's, or none.
     weixin: VecDeque<Option<String>>,
     weixin_hosts: Vec<String>,
+    /// Objects that do not answer.
+    unreachable: BTreeSet<String>,
     /// Calls to each object.
     calls: BTreeMap<String, usize>,
     received: Vec<Received>,
@@ -174,6 +179,7 @@ impl Memory {
             never_sent: 0,
             weixin: VecDeque::new(),
             weixin_hosts: Vec::new(),
+            unreachable: BTreeSet::new(),
             calls: BTreeMap::new(),
             received: Vec::new(),
             told: Vec::new(),
@@ -224,7 +230,7 @@ impl Memory {
         self.0.borrow().never_sent
     }
 
-    /// How often an object was called so far: `/registry`, or a merchant's id.
+    /// How often an object was called so far: `/registry`, `/board`, or a merchant's id.
     pub fn calls_to(&self, object: &str) -> usize {
         self.0.borrow().calls.get(object).copied().unwrap_or(0)
     }
@@ -300,36 +306,6 @@ impl Memory {
             .body(Vec::new())
             .expect("a request");
         serde_json::from_slice(self.at_wechat(&request).body()).expect("JSON from the sandbox")
-    }
-
-    /// One of the sandbox's merchants, with its credentials.
-    pub fn account(&self, mch_id: &str) -> Json {
-        let all = self.ask_sandbox("/sandbox/merchants");
-        let mut merchants = all["merchants"].as_array().expect("a list").iter();
-        let found = merchants.find(|merchant| merchant["mch_id"] == mch_id);
-        found.expect("one of the sandbox's merchants").clone()
-    }
-
-    /// Every refund that WeChat knows.
-    pub fn refunds_at_wechat(&self) -> Json {
-        self.ask_sandbox("/sandbox/refunds")["refunds"].clone()
-    }
-
-    /// Every order that WeChat knows.
-    pub fn orders_at_wechat(&self) -> Json {
-        self.ask_sandbox("/sandbox/orders")["orders"].clone()
-    }
-
-    /// An admin call: status and JSON.
-    pub fn admin(&self, path: &str, body: &Json) -> (u16, Json) {
-        let answer = self.send(
-            http::Request::post(format!("{GATEWAY}/admin{path}"))
-                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-                .body(body.to_string().into_bytes())
-                .expect("a request"),
-        );
-        let json = serde_json::from_slice(answer.body()).expect("JSON");
-        (answer.status().as_u16(), json)
     }
 
     /// Takes the notices that are due now off the wire.
@@ -561,9 +537,26 @@ impl Memory {
         self.0.borrow_mut().alarms.clear();
     }
 
+    /// From now on calls to these objects, named as in [`Memory::calls_to`], are
+    /// not answered, and their alarms do not ring.
+    pub fn unreachable(&self, objects: &[&str]) {
+        self.0.borrow_mut().unreachable = objects.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    fn board(&self) -> Board<Self, Sqlite> {
+        let open = || Board::open(self.elsewhere(), self.storage("/board"));
+        self.opening(open).expect("a board")
+    }
+
     fn ring(&self, name: &str) {
         self.0.borrow_mut().alarms.remove(name);
-        self.run(self.book(name).alarm());
+        if self.0.borrow().unreachable.contains(name) {
+            return;
+        }
+        match name {
+            "/board" => self.run(self.board().alarm()),
+            _ => self.run(self.book(name).alarm()),
+        }
     }
 
     /// Sends the sandbox any request.
@@ -713,7 +706,11 @@ impl World for Memory {
         let name = match object {
             Object::Book(name) => name,
             Object::Registry => "/registry",
+            Object::Board => "/board",
         };
+        if self.0.borrow().unreachable.contains(name) {
+            return Err(CallError);
+        }
         *self
             .0
             .borrow_mut()
@@ -726,6 +723,7 @@ impl World for Memory {
                 let open = || Registry::open(self.clone(), self.storage("/registry"));
                 Ok(self.opening(open).expect("a registry").handle(&body))
             }
+            Object::Board => Ok(self.board().handle(&body)),
         }
     }
 

@@ -6,9 +6,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// Tables that stay small whatever is sold.
-const SMALL: [&str; 3] = ["facts", "counters", "sqlite_master"];
+const SMALL: [&str; 4] = ["facts", "counters", "totals", "sqlite_master"];
 /// Indexes that hold only the rows with something to wait for.
-const WAITING: [&str; 4] = [
+const WAITING: [&str; 6] = [
+    "board_due",
+    "board_contact",
     "orders_due",
     "deliveries_due",
     "deliveries_waiting",

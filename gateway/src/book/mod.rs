@@ -33,6 +33,7 @@ mod orders;
 mod products;
 mod quick_pay;
 mod refunds;
+mod report;
 mod size;
 
 pub use checkouts::{
@@ -55,7 +56,7 @@ use crate::error::{ApiError, Code};
 use crate::scope::{self, Scope};
 use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
-use crate::world::{Row, Store, StoreError, World};
+use crate::world::{Store, StoreError, World};
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use order::{Order, OutTradeNo, Payment};
@@ -163,8 +164,8 @@ pub enum Call {
     },
     /// What an operator needs to see: [`Report`].
     Report,
-    /// What an operator watches: [`Numbers`].
-    Numbers,
+    /// Sets the alarm anew and reports to the board: nothing.
+    Wake,
     /// What was changed: a list of [`audit::Entry`].
     Audit(audit::Page),
     /// A person has dealt with an alarm: whether it stood.
@@ -228,8 +229,11 @@ pub struct Numbers {
     /// How large the object's database is.
     #[serde(default)]
     pub storage_bytes: i64,
-    /// What needs a person.
+    /// The latest hundred alarms.
     pub alarms: Vec<Raised>,
+    /// How many alarms there are of each name.
+    #[serde(default)]
+    pub standing: BTreeMap<String, i64>,
 }
 
 /// An alarm that a person has dealt with.
@@ -324,6 +328,12 @@ pub struct Book<W, S> {
     held_ms: Cell<i64>,
     /// Rows that could not be read, until the alarm about them is raised.
     unreadable: RefCell<BTreeSet<String>>,
+    /// Where the book stands with the board.
+    reporting: Cell<report::Reporting>,
+    /// The time that the last report bears.
+    reported_at_ms: Cell<i64>,
+    /// How often something changed that the board is to know.
+    changes: Cell<u64>,
 }
 
 impl<W: World, S: Store> Book<W, S> {
@@ -403,7 +413,11 @@ impl<W: World, S: Store> Book<W, S> {
             held_until_ms: Cell::new(0),
             held_ms: Cell::new(0),
             unreadable: RefCell::default(),
+            reporting: Cell::default(),
+            reported_at_ms: Cell::default(),
+            changes: Cell::default(),
         };
+        book.reporting.set(Self::read_reporting(&book.store)?);
         let held = book
             .store
             .exec("SELECT text FROM facts WHERE name = 'held_until_ms'", &[])?;
@@ -436,6 +450,9 @@ impl<W: World, S: Store> Book<W, S> {
                 let answer = answered.await;
                 self.write_tally();
                 self.raise_unreadable();
+                let is_ours =
+                    !matches!(&answer, Err(error) if error.code == Code::MerchantNotFound);
+                self.report_to_board(is_ours.then_some(&merchant)).await;
                 answer
             }
             Err(error) => {
@@ -522,7 +539,13 @@ impl<W: World, S: Store> Book<W, S> {
                 json(&!self.is_of_another(&transaction_id, &order)?)
             }
             Call::Report => json(&self.report()?),
-            Call::Numbers => json(&self.numbers()?),
+            Call::Wake => {
+                // The alarm may be lost while the object lives.
+                self.armed_at_ms.set(None);
+                self.alarms_changed()?;
+                self.arm()?;
+                json(&())
+            }
             Call::Audit(page) => json(&audit::read(&self.store, &page)?),
             Call::Settle(settled) => json(&self.settle_alarm(&settled)?),
             Call::Raise { alarm, subject } => {
@@ -551,6 +574,11 @@ impl<W: World, S: Store> Book<W, S> {
         };
         self.write_tally();
         self.raise_unreadable();
+        let work_due_ms = self.work_due_ms();
+        if let Err(error) = work_due_ms.and_then(|due_ms| self.timer_changed(due_ms)) {
+            self.world.log(format_args!("alarm: {error}"));
+        }
+        self.report_to_board(None).await;
         let next_ms = match self.next_due_ms() {
             Ok(Some(due_ms)) => due_ms.max(not_before_ms),
             Ok(None) => return,
@@ -633,76 +661,6 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(Timers::Done)
     }
 
-    fn report(&self) -> Result<Report, StoreError> {
-        let strays = self
-            .store
-            .exec("SELECT json, transaction_id FROM strays LIMIT 100", &[])?
-            .iter()
-            // One that cannot be read does not hide the others.
-            .filter_map(|row| {
-                let (json, number) = (row.text(0).ok()?, row.text(1).ok()?);
-                self.read_row("stray", number, json).ok()
-            })
-            .collect();
-        Ok(Report {
-            counters: self.counters()?,
-            alarms: self.alarms()?,
-            strays,
-            deliveries: self.deliveries(None)?,
-        })
-    }
-
-    fn numbers(&self) -> Result<Numbers, StoreError> {
-        // Both tables have an index of the rows that wait. A delivery behind
-        // another of its order has no timer.
-        let waiting = |rows| -> Result<i64, StoreError> {
-            let sql = format!("SELECT count(*) FROM {rows}");
-            let rows = self.store.exec(&sql, &[])?;
-            rows.first().map_or(Ok(0), |row| row.int(0))
-        };
-        Ok(Numbers {
-            counters: self.counters()?,
-            orders_waiting: waiting("orders WHERE due_at_ms IS NOT NULL")?,
-            deliveries_waiting: waiting("deliveries WHERE state = 'waiting'")?,
-            overdue_ms: self
-                .next_due_ms()?
-                .map_or(0, |due_ms| (self.world.now_ms() - due_ms).max(0)),
-            storage_bytes: self.store.size_bytes(),
-            alarms: self.alarms()?,
-        })
-    }
-
-    fn counters(&self) -> Result<BTreeMap<String, i64>, StoreError> {
-        self.tally.write_now(&self.store, self.world.now_ms())?;
-        let mut counters = BTreeMap::new();
-        for row in self.store.exec("SELECT name, n FROM counters", &[])? {
-            counters.insert(row.text(0)?.to_owned(), row.int(1)?);
-        }
-        Ok(counters)
-    }
-
-    /// The latest hundred alarms that nobody has dealt with.
-    fn alarms(&self) -> Result<Vec<Raised>, StoreError> {
-        let rows = self.store.exec(
-            "SELECT name, subject, times, last_at_ms FROM alarms
-             ORDER BY last_at_ms DESC LIMIT 100",
-            &[],
-        )?;
-        let raised = |row: &Row| {
-            let name = row.text(0)?;
-            let alarm = Alarm::named(name);
-            Ok(Raised {
-                name: name.to_owned(),
-                says: alarm.map_or_else(|| name.to_owned(), |alarm| alarm.says().to_owned()),
-                to_do: alarm.map(Alarm::to_do).unwrap_or_default().to_owned(),
-                subject: row.text(1)?.to_owned(),
-                times: row.int(2)?,
-                last_at_ms: row.int(3)?,
-            })
-        };
-        rows.iter().map(raised).collect()
-    }
-
     /// Takes an alarm off the list, and keeps who has dealt with it and how.
     fn settle_alarm(&self, settled: &Settled) -> Result<bool, StoreError> {
         let Settled {
@@ -719,6 +677,7 @@ impl<W: World, S: Store> Book<W, S> {
                 return Ok(false);
             }
             self.audit(subject, &format!("alarm {name} settled"), note)?;
+            self.alarms_changed()?;
             Ok(true)
         })
     }
@@ -789,8 +748,14 @@ impl<W: World, S: Store> Book<W, S> {
         may
     }
 
-    /// The earliest timer of all.
+    /// The earliest timer of all, a report to the board among them.
     fn next_due_ms(&self) -> Result<Option<i64>, StoreError> {
+        let report_ms = self.reporting.get().at_ms;
+        Ok([self.work_due_ms()?, report_ms].into_iter().flatten().min())
+    }
+
+    /// The earliest timer of an order, a delivery or a purchase.
+    fn work_due_ms(&self) -> Result<Option<i64>, StoreError> {
         let rows = self.store.exec(
             "SELECT min(due) FROM (
                 SELECT min(due_at_ms) AS due FROM orders WHERE due_at_ms IS NOT NULL
@@ -806,7 +771,10 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Sets the alarm to the earliest timer of all.
     fn arm(&self) -> Result<(), StoreError> {
-        if let Some(due) = self.next_due_ms()?
+        let due_ms = self.work_due_ms()?;
+        self.timer_changed(due_ms)?;
+        let report_ms = self.reporting.get().at_ms;
+        if let Some(due) = [due_ms, report_ms].into_iter().flatten().min()
             && self.armed_at_ms.get() != Some(due)
         {
             self.store.set_alarm(due);
@@ -824,6 +792,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// As [`Book::arm`], when one timer was set and none removed.
     fn arm_for(&self, at_ms: i64) -> Result<(), StoreError> {
+        self.timer_changed(Some(at_ms))?;
         match self.armed_at_ms.get() {
             Some(armed) if armed <= at_ms => Ok(()),
             // After a restart an earlier alarm may stand: look at them all.
@@ -840,8 +809,23 @@ impl<W: World, S: Store> Book<W, S> {
         if let Err(error) = self.watch_size() {
             self.world.log(format_args!("size: {error}"));
         }
-        if let Err(error) = self.tally.write(&self.store, self.world.now_ms()) {
+        let is_new = self.tally.is_new();
+        let written = self.tally.write(&self.store, self.world.now_ms());
+        let reported = written.and_then(|()| match is_new {
+            true => self.numbers_changed().and_then(|()| self.arm_for_report()),
+            false => Ok(()),
+        });
+        if let Err(error) = reported {
             self.world.log(format_args!("counters: {error}"));
+        }
+    }
+
+    /// Sets the alarm for a report that is due before it rings; an alarm that was
+    /// set to ring sooner stays.
+    fn arm_for_report(&self) -> Result<(), StoreError> {
+        match (self.reporting.get().at_ms, self.armed_at_ms.get()) {
+            (Some(at_ms), Some(armed)) if armed <= at_ms => Ok(()),
+            _ => self.arm(),
         }
     }
 
@@ -862,7 +846,7 @@ impl<W: World, S: Store> Book<W, S> {
                 self.world.now_ms().into(),
             ],
         )?;
-        Ok(())
+        self.alarms_changed()
     }
 
     /// Raises what upstream's answers have called for meanwhile.

@@ -6,6 +6,7 @@ use super::rsa::StandIn;
 use super::world::{Place, World};
 use crate::rows::read_rows;
 use gateway::Gateway;
+use gateway::board::Board;
 use gateway::book::Book;
 use gateway::registry::Registry;
 use gateway::world::{
@@ -21,6 +22,7 @@ use std::rc::Rc;
 
 /// The registry's name among the objects.
 pub(super) const REGISTRY: &str = "/registry";
+const BOARD: &str = "/board";
 
 /// How soon the runtime rings again where an alarm was broken off.
 const RING_AGAIN_MS: i64 = 2_000;
@@ -62,6 +64,7 @@ impl Thing {
 enum Memory {
     Book(Rc<Book<Link, Sqlite>>),
     Registry(Rc<Registry<Link, Sqlite>>),
+    Board(Rc<Board<Link, Sqlite>>),
 }
 
 /// A database, and what the poll under way does to it.
@@ -121,6 +124,10 @@ impl Machine {
             REGISTRY => {
                 let registry = Registry::open(link, store).expect("the registry opens");
                 Memory::Registry(Rc::new(registry))
+            }
+            BOARD => {
+                let board = Board::open(link, store).expect("the board opens");
+                Memory::Board(Rc::new(board))
             }
             _ => {
                 let book = Book::open(link, store, world.0.config.clone());
@@ -224,6 +231,7 @@ impl World {
         self.spawn(Place::Object(name.clone()), async move {
             match world.0.machine.memory(&world, &name) {
                 Memory::Book(book) => book.alarm().await,
+                Memory::Board(board) => board.alarm().await,
                 Memory::Registry(_) => {}
             }
             world.leave(move |world| {
@@ -237,29 +245,15 @@ impl World {
 /// So many worlds use a database: nobody can empty its audit.
 const USES: u32 = 300;
 
-/// Databases with their tables, emptied: making them anew for every seed takes
-/// longer than the seed.
-#[derive(Default)]
-struct Used {
-    registries: Vec<(Connection, u32)>,
-    books: Vec<(Connection, u32)>,
-}
-
-impl Used {
-    fn of(&mut self, name: &str) -> &mut Vec<(Connection, u32)> {
-        match name {
-            REGISTRY => &mut self.registries,
-            _ => &mut self.books,
-        }
-    }
-}
-
 thread_local! {
-    static USED: RefCell<Used> = RefCell::default();
+    /// Databases with their tables, emptied: making them anew for every seed
+    /// takes longer than the seed. By the object's name: the audit stays, and a
+    /// seed that is run twice is to find the same.
+    static USED: RefCell<BTreeMap<String, Vec<(Connection, u32)>>> = RefCell::default();
 }
 
 fn take_connection(name: &str) -> (Connection, u32) {
-    let used = USED.with_borrow_mut(|used| used.of(name).pop());
+    let used = USED.with_borrow_mut(|used| used.get_mut(name)?.pop());
     used.unwrap_or_else(|| {
         let connection = Connection::open_in_memory().expect("SQLite");
         connection.set_prepared_statement_cache_capacity(200);
@@ -291,7 +285,10 @@ fn give_back(name: &str, (connection, uses): (Connection, u32)) {
             .and_then(|mut emptied| emptied.execute([]))
             .expect("it is emptied");
     }
-    USED.with_borrow_mut(|used| used.of(name).push((connection, uses + 1)));
+    USED.with_borrow_mut(|used| {
+        let of_name = used.entry(name.to_owned()).or_default();
+        of_name.push((connection, uses + 1));
+    });
 }
 
 impl Disk {
@@ -451,6 +448,7 @@ impl GatewayWorld for Link {
         let name: Rc<str> = match object {
             Object::Book(name) => name.into(),
             Object::Registry => REGISTRY.into(),
+            Object::Board => BOARD.into(),
         };
         let (promise, answer) = self.world.promise();
         self.world.leave(move |world| {
@@ -496,6 +494,7 @@ impl World {
         let task = self.spawn(Place::Object(name.clone()), async move {
             let answer = match world.0.machine.memory(&world, &name) {
                 Memory::Registry(registry) => registry.handle(&body),
+                Memory::Board(board) => board.handle(&body),
                 Memory::Book(book) => book.handle(&body).await,
             };
             world.leave(move |world| {

@@ -1,0 +1,287 @@
+//! How the book stands, and what it reports of that to the
+//! [board](crate::board), and when.
+
+use super::{Book, Numbers, Raised, Report};
+use crate::alarm::Alarm;
+use crate::board::{self, AGAIN_MS, APART_MS, PATIENCE_MS};
+use crate::error::ApiError;
+use crate::world::{Object, Row, Store, StoreError, World};
+use futures_util::future::{Either, select};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::pin::pin;
+
+/// A timer that is earlier by this than the one that was reported is reported
+/// at once.
+const EARLIER_MS: i64 = 60_000;
+
+/// Where the book stands with the board: kept in `facts`, so that a report
+/// that is due survives a crash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reporting {
+    /// When the next report is due; `None` while nothing has changed.
+    pub at_ms: Option<i64>,
+    /// When the last one was taken, and the earliest timer that it named.
+    taken_at_ms: i64,
+    due_ms: Option<i64>,
+}
+
+impl<W: World, S: Store> Book<W, S> {
+    pub(super) fn read_reporting(store: &S) -> Result<Reporting, StoreError> {
+        let rows = store.exec("SELECT text FROM facts WHERE name = 'reporting'", &[])?;
+        let text = rows.first().map(|row| row.text(0)).transpose()?;
+        // What cannot be read is begun anew.
+        Ok(text
+            .and_then(|text| serde_json::from_slice(text.as_bytes()).ok())
+            .unwrap_or_default())
+    }
+
+    fn write_reporting(&self, reporting: Reporting) -> Result<(), StoreError> {
+        self.store.exec(
+            "INSERT INTO facts(name, text) VALUES('reporting', ?1)
+             ON CONFLICT(name) DO UPDATE SET text = ?1",
+            &[super::write_stored("reporting", &reporting)?.into()],
+        )?;
+        self.reporting.set(reporting);
+        Ok(())
+    }
+
+    /// Alarms have changed: a report is due at once.
+    pub(super) fn alarms_changed(&self) -> Result<(), StoreError> {
+        self.want_report(self.world.now_ms())
+    }
+
+    /// Numbers have changed: a report is due when the last was long enough ago.
+    pub(super) fn numbers_changed(&self) -> Result<(), StoreError> {
+        let now_ms = self.world.now_ms();
+        let taken_at_ms = self.reporting.get().taken_at_ms.min(now_ms);
+        self.want_report((taken_at_ms + APART_MS).max(now_ms))
+    }
+
+    /// The earliest timer of the book's work is this: the board is to know of
+    /// it before it is due, because the book's alarm may be lost.
+    pub(super) fn timer_changed(&self, due_ms: Option<i64>) -> Result<(), StoreError> {
+        let now_ms = self.world.now_ms();
+        let reporting = self.reporting.get();
+        // One that is on its way, or is sent again soon, tells it too.
+        if reporting
+            .at_ms
+            .is_some_and(|at_ms| at_ms <= now_ms + AGAIN_MS)
+        {
+            return Ok(());
+        }
+        match (due_ms, reporting.due_ms) {
+            (Some(due_ms), Some(reported_ms)) if due_ms < reported_ms - EARLIER_MS => {
+                self.want_report(now_ms)
+            }
+            (Some(_), None) => self.want_report(now_ms),
+            (_, Some(reported_ms)) if reported_ms <= now_ms => self.numbers_changed(),
+            _ => Ok(()),
+        }
+    }
+
+    fn want_report(&self, at_ms: i64) -> Result<(), StoreError> {
+        self.changes.set(self.changes.get().wrapping_add(1));
+        let reporting = self.reporting.get();
+        if reporting.at_ms.is_some_and(|earlier| earlier <= at_ms) {
+            return Ok(());
+        }
+        self.write_reporting(Reporting {
+            at_ms: Some(at_ms),
+            ..reporting
+        })
+    }
+
+    /// Reports, if it is time to. What fails here is tried again by the timer,
+    /// and never fails what the book was called for.
+    pub(super) async fn report_to_board(&self, merchant: Option<&str>) {
+        let now_ms = self.world.now_ms();
+        if self
+            .reporting
+            .get()
+            .at_ms
+            .is_none_or(|at_ms| at_ms > now_ms)
+        {
+            return;
+        }
+        // Boxed: every call of a book would be larger for what few do.
+        if let Err(error) = Box::pin(self.send_report(merchant)).await {
+            error.log_cause(&self.world);
+            let reporting = self.reporting.get();
+            if reporting.at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+                // The database refused before the report was moved on.
+                self.reporting.set(Reporting {
+                    at_ms: Some(now_ms + AGAIN_MS),
+                    ..reporting
+                });
+            }
+        }
+    }
+
+    async fn send_report(&self, merchant: Option<&str>) -> Result<(), ApiError> {
+        let now_ms = self.world.now_ms();
+        // Moved on before it is sent, like every timer: a crash repeats it.
+        let again = Reporting {
+            at_ms: Some(now_ms + AGAIN_MS),
+            ..self.reporting.get()
+        };
+        self.write_reporting(again)?;
+        self.arm_for_report()?;
+        let Some(merchant) = self.signed(merchant)? else {
+            return Ok(());
+        };
+        let changes = self.changes.get();
+        let due_ms = self.work_due_ms()?;
+        let numbers: Numbers = self.numbers()?;
+        // No two reports are of one time: the board keeps the later.
+        let at_ms = now_ms.max(self.reported_at_ms.get() + 1);
+        self.reported_at_ms.set(at_ms);
+        let report = board::Call::Report(Box::new(board::Report {
+            merchant,
+            at_ms,
+            due_ms,
+            numbers,
+        }));
+        let body = serde_json::to_vec(&report).map_err(ApiError::internal)?;
+        let call = pin!(self.world.call(Object::Board, body));
+        let answer = match select(call, pin!(self.world.sleep(PATIENCE_MS))).await {
+            Either::Left((answer, _)) => answer?,
+            Either::Right(_) => return Err(ApiError::internal("the board did not answer")),
+        };
+        match serde_json::from_slice(&answer) {
+            Ok(board::Answer::Done) => {}
+            _ => return Err(ApiError::internal("the board did not take the report")),
+        }
+        let reporting = self.reporting.get();
+        let is_new = changes != self.changes.get();
+        let at_ms = match reporting.at_ms {
+            at_ms if at_ms != again.at_ms => at_ms,
+            // Something changed while the report was under way.
+            _ if is_new => Some(now_ms + APART_MS),
+            _ => None,
+        };
+        self.write_reporting(Reporting {
+            at_ms,
+            taken_at_ms: now_ms,
+            due_ms,
+        })?;
+        if self.armed_at_ms.get() == again.at_ms {
+            self.arm()?;
+        }
+        Ok(())
+    }
+
+    /// The merchant that this book belongs to; a caller's word for it is kept
+    /// once the merchant is known to exist.
+    fn signed(&self, merchant: Option<&str>) -> Result<Option<String>, StoreError> {
+        if let Some(merchant) = merchant {
+            self.store.exec(
+                "INSERT INTO facts(name, text) VALUES('merchant', ?) ON CONFLICT DO NOTHING",
+                &[merchant.into()],
+            )?;
+        }
+        let rows = self
+            .store
+            .exec("SELECT text FROM facts WHERE name = 'merchant'", &[])?;
+        rows.first()
+            .map(|row| row.text(0).map(str::to_owned))
+            .transpose()
+    }
+
+    pub(super) fn report(&self) -> Result<Report, StoreError> {
+        let strays = self
+            .store
+            .exec("SELECT json, transaction_id FROM strays LIMIT 100", &[])?
+            .iter()
+            // One that cannot be read does not hide the others.
+            .filter_map(|row| {
+                let (json, number) = (row.text(0).ok()?, row.text(1).ok()?);
+                self.read_row("stray", number, json).ok()
+            })
+            .collect();
+        Ok(Report {
+            counters: self.counters()?,
+            alarms: self.alarms()?,
+            strays,
+            deliveries: self.deliveries(None)?,
+        })
+    }
+
+    pub(super) fn numbers(&self) -> Result<Numbers, StoreError> {
+        // Both tables have an index of the rows that wait. A delivery behind
+        // another of its order has no timer.
+        let waiting = |rows| -> Result<i64, StoreError> {
+            let sql = format!("SELECT count(*) FROM {rows}");
+            let rows = self.store.exec(&sql, &[])?;
+            rows.first().map_or(Ok(0), |row| row.int(0))
+        };
+        Ok(Numbers {
+            counters: self.counters()?,
+            orders_waiting: waiting("orders WHERE due_at_ms IS NOT NULL")?,
+            deliveries_waiting: waiting("deliveries WHERE state = 'waiting'")?,
+            overdue_ms: self
+                .next_due_ms()?
+                .map_or(0, |due_ms| (self.world.now_ms() - due_ms).max(0)),
+            storage_bytes: self.store.size_bytes(),
+            alarms: self.alarms()?,
+            standing: self.standing()?,
+        })
+    }
+
+    /// How many alarms there are of each name.
+    fn standing(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let mut standing = BTreeMap::new();
+        let mut after = String::new();
+        loop {
+            let rows = self.store.exec(
+                "SELECT min(name) FROM alarms WHERE name > ?",
+                &[after.into()],
+            )?;
+            let Some(name) = rows
+                .first()
+                .map(|row| row.text_or_null(0))
+                .transpose()?
+                .flatten()
+            else {
+                return Ok(standing);
+            };
+            let rows = self
+                .store
+                .exec("SELECT count(*) FROM alarms WHERE name = ?", &[name.into()])?;
+            let n = rows.first().map_or(Ok(0), |row| row.int(0))?;
+            standing.insert(name.to_owned(), n);
+            after = name.to_owned();
+        }
+    }
+
+    pub(super) fn counters(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        self.tally.write_now(&self.store, self.world.now_ms())?;
+        let mut counters = BTreeMap::new();
+        for row in self.store.exec("SELECT name, n FROM counters", &[])? {
+            counters.insert(row.text(0)?.to_owned(), row.int(1)?);
+        }
+        Ok(counters)
+    }
+
+    /// The latest hundred alarms that nobody has dealt with.
+    pub(super) fn alarms(&self) -> Result<Vec<Raised>, StoreError> {
+        let rows = self.store.exec(
+            "SELECT name, subject, times, last_at_ms FROM alarms
+             ORDER BY last_at_ms DESC LIMIT 100",
+            &[],
+        )?;
+        let raised = |row: &Row| {
+            let name = row.text(0)?;
+            let alarm = Alarm::named(name);
+            Ok(Raised {
+                name: name.to_owned(),
+                says: alarm.map_or_else(|| name.to_owned(), |alarm| alarm.says().to_owned()),
+                to_do: alarm.map(Alarm::to_do).unwrap_or_default().to_owned(),
+                subject: row.text(1)?.to_owned(),
+                times: row.int(2)?,
+                last_at_ms: row.int(3)?,
+            })
+        };
+        rows.iter().map(raised).collect()
+    }
+}

@@ -1,0 +1,50 @@
+//! What a test asks the sandbox, the operator's endpoints and the board.
+
+use super::{ADMIN_TOKEN, GATEWAY, Memory};
+use gateway::board;
+use gateway::world::{Object, World};
+use serde_json::Value as Json;
+
+impl Memory {
+    /// One of the sandbox's merchants, with its credentials.
+    pub fn account(&self, mch_id: &str) -> Json {
+        let all = self.ask_sandbox("/sandbox/merchants");
+        let mut merchants = all["merchants"].as_array().expect("a list").iter();
+        let found = merchants.find(|merchant| merchant["mch_id"] == mch_id);
+        found.expect("one of the sandbox's merchants").clone()
+    }
+
+    /// Every refund that WeChat knows.
+    pub fn refunds_at_wechat(&self) -> Json {
+        self.ask_sandbox("/sandbox/refunds")["refunds"].clone()
+    }
+
+    /// Every order that WeChat knows.
+    pub fn orders_at_wechat(&self) -> Json {
+        self.ask_sandbox("/sandbox/orders")["orders"].clone()
+    }
+
+    /// An admin call: status and JSON.
+    pub fn admin(&self, path: &str, body: &Json) -> (u16, Json) {
+        let answer = self.send(
+            http::Request::post(format!("{GATEWAY}/admin{path}"))
+                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+                .body(body.to_string().into_bytes())
+                .expect("a request"),
+        );
+        let json = serde_json::from_slice(answer.body()).expect("JSON");
+        (answer.status().as_u16(), json)
+    }
+
+    /// Asks the board, as a book does.
+    pub fn ask_board(&self, call: &board::Call) -> board::Answer {
+        let body = serde_json::to_vec(call).expect("a call");
+        let answer = self.run(self.call(Object::Board, body)).expect("the board");
+        serde_json::from_slice(&answer).expect("an answer of the board")
+    }
+
+    /// The cron trigger.
+    pub fn wake_board(&self) {
+        self.run(self.gateway().wake_board());
+    }
+}
