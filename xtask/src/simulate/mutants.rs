@@ -133,8 +133,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a delivery under way has no timer",
         changes: &[Change {
             file: "gateway/src/book/deliveries.rs",
-            find: "attempts = attempts + 1, due_at_ms = ? WHERE id = ?",
-            replace: "attempts = attempts + 1, due_at_ms = NULL WHERE ?1 > 0 AND id = ?2",
+            find: "attempts = attempts + ?, due_at_ms = ? WHERE id = ?",
+            replace: "attempts = attempts + ?1, due_at_ms = NULL WHERE ?2 > 0 AND id = ?3",
         }],
     },
     Mutant {
@@ -142,8 +142,8 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 file: "gateway/src/book/checkouts.rs",
-                find: "                self.give_up(known, &prepare.id, attempt).await?;",
-                replace: "",
+                find: "if self.give_up(known, &prepare.id, attempt).await? == GivenUp::TooYoung {",
+                replace: "if prepare.id.is_empty() {",
             },
             Change {
                 file: "gateway/src/book/checkouts.rs",
@@ -164,8 +164,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "any secret opens a merchant's orders",
         changes: &[Change {
             file: "gateway/src/api/mod.rs",
-            find: "if !known.has_secret(secret) {",
-            replace: "if secret.is_empty() {",
+            find: "match known.has_secret(secret) {",
+            replace: "match !secret.is_empty() {",
         }],
     },
     Mutant {
