@@ -78,7 +78,7 @@ fn a_bridge_that_does_not_answer_can_be_asked_again() {
         asked_for_payment(town, payer);
         assert_eq!(payer.counts("button"), 0, "the sheet is over the page");
         payer.evaluates("waits(10_001)");
-        payer.taps("Try again");
+        payer.taps("Open WeChat Pay again");
         payer.sees("Complete your payment");
         assert_eq!(payer.evaluates("return calls.length"), 2);
         town.pays_by_the_bridge(payer, 1);

@@ -199,8 +199,9 @@ fn was_not_opened_beside(payer: &Browser) {
 #[test]
 fn a_page_of_an_unknown_origin_sells_and_is_told_nothing() {
     visit(|town, payer| {
-        // The refusal, as the browser words it.
+        // The refusal, as the browser words it, and as the element explains it.
         payer.expects_in_the_console("/pay/result");
+        payer.expects_in_the_console("ORIGIN_UNKNOWN");
         let site = Site::start();
         let link = linked(town, &["https://shop.example.com"], json!({}));
         site.shows(town, &link, "");

@@ -188,7 +188,7 @@ fn wecom_and_other_apps_say_how_to_go_on_in_wechat() {
         let checkout = town.checkout_of(&json!({ "lang": "en" }));
         payer.has_a_window_of(390, 780);
         for (agent, words, name) in [
-            (WECOM, "WeCom cannot pay here.", "wecom"),
+            (WECOM, "WeCom can’t pay here.", "wecom"),
             (UNIONPAY, "This app can’t pay with WeChat Pay.", "unionpay"),
         ] {
             payer.calls_itself(agent);

@@ -69,13 +69,13 @@ fn a_payment_made_while_the_page_was_offline_is_shown_when_it_is_back() {
         payer.opens(&town.checkout());
         let code = payer.scans();
         payer.goes_offline();
-        payer.sees("You are offline. This page carries on by itself");
+        payer.sees("You’re offline. We’ll reconnect automatically.");
         payer.pictures("desktop-offline");
         town.scan(&code);
         payer.does_not_see("Payment successful");
         payer.is_online_again();
         payer.sees("Payment successful");
-        payer.does_not_see("You are offline");
+        payer.does_not_see("You’re offline");
     });
 }
 
@@ -163,7 +163,7 @@ fn a_page_that_lost_the_network_listens_again() {
         let code = payer.scans();
         has_heard(payer, "look", 1);
         payer.goes_offline();
-        payer.sees("You are offline.");
+        payer.sees("You’re offline.");
         payer.is_online_again();
         has_heard(payer, "look", 2);
         let before = asks_no_more(payer);
