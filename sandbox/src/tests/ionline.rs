@@ -61,7 +61,7 @@ fn order_of(trade: Trade) -> prepay::Request {
         out_trade_no: number(),
         device_info: Some(text("WEB")),
         body: text("Night Market-Skewers 烤串"),
-        attach: Some(text("a=b & c")),
+        attach: Some(text("a=b; c")),
         money: hkd(888),
         mch_create_ip: "203.0.113.7".parse().unwrap(),
         notify_url: NotifyUrl::new("http://127.0.0.1/notify").unwrap(),
@@ -197,7 +197,7 @@ fn a_payment_inside_wechat() {
             payment.openid.as_deref(),
             Some(Payer::Alice.openid(IONLINE_APPID).as_str())
         );
-        assert_eq!(payment.attach.as_deref(), Some("a=b & c"));
+        assert_eq!(payment.attach.as_deref(), Some("a=b; c"));
 
         // Also under iOnline's own number; WeChat's is another.
         assert_eq!(payment.transaction_id.len(), 32);

@@ -60,13 +60,13 @@ fn a_currency_left_out_is_cny() {
 fn an_order_is_paid_once_and_told() {
     let mut bench = Bench::new();
     let made = bench.order(|fields| {
-        fields.set("attach", "a b&c");
+        fields.set("attach", "a b+c");
         fields.set("device_info", "WEB");
     });
     assert_eq!(made.get("device_info"), Some("WEB"));
     let unpaid = bench.query("9900000000");
     assert_eq!(unpaid.get("trade_state"), Some("NOTPAY"));
-    assert_eq!(unpaid.get("attach"), Some("a b&c"));
+    assert_eq!(unpaid.get("attach"), Some("a b+c"));
     assert_eq!(unpaid.get("transaction_id"), None);
 
     let code_url = made.get("code_url").unwrap().to_owned();
@@ -94,7 +94,7 @@ fn an_order_is_paid_once_and_told() {
         ("bank_type", "CFT"),
         ("is_subscribe", "Y"),
         ("openid", &alice()),
-        ("attach", "a b&c"),
+        ("attach", "a b+c"),
         ("device_info", "WEB"),
         ("time_end", "20231115061320"),
     ] {

@@ -160,7 +160,7 @@ fn what_is_asked_is_looked_at_last() {
         ),
         (
             NATIVE,
-            global_order(|body| body["amount"]["currency"] = "USD".into()),
+            global_order(|body| body["amount"]["currency"] = "XXX".into()),
             400,
             "PARAM_ERROR",
         ),
