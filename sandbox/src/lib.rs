@@ -59,6 +59,7 @@ mod worker;
 pub use accounts::{Ionline, Merchant, MerchantKey, SubMerchant};
 pub use notices::{Outcome, Outgoing, TIMEOUT_MS};
 pub use payers::Payer;
+pub use phone::OWN_PATH;
 pub use platform::Platform;
 pub use proxy::{Language, MAX_PROXIED_BYTES, NotAPage, PAYER_HEADER, PhoneHost};
 pub use rsa::Rsa;

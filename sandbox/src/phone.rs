@@ -39,7 +39,7 @@ const BRIDGE_SCRIPT: &str = concat!(
 );
 
 /// Where everything of the sandbox's own begins on a page's host.
-pub(crate) const OWN_PATH: &str = "/__phone/";
+pub const OWN_PATH: &str = "/__phone/";
 
 /// Answers on a page's host; `None` on any other.
 pub(crate) fn on_a_page(

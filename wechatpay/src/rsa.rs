@@ -182,6 +182,8 @@ impl fmt::Debug for PrivateKey {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     spki_der: Vec<u8>,
+    /// How many bytes of the SPKI, counted from its end, are the PKCS#1 key.
+    pkcs1_bytes: usize,
     id: String,
 }
 
@@ -202,6 +204,12 @@ impl PublicKey {
     /// SPKI as DER, for the runtime's import.
     pub fn spki_der(&self) -> &[u8] {
         &self.spki_der
+    }
+
+    /// PKCS#1 as DER, which some libraries want instead.
+    pub fn pkcs1_der(&self) -> &[u8] {
+        let start = self.spki_der.len() - self.pkcs1_bytes;
+        self.spki_der.get(start..).unwrap_or_default()
     }
 
     /// The hexadecimal SHA-256 of the SPKI: names the key in a cache.
@@ -248,7 +256,11 @@ impl PublicKey {
         let bit_string = tlv(0x03, &[&[0], &numbers]);
         let spki_der = tlv(0x30, &[RSA_ALGORITHM, &bit_string]);
         let id = hex(&Sha256::digest(&spki_der), Case::Lower);
-        Ok(Self { spki_der, id })
+        Ok(Self {
+            spki_der,
+            pkcs1_bytes: numbers.len(),
+            id,
+        })
     }
 }
 

@@ -1,0 +1,240 @@
+//! Outgoing requests.
+//!
+//! A merchant's address is reached only where its name resolves to public
+//! addresses. The addresses are checked where the connection is made, so a name
+//! that resolves differently a moment later gains nothing.
+
+use gateway::world::{FetchError, Request, Response, Route};
+use http::uri::{Authority, Scheme, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioExecutor;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use std::vec;
+use tower_service::Service;
+
+/// Where WeChat is reached, if not at its own hosts: origins, as in
+/// `http://127.0.0.1:8788`. For development and tests.
+#[derive(Clone, Debug, Default)]
+pub struct Upstreams {
+    /// WeChat Pay, iOnline and OAuth.
+    pub wechat: Option<Uri>,
+    /// WeChat Pay with a merchant's client certificate, by the names of the
+    /// bindings: `WECHATPAY_MTLS` and those that begin so.
+    pub with_certificate: BTreeMap<String, Uri>,
+}
+
+type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+
+/// One thread's outgoing connections.
+pub struct Client {
+    upstreams: Upstreams,
+    upstream: Connection,
+    merchants: Connection,
+}
+
+impl Client {
+    /// `development` allows merchants' addresses on private networks.
+    pub fn new(upstreams: Upstreams, development: bool) -> Self {
+        Self {
+            upstreams,
+            upstream: connection(Resolver { public_only: false }),
+            merchants: connection(Resolver {
+                public_only: !development,
+            }),
+        }
+    }
+
+    /// Whether WeChat Pay is reached with this client certificate.
+    pub fn has_certificate(&self, binding: &str) -> bool {
+        self.upstreams.with_certificate.contains_key(binding)
+    }
+
+    /// Sends a request and reads the whole answer, within the route's time.
+    pub async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
+        let patience = Duration::from_millis(u64::from(route.timeout_ms()));
+        match tokio::time::timeout(patience, self.send(route, request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(FetchError::TimedOut),
+        }
+    }
+
+    async fn send(&self, route: Route<'_>, mut request: Request) -> Result<Response, FetchError> {
+        let (connection, origin) = match route {
+            Route::Merchant => (&self.merchants, None),
+            Route::WeChatPayMtls(binding) => {
+                let origin = self.upstreams.with_certificate.get(binding);
+                (&self.upstream, Some(origin.ok_or(FetchError::Unreachable)?))
+            }
+            _ => (&self.upstream, self.upstreams.wechat.as_ref()),
+        };
+        if let Some(origin) = origin {
+            *request.uri_mut() = at(origin, request.uri()).ok_or(FetchError::Unreachable)?;
+        }
+        let request = request.map(|body| Full::new(Bytes::from(body)));
+        let answer = connection.request(request).await;
+        let (parts, body) = answer.map_err(|_| FetchError::Unreachable)?.into_parts();
+        let body = Limited::new(body, route.max_answer_bytes());
+        match body.collect().await {
+            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes().to_vec())),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                Err(FetchError::TooLong)
+            }
+            Err(_) => Err(FetchError::Unreachable),
+        }
+    }
+}
+
+/// The same path and query at another origin.
+fn at(origin: &Uri, uri: &Uri) -> Option<Uri> {
+    let scheme: Scheme = origin.scheme()?.clone();
+    let authority: Authority = origin.authority()?.clone();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let built = Uri::builder().scheme(scheme).authority(authority);
+    built.path_and_query(path).build().ok()
+}
+
+fn connection(resolver: Resolver) -> Connection {
+    let mut tcp = HttpConnector::new_with_resolver(resolver);
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = rustls::crypto::ring::default_provider();
+    let tls = rustls::ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth());
+    #[expect(
+        clippy::panic,
+        reason = "the versions and the provider are constants: this fails in every run or in none"
+    )]
+    let Ok(tls) = tls else {
+        panic!("TLS cannot be set up")
+    };
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(Duration::from_secs(20))
+        .build(connector)
+}
+
+/// Resolves names, and refuses those that lead into a private network.
+#[derive(Clone, Copy, Debug)]
+struct Resolver {
+    public_only: bool,
+}
+
+impl Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let public_only = self.public_only;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let addresses: Vec<SocketAddr> = found
+                .filter(|address| !public_only || is_public(address.ip()))
+                .collect();
+            match addresses.is_empty() {
+                true => Err(io::Error::other("the name has no public address")),
+                false => Ok(addresses.into_iter()),
+            }
+        })
+    }
+}
+
+/// Whether an address is on the public internet (RFC 6890 and its updates).
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_broadcast()
+                || address.is_documentation()
+                || address.is_multicast()
+                || a == 0
+                || a >= 240
+                // Carriers' own addresses, IETF protocols, benchmarks, 6to4 relays.
+                || a == 100 && (64..128).contains(&b)
+                || a == 192 && b == 0 && c == 0
+                || a == 198 && (18..20).contains(&b)
+                || a == 192 && b == 88 && c == 99)
+        }
+        IpAddr::V6(address) => {
+            let [a, b, ..] = address.segments();
+            // 2000::/3 without documentation, Teredo, ORCHID and 6to4, which
+            // carry other addresses inside.
+            (0x2000..0x4000).contains(&a)
+                && a != 0x2002
+                && !(a == 0x2001 && (b < 0x0200 || b == 0x0db8))
+                && a != 0x3fff
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_public_internet_are_public() {
+        for (address, expected) in [
+            ("8.8.8.8", true),
+            ("203.205.254.157", true),
+            ("2408:8756::1", true),
+            ("127.0.0.1", false),
+            ("10.1.2.3", false),
+            ("172.16.0.1", false),
+            ("192.168.1.1", false),
+            ("169.254.169.254", false),
+            ("100.64.0.1", false),
+            ("0.0.0.0", false),
+            ("255.255.255.255", false),
+            ("224.0.0.1", false),
+            ("198.18.0.1", false),
+            ("::1", false),
+            ("::", false),
+            ("fe80::1", false),
+            ("fc00::1", false),
+            ("::ffff:127.0.0.1", false),
+            ("64:ff9b::7f00:1", false),
+            ("2002:7f00:1::", false),
+            ("2001:db8::1", false),
+            ("ff02::1", false),
+        ] {
+            assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn another_origin_keeps_path_and_query() {
+        let origin: Uri = "http://127.0.0.1:8788".parse().unwrap();
+        let uri: Uri = "https://api.mch.weixin.qq.com/v3/x?mchid=1"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            at(&origin, &uri).unwrap(),
+            "http://127.0.0.1:8788/v3/x?mchid=1"
+        );
+    }
+}

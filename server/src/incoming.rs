@@ -1,0 +1,169 @@
+//! Incoming HTTP: requests read whole, within bounds, and answered.
+
+use crate::encoding::{self, Encoded};
+use crate::listeners;
+use crate::objects::ObjectName;
+use crate::runtime::Runtime;
+use crate::threads::{Job, Thread};
+use futures_util::stream::{LocalBoxStream, StreamExt, TryStreamExt};
+use gateway::Gateway;
+use gateway::error::{ApiError, Code};
+use gateway::http::MAX_BODY_BYTES;
+use gateway::world::{Body, FetchError, Listen};
+use http::header::{self, HeaderName, HeaderValue};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// How long a caller may take for a request's head, and for its body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The header in which the gateway reads the caller's address.
+const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
+
+/// Headers that a proxy in front of a deployment sets, and a caller may not.
+const OF_PROXIES: [&str; 3] = ["cf-connecting-ip", "cf-ray", "x-forwarded-for"];
+
+/// An answer's body: whole, or in pieces. A piece that cannot be had breaks the
+/// connection off, so that nobody takes the body for whole.
+type Sent = Either<Full<Bytes>, StreamBody<Frames>>;
+type Frames = LocalBoxStream<'static, Result<Frame<Bytes>, FetchError>>;
+
+/// Serves one connection until it ends.
+pub async fn serve(
+    thread: Rc<Thread>,
+    gateway: Rc<Gateway<Runtime>>,
+    connection: TcpStream,
+    peer: SocketAddr,
+) {
+    let Ok(connection) = tokio::net::TcpStream::from_std(connection) else {
+        return;
+    };
+    let _counted = Counted::new(thread.clone());
+    let mut stop = thread.stop.clone();
+    let service = service_fn(move |request| {
+        let (thread, gateway) = (thread.clone(), gateway.clone());
+        async move { Ok::<_, Infallible>(answer(&thread, &gateway, request, peer).await) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(TokioIo::new(connection), service)
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    // A connection that broke off is its client's affair.
+    tokio::select! {
+        _ = serving.as_mut() => {}
+        _ = stop.wait_for(|stop| *stop) => {
+            serving.as_mut().graceful_shutdown();
+            let _ = serving.await;
+        }
+    }
+}
+
+/// Counts a connection for as long as it is served.
+struct Counted(Rc<Thread>);
+
+impl Counted {
+    fn new(thread: Rc<Thread>) -> Self {
+        thread.connections.set(thread.connections.get() + 1);
+        Self(thread)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+    }
+}
+
+async fn answer(
+    thread: &Rc<Thread>,
+    gateway: &Gateway<Runtime>,
+    mut request: http::Request<Incoming>,
+    peer: SocketAddr,
+) -> http::Response<Sent> {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let accept = request
+        .headers()
+        .get(header::SEC_WEBSOCKET_KEY)
+        .map(|key| derive_accept_key(key.as_bytes()));
+    let response = match read(request, peer).await {
+        Ok(request) => gateway.handle(request).await,
+        Err(code) => ApiError::of(code).response().map(Body::Whole),
+    };
+    let listen = response.extensions().get::<Listen>().cloned();
+    let (Some(listen), Some(accept)) = (listen, accept) else {
+        return encoding::encoded(response).map(sent);
+    };
+    let (sender, texts) = mpsc::unbounded_channel();
+    let object = ObjectName::Book(listen.book);
+    let (reply, taken) = oneshot::channel();
+    let owner = thread.threads.owner(&object);
+    let job = Job::Listen {
+        object,
+        tag: listen.tag,
+        sender,
+        reply,
+    };
+    thread.threads.send(owner, job);
+    if !taken.await.unwrap_or(false) {
+        let refused = ApiError::of(Code::TooManyPages).response();
+        return refused.map(|body| Either::Left(Full::new(Bytes::from(body))));
+    }
+    tokio::task::spawn_local(async move {
+        if let Ok(upgraded) = upgrade.await {
+            listeners::serve(upgraded, texts).await;
+        }
+    });
+    let mut switching = http::Response::new(Either::Left(Full::new(Bytes::new())));
+    *switching.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+    let headers = switching.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    if let Ok(accept) = HeaderValue::from_str(&accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    switching
+}
+
+fn sent(body: Encoded) -> Sent {
+    match body {
+        Encoded::Whole(body) => Either::Left(Full::new(body)),
+        Encoded::Pieces(chunks) => {
+            let frames = chunks.map_ok(|piece| Frame::data(Bytes::from(piece)));
+            Either::Right(StreamBody::new(frames.boxed_local()))
+        }
+    }
+}
+
+/// The request whole, or what is wrong with how it was sent.
+async fn read(
+    request: http::Request<Incoming>,
+    peer: SocketAddr,
+) -> Result<gateway::world::Request, Code> {
+    let (mut parts, body) = request.into_parts();
+    for name in OF_PROXIES {
+        parts.headers.remove(name);
+    }
+    if let Ok(address) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) {
+        parts.headers.insert(CLIENT_ADDRESS, address);
+    }
+    // One byte more than the most tells the gateway that it is too long.
+    let collected = Limited::new(body, MAX_BODY_BYTES).collect();
+    let body = match tokio::time::timeout(PATIENCE, collected).await {
+        Err(_) => return Err(Code::BodyTooSlow),
+        Ok(Ok(body)) => body.to_bytes().to_vec(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Code::BodyTooLarge),
+        Ok(Err(_)) => return Err(Code::BodyBroken),
+    };
+    Ok(http::Request::from_parts(parts, body))
+}

@@ -1,0 +1,268 @@
+//! `weceive`: the gateway, and the sandbox of WeChat, on one machine.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal"
+)]
+
+use clap::{Args, Parser, Subcommand};
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use weceive::{Deployment, SandboxServer, Threads, Upstreams, open_directory};
+
+/// A WeChat Pay gateway with its own checkout, and a sandbox of WeChat Pay.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve(Serve),
+    /// Run a sandbox of WeChat Pay: point the SDK that you test at it.
+    Sandbox(SandboxOptions),
+}
+
+#[derive(Args, Debug)]
+struct Serve {
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// Where the data is kept: one SQLite file for each merchant.
+    #[arg(long, default_value = "data")]
+    directory: PathBuf,
+    /// A TOML file with settings, named as in wrangler.toml. The environment
+    /// has precedence.
+    #[arg(long)]
+    settings: Option<PathBuf>,
+    /// The directory of the page's files, as `cargo xtask build page` made it.
+    #[arg(long, default_value = "dist")]
+    pages: PathBuf,
+    /// How many threads serve requests.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+struct SandboxOptions {
+    /// The port to listen on, on this machine only.
+    #[arg(long, default_value_t = 8788)]
+    port: u16,
+    /// Keep the state in this file; without it, it ends with the program.
+    #[arg(long)]
+    file: Option<PathBuf>,
+    /// A port whose requests count as sent with the client certificate of a
+    /// merchant, as `MCH_ID=PORT`. Can be given several times.
+    #[arg(long, value_name = "MCH_ID=PORT", value_parser = certificate_port)]
+    certificate_port: Vec<(String, u16)>,
+}
+
+/// The settings, by the names of `wrangler.toml`.
+const SETTINGS: [&str; 10] = [
+    "PUBLIC_URL",
+    "MASTER_KEY",
+    "MASTER_KEY_PREVIOUS",
+    "ADMIN_TOKEN",
+    "ADMIN_TOKEN_PREVIOUS",
+    "OAUTH_AUTHORIZE_URL",
+    "EXCHANGE_RATE_PATH",
+    "API_CALLS_PER_SECOND",
+    "DEVELOPMENT",
+    "WECHATPAY",
+];
+
+/// What the names of bindings with a client certificate begin with.
+const CERTIFICATES: &str = "WECHATPAY_MTLS";
+
+fn is_setting(name: &str) -> bool {
+    SETTINGS.contains(&name) || name.starts_with(CERTIFICATES)
+}
+
+fn main() -> ExitCode {
+    let done = match Program::parse().command {
+        Command::Serve(options) => serve(&options),
+        Command::Sandbox(options) => sandbox(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("weceive: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: &Serve) -> Result<(), String> {
+    let variables = settings(options.settings.as_deref())?;
+    let origin = |name: &str| match variables.get(name) {
+        None => Ok(None),
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|error| format!("the setting {name} is not an origin: {error}")),
+    };
+    let upstreams = Upstreams {
+        wechat: origin("WECHATPAY")?,
+        with_certificate: variables
+            .keys()
+            .filter(|name| name.starts_with(CERTIFICATES))
+            .filter_map(|name| Some(origin(name).transpose()?.map(|uri| (name.clone(), uri))))
+            .collect::<Result<_, _>>()?,
+    };
+    open_directory(&options.directory).map_err(|error| {
+        format!(
+            "the directory {} cannot be used: {error}",
+            options.directory.display()
+        )
+    })?;
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let deployment = Deployment {
+        variables,
+        directory: options.directory.clone(),
+        pages: Arc::new(pages(&options.pages)?),
+        upstreams,
+        // A commit waits for the disk: more threads than cores keep both busy.
+        threads: options.threads.unwrap_or(cores * 2),
+    };
+    let listener = TcpListener::bind(options.listen)
+        .map_err(|error| format!("{} cannot be listened on: {error}", options.listen))?;
+    let (threads, handles) = Threads::start(&deployment)?;
+    println!("The gateway listens on http://{}", options.listen);
+    accept(&listener, &threads)?;
+    threads.stop();
+    for handle in handles {
+        // A thread that panicked has said so.
+        let _ = handle.join();
+    }
+    Ok(())
+}
+
+/// Accepts connections until the program is told to end.
+fn accept(listener: &TcpListener, threads: &Threads) -> Result<(), String> {
+    let executor = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    executor.block_on(async {
+        listener
+            .set_nonblocking(true)
+            .map_err(|error| error.to_string())?;
+        let listener = listener
+            .try_clone()
+            .and_then(tokio::net::TcpListener::from_std);
+        let listener = listener.map_err(|error| error.to_string())?;
+        let mut terminated = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut next: usize = 0;
+        loop {
+            tokio::select! {
+                signal = tokio::signal::ctrl_c() => {
+                    return signal.map_err(|error| error.to_string());
+                }
+                _ = terminated.recv() => return Ok(()),
+                accepted = listener.accept() => match accepted {
+                    Ok((connection, peer)) => {
+                        let _ = connection.set_nodelay(true);
+                        if let Ok(connection) = connection.into_std() {
+                            threads.serve(connection, peer, next);
+                            next = next.wrapping_add(1);
+                        }
+                    }
+                    // Too many open files: wait until some are closed.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                },
+            }
+        }
+    })
+}
+
+fn sandbox(options: &SandboxOptions) -> Result<(), String> {
+    let listen = |port: u16| {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        TcpListener::bind(address).map_err(|error| format!("port {port} cannot be used: {error}"))
+    };
+    let public_url = format!("http://127.0.0.1:{}", options.port);
+    let server = SandboxServer {
+        public_url: public_url.clone(),
+        listener: listen(options.port)?,
+        with_certificate: options
+            .certificate_port
+            .iter()
+            .map(|(mch_id, port)| Ok((mch_id.clone(), listen(*port)?)))
+            .collect::<Result<_, String>>()?,
+        file: options.file.clone(),
+    };
+    let running = server.start()?;
+    println!("WeChat Pay's side  {public_url}");
+    println!("Its merchants      {public_url}/sandbox/merchants");
+    println!(
+        "A payer's phone    http://phone.localhost:{}/phone/",
+        options.port
+    );
+    running
+        .join()
+        .map_err(|_| "the sandbox has ended".to_owned())
+}
+
+fn certificate_port(text: &str) -> Result<(String, u16), String> {
+    let parts = text.split_once('=');
+    let (mch_id, port) = parts.ok_or_else(|| "write MCH_ID=PORT".to_owned())?;
+    let port = port.parse().map_err(|_| format!("{port} is no port"))?;
+    Ok((mch_id.to_owned(), port))
+}
+
+/// The settings of the file and the environment.
+fn settings(file: Option<&Path>) -> Result<BTreeMap<String, String>, String> {
+    let mut settings = BTreeMap::new();
+    if let Some(file) = file {
+        let said = |error: &dyn std::fmt::Display| {
+            format!("the settings {} cannot be read: {error}", file.display())
+        };
+        let text = std::fs::read_to_string(file).map_err(|error| said(&error))?;
+        let table: toml::Table = text.parse().map_err(|error| said(&error))?;
+        for (name, value) in table {
+            if !is_setting(&name) {
+                return Err(said(&format_args!("there is no setting {name}")));
+            }
+            let toml::Value::String(value) = value else {
+                return Err(said(&format_args!("{name} must be a text in quotes")));
+            };
+            settings.insert(name, value);
+        }
+    }
+    for (name, value) in std::env::vars() {
+        if is_setting(&name) {
+            settings.insert(name, value);
+        }
+    }
+    Ok(settings)
+}
+
+/// The page's files.
+fn pages(directory: &Path) -> Result<HashMap<String, Vec<u8>>, String> {
+    let said = |error: &dyn std::fmt::Display| {
+        format!(
+            "the page's files in {} cannot be read: {error}; `cargo xtask build page` makes them",
+            directory.display()
+        )
+    };
+    let mut pages = HashMap::new();
+    for entry in std::fs::read_dir(directory).map_err(|error| said(&error))? {
+        let entry = entry.map_err(|error| said(&error))?;
+        if let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string())
+            && kind.is_file()
+        {
+            let bytes = std::fs::read(entry.path()).map_err(|error| said(&error))?;
+            pages.insert(name, bytes);
+        }
+    }
+    Ok(pages)
+}

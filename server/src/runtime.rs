@@ -1,0 +1,112 @@
+//! A thread as the gateway's [`World`].
+
+use crate::gate::Gate;
+use crate::objects::ObjectName;
+use crate::threads::{Job, Thread};
+use gateway::world::{CallError, FetchError, Object, Request, Response, Route, World};
+use std::fmt;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::oneshot;
+
+/// The runtime as a gateway or an object sees it.
+#[derive(Clone)]
+pub struct Runtime {
+    thread: Rc<Thread>,
+    /// Of an object, its output gate: what it wrote is on disk before a
+    /// request leaves.
+    gate: Option<Gate>,
+}
+
+impl Runtime {
+    pub(crate) fn new(thread: Rc<Thread>, gate: Option<Gate>) -> Self {
+        Self { thread, gate }
+    }
+
+    /// Waits for the object's output gate.
+    async fn passed(&self) -> bool {
+        match &self.gate {
+            Some(gate) => gate.passed().await.is_ok(),
+            None => true,
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Runtime")
+    }
+}
+
+/// Unix time in milliseconds.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+impl World for Runtime {
+    fn now_ms(&self) -> i64 {
+        now_ms()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        // The system's randomness does not fail once it has started. If it did,
+        // going on with predictable keys would be worse than stopping here.
+        #[expect(clippy::panic, reason = "see above")]
+        if getrandom::fill(bytes).is_err() {
+            panic!("the system gives no randomness");
+        }
+    }
+
+    async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
+        if !self.passed().await {
+            return Err(FetchError::Unreachable);
+        }
+        match route {
+            Route::Assets => {
+                let name = request.uri().path().trim_start_matches('/');
+                let found = self.thread.pages.get(name);
+                let mut response = Response::new(found.cloned().unwrap_or_default());
+                if found.is_none() {
+                    *response.status_mut() = http::StatusCode::NOT_FOUND;
+                }
+                Ok(response)
+            }
+            route => self.thread.client.fetch(route, request).await,
+        }
+    }
+
+    fn has_client_certificate(&self, binding: &str) -> bool {
+        self.thread.client.has_certificate(binding)
+    }
+
+    async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        if !self.passed().await {
+            return Err(CallError);
+        }
+        let object = ObjectName::of(object);
+        let owner = self.thread.threads.owner(&object);
+        if owner == self.thread.index {
+            // An object may call another: the future would hold itself.
+            return Box::pin(self.thread.objects.call(&self.thread, object, &body)).await;
+        }
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Call {
+            object,
+            body,
+            reply,
+        };
+        self.thread.threads.send(owner, job);
+        answer.await.unwrap_or(Err(CallError))
+    }
+
+    async fn sleep(&self, ms: u32) {
+        tokio::time::sleep(Duration::from_millis(u64::from(ms))).await;
+    }
+
+    fn print(&self, line: &str) {
+        println!("{line}");
+    }
+}

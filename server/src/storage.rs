@@ -1,0 +1,424 @@
+//! An object's SQLite file as a [`Store`].
+//!
+//! Statements run in a transaction that stays open until the executor has run
+//! every future that is ready; then it is committed, with one `fsync` for all
+//! of them, and the [`Gate`] opens. `atomically` is a savepoint in it.
+//!
+//! The object's alarm is a row in the same file, so that it is set together
+//! with what it is set for.
+
+use crate::gate::Gate;
+use gateway::world::{Row, Store, StoreError, Value};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, TransactionState};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::path::Path;
+use std::rc::Rc;
+
+/// One object's database. Clones are the same database.
+#[derive(Clone)]
+pub struct Storage(Rc<Inner>);
+
+struct Inner {
+    database: Connection,
+    gate: Gate,
+    /// Messages to listeners, sent when the transaction is on disk.
+    messages: RefCell<Vec<(String, String)>>,
+    /// Whether a commit is scheduled.
+    scheduled: Cell<bool>,
+    /// What is called once with every alarm that is on disk, and with the
+    /// messages that may be sent.
+    committed: Box<dyn Fn(Committed)>,
+}
+
+/// What a commit has made durable.
+#[derive(Debug)]
+pub struct Committed {
+    /// When the object's alarm is due.
+    pub alarm_ms: Option<i64>,
+    /// Tags and texts for listeners.
+    pub messages: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Storage")
+    }
+}
+
+impl Storage {
+    /// Opens or makes the file. `committed` is called after every commit.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, is no database, or is damaged.
+    pub fn open(path: &Path, committed: impl Fn(Committed) + 'static) -> Result<Self, StoreError> {
+        let database = Connection::open(path).map_err(refused)?;
+        // FULL: a commit is on disk when it returns, also after a power cut.
+        database
+            .execute_batch(
+                "PRAGMA journal_mode = WAL;
+                 PRAGMA synchronous = FULL;
+                 PRAGMA trusted_schema = OFF;
+                 CREATE TABLE IF NOT EXISTS weceive_alarm(
+                    id INTEGER PRIMARY KEY CHECK (id IN (1, 2)), at_ms INTEGER NOT NULL)",
+            )
+            .map_err(refused)?;
+        Ok(Self(Rc::new(Inner {
+            database,
+            gate: Gate::default(),
+            messages: RefCell::default(),
+            scheduled: Cell::new(false),
+            committed: Box::new(committed),
+        })))
+    }
+
+    /// The object's output gate.
+    pub fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    /// When the object's alarm is due. An alarm that was begun and not finished
+    /// counts only in a file that was just opened.
+    ///
+    /// # Errors
+    ///
+    /// The database refused.
+    pub fn alarm_ms(&self, just_opened: bool) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT min(at_ms) FROM weceive_alarm WHERE id = 1 OR ?";
+        let found = self
+            .0
+            .database
+            .query_row(sql, [just_opened], |row| row.get(0));
+        found.map_err(refused)
+    }
+
+    /// The alarm that was due at `at_ms` begins. Row 2 keeps it until it is
+    /// done; the object may set the next one, in row 1, meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The database refused.
+    pub fn alarm_begins(&self, at_ms: i64) -> Result<(), StoreError> {
+        self.exec("DELETE FROM weceive_alarm", &[])?;
+        let sql = "INSERT INTO weceive_alarm(id, at_ms) VALUES(2, ?)";
+        self.exec(sql, &[at_ms.into()]).map(drop)
+    }
+
+    /// The alarm that was begun is done.
+    ///
+    /// # Errors
+    ///
+    /// The database refused.
+    pub fn alarm_done(&self) -> Result<(), StoreError> {
+        let sql = "DELETE FROM weceive_alarm WHERE id = 2";
+        self.exec(sql, &[]).map(drop)
+    }
+
+    /// Begins the transaction that the next statements belong to, and
+    /// schedules its commit.
+    fn begin(&self) -> Result<(), StoreError> {
+        if self.0.gate.is_broken() {
+            return Err(StoreError("an earlier commit has failed".to_owned()));
+        }
+        if self.0.database.is_autocommit() {
+            self.run("BEGIN")?;
+        }
+        if !self.0.scheduled.replace(true) {
+            let storage = self.clone();
+            tokio::task::spawn_local(async move {
+                // Every future that is ready runs before the commit.
+                tokio::task::yield_now().await;
+                storage.commit();
+            });
+        }
+        Ok(())
+    }
+
+    /// Ends the open transaction now.
+    pub fn commit(&self) {
+        self.0.scheduled.set(false);
+        if self.0.database.is_autocommit() {
+            self.check_transaction();
+            return;
+        }
+        let alarm_ms = self.alarm_ms(false);
+        match (alarm_ms, self.run("COMMIT")) {
+            (Ok(alarm_ms), Ok(())) => {
+                self.0.gate.open();
+                let messages = self.0.messages.take();
+                (self.0.committed)(Committed { alarm_ms, messages });
+            }
+            (alarm_ms, committed) => {
+                eprintln!("a commit failed: {alarm_ms:?} {committed:?}");
+                let _ = self.run("ROLLBACK");
+                self.0.messages.take();
+                self.0.gate.fail();
+            }
+        }
+    }
+
+    /// A full disk makes SQLite undo a whole transaction, not one statement:
+    /// what earlier requests wrote in it is gone with it.
+    fn check_transaction(&self) {
+        if self.0.database.is_autocommit() && self.0.gate.is_closed() {
+            self.0.messages.take();
+            self.0.gate.fail();
+        }
+    }
+
+    fn run(&self, sql: &str) -> Result<(), StoreError> {
+        self.0.database.execute_batch(sql).map_err(refused)
+    }
+}
+
+impl Store for Storage {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.begin()?;
+        let ran = self.query(sql, args);
+        if ran.is_err() {
+            self.check_transaction();
+        }
+        ran
+    }
+
+    fn atomically<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.begin()?;
+        self.run("SAVEPOINT work")?;
+        let done = match work() {
+            Ok(value) => self.run("RELEASE work").map(|()| value).map_err(E::from),
+            Err(error) => {
+                self.run("ROLLBACK TO work; RELEASE work")?;
+                Err(error)
+            }
+        };
+        self.check_transaction();
+        done
+    }
+
+    fn size_bytes(&self) -> i64 {
+        let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let size = self.0.database.query_row(sql, [], |row| row.get(0));
+        size.unwrap_or_default()
+    }
+
+    fn set_alarm(&self, at_ms: i64) {
+        let set = self.exec(
+            "INSERT INTO weceive_alarm(id, at_ms) VALUES(1, ?1)
+             ON CONFLICT(id) DO UPDATE SET at_ms = ?1",
+            &[at_ms.into()],
+        );
+        if let Err(error) = set {
+            // Without its alarm an order could wait for ever: nothing of this
+            // transaction may leave.
+            eprintln!("the alarm was not set: {error}");
+            self.0.gate.fail();
+        }
+    }
+
+    fn tell(&self, tag: &str, text: &str) {
+        let message = (tag.to_owned(), text.to_owned());
+        self.0.messages.borrow_mut().push(message);
+        // Something may have been written before: the message follows it.
+        let _ = self.begin();
+    }
+}
+
+impl Storage {
+    fn query(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let mut statement = self.0.database.prepare_cached(sql).map_err(refused)?;
+        let columns = statement.column_count();
+        let args = rusqlite::params_from_iter(args.iter().map(Argument));
+        let mut rows = statement.query(args).map_err(refused)?;
+        let mut read = Vec::new();
+        while let Some(row) = rows.next().map_err(refused)? {
+            let values = (0..columns).map(|column| match row.get_ref(column).map_err(refused)? {
+                ValueRef::Null => Ok(Value::Null),
+                ValueRef::Integer(int) => Ok(Value::Int(int)),
+                ValueRef::Text(bytes) => std::str::from_utf8(bytes)
+                    .map(|text| Value::Text(text.to_owned()))
+                    .map_err(|_| StoreError("a text that is not UTF-8".to_owned())),
+                ValueRef::Real(_) | ValueRef::Blob(_) => {
+                    Err(StoreError("a value of another type".to_owned()))
+                }
+            });
+            read.push(Row(values.collect::<Result<_, _>>()?));
+        }
+        let state = self.0.database.transaction_state(None::<&str>);
+        if matches!(state, Ok(TransactionState::Write)) {
+            self.0.gate.close();
+        }
+        Ok(read)
+    }
+}
+
+struct Argument<'a>(&'a Value);
+
+impl ToSql for Argument<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Value::Null => ToSqlOutput::from(rusqlite::types::Null),
+            Value::Int(int) => ToSqlOutput::from(*int),
+            Value::Text(text) => ToSqlOutput::from(text.as_str()),
+        })
+    }
+}
+
+fn refused(error: rusqlite::Error) -> StoreError {
+    StoreError(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use std::path::PathBuf;
+    use tokio::task::LocalSet;
+
+    fn file(name: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("weceive-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let file = directory.join(format!("{name}.sqlite"));
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
+        }
+        file
+    }
+
+    fn on_one_thread(work: impl Future<Output = ()>) {
+        let executor = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        LocalSet::new().block_on(&executor.unwrap(), work);
+    }
+
+    fn counting(file: &Path) -> (Storage, Rc<RefCell<Vec<Committed>>>) {
+        let commits = Rc::new(RefCell::new(Vec::new()));
+        let seen = commits.clone();
+        let storage = Storage::open(file, move |committed| seen.borrow_mut().push(committed));
+        (storage.unwrap(), commits)
+    }
+
+    #[test]
+    fn requests_that_are_ready_together_share_one_commit_and_wait_for_it() {
+        on_one_thread(async {
+            let (storage, commits) = counting(&file("shared"));
+            storage.exec("CREATE TABLE t(n INTEGER)", &[]).unwrap();
+            for n in 0..10 {
+                storage
+                    .exec("INSERT INTO t VALUES(?)", &[n.into()])
+                    .unwrap();
+            }
+            storage.tell("tag", "look");
+            assert!(storage.gate().passed().now_or_never().is_none());
+            assert!(commits.borrow().is_empty());
+            assert_eq!(storage.gate().passed().await, Ok(()));
+            assert_eq!(commits.borrow().len(), 1);
+            let messages = &commits.borrow()[0].messages;
+            assert_eq!(messages, &[("tag".to_owned(), "look".to_owned())]);
+        });
+    }
+
+    #[test]
+    fn a_read_does_not_close_the_gate() {
+        on_one_thread(async {
+            let (storage, _) = counting(&file("read"));
+            storage.exec("CREATE TABLE t(n INTEGER)", &[]).unwrap();
+            storage.gate().passed().await.unwrap();
+            assert_eq!(storage.exec("SELECT n FROM t", &[]).unwrap(), []);
+            assert_eq!(storage.gate().passed().now_or_never(), Some(Ok(())));
+        });
+    }
+
+    #[test]
+    fn work_that_fails_is_undone_and_the_rest_of_the_transaction_stays() {
+        on_one_thread(async {
+            let (storage, _) = counting(&file("undone"));
+            storage.exec("CREATE TABLE t(n INTEGER)", &[]).unwrap();
+            storage.exec("INSERT INTO t VALUES(1)", &[]).unwrap();
+            let done: Result<(), StoreError> = storage.atomically(|| {
+                storage.exec("INSERT INTO t VALUES(2)", &[])?;
+                Err(StoreError("no".to_owned()))
+            });
+            assert!(done.is_err());
+            storage.gate().passed().await.unwrap();
+            let rows = storage.exec("SELECT n FROM t", &[]).unwrap();
+            assert_eq!(rows, [Row(vec![Value::Int(1)])]);
+        });
+    }
+
+    /// A deferred foreign key is checked by COMMIT, which therefore fails.
+    #[test]
+    fn a_commit_that_fails_refuses_whatever_waits_and_undoes_what_was_written() {
+        on_one_thread(async {
+            let path = file("failed");
+            let (storage, commits) = counting(&path);
+            for sql in [
+                "PRAGMA foreign_keys = ON",
+                "CREATE TABLE a(n INTEGER PRIMARY KEY)",
+                "CREATE TABLE b(n INTEGER REFERENCES a(n) DEFERRABLE INITIALLY DEFERRED)",
+            ] {
+                storage.0.database.execute_batch(sql).unwrap();
+            }
+            storage.exec("INSERT INTO a VALUES(1)", &[]).unwrap();
+            storage.exec("INSERT INTO b VALUES(7)", &[]).unwrap();
+            storage.tell("tag", "look");
+            assert!(storage.gate().passed().await.is_err());
+            assert!(storage.gate().is_broken());
+            assert!(commits.borrow().is_empty(), "no message leaves");
+            assert!(
+                storage.exec("SELECT 1", &[]).is_err(),
+                "it is not used again"
+            );
+            let (again, _) = counting(&path);
+            assert_eq!(again.exec("SELECT n FROM a", &[]).unwrap(), []);
+        });
+    }
+
+    /// A file that may not grow stands for a full disk.
+    #[test]
+    fn a_full_disk_is_an_error_and_loses_no_acknowledged_row() {
+        on_one_thread(async {
+            let (storage, _) = counting(&file("full"));
+            storage.exec("CREATE TABLE t(text TEXT)", &[]).unwrap();
+            storage.exec("INSERT INTO t VALUES('kept')", &[]).unwrap();
+            storage.gate().passed().await.unwrap();
+            let pages = "PRAGMA max_page_count = 1";
+            storage.0.database.query_row(pages, [], |_| Ok(())).unwrap();
+            let long = "x".repeat(100_000);
+            let refused = storage.exec("INSERT INTO t VALUES(?)", &[long.into()]);
+            assert!(refused.unwrap_err().to_string().contains("full"));
+            let _ = storage.gate().passed().await;
+            let found: i64 = storage
+                .0
+                .database
+                .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(found, 1);
+        });
+    }
+
+    #[test]
+    fn an_alarm_that_was_begun_and_not_finished_is_due_again_after_a_crash() {
+        on_one_thread(async {
+            let path = file("alarm");
+            let (storage, commits) = counting(&path);
+            storage.set_alarm(5_000);
+            storage.gate().passed().await.unwrap();
+            assert_eq!(commits.borrow()[0].alarm_ms, Some(5_000));
+            storage.alarm_begins(5_000).unwrap();
+            storage.gate().passed().await.unwrap();
+            assert_eq!(storage.alarm_ms(false).unwrap(), None);
+            let (again, _) = counting(&path);
+            assert_eq!(again.alarm_ms(true).unwrap(), Some(5_000));
+            storage.set_alarm(9_000);
+            storage.alarm_done().unwrap();
+            storage.gate().passed().await.unwrap();
+            assert_eq!(again.alarm_ms(true).unwrap(), Some(9_000));
+        });
+    }
+}

@@ -1,0 +1,222 @@
+//! Threads that serve connections and own objects.
+
+use crate::client::{Client, Upstreams};
+use crate::incoming;
+use crate::objects::{ObjectName, Objects};
+use crate::runtime::Runtime;
+use gateway::Gateway;
+use gateway::config::Config;
+use gateway::world::CallError;
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::LocalSet;
+
+/// How long requests that are under way may take when the program ends.
+const STOPPING: Duration = Duration::from_secs(10);
+
+/// What a deployment is: its settings, and where its data and pages are.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// Settings by the names of `wrangler.toml`.
+    pub variables: BTreeMap<String, String>,
+    /// Where the objects' databases are kept.
+    pub directory: PathBuf,
+    /// The page's files, by name.
+    pub pages: Arc<HashMap<String, Vec<u8>>>,
+    /// Where WeChat is reached, if not at its own hosts.
+    pub upstreams: Upstreams,
+    /// How many threads.
+    pub threads: usize,
+}
+
+/// A call to an object, sent to the thread that owns it.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Serve a connection.
+    Connection(TcpStream, SocketAddr),
+    /// Call an object.
+    Call {
+        object: ObjectName,
+        body: Vec<u8>,
+        reply: oneshot::Sender<Result<Vec<u8>, CallError>>,
+    },
+    /// End: no new request is taken, and those under way are finished.
+    Stop,
+    /// Register a listener; whether there was room.
+    Listen {
+        object: ObjectName,
+        tag: String,
+        sender: mpsc::UnboundedSender<String>,
+        reply: oneshot::Sender<bool>,
+    },
+}
+
+/// Every thread's door.
+#[derive(Clone, Debug)]
+pub struct Threads {
+    doors: Arc<Vec<mpsc::UnboundedSender<Job>>>,
+}
+
+/// What one thread has.
+pub(crate) struct Thread {
+    /// Every thread's door, this one's included.
+    pub threads: Threads,
+    /// This thread's number.
+    pub index: usize,
+    pub config: Rc<Config>,
+    pub objects: Objects,
+    pub client: Client,
+    pub pages: Arc<HashMap<String, Vec<u8>>>,
+    /// Becomes true when the thread is to end.
+    pub stop: watch::Receiver<bool>,
+    /// How many connections are served.
+    pub connections: Cell<usize>,
+}
+
+impl Threads {
+    /// Starts the threads. They end with [`Threads::stop`].
+    ///
+    /// # Errors
+    ///
+    /// A setting is missing or wrong; the text names it.
+    pub fn start(deployment: &Deployment) -> Result<(Self, Vec<JoinHandle<()>>), String> {
+        read_config(deployment)?;
+        let (doors, inboxes): (Vec<_>, Vec<_>) = (0..deployment.threads.max(1))
+            .map(|_| mpsc::unbounded_channel())
+            .unzip();
+        let threads = Self {
+            doors: Arc::new(doors),
+        };
+        let mut handles = Vec::new();
+        for (index, inbox) in inboxes.into_iter().enumerate() {
+            let (deployment, threads) = (deployment.clone(), threads.clone());
+            let handle = std::thread::Builder::new()
+                .name(format!("weceive-{index}"))
+                .spawn(move || run(index, inbox, threads, &deployment))
+                .map_err(|error| format!("a thread cannot be started: {error}"))?;
+            handles.push(handle);
+        }
+        Ok((threads, handles))
+    }
+
+    /// Hands a connection to a thread.
+    pub fn serve(&self, connection: TcpStream, peer: SocketAddr, at: usize) {
+        self.send(
+            at % self.doors.len().max(1),
+            Job::Connection(connection, peer),
+        );
+    }
+
+    /// Ends every thread: connections finish the request that they are at,
+    /// within ten seconds, and everything that was written is on disk.
+    pub fn stop(&self) {
+        for index in 0..self.doors.len() {
+            self.send(index, Job::Stop);
+        }
+    }
+
+    pub(crate) fn send(&self, index: usize, job: Job) {
+        if let Some(door) = self.doors.get(index) {
+            // A thread that has ended drops the job: its reply is refused.
+            let _ = door.send(job);
+        }
+    }
+
+    /// Which thread owns an object.
+    pub(crate) fn owner(&self, object: &ObjectName) -> usize {
+        let mut hasher = DefaultHasher::new();
+        object.hash(&mut hasher);
+        let threads = u64::try_from(self.doors.len().max(1)).unwrap_or(1);
+        usize::try_from(hasher.finish() % threads).unwrap_or_default()
+    }
+}
+
+fn read_config(deployment: &Deployment) -> Result<Config, String> {
+    Config::read(|name| deployment.variables.get(name).cloned()).map_err(|error| error.to_string())
+}
+
+fn run(
+    index: usize,
+    mut inbox: mpsc::UnboundedReceiver<Job>,
+    threads: Threads,
+    deployment: &Deployment,
+) {
+    let executor = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let (Ok(executor), Ok(config)) = (executor, read_config(deployment)) else {
+        eprintln!("thread {index} cannot start");
+        return;
+    };
+    let development = config.development;
+    LocalSet::new().block_on(&executor, async move {
+        let (stopping, stop) = watch::channel(false);
+        let thread = Rc::new(Thread {
+            threads,
+            index,
+            config: Rc::new(config),
+            objects: Objects::new(deployment.directory.clone()),
+            client: Client::new(deployment.upstreams.clone(), development),
+            pages: deployment.pages.clone(),
+            stop,
+            connections: Cell::new(0),
+        });
+        let gateway = Rc::new(Gateway::new(
+            Runtime::new(thread.clone(), None),
+            thread.config.clone(),
+        ));
+        thread.objects.start(&thread);
+        if index == 0 {
+            // Books whose timers were lost while the deployment could not start
+            // are called again; then the board calls by its own alarm.
+            let gateway = gateway.clone();
+            tokio::task::spawn_local(async move { gateway.wake_board().await });
+        }
+        while let Some(job) = inbox.recv().await {
+            if matches!(job, Job::Stop) {
+                let _ = stopping.send(true);
+                let ended = async {
+                    while thread.connections.get() > 0 {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                };
+                let _ = tokio::time::timeout(STOPPING, ended).await;
+                thread.objects.commit_all();
+                return;
+            }
+            let (thread, gateway) = (thread.clone(), gateway.clone());
+            tokio::task::spawn_local(async move {
+                match job {
+                    Job::Stop => {}
+                    Job::Connection(connection, peer) => {
+                        incoming::serve(thread, gateway, connection, peer).await;
+                    }
+                    Job::Call {
+                        object,
+                        body,
+                        reply,
+                    } => {
+                        // A caller that went away does not hear the answer.
+                        let _ = reply.send(thread.objects.call(&thread, object, &body).await);
+                    }
+                    Job::Listen {
+                        object,
+                        tag,
+                        sender,
+                        reply,
+                    } => {
+                        let _ = reply.send(thread.objects.listen(object, &tag, sender));
+                    }
+                }
+            });
+        }
+    });
+}
