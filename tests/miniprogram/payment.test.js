@@ -76,7 +76,7 @@ test('the page pays in every dialect', { skip }, async () => {
     await until(`${merchant.id} goes back`, () => it.went.length)
     assert.equal(it.said.ok, true, `${merchant.id}: ${it.said.message}`)
     assert.equal(it.said.order.trade_state, 'SUCCESS', merchant.id)
-    assert.match(page.dom.textContent, /88\.00.*Two cups of tea.*Paid/, merchant.id)
+    assert.match(page.dom.textContent, /88\.00.*Two cups of tea.*Payment successful/, merchant.id)
     assert.deepEqual(it.went, ['back'])
   }
 })
@@ -90,7 +90,7 @@ test('a shop of its own pays at the second try', { skip }, async () => {
   const state = name => until(name, () => shown.data.state === name)
   await state('ready')
   assert.equal(shown.data.amount, 'HK$88.00')
-  assert.equal(shown.data.button, '付款')
+  assert.equal(shown.data.button, '立即付款')
 
   for (const [does, name] of [['cancel', 'cancelled'], ['fail', 'failed'], ['pay', 'paid']]) {
     it.does = does
