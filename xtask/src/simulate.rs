@@ -57,7 +57,8 @@ pub fn explore() -> Result<()> {
     let mut command = cargo(tools::root());
     command.args(["test", "--quiet", "--profile", "simulate"]);
     command.args(["--package", "order", "--test", "model"]);
-    command.args(["--", "--ignored", "--nocapture"]);
+    command.args(["--", "--nocapture"]);
+    command.env("WECEIVE_EXPLORE_WIDER", "1");
     step::show(
         "explore",
         &mut command,
