@@ -1,6 +1,6 @@
 //! True notices, answers and sessions, and what becomes of them in wrong
 //! hands: changed anywhere, written in another way, signed in a weaker one,
-//! sent to somebody else. `docs/lies.md` has the list.
+//! sent to somebody else. `docs/threat-model.md` has the list.
 
 use crate::kinds::kind;
 use crate::scene::{order, pay, scene, shop};

@@ -1,6 +1,6 @@
 //! Documents that share one signature because values are joined by `&` and not
 //! escaped (WeChat Pay v2 manual, section 4.3.1), and notices that WeChat does
-//! not confirm. `docs/lies.md` has the list.
+//! not confirm. `docs/threat-model.md` has the list.
 
 use crate::kinds;
 use crate::scene::{Scene, order, pay, scene};

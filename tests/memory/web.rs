@@ -1,5 +1,5 @@
 //! What the web brings: other sites' pages, hostile texts, addresses that lead
-//! elsewhere, guesses, and bytes that mean nothing. `docs/lies.md` has the
+//! elsewhere, guesses, and bytes that mean nothing. `docs/threat-model.md` has the
 //! list.
 
 use crate::sign_in::{Browser, DESKTOP, WECHAT, checkout, with_secret};

@@ -293,7 +293,7 @@ fn every_item_of_the_checklist_has_a_test_that_names_it() {
 /// Each lie has a test.
 #[test]
 fn every_lie_has_a_test_that_tells_it() {
-    let document = fs::read_to_string(root().join("docs/lies.md")).unwrap();
+    let document = fs::read_to_string(root().join("docs/threat-model.md")).unwrap();
     let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| the lie");
     let rows: Vec<&str> = document.lines().filter(is_row).collect();
     assert!(rows.len() > 70, "this test no longer finds the rows");
@@ -409,7 +409,7 @@ fn every_test_that_the_documents_name_exists() {
         }
     }
     let mut named = 0;
-    for document in ["seeds", "checklist", "lies", "fire", "fuzzing"] {
+    for document in ["contract-coverage", "checklist", "threat-model", "crash-testing", "fuzzing"] {
         let path = root().join(format!("docs/{document}.md"));
         for (place, name) in named_in(&fs::read_to_string(path).unwrap()) {
             named += 1;

@@ -1,4 +1,4 @@
-//! `cargo xtask fire`: the real gateway, killed under load (`docs/fire.md`).
+//! `cargo xtask fire`: the real gateway, killed under load (`docs/crash-testing.md`).
 
 use std::process::Command;
 
