@@ -142,6 +142,8 @@ codes! {
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
+    NothingToDecide "NOTHING_TO_DECIDE" 409 Caller "WeChat reports no payment of this order that differs from its terms; see how the order stands now with GET /v1/order.";
+    PaymentIsAnothers "PAYMENT_IS_ANOTHERS" 409 Caller "The payment cannot be this order's: it is another order's or another merchant's, or the order has a payment already. Decide reject.";
     AlarmNotFound "ALARM_NOT_FOUND" 404 Caller "Check name and subject: GET /admin/alarms lists what stands.";
     // Notices and documents.
     XmlInvalid "XML_INVALID" 400 Caller "Send the notice's XML exactly as it was received.";
@@ -300,7 +302,9 @@ impl From<Refusal> for ApiError {
             Refusal::DifferentTerms(field) => {
                 Self::field(Code::OrderExistsWithDifferentTerms, field, message)
             }
-            Refusal::OrderPaid | Refusal::AlreadyPaid => Self::new(Code::OrderPaid, message),
+            Refusal::OrderPaid | Refusal::AlreadyPaid | Refusal::OwnPayment => {
+                Self::new(Code::OrderPaid, message)
+            }
             Refusal::OrderClosed => Self::new(Code::OrderClosed, message),
             Refusal::OrderExpired => Self::new(Code::OrderExpired, message),
             Refusal::Reversed => Self::new(Code::OrderReversed, message),
@@ -335,6 +339,7 @@ impl From<Refusal> for ApiError {
             | Refusal::OtherPayer
             | Refusal::OtherAttach
             | Refusal::OtherTransaction
+            | Refusal::RejectedPayment
             | Refusal::Stale
             | Refusal::RefundExists
             | Refusal::RefundFinal => Self::new(Code::Internal, message),

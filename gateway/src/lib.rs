@@ -218,6 +218,7 @@ impl<W: World> Gateway<W> {
             Endpoint::RotateMerchant => self.rotate_merchant(request, id).await,
             Endpoint::MerchantReport => self.merchant_report(request, id).await,
             Endpoint::SettleAlarm => self.settle_alarm(request, id).await,
+            Endpoint::DecideOrder => self.decide_order(request, id).await,
             Endpoint::AuditFor => self.audit_for(request, id).await,
             Endpoint::DoctorFor => self.doctor_for(request, id).await,
             Endpoint::Reseal => self.reseal(request).await,

@@ -5,12 +5,14 @@
 //! last names the next one.
 
 use crate::Gateway;
+use crate::api::order::status_data;
 use crate::board::{self, Page, Standing, Totals};
-use crate::book::{Call, Settled};
+use crate::book::{Call, Decided, Decision, Settled};
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{answer, query, set, success};
 use crate::world::{Request, Response, World};
+use order::Order;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -253,6 +255,31 @@ impl<W: World> Gateway<W> {
             true => Ok(success(json!({}))),
             false => Err(ApiError::of(Code::AlarmNotFound)),
         }
+    }
+
+    /// `POST /admin/merchants/{id}/decide` with `out_trade_no`, `decision`
+    /// (`accept`, `reject` or `refund`) and `note`: an operator decides about
+    /// an order whose payment at WeChat does not fit it. Answers the order.
+    pub(crate) async fn decide_order(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let fields = Fields::read(request.body())?;
+        let choice = match fields.required("decision", 16)?.as_str() {
+            "accept" => Decided::Accept,
+            "reject" => Decided::Reject,
+            "refund" => Decided::Refund,
+            _ => return Err(fields.invalid("decision", "must be accept, reject or refund")),
+        };
+        let decision = Decision {
+            out_trade_no: fields.out_trade_no()?,
+            choice,
+            note: fields.required("note", 256)?,
+        };
+        let order: Order = self.book(id, Call::Decide(decision)).await?;
+        Ok(success(status_data(&order)))
     }
 
     /// The merchants behind this one, as their books have reported.

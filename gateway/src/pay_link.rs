@@ -26,9 +26,7 @@ use crate::print::{Paper, Sheet};
 use crate::qr::{Picture, QrCodeEcc};
 use crate::sign_in::VERSION;
 use crate::world::{Request, Response, World};
-use checkout::link::{
-    Asks, Ended, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity,
-};
+use checkout::link::{Asks, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity};
 use checkout::{App, State, format_amount};
 use http::header;
 use order::Money;
@@ -72,7 +70,7 @@ impl<W: World> Gateway<W> {
         let once = query(request).remove("once");
         match self.open_link(id, once).await {
             Ok(opened) => {
-                if opened.facts.ended(self.world.now_ms()) == Some(Ended::SoldOut)
+                if opened.facts.ended(self.world.now_ms()).is_some()
                     && let Some(resumed) = self.resume_purchase(request, &opened).await
                 {
                     return resumed;
@@ -121,10 +119,8 @@ impl<W: World> Gateway<W> {
             return self.drawn_link(request, 200, &opened, None).await;
         }
         let (written, choice) = match asks(&opened.facts, self.world.now_ms()) {
-            Asks::Ended(ended) => {
-                if ended == Ended::SoldOut
-                    && let Some(resumed) = self.resume_purchase(request, &opened).await
-                {
+            Asks::Ended(_) => {
+                if let Some(resumed) = self.resume_purchase(request, &opened).await {
                     return resumed;
                 }
                 return self.drawn_link(request, 409, &opened, None).await;
@@ -155,7 +151,11 @@ impl<W: World> Gateway<W> {
         let is_held = |error: &ApiError| {
             matches!(
                 error.code,
-                Code::RateLimited | Code::LinkSoldOut | Code::LinkStockTooLow
+                Code::RateLimited
+                    | Code::LinkSoldOut
+                    | Code::LinkStockTooLow
+                    | Code::LinkOff
+                    | Code::LinkExpired
             )
         };
         // What nobody else can have may be this browser's own.

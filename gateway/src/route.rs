@@ -153,6 +153,7 @@ routes! {
     POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always;
     GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always;
     POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always;
+    POST   "/admin/merchants/{id}/decide"    DecideOrder       Operator Own Always;
     GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always;
     GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always;
     POST   "/admin/reseal"                   Reseal            Operator Own Always;

@@ -36,6 +36,16 @@ pub enum Event {
         /// What it says.
         event: Box<Event>,
     },
+    /// A person decided that the payment which WeChat's verified answer reports
+    /// is this order's, although it differs in a term. Holds
+    /// [`Event::Told`] or [`Event::PaidBesides`].
+    Accepted(Box<Event>),
+    /// A person decided that the payment which WeChat's verified answer reports
+    /// under this order's number is not this order's.
+    Rejected {
+        /// WeChat's number for the payment.
+        transaction_id: String,
+    },
     /// A verified answer says that WeChat does not know the order.
     NotFound,
     /// A verified answer says that the payment under this number at WeChat is
@@ -160,6 +170,8 @@ pub enum Trouble {
     NotPaidAtWeChat,
     /// WeChat has a payment under the number that is not this Quick Pay's.
     NumberTaken,
+    /// WeChat's answer to a query reports the payment with another `attach`.
+    OtherAttach,
     /// A refund waits for longer than it should.
     RefundWaits,
     /// WeChat made a refund that had ended here as not made.
@@ -193,6 +205,10 @@ pub enum Refusal {
     OtherAttach,
     #[error("the report's transaction is another order's payment")]
     OtherTransaction,
+    #[error("an operator decided that the report's transaction is not this order's")]
+    RejectedPayment,
+    #[error("the report's transaction is this order's payment")]
+    OwnPayment,
     #[error("the order is paid; the report is older")]
     Stale,
     #[error("the order was made with another value of {0}")]

@@ -37,6 +37,7 @@
 //! believed, and each way to differ has its own [`Refusal`]; the order of the
 //! comparisons is the order of precedence.
 
+mod decision;
 mod report;
 mod reverse;
 
@@ -75,6 +76,9 @@ pub struct Order {
     /// What was done to the paid order without this gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) elsewhere: Option<Elsewhere>,
+    /// Transactions that an operator decided are not this order's payment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rejected: Vec<String>,
 }
 
 /// What another system, or a person on the merchant platform, did to an order
@@ -206,6 +210,7 @@ impl Order {
             reported: None,
             revision: 0,
             elsewhere: None,
+            rejected: Vec::new(),
         };
         let wake = order.next_wake(now_ms);
         (order, vec![wake])
@@ -225,6 +230,7 @@ impl Order {
             reported: None,
             revision: 0,
             elsewhere: None,
+            rejected: Vec::new(),
         };
         let wake = order.next_wake(now_ms);
         (order, vec![wake])
@@ -264,6 +270,11 @@ impl Order {
     /// How often the order has changed: see [`Event::Answered`].
     pub const fn revision(&self) -> u32 {
         self.revision
+    }
+
+    /// Whether an operator decided that the transaction is not this order's.
+    pub fn has_rejected(&self, transaction_id: &str) -> bool {
+        self.rejected.iter().any(|id| id == transaction_id)
     }
 
     /// What was done to the paid order without this gateway.
@@ -453,6 +464,8 @@ impl Order {
                 // payment does not wait for that.
                 Ok(vec![Effect::WakeAt(now_ms)])
             }
+            Event::Accepted(event) => self.accepted(*event, is_current, now_ms),
+            Event::Rejected { transaction_id } => self.payment_rejected(transaction_id, now_ms),
             Event::NotFound => {
                 let effects = self.not_found(now_ms);
                 Ok(self.denied(effects, false, now_ms))
@@ -471,7 +484,7 @@ impl Order {
             Event::RefundTold {
                 out_refund_no,
                 state,
-            } => self.refund_told(&out_refund_no, state, now_ms),
+            } => self.refund_told(&out_refund_no, state, is_current, now_ms),
             Event::RefundCancelAsked { out_refund_no } => {
                 self.refund_cancel_asked(&out_refund_no, now_ms)
             }
@@ -513,11 +526,33 @@ impl Order {
         is_current: bool,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
-        self.compare(&payment)?;
+        self.compare(&payment, via)?;
+        let differs_in_attach = self.is_other_attach(&payment);
         let known = self.known_payment();
         if known.is_some_and(|known| known.payment.transaction_id != payment.transaction_id) {
-            return Err(Refusal::PaidTwice);
+            return Err(self.second_payment(&payment.transaction_id));
         }
+        let is_known = known.is_some();
+        // A query's answer about a prepaid order counts all the same.
+        let raised = match differs_in_attach && !is_known {
+            true => vec![Effect::Raise(Trouble::OtherAttach)],
+            false => Vec::new(),
+        };
+        let mut effects = self.take_payment(payment, refunded, via, is_current, now_ms)?;
+        effects.splice(0..0, raised);
+        Ok(effects)
+    }
+
+    /// As [`Order::told_paid`], for a payment that was compared.
+    fn take_payment(
+        &mut self,
+        payment: Payment,
+        refunded: bool,
+        via: Via,
+        is_current: bool,
+        now_ms: i64,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let known = self.known_payment();
         let is_known = known.is_some();
         let paid = match known {
             Some(known) => known.clone(),
@@ -625,14 +660,41 @@ impl Order {
         refunds.any(|r| r.status.counts() || r.refund_id.is_some())
     }
 
-    fn compare(&self, payment: &Payment) -> Result<(), Refusal> {
+    /// Why a payment beside the known one is refused.
+    pub(crate) fn second_payment(&self, transaction_id: &str) -> Refusal {
+        match self.has_rejected(transaction_id) {
+            true => Refusal::RejectedPayment,
+            false => Refusal::PaidTwice,
+        }
+    }
+
+    /// Whether the payment was made under this order's number at its merchant.
+    fn compare_identity(&self, payment: &Payment) -> Result<(), Refusal> {
         let ours = &self.terms.account;
         let theirs = &payment.account;
         if payment.out_trade_no != self.terms.out_trade_no.as_str() {
             Err(Refusal::OtherOrder)
         } else if (&theirs.mch_id, &theirs.sub_mch_id) != (&ours.mch_id, &ours.sub_mch_id) {
             Err(Refusal::OtherMerchant)
-        } else if theirs.appid != ours.appid
+        } else {
+            Ok(())
+        }
+    }
+
+    fn compare(&self, payment: &Payment, via: Via) -> Result<(), Refusal> {
+        let is_rejected = self.has_rejected(&payment.transaction_id);
+        self.compare_terms(payment, via)
+            .map_err(|refusal| match is_rejected {
+                true => Refusal::RejectedPayment,
+                false => refusal,
+            })
+    }
+
+    fn compare_terms(&self, payment: &Payment, via: Via) -> Result<(), Refusal> {
+        self.compare_identity(payment)?;
+        let ours = &self.terms.account;
+        let theirs = &payment.account;
+        if theirs.appid != ours.appid
             // A notice need not repeat the sub-merchant's application.
             || theirs.sub_appid.is_some() && theirs.sub_appid != ours.sub_appid
         {
@@ -645,11 +707,22 @@ impl Order {
             Err(Refusal::OtherTradeType)
         } else if self.is_other_payer(payment) {
             Err(Refusal::OtherPayer)
-        } else if self.is_other_attach(payment) {
+        } else if self.is_other_attach(payment) && !self.is_attach_accepted(payment, via) {
             Err(Refusal::OtherAttach)
         } else {
             Ok(())
         }
+    }
+
+    /// Whether a payment that differs in `attach` alone is this order's all the
+    /// same: WeChat answered our query about our number so, or its payment is
+    /// known with that `attach`. A Quick Pay may be another system's payment.
+    fn is_attach_accepted(&self, payment: &Payment, via: Via) -> bool {
+        let known = self.known_payment().map(|known| &known.payment);
+        let is_known = known.is_some_and(|known| {
+            (&known.transaction_id, &known.attach) == (&payment.transaction_id, &payment.attach)
+        });
+        is_known || via == Via::Query && self.terms.trade_type != TradeType::Micropay
     }
 
     fn told_unpaid(&mut self, state: &TradeState, now_ms: i64) -> Vec<Effect> {
@@ -687,6 +760,12 @@ impl Order {
                 self.closed(CloseReason::Upstream, now_ms)
             }
             (TradeState::Closed, Status::Reversing { .. }) => self.revoked(now_ms),
+            // It can still be paid, so it is closed at WeChat as well.
+            (TradeState::NotPay, Status::Closed { .. })
+                if self.terms.trade_type != TradeType::Micropay =>
+            {
+                vec![Effect::Close]
+            }
             // No sheet waits as long as that: nobody will pay it any more.
             (TradeState::NotPay, Status::Reversing { paid: None, .. })
                 if self.checks >= SHEET_CLOSED_CHECKS =>

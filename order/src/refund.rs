@@ -254,13 +254,22 @@ impl Order {
         &mut self,
         out_refund_no: &str,
         state: RefundState,
+        is_current: bool,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
         let refund = self.find_refund(out_refund_no);
         let refund = refund.ok_or(Refusal::RefundUnknown)?;
-        let was_made_after_all = refund.is_never_taken() && state != RefundState::Closed;
-        if refund.status.is_final() && !was_made_after_all {
+        let was_made_after_all =
+            refund.status == RefundStatus::Closed && state != RefundState::Closed;
+        // The merchant settled it on the merchant platform.
+        let was_settled = refund.status == RefundStatus::Abnormal
+            && matches!(state, RefundState::Success { .. } | RefundState::Closed);
+        if refund.status.is_final() && !was_made_after_all && !was_settled {
             return Err(Refusal::RefundFinal);
+        }
+        // An older answer may say what was so before WeChat ended the refund.
+        if refund.status.is_final() && !refund.is_never_taken() && !is_current {
+            return Ok(vec![Effect::QueryRefund(out_refund_no.to_owned())]);
         }
         refund.err_code = None;
         refund.in_flight.clear();

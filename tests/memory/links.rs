@@ -752,3 +752,169 @@ fn a_page_of_the_merchants_learns_the_result_and_nobody_else() {
     }
     assert_eq!(result(registered, "another-one-of-them").2["state"], "none");
 }
+
+/// A link of an earlier version, whose texts hold what is refused now.
+fn old_link(world: &Memory, shop: &Shop, body: &str, attach: &str) -> Value {
+    let made = link(
+        shop,
+        json!({"body": body.replace('&', "%"), "total_fee": 100,
+               "attach": attach.replace('&', "%")}),
+    );
+    let id = text(&made, "id");
+    let spoil = format!("UPDATE links SET json = replace(json, '%', '&') WHERE id = '{id}'");
+    world.sql(&shop.id, &spoil).unwrap();
+    made
+}
+
+fn alarms(shop: &Shop) -> Vec<(String, String)> {
+    let report = shop.report();
+    let alarms = report["alarms"].as_array().unwrap().iter();
+    alarms
+        .map(|alarm| {
+            (
+                text(alarm, "name").to_owned(),
+                text(alarm, "subject").to_owned(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_stored_link_with_an_ampersand_sells_nothing_and_raises_an_alarm() {
+    for (id, body, attach, sells) in [
+        ("demo", "Tea & cake", "x", false),
+        ("demo", "Tea", "x&y", false),
+        ("night-ionline", "Tea & cake", "x", false),
+        ("night-ionline", "Tea", "x&y", false),
+        ("demo-v3", "Tea & cake", "x", true),
+        ("demo-v3", "Tea", "x&y", false),
+    ] {
+        let world = Memory::default();
+        let shop = crate::kinds::shop(&world, id);
+        let made = old_link(&world, &shop, body, attach);
+        let page = see(&world, &made);
+        assert_eq!(page.status, 200, "{id}");
+        assert_eq!(page.html.contains("<form"), sells, "{id} {body} {attach}");
+        let form = format!("l={}&once={}", text(&made, "id"), "a".repeat(20));
+        assert_eq!(
+            post(&world, &form, DESKTOP).status,
+            if sells { 303 } else { 409 }
+        );
+        let expected = match sells {
+            true => vec![],
+            false => vec![("LINK_UNUSABLE".to_owned(), text(&made, "id").to_owned())],
+        };
+        assert_eq!(alarms(&shop), expected, "{id} {body} {attach}");
+        // With other texts it sells again.
+        let (status, answer) = change(&shop, &made, json!({"body": "Tea", "attach": "x"}));
+        assert_eq!(status, 200, "{answer}");
+        buy(&world, &made, "");
+    }
+}
+
+#[test]
+fn a_link_is_switched_off_whatever_its_other_values_are() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let made = old_link(&world, &shop, "Tea & cake", "x&y");
+    let id = text(&made, "id");
+    // Addresses that are refused now, too.
+    let spoil = format!(
+        "UPDATE links SET json = json_set(json, '$.success_url', 'ftp://shop.example.com/',
+             '$.notify_url', 'http://10.0.0.1/') WHERE id = '{id}'"
+    );
+    world.sql(&shop.id, &spoil).unwrap();
+    let (status, answer) = change(&shop, &made, json!({"active": false}));
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["data"]["active"], false);
+    assert_eq!(answer["data"]["body"], "Tea & cake");
+    assert!(!see(&world, &made).html.contains("<form"));
+    // What is given is checked, and what is null is taken off.
+    let (status, answer) = change(&shop, &made, json!({"active": false, "attach": "a&b"}));
+    assert_eq!((status, &answer["field"]), (400, &json!("attach")));
+    let (status, answer) = change(&shop, &made, json!({"active": false, "attach": null}));
+    assert_eq!((status, &answer["data"]["attach"]), (200, &json!(null)));
+    // It is not switched on again with what WeChat does not take.
+    let (status, answer) = change(&shop, &made, json!({"active": true}));
+    assert_eq!((status, &answer["field"]), (400, &json!("body")));
+    let mended = json!({"active": true, "body": "Tea", "success_url": null, "notify_url": null});
+    let (status, answer) = change(&shop, &made, mended);
+    assert_eq!(status, 200, "{answer}");
+    buy(&world, &made, "");
+}
+
+#[test]
+fn a_payer_resumes_an_open_purchase_of_a_link_that_has_ended() {
+    for end in [
+        json!({"active": false}),
+        json!({"expires_in_seconds": 1}),
+        json!({"stock": 1}),
+    ] {
+        let world = Memory::default();
+        let shop = world.shop("demo");
+        let made = link(&shop, json!({"total_fee": 100}));
+        let first = see(&world, &made);
+        let form = format!("l={}&once={}", first.hidden("l"), first.hidden("once"));
+        let headers = |cookie: &str| {
+            [
+                ("user-agent", DESKTOP.to_owned()),
+                (
+                    "content-type",
+                    "application/x-www-form-urlencoded".to_owned(),
+                ),
+                ("origin", GATEWAY.to_owned()),
+                ("sec-fetch-site", "same-origin".to_owned()),
+                ("cookie", cookie.to_owned()),
+            ]
+        };
+        let ask = |method: &str, url: &str, form: &str, cookie: &str| {
+            let mut request = http::Request::builder().method(method).uri(url);
+            for (name, value) in headers(cookie) {
+                request = request.header(name, value);
+            }
+            world.send(request.body(form.as_bytes().to_vec()).unwrap())
+        };
+        let bought = ask("POST", &format!("{GATEWAY}/pay/link"), &form, "");
+        let header = |name: &str| bought.headers()[name].to_str().unwrap().to_owned();
+        let (location, cookie) = (header("location"), header("set-cookie"));
+        let cookie = cookie.split(';').next().unwrap();
+        let (status, answer) = change(&shop, &made, end.clone());
+        assert_eq!(status, 200, "{answer}");
+        world.advance(2);
+        for (method, url, form) in [
+            ("GET", text(&made, "url").to_owned(), String::new()),
+            ("POST", format!("{GATEWAY}/pay/link"), form),
+        ] {
+            let back = ask(method, &url, &form, cookie);
+            assert_eq!(back.status(), 303, "{end} {method}");
+            assert_eq!(back.headers()["location"], *location, "{end} {method}");
+            let other = ask(method, &url, &form.replace("once=", "once=x"), "");
+            assert_ne!(other.status(), 303, "{end} {method}: another payer");
+        }
+    }
+}
+
+#[test]
+fn an_unreadable_row_does_not_stop_a_links_other_sales() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let made = link(&shop, json!({"total_fee": 100, "stock": 10}));
+    // The purchase is tried, so that it has an order, whose row a later version
+    // writes.
+    let page = buy(&world, &made, "");
+    let (status, answer) = Browser::new(&world, DESKTOP).post(&call(&page, "order"));
+    assert_eq!(status, 200, "{answer}");
+    let spoil = "UPDATE orders SET json = replace(json, 'NOTPAY', 'A_LATER_VARIANT')";
+    world.sql("demo", spoil).unwrap();
+    world.advance(3600);
+    let left = now(&shop, &made);
+    // Its piece may have been paid, so it is held.
+    assert_eq!((&left["sold"], &left["held"]), (&json!(0), &json!(1)));
+    buy(&world, &made, "");
+    assert_eq!(alarms(&shop)[0].0, "ROW_UNREADABLE");
+    // The version that reads it is back.
+    let restore = "UPDATE orders SET json = replace(json, 'A_LATER_VARIANT', 'NOTPAY')";
+    world.sql("demo", restore).unwrap();
+    world.advance(3 * 3600);
+    buy(&world, &made, "&quantity=1");
+}

@@ -19,6 +19,8 @@ const PIECES_BYTES: usize = 9;
 const MAX_QUANTITY: i64 = 99_999;
 /// The most pieces that a link can have.
 const MAX_STOCK: i64 = 1_000_000_000;
+/// The fields that say what a link costs.
+const PRICE: [&str; 5] = ["total_fee", "fee_type", "quantity", "min_fee", "max_fee"];
 /// Ten years.
 const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
 
@@ -44,6 +46,7 @@ impl<W: World> Gateway<W> {
             Some(old) => old.link.id.clone(),
             None => format!("{}.{}", known.merchant.id, self.random_text(12)),
         };
+        let names: Vec<String> = given.keys().cloned().collect();
         let mut settings = match &old {
             Some(old) => settings(&old.link),
             None => json!({}),
@@ -59,12 +62,24 @@ impl<W: World> Gateway<W> {
             settings.extend(given);
         }
         let fields = Fields::read(settings.to_string().as_bytes())?;
-        let mut link = self.read_link(&fields, &known, id)?;
+        // What a link holds may be older than a rule. That must not keep it on:
+        // it is checked when the link is switched on again.
+        let is_switched_off = fields.is_there("active") && !fields.flag("active")?;
+        let kept = old.as_ref().filter(|_| is_switched_off);
+        let kept = |name: &str| {
+            let is_given = names.iter().any(|given| given == name);
+            kept.filter(|_| !is_given).map(|old| &old.link)
+        };
+        let mut link = self.read_link(&fields, &known, id, kept)?;
         link.expires_at_ms = link.expires_at_ms.or(expires_at_ms);
+        let new = |name: &str, url: &Option<String>| match kept(name) {
+            Some(_) => None,
+            None => url.clone(),
+        };
         let addresses = [
-            ("notify_url", &link.notify_url),
-            ("success_url", &link.success_url),
-            ("cancel_url", &link.cancel_url),
+            ("notify_url", &new("notify_url", &link.notify_url)),
+            ("success_url", &new("success_url", &link.success_url)),
+            ("cancel_url", &new("cancel_url", &link.cancel_url)),
         ];
         self.refuse_foreign_addresses(request, &known, &addresses)
             .await?;
@@ -93,28 +108,61 @@ impl<W: World> Gateway<W> {
         self.book(&known.merchant.id, Call::Links(id)).await
     }
 
-    fn read_link(&self, fields: &Fields, known: &Known, id: String) -> Result<Link, ApiError> {
+    /// The link that the fields ask for. `kept` is the link as it is, for a
+    /// field whose value stays unchecked.
+    fn read_link<'a>(
+        &self,
+        fields: &Fields,
+        known: &Known,
+        id: String,
+        kept: impl Fn(&str) -> Option<&'a Link>,
+    ) -> Result<Link, ApiError> {
         let development = self.config.development;
         let seconds = fields.whole("expires_in_seconds", 1..=LONGEST_SECONDS)?;
         let upstream = self.upstream(known);
         Ok(Link {
             id,
-            body: upstream.body(fields, upstream.max_body() - PIECES_BYTES)?,
-            price: read_price(fields, upstream.currency(fields)?)?,
+            body: match kept("body") {
+                Some(old) => old.body.clone(),
+                None => upstream.body(fields, upstream.max_body() - PIECES_BYTES)?,
+            },
+            // Kept where none of the fields that say it is given.
+            price: match PRICE
+                .iter()
+                .filter_map(|name| kept(name))
+                .nth(PRICE.len() - 1)
+            {
+                Some(old) => old.price,
+                None => read_price(fields, upstream.currency(fields)?)?,
+            },
             stock: fields.whole("stock", 0..=MAX_STOCK)?,
             expires_at_ms: seconds.map(|seconds| self.world.now_ms() + seconds * 1000),
             active: !fields.is_there("active") || fields.flag("active")?,
-            notify_url: address::notify_url(fields, "notify_url", self.notify_targets(known))?,
-            success_url: address::page_url(fields, "success_url", development)?,
-            cancel_url: address::page_url(fields, "cancel_url", development)?,
+            notify_url: match kept("notify_url") {
+                Some(old) => old.notify_url.clone(),
+                None => address::notify_url(fields, "notify_url", self.notify_targets(known))?,
+            },
+            success_url: match kept("success_url") {
+                Some(old) => old.success_url.clone(),
+                None => address::page_url(fields, "success_url", development)?,
+            },
+            cancel_url: match kept("cancel_url") {
+                Some(old) => old.cancel_url.clone(),
+                None => address::page_url(fields, "cancel_url", development)?,
+            },
             lang: page_lang(fields)?,
-            attach: upstream.attach(fields)?,
+            attach: match kept("attach") {
+                Some(old) => old.attach.clone(),
+                None => upstream.attach(fields)?,
+            },
         })
     }
 
     /// What the merchant tells its own systems is shown only with the secret.
     fn link_data(&self, facts: &LinkFacts, shown: bool) -> Value {
-        let LinkFacts { link, sold, held } = facts;
+        let LinkFacts {
+            link, sold, held, ..
+        } = facts;
         let mut data = settings(link);
         let url = self.config.link_url(&link.id);
         let picture = |name: &str| url.replace("/pay/?", &format!("/pay/{name}?"));

@@ -120,6 +120,11 @@ pub(super) fn evidence(event: &Event) -> String {
             by(*via),
             payment.transaction_id
         ),
+        Event::Accepted(event) => format!("an operator's decision; {}", evidence(event)),
+        Event::Rejected { transaction_id } => format!(
+            "an operator's decision; {}: transaction {transaction_id}",
+            by(Via::Query)
+        ),
         Event::Told(TradeState::NotPay, _) => of_query("NOTPAY"),
         Event::Told(TradeState::Closed, _) => of_query("CLOSED"),
         Event::Told(TradeState::Revoked, _) => of_query("REVOKED"),

@@ -17,8 +17,8 @@ use crate::upstream::{Failure, Reason};
 use crate::world::{Store, StoreError, World};
 use checkout::{LOOK, Lang, Line, State};
 use order::{
-    Effect, Event, Money, Order, OutTradeNo, Prepayment, RefundStatus, Refusal, Status, Terms,
-    TradeState, TradeType,
+    Effect, Event, Money, Order, OutTradeNo, Payment, Prepayment, RefundStatus, Refusal, Status,
+    Terms, TradeState, TradeType, Via,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -716,6 +716,19 @@ impl<W: World, S: Store> Book<W, S> {
         if is_anothers(order, &payment) {
             return Ok(Event::NumberTaken);
         }
+        self.in_purchase(known, order, *payment, via, refunded)
+    }
+
+    /// A payment of the order, which its purchase keeps or not.
+    pub(super) fn in_purchase(
+        &self,
+        known: &Known,
+        order: &Order,
+        payment: Payment,
+        via: Via,
+        refunded: bool,
+    ) -> Result<Event, StoreError> {
+        let payment = Box::new(payment);
         let number = &order.terms().out_trade_no;
         let kept = match self.checkout_of_attempt(number)? {
             Some(checkout) => self.kept_order(&checkout)?,

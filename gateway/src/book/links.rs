@@ -12,7 +12,8 @@
 //! timer: a *sale* is a row until its checkout's time is over, and is then
 //! either added to `sold` or dropped.
 
-use super::{Book, NewCheckout, Purchase, write_stored};
+use super::{Book, NewCheckout, Purchase, SET_ASIDE_MS, write_stored};
+use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::seal::random_text;
@@ -101,6 +102,9 @@ pub struct LinkFacts {
     pub sold: i64,
     /// Pieces that payers are about to pay.
     pub held: i64,
+    /// WeChat takes no order with the link's texts, so nothing can be bought.
+    #[serde(default)]
+    pub unusable: bool,
 }
 
 /// How a purchase through a link stands.
@@ -133,7 +137,7 @@ const LISTED: i64 = 100;
 impl LinkFacts {
     /// Why nothing can be bought now; `None` when something can.
     pub fn ended(&self, now_ms: i64) -> Option<Ended> {
-        if !self.link.active {
+        if !self.link.active || self.unusable {
             Some(Ended::Off)
         } else if self.link.expires_at_ms.is_some_and(|at_ms| now_ms >= at_ms) {
             Some(Ended::Expired)
@@ -241,8 +245,24 @@ impl<W: World, S: Store> Book<W, S> {
                 link,
                 sold: row.int(1)?,
                 held: held.first().map_or(Ok(0), |row| row.int(0))?,
+                unusable: false,
             })
         })
+    }
+
+    /// As [`Book::find_link`], for a payer. Where WeChat takes no order with the
+    /// link's texts, nothing can be bought and an alarm is raised.
+    pub(super) fn open_link(&self, known: &Known, id: &str) -> Result<LinkFacts, ApiError> {
+        let mut facts = self.find_link(id)?;
+        let link = &facts.link;
+        facts.unusable = !self
+            .upstream(known)
+            .takes_texts(&link.body, link.attach.as_deref());
+        if facts.unusable && link.active && !self.stands(Alarm::LinkUnusable, id)? {
+            self.sign_book(known)?;
+            self.raise(Alarm::LinkUnusable, id)?;
+        }
+        Ok(facts)
     }
 
     /// One link, or the latest, newest first, each with what is sold of it at
@@ -270,7 +290,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// checkout's id.
     pub(super) fn buy(&self, known: &Known, buy: &Buy) -> Result<String, ApiError> {
         let now_ms = self.world.now_ms();
-        let facts = self.find_link(&buy.id)?;
+        let facts = self.open_link(known, &buy.id)?;
         self.sign_book(known)?;
         let (body, money, pieces) = facts.link.purchase(buy.choice)?;
         for id in self.sales_of_form(buy)? {
@@ -366,8 +386,9 @@ impl<W: World, S: Store> Book<W, S> {
         )?;
         let mut held = 0;
         for sale in sales {
-            let state = self.view_checkout(sale.text(0)?)?.state;
-            if matches!(state, State::Open | State::Confirming) {
+            let state = self.view_checkout(sale.text(0)?).map(|facts| facts.state);
+            // What cannot be read may still be held.
+            if matches!(state, Ok(State::Open | State::Confirming) | Err(_)) {
                 held += sale.int(1)?;
             }
         }
@@ -406,7 +427,9 @@ impl<W: World, S: Store> Book<W, S> {
             .collect()
     }
 
-    /// Ends the sales whose time is over. One that is being confirmed waits.
+    /// Ends the sales whose time is over. One that is being confirmed waits. One
+    /// of which a row cannot be read stays held and is looked at again later, so
+    /// that the others have their turn; an alarm names the row.
     fn settle(&self, link_id: &str) -> Result<(), ApiError> {
         let rows = self.store.exec(
             "SELECT checkout_id, pieces FROM sales WHERE link_id = ? AND until_ms <= ?
@@ -419,7 +442,21 @@ impl<W: World, S: Store> Book<W, S> {
         )?;
         for row in rows {
             let checkout_id = row.text(0)?;
-            match self.view_checkout(checkout_id)?.state {
+            let state = match self.view_checkout(checkout_id) {
+                Ok(facts) => facts.state,
+                Err(error) => {
+                    error.log_cause(&self.world);
+                    self.store.exec(
+                        "UPDATE sales SET until_ms = ? WHERE checkout_id = ?",
+                        &[
+                            (self.world.now_ms() + SET_ASIDE_MS).into(),
+                            checkout_id.into(),
+                        ],
+                    )?;
+                    continue;
+                }
+            };
+            match state {
                 State::Open | State::Confirming => continue,
                 State::Paid { .. } | State::PartlyRefunded { .. } | State::Refunded { .. } => {
                     self.store.exec(

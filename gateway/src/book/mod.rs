@@ -12,6 +12,7 @@
 //! transactions( transaction_id, out_trade_no )       the order that each payment paid
 //! strays(     transaction_id, json )                 payments to nobody that is known, and
 //!                                                     refunds, under WeChat's number
+//! rechecks(   out_trade_no, due_at_ms, claim_since_ms )   queries later; see `rechecks.rs`
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! audit(      id, subject, what, … )                 see `audit.rs`
 //! ```
@@ -25,13 +26,16 @@
 //! moved on *before* its work begins, so a crash repeats work and never loses
 //! it.
 
+mod alarms;
 mod changes;
 mod checkouts;
+mod decisions;
 mod deliveries;
 mod links;
 mod orders;
 mod products;
 mod quick_pay;
+mod rechecks;
 mod refunds;
 mod report;
 mod size;
@@ -40,6 +44,7 @@ pub use checkouts::{
     Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,
     NewCheckout, Offer, PrepareCheckout, Purchase,
 };
+pub use decisions::{Choice as Decided, Decision};
 pub use deliveries::Delivery;
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
 pub use orders::{NewOrder, Prepaid, Stray, StrayRefund, Verdict};
@@ -170,6 +175,8 @@ pub enum Call {
     Audit(audit::Page),
     /// A person has dealt with an alarm: whether it stood.
     Settle(Settled),
+    /// An operator's decision about an order: [`Order`].
+    Decide(Decision),
     /// Raise an alarm of something that was found outside of the book.
     Raise {
         /// See [`Raised::name`].
@@ -303,6 +310,7 @@ enum Timers {
 enum Work {
     Order,
     Delivery,
+    Recheck,
 }
 
 /// A merchant's book, on any world and store.
@@ -381,6 +389,10 @@ impl<W: World, S: Store> Book<W, S> {
                 transaction_id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS strays(
                 transaction_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
+            "CREATE TABLE IF NOT EXISTS rechecks(
+                out_trade_no TEXT PRIMARY KEY, due_at_ms INTEGER NOT NULL,
+                claim_since_ms INTEGER)",
+            "CREATE INDEX IF NOT EXISTS rechecks_due ON rechecks(due_at_ms)",
         ]
         .into_iter()
         .chain(audit::STATEMENTS)
@@ -527,7 +539,7 @@ impl<W: World, S: Store> Book<W, S> {
             Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(known, prepare).await?),
             Call::CheckCheckout(id) => json(&self.check_checkout(known, &id).await?),
             Call::SetLink(link) => json(&self.set_link(&link)?),
-            Call::FindLink(id) => json(&self.find_link(&id)?),
+            Call::FindLink(id) => json(&self.open_link(known, &id)?),
             Call::Links(id) => json(&self.links(id.as_deref())?),
             Call::Buy(buy) => json(&self.buy(known, &buy)?),
             Call::Sale { id, once } => json(&self.sale(&id, &once)?),
@@ -548,6 +560,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             Call::Audit(page) => json(&audit::read(&self.store, &page)?),
             Call::Settle(settled) => json(&self.settle_alarm(&settled)?),
+            Call::Decide(decision) => json(&self.decide(known, &decision).await?),
             Call::Raise { alarm, subject } => {
                 if let Some(alarm) = Alarm::named(&alarm) {
                     self.raise(alarm, &subject)?;
@@ -608,7 +621,7 @@ impl<W: World, S: Store> Book<W, S> {
         let known = &*known;
         let until_ms = self.world.now_ms() + ALARM_MS;
         let mut running = FuturesUnordered::new();
-        let (mut orders, mut deliveries, mut claimed) = (0, 0, 0);
+        let (mut orders, mut deliveries, mut rechecks, mut claimed) = (0, 0, 0, 0);
         loop {
             let may_claim = |claimed| claimed < DUE_AT_ONCE && self.world.now_ms() < until_ms;
             while may_claim(claimed) && orders < ORDERS_AT_ONCE {
@@ -624,6 +637,20 @@ impl<W: World, S: Store> Book<W, S> {
                 let work = scope::within(scope, work);
                 running.push(async { (Work::Order, work.await) }.boxed_local());
                 (orders, claimed) = (orders + 1, claimed + 1);
+            }
+            // One at a time, where no order is due.
+            if may_claim(claimed)
+                && rechecks == 0
+                && orders < ORDERS_AT_ONCE
+                && let Some(number) = self.claim_due_recheck()?
+            {
+                claimed += 1;
+                if !self.is_held() {
+                    let scope = self.timer_scope(number.as_str(), false);
+                    let work = scope::within(scope, self.recheck(known, number));
+                    running.push(async { (Work::Recheck, work.await) }.boxed_local());
+                    rechecks += 1;
+                }
             }
             while may_claim(claimed) && deliveries < DELIVERIES_AT_ONCE {
                 let Some(due) = self.claim_due_delivery()? else {
@@ -648,6 +675,7 @@ impl<W: World, S: Store> Book<W, S> {
             match ended {
                 Some((Work::Order, _)) => orders -= 1,
                 Some((Work::Delivery, _)) => deliveries -= 1,
+                Some((Work::Recheck, _)) => rechecks -= 1,
                 None => {}
             }
             // What failed for one row is no reason to leave the others.
@@ -659,27 +687,6 @@ impl<W: World, S: Store> Book<W, S> {
         self.upstream(known).report_speed().await;
         self.raise_problems(known)?;
         Ok(Timers::Done)
-    }
-
-    /// Takes an alarm off the list, and keeps who has dealt with it and how.
-    fn settle_alarm(&self, settled: &Settled) -> Result<bool, StoreError> {
-        let Settled {
-            name,
-            subject,
-            note,
-        } = settled;
-        self.store.atomically(|| {
-            let gone = self.store.exec(
-                "DELETE FROM alarms WHERE name = ? AND subject = ? RETURNING times",
-                &[name.as_str().into(), subject.as_str().into()],
-            )?;
-            if gone.is_empty() {
-                return Ok(false);
-            }
-            self.audit(subject, &format!("alarm {name} settled"), note)?;
-            self.alarms_changed()?;
-            Ok(true)
-        })
     }
 
     // Shared by the files of this module.
@@ -763,7 +770,9 @@ impl<W: World, S: Store> Book<W, S> {
                 SELECT min(due_at_ms) FROM deliveries WHERE due_at_ms IS NOT NULL
                 UNION ALL
                 SELECT min(untried_until_ms) FROM checkouts
-                WHERE untried_until_ms IS NOT NULL)",
+                WHERE untried_until_ms IS NOT NULL
+                UNION ALL
+                SELECT min(due_at_ms) FROM rechecks)",
             &[],
         )?;
         rows.first().map_or(Ok(None), |row| row.int_or_null(0))
@@ -829,34 +838,6 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    /// Calls a person.
-    fn raise(&self, alarm: Alarm, subject: &str) -> Result<(), StoreError> {
-        let facts = [
-            ("alarm", alarm.name().into()),
-            ("about", subject.into()),
-            ("to_do", alarm.to_do().into()),
-        ];
-        scope::log(&self.world, &facts, format_args!("{}", alarm.says()));
-        self.store.exec(
-            "INSERT INTO alarms(name, subject, times, last_at_ms) VALUES(?1, ?2, 1, ?3)
-             ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3",
-            &[
-                alarm.name().into(),
-                subject.into(),
-                self.world.now_ms().into(),
-            ],
-        )?;
-        self.alarms_changed()
-    }
-
-    /// Raises what upstream's answers have called for meanwhile.
-    fn raise_problems(&self, known: &Known) -> Result<(), StoreError> {
-        for (alarm, subject) in known.take_problems() {
-            self.raise(alarm, &subject)?;
-        }
-        Ok(())
-    }
-
     /// Of a timer's work for an order: it goes on under the request that made
     /// it.
     fn timer_scope(&self, number: &str, urgent: bool) -> Scope {
@@ -888,16 +869,6 @@ impl<W: World, S: Store> Book<W, S> {
             self.world.log(format_args!("{key}: {error}"));
             self.unreadable.borrow_mut().insert(key.to_owned());
         })
-    }
-
-    /// Raises the alarm about rows that could not be read, outside of the
-    /// transaction that failed because of them.
-    fn raise_unreadable(&self) {
-        for key in self.unreadable.take() {
-            if let Err(error) = self.raise(Alarm::RowUnreadable, &key) {
-                self.world.log(format_args!("alarm about {key}: {error}"));
-            }
-        }
     }
 
     fn nonce(&self) -> String {

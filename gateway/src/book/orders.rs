@@ -283,7 +283,14 @@ impl<W: World, S: Store> Book<W, S> {
         // A payment that another system took under a Quick Pay's number is not
         // written here, so its notice is not acknowledged here.
         let order = self.load_order(&number)?;
+        let is_rejected = order
+            .as_ref()
+            .is_some_and(|order| order.has_rejected(&payment.transaction_id));
         let is_anothers = order.is_some_and(|order| is_anothers(&order, &payment));
+        if is_anothers && is_rejected {
+            self.count("notice_duplicate");
+            return Ok(Verdict::Duplicate);
+        }
         if confirms && is_anothers {
             let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
             self.hinted(known, &number).await?;
@@ -319,8 +326,9 @@ impl<W: World, S: Store> Book<W, S> {
                 }
                 Verdict::Taken
             }
-            // A payment that is being reversed is known, and goes back.
-            Some(Err(Refusal::AlreadyPaid | Refusal::Reversed)) => {
+            // A payment that is being reversed is known, and goes back. One that
+            // an operator has rejected needs no further notice.
+            Some(Err(Refusal::AlreadyPaid | Refusal::Reversed | Refusal::RejectedPayment)) => {
                 self.learned(true)?;
                 Verdict::Duplicate
             }
@@ -576,7 +584,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Queries the order at WeChat; `None` without a verified answer.
-    async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
+    pub(super) async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
         let order = self.known_order(number);
         let event = self.query_bare(known, number).await?;
         Some(answered(order.as_ref(), event))
@@ -653,7 +661,12 @@ impl<W: World, S: Store> Book<W, S> {
             if let Some(payment) = payment_of(&event)
                 && self.is_of_another(&payment.transaction_id, number)?
             {
-                return Ok(Some(Err(Refusal::OtherTransaction)));
+                return Ok(Some(Err(
+                    match order.has_rejected(&payment.transaction_id) {
+                        true => Refusal::RejectedPayment,
+                        false => Refusal::OtherTransaction,
+                    },
+                )));
             }
             let effects = match order.apply(event, self.world.now_ms()) {
                 Ok(effects) => effects,
@@ -672,6 +685,9 @@ impl<W: World, S: Store> Book<W, S> {
                 let id = paid.payment.transaction_id.as_str();
                 if reported.is_some_and(|reported| reported.transaction_id != id) {
                     self.raise(Alarm::PaidTwice, number)?;
+                }
+                if paid.via == Via::Notice {
+                    self.check_later(number)?;
                 }
             }
             if let Some(reported) = order.reported()
@@ -773,7 +789,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// an object that is named by the `mch_id` keeps whose each transaction is.
     /// There are a hundred of them to a `mch_id`, told apart by the end of the
     /// transaction's number, so that none is asked too often. Where it does not
-    /// answer, nothing changes and the order's timer comes again.
+    /// answer, nothing changes, and the order is queried again until it does.
     pub(super) async fn admits(
         &self,
         known: &Known,
@@ -792,17 +808,26 @@ impl<W: World, S: Store> Book<W, S> {
         if order.apply(event.clone(), self.world.now_ms()).is_err() {
             return Ok(true);
         }
-        match self.claim(known, &payment.transaction_id, number).await {
+        let claimed = self.claim(known, &payment.transaction_id, number).await;
+        if claimed.is_some() {
+            self.claim_answered(number)?;
+        }
+        match claimed {
             Some(true) => Ok(true),
             Some(false) => {
-                self.raise(Alarm::OtherTransaction, number)?;
+                if !order.has_rejected(&payment.transaction_id) {
+                    self.raise(Alarm::OtherTransaction, number)?;
+                }
                 // Else the timer would reverse it: the other order's payment.
                 if order.terms().trade_type == TradeType::Micropay {
                     let _ = self.step(known, number, Event::NumberTaken, None)?;
                 }
                 Ok(false)
             }
-            None => Ok(false),
+            None => {
+                self.claim_unanswered(known, number)?;
+                Ok(false)
+            }
         }
     }
 
@@ -856,12 +881,12 @@ impl<W: World, S: Store> Book<W, S> {
 }
 
 /// The payment that an event reports.
-fn payment_of(event: &Event) -> Option<&Payment> {
+pub(super) fn payment_of(event: &Event) -> Option<&Payment> {
     match event {
         Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), _)
         | Event::Reported(payment)
         | Event::PaidBesides { payment, .. } => Some(payment),
-        Event::Answered { event, .. } => payment_of(event),
+        Event::Answered { event, .. } | Event::Accepted(event) => payment_of(event),
         _ => None,
     }
 }

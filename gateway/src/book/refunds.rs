@@ -67,6 +67,16 @@ impl<W: World, S: Store> Book<W, S> {
         new: NewRefund,
     ) -> Result<Refunded, ApiError> {
         let number = self.paid_number(&new.out_trade_no)?;
+        self.refund_order(known, &number, new).await
+    }
+
+    /// As [`Book::create_refund`], of exactly this order.
+    pub(super) async fn refund_order(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+        new: NewRefund,
+    ) -> Result<Refunded, ApiError> {
         let missing = || ApiError::of(Code::OrderNotFound);
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
         let total = order.terms().money;
@@ -87,7 +97,7 @@ impl<W: World, S: Store> Book<W, S> {
             out_refund_no: out_refund_no.clone(),
             money,
         };
-        self.refuse_another_orders_refund(&out_refund_no, &number)?;
+        self.refuse_another_orders_refund(&out_refund_no, number)?;
         // What was asked for before is answered as it stands.
         let is_known = |refund: &Refund| refund.out_refund_no == out_refund_no;
         if !order.refunds().iter().any(is_known) {
@@ -98,8 +108,8 @@ impl<W: World, S: Store> Book<W, S> {
             .ok_or_else(missing)?
         {
             Ok(_) => {
-                self.take_refund_number(&out_refund_no, &number)?;
-                let outcome = self.refund(known, &number, &out_refund_no).await?;
+                self.take_refund_number(&out_refund_no, number)?;
+                let outcome = self.refund(known, number, &out_refund_no).await?;
                 let (event, refusal) = match outcome {
                     Some(Ok(event)) => (Some(event), None),
                     Some(Err((event, refusal))) => (event, Some(refusal)),
@@ -111,14 +121,14 @@ impl<W: World, S: Store> Book<W, S> {
                         self.carry_out(known, number.clone(), effects).await?;
                     }
                 }
-                let refunded = self.refunded(&number, &out_refund_no)?;
+                let refunded = self.refunded(number, &out_refund_no)?;
                 match refusal {
                     Some(refusal) if refunded.refund.status == RefundStatus::Closed => Err(refusal),
                     _ => Ok(refunded),
                 }
             }
             Err(Refusal::RefundExists) => {
-                let refunded = self.refunded(&number, &out_refund_no)?;
+                let refunded = self.refunded(number, &out_refund_no)?;
                 match refunded.refund.is_never_taken() {
                     true => Err(ended_before(&refunded.refund)),
                     false => Ok(refunded),
@@ -289,7 +299,9 @@ impl<W: World, S: Store> Book<W, S> {
         let under_way: Vec<Effect> = order
             .refunds()
             .iter()
-            .filter(|refund| !refund.status.is_final())
+            // What the payer's bank did not take may be settled on the merchant
+            // platform.
+            .filter(|refund| !refund.status.is_final() || refund.status == RefundStatus::Abnormal)
             .map(|refund| Effect::QueryRefund(refund.out_refund_no.clone()))
             .collect();
         if !under_way.is_empty() && self.may_ask(&number) {
@@ -317,10 +329,18 @@ impl<W: World, S: Store> Book<W, S> {
                 refund.status.is_final() && !refund.is_never_taken()
             })
         };
+        // What returned nothing may have been made or settled since.
+        let may_change = |refund: &Refund| {
+            matches!(refund.status, RefundStatus::Closed | RefundStatus::Abnormal)
+                && self.may_ask(number)
+        };
+        let asks = self
+            .refunded(number, out_refund_no)
+            .is_ok_and(|refunded| may_change(&refunded.refund));
         let verdict = match is_final() {
             Err(_) => Verdict::Refused("refund_unknown".to_owned()),
-            Ok(true) => Verdict::Duplicate,
-            Ok(false) => {
+            Ok(true) if !asks => Verdict::Duplicate,
+            Ok(_) => {
                 let ask = vec![Effect::QueryRefund(out_refund_no.to_owned())];
                 self.carry_out(known, number.clone(), ask).await?;
                 match is_final()? {
@@ -496,11 +516,9 @@ enum AtWeChat {
     Another,
 }
 
-/// Whether it returns a payment that the purchase does not keep. The first
-/// refund of such an order does: it was written with the payment.
+/// Whether it returns the whole payment that the purchase does not keep.
 fn is_besides(order: &Order, refund: &Refund) -> bool {
-    let first = order.refunds().first();
-    order.paid_besides().is_some() && first.is_some_and(|r| r.out_refund_no == refund.out_refund_no)
+    order.paid_besides().is_some() && refund.money == order.terms().money
 }
 
 fn ended_before(refund: &Refund) -> ApiError {

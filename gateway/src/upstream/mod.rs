@@ -466,6 +466,15 @@ impl<'a, W: World> Upstream<'a, W> {
         fields.signed_text("attach", self.max_attach())
     }
 
+    /// Whether orders can be made with these texts. They may be older than the
+    /// rule that `&` is refused.
+    pub fn takes_texts(&self, body: &str, attach: Option<&str>) -> bool {
+        let is_body_joined = !matches!(self.dialect(), Dialect::V3(_));
+        let is_refused = is_body_joined && body.contains('&')
+            || attach.is_some_and(|attach| attach.contains('&'));
+        !is_refused
+    }
+
     /// The most characters of a refund's number. WeChat Pay v2 manual, section
     /// 9.4.4: 32.
     pub fn max_out_refund_no(&self) -> usize {

@@ -3,7 +3,7 @@
 
 use super::{Order, Status};
 use crate::event::{Effect, Refusal, Trouble};
-use crate::evidence::Payment;
+use crate::evidence::{Payment, Via};
 use serde::{Deserialize, Serialize};
 
 /// A payment that only a notice reports. A query confirms it before it counts.
@@ -31,10 +31,10 @@ impl Order {
         payment: &Payment,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
-        self.compare(payment)?;
+        self.compare(payment, Via::Notice)?;
         if let Some(known) = self.known_payment() {
             return Err(if known.payment.transaction_id != payment.transaction_id {
-                Refusal::PaidTwice
+                self.second_payment(&payment.transaction_id)
             } else if self.paid().is_some() {
                 Refusal::AlreadyPaid
             } else {

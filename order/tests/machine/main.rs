@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod decisions;
 mod reports;
 
 use order::{

@@ -1,0 +1,282 @@
+//! An operator's decision about one order, where WeChat's verified answers do
+//! not fit the order and so change nothing by themselves.
+//!
+//! No decision stands on a person's word alone: WeChat is queried first, and
+//! amounts are those of its verified answer.
+
+use super::orders::is_anothers;
+use super::{Book, NewRefund};
+use crate::alarm::Alarm;
+use crate::directory::Known;
+use crate::error::{ApiError, Code};
+use crate::upstream::Reason;
+use crate::world::{Store, StoreError, World};
+use order::{Event, Order, OutTradeNo, Payment, RefundStatus, TradeState, Via};
+use serde::{Deserialize, Serialize};
+
+/// What an operator decided about an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// WeChat's payment under the order's number is this order's.
+    Accept,
+    /// WeChat's payment under the order's number is not this order's.
+    Reject,
+    /// The payment that its purchase does not keep is refunded again.
+    Refund,
+}
+
+/// A decision about an order.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Decision {
+    /// The order's number.
+    pub out_trade_no: OutTradeNo,
+    /// What was decided.
+    pub choice: Choice,
+    /// Why, in the operator's words.
+    pub note: String,
+}
+
+/// How often WeChat is queried where the order changes during the query.
+const QUERIES: usize = 3;
+
+impl<W: World, S: Store> Book<W, S> {
+    /// Carries out an operator's decision. Answers how the order stands then.
+    ///
+    /// Errors: `ORDER_NOT_FOUND`; `NOTHING_TO_DECIDE` where WeChat's answer
+    /// fits the order, which follows it; `PAYMENT_IS_ANOTHERS`; and
+    /// `UPSTREAM_UNAVAILABLE` without a verified answer.
+    pub(super) async fn decide(
+        &self,
+        known: &Known,
+        decision: &Decision,
+    ) -> Result<Order, ApiError> {
+        let number = &decision.out_trade_no;
+        let missing = || ApiError::of(Code::OrderNotFound);
+        match decision.choice {
+            Choice::Refund => self.refund_second_payment(known, decision).await?,
+            Choice::Accept | Choice::Reject => self.decide_payment(known, decision).await?,
+        }
+        self.load_order(number.as_str())?.ok_or_else(missing)
+    }
+
+    async fn decide_payment(&self, known: &Known, decision: &Decision) -> Result<(), ApiError> {
+        let number = &decision.out_trade_no;
+        let missing = || ApiError::of(Code::OrderNotFound);
+        for _ in 0..QUERIES {
+            let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
+            let (revision, account) = (order.revision(), order.terms().account.clone());
+            self.count("query:order");
+            let state = match self.upstream(known).query(number, &account).await {
+                Ok(state) => state,
+                Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => {
+                    return self.follow(known, number, Event::NotFound).await;
+                }
+                Err(failure) => return Err(failure.into()),
+            };
+            let (payment, refunded) = match &state {
+                TradeState::Success(payment) => (payment, false),
+                TradeState::Refund(payment) => (payment, true),
+                _ => {
+                    return self
+                        .follow(known, number, Event::Told(state, Via::Query))
+                        .await;
+                }
+            };
+            let fits = self.fits(&order, payment, &state)?;
+            // Whose the payment is among all merchants with this account.
+            let is_free = match known.shares_account && (fits || decision.choice == Choice::Accept)
+            {
+                false => true,
+                true => self
+                    .claim(known, &payment.transaction_id, number.as_str())
+                    .await
+                    .ok_or_else(|| ApiError::of(Code::UpstreamUnavailable))?,
+            };
+            let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
+            if order.revision() != revision {
+                continue;
+            }
+            return match decision.choice {
+                Choice::Accept if !is_free => Err(ApiError::of(Code::PaymentIsAnothers)),
+                Choice::Accept => {
+                    self.accept(known, &order, payment, refunded, decision)
+                        .await
+                }
+                _ if fits && is_free => {
+                    self.follow(known, number, Event::Told(state, Via::Query))
+                        .await
+                }
+                _ => self.reject(known, payment, decision),
+            };
+        }
+        Err(ApiError::of(Code::UpstreamUnavailable))
+    }
+
+    /// Whether the payment is this order's without any decision.
+    fn fits(
+        &self,
+        order: &Order,
+        payment: &Payment,
+        state: &TradeState,
+    ) -> Result<bool, StoreError> {
+        let number = order.terms().out_trade_no.as_str();
+        if is_anothers(order, payment) || self.is_of_another(&payment.transaction_id, number)? {
+            return Ok(false);
+        }
+        let event = Event::Told(state.clone(), Via::Query);
+        let applied = order.clone().apply(event, self.world.now_ms());
+        Ok(match applied {
+            Ok(_) => true,
+            Err(refusal) => matches!(
+                refusal,
+                order::Refusal::AlreadyPaid | order::Refusal::Reversed
+            ),
+        })
+    }
+
+    /// The order follows WeChat's answer, which needs no decision.
+    async fn follow(
+        &self,
+        known: &Known,
+        number: &OutTradeNo,
+        event: Event,
+    ) -> Result<(), ApiError> {
+        if let Some(Ok(effects)) = self.step(known, number.as_str(), event, None)? {
+            self.carry_out(known, number.clone(), effects).await?;
+        }
+        Err(ApiError::of(Code::NothingToDecide))
+    }
+
+    async fn accept(
+        &self,
+        known: &Known,
+        order: &Order,
+        payment: &Payment,
+        refunded: bool,
+        decision: &Decision,
+    ) -> Result<(), ApiError> {
+        let number = &decision.out_trade_no;
+        let others = || ApiError::of(Code::PaymentIsAnothers);
+        if self.is_of_another(&payment.transaction_id, number.as_str())? {
+            return Err(others());
+        }
+        let differs = differences(order, payment);
+        let told = self.in_purchase(known, order, payment.clone(), Via::Query, refunded)?;
+        let accepted = Event::Accepted(Box::new(told));
+        match self.step(known, number.as_str(), accepted, None)? {
+            Some(Ok(effects)) => {
+                let what = format!(
+                    "payment {} accepted as the order's: {differs}",
+                    payment.transaction_id
+                );
+                self.decided(decision, &what)?;
+                self.carry_out(known, number.clone(), effects).await?;
+                Ok(())
+            }
+            // Decided before; or the order is paid by it anyway.
+            Some(Err(order::Refusal::OwnPayment)) => {
+                self.decided(decision, "payment accepted before")
+            }
+            Some(Err(_)) => Err(others()),
+            None => Err(ApiError::of(Code::OrderNotFound)),
+        }
+    }
+
+    fn reject(
+        &self,
+        known: &Known,
+        payment: &Payment,
+        decision: &Decision,
+    ) -> Result<(), ApiError> {
+        let number = decision.out_trade_no.as_str();
+        let transaction_id = payment.transaction_id.clone();
+        let what = format!("payment {transaction_id} rejected: it is not the order's");
+        let missing = || ApiError::of(Code::OrderNotFound);
+        self.step(known, number, Event::Rejected { transaction_id }, None)?
+            .ok_or_else(missing)??;
+        self.decided(decision, &what)
+    }
+
+    /// Requests another refund of a payment that its purchase does not keep,
+    /// after WeChat has refused or closed each earlier one.
+    async fn refund_second_payment(
+        &self,
+        known: &Known,
+        decision: &Decision,
+    ) -> Result<(), ApiError> {
+        let number = &decision.out_trade_no;
+        let missing = || ApiError::of(Code::OrderNotFound);
+        let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
+        let mut refunds = order.refunds().iter();
+        let is_open = refunds.any(|refund| refund.status != RefundStatus::Closed);
+        if order.paid_besides().is_none() || is_open {
+            return Err(ApiError::of(Code::NothingToDecide));
+        }
+        let new = NewRefund {
+            out_trade_no: number.clone(),
+            out_refund_no: None,
+            total_fee: None,
+            refund_fee: order.terms().money.amount_minor(),
+        };
+        self.refund_order(known, number, new).await?;
+        self.decided(decision, "second payment refunded again")
+    }
+
+    /// Writes the decision down, and ends the alarms that asked for it.
+    fn decided(&self, decision: &Decision, what: &str) -> Result<(), ApiError> {
+        let number = decision.out_trade_no.as_str();
+        let waits = self.load_order(number)?.is_some_and(|order| order.waits());
+        self.store.atomically(|| {
+            self.audit(number, what, &decision.note)?;
+            for alarm in Alarm::ALL {
+                if alarm.ends_with_decision(waits) {
+                    self.end_alarm(*alarm, number)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What WeChat's payment says otherwise than the order, for the audit. A payer
+/// and a merchant's text are named and not shown.
+fn differences(order: &Order, payment: &Payment) -> String {
+    let terms = order.terms();
+    let amount = |money: order::Money| {
+        let code = money.currency().code();
+        format!("{} {code}", money.amount_minor())
+    };
+    let mut all = Vec::new();
+    if payment.money != terms.money {
+        all.push(format!(
+            "amount {} for {}",
+            amount(payment.money),
+            amount(terms.money)
+        ));
+    }
+    if payment.trade_type != terms.trade_type {
+        all.push(format!(
+            "trade_type {} for {}",
+            payment.trade_type.as_str(),
+            terms.trade_type.as_str()
+        ));
+    }
+    if payment.account != terms.account {
+        all.push(format!(
+            "appid {} for {}",
+            payment.account.payer_appid(),
+            terms.account.payer_appid()
+        ));
+    }
+    if terms.openid.is_some() && payment.openid != terms.openid {
+        all.push("openid".to_owned());
+    }
+    if payment.attach != terms.attach {
+        all.push("attach".to_owned());
+    }
+    match all.is_empty() {
+        true => "no term differs".to_owned(),
+        false => all.join(", "),
+    }
+}

@@ -1,0 +1,126 @@
+//! Queries about an order at a later time, which its own timer does not make:
+//!
+//! - A payment that counts on WeChat's notice alone (below the merchant's
+//!   `confirm_notices_from`) is queried once, half an hour later.
+//! - A payment that could not be claimed among the merchants that share an
+//!   account at WeChat is queried until the claim is answered.
+//!
+//! They have the lowest priority: one at a time, where no order's timer is due.
+
+use super::Book;
+use crate::alarm::Alarm;
+use crate::directory::Known;
+use crate::world::{Store, StoreError, World};
+use order::OutTradeNo;
+
+/// A payment that a notice reported is queried so long after it was learned.
+const CHECK_AFTER_MS: i64 = 30 * 60_000;
+/// Checks fall due together at whole multiples of this, so that many payments
+/// wake the object once.
+const TOGETHER_MS: i64 = 10 * 60_000;
+/// A query without a verified answer is repeated after this.
+const AGAIN_MS: i64 = 10 * 60_000;
+/// A claim without an answer is repeated after this.
+const CLAIM_AGAIN_MS: i64 = 30_000;
+/// A claim without an answer for so long is an alarm.
+const CLAIM_ALARM_MS: i64 = 3 * 60_000;
+
+impl<W: World, S: Store> Book<W, S> {
+    /// The order's payment is known from a notice only: it is queried later.
+    pub(super) fn check_later(&self, number: &str) -> Result<(), StoreError> {
+        let after_ms = self.world.now_ms() + CHECK_AFTER_MS;
+        let due_ms = (after_ms / TOGETHER_MS + 1) * TOGETHER_MS;
+        self.store.exec(
+            "INSERT INTO rechecks(out_trade_no, due_at_ms) VALUES(?, ?) ON CONFLICT DO NOTHING",
+            &[number.into(), due_ms.into()],
+        )?;
+        Ok(())
+    }
+
+    /// The object that keeps whose each transaction is does not answer.
+    pub(super) fn claim_unanswered(&self, known: &Known, number: &str) -> Result<(), StoreError> {
+        let now_ms = self.world.now_ms();
+        let rows = self.store.exec(
+            "INSERT INTO rechecks(out_trade_no, due_at_ms, claim_since_ms) VALUES(?1, ?2, ?3)
+             ON CONFLICT(out_trade_no) DO UPDATE SET
+                 due_at_ms = min(due_at_ms, ?2), claim_since_ms = coalesce(claim_since_ms, ?3)
+             RETURNING claim_since_ms",
+            &[
+                number.into(),
+                (now_ms + CLAIM_AGAIN_MS).into(),
+                now_ms.into(),
+            ],
+        )?;
+        let since_ms = rows.first().map_or(Ok(now_ms), |row| row.int(0))?;
+        if now_ms - since_ms >= CLAIM_ALARM_MS {
+            self.raise(Alarm::ClaimUnanswered, number)?;
+        }
+        self.sign_book(known)?;
+        self.arm()
+    }
+
+    /// The claim of this order's payment is answered.
+    pub(super) fn claim_answered(&self, number: &str) -> Result<(), StoreError> {
+        let gone = self.store.exec(
+            "DELETE FROM rechecks WHERE out_trade_no = ? AND claim_since_ms IS NOT NULL
+             RETURNING due_at_ms",
+            &[number.into()],
+        )?;
+        match gone.is_empty() {
+            true => Ok(()),
+            false => self.end_alarm(Alarm::ClaimUnanswered, number),
+        }
+    }
+
+    /// Moves the check that has been due longest, and takes it.
+    pub(super) fn claim_due_recheck(&self) -> Result<Option<OutTradeNo>, StoreError> {
+        let now_ms = self.world.now_ms();
+        let rows = self.store.exec(
+            "SELECT out_trade_no, claim_since_ms FROM rechecks WHERE due_at_ms <= ?
+             ORDER BY due_at_ms LIMIT 1",
+            &[now_ms.into()],
+        )?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let text = row.text(0)?;
+        let again_ms = match row.int_or_null(1)? {
+            Some(since_ms) if now_ms - since_ms < CLAIM_ALARM_MS => CLAIM_AGAIN_MS,
+            Some(_) => CLAIM_ALARM_MS,
+            None => AGAIN_MS,
+        };
+        self.store.exec(
+            "UPDATE rechecks SET due_at_ms = ? WHERE out_trade_no = ?",
+            &[(now_ms + again_ms).into(), text.into()],
+        )?;
+        let number = OutTradeNo::new(text);
+        Ok(Some(number.map_err(|error| {
+            StoreError::unreadable("order number", error)
+        })?))
+    }
+
+    /// Queries the order. What WeChat answers is handled as always: an answer
+    /// that denies a payment raises the alarm `NOT_PAID_AT_WECHAT`.
+    pub(super) async fn recheck(
+        &self,
+        known: &Known,
+        number: OutTradeNo,
+    ) -> Result<(), StoreError> {
+        let Some(event) = self.query(known, &number).await else {
+            return Ok(());
+        };
+        if !self.admits(known, number.as_str(), &event).await? {
+            return Ok(());
+        }
+        let effects = match self.step(known, number.as_str(), event, None)? {
+            Some(Ok(effects)) => effects,
+            _ => Vec::new(),
+        };
+        self.store.exec(
+            "DELETE FROM rechecks WHERE out_trade_no = ?",
+            &[number.as_str().into()],
+        )?;
+        self.end_alarm(Alarm::ClaimUnanswered, number.as_str())?;
+        self.carry_out(known, number, effects).await
+    }
+}

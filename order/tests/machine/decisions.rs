@@ -1,0 +1,204 @@
+//! An operator's decision about a payment that does not fit the order, and
+//! refunds whose end WeChat corrects.
+
+#![allow(clippy::wildcard_imports, reason = "the helpers of one test")]
+
+use super::answers::answered;
+use super::*;
+
+fn different(change: impl FnOnce(&mut Payment)) -> Box<Payment> {
+    let mut payment = payment();
+    change(&mut payment);
+    Box::new(payment)
+}
+
+fn answer(payment: &Payment) -> Event {
+    Event::Told(TradeState::Success(Box::new(payment.clone())), Via::Query)
+}
+
+fn accepted(payment: &Payment) -> Event {
+    Event::Accepted(Box::new(answer(payment)))
+}
+
+fn rejected(payment: &Payment) -> Event {
+    Event::Rejected {
+        transaction_id: payment.transaction_id.clone(),
+    }
+}
+
+#[test]
+fn an_answer_with_another_attach_pays_a_prepaid_order_with_an_alarm() {
+    let other = different(|p| p.attach = Some("x".to_owned()));
+    let mut order = order();
+    let told = Event::Told(TradeState::Success(other.clone()), Via::Notice);
+    assert_eq!(order.apply(told, 5), Err(Refusal::OtherAttach));
+    let report = Event::Reported(other.clone());
+    assert_eq!(order.apply(report.clone(), 5), Err(Refusal::OtherAttach));
+    let mut effects = vec![Effect::Raise(Trouble::OtherAttach)];
+    effects.extend(PAID);
+    assert_eq!(order.apply(answer(&other), 6), Ok(effects));
+    // It is known with this attach: neither a query nor a notice is an alarm.
+    assert_eq!(order.apply(answer(&other), 7), Err(Refusal::AlreadyPaid));
+    assert_eq!(order.apply(report, 8), Err(Refusal::AlreadyPaid));
+    let third = different(|p| p.attach = Some("y".to_owned()));
+    let told = Event::Told(TradeState::Success(third), Via::Notice);
+    assert_eq!(order.apply(told, 9), Err(Refusal::OtherAttach));
+}
+
+#[test]
+fn an_accepted_payment_gives_the_order_its_terms() {
+    type Change = fn(&mut Payment);
+    let all: [(Change, Refusal); 5] = [
+        (|p| p.money = money(151), Refusal::OtherAmount),
+        (
+            |p| p.money = Money::new(150, Currency::Usd).unwrap(),
+            Refusal::OtherCurrency,
+        ),
+        (|p| p.trade_type = TradeType::App, Refusal::OtherTradeType),
+        (|p| p.account.appid = "wx".to_owned(), Refusal::OtherApp),
+        (
+            |p| p.account.sub_appid = Some("wx".to_owned()),
+            Refusal::OtherApp,
+        ),
+    ];
+    for (change, refusal) in all {
+        let other = different(change);
+        let mut order = order();
+        assert_eq!(order.apply(answer(&other), 5), Err(refusal));
+        assert_eq!(order.apply(accepted(&other), 6), Ok(PAID.to_vec()));
+        assert_eq!(order.terms().money, other.money);
+        assert_eq!(order.terms().trade_type, other.trade_type);
+        assert_eq!(order.apply(answer(&other), 7), Err(Refusal::AlreadyPaid));
+        assert_eq!(order.apply(accepted(&other), 8), Err(Refusal::OwnPayment));
+    }
+}
+
+#[test]
+fn what_is_not_of_this_number_and_merchant_cannot_be_accepted() {
+    type Change = fn(&mut Payment);
+    let all: [(Change, Refusal); 3] = [
+        (|p| p.out_trade_no = "other".to_owned(), Refusal::OtherOrder),
+        (
+            |p| p.account.mch_id = "other".to_owned(),
+            Refusal::OtherMerchant,
+        ),
+        (
+            |p| p.account.sub_mch_id = Some("other".to_owned()),
+            Refusal::OtherMerchant,
+        ),
+    ];
+    for (change, refusal) in all {
+        let mut order = order();
+        let before = order.clone();
+        assert_eq!(order.apply(accepted(&different(change)), 5), Err(refusal));
+        assert_eq!(order, before);
+    }
+    let mut order = order();
+    order.apply(paid(|_| {}), 5).unwrap();
+    let before = order.clone();
+    let second = different(|p| p.transaction_id = "second".to_owned());
+    assert_eq!(order.apply(accepted(&second), 6), Err(Refusal::PaidTwice));
+    assert_eq!(
+        order.apply(rejected(&payment()), 6),
+        Err(Refusal::OwnPayment)
+    );
+    assert_eq!(order, before);
+    // Rejected, the second payment is no alarm any more.
+    assert_eq!(order.apply(rejected(&second), 7), Ok(vec![Effect::Rest]));
+    assert_eq!(
+        order.apply(answer(&second), 8),
+        Err(Refusal::RejectedPayment)
+    );
+    assert_eq!(order.status(), before.status());
+}
+
+#[test]
+fn a_rejected_payment_ends_the_order_and_closes_nothing_at_wechat() {
+    let other = different(|p| p.money = money(151));
+    for closing in [false, true] {
+        let mut order = order();
+        if closing {
+            order.apply(Event::CloseAsked, 1).unwrap();
+        }
+        assert_eq!(order.apply(rejected(&other), 5), Ok(vec![Effect::Rest]));
+        assert!(matches!(order.status(), Status::Closed { .. }));
+        assert!(!order.waits());
+        assert_eq!(
+            order.apply(answer(&other), 6),
+            Err(Refusal::RejectedPayment)
+        );
+        let report = Event::Reported(other.clone());
+        assert_eq!(order.apply(report, 6), Err(Refusal::RejectedPayment));
+        let text = serde_json::to_string(&order).unwrap();
+        assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);
+        // A report that fits after all is a payment; and a decision can change.
+        let mut fits = order.clone();
+        assert_eq!(fits.apply(answer(&payment()), 7), Ok(PAID.to_vec()));
+        assert_eq!(order.apply(accepted(&other), 7), Ok(PAID.to_vec()));
+        assert!(!order.has_rejected(&other.transaction_id));
+    }
+    let mut order = quick_pay();
+    assert_eq!(order.apply(rejected(&other), 5), Ok(vec![Effect::Rest]));
+    assert!(matches!(
+        order.status(),
+        Status::PayError {
+            reverse_pending: false,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn an_accepted_payment_of_an_order_that_is_being_reversed_still_goes_back() {
+    let mut order = quick_pay();
+    order.apply(Event::ReverseAsked, 15_000).unwrap();
+    let other = different(|p| {
+        by_quick_pay(p);
+        p.money = money(1);
+    });
+    assert_eq!(
+        order.apply(answer(&other), 15_001),
+        Err(Refusal::OtherAmount)
+    );
+    assert_eq!(order.apply(accepted(&other), 15_002), Ok(vec![]));
+    assert!(order.known_payment().is_some() && order.paid().is_none());
+    let done = Event::ReverseAnswered(ReverseAnswer::Done);
+    assert_eq!(order.apply(done, 15_003), Ok(vec![Effect::Rest]));
+    assert_eq!(order.trade_state(), "REVOKED");
+}
+
+#[test]
+fn a_closed_order_that_wechat_would_still_take_money_for_is_closed_there() {
+    let mut order = order();
+    order.apply(told(TradeState::Closed), 5).unwrap();
+    let asked = order.apply(told(TradeState::NotPay), 6);
+    assert_eq!(asked, Ok(vec![Effect::Close]));
+    let closed = Event::CloseAnswered(CloseAnswer::Closed);
+    assert_eq!(order.apply(closed, 7), Ok(vec![]));
+}
+
+/// An abnormal refund is settled on the merchant platform; a refund that WeChat
+/// closed is made after all. Only an answer of now says so.
+#[test]
+fn a_refund_that_returned_nothing_follows_wechat() {
+    let success = || RefundState::Success {
+        refund_id: "50".to_owned(),
+    };
+    for (first, alarm) in [(RefundState::Abnormal, false), (RefundState::Closed, true)] {
+        let mut order = order();
+        order.apply(paid(|_| {}), 5).unwrap();
+        order.apply(refund("A", 100), MINUTE).unwrap();
+        order.apply(refund_told("A", first), MINUTE + 1).unwrap();
+        let old = answered(order.revision() - 1, refund_told("A", success()));
+        let ask = vec![Effect::QueryRefund("A".to_owned())];
+        assert_eq!(order.apply(old, MINUTE + 2), Ok(ask));
+        let now = answered(order.revision(), refund_told("A", success()));
+        let effects = order.apply(now, MINUTE + 3).unwrap();
+        assert!(effects.contains(&Effect::DeliverRefund("A".to_owned())));
+        let raised = Effect::Raise(Trouble::RefundMadeAfterAll);
+        assert_eq!(effects.contains(&raised), alarm);
+        assert_eq!(order.refunds()[0].status, RefundStatus::Success);
+        let again = order.apply(refund_told("A", RefundState::Abnormal), MINUTE + 4);
+        assert_eq!(again, Err(Refusal::RefundFinal));
+    }
+}

@@ -1,0 +1,447 @@
+//! What a person decides about an order whose payment at WeChat does not fit
+//! it: always on a verified answer of WeChat, and with the alarm's end.
+
+use crate::kinds;
+use crate::purchases;
+use crate::scene::{Scene, order, scene};
+use serde_json::{Value, json};
+use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
+
+/// From now on WeChat's verified answers to queries have this value.
+fn answers(scene: &Scene, what: &str, value: &Value) {
+    let answer = if scene.kind.dialect == "v3" {
+        let (_, mut payment) = scene.opened_v3();
+        let name = what.trim_start_matches('/');
+        match payment.pointer_mut(what) {
+            Some(place) => *place = value.clone(),
+            None => payment[name] = value.clone(),
+        }
+        payment.to_string()
+    } else {
+        let mut fields = scene.fields().with("trade_state", "SUCCESS");
+        fields.set(what, value.as_str().unwrap());
+        let fields = fields.sealed(&scene.key, scene.sign_type());
+        match scene.kind.dialect {
+            "ionline" => wechatpay::ionline::json::write(&fields),
+            _ => fields.to_xml(),
+        }
+    };
+    scene.world.answer_with(answer.into_bytes());
+}
+
+pub fn decide(world: &Memory, shop: &Shop, number: &str, decision: &str) -> (u16, Value) {
+    let body = json!({"out_trade_no": number, "decision": decision, "note": "looked at it"});
+    world.admin(&format!("/merchants/{}/decide", shop.id), &body)
+}
+
+fn alarms(shop: &Shop) -> Vec<String> {
+    let report = shop.report();
+    let alarms = report["alarms"].as_array().unwrap().iter();
+    alarms
+        .map(|alarm| alarm["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn refresh(shop: &Shop, number: &str) -> Value {
+    let path = format!("/v1/order?out_trade_no={number}&refresh=1");
+    let (status, answer) = shop.call("GET", &path, "");
+    assert_eq!(status, 200, "{answer}");
+    answer["data"].clone()
+}
+
+fn settle(world: &Memory, shop: &Shop, name: &str, subject: &str) {
+    let body = json!({"name": name, "subject": subject, "note": "done"});
+    let path = format!("/merchants/{}/alarms", shop.id);
+    let (status, answer) = world.admin(&path, &body);
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[test]
+fn a_prepaid_order_paid_with_another_attach_is_paid_and_raises_an_alarm() {
+    for (id, what) in [
+        ("demo", "attach"),
+        ("harbour", "attach"),
+        ("demo-v3", "/attach"),
+        ("night-ionline", "attach"),
+    ] {
+        let scene = scene(id);
+        scene.world.lose_notices(true);
+        answers(&scene, what, &json!("x"));
+        let status = scene.shop.status("N1");
+        assert_eq!(status["trade_state"], "SUCCESS", "{id}: {status}");
+        assert_eq!(alarms(&scene.shop), ["OTHER_ATTACH"], "{id}");
+        scene.world.advance(1);
+        assert_eq!(scene.world.received().len(), 1, "{id}: delivered once");
+        settle(&scene.world, &scene.shop, "OTHER_ATTACH", "N1");
+        scene.world.advance(11);
+        assert_eq!(refresh(&scene.shop, "N1")["trade_state"], "SUCCESS", "{id}");
+        assert_eq!(alarms(&scene.shop), [""; 0], "{id}: raised once");
+        assert_eq!(scene.world.received().len(), 1, "{id}: delivered once");
+    }
+}
+
+/// What differs, and what the order shows once it is accepted.
+const DIFFERENT: [(&str, &str, &str, &str, &str); 7] = [
+    ("demo", "total_fee", "151", "OTHER_AMOUNT", "total_fee"),
+    ("harbour", "total_fee", "1", "OTHER_AMOUNT", "total_fee"),
+    ("demo", "fee_type", "CNY", "OTHER_CURRENCY", "fee_type"),
+    (
+        "demo",
+        "trade_type",
+        "APP",
+        "OTHER_TRADE_TYPE",
+        "trade_type",
+    ),
+    (
+        "demo-v3",
+        "/amount/total",
+        "151",
+        "OTHER_AMOUNT",
+        "total_fee",
+    ),
+    (
+        "peak-v3",
+        "/amount/total",
+        "149",
+        "OTHER_AMOUNT",
+        "total_fee",
+    ),
+    (
+        "night-ionline",
+        "total_fee",
+        "151",
+        "OTHER_AMOUNT",
+        "total_fee",
+    ),
+];
+
+fn different(row: &(&str, &str, &str, &str, &str)) -> Scene {
+    let (id, what, value, alarm, _) = row;
+    let scene = scene(id);
+    scene.world.lose_notices(true);
+    let value = match what.starts_with("/amount/total") {
+        true => json!(value.parse::<i64>().unwrap()),
+        false => json!(value),
+    };
+    answers(&scene, what, &value);
+    assert_eq!(scene.shop.status("N1")["trade_state"], "NOTPAY", "{row:?}");
+    assert_eq!(alarms(&scene.shop), [*alarm], "{row:?}");
+    scene
+}
+
+#[test]
+fn a_payment_that_differs_is_accepted_with_wechats_figures() {
+    for row in &DIFFERENT {
+        let (.., value, _, shown) = row;
+        let scene = different(row);
+        let (status, answer) = decide(&scene.world, &scene.shop, "N1", "accept");
+        assert_eq!(status, 200, "{row:?}: {answer}");
+        assert_eq!(answer["data"]["trade_state"], "SUCCESS", "{row:?}");
+        assert_eq!(answer["data"][shown], **value, "{row:?}");
+        assert_eq!(alarms(&scene.shop), [""; 0], "{row:?}: the alarm ends");
+        scene.world.advance(1);
+        let [delivery] = &scene.world.received()[..] else {
+            panic!("{row:?}: one delivery")
+        };
+        assert!(delivery.body.contains(value), "{row:?}: {}", delivery.body);
+        scene.world.advance(11);
+        assert_eq!(refresh(&scene.shop, "N1")["trade_state"], "SUCCESS");
+        assert_eq!(alarms(&scene.shop), [""; 0], "{row:?}: nothing differs now");
+        // The same decision again finds it carried out.
+        let (status, answer) = decide(&scene.world, &scene.shop, "N1", "accept");
+        assert_eq!(status, 200, "{row:?}: {answer}");
+        assert_eq!(scene.world.received().len(), 1, "{row:?}");
+        let audit = scene.shop.call("GET", "/v1/audit?subject=N1", "").1;
+        assert!(audit.to_string().contains("looked at it"), "{audit}");
+    }
+}
+
+#[test]
+fn refunds_of_an_accepted_payment_stay_within_what_wechat_took() {
+    let scene = different(&DIFFERENT[0]);
+    decide(&scene.world, &scene.shop, "N1", "accept");
+    let refund = json!({"out_trade_no": "N1", "refund_fee": 152, "out_refund_no": "R1"});
+    let (status, answer) = scene.shop.call("POST", "/v1/refund", refund.to_string());
+    assert_eq!(
+        (status, &answer["code"]),
+        (409, &json!("REFUND_EXCEEDS_PAID"))
+    );
+    let refund = json!({"out_trade_no": "N1", "refund_fee": 151, "out_refund_no": "R1"});
+    let (status, _) = scene.shop.call("POST", "/v1/refund", refund.to_string());
+    assert_eq!(status, 200);
+}
+
+#[test]
+fn a_payment_that_differs_is_rejected_and_raises_no_further_alarm() {
+    for row in &DIFFERENT {
+        let scene = different(row);
+        let (status, answer) = decide(&scene.world, &scene.shop, "N1", "reject");
+        assert_eq!(status, 200, "{row:?}: {answer}");
+        assert_eq!(answer["data"]["trade_state"], "CLOSED", "{row:?}");
+        assert_eq!(alarms(&scene.shop), [""; 0], "{row:?}: the alarm ends");
+        let calls = scene.world.upstream_calls().len();
+        scene.world.advance(3 * 3600);
+        assert_eq!(
+            scene.world.upstream_calls().len(),
+            calls,
+            "{row:?}: at rest"
+        );
+        assert_eq!(
+            refresh(&scene.shop, "N1")["trade_state"],
+            "CLOSED",
+            "{row:?}"
+        );
+        assert_eq!(alarms(&scene.shop), [""; 0], "{row:?}: decided for good");
+        assert_eq!(scene.world.received(), [], "{row:?}: nothing is delivered");
+        // The decision can be changed, on WeChat's answer of then.
+        let (status, answer) = decide(&scene.world, &scene.shop, "N1", "accept");
+        assert_eq!(status, 200, "{row:?}: {answer}");
+        assert_eq!(answer["data"]["trade_state"], "SUCCESS", "{row:?}");
+    }
+}
+
+#[test]
+fn a_notice_of_a_rejected_payment_is_acknowledged_without_an_alarm() {
+    let scene = different(&DIFFERENT[0]);
+    decide(&scene.world, &scene.shop, "N1", "reject");
+    let mut fields = scene.fields();
+    fields.set("total_fee", "151");
+    let xml = fields.sealed(&scene.key, scene.sign_type()).to_xml();
+    assert_eq!(scene.send(xml), 200);
+    assert_eq!(alarms(&scene.shop), [""; 0]);
+    assert_eq!(scene.shop.status("N1")["trade_state"], "CLOSED");
+}
+
+#[test]
+fn no_decision_changes_anything_without_a_verified_answer() {
+    for decision in ["accept", "reject"] {
+        let scene = different(&DIFFERENT[0]);
+        scene.world.upstream([Upstream::LosesRequest; 9]);
+        let (status, answer) = decide(&scene.world, &scene.shop, "N1", decision);
+        assert_eq!(status, 503, "{answer}");
+        scene.world.drop_upstream();
+        let forged = scene.fields().with("trade_state", "SUCCESS");
+        let forged = forged.sealed(&wechatpay::Secret::new("x".repeat(32)), scene.sign_type());
+        scene.world.answer_with(forged.to_xml().into_bytes());
+        let (status, answer) = decide(&scene.world, &scene.shop, "N1", decision);
+        assert_eq!(
+            (status, &answer["code"]),
+            (502, &json!("UPSTREAM_UNVERIFIED"))
+        );
+        assert_eq!(scene.shop.status("N1")["trade_state"], "NOTPAY");
+        assert_eq!(alarms(&scene.shop), ["OTHER_AMOUNT"], "it still stands");
+    }
+}
+
+#[test]
+fn a_payment_that_fits_is_followed_and_cannot_be_rejected() {
+    kinds::each(|world, kind, shop| {
+        world.lose_notices(true);
+        kinds::pay(world, shop, "1");
+        let (status, answer) = decide(world, shop, "1", "reject");
+        assert_eq!(
+            (status, &answer["code"]),
+            (409, &json!("NOTHING_TO_DECIDE"))
+        );
+        assert_eq!(shop.status("1")["trade_state"], "SUCCESS", "{}", kind.id);
+        let (status, answer) = decide(world, shop, "1", "reject");
+        assert_eq!(
+            (status, &answer["code"]),
+            (409, &json!("NOTHING_TO_DECIDE"))
+        );
+        assert_eq!(shop.status("1")["trade_state"], "SUCCESS", "{}", kind.id);
+    });
+}
+
+#[test]
+fn there_is_nothing_to_decide_about_an_order_that_nobody_paid() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    order(&shop, "N1");
+    for decision in ["accept", "reject", "refund"] {
+        let (status, answer) = decide(&world, &shop, "N1", decision);
+        assert_eq!(
+            (status, &answer["code"]),
+            (409, &json!("NOTHING_TO_DECIDE"))
+        );
+        let (status, answer) = decide(&world, &shop, "N2", decision);
+        assert_eq!((status, &answer["code"]), (404, &json!("ORDER_NOT_FOUND")));
+    }
+    let (status, answer) = decide(&world, &shop, "N1", "pay");
+    assert_eq!((status, &answer["field"]), (400, &json!("decision")));
+    let body = json!({"out_trade_no": "N1", "decision": "accept"});
+    let (status, answer) = world.admin("/merchants/demo/decide", &body);
+    assert_eq!((status, &answer["field"]), (400, &json!("note")));
+    assert_eq!(shop.status("N1")["trade_state"], "NOTPAY");
+}
+
+#[test]
+fn a_decision_needs_the_operators_token() {
+    let scene = different(&DIFFERENT[0]);
+    let body = json!({"out_trade_no": "N1", "decision": "accept", "note": "x"});
+    let (key, secret) = (&scene.shop.api_key, &scene.shop.api_secret);
+    for headers in [
+        vec![],
+        vec![("api-key", key.as_str()), ("api-secret", secret.as_str())],
+        vec![("authorization", "Bearer wrong")],
+    ] {
+        let mut request = http::Request::post(format!("{GATEWAY}/admin/merchants/demo/decide"));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let answer = scene
+            .world
+            .send(request.body(body.to_string().into_bytes()).unwrap());
+        assert_eq!(answer.status(), 401);
+    }
+    assert_eq!(scene.shop.status("N1")["trade_state"], "NOTPAY");
+}
+
+#[test]
+fn another_orders_payment_cannot_be_accepted_and_is_rejected() {
+    for id in ["demo", "harbour", "demo-v3", "night-ionline"] {
+        let scene = scene(id);
+        assert!(scene.send_it(), "{id}");
+        order(&scene.shop, "N2");
+        let name = match scene.kind.dialect {
+            "v3" => "/out_trade_no",
+            _ => "out_trade_no",
+        };
+        answers(&scene, name, &json!("N2"));
+        assert_eq!(scene.shop.status("N2")["trade_state"], "NOTPAY", "{id}");
+        assert_eq!(alarms(&scene.shop), ["OTHER_TRANSACTION"], "{id}");
+        let (status, answer) = decide(&scene.world, &scene.shop, "N2", "accept");
+        assert_eq!(
+            (status, &answer["code"]),
+            (409, &json!("PAYMENT_IS_ANOTHERS")),
+            "{id}"
+        );
+        assert_eq!(scene.shop.status("N2")["trade_state"], "NOTPAY", "{id}");
+        let (status, answer) = decide(&scene.world, &scene.shop, "N2", "reject");
+        assert_eq!(status, 200, "{id}: {answer}");
+        assert_eq!(answer["data"]["trade_state"], "CLOSED", "{id}");
+        scene.world.advance(3 * 3600);
+        refresh(&scene.shop, "N2");
+        assert_eq!(alarms(&scene.shop), [""; 0], "{id}");
+    }
+}
+
+#[test]
+fn another_merchants_payment_cannot_be_accepted_and_is_rejected() {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, "demo");
+    let twin = world.shop_with("twin", &kinds::body_as(&world, "demo", "twin"));
+    world.advance(31);
+    kinds::pay(&world, &twin, "1");
+    world.advance(1);
+    assert_eq!(twin.status("1")["trade_state"], "SUCCESS");
+    // The same number and terms in the other book: WeChat has one order.
+    let made = shop.call("POST", "/v1/order", kinds::order("1").to_string());
+    if made.0 != 200 {
+        return;
+    }
+    assert_eq!(shop.status("1")["trade_state"], "NOTPAY");
+    let (status, answer) = decide(&world, &shop, "1", "accept");
+    assert_eq!(
+        (status, &answer["code"]),
+        (409, &json!("PAYMENT_IS_ANOTHERS"))
+    );
+    let (status, answer) = decide(&world, &shop, "1", "reject");
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["data"]["trade_state"], "CLOSED");
+    assert_eq!(alarms(&shop), [""; 0]);
+}
+
+fn micropay(world: &Memory, shop: &Shop, number: &str) {
+    let asked = json!({"payer": "alice", "behaviour": "password"});
+    let code = world.control("/sandbox/paycode", &asked)["auth_code"].clone();
+    let body = json!({"out_trade_no": number, "body": "Tea", "total_fee": 1200,
+                      "auth_code": code, "notify_url": SHOP_NOTIFY});
+    assert_eq!(shop.call("POST", "/v1/micropay", body.to_string()).0, 200);
+}
+
+/// A query's verified answer about the Quick Pay `Q1`.
+fn quick_pay_is_paid(scene: &Scene, changes: &[(&str, &str)]) {
+    let mut fields = scene.fields().with("trade_state", "SUCCESS");
+    for (name, value) in [
+        ("out_trade_no", "Q1"),
+        ("total_fee", "1200"),
+        ("trade_type", "MICROPAY"),
+        ("transaction_id", "4200000000000000000000000099"),
+    ]
+    .iter()
+    .chain(changes)
+    {
+        fields.set(name, *value);
+    }
+    let answer = fields.sealed(&scene.key, scene.sign_type()).to_xml();
+    scene.world.answer_with(answer.into_bytes());
+}
+
+#[test]
+fn a_quick_pay_with_another_attach_is_not_paid_until_it_is_accepted() {
+    for changes in [&[("attach", "x")][..], &[("trade_type", "NATIVE")]] {
+        let scene = scene("demo");
+        scene.world.lose_notices(true);
+        micropay(&scene.world, &scene.shop, "Q1");
+        quick_pay_is_paid(&scene, changes);
+        assert_eq!(refresh(&scene.shop, "Q1")["trade_state"], "PAYERROR");
+        assert_eq!(alarms(&scene.shop), ["NUMBER_TAKEN"]);
+        let (status, answer) = decide(&scene.world, &scene.shop, "Q1", "accept");
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["data"]["trade_state"], "SUCCESS");
+        assert_eq!(alarms(&scene.shop), [""; 0]);
+        scene.world.advance(3600);
+        assert_eq!(refresh(&scene.shop, "Q1")["trade_state"], "SUCCESS");
+        assert_eq!(alarms(&scene.shop), [""; 0]);
+    }
+}
+
+#[test]
+fn a_quick_pay_whose_reverse_is_refused_and_whose_payment_differs_has_a_way_out() {
+    for (decision, state) in [("accept", "SUCCESS"), ("reject", "PAYERROR")] {
+        let scene = scene("demo");
+        scene.world.lose_notices(true);
+        micropay(&scene.world, &scene.shop, "Q1");
+        let refuse = json!({"path": "/secapi/pay/reverse", "code": "NOAUTH", "times": 9});
+        scene
+            .world
+            .control("/sandbox/faults", &json!({ "fail_next": refuse }));
+        scene.world.advance(120);
+        assert_eq!(alarms(&scene.shop), ["REVERSE_REFUSED"]);
+        quick_pay_is_paid(&scene, &[("total_fee", "1100")]);
+        scene.world.advance(600);
+        let both = ["OTHER_AMOUNT", "REVERSE_REFUSED"];
+        let mut standing = alarms(&scene.shop);
+        standing.sort();
+        assert_eq!(standing, both);
+        let (status, answer) = decide(&scene.world, &scene.shop, "Q1", decision);
+        assert_eq!(status, 200, "{answer}");
+        scene.world.advance(600);
+        assert_eq!(scene.shop.status("Q1")["trade_state"], state, "{decision}");
+        assert!(!alarms(&scene.shop).contains(&"OTHER_AMOUNT".to_owned()));
+    }
+}
+
+#[test]
+fn a_second_payment_whose_refund_failed_is_refunded_again() {
+    let world = Memory::default();
+    let shop = purchases::paid_twice(&world, |world| {
+        let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL"});
+        world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
+    });
+    world.advance(3600);
+    assert_eq!(alarms(&shop), ["SECOND_PAYMENT_KEPT"]);
+    let (status, answer) = decide(&world, &shop, "1", "refund");
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(alarms(&shop), [""; 0]);
+    world.advance(4 * 24 * 3600);
+    let (status, answer) = decide(&world, &shop, "1", "refund");
+    assert_eq!(
+        (status, &answer["code"]),
+        (409, &json!("NOTHING_TO_DECIDE"))
+    );
+    let counters = shop.report()["counters"].clone();
+    assert_eq!(counters["refund:SUCCESS"], 1, "returned once: {counters}");
+    assert_eq!(alarms(&shop), [""; 0]);
+}
