@@ -4,7 +4,7 @@
 use crate::Sandbox;
 use crate::orders::{Order, State};
 use order::Currency;
-use wechatpay::v2::bill::{Decimal, KEPT_DAYS, Row, RowRefund, RowState};
+use wechatpay::v2::bill::{Decimal, Row, RowRefund, RowState};
 use wechatpay::v2::time::Date;
 
 /// What WeChat keeps of a payment, in thousandths, and as the statement says
@@ -24,10 +24,10 @@ pub(crate) enum NoStatement {
 }
 
 /// The rows of a day, in order of time. `wanted` chooses orders, `listed`
-/// rows.
+/// rows; statements are kept for `kept_days`, the last one included.
 pub(crate) fn rows(
     sandbox: &Sandbox,
-    day: Date,
+    (day, kept_days): (Date, i64),
     wanted: impl Fn(&Order) -> bool,
     listed: impl Fn(RowState) -> bool,
     now_ms: i64,
@@ -36,7 +36,7 @@ pub(crate) fn rows(
         return Err(NoStatement::NotReady);
     }
     let age_ms = Date::of(now_ms).start_ms() - day.start_ms();
-    if age_ms > KEPT_DAYS * 86_400_000 {
+    if age_ms > kept_days * 86_400_000 {
         return Err(NoStatement::TooOld);
     }
     let mut rows = Vec::new();

@@ -121,6 +121,18 @@ fn a_days_statement() {
 }
 
 #[test]
+fn a_statement_is_kept_90_days_the_last_included() {
+    let mut bench = Bench::new();
+    a_day(&mut bench);
+    bench.now_ms = parse_china("20240213235959").unwrap();
+    let kept = statement(&mut bench, of_day("20231115"));
+    assert!(Bill::read(kept.body()).is_ok());
+    bench.now_ms += 1000;
+    let said = no_statement(&mut bench, of_day("20231115"));
+    assert_eq!(said, "data format error");
+}
+
+#[test]
 fn there_is_no_statement() {
     let mut bench = Bench::new();
     a_day(&mut bench);

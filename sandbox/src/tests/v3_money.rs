@@ -208,6 +208,29 @@ fn a_statement_in_each_region() {
     assert_eq!(settled.json["data"][0]["amount"]["pay"], 888);
 }
 
+/// The payment is of 15 November 2023 in China.
+#[test]
+fn statements_are_kept_180_days_by_global_and_90_by_the_mainland_the_last_included() {
+    let global = format!("/v3/global/statements?date=20231115&mchid={MCH_ID}");
+    let mainland = "/v3/bill/tradebill?bill_date=2023-11-15&bill_type=ALL".to_owned();
+    for (path, kept_days) in [(global, 180), (mainland, 90)] {
+        let mut bench = Bench::new();
+        ask(&mut bench, MCH_ID, NATIVE, &global_order(|_| {}));
+        bench.pay("V3-0001");
+        let wait = |days: i64| json!({"advance_seconds": days * 86_400});
+        bench.control("/sandbox/time", &wait(kept_days));
+        let asked = request(&mut bench, MCH_ID, ("GET", &path), &Value::Null);
+        assert_eq!(send(&mut bench, &asked).status, 200, "{path}");
+        bench.control("/sandbox/time", &wait(1));
+        let late = ask(&mut bench, MCH_ID, ("GET", &path), &Value::Null);
+        assert_eq!(
+            (late.status, late.code()),
+            (400, "INVALID_REQUEST"),
+            "{path}"
+        );
+    }
+}
+
 #[test]
 fn the_self_test_says_what_it_heard() {
     let mut bench = Bench::new();

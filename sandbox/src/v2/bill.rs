@@ -9,7 +9,7 @@ use crate::rules::statement::{self, NoStatement};
 use crate::web;
 use http::StatusCode;
 use wechatpay::v2::ErrorCode;
-use wechatpay::v2::bill::{self, Bill, Column, Language};
+use wechatpay::v2::bill::{self, Bill, Column, KEPT_DAYS, Language};
 
 pub(super) const CALL: Call = Call {
     own_refusal: in_own_words,
@@ -21,7 +21,7 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
     if request.account.sub_mch_id.is_some() {
         asked.check_sub_merchant(sandbox)?;
     }
-    let day = request.bill_date;
+    let day = (request.bill_date, KEPT_DAYS);
     let wanted = |order: &Order| {
         let device = request.device_info.as_ref().map(|device| device.as_str());
         order.account.mch_id == asked.merchant.mch_id

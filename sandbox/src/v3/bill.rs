@@ -9,7 +9,9 @@ use crate::rules::statement::{self, NoStatement};
 use crate::web;
 use wechatpay::v2::bill::{Bill, BillType, gzip};
 use wechatpay::v2::time::Date;
-use wechatpay::v3::bill::{Column, Language, Link, Request, SHA1_HEADER, sha1_hex, signed_text};
+use wechatpay::v3::bill::{
+    Column, Language, Link, Request, SHA1_HEADER, kept_days, sha1_hex, signed_text,
+};
 use wechatpay::v3::{ErrorCode, FieldError, Problem, Region};
 
 /// Where Global's statements are.
@@ -129,6 +131,7 @@ fn table(
         order.account.mch_id == mch_id
             && (sub_mch_id.is_none() || order.account.sub_mch_id.as_deref() == sub_mch_id)
     };
+    let day = (day, kept_days(region));
     let rows = statement::rows(sandbox, day, wanted, |state| bill_type.lists(state), now_ms);
     let rows = rows.map_err(|why| match why {
         NoStatement::NotReady => Refusal::saying(
@@ -137,7 +140,12 @@ fn table(
         ),
         NoStatement::TooOld => Refusal::saying(
             ErrorCode::InvalidRequest,
-            "仅支持三个月内的账单下载申请 (statements can be had for 3 months)",
+            match region {
+                Region::Global => "statements can be had for 180 days",
+                Region::Mainland => {
+                    "仅支持三个月内的账单下载申请 (statements can be had for 3 months)"
+                }
+            },
         ),
         NoStatement::Empty => Refusal::of(ErrorCode::NoStatementExist),
     })?;

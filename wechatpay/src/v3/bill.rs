@@ -33,6 +33,15 @@ use thiserror::Error;
 /// The header that carries a statement's hash.
 pub const SHA1_HEADER: &str = "Wechatpay-Statement-Sha1";
 
+/// For how many days statements can be had: Global's page states 180; the
+/// mainland's states three months, as v2 does.
+pub const fn kept_days(region: Region) -> i64 {
+    match region {
+        Region::Global => 180,
+        Region::Mainland => crate::v2::bill::KEPT_DAYS,
+    }
+}
+
 /// A request for a day's statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
