@@ -1,6 +1,7 @@
 //! Merchants, institutions' sub-merchants, and the applications they pay
 //! under.
 
+use crate::dialect::NoticeSchedule;
 use crate::keys;
 use crate::payers::Payer;
 use crate::platform::Platform;
@@ -59,6 +60,9 @@ pub struct Merchant {
     /// account that an older sandbox stored stays as lenient as it was.
     #[serde(default)]
     pub strict: bool,
+    /// How long notices of v2 orders are repeated.
+    #[serde(default)]
+    pub(crate) notice_schedule: NoticeSchedule,
 }
 
 /// A merchant's own key for APIv3.
@@ -252,6 +256,7 @@ impl Merchant {
             },
             "ionline": self.ionline,
             "strict": self.strict,
+            "notice_schedule": self.notice_schedule.name(),
         })
     }
 }
@@ -315,6 +320,7 @@ pub(crate) fn built_in() -> [Merchant; 4] {
         ionline: None,
         funds: BTreeMap::new(),
         strict: true,
+        notice_schedule: NoticeSchedule::default(),
         mch_id: mch_id.to_owned(),
     };
     [

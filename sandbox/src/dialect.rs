@@ -7,6 +7,31 @@ use wechatpay::ionline;
 use wechatpay::v2::{self, SignType};
 use wechatpay::v3;
 
+/// How long the notices of v2 orders are repeated. Tencent's v2 pages differ:
+/// the manual of this API (section 9.7) and the current pages for mainland
+/// merchants, which have APIv3's schedule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NoticeSchedule {
+    /// 15 s … 1 h, in all 3 h 4 min.
+    #[default]
+    Manual,
+    /// 15 s … 6 h, in all 24 h 4 min.
+    Day,
+}
+
+impl NoticeSchedule {
+    pub(crate) const ALL: [Self; 2] = [Self::Manual, Self::Day];
+
+    /// The name in control calls.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Day => "day",
+        }
+    }
+}
+
 /// How an order was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "dialect")]
@@ -43,10 +68,13 @@ impl Dialect {
     }
 
     /// The pauses between a notice's attempts. There is one attempt more than
-    /// there are pauses.
-    pub(crate) const fn retry_seconds(self) -> &'static [u32] {
+    /// there are pauses. The merchant's `schedule` is for v2.
+    pub(crate) const fn retry_seconds(self, schedule: NoticeSchedule) -> &'static [u32] {
         match self {
-            Self::V2 { .. } => &v2::notify::RETRY_SECONDS,
+            Self::V2 { .. } => match schedule {
+                NoticeSchedule::Manual => &v2::notify::RETRY_SECONDS,
+                NoticeSchedule::Day => &v3::notify::RETRY_SECONDS,
+            },
             Self::V3Global | Self::V3Mainland => &v3::notify::RETRY_SECONDS,
             Self::Ionline => &ionline::notify::RETRY_SECONDS,
         }
@@ -111,9 +139,13 @@ mod tests {
 
     #[test]
     fn how_long_notices_are_repeated() {
-        let sum = |dialect: Dialect| dialect.retry_seconds().iter().sum::<u32>();
-        assert_eq!(sum(V2), 11_040);
-        assert_eq!(sum(Dialect::V3Global), 24 * 3600 + 4 * 60);
-        assert_eq!(sum(Dialect::Ionline), 3 * 3600);
+        let sum =
+            |dialect: Dialect, schedule| -> u32 { dialect.retry_seconds(schedule).iter().sum() };
+        assert_eq!(sum(V2, NoticeSchedule::Manual), 11_040);
+        assert_eq!(sum(V2, NoticeSchedule::Day), 24 * 3600 + 4 * 60);
+        for schedule in NoticeSchedule::ALL {
+            assert_eq!(sum(Dialect::V3Global, schedule), 24 * 3600 + 4 * 60);
+            assert_eq!(sum(Dialect::Ionline, schedule), 3 * 3600);
+        }
     }
 }

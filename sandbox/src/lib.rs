@@ -66,7 +66,7 @@ pub use rsa::Rsa;
 pub use table::Change;
 pub use web::MAX_BODY_BYTES;
 
-use dialect::Dialect;
+use dialect::{Dialect, NoticeSchedule};
 use faults::{Fault, Faults, Lie, Teller};
 use http::StatusCode;
 use moment::Moment;
@@ -525,6 +525,7 @@ impl Sandbox {
                 out_trade_no: order.out_trade_no.clone(),
                 url: url.to_owned(),
                 dialect: order.dialect,
+                schedule: self.notice_schedule(&order.account.mch_id),
                 content,
             };
             self.notify(letter, moment.now_ms);
@@ -532,6 +533,11 @@ impl Sandbox {
     }
 
     /// Puts a notice on its way, as often and as late as the faults say.
+    fn notice_schedule(&self, mch_id: &str) -> NoticeSchedule {
+        let merchant = self.merchants.get(mch_id);
+        merchant.map_or_else(NoticeSchedule::default, |merchant| merchant.notice_schedule)
+    }
+
     fn notify(&mut self, letter: Letter, now_ms: i64) {
         let faults = self.faults();
         let due_ms = now_ms.saturating_add(faults.delay_notices_seconds.saturating_mul(1000));

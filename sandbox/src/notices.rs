@@ -10,7 +10,7 @@
 //! back, so that after a jump of the sandbox's clock all that would have
 //! happened meanwhile happens, in order.
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, NoticeSchedule};
 use crate::table::{Change, Table};
 use order::Payment;
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,9 @@ pub(crate) struct Letter {
     pub(crate) url: String,
     /// Which decides the schedule, and what acknowledges it.
     pub(crate) dialect: Dialect,
+    /// The merchant's schedule for v2 when the notice was made.
+    #[serde(default)]
+    pub(crate) schedule: NoticeSchedule,
     pub(crate) content: Content,
 }
 
@@ -125,6 +128,7 @@ impl Notice {
             url,
             dialect,
             content,
+            ..
         } = &self.letter;
         // What will be encrypted is shown as it is.
         let body = match content {
@@ -257,7 +261,8 @@ impl Notices {
             acknowledged,
         });
         notice.acknowledged = acknowledged;
-        let pause = dialect.retry_seconds().get(notice.attempts.len() - 1);
+        let pauses = dialect.retry_seconds(notice.letter.schedule);
+        let pause = pauses.get(notice.attempts.len() - 1);
         notice.next_ms = match pause {
             Some(seconds) if !acknowledged => Some(due_ms + i64::from(*seconds) * 1000),
             _ => None,
@@ -308,6 +313,7 @@ mod tests {
             dialect: Dialect::V2 {
                 sign_type: SignType::Md5,
             },
+            schedule: NoticeSchedule::Manual,
             content: Content::Ready {
                 content_type: "text/xml".into(),
                 body: "<xml/>".into(),

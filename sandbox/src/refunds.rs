@@ -306,6 +306,7 @@ impl Sandbox {
                 out_trade_no: refund.out_trade_no.clone(),
                 url: url.clone(),
                 dialect: refund.dialect,
+                schedule: self.notice_schedule(&refund.mch_id),
                 content,
             };
             self.notify(letter, at_ms);

@@ -32,8 +32,8 @@ use tokio::task::LocalSet;
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest sleep between two looks at the clock.
 const TICK_MS: i64 = 1000;
-/// Names the `mch_id` of the client certificate that a request came with. Only
-/// the ports for such requests set this header.
+/// Names the `mch_id` of the client certificate that a request came with. The
+/// ports for such requests set it; on the plain port a client may set it.
 const CERTIFICATE_HEADER: HeaderName = HeaderName::from_static("x-sandbox-client-certificate");
 
 type Answer = http::Response<Full<Bytes>>;
@@ -155,7 +155,7 @@ impl World {
         if let Ok(uri) = uri.parse() {
             parts.uri = uri;
         }
-        parts.headers.remove(CERTIFICATE_HEADER);
+        // On a plain connection the caller's own header stands for a certificate.
         if let Some(certificate) = certificate {
             parts.headers.insert(CERTIFICATE_HEADER, certificate);
         }

@@ -3,7 +3,7 @@
 
 use super::LIVE;
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wechatpay::v2::time::Date;
 use whole::live::{Live, Receiver, Shop, send, wait_for};
 
@@ -55,14 +55,50 @@ fn a_refund_with_the_client_certificate_of_another_merchant_is_refused_by_wechat
     assert_eq!(refused.json()["code"], "CLIENT_CERTIFICATE_MISSING");
 }
 
+/// How long the deployment of the next test cannot start, in seconds. By hand
+/// with `WECEIVE_OUTAGE_SECONDS=200`: longer than the runtime repeats an alarm
+/// that fails.
+fn outage() -> Duration {
+    let seconds = std::env::var("WECEIVE_OUTAGE_SECONDS").ok();
+    let seconds = seconds.map_or(20, |seconds| seconds.parse().unwrap());
+    Duration::from_secs(seconds)
+}
+
+/// The timer is a delivery's second attempt, 15 seconds after the first; a
+/// book that cannot start sets its alarm again after a minute.
+#[test]
+fn a_timer_that_fell_due_while_the_deployment_could_not_start_fires_by_itself() {
+    let live = Live::start("outage");
+    let merchant = Receiver::start(vec![(500, "", Duration::ZERO)]);
+    let shop = live.shop("demo", &json!({}));
+    let made = shop.native("1", Some(&merchant.url));
+    live.scan(&made["code_url"]);
+    wait_for("the first attempt", 10, || {
+        (merchant.received().len() == 1).then_some(())
+    });
+    live.crash_and_misconfigure();
+    std::thread::sleep(outage());
+    let log = live.crash_and_restart(Duration::ZERO);
+    assert!(log.contains("the book cannot start"), "{log}");
+    assert_eq!(merchant.received().len(), 1, "not while it could not start");
+    // Nothing is asked of the gateway meanwhile.
+    wait_for("the second attempt", 90, || {
+        (merchant.received().len() == 2).then_some(())
+    });
+    assert_eq!(shop.report()["alarms"], json!([]));
+}
+
 #[test]
 fn refund_and_reverse_need_the_client_certificate_and_have_it() {
     let live = Live::start("certificate");
-    live.control("/sandbox/faults", &json!({"require_certificate": true}));
-    // Without a certificate, as an SDK on the plain port would ask.
-    let url = format!("{}/secapi/pay/refund", live.sandbox());
-    let refused = send("POST", &url, &[], "<xml><appid>x</appid></xml>");
-    assert_eq!(refused.status, 400, "{}", refused.text());
+    // Without a certificate, as an SDK on the plain port would ask: the account
+    // is strict.
+    for path in ["/secapi/pay/refund", "/secapi/pay/reverse"] {
+        let url = format!("{}{path}", live.sandbox());
+        let refused = send("POST", &url, &[], "<xml><mch_id>1900000109</mch_id></xml>");
+        assert_eq!(refused.status, 400, "{}", refused.text());
+        assert!(refused.text().contains("No required SSL certificate"));
+    }
 
     let shop = live.shop("demo", &json!({}));
     let made = shop.native("1", None);

@@ -72,6 +72,20 @@ impl Live {
         log
     }
 
+    /// Kills it and starts it with a wrong variable, so that the gateway cannot
+    /// work. What it had logged.
+    pub fn crash_and_misconfigure(&self) -> String {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = String::new();
+        if let Some(running) = running.take() {
+            log = running.log();
+            running.crash();
+        }
+        let wrong = self.system.start_misconfigured();
+        *running = Some(wrong.unwrap_or_else(|failure| panic!("{failure}")));
+        log
+    }
+
     /// What the gateway has logged since it was started last.
     pub fn log(&self) -> String {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

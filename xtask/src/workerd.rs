@@ -98,6 +98,44 @@ impl System {
         self.started("workerd", &command)
     }
 
+    /// Starts it with a `MASTER_KEY` that is no key, so that the gateway answers nothing but errors; returns when it
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// As [`System::start`], and where the gateway answers as if it were well.
+    pub fn start_misconfigured(&self) -> Result<Workerd> {
+        let wrong = Self {
+            master_key: "not a key".to_owned(),
+            ..self.clone()
+        };
+        let port = self.gateway_port.unwrap_or_default();
+        must_be_free(self.sandbox_port)?;
+        must_be_free(port)?;
+        self.tls_ports.into_iter().try_for_each(must_be_free)?;
+        let mut command = Self::serve()?;
+        wrong.add_sandbox(&mut command)?;
+        wrong.add_gateway(&mut command, port)?;
+        wrong.add_tls(&mut command);
+        command.arg(config("weceive.capnp"));
+        let running = Self {
+            // Of the two Workers only the sandbox is waited for.
+            gateway_port: None,
+            ..wrong
+        }
+        .started("workerd", &command)?;
+        let address = format!("{}/healthz", origin(port));
+        match http::get(&address) {
+            Ok(answer) if answer.status >= 500 => Ok(running),
+            Ok(answer) => Err(Failure::new(
+                "start a gateway that cannot work",
+                format!("{address} answers {}", answer.status),
+                "MASTER_KEY must be refused",
+            )),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Starts the sandbox alone, with its port for TLS: it outlives a gateway of [`System::start_gateway`].
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::{Done, Failure};
 use crate::Sandbox;
 use crate::accounts::{self, Ionline, Merchant, MerchantKey, MiniProgram, SubMerchant};
+use crate::dialect::NoticeSchedule;
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::platform::Platform;
@@ -46,6 +47,7 @@ pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) 
         ionline: ionline(&mut input)?,
         funds: BTreeMap::new(),
         strict: input.boolean("strict")?.unwrap_or(true),
+        notice_schedule: notice_schedule(&mut input)?.unwrap_or_default(),
         mch_id,
         appid,
         app_secret,
@@ -87,6 +89,7 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     let ionline = ionline(&mut input)?;
     let funds = funds(&mut input)?;
     let strict = input.boolean("strict")?;
+    let notice_schedule = notice_schedule(&mut input)?;
     input.finish()?;
     let Some(merchant) = sandbox.merchants.get_mut(mch_id) else {
         return Err(Failure::NotFound("there is no such merchant".into()));
@@ -104,6 +107,7 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     replace(&mut merchant.fee_type, fee_type);
     replace(&mut merchant.trade_types, trade_types);
     replace(&mut merchant.strict, strict);
+    replace(&mut merchant.notice_schedule, notice_schedule);
     replace(&mut merchant.jsapi_directories, jsapi_directories);
     if native_callback_url.is_some() {
         merchant.native_callback_url = native_callback_url;
@@ -236,6 +240,22 @@ fn trade_types(input: &mut Input) -> Result<Option<Vec<TradeType>>, BadInput> {
         let names = TradeType::ALL.map(TradeType::as_str).join(", ");
         input.bad("trade_types", format!("send a list of {names}"))
     })
+}
+
+fn notice_schedule(input: &mut Input) -> Result<Option<NoticeSchedule>, BadInput> {
+    let Some(name) = input.text("notice_schedule")? else {
+        return Ok(None);
+    };
+    NoticeSchedule::ALL
+        .into_iter()
+        .find(|schedule| schedule.name() == name)
+        .map(Some)
+        .ok_or_else(|| {
+            input.bad(
+                "notice_schedule",
+                "send manual (15 s to 1 h, in all 3 h 4 min) or day (15 s to 6 h, in all 24 h 4 min)",
+            )
+        })
 }
 
 fn directories(input: &mut Input) -> Result<Option<Vec<String>>, BadInput> {

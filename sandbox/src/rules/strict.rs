@@ -9,17 +9,18 @@ use crate::accounts::Merchant;
 use crate::dialect::Dialect;
 use crate::orders::State;
 use crate::payers::Payer;
+use crate::web::Request;
 use order::TradeType;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::net::IpAddr;
-use wechatpay::v2::Problem;
 use wechatpay::v2::time::{Date, china, parse_china};
+use wechatpay::v2::{Fields, Problem};
 
 /// Every rule: the value that a strict account refuses, and where the manual
 /// says so.
 #[cfg(test)]
-pub(crate) const RULES: [(&str, &str); 9] = [
+pub(crate) const RULES: [(&str, &str); 10] = [
     ("NATIVE without `product_id`", NATIVE_PRODUCT_ID),
     ("`detail` that is not a list of goods", GOODS),
     ("`detail` that costs more than the order", GOODS),
@@ -34,6 +35,10 @@ pub(crate) const RULES: [(&str, &str); 9] = [
     (
         "a refund more than 3 months after the payment",
         REFUND_PERIOD,
+    ),
+    (
+        "a v2 refund or reverse without the client certificate",
+        CLIENT_CERTIFICATE,
     ),
 ];
 
@@ -55,6 +60,10 @@ pub(crate) const WITHOUT_PASSWORD: &str = "WeChat Pay v2 manual, section 5.2";
 /// The section of how long a payment can be refunded.
 #[cfg(test)]
 pub(crate) const REFUND_PERIOD: &str = "WeChat Pay v2 manual, section 9.4.1";
+
+/// The sections of calls that need the client certificate.
+#[cfg(test)]
+pub(crate) const CLIENT_CERTIFICATE: &str = "WeChat Pay v2 manual, sections 5.9 and 9.4";
 
 /// How many payments a payer makes in a day without the password.
 const WITHOUT_PASSWORD_A_DAY: usize = 5;
@@ -241,6 +250,19 @@ fn three_months_after(unix_ms: i64) -> i64 {
         .map(|last| day.min(last))
         .find_map(|day| parse_china(&format!("{year:04}{month:02}{day:02}{time_of_day}")).ok())
         .unwrap_or(i64::MAX)
+}
+
+/// Whether the merchant that a v2 request names is strict, so that its refunds
+/// and reverses need the client certificate. What cannot be read is refused
+/// for that.
+pub(crate) fn wants_certificate(sandbox: &Sandbox, request: &Request) -> bool {
+    let Ok(fields) = Fields::parse(request.body()) else {
+        return false;
+    };
+    let merchant = fields
+        .get("mch_id")
+        .and_then(|mch_id| sandbox.merchants.get(mch_id));
+    merchant.is_some_and(|merchant| merchant.strict)
 }
 
 impl Sandbox {

@@ -266,6 +266,8 @@ fn a_refund_query_takes_each_number() {
 fn a_certificate_is_wanted_when_it_is_switched_on() {
     let mut bench = Bench::new();
     paid(&mut bench, "alice");
+    let lenient = json!({"strict": false});
+    bench.control(&format!("/sandbox/merchants/{MCH_ID}"), &lenient);
     bench.control("/sandbox/faults", &json!({"require_certificate": true}));
     let xml = refund_fields("r1", "1")
         .sealed(&Secret::new(KEY), SignType::Md5)

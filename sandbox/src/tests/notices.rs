@@ -34,6 +34,42 @@ fn notices_follow_the_schedule_of_the_moved_clock() {
 }
 
 #[test]
+fn v2_notices_are_repeated_for_three_hours_or_for_a_day_as_the_account_says() {
+    for (schedule, attempts, seconds) in [
+        (None, 10, 11_040),
+        (Some("manual"), 10, 11_040),
+        (Some("day"), 16, 24 * 3600 + 4 * 60),
+    ] {
+        let mut bench = Bench::new();
+        if let Some(schedule) = schedule {
+            let path = format!("/sandbox/merchants/{MCH_ID}");
+            let changed = bench.control(&path, &json!({"notice_schedule": schedule}));
+            assert_eq!(changed["notice_schedule"], schedule, "{changed}");
+        }
+        bench.order(|_| {});
+        bench.pay("9900000000");
+        let mut at = Vec::new();
+        while let Some(due_ms) = bench.sandbox.next_due_ms() {
+            bench.now_ms = bench.now_ms.max(due_ms);
+            let due = bench.sandbox.due(bench.now_ms);
+            let outcome = Outcome::Answered {
+                status: 500,
+                body: Vec::new(),
+            };
+            bench.sandbox.sent(&due[0].id, &outcome, bench.now_ms);
+            at.push(due_ms);
+        }
+        assert_eq!(at.len(), attempts, "{schedule:?}");
+        assert_eq!((at[at.len() - 1] - at[0]) / 1000, seconds, "{schedule:?}");
+    }
+    let mut bench = Bench::new();
+    let bad = bench.control("/sandbox/merchants", &json!({"notice_schedule": "v3"}));
+    assert_eq!(bad["field"], "notice_schedule", "{bad}");
+    let made = bench.control("/sandbox/merchants", &json!({"notice_schedule": "day"}));
+    assert_eq!(made["notice_schedule"], "day", "{made}");
+}
+
+#[test]
 fn faults() {
     let mut bench = Bench::new();
     let fail =

@@ -333,6 +333,42 @@ fn a_strict_account_reports_from_an_ipv4_address() {
     assert_eq!(report(&mut bench).get("return_code"), Some("SUCCESS"));
 }
 
+#[test]
+fn a_strict_account_wants_the_client_certificate_for_each_refund_and_reverse() {
+    for path in [
+        "/secapi/pay/refund",
+        "/secapi/pay/reverse",
+        "/sandboxnew/secapi/pay/refund",
+        "/xdc/apiv2sandbox/secapi/pay/refund",
+    ] {
+        for (strict, certificate, status) in [
+            (true, None, 400),
+            (true, Some("none"), 400),
+            (true, Some("expired"), 400),
+            (true, Some(MCH_ID), 200),
+            (false, None, 200),
+            (false, Some("none"), 400),
+        ] {
+            let mut bench = Bench::new();
+            set_strict(&mut bench, strict);
+            let xml = ids()
+                .with("out_trade_no", "9900000000")
+                .sealed(&Secret::new(KEY), SignType::Md5)
+                .to_xml();
+            let mut request = Request::post(format!("http://127.0.0.1:8788{path}"));
+            if let Some(value) = certificate {
+                request = request.header("x-sandbox-client-certificate", value);
+            }
+            let answer = bench.send(&request.body(xml.into_bytes()).unwrap());
+            assert_eq!(answer.status(), status, "{path} {strict} {certificate:?}");
+            let said = String::from_utf8_lossy(answer.body()).into_owned();
+            let is_none = said.contains("No required SSL certificate was sent");
+            let expected = status == 400 && certificate != Some("expired");
+            assert_eq!(is_none, expected, "{path} {strict} {certificate:?}: {said}");
+        }
+    }
+}
+
 /// On a difference the test prints the table to put there.
 #[test]
 fn the_strict_rules_in_the_document_are_the_codes_own() {

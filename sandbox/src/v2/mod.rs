@@ -516,15 +516,19 @@ const CERTIFICATE_HEADER: &str = "x-sandbox-client-certificate";
 
 /// How a request is refused whose client certificate is missing, expired, or
 /// of another `mch_id`: an institution's serves its sub-merchants, whose
-/// requests have the institution's `mch_id`. `None` where it lets the request pass. A plain connection
-/// cannot carry a certificate, so without the header one is asked for only
-/// where `require_certificate` is on.
+/// requests have the institution's `mch_id`. `None` where it lets the request
+/// pass. A plain connection cannot carry a certificate: without the header the
+/// request of a strict account is refused as one without a certificate, and of
+/// a lenient account where `require_certificate` is on.
 fn refuse_certificate(sandbox: &Sandbox, request: &Request) -> Option<Answer> {
     match web::request_header(request, CERTIFICATE_HEADER) {
         Some("expired") => Some(web::certificate_error()),
         Some("none") => Some(web::no_certificate()),
-        None if sandbox.faults().require_certificate => Some(web::no_certificate()),
-        None => None,
+        None => {
+            let is_wanted =
+                sandbox.faults().require_certificate || strict::wants_certificate(sandbox, request);
+            is_wanted.then(web::no_certificate)
+        }
         Some(mch_id) => {
             let fields = Fields::parse(request.body()).ok()?;
             let refused = answer::communication_failure("certificate not match");
