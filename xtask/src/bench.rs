@@ -241,35 +241,47 @@ pub struct Counted {
     pub orders: u64,
     /// What for them.
     pub by_orders: Rsa,
+    /// The requests to WeChat and its signed answers meanwhile.
+    pub exchanged_for_orders: (u64, u64),
     /// How many notices came.
     pub notices: u64,
     /// What for them.
     pub by_notices: Rsa,
+    /// The requests to WeChat and its signed answers meanwhile.
+    pub exchanged_for_notices: (u64, u64),
     /// How many keys were imported for everything.
     pub imports: u64,
 }
 
-/// Counts for a moment what the gateway asks of RSA; it must be built.
+/// So many orders are counted.
+const COUNTED_ORDERS: u64 = 60;
+
+/// Counts what the gateway asks of RSA for a number of orders and for the notice of each, sent twice; it must be built.
+/// The numbers are fixed, and what WeChat was really asked is counted there, so that nothing depends on how quick the
+/// machine is.
 ///
 /// # Errors
 ///
 /// It did not start, or refused something.
 pub fn count() -> Result<Counted> {
-    let lasting = Duration::from_millis(300);
+    let patience = Duration::from_mins(2);
     let running = Worker::Counting.start()?;
     // The first one asks for certificates, of which there are none.
-    running.orders(1, Duration::from_millis(1))?;
-    let (before, first) = (running.rsa()?, running.made());
-    running.orders(NOTICE_CONNECTIONS, lasting)?;
-    let (ordered, orders) = (running.rsa()?, running.made());
-    let taken = running.notices(NOTICE_CONNECTIONS, lasting)?.taken;
-    let after = running.rsa()?;
+    running.orders_until(1, 1, patience)?;
+    let (before, exchanged_before) = (running.rsa()?, running.exchanged()?);
+    running.orders_until(1 + COUNTED_ORDERS, NOTICE_CONNECTIONS, patience)?;
+    let (ordered, exchanged) = (running.rsa()?, running.exchanged()?);
+    let taken = running.notices(NOTICE_CONNECTIONS, patience)?.taken;
+    let (after, exchanged_after) = (running.rsa()?, running.exchanged()?);
+    let since = |now: (u64, u64), then: (u64, u64)| (now.0 - then.0, now.1 - then.1);
     Ok(Counted {
-        orders: orders - first,
+        orders: COUNTED_ORDERS,
         by_orders: ordered.since(before),
+        exchanged_for_orders: since(exchanged, exchanged_before),
         // Each came twice.
         notices: u64::try_from(taken).unwrap_or(u64::MAX).saturating_mul(2),
         by_notices: after.since(ordered),
+        exchanged_for_notices: since(exchanged_after, exchanged),
         imports: after.imports,
     })
 }

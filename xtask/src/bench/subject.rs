@@ -189,10 +189,24 @@ impl Running {
     ///
     /// One was refused.
     pub fn orders(&self, connections: usize, lasting: Duration) -> Result<Sample> {
+        self.orders_until(u64::MAX, connections, lasting)
+    }
+
+    /// As [`Running::orders`], until so many were made in all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Running::orders`].
+    pub fn orders_until(&self, most: u64, connections: usize, lasting: Duration) -> Result<Sample> {
         let api_key = format!("api-key: {}", self.api_key);
         let headers = ["content-type: application/json", &api_key];
         load::run(self.port, connections, lasting, &|| {
-            let number = number(self.orders.fetch_add(1, Ordering::Relaxed));
+            let taken = self
+                .orders
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
+                    (made < most).then(|| made + 1)
+                });
+            let number = number(taken.ok()?);
             let order = json!({
                 "out_trade_no": number,
                 "body": "Jasmine tea, two cups",
@@ -299,6 +313,18 @@ impl Running {
             signatures: count("sign"),
             verifications: count("verify"),
         })
+    }
+
+    /// How many signed requests of APIv3 reached the stub, and how many signed answers it gave.
+    ///
+    /// # Errors
+    ///
+    /// It did not say.
+    pub fn exchanged(&self) -> Result<(u64, u64)> {
+        let request = load::request("GET /counts", &[], "");
+        let counts = json_of(&load::once(self.stub_port, &request)?)?;
+        let count = |name: &str| counts.get(name).and_then(Value::as_u64).unwrap_or(0);
+        Ok((count("asked"), count("answered")))
     }
 
     /// Waits until the gateway has counted something so often.

@@ -80,6 +80,9 @@ async function notice(transaction, key, env) {
 /** @type {Promise<Record<string, string>> | undefined} */
 let prepaidHeaders;
 
+/** How many signed requests of APIv3 came, and how many signed answers left: `GET /counts`. */
+const counts = { asked: 0, answered: 0 };
+
 export default {
   /**
    * @param {Request} request
@@ -88,7 +91,14 @@ export default {
   async fetch(request, env) {
     const body = await request.text();
     const { pathname } = new URL(request.url);
+    if (pathname === "/counts") {
+      return Response.json(counts);
+    }
+    if (request.headers.has("authorization")) {
+      counts.asked += 1;
+    }
     if (pathname === "/v3/global/transactions/jsapi") {
+      counts.answered += 1;
       prepaidHeaders ??= signature(PREPAID_V3, env);
       return new Response(PREPAID_V3, { headers: await prepaidHeaders });
     }
