@@ -79,6 +79,8 @@ alarms! {
         "Read its err_code: replace an expired certificate or key, or top up the account; the refund is repeated under its number. Or cancel it with DELETE /v1/refund. Then settle this alarm.";
     RefundMadeAfterAll "REFUND_MADE_AFTER_ALL" "WeChat made a refund that had ended here as refused or cancelled."
         "See whether the payer was paid back another way as well. The refund is shown as WeChat has it. Then settle this alarm.";
+    UpstreamTooOften "UPSTREAM_TOO_OFTEN" "For five minutes WeChat has answered that the merchant's account makes this call too often."
+        "Nothing is lost: what waits is sent again, at most every five minutes. See which program sends so many calls (the account's limits hold for all systems that use it), or ask WeChat Pay for a higher limit. Then settle this alarm.";
     OtherRefund "OTHER_REFUND" "WeChat reports another refund under this number."
         "Another system may use the same numbers. Compare both on the merchant platform; make the refund again under a new number with POST /v1/refund if it is missing. Then settle this alarm.";
     SecondPaymentWaits "SECOND_PAYMENT_WAITS" "A purchase was paid twice, and WeChat does not take the refund of this payment, which is asked for again and again."

@@ -110,7 +110,7 @@ codes! {
     RefundCancelled "REFUND_CANCELLED" 409 Caller "This refund was cancelled, and is not made. Use another out_refund_no.";
     ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product makes one.";
     StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Ask for a day's statement after 10:00 China time on the next day.";
-    StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3: 180); keep your own.";
+    StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3 Global: 180); keep your own.";
     AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
     TooManyAttempts "TOO_MANY_ATTEMPTS" 429 Caller "The way to pay was changed many times: wait as Retry-After says. What was begun last can still be paid.";
     // Checkouts.
@@ -151,6 +151,7 @@ codes! {
     // WeChat.
     UpstreamRefused "UPSTREAM_REFUSED" 502 Upstream "WeChat refused; message holds its answer with err_code and err_code_des.";
     NotOffered "NOT_OFFERED" 409 Caller "The merchant's upstream has no such call; docs/dialects.md shows what each offers.";
+    UpstreamTooOften "UPSTREAM_TOO_OFTEN" 429 Upstream "WeChat refuses this call as too frequent for the merchant's account, so it was not sent: wait as Retry-After says, and repeat the same request.";
     UpstreamUnavailable "UPSTREAM_UNAVAILABLE" 503 Upstream "WeChat does not answer; repeat the same request.";
     StatementUnreadable "STATEMENT_UNREADABLE" 502 Upstream "WeChat's statement could not be read whole: it is no statement, was cut short or does not add up; ask again, and tell WeChat if it stays so.";
     UpstreamUnverified "UPSTREAM_UNVERIFIED" 502 Upstream "WeChat's answer could not be verified, so it was not believed; repeat the same request, and check the merchant's API key.";
@@ -164,6 +165,8 @@ impl Code {
     pub const fn retry_after_seconds(self) -> Option<u32> {
         match self {
             Self::RateLimited => Some(1),
+            // The first pause of most calls.
+            Self::UpstreamTooOften => Some(5),
             // A token of `limits::WRONG_KEYS`.
             Self::TooManyWrongKeys => Some(6),
             // The pause between a checkout's attempts.

@@ -109,7 +109,11 @@ impl<W: World> Gateway<W> {
     pub async fn handle(&self, request: Request) -> Answer {
         let found = route::find(request.method(), request.uri().path());
         let scope = Scope::of(&request, found.route(), || self.random_text(22));
-        scope::within(scope, self.answered(&request, &found)).await
+        let answered = async {
+            self.tell_waiting_refusals().await;
+            self.answered(&request, &found).await
+        };
+        scope::within(scope, answered).await
     }
 
     async fn answer(&self, request: &Request, found: &Found<'_>) -> Answer {

@@ -77,10 +77,10 @@ const FAMILIES: [Family; 13] = [
         help: "Calls to WeChat that were not sent because too many were under way.",
     },
     Family {
-        prefix: "upstream_too_often",
+        prefix: "upstream_too_often:",
         name: "upstream_too_often_total",
-        labels: &[],
-        help: "Times that WeChat said it was asked too often, and timers waited.",
+        labels: &["call"],
+        help: "Times that WeChat refused a call as too frequent, and the call was paused.",
     },
     Family {
         prefix: "delivery_",

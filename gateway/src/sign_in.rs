@@ -211,6 +211,18 @@ impl<W: World> Gateway<W> {
         if !known.note_problem(alarm, subject) {
             return;
         }
+        self.raise(known, alarm, subject).await;
+    }
+
+    /// Raises the alarms that answers to this isolate's own calls have called
+    /// for; a book raises those of its calls itself.
+    pub(crate) async fn raise_problems(&self, known: &Known) {
+        for (alarm, subject) in known.take_problems() {
+            self.raise(known, alarm, &subject).await;
+        }
+    }
+
+    async fn raise(&self, known: &Known, alarm: Alarm, subject: &str) {
         let raise = Call::Raise {
             alarm: alarm.name().to_owned(),
             subject: subject.to_owned(),

@@ -132,6 +132,7 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
         Alarm::RefundWaits => vec![refund_waits()],
         Alarm::RefundMadeAfterAll => vec![refund_made_after_all()],
         Alarm::OtherRefund => vec![other_refund()],
+        Alarm::UpstreamTooOften => vec![too_often()],
         Alarm::SecondPaymentWaits => vec![second_payment(|world| {
             world.upstream([Upstream::LosesRequest; 300]);
         })],
@@ -190,6 +191,7 @@ fn way_out(alarm: Alarm) -> WayOut {
         | Alarm::RefundWaits
         | Alarm::RefundMadeAfterAll
         | Alarm::OtherRefund
+        | Alarm::UpstreamTooOften
         | Alarm::SecondPaymentWaits
         | Alarm::StorageFilling
         | Alarm::RowUnreadable
@@ -586,6 +588,18 @@ fn refund_waits() -> Called {
     assert_eq!(scene.shop.report()["alarms"], json!([]));
     scene.world.advance(1200);
     called(scene.world.clone(), &scene.shop, "N1")
+}
+
+fn too_often() -> Called {
+    let scene = scene("demo");
+    assert!(scene.send_it());
+    let refuse = json!({"path": "/secapi/pay/refund", "code": "FREQUENCY_LIMITED", "times": 8});
+    let faults = json!({ "fail_next": refuse });
+    scene.world.control("/sandbox/faults", &faults);
+    let refund = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
+    scene.shop.call("POST", "/v1/refund", refund.to_string());
+    scene.world.advance(3000);
+    called(scene.world.clone(), &scene.shop, "refund")
 }
 
 fn refund_made_after_all() -> Called {

@@ -454,6 +454,51 @@ fn an_answer_under_a_public_key_that_was_never_entered_raises_an_alarm_that_name
 }
 
 #[test]
+fn a_notice_under_a_public_key_that_was_never_entered_raises_an_alarm_that_names_it() {
+    for id in ["demo-v3", "lantern-v3", "peak-v3"] {
+        let world = Memory::default();
+        let kind = kinds::kind(id);
+        let path = format!("/sandbox/merchants/{}", kind.mch_id);
+        let percent = |percent: i64| {
+            world.control(&path, &json!({"public_key_percent": percent}));
+        };
+        // A merchant that is entered with WeChat's certificates only.
+        percent(0);
+        let shop = kinds::shop(&world, id);
+        let made = shop.order(&kinds::order("N1"));
+        let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
+        assert_eq!(world.control("/sandbox/scan", &scan)["ok"], true);
+        percent(100);
+        let notice = world.take_notices().remove(0);
+        // The answers come under a certificate, so that only the notice tells.
+        percent(0);
+        let send = |body: &str| {
+            let mut request = http::Request::post(&notice.url);
+            for (name, value) in &notice.headers {
+                request = request.header(name, value);
+            }
+            let request = request.body(body.as_bytes().to_vec()).unwrap();
+            world.send(request).status().as_u16()
+        };
+        let name = "wechatpay-serial";
+        let header = |(header, _): &&(String, String)| header.eq_ignore_ascii_case(name);
+        let (_, serial) = notice.headers.iter().find(header).unwrap();
+        let account = world.account(kind.mch_id);
+        assert_eq!(*serial, account["v3"]["platform"]["public_key_id"]);
+        assert!(serial.starts_with("PUB_KEY_ID_"), "{id}: {serial}");
+        // The header alone, over a resource that does not open, is anyone's.
+        let opened = notice
+            .body
+            .replacen("\"ciphertext\":\"", "\"ciphertext\":\"A", 1);
+        assert!(opened != notice.body && send(&opened) >= 400, "{id}");
+        assert_eq!(alarms(&shop), [], "{id}");
+        assert!(send(&notice.body) >= 400, "{id}: not believed");
+        let expected = [("PUBLIC_KEY_UNKNOWN".to_owned(), serial.clone())];
+        assert_eq!(alarms(&shop), expected, "{id}");
+    }
+}
+
+#[test]
 fn the_same_account_for_two_merchants_is_warned_of_at_entry_and_by_the_doctor() {
     let world = Memory::default();
     let first = kinds::shop(&world, "demo");

@@ -282,6 +282,43 @@ fn a_days_statement_in_one_form() {
     });
 }
 
+/// The day is 2 January 2026 in China.
+#[test]
+fn a_statement_can_be_had_for_90_days_and_from_apiv3_global_for_180_the_last_included() {
+    each(|world, kind, shop| {
+        let kept_days = match (kind.dialect, kind.id) {
+            ("ionline", _) => return,
+            // Of the mainland.
+            (_, "lantern-v3") | ("v2", _) => 90,
+            _ => 180,
+        };
+        pay_native(world, shop, "D11");
+        world.advance(kept_days * 24 * 60 * 60);
+        let ask = || shop.call("GET", "/v1/statement?bill_date=20260102", "");
+        let (status, answer) = ask();
+        assert_eq!(status, 200, "{}: {answer}", kind.id);
+        let rows = answer["data"]["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 1, "{}: {answer}", kind.id);
+        let calls = world.upstream_calls().len();
+        world.advance(24 * 60 * 60);
+        let calls_of_timers = world.upstream_calls().len() - calls;
+        let (status, answer) = ask();
+        assert_eq!(
+            (status, &answer["code"]),
+            (409, &json!("STATEMENT_TOO_OLD")),
+            "{}: {answer}",
+            kind.id
+        );
+        let said = format!("keeps statements for {kept_days} days");
+        assert!(
+            answer["message"].as_str().unwrap().contains(&said),
+            "{answer}"
+        );
+        let asked = world.upstream_calls().len() - calls - calls_of_timers;
+        assert_eq!(asked, 0, "{}: WeChat is not asked", kind.id);
+    });
+}
+
 #[test]
 fn what_was_paid_out_in_one_form() {
     each(|world, kind, shop| {

@@ -13,6 +13,7 @@ mod alarms;
 mod api;
 mod attempts;
 mod audit;
+mod backoff;
 mod board;
 mod certificates;
 mod changed_elsewhere;

@@ -332,11 +332,57 @@ fn refused_notices_are_limited_by_address_and_believed_ones_never() {
         "a true one is believed all the same"
     );
     assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
-    // What was counted meanwhile is told with the next one.
-    world.advance(11);
-    notify(&forged);
+    // What was counted meanwhile is told with the next request of any kind.
+    for _ in 0..2 {
+        world.advance(11);
+        notify(&forged);
+    }
     let counters = shop.report()["counters"].clone();
     assert_eq!(counters["notice_bad_signature"], 501, "{counters}");
+}
+
+#[test]
+fn refused_notices_are_counted_to_the_last_by_the_next_request_of_any_kind() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let isolate = world.gateway();
+    let send = |request| world.send_to(&isolate, request).status().as_u16();
+    let notify = || {
+        let url = format!("{GATEWAY}/notify/v2/demo");
+        send(from("192.0.2.1", http::Request::post(url), "<xml></xml>"))
+    };
+    let any = || {
+        send(from(
+            "192.0.2.2",
+            http::Request::get(format!("{GATEWAY}/")),
+            "",
+        ))
+    };
+    let counted = || {
+        let counters = shop.report()["counters"].clone();
+        let counted = counters.as_object().unwrap().iter();
+        let refused = counted.filter(|(name, _)| name.starts_with("notice_"));
+        refused.map(|(_, n)| n.as_i64().unwrap()).sum::<i64>()
+    };
+    for _ in 0..5 {
+        assert_eq!(notify(), 400);
+    }
+    any();
+    assert_eq!(counted(), 1, "the book is told every ten seconds at most");
+    world.advance(10);
+    // Where the book does not answer, the count waits.
+    world.unreachable(&["demo"]);
+    any();
+    world.unreachable(&[]);
+    any();
+    assert_eq!(counted(), 1);
+    world.advance(10);
+    any();
+    assert_eq!(counted(), 5);
+    let before = world.calls_to("demo");
+    world.advance(10);
+    any();
+    assert_eq!(world.calls_to("demo"), before, "nothing is left to tell");
 }
 
 #[test]
@@ -467,7 +513,7 @@ fn timers_wait_when_wechat_says_that_it_is_asked_too_often() {
     world.advance(31);
     assert_eq!(world.upstream_calls().len() - before, 1, "the second waits");
     let counters = shop.report()["counters"].clone();
-    assert_eq!(counters["upstream_too_often"], 1, "{counters}");
+    assert_eq!(counters["upstream_too_often:query"], 1, "{counters}");
     world.advance(60);
     assert!(
         world.upstream_calls().len() - before >= 3,

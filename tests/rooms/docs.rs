@@ -409,7 +409,13 @@ fn every_test_that_the_documents_name_exists() {
         }
     }
     let mut named = 0;
-    for document in ["contract-coverage", "checklist", "threat-model", "crash-testing", "fuzzing"] {
+    for document in [
+        "contract-coverage",
+        "checklist",
+        "threat-model",
+        "crash-testing",
+        "fuzzing",
+    ] {
         let path = root().join(format!("docs/{document}.md"));
         for (place, name) in named_in(&fs::read_to_string(path).unwrap()) {
             named += 1;

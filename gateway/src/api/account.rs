@@ -77,7 +77,9 @@ impl<W: World> Gateway<W> {
             offset: u32::try_from(offset).unwrap_or(u32::MAX),
             limit: Limit::new(limit).map_err(wrong)?,
         };
-        let records = self.upstream(&known).settlements(asked).await?;
+        let records = self.upstream(&known).settlements(asked).await;
+        self.raise_problems(&known).await;
+        let records = records?;
         Ok(success(json!({ "records": records })))
     }
 }

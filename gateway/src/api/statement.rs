@@ -58,7 +58,9 @@ impl<W: World> Gateway<W> {
             upstream.statement_days(),
             self.world.now_ms(),
         )?;
-        let statement = match upstream.statement(bill_date, bill_type).await {
+        let asked = upstream.statement(bill_date, bill_type).await;
+        self.raise_problems(&known).await;
+        let statement = match asked {
             Ok(statement) => Some(statement),
             Err(failure) if failure.reason() == Some(Reason::NoStatement) => None,
             Err(failure) if failure.reason() == Some(Reason::StatementCreating) => {

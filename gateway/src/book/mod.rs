@@ -292,12 +292,6 @@ const FAILED_MS: i64 = 10_000;
 /// that can read it may be back.
 const SET_ASIDE_MS: i64 = 10 * 60_000;
 
-/// For so long timers ask WeChat nothing after it has said that it is asked
-/// too often; each time in a row twice as long.
-const FIRST_HOLD_MS: i64 = 5_000;
-/// And for less than this.
-const LONGEST_HOLD_MS: i64 = 5 * 60_000;
-
 /// How an alarm ended.
 enum Timers {
     /// What was due is done or under way.
@@ -330,10 +324,6 @@ pub struct Book<W, S> {
     filling_percent: Cell<i64>,
     /// Whether WeChat's notices come, where that is known.
     notices_come: Cell<Option<bool>>,
-    /// Until when timers ask WeChat nothing, because it was asked too often.
-    held_until_ms: Cell<i64>,
-    /// How long that was the last time.
-    held_ms: Cell<i64>,
     /// Rows that could not be read, until the alarm about them is raised.
     unreadable: RefCell<BTreeSet<String>>,
     /// Where the book stands with the board.
@@ -422,20 +412,18 @@ impl<W: World, S: Store> Book<W, S> {
             asked_at_ms: RefCell::new(HashMap::new()),
             filling_percent: Cell::new(0),
             notices_come: Cell::new(None),
-            held_until_ms: Cell::new(0),
-            held_ms: Cell::new(0),
             unreadable: RefCell::default(),
             reporting: Cell::default(),
             reported_at_ms: Cell::default(),
             changes: Cell::default(),
         };
         book.reporting.set(Self::read_reporting(&book.store)?);
-        let held = book
+        let paused = book
             .store
-            .exec("SELECT text FROM facts WHERE name = 'held_until_ms'", &[])?;
-        let held = held.first().map(|row| row.text(0)).transpose()?;
-        let held_until_ms = held.and_then(|text| text.parse().ok());
-        book.held_until_ms.set(held_until_ms.unwrap_or_default());
+            .exec("SELECT text FROM facts WHERE name = 'backoff'", &[])?;
+        if let Some(row) = paused.first() {
+            book.hosts.backoff().restore(row.text(0)?);
+        }
         // The alarm may be gone: a deployment that could not start for some
         // minutes uses up the runtime's retries.
         book.arm()?;
@@ -625,13 +613,9 @@ impl<W: World, S: Store> Book<W, S> {
         loop {
             let may_claim = |claimed| claimed < DUE_AT_ONCE && self.world.now_ms() < until_ms;
             while may_claim(claimed) && orders < ORDERS_AT_ONCE {
-                let Some(mut due) = self.claim_due_order(known)? else {
+                let Some(due) = self.claim_due_order(known)? else {
                     break;
                 };
-                if self.is_held() && !due.urgent {
-                    // Its timer is moved on; WeChat is asked the next time.
-                    due.effects.clear();
-                }
                 let scope = self.timer_scope(due.number.as_str(), due.urgent);
                 let work = self.carry_out(known, due.number, due.effects);
                 let work = scope::within(scope, work);
@@ -644,13 +628,10 @@ impl<W: World, S: Store> Book<W, S> {
                 && orders < ORDERS_AT_ONCE
                 && let Some(number) = self.claim_due_recheck()?
             {
-                claimed += 1;
-                if !self.is_held() {
-                    let scope = self.timer_scope(number.as_str(), false);
-                    let work = scope::within(scope, self.recheck(known, number));
-                    running.push(async { (Work::Recheck, work.await) }.boxed_local());
-                    rechecks += 1;
-                }
+                let scope = self.timer_scope(number.as_str(), false);
+                let work = scope::within(scope, self.recheck(known, number));
+                running.push(async { (Work::Recheck, work.await) }.boxed_local());
+                (rechecks, claimed) = (rechecks + 1, claimed + 1);
             }
             while may_claim(claimed) && deliveries < DELIVERIES_AT_ONCE {
                 let Some(due) = self.claim_due_delivery()? else {
@@ -691,27 +672,18 @@ impl<W: World, S: Store> Book<W, S> {
 
     // Shared by the files of this module.
 
-    /// Whether WeChat has said that it is asked too often.
-    fn is_held(&self) -> bool {
-        (0..LONGEST_HOLD_MS).contains(&(self.held_until_ms.get() - self.world.now_ms()))
-    }
-
-    /// WeChat has answered: that it is asked too often, or otherwise.
-    fn heard(&self, too_often: bool) {
-        if !too_often {
-            self.held_ms.set(0);
-        } else if !self.is_held() {
-            let hold_ms = (self.held_ms.get() * 2).clamp(FIRST_HOLD_MS, LONGEST_HOLD_MS - 1);
-            let until_ms = self.world.now_ms() + hold_ms;
-            self.held_ms.set(hold_ms);
-            self.held_until_ms.set(until_ms);
-            self.count("upstream_too_often");
-            // Lost, WeChat says it again.
-            let _ = self.store.exec(
-                "INSERT INTO facts(name, text) VALUES('held_until_ms', ?1)
-                 ON CONFLICT(name) DO UPDATE SET text = ?1",
-                &[until_ms.to_string().into()],
-            );
+    /// Keeps which calls are paused. Lost, WeChat says it again.
+    fn write_backoff(&self) {
+        let Some(paused) = self.hosts.backoff().take_changed() else {
+            return;
+        };
+        let written = self.store.exec(
+            "INSERT INTO facts(name, text) VALUES('backoff', ?1)
+             ON CONFLICT(name) DO UPDATE SET text = ?1",
+            &[paused.into()],
+        );
+        if let Err(error) = written {
+            self.world.log(format_args!("back-off: {error}"));
         }
     }
 
@@ -815,6 +787,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Counters that cannot be written now can be later.
     fn write_tally(&self) {
+        self.write_backoff();
         if let Err(error) = self.watch_size() {
             self.world.log(format_args!("size: {error}"));
         }

@@ -605,13 +605,7 @@ impl<W: World, S: Store> Book<W, S> {
         let account = order
             .as_ref()
             .map_or(&known.merchant.account, |order| &order.terms().account);
-        self.count("query:order");
-        let answer = self.upstream(known).query(number, account).await;
-        match &answer {
-            Ok(_) => self.heard(false),
-            Err(failure) => self.heard(failure.is_too_often()),
-        }
-        match answer {
+        match self.upstream(known).query(number, account).await {
             Ok(state) => Some(Event::Told(state, Via::Query)),
             Err(failure) => match failure.reason() {
                 Some(Reason::OrderNotExist) => Some(Event::NotFound),

@@ -44,6 +44,7 @@ impl<W: World, S: Store> Book<W, S> {
         if let Some(order) = self.placed(&new.terms)? {
             return Ok(order);
         }
+        upstream.check_quick_pay_pause()?;
         // Without a certificate it could not be reversed.
         upstream.check_certificate()?;
         let refused = self.refuse_number_at_wechat(known, &new.terms).await;
@@ -130,7 +131,6 @@ impl<W: World, S: Store> Book<W, S> {
                 None => return Err(ApiError::of(Code::UpstreamUnavailable)),
             }
         }
-        self.count("query:order");
         let found = self.upstream(known).query(number, &terms.account).await;
         match found {
             Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => Ok(()),

@@ -483,7 +483,6 @@ impl<W: World, S: Store> Book<W, S> {
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<AtWeChat> {
-        self.count("query:refund");
         let found = match self.upstream(known).query_refund(out_refund_no).await {
             Ok(found) => found?,
             Err(failure) if failure.reason() == Some(Reason::RefundNotExist) => {

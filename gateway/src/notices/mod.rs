@@ -18,13 +18,17 @@ use crate::error::{ApiError, Code};
 use crate::limits::forget_oldest;
 use crate::world::World;
 use order::{OutTradeNo, Payment};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 /// Refused notices by merchant, counted in the isolate.
 #[derive(Debug, Default)]
-pub struct Refusals(RefCell<HashMap<String, Refused>>);
+pub struct Refusals {
+    merchants: RefCell<HashMap<String, Refused>>,
+    /// No count can be told before this; `None` while none waits.
+    due_at_ms: Cell<Option<i64>>,
+}
 
 #[derive(Debug, Default)]
 struct Refused {
@@ -40,7 +44,7 @@ const MERCHANTS: usize = 4_096;
 impl Refusals {
     /// Counts one; what the book is to count, if it is time to tell it.
     fn add(&self, id: &str, name: &str, now_ms: i64) -> Option<BTreeMap<String, i64>> {
-        let mut merchants = self.0.borrow_mut();
+        let mut merchants = self.merchants.borrow_mut();
         if merchants.len() >= MERCHANTS && !merchants.contains_key(id) {
             forget_oldest(&mut merchants, |refused| refused.told_at_ms);
         }
@@ -48,10 +52,45 @@ impl Refusals {
         *refused.counts.entry(name.to_owned()).or_default() += 1;
         let since_ms = now_ms - refused.told_at_ms;
         if (0..TOLD_APART_MS).contains(&since_ms) {
+            self.wait_until(refused.told_at_ms + TOLD_APART_MS);
             return None;
         }
         refused.told_at_ms = now_ms;
         Some(std::mem::take(&mut refused.counts))
+    }
+
+    fn wait_until(&self, at_ms: i64) {
+        let due_at_ms = self.due_at_ms.get().map_or(at_ms, |due| due.min(at_ms));
+        self.due_at_ms.set(Some(due_at_ms));
+    }
+
+    /// A merchant whose book was not told of its last refused notices, and what
+    /// it is to count, if it is time to tell it.
+    fn take_due(&self, now_ms: i64) -> Option<(String, BTreeMap<String, i64>)> {
+        // A due time that is further away comes from a clock that was moved.
+        let due_at_ms = self.due_at_ms.get()?;
+        if (1..=TOLD_APART_MS).contains(&(due_at_ms - now_ms)) {
+            return None;
+        }
+        let mut merchants = self.merchants.borrow_mut();
+        let waiting = |(_, refused): &(&String, &mut Refused)| !refused.counts.is_empty();
+        let mut all: Vec<_> = merchants.iter_mut().filter(waiting).collect();
+        all.sort_by_key(|(_, refused)| refused.told_at_ms);
+        let next_ms = all.get(1).map(|(_, next)| next.told_at_ms + TOLD_APART_MS);
+        self.due_at_ms.set(next_ms);
+        let (id, refused) = all.into_iter().next()?;
+        refused.told_at_ms = now_ms;
+        Some((id.clone(), std::mem::take(&mut refused.counts)))
+    }
+
+    /// Counts that could not be told wait for the next time.
+    fn put_back(&self, id: &str, counts: BTreeMap<String, i64>) {
+        let mut merchants = self.merchants.borrow_mut();
+        let refused = merchants.entry(id.to_owned()).or_default();
+        for (name, n) in counts {
+            *refused.counts.entry(name).or_default() += n;
+        }
+        self.wait_until(refused.told_at_ms + TOLD_APART_MS);
     }
 }
 
@@ -95,7 +134,22 @@ impl<W: World> Gateway<W> {
             return;
         };
         self.world.log(format_args!("notice for {id}: {name}"));
-        // Numbers to watch: where the book does not answer, they are lost.
-        let _: Result<(), ApiError> = self.book(id, Call::NoticesRefused(counts)).await;
+        self.tell_refused(id, counts).await;
+    }
+
+    /// Tells one book of refused notices that it was not told of when they came,
+    /// so that the last of a row are counted too. Called for every request; a
+    /// merchant's book is told ten seconds after the last time at the earliest.
+    pub(crate) async fn tell_waiting_refusals(&self) {
+        if let Some((id, counts)) = self.refusals.take_due(self.world.now_ms()) {
+            self.tell_refused(&id, counts).await;
+        }
+    }
+
+    async fn tell_refused(&self, id: &str, counts: BTreeMap<String, i64>) {
+        let told: Result<(), ApiError> = self.book(id, Call::NoticesRefused(counts.clone())).await;
+        if told.is_err() {
+            self.refusals.put_back(id, counts);
+        }
     }
 }

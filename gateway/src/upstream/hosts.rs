@@ -1,6 +1,7 @@
 //! The hosts that a dialect is spoken with, in their order; and how long a
 //! call takes.
 
+use super::backoff::Backoff;
 use crate::tally::Tally;
 use crate::world::{Chunks, FetchError, Request, Response, Route, World};
 use order::OutTradeNo;
@@ -68,6 +69,7 @@ pub struct Hosts {
     /// The address of who called last to have a payment begun.
     caller: Cell<Option<IpAddr>>,
     tally: Rc<Tally>,
+    backoff: Backoff,
 }
 
 #[derive(Debug, Default)]
@@ -147,6 +149,16 @@ impl Hosts {
             tally,
             ..Self::default()
         }
+    }
+
+    /// Which calls are paused.
+    pub const fn backoff(&self) -> &Backoff {
+        &self.backoff
+    }
+
+    /// Where calls are counted.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Sends a message. `None` says that no answer came, and not that nothing

@@ -163,9 +163,12 @@ impl<W: World> Ionline<'_, W> {
         };
         let Upstream { hosts, world, .. } = self.0;
         let answer = hosts.send(*world, &hosts::IONLINE, message).await;
-        answer
-            .map(http::Response::into_body)
-            .ok_or(Failure::NoAnswer)
+        let answer = answer.ok_or(Failure::NoAnswer)?;
+        if answer.status() == http::StatusCode::TOO_MANY_REQUESTS {
+            self.0.world.log(format_args!("iOnline: status 429"));
+            return Err(Failure::too_many_requests());
+        }
+        Ok(answer.into_body())
     }
 
     fn payment(&self, prepay: Prepay<'_>) -> Result<prepay::Request, FieldError> {

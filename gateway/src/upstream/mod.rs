@@ -14,6 +14,7 @@
 //! What v2 alone offers (exchange rates, short addresses, codes of products,
 //! reports of speed) is refused by name for the other dialects.
 
+mod backoff;
 mod hosts;
 mod ionline;
 mod platform;
@@ -21,18 +22,22 @@ mod statement;
 mod v2;
 mod v3;
 
+pub use backoff::Limited;
 pub use hosts::Hosts;
 pub use platform::is_public_key_id;
 pub use statement::{Broken, Statement};
 
+use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
 use crate::config::Config;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::merchant::Dialect;
+use crate::scope::Scope;
 use crate::world::World;
-use futures_util::future::LocalBoxFuture;
+use backoff::Followed;
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use ionline::Ionline;
 use order::{
     Account, Currency, Money, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState,
@@ -48,6 +53,7 @@ use wechatpay::v2::report::MICROPAY_TOTAL_URL;
 use wechatpay::v2::settlement::{Limit, UseTag};
 use wechatpay::v2::time::Date;
 use wechatpay::v3::Region;
+use wechatpay::v3::bill::kept_days;
 
 /// One merchant's account upstream.
 #[derive(Debug)]
@@ -125,16 +131,49 @@ pub enum Reason {
 }
 
 impl Failure {
-    /// Whether WeChat says that it is asked too often.
-    pub fn is_too_often(&self) -> bool {
-        const TOO_OFTEN: [&str; 5] = [
+    /// Whether WeChat says that the account makes this call too often. It is
+    /// believed unsigned too, because it changes only when the call is sent
+    /// again: v2 says it as a failed communication in words, and a server in
+    /// front of APIv3 by the status 429.
+    fn is_too_often(&self) -> bool {
+        const CODES: [&str; 5] = [
             "FREQUENCY_LIMITED",
             "FREQUENCY_LIMIT_EXCEED",
             "RATELIMIT_EXCEEDED",
             "RATELIMIT_EXCEED",
             "RATE_LIMITED",
         ];
-        matches!(self, Self::Refused(refused) if TOO_OFTEN.contains(&refused.err_code.as_str()))
+        const WORDS: &str = "频率限制";
+        match self {
+            Self::Refused(refused) => CODES.contains(&refused.err_code.as_str()),
+            Self::NotBelieved(told) => {
+                let said = |name| told.message.get(name).and_then(Value::as_str);
+                said("err_code").is_some_and(|code| CODES.contains(&code))
+                    || said("return_msg")
+                        .is_some_and(|said| said.contains(WORDS) || CODES.contains(&said))
+            }
+            Self::NoAnswer => false,
+        }
+    }
+
+    /// A call that is not sent, because WeChat has refused it as too frequent a
+    /// moment ago.
+    fn too_often() -> Self {
+        Self::Refused(Box::new(Refused {
+            reason: Reason::Later,
+            err_code: "FREQUENCY_LIMITED".to_owned(),
+            told: ApiError::of(Code::UpstreamTooOften),
+        }))
+    }
+
+    /// An answer with the status 429 that is no document.
+    fn too_many_requests() -> Self {
+        let mut told = ApiError::of(Code::UpstreamUnverified);
+        told.message = serde_json::json!({
+            "err_code": "RATE_LIMITED",
+            "err_code_des": "HTTP status 429 without a document",
+        });
+        Self::NotBelieved(told)
     }
 
     /// Whether it is open what WeChat did.
@@ -273,75 +312,108 @@ impl<'a, W: World> Upstream<'a, W> {
         number: &OutTradeNo,
         account: &Account,
     ) -> Result<TradeState, Failure> {
-        match self.dialect() {
-            Dialect::V2 => V2(self).query(number, account).await,
-            Dialect::V3(settings) => V3(self, settings).query(number, account).await,
-            Dialect::Ionline(settings) => Ionline(self, settings).query(number, account).await,
-        }
+        self.limited(Limited::Query, async {
+            self.hosts.tally().count("query:order");
+            match self.dialect() {
+                Dialect::V2 => V2(self).query(number, account).await,
+                Dialect::V3(settings) => V3(self, settings).query(number, account).await,
+                Dialect::Ionline(settings) => Ionline(self, settings).query(number, account).await,
+            }
+        })
+        .await
     }
 
     /// Closes an order that is not paid; `terms` are its own, where it is
     /// known here.
     pub async fn close(&self, number: &OutTradeNo, order: Option<&Order>) -> Result<(), Failure> {
-        match self.dialect() {
-            Dialect::V2 => V2(self).close(number, order.map(Order::terms)).await,
-            Dialect::V3(settings) => V3(self, settings).close(number).await,
-            Dialect::Ionline(settings) => Ionline(self, settings).close(number, order).await,
-        }
+        self.limited(Limited::Close, async {
+            match self.dialect() {
+                Dialect::V2 => V2(self).close(number, order.map(Order::terms)).await,
+                Dialect::V3(settings) => V3(self, settings).close(number).await,
+                Dialect::Ionline(settings) => Ionline(self, settings).close(number, order).await,
+            }
+        })
+        .await
     }
 
     /// A Quick Pay, ready to be sent once. Its wrong fields are found before
     /// anything is written or sent.
     pub fn quick_pay(&'a self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
         self.hosts.called_from(new.till_ip);
-        match self.dialect() {
+        let asking = match self.dialect() {
             Dialect::V2 => V2(self).quick_pay(new),
             Dialect::V3(settings) => V3(self, settings).quick_pay(new),
             Dialect::Ionline(_) => Err(not_offered()),
+        }?;
+        let asking = async { self.heard(Limited::QuickPay, asking.await) };
+        Ok(asking.boxed_local())
+    }
+
+    /// Refuses a Quick Pay before it is written while WeChat refuses Quick Pays
+    /// as too frequent.
+    pub fn check_quick_pay_pause(&self) -> Result<(), ApiError> {
+        match self.is_paused(Limited::QuickPay) {
+            true => Err(ApiError::of(Code::UpstreamTooOften)),
+            false => Ok(()),
         }
     }
 
     /// Reverses a Quick Pay. `true` when it is done, `false` when WeChat wants
     /// to be asked again.
     pub async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
-        match self.dialect() {
-            Dialect::V2 => V2(self).reverse(number).await,
-            Dialect::V3(settings) => V3(self, settings).reverse(number).await,
-            Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
-        }
+        self.limited(Limited::Reverse, async {
+            match self.dialect() {
+                Dialect::V2 => V2(self).reverse(number).await,
+                Dialect::V3(settings) => V3(self, settings).reverse(number).await,
+                Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
+            }
+        })
+        .await
     }
 
     /// Asks for a refund; the same number gives the same refund.
     pub async fn refund(&self, order: &Order, refund: &Refund) -> Result<RefundState, Failure> {
-        match self.dialect() {
-            Dialect::V2 => V2(self).refund(order, refund).await,
-            Dialect::V3(settings) => V3(self, settings).refund(order, refund).await,
-            Dialect::Ionline(settings) => Ionline(self, settings).refund(order, refund).await,
-        }
+        self.limited(Limited::Refund, async {
+            match self.dialect() {
+                Dialect::V2 => V2(self).refund(order, refund).await,
+                Dialect::V3(settings) => V3(self, settings).refund(order, refund).await,
+                Dialect::Ionline(settings) => Ionline(self, settings).refund(order, refund).await,
+            }
+        })
+        .await
     }
 
     /// The refund with this number; `None` where the answer names others only.
     pub async fn query_refund(&self, out_refund_no: &str) -> Result<Option<FoundRefund>, Failure> {
-        match self.dialect() {
-            Dialect::V2 => V2(self).query_refund(out_refund_no).await,
-            Dialect::V3(settings) => V3(self, settings).query_refund(out_refund_no).await,
-            Dialect::Ionline(settings) => Ionline(self, settings).query_refund(out_refund_no).await,
-        }
+        self.limited(Limited::QueryRefund, async {
+            self.hosts.tally().count("query:refund");
+            match self.dialect() {
+                Dialect::V2 => V2(self).query_refund(out_refund_no).await,
+                Dialect::V3(settings) => V3(self, settings).query_refund(out_refund_no).await,
+                Dialect::Ionline(settings) => {
+                    Ionline(self, settings).query_refund(out_refund_no).await
+                }
+            }
+        })
+        .await
     }
 
     /// A day's statement, which arrives in pieces.
     pub async fn statement(&self, day: Date, bill_type: BillType) -> Result<Statement, Failure> {
-        match self.dialect() {
-            Dialect::V2 => V2(self).statement(day, bill_type).await,
-            Dialect::V3(settings) => V3(self, settings).statement(day, bill_type).await,
-            Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
-        }
+        self.limited(Limited::Statement, async {
+            match self.dialect() {
+                Dialect::V2 => V2(self).statement(day, bill_type).await,
+                Dialect::V3(settings) => V3(self, settings).statement(day, bill_type).await,
+                Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
+            }
+        })
+        .await
     }
 
     /// For how many days WeChat keeps a statement.
     pub fn statement_days(&self) -> i64 {
         match self.dialect() {
-            Dialect::V3(_) => 180,
+            Dialect::V3(settings) => kept_days(settings.region),
             Dialect::V2 | Dialect::Ionline(_) => KEPT_DAYS,
         }
     }
@@ -546,6 +618,55 @@ impl<'a, W: World> Upstream<'a, W> {
 
     fn dialect(&self) -> &Dialect {
         &self.known.merchant.dialect
+    }
+
+    /// Makes a call, unless WeChat has refused it as too frequent a moment ago.
+    /// A query that a caller or a notice causes is sent all the same: it is one
+    /// for each order in ten seconds, somebody waits for it, and its answer ends
+    /// the pause.
+    async fn limited<T>(
+        &self,
+        call: Limited,
+        asking: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let scope = Scope::current();
+        let is_query = matches!(call, Limited::Query | Limited::QueryRefund);
+        let is_awaited = is_query && (scope.who != "timer" || scope.urgent);
+        if self.is_paused(call) && !is_awaited {
+            return Err(Failure::too_often());
+        }
+        let answer = asking.await;
+        self.heard(call, answer)
+    }
+
+    fn is_paused(&self, call: Limited) -> bool {
+        let mch_id = &self.known.merchant.account.mch_id;
+        let now_ms = self.world.now_ms();
+        self.hosts.backoff().is_paused(mch_id, call, now_ms)
+    }
+
+    /// Notes whether WeChat says that the call is made too often.
+    fn heard<T>(&self, call: Limited, answer: Result<T, Failure>) -> Result<T, Failure> {
+        let is_too_often = match &answer {
+            Ok(_) => false,
+            // It says nothing about how often the call is made.
+            Err(Failure::NoAnswer) => return answer,
+            Err(failure) => failure.is_too_often(),
+        };
+        let mch_id = &self.known.merchant.account.mch_id;
+        let now_ms = self.world.now_ms();
+        let backoff = self.hosts.backoff();
+        let followed = backoff.answered(mch_id, call, is_too_often, now_ms);
+        if followed != Followed::Nothing {
+            let name = call.name();
+            self.hosts
+                .tally()
+                .count(&format!("upstream_too_often:{name}"));
+            if followed == Followed::PausedLong {
+                self.known.note_problem(Alarm::UpstreamTooOften, name);
+            }
+        }
+        answer
     }
 
     fn v2(&self) -> Result<V2<'_, W>, ApiError> {

@@ -482,6 +482,10 @@ impl<'a, W: World> V2<'a, W> {
             answer = hosts.send(*world, &hosts::V2, message).await;
         }
         let answer = answer.ok_or(Failure::NoAnswer)?;
+        if answer.status() == http::StatusCode::TOO_MANY_REQUESTS {
+            self.0.world.log(format_args!("{path}: status 429"));
+            return Err(Failure::too_many_requests());
+        }
         if matches!(message.route, Route::WeChatPayMtls(_))
             && let Some(said) = refused_certificate(&answer)
         {

@@ -625,6 +625,10 @@ impl<'a, W: World> V3<'a, W> {
                     .log(format_args!("{what}: refused, and {unverified}"));
                 Failure::NotBelieved(v2::refused(asked.told(&refusal)))
             }
+            _ if asked.answer.status() == http::StatusCode::TOO_MANY_REQUESTS => {
+                self.0.world.log(format_args!("{what}: status 429"));
+                Failure::too_many_requests()
+            }
             error => self.0.not_believed(what, error),
         }
     }
