@@ -342,7 +342,14 @@ impl Flow {
             now_ms,
             view,
         };
-        let effects = if flow.away && flow.view.state == State::Open && !flow.expired() {
+        let problem = flow.view.problem.take();
+        let effects = if let Some(code) = problem
+            && flow.view.state == State::Open
+            && !flow.expired()
+        {
+            flow.enter(Stage::Ready(Some(Note::Problem(Problem::from_code(&code)))));
+            Vec::new()
+        } else if flow.away && flow.view.state == State::Open && !flow.expired() {
             flow.confirm()
         } else {
             flow.arrange()
@@ -656,6 +663,10 @@ impl Flow {
 
     fn seen(&mut self, answer: Result<Standing, Failure>) -> Vec<Effect> {
         self.asking = self.asking.saturating_sub(1);
+        if answer.is_err() && matches!(self.stage, Stage::Ended(end) if end.is_paid()) {
+            // The question was only whether it has been refunded since.
+            return Vec::new();
+        }
         self.offline = answer == Err(Failure::Network);
         let was_before_code = self.asked_before_code > 0;
         self.asked_before_code = self.asked_before_code.saturating_sub(1);
@@ -835,7 +846,6 @@ impl Flow {
         self.polls = 0;
         match self.stage {
             Stage::Ended(End::Gone(_)) | Stage::Preparing => Vec::new(),
-            Stage::Ended(end) if end.is_paid() => Vec::new(),
             Stage::Ready(Some(Note::NoNetwork)) if !self.offline => {
                 // What was on its way when the network went: for a code the
                 // page goes on by itself, a payment waits for the payer's tap.

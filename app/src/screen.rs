@@ -101,7 +101,11 @@ impl Screen {
         let mut screen = Screen::problem(texts, problem);
         if !matches!(
             problem,
-            Problem::UnknownLink | Problem::ExpiredLink | Problem::Merchant
+            Problem::UnknownLink
+                | Problem::ExpiredLink
+                | Problem::SignInLost
+                | Problem::CannotSignIn
+                | Problem::Merchant
         ) {
             screen.button = button(texts.reload, Action::Reload);
         }
@@ -231,7 +235,7 @@ impl Screen {
                 button(texts.reload, Action::Reload)
             }
             // Only the merchant can help.
-            Some(Note::Problem(Problem::Merchant)) => None,
+            Some(Note::Problem(Problem::Merchant | Problem::CannotSignIn)) => None,
             _ => button(again, Action::Pay),
         };
         // What the bridge said of a sheet is no proof, either way.

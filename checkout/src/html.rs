@@ -296,6 +296,7 @@ mod tests {
             success_url: None,
             cancel_url: None,
             attempted: false,
+            problem: None,
         })
     }
 

@@ -59,8 +59,10 @@ pub enum Ended {
     Off,
     /// Its time is over.
     Expired,
-    /// None is left.
+    /// None is left: some are held by payers who have not paid yet.
     SoldOut,
+    /// None is left, and all are paid.
+    AllSold,
 }
 
 /// An answer that cannot be taken.
@@ -208,6 +210,7 @@ pub fn page(page: &LinkPage<'_>) -> String {
                 Ended::Off => words.off,
                 Ended::Expired => words.expired,
                 Ended::SoldOut => words.sold_out,
+                Ended::AllSold => words.all_sold,
             };
             out.raw("<section class=\"now\"><div class=\"says notice\"><h2>")
                 .text(heading)
@@ -347,6 +350,7 @@ struct Words {
     off: (&'static str, &'static str),
     expired: (&'static str, &'static str),
     sold_out: (&'static str, &'static str),
+    all_sold: (&'static str, &'static str),
 }
 
 fn words(lang: Lang) -> &'static Words {
@@ -381,6 +385,10 @@ static EN: Words = Words {
         "Sold out",
         "More may become available if other buyers don’t complete payment.",
     ),
+    all_sold: (
+        "Sold out",
+        "None are left. Questions? Contact the merchant.",
+    ),
 };
 
 static ZH_HANS: Words = Words {
@@ -398,6 +406,7 @@ static ZH_HANS: Words = Words {
     off: ("暂停收款", "商户暂未开放此链接的付款。"),
     expired: ("链接已过期", "请联系商户获取新链接。"),
     sold_out: ("已售罄", "如有订单未支付，库存会重新释放，可稍后再看。"),
+    all_sold: ("已售罄", "商品已全部售出，如有疑问请联系商户。"),
 };
 
 static ZH_HANT: Words = Words {
@@ -415,6 +424,7 @@ static ZH_HANT: Words = Words {
     off: ("暫停收款", "商戶暫未開放此連結的付款。"),
     expired: ("連結已過期", "請聯絡商戶索取新連結。"),
     sold_out: ("已售罄", "如有訂單未付款，庫存會重新釋出，可稍後再看。"),
+    all_sold: ("已售罄", "商品已全部售出，如有疑問請聯絡商戶。"),
 };
 
 #[cfg(test)]

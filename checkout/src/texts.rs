@@ -118,6 +118,8 @@ pub struct Texts {
     pub unknown_link: Message,
     pub expired_link: Message,
     pub sign_in_again: Message,
+    /// The way back from WeChat belongs to no page: loading it anew is of no use.
+    pub sign_in_lost: Message,
     pub cannot_sign_in: Message,
     pub snapshot: Message,
     pub busy: Message,
@@ -202,7 +204,7 @@ words! {
     copy_link copied copy_by_hand link_code link_code_alt
     expired closed refused
     not_charged
-    unknown_link expired_link sign_in_again cannot_sign_in snapshot busy
+    unknown_link expired_link sign_in_again sign_in_lost cannot_sign_in snapshot busy
     wechat_unavailable
     merchant_problem other_problem
     try_again ;
@@ -216,6 +218,7 @@ impl Texts {
             Problem::UnknownLink => self.unknown_link,
             Problem::ExpiredLink => self.expired_link,
             Problem::SignInAgain => self.sign_in_again,
+            Problem::SignInLost => self.sign_in_lost,
             Problem::CannotSignIn => self.cannot_sign_in,
             Problem::Snapshot => self.snapshot,
             Problem::Busy => self.busy,
@@ -375,7 +378,7 @@ static EN: Texts = Texts {
     copy_link: "Copy link",
     copied: "Copied",
     copy_by_hand: "Select the link and copy it",
-    link_code: "Or save this code and choose it from your album in WeChat’s Scan, or scan it with another phone",
+    link_code: "Or take a screenshot of this code and choose it from your album in WeChat’s Scan, or scan it with another phone",
     link_code_alt: "QR code of this page’s link",
 
     expired: message(
@@ -408,6 +411,10 @@ static EN: Texts = Texts {
         "WeChat sign-in failed",
         "We couldn’t confirm your WeChat account. Reload to try again.",
     ),
+    sign_in_lost: message(
+        "WeChat sign-in failed",
+        "We couldn’t confirm your WeChat account. Please open the merchant’s link again.",
+    ),
     snapshot: message(
         "Tap “Use full service”",
         "WeChat is showing a preview of this page, which cannot take payments. Tap “Use full service” below, then reload.",
@@ -426,7 +433,7 @@ static EN: Texts = Texts {
     ),
     other_problem: message(
         "We couldn’t start the payment",
-        "Something is wrong on our side. Try again in a moment; if it happens again, contact the merchant and quote the order number.",
+        "Something is wrong on our side. Try again in a moment; if it happens again, contact the merchant and quote the number on this page.",
     ),
     try_again: "Try again",
 };
@@ -515,7 +522,7 @@ static ZH_HANS: Texts = Texts {
     copy_link: "复制链接",
     copied: "已复制",
     copy_by_hand: "请长按选中链接后复制",
-    link_code: "或保存二维码，在微信“扫一扫”中从相册选取；也可用其他手机扫码",
+    link_code: "或截屏保存二维码，在微信“扫一扫”中从相册选取；也可用其他手机扫码",
     link_code_alt: "本页链接的二维码",
 
     expired: message("支付已超时", "如刚刚完成支付，请稍候；否则请联系商户。"),
@@ -533,6 +540,7 @@ static ZH_HANS: Texts = Texts {
         "商户的微信账号尚未完成设置，请联系商户。",
     ),
     sign_in_again: message("微信授权失败", "请重新进入页面。"),
+    sign_in_lost: message("微信授权失败", "请重新打开商户提供的链接。"),
     snapshot: message(
         "请使用完整服务",
         "当前为页面快照，无法支付。请点击屏幕下方的“使用完整服务”，再重新加载。",
@@ -545,7 +553,7 @@ static ZH_HANS: Texts = Texts {
     ),
     other_problem: message(
         "系统异常",
-        "请稍后再试；多次失败请联系商户，并提供商户单号。",
+        "请稍后再试；多次失败请联系商户，并提供本页显示的编号。",
     ),
     try_again: "重试",
 };
@@ -616,15 +624,15 @@ static ZH_HANT: Texts = Texts {
 
     in_phone_browser: message(
         "請在微信中開啟",
-        "複製連結，在微信中傳送給「檔案傳輸」，按開即可付款",
+        "複製連結，在微信中傳送給「檔案傳輸」，開啟後即可付款",
     ),
     in_other_app: message(
         "請在微信中開啟",
-        "目前的應用程式不支援微信支付。複製連結，在微信中傳送給「檔案傳輸」，按開即可付款",
+        "目前的應用程式不支援微信支付。複製連結，在微信中傳送給「檔案傳輸」，開啟後即可付款",
     ),
     in_mini_program: message(
         "請在微信聊天中開啟",
-        "小程序內的網頁無法直接付款。複製連結，在微信中傳送給「檔案傳輸」，按開即可付款",
+        "小程序內的網頁無法直接付款。複製連結，在微信中傳送給「檔案傳輸」，開啟後即可付款",
     ),
     in_wecom: message(
         "請在微信中開啟",
@@ -634,7 +642,7 @@ static ZH_HANT: Texts = Texts {
     copy_link: "複製連結",
     copied: "已複製",
     copy_by_hand: "請長按選取連結後複製",
-    link_code: "或儲存二維碼，在微信「掃一掃」中從相簿選取；也可用其他手機掃碼",
+    link_code: "或截圖儲存二維碼，在微信「掃一掃」中從相簿選取；也可用其他手機掃碼",
     link_code_alt: "本頁連結的二維碼",
 
     expired: message("付款已逾時", "如剛剛完成付款，請稍候；否則請聯絡商戶。"),
@@ -652,6 +660,7 @@ static ZH_HANT: Texts = Texts {
         "商戶的微信帳號尚未完成設定，請聯絡商戶。",
     ),
     sign_in_again: message("微信授權失敗", "請重新進入頁面。"),
+    sign_in_lost: message("微信授權失敗", "請重新開啟商戶提供的連結。"),
     snapshot: message(
         "請使用完整服務",
         "目前為頁面快照，無法付款。請按螢幕下方的「使用完整服務」，再重新載入。",
@@ -664,7 +673,7 @@ static ZH_HANT: Texts = Texts {
     ),
     other_problem: message(
         "系統異常",
-        "請稍後再試；多次失敗請聯絡商戶，並提供商戶單號。",
+        "請稍後再試；多次失敗請聯絡商戶，並提供本頁顯示的編號。",
     ),
     try_again: "重試",
 };

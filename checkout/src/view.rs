@@ -72,6 +72,10 @@ pub struct View {
     /// certain that the payer was not charged.
     #[serde(default)]
     pub attempted: bool,
+    /// Why the payer cannot pay yet, in a page that is opened after a sign-in has
+    /// failed: a stable code, see [`Problem::from_code`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// All that the server ever says over the page's WebSocket: the view may have
@@ -145,6 +149,9 @@ pub struct Standing {
     /// As in [`View::attempted`].
     #[serde(default)]
     pub attempted: bool,
+    /// As in [`View::problem`].
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// The answer to `POST /pay/order`: what the payer needs to pay here. `V` is
@@ -308,8 +315,11 @@ pub enum Problem {
     /// The link's time is over. `SESSION_EXPIRED`.
     ExpiredLink,
     /// We do not know who the payer is in WeChat; opening the page afresh asks
-    /// again. `OPENID_REQUIRED`, `SIGN_IN_FAILED`.
+    /// again. `OPENID_REQUIRED`.
     SignInAgain,
+    /// The same, at an address that belongs to no page and works only once: the
+    /// payer has to open the link again. `SIGN_IN_FAILED`.
+    SignInLost,
     /// WeChat shows a snapshot of the page, in which nobody can pay: the payer
     /// has to choose the full service, and opening the page afresh asks again.
     /// `VIRTUAL_OPENID`.
@@ -340,7 +350,8 @@ impl Problem {
             "SESSION_NOT_FOUND" | "LINK_NOT_FOUND" | "QUICK_AUTH_UNKNOWN" | "REDIRECT_REFUSED"
             | "FIELD_MISSING" | "FIELD_INVALID" => Problem::UnknownLink,
             "SESSION_EXPIRED" => Problem::ExpiredLink,
-            "OPENID_REQUIRED" | "SIGN_IN_FAILED" => Problem::SignInAgain,
+            "OPENID_REQUIRED" => Problem::SignInAgain,
+            "SIGN_IN_FAILED" => Problem::SignInLost,
             "VIRTUAL_OPENID" => Problem::Snapshot,
             "SIGN_IN_NOT_SET_UP" => Problem::CannotSignIn,
             "ATTEMPT_PENDING" | "RATE_LIMITED" | "ORDER_PAID" | "ORDER_CLOSED"
@@ -390,6 +401,7 @@ mod tests {
             success_url: None,
             cancel_url: Some(String::from("https://shop.example/")),
             attempted: false,
+            problem: None,
         }
     }
 
@@ -489,6 +501,7 @@ mod tests {
             success_url: view.success_url.clone(),
             cancel_url: view.cancel_url.clone(),
             attempted: view.attempted,
+            problem: None,
         };
         assert_eq!(standing, expected);
         let not_open = serde_json::to_string(&Prepared::NotOpen(view)).unwrap();

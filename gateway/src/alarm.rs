@@ -93,6 +93,8 @@ alarms! {
         "If an earlier version was rolled back to, deploy the later one again: the row goes on by itself. Otherwise read the log for the reason, and ask WeChat about the order. Then settle this alarm.";
     CertificateUnusable "CERTIFICATE_UNUSABLE" "WeChat does not take requests with this merchant's certificate, or there is none: refunds and reverses wait, and with APIv3 no payment can be begun."
         "API v2: bind the certificate of the merchant's own mch_id, and name the binding in client_certificate. APIv3: enter the certificate and its private_key with POST /admin/merchants/{id}/rotate. Then run the doctor; what waits goes on by itself. Then settle this alarm.";
+    PaymentsRefused "PAYMENTS_REFUSED" "WeChat refuses to begin payments because of this merchant's account or key: payers cannot pay."
+        "Run the doctor, which shows WeChat's words. Compare appid, mch_id and the API key with the merchant platform, and see there that the account is active, is bound to the appid, and has the permission for each way to pay. Then settle this alarm.";
     PublicKeyUnknown "PUBLIC_KEY_UNKNOWN" "WeChat signs with a public key that this merchant does not have: what it says cannot be believed."
         "Enter the key whose id is this alarm's subject: POST /admin/merchants/{id}/rotate with wechatpay_public_key_id and wechatpay_public_key, which the merchant platform shows under API Security. Then settle this alarm.";
     SignInNotSetUp "SIGN_IN_NOT_SET_UP" "WeChat does not tell who this merchant's payers are: there is no app_secret, or WeChat refuses it. No payer can pay inside WeChat."

@@ -169,7 +169,7 @@ impl Fields {
         const NAME: &str = "out_trade_no";
         match self.0.get(NAME) {
             Some(Value::Number(number)) if number.is_f64() => {
-                return Err(self.invalid(NAME, "is too large for a number: send it as a text"));
+                return Err(self.invalid(NAME, "is no whole number of 64 bits: send it as a text"));
             }
             _ => {}
         }

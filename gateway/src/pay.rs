@@ -18,7 +18,7 @@ use crate::api::client_ip;
 use crate::book::{Attempt, Call, CheckoutFacts, Offer, PrepareCheckout};
 use crate::config::checkout_path;
 use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::error::{ApiError, Code, Fault};
 use crate::http::{answer, free_text, header_text, json, json_object, query, set};
 use crate::pay_link::page_file;
 use crate::qr::svg_path;
@@ -76,7 +76,14 @@ impl<W: World> Gateway<W> {
         // The purchase is shown with the way back; the page says what is wrong
         // when the payer wants to pay.
         let needs_openid = needs_openid && !cannot;
-        if needs_openid && let Some(page) = self.sign_in_failed(request).await {
+        // Shown once, with the purchase and the way back: opening the page again
+        // asks WeChat again.
+        if needs_openid && let Some((code, shown)) = self.sign_in_failed(request) {
+            let mut view = self.view(&visit);
+            view.problem = Some(code.name().to_owned());
+            let lines = &visit.facts.checkout.purchase.lines;
+            let mut page = self.html(code.status(), &Page::View(view), lines).await;
+            set(&mut page, header::SET_COOKIE, &shown);
             return page;
         }
         if needs_openid {
@@ -230,7 +237,11 @@ impl<W: World> Gateway<W> {
         let lang = lang_of(request, None);
         let message = match error.code {
             Code::NotFound | Code::MethodNotAllowed => html::nothing_here(lang),
-            code => texts(lang).problem(Problem::from_code(code.name())),
+            code => match (Problem::from_code(code.name()), code.fault()) {
+                // A program's mistake: no fault of ours, and nothing to repeat.
+                (Problem::Other, Fault::Caller) => html::nothing_here(lang),
+                (problem, _) => texts(lang).problem(problem),
+            },
         };
         let frame = self.template().await;
         let file = |ending| frame.as_deref().and_then(|frame| page_file(frame, ending));
@@ -320,6 +331,7 @@ impl<W: World> Gateway<W> {
             success_url: purchase.success_url.clone(),
             cancel_url: purchase.cancel_url.clone(),
             attempted: !checkout.attempts.is_empty(),
+            problem: None,
         }
     }
 

@@ -278,17 +278,14 @@ impl<W: World> Gateway<W> {
         response
     }
 
-    /// The page of a sign-in that has just failed, shown once.
-    /// Not where asking again cannot help: then the purchase is shown, see
+    /// Why the last sign-in has failed, and the cookie that ends it, so that it is
+    /// shown once. Not where asking again cannot help: see
     /// [`Gateway::cannot_sign_in`].
-    pub(crate) async fn sign_in_failed(&self, request: &Request) -> Option<Response> {
+    pub(crate) fn sign_in_failed(&self, request: &Request) -> Option<(Code, String)> {
         let said = cookie(request, FAILED_COOKIE)?;
         let code = FAILURES.into_iter().find(|code| code.name() == said);
         let code = code.unwrap_or(Code::OpenIdRequired);
-        let mut response = self.error_page(request, code).await;
-        let shown = self.cookie(FAILED_COOKIE, "", "/pay/", 0);
-        set(&mut response, header::SET_COOKIE, &shown);
-        Some(response)
+        Some((code, self.cookie(FAILED_COOKIE, "", "/pay/", 0)))
     }
 
     async fn finish_oauth(&self, request: &Request) -> Result<Response, ApiError> {

@@ -432,9 +432,7 @@ fn front(sandbox: &Sandbox) -> Answer {
     let mut page = shop_page(
         sandbox,
         "Tea",
-        &format!(
-            "{note}<h1>Tea, and what it is drunk from</h1>\n<ul class=\"products\">{items}</ul>\n{link}"
-        ),
+        &format!("{note}<h1>Tea and teaware</h1>\n<ul class=\"products\">{items}</ul>\n{link}"),
     );
     if let Some(policy) = policy.and_then(|policy| policy.parse().ok()) {
         page.headers_mut()
@@ -506,7 +504,7 @@ fn inbox(sandbox: &Sandbox) -> Answer {
         );
     }
     if items.is_empty() {
-        items.push_str("<li class=\"empty\">Nothing yet. Buy something.</li>");
+        items.push_str("<li class=\"empty\">No deliveries yet.</li>");
     }
     let (words, other, label) = if config.acknowledge {
         ("Deliveries are acknowledged.", "0", "Stop acknowledging")

@@ -39,7 +39,7 @@ fn axe_finds_nothing_wrong_in_wechat() {
             payer.taps("Pay now");
             payer.sees_control("Pay HKD 48.00");
             payer.finds_it_accessible(&format!("the sheet, {scheme}"));
-            payer.taps("Let it fail");
+            payer.taps("Simulate a failure");
             payer.sees("Payment failed");
             payer.finds_it_accessible(&format!("failed, {scheme}"));
             payer.taps("Try again");

@@ -32,7 +32,7 @@ fn an_inbox_that_does_not_acknowledge_says_so_of_each_delivery() {
     visit(|town, payer| {
         let inbox = format!("{}/shop/inbox", town.sandbox());
         payer.opens(&inbox);
-        payer.sees("Nothing yet. Buy something.");
+        payer.sees("No deliveries yet.");
         payer.taps("Stop acknowledging");
         payer.sees("Deliveries are not acknowledged");
 

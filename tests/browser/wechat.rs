@@ -93,7 +93,7 @@ fn a_payment_that_fails_says_so_and_can_be_tried_again() {
         payer.has_a_window_of(390, 780);
         payer.opens(&town.in_wechat(&town.checkout()));
         payer.taps("Pay now");
-        payer.taps("Let it fail");
+        payer.taps("Simulate a failure");
         payer.sees("Payment failed");
         payer.pictures("wechat-failed");
         payer.taps("Try again");

@@ -147,6 +147,12 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
         }
         Alarm::PublicKeyUnknown => vec![unknown_public_key()],
         Alarm::SignInNotSetUp => vec![no_app_secret()],
+        Alarm::PaymentsRefused => vec![
+            payments_refused("demo", "NOAUTH"),
+            payments_refused("harbour", "APPID_MCHID_NOT_MATCH"),
+            payments_refused("demo-v3", "NO_AUTH"),
+            wrong_api_key(),
+        ],
         Alarm::RefundAbnormal => vec![abnormal_refund("demo"), abnormal_refund("demo-v3")],
         Alarm::ClaimUnanswered => vec![unanswered_claim()],
         Alarm::LinkUnusable => vec![unusable_link()],
@@ -196,6 +202,7 @@ fn way_out(alarm: Alarm) -> WayOut {
         | Alarm::StorageFilling
         | Alarm::RowUnreadable
         | Alarm::CertificateUnusable
+        | Alarm::PaymentsRefused
         | Alarm::PublicKeyUnknown
         | Alarm::SignInNotSetUp
         | Alarm::RefundAbnormal
@@ -688,6 +695,29 @@ fn no_app_secret() -> Called {
     called(world, &shop, "wx5a11d0b0c0ffee01")
 }
 
+/// WeChat's platform has taken the permission from the merchant.
+fn payments_refused(id: &str, code: &str) -> Called {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, id);
+    let path = match id {
+        "demo-v3" => "POST /v3/global/transactions/native",
+        _ => "/pay/unifiedorder",
+    };
+    let refuse = json!({"path": path, "code": code});
+    world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
+    shop.call("POST", "/v1/order", kinds::order("N1").to_string());
+    called(world, &shop, kinds::kind(id).mch_id)
+}
+
+/// WeChat answers a wrong signature unsigned, and without a code.
+fn wrong_api_key() -> Called {
+    let world = Memory::default();
+    let api_key = "weceive-sandbox-demo-key-0000009";
+    let shop = world.shop_with("demo", &json!({ "api_key": api_key }));
+    shop.call("POST", "/v1/order", kinds::order("N1").to_string());
+    called(world, &shop, "1900000109")
+}
+
 fn abnormal_refund(id: &str) -> Called {
     let scene = scene(id);
     assert!(scene.send_it());
@@ -738,5 +768,24 @@ fn a_payment_and_a_refund_call_nobody() {
         );
         scene.world.advance(2 * 24 * 3600);
         assert_eq!(scene.shop.report()["alarms"], json!([]), "{id}");
+    }
+}
+
+/// What a caller has sent, and what passes by itself, needs no person.
+#[test]
+fn a_refusal_of_one_payment_is_no_alarm_about_the_account() {
+    for code in [
+        "SYSTEMERROR",
+        "FREQUENCY_LIMITED",
+        "PARAM_ERROR",
+        "ORDERPAID",
+    ] {
+        let world = Memory::default();
+        let shop = world.shop("demo");
+        let refuse = json!({"path": "/pay/unifiedorder", "code": code, "times": 3});
+        world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
+        let (status, answer) = shop.call("POST", "/v1/order", kinds::order("N1").to_string());
+        assert!(status >= 400, "{code}: {answer}");
+        assert_eq!(shop.report()["alarms"], json!([]), "{code}");
     }
 }

@@ -306,9 +306,13 @@ fn the_last_piece_is_sold_once() {
     let link = now(&shop, &link);
     assert_eq!((&link["sold"], &link["held"]), (&json!(2), &json!(0)));
     assert!(see(&world, &link).html.contains("<form"));
+    let may_come_back = "More may become available";
+    assert!(sold_out.html.contains(may_come_back), "others hold a piece");
     pay(&world, &buy(&world, &link, ""));
     world.advance(3600);
-    assert!(see(&world, &link).html.contains("Sold out"));
+    let all_sold = see(&world, &link);
+    assert!(all_sold.html.contains("Sold out"), "{}", all_sold.html);
+    assert!(!all_sold.html.contains(may_come_back), "all are paid");
     assert_eq!(now(&shop, &link)["sold"], 3);
 }
 

@@ -1,6 +1,7 @@
 //! The payer's first contact: addresses, pages without a purchase, and what the
 //! merchant reads of its own data.
 
+use crate::kinds;
 use crate::scene::scene;
 use crate::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use serde_json::{Value, json};
@@ -154,4 +155,68 @@ fn a_browser_is_shown_a_page_where_a_program_is_answered_with_json() {
         html.contains("<footer>Reference "),
         "a number to quote: {html}"
     );
+}
+
+/// WeChat's fault that passes is neither the merchant's nor ours: the payer may
+/// try again.
+#[test]
+fn a_refusal_that_may_pass_later_is_wechats_fault_to_the_payer() {
+    for (id, path, code, answered) in [
+        (
+            "demo",
+            "/pay/unifiedorder",
+            "SYSTEMERROR",
+            "UPSTREAM_UNAVAILABLE",
+        ),
+        (
+            "demo",
+            "/pay/unifiedorder",
+            "FREQUENCY_LIMITED",
+            "UPSTREAM_UNAVAILABLE",
+        ),
+        ("demo", "/pay/unifiedorder", "NOAUTH", "UPSTREAM_REFUSED"),
+        (
+            "demo-v3",
+            "POST /v3/global/transactions/native",
+            "SYSTEM_ERROR",
+            "UPSTREAM_UNAVAILABLE",
+        ),
+        (
+            "demo-v3",
+            "POST /v3/global/transactions/native",
+            "NO_AUTH",
+            "UPSTREAM_REFUSED",
+        ),
+    ] {
+        let world = Memory::default();
+        let shop = kinds::shop(&world, id);
+        let page = checkout(&shop, "1");
+        let refuse = json!({"path": path, "code": code, "times": 5});
+        world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
+        let (status, answer) = Browser::new(&world, DESKTOP).post(&call(&page, "order"));
+        assert_eq!(answer["code"], answered, "{id} {code}: {status} {answer}");
+        assert!(status >= 500, "{id} {code}: {answer}");
+        let message = answer["message"].as_str().unwrap();
+        assert!(!message.contains(code), "WeChat's words are the merchant's");
+    }
+}
+
+/// No address that only programs call tells a person of a fault of ours.
+#[test]
+fn a_browser_at_an_address_for_programs_is_not_told_of_a_fault() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let link = json!({"body": "Oolong", "total_fee": 8800}).to_string();
+    let (_, made) = shop.call("POST", "/v1/link", link);
+    let link = made["data"]["id"].as_str().unwrap();
+    let page = checkout(&shop, "1");
+    for (path, status) in [
+        (format!("/pay/result?l={link}&once=1"), 403),
+        (call(&page, "live"), 426),
+    ] {
+        let (found, _, html) = goes_to(&world, "GET", &path, "en");
+        assert_eq!(found, status, "{path}: {html}");
+        assert!(!html.contains("on our side"), "{path}: {html}");
+        assert!(html.contains("nothing at this address"), "{path}: {html}");
+    }
 }

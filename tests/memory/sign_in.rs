@@ -213,6 +213,7 @@ fn a_sign_in_that_fails_says_so_once_and_begins_anew() {
     let (status, _, html) = payer.get(&back);
     assert_eq!(status, 401);
     assert!(html.contains("OPENID_REQUIRED"), "the payer is told");
+    assert!(html.contains("HK$88.00"), "beside the purchase: {html}");
     let (status, authorize, _) = payer.get(&back);
     assert_eq!(status, 302, "reloading begins anew");
     let (_, callback, _) = payer.get(&authorize);

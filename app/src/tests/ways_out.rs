@@ -126,3 +126,67 @@ fn nobody_is_told_not_to_pay_beside_a_button_that_pays() {
     }
     assert_eq!(payer.buttons().len(), 2);
 }
+
+#[test]
+fn a_page_opened_after_a_failed_sign_in_keeps_the_purchase_and_the_way_back() {
+    for (code, heading) in [
+        ("OPENID_REQUIRED", "WeChat sign-in failed"),
+        ("VIRTUAL_OPENID", "Tap “Use full service”"),
+    ] {
+        let mut opened = view(Method::Jsapi);
+        opened.problem = Some(String::from(code));
+        let mut payer = Payer::opens(opened.clone());
+        assert_eq!(payer.heading(), heading);
+        assert_eq!(payer.buttons(), ["Reload"]);
+        assert!(payer.sees().way_back.is_some());
+        assert_eq!(payer.sees().further, Some("You haven’t been charged."));
+        payer.taps("Reload");
+        assert_eq!(payer.does(), [Effect::Reload]);
+
+        // What has happened to the purchase meanwhile counts for more.
+        opened.state = PAID;
+        assert_eq!(Payer::opens(opened).heading(), "Payment successful");
+    }
+}
+
+#[test]
+fn a_paid_page_that_is_shown_again_learns_of_a_refund() {
+    let paid_at_ms = 7;
+    let mut payer = Payer::in_wechat();
+    payer.server_says(PAID);
+    payer.does();
+    for (state, heading) in [
+        (State::PartlyRefunded { paid_at_ms }, "Partly refunded"),
+        (State::Refunded { paid_at_ms }, "Refunded"),
+    ] {
+        payer.on(Event::Hidden);
+        payer.on(Event::Shown);
+        assert_eq!(payer.does(), [Effect::GetStatus]);
+        payer.server_says(state);
+        assert_eq!(payer.heading(), heading);
+        payer.waits(60 * MINUTE_MS);
+        assert_eq!(payer.does(), [], "it asks only when it is shown");
+        for failure in [Failure::Network, Failure::Refused(Problem::UnknownLink)] {
+            payer.on(Event::Shown);
+            payer.on(Event::Seen(Err(failure)));
+            assert_eq!(payer.heading(), heading, "without an answer");
+            assert_eq!(payer.sees().banner, None);
+        }
+        payer.does();
+    }
+}
+
+#[test]
+fn a_page_without_a_purchase_says_why() {
+    let error = |code: &str| Screen::of_error(code, words(Lang::ZhHans));
+    assert_eq!(error("SESSION_NOT_FOUND").heading, "链接无效");
+    assert_eq!(error("SESSION_NOT_FOUND").button, None);
+    assert_eq!(error("SESSION_EXPIRED").heading, "链接已过期");
+    // The address of WeChat's way back works once: loading it anew would fail
+    // for ever.
+    assert_eq!(error("SIGN_IN_FAILED").heading, "微信授权失败");
+    assert_eq!(error("SIGN_IN_FAILED").button, None);
+    assert_eq!(error("SIGN_IN_NOT_SET_UP").button, None);
+    assert_eq!(error("OPENID_REQUIRED").button.unwrap().label, "重新加载");
+    assert_eq!(error("").button.unwrap().label, "重新加载");
+}

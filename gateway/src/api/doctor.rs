@@ -173,7 +173,14 @@ impl<W: World> Gateway<W> {
                 "WeChat's answer could not be verified: check the API key, and for APIv3 the \
                  APIv3 key and WeChat Pay's public key.",
             ),
-            Err(failure) => wrong(NAME, format!("WeChat refuses: {}", words(failure.into()))),
+            Err(failure) => wrong(
+                NAME,
+                format!(
+                    "WeChat refuses: {} {}",
+                    words(failure.into()),
+                    compare(known)
+                ),
+            ),
         }
     }
 
@@ -324,7 +331,10 @@ impl<W: World> Gateway<W> {
                     ),
                 )
             }
-            Err(error) => wrong(NAME, format!("WeChat makes no order: {}", words(error))),
+            Err(error) => wrong(
+                NAME,
+                format!("WeChat makes no order: {} {}", words(error), compare(known)),
+            ),
         };
         (appid, clock)
     }
@@ -511,6 +521,17 @@ fn clocks(ahead_s: i64) -> String {
     format!("WeChat's clock is {} seconds {way} ours", ahead_s.abs())
 }
 
+/// What was entered for the merchant and may be wrong where WeChat refuses.
+fn compare(known: &Known) -> &'static str {
+    match known.merchant.dialect {
+        Dialect::V2 => "Compare api_key, sign_type, appid and mch_id with the merchant platform.",
+        Dialect::V3(_) => {
+            "Compare serial_no, private_key, appid and mch_id with the merchant platform."
+        }
+        Dialect::Ionline(_) => "Compare api_key, mid and sub_appid with what iOnline has issued.",
+    }
+}
+
 /// An upstream's refusal in words.
 fn words(error: ApiError) -> String {
     let message = &error.message;
@@ -522,9 +543,13 @@ fn words(error: ApiError) -> String {
     let difference = text("difference")
         .map(|d| format!(" {d}"))
         .unwrap_or_default();
+    let sentence = |text: &str| match text.ends_with(['.', '。']) {
+        true => text.to_owned(),
+        false => format!("{text}."),
+    };
     match (code, said.or_else(|| message.as_str())) {
-        (Some(code), Some(said)) => format!("{code}, {said}.{difference}"),
-        (None, Some(said)) => format!("{said}."),
-        (code, None) => format!("{}.", code.unwrap_or(error.code.name())),
+        (Some(code), Some(said)) => format!("{}{difference}", sentence(&format!("{code}, {said}"))),
+        (None, Some(said)) => sentence(said),
+        (code, None) => sentence(code.unwrap_or(error.code.name())),
     }
 }

@@ -142,7 +142,10 @@ impl LinkFacts {
         } else if self.link.expires_at_ms.is_some_and(|at_ms| now_ms >= at_ms) {
             Some(Ended::Expired)
         } else if self.left().is_some_and(|left| left <= 0) {
-            Some(Ended::SoldOut)
+            Some(match self.held {
+                0 => Ended::AllSold,
+                _ => Ended::SoldOut,
+            })
         } else {
             None
         }
@@ -517,6 +520,6 @@ fn code_of(ended: Ended) -> Code {
     match ended {
         Ended::Off => Code::LinkOff,
         Ended::Expired => Code::LinkExpired,
-        Ended::SoldOut => Code::LinkSoldOut,
+        Ended::SoldOut | Ended::AllSold => Code::LinkSoldOut,
     }
 }

@@ -54,6 +54,7 @@ use wechatpay::v2::settlement::{Limit, UseTag};
 use wechatpay::v2::time::Date;
 use wechatpay::v3::Region;
 use wechatpay::v3::bill::kept_days;
+use wechatpay::{v2 as wechat_v2, v3 as wechat_v3};
 
 /// One merchant's account upstream.
 #[derive(Debug)]
@@ -225,6 +226,45 @@ impl Failure {
     }
 }
 
+/// WeChat's code in a refusal as the merchant is shown it.
+fn code_in(refusal: &ApiError) -> Option<&str> {
+    match refusal.code {
+        Code::UpstreamRefused => refusal.message.get("err_code")?.as_str(),
+        _ => None,
+    }
+}
+
+/// Whether WeChat refuses for a while only: the same request may pass later.
+/// Every dialect uses the codes of API v2 or of APIv3.
+pub fn may_pass_later(refusal: &ApiError) -> bool {
+    code_in(refusal).is_some_and(|code| {
+        wechat_v2::ErrorCode::from_code(code).is_retryable()
+            || wechat_v3::ErrorCode::from_code(code).is_retryable()
+    })
+}
+
+/// Whether WeChat refuses because of the merchant's account or key, so that no
+/// payment can be begun until a person has corrected them. An expired APIv3
+/// certificate has an alarm of its own.
+fn is_about_account(refusal: &ApiError) -> bool {
+    if let Some(code) = code_in(refusal) {
+        let v2 = wechat_v2::ErrorCode::from_code(code);
+        return v2 == wechat_v2::ErrorCode::SignError
+            || v2.side() == wechat_v2::error::Side::Account
+            || wechat_v3::ErrorCode::from_code(code).side() == wechat_v2::error::Side::Account;
+    }
+    // A refusal without a code is not signed and has only WeChat's words (WeChat
+    // Pay v2 manual, section 4.3.1). It only raises an alarm. A wrong openid is
+    // the caller's.
+    let words = |name: &str| refusal.message.get(name).and_then(Value::as_str);
+    let said = words("return_msg").or_else(|| words("message"));
+    let said = said.unwrap_or_default().to_lowercase();
+    let about = ["签名", "sign", "appid", "mch_id", "mchid", "商户"];
+    refusal.code == Code::UpstreamRefused
+        && !said.contains("openid")
+        && about.iter().any(|name| said.contains(name))
+}
+
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -278,11 +318,16 @@ impl<'a, W: World> Upstream<'a, W> {
     /// gives the same means.
     pub async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
         self.hosts.called_from(prepay.payer_ip);
-        match self.dialect() {
+        let prepared = match self.dialect() {
             Dialect::V2 => V2(self).prepay(prepay).await,
             Dialect::V3(settings) => V3(self, settings).prepay(prepay).await,
             Dialect::Ionline(settings) => Ionline(self, settings).prepay(prepay).await,
+        };
+        if prepared.as_ref().is_err_and(is_about_account) {
+            let mch_id = &self.known.merchant.account.mch_id;
+            self.known.note_problem(Alarm::PaymentsRefused, mch_id);
         }
+        prepared
     }
 
     /// The package that opens the payment inside WeChat, signed now, for the

@@ -11,7 +11,7 @@
  */
 
 const SHEET_TEXTS = {
-  en: { title: "WeChat Pay", pay: "Pay", cancel: "Cancel", fail: "Let it fail", method: "Payment method", done: "Payment successful", busy: "Paying…", close: "OK", refused: "Payment cannot start" },
+  en: { title: "WeChat Pay", pay: "Pay", cancel: "Cancel", fail: "Simulate a failure", method: "Payment method", done: "Payment successful", busy: "Paying…", close: "OK", refused: "Payment cannot start" },
   zh_CN: { title: "微信支付", pay: "支付", cancel: "取消", fail: "模拟失败", method: "付款方式", done: "支付成功", busy: "正在支付…", close: "知道了", refused: "无法支付" },
   zh_TW: { title: "微信支付", pay: "支付", cancel: "取消", fail: "模擬失敗", method: "付款方式", done: "支付成功", busy: "正在支付…", close: "知道了", refused: "無法支付" },
 };
