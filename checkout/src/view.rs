@@ -359,10 +359,17 @@ impl Problem {
             "UPSTREAM_REFUSED"
             | "KEY_UNUSABLE"
             | "CERTIFICATE_EXPIRED"
+            | "CLIENT_CERTIFICATE_MISSING"
+            | "CLIENT_CERTIFICATE_REFUSED"
+            | "MINI_PROGRAM_NOT_SET"
+            | "MINI_PROGRAM_REFUSED"
             | "NOT_OFFERED"
             | "ORDER_EXISTS_WITH_DIFFERENT_TERMS"
             | "CURRENCY_NOT_ALLOWED" => Problem::Merchant,
-            "UPSTREAM_UNAVAILABLE" | "UPSTREAM_UNVERIFIED" => Problem::WeChatUnavailable,
+            "UPSTREAM_UNAVAILABLE"
+            | "UPSTREAM_UNVERIFIED"
+            | "UPSTREAM_TOO_OFTEN"
+            | "STATEMENT_UNREADABLE" => Problem::WeChatUnavailable,
             _ => Problem::Other,
         }
     }

@@ -372,6 +372,20 @@ mod tests {
     }
 
     #[test]
+    fn the_payer_is_told_of_a_fault_of_ours_only_where_it_is_ours() {
+        use checkout::Problem;
+        for code in Code::ALL {
+            let is_called_ours = Problem::from_code(code.name()) == Problem::Other;
+            match code.fault() {
+                Fault::Upstream => assert!(!is_called_ours, "{}", code.name()),
+                Fault::Gateway => assert!(is_called_ours, "{}", code.name()),
+                // Most of these answer programs only.
+                Fault::Caller => {}
+            }
+        }
+    }
+
+    #[test]
     fn the_documented_failure_body() {
         let error = ApiError::field(Code::AmountInvalid, "total_fee", "It is zero.");
         let documented = serde_json::json!({
