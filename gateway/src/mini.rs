@@ -140,7 +140,10 @@ impl<W: World> Gateway<W> {
             State::Closed => ("closed", None),
             State::Failed => ("failed", None),
         };
+        // A kit of an earlier version knows `paid`, and no state between.
+        let partly_refunded = matches!(facts.state, State::PartlyRefunded { .. });
         json!({
+            "partly_refunded": partly_refunded,
             "merchant": visit.known.merchant.name,
             "description": purchase.body,
             "amount": format_amount(purchase.money, visit.lang),

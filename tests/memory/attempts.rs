@@ -2,7 +2,7 @@
 
 use crate::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use serde_json::{Value, json};
-use whole::memory::{Memory, SHOP_NOTIFY, Shop};
+use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 
 /// A payer in WeChat who is signed in.
 fn phone(world: &Memory, page: &str) -> Browser {
@@ -125,6 +125,16 @@ fn refunded_and_partly_refunded_are_states_of_a_checkout() {
         assert_eq!(found(&shop)["state"], state);
         let seen = view(&mut desktop, &page);
         assert!(seen["state"][state]["paid_at_ms"].is_i64(), "{seen}");
+        // The kit of a Mini Program: a kit of an earlier version knows `paid`.
+        let session = page.split("s=").nth(1).unwrap();
+        let url = format!("{GATEWAY}/mini/status?s={session}");
+        let answer = world.send(http::Request::get(url).body(Vec::new()).unwrap());
+        let seen: Value = serde_json::from_slice(answer.body()).unwrap();
+        let is_part = state == "partly_refunded";
+        let expected = if is_part { "paid" } else { "refunded" };
+        assert_eq!(seen["state"], expected, "{seen}");
+        assert_eq!(seen["partly_refunded"], is_part, "{seen}");
+        assert!(seen["paid_at_ms"].is_i64(), "{seen}");
     }
 }
 

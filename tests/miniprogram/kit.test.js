@@ -377,6 +377,25 @@ test('what no repetition mends is said at once', async () => {
   }
 })
 
+test('a refunded purchase says so, in each language, and is neither expired nor paid', async () => {
+  for (const [lang, whole, partly] of [
+    ['en', /^Refunded\./, /^Partly refunded\./],
+    ['zh-Hans', /^已退款/, /^已部分退款/],
+    ['zh-Hant', /^已退款，款項/, /^已部分退款，部分款項/],
+  ]) {
+    const refunded = await shown(phone({ status: [view('refunded', { lang, paid_at_ms: 1 })] }), { immediate: true })
+    assert.match(refunded.shown.data.text, whole)
+    assert.equal(refunded.shown.data.state, 'refunded')
+    assert.equal(refunded.shown.data.button, '')
+    assert.deepEqual(refunded.events, [['failed', { session: 'S1', code: 'REFUNDED' }]])
+    const part = view('paid', { lang, paid_at_ms: 1, partly_refunded: true })
+    const paid = await shown(phone({ status: [part] }), { immediate: true })
+    assert.match(paid.shown.data.text, partly)
+    assert.equal(paid.shown.data.button, '')
+    assert.deepEqual(paid.events, [['paid', { session: 'S1' }]])
+  }
+})
+
 test('a purchase that is over is not paid', async () => {
   for (const state of ['expired', 'closed', 'failed']) {
     for (const answers of [{ status: [view(state)] }, { status: [OPEN], order: [view(state)] }]) {

@@ -3,7 +3,7 @@
 //
 //   loading ─▶ ready ─▶ paying ─▶ confirming ─▶ paid
 //      │         ▲         │           ├──────▶ cancelled, failed ─▶ paying
-//      └▶ failed └─────────┘           └──────▶ expired
+//      └▶ failed └─────────┘           └──────▶ refunded, expired
 //
 // What wx.requestPayment says is a hint: it leads to a question to the server,
 // never to "paid". Once a sheet was open the payer may have paid, so that an
@@ -13,13 +13,14 @@
 // developer tools.
 
 /**
- * @typedef {'loading' | 'ready' | 'paying' | 'confirming' | 'paid' | 'cancelled' | 'failed' | 'expired'} State
+ * @typedef {'loading' | 'ready' | 'paying' | 'confirming' | 'paid' | 'refunded' | 'cancelled' | 'failed' | 'expired'} State
  *
  * @typedef {object} View what the gateway says of the checkout
  * @property {string} merchant
  * @property {string} description
  * @property {string} amount with its currency, in the payer's language
- * @property {'open' | 'confirming' | 'paid' | 'expired' | 'closed' | 'failed'} state
+ * @property {'open' | 'confirming' | 'paid' | 'refunded' | 'expired' | 'closed' | 'failed'} state
+ * @property {boolean} [partly_refunded] of a paid one: part of the money went back
  * @property {string} lang `en`, `zh-Hans` or `zh-Hant`
  * @property {string} [out_trade_no] the order number, for the payer to quote
  * @property {Payment} [payment]
@@ -235,6 +236,8 @@ class Checkout {
         return this.find('ready', '', 1)
       case 'paid':
         return this.show('paid')
+      case 'refunded':
+        return this.show('refunded')
       default:
         return this.show('expired')
     }

@@ -3,8 +3,8 @@
 // Shows one checkout and pays it. `session` is the `s` of a checkout's address.
 // With `immediate` the payment begins without a tap; `lang` goes before WeChat's
 // own language. Every event's detail has `session`; `failed` has `code` too,
-// which is `EXPIRED` when the purchase is no longer open, and else as in
-// checkout.js. Where WeChat said something, `errMsg` has its words.
+// which is `EXPIRED` when the purchase is no longer open, `REFUNDED` when all of
+// its money went back, and else as in checkout.js. Where WeChat said something, `errMsg` has its words.
 
 const { Checkout } = require('./checkout')
 const { textsOf, languageOfWeChat } = require('./texts')
@@ -118,6 +118,7 @@ Component({
       const slow = checkout.slow && checkout.mayPay()
       let text = texts[state]
       let button = ''
+      if (state === 'paid' && view && view.partly_refunded) text = texts.partlyRefunded
       if (state === 'ready') button = texts.pay
       else if (state === 'cancelled') button = texts.resume
       else if (state === 'failed') {
@@ -148,6 +149,7 @@ Component({
       if (state === 'paid') this.triggerEvent('paid', { session })
       if (state === 'cancelled') this.triggerEvent('cancelled', Object.assign({ session }, said))
       if (state === 'failed') this.triggerEvent('failed', Object.assign({ session, code }, said))
+      if (state === 'refunded') this.triggerEvent('failed', { session, code: 'REFUNDED' })
       if (state === 'expired') this.triggerEvent('failed', { session, code: 'EXPIRED' })
     },
   },

@@ -9,6 +9,8 @@
  * @property {string} confirming
  * @property {string} confirmingSlow
  * @property {string} paid
+ * @property {string} partlyRefunded
+ * @property {string} refunded
  * @property {string} cancelled
  * @property {string} failed
  * @property {string} problem
@@ -35,6 +37,8 @@ const EN = {
   confirming: 'Confirming your payment… Please don’t pay again.',
   confirmingSlow: 'Still waiting for WeChat Pay. If you’ve paid, there’s nothing more to do.',
   paid: 'Payment successful',
+  partlyRefunded: 'Partly refunded. Part of this payment goes back to the account you paid with.',
+  refunded: 'Refunded. This payment goes back to the account you paid with.',
   cancelled: 'Payment cancelled. You can still pay for this order.',
   failed: 'Payment failed. Try again, or choose another payment method in WeChat.',
   problem: 'We couldn’t start the payment. Try again in a moment; if it happens again, contact the merchant.',
@@ -61,6 +65,8 @@ const ZH_HANS = {
   confirming: '支付结果确认中…请勿重复支付。',
   confirmingSlow: '仍在等待微信支付确认。如已支付，无需再操作。',
   paid: '支付成功',
+  partlyRefunded: '已部分退款，部分款项将原路退回。',
+  refunded: '已退款，款项将原路退回。',
   cancelled: '支付已取消，订单尚未支付，可继续支付。',
   failed: '支付失败，请重试，或在微信中更换支付方式。',
   problem: '系统异常，请稍后再试；多次失败请联系商户。',
@@ -87,6 +93,8 @@ const ZH_HANT = {
   confirming: '付款結果確認中…請勿重複付款。',
   confirmingSlow: '仍在等待微信支付確認。如已付款，無需再操作。',
   paid: '付款成功',
+  partlyRefunded: '已部分退款，部分款項將原路退回。',
+  refunded: '已退款，款項將原路退回。',
   cancelled: '付款已取消，訂單尚未付款，可繼續付款。',
   failed: '付款失敗，請重試，或在微信中更換付款方式。',
   problem: '系統異常，請稍後再試；多次失敗請聯絡商戶。',
