@@ -101,6 +101,8 @@ alarms! {
         "Enter the app_secret of the appid that is this alarm's subject with POST /admin/merchants/{id}/rotate, or give the merchant a quick_auth service; register the gateway's domain with the official account. Then run the doctor. Then settle this alarm.";
     RefundAbnormal "REFUND_ABNORMAL" "The payer's account or card does not take the refund."
         "Settle the refund on the merchant platform: the order follows it when a refund notice comes or GET /v1/refund is asked. Or return the money another way, and keep the receipt. Then settle this alarm.";
+    CloseWaits "CLOSE_WAITS" "An order's time to pay ended at least an hour ago, and no verified answer of WeChat has ended the order."
+        "See whether WeChat can be reached and the merchant's keys are right (the doctor names it), and repair that: the order is queried until WeChat answers. Where another alarm says that WeChat's payment differs from the order, POST /admin/merchants/{id}/decide. Then settle this alarm.";
     ClaimUnanswered "CLAIM_UNANSWERED" "WeChat says that the order is paid, and for three minutes the object that keeps whose each transaction is has not answered. The order is not counted as paid until it does."
         "The query is repeated every three minutes, and this alarm ends by itself with the answer. If it stays, read the log for the reason; merchants with one mch_id share that object.";
     LinkUnusable "LINK_UNUSABLE" "A payment link holds text that WeChat Pay's signatures do not take (an & in its body or attach), so that no payer can buy."
@@ -146,6 +148,7 @@ impl Alarm {
             Trouble::NotPaidAtWeChat => Self::NotPaidAtWeChat,
             Trouble::NumberTaken => Self::NumberTaken,
             Trouble::OtherAttach => Self::OtherAttach,
+            Trouble::CloseWaits => Self::CloseWaits,
             Trouble::RefundWaits => Self::RefundWaits,
             Trouble::RefundMadeAfterAll => Self::RefundMadeAfterAll,
         }

@@ -172,6 +172,8 @@ pub enum Trouble {
     NumberTaken,
     /// WeChat's answer to a query reports the payment with another `attach`.
     OtherAttach,
+    /// The time to pay is long over, and no verified answer ended the order.
+    CloseWaits,
     /// A refund waits for longer than it should.
     RefundWaits,
     /// WeChat made a refund that had ended here as not made.

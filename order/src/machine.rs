@@ -37,6 +37,7 @@
 //! believed, and each way to differ has its own [`Refusal`]; the order of the
 //! comparisons is the order of precedence.
 
+mod close;
 mod decision;
 mod report;
 mod reverse;
@@ -76,6 +77,10 @@ pub struct Order {
     /// What was done to the paid order without this gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) elsewhere: Option<Elsewhere>,
+    /// When the next alarm is raised if the order is still open after its time;
+    /// `None` before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    close_alarm_at_ms: Option<i64>,
     /// Transactions that an operator decided are not this order's payment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rejected: Vec<String>,
@@ -210,6 +215,7 @@ impl Order {
             reported: None,
             revision: 0,
             elsewhere: None,
+            close_alarm_at_ms: None,
             rejected: Vec::new(),
         };
         let wake = order.next_wake(now_ms);
@@ -230,6 +236,7 @@ impl Order {
             reported: None,
             revision: 0,
             elsewhere: None,
+            close_alarm_at_ms: None,
             rejected: Vec::new(),
         };
         let wake = order.next_wake(now_ms);
@@ -526,7 +533,14 @@ impl Order {
         is_current: bool,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
-        self.compare(&payment, via)?;
+        match self.compare(&payment, via) {
+            // WeChat names the rejected payment, and so denies what a notice
+            // reports.
+            Err(Refusal::RejectedPayment) if via == Via::Query && self.is_denied(now_ms) => {
+                return Ok(self.without_report(Vec::new(), now_ms));
+            }
+            compared => compared?,
+        }
         let differs_in_attach = self.is_other_attach(&payment);
         let known = self.known_payment();
         if known.is_some_and(|known| known.payment.transaction_id != payment.transaction_id) {
@@ -576,6 +590,11 @@ impl Order {
             Status::Success(_) if refunded && self.elsewhere.is_none() && !self.has_refunds() => {
                 self.elsewhere = Some(Elsewhere::Refunded);
                 Ok(vec![Effect::Raise(Trouble::ChangedElsewhere)])
+            }
+            // WeChat has said that it was closed, and says now that it is not.
+            Status::Success(_) if self.elsewhere == Some(Elsewhere::Closed) && is_current => {
+                self.elsewhere = refunded.then_some(Elsewhere::Refunded);
+                Ok(Vec::new())
             }
             Status::Success(_) => Err(Refusal::AlreadyPaid),
             // Paid and reversed can become known in either order; whether
@@ -809,39 +828,6 @@ impl Order {
         }
     }
 
-    fn closed(&mut self, reason: CloseReason, at_ms: i64) -> Vec<Effect> {
-        self.finish(Status::Closed { reason, at_ms }, at_ms)
-    }
-
-    fn close_asked(&mut self, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
-        match self.status {
-            Status::Success(_) => Err(Refusal::OrderPaid),
-            Status::UserPaying | Status::Reversing { .. } => Err(Refusal::QuickPayIsReversed),
-            // Query first (checklist P7): closing is what the answer leads to.
-            Status::NotPay => Ok(self.close_for(CloseReason::Asked, Effect::Query, now_ms)),
-            Status::Closing { .. } => Ok(vec![Effect::Query]),
-            _ => Err(Refusal::OrderClosed),
-        }
-    }
-
-    fn close_for(&mut self, reason: CloseReason, first: Effect, now_ms: i64) -> Vec<Effect> {
-        self.status = Status::Closing { reason };
-        self.checks = 0;
-        vec![first, self.next_wake(now_ms)]
-    }
-
-    fn close_answered(&mut self, answer: CloseAnswer, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
-        match (&self.status, answer) {
-            (Status::Success(_), CloseAnswer::OrderPaid) => Err(Refusal::AlreadyPaid),
-            (Status::Success(_), CloseAnswer::Unknown) => Err(Refusal::Stale),
-            // Paid and closed cannot both be.
-            (Status::Success(_), CloseAnswer::Closed) => Ok(vec![Effect::Query]),
-            (&Status::Closing { reason }, CloseAnswer::Closed) => Ok(self.closed(reason, now_ms)),
-            (_, CloseAnswer::OrderPaid) => Ok(vec![Effect::Query]),
-            _ => Ok(Vec::new()),
-        }
-    }
-
     /// The next wake is set with every look, so an answer that never comes
     /// cannot lose the timer.
     fn due(&mut self, now_ms: i64) -> Vec<Effect> {
@@ -876,13 +862,19 @@ impl Order {
             return vec![Effect::Rest];
         }
         self.checks = self.checks.saturating_add(1);
-        if let Status::Reversing { refused, .. } = self.status
-            && self.checks % REVERSE_ALARM_EVERY == REVERSE_ALARM_CHECK
-        {
-            effects.push(Effect::Raise(match refused {
-                true => Trouble::ReverseRefused,
-                false => Trouble::ReverseWaits,
-            }));
+        let trouble = match self.status {
+            Status::Reversing { refused: true, .. } => Some(Trouble::ReverseRefused),
+            Status::Reversing { .. }
+            | Status::PayError {
+                reverse_pending: true,
+                ..
+            } => Some(Trouble::ReverseWaits),
+            _ => None,
+        };
+        let is_turn = self.checks % REVERSE_ALARM_EVERY == REVERSE_ALARM_CHECK;
+        effects.extend(trouble.filter(|_| is_turn).map(Effect::Raise));
+        if self.close_waits(now_ms) {
+            effects.push(Effect::Raise(Trouble::CloseWaits));
         }
         effects.push(self.next_wake(now_ms));
         effects

@@ -270,6 +270,7 @@ impl Sandbox {
         let Some(refund) = self.refunds.table.get_mut(key) else {
             return;
         };
+        let was_change = matches!(refund.state, State::Change { .. });
         refund.state = state;
         if matches!(state, State::Change { .. }) {
             refund.recipient = "商户基本账户".to_owned();
@@ -278,6 +279,10 @@ impl Sandbox {
         if !matches!(state, State::Success { .. }) {
             let money = refund.money;
             self.add_funds(&refund.mch_id, money.currency(), money.amount_minor());
+        } else if was_change {
+            // They had gone back to the merchant.
+            let money = refund.money;
+            self.add_funds(&refund.mch_id, money.currency(), -money.amount_minor());
         }
         self.tell_refunded(&refund, at_ms);
     }

@@ -154,6 +154,9 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
             wrong_api_key(),
         ],
         Alarm::RefundAbnormal => vec![abnormal_refund("demo"), abnormal_refund("demo-v3")],
+        Alarm::CloseWaits => ["demo", "demo-v3", "night-ionline"]
+            .map(waiting_close)
+            .into(),
         Alarm::ClaimUnanswered => vec![unanswered_claim()],
         Alarm::LinkUnusable => vec![unusable_link()],
     }
@@ -206,6 +209,7 @@ fn way_out(alarm: Alarm) -> WayOut {
         | Alarm::PublicKeyUnknown
         | Alarm::SignInNotSetUp
         | Alarm::RefundAbnormal
+        | Alarm::CloseWaits
         | Alarm::LinkUnusable => WayOut::Settle,
         Alarm::ClaimUnanswered => WayOut::ByItself,
     }
@@ -216,7 +220,7 @@ fn way_out(alarm: Alarm) -> WayOut {
 fn repair(alarm: Alarm, called: &Called) {
     let world = &called.world;
     match alarm {
-        Alarm::PaymentUnconfirmed | Alarm::SecondPaymentWaits => {
+        Alarm::PaymentUnconfirmed | Alarm::SecondPaymentWaits | Alarm::CloseWaits => {
             world.drop_upstream();
             // The next query is answered.
             world.advance(600);
@@ -294,6 +298,18 @@ fn end(alarm: Alarm, called: &Called) {
         "{name} is raised again: {}",
         called.merchant
     );
+}
+
+/// WeChat answers nothing about an order until long after its time.
+fn waiting_close(id: &str) -> Called {
+    let world = Memory::default();
+    let shop = kinds::shop(&world, id);
+    order(&shop, "N1");
+    world.upstream([Upstream::LosesRequest; 300]);
+    world.advance(3 * 3600 - 60);
+    assert_eq!(shop.report()["alarms"], json!([]), "{id}");
+    world.advance(1200);
+    called(world, &shop, "N1")
 }
 
 /// Merchants share an account at WeChat, and the object that keeps whose each

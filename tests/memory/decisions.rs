@@ -328,28 +328,27 @@ fn another_orders_payment_cannot_be_accepted_and_is_rejected() {
 
 #[test]
 fn another_merchants_payment_cannot_be_accepted_and_is_rejected() {
-    let world = Memory::default();
-    let shop = kinds::shop(&world, "demo");
-    let twin = world.shop_with("twin", &kinds::body_as(&world, "demo", "twin"));
-    world.advance(31);
-    kinds::pay(&world, &twin, "1");
-    world.advance(1);
-    assert_eq!(twin.status("1")["trade_state"], "SUCCESS");
-    // The same number and terms in the other book: WeChat has one order.
-    let made = shop.call("POST", "/v1/order", kinds::order("1").to_string());
-    if made.0 != 200 {
-        return;
-    }
-    assert_eq!(shop.status("1")["trade_state"], "NOTPAY");
-    let (status, answer) = decide(&world, &shop, "1", "accept");
+    let scene = scene("demo");
+    let twin = kinds::body_as(&scene.world, "demo", "twin");
+    let twin = scene.world.shop_with("twin", &twin);
+    scene.world.advance(31);
+    assert!(scene.send_it());
+    order(&twin, "N2");
+    // WeChat names the payment of the other merchant's order.
+    answers(&scene, "out_trade_no", &json!("N2"));
+    assert_eq!(twin.status("N2")["trade_state"], "NOTPAY");
+    assert_eq!(alarms(&twin), ["OTHER_TRANSACTION"]);
+    let (status, answer) = decide(&scene.world, &twin, "N2", "accept");
     assert_eq!(
         (status, &answer["code"]),
         (409, &json!("PAYMENT_IS_ANOTHERS"))
     );
-    let (status, answer) = decide(&world, &shop, "1", "reject");
+    let (status, answer) = decide(&scene.world, &twin, "N2", "reject");
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["data"]["trade_state"], "CLOSED");
-    assert_eq!(alarms(&shop), [""; 0]);
+    scene.world.advance(3600);
+    refresh(&twin, "N2");
+    assert_eq!(alarms(&twin), [""; 0]);
 }
 
 fn micropay(world: &Memory, shop: &Shop, number: &str) {

@@ -277,3 +277,55 @@ fn bad_refunds_are_refused_by_name() {
         404
     );
 }
+
+/// A refund that the payer's account did not take is settled on the merchant
+/// platform: it follows WeChat when somebody asks, or when a notice comes, and
+/// the merchant is told again.
+#[test]
+fn an_abnormal_refund_that_is_settled_elsewhere_follows_wechat() {
+    for (id, by_notice) in [
+        ("demo", false),
+        ("demo", true),
+        ("demo-v3", false),
+        ("demo-v3", true),
+    ] {
+        let scene = crate::scene::scene(id);
+        assert!(scene.send_it(), "{id}");
+        let change = json!({"refund_notify_url": "https://shop.example.com/refunds"}).to_string();
+        let url = format!("{}/admin/merchants/{id}", whole::memory::GATEWAY);
+        let patch = http::Request::patch(url)
+            .header(
+                "authorization",
+                format!("Bearer {}", whole::memory::ADMIN_TOKEN),
+            )
+            .body(change.into_bytes());
+        assert_eq!(scene.world.send(patch.unwrap()).status(), 200);
+        scene.world.advance(31);
+        let about = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
+        assert_eq!(refund(&scene.shop, &about).0, 200);
+        let path = format!("/sandbox/refunds/{}/R1", scene.kind.mch_id);
+        scene.world.control(&path, &json!({"status": "CHANGE"}));
+        scene.world.advance(60);
+        let status = |shop: &Shop| {
+            let (_, answer) = shop.call("GET", "/v1/audit?subject=N1", "");
+            answer["data"].to_string().contains("refund R1 SUCCESS")
+        };
+        assert_eq!(refunds(&scene.shop, "N1")[0]["refund_status"], "CHANGE");
+        let told = scene.world.received().len();
+        scene.world.lose_notices(!by_notice);
+        scene.world.control(&path, &json!({"status": "SUCCESS"}));
+        scene.world.advance(60);
+        if !by_notice {
+            assert!(!status(&scene.shop), "{id}: nobody asked");
+            let now = refunds(&scene.shop, "N1")[0].clone();
+            assert_eq!(now["refund_status"], "SUCCESS", "{id}");
+        }
+        assert!(status(&scene.shop), "{id} by notice {by_notice}");
+        scene.world.advance(1);
+        assert_eq!(
+            scene.world.received().len(),
+            told + 1,
+            "{id}: told of the end"
+        );
+    }
+}

@@ -76,11 +76,16 @@ impl Order {
         is_reversed: bool,
         now_ms: i64,
     ) -> Vec<Effect> {
-        let is_over = |reported: &Reported| is_reversed || now_ms - reported.at_ms >= DENIED_MS;
-        match self.reported.as_ref().is_some_and(is_over) {
+        match self.is_denied(now_ms) || is_reversed {
             true => self.without_report(effects, now_ms),
             false => effects,
         }
+    }
+
+    /// Whether a verified answer that denies the report is the end of it.
+    pub(super) fn is_denied(&self, now_ms: i64) -> bool {
+        let mut reported = self.reported.iter();
+        reported.any(|reported| now_ms - reported.at_ms >= DENIED_MS)
     }
 
     /// Drops the report, and the timer that it needed.

@@ -202,3 +202,72 @@ fn a_refund_that_returned_nothing_follows_wechat() {
         assert_eq!(again, Err(Refusal::RefundFinal));
     }
 }
+
+/// A report beside a rejected payment ends like any that WeChat denies.
+#[test]
+fn a_report_is_denied_by_an_answer_that_names_a_rejected_payment() {
+    let other = different(|p| p.money = money(151));
+    let mut order = order();
+    order.apply(rejected(&other), 5).unwrap();
+    let report = Event::Reported(different(|p| p.transaction_id = "forged".to_owned()));
+    let asked = vec![Effect::Query, Effect::WakeAt(5_006)];
+    assert_eq!(order.apply(report, 6), Ok(asked));
+    assert_eq!(
+        order.apply(answer(&other), 7),
+        Err(Refusal::RejectedPayment)
+    );
+    let hour = 60 * MINUTE;
+    let denied = order.apply(answer(&other), 6 + hour);
+    assert_eq!(denied, Ok(vec![Effect::Rest]));
+    assert!(!order.waits() && order.reported().is_none());
+}
+
+/// Once after an hour, and then once a day; a clock that jumps is no hour.
+#[test]
+fn an_order_that_no_answer_ends_raises_an_alarm_every_day() {
+    let day = 24 * 60 * MINUTE;
+    let mut order = order();
+    let (mut now_ms, mut raised) = (0, Vec::new());
+    while now_ms < 2 * day {
+        let effects = order.apply(Event::Due, now_ms).unwrap();
+        if effects.contains(&Effect::Raise(Trouble::CloseWaits)) {
+            raised.push(now_ms / (10 * MINUTE));
+        }
+        let at = effects.iter().find_map(|effect| match effect {
+            Effect::WakeAt(at_ms) => Some(*at_ms),
+            _ => None,
+        });
+        now_ms = at.unwrap();
+    }
+    let [first, second] = raised[..] else {
+        panic!("{raised:?}")
+    };
+    assert!((18..=20).contains(&first), "three hours: {raised:?}");
+    assert!((144..=146).contains(&(second - first)), "a day: {raised:?}");
+
+    let mut jumped = super::order();
+    let effects = jumped.apply(Event::Due, day).unwrap();
+    assert!(!effects.contains(&Effect::Raise(Trouble::CloseWaits)));
+}
+
+#[test]
+fn a_failed_quick_pay_whose_reverse_is_not_answered_raises_an_alarm() {
+    let mut order = quick_pay();
+    order.apply(told(TradeState::PayError), 5_000).unwrap();
+    let mut checks = (1..20).map(|n| order.apply(Event::Due, n * MINUTE).unwrap());
+    assert!(checks.any(|effects| effects.contains(&Effect::Raise(Trouble::ReverseWaits))));
+}
+
+/// WeChat contradicts itself: what it says now is shown.
+#[test]
+fn a_paid_order_that_was_closed_elsewhere_and_is_not_is_paid_again() {
+    let mut order = order();
+    order.apply(paid(|_| {}), 5).unwrap();
+    assert_eq!(
+        order.apply(told(TradeState::Closed), 6),
+        raised(Trouble::ChangedElsewhere)
+    );
+    assert_eq!(order.trade_state(), "CLOSED");
+    assert_eq!(order.apply(answer(&payment()), 7), Ok(vec![]));
+    assert_eq!(order.trade_state(), "SUCCESS");
+}

@@ -20,14 +20,16 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod mistakes;
 mod story;
 mod system;
 mod wechat;
 
+use mistakes::Mistake;
 use order::{Account, Currency, Money, OutTradeNo, Payment, Terms, TradeType};
 use stateright::{Checker, Model};
 use std::fmt::Write;
-use system::{Kind, Left, Mistake, Scenario};
+use system::{Kind, Left, Scenario};
 
 /// The numbers and amounts of the refunds that the merchant can ask for; the
 /// last is the one that a purchase's second payment goes back under.
@@ -139,7 +141,25 @@ fn holds(kind: Kind, lefts: &[Left]) {
 /// or three kinds at a time.
 const NONE: Left = Left::NONE;
 
-const NATIVE: [Left; 5] = [
+const NATIVE: [Left; 7] = [
+    Left {
+        rings: 3,
+        losses: 1,
+        merchant: 1,
+        others: 1,
+        decisions: 1,
+        mail: 1,
+        ..NONE
+    },
+    Left {
+        rings: 2,
+        jumps: 1,
+        forgeries: 1,
+        others: 1,
+        decisions: 1,
+        mail: 1,
+        ..NONE
+    },
     Left {
         rings: 3,
         losses: 1,
@@ -208,7 +228,16 @@ const PAID: [Left; 4] = [
         ..NONE
     },
 ];
-const QUICK_PAY: [Left; 7] = [
+const QUICK_PAY: [Left; 8] = [
+    Left {
+        rings: 7,
+        refusals: 1,
+        losses: 1,
+        others: 1,
+        decisions: 1,
+        mail: 1,
+        ..NONE
+    },
     Left {
         rings: 8,
         merchant: 1,

@@ -43,6 +43,9 @@ impl System {
             Step::Cancel(of, n) => format!("the merchant cancels refund {} of {of}", number(*n)),
             Step::Refresh(of) => format!("the merchant has order {of} queried"),
             Step::Forge(of) => format!("a forged notice reports a payment of order {of}"),
+            Step::PayOtherwise(of) => format!("the payer pays another amount for order {of}"),
+            Step::Decide(of, true) => format!("a person accepts the payment of order {of}"),
+            Step::Decide(of, false) => format!("a person rejects the payment of order {of}"),
             Step::Rival(of) => format!("another system is paid under the number of order {of}"),
         }
     }

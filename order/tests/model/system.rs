@@ -1,5 +1,6 @@
 //! The system that is explored: orders, WeChat, and messages between them.
 
+use super::mistakes::Mistake;
 use super::wechat::{Answer, Ask, At, Back, WeChat, number, refund_asked, refund_of};
 use super::{EXPIRES_MS, MINE, payment, terms};
 use order::{
@@ -49,6 +50,10 @@ pub struct Left {
     pub refreshes: u8,
     /// Payments of another system under the number.
     pub rivals: u8,
+    /// Payments of another amount.
+    pub others: u8,
+    /// Decisions of a person about such a payment.
+    pub decisions: u8,
     /// Notices that a leaked key signs, of payments that WeChat does not have.
     pub forgeries: u8,
     /// No timer fires while so many messages are under way.
@@ -67,132 +72,10 @@ impl Left {
         cancels: 0,
         refreshes: 0,
         rivals: 0,
+        others: 0,
+        decisions: 0,
         forgeries: 0,
         mail: 2,
-    };
-}
-
-/// A mistake in what surrounds the machine, or in how its rules are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mistake {
-    /// The number of the question is not looked at.
-    OldAnswersCount,
-    /// A close without an answer counts as closed.
-    LostCloseIsClosed,
-    /// Requests are under way for longer than three checks take.
-    RequestsAreNeverOld,
-    /// A payment that was refunded by hand counts as a plain payment.
-    RefundIsPayment,
-    /// After a refused reverse what was paid counts as paid.
-    RefusedReverseIsSuccess,
-    /// A payment of another system is taken for the Quick Pay's.
-    RivalIsOurs,
-    /// The second payment of a purchase is kept.
-    SecondPaymentIsKept,
-    /// A cancelled refund ends when a query has no answer.
-    SilenceEndsRefund,
-    /// The first timer is forgotten.
-    NoTimer,
-    /// A payment counts on the notice alone.
-    NoticeIsPayment,
-    /// The query that follows a notice is sent once, by no timer.
-    ReportHasNoTimer,
-}
-
-impl Mistake {
-    /// Each, and where it is found.
-    pub const ALL: [(Self, Kind, Left); 11] = {
-        const NONE: Left = Left::NONE;
-        [
-            (
-                Self::OldAnswersCount,
-                Kind::Native,
-                Left { rings: 1, ..NONE },
-            ),
-            (
-                Self::LostCloseIsClosed,
-                Kind::Native,
-                Left {
-                    rings: 1,
-                    losses: 1,
-                    merchant: 1,
-                    ..NONE
-                },
-            ),
-            (
-                Self::RequestsAreNeverOld,
-                Kind::Paid,
-                Left {
-                    rings: 3,
-                    refunds: 1,
-                    cancels: 1,
-                    mail: 3,
-                    ..NONE
-                },
-            ),
-            (
-                Self::RefundIsPayment,
-                Kind::Native,
-                Left {
-                    rings: 1,
-                    hands: 1,
-                    ..NONE
-                },
-            ),
-            (
-                Self::RefusedReverseIsSuccess,
-                Kind::QuickPay,
-                Left {
-                    rings: 7,
-                    merchant: 1,
-                    refusals: 1,
-                    losses: 1,
-                    mail: 1,
-                    ..NONE
-                },
-            ),
-            (
-                Self::RivalIsOurs,
-                Kind::QuickPay,
-                Left {
-                    rings: 1,
-                    rivals: 1,
-                    ..NONE
-                },
-            ),
-            (Self::SecondPaymentIsKept, Kind::TwoAttempts, NONE),
-            (
-                Self::SilenceEndsRefund,
-                Kind::Paid,
-                Left {
-                    rings: 3,
-                    refunds: 1,
-                    cancels: 1,
-                    losses: 5,
-                    mail: 1,
-                    ..NONE
-                },
-            ),
-            (Self::NoTimer, Kind::Native, NONE),
-            (
-                Self::NoticeIsPayment,
-                Kind::Native,
-                Left {
-                    forgeries: 1,
-                    ..NONE
-                },
-            ),
-            (
-                Self::ReportHasNoTimer,
-                Kind::Native,
-                Left {
-                    rings: 1,
-                    merchant: 1,
-                    forgeries: 1,
-                    ..NONE
-                },
-            ),
-        ]
     };
 }
 
@@ -213,6 +96,8 @@ pub struct Ours {
     due_ms: Option<i64>,
     delivered: u8,
     pub alarms: Vec<Trouble>,
+    /// An alarm says that WeChat's payment differs from the order.
+    differs: bool,
 }
 
 /// A message under way.
@@ -270,6 +155,8 @@ pub enum Step {
     Cancel(usize, usize),
     Refresh(usize),
     Rival(usize),
+    PayOtherwise(usize),
+    Decide(usize, bool),
     Forge(usize),
 }
 
@@ -305,6 +192,7 @@ impl Model for Scenario {
                 due_ms: None,
                 delivered: 0,
                 alarms: Vec::new(),
+                differs: false,
             });
             if self.mistake != Some(Mistake::NoTimer) {
                 self.carry_out(&mut system, of, effects);
@@ -358,6 +246,12 @@ impl Model for Scenario {
             };
             if matches!(wechat.at, At::NotPay | At::UserPaying) {
                 steps.push(Step::Pay(of));
+            }
+            if matches!(wechat.at, At::NotPay | At::UserPaying) && left.others > 0 {
+                steps.push(Step::PayOtherwise(of));
+            }
+            if wechat.otherwise && ours.differs && left.decisions > 0 {
+                steps.extend([Step::Decide(of, true), Step::Decide(of, false)]);
             }
             if wechat.at == At::UserPaying {
                 steps.push(Step::Fail(of));
@@ -479,6 +373,19 @@ impl Scenario {
                     w.send(of, 0, Says::Notice);
                 }
             }
+            Step::PayOtherwise(of) => {
+                w.left.others -= 1;
+                let wechat = w.wechat.get_mut(of)?;
+                wechat.pay();
+                wechat.otherwise = true;
+                if self.kind != Kind::QuickPay {
+                    w.send(of, 0, Says::Notice);
+                }
+            }
+            Step::Decide(of, accepts) => {
+                w.left.decisions -= 1;
+                w.ask(of, Ask::Decide(accepts));
+            }
             Step::Fail(of) => w.wechat.get_mut(of)?.at = At::PayError,
             Step::HandRefund(of) => {
                 w.by_hand();
@@ -545,7 +452,12 @@ impl Scenario {
         let mail = w.mail.remove(at);
         let of = mail.of;
         match mail.says.clone() {
-            Says::Notice => self.notice(w, of, payment(of, TradeType::Native)),
+            Says::Notice => {
+                let paid = w.wechat.get(of).map(|wechat| wechat.payment(of));
+                if let Some(paid) = paid {
+                    self.notice(w, of, paid);
+                }
+            }
             Says::Ask(ask) => {
                 let true_ms = w.true_ms;
                 let Some(wechat) = w.wechat.get_mut(of) else {
@@ -555,6 +467,9 @@ impl Scenario {
                 w.answer(&mail, ask, answer);
             }
             Says::Answer(ask, answer) => match (ask, answer) {
+                (Ask::Decide(accepts), Answer::Event(event)) => {
+                    self.decide(w, of, mail.revision, accepts, event);
+                }
                 (_, Answer::Event(event)) => {
                     let event = Box::new(event);
                     let revision = mail.revision;
@@ -579,6 +494,40 @@ impl Scenario {
             false => Event::Told(TradeState::Success(payment), Via::Notice),
         };
         self.tell(w, of, event);
+    }
+
+    /// What the gateway does with WeChat's answer before a decision: see
+    /// `Book::decide` in the gateway.
+    fn decide(&self, w: &mut System, of: usize, revision: u32, accepts: bool, event: Event) {
+        let Some(ours) = w.ours.get(of) else {
+            return;
+        };
+        let (TradeState::Success(payment) | TradeState::Refund(payment)) = (match &event {
+            Event::Told(state, _) => state.clone(),
+            _ => TradeState::NotPay,
+        }) else {
+            let event = Box::new(event);
+            return self.tell(w, of, Event::Answered { revision, event });
+        };
+        if ours.order.revision() != revision || self.mistake == Some(Mistake::NoDecision) {
+            return;
+        }
+        let now_ms = w.true_ms + w.ahead_ms;
+        let fits = ours.order.clone().apply(event.clone(), now_ms).is_ok();
+        let mut event = event;
+        if self.mistake == Some(Mistake::AcceptedWithOwnAmount)
+            && let Event::Told(TradeState::Success(payment), _) = &mut event
+        {
+            payment.money = ours.order.terms().money;
+        }
+        match (accepts, fits) {
+            (true, _) => self.tell(w, of, Event::Accepted(Box::new(event))),
+            (false, true) => self.tell(w, of, event),
+            (false, false) => {
+                let transaction_id = payment.transaction_id;
+                self.tell(w, of, Event::Rejected { transaction_id });
+            }
+        }
     }
 
     fn lost(&self, w: &mut System, mail: &Mail) {
@@ -634,7 +583,7 @@ impl Scenario {
             Err(_) if ours.order != before => {
                 w.broken = Some("a refused event changed the order");
             }
-            Err(_) => {}
+            Err(refusal) => ours.differs |= refusal.is_alarm(),
         }
         self.watch(w);
     }
@@ -709,7 +658,7 @@ impl Scenario {
     /// The rules that hold at every step.
     fn watch(&self, w: &mut System) {
         let mut delivered = 0;
-        for (ours, wechat) in w.ours.iter().zip(&w.wechat) {
+        for (of, (ours, wechat)) in w.ours.iter().zip(&w.wechat).enumerate() {
             delivered += ours.delivered;
             let order = &ours.order;
             let refunds = order.refunds().iter();
@@ -720,7 +669,16 @@ impl Scenario {
                 .sum();
             let rule = match order.status() {
                 Status::Success(_) if !wechat.took_money => Some("SUCCESS without its money"),
-                Status::Closed { .. } if matches!(wechat.at, At::NotPay | At::Paid) => {
+                Status::Success(paid)
+                    if paid.payment.money != order.terms().money
+                        || order.terms().money != wechat.money() =>
+                {
+                    Some("the order and WeChat have different amounts")
+                }
+                Status::Closed { .. }
+                    if matches!(wechat.at, At::NotPay | At::Paid)
+                        && !order.has_rejected(&paid_by(of)) =>
+                {
                     Some("closed here, and it can be paid at WeChat")
                 }
                 _ if order.waits() && ours.due_ms.is_none() => {
@@ -765,23 +723,30 @@ impl Scenario {
         if !state.mail.is_empty() || state.broken.is_some() {
             return Ok(());
         }
-        let mut w = state.clone();
-        self.calm(&mut w)?;
-        if !state.hand_used {
+        // Whichever a person decides where WeChat's payment differs.
+        let differs = state.wechat.iter().any(|wechat| wechat.otherwise);
+        for accepts in if differs { &[true, false][..] } else { &[true] } {
+            let mut w = state.clone();
+            self.calm(&mut w, *accepts)?;
+            if !state.hand_used {
+                w.agrees(self)?;
+            }
+            // What was done by hand is found when somebody asks.
+            for of in 0..w.ours.len() {
+                w.ask(of, Ask::Query);
+                self.calm(&mut w, *accepts)?;
+            }
             w.agrees(self)?;
         }
-        // What was done by hand is found when somebody asks.
-        for of in 0..w.ours.len() {
-            w.ask(of, Ask::Query);
-            self.calm(&mut w)?;
-        }
-        w.agrees(self)
+        Ok(())
     }
 
-    fn calm(&self, w: &mut System) -> Result<(), &'static str> {
+    fn calm(&self, w: &mut System, accepts: bool) -> Result<(), &'static str> {
         for _ in 0..REST_STEPS {
             if !w.mail.is_empty() {
                 self.arrive(w, 0);
+            } else if let Some(of) = w.next_decision() {
+                w.ask(of, Ask::Decide(accepts));
             } else {
                 for back in w.wechat.iter_mut().flat_map(|wechat| &mut wechat.refunds) {
                     if *back == Back::Processing {
@@ -807,6 +772,21 @@ impl Scenario {
 }
 
 impl System {
+    /// The order whose alarm says that WeChat's payment differs from it, and
+    /// about which nothing is decided.
+    fn next_decision(&self) -> Option<usize> {
+        let mut orders = self.ours.iter().zip(&self.wechat).enumerate();
+        let waits = |of: usize, ours: &Ours, wechat: &WeChat| {
+            wechat.otherwise
+                && wechat.at == At::Paid
+                && ours.differs
+                && ours.order.known_payment().is_none()
+                && !ours.order.has_rejected(&paid_by(of))
+        };
+        let found = orders.find(|(of, (ours, wechat))| waits(*of, ours, wechat));
+        found.map(|(of, _)| of)
+    }
+
     fn next_ring(&self) -> Option<(usize, i64)> {
         let due = self.ours.iter().enumerate();
         let due = due.filter_map(|(of, ours)| Some((of, ours.due_ms?)));
@@ -851,12 +831,13 @@ impl System {
     }
 
     fn agrees(&self, scenario: &Scenario) -> Result<(), &'static str> {
-        for (ours, wechat) in self.ours.iter().zip(&self.wechat) {
+        for (of, (ours, wechat)) in self.ours.iter().zip(&self.wechat).enumerate() {
             let order = &ours.order;
+            let is_rejected = order.has_rejected(&paid_by(of));
             let is_rivals = scenario.kind == Kind::QuickPay && !wechat.took_money;
             let state = order.trade_state();
             let agrees = match wechat.at {
-                At::Paid if is_rivals => !matches!(state, "SUCCESS" | "REFUND"),
+                At::Paid if is_rivals || is_rejected => !matches!(state, "SUCCESS" | "REFUND"),
                 // WeChat says REFUND also where a bank has closed each refund.
                 At::Paid if wechat.is_refunded() => {
                     state == "REFUND" || !wechat.returns() && state == "SUCCESS"
@@ -911,6 +892,11 @@ impl System {
     pub fn why(&self) -> Option<&'static str> {
         self.broken
     }
+}
+
+/// The transaction by which an order is paid.
+fn paid_by(of: usize) -> String {
+    payment(of, TradeType::Native).transaction_id
 }
 
 fn bare(event: &Event) -> &Event {

@@ -1,7 +1,9 @@
 //! The smallest WeChat that is honest: one order's truth, and what it answers.
 
 use super::{MINE, money, payment};
-use order::{CloseAnswer, Event, RefundState, ReverseAnswer, TradeState, TradeType, Via};
+use order::{
+    CloseAnswer, Event, Money, Payment, RefundState, ReverseAnswer, TradeState, TradeType, Via,
+};
 
 /// Where an order stands at WeChat.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Ask {
     /// The query after a refused Quick Pay.
     ConfirmQuickPay,
     Query,
+    /// The query before a person's decision: to accept the payment or not.
+    Decide(bool),
     Close,
     Reverse,
     Refund(usize),
@@ -57,6 +61,8 @@ pub struct WeChat {
     /// The money of this order was taken at some time.
     pub took_money: bool,
     pub refunded_by_hand: bool,
+    /// It was paid with another amount.
+    pub otherwise: bool,
     pub refunds: [Back; 3],
 }
 
@@ -67,6 +73,7 @@ impl WeChat {
             trade_type,
             took_money: false,
             refunded_by_hand: false,
+            otherwise: false,
             refunds: [Back::Unknown; 3],
         }
     }
@@ -98,7 +105,7 @@ impl WeChat {
     /// Answers a request, and does what it asks for.
     pub fn answer(&mut self, of: usize, ask: Ask, age_ms: i64) -> Answer {
         match ask {
-            Ask::Query => Answer::Event(self.told(of)),
+            Ask::Query | Ask::Decide(_) => Answer::Event(self.told(of)),
             Ask::ConfirmQuickPay => match self.told(of) {
                 Event::Told(TradeState::UserPaying, _) => Answer::Open,
                 Event::Told(TradeState::NotPay, via) => {
@@ -175,7 +182,7 @@ impl WeChat {
     }
 
     fn told(&self, of: usize) -> Event {
-        let payment = || Box::new(payment(of, self.trade_type));
+        let payment = || Box::new(self.payment(of));
         let state = match self.at {
             At::Unknown => return Event::NotFound,
             At::NotPay => TradeState::NotPay,
@@ -187,6 +194,18 @@ impl WeChat {
             At::Revoked => TradeState::Revoked,
         };
         Event::Told(state, Via::Query)
+    }
+
+    /// The payment as WeChat reports it.
+    pub fn payment(&self, of: usize) -> Payment {
+        let mut payment = payment(of, self.trade_type);
+        payment.money = self.money();
+        payment
+    }
+
+    /// What was paid.
+    pub fn money(&self) -> Money {
+        money(if self.otherwise { 151 } else { 150 })
     }
 
     pub fn back(&self, n: usize) -> Back {

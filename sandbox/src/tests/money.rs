@@ -220,7 +220,7 @@ fn a_tester_ends_a_refund() {
         let ended = bench.control(&path, &json!({"status": status}));
         assert_eq!(ended["refund_status"], status);
         assert_eq!(bench.look(&path)["refund_status"], status);
-        let twice = bench.control(&path, &json!({"status": "SUCCESS"}));
+        let twice = bench.control(&path, &json!({"status": "REFUNDCLOSE"}));
         assert_eq!(twice["code"], "OVER");
         let told = refunds_of(&mut bench);
         assert_eq!(told.get("refund_status_0"), Some(status));
