@@ -60,6 +60,7 @@ impl<W: World> Gateway<W> {
             require_secret: new.settings.require_secret,
             http_notify_url: new.settings.http_notify_url,
             domain_files: new.settings.domain_files,
+            time_zone: new.settings.time_zone,
             sealed,
             created_at_ms: now_ms,
         };

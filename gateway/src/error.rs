@@ -156,6 +156,9 @@ codes! {
     StatementUnreadable "STATEMENT_UNREADABLE" 502 Upstream "WeChat's statement could not be read whole: it is no statement, was cut short or does not add up; ask again, and tell WeChat if it stays so.";
     UpstreamUnverified "UPSTREAM_UNVERIFIED" 502 Upstream "WeChat's answer could not be verified, so it was not believed; repeat the same request, and check the merchant's API key.";
     KeyUnusable "KEY_UNUSABLE" 502 Upstream "The merchant's private key cannot sign; enter it again with POST /admin/merchants/{id}/rotate.";
+    // Lists.
+    CursorInvalid "CURSOR_INVALID" 400 Caller "Send as after what the page before answered, to the same list with the same filters.";
+    ListsNotReady "LISTS_NOT_READY" 503 Gateway "The stored orders are being indexed after an update of the gateway; wait as many seconds as Retry-After says.";
     // Ours.
     Internal "INTERNAL" 500 Gateway "Repeat the request; tell the operator if it stays.";
 }
@@ -167,6 +170,8 @@ impl Code {
             Self::RateLimited => Some(1),
             // The first pause of most calls.
             Self::UpstreamTooOften => Some(5),
+            // Slices of the index are made all the time until it is whole.
+            Self::ListsNotReady => Some(10),
             // A token of `limits::WRONG_KEYS`.
             Self::TooManyWrongKeys => Some(6),
             // The pause between a checkout's attempts.
@@ -367,7 +372,8 @@ mod tests {
             }
             assert!(code.advice().ends_with('.'));
             let known = code.retry_after_seconds().is_some();
-            assert_eq!(code.status() == 429, known, "{}", code.name());
+            let waits = code.status() == 429 || *code == Code::ListsNotReady;
+            assert_eq!(waits, known, "{}", code.name());
         }
     }
 

@@ -43,9 +43,11 @@ mod scope;
 mod seal;
 mod sign_in;
 mod tally;
+mod time_zone;
 mod upstream;
 pub mod world;
 
+use crate::book::List;
 use crate::config::Config;
 use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
@@ -86,7 +88,7 @@ pub struct Gateway<W> {
     template: RefCell<Option<Rc<str>>>,
 }
 
-impl<W: World> Gateway<W> {
+impl<W: World + Clone + 'static> Gateway<W> {
     /// A gateway that knows no merchant yet.
     pub fn new(world: W, config: Rc<Config>) -> Self {
         let tally = Rc::new(Tally::default());
@@ -141,6 +143,12 @@ impl<W: World> Gateway<W> {
         }
         let answered = match route.endpoint {
             Endpoint::Statement => self.statement(request).await,
+            Endpoint::ListOrders => self.list(request, List::Orders).await,
+            Endpoint::ListRefunds => self.list(request, List::Refunds).await,
+            Endpoint::ListCheckouts => self.list(request, List::Checkouts).await,
+            Endpoint::ListLinks => self.list(request, List::Links).await,
+            Endpoint::ListDeliveries => self.list(request, List::Deliveries).await,
+            Endpoint::ListAlarms => self.list(request, List::Alarms).await,
             endpoint => self.dispatch(endpoint, request, id).await.map(whole),
         };
         let response = match answered {
@@ -162,7 +170,9 @@ impl<W: World> Gateway<W> {
             pieces => Answer::from_parts(head, pieces),
         }
     }
+}
 
+impl<W: World> Gateway<W> {
     async fn dispatch(
         &self,
         endpoint: Endpoint,
@@ -188,11 +198,19 @@ impl<W: World> Gateway<W> {
             Endpoint::GetProduct => self.get_product(request).await,
             Endpoint::SetProduct => self.set_product(request).await,
             // Answered in pieces: see `answer`.
-            Endpoint::Statement => Err(ApiError::of(Code::Internal)),
+            Endpoint::Statement
+            | Endpoint::ListOrders
+            | Endpoint::ListRefunds
+            | Endpoint::ListCheckouts
+            | Endpoint::ListLinks
+            | Endpoint::ListDeliveries
+            | Endpoint::ListAlarms => Err(ApiError::of(Code::Internal)),
             Endpoint::ShortUrl => self.short_url(request).await,
             Endpoint::GetDeliveries => self.get_deliveries(request).await,
             Endpoint::ResendDelivery => self.resend_delivery(request).await,
             Endpoint::GetAudit => self.get_audit(request).await,
+            Endpoint::GetTotals => self.get_totals(request).await,
+            Endpoint::GetTimeline => self.get_timeline(request).await,
             Endpoint::Doctor => self.doctor(request).await,
             Endpoint::CreateToken => self.create_token(request).await,
             Endpoint::GetTokens => self.get_tokens(request).await,

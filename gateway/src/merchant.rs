@@ -5,6 +5,7 @@ use crate::address::{self, NotifyTargets};
 use crate::credentials::{Credentials, Entered};
 use crate::error::ApiError;
 use crate::fields::Fields;
+use crate::time_zone;
 use order::{Account, Currency, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -73,6 +74,9 @@ pub struct Merchant {
     /// See [`DomainFiles`].
     #[serde(default, skip_serializing_if = "DomainFiles::is_empty")]
     pub domain_files: DomainFiles,
+    /// The time zone whose days and months its totals have, by its IANA name.
+    #[serde(default = "usual_time_zone")]
+    pub time_zone: String,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -248,6 +252,10 @@ impl ClientCertificate {
     }
 }
 
+fn usual_time_zone() -> String {
+    time_zone::USUAL.to_owned()
+}
+
 /// What `http_notify_url` is where it was never sent.
 const fn allowed() -> bool {
     true
@@ -349,6 +357,8 @@ pub struct Settings {
     pub http_notify_url: bool,
     /// See [`DomainFiles`].
     pub domain_files: DomainFiles,
+    /// See [`Merchant::time_zone`].
+    pub time_zone: String,
 }
 
 impl Settings {
@@ -415,6 +425,16 @@ impl Settings {
             refund_notify_url: address::notify_url(fields, "refund_notify_url", targets)?,
             http_notify_url,
             domain_files: DomainFiles::read(fields)?,
+            time_zone: match fields.text("time_zone", 64)? {
+                None => usual_time_zone(),
+                Some(name) if time_zone::find(&name).is_some() => name,
+                Some(_) => {
+                    return Err(fields.invalid(
+                        "time_zone",
+                        "must be the IANA name of a time zone, such as Asia/Hong_Kong",
+                    ));
+                }
+            },
             confirm_notices_from: fields
                 .whole("confirm_notices_from", 0..=Money::MAX_MINOR)?
                 .unwrap_or(0),
@@ -459,6 +479,7 @@ impl Merchant {
             "require_secret": self.require_secret,
             "http_notify_url": self.http_notify_url,
             "domain_files": self.domain_files,
+            "time_zone": self.time_zone,
         })
     }
 
@@ -496,6 +517,7 @@ impl Merchant {
             require_secret,
             http_notify_url,
             domain_files,
+            time_zone,
         } = settings;
         Self {
             name,
@@ -510,6 +532,7 @@ impl Merchant {
             require_secret,
             http_notify_url,
             domain_files,
+            time_zone,
             ..self
         }
     }

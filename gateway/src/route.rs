@@ -117,6 +117,14 @@ routes! {
     GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always;
     POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always;
     GET    "/v1/audit"                       GetAudit          Merchant Own Always;
+    GET    "/v1/orders"                      ListOrders        Merchant Own Always;
+    GET    "/v1/refunds"                     ListRefunds       Merchant Own Always;
+    GET    "/v1/checkouts"                   ListCheckouts     Merchant Own Always;
+    GET    "/v1/links"                       ListLinks         Merchant Own Always;
+    GET    "/v1/deliveries"                  ListDeliveries    Merchant Own Always;
+    GET    "/v1/alarms"                      ListAlarms        Merchant Own Always;
+    GET    "/v1/totals"                      GetTotals         Merchant Own Always;
+    GET    "/v1/timeline"                    GetTimeline       Merchant Own Always;
     GET    "/v1/doctor"                      Doctor            Merchant Own Always;
     POST   "/v1/token"                       CreateToken       Merchant Own Always;
     GET    "/v1/token"                       GetTokens         Merchant Own Always;

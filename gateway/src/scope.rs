@@ -25,7 +25,7 @@ use std::pin::pin;
 /// delivery names it in.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-impl<W: World> Gateway<W> {
+impl<W: World + Clone + 'static> Gateway<W> {
     /// The answer with its request's id, and a line of the log about it. The
     /// page's own files make no lines, nor do questions that pages repeat.
     pub(crate) async fn answered(&self, request: &Request, found: &Found<'_>) -> Answer {

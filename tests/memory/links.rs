@@ -8,7 +8,7 @@ use xtask::demo::MERCHANTS;
 const ROBOT: &str = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)";
 
 /// A link that must be made; its data.
-fn link(shop: &Shop, change: Value) -> Value {
+pub fn link(shop: &Shop, change: Value) -> Value {
     let mut body = json!({"body": "Oolong", "notify_url": SHOP_NOTIFY});
     let fields = body.as_object_mut().unwrap();
     fields.extend(change.as_object().unwrap().clone());
@@ -101,14 +101,14 @@ fn post(world: &Memory, form: &str, agent: &str) -> Got {
 }
 
 /// Opens the link and sends its form; the checkout's path, which must be made.
-fn buy(world: &Memory, link: &Value, fields: &str) -> String {
+pub fn buy(world: &Memory, link: &Value, fields: &str) -> String {
     let got = send(world, &see(world, link), fields);
     assert_eq!(got.status, 303, "{}", got.html);
     got.location.strip_prefix(GATEWAY).unwrap().to_owned()
 }
 
 /// Alice scans the code of a checkout and pays; the order's number.
-fn pay(world: &Memory, page: &str) -> String {
+pub fn pay(world: &Memory, page: &str) -> String {
     let mut payer = Browser::new(world, DESKTOP);
     let (status, prepared) = payer.post(&call(page, "order"));
     assert_eq!(status, 200, "{prepared}");

@@ -186,3 +186,100 @@ fn what_it_promises_is_answered() {
         holds(&shop, &document, method, path, &body);
     }
 }
+
+/// What a reference points to.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
+/// The lists' objects have the members that are described, in the document's own
+/// examples and in answers; each parameter is taken.
+#[test]
+fn lists_are_described_member_by_member() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let document = document(&world);
+    let order = json!({"out_trade_no": "1", "body": "Demo Order", "total_fee": 150,
+                       "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY});
+    let code_url = shop.order(&order)["code_url"].clone();
+    let scan = json!({"code_url": code_url, "payer": "alice", "action": "pay"});
+    world.control("/sandbox/scan", &scan);
+    world.advance(1);
+    for (path, body) in [
+        ("/v1/refund", json!({"out_trade_no": "1", "refund_fee": 1})),
+        (
+            "/v1/checkout",
+            json!({"out_trade_no": "3", "body": "Oolong", "total_fee": 1}),
+        ),
+        ("/v1/link", json!({"body": "Oolong", "total_fee": 1})),
+    ] {
+        assert_eq!(shop.call("POST", path, body.to_string()).0, 200, "{path}");
+    }
+    let alarm = "INSERT INTO alarms VALUES('PAID_TWICE', '1', 1, 1)";
+    world.sql("demo", alarm).unwrap();
+    for list in [
+        "orders",
+        "refunds",
+        "checkouts",
+        "links",
+        "deliveries",
+        "alarms",
+    ] {
+        let path = format!("/v1/{list}");
+        holds(&shop, &document, "GET", &path, "");
+        let operation = &document["paths"][path.as_str()]["get"];
+        let content = &operation["responses"]["200"]["content"]["application/json"];
+        let items = &content["schema"]["properties"]["data"]["properties"][list]["items"];
+        let described: Vec<_> = object(&resolved(&document, items)["properties"])
+            .keys()
+            .collect();
+        let answered = shop.call("GET", &path, "").1["data"][list][0].clone();
+        let example = &content["example"]["data"][list][0];
+        for member in [&answered, example] {
+            let mut members: Vec<_> = object(member).keys().collect();
+            let mut described = described.clone();
+            members.sort();
+            described.sort();
+            assert_eq!(members, described, "{list}");
+        }
+        for parameter in operation["parameters"].as_array().unwrap() {
+            let name = parameter["name"].as_str().unwrap();
+            let schema = &parameter["schema"];
+            let value = match (name, &schema["enum"], &schema["const"]) {
+                ("after", _, _) => continue,
+                ("currency", _, _) => json!("HKD"),
+                ("name", _, _) => json!("PAID_TWICE"),
+                (_, Value::Array(values), _) => values[0].clone(),
+                (_, _, Value::String(value)) => json!(value),
+                _ => json!("1"),
+            };
+            let value = value.as_str().unwrap().to_owned();
+            let (status, answer) = shop.call("GET", &format!("{path}?{name}={value}"), "");
+            assert_eq!(status, 200, "{path}?{name}={value}: {answer}");
+        }
+    }
+    let totals = "/v1/totals?from=2026-01-01&to=2026-01-31";
+    holds(&shop, &document, "GET", totals, "");
+    holds(&shop, &document, "GET", "/v1/timeline?out_trade_no=1", "");
+    let schema = |path: &str, list: &str| {
+        let operation = &document["paths"][path]["get"]["responses"]["200"];
+        let data = &operation["content"]["application/json"]["schema"]["properties"]["data"];
+        data["properties"][list]["items"]["properties"].clone()
+    };
+    let row = shop.call("GET", totals, "").1["data"]["totals"][0].clone();
+    for name in object(&row).keys() {
+        assert!(schema("/v1/totals", "totals").get(name).is_some(), "{name}");
+    }
+    let events = shop.call("GET", "/v1/timeline?out_trade_no=1", "").1["data"]["events"].clone();
+    for event in events.as_array().unwrap() {
+        for name in object(event).keys() {
+            assert!(
+                schema("/v1/timeline", "events").get(name).is_some(),
+                "{name}"
+            );
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use crate::kinds;
+use crate::stored_versions::make_0_1_0;
 use serde_json::{Value, json};
 use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
 use xtask::demo::MERCHANTS;
@@ -385,6 +386,7 @@ fn a_book_without_the_latest_columns_is_opened() {
     let world = Memory::default();
     let shop = kinds::shop(&world, "demo");
     kinds::pay(&world, &shop, "E1");
+    make_0_1_0(&world, "demo");
     world
         .sql("demo", "ALTER TABLE deliveries DROP COLUMN out_refund_no")
         .unwrap();

@@ -5,6 +5,7 @@
 use crate::kinds;
 use crate::scene::{Scene, order, pay, scene};
 use crate::sign_in::{Browser, DESKTOP, call};
+use crate::stored_versions::make_0_1_0;
 use serde_json::{Value, json};
 use wechatpay::v2::Fields;
 use whole::memory::{GATEWAY, Memory, Upstream};
@@ -460,6 +461,7 @@ fn a_reported_payment_of_a_closed_sale_holds_its_piece() {
 fn a_transaction_of_an_older_book_is_one_orders() {
     let scene = scene("demo");
     assert!(scene.send_it());
+    make_0_1_0(&scene.world, "demo");
     scene.world.sql("demo", "DROP TABLE transactions").unwrap();
     order(&scene.shop, "N2");
     let fields = scene.fields().with("out_trade_no", "N2");
@@ -476,6 +478,7 @@ fn a_row_that_is_no_json_does_not_stop_the_list_of_transactions() {
     assert!(scene.send_it());
     let older = "DROP TABLE transactions;
                  INSERT INTO orders(out_trade_no, json) VALUES('BAD', 'no json')";
+    make_0_1_0(&scene.world, "demo");
     scene.world.sql("demo", older).unwrap();
     assert_eq!(scene.shop.status("N1")["trade_state"], "SUCCESS");
     order(&scene.shop, "N2");

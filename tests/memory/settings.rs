@@ -10,7 +10,7 @@ use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop};
 const API: &str = include_str!("../../docs/api.md");
 
 /// Changes a merchant's settings; status and answer.
-fn patch(world: &Memory, id: &str, change: &Value) -> (u16, Value) {
+pub fn patch(world: &Memory, id: &str, change: &Value) -> (u16, Value) {
     let request = http::Request::patch(format!("{GATEWAY}/admin/merchants/{id}"))
         .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
         .body(change.to_string().into_bytes());
@@ -67,6 +67,7 @@ fn values(setting: &str) -> (Value, Value, &'static str) {
             json!({"index.html": "x"}),
             invalid,
         ),
+        "time_zone" => (json!("Europe/London"), json!("Europe/Nowhere"), invalid),
         other => panic!("say in this test what {other} may be"),
     }
 }
@@ -136,6 +137,7 @@ fn every_setting_is_described_and_taken_and_refused_alike_by_post_and_patch() {
     assert_eq!(plain["require_secret"], false);
     assert_eq!(plain["confirm_notices_from"], 0);
     assert_eq!(plain["domain_files"], json!({}));
+    assert_eq!(plain["time_zone"], "Asia/Shanghai");
     assert_eq!(
         patch(&world, "demo", &json!({"name": null})).1["code"],
         "FIELD_MISSING"
@@ -148,12 +150,13 @@ fn a_merchant_of_an_earlier_version_may_send_to_http_and_has_no_domain_files() {
     let world = Memory::new(false);
     world.shop("demo");
     let older = "UPDATE merchants SET json =
-                 json_remove(json, '$.http_notify_url', '$.domain_files')";
+                 json_remove(json, '$.http_notify_url', '$.domain_files', '$.time_zone')";
     world.sql("/registry", older).unwrap();
     world.sql("/registry", "DROP TABLE domain_files").unwrap();
     let settings = settings(&world, "demo");
     assert_eq!(settings["http_notify_url"], true);
     assert_eq!(settings["domain_files"], json!({}));
+    assert_eq!(settings["time_zone"], "Asia/Shanghai");
 }
 
 const HTTP: &str = "http://shop.example.com/notify";

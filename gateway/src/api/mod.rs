@@ -8,13 +8,16 @@ pub mod checksign;
 pub mod close;
 pub mod delivery;
 pub mod doctor;
+pub mod find;
 pub mod link;
 pub mod micropay;
 pub mod order;
 pub mod product;
 pub mod refund;
 pub mod statement;
+pub mod timeline;
 pub mod token;
+pub mod totals;
 
 use crate::Gateway;
 use crate::address::{NotifyTargets, origin};

@@ -87,7 +87,7 @@ const fn status(order: &Order) -> &'static str {
     }
 }
 
-const fn refund_status(refund: &Refund) -> &'static str {
+pub(super) const fn refund_status(refund: &Refund) -> &'static str {
     match refund.status {
         RefundStatus::Asked => "ASKED",
         RefundStatus::Processing => "PROCESSING",

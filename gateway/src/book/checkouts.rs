@@ -9,6 +9,7 @@
 //! written in this book first. Every other is written as paid together with a
 //! refund of the whole, in one transaction, and is no sale to the merchant.
 
+use super::index::{Age, Entry};
 use super::orders::is_anothers;
 use super::{Book, NewOrder, write_stored};
 use crate::directory::Known;
@@ -230,7 +231,7 @@ impl<W: World, S: Store> Book<W, S> {
     pub(super) fn open_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
         self.store
             .atomically(|| match self.checkout_of(&new.purchase.out_trade_no)? {
-                None => self.insert_checkout(new, None),
+                None => self.insert_checkout(new, None, None),
                 Some(known) => match difference(&known.purchase, &new.purchase) {
                     None => Ok(known),
                     Some(field) => Err(Refusal::DifferentTerms(field).into()),
@@ -245,6 +246,7 @@ impl<W: World, S: Store> Book<W, S> {
         &self,
         new: NewCheckout,
         untried_until_ms: Option<i64>,
+        link: Option<String>,
     ) -> Result<Checkout, ApiError> {
         let number = new.purchase.out_trade_no.clone();
         if self.load_order(number.as_str())?.is_some() {
@@ -259,14 +261,19 @@ impl<W: World, S: Store> Book<W, S> {
             closed: false,
         };
         self.store.exec(
-            "INSERT INTO checkouts(id, out_trade_no, json, untried_until_ms)
-             VALUES(?, ?, ?, ?)",
+            "INSERT INTO checkouts(id, out_trade_no, json, untried_until_ms, listed)
+             VALUES(?, ?, ?, ?, 1)",
             &[
                 checkout.id.as_str().into(),
                 number.as_str().into(),
                 write_stored("checkout", &checkout)?.into(),
                 untried_until_ms.into(),
             ],
+        )?;
+        self.put(
+            &Entry::of_checkout(&checkout, self.world.now_ms(), link),
+            None,
+            Age::New,
         )?;
         Ok(checkout)
     }
@@ -657,7 +664,7 @@ impl<W: World, S: Store> Book<W, S> {
                 checkout.id.as_str().into(),
             ],
         )?;
-        Ok(())
+        self.index_checkout(checkout)
     }
 
     /// The checkout with this merchant's number.
@@ -683,7 +690,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The order whose payment the purchase keeps.
-    fn kept_order(&self, checkout: &Checkout) -> Result<Option<Order>, StoreError> {
+    pub(super) fn kept_order(&self, checkout: &Checkout) -> Result<Option<Order>, StoreError> {
         for attempt in &checkout.attempts {
             let order = self.load_order(attempt.out_trade_no.as_str())?;
             let kept = |o: &Order| o.paid().is_some() && o.paid_besides().is_none();
@@ -749,7 +756,10 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The checkout that has made an attempt under this number.
-    fn checkout_of_attempt(&self, number: &OutTradeNo) -> Result<Option<Checkout>, StoreError> {
+    pub(super) fn checkout_of_attempt(
+        &self,
+        number: &OutTradeNo,
+    ) -> Result<Option<Checkout>, StoreError> {
         let rows = self.store.exec(
             "SELECT json FROM checkouts JOIN attempts ON attempts.checkout_id = id
              WHERE attempts.out_trade_no = ?",

@@ -137,9 +137,16 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<(), StoreError> {
         let number = order.terms().out_trade_no.as_str();
         self.store.exec(
-            "INSERT INTO deliveries(out_trade_no, out_refund_no, url, body, attempts, state)
-             VALUES(?, ?, ?, ?, 0, 'waiting')",
-            &[number.into(), out_refund_no.into(), url.into(), body.into()],
+            "INSERT INTO deliveries(out_trade_no, out_refund_no, url, body, attempts, state,
+                created_at_ms)
+             VALUES(?, ?, ?, ?, 0, 'waiting', ?)",
+            &[
+                number.into(),
+                out_refund_no.into(),
+                url.into(),
+                body.into(),
+                self.world.now_ms().into(),
+            ],
         )?;
         self.line_up(number)
     }

@@ -12,6 +12,7 @@
 //! timer: a *sale* is a row until its checkout's time is over, and is then
 //! either added to `sold` or dropped.
 
+use super::index::{Age, Entry};
 use super::{Book, NewCheckout, Purchase, SET_ASIDE_MS, write_stored};
 use crate::alarm::Alarm;
 use crate::directory::Known;
@@ -225,7 +226,8 @@ impl<W: World, S: Store> Book<W, S> {
                 "INSERT INTO links(id, json, sold) VALUES(?1, ?2, 0)
                  ON CONFLICT(id) DO UPDATE SET json = ?2",
                 &[link.id.as_str().into(), write_stored("link", link)?.into()],
-            )
+            )?;
+            self.put(&Entry::of_link(link, self.world.now_ms()), None, Age::New)
         })?;
         self.count_sales(self.find_link(&link.id)?)
     }
@@ -357,7 +359,8 @@ impl<W: World, S: Store> Book<W, S> {
                 return Err(ApiError::new(Code::RateLimited, TOO_MANY_LIVE));
             }
             let untried_until_ms = new.expires_at_ms + UNTRIED_MS;
-            let checkout = self.insert_checkout(new, Some(untried_until_ms))?;
+            let checkout =
+                self.insert_checkout(new, Some(untried_until_ms), Some(buy.id.clone()))?;
             self.arm_for(untried_until_ms)?;
             self.store.exec(
                 "INSERT INTO sales(checkout_id, link_id, once, pieces, until_ms)

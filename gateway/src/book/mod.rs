@@ -15,6 +15,7 @@
 //! rechecks(   out_trade_no, due_at_ms, claim_since_ms )   queries later; see `rechecks.rs`
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! audit(      id, subject, what, … )                 see `audit.rs`
+//! listed( … )  numbers( … )  sums( … )               see `index.rs`
 //! ```
 //!
 //! The object runs on one thread. State is read, decided upon by room `order`
@@ -31,13 +32,16 @@ mod changes;
 mod checkouts;
 mod decisions;
 mod deliveries;
+mod index;
 mod links;
+mod lists;
 mod orders;
 mod products;
 mod quick_pay;
 mod rechecks;
 mod refunds;
 mod report;
+mod schema;
 mod size;
 
 pub use checkouts::{
@@ -46,11 +50,14 @@ pub use checkouts::{
 };
 pub use decisions::{Choice as Decided, Decision};
 pub use deliveries::Delivery;
+pub use index::List;
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
+pub use lists::{Filter, Page, Position, Range, Search, Total};
 pub use orders::{NewOrder, Prepaid, Stray, StrayRefund, Verdict};
 pub use products::Product;
 pub use quick_pay::NewQuickPay;
 pub use refunds::{NewRefund, Refunded};
+pub(crate) use schema::add_columns;
 
 use crate::alarm::Alarm;
 use crate::audit;
@@ -173,6 +180,12 @@ pub enum Call {
     Wake,
     /// What was changed: a list of [`audit::Entry`].
     Audit(audit::Page),
+    /// A page of a list: [`Page`].
+    List(Box<Search>),
+    /// What was paid and refunded in these periods: a list of [`Total`].
+    Totals(Vec<(i64, i64)>),
+    /// What happened to a purchase, oldest first: a list of objects.
+    Timeline(OutTradeNo),
     /// A person has dealt with an alarm: whether it stood.
     Settle(Settled),
     /// An operator's decision about an order: [`Order`].
@@ -332,74 +345,14 @@ pub struct Book<W, S> {
     reported_at_ms: Cell<i64>,
     /// How often something changed that the board is to know.
     changes: Cell<u64>,
+    /// Whether rows of an earlier version are still to be indexed.
+    filling: Cell<bool>,
 }
 
 impl<W: World, S: Store> Book<W, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(world: W, store: S, config: Rc<Config>) -> Result<Self, StoreError> {
-        let knows_transactions = has_table(&store, "transactions")?;
-        for statement in [
-            "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS orders(
-                out_trade_no TEXT PRIMARY KEY, json TEXT NOT NULL, due_at_ms INTEGER)",
-            "CREATE INDEX IF NOT EXISTS orders_due ON orders(due_at_ms)
-                WHERE due_at_ms IS NOT NULL",
-            "CREATE TABLE IF NOT EXISTS checkouts(
-                id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS attempts(
-                out_trade_no TEXT PRIMARY KEY, checkout_id TEXT NOT NULL)",
-            "CREATE INDEX IF NOT EXISTS attempts_checkout ON attempts(checkout_id)",
-            "CREATE TABLE IF NOT EXISTS refunds(
-                out_refund_no TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS products(product_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS links(
-                id TEXT PRIMARY KEY, json TEXT NOT NULL, sold INTEGER NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS sales(
-                checkout_id TEXT PRIMARY KEY, link_id TEXT NOT NULL, once TEXT NOT NULL,
-                pieces INTEGER NOT NULL, until_ms INTEGER NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS holders(
-                checkout_id TEXT PRIMARY KEY, holder TEXT NOT NULL)",
-            "CREATE INDEX IF NOT EXISTS sales_link ON sales(link_id, until_ms)",
-            "CREATE INDEX IF NOT EXISTS sales_once ON sales(once)",
-            "CREATE INDEX IF NOT EXISTS holders_holder ON holders(holder)",
-            "CREATE TABLE IF NOT EXISTS deliveries(
-                id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
-                url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
-                due_at_ms INTEGER, state TEXT NOT NULL, last TEXT, out_refund_no TEXT)",
-            "CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries(out_trade_no)
-                WHERE state = 'waiting'",
-            "CREATE INDEX IF NOT EXISTS deliveries_order ON deliveries(out_trade_no)",
-            "CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries(due_at_ms)
-                WHERE due_at_ms IS NOT NULL",
-            "CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS alarms(
-                name TEXT NOT NULL, subject TEXT NOT NULL, times INTEGER NOT NULL,
-                last_at_ms INTEGER NOT NULL, PRIMARY KEY(name, subject))",
-            "CREATE TABLE IF NOT EXISTS transactions(
-                transaction_id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS strays(
-                transaction_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS rechecks(
-                out_trade_no TEXT PRIMARY KEY, due_at_ms INTEGER NOT NULL,
-                claim_since_ms INTEGER)",
-            "CREATE INDEX IF NOT EXISTS rechecks_due ON rechecks(due_at_ms)",
-        ]
-        .into_iter()
-        .chain(audit::STATEMENTS)
-        {
-            store.exec(statement, &[])?;
-        }
-        add_columns(&store, &ADDED)?;
-        if !knows_transactions {
-            store.exec(FILL_TRANSACTIONS, &[])?;
-        }
-        for statement in [
-            "CREATE INDEX IF NOT EXISTS alarms_last ON alarms(last_at_ms)",
-            "CREATE INDEX IF NOT EXISTS checkouts_untried ON checkouts(untried_until_ms)
-                WHERE untried_until_ms IS NOT NULL",
-        ] {
-            store.exec(statement, &[])?;
-        }
+        schema::migrate(&store)?;
         let tally = Rc::new(Tally::default());
         let book = Self {
             world: Queued::new(world),
@@ -416,6 +369,7 @@ impl<W: World, S: Store> Book<W, S> {
             reporting: Cell::default(),
             reported_at_ms: Cell::default(),
             changes: Cell::default(),
+            filling: Cell::default(),
         };
         book.reporting.set(Self::read_reporting(&book.store)?);
         let paused = book
@@ -424,6 +378,7 @@ impl<W: World, S: Store> Book<W, S> {
         if let Some(row) = paused.first() {
             book.hosts.backoff().restore(row.text(0)?);
         }
+        book.fill_at_open();
         // The alarm may be gone: a deployment that could not start for some
         // minutes uses up the runtime's retries.
         book.arm()?;
@@ -547,6 +502,9 @@ impl<W: World, S: Store> Book<W, S> {
                 json(&())
             }
             Call::Audit(page) => json(&audit::read(&self.store, &page)?),
+            Call::List(search) => json(&self.list(&search)?),
+            Call::Totals(periods) => json(&self.totals(&periods)?),
+            Call::Timeline(number) => json(&self.timeline(&number)?),
             Call::Settle(settled) => json(&self.settle_alarm(&settled)?),
             Call::Decide(decision) => json(&self.decide(known, &decision).await?),
             Call::Raise { alarm, subject } => {
@@ -564,7 +522,11 @@ impl<W: World, S: Store> Book<W, S> {
     /// again; so it never fails.
     pub async fn alarm(&self) {
         self.armed_at_ms.set(None);
-        let not_before_ms = match self.run_timers().await {
+        let ran = match self.run_timers().await {
+            Ok(timers) => self.fill().await.map(|()| timers),
+            Err(error) => Err(error),
+        };
+        let not_before_ms = match ran {
             Ok(Timers::Done) => 0,
             // Without credentials nothing can be asked. The timers stay due.
             Ok(Timers::NoMerchant) => self.world.now_ms() + NO_MERCHANT_MS,
@@ -747,7 +709,9 @@ impl<W: World, S: Store> Book<W, S> {
                 SELECT min(due_at_ms) FROM rechecks)",
             &[],
         )?;
-        rows.first().map_or(Ok(None), |row| row.int_or_null(0))
+        let due_ms = rows.first().map_or(Ok(None), |row| row.int_or_null(0))?;
+        let fill_ms = self.filling.get().then(|| self.world.now_ms());
+        Ok([due_ms, fill_ms].into_iter().flatten().min())
     }
 
     /// Sets the alarm to the earliest timer of all.
@@ -847,50 +811,6 @@ impl<W: World, S: Store> Book<W, S> {
     fn nonce(&self) -> String {
         crate::seal::random_text(|bytes| self.world.random(bytes), 32)
     }
-}
-
-/// The transactions of the payments that a book of an earlier version holds.
-/// It runs once, when the table is made.
-/// A row that is no JSON is passed over: it must not keep the book from opening.
-const FILL_TRANSACTIONS: &str = "INSERT OR IGNORE INTO transactions
-    SELECT CASE WHEN json_valid(json) THEN coalesce(
-        json_extract(json, '$.status.SUCCESS.payment.transaction_id'),
-        json_extract(json, '$.status.REVERSING.paid.payment.transaction_id'),
-        json_extract(json, '$.status.REVOKED.paid.payment.transaction_id')
-    ) END AS transaction_id, out_trade_no FROM orders WHERE transaction_id IS NOT NULL";
-
-fn has_table(store: &impl Store, name: &str) -> Result<bool, StoreError> {
-    let found = store.exec(
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
-        &[name.into()],
-    )?;
-    Ok(!found.is_empty())
-}
-
-/// Columns that a book of an earlier version lacks: table, column, type.
-const ADDED: [(&str, &str, &str); 2] = [
-    ("deliveries", "out_refund_no", "TEXT"),
-    // A payment link's purchase that nobody has tried to pay goes after this.
-    ("checkouts", "untried_until_ms", "INTEGER"),
-];
-
-pub(crate) fn add_columns(
-    store: &impl Store,
-    added: &[(&str, &str, &str)],
-) -> Result<(), StoreError> {
-    for (table, column, kind) in added {
-        let made = store.exec(
-            "SELECT 1 FROM sqlite_master WHERE name = ? AND instr(sql, ?)",
-            &[(*table).into(), (*column).into()],
-        )?;
-        if made.is_empty() {
-            store.exec(
-                &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
-                &[],
-            )?;
-        }
-    }
-    Ok(())
 }
 
 fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, StoreError> {

@@ -1,6 +1,7 @@
 //! Orders: made, found, paid, closed.
 
 use super::changes::{Stood, evidence};
+use super::index::{Age, Entry};
 use super::{Book, Call, Envelope, SET_ASIDE_MS, write_stored};
 use crate::alarm::Alarm;
 use crate::directory::Known;
@@ -179,13 +180,14 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<(), StoreError> {
         let due_at_ms = due_of(effects).flatten();
         self.store.exec(
-            "INSERT INTO orders(out_trade_no, json, due_at_ms) VALUES(?, ?, ?)",
+            "INSERT INTO orders(out_trade_no, json, due_at_ms, listed) VALUES(?, ?, ?, 1)",
             &[
                 order.terms().out_trade_no.as_str().into(),
                 write_stored("order", order)?.into(),
                 due_at_ms.into(),
             ],
         )?;
+        self.index_new_order(order, Age::New)?;
         self.audit_order(None, order, "")?;
         self.sign_book(known)?;
         match due_at_ms {
@@ -649,6 +651,7 @@ impl<W: World, S: Store> Book<W, S> {
             let was_besides = order.paid_besides().is_some();
             let (before, evidence) = (Stood::of(&order), evidence(&event));
             let seen_before = seen(&order);
+            let indexed = Entry::of_order(&order);
             let was_known = order.known_payment().is_some();
             let reported = order.reported().cloned();
             let is_due = event == Event::Due;
@@ -666,7 +669,9 @@ impl<W: World, S: Store> Book<W, S> {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
             };
-            let mut set = "UPDATE orders SET json = ?1".to_owned();
+            // `listed` changes, so that a write of an earlier version is known.
+            let mut set =
+                "UPDATE orders SET json = ?1, listed = coalesce(1 - listed, 1)".to_owned();
             let mut args: Vec<Value> = vec![write_stored("order", &order)?.into(), number.into()];
             if let Some(due) = due_of(&effects) {
                 set.push_str(", due_at_ms = ?3");
@@ -674,6 +679,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             self.store
                 .exec(&format!("{set} WHERE out_trade_no = ?2"), &args)?;
+            self.index_order(&indexed, &order, Age::New)?;
             if let Some(paid) = order.known_payment().filter(|_| !was_known) {
                 self.keep_transaction(&paid.payment.transaction_id, number)?;
                 let id = paid.payment.transaction_id.as_str();

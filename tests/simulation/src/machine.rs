@@ -361,6 +361,7 @@ impl Store for Sqlite {
 }
 
 /// What an isolate or an object has of the world.
+#[derive(Clone)]
 pub(super) struct Link {
     world: World,
     place: Rc<str>,

@@ -3,9 +3,23 @@
 use super::{ADMIN_TOKEN, GATEWAY, Memory};
 use gateway::board;
 use gateway::world::{Object, World};
+use rusqlite::Connection;
 use serde_json::Value as Json;
+use std::rc::Rc;
 
 impl Memory {
+    /// An object's database, which exists once the object was called.
+    pub fn database(&self, object: &str) -> Rc<Connection> {
+        self.0.borrow().databases[object].clone()
+    }
+
+    /// Gives an object another database, as if an earlier deployment had left it.
+    pub fn set_database(&self, object: &str, database: Connection) {
+        let mut inner = self.0.borrow_mut();
+        inner.books.remove(object);
+        inner.databases.insert(object.to_owned(), Rc::new(database));
+    }
+
     /// One of the sandbox's merchants, with its credentials.
     pub fn account(&self, mch_id: &str) -> Json {
         let all = self.ask_sandbox("/sandbox/merchants");
