@@ -171,7 +171,8 @@ impl DurableObject for Book {
     }
 }
 
-/// Every merchant, under the name `registry`; under the name `board`, what the
+/// Merchants, under the names `registry-00` to `registry-63`, and `registry` for
+/// those of an earlier version; under the name `board`, what the
 /// books have reported. One class for both: a class of its own would need a
 /// migration, and Cloudflare rolls nothing back across one.
 #[durable_object]

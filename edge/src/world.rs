@@ -191,8 +191,13 @@ impl World for Runtime {
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        let shard;
         let (binding, name, address) = match object {
             Object::Book(merchant) => ("BOOK", merchant, "https://object.invalid/"),
+            Object::Shard(number) => {
+                shard = number.name();
+                ("REGISTRY", shard.as_str(), "https://object.invalid/")
+            }
             Object::Registry => ("REGISTRY", "registry", "https://object.invalid/"),
             Object::Board => ("REGISTRY", "board", "https://object.invalid/board"),
         };

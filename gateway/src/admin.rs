@@ -4,7 +4,6 @@
 use crate::Gateway;
 use crate::book::{Call, Report};
 use crate::credentials::{Credentials, Entered, OVERLAP_MS};
-use crate::directory::ask;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{header_text, json_object, success};
@@ -12,6 +11,7 @@ use crate::merchant::{Merchant, NewMerchant, Settings};
 use crate::registry::{self, Answer, KeyPair};
 use crate::scope;
 use crate::seal::fingerprint;
+use crate::shards::ask;
 use crate::world::{Request, Response, World};
 use serde_json::json;
 use wechatpay::Secret;

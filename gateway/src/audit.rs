@@ -123,18 +123,40 @@ pub fn read(store: &impl Store, page: &Page) -> Result<Vec<Entry>, StoreError> {
             &[before.into(), page.limit.into()],
         ),
     }?;
-    let entry = |row: &Row| {
-        let text = |column| row.text(column).map(str::to_owned);
-        Ok(Entry {
-            id: row.int(0)?,
-            at_ms: row.int(1)?,
-            subject: text(2)?,
-            what: text(3)?,
-            evidence: text(4)?,
-            who: text(5)?,
-            call: text(6)?,
-            request_id: text(7)?,
-        })
-    };
     rows.iter().map(entry).collect()
+}
+
+/// An entry from its columns, in the table's order.
+pub fn entry(row: &Row) -> Result<Entry, StoreError> {
+    let text = |column| row.text(column).map(str::to_owned);
+    Ok(Entry {
+        id: row.int(0)?,
+        at_ms: row.int(1)?,
+        subject: text(2)?,
+        what: text(3)?,
+        evidence: text(4)?,
+        who: text(5)?,
+        call: text(6)?,
+        request_id: text(7)?,
+    })
+}
+
+/// Keeps an entry of another object as it is, if it is not there yet.
+pub fn take_over(store: &impl Store, entry: &Entry) -> Result<(), StoreError> {
+    store.exec(
+        "INSERT INTO audit(id, at_ms, subject, what, evidence, who, call, request_id)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+         WHERE NOT EXISTS (SELECT 1 FROM audit WHERE id = ?1)",
+        &[
+            entry.id.into(),
+            entry.at_ms.into(),
+            entry.subject.as_str().into(),
+            entry.what.as_str().into(),
+            entry.evidence.as_str().into(),
+            entry.who.as_str().into(),
+            entry.call.as_str().into(),
+            entry.request_id.as_str().into(),
+        ],
+    )?;
+    Ok(())
 }

@@ -12,10 +12,10 @@ use crate::error::ApiError;
 use crate::limits::forget_oldest;
 use crate::merchant::{DomainFiles, Merchant, is_merchant_id};
 use crate::missing::{MISSING_MS, Missing};
-use crate::registry::{Answer, Call, Envelope};
-use crate::scope::Scope;
+use crate::registry::{Answer, Call};
 use crate::seal::fingerprint;
-use crate::world::{Object, World};
+use crate::shards::ask;
+use crate::world::World;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -278,16 +278,4 @@ impl Directory {
         remembered.insert(by, (known.clone(), now_ms + REMEMBER_MS));
         Ok(Some(known))
     }
-}
-
-/// One call to the registry.
-pub(crate) async fn ask(world: &impl World, call: Call) -> Result<Answer, ApiError> {
-    let envelope = Envelope {
-        scope: Scope::current(),
-        call,
-    };
-    let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
-    let answer = world.call(Object::Registry, body).await?;
-    serde_json::from_slice(&answer)
-        .map_err(|error| ApiError::unreadable("answer of the registry", &error))
 }

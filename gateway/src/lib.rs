@@ -41,6 +41,7 @@ pub mod registry;
 pub mod route;
 mod scope;
 mod seal;
+mod shards;
 mod sign_in;
 mod tally;
 mod time_zone;

@@ -1,4 +1,11 @@
-//! The object that holds every merchant, and the fingerprints of their keys.
+//! The objects that hold the merchants, and the fingerprints of their keys.
+//!
+//! There are [`SHARDS`] of them, chosen by SHA-256. A merchant lies in the shard
+//! of its id, with its keys, tokens, certificates and audit; that shard decides
+//! what the merchant is and which keys it has. What a merchant is found by (a
+//! key, a token, a file) lies as a [`Pointer`] in the shard of that name. Who
+//! asks which shard is in [`shards`](crate::shards). The one registry of earlier
+//! versions is still there, to be read once by each shard: see `root.rs`.
 //!
 //! ```text
 //! merchants( id, quick_auth_token, json )
@@ -12,6 +19,12 @@
 //! Of an api-key and its api-secret only SHA-256 fingerprints are kept: they
 //! are random texts of 128 bits and more, so a fingerprint gives nothing away.
 
+mod pointers;
+mod root;
+
+pub use self::pointers::{CLAIM_MS, Kind, Pointer, account_name, sub_merchant_name};
+pub use self::root::{Cursor, Page};
+
 use crate::audit;
 use crate::book::add_columns;
 use crate::merchant::Merchant;
@@ -19,13 +32,90 @@ use crate::scope::{self, Scope};
 use crate::seal::{fingerprint, short};
 use crate::world::{Store, StoreError, Value, World};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::cell::Cell;
+
+/// How many objects the registry is. Changing it needs every row moved.
+pub const SHARDS: u8 = 64;
+
+/// One of the registry's objects: its number, below [`SHARDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// Every shard, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..SHARDS).map(Self)
+    }
+
+    /// The shard of a name: a merchant's id, or what a merchant is found by.
+    pub fn of(name: &str) -> Self {
+        let [first, ..]: [u8; 32] = Sha256::digest(name).into();
+        Self(first % SHARDS)
+    }
+
+    /// The object's name: `registry-00` to `registry-63`.
+    pub fn name(self) -> String {
+        format!("registry-{:02}", self.0)
+    }
+}
 
 /// The most api-tokens of one merchant that are valid at once.
 const MAX_TOKENS: i64 = 100;
 
-/// What may be asked of the registry.
-#[derive(Debug, Serialize, Deserialize)]
+/// What may be asked of the registry's objects. What an earlier version asked
+/// its one registry keeps its form; a shard is asked [`Call::Shard`] only, which
+/// an object that still runs an earlier version cannot read: it would take
+/// itself for a registry without merchants.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Call {
+    /// Of a shard.
+    Shard {
+        /// Unless it is later than this, Unix milliseconds.
+        not_after_ms: Option<i64>,
+        /// What.
+        call: Box<Call>,
+    },
+    /// Writes a pointer: [`Answer::Pointers`] of other merchants.
+    Claim(Pointer),
+    /// The merchants that may have a name: [`Answer::Pointers`].
+    Pointers {
+        /// What the name is.
+        kind: Kind,
+        /// The name.
+        name: String,
+    },
+    /// Removes a pointer, unless it was claimed again.
+    Unpoint(Pointer),
+    /// Another merchant has this one's `mch_id`.
+    Share {
+        /// The merchant's id.
+        id: String,
+    },
+    /// Of the earlier registry: what belongs to a shard.
+    Export {
+        /// The shard.
+        shard: Shard,
+        /// Behind what it has.
+        cursor: Cursor,
+    },
+    /// What the earlier registry has for the shard.
+    Import {
+        /// Behind what.
+        cursor: Cursor,
+        /// The rows.
+        page: Box<Page>,
+    },
+    /// Of the earlier registry: makes a merchant's row unreadable there.
+    Retire {
+        /// The merchant's id.
+        id: String,
+    },
+    /// The earlier registry's row is unreadable.
+    Retired {
+        /// The merchant's id.
+        id: String,
+    },
     /// The merchant that an api-key belongs to.
     ByApiKey {
         /// Of the api-key.
@@ -158,6 +248,22 @@ pub enum Call {
     },
 }
 
+impl Call {
+    /// The merchant of whom this changes or ends what an earlier version may
+    /// have written. A token or certificates that are added change nothing that
+    /// the earlier registry has.
+    fn changes(&self) -> Option<&str> {
+        match self {
+            Self::Change { before, .. } => Some(&before.id),
+            Self::Rotate { id, .. }
+            | Self::Reseal { id, .. }
+            | Self::EndToken { id, .. }
+            | Self::RevokeToken { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+}
+
 /// A call, and who asks.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Envelope {
@@ -216,6 +322,16 @@ pub enum Answer {
     Tokens(Vec<TokenFacts>),
     /// What was changed.
     Audit(Vec<audit::Entry>),
+    /// Pointers to merchants.
+    Pointers(Vec<Pointer>),
+    /// What the earlier registry has for a shard.
+    Exported(Box<Page>),
+    /// The shard has not read all of the earlier registry: what comes next.
+    NotImported(Cursor),
+    /// The earlier registry's row of this merchant must be made unreadable first.
+    AtRoot(String),
+    /// Nothing is written: the call took too long.
+    TooLate,
     /// The database refused; the operator's log has the reason.
     Broken,
 }
@@ -237,11 +353,15 @@ pub struct Found {
     pub shares_account: bool,
 }
 
-/// The registry object, on any world and store.
+/// One of the registry's objects, on any world and store.
 #[derive(Debug)]
 pub struct Registry<W, S> {
     world: W,
     store: S,
+    /// The database refuses what an earlier version would write.
+    frozen: Cell<bool>,
+    /// The earlier registry was read.
+    imported: Cell<bool>,
 }
 
 impl<W: World, S: Store> Registry<W, S> {
@@ -273,18 +393,29 @@ impl<W: World, S: Store> Registry<W, S> {
         ]
         .into_iter()
         .chain(audit::STATEMENTS)
+        .chain(pointers::STATEMENTS)
         {
             store.exec(statement, &[])?;
         }
         add_columns(&store, &ADDED)?;
-        Ok(Self { world, store })
+        Ok(Self {
+            world,
+            store,
+            frozen: Cell::new(false),
+            imported: Cell::new(false),
+        })
     }
 
     /// Answers one call: JSON in, JSON out.
     pub fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = serde_json::from_slice(body)
             .map_err(|error| StoreError::unreadable_json("call", &error))
-            .and_then(|Envelope { scope, call }| scope::within_now(scope, || self.answer(call)))
+            .and_then(|Envelope { scope, call }| {
+                scope::within_now(scope, || match call {
+                    Call::Shard { not_after_ms, call } => self.of_shard(not_after_ms, *call),
+                    call => self.of_root(call),
+                })
+            })
             .unwrap_or_else(|error| {
                 self.world.log(format_args!("registry: {error}"));
                 Answer::Broken
@@ -292,8 +423,70 @@ impl<W: World, S: Store> Registry<W, S> {
         serde_json::to_vec(&answer).unwrap_or_default()
     }
 
+    /// As the one registry of earlier versions. It is read only, and what it
+    /// does not have may be in a shard: an isolate of an earlier version that
+    /// asks for it is to try again.
+    fn of_root(&self, call: Call) -> Result<Answer, StoreError> {
+        self.freeze()?;
+        let answer = match call {
+            Call::Export { shard, cursor } => {
+                let page = self.export(shard, &cursor)?;
+                return Ok(Answer::Exported(Box::new(page)));
+            }
+            Call::Retire { id } => return self.retire(&id),
+            call @ (Call::ByApiKey { .. }
+            | Call::ByToken { .. }
+            | Call::ById { .. }
+            | Call::ByQuickAuth { .. }
+            | Call::BySubMerchant { .. }
+            | Call::DomainFile { .. }
+            | Call::SameAccount { .. }
+            | Call::Tokens { .. }
+            | Call::List { .. }
+            | Call::Audit(_)) => self.answer(call)?,
+            _ => Answer::NotFound,
+        };
+        match answer {
+            Answer::NotFound => Err(StoreError(
+                "an earlier version asked for what is in the shards now".to_owned(),
+            )),
+            answer => Ok(answer),
+        }
+    }
+
+    /// As a shard.
+    fn of_shard(&self, not_after_ms: Option<i64>, call: Call) -> Result<Answer, StoreError> {
+        if let Call::Import { cursor, page } = &call {
+            return self.store.atomically(|| self.import(cursor, page));
+        }
+        if let Some(cursor) = self.cursor()? {
+            return Ok(Answer::NotImported(cursor));
+        }
+        if not_after_ms.is_some_and(|not_after_ms| not_after_ms < self.world.now_ms()) {
+            return Ok(Answer::TooLate);
+        }
+        if let Some(id) = call.changes()
+            && self.is_at_root(id)?
+        {
+            return Ok(Answer::AtRoot(id.to_owned()));
+        }
+        self.answer(call)
+    }
+
     fn answer(&self, call: Call) -> Result<Answer, StoreError> {
         match call {
+            Call::Claim(pointer) => self
+                .store
+                .atomically(|| self.claim(&pointer))
+                .map(Answer::Pointers),
+            Call::Pointers { kind, name } => self.pointers(kind, &name).map(Answer::Pointers),
+            Call::Unpoint(pointer) => self.unpoint(&pointer).map(|()| Answer::Done),
+            Call::Share { id } => self.share(&id),
+            Call::Retired { id } => self.retired(&id),
+            Call::Shard { .. }
+            | Call::Export { .. }
+            | Call::Import { .. }
+            | Call::Retire { .. } => Err(StoreError("a call of another object".to_owned())),
             Call::ByApiKey { fingerprint } => self.find(
                 "secret_fingerprint",
                 "keys ON keys.merchant_id = id
@@ -520,8 +713,9 @@ impl<W: World, S: Store> Registry<W, S> {
         let merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
             .map_err(|error| StoreError::unreadable_json("merchant", &error))?;
         let others = self.store.exec(
-            "SELECT 1 FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?
-             AND id <> ? LIMIT 1",
+            "SELECT 1 FROM sharing WHERE merchant_id = ?2 UNION ALL
+             SELECT 1 FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?1
+             AND id <> ?2 LIMIT 1",
             &[
                 merchant.account.mch_id.as_str().into(),
                 merchant.id.as_str().into(),

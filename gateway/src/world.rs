@@ -4,6 +4,7 @@
 //! place the gateway runs: the Workers runtime (room `edge`) and memory
 //! (room `tests`). Everything runs on one thread, so no future is `Send`.
 
+use crate::registry::Shard;
 use futures_util::StreamExt;
 use futures_util::stream::{self, LocalBoxStream};
 use std::fmt;
@@ -153,7 +154,9 @@ impl Route<'_> {
 pub enum Object<'a> {
     /// A merchant's orders; named by the merchant's id.
     Book(&'a str),
-    /// Every merchant.
+    /// The merchants of this shard, and its pointers to others.
+    Shard(Shard),
+    /// The one registry of earlier versions, which is only read.
     Registry,
     /// What the books have reported. It has the class of the registry's object,
     /// and a name and a database of its own.

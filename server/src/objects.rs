@@ -2,7 +2,8 @@
 //! alarms and listeners.
 //!
 //! ```text
-//! DIRECTORY/registry.sqlite
+//! DIRECTORY/registry-00.sqlite … registry-63.sqlite
+//! DIRECTORY/registry.sqlite                            of an earlier version
 //! DIRECTORY/board.sqlite
 //! DIRECTORY/books/<merchant>.sqlite
 //! ```
@@ -17,7 +18,7 @@ use crate::storage::{Committed, Storage};
 use crate::threads::Thread;
 use gateway::board::Board;
 use gateway::book::Book;
-use gateway::registry::Registry;
+use gateway::registry::{Registry, Shard};
 use gateway::world::{CallError, Object, StoreError};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -42,7 +43,9 @@ const BUSY_MS: i64 = 50;
 pub enum ObjectName {
     /// A merchant's book.
     Book(String),
-    /// The registry of merchants.
+    /// A part of the registry of merchants.
+    Shard(Shard),
+    /// The registry of an earlier version.
     Registry,
     /// What the books have reported.
     Board,
@@ -53,6 +56,7 @@ impl ObjectName {
     pub fn of(object: Object<'_>) -> Self {
         match object {
             Object::Book(merchant) => Self::Book(merchant.to_owned()),
+            Object::Shard(shard) => Self::Shard(shard),
             Object::Registry => Self::Registry,
             Object::Board => Self::Board,
         }
@@ -62,6 +66,7 @@ impl ObjectName {
     /// written as `%` and two hexadecimal digits.
     fn file(&self, directory: &Path) -> PathBuf {
         match self {
+            Self::Shard(shard) => directory.join(format!("{}.sqlite", shard.name())),
             Self::Registry => directory.join("registry.sqlite"),
             Self::Board => directory.join("board.sqlite"),
             Self::Book(merchant) => {
@@ -250,7 +255,9 @@ impl Objects {
                 let book = Book::open(runtime, storage.clone(), thread.config.clone())?;
                 Kind::Book(Box::new(book))
             }
-            ObjectName::Registry => Kind::Registry(Registry::open(runtime, storage.clone())?),
+            ObjectName::Shard(_) | ObjectName::Registry => {
+                Kind::Registry(Registry::open(runtime, storage.clone())?)
+            }
             ObjectName::Board => Kind::Board(Board::open(runtime, storage.clone())?),
         };
         let opened = Rc::new(Opened { kind, storage });

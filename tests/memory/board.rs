@@ -263,6 +263,7 @@ fn the_first_time_every_merchant_of_the_registry_is_called() {
     let shops: Vec<Shop> = (0..120).map(|n| world.shop(&format!("m{n:03}"))).collect();
     order(&shops[0], "1");
     order(&shops[119], "2");
+    world.downgrade_registry();
     world.lose_alarms();
     world.sql("/board", "DELETE FROM board").unwrap();
     world.sql("/board", "DELETE FROM totals").unwrap();

@@ -4,7 +4,7 @@
 
 use crate::kinds::{self, body, order, pay};
 use serde_json::{Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
+use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream, registry_of};
 
 fn binding(name: &str) -> Value {
     json!({"client_certificate": {"binding": name}})
@@ -280,7 +280,7 @@ fn a_merchant_of_an_earlier_version_is_read_without_client_certificate() {
     let world = Memory::default();
     let shop = kinds::shop(&world, "demo");
     let older = "UPDATE merchants SET json = json_remove(json, '$.client_certificate')";
-    world.sql("/registry", older).unwrap();
+    world.sql(&registry_of("demo"), older).unwrap();
     shop.order(&order("N1"));
     let (_, answer) = quick_pay(&world, &shop, "pays");
     assert_eq!(answer["code"], "CLIENT_CERTIFICATE_MISSING", "{answer}");

@@ -49,6 +49,7 @@ mod quick_pay;
 mod rechecks;
 mod refolded;
 mod refused_statements;
+mod registry;
 mod scene;
 mod settings;
 mod sign_in;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wechatpay::Secret;
 use wechatpay::v2::invoke::App;
 use wechatpay::v2::{Fields, SignType};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
+use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop, registry_of};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 
@@ -234,7 +234,7 @@ fn http_addresses_of_an_earlier_version_are_not_used_outside_development() {
         let older = "UPDATE merchants SET json = json_set(json,
             '$.redirect_origins', json('[\"http://shop.example.com\"]'),
             '$.quick_auth', json('{\"url\": \"http://auth.example.com/\", \"token\": \"T0\"}'))";
-        world.sql("/registry", older).unwrap();
+        world.sql(&registry_of("demo"), older).unwrap();
         let page = checkout(&shop, "N1");
         world.advance(31);
         let mut payer = Browser::new(&world, WECHAT);

@@ -4,7 +4,7 @@
 use crate::kinds;
 use crate::scene::{order, pay};
 use serde_json::{Value, json};
-use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
+use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, registry_of};
 
 /// A request with both keys.
 fn request(shop: &Shop, path: &str, body: &Value) -> http::Request<Vec<u8>> {
@@ -267,7 +267,7 @@ fn no_statement_reads_a_whole_table_that_grows() {
             // Some are the registry's, and the rest a book's.
             let outcome = [
                 world.explain("demo", literal),
-                world.explain("/registry", literal),
+                world.explain(&registry_of("demo"), literal),
             ];
             let unknown = |outcome: &Result<(), String>| matches!(outcome, Err(why) if why.contains("no such") || why.contains("syntax error"));
             if outcome.iter().all(unknown) {
@@ -400,13 +400,13 @@ fn names_that_do_not_exist_are_looked_for_once() {
     };
     let unknown = "/pay/status?s=nobody.0123456789abcdefghijkl";
     get(unknown);
-    let before = world.calls_to("/registry");
+    let before = world.calls_to_registry();
     for _ in 0..20 {
         assert_eq!(get(unknown), 404);
         // No merchant can have such an id.
         assert_eq!(get("/pay/status?s=No%20Body.0123456789abcdefghijkl"), 404);
     }
-    assert_eq!(world.calls_to("/registry"), before);
+    assert_eq!(world.calls_to_registry(), before);
     // The same of a merchant's checkouts.
     let unknown = "/pay/status?s=demo.0123456789abcdefghijkl";
     assert_eq!(get(unknown), 404);
@@ -433,9 +433,9 @@ fn names_that_do_not_exist_are_looked_for_once() {
             .as_u16()
     };
     assert_eq!(wrong(), 401);
-    let before = world.calls_to("/registry");
+    let before = world.calls_to_registry();
     assert_eq!(wrong(), 401);
-    assert_eq!(world.calls_to("/registry"), before);
+    assert_eq!(world.calls_to_registry(), before);
     drop(shop);
 }
 
@@ -443,14 +443,15 @@ fn names_that_do_not_exist_are_looked_for_once() {
 fn notices_to_unknown_merchants_stop_at_the_isolate() {
     let world = Memory::default();
     world.shop("demo");
+    world.import_shards();
     let isolate = world.gateway();
-    let before = world.calls_to("/registry");
+    let before = world.calls_to_registry();
     for n in 0..1_000 {
         let url = format!("{GATEWAY}/notify/v2/nobody-{n}");
         let request = from("192.0.2.1", http::Request::post(url), "<xml></xml>");
         assert!(world.send_to(&isolate, request).status().is_client_error());
     }
-    let asked = world.calls_to("/registry") - before;
+    let asked = world.calls_to_registry() - before;
     assert!(asked <= 150, "{asked}");
 }
 

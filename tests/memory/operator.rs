@@ -54,6 +54,9 @@ fn the_numbers_of_a_payment() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.shop("idle");
+    // The board lists the merchants of an earlier version, which may have nothing
+    // to report.
+    world.downgrade_registry();
     world.merchant_answers([(500, ""); 4]);
     pay(&world, &shop, "1");
     let refund = json!({"out_trade_no": "1", "refund_fee": 50});

@@ -5,7 +5,7 @@ use crate::audit::hmac_sha256;
 use crate::kinds::body;
 use http::header;
 use serde_json::{Map, Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop};
+use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, registry_of};
 
 const API: &str = include_str!("../../docs/api.md");
 
@@ -151,8 +151,10 @@ fn a_merchant_of_an_earlier_version_may_send_to_http_and_has_no_domain_files() {
     world.shop("demo");
     let older = "UPDATE merchants SET json =
                  json_remove(json, '$.http_notify_url', '$.domain_files', '$.time_zone')";
-    world.sql("/registry", older).unwrap();
-    world.sql("/registry", "DROP TABLE domain_files").unwrap();
+    world.sql(&registry_of("demo"), older).unwrap();
+    world
+        .sql(&registry_of("demo"), "DROP TABLE domain_files")
+        .unwrap();
     let settings = settings(&world, "demo");
     assert_eq!(settings["http_notify_url"], true);
     assert_eq!(settings["domain_files"], json!({}));
@@ -327,7 +329,9 @@ fn a_domain_file_is_served_at_the_root_as_plain_text() {
 fn the_doctor_says_which_domain_file_is_missing() {
     let world = Memory::default();
     let shop = world.shop_with("demo", &json!({"domain_files": {FILE: CONTENTS}}));
-    world.sql("/registry", "DELETE FROM domain_files").unwrap();
+    world
+        .sql(&registry_of("demo"), "DELETE FROM domain_files")
+        .unwrap();
     let (ok, says) = check(&shop, "domain_files");
     assert_eq!(ok, false, "{says}");
     assert!(says.contains(FILE) && says.contains("404"), "{says}");
@@ -409,26 +413,27 @@ fn one_domain_file_has_the_same_contents_for_every_merchant() {
 fn domain_files_that_do_not_exist_are_looked_for_once_and_not_for_ever() {
     let world = Memory::default();
     world.shop_with("demo", &json!({"domain_files": {FILE: CONTENTS}}));
+    world.import_shards();
     let isolate = world.gateway();
     let ask = |path: &str| world.send_to(&isolate, get(path)).status().as_u16();
     for (path, status) in [(FILE, 200), ("MP_verify_0000000000000000.txt", 404)] {
         assert_eq!(ask(path), status);
-        let before = world.calls_to("/registry");
+        let before = world.calls_to_registry();
         for _ in 0..20 {
             assert_eq!(ask(path), status, "{path}");
         }
-        assert_eq!(world.calls_to("/registry"), before, "{path}");
+        assert_eq!(world.calls_to_registry(), before, "{path}");
     }
     // No merchant can have a file of another form.
-    let before = world.calls_to("/registry");
+    let before = world.calls_to_registry();
     ask("robots.txt");
     ask("MP_verify_0.txt");
-    assert_eq!(world.calls_to("/registry"), before);
+    assert_eq!(world.calls_to_registry(), before);
     // Each of another name, from one address: after a while none is looked for.
     for n in 0..1_000 {
         ask(&format!("MP_verify_{n:016}.txt"));
     }
-    let asked = world.calls_to("/registry") - before;
+    let asked = world.calls_to_registry() - before;
     assert!(asked <= 600, "{asked}");
     assert_eq!(ask("MP_verify_9999999999999999.txt"), 429);
 }

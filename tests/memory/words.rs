@@ -4,7 +4,7 @@
 use crate::kinds::kind;
 use crate::scene::{order, scene, shop};
 use serde_json::{Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Upstream};
+use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Upstream, registry_of};
 
 /// An openid, which no log and no number may hold. Here it is a word in
 /// something that nobody signed.
@@ -149,7 +149,7 @@ fn words_of_a_stored_row_that_cannot_be_read_do_not_reach_the_log() {
     let (status, _) = scene.shop.call("GET", "/v1/order?out_trade_no=N1", "");
     assert_eq!(status, 500);
     let other = format!("UPDATE merchants SET json = json_set(json, '$.account', '{OPENID}')");
-    scene.world.sql("/registry", &other).unwrap();
+    scene.world.sql(&registry_of("demo"), &other).unwrap();
     scene.world.advance(600);
     let (status, _) = scene.shop.call("GET", "/v1/order?out_trade_no=N1", "");
     assert_eq!(status, 500);

@@ -11,7 +11,9 @@
 //! waits unsent, and its time-out runs while it waits.
 
 mod ask;
+mod registry;
 
+use self::registry::is_of_shards;
 use crate::certificates::{certificate_of, show_certificate};
 use crate::rows::read_rows;
 pub use crate::shop::Shop;
@@ -24,7 +26,7 @@ use gateway::Gateway;
 use gateway::board::Board;
 use gateway::book::Book;
 use gateway::config::Config;
-use gateway::registry::Registry;
+use gateway::registry::{Registry, Shard};
 use gateway::world::{
     CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row,
     Rsa, RsaError, Store, StoreError, Value, World,
@@ -81,6 +83,8 @@ struct Inner {
     /// the sandbox's, or none.
     weixin: VecDeque<Option<String>>,
     weixin_hosts: Vec<String>,
+    /// The registry's one object of an earlier version still runs that version.
+    earlier_root: bool,
     /// Objects that do not answer.
     unreachable: BTreeSet<String>,
     /// Calls to each object.
@@ -128,6 +132,11 @@ impl Drop for Inner {
             }
         }
     }
+}
+
+/// The registry's object that a merchant, or a pointer of this name, lies in.
+pub fn registry_of(name: &str) -> String {
+    format!("/{}", Shard::of(name).name())
 }
 
 /// A handle to the world; clones are the same world.
@@ -179,6 +188,7 @@ impl Memory {
             never_sent: 0,
             weixin: VecDeque::new(),
             weixin_hosts: Vec::new(),
+            earlier_root: false,
             unreachable: BTreeSet::new(),
             calls: BTreeMap::new(),
             received: Vec::new(),
@@ -230,9 +240,25 @@ impl Memory {
         self.0.borrow().never_sent
     }
 
-    /// How often an object was called so far: `/registry`, `/board`, or a merchant's id.
+    /// How often an object was called so far: `/registry` (of an earlier
+    /// version), [`registry_of`], `/board`, or a merchant's id.
     pub fn calls_to(&self, object: &str) -> usize {
         self.0.borrow().calls.get(object).copied().unwrap_or(0)
+    }
+
+    /// How often each of the registry's objects was called so far.
+    pub fn registry_calls(&self) -> BTreeMap<String, usize> {
+        let inner = self.0.borrow();
+        let calls = inner.calls.iter();
+        calls
+            .filter(|(name, _)| name.starts_with("/registry"))
+            .map(|(name, calls)| (name.clone(), *calls))
+            .collect()
+    }
+
+    /// The same in all.
+    pub fn calls_to_registry(&self) -> usize {
+        self.registry_calls().values().sum()
     }
 
     /// Explains a statement in an object's database; see [`crate::plans`].
@@ -430,6 +456,11 @@ impl Memory {
     /// Everything the gateway has stored, as text: to look for what must not
     /// be there.
     pub fn stored_text(&self) -> String {
+        self.stored_text_but(&[])
+    }
+
+    /// The same without these tables.
+    pub fn stored_text_but(&self, left_out: &[&str]) -> String {
         let inner = self.0.borrow();
         let mut text = String::new();
         for database in inner.databases.values() {
@@ -438,6 +469,9 @@ impl Memory {
                 .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
                 .expect("tables");
             for table in tables {
+                if left_out.contains(&table.as_str()) {
+                    continue;
+                }
                 let mut statement = database
                     .prepare(&format!("SELECT * FROM {table}"))
                     .expect("a table");
@@ -703,8 +737,13 @@ impl World for Memory {
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
+        let shard;
         let name = match object {
             Object::Book(name) => name,
+            Object::Shard(number) => {
+                shard = format!("/{}", number.name());
+                &shard
+            }
             Object::Registry => "/registry",
             Object::Board => "/board",
         };
@@ -719,8 +758,11 @@ impl World for Memory {
             .or_default() += 1;
         match object {
             Object::Book(name) => Ok(Box::pin(self.book(name).handle(&body)).await),
-            Object::Registry => {
-                let open = || Registry::open(self.clone(), self.storage("/registry"));
+            Object::Registry if self.0.borrow().earlier_root && is_of_shards(&body) => {
+                Ok(b"\"Broken\"".to_vec())
+            }
+            Object::Shard(_) | Object::Registry => {
+                let open = || Registry::open(self.clone(), self.storage(name));
                 Ok(self.opening(open).expect("a registry").handle(&body))
             }
             Object::Board => Ok(self.board().handle(&body)),

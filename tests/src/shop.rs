@@ -25,8 +25,8 @@ impl Memory {
         self.shop_with(id, &json!({}))
     }
 
-    /// The same, with some fields of the admin call changed.
-    pub fn shop_with(&self, id: &str, change: &Json) -> Shop {
+    /// The body of the admin call that makes a merchant, with some fields changed.
+    pub fn merchant_body(id: &str, change: &Json) -> Json {
         let mut body = json!({
             "id": id,
             "name": "Demo Tea House",
@@ -43,6 +43,12 @@ impl Memory {
             let certificate = binding_for(mch_id);
             fields.entry("client_certificate").or_insert(certificate);
         }
+        body
+    }
+
+    /// A merchant with some fields of the admin call changed.
+    pub fn shop_with(&self, id: &str, change: &Json) -> Shop {
+        let body = Self::merchant_body(id, change);
         let answer = self.send(
             http::Request::post(format!("{GATEWAY}/admin/merchants"))
                 .header("authorization", format!("Bearer {ADMIN_TOKEN}"))

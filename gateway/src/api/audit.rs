@@ -4,11 +4,11 @@ use super::Access;
 use crate::Gateway;
 use crate::audit::{Entry, Page};
 use crate::book;
-use crate::directory::ask;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{query, success};
 use crate::registry::{Answer, Call};
+use crate::shards::ask;
 use crate::world::{Request, Response, World};
 use serde_json::json;
 

@@ -3,12 +3,12 @@
 
 use super::Access;
 use crate::Gateway;
-use crate::directory::ask;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{header_text, success};
 use crate::registry::{Answer, Call};
 use crate::seal::{fingerprint, short};
+use crate::shards::ask;
 use crate::world::{Request, Response, World};
 use serde_json::json;
 

@@ -7,10 +7,11 @@
 use crate::Gateway;
 use crate::alarm::Alarm;
 use crate::book::{Call, Stray, StrayRefund, Verdict};
-use crate::directory::{Known, ask};
+use crate::directory::Known;
 use crate::error::ApiError;
 use crate::http::{answer, header_text};
 use crate::registry::{self, Answer};
+use crate::shards::ask;
 use crate::upstream::is_public_key_id;
 use crate::world::{Request, Response, World};
 use order::{OutTradeNo, Payment};

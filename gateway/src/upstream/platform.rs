@@ -5,8 +5,9 @@
 use super::v3::V3;
 use super::{Failure, Upstream};
 use crate::alarm::Alarm;
-use crate::directory::{Platform, ask};
+use crate::directory::Platform;
 use crate::registry::Call;
+use crate::shards::ask;
 use crate::world::{Response, World};
 use std::rc::Rc;
 use wechatpay::rsa::Certificate;

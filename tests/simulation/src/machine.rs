@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-/// The registry's name among the objects.
+/// What the names of the registry's objects begin with; the name of an earlier
+/// version's.
 pub(super) const REGISTRY: &str = "/registry";
 const BOARD: &str = "/board";
 
@@ -121,7 +122,7 @@ impl Machine {
             place: name.clone(),
         };
         let memory = match &**name {
-            REGISTRY => {
+            name if name.starts_with(REGISTRY) => {
                 let registry = Registry::open(link, store).expect("the registry opens");
                 Memory::Registry(Rc::new(registry))
             }
@@ -448,6 +449,7 @@ impl GatewayWorld for Link {
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
         let name: Rc<str> = match object {
             Object::Book(name) => name.into(),
+            Object::Shard(shard) => format!("/{}", shard.name()).into(),
             Object::Registry => REGISTRY.into(),
             Object::Board => BOARD.into(),
         };

@@ -38,7 +38,9 @@ impl World {
                 Some(Change::Certificate),
             ]),
         };
-        let mut body = json!({ "revoke": chance.one_in(3) });
+        let revoke = chance.one_in(3);
+        let earlier = shop.api_key.borrow().clone();
+        let mut body = json!({ "revoke": revoke });
         let at_wechat = match change {
             None => None,
             Some(Change::Certificate) => {
@@ -84,9 +86,29 @@ impl World {
             let ms = self.0.chance.between(1_000, 20_000);
             self.sleep(ms).await;
         }
+        if revoke {
+            self.outside(self.clone().use_revoked_key(shop.clone(), earlier));
+        }
         for change in at_wechat {
             self.after_a_while().await;
             self.change_at_wechat(&shop, &change);
+        }
+    }
+
+    /// A key that was revoked opens nothing, once no isolate remembers it. The
+    /// gateway's clock may be set back meanwhile.
+    async fn use_revoked_key(self, shop: Rc<Shop>, key: String) {
+        self.sleep(240_000).await;
+        let url = format!("{}/v1/order?out_trade_no=revoked", crate::GATEWAY);
+        let request = http::Request::get(url)
+            .header("api-key", key)
+            .body(Vec::new())
+            .expect("a request");
+        if let Some(answer) = self.ask_gateway(request, 20_000).await
+            && matches!(answer.status().as_u16(), 200 | 404)
+        {
+            let found = format!("a revoked key is answered {}", answer.status());
+            self.broken("7", Some((&shop.id, "revoked")), found);
         }
     }
 

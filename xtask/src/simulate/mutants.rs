@@ -367,6 +367,21 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
+        name: "a pointer to a merchant counts without the merchant's own shard",
+        changes: &[
+            Change {
+                file: "gateway/src/shards.rs",
+                find: "        match in_shard(world, Shard::of(&pointer.merchant_id), None, call).await? {
+            Answer::NotFound => {}",
+                replace: "        let id = pointer.merchant_id;
+        let by_id = Call::ById { id: id.clone() };
+        let call = match call { Call::ByApiKey { .. } => &by_id, call => call };
+        match in_shard(world, Shard::of(&id), None, call).await? {
+            Answer::NotFound => {}",
+            },
+        ],
+    },
+    Mutant {
         name: "an order's deliveries do not wait for each other",
         changes: &[
             Change {
