@@ -10,6 +10,10 @@ use order::{Currency, Money, MoneyError, OutTradeNo, OutTradeNoError};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 
+/// The room for a field of a few known values, or of a date: more than any has,
+/// so that a wrong one is answered with the right ones and not with a length.
+pub const CHOICE_BYTES: usize = 64;
+
 /// The fields of one JSON object.
 #[derive(Debug)]
 pub struct Fields(Map<String, Value>);
@@ -203,7 +207,7 @@ impl Fields {
 
     /// `fee_type`, where it is there: any currency of ISO 4217.
     pub fn currency(&self) -> Result<Option<Currency>, ApiError> {
-        let Some(code) = self.text("fee_type", 16)? else {
+        let Some(code) = self.text("fee_type", CHOICE_BYTES)? else {
             return Ok(None);
         };
         let currency = Currency::from_code(&code).ok_or_else(|| {

@@ -4,7 +4,7 @@
 use crate::address::{self, NotifyTargets};
 use crate::credentials::{Credentials, Entered};
 use crate::error::ApiError;
-use crate::fields::Fields;
+use crate::fields::{CHOICE_BYTES, Fields};
 use crate::time_zone;
 use order::{Account, Currency, Money};
 use serde::{Deserialize, Serialize};
@@ -130,10 +130,10 @@ impl Dialect {
     }
 
     fn read(fields: &Fields) -> Result<Self, ApiError> {
-        match fields.text("dialect", 16)?.as_deref() {
+        match fields.text("dialect", CHOICE_BYTES)?.as_deref() {
             None | Some("v2") => Ok(Self::V2),
             Some("v3") => {
-                let region = match fields.text("region", 16)?.as_deref() {
+                let region = match fields.text("region", CHOICE_BYTES)?.as_deref() {
                     None | Some("global") => Region::Global,
                     Some("mainland") => Region::Mainland,
                     Some(_) => return Err(fields.invalid("region", "must be global or mainland")),
@@ -584,13 +584,13 @@ impl NewMerchant {
         let dialect = Dialect::read(fields)?;
         let credentials = Entered::read(fields, &dialect, now_ms)?;
         let credentials = credentials.complete(fields, &dialect, delivery_secret)?;
-        let sign_type = match fields.text("sign_type", 16)?.as_deref() {
+        let sign_type = match fields.text("sign_type", CHOICE_BYTES)?.as_deref() {
             None | Some("MD5") => SignType::Md5,
             Some("HMAC-SHA256") => SignType::HmacSha256,
             Some(_) => return Err(fields.invalid("sign_type", "must be MD5 or HMAC-SHA256")),
         };
         let currency = fields.currency()?.unwrap_or(Currency::Usd);
-        let answers = match fields.text("answers", 16)?.as_deref() {
+        let answers = match fields.text("answers", CHOICE_BYTES)?.as_deref() {
             None | Some("envelope") => Answers::Envelope,
             Some("flat") if dialect != Dialect::V2 => {
                 return Err(fields.invalid("answers", "can be flat only for the dialect v2"));

@@ -18,7 +18,7 @@ use crate::Gateway;
 use crate::book::{Buy, Call, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
-use crate::fields::Fields;
+use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{answer, cookie, header_text, json, query, redirect, set};
 use crate::limits::address;
 use crate::pay::{VARY, environment, lang_chosen, lang_of};
@@ -267,7 +267,7 @@ impl<W: World> Gateway<W> {
         let picture = self.picture(&fields, &opened)?;
         let size = fields.whole("size", MIN_SIZE..=MAX_SIZE)?;
         let size = size.and_then(|size| u32::try_from(size).ok());
-        let mut response = match fields.text("format", 4)?.as_deref() {
+        let mut response = match fields.text("format", CHOICE_BYTES)?.as_deref() {
             None | Some("svg") => {
                 let svg = picture.svg(size);
                 let svg =
@@ -290,7 +290,7 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn link_sheet(&self, request: &Request) -> Result<Response, ApiError> {
         let fields = Fields::of_query(query(request));
         let opened = self.open_link(&fields.required("l", 64)?, None).await?;
-        let paper = match fields.text("paper", 4)?.as_deref() {
+        let paper = match fields.text("paper", CHOICE_BYTES)?.as_deref() {
             None | Some("a6") => Paper::A6,
             Some("a4") => Paper::A4,
             Some(_) => return Err(fields.invalid("paper", "must be a6 or a4")),
@@ -320,8 +320,11 @@ impl<W: World> Gateway<W> {
     fn picture(&self, fields: &Fields, opened: &Opened) -> Result<Picture, ApiError> {
         let url = self.config.link_url(&opened.facts.link.id);
         let merchant = &opened.known.merchant;
-        let level = fields.text("level", 1)?;
-        let picture = match (fields.text("logo", 1)?.as_deref(), level.as_deref()) {
+        let level = fields.text("level", CHOICE_BYTES)?;
+        let picture = match (
+            fields.text("logo", CHOICE_BYTES)?.as_deref(),
+            level.as_deref(),
+        ) {
             (Some("1"), None | Some("H")) => {
                 // A name in another script has no letter; an id has.
                 Picture::with_letter(&url, &format!("{}{}", merchant.name, merchant.id))

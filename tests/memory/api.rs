@@ -402,3 +402,92 @@ fn an_openid_is_checked_for_its_form() {
     }
     assert_eq!(world.upstream_calls(), Vec::<String>::new());
 }
+
+/// The answer names the right values, or their form, and not a length in bytes.
+#[test]
+fn a_wrong_choice_or_date_is_answered_with_the_right_ones() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let link = json!({"body": "Oolong", "total_fee": 8800}).to_string();
+    let (_, made) = shop.call("POST", "/v1/link", link);
+    let link = made["data"]["id"].as_str().unwrap();
+    let qr = |query: &str| format!("/pay/qr?l={link}&{query}");
+    for (method, path, body, field, right) in [
+        (
+            "GET",
+            "/v1/order?out_trade_no=N1&refresh=yes".to_owned(),
+            "",
+            "refresh",
+            "1",
+        ),
+        (
+            "GET",
+            "/v1/exchange_rate?date=2026-01-31".to_owned(),
+            "",
+            "date",
+            "20260131",
+        ),
+        (
+            "GET",
+            "/v1/statement?bill_date=2026-01-31".to_owned(),
+            "",
+            "bill_date",
+            "20260131",
+        ),
+        (
+            "GET",
+            "/v1/statement?bill_date=20260131&format=excel".to_owned(),
+            "",
+            "format",
+            "csv",
+        ),
+        (
+            "GET",
+            "/v1/settlement?date_start=2026-01-01&date_end=2026-01-31".to_owned(),
+            "",
+            "date_start",
+            "20260131",
+        ),
+        (
+            "GET",
+            "/v1/settlement?usetag=settled".to_owned(),
+            "",
+            "usetag",
+            "1",
+        ),
+        ("GET", qr("format=image/png"), "", "format", "png"),
+        ("GET", qr("level=medium"), "", "level", "L, M, Q or H"),
+        ("GET", qr("logo=true"), "", "logo", "1"),
+        (
+            "GET",
+            format!("/pay/sheet?l={link}&paper=letter"),
+            "",
+            "paper",
+            "a6 or a4",
+        ),
+        (
+            "POST",
+            "/v1/shorturl".to_owned(),
+            r#"{"long_url":"https://a.example/"}"#,
+            "long_url",
+            "weixin://",
+        ),
+        (
+            "POST",
+            "/v1/order".to_owned(),
+            r#"{"out_trade_no":"N1","body":"x","total_fee":1,"trade_type":"NATIVE OR JSAPI OR APP"}"#,
+            "trade_type",
+            "NATIVE, JSAPI or APP",
+        ),
+    ] {
+        let (status, answer) = shop.call(method, &path, body);
+        assert_eq!(
+            (status, &answer["field"]),
+            (400, &json!(field)),
+            "{path}: {answer}"
+        );
+        let message = answer["message"].as_str().unwrap();
+        assert!(message.contains(right), "{path}: {message}");
+        assert!(!message.contains("bytes"), "{path}: {message}");
+    }
+}

@@ -5,7 +5,7 @@
 use super::Access;
 use crate::Gateway;
 use crate::error::ApiError;
-use crate::fields::Fields;
+use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{query, success};
 use crate::upstream::{Settlements, wrong};
 use crate::world::{Request, Response, World};
@@ -23,7 +23,7 @@ impl<W: World> Gateway<W> {
         let known = self.caller(request, Access::Secret).await?;
         let fields = Fields::of_query(query(request));
         let fee_type = fields.currency()?.unwrap_or(known.merchant.currency);
-        let date = match fields.text("date", 8)? {
+        let date = match fields.text("date", CHOICE_BYTES)? {
             None => Date::of(self.world.now_ms()),
             Some(text) => day(&fields, "date", &text)?,
         };
@@ -44,12 +44,15 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn settlement(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
         let fields = Fields::of_query(query(request));
-        let usetag = match fields.text("usetag", 4)? {
+        let usetag = match fields.text("usetag", CHOICE_BYTES)? {
             None => UseTag::Settled,
             Some(number) => UseTag::parse(&number)
                 .ok_or_else(|| fields.invalid("usetag", "must be 1 (settled) or 2 (not yet)"))?,
         };
-        let dates = match (fields.text("date_start", 8)?, fields.text("date_end", 8)?) {
+        let dates = match (
+            fields.text("date_start", CHOICE_BYTES)?,
+            fields.text("date_end", CHOICE_BYTES)?,
+        ) {
             // WeChat wants days for what is settled, and needs none for the rest.
             (None, None) if usetag == UseTag::Settled => {
                 let now_ms = self.world.now_ms();

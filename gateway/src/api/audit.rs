@@ -5,7 +5,7 @@ use crate::Gateway;
 use crate::audit::{Entry, Page};
 use crate::book;
 use crate::error::ApiError;
-use crate::fields::Fields;
+use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{query, success};
 use crate::registry::{Answer, Call};
 use crate::shards::ask;
@@ -41,7 +41,7 @@ impl<W: World> Gateway<W> {
             before: fields.whole("before", 1..=i64::MAX)?,
             limit,
         };
-        let entries: Vec<Entry> = match fields.text("of", 16)?.as_deref() {
+        let entries: Vec<Entry> = match fields.text("of", CHOICE_BYTES)?.as_deref() {
             None | Some("money") => self.book(id, book::Call::Audit(page)).await?,
             Some("credentials") => {
                 let subject = Some(id.to_owned());

@@ -11,7 +11,7 @@ use crate::book::{
     Purchase, Refunded,
 };
 use crate::error::{ApiError, Code};
-use crate::fields::Fields;
+use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{query, success};
 use crate::world::{Request, Response, World};
 use checkout::{Lang, Line, State};
@@ -250,7 +250,7 @@ fn attempt_data(attempt: &Attempt, order: Option<&Order>) -> Value {
 
 /// `lang`: the page's language, where the merchant chooses it.
 pub(super) fn page_lang(fields: &Fields) -> Result<Option<Lang>, ApiError> {
-    match fields.text("lang", 16)? {
+    match fields.text("lang", CHOICE_BYTES)? {
         None => Ok(None),
         Some(tag) => Lang::from_tag(&tag)
             .map(Some)

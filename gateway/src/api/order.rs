@@ -6,7 +6,7 @@ use crate::address;
 use crate::book::{Call, NewOrder, Prepaid};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
-use crate::fields::Fields;
+use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{query, success, texts};
 use crate::merchant::Answers;
 use crate::sign_in::{MAX_OPENID_BYTES, is_openid};
@@ -83,7 +83,7 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn get_order(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
         let fields = Fields::of_query(query(request));
-        let refresh = match fields.text("refresh", 1)?.as_deref() {
+        let refresh = match fields.text("refresh", CHOICE_BYTES)?.as_deref() {
             None | Some("0") => false,
             Some("1") => true,
             Some(_) => return Err(fields.invalid("refresh", "must be 1 or 0")),
@@ -131,7 +131,7 @@ impl<W: World> Gateway<W> {
         let upstream = self.upstream(known);
         let body = upstream.body(fields, upstream.max_body())?;
         let money = upstream.money(fields)?;
-        let trade_type = match fields.required("trade_type", 16)?.as_str() {
+        let trade_type = match fields.required("trade_type", CHOICE_BYTES)?.as_str() {
             "NATIVE" => TradeType::Native,
             "JSAPI" => TradeType::Jsapi,
             "APP" => TradeType::App,

@@ -7,7 +7,7 @@ use crate::address;
 use crate::book::{Call, Product};
 use crate::directory::Known;
 use crate::error::ApiError;
-use crate::fields::Fields;
+use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{answer, query, success};
 use crate::qr::{Picture, QrCodeEcc};
 use crate::world::{Request, Response, World};
@@ -46,7 +46,7 @@ impl<W: World> Gateway<W> {
         let call = Call::FindProduct(fields.required("product_id", 32)?);
         let product: Product = self.book(&known.merchant.id, call).await?;
         let internal = || ApiError::internal("a picture that cannot be drawn");
-        match fields.text("format", 4)?.as_deref() {
+        match fields.text("format", CHOICE_BYTES)?.as_deref() {
             None | Some("json") => Ok(success(self.product_data(&known, &product)?)),
             Some("svg") => {
                 let picture = self.product_picture(&known, &product)?.svg(None);

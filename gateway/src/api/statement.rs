@@ -5,7 +5,7 @@ use super::Access;
 use super::account::day;
 use crate::Gateway;
 use crate::error::{ApiError, Code};
-use crate::fields::Fields;
+use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{answer, query, success, texts};
 use crate::upstream::{Reason, Statement};
 use crate::world::{Answer, Body, Request, Response, World};
@@ -43,9 +43,13 @@ impl<W: World> Gateway<W> {
     pub(crate) async fn statement(&self, request: &Request) -> Result<Answer, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
         let fields = Fields::of_query(query(request));
-        let bill_date = day(&fields, "bill_date", &fields.required("bill_date", 8)?)?;
+        let bill_date = day(
+            &fields,
+            "bill_date",
+            &fields.required("bill_date", CHOICE_BYTES)?,
+        )?;
         let bill_type = bill_type(&fields)?;
-        let csv = match fields.text("format", 4)?.as_deref() {
+        let csv = match fields.text("format", CHOICE_BYTES)?.as_deref() {
             None | Some("json") => false,
             Some("csv") => true,
             Some(_) => return Err(fields.invalid("format", "must be json or csv")),
@@ -100,7 +104,7 @@ impl<W: World> Gateway<W> {
 }
 
 fn bill_type(fields: &Fields) -> Result<BillType, ApiError> {
-    let Some(name) = fields.text("bill_type", 64)? else {
+    let Some(name) = fields.text("bill_type", CHOICE_BYTES)? else {
         return Ok(BillType::All);
     };
     BillType::parse(&name).ok_or_else(|| {

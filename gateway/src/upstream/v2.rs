@@ -298,7 +298,11 @@ impl<'a, W: World> V2<'a, W> {
     pub(super) async fn short_url(&self, long_url: &str) -> Result<String, ApiError> {
         let request = shorturl::Request {
             account: self.0.known.merchant.account.clone(),
-            long_url: LongUrl::new(long_url).map_err(wrong)?,
+            long_url: LongUrl::new(long_url).map_err(|_| {
+                let message = "The field long_url must begin with weixin://wxpay/bizpayurl?, as a \
+                               code_url does.";
+                ApiError::field(Code::FieldInvalid, "long_url", message)
+            })?,
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),
         };
