@@ -302,6 +302,20 @@ fn indexing_goes_on_where_it_was_interrupted() {
     );
 }
 
+/// An object that is nearly full keeps its room for what is paid: its lists stay
+/// closed, and no alarm rings without end.
+#[test]
+fn a_book_that_is_nearly_full_is_not_indexed() {
+    let (world, shop) = stored(BOOK_0_1_0);
+    world.databases_have(9_600_000_000);
+    let (status, answer) = shop.call("GET", "/v1/orders", "");
+    assert_eq!((status, &answer["code"]), (503, &json!("LISTS_NOT_READY")));
+    world.advance(60);
+    assert_eq!(count(&world, "SELECT count(*) FROM fills"), 4);
+    world.databases_have(0);
+    assert_eq!(numbers(&get(&shop, "/v1/orders")["orders"]).len(), 3);
+}
+
 /// After a rollback an earlier version writes orders that it does not index.
 #[test]
 fn orders_that_an_earlier_version_writes_after_a_rollback_are_indexed() {

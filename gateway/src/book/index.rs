@@ -56,7 +56,7 @@ const SLICE: i64 = 200;
 /// is whole at once: one for each of `SOURCES` and one more.
 const SLICES_AT_OPEN: usize = 6;
 /// For so long one alarm makes slices. Calls are answered in between.
-const FILL_MS: i64 = 5_000;
+const FILL_MS: i64 = 1_000;
 
 /// The tables, indexes and triggers. Every index is of a table that is new.
 const STATEMENTS: [&str; 30] = [
@@ -519,6 +519,13 @@ impl<W: World, S: Store> Book<W, S> {
     /// Indexes the next rows, newest first, and notes how far that has come.
     fn fill_slice(&self) -> Result<(), StoreError> {
         if !self.filling.get() {
+            return Ok(());
+        }
+        // The index takes room too, and the rest is for what is paid.
+        if !self.has_room_for_new() {
+            self.world
+                .log(format_args!("index: not made, the object is nearly full"));
+            self.filling.set(false);
             return Ok(());
         }
         let rest = self.store.atomically(|| {

@@ -37,6 +37,11 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
+    /// Whether there is room for more than what is paid.
+    pub(super) fn has_room_for_new(&self) -> bool {
+        self.used_percent() < NEW_STOPS_PERCENT
+    }
+
     fn used_percent(&self) -> i64 {
         self.store.size_bytes() / (STORAGE_BYTES / 100)
     }
