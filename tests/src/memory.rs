@@ -32,7 +32,6 @@ use gateway::world::{
     Rsa, RsaError, Store, StoreError, Value, World,
 };
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 use sandbox::{Outcome, Sandbox, Settings};
 use serde_json::Value as Json;
 use std::cell::{Cell, RefCell};
@@ -451,53 +450,6 @@ impl Memory {
     /// Every line of the gateway's log.
     pub fn log_text(&self) -> String {
         self.0.borrow().log.join("\n")
-    }
-
-    /// Everything the gateway has stored, as text: to look for what must not
-    /// be there.
-    pub fn stored_text(&self) -> String {
-        self.stored_text_but(&[])
-    }
-
-    /// The same without these tables.
-    pub fn stored_text_but(&self, left_out: &[&str]) -> String {
-        let inner = self.0.borrow();
-        let mut text = String::new();
-        for database in inner.databases.values() {
-            let tables: Vec<String> = database
-                .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
-                .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
-                .expect("tables");
-            for table in tables {
-                if left_out.contains(&table.as_str()) {
-                    continue;
-                }
-                let mut statement = database
-                    .prepare(&format!("SELECT * FROM {table}"))
-                    .expect("a table");
-                let columns = statement.column_count();
-                let mut rows = statement.query([]).expect("rows");
-                while let Some(row) = rows.next().expect("a row") {
-                    for column in 0..columns {
-                        text.push_str(&format!("{:?} ", row.get_ref(column).expect("a value")));
-                        if let Ok(ValueRef::Text(bytes)) = row.get_ref(column) {
-                            text.push_str(&String::from_utf8_lossy(bytes));
-                        }
-                    }
-                    text.push('\n');
-                }
-            }
-        }
-        text
-    }
-
-    /// Runs statements in an object's database, past the gateway: `/registry`,
-    /// or a merchant's id for its book.
-    pub fn sql(&self, object: &str, sql: &str) -> Result<(), String> {
-        let database = self.0.borrow().databases[object].clone();
-        database
-            .execute_batch(sql)
-            .map_err(|error| error.to_string())
     }
 
     /// The time.

@@ -1,13 +1,61 @@
-//! What a test asks the sandbox, the operator's endpoints and the board.
+//! What a test asks the objects' databases, the sandbox, the operator's endpoints and the board.
 
 use super::{ADMIN_TOKEN, GATEWAY, Memory};
 use gateway::board;
 use gateway::world::{Object, World};
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use serde_json::Value as Json;
 use std::rc::Rc;
 
 impl Memory {
+    /// Everything the gateway has stored, as text: to look for what must not
+    /// be there.
+    pub fn stored_text(&self) -> String {
+        self.stored_text_but(&[])
+    }
+
+    /// The same without these tables.
+    pub fn stored_text_but(&self, left_out: &[&str]) -> String {
+        let inner = self.0.borrow();
+        let mut text = String::new();
+        for database in inner.databases.values() {
+            let tables: Vec<String> = database
+                .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
+                .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
+                .expect("tables");
+            for table in tables {
+                if left_out.contains(&table.as_str()) {
+                    continue;
+                }
+                let mut statement = database
+                    .prepare(&format!("SELECT * FROM {table}"))
+                    .expect("a table");
+                let columns = statement.column_count();
+                let mut rows = statement.query([]).expect("rows");
+                while let Some(row) = rows.next().expect("a row") {
+                    for column in 0..columns {
+                        text.push_str(&format!("{:?} ", row.get_ref(column).expect("a value")));
+                        if let Ok(ValueRef::Text(bytes)) = row.get_ref(column) {
+                            text.push_str(&String::from_utf8_lossy(bytes));
+                        }
+                    }
+                    text.push('\n');
+                }
+            }
+        }
+        text
+    }
+
+    /// Runs statements in an object's database, past the gateway: `/registry`,
+    /// or a merchant's id for its book.
+    pub fn sql(&self, object: &str, sql: &str) -> Result<(), String> {
+        let database = self.0.borrow().databases[object].clone();
+        database
+            .execute_batch(sql)
+            .map_err(|error| error.to_string())
+    }
+
     /// An object's database, which exists once the object was called.
     pub fn database(&self, object: &str) -> Rc<Connection> {
         self.0.borrow().databases[object].clone()
