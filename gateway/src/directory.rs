@@ -192,7 +192,7 @@ impl Directory {
             return Ok(None);
         }
         if let Some((found, until_ms)) = self.files.borrow().get(name)
-            && now_ms < *until_ms
+            && is_remembered(*until_ms, now_ms)
         {
             return Ok(found.clone());
         }
@@ -220,7 +220,7 @@ impl Directory {
     pub fn knows(&self, id: &str, now_ms: i64) -> bool {
         let remembered = self.remembered.borrow();
         let known = remembered.get(&By::Id(id.to_owned()));
-        known.is_some_and(|(_, until_ms)| now_ms < *until_ms)
+        known.is_some_and(|(_, until_ms)| is_remembered(*until_ms, now_ms))
     }
 
     async fn find(
@@ -231,7 +231,7 @@ impl Directory {
     ) -> Result<Option<Rc<Known>>, ApiError> {
         let now_ms = world.now_ms();
         if let Some((known, until_ms)) = self.remembered.borrow().get(&by)
-            && now_ms < *until_ms
+            && is_remembered(*until_ms, now_ms)
         {
             return Ok(Some(known.clone()));
         }
@@ -277,5 +277,25 @@ impl Directory {
         }
         remembered.insert(by, (known.clone(), now_ms + REMEMBER_MS));
         Ok(Some(known))
+    }
+}
+
+/// Whether what was remembered until then still holds. After a clock was set
+/// back it does not: a revoked key would work for as long as the clock was wrong.
+const fn is_remembered(until_ms: i64, now_ms: i64) -> bool {
+    now_ms < until_ms && until_ms <= now_ms + REMEMBER_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_a_merchant_remembered() {
+        let until_ms = 1_000_000 + REMEMBER_MS;
+        assert!(is_remembered(until_ms, 1_000_000));
+        assert!(is_remembered(until_ms, until_ms - 1));
+        assert!(!is_remembered(until_ms, until_ms));
+        assert!(!is_remembered(until_ms, 999_999));
     }
 }

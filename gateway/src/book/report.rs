@@ -120,6 +120,14 @@ impl<W: World, S: Store> Book<W, S> {
 
     async fn send_report(&self, merchant: Option<&str>) -> Result<(), ApiError> {
         let now_ms = self.world.now_ms();
+        let Some(merchant) = self.signed(merchant)? else {
+            // No alarm can report for a merchant that is not known. The next
+            // call names it, and reports what has changed by then.
+            return Ok(self.write_reporting(Reporting {
+                at_ms: None,
+                ..self.reporting.get()
+            })?);
+        };
         // Moved on before it is sent, like every timer: a crash repeats it.
         let again = Reporting {
             at_ms: Some(now_ms + AGAIN_MS),
@@ -127,9 +135,6 @@ impl<W: World, S: Store> Book<W, S> {
         };
         self.write_reporting(again)?;
         self.arm_for_report()?;
-        let Some(merchant) = self.signed(merchant)? else {
-            return Ok(());
-        };
         let changes = self.changes.get();
         let due_ms = self.work_due_ms()?;
         let numbers: Numbers = self.numbers()?;
