@@ -170,6 +170,10 @@ impl World {
             api_key: RefCell::new(made("api-key")),
             api_secret: RefCell::new(made("api-secret")),
             old_keys: RefCell::default(),
+            hangs: Cell::default(),
+            fails: Cell::default(),
+            unheard: Cell::default(),
+            link: RefCell::default(),
             received: RefCell::default(),
         });
         self.0.shops.borrow_mut().push(shop);

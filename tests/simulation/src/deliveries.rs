@@ -60,8 +60,17 @@ impl Shop {
 }
 
 impl World {
-    /// A delivery arrives at a merchant's server.
-    pub(super) fn deliver(&self, from: &str, request: &Request) -> Response {
+    /// A delivery arrives at a merchant's server. `None` while the server hangs:
+    /// it takes what it is sent and answers nothing.
+    pub(super) fn deliver(&self, from: &str, request: &Request) -> Option<Response> {
+        if self.shop(from).is_some_and(|shop| shop.hangs.get()) {
+            self.note_at(from, || "  the merchant's server hangs".to_owned());
+            return None;
+        }
+        Some(self.delivered(from, request))
+    }
+
+    fn delivered(&self, from: &str, request: &Request) -> Response {
         let answer = |status: u16, body: &str| {
             let mut answer = Response::new(body.as_bytes().to_vec());
             *answer.status_mut() = http::StatusCode::from_u16(status).expect("a status");
@@ -81,7 +90,7 @@ impl World {
             let refund = refund.map_or_else(String::new, |refund| format!(", refund {refund}"));
             format!("the delivery of #{}{refund}", received.out_trade_no)
         };
-        if self.goes_wrong(self.0.weather.deaf) {
+        if shop.fails.get() || self.goes_wrong(self.0.weather.deaf) {
             self.note_at(from, || format!("  the merchant fails at {}", what()));
             return match self.0.chance.below(3) {
                 0 => answer(500, ""),

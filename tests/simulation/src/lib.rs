@@ -12,6 +12,7 @@
 //! | `ledger.rs`, `notices.rs` | WeChat: the sandbox and its ledger, and what it tells |
 //! | `rsa.rs` | a stand-in for RSA |
 //! | `accounts.rs`, `shop.rs`, `deliveries.rs` | the merchants, and what they are told |
+//! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs` | what happens in some seeds only |
 //! | `people.rs`, `payers.rs`, `operator.rs`, `rivals.rs` | who does what |
 //! | `watch.rs`, `quiet.rs` | the invariants, at each step and at the end |
 //! | `history.rs` | what happened, for people |
@@ -27,6 +28,8 @@ mod accounts;
 #[path = "../../src/chance.rs"]
 mod chance;
 mod deliveries;
+mod devices;
+mod floods;
 mod history;
 mod ledger;
 mod machine;
@@ -40,7 +43,9 @@ mod rivals;
 #[path = "../../src/rows.rs"]
 mod rows;
 mod rsa;
+mod scenes;
 mod shop;
+mod unreadable;
 mod watch;
 mod world;
 
@@ -228,6 +233,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
             world.end_refunds(&["SUCCESS", "SUCCESS", "REFUNDCLOSE", "CHANGE"]);
         });
     }
+    world.plan_hardships(spread_ms);
     world.run_until(START_MS + spread_ms + 60_000)?;
 
     world.0.calm.set(true);
@@ -237,6 +243,13 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     // Two hours in which an order that nobody pays is asked about now and then
     // show little: most seeds leap over them.
     world.set_the_clock_right();
+    world.make_readable();
+    if let Some(scene) = world.scene() {
+        // What the weather has left behind comes right first.
+        world.run_until(world.now_ms() + 75_000)?;
+        world.outside(world.clone().play(scene));
+        world.run_until(world.now_ms() + scenes::LONGEST_MS)?;
+    }
     if !chance.one_in(4) {
         // No message is under way for hours.
         world.run_until(world.now_ms() + network::SLOWEST_MS)?;
@@ -250,6 +263,8 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
             world.outside(world.clone().refresh(shop, number));
         }
     }
+    world.run()?;
+    world.look_at_links();
     world.run()?;
     world.watch_the_end();
     world.0.history.broken()

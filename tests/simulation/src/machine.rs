@@ -3,7 +3,7 @@
 
 use super::chance::Chance;
 use super::rsa::StandIn;
-use super::world::{Place, World};
+use super::world::{Event, Place, World};
 use crate::rows::read_rows;
 use gateway::Gateway;
 use gateway::board::Board;
@@ -16,25 +16,33 @@ use gateway::world::{
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 
 /// What the names of the registry's objects begin with; the name of an earlier
 /// version's.
 pub(super) const REGISTRY: &str = "/registry";
-const BOARD: &str = "/board";
+pub(super) const BOARD: &str = "/board";
 
 /// How soon the runtime rings again where an alarm was broken off.
 const RING_AGAIN_MS: i64 = 2_000;
+/// When a book's alarm rings again where the book could not be opened, as room
+/// `edge` sets it.
+const CANNOT_START_MS: i64 = 60_000;
 
 /// Isolates and objects.
 #[derive(Default)]
 pub(super) struct Machine {
     isolates: RefCell<BTreeMap<usize, Rc<Gateway<Link>>>>,
     objects: RefCell<BTreeMap<Rc<str>, Thing>>,
-    /// Requests under way, by object.
-    open: RefCell<BTreeMap<Rc<str>, usize>>,
+    /// Requests that wait for an answer or for a connection, by object or by
+    /// the invocation of an isolate.
+    connections: RefCell<BTreeMap<Rc<str>, Connections>>,
+    /// Calls to objects whose bytes hold a text, while they are counted.
+    counted: RefCell<Option<(String, usize)>>,
+    /// Books whose alarm the runtime has forgotten, and nothing has set since.
+    forgotten: RefCell<BTreeMap<Rc<str>, ()>>,
 }
 
 /// An object: what survives a crash, and what does not.
@@ -48,6 +56,8 @@ struct Thing {
     /// meanwhile.
     rings_again: bool,
     memory: Option<Memory>,
+    /// It was opened in this world: it has its tables.
+    was_opened: bool,
 }
 
 impl Thing {
@@ -79,6 +89,9 @@ pub(super) struct Disk {
     undoable: Cell<bool>,
     /// The alarm that this poll has set.
     alarm_ms: Cell<Option<i64>>,
+    /// While the object is opened: the statement that is refused. It is chosen
+    /// before, because a database that was used by another world needs fewer.
+    opening: Cell<Option<i64>>,
 }
 
 impl Machine {
@@ -95,11 +108,13 @@ impl Machine {
                         open: Cell::new(false),
                         undoable: Cell::new(false),
                         alarm_ms: Cell::new(None),
+                        opening: Cell::new(None),
                     }),
                     alarm_ms: None,
                     ringing: false,
                     rings_again: false,
                     memory: None,
+                    was_opened: false,
                 },
             );
         }
@@ -111,32 +126,47 @@ impl Machine {
     }
 
     /// The object's memory, opened where it is not: inside a poll, because
-    /// opening writes.
-    fn memory(&self, world: &World, name: &Rc<str>) -> Memory {
+    /// opening writes. Not opened where the database refuses a statement.
+    fn memory(&self, world: &World, name: &Rc<str>) -> Result<Memory, StoreError> {
         if let Some(memory) = self.thing(name, |thing| thing.memory.clone()) {
-            return memory;
+            return Ok(memory);
         }
-        let store = Sqlite(self.disk(name));
+        let disk = self.disk(name);
+        disk.opening.set(Some(world.refused_of_opening()));
+        let opened = self.open(
+            world,
+            name,
+            Sqlite(disk.clone(), world.clone(), name.clone()),
+        );
+        disk.opening.set(None);
+        let memory = opened?;
+        self.thing(name, |thing| {
+            thing.memory = Some(memory.clone());
+            thing.was_opened = true;
+        });
+        Ok(memory)
+    }
+
+    /// Whether the object has its tables.
+    pub(super) fn was_opened(&self, name: &str) -> bool {
+        self.thing(name, |thing| thing.was_opened)
+    }
+
+    fn open(&self, world: &World, name: &Rc<str>, store: Sqlite) -> Result<Memory, StoreError> {
         let link = Link {
             world: world.clone(),
             place: name.clone(),
         };
-        let memory = match &**name {
+        Ok(match &**name {
             name if name.starts_with(REGISTRY) => {
-                let registry = Registry::open(link, store).expect("the registry opens");
-                Memory::Registry(Rc::new(registry))
+                Memory::Registry(Rc::new(Registry::open(link, store)?))
             }
-            BOARD => {
-                let board = Board::open(link, store).expect("the board opens");
-                Memory::Board(Rc::new(board))
-            }
+            BOARD => Memory::Board(Rc::new(Board::open(link, store)?)),
             _ => {
-                let book = Book::open(link, store, world.0.config.clone());
-                Memory::Book(Rc::new(book.expect("the book opens")))
+                let book = Book::open(link, store, world.0.config.clone())?;
+                Memory::Book(Rc::new(book))
             }
-        };
-        self.thing(name, |thing| thing.memory = Some(memory.clone()));
-        memory
+        })
     }
 
     pub(super) fn isolate(&self, world: &World, number: usize) -> Rc<Gateway<Link>> {
@@ -168,9 +198,38 @@ impl Machine {
             if let (Some(at_ms), false) = (alarm_ms, lost) {
                 thing.alarm_ms = Some(at_ms);
                 thing.rings_again = false;
+                self.forgotten.borrow_mut().remove(name);
             }
             wrote && !lost
         })
+    }
+
+    /// The runtime forgets the object's alarm: a deployment that could not
+    /// start has used up its retries. The object's memory is gone by then.
+    pub(super) fn forget_alarm(&self, name: &Rc<str>) {
+        let gone = self.thing(name, |thing| {
+            thing.alarm_ms = None;
+            thing.rings_again = false;
+            thing.memory.take()
+        });
+        drop(gone);
+        self.forgotten.borrow_mut().insert(name.clone(), ());
+    }
+
+    /// Whether the object's alarm was forgotten, and nothing has set it since.
+    pub(super) fn has_forgotten(&self, name: &str) -> bool {
+        self.forgotten.borrow().contains_key(name)
+    }
+
+    /// Counts from now on the calls to objects whose bytes hold this text.
+    pub(super) fn count_calls(&self, text: &str) {
+        *self.counted.borrow_mut() = Some((text.to_owned(), 0));
+    }
+
+    /// How many they were.
+    pub(super) fn calls_counted(&self) -> usize {
+        let counted = self.counted.borrow_mut().take();
+        counted.map_or(0, |(_, calls)| calls)
     }
 
     /// The object loses its memory. An alarm that was being seen to, and has
@@ -230,10 +289,20 @@ impl World {
     pub(super) fn ring(&self, name: &Rc<str>) {
         let (world, name) = (self.clone(), name.clone());
         self.spawn(Place::Object(name.clone()), async move {
-            match world.0.machine.memory(&world, &name) {
-                Memory::Book(book) => book.alarm().await,
-                Memory::Board(board) => board.alarm().await,
-                Memory::Registry(_) => {}
+            let machine = &world.0.machine;
+            match machine.memory(&world, &name) {
+                Ok(Memory::Book(book)) => book.alarm().await,
+                Ok(Memory::Board(board)) => board.alarm().await,
+                Ok(Memory::Registry(_)) => {}
+                // An alarm that fails is repeated by the runtime.
+                Err(_) if &*name == BOARD => {
+                    let now_ms = world.gateway_ms();
+                    machine.thing(&name, |thing| thing.ring_again(now_ms));
+                }
+                Err(_) => {
+                    let again_ms = world.gateway_ms() + CANNOT_START_MS;
+                    machine.disk(&name).alarm_ms.set(Some(again_ms));
+                }
             }
             world.leave(move |world| {
                 world.0.machine.thing(&name, |thing| thing.ringing = false);
@@ -303,14 +372,42 @@ impl Disk {
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
+    /// Writes past the gateway: what an earlier version left behind.
+    pub(super) fn write(&self, sql: &str) {
+        self.connection
+            .execute_batch(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
     /// Reads, for those who watch.
     pub(super) fn read(&self, sql: &str) -> Vec<Row> {
         read_rows(&self.connection, sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 }
 
-/// An object's storage. All that one poll writes is one transaction.
-pub(super) struct Sqlite(Rc<Disk>);
+/// An object's storage. All that one poll writes is one transaction. Any
+/// statement may be refused, as the weather has it.
+pub(super) struct Sqlite(Rc<Disk>, World, Rc<str>);
+
+impl Sqlite {
+    fn refuse(&self, sql: &str) -> Result<(), StoreError> {
+        let refuses = match self.0.opening.get() {
+            Some(left) => {
+                self.0.opening.set(Some(left - 1));
+                left == 0
+            }
+            None => self.1.store_refuses(),
+        };
+        if !refuses {
+            return Ok(());
+        }
+        self.1.note_at(&self.2, || {
+            let words: Vec<&str> = sql.split_whitespace().take(6).collect();
+            format!("  the database refuses: {}", words.join(" "))
+        });
+        Err(StoreError("refused by the simulation".to_owned()))
+    }
+}
 
 impl fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -321,6 +418,7 @@ impl fmt::Debug for Sqlite {
 impl Store for Sqlite {
     fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
         let disk = &self.0;
+        self.refuse(sql)?;
         if !disk.open.get() && !sql.trim_start().starts_with("SELECT") {
             disk.run("BEGIN");
             disk.open.set(true);
@@ -333,6 +431,7 @@ impl Store for Sqlite {
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         let disk = &self.0;
+        self.refuse("a transaction")?;
         if !disk.open.replace(true) {
             disk.run("BEGIN");
         }
@@ -378,34 +477,78 @@ impl fmt::Debug for Link {
     }
 }
 
-/// Cloudflare lets so many requests of one object wait for an answer.
+/// Cloudflare lets so many requests of one object, or of one invocation of an
+/// isolate, wait for an answer at once.
 const CONNECTIONS: usize = 6;
 
-/// A request of an object that waits for its answer. One more than Cloudflare
-/// allows would wait unsent while its time-out runs.
-struct Open(World, Rc<str>);
+/// The requests of one object, or of one invocation.
+#[derive(Default)]
+struct Connections {
+    /// How many wait for an answer.
+    open: usize,
+    /// Those that wait inside the runtime until there is a connection. Their
+    /// time-outs run meanwhile.
+    waiting: VecDeque<(Rc<Cell<Stage>>, Event)>,
+}
 
-impl Open {
-    fn of(link: &Link) -> Option<Self> {
-        if link.place.starts_with("isolate ") {
-            return None;
+/// How far a request has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It waits for a connection.
+    Waiting,
+    Sent,
+    /// It was answered, or its caller has gone.
+    Over,
+}
+
+/// A request: dropped, its connection is free for the next.
+struct UnderWay {
+    world: World,
+    of: Rc<str>,
+    stage: Rc<Cell<Stage>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if self.stage.replace(Stage::Over) != Stage::Sent {
+            return;
         }
-        let mut open = link.world.0.machine.open.borrow_mut();
-        let count = open.entry(link.place.clone()).or_default();
-        *count += 1;
-        if *count > CONNECTIONS {
-            let found = format!("{count} requests of one object are under way");
-            link.world.broken("6", None, found);
+        let mut all = self.world.0.machine.connections.borrow_mut();
+        let Some(connections) = all.get_mut(&self.of) else {
+            return;
+        };
+        connections.open -= 1;
+        while let Some((stage, event)) = connections.waiting.pop_front() {
+            if stage.get() == Stage::Waiting {
+                stage.set(Stage::Sent);
+                connections.open += 1;
+                self.world.after(0, event);
+                break;
+            }
         }
-        Some(Self(link.world.clone(), link.place.clone()))
+        if connections.open == 0 && connections.waiting.is_empty() {
+            all.remove(&self.of);
+        }
     }
 }
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        if let Some(count) = self.0.0.machine.open.borrow_mut().get_mut(&self.1) {
-            *count -= 1;
+impl World {
+    /// Sends a request as soon as there is a connection for it.
+    fn connect(&self, of: &Rc<str>, stage: &Rc<Cell<Stage>>, send: Event) {
+        if stage.get() != Stage::Waiting {
+            return;
         }
+        {
+            let mut all = self.0.machine.connections.borrow_mut();
+            let connections = all.entry(of.clone()).or_default();
+            if connections.open >= CONNECTIONS {
+                connections.waiting.push_back((stage.clone(), send));
+                return;
+            }
+            connections.open += 1;
+        }
+        stage.set(Stage::Sent);
+        send(self);
     }
 }
 
@@ -442,11 +585,31 @@ impl GatewayWorld for Link {
         let (promise, answer) = self.world.promise();
         let from = self.place.clone();
         let way = self.world.way(route, &mut request);
-        let open = Open::of(self);
-        self.world
-            .leave(move |world| world.send_out(&from, way, request, promise));
+        let timeout_ms = i64::from(route.timeout_ms());
+        let under_way = UnderWay {
+            world: self.world.clone(),
+            of: match from.starts_with("isolate ") {
+                true => format!("{from}, task {}", self.world.task_now()).into(),
+                false => from.clone(),
+            },
+            stage: Rc::new(Cell::new(Stage::Waiting)),
+        };
+        let (of, stage) = (under_way.of.clone(), under_way.stage.clone());
+        self.world.leave(move |world| {
+            let (late, sent, place) = (promise.clone(), stage.clone(), from.clone());
+            // Cloudflare counts from the call, and not from when it leaves.
+            world.after(timeout_ms, move |world| {
+                if sent.get() == Stage::Waiting {
+                    let found = format!("a request of {place} timed out before it was sent");
+                    world.broken("8", None, found);
+                }
+                late.keep(Err(FetchError::TimedOut));
+            });
+            let send = move |world: &World| world.send_out(&from, way, request, promise);
+            world.connect(&of, &stage, Box::new(send));
+        });
         let answer = answer.await;
-        drop(open);
+        drop(under_way);
         answer
     }
 
@@ -496,13 +659,19 @@ impl World {
         body: Vec<u8>,
         promise: super::world::Promise<Result<Vec<u8>, CallError>>,
     ) {
+        if let Some((text, calls)) = &mut *self.0.machine.counted.borrow_mut() {
+            let holds = body.windows(text.len()).any(|part| part == text.as_bytes());
+            *calls += usize::from(holds);
+        }
         let world = self.clone();
         let mut unanswered = Unanswered(Some(promise.clone()), self.clone());
         let task = self.spawn(Place::Object(name.clone()), async move {
             let answer = match world.0.machine.memory(&world, &name) {
-                Memory::Registry(registry) => registry.handle(&body),
-                Memory::Board(board) => board.handle(&body),
-                Memory::Book(book) => book.handle(&body).await,
+                Ok(Memory::Registry(registry)) => registry.handle(&body),
+                Ok(Memory::Board(board)) => board.handle(&body),
+                Ok(Memory::Book(book)) => book.handle(&body).await,
+                // Dropped, it is broken off.
+                Err(_) => return,
             };
             world.leave(move |world| {
                 if let Some(promise) = unanswered.0.take() {

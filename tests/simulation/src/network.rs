@@ -44,6 +44,8 @@ pub struct Weather {
     pub deaf: usize,
     /// An answer or a notice of `APIv3` is not what it says it is.
     pub lies: usize,
+    /// A database refuses a statement.
+    pub refuses: usize,
 }
 
 impl Weather {
@@ -66,10 +68,22 @@ impl Weather {
             jumps: often(&[1, 2]),
             deaf: often(&[2, 4]),
             lies: often(&[8, 25]),
+            refuses: {
+                // By a chance of its own: the rest of a seed stays as it was.
+                let chance = Chance::of(seed, 5);
+                match chance.one_in(4) {
+                    true => chance.pick(&[100, 300, 1_000]),
+                    false => 0,
+                }
+            },
         }
     }
 }
 
+/// So many statements of an object's opening can be refused.
+const OPENING: i64 = 8;
+/// So late an answer comes that is held back.
+const HELD_BACK_MS: i64 = 4_000;
 /// So long a message is under way at most.
 pub(super) const SLOWEST_MS: i64 = 20_000;
 
@@ -81,7 +95,6 @@ type Journey = Vec<(i64, bool)>;
 #[derive(Clone, Copy)]
 pub(super) struct Way {
     to: To,
-    timeout_ms: i64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,7 +132,6 @@ impl World {
                 Route::Merchant => To::Merchant,
                 Route::Assets => To::Assets,
             },
-            timeout_ms: i64::from(route.timeout_ms()),
         }
     }
 
@@ -133,6 +145,33 @@ impl World {
             Some(WrongCertificate::AnotherMerchants) => Some("1700000000".to_owned()),
             None => Some(mch_id.to_owned()),
         }
+    }
+
+    /// Whether a database refuses this statement.
+    pub(super) fn store_refuses(&self) -> bool {
+        let once_in = self.0.weather.refuses;
+        !self.0.calm.get() && once_in > 0 && self.0.refusals.one_in(once_in)
+    }
+
+    /// Which statement of an object's opening is refused; below zero, none.
+    pub(super) fn refused_of_opening(&self) -> i64 {
+        let refuses = (0..OPENING).find(|_| self.store_refuses());
+        refuses.unwrap_or(-1)
+    }
+
+    /// Whether the answer to this request comes late, because it is the one
+    /// that is to.
+    fn holds_back(&self, what: &str, request: &Request) -> bool {
+        let mut held_back = self.0.held_back.borrow_mut();
+        let body = request.body();
+        let is_it = held_back
+            .as_ref()
+            .is_some_and(|text| body.windows(text.len()).any(|part| part == text.as_bytes()));
+        if is_it {
+            *held_back = None;
+            self.note(|| format!("  …its answer is held back: {what}"));
+        }
+        is_it
     }
 
     /// True once in so many times, while there are faults.
@@ -290,12 +329,9 @@ impl World {
             true => describe(&request).into(),
             false => "".into(),
         };
-        let late = promise.clone();
         if is_quick_pay(request.uri().path()) {
             self.watch_quick_pay(from, &request);
         }
-        let timeout_ms = way.timeout_ms;
-        self.after(timeout_ms, move |_| late.keep(Err(FetchError::TimedOut)));
         self.told(from, || format!("→ {what}"));
         if self.goes_wrong(self.0.weather.broken) {
             // Before it got anywhere; or after.
@@ -331,9 +367,19 @@ impl World {
             self.after(in_ms, move |world| {
                 let answer = match way.to {
                     To::Merchant => world.deliver(&from, &request),
-                    _ => world.at_wechat(&from, &request),
+                    _ => Some(world.at_wechat(&from, &request)),
                 };
+                let Some(answer) = answer else { return };
                 let signed = way.to == To::WeChatPay;
+                let late_ms = match world.holds_back(&what, &request) {
+                    true => HELD_BACK_MS,
+                    false => world.0.wechat_takes_ms.get(),
+                };
+                if late_ms > 0 && way.to != To::Merchant {
+                    let promise = promise.clone();
+                    world.after(late_ms, move |_| promise.keep(Ok(answer)));
+                    return;
+                }
                 world.send_back((&from, &what), answer, signed, move |answer| {
                     promise.keep(Ok(answer))
                 });
@@ -396,6 +442,13 @@ impl World {
                 promise.kept_by(task);
             });
         }
+        answer.await
+    }
+
+    /// A request that an isolate handles at once, without a network before it.
+    pub(super) async fn handle_at_once(&self, number: usize, request: Request) -> Response {
+        let (promise, answer) = self.promise();
+        self.handle(number, request, move |_, response| promise.keep(response));
         answer.await
     }
 

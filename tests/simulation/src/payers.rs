@@ -11,20 +11,30 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.60(0x18003c2f) NetType/WIFI Language/en";
-const DESKTOP: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+pub(super) const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.60(0x18003c2f) NetType/WIFI Language/en";
+pub(super) const DESKTOP: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
 /// A payer's browser.
-struct Browser {
+pub(super) struct Browser {
     world: World,
     shop: Rc<Shop>,
-    agent: &'static str,
+    pub(super) agent: &'static str,
     payer: Payer,
-    cookies: BTreeMap<String, String>,
+    pub(super) cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
-    async fn send(&mut self, method: &str, url: &str) -> Option<Response> {
+    pub(super) fn new(world: &World, shop: &Rc<Shop>, agent: &'static str, payer: Payer) -> Self {
+        Self {
+            world: world.clone(),
+            shop: shop.clone(),
+            agent,
+            payer,
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    pub(super) async fn send(&mut self, method: &str, url: &str) -> Option<Response> {
         let cookies: Vec<String> = self
             .cookies
             .iter()
@@ -59,7 +69,7 @@ impl Browser {
 
     /// Opens the page, and goes where it sends the payer: to WeChat for an
     /// openid, and back.
-    async fn open(&mut self, page: &str) -> Option<()> {
+    pub(super) async fn open(&mut self, page: &str) -> Option<()> {
         let mut url = page.to_owned();
         for _ in 0..4 {
             let answer = self.send("GET", &url).await?;
@@ -71,7 +81,7 @@ impl Browser {
         None
     }
 
-    async fn post(&mut self, page: &str, call: &str) -> Option<Json> {
+    pub(super) async fn post(&mut self, page: &str, call: &str) -> Option<Json> {
         let url = page.replace("/pay/?", &format!("/pay/{call}?"));
         let answer = self.send("POST", &url).await?;
         let json: Json = serde_json::from_slice(answer.body()).ok()?;
@@ -135,13 +145,8 @@ impl World {
     pub(super) async fn visit(self, shop: Rc<Shop>, page: String) {
         let ms = self.0.chance.between(0, 60_000);
         self.sleep(ms).await;
-        let mut browser = Browser {
-            world: self.clone(),
-            shop,
-            agent: self.0.chance.pick(&[WECHAT, DESKTOP]),
-            payer: self.0.chance.pick(&Payer::ALL),
-            cookies: BTreeMap::new(),
-        };
+        let agent = self.0.chance.pick(&[WECHAT, DESKTOP]);
+        let mut browser = Browser::new(&self, &shop, agent, self.0.chance.pick(&Payer::ALL));
         for _ in 0..=self.0.chance.below(3) {
             if browser.agent == WECHAT
                 && browser.cookies.is_empty()

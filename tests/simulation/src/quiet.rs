@@ -1,6 +1,7 @@
 //! The invariants at the end: the network is healed, the clock has run on, and
 //! nothing is due any more.
 
+use super::machine::BOARD;
 use super::watch::{Seen, in_words};
 use super::world::World;
 use gateway::book::Checkout;
@@ -41,6 +42,46 @@ impl World {
             }
         }
         self.end_of_ledger();
+        self.end_of_alarms();
+    }
+
+    /// The board shows every alarm that stands, and no purchase of a link stays
+    /// that nobody has tried to pay.
+    fn end_of_alarms(&self) {
+        let watch = self.0.watch.borrow();
+        for shop in &*self.0.shops.borrow() {
+            // A book that nothing was asked of was never opened.
+            if !watch.books.contains_key(&shop.id) {
+                continue;
+            }
+            let number = |object: &str, sql: &str| {
+                if !self.0.machine.was_opened(object) {
+                    return 0;
+                }
+                let rows = self.0.machine.disk(object).read(sql);
+                rows.first().map_or(0, |row| row.int(0).expect("a number"))
+            };
+            let stands = number(&shop.id, "SELECT count(*) FROM alarms");
+            let sql = format!("SELECT alarms FROM board WHERE merchant = '{}'", shop.id);
+            let shown = number(BOARD, &sql);
+            if stands != shown {
+                let found = format!("{stands} alarms stand, and the board shows {shown}");
+                self.broken("8", Some((&shop.id, "")), found);
+            }
+            let Some((link, _)) = shop.link.borrow().clone() else {
+                continue;
+            };
+            let name = link.split_once('.').map_or("", |(_, name)| name);
+            let untried = format!(
+                "SELECT count(*) FROM checkouts WHERE instr(out_trade_no, '{name}_') = 1
+                 AND id NOT IN (SELECT checkout_id FROM attempts)"
+            );
+            let untried = number(&shop.id, &untried);
+            if untried > 0 {
+                let found = format!("{untried} purchases stay that nobody has tried to pay");
+                self.broken("8", Some((&shop.id, "")), found);
+            }
+        }
     }
 
     fn end_of_order(&self, shop: &str, number: &str, order: &Order) {

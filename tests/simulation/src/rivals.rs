@@ -113,6 +113,7 @@ impl World {
 
     /// The merchant has what was changed by hand queried.
     pub(super) async fn refresh(self, shop: Rc<Shop>, number: String) {
+        self.renew_keys(&shop).await;
         for _ in 0..2 {
             // Two queries of an order are ten seconds apart.
             self.sleep(11_000).await;

@@ -39,6 +39,13 @@ pub(super) struct Shop {
     pub(super) api_secret: RefCell<String>,
     /// The keys that signed before.
     pub(super) old_keys: RefCell<Vec<String>>,
+    /// Its server hangs, or fails, now.
+    pub(super) hangs: Cell<bool>,
+    pub(super) fails: Cell<bool>,
+    /// WeChat's notices to it are lost now.
+    pub(super) unheard: Cell<bool>,
+    /// A link of its, with how often it was bought.
+    pub(super) link: RefCell<Option<(String, i64)>>,
     /// What its server was told.
     pub(super) received: RefCell<Vec<Received>>,
 }
@@ -46,7 +53,13 @@ pub(super) struct Shop {
 impl World {
     /// A call of the operator.
     pub(super) async fn admin(&self, path: &str, body: &Json) -> Option<Json> {
-        let request = http::Request::post(format!("{GATEWAY}{path}"))
+        self.admin_call("POST", path, body).await
+    }
+
+    pub(super) async fn admin_call(&self, method: &str, path: &str, body: &Json) -> Option<Json> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{GATEWAY}{path}"))
             .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
             .body(body.to_string().into_bytes())
             .expect("a request");

@@ -23,6 +23,8 @@ pub(super) struct Watch {
     pub(super) books: BTreeMap<Rc<str>, Seen>,
     /// Orders that a merchant was told are accepted.
     pub(super) accepted: Vec<(Rc<str>, String)>,
+    /// Rows that cannot be read now: the book, the table and the key.
+    pub(super) spoilt: BTreeSet<(Rc<str>, &'static str, String)>,
     /// Quick Pays that were sent to WeChat.
     quick_pays: BTreeSet<(Rc<str>, String)>,
 }
@@ -115,17 +117,30 @@ impl World {
     /// Something became durable in a book.
     pub(super) fn watch_book(&self, name: &Rc<str>) {
         let Some(shop) = self.shop(name) else { return };
+        if !self.0.machine.was_opened(name) {
+            return;
+        }
         let disk = self.0.machine.disk(name);
         let mut watch = self.0.watch.borrow_mut();
-        let seen = watch.books.entry(name.clone()).or_default();
-        self.watch_checkouts(seen, &disk.read("SELECT id, json FROM checkouts"));
+        let Watch { books, spoilt, .. } = &mut *watch;
+        let seen = books.entry(name.clone()).or_default();
+        let is_spoilt = |table: &'static str, key: &str| {
+            !spoilt.is_empty() && spoilt.contains(&(name.clone(), table, key.to_owned()))
+        };
+        let mut rows = disk.read("SELECT id, json FROM checkouts");
+        rows.retain(|row| !row.text(0).is_ok_and(|key| is_spoilt("checkouts", key)));
+        self.watch_checkouts(seen, &rows);
         let rows = disk.read("SELECT out_trade_no, json, due_at_ms FROM orders");
         if rows.len() < seen.orders.len() {
             self.broken("2", None, format!("{name} has lost an order"));
         }
         let mut first_due = None;
         for row in &rows {
-            let due = self.watch_order(&shop, seen, row);
+            let key = row.text(0).expect("a number");
+            let due = match is_spoilt("orders", key) {
+                true => row.int_or_null(2).expect("a time"),
+                false => self.watch_order(&shop, seen, row),
+            };
             first_due = first_due.into_iter().chain(due).min();
         }
         let rows = disk.read(
@@ -142,7 +157,9 @@ impl World {
             let due = self.watch_delivery_row(name, seen, row, is_first);
             first_due = first_due.into_iter().chain(due).min();
         }
-        if let Some(due) = first_due {
+        if let Some(due) = first_due
+            && !self.0.machine.has_forgotten(name)
+        {
             let alarm = self.0.machine.alarm_of(name);
             let latest = due.max(self.gateway_ms() + LATEST_MS + self.set_back_ms());
             if alarm.is_none_or(|at_ms| at_ms > latest) {

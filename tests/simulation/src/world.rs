@@ -72,6 +72,14 @@ pub(super) struct State {
     pub(super) weather: Weather,
     /// No more faults: the time after which everything must come right.
     pub(super) calm: Cell<bool>,
+    /// What databases refuse, and what happens beside the seed's own course:
+    /// apart, so that the rest of a seed stays as it was before they were added.
+    pub(super) refusals: Chance,
+    pub(super) scenes: Chance,
+    /// The answer to the next request that holds this text is held back.
+    pub(super) held_back: RefCell<Option<String>>,
+    /// How long WeChat takes for each answer.
+    pub(super) wechat_takes_ms: Cell<i64>,
     /// What is wrong with v2's client certificates now.
     pub(super) wrong_certificate: Cell<Option<WrongCertificate>>,
     now_ms: Cell<i64>,
@@ -88,6 +96,8 @@ pub(super) struct State {
     pub(super) shops: RefCell<Vec<Rc<Shop>>>,
     tasks: RefCell<BTreeMap<u64, Task>>,
     next_task: Cell<u64>,
+    /// The task that is polled.
+    task_now: Cell<u64>,
     ready: Arc<Mutex<Vec<u64>>>,
     /// Calls whose caller has gone.
     abandoned: Rc<RefCell<Vec<u64>>>,
@@ -127,6 +137,10 @@ impl World {
             nonces: Chance::of(seed, 2),
             weather,
             calm: Cell::new(true),
+            refusals: Chance::of(seed, 6),
+            scenes: Chance::of(seed, 4),
+            held_back: RefCell::default(),
+            wechat_takes_ms: Cell::default(),
             wrong_certificate: Cell::new(None),
             now_ms: Cell::new(START_MS),
             skew_ms: Cell::new(0),
@@ -140,6 +154,7 @@ impl World {
             shops: RefCell::default(),
             tasks: RefCell::default(),
             next_task: Cell::new(0),
+            task_now: Cell::new(0),
             ready: Arc::default(),
             abandoned: Rc::default(),
             events: RefCell::default(),
@@ -170,12 +185,15 @@ impl World {
     /// Sets the gateway's clock forward, or back. Not forward while a Quick
     /// Pay is open: that no payment can come of it any more is judged by the
     /// clock; and by less than a minute where an order of iOnline's is, which
-    /// is over when its time is.
+    /// is over when its time is. In the weather never by half an hour in all: a
+    /// payment that much older than its Quick Pay is another order's.
     pub(super) fn jump(&self, by_ms: i64) {
         const IONLINE_TAKES_MS: i64 = 45_000;
+        const QUICK_PAY_TAKES_MS: i64 = 29 * 60_000;
         let skew_ms = self.0.skew_ms.get() + by_ms;
         if by_ms > 0 && self.quick_pay_is_open()
             || self.has("ionline") && skew_ms.abs() > IONLINE_TAKES_MS
+            || !self.0.calm.get() && skew_ms.abs() > QUICK_PAY_TAKES_MS
         {
             return;
         }
@@ -382,6 +400,7 @@ impl World {
             id,
             ready: self.0.ready.clone(),
         }));
+        self.0.task_now.set(id);
         let over = task.future.as_mut().poll(&mut Context::from_waker(&waker));
         let place = task.place.clone();
         if over == Poll::Pending {
@@ -452,6 +471,14 @@ impl World {
         self.0.machine.crash(name, self.gateway_ms());
     }
 
+    /// The runtime forgets the alarm of an object, which ends.
+    pub(super) fn forget_alarm(&self, name: &Rc<str>) {
+        self.note_at(name, || "the runtime forgets its alarm".to_owned());
+        self.drop_tasks(&Place::Object(name.clone()));
+        self.0.machine.crash(name, self.gateway_ms());
+        self.0.machine.forget_alarm(name);
+    }
+
     fn crash_isolate(&self, number: usize) {
         self.note(|| format!("isolate {number} crashes"));
         self.drop_tasks(&Place::Isolate(number));
@@ -469,6 +496,11 @@ impl World {
             ids.iter().filter_map(|id| tasks.remove(id)).collect()
         };
         drop(dying);
+    }
+
+    /// The task that is polled.
+    pub(super) fn task_now(&self) -> u64 {
+        self.0.task_now.get()
     }
 
     /// How many tasks have not come to their end.

@@ -326,7 +326,8 @@ pub const MUTANTS: &[Mutant] = &[
                 file: "order/src/machine.rs",
                 find: "        self.terms.trade_type == TradeType::Micropay
             && (payment",
-                replace: "        self.terms.trade_type == TradeType::Native
+                replace: "        self.terms.trade_type == TradeType::Micropay
+            && self.terms.body.is_empty()
             && (payment",
             },
             Change {
@@ -390,5 +391,231 @@ pub const MUTANTS: &[Mutant] = &[
                 replace: ") OR 1 THEN coalesce(due_at_ms, ?2) END",
             },
         ],
+    },
+    Mutant {
+        name: "an order that cannot be read stops every timer",
+        changes: &[
+            Change {
+                file: "gateway/src/book/orders.rs",
+                find: "Err(error) => self.set_aside(text, &error.to_string())?,",
+                replace: "Err(error) => return Err(error),",
+            },
+        ],
+    },
+    Mutant {
+        name: "a delivery that cannot be read stops every delivery",
+        changes: &[
+            Change {
+                file: "gateway/src/book/deliveries.rs",
+                find: "let due = self.read_due(id);",
+                replace: "let due: Result<Due, StoreError> = Ok(self.read_due(id)?);",
+            },
+        ],
+    },
+    Mutant {
+        name: "a row that cannot be read calls no person",
+        changes: &[
+            Change {
+                file: "gateway/src/book/alarms.rs",
+                find: "for key in self.unreadable.take() {",
+                replace: "for key in self.unreadable.take().into_iter().take(0) {",
+            },
+        ],
+    },
+    Mutant {
+        name: "an alarm that is raised is not reported to the board",
+        changes: &[
+            Change {
+                file: "gateway/src/book/alarms.rs",
+                find: "        self.alarms_changed()
+    }
+
+    /// Raises what upstream's",
+                replace: "        Ok(())
+    }
+
+    /// Raises what upstream's",
+            },
+        ],
+    },
+    Mutant {
+        name: "a book whose timer did not ring is not called",
+        changes: &[
+            Change {
+                file: "gateway/src/board.rs",
+                find: "merchants.push(merchant);",
+                replace: "if merchant.is_empty() {
+                merchants.push(merchant);
+            }",
+            },
+        ],
+    },
+    Mutant {
+        name: "more requests leave an object than Cloudflare has connections for",
+        changes: &[
+            Change {
+                file: "gateway/src/connections.rs",
+                find: "const AT_ONCE: usize = 5;",
+                replace: "const AT_ONCE: usize = 50;",
+            },
+            Change {
+                file: "gateway/src/connections.rs",
+                find: "pub const DELIVERIES_AT_ONCE: usize = 2;",
+                replace: "pub const DELIVERIES_AT_ONCE: usize = 50;",
+            },
+        ],
+    },
+    Mutant {
+        name: "deliveries take every place of an object's requests",
+        changes: &[
+            Change {
+                file: "gateway/src/connections.rs",
+                find: "pub const DELIVERIES_AT_ONCE: usize = 2;",
+                replace: "pub const DELIVERIES_AT_ONCE: usize = 5;",
+            },
+        ],
+    },
+    Mutant {
+        name: "an alarm looks at no order while a delivery is under way",
+        changes: &[
+            Change {
+                file: "gateway/src/book/mod.rs",
+                find: "match deliveries > 0 && may_claim(claimed) {",
+                replace: "match deliveries > 9 && may_claim(claimed) {",
+            },
+        ],
+    },
+    Mutant {
+        name: "what does not exist is looked for each time",
+        changes: &[
+            Change {
+                file: "gateway/src/missing.rs",
+                find: "(0..MISSING_MS)",
+                replace: "(0..0)",
+            },
+        ],
+    },
+    Mutant {
+        name: "each refused notice reaches the merchant's book",
+        changes: &[
+            Change {
+                file: "gateway/src/notices/mod.rs",
+                find: "const TOLD_APART_MS: i64 = 10_000;",
+                replace: "const TOLD_APART_MS: i64 = 1;",
+            },
+        ],
+    },
+    Mutant {
+        name: "a flood of refused notices shuts true ones out",
+        changes: &[
+            Change {
+                file: "gateway/src/limits.rs",
+                find: "is_left(\"refused_notices\") || self.directory.knows(id, now_ms)",
+                replace: "is_left(\"refused_notices\")",
+            },
+        ],
+    },
+    Mutant {
+        name: "a flood of notices has every unknown merchant looked up",
+        changes: &[
+            Change {
+                file: "gateway/src/limits.rs",
+                find: "is_left(\"refused_notices\") || self.directory.knows(id, now_ms)",
+                replace: "!id.is_empty()",
+            },
+        ],
+    },
+    Mutant {
+        name: "a link's purchase that nobody tries to pay stays for ever",
+        changes: &[
+            Change {
+                file: "gateway/src/book/links.rs",
+                find: "self.insert_checkout(new, Some(untried_until_ms), Some(buy.id.clone()))?",
+                replace: "self.insert_checkout(new, None, Some(buy.id.clone()))?",
+            },
+        ],
+    },
+    Mutant {
+        name: "one address may hold a link's whole stock",
+        changes: &[
+            Change {
+                file: "gateway/src/book/links.rs",
+                find: "held + pieces > HELD_BY_ONE.max(stock / 4)",
+                replace: "held + pieces > stock",
+            },
+        ],
+    },
+    Mutant {
+        name: "a number that was given up under way blocks the other device",
+        changes: &[
+            Change {
+                file: "gateway/src/book/checkouts.rs",
+                find: "                        self.end_attempt(id, attempt)?;
+                        Ok(GivenUp::Ended)",
+                replace: "                        Ok(GivenUp::Ended)",
+            },
+        ],
+    },
+    Mutant {
+        name: "a checkout ends when devices were changed twelve times",
+        changes: &[
+            Change {
+                file: "gateway/src/book/checkouts.rs",
+                find: "for n in 2..=MAX_ATTEMPTS {",
+                replace: "for n in 2..=ATTEMPTS_AT_ONCE {",
+            },
+        ],
+    },
+    Mutant {
+        name: "an openid that one merchant's service told holds at another",
+        changes: &[
+            Change {
+                file: "gateway/src/sign_in.rs",
+                find: "(payer.told_by == Some(by)).then_some(payer.openid)",
+                replace: "(!by.0.is_empty()).then_some(payer.openid)",
+            },
+        ],
+    },
+    Mutant {
+        name: "a book whose database refuses once sets no alarm again",
+        changes: &[
+            Change {
+                file: "gateway/src/book/mod.rs",
+                find: "                self.world.log(format_args!(\"alarm: {error}\"));
+                self.world.now_ms() + FAILED_MS
+            }
+        };
+        self.write_tally();",
+                replace: "                self.world.log(format_args!(\"alarm: {error}\"));
+                return;
+            }
+        };
+        self.write_tally();",
+            },
+        ],
+    },
+    Mutant {
+        name: "a Quick Pay is sent though it could not be written",
+        changes: &[
+            Change {
+                file: "gateway/src/book/quick_pay.rs",
+                find: "if let Some(order) = self.place(known, new.terms)? {",
+                replace: "if let Ok(Some(order)) = self.place(known, new.terms) {",
+            },
+        ],
+    },
+    Mutant {
+        name: "a time-out runs while a request waits for its turn",
+        changes: &[Change {
+            file: "gateway/src/connections.rs",
+            find: "        let _place = self.place(route).await?;
+",
+            replace: "        let patience = self.world.sleep(route.timeout_ms());
+        let _place = match select(pin!(self.place(route)), pin!(patience)).await {
+            Either::Left((place, _)) => place?,
+            Either::Right(_) => return Err(FetchError::TimedOut),
+        };
+",
+        }],
     },
 ];

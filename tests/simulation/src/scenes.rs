@@ -1,0 +1,261 @@
+//! What happens in some seeds only: hardships while the weather lasts, and one
+//! scene behind it. In a scene nothing else goes wrong, so that it can be said
+//! by when something must have happened.
+
+use super::machine::BOARD;
+use super::payers::{Browser, DESKTOP};
+use super::shop::Shop;
+use super::world::World;
+use crate::GATEWAY;
+use sandbox::Payer;
+use serde_json::json;
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// A scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scene {
+    /// A merchant's server takes deliveries and answers nothing.
+    HangingServer,
+    /// Many orders at once, while WeChat answers slowly.
+    Burst,
+    /// An order and a delivery cannot be read by this version.
+    UnreadableRows,
+    /// The runtime has forgotten a book's alarm.
+    ForgottenAlarm,
+    /// Many notices that are refused, and many questions about what does not
+    /// exist.
+    Flood,
+    /// Many purchases of a link that nobody pays.
+    LinkFlood,
+    /// A payer goes from device to device.
+    Devices,
+    /// An openid that one merchant's Quick Auth service has told is brought to
+    /// another merchant.
+    BorrowedOpenid,
+}
+
+const SCENES: [Scene; 8] = [
+    Scene::HangingServer,
+    Scene::Burst,
+    Scene::UnreadableRows,
+    Scene::ForgottenAlarm,
+    Scene::Flood,
+    Scene::LinkFlood,
+    Scene::Devices,
+    Scene::BorrowedOpenid,
+];
+
+/// One in three seeds with a merchant of v2 has a scene.
+const SEEDS: usize = 3 * SCENES.len();
+
+/// So long a scene takes at most.
+pub(super) const LONGEST_MS: i64 = 9 * 60_000;
+
+/// The first look at an order is due 30 seconds after it was made. By then, and
+/// a little later, a payment is known here, whatever else waits.
+const LEARNED_IN_MS: i64 = 33_000;
+
+/// A caller is answered in this time, while a merchant's server hangs.
+const ANSWERED_IN_MS: i64 = 3_000;
+
+/// So many orders at once, and how long WeChat takes for each: all in all less
+/// than a caller's patience, and more than a request's time-out.
+const BURST: i64 = 20;
+const BURST_TAKES_MS: i64 = 1_500;
+
+/// The board calls a book five minutes after the timer that it did not ring.
+const FOUND_IN_MS: i64 = 30_000 + 5 * 60_000 + 70_000;
+
+impl World {
+    /// What is to happen during the weather.
+    pub(super) fn plan_hardships(&self, spread_ms: i64) {
+        let chance = &self.0.scenes;
+        let shops = self.0.shops.borrow().clone();
+        for _ in 0..2 {
+            let (at_ms, for_ms) = (chance.between(0, spread_ms), chance.between(5_000, 120_000));
+            let shop = chance.pick(&shops);
+            match chance.below(8) {
+                0 => {
+                    self.after(at_ms, move |world| world.spoil_a_row(&shop));
+                    self.after(at_ms + for_ms, World::make_readable);
+                }
+                1 => {
+                    let again = shop.clone();
+                    self.after(at_ms, move |world| {
+                        world.note_at(&shop.id, || "its server hangs from now on".to_owned());
+                        shop.hangs.set(true);
+                    });
+                    self.after(at_ms + for_ms, move |_| again.hangs.set(false));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The seed's scene, and the merchant whose it is.
+    pub(super) fn scene(&self) -> Option<(Scene, Rc<Shop>)> {
+        let scene = *SCENES.get(self.0.scenes.below(SEEDS))?;
+        let shops = self.0.shops.borrow();
+        // What is asked of v2 is not held up by a change of certificates.
+        let fits = |shop: &&Rc<Shop>| {
+            let has_twin = scene != Scene::BorrowedOpenid || self.twin_of(shop).is_some();
+            // What the board was told by a clock that was ahead holds until then.
+            let may_be_found = scene != Scene::ForgottenAlarm || self.0.weather.jumps == 0;
+            shop.kind.dialect() == "v2" && has_twin && may_be_found
+        };
+        for shop in &*shops {
+            shop.hangs.set(false);
+        }
+        let fitting: Vec<Rc<Shop>> = shops.iter().filter(fits).cloned().collect();
+        (!fitting.is_empty()).then(|| (scene, self.0.scenes.pick(&fitting)))
+    }
+
+    pub(super) async fn play(self, (scene, shop): (Scene, Rc<Shop>)) {
+        self.note_at(&shop.id, || format!("scene: {scene:?}"));
+        self.renew_keys(&shop).await;
+        match scene {
+            Scene::HangingServer => self.hanging_server(&shop).await,
+            Scene::Burst => self.burst(&shop).await,
+            Scene::UnreadableRows => self.unreadable_rows(&shop).await,
+            Scene::ForgottenAlarm => self.forgotten_alarm(&shop).await,
+            Scene::Flood => self.flood(&shop).await,
+            Scene::LinkFlood => self.flood_a_link(&shop).await,
+            Scene::Devices => self.change_devices(&shop).await,
+            Scene::BorrowedOpenid => self.borrow_an_openid(&shop).await,
+        }
+        shop.hangs.set(false);
+        shop.fails.set(false);
+        shop.unheard.set(false);
+    }
+
+    /// An order to be paid by its code.
+    pub(super) async fn sell(&self, shop: &Shop, number: &str) -> Option<String> {
+        let body = json!({
+            "out_trade_no": number, "body": "Tea", "total_fee": 100,
+            "trade_type": "NATIVE", "notify_url": shop.notify_url(),
+        });
+        let data = self.insist(shop, "/v1/order", &body).await?;
+        Some(data["code_url"].as_str()?.to_owned())
+    }
+
+    /// What must hold in a scene.
+    pub(super) fn must(&self, holds: bool, shop: &Shop, number: &str, found: &str) {
+        if !holds {
+            self.broken("8", Some((&shop.id, number)), found.to_owned());
+        }
+    }
+
+    /// A payment of which no notice came is known here when the order's first
+    /// timer was due.
+    pub(super) async fn must_be_learned(&self, shop: &Shop, number: &str, made_ms: i64) {
+        self.sleep(made_ms + LEARNED_IN_MS - self.now_ms()).await;
+        let found = "it is paid, its timer was due, and it is not known here";
+        self.must(self.is_paid(shop, number), shop, number, found);
+    }
+
+    pub(super) fn is_paid(&self, shop: &Shop, number: &str) -> bool {
+        let watch = self.0.watch.borrow();
+        let seen = watch.books.get(&shop.id);
+        let order = seen.and_then(|seen| seen.orders.get(number));
+        order.is_some_and(|(_, order)| order.paid().is_some())
+    }
+
+    /// Nine sales to a server that hangs, and one whose notice is lost.
+    async fn hanging_server(&self, shop: &Shop) {
+        let mut codes = Vec::new();
+        for n in 1..=9 {
+            let Some(code_url) = self.sell(shop, &format!("hangs{n}")).await else {
+                return;
+            };
+            codes.push(code_url);
+        }
+        let Some(_) = self.sell(shop, "asked").await else {
+            return;
+        };
+        shop.hangs.set(true);
+        for code_url in codes {
+            self.scan(&code_url, Payer::Alice, "pay");
+        }
+        self.sleep(2_000).await;
+        let made_ms = self.now_ms();
+        let Some(code_url) = self.sell(shop, "waits").await else {
+            return;
+        };
+        shop.unheard.set(true);
+        self.scan(&code_url, Payer::Alice, "pay");
+        self.sleep(3_000).await;
+        let asked_ms = self.now_ms();
+        let path = "/v1/order?out_trade_no=asked";
+        let answer = self.call(shop, "GET", path, &json!(null)).await;
+        let in_time = answer.is_some() && self.now_ms() - asked_ms <= ANSWERED_IN_MS;
+        let found = "a caller waits, because the merchant's server hangs";
+        self.must(in_time, shop, "asked", found);
+        self.must_be_learned(shop, "waits", made_ms).await;
+    }
+
+    /// Twenty orders at once: each waits for its turn, longer than a request to
+    /// WeChat may take, and none is given up meanwhile.
+    async fn burst(&self, shop: &Rc<Shop>) {
+        self.0.wechat_takes_ms.set(BURST_TAKES_MS);
+        let made = Rc::new(Cell::new(0));
+        for n in 0..BURST {
+            let body = json!({
+                "out_trade_no": format!("burst{n}"), "body": "Tea", "total_fee": 100,
+                "trade_type": "NATIVE", "notify_url": shop.notify_url(),
+            });
+            let request = http::Request::post(format!("{GATEWAY}/v1/order"))
+                .header("api-key", &*shop.api_key.borrow())
+                .header("api-secret", &*shop.api_secret.borrow())
+                .header("content-type", "application/json")
+                .body(body.to_string().into_bytes())
+                .expect("a request");
+            let (world, made) = (self.clone(), made.clone());
+            self.outside(async move {
+                if world.handle_at_once(0, request).await.status() == 200 {
+                    made.set(made.get() + 1);
+                }
+            });
+        }
+        self.sleep(20_000).await;
+        self.0.wechat_takes_ms.set(0);
+        let found = format!("of {BURST} orders at once {} were made", made.get());
+        self.must(made.get() == BURST, shop, "", &found);
+    }
+
+    /// The runtime has forgotten when the book is to do something: the board
+    /// finds it.
+    async fn forgotten_alarm(&self, shop: &Shop) {
+        let made_ms = self.now_ms();
+        let Some(code_url) = self.sell(shop, "forgotten").await else {
+            return;
+        };
+        shop.unheard.set(true);
+        self.scan(&code_url, Payer::Alice, "pay");
+        self.sleep(5_000).await;
+        let sql = format!(
+            "SELECT 1 FROM board WHERE merchant = '{}' AND due_ms IS NOT NULL",
+            shop.id
+        );
+        let is_shown = !self.0.machine.disk(BOARD).read(&sql).is_empty();
+        let found = "the board does not know of its timer";
+        self.must(is_shown, shop, "forgotten", found);
+        self.forget_alarm(&shop.id);
+        self.sleep(made_ms + FOUND_IN_MS - self.now_ms()).await;
+        let found = "its alarm was forgotten, and nothing has found it";
+        self.must(self.is_paid(shop, "forgotten"), shop, "forgotten", found);
+    }
+
+    /// A payer at a desk pays the purchase at this address.
+    pub(super) async fn pay_at_a_desk(&self, shop: &Rc<Shop>, page: &str) -> bool {
+        let mut browser = Browser::new(self, shop, DESKTOP, Payer::Bob);
+        let Some(prepared) = browser.post(page, "order").await else {
+            return false;
+        };
+        let Some(code_url) = prepared["qr"]["code_url"].as_str() else {
+            return false;
+        };
+        self.scan(code_url, Payer::Bob, "pay");
+        true
+    }
+}
