@@ -175,10 +175,11 @@ const OPEN_CHECK_SECONDS: [i64; 5] = [30, 60, 120, 300, 600];
 /// When a Quick Pay order is looked at, in seconds since the last look: at 3,
 /// 5, 10, 15 and 30 seconds (Tencent's guidance; checklist Q5).
 const PAYING_CHECK_SECONDS: [i64; 5] = [3, 2, 5, 5, 15];
-/// How far our clock and WeChat's may be apart, generously: a payment that is
-/// older than the order by more than this is another order's. A younger one is
-/// excluded by the query before the Quick Pay is sent.
-const CLOCKS_APART_MS: i64 = 30 * 60_000;
+/// How far our clock and WeChat's may be apart: a payment that is older than
+/// the order by more than this is another order's. A clock with the wrong time
+/// zone is up to 26 hours wrong, and the payer's own payment must not be taken
+/// for an older one. The query before the Quick Pay is sent excludes the others.
+const CLOCKS_APART_MS: i64 = 26 * 3_600_000;
 /// A reverse that was not confirmed is asked again after these (checklist Q7).
 const REVERSE_SECONDS: [i64; 11] = [5, 10, 20, 60, 60, 60, 60, 60, 60, 300, 600];
 /// After so many reverses without an answer the order is queried as well.

@@ -16,7 +16,7 @@ use gateway::world::{
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 
@@ -39,8 +39,9 @@ pub(super) struct Machine {
     /// Requests that wait for an answer or for a connection, by object or by
     /// the invocation of an isolate.
     connections: RefCell<BTreeMap<Rc<str>, Connections>>,
-    /// Calls to objects whose bytes hold a text, while they are counted.
-    counted: RefCell<Option<(String, usize)>>,
+    /// The requests whose calls to objects hold a text, while they are counted.
+    /// The first question to a shard makes it import, which is several calls.
+    counted: RefCell<Option<(String, BTreeSet<String>)>>,
     /// Books whose alarm the runtime has forgotten, and nothing has set since.
     forgotten: RefCell<BTreeMap<Rc<str>, ()>>,
 }
@@ -223,13 +224,13 @@ impl Machine {
 
     /// Counts from now on the calls to objects whose bytes hold this text.
     pub(super) fn count_calls(&self, text: &str) {
-        *self.counted.borrow_mut() = Some((text.to_owned(), 0));
+        *self.counted.borrow_mut() = Some((text.to_owned(), BTreeSet::new()));
     }
 
     /// How many they were.
     pub(super) fn calls_counted(&self) -> usize {
         let counted = self.counted.borrow_mut().take();
-        counted.map_or(0, |(_, calls)| calls)
+        counted.map_or(0, |(_, calls)| calls.len())
     }
 
     /// The object loses its memory. An alarm that was being seen to, and has
@@ -660,8 +661,10 @@ impl World {
         promise: super::world::Promise<Result<Vec<u8>, CallError>>,
     ) {
         if let Some((text, calls)) = &mut *self.0.machine.counted.borrow_mut() {
-            let holds = body.windows(text.len()).any(|part| part == text.as_bytes());
-            *calls += usize::from(holds);
+            if body.windows(text.len()).any(|part| part == text.as_bytes()) {
+                let call: serde_json::Value = serde_json::from_slice(&body).expect("a call");
+                calls.insert(call["scope"]["request_id"].to_string());
+            }
         }
         let world = self.clone();
         let mut unanswered = Unanswered(Some(promise.clone()), self.clone());

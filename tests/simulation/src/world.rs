@@ -185,15 +185,12 @@ impl World {
     /// Sets the gateway's clock forward, or back. Not forward while a Quick
     /// Pay is open: that no payment can come of it any more is judged by the
     /// clock; and by less than a minute where an order of iOnline's is, which
-    /// is over when its time is. In the weather never by half an hour in all: a
-    /// payment that much older than its Quick Pay is another order's.
+    /// is over when its time is.
     pub(super) fn jump(&self, by_ms: i64) {
         const IONLINE_TAKES_MS: i64 = 45_000;
-        const QUICK_PAY_TAKES_MS: i64 = 29 * 60_000;
         let skew_ms = self.0.skew_ms.get() + by_ms;
         if by_ms > 0 && self.quick_pay_is_open()
             || self.has("ionline") && skew_ms.abs() > IONLINE_TAKES_MS
-            || !self.0.calm.get() && skew_ms.abs() > QUICK_PAY_TAKES_MS
         {
             return;
         }
