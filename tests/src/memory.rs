@@ -12,10 +12,11 @@
 
 mod ask;
 mod registry;
+mod store;
 
 use self::registry::is_of_shards;
+use self::store::Sqlite;
 use crate::certificates::{certificate_of, show_certificate};
-use crate::rows::read_rows;
 pub use crate::shop::Shop;
 use crate::time::{Pause, Sleepers, Wires, run};
 pub use crate::traffic::{Exchange, Received, Upstream};
@@ -28,8 +29,8 @@ use gateway::book::Book;
 use gateway::config::Config;
 use gateway::registry::{Registry, Shard};
 use gateway::world::{
-    CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row,
-    Rsa, RsaError, Store, StoreError, Value, World,
+    CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa,
+    RsaError, World,
 };
 use rusqlite::Connection;
 use sandbox::{Outcome, Sandbox, Settings};
@@ -917,74 +918,5 @@ fn fill(state: &mut u64, bytes: &mut [u8]) {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^= z >> 31;
         chunk.copy_from_slice(&z.to_le_bytes()[..chunk.len()]);
-    }
-}
-
-/// An object's storage on real SQLite.
-pub struct Sqlite {
-    database: Rc<Connection>,
-    world: Memory,
-    name: String,
-}
-
-impl fmt::Debug for Sqlite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sqlite")
-    }
-}
-
-impl Store for Sqlite {
-    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
-        {
-            let mut inner = self.world.0.borrow_mut();
-            inner.statements += 1;
-            let statements = inner.statements;
-            if inner
-                .refused_statement
-                .take_if(|nth| *nth == statements)
-                .is_some()
-            {
-                return Err(StoreError("refused on purpose".to_owned()));
-            }
-        }
-        crate::plans::watch(&self.database, sql);
-        read_rows(&self.database, sql, args)
-    }
-
-    fn atomically<T, E: From<StoreError>>(
-        &self,
-        work: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        let run = |sql: &str| {
-            self.database
-                .execute_batch(sql)
-                .map_err(|error| E::from(StoreError(error.to_string())))
-        };
-        run("BEGIN IMMEDIATE")?;
-        match work() {
-            Ok(value) => run("COMMIT").map(|()| value),
-            Err(error) => {
-                run("ROLLBACK")?;
-                Err(error)
-            }
-        }
-    }
-
-    fn size_bytes(&self) -> i64 {
-        self.world.0.borrow().size_bytes
-    }
-
-    fn set_alarm(&self, at_ms: i64) {
-        let mut inner = self.world.0.borrow_mut();
-        inner.alarms.insert(self.name.clone(), at_ms);
-    }
-
-    fn tell(&self, tag: &str, text: &str) {
-        assert!(
-            self.database.is_autocommit(),
-            "told of what may still be undone"
-        );
-        let mut inner = self.world.0.borrow_mut();
-        inner.told.push((tag.to_owned(), text.to_owned()));
     }
 }

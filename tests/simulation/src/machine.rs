@@ -660,11 +660,11 @@ impl World {
         body: Vec<u8>,
         promise: super::world::Promise<Result<Vec<u8>, CallError>>,
     ) {
-        if let Some((text, calls)) = &mut *self.0.machine.counted.borrow_mut() {
-            if body.windows(text.len()).any(|part| part == text.as_bytes()) {
-                let call: serde_json::Value = serde_json::from_slice(&body).expect("a call");
-                calls.insert(call["scope"]["request_id"].to_string());
-            }
+        if let Some((text, calls)) = &mut *self.0.machine.counted.borrow_mut()
+            && body.windows(text.len()).any(|part| part == text.as_bytes())
+        {
+            let call: serde_json::Value = serde_json::from_slice(&body).expect("a call");
+            calls.insert(call["scope"]["request_id"].to_string());
         }
         let world = self.clone();
         let mut unanswered = Unanswered(Some(promise.clone()), self.clone());
