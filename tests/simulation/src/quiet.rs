@@ -28,6 +28,7 @@ impl World {
             for (_, checkout) in seen.checkouts.values() {
                 self.end_of_purchase(shop, seen, checkout);
             }
+            self.end_of_lists(shop, seen);
         }
         for (shop, number) in &watch.accepted {
             let seen = watch.books.get(shop);
@@ -81,6 +82,57 @@ impl World {
                 let found = format!("{untried} purchases stay that nobody has tried to pay");
                 self.broken("8", Some((&shop.id, "")), found);
             }
+        }
+    }
+
+    /// The index that lists and totals read says the same as the orders.
+    fn end_of_lists(&self, shop: &str, seen: &Seen) {
+        let disk = self.0.machine.disk(shop);
+        let (mut listed, mut sums) = (Vec::new(), Vec::new());
+        for row in disk.read("SELECT list, key, state FROM listed WHERE list <= 2") {
+            let text = |column| row.text(column).expect("a text").to_owned();
+            listed.push((row.int(0).expect("a list"), text(1), text(2)));
+        }
+        for row in disk.read("SELECT list, sum(amount), sum(count) FROM sums GROUP BY list") {
+            let int = |column| row.int(column).expect("a number");
+            sums.push([int(0), int(1), int(2)]);
+        }
+        let orders = seen.orders.values().map(|(_, order)| order);
+        let (mut expected, mut paid, mut refunded) = (Vec::new(), [1, 0, 0], [2, 0, 0]);
+        for order in orders {
+            let terms = order.terms();
+            let state = order.trade_state().to_owned();
+            expected.push((1, terms.out_trade_no.to_string(), state));
+            if order.paid().is_some() {
+                paid = [1, paid[1] + terms.money.amount_minor(), paid[2] + 1];
+            }
+            for refund in order.refunds() {
+                let state = format!("{:?}", refund.status).to_uppercase();
+                expected.push((2, refund.out_refund_no.clone(), state));
+                let taken = [RefundStatus::Processing, RefundStatus::Success];
+                if taken.contains(&refund.status) {
+                    let amount = refund.money.amount_minor();
+                    refunded = [2, refunded[1] + amount, refunded[2] + 1];
+                }
+            }
+        }
+        listed.sort();
+        expected.sort();
+        if let Some(wrong) = listed
+            .iter()
+            .find(|row| !expected.contains(row))
+            .or_else(|| expected.iter().find(|row| !listed.contains(row)))
+        {
+            let found = format!("{shop}'s lists and its orders differ: {wrong:?}");
+            self.broken("2", Some((shop, &wrong.1)), found);
+        }
+        let of_list = |sum: [i64; 3]| {
+            let found = sums.iter().find(|[list, ..]| *list == sum[0]);
+            found.copied().unwrap_or([sum[0], 0, 0]) == sum
+        };
+        if !of_list(paid) || !of_list(refunded) {
+            let found = format!("{shop}'s totals are {sums:?}, not {paid:?} and {refunded:?}");
+            self.broken("2", None, found);
         }
     }
 

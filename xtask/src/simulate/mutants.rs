@@ -57,6 +57,14 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
+        name: "a refund's end does not reach the lists",
+        changes: &[Change {
+            file: "gateway/src/book/index.rs",
+            find: "            if before != Some(entry) {\n",
+            replace: "            if before.is_none() || at == 0 && before != Some(entry) {\n",
+        }],
+    },
+    Mutant {
         name: "after a restart an alarm is believed to be set",
         changes: &[Change {
             file: "gateway/src/book/mod.rs",
