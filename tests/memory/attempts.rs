@@ -87,6 +87,33 @@ fn whoever_alternates_devices_does_not_end_a_checkout() {
     assert_eq!(found(&shop)["state"], "paid");
 }
 
+/// A close that WeChat refuses as too frequent, and one that is not sent because
+/// of that, leave the first order payable: no second one is made beside it.
+#[test]
+fn a_close_that_is_too_frequent_makes_the_next_attempt_wait() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    assert_eq!(
+        Browser::new(&world, DESKTOP).post(&call(&page, "order")).0,
+        200
+    );
+    let mut phone = phone(&world, &page);
+    let fail =
+        json!({"fail_next": {"path": "/pay/closeorder", "code": "FREQUENCY_LIMITED", "times": 1}});
+    world.control("/sandbox/faults", &fail);
+    let (status, answer) = phone.post(&call(&page, "order"));
+    assert_eq!((status, &answer["code"]), (409, &json!("ATTEMPT_PENDING")));
+    assert_eq!(found(&shop)["attempts"].as_array().unwrap().len(), 1);
+    world.advance(5);
+    let (status, prepared) = phone.post(&call(&page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+    let orders = world.orders_at_wechat();
+    let mut orders = orders.as_array().unwrap().iter();
+    let first = orders.find(|order| order["out_trade_no"] == "1").unwrap();
+    assert_eq!(first["trade_state"], "CLOSED", "{first}");
+}
+
 #[test]
 fn a_desktop_learns_that_its_attempt_is_over() {
     let world = Memory::default();

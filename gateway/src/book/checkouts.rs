@@ -617,7 +617,12 @@ impl<W: World, S: Store> Book<W, S> {
         let number = &order.terms().out_trade_no;
         match self.upstream(known).close(number, Some(order)).await {
             Err(Failure::Refused(refused))
-                if !matches!(refused.reason, Reason::OrderPaid | Reason::Open) =>
+                if !matches!(
+                    refused.reason,
+                    // "Later" says nothing of the order's age: calls are too
+                    // frequent, or are paused here because they were.
+                    Reason::OrderPaid | Reason::Open | Reason::Later
+                ) =>
             {
                 Ok(GivenUp::TooYoung)
             }
