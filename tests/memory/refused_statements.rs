@@ -23,11 +23,15 @@ fn order(number: &str) -> Value {
 }
 
 fn paid(world: &Memory, shop: &Shop) {
-    let made = shop.order(&order("1"));
+    paid_as(world, shop, "1");
+}
+
+fn paid_as(world: &Memory, shop: &Shop, number: &str) {
+    let made = shop.order(&order(number));
     let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
     assert_eq!(world.control("/sandbox/scan", &scan)["ok"], true);
     world.advance(60);
-    assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
+    assert_eq!(shop.status(number)["trade_state"], "SUCCESS");
 }
 
 fn courses() -> [Course; 8] {
@@ -145,4 +149,37 @@ fn a_refused_statement_is_a_named_failure_whose_cause_is_logged_once_and_never_s
         }
         assert!(refused > 1, "{}: {refused}", course.name);
     }
+}
+
+#[test]
+fn a_refund_that_is_written_has_its_number_whichever_statement_is_refused() {
+    let refund = |shop: &Shop, number: &str| {
+        let body = json!({"out_trade_no": number, "out_refund_no": "R1", "refund_fee": 50});
+        shop.call("POST", "/v1/refund", body.to_string())
+    };
+    let mut written = 0;
+    for nth in 1.. {
+        assert!(nth < 200, "endless");
+        let world = Memory::default();
+        let shop = world.shop("demo");
+        paid_as(&world, &shop, "1");
+        paid_as(&world, &shop, "2");
+        world.refuse_statement(nth);
+        let (status, _) = refund(&shop, "1");
+        if world.call_off_refusal() {
+            break;
+        }
+        let (_, found) = shop.call("GET", "/v1/refund?out_trade_no=1", "");
+        if found["data"]["refunds"] == json!([]) {
+            continue;
+        }
+        written += u32::from(status == 500);
+        let (status, answer) = refund(&shop, "2");
+        assert_eq!(
+            (status, &answer["code"]),
+            (409, &json!("REFUND_EXISTS_WITH_DIFFERENT_TERMS")),
+            "statement {nth}: {answer}"
+        );
+    }
+    assert!(written > 0, "no refund was written by a call that failed");
 }

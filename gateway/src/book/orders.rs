@@ -654,6 +654,7 @@ impl<W: World, S: Store> Book<W, S> {
             let indexed = Entry::of_order(&order);
             let was_known = order.known_payment().is_some();
             let reported = order.reported().cloned();
+            let refunds_before = order.refunds().len();
             let is_due = event == Event::Due;
             if let Some(payment) = payment_of(&event)
                 && self.is_of_another(&payment.transaction_id, number)?
@@ -702,10 +703,12 @@ impl<W: World, S: Store> Book<W, S> {
             self.audit_order(Some(&before), &order, &evidence)?;
             if !was_besides && order.paid_besides().is_some() {
                 self.count("purchase_paid_twice");
-                for refund in order.refunds() {
-                    let number = &order.terms().out_trade_no;
-                    self.take_refund_number(&refund.out_refund_no, number)?;
-                }
+            }
+            // With the refund: a refund whose number is free could be mixed up
+            // with another order's at WeChat.
+            for refund in order.refunds().iter().skip(refunds_before) {
+                let number = &order.terms().out_trade_no;
+                self.take_refund_number(&refund.out_refund_no, number)?;
             }
             for effect in &effects {
                 match effect {

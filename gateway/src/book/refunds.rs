@@ -108,7 +108,6 @@ impl<W: World, S: Store> Book<W, S> {
             .ok_or_else(missing)?
         {
             Ok(_) => {
-                self.take_refund_number(&out_refund_no, number)?;
                 let outcome = self.refund(known, number, &out_refund_no).await?;
                 let (event, refusal) = match outcome {
                     Some(Ok(event)) => (Some(event), None),
