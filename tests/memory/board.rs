@@ -280,3 +280,36 @@ fn the_first_time_every_merchant_of_the_registry_is_called() {
         assert_eq!(sample(&text, &name), Some("1"), "{name}");
     }
 }
+
+/// The book's own timer sends the report: no further call of the merchant's may
+/// ever come.
+#[test]
+fn a_report_is_sent_later_whichever_statement_is_refused() {
+    for held in [false, true] {
+        for nth in 1.. {
+            assert!(nth < 200, "endless");
+            let world = Memory::default();
+            let shop = world.shop("demo");
+            order(&shop, "1");
+            raise(&world, &shop);
+            // Nothing else rings the book's alarm.
+            world
+                .sql(&shop.id, "UPDATE orders SET due_at_ms = NULL")
+                .unwrap();
+            world.lose_alarms();
+            let book = held.then(|| world.hold_book("demo"));
+            world.refuse_statement(nth);
+            let settled = json!({"name": "ROW_UNREADABLE", "subject": "1", "note": "x"});
+            let (status, _) = world.admin("/merchants/demo/alarms", &settled);
+            if world.call_off_refusal() {
+                break;
+            }
+            if status == 200 {
+                world.advance(600);
+                let standing = &alarms(&world, "")["alarms"];
+                assert_eq!(standing, &json!([]), "held {held}, statement {nth}");
+            }
+            drop(book);
+        }
+    }
+}

@@ -115,6 +115,11 @@ impl<W: World, S: Store> Book<W, S> {
                     ..reporting
                 });
             }
+            // No later call may come to send it.
+            if let Err(error) = self.arm_for_report() {
+                self.world.log(format_args!("report: {error}"));
+                self.arm_now();
+            }
         }
     }
 
