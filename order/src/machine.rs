@@ -803,9 +803,15 @@ impl Order {
             // The manual wants a reverse also when the payment failed (seed
             // 002, section 5.4): then nothing can be paid under the number.
             (TradeState::PayError, Status::UserPaying) => self.failed(true, now_ms),
-            (TradeState::PayError, Status::NotPay | Status::Closing { .. }) => {
+            // The payer can try again until it is closed at WeChat, so it is
+            // closed before another order is made (seed 002, section 9.3).
+            (TradeState::PayError, Status::NotPay) => {
+                self.close_for(CloseReason::Upstream, Effect::Close, now_ms)
+            }
+            (TradeState::PayError, Status::Closing { .. }) if self.is_sheet_over(now_ms) => {
                 self.failed(false, now_ms)
             }
+            (TradeState::PayError, Status::Closing { .. }) => vec![Effect::Close],
             (TradeState::UserPaying, Status::PayError { .. }) => Vec::new(),
             (_, Status::PayError { .. }) => self.nothing_was_paid(now_ms),
             _ => Vec::new(),

@@ -55,12 +55,16 @@ impl Order {
         }
     }
 
+    /// Whether no payer can have the order's payment open any more.
+    pub(super) fn is_sheet_over(&self, now_ms: i64) -> bool {
+        now_ms >= self.terms.expires_at_ms.max(self.created_at_ms + SHEET_MS)
+    }
+
     /// Whether an alarm is due because the order's time is long over and WeChat
     /// has not said how it stands.
     pub(super) fn close_waits(&mut self, now_ms: i64) -> bool {
-        let over_ms = self.terms.expires_at_ms.max(self.created_at_ms + SHEET_MS);
         let is_open = matches!(self.status, Status::NotPay | Status::Closing { .. });
-        if !is_open || now_ms < over_ms {
+        if !is_open || !self.is_sheet_over(now_ms) {
             return false;
         }
         // Counted from the first check after that: the clock may have jumped.

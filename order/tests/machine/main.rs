@@ -279,6 +279,66 @@ fn an_expired_order_is_queried_then_closed() {
     );
 }
 
+/// The payer can try again until the order is closed (seed 002, section 9.3).
+#[test]
+fn a_prepaid_order_whose_payment_failed_is_closed_at_wechat() {
+    let order = check(
+        "failed",
+        vec![
+            (
+                10,
+                told(TradeState::PayError),
+                Ok(vec![Effect::Close, Effect::WakeAt(15_010)]),
+            ),
+            (11, Event::CloseAnswered(CloseAnswer::Unknown), Ok(vec![])),
+            (
+                15_010,
+                Event::Due,
+                Ok(vec![Effect::Query, Effect::WakeAt(45_010)]),
+            ),
+            (15_011, told(TradeState::PayError), Ok(vec![Effect::Close])),
+            (
+                15_012,
+                Event::CloseAnswered(CloseAnswer::Closed),
+                Ok(vec![Effect::Rest]),
+            ),
+        ],
+    );
+    assert_eq!(order.trade_state(), "CLOSED");
+    check(
+        "paid at the second try",
+        vec![
+            (
+                10,
+                told(TradeState::PayError),
+                Ok(vec![Effect::Close, Effect::WakeAt(15_010)]),
+            ),
+            (
+                11,
+                Event::CloseAnswered(CloseAnswer::OrderPaid),
+                Ok(vec![Effect::Query]),
+            ),
+            (12, paid(|_| {}), Ok(PAID.to_vec())),
+        ],
+    );
+    let order = check(
+        "never closed: no sheet is open any more",
+        vec![
+            (
+                10,
+                told(TradeState::PayError),
+                Ok(vec![Effect::Close, Effect::WakeAt(15_010)]),
+            ),
+            (
+                120 * MINUTE,
+                told(TradeState::PayError),
+                Ok(vec![Effect::Rest]),
+            ),
+        ],
+    );
+    assert_eq!(order.trade_state(), "PAYERROR");
+}
+
 #[test]
 fn p7_order_paid_on_close_means_paid() {
     check(

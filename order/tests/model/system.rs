@@ -244,7 +244,11 @@ impl Model for Scenario {
             let (Some(ours), Some(wechat)) = (state.ours.get(of), state.wechat.get(of)) else {
                 continue;
             };
-            if matches!(wechat.at, At::NotPay | At::UserPaying) {
+            // A payment inside WeChat can be tried again after it failed.
+            let is_prepaid = wechat.trade_type != TradeType::Micropay;
+            if matches!(wechat.at, At::NotPay | At::UserPaying)
+                || is_prepaid && wechat.at == At::PayError
+            {
                 steps.push(Step::Pay(of));
             }
             if matches!(wechat.at, At::NotPay | At::UserPaying) && left.others > 0 {
@@ -253,7 +257,7 @@ impl Model for Scenario {
             if wechat.otherwise && ours.differs && left.decisions > 0 {
                 steps.extend([Step::Decide(of, true), Step::Decide(of, false)]);
             }
-            if wechat.at == At::UserPaying {
+            if wechat.at == At::UserPaying || is_prepaid && wechat.at == At::NotPay {
                 steps.push(Step::Fail(of));
             }
             if left.hands > 0 {

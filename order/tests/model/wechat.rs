@@ -120,7 +120,7 @@ impl WeChat {
             }
             Ask::QuickPay => Answer::Refused,
             Ask::Close => Answer::Event(Event::CloseAnswered(match self.at {
-                At::NotPay | At::Closed => {
+                At::NotPay | At::PayError | At::Closed => {
                     self.at = At::Closed;
                     CloseAnswer::Closed
                 }
