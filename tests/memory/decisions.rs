@@ -444,3 +444,28 @@ fn a_second_payment_whose_refund_failed_is_refunded_again() {
     assert_eq!(counters["refund:SUCCESS"], 1, "returned once: {counters}");
     assert_eq!(alarms(&shop), [""; 0]);
 }
+
+#[test]
+fn a_second_payment_is_refunded_again_though_another_refund_has_its_usual_number() {
+    let world = Memory::default();
+    let shop = purchases::paid_twice(&world, |world| {
+        let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL"});
+        world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
+    });
+    world.advance(3600);
+    let total_fee = shop.status("1")["total_fee"].clone();
+    let usual = format!("1-R{}", total_fee.as_str().unwrap());
+    let taken = json!({"out_trade_no": "1", "out_refund_no": usual, "refund_fee": 1});
+    let (status, answer) = shop.call("POST", "/v1/refund", taken.to_string());
+    assert_eq!(
+        (status, &answer["data"]["out_trade_no"]),
+        (200, &json!("1-2")),
+        "of the payment that is kept: {answer}"
+    );
+    let (status, answer) = decide(&world, &shop, "1", "refund");
+    assert_eq!(status, 200, "{answer}");
+    world.advance(4 * 24 * 3600);
+    let counters = shop.report()["counters"].clone();
+    assert_eq!(counters["refund:SUCCESS"], 2, "{counters}");
+    assert_eq!(alarms(&shop), [""; 0]);
+}

@@ -104,6 +104,28 @@ fn r3_partial_refunds_never_exceed_what_was_paid() {
     assert_eq!(states, ["SUCCESS", "SUCCESS"]);
 }
 
+/// Whoever has an api-key can give a refund any free number.
+#[test]
+fn a_refund_without_a_number_is_made_though_another_orders_refund_has_its_usual_one() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    paid(&world, &shop, "1");
+    paid(&world, &shop, "2");
+    let taken = json!({"out_trade_no": "2", "out_refund_no": "1-R500", "refund_fee": 500});
+    assert_eq!(refund(&shop, &taken).0, 200);
+    for _ in 0..2 {
+        let (status, answer) = refund(&shop, &json!({"out_trade_no": "1", "refund_fee": 500}));
+        assert_eq!(
+            (status, &answer["data"]["out_refund_no"]),
+            (200, &json!("1-R500-2")),
+            "{answer}"
+        );
+    }
+    world.advance(3600);
+    assert_eq!(refunds(&shop, "1").len(), 1);
+    assert_eq!(refunds_at_wechat(&world).len(), 2);
+}
+
 #[test]
 fn a_refund_whose_answer_is_lost_is_made_once() {
     for lost in [

@@ -40,9 +40,8 @@ pub struct Refunded {
     pub refund: Refund,
 }
 
-/// So many names are tried for the refund of a payment that a purchase does
-/// not keep. WeChat refuses one that is another refund's, and then a person is
-/// called.
+/// So many names are tried for a refund that the merchant gives no number.
+/// WeChat refuses one that is another refund's, and then a person is called.
 const MAX_NAMES: usize = 100;
 /// The return of a payment that a purchase does not keep was refused so often.
 const BESIDES_CHECKS: u32 = 4;
@@ -90,9 +89,10 @@ impl<W: World, S: Store> Book<W, S> {
                 format!("It is wrong: {error}."),
             )
         })?;
-        let out_refund_no = new
-            .out_refund_no
-            .unwrap_or_else(|| self.refund_number(known, &order, new.refund_fee));
+        let out_refund_no = match new.out_refund_no {
+            Some(given) => given,
+            None => self.refund_number(known, &order, new.refund_fee)?,
+        };
         let asked = Event::RefundAsked {
             out_refund_no: out_refund_no.clone(),
             money,
@@ -139,23 +139,30 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// The number of a refund that the merchant gives none: without one, the
     /// same amount again is the same refund, because a repeated request must
-    /// never return money twice. What WeChat has refused for good, or what was
-    /// cancelled, does not stand in the way of another try.
-    fn refund_number(&self, known: &Known, order: &Order, refund_fee: i64) -> String {
-        let first = format!("{}-R{refund_fee}", order.terms().out_trade_no);
+    /// never return money twice. What WeChat has refused for good, what was
+    /// cancelled, and a number that another order's refund has, do not stand in
+    /// the way of another try.
+    fn refund_number(
+        &self,
+        known: &Known,
+        order: &Order,
+        refund_fee: i64,
+    ) -> Result<String, StoreError> {
+        let of = &order.terms().out_trade_no;
+        let first = format!("{of}-R{refund_fee}");
         let refused = order
             .refunds()
             .iter()
             .filter(|refund| refund.is_never_taken());
         let refused: Vec<_> = refused.map(|refund| &refund.out_refund_no).collect();
         let mut number = self.own_number(known, order.refunds(), first.clone());
-        for again in 2..=refused.len() + 1 {
-            if !refused.contains(&&number) {
+        for again in 2..=refused.len() + MAX_NAMES {
+            if !refused.contains(&&number) && !self.is_another_orders_refund(&number, of)? {
                 break;
             }
             number = self.own_number(known, order.refunds(), format!("{first}-{again}"));
         }
-        number
+        Ok(number)
     }
 
     /// Cancels a refund that WeChat has not taken. It ends only when a query
