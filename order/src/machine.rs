@@ -781,7 +781,7 @@ impl Order {
             }
             (TradeState::Closed, Status::Reversing { .. }) => self.revoked(now_ms),
             // It can still be paid, so it is closed at WeChat as well.
-            (TradeState::NotPay, Status::Closed { .. })
+            (TradeState::NotPay | TradeState::PayError, Status::Closed { .. })
                 if self.terms.trade_type != TradeType::Micropay =>
             {
                 vec![Effect::Close]

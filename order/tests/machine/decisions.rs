@@ -169,12 +169,15 @@ fn an_accepted_payment_of_an_order_that_is_being_reversed_still_goes_back() {
 
 #[test]
 fn a_closed_order_that_wechat_would_still_take_money_for_is_closed_there() {
-    let mut order = order();
-    order.apply(told(TradeState::Closed), 5).unwrap();
-    let asked = order.apply(told(TradeState::NotPay), 6);
-    assert_eq!(asked, Ok(vec![Effect::Close]));
-    let closed = Event::CloseAnswered(CloseAnswer::Closed);
-    assert_eq!(order.apply(closed, 7), Ok(vec![]));
+    // A payer whose payment failed can try again.
+    for state in [TradeState::NotPay, TradeState::PayError] {
+        let mut order = order();
+        order.apply(told(TradeState::Closed), 5).unwrap();
+        let asked = order.apply(told(state), 6);
+        assert_eq!(asked, Ok(vec![Effect::Close]));
+        let closed = Event::CloseAnswered(CloseAnswer::Closed);
+        assert_eq!(order.apply(closed, 7), Ok(vec![]));
+    }
 }
 
 /// An abnormal refund is settled on the merchant platform; a refund that WeChat
