@@ -167,8 +167,8 @@ fn exchange(
     let code = spend(codes, code, appid, moment, |code| code.scope != LOGIN)?;
     Ok(Token {
         openid: code.payer.openid(appid),
-        access_token: Secret::new(moment.alphanumeric(89)),
-        expires_in_seconds: 7200,
+        access_token: Some(Secret::new(moment.alphanumeric(89))),
+        expires_in_seconds: Some(7200),
         refresh_token: Some(Secret::new(moment.alphanumeric(89))),
         scope: code.scope,
         unionid: None,

@@ -18,7 +18,9 @@
 use crate::Secret;
 use crate::uri::{encode, query_of, single};
 use crate::v2::field::{FieldError, Problem};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The host of WeChat's API.
@@ -166,9 +168,9 @@ pub struct Token {
     /// The payer, under the appid that asked.
     pub openid: String,
     /// Opens the payer's profile; a payment does not need it.
-    pub access_token: Secret,
+    pub access_token: Option<Secret>,
     /// How long `access_token` lives.
-    pub expires_in_seconds: i64,
+    pub expires_in_seconds: Option<i64>,
     /// Renews `access_token`.
     pub refresh_token: Option<Secret>,
     /// The scopes granted, joined by commas.
@@ -202,37 +204,41 @@ pub enum TokenError {
 const MAX_BYTES: usize = 64 * 1024;
 
 /// The members of an answer that is no refusal.
+///
+/// Each member is read by itself: one that is not used, such as a number of
+/// any size, does not spoil the others. A member that cannot be read is an
+/// empty list, which is no value of any field.
 pub(crate) fn read_answer(bytes: &[u8]) -> Result<Value, TokenError> {
     if bytes.len() > MAX_BYTES {
         return Err(TokenError::Malformed);
     }
-    let answer: Value = serde_json::from_slice(bytes).map_err(|_| TokenError::Malformed)?;
-    if !answer.is_object() {
-        return Err(TokenError::Malformed);
-    }
-    match answer.get("errcode").map(Value::as_i64) {
-        None | Some(Some(0)) => Ok(answer),
-        Some(None) => Err(Problem::NotANumber.of("errcode").into()),
-        Some(Some(errcode)) => Err(TokenError::Refused {
-            code: ErrorCode::from_errcode(errcode),
-            errmsg: text(&answer, "errmsg").unwrap_or_default(),
-        }),
+    let members: BTreeMap<String, &RawValue> =
+        serde_json::from_slice(bytes).map_err(|_| TokenError::Malformed)?;
+    let read = |text: &RawValue| serde_json::from_str(text.get()).unwrap_or_else(|_| json!([]));
+    let members = members.into_iter().map(|(name, value)| (name, read(value)));
+    let answer = Value::Object(members.collect());
+    match answer.get("errcode") {
+        None | Some(Value::Null) => Ok(answer),
+        Some(errcode) => match errcode.as_i64() {
+            Some(0) => Ok(answer),
+            None => Err(Problem::NotANumber.of("errcode").into()),
+            Some(errcode) => Err(TokenError::Refused {
+                code: ErrorCode::from_errcode(errcode),
+                errmsg: text(&answer, "errmsg").unwrap_or_default(),
+            }),
+        },
     }
 }
 
 impl Token {
-    /// Reads the answer's body.
+    /// Reads the answer's body. Only the openid is required: a payment needs
+    /// no token.
     pub fn read(bytes: &[u8]) -> Result<Self, TokenError> {
         let answer = read_answer(bytes)?;
-        let required = |field| text(&answer, field).ok_or(Problem::Missing.of(field));
         Ok(Self {
-            openid: required("openid")?,
-            access_token: Secret::new(required("access_token")?),
-            expires_in_seconds: answer
-                .get("expires_in")
-                .ok_or(Problem::Missing.of("expires_in"))?
-                .as_i64()
-                .ok_or(Problem::NotANumber.of("expires_in"))?,
+            openid: text(&answer, "openid").ok_or(Problem::Missing.of("openid"))?,
+            access_token: text(&answer, "access_token").map(Secret::new),
+            expires_in_seconds: answer.get("expires_in").and_then(Value::as_i64),
             refresh_token: text(&answer, "refresh_token").map(Secret::new),
             scope: text(&answer, "scope").unwrap_or_default(),
             unionid: text(&answer, "unionid"),
@@ -246,11 +252,13 @@ impl Token {
     /// The answer's body. It holds the tokens.
     pub fn to_json(&self) -> String {
         let mut answer = json!({
-            "access_token": self.access_token.expose(),
             "expires_in": self.expires_in_seconds,
             "openid": self.openid,
             "scope": self.scope,
         });
+        if let Some(access_token) = &self.access_token {
+            insert(&mut answer, "access_token", access_token.expose());
+        }
         if let Some(refresh_token) = &self.refresh_token {
             insert(&mut answer, "refresh_token", refresh_token.expose());
         }

@@ -6,12 +6,17 @@
 //!
 //! It is read as strictly as v3's messages ([`Document`]). A value is text, or
 //! a whole number that is signed as its digits; `null` is a field that is not
-//! there.
+//! there. A field that is not used may hold any other value, which is signed
+//! as its text stands in the message: a payment is not lost for it.
 
+use super::payment::BELIEVED_HERE;
 use crate::v2::Fields;
+use crate::v2::payment::BELIEVED;
 use crate::v2::xml::{MAX_FIELDS, is_name};
 use crate::v3::json::{self, Document};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// Why bytes are not such an object.
@@ -26,7 +31,7 @@ pub enum JsonError {
     /// A name longer than any, or with other characters.
     #[error("a field's name is too long or has a character that no name has")]
     BadName,
-    /// Neither text nor a whole number.
+    /// Neither text nor a whole number, in a field that is used.
     #[error("the field {name} is neither text nor a whole number")]
     NotText {
         /// The field.
@@ -46,6 +51,9 @@ pub fn write(fields: &Fields) -> String {
 /// Reads an object's fields.
 pub fn read(bytes: &[u8]) -> Result<Fields, JsonError> {
     let members = Document::parse(bytes)?.into_fields();
+    // As the values stand in the message. `Document` has read the same bytes.
+    let texts: BTreeMap<String, &RawValue> =
+        serde_json::from_slice(bytes).map_err(|_| json::JsonError::Syntax)?;
     if members.len() > MAX_FIELDS {
         return Err(JsonError::TooManyFields);
     }
@@ -58,7 +66,10 @@ pub fn read(bytes: &[u8]) -> Result<Fields, JsonError> {
             Value::Null => {}
             Value::String(text) => fields.push(&name, text),
             Value::Number(number) => fields.push(&name, number.to_string()),
-            _ => return Err(JsonError::NotText { name }),
+            _ if BELIEVED.contains(&name.as_str()) || BELIEVED_HERE.contains(&name.as_str()) => {
+                return Err(JsonError::NotText { name });
+            }
+            _ => fields.push(&name, texts.get(&name).map_or("", |text| text.get())),
         }
     }
     Ok(fields)

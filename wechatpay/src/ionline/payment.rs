@@ -51,7 +51,7 @@ pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, F
         is_subscribe: fields.owned("sub_is_subscribe"),
         sub_is_subscribe: None,
         bank_type: fields.owned("bank_type"),
-        cash_fee: fields.optional_int("cash_fee")?,
+        cash_fee: fields.shown_int("cash_fee"),
         cash_fee_type: fields.owned("cash_fee_type"),
         rate: fields.owned("rate"),
         attach: fields.owned("attach"),

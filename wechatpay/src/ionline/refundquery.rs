@@ -203,16 +203,17 @@ impl Refund {
 
     fn read(nth: Nth<'_>) -> Result<Self, FieldError> {
         let status = Status::parse(nth.required("refund_status_$n")?);
-        let refund_time = nth.get_nonempty("refund_time_$n").map(time::parse_china);
+        // Only shown to people: a refund is not lost over its form.
+        let refund_time = nth
+            .get_nonempty("refund_time_$n")
+            .and_then(|time| time::parse_china(time).ok());
         Ok(Self {
             out_refund_no: nth.required("out_refund_no_$n")?.to_owned(),
             refund_id: nth.required("refund_id_$n")?.to_owned(),
             refund_fee: nth.fee("refund_fee_$n")?,
             refund_status: status.ok_or(Problem::UnknownValue.of("refund_status_$n"))?,
             refund_channel: nth.owned("refund_channel_$n"),
-            refund_time_ms: refund_time
-                .transpose()
-                .map_err(|_| Problem::BadFormat.of("refund_time_$n"))?,
+            refund_time_ms: refund_time,
         })
     }
 

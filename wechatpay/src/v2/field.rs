@@ -182,6 +182,12 @@ impl Fields {
             .transpose()
     }
 
+    /// A number that is only shown to people: absent where it is no number. No
+    /// payment or refund is lost over its form.
+    pub(crate) fn shown_int(&self, field: &'static str) -> Option<i64> {
+        self.optional_int(field).ok().flatten()
+    }
+
     pub(crate) fn optional_time_ms(&self, field: &'static str) -> Result<Option<i64>, FieldError> {
         self.get_nonempty(field)
             .map(|value| time::parse_china(value).map_err(|_| Problem::BadFormat.of(field)))
@@ -264,10 +270,9 @@ impl<'a> Nth<'a> {
         check_fee(field, parse_int(field, self.required(field)?)?)
     }
 
-    pub(crate) fn optional_int(self, field: &'static str) -> Result<Option<i64>, FieldError> {
-        self.get_nonempty(field)
-            .map(|value| parse_int(field, value))
-            .transpose()
+    /// As [`Fields::shown_int`].
+    pub(crate) fn shown_int(self, field: &'static str) -> Option<i64> {
+        parse_int(field, self.get_nonempty(field)?).ok()
     }
 
     pub(crate) fn owned(self, field: &'static str) -> Option<String> {

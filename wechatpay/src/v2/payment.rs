@@ -59,7 +59,7 @@ pub(crate) fn read(fields: &Fields) -> Result<Payment, FieldError> {
         is_subscribe: fields.owned("is_subscribe"),
         sub_is_subscribe: fields.owned("sub_is_subscribe"),
         bank_type: Some(fields.required("bank_type")?.to_owned()),
-        cash_fee: fields.optional_int("cash_fee")?,
+        cash_fee: fields.shown_int("cash_fee"),
         cash_fee_type: fields.owned("cash_fee_type"),
         rate: fields.owned("rate"),
         attach: fields.owned("attach"),

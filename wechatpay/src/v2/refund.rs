@@ -348,14 +348,14 @@ impl Answer {
             refund_fee_type: fields.optional_currency("refund_fee_type")?,
             total_fee: fields.optional_int("total_fee")?,
             fee_type: fields.optional_currency("fee_type")?,
-            cash_fee: fields.optional_int("cash_fee")?,
+            cash_fee: fields.shown_int("cash_fee"),
             cash_fee_type: fields.owned("cash_fee_type"),
-            cash_refund_fee: fields.optional_int("cash_refund_fee")?,
+            cash_refund_fee: fields.shown_int("cash_refund_fee"),
             cash_refund_fee_type: fields.owned("cash_refund_fee_type"),
             rate: fields.owned("rate"),
-            settlement_refund_fee: fields.optional_int("settlement_refund_fee")?,
-            settlement_total_fee: fields.optional_int("settlement_total_fee")?,
-            coupon_refund_fee: fields.optional_int("coupon_refund_fee")?,
+            settlement_refund_fee: fields.shown_int("settlement_refund_fee"),
+            settlement_total_fee: fields.shown_int("settlement_total_fee"),
+            coupon_refund_fee: fields.shown_int("coupon_refund_fee"),
         })
     }
 

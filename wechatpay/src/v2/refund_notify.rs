@@ -134,16 +134,20 @@ impl Notice {
 impl Refund {
     /// Reads what [`open`] gives.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
-        let success_time_ms = fields.optional_spaced_time_ms("success_time")?;
+        // Only shown to people: a refund is not lost over its form.
+        let success_time_ms = fields
+            .optional_spaced_time_ms("success_time")
+            .ok()
+            .flatten();
         Ok(Self {
             transaction_id: fields.required("transaction_id")?.to_owned(),
             out_trade_no: fields.required("out_trade_no")?.to_owned(),
             refund_id: fields.owned("refund_id"),
             out_refund_no: fields.required("out_refund_no")?.to_owned(),
             total_fee: fields.fee("total_fee")?,
-            settlement_total_fee: fields.optional_int("settlement_total_fee")?,
+            settlement_total_fee: fields.shown_int("settlement_total_fee"),
             refund_fee: fields.fee("refund_fee")?,
-            settlement_refund_fee: fields.optional_int("settlement_refund_fee")?,
+            settlement_refund_fee: fields.shown_int("settlement_refund_fee"),
             refund_status: fields.one_of("refund_status", Status::parse)?,
             success_time_ms,
             refund_recv_accout: fields.owned("refund_recv_accout"),

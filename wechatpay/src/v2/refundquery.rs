@@ -233,23 +233,22 @@ impl Refund {
 
     fn read(nth: Nth<'_>) -> Result<Self, FieldError> {
         let status = Status::parse(nth.required("refund_status_$n")?);
+        // Only shown to people: a refund is not lost over its form.
         let success_time = nth
             .get_nonempty("refund_success_time_$n")
-            .map(time::parse_china_spaced);
+            .and_then(|time| time::parse_china_spaced(time).ok());
         Ok(Self {
             out_refund_no: nth.required("out_refund_no_$n")?.to_owned(),
             refund_id: nth.required("refund_id_$n")?.to_owned(),
             refund_fee: nth.fee("refund_fee_$n")?,
-            settlement_refund_fee: nth.optional_int("settlement_refund_fee_$n")?,
+            settlement_refund_fee: nth.shown_int("settlement_refund_fee_$n"),
             refund_status: status.ok_or(Problem::UnknownValue.of("refund_status_$n"))?,
             refund_channel: nth
                 .get_nonempty("refund_channel_$n")
                 .map(Channel::from_name),
             refund_account: nth.owned("refund_account_$n"),
             refund_recv_accout: nth.owned("refund_recv_accout_$n"),
-            refund_success_time_ms: success_time
-                .transpose()
-                .map_err(|_| Problem::BadFormat.of("refund_success_time_$n"))?,
+            refund_success_time_ms: success_time,
         })
     }
 
@@ -292,7 +291,7 @@ impl Answer {
             out_trade_no: fields.required("out_trade_no")?.to_owned(),
             total_fee: fields.optional_int("total_fee")?,
             fee_type: fields.optional_currency("fee_type")?,
-            cash_fee: fields.optional_int("cash_fee")?,
+            cash_fee: fields.shown_int("cash_fee"),
             cash_fee_type: fields.owned("cash_fee_type"),
             rate: fields.owned("rate"),
             total_refund_count: fields.optional_int("total_refund_count")?,

@@ -156,7 +156,7 @@ impl Refusal {
         Ok(Self {
             status,
             code: ErrorCode::from_code(root.text("code", 64)?),
-            message: root.owned("message")?.unwrap_or_default(),
+            message: root.shown("message").unwrap_or_default(),
             detail: root.get("detail").cloned().unwrap_or_default(),
         })
     }

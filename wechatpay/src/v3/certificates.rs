@@ -17,7 +17,7 @@ use super::Region;
 use super::answer::Unverified;
 use super::field::{FieldError, Problem};
 use super::gcm::{GcmError, Sealed};
-use super::json::{Document, JsonError};
+use super::json::{Document, JsonError, Object};
 use super::keyring::{Keyring, verify};
 use super::request::Outgoing;
 use super::sign::Signature;
@@ -88,30 +88,36 @@ pub async fn read<'h>(
     Ok(keyring.certificates)
 }
 
+/// Every certificate that can be read. One that cannot, such as one of another
+/// algorithm, does not hide the others; where none can, the first says why.
 fn open(body: &[u8], key: &Secret) -> Result<Vec<Certificate>, CertificatesError> {
     let document = Document::parse(body)?;
-    let mut certificates = Vec::new();
-    for item in document.root().objects("data")? {
-        let serial_no = item.text("serial_no", 64)?.to_owned();
-        let sealed = Sealed::read(&item.object("encrypt_certificate")?)?;
-        let pem = match sealed.open(key) {
-            Ok(pem) => pem,
-            Err(error) => return Err(CertificatesError::Sealed { serial_no, error }),
-        };
-        let pem = std::str::from_utf8(&pem).map_err(|_| KeyError::NotPem);
-        let certificate = match pem.and_then(Certificate::from_pem) {
-            Ok(certificate) => certificate,
-            Err(error) => return Err(CertificatesError::Certificate { serial_no, error }),
-        };
-        if !certificate.serial_no().eq_ignore_ascii_case(&serial_no) {
-            let other = "encrypt_certificate";
-            return Err(item
-                .error("serial_no", Problem::Contradicts { other })
-                .into());
-        }
-        certificates.push(certificate);
+    let items = document.root().objects("data")?;
+    let read: Vec<_> = items.iter().map(|item| open_one(item, key)).collect();
+    if read.iter().all(Result::is_err) {
+        return read.into_iter().collect();
     }
-    Ok(certificates)
+    Ok(read.into_iter().flatten().collect())
+}
+
+fn open_one(item: &Object<'_>, key: &Secret) -> Result<Certificate, CertificatesError> {
+    let serial_no = item.text("serial_no", 64)?.to_owned();
+    let sealed = Sealed::read(&item.object("encrypt_certificate")?)?;
+    let pem = match sealed.open(key) {
+        Ok(pem) => pem,
+        Err(error) => return Err(CertificatesError::Sealed { serial_no, error }),
+    };
+    let pem = std::str::from_utf8(&pem).map_err(|_| KeyError::NotPem);
+    let certificate = match pem.and_then(Certificate::from_pem) {
+        Ok(certificate) => certificate,
+        Err(error) => return Err(CertificatesError::Certificate { serial_no, error }),
+    };
+    if !certificate.serial_no().eq_ignore_ascii_case(&serial_no) {
+        let other = "encrypt_certificate";
+        let error = item.error("serial_no", Problem::Contradicts { other });
+        return Err(error.into());
+    }
+    Ok(certificate)
 }
 
 /// The body, for a merchant with this APIv3 key. `nonces` has one of 12

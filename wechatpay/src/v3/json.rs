@@ -293,6 +293,22 @@ impl<'a> Object<'a> {
         Money::new(self.int(amount)?, currency).map_err(|_| self.error(amount, Problem::OutOfRange))
     }
 
+    /// A text that is only shown to people: absent where it is no text.
+    pub(crate) fn shown(&self, name: &str) -> Option<String> {
+        self.owned(name).ok().flatten()
+    }
+
+    /// A number that is only shown to people: absent where it is no 64-bit
+    /// integer.
+    pub(crate) fn shown_int(&self, name: &str) -> Option<i64> {
+        self.optional_int(name).ok().flatten()
+    }
+
+    /// An object whose fields are only shown to people.
+    pub(crate) fn shown_object(&self, name: &str) -> Option<Self> {
+        self.optional_object(name).ok().flatten()
+    }
+
     /// An owned text, where there is one, of any length that a message holds.
     pub(crate) fn owned(&self, name: &str) -> Result<Option<String>, FieldError> {
         Ok(self.optional_text(name, MAX_BYTES)?.map(str::to_owned))

@@ -106,8 +106,9 @@ pub enum NoticeError {
 pub struct Envelope {
     /// WeChat's number for the notice; the same when it is sent again.
     pub id: String,
-    /// When it was made, Unix milliseconds.
-    pub create_time_ms: i64,
+    /// When it was made, Unix milliseconds. Only for people to read: a notice
+    /// is not lost over its form.
+    pub create_time_ms: Option<i64>,
     /// What it is about.
     pub event: Event,
     /// The same for people.
@@ -136,9 +137,9 @@ impl Envelope {
         }
         Ok(Self {
             id: root.text("id", 64)?.to_owned(),
-            create_time_ms: root.time_ms("create_time")?,
+            create_time_ms: root.optional_time_ms("create_time").ok().flatten(),
             event,
-            summary: root.owned("summary")?,
+            summary: root.shown("summary"),
             resource: Sealed::read(&resource)?,
         })
     }
@@ -157,7 +158,7 @@ impl Envelope {
         }
         json!({
             "id": self.id,
-            "create_time": time::rfc3339(self.create_time_ms),
+            "create_time": self.create_time_ms.map(time::rfc3339),
             "resource_type": "encrypt-resource",
             "event_type": self.event.as_str(),
             "summary": self.summary,
@@ -215,7 +216,7 @@ impl Notice {
         let text = Value::Object(fields).to_string();
         Ok(Envelope {
             id: self.id.clone(),
-            create_time_ms,
+            create_time_ms: Some(create_time_ms),
             event: Event::TransactionSuccess,
             summary: Some("Payment successful".to_owned()),
             resource: Sealed::seal(text.as_bytes(), nonce, "transaction", key)?,

@@ -10,7 +10,8 @@ use crate::v2::time as china;
 use order::{Account, Payment, TradeState, TradeType};
 use serde_json::{Map, Value, json};
 
-/// Reads a payment to this account. The caller has verified the signature.
+/// Reads a payment to this account. The caller has verified the signature. A
+/// payment is not lost over the form of what is only shown to people.
 pub(crate) fn read(root: &Object<'_>, account: Account) -> Result<Payment, FieldError> {
     let amount = root.object("amount")?;
     let (mut openid, mut sub_openid) = (None, None);
@@ -18,15 +19,8 @@ pub(crate) fn read(root: &Object<'_>, account: Account) -> Result<Payment, Field
         openid = payer.owned("openid")?.or(payer.owned("sp_openid")?);
         sub_openid = payer.owned("sub_openid")?;
     }
-    let rate = match amount.optional_object("exchange_rate")? {
-        None => None,
-        // For people to read: a payment is not lost over its form.
-        Some(exchange) => exchange
-            .optional_int("rate")
-            .ok()
-            .flatten()
-            .map(|rate| rate.to_string()),
-    };
+    let exchange = amount.shown_object("exchange_rate");
+    let rate = exchange.and_then(|exchange| exchange.shown_int("rate"));
     Ok(Payment {
         account,
         out_trade_no: root.text("out_trade_no", 32)?.to_owned(),
@@ -37,10 +31,10 @@ pub(crate) fn read(root: &Object<'_>, account: Account) -> Result<Payment, Field
         sub_openid,
         is_subscribe: None,
         sub_is_subscribe: None,
-        bank_type: root.owned("bank_type")?,
-        cash_fee: amount.optional_int("payer_total")?,
-        cash_fee_type: amount.owned("payer_currency")?,
-        rate,
+        bank_type: root.shown("bank_type"),
+        cash_fee: amount.shown_int("payer_total"),
+        cash_fee_type: amount.shown("payer_currency"),
+        rate: rate.map(|rate| rate.to_string()),
         attach: root.owned("attach")?,
         time_end: china::china(root.time_ms("success_time")?),
     })

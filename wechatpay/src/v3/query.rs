@@ -105,8 +105,8 @@ impl Answer {
         Ok(Self {
             state: read_state(&root, account)?,
             out_trade_no: root.owned("out_trade_no")?,
-            attach: root.owned("attach")?,
-            trade_state_desc: root.owned("trade_state_desc")?,
+            attach: root.shown("attach"),
+            trade_state_desc: root.shown("trade_state_desc"),
         })
     }
 

@@ -268,28 +268,26 @@ impl Refund {
             false => None,
             true => Some(root.one_of(status, parse_status)?),
         };
-        let owned = |name, other| Ok::<_, FieldError>(root.owned(name)?.or(root.owned(other)?));
-        let rate = match amount.optional_object("exchange_rate")? {
-            None => None,
-            // For people to read: a refund is not lost over its form.
-            Some(exchange) => exchange.optional_int("rate").ok().flatten(),
-        };
+        // A refund is not lost over the form of what is only shown to people.
+        let shown = |name, other| root.shown(name).or(root.shown(other));
+        let exchange = amount.shown_object("exchange_rate");
+        let rate = exchange.and_then(|exchange| exchange.shown_int("rate"));
         Ok(Self {
             refund_id: either(root, "refund_id", "id")?,
             out_refund_no: root.text("out_refund_no", 64)?.to_owned(),
             transaction_id: root.owned("transaction_id")?,
             out_trade_no: root.owned("out_trade_no")?,
             status,
-            channel: root.owned("channel")?.map(|name| Channel::from_name(&name)),
-            recv_account: owned("recv_account", "user_received_account")?,
-            fund_source: owned("fund_source", "funds_account")?,
-            create_time_ms: root.optional_time_ms("create_time")?,
-            success_time_ms: root.optional_time_ms("success_time")?,
+            channel: root.shown("channel").map(|name| Channel::from_name(&name)),
+            recv_account: shown("recv_account", "user_received_account"),
+            fund_source: shown("fund_source", "funds_account"),
+            create_time_ms: root.optional_time_ms("create_time").ok().flatten(),
+            success_time_ms: root.optional_time_ms("success_time").ok().flatten(),
             money: amount.money("refund")?,
             total: amount.optional_int("total")?,
-            payer_total: amount.optional_int("payer_total")?,
-            payer_refund: amount.optional_int("payer_refund")?,
-            payer_currency: amount.owned("payer_currency")?,
+            payer_total: amount.shown_int("payer_total"),
+            payer_refund: amount.shown_int("payer_refund"),
+            payer_currency: amount.shown("payer_currency"),
             rate,
         })
     }

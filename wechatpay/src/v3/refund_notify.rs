@@ -83,7 +83,7 @@ impl Notice {
         let sealed = Sealed::seal(text.as_bytes(), nonce, "refund", key);
         Some(sealed.map(|resource| Envelope {
             id: self.id.clone(),
-            create_time_ms,
+            create_time_ms: Some(create_time_ms),
             event,
             summary: Some(summary.to_owned()),
             resource,

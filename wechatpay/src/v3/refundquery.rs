@@ -220,8 +220,8 @@ impl Page {
             transaction_id: either(&root, "transaction_id", "id")?,
             out_trade_no: root.text("out_trade_no", 32)?.to_owned(),
             money: amount.money("total")?,
-            payer_total: amount.optional_int("payer_total")?,
-            payer_currency: amount.owned("payer_currency")?,
+            payer_total: amount.shown_int("payer_total"),
+            payer_currency: amount.shown("payer_currency"),
             refunds: refunds
                 .iter()
                 .map(|refund| Refund::read(refund, In::List))

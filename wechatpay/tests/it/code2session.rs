@@ -52,7 +52,14 @@ fn the_answer_goes_both_ways_without_its_session_key() {
     assert!(!format!("{answer:?}").contains("tiiht"));
     // As some of WeChat's answers have it.
     let good = r#"{"errcode":0,"errmsg":"ok","openid":"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}"#;
-    assert_eq!(Answer::read(good.as_bytes()), Ok(answer));
+    assert_eq!(Answer::read(good.as_bytes()), Ok(answer.clone()));
+    for odd in ["1e999", "null", "{\"a\":[1.5]}", "true"] {
+        let odd = format!(
+            r#"{{"session_key":{odd},"new":{odd},"openid":"{}"}}"#,
+            answer.openid
+        );
+        assert_eq!(Answer::read(odd.as_bytes()), Ok(answer.clone()), "{odd}");
+    }
 }
 
 #[test]

@@ -118,8 +118,8 @@ fn the_exchange_goes_both_ways() {
 fn a_token_goes_both_ways_and_does_not_print() {
     let token = Token {
         openid: "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o".to_owned(),
-        access_token: Secret::new("ACCESS"),
-        expires_in_seconds: 7200,
+        access_token: Some(Secret::new("ACCESS")),
+        expires_in_seconds: Some(7200),
         refresh_token: Some(Secret::new("REFRESH")),
         scope: "snsapi_base".to_owned(),
         is_snapshot_user: true,
@@ -171,12 +171,12 @@ fn an_answer_without_an_openid_has_a_reason() {
             TokenError::Field(Problem::Missing.of("openid")),
         ),
         (
-            r#"{"openid":"o1"}"#,
-            TokenError::Field(Problem::Missing.of("access_token")),
+            r#"{"openid":1e999,"access_token":"t"}"#,
+            TokenError::Field(Problem::Missing.of("openid")),
         ),
         (
-            r#"{"openid":"o1","access_token":"t"}"#,
-            TokenError::Field(Problem::Missing.of("expires_in")),
+            r#"{"openid":"o1","errcode":1e999}"#,
+            TokenError::Field(Problem::NotANumber.of("errcode")),
         ),
         ("[]", TokenError::Malformed),
         ("null", TokenError::Malformed),
@@ -189,6 +189,47 @@ fn an_answer_without_an_openid_has_a_reason() {
     assert_eq!(Token::read(deep.as_bytes()), Err(TokenError::Malformed));
     let big = format!("{{\"openid\":\"{}\"}}", "o".repeat(70_000));
     assert_eq!(Token::read(big.as_bytes()), Err(TokenError::Malformed));
+}
+
+/// A payment needs the openid. What else WeChat says, or leaves out, is not
+/// checked.
+#[test]
+fn an_unused_member_in_any_form_hides_no_openid() {
+    for odd in [
+        "1.5",
+        "1e999",
+        "18446744073709551616",
+        "null",
+        "true",
+        "\"\"",
+        "\"7200\"",
+        "{}",
+        "[[1e999]]",
+        r#"{"a":{"a":1,"a":2}}"#,
+        r#""\ud800""#,
+    ] {
+        for name in [
+            "access_token",
+            "expires_in",
+            "refresh_token",
+            "scope",
+            "unionid",
+            "new",
+        ] {
+            let body = format!(r#"{{"openid":"o1","{name}":{odd},"is_snapshotuser":0}}"#);
+            let token = Token::read(body.as_bytes()).unwrap();
+            assert_eq!(
+                (token.openid.as_str(), token.is_snapshot_user),
+                ("o1", false)
+            );
+        }
+        // What is used: a virtual openid is taken only where WeChat clearly says no.
+        let body = format!(r#"{{"openid":"o1","is_snapshotuser":{odd}}}"#);
+        let token = Token::read(body.as_bytes()).unwrap();
+        assert_eq!(token.is_snapshot_user, odd != "null", "{odd}");
+    }
+    let token = Token::read(br#"{"openid":"o1","errcode":null}"#).unwrap();
+    assert_eq!((token.access_token, token.expires_in_seconds), (None, None));
 }
 
 #[test]

@@ -376,12 +376,6 @@ fn each_refunds_field_has_its_own_error() {
             Problem::UnknownValue,
             "refund_status_$n",
         ),
-        (
-            "refund_success_time_0",
-            Some("today"),
-            Problem::BadFormat,
-            "refund_success_time_$n",
-        ),
     ] {
         let expect = AnswerError::Field(problem.of(field));
         assert!(expect.is_unknown_outcome());
@@ -389,6 +383,18 @@ fn each_refunds_field_has_its_own_error() {
     }
     let error = Problem::Missing.of("refund_id_$n").to_string();
     assert_eq!(error, "refund_id_$n is missing");
+    // What is only shown to people is left out.
+    for (name, odd) in [
+        ("refund_success_time_0", "today"),
+        ("settlement_refund_fee_0", "1.5"),
+        ("cash_fee", "1.5"),
+    ] {
+        assert_eq!(
+            read_told(by_order(), &[(name, Some(odd))]),
+            Ok(()),
+            "{name}"
+        );
+    }
     // Coupons are passed over.
     let coupons = [
         ("coupon_refund_count_0", Some("1000000")),
@@ -558,11 +564,17 @@ fn a_refund_notice_is_checked_field_by_field() {
     for (field, value, problem) in [
         ("refund_fee", "0", Problem::OutOfRange),
         ("refund_status", "success", Problem::UnknownValue),
-        ("success_time", "20160725152626", Problem::BadFormat),
     ] {
         let error = NoticeError::Field(problem.of(field));
         assert_eq!(read_inner(&[(field, Some(value))]), Err(error));
     }
+    // What is only shown to people is left out.
+    let shown = read_inner(&[
+        ("success_time", Some("20160725152626")),
+        ("settlement_refund_fee", Some("3.00")),
+        ("settlement_total_fee", Some("x")),
+    ]);
+    assert_eq!(shown.unwrap().refund.success_time_ms, None);
     let failed = changed(&good, &[("return_code", Some("FAIL"))]);
     let return_msg = String::new();
     assert_eq!(

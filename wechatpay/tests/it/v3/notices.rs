@@ -3,7 +3,7 @@
 use super::messages::without_apps;
 use super::refunds::{STATUSES, refund};
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay::v3::gcm::{GcmError, Sealed};
 use wechatpay::v3::notify::{Envelope, Event, Hint, Notice, NoticeError, ack_fail};
 use wechatpay::v3::refund::{In, Status};
@@ -95,11 +95,6 @@ fn every_wrong_envelope_has_its_name() {
             field("event_type", Problem::Missing),
         ),
         ("/id", Value::Null, field("id", Problem::Missing)),
-        (
-            "/create_time",
-            json!("now"),
-            field("create_time", Problem::BadFormat),
-        ),
         (
             "/resource",
             Value::Null,
@@ -293,4 +288,76 @@ fn mutated_notices_do_no_harm() {
         };
         let _ = read(text);
     });
+}
+
+/// What is only shown to people may have any form: no payment and no refund is
+/// lost over it.
+#[test]
+fn shown_fields_in_any_form_lose_no_payment_and_no_refund() {
+    let key = api_v3_key();
+    for odd in [
+        json!(1.5),
+        json!([1]),
+        json!({"a": 1}),
+        json!(true),
+        json!("text"),
+    ] {
+        let mut paid = envelope(Region::Global);
+        let mut inner: Value = serde_json::from_slice(&paid.resource.open(&key).unwrap()).unwrap();
+        for name in ["payer_total", "payer_currency", "exchange_rate"] {
+            inner["amount"][name] = odd.clone();
+        }
+        inner["bank_type"] = odd.clone();
+        let text = inner.to_string();
+        paid.resource = Sealed::seal(text.as_bytes(), NONCE_12, "transaction", &key).unwrap();
+        let payment = Notice::open(&paid, &key).unwrap().payment;
+        assert_eq!((payment.cash_fee, payment.rate), (None, None), "{odd}");
+    }
+
+    for odd in [json!(1.5), json!([1]), json!({"a": 1}), json!(true)] {
+        let notice = refund_notify::Notice {
+            id: "EV-1".to_owned(),
+            merchant: without_apps(&direct()),
+            refund: refund(In::Notice, Region::Global, Status::Success),
+        };
+        let sealed = notice.seal(Region::Global, SAMPLE_MS, NONCE_12, &key);
+        let mut told = sealed.unwrap().unwrap();
+        let mut inner: Value = serde_json::from_slice(&told.resource.open(&key).unwrap()).unwrap();
+        for name in [
+            "payer_total",
+            "payer_refund",
+            "payer_currency",
+            "exchange_rate",
+        ] {
+            inner["amount"][name] = odd.clone();
+        }
+        for name in ["success_time", "recv_account", "fund_source", "channel"] {
+            inner[name] = odd.clone();
+        }
+        let text = inner.to_string();
+        told.resource = Sealed::seal(text.as_bytes(), NONCE_12, "refund", &key).unwrap();
+        let refund = refund_notify::Notice::open(&told, &key).unwrap().refund;
+        assert_eq!(
+            (refund.payer_refund, refund.success_time_ms),
+            (None, None),
+            "{odd}"
+        );
+    }
+
+    let mut told: Value = serde_json::from_str(&envelope(Region::Global).to_json()).unwrap();
+    for odd in [
+        json!(null),
+        json!(1.5),
+        json!("2018-06-08 10:34:56"),
+        json!([]),
+    ] {
+        told["summary"] = odd.clone();
+        told["create_time"] = odd;
+        assert_eq!(read(&told.to_string()), Ok(notice(direct())));
+    }
+
+    // A signed refusal is WeChat's word, in any form.
+    let body = br#"{"code":"ORDER_PAID","message":{"a":1.5},"detail":[1e999]}"#;
+    let refusal = wechatpay::v3::answer::Refusal::read(400, body).unwrap();
+    assert_eq!(refusal.code, wechatpay::v3::ErrorCode::OrderPaid);
 }

@@ -125,7 +125,7 @@ fn notification_of_refund_result() {
 
     let read = Envelope::read(verified(&body)).unwrap();
     assert_eq!(read.event, Event::RefundSuccess);
-    assert_eq!(read.create_time_ms, SAMPLE_MS);
+    assert_eq!(read.create_time_ms, Some(SAMPLE_MS));
     assert_eq!(parsed(&read.to_json()), envelope);
 
     let notice = refund_notify::Notice::read(verified(&body), &api_v3_key()).unwrap();

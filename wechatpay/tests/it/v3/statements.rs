@@ -2,6 +2,7 @@
 
 use super::messages::without_apps;
 use super::*;
+use serde_json::json;
 use wechatpay::v2::bill::Row;
 use wechatpay::v2::time::Date;
 use wechatpay::v3::answer::Refusal;
@@ -348,4 +349,49 @@ fn certificates_vouch_for_the_answer_that_brings_them() {
         got,
         Err(CertificatesError::Certificate { serial_no, error })
     );
+}
+
+/// WeChat may list certificates that are not read here (another algorithm,
+/// another kind of key): the payments of a day are not lost for them.
+#[test]
+fn an_unreadable_certificate_does_not_hide_the_others() {
+    let list = vec![platform_certificate()];
+    let body = certificates::to_json(&list, &[NONCE_12.to_owned()], &api_v3_key()).unwrap();
+    let good = parsed(&body);
+    let key_for_certificate = wechatpay::v3::gcm::Sealed::seal(
+        platform_key().public_key().to_pem().as_bytes(),
+        NONCE_12,
+        "certificate",
+        &api_v3_key(),
+    );
+    let key_for_certificate = key_for_certificate.unwrap().to_json();
+    for (name, odd) in [
+        ("/encrypt_certificate/algorithm", json!("AEAD_SM4_GCM")),
+        ("/encrypt_certificate/nonce", json!("short")),
+        ("/encrypt_certificate/ciphertext", json!(1.5)),
+        ("/encrypt_certificate", json!(null)),
+        ("/encrypt_certificate", key_for_certificate),
+        ("/serial_no", json!("00")),
+        ("/serial_no", json!({})),
+    ] {
+        let mut other = good["data"][0].clone();
+        *other.pointer_mut(name).unwrap() = odd;
+        for first in [true, false] {
+            let mut both = good.clone();
+            let at = usize::from(!first);
+            both["data"]
+                .as_array_mut()
+                .unwrap()
+                .insert(at, other.clone());
+            both["data"][0]["new"] = json!([{"a": 0.5}]);
+            let both = both.to_string();
+            let got = fetched(&both, &signature(both.as_bytes()), &api_v3_key());
+            assert_eq!(got, Ok(list.clone()), "{name}");
+        }
+        let mut alone = good.clone();
+        alone["data"] = json!([other]);
+        let alone = alone.to_string();
+        let got = fetched(&alone, &signature(alone.as_bytes()), &api_v3_key());
+        assert!(got.is_err(), "{name}");
+    }
 }
