@@ -433,7 +433,12 @@ fn only_the_documented_words_refuse_the_client_certificate() {
         let shop = kinds::shop(&world, "demo");
         world.upstream([Upstream::Somebody(200, fail(said), "x")]);
         shop.call("POST", "/v1/order", order("N1").to_string());
-        assert_eq!(alarms(&shop), [], "{said}");
+        assert_ne!(alarms(&shop), unusable("1900000109"), "{said}");
+        // Words about the merchant say that payers cannot pay.
+        let is_about_merchant = said.contains("商户");
+        let expected =
+            is_about_merchant.then(|| ("PAYMENTS_REFUSED".to_owned(), "1900000109".to_owned()));
+        assert_eq!(alarms(&shop), Vec::from_iter(expected), "{said}");
     }
 }
 
