@@ -49,7 +49,7 @@
 
   /** @typedef {{state: "none" | "open" | "paid" | "ended", out_trade_no: string | null}} Result */
 
-  /** A word that nobody can guess, for one purchase. */
+  /** An unguessable token for one purchase. */
   function fresh() {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

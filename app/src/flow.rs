@@ -19,7 +19,7 @@
 //!                                              ^   not paid
 //!                       the page opened anew ──┘
 //!
-//!   whatever the stage:  the server's word "paid" ──> Ended(Paid)
+//!   in every stage:      the server's word "paid" ──> Ended(Paid)
 //! ```
 //!
 //! Two rules hold everywhere. Nothing but the server's view makes `Paid`; the
@@ -117,7 +117,7 @@ pub enum Effect {
     PostCheck(Option<Hint>),
     /// `GET /pay/status`, answered by [`Event::Seen`].
     GetStatus,
-    /// Connect to `GET /pay/live`; whatever comes is [`Event::Heard`].
+    /// Connect to `GET /pay/live`; each message is [`Event::Heard`].
     Listen,
     /// Ask over that connection for a sign of life: [`Heard::Pong`].
     Ping,
@@ -475,7 +475,7 @@ impl Flow {
     pub fn apply(&mut self, event: Event, now_ms: i64) -> Vec<Effect> {
         self.now_ms = now_ms;
         let mut effects = self.take(event);
-        // Nothing to hear: all is over, or nobody is looking.
+        // No connection is needed: the purchase has ended, or the page is hidden.
         let idle = self.poll_at_ms.is_none() || !self.visible || self.offline;
         if idle && self.ear.rest() {
             effects.push(Effect::Hush);
@@ -738,7 +738,7 @@ impl Flow {
             {
                 return self.arrange();
             }
-            // Somebody pays in another way. A new code would end that, so it is
+            // The payer pays in another way. A new code would end that, so it is
             // made only when the payer asks for it.
             (State::Open, Stage::Code) if self.code_is_replaced() => {
                 self.enter(Stage::CodeExpired);

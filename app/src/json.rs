@@ -23,7 +23,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
 }
 
 /// The message is not what it should be. The page has one answer to that,
-/// whatever the reason, so the reason is not carried.
+/// for every reason, so the error has no reason.
 #[derive(Debug)]
 struct NotThatMessage;
 

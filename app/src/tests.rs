@@ -901,7 +901,7 @@ fn every_language_has_its_own_screens() {
     assert_eq!(labels, ["Pay now", "立即支付", "立即付款"]);
 }
 
-/// Events in no sensible order: whatever comes, "paid" is the server's word,
+/// Events in a random order: "paid" always comes from the server,
 /// orders are made by taps (or where only a code can be shown), the page never
 /// wakes in a circle, and never runs out of things to show.
 #[test]

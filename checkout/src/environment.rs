@@ -190,7 +190,7 @@ fn wechat_version(user_agent: &str) -> Option<Version> {
     Some(Version { major, minor })
 }
 
-/// Whether `token` occurs, in whatever case: some proxies and old phones write
+/// Whether `token` occurs, in any case: some proxies and old phones write
 /// the whole header in small letters.
 fn contains(user_agent: &str, token: &str) -> bool {
     position(user_agent, token).is_some()

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A language the page speaks. In JSON it is its BCP 47 tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Lang {
-    /// English, and whatever we do not speak.
+    /// English, and the fallback for other languages.
     #[default]
     #[serde(rename = "en")]
     En,

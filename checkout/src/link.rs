@@ -136,7 +136,7 @@ pub fn read_amount(text: &str, currency: Currency) -> Result<i64, EntryProblem> 
     if decimals.len() > width {
         return Err(EntryProblem::Decimals);
     }
-    // Whatever does not fit is more than any amount.
+    // A number that does not fit exceeds every amount.
     format!("{whole}{decimals:0<width$}")
         .parse()
         .map_err(|_| EntryProblem::OutOfRange)

@@ -166,7 +166,7 @@ pub enum Prepared<V = View> {
     /// For [`Method::OpenInWeChat`], and [`Method::MiniProgram`] whose page
     /// cannot be opened: this page's address as a code. No order is made for it.
     Link(Link),
-    /// For [`Method::H5`], and for [`Method::Jsapi`] where somebody else's page
+    /// For [`Method::H5`], and for [`Method::Jsapi`] where another party's page
     /// starts the payment: the address to go to, from which the payer comes
     /// back.
     Page(String),
@@ -320,7 +320,7 @@ pub enum Problem {
     /// The same, at an address that belongs to no page and works only once: the
     /// payer has to open the link again. `SIGN_IN_FAILED`.
     SignInLost,
-    /// WeChat shows a snapshot of the page, in which nobody can pay: the payer
+    /// WeChat shows a snapshot of the page, in which no payment is possible: the payer
     /// has to choose the full service, and opening the page afresh asks again.
     /// `VIRTUAL_OPENID`.
     Snapshot,

@@ -410,7 +410,7 @@ fn a_web_view_names_its_mini_program() {
     }
 }
 
-/// The rows of the table: a name, and whoever it stands for.
+/// The rows of the table: a name, and the User-Agents it covers.
 const ROWS: [(&str, App, Offers); 9] = [
     ("WeChat 5.0 and later", wechat(8, 0), NOTHING),
     ("WeChat before 5.0", wechat(4, 5), NOTHING),

@@ -143,8 +143,8 @@ impl DurableObject for Book {
     }
 
     // Listeners only listen, and the runtime answers their pings itself. What
-    // comes here wakes the book, which is its merchant's every payer's: whoever
-    // talks is sent away with the first word.
+    // comes here wakes the book, which serves all payers of its merchant: a page
+    // that sends anything else is closed at its first message.
     async fn websocket_message(
         &self,
         socket: WebSocket,
@@ -161,7 +161,7 @@ impl DurableObject for Book {
         _reason: String,
         _was_clean: bool,
     ) -> Result<()> {
-        // The other half of the farewell. There may be nobody left to hear it.
+        // Completes the closing handshake. The peer may be gone.
         let _ = socket.close(Some(1000), Some(""));
         Ok(())
     }

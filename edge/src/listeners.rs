@@ -4,7 +4,7 @@
 //! A caller's upgrade is answered by the gateway with a [`Listen`], passed on
 //! to the object that it names, and accepted there under its tag. The tags are
 //! kept by the runtime, with the sockets: they survive the object's
-//! hibernation, and end with the machine, after which whoever listens connects
+//! hibernation, and end with the machine, after which each page connects
 //! anew.
 
 use crate::message::write_response;
@@ -68,7 +68,7 @@ impl Listeners {
         }
     }
 
-    /// Takes one more. It is told to look at once: whatever happened while it
+    /// Adds one. It is sent `look` at once: a change that happened while it
     /// was on its way here, it would have missed.
     pub fn take(&self, tag: &str) -> Result<Response> {
         let refused =

@@ -19,7 +19,7 @@ const DISCARD_AT_MOST: usize = 16 * 1024 * 1024;
 /// kilobyte of it. Crumbs are refused like a body that is too long.
 const CHUNKS: usize = 1024;
 
-/// How long a caller may take to send a body. Nobody else ends it: the runtime
+/// How long a caller may take to send a body. Nothing else ends it: the runtime
 /// waits as long as the connection stands.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -56,7 +56,7 @@ impl Runtime {
         let mut init = RequestInit::new();
         init.with_method(Method::from(parts.method.to_string()))
             .with_headers(headers)
-            // A redirect would be an address that nobody has checked.
+            // A redirect would lead to an unchecked address.
             .with_redirect(RequestRedirect::Manual);
         if !body.is_empty() {
             init.with_body(Some(js_sys::Uint8Array::from(body.as_slice()).into()));

@@ -35,7 +35,7 @@ impl NotifyTargets {
 /// `notify_url`, `refund_notify_url`: where a notice is sent on to.
 ///
 /// Outside development it must have a public host *name*: a number could be a
-/// machine inside somebody's network, which we would be made to knock at. Of
+/// machine inside a private network, to which we would send requests (SSRF). Of
 /// the ports below 1024, where other services are, only 443, and 80 with
 /// `http`. What a name leads to is for the runtime, which reaches the public
 /// internet only.

@@ -1,4 +1,4 @@
-//! `/admin/…`: merchants made, rotated and looked at by whoever runs the
+//! `/admin/…`: merchants made, rotated and read by the operator of the
 //! deployment. Guarded by `ADMIN_TOKEN`.
 
 use crate::Gateway;
@@ -161,7 +161,7 @@ impl<W: World> Gateway<W> {
                 Ok(success(data))
             }
             Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
-            // Somebody else changed the credentials in this very moment.
+            // A concurrent call changed the credentials.
             _ => Err(ApiError::internal(
                 "the registry gave another kind of answer",
             )),
@@ -277,7 +277,7 @@ impl<W: World> Gateway<W> {
         match ask(&self.world, call).await? {
             Answer::Done => Ok(success(data)),
             Answer::FileTaken(file) => Err(file_taken(&file)),
-            // Somebody else changed it in this very moment.
+            // A concurrent call changed it.
             _ => Err(ApiError::internal(
                 "the registry gave another kind of answer",
             )),

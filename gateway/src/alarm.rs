@@ -59,7 +59,7 @@ alarms! {
         "The order is not counted as paid and nothing is delivered; the query is repeated. If WeChat cannot be reached, repair the way there (the doctor names it): the order then follows WeChat's answer. If WeChat answers for an hour that nothing was paid, the report is dropped; the notice may be forged: rotate the API key. Then settle this alarm.";
     OrderUnknown "ORDER_UNKNOWN" "A verified notice reports a payment for an order that is not known here."
         "Another system may use the same merchant number. If none does, return the money on the merchant platform. Then settle this alarm.";
-    SubMerchantUnknown "SUB_MERCHANT_UNKNOWN" "A verified notice reports a payment to a sub-merchant that nobody here is, or a refund."
+    SubMerchantUnknown "SUB_MERCHANT_UNKNOWN" "A verified notice reports a payment or refund of an unknown sub-merchant."
         "Enter the sub-merchant with POST /admin/merchants, or ask the institution whose it is. The report's strays hold what was noticed. Then settle this alarm.";
     NeverAcknowledged "NEVER_ACKNOWLEDGED" "The merchant never acknowledged the notice of a payment."
         "Tell the merchant; when its notice address works again, send the delivery again with POST /v1/delivery. Then settle this alarm.";

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A row is written in the transaction of its change. Rows are only ever
-//! added: triggers of the database's own abort whatever would change or remove
+//! added: triggers in the database abort statements that would change or remove
 //! one. No row holds a secret or an openid.
 
 use crate::scope::{self, Scope};

@@ -200,8 +200,8 @@ impl<W: World, S: Store> Board<W, S> {
         }
     }
 
-    /// The alarm: calls silent books, and sets the next alarm, whatever
-    /// happened.
+    /// The alarm: calls silent books, and sets the next alarm in every
+    /// case.
     pub async fn alarm(&self) {
         self.armed_at_ms.set(None);
         let done = match self.read_merchants().await {

@@ -39,7 +39,7 @@ pub struct Known {
     pub credentials: Credentials,
     /// What v3's answers and notices are verified with.
     pub platform: RefCell<Platform>,
-    /// Alarms that upstream's answers call for, with their subjects. Whoever
+    /// Alarms that upstream's answers call for, with their subjects. The caller that
     /// called upstream raises them in the merchant's book.
     problems: RefCell<Vec<(Alarm, String)>>,
     /// Whether another merchant here has the same `mch_id`.

@@ -126,7 +126,7 @@ codes! {
     LinkNotFound "LINK_NOT_FOUND" 404 Caller "Check the link's id: GET /v1/link lists them.";
     LinkOff "LINK_OFF" 409 Caller "Switch the link on with POST /v1/link.";
     LinkExpired "LINK_EXPIRED" 409 Caller "Give the link more time with POST /v1/link, or make a new one.";
-    LinkSoldOut "LINK_SOLD_OUT" 409 Caller "Raise the link's stock, or wait for what somebody does not pay for.";
+    LinkSoldOut "LINK_SOLD_OUT" 409 Caller "Raise the link's stock, or wait until unpaid purchases release it.";
     LinkStockTooLow "LINK_STOCK_TOO_LOW" 409 Caller "Buy fewer: not so many are left.";
     OriginUnknown "ORIGIN_UNKNOWN" 403 Caller "Register the page's origin for this merchant, in redirect_origins.";
     LinkChanged "LINK_CHANGED" 409 Caller "Open the link again: the merchant has changed it.";

@@ -70,7 +70,7 @@ pub fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
-/// The header's text with whatever bytes there are in it: what a browser or a
+/// The header's text with any bytes in it: what a browser or a
 /// person writes. A phone's model in Chinese hides nothing else that is said.
 pub fn free_text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
     let value = request.headers().get(name)?;

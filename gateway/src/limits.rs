@@ -49,12 +49,12 @@ pub const PAGES: Rate = Rate {
     at_most: 4_000,
 };
 /// Of an address in what makes or draws something, or leads to WeChat.
-pub const DEEDS: Rate = Rate {
+pub const MUTATIONS: Rate = Rate {
     per_minute: 1_200,
     at_most: 400,
 };
 /// Of one address in notices that are refused. Notices that are believed are
-/// never limited, whoever sends others from the same address.
+/// never limited, regardless of other notices from the same address.
 pub const REFUSED_NOTICES: Rate = Rate {
     per_minute: 60,
     at_most: 120,
@@ -143,7 +143,7 @@ impl Limits {
 }
 
 /// Removes the eighth that was used longest ago. All of them at once would
-/// give everybody new tokens, and whoever makes many names could bring that
+/// give every client new tokens, and a client that uses many names could bring that
 /// about.
 pub fn forget_oldest<K: Eq + Hash, V>(map: &mut HashMap<K, V>, used_at_ms: impl Fn(&V) -> i64) {
     let mut moments: Vec<i64> = map.values().map(&used_at_ms).collect();
@@ -241,7 +241,7 @@ impl<W: World> Gateway<W> {
         let (name, per_address) = match rate {
             RateClass::Own => return Ok(()),
             RateClass::Page => ("pages", PAGES),
-            RateClass::Mutation | RateClass::CheckoutMutation => ("deeds", DEEDS),
+            RateClass::Mutation | RateClass::CheckoutMutation => ("mutations", MUTATIONS),
         };
         if let Some(address) = address(request) {
             self.limit(name, &address, per_address)?;
@@ -254,10 +254,10 @@ impl<W: World> Gateway<W> {
         self.limit("checkout", checkout.get(..64).unwrap_or(checkout), CHECKOUT)
     }
 
-    /// Checks a key that somebody shows. After too many wrong ones from an
+    /// Checks a key that a caller presents. After too many wrong ones from an
     /// address, more are not answered with what is wrong; right ones still
     /// pass, because their owner may sit behind the same address. A flood is
-    /// not even heard. Where nobody tells the address, all would pay for one.
+    /// not even heard. Without a client address no per-address limit applies.
     pub(crate) async fn guess<T>(
         &self,
         request: &Request,
@@ -323,7 +323,7 @@ mod tests {
         );
         assert!(take("b", 1_000), "another's is another's");
         assert!(!limits.is_left("a", 1_999));
-        assert!(limits.is_left("a", 2_000) && limits.is_left("nobody", 0));
+        assert!(limits.is_left("a", 2_000) && limits.is_left("unknown", 0));
         assert_eq!(
             [2_000, 2_000, 2_500, 3_000].map(|at| take("a", at)),
             [true, false, false, true]
@@ -332,7 +332,7 @@ mod tests {
             [0; 4].map(|_| take("a", 99_000_000)),
             [true, true, true, false]
         );
-        // A clock that jumps back gives nothing, and locks nobody out for long.
+        // A clock that jumps back adds no tokens, and locks no client out for long.
         assert!(!take("a", 0));
         assert!(take("a", 1_000));
     }

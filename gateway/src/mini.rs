@@ -44,7 +44,7 @@ impl<W: World> Gateway<W> {
     }
 
     /// `POST /mini/check`. What `wx.requestPayment` said proves nothing;
-    /// whatever it was, it is a reason to ask WeChat.
+    /// in every case WeChat is queried.
     pub(crate) async fn mini_check(&self, request: &Request) -> Result<Response, ApiError> {
         let visit = self.visit(request, true).await?;
         Ok(json(200, &self.mini_view(&visit, &visit.facts)))

@@ -1,4 +1,4 @@
-//! What whoever runs the deployment watches: numbers for Prometheus, and the
+//! Operator endpoints: metrics for Prometheus, and the
 //! alarms that need a person. Guarded by `ADMIN_TOKEN`.
 //!
 //! Both ask the [board](crate::board), and wake no book. A page that is not the
@@ -169,11 +169,7 @@ impl<W: World> Gateway<W> {
             );
             for (name, n) in &numbers.standing {
                 let labels = format!("{{merchant=\"{merchant}\",alarm=\"{}\"}}", escaped(name));
-                text.gauge(
-                    "alarms",
-                    "Alarms that nobody has dealt with.",
-                    (labels, n.to_string()),
-                );
+                text.gauge("alarms", "Open alarms.", (labels, n.to_string()));
             }
         }
         let kind = "text/plain; version=0.0.4; charset=utf-8";

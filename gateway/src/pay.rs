@@ -127,7 +127,7 @@ impl<W: World> Gateway<W> {
         Ok(response)
     }
 
-    /// `POST /pay/check`. What the bridge said proves nothing; whatever it
+    /// `POST /pay/check`. What the bridge said proves nothing; in every case it
     /// was, it is a reason to ask WeChat.
     pub(crate) async fn pay_check(&self, request: &Request) -> Result<Response, ApiError> {
         self.check_origin(request)?;
@@ -265,7 +265,7 @@ impl<W: World> Gateway<W> {
         response
     }
 
-    /// To whoever asks too often: a page gets words, a program its answer.
+    /// The answer to a rate-limited caller: a page for browsers, JSON for programs.
     pub(crate) async fn too_often(&self, request: &Request, error: ApiError) -> Response {
         let mut response = match wants_page(request) {
             true => self.error_page(request, error.code).await,

@@ -8,10 +8,10 @@
 //! GET  /pay/sheet?l=ID   the code, to be printed
 //! ```
 //!
-//! A GET makes nothing, whoever sends it: chats fetch every address that is
+//! A GET makes nothing for any client: chats fetch every address that is
 //! pasted into them. That is why a link of one price has its button, too.
 //!
-//! The pictures are for everybody, because whoever has a link's id can buy
+//! The pictures are for everybody, because a link's id is public and anyone can buy
 //! through it anyway, and so that a plain `<img>` shows them.
 
 use crate::Gateway;
@@ -82,7 +82,7 @@ impl<W: World> Gateway<W> {
     }
 
     /// Back to the purchase of this link that this browser has begun and can
-    /// still pay: the piece that nobody else can have is its own.
+    /// still pay: the last piece is reserved for this browser.
     async fn resume_purchase(&self, request: &Request, opened: &Opened) -> Option<Response> {
         let link = &opened.facts.link.id;
         let token = cookie(request, &bought_cookie(link))?;
@@ -158,7 +158,7 @@ impl<W: World> Gateway<W> {
                     | Code::LinkExpired
             )
         };
-        // What nobody else can have may be this browser's own.
+        // The last piece may be reserved for this browser.
         if bought.as_ref().is_err_and(is_held)
             && let Some(resumed) = self.resume_purchase(request, &opened).await
         {
@@ -188,7 +188,7 @@ impl<W: World> Gateway<W> {
                 response
             }
             Err(error) if error.code == Code::RateLimited => self.too_often(request, error).await,
-            // Somebody was faster, or the merchant has changed the link: it is
+            // Another payer was faster, or the merchant has changed the link: it is
             // shown as it is now.
             Err(error) if error.code.status() < 500 => {
                 let id = opened.facts.link.id.clone();

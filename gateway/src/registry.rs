@@ -336,7 +336,7 @@ pub enum Answer {
     Broken,
 }
 
-/// A merchant, as somebody asked for it.
+/// A merchant that was looked up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Found {
     /// The merchant.
@@ -855,7 +855,7 @@ impl<W: World, S: Store> Registry<W, S> {
         );
         self.audit(id, &what, why)?;
         if expire_at_ms <= self.world.now_ms() {
-            // Whoever has had the keys may have made tokens of them.
+            // A holder of the earlier keys may have made tokens with them.
             let sql = "DELETE FROM tokens WHERE merchant_id = ? RETURNING fingerprint";
             for token in self.store.exec(sql, &[id.into()])? {
                 let what = format!("api-token {} revoked", short(token.text(0)?));

@@ -52,7 +52,7 @@ pub struct Scope {
     /// The request's id. A timer's is that of the request that made the order.
     pub request_id: String,
     /// `key …` or `token …` with the beginning of its fingerprint, `admin`,
-    /// `payer`, `wechat`, `timer`; or `nobody`, who has not shown a key.
+    /// `payer`, `wechat`, `timer`; or `nobody`, before authentication.
     pub who: String,
     /// Method and path; or what a timer is about.
     pub call: String,
@@ -99,7 +99,7 @@ impl Scope {
     }
 }
 
-/// Somebody has shown who they are.
+/// Records the authenticated caller.
 pub fn is(who: String) {
     CURRENT.with_borrow_mut(|scope| scope.who = who);
 }

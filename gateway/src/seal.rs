@@ -70,7 +70,7 @@ impl MasterKey {
         }
     }
 
-    /// A name for something, the same each time, that tells nobody what it is.
+    /// A stable pseudonym for a value that does not reveal the value.
     pub fn alias(&self, purpose: &str, text: &str) -> String {
         BASE64.encode(mac_of(&self.current, purpose, text.as_bytes()))
     }

@@ -29,7 +29,7 @@ pub enum Body {
     /// Whole in memory.
     Whole(Vec<u8>),
     /// In pieces. An error means that the rest cannot be had: the connection is
-    /// to break off, so that nobody takes the body for whole.
+    /// to break off, so that no client takes the body for complete.
     Pieces(Chunks),
 }
 
@@ -166,7 +166,7 @@ pub enum Object<'a> {
 /// No answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FetchError {
-    /// Nobody there, or the connection broke.
+    /// No connection, or the connection broke.
     #[error("no connection")]
     Unreachable,
     /// Too slow.
@@ -205,7 +205,7 @@ pub trait Store {
 
     /// Tells those who [listen](Listen) to `tag`, if there are any, once what
     /// was written before is durable. Not inside [`Store::atomically`], whose
-    /// work may yet be undone. Whoever is not reached is not told again.
+    /// work may yet be undone. The message is not repeated for a listener that misses it.
     fn tell(&self, tag: &str, text: &str);
 }
 

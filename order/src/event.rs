@@ -51,14 +51,14 @@ pub enum Event {
     /// A verified answer says that the payment under this number at WeChat is
     /// not this Quick Pay's: see [`Order::is_anothers`].
     NumberTaken,
-    /// Somebody wants the order closed.
+    /// The merchant or the payer asks to close the order.
     CloseAsked,
     /// WeChat answered our close.
     CloseAnswered(CloseAnswer),
     /// Verified answers say that WeChat refused the Quick Pay and has no order
     /// under its number: nothing was taken, and will not be.
     Declined,
-    /// Somebody wants the Quick Pay order reversed.
+    /// The merchant asks to reverse the Quick Pay order.
     ReverseAsked,
     /// WeChat answered our reverse.
     ReverseAnswered(ReverseAnswer),
@@ -284,6 +284,6 @@ pub enum CloseReason {
     Asked,
     /// It was not paid in time.
     Expired,
-    /// WeChat says so, and nobody here asked.
+    /// Closed by WeChat without our request.
     Upstream,
 }

@@ -656,7 +656,7 @@ impl Order {
                 self.checks = 0;
                 Ok(vec![self.wake_for_reverse(now_ms)])
             }
-            // From any other state: WeChat has the payer's money, whatever was
+            // From any other state: WeChat has the payer's money, regardless of what was
             // believed before.
             _ => {
                 let deliver = !is_known || paid.undelivered;
@@ -786,7 +786,7 @@ impl Order {
             {
                 vec![Effect::Close]
             }
-            // No sheet waits as long as that: nobody will pay it any more.
+            // No sheet waits as long as that: it will not be paid any more.
             (TradeState::NotPay, Status::Reversing { paid: None, .. })
                 if self.checks >= SHEET_CLOSED_CHECKS =>
             {

@@ -314,7 +314,7 @@ impl Order {
         }
         refund.status = RefundStatus::Closed;
         let mut effects = refund.told_when_final();
-        // Somebody else may have refunded or reversed the order.
+        // Another system may have refunded or reversed the order.
         effects.push(Effect::Query);
         Ok(effects)
     }

@@ -15,7 +15,7 @@ use wechatpay::rsa::Certificate;
 
 /// A merchant (or institution) of the sandbox, with everything its owner
 /// would read in WeChat Pay's merchant platform. These are credentials for a
-/// toy; they are shown to whoever asks.
+/// toy; every caller can read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merchant {
     /// What the payer reads on the sheet.
@@ -269,7 +269,7 @@ fn openids(appid: &str) -> Value {
         .into()
 }
 
-/// The secret of an application, whoever's it is.
+/// The secret of an application of any merchant.
 pub(crate) fn app_secret<'a>(merchants: &'a Table<Merchant>, appid: &str) -> Option<&'a str> {
     merchants
         .values()
@@ -278,7 +278,7 @@ pub(crate) fn app_secret<'a>(merchants: &'a Table<Merchant>, appid: &str) -> Opt
         .map(|(_, secret)| secret)
 }
 
-/// The secret of a Mini Program, whoever's it is.
+/// The secret of a Mini Program of any merchant.
 pub(crate) fn mini_program_secret<'a>(
     merchants: &'a Table<Merchant>,
     appid: &str,

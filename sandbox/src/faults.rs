@@ -64,7 +64,7 @@ pub(crate) enum Teller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Lie {
-    /// `Wechatpay-Serial` names a key that nobody has.
+    /// `Wechatpay-Serial` names an unknown key.
     WrongSerial,
     /// The `Wechatpay-*` headers are missing.
     NoSignature,
@@ -98,7 +98,7 @@ impl Lie {
         (
             Self::WrongSerial,
             "WRONG_SERIAL",
-            "`Wechatpay-Serial` names a key that nobody has",
+            "`Wechatpay-Serial` names an unknown key",
         ),
         (
             Self::NoSignature,
@@ -143,7 +143,7 @@ impl Lie {
         (
             Self::UnknownSubMchid,
             "UNKNOWN_SUB_MCHID",
-            "notices: a sub-merchant that nobody has",
+            "notices: an unknown sub-merchant",
         ),
         (
             Self::UnknownEvent,

@@ -167,7 +167,7 @@ impl Input {
         self.fields.is_empty()
     }
 
-    /// Refuses what nobody asked for.
+    /// Refuses unknown fields.
     pub(crate) fn finish(self) -> Result<(), BadInput> {
         match self.fields.keys().next() {
             None => Ok(()),

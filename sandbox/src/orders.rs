@@ -49,7 +49,7 @@ pub(crate) struct Order {
     #[serde(default)]
     pub(crate) without_password: bool,
     /// A refund was taken. That makes the order's `trade_state` `REFUND`,
-    /// whatever becomes of the refund.
+    /// regardless of the refund's result.
     pub(crate) refunded: bool,
 }
 
@@ -88,7 +88,7 @@ pub(crate) enum NotPayable {
     Paid,
     Closed,
     Expired,
-    /// Quick Pay, and nobody is asked for a password.
+    /// Quick Pay without a password.
     NotAsked,
 }
 

@@ -77,7 +77,7 @@ pub(crate) struct Terms {
 }
 
 impl Refund {
-    /// A refund of an order that somebody paid.
+    /// A refund of a paid order.
     pub(crate) fn new(order: &Order, terms: Terms, now_ms: i64) -> Self {
         let payer = order.paid_by();
         let quick = payer.is_some_and(|payer| payer.pays_from_balance());

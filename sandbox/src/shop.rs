@@ -43,7 +43,7 @@ const PRODUCTS: [(&str, &str, i64, &str); 3] = [
     ),
     (
         "One cup, here and now",
-        "Whatever is brewing. For those who only want to try the checkout.",
+        "Today's tea. For those who only want to try the checkout.",
         1_200,
         include_str!("shop/cup.svg"),
     ),

@@ -330,7 +330,7 @@ async fn ask(
     let mut init = RequestInit::new();
     init.with_method(Method::from(method.to_owned()))
         .with_headers(write_headers(headers).map_err(words)?)
-        // Where to go next is for the phone, or nobody's business.
+        // The next address is for the phone only.
         .with_redirect(RequestRedirect::Manual);
     if !body.is_empty() {
         init.with_body(Some(js_sys::Uint8Array::from(body).into()));

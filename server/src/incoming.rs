@@ -33,7 +33,7 @@ const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 const OF_PROXIES: [&str; 3] = ["cf-connecting-ip", "cf-ray", "x-forwarded-for"];
 
 /// An answer's body: whole, or in pieces. A piece that cannot be had breaks the
-/// connection off, so that nobody takes the body for whole.
+/// connection off, so that no client takes the body for complete.
 type Sent = Either<Full<Bytes>, StreamBody<Frames>>;
 type Frames = LocalBoxStream<'static, Result<Frame<Bytes>, FetchError>>;
 

@@ -5,7 +5,7 @@
 //! (accessibility, layout, the console). Not in scope: the system that is
 //! looked at ([`whole::live`]), and what a test expects of it.
 //!
-//! Whatever is looked for may still be on its way: every verb waits, and gives
+//! An element may not have been rendered yet: every method waits, and gives
 //! up with what is there instead.
 
 use futures_executor::block_on;
@@ -58,7 +58,7 @@ const UNSEEN: &str = "(and nothing shows it)";
 /// The functions that look at a page from inside.
 const LOOK: &str = include_str!("look.js");
 
-/// One driver for all browsers. It ends with this process, in whatever way.
+/// One driver for all browsers. It ends with this process, in any way.
 static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
 
 struct Driver {
@@ -329,7 +329,7 @@ impl Browser {
         self.must(read, || format!("there is no {selector} with {attribute}"))
     }
 
-    /// Whatever a script in the page says.
+    /// The result of a script in the page.
     pub fn evaluates(&self, script: &str) -> Value {
         let said = self.driver().execute(script, vec![]);
         self.done(script, said).json().clone()

@@ -114,7 +114,7 @@ fn ionlines_own_page_takes_the_payment_and_ours_knows() {
         payer.taps("Cancel");
         payer.sees("Not paid");
 
-        // Whoever turns back without paying can pay after all.
+        // A payer who returns without paying can still pay.
         payer.goes_back();
         payer.is_at(&town.in_wechat(&checkout));
         payer.pictures("ionline-back-unpaid");

@@ -115,7 +115,7 @@ fn by_keyboard_a_tab_is_opened_and_the_shop_is_told_by_the_server() {
         payer.sees("Waiting for your payment…");
         assert_eq!(payer.reads("p[part=status]", "role"), "status");
         payer.pictures("embed-waiting");
-        // What other windows say is not believed, whoever they claim to be.
+        // What other windows say is not believed, with any origin they claim.
         payer.evaluates(
             "const forged = { state: 'paid', out_trade_no: 'forged' };
              const script = `parent.postMessage(${JSON.stringify(forged)}, '*');

@@ -184,7 +184,7 @@ impl Town {
         self.live.control(path, body)
     }
 
-    /// WeChat tells nobody of payments, and does not answer when asked.
+    /// WeChat sends no notices, and does not answer queries.
     pub fn wechat_falls_silent(&self) {
         let no_answer = json!({ "path": "/pay/orderquery", "code": "SYSTEMERROR", "times": 1000 });
         let faults = json!({ "hold_notices": true, "fail_next": no_answer });

@@ -105,7 +105,7 @@ test("a page that was left and came back goes on asking", async (t) => {
   assert.equal(window.sessionStorage.length, 0);
 });
 
-test("a message from another window is not believed, and a refusal stops nobody", async (t) => {
+test("a message from another window is not believed, and a refusal stops no payer", async (t) => {
   const { window, seen, button } = page(`<weceive-pay link="${LINK}"></weceive-pay>`);
   t.after(() => window.close());
   seen.answer = null;

@@ -33,7 +33,7 @@ fn what_is_kept_for_the_doors_gets_past_the_first_of_them() {
         let statuses = Target::named(name).unwrap().statuses();
         for (input, status) in &statuses {
             let status = status.unwrap_or_else(|| panic!("{name}'s {input} is no request"));
-            // Of an alarm that nobody raised.
+            // Of an alarm that was not raised.
             let is_found = status != 404 || (name, input.as_str()) == ("admin", "alarms");
             // Not signed as it should be, and not by accident.
             let is_let_in = status != 401 || (name, input.as_str()) == ("notify", "v3");

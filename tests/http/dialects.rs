@@ -167,7 +167,7 @@ fn certificates_are_downloaded_once_for_many_orders() {
     let (shop, account) = v3(&live, "demo");
     shop.native("C0", None);
 
-    // Whoever asks for them again is refused, and counted.
+    // A repeated request is refused, and counted.
     let path = "/v3/global/certificates";
     let count = json!({"path": format!("GET {path}"), "code": "SYSTEM_ERROR", "times": 1000});
     live.control("/sandbox/faults", &json!({ "fail_next": count }));
@@ -366,7 +366,7 @@ fn forged_notices_change_nothing() {
         expected.push(counted);
     };
     check(
-        "a serial number that nobody has",
+        "an unknown serial number",
         "notice_unknown_serial",
         401,
         Forgery {

@@ -158,9 +158,9 @@ fn no_text_becomes_a_header_on_the_wire() {
         ("content-type", b"application/json"),
     ];
     let mut seen = 0;
-    let mut check = |name: &str, request: &[u8], statuses: &[u16], besides: &[&str]| {
+    let mut check = |name: &str, request: &[u8], statuses: &[u16], more: &[&str]| {
         let head = Head::of(request);
-        let expected = ALWAYS.iter().chain(besides).copied().collect();
+        let expected = ALWAYS.iter().chain(more).copied().collect();
         let (status, names) = (head.status, head.names());
         assert!(statuses.contains(&status), "{name}: {status}");
         assert_eq!(names, expected, "{name}: {status}");
@@ -189,9 +189,9 @@ fn no_text_becomes_a_header_on_the_wire() {
             }
             let made = shop.call("POST", "/v1/checkout", order).json();
             let page = path_of(&made["data"]["url"]);
-            for (agent, status, besides) in [(DESKTOP, 200, PAGE), (WECHAT, 302, SIGN_IN)] {
+            for (agent, status, more) in [(DESKTOP, 200, PAGE), (WECHAT, 302, SIGN_IN)] {
                 let page = request("GET", &page, &[("user-agent", agent.as_bytes())], "");
-                check(&name, &page, &[status], besides);
+                check(&name, &page, &[status], more);
             }
         }
     }
@@ -227,7 +227,7 @@ fn no_text_becomes_a_header_on_the_wire() {
     }
 
     // What a payer's address says.
-    for (path, status, besides) in [
+    for (path, status, more) in [
         (
             format!("{page}&lang={coded}&env={coded}&back={coded}"),
             200,
@@ -261,7 +261,7 @@ fn no_text_becomes_a_header_on_the_wire() {
         (format!("/{coded}"), 404, &[]),
     ] {
         let asked = request("GET", &path, &[("user-agent", DESKTOP.as_bytes())], "");
-        check(&path, &asked, &[status], besides);
+        check(&path, &asked, &[status], more);
     }
     let form = format!("l={link}&once=0123456789abcdef{}&lang={coded}", "a");
     let form_type = ("content-type", &b"application/x-www-form-urlencoded"[..]);

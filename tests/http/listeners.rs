@@ -57,9 +57,9 @@ fn open_pages_are_told_of_a_payment_and_others_are_not() {
     assert_eq!(silence, None);
 }
 
-/// Each word would wake the merchant's book: whoever says more than `ping` is
+/// Each message would wake the merchant's book: a page that sends more than `ping` is
 /// not listened to any longer. `ping` does not reach the book, which answers
-/// nobody and closes on all that it hears.
+/// no other page and closes on every other message.
 #[test]
 fn a_listener_only_listens_and_can_ask_whether_it_still_does() {
     let shop = LIVE.shop("talker", &json!({}));

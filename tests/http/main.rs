@@ -356,11 +356,11 @@ fn a_payment_made_while_the_gateway_was_dead_is_found() {
     let shop = live.shop("demo", &json!({}));
     let merchant = Receiver::good();
     let data = shop.native("1", Some(&merchant.url));
-    // Whatever happens to this notice, nobody is there to take it in time.
+    // No process takes this notice in time.
     live.control("/sandbox/faults", &json!({"hold_notices": true}));
     live.scan(&data["code_url"]);
     live.crash_and_restart(Duration::from_millis(200));
-    // Nobody asks: the order's own timer finds the payment, 30 s after it was
+    // Without a request, the order's own timer finds the payment, 30 s after it was
     // made.
     wait_for("the delivery", 45, || merchant.received().first().cloned());
     assert_eq!(shop.state("1"), "SUCCESS");

@@ -24,7 +24,7 @@ fn the_page_is_within_its_budget_in_every_language() {
     });
     let made = shop.call("POST", "/v1/checkout", body.to_string()).json();
     let address = made["data"]["url"].as_str().unwrap();
-    // Whatever the way to pay, the page and its files are the same.
+    // The page and its files are the same for every payment method.
     let desktop = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)");
     let mut files = BTreeMap::new();
     let mut longest = 0;

@@ -238,7 +238,7 @@ fn a_products_code_sells_again_and_again() {
     assert_eq!(orders(), before);
 
     // A true one is good for an order that waits for its payer; once more, for
-    // another. Nobody has paid for either, and nothing is delivered.
+    // another. Neither is paid, and nothing is delivered.
     let prepaid: Vec<String> = (0..2)
         .map(|_| {
             let answer = send(xml.clone());

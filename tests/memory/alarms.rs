@@ -9,7 +9,7 @@ use gateway::alarm::Alarm;
 use serde_json::{Value, json};
 use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
 
-/// A world where somebody is called: whose merchant's, and about what.
+/// A world where an alarm is raised: of which merchant, and about what.
 struct Called {
     world: Memory,
     merchant: String,
@@ -367,7 +367,7 @@ fn unreadable_row() -> Called {
 /// Whose notice, and what it says that is not so.
 type Wrong = (&'static str, &'static str, Value);
 
-/// The order is paid where the lie is a second payment; else nobody paid it.
+/// The order is paid where the lie is a second payment; else it is unpaid.
 /// The notice is signed as WeChat signs.
 fn told((id, what, value): &Wrong, subject: &'static str) -> Called {
     let scene = scene(id);
@@ -770,7 +770,7 @@ fn every_alarm_is_raised_by_what_it_is_about_and_has_a_way_out() {
     }
 }
 
-/// Where nothing is wrong nobody is called.
+/// Where nothing is wrong no alarm is raised.
 #[test]
 fn a_payment_and_a_refund_call_nobody() {
     for id in ["demo", "peak-v3", "lantern-v3", "night-ionline"] {

@@ -325,7 +325,7 @@ fn the_audit_is_read_in_pages_by_its_owner_and_the_operator() {
     assert_eq!(subjects(&asked(ADMIN_TOKEN).1["data"]), ["1"]);
 }
 
-/// Whoever verifies with either secret is content while it changes.
+/// Verification with either secret succeeds while it changes.
 #[test]
 fn the_delivery_secret_changes_without_a_gap() {
     let world = Memory::default();

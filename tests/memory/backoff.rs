@@ -251,7 +251,7 @@ fn too_often_is_understood_without_a_signature() {
         let world = Memory::default();
         let shop = kinds::shop(&world, id);
         paid(&world, &shop, "U1");
-        world.upstream([Upstream::Somebody(
+        world.upstream([Upstream::Proxy(
             status,
             body,
             "5157F09EFDC096DE15EBE81A47057A72",

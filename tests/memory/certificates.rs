@@ -421,7 +421,7 @@ fn only_the_documented_words_refuse_the_client_certificate() {
         let shop = kinds::shop(&world, "demo");
         pay(&world, &shop, "N1");
         world.advance(1);
-        world.upstream([Upstream::Somebody(200, fail(said), "x")]);
+        world.upstream([Upstream::Proxy(200, fail(said), "x")]);
         refund(&shop);
         let refused = refunds(&shop)[0]["err_code"] == "CLIENT_CERTIFICATE_REFUSED";
         assert_eq!(refused, is_refused, "{said}");
@@ -431,7 +431,7 @@ fn only_the_documented_words_refuse_the_client_certificate() {
         // A call without the certificate says nothing about it.
         let world = Memory::default();
         let shop = kinds::shop(&world, "demo");
-        world.upstream([Upstream::Somebody(200, fail(said), "x")]);
+        world.upstream([Upstream::Proxy(200, fail(said), "x")]);
         shop.call("POST", "/v1/order", order("N1").to_string());
         assert_ne!(alarms(&shop), unusable("1900000109"), "{said}");
         // Words about the merchant say that payers cannot pay.

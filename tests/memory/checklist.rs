@@ -173,7 +173,7 @@ fn p5_the_latest_payment_is_at_least_a_minute_away() {
     }
 }
 
-/// Of whoever has the page open, and not of the merchant's server.
+/// Of the payer's browser, and not of the merchant's server.
 #[test]
 fn h1_wechat_learns_the_payers_own_address() {
     for id in ["demo", "demo-v3"] {

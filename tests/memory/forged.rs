@@ -1,6 +1,6 @@
 //! True notices, answers and sessions, and what becomes of them in wrong
 //! hands: changed anywhere, written in another way, signed in a weaker one,
-//! sent to somebody else. `docs/threat-model.md` has the list.
+//! sent to another recipient. `docs/threat-model.md` has the list.
 
 use crate::kinds::kind;
 use crate::scene::{order, pay, scene, shop};
@@ -39,7 +39,7 @@ fn a_true_notice_with_any_byte_changed_is_not_believed() {
             let mut shorter = original.to_vec();
             shorter.remove(at);
             for changed in [flipped, case, shorter] {
-                // White space between the fields is nobody's.
+                // White space between the fields is not signed.
                 if says.is_some() && Fields::parse(&changed).ok() == says {
                     continue;
                 }
@@ -85,7 +85,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     units.flat_map(bytes).collect()
 }
 
-/// Whatever a document's dress: it says what was signed, or it is refused.
+/// In every encoding a document says what was signed, or it is refused.
 #[test]
 fn a_true_notice_in_another_dress_is_the_same_or_refused() {
     let as_it_is = |text: &str| text.as_bytes().to_vec();
@@ -529,7 +529,7 @@ fn an_old_notice_brings_nothing_back() {
     }
 }
 
-/// Whoever has the key can write one of v2's: it proves nothing.
+/// A holder of the key can write one of v2's: it proves nothing.
 #[test]
 fn a_refund_notice_that_wechat_does_not_confirm_ends_nothing() {
     let scene = scene("demo");
@@ -642,7 +642,7 @@ fn a_v3_refund_notice_that_wechat_signed_and_does_not_confirm_ends_nothing() {
     }
 }
 
-/// Somebody on the way gives the true answer to another question.
+/// A proxy gives the true answer to another request.
 #[test]
 fn a_true_answer_about_another_order_is_no_answer() {
     for id in ["demo", "demo-v3", "lantern-v3", "night-ionline"] {
@@ -714,7 +714,7 @@ fn a_session_changed_anywhere_is_none() {
             "{forged}"
         );
     }
-    // It is bound to the application, under whatever name it comes.
+    // It is bound to the application, under every name.
     let other = world.shop_with(
         "other",
         &json!({"appid": "wx5a11d0b0c0ffee09", "app_secret": "x"}),

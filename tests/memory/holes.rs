@@ -1,4 +1,4 @@
-//! Each hole that was once open has a test with its name: somebody who means it
+//! Each vulnerability that was once open has a test with its name: an attacker
 //! would have come through.
 
 use crate::kinds;
@@ -384,7 +384,7 @@ fn a_new_key_broke_what_was_under_way() {
     assert_eq!(counters["product_callback_not_believed"], Value::Null);
 }
 
-/// The last attempt of a schedule is at the merchant when somebody has the
+/// The last attempt of a schedule is at the merchant when a caller has the
 /// delivery sent again.
 #[test]
 fn a_delivery_that_was_begun_again_was_given_up_by_the_attempt_before() {

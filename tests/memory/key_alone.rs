@@ -181,7 +181,7 @@ fn an_api_key_beside_an_api_token_is_accepted_as_documented() {
     assert_eq!(send(&world, get, &unknown, "").1["code"], "API_KEY_UNKNOWN");
     let wrong = [key, ("api-token", "x")];
     assert_eq!(send(&world, get, &wrong, "").1["code"], "API_TOKEN_UNKNOWN");
-    // A token makes none, whatever is beside it.
+    // A token makes none, with any other header.
     let issue = ("POST", "/v1/token");
     assert_eq!(
         send(&world, issue, &[key, token], "").1["code"],

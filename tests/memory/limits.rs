@@ -1,5 +1,5 @@
 //! Too often: refused by name, with a time to wait and nothing changed; and
-//! nobody else is refused with them.
+//! no other caller is refused with them.
 
 use gateway::Gateway;
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ impl Isolate<'_> {
     }
 }
 
-/// Whoever guesses learns nothing more; whoever has the right key still passes,
+/// Guessing reveals nothing more; a caller with the right key still passes,
 /// from the same address too.
 #[test]
 fn wrong_keys_are_not_tried_for_ever() {
@@ -149,7 +149,7 @@ fn wrong_keys_are_not_tried_for_ever() {
         world.advance(6);
         assert_eq!(ask(&wrong).0, 401);
         assert_eq!(ask(&wrong).0, 429);
-        // Where nobody tells the address, nobody is answered for another.
+        // Without a client address no caller is taken for another.
         for _ in 0..30 {
             let answer = isolate.ask("GET", path, &wrong, "");
             assert_eq!(answer, (401, code.to_owned(), None));
@@ -245,11 +245,11 @@ fn an_address_is_limited_on_payers_pages_and_a_checkout_in_what_it_asks() {
         (429, &"1".parse().unwrap())
     );
     assert!(String::from_utf8_lossy(answer.body()).contains("RATE_LIMITED"));
-    // Where nobody tells the address, nobody is taken for somebody else.
+    // Without a client address no caller is taken for another.
     assert_eq!(isolate.passed(450, "POST", "/pay/link", &[]), 450);
 }
 
-/// A stock of three cannot be held by whoever opens it three times; a payer who
+/// A stock of three cannot be held by one browser that opens it three times; a payer who
 /// is known is told apart from the others at the same address.
 #[test]
 fn one_payer_holds_only_some_of_a_link_s_stock() {

@@ -121,7 +121,7 @@ pub fn pay(world: &Memory, page: &str) -> String {
     text(&view, "out_trade_no").to_owned()
 }
 
-/// Nobody has a checkout of this link.
+/// The link has no checkouts.
 fn nothing_made(world: &Memory, shop: &Shop, link: &Value) {
     assert_eq!(now(shop, link)["held"], 0);
     assert_eq!(world.upstream_calls(), Vec::<String>::new());
@@ -159,7 +159,7 @@ fn a_link_sells_again_and_again_in_every_dialect() {
         assert_eq!((&link["sold"], &link["held"]), (&json!(1), &json!(1)));
         pay(&world, &second);
         assert_eq!(now(&shop, &link)["sold"], 2);
-        // The same when nobody has looked for a day.
+        // The same after a day without a request.
         world.advance(86_400);
         assert_eq!(now(&shop, &link)["sold"], 2);
     }
@@ -744,7 +744,7 @@ fn a_page_of_the_merchants_learns_the_result_and_nobody_else() {
         "https://shop.example.com.evil.example",
     ] {
         let (status, allowed, refused) = result(stranger, once);
-        // It may read why, and the answer is the same whatever the purchase is.
+        // It may read why, and the answer is the same for every purchase.
         assert_eq!(
             (status, allowed.as_deref()),
             (403, Some("*")),

@@ -329,7 +329,7 @@ fn checkouts_and_their_orders_are_found_by_the_link_that_they_were_bought_throug
     );
     assert!(status == 200 || status == 404, "{status}");
     assert_eq!(of("state=closed"), 1);
-    // The purchase that nobody paid is removed, from the list too.
+    // The unpaid purchase is removed, from the list too.
     world.advance(3 * 3_600);
     assert_eq!(of(&format!("link={id}")), 1);
     assert_eq!(of("state=expired"), 0);

@@ -133,7 +133,7 @@ fn a_probe_on_an_answer_of_v2_is_asked_again_once() {
     let shop = world.shop("demo");
     let probe = "<xml><return_code><![CDATA[SUCCESS]]></return_code><result_code>SUCCESS</result_code>\
                  <sign>WECHATPAY/SIGNTEST/0123</sign></xml>";
-    world.upstream([whole::memory::Upstream::Somebody(200, probe, "")]);
+    world.upstream([whole::memory::Upstream::Proxy(200, probe, "")]);
     let made = shop.order(&order("P3"));
     assert_eq!(calls(&world, "/pay/unifiedorder"), 2, "{made}");
 }
@@ -573,7 +573,7 @@ fn statement_says(body: &'static str) -> (u16, Value) {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.advance(24 * 3600);
-    world.upstream([whole::memory::Upstream::Somebody(200, body, "")]);
+    world.upstream([whole::memory::Upstream::Proxy(200, body, "")]);
     shop.call("GET", &format!("/v1/statement?bill_date={DAY}"), "")
 }
 
@@ -633,14 +633,14 @@ fn what_is_wrong_with_a_statement_is_not_blamed_on_a_key() {
     }
 }
 
-/// A file that is not whole breaks off, so that nobody takes it for whole.
+/// A file that is not whole breaks off, so that no client takes it for complete.
 #[test]
 fn a_statement_that_is_cut_short_breaks_off() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.advance(24 * 3600);
     let cut = format!("{HEADER}\r\n`2026-01-02 17:07:11,`421,`N1,`SUCCESS,`tea,`HKD,`17.50\r\n");
-    world.upstream([whole::memory::Upstream::Somebody(200, cut.leak(), "")]);
+    world.upstream([whole::memory::Upstream::Proxy(200, cut.leak(), "")]);
     let answer = block_on(
         world
             .gateway()

@@ -136,7 +136,7 @@ fn a_mini_program_pays_in_every_dialect() {
             "{id}"
         );
 
-        // Not paid because somebody says so.
+        // A client's claim does not make it paid.
         assert_eq!(mini.check(&session), "open", "{id}");
         let said = mini.request_payment(&payment, "pay");
         assert_eq!(said["ok"], true, "{id}: {said}");

@@ -104,7 +104,7 @@ fn r3_partial_refunds_never_exceed_what_was_paid() {
     assert_eq!(states, ["SUCCESS", "SUCCESS"]);
 }
 
-/// Whoever has an api-key can give a refund any free number.
+/// A holder of an api-key can give a refund any free number.
 #[test]
 fn a_refund_without_a_number_is_made_though_another_orders_refund_has_its_usual_one() {
     let world = Memory::default();
@@ -301,7 +301,7 @@ fn bad_refunds_are_refused_by_name() {
 }
 
 /// A refund that the payer's account did not take is settled on the merchant
-/// platform: it follows WeChat when somebody asks, or when a notice comes, and
+/// platform: it follows WeChat at a query, or at a notice, and
 /// the merchant is told again.
 #[test]
 fn an_abnormal_refund_that_is_settled_elsewhere_follows_wechat() {
@@ -338,7 +338,7 @@ fn an_abnormal_refund_that_is_settled_elsewhere_follows_wechat() {
         scene.world.control(&path, &json!({"status": "SUCCESS"}));
         scene.world.advance(60);
         if !by_notice {
-            assert!(!status(&scene.shop), "{id}: nobody asked");
+            assert!(!status(&scene.shop), "{id}: no query was sent");
             let now = refunds(&scene.shop, "N1")[0].clone();
             assert_eq!(now["refund_status"], "SUCCESS", "{id}");
         }

@@ -455,7 +455,7 @@ fn notices_to_unknown_merchants_stop_at_the_isolate() {
     assert!(asked <= 150, "{asked}");
 }
 
-/// How often WeChat is asked about an order that nobody pays, to its end.
+/// How often WeChat is asked about an unpaid order, to its end.
 fn calls_for_an_abandoned_order(world: &Memory, shop: &Shop) -> usize {
     let before = world.upstream_calls().len();
     order(shop, "abandoned");

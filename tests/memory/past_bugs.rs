@@ -88,7 +88,7 @@ fn a_checkout_that_was_called_off_could_still_be_paid() {
     let (_, answer) = desktop.post(&call(&page, "order"));
     assert_eq!(answer["not_open"]["state"], "closed", "{answer}");
 
-    // One that nobody has tried to pay.
+    // One without an attempt.
     let page = checkout(&shop, "2");
     assert_eq!(close("2").1["data"]["trade_state"], "CLOSED");
     let (_, answer) = desktop.post(&call(&page, "order"));

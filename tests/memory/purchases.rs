@@ -1,4 +1,4 @@
-//! A purchase is kept paid once, whatever its attempts were paid for; and each
+//! A purchase is kept paid once, with every combination of paid attempts; and each
 //! end of a refund reaches the merchant, in order.
 
 use crate::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
@@ -144,7 +144,7 @@ fn settled(world: &Memory, shop: &Shop, key: &Secret, kept: &str, back: &str) {
     let report = shop.report();
     assert_eq!(report["counters"]["purchase_paid_twice"], 1);
     assert_eq!(report["counters"]["order:SUCCESS"], 2);
-    assert_eq!(report["alarms"], json!([]), "nobody need do anything");
+    assert_eq!(report["alarms"], json!([]), "no action is needed");
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn the_deliveries_of_an_order_go_out_in_order() {
     let received = world.received();
     assert_eq!(received.last().unwrap().url, REFUNDS);
     assert_eq!(received.len(), 8, "{received:?}");
-    // And the next order's documents waited for nobody.
+    // And the next order's documents waited for no other request.
     let [payment, refund] = [&received[received.len() - 2], received.last().unwrap()];
     assert_eq!(payment.url, SHOP_NOTIFY);
     assert_eq!(refund.at_ms, payment.at_ms, "as soon as it was taken");

@@ -43,7 +43,7 @@ fn a_code_that_pays_at_once() {
         "the code is not kept"
     );
 
-    // Q2: the same number takes money once, whatever the code.
+    // Q2: the same number takes money once, with any code.
     let second = code(&world, "bob", "pays");
     assert_eq!(
         micropay(&shop, "1", &second).1["data"]["trade_state"],

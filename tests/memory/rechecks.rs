@@ -53,7 +53,7 @@ fn a_payment_that_wechat_denies_later_raises_an_alarm() {
         .body(change.into_bytes());
     assert_eq!(honest.world.send(request.unwrap()).status(), 200);
     honest.world.advance(31);
-    // The key alone signs a notice of an order that nobody paid.
+    // The key alone signs a notice of an unpaid order.
     crate::scene::order(&honest.shop, "N2");
     let mut fields = honest.fields();
     fields.set("out_trade_no", "N2");

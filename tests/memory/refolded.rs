@@ -91,7 +91,7 @@ fn no_refolded_document_pays_an_order_or_passes_checksign() {
     for id in KINDS {
         let world = Memory::default();
         let scene_of_paid = scene(id);
-        // The same account, in a world where nobody has paid N1.
+        // The same account, in a world where N1 is unpaid.
         let (shop, key) = crate::scene::shop(&world, kinds::kind(id));
         order(&shop, "N1");
         let open = Scene {
@@ -488,7 +488,7 @@ fn a_row_that_is_no_json_does_not_stop_the_list_of_transactions() {
 }
 
 /// Two merchants of the gateway have one account at WeChat: a payment of the
-/// one pays no order of the other, whatever WeChat's answer says.
+/// one pays no order of the other, with any answer of WeChat.
 #[test]
 fn one_payment_is_one_orders_among_all_merchants_of_an_account() {
     for id in ["demo", "harbour", "night-ionline"] {

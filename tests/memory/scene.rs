@@ -90,7 +90,7 @@ impl Scene {
         !self.shop.report()["counters"]["order:SUCCESS"].is_null()
     }
 
-    /// How many notices were refused, by whatever name.
+    /// How many notices were refused, for any reason.
     pub fn refused(&self) -> i64 {
         let report = self.shop.report();
         let counters = report["counters"].as_object().unwrap();
@@ -165,7 +165,7 @@ impl Scene {
         envelope
     }
 
-    /// A v3 notice whose signature holds, whatever it says.
+    /// A v3 notice whose signature holds, with any content.
     pub fn send_signed_v3(&self, envelope: &Value, timestamp_s: i64) -> u16 {
         let body = envelope.to_string();
         let is_serial = |name: &str| name.eq_ignore_ascii_case("wechatpay-serial");

@@ -546,7 +546,7 @@ fn quick_auth_as_a_client_of_a_service() {
     assert!(payer.post(&call(&page, "order")).1["jsapi"].is_object());
 }
 
-/// Whoever is told a wrong openid makes an order that its owner alone can pay.
+/// A payer with a wrong openid makes an order that only the openid's owner can pay.
 #[test]
 fn another_payers_openid_is_of_no_use() {
     let world = Memory::default();
@@ -753,7 +753,7 @@ fn a_way_counts_only_at_the_end_that_it_was_begun_for() {
     let (_, authorize, _) = payer.get(&page);
     let state = authorize.split("state=").nth(1).unwrap();
     let state = state.split('#').next().unwrap();
-    // Begun at WeChat: nobody but WeChat says who it is.
+    // Begun at WeChat: only WeChat names the payer.
     let forged = format!("/oauth/return?flow={state}&wx_openid=oForged");
     payer.get(&forged);
     assert_eq!(payer.post(&call(&page, "order")).0, 401);

@@ -1,5 +1,5 @@
 //! Books that an earlier version has stored: they open, are read, and their rows
-//! are indexed in slices, whatever interrupts that.
+//! are indexed in slices, with every interruption.
 
 use crate::links::{buy, link, pay as pay_link};
 use crate::lists::{get, numbers};

@@ -78,7 +78,7 @@ fn a_day_is_a_day_of_the_merchants_time_zone() {
     );
 }
 
-/// The sums are those of the list, whatever became of payments and refunds: a
+/// The sums are those of the list, with every state of payments and refunds: a
 /// refund that WeChat refuses returns nothing, a reversed Quick Pay is not paid.
 #[test]
 fn the_sums_are_the_sums_of_the_list() {

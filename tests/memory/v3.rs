@@ -200,7 +200,7 @@ fn a_notice_without_headers_is_a_reason_to_ask() {
             .any(|path| path.ends_with("/out-trade-no/L2"))
     );
 
-    // Whoever has not the APIv3 key cannot even make us ask.
+    // A sender without the APIv3 key cannot even trigger a query.
     let before = world.upstream_calls().len();
     let forged = http::Request::post(format!("{GATEWAY}/notify/v3/demo-v3"))
         .body(b"{\"id\":\"1\"}".to_vec())
@@ -255,9 +255,9 @@ fn i1_i2_i3_an_institutions_notices_go_to_the_merchant_they_name() {
     assert_eq!(counters(&ferry)["notice_taken"], Value::Null);
     assert_eq!(peak.status("I1")["trade_state"], "SUCCESS");
     let (status, _) = ferry.call("GET", "/v1/order?out_trade_no=I1", "");
-    assert_eq!(status, 404, "nobody sees another's");
+    assert_eq!(status, 404, "another merchant's is not visible");
 
-    // A sub-merchant that nobody knows: kept, and a person is called.
+    // An unknown sub-merchant: stored, and an alarm is raised.
     let made = peak.order(&order("I2"));
     lie(&world, "UNKNOWN_SUB_MCHID", "notice", 1);
     let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
@@ -448,7 +448,7 @@ fn a_signature_that_wechat_does_not_accept_is_explained() {
 fn a_notice_is_believed_only_under_the_keys_of_the_merchant_it_names() {
     let world = Memory::default();
     let peak = shop(&world, "peak-v3");
-    // Somebody with keys of their own under the institution's number.
+    // A merchant with keys of its own under the institution's number.
     let mut body = body(&world, "peak-v3");
     body["id"] = json!("mallory");
     body["sub_mch_id"] = json!("1900000999");

@@ -207,7 +207,7 @@ fn no_answer_invites_another_sites_page() {
 }
 
 /// What a browser sends by itself, cookies and all, opens neither the
-/// merchant's calls nor the operator's, in whatever type a form can send.
+/// merchant's calls nor the operator's, in every content type that a form can send.
 #[test]
 fn a_browser_alone_has_no_authority() {
     let world = Memory::default();
@@ -580,7 +580,7 @@ fn no_notice_is_sent_inside_anybodys_network() {
     assert_eq!(world.received(), []);
 }
 
-/// Whoever guesses learns nothing: what is not there and what is another's are
+/// Guessing reveals nothing: what does not exist and what is another's are
 /// answered alike, to the byte.
 #[test]
 fn what_is_anothers_is_answered_like_what_is_not_there() {

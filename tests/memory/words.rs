@@ -1,5 +1,5 @@
-//! Words that nobody signed, where an error could repeat them: they reach
-//! whoever sent them, and neither the log nor the numbers.
+//! Unsigned text, where an error could repeat it: it reaches its sender, and
+//! neither the log nor the metrics.
 
 use crate::kinds::kind;
 use crate::scene::{order, scene, shop};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Upstream, registry_of};
 
 /// An openid, which no log and no number may hold. Here it is a word in
-/// something that nobody signed.
+/// something unsigned.
 const OPENID: &str = "oUpF8uMEb4qRXf22hE3X68TekukE";
 /// The word as a name: of a field, twice; and of one that has another inside.
 const XML_TWICE: &str = "<xml><oUpF8uMEb4qRXf22hE3X68TekukE>1</oUpF8uMEb4qRXf22hE3X68TekukE>\
@@ -113,7 +113,7 @@ fn words_of_an_answer_that_nobody_signed_reach_neither_log_nor_numbers() {
                 let world = Memory::default();
                 let shop = shop(&world, kind(id)).0;
                 let told = |method: &str, path: &str, about: &Value| {
-                    world.upstream([Upstream::Somebody(status, body, serial); 4]);
+                    world.upstream([Upstream::Proxy(status, body, serial); 4]);
                     let answer = shop.answer(method, path, about.to_string());
                     (answer.status().as_u16(), world.drop_upstream())
                 };

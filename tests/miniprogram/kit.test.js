@@ -194,7 +194,7 @@ test('a payment that was made while the sheet was silent is found', async () => 
   assert.deepEqual(events, [['paid', { session: 'S1' }]])
 })
 
-test('whatever the question meets, a payer who has paid is not told of a failure', async () => {
+test('with any answer to the query, a payer who has paid is not told of a failure', async () => {
   const lost = [
     problem(429, 'RATE_LIMITED'),
     { statusCode: 403, data: '<html>Forbidden</html>' },
@@ -519,7 +519,7 @@ test('the page without a session says that there is none', async () => {
   assert.match(page.dom.textContent, /can’t be found/)
 })
 
-test('the shop page shows the shop and nobody else', async () => {
+test('the shop page shows the shop only', async () => {
   const it = phone({})
   config.shop = 'https://shop.example.com'
   for (const [query, src] of [
@@ -537,7 +537,7 @@ test('the shop page shows the shop and nobody else', async () => {
   }
 })
 
-test('whoever cannot see hears it', () => {
+test('a screen reader announces it', () => {
   const files = fs.readdirSync(KIT, { recursive: true }).filter(file => file.endsWith('.wxml'))
   assert.ok(files.length >= 3)
   for (const file of files) {

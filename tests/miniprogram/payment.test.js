@@ -116,7 +116,7 @@ test('a paid session opens no other sheet', { skip }, async () => {
   assert.equal(second.orders, 0)
 })
 
-test('a Mini Program of somebody else cannot pay', { skip }, async () => {
+test('another merchant\'s Mini Program cannot pay', { skip }, async () => {
   const [merchant, other] = merchants
   const it = phone({ ...merchant, appid: other.appid })
   const { shown, events } = it.checkout({ session: await session(merchant), immediate: true })

@@ -104,7 +104,7 @@ class Phone {
     return shown
   }
 
-  /** The checkout inside whatever is shown. */
+  /** The checkout inside the current page. */
   get inside() {
     return this.shown.querySelector('.pay-page') || this.shown
   }

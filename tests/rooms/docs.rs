@@ -159,7 +159,7 @@ fn the_limits_in_the_documents_are_the_codes_own() {
         ),
         (
             "gateway/src/limits.rs",
-            "DEEDS: Rate = Rate { per_minute: 1_200, at_most: 400,",
+            "MUTATIONS: Rate = Rate { per_minute: 1_200, at_most: 400,",
             "codes | 1200 | 400 |",
         ),
         (
@@ -330,7 +330,7 @@ const PLACES: [(&str, &str); 12] = [
     ("app", "app"),
 ];
 
-/// The tests of a source: functions under `#[test]` that nobody leaves out.
+/// The tests of a source: functions under `#[test]` that are not left out.
 fn tests_of(source: &str) -> Vec<&str> {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let is_above = |line: &&&str| line.starts_with("#[") || line.starts_with("//");

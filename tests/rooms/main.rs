@@ -319,6 +319,44 @@ fn files_stay_readable() {
     }
 }
 
+/// Words that hide the subject of a sentence. A caller, a payer, an operator or
+/// an attacker is named instead (CONTRIBUTING.md, "Prose").
+const WORDS_NOT_USED: [&str; 7] = [
+    "nobody", "somebody", "whoever", "besides", "heed", "deed", "deeds",
+];
+
+/// In the documents, and in the comments of the sources.
+#[test]
+fn the_prose_names_who_does_what() {
+    let mut found = Vec::new();
+    let mut look = |place: String, text: &str| {
+        let lower = text.to_ascii_lowercase();
+        let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        if words.any(|word| WORDS_NOT_USED.contains(&word)) {
+            found.push(format!("{place}: {}", text.trim()));
+        }
+    };
+    for document in whole::documents::all() {
+        for (at, line) in document.text.lines().enumerate() {
+            // Code is between backticks.
+            let prose: String = line.split('`').step_by(2).collect();
+            look(format!("{}:{}", document.name, at + 1), &prose);
+        }
+    }
+    for (room, _) in MAY_IMPORT {
+        for path in files_below(room, ".rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            for (at, line) in source.lines().enumerate() {
+                if let Some((_, comment)) = line.split_once("//") {
+                    let prose: String = comment.split('`').step_by(2).collect();
+                    look(format!("{}:{}", path.display(), at + 1), &prose);
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn every_source_file_begins_by_saying_what_it_is() {
     let mut without = BTreeMap::new();

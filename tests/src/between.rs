@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nobody ever answers.
+    /// No answer is ever sent.
     Hang,
     /// The connection is reset before the request is read.
     Reset,
@@ -69,10 +70,19 @@ impl Fault {
         matches!(self, Self::Lost | Self::Cut)
     }
 
-    /// Answers so, whatever was asked.
+    /// Answers every request so.
     fn answer(self, mut stream: &TcpStream) -> io::Result<()> {
         match self {
-            Self::Hang => thread::sleep(TOO_LONG),
+            Self::Hang => {
+                stream.set_read_timeout(Some(TOO_LONG))?;
+                match stream.read(&mut [0]) {
+                    Ok(1..) => {}
+                    Err(error) if is_timeout(&error) => {}
+                    Ok(0) | Err(_) => {
+                        HUNG_UP.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            }
             Self::Reset | Self::Lost | Self::Cut => {}
             Self::Garbage => stream.write_all(b"\x16\x03\x01\0\xff<xml>\xc3\x28{\"\r\n\r\n\0")?,
             Self::Page => {
@@ -100,6 +110,20 @@ impl Fault {
     }
 }
 
+/// Requests that were never answered and whose caller closed the connection.
+static HUNG_UP: AtomicUsize = AtomicUsize::new(0);
+
+/// How many requests were never answered and were aborted by their caller, in
+/// this process.
+pub fn callers_that_hung_up() -> usize {
+    HUNG_UP.load(Ordering::SeqCst)
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    let kind = error.kind();
+    kind == io::ErrorKind::WouldBlock || kind == io::ErrorKind::TimedOut
+}
+
 fn head(status: u16, length: usize) -> String {
     format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n")
 }
@@ -120,7 +144,7 @@ impl Between {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let had = had.clone();
-                // Whoever breaks off has had what they wanted.
+                // A client that breaks off has read what it wanted.
                 thread::spawn(move || pass(&stream, wechat_port, &had));
             }
         });

@@ -2,7 +2,7 @@
 //!
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
-//! * `fuzz/`: parsers under bytes that nobody meant: [`fuzz`].
+//! * `fuzz/`: parsers given malformed bytes: [`fuzz`].
 //! * `simulation/`: the same, driven by a seed: a package of its own.
 //! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
 //!   killed under load: [`fire`], over a network that misbehaves: [`between`].

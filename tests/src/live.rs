@@ -141,7 +141,7 @@ impl Live {
         }
     }
 
-    /// The admin call that makes a merchant, whatever it answers.
+    /// The admin call that makes a merchant, with its answer.
     pub fn try_make(&self, body: &Value) -> Answer {
         send(
             "POST",
@@ -229,7 +229,7 @@ impl Shop {
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    /// The same, where there may be nobody to answer.
+    /// The same, where the server may be down.
     ///
     /// # Errors
     ///
@@ -313,7 +313,7 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: impl Into<V
     answer.unwrap_or_else(|error| panic!("{method} {url}: {error}"))
 }
 
-/// The same, where there may be nobody to answer.
+/// The same, where the server may be down.
 ///
 /// # Errors
 ///

@@ -61,7 +61,7 @@ struct Inner {
     /// Those with a call under way.
     books: BTreeMap<String, Weak<Book<Memory, Sqlite>>>,
     upstream: VecDeque<Upstream>,
-    /// What WeChat answers, whatever is asked.
+    /// What WeChat answers to every request.
     answer: Option<Vec<u8>>,
     long_statement: Option<usize>,
     statement_pieces: usize,
@@ -112,7 +112,7 @@ const SECRETS: [&str; 8] = [
     "private_key",
 ];
 
-/// Whatever a test has done: each line of the log is one JSON object, and none
+/// After every test: each line of the log is one JSON object, and none
 /// holds a secret or a whole openid.
 impl Drop for Inner {
     fn drop(&mut self) {
@@ -318,7 +318,7 @@ impl Memory {
         serde_json::from_slice(answer.body()).expect("JSON from the sandbox")
     }
 
-    /// The same, whatever the sandbox answers.
+    /// The same, with any answer of the sandbox.
     pub fn try_control(&self, path: &str, body: &Json) -> Json {
         let request = http::Request::post(format!("https://sandbox.example.com{path}"))
             .header("content-type", "application/json")
@@ -378,7 +378,7 @@ impl Memory {
         self.0.borrow_mut().after_next_call = Some((path.to_owned(), body.clone()));
     }
 
-    /// What somebody asks while the next request to this path is under way.
+    /// A request that is sent while the next request to this path is under way.
     pub fn during_next(&self, path: &'static str, request: Request) {
         self.0.borrow_mut().during_next = Some((path, request));
     }
@@ -813,7 +813,7 @@ impl Memory {
                         self.at_wechat(&request);
                         Ok(self.0.borrow().last_answer.clone())
                     }
-                    Upstream::Somebody(status, body, serial) => {
+                    Upstream::Proxy(status, body, serial) => {
                         let now_s = (self.now() / 1000).to_string();
                         let answer = http::Response::builder()
                             .status(status)

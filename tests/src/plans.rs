@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-/// Tables that stay small whatever is sold.
+/// Tables that do not grow with sales.
 /// `read` is what one page of a list compares with its filters: 1,000 rows at most.
 const SMALL: [&str; 5] = ["facts", "counters", "totals", "sqlite_master", "read"];
 /// Indexes that hold only the rows with something to wait for.

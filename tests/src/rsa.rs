@@ -1,5 +1,5 @@
 //! RSA natively, for the worlds of tests. The `rsa` crate keeps no secret from
-//! whoever can time it (RUSTSEC-2023-0071); here there is none.
+//! an attacker who can time it (RUSTSEC-2023-0071); here there is none.
 
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};

@@ -76,7 +76,7 @@ impl Shop {
         (answer.status().as_u16(), json)
     }
 
-    /// The same, whatever the answer is.
+    /// The same, with any answer.
     pub fn answer(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Response {
         self.world.send(
             http::Request::builder()

@@ -15,9 +15,9 @@ pub enum Upstream {
     Answers502,
     /// Instead of its answer comes the one before, once more.
     AnswersAsBefore,
-    /// Somebody in between answers with a status, a body, and headers of a
+    /// A proxy in between answers with a status, a body, and headers of a
     /// signature under a key with this serial number.
-    Somebody(u16, &'static str, &'static str),
+    Proxy(u16, &'static str, &'static str),
 }
 
 /// A document that the merchant received.

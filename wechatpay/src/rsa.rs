@@ -7,7 +7,7 @@
 //! -----BEGIN CERTIFICATE-----       X.509           a platform certificate
 //! ```
 //!
-//! Keys are read and checked here, and used by whoever runs this crate: the
+//! Keys are parsed and checked here, and used by the caller of this crate: the
 //! arithmetic with a private key is not done in Rust, where it would leak
 //! through its timing (RUSTSEC-2023-0071). See [`Rsa`].
 //!
@@ -34,7 +34,7 @@ const RSA_ALGORITHM: &[u8] = &[
     0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
 ];
 
-/// RSASSA-PKCS1-v1_5 with SHA-256, done by whoever runs us.
+/// RSASSA-PKCS1-v1_5 with SHA-256, implemented by the runtime.
 #[allow(
     async_fn_in_trait,
     reason = "every runtime that signs here has one thread, and its futures are not Send"
@@ -109,7 +109,7 @@ pub struct PrivateKey {
 
 impl PrivateKey {
     /// Reads PKCS#8 or PKCS#1 PEM. Text before the first PEM line is passed
-    /// over, as is whatever white space an e-mail or a form put in.
+    /// over, as is any white space that an e-mail or a form added.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let armour = Armour::read(pem)?;
         match armour.label {

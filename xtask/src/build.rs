@@ -161,7 +161,7 @@ fn page() -> Result<()> {
         step::unchanged("bundle the page");
         return Ok(());
     }
-    // trunk publishes whatever bindings it finds here, those of earlier versions of the page too.
+    // trunk publishes all bindings that it finds here, those of earlier versions of the page too.
     wipe(&target_directory()?.join("wasm-bindgen"))?;
     step::run(
         "bundle the page",

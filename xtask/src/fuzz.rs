@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: the readers of whatever comes from outside, under bytes that nobody meant (`docs/fuzzing.md`).
+//! `cargo xtask fuzz`: the parsers of external input, given malformed bytes (`docs/fuzzing.md`).
 
 use std::process::Command;
 

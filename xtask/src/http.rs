@@ -24,7 +24,7 @@ pub fn get(url: &str) -> Result<Answer> {
     answer(url, agent().get(url).call())
 }
 
-/// Sends `body` to `url`, with `headers` besides the content type.
+/// Sends `body` to `url`, with `headers` in addition to the content type.
 ///
 /// # Errors
 ///

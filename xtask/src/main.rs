@@ -19,7 +19,7 @@ cargo xtask simulate [--seed N] [--seeds M]         run the whole system under s
 cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
 cargo xtask explore                                visit every state of an order within larger bounds than the tests do
 cargo xtask fire [--seconds N] [--seed N]          kill the real gateway again and again under load, and compare the books
-cargo xtask fuzz [--seconds N] [--seed N]          hand every reader bytes that nobody meant
+cargo xtask fuzz [--seconds N] [--seed N]          give every parser malformed bytes
 cargo xtask bench [--page] [--quick]               measure speed and size, as ratios; --quick sees whether that works,
                                                    --page visits the page in a browser and measures nothing else
 cargo xtask setup                                  install what is missing, and do nothing else

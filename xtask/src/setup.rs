@@ -175,7 +175,7 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
             .arg("--target-dir")
             .arg(tools::cache()?.join("target"))
             .current_dir(tools::root())
-            // The tools are built by the installed compiler, for this machine, whatever the caller is building.
+            // The tools are built by the installed compiler, for this machine, regardless of what the caller is building.
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_BUILD_TARGET")
             .env_remove("RUSTFLAGS"),

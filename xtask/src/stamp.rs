@@ -37,7 +37,7 @@ impl Stamp {
         })
     }
 
-    /// Whether the results were made of the same inputs, and nobody has changed them since.
+    /// Whether the results were made of the same inputs, and are unchanged since.
     #[must_use]
     pub fn is_current(&self) -> bool {
         fs::read_to_string(&self.file).is_ok_and(|stamp| self.text().is_ok_and(|now| now == stamp))

@@ -255,7 +255,7 @@ impl System {
     }
 }
 
-/// A running system. It ends when this is dropped, and when this process ends in whatever way.
+/// A running system. It ends when this is dropped, and when this process ends in any way.
 #[derive(Debug)]
 pub struct Workerd {
     leash: Leash,

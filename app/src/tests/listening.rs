@@ -16,7 +16,7 @@ fn connected() -> Payer {
     payer
 }
 
-/// Lets time go by with a server that answers whatever comes.
+/// Lets time pass with a server that answers every request.
 fn waits_heard(payer: &mut Payer, wait_ms: i64) -> Vec<Effect> {
     let end_ms = payer.now_ms + wait_ms;
     let mut done = Vec::new();
@@ -38,7 +38,7 @@ fn waits_heard(payer: &mut Payer, wait_ms: i64) -> Vec<Effect> {
 fn a_payment_is_seen_as_soon_as_the_server_says_so() {
     let mut payer = connected();
     payer.waits(3_000);
-    assert_eq!(payer.does(), [], "nobody is asked meanwhile");
+    assert_eq!(payer.does(), [], "no request is sent meanwhile");
     payer.hears(Heard::Look);
     assert_eq!(payer.does(), [Effect::GetStatus]);
     assert_eq!(
@@ -92,7 +92,11 @@ fn a_connection_that_is_closed_is_made_again_and_the_server_asked_meanwhile() {
     payer.waits_answered(4_000);
     assert_eq!(payer.listens, 2);
     payer.hears(Heard::Look);
-    assert_eq!(payer.does(), [Effect::GetStatus], "whatever was missed");
+    assert_eq!(
+        payer.does(),
+        [Effect::GetStatus],
+        "the missed state is requested"
+    );
 }
 
 #[test]

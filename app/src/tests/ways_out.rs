@@ -28,7 +28,7 @@ fn not_charged_is_said_only_where_it_is_certain() {
     refuse(&mut payer, "UPSTREAM_UNAVAILABLE");
     assert_eq!(payer.sees().further, None);
 
-    // A code was shown before: somebody may have scanned it.
+    // A code was shown before: a payer may have scanned it.
     let mut payer = Payer::at_a_desk(5 * MINUTE_MS);
     payer.waits_answered(5 * MINUTE_MS);
     payer.taps("Get a new code");

@@ -22,7 +22,7 @@ impl<W: World> Gateway<W> {
         let order: Option<Order> = self.book(&known.merchant.id, call).await?;
         Ok(success(match order {
             Some(order) => status_data(&order),
-            // A checkout that nobody has tried to pay.
+            // A checkout without an attempt.
             None => json!({"out_trade_no": number, "trade_state": "CLOSED", "attach": []}),
         }))
     }

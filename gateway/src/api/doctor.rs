@@ -6,8 +6,8 @@
 //! ```
 //!
 //! `ok` is `null` where nothing can be known from here. What is asked of
-//! WeChat moves no money: an order that nobody knows is looked for, and one
-//! that nobody can pay is made and closed.
+//! WeChat moves no money: an unknown order is queried, and one
+//! that cannot be paid is made and closed.
 
 use super::Access;
 use crate::Gateway;
@@ -55,7 +55,7 @@ fn wrong(name: &'static str, says: impl Into<String>) -> Check {
     }
 }
 
-/// What WeChat's answer to a code that nobody has says of the secret.
+/// What WeChat's answer to an invented code says of the secret.
 fn said_to_no_code<T>(
     name: &'static str,
     appid: &str,
@@ -279,7 +279,7 @@ impl<W: World> Gateway<W> {
         })
     }
 
-    /// An order that nobody can pay, because nobody sees its code. The second
+    /// An order that cannot be paid, because its code is not shown. The second
     /// check is there when WeChat takes the order only without `time_expire`:
     /// then the clocks differ, and the appid is right.
     async fn check_appid(&self, known: &Known, number: OutTradeNo) -> (Check, Option<Check>) {
@@ -369,7 +369,7 @@ impl<W: World> Gateway<W> {
         Some(said_to_no_code(NAME, &mini_program.appid, said))
     }
 
-    /// A code that nobody has: WeChat refuses it only after the secret.
+    /// An invented code: WeChat refuses it only after it has checked the secret.
     async fn check_app_secret(&self, known: &Known) -> Check {
         const NAME: &str = "app_secret";
         if known.credentials.app_secret.is_none() {

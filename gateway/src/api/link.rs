@@ -1,4 +1,4 @@
-//! `/v1/link`: addresses that sell again and again, to whoever opens them.
+//! `/v1/link`: addresses that sell repeatedly, to any payer who opens them.
 
 use super::Access;
 use super::checkout::page_lang;

@@ -189,7 +189,7 @@ impl<W: World> Gateway<W> {
         }
     }
 
-    /// Somebody has shown a key that holds: it is theirs what follows, and
+    /// Records the authenticated caller: what follows is theirs, and
     /// they may ask as often as one key may.
     fn shown(&self, kind: &str, fingerprint: &str, asks: &str) -> Result<(), ApiError> {
         scope::is(format!("{kind} {}", short(fingerprint)));
@@ -222,7 +222,7 @@ fn uses_token(request: &Request) -> bool {
     has("api-token") && !(has("api-key") && has("api-secret"))
 }
 
-/// The address of whoever sent the request, as Cloudflare tells it. Nobody
+/// The client's address, as Cloudflare reports it. No client
 /// tells it in development, where everybody is on this machine.
 pub(crate) fn client_ip(request: &Request) -> IpAddr {
     header_text(request, "cf-connecting-ip")

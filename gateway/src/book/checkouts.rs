@@ -165,7 +165,7 @@ const MAX_ATTEMPTS: usize = 99;
 const ATTEMPTS_AT_ONCE: usize = 12;
 /// See [`ATTEMPTS_AT_ONCE`].
 const ATTEMPT_PAUSE_MS: i64 = 90_000;
-/// So many open attempts are asked about when somebody wants to know.
+/// The most open attempts that one status request queries.
 const ASKED_AT_ONCE: usize = 4;
 /// WeChat takes no order that ends within five minutes (seed 002, section
 /// 9.1); a minute is left for the way there.
@@ -185,7 +185,7 @@ enum GivenUp {
     TooYoung,
 }
 
-/// How many purchases that nobody tried one alarm removes.
+/// How many purchases without an attempt one alarm removes.
 const REMOVED_AT_ONCE: i64 = 500;
 
 /// How long WeChat takes the address of an H5 payment.
@@ -240,7 +240,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Writes a new checkout, inside a transaction. Its number must be free.
-    /// One that is removed if nobody has tried to pay it until `untried_until_ms`
+    /// One that is removed if it has no attempt until `untried_until_ms`
     /// is a payment link's: its number is not the merchant's.
     pub(super) fn insert_checkout(
         &self,
@@ -301,8 +301,8 @@ impl<W: World, S: Store> Book<W, S> {
         })
     }
 
-    /// As [`Book::view_checkout`], after asking WeChat about the open attempts
-    /// if nobody did in the last ten seconds.
+    /// As [`Book::view_checkout`], after a query about the open attempts, at
+    /// most once in ten seconds.
     pub(super) async fn check_checkout(
         &self,
         known: &Known,
@@ -567,7 +567,7 @@ impl<W: World, S: Store> Book<W, S> {
     ) -> Result<GivenUp, ApiError> {
         let number = &attempt.out_trade_no;
         // What cannot be closed can still be paid where it was begun. Should
-        // it be, besides another, the later payment goes back.
+        // it be, in addition to another, the later payment goes back.
         if !self.upstream(known).can_close() {
             return Ok(GivenUp::Ended);
         }
@@ -575,7 +575,7 @@ impl<W: World, S: Store> Book<W, S> {
             Some(Ok(effects)) => self.carry_out(known, number.clone(), effects).await?,
             // Paid or closed already.
             Some(Err(_)) => return Ok(GivenUp::Ended),
-            // The answer that would have made it an order was lost, so nobody
+            // The answer that would have made it an order was lost, so no payer
             // holds the means to pay it; but WeChat may know it.
             None => {
                 let closed = self.upstream(known).close(number, None).await;
@@ -640,7 +640,7 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(self.save_checkout(&checkout)?)
     }
 
-    /// Removes purchases of payment links that nobody has tried to pay and that
+    /// Removes purchases of payment links that have no attempt and that
     /// ended some time ago: anybody who opens a link's address can begin one.
     pub(super) fn remove_untried(&self) -> Result<(), StoreError> {
         let gone = self.store.exec(
@@ -707,7 +707,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// What WeChat told of an order, in the light of its purchase: a payment is
-    /// one [besides](Event::PaidBesides) where the purchase keeps another, and
+    /// a [duplicate payment](Event::PaidBesides) where the purchase keeps another, and
     /// none where a Quick Pay cannot have made it. Inside the transaction that
     /// writes what follows.
     pub(super) fn of_purchase(

@@ -68,7 +68,7 @@ const LAST_SECONDS: i64 = 60;
 
 impl<W: World, S: Store> Book<W, S> {
     /// Puts the paid order's notice on its way, in the transaction that made
-    /// it paid. An order without `notify_url` has nobody to tell.
+    /// it paid. An order without `notify_url` has no delivery.
     pub(super) fn add_delivery(
         &self,
         known: &Known,
@@ -88,7 +88,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The same for a refund that has come to its end. A merchant without
-    /// `refund_notify_url` has nobody to tell.
+    /// `refund_notify_url` has no delivery.
     pub(super) fn add_refund_delivery(
         &self,
         known: &Known,

@@ -8,7 +8,7 @@
 //!
 //! Each purchase is a checkout of its own. A link's stock is counted in the
 //! transaction that makes the checkout; a checkout that ends unpaid gives its
-//! pieces back. That is found out when somebody next looks, so a link needs no
+//! pieces back. That is determined at the next request, so a link needs no
 //! timer: a *sale* is a row until its checkout's time is over, and is then
 //! either added to `sold` or dropped.
 
@@ -129,7 +129,7 @@ const SETTLED_AT_ONCE: i64 = 100;
 const HELD_BY_ONE: i64 = 5;
 /// The most purchases of one link that are under way at once.
 const LIVE_AT_ONCE: i64 = 10_000;
-/// How long after its end a purchase that nobody has tried to pay is kept, so
+/// How long after its end a purchase without an attempt is kept, so
 /// that its page can say that its time is over.
 const UNTRIED_MS: i64 = 60 * 60_000;
 /// The most links that are listed.
@@ -383,7 +383,7 @@ impl<W: World, S: Store> Book<W, S> {
         })
     }
 
-    /// How many pieces of a link somebody has begun to buy and not paid.
+    /// How many pieces of a link are in open purchases.
     fn held_by(&self, link_id: &str, holder: &str) -> Result<i64, ApiError> {
         let sales = self.store.exec(
             "SELECT checkout_id, pieces FROM sales JOIN holders USING(checkout_id)

@@ -10,7 +10,7 @@
 //! links(      id, json, sold )   sales( … )   holders( … )   see `links.rs`
 //! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
 //! transactions( transaction_id, out_trade_no )       the order that each payment paid
-//! strays(     transaction_id, json )                 payments to nobody that is known, and
+//! strays(     transaction_id, json )                 payments to unknown sub-merchants, and
 //!                                                     refunds, under WeChat's number
 //! rechecks(   out_trade_no, due_at_ms, claim_since_ms )   queries later; see `rechecks.rs`
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
@@ -21,7 +21,7 @@
 //! The object runs on one thread. State is read, decided upon by room `order`
 //! and written with its effects in one transaction, and **nothing waits in
 //! between**: two requests can be under way at once, but between a read and
-//! its write there is never another. Whoever has waited reads again.
+//! its write there is never another. After each await the state is read again.
 //!
 //! The one alarm is set to the earliest `due_at_ms` of any row. A timer is
 //! moved on *before* its work begins, so a crash repeats work and never loses
@@ -133,10 +133,10 @@ pub enum Call {
         /// form.
         xml: Option<String>,
     },
-    /// A verified payment to a sub-merchant that nobody knows, or a refund of
+    /// A verified payment to an unknown sub-merchant, or a refund of
     /// one: [`Verdict`].
     Stray(Stray),
-    /// Somebody says, unsigned, that an order was paid: [`Verdict`].
+    /// An unsigned message says that an order was paid: [`Verdict`].
     Hinted(OutTradeNo),
     /// Notices that were not believed, to be counted by name: nothing.
     NoticesRefused(BTreeMap<String, i64>),
@@ -228,7 +228,7 @@ pub struct Report {
     pub counters: BTreeMap<String, i64>,
     /// What needs a person.
     pub alarms: Vec<Raised>,
-    /// Verified payments to sub-merchants that nobody knows, and refunds.
+    /// Verified payments to unknown sub-merchants, and refunds.
     pub strays: Vec<Stray>,
     /// The latest deliveries, newest first.
     pub deliveries: Vec<Delivery>,
@@ -516,7 +516,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    /// The alarm: does what is due, and sets the next alarm, whatever happened.
+    /// The alarm: does what is due, and sets the next alarm in every case.
     ///
     /// The runtime repeats an alarm that fails only a few times, and then never
     /// again; so it never fails.

@@ -87,7 +87,7 @@ pub(super) struct DueOrder {
     pub(super) urgent: bool,
 }
 
-/// What WeChat vouches for, of a sub-merchant that nobody knows.
+/// What WeChat verifiably reports of an unknown sub-merchant.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Stray {
@@ -97,7 +97,7 @@ pub enum Stray {
     Refund(StrayRefund),
 }
 
-/// A refund of a sub-merchant that nobody knows.
+/// A refund of an unknown sub-merchant.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StrayRefund {
     /// The institution.
@@ -225,7 +225,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Closes an order that is not paid; a checkout, with its open attempt.
-    /// `None` is a checkout that nobody has tried to pay.
+    /// `None` is a checkout without an attempt.
     pub(super) async fn close_order(
         &self,
         known: &Known,
@@ -373,7 +373,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    /// Keeps a payment to a sub-merchant that nobody knows, or a refund, and
+    /// Keeps a payment to an unknown sub-merchant, or a refund, and
     /// calls a person (checklist I3).
     pub(super) fn keep_stray(&self, stray: &Stray) -> Result<Verdict, ApiError> {
         let (number, sub_mch_id, alarm, counter) = match stray {
@@ -401,7 +401,7 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(Verdict::Taken)
     }
 
-    /// An order may be paid: asks WeChat, if nobody did in the last ten
+    /// An order may be paid: queries WeChat, unless that was done in the last ten
     /// seconds.
     pub(super) async fn hinted(
         &self,

@@ -292,7 +292,7 @@ impl<W: World, S: Store> Book<W, S> {
         self.add_refund_delivery(known, order, refund)
     }
 
-    /// The refunds of an order, WeChat asked about those under way if nobody
+    /// The refunds of an order. WeChat is queried about those under way if no query was sent
     /// did in the last ten seconds.
     pub(super) async fn find_refunds(
         &self,
@@ -455,7 +455,7 @@ impl<W: World, S: Store> Book<W, S> {
         if !later {
             match self.refund_at_wechat(known, number, out_refund_no).await? {
                 AtWeChat::Told(event) => return Some(event),
-                // The number is another refund's, or nobody's: not ours.
+                // The number is another refund's, or unknown: not ours.
                 AtWeChat::NotFound | AtWeChat::Another => {}
             }
         }

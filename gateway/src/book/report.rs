@@ -273,7 +273,7 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(counters)
     }
 
-    /// The latest hundred alarms that nobody has dealt with.
+    /// The latest hundred open alarms.
     pub(super) fn alarms(&self) -> Result<Vec<Raised>, StoreError> {
         let rows = self.store.exec(
             "SELECT name, subject, times, last_at_ms FROM alarms

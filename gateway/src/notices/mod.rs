@@ -2,10 +2,10 @@
 //!
 //! The signature is verified over the bytes before anything in them is used,
 //! with the merchant's own keys (checklist G3); then the book compares and
-//! writes; only then is the notice acknowledged. Whatever is not believed is
+//! writes; only then is the notice acknowledged. A notice that fails verification is
 //! counted under a name of its own, probes like any other (checklist G5), and
 //! the sender is told to send it again. The log says that name and no more: an
-//! error's text may repeat words that nobody signed, about anybody.
+//! error's text may repeat unsigned text, such as personal data.
 
 mod ionline;
 mod v2;

@@ -118,8 +118,8 @@ impl<W: World> Gateway<W> {
         Ok(acknowledgement(&verdict))
     }
 
-    /// For a sub-merchant that nobody here knows: it is written down, and calls
-    /// a person (checklist I3).
+    /// For an unknown sub-merchant: stores the notice and raises an alarm
+    /// (checklist I3).
     async fn stray(&self, known: &Known, told: Told) -> Result<Response, ApiError> {
         let id = known.merchant.id.as_str();
         let stray = match told {
@@ -172,7 +172,7 @@ impl<W: World> Gateway<W> {
         match ask(&self.world, call).await? {
             Answer::Found(found) => self.addressee(&found.merchant.id, "v3").await.map(Some),
             Answer::NotFound => Ok(None),
-            // Nobody knows yet: it comes again.
+            // Not known at present: WeChat repeats the notice.
             _ => Err(ApiError::internal(
                 "the registry gave another kind of answer",
             )),

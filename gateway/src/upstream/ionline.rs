@@ -52,7 +52,7 @@ impl<W: World> Ionline<'_, W> {
         })
     }
 
-    /// The package as iOnline signed it: nobody else can.
+    /// The package as iOnline signed it: only iOnline can.
     pub(super) fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, ApiError> {
         let package = prepayment.pay_info.as_deref().unwrap_or_default();
         serde_json::from_slice(package.as_bytes())

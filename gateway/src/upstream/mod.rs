@@ -470,7 +470,7 @@ impl<'a, W: World> Upstream<'a, W> {
             Broken::Lost(_) => Failure::NoAnswer,
             broken => {
                 let why = match &broken {
-                    // The words of a document that nobody signed stay out of the log.
+                    // Text of an unsigned document stays out of the log.
                     Broken::Table(BillError::Xml(_) | BillError::Refused { .. }) => {
                         "it is no table".to_owned()
                     }
@@ -667,7 +667,7 @@ impl<'a, W: World> Upstream<'a, W> {
 
     /// Makes a call, unless WeChat has refused it as too frequent a moment ago.
     /// A query that a caller or a notice causes is sent all the same: it is one
-    /// for each order in ten seconds, somebody waits for it, and its answer ends
+    /// for each order in ten seconds, a caller waits for it, and its answer ends
     /// the pause.
     async fn limited<T>(
         &self,
@@ -733,7 +733,7 @@ impl<'a, W: World> Upstream<'a, W> {
         crate::seal::random_text(|bytes| self.world.random(bytes), 32)
     }
 
-    /// `error` repeats no words of an answer that nobody vouched for.
+    /// `error` repeats no text of an unverified answer.
     fn not_believed(&self, what: &str, error: impl std::fmt::Display) -> Failure {
         self.world.log(format_args!("{what}: {error}"));
         Failure::NotBelieved(ApiError::of(Code::UpstreamUnverified))

@@ -18,7 +18,7 @@ use wechatpay::v3::certificates::{self, CertificatesError};
 /// the present one expires (checklist G9).
 const REFRESH_MS: i64 = 12 * 60 * 60 * 1000;
 
-/// Whoever sends notices with serial numbers of their own makes us ask WeChat
+/// A sender of notices with invented serial numbers makes us ask WeChat
 /// no more often than this.
 const APART_MS: i64 = 60 * 1000;
 
@@ -54,7 +54,7 @@ impl<W: World> Upstream<'_, W> {
         is_unknown(&self.known.platform.borrow().keyring, serial)
     }
 
-    /// The keys, asked for anew if nobody did for so long.
+    /// The keys, downloaded again if the last download is older than this.
     async fn keyring_of(&self, patience_ms: i64) -> Rc<Keyring> {
         let platform = self.known.platform.borrow().clone();
         if self.world.now_ms() - platform.asked_at_ms >= patience_ms {

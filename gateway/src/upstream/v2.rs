@@ -435,7 +435,7 @@ impl<'a, W: World> V2<'a, W> {
         let request = request.map_err(|error| Failure::NotBelieved(wrong(error)))?;
         let bytes = self.ask(refund::PATH, &request.to_xml(self.key())).await?;
         match refund::Answer::read(&bytes, &request, self.key()) {
-            // Signed, whatever it says: WeChat answered this merchant.
+            // A valid signature, with any content: WeChat answered this merchant.
             Ok(_) | Err(AnswerError::Refused { .. }) => Ok(()),
             Err(error) => Err(self.failure(refund::PATH, error)),
         }

@@ -379,7 +379,7 @@ fn a_verified_payment_counts_even_after_closing() {
 }
 
 /// The payment of an attempt whose purchase keeps another's.
-fn besides(change: impl FnOnce(&mut Payment)) -> Event {
+fn duplicate(change: impl FnOnce(&mut Payment)) -> Event {
     let mut payment = payment();
     change(&mut payment);
     Event::PaidBesides {
@@ -396,7 +396,7 @@ fn a_payment_besides_the_one_that_is_kept_goes_back_whole_and_is_no_sale() {
     let number = || "9900000000-TWICE".to_owned();
     let refunded = |state| refund_told("9900000000-TWICE", state);
     let refund_id = || "50000".to_owned();
-    // Whatever was believed of the order before.
+    // In every earlier state of the order.
     for before in [
         None,
         Some(told(TradeState::Closed)),
@@ -408,17 +408,17 @@ fn a_payment_besides_the_one_that_is_kept_goes_back_whole_and_is_no_sale() {
         }
         // Not delivered; its refund is written, and its timer rings now.
         let rows = [
-            (2, besides(|_| {}), Ok(vec![Effect::WakeAt(2)])),
+            (2, duplicate(|_| {}), Ok(vec![Effect::WakeAt(2)])),
             (
                 2,
                 Event::Due,
                 Ok(vec![Effect::Refund(number()), Effect::WakeAt(30_002)]),
             ),
-            (3, besides(|_| {}), Err(Refusal::AlreadyPaid)),
+            (3, duplicate(|_| {}), Err(Refusal::AlreadyPaid)),
             (3, paid(|_| {}), Err(Refusal::AlreadyPaid)),
             (
                 3,
-                besides(|p| p.transaction_id = "4200000049274123531243560000".into()),
+                duplicate(|p| p.transaction_id = "4200000049274123531243560000".into()),
                 Err(Refusal::PaidTwice),
             ),
             (3, Event::CloseAsked, Err(Refusal::OrderPaid)),
@@ -466,7 +466,7 @@ fn a_payment_besides_is_compared_like_any() {
         ),
         (|p| p.out_trade_no = "1".into(), Refusal::OtherOrder),
     ] {
-        let order = check("other", vec![(1, besides(change), Err(refusal))]);
+        let order = check("other", vec![(1, duplicate(change), Err(refusal))]);
         assert!(order.refunds().is_empty() && order.paid_besides().is_none());
     }
 }

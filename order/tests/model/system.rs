@@ -735,7 +735,7 @@ impl Scenario {
             if !state.hand_used {
                 w.agrees(self)?;
             }
-            // What was done by hand is found when somebody asks.
+            // What was done by hand is found by the next query.
             for of in 0..w.ours.len() {
                 w.ask(of, Ask::Query);
                 self.calm(&mut w, *accepts)?;

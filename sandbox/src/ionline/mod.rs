@@ -186,7 +186,7 @@ fn perform(
         Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
-            // Whether it was done or refused, nobody hears of it.
+            // The answer is lost, whether it was done or refused.
             let _unheard = call(sandbox, asked, moment);
             Err(Refusal::NoAnswer)
         }

@@ -370,7 +370,7 @@ async function refresh() {
       element("li", { class: "paid" }, element("b", {}, order.merchant),
         element("strong", {}, order.amount),
         element("span", {}, `${order.paid_by} · ${new Date(order.paid_ms || 0).toLocaleString()} · ${order.out_trade_no}${order.trade_state === "REFUND" ? " · refunded" : ""}`))),
-    "Nobody has paid anything yet.");
+    "No payments yet.");
   }
 }
 

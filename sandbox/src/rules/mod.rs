@@ -34,7 +34,7 @@ pub(crate) enum Denied {
     SubAppidUnknown,
     /// The application is not the sub-merchant's.
     SubAppidMismatch,
-    /// The openid is nobody's.
+    /// The openid is unknown.
     OpenidUnknown {
         field: &'static str,
     },
@@ -50,7 +50,7 @@ pub(crate) enum Denied {
     OrderNotExist,
     OrderPaid,
     OrderClosed,
-    /// Its time is over, though nobody has closed it.
+    /// Its time is over, though it was not closed.
     OrderExpired,
     OrderReversed,
     /// The payer is asked for the password.
@@ -69,7 +69,7 @@ pub(crate) enum Denied {
     PayerNotEnough,
     /// The bank took the money and said otherwise.
     BankError,
-    /// Done, and nobody hears of it.
+    /// Done, and the answer is lost.
     NoAnswer,
     /// Only Quick Pay is reversed.
     NotQuickPay,
@@ -192,7 +192,7 @@ pub(crate) fn payer_of(
 }
 
 impl Sandbox {
-    /// Closes an order, which nobody can pay afterwards. WeChat asks to wait five
+    /// Closes an order, which cannot be paid afterwards. WeChat asks to wait five
     /// minutes; the fault `close_after_seconds` makes the sandbox insist.
     pub(crate) fn close(&mut self, key: &str, at_ms: i64) -> Result<(), Denied> {
         let wait_ms = i64::from(self.faults().close_after_seconds) * 1000;

@@ -1,4 +1,4 @@
-//! Reverse (seed 002, section 5.9): a Quick Pay order is taken back, whatever
+//! Reverse (seed 002, section 5.9): a Quick Pay order is taken back, in any
 //! came of it.
 //!
 //! ```text

@@ -15,7 +15,7 @@ const awaited = document.querySelector("[data-awaits]")?.getAttribute("data-awai
 async function check() {
   let checked = false;
   for (const form of document.querySelectorAll("form[data-checksign]")) {
-    // A redirect says that there is a verdict now, whatever it is.
+    // A redirect says that there is a verdict now.
     const answer = form instanceof HTMLFormElement ? await send(form) : null;
     if (!answer || answer.type !== "opaqueredirect") return;
     checked = true;

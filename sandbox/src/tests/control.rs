@@ -1,4 +1,4 @@
-//! Sandbox modes, OAuth, storage, control calls, and whatever else comes.
+//! Sandbox modes, OAuth, storage, control calls, and malformed requests.
 
 use super::*;
 
@@ -348,7 +348,7 @@ fn bad_control_input_is_answered_with_the_field() {
     assert_eq!(answer.status(), 400);
 }
 
-/// Whatever comes, there is an answer. Bytes that are close to good ones
+/// Every request gets an answer. Bytes that are close to good ones
 /// reach further than random ones.
 #[test]
 fn nothing_from_outside_panics() {

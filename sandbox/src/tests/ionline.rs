@@ -498,7 +498,7 @@ fn misbehaviour_on_request() {
         let refused = code(bench.ionline_order(&numbered(number)));
         assert_eq!(refused, (expect.0, expect.1.into()), "{number}");
     }
-    // Done, and nobody hears of it.
+    // Done, and the answer is lost.
     let form = numbered("T_FAULT_NO_ANSWER_AFTER").to_form(&key());
     let answer = bench.ask(Method::POST, ionline::PATH, form.as_bytes());
     assert_eq!(answer.status(), 504);

@@ -72,7 +72,7 @@ fn parts_add_up_and_no_further() {
     assert_eq!(refused(&over), ("signed", "REFUND_FEE_INVALID".into()));
 
     let last = refund(&mut bench, "r2", "588");
-    // The two parts of the charge are the whole of it, whatever was rounded.
+    // The two parts of the charge are the whole of it, with every rounding.
     assert_eq!(last.get("cash_refund_fee"), Some("541"));
     let none = refund(&mut bench, "r3", "1");
     assert_eq!(refused(&none), ("signed", "ERROR".into()));

@@ -28,7 +28,7 @@ fn who_asks_is_looked_at_first() {
         request.headers_mut().remove("authorization");
     });
     assert_eq!((without.status, without.code()), (401, "SIGN_ERROR"));
-    assert!(without.signature().is_err(), "nobody to sign for");
+    assert!(without.signature().is_err(), "no merchant to sign for");
 
     for (from, to, field) in [
         ("WECHATPAY2-SHA256-RSA2048", "Bearer", "authorization"),

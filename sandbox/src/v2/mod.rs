@@ -11,7 +11,7 @@
 //!
 //! Up to here, and while the fields' formats are read (`PARAM_ERROR`,
 //! `LACK_PARAMS`), an answer is `return_code=FAIL` with a `return_msg` and
-//! unsigned: nobody has been recognized, so there is no key to sign with that
+//! unsigned: no merchant has been recognised, so there is no key to sign with that
 //! the caller would accept. The sandbox adds `err_code` and `err_code_des`,
 //! so that a program can tell the failures apart. Everything later is signed,
 //! in the request's sign type. HTTP is always 200, but without a certificate
@@ -111,7 +111,7 @@ const ALWAYS_REQUIRED: [&str; 2] = ["mch_id", "sign"];
 enum Done {
     /// Fields to sign in the request's sign type.
     Signed(Fields),
-    /// Whatever it is, as it is.
+    /// Any value, unchanged.
     AsItIs(Answer),
 }
 
@@ -388,7 +388,7 @@ impl From<Denied> for Refusal {
             Denied::OpenidUnknown { field } => Refusal::unsigned(
                 ErrorCode::ParamError,
                 &format!("无效的{field}"),
-                format!("{field} is nobody's: GET /sandbox/merchants lists each payer's"),
+                format!("{field} is unknown: GET /sandbox/merchants lists each payer's"),
             ),
             Denied::OpenidMismatch { field, owner } => Refusal::unsigned(
                 ErrorCode::ParamError,
@@ -591,7 +591,7 @@ fn perform(
         Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
-            // Whether it was done or refused, nobody hears of it.
+            // The answer is lost, whether it was done or refused.
             let _unheard = (call.answer)(sandbox, asked, moment);
             Err(Refusal::NoAnswer)
         }

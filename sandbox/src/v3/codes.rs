@@ -196,7 +196,7 @@ pub(super) fn of(denied: &Denied) -> (ErrorCode, Option<String>) {
         Denied::OpenidUnknown { field } => (
             ParamError,
             Some(format!(
-                "无效的{field} (nobody's: GET /sandbox/merchants lists each payer's)"
+                "无效的{field} (unknown: GET /sandbox/merchants lists each payer's)"
             )),
         ),
         Denied::OpenidMismatch { field, owner } => (

@@ -527,7 +527,7 @@ fn perform(
         Some(Fault::Code(code)) => Err(Refusal::of(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
-            // Whether it was done or refused, nobody hears of it.
+            // The answer is lost, whether it was done or refused.
             let _unheard = (call.answer)(sandbox, asked, moment);
             Err(Refusal::NoAnswer)
         }

@@ -6,7 +6,7 @@ use crate::moment::Moment;
 use crate::rsa::Rsa;
 use wechatpay::v3::sign::{PROBE_PREFIX, Signature, answer_message};
 
-/// A serial number that is nobody's.
+/// An unknown serial number.
 const NO_SERIAL: &str = "5A11D0B0C0FFEE01FFFFFFFFFFFFFFFFFFFFFFFF";
 
 /// How far a skewed clock is off: one second more than is taken.

@@ -89,7 +89,7 @@ impl World {
     }
 
     /// What a merchant's own service says of a payer holds for that merchant, and
-    /// not for another of the same application, in whatever cookie it is brought.
+    /// not for another of the same application, in every cookie.
     pub(super) async fn borrow_an_openid(&self, shop: &Rc<Shop>) {
         let Some(twin) = self.twin_of(shop) else {
             return;

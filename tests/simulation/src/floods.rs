@@ -1,5 +1,5 @@
 //! Floods: notices that are refused, questions about what does not exist, and
-//! purchases of a link that nobody pays.
+//! unpaid purchases of a link.
 
 use super::notices::{ADDRESS, Notice, WECHATS_ADDRESS};
 use super::shop::Shop;

@@ -240,7 +240,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     world.note(|| "from here on nothing goes wrong any more".to_owned());
     world.control("/sandbox/faults", &json!({}));
     world.0.wrong_certificate.set(None);
-    // Two hours in which an order that nobody pays is asked about now and then
+    // Two hours in which an unpaid order is queried now and then
     // show little: most seeds leap over them.
     world.set_the_clock_right();
     world.make_readable();

@@ -53,7 +53,7 @@ struct Thing {
     alarm_ms: Option<i64>,
     /// The alarm is being seen to. There is never a second one meanwhile.
     ringing: bool,
-    /// The runtime rings again of its own accord, whatever the clock is set to
+    /// The runtime rings again of its own accord, with any setting of the clock
     /// meanwhile.
     rings_again: bool,
     memory: Option<Memory>,
@@ -62,7 +62,7 @@ struct Thing {
 }
 
 impl Thing {
-    /// An alarm was broken off: if nobody set another, it rings again.
+    /// An alarm was broken off: if no other was set, it rings again.
     fn ring_again(&mut self, gateway_ms: i64) {
         if self.alarm_ms.is_none() {
             self.alarm_ms = Some(gateway_ms + RING_AGAIN_MS);
@@ -313,7 +313,7 @@ impl World {
     }
 }
 
-/// So many worlds use a database: nobody can empty its audit.
+/// So many worlds use a database: its audit cannot be emptied.
 const USES: u32 = 300;
 
 thread_local! {
@@ -455,7 +455,7 @@ impl Store for Sqlite {
         self.0.alarm_ms.set(Some(at_ms));
     }
 
-    /// Nobody listens here. What is told leaves after the poll, with all else;
+    /// No page listens here. What is told leaves after the poll, with all else;
     /// but not even then may it be of what the poll has undone.
     fn tell(&self, tag: &str, _text: &str) {
         assert!(

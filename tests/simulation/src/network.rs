@@ -238,7 +238,7 @@ impl World {
     }
 
     /// Makes of what is open, or under way, what is done; or another number of
-    /// a number: what somebody would change who means it.
+    /// a number: what an attacker would change.
     fn garble_to_the_point(&self, body: &mut Vec<u8>) -> bool {
         const OPEN: [&str; 3] = ["NOTPAY", "USERPAYING", "PROCESSING"];
         let chance = &self.0.chance;
@@ -258,7 +258,7 @@ impl World {
         true
     }
 
-    /// A notice that somebody has changed.
+    /// A changed notice.
     pub(super) fn garbled(&self, notice: &Notice) -> Notice {
         let mut headers = HeaderMap::new();
         for (name, value) in &notice.headers {
@@ -387,7 +387,7 @@ impl World {
         }
     }
 
-    /// An answer goes back to whoever asked.
+    /// An answer goes back to its caller.
     pub(super) fn send_back(
         &self,
         (to, what): (&str, &str),
@@ -395,7 +395,7 @@ impl World {
         signed: bool,
         arrives: impl FnOnce(Response) + 'static,
     ) {
-        // Whoever asked hears one answer only.
+        // A caller gets one answer only.
         let Some((in_ms, garbled)) = self.journey().first().copied() else {
             self.told(to, || format!("  …the answer is lost: {what}"));
             return;
@@ -410,7 +410,7 @@ impl World {
     }
 
     /// A request from outside to the gateway; `None` when no answer comes in
-    /// time. Whoever waits no longer hangs up.
+    /// time. A caller that waits no longer hangs up.
     pub(super) async fn ask_gateway(&self, request: Request, patience_ms: i64) -> Option<Response> {
         let (promise, answer) = self.promise();
         let late = promise.clone();

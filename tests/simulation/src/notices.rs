@@ -194,7 +194,7 @@ impl World {
         }
     }
 
-    /// A payment to a sub-merchant that nobody knows is kept by whom it was
+    /// A payment to an unknown sub-merchant is kept by whom it was
     /// told to.
     fn watch_stray(&self, shop: &Shop, told: &Told) {
         let disk = self.0.machine.disk(&shop.id);

@@ -174,7 +174,7 @@ impl World {
                     "paySign": field("pay_sign", "paySign"),
                 });
                 self.at_the_bridge(&package, browser.payer, action);
-                // Whatever the bridge said, the page asks; or the payer has
+                // After every answer of the bridge, the page queries; or the payer has
                 // left it.
                 if self.0.chance.one_in(3) {
                     continue;

@@ -47,7 +47,7 @@ impl World {
     }
 
     /// The board shows every alarm that stands, and no purchase of a link stays
-    /// that nobody has tried to pay.
+    /// without an attempt.
     fn end_of_alarms(&self) {
         let watch = self.0.watch.borrow();
         for shop in &*self.0.shops.borrow() {
@@ -79,7 +79,7 @@ impl World {
             );
             let untried = number(&shop.id, &untried);
             if untried > 0 {
-                let found = format!("{untried} purchases stay that nobody has tried to pay");
+                let found = format!("{untried} purchases without an attempt stay");
                 self.broken("8", Some((&shop.id, "")), found);
             }
         }
@@ -202,13 +202,13 @@ impl World {
         let alarms = disk.read("SELECT subject FROM alarms WHERE name = 'CHANGED_ELSEWHERE'");
         let mut subjects = alarms.iter().filter_map(|row| row.text(0).ok());
         if order.elsewhere().is_some() && !subjects.any(|subject| subject == number) {
-            let found = "it was changed by hand, and nobody was called".to_owned();
+            let found = "it was changed by hand, and no alarm was raised".to_owned();
             self.broken("1", about, found);
         }
     }
 
     /// Of a purchase's payments one is kept. The others are back with the
-    /// payer; or somebody is called, where the bank did not take them back.
+    /// payer; or an alarm is raised, where the bank did not take them back.
     fn end_of_purchase(&self, shop: &str, seen: &Seen, checkout: &Checkout) {
         let attempts = checkout.attempts.iter();
         let orders = attempts.filter_map(|a| seen.orders.get(a.out_trade_no.as_str()));
@@ -227,7 +227,7 @@ impl World {
         let alarms = disk.read("SELECT subject FROM alarms WHERE name = 'SECOND_PAYMENT_KEPT'");
         for order in paid.iter().filter(|order| order.paid_besides().is_some()) {
             let attempt = order.terms().out_trade_no.as_str();
-            // Somebody was called for what was refunded by hand.
+            // An alarm was raised for what was refunded by hand.
             if order.elsewhere().is_some() {
                 continue;
             }
@@ -248,7 +248,7 @@ impl World {
         }
     }
 
-    /// Whatever WeChat has money for is paid in the book, if it was made under
+    /// Each payment that WeChat has is paid in the book, if it was made under
     /// the book's terms.
     fn end_of_ledger(&self) {
         let ledger = self.0.ledger.borrow();
@@ -260,7 +260,7 @@ impl World {
             let about = Some((&**shop, number.as_str()));
             let seen = watch.books.get(shop);
             let Some((_, order)) = seen.and_then(|seen| seen.orders.get(number)) else {
-                // Made elsewhere, with the merchant's key, and nobody's here.
+                // Made elsewhere, with the merchant's key, and of no merchant here.
                 if !ledger.elsewhere.contains(&(shop.clone(), number.clone())) {
                     let found = "WeChat has the money, and the order is not known".to_owned();
                     self.broken("1", about, found);

@@ -1,4 +1,4 @@
-//! Whoever gets in a merchant's way: its own other system, and people who wish
+//! Adversaries of a merchant: its own other system, and people who wish
 //! it ill.
 
 use super::accounts::{INSTITUTION, KEY_PAIRS, public_half, serial_no};
@@ -102,9 +102,7 @@ impl World {
         if let Some(sub) = &shop.sub_mch_id {
             body["sub_mch_id"] = json!(sub);
         }
-        self.note_at(&shop.id, || {
-            format!("somebody does it by hand: {change} #{number}")
-        });
+        self.note_at(&shop.id, || format!("changed by hand: {change} #{number}"));
         let key = (shop.id.clone(), number.clone());
         self.0.ledger.borrow_mut().by_hand.insert(key);
         let path = format!("/sandbox/orders/{}/{number}", shop.mch_id);
@@ -123,7 +121,7 @@ impl World {
     }
 
     /// Two merchants of one institution, which share a key, sell for the same
-    /// amount under the same number; one is paid, and somebody brings its
+    /// amount under the same number; one is paid, and an attacker brings its
     /// notice to the other.
     async fn bring_to_the_twin(&self, shop: &Rc<Shop>) {
         let twin = {
@@ -149,14 +147,14 @@ impl World {
             if notice.url == shop.address() {
                 notice.url = twin.address();
                 self.note_at(&twin.id, || {
-                    format!("somebody brings a notice of {}", shop.id)
+                    format!("an attacker brings a notice of {}", shop.id)
                 });
                 self.post_notice(notice).await;
             }
         }
     }
 
-    /// Somebody who wishes a merchant ill: brings true notices to the wrong
+    /// An attacker of a merchant: brings true notices to the wrong
     /// address, and changed ones to the right one, forges some, and tries
     /// foreign keys.
     pub(super) async fn meddle(self, shop: Rc<Shop>) {
@@ -181,7 +179,9 @@ impl World {
         if self.0.chance.one_in(3) {
             notice = self.garbled(&notice);
         }
-        self.note_at(&shop.id, || format!("somebody brings a notice of {from}"));
+        self.note_at(&shop.id, || {
+            format!("an attacker brings a notice of {from}")
+        });
         self.post_notice(notice).await;
     }
 
@@ -190,7 +190,7 @@ impl World {
     async fn forge_a_notice(&self, shop: &Rc<Shop>) {
         let payment = self.payment_to_forge(shop);
         self.note_at(&shop.id, || {
-            format!("somebody forges a notice of #{}", payment.out_trade_no)
+            format!("an attacker forges a notice of #{}", payment.out_trade_no)
         });
         let notice = match shop.kind.dialect() {
             "v3" if shop.kind.of_institution().is_some() && self.0.chance.one_in(2) => {
@@ -275,7 +275,7 @@ impl World {
         serial.map_or("5A11", |(_, serial)| serial).to_owned()
     }
 
-    /// By somebody who has got hold of the merchant's `APIv3` key, and cannot
+    /// By an attacker who has the merchant's `APIv3` key, and cannot
     /// sign as WeChat.
     async fn forged_v3(&self, shop: &Shop, payment: order::Payment) -> Option<Notice> {
         let body = sealed(payment, &shop.key.borrow(), self.now_ms())?;

@@ -1,12 +1,12 @@
 //! RSA in the simulation. The real arithmetic would take most of a seed's time,
-//! so both sides share this stand-in, which keeps what RSA promises: whoever
+//! so both sides share this stand-in, which keeps what RSA promises: a program that
 //! has no [`PrivateKey`] makes no signature, one over other bytes does not
 //! hold, and nor does another key's.
 
 use sha2::{Digest as _, Sha256};
 use wechatpay::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
 
-/// Nobody in the simulation knows it: who could compute a signature without
+/// No actor of the simulation knows it: who could compute a signature without
 /// [`sign`] would have to.
 const SECRET: &[u8] = b"what only this module knows";
 

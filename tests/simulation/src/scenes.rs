@@ -26,7 +26,7 @@ pub(super) enum Scene {
     /// Many notices that are refused, and many questions about what does not
     /// exist.
     Flood,
-    /// Many purchases of a link that nobody pays.
+    /// Many unpaid purchases of a link.
     LinkFlood,
     /// A payer goes from device to device.
     Devices,
@@ -53,7 +53,7 @@ const SEEDS: usize = 3 * SCENES.len();
 pub(super) const LONGEST_MS: i64 = 9 * 60_000;
 
 /// The first look at an order is due 30 seconds after it was made. By then, and
-/// a little later, a payment is known here, whatever else waits.
+/// a little later, a payment is known here, while other work waits.
 const LEARNED_IN_MS: i64 = 33_000;
 
 /// A caller is answered in this time, while a merchant's server hangs.

@@ -117,7 +117,7 @@ impl World {
                 is_raised,
                 shop,
                 "spoilt",
-                "a row cannot be read, and nobody is called",
+                "a row cannot be read, and no alarm is raised",
             );
         }
         let sql = format!("SELECT json FROM board WHERE merchant = '{}'", shop.id);

@@ -445,7 +445,7 @@ impl World {
         match written {
             None if out_refund_no.starts_with(BY_HAND) => {}
             None => {
-                let found = format!("WeChat makes the refund {out_refund_no}, which nobody wrote");
+                let found = format!("WeChat makes the refund {out_refund_no}, which has no record");
                 self.broken("3", about, found);
             }
             Some(refund) if refund.money.amount_minor() != taken.amount_minor => {

@@ -123,7 +123,7 @@ thread_local! {
             public_url: "https://sandbox.example.com".to_owned(),
         };
         let mut sandbox = Sandbox::new(settings).with_rsa(super::rsa::SANDBOX);
-        // Nobody stores what is there from the start.
+        // What is there from the start is not stored.
         sandbox.take_changes();
         (Rc::new(config.expect("the simulation's own settings")), sandbox)
     };
@@ -216,12 +216,12 @@ impl World {
         shops.iter().any(|shop| shop.kind.dialect() == dialect)
     }
 
-    /// Whether somebody's upstream asks for the same time on both sides.
+    /// Whether a merchant's upstream asks for the same time on both sides.
     fn needs_one_time(&self) -> bool {
         self.has("v3") || self.has("ionline")
     }
 
-    /// Somebody has seen that the gateway's clock is wrong.
+    /// The operator has seen that the gateway's clock is wrong.
     pub(super) fn set_the_clock_right(&self) {
         if self.needs_one_time() && self.0.skew_ms.get() != 0 {
             self.set_skew(0);
@@ -278,7 +278,7 @@ impl World {
         id
     }
 
-    /// A person, or whatever else does not crash.
+    /// A person, or another actor that does not crash.
     pub(super) fn outside(&self, future: impl Future<Output = ()> + 'static) {
         self.spawn(Place::Outside, future);
     }
@@ -303,7 +303,7 @@ impl World {
 
     // Running.
 
-    /// Runs until nothing is due and nobody waits, or an invariant is broken.
+    /// Runs until nothing is due and no task waits, or an invariant is broken.
     pub(super) fn run(&self) -> Result<(), Box<Broken>> {
         loop {
             self.settle()?;
@@ -325,7 +325,7 @@ impl World {
         }
     }
 
-    /// Polls whatever is ready, in an order that chance gives.
+    /// Polls all ready tasks, in an order that chance gives.
     fn settle(&self) -> Result<(), Box<Broken>> {
         loop {
             self.drop_abandoned();
@@ -363,7 +363,7 @@ impl World {
         [event, alarm, notice].into_iter().flatten().min()
     }
 
-    /// Moves the clock to whatever comes next, and lets it happen. False when
+    /// Moves the clock to the next event, and runs it. False when
     /// nothing comes.
     fn advance(&self) -> Result<bool, Box<Broken>> {
         let Some(next_ms) = self.next_ms() else {
@@ -550,7 +550,7 @@ impl<T> Promise<T> {
         let mut slot = self.0.borrow_mut();
         if slot.value.is_none() {
             slot.value = Some(value);
-            // Kept: there is nobody to stop any more.
+            // Kept: no task is left to stop.
             slot.callee = None;
             if let Some(waker) = slot.waker.take() {
                 waker.wake();

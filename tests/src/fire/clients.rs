@@ -82,7 +82,7 @@ impl<'t> Client<'t> {
         self.chance.below(self.town.merchants.len())
     }
 
-    /// An order nobody has heard of yet; once in four, the network is against
+    /// A new order; once in four, the network is against
     /// it.
     fn new_order(&self, merchant: usize) -> Kept {
         let fault = match self.chance.one_in(4) {
@@ -124,7 +124,7 @@ impl<'t> Client<'t> {
         (!fitting.is_empty()).then(|| self.chance.pick(&fitting))
     }
 
-    /// Asks, and asks again where there is no answer: `None` when nobody knows.
+    /// Asks, and asks again where there is no answer: `None` when the state stays unknown.
     /// A refusal that is the caller's fault is an answer.
     fn ask(
         &mut self,
@@ -189,7 +189,7 @@ impl<'t> Client<'t> {
         self.town.wechat("/sandbox/scan", &scan)["ok"] == true
     }
 
-    /// Charges a payer's code. Whoever is not answered asks again, with a new
+    /// Charges a payer's code. A call without an answer is repeated, with a new
     /// code of the same payer: money must not be taken twice.
     fn quick_pay(&mut self) {
         let mut order = self.new_order(self.any_merchant());

@@ -132,12 +132,12 @@ fn broken(town: &Town, kept: &[Kept], wechat: &Wechat, total: &mut Total) -> Vec
         let named = |problem| format!("{} of {}: {problem}", order.number, merchant.kind.id);
         broken.extend(problems.into_iter().map(named));
     }
-    // And the other way about: WeChat has done nothing that nobody asked for.
+    // And the other way about: WeChat has done nothing without a request.
     let known = |number: &str| kept.iter().find(|order| order.number == number);
     for number in wechat.orders.keys() {
         if wechat.has_taken(number) && known(number).is_none() {
             broken.push(format!(
-                "WeChat took money for {number}, which nobody knows"
+                "WeChat took money for {number}, which no client made"
             ));
         }
     }
@@ -146,7 +146,7 @@ fn broken(town: &Town, kept: &[Kept], wechat: &Wechat, total: &mut Total) -> Vec
         let asked = order.and_then(|order| order.refund.as_ref());
         if asked.is_none_or(|asked| asked.number != *number || refund["refund_fee"] != asked.amount)
         {
-            broken.push(format!("WeChat made a refund nobody asked for: {refund}"));
+            broken.push(format!("WeChat made a refund without a request: {refund}"));
         }
     }
     for merchant in &town.merchants {

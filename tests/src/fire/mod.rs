@@ -10,7 +10,7 @@
 //!
 //! The gateway lives by the real clock. So what is awaited is what comes within
 //! a minute or so: notices (the sandbox's clock is moved on for them),
-//! deliveries, queries. That an order nobody pays is closed after two hours is
+//! deliveries, queries. That an unpaid order is closed after two hours is
 //! for the simulation to show.
 
 mod clients;
@@ -62,7 +62,7 @@ pub struct Total {
     pub deliveries: usize,
     /// Times that the gateway was killed.
     pub crashes: usize,
-    /// Calls that nobody answered.
+    /// Calls without an answer.
     pub unanswered: usize,
 }
 

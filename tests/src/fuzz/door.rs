@@ -174,7 +174,7 @@ fn read_request(text: &str) -> Option<Request> {
     request.body(body.as_bytes().to_vec()).ok()
 }
 
-/// WeChat answers with the input, signed, whatever is asked.
+/// WeChat answers every request with the input, signed.
 pub(super) fn answers_v2(input: &[u8]) {
     let key = Secret::new(DEMO_KEY);
     answers("demo", input, move |input| match Fields::parse(input) {

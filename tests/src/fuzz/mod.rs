@@ -1,4 +1,4 @@
-//! Every parser that the network reaches, under bytes that nobody meant.
+//! Every parser that the network reaches, given malformed bytes.
 //!
 //! A *target* is a function of bytes that must not panic, and that asserts what
 //! always holds (a round trip, no `INTERNAL`). The same targets run

@@ -29,7 +29,7 @@ pub enum AnswerError {
     /// The signature does not hold.
     #[error("the answer cannot be believed: {0}")]
     Unverifiable(#[from] SignError),
-    /// Verified, but about somebody or something else than was asked.
+    /// Valid signature, but the response does not match the request.
     #[error("the answer's {field} is not the request's")]
     Mismatched {
         /// The field that differs.

@@ -331,7 +331,7 @@ pub enum Means {
 }
 
 /// An absolute `https` URL that works inside WeChat only; `http` to this very
-/// machine, which nobody can listen in on, is as good.
+/// machine, whose traffic stays on it, is as good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayUrl(String);
 

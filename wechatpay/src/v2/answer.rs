@@ -36,7 +36,7 @@ pub enum AnswerError {
     /// The signature does not hold.
     #[error("the answer cannot be believed: {0}")]
     Unverifiable(#[from] SignError),
-    /// Verified, but about somebody or something else than was asked.
+    /// Valid signature, but the response does not match the request.
     #[error("the answer's {field} is not the request's")]
     Mismatched {
         /// The field that differs.
@@ -176,7 +176,7 @@ pub(crate) fn push_account(fields: &mut Fields, account: &Account) {
 }
 
 /// Reads the ids. A direct merchant's notice may repeat `mch_id` as
-/// `sub_mch_id` (the sample of 9.7 does); that makes nobody an institution.
+/// `sub_mch_id` (the sample of 9.7 does); that does not make the merchant an institution.
 pub(crate) fn read_account(fields: &Fields) -> Result<Account, FieldError> {
     let mch_id = fields.text::<32>("mch_id")?;
     let sub_mch_id = fields

@@ -707,7 +707,7 @@ fn no_refund(column: Column, fee_type: Currency) -> String {
 }
 
 impl RowRefund {
-    /// A row that names no refund has none, whatever its amounts say.
+    /// A row that names no refund has none, regardless of its amounts.
     fn read(
         cells: &Cells<'_, Column>,
         fee_type: Currency,

@@ -156,7 +156,7 @@ error_codes! {
         "The request is not UTF-8."
         "Send it as UTF-8.",
     BuyerMismatch "BUYER_MISMATCH" Payer Refused
-        "Somebody else has begun to pay this order, and one order has one payer."
+        "Another payer has begun to pay this order, and one order has one payer."
         "Have the first payer pay, or make a new order under a new number.",
     AppidNotExist "APPID_NOT_EXIST" Account Refused
         "There is no such appid."

@@ -16,7 +16,7 @@
 //!
 //! `setteinfo` is how WeChat spells it. These are the only fields in v2 that
 //! hold fields, and the signature passes over them: Tencent's own SDK signs
-//! text values and leaves out whatever is not. Answers without any `sign` are
+//! text values and leaves out all others. Answers without any `sign` are
 //! met as well. So this is information for people, and evidence of nothing:
 //! [`Answer::signed`]. The seed's sample has a single record's fields beside
 //! the others, which is read too; dates come with and without dashes.
@@ -226,7 +226,7 @@ impl Answer {
 fn read_records(fields: &Fields, groups: &[(String, Fields)]) -> Result<Vec<Record>, FieldError> {
     let out_of_range = Problem::OutOfRange.of("record_num");
     let count = usize::try_from(fields.int("record_num")?).map_err(|_| out_of_range)?;
-    // The seed's sample: one record, not in a group, and a count of whatever.
+    // The seed's sample: one record, not in a group, and any count.
     if groups.is_empty() && fields.get("settlement_fee").is_some() {
         return Ok(vec![Record::read(fields)?]);
     }

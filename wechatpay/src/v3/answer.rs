@@ -3,7 +3,7 @@
 //! ```text
 //! a signature that holds   2xx   the message's own fields, or nothing (204)
 //!                          else  {"code","message","detail"}: WeChat refuses
-//! any other                      unknown, whatever it says
+//! any other                      unknown, regardless of its content
 //! ```
 //!
 //! An answer to a request whose signature is wrong may come unsigned. What it
@@ -27,13 +27,13 @@ pub enum AnswerError {
     /// Verified: WeChat refuses.
     #[error("WeChat refuses with {}: {}", .0.code, .0.message)]
     Refused(Box<Refusal>),
-    /// A refusal that nobody vouches for.
+    /// A refusal without a verified signature.
     #[error("an answer that cannot be verified refuses with {}: {}", .0.code, .0.message)]
     Claimed(Box<Refusal>, Unverified),
     /// Neither verified nor a refusal.
     #[error("the answer cannot be believed: {0}")]
     Unverified(Unverified),
-    /// Verified, but about somebody or something else than was asked.
+    /// Valid signature, but the response does not match the request.
     #[error("the answer's {field} is not the request's")]
     Mismatched {
         /// The field that differs.
@@ -47,7 +47,7 @@ pub enum AnswerError {
     Field(#[from] FieldError),
 }
 
-/// Why nobody vouches for an answer or a notice.
+/// Why an answer or a notice is not verified.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unverified {
     /// It is not signed.

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The first answer is signed with a key that comes only in that answer. It is
-//! opened with the merchant's APIv3 key, which nobody else has, and then its
+//! opened with the merchant's APIv3 key, which only the merchant has, and then its
 //! signature is verified with what it brought. A merchant that uses WeChat
 //! Pay's public key gets a refusal with
 //! [`ResourceNotExists`](super::ErrorCode::ResourceNotExists).

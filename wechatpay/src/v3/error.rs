@@ -180,7 +180,7 @@ error_codes! {
         "The payer's kind of card is not supported."
         "Ask the payer to choose another card or to link a new one.",
     BuyerMismatch "BUYER_MISMATCH" => 400 Payer Refused
-        "Somebody else has begun to pay this order, and one order has one payer."
+        "Another payer has begun to pay this order, and one order has one payer."
         "Have the first payer pay, or make a new order under a new number.",
     // Refunds.
     NotEnough "NOT_ENOUGH" | "NOTENOUGH" => 403 Payer Refused

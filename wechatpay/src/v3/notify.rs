@@ -226,7 +226,7 @@ impl Notice {
 
 /// What a notice is about that came without its signature: somewhere on the
 /// way the headers were dropped. It opened with the merchant's `APIv3` key,
-/// and nobody vouches for it: a reason to ask WeChat, and no more.
+/// and is unauthenticated: it only triggers a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// Whose order it is.

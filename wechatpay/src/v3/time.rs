@@ -20,7 +20,7 @@ pub fn rfc3339(unix_ms: i64) -> String {
     china::china_spaced(unix_ms).replace(' ', "T") + "+08:00"
 }
 
-/// Reads a moment to Unix milliseconds, whatever its offset.
+/// Reads a moment to Unix milliseconds, with any offset.
 pub fn parse_rfc3339(text: &str) -> Result<i64, TimeError> {
     let (moment, rest) = text.split_at_checked(19).ok_or(TimeError)?;
     let (day, of_day) = moment.split_once(['T', 't']).ok_or(TimeError)?;

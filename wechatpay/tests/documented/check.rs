@@ -33,7 +33,7 @@ const ALSO_WRITTEN: [&str; 11] = [
     "scene_info.device_id",
 ];
 
-/// What the lists require and nobody writes.
+/// Fields that the lists require and no writer writes.
 const NOT_WRITTEN: [&str; 4] = [
     // The lists of a query's answer on the mainland repeat the request's.
     "description",

@@ -600,7 +600,7 @@ fn v3_globals_statement_tells_pricing_from_settlement() {
     assert!(Bill::read_ending(csv.as_bytes(), Totals::Optional).is_ok());
 }
 
-/// Whatever is done to the bytes: no panic, and what still reads adds up.
+/// Mutated bytes cause no panic, and what is still readable adds up.
 #[test]
 fn a_mutated_statement_adds_up_or_is_refused() {
     let csv = Bill::of(rows()).to_csv(&Column::OVERSEAS, Language::Chinese);

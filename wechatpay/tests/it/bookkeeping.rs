@@ -354,7 +354,7 @@ fn a_hostile_settlement_is_refused_by_name() {
     ));
 }
 
-/// Nobody else's message may hold fields in fields.
+/// No other message may have nested fields.
 #[test]
 fn groups_are_the_settlements_alone() {
     let answer = settlement::Answer {

@@ -549,7 +549,7 @@ fn a_name_occurs_once_in_what_we_build_too() {
     assert!(!fields.is_empty());
 }
 
-/// Whatever is done to the bytes: no panic, and what still verifies still says
+/// Mutated bytes cause no panic, and what still verifies still says
 /// the same.
 #[test]
 fn a_mutated_document_says_the_same_or_does_not_verify() {

@@ -940,7 +940,7 @@ fn what_is_wrong_with_a_notice_has_a_name() {
         read("<!DOCTYPE x><xml/>"),
         Err(NoticeError::Xml(_))
     ));
-    // Somebody else's is told as it is, for the reader to compare.
+    // Another merchant's id is returned as it is, for the caller to compare.
     let other = read(&sealed(("mch_id", Some("1")))).unwrap();
     assert_eq!(other.payment.account.mch_id, "1");
     let other = read(&sealed(("sub_appid", Some("wx0")))).unwrap();
@@ -968,7 +968,7 @@ fn only_the_word_success_acknowledges() {
     assert_eq!(all, 3 * 3600);
 }
 
-/// Whatever comes, reading ends; and only the exact bytes are believed.
+/// Parsing ends for every input, and only the exact bytes are believed.
 #[test]
 fn no_mutation_of_an_answer_or_a_notice_is_believed_or_panics() {
     let account = account();

@@ -88,7 +88,7 @@ fn a_forged_notice_is_refused_by_name() {
         HmacSha256,
         NoticeError::BadSignature,
     );
-    // A failed payment that nobody signed is not believed either.
+    // An unsigned notice of a failed payment is not believed either.
     check(
         "unsigned failure",
         md5.with("result_code", "FAIL"),

@@ -156,7 +156,7 @@ fn an_answer_without_an_openid_has_a_reason() {
             r#"{"errcode":49999,"errmsg":"new"}"#,
             refused(ErrorCode::Unknown(49999), "new"),
         ),
-        // An error wins over whatever else is there.
+        // An error has precedence over all other fields.
         (
             r#"{"errcode":40163,"openid":"o1","access_token":"t","expires_in":1}"#,
             refused(ErrorCode::CodeUsed, ""),

@@ -585,7 +585,7 @@ fn a_refund_notice_is_checked_field_by_field() {
     assert_eq!(doctype, Err(NoticeError::Xml(XmlError::Doctype)));
 }
 
-/// Whatever is done to the bytes: no panic, and what still opens was put
+/// Mutated bytes cause no panic, and what can still be opened was put
 /// together from the blocks of the original.
 #[test]
 fn a_mutated_refund_notice_does_no_harm() {

@@ -133,7 +133,7 @@ impl Worker {
 /// A Worker under measurement. It and its store are gone when this is dropped.
 #[derive(Debug)]
 pub struct Running {
-    // Before the store, which is deleted once nobody writes to it any more.
+    // Before the store, which is deleted once no process writes to it any more.
     leash: Leash,
     _store: Store,
     worker: Worker,

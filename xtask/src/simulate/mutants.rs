@@ -534,7 +534,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a link's purchase that nobody tries to pay stays for ever",
+        name: "a link's purchase without an attempt stays for ever",
         changes: &[
             Change {
                 file: "gateway/src/book/links.rs",

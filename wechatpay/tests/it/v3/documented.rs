@@ -1,4 +1,4 @@
-//! Whatever is written here, in either direction, is held against the field
+//! Each message that is written here, in either direction, is compared with the field
 //! lists of `tests/documented/`.
 
 #[path = "../../documented/check.rs"]

@@ -187,7 +187,7 @@ fn moments_go_both_ways() {
     }
 }
 
-/// Whatever the bytes are, they are read or refused.
+/// Every input is either parsed or refused.
 #[test]
 fn mutated_json_does_no_harm() {
     let body = r#"{"id":"EV-2018","amount":{"total":100,"currency":"HKD"},"list":[{"a":null}]}"#;

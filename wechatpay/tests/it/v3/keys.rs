@@ -121,7 +121,7 @@ fn every_wrong_text_has_its_name() {
     assert_eq!(certificate(&label), Err(KeyError::Damaged));
 }
 
-/// Whatever the bytes are, they are read or refused.
+/// Every input is either parsed or refused.
 #[test]
 fn mutated_pem_does_no_harm() {
     for pem in [PRIVATE, PUBLIC, CERTIFICATE] {
