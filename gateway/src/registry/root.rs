@@ -75,29 +75,16 @@ struct Known {
     domain_files: std::collections::BTreeMap<String, String>,
 }
 
-/// Refuse changes of the earlier registry. A merchant's row may lose its
-/// credentials. Files are written with their merchant's row; certificates are
-/// public and are learned again.
-const FREEZE: [&str; 9] = [
-    "CREATE TRIGGER IF NOT EXISTS moved_merchants_insert BEFORE INSERT ON merchants
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
-    "CREATE TRIGGER IF NOT EXISTS moved_merchants_update BEFORE UPDATE ON merchants
-     WHEN json_extract(NEW.json, '$.sealed') IS NOT NULL
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
-    "CREATE TRIGGER IF NOT EXISTS moved_merchants_delete BEFORE DELETE ON merchants
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
-    "CREATE TRIGGER IF NOT EXISTS moved_keys_insert BEFORE INSERT ON keys
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
-    "CREATE TRIGGER IF NOT EXISTS moved_keys_update BEFORE UPDATE ON keys
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
-    "CREATE TRIGGER IF NOT EXISTS moved_keys_delete BEFORE DELETE ON keys
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
-    "CREATE TRIGGER IF NOT EXISTS moved_tokens_insert BEFORE INSERT ON tokens
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
-    "CREATE TRIGGER IF NOT EXISTS moved_tokens_update BEFORE UPDATE ON tokens
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
-    "CREATE TRIGGER IF NOT EXISTS moved_tokens_delete BEFORE DELETE ON tokens
-     BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards'); END",
+/// The earlier registry's tables that refuse changes, and when an update is
+/// refused: a merchant's row may lose its credentials. Files are written with
+/// their merchant's row; certificates are public and are learned again.
+const FROZEN: [(&str, &str); 3] = [
+    (
+        "merchants",
+        "WHEN json_extract(NEW.json, '$.sealed') IS NOT NULL",
+    ),
+    ("keys", ""),
+    ("tokens", ""),
 ];
 
 /// Of the earlier registry.
@@ -105,8 +92,15 @@ impl<W: World, S: Store> Registry<W, S> {
     /// From now on its database refuses changes.
     pub(super) fn freeze(&self) -> Result<(), StoreError> {
         if !self.frozen.get() {
-            for statement in FREEZE {
-                self.store.exec(statement, &[])?;
+            for (table, updated) in FROZEN {
+                for (change, condition) in [("insert", ""), ("update", updated), ("delete", "")] {
+                    let statement = format!(
+                        "CREATE TRIGGER IF NOT EXISTS moved_{table}_{change} BEFORE {change} ON {table}
+                         {condition} BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards');
+                         END"
+                    );
+                    self.store.exec(&statement, &[])?;
+                }
             }
             self.frozen.set(true);
         }
