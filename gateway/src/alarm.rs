@@ -105,6 +105,8 @@ alarms! {
         "See whether WeChat can be reached and the merchant's keys are right (the doctor names it), and repair that: the order is queried until WeChat answers. Where another alarm says that WeChat's payment differs from the order, POST /admin/merchants/{id}/decide. Then settle this alarm.";
     ClaimUnanswered "CLAIM_UNANSWERED" "WeChat says that the order is paid, and for three minutes the object that keeps whose each transaction is has not answered. The order is not counted as paid until it does."
         "The query is repeated every three minutes, and this alarm ends by itself with the answer. If it stays, read the log for the reason; merchants with one mch_id share that object.";
+    PaymentUnchecked "PAYMENT_UNCHECKED" "A payment counts on WeChat's notice alone, and for six hours no verified answer of WeChat to a query has confirmed it."
+        "See whether WeChat can be reached and the merchant's keys are right (the doctor names it), and repair that. The query is repeated every ten minutes, and this alarm ends by itself with the answer.";
     LinkUnusable "LINK_UNUSABLE" "A payment link holds text that WeChat Pay's signatures do not take (an & in its body or attach), so that no payer can buy."
         "The merchant changes the body or the attach of the link that is this alarm's subject with POST /v1/link, or switches it off. Then settle this alarm.";
 }

@@ -1,7 +1,7 @@
 //! Queries about an order at a later time, which its own timer does not make:
 //!
 //! - A payment that counts on WeChat's notice alone (below the merchant's
-//!   `confirm_notices_from`) is queried once, half an hour later.
+//!   `confirm_notices_from`) is queried once, half an hour later. Without an answer for six hours an alarm is raised.
 //! - A payment that could not be claimed among the merchants that share an
 //!   account at WeChat is queried until the claim is answered.
 //!
@@ -20,6 +20,8 @@ const CHECK_AFTER_MS: i64 = 30 * 60_000;
 const TOGETHER_MS: i64 = 10 * 60_000;
 /// A query without a verified answer is repeated after this.
 const AGAIN_MS: i64 = 10 * 60_000;
+/// A payment that no answer has confirmed for so long is an alarm.
+const UNCHECKED_ALARM_MS: i64 = 6 * 3_600_000;
 /// A claim without an answer is repeated after this.
 const CLAIM_AGAIN_MS: i64 = 30_000;
 /// A claim without an answer for so long is an alarm.
@@ -107,7 +109,7 @@ impl<W: World, S: Store> Book<W, S> {
         number: OutTradeNo,
     ) -> Result<(), StoreError> {
         let Some(event) = self.query(known, &number).await else {
-            return Ok(());
+            return self.unchecked(number.as_str());
         };
         if !self.admits(known, number.as_str(), &event).await? {
             return Ok(());
@@ -121,6 +123,19 @@ impl<W: World, S: Store> Book<W, S> {
             &[number.as_str().into()],
         )?;
         self.end_alarm(Alarm::ClaimUnanswered, number.as_str())?;
+        self.end_alarm(Alarm::PaymentUnchecked, number.as_str())?;
         self.carry_out(known, number, effects).await
+    }
+
+    /// No verified answer says whether the order is paid.
+    fn unchecked(&self, number: &str) -> Result<(), StoreError> {
+        let order = self.load_order(number)?;
+        let paid = order.as_ref().and_then(|order| order.paid());
+        let is_late =
+            paid.is_some_and(|paid| self.world.now_ms() - paid.learned_at_ms >= UNCHECKED_ALARM_MS);
+        if is_late && !self.stands(Alarm::PaymentUnchecked, number)? {
+            self.raise(Alarm::PaymentUnchecked, number)?;
+        }
+        Ok(())
     }
 }
