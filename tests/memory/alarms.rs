@@ -158,6 +158,7 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
             .map(waiting_close)
             .into(),
         Alarm::ClaimUnanswered => vec![unanswered_claim()],
+        Alarm::PaymentUnchecked => vec![unchecked_payment()],
         Alarm::LinkUnusable => vec![unusable_link()],
     }
 }
@@ -211,7 +212,7 @@ fn way_out(alarm: Alarm) -> WayOut {
         | Alarm::RefundAbnormal
         | Alarm::CloseWaits
         | Alarm::LinkUnusable => WayOut::Settle,
-        Alarm::ClaimUnanswered => WayOut::ByItself,
+        Alarm::ClaimUnanswered | Alarm::PaymentUnchecked => WayOut::ByItself,
     }
 }
 
@@ -226,6 +227,11 @@ fn repair(alarm: Alarm, called: &Called) {
             world.advance(600);
         }
         Alarm::ClaimUnanswered => world.unreachable(&[]),
+        Alarm::PaymentUnchecked => {
+            world.control("/sandbox/faults", &json!({}));
+            // The next query is answered.
+            world.advance(600);
+        }
         Alarm::StorageFilling => world.databases_have(0),
         Alarm::RowUnreadable => {
             let restore = "UPDATE orders SET json = replace(json, 'A_LATER_VARIANT', 'NOTPAY')";
@@ -233,12 +239,8 @@ fn repair(alarm: Alarm, called: &Called) {
         }
         Alarm::CertificateUnusable => {
             let body = kinds::body(world, &called.merchant);
-            let change = json!({"client_certificate": body["client_certificate"]}).to_string();
-            let url = format!("{GATEWAY}/admin/merchants/{}", called.merchant);
-            let request = http::Request::patch(url)
-                .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-                .body(change.into_bytes());
-            assert_eq!(world.send(request.unwrap()).status(), 200);
+            let change = json!({"client_certificate": body["client_certificate"]});
+            assert_eq!(world.change_merchant(&called.merchant, &change).0, 200);
         }
         _ => {}
     }
@@ -329,6 +331,20 @@ fn unanswered_claim() -> Called {
     called(world, &shop, "N1")
 }
 
+/// A payment counts on its notice alone, and WeChat answers no query.
+fn unchecked_payment() -> Called {
+    let world = Memory::default();
+    let mut body = kinds::body(&world, "demo");
+    body["confirm_notices_from"] = json!(1_000_000);
+    let shop = world.shop_with("demo", &body);
+    kinds::pay(&world, &shop, "N1");
+    world.advance(1);
+    let fail = json!({"path": "/pay/orderquery", "code": "SYSTEMERROR", "times": 999});
+    world.control("/sandbox/faults", &json!({ "fail_next": fail }));
+    world.advance(7 * 3600);
+    called(world, &shop, "N1")
+}
+
 /// A link of an earlier version has `&` in its attach.
 fn unusable_link() -> Called {
     let world = Memory::default();
@@ -394,20 +410,7 @@ fn send_saying(scene: &Scene, what: &str, value: &Value) -> u16 {
 /// The same in a query's answer, whose signature holds.
 fn answered((id, what, value): &Wrong) -> Called {
     let scene = scene(id);
-    let answer = if scene.kind.dialect == "v3" {
-        let (_, mut payment) = scene.opened_v3();
-        *payment.pointer_mut(what).unwrap() = value.clone();
-        payment.to_string()
-    } else {
-        let mut fields = scene.fields().with("trade_state", "SUCCESS");
-        fields.set(what, value.as_str().unwrap());
-        let fields = fields.sealed(&scene.key, scene.sign_type());
-        match scene.kind.dialect {
-            "ionline" => wechatpay::ionline::json::write(&fields),
-            _ => fields.to_xml(),
-        }
-    };
-    scene.world.answer_with(answer.into_bytes());
+    scene.answer_queries_with(what, value);
     // Another attach alone is no other payment.
     let state = match *what {
         "attach" => "SUCCESS",
@@ -530,13 +533,6 @@ fn reverse_waits() -> Called {
     called(world, &shop, "Q1")
 }
 
-fn refresh(shop: &Shop, number: &str) -> Value {
-    let path = format!("/v1/order?out_trade_no={number}&refresh=1");
-    let (status, answer) = shop.call("GET", &path, "");
-    assert_eq!(status, 200, "{answer}");
-    answer["data"].clone()
-}
-
 /// A query's verified answer: a payment of the Quick Pay, by `trade_type`.
 fn quick_pay_is_paid(scene: &Scene, trade_type: &str) {
     let mut fields = scene.fields().with("trade_state", "SUCCESS");
@@ -554,7 +550,7 @@ fn paid_after_reverse() -> Called {
     scene.world.advance(300);
     assert_eq!(scene.shop.status("Q1")["trade_state"], "REVOKED");
     quick_pay_is_paid(&scene, "MICROPAY");
-    assert_eq!(refresh(&scene.shop, "Q1")["trade_state"], "SUCCESS");
+    assert_eq!(scene.shop.refresh("Q1")["trade_state"], "SUCCESS");
     called(scene.world.clone(), &scene.shop, "Q1")
 }
 
@@ -562,7 +558,7 @@ fn number_taken() -> Called {
     let scene = scene("demo");
     quick_pay(&scene.world, &scene.shop);
     quick_pay_is_paid(&scene, "NATIVE");
-    assert_eq!(refresh(&scene.shop, "Q1")["trade_state"], "PAYERROR");
+    assert_eq!(scene.shop.refresh("Q1")["trade_state"], "PAYERROR");
     called(scene.world.clone(), &scene.shop, "Q1")
 }
 
@@ -572,7 +568,7 @@ fn refunded_elsewhere() -> Called {
     let by_hand = json!({"by_hand": "refund", "refund_fee": 1});
     let path = format!("/sandbox/orders/{}/N1", scene.kind.mch_id);
     scene.world.control(&path, &by_hand);
-    assert_eq!(refresh(&scene.shop, "N1")["trade_state"], "REFUND");
+    assert_eq!(scene.shop.refresh("N1")["trade_state"], "REFUND");
     called(scene.world.clone(), &scene.shop, "N1")
 }
 
@@ -596,7 +592,7 @@ fn not_paid_at_wechat() -> Called {
     let answer = answer.sealed(&scene.key, scene.sign_type()).to_xml();
     scene.world.advance(11);
     scene.world.answer_with(answer.into_bytes());
-    assert_eq!(refresh(&scene.shop, "N1")["trade_state"], "SUCCESS");
+    assert_eq!(scene.shop.refresh("N1")["trade_state"], "SUCCESS");
     called(scene.world.clone(), &scene.shop, "N1")
 }
 

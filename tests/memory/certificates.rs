@@ -4,7 +4,7 @@
 
 use crate::kinds::{self, body, order, pay};
 use serde_json::{Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream, registry_of};
+use whole::memory::{Memory, Shop, Upstream, registry_of};
 
 fn binding(name: &str) -> Value {
     json!({"client_certificate": {"binding": name}})
@@ -12,16 +12,10 @@ fn binding(name: &str) -> Value {
 
 /// Changes a merchant's settings; status and answer.
 fn patch(world: &Memory, shop: &Shop, change: &Value) -> (u16, Value) {
-    let answer = world.send(
-        http::Request::patch(format!("{GATEWAY}/admin/merchants/{}", shop.id))
-            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-            .body(change.to_string().into_bytes())
-            .unwrap(),
-    );
-    let json = serde_json::from_slice(answer.body()).unwrap();
+    let answer = world.change_merchant(&shop.id, change);
     // Every isolate knows it after half a minute.
     world.advance(31);
-    (answer.status().as_u16(), json)
+    answer
 }
 
 fn with(world: &Memory, id: &str, change: &Value) -> Shop {
@@ -49,15 +43,6 @@ fn quick_pay(world: &Memory, shop: &Shop, behaviour: &str) -> (u16, Value) {
     let body = json!({"out_trade_no": "Q1", "body": "One cup", "total_fee": 1200,
                       "auth_code": code["auth_code"]});
     shop.call("POST", "/v1/micropay", body.to_string())
-}
-
-fn alarms(shop: &Shop) -> Vec<(String, String)> {
-    let report = shop.report();
-    let alarms = report["alarms"].as_array().unwrap().iter();
-    let text = |alarm: &Value, name: &str| alarm[name].as_str().unwrap().to_owned();
-    alarms
-        .map(|alarm| (text(alarm, "name"), text(alarm, "subject")))
-        .collect()
 }
 
 fn unusable(subject: &str) -> Vec<(String, String)> {
@@ -105,7 +90,7 @@ fn refund_and_quick_pay_without_client_certificate_are_refused_before_anything_i
             !calls.iter().any(|path| taking.contains(&path.as_str())),
             "{calls:?}"
         );
-        assert_eq!(alarms(&shop), unusable("1900000109"));
+        assert_eq!(shop.alarms(), unusable("1900000109"));
 
         // What names the binding that is missing can be mended.
         assert_eq!(patch(&world, &shop, &binding("WECHATPAY_MTLS")).0, 200);
@@ -183,7 +168,7 @@ fn refund_with_a_wrong_or_expired_client_certificate_waits_with_its_reason_and_a
             waits["err_code"], "CLIENT_CERTIFICATE_REFUSED",
             "{wrong}: {waits}"
         );
-        assert_eq!(alarms(&shop), unusable(mch_id), "{wrong}");
+        assert_eq!(shop.alarms(), unusable(mch_id), "{wrong}");
         assert_eq!(world.refunds_at_wechat(), json!([]));
 
         let (ok, says) = certificate_check(&shop, "client_certificate");
@@ -208,7 +193,7 @@ fn reverse_with_another_merchants_client_certificate_raises_an_alarm_and_ends_wh
     let shop = with(&world, "demo", &binding("WECHATPAY_MTLS_1900000110"));
     assert_eq!(quick_pay(&world, &shop, "password").0, 200);
     world.advance(120);
-    let standing = alarms(&shop);
+    let standing = shop.alarms();
     assert!(
         standing.contains(&unusable("1900000109")[0]),
         "{standing:?}"
@@ -329,7 +314,7 @@ fn refund_and_quick_pay_with_an_expired_v3_certificate_are_refused_by_name() {
     }
     assert_eq!(refunds(&shop), json!([]));
     assert_eq!(shop.call("GET", "/v1/order?out_trade_no=Q1", "").0, 404);
-    assert_eq!(alarms(&shop), unusable(SERIAL_NO));
+    assert_eq!(shop.alarms(), unusable(SERIAL_NO));
     let (ok, says) = certificate_check(&shop, "certificates");
     assert_eq!(ok, false, "{says}");
     assert!(says.contains("expired at 2026-01-10"), "{says}");
@@ -351,7 +336,7 @@ fn a_v3_certificate_that_wechat_does_not_know_raises_an_alarm_with_its_serial_nu
     let waits = refunds(&shop)[0].clone();
     assert_eq!(waits["refund_status"], "ASKED", "{waits}");
     assert_eq!(waits["err_code"], "SIGN_ERROR", "{waits}");
-    assert_eq!(alarms(&shop), unusable(&serial_no));
+    assert_eq!(shop.alarms(), unusable(&serial_no));
     let (ok, says) = certificate_check(&shop, "keys");
     assert_eq!(ok, false, "{says}");
 
@@ -378,8 +363,8 @@ fn a_v3_signature_that_is_refused_once_raises_no_alarm() {
         let found = refunds(&shop)[0].clone();
         assert_eq!(found["err_code"] == "SIGN_ERROR", is_alarm, "{found}");
         match is_alarm {
-            true => assert_eq!(alarms(&shop), unusable(&serial_no)),
-            false => assert_eq!(alarms(&shop), []),
+            true => assert_eq!(shop.alarms(), unusable(&serial_no)),
+            false => assert_eq!(shop.alarms(), []),
         }
         world.advance(3 * 3600);
         assert_eq!(refunds(&shop)[0]["refund_status"], "SUCCESS", "{times}");
@@ -395,7 +380,7 @@ fn a_v3_signature_that_is_refused_once_raises_no_alarm() {
     let quick_pays = calls.iter().filter(|call| call.contains("/micropay/"));
     assert_eq!(quick_pays.count(), 1, "{calls:?}");
     world.advance(3600);
-    assert_eq!(alarms(&shop), []);
+    assert_eq!(shop.alarms(), []);
 }
 
 /// What WeChat answers unsigned blames the certificate only in the words that
@@ -425,7 +410,7 @@ fn only_the_documented_words_refuse_the_client_certificate() {
         refund(&shop);
         let refused = refunds(&shop)[0]["err_code"] == "CLIENT_CERTIFICATE_REFUSED";
         assert_eq!(refused, is_refused, "{said}");
-        let raised = alarms(&shop) == unusable("1900000109");
+        let raised = shop.alarms() == unusable("1900000109");
         assert_eq!(raised, is_refused, "{said}");
 
         // A call without the certificate says nothing about it.
@@ -433,12 +418,12 @@ fn only_the_documented_words_refuse_the_client_certificate() {
         let shop = kinds::shop(&world, "demo");
         world.upstream([Upstream::Proxy(200, fail(said), "x")]);
         shop.call("POST", "/v1/order", order("N1").to_string());
-        assert_ne!(alarms(&shop), unusable("1900000109"), "{said}");
+        assert_ne!(shop.alarms(), unusable("1900000109"), "{said}");
         // Words about the merchant say that payers cannot pay.
         let is_about_merchant = said.contains("商户");
         let expected =
             is_about_merchant.then(|| ("PAYMENTS_REFUSED".to_owned(), "1900000109".to_owned()));
-        assert_eq!(alarms(&shop), Vec::from_iter(expected), "{said}");
+        assert_eq!(shop.alarms(), Vec::from_iter(expected), "{said}");
     }
 }
 
@@ -453,7 +438,7 @@ fn an_answer_under_a_public_key_that_was_never_entered_raises_an_alarm_that_name
     let platform = world.account("1900000109")["v3"]["platform"].clone();
     let id = platform["public_key_id"].as_str().unwrap();
     assert_eq!(
-        alarms(&shop),
+        shop.alarms(),
         [("PUBLIC_KEY_UNKNOWN".to_owned(), id.to_owned())]
     );
 }
@@ -496,10 +481,10 @@ fn a_notice_under_a_public_key_that_was_never_entered_raises_an_alarm_that_names
             .body
             .replacen("\"ciphertext\":\"", "\"ciphertext\":\"A", 1);
         assert!(opened != notice.body && send(&opened) >= 400, "{id}");
-        assert_eq!(alarms(&shop), [], "{id}");
+        assert_eq!(shop.alarms(), [], "{id}");
         assert!(send(&notice.body) >= 400, "{id}: not believed");
         let expected = [("PUBLIC_KEY_UNKNOWN".to_owned(), serial.clone())];
-        assert_eq!(alarms(&shop), expected, "{id}");
+        assert_eq!(shop.alarms(), expected, "{id}");
     }
 }
 

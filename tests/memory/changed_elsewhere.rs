@@ -21,21 +21,6 @@ fn by_hand(world: &Memory, kind: &xtask::demo::Kind, number: &str, change: &str)
     assert_eq!(done["out_trade_no"], number, "{}", kind.id);
 }
 
-fn refresh(shop: &Shop, number: &str) -> Value {
-    let path = format!("/v1/order?out_trade_no={number}&refresh=1");
-    let (status, answer) = shop.call("GET", &path, "");
-    assert_eq!(status, 200, "{answer}");
-    answer["data"].clone()
-}
-
-fn alarms(shop: &Shop) -> Vec<String> {
-    let report = shop.report();
-    let alarms = report["alarms"].as_array().unwrap().iter();
-    alarms
-        .map(|alarm| alarm["name"].as_str().unwrap().to_owned())
-        .collect()
-}
-
 #[test]
 fn a_payment_learned_with_its_refund_is_shown_refunded_and_not_delivered() {
     kinds::each(|world, kind, shop| {
@@ -47,7 +32,7 @@ fn a_payment_learned_with_its_refund_is_shown_refunded_and_not_delivered() {
         assert_eq!(status["trade_state"], "REFUND", "{}", kind.id);
         assert!(status["transaction_id"].is_string(), "{}", kind.id);
         assert_eq!(world.received(), [], "{}", kind.id);
-        assert_eq!(alarms(shop), ["CHANGED_ELSEWHERE"], "{}", kind.id);
+        assert_eq!(shop.alarm_names(), ["CHANGED_ELSEWHERE"], "{}", kind.id);
     });
 }
 
@@ -62,8 +47,8 @@ fn refresh_shows_what_was_done_to_a_paid_order_elsewhere() {
         let asked = world.upstream_calls().len();
         assert_eq!(shop.status("1")["trade_state"], "SUCCESS", "{}", kind.id);
         assert_eq!(world.upstream_calls().len(), asked, "{}", kind.id);
-        assert_eq!(refresh(shop, "1")["trade_state"], "REFUND", "{}", kind.id);
-        assert_eq!(alarms(shop), ["CHANGED_ELSEWHERE"], "{}", kind.id);
+        assert_eq!(shop.refresh("1")["trade_state"], "REFUND", "{}", kind.id);
+        assert_eq!(shop.alarm_names(), ["CHANGED_ELSEWHERE"], "{}", kind.id);
         assert_eq!(shop.status("1")["trade_state"], "REFUND", "{}", kind.id);
     });
 }
@@ -75,7 +60,7 @@ fn refresh_queries_as_rarely_as_other_calls() {
     kinds::pay(&world, &shop, "1");
     world.advance(60);
     let gateway = world.upstream_calls().len();
-    refresh(&shop, "1");
+    shop.refresh("1");
     assert_eq!(world.upstream_calls().len(), gateway + 1);
     let (status, answer) = shop.call("GET", "/v1/order?out_trade_no=1&refresh=2", "");
     assert_eq!((status, &answer["field"]), (400, &json!("refresh")));
@@ -98,8 +83,8 @@ fn a_quick_pay_revoked_elsewhere_is_shown_revoked() {
         assert_eq!(answer["data"]["trade_state"], "SUCCESS", "{answer}");
         by_hand(&world, &kinds::kind(id), "1", "revoke");
         world.advance(11);
-        assert_eq!(refresh(&shop, "1")["trade_state"], "REVOKED", "{id}");
-        assert_eq!(alarms(&shop), ["CHANGED_ELSEWHERE"], "{id}");
+        assert_eq!(shop.refresh("1")["trade_state"], "REVOKED", "{id}");
+        assert_eq!(shop.alarm_names(), ["CHANGED_ELSEWHERE"], "{id}");
         let refund = json!({"out_trade_no": "1", "refund_fee": 1200}).to_string();
         assert_eq!(
             shop.call("POST", "/v1/refund", refund).1["code"],
@@ -319,7 +304,7 @@ fn a_payment_that_cannot_be_reversed_is_found_and_refunded() {
         let pay = json!({"mch_id": mch_id, "out_trade_no": "1", "payer": "alice", "action": "pay"});
         world.control("/sandbox/pay", &pay);
         world.advance(600);
-        assert_eq!(alarms(&shop), ["REVERSE_WAITS"], "{id}");
+        assert_eq!(shop.alarm_names(), ["REVERSE_WAITS"], "{id}");
         let status = shop.status("1");
         assert_eq!(status["trade_state"], "USERPAYING", "{id}: {status}");
         let refund = json!({"out_trade_no": "1", "refund_fee": 1200}).to_string();
@@ -350,7 +335,7 @@ fn a_reverse_whose_answer_was_lost_and_whose_next_is_refused_ends_revoked() {
     world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
     world.advance(60);
     assert_eq!(shop.status("1")["trade_state"], "REVOKED");
-    assert_eq!(alarms(&shop), ["REVERSE_REFUSED"]);
+    assert_eq!(shop.alarm_names(), ["REVERSE_REFUSED"]);
 }
 
 #[test]
@@ -363,5 +348,5 @@ fn a_failed_quick_pay_is_reversed_at_wechat() {
     world.advance(60);
     assert_eq!(shop.status("1")["trade_state"], "PAYERROR");
     assert_eq!(world.orders_at_wechat()[0]["trade_state"], "REVOKED");
-    assert_eq!(alarms(&shop), Vec::<String>::new());
+    assert_eq!(shop.alarm_names(), Vec::<String>::new());
 }

@@ -3,7 +3,7 @@
 use crate::kinds::body;
 use crate::sign_in::{Browser, DESKTOP};
 use serde_json::{Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop};
+use whole::memory::{ADMIN_TOKEN, Memory, Shop};
 
 fn made(shop: &Shop, change: &Value) -> (u16, Value) {
     let mut body = json!({"out_trade_no": "1", "body": "Oolong", "total_fee": 8800});
@@ -198,17 +198,6 @@ fn a_page_with_lines_allows_its_own_style_and_no_other() {
     }
 }
 
-fn patch(world: &Memory, id: &str, token: &str, change: &Value) -> (u16, Value) {
-    let answer = world.send(
-        http::Request::patch(format!("{GATEWAY}/admin/merchants/{id}"))
-            .header("authorization", format!("Bearer {token}"))
-            .body(change.to_string().into_bytes())
-            .unwrap(),
-    );
-    let json = serde_json::from_slice(answer.body()).unwrap();
-    (answer.status().as_u16(), json)
-}
-
 fn secret_check(shop: &Shop) -> Option<Value> {
     let (_, answer) = shop.call("GET", "/v1/doctor", "");
     let checks = answer["data"]["checks"].as_array().unwrap();
@@ -236,13 +225,13 @@ fn a_mini_program_is_given_to_a_merchant_later_and_the_doctor_tries_its_secret()
         // What is not sent stays.
         (json!({"name": "Another Tea House"}), json!(true)),
     ] {
-        let (status, answer) = patch(&world, "demo", ADMIN_TOKEN, &change);
+        let (status, answer) = world.change_merchant("demo", &change);
         assert_eq!(status, 200, "{answer}");
         assert!(!answer.to_string().contains(&"f".repeat(32)), "{answer}");
         world.advance(61);
         assert_eq!(secret_check(&shop), Some(found), "{change}");
     }
-    let (_, answer) = patch(&world, "demo", ADMIN_TOKEN, &json!({"mini_program": null}));
+    let (_, answer) = world.change_merchant("demo", &json!({"mini_program": null}));
     assert_eq!(answer["data"]["mini_program"], Value::Null);
     assert_eq!(answer["data"]["name"], "Another Tea House");
     world.advance(61);
@@ -296,7 +285,7 @@ fn wrong_changes_of_a_merchant_are_refused_by_name() {
             "refund_notify_url",
         ),
     ] {
-        let (got, answer) = patch(&world, id, token, &change);
+        let (got, answer) = world.admin_as("PATCH", &format!("/merchants/{id}"), token, &change);
         assert_eq!(
             (got, &answer["code"]),
             (status, &json!(code)),

@@ -7,46 +7,9 @@ use crate::scene::{Scene, order, scene};
 use serde_json::{Value, json};
 use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
 
-/// From now on WeChat's verified answers to queries have this value.
-fn answers(scene: &Scene, what: &str, value: &Value) {
-    let answer = if scene.kind.dialect == "v3" {
-        let (_, mut payment) = scene.opened_v3();
-        let name = what.trim_start_matches('/');
-        match payment.pointer_mut(what) {
-            Some(place) => *place = value.clone(),
-            None => payment[name] = value.clone(),
-        }
-        payment.to_string()
-    } else {
-        let mut fields = scene.fields().with("trade_state", "SUCCESS");
-        fields.set(what, value.as_str().unwrap());
-        let fields = fields.sealed(&scene.key, scene.sign_type());
-        match scene.kind.dialect {
-            "ionline" => wechatpay::ionline::json::write(&fields),
-            _ => fields.to_xml(),
-        }
-    };
-    scene.world.answer_with(answer.into_bytes());
-}
-
 pub fn decide(world: &Memory, shop: &Shop, number: &str, decision: &str) -> (u16, Value) {
     let body = json!({"out_trade_no": number, "decision": decision, "note": "looked at it"});
     world.admin(&format!("/merchants/{}/decide", shop.id), &body)
-}
-
-fn alarms(shop: &Shop) -> Vec<String> {
-    let report = shop.report();
-    let alarms = report["alarms"].as_array().unwrap().iter();
-    alarms
-        .map(|alarm| alarm["name"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-fn refresh(shop: &Shop, number: &str) -> Value {
-    let path = format!("/v1/order?out_trade_no={number}&refresh=1");
-    let (status, answer) = shop.call("GET", &path, "");
-    assert_eq!(status, 200, "{answer}");
-    answer["data"].clone()
 }
 
 fn settle(world: &Memory, shop: &Shop, name: &str, subject: &str) {
@@ -66,16 +29,16 @@ fn a_prepaid_order_paid_with_another_attach_is_paid_and_raises_an_alarm() {
     ] {
         let scene = scene(id);
         scene.world.lose_notices(true);
-        answers(&scene, what, &json!("x"));
+        scene.answer_queries_with(what, &json!("x"));
         let status = scene.shop.status("N1");
         assert_eq!(status["trade_state"], "SUCCESS", "{id}: {status}");
-        assert_eq!(alarms(&scene.shop), ["OTHER_ATTACH"], "{id}");
+        assert_eq!(scene.shop.alarm_names(), ["OTHER_ATTACH"], "{id}");
         scene.world.advance(1);
         assert_eq!(scene.world.received().len(), 1, "{id}: delivered once");
         settle(&scene.world, &scene.shop, "OTHER_ATTACH", "N1");
         scene.world.advance(11);
-        assert_eq!(refresh(&scene.shop, "N1")["trade_state"], "SUCCESS", "{id}");
-        assert_eq!(alarms(&scene.shop), [""; 0], "{id}: raised once");
+        assert_eq!(scene.shop.refresh("N1")["trade_state"], "SUCCESS", "{id}");
+        assert_eq!(scene.shop.alarm_names(), [""; 0], "{id}: raised once");
         assert_eq!(scene.world.received().len(), 1, "{id}: delivered once");
     }
 }
@@ -123,9 +86,9 @@ fn different(row: &(&str, &str, &str, &str, &str)) -> Scene {
         true => json!(value.parse::<i64>().unwrap()),
         false => json!(value),
     };
-    answers(&scene, what, &value);
+    scene.answer_queries_with(what, &value);
     assert_eq!(scene.shop.status("N1")["trade_state"], "NOTPAY", "{row:?}");
-    assert_eq!(alarms(&scene.shop), [*alarm], "{row:?}");
+    assert_eq!(scene.shop.alarm_names(), [*alarm], "{row:?}");
     scene
 }
 
@@ -138,15 +101,19 @@ fn a_payment_that_differs_is_accepted_with_wechats_figures() {
         assert_eq!(status, 200, "{row:?}: {answer}");
         assert_eq!(answer["data"]["trade_state"], "SUCCESS", "{row:?}");
         assert_eq!(answer["data"][shown], **value, "{row:?}");
-        assert_eq!(alarms(&scene.shop), [""; 0], "{row:?}: the alarm ends");
+        assert_eq!(scene.shop.alarm_names(), [""; 0], "{row:?}: the alarm ends");
         scene.world.advance(1);
         let [delivery] = &scene.world.received()[..] else {
             panic!("{row:?}: one delivery")
         };
         assert!(delivery.body.contains(value), "{row:?}: {}", delivery.body);
         scene.world.advance(11);
-        assert_eq!(refresh(&scene.shop, "N1")["trade_state"], "SUCCESS");
-        assert_eq!(alarms(&scene.shop), [""; 0], "{row:?}: nothing differs now");
+        assert_eq!(scene.shop.refresh("N1")["trade_state"], "SUCCESS");
+        assert_eq!(
+            scene.shop.alarm_names(),
+            [""; 0],
+            "{row:?}: nothing differs now"
+        );
         // The same decision again finds it carried out.
         let (status, answer) = decide(&scene.world, &scene.shop, "N1", "accept");
         assert_eq!(status, 200, "{row:?}: {answer}");
@@ -178,7 +145,7 @@ fn a_payment_that_differs_is_rejected_and_raises_no_further_alarm() {
         let (status, answer) = decide(&scene.world, &scene.shop, "N1", "reject");
         assert_eq!(status, 200, "{row:?}: {answer}");
         assert_eq!(answer["data"]["trade_state"], "CLOSED", "{row:?}");
-        assert_eq!(alarms(&scene.shop), [""; 0], "{row:?}: the alarm ends");
+        assert_eq!(scene.shop.alarm_names(), [""; 0], "{row:?}: the alarm ends");
         let calls = scene.world.upstream_calls().len();
         scene.world.advance(3 * 3600);
         assert_eq!(
@@ -186,12 +153,12 @@ fn a_payment_that_differs_is_rejected_and_raises_no_further_alarm() {
             calls,
             "{row:?}: at rest"
         );
+        assert_eq!(scene.shop.refresh("N1")["trade_state"], "CLOSED", "{row:?}");
         assert_eq!(
-            refresh(&scene.shop, "N1")["trade_state"],
-            "CLOSED",
-            "{row:?}"
+            scene.shop.alarm_names(),
+            [""; 0],
+            "{row:?}: decided for good"
         );
-        assert_eq!(alarms(&scene.shop), [""; 0], "{row:?}: decided for good");
         assert_eq!(scene.world.received(), [], "{row:?}: nothing is delivered");
         // The decision can be changed, on WeChat's answer of then.
         let (status, answer) = decide(&scene.world, &scene.shop, "N1", "accept");
@@ -208,7 +175,7 @@ fn a_notice_of_a_rejected_payment_is_acknowledged_without_an_alarm() {
     fields.set("total_fee", "151");
     let xml = fields.sealed(&scene.key, scene.sign_type()).to_xml();
     assert_eq!(scene.send(xml), 200);
-    assert_eq!(alarms(&scene.shop), [""; 0]);
+    assert_eq!(scene.shop.alarm_names(), [""; 0]);
     assert_eq!(scene.shop.status("N1")["trade_state"], "CLOSED");
 }
 
@@ -229,7 +196,11 @@ fn no_decision_changes_anything_without_a_verified_answer() {
             (502, &json!("UPSTREAM_UNVERIFIED"))
         );
         assert_eq!(scene.shop.status("N1")["trade_state"], "NOTPAY");
-        assert_eq!(alarms(&scene.shop), ["OTHER_AMOUNT"], "it still stands");
+        assert_eq!(
+            scene.shop.alarm_names(),
+            ["OTHER_AMOUNT"],
+            "it still stands"
+        );
     }
 }
 
@@ -307,9 +278,9 @@ fn another_orders_payment_cannot_be_accepted_and_is_rejected() {
             "v3" => "/out_trade_no",
             _ => "out_trade_no",
         };
-        answers(&scene, name, &json!("N2"));
+        scene.answer_queries_with(name, &json!("N2"));
         assert_eq!(scene.shop.status("N2")["trade_state"], "NOTPAY", "{id}");
-        assert_eq!(alarms(&scene.shop), ["OTHER_TRANSACTION"], "{id}");
+        assert_eq!(scene.shop.alarm_names(), ["OTHER_TRANSACTION"], "{id}");
         let (status, answer) = decide(&scene.world, &scene.shop, "N2", "accept");
         assert_eq!(
             (status, &answer["code"]),
@@ -321,8 +292,8 @@ fn another_orders_payment_cannot_be_accepted_and_is_rejected() {
         assert_eq!(status, 200, "{id}: {answer}");
         assert_eq!(answer["data"]["trade_state"], "CLOSED", "{id}");
         scene.world.advance(3 * 3600);
-        refresh(&scene.shop, "N2");
-        assert_eq!(alarms(&scene.shop), [""; 0], "{id}");
+        scene.shop.refresh("N2");
+        assert_eq!(scene.shop.alarm_names(), [""; 0], "{id}");
     }
 }
 
@@ -335,9 +306,9 @@ fn another_merchants_payment_cannot_be_accepted_and_is_rejected() {
     assert!(scene.send_it());
     order(&twin, "N2");
     // WeChat names the payment of the other merchant's order.
-    answers(&scene, "out_trade_no", &json!("N2"));
+    scene.answer_queries_with("out_trade_no", &json!("N2"));
     assert_eq!(twin.status("N2")["trade_state"], "NOTPAY");
-    assert_eq!(alarms(&twin), ["OTHER_TRANSACTION"]);
+    assert_eq!(twin.alarm_names(), ["OTHER_TRANSACTION"]);
     let (status, answer) = decide(&scene.world, &twin, "N2", "accept");
     assert_eq!(
         (status, &answer["code"]),
@@ -347,8 +318,8 @@ fn another_merchants_payment_cannot_be_accepted_and_is_rejected() {
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["data"]["trade_state"], "CLOSED");
     scene.world.advance(3600);
-    refresh(&twin, "N2");
-    assert_eq!(alarms(&twin), [""; 0]);
+    twin.refresh("N2");
+    assert_eq!(twin.alarm_names(), [""; 0]);
 }
 
 fn micropay(world: &Memory, shop: &Shop, number: &str) {
@@ -384,15 +355,15 @@ fn a_quick_pay_with_another_attach_is_not_paid_until_it_is_accepted() {
         scene.world.lose_notices(true);
         micropay(&scene.world, &scene.shop, "Q1");
         quick_pay_is_paid(&scene, changes);
-        assert_eq!(refresh(&scene.shop, "Q1")["trade_state"], "PAYERROR");
-        assert_eq!(alarms(&scene.shop), ["NUMBER_TAKEN"]);
+        assert_eq!(scene.shop.refresh("Q1")["trade_state"], "PAYERROR");
+        assert_eq!(scene.shop.alarm_names(), ["NUMBER_TAKEN"]);
         let (status, answer) = decide(&scene.world, &scene.shop, "Q1", "accept");
         assert_eq!(status, 200, "{answer}");
         assert_eq!(answer["data"]["trade_state"], "SUCCESS");
-        assert_eq!(alarms(&scene.shop), [""; 0]);
+        assert_eq!(scene.shop.alarm_names(), [""; 0]);
         scene.world.advance(3600);
-        assert_eq!(refresh(&scene.shop, "Q1")["trade_state"], "SUCCESS");
-        assert_eq!(alarms(&scene.shop), [""; 0]);
+        assert_eq!(scene.shop.refresh("Q1")["trade_state"], "SUCCESS");
+        assert_eq!(scene.shop.alarm_names(), [""; 0]);
     }
 }
 
@@ -407,18 +378,23 @@ fn a_quick_pay_whose_reverse_is_refused_and_whose_payment_differs_has_a_way_out(
             .world
             .control("/sandbox/faults", &json!({ "fail_next": refuse }));
         scene.world.advance(120);
-        assert_eq!(alarms(&scene.shop), ["REVERSE_REFUSED"]);
+        assert_eq!(scene.shop.alarm_names(), ["REVERSE_REFUSED"]);
         quick_pay_is_paid(&scene, &[("total_fee", "1100")]);
         scene.world.advance(600);
         let both = ["OTHER_AMOUNT", "REVERSE_REFUSED"];
-        let mut standing = alarms(&scene.shop);
+        let mut standing = scene.shop.alarm_names();
         standing.sort();
         assert_eq!(standing, both);
         let (status, answer) = decide(&scene.world, &scene.shop, "Q1", decision);
         assert_eq!(status, 200, "{answer}");
         scene.world.advance(600);
         assert_eq!(scene.shop.status("Q1")["trade_state"], state, "{decision}");
-        assert!(!alarms(&scene.shop).contains(&"OTHER_AMOUNT".to_owned()));
+        assert!(
+            !scene
+                .shop
+                .alarm_names()
+                .contains(&"OTHER_AMOUNT".to_owned())
+        );
     }
 }
 
@@ -430,10 +406,10 @@ fn a_second_payment_whose_refund_failed_is_refunded_again() {
         world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
     });
     world.advance(3600);
-    assert_eq!(alarms(&shop), ["SECOND_PAYMENT_KEPT"]);
+    assert_eq!(shop.alarm_names(), ["SECOND_PAYMENT_KEPT"]);
     let (status, answer) = decide(&world, &shop, "1", "refund");
     assert_eq!(status, 200, "{answer}");
-    assert_eq!(alarms(&shop), [""; 0]);
+    assert_eq!(shop.alarm_names(), [""; 0]);
     world.advance(4 * 24 * 3600);
     let (status, answer) = decide(&world, &shop, "1", "refund");
     assert_eq!(
@@ -442,7 +418,7 @@ fn a_second_payment_whose_refund_failed_is_refunded_again() {
     );
     let counters = shop.report()["counters"].clone();
     assert_eq!(counters["refund:SUCCESS"], 1, "returned once: {counters}");
-    assert_eq!(alarms(&shop), [""; 0]);
+    assert_eq!(shop.alarm_names(), [""; 0]);
 }
 
 #[test]
@@ -467,5 +443,5 @@ fn a_second_payment_is_refunded_again_though_another_refund_has_its_usual_number
     world.advance(4 * 24 * 3600);
     let counters = shop.report()["counters"].clone();
     assert_eq!(counters["refund:SUCCESS"], 2, "{counters}");
-    assert_eq!(alarms(&shop), [""; 0]);
+    assert_eq!(shop.alarm_names(), [""; 0]);
 }

@@ -770,19 +770,6 @@ fn old_link(world: &Memory, shop: &Shop, body: &str, attach: &str) -> Value {
     made
 }
 
-fn alarms(shop: &Shop) -> Vec<(String, String)> {
-    let report = shop.report();
-    let alarms = report["alarms"].as_array().unwrap().iter();
-    alarms
-        .map(|alarm| {
-            (
-                text(alarm, "name").to_owned(),
-                text(alarm, "subject").to_owned(),
-            )
-        })
-        .collect()
-}
-
 #[test]
 fn a_stored_link_with_an_ampersand_sells_nothing_and_raises_an_alarm() {
     for (id, body, attach, sells) in [
@@ -808,7 +795,7 @@ fn a_stored_link_with_an_ampersand_sells_nothing_and_raises_an_alarm() {
             true => vec![],
             false => vec![("LINK_UNUSABLE".to_owned(), text(&made, "id").to_owned())],
         };
-        assert_eq!(alarms(&shop), expected, "{id} {body} {attach}");
+        assert_eq!(shop.alarms(), expected, "{id} {body} {attach}");
         // With other texts it sells again.
         let (status, answer) = change(&shop, &made, json!({"body": "Tea", "attach": "x"}));
         assert_eq!(status, 200, "{answer}");
@@ -915,7 +902,7 @@ fn an_unreadable_row_does_not_stop_a_links_other_sales() {
     // Its piece may have been paid, so it is held.
     assert_eq!((&left["sold"], &left["held"]), (&json!(0), &json!(1)));
     buy(&world, &made, "");
-    assert_eq!(alarms(&shop)[0].0, "ROW_UNREADABLE");
+    assert_eq!(shop.alarms()[0].0, "ROW_UNREADABLE");
     // The version that reads it is back.
     let restore = "UPDATE orders SET json = replace(json, 'A_LATER_VARIANT', 'NOTPAY')";
     world.sql("demo", restore).unwrap();

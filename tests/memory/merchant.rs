@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wechatpay::Secret;
 use wechatpay::v2::invoke::App;
 use wechatpay::v2::{Fields, SignType};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop, registry_of};
+use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, registry_of};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 
@@ -179,15 +179,7 @@ fn registered_addresses_must_be_https_outside_development() {
     let world = Memory::new(false);
     world.shop("demo");
     let secure = json!({"url": "https://auth.example.com/oauth_bridge.php", "token": "T0"});
-    let change = |body: &Value| {
-        let request = http::Request::patch(format!("{GATEWAY}/admin/merchants/demo"))
-            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-            .body(body.to_string().into_bytes())
-            .unwrap();
-        let answer = world.send(request);
-        let json: Value = serde_json::from_slice(answer.body()).unwrap();
-        (answer.status().as_u16(), json)
-    };
+    let change = |body: &Value| world.change_merchant("demo", body);
     for (field, value) in [
         ("redirect_origins", json!(["http://shop.example.com"])),
         ("redirect_origins", json!(["https://shop.example.com/cart"])),

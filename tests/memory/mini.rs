@@ -2,7 +2,7 @@
 //! believes of it.
 
 use serde_json::{Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
+use whole::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 use xtask::demo::{Kind, MERCHANTS};
 
 /// A merchant with a Mini Program.
@@ -97,16 +97,6 @@ fn each(check: impl Fn(&Mini, Kind)) {
     for kind in MERCHANTS {
         check(&Mini::of(kind, &json!({})), kind);
     }
-}
-
-fn admin(world: &Memory, path: &str, body: &Value) -> (u16, Value) {
-    let request = http::Request::post(format!("{GATEWAY}/admin/merchants{path}"))
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(body.to_string().into_bytes())
-        .unwrap();
-    let answer = world.send(request);
-    let json = serde_json::from_slice(answer.body()).unwrap();
-    (answer.status().as_u16(), json)
 }
 
 #[test]
@@ -314,7 +304,7 @@ fn a_mini_programs_settings_are_entered_by_name() {
         let mut body = MERCHANTS[0].admin_body(&account, "https://shop.example.com");
         body["mini_program"] = mini_program;
         body["mini_program_secret"] = secret;
-        let (status, answer) = admin(&world, "", &body);
+        let (status, answer) = world.admin("/merchants", &body);
         (status, answer["code"].clone(), answer["field"].clone())
     };
     for (mini_program, secret, code, field) in [
@@ -341,7 +331,7 @@ fn a_mini_programs_settings_are_entered_by_name() {
     // Without a Mini Program there is no secret to change.
     world.shop("plain");
     let secret = json!({"mini_program_secret": "5a11d0b0c0ffee015a11d0b0c0ffee01"});
-    let (status, answer) = admin(&world, "/plain/rotate", &secret);
+    let (status, answer) = world.admin("/merchants/plain/rotate", &secret);
     assert_eq!(
         (status, &answer["field"]),
         (400, &json!("mini_program_secret"))
@@ -362,11 +352,8 @@ fn a_wrong_secret_has_a_name_and_can_be_entered_again() {
 
     let account = mini.world.account(MERCHANTS[0].mch_id);
     let right = account["mini_program"]["app_secret"].clone();
-    let (status, _) = admin(
-        &mini.world,
-        "/demo/rotate",
-        &json!({"mini_program_secret": right}),
-    );
+    let secret = json!({"mini_program_secret": right});
+    let (status, _) = mini.world.admin("/merchants/demo/rotate", &secret);
     assert_eq!(status, 200);
     mini.payment(&session);
     for kept in [mini.world.stored_text(), mini.world.log_text()] {

@@ -313,16 +313,8 @@ fn an_abnormal_refund_that_is_settled_elsewhere_follows_wechat() {
     ] {
         let scene = crate::scene::scene(id);
         assert!(scene.send_it(), "{id}");
-        let change = json!({"refund_notify_url": "https://shop.example.com/refunds"}).to_string();
-        let url = format!("{}/admin/merchants/{id}", whole::memory::GATEWAY);
-        let patch = http::Request::patch(url)
-            .header(
-                "authorization",
-                format!("Bearer {}", whole::memory::ADMIN_TOKEN),
-            )
-            .body(change.into_bytes());
-        assert_eq!(scene.world.send(patch.unwrap()).status(), 200);
-        scene.world.advance(31);
+        let change = json!({"refund_notify_url": "https://shop.example.com/refunds"});
+        scene.shop.change(&change);
         let about = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
         assert_eq!(refund(&scene.shop, &about).0, 200);
         let path = format!("/sandbox/refunds/{}/R1", scene.kind.mch_id);

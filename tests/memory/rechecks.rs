@@ -4,15 +4,7 @@
 use crate::kinds;
 use crate::scene::scene;
 use serde_json::json;
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
-
-fn alarms(shop: &Shop) -> Vec<String> {
-    let report = shop.report();
-    let alarms = report["alarms"].as_array().unwrap().iter();
-    alarms
-        .map(|alarm| alarm["name"].as_str().unwrap().to_owned())
-        .collect()
-}
+use whole::memory::{Memory, Shop, Upstream};
 
 fn below_the_limit(world: &Memory, id: &str) -> Shop {
     let mut body = kinds::body(world, id);
@@ -40,19 +32,16 @@ fn a_payment_that_counts_on_its_notice_is_queried_once_within_an_hour() {
             before + 3,
             "{id}: and no more"
         );
-        assert_eq!(alarms(&shop), [""; 0], "{id}");
+        assert_eq!(shop.alarm_names(), [""; 0], "{id}");
     }
 }
 
 #[test]
 fn a_payment_that_wechat_denies_later_raises_an_alarm() {
     let honest = scene("demo");
-    let change = json!({"confirm_notices_from": 1_000_000}).to_string();
-    let request = http::Request::patch(format!("{GATEWAY}/admin/merchants/demo"))
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(change.into_bytes());
-    assert_eq!(honest.world.send(request.unwrap()).status(), 200);
-    honest.world.advance(31);
+    honest
+        .shop
+        .change(&json!({"confirm_notices_from": 1_000_000}));
     // The key alone signs a notice of an unpaid order.
     crate::scene::order(&honest.shop, "N2");
     let mut fields = honest.fields();
@@ -62,7 +51,7 @@ fn a_payment_that_wechat_denies_later_raises_an_alarm() {
     assert_eq!(honest.send(forged), 200);
     assert_eq!(honest.shop.status("N2")["trade_state"], "SUCCESS");
     honest.world.advance(3600);
-    assert_eq!(alarms(&honest.shop), ["NOT_PAID_AT_WECHAT"]);
+    assert_eq!(honest.shop.alarm_names(), ["NOT_PAID_AT_WECHAT"]);
 }
 
 #[test]
@@ -78,7 +67,7 @@ fn a_check_without_an_answer_is_repeated() {
     let done = world.upstream_calls().len();
     world.advance(24 * 3600);
     assert_eq!(world.upstream_calls().len(), done);
-    assert_eq!(alarms(&shop), [""; 0]);
+    assert_eq!(shop.alarm_names(), [""; 0]);
 }
 
 /// A merchant that shares its account at WeChat, whose payment's owner cannot be
@@ -103,13 +92,13 @@ fn a_payment_whose_claim_is_not_answered_raises_an_alarm_and_is_learned_later() 
         kinds::pay(&world, &shop, "1");
         assert_eq!(shop.status("1")["trade_state"], "NOTPAY", "not known whose");
         world.advance(60);
-        assert_eq!(alarms(&shop), [""; 0], "it may be short");
+        assert_eq!(shop.alarm_names(), [""; 0], "it may be short");
         world.advance(600);
-        assert_eq!(alarms(&shop), ["CLAIM_UNANSWERED"]);
+        assert_eq!(shop.alarm_names(), ["CLAIM_UNANSWERED"]);
         world.unreachable(&[]);
         world.advance(300);
         assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
-        assert_eq!(alarms(&shop), [""; 0], "it ends with the answer");
+        assert_eq!(shop.alarm_names(), [""; 0], "it ends with the answer");
         assert_eq!(world.received().len(), 1);
     }
 }
@@ -134,9 +123,9 @@ fn a_claim_of_a_closed_orders_payment_is_repeated_too() {
     let (status, _) = shop.call("GET", "/v1/order?out_trade_no=1&refresh=1", "");
     assert_eq!(status, 200);
     world.advance(600);
-    assert_eq!(alarms(&shop), ["CLAIM_UNANSWERED"]);
+    assert_eq!(shop.alarm_names(), ["CLAIM_UNANSWERED"]);
     world.unreachable(&[]);
     world.advance(300);
     assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
-    assert_eq!(alarms(&shop), [""; 0]);
+    assert_eq!(shop.alarm_names(), [""; 0]);
 }

@@ -3,21 +3,11 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, registry_of};
+use whole::memory::{GATEWAY, Memory, Shop, registry_of};
 
 const FILE: &str = "MP_verify_AbCdEf0123456789.txt";
 const CONTENTS: &str = "AbCdEf0123456789";
 const OTHER: &str = "Other0123456789x";
-
-fn patch(world: &Memory, id: &str, body: &Value) -> (u16, Value) {
-    let request = http::Request::patch(format!("{GATEWAY}/admin/merchants/{id}"))
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(body.to_string().into_bytes())
-        .unwrap();
-    let answer = world.send(request);
-    let json = serde_json::from_slice(answer.body()).unwrap();
-    (answer.status().as_u16(), json)
-}
 
 fn rotate(world: &Memory, id: &str, body: &Value) -> (u16, Value) {
     let (status, answer) = world.admin(&format!("/merchants/{id}/rotate"), body);
@@ -236,7 +226,12 @@ fn everything_in_an_earlier_registry_is_found_and_nothing_that_has_ended() {
     let sql = format!("SELECT merchant_id FROM pointers WHERE name = '{quick_auth}'");
     assert_eq!(world.value(&registry_of(quick_auth), &sql), "demo");
     // The id is taken, and what is changed stays changed.
-    assert_eq!(patch(&world, "demo", &json!({"domain_files": null})).0, 200);
+    assert_eq!(
+        world
+            .change_merchant("demo", &json!({"domain_files": null}))
+            .0,
+        200
+    );
     world.advance(31);
     assert_eq!(file(&world).0, 404);
     // Once every shard has read it, the earlier registry is asked no more.
@@ -302,7 +297,10 @@ fn an_earlier_version_reads_what_is_unchanged_and_is_refused_everything_else() {
     ] {
         assert_eq!(ask(write), json!("Broken"));
     }
-    assert_eq!(patch(&world, "demo", &json!({"name": "New"})).0, 200);
+    assert_eq!(
+        world.change_merchant("demo", &json!({"name": "New"})).0,
+        200
+    );
     assert_eq!(ask(json!({"ById": {"id": "demo"}})), json!("Broken"));
     assert_eq!(
         ask(json!({"ById": {"id": "second"}}))["Found"]["merchant"]["id"],
@@ -325,10 +323,16 @@ fn while_the_earlier_registry_runs_the_earlier_version_merchants_are_read_from_i
     assert_eq!(with_token(&world, &token), 200);
     assert_ne!(with_key(&world, &revoked), 200);
     // Nothing is changed in two places.
-    assert_eq!(patch(&world, "demo", &json!({"name": "New"})).0, 500);
+    assert_eq!(
+        world.change_merchant("demo", &json!({"name": "New"})).0,
+        500
+    );
     assert_eq!(rotate(&world, "demo", &json!({})).0, 500);
     world.root_runs_earlier_version(false);
-    assert_eq!(patch(&world, "demo", &json!({"name": "New"})).0, 200);
+    assert_eq!(
+        world.change_merchant("demo", &json!({"name": "New"})).0,
+        200
+    );
     assert_eq!(with_key(&world, &demo.made), 200);
     assert_eq!(with_key(&world, &revoked), 401);
 }
@@ -345,7 +349,7 @@ fn a_change_that_broke_off_anywhere_is_completed_by_the_same_call() {
         }),
         ("change", |earlier| {
             let change = json!({"domain_files": {FILE: OTHER}, "name": "New"});
-            patch(&earlier.world, "demo", &change).0
+            earlier.world.change_merchant("demo", &change).0
         }),
         ("rotate", |earlier| {
             rotate(&earlier.world, "demo", &json!({})).0
@@ -435,15 +439,15 @@ fn a_file_that_is_being_claimed_is_not_another_merchants() {
         world.ask_shard_of(FILE, None, &claim),
         json!({"Pointers": []})
     );
-    let (status, answer) = patch(&world, "second", &files(OTHER));
+    let (status, answer) = world.change_merchant("second", &files(OTHER));
     assert_eq!((status, &answer["field"]), (400, &json!("domain_files")));
     // What is written under a claim is written soon, or not at all.
     let call = json!({"ById": {"id": "demo"}});
     let late = world.ask_shard_of("demo", Some(world.now() - 1), &call);
     assert_eq!(late, json!("TooLate"));
     world.advance(200);
-    assert_eq!(patch(&world, "second", &files(OTHER)).0, 200);
-    let (status, answer) = patch(&world, "demo", &files(CONTENTS));
+    assert_eq!(world.change_merchant("second", &files(OTHER)).0, 200);
+    let (status, answer) = world.change_merchant("demo", &files(CONTENTS));
     assert_eq!((status, &answer["field"]), (400, &json!("domain_files")));
     assert_eq!(file(&world), (200, OTHER.to_owned()));
 }

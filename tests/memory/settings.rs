@@ -5,23 +5,13 @@ use crate::audit::hmac_sha256;
 use crate::kinds::body;
 use http::header;
 use serde_json::{Map, Value, json};
-use whole::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, registry_of};
+use whole::memory::{GATEWAY, Memory, Shop, registry_of};
 
 const API: &str = include_str!("../../docs/api.md");
 
-/// Changes a merchant's settings; status and answer.
-pub fn patch(world: &Memory, id: &str, change: &Value) -> (u16, Value) {
-    let request = http::Request::patch(format!("{GATEWAY}/admin/merchants/{id}"))
-        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-        .body(change.to_string().into_bytes());
-    let answer = world.send(request.unwrap());
-    let json = serde_json::from_slice(answer.body()).unwrap();
-    (answer.status().as_u16(), json)
-}
-
 /// The settings of a merchant as the code lists them.
 fn settings(world: &Memory, id: &str) -> Map<String, Value> {
-    let (status, answer) = patch(world, id, &json!({}));
+    let (status, answer) = world.change_merchant(id, &json!({}));
     assert_eq!(status, 200, "{answer}");
     answer["data"].as_object().unwrap().clone()
 }
@@ -93,7 +83,7 @@ fn every_setting_is_described_and_taken_and_refused_alike_by_post_and_patch() {
     made["id"] = json!("other");
     for name in &names {
         let (right, wrong, code) = values(name);
-        let (_, answer) = patch(&world, "demo", &json!({ *name: wrong }));
+        let (_, answer) = world.change_merchant("demo", &json!({ *name: wrong }));
         assert_eq!(
             (&answer["code"], &answer["field"]),
             (&json!(code), &json!(name))
@@ -120,7 +110,7 @@ fn every_setting_is_described_and_taken_and_refused_alike_by_post_and_patch() {
         let (right, _, _) = values(name);
         assert_ne!(standing[*name], right, "{name} has this value by default");
         assert_eq!(by_post[*name], right, "{name} by POST");
-        let (status, answer) = patch(&world, "demo", &json!({ *name: right }));
+        let (status, answer) = world.change_merchant("demo", &json!({ *name: right }));
         assert_eq!(
             (status, &answer["data"][*name]),
             (200, &right),
@@ -129,7 +119,7 @@ fn every_setting_is_described_and_taken_and_refused_alike_by_post_and_patch() {
     }
     // What is null has its default again; a merchant has a name.
     for name in names.iter().filter(|name| **name != "name") {
-        let (status, answer) = patch(&world, "demo", &json!({ *name: null }));
+        let (status, answer) = world.change_merchant("demo", &json!({ *name: null }));
         assert_eq!(status, 200, "{name}: {answer}");
     }
     let plain = settings(&world, "demo");
@@ -139,7 +129,7 @@ fn every_setting_is_described_and_taken_and_refused_alike_by_post_and_patch() {
     assert_eq!(plain["domain_files"], json!({}));
     assert_eq!(plain["time_zone"], "Asia/Shanghai");
     assert_eq!(
-        patch(&world, "demo", &json!({"name": null})).1["code"],
+        world.change_merchant("demo", &json!({"name": null})).1["code"],
         "FIELD_MISSING"
     );
 }
@@ -204,7 +194,7 @@ fn http_notify_url_is_taken_by_default_and_refused_by_name_when_it_is_off() {
         assert_ne!(answer["code"], "NOTIFY_URL_REFUSED", "{path}: {answer}");
     }
     let refunds = json!({"refund_notify_url": HTTP});
-    assert_eq!(patch(&world, "demo", &refunds).0, 200);
+    assert_eq!(world.change_merchant("demo", &refunds).0, 200);
     let (ok, says) = check(&shop, "http_notify_url");
     assert!(ok.is_null() && says.contains("WeCeive-Signature"), "{says}");
     // A host inside a network is refused with either scheme.
@@ -225,19 +215,19 @@ fn http_notify_url_is_taken_by_default_and_refused_by_name_when_it_is_off() {
             );
             assert_eq!(answer["field"], "notify_url", "{path} {address}: {answer}");
         }
-        let (_, answer) = patch(&world, "demo", &json!({"refund_notify_url": address}));
+        let (_, answer) = world.change_merchant("demo", &json!({"refund_notify_url": address}));
         assert_eq!(answer["code"], "NOTIFY_URL_REFUSED", "{address}: {answer}");
     }
 
     // Off: not while an address stands that it forbids.
-    let (_, answer) = patch(&world, "demo", &json!({"http_notify_url": false}));
+    let (_, answer) = world.change_merchant("demo", &json!({"http_notify_url": false}));
     assert_eq!(
         (&answer["code"], &answer["field"]),
         (&json!("NOTIFY_URL_REFUSED"), &json!("refund_notify_url")),
         "{answer}"
     );
     let off = json!({"http_notify_url": false, "refund_notify_url": null});
-    assert_eq!(patch(&world, "demo", &off).0, 200);
+    assert_eq!(world.change_merchant("demo", &off).0, 200);
     world.advance(61);
     for (path, answer) in calls(&shop, "3", HTTP) {
         assert_eq!(answer["code"], "NOTIFY_URL_REFUSED", "{path}: {answer}");
@@ -250,7 +240,7 @@ fn http_notify_url_is_taken_by_default_and_refused_by_name_when_it_is_off() {
         );
     }
     assert_eq!(
-        patch(&world, "demo", &refunds).1["code"],
+        world.change_merchant("demo", &refunds).1["code"],
         "NOTIFY_URL_REFUSED"
     );
     assert_eq!(check(&shop, "http_notify_url").0, true);
@@ -296,7 +286,7 @@ fn a_domain_file_is_served_at_the_root_as_plain_text() {
     let shop = world.shop("demo");
     assert_eq!(world.send(get(FILE)).status(), 404);
     let files = json!({"domain_files": {FILE: CONTENTS, "0123456789.txt": "5a11d0b0"}});
-    assert_eq!(patch(&world, "demo", &files).0, 200);
+    assert_eq!(world.change_merchant("demo", &files).0, 200);
     for (name, contents) in [(FILE, CONTENTS), ("0123456789.txt", "5a11d0b0")] {
         let answer = world.send(get(name));
         assert_eq!(answer.status(), 200, "{name}");
@@ -321,7 +311,12 @@ fn a_domain_file_is_served_at_the_root_as_plain_text() {
     assert!(says.contains(&format!("{GATEWAY}/{FILE}")), "{says}");
 
     // Taken off, it is gone.
-    assert_eq!(patch(&world, "demo", &json!({"domain_files": {}})).0, 200);
+    assert_eq!(
+        world
+            .change_merchant("demo", &json!({"domain_files": {}}))
+            .0,
+        200
+    );
     assert_eq!(world.send(get(FILE)).status(), 404);
 }
 
@@ -368,7 +363,7 @@ fn a_domain_file_has_the_form_that_wechat_gives_it() {
                 .collect(),
         ),
     ] {
-        let (status, answer) = patch(&world, "demo", &json!({ "domain_files": files }));
+        let (status, answer) = world.change_merchant("demo", &json!({ "domain_files": files }));
         assert_eq!(
             (status, &answer["code"], &answer["field"]),
             (400, &json!("FIELD_INVALID"), &json!("domain_files")),
@@ -394,9 +389,9 @@ fn one_domain_file_has_the_same_contents_for_every_merchant() {
         "{answer}"
     );
     // Nothing was made.
-    assert_eq!(patch(&world, "other", &json!({})).0, 404);
+    assert_eq!(world.change_merchant("other", &json!({})).0, 404);
     let change = json!({"domain_files": {FILE: "Other0123456789x"}, "name": "New"});
-    let (status, answer) = patch(&world, "second", &change);
+    let (status, answer) = world.change_merchant("second", &change);
     assert_eq!(
         (status, &answer["field"]),
         (400, &json!("domain_files")),
@@ -404,9 +399,14 @@ fn one_domain_file_has_the_same_contents_for_every_merchant() {
     );
     assert_ne!(settings(&world, "second")["name"], "New");
     // One of the two takes it off: it is still the other's.
-    assert_eq!(patch(&world, "demo", &json!({"domain_files": null})).0, 200);
+    assert_eq!(
+        world
+            .change_merchant("demo", &json!({"domain_files": null}))
+            .0,
+        200
+    );
     assert_eq!(world.send(get(FILE)).body(), CONTENTS.as_bytes());
-    assert_eq!(patch(&world, "second", &change).0, 200);
+    assert_eq!(world.change_merchant("second", &change).0, 200);
 }
 
 #[test]

@@ -733,14 +733,7 @@ fn an_openid_told_by_a_service_holds_only_for_its_merchant_and_that_service() {
     }
     // The merchant takes another service: what the first has said is over.
     let change = json!({"quick_auth": {"url": "https://auth.example.com/", "token": "T0"}});
-    let request = http::Request::patch(format!("{GATEWAY}/admin/merchants/demo"))
-        .header(
-            "authorization",
-            format!("Bearer {}", whole::memory::ADMIN_TOKEN),
-        )
-        .body(change.to_string().into_bytes())
-        .unwrap();
-    assert_eq!(world.send(request).status(), 200);
+    assert_eq!(world.change_merchant("demo", &change).0, 200);
     let page = checkout(&shop, "2");
     assert_eq!(payer.post(&call(&page, "order")).0, 401);
 }

@@ -2,7 +2,6 @@
 
 use crate::lists::get;
 use crate::scene::{order, pay};
-use crate::settings::patch;
 use serde_json::{Value, json};
 use whole::memory::{Memory, Shop};
 
@@ -58,7 +57,7 @@ fn a_day_is_a_day_of_the_merchants_time_zone() {
     assert_eq!(data["sums"][0]["net_amount"], 260);
     assert_eq!(data["totals"][0]["from_ms"], 1_767_283_200_000_i64);
     let zone = json!({"time_zone": "America/New_York"});
-    assert_eq!(patch(&world, "demo", &zone).0, 200);
+    assert_eq!(world.change_merchant("demo", &zone).0, 200);
     world.advance(31);
     let data = get(&shop, path);
     assert_eq!(

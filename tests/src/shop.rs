@@ -130,4 +130,32 @@ impl Shop {
         let report: Json = serde_json::from_slice(answer.body()).expect("JSON");
         report["data"].clone()
     }
+
+    /// The order as it stands after a query at WeChat, also where it is final.
+    pub fn refresh(&self, number: &str) -> Json {
+        self.status(&format!("{number}&refresh=1"))
+    }
+
+    /// The open alarms: name and subject, newest first.
+    pub fn alarms(&self) -> Vec<(String, String)> {
+        let report = self.report();
+        let alarms = report["alarms"].as_array().expect("a list").iter();
+        let text = |alarm: &Json, name: &str| alarm[name].as_str().expect("a text").to_owned();
+        alarms
+            .map(|alarm| (text(alarm, "name"), text(alarm, "subject")))
+            .collect()
+    }
+
+    /// The names of the open alarms.
+    pub fn alarm_names(&self) -> Vec<String> {
+        self.alarms().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Changes its settings, which must be taken, and waits until every isolate
+    /// knows them.
+    pub fn change(&self, change: &Json) {
+        let (status, answer) = self.world.change_merchant(&self.id, change);
+        assert_eq!(status, 200, "{answer}");
+        self.world.advance(31);
+    }
 }
