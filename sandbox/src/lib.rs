@@ -17,67 +17,49 @@
 //!
 //! | path | is | in |
 //! |---|---|---|
-//! | `/v3/…` | WeChat Pay APIv3, Global and mainland | `v3/` |
-//! | `/gateway/` | iOnline's gateway | `ionline/` |
-//! | `/pay/…`, `/secapi/pay/…`, `/tools/…`, `/payitil/…` | WeChat Pay v2 | `v2/` |
-//! | `/connect/oauth2/authorize`, `/sns/oauth2/access_token` | OAuth | `oauth.rs` |
-//! | `/phone/…`, `/__phone/…`, `p<port>-<payer>.phone.localhost` | the phone | `phone.rs`, `proxy.rs` |
-//! | `/shop/…` | the demo shop | `shop.rs` |
-//! | `/sandbox/…` | control calls for testers | `control.rs` |
+//! | `/v3/…` | WeChat Pay APIv3, Global and mainland | `wechat/v3/` |
+//! | `/gateway/` | iOnline's gateway | `wechat/ionline/` |
+//! | `/pay/…`, `/secapi/pay/…`, `/tools/…`, `/payitil/…` | WeChat Pay v2 | `wechat/v2/` |
+//! | `/connect/oauth2/authorize`, `/sns/oauth2/access_token` | OAuth | `wechat/oauth.rs` |
+//! | `/phone/…`, `/__phone/…`, `p<port>-<payer>.phone.localhost` | the phone | `phone/` |
+//! | `/shop/…` | the demo shop | `shop/` |
+//! | `/sandbox/…` | control calls for testers | `control/` |
 
-mod accounts;
 mod control;
-mod dialect;
-mod faults;
 mod input;
-mod invoke;
-mod ionline;
-mod keys;
 mod moment;
-mod mweb;
-mod notices;
-mod oauth;
-mod orders;
 mod pages;
-mod paycodes;
-mod payers;
 mod phone;
-mod platform;
-mod product;
-mod proxy;
-mod refunds;
-mod rsa;
-mod rules;
 mod shop;
 mod table;
-mod v2;
-mod v3;
 mod web;
+mod wechat;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
-pub use accounts::{Ionline, Merchant, MerchantKey, SubMerchant};
-pub use notices::{Outcome, Outgoing, TIMEOUT_MS};
-pub use payers::Payer;
 pub use phone::OWN_PATH;
-pub use platform::Platform;
-pub use proxy::{Language, MAX_PROXIED_BYTES, NotAPage, PAYER_HEADER, PhoneHost};
-pub use rsa::Rsa;
+pub use phone::proxy::{Language, MAX_PROXIED_BYTES, NotAPage, PAYER_HEADER, PhoneHost};
 pub use table::Change;
 pub use web::MAX_BODY_BYTES;
+pub use wechat::accounts::{Ionline, Merchant, MerchantKey, SubMerchant};
+pub use wechat::notices::{Outcome, Outgoing, TIMEOUT_MS};
+pub use wechat::payers::Payer;
+pub use wechat::platform::Platform;
+pub use wechat::rsa::Rsa;
 
-use dialect::{Dialect, NoticeSchedule};
-use faults::{Fault, Faults, Lie, Teller};
 use http::StatusCode;
 use moment::Moment;
-use notices::{Content, Letter, Notices};
-use orders::Orders;
-use paycodes::PayCode;
-use refunds::Refunds;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use table::Table;
 use web::{Answer, Request};
+use wechat::dialect::{Dialect, NoticeSchedule};
+use wechat::faults::{Fault, Faults, Lie, Teller};
+use wechat::notices::{Content, Letter, Notices};
+use wechat::orders::Orders;
+use wechat::paycodes::PayCode;
+use wechat::refunds::Refunds;
+use wechat::{accounts, ionline, mweb, oauth, product, v2, v3};
 
 /// A call to another server, which must come back before the sandbox answers.
 #[derive(Clone, Debug)]

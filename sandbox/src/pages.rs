@@ -1,10 +1,11 @@
 //! The sandbox's own small pages: what is here, what the control calls are,
 //! and what WeChat shows in OAuth.
 
+use crate::Sandbox;
 use crate::control::HELP;
-use crate::faults::{self, Lie};
 use crate::web::{self, Answer, Request, escape};
-use crate::{Sandbox, mweb, v2, v3};
+use crate::wechat::faults::{self, Lie};
+use crate::wechat::{mweb, v2, v3};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 

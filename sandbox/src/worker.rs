@@ -10,7 +10,7 @@
 
 #![allow(missing_docs, reason = "the attribute macros make undocumented items")]
 
-use crate::proxy::{MAX_PROXIED_BYTES, PhoneHost};
+use crate::phone::proxy::{MAX_PROXIED_BYTES, PhoneHost};
 use crate::web::{self, MAX_BODY_BYTES};
 use crate::{CallOutcome, Outcome, Outgoing, Sandbox, Settings, TIMEOUT_MS, phone};
 use futures_util::StreamExt;

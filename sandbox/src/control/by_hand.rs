@@ -5,9 +5,9 @@ use super::{Done, Failure};
 use crate::Sandbox;
 use crate::input::Input;
 use crate::moment::Moment;
-use crate::orders::{self, State};
-use crate::rules::refund::Wish;
 use crate::web;
+use crate::wechat::orders::{self, State};
+use crate::wechat::rules::refund::Wish;
 use order::TradeType;
 
 pub(super) fn change(

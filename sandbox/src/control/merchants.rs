@@ -2,11 +2,11 @@
 
 use super::{Done, Failure};
 use crate::Sandbox;
-use crate::accounts::{self, Ionline, Merchant, MerchantKey, MiniProgram, SubMerchant};
-use crate::dialect::NoticeSchedule;
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
-use crate::platform::Platform;
+use crate::wechat::accounts::{self, Ionline, Merchant, MerchantKey, MiniProgram, SubMerchant};
+use crate::wechat::dialect::NoticeSchedule;
+use crate::wechat::platform::Platform;
 use order::{Currency, TradeType};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

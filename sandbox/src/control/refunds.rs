@@ -3,8 +3,8 @@
 use super::{Done, Failure};
 use crate::Sandbox;
 use crate::input::Input;
-use crate::refunds::{Refund, State};
 use crate::web::{self, Request};
+use crate::wechat::refunds::{Refund, State};
 use serde_json::{Value, json};
 use wechatpay::v2::refund::Status;
 

@@ -1,8 +1,8 @@
 //! Error codes on request, and the table that lists them.
 
 use super::*;
-use crate::faults::{self, ANYWHERE, CODES};
-use crate::v2;
+use crate::wechat::faults::{self, ANYWHERE, CODES};
+use crate::wechat::v2;
 use wechatpay::v2::ErrorCode;
 
 /// What a document must have to get past the front door of any call.

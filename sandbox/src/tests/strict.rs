@@ -3,7 +3,7 @@
 
 use super::v3::{NATIVE, ask, global_order};
 use super::*;
-use crate::rules::strict::RULES;
+use crate::wechat::rules::strict::RULES;
 
 const DAY_MS: i64 = 86_400_000;
 const GOODS: &str =

@@ -18,7 +18,7 @@ pub(super) struct Toy;
 
 impl Rsa for Toy {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
-        Ok(crate::rsa::sign(key, message))
+        Ok(crate::wechat::rsa::sign(key, message))
     }
 
     async fn rsa_verify(
@@ -27,7 +27,7 @@ impl Rsa for Toy {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        Ok(crate::rsa::verify(key, message, signature))
+        Ok(crate::wechat::rsa::verify(key, message, signature))
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) fn request(
     };
     let now_s = bench.now_ms / 1000;
     let message = format!("{method}\n{path}\n{now_s}\nn0nce\n{body}\n");
-    let signature = BASE64.encode(crate::rsa::sign(&key, message.as_bytes()));
+    let signature = BASE64.encode(crate::wechat::rsa::sign(&key, message.as_bytes()));
     let serial = known["serial_no"].as_str().unwrap();
     Request::builder()
         .method(method)
@@ -318,7 +318,7 @@ fn a_payment_inside_wechat_is_signed_with_rsa() {
     let key = PrivateKey::from_pem(pem.as_str().unwrap()).unwrap();
     let package = |appid: &str, sign_type: &str, signed: &str| {
         let message = format!("{signed}\n1700000000\nn\nprepay_id={prepay_id}\n");
-        let pay_sign = BASE64.encode(crate::rsa::sign(&key, message.as_bytes()));
+        let pay_sign = BASE64.encode(crate::wechat::rsa::sign(&key, message.as_bytes()));
         json!({
             "appId": appid, "timeStamp": "1700000000", "nonceStr": "n",
             "package": format!("prepay_id={prepay_id}"),

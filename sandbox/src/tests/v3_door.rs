@@ -211,7 +211,7 @@ fn json_is_read_strictly() {
         let (head, _) = good.split_once("signature=").unwrap();
         use base64::Engine as _;
         let signature = base64::engine::general_purpose::STANDARD
-            .encode(crate::rsa::sign(&key, message.as_bytes()));
+            .encode(crate::wechat::rsa::sign(&key, message.as_bytes()));
         set(
             &mut request,
             "authorization",

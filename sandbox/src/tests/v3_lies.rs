@@ -2,8 +2,8 @@
 
 use super::v3::*;
 use super::*;
-use crate::faults::Lie;
-use crate::v3 as front;
+use crate::wechat::faults::Lie;
+use crate::wechat::v3 as front;
 use futures_executor::block_on;
 use wechatpay::v3::certificates;
 use wechatpay::v3::sign::SignatureError;

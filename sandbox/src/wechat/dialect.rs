@@ -1,0 +1,151 @@
+//! In which of WeChat's languages an order was made: its notices are made in
+//! the same, sent on that one's schedule and acknowledged in its way.
+
+use crate::wechat::notices::Outcome;
+use serde::{Deserialize, Serialize};
+use wechatpay::ionline;
+use wechatpay::v2::{self, SignType};
+use wechatpay::v3;
+
+/// How long the notices of v2 orders are repeated. Tencent's v2 pages differ:
+/// the manual of this API (section 9.7) and the current pages for mainland
+/// merchants, which have APIv3's schedule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NoticeSchedule {
+    /// 15 s … 1 h, in all 3 h 4 min.
+    #[default]
+    Manual,
+    /// 15 s … 6 h, in all 24 h 4 min.
+    Day,
+}
+
+impl NoticeSchedule {
+    pub(crate) const ALL: [Self; 2] = [Self::Manual, Self::Day];
+
+    /// The name in control calls.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Day => "day",
+        }
+    }
+}
+
+/// How an order was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "dialect")]
+pub(crate) enum Dialect {
+    /// WeChat Pay v2, signed so.
+    V2 { sign_type: SignType },
+    /// APIv3 for merchants outside of mainland China.
+    V3Global,
+    /// APIv3 for merchants in mainland China.
+    V3Mainland,
+    /// iOnline.
+    Ionline,
+}
+
+impl Dialect {
+    /// The name in control calls.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::V2 { .. } => "v2",
+            Self::V3Global => "v3-global",
+            Self::V3Mainland => "v3-mainland",
+            Self::Ionline => "ionline",
+        }
+    }
+
+    /// What a payment package for such an order must say as its `signType`.
+    /// iOnline signs its packages itself, with MD5.
+    pub(crate) const fn package_sign_type(self) -> &'static str {
+        match self {
+            Self::V2 { sign_type } => sign_type.as_str(),
+            Self::V3Global | Self::V3Mainland => v3::invoke::SIGN_TYPE,
+            Self::Ionline => SignType::Md5.as_str(),
+        }
+    }
+
+    /// The pauses between a notice's attempts. There is one attempt more than
+    /// there are pauses. The merchant's `schedule` is for v2.
+    pub(crate) const fn retry_seconds(self, schedule: NoticeSchedule) -> &'static [u32] {
+        match self {
+            Self::V2 { .. } => match schedule {
+                NoticeSchedule::Manual => &v2::notify::RETRY_SECONDS,
+                NoticeSchedule::Day => &v3::notify::RETRY_SECONDS,
+            },
+            Self::V3Global | Self::V3Mainland => &v3::notify::RETRY_SECONDS,
+            Self::Ionline => &ionline::notify::RETRY_SECONDS,
+        }
+    }
+
+    /// Whether an answer acknowledges a notice: for v2, HTTP 200 and XML whose
+    /// `return_code` is `SUCCESS`; for APIv3, HTTP 200 or 204; for iOnline, the
+    /// word `success` alone.
+    pub(crate) fn is_acknowledged_by(self, outcome: &Outcome) -> bool {
+        match (self, outcome) {
+            (Self::V2 { .. }, Outcome::Answered { status: 200, body }) => v2::notify::is_ack(body),
+            (Self::V3Global | Self::V3Mainland, Outcome::Answered { status, .. }) => {
+                v3::notify::is_ack(*status)
+            }
+            (Self::Ionline, Outcome::Answered { status: 200, body }) => {
+                ionline::notify::is_ack(body)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V2: Dialect = Dialect::V2 {
+        sign_type: SignType::Md5,
+    };
+
+    fn answered(status: u16, body: &str) -> Outcome {
+        Outcome::Answered {
+            status,
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn what_acknowledges() {
+        const OK: &str = "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>";
+        const SPREAD: &str = "<xml>\n<return_code>SUCCESS</return_code>\n</xml>";
+        const FAIL: &str = "<xml><return_code>FAIL</return_code></xml>";
+        for (outcome, v2, v3, ionline) in [
+            (answered(200, OK), true, true, false),
+            (answered(200, SPREAD), true, true, false),
+            (answered(204, ""), false, true, false),
+            (answered(200, ""), false, true, false),
+            (answered(202, "success"), false, false, false),
+            (answered(500, OK), false, false, false),
+            (answered(200, "success"), false, true, true),
+            (answered(200, "success\n"), false, true, true),
+            (answered(200, "SUCCESS"), false, true, true),
+            (answered(200, FAIL), false, true, false),
+            (answered(302, "success"), false, false, false),
+            (Outcome::Failed("time-out".into()), false, false, false),
+        ] {
+            let got = [V2, Dialect::V3Global, Dialect::V3Mainland, Dialect::Ionline]
+                .map(|dialect| dialect.is_acknowledged_by(&outcome));
+            assert_eq!(got, [v2, v3, v3, ionline], "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn how_long_notices_are_repeated() {
+        let sum =
+            |dialect: Dialect, schedule| -> u32 { dialect.retry_seconds(schedule).iter().sum() };
+        assert_eq!(sum(V2, NoticeSchedule::Manual), 11_040);
+        assert_eq!(sum(V2, NoticeSchedule::Day), 24 * 3600 + 4 * 60);
+        for schedule in NoticeSchedule::ALL {
+            assert_eq!(sum(Dialect::V3Global, schedule), 24 * 3600 + 4 * 60);
+            assert_eq!(sum(Dialect::Ionline, schedule), 3 * 3600);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! Misbehaviour on request: which call is to fail, and how.
+//!
+//! ```text
+//! POST /sandbox/faults {"fail_next": {path, code, times?}}   any call, so often
+//! out_trade_no=T1_FAULT_SYSTEMERROR                          each call that knows the code
+//! out_trade_no=T1_FAULT_SYSTEMERROR@orderquery               that call alone
+//! ```
+//!
+//! The second way needs nothing but a number, which any SDK's test can choose.
+//! It acts on calls whose row in [`CODES`] has the code, so that
+//! `…FAULT_ORDERNOTEXIST` lets an order be made and then denies it.
+
+use crate::wechat::v2;
+use serde::{Deserialize, Serialize};
+use wechatpay::v2::ErrorCode::{self, *};
+use wechatpay::v2::Fields;
+
+/// What is switched on (`POST /sandbox/faults`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Faults {
+    /// No notice leaves until this is switched off.
+    pub(crate) hold_notices: bool,
+    /// How often each notice is sent beside the first. APIv3's are encrypted
+    /// anew each time.
+    pub(crate) duplicate_notices: u8,
+    /// How long each notice waits before it is sent first.
+    pub(crate) delay_notices_seconds: i64,
+    /// How old an order must be to be closed; 300 is what the manual asks for.
+    #[serde(default)]
+    pub(crate) close_after_seconds: u32,
+    /// Whether refund and reverse want a certificate on a plain connection,
+    /// which cannot carry one.
+    pub(crate) require_certificate: bool,
+    /// Calls that are to fail.
+    pub(crate) fail_next: Vec<FailNext>,
+    /// APIv3's answers and notices that are to lie.
+    pub(crate) lie_next: Vec<LieNext>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailNext {
+    pub(crate) path: String,
+    pub(crate) code: String,
+    pub(crate) times: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LieNext {
+    pub(crate) lie: Lie,
+    pub(crate) on: Teller,
+    pub(crate) times: u32,
+}
+
+/// What lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Teller {
+    Answer,
+    Notice,
+}
+
+/// What is wrong with an APIv3 answer or notice. Each leaves everything else
+/// as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Lie {
+    /// `Wechatpay-Serial` names an unknown key.
+    WrongSerial,
+    /// The `Wechatpay-*` headers are missing.
+    NoSignature,
+    /// The signature does not hold.
+    BadSignature,
+    /// The signature is one of Tencent's probes.
+    Signtest,
+    /// The signature holds, and its timestamp is more than five minutes ago.
+    ClockSkew,
+    /// A name twice in the JSON, under a signature that holds.
+    DuplicateKeys,
+    /// A notice: one minor unit more.
+    OtherAmount,
+    /// A notice: the same number in another currency.
+    OtherCurrency,
+    /// A notice: another merchant's.
+    OtherMerchant,
+    /// A notice: a sub-merchant that the institution does not have.
+    UnknownSubMchid,
+    /// A notice: an event that no manual has.
+    UnknownEvent,
+    /// A notice: a nonce of 11 characters.
+    NonceLength,
+    /// A notice: the ciphertext's end is missing.
+    CutCiphertext,
+}
+
+impl Lie {
+    /// Every lie, what it is called, and what it is.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 13] = [
+        (
+            Self::WrongSerial,
+            "WRONG_SERIAL",
+            "`Wechatpay-Serial` names an unknown key",
+        ),
+        (
+            Self::NoSignature,
+            "NO_SIGNATURE",
+            "the `Wechatpay-*` headers are missing",
+        ),
+        (
+            Self::BadSignature,
+            "BAD_SIGNATURE",
+            "the signature does not hold",
+        ),
+        (
+            Self::Signtest,
+            "SIGNTEST",
+            "the signature is one of Tencent's probes, `WECHATPAY/SIGNTEST/…`",
+        ),
+        (
+            Self::ClockSkew,
+            "CLOCK_SKEW",
+            "the signature holds, and its timestamp is 301 seconds old",
+        ),
+        (
+            Self::DuplicateKeys,
+            "DUPLICATE_KEYS",
+            "a name is twice in the JSON, under a signature that holds",
+        ),
+        (
+            Self::OtherAmount,
+            "OTHER_AMOUNT",
+            "notices: one minor unit more than the order's",
+        ),
+        (
+            Self::OtherCurrency,
+            "OTHER_CURRENCY",
+            "notices: the same number in another currency",
+        ),
+        (
+            Self::OtherMerchant,
+            "OTHER_MERCHANT",
+            "notices: another merchant's number",
+        ),
+        (
+            Self::UnknownSubMchid,
+            "UNKNOWN_SUB_MCHID",
+            "notices: an unknown sub-merchant",
+        ),
+        (
+            Self::UnknownEvent,
+            "UNKNOWN_EVENT",
+            "notices: an `event_type` that no manual has",
+        ),
+        (
+            Self::NonceLength,
+            "NONCE_LENGTH",
+            "notices: a nonce of 11 characters",
+        ),
+        (
+            Self::CutCiphertext,
+            "CUT_CIPHERTEXT",
+            "notices: the ciphertext's end is missing",
+        ),
+    ];
+
+    /// The lie with this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|(_, known, _)| *known == name)
+            .map(|(lie, _, _)| lie)
+    }
+
+    /// The lie that a wish begins with.
+    pub(crate) fn wished(wish: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|(_, name, _)| wish.starts_with(name))
+            .map(|(lie, _, _)| lie)
+    }
+
+    /// Whether an answer can tell it.
+    pub(crate) const fn is_of_answers(self) -> bool {
+        matches!(
+            self,
+            Self::WrongSerial
+                | Self::NoSignature
+                | Self::BadSignature
+                | Self::Signtest
+                | Self::ClockSkew
+                | Self::DuplicateKeys
+        )
+    }
+}
+
+/// How a call fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It answers with a code and does nothing.
+    Code(String),
+    /// It does nothing and does not answer.
+    NoAnswer,
+    /// It is done, and does not answer.
+    NoAnswerAfter,
+}
+
+/// The longer name first: it begins with the shorter.
+const NO_ANSWERS: [(&str, Fault); 2] = [
+    ("NO_ANSWER_AFTER", Fault::NoAnswerAfter),
+    ("NO_ANSWER", Fault::NoAnswer),
+];
+
+impl Fault {
+    pub(crate) fn from_name(name: &str) -> Self {
+        NO_ANSWERS
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .map_or_else(|| Self::Code(name.to_owned()), |(_, fault)| fault)
+    }
+
+    /// The fault that a wish begins with; `code` finds a code of the call's.
+    pub(crate) fn wished(wish: &str, code: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        NO_ANSWERS
+            .into_iter()
+            .find(|(name, _)| wish.starts_with(name))
+            .map(|(_, fault)| fault)
+            .or_else(|| code(wish).map(Self::Code))
+    }
+}
+
+/// What a number asks of a call: all that follows `FAULT_`, unless it names
+/// another call after an `@`.
+pub(crate) fn wish<'a>(number: &'a str, call: &str) -> Option<&'a str> {
+    let (_, wish) = number.split_once("FAULT_")?;
+    match wish.split_once('@') {
+        Some((_, only)) if only != call => None,
+        _ => Some(wish),
+    }
+}
+
+/// What any call may answer with. A statement has other words for it.
+pub(crate) const ANYWHERE: &[ErrorCode] = &[
+    SystemError,
+    ParamError,
+    LackParams,
+    SignError,
+    XmlFormatError,
+    RequirePostMethod,
+    PostDataEmpty,
+    NotUtf8,
+    AppidNotExist,
+    MchidNotExist,
+    AppidMchidNotMatch,
+    FrequencyLimited,
+    RateLimitExceeded,
+    InvalidReqTooMuch,
+];
+
+/// What else each call answers with: the tables of seed 002, and what is met.
+pub(crate) const CODES: &[(&str, &[ErrorCode])] = &[
+    (
+        "/pay/unifiedorder",
+        &[
+            NoAuth,
+            NotEnough,
+            OrderPaid,
+            OrderClosed,
+            OrderReversed,
+            OutTradeNoUsed,
+            InvalidRequest,
+        ],
+    ),
+    ("/pay/orderquery", &[OrderNotExist]),
+    (
+        "/pay/closeorder",
+        &[
+            OrderPaid,
+            OrderNotExist,
+            OrderClosed,
+            OrderReversed,
+            UserPaying,
+        ],
+    ),
+    (
+        "/pay/micropay",
+        &[
+            OrderPaid,
+            NoAuth,
+            AuthCodeExpire,
+            NotEnough,
+            NotSupportCard,
+            OrderClosed,
+            OrderReversed,
+            BankError,
+            UserPaying,
+            AuthCodeError,
+            AuthCodeInvalid,
+            BuyerMismatch,
+            OutTradeNoUsed,
+            InvalidRequest,
+            TradeError,
+        ],
+    ),
+    (
+        "/secapi/pay/reverse",
+        &[
+            InvalidTransactionId,
+            OrderNotExist,
+            UserPaying,
+            InvalidRequest,
+            TradeStateError,
+        ],
+    ),
+    (
+        "/secapi/pay/refund",
+        &[
+            UserAccountAbnormal,
+            NotEnough,
+            InvalidTransactionId,
+            OrderNotExist,
+            InvalidRequest,
+            TradeStateError,
+            TradeOverdue,
+            RefundFeeInvalid,
+            BizErrNeedRetry,
+        ],
+    ),
+    ("/pay/refundquery", &[RefundNotExist, InvalidTransactionId]),
+    (
+        "/pay/downloadbill",
+        &[
+            InvalidBillType,
+            DataFormatError,
+            MissingParameter,
+            BillSignError,
+            BillCreating,
+            CompressGZipError,
+            UnCompressGZipError,
+            NoBillExist,
+        ],
+    ),
+    ("/tools/shorturl", &[UrlFormatError]),
+];
+
+/// Whether a call may answer with a code.
+pub(crate) fn knows(path: &str, code: &ErrorCode) -> bool {
+    ANYWHERE.contains(code)
+        || CODES
+            .iter()
+            .any(|(call, codes)| *call == path && codes.contains(code))
+}
+
+/// The fault that a request's own numbers ask for.
+pub(crate) fn in_a_number(path: &str, fields: &Fields) -> Option<Fault> {
+    ["out_refund_no", "out_trade_no"]
+        .into_iter()
+        .filter_map(|name| fields.get_nonempty(name))
+        .find_map(|number| read(path, number))
+}
+
+fn read(path: &str, number: &str) -> Option<Fault> {
+    let wish = wish(number, path.rsplit('/').next().unwrap_or_default())?;
+    Fault::wished(wish, |wish| {
+        // The longest: ORDERNOTEXIST begins like no other, but that may change.
+        let code = ErrorCode::ALL
+            .iter()
+            .filter(|code| wish.starts_with(code.code()) && knows(path, code))
+            .max_by_key(|code| code.code().len())?;
+        Some(code.code().to_owned())
+    })
+}
+
+/// Every code with the calls that it can be had from. `docs/sandbox.md` has
+/// the same, and a test compares them.
+pub(crate) fn table() -> impl Iterator<Item = (&'static ErrorCode, String)> {
+    ErrorCode::ALL.iter().map(|code| {
+        let calls = if ANYWHERE.contains(code) {
+            "every call".to_owned()
+        } else {
+            let knowing: Vec<&str> = v2::paths()
+                .filter(|path| knows(path, code))
+                .filter_map(|path| path.rsplit('/').next())
+                .collect();
+            knowing.join(", ")
+        };
+        (code, calls)
+    })
+}

@@ -1,0 +1,609 @@
+//! The payer's side: the package that a page hands to `WeixinJSBridge`
+//! (seed 002, section 7.7) or a Mini Program to `wx.requestPayment`, a scanned
+//! `code_url` (6.5), the request that an app hands to WeChat's SDK (8.5), and
+//! the payment that follows. It is the same for every dialect but for the
+//! package's signature.
+//!
+//! Every refusal has a stable name beside WeChat's words for it, so that a
+//! test can ask for exactly one.
+
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::accounts::Merchant;
+use crate::wechat::dialect::Dialect;
+use crate::wechat::orders::{self, NotPayable, Order, State};
+use crate::wechat::payers::Payer;
+use crate::wechat::{product, v3};
+use order::TradeType;
+use serde_json::{Map, Value, json};
+use url::Url;
+use wechatpay::v2::invoke::{APP_PACKAGE, App, Jsapi};
+
+/// What the payer does on the sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Pay,
+    Cancel,
+    /// The bank refuses. The order stays as it is and can be paid again.
+    Fail,
+}
+
+impl Action {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "pay" => Some(Self::Pay),
+            "cancel" => Some(Self::Cancel),
+            "fail" => Some(Self::Fail),
+            _ => None,
+        }
+    }
+}
+
+/// Why WeChat shows no sheet, or takes no money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Stable, for programs.
+    reason: &'static str,
+    /// WeChat's words.
+    err_desc: String,
+    /// The same for a developer, in one sentence.
+    message: String,
+}
+
+impl Refused {
+    pub(crate) fn new(
+        reason: &'static str,
+        err_desc: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            reason,
+            err_desc: err_desc.into(),
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "ok": false,
+            "err_msg": "get_brand_wcpay_request:fail",
+            "err_code": "-1",
+            "err_desc": self.err_desc,
+            "reason": self.reason,
+            "message": self.message,
+        })
+    }
+}
+
+impl From<NotPayable> for Refused {
+    fn from(why: NotPayable) -> Self {
+        match why {
+            NotPayable::Paid => Self::new("ORDERPAID", "该订单已支付", "the order is paid already"),
+            NotPayable::Closed => Self::new(
+                "ORDERCLOSED",
+                "该订单已关闭",
+                "the merchant has closed the order",
+            ),
+            NotPayable::Expired => Self::new(
+                "EXPIRED",
+                "该订单已过期，请重新下单",
+                "the prepayment is older than two hours, or time_expire has passed",
+            ),
+            NotPayable::NotAsked => Self::new(
+                "NOT_ASKED",
+                "订单未支付",
+                "a Quick Pay order is paid by its code; this one waits for no password",
+            ),
+        }
+    }
+}
+
+/// `getBrandWCPayRequest`: checks the package as WeChat does, and then does
+/// what the payer chose; without a choice, answers what the sheet shows.
+pub(crate) fn bridge(
+    sandbox: &mut Sandbox,
+    payer: Payer,
+    package: &Map<String, Value>,
+    page_url: Option<&str>,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    match check_package(sandbox, payer, package, page_url, moment.now_ms) {
+        Ok(key) => act(sandbox, &key, payer, action, moment),
+        Err(refused) => refused.to_json(),
+    }
+}
+
+/// What WeChat's SDK in a mobile app does with the app's request (WeChat Pay v2
+/// manual, sections 8.5 and 8.6): checks it as WeChat does, and then does what
+/// the payer chose. The app reads `errCode`: 0 paid, -1 refused, -2 cancelled.
+/// Without an action, what the sheet shows.
+pub(crate) fn app(
+    sandbox: &mut Sandbox,
+    payer: Payer,
+    package: &Map<String, Value>,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    let mut outcome = match check_app_package(sandbox, payer, package, moment.now_ms) {
+        Ok(key) => act(sandbox, &key, payer, action, moment),
+        Err(refused) => refused.to_json(),
+    };
+    let err_code = match (outcome.get("ok"), action) {
+        (Some(Value::Bool(true)), Some(Action::Cancel)) => -2,
+        (Some(Value::Bool(true)), _) => 0,
+        _ => -1,
+    };
+    if let Some(fields) = outcome.as_object_mut() {
+        // These are the bridge's names.
+        fields.remove("err_msg");
+        fields.remove("err_code");
+        let was_shown = fields.contains_key("sheet");
+        if !was_shown {
+            fields.insert("errCode".to_owned(), err_code.into());
+        }
+    }
+    outcome
+}
+
+/// A scanned `code_url`, or a short URL that stands for one. A product's QR
+/// code comes here only when its merchant cannot be asked: `product.rs`.
+pub(crate) fn scan(
+    sandbox: &mut Sandbox,
+    payer: Payer,
+    code_url: &str,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    let url = sandbox.scanned(code_url);
+    if product::is_one(&url) {
+        return match product::look(sandbox, &url) {
+            Err(refused) => refused.to_json(),
+            Ok(_) => Refused::new(
+                "CALLBACK_FAILED",
+                "商户系统无响应，请稍后重试",
+                "the merchant's native_callback_url cannot be called",
+            )
+            .to_json(),
+        };
+    }
+    let key = match sandbox.orders.by_code_url(&url) {
+        None => Err(Refused::new(
+            "UNKNOWN_CODE_URL",
+            "二维码已失效",
+            "no order has this code_url, or a newer one took its place",
+        )),
+        Some(order) => order
+            .payable(moment.now_ms)
+            .map(|()| order.key())
+            .map_err(Refused::from),
+    };
+    match key {
+        Ok(key) => act(sandbox, &key, payer, action, moment),
+        Err(refused) => refused.to_json(),
+    }
+}
+
+/// Any order by its number, for ways to pay that have no client here (APP,
+/// MWEB) and for scripts in a hurry. Nothing of a package is checked.
+pub(crate) fn pay_directly(
+    sandbox: &mut Sandbox,
+    key: &str,
+    payer: Payer,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    let payable = sandbox.orders.get(key).map(|order| {
+        order.payable(moment.now_ms)?;
+        check_payer(order, payer)
+    });
+    match payable {
+        None => Refused::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json(),
+        Some(Err(refused)) => refused.to_json(),
+        Some(Ok(())) => act(sandbox, key, payer, action, moment),
+    }
+}
+
+/// Shows or does what the payer chose about an order that can be paid.
+fn act(
+    sandbox: &mut Sandbox,
+    key: &str,
+    payer: Payer,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Value {
+    let Some(order) = sandbox.orders.get(key) else {
+        return Refused::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json();
+    };
+    let is_asked = matches!(order.state, State::UserPaying { .. });
+    let outcome = match action {
+        None => {
+            let shown = json!({ "ok": true, "sheet": sheet(sandbox, order, payer) });
+            return with_order(shown, sandbox, key, moment.now_ms);
+        }
+        Some(Action::Cancel) => json!({
+            "ok": true,
+            "err_msg": "get_brand_wcpay_request:cancel",
+            "err_desc": "",
+        }),
+        Some(Action::Fail) => Refused::new(
+            "PAYMENT_FAILED",
+            "支付失败",
+            if is_asked {
+                "the payer's bank refused (as was asked)"
+            } else {
+                "the payer's bank refused (as was asked); the order can still be paid"
+            },
+        )
+        .to_json(),
+        Some(Action::Pay) => {
+            if let Err(refused) = pay(sandbox, key, payer, moment) {
+                return refused.to_json();
+            }
+            json!({
+                "ok": true,
+                "err_msg": "get_brand_wcpay_request:ok",
+                "err_desc": "",
+            })
+        }
+    };
+    if is_asked {
+        answer_password(sandbox, key, action, moment.now_ms);
+    }
+    with_order(outcome, sandbox, key, moment.now_ms)
+}
+
+/// Quick Pay: the sheet was the only one, so what is not paid now is over.
+fn answer_password(sandbox: &mut Sandbox, key: &str, action: Option<Action>, at_ms: i64) {
+    let state = match action {
+        Some(Action::Cancel) => State::NotPay,
+        Some(Action::Fail) => State::PayError { at_ms },
+        Some(Action::Pay) | None => return,
+    };
+    sandbox.orders.update(key, |order| order.state = state);
+}
+
+fn with_order(mut outcome: Value, sandbox: &Sandbox, key: &str, now_ms: i64) -> Value {
+    if let (Some(map), Some(order)) = (outcome.as_object_mut(), sandbox.orders.get(key)) {
+        map.insert("order".into(), order.to_json(now_ms));
+    }
+    outcome
+}
+
+/// What the payer reads before paying.
+fn sheet(sandbox: &Sandbox, order: &Order, payer: Payer) -> Value {
+    json!({
+        "merchant": orders::payee(&sandbox.merchants, order),
+        "description": order.term("body"),
+        "amount": orders::amount_text(order.money),
+        "amount_minor": order.money.amount_minor(),
+        "currency": order.money.currency().code(),
+        "payer": payer.as_str(),
+        "method": payer.method(order.no_credit()).0,
+        "enough": payer.can_pay(order.cash_fee()),
+        "payable_until_ms": order.payable_until_ms(),
+    })
+}
+
+/// Takes the money and makes the notice.
+fn pay(
+    sandbox: &mut Sandbox,
+    key: &str,
+    payer: Payer,
+    moment: &mut Moment<'_>,
+) -> Result<(), Refused> {
+    let enough = sandbox
+        .orders
+        .get(key)
+        .is_some_and(|order| payer.can_pay(order.cash_fee()));
+    if !enough {
+        return Err(Refused::new(
+            "NOTENOUGH",
+            "余额不足",
+            "the payer has not enough money; the order can still be paid",
+        ));
+    }
+    sandbox.take_payment(key, payer, moment);
+    sandbox.tell_paid(key, moment);
+    Ok(())
+}
+
+/// The package of section 7.7, and the page that hands it over.
+fn check_package(
+    sandbox: &Sandbox,
+    payer: Payer,
+    package: &Map<String, Value>,
+    page_url: Option<&str>,
+    now_ms: i64,
+) -> Result<String, Refused> {
+    let jsapi = Jsapi {
+        app_id: text(package, "appId")?,
+        time_stamp: text(package, "timeStamp")?,
+        nonce_str: text(package, "nonceStr")?,
+        package: text(package, "package")?,
+        sign_type: text(package, "signType")?,
+        pay_sign: text(package, "paySign")?,
+    };
+    if !jsapi.time_stamp.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refused::new(
+            "TIMESTAMP_FORMAT",
+            "调用支付JSAPI缺少参数：timeStamp",
+            "timeStamp must be seconds since 1970 in decimal digits",
+        ));
+    }
+    if jsapi.nonce_str.len() > 32 {
+        return Err(Refused::new(
+            "NONCE_TOO_LONG",
+            "参数错误：nonceStr",
+            "nonceStr has at most 32 characters",
+        ));
+    }
+    let Some(prepay_id) = jsapi.prepay_id() else {
+        // These are WeChat's words, though no total_fee is meant.
+        return Err(Refused::new(
+            "PACKAGE_FORMAT",
+            "调用支付JSAPI缺少参数：total_fee",
+            "package must be prepay_id=… with the prepay_id of the prepayment",
+        ));
+    };
+    let Some(order) = sandbox.orders.by_prepay_id(prepay_id) else {
+        return Err(Refused::new(
+            "UNKNOWN_PREPAY_ID",
+            "支付订单不存在，请重新下单",
+            "no order has this prepay_id",
+        ));
+    };
+    let Some(merchant) = sandbox.merchants.get(&order.account.mch_id) else {
+        return Err(Refused::new(
+            "MCHID_NOT_EXIST",
+            "商户号不存在",
+            "the order's merchant is gone",
+        ));
+    };
+    if jsapi.app_id != order.payer_appid() {
+        return Err(Refused::new(
+            "APPID_MISMATCH",
+            "支付验证签名失败",
+            format!(
+                "appId must be the application whose openid the order was made with: {}",
+                order.payer_appid()
+            ),
+        ));
+    }
+    let sign_type = order.dialect.package_sign_type();
+    if jsapi.sign_type != sign_type {
+        return Err(Refused::new(
+            "SIGN_TYPE_MISMATCH",
+            "支付验证签名失败",
+            format!("signType must be the prepayment's: {sign_type}"),
+        ));
+    }
+    if !is_signed(sandbox, &jsapi, order.dialect, merchant) {
+        return Err(Refused::new(
+            "PAY_SIGN_MISMATCH",
+            "支付验证签名失败",
+            "paySign is not the merchant key's signature over the other five fields",
+        ));
+    }
+    if order.trade_type != TradeType::Jsapi {
+        return Err(Refused::new(
+            "TRADE_TYPE_MISMATCH",
+            "支付场景非法",
+            format!(
+                "the order was made for {}, and this is JSAPI",
+                order.trade_type.as_str()
+            ),
+        ));
+    }
+    if order.prepay_id.as_deref() != Some(prepay_id) {
+        return Err(NotPayable::Expired.into());
+    }
+    order.payable(now_ms)?;
+    check_payer(order, payer)?;
+    check_directory(&merchant.jsapi_directories, page_url)?;
+    Ok(order.key())
+}
+
+/// The seven fields of section 8.5, as WeChat looks at them.
+fn check_app_package(
+    sandbox: &Sandbox,
+    payer: Payer,
+    package: &Map<String, Value>,
+    now_ms: i64,
+) -> Result<String, Refused> {
+    let app = App {
+        appid: text(package, "appid")?,
+        partnerid: text(package, "partnerid")?,
+        prepayid: text(package, "prepayid")?,
+        package: text(package, "package")?,
+        noncestr: text(package, "noncestr")?,
+        timestamp: text(package, "timestamp")?,
+        sign: text(package, "sign")?,
+    };
+    if !app.timestamp.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refused::new(
+            "TIMESTAMP_FORMAT",
+            "参数错误：timestamp",
+            "timestamp must be seconds since 1970 in decimal digits",
+        ));
+    }
+    if app.noncestr.len() > 32 {
+        return Err(Refused::new(
+            "NONCE_TOO_LONG",
+            "参数错误：noncestr",
+            "noncestr has at most 32 characters",
+        ));
+    }
+    if app.package != APP_PACKAGE {
+        return Err(Refused::new(
+            "PACKAGE_FORMAT",
+            "参数错误：package",
+            format!("package must be {APP_PACKAGE}"),
+        ));
+    }
+    let Some(order) = sandbox.orders.by_prepay_id(&app.prepayid) else {
+        return Err(Refused::new(
+            "UNKNOWN_PREPAY_ID",
+            "支付订单不存在，请重新下单",
+            "no order has this prepayid",
+        ));
+    };
+    let Some(merchant) = sandbox.merchants.get(&order.account.mch_id) else {
+        return Err(Refused::new(
+            "MCHID_NOT_EXIST",
+            "商户号不存在",
+            "the order's merchant is gone",
+        ));
+    };
+    let appid = order.payer_appid();
+    if app.appid != appid {
+        return Err(Refused::new(
+            "APPID_MISMATCH",
+            "appid与下单时不一致",
+            format!("appid must be the application that the order was made for: {appid}"),
+        ));
+    }
+    let account = &order.account;
+    let partner = account.sub_mch_id.as_deref().unwrap_or(&account.mch_id);
+    if app.partnerid != partner {
+        return Err(Refused::new(
+            "PARTNER_MISMATCH",
+            "商户号与下单时不一致",
+            format!("partnerid must be the merchant that is paid: {partner}"),
+        ));
+    }
+    if !is_app_signed(sandbox, &app, order.dialect, merchant) {
+        return Err(Refused::new(
+            "SIGN_MISMATCH",
+            "支付验证签名失败",
+            "sign is not the merchant key's signature over the other six fields",
+        ));
+    }
+    if order.trade_type != TradeType::App {
+        return Err(Refused::new(
+            "TRADE_TYPE_MISMATCH",
+            "支付场景非法",
+            format!(
+                "the order was made for {}, and this is APP",
+                order.trade_type.as_str()
+            ),
+        ));
+    }
+    if order.prepay_id.as_deref() != Some(app.prepayid.as_str()) {
+        return Err(NotPayable::Expired.into());
+    }
+    order.payable(now_ms)?;
+    check_payer(order, payer)?;
+    Ok(order.key())
+}
+
+/// With the API key in the prepayment's sign type, which an APP package does not
+/// name; with the merchant's private key in APIv3. iOnline has no APP.
+fn is_app_signed(sandbox: &Sandbox, app: &App, dialect: Dialect, merchant: &Merchant) -> bool {
+    match dialect {
+        Dialect::V2 { sign_type } => app.verify(&merchant.secret(), sign_type).is_ok(),
+        Dialect::V3Global | Dialect::V3Mainland => v3::is_app_signed(sandbox, app, merchant),
+        Dialect::Ionline => false,
+    }
+}
+
+/// With the API key in v2 and by iOnline, with the merchant's private key in
+/// APIv3.
+fn is_signed(sandbox: &Sandbox, jsapi: &Jsapi, dialect: Dialect, merchant: &Merchant) -> bool {
+    match dialect {
+        Dialect::V2 { .. } | Dialect::Ionline => jsapi.verify(&merchant.secret()).is_ok(),
+        Dialect::V3Global | Dialect::V3Mainland => v3::is_package_signed(sandbox, jsapi, merchant),
+    }
+}
+
+/// A field of the package: there, a string, not empty. A number is as good as
+/// nothing: WeChat on iOS fails on it.
+fn text(package: &Map<String, Value>, name: &str) -> Result<String, Refused> {
+    match package.get(name) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        None | Some(Value::Null | Value::String(_)) => Err(Refused::new(
+            "MISSING_PARAMETER",
+            format!("调用支付JSAPI缺少参数：{name}"),
+            format!("the package has no {name} (names are case-sensitive)"),
+        )),
+        Some(_) => Err(Refused::new(
+            "NOT_A_STRING",
+            format!("调用支付JSAPI缺少参数：{name}"),
+            format!("{name} must be a string"),
+        )),
+    }
+}
+
+fn check_payer(order: &Order, payer: Payer) -> Result<(), Refused> {
+    match order.payer {
+        Some(only) if only != payer => Err(Refused::new(
+            "PAYER_MISMATCH",
+            "下单账号与支付账号不一致，请核实后再支付",
+            format!(
+                "the order was made for {}'s openid, and {} pays",
+                only.as_str(),
+                payer.as_str()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The page must lie in a registered directory itself, not below one
+/// (section 7.3.2). Without any registered, every page may pay; a script that
+/// names no page has none to be looked at.
+fn check_directory(registered: &[String], page_url: Option<&str>) -> Result<(), Refused> {
+    let Some(page) = page_url.filter(|_| !registered.is_empty()) else {
+        return Ok(());
+    };
+    let here = directory(page);
+    if here.is_some() && registered.iter().any(|known| directory(known) == here) {
+        return Ok(());
+    }
+    Err(Refused::new(
+        "DIRECTORY_NOT_REGISTERED",
+        format!("当前页面的URL未注册：{page}"),
+        format!(
+            "the page must lie directly in one of the merchant's payment directories: {}",
+            registered.join(", ")
+        ),
+    ))
+}
+
+/// `http://127.0.0.1:8787/pay/?s=1` → `http://127.0.0.1:8787/pay/`. This
+/// machine has two names; they count as one.
+fn directory(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let host = match url.host_str()? {
+        "localhost" | "[::1]" => "127.0.0.1",
+        host => host,
+    };
+    let port = url.port_or_known_default()?;
+    let (path, _file) = url.path().rsplit_once('/')?;
+    Some(format!("{}://{host}:{port}{path}/", url.scheme()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j5_a_directory_is_matched_exactly() {
+        let registered = ["http://127.0.0.1:8787/pay/".to_owned()];
+        for (page, fits) in [
+            ("http://127.0.0.1:8787/pay/?s=1#x", true),
+            ("http://127.0.0.1:8787/pay/index.html", true),
+            ("http://localhost:8787/pay/", true),
+            ("http://127.0.0.1:8787/pay", false),
+            ("http://127.0.0.1:8787/pay/deeper/", false),
+            ("http://127.0.0.1:8788/pay/", false),
+            ("https://127.0.0.1:8787/pay/", false),
+            ("", false),
+        ] {
+            let got = check_directory(&registered, Some(page));
+            assert_eq!(got.is_ok(), fits, "{page}");
+            assert!(check_directory(&[], Some(page)).is_ok());
+        }
+        assert!(check_directory(&registered, None).is_ok());
+    }
+}

@@ -1,0 +1,302 @@
+//! iOnline's front door: one path, and the service's name in the form says
+//! what is asked. Its orders are kept with everybody's; here the acquirer
+//! speaks, who is a merchant of WeChat's himself.
+//!
+//! ```text
+//! POST a form?     REQUIRE_POST_METHOD, POST_DATA_EMPTY, INVALID_REQUEST
+//! a service?       LACK_PARAMS, PARAM_ERROR       mch_id a MID?     MCHID_NOT_EXIST
+//! signature right? SIGNERROR                      fields right?     LACK_PARAMS, PARAM_ERROR
+//! ```
+//!
+//! Up to here an answer is `status` 400 with a `message`, unsigned, and the
+//! sandbox adds `err_code` and `err_msg`. Everything later is `status` 0 and
+//! signed: `result_code` 0, or 1 with WeChat's own code. HTTP is always 200,
+//! but where a fault leaves a request without an answer.
+//!
+//! Seed 004, and the public manual of iOnline.
+
+mod multipart;
+mod page;
+mod prepay;
+mod query;
+mod refund;
+mod refundquery;
+
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::web::{self, Answer, Request};
+use crate::wechat::accounts::{Ionline, Merchant};
+use crate::wechat::dialect::Dialect;
+use crate::wechat::faults::{self, Fault};
+use crate::wechat::notices::Content;
+use crate::wechat::orders::{self, Order};
+use crate::wechat::v2::Refusal;
+use http::Method;
+use order::{Account, Payment};
+use wechatpay::Secret;
+use wechatpay::ionline::form::{self, FormError};
+use wechatpay::ionline::notify::Notice;
+use wechatpay::ionline::query::By;
+use wechatpay::ionline::{PATH, Service, answer, json};
+use wechatpay::v2::{self, ErrorCode, Fields, Problem, SignType};
+
+/// iOnline's number for a payment has at most this many characters.
+const TRANSACTION_ID_LEN: usize = 32;
+
+/// A request that has passed the front door.
+struct Asked {
+    merchant: Merchant,
+    /// The merchant's account at iOnline.
+    ionline: Ionline,
+    service: Service,
+    fields: Fields,
+}
+
+impl Asked {
+    fn key(&self) -> Secret {
+        Secret::new(self.ionline.key.clone())
+    }
+
+    /// The account that orders are made under. At WeChat the merchant has its
+    /// own number; the MID is iOnline's.
+    fn account(&self) -> Account {
+        Account {
+            appid: self.merchant.appid.clone(),
+            mch_id: self.merchant.mch_id.clone(),
+            sub_appid: None,
+            sub_mch_id: None,
+        }
+    }
+
+    /// An order that this merchant made here.
+    fn order<'a>(&self, sandbox: &'a Sandbox, by: &By) -> Option<&'a Order> {
+        match by {
+            By::OutTradeNo(number) => self.order_under(sandbox, number.as_str()),
+            By::TransactionId(id) => self.order_paid_as(sandbox, id.as_str()),
+        }
+    }
+
+    fn order_under<'a>(&self, sandbox: &'a Sandbox, out_trade_no: &str) -> Option<&'a Order> {
+        let key = orders::key(&self.merchant.mch_id, None, out_trade_no);
+        sandbox.orders.get(&key).filter(|order| self.may_see(order))
+    }
+
+    fn order_paid_as<'a>(&self, sandbox: &'a Sandbox, id: &str) -> Option<&'a Order> {
+        let mid = &self.ionline.mid;
+        let is_it = |order: &&Order| {
+            self.may_see(order)
+                && order
+                    .payment()
+                    .is_some_and(|paid| transaction_id(mid, paid) == id)
+        };
+        sandbox.orders.values().find(is_it)
+    }
+
+    /// The order that money is to be returned of.
+    fn order_to_return<'a>(&self, sandbox: &'a Sandbox, by: &By) -> Result<&'a Order, Refusal> {
+        self.order(sandbox, by).ok_or_else(|| {
+            Refusal::from_code(match by {
+                By::TransactionId(_) => ErrorCode::InvalidTransactionId,
+                By::OutTradeNo(_) => ErrorCode::OrderNotExist,
+            })
+        })
+    }
+
+    /// What was ordered elsewhere does not exist here.
+    fn may_see(&self, order: &Order) -> bool {
+        order.account.mch_id == self.merchant.mch_id && order.dialect == Dialect::Ionline
+    }
+}
+
+/// iOnline's own number for a payment: the MID, and the end of WeChat's number.
+fn transaction_id(mid: &str, payment: &Payment) -> String {
+    let digits = &payment.transaction_id;
+    let kept = TRANSACTION_ID_LEN.saturating_sub(mid.len());
+    let from = digits.len().saturating_sub(kept);
+    format!("{mid}{}", digits.get(from..).unwrap_or_default())
+}
+
+/// A payment as iOnline tells of it: under its own numbers.
+fn told(mid: &str, payment: &Payment) -> Payment {
+    Payment {
+        account: Account {
+            mch_id: mid.to_owned(),
+            ..payment.account.clone()
+        },
+        transaction_id: transaction_id(mid, payment),
+        ..payment.clone()
+    }
+}
+
+/// Every service's name: what a fault names a call by.
+pub(crate) fn services() -> impl Iterator<Item = String> {
+    Service::ALL
+        .into_iter()
+        .map(|service| service.as_str().to_owned())
+}
+
+/// Whether a path is iOnline's.
+pub(crate) fn is_here(path: &str) -> bool {
+    path.starts_with(PATH)
+}
+
+/// Answers a request to a path that [`is_here`].
+pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<'_>) -> Answer {
+    match request.uri().path() {
+        PATH => {}
+        page::PATH => return page::show(sandbox, request, moment),
+        page::SCRIPT_PATH => return page::script(),
+        _ => return web::not_found(),
+    }
+    let (refusal, asked) = match enter(sandbox, request) {
+        Err(refusal) => (refusal, None),
+        Ok(asked) => match perform(sandbox, &asked, moment) {
+            Ok(fields) => return web::json_text(answer::to_json(fields, &asked.key())),
+            Err(refusal) => (refusal, Some(asked)),
+        },
+    };
+    refuse(refusal, asked.as_ref(), moment)
+}
+
+/// v2's call with the same error codes.
+const fn like(service: Service) -> &'static str {
+    match service {
+        Service::Jspay | Service::Native => v2::prepay::PATH,
+        Service::Query => v2::query::PATH,
+        Service::Refund => v2::refund::PATH,
+        Service::RefundQuery => v2::refundquery::PATH,
+    }
+}
+
+/// Does what was asked, or misbehaves as was asked.
+fn perform(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Fields, Refusal> {
+    let call = match asked.service {
+        Service::Jspay | Service::Native => prepay::answer,
+        Service::Query => query::answer,
+        Service::Refund => refund::answer,
+        Service::RefundQuery => refundquery::answer,
+    };
+    let fault = sandbox.take_failure(asked.service.as_str());
+    match fault.or_else(|| faults::in_a_number(like(asked.service), &asked.fields)) {
+        None => call(sandbox, asked, moment),
+        Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
+        Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
+        Some(Fault::NoAnswerAfter) => {
+            // The answer is lost, whether it was done or refused.
+            let _unheard = call(sandbox, asked, moment);
+            Err(Refusal::NoAnswer)
+        }
+    }
+}
+
+fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> Answer {
+    let (code, message, description) = match (refusal, asked) {
+        (Refusal::NoAnswer, _) => return web::no_answer(),
+        (
+            Refusal::Signed(code, description)
+            | Refusal::Reverse {
+                code, description, ..
+            },
+            Some(asked),
+        ) => {
+            let nonce = moment.nonce();
+            let fields = answer::refusal(&asked.ionline.mid, &nonce, &code, &description);
+            return web::json_text(answer::to_json(fields, &asked.key()));
+        }
+        (
+            Refusal::Signed(code, description)
+            | Refusal::Reverse {
+                code, description, ..
+            },
+            None,
+        ) => (code, description.clone(), description),
+        (
+            Refusal::Unsigned {
+                code,
+                return_msg,
+                description,
+            },
+            _,
+        ) => (code, return_msg, description),
+    };
+    let fields = answer::communication_failure(400, &message)
+        .with("err_code", code.code())
+        .with("err_msg", description);
+    web::json_text(json::write(&fields))
+}
+
+/// The form, once it is known to be one: URL-encoded, or the multipart that the
+/// iOnline document calls "Form-Data".
+fn parse(request: &Request) -> Result<Fields, Refusal> {
+    if request.method() != Method::POST {
+        return Err(Refusal::from_code(ErrorCode::RequirePostMethod));
+    }
+    if request.body().iter().all(u8::is_ascii_whitespace) {
+        return Err(Refusal::from_code(ErrorCode::PostDataEmpty));
+    }
+    let content_type = web::request_header(request, "content-type").unwrap_or_default();
+    let read = match multipart::boundary(content_type) {
+        Some(boundary) => multipart::read(request.body(), &boundary),
+        None => form::read(request.body()).map_err(|error| {
+            let code = match error {
+                FormError::NotUtf8 => ErrorCode::NotUtf8,
+                _ => ErrorCode::InvalidRequest,
+            };
+            (code, error.to_string())
+        }),
+    };
+    read.map_err(|(code, description)| Refusal::unsigned(code, "参数错误", description))
+}
+
+fn enter(sandbox: &Sandbox, request: &Request) -> Result<Asked, Refusal> {
+    let fields = parse(request)?;
+    let service = Service::of(&fields)?;
+    let mid = fields.required("mch_id")?;
+    let found = sandbox.merchants.values().find_map(|merchant| {
+        let ionline = merchant.ionline.as_ref()?;
+        (ionline.mid == mid).then(|| (merchant.clone(), ionline.clone()))
+    });
+    let (merchant, ionline) = found.ok_or_else(|| Refusal::from_code(ErrorCode::MchidNotExist))?;
+    if fields.declared_sign_type() != Some(SignType::Md5) {
+        return Err(Problem::UnknownValue.of("sign_type").into());
+    }
+    let asked = Asked {
+        merchant,
+        ionline,
+        service,
+        fields,
+    };
+    match asked.fields.verify(&asked.key(), SignType::Md5) {
+        Ok(()) => Ok(asked),
+        Err(error) => Err(Refusal::unsigned(
+            ErrorCode::SignError,
+            "签名错误",
+            error.to_string(),
+        )),
+    }
+}
+
+/// The notice of a payment. Of a refund iOnline sends none.
+pub(crate) fn payment_notice(
+    sandbox: &Sandbox,
+    order: &Order,
+    moment: &mut Moment<'_>,
+) -> Option<Content> {
+    let merchant = sandbox.merchants.get(&order.account.mch_id)?;
+    let ionline = merchant.ionline.as_ref()?;
+    let payment = order.payment()?;
+    let notice = Notice {
+        payment: told(&ionline.mid, payment),
+        out_transaction_id: Some(payment.transaction_id.clone()),
+        nonce_str: moment.nonce(),
+        device_info: order.term("device_info").map(str::to_owned),
+    };
+    Some(Content::Ready {
+        content_type: "text/xml".to_owned(),
+        body: notice.to_xml(&Secret::new(ionline.key.clone())),
+    })
+}

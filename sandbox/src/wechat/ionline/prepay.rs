@@ -1,0 +1,164 @@
+//! A payment inside WeChat, or by QR code (seed 004, section 1).
+
+use super::{Asked, page};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::accounts;
+use crate::wechat::dialect::Dialect;
+use crate::wechat::orders::Order;
+use crate::wechat::payers::Payer;
+use crate::wechat::rules::{self, prepay::Wish};
+use crate::wechat::v2::Refusal;
+use order::Account;
+use std::collections::BTreeMap;
+use wechatpay::ionline::prepay::{Answer, Means, PayUrl, Request, Start, Trade};
+use wechatpay::v2::invoke::{self, Jsapi};
+use wechatpay::v2::{ErrorCode, Fields, SignType, Text};
+
+/// What WeChat asks for; iOnline says nothing of it.
+const SHORTEST_MINUTES: i64 = 1;
+
+pub(super) fn answer(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Fields, Refusal> {
+    let request = Request::read(&asked.fields, asked.merchant.fee_type)?;
+    let trade_type = request.trade.trade_type();
+    rules::check_trade_type(&asked.merchant, trade_type)?;
+    let payer = payer(sandbox, asked, &request.trade)?;
+    let wish = Wish {
+        account: account(asked, &request.trade),
+        out_trade_no: request.out_trade_no.as_str().to_owned(),
+        trade_type,
+        money: request.money,
+        terms: terms(&request),
+        payer,
+        dialect: Dialect::Ionline,
+        expires_ms: request.lifetime.map(|lifetime| lifetime.time_expire_ms()),
+        starts_ms: request.lifetime.map(|lifetime| lifetime.time_start_ms()),
+        shortest_minutes: SHORTEST_MINUTES,
+    };
+    let key = sandbox.prepay(wish, moment)?;
+    let system_error = || Refusal::from_code(ErrorCode::SystemError);
+    let order = sandbox.orders.get(&key).ok_or_else(system_error)?;
+    let prepay_id = order.prepay_id.as_deref().unwrap_or_default();
+    let means = match &request.trade {
+        Trade::Native => Means::Code {
+            code_url: order.code_url.clone().unwrap_or_default(),
+            code_img_url: None,
+        },
+        Trade::Jspay(jspay) if jspay.start == Start::PayUrl => {
+            Means::PayUrl(PayUrl::new(&page::url(sandbox, prepay_id))?)
+        }
+        Trade::Jspay(_) => {
+            Means::PayInfo(package(sandbox, order, moment).ok_or_else(system_error)?)
+        }
+    };
+    // Inside WeChat both ways to start the payment are required members of the
+    // answer (iOnline document, section 1); `is_raw` only says which one the
+    // merchant means to use.
+    let other = match &means {
+        Means::PayUrl(_) => {
+            let package = package(sandbox, order, moment).ok_or_else(system_error)?;
+            Some((
+                "pay_info",
+                serde_json::to_string(&package).unwrap_or_default(),
+            ))
+        }
+        Means::PayInfo(_) => Some(("pay_url", page::url(sandbox, prepay_id))),
+        Means::Code { .. } => None,
+    };
+    let answer = Answer {
+        token_id: Some(page::token_id(prepay_id).to_owned()),
+        means,
+    };
+    let mut fields = answer.to_fields(&asked.ionline.mid, &moment.nonce());
+    if let Some((name, value)) = other {
+        fields.push(name, value);
+    }
+    fields.push_some("device_info", asked.fields.get_nonempty("device_info"));
+    Ok(fields)
+}
+
+/// The package that starts the payment, signed with the key that the acquirer
+/// has at WeChat.
+pub(super) fn package(sandbox: &Sandbox, order: &Order, moment: &mut Moment<'_>) -> Option<Jsapi> {
+    let merchant = sandbox.merchants.get(&order.account.mch_id)?;
+    Some(invoke::jsapi(
+        order.payer_appid(),
+        order.prepay_id.as_deref()?,
+        moment.now_ms / 1000,
+        &moment.nonce(),
+        &merchant.secret(),
+        SignType::Md5,
+    ))
+}
+
+/// What makes the order another when it differs, under v2's names. How the
+/// page starts it does not: that may be asked for again in another way.
+fn terms(request: &Request) -> BTreeMap<String, String> {
+    let text = |text: &Option<Text<32>>| text.as_ref().map(|text| text.as_str().to_owned());
+    let (sub_appid, openid) = match &request.trade {
+        Trade::Native => (None, None),
+        Trade::Jspay(jspay) => (
+            Some(jspay.sub_appid.as_str().to_owned()),
+            Some(jspay.sub_openid.as_str().to_owned()),
+        ),
+    };
+    [
+        ("appid", sub_appid),
+        ("openid", openid),
+        ("device_info", text(&request.device_info)),
+        ("body", Some(request.body.as_str().to_owned())),
+        (
+            "attach",
+            request.attach.as_ref().map(|text| text.as_str().to_owned()),
+        ),
+        ("goods_tag", text(&request.goods_tag)),
+        ("notify_url", Some(request.notify_url.as_str().to_owned())),
+        (
+            "trade_type",
+            Some(request.trade.trade_type().as_str().to_owned()),
+        ),
+        (
+            "limit_pay",
+            request.limit_credit_pay.then(|| "no_credit".to_owned()),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .collect()
+}
+
+/// The account, under the application in which the payer pays.
+fn account(asked: &Asked, trade: &Trade) -> Account {
+    match trade {
+        Trade::Native => asked.account(),
+        Trade::Jspay(jspay) => asked.account().with_payer_appid(jspay.sub_appid.as_str()),
+    }
+}
+
+/// Who alone may pay inside WeChat: whose openid it is, under the merchant's
+/// application.
+fn payer(sandbox: &Sandbox, asked: &Asked, trade: &Trade) -> Result<Option<Payer>, Refusal> {
+    let Trade::Jspay(jspay) = trade else {
+        return Ok(None);
+    };
+    let sub_appid = jspay.sub_appid.as_str();
+    if accounts::app_secret(&sandbox.merchants, sub_appid).is_none() {
+        return Err(Refusal::Signed(
+            ErrorCode::AppidNotExist,
+            "sub_appid不存在 (no such sub_appid)".into(),
+        ));
+    }
+    if !asked.merchant.is_bound_to(sub_appid) {
+        return Err(Refusal::Signed(
+            ErrorCode::AppidMchidNotMatch,
+            "mch_id与sub_appid不匹配 (sub_appid is not bound to this mch_id)".into(),
+        ));
+    }
+    let openid = jspay.sub_openid.as_str();
+    let payer = rules::payer_of(sandbox, "sub_openid", Some(sub_appid), openid)?;
+    Ok(Some(payer))
+}

@@ -1,0 +1,45 @@
+//! What became of an order.
+
+use super::{Asked, told};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::orders::{Order, State};
+use crate::wechat::v2::Refusal;
+use order::TradeState;
+use wechatpay::ionline::query::{Answer, Request};
+use wechatpay::v2::{ErrorCode, Fields};
+
+pub(super) fn answer(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Fields, Refusal> {
+    let request = Request::read(&asked.fields)?;
+    let mid = &asked.ionline.mid;
+    let order = asked
+        .order(sandbox, &request.by)
+        .ok_or_else(|| Refusal::from_code(ErrorCode::OrderNotExist))?;
+    let answer = Answer {
+        state: state(mid, order),
+        out_transaction_id: order.payment().map(|paid| paid.transaction_id.clone()),
+        out_trade_no: Some(order.out_trade_no.clone()),
+        attach: order.term("attach").map(str::to_owned),
+    };
+    let mut fields = answer.to_fields(mid, &moment.nonce());
+    fields.push_some("device_info", order.term("device_info"));
+    Ok(fields)
+}
+
+fn state(mid: &str, order: &Order) -> TradeState {
+    match &order.state {
+        State::Paid { payment, .. } if order.refunded => {
+            TradeState::Refund(Box::new(told(mid, payment)))
+        }
+        State::Paid { payment, .. } => TradeState::Success(Box::new(told(mid, payment))),
+        State::NotPay => TradeState::NotPay,
+        State::UserPaying { .. } => TradeState::UserPaying,
+        State::PayError { .. } => TradeState::PayError,
+        State::Revoked { .. } => TradeState::Revoked,
+        State::Closed { .. } => TradeState::Closed,
+    }
+}

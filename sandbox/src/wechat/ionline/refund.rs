@@ -1,0 +1,41 @@
+//! Money goes back.
+
+use super::{Asked, transaction_id};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::dialect::Dialect;
+use crate::wechat::rules::refund::Wish;
+use crate::wechat::v2::Refusal;
+use wechatpay::ionline::refund::{Answer, Request};
+use wechatpay::v2::{ErrorCode, Fields};
+
+pub(super) fn answer(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Fields, Refusal> {
+    let request = Request::read(&asked.fields, asked.merchant.fee_type)?;
+    let order_key = asked.order_to_return(sandbox, &request.by)?.key();
+    let wish = Wish {
+        order_key: order_key.clone(),
+        out_refund_no: request.out_refund_no.as_str().to_owned(),
+        refund_fee: request.amounts.refund_fee(),
+        total_fee: request.amounts.total_fee(),
+        currency: None,
+        refund_account: None,
+        notify_url: None,
+        dialect: Dialect::Ionline,
+    };
+    let key = sandbox.refund(wish, moment)?;
+    let order = sandbox.orders.get(&order_key);
+    let paid = order.and_then(|order| order.payment());
+    let (paid, refund) = paid
+        .zip(sandbox.refunds.get(&key))
+        .ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
+    let answer = Answer {
+        transaction_id: transaction_id(&asked.ionline.mid, paid),
+        out_trade_no: paid.out_trade_no.clone(),
+        refund_id: refund.refund_id.clone(),
+    };
+    Ok(answer.to_fields(&request, &moment.nonce()))
+}

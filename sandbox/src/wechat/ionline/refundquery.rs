@@ -1,0 +1,81 @@
+//! Where an order's refunds stand.
+
+use super::{Asked, transaction_id};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::orders::Order;
+use crate::wechat::refunds::{self, Refund, State};
+use crate::wechat::v2::Refusal;
+use wechatpay::ionline::refundquery::{self, Answer, By, Request, Status};
+use wechatpay::v2::{ErrorCode, Fields};
+
+pub(super) fn answer(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Fields, Refusal> {
+    let request = Request::read(&asked.fields)?;
+    let mid = &asked.ionline.mid;
+    let (order, refunds) = found(sandbox, asked, &request.by)?;
+    if refunds.is_empty() {
+        return Err(Refusal::from_code(ErrorCode::RefundNotExist));
+    }
+    let paid = order.payment().map(|paid| transaction_id(mid, paid));
+    let answer = Answer {
+        transaction_id: paid.unwrap_or_default(),
+        out_trade_no: order.out_trade_no.clone(),
+        refunds: refunds.into_iter().map(told).collect(),
+    };
+    Ok(answer.to_fields(mid, &moment.nonce()))
+}
+
+/// The order, and which of its refunds are asked for.
+fn found<'a>(
+    sandbox: &'a Sandbox,
+    asked: &Asked,
+    by: &By,
+) -> Result<(&'a Order, Vec<&'a Refund>), Refusal> {
+    let none = || Refusal::from_code(ErrorCode::RefundNotExist);
+    let one = |refund: Option<&'a Refund>| {
+        let refund = refund.ok_or_else(none)?;
+        let order = asked.order_under(sandbox, &refund.out_trade_no);
+        let order = order.filter(|order| order.key() == refund.order_key);
+        Ok((order.ok_or_else(none)?, vec![refund]))
+    };
+    let all = |order: &'a Order| (order, sandbox.refunds.of_order(&order.key()));
+    match by {
+        By::RefundId(id) => {
+            let is_it = |refund: &&Refund| refund.refund_id == id.as_str();
+            one(sandbox.refunds.values().find(is_it))
+        }
+        By::OutRefundNo(number) => {
+            let key = refunds::key(&asked.merchant.mch_id, None, number.as_str());
+            one(sandbox.refunds.get(&key))
+        }
+        By::TransactionId(id) => asked
+            .order_paid_as(sandbox, id.as_str())
+            .map(all)
+            .ok_or_else(|| Refusal::from_code(ErrorCode::InvalidTransactionId)),
+        By::OutTradeNo(number) => asked
+            .order_under(sandbox, number.as_str())
+            .map(all)
+            .ok_or_else(none),
+    }
+}
+
+fn told(refund: &Refund) -> refundquery::Refund {
+    let refund_status = match refund.state {
+        State::Processing { .. } => Status::Processing,
+        State::Success { .. } => Status::Success,
+        State::Closed { .. } => Status::Fail,
+        State::Change { .. } => Status::Change,
+    };
+    refundquery::Refund {
+        out_refund_no: refund.out_refund_no.clone(),
+        refund_id: refund.refund_id.clone(),
+        refund_fee: refund.money.amount_minor(),
+        refund_status,
+        refund_channel: Some("ORIGINAL".to_owned()),
+        refund_time_ms: refund.success_ms(),
+    }
+}

@@ -1,0 +1,210 @@
+//! OAuth: who the payer is, by `openid`.
+//!
+//! ```text
+//! GET /connect/oauth2/authorize   in WeChat: 302 to redirect_uri with code and state
+//! GET /sns/oauth2/access_token    the server: code → openid, once, within 5 minutes
+//! GET /sns/jscode2session         the same for a Mini Program, whose code wx.login gave
+//! ```
+//!
+//! The payer comes in the header `x-sandbox-payer`, which the phone adds; a
+//! script may add it too. Without it the caller is no WeChat client, and gets
+//! the page that WeChat shows then.
+
+use crate::moment::Moment;
+use crate::pages;
+use crate::phone::proxy::PAYER_HEADER;
+use crate::table::Table;
+use crate::web::{self, Answer, Request};
+use crate::wechat::accounts::{self, Merchant};
+use crate::wechat::payers::Payer;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use wechatpay::Secret;
+use wechatpay::code2session;
+use wechatpay::oauth::{Authorize, CODE_SECONDS, ErrorCode, Token, TokenRequest};
+use wechatpay::v2::FieldError;
+
+/// The scope of `wx.login`'s codes.
+const LOGIN: &str = "wx.login";
+
+/// Codes older than this are forgotten; until then a used one is told from
+/// one that never was.
+const CODE_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A code that WeChat handed to a page, or to a Mini Program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Code {
+    appid: String,
+    payer: Payer,
+    scope: String,
+    made_ms: i64,
+    used: bool,
+}
+
+/// `GET /connect/oauth2/authorize?appid&redirect_uri&response_type=code&scope&state`.
+pub(crate) fn authorize(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    let payer = web::request_header(request, PAYER_HEADER).and_then(Payer::from_name);
+    let Some(payer) = payer else {
+        return pages::open_in_wechat();
+    };
+    let asked = match Authorize::read(request.uri().query().unwrap_or_default()) {
+        Ok(asked) => asked,
+        Err(error) => return refuse(&error),
+    };
+    if accounts::app_secret(merchants, &asked.appid).is_none() {
+        return pages::oauth_error("10013", "AppID 参数错误", "The appid is not known.");
+    }
+    let absolute = Url::parse(&asked.redirect_uri)
+        .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    if !absolute {
+        return pages::oauth_error(
+            "10003",
+            "redirect_uri 参数错误",
+            "The redirect_uri must be an absolute http or https address, percent-encoded.",
+        );
+    }
+    let code = hand_out(codes, &asked.appid, payer, asked.scope.as_str(), moment);
+    web::redirect(StatusCode::FOUND, &asked.return_url(&code))
+}
+
+/// The page with WeChat's number for what is wrong.
+fn refuse(error: &FieldError) -> Answer {
+    let (number, words) = match error.field {
+        "appid" => ("10013", "AppID 参数错误"),
+        "scope" => ("10005", "Scope 参数错误或没有 Scope 权限"),
+        "redirect_uri" => ("10003", "redirect_uri 参数错误"),
+        "response_type" => ("10004", "response_type 参数错误"),
+        _ => ("10000", "参数错误"),
+    };
+    pages::oauth_error(number, words, &format!("The parameter {error}."))
+}
+
+/// `GET /sns/oauth2/access_token?appid&secret&code&grant_type=authorization_code`.
+/// JSON, sent as `text/plain` like WeChat's.
+pub(crate) fn access_token(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    let query = request.uri().query().unwrap_or_default();
+    let answer = TokenRequest::read(query)
+        .and_then(|asked| exchange(merchants, codes, &asked, moment))
+        .map_or_else(ErrorCode::to_json, |token| token.to_json());
+    web::text(StatusCode::OK, answer)
+}
+
+/// `GET /sns/jscode2session?appid&secret&js_code&grant_type=authorization_code`.
+pub(crate) fn jscode2session(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    let query = request.uri().query().unwrap_or_default();
+    let answer = code2session::Request::read(query).and_then(|asked| {
+        let secret = accounts::mini_program_secret(merchants, &asked.appid);
+        check_secret(secret, &asked.secret)?;
+        let (code, appid) = (asked.js_code.expose(), &asked.appid);
+        let code = spend(codes, code, appid, moment, |code| code.scope == LOGIN)?;
+        Ok(code.payer.openid(appid))
+    });
+    let answer = answer.map_or_else(ErrorCode::to_json, |openid| {
+        let session_key = Secret::new(format!("{}==", moment.alphanumeric(22)));
+        code2session::Answer { openid }.to_json(&session_key)
+    });
+    web::text(StatusCode::OK, answer)
+}
+
+/// `wx.login` on a payer's phone: a code for the Mini Program. `None` where
+/// there is no such Mini Program.
+pub(crate) fn login(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    appid: &str,
+    payer: Payer,
+    moment: &mut Moment<'_>,
+) -> Option<String> {
+    accounts::mini_program_secret(merchants, appid)?;
+    Some(hand_out(codes, appid, payer, LOGIN, moment))
+}
+
+fn hand_out(
+    codes: &mut Table<Code>,
+    appid: &str,
+    payer: Payer,
+    scope: &str,
+    moment: &mut Moment<'_>,
+) -> String {
+    let forgotten = moment.now_ms.saturating_sub(CODE_MEMORY_MS);
+    codes.retain(|code| code.made_ms > forgotten);
+    let code = moment.alphanumeric(32);
+    let row = Code {
+        appid: appid.to_owned(),
+        payer,
+        scope: scope.to_owned(),
+        made_ms: moment.now_ms,
+        used: false,
+    };
+    codes.insert(&code, row);
+    code
+}
+
+fn exchange(
+    merchants: &Table<Merchant>,
+    codes: &mut Table<Code>,
+    asked: &TokenRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Token, ErrorCode> {
+    check_secret(accounts::app_secret(merchants, &asked.appid), &asked.secret)?;
+    let (code, appid) = (asked.code.expose(), &asked.appid);
+    let code = spend(codes, code, appid, moment, |code| code.scope != LOGIN)?;
+    Ok(Token {
+        openid: code.payer.openid(appid),
+        access_token: Some(Secret::new(moment.alphanumeric(89))),
+        expires_in_seconds: Some(7200),
+        refresh_token: Some(Secret::new(moment.alphanumeric(89))),
+        scope: code.scope,
+        unionid: None,
+        is_snapshot_user: false,
+    })
+}
+
+fn check_secret(secret: Option<&str>, sent: &Secret) -> Result<(), ErrorCode> {
+    match secret.map(Secret::new) {
+        None => Err(ErrorCode::InvalidAppid),
+        Some(secret) if secret != *sent => Err(ErrorCode::InvalidAppSecret),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Spends a code of this application and of this kind.
+fn spend(
+    codes: &mut Table<Code>,
+    code: &str,
+    appid: &str,
+    moment: &Moment<'_>,
+    is_kind: impl Fn(&Code) -> bool,
+) -> Result<Code, ErrorCode> {
+    let known = codes
+        .get(code)
+        .filter(|known| known.appid == appid && is_kind(known))
+        .ok_or(ErrorCode::InvalidCode)?
+        .clone();
+    if known.used {
+        return Err(ErrorCode::CodeUsed);
+    }
+    if moment.now_ms >= known.made_ms.saturating_add(CODE_SECONDS * 1000) {
+        return Err(ErrorCode::InvalidCode);
+    }
+    if let Some(known) = codes.get_mut(code) {
+        known.used = true;
+    }
+    Ok(known)
+}

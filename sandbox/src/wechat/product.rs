@@ -1,0 +1,193 @@
+//! Native mode 1: a payer scans a product's QR code, and WeChat asks the
+//! merchant what is to be paid (seed 002, sections 6.3 and 6.4).
+//!
+//! ```text
+//! POST /sandbox/scan {code_url: weixin://wxpay/bizpayurl?sign=…&product_id=…, payer, action?}
+//!   [`call`]    the QR code's sign, the merchant's native_callback_url → a callback to send
+//!   [`called`]  the merchant's signed answer, its prepay_id → the sheet, or what the payer did
+//! ```
+//!
+//! Each scan makes an order. To go on with the one that a sheet was shown for,
+//! `POST /sandbox/pay` takes the `order` of the answer.
+
+use crate::input::{BadInput, Input};
+use crate::moment::Moment;
+use crate::web::{self, Answer, Request};
+use crate::wechat::invoke::{self, Action, Refused};
+use crate::wechat::payers::Payer;
+use crate::{Call, CallOutcome, Sandbox, Then, control};
+use http::{Method, StatusCode};
+use order::Account;
+use wechatpay::v2::SignType;
+use wechatpay::v2::Text;
+use wechatpay::v2::answer::AnswerError;
+use wechatpay::v2::native::{self, Callback, ProductUrl};
+
+/// The control call that this answers instead.
+const PATH: &str = "/sandbox/scan";
+
+/// A scan whose callback is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    payer: Payer,
+    action: Option<Action>,
+    account: Account,
+    sign_type: SignType,
+}
+
+/// The callback that a request makes necessary.
+pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>) -> Option<Call> {
+    let path = request.uri().path().trim_end_matches('/');
+    if request.method() != Method::POST || path != PATH {
+        return None;
+    }
+    // What cannot be read or called, `handle` refuses by name.
+    let (code_url, payer, action) = read(request.body()).ok()?;
+    let url = sandbox.scanned(&code_url);
+    let (product, sign_type, callback_url) = look(sandbox, &url).ok()?;
+    let merchant = sandbox.merchants.get(product.mch_id.as_str())?;
+    let account = Account {
+        appid: merchant.appid.clone(),
+        mch_id: merchant.mch_id.clone(),
+        sub_appid: None,
+        sub_mch_id: None,
+    };
+    let callback = Callback {
+        openid: Text::new("openid", &payer.openid(&merchant.appid)).ok()?,
+        is_subscribe: Some(payer.is_subscribe().to_owned()),
+        product_id: product.product_id,
+        nonce_str: Text::new("nonce_str", &moment.nonce()).ok()?,
+        account: account.clone(),
+    };
+    let body = callback.to_xml(&merchant.secret(), sign_type);
+    let request = http::Request::post(callback_url)
+        .header("content-type", "text/xml")
+        .header("user-agent", "Mozilla/4.0")
+        .body(body.into_bytes())
+        .ok()?;
+    Some(Call {
+        request,
+        then: Then::Product(Scan {
+            payer,
+            action,
+            account,
+            sign_type,
+        }),
+    })
+}
+
+/// The body of `POST /sandbox/scan`.
+pub(crate) fn read(body: &[u8]) -> Result<(String, Payer, Option<Action>), BadInput> {
+    let mut input = Input::read(body)?;
+    let code_url = input.required_text("code_url")?;
+    let payer = control::read_payer(&mut input)?;
+    let action = control::read_action(&mut input)?;
+    input.finish()?;
+    Ok((code_url, payer, action))
+}
+
+/// Whether what was scanned is a product, and no order's own QR code.
+pub(crate) fn is_one(url: &str) -> bool {
+    ProductUrl::fields_of(url).is_ok_and(|fields| fields.get("product_id").is_some())
+}
+
+/// The product, how its QR code is signed, and where to ask for an order.
+pub(crate) fn look(
+    sandbox: &Sandbox,
+    url: &str,
+) -> Result<(ProductUrl, SignType, String), Refused> {
+    let bad_form = |message: String| Refused::new("PRODUCT_URL_FORMAT", "二维码已失效", message);
+    let fields = ProductUrl::fields_of(url).map_err(|error| bad_form(error.to_string()))?;
+    let product = ProductUrl::read(&fields).map_err(|error| bad_form(error.to_string()))?;
+    let merchant = sandbox
+        .merchants
+        .get(product.mch_id.as_str())
+        .filter(|merchant| merchant.appid == product.appid.as_str())
+        .ok_or_else(|| {
+            Refused::new(
+                "MERCHANT_UNKNOWN",
+                "商户号与appid不匹配",
+                "the QR code's appid and mch_id are not a merchant of this sandbox",
+            )
+        })?;
+    // The URL does not say how it is signed.
+    let sign_type = [SignType::Md5, SignType::HmacSha256]
+        .into_iter()
+        .find(|sign_type| fields.verify(&merchant.secret(), *sign_type).is_ok());
+    let sign_type = sign_type.ok_or_else(|| {
+        Refused::new(
+            "PRODUCT_SIGN_MISMATCH",
+            "签名错误",
+            "the QR code's sign is not the merchant key's signature over its other parameters",
+        )
+    })?;
+    let callback_url = merchant.native_callback_url.clone().ok_or_else(|| {
+        Refused::new(
+            "NO_CALLBACK_URL",
+            "商户未设置支付回调URL",
+            "give the merchant a native_callback_url: POST /sandbox/merchants/{mch_id}",
+        )
+    })?;
+    Ok((product, sign_type, callback_url))
+}
+
+/// Goes on with the merchant's answer.
+pub(crate) fn called(
+    sandbox: &mut Sandbox,
+    scan: &Scan,
+    outcome: &CallOutcome,
+    moment: &mut Moment<'_>,
+) -> Answer {
+    let verdict = match order_to_pay(sandbox, scan, outcome) {
+        Ok(key) => invoke::pay_directly(sandbox, &key, scan.payer, scan.action, moment),
+        Err(refused) => refused.to_json(),
+    };
+    web::json(StatusCode::OK, &verdict)
+}
+
+fn order_to_pay(sandbox: &Sandbox, scan: &Scan, outcome: &CallOutcome) -> Result<String, Refused> {
+    let failed =
+        |message: String| Refused::new("CALLBACK_FAILED", "商户系统无响应，请稍后重试", message);
+    let answer = outcome
+        .as_ref()
+        .map_err(|why| failed(format!("the merchant's native_callback_url: {why}")))?;
+    if !answer.status().is_success() {
+        return Err(failed(format!(
+            "the merchant's native_callback_url answered {}",
+            answer.status()
+        )));
+    }
+    let merchant = sandbox.merchants.get(&scan.account.mch_id);
+    let merchant = merchant.ok_or_else(|| failed("the merchant is gone".into()))?;
+    let key = merchant.secret();
+    let told = native::Answer::read(answer.body(), &scan.account, &key, scan.sign_type);
+    let prepay_id = match told {
+        Ok(told) => told.prepay_id,
+        Err(AnswerError::Refused { description, .. }) => {
+            return Err(Refused::new(
+                "MERCHANT_REFUSED",
+                description,
+                "the merchant does not sell this: err_code_des is for the payer",
+            ));
+        }
+        Err(error) => {
+            return Err(Refused::new(
+                "CALLBACK_ANSWER",
+                "商户返回的数据有误",
+                error.to_string(),
+            ));
+        }
+    };
+    sandbox
+        .orders
+        .by_prepay_id(prepay_id.as_str())
+        .filter(|order| order.account.mch_id == scan.account.mch_id)
+        .map(|order| order.key())
+        .ok_or_else(|| {
+            Refused::new(
+                "UNKNOWN_PREPAY_ID",
+                "支付订单不存在，请重新下单",
+                "the merchant's answer names a prepay_id that is no order of its own",
+            )
+        })
+}

@@ -1,0 +1,321 @@
+//! Refunds as WeChat keeps them (seed 002, sections 9.4 and 9.5).
+//!
+//! ```text
+//! taken ─ PROCESSING ─ 20 s to a balance, 3 days to a card ─ SUCCESS
+//!              └ a tester says otherwise ─ REFUNDCLOSE or CHANGE: the money is the merchant's again
+//! ```
+
+use crate::Sandbox;
+use crate::table::{Change, Table};
+use crate::wechat::dialect::Dialect;
+use crate::wechat::notices::Letter;
+use crate::wechat::orders::{self, Order};
+use crate::wechat::{v2, v3};
+use order::{Currency, Money};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use wechatpay::v2::refund::{FundsSource, Status};
+
+/// How long a refund to a balance takes. WeChat's manual says 20 minutes.
+const TO_BALANCE_MS: i64 = 20_000;
+
+/// How long a refund to a card takes: the manual's 3 working days.
+const TO_CARD_MS: i64 = 3 * 86_400_000;
+
+/// One refund.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refund {
+    /// Whose it is: the order's row.
+    pub(crate) order_key: String,
+    pub(crate) mch_id: String,
+    pub(crate) sub_mch_id: Option<String>,
+    pub(crate) out_trade_no: String,
+    pub(crate) out_refund_no: String,
+    pub(crate) refund_id: String,
+    pub(crate) money: Money,
+    /// What the payer gets, in fen.
+    pub(crate) cash_refund_fee: i64,
+    pub(crate) created_ms: i64,
+    /// Sorts refunds by age, also within a millisecond.
+    sequence: String,
+    pub(crate) state: State,
+    /// WeChat's name for the funds that it is paid from.
+    pub(crate) refund_account: String,
+    /// Who gets it, in words.
+    pub(crate) recipient: String,
+    notify_url: Option<String>,
+    /// How it was asked for, and so how its notice is made.
+    pub(crate) dialect: Dialect,
+    pub(crate) notice_nonce: String,
+}
+
+/// Where a refund stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub(crate) enum State {
+    Processing { settles_ms: i64 },
+    Success { at_ms: i64 },
+    Closed { at_ms: i64 },
+    Change { at_ms: i64 },
+}
+
+/// The key of a refund's row. A number is unique as an order's is.
+pub(crate) fn key(mch_id: &str, sub_mch_id: Option<&str>, out_refund_no: &str) -> String {
+    orders::key(mch_id, sub_mch_id, out_refund_no)
+}
+
+/// What a refund is made of, beside its order.
+pub(crate) struct Terms {
+    pub(crate) out_refund_no: String,
+    pub(crate) money: Money,
+    pub(crate) cash_refund_fee: i64,
+    pub(crate) refund_account: FundsSource,
+    pub(crate) notify_url: Option<String>,
+    pub(crate) dialect: Dialect,
+    pub(crate) refund_id: String,
+    pub(crate) notice_nonce: String,
+    pub(crate) sequence: String,
+}
+
+impl Refund {
+    /// A refund of a paid order.
+    pub(crate) fn new(order: &Order, terms: Terms, now_ms: i64) -> Self {
+        let payer = order.paid_by();
+        let quick = payer.is_some_and(|payer| payer.pays_from_balance());
+        let takes_ms = if quick { TO_BALANCE_MS } else { TO_CARD_MS };
+        Self {
+            order_key: order.key(),
+            mch_id: order.account.mch_id.clone(),
+            sub_mch_id: order.account.sub_mch_id.clone(),
+            out_trade_no: order.out_trade_no.clone(),
+            out_refund_no: terms.out_refund_no,
+            refund_id: terms.refund_id,
+            money: terms.money,
+            cash_refund_fee: terms.cash_refund_fee,
+            created_ms: now_ms,
+            sequence: terms.sequence,
+            state: State::Processing {
+                settles_ms: now_ms.saturating_add(takes_ms),
+            },
+            refund_account: terms.refund_account.as_str().to_owned(),
+            recipient: payer
+                .map(|payer| payer.refund_account(order.no_credit()))
+                .unwrap_or_default()
+                .to_owned(),
+            notify_url: terms.notify_url,
+            dialect: terms.dialect,
+            notice_nonce: terms.notice_nonce,
+        }
+    }
+
+    pub(crate) fn key(&self) -> String {
+        key(
+            &self.mch_id,
+            self.sub_mch_id.as_deref(),
+            &self.out_refund_no,
+        )
+    }
+
+    /// WeChat's `refund_status`.
+    pub(crate) const fn status(&self) -> Status {
+        match self.state {
+            State::Processing { .. } => Status::Processing,
+            State::Success { .. } => Status::Success,
+            State::Closed { .. } => Status::RefundClose,
+            State::Change { .. } => Status::Change,
+        }
+    }
+
+    /// Whether its amount counts as gone from the order: only a closed refund
+    /// may be asked for again.
+    pub(crate) const fn counts(&self) -> bool {
+        !matches!(self.state, State::Closed { .. })
+    }
+
+    /// When the payer got the money.
+    pub(crate) const fn success_ms(&self) -> Option<i64> {
+        match self.state {
+            State::Success { at_ms } => Some(at_ms),
+            _ => None,
+        }
+    }
+
+    /// The form that control calls answer with.
+    pub(crate) fn to_json(&self) -> Value {
+        let settles_ms = match self.state {
+            State::Processing { settles_ms } => Some(settles_ms),
+            _ => None,
+        };
+        json!({
+            "mch_id": self.mch_id,
+            "sub_mch_id": self.sub_mch_id,
+            "out_trade_no": self.out_trade_no,
+            "out_refund_no": self.out_refund_no,
+            "refund_id": self.refund_id,
+            "refund_status": self.status().as_str(),
+            "refund_fee": self.money.amount_minor(),
+            "fee_type": self.money.currency().code(),
+            "cash_refund_fee": self.cash_refund_fee,
+            "refund_account": self.refund_account,
+            "recipient": self.recipient,
+            "notify_url": self.notify_url,
+            "dialect": self.dialect.name(),
+            "created_ms": self.created_ms,
+            "settles_ms": settles_ms,
+            "success_ms": self.success_ms(),
+        })
+    }
+}
+
+/// What was returned of one order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Returned {
+    pub(crate) count: usize,
+    /// In the order's currency's smallest unit.
+    pub(crate) fee: i64,
+    /// In fen.
+    pub(crate) cash_fee: i64,
+}
+
+/// Every refund.
+#[derive(Clone, Debug)]
+pub(crate) struct Refunds {
+    table: Table<Refund>,
+}
+
+impl Refunds {
+    pub(crate) fn new() -> Self {
+        Self {
+            table: Table::new("refund"),
+        }
+    }
+
+    pub(crate) fn load(&mut self, key: &str, json: &str) -> Result<bool, serde_json::Error> {
+        self.table.load(key, json)
+    }
+
+    pub(crate) fn take_changed_keys(&mut self) -> std::collections::BTreeSet<String> {
+        self.table.take_changed_keys()
+    }
+
+    pub(crate) fn take_changes(&mut self, into: &mut Vec<Change>) {
+        self.table.take_changes(into);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.table.retain(|_| false);
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Refund> {
+        self.table.get(key)
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Refund> {
+        self.table.values()
+    }
+
+    pub(crate) fn insert(&mut self, refund: Refund) {
+        self.table.insert(&refund.key(), refund);
+    }
+
+    /// An order's refunds, oldest first.
+    pub(crate) fn of_order(&self, order_key: &str) -> Vec<&Refund> {
+        let mut found: Vec<&Refund> = self
+            .values()
+            .filter(|refund| refund.order_key == order_key)
+            .collect();
+        found.sort_by(|one, other| one.sequence.cmp(&other.sequence));
+        found
+    }
+
+    /// What counts as gone from an order.
+    pub(crate) fn returned(&self, order_key: &str) -> Returned {
+        self.values()
+            .filter(|refund| refund.order_key == order_key && refund.counts())
+            .fold(Returned::default(), |sum, refund| Returned {
+                count: sum.count + 1,
+                fee: sum.fee + refund.money.amount_minor(),
+                cash_fee: sum.cash_fee + refund.cash_refund_fee,
+            })
+    }
+
+    fn settling(&self) -> impl Iterator<Item = (i64, &Refund)> {
+        self.values().filter_map(|refund| match refund.state {
+            State::Processing { settles_ms } => Some((settles_ms, refund)),
+            _ => None,
+        })
+    }
+
+    /// When the next refund settles.
+    pub(crate) fn next_settled_ms(&self) -> Option<i64> {
+        self.settling().map(|(settles_ms, _)| settles_ms).min()
+    }
+}
+
+impl Sandbox {
+    /// Settles every refund whose time has come.
+    pub(crate) fn settle_refunds(&mut self, now_ms: i64) {
+        let due: Vec<(i64, String)> = self
+            .refunds
+            .settling()
+            .filter(|(settles_ms, _)| *settles_ms <= now_ms)
+            .map(|(settles_ms, refund)| (settles_ms, refund.key()))
+            .collect();
+        for (at_ms, key) in due {
+            self.settle_refund(&key, State::Success { at_ms }, at_ms);
+        }
+    }
+
+    /// Ends a refund one way or another, and tells the merchant.
+    pub(crate) fn settle_refund(&mut self, key: &str, state: State, at_ms: i64) {
+        let Some(refund) = self.refunds.table.get_mut(key) else {
+            return;
+        };
+        let was_change = matches!(refund.state, State::Change { .. });
+        refund.state = state;
+        if matches!(state, State::Change { .. }) {
+            refund.recipient = "商户基本账户".to_owned();
+        }
+        let refund = refund.clone();
+        if !matches!(state, State::Success { .. }) {
+            let money = refund.money;
+            self.add_funds(&refund.mch_id, money.currency(), money.amount_minor());
+        } else if was_change {
+            // They had gone back to the merchant.
+            let money = refund.money;
+            self.add_funds(&refund.mch_id, money.currency(), -money.amount_minor());
+        }
+        self.tell_refunded(&refund, at_ms);
+    }
+
+    pub(crate) fn add_funds(&mut self, mch_id: &str, currency: Currency, amount_minor: i64) {
+        if let Some(merchant) = self.merchants.get_mut(mch_id) {
+            merchant.add_funds(currency, amount_minor);
+        }
+    }
+
+    /// The notice of how a refund ended, where the request named an address.
+    fn tell_refunded(&mut self, refund: &Refund, at_ms: i64) {
+        let (Some(url), Some(order)) = (&refund.notify_url, self.orders.get(&refund.order_key))
+        else {
+            return;
+        };
+        let content = match refund.dialect {
+            Dialect::V2 { .. } => v2::refund_notice(self, order, refund),
+            Dialect::V3Global | Dialect::V3Mainland => Some(v3::notify::refund(refund, at_ms)),
+            // iOnline tells of no refund: it is queried.
+            Dialect::Ionline => None,
+        };
+        if let Some(content) = content {
+            let letter = Letter {
+                mch_id: refund.mch_id.clone(),
+                out_trade_no: refund.out_trade_no.clone(),
+                url: url.clone(),
+                dialect: refund.dialect,
+                schedule: self.notice_schedule(&refund.mch_id),
+                content,
+            };
+            self.notify(letter, at_ms);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What may happen to orders, whichever dialect asks: WeChat's rules, with a
+//! name for each refusal. A front reads a request, hands a wish over, and says
+//! what came of it in its own words.
+
+pub(crate) mod prepay;
+pub(crate) mod quickpay;
+pub(crate) mod refund;
+pub(crate) mod reverse;
+pub(crate) mod settlement;
+pub(crate) mod statement;
+pub(crate) mod strict;
+
+use crate::Sandbox;
+use crate::wechat::accounts::{self, Merchant};
+use crate::wechat::orders::{Order, State};
+use crate::wechat::payers::Payer;
+use order::{Currency, TradeType};
+use wechatpay::v3::Region;
+
+/// Why a wish is not granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// This way to pay is switched off for the merchant.
+    NoAuth(TradeType),
+    /// The merchant may ask for CNY and this.
+    Currency {
+        settlement: Currency,
+    },
+    /// An institution named no sub-merchant.
+    SubMchIdMissing,
+    /// The sub-merchant is not this merchant's.
+    SubMchIdUnknown,
+    /// There is no such application.
+    SubAppidUnknown,
+    /// The application is not the sub-merchant's.
+    SubAppidMismatch,
+    /// The openid is unknown.
+    OpenidUnknown {
+        field: &'static str,
+    },
+    /// The openid belongs to this application instead.
+    OpenidMismatch {
+        field: &'static str,
+        owner: String,
+    },
+    /// A new order must be payable for so long at least.
+    TimeExpire {
+        minutes: i64,
+    },
+    OrderNotExist,
+    OrderPaid,
+    OrderClosed,
+    /// Its time is over, though it was not closed.
+    OrderExpired,
+    OrderReversed,
+    /// The payer is asked for the password.
+    UserPaying,
+    /// The number was used with other terms.
+    OutTradeNoUsed,
+    /// What was scanned is no payment code.
+    AuthCodeInvalid,
+    /// The code has served already.
+    AuthCodeUsed,
+    AuthCodeExpired,
+    /// Another payer began to pay the order.
+    BuyerMismatch,
+    NotSupportCard,
+    /// The payer has too little money.
+    PayerNotEnough,
+    /// The bank took the money and said otherwise.
+    BankError,
+    /// Done, and the answer is lost.
+    NoAnswer,
+    /// Only Quick Pay is reversed.
+    NotQuickPay,
+    /// Reversed too soon after the order.
+    ReverseTooEarly,
+    /// Reversed too long after the order.
+    ReverseTooLate,
+    /// The order's state does not allow it.
+    TradeState,
+    /// The refund's number was used with other terms.
+    OutRefundNoUsed,
+    /// The refund is asked for in another currency than the order's.
+    RefundCurrency {
+        order: Currency,
+    },
+    /// The order's total is not what the request says.
+    TotalMismatch {
+        total: i64,
+    },
+    /// More than a year after the payment.
+    TradeOverdue,
+    /// Nothing is left to refund.
+    RefundedWhole,
+    /// More than is left.
+    RefundTooMuch {
+        left: i64,
+    },
+    /// The order has as many refunds as it can have.
+    TooManyRefunds,
+    /// The merchant's funds are too low.
+    FundsNotEnough,
+    /// The sandbox itself is wrong.
+    System,
+}
+
+/// What the sandbox's merchants of `APIv3` Global may price in.
+const PRICING: [&str; 16] = [
+    "AUD", "CAD", "CHF", "DKK", "EUR", "GBP", "HKD", "JPY", "MOP", "MYR", "NOK", "NZD", "SEK",
+    "SGD", "THB", "USD",
+];
+
+/// Whether a way to pay is switched on.
+pub(crate) fn check_trade_type(merchant: &Merchant, trade_type: TradeType) -> Result<(), Denied> {
+    if merchant.trade_types.contains(&trade_type) {
+        Ok(())
+    } else {
+        Err(Denied::NoAuth(trade_type))
+    }
+}
+
+/// A merchant may ask for CNY, and for what it is settled in.
+pub(crate) fn check_currency(merchant: &Merchant, currency: Currency) -> Result<(), Denied> {
+    let settlement = merchant.fee_type;
+    if [Currency::Cny, settlement].contains(&currency) {
+        Ok(())
+    } else {
+        Err(Denied::Currency { settlement })
+    }
+}
+
+/// One of `APIv3` Global may also price in what WeChat's multi-currency pages
+/// name.
+pub(crate) fn check_pricing(
+    merchant: &Merchant,
+    region: Region,
+    currency: Currency,
+) -> Result<(), Denied> {
+    match region == Region::Global && PRICING.contains(&currency.code()) {
+        true => Ok(()),
+        false => check_currency(merchant, currency),
+    }
+}
+
+/// An institution names one of its sub-merchants in each request; a direct
+/// merchant has none to name, but for itself.
+pub(crate) fn check_sub_merchant(
+    sandbox: &Sandbox,
+    merchant: &Merchant,
+    sub_mch_id: Option<&str>,
+    sub_appid: Option<&str>,
+) -> Result<(), Denied> {
+    let Some(sub_mch_id) = sub_mch_id else {
+        return if merchant.sub_merchants.is_empty() {
+            Ok(())
+        } else {
+            Err(Denied::SubMchIdMissing)
+        };
+    };
+    if sub_mch_id == merchant.mch_id && merchant.sub_merchants.is_empty() {
+        return Ok(());
+    }
+    let sub = merchant
+        .sub_merchant(sub_mch_id)
+        .ok_or(Denied::SubMchIdUnknown)?;
+    match sub_appid {
+        None => Ok(()),
+        Some(appid) if accounts::app_secret(&sandbox.merchants, appid).is_none() => {
+            Err(Denied::SubAppidUnknown)
+        }
+        Some(appid) if !sub.is_bound_to(appid) => Err(Denied::SubAppidMismatch),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Whose openid it is, under the application it is sent with.
+pub(crate) fn payer_of(
+    sandbox: &Sandbox,
+    field: &'static str,
+    appid: Option<&str>,
+    openid: &str,
+) -> Result<Payer, Denied> {
+    let right = appid.and_then(|appid| Payer::ALL.into_iter().find(|p| p.openid(appid) == openid));
+    right.ok_or_else(|| match accounts::owner_of(&sandbox.merchants, openid) {
+        None => Denied::OpenidUnknown { field },
+        Some(owner) => Denied::OpenidMismatch {
+            field,
+            owner: owner.to_owned(),
+        },
+    })
+}
+
+impl Sandbox {
+    /// Closes an order, which cannot be paid afterwards. WeChat asks to wait five
+    /// minutes; the fault `close_after_seconds` makes the sandbox insist.
+    pub(crate) fn close(&mut self, key: &str, at_ms: i64) -> Result<(), Denied> {
+        let wait_ms = i64::from(self.faults().close_after_seconds) * 1000;
+        let order = self.orders.get(key);
+        if order.is_some_and(|order| at_ms < order.prepaid_ms.saturating_add(wait_ms)) {
+            return Err(Denied::TradeState);
+        }
+        match self.orders.get(key).map(|order| &order.state) {
+            None => Err(Denied::OrderNotExist),
+            Some(State::Paid { .. }) => Err(Denied::OrderPaid),
+            Some(State::Closed { .. }) => Err(Denied::OrderClosed),
+            Some(State::Revoked { .. }) => Err(Denied::OrderReversed),
+            Some(State::UserPaying { .. }) => Err(Denied::UserPaying),
+            Some(State::NotPay | State::PayError { .. }) => {
+                self.orders
+                    .update(key, |order| order.state = State::Closed { at_ms });
+                Ok(())
+            }
+        }
+    }
+
+    fn known_order(&self, key: &str) -> Result<&Order, Denied> {
+        self.orders.get(key).ok_or(Denied::System)
+    }
+}

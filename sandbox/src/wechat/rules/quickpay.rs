@@ -1,0 +1,120 @@
+//! Quick Pay: the merchant has scanned the payer's code (seed 002, section 5).
+//!
+//! A code that does not serve makes no order. Afterwards there is one, and its
+//! number can be tried again with another code of the same payer until it is
+//! paid, closed or reversed.
+
+use super::Denied;
+use super::prepay::Wish;
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::orders::{Order, State};
+use crate::wechat::paycodes::{Behaviour, PayCode};
+
+/// Above this, in fen, the payer is asked for the password (WeChat Pay v2
+/// manual, section 5.2).
+const WITHOUT_PASSWORD_FEN: i64 = 100_000;
+
+impl Sandbox {
+    /// Takes the payer's money; the order's key. `Ok` is a payment that can be
+    /// told of.
+    pub(crate) fn quick_pay(
+        &mut self,
+        wish: Wish,
+        auth_code: &str,
+        moment: &mut Moment<'_>,
+    ) -> Result<String, Denied> {
+        let key = wish.key();
+        let known = self.orders.get(&key);
+        match known {
+            Some(known) => may_repeat(known, &wish)?,
+            None => wish.check_expiry(moment.now_ms)?,
+        }
+        let code = self
+            .pay_codes
+            .get(auth_code)
+            .ok_or(Denied::AuthCodeInvalid)?;
+        if code.is_used() {
+            return Err(Denied::AuthCodeUsed);
+        }
+        if code.is_expired(moment.now_ms) {
+            return Err(Denied::AuthCodeExpired);
+        }
+        let PayCode {
+            payer, behaviour, ..
+        } = *code;
+        if known.is_some_and(|known| known.payer != Some(payer)) {
+            return Err(Denied::BuyerMismatch);
+        }
+        if let Some(code) = self.pay_codes.get_mut(auth_code) {
+            code.used = true;
+        }
+        if self.orders.get(&key).is_none() {
+            let wish = Wish {
+                payer: Some(payer),
+                ..wish
+            };
+            self.orders.insert(wish.into_order(moment.now_ms));
+        }
+        self.charge(&key, behaviour, moment)?;
+        Ok(key)
+    }
+
+    /// What comes of a good code.
+    fn charge(
+        &mut self,
+        key: &str,
+        behaviour: Option<Behaviour>,
+        moment: &mut Moment<'_>,
+    ) -> Result<(), Denied> {
+        let order = self.known_order(key)?;
+        let cash_fee = order.cash_fee();
+        let enough = order.payer.filter(|payer| payer.can_pay(cash_fee));
+        let at_ms = moment.now_ms;
+        let is_password_due = order
+            .payer
+            .is_some_and(|payer| self.is_password_due(&order.account.mch_id, payer, at_ms));
+        let (denied, state) = match (behaviour, enough) {
+            (Some(Behaviour::UnsupportedCard), _) => {
+                (Denied::NotSupportCard, State::PayError { at_ms })
+            }
+            (Some(Behaviour::Password), _) => (Denied::UserPaying, asked_for_password()),
+            (None, _) if cash_fee > WITHOUT_PASSWORD_FEN || is_password_due => {
+                (Denied::UserPaying, asked_for_password())
+            }
+            (Some(Behaviour::Insufficient), _) | (_, None) => {
+                (Denied::PayerNotEnough, State::PayError { at_ms })
+            }
+            (_, Some(payer)) => {
+                self.orders
+                    .update(key, |order| order.without_password = true);
+                self.take_payment(key, payer, moment);
+                return match behaviour {
+                    Some(Behaviour::Silent) => Err(Denied::NoAnswer),
+                    Some(Behaviour::BankError) => Err(Denied::BankError),
+                    _ => Ok(()),
+                };
+            }
+        };
+        self.orders.update(key, |order| order.state = state);
+        Err(denied)
+    }
+}
+
+/// Whether the same number may be tried again.
+fn may_repeat(known: &Order, wish: &Wish) -> Result<(), Denied> {
+    match known.state {
+        _ if !wish.is_same_as(known) => Err(Denied::OutTradeNoUsed),
+        State::Paid { .. } => Err(Denied::OrderPaid),
+        State::Closed { .. } => Err(Denied::OrderClosed),
+        State::Revoked { .. } => Err(Denied::OrderReversed),
+        State::UserPaying { .. } => Err(Denied::UserPaying),
+        State::NotPay | State::PayError { .. } => Ok(()),
+    }
+}
+
+const fn asked_for_password() -> State {
+    State::UserPaying {
+        reverse_asked: false,
+    }
+}

@@ -1,0 +1,118 @@
+//! Money goes back (seed 002, section 9.4).
+
+use super::{Denied, strict};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::dialect::Dialect;
+use crate::wechat::orders::{self, Order, State};
+use crate::wechat::refunds::{self, Refund, Terms};
+use order::{Currency, MAX_REFUNDS, Money};
+use wechatpay::v2::refund::FundsSource;
+
+/// How long after the payment it can be refunded. The v2 manual, section
+/// 9.4.1, says three months, which a strict account enforces; WeChat has long
+/// made it a year.
+const LATEST_MS: i64 = 365 * 86_400_000;
+
+/// What a request asks for.
+pub(crate) struct Wish {
+    pub(crate) order_key: String,
+    pub(crate) out_refund_no: String,
+    /// In the order's currency's smallest unit, at least 1.
+    pub(crate) refund_fee: i64,
+    /// What the request takes the order's amount to be.
+    pub(crate) total_fee: i64,
+    pub(crate) currency: Option<Currency>,
+    pub(crate) refund_account: Option<FundsSource>,
+    pub(crate) notify_url: Option<String>,
+    pub(crate) dialect: Dialect,
+}
+
+impl Sandbox {
+    /// Makes a refund, or finds the one that the same request made before; its
+    /// key.
+    pub(crate) fn refund(&mut self, wish: Wish, moment: &mut Moment<'_>) -> Result<String, Denied> {
+        let order = self
+            .orders
+            .get(&wish.order_key)
+            .ok_or(Denied::OrderNotExist)?;
+        let account = &order.account;
+        let sub_mch_id = account.sub_mch_id.as_deref();
+        let key = refunds::key(&account.mch_id, sub_mch_id, &wish.out_refund_no);
+        if let Some(known) = self.refunds.get(&key) {
+            let same = known.order_key == wish.order_key
+                && known.money.amount_minor() == wish.refund_fee
+                && order.money.amount_minor() == wish.total_fee;
+            return if same {
+                Ok(key)
+            } else {
+                Err(Denied::OutRefundNoUsed)
+            };
+        }
+
+        let money = self.check_refund(order, &wish, moment.now_ms)?;
+        let returned = self.refunds.returned(&wish.order_key);
+        // The last part takes what rounding left over.
+        let cash_refund_fee = if returned.fee + money.amount_minor() == order.money.amount_minor() {
+            order.cash_fee() - returned.cash_fee
+        } else {
+            orders::cash_fee(money)
+        };
+        let terms = Terms {
+            out_refund_no: wish.out_refund_no,
+            money,
+            cash_refund_fee,
+            refund_account: wish.refund_account.unwrap_or(FundsSource::Unsettled),
+            notify_url: wish.notify_url,
+            dialect: wish.dialect,
+            refund_id: orders::new_number("50000", moment),
+            notice_nonce: moment.nonce(),
+            sequence: self.next_id(),
+        };
+        // Borrowed anew: the sequence belongs to the sandbox.
+        let order = self.known_order(&wish.order_key)?;
+        let mch_id = order.account.mch_id.clone();
+        self.refunds
+            .insert(Refund::new(order, terms, moment.now_ms));
+        self.orders
+            .update(&wish.order_key, |order| order.refunded = true);
+        self.add_funds(&mch_id, money.currency(), -money.amount_minor());
+        Ok(key)
+    }
+
+    /// Whether a new refund is to be taken, and how much it is.
+    fn check_refund(&self, order: &Order, wish: &Wish, now_ms: i64) -> Result<Money, Denied> {
+        let State::Paid { at_ms, .. } = &order.state else {
+            return Err(Denied::TradeState);
+        };
+        let currency = order.money.currency();
+        if wish.currency.is_some_and(|given| given != currency) {
+            return Err(Denied::RefundCurrency { order: currency });
+        }
+        let total = order.money.amount_minor();
+        if wish.total_fee != total {
+            return Err(Denied::TotalMismatch { total });
+        }
+        let merchant = self.merchants.get(&order.account.mch_id);
+        let until_ms = strict::refundable_until_ms(merchant, wish.dialect, *at_ms)
+            .unwrap_or_else(|| at_ms.saturating_add(LATEST_MS));
+        if now_ms >= until_ms {
+            return Err(Denied::TradeOverdue);
+        }
+        let returned = self.refunds.returned(&order.key());
+        if returned.fee >= total {
+            return Err(Denied::RefundedWhole);
+        }
+        let left = total - returned.fee;
+        if wish.refund_fee > left {
+            return Err(Denied::RefundTooMuch { left });
+        }
+        if returned.count >= MAX_REFUNDS {
+            return Err(Denied::TooManyRefunds);
+        }
+        if merchant.is_none_or(|merchant| merchant.funds_in(currency) < wish.refund_fee) {
+            return Err(Denied::FundsNotEnough);
+        }
+        Money::new(wish.refund_fee, currency).map_err(|_| Denied::System)
+    }
+}

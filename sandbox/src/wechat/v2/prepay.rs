@@ -1,0 +1,119 @@
+//! Unified order (seed 002, section 9.1).
+
+use super::{Asked, Call, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::payers::Payer;
+use crate::wechat::rules::{self, prepay::Wish, strict};
+use order::TradeType;
+use std::collections::BTreeMap;
+use wechatpay::v2::{ErrorCode, Fields, prepay};
+
+pub(super) const CALL: Call = Call::new(
+    prepay::PATH,
+    &[
+        &["nonce_str"],
+        &["body"],
+        &["out_trade_no"],
+        &["total_fee"],
+        &["spbill_create_ip"],
+        &["notify_url"],
+        &["trade_type"],
+    ],
+    answer,
+);
+
+/// A new order's `time_expire` lies at least this far ahead (9.1.4: "the
+/// shortest transaction invalid time should be larger than 5m").
+const SHORTEST_MINUTES: i64 = 5;
+
+/// The fields that make an order another order when they differ. The expiry
+/// is not among them (the first request's counts), nor is where and when the
+/// request was made.
+const TERMS: [&str; 14] = [
+    "appid",
+    "sub_appid",
+    "device_info",
+    "body",
+    "detail",
+    "attach",
+    "total_fee",
+    "goods_tag",
+    "notify_url",
+    "trade_type",
+    "product_id",
+    "limit_pay",
+    "openid",
+    "sub_openid",
+];
+
+fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+    let request = prepay::Request::read(&asked.fields)?;
+    let trade_type = request.trade.trade_type();
+    if asked.merchant.strict {
+        check_strictly(&asked.fields, &request)?;
+    }
+    asked.check_trade_type(trade_type)?;
+    asked.check_sub_merchant(sandbox)?;
+    asked.check_currency(request.money.currency())?;
+    let payer = payer(sandbox, &request)?;
+    let wish = Wish {
+        account: asked.ordering(&request.account),
+        out_trade_no: request.out_trade_no.as_str().to_owned(),
+        trade_type,
+        money: request.money,
+        terms: terms(&asked.fields),
+        payer,
+        dialect: asked.dialect(),
+        expires_ms: request.time_expire_ms,
+        starts_ms: request.time_start_ms,
+        shortest_minutes: SHORTEST_MINUTES,
+    };
+    let key = sandbox.prepay(wish, moment)?;
+    let order = sandbox
+        .orders
+        .get(&key)
+        .ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
+    let answer = prepay::Answer {
+        trade_type,
+        prepay_id: order.prepay_id.clone().unwrap_or_default(),
+        code_url: order.code_url.clone(),
+        mweb_url: order.mweb_url.clone(),
+    };
+    let mut fields = answer.to_fields(&asked.account(), &moment.nonce());
+    fields.push_some("device_info", asked.fields.get_nonempty("device_info"));
+    Ok(fields.into())
+}
+
+/// What a strict account may not send.
+fn check_strictly(fields: &Fields, request: &prepay::Request) -> Result<(), Refusal> {
+    let sent = |name| fields.get_nonempty(name);
+    strict::product_id(request.trade.trade_type(), sent("product_id").is_some())?;
+    // H5 is not in that manual; the later one that has it allows IPv6.
+    if request.trade.trade_type() != TradeType::Mweb {
+        strict::ipv4("spbill_create_ip", request.spbill_create_ip)?;
+    }
+    strict::limit_pay(sent("limit_pay"))?;
+    strict::goods_text(sent("detail"), request.money.amount_minor())?;
+    Ok(())
+}
+
+/// What an order is made of, as it was sent.
+pub(super) fn terms(fields: &Fields) -> BTreeMap<String, String> {
+    let sent = |name: &&str| Some(((*name).to_owned(), fields.get_nonempty(name)?.to_owned()));
+    TERMS.iter().filter_map(sent).collect()
+}
+
+/// Who alone may pay a JSAPI order. The openid must be of the application it
+/// is sent with: `openid` of `appid`, `sub_openid` of `sub_appid`.
+fn payer(sandbox: &Sandbox, request: &prepay::Request) -> Result<Option<Payer>, Refusal> {
+    let prepay::Trade::Jsapi(payer) = &request.trade else {
+        return Ok(None);
+    };
+    let (field, appid) = match payer {
+        prepay::Payer::Openid(_) => ("openid", Some(request.account.appid.as_str())),
+        prepay::Payer::SubOpenid(_) => ("sub_openid", request.account.sub_appid.as_deref()),
+    };
+    let payer = rules::payer_of(sandbox, field, appid, payer.openid())?;
+    Ok(Some(payer))
+}

@@ -1,0 +1,34 @@
+//! Query order (seed 002, section 9.2).
+
+use super::{Asked, Call, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::orders::Order;
+use wechatpay::v2::{ErrorCode, query};
+
+pub(super) const CALL: Call = Call::new(
+    query::PATH,
+    &[&["nonce_str"], &["transaction_id", "out_trade_no"]],
+    answer,
+);
+
+fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+    let request = query::Request::read(&asked.fields)?;
+    asked.check_sub_merchant(sandbox)?;
+    let order = asked
+        .order(sandbox, &request.by)
+        .ok_or_else(|| Refusal::from_code(ErrorCode::OrderNotExist))?;
+    let fields = told(order).to_fields(&asked.account(), &moment.nonce());
+    Ok(fields.into())
+}
+
+fn told(order: &Order) -> query::Answer {
+    let (state, description) = order.told();
+    query::Answer {
+        state,
+        out_trade_no: Some(order.out_trade_no.clone()),
+        attach: order.term("attach").map(str::to_owned),
+        trade_state_desc: Some(description.to_owned()),
+        device_info: order.term("device_info").map(str::to_owned),
+    }
+}

@@ -1,0 +1,109 @@
+//! Query refund (seed 002, section 9.5).
+
+use super::{Asked, Call, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::orders;
+use crate::wechat::refunds::{self, Refund, State};
+use order::Currency;
+use wechatpay::v2::ErrorCode;
+use wechatpay::v2::refundquery::{self, By, Channel};
+
+pub(super) const CALL: Call = Call::new(
+    refundquery::PATH,
+    &[
+        &["nonce_str"],
+        &[
+            "refund_id",
+            "out_refund_no",
+            "transaction_id",
+            "out_trade_no",
+        ],
+    ],
+    answer,
+);
+
+fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+    let request = refundquery::Request::read(&asked.fields)?;
+    asked.check_out_refund_no()?;
+    asked.check_sub_merchant(sandbox)?;
+    let none = || Refusal::from_code(ErrorCode::RefundNotExist);
+    let (order_key, wanted) = match &request.by {
+        By::RefundId(id) => one(sandbox
+            .refunds
+            .values()
+            .find(|refund| refund.refund_id == id.as_str())),
+        By::OutRefundNo(number) => one(sandbox.refunds.get(&refunds::key(
+            &asked.merchant.mch_id,
+            asked.sub_mch_id(),
+            number.as_str(),
+        ))),
+        By::TransactionId(id) => {
+            let order = sandbox.orders.by_transaction_id(id.as_str());
+            let order = order
+                .filter(|order| asked.may_see(order))
+                .ok_or_else(|| Refusal::from_code(ErrorCode::InvalidTransactionId))?;
+            all(sandbox, order.key())
+        }
+        By::OutTradeNo(number) => all(sandbox, asked.order_key(number.as_str())),
+    }
+    .ok_or_else(none)?;
+    let order = sandbox
+        .orders
+        .get(&order_key)
+        .filter(|order| asked.may_see(order))
+        .ok_or_else(none)?;
+
+    let offset = usize::try_from(request.offset.unwrap_or_default()).unwrap_or(usize::MAX);
+    let page: Vec<_> = wanted
+        .iter()
+        .skip(offset)
+        .take(refundquery::PAGE)
+        .map(|refund| told(refund))
+        .collect();
+    if page.is_empty() {
+        return Err(none());
+    }
+    let answer = refundquery::Answer {
+        transaction_id: order
+            .payment()
+            .map(|paid| paid.transaction_id.clone())
+            .unwrap_or_default(),
+        out_trade_no: order.out_trade_no.clone(),
+        total_fee: Some(order.money.amount_minor()),
+        fee_type: Some(order.money.currency()),
+        cash_fee: Some(order.cash_fee()),
+        cash_fee_type: Some(Currency::Cny.code().to_owned()),
+        rate: Some(orders::rate(order.money.currency()).to_string()),
+        total_refund_count: i64::try_from(wanted.len()).ok(),
+        refunds: page,
+    };
+    let fields = answer.to_fields(&asked.account(), &moment.nonce());
+    Ok(fields.into())
+}
+
+type Found<'a> = Option<(String, Vec<&'a Refund>)>;
+
+fn one(refund: Option<&Refund>) -> Found<'_> {
+    refund.map(|refund| (refund.order_key.clone(), vec![refund]))
+}
+
+fn all(sandbox: &Sandbox, order_key: String) -> Found<'_> {
+    let refunds = sandbox.refunds.of_order(&order_key);
+    Some((order_key, refunds))
+}
+
+fn told(refund: &Refund) -> refundquery::Refund {
+    let returned = !matches!(refund.state, State::Closed { .. } | State::Change { .. });
+    refundquery::Refund {
+        out_refund_no: refund.out_refund_no.clone(),
+        refund_id: refund.refund_id.clone(),
+        refund_fee: refund.money.amount_minor(),
+        settlement_refund_fee: Some(refund.money.amount_minor()),
+        refund_status: refund.status(),
+        refund_channel: returned.then_some(Channel::Original),
+        refund_account: Some(refund.refund_account.clone()),
+        refund_recv_accout: Some(refund.recipient.clone()),
+        refund_success_time_ms: refund.success_ms(),
+    }
+}

@@ -1,0 +1,62 @@
+//! Reverse (WeChat Pay v2 manual, section 5.9). An answer says in `recall`
+//! whether to call again, and in `rate` the order's exchange rate, a refusal of
+//! a known order too.
+
+use super::{Asked, Call, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::orders;
+use wechatpay::v2::reverse;
+
+pub(super) const CALL: Call = Call {
+    certificate: true,
+    own_refusal: with_recall,
+    ..Call::new(
+        reverse::PATH,
+        &[&["nonce_str"], &["transaction_id", "out_trade_no"]],
+        answer,
+    )
+};
+
+/// Every signed refusal says whether to call again.
+fn with_recall(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Signed(code, description) => Refusal::Reverse {
+            recall: code.is_unknown_outcome() || code.is_retryable(),
+            code,
+            description,
+            rate: None,
+        },
+        other => other,
+    }
+}
+
+fn with_rate(refusal: Refusal, of_order: i64) -> Refusal {
+    match refusal {
+        Refusal::Reverse {
+            code,
+            description,
+            recall,
+            ..
+        } => Refusal::Reverse {
+            code,
+            description,
+            recall,
+            rate: Some(of_order),
+        },
+        other => other,
+    }
+}
+
+fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+    let request = reverse::Request::read(&asked.fields)?;
+    asked.check_sub_merchant(sandbox)?;
+    let order = asked.order_to_return(sandbox, &request.by)?;
+    let (key, rate) = (order.key(), orders::rate(order.money.currency()));
+    sandbox
+        .reverse(&key, moment.now_ms)
+        .map_err(|denied| with_rate(with_recall(denied.into()), rate))?;
+    let answer = reverse::Answer { recall: false };
+    let fields = answer.to_fields(&asked.account(), &moment.nonce());
+    Ok(fields.with("rate", rate.to_string()).into())
+}

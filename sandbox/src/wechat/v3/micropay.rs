@@ -1,0 +1,74 @@
+//! Quick Pay: the merchant has scanned the payer's code.
+
+use super::prepay::SHORTEST_MINUTES;
+use super::{Asked, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::rules::{self, prepay::Wish, strict};
+use order::TradeType;
+use wechatpay::v3::micropay::{Answer, Request};
+use wechatpay::v3::request::RequestError;
+use wechatpay::v3::{ErrorCode, Merchant};
+
+pub(super) fn answer(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = Request::read(&asked.incoming()).map_err(|error| match error {
+        // What was scanned, and not how it was sent.
+        RequestError::Field(error) if error.field == "payer.auth_code" => {
+            Refusal::of(ErrorCode::AuthCodeInvalid)
+        }
+        error => asked.unreadable(error),
+    })?;
+    if asked.merchant.strict {
+        let limit_pay = request.limit_pay.as_ref().map(|it| it.as_str());
+        let goods = request.detail.as_ref().map(|detail| detail.fields());
+        strict::limit_pay(limit_pay)
+            .and_then(|()| strict::goods(goods, request.money.amount_minor()))
+            .map_err(|broken| asked.undocumented(&broken))?;
+    }
+    let account = asked.account(sandbox, &Merchant::from(&request.account))?;
+    rules::check_trade_type(&asked.merchant, TradeType::Micropay)?;
+    rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;
+    let text = |it: &Option<wechatpay::v3::Text<32>>| it.as_ref().map(|it| it.as_str().to_owned());
+    let terms = [
+        ("appid", Some(account.appid.clone())),
+        ("sub_appid", account.sub_appid.clone()),
+        ("trade_type", Some(TradeType::Micropay.as_str().to_owned())),
+        ("body", Some(request.description.as_str().to_owned())),
+        (
+            "attach",
+            request.attach.as_ref().map(|it| it.as_str().to_owned()),
+        ),
+        ("goods_tag", text(&request.goods_tag)),
+        ("limit_pay", text(&request.limit_pay)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .collect();
+    let wish = Wish {
+        account,
+        out_trade_no: request.out_trade_no.as_str().to_owned(),
+        trade_type: TradeType::Micropay,
+        money: request.money,
+        terms,
+        payer: None,
+        dialect: asked.dialect(),
+        expires_ms: None,
+        starts_ms: None,
+        shortest_minutes: SHORTEST_MINUTES,
+    };
+    let key = sandbox.quick_pay(wish, request.auth_code.expose(), moment)?;
+    let order = sandbox.orders.get(&key);
+    let order = order.ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
+    let (state, description) = order.told();
+    let answer = Answer {
+        state,
+        out_trade_no: Some(order.out_trade_no.clone()),
+        attach: None,
+        trade_state_desc: Some(description.to_owned()),
+    };
+    Ok(Done::json(answer.to_json(&order.account, asked.region())))
+}

@@ -1,0 +1,676 @@
+//! WeChat Pay APIv3's front door: what every request must pass before its own
+//! call sees it, in the order in which WeChat looks.
+//!
+//! ```text
+//! a call?                404 RESOURCE_NOT_EXISTS   the right method?       405
+//! Authorization?         401 SIGN_ERROR            mchid known?            401 SIGN_ERROR
+//! serial_no known?       401 SIGN_ERROR            timestamp within 5 min? 401 SIGN_ERROR
+//! signature right?       401 SIGN_ERROR            Accept, User-Agent?     400 PARAM_ERROR, 406
+//! Content-Type?          415 PARAM_ERROR           Wechatpay-Serial known? 400 PARAM_ERROR
+//! JSON, every field?     400 PARAM_ERROR           and then what is asked
+//! ```
+//!
+//! Every answer to a known merchant is signed, refusals and empty ones too:
+//! [`seal`]. Global and mainland are one dialect with two tables of paths.
+//!
+//! Seed 003, and Tencent's manuals for the two regions.
+
+mod bill;
+mod certificates;
+mod close;
+mod codes;
+mod echo;
+mod micropay;
+pub(crate) mod notify;
+mod prepay;
+mod query;
+mod refund;
+mod refundquery;
+mod reverse;
+pub(crate) mod seal;
+mod settlement;
+
+pub(crate) use codes::table as code_table;
+
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::web::{self, Answer, Request};
+use crate::wechat::accounts::Merchant;
+use crate::wechat::dialect::Dialect;
+use crate::wechat::faults::{self, Fault, Lie, Teller};
+use crate::wechat::orders::{self, Order};
+use crate::wechat::rules::strict::Undocumented;
+use crate::wechat::rules::{self, Denied};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::{Method, StatusCode, header};
+use order::Account;
+use serde_json::{Value, json};
+use wechatpay::rsa::PublicKey;
+use wechatpay::v2::invoke::{App, Jsapi};
+use wechatpay::v3::answer::{self, SignInformation};
+use wechatpay::v3::query::By;
+use wechatpay::v3::request::{Incoming, RequestError};
+use wechatpay::v3::sign::{Authorization, is_stale, request_message};
+use wechatpay::v3::{ErrorCode, FieldError, Region, invoke};
+
+/// One call of the API. A new one is a row of [`CALLS`].
+struct Call {
+    method: Method,
+    /// A segment in braces stands for any.
+    path: &'static str,
+    /// What faults call it, the same in both regions.
+    name: &'static str,
+    answer: AnswerFn,
+}
+
+type AnswerFn = fn(&mut Sandbox, &Asked, &mut Moment<'_>) -> Result<Done, Refusal>;
+
+const fn get(path: &'static str, name: &'static str, answer: AnswerFn) -> Call {
+    Call {
+        method: Method::GET,
+        path,
+        name,
+        answer,
+    }
+}
+
+const fn post(path: &'static str, name: &'static str, answer: AnswerFn) -> Call {
+    Call {
+        method: Method::POST,
+        path,
+        name,
+        answer,
+    }
+}
+
+#[rustfmt::skip]
+static CALLS: [Call; 43] = [
+    post("/v3/global/transactions/jsapi", "prepay", prepay::answer),
+    post("/v3/global/transactions/native", "prepay", prepay::answer),
+    post("/v3/global/transactions/app", "prepay", prepay::answer),
+    post("/v3/global/transactions/mweb", "prepay", prepay::answer),
+    post("/v3/global/transactions/h5", "prepay", prepay::answer),
+    get("/v3/global/transactions/id/{id}", "query", query::answer),
+    get("/v3/global/transactions/out-trade-no/{out_trade_no}", "query", query::answer),
+    post("/v3/global/transactions/id/{id}/close", "close", close::answer),
+    post("/v3/global/transactions/out-trade-no/{out_trade_no}/close", "close", close::answer),
+    post("/v3/global/micropay/transactions/pay", "micropay", micropay::answer),
+    post("/v3/global/micropay/transactions/id/{id}/reverse", "reverse", reverse::answer),
+    post("/v3/global/micropay/transactions/out-trade-no/{out_trade_no}/reverse", "reverse", reverse::answer),
+    post("/v3/global/refunds", "refund", refund::answer),
+    get("/v3/global/refunds", "refundquery", refundquery::all),
+    get("/v3/global/refunds/id/{refund_id}", "refundquery", refundquery::one),
+    get("/v3/global/refunds/out-refund-no/{out_refund_no}", "refundquery", refundquery::one),
+    get("/v3/global/statements", "statement", bill::statement),
+    get("/v3/global/settle/settlements", "settlement", settlement::answer),
+    get("/v3/global/certificates", "certificates", certificates::answer),
+    post("/v3/pay/transactions/jsapi", "prepay", prepay::answer),
+    post("/v3/pay/transactions/native", "prepay", prepay::answer),
+    post("/v3/pay/transactions/app", "prepay", prepay::answer),
+    post("/v3/pay/transactions/h5", "prepay", prepay::answer),
+    get("/v3/pay/transactions/id/{transaction_id}", "query", query::answer),
+    get("/v3/pay/transactions/out-trade-no/{out_trade_no}", "query", query::answer),
+    post("/v3/pay/transactions/out-trade-no/{out_trade_no}/close", "close", close::answer),
+    post("/v3/pay/transactions/codepay", "micropay", micropay::answer),
+    post("/v3/pay/transactions/out-trade-no/{out_trade_no}/reverse", "reverse", reverse::answer),
+    post("/v3/pay/partner/transactions/jsapi", "prepay", prepay::answer),
+    post("/v3/pay/partner/transactions/native", "prepay", prepay::answer),
+    post("/v3/pay/partner/transactions/app", "prepay", prepay::answer),
+    post("/v3/pay/partner/transactions/h5", "prepay", prepay::answer),
+    get("/v3/pay/partner/transactions/id/{transaction_id}", "query", query::answer),
+    get("/v3/pay/partner/transactions/out-trade-no/{out_trade_no}", "query", query::answer),
+    post("/v3/pay/partner/transactions/out-trade-no/{out_trade_no}/close", "close", close::answer),
+    post("/v3/pay/partner/transactions/codepay", "micropay", micropay::answer),
+    post("/v3/pay/partner/transactions/out-trade-no/{out_trade_no}/reverse", "reverse", reverse::answer),
+    post("/v3/refund/domestic/refunds", "refund", refund::answer),
+    get("/v3/refund/domestic/refunds/{out_refund_no}", "refundquery", refundquery::one),
+    get("/v3/bill/tradebill", "statement", bill::tradebill),
+    get(bill::FILE_PATH, "statement", bill::file),
+    get("/v3/certificates", "certificates", certificates::answer),
+    post("/v3/security/echo", "echo", echo::answer),
+];
+
+impl Call {
+    /// How control calls name it: `GET /v3/certificates`.
+    fn title(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    fn is_at(&self, path: &str) -> bool {
+        let mut wanted = self.path.split('/');
+        let mut given = path.split('/');
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return true,
+                (Some(wanted), Some(given))
+                    if wanted == given || (wanted.starts_with('{') && !given.is_empty()) => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// What a call answers when it is done.
+enum Done {
+    /// A JSON object, and its HTTP status.
+    Json(u16, String),
+    /// HTTP 204.
+    Nothing,
+    File(File),
+}
+
+/// A statement.
+struct File {
+    content_type: &'static str,
+    /// What is signed in its place; nothing where it is not signed.
+    signed: Option<Vec<u8>>,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+/// Why a request is not done.
+#[derive(Debug)]
+enum Refusal {
+    Told(Box<answer::Refusal>),
+    /// Nothing comes back: to the caller a time-out.
+    NoAnswer,
+}
+
+impl Done {
+    /// A JSON object.
+    const fn json(text: String) -> Self {
+        Self::Json(200, text)
+    }
+}
+
+impl Refusal {
+    /// With the code's usual words.
+    fn of(code: ErrorCode) -> Self {
+        let message = codes::words(&code).to_owned();
+        Self::Told(Box::new(answer::Refusal {
+            status: codes::status(&code),
+            code,
+            message,
+            detail: Value::Null,
+        }))
+    }
+
+    fn saying(code: ErrorCode, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Told(Box::new(answer::Refusal {
+            status: codes::status(&code),
+            code,
+            message,
+            detail: Value::Null,
+        }))
+    }
+
+    /// `PARAM_ERROR`: which field, what it says, and what is wrong with it.
+    fn of_field(asked: &Asked, error: &FieldError) -> Self {
+        let issue = error.problem.to_string();
+        Self::Told(Box::new(answer::Refusal {
+            status: 400,
+            code: ErrorCode::ParamError,
+            message: format!("参数错误: {} {issue}", error.field),
+            detail: json!({
+                "field": error.field,
+                "value": asked.value_of(&error.field),
+                "issue": issue,
+                "location": if asked.body.is_empty() { "query" } else { "body" },
+            }),
+        }))
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        if denied == Denied::NoAnswer {
+            return Self::NoAnswer;
+        }
+        let (code, message) = codes::of(&denied);
+        match message {
+            Some(message) => Self::saying(code, message),
+            None => Self::of(code),
+        }
+    }
+}
+
+/// A request that has passed the front door.
+pub(crate) struct Asked {
+    merchant: Merchant,
+    path: String,
+    query: String,
+    body: Vec<u8>,
+}
+
+impl Asked {
+    fn incoming(&self) -> Incoming<'_> {
+        Incoming {
+            region: self.region(),
+            mchid: &self.merchant.mch_id,
+            path: &self.path,
+            query: &self.query,
+            body: &self.body,
+        }
+    }
+
+    fn region(&self) -> Region {
+        Region::of_path(&self.path)
+    }
+
+    fn dialect(&self) -> Dialect {
+        match self.region() {
+            Region::Global => Dialect::V3Global,
+            Region::Mainland => Dialect::V3Mainland,
+        }
+    }
+
+    /// What the codec says of a request that it cannot read.
+    fn unreadable(&self, error: RequestError) -> Refusal {
+        match error {
+            RequestError::Json(error) => Refusal::Told(Box::new(answer::Refusal {
+                status: 400,
+                code: ErrorCode::ParamError,
+                message: format!("请求体不是有效的JSON ({error})"),
+                detail: json!({ "location": "body", "issue": error.to_string() }),
+            })),
+            RequestError::Field(error) => Refusal::of_field(self, &error),
+        }
+    }
+
+    /// What a strict account may not send.
+    fn undocumented(&self, broken: &Undocumented) -> Refusal {
+        let error = FieldError::new(broken.field.as_str(), broken.problem);
+        let mut refusal = Refusal::of_field(self, &error);
+        if let Refusal::Told(told) = &mut refusal
+            && let Some(detail) = told.detail.as_object_mut()
+        {
+            detail.insert("issue".into(), broken.to_string().into());
+        }
+        refusal
+    }
+
+    /// What was sent under a field's name: `amount.total`, `data[0].id`.
+    fn value_of(&self, field: &str) -> Value {
+        if self.body.is_empty() {
+            return web::parameter(self.query.as_bytes(), field).into();
+        }
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let pointer = field.replace('[', ".").replace(']', "").replace('.', "/");
+        body.pointer(&format!("/{pointer}"))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Whether the request names its signer, and one of the signer's
+    /// sub-merchants: the account that it is about.
+    fn account(
+        &self,
+        sandbox: &Sandbox,
+        named: &wechatpay::v3::Merchant,
+    ) -> Result<Account, Refusal> {
+        let merchant = &self.merchant;
+        if named.mch_id != merchant.mch_id {
+            return Err(Refusal::saying(
+                ErrorCode::ParamError,
+                "商户号与签名的商户号不一致 (mchid, sp_mchid: another merchant than signed)",
+            ));
+        }
+        if named
+            .appid
+            .as_ref()
+            .is_some_and(|appid| !merchant.is_bound_to(appid))
+        {
+            return Err(Refusal::of(ErrorCode::AppidMchidNotMatch));
+        }
+        let (sub_mch_id, sub_appid) = (named.sub_mch_id.as_deref(), named.sub_appid.as_deref());
+        rules::check_sub_merchant(sandbox, merchant, sub_mch_id, sub_appid)?;
+        Ok(Account {
+            appid: named.appid.as_ref().unwrap_or(&merchant.appid).clone(),
+            mch_id: merchant.mch_id.clone(),
+            sub_appid: named.sub_appid.clone(),
+            sub_mch_id: named.sub_mch_id.clone().filter(|id| *id != merchant.mch_id),
+        })
+    }
+
+    /// For what is asked about a whole institution, or about one of its
+    /// sub-merchants: which one.
+    fn one_of_its_own<'a>(
+        &self,
+        sandbox: &Sandbox,
+        named: &'a wechatpay::v3::Merchant,
+    ) -> Result<Option<&'a str>, Refusal> {
+        let sub_mch_id = named.sub_mch_id.as_deref();
+        if sub_mch_id.is_some() || named.mch_id != self.merchant.mch_id {
+            self.account(sandbox, named)?;
+        }
+        Ok(sub_mch_id.filter(|id| *id != self.merchant.mch_id))
+    }
+
+    /// The numbers in which a fault can be asked for.
+    fn numbers(&self) -> Vec<String> {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let field = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let names = ["out_refund_no", "out_trade_no"];
+        let in_body = names.into_iter().filter_map(field);
+        let in_path = self.path.split('/').map(web::percent_decoded);
+        let in_query = names
+            .into_iter()
+            .filter_map(|name| web::parameter(self.query.as_bytes(), name));
+        in_body.chain(in_path).chain(in_query).collect()
+    }
+}
+
+/// An order of an account, by either number. Another merchant's does not
+/// exist for this one.
+fn find_order<'a>(sandbox: &'a Sandbox, account: &Account, by: &By) -> Option<&'a Order> {
+    let sub_mch_id = account.sub_mch_id.as_deref();
+    let order = match by {
+        By::TransactionId(id) => sandbox.orders.by_transaction_id(id.as_str()),
+        By::OutTradeNo(number) => {
+            let key = orders::key(&account.mch_id, sub_mch_id, number.as_str());
+            sandbox.orders.get(&key)
+        }
+    };
+    order.filter(|order| {
+        order.account.mch_id == account.mch_id && order.account.sub_mch_id.as_deref() == sub_mch_id
+    })
+}
+
+/// Whether a path is WeChat Pay APIv3's.
+pub(crate) fn is_here(path: &str) -> bool {
+    path.starts_with("/v3/")
+}
+
+/// Every call, as `POST /sandbox/faults` names it.
+pub(crate) fn titles() -> impl Iterator<Item = String> {
+    CALLS.iter().map(Call::title)
+}
+
+/// Whether the merchant's private key signed a package for `WeixinJSBridge` or
+/// `wx.requestPayment`.
+pub(crate) fn is_package_signed(sandbox: &Sandbox, jsapi: &Jsapi, merchant: &Merchant) -> bool {
+    let message = invoke::jsapi_message(
+        &jsapi.app_id,
+        &jsapi.time_stamp,
+        &jsapi.nonce_str,
+        &jsapi.package,
+    );
+    let key = PublicKey::from_pem(&merchant.certificate.public_key);
+    let signature = BASE64.decode(&jsapi.pay_sign);
+    match (key, signature) {
+        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
+        _ => false,
+    }
+}
+
+/// The same of an APP package.
+pub(crate) fn is_app_signed(sandbox: &Sandbox, app: &App, merchant: &Merchant) -> bool {
+    let message = invoke::app_message(&app.appid, &app.timestamp, &app.noncestr, &app.prepayid);
+    let key = PublicKey::from_pem(&merchant.certificate.public_key);
+    match (key, BASE64.decode(&app.sign)) {
+        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
+        _ => false,
+    }
+}
+
+/// Answers a request to a path that [`is_here`].
+pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<'_>) -> Answer {
+    let path = request.uri().path();
+    let mut known = CALLS.iter().filter(|call| call.is_at(path)).peekable();
+    let exists = known.peek().is_some();
+    let Some(call) = known.find(|call| call.method == request.method()) else {
+        let mut refusal = answer::Refusal::of(ErrorCode::ResourceNotExists);
+        refusal.message = "请求的接口不存在 (there is no such call)".into();
+        if exists {
+            refusal.status = 405;
+            refusal.code = ErrorCode::Unknown("METHOD_NOT_ALLOWED".into());
+            refusal.message = "请求的方法不允许 (the path exists; the method is another)".into();
+        }
+        return written(refusal.status, "application/json", refusal.to_json().into());
+    };
+    let (signer, numbers, outcome) = match enter(sandbox, request, moment.caller_ms) {
+        Err((refusal, merchant)) => (merchant, Vec::new(), Err(refusal)),
+        Ok(asked) => {
+            let merchant = Some(asked.merchant.mch_id.clone());
+            let done = perform(sandbox, call, &asked, moment);
+            (merchant, asked.numbers(), done)
+        }
+    };
+    let done = match outcome {
+        Ok(done) => done,
+        Err(Refusal::Told(refusal)) => Done::Json(refusal.status, refusal.to_json()),
+        Err(Refusal::NoAnswer) => return web::no_answer(),
+    };
+    let lie = lie_about(sandbox, call, &numbers);
+    let (mut answer, signed) = write_done(done, lie);
+    let merchant = signer.and_then(|mch_id| sandbox.merchants.get(&mch_id));
+    if let (Some(merchant), Some(signed)) = (merchant, signed) {
+        let wanted = web::request_header(request, "wechatpay-serial");
+        let headers = seal::headers(sandbox.rsa, merchant, wanted, &signed, lie, moment);
+        put(&mut answer, headers);
+    }
+    let request_id = format!("{}-0", moment.text(b"0123456789ABCDEF", 32));
+    put(&mut answer, vec![("Request-ID".into(), request_id)]);
+    answer
+}
+
+/// How this answer is to lie, if it is.
+fn lie_about(sandbox: &mut Sandbox, call: &Call, numbers: &[String]) -> Option<Lie> {
+    sandbox.take_lie(Teller::Answer).or_else(|| {
+        let wishes = numbers.iter().filter_map(|n| faults::wish(n, call.name));
+        wishes.filter_map(Lie::wished).next()
+    })
+}
+
+fn put(answer: &mut Answer, headers: Vec<(String, String)>) {
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (
+            header::HeaderName::from_bytes(name.as_bytes()),
+            header::HeaderValue::from_str(&value),
+        ) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+}
+
+fn written(status: u16, content_type: &'static str, body: Vec<u8>) -> Answer {
+    let mut answer = Answer::new(body);
+    *answer.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !content_type.is_empty() {
+        answer.headers_mut().insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static(content_type),
+        );
+    }
+    answer
+}
+
+/// The answer, and what is to be signed of it.
+fn write_done(done: Done, lie: Option<Lie>) -> (Answer, Option<Vec<u8>>) {
+    match done {
+        Done::Json(status, text) => {
+            let mut body = text.into_bytes();
+            if lie == Some(Lie::DuplicateKeys) {
+                seal::double_a_key(&mut body);
+            }
+            let answer = written(status, "application/json; charset=utf-8", body.clone());
+            (answer, Some(body))
+        }
+        Done::Nothing => (written(204, "", Vec::new()), Some(Vec::new())),
+        Done::File(file) => {
+            let mut answer = written(200, file.content_type, file.body);
+            let headers = file.headers.into_iter();
+            let headers = headers.map(|(name, value)| (name.to_owned(), value));
+            put(&mut answer, headers.collect());
+            (answer, file.signed)
+        }
+    }
+}
+
+/// Does what was asked, or misbehaves as was asked.
+fn perform(
+    sandbox: &mut Sandbox,
+    call: &Call,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let in_a_number = || {
+        let numbers = asked.numbers();
+        let mut wishes = numbers.iter().filter_map(|n| faults::wish(n, call.name));
+        wishes.find_map(|wish| Fault::wished(wish, |wish| code_wished(call.name, wish)))
+    };
+    match sandbox.take_failure(&call.title()).or_else(in_a_number) {
+        None => (call.answer)(sandbox, asked, moment),
+        Some(Fault::Code(code)) => Err(Refusal::of(ErrorCode::from_code(&code))),
+        Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
+        Some(Fault::NoAnswerAfter) => {
+            // The answer is lost, whether it was done or refused.
+            let _unheard = (call.answer)(sandbox, asked, moment);
+            Err(Refusal::NoAnswer)
+        }
+    }
+}
+
+/// The longest code that a wish begins with, if the call knows it.
+fn code_wished(call: &str, wish: &str) -> Option<String> {
+    let known = ErrorCode::ALL
+        .iter()
+        .filter(|code| wish.starts_with(code.code()) && codes::knows(call, code));
+    let longest = known.max_by_key(|code| code.code().len())?;
+    Some(longest.code().to_owned())
+}
+
+/// Who asks, if the signature says so; a refusal comes with the merchant that
+/// its answer can be signed for.
+fn enter(
+    sandbox: &Sandbox,
+    request: &Request,
+    caller_ms: i64,
+) -> Result<Asked, (Refusal, Option<String>)> {
+    let path_and_query = request.uri().path_and_query().map_or("/", |it| it.as_str());
+    let method = request.method().as_str();
+    let header = web::request_header(request, "authorization").unwrap_or_default();
+    let authorization = Authorization::parse(header).map_err(|error| {
+        let message = format!("Http头Authorization不正确 ({error})");
+        (sign_error(message, "authorization", None), None)
+    })?;
+    let Authorization {
+        mchid,
+        serial_no,
+        timestamp_s,
+        nonce_str,
+        signature,
+    } = &authorization;
+    let message = request_message(
+        method,
+        path_and_query,
+        *timestamp_s,
+        nonce_str,
+        request.body(),
+    );
+    let information = SignInformation {
+        method: method.to_owned(),
+        url: path_and_query.to_owned(),
+        truncated_sign_message: truncated(&message),
+        sign_message_length: i64::try_from(message.len()).unwrap_or_default(),
+    };
+    let refused = |message: &str, field: &str, merchant: Option<&Merchant>| {
+        let refusal = sign_error(message.to_owned(), field, Some(&information));
+        (refusal, merchant.map(|it| it.mch_id.clone()))
+    };
+    let Some(merchant) = sandbox.merchants.get(mchid) else {
+        return Err(refused("商户号不存在 (no such mchid)", "mchid", None));
+    };
+    let of_merchant = Some(merchant);
+    if !merchant
+        .certificate
+        .serial_no
+        .eq_ignore_ascii_case(serial_no)
+    {
+        return Err(refused(
+            "商户证书序列号有误。请使用签名私钥匹配的证书序列号",
+            "serial_no",
+            of_merchant,
+        ));
+    }
+    if is_stale(*timestamp_s, caller_ms) {
+        return Err(refused(
+            "Http头Authorization中的timestamp与发起请求的时间不得超过5分钟",
+            "timestamp",
+            of_merchant,
+        ));
+    }
+    let key = PublicKey::from_pem(&merchant.certificate.public_key);
+    let is_signed = match (key, BASE64.decode(signature)) {
+        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
+        _ => false,
+    };
+    if !is_signed {
+        return Err(refused("错误的签名，验签失败", "signature", of_merchant));
+    }
+    check_headers(request, merchant).map_err(|refusal| (refusal, Some(mchid.clone())))?;
+    Ok(Asked {
+        merchant: merchant.clone(),
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        body: request.body().clone(),
+    })
+}
+
+fn sign_error(message: String, field: &str, information: Option<&SignInformation>) -> Refusal {
+    let mut detail = information.map_or_else(|| json!({}), SignInformation::to_detail);
+    if let Some(fields) = detail.as_object_mut() {
+        fields.insert("field".into(), field.into());
+        fields.insert("location".into(), "authorization".into());
+        fields.insert("issue".into(), message.as_str().into());
+    }
+    Refusal::Told(Box::new(answer::Refusal {
+        status: 401,
+        code: ErrorCode::SignError,
+        message,
+        detail,
+    }))
+}
+
+/// WeChat shows how it begins.
+fn truncated(message: &[u8]) -> String {
+    const CHARACTERS: usize = 200;
+    let text = String::from_utf8_lossy(message);
+    text.chars().take(CHARACTERS).collect()
+}
+
+fn check_headers(request: &Request, merchant: &Merchant) -> Result<(), Refusal> {
+    let sent = |name| web::request_header(request, name).filter(|value| !value.is_empty());
+    let told = |status, message: &str| {
+        Err(Refusal::Told(Box::new(answer::Refusal {
+            status,
+            code: ErrorCode::ParamError,
+            message: message.to_owned(),
+            detail: Value::Null,
+        })))
+    };
+    let (Some(accept), Some(_)) = (sent("accept"), sent("user-agent")) else {
+        return told(400, "Http头缺少Accept或User-Agent");
+    };
+    let is_file = [bill::FILE_PATH, bill::STATEMENTS_PATH].contains(&request.uri().path());
+    let takes_json = ["application/json", "application/*", "*/*"]
+        .iter()
+        .any(|kind| accept.contains(kind));
+    if !is_file && !takes_json {
+        return told(406, "Http头Accept必须包含application/json");
+    }
+    let is_json = sent("content-type").is_some_and(|it| it.starts_with("application/json"));
+    if request.method() == Method::POST && !is_json {
+        return told(415, "Http头Content-Type必须为application/json");
+    }
+    match sent("wechatpay-serial") {
+        Some(serial) if !merchant.platform.knows(&merchant.mch_id, serial) => told(
+            400,
+            "平台证书序列号Wechatpay-Serial错误 (no platform certificate or public key of this merchant)",
+        ),
+        _ => Ok(()),
+    }
+}

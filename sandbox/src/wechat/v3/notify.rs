@@ -1,0 +1,161 @@
+//! Notices: made when something happens, encrypted and signed when they are
+//! sent.
+
+use super::{refund, seal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::dialect::Dialect;
+use crate::wechat::faults::{self, Lie, Teller};
+use crate::wechat::notices::{Content, Letter, Notice, Told};
+use crate::wechat::orders::Order;
+use crate::wechat::refunds;
+use order::{Currency, Money, Payment};
+use wechatpay::Secret;
+use wechatpay::v2::time::china;
+use wechatpay::v3::Region;
+use wechatpay::v3::refund::Refund;
+use wechatpay::v3::{notify, refund_notify};
+
+/// What a number can ask of notices after an `@`.
+const NAME: &str = "notice";
+
+/// The notice of a payment.
+pub(crate) fn payment(order: &Order, moment: &mut Moment<'_>) -> Option<Content> {
+    Some(Content::Event {
+        id: event_id(moment),
+        created_ms: moment.now_ms,
+        told: Told::Paid(Box::new(order.payment()?.clone())),
+    })
+}
+
+/// The notice of how a refund ended.
+pub(crate) fn refund(refund: &refunds::Refund, at_ms: i64) -> Content {
+    Content::Event {
+        // WeChat's number for the refund ends in ten digits of chance.
+        id: format!("EV-{}{}", china(at_ms), last(&refund.refund_id, 5)),
+        created_ms: at_ms,
+        told: Told::Refunded(refund.key()),
+    }
+}
+
+/// `EV-` and 19 digits, the second in China first.
+fn event_id(moment: &mut Moment<'_>) -> String {
+    format!("EV-{}{}", china(moment.now_ms), moment.digits(5))
+}
+
+/// The headers and the body of one attempt. A number's wish is for the first
+/// attempt alone, so that the truth follows; a control call's is for as many
+/// attempts as it says.
+pub(crate) fn seal(
+    sandbox: &mut Sandbox,
+    notice: &Notice,
+    moment: &mut Moment<'_>,
+) -> Option<(Vec<(String, String)>, String)> {
+    let letter = &notice.letter;
+    let Content::Event {
+        id,
+        created_ms,
+        told,
+    } = &letter.content
+    else {
+        return None;
+    };
+    let wished = wished(sandbox, letter, told).filter(|_| notice.attempts_made() == 0);
+    let lie = sandbox.take_lie(Teller::Notice).or(wished);
+    let merchant = sandbox.merchants.get(&letter.mch_id)?;
+    let key = Secret::new(merchant.apiv3_key.as_str());
+    let nonce = moment.alphanumeric(12);
+    let region = match letter.dialect {
+        Dialect::V3Global => Region::Global,
+        _ => Region::Mainland,
+    };
+    let mut envelope = match told {
+        Told::Paid(payment) => {
+            let notice = notify::Notice {
+                id: id.clone(),
+                payment: altered(payment, lie),
+            };
+            notice.seal(region, *created_ms, &nonce, &key).ok()?
+        }
+        Told::Refunded(refund_key) => {
+            let refund = sandbox.refunds.get(refund_key)?;
+            let order = sandbox.orders.get(&refund.order_key)?;
+            let notice = refund_notify::Notice {
+                id: id.clone(),
+                merchant: (&altered(order.payment()?, lie).account).into(),
+                refund: Refund {
+                    money: altered_money(refund.money, lie),
+                    ..refund::told(order, refund, region)
+                },
+            };
+            notice.seal(region, *created_ms, &nonce, &key)?.ok()?
+        }
+    };
+    match lie {
+        Some(Lie::NonceLength) => {
+            envelope.resource.nonce.pop();
+        }
+        Some(Lie::CutCiphertext) => envelope.resource.ciphertext.truncate(16),
+        _ => {}
+    }
+    let mut body = envelope.to_json();
+    if lie == Some(Lie::UnknownEvent) {
+        body = body.replacen(envelope.event.as_str(), "SANDBOX.UNKNOWN", 1);
+    }
+    let mut body = body.into_bytes();
+    if lie == Some(Lie::DuplicateKeys) {
+        seal::double_a_key(&mut body);
+    }
+    let mut headers = vec![
+        ("Content-Type".to_owned(), "application/json".to_owned()),
+        ("Request-ID".to_owned(), format!("{}-0", moment.hex(32))),
+    ];
+    headers.extend(seal::headers(
+        sandbox.rsa,
+        merchant,
+        None,
+        &body,
+        lie,
+        moment,
+    ));
+    Some((headers, String::from_utf8(body).ok()?))
+}
+
+/// The lie that the refund's or the order's number asks for.
+fn wished(sandbox: &Sandbox, letter: &Letter, told: &Told) -> Option<Lie> {
+    let refund = match told {
+        Told::Paid(_) => None,
+        Told::Refunded(key) => sandbox.refunds.get(key),
+    };
+    let numbers = refund.map(|refund| refund.out_refund_no.as_str());
+    let mut numbers = numbers.into_iter().chain([letter.out_trade_no.as_str()]);
+    numbers.find_map(|number| Lie::wished(faults::wish(number, NAME)?))
+}
+
+/// A payment as a lie has it.
+fn altered(payment: &Payment, lie: Option<Lie>) -> Payment {
+    let mut told = payment.clone();
+    told.money = altered_money(payment.money, lie);
+    match lie {
+        Some(Lie::OtherMerchant) => told.account.mch_id = "1900000000".to_owned(),
+        Some(Lie::UnknownSubMchid) => told.account.sub_mch_id = Some("1900000999".to_owned()),
+        _ => {}
+    }
+    told
+}
+
+fn altered_money(money: Money, lie: Option<Lie>) -> Money {
+    let (amount, currency) = (money.amount_minor(), money.currency());
+    let altered = match lie {
+        Some(Lie::OtherAmount) => Money::new(amount + 1, currency),
+        Some(Lie::OtherCurrency) if currency == Currency::Usd => Money::new(amount, Currency::Cny),
+        Some(Lie::OtherCurrency) => Money::new(amount, Currency::Usd),
+        _ => Ok(money),
+    };
+    altered.unwrap_or(money)
+}
+
+fn last(text: &str, characters: usize) -> &str {
+    let at = text.len().saturating_sub(characters);
+    text.get(at..).unwrap_or(text)
+}

@@ -1,0 +1,74 @@
+//! Refund, and how one is told of in every message.
+
+use super::{Asked, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::orders::{self, Order};
+use crate::wechat::refunds;
+use crate::wechat::rules::refund::Wish;
+use order::Currency;
+use wechatpay::v3::refund::{Channel, FundsSource, In, Refund, Request};
+use wechatpay::v3::{ErrorCode, Region};
+
+pub(super) fn answer(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
+    let account = asked.account(sandbox, &request.merchant)?;
+    let order_key = super::find_order(sandbox, &account, &request.by)
+        .ok_or_else(|| Refusal::of(ErrorCode::OrderNotExist))?
+        .key();
+    let amounts = request.amounts;
+    let wish = Wish {
+        order_key: order_key.clone(),
+        out_refund_no: request.out_refund_no.as_str().to_owned(),
+        refund_fee: amounts.refund().amount_minor(),
+        total_fee: amounts.total().amount_minor(),
+        currency: Some(amounts.refund().currency()),
+        refund_account: request.source,
+        notify_url: request.notify_url.map(|url| url.as_str().to_owned()),
+        dialect: asked.dialect(),
+    };
+    let key = sandbox.refund(wish, moment)?;
+    let order = sandbox.orders.get(&order_key);
+    let (order, refund) = order
+        .zip(sandbox.refunds.get(&key))
+        .ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
+    let region = asked.region();
+    Ok(Done::json(
+        told(order, refund, region).to_json(In::Answer, region),
+    ))
+}
+
+/// A refund in the codec's form.
+pub(super) fn told(order: &Order, refund: &refunds::Refund, region: Region) -> Refund {
+    Refund {
+        refund_id: refund.refund_id.clone(),
+        out_refund_no: refund.out_refund_no.clone(),
+        transaction_id: order.payment().map(|paid| paid.transaction_id.clone()),
+        out_trade_no: Some(order.out_trade_no.clone()),
+        status: Some(refund.status()),
+        channel: Some(Channel::Original),
+        recv_account: Some(refund.recipient.clone()),
+        fund_source: Some(fund_source(&refund.refund_account, region)),
+        create_time_ms: Some(refund.created_ms),
+        success_time_ms: refund.success_ms(),
+        money: refund.money,
+        total: Some(order.money.amount_minor()),
+        payer_total: Some(order.cash_fee()),
+        payer_refund: Some(refund.cash_refund_fee),
+        payer_currency: Some(Currency::Cny.code().to_owned()),
+        rate: Some(orders::rate(order.money.currency())),
+    }
+}
+
+/// The mainland has other words for the same funds.
+fn fund_source(name: &str, region: Region) -> String {
+    match (FundsSource::parse(name), region) {
+        (Some(FundsSource::Unsettled), Region::Mainland) => "UNSETTLED".to_owned(),
+        (Some(FundsSource::Recharge), Region::Mainland) => "AVAILABLE".to_owned(),
+        _ => name.to_owned(),
+    }
+}

@@ -1,0 +1,76 @@
+//! Query refund: one by either number, or all of an order's.
+
+use super::refund::told;
+use super::{Asked, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::refunds;
+use order::Currency;
+use wechatpay::v3::refund::In;
+use wechatpay::v3::refundquery::{By, Page, PageRequest, Request};
+use wechatpay::v3::{ErrorCode, Merchant, Region};
+
+/// One refund.
+pub(super) fn one(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    _moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
+    let account = asked.account(sandbox, &request.merchant)?;
+    let sub_mch_id = account.sub_mch_id.as_deref();
+    let refund = match &request.by {
+        By::RefundId(id) => sandbox
+            .refunds
+            .values()
+            .find(|refund| refund.refund_id == id.as_str()),
+        By::OutRefundNo(number) => {
+            let key = refunds::key(&account.mch_id, sub_mch_id, number.as_str());
+            sandbox.refunds.get(&key)
+        }
+    };
+    let (refund, order) = refund
+        .filter(|refund| {
+            refund.mch_id == account.mch_id && refund.sub_mch_id.as_deref() == sub_mch_id
+        })
+        .and_then(|refund| Some((refund, sandbox.orders.get(&refund.order_key)?)))
+        .ok_or_else(|| Refusal::of(ErrorCode::ResourceNotExists))?;
+    let region = asked.region();
+    Ok(Done::json(
+        told(order, refund, region).to_json(In::Query, region),
+    ))
+}
+
+/// All refunds of an order, oldest first, a page at a time.
+pub(super) fn all(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    _moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = PageRequest::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
+    let account = asked.account(sandbox, &request.merchant)?;
+    let none = || Refusal::of(ErrorCode::ResourceNotExists);
+    let order = super::find_order(sandbox, &account, &request.by).ok_or_else(none)?;
+    let refunds = sandbox.refunds.of_order(&order.key());
+    if refunds.is_empty() {
+        return Err(none());
+    }
+    let page = Page {
+        transaction_id: order
+            .payment()
+            .map(|paid| paid.transaction_id.clone())
+            .unwrap_or_default(),
+        out_trade_no: order.out_trade_no.clone(),
+        money: order.money,
+        payer_total: Some(order.cash_fee()),
+        payer_currency: Some(Currency::Cny.code().to_owned()),
+        total_num: i64::try_from(refunds.len()).unwrap_or(i64::MAX),
+        refunds: refunds
+            .into_iter()
+            .skip(usize::try_from(request.offset).unwrap_or(usize::MAX))
+            .take(usize::try_from(request.count.get()).unwrap_or(usize::MAX))
+            .map(|refund| told(order, refund, Region::Global))
+            .collect(),
+    };
+    Ok(Done::json(page.to_json(&Merchant::from(&account))))
+}

@@ -1,0 +1,32 @@
+//! Query settled funds.
+
+use super::{Asked, Done, Refusal};
+use crate::Sandbox;
+use crate::moment::Moment;
+use crate::wechat::rules::settlement::records;
+use wechatpay::v3::settlement::{Answer, Request};
+
+pub(super) fn answer(
+    sandbox: &mut Sandbox,
+    asked: &Asked,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
+    let sub_mch_id = asked.one_of_its_own(sandbox, &request.merchant)?;
+    let all = records(
+        sandbox,
+        (&asked.merchant.mch_id, sub_mch_id),
+        request.settle_state,
+        request.dates,
+        moment.now_ms,
+    );
+    let answer = Answer {
+        total_count: i64::try_from(all.len()).unwrap_or(i64::MAX),
+        records: all
+            .into_iter()
+            .skip(usize::try_from(request.offset).unwrap_or(usize::MAX))
+            .take(request.limit.get())
+            .collect(),
+    };
+    Ok(Done::json(answer.to_json(&request)))
+}
