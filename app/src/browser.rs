@@ -1,7 +1,7 @@
 //! The browser, as far as the page needs it. Nothing else names `web_sys`.
 //!
-//! What a browser may lack (a bridge, a clipboard, a network) comes back as
-//! `None`, `false` or an error; what every browser has is taken for granted.
+//! What a browser may lack (a bridge, a clipboard, a network) is returned as
+//! `None`, `false` or an error. What every supported browser has is assumed.
 
 use checkout::{Hint, Jsapi, MINI_PROGRAM_PAGE, PING, PONG, Problem};
 use js_sys::{Function, Object, Promise, Reflect};
@@ -16,14 +16,13 @@ use web_sys::{
 
 use core::cell::RefCell;
 
-use crate::flow::{Failure, Heard};
+use crate::flow::{Failure, LiveMessage};
 use crate::json;
 
-/// A request that takes longer has failed, ms. Phones keep a dead connection
-/// open for minutes.
-const REQUEST_PATIENCE_MS: i32 = 15_000;
+/// Time limit of a request, ms. Phones keep a dead connection open for minutes.
+const REQUEST_TIMEOUT_MS: i32 = 15_000;
 
-/// `setTimeout` counts in 32 bits, and fires at once beyond them.
+/// `setTimeout` takes 32 bits and fires at once for a larger value.
 const LONGEST_TIMER_MS: i64 = 86_400_000;
 
 fn window() -> Option<Window> {
@@ -34,19 +33,19 @@ fn document() -> Option<Document> {
     window()?.document()
 }
 
-/// The page's clock: ms since the page was asked for. It never jumps.
+/// Milliseconds since the page was requested (`performance.now()`): monotonic.
 pub(crate) fn now_ms() -> i64 {
     window()
         .and_then(|window| window.performance())
         .map_or(0, |performance| performance.now() as i64)
 }
 
-/// What the server put into the page under this id.
+/// The text of the element with this id, which the server wrote.
 pub(crate) fn page_text(id: &str) -> Option<String> {
     document()?.get_element_by_id(id)?.text_content()
 }
 
-/// The place to draw in, emptied of what the server drew there.
+/// The element to render into, without the server's content.
 pub(crate) fn empty_place() -> Option<HtmlElement> {
     let place = document()?.get_element_by_id("now")?;
     place.set_text_content(None);
@@ -54,14 +53,14 @@ pub(crate) fn empty_place() -> Option<HtmlElement> {
     place.dyn_into().ok()
 }
 
-/// Names the page in the browser's tab, or in WeChat's title bar.
+/// Sets the title of the browser's tab or of WeChat's title bar.
 pub(crate) fn set_title(title: &str) {
     if let Some(document) = document() {
         document.set_title(title);
     }
 }
 
-/// Puts the focus on the heading, if what had it is gone from the page.
+/// Focuses the heading if the focused element was removed.
 pub(crate) fn rescue_focus() {
     let rescue = || {
         let document = document()?;
@@ -78,18 +77,18 @@ pub(crate) fn rescue_focus() {
     let _ = rescue();
 }
 
-/// Whether the browser believes that there is a network.
+/// Whether the browser reports a network (`navigator.onLine`).
 pub(crate) fn is_online() -> bool {
     window().is_none_or(|window| window.navigator().on_line())
 }
 
-/// Whether the page is in front.
+/// Whether the page is visible.
 pub(crate) fn is_visible() -> bool {
     let hidden = document().and_then(|document| get(&document, "hidden"));
     hidden.and_then(|hidden| hidden.as_bool()) != Some(true)
 }
 
-/// Which object an event is waited for on.
+/// The target of an event listener.
 pub(crate) enum On {
     /// `window`
     Window,
@@ -97,7 +96,7 @@ pub(crate) enum On {
     Document,
 }
 
-/// Calls `handler` whenever the event comes, for as long as the page lives.
+/// Adds an event listener that is never removed.
 pub(crate) fn listen(on: &On, event: &str, mut handler: impl FnMut() + 'static) {
     let target: Option<EventTarget> = match on {
         On::Window => window().map(Into::into),
@@ -110,8 +109,8 @@ pub(crate) fn listen(on: &On, event: &str, mut handler: impl FnMut() + 'static) 
     closure.forget();
 }
 
-/// Calls `handler` whenever the back button brings the page up again as it was
-/// left. It has slept meanwhile, and no other event says so.
+/// Calls `handler` when the page is restored from the back/forward cache, which
+/// fires no other event.
 pub(crate) fn on_return(mut handler: impl FnMut() + 'static) {
     let closure = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
         let persisted = get(&event, "persisted").and_then(|persisted| persisted.as_bool());
@@ -126,7 +125,7 @@ pub(crate) fn on_return(mut handler: impl FnMut() + 'static) {
     closure.forget();
 }
 
-/// Calls `handler` once, after `wait_ms`. The number it returns is for
+/// Calls `handler` once, after `wait_ms`. Returns the number for
 /// [`forget_timer`].
 pub(crate) fn after(wait_ms: i64, handler: impl FnOnce() + 'static) -> i32 {
     let wait_ms = wait_ms.clamp(0, LONGEST_TIMER_MS) as i32;
@@ -143,75 +142,74 @@ pub(crate) fn after(wait_ms: i64, handler: impl FnOnce() + 'static) -> i32 {
         .unwrap_or(0)
 }
 
-/// Forgets a timer that [`after`] set.
+/// Cancels a timer that [`after`] set.
 pub(crate) fn forget_timer(timer: i32) {
     if let Some(window) = window() {
         window.clear_timeout_with_handle(timer);
     }
 }
 
-/// Loads the page afresh.
+/// Reloads the page.
 pub(crate) fn reload() {
     if let Some(window) = window() {
         let _ = window.location().reload();
     }
 }
 
-/// Goes to another page; this one can be come back to.
+/// Navigates to another page and keeps this one in the history.
 pub(crate) fn go(url: &str) {
     if let Some(window) = window() {
         let _ = window.location().assign(url);
     }
 }
 
-/// The page's own address.
+/// The page's URL.
 pub(crate) fn address() -> String {
     window()
         .and_then(|window| window.location().href().ok())
         .unwrap_or_default()
 }
 
-/// The page's own query with its question mark: `s` names the checkout, and
-/// what else there is belongs to it.
+/// The page's query with its question mark. `s` names the checkout.
 fn query() -> String {
     window()
         .and_then(|window| window.location().search().ok())
         .unwrap_or_default()
 }
 
-/// Whether the payer comes from a page where they were sent to pay: the server
-/// has put that into the address to come back to.
+/// Whether the payer returns from a page on which they were sent to pay: the
+/// server's return address has `back=1`.
 pub(crate) fn came_back() -> bool {
     query().contains("&back=1")
 }
 
-/// Opens the page anew if it has found out, by a sign that the server cannot
-/// see, that it is inside a Mini Program.
-pub(crate) fn heed_signs() {
+/// Reloads the page with `env=miniprogram` if a sign that only the browser has
+/// shows that it is inside a Mini Program.
+pub(crate) fn reload_in_mini_program() {
     let sign = window().and_then(|window| get(&window, "__wxjs_environment"));
     let inside = sign.is_some_and(|sign| sign == "miniprogram");
-    // Once: a server that decides otherwise has the last word.
+    // Only once: the server may decide otherwise.
     if inside
         && !query().contains("&env=")
         && let Some(window) = window()
     {
-        // Not the whole address: WeChat leaves a `#wechat_redirect` behind.
+        // Not the whole address, because WeChat appends `#wechat_redirect`.
         let anew = format!("{}&env=miniprogram", query());
         let _ = window.location().replace(&anew);
     }
 }
 
-/// What the page reads of a [`checkout::ErrorAnswer`], or of a
-/// [`checkout::PageError`]: the rest is for others.
+/// The part of a [`checkout::ErrorAnswer`] or a [`checkout::PageError`] that
+/// the page uses.
 #[derive(Deserialize)]
 pub(crate) struct Refused {
     pub(crate) code: String,
 }
 
-/// Asks the server, and tells `answered` what came of it: the JSON of a 2xx
-/// answer, or why there is none.
+/// Requests `/pay/{path}` and passes the JSON of a 2xx answer, or the failure,
+/// to `answered`.
 ///
-/// `body` is JSON for a POST; without one it is a GET.
+/// `body` is JSON for a POST; without a body the request is a GET.
 pub(crate) fn ask(
     path: &'static str,
     body: Option<&'static str>,
@@ -229,20 +227,20 @@ pub(crate) fn ask(
     });
 }
 
-/// Whether the status was 2xx, and the body. `None` when nothing came back.
+/// Whether the status was 2xx, and the body. `None` without an answer.
 async fn fetch(path: &str, body: Option<&'static str>) -> Option<(bool, String)> {
     let window = window()?;
     let url = format!("/pay/{path}{}", query());
-    let patience = AbortController::new().ok()?;
+    let controller = AbortController::new().ok()?;
     let request = RequestInit::new();
-    request.set_signal(Some(&patience.signal()));
+    request.set_signal(Some(&controller.signal()));
     request.set_cache(RequestCache::NoStore);
     if let Some(body) = body {
         request.set_method("POST");
         request.set_headers(&object(&[("content-type", "application/json")]));
         request.set_body(&body.into());
     }
-    let timer = after(i64::from(REQUEST_PATIENCE_MS), move || patience.abort());
+    let timer = after(i64::from(REQUEST_TIMEOUT_MS), move || controller.abort());
     let answer = async {
         let response = JsFuture::from(window.fetch_with_str_and_init(&url, &request)).await;
         let response: Response = response.ok()?.dyn_into().ok()?;
@@ -255,29 +253,29 @@ async fn fetch(path: &str, body: Option<&'static str>) -> Option<(bool, String)>
 }
 
 thread_local! {
-    /// The connection to the server, while there is one.
+    /// The open connection to `GET /pay/live`, if there is one.
     static SOCKET: RefCell<Option<WebSocket>> = const { RefCell::new(None) };
 }
 
-/// Connects to the server, and tells `heard` what comes.
-pub(crate) fn listen_to_server(mut heard: impl FnMut(Heard) + 'static) {
-    // A relative address is taken by newer browsers only.
+/// Connects to `GET /pay/live` and passes each message to `deliver`.
+pub(crate) fn connect(mut deliver: impl FnMut(LiveMessage) + 'static) {
+    // Only newer browsers accept a relative address.
     let socket = address()
         .split_once('?')
         .and_then(|(page, _)| page.strip_prefix("http"))
         .and_then(|page| WebSocket::new(&format!("ws{page}live{}", query())).ok());
     let Some(socket) = socket else {
-        return heard(Heard::Closed);
+        return deliver(LiveMessage::Closed);
     };
     let own = socket.clone();
     let handler = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
-        // Not one that was given up.
+        // Ignore a connection that was closed by `disconnect`.
         if SOCKET.with_borrow(|socket| socket.as_ref() == Some(&own)) {
             let text = get(&event, "data").and_then(|data| data.as_string());
-            heard(match text.as_deref() {
-                Some(PONG) => Heard::Pong,
-                Some(_) => Heard::Look,
-                None => Heard::Closed,
+            deliver(match text.as_deref() {
+                Some(PONG) => LiveMessage::Pong,
+                Some(_) => LiveMessage::Look,
+                None => LiveMessage::Closed,
             });
         }
     })
@@ -288,7 +286,7 @@ pub(crate) fn listen_to_server(mut heard: impl FnMut(Heard) + 'static) {
     SOCKET.set(Some(socket));
 }
 
-/// Asks over the connection for a sign of life.
+/// Sends a ping over the connection.
 pub(crate) fn ping() {
     SOCKET.with_borrow(|socket| {
         if let Some(socket) = socket {
@@ -297,34 +295,34 @@ pub(crate) fn ping() {
     });
 }
 
-/// Gives the connection up.
-pub(crate) fn hush() {
+/// Closes the connection.
+pub(crate) fn disconnect() {
     if let Some(socket) = SOCKET.take() {
         let _ = socket.close();
     }
 }
 
-/// WeChat's bridge, once it is there.
+/// WeChat's bridge, if it has been injected.
 fn bridge() -> Option<(JsValue, Function)> {
     let bridge = get(window()?.as_ref(), "WeixinJSBridge")?;
     let invoke = get(&bridge, "invoke")?.dyn_into().ok()?;
     Some((bridge, invoke))
 }
 
-/// Whether WeChat's bridge is there.
+/// Whether WeChat's bridge exists.
 pub(crate) fn has_bridge() -> bool {
     bridge().is_some()
 }
 
-/// `getBrandWCPayRequest` (seed 002 §7.7). Runs within the caller's turn, so a
-/// call made while a tap is handled is made inside the payer's gesture.
-/// `answered` may be called more than once: some versions of WeChat do.
+/// `getBrandWCPayRequest` (WeChat Pay v2 manual, section 7.7). Runs
+/// synchronously, so a call made while a tap is handled has the payer's
+/// gesture. Some versions of WeChat call `answered` more than once.
 pub(crate) fn call_bridge(package: &Jsapi, answered: impl FnMut(Hint) + 'static) {
     invoke("getBrandWCPayRequest", object(&package.members()), answered);
 }
 
-/// Asks the Mini Program around this page for the payment page of the kit, as
-/// `wx.miniProgram.navigateTo` does: that is this call with a script around it.
+/// Asks the surrounding Mini Program for the kit's payment page: the call that
+/// `wx.miniProgram.navigateTo` makes, without its script.
 pub(crate) fn open_kit(answered: impl FnMut(Hint) + 'static) {
     let page = object(&[("url", &format!("{MINI_PROGRAM_PAGE}{}", query()))]);
     let request = object(&[("name", "navigateTo")]);
@@ -333,15 +331,15 @@ pub(crate) fn open_kit(answered: impl FnMut(Hint) + 'static) {
     invoke("invokeMiniProgramAPI", request, answered);
 }
 
-/// Closes WeChat's window. Where the bridge refuses, nothing happens, and the
-/// page says that it may be closed.
+/// Closes WeChat's window. Nothing happens where the bridge refuses; the page
+/// says that the window can be closed.
 pub(crate) fn close_window() {
     invoke("closeWindow", object(&[]), |_| ());
 }
 
 fn invoke(name: &str, request: Object, mut answered: impl FnMut(Hint) + 'static) {
     let answer = Closure::<dyn FnMut(JsValue)>::new(move |answer: JsValue| {
-        // The documented name, and the one that newer versions use beside it.
+        // The documented name, and the one that newer versions also have.
         let err_msg = get(&answer, "err_msg")
             .or_else(|| get(&answer, "errMsg"))
             .and_then(|err_msg| err_msg.as_string());
@@ -353,18 +351,18 @@ fn invoke(name: &str, request: Object, mut answered: impl FnMut(Hint) + 'static)
         invoke.call3(&bridge, &name.into(), &request, &answer).ok()
     };
     if call().is_none() {
-        // A bridge that throws has refused.
+        // A bridge that throws has refused the call.
         let _ = answer
             .unchecked_ref::<Function>()
             .call1(&JsValue::NULL, &object(&[]));
     }
 }
 
-/// Puts a text on the clipboard and tells `done` whether that worked.
+/// Copies a text to the clipboard and passes to `done` whether that worked.
 pub(crate) fn copy(text: String, done: impl FnOnce(bool) + 'static) {
     let writing = || {
         let navigator = window()?.navigator();
-        // Absent in older web-views and on plain http.
+        // Absent in older web-views and on plain HTTP.
         let clipboard = get(&navigator, "clipboard")?;
         let write: Function = get(&clipboard, "writeText")?.dyn_into().ok()?;
         let written = write.call1(&clipboard, &text.into()).ok()?;
@@ -379,7 +377,7 @@ pub(crate) fn copy(text: String, done: impl FnOnce(bool) + 'static) {
     });
 }
 
-/// A moment in the payer's own time zone and their language's form.
+/// A moment in the payer's time zone, formatted for their language.
 pub(crate) fn local_time(at_ms: i64, lang: &str) -> String {
     let options = object(&[
         ("dateStyle", "medium"),
@@ -390,7 +388,7 @@ pub(crate) fn local_time(at_ms: i64, lang: &str) -> String {
     String::from(date.to_locale_string(lang, &options))
 }
 
-/// A property, if it is there and is something.
+/// A property that is neither `undefined` nor `null`.
 fn get(object: &JsValue, name: &str) -> Option<JsValue> {
     Reflect::get(object, &name.into())
         .ok()
@@ -401,7 +399,7 @@ fn get(object: &JsValue, name: &str) -> Option<JsValue> {
 fn object(members: &[(&str, &str)]) -> Object {
     let object = Object::new();
     for (name, value) in members {
-        // Setting a member of a fresh object cannot fail.
+        // Setting a member of a new object cannot fail.
         let _ = Reflect::set(&object, &(*name).into(), &(*value).into());
     }
     object

@@ -1,8 +1,8 @@
-//! The course of one checkout on the page, with no browser in it.
+//! The state machine of one checkout on the page, without a browser.
 //!
-//! [`Flow`] is told what happened ([`Flow::apply`]) and answers with what to
-//! do ([`Effect`]); time comes in as an argument and [`Flow::wake_at`] says
-//! when to call again. So every course of events can be tested natively.
+//! [`Flow::apply`] takes an event and returns the [`Effect`]s to execute. Time
+//! is an argument, and [`Flow::wake_at`] says when to call again, so every
+//! sequence of events can be tested natively.
 //!
 //! ```text
 //!            tap            order answered          bridge there
@@ -22,30 +22,31 @@
 //!   in every stage:      the server's word "paid" ──> Ended(Paid)
 //! ```
 //!
-//! Two rules hold everywhere. Nothing but the server's view makes `Paid`; the
-//! bridge's "ok" is a reason to ask. And an order is made by a tap, or by a
-//! page that runs where only a code can be shown, never by loading HTML.
+//! Two rules hold everywhere. Only the server's view leads to `Paid`; the
+//! bridge's "ok" only triggers a query. An order is made by a tap, or by a page
+//! that can show only a code; loading HTML never makes one.
 
 use checkout::{Hint, Jsapi, Link, Method, Prepared, Problem, Qr, Reason, Standing, State};
 
-use crate::ear::Ear;
-pub use crate::ear::Heard;
+use crate::live::LiveConnection;
+pub use crate::live::LiveMessage;
 
 /// How long the bridge may take to appear, ms.
-const BRIDGE_PATIENCE_MS: i64 = 5_000;
+const BRIDGE_TIMEOUT_MS: i64 = 5_000;
 /// How often to look for a bridge that has not announced itself, ms.
 const BRIDGE_LOOK_MS: i64 = 250;
-/// After this long without an answer, the payer may open the sheet again, ms.
+/// After this time without an answer the payer may open the sheet again, ms.
 const SHEET_SLOW_MS: i64 = 10_000;
-/// After this long, a confirmation is said to take longer than usual, ms.
+/// After this time the page says that confirming takes longer than usual, ms.
 const CONFIRMING_SLOW_MS: i64 = 30_000;
-/// How often the server may be asked to ask WeChat, ms.
+/// Shortest interval between two requests that make the server query WeChat,
+/// ms.
 const CHECK_EVERY_MS: i64 = 10_000;
-/// How often to make sure that the server is still heard, ms.
+/// Interval of pings while connected, ms.
 const PING_EVERY_MS: i64 = 20_000;
-/// Every so many times, it is asked none the less.
+/// While connected, one request for the view is sent for this many pings.
 const ASK_EVERY: u32 = 6;
-/// From when on the time left to pay is worth showing beside a pay button, ms.
+/// Below this time left, a page with a pay button shows the countdown, ms.
 const COUNTDOWN_FROM_MS: i64 = 15 * 60_000;
 
 /// What happened.
@@ -53,12 +54,12 @@ const COUNTDOWN_FROM_MS: i64 = 15 * 60_000;
 pub enum Event {
     /// The payer used a control.
     Tapped(Action),
-    /// `POST /pay/order` was answered, or not.
+    /// The result of `POST /pay/order`.
     Ordered(Result<Prepared<Standing>, Failure>),
-    /// `POST /pay/check` or `GET /pay/status` was answered, or not.
+    /// The result of `POST /pay/check` or `GET /pay/status`.
     Seen(Result<Standing, Failure>),
-    /// Something came over the connection that [`Effect::Listen`] made.
-    Heard(Heard),
+    /// A message on the connection that [`Effect::Connect`] made.
+    Live(LiveMessage),
     /// `WeixinJSBridge` exists.
     BridgeReady,
     /// The bridge answered a call.
@@ -68,17 +69,17 @@ pub enum Event {
         /// Its answer.
         hint: Hint,
     },
-    /// The Mini Program was asked for its payment page, and goes there or not.
+    /// Whether the Mini Program opens its payment page.
     PageOpened(bool),
-    /// The link was put on the clipboard, or could not be.
+    /// Whether the link was copied to the clipboard.
     Copied(bool),
-    /// The page came to the front.
+    /// The page became visible.
     Shown,
-    /// The page went to the back.
+    /// The page became hidden.
     Hidden,
-    /// The browser says that there is a network.
+    /// The browser reports a network.
     Online,
-    /// The browser says that there is none.
+    /// The browser reports that there is no network.
     Offline,
     /// The time of [`Flow::wake_at`] has come.
     Woke,
@@ -87,28 +88,28 @@ pub enum Event {
 /// What a control does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Pay, or try again to get what is needed to pay.
+    /// Pay, or retry what is needed before paying.
     Pay,
-    /// Ask the server to ask WeChat.
+    /// Have the server query WeChat.
     CheckAgain,
-    /// Put the page's link on the clipboard.
+    /// Copy the page's link.
     CopyLink,
-    /// Load the page afresh.
+    /// Reload the page.
     Reload,
     /// Close WeChat's window.
     Close,
 }
 
-/// Why a request to the server brought no answer.
+/// Why a request to the server has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It did not get there, or nothing came back in time.
+    /// No answer arrived in time.
     Network,
     /// The server refused it.
     Refused(Problem),
 }
 
-/// What to do.
+/// An action for `page` to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// `POST /pay/order`, answered by [`Event::Ordered`].
@@ -117,45 +118,45 @@ pub enum Effect {
     PostCheck(Option<Hint>),
     /// `GET /pay/status`, answered by [`Event::Seen`].
     GetStatus,
-    /// Connect to `GET /pay/live`; each message is [`Event::Heard`].
-    Listen,
-    /// Ask over that connection for a sign of life: [`Heard::Pong`].
+    /// Connect to `GET /pay/live`; each message is an [`Event::Live`].
+    Connect,
+    /// Send a ping, answered by [`LiveMessage::Pong`].
     Ping,
-    /// Close it. Nothing more is heard of it.
-    Hush,
-    /// Say [`Event::BridgeReady`] if the bridge exists by now.
+    /// Close the connection; no further message arrives.
+    Disconnect,
+    /// Send [`Event::BridgeReady`] if the bridge exists.
     LookForBridge,
     /// `getBrandWCPayRequest`, answered by [`Event::BridgeSaid`].
     CallBridge {
-        /// To tell this call's answer from an earlier one's.
+        /// Tells this call's answer from an earlier call's.
         call: u32,
-        /// What to hand over.
+        /// The signed package for the bridge.
         package: Jsapi,
     },
-    /// Ask the Mini Program around this page for its payment page, answered by
+    /// Ask the surrounding Mini Program for its payment page, answered by
     /// [`Event::PageOpened`].
     OpenPage,
-    /// Put this on the clipboard, answered by [`Event::Copied`]; the page's own
-    /// address if `None`.
+    /// Copy this text, or the page's own address if `None`; answered by
+    /// [`Event::Copied`].
     Copy(Option<String>),
-    /// Load the page afresh.
+    /// Reload the page.
     Reload,
     /// Ask the bridge to close WeChat's window. There is no answer.
     CloseWindow,
-    /// Go to this address; the payer may come back.
+    /// Navigate to this address; the payer may return.
     Go(String),
 }
 
-/// Where the checkout is.
+/// The stage of the checkout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Waiting for the payer; with what happened last, if it went wrong.
+    /// Waiting for the payer, with the last problem if there was one.
     Ready(Option<Note>),
-    /// The order is on its way.
+    /// The request for the order is in flight.
     Preparing,
-    /// What the bridge is to do is known, the bridge is not there.
+    /// The bridge call is known, but the bridge does not exist yet.
     WaitingBridge {
-        /// What it is to do.
+        /// The call to make.
         call: Call,
         /// When to give up.
         until_ms: i64,
@@ -164,30 +165,31 @@ pub enum Stage {
     SheetOpen {
         /// Whether the call was made inside the payer's tap.
         in_gesture: bool,
-        /// Since when.
+        /// When the call was made.
         since_ms: i64,
     },
-    /// The payer was sent to a page that is not ours, to pay there and come
-    /// back.
+    /// The payer was sent to a page outside the gateway, to pay there and
+    /// return.
     Away {
-        /// The server has asked WeChat since, and knows of no payment.
+        /// The server has queried WeChat since, without finding a payment.
         asked: bool,
     },
-    /// The server is finding out whether it was paid.
+    /// The server is querying whether the purchase is paid.
     Confirming {
-        /// The bridge said "ok", so "not paid" from the server may only mean
-        /// "not yet".
+        /// The bridge said "ok", so the server's "not paid" may only mean "not
+        /// yet".
         hinted: bool,
-        /// Since when.
+        /// When confirming began.
         since_ms: i64,
     },
-    /// A code is shown; [`Flow::code`].
+    /// A code is shown; see [`Flow::code`].
     Code,
-    /// The code's time is over, the purchase's is not.
+    /// The code has expired, the purchase has not.
     CodeExpired,
-    /// Payment happens elsewhere; [`Flow::link`] helps to get there.
+    /// The payer pays on another device or in WeChat; [`Flow::link`] leads
+    /// there.
     Elsewhere,
-    /// Nothing more can be done here.
+    /// The checkout has ended.
     Ended(End),
 }
 
@@ -200,10 +202,10 @@ pub enum Call {
     Page,
 }
 
-/// What went wrong before the payer could pay.
+/// The last problem before the payer could pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The payer left the sheet.
+    /// The payer closed the sheet.
     Cancelled,
     /// The bridge said "fail".
     Failed,
@@ -211,40 +213,40 @@ pub enum Note {
     BridgeMissing,
     /// The server could not be reached.
     NoNetwork,
-    /// The server refused.
+    /// The server refused the request.
     Problem(Problem),
 }
 
-/// How it ended.
+/// How the checkout ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// WeChat's verified word.
+    /// Paid, verified by the server.
     Paid {
         /// When, ms since 1970 UTC.
         paid_at_ms: i64,
     },
-    /// Paid, and the merchant has returned a part of it.
+    /// Paid, and partly refunded.
     PartlyRefunded {
         /// When it was paid, ms since 1970 UTC.
         paid_at_ms: i64,
     },
-    /// Paid, and the merchant has returned all of it.
+    /// Paid, and refunded in full.
     Refunded {
         /// When it was paid, ms since 1970 UTC.
         paid_at_ms: i64,
     },
-    /// Time is over.
+    /// The time to pay has run out.
     Expired,
     /// Closed before it was paid.
     Closed,
-    /// WeChat refused for good.
+    /// WeChat refused it permanently.
     Refused,
-    /// There is no such purchase any more.
+    /// The purchase no longer exists.
     Gone(Problem),
 }
 
 impl End {
-    /// The end that this state is, if it is one.
+    /// The end that this state means, if it is one.
     const fn of(state: State) -> Option<End> {
         Some(match state {
             State::Paid { paid_at_ms } => End::Paid { paid_at_ms },
@@ -266,8 +268,8 @@ impl End {
     }
 }
 
-/// One checkout on the page. All times are the page's own clock in ms, which
-/// must not jump (the browser's `performance.now()`).
+/// One checkout on the page. All times are milliseconds of the page's monotonic
+/// clock (the browser's `performance.now()`).
 #[derive(Clone, Debug)]
 pub struct Flow {
     view: Standing,
@@ -275,30 +277,32 @@ pub struct Flow {
     code: Option<Qr>,
     link: Option<Link>,
     copied: Option<bool>,
-    /// The payer has asked for the window to be closed.
+    /// The payer has asked to close the window.
     closing: bool,
-    /// A call that the bridge refused outside a tap. HarmonyOS wants a direct
-    /// gesture: the next tap makes it at once, without a round trip in between.
+    /// A call that the bridge refused outside a tap. HarmonyOS requires a
+    /// direct gesture: the next tap makes the call at once, without a request
+    /// before it.
     held: Option<Call>,
-    /// What to hand to the payment sheet, from the latest order.
+    /// The package for the payment sheet, from the latest order.
     package: Option<Jsapi>,
-    /// The payer was sent to a page that is not ours, and may have paid there.
+    /// The payer was sent to a page outside the gateway and may have paid
+    /// there.
     away: bool,
     bridge: bool,
     calls: u32,
-    /// What to add to the page's clock to have the server's.
+    /// The server's clock minus the page's clock.
     server_ahead_ms: i64,
     visible: bool,
     offline: bool,
-    /// Requests for a view that are on their way.
+    /// Requests for a view that are in flight.
     asking: u32,
-    /// So many of them were sent before the code came, and may know nothing of
-    /// its attempt.
+    /// How many of them were sent before the code arrived; their answers may
+    /// not know its attempt.
     asked_before_code: u32,
-    /// There was something new to see after the last of them was sent.
-    told: bool,
-    ear: Ear,
-    /// When to ask for a view again.
+    /// "look" arrived after the last of them was sent.
+    look_again: bool,
+    live: LiveConnection,
+    /// When to request the view again.
     poll_at_ms: Option<i64>,
     polls: u32,
     checked_at_ms: Option<i64>,
@@ -306,12 +310,12 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// Begins with the view that came inside the HTML.
+    /// Begins with the view in the HTML.
     ///
-    /// `came_back` says that the payer comes from a page where they were sent
-    /// to pay. `rendered_ms` is the moment on the page's clock at which the
-    /// server may have written the view, at the earliest: the time left is
-    /// never overstated.
+    /// `came_back` says that the payer returns from a page on which they were
+    /// sent to pay. `rendered_ms` is the earliest moment on the page's clock at
+    /// which the server may have written the view, so the time left is never
+    /// overstated.
     pub fn begin(
         view: Standing,
         came_back: bool,
@@ -334,8 +338,8 @@ impl Flow {
             offline: false,
             asking: 0,
             asked_before_code: 0,
-            told: false,
-            ear: Ear::new(),
+            look_again: false,
+            live: LiveConnection::new(),
             poll_at_ms: None,
             polls: 0,
             checked_at_ms: None,
@@ -357,12 +361,12 @@ impl Flow {
         (flow, effects)
     }
 
-    /// The purchase, as the server last told it.
+    /// The latest view from the server.
     pub fn view(&self) -> &Standing {
         &self.view
     }
 
-    /// Where the checkout is.
+    /// The current stage.
     pub fn stage(&self) -> &Stage {
         &self.stage
     }
@@ -372,7 +376,7 @@ impl Flow {
         self.code.as_ref()
     }
 
-    /// The page's link as a code, once the server has drawn it.
+    /// The page's link as a code, once the server has answered with it.
     pub fn link(&self) -> Option<&Link> {
         self.link.as_ref()
     }
@@ -382,9 +386,8 @@ impl Flow {
         self.copied
     }
 
-    /// Whether the payer has not been charged for certain: no order was ever
-    /// made for this purchase as far as the server knows, and this page has
-    /// handed out nothing to pay with.
+    /// Whether the payer has certainly not been charged: the server knows of no
+    /// order for this purchase, and this page has received nothing to pay with.
     pub fn not_charged(&self) -> bool {
         self.view.state == State::Open
             && !self.view.attempted
@@ -393,23 +396,23 @@ impl Flow {
             && self.code.is_none()
     }
 
-    /// Whether a button can close the window: WeChat's bridge can, and in a Mini
-    /// Program there is none to close.
+    /// Whether a button can close the window: WeChat's bridge can; in a Mini
+    /// Program there is no window to close.
     pub fn can_close(&self) -> bool {
         self.bridge && matches!(self.view.method, Method::Jsapi | Method::Native)
     }
 
-    /// Whether the window was to be closed, and is still there.
+    /// Whether closing was requested and the window is still open.
     pub fn closing(&self) -> bool {
         self.closing
     }
 
-    /// Whether the server is out of reach.
+    /// Whether the server cannot be reached.
     pub fn offline(&self) -> bool {
         self.offline
     }
 
-    /// Whether the stage lasts longer than it should.
+    /// Whether the stage lasts longer than usual.
     pub fn slow(&self) -> bool {
         match self.stage {
             Stage::SheetOpen { since_ms, .. } => self.now_ms >= since_ms + SHEET_SLOW_MS,
@@ -418,8 +421,8 @@ impl Flow {
         }
     }
 
-    /// Whether the payer may open the sheet (again). Once the bridge has said
-    /// "ok", only if the server has found no payment for a good while; an
+    /// Whether the payer may open the sheet (again). After the bridge's "ok"
+    /// only once the server has found no payment for `CONFIRMING_SLOW_MS`. One
     /// order number is paid at most once in any case.
     pub fn may_pay(&self) -> bool {
         match self.stage {
@@ -432,15 +435,15 @@ impl Flow {
         }
     }
 
-    /// Time left that the payer should see, ms, never negative: always beside a
-    /// code, elsewhere only when it runs short.
+    /// The time left to show, ms, never negative: always with a code, elsewhere
+    /// only when it is short.
     pub fn countdown_ms(&self) -> Option<i64> {
         self.left_ms()
             .filter(|left_ms| self.stage == Stage::Code || *left_ms <= COUNTDOWN_FROM_MS)
     }
 
-    /// Time left until the code, or the purchase, can no longer be paid; ms,
-    /// never negative. `None` where no time is running for the payer.
+    /// The time left until the code, or the purchase, expires, ms, never
+    /// negative. `None` in stages without a time limit for the payer.
     fn left_ms(&self) -> Option<i64> {
         let expires_at_ms = match (&self.stage, &self.code) {
             (Stage::Code, Some(code)) => code.expires_at_ms.min(self.view.expires_at_ms),
@@ -450,8 +453,8 @@ impl Flow {
         Some((expires_at_ms - self.server_now_ms()).max(0))
     }
 
-    /// When to call [`Flow::apply`] with [`Event::Woke`], ms on the page's
-    /// clock; `None` when nothing is due until something happens.
+    /// When to call [`Flow::apply`] with [`Event::Woke`], on the page's clock;
+    /// `None` when nothing is due.
     pub fn wake_at(&self) -> Option<i64> {
         let stage = match self.stage {
             Stage::WaitingBridge { until_ms, .. } => {
@@ -471,14 +474,14 @@ impl Flow {
         [stage, second, poll].into_iter().flatten().min()
     }
 
-    /// Takes in what happened at `now_ms`.
+    /// Applies an event that happened at `now_ms`.
     pub fn apply(&mut self, event: Event, now_ms: i64) -> Vec<Effect> {
         self.now_ms = now_ms;
         let mut effects = self.take(event);
         // No connection is needed: the purchase has ended, or the page is hidden.
         let idle = self.poll_at_ms.is_none() || !self.visible || self.offline;
-        if idle && self.ear.rest() {
-            effects.push(Effect::Hush);
+        if idle && self.live.disconnect() {
+            effects.push(Effect::Disconnect);
         }
         effects
     }
@@ -488,7 +491,7 @@ impl Flow {
             Event::Tapped(action) => self.tapped(action),
             Event::Ordered(answer) => self.ordered(answer),
             Event::Seen(answer) => self.seen(answer),
-            Event::Heard(heard) => self.heard(heard),
+            Event::Live(message) => self.live_message(message),
             Event::BridgeReady => self.bridge_ready(),
             Event::BridgeSaid { call, hint } => self.bridge_said(call, hint),
             Event::PageOpened(opened) => self.page_opened(opened),
@@ -540,7 +543,7 @@ impl Flow {
     fn pay(&mut self) -> Vec<Effect> {
         match (self.held.take(), self.view.method) {
             (Some(call), _) => self.launch(call, true),
-            // The order is made by the page that is opened.
+            // The opened page makes the order.
             (None, Method::MiniProgram) => self.launch(Call::Page, true),
             (None, _) => {
                 self.enter(Stage::Preparing);
@@ -553,7 +556,7 @@ impl Flow {
         if !self.bridge {
             self.enter(Stage::WaitingBridge {
                 call,
-                until_ms: self.now_ms + BRIDGE_PATIENCE_MS,
+                until_ms: self.now_ms + BRIDGE_TIMEOUT_MS,
             });
             return vec![Effect::LookForBridge];
         }
@@ -574,18 +577,18 @@ impl Flow {
                 self.leave();
                 vec![Effect::OpenPage]
             }
-            // There is none for a sheet before an order.
+            // Before an order there is no package for a sheet.
             (Call::Sheet, None) => Vec::new(),
         }
     }
 
-    /// The payer goes to a page that is not ours.
+    /// The payer goes to a page outside the gateway.
     fn leave(&mut self) {
         self.away = true;
         self.enter(Stage::Away { asked: false });
     }
 
-    /// The payer has been there: finds out what came of it.
+    /// The payer has returned: asks whether the purchase was paid.
     fn confirm(&mut self) -> Vec<Effect> {
         self.enter(Stage::Confirming {
             hinted: false,
@@ -598,7 +601,7 @@ impl Flow {
         if opened || self.stage != (Stage::Away { asked: false }) {
             return Vec::new();
         }
-        // A Mini Program without the page: the link is still good in WeChat.
+        // The Mini Program lacks the page; the link still works in WeChat.
         self.away = false;
         self.view.method = Method::OpenInWeChat {
             reason: Reason::MiniProgram,
@@ -609,7 +612,7 @@ impl Flow {
     fn ordered(&mut self, answer: Result<Prepared<Standing>, Failure>) -> Vec<Effect> {
         self.offline = answer == Err(Failure::Network);
         if self.stage == Stage::Elsewhere {
-            // The link's code is a help; the page is whole without it.
+            // The link's code is optional; the page works without it.
             return match answer {
                 Ok(Prepared::Link(link)) => {
                     self.link = Some(link);
@@ -620,7 +623,7 @@ impl Flow {
             };
         }
         if self.stage != Stage::Preparing {
-            // The purchase ended while the order was on its way.
+            // The purchase ended while the request was in flight.
             return Vec::new();
         }
         match answer {
@@ -645,7 +648,7 @@ impl Flow {
             Err(Failure::Network) => self.enter(Stage::Ready(Some(Note::NoNetwork))),
             Err(Failure::Refused(problem)) => {
                 self.refused(problem);
-                // It may have been refused because it is paid, or over.
+                // The reason may be that the purchase is paid or has ended.
                 return self.refresh();
             }
         }
@@ -664,7 +667,7 @@ impl Flow {
     fn seen(&mut self, answer: Result<Standing, Failure>) -> Vec<Effect> {
         self.asking = self.asking.saturating_sub(1);
         if answer.is_err() && matches!(self.stage, Stage::Ended(end) if end.is_paid()) {
-            // The question was only whether it has been refunded since.
+            // The request only asked whether a refund was made since.
             return Vec::new();
         }
         self.offline = answer == Err(Failure::Network);
@@ -681,49 +684,50 @@ impl Flow {
                 self.refused(problem);
                 Vec::new()
             }
-            // Out of reach, too fast, or a passing fault: asked again later.
+            // Unreachable, rate-limited or a temporary fault: the next poll
+            // asks again.
             Err(_) => Vec::new(),
         };
         self.schedule_poll();
-        if core::mem::take(&mut self.told) && self.poll_at_ms.is_some() && !self.offline {
+        if core::mem::take(&mut self.look_again) && self.poll_at_ms.is_some() && !self.offline {
             effects.extend(self.ask());
         }
         effects
     }
 
-    fn heard(&mut self, heard: Heard) -> Vec<Effect> {
+    fn live_message(&mut self, message: LiveMessage) -> Vec<Effect> {
         if self.poll_at_ms.is_none() {
-            // Too late: all is over.
+            // The purchase has ended.
             return Vec::new();
         }
-        if self.ear.heard(heard, self.now_ms) {
-            // The server may have gone, for all of its pages at once: they do
-            // not all ask at the same moment.
+        if self.live.received(message, self.now_ms) {
+            // The server may have restarted and closed all connections: the
+            // pages do not all ask at the same moment.
             self.polls = 0;
             self.poll_at_ms = self.poll_at_ms.map(|at_ms| {
                 let soon_ms = self.now_ms + 1_000 + self.now_ms % 2_000;
                 at_ms.min(soon_ms)
             });
         }
-        if heard != Heard::Look {
+        if message != LiveMessage::Look {
             return Vec::new();
         }
         if self.asking > 0 {
-            // Its answer may be of the moment before.
-            self.told = true;
+            // The answer in flight may be older than this message.
+            self.look_again = true;
             return Vec::new();
         }
         self.ask()
     }
 
-    /// Takes the server's word.
+    /// Applies a view from the server.
     fn see(&mut self, view: Standing) -> Vec<Effect> {
         if matches!(self.stage, Stage::Ended(end) if end.is_paid()) && !view.state.is_paid() {
-            // An answer that was overtaken on its way. Paid stays paid.
+            // An answer overtaken by a later one: paid stays paid.
             return Vec::new();
         }
         self.server_ahead_ms = view.now_ms - self.now_ms;
-        // The page goes on in the way that it has found out to work.
+        // The page keeps the method that it has found to work.
         let method = self.view.method;
         self.view = Standing { method, ..view };
         if let Some(end) = End::of(self.view.state) {
@@ -731,15 +735,15 @@ impl Flow {
             return Vec::new();
         }
         match (self.view.state, &self.stage) {
-            // Another page has the code of the present attempt: it is this
-            // page's as well.
+            // Another page shows the code of the present attempt: fetch that
+            // code.
             (State::Open, Stage::Code | Stage::CodeExpired)
                 if self.code_is_replaced() && self.view.attempt.is_some() =>
             {
                 return self.arrange();
             }
-            // The payer pays in another way. A new code would end that, so it is
-            // made only when the payer asks for it.
+            // The payer pays on another device. A new code would end that
+            // attempt, so it is made only when the payer asks for it.
             (State::Open, Stage::Code) if self.code_is_replaced() => {
                 self.enter(Stage::CodeExpired);
             }
@@ -755,8 +759,8 @@ impl Flow {
                 hinted: false,
                 since_ms: self.now_ms,
             }),
-            // The server was confirming, or we thought that time was over, and
-            // now it can be paid (again).
+            // The server was confirming, or the page thought that time had run
+            // out, and now the purchase can be paid (again).
             (State::Open, Stage::Confirming { hinted: false, .. } | Stage::Ended(_)) => {
                 return self.arrange();
             }
@@ -765,7 +769,7 @@ impl Flow {
         Vec::new()
     }
 
-    /// Enters the stage that the view asks for, from scratch.
+    /// Enters the stage that the view requires.
     fn arrange(&mut self) -> Vec<Effect> {
         if let Some(end) = End::of(self.view.state) {
             self.enter(Stage::Ended(end));
@@ -814,7 +818,7 @@ impl Flow {
         if hint == Hint::Ok {
             return match self.stage {
                 Stage::Ended(_) | Stage::Confirming { hinted: true, .. } => Vec::new(),
-                // Even from an earlier call: money may have moved.
+                // Also from an earlier call, because money may have moved.
                 _ => {
                     self.enter(Stage::Confirming {
                         hinted: true,
@@ -825,7 +829,7 @@ impl Flow {
             };
         }
         let Stage::SheetOpen { in_gesture, .. } = self.stage else {
-            // The bridge answered twice.
+            // A second answer of the bridge.
             return Vec::new();
         };
         if call != self.calls {
@@ -841,19 +845,21 @@ impl Flow {
         self.check(Some(hint))
     }
 
-    /// The page is in front again, or the network is back: ask at once.
+    /// The page is visible again, or the network is back: ask at once.
     fn refresh(&mut self) -> Vec<Effect> {
         self.polls = 0;
         match self.stage {
             Stage::Ended(End::Gone(_)) | Stage::Preparing => Vec::new(),
             Stage::Ready(Some(Note::NoNetwork)) if !self.offline => {
-                // What was on its way when the network went: for a code the
-                // page goes on by itself, a payment waits for the payer's tap.
+                // A request failed when the network was lost: a code is
+                // requested again by the page itself, a payment waits for the
+                // payer's tap.
                 self.arrange()
             }
             _ if self.asking > 0 => Vec::new(),
             Stage::Confirming { .. } => self.check(None),
-            // Back from the page where the payer was sent to pay.
+            // The payer has returned from the page on which they were sent to
+            // pay.
             Stage::Away { .. } => self.confirm(),
             _ => self.ask(),
         }
@@ -874,7 +880,7 @@ impl Flow {
             } else {
                 Stage::CodeExpired
             });
-            // A payment may have been made in the last moment.
+            // A payment may have been made at the last moment.
             return self.check(None);
         }
         let due = self.poll_at_ms.is_some_and(|at| at <= self.now_ms);
@@ -883,7 +889,7 @@ impl Flow {
         }
         let turn = match self.offline {
             true => None,
-            false => self.ear.turn(self.now_ms),
+            false => self.live.maintain(self.now_ms),
         };
         let confirming = matches!(self.stage, Stage::Confirming { .. });
         if turn == Some(Effect::Ping) && !confirming && !self.polls.is_multiple_of(ASK_EVERY) {
@@ -918,8 +924,8 @@ impl Flow {
         self.schedule_poll();
     }
 
-    /// Quickly while a payment is likely, slower when it takes long, and hardly
-    /// ever while the server says by itself when there is something new.
+    /// Short intervals while a payment is likely, longer ones later, and pings
+    /// only while the server announces changes.
     fn schedule_poll(&mut self) {
         let wait_ms = match self.stage {
             Stage::SheetOpen { .. }
@@ -928,16 +934,16 @@ impl Flow {
             | Stage::Away { .. }
             | Stage::Elsewhere => match self.polls {
                 _ if self.offline => 5_000,
-                // There the server is to ask WeChat.
-                _ if self.ear.hears() && matches!(self.stage, Stage::Confirming { .. }) => {
+                // While confirming, the server is to query WeChat.
+                _ if self.live.is_connected() && matches!(self.stage, Stage::Confirming { .. }) => {
                     CHECK_EVERY_MS
                 }
-                _ if self.ear.hears() => PING_EVERY_MS,
+                _ if self.live.is_connected() => PING_EVERY_MS,
                 0..20 => 1_500,
                 20..80 => 2_000,
                 _ => 5_000,
             },
-            // Only in case of a payment in the last moment.
+            // Only for a payment made at the last moment.
             Stage::CodeExpired => 5_000,
             Stage::Ended(End::Expired) if self.view.state == State::Open => 5_000,
             _ => {
@@ -965,8 +971,8 @@ impl Flow {
                 .is_some_and(|code| self.server_now_ms() < code.expires_at_ms)
     }
 
-    /// Whether the code's attempt is over because the purchase was begun in
-    /// another way, on another device.
+    /// Whether the code's attempt has ended because the purchase was begun in
+    /// another way or on another device.
     pub fn code_is_replaced(&self) -> bool {
         let attempt = self.code.as_ref().and_then(|code| code.attempt.as_ref());
         attempt.is_some() && self.view.attempt.as_ref() != attempt

@@ -1,9 +1,9 @@
-//! Reads the server's messages out of values that the browser has parsed.
+//! Deserialises the server's messages from values that the browser has parsed.
 //!
-//! The messages are the serde types of `checkout`, and this is a serde format
-//! for them with the browser's own `JSON.parse` in front: about a fifth of the
-//! code on the payer's phone that a JSON parser of our own would be. It knows
-//! what those types are made of, and refuses the rest.
+//! The messages are the serde types of `checkout`. This serde format reads the
+//! result of the browser's `JSON.parse`, which takes about a fifth of the code
+//! of a JSON parser in the module. It supports what those types consist of and
+//! refuses everything else.
 
 use core::fmt;
 
@@ -22,8 +22,8 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     T::deserialize(Json(value)).ok()
 }
 
-/// The message is not what it should be. The page has one answer to that,
-/// for every reason, so the error has no reason.
+/// The message is malformed. The page handles every reason in the same way, so
+/// the error carries none.
 #[derive(Debug)]
 struct NotThatMessage;
 
@@ -41,7 +41,7 @@ impl de::Error for NotThatMessage {
     }
 }
 
-/// A value that `JSON.parse` made.
+/// A value from `JSON.parse`.
 struct Json(JsValue);
 
 impl<'de> Deserializer<'de> for Json {
@@ -117,7 +117,7 @@ impl<'de> Deserializer<'de> for Json {
     }
 }
 
-/// The members of an object that a struct asks for; others are not looked at.
+/// The members of an object that a struct asks for; others are skipped.
 struct Members {
     object: JsValue,
     names: core::slice::Iter<'static, &'static str>,

@@ -1,17 +1,17 @@
 //! The checkout page.
 //!
-//! In scope: what happens on the page ([`flow`]), what the payer sees of it
-//! ([`screen`]), how that is drawn (`page`), and the only place that touches
-//! the browser (`browser`).
+//! In scope: the state machine of the page ([`flow`]), what the payer sees
+//! ([`screen`]), the rendering (`page`), and the only module that uses the
+//! browser (`browser`).
 //!
-//! Not in scope: what to do in which environment, the texts and the messages,
-//! which are shared with the server and live in `checkout`; and any knowledge
-//! of WeChat's wire formats.
+//! Not in scope: the choice of payment method, the texts and the messages,
+//! which are shared with the server and live in `checkout`; WeChat's wire
+//! formats.
 
 mod browser;
-mod ear;
 pub mod flow;
 mod json;
+mod live;
 mod page;
 pub mod screen;
 #[cfg(test)]

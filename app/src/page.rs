@@ -1,4 +1,4 @@
-//! The page, drawn: a thin layer over [`Flow`] and [`Screen`].
+//! Renders the page: a thin layer over [`Flow`] and [`Screen`].
 
 use std::cell::{Cell, RefCell};
 
@@ -14,7 +14,7 @@ use crate::flow::{Effect, Event, Failure, Flow};
 use crate::json;
 use crate::screen::{Button, Code, Mood, Screen};
 
-/// What the page reads of a [`checkout::Page`].
+/// The part of a [`checkout::Page`] that the page uses.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Opened {
@@ -23,21 +23,21 @@ enum Opened {
 }
 
 thread_local! {
-    /// The running checkout; none on a page without a purchase.
+    /// The running checkout; `None` on a page without a purchase.
     static FLOW: RefCell<Option<Flow>> = const { RefCell::new(None) };
-    /// Its one timer.
+    /// The timer for [`Flow::wake_at`].
     static TIMER: Cell<i32> = const { Cell::new(0) };
 }
 
-/// What is shown, and in which words. All else of the page there is once.
+/// The current screen and its texts. The rest of the page's state is global.
 #[derive(Clone, Copy)]
 struct Checkout {
     screen: RwSignal<Screen>,
     texts: &'static Texts,
 }
 
-/// Takes over the place that the server left to the page. Without words there
-/// is nothing to say: what the server drew stays.
+/// Takes over the element that the server left to the page. Without texts the
+/// server's content stays.
 pub fn start() {
     let words = browser::page_text("words").and_then(|words| Texts::from_words(words.leak()));
     let (Some(texts), Some(place)) = (words, browser::empty_place()) else {
@@ -49,7 +49,7 @@ pub fn start() {
         let mut todo = Vec::new();
         let screen = match opened {
             Some(Opened::View(view)) => {
-                // The server wrote the view after the page was asked for, which
+                // The server wrote the view after the page was requested, which
                 // is where the page's clock begins.
                 let came_back = browser::came_back();
                 let (flow, effects) = Flow::begin(view, came_back, 0, browser::now_ms());
@@ -58,7 +58,7 @@ pub fn start() {
                 todo = effects;
                 screen
             }
-            // A page that cannot be read is our fault, and says so.
+            // A page that cannot be read is a fault of the gateway: say so.
             Some(Opened::Error(error)) => Screen::of_error(&error.code, texts),
             None => Screen::of_error("", texts),
         };
@@ -76,17 +76,17 @@ pub fn start() {
 }
 
 impl Checkout {
-    /// Has the browser's events told to the flow.
+    /// Connects the browser's events to the flow.
     fn listen(self) {
         let tell = |on, name, event: fn() -> Event| {
             browser::listen(&on, name, move || self.tell(event()));
         };
         browser::listen(&On::Document, "WeixinJSBridgeReady", move || {
-            // Older versions show their signs only with the bridge.
-            self.heed_signs();
+            // Older versions of WeChat show their signs only with the bridge.
+            self.reload_in_mini_program();
             self.tell(Event::BridgeReady);
         });
-        self.heed_signs();
+        self.reload_in_mini_program();
         tell(On::Document, "visibilitychange", || {
             if browser::is_visible() {
                 Event::Shown
@@ -108,17 +108,15 @@ impl Checkout {
         }
     }
 
-    /// In WeChat, as far as the server could see: but perhaps in one of its
-    /// Mini Programs.
-    fn heed_signs(self) {
+    /// The server saw WeChat, but the page may be in a Mini Program.
+    fn reload_in_mini_program(self) {
         let method = FLOW.with_borrow(|flow| flow.as_ref().map(|flow| flow.view().method));
         if method == Some(Method::Jsapi) {
-            browser::heed_signs();
+            browser::reload_in_mini_program();
         }
     }
 
-    /// Tells the flow what happened, shows what came of it, and does what it
-    /// asks for.
+    /// Applies the event, renders the screen and executes the effects.
     fn tell(self, event: Event) {
         let now_ms = browser::now_ms();
         let effects =
@@ -147,7 +145,7 @@ impl Checkout {
             browser::set_title(screen.heading);
         }
         if before.button.is_some() && screen.button.is_none() {
-            // After the drawing, which Leptos does in a turn of its own.
+            // After rendering, which Leptos does in a turn of its own.
             browser::after(0, browser::rescue_focus);
         }
         self.screen.set(screen);
@@ -182,11 +180,11 @@ impl Checkout {
                 self.ask("check", Some(body), |answer| Event::Seen(read(answer)));
             }
             Effect::GetStatus => self.ask("status", None, |answer| Event::Seen(read(answer))),
-            Effect::Listen => {
-                browser::listen_to_server(move |heard| self.tell(Event::Heard(heard)));
+            Effect::Connect => {
+                browser::connect(move |message| self.tell(Event::Live(message)));
             }
             Effect::Ping => browser::ping(),
-            Effect::Hush => browser::hush(),
+            Effect::Disconnect => browser::disconnect(),
             Effect::LookForBridge => {
                 if browser::has_bridge() {
                     self.tell(Event::BridgeReady);
@@ -211,19 +209,19 @@ impl Checkout {
     }
 }
 
-/// An answer that is not the message it should be is a fault of the server's.
+/// A malformed answer counts as a fault of the server.
 fn read<T: DeserializeOwned>(answer: Result<String, Failure>) -> Result<T, Failure> {
     json::read(&answer?).ok_or(Failure::Refused(Problem::Other))
 }
 
-/// One screen. Always the same shape with parts left out, so that a new screen
-/// changes the elements that are there instead of replacing them: the focus
-/// stays, and the status region is heard.
+/// One screen. The shape is always the same, with parts left out, so that a new
+/// screen changes the existing elements instead of replacing them: the focus
+/// stays, and screen readers announce the status region.
 fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
-    // Where there is no purchase, nothing stands above this heading.
+    // Without a purchase this is the page's first heading.
     let level = FLOW.with_borrow(Option::is_none).then_some("1");
-    // A code with a caption is a help beside the button, else it is the way to
-    // pay and comes first.
+    // A code with a caption is an addition to the button; without one it is the
+    // way to pay and comes first.
     let (code, helping_code) = match screen.code {
         Some(code) if code.caption.is_empty() => (Some(code), None),
         helping_code => (None, helping_code),

@@ -1,80 +1,80 @@
-//! What the payer sees and can do, as a plain value: [`Screen`] is made from a
-//! [`Flow`] and drawn by `page`. Tests read it in the payer's words.
+//! What the payer sees and can do, as a plain value: [`Screen`] is derived from
+//! a [`Flow`] and rendered by `page`. Tests compare its texts.
 
 use checkout::{Link, Method, Problem, Standing, Texts};
 
 use crate::flow::{Action, End, Flow, Note, Stage};
 
-/// Everything on the page under the summary of the purchase.
+/// Everything on the page below the purchase's summary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Screen {
-    /// Said above everything else while the server is out of reach.
+    /// Shown at the top while the server cannot be reached.
     pub banner: Option<&'static str>,
-    /// Which picture goes with the heading.
+    /// The picture with the heading.
     pub mood: Mood,
-    /// A few words; empty when there is nothing to say.
+    /// The heading; may be empty.
     pub heading: &'static str,
     /// A sentence or two; may be empty.
     pub body: &'static str,
     /// A further sentence: whether money was taken, or that the page may be
     /// closed.
     pub further: Option<&'static str>,
-    /// A code, or the place where it will be.
+    /// A code, or a placeholder for it.
     pub code: Option<Code>,
-    /// What is running out, with a place for the time, and `m:ss`.
+    /// The countdown: a text with a placeholder for the time, and `m:ss`.
     pub countdown: Option<(&'static str, String)>,
     /// The link to copy by hand, where copying failed.
     pub copy_by_hand: Option<(&'static str, Option<String>)>,
-    /// The thing to do.
+    /// The main action.
     pub button: Option<Button>,
-    /// Another thing that can be done.
+    /// A second action.
     pub second: Option<Button>,
-    /// A way on to the merchant: label and address.
+    /// A link onward to the merchant: label and address.
     pub way_on: Option<(&'static str, String)>,
-    /// A way back to the merchant for a payer who does not want to pay after
-    /// all: label and address.
+    /// A link back to the merchant for a payer who does not want to pay: label
+    /// and address.
     pub way_back: Option<(&'static str, String)>,
     /// When it was paid: label and ms since 1970 UTC.
     pub paid_at: Option<(&'static str, i64)>,
 }
 
-/// Which picture goes with the heading.
+/// The picture with the heading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mood {
-    /// None.
+    /// No picture.
     #[default]
     Plain,
-    /// Work is going on.
+    /// Work in progress.
     Busy,
     /// Paid.
     Good,
-    /// Something to read before going on.
+    /// Information to read before going on.
     Notice,
 }
 
-/// A control.
+/// A button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Button {
-    /// What it says.
+    /// Its label.
     pub label: &'static str,
-    /// What it does.
+    /// Its action.
     pub action: Action,
-    /// At work; it does not react.
+    /// It shows activity and does not react.
     pub busy: bool,
 }
 
 /// A code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
-    /// What it is, for those who do not see it.
+    /// Its text alternative.
     pub alt: &'static str,
     /// What to do with it, if the heading does not say so.
     pub caption: &'static str,
     /// Side of the drawing in modules; 0 while there is no drawing.
     pub size: u32,
-    /// The drawing, an SVG path.
+    /// The drawing, as an SVG path.
     pub path: String,
-    /// Drawn, but over.
+    /// Shown, but expired.
     pub over: bool,
 }
 
@@ -95,7 +95,7 @@ fn at_work(label: &'static str) -> Option<Button> {
 }
 
 impl Screen {
-    /// What to show for a page without a purchase.
+    /// The screen for a page without a purchase.
     pub fn of_error(code: &str, texts: &'static Texts) -> Screen {
         let problem = Problem::from_code(code);
         let mut screen = Screen::problem(texts, problem);
@@ -112,7 +112,7 @@ impl Screen {
         screen
     }
 
-    /// What to show now.
+    /// The current screen.
     pub fn of(flow: &Flow, texts: &'static Texts) -> Screen {
         let view = flow.view();
         let mut screen = match flow.stage() {
@@ -125,7 +125,7 @@ impl Screen {
                     path: String::new(),
                     over: false,
                 }),
-                // Where the countdown will be.
+                // Where the countdown will appear.
                 countdown: Some((texts.drawing_code, String::new())),
                 ..Screen::default().saying(texts.scan, Mood::Plain)
             },
@@ -156,8 +156,8 @@ impl Screen {
                 second: button(texts.trouble_paying, Action::Pay),
                 ..Screen::default().saying(texts.away, Mood::Plain)
             },
-            // WeChat was asked and knows of no payment: most who come back so
-            // have cancelled, and want to pay.
+            // WeChat was queried and knows of no payment: most payers who
+            // return so have cancelled and want to pay.
             Stage::Away { asked: true } => Screen {
                 button: button(texts.go_on_paying, Action::Pay),
                 second: button(texts.i_have_paid, Action::CheckAgain),
@@ -186,7 +186,7 @@ impl Screen {
             Stage::Elsewhere => Screen::elsewhere(texts, view, flow.link(), flow.copied()),
             Stage::Ended(end) => Screen::ended(texts, flow, *end),
         };
-        // While no payment is being made, the payer may leave without paying.
+        // While no payment is in progress, the payer may leave without paying.
         let may_leave = matches!(
             flow.stage(),
             Stage::Ready(_)
@@ -196,7 +196,7 @@ impl Screen {
                 | Stage::Elsewhere
         );
         screen.way_back = way_back(texts, view).filter(|_| may_leave);
-        // Said once: the note about it is longer.
+        // Shown once: the note about it is longer.
         let noted = *flow.stage() == Stage::Ready(Some(Note::NoNetwork));
         screen.banner = (flow.offline() && !noted).then_some(texts.offline);
         if let Some(left_ms) = flow.countdown_ms() {
@@ -211,7 +211,7 @@ impl Screen {
     }
 
     fn ready(texts: &'static Texts, flow: &Flow, note: Option<Note>) -> Screen {
-        // Where a code could not be had, there is nothing to pay with yet.
+        // Without a code there is nothing to pay with yet.
         let again = match (note, flow.view().method) {
             (Some(Note::Cancelled), _) => texts.go_on_paying,
             (_, Method::Native) => texts.try_again,
@@ -238,10 +238,10 @@ impl Screen {
             Some(Note::Problem(Problem::Merchant | Problem::CannotSignIn)) => None,
             _ => button(again, Action::Pay),
         };
-        // What the bridge said of a sheet is no proof, either way.
+        // The bridge's answer about a sheet proves nothing.
         let from_sheet = matches!(note, Some(Note::Cancelled | Note::Failed));
         let certain = flow.not_charged() && !from_sheet;
-        // Leaving the sheet is a choice, not a fault.
+        // Closing the sheet is the payer's choice, not an error.
         let mood = if note == Some(Note::Cancelled) {
             Mood::Plain
         } else {
@@ -310,7 +310,7 @@ impl Screen {
         if !paid {
             screen.way_on = way_back(texts, view);
         }
-        // Without an address to go to, the page must not be a dead end.
+        // Without an address to go to, the page must still offer a next step.
         if screen.way_on.is_none() {
             let label = if paid { texts.done } else { texts.close };
             screen.button = button(label, Action::Close).filter(|_| flow.can_close());
@@ -347,8 +347,8 @@ fn scan_code(texts: &'static Texts, size: u32, path: &str) -> Code {
     }
 }
 
-/// `m:ss`, and `h:mm:ss` from an hour on. A second that has begun counts whole,
-/// so that `0:00` means that time is over.
+/// `m:ss`, and `h:mm:ss` from an hour on. A second that has begun counts in
+/// full, so `0:00` means that time has run out.
 fn clock(left_ms: i64) -> String {
     let seconds = (left_ms + 999) / 1_000;
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);

@@ -1,19 +1,19 @@
-//! Courses of a checkout, told in the payer's words.
+//! Scenarios of a checkout, in the payer's terms.
 
 use checkout::{
     Hint, Jsapi, Lang, Link, Method, Prepared, Problem, Qr, Reason, Standing, State, Texts, texts,
 };
 
-use crate::flow::{Action, Effect, End, Event, Failure, Flow, Heard, Stage};
+use crate::flow::{Action, Effect, End, Event, Failure, Flow, LiveMessage, Stage};
 use crate::screen::{Mood, Screen};
 use std::sync::OnceLock;
 
 mod away;
 mod devices;
-mod listening;
+mod live;
 mod ways_out;
 
-/// The server's clock when a page is opened; nothing like the page's own.
+/// The server's clock when a page is opened; it differs from the page's clock.
 const SERVER_START_MS: i64 = 1_763_700_000_000;
 
 const MINUTE_MS: i64 = 60_000;
@@ -53,7 +53,7 @@ fn code(expires_in_ms: i64) -> Prepared<Standing> {
     })
 }
 
-/// The words as the page has them from the server, read once.
+/// The texts as the page receives them from the server, read once.
 fn words(lang: Lang) -> &'static Texts {
     static READ: OnceLock<Vec<(Lang, Texts)>> = OnceLock::new();
     let read = READ.get_or_init(|| {
@@ -66,15 +66,15 @@ fn words(lang: Lang) -> &'static Texts {
     &read.iter().find(|(of, _)| *of == lang).unwrap().1
 }
 
-/// A payer in front of the page, and the server behind it.
+/// A payer with the page, and the server behind it.
 struct Payer {
     flow: Flow,
     now_ms: i64,
     view: Standing,
     todo: Vec<Effect>,
-    /// How often the page has tried to connect. In vain, unless a test says
-    /// otherwise.
-    listens: u32,
+    /// How often the page has tried to connect. No attempt succeeds unless a
+    /// test says so.
+    connects: u32,
 }
 
 impl Payer {
@@ -85,7 +85,7 @@ impl Payer {
             now_ms: 0,
             view,
             todo,
-            listens: 0,
+            connects: 0,
         }
     }
 
@@ -95,7 +95,7 @@ impl Payer {
         payer
     }
 
-    /// In front of a code that is good for `expires_in_ms`.
+    /// At a code that is valid for `expires_in_ms`.
     fn at_a_desk(expires_in_ms: i64) -> Payer {
         let mut payer = Payer::opens(view(Method::Native));
         assert_eq!(payer.does(), [Effect::PostOrder]);
@@ -116,14 +116,14 @@ impl Payer {
         let effects = self.flow.apply(event, self.now_ms);
         for effect in effects {
             match effect {
-                Effect::Listen => self.listens += 1,
+                Effect::Connect => self.connects += 1,
                 effect => self.todo.push(effect),
             }
         }
     }
 
-    fn hears(&mut self, heard: Heard) {
-        self.on(Event::Heard(heard));
+    fn receives(&mut self, message: LiveMessage) {
+        self.on(Event::Live(message));
     }
 
     fn sees(&self) -> Screen {
@@ -150,19 +150,19 @@ impl Payer {
         self.on(Event::Tapped(button.action));
     }
 
-    /// What the page has set out to do since it was last asked.
+    /// The effects since the last call.
     fn does(&mut self) -> Vec<Effect> {
         core::mem::take(&mut self.todo)
     }
 
-    /// Lets time go by, with the page woken whenever it asked for it.
+    /// Lets time pass and wakes the page whenever it asked for it.
     fn waits(&mut self, wait_ms: i64) {
         let end_ms = self.now_ms + wait_ms;
         while self.wakes_by(end_ms) {}
         self.now_ms = end_ms;
     }
 
-    /// Wakes the page, if it asked for that by `end_ms`. It may ask late, but
+    /// Wakes the page if it asked for that by `end_ms`. It may ask late, but
     /// not twice for the same moment.
     fn wakes_by(&mut self, end_ms: i64) -> bool {
         let Some(at_ms) = self.flow.wake_at().filter(|at_ms| *at_ms <= end_ms) else {
@@ -178,8 +178,8 @@ impl Payer {
         true
     }
 
-    /// As `waits`, with a server that answers every question at once. Returns
-    /// when and what it was asked.
+    /// As `waits`, with a server that answers every request at once. Returns
+    /// each request with its time.
     fn waits_answered(&mut self, wait_ms: i64) -> Vec<(i64, Effect)> {
         let end_ms = self.now_ms + wait_ms;
         let mut asked = Vec::new();
@@ -195,7 +195,7 @@ impl Payer {
         asked
     }
 
-    /// The server answers a question with the purchase in this state.
+    /// The server answers a request with the purchase in this state.
     fn server_says(&mut self, state: State) {
         self.view.state = state;
         self.view.now_ms = SERVER_START_MS + self.now_ms;
@@ -268,7 +268,7 @@ fn ok_from_the_bridge_is_never_paid() {
         assert_ne!(payer.sees().mood, Mood::Good);
         assert!(payer.heading().contains("Pay") || payer.heading().contains("payment"));
     }
-    // The payer is not stuck: WeChat's word can be asked for, and since the
+    // The payer has a next step: the query can be repeated, and since the
     // server has found no payment, the sheet can be opened again.
     assert_eq!(payer.heading(), "Still waiting for WeChat Pay");
     assert_eq!(
@@ -283,7 +283,7 @@ fn ok_from_the_bridge_is_never_paid() {
 }
 
 #[test]
-fn while_the_server_confirms_nobody_is_asked_to_pay_again() {
+fn while_the_server_confirms_no_second_payment_is_offered() {
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Ok);
     payer.server_says(State::Confirming);
@@ -292,7 +292,7 @@ fn while_the_server_confirms_nobody_is_asked_to_pay_again() {
 }
 
 #[test]
-fn the_server_is_asked_to_ask_wechat_at_most_every_ten_seconds() {
+fn the_server_queries_wechat_at_most_every_ten_seconds() {
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Ok);
     payer.does();
@@ -330,7 +330,7 @@ fn a_double_tap_orders_once() {
 }
 
 #[test]
-fn a_bridge_that_answers_twice_is_heard_once() {
+fn a_second_answer_of_the_bridge_is_ignored() {
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Ok);
     payer.bridge_says(1, Hint::Ok);
@@ -340,8 +340,8 @@ fn a_bridge_that_answers_twice_is_heard_once() {
 }
 
 #[test]
-fn ok_after_cancel_is_looked_into() {
-    // Some phones say "cancel" for a payment that then goes through.
+fn ok_after_cancel_leads_to_a_query() {
+    // Some phones say "cancel" for a payment that then succeeds.
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Cancel);
     payer.bridge_says(1, Hint::Ok);
@@ -383,10 +383,10 @@ fn cancelled_but_paid_is_paid() {
     assert_eq!(payer.heading(), "Payment successful");
 }
 
-/// HarmonyOS wants a direct gesture, and the first call is made after a round
-/// trip: the package is kept, and the next tap hands it over at once.
+/// HarmonyOS requires a direct gesture, and the first call is made after a
+/// request: the package is kept, and the next tap makes the call at once.
 #[test]
-fn a_bridge_that_wants_a_gesture_gets_one() {
+fn a_refused_call_is_repeated_inside_the_next_tap() {
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Fail);
     assert_eq!(payer.heading(), "Payment failed");
@@ -398,7 +398,7 @@ fn a_bridge_that_wants_a_gesture_gets_one() {
     };
     assert_eq!(payer.does(), [call], "no round trip in between");
 
-    // Refused inside a gesture: it was not the gesture. Order afresh.
+    // Refused inside a gesture, so the gesture was not the reason: order again.
     payer.bridge_says(2, Hint::Fail);
     payer.does();
     payer.taps("Try again");
@@ -419,7 +419,7 @@ fn a_bridge_that_comes_late_is_waited_for() {
 }
 
 #[test]
-fn a_bridge_that_does_not_come_is_said_and_can_be_tried_again() {
+fn a_missing_bridge_is_reported_and_can_be_retried() {
     let mut payer = Payer::opens(view(Method::Jsapi));
     payer.taps("Pay now");
     payer.on(Event::Ordered(Ok(Prepared::Jsapi(package()))));
@@ -437,7 +437,7 @@ fn a_bridge_that_does_not_come_is_said_and_can_be_tried_again() {
 }
 
 #[test]
-fn a_sheet_that_never_answers_is_no_dead_end() {
+fn a_sheet_that_never_answers_can_be_opened_again() {
     let mut payer = Payer::at_the_sheet();
     assert_eq!(payer.buttons(), [""; 0]);
     payer.waits_answered(10_000);
@@ -461,7 +461,7 @@ fn a_sheet_that_never_answers_is_no_dead_end() {
 }
 
 #[test]
-fn a_payment_is_seen_even_if_the_bridge_stays_silent() {
+fn a_payment_is_shown_without_an_answer_of_the_bridge() {
     let mut payer = Payer::at_the_sheet();
     payer.view.state = PAID;
     payer.waits_answered(5_000);
@@ -469,7 +469,7 @@ fn a_payment_is_seen_even_if_the_bridge_stays_silent() {
 }
 
 #[test]
-fn a_page_opened_while_a_payment_is_confirmed_asks() {
+fn a_page_opened_while_a_payment_is_confirmed_queries_it() {
     let mut open = view(Method::Jsapi);
     open.state = State::Confirming;
     let mut payer = Payer::opens(open);
@@ -510,7 +510,7 @@ fn a_payment_with_a_code() {
 #[test]
 fn the_countdown_follows_the_servers_clock() {
     let mut payer = Payer::at_a_desk(15 * MINUTE_MS);
-    // The page slept for a minute without noticing.
+    // The page slept for a minute without an event.
     payer.view.now_ms = SERVER_START_MS + MINUTE_MS;
     payer.on(Event::Seen(Ok(payer.view.clone())));
     assert_eq!(payer.sees().countdown.unwrap().1, "14:00");
@@ -518,27 +518,27 @@ fn the_countdown_follows_the_servers_clock() {
 
 #[test]
 fn time_left_is_never_overstated_when_the_page_took_long_to_load() {
-    // The page was asked for at 0, and runs only 20 seconds later.
+    // The page was requested at 0 and runs only 20 seconds later.
     let (flow, _) = Flow::begin(view(Method::Native), false, 0, 20_000);
     let mut payer = Payer {
         flow,
         now_ms: 20_000,
         view: view(Method::Native),
         todo: Vec::new(),
-        listens: 0,
+        connects: 0,
     };
     payer.on(Event::Ordered(Ok(code(15 * MINUTE_MS))));
     assert_eq!(payer.sees().countdown.unwrap().1, "14:40");
 }
 
 #[test]
-fn questions_become_rarer() {
+fn polling_slows_down() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     let times: Vec<i64> = payer
         .waits_answered(5 * MINUTE_MS)
         .iter()
-        // Of the connections that it tries to make beside.
-        .filter(|(_, effect)| *effect != Effect::Hush)
+        // Connection attempts are left out.
+        .filter(|(_, effect)| *effect != Effect::Disconnect)
         .map(|(at_ms, effect)| {
             assert_eq!(effect, &Effect::GetStatus);
             *at_ms
@@ -553,14 +553,14 @@ fn questions_become_rarer() {
 }
 
 #[test]
-fn one_question_at_a_time() {
+fn one_poll_at_a_time() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     payer.waits(MINUTE_MS);
     assert_eq!(payer.does(), [Effect::GetStatus], "the first is unanswered");
 }
 
 #[test]
-fn a_page_in_the_back_is_quiet_and_asks_when_it_is_in_front_again() {
+fn a_hidden_page_does_not_poll_and_polls_at_once_when_shown() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     payer.on(Event::Hidden);
     payer.waits(10 * MINUTE_MS);
@@ -570,7 +570,7 @@ fn a_page_in_the_back_is_quiet_and_asks_when_it_is_in_front_again() {
 }
 
 #[test]
-fn a_code_whose_time_is_over_can_be_replaced() {
+fn an_expired_code_can_be_replaced() {
     let mut payer = Payer::at_a_desk(5 * MINUTE_MS);
     payer.waits_answered(5 * MINUTE_MS);
     assert_eq!(payer.heading(), "This code has expired");
@@ -646,7 +646,7 @@ fn a_phones_browser_sends_the_payer_to_wechat() {
 }
 
 #[test]
-fn without_its_code_the_way_to_wechat_is_still_there() {
+fn without_its_code_the_link_to_wechat_is_still_shown() {
     for failure in [Failure::Network, Failure::Refused(Problem::Other)] {
         let mut payer = Payer::opens(view(Method::OpenInWeChat {
             reason: Reason::OtherApp,
@@ -675,7 +675,7 @@ fn neither_a_robot_nor_an_old_wechat_causes_an_order() {
 // Endings.
 
 #[test]
-fn a_purchase_runs_out_on_the_page() {
+fn a_purchase_expires_on_the_page() {
     let mut open = view(Method::Jsapi);
     open.expires_at_ms = SERVER_START_MS + 2 * MINUTE_MS;
     let mut payer = Payer::opens(open);
@@ -695,14 +695,14 @@ fn a_purchase_runs_out_on_the_page() {
     );
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
 
-    // The server knows better, either way.
+    // The server's answer decides in either case.
     payer.view.expires_at_ms += 10 * MINUTE_MS;
     payer.server_says(State::Open);
     assert_eq!(payer.buttons(), ["Pay now"]);
 }
 
 #[test]
-fn time_that_is_plenty_is_not_shown() {
+fn a_long_time_left_is_not_shown() {
     let mut payer = Payer::in_wechat();
     assert_eq!(payer.sees().countdown, None);
     payer.waits(105 * MINUTE_MS);
@@ -710,7 +710,7 @@ fn time_that_is_plenty_is_not_shown() {
 }
 
 #[test]
-fn a_payer_at_the_sheet_is_not_told_that_time_is_over() {
+fn a_payer_at_the_sheet_sees_no_expiry() {
     let mut open = view(Method::Jsapi);
     open.expires_at_ms = SERVER_START_MS + MINUTE_MS;
     let mut payer = Payer::opens(open);
@@ -722,7 +722,7 @@ fn a_payer_at_the_sheet_is_not_told_that_time_is_over() {
 }
 
 #[test]
-fn what_the_server_ended_is_ended() {
+fn an_end_from_the_server_ends_the_page() {
     for (state, heading) in [
         (State::Expired, "This payment has expired"),
         (State::Closed, "This payment has been closed"),
@@ -755,7 +755,7 @@ fn paid_stays_paid() {
 }
 
 #[test]
-fn paid_in_another_tab_or_before_the_back_button() {
+fn a_payment_in_another_tab_or_before_going_back_is_shown() {
     let mut payer = Payer::in_wechat();
     payer.on(Event::Shown);
     assert_eq!(payer.does(), [Effect::GetStatus]);
@@ -764,7 +764,7 @@ fn paid_in_another_tab_or_before_the_back_button() {
 }
 
 #[test]
-fn an_order_for_a_purchase_that_is_no_longer_open() {
+fn an_order_for_a_purchase_that_has_ended_shows_its_end() {
     let mut payer = Payer::in_wechat();
     payer.taps("Pay now");
     let mut paid = view(Method::Jsapi);
@@ -791,7 +791,7 @@ fn a_payment_waits_for_the_payer_after_the_network_was_lost() {
 }
 
 #[test]
-fn a_code_comes_by_itself_when_the_network_is_back() {
+fn a_code_is_fetched_when_the_network_is_back() {
     let mut payer = Payer::opens(view(Method::Native));
     payer.does();
     payer.on(Event::Ordered(Err(Failure::Network)));
@@ -801,7 +801,7 @@ fn a_code_comes_by_itself_when_the_network_is_back() {
 }
 
 #[test]
-fn a_lost_network_is_said_and_recovered_from() {
+fn a_lost_network_is_reported_and_recovered_from() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     payer.on(Event::Offline);
     assert!(payer.sees().banner.is_some());
@@ -818,7 +818,7 @@ fn a_lost_network_is_said_and_recovered_from() {
 }
 
 #[test]
-fn each_refusal_has_its_text_and_its_way_on() {
+fn each_refusal_has_its_text_and_next_step() {
     for (code, heading, button) in [
         (
             "RATE_LIMITED",
@@ -883,7 +883,7 @@ fn an_order_refused_because_it_is_paid_shows_as_paid() {
 }
 
 #[test]
-fn a_refused_question_is_not_the_end() {
+fn a_refused_poll_does_not_end_the_page() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     payer.waits(1_500);
     payer.does();
@@ -901,11 +901,11 @@ fn every_language_has_its_own_screens() {
     assert_eq!(labels, ["Pay now", "立即支付", "立即付款"]);
 }
 
-/// Events in a random order: "paid" always comes from the server,
-/// orders are made by taps (or where only a code can be shown), the page never
-/// wakes in a circle, and never runs out of things to show.
+/// Events in a random order: "paid" always comes from the server, orders are
+/// made by taps (or where only a code can be shown), the page never wakes in an
+/// endless loop, and every state has a screen.
 #[test]
-fn nothing_is_paid_that_the_server_did_not_say() {
+fn only_the_server_makes_a_purchase_paid() {
     for seed in 1..=2_000_u64 {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut random = |below: u64| {
@@ -950,9 +950,9 @@ fn nothing_is_paid_that_the_server_did_not_say() {
                 13 => payer.waits(random(20_000) as i64),
                 14 => payer.on(Event::Ordered(Ok(Prepared::Page(String::new())))),
                 15 => payer.on(Event::PageOpened(random(2) == 0)),
-                16 => payer.hears(Heard::Look),
-                17 => payer.hears(Heard::Pong),
-                18 => payer.hears(Heard::Closed),
+                16 => payer.receives(LiveMessage::Look),
+                17 => payer.receives(LiveMessage::Pong),
+                18 => payer.receives(LiveMessage::Closed),
                 _ if random(10) == 0 => {
                     said_paid = true;
                     payer.server_says(PAID);

@@ -1,4 +1,4 @@
-//! Paying on a page that is not ours: WeChat's in a phone's browser, the
+//! Paying on a page outside the gateway: WeChat's in a phone's browser, the
 //! merchant's own in a Mini Program.
 
 use super::*;
@@ -25,7 +25,8 @@ fn a_payment_in_a_phones_browser() {
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     assert_eq!(payer.heading(), "Confirming your payment…");
 
-    // WeChat knows of none yet: the payer is not stuck, and nothing is paid.
+    // WeChat knows of no payment yet: the payer has a next step, and nothing is
+    // paid.
     payer.server_says(State::Open);
     assert_eq!(payer.heading(), "No payment found yet");
     assert_eq!(payer.buttons(), ["Pay now", "I’ve paid"]);
@@ -35,29 +36,29 @@ fn a_payment_in_a_phones_browser() {
 }
 
 #[test]
-fn a_payer_who_is_sent_back_need_not_say_so() {
+fn a_returning_payer_is_checked_without_a_tap() {
     let (flow, todo) = Flow::begin(view(Method::H5), true, 0, 0);
     let mut payer = Payer {
         flow,
         now_ms: 0,
         view: view(Method::H5),
         todo,
-        listens: 0,
+        connects: 0,
     };
     assert_eq!(payer.does(), [Effect::PostCheck(None)]);
     assert_eq!(payer.heading(), "Confirming your payment…");
     payer.server_says(State::Open);
     assert_eq!(payer.heading(), "No payment found yet");
-    // Who has cancelled pays at once, without asking again first.
+    // A payer who has cancelled can pay at once, without another query.
     assert_eq!(payer.buttons(), ["Pay now", "I’ve paid"]);
-    // The notice comes a little later.
+    // The notice arrives later.
     payer.view.state = PAID;
     payer.waits_answered(5_000);
     assert_eq!(payer.heading(), "Payment successful");
 }
 
 #[test]
-fn who_comes_back_to_a_purchase_that_is_over_is_told_at_once() {
+fn a_payer_who_returns_to_an_ended_purchase_sees_its_end_at_once() {
     for (state, heading) in [
         (PAID, "Payment successful"),
         (State::Expired, "This payment has expired"),
@@ -94,7 +95,7 @@ fn wechats_page_can_be_opened_once_more() {
 }
 
 #[test]
-fn back_by_the_back_button_after_paying_the_page_asks() {
+fn a_page_restored_after_paying_queries_the_payment() {
     let mut payer = away();
     payer.on(Event::Hidden);
     payer.waits(MINUTE_MS);
@@ -139,7 +140,7 @@ fn a_payment_on_the_mini_programs_own_page() {
 }
 
 #[test]
-fn without_the_mini_programs_page_the_link_still_leads_to_wechat() {
+fn without_the_mini_programs_page_the_link_opens_wechat() {
     let mut payer = Payer::opens(view(Method::MiniProgram));
     payer.on(Event::BridgeReady);
     payer.taps("Pay now");
@@ -175,7 +176,7 @@ fn a_bridge_that_comes_late_in_a_mini_program() {
 }
 
 #[test]
-fn a_page_that_opened_and_then_says_it_failed_is_looked_for_elsewhere() {
+fn a_failed_answer_after_the_page_opened_is_ignored() {
     let mut payer = Payer::opens(view(Method::MiniProgram));
     payer.on(Event::BridgeReady);
     payer.taps("Pay now");
@@ -190,7 +191,7 @@ fn a_page_that_opened_and_then_says_it_failed_is_looked_for_elsewhere() {
 }
 
 #[test]
-fn a_payer_who_is_back_is_not_stuck_while_wechat_cannot_be_asked() {
+fn a_returning_payer_can_continue_while_wechat_is_unreachable() {
     let mut payer = away();
     payer.on(Event::Shown);
     payer.does();

@@ -1,8 +1,8 @@
-//! A purchase that another device has begun to pay, and one that was refunded.
+//! A purchase that was begun on another device, and one that was refunded.
 
 use super::*;
 
-/// In front of the code of attempt `1`.
+/// At the code of attempt `1`.
 fn at_the_code_of_an_attempt() -> Payer {
     let mut payer = Payer::opens(view(Method::Native));
     payer.todo.clear();

@@ -1,9 +1,9 @@
-//! Whether money was taken, and the ways out of the page.
+//! Whether money was taken, and the next steps that the page offers.
 
 use super::*;
 
 #[test]
-fn not_charged_is_said_only_where_it_is_certain() {
+fn not_charged_is_shown_only_where_it_is_certain() {
     let refuse = |payer: &mut Payer, code: &str| {
         let problem = Problem::from_code(code);
         payer.on(Event::Ordered(Err(Failure::Refused(problem))));
@@ -14,13 +14,13 @@ fn not_charged_is_said_only_where_it_is_certain() {
         payer.taps("Pay now");
         refuse(&mut payer, code);
         assert_eq!(payer.sees().further, certain, "{code}");
-        // An order was made elsewhere, and may be paid there.
+        // An order was made on another device and may be paid there.
         payer.view.attempted = true;
         payer.server_says(State::Open);
         assert_eq!(payer.sees().further, None, "{code}");
     }
 
-    // The sheet was open before: it may have taken the money.
+    // The sheet was open before and may have taken the money.
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Cancel);
     assert_eq!(payer.sees().further, None, "the bridge proves nothing");
@@ -28,14 +28,14 @@ fn not_charged_is_said_only_where_it_is_certain() {
     refuse(&mut payer, "UPSTREAM_UNAVAILABLE");
     assert_eq!(payer.sees().further, None);
 
-    // A code was shown before: a payer may have scanned it.
+    // A code was shown before, and a payer may have scanned it.
     let mut payer = Payer::at_a_desk(5 * MINUTE_MS);
     payer.waits_answered(5 * MINUTE_MS);
     payer.taps("Get a new code");
     refuse(&mut payer, "INTERNAL");
     assert_eq!(payer.sees().further, None);
 
-    // A refusal that may mean "paid" claims nothing of an error of ours.
+    // A refusal that may mean "paid" makes no statement about a charge.
     let mut payer = Payer::in_wechat();
     payer.view.attempted = true;
     payer.server_says(State::Open);
@@ -77,7 +77,7 @@ fn a_payer_can_go_back_to_the_merchant_before_the_end() {
 }
 
 #[test]
-fn an_end_without_an_address_is_no_dead_end() {
+fn an_end_without_an_address_offers_a_next_step() {
     for (state, label) in [
         (PAID, "Done"),
         (State::Closed, "Close"),
@@ -95,7 +95,7 @@ fn an_end_without_an_address_is_no_dead_end() {
         assert_eq!(payer.sees().further, None);
         payer.taps(label);
         assert_eq!(payer.does(), [Effect::CloseWindow]);
-        // A bridge that does not close it: the payer may.
+        // A bridge that does not close the window: the payer can.
         assert_eq!(payer.sees().further, Some("You can close this page."));
 
         for method in [Method::H5, Method::MiniProgram] {
@@ -111,7 +111,7 @@ fn an_end_without_an_address_is_no_dead_end() {
 }
 
 #[test]
-fn nobody_is_told_not_to_pay_beside_a_button_that_pays() {
+fn a_pay_button_never_stands_beside_a_warning_not_to_pay() {
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Ok);
     payer.server_says(State::Open);
@@ -143,14 +143,14 @@ fn a_page_opened_after_a_failed_sign_in_keeps_the_purchase_and_the_way_back() {
         payer.taps("Reload");
         assert_eq!(payer.does(), [Effect::Reload]);
 
-        // What has happened to the purchase meanwhile counts for more.
+        // The purchase's new state has precedence.
         opened.state = PAID;
         assert_eq!(Payer::opens(opened).heading(), "Payment successful");
     }
 }
 
 #[test]
-fn a_paid_page_that_is_shown_again_learns_of_a_refund() {
+fn a_paid_page_that_is_shown_again_shows_a_refund() {
     let paid_at_ms = 7;
     let mut payer = Payer::in_wechat();
     payer.server_says(PAID);

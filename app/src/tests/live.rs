@@ -1,29 +1,29 @@
-//! The server says by itself that there is something new, as long as it is
-//! heard; and is asked again and again when it is not.
+//! While the WebSocket is connected the server announces changes; otherwise the
+//! page polls.
 
 use super::*;
 
-/// In front of a code, connected, and up to date.
+/// At a code, connected and up to date.
 fn connected() -> Payer {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     payer.waits(1_500);
-    assert_eq!(payer.listens, 1);
-    payer.hears(Heard::Look);
+    assert_eq!(payer.connects, 1);
+    payer.receives(LiveMessage::Look);
     payer.server_says(State::Open);
-    // Told while the first answer was on its way: asked once more.
+    // "look" arrived while the first answer was in flight: one more request.
     payer.server_says(State::Open);
     assert_eq!(payer.does(), [Effect::GetStatus, Effect::GetStatus]);
     payer
 }
 
 /// Lets time pass with a server that answers every request.
-fn waits_heard(payer: &mut Payer, wait_ms: i64) -> Vec<Effect> {
+fn waits_connected(payer: &mut Payer, wait_ms: i64) -> Vec<Effect> {
     let end_ms = payer.now_ms + wait_ms;
     let mut done = Vec::new();
     while payer.wakes_by(end_ms) {
         for effect in payer.does() {
             match effect {
-                Effect::Ping => payer.hears(Heard::Pong),
+                Effect::Ping => payer.receives(LiveMessage::Pong),
                 Effect::GetStatus | Effect::PostCheck(_) => payer.server_says(payer.view.state),
                 _ => {}
             }
@@ -35,33 +35,33 @@ fn waits_heard(payer: &mut Payer, wait_ms: i64) -> Vec<Effect> {
 }
 
 #[test]
-fn a_payment_is_seen_as_soon_as_the_server_says_so() {
+fn a_payment_is_shown_as_soon_as_the_server_announces_it() {
     let mut payer = connected();
     payer.waits(3_000);
     assert_eq!(payer.does(), [], "no request is sent meanwhile");
-    payer.hears(Heard::Look);
+    payer.receives(LiveMessage::Look);
     assert_eq!(payer.does(), [Effect::GetStatus]);
     assert_eq!(
         payer.heading(),
         "Scan with WeChat to pay",
-        "a word proves nothing"
+        "a message proves nothing"
     );
     payer.server_says(PAID);
     assert_eq!(payer.heading(), "Payment successful");
     assert_eq!(
         payer.does(),
-        [Effect::Hush],
-        "there is nothing more to hear"
+        [Effect::Disconnect],
+        "no further change is expected"
     );
-    payer.hears(Heard::Look);
+    payer.receives(LiveMessage::Look);
     payer.waits(10 * MINUTE_MS);
-    assert_eq!((payer.does(), payer.listens), (vec![], 1));
+    assert_eq!((payer.does(), payer.connects), (vec![], 1));
 }
 
 #[test]
-fn while_the_server_is_heard_it_is_hardly_ever_asked() {
+fn while_connected_the_page_hardly_polls() {
     let mut payer = connected();
-    let done = waits_heard(&mut payer, 30 * MINUTE_MS);
+    let done = waits_connected(&mut payer, 30 * MINUTE_MS);
     let asked = done.iter().filter(|e| **e == Effect::GetStatus).count();
     let pinged = done.iter().filter(|e| **e == Effect::Ping).count();
     assert!((10..=20).contains(&asked), "asked {asked} times");
@@ -70,11 +70,11 @@ fn while_the_server_is_heard_it_is_hardly_ever_asked() {
 }
 
 #[test]
-fn what_happens_while_an_answer_is_on_its_way_is_not_missed() {
+fn a_change_while_an_answer_is_in_flight_is_not_missed() {
     let mut payer = connected();
-    payer.hears(Heard::Look);
-    payer.hears(Heard::Look);
-    payer.hears(Heard::Look);
+    payer.receives(LiveMessage::Look);
+    payer.receives(LiveMessage::Look);
+    payer.receives(LiveMessage::Look);
     assert_eq!(payer.does(), [Effect::GetStatus]);
     payer.server_says(State::Open);
     assert_eq!(payer.does(), [Effect::GetStatus], "once more is enough");
@@ -83,15 +83,15 @@ fn what_happens_while_an_answer_is_on_its_way_is_not_missed() {
 }
 
 #[test]
-fn a_connection_that_is_closed_is_made_again_and_the_server_asked_meanwhile() {
+fn a_closed_connection_is_made_again_and_the_page_polls_meanwhile() {
     let mut payer = connected();
     payer.waits(7_000);
-    payer.hears(Heard::Closed);
+    payer.receives(LiveMessage::Closed);
     let asked = payer.waits_answered(2_999);
     assert_eq!(asked.len(), 1, "soon: {asked:?}");
     payer.waits_answered(4_000);
-    assert_eq!(payer.listens, 2);
-    payer.hears(Heard::Look);
+    assert_eq!(payer.connects, 2);
+    payer.receives(LiveMessage::Look);
     assert_eq!(
         payer.does(),
         [Effect::GetStatus],
@@ -100,29 +100,29 @@ fn a_connection_that_is_closed_is_made_again_and_the_server_asked_meanwhile() {
 }
 
 #[test]
-fn a_connection_that_died_without_a_word_is_found_out() {
+fn a_dead_connection_is_detected_by_its_missing_pong() {
     let mut payer = connected();
     // No pong to the first ping.
     payer.waits(20_000);
     assert_eq!(payer.does(), [Effect::Ping]);
     payer.waits(20_000);
-    assert_eq!(payer.does(), [Effect::Hush, Effect::GetStatus]);
+    assert_eq!(payer.does(), [Effect::Disconnect, Effect::GetStatus]);
     payer.server_says(State::Open);
     let asked = payer.waits_answered(10_000);
     assert!(asked.len() >= 4, "asked as without a connection: {asked:?}");
-    assert_eq!(payer.listens, 2);
+    assert_eq!(payer.connects, 2);
 }
 
 #[test]
-fn where_no_connection_can_be_made_it_is_tried_ever_more_rarely() {
+fn failed_connections_back_off() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     let mut tries = vec![0];
     for _ in 0..20 {
         for _ in 0..60 {
-            let before = payer.listens;
+            let before = payer.connects;
             payer.waits_answered(1_000);
-            if payer.listens > before {
-                payer.hears(Heard::Closed);
+            if payer.connects > before {
+                payer.receives(LiveMessage::Closed);
                 tries.push(payer.now_ms);
             }
         }
@@ -133,19 +133,23 @@ fn where_no_connection_can_be_made_it_is_tried_ever_more_rarely() {
 }
 
 #[test]
-fn a_connection_that_is_never_made_is_given_up() {
+fn a_connection_attempt_times_out() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     let asked = payer.waits_answered(15_000);
-    assert!(asked.len() >= 8, "asked as ever: {asked:?}");
-    assert!(asked.iter().any(|(_, effect)| *effect == Effect::Hush));
+    assert!(asked.len() >= 8, "polls continue: {asked:?}");
+    assert!(
+        asked
+            .iter()
+            .any(|(_, effect)| *effect == Effect::Disconnect)
+    );
 }
 
 #[test]
-fn two_pages_do_not_come_back_at_the_same_moment() {
+fn two_pages_do_not_reconnect_at_the_same_moment() {
     let again = [7_000, 7_613].map(|wait_ms| {
         let mut payer = connected();
         payer.waits(wait_ms);
-        payer.hears(Heard::Closed);
+        payer.receives(LiveMessage::Closed);
         let lost_at_ms = payer.now_ms;
         while payer.does().is_empty() {
             payer.waits(1);
@@ -156,49 +160,49 @@ fn two_pages_do_not_come_back_at_the_same_moment() {
 }
 
 #[test]
-fn nobody_listens_at_the_back_or_without_a_network() {
+fn a_hidden_or_offline_page_closes_its_connection() {
     for (gone, back) in [
         (Event::Hidden, Event::Shown),
         (Event::Offline, Event::Online),
     ] {
         let mut payer = connected();
         payer.on(gone);
-        assert_eq!(payer.does(), [Effect::Hush]);
+        assert_eq!(payer.does(), [Effect::Disconnect]);
         payer.waits(60_000);
-        assert_eq!(payer.listens, 1);
+        assert_eq!(payer.connects, 1);
         payer.does();
         payer.on(Event::Seen(Err(Failure::Network)));
         payer.on(back);
         assert_eq!(payer.does(), [Effect::GetStatus], "at once");
         payer.server_says(State::Open);
         payer.waits(1_500);
-        assert_eq!(payer.listens, 2);
-        payer.hears(Heard::Look);
+        assert_eq!(payer.connects, 2);
+        payer.receives(LiveMessage::Look);
         payer.server_says(PAID);
         assert_eq!(payer.heading(), "Payment successful");
     }
 }
 
 #[test]
-fn a_page_that_waits_for_the_payers_tap_does_not_listen() {
+fn a_page_that_waits_for_the_payers_tap_does_not_connect() {
     let mut payer = Payer::in_wechat();
     payer.waits(10 * MINUTE_MS);
-    assert_eq!(payer.listens, 0);
+    assert_eq!(payer.connects, 0);
 }
 
 #[test]
-fn at_the_sheet_and_after_it_the_page_listens_and_wechat_is_asked_as_ever() {
+fn at_the_sheet_and_after_it_the_page_connects_and_wechat_is_still_queried() {
     let mut payer = Payer::at_the_sheet();
     payer.waits(1_500);
-    assert_eq!(payer.listens, 1);
-    payer.hears(Heard::Look);
+    assert_eq!(payer.connects, 1);
+    payer.receives(LiveMessage::Look);
     payer.server_says(State::Open);
     payer.server_says(State::Open);
     payer.does();
     payer.bridge_says(1, Hint::Ok);
     assert_eq!(payer.does(), [Effect::PostCheck(Some(Hint::Ok))]);
     payer.server_says(State::Open);
-    let done = waits_heard(&mut payer, 35_000);
+    let done = waits_connected(&mut payer, 35_000);
     let checked = done
         .iter()
         .filter(|e| matches!(e, Effect::PostCheck(_)))
