@@ -6,21 +6,21 @@ use serde_json::json;
 
 #[test]
 fn axe_finds_nothing_wrong_at_a_desk() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         for scheme in ["light", "dark"] {
             payer.prefers("color-scheme", scheme);
-            payer.opens(&town.checkout());
+            payer.opens(&system.checkout());
             let code = payer.scans();
             payer.finds_it_accessible(&format!("the code, {scheme}"));
-            town.scan(&code);
+            system.scan(&code);
             payer.sees("Payment successful");
             payer.finds_it_accessible(&format!("paid, {scheme}"));
 
             payer.expects_in_the_console("404");
-            payer.opens(&format!("{}/pay/?s=unknown", town.gateway()));
+            payer.opens(&format!("{}/pay/?s=unknown", system.gateway()));
             payer.sees("This link doesn’t work");
             payer.finds_it_accessible(&format!("an unknown link, {scheme}"));
-            payer.opens(&format!("{}/nothing/here", town.gateway()));
+            payer.opens(&format!("{}/nothing/here", system.gateway()));
             payer.sees("There’s nothing at this address");
             payer.finds_it_accessible(&format!("an unknown path, {scheme}"));
         }
@@ -29,11 +29,11 @@ fn axe_finds_nothing_wrong_at_a_desk() {
 
 #[test]
 fn axe_finds_nothing_wrong_in_wechat() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         for scheme in ["light", "dark"] {
             payer.prefers("color-scheme", scheme);
-            payer.opens(&town.in_wechat(&town.checkout()));
+            payer.opens(&system.in_wechat(&system.checkout()));
             payer.sees_control("Pay now");
             payer.finds_it_accessible(&format!("ready, {scheme}"));
             payer.taps("Pay now");
@@ -52,10 +52,10 @@ fn axe_finds_nothing_wrong_in_wechat() {
 
 #[test]
 fn axe_finds_nothing_wrong_with_the_phone_and_the_shop() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         for scheme in ["light", "dark"] {
             payer.prefers("color-scheme", scheme);
-            payer.opens(&town.phone(&town.checkout()));
+            payer.opens(&system.phone(&system.checkout()));
             payer.looks_into_the_frame();
             payer.sees_control("Pay now");
             payer.looks_at_the_window();
@@ -66,7 +66,7 @@ fn axe_finds_nothing_wrong_with_the_phone_and_the_shop() {
                 payer.pictures(&format!("phone-{view}-{scheme}").to_lowercase());
             }
             for path in ["/", "/shop/", "/shop/inbox", "/shop/thanks?no=1"] {
-                payer.opens(&format!("{}{path}", town.sandbox()));
+                payer.opens(&format!("{}{path}", system.sandbox()));
                 payer.finds_it_accessible(&format!("{path}, {scheme}"));
             }
         }
@@ -75,8 +75,8 @@ fn axe_finds_nothing_wrong_with_the_phone_and_the_shop() {
 
 #[test]
 fn the_keyboard_alone_pays_in_wechat() {
-    visit(|town, payer| {
-        payer.opens(&town.in_wechat(&town.checkout()));
+    visit(|system, payer| {
+        payer.opens(&system.in_wechat(&system.checkout()));
         payer.tabs_to("Pay now");
         payer.presses(Key::Enter);
         // The sheet takes the focus, and keeps it.
@@ -90,18 +90,18 @@ fn the_keyboard_alone_pays_in_wechat() {
         payer.sees("Payment successful");
         payer.tabs_to("Return to Demo Tea House");
         payer.presses(Key::Enter);
-        payer.is_at(&town.in_wechat(&format!("{}/shop/thanks", town.sandbox())));
+        payer.is_at(&system.in_wechat(&format!("{}/shop/thanks", system.sandbox())));
     });
 }
 
 #[test]
 fn the_keyboard_alone_pays_with_the_phone_and_returns_to_the_shop() {
-    visit(|town, payer| {
-        let checkout = town.checkout_of(&json!({ "body": "By keyboard" }));
+    visit(|system, payer| {
+        let checkout = system.checkout_of(&json!({ "body": "By keyboard" }));
         payer.opens(&checkout);
         payer.scans();
 
-        payer.opens(&format!("{}/phone/", town.sandbox()));
+        payer.opens(&format!("{}/phone/", system.sandbox()));
         payer.tabs_to("Scan");
         payer.presses(Key::Enter);
         payer.tabs_to("Demo Tea House");
@@ -114,18 +114,18 @@ fn the_keyboard_alone_pays_with_the_phone_and_returns_to_the_shop() {
         payer.sees("Payment successful");
         payer.tabs_to("Return to Demo Tea House");
         payer.presses(Key::Enter);
-        payer.is_at(&format!("{}/shop/thanks", town.sandbox()));
+        payer.is_at(&format!("{}/shop/thanks", system.sandbox()));
     });
 }
 
 #[test]
 fn nothing_moves_for_a_payer_who_does_not_want_it() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let moving = "return document.getAnimations().length";
-        town.wechat_falls_silent();
+        system.wechat_falls_silent();
         for (wish, moves) in [("no-preference", true), ("reduce", false)] {
             payer.prefers("reduced-motion", wish);
-            payer.opens(&town.in_wechat(&town.checkout()));
+            payer.opens(&system.in_wechat(&system.checkout()));
             payer.taps("Pay now");
             payer.taps("Pay HKD 48.00");
             payer.sees("Confirming your payment…");

@@ -1,7 +1,7 @@
 //! WeChat's bridge at its worst: what it says is a hint, and never a payment.
 
 use crate::browser::Browser;
-use crate::town::Town;
+use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::json;
 
@@ -9,12 +9,12 @@ const HARMONY: &str = "Mozilla/5.0 (Phone; OpenHarmony 6.0) AppleWebKit/537.36 (
 
 /// In WeChat on a phone, at a checkout whose bridge does as it is told, once
 /// the payer has tapped.
-fn asked_for_payment(town: &Town, payer: &Browser) -> String {
+fn asked_for_payment(system: &TestSystem, payer: &Browser) -> String {
     payer.calls_itself(HARMONY);
     payer.has_a_window_of(390, 780);
     payer.has_the_phone_of("alice");
     payer.runs_first(crate::BRIDGE);
-    let checkout = town.checkout();
+    let checkout = system.checkout();
     payer.opens(&checkout);
     payer.taps("Pay now");
     payer.sees("Complete your payment");
@@ -23,24 +23,24 @@ fn asked_for_payment(town: &Town, payer: &Browser) -> String {
 
 #[test]
 fn ok_for_an_unpaid_order_is_only_a_question() {
-    visit(|town, payer| {
-        asked_for_payment(town, payer);
+    visit(|system, payer| {
+        asked_for_payment(system, payer);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:ok')");
         payer.sees("Confirming your payment…");
         // The server has been asked, and knows of no payment.
         payer.has_asked("/pay/check", 1);
         payer.has_asked("/pay/status", 1);
         payer.does_not_see("Payment successful");
-        assert_eq!(town.orders()[0]["trade_state"], "NOTPAY");
-        town.pays_by_the_bridge(payer, 0);
+        assert_eq!(system.orders()[0]["trade_state"], "NOTPAY");
+        system.pays_by_the_bridge(payer, 0);
         payer.sees("Payment successful");
     });
 }
 
 #[test]
 fn a_bridge_that_answers_twice_changes_nothing_by_it() {
-    visit(|town, payer| {
-        asked_for_payment(town, payer);
+    visit(|system, payer| {
+        asked_for_payment(system, payer);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
         payer.sees("Payment cancelled");
         payer.evaluates("answers(0, 'get_brand_wcpay_request:fail')");
@@ -51,21 +51,21 @@ fn a_bridge_that_answers_twice_changes_nothing_by_it() {
         // The first call's late words are not the second's.
         payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
         payer.does_not_see("Payment cancelled");
-        town.pays_by_the_bridge(payer, 1);
+        system.pays_by_the_bridge(payer, 1);
         payer.evaluates(
             "answers(1, 'get_brand_wcpay_request:ok'); answers(1, 'get_brand_wcpay_request:ok')",
         );
         payer.sees("Payment successful");
         payer.evaluates("answers(1, 'get_brand_wcpay_request:cancel')");
         payer.sees("Payment successful");
-        assert_eq!(town.orders().len(), 1, "the same order throughout");
+        assert_eq!(system.orders().len(), 1, "the same order throughout");
     });
 }
 
 /// The page's own clock is moved: ten seconds are long for a test, too.
 #[test]
 fn a_bridge_that_does_not_answer_can_be_asked_again() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.runs_first(
             "const now = performance.now.bind(performance);
              let ahead = 0;
@@ -75,24 +75,24 @@ fn a_bridge_that_does_not_answer_can_be_asked_again() {
                 document.dispatchEvent(new Event('visibilitychange'));
              };",
         );
-        asked_for_payment(town, payer);
+        asked_for_payment(system, payer);
         assert_eq!(payer.counts("button"), 0, "the sheet is over the page");
         payer.evaluates("waits(10_001)");
         payer.taps("Open WeChat Pay again");
         payer.sees("Complete your payment");
         assert_eq!(payer.evaluates("return calls.length"), 2);
-        town.pays_by_the_bridge(payer, 1);
+        system.pays_by_the_bridge(payer, 1);
         payer.sees("Payment successful");
-        assert_eq!(town.orders().len(), 1);
+        assert_eq!(system.orders().len(), 1);
     });
 }
 
 #[test]
 fn a_bridge_that_throws_has_refused() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.expects_in_the_console("no such call");
         payer.runs_first("window.throws = () => { throw new Error('no such call') };");
-        asked_for_payment(town, payer);
+        asked_for_payment(system, payer);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
         payer.sees("Payment cancelled");
         payer.evaluates(
@@ -109,8 +109,8 @@ fn a_bridge_that_throws_has_refused() {
 /// HarmonyOS opens the sheet only inside a tap.
 #[test]
 fn a_call_refused_outside_a_tap_is_made_inside_the_next_one() {
-    visit(|town, payer| {
-        asked_for_payment(town, payer);
+    visit(|system, payer| {
+        asked_for_payment(system, payer);
         assert_eq!(payer.evaluates("return calls[0].inTap"), false);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:fail')");
         payer.sees("Payment failed");
@@ -121,7 +121,7 @@ fn a_call_refused_outside_a_tap_is_made_inside_the_next_one() {
             payer.evaluates("return [calls[0].name, calls[1].name]"),
             json!(["getBrandWCPayRequest", "getBrandWCPayRequest"])
         );
-        town.pays_by_the_bridge(payer, 1);
+        system.pays_by_the_bridge(payer, 1);
         payer.evaluates("answers(1, 'get_brand_wcpay_request:ok')");
         payer.sees("Payment successful");
     });

@@ -3,7 +3,7 @@
 //! In scope: what a payer does (open, tap, press, read), what a browser is
 //! (its name, size, colours, network), and what can be judged by looking
 //! (accessibility, layout, the console). Not in scope: the system that is
-//! looked at ([`whole::live`]), and what a test expects of it.
+//! looked at ([`tests::live`]), and what a test expects of it.
 //!
 //! An element may not have been rendered yet: every method waits, and gives
 //! up with what is there instead.
@@ -23,7 +23,7 @@ use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::error::{WebDriverError, WebDriverResult};
 use thirtyfour::prelude::*;
 use thirtyfour::session::http::{Body, HttpClient};
-use xtask::leash::Leash;
+use xtask::child_guard::ChildGuard;
 use xtask::{setup, tools, workerd};
 
 pub use thirtyfour::Key;
@@ -52,17 +52,17 @@ const FLAGS: [&str; 13] = [
     "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 ];
 
-/// What `focused` in `look.js` adds when a focus is not shown.
+/// What `focused` in `visual_checks.js` adds when a focus is not shown.
 const UNSEEN: &str = "(and nothing shows it)";
 
 /// The functions that look at a page from inside.
-const LOOK: &str = include_str!("look.js");
+const VISUAL_CHECKS: &str = include_str!("visual_checks.js");
 
 /// One driver for all browsers. It ends with this process, in any way.
 static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
 
 struct Driver {
-    _leash: Leash,
+    _leash: ChildGuard,
     address: String,
     chromium: PathBuf,
 }
@@ -75,17 +75,19 @@ impl Driver {
         command.arg(format!("--port={port}"));
         let log = tools::root().join("target/chromedriver.log");
         fs::create_dir_all(tools::root().join("target")).expect("a directory for the log");
-        let mut leash = Leash::start("chromedriver", &command, &log)
+        let mut child_guard = ChildGuard::start("chromedriver", &command, &log)
             .unwrap_or_else(|failure| panic!("{failure}"));
         let address = format!("http://127.0.0.1:{port}");
         let ready = until(|| {
-            leash.alive().unwrap_or_else(|failure| panic!("{failure}"));
+            child_guard
+                .alive()
+                .unwrap_or_else(|failure| panic!("{failure}"));
             let answer = xtask::http::get(&format!("{address}/status")).ok()?;
             (answer.body["value"]["ready"] == true).then_some(())
         });
         ready.expect("chromedriver answers");
         Self {
-            _leash: leash,
+            _leash: child_guard,
             address,
             chromium: found.chromium,
         }
@@ -275,7 +277,7 @@ impl Browser {
 
     /// Waits until an element (CSS) says something else than now.
     pub fn sees_change(&self, selector: &str) {
-        let script = format!("{LOOK}\nreturn shownOf(arguments[0])[0].innerText");
+        let script = format!("{VISUAL_CHECKS}\nreturn shownOf(arguments[0])[0].innerText");
         let read = || {
             block_on(self.driver().execute(&script, vec![json!(selector)]))
                 .ok()?
@@ -310,7 +312,7 @@ impl Browser {
 
     /// How many of these elements (CSS) are shown.
     pub fn counts(&self, selector: &str) -> usize {
-        let script = format!("{LOOK}\nreturn shownOf(arguments[0]).length");
+        let script = format!("{VISUAL_CHECKS}\nreturn shownOf(arguments[0]).length");
         let count = self.driver().execute(script, vec![json!(selector)]);
         let count = self.done("count", count).convert::<usize>();
         count.unwrap_or_default()
@@ -319,7 +321,7 @@ impl Browser {
     /// An attribute of an element (CSS) that is shown, once it is.
     pub fn reads(&self, selector: &str, attribute: &str) -> String {
         let script = format!(
-            "{LOOK}\nconst [found] = shownOf(arguments[0]); return found && found.getAttribute(arguments[1])"
+            "{VISUAL_CHECKS}\nconst [found] = shownOf(arguments[0]); return found && found.getAttribute(arguments[1])"
         );
         let read = until(|| {
             let about = vec![json!(selector), json!(attribute)];
@@ -515,7 +517,7 @@ impl Browser {
     }
 
     fn ask(&self, question: &str, about: Vec<Value>) -> WebDriverResult<ScriptRet> {
-        let script = format!("{LOOK}\nreturn {question}(...arguments)");
+        let script = format!("{VISUAL_CHECKS}\nreturn {question}(...arguments)");
         block_on(self.driver().execute(script, about))
     }
 

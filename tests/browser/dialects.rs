@@ -1,10 +1,10 @@
 //! The demo merchant in every dialect: the page does not know which one it is.
 
 use crate::browser::Browser;
-use crate::town::Town;
+use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::{Value, json};
-use whole::live::Shop;
+use tests::live::Shop;
 use xtask::demo::{Kind, MERCHANTS};
 
 /// A merchant, and the currency that it is settled in.
@@ -14,15 +14,15 @@ struct Stall {
 }
 
 impl Stall {
-    fn of(town: &Town, kind: Kind, change: &Value) -> Self {
-        let (shop, account) = town.merchant_of(kind, change);
+    fn of(system: &TestSystem, kind: Kind, change: &Value) -> Self {
+        let (shop, account) = system.merchant_of(kind, change);
         let currency = account["fee_type"].as_str().unwrap().to_owned();
         Self { shop, currency }
     }
 
     /// A checkout of 48.00; its address.
-    fn checkout(&self, town: &Town) -> String {
-        town.checkout_at(&self.shop, &json!({ "fee_type": self.currency }))
+    fn checkout(&self, system: &TestSystem) -> String {
+        system.checkout_at(&self.shop, &json!({ "fee_type": self.currency }))
     }
 
     /// The button of WeChat's sheet.
@@ -35,24 +35,24 @@ fn kind(id: &str) -> Kind {
     *MERCHANTS.iter().find(|kind| kind.id == id).unwrap()
 }
 
-fn each(check: impl Fn(&Town, &Browser, Kind, &Stall)) {
-    visit(|town, payer| {
+fn each(check: impl Fn(&TestSystem, &Browser, Kind, &Stall)) {
+    visit(|system, payer| {
         for kind in MERCHANTS {
             let id = format!("a-{}", kind.id);
-            let stall = Stall::of(town, kind, &json!({ "id": id }));
-            check(town, payer, kind, &stall);
+            let stall = Stall::of(system, kind, &json!({ "id": id }));
+            check(system, payer, kind, &stall);
         }
-        assert_eq!(town.orders().len(), MERCHANTS.len(), "one order each");
+        assert_eq!(system.orders().len(), MERCHANTS.len(), "one order each");
     });
 }
 
 #[test]
 fn each_is_paid_at_a_desk() {
-    each(|town, payer, kind, stall| {
-        payer.opens(&stall.checkout(town));
+    each(|system, payer, kind, stall| {
+        payer.opens(&stall.checkout(system));
         let code = payer.scans();
         payer.pictures(&format!("{}-desktop-code", kind.id));
-        town.scan(&code);
+        system.scan(&code);
         payer.sees("Payment successful");
         payer.pictures(&format!("{}-desktop-paid", kind.id));
     });
@@ -60,9 +60,9 @@ fn each_is_paid_at_a_desk() {
 
 #[test]
 fn each_is_paid_in_wechat() {
-    each(|town, payer, kind, stall| {
+    each(|system, payer, kind, stall| {
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat(&stall.checkout(town)));
+        payer.opens(&system.in_wechat(&stall.checkout(system)));
         payer.taps("Pay now");
         payer.sees_control(&stall.pay("Pay"));
         payer.pictures(&format!("{}-wechat-sheet", kind.id));
@@ -74,10 +74,10 @@ fn each_is_paid_in_wechat() {
 
 #[test]
 fn v3_in_the_phone_and_in_chinese() {
-    visit(|town, payer| {
-        let stall = Stall::of(town, kind("lantern-v3"), &json!({}));
+    visit(|system, payer| {
+        let stall = Stall::of(system, kind("lantern-v3"), &json!({}));
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat_of("alice-zhcn", &stall.checkout(town)));
+        payer.opens(&system.in_wechat_of("alice-zhcn", &stall.checkout(system)));
         payer.sees_control("立即支付");
         payer.finds_it_accessible("v3 in Chinese");
         payer.finds_that_it_fits("v3 in Chinese");
@@ -90,7 +90,7 @@ fn v3_in_the_phone_and_in_chinese() {
         payer.pictures("v3-wechat-paid-zh-Hans");
 
         payer.has_a_window_of(1100, 800);
-        payer.opens(&town.phone(&stall.checkout(town)));
+        payer.opens(&system.phone(&stall.checkout(system)));
         payer.looks_into_the_frame();
         payer.taps("Pay now");
         payer.taps(&stall.pay("Pay"));
@@ -101,14 +101,14 @@ fn v3_in_the_phone_and_in_chinese() {
 
 #[test]
 fn ionlines_own_page_takes_the_payment_and_ours_knows() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let change = json!({ "pay_url": true });
-        let stall = Stall::of(town, kind("night-ionline"), &change);
-        let checkout = stall.checkout(town);
+        let stall = Stall::of(system, kind("night-ionline"), &change);
+        let checkout = stall.checkout(system);
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat(&checkout));
+        payer.opens(&system.in_wechat(&checkout));
         payer.taps("Pay now");
-        payer.is_at(&town.in_wechat(&format!("{}/gateway/pay?", town.sandbox())));
+        payer.is_at(&system.in_wechat(&format!("{}/gateway/pay?", system.sandbox())));
         payer.sees_control(&stall.pay("Pay"));
         payer.pictures("ionline-page");
         payer.taps("Cancel");
@@ -116,7 +116,7 @@ fn ionlines_own_page_takes_the_payment_and_ours_knows() {
 
         // A payer who returns without paying can still pay.
         payer.goes_back();
-        payer.is_at(&town.in_wechat(&checkout));
+        payer.is_at(&system.in_wechat(&checkout));
         payer.pictures("ionline-back-unpaid");
         payer.taps("Pay now");
         payer.taps(&stall.pay("Pay"));
@@ -124,9 +124,9 @@ fn ionlines_own_page_takes_the_payment_and_ours_knows() {
         payer.pictures("ionline-page-paid");
 
         payer.goes_back();
-        payer.is_at(&town.in_wechat(&checkout));
+        payer.is_at(&system.in_wechat(&checkout));
         payer.sees("Payment successful");
         payer.pictures("ionline-back-paid");
-        assert_eq!(town.orders().len(), 1, "the same order was paid");
+        assert_eq!(system.orders().len(), 1, "the same order was paid");
     });
 }

@@ -2,7 +2,7 @@
 //! plain link and picture.
 
 use crate::browser::{Browser, Key};
-use crate::town::Town;
+use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -58,7 +58,7 @@ impl Site {
     }
 
     /// Shows the button, and keeps what it is told.
-    fn shows(&self, town: &Town, link: &Value, inside: &str) {
+    fn shows(&self, system: &TestSystem, link: &Value, inside: &str) {
         *self.page.lock().expect("a lock") = format!(
             "<!doctype html><html lang=\"en\"><head><title>A shop</title>\
              <link rel=\"icon\" href=\"data:,\">\
@@ -68,16 +68,17 @@ impl Site {
              <script>window.results = [];\
              addEventListener('weceive-result', ({{ detail }}) => results.push(detail))</script>\
              </body></html>",
-            gateway = town.gateway(),
+            gateway = system.gateway(),
             url = link["url"].as_str().unwrap(),
         );
     }
 }
 
 /// A merchant that knows these origins, and its link.
-fn linked(town: &Town, origins: &[&str], more: Value) -> Value {
-    let known = json!({ "redirect_origins": origins, "app_secret": crate::town::APP_SECRET });
-    let merchant = town.merchant("embedding", &known);
+fn linked(system: &TestSystem, origins: &[&str], more: Value) -> Value {
+    let known =
+        json!({ "redirect_origins": origins, "app_secret": crate::test_system::APP_SECRET });
+    let merchant = system.merchant("embedding", &known);
     let mut body = json!({ "body": "Jasmine pearls, 50 g", "total_fee": 8800 });
     let fields = body.as_object_mut().unwrap();
     fields.extend(more.as_object().unwrap().clone());
@@ -93,10 +94,10 @@ fn was_told_nothing(payer: &Browser) {
 
 #[test]
 fn by_keyboard_a_tab_is_opened_and_the_shop_is_told_by_the_server() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let site = Site::start();
-        let link = linked(town, &[&site.origin()], json!({}));
-        site.shows(town, &link, "");
+        let link = linked(system, &[&site.origin()], json!({}));
+        site.shows(system, &link, "");
         payer.opens(&site.origin());
         payer.sees_control("Pay with WeChat");
         payer.finds_it_accessible("the button");
@@ -104,7 +105,7 @@ fn by_keyboard_a_tab_is_opened_and_the_shop_is_told_by_the_server() {
         payer.presses(Key::Space);
 
         payer.looks_at_tab(1);
-        payer.is_at(&format!("{}/pay/?l=", town.gateway()));
+        payer.is_at(&format!("{}/pay/?l=", system.gateway()));
         assert_eq!(payer.evaluates("return window.opener"), Value::Null);
         payer.tabs_to("Continue to payment");
         payer.presses(Key::Enter);
@@ -130,7 +131,7 @@ fn by_keyboard_a_tab_is_opened_and_the_shop_is_told_by_the_server() {
         payer.waits_for("return heard === 2");
         was_told_nothing(payer);
 
-        town.scan(&code);
+        system.scan(&code);
         payer.waits_for("return results.length > 0");
         let told = json!([{ "state": "paid", "out_trade_no": number }]);
         assert_eq!(payer.evaluates("return results"), told);
@@ -142,17 +143,17 @@ fn by_keyboard_a_tab_is_opened_and_the_shop_is_told_by_the_server() {
 
 #[test]
 fn where_tabs_are_blocked_the_link_opens_in_the_same_one() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let site = Site::start();
         let success = json!({ "success_url": format!("{}/", site.origin()) });
-        let link = linked(town, &[&site.origin()], success);
-        site.shows(town, &link, "");
+        let link = linked(system, &[&site.origin()], success);
+        site.shows(system, &link, "");
         payer.runs_first("window.open = () => null");
         payer.opens(&site.origin());
         payer.taps("Pay with WeChat");
-        payer.is_at(&format!("{}/pay/?l=", town.gateway()));
+        payer.is_at(&format!("{}/pay/?l=", system.gateway()));
         payer.taps("Continue to payment");
-        town.scan(&payer.scans());
+        system.scan(&payer.scans());
         payer.sees("Payment successful");
         payer.taps("Return to");
         payer.is_at(&site.origin());
@@ -163,16 +164,16 @@ fn where_tabs_are_blocked_the_link_opens_in_the_same_one() {
 
 #[test]
 fn on_a_phone_it_stays_in_the_tab_and_the_shop_is_told_after_the_way_back() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let site = Site::start();
         let shop = format!("{}/", site.on_this_machine());
-        let in_wechat = town.in_wechat(&shop);
+        let in_wechat = system.in_wechat(&shop);
         let link = linked(
-            town,
+            system,
             &[in_wechat.trim_end_matches('/')],
             json!({ "success_url": shop }),
         );
-        site.shows(town, &link, "");
+        site.shows(system, &link, "");
         // WeChat's own needs no leave of the page's policy.
         payer.expects_in_the_console("/__phone/bridge.js");
         payer.has_a_window_of(390, 780);
@@ -198,18 +199,18 @@ fn was_not_opened_beside(payer: &Browser) {
 
 #[test]
 fn a_page_of_an_unknown_origin_sells_and_is_told_nothing() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         // The refusal, as the browser words it, and as the element explains it.
         payer.expects_in_the_console("/pay/result");
         payer.expects_in_the_console("ORIGIN_UNKNOWN");
         let site = Site::start();
-        let link = linked(town, &["https://shop.example.com"], json!({}));
-        site.shows(town, &link, "");
+        let link = linked(system, &["https://shop.example.com"], json!({}));
+        site.shows(system, &link, "");
         payer.opens(&site.origin());
         payer.taps("Pay with WeChat");
         payer.looks_at_tab(1);
         payer.taps("Continue to payment");
-        town.scan(&payer.scans());
+        system.scan(&payer.scans());
         payer.sees("Payment successful");
         payer.looks_at_tab(0);
         let asked = "return performance.getEntriesByType('resource')
@@ -224,9 +225,9 @@ fn a_page_of_an_unknown_origin_sells_and_is_told_nothing() {
 
 #[test]
 fn without_a_script_there_is_a_link_and_a_picture() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let site = Site::start();
-        let link = linked(town, &[], json!({}));
+        let link = linked(system, &[], json!({}));
         let text = |name: &str| link[name].as_str().unwrap().to_owned();
         let inside = format!(
             "<p><a href=\"{}\">Buy the pearls</a></p>\
@@ -234,7 +235,7 @@ fn without_a_script_there_is_a_link_and_a_picture() {
             text("url"),
             text("qr_url"),
         );
-        site.shows(town, &link, &inside);
+        site.shows(system, &link, &inside);
         payer.runs_no_scripts();
         payer.opens(&site.origin());
         payer.sees_control("Buy the pearls");
@@ -247,16 +248,16 @@ fn without_a_script_there_is_a_link_and_a_picture() {
         payer.taps("Continue to payment");
         payer.sees("This page needs JavaScript to take a payment.");
         payer.pictures("link-no-script-checkout");
-        assert!(town.orders().is_empty());
+        assert!(system.orders().is_empty());
     });
 }
 
 #[test]
 fn it_fits_and_can_be_seen_in_every_window_and_language() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let site = Site::start();
-        let link = linked(town, &[], json!({}));
-        site.shows(town, &link, "");
+        let link = linked(system, &[], json!({}));
+        site.shows(system, &link, "");
         payer.opens(&site.origin());
         payer.sees_control("Pay with WeChat");
         for (scheme, lang, name) in [
@@ -285,9 +286,9 @@ fn it_fits_and_can_be_seen_in_every_window_and_language() {
 
 #[test]
 fn in_the_demo_shop_all_of_it_stands_side_by_side() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.calls_itself(PHONE);
-        payer.opens(&format!("{}/shop/", town.sandbox()));
+        payer.opens(&format!("{}/shop/", system.sandbox()));
         payer.taps("Make a payment link");
         payer.sees_control("Pay with WeChat");
         payer.sees_control("Pay any amount");

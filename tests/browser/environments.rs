@@ -2,11 +2,11 @@
 //! address, opened in different places, and paid.
 
 use crate::browser::Browser;
-use crate::town::Town;
+use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::json;
 use std::time::Duration;
-use whole::live::send;
+use tests::live::send;
 
 const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
 const TABLET: &str = "Mozilla/5.0 (Tablet; OpenHarmony 6.1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.1.0.117 HuaweiBrowser/6.1.5.300";
@@ -18,22 +18,22 @@ const MINI_PROGRAM: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2_1 like Mac O
 const PREVIEW: &str = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)";
 
 /// In a phone's browser, at a checkout of a merchant with H5.
-fn in_a_phones_browser(town: &Town, payer: &Browser) -> String {
-    let merchant = town.merchant("mobile", &json!({ "h5": true }));
+fn in_a_phones_browser(system: &TestSystem, payer: &Browser) -> String {
+    let merchant = system.merchant("mobile", &json!({ "h5": true }));
     payer.calls_itself(SAFARI);
     payer.has_a_window_of(390, 780);
-    let checkout = town.checkout_at(&merchant, &json!({}));
+    let checkout = system.checkout_at(&merchant, &json!({}));
     payer.opens(&checkout);
     checkout
 }
 
 #[test]
 fn a_phones_browser_pays_on_wechats_page_and_is_told_when_it_is_back() {
-    visit(|town, payer| {
-        let checkout = in_a_phones_browser(town, payer);
+    visit(|system, payer| {
+        let checkout = in_a_phones_browser(system, payer);
         payer.sees_control("Pay now");
         assert!(
-            town.orders().is_empty(),
+            system.orders().is_empty(),
             "a page that is read orders nothing"
         );
         payer.pictures("h5-ready");
@@ -42,21 +42,21 @@ fn a_phones_browser_pays_on_wechats_page_and_is_told_when_it_is_back() {
         payer.sees("Demo Tea House");
         payer.sees_control("Pay as alice");
         let origin = payer.evaluates("return new URL(document.referrer).origin + '/'");
-        assert_eq!(origin, format!("{}/", town.gateway()), "checklist H4");
+        assert_eq!(origin, format!("{}/", system.gateway()), "checklist H4");
         payer.taps("Pay as alice");
         payer.is_at(&format!("{checkout}&back=1"));
         payer.sees("Payment successful");
         payer.pictures("h5-paid");
         payer.reloads();
         payer.sees("Payment successful");
-        assert_eq!(town.orders().len(), 1);
+        assert_eq!(system.orders().len(), 1);
     });
 }
 
 #[test]
 fn a_payer_who_comes_back_unpaid_is_told_so_and_can_pay_after_all() {
-    visit(|town, payer| {
-        in_a_phones_browser(town, payer);
+    visit(|system, payer| {
+        in_a_phones_browser(system, payer);
         payer.taps("Pay now");
         payer.taps("Cancel");
         payer.sees("No payment found yet");
@@ -68,15 +68,15 @@ fn a_payer_who_comes_back_unpaid_is_told_so_and_can_pay_after_all() {
         payer.taps("Pay now");
         payer.taps("Pay as alice");
         payer.sees("Payment successful");
-        assert_eq!(town.orders().len(), 1, "the same order was paid");
+        assert_eq!(system.orders().len(), 1, "the same order was paid");
     });
 }
 
 #[test]
 fn a_payer_who_comes_back_by_the_back_button_can_say_that_they_have_paid() {
-    visit(|town, payer| {
-        in_a_phones_browser(town, payer);
-        town.wechat_falls_silent();
+    visit(|system, payer| {
+        in_a_phones_browser(system, payer);
+        system.wechat_falls_silent();
         payer.taps("Pay now");
         payer.sees_control("Pay as alice");
         payer.evaluates("history.back()");
@@ -86,11 +86,11 @@ fn a_payer_who_comes_back_by_the_back_button_can_say_that_they_have_paid() {
         payer.taps("Pay now");
         payer.taps("Pay as alice");
         payer.sees("No payment found yet");
-        town.wechat_speaks_again();
+        system.wechat_speaks_again();
         payer.sees("Payment successful");
         payer.evaluates("history.go(-2)");
         payer.sees("Payment successful");
-        assert_eq!(town.orders().len(), 1);
+        assert_eq!(system.orders().len(), 1);
     });
 }
 
@@ -111,10 +111,10 @@ const WEB_VIEW: &str = "
 
 #[test]
 fn inside_its_mini_program_the_merchants_own_page_is_opened() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let own = json!({ "mini_program": { "appid": "wx5a11d0b0c0ffee05" } });
-        let merchant = town.merchant("mini", &own);
-        let checkout = town.checkout_at(&merchant, &json!({}));
+        let merchant = system.merchant("mini", &own);
+        let checkout = system.checkout_at(&merchant, &json!({}));
         payer.calls_itself(MINI_PROGRAM);
         payer.has_a_window_of(390, 780);
         payer.runs_first(WEB_VIEW);
@@ -128,20 +128,20 @@ fn inside_its_mini_program_the_merchants_own_page_is_opened() {
         let (_, query) = checkout.split_once('?').unwrap();
         let page = json!(["navigateTo", format!("/pages/weceive-pay/index?{query}")]);
         assert_eq!(payer.evaluates("return window.opened[0]"), page);
-        assert!(town.orders().is_empty(), "that page's to make");
+        assert!(system.orders().is_empty(), "that page's to make");
 
-        town.pays_elsewhere(&checkout);
+        system.pays_elsewhere(&checkout);
         payer.sees("Payment successful");
-        assert_eq!(town.orders().len(), 1);
+        assert_eq!(system.orders().len(), 1);
     });
 }
 
 #[test]
 fn where_the_mini_program_refuses_the_link_leads_to_wechat() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         let own = json!({ "mini_program": { "appid": "wx5a11d0b0c0ffee05" } });
-        let merchant = town.merchant("mini", &own);
-        let checkout = town.checkout_at(&merchant, &json!({}));
+        let merchant = system.merchant("mini", &own);
+        let checkout = system.checkout_at(&merchant, &json!({}));
         payer.calls_itself(MINI_PROGRAM);
         payer.runs_first(WEB_VIEW);
         payer.opens(&checkout);
@@ -150,33 +150,33 @@ fn where_the_mini_program_refuses_the_link_leads_to_wechat() {
         payer.taps("Pay now");
         payer.sees("Open this page in a WeChat chat");
         assert_eq!(payer.scans(), checkout);
-        assert!(town.orders().is_empty());
+        assert!(system.orders().is_empty());
     });
 }
 
 #[test]
 fn a_wechat_that_tells_only_the_page_that_it_is_in_a_mini_program() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.runs_first("window.__wxjs_environment = 'miniprogram'");
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.opens(&system.in_wechat(&system.checkout()));
         payer.sees("Open this page in a WeChat chat");
         payer.does_not_see("Pay now");
         let address = payer.evaluates("return location.search");
         assert!(address.as_str().unwrap().ends_with("&env=miniprogram"));
-        assert!(town.orders().is_empty());
+        assert!(system.orders().is_empty());
     });
 }
 
 #[test]
 fn on_a_tablet_and_in_wechat_on_a_computer_there_is_a_code() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         for (agent, width, height) in [(TABLET, 768, 1024), (DESKTOP_WECHAT, 1024, 700)] {
             payer.calls_itself(agent);
             payer.has_a_window_of(width, height);
-            payer.opens(&town.checkout());
+            payer.opens(&system.checkout());
             payer.sees("Scan with WeChat to pay");
-            town.scan(&payer.scans());
+            system.scan(&payer.scans());
             payer.sees("Payment successful");
         }
     });
@@ -184,8 +184,8 @@ fn on_a_tablet_and_in_wechat_on_a_computer_there_is_a_code() {
 
 #[test]
 fn wecom_and_other_apps_say_how_to_go_on_in_wechat() {
-    visit(|town, payer| {
-        let checkout = town.checkout_of(&json!({ "lang": "en" }));
+    visit(|system, payer| {
+        let checkout = system.checkout_of(&json!({ "lang": "en" }));
         payer.has_a_window_of(390, 780);
         for (agent, words, name) in [
             (WECOM, "WeCom can’t pay here.", "wecom"),
@@ -198,18 +198,18 @@ fn wecom_and_other_apps_say_how_to_go_on_in_wechat() {
             payer.pictures(name);
             payer.finds_it_accessible(name);
         }
-        assert!(town.orders().is_empty());
+        assert!(system.orders().is_empty());
         // Paid in WeChat, it shows here.
-        town.pays_elsewhere(&checkout);
+        system.pays_elsewhere(&checkout);
         payer.sees("Payment successful");
     });
 }
 
 #[test]
 fn a_link_preview_reads_title_amount_and_image() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.calls_itself(PREVIEW);
-        payer.opens(&town.checkout());
+        payer.opens(&system.checkout());
         payer.sees("Demo Tea House HK$48.00 Open this page in WeChat");
         payer.does_not_see("Jasmine pearls");
         assert_eq!(payer.title(), "Demo Tea House · HK$48.00");
@@ -219,17 +219,17 @@ fn a_link_preview_reads_title_amount_and_image() {
         assert_eq!(image.status, 200);
         assert_eq!(image.header("content-type"), "image/png");
         assert_eq!(payer.evaluates("return document.scripts.length"), 0);
-        assert!(town.orders().is_empty());
+        assert!(system.orders().is_empty());
     });
 }
 
 #[test]
 fn a_page_whose_program_does_not_come_can_be_read_and_says_what_to_do() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.expects_in_the_console("Failed to fetch");
         payer.cannot_load(&["*.wasm"]);
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.checkout());
+        payer.opens(&system.checkout());
         payer.sees("Demo Tea House HK$48.00 For Jasmine pearls, 50 g Order no.");
         payer.sees("This is taking longer than usual.");
         payer.pictures("no-program");
@@ -241,9 +241,9 @@ fn a_page_whose_program_does_not_come_can_be_read_and_says_what_to_do() {
 
 #[test]
 fn everything_fits_with_text_twice_as_large() {
-    visit(|town, payer| {
-        let merchant = town.merchant("mobile", &json!({ "h5": true }));
-        let checkout = town.checkout_at(&merchant, &json!({ "total_fee": 1_234_567_890 }));
+    visit(|system, payer| {
+        let merchant = system.merchant("mobile", &json!({ "h5": true }));
+        let checkout = system.checkout_at(&merchant, &json!({ "total_fee": 1_234_567_890 }));
         let larger = "document.documentElement.style.fontSize = '200%'";
         for (agent, name, heading) in [
             (SAFARI, "h5", "Pay now"),

@@ -4,7 +4,7 @@ use crate::visit;
 
 #[test]
 fn an_unknown_link_is_explained_in_each_language() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.expects_in_the_console("404");
         for (lang, heading) in [
             ("en", "This link doesn’t work"),
@@ -13,7 +13,7 @@ fn an_unknown_link_is_explained_in_each_language() {
         ] {
             let address = format!(
                 "{}/pay/?s=demo.0123456789012345678901&lang={lang}",
-                town.gateway()
+                system.gateway()
             );
             payer.opens(&address);
             payer.sees(heading);
@@ -26,8 +26,8 @@ fn an_unknown_link_is_explained_in_each_language() {
 
 #[test]
 fn the_address_chooses_the_language_at_a_desk() {
-    visit(|town, payer| {
-        let checkout = town.checkout();
+    visit(|system, payer| {
+        let checkout = system.checkout();
         for (lang, heading) in [
             ("zh-Hans", "请使用微信扫一扫"),
             ("zh-Hant", "請使用微信掃一掃"),
@@ -44,7 +44,7 @@ fn the_address_chooses_the_language_at_a_desk() {
 
 #[test]
 fn wechats_language_is_spoken_in_wechat() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         for (phone, lang, pay, sheet, paid) in [
             (
@@ -62,7 +62,7 @@ fn wechats_language_is_spoken_in_wechat() {
                 "付款成功",
             ),
         ] {
-            payer.opens(&town.in_wechat_of(phone, &town.checkout()));
+            payer.opens(&system.in_wechat_of(phone, &system.checkout()));
             payer.sees_control(pay);
             assert_eq!(payer.reads("html", "lang"), lang);
             payer.pictures(&format!("wechat-ready-{lang}"));
@@ -76,11 +76,11 @@ fn wechats_language_is_spoken_in_wechat() {
 
 #[test]
 fn a_sign_in_that_cannot_be_finished_is_explained_in_wechats_language() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         payer.expects_in_the_console("400");
-        let stale = format!("{}/oauth/callback?code=used&state=old", town.gateway());
-        payer.opens(&town.in_wechat_of("alice-zhcn", &stale));
+        let stale = format!("{}/oauth/callback?code=used&state=old", system.gateway());
+        payer.opens(&system.in_wechat_of("alice-zhcn", &stale));
         payer.sees("请");
         assert_eq!(payer.reads("html", "lang"), "zh-Hans");
         payer.pictures("sign-in-failed");

@@ -10,16 +10,16 @@ const WORD: &str = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunt
 
 #[test]
 fn everything_fits_every_window() {
-    visit(|town, payer| {
-        let long = town.merchant(
+    visit(|system, payer| {
+        let long = system.merchant(
             "long",
-            &json!({ "name": WORD, "app_secret": crate::town::APP_SECRET }),
+            &json!({ "name": WORD, "app_secret": crate::test_system::APP_SECRET }),
         );
-        let checkout = town.checkout_at(
+        let checkout = system.checkout_at(
             &long,
             &json!({ "body": format!("{WORD}{WORD}"), "total_fee": 1_234_567_890, "out_trade_no": "T".repeat(29) }),
         );
-        let in_wechat = town.in_wechat(&checkout);
+        let in_wechat = system.in_wechat(&checkout);
         let pages = [
             ("code", &checkout, "Scan with WeChat to pay"),
             ("ready", &in_wechat, "Pay now"),
@@ -42,17 +42,17 @@ fn everything_fits_every_window() {
 
 #[test]
 fn the_phone_and_the_shop_fit_every_window() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         for (width, height) in WIDTHS {
             payer.has_a_window_of(width, height);
-            payer.opens(&town.phone(&town.checkout()));
+            payer.opens(&system.phone(&system.checkout()));
             payer.looks_into_the_frame();
             payer.sees_control("Pay now");
             payer.pictures(&format!("phone-{width}"));
             payer.looks_at_the_window();
             payer.finds_that_it_fits(&format!("the phone, {width}"));
             for path in ["/", "/shop/", "/shop/inbox", "/sandbox/"] {
-                payer.opens(&format!("{}{path}", town.sandbox()));
+                payer.opens(&format!("{}{path}", system.sandbox()));
                 let name = path.trim_end_matches('/').replace('/', "-");
                 payer.pictures(&format!("sandbox{name}-{width}"));
                 payer.finds_that_it_fits(&format!("{path}, {width}"));
@@ -63,9 +63,9 @@ fn the_phone_and_the_shop_fit_every_window() {
 
 #[test]
 fn a_phone_on_its_side_shows_the_whole_code_without_scrolling() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         for lang in ["en", "zh-Hans"] {
-            payer.opens(&town.checkout_of(&json!({ "lang": lang })));
+            payer.opens(&system.checkout_of(&json!({ "lang": lang })));
             payer.sees_control(if lang == "en" {
                 "Back to the merchant"
             } else {

@@ -3,25 +3,25 @@
 use crate::browser::Browser;
 use crate::visit;
 use serde_json::json;
-use whole::live::{send, wait_for};
+use tests::live::{send, wait_for};
 
 const WIDTHS: [(u32, u32); 4] = [(320, 568), (390, 780), (768, 1024), (1440, 900)];
 
 #[test]
 fn a_fixed_price_is_paid_at_a_desk_and_the_back_button_buys_nothing_more() {
-    visit(|town, payer| {
-        let link = town.link(&json!({ "total_fee": 8800 }));
+    visit(|system, payer| {
+        let link = system.link(&json!({ "total_fee": 8800 }));
         payer.opens(link["url"].as_str().unwrap());
         payer.sees("Demo Tea House HK$88.00 For Jasmine pearls, 50 g");
         payer.double_taps("Continue to payment");
-        payer.is_at(&format!("{}/pay/?s=demo.", town.gateway()));
-        town.scan(&payer.scans());
+        payer.is_at(&format!("{}/pay/?s=demo.", system.gateway()));
+        system.scan(&payer.scans());
         payer.sees("Payment successful");
 
         payer.evaluates("history.back()");
         payer.taps("Continue to payment");
         payer.sees("Payment successful");
-        assert_eq!(town.orders().len(), 1, "the form is one purchase");
+        assert_eq!(system.orders().len(), 1, "the form is one purchase");
         payer.opens(link["url"].as_str().unwrap());
         payer.taps("Continue to payment");
         payer.sees("Scan with WeChat to pay");
@@ -30,14 +30,14 @@ fn a_fixed_price_is_paid_at_a_desk_and_the_back_button_buys_nothing_more() {
 
 #[test]
 fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         // WeChat's own needs no leave of the page's policy.
         payer.expects_in_the_console("/__phone/bridge.js");
         payer.expects_in_the_console("422");
         payer.has_a_window_of(390, 780);
         let link =
-            town.link(&json!({ "body": "At the counter", "min_fee": 500, "max_fee": 200_000 }));
-        payer.opens(&town.in_wechat(link["url"].as_str().unwrap()));
+            system.link(&json!({ "body": "At the counter", "min_fee": 500, "max_fee": 200_000 }));
+        payer.opens(&system.in_wechat(link["url"].as_str().unwrap()));
         payer.sees("From HK$5.00 to HK$2,000.00");
         payer.pictures("link-amount");
         payer.finds_it_accessible("the amount");
@@ -69,7 +69,7 @@ fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
         payer.sees("Enter numbers only, for example 12.50.");
         payer.pictures("link-amount-refused");
         payer.finds_it_accessible("an amount that is refused");
-        assert!(town.orders().is_empty());
+        assert!(system.orders().is_empty());
 
         payer.writes("Amount in HKD", "1250.5");
         payer.taps("Continue to payment");
@@ -82,11 +82,11 @@ fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
 
 #[test]
 fn a_quantity_is_bought_until_none_is_left() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         for status in ["422", "409"] {
             payer.expects_in_the_console(status);
         }
-        let link = town.link(&json!({ "total_fee": 8800, "quantity": 5, "stock": 3 }));
+        let link = system.link(&json!({ "total_fee": 8800, "quantity": 5, "stock": 3 }));
         let url = link["url"].as_str().unwrap();
         payer.opens(url);
         payer.sees("HK$88.00 each · up to 3");
@@ -102,7 +102,7 @@ fn a_quantity_is_bought_until_none_is_left() {
         payer.writes("Quantity", "2");
         payer.taps("Continue to payment");
         payer.sees("HK$176.00");
-        town.scan(&payer.scans());
+        system.scan(&payer.scans());
         payer.sees("Payment successful");
 
         // Who has waited finds what is left.
@@ -130,21 +130,21 @@ fn a_quantity_is_bought_until_none_is_left() {
 
 #[test]
 fn a_link_that_is_off_or_over_or_unknown_says_so_whenever_it_is_tapped() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         for status in ["404", "409"] {
             payer.expects_in_the_console(status);
         }
-        let link = town.link(&json!({ "total_fee": 8800 }));
+        let link = system.link(&json!({ "total_fee": 8800 }));
         let url = link["url"].as_str().unwrap();
         payer.opens(url);
         payer.sees_control("Continue to payment");
-        town.changes(&link, &json!({ "active": false }));
+        system.changes(&link, &json!({ "active": false }));
         payer.taps("Continue to payment");
         payer.sees("Not available");
         payer.pictures("link-off");
         payer.finds_it_accessible("switched off");
 
-        let short = town.link(&json!({ "total_fee": 8800, "expires_in_seconds": 1 }));
+        let short = system.link(&json!({ "total_fee": 8800, "expires_in_seconds": 1 }));
         wait_for("the link is over", 5, || {
             let page = send("GET", short["url"].as_str().unwrap(), &[], "").text();
             page.contains("This link has expired").then_some(())
@@ -156,21 +156,21 @@ fn a_link_that_is_off_or_over_or_unknown_says_so_whenever_it_is_tapped() {
         payer.opens(&format!("{}x", url));
         payer.sees("This link doesn’t work");
         payer.pictures("link-unknown");
-        assert!(town.orders().is_empty());
+        assert!(system.orders().is_empty());
     });
 }
 
 #[test]
 fn every_link_page_fits_every_window_in_every_language() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.expects_in_the_console("422");
         let word = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbe";
         let long = json!({ "name": word });
-        let long = town.merchant("long", &long);
+        let long = system.merchant("long", &long);
         let body = json!({ "body": format!("{word}{}", &word[..50]), "total_fee": 12_345_678, "quantity": 99 });
         let made = long.call("POST", "/v1/link", body.to_string()).json();
         let huge = made["data"]["url"].as_str().unwrap();
-        let amount = town.link(&json!({ "min_fee": 1, "max_fee": 1_234_567_890 }));
+        let amount = system.link(&json!({ "min_fee": 1, "max_fee": 1_234_567_890 }));
         for (scheme, lang, pay, label) in [
             ("light", "en", "Continue to payment", "Amount in HKD"),
             ("dark", "zh-Hans", "去支付", "金额"),

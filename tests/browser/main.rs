@@ -12,26 +12,26 @@
 )]
 
 mod accessibility;
-mod again;
 mod bridges;
 mod browser;
 mod desktop;
 mod dialects;
-mod elsewhere;
 mod embed;
+mod environment_matrix;
 mod environments;
 mod languages;
 mod layout;
 mod links;
 mod network;
-mod places;
+mod no_javascript;
+mod repeat_visits;
 mod shop;
-mod town;
+mod test_system;
+mod unsupported;
 mod wechat;
-mod without;
 
 use browser::Browser;
-use town::Town;
+use test_system::TestSystem;
 
 /// A bridge of WeChat's whose answers are a test's to give.
 const BRIDGE: &str = include_str!("bridge.js");
@@ -39,9 +39,9 @@ const BRIDGE: &str = include_str!("bridge.js");
 /// A fresh system and a fresh browser. In the end there must be no complaint:
 /// no error in the console, no breach of a policy, nothing that was judged
 /// wrong on the way.
-fn visit(run: impl FnOnce(&Town, &Browser)) {
-    let town = Town::start();
+fn visit(run: impl FnOnce(&TestSystem, &Browser)) {
+    let system = TestSystem::start();
     let browser = Browser::start();
-    run(&town, &browser);
+    run(&system, &browser);
     browser.has_nothing_to_complain_about();
 }

@@ -4,7 +4,7 @@ use crate::browser::Browser;
 use crate::visit;
 use std::thread;
 use std::time::Duration;
-use whole::live::wait_for;
+use tests::live::wait_for;
 
 /// Lets be read what the page's WebSockets bring.
 const WATCH: &str = "
@@ -65,13 +65,13 @@ fn is_hidden(payer: &Browser, hidden: bool) {
 
 #[test]
 fn a_payment_made_while_the_page_was_offline_is_shown_when_it_is_back() {
-    visit(|town, payer| {
-        payer.opens(&town.checkout());
+    visit(|system, payer| {
+        payer.opens(&system.checkout());
         let code = payer.scans();
         payer.goes_offline();
         payer.sees("You’re offline. We’ll reconnect automatically.");
         payer.pictures("desktop-offline");
-        town.scan(&code);
+        system.scan(&code);
         payer.does_not_see("Payment successful");
         payer.is_online_again();
         payer.sees("Payment successful");
@@ -81,15 +81,15 @@ fn a_payment_made_while_the_page_was_offline_is_shown_when_it_is_back() {
 
 #[test]
 fn a_tap_without_a_network_starts_nothing_and_can_be_repeated() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.opens(&system.in_wechat(&system.checkout()));
         payer.sees_control("Pay now");
         payer.goes_offline();
         payer.taps("Pay now");
         payer.sees("No connection");
         payer.pictures("wechat-no-network");
-        assert!(town.orders().is_empty());
+        assert!(system.orders().is_empty());
         payer.is_online_again();
         payer.taps("Pay now");
         payer.taps("Pay HKD 48.00");
@@ -99,13 +99,13 @@ fn a_tap_without_a_network_starts_nothing_and_can_be_repeated() {
 
 #[test]
 fn a_page_is_told_of_its_payment_and_need_not_ask() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.runs_first(WATCH);
-        payer.opens(&town.checkout());
+        payer.opens(&system.checkout());
         let code = payer.scans();
         has_heard(payer, "look", 1);
         let before = asks_no_more(payer);
-        town.scan(&code);
+        system.scan(&code);
         payer.sees("Payment successful");
         assert_eq!(asked(payer), before + 1);
         has_heard(payer, "closed", 1);
@@ -114,10 +114,10 @@ fn a_page_is_told_of_its_payment_and_need_not_ask() {
 
 #[test]
 fn a_page_in_wechat_listens_while_the_payer_is_at_the_sheet() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.runs_first(WATCH);
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.opens(&system.in_wechat(&system.checkout()));
         payer.taps("Pay now");
         has_heard(payer, "look", 1);
         payer.taps("Pay HKD 48.00");
@@ -127,28 +127,28 @@ fn a_page_in_wechat_listens_while_the_payer_is_at_the_sheet() {
 
 #[test]
 fn where_nothing_can_be_heard_the_page_asks() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.runs_first(NO_SOCKETS);
-        payer.opens(&town.checkout());
+        payer.opens(&system.checkout());
         let code = payer.scans();
         wait_for("two tries", 15, || {
             (payer.evaluates("return tried").as_u64() >= Some(2)).then_some(())
         });
-        town.scan(&code);
+        system.scan(&code);
         payer.sees("Payment successful");
     });
 }
 
 #[test]
 fn a_page_at_the_back_is_quiet_and_up_to_date_when_it_is_in_front_again() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.runs_first(WATCH);
-        payer.opens(&town.checkout());
+        payer.opens(&system.checkout());
         let code = payer.scans();
         has_heard(payer, "look", 1);
         is_hidden(payer, true);
         has_heard(payer, "closed", 1);
-        town.scan(&code);
+        system.scan(&code);
         payer.does_not_see_for(Duration::from_secs(3), "Payment successful");
         is_hidden(payer, false);
         payer.sees("Payment successful");
@@ -157,9 +157,9 @@ fn a_page_at_the_back_is_quiet_and_up_to_date_when_it_is_in_front_again() {
 
 #[test]
 fn a_page_that_lost_the_network_listens_again() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.runs_first(WATCH);
-        payer.opens(&town.checkout());
+        payer.opens(&system.checkout());
         let code = payer.scans();
         has_heard(payer, "look", 1);
         payer.goes_offline();
@@ -167,7 +167,7 @@ fn a_page_that_lost_the_network_listens_again() {
         payer.is_online_again();
         has_heard(payer, "look", 2);
         let before = asks_no_more(payer);
-        town.scan(&code);
+        system.scan(&code);
         payer.sees("Payment successful");
         assert_eq!(asked(payer), before + 1, "it was told");
     });
@@ -175,19 +175,19 @@ fn a_page_that_lost_the_network_listens_again() {
 
 #[test]
 fn a_page_outlives_the_server_that_it_listens_to() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.expects_in_the_console("net::ERR_CONNECTION");
         payer.expects_in_the_console("WebSocket connection to");
         payer.expects_in_the_console("/pay/status");
         payer.runs_first(WATCH);
-        payer.opens(&town.checkout());
+        payer.opens(&system.checkout());
         let code = payer.scans();
         has_heard(payer, "look", 1);
-        town.crashes();
+        system.crashes();
         has_heard(payer, "closed", 1);
         has_heard(payer, "look", 2);
         let before = asks_no_more(payer);
-        town.scan(&code);
+        system.scan(&code);
         payer.sees("Payment successful");
         assert_eq!(asked(payer), before + 1, "it was told");
     });

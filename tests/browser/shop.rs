@@ -4,15 +4,15 @@ use crate::visit;
 
 #[test]
 fn a_purchase_in_the_demo_shop_is_paid_by_a_scan_and_delivered_to_its_inbox() {
-    visit(|town, payer| {
-        let shop = format!("{}/shop/", town.sandbox());
+    visit(|system, payer| {
+        let shop = format!("{}/shop/", system.sandbox());
         payer.opens(&shop);
         payer.sees("Jasmine pearls");
         payer.pictures("shop");
         payer.taps("Checkout");
-        payer.is_at(&format!("{}/pay/?s=demo.", town.gateway()));
+        payer.is_at(&format!("{}/pay/?s=demo.", system.gateway()));
         payer.sees("Demo Tea House-Jasmine pearls");
-        town.scan(&payer.scans());
+        system.scan(&payer.scans());
         payer.taps("Return to");
         payer.sees("Thank you");
         payer.sees("is paid. We are putting the kettle on.");
@@ -29,16 +29,16 @@ fn a_purchase_in_the_demo_shop_is_paid_by_a_scan_and_delivered_to_its_inbox() {
 
 #[test]
 fn an_inbox_that_does_not_acknowledge_says_so_of_each_delivery() {
-    visit(|town, payer| {
-        let inbox = format!("{}/shop/inbox", town.sandbox());
+    visit(|system, payer| {
+        let inbox = format!("{}/shop/inbox", system.sandbox());
         payer.opens(&inbox);
         payer.sees("No deliveries yet.");
         payer.taps("Stop acknowledging");
         payer.sees("Deliveries are not acknowledged");
 
-        payer.opens(&format!("{}/shop/", town.sandbox()));
+        payer.opens(&format!("{}/shop/", system.sandbox()));
         payer.taps("Checkout");
-        town.scan(&payer.scans());
+        system.scan(&payer.scans());
         payer.sees("Payment successful");
         payer.opens(&inbox);
         payer.sees("not acknowledged The signature is right.");

@@ -7,34 +7,34 @@ use std::time::Duration;
 
 #[test]
 fn a_payer_in_the_phone_is_told_paid_only_when_it_is_verified() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(1100, 800);
-        payer.opens(&town.phone(&town.checkout()));
+        payer.opens(&system.phone(&system.checkout()));
         payer.looks_into_the_frame();
         payer.sees("Demo Tea House HK$48.00 For Jasmine pearls, 50 g Order no.");
         assert!(
-            town.orders().is_empty(),
+            system.orders().is_empty(),
             "a page that is read orders nothing"
         );
         payer.pictures("phone-ready");
 
-        town.wechat_falls_silent();
+        system.wechat_falls_silent();
         payer.taps("Pay now");
         payer.sees("WeChat Pay Demo Tea House HKD 48.00");
         payer.pictures("phone-sheet");
         payer.taps("Pay HKD 48.00");
         payer.sees("Confirming your payment…");
-        assert_eq!(town.orders()[0]["trade_state"], "SUCCESS");
+        assert_eq!(system.orders()[0]["trade_state"], "SUCCESS");
         // Long enough for several questions of the page to the server.
         payer.does_not_see_for(Duration::from_secs(4), "Payment successful");
         payer.sees("Confirming your payment…");
         payer.pictures("phone-confirming");
 
-        town.wechat_speaks_again();
+        system.wechat_speaks_again();
         payer.sees("Payment successful");
         payer.sees("Paid at");
         payer.pictures("phone-paid");
-        assert_eq!(town.orders().len(), 1);
+        assert_eq!(system.orders().len(), 1);
 
         payer.looks_at_the_window();
         payer.taps("Payments");
@@ -45,14 +45,14 @@ fn a_payer_in_the_phone_is_told_paid_only_when_it_is_verified() {
 
 #[test]
 fn a_merchant_without_an_app_secret_recognises_its_payers_through_quick_auth() {
-    visit(|town, payer| {
-        let client = town.merchant(
+    visit(|system, payer| {
+        let client = system.merchant(
             "client",
-            &json!({ "quick_auth": town.quick_auth_service() }),
+            &json!({ "quick_auth": system.quick_auth_service() }),
         );
-        let checkout = town.checkout_at(&client, &json!({}));
-        payer.opens(&town.in_wechat_of("bob", &checkout));
-        payer.is_at(&town.in_wechat_of("bob", &checkout));
+        let checkout = system.checkout_at(&client, &json!({}));
+        payer.opens(&system.in_wechat_of("bob", &checkout));
+        payer.is_at(&system.in_wechat_of("bob", &checkout));
         payer.sees_control("Pay now");
         let address = payer.evaluates("return location.search");
         let address = address.as_str().unwrap();
@@ -63,15 +63,15 @@ fn a_merchant_without_an_app_secret_recognises_its_payers_through_quick_auth() {
         payer.taps("Pay HKD 48.00");
         payer.sees("Payment successful");
         payer.taps("Return to");
-        payer.is_at(&town.in_wechat_of("bob", &format!("{}/shop/thanks", town.sandbox())));
+        payer.is_at(&system.in_wechat_of("bob", &format!("{}/shop/thanks", system.sandbox())));
     });
 }
 
 #[test]
 fn a_payer_who_leaves_the_sheet_is_told_not_paid_yet_and_can_pay_after_all() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.opens(&system.in_wechat(&system.checkout()));
         payer.pictures("wechat-ready");
         payer.taps("Pay now");
         payer.sees_control("Cancel");
@@ -83,15 +83,15 @@ fn a_payer_who_leaves_the_sheet_is_told_not_paid_yet_and_can_pay_after_all() {
         payer.taps("Pay HKD 48.00");
         payer.sees("Payment successful");
         payer.pictures("wechat-paid");
-        assert_eq!(town.orders().len(), 1, "the same order was paid");
+        assert_eq!(system.orders().len(), 1, "the same order was paid");
     });
 }
 
 #[test]
 fn a_payment_that_fails_says_so_and_can_be_tried_again() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.opens(&system.in_wechat(&system.checkout()));
         payer.taps("Pay now");
         payer.taps("Simulate a failure");
         payer.sees("Payment failed");
@@ -104,9 +104,9 @@ fn a_payment_that_fails_says_so_and_can_be_tried_again() {
 
 #[test]
 fn a_payer_without_enough_money_can_leave_the_sheet() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(390, 780);
-        payer.opens(&town.in_wechat_of("carol", &town.checkout()));
+        payer.opens(&system.in_wechat_of("carol", &system.checkout()));
         payer.taps("Pay now");
         payer.taps("Pay HKD 48.00");
         payer.sees("余额不足");
@@ -118,12 +118,12 @@ fn a_payer_without_enough_money_can_leave_the_sheet() {
 
 #[test]
 fn a_double_tap_opens_one_sheet_and_makes_one_order() {
-    visit(|town, payer| {
-        payer.opens(&town.in_wechat(&town.checkout()));
+    visit(|system, payer| {
+        payer.opens(&system.in_wechat(&system.checkout()));
         payer.double_taps("Pay now");
         payer.sees_control("Pay HKD 48.00");
         assert_eq!(payer.counts("dialog"), 1);
-        assert_eq!(town.orders().len(), 1);
+        assert_eq!(system.orders().len(), 1);
         let asked = "return performance.getEntriesByType('resource')
             .filter((entry) => entry.name.includes('/pay/order')).length";
         assert_eq!(payer.evaluates(asked), 1);
@@ -134,10 +134,10 @@ fn a_double_tap_opens_one_sheet_and_makes_one_order() {
 
 #[test]
 fn without_wechats_bridge_the_payer_is_told_and_can_try_again() {
-    visit(|town, payer| {
+    visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         payer.cannot_load(&["*://*/__phone/bridge.js*"]);
-        payer.opens(&town.in_wechat(&town.checkout()));
+        payer.opens(&system.in_wechat(&system.checkout()));
         payer.taps("Pay now");
         payer.sees("Connecting to WeChat…");
         payer.pictures("wechat-connecting");
@@ -159,10 +159,10 @@ fn without_wechats_bridge_the_payer_is_told_and_can_try_again() {
 
 #[test]
 fn a_code_can_be_brought_to_the_phone_by_hand() {
-    visit(|town, payer| {
-        payer.opens(&town.checkout());
+    visit(|system, payer| {
+        payer.opens(&system.checkout());
         let code = payer.scans();
-        payer.opens(&format!("{}/phone/", town.sandbox()));
+        payer.opens(&format!("{}/phone/", system.sandbox()));
         payer.writes("Open a link in WeChat", "https://example.com/");
         payer.taps("Open");
         payer.sees("This phone opens only pages of this machine");

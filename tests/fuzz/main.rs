@@ -11,7 +11,7 @@
 
 use std::fs;
 use std::path::Path;
-use whole::fuzz::{TARGETS, Target};
+use tests::fuzz::{TARGETS, Target};
 
 /// The seed of the test command; `cargo xtask fuzz` begins with others.
 const SEED: u64 = 1;

@@ -1,17 +1,17 @@
 //! The demo merchant in every dialect, through the real Workers: what is
 //! signed with RSA is signed by the runtime's own `WebCrypto`.
 
-use crate::further::data;
+use crate::merchant_calls::data;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tests::live::{Answer, Live, Receiver, Shop, send, wait_for};
 use wechatpay::Secret;
 use wechatpay::rsa::PrivateKey;
 use wechatpay::v3::notify::Notice;
 use wechatpay::v3::sign::{PROBE_PREFIX, answer_message};
 use wechatpay::v3::{Region, Signature};
-use whole::live::{Answer, Live, Receiver, Shop, send, wait_for};
 use xtask::demo::{Kind, MERCHANTS};
 
 /// One system for the tests that do not change how WeChat behaves.
@@ -282,7 +282,7 @@ impl Forgery {
             timestamp_s: self.timestamp_s,
             nonce: nonce.to_owned(),
             serial: self.serial.clone(),
-            signature: whole::rsa::sign(&key, &message).unwrap(),
+            signature: tests::rsa::sign(&key, &message).unwrap(),
         };
         let headers = signed.to_headers().into_iter();
         let mut headers: Vec<_> = headers.map(|(n, v)| (n.to_owned(), v)).collect();

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use whole::live::{Live, Shop, send, wait_for};
-use whole::socket::WebSocket;
+use tests::live::{Live, Shop, send, wait_for};
+use tests::socket::WebSocket;
 
 /// A checkout with a code on its page: the page's address, the code.
 fn with_code(shop: &Shop, number: &str) -> (String, Value) {

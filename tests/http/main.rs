@@ -9,22 +9,22 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod crash;
 mod dialects;
-mod documents;
-mod fire;
-mod further;
-mod heads;
+mod documented_commands;
+mod headers;
 mod listeners;
+mod merchant_calls;
 mod size;
 
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
+use tests::live::{Answer, KEY, Live, Receiver, send, wait_for};
 use wechatpay::Secret;
 use wechatpay::v2::notify::ACK_OK;
 use wechatpay::v2::{Fields, SignType};
-use whole::live::{Answer, KEY, Live, Receiver, send, wait_for};
 
 /// One system for the tests that do not crash it.
 static LIVE: LazyLock<Live> = LazyLock::new(|| Live::start("http"));

@@ -4,7 +4,7 @@
 use crate::LIVE;
 use serde_json::json;
 use std::collections::BTreeMap;
-use whole::live::send;
+use tests::live::send;
 use xtask::size::brotli;
 
 /// All that a page in WeChat needs: HTML, program, script and style.

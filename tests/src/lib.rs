@@ -5,9 +5,9 @@
 //! * `fuzz/`: parsers given malformed bytes: [`fuzz`].
 //! * `simulation/`: the same, driven by a seed: a package of its own.
 //! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
-//!   killed under load: [`fire`], over a network that misbehaves: [`between`].
+//!   killed under load: [`crash`], over a network that misbehaves: [`faulty_proxy`].
 //! * `browser/`: the pages in a real Chromium.
-//! * `rooms/`: what the architecture forbids; the documents: [`documents`].
+//! * `architecture/`: what the architecture forbids; the documents: [`documents`].
 
 #![allow(
     clippy::expect_used,
@@ -17,15 +17,15 @@
     reason = "a helper of tests stops at the first thing that is not as it should be"
 )]
 
-pub mod between;
 pub mod certificates;
-mod chance;
+pub mod crash;
 pub mod documents;
-pub mod fire;
+pub mod faulty_proxy;
 pub mod fuzz;
 pub mod live;
 pub mod memory;
 pub mod plans;
+mod random;
 mod rows;
 pub mod rsa;
 mod shop;

@@ -1,6 +1,6 @@
 //! The real Workers in `workerd`, and a merchant that receives deliveries.
 
-use crate::between::Between;
+use crate::faulty_proxy::FaultyProxy;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ pub struct Live {
     system: System,
     running: Mutex<Option<Workerd>>,
     /// WeChat in a process of its own, and what lies on the way to it.
-    apart: Option<(Workerd, Between)>,
+    apart: Option<(Workerd, FaultyProxy)>,
     directory: std::path::PathBuf,
 }
 
@@ -38,13 +38,13 @@ impl Live {
         }
     }
 
-    /// The same in two processes, with [`Between`] on the way: the gateway can
+    /// The same in two processes, with [`FaultyProxy`] on the way: the gateway can
     /// be killed while WeChat goes on.
     pub fn apart(name: &str) -> Self {
         let (directory, system) = fresh(name);
         let failed = |failure| -> Workerd { panic!("{failure}") };
         let sandbox = system.start_sandbox().unwrap_or_else(failed);
-        let between = Between::start(system.sandbox_port);
+        let between = FaultyProxy::start(system.sandbox_port);
         let running = system.start_gateway(between.port).unwrap_or_else(failed);
         Self {
             system,

@@ -12,9 +12,9 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Failure, Result, size,
-    stamp::{Stamp, files_below},
-    step,
+    Failure, Result,
+    build_cache::{Stamp, files_below},
+    size, step,
     tools::{self, WASM},
     wasm::{with_short_names, without_names},
     workerd::wipe,

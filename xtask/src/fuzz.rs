@@ -22,7 +22,7 @@ pub fn run(options: Options) -> Result<()> {
     let mut command = Command::new("cargo");
     command.current_dir(tools::root());
     command.args(["run", "--quiet", "--profile", "simulate"]);
-    command.args(["--package", "whole", "--bin", "fuzz", "--"]);
+    command.args(["--package", "tests", "--bin", "fuzz", "--"]);
     command.args(arguments(options));
     step::show(
         "fuzz",

@@ -11,11 +11,11 @@
 //! |---|---|
 //! | [`setup`] | installs what is missing, and only that |
 //! | [`tools`] | which tools, which versions, where they are |
-//! | [`build`], [`stamp`], [`size`], [`wasm`] | the page and the Workers: made when something changed, and measured |
+//! | [`build`], [`build_cache`], [`size`], [`wasm`] | the page and the Workers: made when something changed, and measured |
 //! | [`workerd`] | starts and stops the system; `xtask/workerd/*.capnp` describes it |
 //! | [`demo`] | the merchants and the shop of a fresh system |
-//! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`fire`], [`fuzz`], [`bench`] | the commands |
-//! | [`step`], [`failure`], [`leash`], [`http`] | progress, errors that teach, children that never outlive us, JSON over loopback |
+//! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`crash`], [`fuzz`], [`bench`] | the commands |
+//! | [`step`], [`failure`], [`child_guard`], [`http`] | progress, errors that teach, children that never outlive us, JSON over loopback |
 
 #![allow(
     clippy::print_stdout,
@@ -24,18 +24,18 @@
 
 pub mod bench;
 pub mod build;
+pub mod build_cache;
+pub mod child_guard;
+pub mod crash;
 pub mod demo;
 pub mod dev;
 pub mod failure;
-pub mod fire;
 pub mod fuzz;
 pub mod http;
-pub mod leash;
 pub mod sandbox;
 pub mod setup;
 pub mod simulate;
 pub mod size;
-pub mod stamp;
 pub mod step;
 pub mod test;
 pub mod tools;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use xtask::{
     Failure, Result, bench,
     build::{self, Part},
-    dev, fire, fuzz, sandbox, setup, simulate, test, tools,
+    crash, dev, fuzz, sandbox, setup, simulate, test, tools,
 };
 
 const USAGE: &str = "\
@@ -18,7 +18,7 @@ cargo xtask test [NAME]                            run every check and test, or 
 cargo xtask simulate [--seed N] [--seeds M]         run the whole system under simulation; one seed alone is shown
 cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
 cargo xtask explore                                visit every state of an order within larger bounds than the tests do
-cargo xtask fire [--seconds N] [--seed N]          kill the real gateway again and again under load, and compare the books
+cargo xtask crash [--seconds N] [--seed N]         kill the real gateway again and again under load, and compare the books
 cargo xtask fuzz [--seconds N] [--seed N]          give every parser malformed bytes
 cargo xtask bench [--page] [--quick]               measure speed and size, as ratios; --quick sees whether that works,
                                                    --page visits the page in a browser and measures nothing else
@@ -82,9 +82,9 @@ fn command(arguments: &[String]) -> Result<()> {
             simulate::run(simulate::Options { seed, seeds })
         }
         "explore" if rest.is_empty() => simulate::explore(),
-        "fire" => {
+        "crash" => {
             let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
-            fire::run(fire::Options { seed, seconds })
+            crash::run(crash::Options { seed, seconds })
         }
         "fuzz" => {
             let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;

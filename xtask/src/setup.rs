@@ -4,7 +4,7 @@ use std::{env, fs, path::PathBuf, process::Command};
 
 use crate::{
     Failure, Result,
-    stamp::fingerprint,
+    build_cache::fingerprint,
     step,
     tools::{self, CARGO_TOOLS, CargoTool, WASM},
 };

@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Failure, Result, http, leash::Leash, tools};
+use crate::{Failure, Result, child_guard::ChildGuard, http, tools};
 
 /// How long a start may take before it counts as failed. It takes well under a second.
 const STARTING: Duration = Duration::from_secs(30);
@@ -232,7 +232,7 @@ impl System {
     fn started(&self, name: &str, command: &Command) -> Result<Workerd> {
         let log = self.directory.join(format!("{name}.log"));
         let mut running = Workerd {
-            leash: Leash::start(name, command, &log)?,
+            child_guard: ChildGuard::start(name, command, &log)?,
             gateway: self.gateway_port.map(origin),
             sandbox: origin(self.sandbox_port),
         };
@@ -258,7 +258,7 @@ impl System {
 /// A running system. It ends when this is dropped, and when this process ends in any way.
 #[derive(Debug)]
 pub struct Workerd {
-    leash: Leash,
+    child_guard: ChildGuard,
     gateway: Option<String>,
     sandbox: String,
 }
@@ -279,13 +279,13 @@ impl Workerd {
     /// What the Workers have logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.leash.log()
+        self.child_guard.log()
     }
 
     /// The process id of `workerd`.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.leash.pid()
+        self.child_guard.pid()
     }
 
     /// Whether it is still running.
@@ -294,12 +294,12 @@ impl Workerd {
     ///
     /// It has ended; the failure holds its last words.
     pub fn alive(&mut self) -> Result<()> {
-        self.leash.alive()
+        self.child_guard.alive()
     }
 
     /// Ends it as a power cut would.
     pub fn crash(self) {
-        self.leash.crash();
+        self.child_guard.crash();
     }
 
     /// Waits until both Workers answer.
@@ -314,7 +314,7 @@ impl Workerd {
             .chain([format!("{}/sandbox/merchants", self.sandbox)]);
         for address in addresses {
             loop {
-                self.leash.alive()?;
+                self.child_guard.alive()?;
                 let unready = match http::get(&address) {
                     Ok(answer) if answer.status < 400 => break,
                     Ok(answer) => format!("{address} answers {}: {}", answer.status, answer.body),

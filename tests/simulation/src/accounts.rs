@@ -115,7 +115,7 @@ impl World {
             "dialect": kind.dialect(),
             "refund_notify_url": format!("https://{id}.example.com/refund"),
         });
-        let confirms = self.0.chance.one_in(2);
+        let confirms = self.0.random.one_in(2);
         if !confirms {
             body["confirm_notices_from"] = json!(order::Money::MAX_MINOR);
         }

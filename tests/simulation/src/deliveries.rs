@@ -92,7 +92,7 @@ impl World {
         };
         if shop.fails.get() || self.goes_wrong(self.0.weather.deaf) {
             self.note_at(from, || format!("  the merchant fails at {}", what()));
-            return match self.0.chance.below(3) {
+            return match self.0.random.below(3) {
                 0 => answer(500, ""),
                 1 => answer(200, "<html>It works</html>"),
                 _ => answer(302, ""),
@@ -109,7 +109,7 @@ impl World {
         shop.received.borrow_mut().push(received);
         answer(
             200,
-            self.0.chance.pick(&[
+            self.0.random.pick(&[
                 "success",
                 "",
                 "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>",

@@ -118,14 +118,14 @@ impl World {
         if self.goes_wrong(self.0.weather.busy)
             && let Some(call) = call_named(request)
         {
-            let code = self.0.chance.pick(&BUSY);
+            let code = self.0.random.pick(&BUSY);
             self.note_at(from, || format!("  …WeChat is busy: {code}"));
             let fail = json!({"fail_next": {"path": call, "code": code}});
             let set = self.control("/sandbox/faults", &fail);
             assert!(set["fail_next"].is_array(), "{call}: {set}");
         }
         if request.uri().path().starts_with("/v3/") && self.goes_wrong(self.0.weather.lies) {
-            let lie = self.0.chance.pick(&LIES);
+            let lie = self.0.random.pick(&LIES);
             self.note_at(from, || {
                 format!("  …the answer is not as it should be: {lie}")
             });

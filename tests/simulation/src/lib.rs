@@ -13,8 +13,8 @@
 //! | `rsa.rs` | a stand-in for RSA |
 //! | `accounts.rs`, `shop.rs`, `deliveries.rs` | the merchants, and what they are told |
 //! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs` | what happens in some seeds only |
-//! | `people.rs`, `payers.rs`, `operator.rs`, `rivals.rs` | who does what |
-//! | `watch.rs`, `quiet.rs` | the invariants, at each step and at the end |
+//! | `merchants_staff.rs`, `payers.rs`, `operator.rs`, `adversaries.rs` | who does what |
+//! | `watch.rs`, `quiescence.rs` | the invariants, at each step and at the end |
 //! | `history.rs` | what happened, for people |
 
 #![allow(
@@ -25,21 +25,21 @@
 )]
 
 mod accounts;
-#[path = "../../src/chance.rs"]
-mod chance;
+mod adversaries;
 mod deliveries;
 mod devices;
 mod floods;
 mod history;
 mod ledger;
 mod machine;
+mod merchants_staff;
 mod network;
 mod notices;
 mod operator;
 mod payers;
-mod people;
-mod quiet;
-mod rivals;
+mod quiescence;
+#[path = "../../src/random.rs"]
+mod random;
 #[path = "../../src/rows.rs"]
 mod rows;
 mod rsa;
@@ -165,8 +165,8 @@ fn live(seed: u64, history: bool) -> Result<Summary, Box<Broken>> {
 
 /// Faults for a while, then calm, until nothing is due.
 fn life(world: &World) -> Result<(), Box<Broken>> {
-    let chance = &world.0.chance;
-    let kinds = chance.pick(&KINDS);
+    let random = &world.0.random;
+    let kinds = random.pick(&KINDS);
     let opening = world.clone();
     world.outside(async move {
         for (number, kind) in kinds.iter().enumerate() {
@@ -178,58 +178,58 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     world.0.calm.set(false);
     world.note(|| format!("{:?}", world.0.weather));
     let shops = world.0.shops.borrow().clone();
-    let minutes = chance.between(1, 6);
+    let minutes = random.between(1, 6);
     let spread_ms = minutes * 60_000;
-    for _ in 0..chance.between(1, 5) {
-        let (at_ms, shop) = (chance.between(0, spread_ms), chance.pick(&shops));
+    for _ in 0..random.between(1, 5) {
+        let (at_ms, shop) = (random.between(0, spread_ms), random.pick(&shops));
         world.after(at_ms, move |world| {
             world.outside(world.clone().purchase(shop))
         });
     }
-    for _ in 0..chance.below(3) {
-        let (at_ms, shop) = (chance.between(0, spread_ms), chance.pick(&shops));
+    for _ in 0..random.below(3) {
+        let (at_ms, shop) = (random.between(0, spread_ms), random.pick(&shops));
         world.after(at_ms, move |world| {
             world.outside(world.clone().meddle(shop))
         });
     }
-    if chance.one_in(3) {
-        let (at_ms, shop) = (chance.between(0, spread_ms), chance.pick(&shops));
+    if random.one_in(3) {
+        let (at_ms, shop) = (random.between(0, spread_ms), random.pick(&shops));
         world.after(at_ms, move |world| {
             world.outside(world.clone().rotate(shop))
         });
     }
-    if chance.one_in(3) {
-        let (at_ms, shop) = (chance.between(0, spread_ms), chance.pick(&shops));
+    if random.one_in(3) {
+        let (at_ms, shop) = (random.between(0, spread_ms), random.pick(&shops));
         world.after(at_ms, move |world| {
             world.outside(world.clone().order_elsewhere(shop))
         });
     }
-    if chance.one_in(3) {
-        let (at_ms, shop) = (chance.between(0, spread_ms + 60_000), chance.pick(&shops));
+    if random.one_in(3) {
+        let (at_ms, shop) = (random.between(0, spread_ms + 60_000), random.pick(&shops));
         world.after(at_ms, move |world| {
             world.outside(world.clone().change_by_hand(shop))
         });
     }
     for _ in 0..world.0.weather.jumps {
-        let by_ms = match chance.one_in(4) {
-            true => -chance.between(1, 30_000),
-            false => chance.between(1, 20 * 60_000),
+        let by_ms = match random.one_in(4) {
+            true => -random.between(1, 30_000),
+            false => random.between(1, 20 * 60_000),
         };
-        world.after(chance.between(0, spread_ms), move |world| world.jump(by_ms));
+        world.after(random.between(0, spread_ms), move |world| world.jump(by_ms));
     }
-    if chance.one_in(4) {
-        let wrong = chance.pick(&[
+    if random.one_in(4) {
+        let wrong = random.pick(&[
             WrongCertificate::Missing,
             WrongCertificate::Expired,
             WrongCertificate::AnotherMerchants,
         ]);
-        world.after(chance.between(0, spread_ms), move |world| {
+        world.after(random.between(0, spread_ms), move |world| {
             world.note(|| format!("v2's client certificates: {wrong:?}"));
             world.0.wrong_certificate.set(Some(wrong));
         });
     }
-    for _ in 0..chance.below(3) {
-        world.after(chance.between(0, spread_ms), |world| {
+    for _ in 0..random.below(3) {
+        world.after(random.between(0, spread_ms), |world| {
             world.end_refunds(&["SUCCESS", "SUCCESS", "REFUNDCLOSE", "CHANGE"]);
         });
     }
@@ -250,7 +250,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
         world.outside(world.clone().play(scene));
         world.run_until(world.now_ms() + scenes::LONGEST_MS)?;
     }
-    if !chance.one_in(4) {
+    if !random.one_in(4) {
         // No message is under way for hours.
         world.run_until(world.now_ms() + network::SLOWEST_MS)?;
         world.leap(2 * 3_600_000);

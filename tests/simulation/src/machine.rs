@@ -1,7 +1,7 @@
 //! The machine that the gateway runs on: isolates, objects with their
 //! databases and alarms, and the calls between them.
 
-use super::chance::Chance;
+use super::random::Random;
 use super::rsa::StandIn;
 use super::world::{Event, Place, World};
 use crate::rows::read_rows;
@@ -574,7 +574,7 @@ impl GatewayWorld for Link {
     }
 
     fn random(&self, bytes: &mut [u8]) {
-        let nonces: &Chance = &self.world.0.nonces;
+        let nonces: &Random = &self.world.0.nonces;
         nonces.fill(bytes);
     }
 
@@ -623,7 +623,7 @@ impl GatewayWorld for Link {
         };
         let (promise, answer) = self.world.promise();
         self.world.leave(move |world| {
-            let in_ms = world.0.chance.between(0, 2);
+            let in_ms = world.0.random.between(0, 2);
             world.after(in_ms, move |world| world.arrive(name, body, promise));
         });
         answer.await
@@ -678,7 +678,7 @@ impl World {
             };
             world.leave(move |world| {
                 if let Some(promise) = unanswered.0.take() {
-                    let in_ms = world.0.chance.between(0, 2);
+                    let in_ms = world.0.random.between(0, 2);
                     world.after(in_ms, move |_| promise.keep(Ok(answer)));
                 }
             });

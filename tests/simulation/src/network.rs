@@ -1,8 +1,8 @@
 //! The network: messages are late, lost, repeated and garbled, as the seed's
 //! weather has it.
 
-use super::chance::Chance;
 use super::notices::Notice;
+use super::random::Random;
 use super::world::{Place, Promise, World};
 use gateway::world::{FetchError, Request, Response, Route};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -51,11 +51,11 @@ pub struct Weather {
 impl Weather {
     /// The weather of a seed.
     pub(super) fn of(seed: u64) -> Self {
-        let chance = Chance::of(seed, 3);
+        let random = Random::of(seed, 3);
         // Often there is none of a thing.
-        let often = |rates: &[usize]| match chance.one_in(3) {
+        let often = |rates: &[usize]| match random.one_in(3) {
             true => 0,
-            false => chance.pick(rates),
+            false => random.pick(rates),
         };
         Self {
             lost: often(&[4, 10, 30]),
@@ -70,9 +70,9 @@ impl Weather {
             lies: often(&[8, 25]),
             refuses: {
                 // By a chance of its own: the rest of a seed stays as it was.
-                let chance = Chance::of(seed, 5);
-                match chance.one_in(4) {
-                    true => chance.pick(&[100, 300, 1_000]),
+                let random = Random::of(seed, 5);
+                match random.one_in(4) {
+                    true => random.pick(&[100, 300, 1_000]),
                     false => 0,
                 }
             },
@@ -176,30 +176,30 @@ impl World {
 
     /// True once in so many times, while there are faults.
     pub(super) fn goes_wrong(&self, once_in: usize) -> bool {
-        !self.0.calm.get() && self.0.chance.one_in(once_in)
+        !self.0.calm.get() && self.0.random.one_in(once_in)
     }
 
     pub(super) fn journey(&self) -> Journey {
-        let chance = &self.0.chance;
+        let random = &self.0.random;
         if self.0.calm.get() {
-            return vec![(chance.between(5, 40), false)];
+            return vec![(random.between(5, 40), false)];
         }
         let weather = &self.0.weather;
-        if chance.one_in(weather.lost) {
+        if random.one_in(weather.lost) {
             return Vec::new();
         }
         // Of two copies one is often spoilt: the answer to it is about the other.
-        let (copies, garbled) = match chance.one_in(weather.twice) {
+        let (copies, garbled) = match random.one_in(weather.twice) {
             true => (2, weather.garbled.div_ceil(4)),
             false => (1, weather.garbled),
         };
         (0..copies)
             .map(|_| {
-                let delay = match chance.one_in(weather.slow) {
-                    true => chance.between(1_000, SLOWEST_MS),
-                    false => chance.between(5, 250),
+                let delay = match random.one_in(weather.slow) {
+                    true => random.between(1_000, SLOWEST_MS),
+                    false => random.between(5, 250),
                 };
-                (delay, chance.one_in(garbled))
+                (delay, random.one_in(garbled))
             })
             .collect()
     }
@@ -208,10 +208,10 @@ impl World {
     /// the rest, nothing would tell it from another wish of the sender's, so it
     /// becomes unreadable.
     pub(super) fn garble(&self, headers: &mut HeaderMap, body: &mut Vec<u8>, signed: bool) {
-        let chance = &self.0.chance;
+        let random = &self.0.random;
         let named = headers.iter().filter(|(n, v)| carries_signature(n, v));
         let named: Vec<HeaderName> = named.map(|(name, _)| name.clone()).collect();
-        if !named.is_empty() && (body.is_empty() || chance.one_in(3)) {
+        if !named.is_empty() && (body.is_empty() || random.one_in(3)) {
             self.garble_headers(headers, &named);
             return;
         }
@@ -219,21 +219,21 @@ impl World {
             return;
         }
         if !signed && named.is_empty() && !body.starts_with(b"<xml") {
-            let at = chance.below(body.len());
+            let at = random.below(body.len());
             body[at] = 0xFF;
             return;
         }
-        if chance.one_in(4) {
-            body.truncate(chance.below(body.len()));
+        if random.one_in(4) {
+            body.truncate(random.below(body.len()));
             return;
         }
-        if chance.one_in(3) && self.garble_to_the_point(body) {
+        if random.one_in(3) && self.garble_to_the_point(body) {
             return;
         }
-        for _ in 0..=chance.below(2) {
-            let at = chance.below(body.len());
+        for _ in 0..=random.below(2) {
+            let at = random.below(body.len());
             // Among letters and digits the document often stays one.
-            body[at] = chance.pick(b"0123456789ABCZabcz<>\"{}&=,\xff");
+            body[at] = random.pick(b"0123456789ABCZabcz<>\"{}&=,\xff");
         }
     }
 
@@ -241,7 +241,7 @@ impl World {
     /// a number: what an attacker would change.
     fn garble_to_the_point(&self, body: &mut Vec<u8>) -> bool {
         const OPEN: [&str; 3] = ["NOTPAY", "USERPAYING", "PROCESSING"];
-        let chance = &self.0.chance;
+        let random = &self.0.random;
         let Ok(text) = std::str::from_utf8(body) else {
             return false;
         };
@@ -254,7 +254,7 @@ impl World {
         if digits.is_empty() {
             return false;
         }
-        body[chance.pick(&digits)] = chance.pick(b"0123456789");
+        body[random.pick(&digits)] = random.pick(b"0123456789");
         true
     }
 
@@ -282,15 +282,15 @@ impl World {
 
     /// Loses the headers that sign a message, or one, or changes a character.
     fn garble_headers(&self, headers: &mut HeaderMap, named: &[HeaderName]) {
-        let chance = &self.0.chance;
-        if chance.one_in(3) {
+        let random = &self.0.random;
+        if random.one_in(3) {
             for name in named {
                 headers.remove(name);
             }
             return;
         }
-        let name = chance.pick(named);
-        if chance.one_in(3) {
+        let name = random.pick(named);
+        if random.one_in(3) {
             headers.remove(&name);
             return;
         }
@@ -298,9 +298,9 @@ impl World {
             return;
         };
         let mut bytes = value.as_bytes().to_vec();
-        let at = chance.below(bytes.len().max(1));
+        let at = random.below(bytes.len().max(1));
         if let Some(byte) = bytes.get_mut(at) {
-            *byte = chance.pick(b"0123456789ABCZabcz+/=\"");
+            *byte = random.pick(b"0123456789ABCZabcz+/=\"");
         }
         if let Ok(value) = HeaderValue::from_bytes(&bytes) {
             headers.insert(name, value);
@@ -336,9 +336,9 @@ impl World {
         if self.goes_wrong(self.0.weather.broken) {
             // Before it got anywhere; or after.
             let promise = promise.clone();
-            let in_ms = self.0.chance.between(20, 3_000);
+            let in_ms = self.0.random.between(20, 3_000);
             self.after(in_ms, move |_| promise.keep(Ok(bad_gateway())));
-            if self.0.chance.one_in(2) {
+            if self.0.random.one_in(2) {
                 self.told(from, || {
                     format!("  …a server in between answers 502: {what}")
                 });
@@ -351,8 +351,8 @@ impl World {
         let journey = self.journey();
         if journey.is_empty() {
             self.told(from, || format!("  …is lost: {what}"));
-            if self.0.chance.one_in(2) {
-                let in_ms = self.0.chance.between(20, 3_000);
+            if self.0.random.one_in(2) {
+                let in_ms = self.0.random.between(20, 3_000);
                 self.after(in_ms, move |_| promise.keep(Err(FetchError::Unreachable)));
             }
             return;
@@ -430,7 +430,7 @@ impl World {
                 self.told("", || format!("  …is garbled on its way: {what}"));
             }
             self.after(in_ms, move |world| {
-                let number = world.0.chance.below(2);
+                let number = world.0.random.below(2);
                 let task = world.handle(number, request, {
                     let promise = promise.clone();
                     move |world, response| {

@@ -67,7 +67,7 @@ impl World {
             && self.goes_wrong(self.0.weather.lies)
             && self.0.shops.borrow().iter().any(speaks_v3)
         {
-            let lie = self.0.chance.pick(&LIES);
+            let lie = self.0.random.pick(&LIES);
             self.note(|| format!("the next notice of v3 is not as it should be: {lie}"));
             self.lie_next(lie, "notice");
         }

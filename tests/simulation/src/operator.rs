@@ -24,21 +24,21 @@ impl World {
     /// Changes keys: our own, and perhaps some of those that the merchant or
     /// WeChat signs with. Both sides know of it in the end.
     pub(super) async fn rotate(self, shop: Rc<Shop>) {
-        let chance = &self.0.chance;
+        let random = &self.0.random;
         let change = match shop.kind {
             // An institution's keys are not one merchant's to change.
             Kind::SubMerchant(_) => None,
-            Kind::SubGlobal(_) => chance.pick(&[None, Some(Change::Certificate)]),
-            Kind::Direct(_) | Kind::Ionline => chance.pick(&[None, Some(Change::SharedKey)]),
-            Kind::Mainland => chance.pick(&[None, Some(Change::SharedKey), Some(Change::KeyPair)]),
-            Kind::Global => chance.pick(&[
+            Kind::SubGlobal(_) => random.pick(&[None, Some(Change::Certificate)]),
+            Kind::Direct(_) | Kind::Ionline => random.pick(&[None, Some(Change::SharedKey)]),
+            Kind::Mainland => random.pick(&[None, Some(Change::SharedKey), Some(Change::KeyPair)]),
+            Kind::Global => random.pick(&[
                 Some(Change::SharedKey),
                 Some(Change::KeyPair),
                 Some(Change::ToPublicKey),
                 Some(Change::Certificate),
             ]),
         };
-        let revoke = chance.one_in(3);
+        let revoke = random.one_in(3);
         let earlier = shop.api_key.borrow().clone();
         let mut body = json!({ "revoke": revoke });
         let at_wechat = match change {
@@ -51,7 +51,7 @@ impl World {
                 for (name, value) in self.public_key_of(&shop.mch_id) {
                     body[name] = json!(value);
                 }
-                let percent = chance.between(1, 99);
+                let percent = random.between(1, 99);
                 Some(vec![
                     json!({"public_key_percent": percent}),
                     json!({"public_key_percent": 100}),
@@ -61,7 +61,7 @@ impl World {
             Some(Change::SharedKey) => Some(vec![self.new_key(&shop, &mut body)]),
         };
         let mut at_wechat = at_wechat.unwrap_or_default();
-        if !at_wechat.is_empty() && chance.one_in(2) {
+        if !at_wechat.is_empty() && random.one_in(2) {
             let first = at_wechat.remove(0);
             self.change_at_wechat(&shop, &first);
             self.after_a_while().await;
@@ -83,7 +83,7 @@ impl World {
                 *shop.api_secret.borrow_mut() = secret.to_owned();
                 break;
             }
-            let ms = self.0.chance.between(1_000, 20_000);
+            let ms = self.0.random.between(1_000, 20_000);
             self.sleep(ms).await;
         }
         if revoke {
@@ -128,7 +128,7 @@ impl World {
     }
 
     async fn after_a_while(&self) {
-        let ms = self.0.chance.between(0, 20_000);
+        let ms = self.0.random.between(0, 20_000);
         self.sleep(ms).await;
     }
 
@@ -148,7 +148,7 @@ impl World {
     fn new_key(&self, shop: &Shop, body: &mut Json) -> Json {
         let new_key = format!(
             "weceive-simulated-key-{:010}",
-            self.0.chance.below(1_000_000)
+            self.0.random.below(1_000_000)
         );
         // The merchant takes what either signs.
         let old = shop.key.replace(new_key.clone());
@@ -173,9 +173,9 @@ impl World {
 
     /// The next certificate appears, takes over, and the old one goes.
     async fn next_certificate(self, shop: Rc<Shop>) {
-        for _ in 0..self.0.chance.between(1, 6) {
+        for _ in 0..self.0.random.between(1, 6) {
             self.change_at_wechat(&shop, &json!({"rotate_platform_certificate": true}));
-            let ms = self.0.chance.between(0, 90_000);
+            let ms = self.0.random.between(0, 90_000);
             self.sleep(ms).await;
         }
     }

@@ -143,11 +143,11 @@ impl Browser {
 impl World {
     /// A payer at a checkout's page.
     pub(super) async fn visit(self, shop: Rc<Shop>, page: String) {
-        let ms = self.0.chance.between(0, 60_000);
+        let ms = self.0.random.between(0, 60_000);
         self.sleep(ms).await;
-        let agent = self.0.chance.pick(&[WECHAT, DESKTOP]);
-        let mut browser = Browser::new(&self, &shop, agent, self.0.chance.pick(&Payer::ALL));
-        for _ in 0..=self.0.chance.below(3) {
+        let agent = self.0.random.pick(&[WECHAT, DESKTOP]);
+        let mut browser = Browser::new(&self, &shop, agent, self.0.random.pick(&Payer::ALL));
+        for _ in 0..=self.0.random.below(3) {
             if browser.agent == WECHAT
                 && browser.cookies.is_empty()
                 && browser.open(&page).await.is_none()
@@ -157,10 +157,10 @@ impl World {
             let Some(prepared) = browser.post(&page, "order").await else {
                 continue;
             };
-            let ms = self.0.chance.pick(&[1_000, 10_000, 120_000]);
-            let ms = self.0.chance.between(0, ms);
+            let ms = self.0.random.pick(&[1_000, 10_000, 120_000]);
+            let ms = self.0.random.between(0, ms);
             self.sleep(ms).await;
-            let action = self.0.chance.pick(&["pay", "pay", "pay", "cancel", "fail"]);
+            let action = self.0.random.pick(&["pay", "pay", "pay", "cancel", "fail"]);
             if prepared["jsapi"].is_object() {
                 let jsapi = &prepared["jsapi"];
                 let field =
@@ -176,7 +176,7 @@ impl World {
                 self.at_the_bridge(&package, browser.payer, action);
                 // After every answer of the bridge, the page queries; or the payer has
                 // left it.
-                if self.0.chance.one_in(3) {
+                if self.0.random.one_in(3) {
                     continue;
                 }
                 browser.post(&page, "check").await;
@@ -214,11 +214,11 @@ impl World {
 
     /// A payer with the means to pay an order.
     pub(super) async fn pay_order(&self, data: &Json, payer: Payer) {
-        for _ in 0..=self.0.chance.below(2) {
-            let ms = self.0.chance.pick(&[100, 5_000, 60_000, 600_000]);
-            let ms = self.0.chance.between(0, ms);
+        for _ in 0..=self.0.random.below(2) {
+            let ms = self.0.random.pick(&[100, 5_000, 60_000, 600_000]);
+            let ms = self.0.random.between(0, ms);
             self.sleep(ms).await;
-            let action = self.0.chance.pick(&["pay", "pay", "cancel", "fail"]);
+            let action = self.0.random.pick(&["pay", "pay", "cancel", "fail"]);
             match data["code_url"].as_str() {
                 Some(code_url) => self.scan(code_url, payer, action),
                 None => self.at_the_bridge(&data["jsapi"], payer, action),
@@ -239,13 +239,13 @@ impl World {
 
     /// The password that Quick Pay may ask for.
     pub(super) async fn enter_password(self, shop: Rc<Shop>, number: String, payer: Payer) {
-        let ms = self.0.chance.between(200, 45_000);
+        let ms = self.0.random.between(200, 45_000);
         self.sleep(ms).await;
         let is_asked = self
             .entry(&shop.id, &number)
             .is_some_and(|e| e.state == "USERPAYING");
         if is_asked {
-            let action = self.0.chance.pick(&["pay", "pay", "cancel", "fail"]);
+            let action = self.0.random.pick(&["pay", "pay", "cancel", "fail"]);
             self.pay_at_wechat(&shop, &number, payer, action);
         }
     }
@@ -264,7 +264,7 @@ impl World {
             let Some(shop) = self.shop(&shop) else {
                 continue;
             };
-            let mut body = json!({"status": self.0.chance.pick(statuses)});
+            let mut body = json!({"status": self.0.random.pick(statuses)});
             if let Some(sub) = &shop.sub_mch_id {
                 body["sub_mch_id"] = json!(sub);
             }

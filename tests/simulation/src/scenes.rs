@@ -72,12 +72,12 @@ const FOUND_IN_MS: i64 = 30_000 + 5 * 60_000 + CALLED_IN_MS;
 impl World {
     /// What is to happen during the weather.
     pub(super) fn plan_hardships(&self, spread_ms: i64) {
-        let chance = &self.0.scenes;
+        let random = &self.0.scenes;
         let shops = self.0.shops.borrow().clone();
         for _ in 0..2 {
-            let (at_ms, for_ms) = (chance.between(0, spread_ms), chance.between(5_000, 120_000));
-            let shop = chance.pick(&shops);
-            match chance.below(8) {
+            let (at_ms, for_ms) = (random.between(0, spread_ms), random.between(5_000, 120_000));
+            let shop = random.pick(&shops);
+            match random.below(8) {
                 0 => {
                     self.after(at_ms, move |world| world.spoil_a_row(&shop));
                     self.after(at_ms + for_ms, World::make_readable);

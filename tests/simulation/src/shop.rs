@@ -98,7 +98,7 @@ impl World {
             let fee = fee.map_or_else(String::new, |fee| format!(" {fee}"));
             format!("{method} {path}{number}{fee}")
         });
-        let patience_ms = self.0.chance.pick(&[2_000, 20_000, 60_000]);
+        let patience_ms = self.0.random.pick(&[2_000, 20_000, 60_000]);
         let answer = self.ask_gateway(request, patience_ms).await?;
         let json: Json = serde_json::from_slice(answer.body()).ok()?;
         let status = answer.status().as_u16();

@@ -1,5 +1,5 @@
 //! The invariants that are checked at every step, by their numbers in
-//! `docs/simulation.md`; `quiet.rs` holds those for the end.
+//! `docs/simulation.md`; `quiescence.rs` holds those for the end.
 
 use super::accounts::Kind;
 use super::ledger::BY_HAND;

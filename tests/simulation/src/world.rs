@@ -1,9 +1,9 @@
-//! The world of one seed: a clock, an executor whose order comes from chance,
+//! The world of one seed: a clock, an executor whose order comes from random,
 //! and what is to happen when.
 //!
 //! A *task* is one future somewhere: a request in an isolate of the gateway, a
 //! call or an alarm in an object, or a person. Tasks run one poll at a time;
-//! which of those that are ready is polled next is chance, so that two
+//! which of those that are ready is polled next is random, so that two
 //! requests for one book meet in every order that a Durable Object allows.
 //!
 //! What a poll of an object has written is durable together, and nothing that
@@ -11,11 +11,11 @@
 //! [`Store`](gateway::world::Store) says. A crash falls right after a poll,
 //! before or after what it wrote was durable.
 
-use super::chance::Chance;
 use super::history::{Broken, History};
 use super::ledger::Ledger;
 use super::machine::{Link, Machine};
 use super::network::{Weather, WrongCertificate};
+use super::random::Random;
 use super::shop::Shop;
 use super::watch::Watch;
 use crate::{ADMIN_TOKEN, GATEWAY, START_MS};
@@ -65,17 +65,17 @@ impl std::fmt::Debug for World {
 
 /// Everything there is.
 pub(super) struct State {
-    pub(super) chance: Chance,
+    pub(super) random: Random,
     /// What the gateway and WeChat draw: apart, so that a change of what one
     /// draws changes little else.
-    pub(super) nonces: Chance,
+    pub(super) nonces: Random,
     pub(super) weather: Weather,
     /// No more faults: the time after which everything must come right.
     pub(super) calm: Cell<bool>,
     /// What databases refuse, and what happens beside the seed's own course:
     /// apart, so that the rest of a seed stays as it was before they were added.
-    pub(super) refusals: Chance,
-    pub(super) scenes: Chance,
+    pub(super) refusals: Random,
+    pub(super) scenes: Random,
     /// The answer to the next request that holds this text is held back.
     pub(super) held_back: RefCell<Option<String>>,
     /// How long WeChat takes for each answer.
@@ -133,12 +133,12 @@ impl World {
     pub(super) fn new(seed: u64, weather: Weather, history: bool) -> Self {
         let (config, sandbox) = AT_FIRST.with(Clone::clone);
         Self(Rc::new(State {
-            chance: Chance::of(seed, 1),
-            nonces: Chance::of(seed, 2),
+            random: Random::of(seed, 1),
+            nonces: Random::of(seed, 2),
             weather,
             calm: Cell::new(true),
-            refusals: Chance::of(seed, 6),
-            scenes: Chance::of(seed, 4),
+            refusals: Random::of(seed, 6),
+            scenes: Random::of(seed, 4),
             held_back: RefCell::default(),
             wechat_takes_ms: Cell::default(),
             wrong_certificate: Cell::new(None),
@@ -255,7 +255,7 @@ impl World {
     pub(super) fn after(&self, in_ms: i64, event: impl FnOnce(&Self) + 'static) {
         let at_ms = self.now_ms() + in_ms.max(0);
         let mut events = self.0.events.borrow_mut();
-        let mut key = (at_ms, self.0.chance.next());
+        let mut key = (at_ms, self.0.random.next());
         while events.contains_key(&key) {
             key.1 = key.1.wrapping_add(1);
         }
@@ -334,7 +334,7 @@ impl World {
                 match ready.len() {
                     0 => None,
                     1 => ready.pop(),
-                    many => Some(ready.swap_remove(self.0.chance.below(many))),
+                    many => Some(ready.swap_remove(self.0.random.below(many))),
                 }
             };
             let Some(id) = next else {
@@ -404,11 +404,11 @@ impl World {
             self.0.tasks.borrow_mut().insert(id, task);
         }
         let crashes = !self.0.calm.get() && place != Place::Outside;
-        let crashes = crashes && self.0.chance.one_in(self.0.weather.crash);
+        let crashes = crashes && self.0.random.one_in(self.0.weather.crash);
         match &place {
             Place::Object(name) => {
                 // Right before it is durable, or right after.
-                let lost = crashes && self.0.chance.one_in(2);
+                let lost = crashes && self.0.random.one_in(2);
                 let wrote = self.0.machine.close_poll(name, lost);
                 if lost {
                     self.0.outbox.borrow_mut().clear();
@@ -447,7 +447,7 @@ impl World {
         loop {
             let next = self.0.abandoned.borrow_mut().pop();
             let Some(id) = next else { return };
-            if !self.0.calm.get() && self.0.chance.one_in(2) {
+            if !self.0.calm.get() && self.0.random.one_in(2) {
                 // Dropping it may abandon others.
                 let gone = self.0.tasks.borrow_mut().remove(&id);
                 drop(gone);

@@ -20,7 +20,7 @@ mod mutate;
 mod refold;
 mod wire;
 
-use crate::chance::Chance;
+use crate::random::Random;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub struct Target {
     pub name: &'static str,
     /// Takes an input. What it does not like, it panics about.
     pub run: fn(&[u8]),
-    /// How many inputs the test command makes by chance.
+    /// How many inputs the test command makes by random.
     pub tries: u64,
 }
 
@@ -109,10 +109,10 @@ impl Target {
     /// Takes inputs made by chance until `enough` says so; how many.
     pub fn hunt(self, seed: u64, enough: impl Fn(u64) -> bool) -> Result<u64, String> {
         let corpus: Vec<Vec<u8>> = self.corpus().into_iter().map(|(_, input)| input).collect();
-        let chance = Chance::of(seed, 7);
+        let random = Random::of(seed, 7);
         let mut n = 0;
         while !enough(n) {
-            let mut input = mutate::one(&chance, &corpus);
+            let mut input = mutate::one(&random, &corpus);
             input.truncate(LONGEST);
             self.take(&input, &format!("input {n} of seed {seed}"))?;
             n += 1;

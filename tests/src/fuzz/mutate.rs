@@ -1,6 +1,6 @@
 //! Inputs made of inputs: what fuzzers do, from a seed.
 
-use crate::chance::Chance;
+use crate::random::Random;
 
 /// Words that readers look for, and values at their edges.
 const WORDS: [&[u8]; 46] = [
@@ -53,25 +53,25 @@ const WORDS: [&[u8]; 46] = [
 ];
 
 /// An input: one of the corpus's, changed a few times.
-pub(super) fn one(chance: &Chance, corpus: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn one(random: &Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut input = match corpus.is_empty() {
         true => Vec::new(),
-        false => chance.pick(corpus),
+        false => random.pick(corpus),
     };
-    for _ in 0..=chance.below(6) {
-        change(chance, corpus, &mut input);
+    for _ in 0..=random.below(6) {
+        change(random, corpus, &mut input);
     }
     input
 }
 
-fn change(chance: &Chance, corpus: &[Vec<u8>], input: &mut Vec<u8>) {
-    let at = chance.below(input.len() + 1);
-    let to = (at + chance.below(1 + chance.pick(&[4, 16, 256]))).min(input.len());
-    match chance.below(10) {
-        0 if at < input.len() => input[at] ^= 1 << chance.below(8),
+fn change(random: &Random, corpus: &[Vec<u8>], input: &mut Vec<u8>) {
+    let at = random.below(input.len() + 1);
+    let to = (at + random.below(1 + random.pick(&[4, 16, 256]))).min(input.len());
+    match random.below(10) {
+        0 if at < input.len() => input[at] ^= 1 << random.below(8),
         1 if at < input.len() => {
             let mut byte = [0];
-            chance.fill(&mut byte);
+            random.fill(&mut byte);
             input[at] = byte[0];
         }
         2 => {
@@ -80,36 +80,36 @@ fn change(chance: &Chance, corpus: &[Vec<u8>], input: &mut Vec<u8>) {
         // A piece again, and again.
         3 => {
             let piece = input[at..to].to_vec();
-            let times = chance.pick(&[1, 2, 40]);
+            let times = random.pick(&[1, 2, 40]);
             for _ in 0..times {
                 input.splice(at..at, piece.iter().copied());
             }
         }
         4 => input.truncate(at),
         5 => {
-            let mut bytes = vec![0; chance.below(24)];
-            chance.fill(&mut bytes);
+            let mut bytes = vec![0; random.below(24)];
+            random.fill(&mut bytes);
             input.splice(at..at, bytes);
         }
         // The end of another.
         6 if !corpus.is_empty() => {
-            let other = chance.pick(corpus);
-            let from = chance.below(other.len() + 1);
+            let other = random.pick(corpus);
+            let from = random.below(other.len() + 1);
             input.splice(at.., other[from..].iter().copied());
         }
         // A number another number.
         7 => {
             if let Some(digits) = digits(input, at) {
-                let other = chance.pick(&WORDS[20..28]);
+                let other = random.pick(&WORDS[20..28]);
                 input.splice(digits, other.iter().copied());
             }
         }
         8 => {
-            let word = chance.pick(&WORDS);
+            let word = random.pick(&WORDS);
             input.splice(at..to, word.iter().copied());
         }
         _ => {
-            let word = chance.pick(&WORDS);
+            let word = random.pick(&WORDS);
             input.splice(at..at, word.iter().copied());
         }
     }

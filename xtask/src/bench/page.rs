@@ -16,8 +16,8 @@ use super::{Spread, table::Table, written};
 use crate::{
     Failure, Result,
     build::target_directory,
+    child_guard::ChildGuard,
     http::{self, text},
-    leash::Leash,
     setup, step, tools,
     workerd::{System, Workerd, free_ports, wipe},
 };
@@ -228,7 +228,7 @@ impl Shop {
 
 /// A `chromedriver`.
 struct Driver {
-    _leash: Leash,
+    _leash: ChildGuard,
     address: String,
     chromium: PathBuf,
     directory: PathBuf,
@@ -242,7 +242,7 @@ impl Driver {
         let [port] = free_ports()?;
         let mut command = Command::new(&found.chromedriver);
         command.arg(format!("--port={port}"));
-        let mut leash = Leash::start(
+        let mut child_guard = ChildGuard::start(
             "chromedriver",
             &command,
             &directory.join("chromedriver.log"),
@@ -252,18 +252,18 @@ impl Driver {
         while http::get(&format!("{address}/status")).map_or(true, |answer| {
             answer.body.pointer("/value/ready") != Some(&Value::Bool(true))
         }) {
-            leash.alive()?;
+            child_guard.alive()?;
             if began.elapsed() > PATIENCE {
                 return Err(Failure::new(
                     "start chromedriver",
                     "it does not answer",
-                    leash.log(),
+                    child_guard.log(),
                 ));
             }
             thread::sleep(Duration::from_millis(50));
         }
         Ok(Self {
-            _leash: leash,
+            _leash: child_guard,
             address,
             chromium: found.chromium,
             directory: directory.to_owned(),

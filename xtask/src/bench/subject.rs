@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     Failure, Result, build,
+    child_guard::ChildGuard,
     http::text,
-    leash::Leash,
     tools,
     workerd::{free_ports, wipe},
 };
@@ -112,9 +112,9 @@ impl Worker {
             .env("OAUTH_AUTHORIZE_URL", &origin)
             .env("MASTER_KEY", "5a".repeat(32))
             .env("ADMIN_TOKEN", ADMIN_TOKEN);
-        let leash = Leash::start("workerd", &command, &directory.join("workerd.log"))?;
+        let child_guard = ChildGuard::start("workerd", &command, &directory.join("workerd.log"))?;
         let mut running = Running {
-            leash,
+            child_guard,
             _store: Store(store),
             worker: self,
             port,
@@ -134,7 +134,7 @@ impl Worker {
 #[derive(Debug)]
 pub struct Running {
     // Before the store, which is deleted once no process writes to it any more.
-    leash: Leash,
+    child_guard: ChildGuard,
     _store: Store,
     worker: Worker,
     port: u16,
@@ -354,9 +354,9 @@ impl Running {
     fn wait(&mut self) -> Result<()> {
         let began = Instant::now();
         while let Err(error) = TcpStream::connect(("127.0.0.1", self.port)) {
-            self.leash.alive()?;
+            self.child_guard.alive()?;
             if began.elapsed() > PATIENCE {
-                return Err(Failure::new("start workerd", error, self.leash.log()));
+                return Err(Failure::new("start workerd", error, self.child_guard.log()));
             }
             thread::sleep(Duration::from_millis(20));
         }

@@ -1,0 +1,372 @@
+//! What the architecture forbids (ARCHITECTURE.md, "Invariants"), and what a
+//! tidy tree does not hold.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is not as it should be"
+)]
+
+mod docs;
+mod documents;
+mod licences;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which rooms a room may import.
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
+    ("order", &[]),
+    ("wechatpay", &["order"]),
+    ("checkout", &["order"]),
+    ("gateway", &["order", "wechatpay", "checkout"]),
+    ("edge", &["gateway"]),
+    ("sandbox", &["order", "wechatpay"]),
+    ("app", &["checkout", "order"]),
+    ("server", &["gateway", "sandbox", "wechatpay"]),
+    ("xtask", &[]),
+    (
+        "tests",
+        &[
+            "order",
+            "wechatpay",
+            "checkout",
+            "gateway",
+            "sandbox",
+            "xtask",
+        ],
+    ),
+];
+
+/// Rooms that know no clock, no chance, no network and no file.
+const PURE: [&str; 3] = ["order", "wechatpay", "checkout"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn files_below(room: &str, ending: &str) -> Vec<PathBuf> {
+    fn walk(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !["target", "build", "node_modules", "dist"].contains(&name.as_str()) {
+                    walk(&path, ending, found);
+                }
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(room), ending, &mut found);
+    assert!(!found.is_empty(), "{room} has no {ending} files");
+    found
+}
+
+/// The names in a manifest's `[dependencies]` and its like, tests' left out.
+fn dependencies(room: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join(room).join("Cargo.toml")).unwrap();
+    let mut names = Vec::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.ends_with("dependencies]") && !line.contains("dev-");
+        } else if inside && let Some(name) = line.split(['.', ' ', '=']).next() {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn rooms_import_only_what_they_may() {
+    let rooms: Vec<&str> = MAY_IMPORT.iter().map(|(room, _)| *room).collect();
+    for (room, may) in MAY_IMPORT {
+        for name in dependencies(room) {
+            if rooms.contains(&name.as_str()) {
+                assert!(may.contains(&name.as_str()), "{room} imports {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_runtime_is_named_only_at_the_edges() {
+    for (room, _) in MAY_IMPORT {
+        let names = dependencies(room);
+        let has = |name: &str| names.iter().any(|found| found == name);
+        assert_eq!(has("worker"), ["edge", "sandbox"].contains(&room), "{room}");
+        assert!(!has("web-sys") || room == "app", "{room}");
+        assert_eq!(has("leptos"), room == "app", "{room}");
+        for rsa in ["rsa", "openssl", "ring"] {
+            // The keys of the sandbox and of tests are public: nothing can leak.
+            let may = ["sandbox", "tests"].contains(&room) && rsa == "rsa"
+                || room == "server" && rsa == "ring";
+            assert!(!has(rsa) || may, "{room} has {rsa}: RSA is the runtime's");
+        }
+    }
+}
+
+#[test]
+fn the_pure_rooms_have_no_clock_no_chance_and_no_io() {
+    for room in PURE {
+        for path in files_below(&format!("{room}/src"), ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            for word in [
+                "SystemTime",
+                "Instant::",
+                "std::fs",
+                "std::net::Tcp",
+                "getrandom",
+                "rand::",
+            ] {
+                assert!(!text.contains(word), "{}: {word}", path.display());
+            }
+            // Signing and verifying with RSA is the caller's, and nothing else
+            // is waited for.
+            assert!(
+                room == "wechatpay" || !text.contains("async fn"),
+                "{}: async",
+                path.display()
+            );
+            for (at, _) in text.match_indices(".await") {
+                let call = text[..at].rsplit([';', '{', '}']).next().unwrap();
+                let waits_for_rsa = call.contains("rsa");
+                assert!(waits_for_rsa, "{}: {call}.await", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn money_is_never_a_float() {
+    for room in ["order", "wechatpay", "checkout", "gateway", "sandbox"] {
+        for path in files_below(&format!("{room}/src"), ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            for word in ["f32", "f64"] {
+                let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+                assert!(!words.any(|w| w == word), "{}: {word}", path.display());
+            }
+        }
+    }
+}
+
+/// In the book, nothing waits between a read and its write: the functions
+/// that open a transaction are not `async` inside it.
+#[test]
+fn nothing_waits_inside_a_transaction() {
+    let mut transactions = 0;
+    for path in files_below("gateway/src", ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        for (at, _) in text.match_indices("atomically(|| {") {
+            transactions += 1;
+            let mut depth = 0;
+            let body: String = text[at..]
+                .chars()
+                .skip_while(|c| *c != '{')
+                .take_while(|c| {
+                    depth += i32::from(*c == '{') - i32::from(*c == '}');
+                    depth > 0
+                })
+                .collect();
+            assert!(!body.contains(".await"), "{}", path.display());
+        }
+    }
+    assert!(
+        transactions >= 4,
+        "this test no longer finds the transactions"
+    );
+}
+
+/// Comparisons that name a secret and are none of its bytes.
+const NOT_OF_BYTES: [&str; 3] = [
+    // A `Secret` compares in constant time.
+    "is_some_and(|key| *key != old.api_key)",
+    "(given.as_ref() == Some(token)) | holds",
+    // A field's name.
+    "*name != \"sign\"",
+];
+
+/// Comparisons that need no operator, and stop as early.
+const HIDDEN: [&str; 9] = [
+    ".eq(",
+    ".ne(",
+    ".cmp(",
+    ".partial_cmp(",
+    ".eq_ignore_ascii_case(",
+    ".starts_with(",
+    ".ends_with(",
+    ".contains(",
+    "matches!(",
+];
+
+/// What stands between braces and semicolons, each on one line, without its
+/// comments.
+fn statements(code: &str) -> Vec<String> {
+    let lines = code.lines().map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.starts_with("//")).collect();
+    let code = lines.join(" ");
+    code.split([';', '{', '}']).map(str::to_owned).collect()
+}
+
+/// Names that secrets and what proves them go by.
+const SECRETS: [&str; 14] = [
+    "admin_token",
+    "api_key",
+    "api_secret",
+    "computed",
+    "digest",
+    "expose",
+    "fingerprint",
+    "hmac",
+    "mac",
+    "secret",
+    "secret_fingerprint",
+    "sign",
+    "signature",
+    "token",
+];
+
+/// The statements in which something of a secret's name stands beside `==` or
+/// `!=`, or an exposed secret is compared without an operator.
+fn compared(code: &str) -> Vec<String> {
+    let by_operator = |statement: &str| {
+        let sides: Vec<&str> = statement
+            .split("==")
+            .flat_map(|part| part.split("!="))
+            .collect();
+        sides.windows(2).any(|pair| {
+            let left = pair[0].split_whitespace().next_back();
+            let right = pair[1].split_whitespace().next();
+            left.into_iter()
+                .chain(right)
+                .flat_map(|side| side.split(|c: char| !c.is_alphanumeric() && c != '_'))
+                .any(|word| SECRETS.contains(&word))
+        })
+    };
+    let hidden = |statement: &str| {
+        statement.contains(".expose()") && HIDDEN.iter().any(|word| statement.contains(word))
+    };
+    let mut statements = statements(code);
+    statements.retain(|statement| by_operator(statement) || hidden(statement));
+    statements
+}
+
+/// `==` stops at the first byte that differs, and so tells how many were right.
+/// This reads words: it finds a secret that is compared under one of the names
+/// above, or in the statement that exposes it; not one that has another name by
+/// then.
+#[test]
+fn secrets_are_compared_by_their_type() {
+    let (mut constant_time, mut allowed) = (0, 0);
+    for room in ["order", "wechatpay", "checkout", "gateway", "edge"] {
+        for path in files_below(&format!("{room}/src"), ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            constant_time += code.matches(".ct_eq(").count();
+            for statement in compared(code) {
+                let fine = NOT_OF_BYTES.iter().any(|fine| statement.contains(fine));
+                assert!(fine, "{}: {statement}", path.display());
+                allowed += 1;
+            }
+        }
+    }
+    assert_eq!(
+        allowed,
+        NOT_OF_BYTES.len(),
+        "this list is longer than it need be"
+    );
+    assert!(
+        constant_time >= 5,
+        "this test no longer finds the comparisons"
+    );
+}
+
+#[test]
+fn a_secret_that_is_compared_is_found() {
+    for bad in [
+        "if given == api_key { }",
+        "let same = given\n    != known.api_secret;",
+        "given\n    // why\n    == secret.expose()",
+        "secret.expose().eq(given)",
+        "given.ne(\n  key.expose(),\n)",
+        "matches!(key.expose(), \"x\")",
+        "key\n  .expose()\n  .starts_with(given)",
+    ] {
+        assert_eq!(compared(bad).len(), 1, "{bad}");
+    }
+    for fine in [
+        "given.ct_eq(&secret)",
+        "mac.update(key.expose().as_bytes()); a == b",
+        "// token == given",
+    ] {
+        assert_eq!(compared(fine), [""; 0], "{fine}");
+    }
+}
+
+#[test]
+fn files_stay_readable() {
+    for (room, _) in MAY_IMPORT {
+        for path in files_below(room, ".rs") {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 1000, "{} has {lines} lines", path.display());
+        }
+    }
+}
+
+/// Words that hide the subject of a sentence. A caller, a payer, an operator or
+/// an attacker is named instead (CONTRIBUTING.md, "Prose").
+const WORDS_NOT_USED: [&str; 7] = [
+    "nobody", "somebody", "whoever", "besides", "heed", "deed", "deeds",
+];
+
+/// In the documents, and in the comments of the sources.
+#[test]
+fn the_prose_names_who_does_what() {
+    let mut found = Vec::new();
+    let mut look = |place: String, text: &str| {
+        let lower = text.to_ascii_lowercase();
+        let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        if words.any(|word| WORDS_NOT_USED.contains(&word)) {
+            found.push(format!("{place}: {}", text.trim()));
+        }
+    };
+    for document in tests::documents::all() {
+        for (at, line) in document.text.lines().enumerate() {
+            // Code is between backticks.
+            let prose: String = line.split('`').step_by(2).collect();
+            look(format!("{}:{}", document.name, at + 1), &prose);
+        }
+    }
+    for (room, _) in MAY_IMPORT {
+        for path in files_below(room, ".rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            for (at, line) in source.lines().enumerate() {
+                if let Some((_, comment)) = line.split_once("//") {
+                    let prose: String = comment.split('`').step_by(2).collect();
+                    look(format!("{}:{}", path.display(), at + 1), &prose);
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_source_file_begins_by_saying_what_it_is() {
+    let mut without = BTreeMap::new();
+    for (room, _) in MAY_IMPORT {
+        for path in files_below(room, ".rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            if !text.starts_with("//!") {
+                without.insert(path, ());
+            }
+        }
+    }
+    assert!(without.is_empty(), "{without:?}");
+}

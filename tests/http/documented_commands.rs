@@ -1,0 +1,30 @@
+//! Every command block of every document, run as it is written, against the
+//! Workers. The suite `memory` runs the same without them.
+
+use std::fs;
+use tests::documents::{self, Document};
+use xtask::dev::Pair;
+use xtask::workerd::free_ports;
+
+/// The blocks of each document run in their order, in one shell, beside a
+/// system of their own in which nothing has happened.
+#[test]
+fn every_command_block_of_every_document_succeeds() {
+    let all = documents::all();
+    let failures: Vec<String> = all.iter().filter_map(run_blocks).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// What a reader would see fail, if anything does.
+fn run_blocks(document: &Document) -> Option<String> {
+    let ports: [u16; 4] = free_ports().unwrap();
+    let [gateway, sandbox, ..] = ports;
+    let script = document.script([gateway, sandbox])?;
+    let home = documents::home(&format!("http-{}", document.name));
+    let pair = Pair::start(home.join(".dev/8787"), ports);
+    let pair = pair.unwrap_or_else(|failure| panic!("{failure}"));
+    let outcome = documents::end(&home, documents::begin(&home, &script));
+    drop(pair);
+    fs::remove_dir_all(&home).ok();
+    outcome.err()
+}

@@ -1,0 +1,529 @@
+//! A purchase is kept paid once, with every combination of paid attempts; and each
+//! end of a refund reaches the merchant, in order.
+
+use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
+use serde_json::{Value, json};
+use tests::memory::{GATEWAY, Memory, Received, SHOP_NOTIFY, Shop, Upstream};
+use wechatpay::Secret;
+use wechatpay::v2::refund::Status;
+use wechatpay::v2::refund_notify::{Notice, NoticeError};
+use xtask::demo::MERCHANTS;
+
+const REFUNDS: &str = "https://shop.example.com/refunds";
+
+/// The demo merchant in this dialect, told of refunds.
+fn shop(world: &Memory, id: &str) -> (Shop, Secret) {
+    let kind = *MERCHANTS.iter().find(|kind| kind.id == id).unwrap();
+    let account = world.account(kind.mch_id);
+    let mut body = kind.admin_body(&account, "https://shop.example.com");
+    body["refund_notify_url"] = json!(REFUNDS);
+    let key = Secret::new(body["api_key"].as_str().unwrap());
+    (world.shop_with(kind.id, &body), key)
+}
+
+/// A checkout's address, the merchant told of its payment.
+fn told_checkout(shop: &Shop, number: &str) -> String {
+    let body = json!({"out_trade_no": number, "body": "Oolong", "total_fee": 8800,
+                      "notify_url": SHOP_NOTIFY});
+    let (status, answer) = shop.call("POST", "/v1/checkout", body.to_string());
+    assert_eq!(status, 200, "{answer}");
+    let url = answer["data"]["url"].as_str().unwrap();
+    url.strip_prefix(GATEWAY).unwrap().to_owned()
+}
+
+/// The same purchase opened on a desktop, then in WeChat: a code and a
+/// package, both of which can be paid.
+fn two_ways(world: &Memory, page: &str) -> (Value, Value) {
+    let (status, desktop) = Browser::new(world, DESKTOP).post(&call(page, "order"));
+    assert_eq!(status, 200, "{desktop}");
+    let mut phone = Browser::new(world, WECHAT);
+    let mut url = page.to_owned();
+    for _ in 0..3 {
+        url = phone.get(&url).1;
+    }
+    let (status, prepared) = phone.post(&call(page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+    (desktop["qr"]["code_url"].clone(), prepared["jsapi"].clone())
+}
+
+/// A purchase that is paid in WeChat and then, while `hinder` stands in the
+/// way of its refund, by its code.
+pub fn paid_twice(world: &Memory, hinder: impl Fn(&Memory)) -> Shop {
+    let (shop, _) = shop(world, "demo");
+    let page = told_checkout(&shop, "1");
+    let (code_url, package) = two_ways_by_a_lie(world, &page);
+    bridge(world, &package);
+    world.advance(2);
+    scan(world, &code_url);
+    // The second payment is confirmed; what follows is its refund.
+    world.send_notices();
+    hinder(world);
+    shop
+}
+
+/// The same in v2, where WeChat says that it closed the first, and did not.
+fn two_ways_by_a_lie(world: &Memory, page: &str) -> (Value, Value) {
+    let lie = json!({"path": "/pay/closeorder", "code": "ORDERCLOSED", "times": 1});
+    world.control("/sandbox/faults", &json!({ "fail_next": lie }));
+    two_ways(world, page)
+}
+
+fn scan(world: &Memory, code_url: &Value) {
+    let scan = json!({"code_url": code_url, "payer": "bob", "action": "pay"});
+    let scanned = world.control("/sandbox/scan", &scan);
+    assert_eq!(scanned["ok"], true, "{scanned}");
+}
+
+fn bridge(world: &Memory, package: &Value) {
+    let call = json!({"payer": "alice", "package": package, "action": "pay"});
+    let said = world.control("/sandbox/bridge", &call);
+    assert_eq!(said["err_msg"], "get_brand_wcpay_request:ok", "{said}");
+}
+
+fn found(shop: &Shop, number: &str) -> Value {
+    let path = format!("/v1/checkout?out_trade_no={number}");
+    let (status, answer) = shop.call("GET", &path, "");
+    assert_eq!(status, 200, "{answer}");
+    answer["data"].clone()
+}
+
+fn at(world: &Memory, url: &str) -> Vec<Received> {
+    let received = world.received().into_iter();
+    received.filter(|received| received.url == url).collect()
+}
+
+/// What must hold once everything has come to rest: the purchase keeps `kept`,
+/// and `back` has gone back whole, once, and is no sale.
+fn settled(world: &Memory, shop: &Shop, key: &Secret, kept: &str, back: &str) {
+    let checkout = found(shop, "1");
+    assert_eq!(checkout["state"], "paid", "{checkout}");
+    for attempt in checkout["attempts"].as_array().unwrap() {
+        let number = attempt["out_trade_no"].as_str().unwrap();
+        let refunds = attempt["refunds"].as_array().unwrap();
+        if number == kept {
+            assert_eq!(attempt["trade_state"], "SUCCESS", "{attempt}");
+            assert_eq!(attempt["paid_besides"], Value::Null, "{attempt}");
+            assert_eq!(refunds.len(), 0, "{attempt}");
+        } else {
+            assert_eq!(number, back);
+            assert_eq!(attempt["trade_state"], "REFUND", "{attempt}");
+            assert_eq!(attempt["paid_besides"], kept, "{attempt}");
+            assert_eq!(refunds.len(), 1, "{attempt}");
+            assert_eq!(refunds[0]["refund_status"], "SUCCESS", "{attempt}");
+            assert_eq!(refunds[0]["refund_fee"], "8800", "{attempt}");
+            let named = refunds[0]["out_refund_no"].as_str().unwrap();
+            assert_eq!(named, format!("{back}-TWICE"));
+        }
+    }
+    let at_wechat = world.refunds_at_wechat();
+    assert_eq!(at_wechat.as_array().unwrap().len(), 1, "{at_wechat}");
+    assert_eq!(at_wechat[0]["out_trade_no"], back, "{at_wechat}");
+
+    // The merchant's number means the payment that is kept.
+    let order = shop.status("1");
+    assert_eq!(order["out_trade_no"], kept);
+    assert_eq!(order["trade_state"], "SUCCESS");
+
+    // Told of one sale, and of one refund: of another payment than the sale's.
+    let [sale] = &at(world, SHOP_NOTIFY)[..] else {
+        panic!("{:?}", world.received());
+    };
+    let sale = wechatpay::v2::Fields::parse(sale.body.as_bytes()).unwrap();
+    assert_eq!(sale.get("out_trade_no"), Some(kept));
+    let [told] = &at(world, REFUNDS)[..] else {
+        panic!("{:?}", world.received());
+    };
+    let told = Notice::read(told.body.as_bytes(), key).unwrap().refund;
+    assert_eq!(told.out_trade_no, back);
+    assert_eq!(told.out_refund_no, format!("{back}-TWICE"));
+    assert_eq!((told.total_fee, told.refund_fee), (8800, 8800));
+    assert_eq!(told.refund_status, Status::Success);
+    assert_ne!(Some(&*told.transaction_id), sale.get("transaction_id"));
+    assert!(told.refund_id.is_some());
+
+    let report = shop.report();
+    assert_eq!(report["counters"]["purchase_paid_twice"], 1);
+    assert_eq!(report["counters"]["order:SUCCESS"], 2);
+    assert_eq!(report["alarms"], json!([]), "no action is needed");
+}
+
+#[test]
+fn ionline_two_devices_can_pay_and_the_second_payment_goes_back() {
+    for phone_first in [false, true] {
+        let world = Memory::default();
+        let (shop, key) = shop(&world, "night-ionline");
+        let page = told_checkout(&shop, "1");
+        let (code_url, package) = two_ways(&world, &page);
+        match phone_first {
+            true => bridge(&world, &package),
+            false => scan(&world, &code_url),
+        }
+        world.advance(2);
+        match phone_first {
+            true => scan(&world, &code_url),
+            false => bridge(&world, &package),
+        }
+        world.advance(2);
+        // At once: written with the payment, and asked for.
+        let asked = world.refunds_at_wechat();
+        assert_eq!(asked.as_array().unwrap().len(), 1, "{asked}");
+        world.advance(4 * 24 * 3600);
+        let (kept, back) = if phone_first {
+            ("1-2", "1")
+        } else {
+            ("1", "1-2")
+        };
+        settled(&world, &shop, &key, kept, back);
+    }
+}
+
+#[test]
+fn ionline_each_device_keeps_its_way_to_pay() {
+    let world = Memory::default();
+    let (shop, _) = shop(&world, "night-ionline");
+    let page = told_checkout(&shop, "1");
+    let mut desktop = Browser::new(&world, DESKTOP);
+    let (_, first) = desktop.post(&call(&page, "order"));
+    let (code_url, package) = two_ways(&world, &page);
+    assert_eq!(first["qr"]["code_url"], code_url);
+    let (_, again) = desktop.post(&call(&page, "order"));
+    assert_eq!(again["qr"]["code_url"], code_url, "the same, not a third");
+    assert_eq!(found(&shop, "1")["attempts"].as_array().unwrap().len(), 2);
+    bridge(&world, &package);
+    world.advance(1);
+    // Who comes now is not asked to pay.
+    let (_, over) = desktop.post(&call(&page, "order"));
+    assert!(over["not_open"]["state"]["paid"].is_object(), "{over}");
+    world.advance(3 * 3600);
+    let attempts = found(&shop, "1")["attempts"].clone();
+    assert_eq!(attempts[0]["trade_state"], "CLOSED", "{attempts}");
+    assert_eq!(attempts[1]["trade_state"], "SUCCESS", "{attempts}");
+}
+
+#[test]
+fn ionline_a_purchase_that_is_called_off_is_closed_in_every_way() {
+    let world = Memory::default();
+    let (shop, _) = shop(&world, "night-ionline");
+    let page = told_checkout(&shop, "1");
+    let _ = two_ways(&world, &page);
+    let close = json!({"out_trade_no": "1"}).to_string();
+    assert_eq!(shop.call("POST", "/v1/close", close).0, 200);
+    world.advance(3 * 3600);
+    let attempts = found(&shop, "1")["attempts"].clone();
+    for attempt in attempts.as_array().unwrap() {
+        assert_eq!(attempt["trade_state"], "CLOSED", "{attempts}");
+    }
+}
+
+#[test]
+fn a_late_payment_of_a_closed_attempt_goes_back() {
+    for id in ["demo", "harbour"] {
+        let world = Memory::default();
+        let (shop, key) = shop(&world, id);
+        let page = told_checkout(&shop, "1");
+        let (code_url, package) = two_ways_by_a_lie(&world, &page);
+        bridge(&world, &package);
+        world.advance(2);
+        assert_eq!(found(&shop, "1")["state"], "paid");
+        scan(&world, &code_url);
+        world.advance(4 * 24 * 3600);
+        settled(&world, &shop, &key, "1-2", "1");
+    }
+}
+
+/// What counts is when it was written here: the merchant may have been told.
+#[test]
+fn the_payment_that_is_known_first_is_kept() {
+    let world = Memory::default();
+    let (shop, key) = shop(&world, "demo");
+    let page = told_checkout(&shop, "1");
+    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    world.lose_notices(true);
+    scan(&world, &code_url);
+    world.advance(3);
+    world.lose_notices(false);
+    bridge(&world, &package);
+    world.advance(4 * 24 * 3600);
+    settled(&world, &shop, &key, "1-2", "1");
+}
+
+#[test]
+fn notices_that_come_again_change_nothing() {
+    let world = Memory::default();
+    let (shop, key) = shop(&world, "demo");
+    world.control("/sandbox/faults", &json!({"duplicate_notices": 3}));
+    let page = told_checkout(&shop, "1");
+    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    bridge(&world, &package);
+    scan(&world, &code_url);
+    world.advance(4 * 24 * 3600);
+    settled(&world, &shop, &key, "1-2", "1");
+    let counters = &shop.report()["counters"];
+    assert_eq!(counters["notice_taken"], 2, "{counters}");
+    assert_eq!(counters["notice_duplicate"], 6, "{counters}");
+}
+
+#[test]
+fn the_refund_is_asked_for_until_it_is_made_and_made_once() {
+    for fault in [
+        Upstream::LosesRequest,
+        Upstream::LosesAnswer,
+        Upstream::Answers502,
+    ] {
+        let world = Memory::default();
+        let (shop, key) = shop(&world, "demo");
+        let page = told_checkout(&shop, "1");
+        let (code_url, package) = two_ways_by_a_lie(&world, &page);
+        bridge(&world, &package);
+        world.advance(2);
+        scan(&world, &code_url);
+        world.upstream([fault; 6]);
+        world.advance(4 * 24 * 3600);
+        settled(&world, &shop, &key, "1-2", "1");
+    }
+}
+
+#[test]
+fn without_a_certificate_a_person_is_told_what_to_do() {
+    let world = Memory::default();
+    let (shop, key) = shop(&world, "demo");
+    let page = told_checkout(&shop, "1");
+    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    bridge(&world, &package);
+    world.advance(2);
+    scan(&world, &code_url);
+    world.send_notices();
+    world.upstream([Upstream::LosesRequest; 300]);
+    world.advance(3600);
+    let report = shop.report();
+    let alarm = &report["alarms"][0];
+    assert_eq!(alarm["subject"], "1", "{report}");
+    assert_eq!(alarm["name"], "SECOND_PAYMENT_WAITS", "{report}");
+    for words in ["paid twice", "client_certificate", "top up"] {
+        assert!(alarm.to_string().contains(words), "{alarm}");
+    }
+    // It was not given up.
+    let refund = &found(&shop, "1")["attempts"][0]["refunds"][0];
+    assert_eq!(refund["refund_status"], "ASKED", "{refund}");
+    world.advance(30 * 24 * 3600);
+    let refund = &found(&shop, "1")["attempts"][0]["refunds"][0];
+    assert_eq!(refund["refund_status"], "SUCCESS", "{refund}");
+    let [told] = &at(&world, REFUNDS)[..] else {
+        panic!("{:?}", world.received());
+    };
+    assert!(Notice::read(told.body.as_bytes(), &key).is_ok());
+}
+
+#[test]
+fn a_refund_that_fails_for_good_calls_a_person() {
+    let world = Memory::default();
+    let (shop, key) = shop(&world, "demo");
+    let page = told_checkout(&shop, "1");
+    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    bridge(&world, &package);
+    world.advance(2);
+    let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL", "times": 1});
+    world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
+    scan(&world, &code_url);
+    world.advance(60);
+    let report = shop.report();
+    assert_eq!(report["alarms"][0]["name"], "SECOND_PAYMENT_KEPT");
+    assert_eq!(report["alarms"][0]["subject"], "1");
+    let [told] = &at(&world, REFUNDS)[..] else {
+        panic!("{:?}", world.received());
+    };
+    let told = Notice::read(told.body.as_bytes(), &key).unwrap().refund;
+    assert_eq!(told.refund_status, Status::RefundClose);
+    assert_eq!(told.refund_id, None, "WeChat never had it");
+}
+
+#[test]
+fn a_refund_of_the_merchants_with_the_same_number_is_left_alone() {
+    let world = Memory::default();
+    let (shop, _) = shop(&world, "demo");
+    let data = shop.order(
+        &json!({"out_trade_no": "other", "body": "x", "total_fee": 1,
+                                  "trade_type": "NATIVE"}),
+    );
+    scan(&world, &data["code_url"]);
+    world.advance(1);
+    let refund = json!({"out_trade_no": "other", "out_refund_no": "1-TWICE", "refund_fee": 1});
+    assert_eq!(shop.call("POST", "/v1/refund", refund.to_string()).0, 200);
+
+    let page = told_checkout(&shop, "1");
+    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    bridge(&world, &package);
+    world.advance(2);
+    scan(&world, &code_url);
+    world.advance(4 * 24 * 3600);
+    let back = found(&shop, "1")["attempts"][0].clone();
+    assert_eq!(back["refunds"][0]["out_refund_no"], "1-TWICE_", "{back}");
+    assert_eq!(back["refunds"][0]["refund_status"], "SUCCESS", "{back}");
+    let mut back: Vec<i64> = world
+        .refunds_at_wechat()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|refund| refund["refund_fee"].as_i64().unwrap())
+        .collect();
+    back.sort_unstable();
+    assert_eq!(back, [1, 8800]);
+}
+
+#[test]
+fn a_merchant_without_a_refund_address_is_sent_no_document_it_does_not_know() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "1");
+    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    bridge(&world, &package);
+    world.advance(2);
+    scan(&world, &code_url);
+    world.advance(4 * 24 * 3600);
+    assert_eq!(world.received(), []);
+    let back = &found(&shop, "1")["attempts"][0]["refunds"][0];
+    assert_eq!(back["refund_status"], "SUCCESS", "{back}");
+}
+
+/// The bank ends the one refund there is.
+fn bank(world: &Memory, status: &str) {
+    let refund = &world.refunds_at_wechat()[0];
+    let text = |name: &str| refund[name].as_str().unwrap().to_owned();
+    let path = format!(
+        "/sandbox/refunds/{}/{}",
+        text("mch_id"),
+        text("out_refund_no")
+    );
+    let sub = refund["sub_mch_id"].as_str();
+    let sub = sub.map_or_else(String::new, |sub| format!("?sub_mch_id={sub}"));
+    world.control(&format!("{path}{sub}"), &json!({ "status": status }));
+}
+
+/// A paid order of this merchant, and a refund of it.
+fn refunded(world: &Memory, shop: &Shop) {
+    let data = shop.order(&json!({"out_trade_no": "R1", "body": "x", "total_fee": 150,
+                                  "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY}));
+    scan(world, &data["code_url"]);
+    world.advance(1);
+    let refund = json!({"out_trade_no": "R1", "out_refund_no": "r1", "refund_fee": 50});
+    let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[test]
+fn each_end_of_a_refund_is_told_in_every_dialect() {
+    for kind in MERCHANTS {
+        let world = Memory::default();
+        let (shop, key) = shop(&world, kind.id);
+        refunded(&world, &shop);
+        bank(&world, "SUCCESS");
+        world.advance(600);
+        let [told] = &at(&world, REFUNDS)[..] else {
+            panic!("{}: {:?}", kind.id, world.received());
+        };
+        let notice = Notice::read(told.body.as_bytes(), &key).unwrap();
+        let account = world.account(kind.mch_id);
+        if kind.dialect != "ionline" {
+            assert_eq!(notice.account.mch_id, account["mch_id"], "{}", kind.id);
+        }
+        let told_of = notice.refund;
+        assert_eq!(told_of.out_trade_no, "R1", "{}", kind.id);
+        assert_eq!(told_of.out_refund_no, "r1", "{}", kind.id);
+        assert_eq!((told_of.total_fee, told_of.refund_fee), (150, 50));
+        assert_eq!(told_of.refund_status, Status::Success, "{}", kind.id);
+        let paid = shop.status("R1");
+        assert_eq!(
+            paid["transaction_id"], told_of.transaction_id,
+            "{}",
+            kind.id
+        );
+
+        // Under no other key, and not when a byte of it was changed.
+        let read = |body: &str, key| Notice::read(body.as_bytes(), key);
+        let other = Secret::new("another-key-of-32-characters-000");
+        assert_eq!(read(&told.body, &other), Err(NoticeError::Sealed));
+        let (before, rest) = told.body.split_once("<req_info>").unwrap();
+        let start = rest.find(|c: char| c.is_ascii_lowercase()).unwrap();
+        let mut forged = rest.to_owned();
+        forged.replace_range(start..=start, "A");
+        let forged = format!("{before}<req_info>{forged}");
+        assert!(read(&forged, &key).is_err(), "{}", kind.id);
+    }
+}
+
+#[test]
+fn the_banks_refusal_is_told_as_change() {
+    let world = Memory::default();
+    let (shop, key) = shop(&world, "demo");
+    refunded(&world, &shop);
+    bank(&world, "CHANGE");
+    world.advance(3600);
+    let [told] = &at(&world, REFUNDS)[..] else {
+        panic!("{:?}", world.received());
+    };
+    let told = Notice::read(told.body.as_bytes(), &key).unwrap();
+    assert_eq!(told.refund.refund_status, Status::Change);
+}
+
+fn deliveries(shop: &Shop) -> Vec<Value> {
+    let (status, answer) = shop.call("GET", "/v1/delivery?out_trade_no=R1", "");
+    assert_eq!(status, 200, "{answer}");
+    answer["data"]["deliveries"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_deliveries_of_an_order_go_out_in_order() {
+    let world = Memory::default();
+    let (shop, _) = shop(&world, "demo");
+    // The merchant does not take the payment's notice for a while.
+    world.merchant_answers(std::iter::repeat_n((500, ""), 6));
+    refunded(&world, &shop);
+    bank(&world, "SUCCESS");
+    world.advance(600);
+    let listed = deliveries(&shop);
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert_eq!(listed[0]["out_refund_no"], "r1");
+    assert_eq!(listed[0]["attempts"], 0, "it waits for the one before it");
+    assert_eq!(listed[0]["state"], "waiting");
+    assert_eq!(listed[1]["out_refund_no"], Value::Null);
+    assert_eq!(at(&world, REFUNDS), []);
+    world.advance(6 * 3600);
+    for delivery in deliveries(&shop) {
+        assert_eq!(delivery["state"], "acknowledged", "{delivery}");
+    }
+    let received = world.received();
+    assert_eq!(received.last().unwrap().url, REFUNDS);
+    assert_eq!(received.len(), 8, "{received:?}");
+    // And the next order's documents waited for no other request.
+    let [payment, refund] = [&received[received.len() - 2], received.last().unwrap()];
+    assert_eq!(payment.url, SHOP_NOTIFY);
+    assert_eq!(refund.at_ms, payment.at_ms, "as soon as it was taken");
+}
+
+#[test]
+fn a_delivery_that_is_given_up_lets_the_next_go() {
+    let world = Memory::default();
+    let (shop, _) = shop(&world, "demo");
+    world.merchant_answers(std::iter::repeat_n((500, ""), 16));
+    refunded(&world, &shop);
+    bank(&world, "SUCCESS");
+    world.advance(25 * 3600);
+    let listed = deliveries(&shop);
+    assert_eq!(listed[1]["state"], "given_up", "{listed:?}");
+    assert_eq!(listed[0]["state"], "acknowledged", "{listed:?}");
+
+    // Sent again, the earlier one goes before the later once more.
+    world.merchant_answers([(500, "")]);
+    for nth in [1, 0] {
+        let body = json!({"id": listed[nth]["id"]}).to_string();
+        let (status, answer) = shop.call("POST", "/v1/delivery", body);
+        assert_eq!((status, &answer["data"]["state"]), (200, &json!("waiting")));
+    }
+    let before = world.received().len();
+    world.advance(24 * 3600);
+    let again: Vec<String> = world.received()[before..]
+        .iter()
+        .map(|received| received.url.clone())
+        .collect();
+    assert_eq!(again, [SHOP_NOTIFY, SHOP_NOTIFY, REFUNDS]);
+}

@@ -1,0 +1,54 @@
+//! The demo merchants of every kind, and an order that each of them can make.
+
+use serde_json::{Value, json};
+use tests::memory::{Memory, SHOP_NOTIFY, Shop};
+use xtask::demo::{Kind, MERCHANTS};
+
+/// The kind that has this merchant's id.
+pub fn kind(id: &str) -> Kind {
+    *MERCHANTS.iter().find(|kind| kind.id == id).unwrap()
+}
+
+/// What the operator enters for a merchant of this kind.
+pub fn body(world: &Memory, id: &str) -> Value {
+    let kind = kind(id);
+    kind.admin_body(&world.account(kind.mch_id), "https://shop.example.com")
+}
+
+/// The same for a second merchant of the gateway with this account at WeChat.
+pub fn body_as(world: &Memory, id: &str, other: &str) -> Value {
+    let mut body = body(world, id);
+    body["id"] = json!(other);
+    body
+}
+
+/// A merchant of this kind.
+pub fn shop(world: &Memory, id: &str) -> Shop {
+    world.shop_with(id, &body(world, id))
+}
+
+/// The same for every kind, each in a world of its own.
+pub fn each(check: impl Fn(&Memory, Kind, &Shop)) {
+    for kind in MERCHANTS {
+        let world = Memory::default();
+        check(&world, kind, &shop(&world, kind.id));
+    }
+}
+
+/// Two cups of something, to be paid by scanning.
+pub fn order(number: &str) -> Value {
+    order_by(number, "NATIVE")
+}
+
+/// The same, to be paid in this way.
+pub fn order_by(number: &str, trade_type: &str) -> Value {
+    json!({"out_trade_no": number, "body": "Two cups", "total_fee": 3000,
+           "trade_type": trade_type, "notify_url": SHOP_NOTIFY, "attach": "table 7"})
+}
+
+/// Alice scans an order's code and pays; her notice is on its way.
+pub fn pay(world: &Memory, shop: &Shop, number: &str) {
+    let made = shop.order(&order(number));
+    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
+    world.control("/sandbox/scan", &scan);
+}
