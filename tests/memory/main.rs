@@ -82,6 +82,7 @@ mod storage {
     pub mod refused_statements;
     pub mod registry;
     pub mod stored_versions;
+    pub mod wire_form;
 }
 
 /// What the operator sees and does.
