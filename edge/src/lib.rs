@@ -3,7 +3,7 @@
 //!
 //! This is the only room that knows Cloudflare, and it decides nothing. It
 //! turns the runtime's requests into `http` values and back, gives the gateway
-//! its [`World`](gateway::world::World) and [`Store`](gateway::world::Store),
+//! its [`Runtime`](gateway::runtime::Runtime) and [`Storage`](gateway::runtime::Storage),
 //! and declares the two classes of Durable Objects.
 
 #![allow(missing_docs, reason = "the attribute macros make undocumented items")]
@@ -11,27 +11,27 @@
 mod listeners;
 mod message;
 mod rsa;
-mod store;
-mod world;
+mod runtime;
+mod storage;
 
 use gateway::Gateway;
 use gateway::config::Config;
 use gateway::error::ApiError;
-use gateway::world::{Body, Listen};
+use gateway::runtime::{Body, Listen};
 use listeners::Listeners;
+use runtime::WorkersRuntime;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
-use store::Storage;
+use storage::WorkersStorage;
 use worker::{
     Context, DurableObject, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, State,
     WebSocket, WebSocketIncomingMessage, durable_object, event,
 };
-use world::Runtime;
 
 thread_local! {
     /// One gateway to an isolate, so that what it has learned of merchants
     /// serves the next request too.
-    static GATEWAY: RefCell<Option<Rc<Gateway<Runtime>>>> = const { RefCell::new(None) };
+    static GATEWAY: RefCell<Option<Rc<Gateway<WorkersRuntime>>>> = const { RefCell::new(None) };
 }
 
 /// Every request from outside.
@@ -70,11 +70,11 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
     }
 }
 
-fn gateway(env: &Env) -> std::result::Result<Rc<Gateway<Runtime>>, String> {
+fn gateway(env: &Env) -> std::result::Result<Rc<Gateway<WorkersRuntime>>, String> {
     GATEWAY.with_borrow_mut(|slot| match slot {
         Some(gateway) => Ok(gateway.clone()),
         None => {
-            let gateway = Gateway::new(Runtime::new(env.clone()), config(env)?);
+            let gateway = Gateway::new(WorkersRuntime::new(env.clone()), config(env)?);
             Ok(slot.insert(Rc::new(gateway)).clone())
         }
     })
@@ -96,19 +96,19 @@ const CANNOT_START_MS: i64 = 60_000;
 /// A merchant's book.
 #[durable_object]
 pub struct Book {
-    alarm: store::Alarm,
+    alarm: storage::Alarm,
     listeners: Listeners,
-    book: std::result::Result<gateway::book::Book<Runtime, Storage>, String>,
+    book: std::result::Result<gateway::book::Book<WorkersRuntime, WorkersStorage>, String>,
 }
 
 impl DurableObject for Book {
     fn new(state: State, env: Env) -> Self {
-        let store = Storage::of(&state);
-        let alarm = store::Alarm::of(&state);
+        let storage = WorkersStorage::of(&state);
+        let alarm = storage::Alarm::of(&state);
         let listeners = Listeners::of(state);
         let book = config(&env).and_then(|config| {
-            let store = store.with(listeners.clone());
-            gateway::book::Book::open(Runtime::new(env), store, config)
+            let storage = storage.with(listeners.clone());
+            gateway::book::Book::open(WorkersRuntime::new(env), storage, config)
                 .map_err(|error| error.to_string())
         });
         Self {
@@ -179,25 +179,29 @@ impl DurableObject for Book {
 pub struct Registry {
     state: State,
     env: Env,
-    registry: OnceCell<std::result::Result<gateway::registry::Registry<Runtime, Storage>, String>>,
-    board: OnceCell<std::result::Result<gateway::board::Board<Runtime, Storage>, String>>,
+    registry: OnceCell<
+        std::result::Result<gateway::registry::Registry<WorkersRuntime, WorkersStorage>, String>,
+    >,
+    board: OnceCell<
+        std::result::Result<gateway::board::Board<WorkersRuntime, WorkersStorage>, String>,
+    >,
 }
 
 impl Registry {
-    fn board(&self) -> Result<&gateway::board::Board<Runtime, Storage>> {
+    fn board(&self) -> Result<&gateway::board::Board<WorkersRuntime, WorkersStorage>> {
         let open = || {
-            let runtime = Runtime::new(self.env.clone());
-            gateway::board::Board::open(runtime, Storage::of(&self.state))
+            let runtime = WorkersRuntime::new(self.env.clone());
+            gateway::board::Board::open(runtime, WorkersStorage::of(&self.state))
                 .map_err(|error| error.to_string())
         };
         let board = self.board.get_or_init(open).as_ref();
         board.map_err(|problem| problem.clone().into())
     }
 
-    fn registry(&self) -> Result<&gateway::registry::Registry<Runtime, Storage>> {
+    fn registry(&self) -> Result<&gateway::registry::Registry<WorkersRuntime, WorkersStorage>> {
         let open = || {
-            let runtime = Runtime::new(self.env.clone());
-            gateway::registry::Registry::open(runtime, Storage::of(&self.state))
+            let runtime = WorkersRuntime::new(self.env.clone());
+            gateway::registry::Registry::open(runtime, WorkersStorage::of(&self.state))
                 .map_err(|error| error.to_string())
         };
         let registry = self.registry.get_or_init(open).as_ref();

@@ -9,7 +9,7 @@
 
 use crate::message::write_response;
 use gateway::error::{ApiError, Code};
-use gateway::world::{Body, LOOK, Listen, MOST_LISTENERS, PING, PONG};
+use gateway::runtime::{Body, LOOK, Listen, MOST_LISTENERS, PING, PONG};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use worker::{

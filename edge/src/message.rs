@@ -4,7 +4,7 @@ use futures_util::future::{Either, select};
 use futures_util::{StreamExt, TryStreamExt};
 use gateway::error::Code;
 use gateway::http::MAX_BODY_BYTES;
-use gateway::world::{Answer, Body};
+use gateway::runtime::{Answer, Body};
 use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;
 use std::pin::pin;
@@ -24,7 +24,9 @@ const CHUNKS: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request from outside, or what is wrong with how it was sent.
-pub async fn read_request(request: Request) -> std::result::Result<gateway::world::Request, Code> {
+pub async fn read_request(
+    request: Request,
+) -> std::result::Result<gateway::runtime::Request, Code> {
     match select(pin!(read_all(request)), pin!(Delay::from(PATIENCE))).await {
         // It broke off, or was no HTTP.
         Either::Left((read, _)) => read.map_err(|_| Code::BodyBroken),
@@ -33,7 +35,7 @@ pub async fn read_request(request: Request) -> std::result::Result<gateway::worl
 }
 
 /// Of a body that is too long only so much is read as shows that it is.
-async fn read_all(mut request: Request) -> Result<gateway::world::Request> {
+async fn read_all(mut request: Request) -> Result<gateway::runtime::Request> {
     // The runtime's own text: the worker crate turns methods that it does not
     // know into GET.
     let mut builder = http::Request::builder()

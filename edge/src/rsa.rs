@@ -3,8 +3,8 @@
 //! A key is imported once to an isolate and remembered by its name, which is a
 //! hash of its public half.
 
-use crate::world::Runtime;
-use gateway::world::{PrivateKey, PublicKey, Rsa, RsaError};
+use crate::runtime::WorkersRuntime;
+use gateway::runtime::{PrivateKey, PublicKey, Rsa, RsaError};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -50,7 +50,7 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
 }
 
-impl Rsa for Runtime {
+impl Rsa for WorkersRuntime {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
         let key = imported(Use::Sign, key.id(), || key.pkcs8_der()).await?;
         let signature = sign(ALGORITHM, &key, &Uint8Array::from(message)).await;

@@ -9,24 +9,24 @@ use crate::fields::Fields;
 use crate::http::{header_text, json_object, success};
 use crate::merchant::{Merchant, NewMerchant, Settings};
 use crate::registry::{self, Answer, KeyPair};
+use crate::runtime::{Request, Response, Runtime};
 use crate::scope;
 use crate::seal::fingerprint;
 use crate::shards::ask;
-use crate::world::{Request, Response, World};
 use serde_json::json;
 use wechatpay::Secret;
 
 /// How many merchants one call seals anew.
 const RESEALED_AT_ONCE: i64 = 100;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `POST /admin/merchants`: makes a merchant and its first keys, which are
     /// shown this once.
     pub(crate) async fn create_merchant(&self, request: &Request) -> Result<Response, ApiError> {
         self.admin(request).await?;
         let delivery_secret = self.delivery_secret();
         let fields = Fields::read(request.body())?;
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let new = NewMerchant::read(
             &fields,
             delivery_secret.clone(),
@@ -35,7 +35,7 @@ impl<W: World> Gateway<W> {
         )?;
         self.try_key(&new.credentials).await?;
         let mut nonce = [0; 12];
-        self.world.random(&mut nonce);
+        self.runtime.random(&mut nonce);
         let sealed = new
             .credentials
             .seal(&new.id, &self.config.master_key, nonce)
@@ -83,7 +83,7 @@ impl<W: World> Gateway<W> {
         if let (Some(warning), Some(data)) = (account_warning(&twins), data.as_object_mut()) {
             data.insert("warnings".to_owned(), json!([warning]));
         }
-        match ask(&self.world, call).await? {
+        match ask(&self.runtime, call).await? {
             Answer::Done => Ok(success(data)),
             Answer::Exists => Err(ApiError::field(
                 Code::MerchantExists,
@@ -105,7 +105,7 @@ impl<W: World> Gateway<W> {
             sub_mch_id: account.sub_mch_id.clone(),
             appid: account.appid.clone(),
         };
-        match ask(&self.world, call).await? {
+        match ask(&self.runtime, call).await? {
             Answer::Ids(mut ids) => {
                 ids.retain(|id| *id != merchant.id);
                 Ok(ids)
@@ -138,7 +138,7 @@ impl<W: World> Gateway<W> {
             false => None,
         };
         let (sealed, entered) = self.sealed_anew(id, &fields, new.clone(), revoke).await?;
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let keys = NewKeys::make(self);
         let call = registry::Call::Rotate {
             id: id.to_owned(),
@@ -148,7 +148,7 @@ impl<W: World> Gateway<W> {
             entered,
             why: note(&fields)?,
         };
-        match ask(&self.world, call).await? {
+        match ask(&self.runtime, call).await? {
             Answer::Done => {
                 let mut data = json!({
                     "id": id,
@@ -181,7 +181,7 @@ impl<W: World> Gateway<W> {
             after: after.unwrap_or_default(),
             limit: RESEALED_AT_ONCE,
         };
-        let Answer::Ids(ids) = ask(&self.world, call).await? else {
+        let Answer::Ids(ids) = ask(&self.runtime, call).await? else {
             return Err(ApiError::internal(
                 "the registry gave another kind of answer",
             ));
@@ -198,7 +198,7 @@ impl<W: World> Gateway<W> {
     /// Whether it was needed.
     async fn reseal_one(&self, id: &str) -> Result<bool, ApiError> {
         let call = registry::Call::ById { id: id.to_owned() };
-        let merchant = match ask(&self.world, call).await? {
+        let merchant = match ask(&self.runtime, call).await? {
             Answer::Found(found) => found.merchant,
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
@@ -209,13 +209,13 @@ impl<W: World> Gateway<W> {
         let internal = ApiError::internal;
         let credentials = Credentials::open(&merchant, key).map_err(internal)?;
         let mut nonce = [0; 12];
-        self.world.random(&mut nonce);
+        self.runtime.random(&mut nonce);
         let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
         let call = registry::Call::Reseal {
             id: id.to_owned(),
             sealed: [merchant.sealed, sealed],
         };
-        match ask(&self.world, call).await? {
+        match ask(&self.runtime, call).await? {
             Answer::Done => Ok(true),
             // Changed in this very moment, and so sealed anew already.
             Answer::Exists => Ok(false),
@@ -235,7 +235,7 @@ impl<W: World> Gateway<W> {
     ) -> Result<Response, ApiError> {
         self.admin(request).await?;
         let sent = json_object(request.body())?;
-        let before = match ask(&self.world, registry::Call::ById { id: id.to_owned() }).await? {
+        let before = match ask(&self.runtime, registry::Call::ById { id: id.to_owned() }).await? {
             Answer::Found(found) => found.merchant,
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
@@ -265,7 +265,7 @@ impl<W: World> Gateway<W> {
             let mut credentials = Credentials::open(&before, key).map_err(internal)?;
             credentials.mini_program_secret = secret;
             let mut nonce = [0; 12];
-            self.world.random(&mut nonce);
+            self.runtime.random(&mut nonce);
             after.sealed = credentials.seal(id, key, nonce).map_err(internal)?;
         }
         let data = after.settings();
@@ -274,7 +274,7 @@ impl<W: World> Gateway<W> {
             after: Box::new(after),
             why: note(&fields)?,
         };
-        match ask(&self.world, call).await? {
+        match ask(&self.runtime, call).await? {
             Answer::Done => Ok(success(data)),
             Answer::FileTaken(file) => Err(file_taken(&file)),
             // A concurrent call changed it.
@@ -308,11 +308,11 @@ impl<W: World> Gateway<W> {
         revoke: bool,
     ) -> Result<(Option<[String; 2]>, Vec<String>), ApiError> {
         let call = registry::Call::ById { id: id.to_owned() };
-        let merchant = match ask(&self.world, call).await? {
+        let merchant = match ask(&self.runtime, call).await? {
             Answer::Found(found) => found.merchant,
             _ => return Err(ApiError::of(Code::MerchantNotFound)),
         };
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
         entered.fits(fields, &merchant)?;
         let mut names = entered.names();
@@ -330,7 +330,7 @@ impl<W: World> Gateway<W> {
         let credentials = entered.replace(old, delivery_secret, revoke, now_ms);
         self.try_key(&credentials).await?;
         let mut nonce = [0; 12];
-        self.world.random(&mut nonce);
+        self.runtime.random(&mut nonce);
         let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
         Ok((Some([merchant.sealed, sealed]), names))
     }
@@ -346,9 +346,11 @@ impl<W: World> Gateway<W> {
             return Ok(());
         };
         let (key, message) = (&v3.private_key, b"a message to try the key with");
-        let holds = match self.world.rsa_sign(key, message).await {
+        let holds = match self.runtime.rsa_sign(key, message).await {
             Ok(signature) => {
-                let verified = self.world.rsa_verify(key.public_key(), message, &signature);
+                let verified = self
+                    .runtime
+                    .rsa_verify(key.public_key(), message, &signature);
                 verified.await.unwrap_or(false)
             }
             Err(_) => false,
@@ -421,7 +423,7 @@ struct NewKeys {
 }
 
 impl NewKeys {
-    fn make<W: World>(gateway: &Gateway<W>) -> Self {
+    fn make<R: Runtime>(gateway: &Gateway<R>) -> Self {
         Self {
             api_key: format!("live_{}", gateway.random_text(22)),
             api_secret: Secret::new(gateway.random_text(43)),

@@ -5,7 +5,7 @@ use crate::error::{ApiError, Code};
 use crate::http::{answer, header_text, set};
 use crate::limits::{UNKNOWN, address};
 use crate::merchant::DomainFiles;
-use crate::world::{Request, Response, Route, World};
+use crate::runtime::{Request, Response, Route, Runtime};
 use http::header;
 use std::rc::Rc;
 
@@ -21,7 +21,7 @@ const TYPES: [(&str, &str); 7] = [
     (".txt", "text/plain; charset=utf-8"),
 ];
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// One file. Its name holds a hash of what is in it, so it may be kept for
     /// ever; the few that do not (an icon) are asked for again in an hour.
     ///
@@ -73,7 +73,7 @@ impl<W: World> Gateway<W> {
         if let Some(from) = &from {
             self.limit_left("unknown", from)?;
         }
-        let found = self.directory.domain_file(&self.world, file).await?;
+        let found = self.directory.domain_file(&self.runtime, file).await?;
         if let (None, Some(from)) = (&found, &from) {
             let _ = self.limit("unknown", from, UNKNOWN);
         }
@@ -94,7 +94,7 @@ impl<W: World> Gateway<W> {
     async fn fetch_asset(&self, file: &str) -> Option<Vec<u8>> {
         let mut request = Request::default();
         *request.uri_mut() = format!("https://assets.invalid/{file}").parse().ok()?;
-        let answer = self.world.fetch(Route::Assets, request).await.ok()?;
+        let answer = self.runtime.fetch(Route::Assets, request).await.ok()?;
         answer.status().is_success().then(|| answer.into_body())
     }
 }

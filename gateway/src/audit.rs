@@ -9,8 +9,8 @@
 //! added: triggers in the database abort statements that would change or remove
 //! one. No row holds a secret or an openid.
 
+use crate::runtime::{Row, Runtime, Storage, StorageError};
 use crate::scope::{self, Scope};
-use crate::world::{Row, Store, StoreError, World};
 use serde::{Deserialize, Serialize};
 
 /// One change.
@@ -65,23 +65,23 @@ pub const STATEMENTS: [&str; 5] = [
 
 /// Writes a change down, inside its transaction, and says it in the log.
 pub fn add(
-    world: &impl World,
-    store: &impl Store,
+    runtime: &impl Runtime,
+    storage: &impl Storage,
     subject: &str,
     what: &str,
     evidence: &str,
-) -> Result<(), StoreError> {
+) -> Result<(), StorageError> {
     let Scope {
         request_id,
         who,
         call,
         ..
     } = Scope::current();
-    store.exec(
+    storage.exec(
         "INSERT INTO audit(at_ms, subject, what, evidence, who, call, request_id)
          VALUES(?, ?, ?, ?, ?, ?, ?)",
         &[
-            world.now_ms().into(),
+            runtime.now_ms().into(),
             subject.into(),
             what.into(),
             evidence.into(),
@@ -91,13 +91,13 @@ pub fn add(
         ],
     )?;
     let facts = [("about", subject.into()), ("evidence", evidence.into())];
-    scope::log(world, &facts, format_args!("{what}"));
+    scope::log(runtime, &facts, format_args!("{what}"));
     Ok(())
 }
 
 /// The id of the request that a subject began with; empty where none is known.
-pub fn first_request(store: &impl Store, subject: &str) -> Result<String, StoreError> {
-    let rows = store.exec(
+pub fn first_request(storage: &impl Storage, subject: &str) -> Result<String, StorageError> {
+    let rows = storage.exec(
         "SELECT request_id FROM audit WHERE subject = ? ORDER BY id LIMIT 1",
         &[subject.into()],
     )?;
@@ -109,15 +109,15 @@ pub fn first_request(store: &impl Store, subject: &str) -> Result<String, StoreE
 const LAST_ID: i64 = (1 << 53) - 1;
 
 /// A page of entries, newest first.
-pub fn read(store: &impl Store, page: &Page) -> Result<Vec<Entry>, StoreError> {
+pub fn read(storage: &impl Storage, page: &Page) -> Result<Vec<Entry>, StorageError> {
     let before = page.before.unwrap_or(LAST_ID);
     let rows = match &page.subject {
-        Some(subject) => store.exec(
+        Some(subject) => storage.exec(
             "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
              WHERE subject = ? AND id < ? ORDER BY id DESC LIMIT ?",
             &[subject.as_str().into(), before.into(), page.limit.into()],
         ),
-        None => store.exec(
+        None => storage.exec(
             "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
              WHERE id < ? ORDER BY id DESC LIMIT ?",
             &[before.into(), page.limit.into()],
@@ -127,7 +127,7 @@ pub fn read(store: &impl Store, page: &Page) -> Result<Vec<Entry>, StoreError> {
 }
 
 /// An entry from its columns, in the table's order.
-pub fn entry(row: &Row) -> Result<Entry, StoreError> {
+pub fn entry(row: &Row) -> Result<Entry, StorageError> {
     let text = |column| row.text(column).map(str::to_owned);
     Ok(Entry {
         id: row.int(0)?,
@@ -142,8 +142,8 @@ pub fn entry(row: &Row) -> Result<Entry, StoreError> {
 }
 
 /// Keeps an entry of another object as it is, if it is not there yet.
-pub fn take_over(store: &impl Store, entry: &Entry) -> Result<(), StoreError> {
-    store.exec(
+pub fn take_over(storage: &impl Storage, entry: &Entry) -> Result<(), StorageError> {
+    storage.exec(
         "INSERT INTO audit(id, at_ms, subject, what, evidence, who, call, request_id)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
          WHERE NOT EXISTS (SELECT 1 FROM audit WHERE id = ?1)",

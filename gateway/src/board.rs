@@ -15,8 +15,8 @@
 
 use crate::book::{self, Numbers};
 use crate::registry;
+use crate::runtime::{Object, Row, Runtime, Storage, StorageError, Value};
 use crate::scope::Scope;
-use crate::world::{Object, Row, Store, StoreError, Value, World};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
@@ -135,18 +135,18 @@ pub enum Answer {
     Broken,
 }
 
-/// The board, on any world and store.
+/// The board, on any runtime and storage.
 #[derive(Debug)]
-pub struct Board<W, S> {
-    world: W,
-    store: S,
+pub struct Board<R, S> {
+    runtime: R,
+    storage: S,
     /// Where the alarm stands; `None` when that is not known.
     armed_at_ms: Cell<Option<i64>>,
 }
 
-impl<W: World, S: Store> Board<W, S> {
+impl<R: Runtime, S: Storage> Board<R, S> {
     /// Opens the object, making its tables the first time.
-    pub fn open(world: W, store: S) -> Result<Self, StoreError> {
+    pub fn open(runtime: R, storage: S) -> Result<Self, StorageError> {
         for statement in [
             "CREATE TABLE IF NOT EXISTS board(
                 merchant TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, due_ms INTEGER,
@@ -158,11 +158,11 @@ impl<W: World, S: Store> Board<W, S> {
             "CREATE TABLE IF NOT EXISTS totals(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
             "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
         ] {
-            store.exec(statement, &[])?;
+            storage.exec(statement, &[])?;
         }
         let board = Self {
-            world,
-            store,
+            runtime,
+            storage,
             armed_at_ms: Cell::new(None),
         };
         board.arm()?;
@@ -172,19 +172,19 @@ impl<W: World, S: Store> Board<W, S> {
     /// Answers one call: JSON in, JSON out.
     pub fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = serde_json::from_slice(body)
-            .map_err(|error| StoreError::unreadable("call", error))
+            .map_err(|error| StorageError::unreadable("call", error))
             .and_then(|call| self.answer(call))
             .unwrap_or_else(|error| {
-                self.world.log(format_args!("board: {error}"));
+                self.runtime.log(format_args!("board: {error}"));
                 Answer::Broken
             });
         serde_json::to_vec(&answer).unwrap_or_default()
     }
 
-    fn answer(&self, call: Call) -> Result<Answer, StoreError> {
+    fn answer(&self, call: Call) -> Result<Answer, StorageError> {
         match call {
             Call::Report(report) => {
-                self.store.atomically(|| self.take(&report))?;
+                self.storage.atomically(|| self.take(&report))?;
                 self.arm()?;
                 Ok(Answer::Done)
             }
@@ -209,18 +209,18 @@ impl<W: World, S: Store> Board<W, S> {
             Err(error) => Err(error),
         };
         if let Err(error) = done.and_then(|()| self.arm()) {
-            self.world.log(format_args!("board: {error}"));
-            self.store.set_alarm(self.world.now_ms() + FAILED_MS);
+            self.runtime.log(format_args!("board: {error}"));
+            self.storage.set_alarm(self.runtime.now_ms() + FAILED_MS);
         }
     }
 
     /// Keeps a report, inside a transaction. Of two reports the one that was
     /// made later stays; one that seems to come from the future gives way, so
     /// that a clock that was wrong once does not silence a book.
-    fn take(&self, report: &Report) -> Result<(), StoreError> {
-        let now_ms = self.world.now_ms();
+    fn take(&self, report: &Report) -> Result<(), StorageError> {
+        let now_ms = self.runtime.now_ms();
         let merchant = || Value::from(report.merchant.as_str());
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT at_ms, json FROM board WHERE merchant = ?",
             &[merchant()],
         )?;
@@ -242,8 +242,8 @@ impl<W: World, S: Store> Board<W, S> {
         let contact_at_ms = report.due_ms.map(|due_ms| due_ms.max(now_ms) + SILENT_MS);
         let standing: i64 = report.numbers.standing.values().sum();
         let json = serde_json::to_string(&report.numbers)
-            .map_err(|error| StoreError::unreadable("report", error))?;
-        self.store.exec(
+            .map_err(|error| StorageError::unreadable("report", error))?;
+        self.storage.exec(
             "INSERT INTO board(merchant, at_ms, due_ms, contact_at_ms, alarms, json)
              VALUES(?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT(merchant) DO UPDATE SET at_ms = ?2, due_ms = ?3, contact_at_ms = ?4,
@@ -260,15 +260,15 @@ impl<W: World, S: Store> Board<W, S> {
         Ok(())
     }
 
-    fn add_alarms(&self, numbers: &Numbers, sign: i64) -> Result<(), StoreError> {
+    fn add_alarms(&self, numbers: &Numbers, sign: i64) -> Result<(), StorageError> {
         for (name, n) in &numbers.standing {
             self.add(&format!("alarm:{name}"), sign * n)?;
         }
         Ok(())
     }
 
-    fn add(&self, name: &str, n: i64) -> Result<(), StoreError> {
-        self.store.exec(
+    fn add(&self, name: &str, n: i64) -> Result<(), StorageError> {
+        self.storage.exec(
             "INSERT INTO totals(name, n) VALUES(?1, ?2)
              ON CONFLICT(name) DO UPDATE SET n = n + ?2",
             &[name.into(), n.into()],
@@ -276,8 +276,8 @@ impl<W: World, S: Store> Board<W, S> {
         Ok(())
     }
 
-    fn alarms(&self, after: String) -> Result<Page, StoreError> {
-        let rows = self.store.exec(
+    fn alarms(&self, after: String) -> Result<Page, StorageError> {
+        let rows = self.storage.exec(
             "SELECT merchant, json, at_ms, due_ms FROM board
              WHERE alarms > 0 AND merchant > ? ORDER BY merchant LIMIT 201",
             &[after.into()],
@@ -296,8 +296,8 @@ impl<W: World, S: Store> Board<W, S> {
         Ok(page)
     }
 
-    fn numbers(&self, after: String, limit: i64) -> Result<Page, StoreError> {
-        let rows = self.store.exec(
+    fn numbers(&self, after: String, limit: i64) -> Result<Page, StorageError> {
+        let rows = self.storage.exec(
             "SELECT merchant, json, at_ms, due_ms FROM board
              WHERE merchant > ? ORDER BY merchant LIMIT ?",
             &[after.into(), (limit + 1).into()],
@@ -312,10 +312,10 @@ impl<W: World, S: Store> Board<W, S> {
         })
     }
 
-    fn standing(&self, row: &Row) -> Result<Standing, StoreError> {
+    fn standing(&self, row: &Row) -> Result<Standing, StorageError> {
         let silent_ms = row
             .int_or_null(3)?
-            .map_or(0, |due_ms| self.world.now_ms() - due_ms);
+            .map_or(0, |due_ms| self.runtime.now_ms() - due_ms);
         Ok(Standing {
             merchant: row.text(0)?.to_owned(),
             numbers: read(row, 1)?,
@@ -324,9 +324,9 @@ impl<W: World, S: Store> Board<W, S> {
         })
     }
 
-    fn totals(&self) -> Result<Totals, StoreError> {
+    fn totals(&self) -> Result<Totals, StorageError> {
         let mut totals = Totals::default();
-        for row in self.store.exec("SELECT name, n FROM totals", &[])? {
+        for row in self.storage.exec("SELECT name, n FROM totals", &[])? {
             let (name, n) = (row.text(0)?, row.int(1)?);
             match name.strip_prefix("alarm:") {
                 Some(alarm) if n > 0 => {
@@ -336,13 +336,13 @@ impl<W: World, S: Store> Board<W, S> {
                 None => totals.merchants = n,
             }
         }
-        let before_ms = self.world.now_ms() - SILENT_MS;
-        let count = self.store.exec(
+        let before_ms = self.runtime.now_ms() - SILENT_MS;
+        let count = self.storage.exec(
             "SELECT count(*) FROM board WHERE due_ms <= ?",
             &[before_ms.into()],
         )?;
         totals.silent = count.first().map_or(Ok(0), |row| row.int(0))?;
-        let longest = self.store.exec(
+        let longest = self.storage.exec(
             "SELECT merchant FROM board WHERE due_ms <= ? ORDER BY due_ms LIMIT ?",
             &[before_ms.into(), SILENT_LISTED.into()],
         )?;
@@ -355,7 +355,7 @@ impl<W: World, S: Store> Board<W, S> {
     /// The first time, puts every merchant on the board: a book of an earlier
     /// version has not reported, and may have timers and alarms. It is called
     /// until it does.
-    async fn read_merchants(&self) -> Result<(), StoreError> {
+    async fn read_merchants(&self) -> Result<(), StorageError> {
         while let Some(after) = self.read_up_to()? {
             let call = registry::Envelope {
                 scope: Scope::default(),
@@ -364,17 +364,17 @@ impl<W: World, S: Store> Board<W, S> {
                     limit: BOOKS,
                 },
             };
-            let body =
-                serde_json::to_vec(&call).map_err(|error| StoreError::unreadable("call", error))?;
-            let answer = self.world.call(Object::Registry, body).await;
-            let answer = answer.map_err(|error| StoreError(error.to_string()))?;
+            let body = serde_json::to_vec(&call)
+                .map_err(|error| StorageError::unreadable("call", error))?;
+            let answer = self.runtime.call(Object::Registry, body).await;
+            let answer = answer.map_err(|error| StorageError(error.to_string()))?;
             let Ok(registry::Answer::Ids(ids)) = serde_json::from_slice(&answer) else {
-                return Err(StoreError("the registry gave no list".to_owned()));
+                return Err(StorageError("the registry gave no list".to_owned()));
             };
-            self.store.atomically(|| {
-                let now_ms = self.world.now_ms();
+            self.storage.atomically(|| {
+                let now_ms = self.runtime.now_ms();
                 for id in &ids {
-                    let added = self.store.exec(
+                    let added = self.storage.exec(
                         "INSERT INTO board(merchant, at_ms, due_ms, contact_at_ms, alarms, json)
                          VALUES(?1, 0, ?2, ?2, 0, '') ON CONFLICT DO NOTHING RETURNING 1",
                         &[id.as_str().into(), now_ms.into()],
@@ -385,21 +385,21 @@ impl<W: World, S: Store> Board<W, S> {
                 }
                 // No merchant's id is empty.
                 let last = ids.last().map(String::as_str).unwrap_or_default();
-                self.store.exec(
+                self.storage.exec(
                     "INSERT INTO facts(name, text) VALUES('read_up_to', ?1)
                      ON CONFLICT(name) DO UPDATE SET text = ?1",
                     &[last.into()],
                 )?;
-                Ok::<_, StoreError>(())
+                Ok::<_, StorageError>(())
             })?;
         }
         Ok(())
     }
 
     /// The merchant up to which the list was read; `None` when all of it was.
-    fn read_up_to(&self) -> Result<Option<String>, StoreError> {
+    fn read_up_to(&self) -> Result<Option<String>, StorageError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT text FROM facts WHERE name = 'read_up_to'", &[])?;
         match rows.first() {
             None => Ok(Some(String::new())),
@@ -409,9 +409,9 @@ impl<W: World, S: Store> Board<W, S> {
 
     /// Calls books that are silent. A book that is opened sets its alarm, and
     /// one that is called reports.
-    async fn call_silent(&self) -> Result<(), StoreError> {
-        let now_ms = self.world.now_ms();
-        let rows = self.store.exec(
+    async fn call_silent(&self) -> Result<(), StorageError> {
+        let now_ms = self.runtime.now_ms();
+        let rows = self.storage.exec(
             "SELECT merchant FROM board WHERE contact_at_ms <= ?
              ORDER BY contact_at_ms LIMIT ?",
             &[now_ms.into(), BOOKS.into()],
@@ -421,7 +421,7 @@ impl<W: World, S: Store> Board<W, S> {
             let merchant = row.text(0)?.to_owned();
             // Moved on before it is called: one that does not answer does not
             // keep the others from being called.
-            self.store.exec(
+            self.storage.exec(
                 "UPDATE board SET contact_at_ms = ? WHERE merchant = ?",
                 &[(now_ms + CALLS_APART_MS).into(), merchant.as_str().into()],
             )?;
@@ -442,24 +442,24 @@ impl<W: World, S: Store> Board<W, S> {
         let Ok(body) = serde_json::to_vec(&envelope) else {
             return;
         };
-        let call = pin!(self.world.call(Object::Book(merchant), body));
-        let answered = match select(call, pin!(self.world.sleep(CALL_MS))).await {
+        let call = pin!(self.runtime.call(Object::Book(merchant), body));
+        let answered = match select(call, pin!(self.runtime.sleep(CALL_MS))).await {
             Either::Left((answer, _)) => answer.is_ok(),
             Either::Right(_) => false,
         };
         if !answered {
             let says = "the book is silent, and did not answer a call";
-            self.world.log(format_args!("{merchant}: {says}"));
+            self.runtime.log(format_args!("{merchant}: {says}"));
         }
     }
 
     /// Sets the alarm to the time when the next silent book is to be called.
-    fn arm(&self) -> Result<(), StoreError> {
-        let now_ms = self.world.now_ms();
+    fn arm(&self) -> Result<(), StorageError> {
+        let now_ms = self.runtime.now_ms();
         let at_ms = if self.read_up_to()?.is_some() {
             Some(now_ms)
         } else {
-            let rows = self.store.exec(
+            let rows = self.storage.exec(
                 "SELECT min(contact_at_ms) FROM board WHERE contact_at_ms IS NOT NULL",
                 &[],
             )?;
@@ -470,7 +470,7 @@ impl<W: World, S: Store> Board<W, S> {
         if let Some(at_ms) = at_ms
             && self.armed_at_ms.get().is_none_or(|armed| armed > at_ms)
         {
-            self.store.set_alarm(at_ms.max(now_ms));
+            self.storage.set_alarm(at_ms.max(now_ms));
             self.armed_at_ms.set(Some(at_ms));
         }
         Ok(())
@@ -478,6 +478,6 @@ impl<W: World, S: Store> Board<W, S> {
 }
 
 /// The numbers in this column; `None` where this version cannot read them.
-fn read(row: &Row, column: usize) -> Result<Option<Numbers>, StoreError> {
+fn read(row: &Row, column: usize) -> Result<Option<Numbers>, StorageError> {
     Ok(serde_json::from_slice(row.text(column)?.as_bytes()).ok())
 }

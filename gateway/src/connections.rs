@@ -21,11 +21,11 @@
 //! time-out is over, and a request that is called and does not come is passed
 //! over.
 
-use crate::scope::Scope;
-use crate::world::{
+use crate::runtime::{
     CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa, RsaError,
-    World,
+    Runtime,
 };
+use crate::scope::Scope;
 use futures_util::future::{Either, select};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -69,10 +69,10 @@ impl Priority {
     }
 }
 
-/// A [`World`] whose requests wait for their turn. One for each object.
+/// A [`Runtime`] whose requests wait for their turn. One for each object.
 #[derive(Debug)]
-pub struct Queued<W> {
-    world: W,
+pub struct Queued<R> {
+    runtime: R,
     line: RefCell<Line>,
 }
 
@@ -157,35 +157,35 @@ impl Line {
 
 /// A request's place in the line, and then among those under way. Dropped, it
 /// is free for the next.
-struct Place<'a, W: World> {
-    of: &'a Queued<W>,
+struct Place<'a, R: Runtime> {
+    of: &'a Queued<R>,
     key: (Priority, u64),
 }
 
-impl<W: World> Drop for Place<'_, W> {
+impl<R: Runtime> Drop for Place<'_, R> {
     fn drop(&mut self) {
         let mut line = self.of.line.borrow_mut();
         line.waiting.remove(&self.key);
         line.running.remove(&self.key.1);
-        line.call_next(self.of.world.now_ms());
+        line.call_next(self.of.runtime.now_ms());
     }
 }
 
-impl<W: World> Queued<W> {
-    /// Over this world.
-    pub fn new(world: W) -> Self {
+impl<R: Runtime> Queued<R> {
+    /// Over this runtime.
+    pub fn new(runtime: R) -> Self {
         Self {
-            world,
+            runtime,
             line: RefCell::default(),
         }
     }
 
     /// Waits for a place. Deliveries and timers wait as long as it takes:
     /// their callers are the book's own.
-    async fn place(&self, route: Route<'_>) -> Result<Place<'_, W>, FetchError> {
+    async fn place(&self, route: Route<'_>) -> Result<Place<'_, R>, FetchError> {
         let priority = Priority::of(route);
         let longest_ms = i64::from(route.timeout_ms()) + GRACE_MS;
-        let came_ms = self.world.now_ms();
+        let came_ms = self.runtime.now_ms();
         let key = {
             let mut line = self.line.borrow_mut();
             line.last += 1;
@@ -197,7 +197,7 @@ impl<W: World> Queued<W> {
             .waiting
             .insert(key, Waiting::default());
         loop {
-            let now_ms = self.world.now_ms();
+            let now_ms = self.runtime.now_ms();
             if self.line.borrow_mut().take(key, longest_ms, now_ms) {
                 // There may be a place for the next one, too.
                 self.line.borrow_mut().call_next(now_ms);
@@ -223,16 +223,16 @@ impl<W: World> Queued<W> {
                     _ => Poll::Ready(()),
                 }
             });
-            match select(pin!(called), pin!(self.world.sleep(LOOK_AGAIN_MS))).await {
+            match select(pin!(called), pin!(self.runtime.sleep(LOOK_AGAIN_MS))).await {
                 Either::Left(_) | Either::Right(_) => {}
             }
         }
     }
 }
 
-impl<W: World> Rsa for Queued<W> {
+impl<R: Runtime> Rsa for Queued<R> {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
-        self.world.rsa_sign(key, message).await
+        self.runtime.rsa_sign(key, message).await
     }
 
     async fn rsa_verify(
@@ -241,37 +241,37 @@ impl<W: World> Rsa for Queued<W> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        self.world.rsa_verify(key, message, signature).await
+        self.runtime.rsa_verify(key, message, signature).await
     }
 }
 
-impl<W: World> World for Queued<W> {
+impl<R: Runtime> Runtime for Queued<R> {
     fn now_ms(&self) -> i64 {
-        self.world.now_ms()
+        self.runtime.now_ms()
     }
 
     fn random(&self, bytes: &mut [u8]) {
-        self.world.random(bytes);
+        self.runtime.random(bytes);
     }
 
     fn has_client_certificate(&self, binding: &str) -> bool {
-        self.world.has_client_certificate(binding)
+        self.runtime.has_client_certificate(binding)
     }
 
     async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
         let _place = self.place(route).await?;
-        self.world.fetch(route, request).await
+        self.runtime.fetch(route, request).await
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
-        self.world.call(object, body).await
+        self.runtime.call(object, body).await
     }
 
     async fn sleep(&self, ms: u32) {
-        self.world.sleep(ms).await;
+        self.runtime.sleep(ms).await;
     }
 
     fn print(&self, line: &str) {
-        self.world.print(line);
+        self.runtime.print(line);
     }
 }

@@ -13,9 +13,9 @@ use crate::limits::forget_oldest;
 use crate::merchant::{DomainFiles, Merchant, is_merchant_id};
 use crate::missing::{MISSING_MS, Missing};
 use crate::registry::{Answer, Call};
+use crate::runtime::Runtime;
 use crate::seal::fingerprint;
 use crate::shards::ask;
-use crate::world::World;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -140,43 +140,43 @@ impl Directory {
     /// By api-key.
     pub async fn by_api_key(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         config: &Config,
         api_key: &str,
     ) -> Result<Option<Rc<Known>>, ApiError> {
-        self.find(world, config, By::ApiKey(fingerprint(api_key)))
+        self.find(runtime, config, By::ApiKey(fingerprint(api_key)))
             .await
     }
 
     /// By api-token.
     pub async fn by_token(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         config: &Config,
         token: &str,
     ) -> Result<Option<Rc<Known>>, ApiError> {
-        self.find(world, config, By::Token(fingerprint(token)))
+        self.find(runtime, config, By::Token(fingerprint(token)))
             .await
     }
 
     /// By id.
     pub async fn by_id(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         config: &Config,
         id: &str,
     ) -> Result<Option<Rc<Known>>, ApiError> {
-        self.find(world, config, By::Id(id.to_owned())).await
+        self.find(runtime, config, By::Id(id.to_owned())).await
     }
 
     /// By Quick Auth token.
     pub async fn by_quick_auth(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         config: &Config,
         token: &str,
     ) -> Result<Option<Rc<Known>>, ApiError> {
-        self.find(world, config, By::QuickAuth(token.to_owned()))
+        self.find(runtime, config, By::QuickAuth(token.to_owned()))
             .await
     }
 
@@ -184,10 +184,10 @@ impl Directory {
     /// [`DomainFiles`].
     pub async fn domain_file(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         name: &str,
     ) -> Result<Option<Rc<str>>, ApiError> {
-        let now_ms = world.now_ms();
+        let now_ms = runtime.now_ms();
         if !DomainFiles::is_name(name) {
             return Ok(None);
         }
@@ -199,7 +199,7 @@ impl Directory {
         let call = Call::DomainFile {
             name: name.to_owned(),
         };
-        let (found, for_ms): (Option<Rc<str>>, i64) = match ask(world, call).await? {
+        let (found, for_ms): (Option<Rc<str>>, i64) = match ask(runtime, call).await? {
             Answer::File(contents) => (Some(contents.into()), REMEMBER_MS),
             Answer::NotFound => (None, MISSING_MS),
             _ => {
@@ -225,11 +225,11 @@ impl Directory {
 
     async fn find(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         config: &Config,
         by: By,
     ) -> Result<Option<Rc<Known>>, ApiError> {
-        let now_ms = world.now_ms();
+        let now_ms = runtime.now_ms();
         if let Some((known, until_ms)) = self.remembered.borrow().get(&by)
             && is_remembered(*until_ms, now_ms)
         {
@@ -244,7 +244,7 @@ impl Directory {
             By::Id(id) => Call::ById { id },
             By::QuickAuth(token) => Call::ByQuickAuth { token },
         };
-        let found = match ask(world, call).await? {
+        let found = match ask(runtime, call).await? {
             Answer::Found(found) => found,
             Answer::NotFound => {
                 self.remembered.borrow_mut().remove(&by);

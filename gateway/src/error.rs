@@ -2,7 +2,7 @@
 //! fault it is, and what to do. The API's error table is made from this file.
 
 use crate::fields::sentence;
-use crate::world::{CallError, Response, StoreError, World};
+use crate::runtime::{CallError, Response, Runtime, StorageError};
 use order::Refusal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -232,10 +232,10 @@ impl ApiError {
 
     /// Writes the cause into the log, under the current request. Called once,
     /// where the error leaves the place that it happened in.
-    pub fn log_cause(&self, world: &impl World) {
+    pub fn log_cause(&self, runtime: &impl Runtime) {
         if let Some(cause) = &self.cause {
             let facts = [("code", self.code.name().into())];
-            crate::scope::log(world, &facts, format_args!("failed: {cause}"));
+            crate::scope::log(runtime, &facts, format_args!("failed: {cause}"));
         }
     }
 
@@ -293,8 +293,8 @@ impl ApiError {
     }
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
         Self::internal(error)
     }
 }

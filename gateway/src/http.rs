@@ -2,7 +2,7 @@
 //! the parts of a request that handlers read.
 
 use crate::error::{ApiError, Code};
-use crate::world::{Request, Response};
+use crate::runtime::{Request, Response};
 use http::{HeaderName, HeaderValue, header};
 use serde_json::{Map, Value};
 use std::borrow::Cow;

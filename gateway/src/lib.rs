@@ -2,8 +2,8 @@
 //! credentials, the book of orders, notices, deliveries and timers, and the
 //! way to a payer's openid.
 //!
-//! Everything is generic over a small [`World`](world::World) and
-//! [`Store`](world::Store), so the whole gateway runs on the Workers runtime
+//! Everything is generic over a small [`Runtime`](runtime::Runtime) and
+//! [`Storage`](runtime::Storage), so the whole gateway runs on the Workers runtime
 //! (room `edge`) and natively in memory (room `tests`).
 //!
 //! Not in scope: what a payment is and what may happen to it (room `order`),
@@ -39,6 +39,7 @@ mod print;
 mod qr;
 pub mod registry;
 pub mod route;
+pub mod runtime;
 mod scope;
 mod seal;
 mod shards;
@@ -46,7 +47,6 @@ mod sign_in;
 mod tally;
 mod time_zone;
 mod upstream;
-pub mod world;
 
 use crate::book::List;
 use crate::config::Config;
@@ -57,10 +57,10 @@ use crate::limits::Limits;
 use crate::missing::Missing;
 use crate::notices::Refusals;
 use crate::route::{Audience, Endpoint, Found};
+use crate::runtime::{Answer, Body, Object, Request, Response, Runtime};
 use crate::scope::Scope;
 use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
-use crate::world::{Answer, Body, Object, Request, Response, World};
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -71,8 +71,8 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// The stateless part: takes requests, asks the objects, answers.
 #[derive(Debug)]
-pub struct Gateway<W> {
-    world: W,
+pub struct Gateway<R> {
+    runtime: R,
     config: Rc<Config>,
     directory: Directory,
     hosts: Hosts,
@@ -89,12 +89,12 @@ pub struct Gateway<W> {
     template: RefCell<Option<Rc<str>>>,
 }
 
-impl<W: World + Clone + 'static> Gateway<W> {
+impl<R: Runtime + Clone + 'static> Gateway<R> {
     /// A gateway that knows no merchant yet.
-    pub fn new(world: W, config: Rc<Config>) -> Self {
+    pub fn new(runtime: R, config: Rc<Config>) -> Self {
         let tally = Rc::new(Tally::default());
         Self {
-            world,
+            runtime,
             config,
             directory: Directory::default(),
             hosts: Hosts::counting(tally.clone()),
@@ -159,7 +159,7 @@ impl<W: World + Clone + 'static> Gateway<W> {
                 whole(self.refusal(request, error).await)
             }
             Err(error) => {
-                error.log_cause(&self.world);
+                error.log_cause(&self.runtime);
                 whole(error.response())
             }
         };
@@ -173,7 +173,7 @@ impl<W: World + Clone + 'static> Gateway<W> {
     }
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     async fn dispatch(
         &self,
         endpoint: Endpoint,
@@ -263,14 +263,14 @@ impl<W: World> Gateway<W> {
     /// Asks the board.
     async fn board(&self, call: &board::Call) -> Result<board::Answer, ApiError> {
         let body = serde_json::to_vec(call).map_err(ApiError::internal)?;
-        let answer = self.world.call(Object::Board, body).await?;
+        let answer = self.runtime.call(Object::Board, body).await?;
         serde_json::from_slice(&answer)
             .map_err(|error| ApiError::unreadable("answer of the board", &error))
     }
 
-    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, W> {
+    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, R> {
         Upstream {
-            world: &self.world,
+            runtime: &self.runtime,
             config: &self.config,
             hosts: &self.hosts,
             known,
@@ -289,7 +289,7 @@ impl<W: World> Gateway<W> {
             call,
         };
         let asked_for = envelope.call.asks_for().map(str::to_owned);
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         if let Some(code) = asked_for
             .as_ref()
             .and_then(|id| self.missing.get(id, now_ms))
@@ -297,7 +297,7 @@ impl<W: World> Gateway<W> {
             return Err(ApiError::of(code));
         }
         let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
-        let answer = self.world.call(Object::Book(merchant), body).await?;
+        let answer = self.runtime.call(Object::Book(merchant), body).await?;
         let answer = serde_json::from_slice::<Result<T, ApiError>>(&answer)
             .unwrap_or_else(|error| Err(ApiError::unreadable("answer of a book", &error)));
         if let (Some(id), Err(error)) = (asked_for, &answer)
@@ -309,6 +309,6 @@ impl<W: World> Gateway<W> {
     }
 
     fn random_text(&self, length: usize) -> String {
-        seal::random_text(|bytes| self.world.random(bytes), length)
+        seal::random_text(|bytes| self.runtime.random(bytes), length)
     }
 }

@@ -16,8 +16,8 @@ use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::http::header_text;
 use crate::route::RateClass;
+use crate::runtime::{Request, Response, Runtime};
 use crate::scope::Scope;
-use crate::world::{Request, Response, World};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -167,7 +167,7 @@ pub fn forget_oldest<K: Eq + Hash, V>(map: &mut HashMap<K, V>, used_at_ms: impl 
     });
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// Before a request is looked at: who has asked too often for what does not
     /// exist, or sent too many notices that were refused, reaches no object
     /// that is not known to be there.
@@ -175,7 +175,7 @@ impl<W: World> Gateway<W> {
         let Some(address) = address(request) else {
             return Ok(());
         };
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let is_left = |of: &str| self.limits.is_left(&format!("{of} {address}"), now_ms);
         let may = match Scope::current().who.as_str() {
             "wechat" => is_left("refused_notices") || self.directory.knows(id, now_ms),
@@ -213,7 +213,7 @@ impl<W: World> Gateway<W> {
     pub(crate) fn limit_left(&self, of: &str, who: &str) -> Result<(), ApiError> {
         match self
             .limits
-            .is_left(&format!("{of} {who}"), self.world.now_ms())
+            .is_left(&format!("{of} {who}"), self.runtime.now_ms())
         {
             true => Ok(()),
             false => {
@@ -226,7 +226,7 @@ impl<W: World> Gateway<W> {
     /// One more of what may be done so often.
     pub(crate) fn limit(&self, of: &str, who: &str, rate: Rate) -> Result<(), ApiError> {
         let name = format!("{of} {who}");
-        match self.limits.take(name, rate, self.world.now_ms()) {
+        match self.limits.take(name, rate, self.runtime.now_ms()) {
             true => Ok(()),
             false => {
                 self.tally.count(&format!("limited:{of}"));
@@ -267,7 +267,7 @@ impl<W: World> Gateway<W> {
         let Some(address) = address(request) else {
             return check.await;
         };
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let name = format!("wrong {key} {address}");
         let flood = format!("flood of {name}");
         let refused = || {

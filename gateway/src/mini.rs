@@ -19,7 +19,7 @@ use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::json;
 use crate::pay::Visit;
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use checkout::{State, format_amount};
 use order::TradeType;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ pub(crate) struct Payer {
     openid: String,
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /mini/status`.
     pub(crate) async fn mini_status(&self, request: &Request) -> Result<Response, ApiError> {
         let visit = self.visit(request, false).await?;
@@ -95,7 +95,7 @@ impl<W: World> Gateway<W> {
         match self.session(known, code).await? {
             Ok(payer) => Ok(payer),
             Err(error) => {
-                self.world.log(format_args!("jscode2session: {error}"));
+                self.runtime.log(format_args!("jscode2session: {error}"));
                 Err(ApiError::of(match error {
                     TokenError::Refused { code, .. } => refused(code),
                     TokenError::Malformed | TokenError::Field(_) => Code::UpstreamUnavailable,
@@ -150,7 +150,7 @@ impl<W: World> Gateway<W> {
             "out_trade_no": purchase.out_trade_no.as_str(),
             "state": state,
             "paid_at_ms": paid_at_ms,
-            "now_ms": self.world.now_ms(),
+            "now_ms": self.runtime.now_ms(),
             "expires_at_ms": facts.checkout.expires_at_ms,
             "lang": visit.lang.tag(),
         })

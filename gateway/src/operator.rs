@@ -11,7 +11,7 @@ use crate::book::{Call, Decided, Decision, Settled};
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{answer, query, set, success};
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use order::Order;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -114,7 +114,7 @@ const FAMILIES: [Family; 13] = [
     },
 ];
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /metrics`: Prometheus text.
     pub(crate) async fn metrics(&self, request: &Request) -> Result<Response, ApiError> {
         self.admin(request).await?;

@@ -22,8 +22,8 @@ use crate::error::{ApiError, Code, Fault};
 use crate::http::{answer, free_text, header_text, json, json_object, query, set};
 use crate::pay_link::page_file;
 use crate::qr::svg_path;
+use crate::runtime::{Listen, Request, Response, Runtime};
 use crate::scope::Scope;
-use crate::world::{Listen, Request, Response, World};
 use checkout::{
     Environment, Jsapi, Lang, Line, Link, Method, Offers, Page, PageError, Prepared, Problem, Qr,
     Reason, State, View, html, plan, texts,
@@ -49,7 +49,7 @@ pub(crate) struct Visit {
     pub(crate) lang: Lang,
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// The page. Inside WeChat, a payer whose openid is not known is sent to
     /// fetch it before anything is drawn.
     pub(crate) async fn page(&self, request: &Request) -> Response {
@@ -59,7 +59,7 @@ impl<W: World> Gateway<W> {
         let visit = match self.visit(request, false).await {
             Ok(visit) => visit,
             Err(error) => {
-                error.log_cause(&self.world);
+                error.log_cause(&self.runtime);
                 return self.error_page(request, error.code).await;
             }
         };
@@ -90,7 +90,7 @@ impl<W: World> Gateway<W> {
             return match self.sign_in(&visit.known, &page_path(request, &visit)) {
                 Ok(redirect) => redirect,
                 Err(error) => {
-                    error.log_cause(&self.world);
+                    error.log_cause(&self.runtime);
                     self.error_page(request, error.code).await
                 }
             };
@@ -229,7 +229,7 @@ impl<W: World> Gateway<W> {
     /// addresses that only programs use, a browser is told only that there is
     /// nothing for it.
     pub(crate) async fn refusal(&self, request: &Request, error: ApiError) -> Response {
-        error.log_cause(&self.world);
+        error.log_cause(&self.runtime);
         let mut response = error.response();
         if !wants_page(request) {
             return response;
@@ -287,7 +287,7 @@ impl<W: World> Gateway<W> {
         let merchant = Self::merchant_of(&id)?;
         let known = self
             .directory
-            .by_id(&self.world, &self.config, merchant)
+            .by_id(&self.runtime, &self.config, merchant)
             .await?
             .ok_or_else(not_found)?;
         let call = match ask_wechat {
@@ -325,7 +325,7 @@ impl<W: World> Gateway<W> {
             state: *state,
             attempt: attempt.map(|attempt| attempt.out_trade_no.to_string()),
             method: visit.method,
-            now_ms: self.world.now_ms(),
+            now_ms: self.runtime.now_ms(),
             expires_at_ms: checkout.expires_at_ms,
             lang: visit.lang,
             success_url: purchase.success_url.clone(),
@@ -396,7 +396,7 @@ impl<W: World> Gateway<W> {
             None => Err("the page's files are not there".to_owned()),
         };
         let filled = filled.unwrap_or_else(|error| {
-            self.world.log(format_args!("page: {error}"));
+            self.runtime.log(format_args!("page: {error}"));
             String::new()
         });
         if filled.is_empty() {

@@ -24,8 +24,8 @@ use crate::limits::address;
 use crate::pay::{VARY, environment, lang_chosen, lang_of};
 use crate::print::{Paper, Sheet};
 use crate::qr::{Picture, QrCodeEcc};
+use crate::runtime::{Request, Response, Runtime};
 use crate::sign_in::VERSION;
-use crate::world::{Request, Response, World};
 use checkout::link::{Asks, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity};
 use checkout::{App, State, format_amount};
 use http::header;
@@ -64,13 +64,13 @@ struct Opened {
     once: String,
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /pay/?l=…`.
     pub(crate) async fn link_page(&self, request: &Request, id: &str) -> Response {
         let once = query(request).remove("once");
         match self.open_link(id, once).await {
             Ok(opened) => {
-                if opened.facts.ended(self.world.now_ms()).is_some()
+                if opened.facts.ended(self.runtime.now_ms()).is_some()
                     && let Some(resumed) = self.resume_purchase(request, &opened).await
                 {
                     return resumed;
@@ -118,7 +118,7 @@ impl<W: World> Gateway<W> {
         if environment(request).app == App::Robot {
             return self.drawn_link(request, 200, &opened, None).await;
         }
-        let (written, choice) = match asks(&opened.facts, self.world.now_ms()) {
+        let (written, choice) = match asks(&opened.facts, self.runtime.now_ms()) {
             Asks::Ended(_) => {
                 if let Some(resumed) = self.resume_purchase(request, &opened).await {
                     return resumed;
@@ -201,7 +201,7 @@ impl<W: World> Gateway<W> {
                 }
             }
             Err(error) => {
-                error.log_cause(&self.world);
+                error.log_cause(&self.runtime);
                 self.error_page(request, error.code).await
             }
         }
@@ -346,7 +346,7 @@ impl<W: World> Gateway<W> {
         let not_found = || ApiError::of(Code::LinkNotFound);
         let merchant = Self::merchant_of(id).map_err(|_| not_found())?;
         self.directory
-            .by_id(&self.world, &self.config, merchant)
+            .by_id(&self.runtime, &self.config, merchant)
             .await?
             .ok_or_else(not_found)
     }
@@ -371,7 +371,7 @@ impl<W: World> Gateway<W> {
             Code::LinkNotFound => Code::SessionNotFound,
             code => code,
         };
-        error.log_cause(&self.world);
+        error.log_cause(&self.runtime);
         self.error_page(request, code).await
     }
 
@@ -389,7 +389,7 @@ impl<W: World> Gateway<W> {
                 .and_then(|frame| page_file(frame, ending))
         };
         let (Some(stylesheet), Some(icon)) = (file(".css"), file(".svg")) else {
-            self.world
+            self.runtime
                 .log(format_args!("page: no stylesheet or icon in its frame"));
             return self.refusal(request, ApiError::of(Code::Internal)).await;
         };
@@ -403,7 +403,7 @@ impl<W: World> Gateway<W> {
             merchant: &opened.known.merchant.name,
             description: &link.body,
             lang: lang.unwrap_or_else(|| lang_of(request, link.lang)),
-            asks: asks(&opened.facts, self.world.now_ms()),
+            asks: asks(&opened.facts, self.runtime.now_ms()),
             refused,
             hidden: &hidden,
             stylesheet,

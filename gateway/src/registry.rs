@@ -28,9 +28,9 @@ pub use self::root::{Cursor, Page};
 use crate::audit;
 use crate::book::add_columns;
 use crate::merchant::Merchant;
+use crate::runtime::{Runtime, Storage, StorageError, Value};
 use crate::scope::{self, Scope};
 use crate::seal::{fingerprint, short};
-use crate::world::{Store, StoreError, Value, World};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
@@ -353,20 +353,20 @@ pub struct Found {
     pub shares_account: bool,
 }
 
-/// One of the registry's objects, on any world and store.
+/// One of the registry's objects, on any runtime and storage.
 #[derive(Debug)]
-pub struct Registry<W, S> {
-    world: W,
-    store: S,
+pub struct Registry<R, S> {
+    runtime: R,
+    storage: S,
     /// The database refuses what an earlier version would write.
     frozen: Cell<bool>,
     /// The earlier registry was read.
     imported: Cell<bool>,
 }
 
-impl<W: World, S: Store> Registry<W, S> {
+impl<R: Runtime, S: Storage> Registry<R, S> {
     /// Opens the object, making its tables the first time.
-    pub fn open(world: W, store: S) -> Result<Self, StoreError> {
+    pub fn open(runtime: R, storage: S) -> Result<Self, StorageError> {
         for statement in [
             "CREATE TABLE IF NOT EXISTS merchants(
                 id TEXT PRIMARY KEY, quick_auth_token TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
@@ -395,12 +395,12 @@ impl<W: World, S: Store> Registry<W, S> {
         .chain(audit::STATEMENTS)
         .chain(pointers::STATEMENTS)
         {
-            store.exec(statement, &[])?;
+            storage.exec(statement, &[])?;
         }
-        add_columns(&store, &ADDED)?;
+        add_columns(&storage, &ADDED)?;
         Ok(Self {
-            world,
-            store,
+            runtime,
+            storage,
             frozen: Cell::new(false),
             imported: Cell::new(false),
         })
@@ -409,7 +409,7 @@ impl<W: World, S: Store> Registry<W, S> {
     /// Answers one call: JSON in, JSON out.
     pub fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = serde_json::from_slice(body)
-            .map_err(|error| StoreError::unreadable_json("call", &error))
+            .map_err(|error| StorageError::unreadable_json("call", &error))
             .and_then(|Envelope { scope, call }| {
                 scope::within_now(scope, || match call {
                     Call::Shard { not_after_ms, call } => self.of_shard(not_after_ms, *call),
@@ -417,7 +417,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 })
             })
             .unwrap_or_else(|error| {
-                self.world.log(format_args!("registry: {error}"));
+                self.runtime.log(format_args!("registry: {error}"));
                 Answer::Broken
             });
         serde_json::to_vec(&answer).unwrap_or_default()
@@ -426,7 +426,7 @@ impl<W: World, S: Store> Registry<W, S> {
     /// As the one registry of earlier versions. It is read only, and what it
     /// does not have may be in a shard: an isolate of an earlier version that
     /// asks for it is to try again.
-    fn of_root(&self, call: Call) -> Result<Answer, StoreError> {
+    fn of_root(&self, call: Call) -> Result<Answer, StorageError> {
         self.freeze()?;
         let answer = match call {
             Call::Export { shard, cursor } => {
@@ -447,7 +447,7 @@ impl<W: World, S: Store> Registry<W, S> {
             _ => Answer::NotFound,
         };
         match answer {
-            Answer::NotFound => Err(StoreError(
+            Answer::NotFound => Err(StorageError(
                 "an earlier version asked for what is in the shards now".to_owned(),
             )),
             answer => Ok(answer),
@@ -455,14 +455,14 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     /// As a shard.
-    fn of_shard(&self, not_after_ms: Option<i64>, call: Call) -> Result<Answer, StoreError> {
+    fn of_shard(&self, not_after_ms: Option<i64>, call: Call) -> Result<Answer, StorageError> {
         if let Call::Import { cursor, page } = &call {
-            return self.store.atomically(|| self.import(cursor, page));
+            return self.storage.atomically(|| self.import(cursor, page));
         }
         if let Some(cursor) = self.cursor()? {
             return Ok(Answer::NotImported(cursor));
         }
-        if not_after_ms.is_some_and(|not_after_ms| not_after_ms < self.world.now_ms()) {
+        if not_after_ms.is_some_and(|not_after_ms| not_after_ms < self.runtime.now_ms()) {
             return Ok(Answer::TooLate);
         }
         if let Some(id) = call.changes()
@@ -473,10 +473,10 @@ impl<W: World, S: Store> Registry<W, S> {
         self.answer(call)
     }
 
-    fn answer(&self, call: Call) -> Result<Answer, StoreError> {
+    fn answer(&self, call: Call) -> Result<Answer, StorageError> {
         match call {
             Call::Claim(pointer) => self
-                .store
+                .storage
                 .atomically(|| self.claim(&pointer))
                 .map(Answer::Pointers),
             Call::Pointers { kind, name } => self.pointers(kind, &name).map(Answer::Pointers),
@@ -486,17 +486,17 @@ impl<W: World, S: Store> Registry<W, S> {
             Call::Shard { .. }
             | Call::Export { .. }
             | Call::Import { .. }
-            | Call::Retire { .. } => Err(StoreError("a call of another object".to_owned())),
+            | Call::Retire { .. } => Err(StorageError("a call of another object".to_owned())),
             Call::ByApiKey { fingerprint } => self.find(
                 "secret_fingerprint",
                 "keys ON keys.merchant_id = id
                  WHERE fingerprint = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
-                &[fingerprint.into(), self.world.now_ms().into()],
+                &[fingerprint.into(), self.runtime.now_ms().into()],
             ),
             Call::ByToken { fingerprint } => self.find(
                 "NULL",
                 "tokens ON tokens.merchant_id = id WHERE fingerprint = ? AND expires_at_ms > ?",
-                &[fingerprint.into(), self.world.now_ms().into()],
+                &[fingerprint.into(), self.runtime.now_ms().into()],
             ),
             Call::ById { id } => self.find("NULL", "(SELECT 1) WHERE id = ?", &[id.into()]),
             Call::ByQuickAuth { token } => self.find(
@@ -512,7 +512,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 &[mch_id.into(), sub_mch_id.into()],
             ),
             Call::DomainFile { name } => {
-                let rows = self.store.exec(
+                let rows = self.storage.exec(
                     "SELECT contents FROM domain_files WHERE name = ? LIMIT 1",
                     &[name.into()],
                 )?;
@@ -530,7 +530,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 sub_mch_id,
                 appid,
             } => {
-                let rows = self.store.exec(
+                let rows = self.storage.exec(
                     "SELECT id FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?
                      AND json_extract(json, '$.account.appid') = ?
                      AND json_extract(json, '$.account.sub_mch_id') IS ? ORDER BY id LIMIT 10",
@@ -544,7 +544,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 keys,
                 why,
             } => self.create(&merchant, keys, &why),
-            Call::Change { before, after, why } => self.store.atomically(|| {
+            Call::Change { before, after, why } => self.storage.atomically(|| {
                 let id = before.id.clone();
                 match self.answer(Call::ById { id: id.clone() })? {
                     Answer::Found(found) if found.merchant == *before => {
@@ -553,7 +553,7 @@ impl<W: World, S: Store> Registry<W, S> {
                         }
                         let changed = after.differs_from(&before).join(", ");
                         self.audit(&id, &format!("settings changed: {changed}"), &why)?;
-                        self.store.exec(
+                        self.storage.exec(
                             "UPDATE merchants SET json = ? WHERE id = ?",
                             &[written(&after)?.into(), id.into()],
                         )?;
@@ -568,11 +568,11 @@ impl<W: World, S: Store> Registry<W, S> {
                 expires_at_ms,
                 key_fingerprint,
             } => self
-                .store
+                .storage
                 .atomically(|| self.add_token(&id, &fingerprint, expires_at_ms, key_fingerprint)),
             Call::Tokens { id } => self.tokens(&id).map(Answer::Tokens),
-            Call::EndToken { id, token } => self.store.atomically(|| {
-                let ended = self.store.exec(
+            Call::EndToken { id, token } => self.storage.atomically(|| {
+                let ended = self.storage.exec(
                     "DELETE FROM tokens WHERE merchant_id = ? AND substr(fingerprint, 1, 8) = ?
                      RETURNING fingerprint",
                     &[id.as_str().into(), token.as_str().into()],
@@ -583,8 +583,8 @@ impl<W: World, S: Store> Registry<W, S> {
                 self.audit(&id, &format!("api-token {token} revoked"), "")?;
                 Ok(Answer::Done)
             }),
-            Call::RevokeToken { id, fingerprint } => self.store.atomically(|| {
-                let revoked = self.store.exec(
+            Call::RevokeToken { id, fingerprint } => self.storage.atomically(|| {
+                let revoked = self.storage.exec(
                     "DELETE FROM tokens WHERE fingerprint = ? AND merchant_id = ?
                      RETURNING fingerprint",
                     &[fingerprint.as_str().into(), id.as_str().into()],
@@ -596,7 +596,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 self.audit(&id, &what, "")?;
                 Ok(Answer::Done)
             }),
-            Call::Reseal { id, sealed } => self.store.atomically(|| {
+            Call::Reseal { id, sealed } => self.storage.atomically(|| {
                 let outcome = self.seal_anew(&id, sealed)?;
                 if matches!(outcome, Answer::Done) {
                     let what = "credentials sealed under the present MASTER_KEY";
@@ -605,14 +605,14 @@ impl<W: World, S: Store> Registry<W, S> {
                 Ok(outcome)
             }),
             Call::List { after, limit } => {
-                let rows = self.store.exec(
+                let rows = self.storage.exec(
                     "SELECT id FROM merchants WHERE id > ? ORDER BY id LIMIT ?",
                     &[after.into(), limit.into()],
                 )?;
                 let ids = rows.iter().map(|row| row.text(0).map(str::to_owned));
                 ids.collect::<Result<_, _>>().map(Answer::Ids)
             }
-            Call::Audit(page) => audit::read(&self.store, &page).map(Answer::Audit),
+            Call::Audit(page) => audit::read(&self.storage, &page).map(Answer::Audit),
             Call::Rotate {
                 id,
                 keys,
@@ -620,7 +620,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 sealed,
                 entered,
                 why,
-            } => self.store.atomically(|| {
+            } => self.storage.atomically(|| {
                 let rotated = self.rotate(&id, keys, earlier_expire_at_ms, sealed, &why)?;
                 if matches!(rotated, Answer::Done) && !entered.is_empty() {
                     self.audit(&id, &format!("entered: {}", entered.join(", ")), &why)?;
@@ -638,20 +638,20 @@ impl<W: World, S: Store> Registry<W, S> {
         fingerprint: &str,
         expires_at_ms: i64,
         key_fingerprint: Option<String>,
-    ) -> Result<Answer, StoreError> {
-        let now_ms = self.world.now_ms();
-        self.store.exec(
+    ) -> Result<Answer, StorageError> {
+        let now_ms = self.runtime.now_ms();
+        self.storage.exec(
             "DELETE FROM tokens WHERE expires_at_ms <= ?",
             &[now_ms.into()],
         )?;
         let sql = "SELECT count(*) FROM tokens WHERE merchant_id = ?";
-        let held = self.store.exec(sql, &[id.into()])?;
+        let held = self.storage.exec(sql, &[id.into()])?;
         if held.first().map(|row| row.int(0)).transpose()? >= Some(MAX_TOKENS) {
             return Ok(Answer::Full);
         }
         let mut until_ms = expires_at_ms;
         if let Some(key) = &key_fingerprint {
-            let keys = self.store.exec(
+            let keys = self.storage.exec(
                 "SELECT expires_at_ms FROM keys WHERE fingerprint = ? AND merchant_id = ?",
                 &[key.as_str().into(), id.into()],
             )?;
@@ -667,7 +667,7 @@ impl<W: World, S: Store> Registry<W, S> {
         }
         let what = format!("api-token {} issued until {until_ms}", short(fingerprint));
         self.audit(id, &what, "")?;
-        self.store.exec(
+        self.storage.exec(
             "INSERT INTO tokens(fingerprint, merchant_id, expires_at_ms, issued_at_ms,
                  key_fingerprint)
              VALUES(?, ?, ?, ?, ?)",
@@ -682,11 +682,11 @@ impl<W: World, S: Store> Registry<W, S> {
         Ok(Answer::Issued(until_ms))
     }
 
-    fn tokens(&self, id: &str) -> Result<Vec<TokenFacts>, StoreError> {
-        let rows = self.store.exec(
+    fn tokens(&self, id: &str) -> Result<Vec<TokenFacts>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT fingerprint, issued_at_ms, expires_at_ms, key_fingerprint FROM tokens
              WHERE merchant_id = ? AND expires_at_ms > ? ORDER BY rowid DESC LIMIT ?",
-            &[id.into(), self.world.now_ms().into(), MAX_TOKENS.into()],
+            &[id.into(), self.runtime.now_ms().into(), MAX_TOKENS.into()],
         )?;
         rows.iter()
             .map(|row| {
@@ -701,18 +701,18 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     /// The merchant that a join with `from` leads to.
-    fn find(&self, secret: &str, from: &str, args: &[Value]) -> Result<Answer, StoreError> {
+    fn find(&self, secret: &str, from: &str, args: &[Value]) -> Result<Answer, StorageError> {
         let sql = format!(
             "SELECT json, {secret}, coalesce(pems, '[]'), coalesce(asked_at_ms, 0)
              FROM merchants LEFT JOIN certificates ON certificates.merchant_id = id JOIN {from}"
         );
-        let rows = self.store.exec(&sql, args)?;
+        let rows = self.storage.exec(&sql, args)?;
         let Some(row) = rows.first() else {
             return Ok(Answer::NotFound);
         };
         let merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-            .map_err(|error| StoreError::unreadable_json("merchant", &error))?;
-        let others = self.store.exec(
+            .map_err(|error| StorageError::unreadable_json("merchant", &error))?;
+        let others = self.storage.exec(
             "SELECT 1 FROM sharing WHERE merchant_id = ?2 UNION ALL
              SELECT 1 FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?1
              AND id <> ?2 LIMIT 1",
@@ -722,7 +722,7 @@ impl<W: World, S: Store> Registry<W, S> {
             ],
         )?;
         let certificates = serde_json::from_slice(row.text(2)?.as_bytes())
-            .map_err(|error| StoreError::unreadable_json("certificates", &error))?;
+            .map_err(|error| StorageError::unreadable_json("certificates", &error))?;
         Ok(Answer::Found(Box::new(Found {
             merchant,
             secret_fingerprint: row.text_or_null(1)?.map(str::to_owned),
@@ -732,10 +732,15 @@ impl<W: World, S: Store> Registry<W, S> {
         })))
     }
 
-    fn create(&self, merchant: &Merchant, keys: KeyPair, why: &str) -> Result<Answer, StoreError> {
+    fn create(
+        &self,
+        merchant: &Merchant,
+        keys: KeyPair,
+        why: &str,
+    ) -> Result<Answer, StorageError> {
         let json = written(merchant)?;
-        self.store.atomically(|| {
-            let held = self.store.exec(
+        self.storage.atomically(|| {
+            let held = self.storage.exec(
                 "SELECT 1 FROM merchants WHERE id = ?",
                 &[merchant.id.as_str().into()],
             )?;
@@ -745,7 +750,7 @@ impl<W: World, S: Store> Registry<W, S> {
             if let Some(file) = self.keep_domain_files(merchant)? {
                 return Ok(Answer::FileTaken(file));
             }
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)",
                 &[
                     merchant.id.as_str().into(),
@@ -768,10 +773,10 @@ impl<W: World, S: Store> Registry<W, S> {
     /// Replaces a merchant's domain check files, inside a transaction. Writes
     /// nothing and answers the name of a file that another merchant has with
     /// other contents, where there is one.
-    fn keep_domain_files(&self, merchant: &Merchant) -> Result<Option<String>, StoreError> {
+    fn keep_domain_files(&self, merchant: &Merchant) -> Result<Option<String>, StorageError> {
         let id = merchant.id.as_str();
         for (name, contents) in &merchant.domain_files.0 {
-            let others = self.store.exec(
+            let others = self.storage.exec(
                 "SELECT 1 FROM domain_files WHERE name = ? AND merchant_id <> ? AND contents <> ?
                  LIMIT 1",
                 &[name.as_str().into(), id.into(), contents.as_str().into()],
@@ -780,12 +785,12 @@ impl<W: World, S: Store> Registry<W, S> {
                 return Ok(Some(name.clone()));
             }
         }
-        self.store.exec(
+        self.storage.exec(
             "DELETE FROM domain_files WHERE merchant_id = ?",
             &[id.into()],
         )?;
         for (name, contents) in &merchant.domain_files.0 {
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO domain_files(name, merchant_id, contents) VALUES(?, ?, ?)",
                 &[name.as_str().into(), id.into(), contents.as_str().into()],
             )?;
@@ -795,10 +800,10 @@ impl<W: World, S: Store> Registry<W, S> {
 
     /// Keeps WeChat Pay's certificates, where it gave some, and the time of
     /// asking.
-    fn keep_certificates(&self, id: &str, pems: Option<Vec<String>>) -> Result<(), StoreError> {
+    fn keep_certificates(&self, id: &str, pems: Option<Vec<String>>) -> Result<(), StorageError> {
         let pems = pems.map(|pems| serde_json::Value::from(pems).to_string());
-        self.store.atomically(|| {
-            let held = self.store.exec(
+        self.storage.atomically(|| {
+            let held = self.storage.exec(
                 "SELECT pems FROM certificates WHERE merchant_id = ?",
                 &[id.into()],
             )?;
@@ -810,7 +815,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 let what = format!("WeChat Pay's certificates learned, {}", short(&print));
                 self.audit(id, &what, "")?;
             }
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO certificates(merchant_id, pems, asked_at_ms)
                  VALUES(?1, coalesce(?2, '[]'), ?3)
                  ON CONFLICT(merchant_id) DO UPDATE
@@ -818,7 +823,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 &[
                     id.into(),
                     pems.as_deref().into(),
-                    self.world.now_ms().into(),
+                    self.runtime.now_ms().into(),
                 ],
             )?;
             Ok(())
@@ -826,8 +831,8 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     /// Writes down a change of a merchant's, inside its transaction.
-    fn audit(&self, id: &str, what: &str, why: &str) -> Result<(), StoreError> {
-        audit::add(&self.world, &self.store, id, what, why)
+    fn audit(&self, id: &str, what: &str, why: &str) -> Result<(), StorageError> {
+        audit::add(&self.runtime, &self.storage, id, what, why)
     }
 
     /// Inside a transaction.
@@ -838,9 +843,9 @@ impl<W: World, S: Store> Registry<W, S> {
         expire_at_ms: i64,
         sealed: Option<[String; 2]>,
         why: &str,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<Answer, StorageError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT id FROM merchants WHERE id = ?", &[id.into()])?;
         if rows.is_empty() {
             return Ok(Answer::NotFound);
@@ -854,29 +859,29 @@ impl<W: World, S: Store> Registry<W, S> {
             short(&keys.fingerprint)
         );
         self.audit(id, &what, why)?;
-        if expire_at_ms <= self.world.now_ms() {
+        if expire_at_ms <= self.runtime.now_ms() {
             // A holder of the earlier keys may have made tokens with them.
             let sql = "DELETE FROM tokens WHERE merchant_id = ? RETURNING fingerprint";
-            for token in self.store.exec(sql, &[id.into()])? {
+            for token in self.storage.exec(sql, &[id.into()])? {
                 let what = format!("api-token {} revoked", short(token.text(0)?));
                 self.audit(id, &what, why)?;
             }
         }
         // A pair that was to expire sooner still does.
-        self.store.exec(
+        self.storage.exec(
             "UPDATE keys SET expires_at_ms = min(coalesce(expires_at_ms, ?2), ?2)
              WHERE merchant_id = ?1",
             &[id.into(), expire_at_ms.into()],
         )?;
         // Every token was made with one of these pairs, and ends with it. A token
         // of a pair that ends sooner has its end already.
-        self.store.exec(
+        self.storage.exec(
             "UPDATE tokens SET expires_at_ms = min(expires_at_ms, ?2) WHERE merchant_id = ?1",
             &[id.into(), expire_at_ms.into()],
         )?;
-        self.store.exec(
+        self.storage.exec(
             "DELETE FROM keys WHERE merchant_id = ? AND expires_at_ms <= ?",
-            &[id.into(), self.world.now_ms().into()],
+            &[id.into(), self.runtime.now_ms().into()],
         )?;
         self.add_keys(id, keys)?;
         Ok(Answer::Done)
@@ -884,28 +889,28 @@ impl<W: World, S: Store> Registry<W, S> {
 
     /// Puts newly sealed credentials in the place of those that they were made
     /// of, inside a transaction.
-    fn seal_anew(&self, id: &str, [old, sealed]: [String; 2]) -> Result<Answer, StoreError> {
+    fn seal_anew(&self, id: &str, [old, sealed]: [String; 2]) -> Result<Answer, StorageError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
         let Some(row) = rows.first() else {
             return Ok(Answer::NotFound);
         };
         let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-            .map_err(|error| StoreError::unreadable_json("merchant", &error))?;
+            .map_err(|error| StorageError::unreadable_json("merchant", &error))?;
         if merchant.sealed != old {
             return Ok(Answer::Exists);
         }
         merchant.sealed = sealed;
-        self.store.exec(
+        self.storage.exec(
             "UPDATE merchants SET json = ? WHERE id = ?",
             &[written(&merchant)?.into(), id.into()],
         )?;
         Ok(Answer::Done)
     }
 
-    fn add_keys(&self, id: &str, keys: KeyPair) -> Result<(), StoreError> {
-        self.store.exec(
+    fn add_keys(&self, id: &str, keys: KeyPair) -> Result<(), StorageError> {
+        self.storage.exec(
             "INSERT INTO keys(fingerprint, merchant_id, secret_fingerprint) VALUES(?, ?, ?)",
             &[
                 keys.fingerprint.into(),
@@ -924,6 +929,7 @@ const ADDED: [(&str, &str, &str); 2] = [
 ];
 
 /// A merchant as it is stored.
-fn written(merchant: &Merchant) -> Result<String, StoreError> {
-    serde_json::to_string(merchant).map_err(|error| StoreError::unreadable_json("merchant", &error))
+fn written(merchant: &Merchant) -> Result<String, StorageError> {
+    serde_json::to_string(merchant)
+        .map_err(|error| StorageError::unreadable_json("merchant", &error))
 }

@@ -13,7 +13,7 @@
 
 use crate::Gateway;
 use crate::route::{Audience, Found, Logged, Route};
-use crate::world::{Answer, Request, World};
+use crate::runtime::{Answer, Request, Runtime};
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -25,20 +25,20 @@ use std::pin::pin;
 /// delivery names it in.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-impl<W: World + Clone + 'static> Gateway<W> {
+impl<R: Runtime + Clone + 'static> Gateway<R> {
     /// The answer with its request's id, and a line of the log about it. The
     /// page's own files make no lines, nor do questions that pages repeat.
     pub(crate) async fn answered(&self, request: &Request, found: &Found<'_>) -> Answer {
-        let begun_ms = self.world.now_ms();
+        let begun_ms = self.runtime.now_ms();
         let quiet = found
             .route()
             .is_some_and(|route| route.logged == Logged::Failures);
         let mut response = self.answer(request, found).await;
         let status = response.status().as_u16();
         if !quiet || status >= 400 {
-            let ms = self.world.now_ms() - begun_ms;
+            let ms = self.runtime.now_ms() - begun_ms;
             let facts = [("status", status.into()), ("ms", ms.into())];
-            log(&self.world, &facts, format_args!("answered"));
+            log(&self.runtime, &facts, format_args!("answered"));
         }
         let id = Scope::current().request_id;
         crate::http::set(&mut response, REQUEST_ID, &id);
@@ -157,8 +157,8 @@ pub fn line(facts: &[(&str, Value)], says: fmt::Arguments<'_>) -> String {
 }
 
 /// Writes a line with facts of its own.
-pub fn log(world: &impl World, facts: &[(&str, Value)], says: fmt::Arguments<'_>) {
-    world.print(&line(facts, says));
+pub fn log(runtime: &impl Runtime, facts: &[(&str, Value)], says: fmt::Arguments<'_>) {
+    runtime.print(&line(facts, says));
 }
 
 /// Short, and of letters that need no care anywhere.

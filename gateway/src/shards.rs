@@ -11,57 +11,57 @@ use crate::merchant::Merchant;
 use crate::registry::{
     Answer, CLAIM_MS, Call, Envelope, Kind, Pointer, Shard, account_name, sub_merchant_name,
 };
+use crate::runtime::{Object, Runtime};
 use crate::scope::Scope;
-use crate::world::{Object, World};
 
 /// The most merchants with one account that are named.
 const NAMED: usize = 10;
 
 /// One call to the registry, in whichever objects it concerns.
-pub(crate) async fn ask(world: &impl World, call: Call) -> Result<Answer, ApiError> {
+pub(crate) async fn ask(runtime: &impl Runtime, call: Call) -> Result<Answer, ApiError> {
     match call {
         Call::ById { ref id }
         | Call::KeepCertificates { ref id, .. }
         | Call::Tokens { ref id }
         | Call::EndToken { ref id, .. }
         | Call::RevokeToken { ref id, .. }
-        | Call::Reseal { ref id, .. } => in_shard(world, Shard::of(id), None, &call).await,
+        | Call::Reseal { ref id, .. } => in_shard(runtime, Shard::of(id), None, &call).await,
         Call::Audit(ref page) => {
             let subject = page.subject.as_deref().unwrap_or_default();
-            in_shard(world, Shard::of(subject), None, &call).await
+            in_shard(runtime, Shard::of(subject), None, &call).await
         }
-        Call::ByApiKey { ref fingerprint } => find(world, Kind::ApiKey, fingerprint, &call).await,
-        Call::ByToken { ref fingerprint } => find(world, Kind::Token, fingerprint, &call).await,
-        Call::ByQuickAuth { ref token } => find(world, Kind::QuickAuth, token, &call).await,
-        Call::DomainFile { ref name } => find(world, Kind::DomainFile, name, &call).await,
+        Call::ByApiKey { ref fingerprint } => find(runtime, Kind::ApiKey, fingerprint, &call).await,
+        Call::ByToken { ref fingerprint } => find(runtime, Kind::Token, fingerprint, &call).await,
+        Call::ByQuickAuth { ref token } => find(runtime, Kind::QuickAuth, token, &call).await,
+        Call::DomainFile { ref name } => find(runtime, Kind::DomainFile, name, &call).await,
         Call::BySubMerchant {
             ref mch_id,
             ref sub_mch_id,
         } => {
             let name = sub_merchant_name(mch_id, sub_mch_id);
-            find(world, Kind::SubMerchant, &name, &call).await
+            find(runtime, Kind::SubMerchant, &name, &call).await
         }
         Call::SameAccount {
             mch_id,
             sub_mch_id,
             appid,
-        } => same_account(world, &mch_id, sub_mch_id.as_deref(), &appid).await,
-        Call::List { after, limit } => list(world, after, limit).await,
+        } => same_account(runtime, &mch_id, sub_mch_id.as_deref(), &appid).await,
+        Call::List { after, limit } => list(runtime, after, limit).await,
         Call::Create {
             ref merchant,
             ref keys,
             ..
-        } => create(world, merchant, &keys.fingerprint, &call).await,
+        } => create(runtime, merchant, &keys.fingerprint, &call).await,
         Call::Change {
             ref before,
             ref after,
             ..
-        } => change(world, before, after, &call).await,
+        } => change(runtime, before, after, &call).await,
         Call::Rotate {
             ref id, ref keys, ..
         } => {
             let pointer = Pointer::only(Kind::ApiKey, &keys.fingerprint, id);
-            claimed(world, id, vec![pointer], &call).await
+            claimed(runtime, id, vec![pointer], &call).await
         }
         Call::AddToken {
             ref id,
@@ -73,7 +73,7 @@ pub(crate) async fn ask(world: &impl World, call: Call) -> Result<Answer, ApiErr
                 until_ms: Some(expires_at_ms),
                 ..Pointer::only(Kind::Token, fingerprint, id)
             };
-            claimed(world, id, vec![pointer], &call).await
+            claimed(runtime, id, vec![pointer], &call).await
         }
         Call::Shard { .. }
         | Call::Claim(_)
@@ -89,14 +89,19 @@ pub(crate) async fn ask(world: &impl World, call: Call) -> Result<Answer, ApiErr
 
 /// Asks the merchants that may have a name, each in its own shard, until one
 /// has it.
-async fn find(world: &impl World, kind: Kind, name: &str, call: &Call) -> Result<Answer, ApiError> {
-    let mut pointers = pointers(world, kind, name).await?;
+async fn find(
+    runtime: &impl Runtime,
+    kind: Kind,
+    name: &str,
+    call: &Call,
+) -> Result<Answer, ApiError> {
+    let mut pointers = pointers(runtime, kind, name).await?;
     if kind == Kind::SubMerchant {
         // Of an account that was entered twice, always the same merchant.
         pointers.sort_by(|one, other| one.merchant_id.cmp(&other.merchant_id));
     }
     for pointer in pointers {
-        match in_shard(world, Shard::of(&pointer.merchant_id), None, call).await? {
+        match in_shard(runtime, Shard::of(&pointer.merchant_id), None, call).await? {
             Answer::NotFound => {}
             answer => return Ok(answer),
         }
@@ -104,29 +109,33 @@ async fn find(world: &impl World, kind: Kind, name: &str, call: &Call) -> Result
     Ok(Answer::NotFound)
 }
 
-async fn pointers(world: &impl World, kind: Kind, name: &str) -> Result<Vec<Pointer>, ApiError> {
+async fn pointers(
+    runtime: &impl Runtime,
+    kind: Kind,
+    name: &str,
+) -> Result<Vec<Pointer>, ApiError> {
     let call = Call::Pointers {
         kind,
         name: name.to_owned(),
     };
-    match in_shard(world, Shard::of(name), None, &call).await? {
+    match in_shard(runtime, Shard::of(name), None, &call).await? {
         Answer::Pointers(pointers) => Ok(pointers),
         _ => Err(another_kind()),
     }
 }
 
 async fn same_account(
-    world: &impl World,
+    runtime: &impl Runtime,
     mch_id: &str,
     sub_mch_id: Option<&str>,
     appid: &str,
 ) -> Result<Answer, ApiError> {
     let mut ids = Vec::new();
     let name = account_name(mch_id, sub_mch_id, appid);
-    for pointer in pointers(world, Kind::Account, &name).await? {
+    for pointer in pointers(runtime, Kind::Account, &name).await? {
         let id = pointer.merchant_id;
         let call = Call::ById { id: id.clone() };
-        if let Answer::Found(found) = in_shard(world, Shard::of(&id), None, &call).await?
+        if let Answer::Found(found) = in_shard(runtime, Shard::of(&id), None, &call).await?
             && found.merchant.account.mch_id == mch_id
             && found.merchant.account.sub_mch_id.as_deref() == sub_mch_id
             && found.merchant.account.appid == appid
@@ -141,7 +150,7 @@ async fn same_account(
 
 /// The merchants' ids, shard by shard and within a shard in order: an id says
 /// how far a reader has come.
-async fn list(world: &impl World, after: String, limit: i64) -> Result<Answer, ApiError> {
+async fn list(runtime: &impl Runtime, after: String, limit: i64) -> Result<Answer, ApiError> {
     let first = (!after.is_empty()).then(|| Shard::of(&after));
     let mut ids = Vec::new();
     let mut after = after;
@@ -151,7 +160,7 @@ async fn list(world: &impl World, after: String, limit: i64) -> Result<Answer, A
             break;
         }
         let call = Call::List { after, limit: room };
-        match in_shard(world, shard, None, &call).await? {
+        match in_shard(runtime, shard, None, &call).await? {
             Answer::Ids(more) => ids.extend(more),
             _ => return Err(another_kind()),
         }
@@ -161,7 +170,7 @@ async fn list(world: &impl World, after: String, limit: i64) -> Result<Answer, A
 }
 
 async fn create(
-    world: &impl World,
+    runtime: &impl Runtime,
     merchant: &Merchant,
     key: &str,
     call: &Call,
@@ -169,7 +178,7 @@ async fn create(
     let id = merchant.id.as_str();
     // A refused call need not leave pointers behind.
     let held = Call::ById { id: id.to_owned() };
-    if let Answer::Found(_) = in_shard(world, Shard::of(id), None, &held).await? {
+    if let Answer::Found(_) = in_shard(runtime, Shard::of(id), None, &held).await? {
         return Ok(Answer::Exists);
     }
     let mut pointers = Pointer::of_files(merchant, None);
@@ -184,11 +193,11 @@ async fn create(
         &merchant.account,
         &merchant.dialect,
     ));
-    claimed(world, id, pointers, call).await
+    claimed(runtime, id, pointers, call).await
 }
 
 async fn change(
-    world: &impl World,
+    runtime: &impl Runtime,
     before: &Merchant,
     after: &Merchant,
     call: &Call,
@@ -197,16 +206,16 @@ async fn change(
     // not removed with them.
     let mut left = Vec::new();
     for given_up in Pointer::of_files(before, Some(after)) {
-        let held = pointers(world, Kind::DomainFile, &given_up.name).await?;
+        let held = pointers(runtime, Kind::DomainFile, &given_up.name).await?;
         left.extend(held.into_iter().filter(|held| held.is_like(&given_up)));
     }
     let claims = Pointer::of_files(after, Some(before));
-    let answer = claimed(world, &after.id, claims, call).await?;
+    let answer = claimed(runtime, &after.id, claims, call).await?;
     if matches!(answer, Answer::Done) {
         for pointer in left {
             // One that stays leads nowhere, and gives way to the next claim.
             let shard = pointer.shard();
-            let _ = in_shard(world, shard, None, &Call::Unpoint(pointer)).await;
+            let _ = in_shard(runtime, shard, None, &Call::Unpoint(pointer)).await;
         }
     }
     Ok(answer)
@@ -214,23 +223,23 @@ async fn change(
 
 /// Claims pointers, then asks the merchant's shard to write what they point to.
 async fn claimed(
-    world: &impl World,
+    runtime: &impl Runtime,
     id: &str,
     pointers: Vec<Pointer>,
     call: &Call,
 ) -> Result<Answer, ApiError> {
-    let not_after_ms = world.now_ms() + CLAIM_MS;
+    let not_after_ms = runtime.now_ms() + CLAIM_MS;
     for pointer in pointers {
-        if let Some(refused) = claim(world, pointer).await? {
+        if let Some(refused) = claim(runtime, pointer).await? {
             return Ok(refused);
         }
     }
-    in_shard(world, Shard::of(id), Some(not_after_ms), call).await
+    in_shard(runtime, Shard::of(id), Some(not_after_ms), call).await
 }
 
 /// Claims a pointer; what there is to answer if another merchant has its name.
-async fn claim(world: &impl World, pointer: Pointer) -> Result<Option<Answer>, ApiError> {
-    let others = claim_once(world, &pointer).await?;
+async fn claim(runtime: &impl Runtime, pointer: Pointer) -> Result<Option<Answer>, ApiError> {
+    let others = claim_once(runtime, &pointer).await?;
     match pointer.kind {
         Kind::Account | Kind::SubMerchant => Ok(None),
         Kind::MchId => {
@@ -240,7 +249,7 @@ async fn claim(world: &impl World, pointer: Pointer) -> Result<Option<Answer>, A
             if let Some(first) = others.first() {
                 for id in [&first.merchant_id, &pointer.merchant_id] {
                     let call = Call::Share { id: id.clone() };
-                    done(in_shard(world, Shard::of(id), None, &call).await?)?;
+                    done(in_shard(runtime, Shard::of(id), None, &call).await?)?;
                 }
             }
             Ok(None)
@@ -255,14 +264,14 @@ async fn claim(world: &impl World, pointer: Pointer) -> Result<Option<Answer>, A
                 return Ok(None);
             }
             for other in others {
-                if !is_left_behind(world, &other).await? {
+                if !is_left_behind(runtime, &other).await? {
                     return Ok(Some(Answer::FileTaken(pointer.name)));
                 }
                 let shard = other.shard();
                 let call = Call::Unpoint(other);
-                done(in_shard(world, shard, None, &call).await?)?;
+                done(in_shard(runtime, shard, None, &call).await?)?;
             }
-            match claim_once(world, &pointer).await?.is_empty() {
+            match claim_once(runtime, &pointer).await?.is_empty() {
                 true => Ok(None),
                 false => Ok(Some(Answer::FileTaken(pointer.name))),
             }
@@ -270,23 +279,23 @@ async fn claim(world: &impl World, pointer: Pointer) -> Result<Option<Answer>, A
     }
 }
 
-async fn claim_once(world: &impl World, pointer: &Pointer) -> Result<Vec<Pointer>, ApiError> {
+async fn claim_once(runtime: &impl Runtime, pointer: &Pointer) -> Result<Vec<Pointer>, ApiError> {
     let call = Call::Claim(pointer.clone());
-    match in_shard(world, pointer.shard(), None, &call).await? {
+    match in_shard(runtime, pointer.shard(), None, &call).await? {
         Answer::Pointers(others) => Ok(others),
         _ => Err(another_kind()),
     }
 }
 
 /// Whether the merchant that once claimed a file does not have it.
-async fn is_left_behind(world: &impl World, pointer: &Pointer) -> Result<bool, ApiError> {
-    if !pointer.is_settled(world.now_ms()) {
+async fn is_left_behind(runtime: &impl Runtime, pointer: &Pointer) -> Result<bool, ApiError> {
+    if !pointer.is_settled(runtime.now_ms()) {
         return Ok(false);
     }
     let call = Call::ById {
         id: pointer.merchant_id.clone(),
     };
-    match in_shard(world, Shard::of(&pointer.merchant_id), None, &call).await? {
+    match in_shard(runtime, Shard::of(&pointer.merchant_id), None, &call).await? {
         Answer::Found(found) => {
             let held = found.merchant.domain_files.0.get(&pointer.name);
             Ok(held != Some(&pointer.detail))
@@ -299,30 +308,30 @@ async fn is_left_behind(world: &impl World, pointer: &Pointer) -> Result<bool, A
 /// Asks one shard, which first reads what the registry of an earlier version
 /// has for it.
 async fn in_shard(
-    world: &impl World,
+    runtime: &impl Runtime,
     shard: Shard,
     not_after_ms: Option<i64>,
     call: &Call,
 ) -> Result<Answer, ApiError> {
     let object = Object::Shard(shard);
     loop {
-        match send(world, object, of_shard(not_after_ms, call.clone())).await? {
+        match send(runtime, object, of_shard(not_after_ms, call.clone())).await? {
             Answer::NotImported(cursor) => {
                 let export = Call::Export {
                     shard,
                     cursor: cursor.clone(),
                 };
-                let Answer::Exported(page) = send(world, Object::Registry, export).await? else {
-                    return ask_earlier(world, call).await;
+                let Answer::Exported(page) = send(runtime, Object::Registry, export).await? else {
+                    return ask_earlier(runtime, call).await;
                 };
                 let import = Call::Import { cursor, page };
-                done(send(world, object, of_shard(None, import)).await?)?;
+                done(send(runtime, object, of_shard(None, import)).await?)?;
             }
             Answer::AtRoot(id) => {
                 let retire = Call::Retire { id: id.clone() };
-                done(send(world, Object::Registry, retire).await?)?;
+                done(send(runtime, Object::Registry, retire).await?)?;
                 let retired = Call::Retired { id };
-                done(send(world, object, of_shard(None, retired)).await?)?;
+                done(send(runtime, object, of_shard(None, retired)).await?)?;
             }
             answer => return Ok(answer),
         }
@@ -332,7 +341,7 @@ async fn in_shard(
 /// Reads from the registry of an earlier version, where that object still runs
 /// the earlier version. What a shard that has not read it has of a merchant
 /// cannot be newer.
-async fn ask_earlier(world: &impl World, call: &Call) -> Result<Answer, ApiError> {
+async fn ask_earlier(runtime: &impl Runtime, call: &Call) -> Result<Answer, ApiError> {
     let root = Object::Registry;
     let named = match call {
         Call::ById { .. }
@@ -342,7 +351,7 @@ async fn ask_earlier(world: &impl World, call: &Call) -> Result<Answer, ApiError
         | Call::BySubMerchant { .. }
         | Call::DomainFile { .. }
         | Call::Tokens { .. }
-        | Call::Audit(_) => return send(world, root, call.clone()).await,
+        | Call::Audit(_) => return send(runtime, root, call.clone()).await,
         Call::Pointers { kind, name } => (*kind, name.as_str()),
         _ => return Err(ApiError::internal("the registry is moving: try again")),
     };
@@ -358,7 +367,7 @@ async fn ask_earlier(world: &impl World, call: &Call) -> Result<Answer, ApiError
         },
         _ => return Err(ApiError::internal("the registry is moving: try again")),
     };
-    match send(world, root, call).await? {
+    match send(runtime, root, call).await? {
         Answer::Found(found) => {
             let (kind, name) = named;
             let pointer = Pointer::only(kind, name, &found.merchant.id);
@@ -376,13 +385,13 @@ fn of_shard(not_after_ms: Option<i64>, call: Call) -> Call {
     }
 }
 
-async fn send(world: &impl World, object: Object<'_>, call: Call) -> Result<Answer, ApiError> {
+async fn send(runtime: &impl Runtime, object: Object<'_>, call: Call) -> Result<Answer, ApiError> {
     let envelope = Envelope {
         scope: Scope::current(),
         call,
     };
     let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
-    let answer = world.call(object, body).await?;
+    let answer = runtime.call(object, body).await?;
     serde_json::from_slice(&answer)
         .map_err(|error| ApiError::unreadable("answer of the registry", &error))
 }

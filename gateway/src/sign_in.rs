@@ -32,8 +32,8 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::{cookie, query, redirect, set};
 use crate::merchant::QuickAuth;
+use crate::runtime::{Request, Response, Route, Runtime};
 use crate::seal::fingerprint;
-use crate::world::{Request, Response, Route, World};
 use http::header;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -96,7 +96,7 @@ const TOLD_PURPOSE: &str = "payer told by a service";
 /// As long as a prepayment.
 const PAYER_SECONDS: i64 = 2 * 60 * 60;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// Begins the way to an openid for our own page.
     pub(crate) fn sign_in(&self, known: &Known, path: &str) -> Result<Response, ApiError> {
         let goal = Goal::Page(path.to_owned());
@@ -144,7 +144,7 @@ impl<W: World> Gateway<W> {
         let payer: Payer = self.config.master_key.read_token(purpose, token)?;
         let holds = payer.v == VERSION
             && payer.appid == known.merchant.account.payer_appid()
-            && self.world.now_ms() < payer.until_ms;
+            && self.runtime.now_ms() < payer.until_ms;
         holds.then_some(payer)
     }
 
@@ -168,7 +168,7 @@ impl<W: World> Gateway<W> {
         let (token, target) = (needed("quick_auth")?, needed("redirect")?);
         let known = self
             .directory
-            .by_quick_auth(&self.world, &self.config, token)
+            .by_quick_auth(&self.runtime, &self.config, token)
             .await?
             .ok_or_else(|| {
                 ApiError::field(
@@ -229,7 +229,7 @@ impl<W: World> Gateway<W> {
         };
         let raised: Result<(), ApiError> = self.book(&known.merchant.id, raise).await;
         if let Err(error) = raised {
-            error.log_cause(&self.world);
+            error.log_cause(&self.runtime);
         }
     }
 
@@ -255,7 +255,7 @@ impl<W: World> Gateway<W> {
         match self.finish_oauth(request).await {
             Ok(response) => response,
             Err(error) => {
-                error.log_cause(&self.world);
+                error.log_cause(&self.runtime);
                 self.go_back(request, "state", error.code).await
             }
         }
@@ -324,7 +324,7 @@ impl<W: World> Gateway<W> {
         let flow = self.flow(request, state).ok_or_else(failed)?;
         let known = self
             .directory
-            .by_id(&self.world, &self.config, &flow.merchant)
+            .by_id(&self.runtime, &self.config, &flow.merchant)
             .await?
             .ok_or_else(failed)?;
         Ok((flow, known))
@@ -346,7 +346,7 @@ impl<W: World> Gateway<W> {
             Ok(token) if token.is_snapshot_user => Err(ApiError::of(Code::VirtualOpenId)),
             Ok(token) => Ok(token.openid),
             Err(error) => {
-                self.world.log(format_args!("oauth: {error}"));
+                self.runtime.log(format_args!("oauth: {error}"));
                 Err(ApiError::of(match error {
                     TokenError::Refused { code, .. } if is_about_settings(code) => {
                         Code::SignInNotSetUp
@@ -382,13 +382,13 @@ impl<W: World> Gateway<W> {
             let url = url.replacen(API_HOST, host, 1);
             let mut request = Request::default();
             *request.uri_mut() = url.parse().map_err(ApiError::internal)?;
-            match self.world.fetch(Route::Weixin, request).await {
+            match self.runtime.fetch(Route::Weixin, request).await {
                 Ok(answer) if !answer.status().is_server_error() => return Ok(answer),
                 Ok(answer) => {
                     let status = answer.status().as_u16();
-                    self.world.log(format_args!("{host} answers {status}"));
+                    self.runtime.log(format_args!("{host} answers {status}"));
                 }
-                Err(error) => self.world.log(format_args!("{host}: {error}")),
+                Err(error) => self.runtime.log(format_args!("{host}: {error}")),
             }
         }
         Err(ApiError::of(Code::UpstreamUnavailable))
@@ -402,7 +402,7 @@ impl<W: World> Gateway<W> {
         match self.finish_quick_auth(request).await {
             Ok(response) => response,
             Err(error) => {
-                error.log_cause(&self.world);
+                error.log_cause(&self.runtime);
                 self.go_back(request, "flow", error.code).await
             }
         }
@@ -454,7 +454,7 @@ impl<W: World> Gateway<W> {
             appid: appid.to_owned(),
             openid,
             told_by: service.map(|service| (id.clone(), service)),
-            until_ms: self.world.now_ms() + PAYER_SECONDS * 1000,
+            until_ms: self.runtime.now_ms() + PAYER_SECONDS * 1000,
         };
         let token = self.config.master_key.token(purpose, &payer);
         let mut response = redirect(&format!("{}{path}", self.config.public_url));
@@ -472,7 +472,7 @@ impl<W: World> Gateway<W> {
             goal,
             service,
             ended: false,
-            until_ms: self.world.now_ms() + FLOW_SECONDS * 1000,
+            until_ms: self.runtime.now_ms() + FLOW_SECONDS * 1000,
         };
         let cookie = self.flow_cookie(&state, &flow, FLOW_SECONDS);
         (state, cookie)
@@ -484,7 +484,7 @@ impl<W: World> Gateway<W> {
         let Some(flow) = flow else { return };
         let ended = Flow {
             ended: true,
-            until_ms: self.world.now_ms() + PAYER_SECONDS * 1000,
+            until_ms: self.runtime.now_ms() + PAYER_SECONDS * 1000,
             ..flow
         };
         let cookie = self.flow_cookie(state, &ended, PAYER_SECONDS);
@@ -499,7 +499,7 @@ impl<W: World> Gateway<W> {
     fn flow(&self, request: &Request, state: &str) -> Option<Flow> {
         let token = cookie(request, &format!("weceive_flow_{state}"))?;
         let (begun, flow): (String, Flow) = self.config.master_key.read_token("flow", token)?;
-        let holds = begun == state && flow.v == VERSION && self.world.now_ms() < flow.until_ms;
+        let holds = begun == state && flow.v == VERSION && self.runtime.now_ms() < flow.until_ms;
         holds.then_some(flow)
     }
 

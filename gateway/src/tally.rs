@@ -4,7 +4,7 @@
 //! A name is `family:label[:label]`, or one word for what became of a notice;
 //! `metrics.rs` says what each is called outside.
 
-use crate::world::{Store, StoreError, Value};
+use crate::runtime::{Storage, StorageError, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -49,16 +49,16 @@ impl Tally {
     }
 
     /// Adds it to the database, if the last time was long enough ago.
-    pub fn write(&self, store: &impl Store, now_ms: i64) -> Result<(), StoreError> {
+    pub fn write(&self, storage: &impl Storage, now_ms: i64) -> Result<(), StorageError> {
         let since_ms = now_ms - self.written_at_ms.get();
         match (0..APART_MS).contains(&since_ms) {
             true => Ok(()),
-            false => self.write_now(store, now_ms),
+            false => self.write_now(storage, now_ms),
         }
     }
 
     /// Adds it to the database.
-    pub fn write_now(&self, store: &impl Store, now_ms: i64) -> Result<(), StoreError> {
+    pub fn write_now(&self, storage: &impl Storage, now_ms: i64) -> Result<(), StorageError> {
         let counts: Vec<(String, i64)> = self.counts.take().into_iter().collect();
         self.written_at_ms.set(now_ms);
         for some in counts.chunks(AT_ONCE) {
@@ -67,7 +67,7 @@ impl Tally {
                 .iter()
                 .flat_map(|(name, n)| [name.as_str().into(), (*n).into()])
                 .collect();
-            store.exec(
+            storage.exec(
                 &format!(
                     "INSERT INTO counters(name, n) VALUES {rows}
                      ON CONFLICT(name) DO UPDATE SET n = n + excluded.n"

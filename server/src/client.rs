@@ -4,7 +4,7 @@
 //! addresses. The addresses are checked where the connection is made, so a name
 //! that resolves differently a moment later gains nothing.
 
-use gateway::world::{FetchError, Request, Response, Route};
+use gateway::runtime::{FetchError, Request, Response, Route};
 use http::uri::{Authority, Scheme, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;

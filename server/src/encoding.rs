@@ -3,7 +3,7 @@
 //! The gateway says `content-encoding: br` and leaves the compression to the
 //! runtime. Files never change under one name, so each is compressed once.
 
-use gateway::world::{Answer, Body, Chunks};
+use gateway::runtime::{Answer, Body, Chunks};
 use http::header;
 use hyper::body::Bytes;
 use std::cell::RefCell;

@@ -3,13 +3,13 @@
 use crate::encoding::{self, Encoded};
 use crate::listeners;
 use crate::objects::ObjectName;
-use crate::runtime::Runtime;
+use crate::runtime::NativeRuntime;
 use crate::threads::{Job, Thread};
 use futures_util::stream::{LocalBoxStream, StreamExt, TryStreamExt};
 use gateway::Gateway;
 use gateway::error::{ApiError, Code};
 use gateway::http::MAX_BODY_BYTES;
-use gateway::world::{Body, FetchError, Listen};
+use gateway::runtime::{Body, FetchError, Listen};
 use http::header::{self, HeaderName, HeaderValue};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
@@ -40,7 +40,7 @@ type Frames = LocalBoxStream<'static, Result<Frame<Bytes>, FetchError>>;
 /// Serves one connection until it ends.
 pub async fn serve(
     thread: Rc<Thread>,
-    gateway: Rc<Gateway<Runtime>>,
+    gateway: Rc<Gateway<NativeRuntime>>,
     connection: TcpStream,
     peer: SocketAddr,
 ) {
@@ -87,7 +87,7 @@ impl Drop for Counted {
 
 async fn answer(
     thread: &Rc<Thread>,
-    gateway: &Gateway<Runtime>,
+    gateway: &Gateway<NativeRuntime>,
     mut request: http::Request<Incoming>,
     peer: SocketAddr,
 ) -> http::Response<Sent> {
@@ -149,7 +149,7 @@ fn sent(body: Encoded) -> Sent {
 async fn read(
     request: http::Request<Incoming>,
     peer: SocketAddr,
-) -> Result<gateway::world::Request, Code> {
+) -> Result<gateway::runtime::Request, Code> {
     let (mut parts, body) = request.into_parts();
     for name in OF_PROXIES {
         parts.headers.remove(name);

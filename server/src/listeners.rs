@@ -1,7 +1,7 @@
 //! Who listens to an object: pages that wait over a WebSocket.
 
 use futures_util::{SinkExt, StreamExt};
-use gateway::world::{LOOK, MOST_LISTENERS, PING, PONG};
+use gateway::runtime::{LOOK, MOST_LISTENERS, PING, PONG};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::collections::HashMap;

@@ -13,13 +13,13 @@
 //! after a crash in between, the alarm is due again.
 
 use crate::listeners::Listeners;
-use crate::runtime::{Runtime, now_ms};
-use crate::storage::{Committed, Storage};
+use crate::runtime::{NativeRuntime, now_ms};
+use crate::storage::{Committed, SqliteStorage};
 use crate::threads::Thread;
 use gateway::board::Board;
 use gateway::book::Book;
 use gateway::registry::{Registry, Shard};
-use gateway::world::{CallError, Object, StoreError};
+use gateway::runtime::{CallError, Object, StorageError};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -111,14 +111,14 @@ pub fn open_directory(directory: &Path) -> std::io::Result<()> {
 }
 
 enum Kind {
-    Book(Box<Book<Runtime, Storage>>),
-    Registry(Registry<Runtime, Storage>),
-    Board(Board<Runtime, Storage>),
+    Book(Box<Book<NativeRuntime, SqliteStorage>>),
+    Registry(Registry<NativeRuntime, SqliteStorage>),
+    Board(Board<NativeRuntime, SqliteStorage>),
 }
 
 struct Opened {
     kind: Kind,
-    storage: Storage,
+    storage: SqliteStorage,
 }
 
 /// The objects of one thread.
@@ -229,10 +229,10 @@ impl Objects {
             .collect()
     }
 
-    fn storage(&self, name: &ObjectName) -> Result<Storage, StoreError> {
+    fn storage(&self, name: &ObjectName) -> Result<SqliteStorage, StorageError> {
         let (alarms, listeners, object) =
             (self.alarms.clone(), self.listeners.clone(), name.clone());
-        Storage::open(&name.file(&self.directory), move |committed: Committed| {
+        SqliteStorage::open(&name.file(&self.directory), move |committed: Committed| {
             alarms.set(&object, committed.alarm_ms);
             if let Some(listeners) = listeners.borrow_mut().get_mut(&object) {
                 for (tag, text) in &committed.messages {
@@ -242,14 +242,14 @@ impl Objects {
         })
     }
 
-    fn open(&self, thread: &Rc<Thread>, name: &ObjectName) -> Result<Rc<Opened>, StoreError> {
+    fn open(&self, thread: &Rc<Thread>, name: &ObjectName) -> Result<Rc<Opened>, StorageError> {
         if let Some(opened) = self.opened.borrow().get(name)
             && !opened.storage.gate().is_broken()
         {
             return Ok(opened.clone());
         }
         let storage = self.storage(name)?;
-        let runtime = Runtime::new(thread.clone(), Some(storage.gate().clone()));
+        let runtime = NativeRuntime::new(thread.clone(), Some(storage.gate().clone()));
         let kind = match name {
             ObjectName::Book(_) => {
                 let book = Book::open(runtime, storage.clone(), thread.config.clone())?;
@@ -312,7 +312,7 @@ impl Objects {
             }
             opened.storage.alarm_done()?;
             let passed = opened.storage.gate().passed().await;
-            passed.map_err(|_| StoreError("the commit failed".to_owned()))
+            passed.map_err(|_| StorageError("the commit failed".to_owned()))
         };
         let rung = rung.await;
         self.ringing.borrow_mut().remove(name);

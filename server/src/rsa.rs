@@ -1,7 +1,7 @@
 //! RSA by `ring`: RSASSA-PKCS1-v1_5 with SHA-256, in constant time.
 
-use crate::runtime::Runtime;
-use gateway::world::{PrivateKey, PublicKey, Rsa, RsaError};
+use crate::runtime::NativeRuntime;
+use gateway::runtime::{PrivateKey, PublicKey, Rsa, RsaError};
 use ring::rand::SystemRandom;
 use ring::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
@@ -18,7 +18,7 @@ thread_local! {
     static KEYS: RefCell<HashMap<String, Rc<RsaKeyPair>>> = RefCell::default();
 }
 
-impl Rsa for Runtime {
+impl Rsa for NativeRuntime {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
         let known = KEYS.with_borrow(|keys| keys.get(key.id()).cloned());
         let pair = match known {

@@ -1,9 +1,9 @@
-//! A thread as the gateway's [`World`].
+//! A thread as the gateway's [`Runtime`].
 
 use crate::gate::Gate;
 use crate::objects::ObjectName;
 use crate::threads::{Job, Thread};
-use gateway::world::{CallError, FetchError, Object, Request, Response, Route, World};
+use gateway::runtime::{CallError, FetchError, Object, Request, Response, Route, Runtime};
 use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,14 +11,14 @@ use tokio::sync::oneshot;
 
 /// The runtime as a gateway or an object sees it.
 #[derive(Clone)]
-pub struct Runtime {
+pub struct NativeRuntime {
     thread: Rc<Thread>,
     /// Of an object, its output gate: what it wrote is on disk before a
     /// request leaves.
     gate: Option<Gate>,
 }
 
-impl Runtime {
+impl NativeRuntime {
     pub(crate) fn new(thread: Rc<Thread>, gate: Option<Gate>) -> Self {
         Self { thread, gate }
     }
@@ -32,9 +32,9 @@ impl Runtime {
     }
 }
 
-impl fmt::Debug for Runtime {
+impl fmt::Debug for NativeRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Runtime")
+        f.write_str("NativeRuntime")
     }
 }
 
@@ -46,7 +46,7 @@ pub fn now_ms() -> i64 {
     })
 }
 
-impl World for Runtime {
+impl Runtime for NativeRuntime {
     fn now_ms(&self) -> i64 {
         now_ms()
     }

@@ -1,4 +1,4 @@
-//! An object's SQLite file as a [`Store`].
+//! An object's SQLite file as a [`Storage`].
 //!
 //! Statements run in a transaction that stays open until the executor has run
 //! every future that is ready; then it is committed, with one `fsync` for all
@@ -8,7 +8,7 @@
 //! with what it is set for.
 
 use crate::gate::Gate;
-use gateway::world::{Row, Store, StoreError, Value};
+use gateway::runtime::{Row, Storage, StorageError, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, TransactionState};
 use std::cell::{Cell, RefCell};
@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 /// One object's database. Clones are the same database.
 #[derive(Clone)]
-pub struct Storage(Rc<Inner>);
+pub struct SqliteStorage(Rc<Inner>);
 
 struct Inner {
     database: Connection,
@@ -41,19 +41,22 @@ pub struct Committed {
     pub messages: Vec<(String, String)>,
 }
 
-impl fmt::Debug for Storage {
+impl fmt::Debug for SqliteStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Storage")
+        f.write_str("SqliteStorage")
     }
 }
 
-impl Storage {
+impl SqliteStorage {
     /// Opens or makes the file. `committed` is called after every commit.
     ///
     /// # Errors
     ///
     /// The file cannot be opened, is no database, or is damaged.
-    pub fn open(path: &Path, committed: impl Fn(Committed) + 'static) -> Result<Self, StoreError> {
+    pub fn open(
+        path: &Path,
+        committed: impl Fn(Committed) + 'static,
+    ) -> Result<Self, StorageError> {
         let database = Connection::open(path).map_err(refused)?;
         // FULL: a commit is on disk when it returns, also after a power cut.
         database
@@ -85,7 +88,7 @@ impl Storage {
     /// # Errors
     ///
     /// The database refused.
-    pub fn alarm_ms(&self, just_opened: bool) -> Result<Option<i64>, StoreError> {
+    pub fn alarm_ms(&self, just_opened: bool) -> Result<Option<i64>, StorageError> {
         let sql = "SELECT min(at_ms) FROM weceive_alarm WHERE id = 1 OR ?";
         let found = self
             .0
@@ -100,7 +103,7 @@ impl Storage {
     /// # Errors
     ///
     /// The database refused.
-    pub fn alarm_begins(&self, at_ms: i64) -> Result<(), StoreError> {
+    pub fn alarm_begins(&self, at_ms: i64) -> Result<(), StorageError> {
         self.exec("DELETE FROM weceive_alarm", &[])?;
         let sql = "INSERT INTO weceive_alarm(id, at_ms) VALUES(2, ?)";
         self.exec(sql, &[at_ms.into()]).map(drop)
@@ -111,16 +114,16 @@ impl Storage {
     /// # Errors
     ///
     /// The database refused.
-    pub fn alarm_done(&self) -> Result<(), StoreError> {
+    pub fn alarm_done(&self) -> Result<(), StorageError> {
         let sql = "DELETE FROM weceive_alarm WHERE id = 2";
         self.exec(sql, &[]).map(drop)
     }
 
     /// Begins the transaction that the next statements belong to, and
     /// schedules its commit.
-    fn begin(&self) -> Result<(), StoreError> {
+    fn begin(&self) -> Result<(), StorageError> {
         if self.0.gate.is_broken() {
-            return Err(StoreError("an earlier commit has failed".to_owned()));
+            return Err(StorageError("an earlier commit has failed".to_owned()));
         }
         if self.0.database.is_autocommit() {
             self.run("BEGIN")?;
@@ -168,13 +171,13 @@ impl Storage {
         }
     }
 
-    fn run(&self, sql: &str) -> Result<(), StoreError> {
+    fn run(&self, sql: &str) -> Result<(), StorageError> {
         self.0.database.execute_batch(sql).map_err(refused)
     }
 }
 
-impl Store for Storage {
-    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+impl Storage for SqliteStorage {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
         self.begin()?;
         let ran = self.query(sql, args);
         if ran.is_err() {
@@ -183,7 +186,7 @@ impl Store for Storage {
         ran
     }
 
-    fn atomically<T, E: From<StoreError>>(
+    fn atomically<T, E: From<StorageError>>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
@@ -228,8 +231,8 @@ impl Store for Storage {
     }
 }
 
-impl Storage {
-    fn query(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+impl SqliteStorage {
+    fn query(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
         let mut statement = self.0.database.prepare_cached(sql).map_err(refused)?;
         let columns = statement.column_count();
         let args = rusqlite::params_from_iter(args.iter().map(Argument));
@@ -241,9 +244,9 @@ impl Storage {
                 ValueRef::Integer(int) => Ok(Value::Int(int)),
                 ValueRef::Text(bytes) => std::str::from_utf8(bytes)
                     .map(|text| Value::Text(text.to_owned()))
-                    .map_err(|_| StoreError("a text that is not UTF-8".to_owned())),
+                    .map_err(|_| StorageError("a text that is not UTF-8".to_owned())),
                 ValueRef::Real(_) | ValueRef::Blob(_) => {
-                    Err(StoreError("a value of another type".to_owned()))
+                    Err(StorageError("a value of another type".to_owned()))
                 }
             });
             read.push(Row(values.collect::<Result<_, _>>()?));
@@ -268,8 +271,8 @@ impl ToSql for Argument<'_> {
     }
 }
 
-fn refused(error: rusqlite::Error) -> StoreError {
-    StoreError(error.to_string())
+fn refused(error: rusqlite::Error) -> StorageError {
+    StorageError(error.to_string())
 }
 
 #[cfg(test)]
@@ -296,10 +299,10 @@ mod tests {
         LocalSet::new().block_on(&executor.unwrap(), work);
     }
 
-    fn counting(file: &Path) -> (Storage, Rc<RefCell<Vec<Committed>>>) {
+    fn counting(file: &Path) -> (SqliteStorage, Rc<RefCell<Vec<Committed>>>) {
         let commits = Rc::new(RefCell::new(Vec::new()));
         let seen = commits.clone();
-        let storage = Storage::open(file, move |committed| seen.borrow_mut().push(committed));
+        let storage = SqliteStorage::open(file, move |committed| seen.borrow_mut().push(committed));
         (storage.unwrap(), commits)
     }
 
@@ -340,9 +343,9 @@ mod tests {
             let (storage, _) = counting(&file("undone"));
             storage.exec("CREATE TABLE t(n INTEGER)", &[]).unwrap();
             storage.exec("INSERT INTO t VALUES(1)", &[]).unwrap();
-            let done: Result<(), StoreError> = storage.atomically(|| {
+            let done: Result<(), StorageError> = storage.atomically(|| {
                 storage.exec("INSERT INTO t VALUES(2)", &[])?;
-                Err(StoreError("no".to_owned()))
+                Err(StorageError("no".to_owned()))
             });
             assert!(done.is_err());
             storage.gate().passed().await.unwrap();

@@ -3,10 +3,10 @@
 use crate::client::{Client, Upstreams};
 use crate::incoming;
 use crate::objects::{ObjectName, Objects};
-use crate::runtime::Runtime;
+use crate::runtime::NativeRuntime;
 use gateway::Gateway;
 use gateway::config::Config;
-use gateway::world::CallError;
+use gateway::runtime::CallError;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -170,7 +170,7 @@ fn run(
             connections: Cell::new(0),
         });
         let gateway = Rc::new(Gateway::new(
-            Runtime::new(thread.clone(), None),
+            NativeRuntime::new(thread.clone(), None),
             thread.config.clone(),
         ));
         thread.objects.start(&thread);

@@ -52,7 +52,7 @@ pub struct SandboxServer {
     pub file: Option<PathBuf>,
 }
 
-struct World {
+struct Runtime {
     sandbox: RefCell<Sandbox>,
     database: Option<Connection>,
     changed: Notify,
@@ -90,7 +90,7 @@ fn run(server: SandboxServer, sandbox: Sandbox, database: Option<Connection>) {
         return;
     };
     LocalSet::new().block_on(&executor, async move {
-        let world = Rc::new(World {
+        let runtime = Rc::new(Runtime {
             sandbox: RefCell::new(sandbox),
             database,
             changed: Notify::new(),
@@ -98,15 +98,15 @@ fn run(server: SandboxServer, sandbox: Sandbox, database: Option<Connection>) {
         });
         for (mch_id, listener) in server.with_certificate {
             if let Ok(mch_id) = HeaderValue::from_str(&mch_id) {
-                tokio::task::spawn_local(accept(world.clone(), listener, Some(mch_id)));
+                tokio::task::spawn_local(accept(runtime.clone(), listener, Some(mch_id)));
             }
         }
-        tokio::task::spawn_local(world.clone().send_notices());
-        accept(world, server.listener, None).await;
+        tokio::task::spawn_local(runtime.clone().send_notices());
+        accept(runtime, server.listener, None).await;
     });
 }
 
-async fn accept(world: Rc<World>, listener: TcpListener, certificate: Option<HeaderValue>) {
+async fn accept(runtime: Rc<Runtime>, listener: TcpListener, certificate: Option<HeaderValue>) {
     let listener = listener
         .set_nonblocking(true)
         .and_then(|()| tokio::net::TcpListener::from_std(listener));
@@ -123,11 +123,11 @@ async fn accept(world: Rc<World>, listener: TcpListener, certificate: Option<Hea
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (world, certificate) = (world.clone(), certificate.clone());
+        let (runtime, certificate) = (runtime.clone(), certificate.clone());
         tokio::task::spawn_local(async move {
             let service = service_fn(move |request| {
-                let (world, certificate) = (world.clone(), certificate.clone());
-                async move { Ok::<_, Infallible>(world.answer(request, certificate).await) }
+                let (runtime, certificate) = (runtime.clone(), certificate.clone());
+                async move { Ok::<_, Infallible>(runtime.answer(request, certificate).await) }
             });
             let _ = http1::Builder::new()
                 .serve_connection(TokioIo::new(connection), service)
@@ -137,7 +137,7 @@ async fn accept(world: Rc<World>, listener: TcpListener, certificate: Option<Hea
     }
 }
 
-impl World {
+impl Runtime {
     async fn answer(
         &self,
         request: http::Request<Incoming>,
@@ -221,10 +221,10 @@ impl World {
                 eprintln!("the sandbox's state cannot be stored: {error}");
             }
             if !due.is_empty() {
-                let world = self.clone();
+                let runtime = self.clone();
                 tokio::task::spawn_local(async move {
-                    join_all(due.into_iter().map(|notice| world.send_notice(notice))).await;
-                    world.changed.notify_one();
+                    join_all(due.into_iter().map(|notice| runtime.send_notice(notice))).await;
+                    runtime.changed.notify_one();
                 });
             }
             let next_ms = self.sandbox.borrow().next_due_ms();

@@ -198,17 +198,17 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "(300 unless set)",
         ),
         (
-            "gateway/src/world.rs",
+            "gateway/src/runtime.rs",
             "Self::Ionline | Self::Weixin => 5_000",
             "or OAuth | 5 s |",
         ),
         (
-            "gateway/src/world.rs",
+            "gateway/src/runtime.rs",
             "Self::Statement => 10_000",
             "a statement | 10 s |",
         ),
         (
-            "gateway/src/world.rs",
+            "gateway/src/runtime.rs",
             "Self::Assets => 2_000",
             "own files | 2 s, 8 MiB |",
         ),

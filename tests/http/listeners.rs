@@ -130,7 +130,7 @@ fn those_who_babble_keep_nobody_waiting() {
 fn so_many_pages_of_one_checkout_listen_and_no_more() {
     let shop = LIVE.shop("crowd", &json!({}));
     let (page, _) = with_code(&shop, "1");
-    let most = gateway::world::MOST_LISTENERS;
+    let most = gateway::runtime::MOST_LISTENERS;
     let sockets: Vec<_> = (0..most).map(|_| listen(&page).unwrap()).collect();
     let (status, body) = listen(&page).unwrap_err();
     assert_eq!(status, 429);

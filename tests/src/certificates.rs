@@ -1,7 +1,7 @@
 //! The client certificates of the deployment in memory, and how the sandbox is
 //! told which of them was shown.
 
-use gateway::world::{Request, Route};
+use gateway::runtime::{Request, Route};
 use serde_json::{Value, json};
 
 /// Whose client certificate a binding holds: `WECHATPAY_MTLS` the demo

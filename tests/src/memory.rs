@@ -28,9 +28,9 @@ use gateway::board::Board;
 use gateway::book::Book;
 use gateway::config::Config;
 use gateway::registry::{Registry, Shard};
-use gateway::world::{
+use gateway::runtime::{
     CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa,
-    RsaError, World,
+    RsaError, Runtime,
 };
 use rusqlite::Connection;
 use sandbox::{Outcome, Sandbox, Settings};
@@ -635,7 +635,7 @@ impl Rsa for Memory {
     }
 }
 
-impl World for Memory {
+impl Runtime for Memory {
     fn now_ms(&self) -> i64 {
         self.now()
     }
@@ -852,7 +852,7 @@ impl Memory {
             Route::Merchant if request.uri().to_string().starts_with(GATEWAY) => {
                 let world = self.clone();
                 let answered = Box::pin(async move { world.gateway().handle(request).await });
-                gateway::world::whole(answered.await).await
+                gateway::runtime::whole(answered.await).await
             }
             Route::Merchant => {
                 let mut inner = self.0.borrow_mut();
@@ -883,7 +883,7 @@ impl Memory {
 /// The gateway's answer, whole.
 async fn answered(gateway: &Gateway<Memory>, request: Request) -> Response {
     let answer = gateway.handle(request).await;
-    let whole = gateway::world::whole(answer).await;
+    let whole = gateway::runtime::whole(answer).await;
     whole.expect("a whole answer")
 }
 

@@ -1,6 +1,6 @@
 //! SQLite's rows as the gateway reads them.
 
-use gateway::world::{Row, StoreError, Value};
+use gateway::runtime::{Row, StorageError, Value};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
@@ -9,8 +9,8 @@ pub(crate) fn read_rows(
     database: &Connection,
     sql: &str,
     args: &[Value],
-) -> Result<Vec<Row>, StoreError> {
-    let refused = |error: rusqlite::Error| StoreError(error.to_string());
+) -> Result<Vec<Row>, StorageError> {
+    let refused = |error: rusqlite::Error| StorageError(error.to_string());
     let mut statement = database.prepare_cached(sql).map_err(refused)?;
     let columns = statement.column_count();
     let args = args.iter().map(|value| match value {
@@ -26,10 +26,10 @@ pub(crate) fn read_rows(
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(int) => Value::Int(int),
                 ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-                other => return Err(StoreError(format!("a value {other:?}"))),
+                other => return Err(StorageError(format!("a value {other:?}"))),
             })
         });
-        read.push(Row(values.collect::<Result<_, StoreError>>()?));
+        read.push(Row(values.collect::<Result<_, StorageError>>()?));
     }
     Ok(read)
 }

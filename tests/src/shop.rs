@@ -2,7 +2,7 @@
 
 use crate::certificates::binding_for;
 use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory};
-use gateway::world::Response;
+use gateway::runtime::Response;
 use serde_json::{Value as Json, json};
 
 /// A merchant of the gateway, with its keys.

@@ -7,8 +7,8 @@ use crate::Gateway;
 use crate::error::ApiError;
 use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{query, success};
+use crate::runtime::{Request, Response, Runtime};
 use crate::upstream::{Settlements, wrong};
-use crate::world::{Request, Response, World};
 use serde_json::{Value, json};
 use wechatpay::v2::settlement::{Limit, UseTag};
 use wechatpay::v2::time::Date;
@@ -16,7 +16,7 @@ use wechatpay::v2::time::Date;
 /// What was settled in the last thirty days, when no days are given.
 const USUAL_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /v1/exchange_rate?fee_type=…&date=…`: a currency's rate to CNY on
     /// a day. SECRET.
     pub(crate) async fn exchange_rate(&self, request: &Request) -> Result<Response, ApiError> {
@@ -24,7 +24,7 @@ impl<W: World> Gateway<W> {
         let fields = Fields::of_query(query(request));
         let fee_type = fields.currency()?.unwrap_or(known.merchant.currency);
         let date = match fields.text("date", CHOICE_BYTES)? {
-            None => Date::of(self.world.now_ms()),
+            None => Date::of(self.runtime.now_ms()),
             Some(text) => day(&fields, "date", &text)?,
         };
         let rate = self.upstream(&known).exchange_rate(fee_type, date).await?;
@@ -55,7 +55,7 @@ impl<W: World> Gateway<W> {
         ) {
             // WeChat wants days for what is settled, and needs none for the rest.
             (None, None) if usetag == UseTag::Settled => {
-                let now_ms = self.world.now_ms();
+                let now_ms = self.runtime.now_ms();
                 Some((Date::of(now_ms - USUAL_MS), Date::of(now_ms)))
             }
             (None, None) => None,

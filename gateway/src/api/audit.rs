@@ -8,14 +8,14 @@ use crate::error::ApiError;
 use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{query, success};
 use crate::registry::{Answer, Call};
+use crate::runtime::{Request, Response, Runtime};
 use crate::shards::ask;
-use crate::world::{Request, Response, World};
 use serde_json::json;
 
 /// How many entries one answer holds at most.
 const MOST: i64 = 100;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /v1/audit[?of=money|credentials][&subject=…][&before=…][&limit=…]`:
     /// newest first. SECRET.
     pub(crate) async fn get_audit(&self, request: &Request) -> Result<Response, ApiError> {
@@ -46,7 +46,7 @@ impl<W: World> Gateway<W> {
             Some("credentials") => {
                 let subject = Some(id.to_owned());
                 let call = Call::Audit(Page { subject, ..page });
-                match ask(&self.world, call).await? {
+                match ask(&self.runtime, call).await? {
                     Answer::Audit(entries) => entries,
                     _ => {
                         return Err(ApiError::internal(

@@ -13,7 +13,7 @@ use crate::book::{
 use crate::error::{ApiError, Code};
 use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{query, success};
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use checkout::{Lang, Line, State};
 use order::{Currency, Money, Order};
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ const MAX_METADATA: usize = 20;
 const MAX_METADATA_NAME_BYTES: usize = 40;
 const MAX_METADATA_BYTES: usize = 500;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// Makes a checkout and answers its address. BASIC.
     pub(crate) async fn create_checkout(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Basic).await?;
@@ -72,7 +72,7 @@ impl<W: World> Gateway<W> {
                 lines: lines(&fields, money)?,
                 metadata: metadata(&fields)?,
             },
-            expires_at_ms: self.world.now_ms() + seconds * 1000,
+            expires_at_ms: self.runtime.now_ms() + seconds * 1000,
         };
         let addresses = [
             ("notify_url", &new.purchase.notify_url),

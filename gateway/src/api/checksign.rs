@@ -4,12 +4,12 @@ use super::Access;
 use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::http::success;
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use order::Account;
 use serde_json::json;
 use wechatpay::v2::Fields;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// Whether a notice carries the right sign, by the merchant's API key or
     /// the one before it. SECRET.
     ///
@@ -33,7 +33,7 @@ impl<W: World> Gateway<W> {
             ));
         };
         let credentials = &known.credentials;
-        let previous = credentials.previous_api_key(self.world.now_ms());
+        let previous = credentials.previous_api_key(self.runtime.now_ms());
         let mut holds = false;
         for key in [Some(&credentials.api_key), previous].into_iter().flatten() {
             let checked = fields.check_sign(key).map_err(|_| {

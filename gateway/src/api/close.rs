@@ -7,11 +7,11 @@ use crate::book::Call;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::success;
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use order::Order;
 use serde_json::json;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// Closes an order or a checkout that is not paid, after asking WeChat, and
     /// answers how it stands. SECRET. While WeChat has not confirmed the
     /// close, `trade_state` is still `NOTPAY`, and the order's timer goes on.

@@ -6,10 +6,10 @@ use crate::book::{Call, Delivery};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{query, success};
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use serde_json::json;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /v1/delivery[?out_trade_no=…]`: the latest hundred, newest first.
     /// SECRET.
     pub(crate) async fn get_deliveries(&self, request: &Request) -> Result<Response, ApiError> {

@@ -16,8 +16,8 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::success;
 use crate::merchant::Dialect;
+use crate::runtime::{Request, Response, Route, Runtime};
 use crate::upstream::{Failure, Prepay, Reason};
-use crate::world::{Request, Response, Route, World};
 use order::{Money, OutTradeNo, Terms, TradeType};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
@@ -88,7 +88,7 @@ fn unknown(name: &'static str, says: impl Into<String>) -> Check {
     }
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /v1/doctor`. SECRET.
     pub(crate) async fn doctor(&self, request: &Request) -> Result<Response, ApiError> {
         let known = self.caller(request, Access::Secret).await?;
@@ -102,13 +102,16 @@ impl<W: World> Gateway<W> {
         id: &str,
     ) -> Result<Response, ApiError> {
         self.admin(request).await?;
-        let known = self.directory.by_id(&self.world, &self.config, id).await?;
+        let known = self
+            .directory
+            .by_id(&self.runtime, &self.config, id)
+            .await?;
         let known = known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
         Ok(success(self.examine(&known).await))
     }
 
     async fn examine(&self, known: &Known) -> Value {
-        let (id, now_ms) = (&known.merchant.id, self.world.now_ms());
+        let (id, now_ms) = (&known.merchant.id, self.runtime.now_ms());
         self.findings
             .borrow_mut()
             .retain(|_, (at_ms, _)| now_ms - *at_ms < REMEMBER_MS);
@@ -207,7 +210,7 @@ impl<W: World> Gateway<W> {
             return None;
         }
         let own = known.credentials.v3.as_ref().and_then(|v3| v3.not_after_ms);
-        if let Some(until_ms) = own.filter(|until_ms| *until_ms <= self.world.now_ms()) {
+        if let Some(until_ms) = own.filter(|until_ms| *until_ms <= self.runtime.now_ms()) {
             let says = format!(
                 "The merchant's own certificate expired at {}. {}",
                 rfc3339(until_ms),
@@ -215,7 +218,7 @@ impl<W: World> Gateway<W> {
             );
             return Some(wrong(NAME, says));
         }
-        if let Some(until_ms) = own.filter(|until_ms| until_ms - self.world.now_ms() < SOON_MS) {
+        if let Some(until_ms) = own.filter(|until_ms| until_ms - self.runtime.now_ms() < SOON_MS) {
             let until = rfc3339(until_ms);
             let says =
                 format!("The merchant's own certificate expires at {until}: apply for another.");
@@ -231,7 +234,7 @@ impl<W: World> Gateway<W> {
                  APIv3 key, or enter wechatpay_public_key_id and wechatpay_public_key.",
             ),
             (None, Some(id)) => fine(NAME, format!("WeChat signs with its public key {id}.")),
-            (Some(until_ms), _) if until_ms - self.world.now_ms() < SOON_MS => wrong(
+            (Some(until_ms), _) if until_ms - self.runtime.now_ms() < SOON_MS => wrong(
                 NAME,
                 format!(
                     "WeChat's platform certificate expires at {}, and no other is known.",
@@ -297,7 +300,7 @@ impl<W: World> Gateway<W> {
             openid: None,
             attach: None,
             notify_url: None,
-            expires_at_ms: self.world.now_ms() + 10 * 60 * 1000,
+            expires_at_ms: self.runtime.now_ms() + 10 * 60 * 1000,
         };
         let upstream = self.upstream(known);
         let prepay = |time_expire_ms| {
@@ -443,7 +446,7 @@ impl<W: World> Gateway<W> {
             let Ok(request) = http::Request::get(&address).body(Vec::new()) else {
                 return Some(wrong(NAME, format!("{address} is no address.")));
             };
-            match self.world.fetch(Route::Merchant, request).await {
+            match self.runtime.fetch(Route::Merchant, request).await {
                 Ok(answer) if answer.status() != http::StatusCode::OK => {
                     let status = answer.status().as_u16();
                     return Some(wrong(

@@ -8,9 +8,9 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{answer, query_once, set, success};
+use crate::runtime::{Answer, Body, Chunks, FetchError, Object, Request, Runtime};
 use crate::scope::{self, Scope};
 use crate::seal::fingerprint;
-use crate::world::{Answer, Body, Chunks, FetchError, Object, Request, World};
 use futures_util::StreamExt;
 use futures_util::stream;
 use order::{Currency, Money, TradeType};
@@ -206,7 +206,7 @@ const fn form(list: List) -> Form {
     }
 }
 
-impl<W: World + Clone + 'static> Gateway<W> {
+impl<R: Runtime + Clone + 'static> Gateway<R> {
     /// A page of a list: `{"<name>": […], "after": …}`; or, with `format=csv`, all
     /// of it in pieces. SECRET, because lists hold what payers have bought, and
     /// their openids.
@@ -285,17 +285,19 @@ impl<W: World + Clone + 'static> Gateway<W> {
         // Without a byte order mark spreadsheets do not read Chinese.
         let begin = format!("\u{feff}{header}\r\n{}", rows_of(&first, &form));
         let columns = form.columns;
-        let world = self.world.clone();
+        let runtime = self.runtime.clone();
         let scope = Scope::current();
         search.after = first.after;
         let rest = stream::unfold(Some(search), move |search| {
-            let (world, scope, merchant) = (world.clone(), scope.clone(), merchant.clone());
+            let (runtime, scope, merchant) = (runtime.clone(), scope.clone(), merchant.clone());
             async move {
                 let mut search = search?;
                 search.after?;
-                let page =
-                    scope::within(scope.clone(), next_page(&world, &merchant, scope, &search))
-                        .await;
+                let page = scope::within(
+                    scope.clone(),
+                    next_page(&runtime, &merchant, scope, &search),
+                )
+                .await;
                 let Some(page) = page else {
                     return Some((Err(FetchError::Unreachable), None));
                 };
@@ -316,7 +318,7 @@ impl<W: World + Clone + 'static> Gateway<W> {
 }
 
 async fn next_page(
-    world: &impl World,
+    runtime: &impl Runtime,
     merchant: &str,
     scope: Scope,
     search: &Search,
@@ -327,17 +329,17 @@ async fn next_page(
         call: Call::List(Box::new(search.clone())),
     };
     let body = serde_json::to_vec(&envelope).ok()?;
-    let answer = world.call(Object::Book(merchant), body).await.ok()?;
+    let answer = runtime.call(Object::Book(merchant), body).await.ok()?;
     let answer = serde_json::from_slice::<Result<Page, ApiError>>(&answer);
     match answer {
         Ok(Ok(page)) => Some(page),
         Ok(Err(error)) => {
             let code = error.code.name();
-            world.log(format_args!("a list breaks off: {code}"));
+            runtime.log(format_args!("a list breaks off: {code}"));
             None
         }
         Err(_) => {
-            world.log(format_args!(
+            runtime.log(format_args!(
                 "a list breaks off: the book's answer is unreadable"
             ));
             None

@@ -9,7 +9,7 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{json_object, query, success};
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use order::{Currency, Money};
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ const PRICE: [&str; 5] = ["total_fee", "fee_type", "quantity", "min_fee", "max_f
 /// Ten years.
 const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `POST /v1/link`: without `id` a new link, BASIC; with `id` that link
     /// changed, SECRET: what is not sent stays, what is `null` is taken off.
     pub(crate) async fn set_link(&self, request: &Request) -> Result<Response, ApiError> {
@@ -136,7 +136,7 @@ impl<W: World> Gateway<W> {
                 None => read_price(fields, upstream.currency(fields)?)?,
             },
             stock: fields.whole("stock", 0..=MAX_STOCK)?,
-            expires_at_ms: seconds.map(|seconds| self.world.now_ms() + seconds * 1000),
+            expires_at_ms: seconds.map(|seconds| self.runtime.now_ms() + seconds * 1000),
             active: !fields.is_there("active") || fields.flag("active")?,
             notify_url: match kept("notify_url") {
                 Some(old) => old.notify_url.clone(),

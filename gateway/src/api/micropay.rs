@@ -9,10 +9,10 @@ use crate::book::{Call, NewQuickPay};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::success;
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use order::{Order, Terms, TradeType};
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// Takes a payment. BASIC. Answers how the order stands: `SUCCESS`, or
     /// `USERPAYING` while the payer enters the password or nothing certain is
     /// known; then ask `GET /v1/order` every few seconds. After 30 seconds the
@@ -34,7 +34,7 @@ impl<W: World> Gateway<W> {
             openid: None,
             attach: upstream.attach(&fields)?,
             notify_url: address::notify_url(&fields, "notify_url", self.notify_targets(&known))?,
-            expires_at_ms: self.world.now_ms(),
+            expires_at_ms: self.runtime.now_ms(),
         };
         let addresses = [("notify_url", &terms.notify_url)];
         self.refuse_foreign_addresses(request, &known, &addresses)

@@ -25,9 +25,9 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::http::header_text;
 use crate::limits::Rate;
+use crate::runtime::{Request, Runtime};
 use crate::scope;
 use crate::seal::{fingerprint, short};
-use crate::world::{Request, World};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
@@ -43,7 +43,7 @@ pub enum Access {
     Keys,
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// The merchant that calls.
     pub(crate) async fn caller(
         &self,
@@ -58,7 +58,7 @@ impl<W: World> Gateway<W> {
         };
         let known = async {
             self.directory
-                .by_api_key(&self.world, &self.config, api_key)
+                .by_api_key(&self.runtime, &self.config, api_key)
                 .await?
                 .ok_or_else(|| ApiError::of(Code::ApiKeyUnknown))
         };
@@ -204,7 +204,7 @@ impl<W: World> Gateway<W> {
             header_text(request, "api-token").ok_or_else(|| ApiError::of(Code::ApiKeyMissing))?;
         let known = async {
             self.directory
-                .by_token(&self.world, &self.config, token)
+                .by_token(&self.runtime, &self.config, token)
                 .await?
                 .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
         };

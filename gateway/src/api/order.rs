@@ -9,13 +9,13 @@ use crate::error::{ApiError, Code};
 use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{query, success, texts};
 use crate::merchant::Answers;
+use crate::runtime::{Request, Response, Runtime};
 use crate::sign_in::{MAX_OPENID_BYTES, is_openid};
-use crate::world::{Request, Response, World};
 use order::{Order, Payment, Prepayment, Terms, TradeType};
 use serde_json::{Map, Value, json};
 use wechatpay::v2::prepay::{self, PREPAY_SECONDS};
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// Makes an order. BASIC.
     ///
     /// NATIVE answers `code_url`; JSAPI answers `prepay_id` and `jsapi`, the
@@ -167,7 +167,7 @@ impl<W: World> Gateway<W> {
             openid,
             attach: upstream.attach(fields)?,
             notify_url: address::notify_url(fields, "notify_url", self.notify_targets(known))?,
-            expires_at_ms: self.world.now_ms() + PREPAY_SECONDS * 1000,
+            expires_at_ms: self.runtime.now_ms() + PREPAY_SECONDS * 1000,
         })
     }
 }

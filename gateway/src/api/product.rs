@@ -10,10 +10,10 @@ use crate::error::ApiError;
 use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{answer, query, success};
 use crate::qr::{Picture, QrCodeEcc};
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use serde_json::{Value, json};
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `POST /v1/product`: what the code of `product_id` sells, from now on.
     /// SECRET. Answers the code's text, signed.
     pub(crate) async fn set_product(&self, request: &Request) -> Result<Response, ApiError> {

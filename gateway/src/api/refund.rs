@@ -6,11 +6,11 @@ use crate::book::{Call, NewRefund, Refunded};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{query, query_once, success, texts};
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use order::{Money, RefundStatus};
 use serde_json::{Value, json};
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// Returns money to the payer. BASIC, as the seed has it. The fields may
     /// stand in the query string or in the body; the seed shows both.
     ///

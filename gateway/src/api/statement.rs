@@ -7,8 +7,8 @@ use crate::Gateway;
 use crate::error::{ApiError, Code};
 use crate::fields::{CHOICE_BYTES, Fields};
 use crate::http::{answer, query, success, texts};
+use crate::runtime::{Answer, Body, Request, Response, Runtime};
 use crate::upstream::{Reason, Statement};
-use crate::world::{Answer, Body, Request, Response, World};
 use serde_json::{Map, Value, json};
 use wechatpay::v2::bill::{BillType, Entry, Row, Summary};
 use wechatpay::v2::time::{self, Date};
@@ -33,7 +33,7 @@ struct Found {
     odd: Vec<Value>,
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// The statement of a day, once WeChat has it (checklist S1): `?bill_date=20260131`, `bill_type=ALL`
     /// (`SUCCESS`, `REFUND`, `REVOKED`, `RECHARGE_REFUND`), `format=json` with
     /// `offset` and `limit`, or `csv`. SECRET. Neither form is held whole: the
@@ -60,7 +60,7 @@ impl<W: World> Gateway<W> {
             &fields,
             bill_date,
             upstream.statement_days(),
-            self.world.now_ms(),
+            self.runtime.now_ms(),
         )?;
         let asked = upstream.statement(bill_date, bill_type).await;
         self.raise_problems(&known).await;

@@ -6,11 +6,11 @@ use crate::book::Call;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{query_once, success};
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /v1/timeline?out_trade_no=…`: of an order, or of a checkout with all
     /// its attempts, oldest first. SECRET, like the audit, which it shows.
     pub(crate) async fn get_timeline(&self, request: &Request) -> Result<Response, ApiError> {

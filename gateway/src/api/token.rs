@@ -7,9 +7,9 @@ use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::http::{header_text, success};
 use crate::registry::{Answer, Call};
+use crate::runtime::{Request, Response, Runtime};
 use crate::seal::{fingerprint, short};
 use crate::shards::ask;
-use crate::world::{Request, Response, World};
 use serde_json::json;
 
 /// How long a token works when its merchant does not say: a day.
@@ -17,7 +17,7 @@ const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
 /// A token for longer would be a key.
 const LONGEST_SECONDS: i64 = 365 * DEFAULT_SECONDS;
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `POST /v1/token`: issues a token, shown this once. It ends with the
     /// api-key that it is made with at the latest. Only for a caller with both
     /// keys: a token that makes tokens would never end.
@@ -31,14 +31,14 @@ impl<W: World> Gateway<W> {
             }
         };
         let token = self.random_text(40);
-        let expires_at_ms = self.world.now_ms() + seconds.unwrap_or(DEFAULT_SECONDS) * 1000;
+        let expires_at_ms = self.runtime.now_ms() + seconds.unwrap_or(DEFAULT_SECONDS) * 1000;
         let call = Call::AddToken {
             id: known.merchant.id.clone(),
             fingerprint: fingerprint(&token),
             expires_at_ms,
             key_fingerprint: header_text(request, "api-key").map(fingerprint),
         };
-        match ask(&self.world, call).await? {
+        match ask(&self.runtime, call).await? {
             Answer::Issued(expires_at_ms) => Ok(success(json!({
                 "api-token": token,
                 "id": short(&fingerprint(&token)),
@@ -60,7 +60,7 @@ impl<W: World> Gateway<W> {
         let call = Call::Tokens {
             id: known.merchant.id.clone(),
         };
-        let Answer::Tokens(tokens) = ask(&self.world, call).await? else {
+        let Answer::Tokens(tokens) = ask(&self.runtime, call).await? else {
             return Err(ApiError::internal(
                 "the registry gave another kind of answer",
             ));
@@ -94,7 +94,7 @@ impl<W: World> Gateway<W> {
             (None, Some(token)) => ("id", Call::EndToken { id, token }),
             (None, None) => return Err(fields.missing("api-token")),
         };
-        match ask(&self.world, call).await? {
+        match ask(&self.runtime, call).await? {
             Answer::Done => Ok(success(json!({}))),
             Answer::NotFound => Err(ApiError::field(
                 Code::ApiTokenUnknown,

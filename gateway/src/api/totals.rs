@@ -6,8 +6,8 @@ use crate::book::{Call, Total};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::http::{query_once, success};
+use crate::runtime::{Request, Response, Runtime};
 use crate::time_zone;
-use crate::world::{Request, Response, World};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -28,7 +28,7 @@ struct Period {
     to: Date,
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `GET /v1/totals?from=2026-01-01&to=2026-01-31&by=day`: the first and the
     /// last day, in the merchant's time zone. SECRET.
     pub(crate) async fn get_totals(&self, request: &Request) -> Result<Response, ApiError> {

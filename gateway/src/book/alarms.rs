@@ -4,19 +4,19 @@
 use super::{Book, Settled};
 use crate::alarm::Alarm;
 use crate::directory::Known;
+use crate::runtime::{Runtime, Storage, StorageError};
 use crate::scope;
-use crate::world::{Store, StoreError, World};
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Takes an alarm off the list, and keeps who has dealt with it and how.
-    pub(super) fn settle_alarm(&self, settled: &Settled) -> Result<bool, StoreError> {
+    pub(super) fn settle_alarm(&self, settled: &Settled) -> Result<bool, StorageError> {
         let Settled {
             name,
             subject,
             note,
         } = settled;
-        self.store.atomically(|| {
-            let gone = self.store.exec(
+        self.storage.atomically(|| {
+            let gone = self.storage.exec(
                 "DELETE FROM alarms WHERE name = ? AND subject = ? RETURNING times",
                 &[name.as_str().into(), subject.as_str().into()],
             )?;
@@ -30,8 +30,8 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Whether the alarm about this is on the list.
-    pub(super) fn stands(&self, alarm: Alarm, subject: &str) -> Result<bool, StoreError> {
-        let rows = self.store.exec(
+    pub(super) fn stands(&self, alarm: Alarm, subject: &str) -> Result<bool, StorageError> {
+        let rows = self.storage.exec(
             "SELECT 1 FROM alarms WHERE name = ? AND subject = ?",
             &[alarm.name().into(), subject.into()],
         )?;
@@ -39,8 +39,8 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Takes an alarm off the list, because what it was about is settled.
-    pub(super) fn end_alarm(&self, alarm: Alarm, subject: &str) -> Result<(), StoreError> {
-        let gone = self.store.exec(
+    pub(super) fn end_alarm(&self, alarm: Alarm, subject: &str) -> Result<(), StorageError> {
+        let gone = self.storage.exec(
             "DELETE FROM alarms WHERE name = ? AND subject = ? RETURNING times",
             &[alarm.name().into(), subject.into()],
         )?;
@@ -51,27 +51,27 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Calls a person.
-    pub(super) fn raise(&self, alarm: Alarm, subject: &str) -> Result<(), StoreError> {
+    pub(super) fn raise(&self, alarm: Alarm, subject: &str) -> Result<(), StorageError> {
         let facts = [
             ("alarm", alarm.name().into()),
             ("about", subject.into()),
             ("to_do", alarm.to_do().into()),
         ];
-        scope::log(&self.world, &facts, format_args!("{}", alarm.says()));
-        self.store.exec(
+        scope::log(&self.runtime, &facts, format_args!("{}", alarm.says()));
+        self.storage.exec(
             "INSERT INTO alarms(name, subject, times, last_at_ms) VALUES(?1, ?2, 1, ?3)
              ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3",
             &[
                 alarm.name().into(),
                 subject.into(),
-                self.world.now_ms().into(),
+                self.runtime.now_ms().into(),
             ],
         )?;
         self.alarms_changed()
     }
 
     /// Raises what upstream's answers have called for meanwhile.
-    pub(super) fn raise_problems(&self, known: &Known) -> Result<(), StoreError> {
+    pub(super) fn raise_problems(&self, known: &Known) -> Result<(), StorageError> {
         for (alarm, subject) in known.take_problems() {
             self.raise(alarm, &subject)?;
         }
@@ -83,7 +83,7 @@ impl<W: World, S: Store> Book<W, S> {
     pub(super) fn raise_unreadable(&self) {
         for key in self.unreadable.take() {
             if let Err(error) = self.raise(Alarm::RowUnreadable, &key) {
-                self.world.log(format_args!("alarm about {key}: {error}"));
+                self.runtime.log(format_args!("alarm about {key}: {error}"));
             }
         }
     }

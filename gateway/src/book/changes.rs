@@ -4,7 +4,7 @@
 use super::Book;
 use crate::alarm::Alarm;
 use crate::audit;
-use crate::world::{Store, StoreError, World};
+use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Event, Order, Refund, RefundStatus, Status, TradeState, Via};
 
 /// How an order stood.
@@ -23,7 +23,7 @@ impl Stood {
     }
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Writes down what is other than before, inside the transaction that
     /// writes the order. `before` is `None` for a new order.
     pub(super) fn audit_order(
@@ -31,7 +31,7 @@ impl<W: World, S: Store> Book<W, S> {
         before: Option<&Stood>,
         order: &Order,
         evidence: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let number = order.terms().out_trade_no.as_str();
         let is = status(order);
         if before.is_none_or(|before| before.status != is) {
@@ -68,8 +68,8 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Writes down a change to something of this merchant's, inside its
     /// transaction.
-    pub(super) fn audit(&self, subject: &str, what: &str, why: &str) -> Result<(), StoreError> {
-        audit::add(&self.world, &self.store, subject, what, why)
+    pub(super) fn audit(&self, subject: &str, what: &str, why: &str) -> Result<(), StorageError> {
+        audit::add(&self.runtime, &self.storage, subject, what, why)
     }
 }
 

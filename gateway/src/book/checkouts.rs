@@ -14,8 +14,8 @@ use super::orders::is_anothers;
 use super::{Book, NewOrder, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Failure, Reason};
-use crate::world::{Store, StoreError, World};
 use checkout::{LOOK, Lang, Line, State};
 use order::{
     Effect, Event, Money, Order, OutTradeNo, Payment, Prepayment, RefundStatus, Refusal, Status,
@@ -225,11 +225,11 @@ impl Checkout {
     }
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Makes a checkout, or answers with the one made before for the same
     /// purchase.
     pub(super) fn open_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
-        self.store
+        self.storage
             .atomically(|| match self.checkout_of(&new.purchase.out_trade_no)? {
                 None => self.insert_checkout(new, None, None),
                 Some(known) => match difference(&known.purchase, &new.purchase) {
@@ -260,7 +260,7 @@ impl<W: World, S: Store> Book<W, S> {
             attempts: Vec::new(),
             closed: false,
         };
-        self.store.exec(
+        self.storage.exec(
             "INSERT INTO checkouts(id, out_trade_no, json, untried_until_ms, listed)
              VALUES(?, ?, ?, ?, 1)",
             &[
@@ -271,7 +271,7 @@ impl<W: World, S: Store> Book<W, S> {
             ],
         )?;
         self.put(
-            &Entry::of_checkout(&checkout, self.world.now_ms(), link),
+            &Entry::of_checkout(&checkout, self.runtime.now_ms(), link),
             None,
             Age::New,
         )?;
@@ -281,7 +281,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// The checkout as it stands.
     pub(super) fn view_checkout(&self, id: &str) -> Result<CheckoutFacts, ApiError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT json FROM checkouts WHERE id = ?", &[id.into()])?;
         let row = rows.first().ok_or(ApiError::of(Code::SessionNotFound))?;
         let checkout: Checkout = self.read_row("checkout", id, row.text(0)?)?;
@@ -289,7 +289,7 @@ impl<W: World, S: Store> Book<W, S> {
         let mut payable = Vec::new();
         for attempt in &checkout.attempts {
             let order = self.load_order(attempt.out_trade_no.as_str())?;
-            let is_payable = |order: Order| order.payable(self.world.now_ms()).is_ok();
+            let is_payable = |order: Order| order.payable(self.runtime.now_ms()).is_ok();
             if !attempt.closed && order.is_some_and(is_payable) {
                 payable.push(attempt.clone());
             }
@@ -381,7 +381,7 @@ impl<W: World, S: Store> Book<W, S> {
             // The merchant uses the numbers itself: the purchase is over.
             return Ok(Offer::NotOpen(Box::new(self.view_checkout(&prepare.id)?)));
         };
-        let remaining_ms = checkout.expires_at_ms - self.world.now_ms();
+        let remaining_ms = checkout.expires_at_ms - self.runtime.now_ms();
         let new = NewOrder {
             terms: checkout.terms(known, &attempt),
             payer_ip: prepare.payer_ip,
@@ -419,7 +419,7 @@ impl<W: World, S: Store> Book<W, S> {
         attempts.len() >= ATTEMPTS_AT_ONCE
             && attempts
                 .last()
-                .is_some_and(|last| self.world.now_ms() < last.begun_at_ms + ATTEMPT_PAUSE_MS)
+                .is_some_and(|last| self.runtime.now_ms() < last.begun_at_ms + ATTEMPT_PAUSE_MS)
     }
 
     /// The attempt that fits the payer: one that can still be paid, or else a
@@ -461,16 +461,16 @@ impl<W: World, S: Store> Book<W, S> {
             openid: prepare.openid.clone(),
             appid: prepare.appid.clone(),
             closed: false,
-            begun_at_ms: self.world.now_ms(),
+            begun_at_ms: self.runtime.now_ms(),
         };
         checkout.attempts.push(attempt.clone());
-        self.store.atomically(|| {
+        self.storage.atomically(|| {
             self.save_checkout(&checkout)?;
-            self.store.exec(
+            self.storage.exec(
                 "UPDATE checkouts SET untried_until_ms = NULL WHERE id = ?",
                 &[checkout.id.as_str().into()],
             )?;
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO attempts(out_trade_no, checkout_id) VALUES(?, ?)
                  ON CONFLICT DO NOTHING",
                 &[
@@ -484,13 +484,13 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Whether the address of an H5 payment may no longer be used (checklist
     /// H2): then WeChat has to make another.
-    fn is_mweb_url_over(&self, attempt: &Attempt) -> Result<bool, StoreError> {
+    fn is_mweb_url_over(&self, attempt: &Attempt) -> Result<bool, StorageError> {
         if attempt.trade_type != TradeType::Mweb {
             return Ok(false);
         }
         let order = self.load_order(attempt.out_trade_no.as_str())?;
         Ok(order.is_some_and(|order| {
-            self.world.now_ms() >= order.created_at_ms() + MWEB_URL_MS - MWEB_WAY_MS
+            self.runtime.now_ms() >= order.created_at_ms() + MWEB_URL_MS - MWEB_WAY_MS
         }))
     }
 
@@ -514,7 +514,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Refuses a number that a checkout has, or one of its attempts.
     pub(super) fn refuse_checkouts_number(&self, number: &OutTradeNo) -> Result<(), ApiError> {
-        let attempts = self.store.exec(
+        let attempts = self.storage.exec(
             "SELECT 1 FROM attempts WHERE out_trade_no = ?",
             &[number.as_str().into()],
         )?;
@@ -529,30 +529,30 @@ impl<W: World, S: Store> Book<W, S> {
     pub(super) fn close_checkout(
         &self,
         number: &OutTradeNo,
-    ) -> Result<Option<Checkout>, StoreError> {
+    ) -> Result<Option<Checkout>, StorageError> {
         let Some(mut checkout) = self.checkout_of(number)? else {
             return Ok(None);
         };
         if !checkout.closed {
             checkout.closed = true;
-            self.store.atomically(|| {
+            self.storage.atomically(|| {
                 self.audit(number.as_str(), "checkout closed", "")?;
                 self.save_checkout(&checkout)
             })?;
-            self.store.tell(&checkout.id, LOOK);
+            self.storage.tell(&checkout.id, LOOK);
         }
         Ok(Some(checkout))
     }
 
     /// Tells the open pages of the checkout that this number belongs to, if it
     /// is one's, to look again. What they see then is written already.
-    pub(super) fn tell_pages(&self, number: &str) -> Result<(), StoreError> {
-        let rows = self.store.exec(
+    pub(super) fn tell_pages(&self, number: &str) -> Result<(), StorageError> {
+        let rows = self.storage.exec(
             "SELECT checkout_id FROM attempts WHERE out_trade_no = ?",
             &[number.into()],
         )?;
         if let Some(row) = rows.first() {
-            self.store.tell(row.text(0)?, LOOK);
+            self.storage.tell(row.text(0)?, LOOK);
         }
         Ok(())
     }
@@ -611,7 +611,7 @@ impl<W: World, S: Store> Book<W, S> {
         order: &Order,
     ) -> Result<GivenUp, ApiError> {
         let pending = || ApiError::of(Code::AttemptPending);
-        if self.world.now_ms() - order.created_at_ms() > CLOSED_AFTER_MS {
+        if self.runtime.now_ms() - order.created_at_ms() > CLOSED_AFTER_MS {
             return Err(pending());
         }
         let number = &order.terms().out_trade_no;
@@ -642,17 +642,17 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Removes purchases of payment links that have no attempt and that
     /// ended some time ago: anybody who opens a link's address can begin one.
-    pub(super) fn remove_untried(&self) -> Result<(), StoreError> {
-        let gone = self.store.exec(
+    pub(super) fn remove_untried(&self) -> Result<(), StorageError> {
+        let gone = self.storage.exec(
             "DELETE FROM checkouts WHERE id IN (
                 SELECT id FROM checkouts WHERE untried_until_ms <= ?
                 ORDER BY untried_until_ms LIMIT ?)
              RETURNING id",
-            &[self.world.now_ms().into(), REMOVED_AT_ONCE.into()],
+            &[self.runtime.now_ms().into(), REMOVED_AT_ONCE.into()],
         )?;
         for row in &gone {
             for table in ["sales", "holders"] {
-                self.store.exec(
+                self.storage.exec(
                     &format!("DELETE FROM {table} WHERE checkout_id = ?"),
                     &[row.text(0)?.into()],
                 )?;
@@ -661,8 +661,8 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(())
     }
 
-    fn save_checkout(&self, checkout: &Checkout) -> Result<(), StoreError> {
-        self.store.exec(
+    fn save_checkout(&self, checkout: &Checkout) -> Result<(), StorageError> {
+        self.storage.exec(
             "UPDATE checkouts SET json = ? WHERE id = ?",
             &[
                 write_stored("checkout", checkout)?.into(),
@@ -673,8 +673,11 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The checkout with this merchant's number.
-    pub(super) fn checkout_of(&self, number: &OutTradeNo) -> Result<Option<Checkout>, StoreError> {
-        let rows = self.store.exec(
+    pub(super) fn checkout_of(
+        &self,
+        number: &OutTradeNo,
+    ) -> Result<Option<Checkout>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT json FROM checkouts WHERE out_trade_no = ?",
             &[number.as_str().into()],
         )?;
@@ -688,14 +691,14 @@ impl<W: World, S: Store> Book<W, S> {
     pub(super) fn telling_attempt(
         &self,
         checkout: &Checkout,
-    ) -> Result<Option<OutTradeNo>, StoreError> {
+    ) -> Result<Option<OutTradeNo>, StorageError> {
         let kept = self.kept_order(checkout)?;
         let latest = || checkout.attempts.last().map(|a| a.out_trade_no.clone());
         Ok(kept.map_or_else(latest, |order| Some(order.terms().out_trade_no.clone())))
     }
 
     /// The order whose payment the purchase keeps.
-    pub(super) fn kept_order(&self, checkout: &Checkout) -> Result<Option<Order>, StoreError> {
+    pub(super) fn kept_order(&self, checkout: &Checkout) -> Result<Option<Order>, StorageError> {
         for attempt in &checkout.attempts {
             let order = self.load_order(attempt.out_trade_no.as_str())?;
             let kept = |o: &Order| o.paid().is_some() && o.paid_besides().is_none();
@@ -715,7 +718,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         order: &Order,
         event: Event,
-    ) -> Result<Event, StoreError> {
+    ) -> Result<Event, StorageError> {
         let (payment, via, refunded) = match event {
             Event::Told(TradeState::Success(payment), via) => (payment, via, false),
             Event::Told(TradeState::Refund(payment), via) => (payment, via, true),
@@ -739,7 +742,7 @@ impl<W: World, S: Store> Book<W, S> {
         payment: Payment,
         via: Via,
         refunded: bool,
-    ) -> Result<Event, StoreError> {
+    ) -> Result<Event, StorageError> {
         let payment = Box::new(payment);
         let number = &order.terms().out_trade_no;
         let kept = match self.checkout_of_attempt(number)? {
@@ -764,8 +767,8 @@ impl<W: World, S: Store> Book<W, S> {
     pub(super) fn checkout_of_attempt(
         &self,
         number: &OutTradeNo,
-    ) -> Result<Option<Checkout>, StoreError> {
-        let rows = self.store.exec(
+    ) -> Result<Option<Checkout>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT json FROM checkouts JOIN attempts ON attempts.checkout_id = id
              WHERE attempts.out_trade_no = ?",
             &[number.as_str().into()],
@@ -775,7 +778,7 @@ impl<W: World, S: Store> Book<W, S> {
             .transpose()
     }
 
-    fn state_of(&self, checkout: &Checkout) -> Result<State, StoreError> {
+    fn state_of(&self, checkout: &Checkout) -> Result<State, StorageError> {
         if let Some(order) = self.kept_order(checkout)?
             && let Some(paid_at_ms) = paid_at(&order)
         {
@@ -796,7 +799,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             open |= order.is_open();
         }
-        let over = checkout.closed || self.world.now_ms() >= checkout.expires_at_ms;
+        let over = checkout.closed || self.runtime.now_ms() >= checkout.expires_at_ms;
         Ok(match (over, open) {
             (false, _) => State::Open,
             // Its last order is being queried and closed this very moment.

@@ -9,8 +9,8 @@ use super::{Book, NewRefund};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::Reason;
-use crate::world::{Store, StoreError, World};
 use order::{Event, Order, OutTradeNo, Payment, RefundStatus, TradeState, Via};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ pub struct Decision {
 /// How often WeChat is queried where the order changes during the query.
 const QUERIES: usize = 3;
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Carries out an operator's decision. Answers how the order stands then.
     ///
     /// Errors: `ORDER_NOT_FOUND`; `NOTHING_TO_DECIDE` where WeChat's answer
@@ -119,13 +119,13 @@ impl<W: World, S: Store> Book<W, S> {
         order: &Order,
         payment: &Payment,
         state: &TradeState,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, StorageError> {
         let number = order.terms().out_trade_no.as_str();
         if is_anothers(order, payment) || self.is_of_another(&payment.transaction_id, number)? {
             return Ok(false);
         }
         let event = Event::Told(state.clone(), Via::Query);
-        let applied = order.clone().apply(event, self.world.now_ms());
+        let applied = order.clone().apply(event, self.runtime.now_ms());
         Ok(match applied {
             Ok(_) => true,
             Err(refusal) => matches!(
@@ -227,7 +227,7 @@ impl<W: World, S: Store> Book<W, S> {
     fn decided(&self, decision: &Decision, what: &str) -> Result<(), ApiError> {
         let number = decision.out_trade_no.as_str();
         let waits = self.load_order(number)?.is_some_and(|order| order.waits());
-        self.store.atomically(|| {
+        self.storage.atomically(|| {
             self.audit(number, what, &decision.note)?;
             for alarm in Alarm::ALL {
                 if alarm.ends_with_decision(waits) {

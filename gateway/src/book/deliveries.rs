@@ -9,9 +9,9 @@ use super::{Book, SET_ASIDE_MS};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::runtime::{Request, Response, Route, Row, Runtime, Storage, StorageError};
 use crate::scope::{self, REQUEST_ID, Scope};
 use crate::seal::hmac_sha256;
-use crate::world::{Request, Response, Route, Row, Store, StoreError, World};
 use order::{Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
 use wechatpay::Secret;
@@ -66,7 +66,7 @@ pub const RETRY_SECONDS: [u32; 15] = wechatpay::v3::notify::RETRY_SECONDS;
 /// How long the last attempt may take before it counts as never made.
 const LAST_SECONDS: i64 = 60;
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Puts the paid order's notice on its way, in the transaction that made
     /// it paid. An order without `notify_url` has no delivery.
     pub(super) fn add_delivery(
@@ -74,7 +74,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         order: &Order,
         notice_xml: Option<&str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let (Some(url), Some(paid)) = (&order.terms().notify_url, order.paid()) else {
             return Ok(());
         };
@@ -94,7 +94,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         order: &Order,
         refund: &Refund,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let (Some(url), Some(paid)) = (&known.merchant.refund_notify_url, order.paid()) else {
             return Ok(());
         };
@@ -134,9 +134,9 @@ impl<W: World, S: Store> Book<W, S> {
         out_refund_no: Option<&str>,
         url: &str,
         body: String,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let number = order.terms().out_trade_no.as_str();
-        self.store.exec(
+        self.storage.exec(
             "INSERT INTO deliveries(out_trade_no, out_refund_no, url, body, attempts, state,
                 created_at_ms)
              VALUES(?, ?, ?, ?, 0, 'waiting', ?)",
@@ -145,7 +145,7 @@ impl<W: World, S: Store> Book<W, S> {
                 out_refund_no.into(),
                 url.into(),
                 body.into(),
-                self.world.now_ms().into(),
+                self.runtime.now_ms().into(),
             ],
         )?;
         self.line_up(number)
@@ -153,13 +153,13 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Of an order's deliveries that wait, only the first has a timer; if it
     /// has none yet, its turn is now.
-    fn line_up(&self, number: &str) -> Result<(), StoreError> {
-        self.store.exec(
+    fn line_up(&self, number: &str) -> Result<(), StorageError> {
+        self.storage.exec(
             "UPDATE deliveries SET due_at_ms = CASE WHEN id = (
                 SELECT min(id) FROM deliveries WHERE out_trade_no = ?1 AND state = 'waiting'
              ) THEN coalesce(due_at_ms, ?2) END
              WHERE out_trade_no = ?1 AND state = 'waiting'",
-            &[number.into(), self.world.now_ms().into()],
+            &[number.into(), self.runtime.now_ms().into()],
         )?;
         Ok(())
     }
@@ -167,10 +167,10 @@ impl<W: World, S: Store> Book<W, S> {
     /// Takes the delivery that has been due longest, and moves its timer on to
     /// the next attempt before this one is made. One that cannot be read is
     /// set aside, and the next one taken.
-    pub(super) fn claim_due_delivery(&self) -> Result<Option<Due>, StoreError> {
-        let now_ms = self.world.now_ms();
+    pub(super) fn claim_due_delivery(&self) -> Result<Option<Due>, StorageError> {
+        let now_ms = self.runtime.now_ms();
         for _ in 0..SET_ASIDE_AT_ONCE {
-            let rows = self.store.exec(
+            let rows = self.storage.exec(
                 "SELECT id FROM deliveries WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT 1",
                 &[now_ms.into()],
             )?;
@@ -185,7 +185,7 @@ impl<W: World, S: Store> Book<W, S> {
                 Ok(due) => pause(due.attempt - 1).unwrap_or(LAST_SECONDS),
                 Err(_) => SET_ASIDE_MS / 1000,
             };
-            self.store.exec(
+            self.storage.exec(
                 "UPDATE deliveries SET attempts = attempts + ?, due_at_ms = ? WHERE id = ?",
                 &[
                     i64::from(due.is_ok()).into(),
@@ -197,7 +197,8 @@ impl<W: World, S: Store> Book<W, S> {
                 Ok(due) => return Ok(Some(due)),
                 Err(error) => {
                     let subject = format!("delivery {id}");
-                    self.world.log(format_args!("{subject} set aside: {error}"));
+                    self.runtime
+                        .log(format_args!("{subject} set aside: {error}"));
                     self.unreadable.borrow_mut().insert(subject);
                 }
             }
@@ -205,14 +206,14 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(None)
     }
 
-    fn read_due(&self, id: i64) -> Result<Due, StoreError> {
-        let rows = self.store.exec(
+    fn read_due(&self, id: i64) -> Result<Due, StorageError> {
+        let rows = self.storage.exec(
             "SELECT out_trade_no, url, body, attempts FROM deliveries WHERE id = ?",
             &[id.into()],
         )?;
         let row = rows
             .first()
-            .ok_or_else(|| StoreError("no row".to_owned()))?;
+            .ok_or_else(|| StorageError("no row".to_owned()))?;
         let attempts = row.int(3)?;
         Ok(Due {
             id,
@@ -225,14 +226,14 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Makes one attempt.
-    pub(super) async fn deliver(&self, known: &Known, due: Due) -> Result<(), StoreError> {
+    pub(super) async fn deliver(&self, known: &Known, due: Due) -> Result<(), StorageError> {
         let signature = signature(
-            known.credentials.delivery_secrets(self.world.now_ms()),
-            self.world.now_ms() / 1000,
+            known.credentials.delivery_secrets(self.runtime.now_ms()),
+            self.runtime.now_ms() / 1000,
             &due.body,
         );
         let outcome = match delivery_request(&due, &signature) {
-            Some(request) => match self.world.fetch(Route::Merchant, request).await {
+            Some(request) => match self.runtime.fetch(Route::Merchant, request).await {
                 Ok(answer) => judge(&answer),
                 Err(error) => Err(error.to_string()),
             },
@@ -243,11 +244,11 @@ impl<W: World, S: Store> Book<W, S> {
             Err(why) if due.is_last => ("given_up", why),
             Err(why) => ("waiting", why),
         };
-        let given_up = self.store.atomically(|| {
+        let given_up = self.storage.atomically(|| {
             // What another sending of it has settled meanwhile stays so; and a
             // schedule that was begun again is not ended by an attempt of the
             // one before.
-            let settled = self.store.exec(
+            let settled = self.storage.exec(
                 "UPDATE deliveries SET state = ?1, last = ?2,
                     due_at_ms = CASE WHEN ?1 = 'waiting' THEN due_at_ms ELSE NULL END
                  WHERE id = ?3 AND state = 'waiting' AND (?1 <> 'given_up' OR attempts = ?4)
@@ -264,7 +265,7 @@ impl<W: World, S: Store> Book<W, S> {
                 self.raise(Alarm::NeverAcknowledged, &due.out_trade_no)?;
             }
             self.line_up(&due.out_trade_no)?;
-            Ok::<_, StoreError>(given_up)
+            Ok::<_, StorageError>(given_up)
         })?;
         self.count("delivery_sent");
         self.count(match state {
@@ -276,7 +277,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
         let facts = [("about", due.out_trade_no.as_str().into())];
         scope::log(
-            &self.world,
+            &self.runtime,
             &facts,
             format_args!("delivery {state}: {last}"),
         );
@@ -287,14 +288,14 @@ impl<W: World, S: Store> Book<W, S> {
     pub(super) fn deliveries(
         &self,
         number: Option<&OutTradeNo>,
-    ) -> Result<Vec<Delivery>, StoreError> {
+    ) -> Result<Vec<Delivery>, StorageError> {
         let rows = match number {
-            Some(number) => self.store.exec(
+            Some(number) => self.storage.exec(
                 "SELECT id, out_trade_no, url, attempts, state, last, out_refund_no
                  FROM deliveries WHERE out_trade_no = ? ORDER BY id DESC LIMIT 100",
                 &[number.as_str().into()],
             ),
-            None => self.store.exec(
+            None => self.storage.exec(
                 "SELECT id, out_trade_no, url, attempts, state, last, out_refund_no
                  FROM deliveries ORDER BY id DESC LIMIT 100",
                 &[],
@@ -307,11 +308,11 @@ impl<W: World, S: Store> Book<W, S> {
     /// Begins a delivery's schedule again, now; or when those before it are
     /// done.
     pub(super) fn resend(&self, id: i64) -> Result<Delivery, ApiError> {
-        self.store.atomically(|| {
-            let rows = self.store.exec(
+        self.storage.atomically(|| {
+            let rows = self.storage.exec(
                 "UPDATE deliveries SET attempts = 0, state = 'waiting', due_at_ms = ? WHERE id = ?
                  RETURNING id, out_trade_no, url, attempts, state, last, out_refund_no",
-                &[self.world.now_ms().into(), id.into()],
+                &[self.runtime.now_ms().into(), id.into()],
             )?;
             let row = rows.first().ok_or(ApiError::of(Code::DeliveryNotFound))?;
             self.line_up(row.text(1)?)?;
@@ -329,7 +330,7 @@ fn pause(attempts: i64) -> Option<i64> {
         .map(|seconds| i64::from(*seconds))
 }
 
-fn read_delivery(row: &Row) -> Result<Delivery, StoreError> {
+fn read_delivery(row: &Row) -> Result<Delivery, StorageError> {
     Ok(Delivery {
         id: row.int(0)?,
         out_trade_no: row.text(1)?.to_owned(),

@@ -19,7 +19,7 @@
 //! that version does not change the column `listed` of `orders` and `checkouts`.
 
 use super::{Book, Checkout, Link, Price};
-use crate::world::{Store, StoreError, Value, World};
+use crate::runtime::{Runtime, Storage, StorageError, Value};
 use order::{Money, Order, Refund, RefundStatus, TradeType};
 use serde::{Deserialize, Serialize};
 use wechatpay::v2::time::parse_china;
@@ -170,9 +170,9 @@ const SOURCES: [(List, &str, &str); 5] = [
 ];
 
 /// The second migration: makes the index, empty, and notes what is to be indexed.
-pub(super) fn make_tables<S: Store>(store: &S) -> Result<(), StoreError> {
+pub(super) fn make_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     super::schema::add_columns(
-        store,
+        storage,
         &[
             // Changes with each write that the index has followed.
             ("orders", "listed", "INTEGER"),
@@ -181,13 +181,13 @@ pub(super) fn make_tables<S: Store>(store: &S) -> Result<(), StoreError> {
         ],
     )?;
     for statement in STATEMENTS {
-        store.exec(statement, &[])?;
+        storage.exec(statement, &[])?;
     }
     for (list, table, _) in SOURCES {
-        let newest = store.exec(&format!("SELECT max(rowid) FROM {table}"), &[])?;
+        let newest = storage.exec(&format!("SELECT max(rowid) FROM {table}"), &[])?;
         let newest = newest.first().map(|row| row.int_or_null(0)).transpose()?;
         if let Some(newest) = newest.flatten() {
-            store.exec(
+            storage.exec(
                 "INSERT INTO fills(list, before) VALUES(?, ?)",
                 &[list.into(), (newest + 1).into()],
             )?;
@@ -357,7 +357,7 @@ pub(super) fn paid_at_ms(order: &Order) -> Option<i64> {
     Some(parse_china(&paid.payment.time_end).unwrap_or(paid.learned_at_ms))
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Follows a change to an order, inside its transaction. `before` is what
     /// [`Entry::of_order`] was before, and empty for a new order.
     pub(super) fn index_order(
@@ -365,7 +365,7 @@ impl<W: World, S: Store> Book<W, S> {
         before: &[Entry],
         order: &Order,
         age: Age,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let after = Entry::of_order(order);
         for (at, entry) in after.iter().enumerate() {
             let before = before.get(at);
@@ -378,7 +378,7 @@ impl<W: World, S: Store> Book<W, S> {
             .is_some_and(|entry| entry.moved_at_ms.is_some());
         let paid_ms = after.first().and_then(|entry| entry.moved_at_ms);
         if let (Some(paid_ms), false, None) = (paid_ms, was_paid, order.paid_besides()) {
-            self.store.exec(
+            self.storage.exec(
                 "UPDATE listed SET state = 'paid', moved_at_ms = ?1
                  WHERE list = 3 AND key =
                     (SELECT checkout_id FROM attempts WHERE out_trade_no = ?2)",
@@ -389,9 +389,9 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The same for a new order, which may be an attempt of a link's checkout.
-    pub(super) fn index_new_order(&self, order: &Order, age: Age) -> Result<(), StoreError> {
+    pub(super) fn index_new_order(&self, order: &Order, age: Age) -> Result<(), StorageError> {
         self.index_order(&[], order, age)?;
-        self.store.exec(
+        self.storage.exec(
             "UPDATE listed SET link = checkout.link
              FROM (SELECT link FROM listed WHERE list = 3 AND key =
                 (SELECT checkout_id FROM attempts WHERE out_trade_no = ?1)) AS checkout
@@ -403,8 +403,8 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Follows a change to a checkout that was made before, inside its
     /// transaction.
-    pub(super) fn index_checkout(&self, checkout: &Checkout) -> Result<(), StoreError> {
-        let rows = self.store.exec(
+    pub(super) fn index_checkout(&self, checkout: &Checkout) -> Result<(), StorageError> {
+        let rows = self.storage.exec(
             "UPDATE listed SET state = CASE WHEN moved_at_ms IS NULL THEN ?1 ELSE state END
              WHERE list = 3 AND key = ?2 RETURNING n",
             &[checkout_state(checkout).into(), checkout.id.as_str().into()],
@@ -422,12 +422,12 @@ impl<W: World, S: Store> Book<W, S> {
         entry: &Entry,
         before: Option<&Entry>,
         age: Age,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let n = match age {
             Age::New => None,
             Age::Stored => Some(self.n_before_all()?),
         };
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "INSERT INTO listed(n, list, key, at_ms, state, waiting, moved_at_ms, amount,
                 currency, trade_type, link, openid, sub_openid, out_trade_no, until_ms)
              VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -466,14 +466,14 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Rows of an earlier version are indexed newest first, and each gets a number
     /// below all others: of rows of one moment, the later has the larger number.
-    fn n_before_all(&self) -> Result<i64, StoreError> {
-        let rows = self.store.exec("SELECT min(n) FROM listed", &[])?;
+    fn n_before_all(&self) -> Result<i64, StorageError> {
+        let rows = self.storage.exec("SELECT min(n) FROM listed", &[])?;
         let least = rows.first().map_or(Ok(None), |row| row.int_or_null(0))?;
         Ok(least.unwrap_or(0).min(0) - 1)
     }
 
-    fn add_number(&self, list: List, number: &str, n: i64) -> Result<(), StoreError> {
-        self.store.exec(
+    fn add_number(&self, list: List, number: &str, n: i64) -> Result<(), StorageError> {
+        self.storage.exec(
             "INSERT OR IGNORE INTO numbers(list, number, n) VALUES(?, ?, ?)",
             &[list.into(), number.into(), n.into()],
         )?;
@@ -484,58 +484,58 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Whether rows of an earlier version are still to be indexed. Until then a
     /// list or a sum would be wrong.
-    pub(super) fn is_filled(&self) -> Result<bool, StoreError> {
-        let rows = self.store.exec("SELECT 1 FROM fills LIMIT 1", &[])?;
+    pub(super) fn is_filled(&self) -> Result<bool, StorageError> {
+        let rows = self.storage.exec("SELECT 1 FROM fills LIMIT 1", &[])?;
         Ok(rows.is_empty())
     }
 
     /// Begins with them when the object opens.
     pub(super) fn fill_at_open(&self) {
         let noted = self
-            .store
+            .storage
             .exec("SELECT 1 FROM unlisted LIMIT 1", &[])
             .and_then(|rows| Ok(!rows.is_empty() || !self.is_filled()?));
         // What fails here is tried again by the alarm.
         self.filling.set(noted.unwrap_or(true));
         for _ in 0..SLICES_AT_OPEN {
             if let Err(error) = self.fill_slice() {
-                self.world.log(format_args!("index: {error}"));
+                self.runtime.log(format_args!("index: {error}"));
                 return;
             }
         }
     }
 
     /// Goes on with them, under the alarm.
-    pub(super) async fn fill(&self) -> Result<(), StoreError> {
-        let until_ms = self.world.now_ms() + FILL_MS;
-        while self.filling.get() && self.world.now_ms() < until_ms {
+    pub(super) async fn fill(&self) -> Result<(), StorageError> {
+        let until_ms = self.runtime.now_ms() + FILL_MS;
+        while self.filling.get() && self.runtime.now_ms() < until_ms {
             self.fill_slice()?;
             // Calls that have come meanwhile are answered.
-            self.world.sleep(1).await;
+            self.runtime.sleep(1).await;
         }
         Ok(())
     }
 
     /// Indexes the next rows, newest first, and notes how far that has come.
-    fn fill_slice(&self) -> Result<(), StoreError> {
+    fn fill_slice(&self) -> Result<(), StorageError> {
         if !self.filling.get() {
             return Ok(());
         }
         // The index takes room too, and the rest is for what is paid.
         if !self.has_room_for_new() {
-            self.world
+            self.runtime
                 .log(format_args!("index: not made, the object is nearly full"));
             self.filling.set(false);
             return Ok(());
         }
-        let rest = self.store.atomically(|| {
+        let rest = self.storage.atomically(|| {
             for (list, table, key) in SOURCES {
                 let rows = self
-                    .store
+                    .storage
                     .exec("SELECT before FROM fills WHERE list = ?", &[list.into()])?;
                 if let Some(row) = rows.first() {
                     self.fill_from(list, table, key, row.int(0)?)?;
-                    return Ok::<_, StoreError>(true);
+                    return Ok::<_, StorageError>(true);
                 }
             }
             self.fill_unlisted()
@@ -544,8 +544,14 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(())
     }
 
-    fn fill_from(&self, list: List, table: &str, key: &str, before: i64) -> Result<(), StoreError> {
-        let rows = self.store.exec(
+    fn fill_from(
+        &self,
+        list: List,
+        table: &str,
+        key: &str,
+        before: i64,
+    ) -> Result<(), StorageError> {
+        let rows = self.storage.exec(
             &format!(
                 "SELECT rowid, {key} FROM {table} WHERE rowid < ? ORDER BY rowid DESC LIMIT ?"
             ),
@@ -556,12 +562,12 @@ impl<W: World, S: Store> Book<W, S> {
         }
         let is_last = i64::try_from(rows.len()).is_ok_and(|n| n < SLICE);
         match rows.last().filter(|_| !is_last) {
-            Some(last) => self.store.exec(
+            Some(last) => self.storage.exec(
                 "UPDATE fills SET before = ? WHERE list = ?",
                 &[last.int(0)?.into(), list.into()],
             ),
             None => self
-                .store
+                .storage
                 .exec("DELETE FROM fills WHERE list = ?", &[list.into()]),
         }?;
         Ok(())
@@ -569,9 +575,9 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Indexes rows that an earlier version has written since; whether there may
     /// be more.
-    fn fill_unlisted(&self) -> Result<bool, StoreError> {
+    fn fill_unlisted(&self) -> Result<bool, StorageError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT list, key FROM unlisted LIMIT ?", &[SLICE.into()])?;
         for row in &rows {
             let (list, key) = (row.int(0)?, row.text(1)?);
@@ -579,7 +585,7 @@ impl<W: World, S: Store> Book<W, S> {
                 1 => self.fill_one(List::Orders, key)?,
                 _ => self.fill_one(List::Checkouts, key)?,
             }
-            self.store.exec(
+            self.storage.exec(
                 "DELETE FROM unlisted WHERE list = ? AND key = ?",
                 &[list.into(), key.into()],
             )?;
@@ -589,21 +595,21 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Indexes one thing as it stands. One that cannot be read is passed over,
     /// with an alarm: it is indexed when it next changes.
-    fn fill_one(&self, list: List, key: &str) -> Result<(), StoreError> {
+    fn fill_one(&self, list: List, key: &str) -> Result<(), StorageError> {
         match list {
             List::Orders => self.fill_order(key),
             List::Checkouts => self.fill_checkout(key),
             List::Links => self.fill_link(key),
             List::Deliveries => self.fill_delivery(key),
             List::Alarms | List::Refunds => {
-                self.store.exec(
+                self.storage.exec(
                     "INSERT OR IGNORE INTO listed(list, key, at_ms, state, out_trade_no)
                      SELECT 6, ?1, last_at_ms, name, subject FROM alarms
                      WHERE name = ?2 AND subject = ?3",
                     &alarm_key(key),
                 )?;
                 let [key, _, subject] = alarm_key(key);
-                self.store.exec(
+                self.storage.exec(
                     "INSERT OR IGNORE INTO numbers SELECT 6, ?2, n FROM listed
                      WHERE list = 6 AND key = ?1",
                     &[key, subject],
@@ -613,16 +619,16 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    fn fill_order(&self, number: &str) -> Result<(), StoreError> {
+    fn fill_order(&self, number: &str) -> Result<(), StorageError> {
         let Ok(Some(order)) = self.load_order(number) else {
             return Ok(());
         };
         self.index_new_order(&order, Age::Stored)
     }
 
-    fn fill_checkout(&self, id: &str) -> Result<(), StoreError> {
+    fn fill_checkout(&self, id: &str) -> Result<(), StorageError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT json FROM checkouts WHERE id = ?", &[id.into()])?;
         let Some(row) = rows.first() else {
             return Ok(());
@@ -647,7 +653,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// The link whose purchase a checkout of an earlier version is. Its number is
     /// the link's name, `_` and 16 characters.
-    fn link_of(&self, checkout: &Checkout) -> Result<Option<String>, StoreError> {
+    fn link_of(&self, checkout: &Checkout) -> Result<Option<String>, StorageError> {
         let number = checkout.purchase.out_trade_no.as_str();
         let (Some((merchant, _)), Some((name, rest))) =
             (checkout.id.split_once('.'), number.rsplit_once('_'))
@@ -657,7 +663,7 @@ impl<W: World, S: Store> Book<W, S> {
         if rest.len() != 16 {
             return Ok(None);
         }
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT id FROM links WHERE id = ?",
             &[format!("{merchant}.{name}").into()],
         )?;
@@ -666,9 +672,9 @@ impl<W: World, S: Store> Book<W, S> {
             .transpose()
     }
 
-    fn fill_link(&self, id: &str) -> Result<(), StoreError> {
+    fn fill_link(&self, id: &str) -> Result<(), StorageError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT json FROM links WHERE id = ?", &[id.into()])?;
         let Some(row) = rows.first() else {
             return Ok(());
@@ -676,7 +682,7 @@ impl<W: World, S: Store> Book<W, S> {
         let Ok(link) = self.read_row::<Link>("link", id, row.text(0)?) else {
             return Ok(());
         };
-        let first = self.store.exec(
+        let first = self.storage.exec(
             "SELECT at_ms FROM audit WHERE subject = ? ORDER BY id LIMIT 1",
             &[id.into()],
         )?;
@@ -685,8 +691,8 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// When a delivery was made was not written: what it tells of happened then.
-    fn fill_delivery(&self, id: &str) -> Result<(), StoreError> {
-        let rows = self.store.exec(
+    fn fill_delivery(&self, id: &str) -> Result<(), StorageError> {
+        let rows = self.storage.exec(
             "SELECT out_trade_no, out_refund_no, state FROM deliveries WHERE id = ?",
             &[id.parse::<i64>().unwrap_or_default().into()],
         )?;

@@ -17,8 +17,8 @@ use super::{Book, NewCheckout, Purchase, SET_ASIDE_MS, write_stored};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::runtime::{Runtime, Storage, StorageError};
 use crate::seal::random_text;
-use crate::world::{Store, StoreError, World};
 use checkout::link::Ended;
 use checkout::{Lang, State};
 use order::{Money, OutTradeNo};
@@ -217,17 +217,17 @@ impl Link {
     }
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Adds a link, or changes it; what was sold stays sold.
     pub(super) fn set_link(&self, link: &Link) -> Result<LinkFacts, ApiError> {
-        self.store.atomically(|| {
+        self.storage.atomically(|| {
             self.audit(&link.id, &link.terms(), "")?;
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO links(id, json, sold) VALUES(?1, ?2, 0)
                  ON CONFLICT(id) DO UPDATE SET json = ?2",
                 &[link.id.as_str().into(), write_stored("link", link)?.into()],
             )?;
-            self.put(&Entry::of_link(link, self.world.now_ms()), None, Age::New)
+            self.put(&Entry::of_link(link, self.runtime.now_ms()), None, Age::New)
         })?;
         self.count_sales(self.find_link(&link.id)?)
     }
@@ -235,14 +235,14 @@ impl<W: World, S: Store> Book<W, S> {
     /// The link, and how much of it can be bought. What was paid in the last
     /// minutes still counts as held.
     pub(super) fn find_link(&self, id: &str) -> Result<LinkFacts, ApiError> {
-        self.store.atomically(|| {
+        self.storage.atomically(|| {
             self.settle(id)?;
             let rows = self
-                .store
+                .storage
                 .exec("SELECT json, sold FROM links WHERE id = ?", &[id.into()])?;
             let row = rows.first().ok_or(ApiError::of(Code::LinkNotFound))?;
             let link: Link = self.read_row("link", id, row.text(0)?)?;
-            let held = self.store.exec(
+            let held = self.storage.exec(
                 "SELECT coalesce(sum(pieces), 0) FROM sales WHERE link_id = ?",
                 &[id.into()],
             )?;
@@ -276,7 +276,7 @@ impl<W: World, S: Store> Book<W, S> {
         let ids = match id {
             Some(id) => vec![id.to_owned()],
             None => self
-                .store
+                .storage
                 .exec(
                     "SELECT id FROM links ORDER BY rowid DESC LIMIT ?",
                     &[LISTED.into()],
@@ -294,7 +294,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// transaction; or finds the one that the same form has made. Answers the
     /// checkout's id.
     pub(super) fn buy(&self, known: &Known, buy: &Buy) -> Result<String, ApiError> {
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let facts = self.open_link(known, &buy.id)?;
         self.sign_book(known)?;
         let (body, money, pieces) = facts.link.purchase(buy.choice)?;
@@ -315,7 +315,7 @@ impl<W: World, S: Store> Book<W, S> {
             .id
             .split_once('.')
             .ok_or_else(|| ApiError::of(Code::LinkNotFound))?;
-        let chance = |length| random_text(|bytes| self.world.random(bytes), length);
+        let chance = |length| random_text(|bytes| self.runtime.random(bytes), length);
         let number = format!("{name}_{}", chance(16));
         let new = NewCheckout {
             id: format!("{merchant}.{}", chance(22)),
@@ -336,7 +336,7 @@ impl<W: World, S: Store> Book<W, S> {
         };
         // Nothing has waited since the link was read, so what it says of its
         // stock still holds.
-        self.store.atomically(|| {
+        self.storage.atomically(|| {
             if let Some(ended) = facts.ended(now_ms) {
                 return Err(ApiError::of(code_of(ended)));
             }
@@ -350,7 +350,7 @@ impl<W: World, S: Store> Book<W, S> {
                     return Err(ApiError::new(Code::RateLimited, HELD_TOO_MUCH));
                 }
             }
-            let live = self.store.exec(
+            let live = self.storage.exec(
                 "SELECT count(*) FROM sales WHERE link_id = ?",
                 &[buy.id.as_str().into()],
             )?;
@@ -362,7 +362,7 @@ impl<W: World, S: Store> Book<W, S> {
             let checkout =
                 self.insert_checkout(new, Some(untried_until_ms), Some(buy.id.clone()))?;
             self.arm_for(untried_until_ms)?;
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO sales(checkout_id, link_id, once, pieces, until_ms)
                  VALUES(?, ?, ?, ?, ?)",
                 &[
@@ -374,7 +374,7 @@ impl<W: World, S: Store> Book<W, S> {
                 ],
             )?;
             if let Some(holder) = &buy.holder {
-                self.store.exec(
+                self.storage.exec(
                     "INSERT INTO holders(checkout_id, holder) VALUES(?, ?)",
                     &[checkout.id.as_str().into(), holder.as_str().into()],
                 )?;
@@ -385,7 +385,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// How many pieces of a link are in open purchases.
     fn held_by(&self, link_id: &str, holder: &str) -> Result<i64, ApiError> {
-        let sales = self.store.exec(
+        let sales = self.storage.exec(
             "SELECT checkout_id, pieces FROM sales JOIN holders USING(checkout_id)
              WHERE link_id = ? AND holder = ?",
             &[link_id.into(), holder.into()],
@@ -404,7 +404,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// How the purchase that a form has made stands; `None` when it has made
     /// none, or its time is long over.
     pub(super) fn sale(&self, link_id: &str, once: &str) -> Result<Option<SaleFacts>, ApiError> {
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT checkout_id FROM sales WHERE link_id = ? AND once = ? ORDER BY rowid DESC",
             &[link_id.into(), once.into()],
         )?;
@@ -423,8 +423,8 @@ impl<W: World, S: Store> Book<W, S> {
         Ok(latest)
     }
 
-    fn sales_of_form(&self, buy: &Buy) -> Result<Vec<String>, StoreError> {
-        let rows = self.store.exec(
+    fn sales_of_form(&self, buy: &Buy) -> Result<Vec<String>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT checkout_id FROM sales WHERE link_id = ? AND once = ?",
             &[buy.id.as_str().into(), buy.once.as_str().into()],
         )?;
@@ -437,12 +437,12 @@ impl<W: World, S: Store> Book<W, S> {
     /// of which a row cannot be read stays held and is looked at again later, so
     /// that the others have their turn; an alarm names the row.
     fn settle(&self, link_id: &str) -> Result<(), ApiError> {
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT checkout_id, pieces FROM sales WHERE link_id = ? AND until_ms <= ?
              ORDER BY until_ms LIMIT ?",
             &[
                 link_id.into(),
-                self.world.now_ms().into(),
+                self.runtime.now_ms().into(),
                 SETTLED_AT_ONCE.into(),
             ],
         )?;
@@ -451,11 +451,11 @@ impl<W: World, S: Store> Book<W, S> {
             let state = match self.view_checkout(checkout_id) {
                 Ok(facts) => facts.state,
                 Err(error) => {
-                    error.log_cause(&self.world);
-                    self.store.exec(
+                    error.log_cause(&self.runtime);
+                    self.storage.exec(
                         "UPDATE sales SET until_ms = ? WHERE checkout_id = ?",
                         &[
-                            (self.world.now_ms() + SET_ASIDE_MS).into(),
+                            (self.runtime.now_ms() + SET_ASIDE_MS).into(),
                             checkout_id.into(),
                         ],
                     )?;
@@ -465,7 +465,7 @@ impl<W: World, S: Store> Book<W, S> {
             match state {
                 State::Open | State::Confirming => continue,
                 State::Paid { .. } | State::PartlyRefunded { .. } | State::Refunded { .. } => {
-                    self.store.exec(
+                    self.storage.exec(
                         "UPDATE links SET sold = sold + ? WHERE id = ?",
                         &[row.int(1)?.into(), link_id.into()],
                     )?;
@@ -473,7 +473,7 @@ impl<W: World, S: Store> Book<W, S> {
                 State::Expired | State::Closed | State::Failed => {}
             }
             for table in ["sales", "holders"] {
-                self.store.exec(
+                self.storage.exec(
                     &format!("DELETE FROM {table} WHERE checkout_id = ?"),
                     &[checkout_id.into()],
                 )?;
@@ -485,7 +485,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// Tells the sales of the last minutes apart: paid, still open, over. In the
     /// database, because there may be thousands: none is opened here.
     fn count_sales(&self, mut facts: LinkFacts) -> Result<LinkFacts, ApiError> {
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT coalesce(sum(CASE WHEN paid THEN pieces END), 0),
                     coalesce(sum(CASE WHEN NOT paid AND (live OR open) THEN pieces END), 0)
              FROM (SELECT pieces,
@@ -502,7 +502,7 @@ impl<W: World, S: Store> Book<W, S> {
                          OR json_extract(orders.json, '$.status.REVERSING') IS NOT NULL)) AS open
                  FROM sales JOIN checkouts ON checkouts.id = sales.checkout_id
                  WHERE link_id = ?1)",
-            &[facts.link.id.as_str().into(), self.world.now_ms().into()],
+            &[facts.link.id.as_str().into(), self.runtime.now_ms().into()],
         )?;
         if let Some(row) = rows.first() {
             facts.sold += row.int(0)?;

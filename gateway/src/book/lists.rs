@@ -11,7 +11,7 @@ use super::index::{BUCKET_MS, List, alarm_key, paid_at_ms};
 use super::{Book, Checkout, Link, Price, audit};
 use crate::alarm::Alarm;
 use crate::error::{ApiError, Code};
-use crate::world::{Row, Store, StoreError, Value, World};
+use crate::runtime::{Row, Runtime, Storage, StorageError, Value};
 use order::{Money, Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -169,7 +169,7 @@ fn end_of(prefix: &str) -> String {
     format!("{prefix}\u{10FFFF}")
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     fn refuse_unfilled(&self) -> Result<(), ApiError> {
         match self.is_filled()? {
             true => Ok(()),
@@ -192,7 +192,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The keys of a page's rows, and where the next page begins.
-    fn find(&self, search: &Search) -> Result<(Vec<String>, Option<Position>), StoreError> {
+    fn find(&self, search: &Search) -> Result<(Vec<String>, Option<Position>), StorageError> {
         let Search {
             list,
             filter,
@@ -223,7 +223,7 @@ impl<W: World, S: Store> Book<W, S> {
                 lookup.join()
             );
             let args = [lookup.args.clone(), vec![(limit + 1).into()]].concat();
-            (self.store.exec(&sql, &args)?, true)
+            (self.storage.exec(&sql, &args)?, true)
         } else {
             let sql = format!(
                 "SELECT key, {sort}, n FROM
@@ -233,11 +233,11 @@ impl<W: World, S: Store> Book<W, S> {
                 rest.join()
             );
             let args = [lookup.args.clone(), rest.args, vec![(limit + 1).into()]].concat();
-            (self.store.exec(&sql, &args)?, false)
+            (self.storage.exec(&sql, &args)?, false)
         };
         let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
         let position = |row: &Row| {
-            Ok::<_, StoreError>(Position {
+            Ok::<_, StorageError>(Position {
                 at_ms: row.int(1)?,
                 n: row.int(2)?,
             })
@@ -254,7 +254,7 @@ impl<W: World, S: Store> Book<W, S> {
                 lookup.join(),
                 EXAMINED - 1
             );
-            let last = self.store.exec(&sql, &lookup.args)?;
+            let last = self.storage.exec(&sql, &lookup.args)?;
             last.first().map(position).transpose()?
         };
         let keys = rows.iter().take(limit);
@@ -263,8 +263,8 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Whether few enough rows have a number that begins so.
-    fn are_few(&self, list: List, q: &str) -> Result<bool, StoreError> {
-        let rows = self.store.exec(
+    fn are_few(&self, list: List, q: &str) -> Result<bool, StorageError> {
+        let rows = self.storage.exec(
             "SELECT count(*) FROM (SELECT 1 FROM numbers
                 WHERE list = ? AND number >= ? AND number < ? LIMIT ?)",
             &[
@@ -279,7 +279,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// What is looked up, and what is compared afterwards.
-    fn conditions(&self, list: List, filter: &Filter, is_few: bool) -> Result<Plan, StoreError> {
+    fn conditions(&self, list: List, filter: &Filter, is_few: bool) -> Result<Plan, StorageError> {
         let mut equal: Vec<Equal> = Vec::new();
         let mut rest = Conditions::default();
         let text = |index, column: &str, value: &Option<String>| {
@@ -301,7 +301,7 @@ impl<W: World, S: Store> Book<W, S> {
             )),
             None => rest.range("amount", filter.amount),
         }
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let unpaid = || ("listed_state", "state = 'unpaid'".to_owned(), Vec::new());
         match (list, filter.state.as_deref()) {
             (List::Checkouts, Some("open")) => {
@@ -374,7 +374,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// The place of the condition that the fewest rows meet, counted up to
     /// [`EXAMINED`].
-    fn rarest(&self, list: List, equal: &[Equal]) -> Result<usize, StoreError> {
+    fn rarest(&self, list: List, equal: &[Equal]) -> Result<usize, StorageError> {
         let mut rarest = (0, i64::MAX);
         if equal.len() < 2 {
             return Ok(0);
@@ -385,7 +385,7 @@ impl<W: World, S: Store> Book<W, S> {
                     WHERE list = ? AND {sql} LIMIT {EXAMINED})"
             );
             let args = [vec![list.into()], args.clone()].concat();
-            let rows = self.store.exec(&sql, &args)?;
+            let rows = self.storage.exec(&sql, &args)?;
             let n = rows.first().map_or(Ok(0), |row| row.int(0))?;
             if n < rarest.1 {
                 rarest = (place, n);
@@ -410,15 +410,15 @@ impl<W: World, S: Store> Book<W, S> {
         })
     }
 
-    fn indexed(&self, list: List, key: &str) -> Result<Option<Row>, StoreError> {
-        let rows = self.store.exec(
+    fn indexed(&self, list: List, key: &str) -> Result<Option<Row>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT link, at_ms, state, moved_at_ms FROM listed WHERE list = ? AND key = ?",
             &[list.into(), key.into()],
         )?;
         Ok(rows.into_iter().next())
     }
 
-    fn link_in_index(&self, list: List, key: &str) -> Result<Option<String>, StoreError> {
+    fn link_in_index(&self, list: List, key: &str) -> Result<Option<String>, StorageError> {
         match self.indexed(list, key)? {
             Some(row) => Ok(row.text_or_null(0)?.map(str::to_owned)),
             None => Ok(None),
@@ -426,7 +426,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     fn refund_item(&self, out_refund_no: &str) -> Result<Option<Json>, ApiError> {
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT out_trade_no FROM listed WHERE list = ? AND key = ?",
             &[List::Refunds.into(), out_refund_no.into()],
         )?;
@@ -443,14 +443,14 @@ impl<W: World, S: Store> Book<W, S> {
 
     fn checkout_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT json FROM checkouts WHERE id = ?", &[id.into()])?;
         let (Some(row), Some(indexed)) = (rows.first(), self.indexed(List::Checkouts, id)?) else {
             return Ok(None);
         };
         let checkout: Checkout = self.read_row("checkout", id, row.text(0)?)?;
         let state = match indexed.text(2)? {
-            "unpaid" if self.world.now_ms() < checkout.expires_at_ms => "open",
+            "unpaid" if self.runtime.now_ms() < checkout.expires_at_ms => "open",
             "unpaid" => "expired",
             state => state,
         };
@@ -511,7 +511,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     fn delivery_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT out_trade_no, out_refund_no, url, state, attempts, last, due_at_ms
              FROM deliveries WHERE id = ?",
             &[id.parse::<i64>().unwrap_or_default().into()],
@@ -534,7 +534,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     fn alarm_item(&self, key: &str) -> Result<Option<Json>, ApiError> {
         let [_, name, subject] = alarm_key(key);
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT name, subject, times, last_at_ms FROM alarms WHERE name = ? AND subject = ?",
             &[name, subject],
         )?;
@@ -559,7 +559,7 @@ impl<W: World, S: Store> Book<W, S> {
         let mut totals: Vec<Total> = Vec::new();
         for (period, (from_ms, to_ms)) in periods.iter().enumerate() {
             for list in [List::Orders, List::Refunds] {
-                let rows = self.store.exec(
+                let rows = self.storage.exec(
                     "SELECT currency, sum(amount), sum(count) FROM sums
                      WHERE list = ? AND bucket >= ? AND bucket < ? GROUP BY currency",
                     &[
@@ -669,7 +669,7 @@ impl<W: World, S: Store> Book<W, S> {
             before: None,
             limit: CHANGES_OF_ONE,
         };
-        for entry in audit::read(&self.store, &page)?.into_iter().rev() {
+        for entry in audit::read(&self.storage, &page)?.into_iter().rev() {
             let kind = match entry.what.split(' ').next() {
                 Some("order") => "order",
                 Some("refund") => "refund",
@@ -713,7 +713,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     fn alarms_of(&self, number: &OutTradeNo, events: &mut Vec<Json>) -> Result<(), ApiError> {
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT at_ms, state FROM listed WHERE list = ? AND out_trade_no = ?
              ORDER BY at_ms DESC LIMIT 100",
             &[List::Alarms.into(), number.as_str().into()],

@@ -65,10 +65,10 @@ use crate::config::Config;
 use crate::connections::{DELIVERIES_AT_ONCE, Queued};
 use crate::directory::{Directory, Known};
 use crate::error::{ApiError, Code};
+use crate::runtime::{Runtime, Storage, StorageError};
 use crate::scope::{self, Scope};
 use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
-use crate::world::{Store, StoreError, World};
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use order::{Order, OutTradeNo, Payment};
@@ -320,11 +320,11 @@ enum Work {
     Recheck,
 }
 
-/// A merchant's book, on any world and store.
+/// A merchant's book, on any runtime and storage.
 #[derive(Debug)]
-pub struct Book<W, S> {
-    world: Queued<W>,
-    store: S,
+pub struct Book<R, S> {
+    runtime: Queued<R>,
+    storage: S,
     config: Rc<Config>,
     directory: Directory,
     hosts: Hosts,
@@ -349,14 +349,14 @@ pub struct Book<W, S> {
     filling: Cell<bool>,
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Opens the object, making its tables the first time.
-    pub fn open(world: W, store: S, config: Rc<Config>) -> Result<Self, StoreError> {
-        schema::migrate(&store)?;
+    pub fn open(runtime: R, storage: S, config: Rc<Config>) -> Result<Self, StorageError> {
+        schema::migrate(&storage)?;
         let tally = Rc::new(Tally::default());
         let book = Self {
-            world: Queued::new(world),
-            store,
+            runtime: Queued::new(runtime),
+            storage,
             config,
             directory: Directory::default(),
             hosts: Hosts::counting(tally.clone()),
@@ -371,9 +371,9 @@ impl<W: World, S: Store> Book<W, S> {
             changes: Cell::default(),
             filling: Cell::default(),
         };
-        book.reporting.set(Self::read_reporting(&book.store)?);
+        book.reporting.set(Self::read_reporting(&book.storage)?);
         let paused = book
-            .store
+            .storage
             .exec("SELECT text FROM facts WHERE name = 'backoff'", &[])?;
         if let Some(row) = paused.first() {
             book.hosts.backoff().restore(row.text(0)?);
@@ -398,7 +398,7 @@ impl<W: World, S: Store> Book<W, S> {
                 let answered = scope::within(scope, async {
                     let answered = self.answer(&merchant, call).await;
                     if let Err(error) = &answered {
-                        error.log_cause(&self.world);
+                        error.log_cause(&self.runtime);
                     }
                     answered
                 });
@@ -412,7 +412,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             Err(error) => {
                 let error = ApiError::unreadable("call of a book", &error);
-                error.log_cause(&self.world);
+                error.log_cause(&self.runtime);
                 Err(error)
             }
         };
@@ -501,7 +501,7 @@ impl<W: World, S: Store> Book<W, S> {
                 self.arm()?;
                 json(&())
             }
-            Call::Audit(page) => json(&audit::read(&self.store, &page)?),
+            Call::Audit(page) => json(&audit::read(&self.storage, &page)?),
             Call::List(search) => json(&self.list(&search)?),
             Call::Totals(periods) => json(&self.totals(&periods)?),
             Call::Timeline(number) => json(&self.timeline(&number)?),
@@ -529,37 +529,37 @@ impl<W: World, S: Store> Book<W, S> {
         let not_before_ms = match ran {
             Ok(Timers::Done) => 0,
             // Without credentials nothing can be asked. The timers stay due.
-            Ok(Timers::NoMerchant) => self.world.now_ms() + NO_MERCHANT_MS,
+            Ok(Timers::NoMerchant) => self.runtime.now_ms() + NO_MERCHANT_MS,
             Err(error) => {
-                self.world.log(format_args!("alarm: {error}"));
-                self.world.now_ms() + FAILED_MS
+                self.runtime.log(format_args!("alarm: {error}"));
+                self.runtime.now_ms() + FAILED_MS
             }
         };
         self.write_tally();
         self.raise_unreadable();
         let work_due_ms = self.work_due_ms();
         if let Err(error) = work_due_ms.and_then(|due_ms| self.timer_changed(due_ms)) {
-            self.world.log(format_args!("alarm: {error}"));
+            self.runtime.log(format_args!("alarm: {error}"));
         }
         self.report_to_board(None).await;
         let next_ms = match self.next_due_ms() {
             Ok(Some(due_ms)) => due_ms.max(not_before_ms),
             Ok(None) => return,
             Err(error) => {
-                self.world.log(format_args!("alarm: {error}"));
-                self.world.now_ms() + FAILED_MS
+                self.runtime.log(format_args!("alarm: {error}"));
+                self.runtime.now_ms() + FAILED_MS
             }
         };
-        self.store.set_alarm(next_ms);
+        self.storage.set_alarm(next_ms);
         self.armed_at_ms.set(Some(next_ms));
     }
 
     /// Runs the timers that are due. Each is claimed, and so moved on, when
     /// there is a place for its work. Orders do not wait for deliveries: while
     /// a delivery is under way, orders that become due meanwhile are looked at.
-    async fn run_timers(&self) -> Result<Timers, StoreError> {
+    async fn run_timers(&self) -> Result<Timers, StorageError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT text FROM facts WHERE name = 'merchant'", &[])?;
         let Some(row) = rows.first() else {
             return Ok(Timers::Done);
@@ -569,11 +569,11 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(Timers::NoMerchant);
         };
         let known = &*known;
-        let until_ms = self.world.now_ms() + ALARM_MS;
+        let until_ms = self.runtime.now_ms() + ALARM_MS;
         let mut running = FuturesUnordered::new();
         let (mut orders, mut deliveries, mut rechecks, mut claimed) = (0, 0, 0, 0);
         loop {
-            let may_claim = |claimed| claimed < DUE_AT_ONCE && self.world.now_ms() < until_ms;
+            let may_claim = |claimed| claimed < DUE_AT_ONCE && self.runtime.now_ms() < until_ms;
             while may_claim(claimed) && orders < ORDERS_AT_ONCE {
                 let Some(due) = self.claim_due_order(known)? else {
                     break;
@@ -609,7 +609,7 @@ impl<W: World, S: Store> Book<W, S> {
                 break;
             }
             let ended = match deliveries > 0 && may_claim(claimed) {
-                true => match select(running.next(), pin!(self.world.sleep(LOOK_MS))).await {
+                true => match select(running.next(), pin!(self.runtime.sleep(LOOK_MS))).await {
                     Either::Left((ended, _)) => ended,
                     Either::Right(_) => None,
                 },
@@ -623,7 +623,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             // What failed for one row is no reason to leave the others.
             if let Some((_, Err(error))) = ended {
-                self.world.log(format_args!("timer: {error}"));
+                self.runtime.log(format_args!("timer: {error}"));
             }
         }
         self.remove_untried()?;
@@ -639,19 +639,19 @@ impl<W: World, S: Store> Book<W, S> {
         let Some(paused) = self.hosts.backoff().take_changed() else {
             return;
         };
-        let written = self.store.exec(
+        let written = self.storage.exec(
             "INSERT INTO facts(name, text) VALUES('backoff', ?1)
              ON CONFLICT(name) DO UPDATE SET text = ?1",
             &[paused.into()],
         );
         if let Err(error) = written {
-            self.world.log(format_args!("back-off: {error}"));
+            self.runtime.log(format_args!("back-off: {error}"));
         }
     }
 
-    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, Queued<W>> {
+    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, Queued<R>> {
         Upstream {
-            world: &self.world,
+            runtime: &self.runtime,
             config: &self.config,
             hosts: &self.hosts,
             known,
@@ -661,13 +661,16 @@ impl<W: World, S: Store> Book<W, S> {
     /// The merchant this book belongs to. It is written down the first time,
     /// because an alarm comes without a caller to name it.
     async fn merchant(&self, id: &str) -> Result<Rc<Known>, ApiError> {
-        let known = self.directory.by_id(&self.world, &self.config, id).await?;
+        let known = self
+            .directory
+            .by_id(&self.runtime, &self.config, id)
+            .await?;
         known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))
     }
 
     /// Writes down whose book this is, with the first thing that needs a timer.
-    fn sign_book(&self, known: &Known) -> Result<(), StoreError> {
-        self.store.exec(
+    fn sign_book(&self, known: &Known) -> Result<(), StorageError> {
+        self.storage.exec(
             "INSERT INTO facts(name, text) VALUES('merchant', ?) ON CONFLICT DO NOTHING",
             &[known.merchant.id.as_str().into()],
         )?;
@@ -676,7 +679,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Whether the order may be asked about now; if so, it is marked asked.
     fn may_ask(&self, number: &OutTradeNo) -> bool {
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let mut asked = self.asked_at_ms.borrow_mut();
         if asked.len() > 10_000 {
             asked.retain(|_, at_ms| now_ms - *at_ms < QUERY_APART_MS);
@@ -690,14 +693,14 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The earliest timer of all, a report to the board among them.
-    fn next_due_ms(&self) -> Result<Option<i64>, StoreError> {
+    fn next_due_ms(&self) -> Result<Option<i64>, StorageError> {
         let report_ms = self.reporting.get().at_ms;
         Ok([self.work_due_ms()?, report_ms].into_iter().flatten().min())
     }
 
     /// The earliest timer of an order, a delivery or a purchase.
-    fn work_due_ms(&self) -> Result<Option<i64>, StoreError> {
-        let rows = self.store.exec(
+    fn work_due_ms(&self) -> Result<Option<i64>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT min(due) FROM (
                 SELECT min(due_at_ms) AS due FROM orders WHERE due_at_ms IS NOT NULL
                 UNION ALL
@@ -710,19 +713,19 @@ impl<W: World, S: Store> Book<W, S> {
             &[],
         )?;
         let due_ms = rows.first().map_or(Ok(None), |row| row.int_or_null(0))?;
-        let fill_ms = self.filling.get().then(|| self.world.now_ms());
+        let fill_ms = self.filling.get().then(|| self.runtime.now_ms());
         Ok([due_ms, fill_ms].into_iter().flatten().min())
     }
 
     /// Sets the alarm to the earliest timer of all.
-    fn arm(&self) -> Result<(), StoreError> {
+    fn arm(&self) -> Result<(), StorageError> {
         let due_ms = self.work_due_ms()?;
         self.timer_changed(due_ms)?;
         let report_ms = self.reporting.get().at_ms;
         if let Some(due) = [due_ms, report_ms].into_iter().flatten().min()
             && self.armed_at_ms.get() != Some(due)
         {
-            self.store.set_alarm(due);
+            self.storage.set_alarm(due);
             self.armed_at_ms.set(Some(due));
         }
         Ok(())
@@ -730,13 +733,13 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Rings the alarm as soon as possible, which sets the next one.
     fn arm_now(&self) {
-        let now_ms = self.world.now_ms();
-        self.store.set_alarm(now_ms);
+        let now_ms = self.runtime.now_ms();
+        self.storage.set_alarm(now_ms);
         self.armed_at_ms.set(Some(now_ms));
     }
 
     /// As [`Book::arm`], when one timer was set and none removed.
-    fn arm_for(&self, at_ms: i64) -> Result<(), StoreError> {
+    fn arm_for(&self, at_ms: i64) -> Result<(), StorageError> {
         self.timer_changed(Some(at_ms))?;
         match self.armed_at_ms.get() {
             Some(armed) if armed <= at_ms => Ok(()),
@@ -753,22 +756,22 @@ impl<W: World, S: Store> Book<W, S> {
     fn write_tally(&self) {
         self.write_backoff();
         if let Err(error) = self.watch_size() {
-            self.world.log(format_args!("size: {error}"));
+            self.runtime.log(format_args!("size: {error}"));
         }
         let is_new = self.tally.is_new();
-        let written = self.tally.write(&self.store, self.world.now_ms());
+        let written = self.tally.write(&self.storage, self.runtime.now_ms());
         let reported = written.and_then(|()| match is_new {
             true => self.numbers_changed().and_then(|()| self.arm_for_report()),
             false => Ok(()),
         });
         if let Err(error) = reported {
-            self.world.log(format_args!("counters: {error}"));
+            self.runtime.log(format_args!("counters: {error}"));
         }
     }
 
     /// Sets the alarm for a report that is due before it rings; an alarm that was
     /// set to ring sooner stays.
-    fn arm_for_report(&self) -> Result<(), StoreError> {
+    fn arm_for_report(&self) -> Result<(), StorageError> {
         match (self.reporting.get().at_ms, self.armed_at_ms.get()) {
             (Some(at_ms), Some(armed)) if armed <= at_ms => Ok(()),
             _ => self.arm(),
@@ -778,15 +781,15 @@ impl<W: World, S: Store> Book<W, S> {
     /// Of a timer's work for an order: it goes on under the request that made
     /// it.
     fn timer_scope(&self, number: &str, urgent: bool) -> Scope {
-        let request = audit::first_request(&self.store, number).unwrap_or_default();
+        let request = audit::first_request(&self.storage, number).unwrap_or_default();
         Scope {
             urgent,
             ..Scope::timer(number, request)
         }
     }
 
-    fn load_order(&self, number: &str) -> Result<Option<Order>, StoreError> {
-        let rows = self.store.exec(
+    fn load_order(&self, number: &str) -> Result<Option<Order>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT json FROM orders WHERE out_trade_no = ?",
             &[number.into()],
         )?;
@@ -801,27 +804,27 @@ impl<W: World, S: Store> Book<W, S> {
         what: &str,
         key: &str,
         json: &str,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, StorageError> {
         read_stored(what, json).inspect_err(|error| {
-            self.world.log(format_args!("{key}: {error}"));
+            self.runtime.log(format_args!("{key}: {error}"));
             self.unreadable.borrow_mut().insert(key.to_owned());
         })
     }
 
     fn nonce(&self) -> String {
-        crate::seal::random_text(|bytes| self.world.random(bytes), 32)
+        crate::seal::random_text(|bytes| self.runtime.random(bytes), 32)
     }
 }
 
-fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, StoreError> {
+fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, StorageError> {
     // From bytes everywhere: a second reader would be a second copy of every
     // type's code in the Worker.
     serde_json::from_slice(json.as_bytes())
-        .map_err(|error| StoreError::unreadable_json(what, &error))
+        .map_err(|error| StorageError::unreadable_json(what, &error))
 }
 
-fn write_stored<T: Serialize>(what: &str, value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::unreadable_json(what, &error))
+fn write_stored<T: Serialize>(what: &str, value: &T) -> Result<String, StorageError> {
+    serde_json::to_string(value).map_err(|error| StorageError::unreadable_json(what, &error))
 }
 
 fn json<T: Serialize>(value: &T) -> Result<serde_json::Value, ApiError> {

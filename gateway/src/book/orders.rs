@@ -6,9 +6,9 @@ use super::{Book, Call, Envelope, SET_ASIDE_MS, write_stored};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::runtime::{Object, Runtime, Storage, StorageError, Value};
 use crate::scope::{self, Scope};
 use crate::upstream::{Prepay, Reason};
-use crate::world::{Object, Store, StoreError, Value, World};
 use futures_util::future::{Either, LocalBoxFuture, select};
 use order::{
     CloseAnswer, Effect, Event, Money, Order, OutTradeNo, Payment, Prepayment, Refusal, Status,
@@ -114,7 +114,7 @@ pub struct StrayRefund {
     pub money: Money,
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Makes the order at WeChat and writes it down; or answers with the one
     /// made before under the same terms.
     ///
@@ -144,7 +144,7 @@ impl<W: World, S: Store> Book<W, S> {
         } = new;
         let number = terms.out_trade_no.clone();
         if let Some(order) = self.load_order(number.as_str())? {
-            return again(&order, &terms, self.world.now_ms());
+            return again(&order, &terms, self.runtime.now_ms());
         }
         let prepay = Prepay {
             terms: &terms,
@@ -153,8 +153,8 @@ impl<W: World, S: Store> Book<W, S> {
         };
         let prepayment = self.upstream(known).prepay(prepay).await?;
 
-        let now_ms = self.world.now_ms();
-        self.store.atomically(|| {
+        let now_ms = self.runtime.now_ms();
+        self.storage.atomically(|| {
             if let Some(order) = self.load_order(number.as_str())? {
                 return again(&order, &terms, now_ms);
             }
@@ -177,9 +177,9 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         order: &Order,
         effects: &[Effect],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let due_at_ms = due_of(effects).flatten();
-        self.store.exec(
+        self.storage.exec(
             "INSERT INTO orders(out_trade_no, json, due_at_ms, listed) VALUES(?, ?, ?, 1)",
             &[
                 order.terms().out_trade_no.as_str().into(),
@@ -319,7 +319,7 @@ impl<W: World, S: Store> Book<W, S> {
                 self.learned(true)?;
                 if effects.contains(&Effect::Query) {
                     let confirming = self.confirm(known, &number, &told, xml);
-                    let patience = self.world.sleep(CONFIRM_MS);
+                    let patience = self.runtime.sleep(CONFIRM_MS);
                     if let Either::Left((confirmed, _)) =
                         select(pin!(confirming), pin!(patience)).await
                     {
@@ -390,8 +390,8 @@ impl<W: World, S: Store> Book<W, S> {
                 "refund_notice_stray",
             ),
         };
-        self.store.atomically(|| {
-            self.store.exec(
+        self.storage.atomically(|| {
+            self.storage.exec(
                 "INSERT INTO strays(transaction_id, json) VALUES(?, ?) ON CONFLICT DO NOTHING",
                 &[number.as_str().into(), write_stored("stray", stray)?.into()],
             )?;
@@ -408,7 +408,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         number: &OutTradeNo,
     ) -> Result<Verdict, ApiError> {
-        let is_paid = || -> Result<Option<bool>, StoreError> {
+        let is_paid = || -> Result<Option<bool>, StorageError> {
             let order = self.load_order(number.as_str())?;
             Ok(order.map(|order| order.paid().is_some()))
         };
@@ -431,12 +431,12 @@ impl<W: World, S: Store> Book<W, S> {
     /// Moves the timer of the order that has been due longest; what it leads to
     /// is for the caller to carry out. An order that cannot be read is set
     /// aside, and the next one taken.
-    pub(super) fn claim_due_order(&self, known: &Known) -> Result<Option<DueOrder>, StoreError> {
+    pub(super) fn claim_due_order(&self, known: &Known) -> Result<Option<DueOrder>, StorageError> {
         for _ in 0..SET_ASIDE_AT_ONCE {
-            let rows = self.store.exec(
+            let rows = self.storage.exec(
                 "SELECT out_trade_no FROM orders WHERE due_at_ms <= ?
                  ORDER BY due_at_ms LIMIT 1",
-                &[self.world.now_ms().into()],
+                &[self.runtime.now_ms().into()],
             )?;
             let Some(row) = rows.first() else {
                 return Ok(None);
@@ -444,13 +444,13 @@ impl<W: World, S: Store> Book<W, S> {
             let text = row.text(0)?;
             let looked = scope::within_now(self.timer_scope(text, false), || {
                 let number: OutTradeNo = OutTradeNo::new(text)
-                    .map_err(|error| StoreError::unreadable("order number", error))?;
+                    .map_err(|error| StorageError::unreadable("order number", error))?;
                 let order = self.load_order(text)?;
                 let urgent = order.is_some_and(|order| {
                     order.is_open() && order.terms().trade_type == TradeType::Micropay
                 });
                 let stepped = self.step(known, text, Event::Due, None)?;
-                Ok::<_, StoreError>((number, urgent, stepped))
+                Ok::<_, StorageError>((number, urgent, stepped))
             });
             match looked {
                 Ok((number, urgent, Some(Ok(mut effects)))) => {
@@ -477,25 +477,25 @@ impl<W: World, S: Store> Book<W, S> {
     /// seconds already. So after the first looks WeChat is asked only once more,
     /// at the order's end. As soon as one payment was found by a timer's query,
     /// every look asks again, until a notice comes.
-    fn needs_no_query(&self, number: &OutTradeNo) -> Result<bool, StoreError> {
+    fn needs_no_query(&self, number: &OutTradeNo) -> Result<bool, StorageError> {
         let Some(order) = self.load_order(number.as_str())? else {
             return Ok(false);
         };
         let is_waiting = matches!(order.status(), Status::NotPay)
             && order.reported().is_none()
             && order.checks() > LOOKS_WITH_QUERY
-            && self.world.now_ms() < order.terms().expires_at_ms;
+            && self.runtime.now_ms() < order.terms().expires_at_ms;
         Ok(is_waiting && self.do_notices_come()?)
     }
 
     /// Whether the latest news of a payment was WeChat's notice, and not what a
     /// timer had to ask for. Not known: no.
-    fn do_notices_come(&self) -> Result<bool, StoreError> {
+    fn do_notices_come(&self) -> Result<bool, StorageError> {
         if let Some(come) = self.notices_come.get() {
             return Ok(come);
         }
         let rows = self
-            .store
+            .storage
             .exec("SELECT text FROM facts WHERE name = 'notices_come'", &[])?;
         let come = rows.first().map(|row| row.text(0)).transpose()? == Some("1");
         self.notices_come.set(Some(come));
@@ -504,12 +504,12 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// A payment became known, or was told of again, by a notice or by a
     /// timer's query.
-    fn learned(&self, by_notice: bool) -> Result<(), StoreError> {
+    fn learned(&self, by_notice: bool) -> Result<(), StorageError> {
         if self.do_notices_come()? == by_notice {
             return Ok(());
         }
         let text = if by_notice { "1" } else { "0" };
-        self.store.exec(
+        self.storage.exec(
             "INSERT INTO facts(name, text) VALUES('notices_come', ?1)
              ON CONFLICT(name) DO UPDATE SET text = ?1",
             &[text.into()],
@@ -520,12 +520,12 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Moves an order's timer on though its row could not be worked with, so
     /// that the orders behind it have their turn.
-    fn set_aside(&self, number: &str, why: &str) -> Result<(), StoreError> {
-        self.world
+    fn set_aside(&self, number: &str, why: &str) -> Result<(), StorageError> {
+        self.runtime
             .log(format_args!("order {number} set aside: {why}"));
         self.unreadable.borrow_mut().insert(number.to_owned());
-        let again_ms = self.world.now_ms() + SET_ASIDE_MS;
-        self.store.exec(
+        let again_ms = self.runtime.now_ms() + SET_ASIDE_MS;
+        self.storage.exec(
             "UPDATE orders SET due_at_ms = ? WHERE out_trade_no = ?",
             &[again_ms.into(), number.into()],
         )?;
@@ -540,7 +540,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &'a Known,
         number: OutTradeNo,
         effects: Vec<Effect>,
-    ) -> LocalBoxFuture<'a, Result<(), StoreError>> {
+    ) -> LocalBoxFuture<'a, Result<(), StorageError>> {
         Box::pin(self.carry_out_all(known, number, effects))
     }
 
@@ -549,7 +549,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         number: OutTradeNo,
         mut effects: Vec<Effect>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         for _ in 0..LONGEST_CHAIN {
             let Some(effect) = effects.pop() else {
                 return Ok(());
@@ -596,7 +596,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// details, so a database that refuses is logged and does not stop the call.
     pub(super) fn known_order(&self, number: &OutTradeNo) -> Option<Order> {
         self.load_order(number.as_str()).unwrap_or_else(|error| {
-            ApiError::from(error).log_cause(&self.world);
+            ApiError::from(error).log_cause(&self.runtime);
             None
         })
     }
@@ -640,10 +640,10 @@ impl<W: World, S: Store> Book<W, S> {
         number: &str,
         event: Event,
         notice_xml: Option<&str>,
-    ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StoreError> {
+    ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StorageError> {
         let mut changed = false;
         let mut quick_pay_ended = None;
-        let outcome = self.store.atomically(|| {
+        let outcome = self.storage.atomically(|| {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
             };
@@ -666,7 +666,7 @@ impl<W: World, S: Store> Book<W, S> {
                     },
                 )));
             }
-            let effects = match order.apply(event, self.world.now_ms()) {
+            let effects = match order.apply(event, self.runtime.now_ms()) {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
             };
@@ -678,7 +678,7 @@ impl<W: World, S: Store> Book<W, S> {
                 set.push_str(", due_at_ms = ?3");
                 args.push(due.into());
             }
-            self.store
+            self.storage
                 .exec(&format!("{set} WHERE out_trade_no = ?2"), &args)?;
             self.index_order(&indexed, &order, Age::New)?;
             if let Some(paid) = order.known_payment().filter(|_| !was_known) {
@@ -693,7 +693,7 @@ impl<W: World, S: Store> Book<W, S> {
             }
             if let Some(reported) = order.reported()
                 && is_due
-                && self.world.now_ms() - reported.at_ms >= UNCONFIRMED_MS
+                && self.runtime.now_ms() - reported.at_ms >= UNCONFIRMED_MS
             {
                 self.raise(Alarm::PaymentUnconfirmed, number)?;
             }
@@ -724,7 +724,7 @@ impl<W: World, S: Store> Book<W, S> {
             if changed && seen_before.0 && order.terms().trade_type == TradeType::Micropay {
                 quick_pay_ended = Some(order);
             }
-            Ok::<_, StoreError>(Some(Ok(effects)))
+            Ok::<_, StorageError>(Some(Ok(effects)))
         })?;
         if changed {
             self.tell_pages(number)?;
@@ -765,8 +765,8 @@ impl<W: World, S: Store> Book<W, S> {
         &self,
         transaction_id: &str,
         number: &str,
-    ) -> Result<bool, StoreError> {
-        let rows = self.store.exec(
+    ) -> Result<bool, StorageError> {
+        let rows = self.storage.exec(
             "SELECT out_trade_no FROM transactions WHERE transaction_id = ?",
             &[transaction_id.into()],
         )?;
@@ -778,8 +778,8 @@ impl<W: World, S: Store> Book<W, S> {
         &self,
         transaction_id: &str,
         number: &str,
-    ) -> Result<(), StoreError> {
-        self.store.exec(
+    ) -> Result<(), StorageError> {
+        self.storage.exec(
             "INSERT INTO transactions(transaction_id, out_trade_no) VALUES(?, ?)
              ON CONFLICT DO NOTHING",
             &[transaction_id.into(), number.into()],
@@ -798,7 +798,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         number: &str,
         event: &Event,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, StorageError> {
         let (true, Some(payment)) = (known.shares_account, payment_of(event)) else {
             return Ok(true);
         };
@@ -808,7 +808,7 @@ impl<W: World, S: Store> Book<W, S> {
         if order.paid().is_some() || is_anothers(&order, payment) {
             return Ok(true);
         }
-        if order.apply(event.clone(), self.world.now_ms()).is_err() {
+        if order.apply(event.clone(), self.runtime.now_ms()).is_err() {
             return Ok(true);
         }
         let claimed = self.claim(known, &payment.transaction_id, number).await;
@@ -850,7 +850,7 @@ impl<W: World, S: Store> Book<W, S> {
         // A merchant's id has no `/`, so that no book has this name.
         let object = format!("{}/{shard}", known.merchant.account.mch_id);
         let body = serde_json::to_vec(&envelope).ok()?;
-        let answer = self.world.call(Object::Book(&object), body).await.ok()?;
+        let answer = self.runtime.call(Object::Book(&object), body).await.ok()?;
         let answer = serde_json::from_slice::<Result<bool, ApiError>>(&answer);
         answer.ok()?.ok()
     }

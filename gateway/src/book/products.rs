@@ -4,7 +4,7 @@
 use super::{Book, NewOrder, Prepaid, write_stored};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
-use crate::world::{Store, World};
+use crate::runtime::{Runtime, Storage};
 use order::{Money, OutTradeNo, Terms, TradeType};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
@@ -23,7 +23,7 @@ pub struct Product {
     pub notify_url: Option<String>,
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Adds a product, or changes what its code sells from now on.
     pub(super) fn set_product(&self, product: &Product) -> Result<(), ApiError> {
         let money = product.money;
@@ -32,9 +32,9 @@ impl<W: World, S: Store> Book<W, S> {
             money.amount_minor(),
             money.currency().code()
         );
-        self.store.atomically(|| {
+        self.storage.atomically(|| {
             self.audit(&product.product_id, &what, "")?;
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO products(product_id, json) VALUES(?1, ?2)
                  ON CONFLICT(product_id) DO UPDATE SET json = ?2",
                 &[
@@ -48,7 +48,7 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// The product with this number.
     pub(super) fn product(&self, product_id: &str) -> Result<Product, ApiError> {
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT json FROM products WHERE product_id = ?",
             &[product_id.into()],
         )?;
@@ -63,7 +63,7 @@ impl<W: World, S: Store> Book<W, S> {
         product_id: &str,
     ) -> Result<Prepaid, ApiError> {
         let product = self.product(product_id)?;
-        let number = crate::seal::random_text(|bytes| self.world.random(bytes), 24);
+        let number = crate::seal::random_text(|bytes| self.runtime.random(bytes), 24);
         let out_trade_no = OutTradeNo::new(&number).map_err(ApiError::internal)?;
         let terms = Terms {
             out_trade_no,
@@ -75,7 +75,7 @@ impl<W: World, S: Store> Book<W, S> {
             // The merchant finds what was sold in the notice.
             attach: Some(product.product_id),
             notify_url: product.notify_url,
-            expires_at_ms: self.world.now_ms() + PREPAY_SECONDS * 1000,
+            expires_at_ms: self.runtime.now_ms() + PREPAY_SECONDS * 1000,
         };
         let new = NewOrder {
             terms,

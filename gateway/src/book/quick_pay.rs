@@ -13,8 +13,8 @@ use super::Book;
 use super::orders::answered;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::runtime::{Runtime, Storage};
 use crate::upstream::Reason;
-use crate::world::{Store, World};
 use order::{Event, Order, OutTradeNo, Refusal, ReverseAnswer, Status, Terms, TradeState, Via};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ pub struct NewQuickPay {
     pub till_ip: IpAddr,
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Takes the payment, or answers how an earlier request with this number
     /// stands: it is never sent twice (checklist Q2, Q4).
     pub(super) async fn quick_pay(
@@ -144,11 +144,11 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// Writes the order down; or finds it written.
     fn place(&self, known: &Known, terms: Terms) -> Result<Option<Order>, ApiError> {
-        self.store.atomically(|| {
+        self.storage.atomically(|| {
             if let Some(order) = self.placed(&terms)? {
                 return Ok(Some(order));
             }
-            let (order, effects) = Order::quick_pay(terms, self.world.now_ms());
+            let (order, effects) = Order::quick_pay(terms, self.runtime.now_ms());
             self.insert_order(known, &order, &effects)?;
             Ok(None)
         })

@@ -10,7 +10,7 @@
 use super::Book;
 use crate::alarm::Alarm;
 use crate::directory::Known;
-use crate::world::{Store, StoreError, World};
+use crate::runtime::{Runtime, Storage, StorageError};
 use order::OutTradeNo;
 
 /// A payment that a notice reported is queried so long after it was learned.
@@ -27,12 +27,12 @@ const CLAIM_AGAIN_MS: i64 = 30_000;
 /// A claim without an answer for so long is an alarm.
 const CLAIM_ALARM_MS: i64 = 3 * 60_000;
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// The order's payment is known from a notice only: it is queried later.
-    pub(super) fn check_later(&self, number: &str) -> Result<(), StoreError> {
-        let after_ms = self.world.now_ms() + CHECK_AFTER_MS;
+    pub(super) fn check_later(&self, number: &str) -> Result<(), StorageError> {
+        let after_ms = self.runtime.now_ms() + CHECK_AFTER_MS;
         let due_ms = (after_ms / TOGETHER_MS + 1) * TOGETHER_MS;
-        self.store.exec(
+        self.storage.exec(
             "INSERT INTO rechecks(out_trade_no, due_at_ms) VALUES(?, ?) ON CONFLICT DO NOTHING",
             &[number.into(), due_ms.into()],
         )?;
@@ -40,9 +40,9 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The object that keeps whose each transaction is does not answer.
-    pub(super) fn claim_unanswered(&self, known: &Known, number: &str) -> Result<(), StoreError> {
-        let now_ms = self.world.now_ms();
-        let rows = self.store.exec(
+    pub(super) fn claim_unanswered(&self, known: &Known, number: &str) -> Result<(), StorageError> {
+        let now_ms = self.runtime.now_ms();
+        let rows = self.storage.exec(
             "INSERT INTO rechecks(out_trade_no, due_at_ms, claim_since_ms) VALUES(?1, ?2, ?3)
              ON CONFLICT(out_trade_no) DO UPDATE SET
                  due_at_ms = min(due_at_ms, ?2), claim_since_ms = coalesce(claim_since_ms, ?3)
@@ -62,8 +62,8 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// The claim of this order's payment is answered.
-    pub(super) fn claim_answered(&self, number: &str) -> Result<(), StoreError> {
-        let gone = self.store.exec(
+    pub(super) fn claim_answered(&self, number: &str) -> Result<(), StorageError> {
+        let gone = self.storage.exec(
             "DELETE FROM rechecks WHERE out_trade_no = ? AND claim_since_ms IS NOT NULL
              RETURNING due_at_ms",
             &[number.into()],
@@ -75,9 +75,9 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Moves the check that has been due longest, and takes it.
-    pub(super) fn claim_due_recheck(&self) -> Result<Option<OutTradeNo>, StoreError> {
-        let now_ms = self.world.now_ms();
-        let rows = self.store.exec(
+    pub(super) fn claim_due_recheck(&self) -> Result<Option<OutTradeNo>, StorageError> {
+        let now_ms = self.runtime.now_ms();
+        let rows = self.storage.exec(
             "SELECT out_trade_no, claim_since_ms FROM rechecks WHERE due_at_ms <= ?
              ORDER BY due_at_ms LIMIT 1",
             &[now_ms.into()],
@@ -91,13 +91,13 @@ impl<W: World, S: Store> Book<W, S> {
             Some(_) => CLAIM_ALARM_MS,
             None => AGAIN_MS,
         };
-        self.store.exec(
+        self.storage.exec(
             "UPDATE rechecks SET due_at_ms = ? WHERE out_trade_no = ?",
             &[(now_ms + again_ms).into(), text.into()],
         )?;
         let number = OutTradeNo::new(text);
         Ok(Some(number.map_err(|error| {
-            StoreError::unreadable("order number", error)
+            StorageError::unreadable("order number", error)
         })?))
     }
 
@@ -107,7 +107,7 @@ impl<W: World, S: Store> Book<W, S> {
         &self,
         known: &Known,
         number: OutTradeNo,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let Some(event) = self.query(known, &number).await else {
             return self.unchecked(number.as_str());
         };
@@ -118,7 +118,7 @@ impl<W: World, S: Store> Book<W, S> {
             Some(Ok(effects)) => effects,
             _ => Vec::new(),
         };
-        self.store.exec(
+        self.storage.exec(
             "DELETE FROM rechecks WHERE out_trade_no = ?",
             &[number.as_str().into()],
         )?;
@@ -128,11 +128,11 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// No verified answer says whether the order is paid.
-    fn unchecked(&self, number: &str) -> Result<(), StoreError> {
+    fn unchecked(&self, number: &str) -> Result<(), StorageError> {
         let order = self.load_order(number)?;
         let paid = order.as_ref().and_then(|order| order.paid());
-        let is_late =
-            paid.is_some_and(|paid| self.world.now_ms() - paid.learned_at_ms >= UNCHECKED_ALARM_MS);
+        let is_late = paid
+            .is_some_and(|paid| self.runtime.now_ms() - paid.learned_at_ms >= UNCHECKED_ALARM_MS);
         if is_late && !self.stands(Alarm::PaymentUnchecked, number)? {
             self.raise(Alarm::PaymentUnchecked, number)?;
         }

@@ -7,9 +7,9 @@ use super::{Book, Verdict};
 use crate::alarm::Alarm;
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
+use crate::runtime::{Runtime, Storage, StorageError};
 use crate::seal::fingerprint;
 use crate::upstream::{Failure, Reason};
-use crate::world::{Store, StoreError, World};
 use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ impl Refunded {
     }
 }
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Refunds, or answers how the same refund, asked for before, stands.
     pub(super) async fn create_refund(
         &self,
@@ -147,7 +147,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         order: &Order,
         refund_fee: i64,
-    ) -> Result<String, StoreError> {
+    ) -> Result<String, StorageError> {
         let of = &order.terms().out_trade_no;
         let first = format!("{of}-R{refund_fee}");
         let refused = order
@@ -216,8 +216,8 @@ impl<W: World, S: Store> Book<W, S> {
         &self,
         out_refund_no: &str,
         number: &OutTradeNo,
-    ) -> Result<bool, StoreError> {
-        let rows = self.store.exec(
+    ) -> Result<bool, StorageError> {
+        let rows = self.storage.exec(
             "SELECT 1 FROM refunds WHERE out_refund_no = ? AND out_trade_no <> ?",
             &[out_refund_no.into(), number.as_str().into()],
         )?;
@@ -228,8 +228,8 @@ impl<W: World, S: Store> Book<W, S> {
         &self,
         out_refund_no: &str,
         number: &OutTradeNo,
-    ) -> Result<(), StoreError> {
-        self.store.exec(
+    ) -> Result<(), StorageError> {
+        self.storage.exec(
             "INSERT INTO refunds(out_refund_no, out_trade_no) VALUES(?, ?) ON CONFLICT DO NOTHING",
             &[out_refund_no.into(), number.as_str().into()],
         )?;
@@ -243,7 +243,7 @@ impl<W: World, S: Store> Book<W, S> {
         &self,
         known: &Known,
         number: &OutTradeNo,
-    ) -> Result<String, StoreError> {
+    ) -> Result<String, StorageError> {
         let order = self.load_order(number.as_str())?;
         let refunds = order.as_ref().map(Order::refunds).unwrap_or_default();
         let mut name = format!("{number}-TWICE");
@@ -278,7 +278,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         order: &Order,
         out_refund_no: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), StorageError> {
         let mut refunds = order.refunds().iter();
         let Some(refund) = refunds.find(|refund| refund.out_refund_no == out_refund_no) else {
             return Ok(());
@@ -364,7 +364,7 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Of a checkout with several attempts, the paid one.
-    fn paid_number(&self, number: &OutTradeNo) -> Result<OutTradeNo, StoreError> {
+    fn paid_number(&self, number: &OutTradeNo) -> Result<OutTradeNo, StorageError> {
         let telling = match self.checkout_of(number)? {
             Some(checkout) => self.telling_attempt(&checkout)?,
             None => None,
@@ -392,7 +392,7 @@ impl<W: World, S: Store> Book<W, S> {
         known: &Known,
         number: &OutTradeNo,
         out_refund_no: &str,
-    ) -> Result<Option<Result<Event, (Option<Event>, ApiError)>>, StoreError> {
+    ) -> Result<Option<Result<Event, (Option<Event>, ApiError)>>, StorageError> {
         let Some(order) = self.load_order(number.as_str())? else {
             return Ok(None);
         };

@@ -5,7 +5,7 @@ use super::{Book, Numbers, Raised, Report};
 use crate::alarm::Alarm;
 use crate::board::{self, AGAIN_MS, APART_MS, PATIENCE_MS};
 use crate::error::ApiError;
-use crate::world::{Object, Row, Store, StoreError, World};
+use crate::runtime::{Object, Row, Runtime, Storage, StorageError};
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,9 +26,9 @@ pub(super) struct Reporting {
     due_ms: Option<i64>,
 }
 
-impl<W: World, S: Store> Book<W, S> {
-    pub(super) fn read_reporting(store: &S) -> Result<Reporting, StoreError> {
-        let rows = store.exec("SELECT text FROM facts WHERE name = 'reporting'", &[])?;
+impl<R: Runtime, S: Storage> Book<R, S> {
+    pub(super) fn read_reporting(storage: &S) -> Result<Reporting, StorageError> {
+        let rows = storage.exec("SELECT text FROM facts WHERE name = 'reporting'", &[])?;
         let text = rows.first().map(|row| row.text(0)).transpose()?;
         // What cannot be read is begun anew.
         Ok(text
@@ -36,8 +36,8 @@ impl<W: World, S: Store> Book<W, S> {
             .unwrap_or_default())
     }
 
-    fn write_reporting(&self, reporting: Reporting) -> Result<(), StoreError> {
-        self.store.exec(
+    fn write_reporting(&self, reporting: Reporting) -> Result<(), StorageError> {
+        self.storage.exec(
             "INSERT INTO facts(name, text) VALUES('reporting', ?1)
              ON CONFLICT(name) DO UPDATE SET text = ?1",
             &[super::write_stored("reporting", &reporting)?.into()],
@@ -47,21 +47,21 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     /// Alarms have changed: a report is due at once.
-    pub(super) fn alarms_changed(&self) -> Result<(), StoreError> {
-        self.want_report(self.world.now_ms())
+    pub(super) fn alarms_changed(&self) -> Result<(), StorageError> {
+        self.want_report(self.runtime.now_ms())
     }
 
     /// Numbers have changed: a report is due when the last was long enough ago.
-    pub(super) fn numbers_changed(&self) -> Result<(), StoreError> {
-        let now_ms = self.world.now_ms();
+    pub(super) fn numbers_changed(&self) -> Result<(), StorageError> {
+        let now_ms = self.runtime.now_ms();
         let taken_at_ms = self.reporting.get().taken_at_ms.min(now_ms);
         self.want_report((taken_at_ms + APART_MS).max(now_ms))
     }
 
     /// The earliest timer of the book's work is this: the board is to know of
     /// it before it is due, because the book's alarm may be lost.
-    pub(super) fn timer_changed(&self, due_ms: Option<i64>) -> Result<(), StoreError> {
-        let now_ms = self.world.now_ms();
+    pub(super) fn timer_changed(&self, due_ms: Option<i64>) -> Result<(), StorageError> {
+        let now_ms = self.runtime.now_ms();
         let reporting = self.reporting.get();
         // One that is on its way, or is sent again soon, tells it too.
         if reporting
@@ -80,7 +80,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    fn want_report(&self, at_ms: i64) -> Result<(), StoreError> {
+    fn want_report(&self, at_ms: i64) -> Result<(), StorageError> {
         self.changes.set(self.changes.get().wrapping_add(1));
         let reporting = self.reporting.get();
         if reporting.at_ms.is_some_and(|earlier| earlier <= at_ms) {
@@ -95,7 +95,7 @@ impl<W: World, S: Store> Book<W, S> {
     /// Reports, if it is time to. What fails here is tried again by the timer,
     /// and never fails what the book was called for.
     pub(super) async fn report_to_board(&self, merchant: Option<&str>) {
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         if self
             .reporting
             .get()
@@ -106,7 +106,7 @@ impl<W: World, S: Store> Book<W, S> {
         }
         // Boxed: every call of a book would be larger for what few do.
         if let Err(error) = Box::pin(self.send_report(merchant)).await {
-            error.log_cause(&self.world);
+            error.log_cause(&self.runtime);
             let reporting = self.reporting.get();
             if reporting.at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
                 // The database refused before the report was moved on.
@@ -117,14 +117,14 @@ impl<W: World, S: Store> Book<W, S> {
             }
             // No later call may come to send it.
             if let Err(error) = self.arm_for_report() {
-                self.world.log(format_args!("report: {error}"));
+                self.runtime.log(format_args!("report: {error}"));
                 self.arm_now();
             }
         }
     }
 
     async fn send_report(&self, merchant: Option<&str>) -> Result<(), ApiError> {
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let Some(merchant) = self.signed(merchant)? else {
             // No alarm can report for a merchant that is not known. The next
             // call names it, and reports what has changed by then.
@@ -153,8 +153,8 @@ impl<W: World, S: Store> Book<W, S> {
             numbers,
         }));
         let body = serde_json::to_vec(&report).map_err(ApiError::internal)?;
-        let call = pin!(self.world.call(Object::Board, body));
-        let answer = match select(call, pin!(self.world.sleep(PATIENCE_MS))).await {
+        let call = pin!(self.runtime.call(Object::Board, body));
+        let answer = match select(call, pin!(self.runtime.sleep(PATIENCE_MS))).await {
             Either::Left((answer, _)) => answer?,
             Either::Right(_) => return Err(ApiError::internal("the board did not answer")),
         };
@@ -183,24 +183,24 @@ impl<W: World, S: Store> Book<W, S> {
 
     /// The merchant that this book belongs to; a caller's word for it is kept
     /// once the merchant is known to exist.
-    fn signed(&self, merchant: Option<&str>) -> Result<Option<String>, StoreError> {
+    fn signed(&self, merchant: Option<&str>) -> Result<Option<String>, StorageError> {
         if let Some(merchant) = merchant {
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO facts(name, text) VALUES('merchant', ?) ON CONFLICT DO NOTHING",
                 &[merchant.into()],
             )?;
         }
         let rows = self
-            .store
+            .storage
             .exec("SELECT text FROM facts WHERE name = 'merchant'", &[])?;
         rows.first()
             .map(|row| row.text(0).map(str::to_owned))
             .transpose()
     }
 
-    pub(super) fn report(&self) -> Result<Report, StoreError> {
+    pub(super) fn report(&self) -> Result<Report, StorageError> {
         let strays = self
-            .store
+            .storage
             .exec("SELECT json, transaction_id FROM strays LIMIT 100", &[])?
             .iter()
             // One that cannot be read does not hide the others.
@@ -217,12 +217,12 @@ impl<W: World, S: Store> Book<W, S> {
         })
     }
 
-    pub(super) fn numbers(&self) -> Result<Numbers, StoreError> {
+    pub(super) fn numbers(&self) -> Result<Numbers, StorageError> {
         // Both tables have an index of the rows that wait. A delivery behind
         // another of its order has no timer.
-        let waiting = |rows| -> Result<i64, StoreError> {
+        let waiting = |rows| -> Result<i64, StorageError> {
             let sql = format!("SELECT count(*) FROM {rows}");
-            let rows = self.store.exec(&sql, &[])?;
+            let rows = self.storage.exec(&sql, &[])?;
             rows.first().map_or(Ok(0), |row| row.int(0))
         };
         Ok(Numbers {
@@ -231,19 +231,19 @@ impl<W: World, S: Store> Book<W, S> {
             deliveries_waiting: waiting("deliveries WHERE state = 'waiting'")?,
             overdue_ms: self
                 .next_due_ms()?
-                .map_or(0, |due_ms| (self.world.now_ms() - due_ms).max(0)),
-            storage_bytes: self.store.size_bytes(),
+                .map_or(0, |due_ms| (self.runtime.now_ms() - due_ms).max(0)),
+            storage_bytes: self.storage.size_bytes(),
             alarms: self.alarms()?,
             standing: self.standing()?,
         })
     }
 
     /// How many alarms there are of each name.
-    fn standing(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+    fn standing(&self) -> Result<BTreeMap<String, i64>, StorageError> {
         let mut standing = BTreeMap::new();
         let mut after = String::new();
         loop {
-            let rows = self.store.exec(
+            let rows = self.storage.exec(
                 "SELECT min(name) FROM alarms WHERE name > ?",
                 &[after.into()],
             )?;
@@ -256,7 +256,7 @@ impl<W: World, S: Store> Book<W, S> {
                 return Ok(standing);
             };
             let rows = self
-                .store
+                .storage
                 .exec("SELECT count(*) FROM alarms WHERE name = ?", &[name.into()])?;
             let n = rows.first().map_or(Ok(0), |row| row.int(0))?;
             standing.insert(name.to_owned(), n);
@@ -264,18 +264,18 @@ impl<W: World, S: Store> Book<W, S> {
         }
     }
 
-    pub(super) fn counters(&self) -> Result<BTreeMap<String, i64>, StoreError> {
-        self.tally.write_now(&self.store, self.world.now_ms())?;
+    pub(super) fn counters(&self) -> Result<BTreeMap<String, i64>, StorageError> {
+        self.tally.write_now(&self.storage, self.runtime.now_ms())?;
         let mut counters = BTreeMap::new();
-        for row in self.store.exec("SELECT name, n FROM counters", &[])? {
+        for row in self.storage.exec("SELECT name, n FROM counters", &[])? {
             counters.insert(row.text(0)?.to_owned(), row.int(1)?);
         }
         Ok(counters)
     }
 
     /// The latest hundred open alarms.
-    pub(super) fn alarms(&self) -> Result<Vec<Raised>, StoreError> {
-        let rows = self.store.exec(
+    pub(super) fn alarms(&self) -> Result<Vec<Raised>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT name, subject, times, last_at_ms FROM alarms
              ORDER BY last_at_ms DESC LIMIT 100",
             &[],

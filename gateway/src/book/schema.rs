@@ -16,55 +16,55 @@
 //! slices under the alarm: see `index.rs`.
 
 use crate::audit;
-use crate::world::{Store, StoreError};
+use crate::runtime::{Storage, StorageError};
 
 /// What one migration does.
-type Migration<S> = fn(&S) -> Result<(), StoreError>;
+type Migration<S> = fn(&S) -> Result<(), StorageError>;
 
 /// Every migration, in order. Its number is its place, counted from 1.
-fn migrations<S: Store>() -> [Migration<S>; 2] {
+fn migrations<S: Storage>() -> [Migration<S>; 2] {
     [base_tables, super::index::make_tables]
 }
 
 /// Carries out what the database lacks. One of a later version, which a
 /// rollback leaves behind, stays as it is.
-pub(super) fn migrate<S: Store>(store: &S) -> Result<(), StoreError> {
-    let done = number(store)?;
+pub(super) fn migrate<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    let done = number(storage)?;
     for (number, migration) in (1..).zip(migrations()) {
         if number <= done {
             continue;
         }
-        store.atomically(|| {
-            migration(store)?;
-            store.exec(
+        storage.atomically(|| {
+            migration(storage)?;
+            storage.exec(
                 "INSERT INTO facts(name, text) VALUES('schema', ?1)
                  ON CONFLICT(name) DO UPDATE SET text = ?1",
                 &[number.to_string().into()],
             )?;
-            Ok::<_, StoreError>(())
+            Ok::<_, StorageError>(())
         })?;
     }
     Ok(())
 }
 
 /// The number of the last migration; 0 where none has a number.
-fn number(store: &impl Store) -> Result<i64, StoreError> {
-    if !has_table(store, "facts")? {
+fn number(storage: &impl Storage) -> Result<i64, StorageError> {
+    if !has_table(storage, "facts")? {
         return Ok(0);
     }
-    let rows = store.exec("SELECT text FROM facts WHERE name = 'schema'", &[])?;
+    let rows = storage.exec("SELECT text FROM facts WHERE name = 'schema'", &[])?;
     match rows.first() {
         Some(row) => row
             .text(0)?
             .parse()
-            .map_err(|error| StoreError::unreadable("schema number", error)),
+            .map_err(|error| StorageError::unreadable("schema number", error)),
         None => Ok(0),
     }
 }
 
 /// The tables of version 0.1.0, made new or completed.
-fn base_tables<S: Store>(store: &S) -> Result<(), StoreError> {
-    let knows_transactions = has_table(store, "transactions")?;
+fn base_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    let knows_transactions = has_table(storage, "transactions")?;
     for statement in [
         "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS orders(
@@ -114,18 +114,18 @@ fn base_tables<S: Store>(store: &S) -> Result<(), StoreError> {
     .into_iter()
     .chain(audit::STATEMENTS)
     {
-        store.exec(statement, &[])?;
+        storage.exec(statement, &[])?;
     }
-    add_columns(store, &ADDED)?;
+    add_columns(storage, &ADDED)?;
     if !knows_transactions {
-        store.exec(FILL_TRANSACTIONS, &[])?;
+        storage.exec(FILL_TRANSACTIONS, &[])?;
     }
     for statement in [
         "CREATE INDEX IF NOT EXISTS alarms_last ON alarms(last_at_ms)",
         "CREATE INDEX IF NOT EXISTS checkouts_untried ON checkouts(untried_until_ms)
             WHERE untried_until_ms IS NOT NULL",
     ] {
-        store.exec(statement, &[])?;
+        storage.exec(statement, &[])?;
     }
     Ok(())
 }
@@ -141,8 +141,8 @@ const FILL_TRANSACTIONS: &str = "INSERT OR IGNORE INTO transactions
         json_extract(json, '$.status.REVOKED.paid.payment.transaction_id')
     ) END AS transaction_id, out_trade_no FROM orders WHERE transaction_id IS NOT NULL";
 
-fn has_table(store: &impl Store, name: &str) -> Result<bool, StoreError> {
-    let found = store.exec(
+fn has_table(storage: &impl Storage, name: &str) -> Result<bool, StorageError> {
+    let found = storage.exec(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
         &[name.into()],
     )?;
@@ -159,16 +159,16 @@ const ADDED: [(&str, &str, &str); 2] = [
 /// Adds the columns that a table lacks. The time that this takes does not depend
 /// on the table's size.
 pub(crate) fn add_columns(
-    store: &impl Store,
+    storage: &impl Storage,
     added: &[(&str, &str, &str)],
-) -> Result<(), StoreError> {
+) -> Result<(), StorageError> {
     for (table, column, kind) in added {
-        let made = store.exec(
+        let made = storage.exec(
             "SELECT 1 FROM sqlite_master WHERE name = ? AND instr(sql, ?)",
             &[(*table).into(), (*column).into()],
         )?;
         if made.is_empty() {
-            store.exec(
+            storage.exec(
                 &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
                 &[],
             )?;

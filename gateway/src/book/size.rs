@@ -4,7 +4,7 @@
 use super::{Book, Call};
 use crate::alarm::Alarm;
 use crate::error::{ApiError, Code};
-use crate::world::{Store, StoreError, World};
+use crate::runtime::{Runtime, Storage, StorageError};
 
 /// What an object may hold: ten gigabytes on Cloudflare.
 const STORAGE_BYTES: i64 = 10_000_000_000;
@@ -15,7 +15,7 @@ const LINKS_STOP_PERCENT: i64 = 80;
 /// From here on nothing new is taken: the rest is for what is paid.
 const NEW_STOPS_PERCENT: i64 = 95;
 
-impl<W: World, S: Store> Book<W, S> {
+impl<R: Runtime, S: Storage> Book<R, S> {
     /// Refuses what would fill the object, while there is room left for what is
     /// paid: notices, queries, refunds and deliveries are always written.
     pub(super) fn refuse_when_full(&self, call: &Call) -> Result<(), ApiError> {
@@ -43,11 +43,11 @@ impl<W: World, S: Store> Book<W, S> {
     }
 
     fn used_percent(&self) -> i64 {
-        self.store.size_bytes() / (STORAGE_BYTES / 100)
+        self.storage.size_bytes() / (STORAGE_BYTES / 100)
     }
 
     /// Raises an alarm once for each part of its room that the object uses.
-    pub(super) fn watch_size(&self) -> Result<(), StoreError> {
+    pub(super) fn watch_size(&self) -> Result<(), StorageError> {
         let used = self.used_percent();
         let level = FILLING_PERCENT.iter().rev().find(|level| used >= **level);
         let level = level.copied().unwrap_or_default();
@@ -55,13 +55,13 @@ impl<W: World, S: Store> Book<W, S> {
             return Ok(());
         }
         let rows = self
-            .store
+            .storage
             .exec("SELECT text FROM facts WHERE name = 'filling_percent'", &[])?;
         let known = rows.first().map(|row| row.text(0)).transpose()?;
         let known = known.and_then(|text| text.parse().ok()).unwrap_or_default();
         if level > known {
-            self.store.atomically(|| {
-                self.store.exec(
+            self.storage.atomically(|| {
+                self.storage.exec(
                     "INSERT INTO facts(name, text) VALUES('filling_percent', ?1)
                      ON CONFLICT(name) DO UPDATE SET text = ?1",
                     &[level.to_string().into()],

@@ -5,11 +5,11 @@ use crate::Gateway;
 use crate::book::Verdict;
 use crate::error::ApiError;
 use crate::http::answer;
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use wechatpay::ionline::Merchant;
 use wechatpay::ionline::notify::{ACK_OK, Notice, NoticeError};
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     pub(crate) async fn ionline_notice(
         &self,
         request: &Request,
@@ -22,7 +22,7 @@ impl<W: World> Gateway<W> {
         };
         let credentials = &known.credentials;
         let read = |key| Notice::read(request.body(), merchant, key);
-        let previous = credentials.previous_api_key(self.world.now_ms());
+        let previous = credentials.previous_api_key(self.runtime.now_ms());
         let notice = match (read(&credentials.api_key), previous) {
             (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
             (notice, _) => notice,

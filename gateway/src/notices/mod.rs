@@ -16,7 +16,7 @@ use crate::book::{Call, Verdict};
 use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::limits::forget_oldest;
-use crate::world::World;
+use crate::runtime::Runtime;
 use order::{OutTradeNo, Payment};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -94,10 +94,13 @@ impl Refusals {
     }
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// The merchant whose address the sender used.
     async fn addressee(&self, id: &str, dialect: &str) -> Result<Rc<Known>, ApiError> {
-        let known = self.directory.by_id(&self.world, &self.config, id).await?;
+        let known = self
+            .directory
+            .by_id(&self.runtime, &self.config, id)
+            .await?;
         known
             .filter(|known| known.merchant.dialect.name() == dialect)
             .ok_or_else(|| ApiError::of(Code::MerchantNotFound))
@@ -130,10 +133,10 @@ impl<W: World> Gateway<W> {
     /// Logs and counts what was not believed. The merchant's book is told now
     /// and then: a flood of refused notices does not reach it.
     async fn not_believed(&self, id: &str, name: &'static str) {
-        let Some(counts) = self.refusals.add(id, name, self.world.now_ms()) else {
+        let Some(counts) = self.refusals.add(id, name, self.runtime.now_ms()) else {
             return;
         };
-        self.world.log(format_args!("notice for {id}: {name}"));
+        self.runtime.log(format_args!("notice for {id}: {name}"));
         self.tell_refused(id, counts).await;
     }
 
@@ -141,7 +144,7 @@ impl<W: World> Gateway<W> {
     /// so that the last of a row are counted too. Called for every request; a
     /// merchant's book is told ten seconds after the last time at the earliest.
     pub(crate) async fn tell_waiting_refusals(&self) {
-        if let Some((id, counts)) = self.refusals.take_due(self.world.now_ms()) {
+        if let Some((id, counts)) = self.refusals.take_due(self.runtime.now_ms()) {
             self.tell_refused(&id, counts).await;
         }
     }

@@ -5,18 +5,18 @@ use crate::Gateway;
 use crate::book::{Call, Prepaid, Verdict};
 use crate::error::{ApiError, Code};
 use crate::http::answer;
-use crate::world::{Request, Response, World};
+use crate::runtime::{Request, Response, Runtime};
 use order::OutTradeNo;
 use wechatpay::v2::field::Text;
 use wechatpay::v2::notify::{ACK_OK, Notice, NoticeError, ack_fail};
 use wechatpay::v2::{native, refund_notify};
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     pub(crate) async fn notice(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
         let known = self.addressee(id, "v2").await?;
         let credentials = &known.credentials;
         let read = |key| Notice::read(request.body(), key, known.merchant.sign_type);
-        let previous = credentials.previous_api_key(self.world.now_ms());
+        let previous = credentials.previous_api_key(self.runtime.now_ms());
         let notice = match (read(&credentials.api_key), previous) {
             (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
             (notice, _) => notice,
@@ -44,7 +44,7 @@ impl<W: World> Gateway<W> {
     }
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `POST /notify/v2/{merchant}/refund` (`req_info`). What it says is
     /// encrypted under the merchant's key and not signed: the book asks WeChat
     /// before anything changes.
@@ -56,7 +56,7 @@ impl<W: World> Gateway<W> {
         let known = self.addressee(id, "v2").await?;
         let credentials = &known.credentials;
         let read = |key| refund_notify::Notice::read(request.body(), key);
-        let previous = credentials.previous_api_key(self.world.now_ms());
+        let previous = credentials.previous_api_key(self.runtime.now_ms());
         let notice = match (read(&credentials.api_key), previous) {
             (Err(error), Some(previous)) => read(previous).map_err(|_| error),
             (notice, _) => notice,
@@ -80,7 +80,7 @@ impl<W: World> Gateway<W> {
     }
 }
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     /// `POST /notify/v2/{merchant}/native`: a payer has scanned a product's
     /// code (Native mode 1). The answer is the order to pay, signed; or why
     /// there is none, in words that WeChat shows the payer.
@@ -93,7 +93,7 @@ impl<W: World> Gateway<W> {
         let merchant = &known.merchant;
         let credentials = &known.credentials;
         let read = |key| native::Callback::read(request.body(), key, merchant.sign_type);
-        let previous = credentials.previous_api_key(self.world.now_ms());
+        let previous = credentials.previous_api_key(self.runtime.now_ms());
         // The answer is signed with the key that WeChat asks with.
         let (callback, key) = match (read(&credentials.api_key), previous) {
             (Err(error), Some(previous)) => (read(previous).map_err(|_| error), previous),

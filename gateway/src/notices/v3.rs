@@ -11,9 +11,9 @@ use crate::directory::Known;
 use crate::error::ApiError;
 use crate::http::{answer, header_text};
 use crate::registry::{self, Answer};
+use crate::runtime::{Request, Response, Runtime};
 use crate::shards::ask;
 use crate::upstream::is_public_key_id;
-use crate::world::{Request, Response, World};
 use order::{OutTradeNo, Payment};
 use std::rc::Rc;
 use wechatpay::Secret;
@@ -21,7 +21,7 @@ use wechatpay::v3::keyring::{VerifyError, verify};
 use wechatpay::v3::notify::{Envelope, Event, Hint, Notice, NoticeError, ack_fail};
 use wechatpay::v3::{Signature, SignatureError, refund_notify};
 
-impl<W: World> Gateway<W> {
+impl<R: Runtime> Gateway<R> {
     pub(crate) async fn v3_notice(
         &self,
         request: &Request,
@@ -67,8 +67,8 @@ impl<W: World> Gateway<W> {
     ) -> Result<Told, &'static str> {
         let upstream = self.upstream(known);
         let keyring = upstream.keyring_for_notice(&signature.serial).await;
-        let now_ms = self.world.now_ms();
-        let verified = verify(signature, request.body(), &keyring, now_ms, &self.world)
+        let now_ms = self.runtime.now_ms();
+        let verified = verify(signature, request.body(), &keyring, now_ms, &self.runtime)
             .await
             .map_err(|error| name_of_verify(&error))?;
         let wrong = |error: NoticeError| name_of(&error);
@@ -144,7 +144,7 @@ impl<W: World> Gateway<W> {
         open: impl Fn(&Secret) -> Result<T, NoticeError>,
     ) -> Result<T, NoticeError> {
         let credentials = &known.credentials;
-        let previous = credentials.previous_api_key(self.world.now_ms());
+        let previous = credentials.previous_api_key(self.runtime.now_ms());
         match (open(&credentials.api_key), previous) {
             (Err(NoticeError::Sealed(_)), Some(previous)) => open(previous),
             (opened, _) => opened,
@@ -169,7 +169,7 @@ impl<W: World> Gateway<W> {
             mch_id: mch_id.to_owned(),
             sub_mch_id: sub_mch_id.to_owned(),
         };
-        match ask(&self.world, call).await? {
+        match ask(&self.runtime, call).await? {
             Answer::Found(found) => self.addressee(&found.merchant.id, "v3").await.map(Some),
             Answer::NotFound => Ok(None),
             // Not known at present: WeChat repeats the notice.

@@ -11,7 +11,7 @@
 
 use super::{Registry, Shard};
 use crate::merchant::{Dialect, Merchant};
-use crate::world::{Row, Store, StoreError, World};
+use crate::runtime::{Row, Runtime, Storage, StorageError};
 use order::Account;
 use serde::{Deserialize, Serialize};
 
@@ -175,13 +175,13 @@ pub(super) const STATEMENTS: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
 ];
 
-impl<W: World, S: Store> Registry<W, S> {
+impl<R: Runtime, S: Storage> Registry<R, S> {
     /// Writes a pointer down, unless another merchant has its name with another
     /// detail. Answers the other merchants' pointers: those in the way, or of a
     /// name that several may have, the earliest.
-    pub(super) fn claim(&self, pointer: &Pointer) -> Result<Vec<Pointer>, StoreError> {
-        let now_ms = self.world.now_ms();
-        self.store.exec(
+    pub(super) fn claim(&self, pointer: &Pointer) -> Result<Vec<Pointer>, StorageError> {
+        let now_ms = self.runtime.now_ms();
+        self.storage.exec(
             "DELETE FROM pointers WHERE until_ms IS NOT NULL AND until_ms <= ?",
             &[now_ms.into()],
         )?;
@@ -199,13 +199,13 @@ impl<W: World, S: Store> Registry<W, S> {
         ];
         let others = if kind.is_exclusive() {
             args.push(detail.as_str().into());
-            self.store.exec(
+            self.storage.exec(
                 "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
                  WHERE kind = ? AND name = ? AND merchant_id <> ? AND detail <> ? LIMIT 10",
                 &args,
             )
         } else {
-            self.store.exec(
+            self.storage.exec(
                 "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
                  WHERE kind = ? AND name = ? AND merchant_id <> ? ORDER BY at_ms, rowid LIMIT 1",
                 &args,
@@ -223,8 +223,8 @@ impl<W: World, S: Store> Registry<W, S> {
 
     /// Writes a pointer down. No two claims have one time: a pointer that was
     /// claimed anew is not taken for the earlier one.
-    pub(super) fn point(&self, pointer: &Pointer) -> Result<(), StoreError> {
-        self.store.exec(
+    pub(super) fn point(&self, pointer: &Pointer) -> Result<(), StorageError> {
+        self.storage.exec(
             "INSERT INTO pointers(kind, name, merchant_id, detail, at_ms, until_ms)
              VALUES(?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT(kind, name, merchant_id, detail) DO UPDATE
@@ -243,8 +243,8 @@ impl<W: World, S: Store> Registry<W, S> {
 
     /// The merchants that may have a name, the latest claim first: of a name that
     /// one merchant has, the others were left behind.
-    pub(super) fn pointers(&self, kind: Kind, name: &str) -> Result<Vec<Pointer>, StoreError> {
-        let rows = self.store.exec(
+    pub(super) fn pointers(&self, kind: Kind, name: &str) -> Result<Vec<Pointer>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
              WHERE kind = ? AND name = ? ORDER BY at_ms DESC LIMIT 10",
             &[kind.name().into(), name.into()],
@@ -253,8 +253,8 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     /// Removes a pointer, unless it was claimed anew.
-    pub(super) fn unpoint(&self, pointer: &Pointer) -> Result<(), StoreError> {
-        self.store.exec(
+    pub(super) fn unpoint(&self, pointer: &Pointer) -> Result<(), StorageError> {
+        self.storage.exec(
             "DELETE FROM pointers
              WHERE kind = ? AND name = ? AND merchant_id = ? AND detail = ? AND at_ms = ?",
             &[
@@ -269,7 +269,7 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 }
 
-fn pointers(kind: Kind, name: &str, rows: &[Row]) -> Result<Vec<Pointer>, StoreError> {
+fn pointers(kind: Kind, name: &str, rows: &[Row]) -> Result<Vec<Pointer>, StorageError> {
     let pointer = |row: &Row| {
         Ok(Pointer {
             kind,

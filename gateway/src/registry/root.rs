@@ -17,7 +17,7 @@ use super::pointers::{Kind, Pointer};
 use super::{Answer, Registry, Shard};
 use crate::audit::{self, Entry};
 use crate::merchant::Dialect;
-use crate::world::{Row, Store, StoreError, World};
+use crate::runtime::{Row, Runtime, Storage, StorageError};
 use order::Account;
 use serde::{Deserialize, Serialize};
 
@@ -88,9 +88,9 @@ const FROZEN: [(&str, &str); 3] = [
 ];
 
 /// Of the earlier registry.
-impl<W: World, S: Store> Registry<W, S> {
+impl<R: Runtime, S: Storage> Registry<R, S> {
     /// From now on its database refuses changes.
-    pub(super) fn freeze(&self) -> Result<(), StoreError> {
+    pub(super) fn freeze(&self) -> Result<(), StorageError> {
         if !self.frozen.get() {
             for (table, updated) in FROZEN {
                 for (change, condition) in [("insert", ""), ("update", updated), ("delete", "")] {
@@ -99,7 +99,7 @@ impl<W: World, S: Store> Registry<W, S> {
                          {condition} BEGIN SELECT RAISE(ABORT, 'the registry has moved to its shards');
                          END"
                     );
-                    self.store.exec(&statement, &[])?;
+                    self.storage.exec(&statement, &[])?;
                 }
             }
             self.frozen.set(true);
@@ -110,8 +110,8 @@ impl<W: World, S: Store> Registry<W, S> {
     /// Makes a merchant's row unreadable, because its shard has it and is about
     /// to change it. What other shards read of it (its account, its keys'
     /// fingerprints) stays.
-    pub(super) fn retire(&self, id: &str) -> Result<Answer, StoreError> {
-        self.store.exec(
+    pub(super) fn retire(&self, id: &str) -> Result<Answer, StorageError> {
+        self.storage.exec(
             "UPDATE merchants SET json = json_remove(json, '$.sealed') WHERE id = ?",
             &[id.into()],
         )?;
@@ -119,9 +119,9 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     /// The page of a shard behind a cursor.
-    pub(super) fn export(&self, shard: Shard, cursor: &Cursor) -> Result<Page, StoreError> {
+    pub(super) fn export(&self, shard: Shard, cursor: &Cursor) -> Result<Page, StorageError> {
         let mut page = Page::default();
-        let rows = self.store.exec(
+        let rows = self.storage.exec(
             "SELECT id, quick_auth_token, json FROM merchants WHERE id > ? ORDER BY id LIMIT ?",
             &[cursor.after.as_str().into(), MERCHANTS.into()],
         )?;
@@ -178,22 +178,22 @@ impl<W: World, S: Store> Registry<W, S> {
         Ok(page)
     }
 
-    fn live_keys(&self, id: &str) -> Result<Vec<Key>, StoreError> {
-        let rows = self.store.exec(
+    fn live_keys(&self, id: &str) -> Result<Vec<Key>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT fingerprint, secret_fingerprint, expires_at_ms FROM keys
              WHERE merchant_id = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
-            &[id.into(), self.world.now_ms().into()],
+            &[id.into(), self.runtime.now_ms().into()],
         )?;
         let text = |row: &Row, column| row.text(column).map(str::to_owned);
         let key = |row: &Row| Ok((text(row, 0)?, text(row, 1)?, row.int_or_null(2)?));
         rows.iter().map(key).collect()
     }
 
-    fn live_tokens(&self, id: &str) -> Result<Vec<Token>, StoreError> {
-        let rows = self.store.exec(
+    fn live_tokens(&self, id: &str) -> Result<Vec<Token>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT fingerprint, expires_at_ms, issued_at_ms, key_fingerprint FROM tokens
              WHERE merchant_id = ? AND expires_at_ms > ? ORDER BY rowid",
-            &[id.into(), self.world.now_ms().into()],
+            &[id.into(), self.runtime.now_ms().into()],
         )?;
         let token = |row: &Row| {
             Ok((
@@ -206,8 +206,8 @@ impl<W: World, S: Store> Registry<W, S> {
         rows.iter().map(token).collect()
     }
 
-    fn certificates(&self, id: &str) -> Result<Option<(String, i64)>, StoreError> {
-        let rows = self.store.exec(
+    fn certificates(&self, id: &str) -> Result<Option<(String, i64)>, StorageError> {
+        let rows = self.storage.exec(
             "SELECT pems, asked_at_ms FROM certificates WHERE merchant_id = ?",
             &[id.into()],
         )?;
@@ -217,8 +217,8 @@ impl<W: World, S: Store> Registry<W, S> {
     }
 
     /// Entries of the audit, oldest first, and the last one's id.
-    fn entries(&self, id: &str, after: i64, limit: i64) -> Result<(Vec<Entry>, i64), StoreError> {
-        let rows = self.store.exec(
+    fn entries(&self, id: &str, after: i64, limit: i64) -> Result<(Vec<Entry>, i64), StorageError> {
+        let rows = self.storage.exec(
             "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
              WHERE subject = ? AND id > ? ORDER BY id LIMIT ?",
             &[id.into(), after.into(), limit.into()],
@@ -239,16 +239,16 @@ impl<W: World, S: Store> Registry<W, S> {
                 pointers
             }
             Err(error) => {
-                let error = StoreError::unreadable_json("merchant", &error);
-                self.world.log(format_args!("registry: {id}: {error}"));
+                let error = StorageError::unreadable_json("merchant", &error);
+                self.runtime.log(format_args!("registry: {id}: {error}"));
                 Vec::new()
             }
         }
     }
 
     /// Whether another merchant of the earlier registry has the same `mch_id`.
-    fn shares_account(&self, json: &str, id: &str) -> Result<bool, StoreError> {
-        let rows = self.store.exec(
+    fn shares_account(&self, json: &str, id: &str) -> Result<bool, StorageError> {
+        let rows = self.storage.exec(
             "SELECT 1 FROM merchants
              WHERE json_extract(json, '$.account.mch_id') = json_extract(?, '$.account.mch_id')
              AND id <> ? LIMIT 1",
@@ -259,27 +259,27 @@ impl<W: World, S: Store> Registry<W, S> {
 }
 
 /// Of a shard.
-impl<W: World, S: Store> Registry<W, S> {
+impl<R: Runtime, S: Storage> Registry<R, S> {
     /// How far the shard has read the earlier registry; `None` when it has read
     /// all of it.
-    pub(super) fn cursor(&self) -> Result<Option<Cursor>, StoreError> {
+    pub(super) fn cursor(&self) -> Result<Option<Cursor>, StorageError> {
         if self.imported.get() {
             return Ok(None);
         }
         let rows = self
-            .store
+            .storage
             .exec("SELECT text FROM facts WHERE name = 'read_up_to'", &[])?;
         let cursor = match rows.first() {
             None => Some(Cursor::default()),
             Some(row) => serde_json::from_slice(row.text(0)?.as_bytes())
-                .map_err(|error| StoreError::unreadable_json("cursor", &error))?,
+                .map_err(|error| StorageError::unreadable_json("cursor", &error))?,
         };
         self.imported.set(cursor.is_none());
         Ok(cursor)
     }
 
     /// Takes a page over, inside a transaction, if it is the one that comes next.
-    pub(super) fn import(&self, cursor: &Cursor, page: &Page) -> Result<Answer, StoreError> {
+    pub(super) fn import(&self, cursor: &Cursor, page: &Page) -> Result<Answer, StorageError> {
         if self.cursor()?.as_ref() != Some(cursor) {
             // Another caller has brought it.
             return Ok(Answer::Done);
@@ -291,8 +291,8 @@ impl<W: World, S: Store> Registry<W, S> {
             self.point(pointer)?;
         }
         let next = serde_json::to_string(&page.next)
-            .map_err(|error| StoreError::unreadable_json("cursor", &error))?;
-        self.store.exec(
+            .map_err(|error| StorageError::unreadable_json("cursor", &error))?;
+        self.storage.exec(
             "INSERT INTO facts(name, text) VALUES('read_up_to', ?1)
              ON CONFLICT(name) DO UPDATE SET text = ?1",
             &[next.into()],
@@ -300,9 +300,9 @@ impl<W: World, S: Store> Registry<W, S> {
         Ok(Answer::Done)
     }
 
-    fn take_over(&self, moved: &Moved) -> Result<(), StoreError> {
+    fn take_over(&self, moved: &Moved) -> Result<(), StorageError> {
         let id = || moved.id.as_str().into();
-        self.store.exec(
+        self.storage.exec(
             "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)
              ON CONFLICT DO NOTHING",
             &[
@@ -311,7 +311,7 @@ impl<W: World, S: Store> Registry<W, S> {
                 moved.json.as_str().into(),
             ],
         )?;
-        self.store.exec(
+        self.storage.exec(
             "INSERT INTO at_root(merchant_id) VALUES(?) ON CONFLICT DO NOTHING",
             &[id()],
         )?;
@@ -320,7 +320,7 @@ impl<W: World, S: Store> Registry<W, S> {
         }
         if let Ok(known) = serde_json::from_slice::<Known>(moved.json.as_bytes()) {
             for (name, contents) in &known.domain_files {
-                self.store.exec(
+                self.storage.exec(
                     "INSERT INTO domain_files(name, merchant_id, contents) VALUES(?, ?, ?)
                      ON CONFLICT DO NOTHING",
                     &[name.as_str().into(), id(), contents.as_str().into()],
@@ -328,7 +328,7 @@ impl<W: World, S: Store> Registry<W, S> {
             }
         }
         for (fingerprint, secret, expires_at_ms) in &moved.keys {
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO keys(fingerprint, merchant_id, secret_fingerprint, expires_at_ms)
                  VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 &[
@@ -340,7 +340,7 @@ impl<W: World, S: Store> Registry<W, S> {
             )?;
         }
         for (fingerprint, expires_at_ms, issued_at_ms, key) in &moved.tokens {
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO tokens(fingerprint, merchant_id, expires_at_ms, issued_at_ms,
                      key_fingerprint)
                  VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -354,36 +354,36 @@ impl<W: World, S: Store> Registry<W, S> {
             )?;
         }
         if let Some((pems, asked_at_ms)) = &moved.certificates {
-            self.store.exec(
+            self.storage.exec(
                 "INSERT INTO certificates(merchant_id, pems, asked_at_ms) VALUES(?, ?, ?)
                  ON CONFLICT DO NOTHING",
                 &[id(), pems.as_str().into(), (*asked_at_ms).into()],
             )?;
         }
         for entry in &moved.audit {
-            audit::take_over(&self.store, entry)?;
+            audit::take_over(&self.storage, entry)?;
         }
         Ok(())
     }
 
     /// A merchant that the earlier registry still has as it was.
-    pub(super) fn is_at_root(&self, id: &str) -> Result<bool, StoreError> {
+    pub(super) fn is_at_root(&self, id: &str) -> Result<bool, StorageError> {
         let rows = self
-            .store
+            .storage
             .exec("SELECT 1 FROM at_root WHERE merchant_id = ?", &[id.into()])?;
         Ok(!rows.is_empty())
     }
 
     /// The earlier registry has it no longer.
-    pub(super) fn retired(&self, id: &str) -> Result<Answer, StoreError> {
-        self.store
+    pub(super) fn retired(&self, id: &str) -> Result<Answer, StorageError> {
+        self.storage
             .exec("DELETE FROM at_root WHERE merchant_id = ?", &[id.into()])?;
         Ok(Answer::Done)
     }
 
     /// Another merchant has this one's `mch_id`.
-    pub(super) fn share(&self, id: &str) -> Result<Answer, StoreError> {
-        self.store.exec(
+    pub(super) fn share(&self, id: &str) -> Result<Answer, StorageError> {
+        self.storage.exec(
             "INSERT INTO sharing(merchant_id) VALUES(?) ON CONFLICT DO NOTHING",
             &[id.into()],
         )?;

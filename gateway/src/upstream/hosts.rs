@@ -2,8 +2,8 @@
 //! call takes.
 
 use super::backoff::Backoff;
+use crate::runtime::{Chunks, FetchError, Request, Response, Route, Runtime};
 use crate::tally::Tally;
-use crate::world::{Chunks, FetchError, Request, Response, Route, World};
 use order::OutTradeNo;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -165,30 +165,30 @@ impl Hosts {
     /// happened.
     pub async fn send(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         family: &Family,
         message: Message<'_>,
     ) -> Option<Response> {
-        let fetch = async |request| world.fetch(message.route, request).await;
-        self.send_by(world, family, message, &fetch, Vec::clone)
+        let fetch = async |request| runtime.fetch(message.route, request).await;
+        self.send_by(runtime, family, message, &fetch, Vec::clone)
             .await
     }
 
     /// As [`Hosts::send`], for an answer that is too long to be held.
     pub async fn send_for_pieces(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         family: &Family,
         message: Message<'_>,
     ) -> Option<http::Response<Chunks>> {
-        let fetch = async |request| world.fetch_pieces(message.route, request).await;
-        self.send_by(world, family, message, &fetch, |_| Vec::new())
+        let fetch = async |request| runtime.fetch_pieces(message.route, request).await;
+        self.send_by(runtime, family, message, &fetch, |_| Vec::new())
             .await
     }
 
     async fn send_by<B>(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         family: &Family,
         message: Message<'_>,
         fetch: &impl AsyncFn(Request) -> Result<http::Response<B>, FetchError>,
@@ -199,7 +199,10 @@ impl Hosts {
             Tries::Once => 1,
         };
         for _ in 0..tries {
-            match self.try_one(world, family, message, fetch, sampled).await? {
+            match self
+                .try_one(runtime, family, message, fetch, sampled)
+                .await?
+            {
                 Tried::Answered(answer) => return Some(answer),
                 Tried::Failed => {}
                 Tried::NotSent => return None,
@@ -210,14 +213,14 @@ impl Hosts {
 
     async fn try_one<B>(
         &self,
-        world: &impl World,
+        runtime: &impl Runtime,
         family: &Family,
         message: Message<'_>,
         fetch: &impl AsyncFn(Request) -> Result<http::Response<B>, FetchError>,
         sampled: fn(&B) -> Vec<u8>,
     ) -> Option<Tried<B>> {
         let state = self.states.get(family.index)?;
-        if world.now_ms() >= state.return_at_ms.get() {
+        if runtime.now_ms() >= state.return_at_ms.get() {
             state.current.set(0);
         }
         let current = state.current.get();
@@ -228,17 +231,17 @@ impl Hosts {
             request = request.header(*name, value);
         }
         let request: Request = request.body(message.body.as_bytes().to_vec()).ok()?;
-        let began_ms = world.now_ms();
+        let began_ms = runtime.now_ms();
         let outcome = fetch(request).await;
         if matches!(outcome, Err(FetchError::Busy)) {
             // No host is to blame, and none was asked.
-            world.log(format_args!("{host}: {}", FetchError::Busy));
+            runtime.log(format_args!("{host}: {}", FetchError::Busy));
             self.tally.count("upstream_not_sent");
             return Some(Tried::NotSent);
         }
         // A query string may say who the payer is; the path never does.
         let place = url.split('?').next().unwrap_or_default();
-        let elapsed_ms = world.now_ms() - began_ms;
+        let elapsed_ms = runtime.now_ms() - began_ms;
         self.count(|| Sample {
             url: place.to_owned(),
             elapsed_ms,
@@ -265,13 +268,13 @@ impl Hosts {
             Ok(answer) if !answer.status().is_server_error() => {
                 return Some(Tried::Answered(answer));
             }
-            Ok(answer) => world.log(format_args!("{place}: status {}", answer.status())),
-            Err(error) => world.log(format_args!("{place}: {error}")),
+            Ok(answer) => runtime.log(format_args!("{place}: status {}", answer.status())),
+            Err(error) => runtime.log(format_args!("{place}: {error}")),
         }
         // Others may have moved on from this host meanwhile.
         if state.current.get() == current {
             state.current.set((current + 1) % family.hosts.len());
-            state.return_at_ms.set(world.now_ms() + AWAY_MS);
+            state.return_at_ms.set(runtime.now_ms() + AWAY_MS);
         }
         Some(Tried::Failed)
     }
@@ -312,7 +315,7 @@ impl Hosts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::{
+    use crate::runtime::{
         CallError, FetchError, Object, PrivateKey, PublicKey, Response, Rsa, RsaError,
     };
     use futures_util::FutureExt;
@@ -335,7 +338,7 @@ mod tests {
         }
     }
 
-    impl World for Network {
+    impl Runtime for Network {
         fn now_ms(&self) -> i64 {
             self.now_ms.get()
         }
@@ -375,51 +378,55 @@ mod tests {
         body: "",
     };
 
-    fn post(hosts: &Hosts, world: &Network) -> (bool, Vec<String>) {
-        let answered = hosts.send(world, &V2, QUERY).now_or_never().unwrap();
-        (answered.is_some(), world.asked.take())
+    fn post(hosts: &Hosts, runtime: &Network) -> (bool, Vec<String>) {
+        let answered = hosts.send(runtime, &V2, QUERY).now_or_never().unwrap();
+        (answered.is_some(), runtime.asked.take())
     }
 
     #[test]
     fn a_host_that_fails_is_left_for_a_minute_and_returned_to() {
-        let (hosts, world) = (Hosts::default(), Network::default());
+        let (hosts, runtime) = (Hosts::default(), Network::default());
         let [hk, us, cn] = [0, 1, 2].map(|n| V2.hosts[n].to_owned());
-        assert_eq!(post(&hosts, &world), (true, vec![hk.clone()]));
-        world.down.replace(vec![V2.hosts[0]]);
-        assert_eq!(post(&hosts, &world), (true, vec![hk.clone(), us.clone()]));
-        assert_eq!(post(&hosts, &world), (true, vec![us.clone()]), "remembered");
-        world.down.replace(vec![V2.hosts[1]]);
-        assert_eq!(post(&hosts, &world), (true, vec![us, cn.clone()]));
-        assert_eq!(post(&hosts, &world), (true, vec![cn]));
-        world.now_ms.set(world.now_ms.get() + AWAY_MS);
-        assert_eq!(post(&hosts, &world), (true, vec![hk]), "returned to");
-        world.down.replace(V2.hosts.to_vec());
-        let (answered, asked) = post(&hosts, &world);
+        assert_eq!(post(&hosts, &runtime), (true, vec![hk.clone()]));
+        runtime.down.replace(vec![V2.hosts[0]]);
+        assert_eq!(post(&hosts, &runtime), (true, vec![hk.clone(), us.clone()]));
+        assert_eq!(
+            post(&hosts, &runtime),
+            (true, vec![us.clone()]),
+            "remembered"
+        );
+        runtime.down.replace(vec![V2.hosts[1]]);
+        assert_eq!(post(&hosts, &runtime), (true, vec![us, cn.clone()]));
+        assert_eq!(post(&hosts, &runtime), (true, vec![cn]));
+        runtime.now_ms.set(runtime.now_ms.get() + AWAY_MS);
+        assert_eq!(post(&hosts, &runtime), (true, vec![hk]), "returned to");
+        runtime.down.replace(V2.hosts.to_vec());
+        let (answered, asked) = post(&hosts, &runtime);
         assert!(!answered);
         assert_eq!(asked.len(), 3, "each once");
     }
 
     #[test]
     fn q4_what_takes_money_is_sent_once() {
-        let (hosts, world) = (Hosts::default(), Network::default());
-        world.down.replace(V2.hosts.to_vec());
+        let (hosts, runtime) = (Hosts::default(), Network::default());
+        runtime.down.replace(V2.hosts.to_vec());
         let once = Message {
             tries: Tries::Once,
             ..QUERY
         };
-        let sent = hosts.send(&world, &V2, once).now_or_never();
+        let sent = hosts.send(&runtime, &V2, once).now_or_never();
         assert!(sent.unwrap().is_none());
-        assert_eq!(world.asked.take().len(), 1);
+        assert_eq!(runtime.asked.take().len(), 1);
     }
 
     #[test]
     fn one_call_in_fifty_is_timed() {
-        let (hosts, world) = (Hosts::default(), Network::default());
+        let (hosts, runtime) = (Hosts::default(), Network::default());
         for _ in 1..SAMPLE_EVERY {
-            post(&hosts, &world);
+            post(&hosts, &runtime);
             assert!(hosts.take_samples().is_empty());
         }
-        post(&hosts, &world);
+        post(&hosts, &runtime);
         let sample = hosts.take_samples().pop_front().unwrap();
         assert_eq!(sample.url, "https://apihk.mch.weixin.qq.com/pay/orderquery");
         assert_eq!(sample.elapsed_ms, 7);

@@ -9,7 +9,7 @@ use super::hosts::Tries;
 use super::{Failure, FoundRefund, Prepay, Reason, Refused, Upstream, hosts, v2, wrong};
 use crate::error::{ApiError, Code};
 use crate::merchant::Ionline as Settings;
-use crate::world::{Route, World};
+use crate::runtime::{Route, Runtime};
 use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,9 +27,9 @@ use wechatpay::v2::{ErrorCode, FieldError, Problem, Text};
 const GRACE_MS: i64 = 60_000;
 
 /// The iOnline side of an [`Upstream`].
-pub(super) struct Ionline<'a, W>(pub(super) &'a Upstream<'a, W>, pub(super) &'a Settings);
+pub(super) struct Ionline<'a, R>(pub(super) &'a Upstream<'a, R>, pub(super) &'a Settings);
 
-impl<W: World> Ionline<'_, W> {
+impl<R: Runtime> Ionline<'_, R> {
     pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
         let request = self.payment(prepay).map_err(wrong)?;
         let bytes = self.ask(request.to_form(self.key())).await?;
@@ -89,7 +89,7 @@ impl<W: World> Ionline<'_, W> {
     ) -> Result<(), Failure> {
         let over_ms = |order: &Order| order.created_at_ms() + PREPAY_SECONDS * 1000 + GRACE_MS;
         match order {
-            Some(order) if self.0.world.now_ms() >= over_ms(order) => Ok(()),
+            Some(order) if self.0.runtime.now_ms() >= over_ms(order) => Ok(()),
             Some(_) => Err(not_yet()),
             None => match self.query(number, &self.0.known.merchant.account).await {
                 Ok(_) => Err(not_yet()),
@@ -161,11 +161,11 @@ impl<W: World> Ionline<'_, W> {
             headers: &[("content-type", kind.to_owned())],
             body: &form,
         };
-        let Upstream { hosts, world, .. } = self.0;
-        let answer = hosts.send(*world, &hosts::IONLINE, message).await;
+        let Upstream { hosts, runtime, .. } = self.0;
+        let answer = hosts.send(*runtime, &hosts::IONLINE, message).await;
         let answer = answer.ok_or(Failure::NoAnswer)?;
         if answer.status() == http::StatusCode::TOO_MANY_REQUESTS {
-            self.0.world.log(format_args!("iOnline: status 429"));
+            self.0.runtime.log(format_args!("iOnline: status 429"));
             return Err(Failure::too_many_requests());
         }
         Ok(answer.into_body())
@@ -219,10 +219,10 @@ impl<W: World> Ionline<'_, W> {
     }
 
     fn failure(&self, what: &str, error: AnswerError) -> Failure {
-        let world = self.0.world;
+        let runtime = self.0.runtime;
         match error {
             AnswerError::Refused { code, fields, .. } => {
-                world.log(format_args!("iOnline, {what}: refused with {code}"));
+                runtime.log(format_args!("iOnline, {what}: refused with {code}"));
                 Failure::Refused(Box::new(Refused {
                     reason: v2::reason(&code),
                     err_code: code.code().to_owned(),
@@ -231,7 +231,7 @@ impl<W: World> Ionline<'_, W> {
             }
             // Unsigned by nature: shown, not believed, and not logged.
             AnswerError::Communication { status, message } => {
-                world.log(format_args!("iOnline, {what}: a status that is not 0"));
+                runtime.log(format_args!("iOnline, {what}: a status that is not 0"));
                 let told = json!({"status": status, "message": message});
                 Failure::NotBelieved(v2::refused(told))
             }

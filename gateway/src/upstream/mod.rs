@@ -34,8 +34,8 @@ use crate::directory::Known;
 use crate::error::{ApiError, Code};
 use crate::fields::Fields;
 use crate::merchant::Dialect;
+use crate::runtime::Runtime;
 use crate::scope::Scope;
-use crate::world::World;
 use backoff::Followed;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use ionline::Ionline;
@@ -58,9 +58,9 @@ use wechatpay::{v2 as wechat_v2, v3 as wechat_v3};
 
 /// One merchant's account upstream.
 #[derive(Debug)]
-pub struct Upstream<'a, W> {
-    /// The world, for the network, the clock and chance.
-    pub world: &'a W,
+pub struct Upstream<'a, R> {
+    /// The runtime, for the network, the clock and chance.
+    pub runtime: &'a R,
     /// The deployment's settings.
     pub config: &'a Config,
     /// Which hosts answer.
@@ -313,7 +313,7 @@ pub struct Settlements {
 /// A call under way.
 pub type Asking<'a, T> = LocalBoxFuture<'a, Result<T, Failure>>;
 
-impl<'a, W: World> Upstream<'a, W> {
+impl<'a, R: Runtime> Upstream<'a, R> {
     /// Asks for the means to pay. It takes no money; the same request again
     /// gives the same means.
     pub async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
@@ -476,7 +476,7 @@ impl<'a, W: World> Upstream<'a, W> {
                     }
                     broken => broken.to_string(),
                 };
-                self.world.log(format_args!("statement: {why}"));
+                self.runtime.log(format_args!("statement: {why}"));
                 Failure::NotBelieved(ApiError::new(
                     Code::StatementUnreadable,
                     format!("The statement cannot be read: {why}."),
@@ -543,7 +543,7 @@ impl<'a, W: World> Upstream<'a, W> {
         if is_reported {
             self.hosts.add_sample(hosts::Sample {
                 url: MICROPAY_TOTAL_URL.to_owned(),
-                elapsed_ms: self.world.now_ms() - order.created_at_ms(),
+                elapsed_ms: self.runtime.now_ms() - order.created_at_ms(),
                 outcome: hosts::Outcome::QuickPay {
                     number: order.terms().out_trade_no.clone(),
                     paid: order.paid().is_some(),
@@ -686,7 +686,7 @@ impl<'a, W: World> Upstream<'a, W> {
 
     fn is_paused(&self, call: Limited) -> bool {
         let mch_id = &self.known.merchant.account.mch_id;
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         self.hosts.backoff().is_paused(mch_id, call, now_ms)
     }
 
@@ -699,7 +699,7 @@ impl<'a, W: World> Upstream<'a, W> {
             Err(failure) => failure.is_too_often(),
         };
         let mch_id = &self.known.merchant.account.mch_id;
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let backoff = self.hosts.backoff();
         let followed = backoff.answered(mch_id, call, is_too_often, now_ms);
         if followed != Followed::Nothing {
@@ -714,7 +714,7 @@ impl<'a, W: World> Upstream<'a, W> {
         answer
     }
 
-    fn v2(&self) -> Result<V2<'_, W>, ApiError> {
+    fn v2(&self) -> Result<V2<'_, R>, ApiError> {
         match self.dialect() {
             Dialect::V2 => Ok(V2(self)),
             Dialect::V3(_) | Dialect::Ionline(_) => Err(not_offered()),
@@ -730,12 +730,12 @@ impl<'a, W: World> Upstream<'a, W> {
     }
 
     fn nonce(&self) -> String {
-        crate::seal::random_text(|bytes| self.world.random(bytes), 32)
+        crate::seal::random_text(|bytes| self.runtime.random(bytes), 32)
     }
 
     /// `error` repeats no text of an unverified answer.
     fn not_believed(&self, what: &str, error: impl std::fmt::Display) -> Failure {
-        self.world.log(format_args!("{what}: {error}"));
+        self.runtime.log(format_args!("{what}: {error}"));
         Failure::NotBelieved(ApiError::of(Code::UpstreamUnverified))
     }
 }

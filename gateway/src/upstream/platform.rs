@@ -7,8 +7,8 @@ use super::{Failure, Upstream};
 use crate::alarm::Alarm;
 use crate::directory::Platform;
 use crate::registry::Call;
+use crate::runtime::{Response, Runtime};
 use crate::shards::ask;
-use crate::world::{Response, World};
 use std::rc::Rc;
 use wechatpay::rsa::Certificate;
 use wechatpay::v3::Keyring;
@@ -25,7 +25,7 @@ const APART_MS: i64 = 60 * 1000;
 /// The header that names the key.
 const SERIAL: &str = "wechatpay-serial";
 
-impl<W: World> Upstream<'_, W> {
+impl<R: Runtime> Upstream<'_, R> {
     /// The keys to verify an answer with whose signature names `serial`.
     pub async fn keyring(&self, serial: Option<&str>) -> Rc<Keyring> {
         let unknown = serial.is_some_and(|serial| self.is_unknown(serial));
@@ -57,7 +57,7 @@ impl<W: World> Upstream<'_, W> {
     /// The keys, downloaded again if the last download is older than this.
     async fn keyring_of(&self, patience_ms: i64) -> Rc<Keyring> {
         let platform = self.known.platform.borrow().clone();
-        if self.world.now_ms() - platform.asked_at_ms >= patience_ms {
+        if self.runtime.now_ms() - platform.asked_at_ms >= patience_ms {
             self.refresh(platform).await;
         }
         self.known.platform.borrow().keyring.clone()
@@ -84,7 +84,7 @@ impl<W: World> Upstream<'_, W> {
             }
             Err(why) => {
                 let id = &self.known.merchant.id;
-                self.world
+                self.runtime
                     .log(format_args!("platform certificates of {id}: {why}"));
                 None
             }
@@ -94,11 +94,11 @@ impl<W: World> Upstream<'_, W> {
         }
         let id = self.known.merchant.id.clone();
         // Lost, they are only asked for again.
-        let _ = ask(self.world, Call::KeepCertificates { id, pems }).await;
+        let _ = ask(self.runtime, Call::KeepCertificates { id, pems }).await;
     }
 
     fn asked(&self) {
-        self.known.platform.borrow_mut().asked_at_ms = self.world.now_ms();
+        self.known.platform.borrow_mut().asked_at_ms = self.runtime.now_ms();
     }
 
     /// The certificates that hold now. One that was known and has not expired
@@ -121,7 +121,7 @@ impl<W: World> Upstream<'_, W> {
         if !wechatpay::v3::answer::is_success(answer.status().as_u16()) {
             return Err(format!("status {}", answer.status().as_u16()));
         }
-        let now_ms = self.world.now_ms();
+        let now_ms = self.runtime.now_ms();
         let credentials = &self.known.credentials;
         let read = async |key| {
             certificates::read(
@@ -130,7 +130,7 @@ impl<W: World> Upstream<'_, W> {
                 key,
                 held.public_key.clone(),
                 now_ms,
-                self.world,
+                self.runtime,
             )
             .await
         };

@@ -5,7 +5,7 @@
 //!                           at the end: the hash, the totals ─▶ Summary | Broken
 //! ```
 
-use crate::world::{Chunks, FetchError};
+use crate::runtime::{Chunks, FetchError};
 use futures_util::StreamExt;
 use futures_util::stream;
 use std::collections::VecDeque;

@@ -9,7 +9,7 @@ use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
 use crate::error::{ApiError, Code};
 use crate::http::texts;
-use crate::world::{Response, Route, World};
+use crate::runtime::{Response, Route, Runtime};
 use order::{
     Account, Currency, Money, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms,
     TradeState, TradeType,
@@ -60,9 +60,9 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 }
 
 /// The v2 side of an [`Upstream`].
-pub(super) struct V2<'a, W>(pub(super) &'a Upstream<'a, W>);
+pub(super) struct V2<'a, R>(pub(super) &'a Upstream<'a, R>);
 
-impl<'a, W: World> V2<'a, W> {
+impl<'a, R: Runtime> V2<'a, R> {
     pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
         let request = self.unified_order(prepay).map_err(wrong)?;
         let bytes = self.ask(prepay::PATH, &request.to_xml(self.key())).await?;
@@ -80,7 +80,7 @@ impl<'a, W: World> V2<'a, W> {
         invoke::jsapi(
             appid,
             prepay_id,
-            self.0.world.now_ms() / 1000,
+            self.0.runtime.now_ms() / 1000,
             &self.0.nonce(),
             self.key(),
             self.sign_type(),
@@ -93,7 +93,7 @@ impl<'a, W: World> V2<'a, W> {
             account.payer_appid(),
             account.sub_mch_id.as_deref().unwrap_or(&account.mch_id),
             prepay_id,
-            self.0.world.now_ms() / 1000,
+            self.0.runtime.now_ms() / 1000,
             &self.0.nonce(),
             self.key(),
             self.sign_type(),
@@ -234,14 +234,14 @@ impl<'a, W: World> V2<'a, W> {
             headers: &[("content-type", CONTENT_TYPE.to_owned())],
             body: &xml,
         };
-        let Upstream { hosts, world, .. } = self.0;
-        let answer = hosts.send_for_pieces(*world, &hosts::V2, message).await;
+        let Upstream { hosts, runtime, .. } = self.0;
+        let answer = hosts.send_for_pieces(*runtime, &hosts::V2, message).await;
         let chunks = answer.ok_or(Failure::NoAnswer)?.into_body();
         match Statement::begin(chunks, None).await {
             Ok(statement) => Ok(statement),
             Err(Broken::Table(BillError::Refused { code, return_msg })) => {
                 // Not signed: its words are for the merchant, not for the log.
-                self.0.world.log(format_args!("{}: FAIL", bill::PATH));
+                self.0.runtime.log(format_args!("{}: FAIL", bill::PATH));
                 Err(Failure::Refused(Box::new(Refused {
                     reason: reason(&code),
                     err_code: code.code().to_owned(),
@@ -327,7 +327,7 @@ impl<'a, W: World> V2<'a, W> {
             appid: text("appid", &account.appid)?,
             mch_id: text("mch_id", &account.mch_id)?,
             product_id: text("product_id", product_id)?,
-            time_stamp_s: self.0.world.now_ms() / 1000,
+            time_stamp_s: self.0.runtime.now_ms() / 1000,
             nonce_str: self.nonce()?,
         };
         Ok(url.to_url(self.key(), self.sign_type()))
@@ -374,7 +374,7 @@ impl<'a, W: World> V2<'a, W> {
             err_code_des: short("err_code_des"),
             out_trade_no,
             user_ip: terminal_ip(TradeType::Micropay, user_ip),
-            time_ms: Some(self.0.world.now_ms()),
+            time_ms: Some(self.0.runtime.now_ms()),
         };
         let xml = request.to_xml(self.key());
         let _ = self.ask(report::PATH, &xml).await;
@@ -395,7 +395,7 @@ impl<'a, W: World> V2<'a, W> {
 
     /// The name of the binding that holds the merchant's client certificate.
     pub(super) fn client_certificate(&self) -> Result<&'a str, ApiError> {
-        let Upstream { known, world, .. } = self.0;
+        let Upstream { known, runtime, .. } = self.0;
         let missing = |message: &str| {
             known.note_problem(Alarm::CertificateUnusable, &known.merchant.account.mch_id);
             ApiError::field(
@@ -408,7 +408,7 @@ impl<'a, W: World> V2<'a, W> {
             return Err(missing(Code::ClientCertificateMissing.advice()));
         };
         let binding = certificate.binding();
-        match world.has_client_certificate(binding) {
+        match runtime.has_client_certificate(binding) {
             true => Ok(binding),
             false => Err(missing(&format!(
                 "The merchant's client_certificate names {binding}, and this deployment has no \
@@ -477,23 +477,23 @@ impl<'a, W: World> V2<'a, W> {
             headers: &[("content-type", CONTENT_TYPE.to_owned())],
             body: xml,
         };
-        let Upstream { hosts, world, .. } = self.0;
-        let mut answer = hosts.send(*world, &hosts::V2, message).await;
+        let Upstream { hosts, runtime, .. } = self.0;
+        let mut answer = hosts.send(*runtime, &hosts::V2, message).await;
         let is_probe = answer
             .as_ref()
             .is_some_and(|answer| is_probe(answer.body()));
         if is_probe && message.tries == Tries::EachHost {
-            answer = hosts.send(*world, &hosts::V2, message).await;
+            answer = hosts.send(*runtime, &hosts::V2, message).await;
         }
         let answer = answer.ok_or(Failure::NoAnswer)?;
         if answer.status() == http::StatusCode::TOO_MANY_REQUESTS {
-            self.0.world.log(format_args!("{path}: status 429"));
+            self.0.runtime.log(format_args!("{path}: status 429"));
             return Err(Failure::too_many_requests());
         }
         if matches!(message.route, Route::WeChatPayMtls(_))
             && let Some(said) = refused_certificate(&answer)
         {
-            self.0.world.log(format_args!("{path}: {said}"));
+            self.0.runtime.log(format_args!("{path}: {said}"));
             return Err(self.client_certificate_refused(said));
         }
         Ok(answer.into_body())
@@ -606,7 +606,7 @@ impl<'a, W: World> V2<'a, W> {
         match error {
             AnswerError::Refused { code, fields, .. } => {
                 self.0
-                    .world
+                    .runtime
                     .log(format_args!("{what}: refused with {code}"));
                 Failure::Refused(Box::new(Refused {
                     reason: reason(&code),
@@ -622,12 +622,12 @@ impl<'a, W: World> V2<'a, W> {
                     && is_certificate_mismatch(&return_msg) =>
             {
                 self.0
-                    .world
+                    .runtime
                     .log(format_args!("{what}: the certificate is another mch_id's"));
                 self.client_certificate_refused(&return_msg)
             }
             AnswerError::Communication { return_msg } => {
-                self.0.world.log(format_args!("{what}: FAIL"));
+                self.0.runtime.log(format_args!("{what}: FAIL"));
                 Failure::NotBelieved(communication(&return_msg))
             }
             AnswerError::Malformed(_) => self.0.not_believed(what, "no v2 document"),

@@ -11,7 +11,7 @@ use crate::book::NewQuickPay;
 use crate::credentials::V3Keys;
 use crate::error::{ApiError, Code};
 use crate::merchant::{Dialect, V3 as Settings};
-use crate::world::{Chunks, Response, Route, World};
+use crate::runtime::{Chunks, Response, Route, Runtime};
 use futures_util::{StreamExt, stream};
 use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
 use serde_json::{Map, Value, json};
@@ -34,7 +34,7 @@ use wechatpay::v3::{
 };
 
 /// The v3 side of an [`Upstream`].
-pub(super) struct V3<'a, W>(pub(super) &'a Upstream<'a, W>, pub(super) &'a Settings);
+pub(super) struct V3<'a, R>(pub(super) &'a Upstream<'a, R>, pub(super) &'a Settings);
 
 /// A request, as it was signed, and its answer.
 pub(super) struct Asked {
@@ -47,9 +47,9 @@ pub(super) struct Asked {
     is_signed_again: bool,
 }
 
-impl<'a, W: World> V3<'a, W> {
+impl<'a, R: Runtime> V3<'a, R> {
     /// `None` for a merchant of another dialect.
-    pub(super) fn of(upstream: &'a Upstream<'a, W>) -> Option<Self> {
+    pub(super) fn of(upstream: &'a Upstream<'a, R>) -> Option<Self> {
         match &upstream.known.merchant.dialect {
             Dialect::V3(settings) => Some(Self(upstream, settings)),
             _ => None,
@@ -78,10 +78,10 @@ impl<'a, W: World> V3<'a, W> {
         invoke::jsapi(
             appid,
             prepay_id,
-            self.0.world.now_ms() / 1000,
+            self.0.runtime.now_ms() / 1000,
             &self.0.nonce(),
             &self.keys()?.private_key,
-            self.0.world,
+            self.0.runtime,
         )
         .await
         .map_err(|_| ApiError::of(Code::KeyUnusable))
@@ -93,10 +93,10 @@ impl<'a, W: World> V3<'a, W> {
             account.payer_appid(),
             account.sub_mch_id.as_deref().unwrap_or(&account.mch_id),
             prepay_id,
-            self.0.world.now_ms() / 1000,
+            self.0.runtime.now_ms() / 1000,
             &self.0.nonce(),
             &self.keys()?.private_key,
-            self.0.world,
+            self.0.runtime,
         )
         .await
         .map_err(|_| ApiError::of(Code::KeyUnusable))
@@ -232,8 +232,8 @@ impl<'a, W: World> V3<'a, W> {
             header(answer),
             answer.body(),
             &keyring,
-            self.0.world.now_ms(),
-            self.0.world,
+            self.0.runtime.now_ms(),
+            self.0.runtime,
         );
         verified.await.map_err(|error| match error {
             StatementError::Answer(error) => self.failure(asked, error),
@@ -275,7 +275,7 @@ impl<'a, W: World> V3<'a, W> {
         };
         let timestamp = header(&asked.answer)("wechatpay-timestamp");
         let timestamp_s: Option<i64> = timestamp.and_then(|text| text.parse().ok());
-        let ahead_s = timestamp_s.map(|s| s.saturating_sub(self.0.world.now_ms() / 1000));
+        let ahead_s = timestamp_s.map(|s| s.saturating_sub(self.0.runtime.now_ms() / 1000));
         let read = |verified: Verified<'_>| echo::read_answer(verified, &request);
         (self.read(&asked, read).await, ahead_s)
     }
@@ -289,7 +289,7 @@ impl<'a, W: World> V3<'a, W> {
     pub(super) fn check_certificate(&self) -> Result<(), ApiError> {
         let keys = self.keys()?;
         match keys.not_after_ms {
-            Some(until_ms) if until_ms <= self.0.world.now_ms() => {
+            Some(until_ms) if until_ms <= self.0.runtime.now_ms() => {
                 self.note_certificate(&keys.serial_no);
                 Err(ApiError::of(Code::CertificateExpired))
             }
@@ -341,8 +341,8 @@ impl<'a, W: World> V3<'a, W> {
             headers: &self.headers(&authorization)?,
             body: &outgoing.body,
         };
-        let Upstream { hosts, world, .. } = self.0;
-        let answer = hosts.send_for_pieces(*world, self.hosts(), message).await;
+        let Upstream { hosts, runtime, .. } = self.0;
+        let answer = hosts.send_for_pieces(*runtime, self.hosts(), message).await;
         let (head, chunks) = answer.ok_or(Failure::NoAnswer)?.into_parts();
         let asked = Asked {
             outgoing,
@@ -397,7 +397,11 @@ impl<'a, W: World> V3<'a, W> {
             headers: &self.headers(&authorization)?,
             body: &outgoing.body,
         };
-        let answer = self.0.hosts.send(self.0.world, self.hosts(), message).await;
+        let answer = self
+            .0
+            .hosts
+            .send(self.0.runtime, self.hosts(), message)
+            .await;
         Ok(Asked {
             answer: answer.ok_or(Failure::NoAnswer)?,
             outgoing,
@@ -413,9 +417,9 @@ impl<'a, W: World> V3<'a, W> {
             &keys.serial_no,
             &keys.private_key,
             outgoing,
-            self.0.world.now_ms() / 1000,
+            self.0.runtime.now_ms() / 1000,
             &self.0.nonce(),
-            self.0.world,
+            self.0.runtime,
         )
         .await
         .map_err(|_| {
@@ -466,8 +470,8 @@ impl<'a, W: World> V3<'a, W> {
             header(answer),
             answer.body(),
             &keyring,
-            self.0.world.now_ms(),
-            self.0.world,
+            self.0.runtime.now_ms(),
+            self.0.runtime,
         )
         .await
         .and_then(read)
@@ -609,7 +613,7 @@ impl<'a, W: World> V3<'a, W> {
             AnswerError::Refused(refusal) => {
                 let code = refusal.code.code().to_owned();
                 self.0
-                    .world
+                    .runtime
                     .log(format_args!("{what}: refused with {code}"));
                 Failure::Refused(Box::new(Refused {
                     reason: reason(&refusal.code),
@@ -621,12 +625,12 @@ impl<'a, W: World> V3<'a, W> {
             // believed, and not logged.
             AnswerError::Claimed(refusal, unverified) => {
                 self.0
-                    .world
+                    .runtime
                     .log(format_args!("{what}: refused, and {unverified}"));
                 Failure::NotBelieved(v2::refused(asked.told(&refusal)))
             }
             _ if asked.answer.status() == http::StatusCode::TOO_MANY_REQUESTS => {
-                self.0.world.log(format_args!("{what}: status 429"));
+                self.0.runtime.log(format_args!("{what}: status 429"));
                 Failure::too_many_requests()
             }
             error => self.0.not_believed(what, error),

@@ -2,7 +2,7 @@
 //! those of the checkout that it is about.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, call, checkout};
-use gateway::world::{LOOK, Listen, Request};
+use gateway::runtime::{LOOK, Listen, Request};
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, Shop};
 

@@ -1,6 +1,6 @@
 //! The way to an openid, and the payer's page behind it.
 
-use gateway::world::Request;
+use gateway::runtime::Request;
 use http::header;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use crate::fixtures::{body, order, order_by, pay, shop};
 use crate::notice_fixture::fixture;
 use futures_executor::block_on;
 use futures_util::StreamExt;
-use gateway::world::Body;
+use gateway::runtime::Body;
 use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
 use wechatpay::v2::Fields;
@@ -492,7 +492,7 @@ fn a_close_without_an_answer_is_asked_again_before_the_next_order() {
 
 const DAY: &str = "20260102";
 
-fn statement_request(shop: &Shop, query: &str) -> gateway::world::Request {
+fn statement_request(shop: &Shop, query: &str) -> gateway::runtime::Request {
     http::Request::get(format!(
         "https://pay.example.com/v1/statement?bill_date={DAY}{query}"
     ))
@@ -646,7 +646,7 @@ fn a_statement_that_is_cut_short_breaks_off() {
             .gateway()
             .handle(statement_request(&shop, "&format=csv")),
     );
-    assert!(block_on(gateway::world::whole(answer)).is_err());
+    assert!(block_on(gateway::runtime::whole(answer)).is_err());
 }
 
 #[test]

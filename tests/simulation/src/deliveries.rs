@@ -3,7 +3,7 @@
 
 use super::shop::Shop;
 use super::world::World;
-use gateway::world::{Request, Response};
+use gateway::runtime::{Request, Response};
 use order::{Order, RefundStatus};
 use wechatpay::v2::refund::Status;
 use wechatpay::v2::{Fields, refund_notify};

@@ -5,7 +5,7 @@ use super::notices::{ADDRESS, Notice, WECHATS_ADDRESS};
 use super::shop::Shop;
 use super::world::World;
 use crate::GATEWAY;
-use gateway::world::{Request, Response};
+use gateway::runtime::{Request, Response};
 use sandbox::Payer;
 use serde_json::json;
 use std::rc::Rc;

@@ -5,7 +5,7 @@ use super::network::describe;
 use super::notices::Notice;
 use super::shop::Shop;
 use super::world::World;
-use gateway::world::{Request, Response};
+use gateway::runtime::{Request, Response};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

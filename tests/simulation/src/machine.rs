@@ -9,9 +9,9 @@ use gateway::Gateway;
 use gateway::board::Board;
 use gateway::book::Book;
 use gateway::registry::Registry;
-use gateway::world::{
+use gateway::runtime::{
     CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row, Rsa,
-    RsaError, Store, StoreError, Value, World as GatewayWorld,
+    RsaError, Runtime, Storage, StorageError, Value,
 };
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -128,7 +128,7 @@ impl Machine {
 
     /// The object's memory, opened where it is not: inside a poll, because
     /// opening writes. Not opened where the database refuses a statement.
-    fn memory(&self, world: &World, name: &Rc<str>) -> Result<Memory, StoreError> {
+    fn memory(&self, world: &World, name: &Rc<str>) -> Result<Memory, StorageError> {
         if let Some(memory) = self.thing(name, |thing| thing.memory.clone()) {
             return Ok(memory);
         }
@@ -153,7 +153,7 @@ impl Machine {
         self.thing(name, |thing| thing.was_opened)
     }
 
-    fn open(&self, world: &World, name: &Rc<str>, store: Sqlite) -> Result<Memory, StoreError> {
+    fn open(&self, world: &World, name: &Rc<str>, store: Sqlite) -> Result<Memory, StorageError> {
         let link = Link {
             world: world.clone(),
             place: name.clone(),
@@ -391,7 +391,7 @@ impl Disk {
 pub(super) struct Sqlite(Rc<Disk>, World, Rc<str>);
 
 impl Sqlite {
-    fn refuse(&self, sql: &str) -> Result<(), StoreError> {
+    fn refuse(&self, sql: &str) -> Result<(), StorageError> {
         let refuses = match self.0.opening.get() {
             Some(left) => {
                 self.0.opening.set(Some(left - 1));
@@ -406,7 +406,7 @@ impl Sqlite {
             let words: Vec<&str> = sql.split_whitespace().take(6).collect();
             format!("  the database refuses: {}", words.join(" "))
         });
-        Err(StoreError("refused by the simulation".to_owned()))
+        Err(StorageError("refused by the simulation".to_owned()))
     }
 }
 
@@ -416,8 +416,8 @@ impl fmt::Debug for Sqlite {
     }
 }
 
-impl Store for Sqlite {
-    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+impl Storage for Sqlite {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
         let disk = &self.0;
         self.refuse(sql)?;
         if !disk.open.get() && !sql.trim_start().starts_with("SELECT") {
@@ -427,7 +427,7 @@ impl Store for Sqlite {
         read_rows(&disk.connection, sql, args)
     }
 
-    fn atomically<T, E: From<StoreError>>(
+    fn atomically<T, E: From<StorageError>>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
@@ -568,7 +568,7 @@ impl Rsa for Link {
     }
 }
 
-impl GatewayWorld for Link {
+impl Runtime for Link {
     fn now_ms(&self) -> i64 {
         self.world.gateway_ms()
     }

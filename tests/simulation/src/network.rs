@@ -4,7 +4,7 @@
 use super::notices::Notice;
 use super::random::Random;
 use super::world::{Place, Promise, World};
-use gateway::world::{FetchError, Request, Response, Route};
+use gateway::runtime::{FetchError, Request, Response, Route};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::rc::Rc;
 use wechatpay::v3::sign as v3;
@@ -463,7 +463,7 @@ impl World {
         self.spawn(Place::Isolate(number), async move {
             let gateway = world.gateway(number);
             let answer = gateway.handle(request).await;
-            let whole = gateway::world::whole(answer).await;
+            let whole = gateway::runtime::whole(answer).await;
             let response = whole.expect("a whole answer");
             world.leave(move |world| then(world, response));
         })

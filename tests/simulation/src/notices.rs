@@ -4,7 +4,7 @@
 use super::network::describe;
 use super::shop::Shop;
 use super::world::World;
-use gateway::world::Response;
+use gateway::runtime::Response;
 use order::Status;
 use sandbox::{Outcome, TIMEOUT_MS};
 use serde_json::Value as Json;

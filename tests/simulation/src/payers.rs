@@ -4,7 +4,7 @@
 use super::shop::Shop;
 use super::world::World;
 use crate::GATEWAY;
-use gateway::world::Response;
+use gateway::runtime::Response;
 use http::header;
 use sandbox::Payer;
 use serde_json::{Value as Json, json};

@@ -6,7 +6,7 @@ use super::ledger::BY_HAND;
 use super::shop::Shop;
 use super::world::World;
 use gateway::book::Checkout;
-use gateway::world::{Request, Row};
+use gateway::runtime::{Request, Row};
 use order::{Order, Refund, RefundStatus, Status};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,7 +8,7 @@
 //! there, and a v3 resource may be there in the clear: it is sealed.
 
 use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory, START_MS, Shop};
-use gateway::world::{Request, Response};
+use gateway::runtime::{Request, Response};
 use serde_json::{Value, json};
 use wechatpay::Secret;
 use wechatpay::rsa::PrivateKey;

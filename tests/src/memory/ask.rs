@@ -2,7 +2,7 @@
 
 use super::{ADMIN_TOKEN, GATEWAY, Memory};
 use gateway::board;
-use gateway::world::{Object, World};
+use gateway::runtime::{Object, Runtime};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::Value as Json;

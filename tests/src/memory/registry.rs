@@ -1,7 +1,7 @@
 //! The registry as an earlier version left it: one object with every merchant.
 
 use super::{Memory, Shard};
-use gateway::world::{Object, World};
+use gateway::runtime::{Object, Runtime};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde_json::{Value as Json, json};

@@ -3,7 +3,7 @@
 
 use super::Memory;
 use crate::rows::read_rows;
-use gateway::world::{Row, Store, StoreError, Value};
+use gateway::runtime::{Row, Storage, StorageError, Value};
 use rusqlite::Connection;
 use std::fmt;
 use std::rc::Rc;
@@ -21,8 +21,8 @@ impl fmt::Debug for Sqlite {
     }
 }
 
-impl Store for Sqlite {
-    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+impl Storage for Sqlite {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
         {
             let mut inner = self.world.0.borrow_mut();
             inner.statements += 1;
@@ -32,21 +32,21 @@ impl Store for Sqlite {
                 .take_if(|nth| *nth == statements)
                 .is_some()
             {
-                return Err(StoreError("refused on purpose".to_owned()));
+                return Err(StorageError("refused on purpose".to_owned()));
             }
         }
         crate::plans::watch(&self.database, sql);
         read_rows(&self.database, sql, args)
     }
 
-    fn atomically<T, E: From<StoreError>>(
+    fn atomically<T, E: From<StorageError>>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         let run = |sql: &str| {
             self.database
                 .execute_batch(sql)
-                .map_err(|error| E::from(StoreError(error.to_string())))
+                .map_err(|error| E::from(StorageError(error.to_string())))
         };
         run("BEGIN IMMEDIATE")?;
         match work() {

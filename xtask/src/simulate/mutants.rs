@@ -90,7 +90,7 @@ pub const MUTANTS: &[Mutant] = &[
             replace: "        }
         let mut facts = self.view_checkout(id)?;
         if asked > 0 {
-            facts.state = State::Paid { paid_at_ms: self.world.now_ms() };
+            facts.state = State::Paid { paid_at_ms: self.runtime.now_ms() };
         }
         Ok(facts)
     }",
@@ -180,8 +180,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "every merchant's orders are in one book",
         changes: &[Change {
             file: "gateway/src/lib.rs",
-            find: "self.world.call(Object::Book(merchant), body)",
-            replace: "self.world.call(Object::Book(\"tea\"), body)",
+            find: "self.runtime.call(Object::Book(merchant), body)",
+            replace: "self.runtime.call(Object::Book(\"tea\"), body)",
         }],
     },
     Mutant {
@@ -380,12 +380,12 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 file: "gateway/src/shards.rs",
-                find: "        match in_shard(world, Shard::of(&pointer.merchant_id), None, call).await? {
+                find: "        match in_shard(runtime, Shard::of(&pointer.merchant_id), None, call).await? {
             Answer::NotFound => {}",
                 replace: "        let id = pointer.merchant_id;
         let by_id = Call::ById { id: id.clone() };
         let call = match call { Call::ByApiKey { .. } => &by_id, call => call };
-        match in_shard(world, Shard::of(&id), None, call).await? {
+        match in_shard(runtime, Shard::of(&id), None, call).await? {
             Answer::NotFound => {}",
             },
         ],
@@ -416,7 +416,7 @@ pub const MUTANTS: &[Mutant] = &[
             Change {
                 file: "gateway/src/book/deliveries.rs",
                 find: "let due = self.read_due(id);",
-                replace: "let due: Result<Due, StoreError> = Ok(self.read_due(id)?);",
+                replace: "let due: Result<Due, StorageError> = Ok(self.read_due(id)?);",
             },
         ],
     },
@@ -589,12 +589,12 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 file: "gateway/src/book/mod.rs",
-                find: "                self.world.log(format_args!(\"alarm: {error}\"));
-                self.world.now_ms() + FAILED_MS
+                find: "                self.runtime.log(format_args!(\"alarm: {error}\"));
+                self.runtime.now_ms() + FAILED_MS
             }
         };
         self.write_tally();",
-                replace: "                self.world.log(format_args!(\"alarm: {error}\"));
+                replace: "                self.runtime.log(format_args!(\"alarm: {error}\"));
                 return;
             }
         };
@@ -618,7 +618,7 @@ pub const MUTANTS: &[Mutant] = &[
             file: "gateway/src/connections.rs",
             find: "        let _place = self.place(route).await?;
 ",
-            replace: "        let patience = self.world.sleep(route.timeout_ms());
+            replace: "        let patience = self.runtime.sleep(route.timeout_ms());
         let _place = match select(pin!(self.place(route)), pin!(patience)).await {
             Either::Left((place, _)) => place?,
             Either::Right(_) => return Err(FetchError::TimedOut),

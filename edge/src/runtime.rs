@@ -1,9 +1,9 @@
-//! The Workers runtime as the gateway's [`World`].
+//! The Workers runtime as the gateway's [`Runtime`].
 
 use crate::message::read_body;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, stream};
-use gateway::world::{CallError, Chunks, FetchError, Object, Request, Response, Route, World};
+use gateway::runtime::{CallError, Chunks, FetchError, Object, Request, Response, Route, Runtime};
 use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use worker::{
 
 /// The runtime, through one isolate's or object's bindings.
 #[derive(Clone)]
-pub struct Runtime {
+pub struct WorkersRuntime {
     env: Env,
 }
 
-impl Runtime {
+impl WorkersRuntime {
     /// With these bindings.
     pub fn new(env: Env) -> Self {
         Self { env }
@@ -130,13 +130,13 @@ fn pieces(body: ByteStream, patience: Duration) -> Chunks {
     .boxed_local()
 }
 
-impl fmt::Debug for Runtime {
+impl fmt::Debug for WorkersRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Runtime")
+        f.write_str("WorkersRuntime")
     }
 }
 
-impl World for Runtime {
+impl Runtime for WorkersRuntime {
     fn now_ms(&self) -> i64 {
         i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX)
     }

@@ -1,12 +1,12 @@
 //! A Durable Object's SQLite database and alarm as a
-//! [`Store`](gateway::world::Store).
+//! [`Storage`](gateway::runtime::Storage).
 //!
 //! The runtime holds back everything that leaves the object (answers,
 //! requests, words to listeners) until what was written before is on disk: that is how "nothing is
 //! answered before it is durable" is kept.
 
 use crate::listeners::Listeners;
-use gateway::world::{Row, Store, StoreError, Value};
+use gateway::runtime::{Row, Storage, StorageError, Value};
 use js_sys::{Date, Object, Reflect};
 use std::fmt;
 use wasm_bindgen::prelude::*;
@@ -25,13 +25,13 @@ extern "C" {
 }
 
 /// One object's storage.
-pub struct Storage {
+pub struct WorkersStorage {
     storage: worker::Storage,
     sql: SqlStorage,
     listeners: Option<Listeners>,
 }
 
-impl Storage {
+impl WorkersStorage {
     /// The storage of this object.
     pub fn of(state: &State) -> Self {
         let storage = state.storage();
@@ -50,14 +50,14 @@ impl Storage {
     }
 }
 
-impl fmt::Debug for Storage {
+impl fmt::Debug for WorkersStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Storage")
+        f.write_str("WorkersStorage")
     }
 }
 
-impl Store for Storage {
-    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+impl Storage for WorkersStorage {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
         let bindings: Vec<SqlStorageValue> = args.iter().map(write_value).collect();
         let cursor = self.sql.exec(sql, bindings).map_err(refused)?;
         cursor
@@ -72,7 +72,7 @@ impl Store for Storage {
             .collect()
     }
 
-    fn atomically<T, E: From<StoreError>>(
+    fn atomically<T, E: From<StorageError>>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
@@ -94,7 +94,7 @@ impl Store for Storage {
         match (outcome, ran) {
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(value)), Ok(_)) => Ok(value),
-            (_, ran) => Err(StoreError(format!("the transaction failed: {ran:?}")).into()),
+            (_, ran) => Err(StorageError(format!("the transaction failed: {ran:?}")).into()),
         }
     }
 
@@ -153,7 +153,7 @@ fn write_value(value: &Value) -> SqlStorageValue {
     }
 }
 
-fn read_value(value: SqlStorageValue) -> Result<Value, StoreError> {
+fn read_value(value: SqlStorageValue) -> Result<Value, StorageError> {
     match value {
         SqlStorageValue::Null => Ok(Value::Null),
         SqlStorageValue::Integer(int) => Ok(Value::Int(int)),
@@ -161,10 +161,10 @@ fn read_value(value: SqlStorageValue) -> Result<Value, StoreError> {
         // JavaScript has one kind of number: a whole one may come as this.
         #[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
         SqlStorageValue::Float(float) if float.fract() == 0.0 => Ok(Value::Int(float as i64)),
-        other => Err(StoreError(format!("a value of another type: {other:?}"))),
+        other => Err(StorageError(format!("a value of another type: {other:?}"))),
     }
 }
 
-fn refused(error: worker::Error) -> StoreError {
-    StoreError(error.to_string())
+fn refused(error: worker::Error) -> StorageError {
+    StorageError(error.to_string())
 }

@@ -58,9 +58,9 @@ pub async fn whole(answer: Answer) -> Result<Response, FetchError> {
     Ok(Response::from_parts(head, body))
 }
 
-/// The world outside: time, chance, RSA, the network, and the stateful objects.
+/// What is outside: time, chance, RSA, the network, and the stateful objects.
 #[allow(async_fn_in_trait, reason = "one thread: no future needs to be Send")]
-pub trait World: Rsa {
+pub trait Runtime: Rsa {
     /// Unix time in milliseconds.
     fn now_ms(&self) -> i64;
 
@@ -75,7 +75,7 @@ pub trait World: Rsa {
     /// that [`Route::WeChatPayMtls`] can present it.
     fn has_client_certificate(&self, binding: &str) -> bool;
 
-    /// As [`World::fetch`], for an answer that is too long to be held:
+    /// As [`Runtime::fetch`], for an answer that is too long to be held:
     /// [`Route::timeout_ms`] is the patience for its head, and for each piece.
     async fn fetch_pieces(
         &self,
@@ -187,12 +187,12 @@ pub struct CallError;
 
 /// An object's own database and alarm. What an object writes without waiting
 /// in between is durable together, or not at all, before anything leaves it.
-pub trait Store {
+pub trait Storage {
     /// Runs one statement; answers its rows.
-    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError>;
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError>;
 
     /// Runs `work` in one transaction: an `Err` undoes what it wrote.
-    fn atomically<T, E: From<StoreError>>(
+    fn atomically<T, E: From<StorageError>>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E>;
@@ -204,13 +204,13 @@ pub trait Store {
     fn set_alarm(&self, at_ms: i64);
 
     /// Tells those who [listen](Listen) to `tag`, if there are any, once what
-    /// was written before is durable. Not inside [`Store::atomically`], whose
+    /// was written before is durable. Not inside [`Storage::atomically`], whose
     /// work may yet be undone. The message is not repeated for a listener that misses it.
     fn tell(&self, tag: &str, text: &str);
 }
 
 /// In the extensions of a 101 answer: who is to be connected with the caller's
-/// WebSocket, and hears from then on what the object [tells](Store::tell).
+/// WebSocket, and hears from then on what the object [tells](Storage::tell).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// The merchant whose book it is.
@@ -263,23 +263,23 @@ pub struct Row(pub Vec<Value>);
 
 impl Row {
     /// The text in this column.
-    pub fn text(&self, column: usize) -> Result<&str, StoreError> {
+    pub fn text(&self, column: usize) -> Result<&str, StorageError> {
         match self.0.get(column) {
             Some(Value::Text(text)) => Ok(text),
-            _ => Err(StoreError::wrong_type("a text", column)),
+            _ => Err(StorageError::wrong_type("a text", column)),
         }
     }
 
     /// The integer in this column.
-    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
+    pub fn int(&self, column: usize) -> Result<i64, StorageError> {
         match self.0.get(column) {
             Some(Value::Int(int)) => Ok(*int),
-            _ => Err(StoreError::wrong_type("an integer", column)),
+            _ => Err(StorageError::wrong_type("an integer", column)),
         }
     }
 
     /// The integer in this column, or NULL.
-    pub fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError> {
+    pub fn int_or_null(&self, column: usize) -> Result<Option<i64>, StorageError> {
         match self.0.get(column) {
             Some(Value::Null) => Ok(None),
             _ => self.int(column).map(Some),
@@ -287,7 +287,7 @@ impl Row {
     }
 
     /// The text in this column, or NULL.
-    pub fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError> {
+    pub fn text_or_null(&self, column: usize) -> Result<Option<&str>, StorageError> {
         match self.0.get(column) {
             Some(Value::Null) => Ok(None),
             _ => self.text(column).map(Some),
@@ -299,9 +299,9 @@ impl Row {
 /// operator and holds no values.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the database refused: {0}")]
-pub struct StoreError(pub String);
+pub struct StorageError(pub String);
 
-impl StoreError {
+impl StorageError {
     fn wrong_type(wanted: &str, column: usize) -> Self {
         Self(format!("column {column} is not {wanted}"))
     }
