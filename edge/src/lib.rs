@@ -16,7 +16,7 @@ mod storage;
 
 use gateway::Gateway;
 use gateway::config::Config;
-use gateway::error::ApiError;
+use gateway::http::error::ApiError;
 use gateway::runtime::{Body, Listen};
 use listeners::Listeners;
 use runtime::WorkersRuntime;
@@ -180,7 +180,10 @@ pub struct Registry {
     state: State,
     env: Env,
     registry: OnceCell<
-        std::result::Result<gateway::registry::Registry<WorkersRuntime, WorkersStorage>, String>,
+        std::result::Result<
+            gateway::merchants::registry::Registry<WorkersRuntime, WorkersStorage>,
+            String,
+        >,
     >,
     board: OnceCell<
         std::result::Result<gateway::board::Board<WorkersRuntime, WorkersStorage>, String>,
@@ -198,10 +201,12 @@ impl Registry {
         board.map_err(|problem| problem.clone().into())
     }
 
-    fn registry(&self) -> Result<&gateway::registry::Registry<WorkersRuntime, WorkersStorage>> {
+    fn registry(
+        &self,
+    ) -> Result<&gateway::merchants::registry::Registry<WorkersRuntime, WorkersStorage>> {
         let open = || {
             let runtime = WorkersRuntime::new(self.env.clone());
-            gateway::registry::Registry::open(runtime, WorkersStorage::of(&self.state))
+            gateway::merchants::registry::Registry::open(runtime, WorkersStorage::of(&self.state))
                 .map_err(|error| error.to_string())
         };
         let registry = self.registry.get_or_init(open).as_ref();

@@ -8,7 +8,7 @@
 //! anew.
 
 use crate::message::write_response;
-use gateway::error::{ApiError, Code};
+use gateway::http::error::{ApiError, Code};
 use gateway::runtime::{Body, LOOK, Listen, MOST_LISTENERS, PING, PONG};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;

@@ -2,8 +2,8 @@
 
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, TryStreamExt};
-use gateway::error::Code;
-use gateway::http::MAX_BODY_BYTES;
+use gateway::http::error::Code;
+use gateway::http::message::MAX_BODY_BYTES;
 use gateway::runtime::{Answer, Body};
 use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;

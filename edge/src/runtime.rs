@@ -3,6 +3,7 @@
 use crate::message::read_body;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, stream};
+use gateway::observe::Log;
 use gateway::runtime::{CallError, Chunks, FetchError, Object, Request, Response, Route, Runtime};
 use std::fmt;
 use std::pin::pin;

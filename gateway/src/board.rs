@@ -14,9 +14,9 @@
 //! reported timer is [`SILENT_MS`] past is called, which sets its alarm again.
 
 use crate::book::{self, Numbers};
-use crate::registry;
+use crate::merchants::registry;
+use crate::observe::{Log, RequestContext};
 use crate::runtime::{Object, Row, Runtime, Storage, StorageError, Value};
-use crate::scope::Scope;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
@@ -358,7 +358,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
     async fn read_merchants(&self) -> Result<(), StorageError> {
         while let Some(after) = self.read_up_to()? {
             let call = registry::Envelope {
-                scope: Scope::default(),
+                request_context: RequestContext::default(),
                 call: registry::Call::List {
                     after,
                     limit: BOOKS,
@@ -436,7 +436,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
     async fn call_book(&self, merchant: &str) {
         let envelope = book::Envelope {
             merchant: merchant.to_owned(),
-            scope: Scope::default(),
+            request_context: RequestContext::default(),
             call: book::Call::Wake,
         };
         let Ok(body) = serde_json::to_vec(&envelope) else {

@@ -1,7 +1,7 @@
 //! What a deployment is told at start: its own address, its secrets.
 
-use crate::merchant::Merchant;
-use crate::seal::MasterKey;
+use crate::merchants::merchant::Merchant;
+use crate::merchants::seal::MasterKey;
 use wechatpay::Secret;
 use wechatpay::oauth::AUTHORIZE_URL;
 use wechatpay::v2::exchange;

@@ -46,7 +46,7 @@ impl Audience {
     }
 }
 
-/// Which limit applies to a call before it is answered. See `limits.rs`.
+/// Which limit applies to a call before it is answered. See `http/rate_limit.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateClass {
     /// The handler applies its own limit, where there is one: per key after

@@ -4,9 +4,10 @@
 //! place the gateway runs: the Workers runtime (room `edge`) and memory
 //! (room `tests`). Everything runs on one thread, so no future is `Send`.
 
-use crate::registry::Shard;
 use futures_util::StreamExt;
 use futures_util::stream::{self, LocalBoxStream};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use thiserror::Error;
 
@@ -94,12 +95,6 @@ pub trait Runtime: Rsa {
 
     /// Writes a line of the operator's log, as it is.
     fn print(&self, line: &str);
-
-    /// Says something to the operator, under the request or timer that is
-    /// served: never a secret, never a whole openid.
-    fn log(&self, says: fmt::Arguments<'_>) {
-        self.print(&crate::scope::line(&[], says));
-    }
 }
 
 /// Which way a request leaves.
@@ -109,7 +104,7 @@ pub enum Route<'a> {
     WeChatPay,
     /// To WeChat Pay with the merchant's client certificate: refund and reverse
     /// of v2. The name is the binding's; see
-    /// [`ClientCertificate`](crate::merchant::ClientCertificate).
+    /// [`ClientCertificate`](crate::merchants::merchant::ClientCertificate).
     WeChatPayMtls(&'a str),
     /// To WeChat Pay for a day's statement, which can be long (binding
     /// `WECHATPAY`).
@@ -161,6 +156,31 @@ pub enum Object<'a> {
     /// What the books have reported. It has the class of the registry's object,
     /// and a name and a database of its own.
     Board,
+}
+
+/// How many objects the registry is. Changing it needs every row moved.
+pub const SHARDS: u8 = 64;
+
+/// One of the registry's objects: its number, below [`SHARDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Shard(u8);
+
+impl Shard {
+    /// Every shard, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..SHARDS).map(Self)
+    }
+
+    /// The shard of a name: a merchant's id, or what a merchant is found by.
+    pub fn of(name: &str) -> Self {
+        let [first, ..]: [u8; 32] = Sha256::digest(name).into();
+        Self(first % SHARDS)
+    }
+
+    /// The object's name: `registry-00` to `registry-63`.
+    pub fn name(self) -> String {
+        format!("registry-{:02}", self.0)
+    }
 }
 
 /// No answer came.
@@ -293,6 +313,27 @@ impl Row {
             _ => self.text(column).map(Some),
         }
     }
+}
+
+/// Adds the columns that a table lacks. The time that this takes does not depend
+/// on the table's size.
+pub fn add_columns(
+    storage: &impl Storage,
+    added: &[(&str, &str, &str)],
+) -> Result<(), StorageError> {
+    for (table, column, kind) in added {
+        let made = storage.exec(
+            "SELECT 1 FROM sqlite_master WHERE name = ? AND instr(sql, ?)",
+            &[(*table).into(), (*column).into()],
+        )?;
+        if made.is_empty() {
+            storage.exec(
+                &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
+                &[],
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// The database refused: our own fault, or a disk's. The text is for the

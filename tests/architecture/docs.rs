@@ -1,7 +1,7 @@
 //! The documents say what the code does.
 
-use gateway::alarm::Alarm;
-use gateway::error::{Code, Fault};
+use gateway::http::error::{Code, Fault};
+use gateway::observe::alarm::Alarm;
 use std::fs;
 
 use super::root;
@@ -58,7 +58,7 @@ fn the_limits_in_the_documents_are_the_codes_own() {
     let number = |text: &str| text.replace(',', "");
     for (file, constant, rows) in [
         (
-            "gateway/src/http.rs",
+            "gateway/src/http/message.rs",
             "MAX_BODY_BYTES: usize = 64 * 1024",
             "| 64 KiB, on every path",
         ),
@@ -108,7 +108,7 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "128 columns",
         ),
         (
-            "gateway/src/credentials.rs",
+            "gateway/src/merchants/credentials.rs",
             "MAX_PEM_BYTES: usize = 16 * 1024",
             "| a PEM text | 16 KiB |",
         ),
@@ -118,17 +118,17 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "| 100 timers",
         ),
         (
-            "gateway/src/connections.rs",
+            "gateway/src/book/connections.rs",
             "const AT_ONCE: usize = 5;",
             "| 5, of which at most 4 to WeChat",
         ),
         (
-            "gateway/src/connections.rs",
+            "gateway/src/book/connections.rs",
             "CALLS_AT_ONCE: usize = 4",
             "at most 4 to WeChat and 2 to merchants",
         ),
         (
-            "gateway/src/connections.rs",
+            "gateway/src/book/connections.rs",
             "DELIVERIES_AT_ONCE: usize = 2",
             "and 2 to merchants",
         ),
@@ -148,32 +148,32 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "one checkout | 99 |",
         ),
         (
-            "gateway/src/limits.rs",
+            "gateway/src/http/rate_limit.rs",
             "WRONG_KEYS: Rate = Rate { per_minute: 10, at_most: 20,",
             "what is wrong | 10 | 20 |",
         ),
         (
-            "gateway/src/limits.rs",
+            "gateway/src/http/rate_limit.rs",
             "FLOOD: Rate = Rate { per_minute: 600, at_most: 600,",
             "not heard at all | 600 | 600 |",
         ),
         (
-            "gateway/src/limits.rs",
+            "gateway/src/http/rate_limit.rs",
             "MUTATIONS: Rate = Rate { per_minute: 1_200, at_most: 400,",
             "codes | 1200 | 400 |",
         ),
         (
-            "gateway/src/limits.rs",
+            "gateway/src/http/rate_limit.rs",
             "PAGES: Rate = Rate { per_minute: 12_000, at_most: 4_000,",
             "pages of payers | 12000 | 4000 |",
         ),
         (
-            "gateway/src/limits.rs",
+            "gateway/src/http/rate_limit.rs",
             "CHECKOUT: Rate = Rate { per_minute: 60, at_most: 60,",
             "`check` | 60 | 60 |",
         ),
         (
-            "gateway/src/limits.rs",
+            "gateway/src/http/rate_limit.rs",
             "PEAK_SECONDS: i64 = 20",
             "20 seconds' worth",
         ),
@@ -183,12 +183,12 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "at least 5, or",
         ),
         (
-            "gateway/src/operator.rs",
+            "gateway/src/handlers/admin/operator.rs",
             "MERCHANTS: i64 = 200",
             "lists 200 merchants",
         ),
         (
-            "gateway/src/admin.rs",
+            "gateway/src/handlers/admin/merchants.rs",
             "RESEALED_AT_ONCE: i64 = 100",
             "of 100 merchants",
         ),

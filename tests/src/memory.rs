@@ -27,7 +27,8 @@ use gateway::Gateway;
 use gateway::board::Board;
 use gateway::book::Book;
 use gateway::config::Config;
-use gateway::registry::{Registry, Shard};
+use gateway::merchants::registry::Registry;
+use gateway::runtime::Shard;
 use gateway::runtime::{
     CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa,
     RsaError, Runtime,

@@ -2,10 +2,11 @@
 //! person. `alarm.rs` has their names and texts.
 
 use super::{Book, Settled};
-use crate::alarm::Alarm;
-use crate::directory::Known;
+use crate::merchants::directory::MerchantContext;
+
+use crate::observe::Log;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
-use crate::scope;
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// Takes an alarm off the list, and keeps who has dealt with it and how.
@@ -57,7 +58,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             ("about", subject.into()),
             ("to_do", alarm.to_do().into()),
         ];
-        scope::log(&self.runtime, &facts, format_args!("{}", alarm.says()));
+        self.runtime
+            .log_with(&facts, format_args!("{}", alarm.says()));
         self.storage.exec(
             "INSERT INTO alarms(name, subject, times, last_at_ms) VALUES(?1, ?2, 1, ?3)
              ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3",
@@ -71,8 +73,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Raises what upstream's answers have called for meanwhile.
-    pub(super) fn raise_problems(&self, known: &Known) -> Result<(), StorageError> {
-        for (alarm, subject) in known.take_problems() {
+    pub(super) fn raise_problems(&self, context: &MerchantContext) -> Result<(), StorageError> {
+        for (alarm, subject) in context.take_problems() {
             self.raise(alarm, &subject)?;
         }
         Ok(())

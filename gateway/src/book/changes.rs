@@ -2,8 +2,8 @@
 //! place, where an order is written.
 
 use super::Book;
-use crate::alarm::Alarm;
-use crate::audit;
+use crate::observe::alarm::Alarm;
+use crate::observe::audit;
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Event, Order, Refund, RefundStatus, Status, TradeState, Via};
 

@@ -12,8 +12,8 @@
 use super::index::{Age, Entry};
 use super::orders::is_anothers;
 use super::{Book, NewOrder, write_stored};
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Failure, Reason};
 use checkout::{LOOK, Lang, Line, State};
@@ -207,12 +207,12 @@ impl PrepareCheckout {
 
 impl Checkout {
     /// The terms of an attempt.
-    fn terms(&self, known: &Known, attempt: &Attempt) -> Terms {
+    fn terms(&self, context: &MerchantContext, attempt: &Attempt) -> Terms {
         Terms {
             out_trade_no: attempt.out_trade_no.clone(),
             account: match &attempt.appid {
-                Some(appid) => known.merchant.account.with_payer_appid(appid),
-                None => known.merchant.account.clone(),
+                Some(appid) => context.merchant.account.with_payer_appid(appid),
+                None => context.merchant.account.clone(),
             },
             body: self.purchase.body.clone(),
             money: self.purchase.money,
@@ -232,8 +232,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.storage
             .atomically(|| match self.checkout_of(&new.purchase.out_trade_no)? {
                 None => self.insert_checkout(new, None, None),
-                Some(known) => match difference(&known.purchase, &new.purchase) {
-                    None => Ok(known),
+                Some(context) => match difference(&context.purchase, &new.purchase) {
+                    None => Ok(context),
                     Some(field) => Err(Refusal::DifferentTerms(field).into()),
                 },
             })
@@ -305,7 +305,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// most once in ten seconds.
     pub(super) async fn check_checkout(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         id: &str,
     ) -> Result<CheckoutFacts, ApiError> {
         let attempts = self.view_checkout(id)?.checkout.attempts;
@@ -316,7 +316,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             if asked < ASKED_AT_ONCE && order.is_some_and(|o| o.is_open()) && self.may_ask(&number)
             {
                 asked += 1;
-                self.carry_out(known, number, vec![Effect::Query]).await?;
+                self.carry_out(context, number, vec![Effect::Query]).await?;
             }
         }
         self.view_checkout(id)
@@ -326,12 +326,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// [`Book::check_checkout`].
     pub(super) async fn find_checkout(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
     ) -> Result<FoundCheckout, ApiError> {
         let checkout = self.checkout_of(number)?;
         let checkout = checkout.ok_or_else(|| ApiError::of(Code::OrderNotFound))?;
-        let facts = self.check_checkout(known, &checkout.id).await?;
+        let facts = self.check_checkout(context, &checkout.id).await?;
         let attempts = facts.checkout.attempts.iter();
         let orders = attempts.map(|attempt| self.load_order(attempt.out_trade_no.as_str()));
         let orders = orders.collect::<Result<_, _>>()?;
@@ -341,7 +341,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Gives the payer the means to pay in one way, giving up an earlier one.
     pub(super) async fn prepare_checkout(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         prepare: PrepareCheckout,
     ) -> Result<Offer, ApiError> {
         let facts = self.view_checkout(&prepare.id)?;
@@ -366,7 +366,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         let mut left_open = Vec::new();
         for attempt in to_give_up {
-            if self.give_up(known, &prepare.id, attempt).await? == GivenUp::TooYoung {
+            if self.give_up(context, &prepare.id, attempt).await? == GivenUp::TooYoung {
                 left_open.push(attempt.out_trade_no.clone());
             }
         }
@@ -376,20 +376,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if facts.state != State::Open {
             return Ok(Offer::NotOpen(Box::new(facts)));
         }
-        let reserved = self.reserve_attempt(known, facts.checkout, &prepare, &left_open)?;
+        let reserved = self.reserve_attempt(context, facts.checkout, &prepare, &left_open)?;
         let Some((checkout, attempt)) = reserved else {
             // The merchant uses the numbers itself: the purchase is over.
             return Ok(Offer::NotOpen(Box::new(self.view_checkout(&prepare.id)?)));
         };
         let remaining_ms = checkout.expires_at_ms - self.runtime.now_ms();
         let new = NewOrder {
-            terms: checkout.terms(known, &attempt),
+            terms: checkout.terms(context, &attempt),
             payer_ip: prepare.payer_ip,
             // Where less is left than WeChat takes, our own timer closes it.
             time_expire_ms: (remaining_ms > SHORTEST_MS).then_some(checkout.expires_at_ms),
             is_attempt: true,
         };
-        let prepaid = self.prepaid_order(known, new).await?;
+        let prepaid = self.prepaid_order(context, new).await?;
         // Time has passed once more: called off meanwhile, it must not be paid.
         let facts = self.view_checkout(&prepare.id)?;
         let attempts = &facts.checkout.attempts;
@@ -399,11 +399,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .iter()
             .any(|a| a.closed && a.out_trade_no == attempt.out_trade_no)
         {
-            self.give_up(known, &prepare.id, &attempt).await?;
+            self.give_up(context, &prepare.id, &attempt).await?;
             return Err(ApiError::of(Code::AttemptPending));
         }
         if facts.state != State::Open {
-            self.give_up(known, &prepare.id, &attempt).await?;
+            self.give_up(context, &prepare.id, &attempt).await?;
             return Ok(Offer::NotOpen(Box::new(self.view_checkout(&prepare.id)?)));
         }
         Ok(Offer::Pay {
@@ -426,12 +426,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// new one. `None` closes the checkout: no number is left.
     fn reserve_attempt(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         mut checkout: Checkout,
         prepare: &PrepareCheckout,
         left_open: &[OutTradeNo],
     ) -> Result<Option<(Checkout, Attempt)>, ApiError> {
-        let can_close = self.upstream(known).can_close();
+        let can_close = self.upstream(context).can_close();
         let attempts = checkout.attempts.iter().rev();
         for attempt in attempts.filter(|a| !left_open.contains(&a.out_trade_no)) {
             let order = self.load_order(attempt.out_trade_no.as_str())?;
@@ -561,24 +561,24 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// payment on its way is seen.
     async fn give_up(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         id: &str,
         attempt: &Attempt,
     ) -> Result<GivenUp, ApiError> {
         let number = &attempt.out_trade_no;
         // What cannot be closed can still be paid where it was begun. Should
         // it be, in addition to another, the later payment goes back.
-        if !self.upstream(known).can_close() {
+        if !self.upstream(context).can_close() {
             return Ok(GivenUp::Ended);
         }
-        match self.step(known, number.as_str(), Event::CloseAsked, None)? {
-            Some(Ok(effects)) => self.carry_out(known, number.clone(), effects).await?,
+        match self.step(context, number.as_str(), Event::CloseAsked, None)? {
+            Some(Ok(effects)) => self.carry_out(context, number.clone(), effects).await?,
             // Paid or closed already.
             Some(Err(_)) => return Ok(GivenUp::Ended),
             // The answer that would have made it an order was lost, so no payer
             // holds the means to pay it; but WeChat may know it.
             None => {
-                let closed = self.upstream(known).close(number, None).await;
+                let closed = self.upstream(context).close(number, None).await;
                 if self.load_order(number.as_str())?.is_some() {
                     // WeChat's answer came after all: this one is older.
                     return Err(ApiError::of(Code::AttemptPending));
@@ -595,7 +595,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
         }
         match self.load_order(number.as_str())? {
-            Some(order) if order.is_open() => self.refused_as_too_young(known, &order).await,
+            Some(order) if order.is_open() => self.refused_as_too_young(context, &order).await,
             _ => Ok(GivenUp::Ended),
         }
     }
@@ -607,7 +607,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// back. Where the answer was lost, the payer has to try again.
     async fn refused_as_too_young(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
     ) -> Result<GivenUp, ApiError> {
         let pending = || ApiError::of(Code::AttemptPending);
@@ -615,7 +615,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Err(pending());
         }
         let number = &order.terms().out_trade_no;
-        match self.upstream(known).close(number, Some(order)).await {
+        match self.upstream(context).close(number, Some(order)).await {
             Err(Failure::Refused(refused))
                 if !matches!(
                     refused.reason,
@@ -715,7 +715,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// writes what follows.
     pub(super) fn of_purchase(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
         event: Event,
     ) -> Result<Event, StorageError> {
@@ -723,7 +723,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Event::Told(TradeState::Success(payment), via) => (payment, via, false),
             Event::Told(TradeState::Refund(payment), via) => (payment, via, true),
             Event::Answered { revision, event } => {
-                let event = Box::new(self.of_purchase(known, order, *event)?);
+                let event = Box::new(self.of_purchase(context, order, *event)?);
                 return Ok(Event::Answered { revision, event });
             }
             event => return Ok(event),
@@ -731,13 +731,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if is_anothers(order, &payment) {
             return Ok(Event::NumberTaken);
         }
-        self.in_purchase(known, order, *payment, via, refunded)
+        self.in_purchase(context, order, *payment, via, refunded)
     }
 
     /// A payment of the order, which its purchase keeps or not.
     pub(super) fn in_purchase(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
         payment: Payment,
         via: Via,
@@ -752,7 +752,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let kept = kept.map(|kept| kept.terms().out_trade_no.clone());
         Ok(match kept.filter(|kept| kept != number) {
             Some(kept) => Event::PaidBesides {
-                out_refund_no: self.besides_number(known, number)?,
+                out_refund_no: self.besides_number(context, number)?,
                 payment,
                 via,
                 kept,
@@ -828,21 +828,21 @@ fn refunded_minor(order: &Order) -> i64 {
     refunds.map(|refund| refund.money.amount_minor()).sum()
 }
 
-fn difference(known: &Purchase, new: &Purchase) -> Option<&'static str> {
+fn difference(context: &Purchase, new: &Purchase) -> Option<&'static str> {
     [
         (
-            known.money.amount_minor() != new.money.amount_minor(),
+            context.money.amount_minor() != new.money.amount_minor(),
             "total_fee",
         ),
-        (known.money.currency() != new.money.currency(), "fee_type"),
-        (known.body != new.body, "body"),
-        (known.notify_url != new.notify_url, "notify_url"),
-        (known.success_url != new.success_url, "success_url"),
-        (known.cancel_url != new.cancel_url, "cancel_url"),
-        (known.lang != new.lang, "lang"),
-        (known.attach != new.attach, "attach"),
-        (known.lines != new.lines, "lines"),
-        (known.metadata != new.metadata, "metadata"),
+        (context.money.currency() != new.money.currency(), "fee_type"),
+        (context.body != new.body, "body"),
+        (context.notify_url != new.notify_url, "notify_url"),
+        (context.success_url != new.success_url, "success_url"),
+        (context.cancel_url != new.cancel_url, "cancel_url"),
+        (context.lang != new.lang, "lang"),
+        (context.attach != new.attach, "attach"),
+        (context.lines != new.lines, "lines"),
+        (context.metadata != new.metadata, "metadata"),
     ]
     .into_iter()
     .find_map(|(differs, field)| differs.then_some(field))

@@ -6,9 +6,9 @@
 
 use super::orders::is_anothers;
 use super::{Book, NewRefund};
-use crate::alarm::Alarm;
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::Reason;
 use order::{Event, Order, OutTradeNo, Payment, RefundStatus, TradeState, Via};
@@ -48,29 +48,33 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// `UPSTREAM_UNAVAILABLE` without a verified answer.
     pub(super) async fn decide(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         decision: &Decision,
     ) -> Result<Order, ApiError> {
         let number = &decision.out_trade_no;
         let missing = || ApiError::of(Code::OrderNotFound);
         match decision.choice {
-            Choice::Refund => self.refund_second_payment(known, decision).await?,
-            Choice::Accept | Choice::Reject => self.decide_payment(known, decision).await?,
+            Choice::Refund => self.refund_second_payment(context, decision).await?,
+            Choice::Accept | Choice::Reject => self.decide_payment(context, decision).await?,
         }
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
 
-    async fn decide_payment(&self, known: &Known, decision: &Decision) -> Result<(), ApiError> {
+    async fn decide_payment(
+        &self,
+        context: &MerchantContext,
+        decision: &Decision,
+    ) -> Result<(), ApiError> {
         let number = &decision.out_trade_no;
         let missing = || ApiError::of(Code::OrderNotFound);
         for _ in 0..QUERIES {
             let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
             let (revision, account) = (order.revision(), order.terms().account.clone());
             self.count("query:order");
-            let state = match self.upstream(known).query(number, &account).await {
+            let state = match self.upstream(context).query(number, &account).await {
                 Ok(state) => state,
                 Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => {
-                    return self.follow(known, number, Event::NotFound).await;
+                    return self.follow(context, number, Event::NotFound).await;
                 }
                 Err(failure) => return Err(failure.into()),
             };
@@ -79,20 +83,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 TradeState::Refund(payment) => (payment, true),
                 _ => {
                     return self
-                        .follow(known, number, Event::Told(state, Via::Query))
+                        .follow(context, number, Event::Told(state, Via::Query))
                         .await;
                 }
             };
             let fits = self.fits(&order, payment, &state)?;
             // Whose the payment is among all merchants with this account.
-            let is_free = match known.shares_account && (fits || decision.choice == Choice::Accept)
-            {
-                false => true,
-                true => self
-                    .claim(known, &payment.transaction_id, number.as_str())
-                    .await
-                    .ok_or_else(|| ApiError::of(Code::UpstreamUnavailable))?,
-            };
+            let is_free =
+                match context.shares_account && (fits || decision.choice == Choice::Accept) {
+                    false => true,
+                    true => self
+                        .claim(context, &payment.transaction_id, number.as_str())
+                        .await
+                        .ok_or_else(|| ApiError::of(Code::UpstreamUnavailable))?,
+                };
             let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
             if order.revision() != revision {
                 continue;
@@ -100,14 +104,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return match decision.choice {
                 Choice::Accept if !is_free => Err(ApiError::of(Code::PaymentIsAnothers)),
                 Choice::Accept => {
-                    self.accept(known, &order, payment, refunded, decision)
+                    self.accept(context, &order, payment, refunded, decision)
                         .await
                 }
                 _ if fits && is_free => {
-                    self.follow(known, number, Event::Told(state, Via::Query))
+                    self.follow(context, number, Event::Told(state, Via::Query))
                         .await
                 }
-                _ => self.reject(known, payment, decision),
+                _ => self.reject(context, payment, decision),
             };
         }
         Err(ApiError::of(Code::UpstreamUnavailable))
@@ -138,19 +142,19 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// The order follows WeChat's answer, which needs no decision.
     async fn follow(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         event: Event,
     ) -> Result<(), ApiError> {
-        if let Some(Ok(effects)) = self.step(known, number.as_str(), event, None)? {
-            self.carry_out(known, number.clone(), effects).await?;
+        if let Some(Ok(effects)) = self.step(context, number.as_str(), event, None)? {
+            self.carry_out(context, number.clone(), effects).await?;
         }
         Err(ApiError::of(Code::NothingToDecide))
     }
 
     async fn accept(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
         payment: &Payment,
         refunded: bool,
@@ -162,16 +166,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Err(others());
         }
         let differs = differences(order, payment);
-        let told = self.in_purchase(known, order, payment.clone(), Via::Query, refunded)?;
+        let told = self.in_purchase(context, order, payment.clone(), Via::Query, refunded)?;
         let accepted = Event::Accepted(Box::new(told));
-        match self.step(known, number.as_str(), accepted, None)? {
+        match self.step(context, number.as_str(), accepted, None)? {
             Some(Ok(effects)) => {
                 let what = format!(
                     "payment {} accepted as the order's: {differs}",
                     payment.transaction_id
                 );
                 self.decided(decision, &what)?;
-                self.carry_out(known, number.clone(), effects).await?;
+                self.carry_out(context, number.clone(), effects).await?;
                 Ok(())
             }
             // Decided before; or the order is paid by it anyway.
@@ -185,7 +189,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     fn reject(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         payment: &Payment,
         decision: &Decision,
     ) -> Result<(), ApiError> {
@@ -193,7 +197,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let transaction_id = payment.transaction_id.clone();
         let what = format!("payment {transaction_id} rejected: it is not the order's");
         let missing = || ApiError::of(Code::OrderNotFound);
-        self.step(known, number, Event::Rejected { transaction_id }, None)?
+        self.step(context, number, Event::Rejected { transaction_id }, None)?
             .ok_or_else(missing)??;
         self.decided(decision, &what)
     }
@@ -202,7 +206,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// after WeChat has refused or closed each earlier one.
     async fn refund_second_payment(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         decision: &Decision,
     ) -> Result<(), ApiError> {
         let number = &decision.out_trade_no;
@@ -219,7 +223,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             total_fee: None,
             refund_fee: order.terms().money.amount_minor(),
         };
-        self.refund_order(known, number, new).await?;
+        self.refund_order(context, number, new).await?;
         self.decided(decision, "second payment refunded again")
     }
 

@@ -6,12 +6,12 @@
 //! a timer; the next gets its own when that one is acknowledged or given up.
 
 use super::{Book, SET_ASIDE_MS};
-use crate::alarm::Alarm;
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
+use crate::merchants::seal::hmac_sha256;
+use crate::observe::alarm::Alarm;
+use crate::observe::{Log, REQUEST_ID, RequestContext};
 use crate::runtime::{Request, Response, Route, Row, Runtime, Storage, StorageError};
-use crate::scope::{self, REQUEST_ID, Scope};
-use crate::seal::hmac_sha256;
 use order::{Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
 use wechatpay::Secret;
@@ -71,7 +71,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// it paid. An order without `notify_url` has no delivery.
     pub(super) fn add_delivery(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
         notice_xml: Option<&str>,
     ) -> Result<(), StorageError> {
@@ -83,7 +83,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             attach: order.terms().attach.clone(),
             ..paid.payment.clone()
         };
-        let body = self.notice_document(known, &payment, notice_xml);
+        let body = self.notice_document(context, &payment, notice_xml);
         self.insert_delivery(order, None, url, body)
     }
 
@@ -91,11 +91,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// `refund_notify_url` has no delivery.
     pub(super) fn add_refund_delivery(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
         refund: &Refund,
     ) -> Result<(), StorageError> {
-        let (Some(url), Some(paid)) = (&known.merchant.refund_notify_url, order.paid()) else {
+        let (Some(url), Some(paid)) = (&context.merchant.refund_notify_url, order.paid()) else {
             return Ok(());
         };
         let terms = order.terms();
@@ -124,7 +124,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 refund_request_source: None,
             },
         };
-        let body = document.to_xml(&known.credentials.api_key);
+        let body = document.to_xml(&context.credentials.api_key);
         self.insert_delivery(order, Some(&refund.out_refund_no), url, body)
     }
 
@@ -226,9 +226,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Makes one attempt.
-    pub(super) async fn deliver(&self, known: &Known, due: Due) -> Result<(), StorageError> {
+    pub(super) async fn deliver(
+        &self,
+        context: &MerchantContext,
+        due: Due,
+    ) -> Result<(), StorageError> {
         let signature = signature(
-            known.credentials.delivery_secrets(self.runtime.now_ms()),
+            context.credentials.delivery_secrets(self.runtime.now_ms()),
             self.runtime.now_ms() / 1000,
             &due.body,
         );
@@ -276,11 +280,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.count("delivery_given_up");
         }
         let facts = [("about", due.out_trade_no.as_str().into())];
-        scope::log(
-            &self.runtime,
-            &facts,
-            format_args!("delivery {state}: {last}"),
-        );
+        self.runtime
+            .log_with(&facts, format_args!("delivery {state}: {last}"));
         Ok(())
     }
 
@@ -364,7 +365,7 @@ fn delivery_request(due: &Due, signature: &str) -> Option<Request> {
         .header(http::header::CONTENT_TYPE, "text/xml; charset=utf-8")
         .header(http::header::USER_AGENT, "WeCeive/1")
         .header("weceive-signature", signature)
-        .header(REQUEST_ID, Scope::current().request_id)
+        .header(REQUEST_ID, RequestContext::current().request_id)
         .body(due.body.clone().into_bytes())
         .ok()
 }
@@ -398,7 +399,7 @@ fn judge(answer: &Response) -> Result<(), String> {
 /// APIv3's acknowledgement, which merchants with a v3 SDK send: a JSON object
 /// whose `code` is `SUCCESS`, each name once.
 fn is_json_ack(body: &[u8]) -> bool {
-    crate::http::json_object(body).is_ok_and(|object| {
+    crate::http::message::json_object(body).is_ok_and(|object| {
         object.get("code").and_then(serde_json::Value::as_str) == Some("SUCCESS")
     })
 }

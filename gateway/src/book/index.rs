@@ -19,6 +19,7 @@
 //! that version does not change the column `listed` of `orders` and `checkouts`.
 
 use super::{Book, Checkout, Link, Price};
+use crate::observe::Log;
 use crate::runtime::{Runtime, Storage, StorageError, Value};
 use order::{Money, Order, Refund, RefundStatus, TradeType};
 use serde::{Deserialize, Serialize};
@@ -171,7 +172,7 @@ const SOURCES: [(List, &str, &str); 5] = [
 
 /// The second migration: makes the index, empty, and notes what is to be indexed.
 pub(super) fn make_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
-    super::schema::add_columns(
+    crate::runtime::add_columns(
         storage,
         &[
             // Changes with each write that the index has followed.
@@ -344,7 +345,7 @@ fn numbers_of_checkout(checkout: &Checkout) -> Vec<String> {
     let mut numbers = vec![checkout.purchase.out_trade_no.to_string()];
     for attempt in attempts {
         let number = attempt.out_trade_no.as_str();
-        if !numbers.iter().any(|known| known == number) {
+        if !numbers.iter().any(|context| context == number) {
             numbers.push(number.to_owned());
         }
     }

@@ -14,11 +14,11 @@
 
 use super::index::{Age, Entry};
 use super::{Book, NewCheckout, Purchase, SET_ASIDE_MS, write_stored};
-use crate::alarm::Alarm;
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
+use crate::merchants::seal::random_text;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
-use crate::seal::random_text;
 use checkout::link::Ended;
 use checkout::{Lang, State};
 use order::{Money, OutTradeNo};
@@ -257,14 +257,18 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// As [`Book::find_link`], for a payer. Where WeChat takes no order with the
     /// link's texts, nothing can be bought and an alarm is raised.
-    pub(super) fn open_link(&self, known: &Known, id: &str) -> Result<LinkFacts, ApiError> {
+    pub(super) fn open_link(
+        &self,
+        context: &MerchantContext,
+        id: &str,
+    ) -> Result<LinkFacts, ApiError> {
         let mut facts = self.find_link(id)?;
         let link = &facts.link;
         facts.unusable = !self
-            .upstream(known)
+            .upstream(context)
             .takes_texts(&link.body, link.attach.as_deref());
         if facts.unusable && link.active && !self.stands(Alarm::LinkUnusable, id)? {
-            self.sign_book(known)?;
+            self.sign_book(context)?;
             self.raise(Alarm::LinkUnusable, id)?;
         }
         Ok(facts)
@@ -293,10 +297,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Makes the payer's checkout and takes its pieces out of the stock, in one
     /// transaction; or finds the one that the same form has made. Answers the
     /// checkout's id.
-    pub(super) fn buy(&self, known: &Known, buy: &Buy) -> Result<String, ApiError> {
+    pub(super) fn buy(&self, context: &MerchantContext, buy: &Buy) -> Result<String, ApiError> {
         let now_ms = self.runtime.now_ms();
-        let facts = self.open_link(known, &buy.id)?;
-        self.sign_book(known)?;
+        let facts = self.open_link(context, &buy.id)?;
+        self.sign_book(context)?;
         let (body, money, pieces) = facts.link.purchase(buy.choice)?;
         for id in self.sales_of_form(buy)? {
             let made = self.view_checkout(&id)?;

@@ -9,8 +9,8 @@
 
 use super::index::{BUCKET_MS, List, alarm_key, paid_at_ms};
 use super::{Book, Checkout, Link, Price, audit};
-use crate::alarm::Alarm;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Row, Runtime, Storage, StorageError, Value};
 use order::{Money, Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};

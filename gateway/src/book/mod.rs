@@ -30,6 +30,7 @@
 mod alarms;
 mod changes;
 mod checkouts;
+mod connections;
 mod decisions;
 mod deliveries;
 mod index;
@@ -57,17 +58,16 @@ pub use orders::{NewOrder, Prepaid, Stray, StrayRefund, Verdict};
 pub use products::Product;
 pub use quick_pay::NewQuickPay;
 pub use refunds::{NewRefund, Refunded};
-pub(crate) use schema::add_columns;
 
-use crate::alarm::Alarm;
-use crate::audit;
+use crate::book::connections::{DELIVERIES_AT_ONCE, Queued};
 use crate::config::Config;
-use crate::connections::{DELIVERIES_AT_ONCE, Queued};
-use crate::directory::{Directory, Known};
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::{Directory, MerchantContext};
+use crate::observe::RequestContext;
+use crate::observe::alarm::Alarm;
+use crate::observe::audit;
+use crate::observe::{Counters, Log};
 use crate::runtime::{Runtime, Storage, StorageError};
-use crate::scope::{self, Scope};
-use crate::tally::Tally;
 use crate::upstream::{Hosts, Upstream};
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -216,7 +216,8 @@ pub struct Envelope {
     /// The merchant's id.
     pub merchant: String,
     /// Who asks, and under which request.
-    pub scope: Scope,
+    #[serde(rename = "scope")]
+    pub request_context: RequestContext,
     /// The call.
     pub call: Call,
 }
@@ -237,7 +238,7 @@ pub struct Report {
 /// What an operator watches of one merchant.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Numbers {
-    /// How often each thing happened; see `metrics.rs`.
+    /// How often each thing happened; see `handlers/admin/operator.rs`.
     pub counters: BTreeMap<String, i64>,
     /// Orders with something to wait for: open, or with a refund under way.
     pub orders_waiting: i64,
@@ -328,7 +329,7 @@ pub struct Book<R, S> {
     config: Rc<Config>,
     directory: Directory,
     hosts: Hosts,
-    tally: Rc<Tally>,
+    counters: Rc<Counters>,
     /// Where the alarm stands; `None` when that is not known.
     armed_at_ms: Cell<Option<i64>>,
     /// When each order was last asked about.
@@ -353,14 +354,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(runtime: R, storage: S, config: Rc<Config>) -> Result<Self, StorageError> {
         schema::migrate(&storage)?;
-        let tally = Rc::new(Tally::default());
+        let counters = Rc::new(Counters::default());
         let book = Self {
             runtime: Queued::new(runtime),
             storage,
             config,
             directory: Directory::default(),
-            hosts: Hosts::counting(tally.clone()),
-            tally,
+            hosts: Hosts::counting(counters.clone()),
+            counters,
             armed_at_ms: Cell::new(None),
             asked_at_ms: RefCell::new(HashMap::new()),
             filling_percent: Cell::new(0),
@@ -390,12 +391,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let answer = match serde_json::from_slice(body) {
             Ok(Envelope {
                 merchant,
-                scope,
+                request_context,
                 call,
             }) => {
-                let mut scope = scope;
-                scope.urgent = matches!(call, Call::QuickPay(_) | Call::Reverse(_));
-                let answered = scope::within(scope, async {
+                let mut request_context = request_context;
+                request_context.urgent = matches!(call, Call::QuickPay(_) | Call::Reverse(_));
+                let answered = request_context.within(async {
                     let answered = self.answer(&merchant, call).await;
                     if let Err(error) = &answered {
                         error.log_cause(&self.runtime);
@@ -403,7 +404,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     answered
                 });
                 let answer = answered.await;
-                self.write_tally();
+                self.write_counters();
                 self.raise_unreadable();
                 let is_ours =
                     !matches!(&answer, Err(error) if error.code == Code::MerchantNotFound);
@@ -420,33 +421,33 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     async fn answer(&self, merchant: &str, call: Call) -> Result<serde_json::Value, ApiError> {
-        let known = self.merchant(merchant).await?;
+        let context = self.merchant(merchant).await?;
         self.refuse_when_full(&call)?;
-        let answer = Box::pin(self.answer_for(&known, call)).await;
-        self.raise_problems(&known)?;
+        let answer = Box::pin(self.answer_for(&context, call)).await;
+        self.raise_problems(&context)?;
         answer
     }
 
     async fn answer_for(
         &self,
-        known: &Rc<Known>,
+        context: &Rc<MerchantContext>,
         call: Call,
     ) -> Result<serde_json::Value, ApiError> {
         match call {
-            Call::CreateOrder(new) => json(&self.create_order(known, *new).await?),
+            Call::CreateOrder(new) => json(&self.create_order(context, *new).await?),
             Call::FindOrder {
                 out_trade_no,
                 refresh,
-            } => json(&self.find_order(known, &out_trade_no, refresh).await?),
-            Call::CloseOrder(number) => json(&self.close_order(known, &number).await?),
-            Call::QuickPay(new) => json(&self.quick_pay(known, *new).await?),
-            Call::Reverse(number) => json(&self.reverse_order(known, &number).await?),
-            Call::CreateRefund(new) => json(&self.create_refund(known, new).await?),
+            } => json(&self.find_order(context, &out_trade_no, refresh).await?),
+            Call::CloseOrder(number) => json(&self.close_order(context, &number).await?),
+            Call::QuickPay(new) => json(&self.quick_pay(context, *new).await?),
+            Call::Reverse(number) => json(&self.reverse_order(context, &number).await?),
+            Call::CreateRefund(new) => json(&self.create_refund(context, new).await?),
             Call::CancelRefund {
                 out_trade_no,
                 out_refund_no,
             } => {
-                let cancelled = self.cancel_refund(known, &out_trade_no, &out_refund_no);
+                let cancelled = self.cancel_refund(context, &out_trade_no, &out_refund_no);
                 json(&cancelled.await?)
             }
             Call::SetProduct(product) => {
@@ -454,37 +455,37 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 json(&product)
             }
             Call::FindProduct(id) => json(&self.product(&id)?),
-            Call::ProductScanned(id) => json(&self.product_scanned(known, &id).await?),
+            Call::ProductScanned(id) => json(&self.product_scanned(context, &id).await?),
             Call::RefundNoticed {
                 out_trade_no,
                 out_refund_no,
             } => {
-                let noticed = self.refund_noticed(known, &out_trade_no, &out_refund_no);
+                let noticed = self.refund_noticed(context, &out_trade_no, &out_refund_no);
                 json(&noticed.await?)
             }
-            Call::FindRefunds(number) => json(&self.find_refunds(known, &number).await?),
+            Call::FindRefunds(number) => json(&self.find_refunds(context, &number).await?),
             Call::Deliveries(number) => json(&self.deliveries(number.as_ref())?),
             Call::Resend(id) => json(&self.resend(id)?),
             Call::Noticed { payment, xml } => {
-                json(&self.noticed(known, *payment, xml.as_deref()).await?)
+                json(&self.noticed(context, *payment, xml.as_deref()).await?)
             }
             Call::Stray(stray) => json(&self.keep_stray(&stray)?),
-            Call::Hinted(number) => json(&self.hinted(known, &number).await?),
+            Call::Hinted(number) => json(&self.hinted(context, &number).await?),
             Call::NoticesRefused(counts) => {
                 for (name, n) in &counts {
-                    self.tally.add(name, *n);
+                    self.counters.add(name, *n);
                 }
                 json(&())
             }
             Call::OpenCheckout(new) => json(&self.open_checkout(*new)?),
-            Call::FindCheckout(number) => json(&self.find_checkout(known, &number).await?),
+            Call::FindCheckout(number) => json(&self.find_checkout(context, &number).await?),
             Call::ViewCheckout(id) => json(&self.view_checkout(&id)?),
-            Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(known, prepare).await?),
-            Call::CheckCheckout(id) => json(&self.check_checkout(known, &id).await?),
+            Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(context, prepare).await?),
+            Call::CheckCheckout(id) => json(&self.check_checkout(context, &id).await?),
             Call::SetLink(link) => json(&self.set_link(&link)?),
-            Call::FindLink(id) => json(&self.open_link(known, &id)?),
+            Call::FindLink(id) => json(&self.open_link(context, &id)?),
             Call::Links(id) => json(&self.links(id.as_deref())?),
-            Call::Buy(buy) => json(&self.buy(known, &buy)?),
+            Call::Buy(buy) => json(&self.buy(context, &buy)?),
             Call::Sale { id, once } => json(&self.sale(&id, &once)?),
             Call::Claim {
                 transaction_id,
@@ -506,7 +507,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Call::Totals(periods) => json(&self.totals(&periods)?),
             Call::Timeline(number) => json(&self.timeline(&number)?),
             Call::Settle(settled) => json(&self.settle_alarm(&settled)?),
-            Call::Decide(decision) => json(&self.decide(known, &decision).await?),
+            Call::Decide(decision) => json(&self.decide(context, &decision).await?),
             Call::Raise { alarm, subject } => {
                 if let Some(alarm) = Alarm::named(&alarm) {
                     self.raise(alarm, &subject)?;
@@ -535,7 +536,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 self.runtime.now_ms() + FAILED_MS
             }
         };
-        self.write_tally();
+        self.write_counters();
         self.raise_unreadable();
         let work_due_ms = self.work_due_ms();
         if let Err(error) = work_due_ms.and_then(|due_ms| self.timer_changed(due_ms)) {
@@ -565,22 +566,22 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(Timers::Done);
         };
         let merchant = row.text(0)?.to_owned();
-        let Ok(known) = self.merchant(&merchant).await else {
+        let Ok(context) = self.merchant(&merchant).await else {
             return Ok(Timers::NoMerchant);
         };
-        let known = &*known;
+        let context = &*context;
         let until_ms = self.runtime.now_ms() + ALARM_MS;
         let mut running = FuturesUnordered::new();
         let (mut orders, mut deliveries, mut rechecks, mut claimed) = (0, 0, 0, 0);
         loop {
             let may_claim = |claimed| claimed < DUE_AT_ONCE && self.runtime.now_ms() < until_ms;
             while may_claim(claimed) && orders < ORDERS_AT_ONCE {
-                let Some(due) = self.claim_due_order(known)? else {
+                let Some(due) = self.claim_due_order(context)? else {
                     break;
                 };
-                let scope = self.timer_scope(due.number.as_str(), due.urgent);
-                let work = self.carry_out(known, due.number, due.effects);
-                let work = scope::within(scope, work);
+                let request_context = self.timer_context(due.number.as_str(), due.urgent);
+                let work = self.carry_out(context, due.number, due.effects);
+                let work = request_context.within(work);
                 running.push(async { (Work::Order, work.await) }.boxed_local());
                 (orders, claimed) = (orders + 1, claimed + 1);
             }
@@ -590,8 +591,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 && orders < ORDERS_AT_ONCE
                 && let Some(number) = self.claim_due_recheck()?
             {
-                let scope = self.timer_scope(number.as_str(), false);
-                let work = scope::within(scope, self.recheck(known, number));
+                let request_context = self.timer_context(number.as_str(), false);
+                let work = request_context.within(self.recheck(context, number));
                 running.push(async { (Work::Recheck, work.await) }.boxed_local());
                 (rechecks, claimed) = (rechecks + 1, claimed + 1);
             }
@@ -599,8 +600,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 let Some(due) = self.claim_due_delivery()? else {
                     break;
                 };
-                let scope = self.timer_scope(due.out_trade_no(), false);
-                let work = scope::within(scope, self.deliver(known, due));
+                let request_context = self.timer_context(due.out_trade_no(), false);
+                let work = request_context.within(self.deliver(context, due));
                 running.push(async { (Work::Delivery, work.await) }.boxed_local());
                 (deliveries, claimed) = (deliveries + 1, claimed + 1);
             }
@@ -627,8 +628,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
         }
         self.remove_untried()?;
-        self.upstream(known).report_speed().await;
-        self.raise_problems(known)?;
+        self.upstream(context).report_speed().await;
+        self.raise_problems(context)?;
         Ok(Timers::Done)
     }
 
@@ -649,30 +650,30 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    fn upstream<'a>(&'a self, known: &'a Known) -> Upstream<'a, Queued<R>> {
+    fn upstream<'a>(&'a self, context: &'a MerchantContext) -> Upstream<'a, Queued<R>> {
         Upstream {
             runtime: &self.runtime,
             config: &self.config,
             hosts: &self.hosts,
-            known,
+            context,
         }
     }
 
     /// The merchant this book belongs to. It is written down the first time,
     /// because an alarm comes without a caller to name it.
-    async fn merchant(&self, id: &str) -> Result<Rc<Known>, ApiError> {
-        let known = self
+    async fn merchant(&self, id: &str) -> Result<Rc<MerchantContext>, ApiError> {
+        let context = self
             .directory
             .by_id(&self.runtime, &self.config, id)
             .await?;
-        known.ok_or_else(|| ApiError::of(Code::MerchantNotFound))
+        context.ok_or_else(|| ApiError::of(Code::MerchantNotFound))
     }
 
     /// Writes down whose book this is, with the first thing that needs a timer.
-    fn sign_book(&self, known: &Known) -> Result<(), StorageError> {
+    fn sign_book(&self, context: &MerchantContext) -> Result<(), StorageError> {
         self.storage.exec(
             "INSERT INTO facts(name, text) VALUES('merchant', ?) ON CONFLICT DO NOTHING",
-            &[known.merchant.id.as_str().into()],
+            &[context.merchant.id.as_str().into()],
         )?;
         Ok(())
     }
@@ -749,17 +750,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     fn count(&self, name: &str) {
-        self.tally.count(name);
+        self.counters.count(name);
     }
 
     /// Counters that cannot be written now can be later.
-    fn write_tally(&self) {
+    fn write_counters(&self) {
         self.write_backoff();
         if let Err(error) = self.watch_size() {
             self.runtime.log(format_args!("size: {error}"));
         }
-        let is_new = self.tally.is_new();
-        let written = self.tally.write(&self.storage, self.runtime.now_ms());
+        let is_new = self.counters.is_new();
+        let written = self.counters.write(&self.storage, self.runtime.now_ms());
         let reported = written.and_then(|()| match is_new {
             true => self.numbers_changed().and_then(|()| self.arm_for_report()),
             false => Ok(()),
@@ -780,11 +781,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Of a timer's work for an order: it goes on under the request that made
     /// it.
-    fn timer_scope(&self, number: &str, urgent: bool) -> Scope {
+    fn timer_context(&self, number: &str, urgent: bool) -> RequestContext {
         let request = audit::first_request(&self.storage, number).unwrap_or_default();
-        Scope {
+        RequestContext {
             urgent,
-            ..Scope::timer(number, request)
+            ..RequestContext::timer(number, request)
         }
     }
 
@@ -812,7 +813,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     fn nonce(&self) -> String {
-        crate::seal::random_text(|bytes| self.runtime.random(bytes), 32)
+        crate::merchants::seal::random_text(|bytes| self.runtime.random(bytes), 32)
     }
 }
 

@@ -3,11 +3,11 @@
 use super::changes::{Stood, evidence};
 use super::index::{Age, Entry};
 use super::{Book, Call, Envelope, SET_ASIDE_MS, write_stored};
-use crate::alarm::Alarm;
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
+use crate::observe::alarm::Alarm;
+use crate::observe::{Log, RequestContext};
 use crate::runtime::{Object, Runtime, Storage, StorageError, Value};
-use crate::scope::{self, Scope};
 use crate::upstream::{Prepay, Reason};
 use futures_util::future::{Either, LocalBoxFuture, select};
 use order::{
@@ -123,17 +123,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// two callers at once, lose and double nothing.
     pub(super) async fn create_order(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         new: NewOrder,
     ) -> Result<Prepaid, ApiError> {
         self.refuse_checkouts_number(&new.terms.out_trade_no)?;
-        self.prepaid_order(known, new).await
+        self.prepaid_order(context, new).await
     }
 
     /// As [`Book::create_order`], for a number that is known to be free.
     pub(super) async fn prepaid_order(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         new: NewOrder,
     ) -> Result<Prepaid, ApiError> {
         let NewOrder {
@@ -151,7 +151,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             payer_ip,
             time_expire_ms,
         };
-        let prepayment = self.upstream(known).prepay(prepay).await?;
+        let prepayment = self.upstream(context).prepay(prepay).await?;
 
         let now_ms = self.runtime.now_ms();
         self.storage.atomically(|| {
@@ -163,7 +163,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             let expires_at_ms = terms.expires_at_ms;
             let (order, effects) = Order::prepaid(terms, prepayment.clone(), now_ms);
-            self.insert_order(known, &order, &effects)?;
+            self.insert_order(context, &order, &effects)?;
             Ok(Prepaid {
                 prepayment,
                 expires_at_ms,
@@ -174,7 +174,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Writes a new order and its first timer, inside a transaction.
     pub(super) fn insert_order(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
         effects: &[Effect],
     ) -> Result<(), StorageError> {
@@ -189,7 +189,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         )?;
         self.index_new_order(order, Age::New)?;
         self.audit_order(None, order, "")?;
-        self.sign_book(known)?;
+        self.sign_book(context)?;
         match due_at_ms {
             Some(at_ms) => self.arm_for(at_ms),
             None => Ok(()),
@@ -202,13 +202,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// the latest.
     pub(super) async fn find_order(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         refresh: bool,
     ) -> Result<Order, ApiError> {
         let number = match self.checkout_of(number)? {
             Some(checkout) => {
-                let facts = self.check_checkout(known, &checkout.id).await?;
+                let facts = self.check_checkout(context, &checkout.id).await?;
                 self.telling_attempt(&facts.checkout)?
                     .unwrap_or_else(|| number.clone())
             }
@@ -219,7 +219,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if !(refresh || order.is_open()) || !self.may_ask(&number) {
             return Ok(order);
         }
-        self.carry_out(known, number.clone(), vec![Effect::Query])
+        self.carry_out(context, number.clone(), vec![Effect::Query])
             .await?;
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
@@ -228,7 +228,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// `None` is a checkout without an attempt.
     pub(super) async fn close_order(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
     ) -> Result<Option<Order>, ApiError> {
         let number = &match self.close_checkout(number)? {
@@ -243,9 +243,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     if number == telling {
                         continue;
                     }
-                    let asked = self.step(known, number.as_str(), Event::CloseAsked, None)?;
+                    let asked = self.step(context, number.as_str(), Event::CloseAsked, None)?;
                     if let Some(Ok(effects)) = asked {
-                        self.carry_out(known, number, effects).await?;
+                        self.carry_out(context, number, effects).await?;
                     }
                 }
                 if self.load_order(telling.as_str())?.is_none() {
@@ -256,9 +256,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         let missing = || ApiError::of(Code::OrderNotFound);
         let effects = self
-            .step(known, number.as_str(), Event::CloseAsked, None)?
+            .step(context, number.as_str(), Event::CloseAsked, None)?
             .ok_or_else(missing)??;
-        self.carry_out(known, number.clone(), effects).await?;
+        self.carry_out(context, number.clone(), effects).await?;
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
         // Paid before it could be closed: the caller learns it by name.
         match order.paid() {
@@ -275,13 +275,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// [`CONFIRM_MS`] are over at the latest; the order's timer goes on.
     pub(super) async fn noticed(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         payment: Payment,
         xml: Option<&str>,
     ) -> Result<Verdict, ApiError> {
         let number = payment.out_trade_no.clone();
         let told = payment.clone();
-        let confirms = known.merchant.confirms(payment.money);
+        let confirms = context.merchant.confirms(payment.money);
         // A payment that another system took under a Quick Pay's number is not
         // written here, so its notice is not acknowledged here.
         let order = self.load_order(&number)?;
@@ -295,7 +295,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         if confirms && is_anothers {
             let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
-            self.hinted(known, &number).await?;
+            self.hinted(context, &number).await?;
             return Ok(Verdict::Refused("notice_another_orders".to_owned()));
         }
         let payment = Box::new(payment);
@@ -304,10 +304,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             false => Event::Told(TradeState::Success(payment), Via::Notice),
         };
         // A payment that is reported is admitted when it is confirmed.
-        if !confirms && !self.admits(known, &number, &event).await? {
+        if !confirms && !self.admits(context, &number, &event).await? {
             return Ok(Verdict::Refused(name_of(Refusal::OtherTransaction)));
         }
-        let verdict = match self.step(known, &number, event, xml)? {
+        let verdict = match self.step(context, &number, event, xml)? {
             Some(Ok(_)) if is_anothers => Verdict::Refused("notice_another_orders".to_owned()),
             None => {
                 self.raise(Alarm::OrderUnknown, &number)?;
@@ -318,7 +318,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Some(Ok(effects)) => {
                 self.learned(true)?;
                 if effects.contains(&Effect::Query) {
-                    let confirming = self.confirm(known, &number, &told, xml);
+                    let confirming = self.confirm(context, &number, &told, xml);
                     let patience = self.runtime.sleep(CONFIRM_MS);
                     if let Either::Left((confirmed, _)) =
                         select(pin!(confirming), pin!(patience)).await
@@ -337,7 +337,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             // Not believed of a notice: WeChat's answer to a query decides.
             Some(Err(Refusal::OtherAttach)) => {
                 let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
-                return self.hinted(known, &number).await;
+                return self.hinted(context, &number).await;
             }
             Some(Err(refusal)) => Verdict::Refused(name_of(refusal)),
         };
@@ -353,22 +353,22 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// notice as it came where the answer says the same of the payment.
     async fn confirm(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &str,
         told: &Payment,
         xml: Option<&str>,
     ) -> Result<(), ApiError> {
         let number = OutTradeNo::new(number).map_err(|_| ApiError::of(Code::Internal))?;
-        let Some(event) = self.query(known, &number).await else {
+        let Some(event) = self.query(context, &number).await else {
             return Ok(());
         };
-        if !self.admits(known, number.as_str(), &event).await? {
+        if !self.admits(context, number.as_str(), &event).await? {
             return Ok(());
         }
         let same = payment_of(&event).is_some_and(|payment| payment.agrees_with(told));
         let xml = xml.filter(|_| same);
-        match self.step(known, number.as_str(), event, xml)? {
-            Some(Ok(effects)) => Ok(self.carry_out(known, number, effects).await?),
+        match self.step(context, number.as_str(), event, xml)? {
+            Some(Ok(effects)) => Ok(self.carry_out(context, number, effects).await?),
             _ => Ok(()),
         }
     }
@@ -405,7 +405,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// seconds.
     pub(super) async fn hinted(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
     ) -> Result<Verdict, ApiError> {
         let is_paid = || -> Result<Option<bool>, StorageError> {
@@ -413,7 +413,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Ok(order.map(|order| order.paid().is_some()))
         };
         if is_paid()? == Some(false) && self.may_ask(number) {
-            self.carry_out(known, number.clone(), vec![Effect::Query])
+            self.carry_out(context, number.clone(), vec![Effect::Query])
                 .await?;
         }
         let verdict = match is_paid()? {
@@ -431,7 +431,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Moves the timer of the order that has been due longest; what it leads to
     /// is for the caller to carry out. An order that cannot be read is set
     /// aside, and the next one taken.
-    pub(super) fn claim_due_order(&self, known: &Known) -> Result<Option<DueOrder>, StorageError> {
+    pub(super) fn claim_due_order(
+        &self,
+        context: &MerchantContext,
+    ) -> Result<Option<DueOrder>, StorageError> {
         for _ in 0..SET_ASIDE_AT_ONCE {
             let rows = self.storage.exec(
                 "SELECT out_trade_no FROM orders WHERE due_at_ms <= ?
@@ -442,14 +445,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 return Ok(None);
             };
             let text = row.text(0)?;
-            let looked = scope::within_now(self.timer_scope(text, false), || {
+            let looked = self.timer_context(text, false).within_now(|| {
                 let number: OutTradeNo = OutTradeNo::new(text)
                     .map_err(|error| StorageError::unreadable("order number", error))?;
                 let order = self.load_order(text)?;
                 let urgent = order.is_some_and(|order| {
                     order.is_open() && order.terms().trade_type == TradeType::Micropay
                 });
-                let stepped = self.step(known, text, Event::Due, None)?;
+                let stepped = self.step(context, text, Event::Due, None)?;
                 Ok::<_, StorageError>((number, urgent, stepped))
             });
             match looked {
@@ -537,16 +540,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// book has it in it, and their futures would not fit on a small stack.
     pub(super) fn carry_out<'a>(
         &'a self,
-        known: &'a Known,
+        context: &'a MerchantContext,
         number: OutTradeNo,
         effects: Vec<Effect>,
     ) -> LocalBoxFuture<'a, Result<(), StorageError>> {
-        Box::pin(self.carry_out_all(known, number, effects))
+        Box::pin(self.carry_out_all(context, number, effects))
     }
 
     async fn carry_out_all(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: OutTradeNo,
         mut effects: Vec<Effect>,
     ) -> Result<(), StorageError> {
@@ -555,14 +558,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 return Ok(());
             };
             let event = match effect {
-                Effect::Query => self.query(known, &number).await,
-                Effect::Close => Some(self.close(known, &number).await),
-                Effect::Reverse => Some(self.reverse(known, &number).await),
+                Effect::Query => self.query(context, &number).await,
+                Effect::Close => Some(self.close(context, &number).await),
+                Effect::Reverse => Some(self.reverse(context, &number).await),
                 Effect::Refund(refund) => self
-                    .refund(known, &number, &refund)
+                    .refund(context, &number, &refund)
                     .await?
                     .and_then(|answer| answer.map_or_else(|(event, _)| event, Some)),
-                Effect::QueryRefund(refund) => self.query_refund(known, &number, &refund).await,
+                Effect::QueryRefund(refund) => self.query_refund(context, &number, &refund).await,
                 // Done where the order was saved.
                 Effect::Deliver
                 | Effect::DeliverRefund(_)
@@ -571,12 +574,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 | Effect::Raise(_) => None,
             };
             let Some(event) = event else { continue };
-            if !self.admits(known, number.as_str(), &event).await? {
+            if !self.admits(context, number.as_str(), &event).await? {
                 continue;
             }
             let is_payment = payment_of(&event).is_some();
-            if let Some(Ok(more)) = self.step(known, number.as_str(), event, None)? {
-                if is_payment && Scope::current().who == "timer" {
+            if let Some(Ok(more)) = self.step(context, number.as_str(), event, None)? {
+                if is_payment && RequestContext::current().who == "timer" {
                     self.learned(false)?;
                 }
                 effects.extend(more);
@@ -586,9 +589,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Queries the order at WeChat; `None` without a verified answer.
-    pub(super) async fn query(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
+    pub(super) async fn query(
+        &self,
+        context: &MerchantContext,
+        number: &OutTradeNo,
+    ) -> Option<Event> {
         let order = self.known_order(number);
-        let event = self.query_bare(known, number).await?;
+        let event = self.query_bare(context, number).await?;
         Some(answered(order.as_ref(), event))
     }
 
@@ -602,12 +609,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// As [`Book::query`], without the revision of the order that asks.
-    pub(super) async fn query_bare(&self, known: &Known, number: &OutTradeNo) -> Option<Event> {
+    pub(super) async fn query_bare(
+        &self,
+        context: &MerchantContext,
+        number: &OutTradeNo,
+    ) -> Option<Event> {
         let order = self.known_order(number);
         let account = order
             .as_ref()
-            .map_or(&known.merchant.account, |order| &order.terms().account);
-        match self.upstream(known).query(number, account).await {
+            .map_or(&context.merchant.account, |order| &order.terms().account);
+        match self.upstream(context).query(number, account).await {
             Ok(state) => Some(Event::Told(state, Via::Query)),
             Err(failure) => match failure.reason() {
                 Some(Reason::OrderNotExist) => Some(Event::NotFound),
@@ -618,9 +629,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Closes an order at WeChat. Only WeChat's verified word counts as an
     /// answer.
-    async fn close(&self, known: &Known, number: &OutTradeNo) -> Event {
+    async fn close(&self, context: &MerchantContext, number: &OutTradeNo) -> Event {
         let order = self.known_order(number);
-        let answer = match self.upstream(known).close(number, order.as_ref()).await {
+        let answer = match self.upstream(context).close(number, order.as_ref()).await {
             Ok(()) => CloseAnswer::Closed,
             Err(failure) => match failure.reason() {
                 Some(Reason::OrderClosed) => CloseAnswer::Closed,
@@ -636,7 +647,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// The answer's effects are those that need the network.
     pub(super) fn step(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &str,
         event: Event,
         notice_xml: Option<&str>,
@@ -647,7 +658,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let Some(mut order) = self.load_order(number)? else {
                 return Ok(None);
             };
-            let event = self.of_purchase(known, &order, event)?;
+            let event = self.of_purchase(context, &order, event)?;
             let was_besides = order.paid_besides().is_some();
             let (before, evidence) = (Stood::of(&order), evidence(&event));
             let seen_before = seen(&order);
@@ -698,7 +709,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 self.raise(Alarm::PaymentUnconfirmed, number)?;
             }
             if effects.contains(&Effect::Deliver) {
-                self.add_delivery(known, &order, notice_xml)?;
+                self.add_delivery(context, &order, notice_xml)?;
             }
             self.audit_order(Some(&before), &order, &evidence)?;
             if !was_besides && order.paid_besides().is_some() {
@@ -713,7 +724,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             for effect in &effects {
                 match effect {
                     Effect::DeliverRefund(out_refund_no) => {
-                        self.refund_ended(known, &order, out_refund_no)?;
+                        self.refund_ended(context, &order, out_refund_no)?;
                     }
                     Effect::Raise(trouble) => self.raise(Alarm::of_trouble(*trouble), number)?,
                     _ => {}
@@ -730,7 +741,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.tell_pages(number)?;
         }
         if let Some(order) = quick_pay_ended
-            && self.upstream(known).quick_pay_ended(&order)
+            && self.upstream(context).quick_pay_ended(&order)
         {
             // The alarm sends the report, so that no caller waits for it.
             self.arm_now();
@@ -795,11 +806,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// answer, nothing changes, and the order is queried again until it does.
     pub(super) async fn admits(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &str,
         event: &Event,
     ) -> Result<bool, StorageError> {
-        let (true, Some(payment)) = (known.shares_account, payment_of(event)) else {
+        let (true, Some(payment)) = (context.shares_account, payment_of(event)) else {
             return Ok(true);
         };
         let Some(mut order) = self.load_order(number)? else {
@@ -811,7 +822,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if order.apply(event.clone(), self.runtime.now_ms()).is_err() {
             return Ok(true);
         }
-        let claimed = self.claim(known, &payment.transaction_id, number).await;
+        let claimed = self.claim(context, &payment.transaction_id, number).await;
         if claimed.is_some() {
             self.claim_answered(number)?;
         }
@@ -823,12 +834,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 }
                 // Else the timer would reverse it: the other order's payment.
                 if order.terms().trade_type == TradeType::Micropay {
-                    let _ = self.step(known, number, Event::NumberTaken, None)?;
+                    let _ = self.step(context, number, Event::NumberTaken, None)?;
                 }
                 Ok(false)
             }
             None => {
-                self.claim_unanswered(known, number)?;
+                self.claim_unanswered(context, number)?;
                 Ok(false)
             }
         }
@@ -836,19 +847,24 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Claims a transaction, or a number, for this order among all merchants
     /// with its `mch_id`. Whether it is this order's; `None` without an answer.
-    pub(super) async fn claim(&self, known: &Known, what: &str, number: &str) -> Option<bool> {
+    pub(super) async fn claim(
+        &self,
+        context: &MerchantContext,
+        what: &str,
+        number: &str,
+    ) -> Option<bool> {
         let digits = what.chars().rev().filter(char::is_ascii_digit);
         let shard: String = digits.take(2).collect();
         let envelope = Envelope {
-            merchant: known.merchant.id.clone(),
-            scope: Scope::current(),
+            merchant: context.merchant.id.clone(),
+            request_context: RequestContext::current(),
             call: Call::Claim {
                 transaction_id: what.to_owned(),
-                order: format!("{}/{number}", known.merchant.id),
+                order: format!("{}/{number}", context.merchant.id),
             },
         };
         // A merchant's id has no `/`, so that no book has this name.
-        let object = format!("{}/{shard}", known.merchant.account.mch_id);
+        let object = format!("{}/{shard}", context.merchant.account.mch_id);
         let body = serde_json::to_vec(&envelope).ok()?;
         let answer = self.runtime.call(Object::Book(&object), body).await.ok()?;
         let answer = serde_json::from_slice::<Result<bool, ApiError>>(&answer);
@@ -862,7 +878,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// refused) is left out.
     pub(super) fn notice_document(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         payment: &Payment,
         notice_xml: Option<&str>,
     ) -> String {
@@ -874,9 +890,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     nonce_str: self.nonce(),
                     device_info: None,
                 };
-                let sign_type = known.merchant.sign_type;
+                let sign_type = context.merchant.sign_type;
                 let fields = notice.to_fields(sign_type).without_ambiguous();
-                let sealed = fields.sealed(&known.credentials.api_key, sign_type);
+                let sealed = fields.sealed(&context.credentials.api_key, sign_type);
                 sealed.to_xml()
             }
         }

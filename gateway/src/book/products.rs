@@ -2,8 +2,8 @@
 //! mode 1, seed 002, section 6.4). Every scan is an order of its own.
 
 use super::{Book, NewOrder, Prepaid, write_stored};
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Runtime, Storage};
 use order::{Money, OutTradeNo, Terms, TradeType};
 use serde::{Deserialize, Serialize};
@@ -59,15 +59,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// A payer has scanned the product's code: makes the order for this scan.
     pub(super) async fn product_scanned(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         product_id: &str,
     ) -> Result<Prepaid, ApiError> {
         let product = self.product(product_id)?;
-        let number = crate::seal::random_text(|bytes| self.runtime.random(bytes), 24);
+        let number = crate::merchants::seal::random_text(|bytes| self.runtime.random(bytes), 24);
         let out_trade_no = OutTradeNo::new(&number).map_err(ApiError::internal)?;
         let terms = Terms {
             out_trade_no,
-            account: known.merchant.account.clone(),
+            account: context.merchant.account.clone(),
             body: product.body,
             money: product.money,
             trade_type: TradeType::Native,
@@ -83,6 +83,6 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             time_expire_ms: None,
             is_attempt: false,
         };
-        self.prepaid_order(known, new).await
+        self.prepaid_order(context, new).await
     }
 }

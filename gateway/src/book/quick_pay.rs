@@ -11,8 +11,8 @@
 
 use super::Book;
 use super::orders::answered;
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Runtime, Storage};
 use crate::upstream::Reason;
 use order::{Event, Order, OutTradeNo, Refusal, ReverseAnswer, Status, Terms, TradeState, Via};
@@ -35,11 +35,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// stands: it is never sent twice (checklist Q2, Q4).
     pub(super) async fn quick_pay(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         new: NewQuickPay,
     ) -> Result<Order, ApiError> {
         let number = new.terms.out_trade_no.clone();
-        let upstream = self.upstream(known);
+        let upstream = self.upstream(context);
         let asking = upstream.quick_pay(&new)?;
         if let Some(order) = self.placed(&new.terms)? {
             return Ok(order);
@@ -47,13 +47,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         upstream.check_quick_pay_pause()?;
         // Without a certificate it could not be reversed.
         upstream.check_certificate()?;
-        let refused = self.refuse_number_at_wechat(known, &new.terms).await;
+        let refused = self.refuse_number_at_wechat(context, &new.terms).await;
         // Another caller may have placed and sent it meanwhile.
         if let Some(order) = self.placed(&new.terms)? {
             return Ok(order);
         }
         refused?;
-        if let Some(order) = self.place(known, new.terms)? {
+        if let Some(order) = self.place(context, new.terms)? {
             return Ok(order);
         }
 
@@ -64,7 +64,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Err(failure) if failure.reason() == Some(Reason::NotSent) => Some(Event::Declined),
             // The request may have come twice: what is paid is found by asking.
             Err(failure) if !failure.is_unknown_outcome() => {
-                match self.query_bare(known, &number).await {
+                match self.query_bare(context, &number).await {
                     // WeChat has the order, unpaid, and refuses to take money.
                     Some(Event::Told(TradeState::NotPay, via)) => {
                         Some(Event::Told(TradeState::PayError, via))
@@ -76,13 +76,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Err(_) => None,
         };
         if let Some(event) = event
-            && self.admits(known, number.as_str(), &event).await?
+            && self.admits(context, number.as_str(), &event).await?
         {
             // Refused only if the timer was faster; the order says how it
             // stands.
             let event = answered(placed.as_ref(), event);
-            if let Some(Ok(effects)) = self.step(known, number.as_str(), event, None)? {
-                self.carry_out(known, number.clone(), effects).await?;
+            if let Some(Ok(effects)) = self.step(context, number.as_str(), event, None)? {
+                self.carry_out(context, number.clone(), effects).await?;
             }
         }
         let order = self
@@ -110,17 +110,21 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Refuses a number under which WeChat knows an order already: another
     /// system of the merchant has made it. Without a verified answer nothing
     /// is taken either.
-    async fn refuse_number_at_wechat(&self, known: &Known, terms: &Terms) -> Result<(), ApiError> {
+    async fn refuse_number_at_wechat(
+        &self,
+        context: &MerchantContext,
+        terms: &Terms,
+    ) -> Result<(), ApiError> {
         let number = &terms.out_trade_no;
         let taken = |message: &str| {
             ApiError::field(Code::OrderExistsWithDifferentTerms, "out_trade_no", message)
         };
         // Two merchants here with one account at WeChat could both find the
         // number free, and one would reverse what the other was paid.
-        if known.shares_account {
+        if context.shares_account {
             let sub_mch_id = terms.account.sub_mch_id.as_deref().unwrap_or_default();
             let what = format!("number {sub_mch_id}/{number}");
-            match self.claim(known, &what, number.as_str()).await {
+            match self.claim(context, &what, number.as_str()).await {
                 Some(true) => {}
                 Some(false) => {
                     return Err(taken(
@@ -131,7 +135,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 None => return Err(ApiError::of(Code::UpstreamUnavailable)),
             }
         }
-        let found = self.upstream(known).query(number, &terms.account).await;
+        let found = self.upstream(context).query(number, &terms.account).await;
         match found {
             Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => Ok(()),
             Err(failure) => Err(failure.into()),
@@ -143,13 +147,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Writes the order down; or finds it written.
-    fn place(&self, known: &Known, terms: Terms) -> Result<Option<Order>, ApiError> {
+    fn place(&self, context: &MerchantContext, terms: Terms) -> Result<Option<Order>, ApiError> {
         self.storage.atomically(|| {
             if let Some(order) = self.placed(&terms)? {
                 return Ok(Some(order));
             }
             let (order, effects) = Order::quick_pay(terms, self.runtime.now_ms());
-            self.insert_order(known, &order, &effects)?;
+            self.insert_order(context, &order, &effects)?;
             Ok(None)
         })
     }
@@ -158,25 +162,25 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// any more.
     pub(super) async fn reverse_order(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
     ) -> Result<Order, ApiError> {
         let missing = || ApiError::of(Code::OrderNotFound);
         if self.load_order(number.as_str())?.is_some() {
-            self.upstream(known).check_certificate()?;
+            self.upstream(context).check_certificate()?;
         }
         let effects = self
-            .step(known, number.as_str(), Event::ReverseAsked, None)?
+            .step(context, number.as_str(), Event::ReverseAsked, None)?
             .ok_or_else(missing)??;
-        self.carry_out(known, number.clone(), effects).await?;
+        self.carry_out(context, number.clone(), effects).await?;
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
 
     /// Asks WeChat for the reverse. It can be asked again and again: WeChat
     /// says whether it must be.
-    pub(super) async fn reverse(&self, known: &Known, number: &OutTradeNo) -> Event {
+    pub(super) async fn reverse(&self, context: &MerchantContext, number: &OutTradeNo) -> Event {
         let order = self.known_order(number);
-        let answer = match self.upstream(known).reverse(number).await {
+        let answer = match self.upstream(context).reverse(number).await {
             Ok(true) => ReverseAnswer::Done,
             Ok(false) => ReverseAnswer::Unknown,
             Err(failure) => match failure.reason() {

@@ -8,8 +8,8 @@
 //! They have the lowest priority: one at a time, where no order's timer is due.
 
 use super::Book;
-use crate::alarm::Alarm;
-use crate::directory::Known;
+use crate::merchants::directory::MerchantContext;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::OutTradeNo;
 
@@ -40,7 +40,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// The object that keeps whose each transaction is does not answer.
-    pub(super) fn claim_unanswered(&self, known: &Known, number: &str) -> Result<(), StorageError> {
+    pub(super) fn claim_unanswered(
+        &self,
+        context: &MerchantContext,
+        number: &str,
+    ) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
         let rows = self.storage.exec(
             "INSERT INTO rechecks(out_trade_no, due_at_ms, claim_since_ms) VALUES(?1, ?2, ?3)
@@ -57,7 +61,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if now_ms - since_ms >= CLAIM_ALARM_MS {
             self.raise(Alarm::ClaimUnanswered, number)?;
         }
-        self.sign_book(known)?;
+        self.sign_book(context)?;
         self.arm()
     }
 
@@ -105,16 +109,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// that denies a payment raises the alarm `NOT_PAID_AT_WECHAT`.
     pub(super) async fn recheck(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: OutTradeNo,
     ) -> Result<(), StorageError> {
-        let Some(event) = self.query(known, &number).await else {
+        let Some(event) = self.query(context, &number).await else {
             return self.unchecked(number.as_str());
         };
-        if !self.admits(known, number.as_str(), &event).await? {
+        if !self.admits(context, number.as_str(), &event).await? {
             return Ok(());
         }
-        let effects = match self.step(known, number.as_str(), event, None)? {
+        let effects = match self.step(context, number.as_str(), event, None)? {
             Some(Ok(effects)) => effects,
             _ => Vec::new(),
         };
@@ -124,7 +128,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         )?;
         self.end_alarm(Alarm::ClaimUnanswered, number.as_str())?;
         self.end_alarm(Alarm::PaymentUnchecked, number.as_str())?;
-        self.carry_out(known, number, effects).await
+        self.carry_out(context, number, effects).await
     }
 
     /// No verified answer says whether the order is paid.

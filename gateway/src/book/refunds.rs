@@ -4,11 +4,11 @@
 
 use super::orders::answered;
 use super::{Book, Verdict};
-use crate::alarm::Alarm;
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
+use crate::merchants::seal::fingerprint;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
-use crate::seal::fingerprint;
 use crate::upstream::{Failure, Reason};
 use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
 use serde::{Deserialize, Serialize};
@@ -62,17 +62,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Refunds, or answers how the same refund, asked for before, stands.
     pub(super) async fn create_refund(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         new: NewRefund,
     ) -> Result<Refunded, ApiError> {
         let number = self.paid_number(&new.out_trade_no)?;
-        self.refund_order(known, &number, new).await
+        self.refund_order(context, &number, new).await
     }
 
     /// As [`Book::create_refund`], of exactly this order.
     pub(super) async fn refund_order(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         new: NewRefund,
     ) -> Result<Refunded, ApiError> {
@@ -91,7 +91,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })?;
         let out_refund_no = match new.out_refund_no {
             Some(given) => given,
-            None => self.refund_number(known, &order, new.refund_fee)?,
+            None => self.refund_number(context, &order, new.refund_fee)?,
         };
         let asked = Event::RefundAsked {
             out_refund_no: out_refund_no.clone(),
@@ -101,14 +101,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         // What was asked for before is answered as it stands.
         let is_known = |refund: &Refund| refund.out_refund_no == out_refund_no;
         if !order.refunds().iter().any(is_known) {
-            self.upstream(known).check_certificate()?;
+            self.upstream(context).check_certificate()?;
         }
         match self
-            .step(known, number.as_str(), asked, None)?
+            .step(context, number.as_str(), asked, None)?
             .ok_or_else(missing)?
         {
             Ok(_) => {
-                let outcome = self.refund(known, number, &out_refund_no).await?;
+                let outcome = self.refund(context, number, &out_refund_no).await?;
                 let (event, refusal) = match outcome {
                     Some(Ok(event)) => (Some(event), None),
                     Some(Err((event, refusal))) => (event, Some(refusal)),
@@ -116,8 +116,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 };
                 if let Some(event) = event {
                     // Refused only if the timer was faster.
-                    if let Some(Ok(effects)) = self.step(known, number.as_str(), event, None)? {
-                        self.carry_out(known, number.clone(), effects).await?;
+                    if let Some(Ok(effects)) = self.step(context, number.as_str(), event, None)? {
+                        self.carry_out(context, number.clone(), effects).await?;
                     }
                 }
                 let refunded = self.refunded(number, &out_refund_no)?;
@@ -144,7 +144,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// the way of another try.
     fn refund_number(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
         refund_fee: i64,
     ) -> Result<String, StorageError> {
@@ -155,12 +155,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .iter()
             .filter(|refund| refund.is_never_taken());
         let refused: Vec<_> = refused.map(|refund| &refund.out_refund_no).collect();
-        let mut number = self.own_number(known, order.refunds(), first.clone());
+        let mut number = self.own_number(context, order.refunds(), first.clone());
         for again in 2..=refused.len() + MAX_NAMES {
             if !refused.contains(&&number) && !self.is_another_orders_refund(&number, of)? {
                 break;
             }
-            number = self.own_number(known, order.refunds(), format!("{first}-{again}"));
+            number = self.own_number(context, order.refunds(), format!("{first}-{again}"));
         }
         Ok(number)
     }
@@ -170,7 +170,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// arrive there; until then the order's timer queries and requests nothing.
     pub(super) async fn cancel_refund(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Result<Refunded, ApiError> {
@@ -180,10 +180,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         let missing = || ApiError::of(Code::OrderNotFound);
         match self
-            .step(known, number.as_str(), asked, None)?
+            .step(context, number.as_str(), asked, None)?
             .ok_or_else(missing)?
         {
-            Ok(effects) => self.carry_out(known, number.clone(), effects).await?,
+            Ok(effects) => self.carry_out(context, number.clone(), effects).await?,
             // It returned nothing: that is what the caller wants.
             Err(Refusal::RefundFinal) => {}
             Err(refusal) => return Err(refusal.into()),
@@ -241,30 +241,30 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// merchant can tell it from its own.
     pub(super) fn besides_number(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
     ) -> Result<String, StorageError> {
         let order = self.load_order(number.as_str())?;
         let refunds = order.as_ref().map(Order::refunds).unwrap_or_default();
         let mut name = format!("{number}-TWICE");
         for _ in 0..MAX_NAMES {
-            let candidate = self.own_number(known, refunds, name.clone());
+            let candidate = self.own_number(context, refunds, name.clone());
             if !self.is_another_orders_refund(&candidate, number)? {
                 break;
             }
             // The merchant has given another order's refund this name.
             name.push('_');
         }
-        Ok(self.own_number(known, refunds, name))
+        Ok(self.own_number(context, refunds, name))
     }
 
     /// A number that we make of a name, as long as the merchant's upstream
     /// takes. A refund of the order that already has the whole name as its
     /// number keeps it: it was made when the upstream's limit was longer, and a
     /// second number would return the money twice.
-    fn own_number(&self, known: &Known, refunds: &[Refund], name: String) -> String {
+    fn own_number(&self, context: &MerchantContext, refunds: &[Refund], name: String) -> String {
         let is_kept = refunds.iter().any(|refund| refund.out_refund_no == name);
-        match name.len() > self.upstream(known).max_out_refund_no() && !is_kept {
+        match name.len() > self.upstream(context).max_out_refund_no() && !is_kept {
             true => fingerprint(&name).chars().take(32).collect(),
             false => name,
         }
@@ -275,7 +275,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// not keep, and did not, a person has to.
     pub(super) fn refund_ended(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         order: &Order,
         out_refund_no: &str,
     ) -> Result<(), StorageError> {
@@ -289,14 +289,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 order.terms().out_trade_no.as_str(),
             )?;
         }
-        self.add_refund_delivery(known, order, refund)
+        self.add_refund_delivery(context, order, refund)
     }
 
     /// The refunds of an order. WeChat is queried about those under way if no query was sent
     /// did in the last ten seconds.
     pub(super) async fn find_refunds(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
     ) -> Result<Vec<Refunded>, ApiError> {
         let number = self.paid_number(number)?;
@@ -311,7 +311,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .map(|refund| Effect::QueryRefund(refund.out_refund_no.clone()))
             .collect();
         if !under_way.is_empty() && self.may_ask(&number) {
-            self.carry_out(known, number.clone(), under_way).await?;
+            self.carry_out(context, number.clone(), under_way).await?;
         }
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
         let refunds = order.refunds().iter().cloned();
@@ -323,7 +323,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// answer has settled the refund.
     pub(super) async fn refund_noticed(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Result<Verdict, ApiError> {
@@ -348,7 +348,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Ok(true) if !asks => Verdict::Duplicate,
             Ok(_) => {
                 let ask = vec![Effect::QueryRefund(out_refund_no.to_owned())];
-                self.carry_out(known, number.clone(), ask).await?;
+                self.carry_out(context, number.clone(), ask).await?;
                 match is_final()? {
                     true => Verdict::Taken,
                     false => Verdict::Refused("refund_not_confirmed".to_owned()),
@@ -389,7 +389,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// came.
     pub(super) async fn refund(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Result<Option<Result<Event, (Option<Event>, ApiError)>>, StorageError> {
@@ -403,7 +403,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         else {
             return Ok(None);
         };
-        let answer = self.upstream(known).refund(&order, refund).await;
+        let answer = self.upstream(context).refund(&order, refund).await;
         let at = |event| answered(Some(&order), event);
         if answer.is_err() && is_besides(&order, refund) && order.checks() >= BESIDES_CHECKS {
             self.raise(Alarm::SecondPaymentWaits, number.as_str())?;
@@ -415,7 +415,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }))),
             Err(Failure::NoAnswer) => None,
             Err(failure) => {
-                let event = self.declined(known, number, out_refund_no, &failure).await;
+                let event = self
+                    .declined(context, number, out_refund_no, &failure)
+                    .await;
                 Some(Err((event.map(at), failure.into())))
             }
         })
@@ -426,7 +428,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// lost, may have made it.
     async fn declined(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         out_refund_no: &str,
         failure: &Failure,
@@ -453,7 +455,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             _ => false,
         };
         if !later {
-            match self.refund_at_wechat(known, number, out_refund_no).await? {
+            match self
+                .refund_at_wechat(context, number, out_refund_no)
+                .await?
+            {
                 AtWeChat::Told(event) => return Some(event),
                 // The number is another refund's, or unknown: not ours.
                 AtWeChat::NotFound | AtWeChat::Another => {}
@@ -468,12 +473,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     pub(super) async fn query_refund(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<Event> {
         let order = self.known_order(number);
-        let event = match self.refund_at_wechat(known, number, out_refund_no).await? {
+        let event = match self
+            .refund_at_wechat(context, number, out_refund_no)
+            .await?
+        {
             AtWeChat::Told(event) => event,
             AtWeChat::NotFound | AtWeChat::Another => Event::RefundNotFound {
                 out_refund_no: out_refund_no.to_owned(),
@@ -485,11 +493,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// WeChat's verified word about a refund; `None` where there is none.
     async fn refund_at_wechat(
         &self,
-        known: &Known,
+        context: &MerchantContext,
         number: &OutTradeNo,
         out_refund_no: &str,
     ) -> Option<AtWeChat> {
-        let found = match self.upstream(known).query_refund(out_refund_no).await {
+        let found = match self.upstream(context).query_refund(out_refund_no).await {
             Ok(found) => found?,
             Err(failure) if failure.reason() == Some(Reason::RefundNotExist) => {
                 return Some(AtWeChat::NotFound);

@@ -2,9 +2,10 @@
 //! [board](crate::board), and when.
 
 use super::{Book, Numbers, Raised, Report};
-use crate::alarm::Alarm;
 use crate::board::{self, AGAIN_MS, APART_MS, PATIENCE_MS};
-use crate::error::ApiError;
+use crate::http::error::ApiError;
+use crate::observe::Log;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Object, Row, Runtime, Storage, StorageError};
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
@@ -265,7 +266,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     pub(super) fn counters(&self) -> Result<BTreeMap<String, i64>, StorageError> {
-        self.tally.write_now(&self.storage, self.runtime.now_ms())?;
+        self.counters
+            .write_now(&self.storage, self.runtime.now_ms())?;
         let mut counters = BTreeMap::new();
         for row in self.storage.exec("SELECT name, n FROM counters", &[])? {
             counters.insert(row.text(0)?.to_owned(), row.int(1)?);

@@ -15,8 +15,8 @@
 //! and columns, and no index on a table that may be large. Data follows in
 //! slices under the alarm: see `index.rs`.
 
-use crate::audit;
-use crate::runtime::{Storage, StorageError};
+use crate::observe::audit;
+use crate::runtime::{Storage, StorageError, add_columns};
 
 /// What one migration does.
 type Migration<S> = fn(&S) -> Result<(), StorageError>;
@@ -155,24 +155,3 @@ const ADDED: [(&str, &str, &str); 2] = [
     // A payment link's purchase that no payer has tried to pay goes after this.
     ("checkouts", "untried_until_ms", "INTEGER"),
 ];
-
-/// Adds the columns that a table lacks. The time that this takes does not depend
-/// on the table's size.
-pub(crate) fn add_columns(
-    storage: &impl Storage,
-    added: &[(&str, &str, &str)],
-) -> Result<(), StorageError> {
-    for (table, column, kind) in added {
-        let made = storage.exec(
-            "SELECT 1 FROM sqlite_master WHERE name = ? AND instr(sql, ?)",
-            &[(*table).into(), (*column).into()],
-        )?;
-        if made.is_empty() {
-            storage.exec(
-                &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
-                &[],
-            )?;
-        }
-    }
-    Ok(())
-}

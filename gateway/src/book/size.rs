@@ -2,8 +2,8 @@
 //! is paid.
 
 use super::{Book, Call};
-use crate::alarm::Alarm;
-use crate::error::{ApiError, Code};
+use crate::http::error::{ApiError, Code};
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
 
 /// What an object may hold: ten gigabytes on Cloudflare.
@@ -57,9 +57,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let rows = self
             .storage
             .exec("SELECT text FROM facts WHERE name = 'filling_percent'", &[])?;
-        let known = rows.first().map(|row| row.text(0)).transpose()?;
-        let known = known.and_then(|text| text.parse().ok()).unwrap_or_default();
-        if level > known {
+        let context = rows.first().map(|row| row.text(0)).transpose()?;
+        let context = context
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default();
+        if level > context {
             self.storage.atomically(|| {
                 self.storage.exec(
                     "INSERT INTO facts(name, text) VALUES('filling_percent', ?1)

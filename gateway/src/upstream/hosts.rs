@@ -2,8 +2,8 @@
 //! call takes.
 
 use super::backoff::Backoff;
+use crate::observe::{Counters, Log};
 use crate::runtime::{Chunks, FetchError, Request, Response, Route, Runtime};
-use crate::tally::Tally;
 use order::OutTradeNo;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -68,7 +68,7 @@ pub struct Hosts {
     samples: RefCell<VecDeque<Sample>>,
     /// The address of who called last to have a payment begun.
     caller: Cell<Option<IpAddr>>,
-    tally: Rc<Tally>,
+    counters: Rc<Counters>,
     backoff: Backoff,
 }
 
@@ -144,9 +144,9 @@ const MAX_SAMPLES: usize = 10;
 
 impl Hosts {
     /// Whose calls are counted there.
-    pub fn counting(tally: Rc<Tally>) -> Self {
+    pub fn counting(counters: Rc<Counters>) -> Self {
         Self {
-            tally,
+            counters,
             ..Self::default()
         }
     }
@@ -157,8 +157,8 @@ impl Hosts {
     }
 
     /// Where calls are counted.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Sends a message. `None` says that no answer came, and not that nothing
@@ -236,7 +236,7 @@ impl Hosts {
         if matches!(outcome, Err(FetchError::Busy)) {
             // No host is to blame, and none was asked.
             runtime.log(format_args!("{host}: {}", FetchError::Busy));
-            self.tally.count("upstream_not_sent");
+            self.counters.count("upstream_not_sent");
             return Some(Tried::NotSent);
         }
         // A query string may say who the payer is; the path never does.
@@ -250,8 +250,9 @@ impl Hosts {
                 Ok(answer) => Outcome::Answered(sampled(answer.body())),
             },
         });
-        self.tally.count(&format!("upstream_calls:{host}"));
-        self.tally.add(&format!("upstream_ms:{host}"), elapsed_ms);
+        self.counters.count(&format!("upstream_calls:{host}"));
+        self.counters
+            .add(&format!("upstream_ms:{host}"), elapsed_ms);
         let failure = match &outcome {
             Ok(answer) if answer.status().is_server_error() => Some("server_error"),
             Ok(_) => None,
@@ -261,7 +262,7 @@ impl Hosts {
             Err(FetchError::Busy) => None,
         };
         if let Some(reason) = failure {
-            self.tally
+            self.counters
                 .count(&format!("upstream_failed:{host}:{reason}"));
         }
         match outcome {

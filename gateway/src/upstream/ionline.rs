@@ -7,8 +7,9 @@
 
 use super::hosts::Tries;
 use super::{Failure, FoundRefund, Prepay, Reason, Refused, Upstream, hosts, v2, wrong};
-use crate::error::{ApiError, Code};
-use crate::merchant::Ionline as Settings;
+use crate::http::error::{ApiError, Code};
+use crate::merchants::merchant::Ionline as Settings;
+use crate::observe::Log;
 use crate::runtime::{Route, Runtime};
 use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
 use serde_json::json;
@@ -72,7 +73,7 @@ impl<R: Runtime> Ionline<'_, R> {
         let bytes = self.ask(request.to_form(self.key())).await?;
         let merchant = Merchant {
             account,
-            currency: self.0.known.merchant.currency,
+            currency: self.0.context.merchant.currency,
         };
         match query::Answer::read(&bytes, &request, merchant, self.key()) {
             Ok(answer) => Ok(answer.state),
@@ -91,7 +92,7 @@ impl<R: Runtime> Ionline<'_, R> {
         match order {
             Some(order) if self.0.runtime.now_ms() >= over_ms(order) => Ok(()),
             Some(_) => Err(not_yet()),
-            None => match self.query(number, &self.0.known.merchant.account).await {
+            None => match self.query(number, &self.0.context.merchant.account).await {
                 Ok(_) => Err(not_yet()),
                 Err(failure) => Err(failure),
             },
@@ -139,11 +140,11 @@ impl<R: Runtime> Ionline<'_, R> {
     }
 
     fn key(&self) -> &Secret {
-        &self.0.known.credentials.api_key
+        &self.0.context.credentials.api_key
     }
 
     fn mch_id(&self) -> Result<Text<32>, Failure> {
-        text("mch_id", &self.0.known.merchant.account.mch_id)
+        text("mch_id", &self.0.context.merchant.account.mch_id)
     }
 
     fn nonce(&self) -> Result<Text<32>, Failure> {
@@ -181,7 +182,7 @@ impl<R: Runtime> Ionline<'_, R> {
             TradeType::Jsapi => Trade::Jspay(Jspay {
                 sub_appid: Text::new("sub_appid", &terms.account.appid)?,
                 sub_openid: Text::new("open_id", terms.openid.as_deref().unwrap_or_default())?,
-                start: match &self.0.known.merchant.mini_program {
+                start: match &self.0.context.merchant.mini_program {
                     Some(mini) if mini.appid == terms.account.appid => Start::MiniProgram,
                     _ if self.1.raw => Start::Bridge,
                     _ => Start::PayUrl,

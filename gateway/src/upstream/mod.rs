@@ -27,15 +27,15 @@ pub use hosts::Hosts;
 pub use platform::is_public_key_id;
 pub use statement::{Broken, Statement};
 
-use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
 use crate::config::Config;
-use crate::directory::Known;
-use crate::error::{ApiError, Code};
-use crate::fields::Fields;
-use crate::merchant::Dialect;
+use crate::http::error::{ApiError, Code};
+use crate::http::fields::Fields;
+use crate::merchants::directory::MerchantContext;
+use crate::merchants::merchant::Dialect;
+use crate::observe::alarm::Alarm;
+use crate::observe::{Log, RequestContext};
 use crate::runtime::Runtime;
-use crate::scope::Scope;
 use backoff::Followed;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use ionline::Ionline;
@@ -66,7 +66,7 @@ pub struct Upstream<'a, R> {
     /// Which hosts answer.
     pub hosts: &'a Hosts,
     /// The merchant.
-    pub known: &'a Known,
+    pub context: &'a MerchantContext,
 }
 
 /// Why there is no success. Only [`Refused`](Self::Refused) is WeChat's own,
@@ -324,8 +324,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
             Dialect::Ionline(settings) => Ionline(self, settings).prepay(prepay).await,
         };
         if prepared.as_ref().is_err_and(is_about_account) {
-            let mch_id = &self.known.merchant.account.mch_id;
-            self.known.note_problem(Alarm::PaymentsRefused, mch_id);
+            let mch_id = &self.context.merchant.account.mch_id;
+            self.context.note_problem(Alarm::PaymentsRefused, mch_id);
         }
         prepared
     }
@@ -358,7 +358,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         account: &Account,
     ) -> Result<TradeState, Failure> {
         self.limited(Limited::Query, async {
-            self.hosts.tally().count("query:order");
+            self.hosts.counters().count("query:order");
             match self.dialect() {
                 Dialect::V2 => V2(self).query(number, account).await,
                 Dialect::V3(settings) => V3(self, settings).query(number, account).await,
@@ -431,7 +431,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     /// The refund with this number; `None` where the answer names others only.
     pub async fn query_refund(&self, out_refund_no: &str) -> Result<Option<FoundRefund>, Failure> {
         self.limited(Limited::QueryRefund, async {
-            self.hosts.tally().count("query:refund");
+            self.hosts.counters().count("query:refund");
             match self.dialect() {
                 Dialect::V2 => V2(self).query_refund(out_refund_no).await,
                 Dialect::V3(settings) => V3(self, settings).query_refund(out_refund_no).await,
@@ -620,7 +620,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     /// orders that are priced in other currencies, so there WeChat decides.
     /// iOnline's requests name no currency, so there it is the merchant's own.
     pub fn currency(&self, fields: &Fields) -> Result<Currency, ApiError> {
-        let ours = self.known.merchant.currency;
+        let ours = self.context.merchant.currency;
         let currency = fields.currency()?.unwrap_or(ours);
         let allowed = match self.dialect() {
             Dialect::V3(settings) if settings.region == Region::Global => return Ok(currency),
@@ -662,7 +662,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     }
 
     fn dialect(&self) -> &Dialect {
-        &self.known.merchant.dialect
+        &self.context.merchant.dialect
     }
 
     /// Makes a call, unless WeChat has refused it as too frequent a moment ago.
@@ -674,9 +674,9 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         call: Limited,
         asking: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let scope = Scope::current();
+        let request_context = RequestContext::current();
         let is_query = matches!(call, Limited::Query | Limited::QueryRefund);
-        let is_awaited = is_query && (scope.who != "timer" || scope.urgent);
+        let is_awaited = is_query && (request_context.who != "timer" || request_context.urgent);
         if self.is_paused(call) && !is_awaited {
             return Err(Failure::too_often());
         }
@@ -685,7 +685,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     }
 
     fn is_paused(&self, call: Limited) -> bool {
-        let mch_id = &self.known.merchant.account.mch_id;
+        let mch_id = &self.context.merchant.account.mch_id;
         let now_ms = self.runtime.now_ms();
         self.hosts.backoff().is_paused(mch_id, call, now_ms)
     }
@@ -698,17 +698,17 @@ impl<'a, R: Runtime> Upstream<'a, R> {
             Err(Failure::NoAnswer) => return answer,
             Err(failure) => failure.is_too_often(),
         };
-        let mch_id = &self.known.merchant.account.mch_id;
+        let mch_id = &self.context.merchant.account.mch_id;
         let now_ms = self.runtime.now_ms();
         let backoff = self.hosts.backoff();
         let followed = backoff.answered(mch_id, call, is_too_often, now_ms);
         if followed != Followed::Nothing {
             let name = call.name();
             self.hosts
-                .tally()
+                .counters()
                 .count(&format!("upstream_too_often:{name}"));
             if followed == Followed::PausedLong {
-                self.known.note_problem(Alarm::UpstreamTooOften, name);
+                self.context.note_problem(Alarm::UpstreamTooOften, name);
             }
         }
         answer
@@ -722,15 +722,15 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     }
 
     fn notify_url(&self) -> String {
-        self.config.notify_url(&self.known.merchant)
+        self.config.notify_url(&self.context.merchant)
     }
 
     fn refund_notify_url(&self) -> String {
-        self.config.refund_notify_url(&self.known.merchant)
+        self.config.refund_notify_url(&self.context.merchant)
     }
 
     fn nonce(&self) -> String {
-        crate::seal::random_text(|bytes| self.runtime.random(bytes), 32)
+        crate::merchants::seal::random_text(|bytes| self.runtime.random(bytes), 32)
     }
 
     /// `error` repeats no text of an unverified answer.

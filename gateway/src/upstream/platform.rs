@@ -4,11 +4,12 @@
 
 use super::v3::V3;
 use super::{Failure, Upstream};
-use crate::alarm::Alarm;
-use crate::directory::Platform;
-use crate::registry::Call;
+use crate::merchants::directory::Platform;
+use crate::merchants::registry::Call;
+use crate::merchants::shards::ask;
+use crate::observe::Log;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Response, Runtime};
-use crate::shards::ask;
 use std::rc::Rc;
 use wechatpay::rsa::Certificate;
 use wechatpay::v3::Keyring;
@@ -35,7 +36,7 @@ impl<R: Runtime> Upstream<'_, R> {
             && is_public_key_id(serial)
             && is_unknown(&keyring, serial)
         {
-            self.known.note_problem(Alarm::PublicKeyUnknown, serial);
+            self.context.note_problem(Alarm::PublicKeyUnknown, serial);
         }
         keyring
     }
@@ -46,21 +47,21 @@ impl<R: Runtime> Upstream<'_, R> {
     pub async fn keyring_for_notice(&self, serial: &str) -> Rc<Keyring> {
         match self.is_unknown(serial) {
             true => self.keyring_of(APART_MS).await,
-            false => self.known.platform.borrow().keyring.clone(),
+            false => self.context.platform.borrow().keyring.clone(),
         }
     }
 
     fn is_unknown(&self, serial: &str) -> bool {
-        is_unknown(&self.known.platform.borrow().keyring, serial)
+        is_unknown(&self.context.platform.borrow().keyring, serial)
     }
 
     /// The keys, downloaded again if the last download is older than this.
     async fn keyring_of(&self, patience_ms: i64) -> Rc<Keyring> {
-        let platform = self.known.platform.borrow().clone();
+        let platform = self.context.platform.borrow().clone();
         if self.runtime.now_ms() - platform.asked_at_ms >= patience_ms {
             self.refresh(platform).await;
         }
-        self.known.platform.borrow().keyring.clone()
+        self.context.platform.borrow().keyring.clone()
     }
 
     /// Asks WeChat Pay for its certificates. What cannot be had or believed
@@ -76,14 +77,14 @@ impl<R: Runtime> Upstream<'_, R> {
         let pems = match self.download(&platform.keyring).await {
             Ok(certificates) => {
                 let pems = certificates.iter().map(|c| c.pem().to_owned()).collect();
-                self.known.platform.borrow_mut().keyring = Rc::new(Keyring {
+                self.context.platform.borrow_mut().keyring = Rc::new(Keyring {
                     certificates,
                     public_key: platform.keyring.public_key.clone(),
                 });
                 Some(pems)
             }
             Err(why) => {
-                let id = &self.known.merchant.id;
+                let id = &self.context.merchant.id;
                 self.runtime
                     .log(format_args!("platform certificates of {id}: {why}"));
                 None
@@ -92,13 +93,13 @@ impl<R: Runtime> Upstream<'_, R> {
         if has_none {
             self.asked();
         }
-        let id = self.known.merchant.id.clone();
+        let id = self.context.merchant.id.clone();
         // Lost, they are only asked for again.
         let _ = ask(self.runtime, Call::KeepCertificates { id, pems }).await;
     }
 
     fn asked(&self) {
-        self.known.platform.borrow_mut().asked_at_ms = self.runtime.now_ms();
+        self.context.platform.borrow_mut().asked_at_ms = self.runtime.now_ms();
     }
 
     /// The certificates that hold now. One that was known and has not expired
@@ -116,13 +117,13 @@ impl<R: Runtime> Upstream<'_, R> {
             && is_public_key_id(serial)
             && is_unknown(held, serial)
         {
-            self.known.note_problem(Alarm::PublicKeyUnknown, serial);
+            self.context.note_problem(Alarm::PublicKeyUnknown, serial);
         }
         if !wechatpay::v3::answer::is_success(answer.status().as_u16()) {
             return Err(format!("status {}", answer.status().as_u16()));
         }
         let now_ms = self.runtime.now_ms();
-        let credentials = &self.known.credentials;
+        let credentials = &self.context.credentials;
         let read = async |key| {
             certificates::read(
                 header(&answer),

@@ -5,10 +5,11 @@ use super::{
     Asking, Broken, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Statement,
     Upstream, hosts, not_offered, wrong,
 };
-use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
-use crate::error::{ApiError, Code};
-use crate::http::texts;
+use crate::http::error::{ApiError, Code};
+use crate::http::message::texts;
+use crate::observe::Log;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Response, Route, Runtime};
 use order::{
     Account, Currency, Money, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms,
@@ -88,7 +89,7 @@ impl<'a, R: Runtime> V2<'a, R> {
     }
 
     pub(super) fn app(&self, prepay_id: &str) -> App {
-        let account = &self.0.known.merchant.account;
+        let account = &self.0.context.merchant.account;
         invoke::app(
             account.payer_appid(),
             account.sub_mch_id.as_deref().unwrap_or(&account.mch_id),
@@ -123,7 +124,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         number: &OutTradeNo,
         terms: Option<&Terms>,
     ) -> Result<(), Failure> {
-        let account = terms.map_or(&self.0.known.merchant.account, |terms| &terms.account);
+        let account = terms.map_or(&self.0.context.merchant.account, |terms| &terms.account);
         let request = close::Request {
             account: account.clone(),
             out_trade_no: number.clone(),
@@ -151,7 +152,7 @@ impl<'a, R: Runtime> V2<'a, R> {
 
     pub(super) async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
         let request = reverse::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: self.0.context.merchant.account.clone(),
             by: reverse::By::OutTradeNo(number.clone()),
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),
@@ -194,7 +195,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         let number =
             OutRefundNo::new(out_refund_no).map_err(|error| Failure::NotBelieved(wrong(error)))?;
         let request = refundquery::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: self.0.context.merchant.account.clone(),
             by: refundquery::By::OutRefundNo(number),
             offset: None,
             nonce_str: self.nonce()?,
@@ -217,7 +218,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         bill_type: BillType,
     ) -> Result<Statement, Failure> {
         let request = bill::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: self.0.context.merchant.account.clone(),
             device_info: None,
             bill_date,
             bill_type,
@@ -257,7 +258,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         asked: Settlements,
     ) -> Result<Vec<Map<String, Value>>, Failure> {
         let request = settlement::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: self.0.context.merchant.account.clone(),
             usetag: asked.usetag,
             offset: asked.offset,
             limit: asked.limit,
@@ -278,7 +279,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         date: Date,
     ) -> Result<Map<String, Value>, Failure> {
         let request = exchange::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: self.0.context.merchant.account.clone(),
             fee_type,
             date,
             nonce_str: Some(self.nonce()?),
@@ -297,7 +298,7 @@ impl<'a, R: Runtime> V2<'a, R> {
 
     pub(super) async fn short_url(&self, long_url: &str) -> Result<String, ApiError> {
         let request = shorturl::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: self.0.context.merchant.account.clone(),
             long_url: LongUrl::new(long_url).map_err(|_| {
                 let message = "The field long_url must begin with weixin://wxpay/bizpayurl?, as a \
                                code_url does.";
@@ -316,7 +317,7 @@ impl<'a, R: Runtime> V2<'a, R> {
 
     /// It is signed, and works for as long as the API key does.
     pub(super) fn product_code(&self, product_id: &str) -> Result<String, ApiError> {
-        let account = &self.0.known.merchant.account;
+        let account = &self.0.context.merchant.account;
         // WeChat asks one address of an institution's, and the code names none
         // of its merchants.
         if account.sub_mch_id.is_some() {
@@ -361,7 +362,7 @@ impl<'a, R: Runtime> V2<'a, R> {
             Text::new(name, text).ok()
         };
         let request = report::Request {
-            account: self.0.known.merchant.account.clone(),
+            account: self.0.context.merchant.account.clone(),
             device_info: None,
             nonce_str,
             sign_type: self.sign_type(),
@@ -381,11 +382,11 @@ impl<'a, R: Runtime> V2<'a, R> {
     }
 
     fn key(&self) -> &'a Secret {
-        &self.0.known.credentials.api_key
+        &self.0.context.credentials.api_key
     }
 
     fn sign_type(&self) -> SignType {
-        self.0.known.merchant.sign_type
+        self.0.context.merchant.sign_type
     }
 
     fn nonce(&self) -> Result<Text<32>, Failure> {
@@ -395,16 +396,18 @@ impl<'a, R: Runtime> V2<'a, R> {
 
     /// The name of the binding that holds the merchant's client certificate.
     pub(super) fn client_certificate(&self) -> Result<&'a str, ApiError> {
-        let Upstream { known, runtime, .. } = self.0;
+        let Upstream {
+            context, runtime, ..
+        } = self.0;
         let missing = |message: &str| {
-            known.note_problem(Alarm::CertificateUnusable, &known.merchant.account.mch_id);
+            context.note_problem(Alarm::CertificateUnusable, &context.merchant.account.mch_id);
             ApiError::field(
                 Code::ClientCertificateMissing,
                 "client_certificate",
                 message,
             )
         };
-        let Some(certificate) = &known.merchant.client_certificate else {
+        let Some(certificate) = &context.merchant.client_certificate else {
             return Err(missing(Code::ClientCertificateMissing.advice()));
         };
         let binding = certificate.binding();
@@ -419,8 +422,8 @@ impl<'a, R: Runtime> V2<'a, R> {
 
     /// WeChat did not take the client certificate. It says so unsigned.
     fn client_certificate_refused(&self, said: &str) -> Failure {
-        let known = self.0.known;
-        known.note_problem(Alarm::CertificateUnusable, &known.merchant.account.mch_id);
+        let context = self.0.context;
+        context.note_problem(Alarm::CertificateUnusable, &context.merchant.account.mch_id);
         let mut error = ApiError::of(Code::ClientCertificateRefused);
         error.message = json!({
             "return_code": "FAIL",
@@ -443,7 +446,7 @@ impl<'a, R: Runtime> V2<'a, R> {
 
     /// A refund of the smallest amount of an order that does not exist.
     fn certificate_test(&self, number: &OutTradeNo) -> Result<refund::Request, FieldError> {
-        let merchant = &self.0.known.merchant;
+        let merchant = &self.0.context.merchant;
         let least =
             Money::new(1, merchant.currency).map_err(|_| Problem::UnknownValue.of("refund_fee"))?;
         Ok(refund::Request {
@@ -546,7 +549,7 @@ impl<'a, R: Runtime> V2<'a, R> {
     /// Where the page is that an H5 payment begins on. A name that is too long
     /// for it is cut.
     fn mweb(&self) -> Result<Trade, FieldError> {
-        let mut name = self.0.known.merchant.name.clone();
+        let mut name = self.0.context.merchant.name.clone();
         loop {
             let scene = json!({"h5_info": {
                 "type": "Wap",

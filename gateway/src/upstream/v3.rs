@@ -6,11 +6,12 @@ use super::{
     Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Statement, Upstream, hosts,
     v2, wrong,
 };
-use crate::alarm::Alarm;
 use crate::book::NewQuickPay;
-use crate::credentials::V3Keys;
-use crate::error::{ApiError, Code};
-use crate::merchant::{Dialect, V3 as Settings};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::credentials::V3Keys;
+use crate::merchants::merchant::{Dialect, V3 as Settings};
+use crate::observe::Log;
+use crate::observe::alarm::Alarm;
 use crate::runtime::{Chunks, Response, Route, Runtime};
 use futures_util::{StreamExt, stream};
 use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
@@ -50,7 +51,7 @@ pub(super) struct Asked {
 impl<'a, R: Runtime> V3<'a, R> {
     /// `None` for a merchant of another dialect.
     pub(super) fn of(upstream: &'a Upstream<'a, R>) -> Option<Self> {
-        match &upstream.known.merchant.dialect {
+        match &upstream.context.merchant.dialect {
             Dialect::V3(settings) => Some(Self(upstream, settings)),
             _ => None,
         }
@@ -281,7 +282,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     }
 
     fn keys(&self) -> Result<&'a V3Keys, ApiError> {
-        let keys = self.0.known.credentials.v3.as_ref();
+        let keys = self.0.context.credentials.v3.as_ref();
         keys.ok_or_else(|| ApiError::internal("an APIv3 merchant without APIv3 keys"))
     }
 
@@ -298,12 +299,12 @@ impl<'a, R: Runtime> V3<'a, R> {
     }
 
     fn note_certificate(&self, serial_no: &str) {
-        let known = self.0.known;
-        known.note_problem(Alarm::CertificateUnusable, serial_no);
+        let context = self.0.context;
+        context.note_problem(Alarm::CertificateUnusable, serial_no);
     }
 
     fn account(&self) -> &'a Account {
-        &self.0.known.merchant.account
+        &self.0.context.merchant.account
     }
 
     fn merchant(&self) -> Merchant {
@@ -528,7 +529,7 @@ impl<'a, R: Runtime> V3<'a, R> {
 
     /// Global asks for the shop that an H5 payment is for.
     fn h5_store(&self, trade: &Trade) -> Result<Option<StoreInfo>, wechatpay::v2::FieldError> {
-        let store = self.0.known.merchant.store.as_ref();
+        let store = self.0.context.merchant.store.as_ref();
         match (trade, self.region(), store) {
             (Trade::Mweb, Region::Global, Some(store)) => Ok(Some(StoreInfo {
                 name: Some(Text::new("name", &store.name)?),
@@ -545,7 +546,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         if self.region() == Region::Global {
             return Ok(None);
         }
-        let code = self.0.known.merchant.id.replace('-', "");
+        let code = self.0.context.merchant.id.replace('-', "");
         Ok(Some(StoreInfo {
             out_id: match code.as_str() {
                 "" => None,

@@ -1,7 +1,7 @@
 //! `GET /openapi.json` is true to the code: its paths are the paths, its codes
 //! the codes, what it requires is required, and what it promises is answered.
 
-use gateway::error::Code;
+use gateway::http::error::Code;
 use gateway::route::ROUTES;
 use serde_json::{Map, Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};

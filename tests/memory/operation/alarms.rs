@@ -5,7 +5,7 @@ use crate::checkout::purchases;
 use crate::checkout::sign_in::{Browser, WECHAT, checkout};
 use crate::fixtures;
 use crate::notice_fixture::{NoticeFixture, fixture, order};
-use gateway::alarm::Alarm;
+use gateway::observe::alarm::Alarm;
 use serde_json::{Value, json};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
 

@@ -3,7 +3,7 @@
 //! list.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, checkout, with_secret};
-use gateway::error::Code;
+use gateway::http::error::Code;
 use gateway::route::ROUTES;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

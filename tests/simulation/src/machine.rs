@@ -8,7 +8,7 @@ use crate::rows::read_rows;
 use gateway::Gateway;
 use gateway::board::Board;
 use gateway::book::Book;
-use gateway::registry::Registry;
+use gateway::merchants::registry::Registry;
 use gateway::runtime::{
     CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row, Rsa,
     RsaError, Runtime, Storage, StorageError, Value,

@@ -343,7 +343,7 @@ impl Running {
                 return Err(Failure::new(
                     format!("see {times} × {name} in the merchant's report"),
                     report,
-                    "the notices were not all treated alike: see gateway/src/notices.rs",
+                    "the notices were not all treated alike: see gateway/src/handlers/notify/mod.rs",
                 ));
             }
             thread::sleep(Duration::from_millis(50));
@@ -417,7 +417,7 @@ fn json_of(body: &[u8]) -> Result<Value> {
         Failure::new(
             "read the gateway's answer",
             format!("{error} in {body}"),
-            "see gateway/src/admin.rs",
+            "see gateway/src/handlers/admin/merchants.rs",
         )
     })
 }

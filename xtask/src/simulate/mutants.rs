@@ -35,7 +35,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a payment counts on the notice alone",
         changes: &[Change {
-            file: "gateway/src/merchant.rs",
+            file: "gateway/src/merchants/merchant.rs",
             find: "money.amount_minor() >= self.confirm_notices_from",
             replace: "money.amount_minor() < self.confirm_notices_from - Money::MAX_MINOR",
         }],
@@ -51,7 +51,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a notice is acknowledged though it could not be written",
         changes: &[Change {
-            file: "gateway/src/notices/v2.rs",
+            file: "gateway/src/handlers/notify/v2.rs",
             find: "self.noticed(id, notice.payment, Some(xml)).await?",
             replace: "self.noticed(id, notice.payment, Some(xml)).await.unwrap_or(Verdict::Duplicate)",
         }],
@@ -150,7 +150,7 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 file: "gateway/src/book/checkouts.rs",
-                find: "if self.give_up(known, &prepare.id, attempt).await? == GivenUp::TooYoung {",
+                find: "if self.give_up(context, &prepare.id, attempt).await? == GivenUp::TooYoung {",
                 replace: "if prepare.id.is_empty() {",
             },
             Change {
@@ -171,15 +171,15 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "any secret opens a merchant's orders",
         changes: &[Change {
-            file: "gateway/src/api/mod.rs",
-            find: "match known.has_secret(secret) {",
+            file: "gateway/src/handlers/api/mod.rs",
+            find: "match context.has_secret(secret) {",
             replace: "match !secret.is_empty() {",
         }],
     },
     Mutant {
         name: "every merchant's orders are in one book",
         changes: &[Change {
-            file: "gateway/src/lib.rs",
+            file: "gateway/src/app.rs",
             find: "self.runtime.call(Object::Book(merchant), body)",
             replace: "self.runtime.call(Object::Book(\"tea\"), body)",
         }],
@@ -189,7 +189,7 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 file: "gateway/src/book/orders.rs",
-                find: "Effect::Close => Some(self.close(known, &number).await),",
+                find: "Effect::Close => Some(self.close(context, &number).await),",
                 replace: "Effect::Close => Some(Event::CloseAnswered(CloseAnswer::Closed)),",
             },
         ],
@@ -261,7 +261,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: a notice is acknowledged though it could not be written",
         changes: &[
             Change {
-                file: "gateway/src/notices/v3.rs",
+                file: "gateway/src/handlers/notify/v3.rs",
                 find: "Told::Paid(payment) => self.noticed(id, *payment, None).await?,",
                 replace: "Told::Paid(payment) => {
                 let taken = self.noticed(id, *payment, None).await;
@@ -274,10 +274,10 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: the sub_mchid of a notice is ignored",
         changes: &[
             Change {
-                file: "gateway/src/notices/v3.rs",
-                find: "let Some(whose) = self.named_in(&known, told.merchant()).await? else {",
-                replace: "self.named_in(&known, told.merchant()).await?;
-        let Some(whose) = Some(known.clone()) else {",
+                file: "gateway/src/handlers/notify/v3.rs",
+                find: "let Some(whose) = self.named_in(&context, told.merchant()).await? else {",
+                replace: "self.named_in(&context, told.merchant()).await?;
+        let Some(whose) = Some(context.clone()) else {",
             },
             Change {
                 file: "order/src/machine.rs",
@@ -290,7 +290,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: what another merchant's keys vouch for is believed",
         changes: &[
             Change {
-                file: "gateway/src/notices/v3.rs",
+                file: "gateway/src/handlers/notify/v3.rs",
                 find: "match self.believed(&signature, request, &whose).await {",
                 replace: "match Ok::<_, &str>(told) {",
             },
@@ -379,7 +379,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a pointer to a merchant counts without the merchant's own shard",
         changes: &[
             Change {
-                file: "gateway/src/shards.rs",
+                file: "gateway/src/merchants/shards.rs",
                 find: "        match in_shard(runtime, Shard::of(&pointer.merchant_id), None, call).await? {
             Answer::NotFound => {}",
                 replace: "        let id = pointer.merchant_id;
@@ -462,12 +462,12 @@ pub const MUTANTS: &[Mutant] = &[
         name: "more requests leave an object than Cloudflare has connections for",
         changes: &[
             Change {
-                file: "gateway/src/connections.rs",
+                file: "gateway/src/book/connections.rs",
                 find: "const AT_ONCE: usize = 5;",
                 replace: "const AT_ONCE: usize = 50;",
             },
             Change {
-                file: "gateway/src/connections.rs",
+                file: "gateway/src/book/connections.rs",
                 find: "pub const DELIVERIES_AT_ONCE: usize = 2;",
                 replace: "pub const DELIVERIES_AT_ONCE: usize = 50;",
             },
@@ -477,7 +477,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "deliveries take every place of an object's requests",
         changes: &[
             Change {
-                file: "gateway/src/connections.rs",
+                file: "gateway/src/book/connections.rs",
                 find: "pub const DELIVERIES_AT_ONCE: usize = 2;",
                 replace: "pub const DELIVERIES_AT_ONCE: usize = 5;",
             },
@@ -497,7 +497,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "what does not exist is looked for each time",
         changes: &[
             Change {
-                file: "gateway/src/missing.rs",
+                file: "gateway/src/cache.rs",
                 find: "(0..MISSING_MS)",
                 replace: "(0..0)",
             },
@@ -507,7 +507,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "each refused notice reaches the merchant's book",
         changes: &[
             Change {
-                file: "gateway/src/notices/mod.rs",
+                file: "gateway/src/handlers/notify/mod.rs",
                 find: "const TOLD_APART_MS: i64 = 10_000;",
                 replace: "const TOLD_APART_MS: i64 = 1;",
             },
@@ -517,7 +517,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a flood of refused notices shuts true ones out",
         changes: &[
             Change {
-                file: "gateway/src/limits.rs",
+                file: "gateway/src/http/rate_limit.rs",
                 find: "is_left(\"refused_notices\") || self.directory.knows(id, now_ms)",
                 replace: "is_left(\"refused_notices\")",
             },
@@ -527,7 +527,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a flood of notices has every unknown merchant looked up",
         changes: &[
             Change {
-                file: "gateway/src/limits.rs",
+                file: "gateway/src/http/rate_limit.rs",
                 find: "is_left(\"refused_notices\") || self.directory.knows(id, now_ms)",
                 replace: "!id.is_empty()",
             },
@@ -578,7 +578,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an openid that one merchant's service told holds at another",
         changes: &[
             Change {
-                file: "gateway/src/sign_in.rs",
+                file: "gateway/src/handlers/payer/sign_in.rs",
                 find: "(payer.told_by == Some(by)).then_some(payer.openid)",
                 replace: "(!by.0.is_empty()).then_some(payer.openid)",
             },
@@ -593,12 +593,12 @@ pub const MUTANTS: &[Mutant] = &[
                 self.runtime.now_ms() + FAILED_MS
             }
         };
-        self.write_tally();",
+        self.write_counters();",
                 replace: "                self.runtime.log(format_args!(\"alarm: {error}\"));
                 return;
             }
         };
-        self.write_tally();",
+        self.write_counters();",
             },
         ],
     },
@@ -607,15 +607,15 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 file: "gateway/src/book/quick_pay.rs",
-                find: "if let Some(order) = self.place(known, new.terms)? {",
-                replace: "if let Ok(Some(order)) = self.place(known, new.terms) {",
+                find: "if let Some(order) = self.place(context, new.terms)? {",
+                replace: "if let Ok(Some(order)) = self.place(context, new.terms) {",
             },
         ],
     },
     Mutant {
         name: "a time-out runs while a request waits for its turn",
         changes: &[Change {
-            file: "gateway/src/connections.rs",
+            file: "gateway/src/book/connections.rs",
             find: "        let _place = self.place(route).await?;
 ",
             replace: "        let patience = self.runtime.sleep(route.timeout_ms());

@@ -1,0 +1,448 @@
+//! Operator endpoints: metrics for Prometheus, and the
+//! alarms that need a person. Guarded by `ADMIN_TOKEN`.
+//!
+//! Both ask the [board](crate::board), and wake no book. A page that is not the
+//! last names the next one.
+
+use crate::Gateway;
+use crate::board::{self, Page, Standing, Totals};
+use crate::book::{Call, Decided, Decision, Settled};
+use crate::handlers::api::order::status_data;
+use crate::http::error::{ApiError, Code};
+use crate::http::fields::Fields;
+use crate::http::message::{answer, query, set, success};
+use crate::runtime::{Request, Response, Runtime};
+use order::Order;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The most merchants in one answer of `/metrics`.
+const MERCHANTS: i64 = 200;
+
+/// A family of metrics.
+struct Family {
+    /// How its counters' names begin.
+    prefix: &'static str,
+    /// Its name outside, behind `weceive_`.
+    name: &'static str,
+    /// The names of the labels that a counter's name goes on with.
+    labels: &'static [&'static str],
+    help: &'static str,
+}
+
+/// Every family that is counted; the first whose prefix fits is a counter's
+/// own, and the last takes every other.
+const FAMILIES: [Family; 13] = [
+    Family {
+        prefix: "order:",
+        name: "orders_total",
+        labels: &["state"],
+        help: "Orders, by each state that they came to.",
+    },
+    Family {
+        prefix: "refund:",
+        name: "refunds_total",
+        labels: &["state"],
+        help: "Refunds, by each state that they came to.",
+    },
+    Family {
+        prefix: "query:",
+        name: "queries_total",
+        labels: &["of"],
+        help: "Queries to WeChat, of orders and of refunds.",
+    },
+    Family {
+        prefix: "upstream_calls:",
+        name: "upstream_seconds_count",
+        labels: &["host"],
+        help: "",
+    },
+    Family {
+        prefix: "upstream_ms:",
+        name: "upstream_seconds_sum",
+        labels: &["host"],
+        help: "",
+    },
+    Family {
+        prefix: "upstream_failed:",
+        name: "upstream_failures_total",
+        labels: &["host", "reason"],
+        help: "Calls to WeChat that brought no answer, or a server's error.",
+    },
+    Family {
+        prefix: "upstream_not_sent",
+        name: "upstream_not_sent_total",
+        labels: &[],
+        help: "Calls to WeChat that were not sent because too many were under way.",
+    },
+    Family {
+        prefix: "upstream_too_often:",
+        name: "upstream_too_often_total",
+        labels: &["call"],
+        help: "Times that WeChat refused a call as too frequent, and the call was paused.",
+    },
+    Family {
+        prefix: "delivery_",
+        name: "deliveries_total",
+        labels: &["outcome"],
+        help: "Attempts to deliver a notice: sent, acknowledged, failed, given_up.",
+    },
+    Family {
+        prefix: "limited:",
+        name: "limited_total",
+        labels: &["limit"],
+        help: "Requests that were refused because there were too many.",
+    },
+    Family {
+        prefix: "notice_probe",
+        name: "notice_probes_total",
+        labels: &[],
+        help: "Tencent's probes with signatures that never hold.",
+    },
+    Family {
+        prefix: "purchase_paid_twice",
+        name: "purchases_paid_twice_total",
+        labels: &[],
+        help: "Payments that went back because their purchase keeps another.",
+    },
+    Family {
+        prefix: "",
+        name: "notices_total",
+        labels: &["verdict"],
+        help: "Notices, by what became of each.",
+    },
+];
+
+impl<R: Runtime> Gateway<R> {
+    /// `GET /metrics`: Prometheus text.
+    pub(crate) async fn metrics(&self, request: &Request) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let mut text = Metrics::default();
+        for (name, n) in self.counters.counts() {
+            text.counter(None, &name, n);
+        }
+        let after = query(request).remove("after").unwrap_or_default();
+        let page = self.page_of_merchants(after).await?;
+        let totals = self.totals().await?;
+        text.totals(&totals, page.merchants.len());
+        for standing in page.merchants {
+            let merchant = standing.merchant;
+            let of = |value: String| (format!("{{merchant=\"{merchant}\"}}"), value);
+            let is_up = standing.silent_ms == 0 && standing.numbers.is_some();
+            text.gauge(
+                "up",
+                "Whether the merchant's book reports when it should.",
+                of(i64::from(is_up).to_string()),
+            );
+            let Some(numbers) = standing.numbers else {
+                continue;
+            };
+            let overdue_ms = numbers.overdue_ms.max(standing.silent_ms);
+            text.gauge(
+                "reported_seconds",
+                "When the merchant's book reported these numbers, Unix time.",
+                of((standing.at_ms / 1000).to_string()),
+            );
+            for (name, n) in &numbers.counters {
+                text.counter(Some(&merchant), name, *n);
+            }
+            text.gauge(
+                "orders_waiting",
+                "Orders that are open, or have a refund under way.",
+                of(numbers.orders_waiting.to_string()),
+            );
+            text.gauge(
+                "deliveries_waiting",
+                "Notices that the merchant has not acknowledged yet.",
+                of(numbers.deliveries_waiting.to_string()),
+            );
+            text.gauge(
+                "timer_overdue_seconds",
+                "How long the merchant's most overdue timer has been due.",
+                of((overdue_ms / 1000).to_string()),
+            );
+            text.gauge(
+                "storage_bytes",
+                "How large the merchant's object is; it may hold ten gigabytes.",
+                of(numbers.storage_bytes.to_string()),
+            );
+            for (name, n) in &numbers.standing {
+                let labels = format!("{{merchant=\"{merchant}\",alarm=\"{}\"}}", escaped(name));
+                text.gauge("alarms", "Open alarms.", (labels, n.to_string()));
+            }
+        }
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        let mut written = text.written();
+        if let Some(next) = &page.next {
+            let _ = writeln!(written, "# next: /metrics?after={next}");
+        }
+        let mut response = answer(200, kind, written);
+        if let Some(next) = &page.next {
+            let link = format!("</metrics?after={next}>; rel=\"next\"");
+            set(&mut response, ::http::header::LINK, &link);
+        }
+        Ok(response)
+    }
+
+    /// `GET /admin/alarms`: what needs a person, of all merchants.
+    pub(crate) async fn alarms(&self, request: &Request) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let after = query(request).remove("after").unwrap_or_default();
+        let totals = self.totals().await?;
+        let page = match self.board(&board::Call::Alarms { after }).await? {
+            board::Answer::Page(page) => page,
+            _ => return Err(ApiError::internal("the board did not list alarms")),
+        };
+        let mut alarms = Vec::new();
+        let mut not_listed = serde_json::Map::new();
+        for Standing {
+            merchant, numbers, ..
+        } in page.merchants
+        {
+            // Alarms that were reported, and cannot be read by this version.
+            let Some(numbers) = numbers else {
+                not_listed.insert(merchant, json!(null));
+                continue;
+            };
+            let listed = i64::try_from(numbers.alarms.len()).unwrap_or(i64::MAX);
+            let rest = numbers.standing.values().sum::<i64>() - listed;
+            if rest > 0 {
+                not_listed.insert(merchant.clone(), json!(rest));
+            }
+            for alarm in numbers.alarms {
+                alarms.push(json!({
+                    "merchant": merchant,
+                    "name": alarm.name,
+                    "subject": alarm.subject,
+                    "says": alarm.says,
+                    "to_do": alarm.to_do,
+                    "times": alarm.times,
+                    "last_at_ms": alarm.last_at_ms,
+                }));
+            }
+        }
+        Ok(success(json!({
+            "alarms": alarms,
+            "standing": totals.alarms.values().sum::<i64>(),
+            "not_listed": not_listed,
+            "silent": totals.silent_longest,
+            "silent_in_all": totals.silent,
+            "next": page.next,
+        })))
+    }
+
+    /// `POST /admin/merchants/{id}/alarms` with `name`, `subject` and `note`: a
+    /// person has dealt with it.
+    pub(crate) async fn settle_alarm(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let fields = Fields::read(request.body())?;
+        let settled = Settled {
+            name: fields.required("name", 64)?,
+            // A sub-merchant that WeChat did not name has none.
+            subject: fields.text("subject", 64)?.unwrap_or_default(),
+            note: fields.required("note", 256)?,
+        };
+        match self.book(id, Call::Settle(settled)).await? {
+            true => Ok(success(json!({}))),
+            false => Err(ApiError::of(Code::AlarmNotFound)),
+        }
+    }
+
+    /// `POST /admin/merchants/{id}/decide` with `out_trade_no`, `decision`
+    /// (`accept`, `reject` or `refund`) and `note`: an operator decides about
+    /// an order whose payment at WeChat does not fit it. Answers the order.
+    pub(crate) async fn decide_order(
+        &self,
+        request: &Request,
+        id: &str,
+    ) -> Result<Response, ApiError> {
+        self.admin(request).await?;
+        let fields = Fields::read(request.body())?;
+        let choice = match fields.required("decision", 16)?.as_str() {
+            "accept" => Decided::Accept,
+            "reject" => Decided::Reject,
+            "refund" => Decided::Refund,
+            _ => return Err(fields.invalid("decision", "must be accept, reject or refund")),
+        };
+        let decision = Decision {
+            out_trade_no: fields.out_trade_no()?,
+            choice,
+            note: fields.required("note", 256)?,
+        };
+        let order: Order = self.book(id, Call::Decide(decision)).await?;
+        Ok(success(status_data(&order)))
+    }
+
+    /// The merchants behind this one, as their books have reported.
+    async fn page_of_merchants(&self, after: String) -> Result<Page, ApiError> {
+        let limit = MERCHANTS;
+        match self.board(&board::Call::Numbers { after, limit }).await? {
+            board::Answer::Page(page) => Ok(page),
+            _ => Err(ApiError::internal("the board did not list merchants")),
+        }
+    }
+
+    async fn totals(&self) -> Result<Totals, ApiError> {
+        match self.board(&board::Call::Totals).await? {
+            board::Answer::Totals(totals) => Ok(totals),
+            _ => Err(ApiError::internal("the board gave no sums")),
+        }
+    }
+}
+
+/// Samples by family, as Prometheus wants them: each family in one piece.
+#[derive(Default)]
+struct Metrics(BTreeMap<&'static str, (&'static str, &'static str, String)>);
+
+impl Metrics {
+    fn gauge(&mut self, name: &'static str, help: &'static str, (labels, value): (String, String)) {
+        self.sample("gauge", name, help, &labels, &value);
+    }
+
+    /// Of all merchants, whichever page is shown.
+    fn totals(&mut self, totals: &Totals, listed: usize) {
+        let plain = |value: String| (String::new(), value);
+        self.gauge(
+            "merchants",
+            "Merchants whose books have had something to report.",
+            plain(totals.merchants.to_string()),
+        );
+        self.gauge(
+            "merchants_listed",
+            "Of these, how many this answer lists.",
+            plain(listed.to_string()),
+        );
+        self.gauge(
+            "merchants_silent",
+            "Merchants whose books have not reported since a timer of theirs was due.",
+            plain(totals.silent.to_string()),
+        );
+        for (name, n) in &totals.alarms {
+            let labels = format!("{{alarm=\"{}\"}}", escaped(name));
+            self.gauge(
+                "alarms_standing",
+                "Alarms of all merchants.",
+                (labels, n.to_string()),
+            );
+        }
+    }
+
+    /// A stored counter; of this isolate's own, without a merchant.
+    fn counter(&mut self, merchant: Option<&str>, stored: &str, n: i64) {
+        let family = FAMILIES
+            .iter()
+            .find_map(|family| Some((family, stored.strip_prefix(family.prefix)?)));
+        let Some((family, rest)) = family else { return };
+        let mut labels = String::new();
+        let values = rest.splitn(family.labels.len().max(1), ':');
+        let merchant = merchant.map(|merchant| ("merchant", merchant));
+        for (name, value) in merchant
+            .into_iter()
+            .chain(family.labels.iter().copied().zip(values))
+        {
+            let comma = if labels.is_empty() { "" } else { "," };
+            let _ = write!(labels, "{comma}{name}=\"{}\"", escaped(value));
+        }
+        let value = match family.prefix {
+            "upstream_ms:" => format!("{}.{:03}", n / 1000, n % 1000),
+            _ => n.to_string(),
+        };
+        let labels = format!("{{{labels}}}");
+        self.sample("counter", family.name, family.help, &labels, &value);
+    }
+
+    fn sample(
+        &mut self,
+        kind: &'static str,
+        name: &'static str,
+        help: &'static str,
+        labels: &str,
+        value: &str,
+    ) {
+        let (.., samples) = self
+            .0
+            .entry(name)
+            .or_insert_with(|| (kind, help, String::new()));
+        let _ = writeln!(samples, "weceive_{name}{labels} {value}");
+    }
+
+    fn written(self) -> String {
+        let mut text = String::new();
+        let summary = "upstream_seconds";
+        let mut is_first = true;
+        for (name, (kind, help, samples)) in self.0 {
+            let (name, kind, help) = match name.strip_prefix(summary) {
+                Some(_) if !std::mem::take(&mut is_first) => ("", kind, help),
+                Some(_) => (summary, "summary", "How long calls to WeChat took."),
+                None => (name, kind, help),
+            };
+            if !name.is_empty() {
+                let _ = writeln!(text, "# HELP weceive_{name} {help}");
+                let _ = writeln!(text, "# TYPE weceive_{name} {kind}");
+            }
+            text.push_str(&samples);
+        }
+        text
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_become_prometheus_text() {
+        let mut metrics = Metrics::default();
+        for (name, n) in [
+            ("order:SUCCESS", 2),
+            ("notice_taken", 3),
+            ("notice_probe", 4),
+            ("delivery_given_up", 5),
+            ("upstream_ms:apihk.mch.weixin.qq.com", 1234),
+            ("upstream_calls:apihk.mch.weixin.qq.com", 6),
+            ("upstream_failed:apihk.mch.weixin.qq.com:timed_out", 7),
+            ("a\"b\\", 8),
+        ] {
+            metrics.counter(Some("demo"), name, n);
+        }
+        metrics.counter(None, "limited:key", 9);
+        let expect = r#"# HELP weceive_deliveries_total Attempts to deliver a notice: sent, acknowledged, failed, given_up.
+# TYPE weceive_deliveries_total counter
+weceive_deliveries_total{merchant="demo",outcome="given_up"} 5
+# HELP weceive_limited_total Requests that were refused because there were too many.
+# TYPE weceive_limited_total counter
+weceive_limited_total{limit="key"} 9
+# HELP weceive_notice_probes_total Tencent's probes with signatures that never hold.
+# TYPE weceive_notice_probes_total counter
+weceive_notice_probes_total{merchant="demo"} 4
+# HELP weceive_notices_total Notices, by what became of each.
+# TYPE weceive_notices_total counter
+weceive_notices_total{merchant="demo",verdict="notice_taken"} 3
+weceive_notices_total{merchant="demo",verdict="a\"b\\"} 8
+# HELP weceive_orders_total Orders, by each state that they came to.
+# TYPE weceive_orders_total counter
+weceive_orders_total{merchant="demo",state="SUCCESS"} 2
+# HELP weceive_upstream_failures_total Calls to WeChat that brought no answer, or a server's error.
+# TYPE weceive_upstream_failures_total counter
+weceive_upstream_failures_total{merchant="demo",host="apihk.mch.weixin.qq.com",reason="timed_out"} 7
+# HELP weceive_upstream_seconds How long calls to WeChat took.
+# TYPE weceive_upstream_seconds summary
+weceive_upstream_seconds_count{merchant="demo",host="apihk.mch.weixin.qq.com"} 6
+weceive_upstream_seconds_sum{merchant="demo",host="apihk.mch.weixin.qq.com"} 1.234
+"#
+        .replace("verdict=\"a\"b\\\"", "verdict=\"a\\\"b\\\\\"");
+        assert_eq!(metrics.written(), expect);
+    }
+}

@@ -1,0 +1,259 @@
+//! `POST /v1/checkout`: a page to send one payer to, for one purchase; and
+//! `GET`, how that stands.
+
+use super::Access;
+use super::order::status_data;
+use super::refund::refund_data;
+use crate::Gateway;
+use crate::book::{
+    Attempt, Call, Checkout, CheckoutFacts, FoundCheckout, MAX_CHECKOUT_NUMBER, NewCheckout,
+    Purchase, Refunded,
+};
+use crate::http::address;
+use crate::http::error::{ApiError, Code};
+use crate::http::fields::{CHOICE_BYTES, Fields};
+use crate::http::message::{query, success};
+use crate::runtime::{Request, Response, Runtime};
+use checkout::{Lang, Line, State};
+use order::{Currency, Money, Order};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How long a checkout can be paid when the merchant does not say.
+const DEFAULT_SECONDS: i64 = 30 * 60;
+/// WeChat takes no order that lives for five minutes or less (seed 002,
+/// section 9.1, `time_expire`), and one is made when the payer asks.
+const SHORTEST_SECONDS: i64 = 6 * 60;
+/// No longer than a prepayment.
+const LONGEST_SECONDS: i64 = 2 * 60 * 60;
+
+/// The most lines of a purchase, and the longest name of one.
+const MAX_LINES: usize = 50;
+const MAX_LINE_NAME_BYTES: usize = 256;
+const MAX_QUANTITY: i64 = 99_999;
+/// How many names `metadata` has, and how long they and their texts are.
+const MAX_METADATA: usize = 20;
+const MAX_METADATA_NAME_BYTES: usize = 40;
+const MAX_METADATA_BYTES: usize = 500;
+
+impl<R: Runtime> Gateway<R> {
+    /// Makes a checkout and answers its address. BASIC.
+    pub(crate) async fn create_checkout(&self, request: &Request) -> Result<Response, ApiError> {
+        let context = self.caller(request, Access::Basic).await?;
+        let fields = Fields::read(request.body())?;
+        let out_trade_no = fields.out_trade_no()?;
+        if out_trade_no.as_str().len() > MAX_CHECKOUT_NUMBER {
+            return Err(fields.invalid(
+                "out_trade_no",
+                &format!("must have at most {MAX_CHECKOUT_NUMBER} characters for a checkout"),
+            ));
+        }
+        let lang = page_lang(&fields)?;
+        let upstream = self.upstream(&context);
+        let money = upstream.money(&fields)?;
+        let seconds = fields
+            .whole("expires_in_seconds", SHORTEST_SECONDS..=LONGEST_SECONDS)?
+            .unwrap_or(DEFAULT_SECONDS);
+        let new = NewCheckout {
+            id: format!("{}.{}", context.merchant.id, self.random_text(22)),
+            purchase: Purchase {
+                out_trade_no,
+                body: upstream.body(&fields, upstream.max_body())?,
+                money,
+                notify_url: address::notify_url(
+                    &fields,
+                    "notify_url",
+                    self.notify_targets(&context),
+                )?,
+                success_url: address::page_url(&fields, "success_url", self.config.development)?,
+                cancel_url: address::page_url(&fields, "cancel_url", self.config.development)?,
+                lang,
+                attach: upstream.attach(&fields)?,
+                lines: lines(&fields, money)?,
+                metadata: metadata(&fields)?,
+            },
+            expires_at_ms: self.runtime.now_ms() + seconds * 1000,
+        };
+        let addresses = [
+            ("notify_url", &new.purchase.notify_url),
+            ("success_url", &new.purchase.success_url),
+            ("cancel_url", &new.purchase.cancel_url),
+        ];
+        self.refuse_foreign_addresses(request, &context, &addresses)
+            .await?;
+        let call = Call::OpenCheckout(Box::new(new));
+        let checkout: Checkout = match self.book(&context.merchant.id, call).await {
+            Ok(checkout) => checkout,
+            Err(error) => return Err(self.told_to(request, &context, error).await),
+        };
+        Ok(success(json!({
+            "id": checkout.id,
+            "url": self.config.checkout_url(&checkout.id),
+            "out_trade_no": checkout.purchase.out_trade_no,
+            "expires_at": checkout.expires_at_ms / 1000,
+        })))
+    }
+
+    /// `GET /v1/checkout?out_trade_no=…`: the checkout, and every attempt to
+    /// pay it with its refunds. SECRET.
+    pub(crate) async fn get_checkout(&self, request: &Request) -> Result<Response, ApiError> {
+        let context = self.caller(request, Access::Secret).await?;
+        let number = Fields::of_query(query(request)).out_trade_no()?;
+        let call = Call::FindCheckout(number);
+        let found: FoundCheckout = self.book(&context.merchant.id, call).await?;
+        let CheckoutFacts {
+            checkout, state, ..
+        } = found.facts;
+        let purchase = &checkout.purchase;
+        let lines: Vec<Value> = purchase.lines.iter().map(line_data).collect();
+        let attempts: Vec<Value> = checkout
+            .attempts
+            .iter()
+            .zip(&found.orders)
+            .map(|(attempt, order)| attempt_data(attempt, order.as_ref()))
+            .collect();
+        Ok(success(json!({
+            "id": checkout.id,
+            "url": self.config.checkout_url(&checkout.id),
+            "out_trade_no": purchase.out_trade_no,
+            "state": match state {
+                State::Open => "open",
+                State::Confirming => "confirming",
+                State::Paid { .. } => "paid",
+                State::PartlyRefunded { .. } => "partly_refunded",
+                State::Refunded { .. } => "refunded",
+                State::Expired => "expired",
+                State::Closed => "closed",
+                State::Failed => "failed",
+            },
+            "expires_at": checkout.expires_at_ms / 1000,
+            "body": purchase.body,
+            "total_fee": purchase.money.amount_minor().to_string(),
+            "fee_type": purchase.money.currency().code(),
+            "lines": lines,
+            "metadata": purchase.metadata,
+            "attach": purchase.attach,
+            "notify_url": purchase.notify_url,
+            "success_url": purchase.success_url,
+            "cancel_url": purchase.cancel_url,
+            "lang": purchase.lang.map(Lang::tag),
+            "attempts": attempts,
+        })))
+    }
+
+    /// The merchant's id in a checkout's id.
+    pub(crate) fn merchant_of(checkout_id: &str) -> Result<&str, ApiError> {
+        checkout_id
+            .split_once('.')
+            .map(|(merchant, _)| merchant)
+            .ok_or_else(|| ApiError::of(Code::SessionNotFound))
+    }
+}
+
+/// `lines`: what the purchase is made of. Together they are its amount.
+fn lines(fields: &Fields, money: Money) -> Result<Vec<Line>, ApiError> {
+    const NAME: &str = "lines";
+    let given = fields.objects(NAME)?;
+    if given.len() > MAX_LINES {
+        return Err(fields.invalid(NAME, &format!("must have at most {MAX_LINES} entries")));
+    }
+    let mut lines = Vec::new();
+    let mut sum: i64 = 0;
+    for (nth, given) in given.iter().enumerate() {
+        let inside = |error| Fields::inside(&format!("{NAME}[{nth}]"), error);
+        let line = read_line(given, money.currency()).map_err(inside)?;
+        // No line is more than WeChat takes in all, so no sum is too large.
+        let total = line.total().map(Money::amount_minor).ok_or_else(|| {
+            let what = "times the unit_amount must be at most 2147483647";
+            inside(given.error(Code::AmountInvalid, "quantity", what))
+        })?;
+        sum = sum.saturating_add(total);
+        lines.push(line);
+    }
+    let wanted = money.amount_minor();
+    match lines.is_empty() || sum == wanted {
+        true => Ok(lines),
+        false => Err(fields.error(
+            Code::LinesMismatch,
+            NAME,
+            &format!("comes to {sum} in all, and total_fee is {wanted}"),
+        )),
+    }
+}
+
+fn read_line(given: &Fields, currency: Currency) -> Result<Line, ApiError> {
+    const UNIT: &str = "unit_amount";
+    let unit = given
+        .whole(UNIT, 1..=Money::MAX_MINOR)?
+        .ok_or_else(|| given.missing(UNIT))?;
+    Ok(Line {
+        name: given.required("name", MAX_LINE_NAME_BYTES)?,
+        quantity: given.whole("quantity", 1..=MAX_QUANTITY)?.unwrap_or(1),
+        unit: Money::new(unit, currency)
+            .map_err(|error| given.error(Code::AmountInvalid, UNIT, &error.to_string()))?,
+    })
+}
+
+/// `metadata`: the merchant's own names and texts, for its own eyes.
+fn metadata(fields: &Fields) -> Result<BTreeMap<String, String>, ApiError> {
+    const NAME: &str = "metadata";
+    let Some(given) = fields.object(NAME)? else {
+        return Ok(BTreeMap::new());
+    };
+    let mut metadata = BTreeMap::new();
+    for name in given.names() {
+        if name.len() > MAX_METADATA_NAME_BYTES || name.chars().any(char::is_control) {
+            let what = format!("may have names of at most {MAX_METADATA_NAME_BYTES} bytes");
+            return Err(fields.invalid(NAME, &what));
+        }
+        let text = given.text(name, MAX_METADATA_BYTES);
+        if let Some(text) = text.map_err(|error| Fields::inside(NAME, error))? {
+            metadata.insert(name.to_owned(), text);
+        }
+    }
+    match metadata.len() > MAX_METADATA {
+        true => Err(fields.invalid(NAME, &format!("must have at most {MAX_METADATA} names"))),
+        false => Ok(metadata),
+    }
+}
+
+fn line_data(line: &Line) -> Value {
+    json!({
+        "name": line.name,
+        "quantity": line.quantity,
+        "unit_amount": line.unit.amount_minor().to_string(),
+    })
+}
+
+/// An attempt as `GET /v1/order` has it, with its refunds. One that WeChat's
+/// answer to was lost has no order here.
+fn attempt_data(attempt: &Attempt, order: Option<&Order>) -> Value {
+    let Some(order) = order else {
+        let trade_state = if attempt.closed { "CLOSED" } else { "NOTPAY" };
+        return json!({
+            "out_trade_no": attempt.out_trade_no,
+            "trade_type": attempt.trade_type.as_str(),
+            "trade_state": trade_state,
+            "refunds": [],
+        });
+    };
+    let mut data = status_data(order);
+    let refunds = order.refunds().iter().cloned();
+    let refunds: Vec<Value> = refunds
+        .map(|refund| refund_data(&Refunded::of(order, refund)))
+        .collect();
+    if let Some(data) = data.as_object_mut() {
+        data.insert("refunds".to_owned(), Value::from(refunds));
+    }
+    data
+}
+
+/// `lang`: the page's language, where the merchant chooses it.
+pub(super) fn page_lang(fields: &Fields) -> Result<Option<Lang>, ApiError> {
+    match fields.text("lang", CHOICE_BYTES)? {
+        None => Ok(None),
+        Some(tag) => Lang::from_tag(&tag)
+            .map(Some)
+            .ok_or_else(|| fields.invalid("lang", "must be en, zh-Hans or zh-Hant")),
+    }
+}

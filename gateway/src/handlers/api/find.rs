@@ -1,0 +1,530 @@
+//! `GET /v1/orders`, `/v1/refunds`, `/v1/checkouts`, `/v1/links`, `/v1/deliveries`
+//! and `/v1/alarms`: lists, newest first, in pages or as CSV.
+
+use super::Access;
+use crate::Gateway;
+use crate::book::{Call, Envelope, Filter, List, Page, Position, Range, Search};
+use crate::http::error::{ApiError, Code};
+use crate::http::fields::Fields;
+use crate::http::message::{answer, query_once, set, success};
+use crate::merchants::directory::MerchantContext;
+use crate::merchants::seal::fingerprint;
+use crate::observe::{Log, RequestContext};
+use crate::runtime::{Answer, Body, Chunks, FetchError, Object, Request, Runtime};
+use futures_util::StreamExt;
+use futures_util::stream;
+use order::{Currency, Money, TradeType};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How many rows a page has where `limit` is not sent.
+const USUAL: i64 = 20;
+/// The most rows of a page.
+const MOST: i64 = 100;
+/// The longest text that a filter takes, in bytes.
+const LONGEST: usize = 128;
+/// The longest cursor.
+const LONGEST_CURSOR: usize = 512;
+/// The largest time and amount: integers cross into JavaScript as 53 bits.
+const LARGEST: i64 = (1 << 53) - 1;
+
+/// What is true of one list.
+struct Form {
+    /// Its name, in its path and in the answer.
+    name: &'static str,
+    /// The parameters that it takes, beside `limit`, `after` and `format`.
+    filters: &'static [&'static str],
+    /// The values that `state` takes.
+    states: &'static [&'static str],
+    /// The members of its objects, which are the columns of its CSV.
+    columns: &'static [&'static str],
+}
+
+const fn form(list: List) -> Form {
+    match list {
+        List::Orders => Form {
+            name: "orders",
+            filters: &[
+                "state",
+                "created_from_ms",
+                "created_to_ms",
+                "paid_from_ms",
+                "paid_to_ms",
+                "amount_from",
+                "amount_to",
+                "currency",
+                "trade_type",
+                "link",
+                "openid",
+                "sub_openid",
+                "waiting",
+                "q",
+            ],
+            states: &[
+                "NOTPAY",
+                "USERPAYING",
+                "SUCCESS",
+                "REFUND",
+                "CLOSED",
+                "REVOKED",
+                "PAYERROR",
+            ],
+            columns: &[
+                "out_trade_no",
+                "state",
+                "amount",
+                "currency",
+                "refunded_amount",
+                "trade_type",
+                "body",
+                "attach",
+                "openid",
+                "sub_openid",
+                "transaction_id",
+                "link",
+                "waiting",
+                "duplicate_of",
+                "created_at_ms",
+                "paid_at_ms",
+                "expires_at_ms",
+            ],
+        },
+        List::Refunds => Form {
+            name: "refunds",
+            filters: &[
+                "state",
+                "created_from_ms",
+                "created_to_ms",
+                "amount_from",
+                "amount_to",
+                "currency",
+                "out_trade_no",
+                "waiting",
+                "q",
+            ],
+            states: &["ASKED", "PROCESSING", "SUCCESS", "CLOSED", "ABNORMAL"],
+            columns: &[
+                "out_refund_no",
+                "out_trade_no",
+                "refund_id",
+                "transaction_id",
+                "state",
+                "amount",
+                "currency",
+                "error_code",
+                "cancel_requested",
+                "waiting",
+                "created_at_ms",
+            ],
+        },
+        List::Checkouts => Form {
+            name: "checkouts",
+            filters: &[
+                "state",
+                "created_from_ms",
+                "created_to_ms",
+                "paid_from_ms",
+                "paid_to_ms",
+                "amount_from",
+                "amount_to",
+                "currency",
+                "link",
+                "q",
+            ],
+            states: &["open", "paid", "closed", "expired"],
+            columns: &[
+                "id",
+                "out_trade_no",
+                "state",
+                "amount",
+                "currency",
+                "body",
+                "attach",
+                "metadata",
+                "link",
+                "attempts",
+                "created_at_ms",
+                "paid_at_ms",
+                "expires_at_ms",
+            ],
+        },
+        List::Links => Form {
+            name: "links",
+            filters: &[
+                "active",
+                "created_from_ms",
+                "created_to_ms",
+                "currency",
+                "q",
+            ],
+            states: &[],
+            columns: &[
+                "id",
+                "body",
+                "active",
+                "amount",
+                "min_amount",
+                "max_amount",
+                "currency",
+                "stock",
+                "sold",
+                "held",
+                "attach",
+                "created_at_ms",
+                "expires_at_ms",
+            ],
+        },
+        List::Deliveries => Form {
+            name: "deliveries",
+            filters: &[
+                "state",
+                "created_from_ms",
+                "created_to_ms",
+                "out_trade_no",
+                "waiting",
+                "q",
+            ],
+            states: &["waiting", "acknowledged", "given_up"],
+            columns: &[
+                "id",
+                "out_trade_no",
+                "out_refund_no",
+                "url",
+                "state",
+                "attempts",
+                "last_result",
+                "next_at_ms",
+                "created_at_ms",
+            ],
+        },
+        List::Alarms => Form {
+            name: "alarms",
+            filters: &["name", "last_from_ms", "last_to_ms", "q"],
+            states: &[],
+            columns: &["name", "subject", "says", "to_do", "times", "last_at_ms"],
+        },
+    }
+}
+
+impl<R: Runtime + Clone + 'static> Gateway<R> {
+    /// A page of a list: `{"<name>": […], "after": …}`; or, with `format=csv`, all
+    /// of it in pieces. SECRET, because lists hold what payers have bought, and
+    /// their openids.
+    pub(crate) async fn list(&self, request: &Request, list: List) -> Result<Answer, ApiError> {
+        let context = self.caller(request, Access::Secret).await?;
+        let form = form(list);
+        let sent = query_once(request)?;
+        let common = ["limit", "after", "format"];
+        let unknown = sent.keys().find(|name| {
+            !form.filters.contains(&name.as_str()) && !common.contains(&name.as_str())
+        });
+        if let Some(name) = unknown {
+            let filters = form.filters.join(", ");
+            return Err(ApiError::field(
+                Code::FieldInvalid,
+                name,
+                format!(
+                    "GET /v1/{} does not take {name}. It takes {filters}, limit, after and format.",
+                    form.name
+                ),
+            ));
+        }
+        let purpose = cursor_purpose(&context, &form, &sent);
+        let fields = Fields::of_query(sent);
+        let filter = read_filter(&fields, list, &form)?;
+        let csv = match fields.text("format", 4)?.as_deref() {
+            None | Some("json") => false,
+            Some("csv") => true,
+            Some(_) => return Err(fields.invalid("format", "must be json or csv")),
+        };
+        let mut search = Search {
+            list,
+            filter,
+            after: None,
+            limit: fields.whole("limit", 1..=MOST)?.unwrap_or(USUAL),
+        };
+        if csv {
+            if let Some(name) = ["limit", "after"].into_iter().find(|name| fields.has(name)) {
+                return Err(
+                    fields.invalid(name, "does not go with format=csv, which holds all rows")
+                );
+            }
+            search.limit = MOST;
+            return self.csv(&context, form, search).await;
+        }
+        if let Some(token) = fields.text("after", LONGEST_CURSOR)? {
+            let position: Option<Position> = self.config.master_key.read_token(&purpose, &token);
+            let wrong = || {
+                let problem = "is not where a page of this list with these filters ended";
+                fields.error(Code::CursorInvalid, "after", problem)
+            };
+            search.after = Some(position.ok_or_else(wrong)?);
+        }
+        let page: Page = self
+            .book(&context.merchant.id, Call::List(Box::new(search)))
+            .await?;
+        let after = page
+            .after
+            .map(|at| self.config.master_key.token(&purpose, &at));
+        let data = json!({form.name: page.items, "after": after});
+        Ok(success(data).map(Body::Whole))
+    }
+
+    /// The whole list as CSV. A page is asked for when the one before has left,
+    /// so that only one is held. A page that cannot be had breaks the answer off.
+    async fn csv(
+        &self,
+        context: &MerchantContext,
+        form: Form,
+        mut search: Search,
+    ) -> Result<Answer, ApiError> {
+        // The first page tells whether there is an answer at all.
+        let merchant = context.merchant.id.clone();
+        let first: Page = self
+            .book(&merchant, Call::List(Box::new(search.clone())))
+            .await?;
+        let header = form.columns.join(",");
+        let mut head = answer(200, "text/csv; charset=utf-8", "");
+        let name = format!("attachment; filename=\"{}.csv\"", form.name);
+        set(&mut head, http::header::CONTENT_DISPOSITION, &name);
+        // Without a byte order mark spreadsheets do not read Chinese.
+        let begin = format!("\u{feff}{header}\r\n{}", rows_of(&first, &form));
+        let columns = form.columns;
+        let runtime = self.runtime.clone();
+        let request_context = RequestContext::current();
+        search.after = first.after;
+        let rest = stream::unfold(Some(search), move |search| {
+            let (runtime, request_context, merchant) =
+                (runtime.clone(), request_context.clone(), merchant.clone());
+            async move {
+                let mut search = search?;
+                search.after?;
+                let page = request_context
+                    .clone()
+                    .within(next_page(&runtime, &merchant, request_context, &search))
+                    .await;
+                let Some(page) = page else {
+                    return Some((Err(FetchError::Unreachable), None));
+                };
+                search.after = page.after;
+                let text: String = page
+                    .items
+                    .iter()
+                    .map(|item| row_of(item, columns))
+                    .collect();
+                Some((Ok(text.into_bytes()), Some(search)))
+            }
+        });
+        let chunks: Chunks = stream::iter([Ok(begin.into_bytes())])
+            .chain(rest)
+            .boxed_local();
+        Ok(head.map(|_| Body::Pieces(chunks)))
+    }
+}
+
+async fn next_page(
+    runtime: &impl Runtime,
+    merchant: &str,
+    request_context: RequestContext,
+    search: &Search,
+) -> Option<Page> {
+    let envelope = Envelope {
+        merchant: merchant.to_owned(),
+        request_context,
+        call: Call::List(Box::new(search.clone())),
+    };
+    let body = serde_json::to_vec(&envelope).ok()?;
+    let answer = runtime.call(Object::Book(merchant), body).await.ok()?;
+    let answer = serde_json::from_slice::<Result<Page, ApiError>>(&answer);
+    match answer {
+        Ok(Ok(page)) => Some(page),
+        Ok(Err(error)) => {
+            let code = error.code.name();
+            runtime.log(format_args!("a list breaks off: {code}"));
+            None
+        }
+        Err(_) => {
+            runtime.log(format_args!(
+                "a list breaks off: the book's answer is unreadable"
+            ));
+            None
+        }
+    }
+}
+
+fn rows_of(page: &Page, form: &Form) -> String {
+    let rows = page.items.iter();
+    rows.map(|item| row_of(item, form.columns)).collect()
+}
+
+fn row_of(item: &Value, columns: &[&str]) -> String {
+    let cells = columns.iter().map(|column| match item.get(*column) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => cell(text),
+        // Numbers and flags are what they are; an object is JSON.
+        Some(value @ Value::Object(_)) => cell(&value.to_string()),
+        Some(value) => value.to_string(),
+    });
+    let cells: Vec<String> = cells.collect();
+    format!("{}\r\n", cells.join(","))
+}
+
+/// A text in a cell (RFC 4180). Spreadsheets take one that begins with `=`, `+`,
+/// `-`, `@` or a control character for a formula; an apostrophe before it makes
+/// it a text.
+fn cell(text: &str) -> String {
+    let is_formula = text
+        .trim_start()
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        || text.starts_with(char::is_control);
+    let text = match is_formula {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    };
+    match text.contains(['"', ',', '\r', '\n', ';', '\t', '\'']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+/// What a cursor is for: this merchant, this list and these filters.
+fn cursor_purpose(
+    context: &MerchantContext,
+    form: &Form,
+    sent: &BTreeMap<String, String>,
+) -> String {
+    let filters = sent
+        .iter()
+        .filter(|(name, value)| form.filters.contains(&name.as_str()) && !value.is_empty());
+    let filters: Vec<_> = filters.collect();
+    let filters = fingerprint(&json!(filters).to_string());
+    format!("after/{}/{}/{filters}", context.merchant.id, form.name)
+}
+
+fn read_filter(fields: &Fields, list: List, form: &Form) -> Result<Filter, ApiError> {
+    let times = 0..=LARGEST;
+    let state = match list {
+        List::Links => match fields.text("active", 8)?.as_deref() {
+            None => None,
+            Some("true") => Some("on".to_owned()),
+            Some("false") => Some("off".to_owned()),
+            Some(_) => return Err(fields.invalid("active", "must be true or false")),
+        },
+        List::Alarms => match fields.text("name", LONGEST)? {
+            Some(name) if crate::observe::alarm::Alarm::named(&name).is_none() => {
+                return Err(fields.invalid("name", "is not the name of an alarm"));
+            }
+            name => name,
+        },
+        _ => match fields.text("state", 16)? {
+            Some(state) if !form.states.contains(&state.as_str()) => {
+                let problem = format!("must be one of {}", form.states.join(", "));
+                return Err(fields.invalid("state", &problem));
+            }
+            state => state,
+        },
+    };
+    let (created_from, created_to) = match list {
+        List::Alarms => ("last_from_ms", "last_to_ms"),
+        _ => ("created_from_ms", "created_to_ms"),
+    };
+    let trade_type = match fields.text("trade_type", 16)? {
+        Some(name) if TradeType::from_name(&name).is_none() => {
+            let names = TradeType::ALL.map(TradeType::as_str).join(", ");
+            return Err(fields.invalid("trade_type", &format!("must be one of {names}")));
+        }
+        name => name,
+    };
+    let currency = match fields.text("currency", 16)? {
+        Some(code) if Currency::from_code(&code).is_none() => {
+            return Err(fields.invalid("currency", "must be an ISO 4217 code such as HKD"));
+        }
+        code => code,
+    };
+    let waiting = match fields.text("waiting", 8)?.as_deref() {
+        None => false,
+        Some("true") => true,
+        Some(_) => {
+            return Err(fields.invalid("waiting", "must be true, or left out for all rows"));
+        }
+    };
+    let amount = inclusive(range(
+        fields,
+        "amount_from",
+        "amount_to",
+        1..=Money::MAX_MINOR,
+        0,
+    )?);
+    Ok(Filter {
+        state,
+        created_ms: range(fields, created_from, created_to, times.clone(), 1)?,
+        paid_ms: range(fields, "paid_from_ms", "paid_to_ms", times, 1)?,
+        amount,
+        currency,
+        trade_type,
+        link: fields.text("link", LONGEST)?,
+        openid: fields.text("openid", LONGEST)?,
+        sub_openid: fields.text("sub_openid", LONGEST)?,
+        out_trade_no: match fields.has("out_trade_no") {
+            true => Some(fields.out_trade_no()?.as_str().to_owned()),
+            false => None,
+        },
+        waiting,
+        q: fields.text("q", LONGEST)?,
+    })
+}
+
+/// A range whose end is at least `least` after its beginning.
+fn range(
+    fields: &Fields,
+    from: &str,
+    to: &str,
+    values: std::ops::RangeInclusive<i64>,
+    least: i64,
+) -> Result<Range, ApiError> {
+    let range = Range {
+        from: fields.whole(from, values.clone())?,
+        to: fields.whole(to, values)?,
+    };
+    match (range.from, range.to) {
+        (Some(begin), Some(end)) if end < begin + least => {
+            let word = if least == 0 { "at least" } else { "more than" };
+            Err(fields.invalid(to, &format!("must be {word} {from}")))
+        }
+        _ => Ok(range),
+    }
+}
+
+/// Amounts are asked for up to and with the last.
+fn inclusive(range: Range) -> Range {
+    Range {
+        to: range.to.map(|to| to + 1),
+        ..range
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_never_a_formula() {
+        for (text, expected) in [
+            ("茶", "茶"),
+            ("Tea, green", "\"Tea, green\""),
+            ("say \"tea\"", "\"say \"\"tea\"\"\""),
+            ("=1+1", "\"'=1+1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("+1", "\"'+1\""),
+            ("-1", "\"'-1\""),
+            (" =1", "\"' =1\""),
+            ("\t=1", "\"'\t=1\""),
+            ("＝1", "\"'＝1\""),
+            ("a\r\nb", "\"a\r\nb\""),
+            ("a;b", "\"a;b\""),
+            ("", ""),
+        ] {
+            assert_eq!(cell(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! Every way a call can be refused: its stable code, its HTTP status, whose
+//! fault it is, and what to do. The API's error table is made from this file.
+
+use crate::http::fields::sentence;
+use crate::observe::Log;
+use crate::runtime::{CallError, Response, Runtime, StorageError};
+use order::Refusal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Whose fault it is, and so who acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller changes the request.
+    Caller,
+    /// WeChat, or the way to it; the caller may repeat the request.
+    Upstream,
+    /// Ours.
+    Gateway,
+}
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $status:literal $fault:ident $advice:literal;)*) => {
+        /// A stable code. Codes are never renamed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[allow(missing_docs, reason = "`advice` documents each")]
+        pub enum Code {
+            $(#[serde(rename = $name)] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The code as it travels.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// Whose fault it is.
+            pub const fn fault(self) -> Fault {
+                match self { $(Self::$variant => Fault::$fault,)* }
+            }
+
+            /// What to do about it.
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$variant => $advice,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // The request itself.
+    BodyTooLarge "BODY_TOO_LARGE" 413 Caller "Send at most 64 KiB.";
+    BodyBroken "BODY_BROKEN" 400 Caller "Send the body to its end, in the length or the chunks that were announced.";
+    BodyTooSlow "BODY_TOO_SLOW" 408 Caller "Send the whole body within 30 seconds.";
+    BodyNotJson "BODY_NOT_JSON" 400 Caller "Send one JSON object, in UTF-8, each key once, with content-type application/json.";
+    NotFound "NOT_FOUND" 404 Caller "Check the path against the API reference.";
+    MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Caller "Use the method that the Allow header names.";
+    ForeignOrigin "FOREIGN_ORIGIN" 403 Caller "The checkout's own page is the only caller of this address.";
+    // Who is calling.
+    ApiKeyMissing "API_KEY_MISSING" 401 Caller "Send the header api-key.";
+    ApiKeyUnknown "API_KEY_UNKNOWN" 401 Caller "Check the api-key; after a rotation the old one stops working.";
+    ApiSecretMissing "API_SECRET_MISSING" 401 Caller "This call needs the header api-secret beside api-key.";
+    ApiSecretWrong "API_SECRET_WRONG" 401 Caller "Check the api-secret that belongs to this api-key.";
+    ApiTokenUnknown "API_TOKEN_UNKNOWN" 401 Caller "Check the api-token; issue another when it has expired or was revoked.";
+    TooManyTokens "TOO_MANY_TOKENS" 409 Caller "A merchant has at most 100 valid api-tokens: end one with DELETE /v1/token, or use it again.";
+    AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
+    StorageFull "STORAGE_FULL" 507 Gateway "The merchant's object is nearly full: what is paid is still written, and nothing new is taken. Tell the operator.";
+    RateLimited "RATE_LIMITED" 429 Caller "Nothing was changed: wait as many seconds as Retry-After says, and send the same request again.";
+    TooManyWrongKeys "TOO_MANY_WRONG_KEYS" 429 Caller "Check the key or token that is sent: too many wrong ones came from here. Wait as Retry-After says.";
+    // Fields.
+    FieldMissing "FIELD_MISSING" 400 Caller "Send the field.";
+    FieldInvalid "FIELD_INVALID" 400 Caller "Change the field as the message says.";
+    KeyInvalid "KEY_INVALID" 400 Caller "Enter the key or certificate whole, as PEM, from WeChat Pay's merchant platform.";
+    AmountInvalid "AMOUNT_INVALID" 400 Caller "Send a whole number of the currency's smallest unit, 1 to 2147483647.";
+    CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use a currency that the merchant's account has: the settlement currency, or CNY.";
+    LinesMismatch "LINES_MISMATCH" 400 Caller "Send lines that come to total_fee together: the sum of each quantity times its unit_amount.";
+    TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE, JSAPI or APP.";
+    OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";
+    NotifyUrlRefused "NOTIFY_URL_REFUSED" 400 Caller "Use an https address (http only where the merchant's http_notify_url allows it) with a public host name, without user name or fragment.";
+    RedirectRefused "REDIRECT_REFUSED" 400 Caller "Register the redirect's origin for this merchant.";
+    QuickAuthUnknown "QUICK_AUTH_UNKNOWN" 404 Caller "Check the quick_auth token.";
+    // Orders.
+    OrderNotFound "ORDER_NOT_FOUND" 404 Caller "Check out_trade_no: this merchant has no such order.";
+    OrderExistsWithDifferentTerms "ORDER_EXISTS_WITH_DIFFERENT_TERMS" 409 Caller "Repeat the first request exactly, or use a new out_trade_no.";
+    OrderPaid "ORDER_PAID" 409 Caller "The order is paid; make no new one for it.";
+    OrderClosed "ORDER_CLOSED" 409 Caller "Use a new out_trade_no.";
+    OrderExpired "ORDER_EXPIRED" 409 Caller "Use a new out_trade_no.";
+    OrderReversed "ORDER_REVERSED" 409 Caller "What was paid goes back to the payer; use a new out_trade_no.";
+    NotQuickPay "NOT_QUICK_PAY" 409 Caller "Close an order that is not paid, refund one that is.";
+    QuickPayIsReversed "QUICK_PAY_IS_REVERSED" 409 Caller "Reverse a Quick Pay order.";
+    OrderRefunded "ORDER_REFUNDED" 409 Caller "Refund what is left of it.";
+    ReverseTooSoon "REVERSE_TOO_SOON" 409 Caller "Wait until the order is 15 seconds old.";
+    ReverseTooLate "REVERSE_TOO_LATE" 409 Caller "Refund the order.";
+    DeliveryNotFound "DELIVERY_NOT_FOUND" 404 Caller "Check the id: GET /v1/delivery lists them.";
+    OrderNotPaid "ORDER_NOT_PAID" 409 Caller "Only a paid order can be refunded.";
+    RefundNotFound "REFUND_NOT_FOUND" 404 Caller "Check out_refund_no: this merchant has no such refund.";
+    RefundExistsWithDifferentTerms "REFUND_EXISTS_WITH_DIFFERENT_TERMS" 409 Caller "Repeat the first request exactly, or use a new out_refund_no.";
+    RefundExceedsPaid "REFUND_EXCEEDS_PAID" 409 Caller "Refund at most what was paid less what was refunded.";
+    RefundTooLate "REFUND_TOO_LATE" 409 Caller "WeChat refunds within a year of the payment; return the money another way.";
+    RefundTooMany "REFUND_TOO_MANY" 409 Caller "WeChat takes 50 refunds for one order; return the money another way.";
+    RefundTooSoon "REFUND_TOO_SOON" 429 Caller "Wait a minute after the order's last refund.";
+    RefundTaken "REFUND_TAKEN" 409 Caller "WeChat has taken the refund, so it cannot be cancelled.";
+    RefundCancelled "REFUND_CANCELLED" 409 Caller "This refund was cancelled, and is not made. Use another out_refund_no.";
+    ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product makes one.";
+    StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Ask for a day's statement after 10:00 China time on the next day.";
+    StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3 Global: 180); keep your own.";
+    AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
+    TooManyAttempts "TOO_MANY_ATTEMPTS" 429 Caller "The way to pay was changed many times: wait as Retry-After says. What was begun last can still be paid.";
+    // Checkouts.
+    SessionNotFound "SESSION_NOT_FOUND" 404 Caller "Check the checkout link.";
+    SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
+    OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
+    VirtualOpenId "VIRTUAL_OPENID" 401 Caller "WeChat shows a snapshot of the page and names a virtual payer: tap Use full service in WeChat, and open the page again.";
+    SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
+    SignInNotSetUp "SIGN_IN_NOT_SET_UP" 409 Caller "WeChat does not tell who the payers are: enter the app_secret of the merchant's appid, or a quick_auth service, and run the doctor.";
+    WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or ask GET /pay/status.";
+    TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or ask GET /pay/status.";
+    // Payment links.
+    LinkNotFound "LINK_NOT_FOUND" 404 Caller "Check the link's id: GET /v1/link lists them.";
+    LinkOff "LINK_OFF" 409 Caller "Switch the link on with POST /v1/link.";
+    LinkExpired "LINK_EXPIRED" 409 Caller "Give the link more time with POST /v1/link, or make a new one.";
+    LinkSoldOut "LINK_SOLD_OUT" 409 Caller "Raise the link's stock, or wait until unpaid purchases release it.";
+    LinkStockTooLow "LINK_STOCK_TOO_LOW" 409 Caller "Buy fewer: not so many are left.";
+    OriginUnknown "ORIGIN_UNKNOWN" 403 Caller "Register the page's origin for this merchant, in redirect_origins.";
+    LinkChanged "LINK_CHANGED" 409 Caller "Open the link again: the merchant has changed it.";
+    // Mini Programs.
+    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Give the merchant mini_program and mini_program_secret.";
+    LoginCodeRefused "LOGIN_CODE_REFUSED" 400 Caller "Call wx.login again and send its new code: each works once, for five minutes, in its own Mini Program.";
+    PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another way to pay.";
+    MiniProgramRefused "MINI_PROGRAM_REFUSED" 502 Upstream "WeChat refuses the Mini Program; check its appid and mini_program_secret.";
+    // Certificates.
+    ClientCertificateMissing "CLIENT_CERTIFICATE_MISSING" 409 Caller "WeChat Pay v2 takes refunds and reverses only with the client certificate of the merchant's mch_id: give the deployment a binding that holds it, and name the binding in the merchant's client_certificate.";
+    ClientCertificateRefused "CLIENT_CERTIFICATE_REFUSED" 502 Upstream "WeChat does not take the client certificate: name in client_certificate the binding that holds the certificate of this merchant's mch_id, and replace a certificate that has expired.";
+    CertificateExpired "CERTIFICATE_EXPIRED" 409 Caller "The merchant's API certificate has expired: apply for another on WeChat Pay's merchant platform, and enter it with its private key by POST /admin/merchants/{id}/rotate.";
+    // Merchants.
+    MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
+    MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
+    NothingToDecide "NOTHING_TO_DECIDE" 409 Caller "WeChat reports no payment of this order that differs from its terms; see how the order stands now with GET /v1/order.";
+    PaymentIsAnothers "PAYMENT_IS_ANOTHERS" 409 Caller "The payment cannot be this order's: it is another order's or another merchant's, or the order has a payment already. Decide reject.";
+    AlarmNotFound "ALARM_NOT_FOUND" 404 Caller "Check name and subject: GET /admin/alarms lists what stands.";
+    // Notices and documents.
+    XmlInvalid "XML_INVALID" 400 Caller "Send the notice's XML exactly as it was received.";
+    SignMissing "SIGN_MISSING" 400 Caller "Send the notice with its sign field.";
+    // WeChat.
+    UpstreamRefused "UPSTREAM_REFUSED" 502 Upstream "WeChat refused; message holds its answer with err_code and err_code_des.";
+    NotOffered "NOT_OFFERED" 409 Caller "The merchant's upstream has no such call; docs/dialects.md shows what each offers.";
+    UpstreamTooOften "UPSTREAM_TOO_OFTEN" 429 Upstream "WeChat refuses this call as too frequent for the merchant's account, so it was not sent: wait as Retry-After says, and repeat the same request.";
+    UpstreamUnavailable "UPSTREAM_UNAVAILABLE" 503 Upstream "WeChat does not answer; repeat the same request.";
+    StatementUnreadable "STATEMENT_UNREADABLE" 502 Upstream "WeChat's statement could not be read whole: it is no statement, was cut short or does not add up; ask again, and tell WeChat if it stays so.";
+    UpstreamUnverified "UPSTREAM_UNVERIFIED" 502 Upstream "WeChat's answer could not be verified, so it was not believed; repeat the same request, and check the merchant's API key.";
+    KeyUnusable "KEY_UNUSABLE" 502 Upstream "The merchant's private key cannot sign; enter it again with POST /admin/merchants/{id}/rotate.";
+    // Lists.
+    CursorInvalid "CURSOR_INVALID" 400 Caller "Send as after what the page before answered, to the same list with the same filters.";
+    ListsNotReady "LISTS_NOT_READY" 503 Gateway "The stored orders are being indexed after an update of the gateway; wait as many seconds as Retry-After says.";
+    // Ours.
+    Internal "INTERNAL" 500 Gateway "Repeat the request; tell the operator if it stays.";
+}
+
+impl Code {
+    /// After how many seconds the same request may pass, where that is known.
+    pub const fn retry_after_seconds(self) -> Option<u32> {
+        match self {
+            Self::RateLimited => Some(1),
+            // The first pause of most calls.
+            Self::UpstreamTooOften => Some(5),
+            // Slices of the index are made all the time until it is whole.
+            Self::ListsNotReady => Some(10),
+            // A token of `rate_limit::WRONG_KEYS`.
+            Self::TooManyWrongKeys => Some(6),
+            // The pause between a checkout's attempts.
+            Self::TooManyAttempts => Some(90),
+            // A page that is closed makes room for another.
+            Self::RefundTooSoon | Self::TooManyPages => Some(60),
+            _ => None,
+        }
+    }
+}
+
+/// A refused call. Travels from the objects as it is, and to callers as the
+/// documented failure body.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// The stable code.
+    pub code: Code,
+    /// The request's field that is at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// One sentence; or, when WeChat refused, its answer (seed 000, "Request
+    /// Refund", shows the form).
+    pub message: Value,
+    /// What went wrong inside, for the log of the place where it happened:
+    /// never sent to a caller or to another object.
+    #[serde(skip)]
+    cause: Option<Box<str>>,
+}
+
+impl ApiError {
+    /// With a sentence.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            field: None,
+            message: Value::String(message.into()),
+            cause: None,
+        }
+    }
+
+    /// A failure of our own. `cause` is for the log: it must not hold a secret
+    /// or what a caller sent.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self {
+            cause: Some(cause.to_string().into()),
+            ..Self::of(Code::Internal)
+        }
+    }
+
+    /// A message inside the deployment that cannot be read. The log gets the
+    /// place only: `error`'s own text may repeat values.
+    pub fn unreadable(what: &str, error: &serde_json::Error) -> Self {
+        let (kind, line, column) = (error.classify(), error.line(), error.column());
+        Self::internal(format_args!(
+            "{what} is unreadable: {kind:?} error in line {line}, column {column}"
+        ))
+    }
+
+    /// Writes the cause into the log, under the current request. Called once,
+    /// where the error leaves the place that it happened in.
+    pub fn log_cause(&self, runtime: &impl Runtime) {
+        if let Some(cause) = &self.cause {
+            let facts = [("code", self.code.name().into())];
+            runtime.log_with(&facts, format_args!("failed: {cause}"));
+        }
+    }
+
+    /// With the code's own advice as the sentence.
+    pub fn of(code: Code) -> Self {
+        Self::new(code, code.advice())
+    }
+
+    /// With a sentence about one field.
+    pub fn field(code: Code, field: &str, message: impl Into<String>) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::new(code, message)
+        }
+    }
+
+    /// As a payer may see it: WeChat's own words are between it and the
+    /// merchant, and may hold what the payer has not to know. A refusal that may
+    /// pass later is WeChat's, and not the merchant's: the payer can try again.
+    pub fn for_payer(self) -> Self {
+        match self.message {
+            _ if crate::upstream::may_pass_later(&self) => Self::of(Code::UpstreamUnavailable),
+            Value::Object(_) => Self::of(self.code),
+            _ => self,
+        }
+    }
+
+    /// The documented failure body: `Code`, `message` and `data` as in the
+    /// WeCeive API document; `status`, `code` and `field` added.
+    ///
+    /// `Code` is the last member. Clients that compare names without case (Go,
+    /// Gson, .NET) read `code` and `Code` into one member, and the later one
+    /// wins: these clients must read the documented `FAIL`.
+    pub fn body(&self) -> Value {
+        let mut body = json!({"status": "fail", "code": self.code.name()});
+        if let Some(object) = body.as_object_mut() {
+            if let Some(field) = &self.field {
+                object.insert("field".to_owned(), Value::String(field.clone()));
+            }
+            object.insert("message".to_owned(), self.message.clone());
+            object.insert("data".to_owned(), Value::Null);
+            object.insert("Code".to_owned(), Value::String("FAIL".to_owned()));
+        }
+        body
+    }
+
+    /// The failure as an HTTP answer.
+    pub fn response(&self) -> Response {
+        let mut response = crate::http::message::json(self.code.status(), &self.body());
+        if let Some(seconds) = self.code.retry_after_seconds() {
+            let name = http::header::RETRY_AFTER;
+            crate::http::message::set(&mut response, name, &seconds.to_string());
+        }
+        response
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let message = sentence(&refusal.to_string());
+        match refusal {
+            Refusal::DifferentTerms(field) => {
+                Self::field(Code::OrderExistsWithDifferentTerms, field, message)
+            }
+            Refusal::OrderPaid | Refusal::AlreadyPaid | Refusal::OwnPayment => {
+                Self::new(Code::OrderPaid, message)
+            }
+            Refusal::OrderClosed => Self::new(Code::OrderClosed, message),
+            Refusal::OrderExpired => Self::new(Code::OrderExpired, message),
+            Refusal::Reversed => Self::new(Code::OrderReversed, message),
+            Refusal::NotQuickPay => Self::new(Code::NotQuickPay, message),
+            Refusal::QuickPayIsReversed => Self::new(Code::QuickPayIsReversed, message),
+            Refusal::ReverseOfRefunded => Self::new(Code::OrderRefunded, message),
+            Refusal::ReverseTooSoon => Self::new(Code::ReverseTooSoon, message),
+            Refusal::ReverseTooLate => Self::new(Code::ReverseTooLate, message),
+            Refusal::NotPaid => Self::new(Code::OrderNotPaid, message),
+            Refusal::RefundTaken => Self::new(Code::RefundTaken, message),
+            Refusal::RefundUnknown => Self::new(Code::RefundNotFound, message),
+            Refusal::RefundExistsWithDifferentAmount => {
+                Self::field(Code::RefundExistsWithDifferentTerms, "refund_fee", message)
+            }
+            Refusal::RefundOtherCurrency => {
+                Self::field(Code::CurrencyNotAllowed, "refund_fee_type", message)
+            }
+            Refusal::RefundExceedsPaid => {
+                Self::field(Code::RefundExceedsPaid, "refund_fee", message)
+            }
+            Refusal::RefundTooLate => Self::new(Code::RefundTooLate, message),
+            Refusal::RefundTooMany => Self::new(Code::RefundTooMany, message),
+            Refusal::RefundTooSoon => Self::new(Code::RefundTooSoon, message),
+            // These are what became of WeChat's reports, and no caller's doing.
+            Refusal::PaidTwice
+            | Refusal::OtherOrder
+            | Refusal::OtherMerchant
+            | Refusal::OtherApp
+            | Refusal::OtherCurrency
+            | Refusal::OtherAmount
+            | Refusal::OtherTradeType
+            | Refusal::OtherPayer
+            | Refusal::OtherAttach
+            | Refusal::OtherTransaction
+            | Refusal::RejectedPayment
+            | Refusal::Stale
+            | Refusal::RefundExists
+            | Refusal::RefundFinal => Self::new(Code::Internal, message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_teach() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.name()), "{} twice", code.name());
+            assert!((400..600).contains(&code.status()));
+            if code.fault() == Fault::Caller {
+                assert!(code.status() < 500, "{}", code.name());
+            }
+            assert!(code.advice().ends_with('.'));
+            let context = code.retry_after_seconds().is_some();
+            let waits = code.status() == 429 || *code == Code::ListsNotReady;
+            assert_eq!(waits, context, "{}", code.name());
+        }
+    }
+
+    #[test]
+    fn the_payer_is_told_of_a_fault_of_ours_only_where_it_is_ours() {
+        use checkout::Problem;
+        for code in Code::ALL {
+            let is_called_ours = Problem::from_code(code.name()) == Problem::Other;
+            match code.fault() {
+                Fault::Upstream => assert!(!is_called_ours, "{}", code.name()),
+                Fault::Gateway => assert!(is_called_ours, "{}", code.name()),
+                // Most of these answer programs only.
+                Fault::Caller => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_documented_failure_body() {
+        let error = ApiError::field(Code::AmountInvalid, "total_fee", "It is zero.");
+        let documented = serde_json::json!({
+            "status": "fail", "Code": "FAIL", "code": "AMOUNT_INVALID",
+            "field": "total_fee", "message": "It is zero.", "data": null,
+        });
+        assert_eq!(error.body(), documented);
+    }
+
+    /// Every member of a flat JSON object in the order of its text.
+    fn members(text: &str) -> Vec<(String, Value)> {
+        let object: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap();
+        object.into_iter().collect()
+    }
+
+    #[test]
+    fn a_client_that_compares_names_without_case_reads_the_documented_code() {
+        for code in Code::ALL {
+            for error in [
+                ApiError::of(*code),
+                ApiError::field(*code, "total_fee", "It is zero."),
+                ApiError {
+                    message: serde_json::json!({"err_code": "NOAUTH"}),
+                    ..ApiError::of(*code)
+                },
+            ] {
+                let response = error.response();
+                let text = str::from_utf8(response.body()).unwrap();
+                let (mut last_wins, mut first_wins) = (String::new(), String::new());
+                for (name, value) in members(text) {
+                    if name.eq_ignore_ascii_case("code") {
+                        let value = value.as_str().unwrap().to_owned();
+                        last_wins.clone_from(&value);
+                        if first_wins.is_empty() {
+                            first_wins = value;
+                        }
+                    }
+                }
+                assert_eq!(last_wins, "FAIL", "{text}");
+                // A first-wins client reads the stable code. No stable code is
+                // a word of success, so this client still reads a failure.
+                assert_eq!(first_wins, code.name(), "{text}");
+                assert!(!["SUCCESS", "OK"].contains(&code.name()));
+            }
+        }
+    }
+}

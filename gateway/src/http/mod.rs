@@ -1,0 +1,8 @@
+//! What every endpoint needs of HTTP: messages, fields, addresses, refusals
+//! and rate limits.
+
+pub(crate) mod address;
+pub mod error;
+pub(crate) mod fields;
+pub mod message;
+pub(crate) mod rate_limit;

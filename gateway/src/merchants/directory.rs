@@ -1,0 +1,301 @@
+//! Merchants by key, id or token, remembered for a short while.
+//!
+//! A change in the registry (a rotated key, a merchant that is gone) is felt
+//! everywhere within [`REMEMBER_MS`]. What is not found is remembered for five
+//! seconds, so that a flood of one unknown name does not reach the registry;
+//! a merchant that is made works at once unless it was asked for before.
+
+use crate::cache::forget_oldest;
+use crate::cache::{MISSING_MS, Missing};
+use crate::config::Config;
+use crate::http::error::ApiError;
+use crate::merchants::credentials::Credentials;
+use crate::merchants::merchant::{DomainFiles, Merchant, is_merchant_id};
+use crate::merchants::registry::{Answer, Call};
+use crate::merchants::seal::fingerprint;
+use crate::merchants::shards::ask;
+use crate::observe::alarm::Alarm;
+use crate::runtime::Runtime;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use subtle::ConstantTimeEq;
+use wechatpay::rsa::Certificate;
+use wechatpay::v3::Keyring;
+
+const REMEMBER_MS: i64 = 30_000;
+/// Enough for the merchants that one isolate serves; past it the oldest go.
+const REMEMBER_AT_MOST: usize = 4096;
+
+/// The most alarms that are noted between two times of raising them.
+const MAX_PROBLEMS: usize = 16;
+
+/// A merchant with its credentials open, ready to sign.
+#[derive(Debug)]
+pub struct MerchantContext {
+    /// The merchant.
+    pub merchant: Merchant,
+    /// What its messages are signed with.
+    pub credentials: Credentials,
+    /// What v3's answers and notices are verified with.
+    pub platform: RefCell<Platform>,
+    /// Alarms that upstream's answers call for, with their subjects. The caller that
+    /// called upstream raises them in the merchant's book.
+    problems: RefCell<Vec<(Alarm, String)>>,
+    /// Whether another merchant here has the same `mch_id`.
+    pub shares_account: bool,
+    secret_fingerprint: Option<String>,
+}
+
+/// WeChat Pay's keys, as one merchant holds them.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// The keys.
+    pub keyring: Rc<Keyring>,
+    /// When WeChat Pay was last asked for its certificates, Unix milliseconds.
+    pub asked_at_ms: i64,
+}
+
+impl Platform {
+    fn of(credentials: &Credentials, pems: &[String], asked_at_ms: i64) -> Self {
+        let v3 = credentials.v3.as_ref();
+        let keyring = Keyring {
+            // Kept when it could be read; so it can be again.
+            certificates: pems
+                .iter()
+                .filter_map(|pem| Certificate::from_pem(pem).ok())
+                .collect(),
+            public_key: v3.and_then(|v3| v3.public_key.clone()),
+        };
+        Self {
+            keyring: Rc::new(keyring),
+            asked_at_ms,
+        }
+    }
+}
+
+impl MerchantContext {
+    /// Notes an alarm to raise, once for each subject; whether it is new.
+    pub fn note_problem(&self, alarm: Alarm, subject: &str) -> bool {
+        let mut problems = self.problems.borrow_mut();
+        let is_noted = |(noted, about): &(Alarm, String)| *noted == alarm && about == subject;
+        let is_new = !problems.iter().any(is_noted) && problems.len() < MAX_PROBLEMS;
+        if is_new {
+            problems.push((alarm, subject.to_owned()));
+        }
+        is_new
+    }
+
+    /// The alarms that were noted since this was last called.
+    pub fn take_problems(&self) -> Vec<(Alarm, String)> {
+        self.problems.take()
+    }
+
+    /// Whether this is the api-secret of the api-key it was found by.
+    pub fn has_secret(&self, api_secret: &str) -> bool {
+        self.secret_fingerprint.as_ref().is_some_and(|kept| {
+            kept.as_bytes()
+                .ct_eq(fingerprint(api_secret).as_bytes())
+                .into()
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum By {
+    ApiKey(String),
+    Token(String),
+    Id(String),
+    QuickAuth(String),
+}
+
+impl By {
+    /// Whether anything can have this name: else nothing is asked.
+    fn is_well_formed(&self) -> bool {
+        match self {
+            // Fingerprints are made here.
+            Self::ApiKey(_) | Self::Token(_) => true,
+            Self::Id(id) => is_merchant_id(id),
+            Self::QuickAuth(token) => {
+                (1..=64).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric())
+            }
+        }
+    }
+}
+
+/// A domain check file's contents, and until when they are believed, Unix
+/// milliseconds.
+type RememberedFile = (Option<Rc<str>>, i64);
+
+/// The merchants that this isolate has met.
+#[derive(Debug, Default)]
+pub struct Directory {
+    remembered: RefCell<HashMap<By, (Rc<MerchantContext>, i64)>>,
+    missing: Missing<By, ()>,
+    /// Domain check files by name, each until when it is believed.
+    files: RefCell<HashMap<String, RememberedFile>>,
+}
+
+impl Directory {
+    /// By api-key.
+    pub async fn by_api_key(
+        &self,
+        runtime: &impl Runtime,
+        config: &Config,
+        api_key: &str,
+    ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
+        self.find(runtime, config, By::ApiKey(fingerprint(api_key)))
+            .await
+    }
+
+    /// By api-token.
+    pub async fn by_token(
+        &self,
+        runtime: &impl Runtime,
+        config: &Config,
+        token: &str,
+    ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
+        self.find(runtime, config, By::Token(fingerprint(token)))
+            .await
+    }
+
+    /// By id.
+    pub async fn by_id(
+        &self,
+        runtime: &impl Runtime,
+        config: &Config,
+        id: &str,
+    ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
+        self.find(runtime, config, By::Id(id.to_owned())).await
+    }
+
+    /// By Quick Auth token.
+    pub async fn by_quick_auth(
+        &self,
+        runtime: &impl Runtime,
+        config: &Config,
+        token: &str,
+    ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
+        self.find(runtime, config, By::QuickAuth(token.to_owned()))
+            .await
+    }
+
+    /// The contents of a domain check file, whichever merchant has it:
+    /// [`DomainFiles`].
+    pub async fn domain_file(
+        &self,
+        runtime: &impl Runtime,
+        name: &str,
+    ) -> Result<Option<Rc<str>>, ApiError> {
+        let now_ms = runtime.now_ms();
+        if !DomainFiles::is_name(name) {
+            return Ok(None);
+        }
+        if let Some((found, until_ms)) = self.files.borrow().get(name)
+            && is_remembered(*until_ms, now_ms)
+        {
+            return Ok(found.clone());
+        }
+        let call = Call::DomainFile {
+            name: name.to_owned(),
+        };
+        let (found, for_ms): (Option<Rc<str>>, i64) = match ask(runtime, call).await? {
+            Answer::File(contents) => (Some(contents.into()), REMEMBER_MS),
+            Answer::NotFound => (None, MISSING_MS),
+            _ => {
+                return Err(ApiError::internal(
+                    "the registry gave another kind of answer",
+                ));
+            }
+        };
+        let mut files = self.files.borrow_mut();
+        if files.len() >= REMEMBER_AT_MOST {
+            forget_oldest(&mut files, |(_, until_ms)| *until_ms);
+        }
+        files.insert(name.to_owned(), (found.clone(), now_ms + for_ms));
+        Ok(found)
+    }
+
+    /// Whether this merchant is remembered as existing.
+    pub fn knows(&self, id: &str, now_ms: i64) -> bool {
+        let remembered = self.remembered.borrow();
+        let context = remembered.get(&By::Id(id.to_owned()));
+        context.is_some_and(|(_, until_ms)| is_remembered(*until_ms, now_ms))
+    }
+
+    async fn find(
+        &self,
+        runtime: &impl Runtime,
+        config: &Config,
+        by: By,
+    ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
+        let now_ms = runtime.now_ms();
+        if let Some((context, until_ms)) = self.remembered.borrow().get(&by)
+            && is_remembered(*until_ms, now_ms)
+        {
+            return Ok(Some(context.clone()));
+        }
+        if !by.is_well_formed() || self.missing.get(&by, now_ms).is_some() {
+            return Ok(None);
+        }
+        let call = match by.clone() {
+            By::ApiKey(fingerprint) => Call::ByApiKey { fingerprint },
+            By::Token(fingerprint) => Call::ByToken { fingerprint },
+            By::Id(id) => Call::ById { id },
+            By::QuickAuth(token) => Call::ByQuickAuth { token },
+        };
+        let found = match ask(runtime, call).await? {
+            Answer::Found(found) => found,
+            Answer::NotFound => {
+                self.remembered.borrow_mut().remove(&by);
+                self.missing.put(by, (), now_ms);
+                return Ok(None);
+            }
+            _ => {
+                return Err(ApiError::internal(
+                    "the registry gave another kind of answer",
+                ));
+            }
+        };
+        let credentials =
+            Credentials::open(&found.merchant, &config.master_key).map_err(|error| {
+                ApiError::internal(format_args!("merchant {}: {error}", found.merchant.id))
+            })?;
+        let asked_at_ms = found.certificates_asked_at_ms;
+        let platform = Platform::of(&credentials, &found.certificates, asked_at_ms);
+        let context = Rc::new(MerchantContext {
+            merchant: found.merchant,
+            credentials,
+            platform: RefCell::new(platform),
+            problems: RefCell::default(),
+            shares_account: found.shares_account,
+            secret_fingerprint: found.secret_fingerprint,
+        });
+        let mut remembered = self.remembered.borrow_mut();
+        if remembered.len() >= REMEMBER_AT_MOST {
+            forget_oldest(&mut remembered, |(_, until_ms)| *until_ms);
+        }
+        remembered.insert(by, (context.clone(), now_ms + REMEMBER_MS));
+        Ok(Some(context))
+    }
+}
+
+/// Whether what was remembered until then still holds. After a clock was set
+/// back it does not: a revoked key would work for as long as the clock was wrong.
+const fn is_remembered(until_ms: i64, now_ms: i64) -> bool {
+    now_ms < until_ms && until_ms <= now_ms + REMEMBER_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_a_merchant_remembered() {
+        let until_ms = 1_000_000 + REMEMBER_MS;
+        assert!(is_remembered(until_ms, 1_000_000));
+        assert!(is_remembered(until_ms, until_ms - 1));
+        assert!(!is_remembered(until_ms, until_ms));
+        assert!(!is_remembered(until_ms, 999_999));
+    }
+}

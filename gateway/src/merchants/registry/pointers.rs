@@ -1,0 +1,285 @@
+//! Pointers: from a name to the merchants that may have it.
+//!
+//! ```text
+//! pointers( kind, name, merchant_id, detail, at_ms, until_ms or NULL )
+//! ```
+//!
+//! A pointer lies in the shard of its name and is a hint. The merchant's own
+//! shard decides whether the merchant still has the name: a pointer that was
+//! left behind authorises nothing. It is written before the row that it points
+//! to, so that no row is ever without its pointer.
+
+use super::Registry;
+use crate::merchants::merchant::{Dialect, Merchant};
+use crate::runtime::Shard;
+use crate::runtime::{Row, Runtime, Storage, StorageError};
+use order::Account;
+use serde::{Deserialize, Serialize};
+
+/// The row that a claim is made for is written within this time, or not at all.
+pub const CLAIM_MS: i64 = 30_000;
+/// A claim counts as a merchant's for this long, whether its row is written or
+/// not. Longer than [`CLAIM_MS`] by more than two clocks differ.
+const SETTLED_MS: i64 = 120_000;
+
+/// What a pointer's name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The fingerprint of an api-key.
+    ApiKey,
+    /// The fingerprint of an api-token.
+    Token,
+    /// A Quick Auth token.
+    QuickAuth,
+    /// The name of a domain check file; the detail is its contents.
+    DomainFile,
+    /// A merchant id, a sub-merchant's and an application at WeChat.
+    Account,
+    /// A merchant id at WeChat.
+    MchId,
+    /// An institution's merchant id and a sub-merchant's, for v3.
+    SubMerchant,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::Token => "token",
+            Self::QuickAuth => "quick_auth",
+            Self::DomainFile => "domain_file",
+            Self::Account => "account",
+            Self::MchId => "mch_id",
+            Self::SubMerchant => "sub_merchant",
+        }
+    }
+
+    /// Whether two merchants may have one name only with the same detail.
+    const fn is_exclusive(self) -> bool {
+        match self {
+            Self::ApiKey | Self::Token | Self::QuickAuth | Self::DomainFile => true,
+            Self::Account | Self::MchId | Self::SubMerchant => false,
+        }
+    }
+}
+
+/// From a name to a merchant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// What the name is.
+    pub kind: Kind,
+    /// The name.
+    pub name: String,
+    /// The merchant that may have it.
+    pub merchant_id: String,
+    /// A domain check file's contents; else the merchant's id, or empty.
+    pub detail: String,
+    /// When it was last claimed, Unix milliseconds; set by the shard.
+    pub at_ms: i64,
+    /// When it ends, Unix milliseconds.
+    pub until_ms: Option<i64>,
+}
+
+impl Pointer {
+    /// The shard that it lies in.
+    pub fn shard(&self) -> Shard {
+        Shard::of(&self.name)
+    }
+
+    /// Whether the claim is so old that its row is written, or never will be.
+    pub const fn is_settled(&self, now_ms: i64) -> bool {
+        self.at_ms + SETTLED_MS < now_ms
+    }
+
+    /// Whether it says the same.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.kind, &self.name, &self.merchant_id, &self.detail)
+            == (other.kind, &other.name, &other.merchant_id, &other.detail)
+    }
+
+    /// From a name that one merchant has.
+    pub fn only(kind: Kind, name: &str, merchant_id: &str) -> Self {
+        Self {
+            detail: merchant_id.to_owned(),
+            ..Self::shared(kind, name.to_owned(), merchant_id)
+        }
+    }
+
+    fn shared(kind: Kind, name: String, merchant_id: &str) -> Self {
+        Self {
+            kind,
+            name,
+            merchant_id: merchant_id.to_owned(),
+            detail: String::new(),
+            at_ms: 0,
+            until_ms: None,
+        }
+    }
+
+    /// To a merchant's account at WeChat.
+    pub fn of_account(id: &str, account: &Account, dialect: &Dialect) -> Vec<Self> {
+        let sub_mch_id = account.sub_mch_id.as_deref();
+        let mut all = vec![
+            Self::shared(
+                Kind::Account,
+                account_name(&account.mch_id, sub_mch_id, &account.appid),
+                id,
+            ),
+            Self::shared(Kind::MchId, account.mch_id.clone(), id),
+        ];
+        if let (Some(sub_mch_id), Dialect::V3(_)) = (sub_mch_id, dialect) {
+            let name = sub_merchant_name(&account.mch_id, sub_mch_id);
+            all.push(Self::shared(Kind::SubMerchant, name, id));
+        }
+        all
+    }
+
+    /// To a merchant's domain check files, but for those that it had before.
+    pub fn of_files(merchant: &Merchant, before: Option<&Merchant>) -> Vec<Self> {
+        let had = |name: &String| before.and_then(|before| before.domain_files.0.get(name));
+        let files = merchant.domain_files.0.iter();
+        files
+            .filter(|(name, contents)| had(name) != Some(*contents))
+            .map(|(name, contents)| Self::of_file(&merchant.id, name, contents))
+            .collect()
+    }
+
+    pub(super) fn of_file(id: &str, name: &str, contents: &str) -> Self {
+        Self {
+            detail: contents.to_owned(),
+            ..Self::shared(Kind::DomainFile, name.to_owned(), id)
+        }
+    }
+}
+
+/// The name of [`Kind::Account`].
+pub fn account_name(mch_id: &str, sub_mch_id: Option<&str>, appid: &str) -> String {
+    format!("{mch_id}/{}/{appid}", sub_mch_id.unwrap_or_default())
+}
+
+/// The name of [`Kind::SubMerchant`].
+pub fn sub_merchant_name(mch_id: &str, sub_mch_id: &str) -> String {
+    format!("{mch_id}/{sub_mch_id}")
+}
+
+/// The tables of pointers, and what is known of a shard.
+pub(super) const STATEMENTS: [&str; 5] = [
+    "CREATE TABLE IF NOT EXISTS pointers(
+        kind TEXT NOT NULL, name TEXT NOT NULL, merchant_id TEXT NOT NULL, detail TEXT NOT NULL,
+        at_ms INTEGER NOT NULL, until_ms INTEGER, PRIMARY KEY(kind, name, merchant_id, detail))",
+    "CREATE INDEX IF NOT EXISTS pointers_until ON pointers(until_ms) WHERE until_ms IS NOT NULL",
+    // Merchants whose `mch_id` another one has too.
+    "CREATE TABLE IF NOT EXISTS sharing(merchant_id TEXT PRIMARY KEY)",
+    // Merchants that the registry of an earlier version still has unchanged.
+    "CREATE TABLE IF NOT EXISTS at_root(merchant_id TEXT PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
+];
+
+impl<R: Runtime, S: Storage> Registry<R, S> {
+    /// Writes a pointer down, unless another merchant has its name with another
+    /// detail. Answers the other merchants' pointers: those in the way, or of a
+    /// name that several may have, the earliest.
+    pub(super) fn claim(&self, pointer: &Pointer) -> Result<Vec<Pointer>, StorageError> {
+        let now_ms = self.runtime.now_ms();
+        self.storage.exec(
+            "DELETE FROM pointers WHERE until_ms IS NOT NULL AND until_ms <= ?",
+            &[now_ms.into()],
+        )?;
+        let Pointer {
+            kind,
+            name,
+            merchant_id,
+            detail,
+            ..
+        } = pointer;
+        let mut args = vec![
+            kind.name().into(),
+            name.as_str().into(),
+            merchant_id.as_str().into(),
+        ];
+        let others = if kind.is_exclusive() {
+            args.push(detail.as_str().into());
+            self.storage.exec(
+                "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
+                 WHERE kind = ? AND name = ? AND merchant_id <> ? AND detail <> ? LIMIT 10",
+                &args,
+            )
+        } else {
+            self.storage.exec(
+                "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
+                 WHERE kind = ? AND name = ? AND merchant_id <> ? ORDER BY at_ms, rowid LIMIT 1",
+                &args,
+            )
+        }?;
+        let others = pointers(*kind, name, &others)?;
+        if others.is_empty() || !kind.is_exclusive() {
+            self.point(&Pointer {
+                at_ms: now_ms,
+                ..pointer.clone()
+            })?;
+        }
+        Ok(others)
+    }
+
+    /// Writes a pointer down. No two claims have one time: a pointer that was
+    /// claimed anew is not taken for the earlier one.
+    pub(super) fn point(&self, pointer: &Pointer) -> Result<(), StorageError> {
+        self.storage.exec(
+            "INSERT INTO pointers(kind, name, merchant_id, detail, at_ms, until_ms)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT(kind, name, merchant_id, detail) DO UPDATE
+             SET at_ms = max(?5, at_ms + 1), until_ms = ?6",
+            &[
+                pointer.kind.name().into(),
+                pointer.name.as_str().into(),
+                pointer.merchant_id.as_str().into(),
+                pointer.detail.as_str().into(),
+                pointer.at_ms.into(),
+                pointer.until_ms.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The merchants that may have a name, the latest claim first: of a name that
+    /// one merchant has, the others were left behind.
+    pub(super) fn pointers(&self, kind: Kind, name: &str) -> Result<Vec<Pointer>, StorageError> {
+        let rows = self.storage.exec(
+            "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
+             WHERE kind = ? AND name = ? ORDER BY at_ms DESC LIMIT 10",
+            &[kind.name().into(), name.into()],
+        )?;
+        pointers(kind, name, &rows)
+    }
+
+    /// Removes a pointer, unless it was claimed anew.
+    pub(super) fn unpoint(&self, pointer: &Pointer) -> Result<(), StorageError> {
+        self.storage.exec(
+            "DELETE FROM pointers
+             WHERE kind = ? AND name = ? AND merchant_id = ? AND detail = ? AND at_ms = ?",
+            &[
+                pointer.kind.name().into(),
+                pointer.name.as_str().into(),
+                pointer.merchant_id.as_str().into(),
+                pointer.detail.as_str().into(),
+                pointer.at_ms.into(),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+fn pointers(kind: Kind, name: &str, rows: &[Row]) -> Result<Vec<Pointer>, StorageError> {
+    let pointer = |row: &Row| {
+        Ok(Pointer {
+            kind,
+            name: name.to_owned(),
+            merchant_id: row.text(0)?.to_owned(),
+            detail: row.text(1)?.to_owned(),
+            at_ms: row.int(2)?,
+            until_ms: row.int_or_null(3)?,
+        })
+    };
+    rows.iter().map(pointer).collect()
+}

@@ -1,0 +1,227 @@
+//! For whom something is done, and under which request: what every line of the
+//! log and every row of an audit says beside its own words.
+//!
+//! ```text
+//! request ─▶ Gateway::handle ─▶ book or registry ─▶ order ┄▶ timer ─▶ delivery
+//!            makes the id        gets it with the    keeps it  takes it up again
+//!                                call
+//! ```
+//!
+//! A context goes with a *future* and not with an argument: it is put in place
+//! for each poll and taken away after, so that a helper ten calls below knows
+//! it and no signature carries it. Everything runs on one thread.
+
+use crate::runtime::{Request, Runtime};
+use http::HeaderName;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::fmt;
+use std::pin::pin;
+
+/// The header that a request may bring its id in, and that every answer and
+/// delivery names it in.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Who asks for what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestContext {
+    /// The request's id. A timer's is that of the request that made the order.
+    pub request_id: String,
+    /// `key …` or `token …` with the beginning of its fingerprint, `admin`,
+    /// `payer`, `wechat`, `timer`; or `nobody`, before authentication.
+    pub who: String,
+    /// Method and path; or what a timer is about.
+    pub call: String,
+    /// A payer waits at a counter: its requests to WeChat leave first.
+    #[serde(skip)]
+    pub urgent: bool,
+}
+
+thread_local! {
+    static CURRENT: RefCell<RequestContext> = RefCell::default();
+}
+
+impl RequestContext {
+    /// A request's. Cloudflare's own id, or a proxy's, is taken where it looks
+    /// like one; else it is `fresh`.
+    pub fn of(request: &Request, actor: &str, fresh: impl FnOnce() -> String) -> Self {
+        let id = ["cf-ray", REQUEST_ID.as_str()]
+            .iter()
+            .filter_map(|name| request.headers().get(*name)?.to_str().ok())
+            .find(|id| is_id(id));
+        let path: String = request.uri().path().chars().take(96).collect();
+        Self {
+            request_id: id.map_or_else(fresh, str::to_owned),
+            who: actor.to_owned(),
+            call: format!("{} {path}", request.method()),
+            urgent: false,
+        }
+    }
+
+    /// A timer's, about an order that was made under `request_id`.
+    pub fn timer(about: &str, request_id: String) -> Self {
+        Self {
+            request_id,
+            who: "timer".to_owned(),
+            call: format!("timer {about}"),
+            urgent: false,
+        }
+    }
+
+    /// The one in place.
+    pub fn current() -> Self {
+        CURRENT.with_borrow(Self::clone)
+    }
+
+    /// Runs a future in this context: it is put in place for each poll.
+    pub async fn within<F: Future>(mut self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        std::future::poll_fn(move |task| {
+            let _in_place = InPlace::put(&mut self);
+            future.as_mut().poll(task)
+        })
+        .await
+    }
+
+    /// Runs what does not wait in this context.
+    pub fn within_now<T>(mut self, work: impl FnOnce() -> T) -> T {
+        let _in_place = InPlace::put(&mut self);
+        work()
+    }
+}
+
+/// Records the authenticated caller.
+pub fn set_actor(who: String) {
+    CURRENT.with_borrow_mut(|request_context| request_context.who = who);
+}
+
+/// A context in place, and the one before it aside.
+struct InPlace<'a>(&'a mut RequestContext);
+
+impl<'a> InPlace<'a> {
+    fn put(request_context: &'a mut RequestContext) -> Self {
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, request_context));
+        Self(request_context)
+    }
+}
+
+impl Drop for InPlace<'_> {
+    fn drop(&mut self) {
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, self.0));
+    }
+}
+
+/// A line of the log: one JSON object, `says` last.
+fn line(facts: &[(&str, Value)], says: fmt::Arguments<'_>) -> String {
+    let request_context = RequestContext::current();
+    let mut line = Map::new();
+    for (name, text) in [
+        ("request", request_context.request_id),
+        ("who", request_context.who),
+        ("call", request_context.call),
+    ] {
+        if !text.is_empty() {
+            line.insert(name.to_owned(), Value::String(text));
+        }
+    }
+    for (name, value) in facts {
+        line.insert((*name).to_owned(), value.clone());
+    }
+    line.insert("says".to_owned(), Value::String(says.to_string()));
+    Value::Object(line).to_string()
+}
+
+/// Writes the operator's log. Every line names the request or the timer that is
+/// served; none has a secret or a whole openid.
+pub trait Log: Runtime {
+    /// Writes a line.
+    fn log(&self, says: fmt::Arguments<'_>) {
+        self.log_with(&[], says);
+    }
+
+    /// Writes a line with facts of its own.
+    fn log_with(&self, facts: &[(&str, Value)], says: fmt::Arguments<'_>) {
+        self.print(&line(facts, says));
+    }
+}
+
+impl<R: Runtime> Log for R {}
+
+/// Short, and of letters that need no care anywhere.
+fn is_id(text: &str) -> bool {
+    (8..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use std::task::Poll;
+
+    fn request(header: &str, id: &str) -> Request {
+        let request = http::Request::get("https://pay.example.com/v1/order?out_trade_no=1");
+        request.header(header, id).body(Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn an_id_is_taken_where_it_looks_like_one() {
+        for (header, id, taken) in [
+            ("cf-ray", "8c1d2e3f4a5b6c7d-HKG", true),
+            ("x-request-id", "0b9f6c1e-6d2f-4c53-9e0c-2f5d5f1c8a11", true),
+            ("x-request-id", "short", false),
+            ("x-request-id", "a b c d e f g h", false),
+            ("x-request-id", "\"}{\"who\":\"admin", false),
+            ("x-request-id", &"a".repeat(65), false),
+        ] {
+            let request_context =
+                RequestContext::of(&request(header, id), "nobody", || "fresh".to_owned());
+            assert_eq!(request_context.request_id == id, taken, "{id}");
+            assert_eq!(
+                request_context.call, "GET /v1/order",
+                "and never a query string"
+            );
+        }
+    }
+
+    /// Two requests under way at once keep their scopes apart.
+    #[test]
+    fn a_scope_is_in_place_only_while_its_future_runs() {
+        let wait = || {
+            let mut first = true;
+            std::future::poll_fn(move |_| match std::mem::take(&mut first) {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            })
+        };
+        let one = |name: &str| {
+            let name = name.to_owned();
+            RequestContext::timer(&name, name.clone()).within(async move {
+                set_actor(format!("key {name}"));
+                wait().await;
+                let request_context = RequestContext::current();
+                (request_context.request_id, request_context.who)
+            })
+        };
+        let mut both = Box::pin(futures_util::future::join(one("a"), one("b")));
+        assert!((&mut both).now_or_never().is_none());
+        assert_eq!(RequestContext::current(), RequestContext::default());
+        let (a, b) = both.now_or_never().unwrap();
+        assert_eq!(a, ("a".to_owned(), "key a".to_owned()));
+        assert_eq!(b, ("b".to_owned(), "key b".to_owned()));
+        assert_eq!(RequestContext::current(), RequestContext::default());
+    }
+
+    #[test]
+    fn a_line_is_one_json_object() {
+        let request_context = RequestContext::timer("1\n2", "an-id-of-a-request".to_owned());
+        let line = request_context.within_now(|| line(&[("n", 1.into())], format_args!("a \"b\"")));
+        assert_eq!(
+            line,
+            r#"{"request":"an-id-of-a-request","who":"timer","call":"timer 1\n2","n":1,"says":"a \"b\""}"#
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! What the operator sees: log lines with their request, the audit, alarms and
+//! counters.
+
+pub mod alarm;
+pub(crate) mod audit;
+pub(crate) mod context;
+pub(crate) mod counters;
+
+pub use self::context::{Log, REQUEST_ID, RequestContext, set_actor};
+pub use self::counters::Counters;

@@ -1,0 +1,4 @@
+//! Pictures of codes, and the sheet that is printed.
+
+pub mod print;
+pub mod qr;
