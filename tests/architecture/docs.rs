@@ -12,7 +12,7 @@ fn error_table() -> String {
     for code in Code::ALL {
         let fault = match code.fault() {
             Fault::Caller => "yours",
-            Fault::Upstream => "WeChat's, or the way there",
+            Fault::Upstream => "WeChat's or the network's",
             Fault::Gateway => "ours",
         };
         let (name, status, advice) = (code.name(), code.status(), code.advice());

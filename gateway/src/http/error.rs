@@ -58,30 +58,30 @@ macro_rules! codes {
 codes! {
     // The request itself.
     BodyTooLarge "BODY_TOO_LARGE" 413 Caller "Send at most 64 KiB.";
-    BodyBroken "BODY_BROKEN" 400 Caller "Send the body to its end, in the length or the chunks that were announced.";
+    BodyBroken "BODY_BROKEN" 400 Caller "Send the complete body, with the announced length or chunks.";
     BodyTooSlow "BODY_TOO_SLOW" 408 Caller "Send the whole body within 30 seconds.";
     BodyNotJson "BODY_NOT_JSON" 400 Caller "Send one JSON object, in UTF-8, each key once, with content-type application/json.";
     NotFound "NOT_FOUND" 404 Caller "Check the path against the API reference.";
-    MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Caller "Use the method that the Allow header names.";
-    ForeignOrigin "FOREIGN_ORIGIN" 403 Caller "The checkout's own page is the only caller of this address.";
+    MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Caller "Use a method that the Allow header names.";
+    ForeignOrigin "FOREIGN_ORIGIN" 403 Caller "Only the checkout's own page may call this address.";
     // Who is calling.
     ApiKeyMissing "API_KEY_MISSING" 401 Caller "Send the header api-key.";
     ApiKeyUnknown "API_KEY_UNKNOWN" 401 Caller "Check the api-key; after a rotation the old one stops working.";
-    ApiSecretMissing "API_SECRET_MISSING" 401 Caller "This call needs the header api-secret beside api-key.";
+    ApiSecretMissing "API_SECRET_MISSING" 401 Caller "This call needs the header api-secret in addition to api-key.";
     ApiSecretWrong "API_SECRET_WRONG" 401 Caller "Check the api-secret that belongs to this api-key.";
     ApiTokenUnknown "API_TOKEN_UNKNOWN" 401 Caller "Check the api-token; issue another when it has expired or was revoked.";
-    TooManyTokens "TOO_MANY_TOKENS" 409 Caller "A merchant has at most 100 valid api-tokens: end one with DELETE /v1/token, or use it again.";
+    TooManyTokens "TOO_MANY_TOKENS" 409 Caller "A merchant has at most 100 valid api-tokens: delete one with DELETE /v1/token, or reuse one.";
     AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
-    StorageFull "STORAGE_FULL" 507 Gateway "The merchant's object is nearly full: what is paid is still written, and nothing new is taken. Tell the operator.";
+    StorageFull "STORAGE_FULL" 507 Gateway "The merchant's object is nearly full: payments are still recorded, and nothing new is accepted. Inform the operator.";
     RateLimited "RATE_LIMITED" 429 Caller "Nothing was changed: wait as many seconds as Retry-After says, and send the same request again.";
-    TooManyWrongKeys "TOO_MANY_WRONG_KEYS" 429 Caller "Check the key or token that is sent: too many wrong ones came from here. Wait as Retry-After says.";
+    TooManyWrongKeys "TOO_MANY_WRONG_KEYS" 429 Caller "Check the key or token: too many wrong ones came from this address. Wait as many seconds as Retry-After says.";
     // Fields.
     FieldMissing "FIELD_MISSING" 400 Caller "Send the field.";
     FieldInvalid "FIELD_INVALID" 400 Caller "Change the field as the message says.";
-    KeyInvalid "KEY_INVALID" 400 Caller "Enter the key or certificate whole, as PEM, from WeChat Pay's merchant platform.";
+    KeyInvalid "KEY_INVALID" 400 Caller "Send the complete key or certificate, as PEM, from WeChat Pay's merchant platform.";
     AmountInvalid "AMOUNT_INVALID" 400 Caller "Send a whole number of the currency's smallest unit, 1 to 2147483647.";
-    CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use a currency that the merchant's account has: the settlement currency, or CNY.";
-    LinesMismatch "LINES_MISMATCH" 400 Caller "Send lines that come to total_fee together: the sum of each quantity times its unit_amount.";
+    CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use a currency that the merchant's account supports: the settlement currency, or CNY.";
+    LinesMismatch "LINES_MISMATCH" 400 Caller "Send lines whose sum of quantity times unit_amount equals total_fee.";
     TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE, JSAPI or APP.";
     OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";
     NotifyUrlRefused "NOTIFY_URL_REFUSED" 400 Caller "Use an https address (http only where the merchant's http_notify_url allows it) with a public host name, without user name or fragment.";
@@ -90,78 +90,78 @@ codes! {
     // Orders.
     OrderNotFound "ORDER_NOT_FOUND" 404 Caller "Check out_trade_no: this merchant has no such order.";
     OrderExistsWithDifferentTerms "ORDER_EXISTS_WITH_DIFFERENT_TERMS" 409 Caller "Repeat the first request exactly, or use a new out_trade_no.";
-    OrderPaid "ORDER_PAID" 409 Caller "The order is paid; make no new one for it.";
+    OrderPaid "ORDER_PAID" 409 Caller "The order is paid; do not order again.";
     OrderClosed "ORDER_CLOSED" 409 Caller "Use a new out_trade_no.";
     OrderExpired "ORDER_EXPIRED" 409 Caller "Use a new out_trade_no.";
-    OrderReversed "ORDER_REVERSED" 409 Caller "What was paid goes back to the payer; use a new out_trade_no.";
-    NotQuickPay "NOT_QUICK_PAY" 409 Caller "Close an order that is not paid, refund one that is.";
+    OrderReversed "ORDER_REVERSED" 409 Caller "The payment is returned to the payer; use a new out_trade_no.";
+    NotQuickPay "NOT_QUICK_PAY" 409 Caller "Close the order if it is not paid, refund it if it is.";
     QuickPayIsReversed "QUICK_PAY_IS_REVERSED" 409 Caller "Reverse a Quick Pay order.";
-    OrderRefunded "ORDER_REFUNDED" 409 Caller "Refund what is left of it.";
+    OrderRefunded "ORDER_REFUNDED" 409 Caller "Refund the remaining amount.";
     ReverseTooSoon "REVERSE_TOO_SOON" 409 Caller "Wait until the order is 15 seconds old.";
     ReverseTooLate "REVERSE_TOO_LATE" 409 Caller "Refund the order.";
     DeliveryNotFound "DELIVERY_NOT_FOUND" 404 Caller "Check the id: GET /v1/delivery lists them.";
     OrderNotPaid "ORDER_NOT_PAID" 409 Caller "Only a paid order can be refunded.";
     RefundNotFound "REFUND_NOT_FOUND" 404 Caller "Check out_refund_no: this merchant has no such refund.";
     RefundExistsWithDifferentTerms "REFUND_EXISTS_WITH_DIFFERENT_TERMS" 409 Caller "Repeat the first request exactly, or use a new out_refund_no.";
-    RefundExceedsPaid "REFUND_EXCEEDS_PAID" 409 Caller "Refund at most what was paid less what was refunded.";
-    RefundTooLate "REFUND_TOO_LATE" 409 Caller "WeChat refunds within a year of the payment; return the money another way.";
-    RefundTooMany "REFUND_TOO_MANY" 409 Caller "WeChat takes 50 refunds for one order; return the money another way.";
+    RefundExceedsPaid "REFUND_EXCEEDS_PAID" 409 Caller "Refund at most the paid amount less earlier refunds.";
+    RefundTooLate "REFUND_TOO_LATE" 409 Caller "WeChat refunds within a year of the payment; return the money in another way.";
+    RefundTooMany "REFUND_TOO_MANY" 409 Caller "WeChat accepts 50 refunds for one order; return the money in another way.";
     RefundTooSoon "REFUND_TOO_SOON" 429 Caller "Wait a minute after the order's last refund.";
-    RefundTaken "REFUND_TAKEN" 409 Caller "WeChat has taken the refund, so it cannot be cancelled.";
-    RefundCancelled "REFUND_CANCELLED" 409 Caller "This refund was cancelled, and is not made. Use another out_refund_no.";
-    ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product makes one.";
-    StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Ask for a day's statement after 10:00 China time on the next day.";
-    StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3 Global: 180); keep your own.";
-    AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; ask again in a few seconds.";
-    TooManyAttempts "TOO_MANY_ATTEMPTS" 429 Caller "The way to pay was changed many times: wait as Retry-After says. What was begun last can still be paid.";
+    RefundTaken "REFUND_TAKEN" 409 Caller "WeChat has accepted the refund, so it cannot be cancelled.";
+    RefundCancelled "REFUND_CANCELLED" 409 Caller "This refund was cancelled and is not made. Use another out_refund_no.";
+    ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product creates a product.";
+    StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Request a day's statement after 10:00 China time on the next day.";
+    StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3 Global: 180); keep copies of your own.";
+    AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; repeat the request in a few seconds.";
+    TooManyAttempts "TOO_MANY_ATTEMPTS" 429 Caller "The payment method was changed many times: wait as many seconds as Retry-After says. The latest attempt can still be paid.";
     // Checkouts.
     SessionNotFound "SESSION_NOT_FOUND" 404 Caller "Check the checkout link.";
     SessionExpired "SESSION_EXPIRED" 409 Caller "Make a new checkout.";
     OpenIdRequired "OPENID_REQUIRED" 401 Caller "Open the checkout's page again: it asks WeChat who the payer is.";
     VirtualOpenId "VIRTUAL_OPENID" 401 Caller "WeChat shows a snapshot of the page and names a virtual payer: tap Use full service in WeChat, and open the page again.";
     SignInFailed "SIGN_IN_FAILED" 400 Caller "Open the checkout's page again.";
-    SignInNotSetUp "SIGN_IN_NOT_SET_UP" 409 Caller "WeChat does not tell who the payers are: enter the app_secret of the merchant's appid, or a quick_auth service, and run the doctor.";
-    WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or ask GET /pay/status.";
-    TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or ask GET /pay/status.";
+    SignInNotSetUp "SIGN_IN_NOT_SET_UP" 409 Caller "WeChat does not return the payers' openids: set the app_secret of the merchant's appid or a quick_auth service, and run the doctor.";
+    WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or poll GET /pay/status.";
+    TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or poll GET /pay/status.";
     // Payment links.
     LinkNotFound "LINK_NOT_FOUND" 404 Caller "Check the link's id: GET /v1/link lists them.";
     LinkOff "LINK_OFF" 409 Caller "Switch the link on with POST /v1/link.";
-    LinkExpired "LINK_EXPIRED" 409 Caller "Give the link more time with POST /v1/link, or make a new one.";
+    LinkExpired "LINK_EXPIRED" 409 Caller "Extend the link with POST /v1/link, or create another.";
     LinkSoldOut "LINK_SOLD_OUT" 409 Caller "Raise the link's stock, or wait until unpaid purchases release it.";
-    LinkStockTooLow "LINK_STOCK_TOO_LOW" 409 Caller "Buy fewer: not so many are left.";
+    LinkStockTooLow "LINK_STOCK_TOO_LOW" 409 Caller "Choose a smaller quantity: fewer are left.";
     OriginUnknown "ORIGIN_UNKNOWN" 403 Caller "Register the page's origin for this merchant, in redirect_origins.";
     LinkChanged "LINK_CHANGED" 409 Caller "Open the link again: the merchant has changed it.";
     // Mini Programs.
-    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Give the merchant mini_program and mini_program_secret.";
+    MiniProgramNotSet "MINI_PROGRAM_NOT_SET" 409 Caller "Set the merchant's mini_program and mini_program_secret.";
     LoginCodeRefused "LOGIN_CODE_REFUSED" 400 Caller "Call wx.login again and send its new code: each works once, for five minutes, in its own Mini Program.";
-    PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another way to pay.";
+    PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another payment method.";
     MiniProgramRefused "MINI_PROGRAM_REFUSED" 502 Upstream "WeChat refuses the Mini Program; check its appid and mini_program_secret.";
     // Certificates.
-    ClientCertificateMissing "CLIENT_CERTIFICATE_MISSING" 409 Caller "WeChat Pay v2 takes refunds and reverses only with the client certificate of the merchant's mch_id: give the deployment a binding that holds it, and name the binding in the merchant's client_certificate.";
-    ClientCertificateRefused "CLIENT_CERTIFICATE_REFUSED" 502 Upstream "WeChat does not take the client certificate: name in client_certificate the binding that holds the certificate of this merchant's mch_id, and replace a certificate that has expired.";
-    CertificateExpired "CERTIFICATE_EXPIRED" 409 Caller "The merchant's API certificate has expired: apply for another on WeChat Pay's merchant platform, and enter it with its private key by POST /admin/merchants/{id}/rotate.";
+    ClientCertificateMissing "CLIENT_CERTIFICATE_MISSING" 409 Caller "WeChat Pay v2 accepts refunds and reverses only with the client certificate of the merchant's mch_id: add a binding with it to the deployment, and name the binding in the merchant's client_certificate.";
+    ClientCertificateRefused "CLIENT_CERTIFICATE_REFUSED" 502 Upstream "WeChat does not accept the client certificate: name in client_certificate the binding with the certificate of this merchant's mch_id, and replace a certificate that has expired.";
+    CertificateExpired "CERTIFICATE_EXPIRED" 409 Caller "The merchant's API certificate has expired: apply for another on WeChat Pay's merchant platform, and set it with its private key by POST /admin/merchants/{id}/rotate.";
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
-    NothingToDecide "NOTHING_TO_DECIDE" 409 Caller "WeChat reports no payment of this order that differs from its terms; see how the order stands now with GET /v1/order.";
-    PaymentIsAnothers "PAYMENT_IS_ANOTHERS" 409 Caller "The payment cannot be this order's: it is another order's or another merchant's, or the order has a payment already. Decide reject.";
-    AlarmNotFound "ALARM_NOT_FOUND" 404 Caller "Check name and subject: GET /admin/alarms lists what stands.";
+    NothingToDecide "NOTHING_TO_DECIDE" 409 Caller "WeChat reports no payment of this order that differs from its terms; GET /v1/order shows the order's present state.";
+    PaymentIsAnothers "PAYMENT_IS_ANOTHERS" 409 Caller "The payment cannot be this order's: it belongs to another order or merchant, or the order has a payment already. Decide reject.";
+    AlarmNotFound "ALARM_NOT_FOUND" 404 Caller "Check name and subject: GET /admin/alarms lists the open alarms.";
     // Notices and documents.
     XmlInvalid "XML_INVALID" 400 Caller "Send the notice's XML exactly as it was received.";
     SignMissing "SIGN_MISSING" 400 Caller "Send the notice with its sign field.";
     // WeChat.
-    UpstreamRefused "UPSTREAM_REFUSED" 502 Upstream "WeChat refused; message holds its answer with err_code and err_code_des.";
+    UpstreamRefused "UPSTREAM_REFUSED" 502 Upstream "WeChat refused; message contains its answer with err_code and err_code_des.";
     NotOffered "NOT_OFFERED" 409 Caller "The merchant's upstream has no such call; docs/dialects.md shows what each offers.";
     UpstreamTooOften "UPSTREAM_TOO_OFTEN" 429 Upstream "WeChat refuses this call as too frequent for the merchant's account, so it was not sent: wait as Retry-After says, and repeat the same request.";
     UpstreamUnavailable "UPSTREAM_UNAVAILABLE" 503 Upstream "WeChat does not answer; repeat the same request.";
-    StatementUnreadable "STATEMENT_UNREADABLE" 502 Upstream "WeChat's statement could not be read whole: it is no statement, was cut short or does not add up; ask again, and tell WeChat if it stays so.";
-    UpstreamUnverified "UPSTREAM_UNVERIFIED" 502 Upstream "WeChat's answer could not be verified, so it was not believed; repeat the same request, and check the merchant's API key.";
-    KeyUnusable "KEY_UNUSABLE" 502 Upstream "The merchant's private key cannot sign; enter it again with POST /admin/merchants/{id}/rotate.";
+    StatementUnreadable "STATEMENT_UNREADABLE" 502 Upstream "WeChat's statement is not a statement, is incomplete or does not add up; repeat the request, and inform WeChat if it persists.";
+    UpstreamUnverified "UPSTREAM_UNVERIFIED" 502 Upstream "WeChat's answer could not be verified, so it was not used; repeat the same request, and check the merchant's API key.";
+    KeyUnusable "KEY_UNUSABLE" 502 Upstream "The merchant's private key cannot sign; set it again with POST /admin/merchants/{id}/rotate.";
     // Lists.
-    CursorInvalid "CURSOR_INVALID" 400 Caller "Send as after what the page before answered, to the same list with the same filters.";
+    CursorInvalid "CURSOR_INVALID" 400 Caller "Send in after the cursor of the previous page, to the same list with the same filters.";
     ListsNotReady "LISTS_NOT_READY" 503 Gateway "The stored orders are being indexed after an update of the gateway; wait as many seconds as Retry-After says.";
     // Ours.
-    Internal "INTERNAL" 500 Gateway "Repeat the request; tell the operator if it stays.";
+    Internal "INTERNAL" 500 Gateway "Repeat the request; inform the operator if the error persists.";
 }
 
 impl Code {
