@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import.
-const MAY_IMPORT: [(&str, &[&str]); 10] = [
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("order", &[]),
     ("wechatpay", &["order"]),
     ("checkout", &["order"]),
@@ -27,7 +27,9 @@ const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("sandbox", &["order", "wechatpay"]),
     ("app", &["checkout", "order"]),
     ("server", &["gateway", "sandbox", "wechatpay"]),
-    ("xtask", &[]),
+    ("testkit", &[]),
+    ("xtask", &["testkit"]),
+    ("bench", &["testkit", "xtask"]),
     (
         "tests",
         &[
@@ -36,7 +38,7 @@ const MAY_IMPORT: [(&str, &[&str]); 10] = [
             "checkout",
             "gateway",
             "sandbox",
-            "xtask",
+            "testkit",
         ],
     ),
 ];

@@ -19,12 +19,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::child_guard::ChildGuard;
+use testkit::{paths, workerd};
 use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::error::{WebDriverError, WebDriverResult};
 use thirtyfour::prelude::*;
 use thirtyfour::session::http::{Body, HttpClient};
-use xtask::child_guard::ChildGuard;
-use xtask::{setup, tools, workerd};
 
 pub use thirtyfour::Key;
 
@@ -69,12 +69,12 @@ struct Driver {
 
 impl Driver {
     fn start() -> Self {
-        let found = setup::browser().unwrap_or_else(|failure| panic!("{failure}"));
+        let found = paths::browser().unwrap_or_else(|failure| panic!("{failure}"));
         let [port] = workerd::free_ports().unwrap_or_else(|failure| panic!("{failure}"));
         let mut command = Command::new(&found.chromedriver);
         command.arg(format!("--port={port}"));
-        let log = tools::root().join("target/chromedriver.log");
-        fs::create_dir_all(tools::root().join("target")).expect("a directory for the log");
+        let log = paths::root().join("target/chromedriver.log");
+        fs::create_dir_all(paths::root().join("target")).expect("a directory for the log");
         let mut child_guard = ChildGuard::start("chromedriver", &command, &log)
             .unwrap_or_else(|failure| panic!("{failure}"));
         let address = format!("http://127.0.0.1:{port}");
@@ -82,7 +82,7 @@ impl Driver {
             child_guard
                 .alive()
                 .unwrap_or_else(|failure| panic!("{failure}"));
-            let answer = xtask::http::get(&format!("{address}/status")).ok()?;
+            let answer = testkit::http::get(&format!("{address}/status")).ok()?;
             (answer.body["value"]["ready"] == true).then_some(())
         });
         ready.expect("chromedriver answers");
@@ -378,7 +378,7 @@ impl Browser {
 
     /// Keeps what is on the screen as `target/screenshots/NAME.png`.
     pub fn pictures(&self, name: &str) {
-        let directory = tools::root().join("target/screenshots");
+        let directory = paths::root().join("target/screenshots");
         fs::create_dir_all(&directory).expect("a directory for pictures");
         let path = directory.join(format!("{name}.png"));
         if let Ok(picture) = block_on(self.driver().screenshot_as_png()) {
@@ -459,7 +459,7 @@ impl Browser {
     /// What axe finds wrong with what is shown now must be nothing.
     pub fn finds_it_accessible(&self, place: &str) {
         static AXE: LazyLock<String> = LazyLock::new(|| {
-            let path = tools::root().join("node_modules/axe-core/axe.min.js");
+            let path = paths::root().join("node_modules/axe-core/axe.min.js");
             fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         });
         let judge = "

@@ -4,8 +4,8 @@ use crate::browser::Browser;
 use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::{Value, json};
+use testkit::demo::{Kind, MERCHANTS};
 use tests::live::Shop;
-use xtask::demo::{Kind, MERCHANTS};
 
 /// A merchant, and the currency that it is settled in.
 struct Stall {

@@ -4,8 +4,8 @@ use crate::browser::Browser;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use testkit::demo::Kind;
 use tests::live::{KEY, Live, Shop, send};
-use xtask::demo::Kind;
 
 /// The secret with which the sandbox's first application asks for openids.
 pub const APP_SECRET: &str = "5ec3e7000000000000000000c0ffee01";
@@ -101,7 +101,7 @@ impl TestSystem {
 
     /// Alice's phone, with a page open in its WeChat.
     pub fn phone(&self, address: &str) -> String {
-        xtask::dev::phone(&self.sandbox(), Some(address))
+        testkit::demo_system::phone(&self.sandbox(), Some(address))
     }
 
     /// What WeChat's browser on Alice's phone opens for an address: the page

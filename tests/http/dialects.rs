@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
+use testkit::demo::{Kind, MERCHANTS};
 use tests::live::{Answer, Live, Receiver, Shop, send, wait_for};
 use wechatpay::Secret;
 use wechatpay::rsa::PrivateKey;
 use wechatpay::v3::notify::Notice;
 use wechatpay::v3::sign::{PROBE_PREFIX, answer_message};
 use wechatpay::v3::{Region, Signature};
-use xtask::demo::{Kind, MERCHANTS};
 
 /// One system for the tests that do not change how WeChat behaves.
 static LIVE: LazyLock<Live> = LazyLock::new(|| Live::start("dialects"));
@@ -202,7 +202,7 @@ fn certificates_are_downloaded_once_for_many_orders() {
 
 #[test]
 fn every_message_is_signed_once_and_every_key_imported_once() {
-    let counted = xtask::bench::count().unwrap_or_else(|failure| panic!("{failure}"));
+    let counted = bench::count().unwrap_or_else(|failure| panic!("{failure}"));
     let (orders, notices) = (counted.by_orders, counted.by_notices);
     assert!(counted.orders > 0 && counted.notices > 0, "{counted:?}");
     // An order: the request, and the package that opens the payer's sheet. What

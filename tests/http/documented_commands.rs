@@ -2,9 +2,9 @@
 //! Workers. The suite `memory` runs the same without them.
 
 use std::fs;
+use testkit::demo_system::DemoSystem;
+use testkit::workerd::free_ports;
 use tests::documents::{self, Document};
-use xtask::dev::Pair;
-use xtask::workerd::free_ports;
 
 /// The blocks of each document run in their order, in one shell, beside a
 /// system of their own in which nothing has happened.
@@ -21,7 +21,7 @@ fn run_blocks(document: &Document) -> Option<String> {
     let [gateway, sandbox, ..] = ports;
     let script = document.script([gateway, sandbox])?;
     let home = documents::home(&format!("http-{}", document.name));
-    let pair = Pair::start(home.join(".dev/8787"), ports);
+    let pair = DemoSystem::start(home.join(".dev/8787"), ports);
     let pair = pair.unwrap_or_else(|failure| panic!("{failure}"));
     let outcome = documents::end(&home, documents::begin(&home, &script));
     drop(pair);

@@ -1,8 +1,8 @@
 //! The demo merchants of every kind, and an order that each of them can make.
 
 use serde_json::{Value, json};
+use testkit::demo::{Kind, MERCHANTS};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
-use xtask::demo::{Kind, MERCHANTS};
 
 /// The kind that has this merchant's id.
 pub fn kind(id: &str) -> Kind {

@@ -6,13 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sandbox::Outgoing;
 use serde_json::{Value, json};
+use testkit::demo::Kind;
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
 use wechatpay::Secret;
 use wechatpay::rsa::PrivateKey;
 use wechatpay::v2::{Fields, SignType};
 use wechatpay::v3::gcm::Sealed;
 use wechatpay::v3::sign::answer_message;
-use xtask::demo::Kind;
 
 /// What WeChat signs with in the sandbox: under its certificate, and under its
 /// public key.

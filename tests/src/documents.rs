@@ -27,7 +27,7 @@ pub struct Block {
 
 /// Every document, in the order of its path.
 pub fn all() -> Vec<Document> {
-    let root = xtask::tools::root();
+    let root = testkit::paths::root();
     let mut paths = Vec::new();
     walk(root, &mut paths);
     paths.sort();
@@ -198,7 +198,7 @@ impl Document {
 /// An empty directory for commands to run in, below `target/live`.
 pub fn home(name: &str) -> PathBuf {
     let name = name.replace(['/', '.'], "-");
-    let home = xtask::tools::root()
+    let home = testkit::paths::root()
         .join("target/live/documents")
         .join(name);
     fs::remove_dir_all(&home).ok();

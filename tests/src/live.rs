@@ -7,8 +7,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use xtask::demo::Kind;
-use xtask::workerd::{System, Workerd, free_ports};
+use testkit::demo::Kind;
+use testkit::workerd::{System, Workerd, free_ports};
 
 /// The appid of the sandbox's first built-in merchant.
 pub const APPID: &str = "wx5a11d0b0c0ffee01";
@@ -198,7 +198,7 @@ impl Drop for Live {
 fn fresh(name: &str) -> (std::path::PathBuf, System) {
     // A process that ends does not drop what is static: what an earlier run
     // left is wiped here.
-    let directory = xtask::tools::root().join("target/live").join(name);
+    let directory = testkit::paths::root().join("target/live").join(name);
     std::fs::remove_dir_all(&directory).ok();
     let [gateway, sandbox, tls, tls_2] = free_ports().expect("four free ports");
     let system = System::new(&directory, gateway, sandbox, [tls, tls_2]);

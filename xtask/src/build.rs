@@ -11,13 +11,14 @@ use std::{
 
 use serde_json::Value;
 
+use testkit::{paths, workerd::wipe};
+
 use crate::{
     Failure, Result,
     build_cache::{Stamp, files_below},
     size, step,
     tools::{self, WASM},
     wasm::{with_short_names, without_names},
-    workerd::wipe,
 };
 
 /// What can be built by itself.
@@ -65,7 +66,7 @@ impl Part {
 
     /// Where it is built.
     fn directory(self) -> PathBuf {
-        let root = tools::root();
+        let root = paths::root();
         match self {
             Self::Page => root.join("dist"),
             Self::Edge | Self::Sandbox => root.join(self.name()).join("build"),
@@ -105,7 +106,7 @@ fn worker(part: Part) -> Result<()> {
     let room = part.name();
     let inputs = [
         compile(room, &["--lib"])?,
-        tools::root().join(room).join("Cargo.toml"),
+        paths::root().join(room).join("Cargo.toml"),
     ];
     let bundle = format!("bundle {room}");
     if part.stamp(&inputs)?.is_current() {
@@ -129,7 +130,7 @@ fn set_names_aside(part: Part) -> Result<()> {
     let module = part.directory().join("index_bg.wasm");
     let failed = |said: &dyn std::fmt::Display| {
         Failure::new(
-            format!("take the names out of {}", tools::shown(&module)),
+            format!("take the names out of {}", paths::shown(&module)),
             said,
             "see whether the disk is full",
         )
@@ -147,7 +148,7 @@ fn set_names_aside(part: Part) -> Result<()> {
 
 /// Builds the checkout page.
 fn page() -> Result<()> {
-    let root = tools::root();
+    let root = paths::root();
     let mut inputs = vec![compile("app", &["--bin", "app"])?, root.join("Trunk.toml")];
     inputs.extend(
         ["app", "public"]
@@ -208,7 +209,7 @@ fn minify(dist: &Path) -> Result<()> {
     });
     step::run(
         "minify the page",
-        tools::command(tools::esbuild()?)?
+        tools::command(paths::esbuild()?)?
             .args(&files)
             .args([
                 "--minify",
@@ -230,7 +231,7 @@ fn compile(package: &str, selected: &[&str]) -> Result<PathBuf> {
         Command::new("cargo")
             .args(["build", "--release", "--target", WASM, "--package", package])
             .args(selected)
-            .current_dir(tools::root()),
+            .current_dir(paths::root()),
         "repair what the compiler says above",
     )?;
     Ok(target_directory()?
@@ -255,7 +256,7 @@ pub fn target_directory() -> Result<PathBuf> {
     };
     let output = Command::new("cargo")
         .args(["metadata", "--no-deps", "--format-version=1"])
-        .current_dir(tools::root())
+        .current_dir(paths::root())
         .output()
         .map_err(|error| failed(&error))?;
     let metadata: Value = serde_json::from_slice(&output.stdout)

@@ -6,10 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    Failure, Result,
-    tools::{self, CARGO_TOOLS},
-};
+use testkit::paths;
+
+use crate::{Failure, Result, tools::CARGO_TOOLS};
 
 /// What went into a directory of results and what came out, remembered beside cargo's own results.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ impl Stamp {
     /// An input cannot be read.
     pub fn new(file: PathBuf, results: PathBuf, inputs: &[PathBuf]) -> Result<Self> {
         let mut inputs = inputs.to_vec();
-        inputs.push(tools::root().join("package-lock.json"));
+        inputs.push(paths::root().join("package-lock.json"));
         let versions = CARGO_TOOLS.map(|tool| tool.version).join(" ");
         let inputs = format!("{versions} {}", fingerprint(inputs)?);
         Ok(Self {
@@ -82,7 +81,7 @@ pub fn fingerprint(mut files: Vec<PathBuf>) -> Result<String> {
     for file in files {
         let content = fs::read(&file).map_err(|error| {
             Failure::new(
-                format!("read {}", tools::shown(&file)),
+                format!("read {}", paths::shown(&file)),
                 error,
                 "see whether the file should be there",
             )

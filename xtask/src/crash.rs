@@ -2,10 +2,12 @@
 
 use std::process::Command;
 
+use testkit::paths;
+
 use crate::{
     Result,
     build::{self, Part},
-    setup, step, tools,
+    setup, step,
 };
 
 /// How long where nothing is said.
@@ -29,7 +31,7 @@ pub fn run(options: Options) -> Result<()> {
     setup::all()?;
     build::run(&Part::ALL)?;
     let mut command = Command::new("cargo");
-    command.current_dir(tools::root());
+    command.current_dir(paths::root());
     command.args([
         "run",
         "--quiet",

@@ -4,13 +4,18 @@ use std::{io::Write, path::PathBuf, sync::mpsc, time::Duration};
 
 use serde_json::{Value, json};
 
+use testkit::{
+    demo::{Demo, Kind, Merchant},
+    demo_system::{DemoSystem, phone},
+    http::text,
+    paths,
+    workerd::{self, System, Workerd},
+};
+
 use crate::{
     Failure, Result,
     build::{self, Part},
-    demo::{self, Credentials, Demo, Kind, Merchant},
-    http::text,
-    setup, step, tools,
-    workerd::{self, System, Workerd},
+    setup, step,
 };
 
 /// What was asked for.
@@ -59,94 +64,24 @@ pub fn run(options: Options) -> Result<()> {
     if options.fresh {
         workerd::wipe(&directory)?;
     }
-    let mut pair = Pair::start(
-        directory,
-        [options.port, sandbox_port, tls_port, tls_port_2],
+    let ports = [options.port, sandbox_port, tls_port, tls_port_2];
+    let mut system = step::of(
+        "start the gateway and the sandbox, with the demo merchants",
+        || DemoSystem::start(directory, ports),
     )?;
-    let addresses = Addresses::of(&pair.running, &pair.demo);
+    let addresses = Addresses::of(&system.running, &system.demo);
     if options.json {
-        print_line(&addresses.json(&pair.demo, &pair.system.admin_token));
+        print_line(&addresses.json(&system.demo, &system.system.admin_token));
     } else {
-        addresses.print(&pair.demo, &pair.system);
+        addresses.print(&system.demo, &system.system);
     }
-    until_stopped(&mut pair.running)
-}
-
-/// A running gateway and sandbox with the demo merchants in them.
-#[derive(Debug)]
-pub struct Pair {
-    /// How it was started.
-    pub system: System,
-    /// Both Workers.
-    pub running: Workerd,
-    /// The merchants.
-    pub demo: Demo,
-}
-
-impl Pair {
-    /// Starts one on the ports of the gateway, the sandbox and the sandbox's TLS (two), with its store in `directory`, and
-    /// writes there the [variables of the documents](Self::variables), in the file `env`.
-    ///
-    /// # Errors
-    ///
-    /// Any step's.
-    pub fn start(directory: PathBuf, ports: [u16; 4]) -> Result<Self> {
-        let [gateway_port, sandbox_port, tls_port, tls_port_2] = ports;
-        let mut credentials = Credentials::of(&directory)?;
-        let system = System {
-            gateway_port: Some(gateway_port),
-            sandbox_port,
-            tls_ports: [tls_port, tls_port_2],
-            directory,
-            master_key: credentials.master_key().to_owned(),
-            admin_token: credentials.admin_token().to_owned(),
-            pages: None,
-        };
-        let running = step::of("start the gateway and the sandbox", || system.start())?;
-        let demo = step::of("open the demo shop", || {
-            demo::fill(&running, &mut credentials)
-        })?;
-        let pair = Self {
-            system,
-            running,
-            demo,
-        };
-        demo::write_secret(&pair.system.directory.join("env"), &pair.variables())?;
-        Ok(pair)
-    }
-
-    /// What the documents' commands use, as assignments of a shell: `A` and `GATEWAY`, `SANDBOX`, `PHONE`, the demo
-    /// shop's `K`, `S`, `delivery_secret` and `api_key` (its key at WeChat), and `ADMIN_TOKEN`.
-    #[must_use]
-    pub fn variables(&self) -> String {
-        let (gateway, sandbox) = (self.running.gateway(), self.running.sandbox());
-        let shop = self.demo.merchants.first();
-        let at_gateway = |name| shop.map_or("", |shop| text(&shop.gateway, name));
-        let values = [
-            ("A", gateway),
-            ("GATEWAY", gateway),
-            ("SANDBOX", sandbox),
-            ("PHONE", &phone(sandbox, None)),
-            ("K", at_gateway("/api-key")),
-            ("S", at_gateway("/api-secret")),
-            ("delivery_secret", at_gateway("/delivery_secret")),
-            (
-                "api_key",
-                shop.map_or("", |shop| text(&shop.account, "/key")),
-            ),
-            ("ADMIN_TOKEN", &self.system.admin_token),
-        ];
-        values
-            .iter()
-            .map(|(name, value)| format!("{name}='{value}'\n"))
-            .collect()
-    }
+    until_stopped(&mut system.running)
 }
 
 /// Where a running system keeps its store, its log and its credentials. One for each port, so that two can run.
 #[must_use]
 pub fn directory(name: &str) -> PathBuf {
-    tools::root().join(".dev").join(name)
+    paths::root().join(".dev").join(name)
 }
 
 /// Where to look.
@@ -210,9 +145,9 @@ impl Addresses {
             key("/delivery_secret"),
             system.admin_token,
             self.sandbox,
-            tools::shown(&system.directory.join("env")),
+            paths::shown(&system.directory.join("env")),
             each(demo),
-            tools::shown(&system.directory.join("workerd.log")),
+            paths::shown(&system.directory.join("workerd.log")),
         );
     }
 
@@ -251,22 +186,6 @@ fn in_words(kind: Kind) -> String {
     match kind.sub_merchant {
         Some(_) => format!("{dialect}, of an institution"),
         None => dialect.to_owned(),
-    }
-}
-
-/// The sandbox's phone, with a page opened in its WeChat.
-#[must_use]
-pub fn phone(sandbox: &str, page: Option<&str>) -> String {
-    // A name of its own, so that the pages on the phone are of other origins than the phone itself.
-    let phone = format!("{}/phone/", sandbox.replace("127.0.0.1", "phone.localhost"));
-    match page {
-        Some(page) => format!(
-            "{phone}?open={}",
-            page.replace('%', "%25")
-                .replace('&', "%26")
-                .replace('?', "%3F")
-        ),
-        None => phone,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::{Result, step, tools};
+use testkit::paths;
+
+use crate::{Result, step};
 
 /// What to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub struct Options {
 /// A target did not take an input, which has been shown.
 pub fn run(options: Options) -> Result<()> {
     let mut command = Command::new("cargo");
-    command.current_dir(tools::root());
+    command.current_dir(paths::root());
     command.args(["run", "--quiet", "--profile", "simulate"]);
     command.args(["--package", "tests", "--bin", "fuzz", "--"]);
     command.args(arguments(options));

@@ -90,17 +90,13 @@ fn command(arguments: &[String]) -> Result<()> {
             let [seed, seconds] = numbers(rest, ["--seed", "--seconds"])?;
             fuzz::run(fuzz::Options { seed, seconds })
         }
-        "bench" => {
-            let mut options = bench::Options::default();
-            for flag in rest {
-                match flag.as_str() {
-                    "--quick" => options.quick = true,
-                    "--page" => options.only_page = true,
-                    _ => return Err(unknown(std::slice::from_ref(flag))),
-                }
-            }
-            bench::run(options)
-        }
+        "bench" => match rest
+            .iter()
+            .find(|flag| !["--quick", "--page"].contains(&flag.as_str()))
+        {
+            Some(flag) => Err(unknown(std::slice::from_ref(flag))),
+            None => bench::run(rest),
+        },
         "setup" if rest.is_empty() => setup::all(),
         "wrangler" => {
             setup::all()?;

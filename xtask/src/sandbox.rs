@@ -2,14 +2,19 @@
 
 use serde_json::{Value, json};
 
+use testkit::{
+    demo,
+    demo_system::phone,
+    http::text,
+    paths,
+    workerd::{self, System},
+};
+
 use crate::{
     Result,
     build::{self, Part},
-    demo,
-    dev::{self, phone, print_line},
-    http::text,
-    setup, step, tools, workerd,
-    workerd::System,
+    dev::{self, print_line},
+    setup, step,
 };
 
 /// What was asked for.
@@ -62,7 +67,7 @@ pub fn run(options: Options) -> Result<()> {
         print(&running, &merchants);
         println!(
             "  The log is {}. Ctrl-C stops it.",
-            tools::shown(&system.directory.join("workerd.log"))
+            paths::shown(&system.directory.join("workerd.log"))
         );
     }
     dev::until_stopped(&mut running)

@@ -2,6 +2,8 @@
 
 use std::{env, fs, path::PathBuf, process::Command};
 
+use testkit::paths::{self, Browser};
+
 use crate::{
     Failure, Result,
     build_cache::fingerprint,
@@ -35,7 +37,7 @@ pub fn target(triple: &str) -> Result<()> {
         &format!("add the target {triple}"),
         Command::new("rustup")
             .args(["target", "add", triple])
-            .current_dir(tools::root()),
+            .current_dir(paths::root()),
         "install the target for your Rust toolchain: with rustup, by the command above; else from your distribution",
     )?;
     Ok(())
@@ -50,7 +52,7 @@ pub fn linters() -> Result<()> {
     let present = |tool: &str| {
         let said = Command::new("cargo")
             .args([tool, "--version"])
-            .current_dir(tools::root())
+            .current_dir(paths::root())
             .output();
         said.is_ok_and(|output| output.status.success())
     };
@@ -61,7 +63,7 @@ pub fn linters() -> Result<()> {
         "add rustfmt and clippy",
         Command::new("rustup")
             .args(["component", "add", "rustfmt", "clippy"])
-            .current_dir(tools::root()),
+            .current_dir(paths::root()),
         "install rustfmt and clippy for your Rust toolchain",
     )?;
     Ok(())
@@ -72,7 +74,7 @@ fn toolchain() -> Result<PathBuf> {
     let advice = "install Rust with rustup";
     let output = Command::new("rustc")
         .args(["--print", "sysroot"])
-        .current_dir(tools::root())
+        .current_dir(paths::root())
         .output()
         .map_err(|error| Failure::new("find the Rust compiler", error, advice))?;
     if !output.status.success() {
@@ -89,7 +91,7 @@ fn toolchain() -> Result<PathBuf> {
 
 /// The tools in `node_modules`, exactly as `package-lock.json` has them.
 fn npm() -> Result<()> {
-    let root = tools::root();
+    let root = paths::root();
     let wanted = fingerprint(
         ["package.json", "package-lock.json"]
             .map(|file| root.join(file))
@@ -144,7 +146,7 @@ fn node() -> Result<()> {
 
 fn search_path() -> std::ffi::OsString {
     let machine = env::var_os("PATH").unwrap_or_default();
-    let directories = tools::node_directory()
+    let directories = paths::node_directory()
         .into_iter()
         .chain(env::split_paths(&machine));
     env::join_paths(directories).unwrap_or(machine.clone())
@@ -174,7 +176,7 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
             .arg(tool.home()?)
             .arg("--target-dir")
             .arg(tools::cache()?.join("target"))
-            .current_dir(tools::root())
+            .current_dir(paths::root())
             // The tools are built by the installed compiler, for this machine, regardless of what the caller is building.
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_BUILD_TARGET")
@@ -184,29 +186,16 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
     Ok(())
 }
 
-/// A browser and the driver that tests steer it with.
-#[derive(Debug)]
-pub struct Browser {
-    /// Chromium or Chrome.
-    pub chromium: PathBuf,
-    /// The `chromedriver` of the same version.
-    pub chromedriver: PathBuf,
-}
-
 /// Finds Chromium and its driver; on Debian as root, installs them.
-///
-/// `WECEIVE_CHROMIUM` and `WECEIVE_CHROMEDRIVER` come first, then `PATH`.
 ///
 /// # Errors
 ///
 /// There is none, and it could not be installed.
 pub fn browser() -> Result<Browser> {
-    if let Some(found) = find_browser() {
+    if let Ok(found) = paths::browser() {
         return Ok(found);
     }
-    let by_hand = "install Chromium and chromedriver of the same version (Debian: `apt-get install chromium chromium-driver`), \
-         or set WECEIVE_CHROMIUM and WECEIVE_CHROMEDRIVER to where they are";
-    if tools::on_path("apt-get").is_some() && is_root() {
+    if paths::on_path("apt-get").is_some() && is_root() {
         let apt = |arguments: &[&str]| {
             let mut command = Command::new("apt-get");
             command
@@ -217,7 +206,7 @@ pub fn browser() -> Result<Browser> {
         step::run(
             "update the list of Debian packages",
             &mut apt(&["update"]),
-            by_hand,
+            paths::INSTALL_BROWSER,
         )?;
         step::run(
             "install Chromium and chromedriver",
@@ -228,36 +217,10 @@ pub fn browser() -> Result<Browser> {
                 "chromium",
                 "chromium-driver",
             ]),
-            by_hand,
+            paths::INSTALL_BROWSER,
         )?;
     }
-    find_browser().ok_or_else(|| {
-        Failure::new(
-            "find a browser for the tests",
-            "there is no Chromium with chromedriver on the PATH",
-            by_hand,
-        )
-    })
-}
-
-fn find_browser() -> Option<Browser> {
-    let given = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_file())
-    };
-    let on_path = |programs: &[&str]| programs.iter().find_map(|program| tools::on_path(program));
-    Some(Browser {
-        chromium: given("WECEIVE_CHROMIUM").or_else(|| {
-            on_path(&[
-                "chromium",
-                "chromium-browser",
-                "google-chrome",
-                "google-chrome-stable",
-            ])
-        })?,
-        chromedriver: given("WECEIVE_CHROMEDRIVER").or_else(|| on_path(&["chromedriver"]))?,
-    })
+    paths::browser()
 }
 
 fn is_root() -> bool {

@@ -10,7 +10,9 @@ use std::{
     process::Command,
 };
 
-use crate::{Failure, Result, build, step, tools};
+use testkit::paths;
+
+use crate::{Failure, Result, build, step};
 use mutants::{MUTANTS, Mutant};
 
 /// How many seeds run where nothing is said.
@@ -37,7 +39,7 @@ pub struct Options {
 ///
 /// A seed broke an invariant; its history was shown.
 pub fn run(options: Options) -> Result<()> {
-    let mut command = cargo(tools::root());
+    let mut command = cargo(paths::root());
     command.args(["run", "--quiet", "--profile", "simulate"]);
     command.args(["--package", "simulation", "--bin", "simulate", "--"]);
     command.args(arguments(options));
@@ -54,7 +56,7 @@ pub fn run(options: Options) -> Result<()> {
 ///
 /// A rule is broken; the story of it was shown.
 pub fn explore() -> Result<()> {
-    let mut command = cargo(tools::root());
+    let mut command = cargo(paths::root());
     command.args(["test", "--quiet", "--profile", "simulate"]);
     command.args(["--package", "order", "--test", "model"]);
     command.args(["--", "--nocapture"]);
@@ -90,7 +92,7 @@ fn arguments(options: Options) -> Vec<String> {
 pub fn mutants() -> Result<()> {
     let place = build::target_directory()?.join("mutants");
     let sources = place.join("sources");
-    copy(tools::root(), &sources)?;
+    copy(paths::root(), &sources)?;
     let binary = compile(&sources, &place, "the sources as they are")?;
     let (held, said) = seeds(&binary, 2_000)?;
     if !held {
@@ -107,7 +109,7 @@ pub fn mutants() -> Result<()> {
         apply(mutant, &sources)?;
         let binary = compile(&sources, &place, mutant.name);
         let caught = binary.and_then(|binary| seeds(&binary, SEEDS_FOR_A_MUTANT));
-        copy(tools::root(), &sources)?;
+        copy(paths::root(), &sources)?;
         let (_, said) = caught?;
         let caught = said.lines().find_map(|line| line.strip_prefix("CAUGHT "));
         let Some(caught) = caught else {
@@ -218,7 +220,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 fn not_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
-        format!("work with {}", tools::shown(path)),
+        format!("work with {}", paths::shown(path)),
         error,
         "see that it is there and may be written",
     )
@@ -238,7 +240,7 @@ mod tests {
     fn every_mistake_fits_the_sources() {
         for mutant in MUTANTS {
             for change in mutant.changes {
-                let text = fs::read_to_string(tools::root().join(change.file)).unwrap();
+                let text = fs::read_to_string(paths::root().join(change.file)).unwrap();
                 let changed = changed(&text, change).unwrap_or_else(|error| panic!("{error}"));
                 assert_ne!(changed, text, "{}", mutant.name);
             }

@@ -5,6 +5,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use testkit::paths;
+
 use crate::{Failure, Result, build::Part, step, tools};
 
 /// The size of a file, and of what is sent of it.
@@ -115,7 +117,7 @@ pub fn print(parts: &[Part]) -> Result<()> {
             file, bytes, sent, ..
         } in files
         {
-            eprintln!("  {sent:>8} of {bytes:>8}  {}", tools::shown(file));
+            eprintln!("  {sent:>8} of {bytes:>8}  {}", paths::shown(file));
         }
     }
     eprintln!();

@@ -9,16 +9,18 @@ use std::{
 
 use serde_json::{Value, json};
 
+use testkit::{
+    demo_system::DemoSystem,
+    http::text,
+    paths::{self, Browser},
+    workerd::{free_ports, wipe},
+};
+
 use crate::{
     Failure, Result,
     build::{self, Part},
-    demo::{self, Credentials},
-    dev,
-    http::text,
-    setup::{self, Browser},
-    step,
+    dev, setup, step,
     tools::{self, WASM},
-    workerd::{System, free_ports, wipe},
 };
 
 /// The packages that run on WebAssembly.
@@ -101,7 +103,7 @@ fn deploy_dry_run() -> Result<()> {
     let out = build::target_directory()?.join("xtask/deploy");
     step::run(
         "try a deployment (dry run)",
-        tools::command(tools::npm_program("wrangler"))?
+        tools::command(paths::npm_program("wrangler"))?
             .args(["deploy", "--dry-run", "--outdir"])
             .arg(out)
             .env("CI", "true"),
@@ -122,7 +124,7 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
         "node",
         "--no-warnings",
         "--no-turbo-fast-api-calls",
-        &tools::root().join("xtask/wasi.mjs").to_string_lossy(),
+        &paths::root().join("xtask/wasi.mjs").to_string_lossy(),
     ]
     .map(|word| format!("{word:?}"))
     .join(", ");
@@ -145,8 +147,8 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
     native
         .args(["test", "--no-fail-fast", "--workspace"])
         .args(filter)
-        .env("WECEIVE_ROOT", tools::root())
-        .env("WECEIVE_WORKERD", tools::workerd()?)
+        .env("WECEIVE_ROOT", paths::root())
+        .env("WECEIVE_WORKERD", paths::workerd()?)
         .env("WECEIVE_CHROMIUM", &browser.chromium)
         .env("WECEIVE_CHROMEDRIVER", &browser.chromedriver);
     let on_this_machine = counted("pass the tests", &mut native, &mut counts);
@@ -173,15 +175,7 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
 fn mini_program(filter: Option<&str>, counts: &mut Counts) -> Result<()> {
     let directory = dev::directory("miniprogram");
     wipe(&directory)?;
-    let mut credentials = Credentials::of(&directory)?;
-    let [gateway, sandbox, tls, tls_2] = free_ports()?;
-    let system = System {
-        master_key: credentials.master_key().to_owned(),
-        admin_token: credentials.admin_token().to_owned(),
-        ..System::new(&directory, gateway, sandbox, [tls, tls_2])
-    };
-    let running = system.start()?;
-    let demo = demo::fill(&running, &mut credentials)?;
+    let DemoSystem { running, demo, .. } = DemoSystem::start(directory, free_ports()?)?;
     let merchants: Vec<Value> = demo
         .merchants
         .iter()
@@ -304,7 +298,7 @@ impl std::fmt::Display for Counts {
 
 fn cargo() -> Command {
     let mut command = Command::new("cargo");
-    command.current_dir(tools::root());
+    command.current_dir(paths::root());
     command
 }
 

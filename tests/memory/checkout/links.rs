@@ -2,8 +2,8 @@
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call};
 use serde_json::{Value, json};
+use testkit::demo::MERCHANTS;
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
-use xtask::demo::MERCHANTS;
 
 const ROBOT: &str = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)";
 

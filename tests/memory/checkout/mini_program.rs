@@ -2,8 +2,8 @@
 //! believes of it.
 
 use serde_json::{Value, json};
+use testkit::demo::{Kind, MERCHANTS};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
-use xtask::demo::{Kind, MERCHANTS};
 
 /// A merchant with a Mini Program.
 struct Mini {

@@ -3,11 +3,11 @@
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use serde_json::{Value, json};
+use testkit::demo::MERCHANTS;
 use tests::memory::{GATEWAY, Memory, Received, SHOP_NOTIFY, Shop, Upstream};
 use wechatpay::Secret;
 use wechatpay::v2::refund::Status;
 use wechatpay::v2::refund_notify::{Notice, NoticeError};
-use xtask::demo::MERCHANTS;
 
 const REFUNDS: &str = "https://shop.example.com/refunds";
 

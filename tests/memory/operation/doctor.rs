@@ -2,8 +2,8 @@
 
 use crate::fixtures::body;
 use serde_json::{Value, json};
+use testkit::demo::MERCHANTS;
 use tests::memory::{Memory, Upstream};
-use xtask::demo::MERCHANTS;
 
 /// The findings for this merchant with some of its settings changed.
 fn examined(world: &Memory, id: &str, change: &Value) -> Value {

@@ -5,7 +5,7 @@ use crate::fixtures;
 use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop, Upstream};
 
-fn by_hand(world: &Memory, kind: &xtask::demo::Kind, number: &str, change: &str) {
+fn by_hand(world: &Memory, kind: &testkit::demo::Kind, number: &str, change: &str) {
     let orders = world.orders_at_wechat();
     let mut orders = orders.as_array().unwrap().iter();
     let order = orders.find(|o| o["out_trade_no"] == number).unwrap();

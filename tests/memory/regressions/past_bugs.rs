@@ -4,8 +4,8 @@ use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_se
 use crate::fixtures;
 use crate::storage::stored_versions::make_0_1_0;
 use serde_json::{Value, json};
+use testkit::demo::MERCHANTS;
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
-use xtask::demo::MERCHANTS;
 
 fn native(shop: &Shop, number: &str, total_fee: i64) -> Value {
     shop.order(

@@ -8,12 +8,12 @@ use crate::notice_fixture::{fixture, order, pay, shop};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
+use testkit::demo::{Kind, MERCHANTS};
 use tests::memory::{GATEWAY, Memory, Shop, Upstream};
 use wechatpay::Secret;
 use wechatpay::v2::refund::Status;
 use wechatpay::v2::{Fields, SignType, refund_notify};
 use wechatpay::v3::gcm::Sealed;
-use xtask::demo::{Kind, MERCHANTS};
 
 #[test]
 fn a_true_notice_with_any_byte_changed_is_not_believed() {

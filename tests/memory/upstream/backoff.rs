@@ -3,8 +3,8 @@
 
 use crate::fixtures::{self, each, order_by, pay};
 use serde_json::{Value, json};
+use testkit::demo::Kind;
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
-use xtask::demo::Kind;
 
 /// The next `times` requests to a path of WeChat's are refused with this code.
 fn refuse(world: &Memory, path: &str, code: &str, times: u32) {

@@ -3,8 +3,8 @@
 
 use crate::fixtures::{each, order_by, pay, shop};
 use serde_json::{Value, json};
+use testkit::demo::Kind;
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
-use xtask::demo::Kind;
 
 /// Alice, as this merchant's application knows her.
 fn openid(kind: Kind, account: &Value) -> String {

@@ -4,8 +4,8 @@
 use crate::checkout::sign_in::{self, Browser, WECHAT};
 use crate::fixtures::{each, order, pay, shop};
 use serde_json::json;
+use testkit::demo::MERCHANTS;
 use tests::memory::{GATEWAY, Memory, Upstream};
-use xtask::demo::MERCHANTS;
 
 #[test]
 fn g1_each_dialect_and_region_has_its_host_and_paths() {

@@ -24,9 +24,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::demo::{Kind, MERCHANTS};
 use wechatpay::Secret;
 use wechatpay::v2::SignType;
-use xtask::demo::{Kind, MERCHANTS};
 
 /// What the merchants' upstreams speak.
 pub const DIALECTS: [&str; 3] = ["v2", "v3", "ionline"];

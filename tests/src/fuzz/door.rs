@@ -10,13 +10,13 @@
 use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory, START_MS, Shop};
 use gateway::runtime::{Request, Response};
 use serde_json::{Value, json};
+use testkit::demo::{Kind, MERCHANTS};
 use wechatpay::Secret;
 use wechatpay::rsa::PrivateKey;
 use wechatpay::v2::{Fields, SignType};
 use wechatpay::v3::Signature;
 use wechatpay::v3::gcm::Sealed;
 use wechatpay::v3::sign::answer_message;
-use xtask::demo::{Kind, MERCHANTS};
 
 const DEMO_KEY: &str = "weceive-sandbox-demo-key-0000001";
 /// Under the public key of WeChat's that the mainland's demo merchant has.

@@ -110,7 +110,7 @@ impl Kind {
             }
             _ => {
                 set("api_key", account.get("key"));
-                // `xtask/workerd/weceive.capnp` has these two.
+                // `testkit/workerd/weceive.capnp` has these two.
                 let binding = match self.mch_id {
                     "1900000109" => "WECHATPAY_MTLS",
                     _ => "WECHATPAY_MTLS_1900000110",

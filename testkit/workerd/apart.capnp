@@ -1,9 +1,9 @@
 # The system of `weceive.capnp` in two processes, so that the gateway can be killed while WeChat goes on:
 #
-#   workerd serve xtask/workerd/apart.capnp sandbox --experimental \
+#   workerd serve testkit/workerd/apart.capnp sandbox --experimental \
 #     --socket-addr sandbox=127.0.0.1:8788 --socket-addr tls-1900000109=127.0.0.1:8789 \
 #     --socket-addr tls-1900000110=127.0.0.1:8790 --directory-path sandbox-store=DIR
-#   workerd serve xtask/workerd/apart.capnp gateway --experimental \
+#   workerd serve testkit/workerd/apart.capnp gateway --experimental \
 #     --socket-addr gateway=127.0.0.1:8787 --external-addr sandbox=127.0.0.1:8788 \
 #     --external-addr certificate-1900000109=127.0.0.1:8789 \
 #     --external-addr certificate-1900000110=127.0.0.1:8790 --directory-path gateway-store=DIR

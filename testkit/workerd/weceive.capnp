@@ -3,7 +3,7 @@
 # Used as it stands by `cargo xtask dev` and by the tests. What differs between them is said on the
 # command line and in the environment, so that there is one description of the system and no generator:
 #
-#   workerd serve xtask/workerd/weceive.capnp --experimental \
+#   workerd serve testkit/workerd/weceive.capnp --experimental \
 #     --socket-addr gateway=127.0.0.1:8787 --socket-addr sandbox=127.0.0.1:8788 \
 #     --socket-addr tls-1900000109=127.0.0.1:8789 --external-addr certificate-1900000109=127.0.0.1:8789 \
 #     --socket-addr tls-1900000110=127.0.0.1:8790 --external-addr certificate-1900000110=127.0.0.1:8790 \

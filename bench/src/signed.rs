@@ -18,11 +18,11 @@ pub const APIV3_KEY: &str = "weceive-bench-apiv3-key-00000001";
 /// The serial number of the certificate of [`PRIVATE_KEY`], which no one asks for.
 pub const SERIAL_NO: &str = "5A11D0B0C0FFEE01";
 /// What the merchant signs with in APIv3.
-pub const PRIVATE_KEY: &str = include_str!("../../../sandbox/src/keys/merchant_1900000109.key.pem");
+pub const PRIVATE_KEY: &str = include_str!("../../sandbox/src/keys/merchant_1900000109.key.pem");
 /// The name of the key that the stub signs with.
 pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092024110100000000";
 /// Its public half.
-pub const PUBLIC_KEY: &str = include_str!("../../../sandbox/src/keys/public_key.pub.pem");
+pub const PUBLIC_KEY: &str = include_str!("../../sandbox/src/keys/public_key.pub.pem");
 /// Who pays.
 pub const OPENID: &str = "oBench6rLq0Tz9Xw3uVb5Nc8YdKf";
 /// How much, in cents.

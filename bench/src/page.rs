@@ -1,5 +1,5 @@
 //! How soon a payer can read and pay: the checkout page in Chromium, on a slow network and a slow processor, beside a
-//! page of the same function that is written by hand (`xtask/workerd/bench/page/by-hand.js`).
+//! page of the same function that is written by hand (`bench/workerd/page_by_hand.js`).
 
 use std::{
     cell::Cell,
@@ -13,14 +13,14 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{Spread, table::Table, written};
-use crate::{
+use testkit::{
     Failure, Result,
-    build::target_directory,
     child_guard::ChildGuard,
     http::{self, text},
-    setup, step, tools,
+    paths,
     workerd::{System, Workerd, free_ports, wipe},
 };
+use xtask::{build::target_directory, setup, step};
 
 /// How long one page may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -141,7 +141,7 @@ fn rows(table: &mut Table, way: &str, latency: &str, visits: &[(Visit, Visit)]) 
 
 /// The page's frame as it is built, with the program written by hand in place of ours.
 fn by_hand(directory: &Path) -> Result<PathBuf> {
-    let dist = tools::root().join("dist");
+    let dist = paths::root().join("dist");
     let failed = |said: &dyn std::fmt::Display| {
         Failure::new(
             "make the page that is written by hand",
@@ -160,7 +160,7 @@ fn by_hand(directory: &Path) -> Result<PathBuf> {
                 fs::copy(&path, directory.join(path.file_name().unwrap_or_default()))?;
             }
         }
-        let program = tools::root().join("xtask/workerd/bench/page/by-hand.js");
+        let program = paths::root().join("bench/workerd/page_by_hand.js");
         fs::copy(program, directory.join("by-hand.js"))?;
         let frame = fs::read_to_string(dist.join("index.html"))?;
         let cut = || {

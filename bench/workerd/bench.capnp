@@ -1,12 +1,12 @@
 # What `cargo xtask bench` measures: the gateway as it is, or the least that a Worker with the same I/O does.
 #
-#   workerd serve xtask/workerd/bench.capnp gateway --experimental \
+#   workerd serve bench/workerd/bench.capnp gateway --experimental \
 #     --socket-addr bench=127.0.0.1:8787 --socket-addr stub=127.0.0.1:8788 --directory-path gateway-store=DIR
 #
 # Each is given the same sockets, the same kind of store and the same WeChat, one after the other.
 
 using Workerd = import "/workerd/workerd.capnp";
-using System = import "weceive.capnp";
+using System = import "../../testkit/workerd/weceive.capnp";
 
 # Ours: the Worker of `weceive.capnp`, with everything outside of it answered by the stub.
 const gateway :Workerd.Config = (
@@ -41,7 +41,7 @@ const counting :Workerd.Config = (
 const countingWorker :Workerd.Worker = (
   compatibilityDate = "2026-10-20",
   modules = [
-    (name = "counting.js", esModule = embed "bench/counting.js"),
+    (name = "counting.js", esModule = embed "counting.js"),
     (name = "index.js", esModule = embed "../../edge/build/index.js"),
     (name = "index_bg.wasm", wasm = embed "../../edge/build/index_bg.wasm"),
   ],
@@ -79,7 +79,7 @@ const minimal :Workerd.Config = (
 
 const minimalWorker :Workerd.Worker = (
   compatibilityDate = "2026-10-20",
-  modules = [(name = "minimal.js", esModule = embed "bench/minimal.js")],
+  modules = [(name = "minimal.js", esModule = embed "minimal.js")],
   durableObjectNamespaces = [
     (className = "Orders", uniqueKey = "weceive-bench-orders", enableSql = true),
   ],
@@ -95,7 +95,7 @@ const minimalWorker :Workerd.Worker = (
 const stub :Workerd.Worker = (
   compatibilityDate = "2026-10-20",
   modules = [
-    (name = "stub.js", esModule = embed "bench/stub.js"),
+    (name = "stub.js", esModule = embed "stub.js"),
     (name = "public_key.key.pem", text = embed "../../sandbox/src/keys/public_key.key.pem"),
   ],
   bindings = [

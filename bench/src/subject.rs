@@ -16,13 +16,14 @@ use super::{
     load::{self, Sample},
     signed,
 };
-use crate::{
-    Failure, Result, build,
+use testkit::{
+    Failure, Result,
     child_guard::ChildGuard,
     http::text,
-    tools,
+    paths,
     workerd::{free_ports, wipe},
 };
+use xtask::build;
 
 /// How long a start, and the forwarding of all notices, may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,7 +67,7 @@ impl Worker {
         }
     }
 
-    /// Its name in `xtask/workerd/bench.capnp`.
+    /// Its name in `bench/workerd/bench.capnp`.
     fn config(self) -> &'static str {
         match self {
             Self::V2 | Self::V3 => "gateway",
@@ -86,7 +87,7 @@ impl Worker {
         wipe(&store)?;
         fs::create_dir_all(&store).map_err(|error| {
             Failure::new(
-                format!("make {}", tools::shown(&store)),
+                format!("make {}", paths::shown(&store)),
                 error,
                 "make the target directory writable",
             )
@@ -94,9 +95,9 @@ impl Worker {
 
         let [port, stub_port] = free_ports()?;
         let origin = format!("http://127.0.0.1:{port}");
-        let mut command = Command::new(tools::workerd()?);
+        let mut command = Command::new(paths::workerd()?);
         command
-            .current_dir(tools::root())
+            .current_dir(paths::root())
             .args(["serve", "--experimental"])
             .arg(format!("--socket-addr=bench=127.0.0.1:{port}"))
             .arg(format!("--socket-addr=stub=127.0.0.1:{stub_port}"))
@@ -104,7 +105,7 @@ impl Worker {
                 "--directory-path=gateway-store={}",
                 store.display()
             ))
-            .args(["xtask/workerd/bench.capnp", self.config()])
+            .args(["bench/workerd/bench.capnp", self.config()])
             .env("PREPAID", signed::prepaid())
             .env("APIV3_KEY", signed::APIV3_KEY)
             .env("PUBLIC_KEY_ID", signed::PUBLIC_KEY_ID)

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Failure, Result};
+use testkit::{Failure, Result};
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);

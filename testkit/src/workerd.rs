@@ -1,7 +1,7 @@
-//! Starts and stops the system: one `workerd` process, as `xtask/workerd/weceive.capnp` describes it.
+//! Starts and stops the system: one `workerd` process, as `testkit/workerd/weceive.capnp` describes it.
 //!
 //! ```no_run
-//! use xtask::workerd::{System, free_ports};
+//! use testkit::workerd::{System, free_ports};
 //! let [gateway, sandbox, tls, tls_2] = free_ports()?;
 //! let system = System::new("/tmp/try", gateway, sandbox, [tls, tls_2]);
 //! let running = system.start()?;          // ready when this returns
@@ -9,7 +9,7 @@
 //! running.crash();                        // kill -9
 //! let running = system.start()?;          // the same store, as after a power cut
 //! drop(running);                          // ended, and waited for
-//! # Ok::<(), xtask::Failure>(())
+//! # Ok::<(), testkit::Failure>(())
 //! ```
 
 use std::{
@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Failure, Result, child_guard::ChildGuard, http, tools};
+use crate::{Failure, Result, child_guard::ChildGuard, http, paths};
 
 /// How long a start may take before it counts as failed. It takes well under a second.
 const STARTING: Duration = Duration::from_secs(30);
@@ -174,9 +174,9 @@ impl System {
     }
 
     fn serve() -> Result<Command> {
-        let mut command = Command::new(tools::workerd()?);
+        let mut command = Command::new(paths::workerd()?);
         command
-            .current_dir(tools::root())
+            .current_dir(paths::root())
             .args(["serve", "--experimental"]);
         Ok(command)
     }
@@ -335,7 +335,7 @@ impl Workerd {
 }
 
 fn config(name: &str) -> PathBuf {
-    tools::root().join("xtask/workerd").join(name)
+    paths::root().join("testkit/workerd").join(name)
 }
 
 fn origin(port: u16) -> String {

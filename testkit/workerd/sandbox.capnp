@@ -1,6 +1,6 @@
 # The sandbox alone, for those who test their own WeChat Pay code: `cargo xtask sandbox`.
 #
-#   workerd serve xtask/workerd/sandbox.capnp --experimental \
+#   workerd serve testkit/workerd/sandbox.capnp --experimental \
 #     --socket-addr sandbox=127.0.0.1:8788 --directory-path sandbox-store=DIR
 #
 # `weceive.capnp` takes its `sandbox` and `network` from here.

@@ -1,0 +1,378 @@
+//! `cargo xtask bench`: how fast and how big, all in one run.
+//!
+//! The gateway is measured beside the least that a Worker with the same I/O does (`bench/workerd/bench.capnp`), in
+//! turns: each turn is a new `workerd` with an empty store, and WeChat is a stub in the same process. What a machine
+//! can do differs from the next one's, and from what it could do an hour ago; the ratio of two turns that follow each
+//! other differs little. So ratios are what to compare, and nothing here is a threshold. WeChat Pay v2 and APIv3 take
+//! turns too.
+
+use std::{ops::Range, time::Duration};
+
+use testkit::Result;
+use xtask::{
+    build::{self, Part},
+    setup,
+    size::{self, Size},
+    step,
+};
+
+mod load;
+mod page;
+mod signed;
+mod subject;
+mod table;
+
+pub use subject::Rsa;
+
+use load::Sample;
+use subject::{Notices, Worker};
+use table::Table;
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// See that it works, in a few seconds. The numbers mean little then.
+    pub quick: bool,
+    /// Only the page in a browser.
+    pub only_page: bool,
+}
+
+/// How many connections orders are made over.
+const CONNECTIONS: [usize; 3] = [1, 16, 64];
+
+/// How many connections notices come over.
+const NOTICE_CONNECTIONS: usize = 16;
+
+/// How the parts are sent, and how many bytes they are meant to be then at most.
+const AIMS: [(Part, &str, u64); 2] = [
+    (Part::Page, "brotli", 100_000),
+    (Part::Edge, "gzip", 400_000),
+];
+
+/// How long to measure.
+struct Plan {
+    rounds: Range<usize>,
+    /// How often each page is visited.
+    visits: usize,
+    warm_up: Duration,
+    each: Duration,
+}
+
+impl Plan {
+    fn of(options: Options) -> Self {
+        let (rounds, visits, warm_up, each) = if options.quick {
+            (1, 1, 300, 300)
+        } else {
+            (5, 9, 1000, 2000)
+        };
+        Self {
+            rounds: 0..rounds,
+            visits,
+            warm_up: Duration::from_millis(warm_up),
+            each: Duration::from_millis(each),
+        }
+    }
+}
+
+/// What one Worker showed in one round.
+struct Turn {
+    /// One for each of [`CONNECTIONS`].
+    orders: Vec<Sample>,
+    /// The gateway's.
+    notices: Option<Notices>,
+}
+
+impl Turn {
+    fn of(worker: Worker, plan: &Plan) -> Result<Self> {
+        let running = worker.start()?;
+        running.orders(NOTICE_CONNECTIONS, plan.warm_up)?;
+        let orders = CONNECTIONS.map(|connections| running.orders(connections, plan.each));
+        let orders = orders.into_iter().collect::<Result<_>>()?;
+        let notices = match worker {
+            Worker::Minimal => None,
+            _ => Some(running.notices(NOTICE_CONNECTIONS, plan.each)?),
+        };
+        Ok(Self { orders, notices })
+    }
+}
+
+/// The Workers in the order of their turns.
+const TURNS: [Worker; 3] = [Worker::V2, Worker::V3, Worker::Minimal];
+
+/// One turn of each of [`TURNS`].
+type Round = [Turn; 3];
+
+/// Sets up, builds, measures and prints.
+///
+/// # Errors
+///
+/// Any step's.
+pub fn run(options: Options) -> Result<()> {
+    setup::all()?;
+    build::run(&Part::ALL)?;
+    let parts = AIMS.map(|(part, ..)| part);
+
+    let plan = Plan::of(options);
+    let page = page::run(plan.visits)?;
+    if options.only_page {
+        print!("\nThe page, on slow 4G and a quarter of the processor\n\n{page}");
+        return Ok(());
+    }
+    let mut rounds = Vec::new();
+    for round in plan.rounds.clone() {
+        let turn = |worker: Worker| {
+            let (round, all) = (round + 1, plan.rounds.end);
+            let step = format!("measure {}, round {round} of {all}", worker.name());
+            step::of(&step, || Turn::of(worker, &plan))
+        };
+        let [v2, v3, minimal] = TURNS;
+        rounds.push([turn(v2)?, turn(v3)?, turn(minimal)?]);
+    }
+    let counted = step::of("count RSA", count)?;
+    let sizes = size::measure(&parts)?;
+
+    for (title, table) in [
+        ("Making a JSAPI order", orders(&rounds)),
+        ("Taking notices", notices(&rounds)),
+        ("RSA in v3", rsa(&counted)),
+        ("The page, on slow 4G and a quarter of the processor", page),
+        ("Bytes as they are sent", bytes(&sizes)),
+    ] {
+        print!("\n{title}\n\n{table}");
+    }
+    Ok(())
+}
+
+/// Orders made with each Worker, and compared.
+fn orders(rounds: &[Round]) -> Table {
+    let mut table = Table::new(["connections", "Worker", "a second", "p50 ms", "p99 ms"]);
+    for (at, connections) in CONNECTIONS.iter().enumerate() {
+        let pick = |turn: &Turn| turn.orders.get(at).copied();
+        let [v2, v3, minimal] = TURNS.map(Worker::name);
+        let mut first = connections.to_string();
+        let mut row = |worker: &str, columns: [String; 3]| {
+            let [per_second, p50, p99] = columns;
+            let connections = std::mem::take(&mut first);
+            table.row([connections, worker.to_owned(), per_second, p50, p99]);
+        };
+        row(v2, medians(rounds, |[v2, ..]| pick(v2)));
+        row(v3, medians(rounds, |[_, v3, _]| pick(v3)));
+        row(minimal, medians(rounds, |[.., minimal]| pick(minimal)));
+        let ratio = ratios(rounds, |[v2, _, minimal]| Some((pick(v2)?, pick(minimal)?)));
+        row("v2 ÷ minimal", ratio);
+        let ratio = ratios(rounds, |[v2, v3, _]| Some((pick(v3)?, pick(v2)?)));
+        row("v3 ÷ v2", ratio);
+    }
+    table
+}
+
+/// Notices taken, and what follows from them.
+fn notices(rounds: &[Round]) -> Table {
+    let mut table = Table::new([
+        "over 16 connections",
+        "dialect",
+        "a second",
+        "p50 ms",
+        "p99 ms",
+    ]);
+    let pick: [fn(&Notices) -> Sample; 3] = [
+        |notices| notices.first,
+        |notices| notices.again,
+        |notices| notices.delivered,
+    ];
+    let whats = [
+        "verified and written down",
+        "the same again",
+        "delivered to the merchant",
+    ];
+    for (what, kind) in whats.into_iter().zip(pick) {
+        let pick = |turn: &Turn| turn.notices.as_ref().map(kind);
+        for (what, dialect, [per_second, p50, p99]) in [
+            (what, "v2", medians(rounds, |[v2, ..]| pick(v2))),
+            ("", "v3", medians(rounds, |[_, v3, _]| pick(v3))),
+            (
+                "",
+                "v3 ÷ v2",
+                ratios(rounds, |[v2, v3, _]| Some((pick(v3)?, pick(v2)?))),
+            ),
+        ] {
+            table.row([what.to_owned(), dialect.to_owned(), per_second, p50, p99]);
+        }
+    }
+    table
+}
+
+/// A sample's numbers, which are the columns of most tables.
+const COLUMNS: [fn(&Sample) -> f64; 3] = [
+    |sample| sample.per_second,
+    |sample| sample.p50_ms,
+    |sample| sample.p99_ms,
+];
+
+/// The medians over all rounds.
+fn medians(rounds: &[Round], pick: impl Fn(&Round) -> Option<Sample>) -> [String; 3] {
+    let samples: Vec<Sample> = rounds.iter().filter_map(pick).collect();
+    let [per_second, p50, p99] =
+        COLUMNS.map(|column| Spread::of(samples.iter().map(column)).median);
+    [written(per_second, 0), written(p50, 2), written(p99, 2)]
+}
+
+/// How the rounds' ratios are spread.
+fn ratios(rounds: &[Round], pick: impl Fn(&Round) -> Option<(Sample, Sample)>) -> [String; 3] {
+    let pairs: Vec<(Sample, Sample)> = rounds.iter().filter_map(pick).collect();
+    COLUMNS.map(|column| {
+        let ratios = pairs.iter().map(|(one, other)| column(one) / column(other));
+        Spread::of(ratios).shown()
+    })
+}
+
+/// A number, or nothing where nothing was measured.
+fn written(number: f64, decimals: usize) -> String {
+    match number.is_nan() {
+        true => String::new(),
+        false => format!("{number:.decimals$}"),
+    }
+}
+
+/// What v3 asks of the runtime's RSA.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// How many JSAPI orders were made.
+    pub orders: u64,
+    /// What for them.
+    pub by_orders: Rsa,
+    /// The requests to WeChat and its signed answers meanwhile.
+    pub exchanged_for_orders: (u64, u64),
+    /// How many notices came.
+    pub notices: u64,
+    /// What for them.
+    pub by_notices: Rsa,
+    /// The requests to WeChat and its signed answers meanwhile.
+    pub exchanged_for_notices: (u64, u64),
+    /// How many keys were imported for everything.
+    pub imports: u64,
+}
+
+/// So many orders are counted.
+const COUNTED_ORDERS: u64 = 60;
+
+/// Counts what the gateway asks of RSA for a number of orders and for the notice of each, sent twice; it must be built.
+/// The numbers are fixed, and what WeChat was really asked is counted there, so that nothing depends on how quick the
+/// machine is.
+///
+/// # Errors
+///
+/// It did not start, or refused something.
+pub fn count() -> Result<Counted> {
+    let patience = Duration::from_mins(2);
+    let running = Worker::Counting.start()?;
+    // The first one asks for certificates, of which there are none.
+    running.orders_until(1, 1, patience)?;
+    let (before, exchanged_before) = (running.rsa()?, running.exchanged()?);
+    running.orders_until(1 + COUNTED_ORDERS, NOTICE_CONNECTIONS, patience)?;
+    let (ordered, exchanged) = (running.rsa()?, running.exchanged()?);
+    let taken = running.notices(NOTICE_CONNECTIONS, patience)?.taken;
+    let (after, exchanged_after) = (running.rsa()?, running.exchanged()?);
+    let since = |now: (u64, u64), then: (u64, u64)| (now.0 - then.0, now.1 - then.1);
+    Ok(Counted {
+        orders: COUNTED_ORDERS,
+        by_orders: ordered.since(before),
+        exchanged_for_orders: since(exchanged, exchanged_before),
+        // Each came twice.
+        notices: u64::try_from(taken).unwrap_or(u64::MAX).saturating_mul(2),
+        by_notices: after.since(ordered),
+        exchanged_for_notices: since(exchanged_after, exchanged),
+        imports: after.imports,
+    })
+}
+
+/// What an order and a notice of v3 ask of RSA.
+fn rsa(counted: &Counted) -> Table {
+    let Counted {
+        orders, notices, ..
+    } = *counted;
+    let mut table = Table::new(["", "an order", "a notice"]);
+    let mut row = |what: &str, pick: fn(&Rsa) -> u64| {
+        let each = |of: &Rsa, times: u64| {
+            #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+            let each = pick(of) as f64 / times as f64;
+            format!("{each:.2}")
+        };
+        table.row([
+            what.to_owned(),
+            each(&counted.by_orders, orders),
+            each(&counted.by_notices, notices),
+        ]);
+    };
+    row("signatures made", |rsa| rsa.signatures);
+    row("signatures verified", |rsa| rsa.verifications);
+    table.row([
+        format!("keys imported, over {orders} orders and {notices} notices"),
+        counted.imports.to_string(),
+        String::new(),
+    ]);
+    table
+}
+
+/// The parts, and how large each is meant to be at most.
+fn bytes(sizes: &[Size]) -> Table {
+    let mut table = Table::new(["", "bytes", "aim"]);
+    for (part, compression, aim) in AIMS {
+        let files = sizes.iter().filter(|size| size.part == part);
+        let mut all = 0;
+        for Size { file, sent, .. } in files {
+            all += sent;
+            let kind = file.extension().unwrap_or_default().to_string_lossy();
+            table.row([
+                format!("{}: {kind}", part.name()),
+                sent.to_string(),
+                String::new(),
+            ]);
+        }
+        table.row([
+            format!("{} in all, {compression}", part.name()),
+            all.to_string(),
+            format!("{aim} at most"),
+        ]);
+    }
+    table
+}
+
+/// The middle of some numbers, and how far apart they are.
+#[derive(Debug, PartialEq)]
+struct Spread {
+    least: f64,
+    median: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(numbers: impl Iterator<Item = f64>) -> Self {
+        let mut numbers: Vec<f64> = numbers.collect();
+        numbers.sort_by(f64::total_cmp);
+        let at = |at: usize| numbers.get(at).copied().unwrap_or(f64::NAN);
+        Self {
+            least: at(0),
+            median: at(numbers.len() / 2),
+            most: at(numbers.len().saturating_sub(1)),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self.median.is_nan() {
+            true => String::new(),
+            false => format!("{:.2} ({:.2}–{:.2})", self.median, self.least, self.most),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_one_in_order() {
+        let spread = Spread::of([3.0, 1.0, 10.0].into_iter());
+        assert_eq!(spread.shown(), "3.00 (1.00–10.00)");
+    }
+}
