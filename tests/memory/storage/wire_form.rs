@@ -10,8 +10,8 @@
 
 use gateway::board;
 use gateway::book::{self, Call};
-use gateway::error::ApiError;
-use gateway::registry;
+use gateway::http::error::ApiError;
+use gateway::merchants::registry;
 use order::Order;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
