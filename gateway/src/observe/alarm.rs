@@ -104,9 +104,9 @@ alarms! {
     CloseWaits "CLOSE_WAITS" "An order expired at least an hour ago, and no verified answer of WeChat has ended it."
         "Check whether WeChat can be reached and the merchant's keys are correct (the doctor names the fault), and repair it: the order is queried until WeChat answers. If another alarm says that WeChat's payment differs from the order, POST /admin/merchants/{id}/decide. Then settle this alarm.";
     ClaimUnanswered "CLAIM_UNANSWERED" "WeChat reports that the order is paid, and the object that records which order each transaction has paid has not answered for three minutes. Until it answers, the order is not counted as paid."
-        "The query is repeated every three minutes, and the answer settles this alarm. If it stays, read the log for the reason; merchants with the same mch_id share that object.";
+        "The query is repeated every three minutes, and this alarm ends by itself with the answer. If it stays, read the log for the reason; merchants with the same mch_id share that object.";
     PaymentUnchecked "PAYMENT_UNCHECKED" "A payment was accepted on WeChat's notice alone, and for six hours no verified answer of WeChat to a query has confirmed it."
-        "Check whether WeChat can be reached and the merchant's keys are correct (the doctor names the fault), and repair it. The query is repeated every ten minutes, and the answer settles this alarm.";
+        "Check whether WeChat can be reached and the merchant's keys are correct (the doctor names the fault), and repair it. The query is repeated every ten minutes, and this alarm ends by itself with the answer.";
     LinkUnusable "LINK_UNUSABLE" "A payment link contains a character that WeChat Pay's signatures do not allow (an & in its body or attach), so no payer can buy."
         "Ask the merchant to change the body or the attach of the link that is this alarm's subject with POST /v1/link, or to switch the link off. Then settle this alarm.";
 }
