@@ -23,8 +23,9 @@ use super::*;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use wechatpay::Secret;
+use wechatpay::common::{Fields, SignType};
+use wechatpay::v2::invoke;
 use wechatpay::v2::notify::Notice;
-use wechatpay::v2::{Fields, SignType, invoke};
 
 const APPID: &str = "wx5a11d0b0c0ffee01";
 const MCH_ID: &str = "1900000109";

@@ -73,22 +73,22 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "| taking a request's body | 30 s",
         ),
         (
-            "wechatpay/src/v2/xml.rs",
+            "wechatpay/src/common/xml.rs",
             "MAX_BYTES: usize = 64 * 1024",
             "| XML (v2) | 64 KiB",
         ),
         (
-            "wechatpay/src/v2/xml.rs",
+            "wechatpay/src/common/fields.rs",
             "MAX_FIELDS: usize = 256",
             "256 fields",
         ),
         (
-            "wechatpay/src/v2/xml.rs",
+            "wechatpay/src/common/fields.rs",
             "MAX_NAME_BYTES: usize = 64",
             "names of 64 bytes",
         ),
         (
-            "wechatpay/src/v3/json.rs",
+            "wechatpay/src/common/json.rs",
             "MAX_DEPTH: usize = 16",
             "64 KiB, 16 levels",
         ),
@@ -98,12 +98,12 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "| a statement | 256 MiB",
         ),
         (
-            "wechatpay/src/v2/bill/reader.rs",
+            "wechatpay/src/common/bill/error.rs",
             "MAX_LINE_BYTES: usize = 64 * 1024",
             "lines of 64 KiB",
         ),
         (
-            "wechatpay/src/v2/bill/reader.rs",
+            "wechatpay/src/common/bill/header.rs",
             "MAX_COLUMNS: usize = 128",
             "128 columns",
         ),

@@ -14,7 +14,7 @@ use tests::crash::{self, Options};
 use tests::faulty_proxy::{Fault, callers_that_hung_up, faulty_merchant};
 use tests::live::{KEY, Live, Receiver, Shop, send, wait_for};
 use wechatpay::Secret;
-use wechatpay::v2::{Fields, SignType};
+use wechatpay::common::{Fields, SignType};
 
 #[test]
 fn killed_again_and_again_under_load_nothing_is_lost_or_doubled() {

@@ -23,8 +23,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tests::live::{Answer, KEY, Live, Receiver, send, wait_for};
 use wechatpay::Secret;
+use wechatpay::common::{Fields, SignType};
 use wechatpay::v2::notify::ACK_OK;
-use wechatpay::v2::{Fields, SignType};
 
 /// One system for the tests that do not crash it.
 static LIVE: LazyLock<Live> = LazyLock::new(|| Live::start("http"));

@@ -5,7 +5,7 @@ use super::LIVE;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tests::live::{Live, Receiver, Shop, send, wait_for};
-use wechatpay::v2::time::Date;
+use wechatpay::common::Date;
 
 /// An answer that must be a success; its `data`.
 pub(crate) fn data(shop: &Shop, method: &str, path: &str, body: &Value) -> Value {

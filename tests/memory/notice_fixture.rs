@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use testkit::demo::Kind;
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
 use wechatpay::Secret;
+use wechatpay::common::{Fields, SignType};
 use wechatpay::rsa::PrivateKey;
-use wechatpay::v2::{Fields, SignType};
 use wechatpay::v3::gcm::Sealed;
 use wechatpay::v3::sign::answer_message;
 

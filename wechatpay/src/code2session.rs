@@ -14,9 +14,9 @@
 //! over and never held.
 
 use crate::Secret;
+use crate::common::Problem;
 use crate::oauth::{ErrorCode, TokenError, read_answer, required, text};
 use crate::uri::{encode, query_of};
-use crate::v2::field::Problem;
 use serde_json::json;
 
 /// Step 2 at WeChat.

@@ -2,8 +2,8 @@
 //!
 //! In scope: the v2 dialect of WeChat Pay (XML signed with MD5 or HMAC-SHA256)
 //! in [`v2`], the v3 dialect (JSON signed with [`rsa`]) in [`v3`], that of the
-//! acquirer iOnline (forms and JSON signed with MD5) in [`ionline`], and
-//! WeChat's OAuth in [`oauth`]. Each message has one file that goes both ways: a
+//! acquirer iOnline (forms and JSON signed with MD5) in [`ionline`], what the
+//! three share in [`common`], and WeChat's OAuth in [`oauth`]. Each message has one file that goes both ways: a
 //! gateway writes requests and reads answers, a stand-in for WeChat reads
 //! requests and writes answers, with the same types.
 //!
@@ -16,6 +16,7 @@
 //! verified is *unknown*: neither success nor failure.
 
 pub mod code2session;
+pub mod common;
 pub mod ionline;
 pub mod oauth;
 pub mod rsa;

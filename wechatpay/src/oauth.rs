@@ -16,8 +16,8 @@
 //! together. The app secret and the tokens are [`Secret`]s and do not print.
 
 use crate::Secret;
+use crate::common::{FieldError, Problem};
 use crate::uri::{encode, query_of, single};
-use crate::v2::field::{FieldError, Problem};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -24,7 +24,7 @@ use order::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use wechatpay::v2::prepay::MWEB_URL_SECONDS;
+use wechatpay::common::prepay::MWEB_URL_SECONDS;
 
 /// A purchase that a payer can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -813,7 +813,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 /// When the order was paid, by WeChat's clock.
 fn paid_at(order: &Order) -> Option<i64> {
     let paid = order.paid()?;
-    let at_ms = wechatpay::v2::time::parse_china(&paid.payment.time_end);
+    let at_ms = wechatpay::common::time::parse_china(&paid.payment.time_end);
     Some(at_ms.unwrap_or(paid.learned_at_ms))
 }
 

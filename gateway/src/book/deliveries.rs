@@ -15,8 +15,8 @@ use crate::runtime::{Request, Response, Route, Row, Runtime, Storage, StorageErr
 use order::{Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
 use wechatpay::Secret;
+use wechatpay::common::refund::Status;
 use wechatpay::v2::notify::is_ack;
-use wechatpay::v2::refund::Status;
 use wechatpay::v2::refund_notify;
 
 /// One document on its way to a merchant.

@@ -23,7 +23,7 @@ use crate::observe::Log;
 use crate::runtime::{Runtime, Storage, StorageError, Value};
 use order::{Money, Order, Refund, RefundStatus, TradeType};
 use serde::{Deserialize, Serialize};
-use wechatpay::v2::time::parse_china;
+use wechatpay::common::time::parse_china;
 
 /// What can be listed. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

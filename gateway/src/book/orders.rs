@@ -17,8 +17,8 @@ use order::{
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::pin::pin;
+use wechatpay::common::time::parse_china;
 use wechatpay::v2::notify::Notice;
-use wechatpay::v2::time::parse_china;
 
 /// An order to make.
 #[derive(Debug, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crate::runtime::{Runtime, Storage};
 use order::{Money, OutTradeNo, Terms, TradeType};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
-use wechatpay::v2::prepay::PREPAY_SECONDS;
+use wechatpay::common::prepay::PREPAY_SECONDS;
 
 /// What a code sells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

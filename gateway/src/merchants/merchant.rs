@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use wechatpay::Secret;
-use wechatpay::v2::sign::SignType;
+use wechatpay::common::SignType;
 use wechatpay::v3::Region;
 
 /// A merchant as the registry stores it.

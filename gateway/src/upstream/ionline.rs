@@ -15,14 +15,14 @@ use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeSt
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
+use wechatpay::common::invoke::Jsapi;
+use wechatpay::common::prepay::PREPAY_SECONDS;
+use wechatpay::common::refund::Amounts;
+use wechatpay::common::{FieldError, OrderNumber, Problem, Text};
 use wechatpay::ionline::error::AnswerError;
 use wechatpay::ionline::prepay::{Jspay, Lifetime, Means, NotifyUrl, Start, Trade};
 use wechatpay::ionline::{self, Merchant, prepay, query, refund, refundquery};
-use wechatpay::v2::invoke::Jsapi;
-use wechatpay::v2::prepay::PREPAY_SECONDS;
-use wechatpay::v2::query::By;
-use wechatpay::v2::refund::Amounts;
-use wechatpay::v2::{ErrorCode, FieldError, Problem, Text};
+use wechatpay::v2::ErrorCode;
 
 /// How long after its end an order counts as over: the two clocks differ.
 const GRACE_MS: i64 = 60_000;
@@ -67,7 +67,7 @@ impl<R: Runtime> Ionline<'_, R> {
     ) -> Result<TradeState, Failure> {
         let request = query::Request {
             mch_id: self.mch_id()?,
-            by: By::OutTradeNo(number.clone()),
+            by: OrderNumber::OutTradeNo(number.clone()),
             nonce_str: self.nonce()?,
         };
         let bytes = self.ask(request.to_form(self.key())).await?;
@@ -108,7 +108,7 @@ impl<R: Runtime> Ionline<'_, R> {
         let amounts = Amounts::new(refund.money, terms.money).map_err(unsendable)?;
         let request = refund::Request {
             mch_id: self.mch_id()?,
-            by: By::OutTradeNo(terms.out_trade_no.clone()),
+            by: OrderNumber::OutTradeNo(terms.out_trade_no.clone()),
             out_refund_no: text("out_refund_no", &refund.out_refund_no)?,
             amounts,
             nonce_str: self.nonce()?,
@@ -126,7 +126,7 @@ impl<R: Runtime> Ionline<'_, R> {
     ) -> Result<Option<FoundRefund>, Failure> {
         let request = refundquery::Request {
             mch_id: self.mch_id()?,
-            by: refundquery::By::OutRefundNo(text("out_refund_no", out_refund_no)?),
+            by: refundquery::Lookup::OutRefundNo(text("out_refund_no", out_refund_no)?),
             nonce_str: self.nonce()?,
         };
         let bytes = self.ask(request.to_form(self.key())).await?;

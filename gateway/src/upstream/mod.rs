@@ -46,12 +46,12 @@ use serde_json::{Map, Value};
 use std::net::IpAddr;
 use v2::V2;
 use v3::V3;
-use wechatpay::v2::bill::{BillError, BillType, KEPT_DAYS};
-use wechatpay::v2::field::FieldError;
-use wechatpay::v2::invoke::{App, Jsapi};
+use wechatpay::common::bill::{BillError, BillType, KEPT_DAYS};
+use wechatpay::common::error::Side;
+use wechatpay::common::invoke::{App, Jsapi};
+use wechatpay::common::settlement::{Limit, UseTag};
+use wechatpay::common::{Date, FieldError};
 use wechatpay::v2::report::MICROPAY_TOTAL_URL;
-use wechatpay::v2::settlement::{Limit, UseTag};
-use wechatpay::v2::time::Date;
 use wechatpay::v3::Region;
 use wechatpay::v3::bill::kept_days;
 use wechatpay::{v2 as wechat_v2, v3 as wechat_v3};
@@ -250,8 +250,8 @@ fn is_about_account(refusal: &ApiError) -> bool {
     if let Some(code) = code_in(refusal) {
         let v2 = wechat_v2::ErrorCode::from_code(code);
         return v2 == wechat_v2::ErrorCode::SignError
-            || v2.side() == wechat_v2::error::Side::Account
-            || wechat_v3::ErrorCode::from_code(code).side() == wechat_v2::error::Side::Account;
+            || v2.side() == Side::Account
+            || wechat_v3::ErrorCode::from_code(code).side() == Side::Account;
     }
     // A refusal without a code is not signed and has only WeChat's words (WeChat
     // Pay v2 manual, section 4.3.1). It only raises an alarm. A wrong openid is

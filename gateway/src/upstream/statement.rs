@@ -11,7 +11,7 @@ use futures_util::stream;
 use std::collections::VecDeque;
 use std::fmt;
 use thiserror::Error;
-use wechatpay::v2::bill::{BillError, Entry, Reader, Summary, Totals};
+use wechatpay::common::bill::{BillError, Entry, Reader, Summary, Totals};
 use wechatpay::v3::bill::TableHash;
 
 /// The longest statement that is read: some 600,000 rows.

@@ -18,20 +18,23 @@ use order::{
 use serde_json::{Map, Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
+use wechatpay::common::bill::{BillError, BillType};
+use wechatpay::common::invoke::{App, Jsapi};
+use wechatpay::common::micropay::AuthCode;
+use wechatpay::common::prepay::{NotifyUrl, Payer};
+use wechatpay::common::refund::{Amounts, OutRefundNo};
+use wechatpay::common::settlement::Record;
+use wechatpay::common::{Date, FieldError, Fields, OrderNumber, Problem, SignType, Text};
 use wechatpay::v2::answer::AnswerError;
-use wechatpay::v2::bill::{self, BillError, BillType};
-use wechatpay::v2::field::{FieldError, Problem, Text};
-use wechatpay::v2::invoke::{self, App, Jsapi};
-use wechatpay::v2::micropay::{self, AuthCode};
+use wechatpay::v2::bill;
+use wechatpay::v2::invoke;
+use wechatpay::v2::micropay;
 use wechatpay::v2::native::ProductUrl;
-use wechatpay::v2::prepay::{self, NotifyUrl, Payer, Trade};
-use wechatpay::v2::refund::{self, Amounts, OutRefundNo};
-use wechatpay::v2::settlement::{self, Record};
+use wechatpay::v2::prepay::{self, Trade};
+use wechatpay::v2::refund;
+use wechatpay::v2::settlement;
 use wechatpay::v2::shorturl::LongUrl;
-use wechatpay::v2::time::Date;
-use wechatpay::v2::{
-    ErrorCode, Fields, SignType, close, exchange, query, refundquery, report, reverse, shorturl,
-};
+use wechatpay::v2::{ErrorCode, close, exchange, query, refundquery, report, reverse, shorturl};
 use wechatpay::v3::sign::PROBE_PREFIX;
 
 const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
@@ -108,7 +111,7 @@ impl<'a, R: Runtime> V2<'a, R> {
     ) -> Result<TradeState, Failure> {
         let request = query::Request {
             account: account.clone(),
-            by: query::By::OutTradeNo(number.clone()),
+            by: OrderNumber::OutTradeNo(number.clone()),
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),
         };
@@ -153,7 +156,7 @@ impl<'a, R: Runtime> V2<'a, R> {
     pub(super) async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
         let request = reverse::Request {
             account: self.0.context.merchant.account.clone(),
-            by: reverse::By::OutTradeNo(number.clone()),
+            by: OrderNumber::OutTradeNo(number.clone()),
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),
         };
@@ -196,7 +199,7 @@ impl<'a, R: Runtime> V2<'a, R> {
             OutRefundNo::new(out_refund_no).map_err(|error| Failure::NotBelieved(wrong(error)))?;
         let request = refundquery::Request {
             account: self.0.context.merchant.account.clone(),
-            by: refundquery::By::OutRefundNo(number),
+            by: refundquery::Lookup::OutRefundNo(number),
             offset: None,
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),
@@ -451,7 +454,7 @@ impl<'a, R: Runtime> V2<'a, R> {
             Money::new(1, merchant.currency).map_err(|_| Problem::UnknownValue.of("refund_fee"))?;
         Ok(refund::Request {
             account: merchant.account.clone(),
-            by: refund::By::OutTradeNo(number.clone()),
+            by: OrderNumber::OutTradeNo(number.clone()),
             out_refund_no: OutRefundNo::new(number.as_str())?,
             amounts: Amounts::new(least, least)?,
             notify_url: None,
@@ -591,7 +594,7 @@ impl<'a, R: Runtime> V2<'a, R> {
     ) -> Result<refund::Request, FieldError> {
         Ok(refund::Request {
             account: order.terms().account.clone(),
-            by: refund::By::OutTradeNo(order.terms().out_trade_no.clone()),
+            by: OrderNumber::OutTradeNo(order.terms().out_trade_no.clone()),
             out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,
             amounts: Amounts::new(refund.money, order.terms().money)?,
             notify_url: Some(NotifyUrl::new(&self.0.refund_notify_url())?),

@@ -16,18 +16,21 @@ use crate::runtime::{Chunks, Response, Route, Runtime};
 use futures_util::{StreamExt, stream};
 use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
 use serde_json::{Map, Value, json};
-use wechatpay::v2::bill::BillType;
-use wechatpay::v2::time::Date;
+use wechatpay::common::bill::BillType;
+use wechatpay::common::invoke::{App, Jsapi};
+use wechatpay::common::json::MAX_BYTES;
+use wechatpay::common::micropay::AuthCode;
+use wechatpay::common::prepay::{NotifyUrl, Payer};
+use wechatpay::common::refund::OutRefundNo;
+use wechatpay::common::{Date, OrderNumber, Problem, Text};
 use wechatpay::v3::answer::{self, AnswerError, Refusal, SignInformation};
 use wechatpay::v3::bill::{self, StatementError};
 use wechatpay::v3::error::ErrorCode;
-use wechatpay::v3::field::{FieldError, Problem, Text};
-use wechatpay::v3::invoke::{self, App, Jsapi};
-use wechatpay::v3::json::MAX_BYTES;
-use wechatpay::v3::micropay::{self, AuthCode};
-use wechatpay::v3::prepay::{self, NotifyUrl, Payer, SceneInfo, StoreInfo, Trade};
-use wechatpay::v3::query::By;
-use wechatpay::v3::refund::{self, Amounts, OutRefundNo};
+use wechatpay::v3::field::FieldError;
+use wechatpay::v3::invoke;
+use wechatpay::v3::micropay;
+use wechatpay::v3::prepay::{self, SceneInfo, StoreInfo, Trade};
+use wechatpay::v3::refund::{self, Amounts};
 use wechatpay::v3::sign::{Signature, SignatureError, request_message};
 use wechatpay::v3::{
     Authorization, Merchant, Outgoing, Region, Verified, close, echo, query, refundquery, reverse,
@@ -110,7 +113,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     ) -> Result<TradeState, Failure> {
         let request = query::Request {
             merchant: self.merchant(),
-            by: By::OutTradeNo(number.clone()),
+            by: OrderNumber::OutTradeNo(number.clone()),
         };
         let asked = self.ask(request.outgoing(self.region())).await?;
         let read = |verified: Verified<'_>| query::Answer::read(verified, &request.by, account);
@@ -120,7 +123,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     pub(super) async fn close(&self, number: &OutTradeNo) -> Result<(), Failure> {
         let request = close::Request {
             merchant: self.merchant(),
-            by: By::OutTradeNo(number.clone()),
+            by: OrderNumber::OutTradeNo(number.clone()),
         };
         let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
         let asked = self.ask(outgoing).await?;
@@ -143,7 +146,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     pub(super) async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
         let request = reverse::Request {
             merchant: self.merchant(),
-            by: By::OutTradeNo(number.clone()),
+            by: OrderNumber::OutTradeNo(number.clone()),
         };
         let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
         let asked = self.ask(outgoing).await?;
@@ -173,7 +176,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         let number = OutRefundNo::new(out_refund_no).map_err(|error| unsendable(error.into()))?;
         let request = refundquery::Request {
             merchant: self.merchant(),
-            by: refundquery::By::OutRefundNo(number),
+            by: refundquery::Lookup::OutRefundNo(number),
         };
         let outgoing = request.outgoing(self.region()).map_err(unsendable)?;
         let asked = self.ask(outgoing).await?;
@@ -479,7 +482,10 @@ impl<'a, R: Runtime> V3<'a, R> {
         .map_err(|error| self.failure(asked, error))
     }
 
-    fn prepayment(&self, prepay: Prepay<'_>) -> Result<prepay::Request, wechatpay::v2::FieldError> {
+    fn prepayment(
+        &self,
+        prepay: Prepay<'_>,
+    ) -> Result<prepay::Request, wechatpay::common::FieldError> {
         let Prepay {
             terms,
             payer_ip,
@@ -520,7 +526,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     }
 
     /// The mainland asks for the kind of page that an H5 payment begins on.
-    fn h5_type(&self, trade: &Trade) -> Result<Option<Text<32>>, wechatpay::v2::FieldError> {
+    fn h5_type(&self, trade: &Trade) -> Result<Option<Text<32>>, wechatpay::common::FieldError> {
         match (trade, self.region()) {
             (Trade::Mweb, Region::Mainland) => Ok(Some(Text::new("h5_info", "Wap")?)),
             _ => Ok(None),
@@ -528,7 +534,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     }
 
     /// Global asks for the shop that an H5 payment is for.
-    fn h5_store(&self, trade: &Trade) -> Result<Option<StoreInfo>, wechatpay::v2::FieldError> {
+    fn h5_store(&self, trade: &Trade) -> Result<Option<StoreInfo>, wechatpay::common::FieldError> {
         let store = self.0.context.merchant.store.as_ref();
         match (trade, self.region(), store) {
             (Trade::Mweb, Region::Global, Some(store)) => Ok(Some(StoreInfo {
@@ -542,7 +548,7 @@ impl<'a, R: Runtime> V3<'a, R> {
 
     /// The mainland wants the shop of a Quick Pay. The merchant's own code for
     /// it is `out_id`, of letters and digits; `id` is WeChat's number.
-    fn till_store(&self) -> Result<Option<StoreInfo>, wechatpay::v2::FieldError> {
+    fn till_store(&self) -> Result<Option<StoreInfo>, wechatpay::common::FieldError> {
         if self.region() == Region::Global {
             return Ok(None);
         }
@@ -559,7 +565,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     fn micropay_request(
         &self,
         new: &NewQuickPay,
-    ) -> Result<micropay::Request, wechatpay::v2::FieldError> {
+    ) -> Result<micropay::Request, wechatpay::common::FieldError> {
         let terms = &new.terms;
         Ok(micropay::Request {
             account: terms.account.clone(),
@@ -587,7 +593,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     ) -> Result<refund::Request, FieldError> {
         Ok(refund::Request {
             merchant: Merchant::from(&order.terms().account),
-            by: By::OutTradeNo(order.terms().out_trade_no.clone()),
+            by: OrderNumber::OutTradeNo(order.terms().out_trade_no.clone()),
             out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,
             amounts: Amounts::new(refund.money, order.terms().money)?,
             notify_url: Some(NotifyUrl::new(&self.0.notify_url())?),
@@ -596,7 +602,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         })
     }
 
-    fn category(&self) -> Result<Option<Text<32>>, wechatpay::v2::FieldError> {
+    fn category(&self) -> Result<Option<Text<32>>, wechatpay::common::FieldError> {
         let code = self.1.merchant_category_code.as_deref();
         code.map(|code| Text::new("merchant_category_code", code))
             .transpose()

@@ -11,8 +11,8 @@ use order::{Currency, TradeType};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use url::Url;
+use wechatpay::common::SignType;
 use wechatpay::rsa::{Certificate, PublicKey};
-use wechatpay::v2::SignType;
 
 pub(super) fn list(sandbox: &Sandbox) -> Done {
     let merchants: Vec<Value> = sandbox.merchants.values().map(Merchant::to_json).collect();

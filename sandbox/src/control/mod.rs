@@ -421,7 +421,7 @@ fn time(sandbox: &Sandbox, now_ms: i64) -> Value {
     json!({
         "now_ms": now_ms,
         "ahead_seconds": sandbox.offset_ms() / 1000,
-        "china": wechatpay::v2::time::china(now_ms),
+        "china": wechatpay::common::time::china(now_ms),
     })
 }
 

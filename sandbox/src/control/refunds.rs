@@ -6,7 +6,7 @@ use crate::input::Input;
 use crate::web::{self, Request};
 use crate::wechat::refunds::{Refund, State};
 use serde_json::{Value, json};
-use wechatpay::v2::refund::Status;
+use wechatpay::common::refund::Status;
 
 pub(super) fn list(sandbox: &Sandbox, request: &Request) -> Value {
     let mch_id = web::query(request, "mch_id");

@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use url::Url;
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
+use wechatpay::common::time::china;
 use wechatpay::v2::notify::{ACK_OK, ack_fail};
-use wechatpay::v2::time::china;
 
 const INBOX_SCRIPT: &str = concat!("(() => {\n", include_str!("inbox.js"), "})();\n");
 

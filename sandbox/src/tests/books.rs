@@ -2,9 +2,9 @@
 //! rest of the calls that move no money.
 
 use super::*;
-use wechatpay::v2::bill::{Bill, RowState};
+use wechatpay::common::bill::{Bill, RowState};
+use wechatpay::common::time::parse_china;
 use wechatpay::v2::settlement;
-use wechatpay::v2::time::parse_china;
 
 /// 2023-11-15, 06:13:20 in China: the bench's now.
 const TODAY: &str = "20231115";

@@ -2,12 +2,11 @@
 
 use super::*;
 use order::{Account, Currency, Money, OutTradeNo, Payment, TradeState, TradeType};
+use wechatpay::common::{OrderNumber, Text};
 use wechatpay::ionline::notify::Notice as IonlineNotice;
 use wechatpay::ionline::prepay::{Jspay, Lifetime, Means, NotifyUrl, Start, Trade};
-use wechatpay::ionline::query::By;
 use wechatpay::ionline::refundquery::{self, Status};
 use wechatpay::ionline::{self, AnswerError, Merchant as Configured, form, prepay, query, refund};
-use wechatpay::v2::Text;
 
 const MID: &str = "100520000001";
 const IONLINE_KEY: &str = "weceive-sandbox-ionl-key-0000004";
@@ -91,7 +90,7 @@ impl Bench {
         prepay::Answer::read(&bytes, request, &key()).map(|answer| answer.means)
     }
 
-    fn ionline_query(&mut self, by: By) -> Result<query::Answer, AnswerError> {
+    fn ionline_query(&mut self, by: OrderNumber) -> Result<query::Answer, AnswerError> {
         let request = query::Request {
             mch_id: text(MID),
             by,
@@ -102,15 +101,17 @@ impl Bench {
     }
 
     fn ionline_state(&mut self) -> TradeState {
-        self.ionline_query(By::OutTradeNo(number())).unwrap().state
+        self.ionline_query(OrderNumber::OutTradeNo(number()))
+            .unwrap()
+            .state
     }
 
     fn ionline_refund(&mut self, out_refund_no: &str, fee: i64) -> Result<(), AnswerError> {
         let request = refund::Request {
             mch_id: text(MID),
-            by: By::OutTradeNo(number()),
+            by: OrderNumber::OutTradeNo(number()),
             out_refund_no: text(out_refund_no),
-            amounts: refund::Amounts::new(hkd(fee), hkd(888)).unwrap(),
+            amounts: wechatpay::common::refund::Amounts::new(hkd(fee), hkd(888)).unwrap(),
             nonce_str: text("n"),
         };
         let bytes = self.gateway(&request.to_form(&key()));
@@ -122,7 +123,7 @@ impl Bench {
 
     fn ionline_refunds(
         &mut self,
-        by: refundquery::By,
+        by: refundquery::Lookup,
     ) -> Result<Vec<(String, Status)>, AnswerError> {
         let request = refundquery::Request {
             mch_id: text(MID),
@@ -201,7 +202,7 @@ fn a_payment_inside_wechat() {
 
         // Also under iOnline's own number; WeChat's is another.
         assert_eq!(payment.transaction_id.len(), 32);
-        let by_id = |id: &str| By::TransactionId(text(id));
+        let by_id = |id: &str| OrderNumber::TransactionId(text(id));
         let again = bench.ionline_query(by_id(&payment.transaction_id)).unwrap();
         let wechats = again.out_transaction_id.unwrap();
         assert_eq!(paid(again.state), payment);
@@ -440,7 +441,7 @@ fn refunds() {
         other => panic!("{other:?}"),
     };
 
-    let by_number = || refundquery::By::OutRefundNo(text("R1"));
+    let by_number = || refundquery::Lookup::OutRefundNo(text("R1"));
     assert_eq!(
         bench.ionline_refunds(by_number()),
         Ok(vec![("R1".into(), Status::Processing)])
@@ -453,13 +454,13 @@ fn refunds() {
         ("R2".to_owned(), Status::Change),
     ];
     for by in [
-        refundquery::By::OutTradeNo(number()),
-        refundquery::By::TransactionId(text(&payment.transaction_id)),
+        refundquery::Lookup::OutTradeNo(number()),
+        refundquery::Lookup::TransactionId(text(&payment.transaction_id)),
     ] {
         assert_eq!(bench.ionline_refunds(by), Ok(both.clone()));
     }
     assert_eq!(
-        code(bench.ionline_refunds(refundquery::By::RefundId(text("1")))),
+        code(bench.ionline_refunds(refundquery::Lookup::RefundId(text("1")))),
         (true, "REFUNDNOTEXIST".into())
     );
 }
@@ -469,7 +470,7 @@ fn refunds() {
 fn other_orders_do_not_exist_here() {
     let mut bench = Bench::new();
     bench.order(|_| {});
-    let refused = code(bench.ionline_query(By::OutTradeNo(number())));
+    let refused = code(bench.ionline_query(OrderNumber::OutTradeNo(number())));
     assert_eq!(refused, (true, "ORDERNOTEXIST".into()));
     let mut night_market = order_fields();
     night_market.set("appid", IONLINE_APPID);
@@ -478,7 +479,7 @@ fn other_orders_do_not_exist_here() {
     let xml = night_market.sealed(&v2_key, SignType::Md5).to_xml();
     let made = bench.post("/pay/unifiedorder", xml.as_bytes());
     assert_eq!(made.get("result_code"), Some("SUCCESS"));
-    let refused = code(bench.ionline_query(By::OutTradeNo(number())));
+    let refused = code(bench.ionline_query(OrderNumber::OutTradeNo(number())));
     assert_eq!(refused, (true, "ORDERNOTEXIST".into()));
 }
 
@@ -508,7 +509,7 @@ fn misbehaviour_on_request() {
     let only = numbered("T_FAULT_SYSTEMERROR@orderquery");
     bench.ionline_order(&only).unwrap();
     assert_eq!(
-        code(bench.ionline_query(By::OutTradeNo(only.out_trade_no))),
+        code(bench.ionline_query(OrderNumber::OutTradeNo(only.out_trade_no))),
         (true, "SYSTEMERROR".into())
     );
 
@@ -518,7 +519,9 @@ fn misbehaviour_on_request() {
         Value::Null
     );
     bench.ionline_order(&order_of(Trade::Native)).unwrap();
-    let error = bench.ionline_query(By::OutTradeNo(number())).unwrap_err();
+    let error = bench
+        .ionline_query(OrderNumber::OutTradeNo(number()))
+        .unwrap_err();
     assert!(error.is_unknown_outcome() && error.is_retryable());
     assert_eq!(bench.ionline_state(), TradeState::NotPay);
 }

@@ -2,7 +2,7 @@
 //! is asked for an order.
 
 use super::*;
-use wechatpay::v2::Text;
+use wechatpay::common::Text;
 use wechatpay::v2::native::{self, Callback, ProductUrl};
 
 fn product() -> ProductUrl {

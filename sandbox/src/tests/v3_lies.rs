@@ -214,7 +214,7 @@ fn an_answer_lies_as_well() {
                     bench.now_ms,
                     &Toy
                 ))
-                .map(|verified| wechatpay::v3::Document::parse(verified.bytes()).err())
+                .map(|verified| wechatpay::common::json::Document::parse(verified.bytes()).err())
             ),
         };
         let expected = match lie {

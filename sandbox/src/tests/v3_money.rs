@@ -183,7 +183,7 @@ fn a_statement_in_each_region() {
         &Toy,
     ));
     assert_eq!(sha1.unwrap(), bill::sha1_hex(&answer.body));
-    let table = bill::Bill::read(&answer.body).unwrap();
+    let table = wechatpay::common::bill::Bill::read(&answer.body).unwrap();
     assert_eq!(table.rows.len(), 1);
 
     let link = "/v3/bill/tradebill?bill_date=2023-11-15&bill_type=ALL&tar_type=GZIP";

@@ -3,8 +3,9 @@
 
 use crate::wechat::notices::Outcome;
 use serde::{Deserialize, Serialize};
+use wechatpay::common::SignType;
 use wechatpay::ionline;
-use wechatpay::v2::{self, SignType};
+use wechatpay::v2;
 use wechatpay::v3;
 
 /// How long the notices of v2 orders are repeated. Tencent's v2 pages differ:

@@ -12,8 +12,8 @@
 
 use crate::wechat::v2;
 use serde::{Deserialize, Serialize};
+use wechatpay::common::Fields;
 use wechatpay::v2::ErrorCode::{self, *};
-use wechatpay::v2::Fields;
 
 /// What is switched on (`POST /sandbox/faults`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ use crate::wechat::{product, v3};
 use order::TradeType;
 use serde_json::{Map, Value, json};
 use url::Url;
-use wechatpay::v2::invoke::{APP_PACKAGE, App, Jsapi};
+use wechatpay::common::invoke::{APP_PACKAGE, App, Jsapi};
 
 /// What the payer does on the sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

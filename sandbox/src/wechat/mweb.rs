@@ -10,7 +10,7 @@ use crate::wechat::orders::{self, Order};
 use crate::wechat::payers::Payer;
 use http::StatusCode;
 use url::Url;
-use wechatpay::v2::prepay::MWEB_URL_SECONDS;
+use wechatpay::common::prepay::MWEB_URL_SECONDS;
 
 /// WeChat's own path for it.
 pub(crate) const PATH: &str = "/cgi-bin/mmpayweb-bin/checkmweb";

@@ -293,7 +293,7 @@ fn excerpt(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wechatpay::v2::SignType;
+    use wechatpay::common::SignType;
 
     const OK: &str = "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>";
 

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use wechatpay::Secret;
 use wechatpay::code2session;
+use wechatpay::common::FieldError;
 use wechatpay::oauth::{Authorize, CODE_SECONDS, ErrorCode, Token, TokenRequest};
-use wechatpay::v2::FieldError;
 
 /// The scope of `wx.login`'s codes.
 const LOGIN: &str = "wx.login";

@@ -12,8 +12,9 @@ use order::{Account, Currency, Money, Payment, TradeState, TradeType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use wechatpay::v2::prepay::PREPAY_SECONDS;
-use wechatpay::v2::time::{Date, china};
+use wechatpay::common::Date;
+use wechatpay::common::prepay::PREPAY_SECONDS;
+use wechatpay::common::time::china;
 
 /// How long a `prepay_id` and a `code_url` can be used.
 const PREPAY_LIFETIME_MS: i64 = PREPAY_SECONDS * 1000;

@@ -18,8 +18,7 @@ use crate::wechat::payers::Payer;
 use crate::{Call, CallOutcome, Sandbox, Then, control};
 use http::{Method, StatusCode};
 use order::Account;
-use wechatpay::v2::SignType;
-use wechatpay::v2::Text;
+use wechatpay::common::{SignType, Text};
 use wechatpay::v2::answer::AnswerError;
 use wechatpay::v2::native::{self, Callback, ProductUrl};
 

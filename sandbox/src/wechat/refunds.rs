@@ -14,7 +14,7 @@ use crate::wechat::{v2, v3};
 use order::{Currency, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use wechatpay::v2::refund::{FundsSource, Status};
+use wechatpay::common::refund::{FundsSource, Status};
 
 /// How long a refund to a balance takes. WeChat's manual says 20 minutes.
 const TO_BALANCE_MS: i64 = 20_000;

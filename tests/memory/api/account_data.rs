@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 use wechatpay::Secret;
-use wechatpay::v2::{Fields, SignType};
+use wechatpay::common::{Fields, SignType};
 
 fn paid(world: &Memory, shop: &Shop, number: &str, total_fee: i64) {
     let data = shop.order(&json!({"out_trade_no": number, "body": "Demo Order",

@@ -5,8 +5,8 @@ use crate::checkout::sign_in::{Browser, WECHAT, checkout, with_secret};
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, registry_of};
 use wechatpay::Secret;
-use wechatpay::v2::invoke::App;
-use wechatpay::v2::{Fields, SignType};
+use wechatpay::common::invoke::App;
+use wechatpay::common::{Fields, SignType};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 

@@ -6,7 +6,7 @@ use crate::fixtures;
 use crate::notice_fixture::fixture;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory};
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
 
 #[test]
 fn get_shows_the_merchants_own_attach_whatever_wechat_echoes() {

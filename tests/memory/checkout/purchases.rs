@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::demo::MERCHANTS;
 use tests::memory::{GATEWAY, Memory, Received, SHOP_NOTIFY, Shop, Upstream};
 use wechatpay::Secret;
-use wechatpay::v2::refund::Status;
+use wechatpay::common::refund::Status;
 use wechatpay::v2::refund_notify::{Notice, NoticeError};
 
 const REFUNDS: &str = "https://shop.example.com/refunds";
@@ -128,7 +128,7 @@ fn settled(world: &Memory, shop: &Shop, key: &Secret, kept: &str, back: &str) {
     let [sale] = &at(world, SHOP_NOTIFY)[..] else {
         panic!("{:?}", world.received());
     };
-    let sale = wechatpay::v2::Fields::parse(sale.body.as_bytes()).unwrap();
+    let sale = wechatpay::common::Fields::parse(sale.body.as_bytes()).unwrap();
     assert_eq!(sale.get("out_trade_no"), Some(kept));
     let [told] = &at(world, REFUNDS)[..] else {
         panic!("{:?}", world.received());

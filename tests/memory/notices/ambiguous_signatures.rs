@@ -8,7 +8,7 @@ use crate::notice_fixture::{NoticeFixture, fixture, order, pay};
 use crate::storage::stored_versions::make_0_1_0;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, Upstream};
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
 
 const KINDS: [&str; 3] = ["demo", "harbour", "night-ionline"];
 

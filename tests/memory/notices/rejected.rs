@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 use wechatpay::Secret;
+use wechatpay::common::{Fields, SignType};
 use wechatpay::v2::notify::ACK_OK;
-use wechatpay::v2::{Fields, SignType};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 use tests::memory::{Memory, SHOP_NOTIFY, START_MS, Shop, Upstream};
 use wechatpay::Secret;
-use wechatpay::v2::invoke::Jsapi;
-use wechatpay::v2::{Fields, SignType};
+use wechatpay::common::invoke::Jsapi;
+use wechatpay::common::{Fields, SignType};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 

@@ -5,7 +5,7 @@ use crate::fixtures;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 use wechatpay::Secret;
-use wechatpay::v2::{Fields, SignType};
+use wechatpay::common::{Fields, SignType};
 use wechatpay::v3::notify::RETRY_SECONDS;
 
 /// Both merchants of the v2 institution, which share its key.

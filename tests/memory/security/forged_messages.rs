@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use testkit::demo::{Kind, MERCHANTS};
 use tests::memory::{GATEWAY, Memory, Shop, Upstream};
 use wechatpay::Secret;
-use wechatpay::v2::refund::Status;
-use wechatpay::v2::{Fields, SignType, refund_notify};
+use wechatpay::common::refund::Status;
+use wechatpay::common::{Fields, SignType};
+use wechatpay::v2::refund_notify;
 use wechatpay::v3::gcm::Sealed;
 
 #[test]

@@ -68,7 +68,7 @@ fn what_is_delivered_has_one_form() {
             "{}",
             kind.id
         );
-        let document = wechatpay::v2::Fields::parse(delivery.body.as_bytes()).unwrap();
+        let document = wechatpay::common::Fields::parse(delivery.body.as_bytes()).unwrap();
         for (field, value) in [
             ("return_code", "SUCCESS"),
             ("result_code", "SUCCESS"),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use testkit::demo::{Kind, MERCHANTS};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
 
 const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 \
     (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use gateway::runtime::Body;
 use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
 
 fn lie_on_answers(world: &Memory, times: u32) {
     let lie = json!({"lie_next": {"lie": "SIGNTEST", "on": "answer", "times": times}});

@@ -10,7 +10,7 @@ use tests::memory::{GATEWAY, Memory, Shop};
 /// The value of a field in the last request to WeChat Pay v2.
 fn sent(world: &Memory, field: &str) -> String {
     let body = world.upstream_body();
-    let fields = wechatpay::v2::Fields::parse(body.as_bytes()).unwrap();
+    let fields = wechatpay::common::Fields::parse(body.as_bytes()).unwrap();
     fields.get(field).unwrap_or_default().to_owned()
 }
 

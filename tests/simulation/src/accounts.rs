@@ -5,8 +5,8 @@ use super::world::World;
 use serde_json::{Value as Json, json};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use wechatpay::common::SignType;
 use wechatpay::rsa::PrivateKey;
-use wechatpay::v2::SignType;
 
 /// What kind of account a merchant has, and what it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

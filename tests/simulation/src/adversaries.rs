@@ -10,9 +10,10 @@ use super::world::World;
 use sandbox::Payer;
 use serde_json::json;
 use std::rc::Rc;
+use wechatpay::common::Text;
+use wechatpay::common::prepay::NotifyUrl;
 use wechatpay::rsa::PrivateKey;
-use wechatpay::v2::field::Text;
-use wechatpay::v2::prepay::{self, NotifyUrl, Trade};
+use wechatpay::v2::prepay::{self, Trade};
 use wechatpay::{Secret, ionline, v2, v3};
 
 impl World {

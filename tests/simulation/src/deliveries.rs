@@ -5,8 +5,9 @@ use super::shop::Shop;
 use super::world::World;
 use gateway::runtime::{Request, Response};
 use order::{Order, RefundStatus};
-use wechatpay::v2::refund::Status;
-use wechatpay::v2::{Fields, refund_notify};
+use wechatpay::common::Fields;
+use wechatpay::common::refund::Status;
+use wechatpay::v2::refund_notify;
 
 /// A delivery that a merchant's server has had.
 #[derive(Clone, Debug)]

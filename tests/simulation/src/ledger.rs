@@ -9,7 +9,7 @@ use gateway::runtime::{Request, Response};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
 
 /// Orders and refunds at WeChat, by merchant and number.
 #[derive(Default)]

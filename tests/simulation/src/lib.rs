@@ -61,7 +61,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use wechatpay::v2::SignType;
+use wechatpay::common::SignType;
 use world::World;
 
 /// 2026-01-02 03:04:05 UTC: any time will do, if it is always the same.

@@ -9,7 +9,8 @@ use order::Status;
 use sandbox::{Outcome, TIMEOUT_MS};
 use serde_json::Value as Json;
 use std::rc::Rc;
-use wechatpay::v2::{Fields, notify as v2};
+use wechatpay::common::Fields;
+use wechatpay::v2::notify as v2;
 use wechatpay::v3::gcm::Sealed;
 use wechatpay::{ionline, v3};
 

@@ -11,7 +11,7 @@ use order::{Order, Refund, RefundStatus, Status};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
 
 /// An alarm may be this late: while the registry does not answer, a book waits
 /// for a minute.

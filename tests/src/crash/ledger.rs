@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
 
 /// How long everything may take to come right. A delivery that was cut off
 /// three times comes a minute later.

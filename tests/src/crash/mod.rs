@@ -26,7 +26,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use testkit::demo::{Kind, MERCHANTS};
 use wechatpay::Secret;
-use wechatpay::v2::SignType;
+use wechatpay::common::SignType;
 
 /// What the merchants' upstreams speak.
 pub const DIALECTS: [&str; 3] = ["v2", "v3", "ionline"];

@@ -10,10 +10,10 @@
 
 use super::wire::key;
 use order::{Account, Currency, Payment, TradeState};
+use wechatpay::common::fields::is_name;
+use wechatpay::common::{Fields, OrderNumber, SignType, Text};
 use wechatpay::ionline as acquirer;
-use wechatpay::v2::field::Text;
-use wechatpay::v2::xml::is_name;
-use wechatpay::v2::{Fields, SignType, native, notify, query, refundquery};
+use wechatpay::v2::{native, notify, query, refundquery};
 
 /// What a forger wants believed, and what a true document may leave out.
 const FORGED: [(&str, &str); 20] = [
@@ -159,7 +159,7 @@ fn believed(kind: Kind, fields: &Fields) -> Option<String> {
         _ => None,
     };
     let nonce = || Text::new("nonce_str", "n").expect("a nonce");
-    let by = || query::By::OutTradeNo(order::OutTradeNo::new("A1").expect("a number"));
+    let by = || OrderNumber::OutTradeNo(order::OutTradeNo::new("A1").expect("a number"));
     match kind {
         Kind::Notice => notify::Notice::read(fields.to_xml().as_bytes(), &key, md5)
             .ok()
@@ -194,7 +194,9 @@ fn believed(kind: Kind, fields: &Fields) -> Option<String> {
         Kind::RefundQuery => {
             let request = refundquery::Request {
                 account: account.clone(),
-                by: refundquery::By::OutTradeNo(order::OutTradeNo::new("A1").expect("a number")),
+                by: refundquery::Lookup::OutTradeNo(
+                    order::OutTradeNo::new("A1").expect("a number"),
+                ),
                 offset: None,
                 nonce_str: nonce(),
                 sign_type: md5,

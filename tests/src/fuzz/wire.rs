@@ -6,11 +6,13 @@ use crate::memory::START_MS;
 use checkout::{Environment, Lang, format_amount, link};
 use futures_executor::block_on;
 use order::{Account, Currency, Money};
+use wechatpay::common::bill::Bill;
+use wechatpay::common::json::Document;
+use wechatpay::common::{Fields, SignType, time};
 use wechatpay::rsa::{Certificate, PrivateKey, PublicKey, Rsa, RsaError};
-use wechatpay::v2::bill::Bill;
-use wechatpay::v2::{Fields, SignType, native, notify, refund_notify, time};
+use wechatpay::v2::{native, notify, refund_notify};
 use wechatpay::v3::gcm::Sealed;
-use wechatpay::v3::{Authorization, Document, Keyring, Signature, certificates};
+use wechatpay::v3::{Authorization, Keyring, Signature, certificates};
 use wechatpay::{Secret, code2session, ionline as acquirer, oauth as wechat_oauth, v3};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
@@ -282,6 +284,6 @@ pub(super) fn times(input: &[u8]) {
         if let Ok(date) = time::Date::parse(line) {
             assert_eq!(date.next().previous(), date);
         }
-        let _ = wechatpay::v2::bill::Decimal::parse(line);
+        let _ = wechatpay::common::bill::Decimal::parse(line);
     }
 }

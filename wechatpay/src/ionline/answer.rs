@@ -13,7 +13,8 @@
 use super::error::AnswerError;
 use super::json;
 use crate::Secret;
-use crate::v2::{ErrorCode, Fields, SignType};
+use crate::common::{Fields, SignType};
+use crate::v2::ErrorCode;
 
 /// Opens the envelope: the fields of a verified, successful answer to a
 /// request of `mch_id`.

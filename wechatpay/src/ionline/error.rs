@@ -6,7 +6,8 @@
 
 use super::json::JsonError;
 use super::payinfo::PayInfoError;
-use crate::v2::{ErrorCode, FieldError, Fields, SignError};
+use crate::common::{FieldError, Fields, SignError};
+use crate::v2::ErrorCode;
 use thiserror::Error;
 
 /// Why an answer does not say what was asked for.

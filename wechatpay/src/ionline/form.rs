@@ -6,9 +6,10 @@
 //!
 //! Values are signed as they are and percent-encoded here.
 
+use crate::common::Fields;
+use crate::common::fields::{MAX_FIELDS, is_name};
+use crate::common::xml::MAX_BYTES;
 use crate::uri::{decode, encode};
-use crate::v2::Fields;
-use crate::v2::xml::{MAX_BYTES, MAX_FIELDS, is_name};
 use thiserror::Error;
 
 /// The body's media type.

@@ -10,10 +10,10 @@
 //! as its text stands in the message: a payment is not lost for it.
 
 use super::payment::BELIEVED_HERE;
-use crate::v2::Fields;
-use crate::v2::payment::BELIEVED;
-use crate::v2::xml::{MAX_FIELDS, is_name};
-use crate::v3::json::{self, Document};
+use crate::common::Fields;
+use crate::common::fields::{MAX_FIELDS, is_name};
+use crate::common::json::{self, Document};
+use crate::common::payment::BELIEVED;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 //! notice   POST notify_url, a v2 XML document, signed     [`notify`]; answered `success`
 //! ```
 //!
-//! The signature is v2's MD5 ([`crate::v2::sign`]) over the values in all
+//! The signature is v2's MD5 ([`crate::common::sign`]) over the values in all
 //! three. One file per message:
 //!
 //! ```text
@@ -26,6 +26,7 @@ pub mod answer;
 pub mod error;
 pub mod form;
 pub mod json;
+mod merchant;
 pub mod notify;
 pub mod payinfo;
 mod payment;
@@ -35,23 +36,13 @@ pub mod refund;
 pub mod refundquery;
 pub mod request;
 
+pub use crate::common::ErrorCode;
 pub use error::AnswerError;
+pub use merchant::Merchant;
 pub use request::Service;
-
-use order::{Account, Currency};
 
 /// Where iOnline takes requests.
 pub const GATEWAY_URL: &str = "https://pay.ionlinepay.com/gateway/";
 
 /// The path of [`GATEWAY_URL`].
 pub const PATH: &str = "/gateway/";
-
-/// What a merchant's configuration says and the wire need not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Merchant<'a> {
-    /// `appid` is the merchant's own application, which the wire calls
-    /// `sub_appid`; `mch_id` is the MID. There are no sub-merchants.
-    pub account: &'a Account,
-    /// The currency of every amount.
-    pub currency: Currency,
-}

@@ -13,11 +13,12 @@
 //! `result_code`, and its sample has neither: a notice is sent for what was
 //! paid, so where they are absent they are `0`.
 
-use super::Merchant;
 use super::answer::envelope;
+use super::merchant::Merchant;
 use super::payment;
 use crate::Secret;
-use crate::v2::{ErrorCode, FieldError, Fields, SignError, SignType, XmlError};
+use crate::common::{FieldError, Fields, SignError, SignType, XmlError};
+use crate::v2::ErrorCode;
 use order::Payment;
 use thiserror::Error;
 

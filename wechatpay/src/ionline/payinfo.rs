@@ -12,8 +12,8 @@
 //! The manual's own sample has a space before the digits of `timeStamp`. It is
 //! handed on as it came, because `paySign` covers it.
 
-use crate::v2::invoke::Jsapi;
-use crate::v3::json::{Document, JsonError};
+use crate::common::invoke::Jsapi;
+use crate::common::json::{Document, JsonError};
 use serde_json::{Value, json};
 use thiserror::Error;
 

@@ -9,10 +9,10 @@
 //! out_trade_no total_fee [fee_type] [bank_type] [attach] time_end
 //! ```
 
-use super::Merchant;
+use super::merchant::Merchant;
 use super::request::Service;
-use crate::v2::payment::BELIEVED;
-use crate::v2::{FieldError, Fields, Problem, time};
+use crate::common::payment::BELIEVED;
+use crate::common::{FieldError, Fields, Problem, time};
 use order::{Account, Currency, Money, Payment, TradeType};
 
 /// What is read of an iOnline document beside [`BELIEVED`].

@@ -20,9 +20,8 @@ use super::payinfo::{self, AppId};
 use super::payment::read_money;
 use super::request::{self, Service};
 use crate::Secret;
-use crate::v2::invoke::Jsapi;
-use crate::v2::prepay::read_out_trade_no;
-use crate::v2::{FieldError, Fields, Problem, Text, prepay, time};
+use crate::common::invoke::Jsapi;
+use crate::common::{self, FieldError, Fields, Problem, Text, read_out_trade_no, time};
 use order::{Currency, Money, OutTradeNo, TradeType};
 use std::net::Ipv4Addr;
 
@@ -146,7 +145,7 @@ impl Lifetime {
 /// 255 bytes, on port 80 or 443. On this very machine, where iOnline sends
 /// nothing and a sandbox may, any port will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotifyUrl(prepay::NotifyUrl);
+pub struct NotifyUrl(common::prepay::NotifyUrl);
 
 impl NotifyUrl {
     /// The most bytes that it may have.
@@ -159,7 +158,7 @@ impl NotifyUrl {
             let max_bytes = Self::MAX_BYTES;
             return Err(Problem::TooLong { max_bytes }.of("notify_url"));
         }
-        let checked = prepay::NotifyUrl::new(url)?;
+        let checked = common::prepay::NotifyUrl::new(url)?;
         match host_and_port(url) {
             (_, None | Some("80" | "443")) => Ok(Self(checked)),
             (host, Some(_)) if is_this_machine(host) => Ok(Self(checked)),

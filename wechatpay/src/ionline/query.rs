@@ -8,15 +8,14 @@
 //!                NOTPAY CLOSED REVOKED USERPAYING PAYERROR     out_trade_no, attach
 //! ```
 
-pub use crate::v2::query::By;
+use crate::common::{FieldError, Fields, OrderNumber, Problem, Text};
 
-use super::Merchant;
 use super::answer::{self, check_echo};
 use super::error::AnswerError;
+use super::merchant::Merchant;
 use super::payment;
 use super::request::{self, Service};
 use crate::Secret;
-use crate::v2::{FieldError, Fields, Problem, Text};
 use order::TradeState;
 
 /// A question about one order.
@@ -25,7 +24,7 @@ pub struct Request {
     /// The MID: whose order it is.
     pub mch_id: Text<32>,
     /// Which one. `transaction_id` is iOnline's number, not WeChat's.
-    pub by: By,
+    pub by: OrderNumber,
     /// Unpredictable text, from outside.
     pub nonce_str: Text<32>,
 }
@@ -48,7 +47,7 @@ impl Request {
         let (mch_id, nonce_str) = request::read(fields, &[Service::Query])?;
         Ok(Self {
             mch_id,
-            by: By::read(fields)?,
+            by: OrderNumber::read(fields)?,
             nonce_str,
         })
     }
@@ -112,10 +111,10 @@ impl Answer {
 }
 
 /// Where an answer repeats the number, it must be the same.
-pub(crate) fn check_by(by: &By, fields: &Fields) -> Result<(), AnswerError> {
+pub(crate) fn check_by(by: &OrderNumber, fields: &Fields) -> Result<(), AnswerError> {
     match by {
-        By::TransactionId(id) => check_echo(fields, "transaction_id", id.as_str()),
-        By::OutTradeNo(number) => check_echo(fields, "out_trade_no", number.as_str()),
+        OrderNumber::TransactionId(id) => check_echo(fields, "transaction_id", id.as_str()),
+        OrderNumber::OutTradeNo(number) => check_echo(fields, "out_trade_no", number.as_str()),
     }
 }
 

@@ -11,8 +11,8 @@
 //! again under the *same* `out_refund_no`, and what became of it is
 //! [queried](super::refundquery). There is no notice about a refund.
 
-pub use super::query::By;
-pub use crate::v2::refund::Amounts;
+use crate::common::refund::Amounts;
+use crate::common::{FieldError, Fields, OrderNumber, Text};
 
 use super::answer::{self, check_echo};
 use super::error::AnswerError;
@@ -20,7 +20,6 @@ use super::payment::read_money;
 use super::query::check_by;
 use super::request::{self, Service};
 use crate::Secret;
-use crate::v2::{FieldError, Fields, Text};
 use order::{Currency, RefundState};
 
 /// A request to return money.
@@ -29,7 +28,7 @@ pub struct Request {
     /// The MID: who was paid.
     pub mch_id: Text<32>,
     /// For which order.
-    pub by: By,
+    pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: Text<32>,
     /// How much of how much. The currency is the merchant's and not sent.
@@ -66,7 +65,7 @@ impl Request {
         )?;
         Ok(Self {
             mch_id,
-            by: By::read(fields)?,
+            by: OrderNumber::read(fields)?,
             out_refund_no: fields.text("out_refund_no")?,
             amounts,
             nonce_str,

@@ -14,10 +14,9 @@ use super::error::AnswerError;
 use super::payment::BELIEVED_HERE;
 use super::request::{self, Service};
 use crate::Secret;
-use crate::v2::field::{Nth, nth_name};
-use crate::v2::payment::BELIEVED;
-use crate::v2::prepay::read_out_trade_no;
-use crate::v2::{FieldError, Fields, Problem, Text, time};
+use crate::common::fields::{Nth, nth_name};
+use crate::common::payment::BELIEVED;
+use crate::common::{FieldError, Fields, Problem, Text, read_out_trade_no, time};
 use order::{MAX_REFUNDS, OutTradeNo, RefundState};
 
 /// A question about refunds.
@@ -26,7 +25,7 @@ pub struct Request {
     /// The MID: who was paid.
     pub mch_id: Text<32>,
     /// Which refunds.
-    pub by: By,
+    pub by: Lookup,
     /// Unpredictable text, from outside.
     pub nonce_str: Text<32>,
 }
@@ -34,7 +33,7 @@ pub struct Request {
 /// What refunds are looked up by. Where several are sent, the first one of
 /// this list counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum Lookup {
     /// iOnline's number for one refund.
     RefundId(Text<32>),
     /// The merchant's number for one refund.
@@ -45,7 +44,7 @@ pub enum By {
     OutTradeNo(OutTradeNo),
 }
 
-impl By {
+impl Lookup {
     fn read(fields: &Fields) -> Result<Self, FieldError> {
         if let Some(id) = fields.optional_text("refund_id")? {
             return Ok(Self::RefundId(id));
@@ -106,7 +105,7 @@ impl Request {
         let (mch_id, nonce_str) = request::read(fields, &[Service::RefundQuery])?;
         Ok(Self {
             mch_id,
-            by: By::read(fields)?,
+            by: Lookup::read(fields)?,
             nonce_str,
         })
     }

@@ -8,7 +8,7 @@
 
 use super::form;
 use crate::Secret;
-use crate::v2::{FieldError, Fields, Problem, SignType, Text};
+use crate::common::{FieldError, Fields, Problem, SignType, Text};
 use order::TradeType;
 
 /// What is asked for: the name by which iOnline routes a request.

@@ -10,11 +10,9 @@
 //! [`read`] goes through it in that order and stops at the first thing that is
 //! not right. Seed 002, the "Return Data" of sections 5.5 and 9.
 
-use super::error::ErrorCode;
-use super::field::FieldError;
-use super::sign::{SignError, SignType};
-use super::xml::{Fields, XmlError};
 use crate::Secret;
+use crate::common::error::ErrorCode;
+use crate::common::{FieldError, Fields, SignError, SignType, XmlError};
 use order::Account;
 use thiserror::Error;
 

@@ -13,11 +13,9 @@
 //! already.
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
-use super::field::{FieldError, Text};
-use super::prepay::{read_out_trade_no, read_sign_type};
-use super::sign::SignType;
-use super::xml::Fields;
+use super::prepay::read_sign_type;
 use crate::Secret;
+use crate::common::{FieldError, Fields, SignType, Text, read_out_trade_no};
 use order::{Account, OutTradeNo};
 
 /// Where to send the request.

@@ -13,12 +13,9 @@
 //! `result_code` and no nonce.
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
-use super::field::{FieldError, Problem, Text};
 use super::prepay::read_sign_type;
-use super::sign::SignType;
-use super::time::Date;
-use super::xml::Fields;
 use crate::Secret;
+use crate::common::{Date, FieldError, Fields, Problem, SignType, Text};
 use order::{Account, Currency};
 
 /// Where to send the request. WeChat's server spells it so; the seed has

@@ -10,52 +10,10 @@
 //! Names are case-sensitive, and every value is a string: iOS fails on a
 //! `timeStamp` that is a number.
 
-use super::sign::{SignError, SignType, same};
-use super::xml::Fields;
 use crate::Secret;
-use serde::{Deserialize, Serialize};
-
-/// What `WeixinJSBridge` and `wx.requestPayment` take. Serializes with their
-/// names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Jsapi {
-    /// The application whose openid the prepayment was made for.
-    pub app_id: String,
-    /// Unix seconds, as a string.
-    pub time_stamp: String,
-    /// Unpredictable text.
-    pub nonce_str: String,
-    /// `prepay_id=…`.
-    pub package: String,
-    /// The request's sign type.
-    pub sign_type: String,
-    /// The signature over the five above.
-    pub pay_sign: String,
-}
-
-/// What WeChat's SDK in a mobile app takes. Serializes with its names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct App {
-    /// The application.
-    pub appid: String,
-    /// The merchant id.
-    pub partnerid: String,
-    /// The prepayment.
-    pub prepayid: String,
-    /// `Sign=WXPay`.
-    pub package: String,
-    /// Unpredictable text.
-    pub noncestr: String,
-    /// Unix seconds, as a string.
-    pub timestamp: String,
-    /// The signature over the six above.
-    pub sign: String,
-}
-
-/// The value of an APP package's `package`. Seed 002 spells it `Sign=WXPAY`;
-/// WeChat's SDK takes only this.
-pub const APP_PACKAGE: &str = "Sign=WXPay";
+use crate::common::invoke::{APP_PACKAGE, App, Jsapi};
+use crate::common::sign::same;
+use crate::common::{Fields, SignError, SignType};
 
 /// Signs the package that starts a JSAPI payment. `appid` is
 /// [`payer_appid`](order::Account::payer_appid); `sign_type` is the
@@ -110,13 +68,6 @@ impl Jsapi {
     pub fn verify(&self, key: &Secret) -> Result<(), SignError> {
         let sign_type = SignType::parse(&self.sign_type).ok_or(SignError::WrongType)?;
         compare(&self.pay_sign, &self.signed_fields().sign(key, sign_type))
-    }
-
-    /// The prepayment that `package` names.
-    pub fn prepay_id(&self) -> Option<&str> {
-        self.package
-            .strip_prefix("prepay_id=")
-            .filter(|id| !id.is_empty())
     }
 
     fn signed_fields(&self) -> Fields {

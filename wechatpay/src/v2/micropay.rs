@@ -17,26 +17,16 @@
 //! repeat (Q4, Q5). What stays open is [reversed](super::reverse) (Q6).
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
-use super::field::{FieldError, Problem, Text};
 use super::payment::{self, push_money, read_money};
-use super::prepay::{read_out_trade_no, read_sign_type};
-use super::sign::SignType;
-use super::time;
-use super::xml::Fields;
+use super::prepay::read_sign_type;
 use crate::Secret;
+use crate::common::micropay::AuthCode;
+use crate::common::{FieldError, Fields, Problem, SignType, Text, read_out_trade_no, time};
 use order::{Account, Money, OutTradeNo, Payment, TradeType};
-use std::fmt;
 use std::net::IpAddr;
 
 /// Where to send the request.
 pub const PATH: &str = "/pay/micropay";
-
-/// After `USERPAYING`, when to query: seconds since the request (Q5).
-pub const QUERY_SECONDS: [u32; 5] = [3, 5, 10, 15, 30];
-
-/// How long the payer may take for the password before the order is reversed:
-/// 30 seconds.
-pub const PASSWORD_SECONDS: i64 = 30;
 
 /// A request to take a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,52 +62,6 @@ pub struct Request {
     pub time_expire_ms: Option<i64>,
     /// What was scanned.
     pub auth_code: AuthCode,
-}
-
-/// A payer's code: 18 digits that begin 10 to 15 (Q1). Who has it can take
-/// money once, so it does not print.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct AuthCode(String);
-
-impl AuthCode {
-    /// How many digits a code has.
-    pub const LEN: usize = 18;
-
-    /// Checks what was scanned. [`Problem::Empty`] is a lacking parameter; any
-    /// other problem means that this is no payment code:
-    /// [`refuses`](Self::refuses).
-    pub fn new(scanned: &str) -> Result<Self, FieldError> {
-        let digits = scanned.bytes().all(|b| b.is_ascii_digit());
-        let begins = matches!(scanned.as_bytes(), [b'1', b'0'..=b'5', ..]);
-        if scanned.is_empty() {
-            Err(Problem::Empty.of("auth_code"))
-        } else if !digits {
-            Err(Problem::NotANumber.of("auth_code"))
-        } else if scanned.len() != Self::LEN || !begins {
-            Err(Problem::BadFormat.of("auth_code"))
-        } else {
-            Ok(Self(scanned.to_owned()))
-        }
-    }
-
-    /// The digits: for the request, and for nothing else.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether a request was not read because something else than a payment
-    /// code was scanned, which WeChat calls
-    /// [`AuthCodeInvalid`](super::ErrorCode::AuthCodeInvalid).
-    pub fn refuses(error: &FieldError) -> bool {
-        error.field == "auth_code"
-            && matches!(error.problem, Problem::NotANumber | Problem::BadFormat)
-    }
-}
-
-impl fmt::Debug for AuthCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AuthCode(…)")
-    }
 }
 
 impl Request {

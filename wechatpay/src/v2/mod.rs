@@ -1,9 +1,8 @@
 //! WeChat Pay v2: flat XML documents, signed with the merchant's API key.
 //!
-//! From the bottom up: [`xml`] is the document, [`sign`] its signature,
-//! [`field`] the types of its values, [`time`] its clock and [`error`] its
-//! error codes. [`answer`] is the envelope every answer comes in. Above them
-//! one file per message:
+//! The document, its signature, its values, its clock and its error codes are
+//! in [`common`](crate::common). [`answer`] is the envelope of every answer.
+//! Above it one file per message:
 //!
 //! ```text
 //! to be paid    prepay invoke notify   micropay reverse   native shorturl
@@ -17,9 +16,7 @@ pub mod answer;
 pub mod bill;
 pub mod close;
 pub mod ecb;
-pub mod error;
 pub mod exchange;
-pub mod field;
 pub mod invoke;
 pub mod micropay;
 pub mod native;
@@ -34,11 +31,5 @@ pub mod report;
 pub mod reverse;
 pub mod settlement;
 pub mod shorturl;
-pub mod sign;
-pub mod time;
-pub mod xml;
 
-pub use error::ErrorCode;
-pub use field::{FieldError, Problem, Text};
-pub use sign::{SignError, SignType};
-pub use xml::{Fields, XmlError};
+pub use crate::common::ErrorCode;

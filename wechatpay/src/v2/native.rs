@@ -16,10 +16,8 @@
 //! URL. It is public and can be copied: it says what is sold, not who buys.
 
 use super::answer::{self, AnswerError, push_account, read_account};
-use super::field::{FieldError, Problem, Text};
-use super::sign::{SignError, SignType};
-use super::xml::{Fields, XmlError};
 use crate::Secret;
+use crate::common::{FieldError, Fields, Problem, SignError, SignType, Text, XmlError};
 use crate::uri::{encode, query_of, single};
 use order::Account;
 use thiserror::Error;

@@ -14,12 +14,10 @@
 //! at before its signature is verified, with the sign type that the merchant
 //! is set up for: a `sign_type` in the notice cannot choose another.
 
-use super::error::ErrorCode;
-use super::field::FieldError;
 use super::payment;
-use super::sign::{SignError, SignType};
-use super::xml::{Fields, XmlError};
 use crate::Secret;
+use crate::common::error::ErrorCode;
+use crate::common::{FieldError, Fields, SignError, SignType, XmlError};
 use order::Payment;
 use thiserror::Error;
 

@@ -2,44 +2,9 @@
 //! in a notice (9.7).
 
 use super::answer::{push_account, read_account};
-use super::field::{FieldError, Problem};
-use super::time;
-use super::xml::Fields;
+use crate::common::payment::BELIEVED;
+use crate::common::{FieldError, Fields, Problem, time};
 use order::{Currency, Money, MoneyError, Payment, TradeType};
-
-/// What is read of a payment, of refunds and of the envelope around them, but for `attach`,
-/// which is the merchant's own text: the order compares it with its own.
-pub(crate) const BELIEVED: [&str; 29] = [
-    "appid",
-    "bank_type",
-    "cash_fee",
-    "cash_fee_type",
-    "fee_type",
-    "is_subscribe",
-    "mch_id",
-    "nonce_str",
-    "openid",
-    "out_refund_no",
-    "out_trade_no",
-    "rate",
-    "refund_count",
-    "refund_fee",
-    "refund_id",
-    "refund_status",
-    "result_code",
-    "return_code",
-    "sign_type",
-    "sub_appid",
-    "sub_is_subscribe",
-    "sub_mch_id",
-    "sub_openid",
-    "time_end",
-    "total_fee",
-    "total_refund_count",
-    "trade_state",
-    "trade_type",
-    "transaction_id",
-];
 
 /// Reads a payment. The caller has verified the signature; and, where a
 /// stranger may have brought the document, that it is

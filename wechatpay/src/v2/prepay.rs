@@ -18,23 +18,16 @@
 //! request whose answer was lost may be sent again.
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
-use super::field::{FieldError, Problem, Text};
 use super::payment::{push_money, read_money};
-use super::sign::SignType;
-use super::time;
-use super::xml::Fields;
 use crate::Secret;
+use crate::common::prepay::{NotifyUrl, Payer};
+use crate::common::read_out_trade_no;
+use crate::common::{FieldError, Fields, Problem, SignType, Text, time};
 use order::{Account, Money, OutTradeNo, TradeType};
 use std::net::IpAddr;
 
 /// Where to send the request, under any of the hosts of section 4.3.
 pub const PATH: &str = "/pay/unifiedorder";
-
-/// How long `prepay_id` and `code_url` can be used: 2 hours.
-pub const PREPAY_SECONDS: i64 = 2 * 3600;
-
-/// How long `mweb_url` can be used: 5 minutes.
-pub const MWEB_URL_SECONDS: i64 = 5 * 60;
 
 /// A request for a prepayment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,19 +89,6 @@ pub enum Trade {
     },
 }
 
-/// Who is to pay by JSAPI.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Payer {
-    /// `openid`, under the account's `appid`.
-    Openid(Text<128>),
-    /// `sub_openid`, under the account's `sub_appid`.
-    SubOpenid(Text<128>),
-}
-
-/// An absolute `http` or `https` URL of at most 256 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotifyUrl(Text<256>);
-
 /// Something that WeChat takes, or took once, and that will not do in
 /// production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,23 +149,6 @@ impl Trade {
 }
 
 impl Payer {
-    /// The payer of an `account`, by the `openid` that belongs to its
-    /// [`payer_appid`](Account::payer_appid): with a `sub_appid` that is the
-    /// `sub_openid`.
-    pub fn of(account: &Account, openid: &str) -> Result<Self, FieldError> {
-        match account.sub_appid {
-            None => Text::new("openid", openid).map(Self::Openid),
-            Some(_) => Text::new("sub_openid", openid).map(Self::SubOpenid),
-        }
-    }
-
-    /// The openid itself.
-    pub fn openid(&self) -> &str {
-        match self {
-            Self::Openid(openid) | Self::SubOpenid(openid) => openid.as_str(),
-        }
-    }
-
     /// One of the two is enough, and `sub_openid` wins, as it does at WeChat.
     fn read(fields: &Fields, account: &Account) -> Result<Self, FieldError> {
         match fields.optional_text("sub_openid")? {
@@ -193,29 +156,6 @@ impl Payer {
             Some(sub_openid) => Ok(Self::SubOpenid(sub_openid)),
             None => fields.text("openid").map(Self::Openid),
         }
-    }
-}
-
-impl NotifyUrl {
-    /// Checks a URL. A query is let through, because WeChat lets it through:
-    /// see [`Request::warnings`].
-    pub fn new(url: &str) -> Result<Self, FieldError> {
-        let text = Text::new("notify_url", url)?;
-        let rest = url
-            .strip_prefix("https://")
-            .or_else(|| url.strip_prefix("http://"))
-            .ok_or(Problem::BadFormat.of("notify_url"))?;
-        let has_host = !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':']);
-        if has_host && url.bytes().all(|b| b.is_ascii_graphic()) {
-            Ok(Self(text))
-        } else {
-            Err(Problem::BadFormat.of("notify_url"))
-        }
-    }
-
-    /// The URL.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
     }
 }
 
@@ -296,20 +236,6 @@ pub(crate) fn read_sign_type(fields: &Fields) -> Result<SignType, FieldError> {
     fields
         .declared_sign_type()
         .ok_or(Problem::UnknownValue.of("sign_type"))
-}
-
-pub(crate) fn read_out_trade_no(fields: &Fields) -> Result<OutTradeNo, FieldError> {
-    use order::OutTradeNoError::{BadCharacter, Empty, TooLong};
-    OutTradeNo::new(fields.required("out_trade_no")?).map_err(|error| {
-        let problem = match error {
-            Empty => Problem::Empty,
-            TooLong => Problem::TooLong {
-                max_bytes: OutTradeNo::MAX_LEN,
-            },
-            BadCharacter => Problem::BadCharacter,
-        };
-        problem.of("out_trade_no")
-    })
 }
 
 /// A prepayment.

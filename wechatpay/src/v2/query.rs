@@ -11,13 +11,12 @@
 //! ```
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
-use super::field::{FieldError, Problem, Text};
 use super::payment;
-use super::prepay::{read_out_trade_no, read_sign_type};
-use super::sign::SignType;
-use super::xml::Fields;
+use super::prepay::read_sign_type;
 use crate::Secret;
-use order::{Account, OutTradeNo, TradeState};
+use crate::common::OrderNumber;
+use crate::common::{FieldError, Fields, Problem, SignType, Text};
+use order::{Account, TradeState};
 
 /// Where to send the request.
 pub const PATH: &str = "/pay/orderquery";
@@ -28,37 +27,14 @@ pub struct Request {
     /// Whose order it is.
     pub account: Account,
     /// Which one.
-    pub by: By,
+    pub by: OrderNumber,
     /// Unpredictable text, from outside.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
 }
 
-/// What an order is looked up by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum By {
-    /// WeChat's number, where both are sent the one that counts.
-    TransactionId(Text<32>),
-    /// The merchant's number.
-    OutTradeNo(OutTradeNo),
-}
-
-impl By {
-    pub(crate) fn read(fields: &Fields) -> Result<Self, FieldError> {
-        match fields.optional_text("transaction_id")? {
-            Some(id) => Ok(Self::TransactionId(id)),
-            None => read_out_trade_no(fields).map(Self::OutTradeNo),
-        }
-    }
-
-    pub(crate) fn write(&self, fields: &mut Fields) {
-        match self {
-            Self::TransactionId(id) => fields.push("transaction_id", id.as_str()),
-            Self::OutTradeNo(number) => fields.push("out_trade_no", number.as_str()),
-        }
-    }
-
+impl OrderNumber {
     /// Where an answer repeats the number, it must be the same.
     pub(crate) fn check_echo(&self, fields: &Fields) -> Result<(), AnswerError> {
         match self {
@@ -86,7 +62,7 @@ impl Request {
 
     /// Reads a request, whose signature is the caller's to verify.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
-        let by = By::read(fields)?;
+        let by = OrderNumber::read(fields)?;
         Ok(Self {
             account: read_account(fields)?,
             by,

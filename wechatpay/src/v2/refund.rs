@@ -17,16 +17,14 @@
 //! again under the *same* `out_refund_no` (R4), and what became of it is
 //! [queried](super::refundquery).
 
-pub use super::query::By;
+use crate::common::refund::{Amounts, FundsSource, OutRefundNo, Status};
+use crate::common::{FieldError, Fields, OrderNumber, SignType, Text};
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
-use super::field::{FieldError, Problem, Text};
-use super::prepay::{NotifyUrl, read_sign_type};
-use super::sign::SignType;
-use super::xml::Fields;
+use super::prepay::read_sign_type;
 use crate::Secret;
-use order::{Account, Currency, Money, RefundState};
-use std::fmt;
+use crate::common::prepay::NotifyUrl;
+use order::{Account, Currency, RefundState};
 
 /// Where to send the request.
 pub const PATH: &str = "/secapi/pay/refund";
@@ -37,7 +35,7 @@ pub struct Request {
     /// Who was paid.
     pub account: Account,
     /// For which order.
-    pub by: By,
+    pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: OutRefundNo,
     /// How much of how much.
@@ -54,190 +52,6 @@ pub struct Request {
     pub sign_type: SignType,
 }
 
-/// The merchant's own refund number: `1..=64` of `0-9 A-Z a-z _ - | * @`. Seed
-/// 002 says 32; Tencent's later manual says 64, and longer numbers are in use.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OutRefundNo(String);
-
-impl OutRefundNo {
-    /// The longest number that WeChat takes.
-    pub const MAX_LEN: usize = 64;
-
-    /// Checks length and alphabet.
-    pub fn new(text: &str) -> Result<Self, FieldError> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-|*@".contains(&b);
-        let problem = if text.is_empty() {
-            Problem::Empty
-        } else if !text.bytes().all(allowed) {
-            Problem::BadCharacter
-        } else if text.len() > Self::MAX_LEN {
-            Problem::TooLong {
-                max_bytes: Self::MAX_LEN,
-            }
-        } else {
-            return Ok(Self(text.to_owned()));
-        };
-        Err(problem.of("out_refund_no"))
-    }
-
-    /// The number as WeChat carries it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for OutRefundNo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<OutRefundNo> for String {
-    fn from(number: OutRefundNo) -> Self {
-        number.0
-    }
-}
-
-/// How much of how much goes back: two amounts of one currency, the first not
-/// above the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amounts {
-    refund_fee: i64,
-    total_fee: i64,
-    refund_fee_type: Option<Currency>,
-}
-
-impl Amounts {
-    /// `refund` of an order of `total`.
-    pub fn new(refund: Money, total: Money) -> Result<Self, FieldError> {
-        if refund.currency() != total.currency() {
-            return Err(Problem::UnknownValue.of("refund_fee_type"));
-        }
-        Self::checked(
-            refund.amount_minor(),
-            total.amount_minor(),
-            Some(refund.currency()),
-        )
-    }
-
-    /// What goes back, in the currency's smallest unit.
-    pub const fn refund_fee(self) -> i64 {
-        self.refund_fee
-    }
-
-    /// The whole order, in the currency's smallest unit.
-    pub const fn total_fee(self) -> i64 {
-        self.total_fee
-    }
-
-    /// The currency, which must be the order's. A request need not say it: the
-    /// order's is meant all the same.
-    pub const fn refund_fee_type(self) -> Option<Currency> {
-        self.refund_fee_type
-    }
-
-    fn read(fields: &Fields) -> Result<Self, FieldError> {
-        let currency = fields.optional_currency("refund_fee_type")?;
-        Self::checked(
-            fields.fee("refund_fee")?,
-            fields.fee("total_fee")?,
-            currency,
-        )
-    }
-
-    fn checked(
-        refund_fee: i64,
-        total_fee: i64,
-        refund_fee_type: Option<Currency>,
-    ) -> Result<Self, FieldError> {
-        if refund_fee > total_fee {
-            return Err(Problem::OutOfRange.of("refund_fee"));
-        }
-        Ok(Self {
-            refund_fee,
-            total_fee,
-            refund_fee_type,
-        })
-    }
-}
-
-/// Which of the merchant's funds pay for a refund (`refund_account`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FundsSource {
-    /// Payments that are not settled yet: the default.
-    Unsettled,
-    /// The merchant's balance at WeChat.
-    Recharge,
-}
-
-impl FundsSource {
-    /// Both sources.
-    pub const ALL: [Self; 2] = [Self::Unsettled, Self::Recharge];
-
-    /// WeChat's word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unsettled => "REFUND_SOURCE_UNSETTLED_FUNDS",
-            Self::Recharge => "REFUND_SOURCE_RECHARGE_FUNDS",
-        }
-    }
-
-    /// The source with this exact name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == name)
-    }
-}
-
-/// Where a refund stands (`refund_status`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// The money is back with the payer.
-    Success,
-    /// Closed: nothing was returned.
-    RefundClose,
-    /// Under way.
-    Processing,
-    /// The payer's card or account would not take it; the money is with the
-    /// merchant again, who returns it by hand.
-    Change,
-}
-
-impl Status {
-    /// Every status.
-    pub const ALL: [Self; 4] = [
-        Self::Success,
-        Self::RefundClose,
-        Self::Processing,
-        Self::Change,
-    ];
-
-    /// WeChat's word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "SUCCESS",
-            Self::RefundClose => "REFUNDCLOSE",
-            Self::Processing => "PROCESSING",
-            Self::Change => "CHANGE",
-        }
-    }
-
-    /// The status with this exact name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == name)
-    }
-
-    /// What it means for the order's machine. `refund_id` is WeChat's number.
-    pub fn state(self, refund_id: &str) -> RefundState {
-        let refund_id = refund_id.to_owned();
-        match self {
-            Self::Success => RefundState::Success { refund_id },
-            Self::Processing => RefundState::Processing { refund_id },
-            Self::RefundClose => RefundState::Closed,
-            Self::Change => RefundState::Abnormal,
-        }
-    }
-}
-
 impl Request {
     /// The request's fields, not signed yet.
     pub fn to_fields(&self) -> Fields {
@@ -247,9 +61,9 @@ impl Request {
         fields.push_some("sign_type", self.sign_type.unless_default());
         self.by.write(&mut fields);
         fields.push("out_refund_no", self.out_refund_no.as_str());
-        fields.push("total_fee", self.amounts.total_fee.to_string());
-        fields.push("refund_fee", self.amounts.refund_fee.to_string());
-        let currency = self.amounts.refund_fee_type.map(Currency::code);
+        fields.push("total_fee", self.amounts.total_fee().to_string());
+        fields.push("refund_fee", self.amounts.refund_fee().to_string());
+        let currency = self.amounts.refund_fee_type().map(Currency::code);
         fields.push_some("refund_fee_type", currency);
         fields.push_some("refund_desc", self.refund_desc.as_ref().map(Text::as_str));
         let source = self.refund_account.map(FundsSource::as_str);
@@ -276,7 +90,7 @@ impl Request {
         };
         Ok(Self {
             account: read_account(fields)?,
-            by: By::read(fields)?,
+            by: OrderNumber::read(fields)?,
             out_refund_no: OutRefundNo::new(fields.required("out_refund_no")?)?,
             amounts: Amounts::read(fields)?,
             notify_url: notify_url.map(NotifyUrl::new).transpose()?,
@@ -333,9 +147,9 @@ impl Answer {
         let amounts = request.amounts;
         request.by.check_echo(&fields)?;
         check_echo(&fields, "out_refund_no", request.out_refund_no.as_str())?;
-        check_echo(&fields, "refund_fee", &amounts.refund_fee.to_string())?;
-        check_echo(&fields, "total_fee", &amounts.total_fee.to_string())?;
-        if let Some(currency) = amounts.refund_fee_type {
+        check_echo(&fields, "refund_fee", &amounts.refund_fee().to_string())?;
+        check_echo(&fields, "total_fee", &amounts.total_fee().to_string())?;
+        if let Some(currency) = amounts.refund_fee_type() {
             check_echo(&fields, "refund_fee_type", currency.code())?;
             check_echo(&fields, "fee_type", currency.code())?;
         }

@@ -22,11 +22,9 @@ pub use super::notify::{ACK_OK, RETRY_SECONDS, ack_fail, is_ack};
 
 use super::answer::{push_account, read_account};
 use super::ecb;
-use super::field::FieldError;
-use super::refund::Status;
-use super::time;
-use super::xml::{Fields, XmlError};
 use crate::Secret;
+use crate::common::refund::Status;
+use crate::common::{FieldError, Fields, XmlError, time};
 use md5::{Digest, Md5};
 use order::Account;
 use thiserror::Error;
@@ -71,7 +69,7 @@ pub struct Refund {
     /// Who got it, for people to read. The name is spelt as on the wire.
     pub refund_recv_accout: Option<String>,
     /// Which of the merchant's funds paid for it: a
-    /// [`FundsSource`](super::refund::FundsSource)'s name.
+    /// [`FundsSource`](crate::common::refund::FundsSource)'s name.
     pub refund_account: Option<String>,
     /// `API`, or `VENDOR_PLATFORM` for WeChat's merchant platform.
     pub refund_request_source: Option<String>,

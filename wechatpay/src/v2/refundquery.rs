@@ -17,14 +17,13 @@
 //! passed over.
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
-use super::field::{FieldError, Nth, Problem, Text, nth_name};
-use super::payment::BELIEVED;
-use super::prepay::{read_out_trade_no, read_sign_type};
-use super::refund::{OutRefundNo, Status};
-use super::sign::SignType;
-use super::time;
-use super::xml::Fields;
+use super::prepay::read_sign_type;
 use crate::Secret;
+use crate::common::fields::{Nth, nth_name};
+use crate::common::payment::BELIEVED;
+use crate::common::refund::Channel;
+use crate::common::refund::{OutRefundNo, Status};
+use crate::common::{FieldError, Fields, Problem, SignType, Text, read_out_trade_no, time};
 use order::{Account, Currency, MAX_REFUNDS, OutTradeNo, RefundState};
 
 /// Where to send the request.
@@ -40,7 +39,7 @@ pub struct Request {
     /// Who was paid.
     pub account: Account,
     /// Which refunds.
-    pub by: By,
+    pub by: Lookup,
     /// How many of the order's refunds to pass over.
     pub offset: Option<u32>,
     /// Unpredictable text, from outside.
@@ -52,7 +51,7 @@ pub struct Request {
 /// What refunds are looked up by. Where several are sent, the first one of
 /// this list counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum Lookup {
     /// WeChat's number for one refund.
     RefundId(Text<32>),
     /// The merchant's number for one refund.
@@ -63,7 +62,7 @@ pub enum By {
     OutTradeNo(OutTradeNo),
 }
 
-impl By {
+impl Lookup {
     fn read(fields: &Fields) -> Result<Self, FieldError> {
         if let Some(id) = fields.optional_text("refund_id")? {
             return Ok(Self::RefundId(id));
@@ -128,7 +127,7 @@ impl Request {
         let offset = fields.optional_int("offset")?.map(u32::try_from);
         Ok(Self {
             account: read_account(fields)?,
-            by: By::read(fields)?,
+            by: Lookup::read(fields)?,
             offset: offset
                 .transpose()
                 .map_err(|_| Problem::OutOfRange.of("offset"))?,
@@ -178,51 +177,12 @@ pub struct Refund {
     /// The way it takes.
     pub refund_channel: Option<Channel>,
     /// Which of the merchant's funds paid for it: a
-    /// [`FundsSource`](super::refund::FundsSource)'s name.
+    /// [`FundsSource`](crate::common::refund::FundsSource)'s name.
     pub refund_account: Option<String>,
     /// Who got it, for people to read. The name is spelt as on the wire.
     pub refund_recv_accout: Option<String>,
     /// When it was done, Unix milliseconds.
     pub refund_success_time_ms: Option<i64>,
-}
-
-/// The way a refund takes (`refund_channel`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Channel {
-    /// To where the payment came from.
-    Original,
-    /// To the payer's balance.
-    Balance,
-    /// To another balance, because the original account is abnormal.
-    OtherBalance,
-    /// To another card, because the original card is abnormal.
-    OtherBankcard,
-    /// One that the manual does not list, as it came.
-    Other(String),
-}
-
-impl Channel {
-    /// WeChat's word for it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Original => "ORIGINAL",
-            Self::Balance => "BALANCE",
-            Self::OtherBalance => "OTHER_BALANCE",
-            Self::OtherBankcard => "OTHER_BANKCARD",
-            Self::Other(name) => name,
-        }
-    }
-
-    /// The way that WeChat calls so.
-    pub fn from_name(name: &str) -> Self {
-        match name {
-            "ORIGINAL" => Self::Original,
-            "BALANCE" => Self::Balance,
-            "OTHER_BALANCE" => Self::OtherBalance,
-            "OTHER_BANKCARD" => Self::OtherBankcard,
-            other => Self::Other(other.to_owned()),
-        }
-    }
 }
 
 impl Refund {

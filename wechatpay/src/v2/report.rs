@@ -14,13 +14,10 @@
 //! A payer never waits for one, and a lost one does not matter.
 
 use super::answer::{AnswerError, push_account, read_account};
-use super::error::ErrorCode;
-use super::field::{FieldError, Problem, Text};
-use super::prepay::{read_out_trade_no, read_sign_type};
-use super::sign::SignType;
-use super::time;
-use super::xml::Fields;
+use super::prepay::read_sign_type;
 use crate::Secret;
+use crate::common::error::ErrorCode;
+use crate::common::{FieldError, Fields, Problem, SignType, Text, read_out_trade_no, time};
 use order::{Account, OutTradeNo};
 use std::net::IpAddr;
 

@@ -14,28 +14,16 @@
 //! Not before 15 seconds after the order and not after 7 days; later it is a
 //! [refund](super::refund).
 
-pub use super::query::By;
+use crate::common::{FieldError, Fields, OrderNumber, SignType, Text};
 
 use super::answer::{self, AnswerError, push_account, read_account};
-use super::error::ErrorCode;
-use super::field::{FieldError, Text};
 use super::prepay::read_sign_type;
-use super::sign::SignType;
-use super::xml::Fields;
 use crate::Secret;
+use crate::common::error::ErrorCode;
 use order::Account;
 
 /// Where to send the request.
 pub const PATH: &str = "/secapi/pay/reverse";
-
-/// How long after the order is made it may be reversed: 15 seconds.
-pub const EARLIEST_SECONDS: i64 = 15;
-
-/// How long after the order is made it can still be reversed: 7 days.
-pub const LATEST_SECONDS: i64 = 7 * 86_400;
-
-/// The pauses in seconds before each repetition (Q7).
-pub const RETRY_SECONDS: [u32; 3] = [5, 10, 20];
 
 /// A request to take one order back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +31,7 @@ pub struct Request {
     /// Whose order it is.
     pub account: Account,
     /// Which one.
-    pub by: By,
+    pub by: OrderNumber,
     /// Unpredictable text, from outside.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
@@ -70,7 +58,7 @@ impl Request {
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
             account: read_account(fields)?,
-            by: By::read(fields)?,
+            by: OrderNumber::read(fields)?,
             nonce_str: fields.text("nonce_str")?,
             sign_type: read_sign_type(fields)?,
         })

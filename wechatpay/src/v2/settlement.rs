@@ -22,19 +22,16 @@
 //! the others, which is read too; dates come with and without dashes.
 
 use super::answer::{self, AnswerError, push_account, read_account};
-use super::field::{FieldError, Problem, Text, nth_name};
 use super::prepay::read_sign_type;
-use super::sign::SignType;
-use super::time::Date;
-use super::xml::{Fields, Grouped};
 use crate::Secret;
+use crate::common::fields::nth_name;
+use crate::common::settlement::{Limit, MAX_RECORDS, Record, UseTag};
+use crate::common::xml::Grouped;
+use crate::common::{Date, FieldError, Fields, Problem, SignType, Text};
 use order::{Account, Currency};
 
 /// Where to send the request.
 pub const PATH: &str = "/pay/settlementquery";
-
-/// The most records that an answer may have. WeChat advises to ask for 10.
-pub const MAX_RECORDS: usize = 20;
 
 /// A question about settlements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,53 +50,6 @@ pub struct Request {
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
-}
-
-/// Which funds (`usetag`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum UseTag {
-    /// `1`: paid out.
-    Settled,
-    /// `2`: still held.
-    Outstanding,
-}
-
-impl UseTag {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Settled, Self::Outstanding];
-
-    /// WeChat's number for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Settled => "1",
-            Self::Outstanding => "2",
-        }
-    }
-
-    /// The funds with this number.
-    pub fn parse(number: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|t| t.as_str() == number)
-    }
-}
-
-/// How many records to answer: `1..=20`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit(usize);
-
-impl Limit {
-    /// Checks a number.
-    pub fn new(limit: i64) -> Result<Self, FieldError> {
-        usize::try_from(limit)
-            .ok()
-            .filter(|limit| (1..=MAX_RECORDS).contains(limit))
-            .map(Self)
-            .ok_or(Problem::OutOfRange.of("limit"))
-    }
-
-    /// The number.
-    pub const fn get(self) -> usize {
-        self.0
-    }
 }
 
 impl Request {
@@ -154,34 +104,6 @@ pub struct Answer {
     pub records: Vec<Record>,
     /// Whether the envelope was signed. The records never are.
     pub signed: bool,
-}
-
-/// One settlement. Amounts are in the smallest unit of `settlementfee_type`
-/// and can be below zero.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// WeChat's number for the transfer; outstanding funds have none.
-    pub fbatchno: Option<String>,
-    /// The day of the transfer; outstanding funds have none.
-    pub date_settlement: Option<Date>,
-    /// The first day of payments in it.
-    pub date_start: Option<Date>,
-    /// The last day of payments in it.
-    pub date_end: Option<Date>,
-    /// What was transferred.
-    pub settlement_fee: i64,
-    /// What was not.
-    pub unsettlement_fee: i64,
-    /// In which currency. The seed's sample calls it `settlement_type`.
-    pub settlementfee_type: Currency,
-    /// What was paid.
-    pub pay_fee: i64,
-    /// What was refunded.
-    pub refund_fee: i64,
-    /// The difference.
-    pub pay_net_fee: i64,
-    /// What WeChat keeps.
-    pub poundage_fee: i64,
 }
 
 impl Answer {

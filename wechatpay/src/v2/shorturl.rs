@@ -15,11 +15,9 @@
 //! verified.
 
 use super::answer::{self, AnswerError, push_account, read_account};
-use super::field::{FieldError, Problem, Text};
 use super::prepay::read_sign_type;
-use super::sign::SignType;
-use super::xml::Fields;
 use crate::Secret;
+use crate::common::{FieldError, Fields, Problem, SignType, Text};
 use crate::uri::decode;
 use order::Account;
 

@@ -11,9 +11,9 @@
 
 use super::error::ErrorCode;
 use super::field::FieldError;
-use super::json::{Document, JsonError};
 use super::keyring::{Keyring, Verified, VerifyError, verify};
 use super::sign::{Signature, SignatureError};
+use crate::common::json::{Document, JsonError};
 use crate::rsa::Rsa;
 use serde_json::{Map, Value, json};
 use thiserror::Error;

@@ -13,18 +13,16 @@
 //!
 //! Seed 003, "Downloading Reconciliation API".
 
-pub use crate::v2::bill::{Bill, BillError, Column, Language, MAX_BYTES, Totals};
-
-use super::Region;
 use super::answer::{self, AnswerError};
-use super::field::{FieldError, Problem};
-use super::json::Document;
+use super::field::FieldError;
 use super::keyring::{Keyring, Verified};
 use super::merchant::Merchant;
+use super::region::Region;
 use super::request::{Incoming, Outgoing, RequestError};
+use crate::common::json::Document;
+use crate::common::{Date, Problem};
 use crate::rsa::{Case, Rsa, hex};
 use crate::uri;
-use crate::v2::time::Date;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 use subtle::ConstantTimeEq;
@@ -38,7 +36,7 @@ pub const SHA1_HEADER: &str = "Wechatpay-Statement-Sha1";
 pub const fn kept_days(region: Region) -> i64 {
     match region {
         Region::Global => 180,
-        Region::Mainland => crate::v2::bill::KEPT_DAYS,
+        Region::Mainland => crate::common::bill::KEPT_DAYS,
     }
 }
 

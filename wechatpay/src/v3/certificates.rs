@@ -13,16 +13,18 @@
 //! Pay's public key gets a refusal with
 //! [`ResourceNotExists`](super::ErrorCode::ResourceNotExists).
 
-use super::Region;
 use super::answer::Unverified;
-use super::field::{FieldError, Problem};
+use super::field::FieldError;
 use super::gcm::{GcmError, Sealed};
-use super::json::{Document, JsonError, Object};
+use super::json::Object;
 use super::keyring::{Keyring, verify};
+use super::region::Region;
 use super::request::Outgoing;
 use super::sign::Signature;
 use super::time;
 use crate::Secret;
+use crate::common::Problem;
+use crate::common::json::{Document, JsonError};
 use crate::rsa::{Certificate, KeyError, PublicKey, Rsa};
 use serde_json::{Value, json};
 use thiserror::Error;

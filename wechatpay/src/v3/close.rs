@@ -10,15 +10,15 @@
 //! Query first. A refusal with [`OrderPaid`](super::ErrorCode::OrderPaid)
 //! means what it says: query again (checklist P7).
 
-pub use super::query::By;
+use crate::common::{OrderNumber, Problem};
 
-use super::Region;
 use super::answer::AnswerError;
-use super::field::{FieldError, Problem};
+use super::field::FieldError;
 use super::keyring::Verified;
 use super::merchant::Merchant;
 use super::prepay::transactions;
 use super::query::{read_by, segments};
+use super::region::Region;
 use super::request::{Incoming, Outgoing, RequestError};
 use serde_json::Map;
 
@@ -28,7 +28,7 @@ pub struct Request {
     /// Whose order it is.
     pub merchant: Merchant,
     /// Which one.
-    pub by: By,
+    pub by: OrderNumber,
 }
 
 impl Request {
@@ -63,9 +63,9 @@ pub fn read_answer(verified: Verified<'_>) -> Result<(), AnswerError> {
     }
 }
 
-pub(crate) fn check_by(by: &By, region: Region) -> Result<(), FieldError> {
+pub(crate) fn check_by(by: &OrderNumber, region: Region) -> Result<(), FieldError> {
     match (by, region) {
-        (By::TransactionId(_), Region::Mainland) => {
+        (OrderNumber::TransactionId(_), Region::Mainland) => {
             Err(FieldError::new("transaction_id", Problem::OtherRegion))
         }
         _ => Ok(()),

@@ -9,12 +9,13 @@
 //! ```
 
 use super::answer::AnswerError;
-use super::field::Text;
-use super::json::{Document, set};
+use super::json::set;
 use super::keyring::Verified;
 use super::payment::check_echo;
-use super::prepay::NotifyUrl;
 use super::request::{Incoming, Outgoing, RequestError};
+use crate::common::Text;
+use crate::common::json::Document;
+use crate::common::prepay::NotifyUrl;
 use serde_json::{Map, json};
 
 /// Where to send the request, in either region.

@@ -9,7 +9,7 @@
 //! differently (`ORDER_NOT_EXIST`, `ORDERNOTEXIST`): every spelling is read,
 //! the first is written.
 
-pub use crate::v2::error::{Outcome, Side};
+use crate::common::error::{Outcome, Side};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,9 +1,8 @@
 //! What can be wrong with a field of a JSON message.
 
-use crate::v2;
 use std::fmt;
 
-pub use crate::v2::{Problem, Text};
+use crate::common::{self, Problem};
 
 /// A field that is not as the manual says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,8 +30,8 @@ impl fmt::Display for FieldError {
 }
 
 /// The types that both dialects share name v2's field, which is v3's too.
-impl From<v2::FieldError> for FieldError {
-    fn from(error: v2::FieldError) -> Self {
+impl From<common::FieldError> for FieldError {
+    fn from(error: common::FieldError) -> Self {
         Self::new(error.field, error.problem)
     }
 }

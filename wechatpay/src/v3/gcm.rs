@@ -10,8 +10,9 @@
 //! did: the signature around it does.
 
 use super::field::FieldError;
-use super::json::{MAX_BYTES, Object};
+use super::json::Object;
 use crate::Secret;
+use crate::common::json::MAX_BYTES;
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
 use base64::Engine;

@@ -9,7 +9,7 @@
 //! The packages are those of v2, whose `package` of APP is `Sign=WXPay` here
 //! too.
 
-pub use crate::v2::invoke::{APP_PACKAGE, App, Jsapi};
+use crate::common::invoke::{APP_PACKAGE, App, Jsapi};
 
 use crate::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
 use base64::Engine;

@@ -17,11 +17,9 @@
 //! Pay Order".
 
 pub use super::query::Answer;
-pub use crate::v2::micropay::{AuthCode, PASSWORD_SECONDS, QUERY_SECONDS};
+use crate::common::micropay::AuthCode;
 
-use super::Region;
 use super::answer::AnswerError;
-use super::field::{Problem, Text};
 use super::json::set;
 use super::keyring::Verified;
 use super::merchant::{Merchant, read_account};
@@ -29,8 +27,9 @@ use super::prepay::{
     Detail, SceneInfo, as_str, read_limit_pay, read_out_trade_no, transactions, write_amount,
     write_limit_pay,
 };
-use super::query::By;
+use super::region::Region;
 use super::request::{Incoming, Outgoing, RequestError};
+use crate::common::{OrderNumber, Problem, Text};
 use order::{Account, Money, OutTradeNo, TradeState, TradeType};
 use serde_json::{Map, json};
 
@@ -147,7 +146,7 @@ impl Request {
 /// Reads the verified answer to `request`. A payment of another amount or
 /// trade type is [`AnswerError::Mismatched`]; after it, query.
 pub fn read_answer(verified: Verified<'_>, request: &Request) -> Result<Answer, AnswerError> {
-    let by = By::OutTradeNo(request.out_trade_no.clone());
+    let by = OrderNumber::OutTradeNo(request.out_trade_no.clone());
     let answer = Answer::read(verified, &by, &request.account)?;
     if let TradeState::Success(payment) | TradeState::Refund(payment) = &answer.state {
         let differences = [

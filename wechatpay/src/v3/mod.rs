@@ -2,11 +2,11 @@
 //! RSA. WeChat Pay Global and mainland WeChat Pay are one dialect with two
 //! tables of paths: see [`Region`].
 //!
-//! From the bottom up: [`json`] is the document, [`sign`] its signature and
-//! [`keyring`] what vouches for it, [`gcm`] its encrypted parts, [`field`] and
-//! [`time`] the types of its values and [`error`] its error codes. [`answer`]
-//! says what an answer proves, [`request`] what a request is. Above them one
-//! file per message:
+//! From the bottom up: [`json`] reads fields of a document, [`sign`] is its
+//! signature and [`keyring`] the keys that verify it, [`gcm`] its encrypted
+//! parts, [`field`] and [`time`] the types of its values and [`error`] its
+//! error codes. [`answer`] says what an answer proves, [`request`] what a
+//! request is. Above them one file per message:
 //!
 //! ```text
 //! to be paid    prepay invoke notify   micropay reverse
@@ -36,6 +36,7 @@ pub mod query;
 pub mod refund;
 pub mod refund_notify;
 pub mod refundquery;
+mod region;
 pub mod request;
 pub mod reverse;
 pub mod settlement;
@@ -43,33 +44,9 @@ pub mod sign;
 pub mod time;
 
 pub use error::ErrorCode;
-pub use field::{FieldError, Problem, Text};
-pub use json::{Document, JsonError};
+pub use field::FieldError;
 pub use keyring::{Keyring, Verified, VerifyError};
 pub use merchant::Merchant;
+pub use region::Region;
 pub use request::{Incoming, Outgoing, RequestError};
 pub use sign::{Authorization, Signature, SignatureError};
-
-use serde::{Deserialize, Serialize};
-
-/// Which of the two WeChat Pays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Region {
-    /// Merchants outside mainland China: `apihk.mch.weixin.qq.com` and its
-    /// siblings, paths below `/v3/global/`.
-    Global,
-    /// Merchants of mainland China: `api.mch.weixin.qq.com`.
-    Mainland,
-}
-
-impl Region {
-    /// The region that a request's path belongs to.
-    pub fn of_path(path: &str) -> Self {
-        if path.starts_with("/v3/global/") {
-            Self::Global
-        } else {
-            Self::Mainland
-        }
-    }
-}

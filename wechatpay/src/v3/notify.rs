@@ -16,15 +16,16 @@
 //! signature is [verified](super::keyring::verify) before a byte is parsed.
 //! Seed 003, "payment notice" and "Notification of Refund Result".
 
-use super::Region;
-use super::field::{FieldError, Problem};
+use super::field::FieldError;
 use super::gcm::{GcmError, Sealed};
-use super::json::{Document, JsonError};
 use super::keyring::Verified;
 use super::merchant::{Merchant, read_account};
 use super::prepay::read_out_trade_no;
+use super::region::Region;
 use super::{payment, time};
 use crate::Secret;
+use crate::common::Problem;
+use crate::common::json::{Document, JsonError};
 use order::{OutTradeNo, Payment};
 use serde_json::{Map, Value, json};
 use thiserror::Error;

@@ -1,12 +1,13 @@
 //! The fields that describe a payment: the same in a query's answer, in Quick
 //! Pay's and in a notice.
 
-use super::field::{FieldError, Problem};
+use super::answer::AnswerError;
+use super::field::FieldError;
 use super::json::{Object, set};
 use super::merchant::Merchant;
+use super::region::Region;
 use super::time;
-use super::{Region, answer::AnswerError};
-use crate::v2::time as china;
+use crate::common::{Problem, time as china};
 use order::{Account, Payment, TradeState, TradeType};
 use serde_json::{Map, Value, json};
 

@@ -17,15 +17,18 @@
 //! Repeating a request with the same terms gives the same prepayment, so a
 //! request whose answer was lost may be sent again.
 
-pub use crate::v2::prepay::{MWEB_URL_SECONDS, NotifyUrl, PREPAY_SECONDS, Payer};
+use crate::common::prepay::{NotifyUrl, Payer};
 
 use super::answer::AnswerError;
-use super::field::{FieldError, Problem, Text};
-use super::json::{Document, Object, set};
+use super::field::FieldError;
+use super::json::{Object, set};
 use super::keyring::Verified;
 use super::merchant::{Merchant, read_account};
+use super::region::Region;
 use super::request::{Incoming, Outgoing, RequestError};
-use super::{Region, time};
+use super::time;
+use crate::common::json::Document;
+use crate::common::{Problem, Text};
 use order::{Account, Money, OutTradeNo, TradeType};
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;

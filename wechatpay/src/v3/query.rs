@@ -11,17 +11,18 @@
 //!
 //! The paths begin as those of [`prepay`](super::prepay).
 
-pub use crate::v2::query::By;
+use crate::common::{OrderNumber, Problem, Text};
 
-use super::Region;
 use super::answer::AnswerError;
-use super::field::{FieldError, Problem, Text};
-use super::json::{Document, Object, set};
+use super::field::FieldError;
+use super::json::{Object, set};
 use super::keyring::Verified;
 use super::merchant::Merchant;
 use super::payment::{self, check_account, check_echo, read_state, state_name};
 use super::prepay::{parse_out_trade_no, transactions};
+use super::region::Region;
 use super::request::{Incoming, Outgoing, RequestError};
+use crate::common::json::Document;
 use crate::uri;
 use order::{Account, TradeState};
 use serde_json::{Map, Value};
@@ -32,7 +33,7 @@ pub struct Request {
     /// Whose order it is.
     pub merchant: Merchant,
     /// Which one.
-    pub by: By,
+    pub by: OrderNumber,
 }
 
 impl Request {
@@ -56,20 +57,25 @@ impl Request {
 }
 
 /// `/id/…` or `/out-trade-no/…`.
-pub(crate) fn segments(by: &By) -> String {
+pub(crate) fn segments(by: &OrderNumber) -> String {
     match by {
-        By::TransactionId(id) => format!("/id/{}", uri::encode(id.as_str())),
-        By::OutTradeNo(number) => format!("/out-trade-no/{}", uri::encode(number.as_str())),
+        OrderNumber::TransactionId(id) => format!("/id/{}", uri::encode(id.as_str())),
+        OrderNumber::OutTradeNo(number) => {
+            format!("/out-trade-no/{}", uri::encode(number.as_str()))
+        }
     }
 }
 
 /// The merchant's number is looked for first: it may be `id` itself.
-pub(crate) fn read_by(request: &Incoming<'_>) -> Result<By, FieldError> {
+pub(crate) fn read_by(request: &Incoming<'_>) -> Result<OrderNumber, FieldError> {
     if let Some(number) = request.segment_after("out-trade-no")? {
-        return parse_out_trade_no(&number).map(By::OutTradeNo);
+        return parse_out_trade_no(&number).map(OrderNumber::OutTradeNo);
     }
     match request.segment_after("id")? {
-        Some(id) => Ok(By::TransactionId(Text::new("transaction_id", &id)?)),
+        Some(id) => Ok(OrderNumber::TransactionId(Text::new(
+            "transaction_id",
+            &id,
+        )?)),
         None => Err(FieldError::new("out_trade_no", Problem::Missing)),
     }
 }
@@ -94,13 +100,17 @@ impl Answer {
     ///
     /// Only `SUCCESS` and `REFUND` carry a payment, and they must carry all of
     /// it.
-    pub fn read(verified: Verified<'_>, by: &By, account: &Account) -> Result<Self, AnswerError> {
+    pub fn read(
+        verified: Verified<'_>,
+        by: &OrderNumber,
+        account: &Account,
+    ) -> Result<Self, AnswerError> {
         let document = Document::parse(verified.bytes())?;
         let root = document.root();
         check_account(&root, account)?;
         match by {
-            By::OutTradeNo(number) => check_echo(&root, "out_trade_no", number.as_str())?,
-            By::TransactionId(id) => check_transaction_id(&root, id.as_str())?,
+            OrderNumber::OutTradeNo(number) => check_echo(&root, "out_trade_no", number.as_str())?,
+            OrderNumber::TransactionId(id) => check_transaction_id(&root, id.as_str())?,
         }
         Ok(Self {
             state: read_state(&root, account)?,

@@ -19,19 +19,21 @@
 //! again under the *same* `out_refund_no` (R4), and what became of it is
 //! [queried](super::refundquery). Seed 003, "Refund API".
 
-pub use super::query::By;
-pub use crate::v2::refund::{FundsSource, OutRefundNo, Status};
-pub use crate::v2::refundquery::Channel;
+use crate::common::refund::{Channel, FundsSource, OutRefundNo, Status};
+use crate::common::{OrderNumber, Problem, Text};
 
 use super::answer::AnswerError;
-use super::field::{FieldError, Problem, Text};
-use super::json::{Document, Object, set};
+use super::field::FieldError;
+use super::json::{Object, set};
 use super::keyring::Verified;
 use super::merchant::Merchant;
 use super::payment::{check_echo, either, exchange_rate};
-use super::prepay::{NotifyUrl, as_str, read_out_trade_no};
+use super::prepay::{as_str, read_out_trade_no};
+use super::region::Region;
 use super::request::{Incoming, Outgoing, RequestError};
-use super::{Region, time};
+use super::time;
+use crate::common::json::Document;
+use crate::common::prepay::NotifyUrl;
 use order::{Money, RefundState};
 use serde_json::{Map, Value, json};
 
@@ -42,7 +44,7 @@ pub struct Request {
     /// institution's merchant.
     pub merchant: Merchant,
     /// For which order.
-    pub by: By,
+    pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: OutRefundNo,
     /// How much of how much.
@@ -105,8 +107,10 @@ impl Request {
             }
         };
         match &self.by {
-            By::TransactionId(id) => set(&mut fields, "transaction_id", Some(id.as_str())),
-            By::OutTradeNo(number) => set(&mut fields, "out_trade_no", Some(number.as_str())),
+            OrderNumber::TransactionId(id) => set(&mut fields, "transaction_id", Some(id.as_str())),
+            OrderNumber::OutTradeNo(number) => {
+                set(&mut fields, "out_trade_no", Some(number.as_str()))
+            }
         }
         set(
             &mut fields,
@@ -145,8 +149,8 @@ impl Request {
             }
         };
         let by = match root.optional_limited("transaction_id")? {
-            Some(id) => By::TransactionId(id),
-            None => By::OutTradeNo(read_out_trade_no(&root)?),
+            Some(id) => OrderNumber::TransactionId(id),
+            None => OrderNumber::OutTradeNo(read_out_trade_no(&root)?),
         };
         let amount = root.object("amount")?;
         let source = match root.has(source) {
@@ -230,8 +234,8 @@ impl Refund {
         let document = Document::parse(verified.bytes())?;
         let root = document.root();
         match &request.by {
-            By::TransactionId(id) => check_echo(&root, "transaction_id", id.as_str())?,
-            By::OutTradeNo(number) => check_echo(&root, "out_trade_no", number.as_str())?,
+            OrderNumber::TransactionId(id) => check_echo(&root, "transaction_id", id.as_str())?,
+            OrderNumber::OutTradeNo(number) => check_echo(&root, "out_trade_no", number.as_str())?,
         }
         let refund = Self::read(&root, In::Answer)?;
         if refund.out_refund_no != request.out_refund_no.as_str() {

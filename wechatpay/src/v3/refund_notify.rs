@@ -13,14 +13,15 @@
 
 pub use super::notify::{Event, NoticeError, RETRY_SECONDS, ack_fail, is_ack};
 
-use super::Region;
-use super::field::Problem;
 use super::gcm::{GcmError, Sealed};
 use super::keyring::Verified;
 use super::merchant::Merchant;
 use super::notify::Envelope;
-use super::refund::{In, Refund, Status};
+use super::refund::{In, Refund};
+use super::region::Region;
 use crate::Secret;
+use crate::common::Problem;
+use crate::common::refund::Status;
 use serde_json::Value;
 
 /// A refund that WeChat reports.

@@ -15,17 +15,20 @@
 //! or [`RefundNotExist`](super::ErrorCode::RefundNotExist) is how WeChat says
 //! that it has no such refund. Seed 003, "Query Refund API".
 
-use super::Region;
 use super::answer::AnswerError;
-use super::field::{FieldError, Problem, Text};
-use super::json::{Document, set};
+use super::field::FieldError;
+use super::json::set;
 use super::keyring::Verified;
 use super::merchant::Merchant;
 use super::payment::{check_echo, either};
 use super::prepay::parse_out_trade_no;
-use super::query;
-use super::refund::{In, OutRefundNo, Refund};
+use super::refund::{In, Refund};
+use super::region::Region;
 use super::request::{Incoming, Outgoing, RequestError};
+use crate::common::OrderNumber;
+use crate::common::json::Document;
+use crate::common::refund::OutRefundNo;
+use crate::common::{Problem, Text};
 use crate::uri;
 use order::Money;
 use serde_json::{Map, Value};
@@ -39,12 +42,12 @@ pub struct Request {
     /// Who was paid.
     pub merchant: Merchant,
     /// Which refund.
-    pub by: By,
+    pub by: Lookup,
 }
 
 /// What a refund is looked up by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum Lookup {
     /// WeChat's number. Only Global.
     RefundId(Text<32>),
     /// The merchant's number.
@@ -57,21 +60,21 @@ impl Request {
     pub fn outgoing(&self, region: Region) -> Result<Outgoing, FieldError> {
         let ids = self.merchant.to_query();
         let path = match (&self.by, region) {
-            (By::RefundId(id), Region::Global) => {
+            (Lookup::RefundId(id), Region::Global) => {
                 format!("/v3/global/refunds/id/{}?{ids}", uri::encode(id.as_str()))
             }
-            (By::OutRefundNo(number), Region::Global) => {
+            (Lookup::OutRefundNo(number), Region::Global) => {
                 let number = uri::encode(number.as_str());
                 format!("/v3/global/refunds/out-refund-no/{number}?{ids}")
             }
-            (By::OutRefundNo(number), Region::Mainland) => {
+            (Lookup::OutRefundNo(number), Region::Mainland) => {
                 let number = uri::encode(number.as_str());
                 let sub_mch_id = self.merchant.sub_mch_id.as_deref();
                 let query = sub_mch_id.map(|id| format!("?sub_mchid={}", uri::encode(id)));
                 let query = query.unwrap_or_default();
                 format!("/v3/refund/domestic/refunds/{number}{query}")
             }
-            (By::RefundId(_), Region::Mainland) => {
+            (Lookup::RefundId(_), Region::Mainland) => {
                 return Err(FieldError::new("refund_id", Problem::OtherRegion));
             }
         };
@@ -80,7 +83,7 @@ impl Request {
 
     /// Reads a request.
     pub fn read(request: &Incoming<'_>) -> Result<Self, RequestError> {
-        let out_refund_no = |number: &str| OutRefundNo::new(number).map(By::OutRefundNo);
+        let out_refund_no = |number: &str| OutRefundNo::new(number).map(Lookup::OutRefundNo);
         let missing = || FieldError::new("out_refund_no", Problem::Missing);
         if request.region == Region::Mainland {
             let number = request.segment_after("refunds")?.ok_or_else(missing)?;
@@ -95,7 +98,7 @@ impl Request {
             Some(number) => out_refund_no(&number),
             None => {
                 let id = request.segment_after("id")?.ok_or_else(missing)?;
-                Text::new("refund_id", &id).map(By::RefundId)
+                Text::new("refund_id", &id).map(Lookup::RefundId)
             }
         };
         let by = by.map_err(FieldError::from)?;
@@ -111,8 +114,8 @@ pub fn read_answer(verified: Verified<'_>, request: &Request) -> Result<Refund, 
     let document = Document::parse(verified.bytes())?;
     let refund = Refund::read(&document.root(), In::Query)?;
     let (field, same) = match &request.by {
-        By::RefundId(id) => ("refund_id", refund.refund_id == id.as_str()),
-        By::OutRefundNo(number) => ("out_refund_no", refund.out_refund_no == number.as_str()),
+        Lookup::RefundId(id) => ("refund_id", refund.refund_id == id.as_str()),
+        Lookup::OutRefundNo(number) => ("out_refund_no", refund.out_refund_no == number.as_str()),
     };
     if same {
         Ok(refund)
@@ -127,7 +130,7 @@ pub struct PageRequest {
     /// Who was paid.
     pub merchant: Merchant,
     /// Which order.
-    pub by: query::By,
+    pub by: OrderNumber,
     /// How many refunds to pass over.
     pub offset: u32,
     /// How many to list.
@@ -158,8 +161,8 @@ impl PageRequest {
     /// The request to send.
     pub fn outgoing(&self) -> Outgoing {
         let (name, number) = match &self.by {
-            query::By::TransactionId(id) => ("transaction_id", id.as_str()),
-            query::By::OutTradeNo(number) => ("out_trade_no", number.as_str()),
+            OrderNumber::TransactionId(id) => ("transaction_id", id.as_str()),
+            OrderNumber::OutTradeNo(number) => ("out_trade_no", number.as_str()),
         };
         Outgoing::get(format!(
             "/v3/global/refunds?{name}={}&count={}&offset={}&{}",
@@ -174,10 +177,10 @@ impl PageRequest {
     pub fn read(request: &Incoming<'_>) -> Result<Self, RequestError> {
         let by = match request.optional_param("transaction_id")? {
             Some(id) => Text::new("transaction_id", &id)
-                .map(query::By::TransactionId)
+                .map(OrderNumber::TransactionId)
                 .map_err(FieldError::from)?,
             None => {
-                parse_out_trade_no(&request.param("out_trade_no")?).map(query::By::OutTradeNo)?
+                parse_out_trade_no(&request.param("out_trade_no")?).map(OrderNumber::OutTradeNo)?
             }
         };
         Ok(Self {
@@ -229,12 +232,12 @@ impl Page {
             total_num: root.int("total_num")?,
         };
         match &request.by {
-            query::By::OutTradeNo(number) => check_echo(&root, "out_trade_no", number.as_str())?,
-            query::By::TransactionId(id) if page.transaction_id != id.as_str() => {
+            OrderNumber::OutTradeNo(number) => check_echo(&root, "out_trade_no", number.as_str())?,
+            OrderNumber::TransactionId(id) if page.transaction_id != id.as_str() => {
                 let field = "transaction_id";
                 return Err(AnswerError::Mismatched { field });
             }
-            query::By::TransactionId(_) => {}
+            OrderNumber::TransactionId(_) => {}
         }
         Ok(page)
     }

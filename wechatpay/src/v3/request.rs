@@ -1,8 +1,9 @@
 //! Requests as they are sent and as they arrive.
 
-use super::Region;
-use super::field::{FieldError, Problem};
-use super::json::{Document, JsonError};
+use super::field::FieldError;
+use super::region::Region;
+use crate::common::Problem;
+use crate::common::json::{Document, JsonError};
 use crate::uri;
 use std::fmt;
 use thiserror::Error;

@@ -16,19 +16,19 @@
 //! [refund](super::refund). A refusal whose outcome is unknown means to call
 //! again (Q7). Seed 003, "revoke order".
 
-pub use super::query::By;
-pub use crate::v2::reverse::{EARLIEST_SECONDS, RETRY_SECONDS};
+use crate::common::{OrderNumber, Problem};
 
-use super::Region;
 use super::answer::AnswerError;
 use super::close::{self, check_by};
-use super::field::{FieldError, Problem};
-use super::json::{Document, set};
+use super::field::FieldError;
+use super::json::set;
 use super::keyring::Verified;
 use super::merchant::Merchant;
 use super::prepay::transactions;
 use super::query::{read_by, segments};
+use super::region::Region;
 use super::request::{Incoming, Outgoing, RequestError};
+use crate::common::json::Document;
 use serde_json::{Map, Value};
 
 /// A request to take one order back.
@@ -37,12 +37,12 @@ pub struct Request {
     /// Whose order it is. The mainland wants the application too.
     pub merchant: Merchant,
     /// Which one.
-    pub by: By,
+    pub by: OrderNumber,
 }
 
 impl Request {
     /// The request to send. The mainland reverses by the merchant's number
-    /// only: [`Problem::OtherRegion`](super::Problem::OtherRegion).
+    /// only: [`Problem::OtherRegion`](crate::common::Problem::OtherRegion).
     pub fn outgoing(&self, region: Region) -> Result<Outgoing, FieldError> {
         check_by(&self.by, region)?;
         let mut fields = Map::new();
@@ -81,7 +81,7 @@ pub fn read_answer(
 ) -> Result<(), AnswerError> {
     match (region, &request.by) {
         (Region::Global, _) => close::read_answer(verified),
-        (Region::Mainland, By::OutTradeNo(number)) => {
+        (Region::Mainland, OrderNumber::OutTradeNo(number)) => {
             let document = Document::parse(verified.bytes())?;
             let root = document.root();
             match root.text("out_trade_no", 64)? == number.as_str() {
@@ -91,7 +91,7 @@ pub fn read_answer(
                 }),
             }
         }
-        (Region::Mainland, By::TransactionId(_)) => {
+        (Region::Mainland, OrderNumber::TransactionId(_)) => {
             Err(FieldError::new("transaction_id", Problem::OtherRegion).into())
         }
     }

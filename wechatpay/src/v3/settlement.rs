@@ -13,16 +13,17 @@
 //! Information for people: nothing is settled by it here. Seed 003, "Query
 //! Settlement API".
 
-pub use crate::v2::settlement::{Limit, MAX_RECORDS, Record, UseTag};
+use crate::common::settlement::{Limit, Record, UseTag};
 
 use super::answer::AnswerError;
-use super::field::{FieldError, Problem};
-use super::json::{Document, Object, set};
+use super::field::FieldError;
+use super::json::{Object, set};
 use super::keyring::Verified;
 use super::merchant::Merchant;
 use super::request::{Incoming, Outgoing, RequestError};
+use crate::common::json::Document;
+use crate::common::{Date, Problem};
 use crate::uri;
-use crate::v2::time::Date;
 use order::Currency;
 use serde_json::{Map, Value, json};
 

@@ -5,7 +5,7 @@
 //! 2018-06-08T02:34:56.123Z      read too; parts of a second are cut off
 //! ```
 
-use crate::v2::time as china;
+use crate::common::time as china;
 use thiserror::Error;
 
 const CHINA_OFFSET_MINUTES: i64 = 8 * 60;

@@ -2,13 +2,14 @@
 
 use crate::{changed, direct, institution, key, mutate, nonce, payment, received};
 use order::Currency;
-use wechatpay::v2::answer;
-use wechatpay::v2::bill::{
-    self, Bill, BillError, BillType, Column, Decimal, Entry, Language, MAX_BYTES, MAX_LINE_BYTES,
-    OddRow, Reader, Row, RowRefund, RowState, Total, Totals, gzip,
+use wechatpay::common::bill::{
+    Bill, BillError, BillType, Column, Decimal, Entry, Language, MAX_BYTES, MAX_LINE_BYTES, OddRow,
+    Reader, Row, RowRefund, RowState, Total, Totals, gzip,
 };
-use wechatpay::v2::time::{self, Date};
-use wechatpay::v2::{ErrorCode, Problem, SignType, Text, XmlError};
+use wechatpay::common::{Date, Problem, SignType, Text, XmlError, time};
+use wechatpay::v2::ErrorCode;
+use wechatpay::v2::answer;
+use wechatpay::v2::bill;
 
 /// A payment in Hong Kong dollars, with every column filled.
 fn paid() -> Row {

@@ -2,12 +2,13 @@
 
 use crate::{NONCE, changed, direct, institution, key, nonce, received, sealed};
 use order::{Account, Currency, OutTradeNo};
+use wechatpay::common::settlement::{Limit, Record, UseTag};
+use wechatpay::common::{Date, Fields, Problem, SignError, SignType, Text, XmlError};
 use wechatpay::v2::answer::{self, AnswerError};
 use wechatpay::v2::report::{self, Code};
-use wechatpay::v2::settlement::{self, Limit, Record, UseTag};
+use wechatpay::v2::settlement;
 use wechatpay::v2::shorturl::{self, LongUrl};
-use wechatpay::v2::time::Date;
-use wechatpay::v2::{ErrorCode, Fields, Problem, SignError, SignType, Text, XmlError, exchange};
+use wechatpay::v2::{ErrorCode, exchange};
 
 fn day(text: &str) -> Date {
     Date::parse(text).unwrap()

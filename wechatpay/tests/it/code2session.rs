@@ -2,8 +2,8 @@
 
 use wechatpay::Secret;
 use wechatpay::code2session::{Answer, PATH, Request, URL};
+use wechatpay::common::Problem;
 use wechatpay::oauth::{ErrorCode, TokenError};
-use wechatpay::v2::Problem;
 
 fn request() -> Request {
     Request {

@@ -1,7 +1,7 @@
 //! The error codes of seed 002, table by table.
 
+use wechatpay::common::error::{Outcome, Side};
 use wechatpay::v2::ErrorCode;
-use wechatpay::v2::error::{Outcome, Side};
 
 /// The codes of each error table, with names that the seed breaks across lines
 /// (`REQUIRE_POST_MET HOD`) put together again.

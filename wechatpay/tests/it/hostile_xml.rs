@@ -1,7 +1,9 @@
 //! Documents made to do harm, each named after the attack; and values that
 //! are merely awkward, which must come through whole.
 
-use wechatpay::v2::xml::{Fields, MAX_BYTES, MAX_FIELDS, XmlError, is_name};
+use wechatpay::common::fields::{MAX_FIELDS, is_name};
+use wechatpay::common::xml::MAX_BYTES;
+use wechatpay::common::{Fields, XmlError};
 
 fn check(attack: &str, document: impl AsRef<[u8]>, expect: XmlError) {
     assert_eq!(Fields::parse(document.as_ref()), Err(expect), "{attack}");
@@ -523,7 +525,7 @@ fn the_document_is_written_as_wechat_writes_it() {
 /// What XML cannot carry does not come through as something else that signs.
 #[test]
 fn a_character_that_xml_cannot_carry_breaks_the_signature() {
-    use wechatpay::v2::{SignError, SignType};
+    use wechatpay::common::{SignError, SignType};
     let key = crate::key();
     let sealed = Fields::new().with("a", "x\0y").sealed(&key, SignType::Md5);
     let read = Fields::parse(sealed.to_xml().as_bytes()).unwrap();
@@ -553,7 +555,7 @@ fn a_name_occurs_once_in_what_we_build_too() {
 /// the same.
 #[test]
 fn a_mutated_document_says_the_same_or_does_not_verify() {
-    use wechatpay::v2::SignType;
+    use wechatpay::common::SignType;
     let key = crate::key();
     let request = crate::jsapi_order(SignType::Md5);
     let signed = request.to_fields().signing_text();

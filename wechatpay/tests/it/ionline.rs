@@ -5,6 +5,9 @@ mod notices;
 use super::{NONCE, changed, key, mutate, nonce};
 use order::{Account, Currency, Money, OutTradeNo, Payment, RefundState, TradeState, TradeType};
 use wechatpay::Secret;
+use wechatpay::common::invoke::Jsapi;
+use wechatpay::common::json::JsonError as Strict;
+use wechatpay::common::{Fields, OrderNumber, Problem, SignError, SignType, Text, time};
 use wechatpay::ionline::form::FormError;
 use wechatpay::ionline::json::JsonError;
 use wechatpay::ionline::notify::Notice;
@@ -12,9 +15,8 @@ use wechatpay::ionline::payinfo::PayInfoError;
 use wechatpay::ionline::prepay::{self, Jspay, Lifetime, Means, NotifyUrl, PayUrl, Start, Trade};
 use wechatpay::ionline::refundquery::{self, Status};
 use wechatpay::ionline::{AnswerError, Merchant, Service, answer, form, json, query, refund};
-use wechatpay::v2::invoke::{self, Jsapi};
-use wechatpay::v2::{ErrorCode, Fields, Problem, SignError, SignType, Text, time};
-use wechatpay::v3::json::JsonError as Strict;
+use wechatpay::v2::ErrorCode;
+use wechatpay::v2::invoke;
 
 const MID: &str = "10085200000000";
 const APPID: &str = "wx2421b1c4370ec43b";
@@ -142,8 +144,8 @@ fn requests_go_both_ways() {
     let text = |text| Text::new("id", text).unwrap();
     let number = || OutTradeNo::new("1415659990").unwrap();
     for by in [
-        query::By::OutTradeNo(number()),
-        query::By::TransactionId(text("4200")),
+        OrderNumber::OutTradeNo(number()),
+        OrderNumber::TransactionId(text("4200")),
     ] {
         let request = query::Request {
             mch_id: mid(),
@@ -158,10 +160,10 @@ fn requests_go_both_ways() {
         assert_eq!(refund::Request::read(&fields, Currency::Hkd), Ok(request));
     }
     for by in [
-        refundquery::By::RefundId(text("5000")),
-        refundquery::By::OutRefundNo(text("R-1")),
-        refundquery::By::TransactionId(text("4200")),
-        refundquery::By::OutTradeNo(number()),
+        refundquery::Lookup::RefundId(text("5000")),
+        refundquery::Lookup::OutRefundNo(text("R-1")),
+        refundquery::Lookup::TransactionId(text("4200")),
+        refundquery::Lookup::OutTradeNo(number()),
     ] {
         let request = refundquery::Request {
             mch_id: mid(),
@@ -173,13 +175,13 @@ fn requests_go_both_ways() {
     }
 }
 
-fn refund_request(by: query::By) -> refund::Request {
+fn refund_request(by: OrderNumber) -> refund::Request {
     let money = |amount| Money::new(amount, Currency::Hkd).unwrap();
     refund::Request {
         mch_id: mid(),
         by,
         out_refund_no: Text::new("out_refund_no", "R-1").unwrap(),
-        amounts: refund::Amounts::new(money(88), money(888)).unwrap(),
+        amounts: wechatpay::common::refund::Amounts::new(money(88), money(888)).unwrap(),
         nonce_str: nonce(),
     }
 }
@@ -250,7 +252,7 @@ fn what_is_wrong_with_a_request_has_the_fields_name() {
     let read = prepay::Request::read(&fields, Currency::Hkd).unwrap();
     assert_eq!(read.lifetime, None);
 
-    let good = refund_request(query::By::OutTradeNo(OutTradeNo::new("1").unwrap())).to_fields();
+    let good = refund_request(OrderNumber::OutTradeNo(OutTradeNo::new("1").unwrap())).to_fields();
     for (field, value, problem) in [
         ("refund_fee", Some("889"), Problem::OutOfRange),
         ("refund_fee", Some("0"), Problem::OutOfRange),
@@ -374,9 +376,9 @@ fn answers_are_flat_json_whose_names_occur_once() {
 fn an_unused_field_in_any_form_loses_no_payment() {
     let account = account();
     let request = query::Request {
-        mch_id: wechatpay::v2::Text::new("mch_id", MID).unwrap(),
-        by: query::By::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
-        nonce_str: wechatpay::v2::Text::new("nonce_str", NONCE).unwrap(),
+        mch_id: wechatpay::common::Text::new("mch_id", MID).unwrap(),
+        by: OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
+        nonce_str: wechatpay::common::Text::new("nonce_str", NONCE).unwrap(),
     };
     let answer = query::Answer {
         state: TradeState::NotPay,
@@ -631,7 +633,7 @@ fn pay_url_is_https() {
 fn question() -> query::Request {
     query::Request {
         mch_id: mid(),
-        by: query::By::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
+        by: OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
         nonce_str: nonce(),
     }
 }
@@ -730,7 +732,7 @@ fn half_a_payment_and_a_strange_one_are_no_payment() {
 
 #[test]
 fn refunds_go_both_ways() {
-    let by = || query::By::OutTradeNo(OutTradeNo::new("1415659990").unwrap());
+    let by = || OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap());
     let request = refund_request(by());
     let answer = refund::Answer {
         transaction_id: "10085200000000150271173415530".to_owned(),
@@ -783,7 +785,7 @@ fn every_state_of_a_refund_goes_both_ways() {
         by,
         nonce_str: nonce(),
     };
-    let by_order = asked(refundquery::By::OutTradeNo(
+    let by_order = asked(refundquery::Lookup::OutTradeNo(
         OutTradeNo::new("1415659990").unwrap(),
     ));
     let good = answer.to_fields(MID, NONCE);
@@ -812,7 +814,7 @@ fn every_state_of_a_refund_goes_both_ways() {
     assert_eq!(answer.find("R-9"), None);
 
     // Asked for one, told of others.
-    let by_one = asked(refundquery::By::OutRefundNo(
+    let by_one = asked(refundquery::Lookup::OutRefundNo(
         Text::new("id", "R-1").unwrap(),
     ));
     assert_eq!(

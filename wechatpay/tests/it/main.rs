@@ -25,9 +25,9 @@ mod vectors;
 
 use order::{Account, Currency, Money, OutTradeNo, Payment, TradeType};
 use wechatpay::Secret;
-use wechatpay::v2::Text;
-use wechatpay::v2::prepay::{self, NotifyUrl, Payer, Trade};
-use wechatpay::v2::{Fields, SignType, time};
+use wechatpay::common::prepay::{NotifyUrl, Payer};
+use wechatpay::common::{Fields, SignType, Text, time};
+use wechatpay::v2::prepay::{self, Trade};
 
 const NONCE: &str = "IITRi8IabbbIz1Jc";
 

@@ -3,11 +3,14 @@
 use crate::{NONCE, direct, institution, jsapi_order, key, order, payment, sealed};
 use ::order::{Account, OutTradeNo, TradeState, TradeType};
 use wechatpay::Secret;
+use wechatpay::common::prepay::{NotifyUrl, Payer};
+use wechatpay::common::{
+    FieldError, Fields, OrderNumber, Problem, SignError, SignType, Text, XmlError,
+};
+use wechatpay::v2::ErrorCode;
 use wechatpay::v2::answer::{self, AnswerError};
-use wechatpay::v2::prepay::{self, NotifyUrl, Payer, Trade, Warning};
-use wechatpay::v2::query::By;
-use wechatpay::v2::{ErrorCode, FieldError, Fields, Problem, SignError, SignType, Text};
-use wechatpay::v2::{XmlError, close, query};
+use wechatpay::v2::prepay::{self, Trade, Warning};
+use wechatpay::v2::{close, query};
 
 fn trades(account: &Account) -> Vec<Trade> {
     vec![
@@ -466,7 +469,7 @@ fn refusals_and_failures_have_names() {
 fn question(account: Account, sign_type: SignType) -> query::Request {
     query::Request {
         account,
-        by: By::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
+        by: OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
         nonce_str: Text::new("nonce_str", NONCE).unwrap(),
         sign_type,
     }
@@ -511,7 +514,8 @@ fn a_query_goes_both_ways() {
 
 #[test]
 fn a_query_prefers_wechats_number() {
-    let by = |number: &str| By::TransactionId(Text::new("transaction_id", number).unwrap());
+    let by =
+        |number: &str| OrderNumber::TransactionId(Text::new("transaction_id", number).unwrap());
     let both = question(direct(), SignType::Md5)
         .to_fields()
         .with("transaction_id", "100");
@@ -539,7 +543,7 @@ fn a_query_answer_is_about_the_order_that_was_asked_for() {
         })
     );
     let by_id = |id| query::Request {
-        by: By::TransactionId(Text::new("transaction_id", id).unwrap()),
+        by: OrderNumber::TransactionId(Text::new("transaction_id", id).unwrap()),
         ..question(direct(), SignType::Md5)
     };
     assert_eq!(

@@ -3,10 +3,10 @@
 use crate::{NONCE, changed, direct, institution, key, nonce, sealed};
 use order::Account;
 use wechatpay::Secret;
+use wechatpay::common::{FieldError, Fields, Problem, SignError, SignType, Text, XmlError};
 use wechatpay::v2::answer::{self, AnswerError};
 use wechatpay::v2::native::{self, Callback, CallbackError, PRODUCT_URL, ProductUrl};
 use wechatpay::v2::shorturl::LongUrl;
-use wechatpay::v2::{FieldError, Fields, Problem, SignError, SignType, Text, XmlError};
 
 fn product(product_id: &str) -> ProductUrl {
     ProductUrl {

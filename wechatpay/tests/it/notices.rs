@@ -2,8 +2,9 @@
 
 use crate::{direct, institution, key, payment};
 use wechatpay::Secret;
+use wechatpay::common::{Fields, Problem, SignType, XmlError};
+use wechatpay::v2::ErrorCode;
 use wechatpay::v2::notify::{ACK_OK, Notice, NoticeError, RETRY_SECONDS, ack_fail, is_ack};
-use wechatpay::v2::{ErrorCode, Fields, Problem, SignType, XmlError};
 
 fn notice() -> Notice {
     Notice {

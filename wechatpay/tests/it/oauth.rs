@@ -1,10 +1,10 @@
 //! OAuth in both directions.
 
 use wechatpay::Secret;
+use wechatpay::common::Problem;
 use wechatpay::oauth::{
     ACCESS_TOKEN_URL, AUTHORIZE_URL, Authorize, ErrorCode, Scope, Token, TokenError, TokenRequest,
 };
-use wechatpay::v2::Problem;
 
 fn authorize() -> Authorize {
     Authorize {

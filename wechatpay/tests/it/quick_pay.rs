@@ -2,10 +2,12 @@
 
 use crate::{NONCE, changed, direct, institution, key, nonce, payment, received, sealed};
 use order::{Account, Currency, Money, OutTradeNo, Payment, TradeType};
+use wechatpay::common::micropay::AuthCode;
+use wechatpay::common::{FieldError, OrderNumber, Problem, SignError, SignType, Text};
+use wechatpay::v2::ErrorCode;
 use wechatpay::v2::answer::{self, AnswerError};
-use wechatpay::v2::micropay::{self, AuthCode};
-use wechatpay::v2::reverse::{self, By};
-use wechatpay::v2::{ErrorCode, FieldError, Problem, SignError, SignType, Text};
+use wechatpay::v2::micropay;
+use wechatpay::v2::reverse;
 
 const CODE: &str = "120061098828009406";
 
@@ -183,8 +185,8 @@ fn q4_q5_open_outcomes_are_told_from_refusals() {
 
 #[test]
 fn a_reverse_goes_both_ways() {
-    let number = By::OutTradeNo(OutTradeNo::new("1415659990").unwrap());
-    let id = By::TransactionId(Text::new("transaction_id", "1008450740").unwrap());
+    let number = OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap());
+    let id = OrderNumber::TransactionId(Text::new("transaction_id", "1008450740").unwrap());
     for account in [direct(), institution()] {
         for by in [&number, &id] {
             for sign_type in SignType::ALL {
@@ -211,7 +213,7 @@ fn a_reverse_goes_both_ways() {
 fn q7_a_refused_reverse_says_whether_to_call_again() {
     let request = reverse::Request {
         account: direct(),
-        by: By::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
+        by: OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
         nonce_str: nonce(),
         sign_type: SignType::Md5,
     };

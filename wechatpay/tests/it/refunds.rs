@@ -3,12 +3,14 @@
 use crate::{NONCE, changed, direct, institution, key, mutate, nonce, received, sealed};
 use order::{Account, Currency, MAX_REFUNDS, Money, OutTradeNo, RefundState};
 use wechatpay::Secret;
+use wechatpay::common::prepay::NotifyUrl;
+use wechatpay::common::refund::{Amounts, Channel, FundsSource, OutRefundNo, Status};
+use wechatpay::common::{FieldError, Fields, OrderNumber, Problem, SignType, Text, XmlError, time};
 use wechatpay::v2::answer::AnswerError;
-use wechatpay::v2::prepay::NotifyUrl;
-use wechatpay::v2::refund::{self, Amounts, FundsSource, OutRefundNo, Status};
+use wechatpay::v2::ecb;
+use wechatpay::v2::refund;
 use wechatpay::v2::refund_notify::{self, Notice, NoticeError};
-use wechatpay::v2::refundquery::{self, By, Channel};
-use wechatpay::v2::{FieldError, Fields, Problem, SignType, Text, XmlError, ecb, time};
+use wechatpay::v2::refundquery::{self, Lookup};
 
 fn hkd(amount_minor: i64) -> Money {
     Money::new(amount_minor, Currency::Hkd).unwrap()
@@ -17,7 +19,7 @@ fn hkd(amount_minor: i64) -> Money {
 fn request(account: Account, sign_type: SignType) -> refund::Request {
     refund::Request {
         account,
-        by: refund::By::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
+        by: OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap()),
         out_refund_no: OutRefundNo::new("1415659990-1").unwrap(),
         amounts: Amounts::new(hkd(300), hkd(888)).unwrap(),
         notify_url: Some(NotifyUrl::new("https://pay.example/notify/v2/demo").unwrap()),
@@ -55,7 +57,7 @@ fn a_refund_goes_both_ways() {
         for sign_type in SignType::ALL {
             let full = request(account.clone(), sign_type);
             let by_id = refund::Request {
-                by: refund::By::TransactionId(Text::new("transaction_id", "1008450").unwrap()),
+                by: OrderNumber::TransactionId(Text::new("transaction_id", "1008450").unwrap()),
                 notify_url: None,
                 refund_desc: None,
                 refund_account: None,
@@ -176,7 +178,7 @@ fn a_refunds_answer_is_about_the_request() {
     assert_eq!(read(&coupon), Ok(()));
 }
 
-fn question(by: By, sign_type: SignType) -> refundquery::Request {
+fn question(by: Lookup, sign_type: SignType) -> refundquery::Request {
     refundquery::Request {
         account: direct(),
         by,
@@ -186,8 +188,8 @@ fn question(by: By, sign_type: SignType) -> refundquery::Request {
     }
 }
 
-fn by_order() -> By {
-    By::OutTradeNo(OutTradeNo::new("1415659990").unwrap())
+fn by_order() -> Lookup {
+    Lookup::OutTradeNo(OutTradeNo::new("1415659990").unwrap())
 }
 
 fn one(n: usize, refund_status: Status) -> refundquery::Refund {
@@ -262,10 +264,10 @@ fn r2_a_refund_query_goes_both_ways() {
 fn a_refund_is_looked_up_by_the_first_of_four_numbers() {
     let text = |field, value| Text::new(field, value).unwrap();
     let all = [
-        By::RefundId(text("refund_id", "R")),
-        By::OutRefundNo(OutRefundNo::new("O").unwrap()),
-        By::TransactionId(text("transaction_id", "T")),
-        By::OutTradeNo(OutTradeNo::new("N").unwrap()),
+        Lookup::RefundId(text("refund_id", "R")),
+        Lookup::OutRefundNo(OutRefundNo::new("O").unwrap()),
+        Lookup::TransactionId(text("transaction_id", "T")),
+        Lookup::OutTradeNo(OutTradeNo::new("N").unwrap()),
     ];
     for sign_type in SignType::ALL {
         for by in &all {
@@ -309,7 +311,7 @@ fn a_refund_is_looked_up_by_the_first_of_four_numbers() {
     }
 }
 
-fn read_told(by: By, change: &[(&str, Option<&str>)]) -> Result<(), AnswerError> {
+fn read_told(by: Lookup, change: &[(&str, Option<&str>)]) -> Result<(), AnswerError> {
     let fields = changed(&told().to_fields(&direct(), NONCE), change);
     let bytes = sealed(fields, SignType::Md5);
     refundquery::Answer::read(&bytes, &question(by, SignType::Md5), &key()).map(|_| ())
@@ -413,12 +415,12 @@ fn a_refund_query_answer_is_about_what_was_asked() {
         read_told(by_order(), &other_order),
         mismatched("out_trade_no")
     );
-    let other_id = By::TransactionId(text("transaction_id", "1"));
+    let other_id = Lookup::TransactionId(text("transaction_id", "1"));
     assert_eq!(read_told(other_id, &[]), mismatched("transaction_id"));
 
     // Asked about one refund, the answer tells of that one alone.
-    let by_number = By::OutRefundNo(OutRefundNo::new("1415659990-0").unwrap());
-    let by_id = By::RefundId(text("refund_id", &told().refunds[0].refund_id));
+    let by_number = Lookup::OutRefundNo(OutRefundNo::new("1415659990-0").unwrap());
+    let by_id = Lookup::RefundId(text("refund_id", &told().refunds[0].refund_id));
     assert_eq!(
         read_told(by_number.clone(), &[]),
         mismatched("out_refund_no")

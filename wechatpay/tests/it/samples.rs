@@ -3,12 +3,12 @@
 
 use crate::{direct, key};
 use order::{Currency, RefundState, TradeState, TradeType};
+use wechatpay::common::prepay::Payer;
+use wechatpay::common::{Date, Fields, OrderNumber, SignType, Text};
 use wechatpay::v2::notify::{Notice, is_ack};
-use wechatpay::v2::prepay::{self, Payer, Trade, Warning};
-use wechatpay::v2::query::By;
-use wechatpay::v2::time::Date;
-use wechatpay::v2::{Fields, SignType, Text, close, query};
+use wechatpay::v2::prepay::{self, Trade, Warning};
 use wechatpay::v2::{bill, exchange, micropay, refund, refundquery, reverse, settlement};
+use wechatpay::v2::{close, query};
 
 /// The sample under a heading that begins with the section number.
 fn sample(section: &str) -> Fields {
@@ -84,7 +84,7 @@ fn the_unified_order_sample_reads() {
 fn the_query_sample_reads() {
     let request = query::Request::read(&sample("9.2.4")).unwrap();
     let id = Text::new("transaction_id", "1008450740201411110005820873").unwrap();
-    assert_eq!(request.by, By::TransactionId(id));
+    assert_eq!(request.by, OrderNumber::TransactionId(id));
 
     // 9.2.5 marks cash_fee and rate as required, and its sample has neither.
     let answer = query::Answer::read(&resigned("9.2.5"), &request, &key()).unwrap();
@@ -150,7 +150,7 @@ fn the_refund_sample_reads() {
 #[test]
 fn the_refund_query_sample_reads() {
     let request = refundquery::Request::read(&sample("9.5.4")).unwrap();
-    assert!(matches!(request.by, refundquery::By::OutTradeNo(_)));
+    assert!(matches!(request.by, refundquery::Lookup::OutTradeNo(_)));
     let answer = refundquery::Answer::read(&resigned("9.5.5"), &request, &key()).unwrap();
     let refund = answer.find("1415701182").unwrap();
     let refund_id = "2008450740201411110000174436".to_owned();
@@ -161,7 +161,7 @@ fn the_refund_query_sample_reads() {
 fn the_statement_sample_reads() {
     let request = bill::Request::read(&sample("9.6.4")).unwrap();
     assert_eq!(request.bill_date, Date::parse("20141110").unwrap());
-    assert_eq!(request.bill_type, bill::BillType::All);
+    assert_eq!(request.bill_type, wechatpay::common::bill::BillType::All);
     assert!(!request.gzip);
 }
 
@@ -170,9 +170,9 @@ fn the_settlement_sample_reads() {
     let day = Date::parse("20150807").unwrap();
     let request = settlement::Request {
         account: direct(),
-        usetag: settlement::UseTag::Settled,
+        usetag: wechatpay::common::settlement::UseTag::Settled,
         offset: 0,
-        limit: settlement::Limit::new(10).unwrap(),
+        limit: wechatpay::common::settlement::Limit::new(10).unwrap(),
         dates: Some((day, day)),
         nonce_str: Text::new("nonce_str", "n").unwrap(),
         sign_type: SignType::Md5,

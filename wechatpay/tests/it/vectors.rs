@@ -4,9 +4,11 @@
 use md5::{Digest, Md5};
 use serde_json::Value;
 use wechatpay::Secret;
-use wechatpay::v2::invoke::{self, App, Jsapi};
+use wechatpay::common::invoke::{App, Jsapi};
+use wechatpay::common::{Fields, SignError, SignType, Text, time};
+use wechatpay::v2::invoke;
 use wechatpay::v2::native::ProductUrl;
-use wechatpay::v2::{Fields, SignError, SignType, Text, ecb, refund_notify, time};
+use wechatpay::v2::{ecb, refund_notify};
 
 /// The vectors whose names begin with one of these.
 pub(crate) fn vectors_of(beginnings: &[&str]) -> Vec<Value> {

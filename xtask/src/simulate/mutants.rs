@@ -163,7 +163,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an answer about a payment is believed unverified",
         changes: &[Change {
-            file: "wechatpay/src/v2/sign.rs",
+            file: "wechatpay/src/common/sign.rs",
             find: "if same(given, &self.sign(key, sign_type)) {",
             replace: "if same(given, &self.sign(key, sign_type)) || self.get(\"transaction_id\").is_some() {",
         }],

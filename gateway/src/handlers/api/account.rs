@@ -10,8 +10,8 @@ use crate::http::message::{query, success};
 use crate::runtime::{Request, Response, Runtime};
 use crate::upstream::{Settlements, wrong};
 use serde_json::{Value, json};
-use wechatpay::v2::settlement::{Limit, UseTag};
-use wechatpay::v2::time::Date;
+use wechatpay::common::Date;
+use wechatpay::common::settlement::{Limit, UseTag};
 
 /// What was settled in the last thirty days, when no days are given.
 const USUAL_MS: i64 = 30 * 24 * 60 * 60 * 1000;

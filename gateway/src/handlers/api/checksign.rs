@@ -7,7 +7,7 @@ use crate::http::message::success;
 use crate::runtime::{Request, Response, Runtime};
 use order::Account;
 use serde_json::json;
-use wechatpay::v2::Fields;
+use wechatpay::common::Fields;
 
 impl<R: Runtime> Gateway<R> {
     /// Whether a notice carries the right sign, by the merchant's API key or

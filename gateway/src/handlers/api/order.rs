@@ -13,7 +13,8 @@ use crate::merchants::merchant::Answers;
 use crate::runtime::{Request, Response, Runtime};
 use order::{Order, Payment, Prepayment, Terms, TradeType};
 use serde_json::{Map, Value, json};
-use wechatpay::v2::prepay::{self, PREPAY_SECONDS};
+use wechatpay::common::prepay::PREPAY_SECONDS;
+use wechatpay::v2::prepay;
 
 impl<R: Runtime> Gateway<R> {
     /// Makes an order. BASIC.

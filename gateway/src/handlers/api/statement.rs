@@ -10,8 +10,8 @@ use crate::http::message::{answer, query, success, texts};
 use crate::runtime::{Answer, Body, Request, Response, Runtime};
 use crate::upstream::{Reason, Statement};
 use serde_json::{Map, Value, json};
-use wechatpay::v2::bill::{BillType, Entry, Row, Summary};
-use wechatpay::v2::time::{self, Date};
+use wechatpay::common::bill::{BillType, Entry, Row, Summary};
+use wechatpay::common::{Date, time};
 
 /// The most rows of one page.
 const MAX_ROWS: i64 = 1000;

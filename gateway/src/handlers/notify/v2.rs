@@ -7,7 +7,7 @@ use crate::http::error::{ApiError, Code};
 use crate::http::message::answer;
 use crate::runtime::{Request, Response, Runtime};
 use order::OutTradeNo;
-use wechatpay::v2::field::Text;
+use wechatpay::common::Text;
 use wechatpay::v2::notify::{ACK_OK, Notice, NoticeError, ack_fail};
 use wechatpay::v2::{native, refund_notify};
 

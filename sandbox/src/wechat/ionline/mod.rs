@@ -34,11 +34,11 @@ use crate::wechat::v2::Refusal;
 use http::Method;
 use order::{Account, Payment};
 use wechatpay::Secret;
+use wechatpay::common::{Fields, OrderNumber, Problem, SignType};
 use wechatpay::ionline::form::{self, FormError};
 use wechatpay::ionline::notify::Notice;
-use wechatpay::ionline::query::By;
 use wechatpay::ionline::{PATH, Service, answer, json};
-use wechatpay::v2::{self, ErrorCode, Fields, Problem, SignType};
+use wechatpay::v2::{self, ErrorCode};
 
 /// iOnline's number for a payment has at most this many characters.
 const TRANSACTION_ID_LEN: usize = 32;
@@ -69,10 +69,10 @@ impl Asked {
     }
 
     /// An order that this merchant made here.
-    fn order<'a>(&self, sandbox: &'a Sandbox, by: &By) -> Option<&'a Order> {
+    fn order<'a>(&self, sandbox: &'a Sandbox, by: &OrderNumber) -> Option<&'a Order> {
         match by {
-            By::OutTradeNo(number) => self.order_under(sandbox, number.as_str()),
-            By::TransactionId(id) => self.order_paid_as(sandbox, id.as_str()),
+            OrderNumber::OutTradeNo(number) => self.order_under(sandbox, number.as_str()),
+            OrderNumber::TransactionId(id) => self.order_paid_as(sandbox, id.as_str()),
         }
     }
 
@@ -93,11 +93,15 @@ impl Asked {
     }
 
     /// The order that money is to be returned of.
-    fn order_to_return<'a>(&self, sandbox: &'a Sandbox, by: &By) -> Result<&'a Order, Refusal> {
+    fn order_to_return<'a>(
+        &self,
+        sandbox: &'a Sandbox,
+        by: &OrderNumber,
+    ) -> Result<&'a Order, Refusal> {
         self.order(sandbox, by).ok_or_else(|| {
             Refusal::from_code(match by {
-                By::TransactionId(_) => ErrorCode::InvalidTransactionId,
-                By::OutTradeNo(_) => ErrorCode::OrderNotExist,
+                OrderNumber::TransactionId(_) => ErrorCode::InvalidTransactionId,
+                OrderNumber::OutTradeNo(_) => ErrorCode::OrderNotExist,
             })
         })
     }

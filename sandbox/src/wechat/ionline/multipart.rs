@@ -9,8 +9,9 @@
 //! --boundary--
 //! ```
 
-use wechatpay::v2::xml::MAX_FIELDS;
-use wechatpay::v2::{ErrorCode, Fields};
+use wechatpay::common::Fields;
+use wechatpay::common::fields::MAX_FIELDS;
+use wechatpay::v2::ErrorCode;
 
 /// The longest boundary (RFC 2046, section 5.1.1).
 const MAX_BOUNDARY: usize = 70;

@@ -11,9 +11,11 @@ use crate::wechat::rules::{self, prepay::Wish};
 use crate::wechat::v2::Refusal;
 use order::Account;
 use std::collections::BTreeMap;
+use wechatpay::common::invoke::Jsapi;
+use wechatpay::common::{Fields, SignType, Text};
 use wechatpay::ionline::prepay::{Answer, Means, PayUrl, Request, Start, Trade};
-use wechatpay::v2::invoke::{self, Jsapi};
-use wechatpay::v2::{ErrorCode, Fields, SignType, Text};
+use wechatpay::v2::ErrorCode;
+use wechatpay::v2::invoke;
 
 /// What WeChat asks for; iOnline says nothing of it.
 const SHORTEST_MINUTES: i64 = 1;

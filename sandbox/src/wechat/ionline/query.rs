@@ -6,8 +6,9 @@ use crate::moment::Moment;
 use crate::wechat::orders::{Order, State};
 use crate::wechat::v2::Refusal;
 use order::TradeState;
+use wechatpay::common::Fields;
 use wechatpay::ionline::query::{Answer, Request};
-use wechatpay::v2::{ErrorCode, Fields};
+use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
     sandbox: &mut Sandbox,

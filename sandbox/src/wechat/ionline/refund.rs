@@ -6,8 +6,9 @@ use crate::moment::Moment;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::rules::refund::Wish;
 use crate::wechat::v2::Refusal;
+use wechatpay::common::Fields;
 use wechatpay::ionline::refund::{Answer, Request};
-use wechatpay::v2::{ErrorCode, Fields};
+use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
     sandbox: &mut Sandbox,

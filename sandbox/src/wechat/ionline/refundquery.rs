@@ -6,8 +6,9 @@ use crate::moment::Moment;
 use crate::wechat::orders::Order;
 use crate::wechat::refunds::{self, Refund, State};
 use crate::wechat::v2::Refusal;
-use wechatpay::ionline::refundquery::{self, Answer, By, Request, Status};
-use wechatpay::v2::{ErrorCode, Fields};
+use wechatpay::common::Fields;
+use wechatpay::ionline::refundquery::{self, Answer, Lookup, Request, Status};
+use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
     sandbox: &mut Sandbox,
@@ -33,7 +34,7 @@ pub(super) fn answer(
 fn found<'a>(
     sandbox: &'a Sandbox,
     asked: &Asked,
-    by: &By,
+    by: &Lookup,
 ) -> Result<(&'a Order, Vec<&'a Refund>), Refusal> {
     let none = || Refusal::from_code(ErrorCode::RefundNotExist);
     let one = |refund: Option<&'a Refund>| {
@@ -44,19 +45,19 @@ fn found<'a>(
     };
     let all = |order: &'a Order| (order, sandbox.refunds.of_order(&order.key()));
     match by {
-        By::RefundId(id) => {
+        Lookup::RefundId(id) => {
             let is_it = |refund: &&Refund| refund.refund_id == id.as_str();
             one(sandbox.refunds.values().find(is_it))
         }
-        By::OutRefundNo(number) => {
+        Lookup::OutRefundNo(number) => {
             let key = refunds::key(&asked.merchant.mch_id, None, number.as_str());
             one(sandbox.refunds.get(&key))
         }
-        By::TransactionId(id) => asked
+        Lookup::TransactionId(id) => asked
             .order_paid_as(sandbox, id.as_str())
             .map(all)
             .ok_or_else(|| Refusal::from_code(ErrorCode::InvalidTransactionId)),
-        By::OutTradeNo(number) => asked
+        Lookup::OutTradeNo(number) => asked
             .order_under(sandbox, number.as_str())
             .map(all)
             .ok_or_else(none),

@@ -7,7 +7,7 @@ use crate::wechat::dialect::Dialect;
 use crate::wechat::orders::{self, Order, State};
 use crate::wechat::refunds::{self, Refund, Terms};
 use order::{Currency, MAX_REFUNDS, Money};
-use wechatpay::v2::refund::FundsSource;
+use wechatpay::common::refund::FundsSource;
 
 /// How long after the payment it can be refunded. The v2 manual, section
 /// 9.4.1, says three months, which a strict account enforces; WeChat has long

@@ -11,7 +11,7 @@ use super::Denied;
 use crate::Sandbox;
 use crate::wechat::orders::State;
 use order::TradeType;
-use wechatpay::v2::reverse::{EARLIEST_SECONDS, LATEST_SECONDS};
+use wechatpay::common::reverse::{EARLIEST_SECONDS, LATEST_SECONDS};
 
 impl Sandbox {
     /// Reverses an order; to do it again is a success.

@@ -9,8 +9,9 @@ use crate::Sandbox;
 use crate::wechat::orders::State;
 use order::Currency;
 use std::collections::BTreeMap;
-use wechatpay::v2::settlement::{Record, UseTag};
-use wechatpay::v2::time::{Date, parse_china};
+use wechatpay::common::Date;
+use wechatpay::common::settlement::{Record, UseTag};
+use wechatpay::common::time::parse_china;
 
 /// What came in and went out again.
 #[derive(Default)]

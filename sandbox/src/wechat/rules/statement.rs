@@ -4,8 +4,8 @@
 use crate::Sandbox;
 use crate::wechat::orders::{Order, State};
 use order::Currency;
-use wechatpay::v2::bill::{Decimal, Row, RowRefund, RowState};
-use wechatpay::v2::time::Date;
+use wechatpay::common::Date;
+use wechatpay::common::bill::{Decimal, Row, RowRefund, RowState};
 
 /// What WeChat keeps of a payment, in thousandths, and as the statement says
 /// it.

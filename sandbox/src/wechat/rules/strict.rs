@@ -14,8 +14,8 @@ use order::TradeType;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::net::IpAddr;
-use wechatpay::v2::time::{Date, china, parse_china};
-use wechatpay::v2::{Fields, Problem};
+use wechatpay::common::time::{china, parse_china};
+use wechatpay::common::{Date, Fields, Problem};
 
 /// Every rule: the value that a strict account refuses, and where the manual
 /// says so.

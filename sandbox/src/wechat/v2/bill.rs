@@ -8,8 +8,9 @@ use crate::web;
 use crate::wechat::orders::Order;
 use crate::wechat::rules::statement::{self, NoStatement};
 use http::StatusCode;
+use wechatpay::common::bill::{Bill, Column, KEPT_DAYS, Language};
 use wechatpay::v2::ErrorCode;
-use wechatpay::v2::bill::{self, Bill, Column, KEPT_DAYS, Language};
+use wechatpay::v2::bill;
 
 pub(super) const CALL: Call = Call {
     own_refusal: in_own_words,
@@ -47,7 +48,7 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
     let bill = Bill::of(rows);
     let csv = bill.to_csv(&Column::OVERSEAS, Language::English);
     Ok(Done::AsItIs(if request.gzip {
-        web::gzip(bill::gzip(&csv))
+        web::gzip(wechatpay::common::bill::gzip(&csv))
     } else {
         web::text(StatusCode::OK, csv)
     }))

@@ -8,9 +8,9 @@ use crate::moment::Moment;
 use crate::wechat::orders::rate;
 use order::Currency;
 use sha2::{Digest as _, Sha256};
+use wechatpay::common::Date;
 use wechatpay::v2::ErrorCode;
 use wechatpay::v2::exchange;
-use wechatpay::v2::time::Date;
 
 pub(super) const CALL: Call = Call::new(exchange::PATH, &[&["fee_type"], &["date"]], answer);
 

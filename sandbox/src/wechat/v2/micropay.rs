@@ -7,8 +7,10 @@ use crate::moment::Moment;
 use crate::wechat::orders::Order;
 use crate::wechat::rules::{prepay::Wish, strict};
 use order::TradeType;
-use wechatpay::v2::micropay::{self, AuthCode};
-use wechatpay::v2::{ErrorCode, Fields};
+use wechatpay::common::Fields;
+use wechatpay::common::micropay::AuthCode;
+use wechatpay::v2::ErrorCode;
+use wechatpay::v2::micropay;
 
 pub(super) const CALL: Call = Call::new(
     micropay::PATH,

@@ -47,9 +47,9 @@ use crate::wechat::rules::{self, Denied};
 use http::Method;
 use order::{Account, Currency, TradeType};
 use wechatpay::Secret;
-use wechatpay::v2::query::By;
+use wechatpay::common::{FieldError, Fields, OrderNumber, Problem, SignType, XmlError};
 use wechatpay::v2::reverse as reverse_message;
-use wechatpay::v2::{ErrorCode, FieldError, Fields, Problem, SignType, XmlError, answer};
+use wechatpay::v2::{ErrorCode, answer};
 
 /// One call of the API. A new one is a row of [`CALLS`].
 struct Call {
@@ -193,20 +193,24 @@ impl Asked {
             && order.account.sub_mch_id.as_deref() == self.sub_mch_id()
     }
 
-    fn order<'a>(&self, sandbox: &'a Sandbox, by: &By) -> Option<&'a Order> {
+    fn order<'a>(&self, sandbox: &'a Sandbox, by: &OrderNumber) -> Option<&'a Order> {
         let order = match by {
-            By::TransactionId(id) => sandbox.orders.by_transaction_id(id.as_str()),
-            By::OutTradeNo(number) => sandbox.orders.get(&self.order_key(number.as_str())),
+            OrderNumber::TransactionId(id) => sandbox.orders.by_transaction_id(id.as_str()),
+            OrderNumber::OutTradeNo(number) => sandbox.orders.get(&self.order_key(number.as_str())),
         };
         order.filter(|order| self.may_see(order))
     }
 
     /// The order that money is to be returned of.
-    fn order_to_return<'a>(&self, sandbox: &'a Sandbox, by: &By) -> Result<&'a Order, Refusal> {
+    fn order_to_return<'a>(
+        &self,
+        sandbox: &'a Sandbox,
+        by: &OrderNumber,
+    ) -> Result<&'a Order, Refusal> {
         self.order(sandbox, by).ok_or_else(|| {
             Refusal::from_code(match by {
-                By::TransactionId(_) => ErrorCode::InvalidTransactionId,
-                By::OutTradeNo(_) => ErrorCode::OrderNotExist,
+                OrderNumber::TransactionId(_) => ErrorCode::InvalidTransactionId,
+                OrderNumber::OutTradeNo(_) => ErrorCode::OrderNotExist,
             })
         })
     }

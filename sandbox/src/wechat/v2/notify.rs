@@ -5,7 +5,8 @@ use crate::Sandbox;
 use crate::moment::Moment;
 use crate::wechat::orders::Order;
 use crate::wechat::refunds::Refund;
-use wechatpay::v2::{SignType, notify, refund_notify};
+use wechatpay::common::SignType;
+use wechatpay::v2::{notify, refund_notify};
 
 fn xml(body: String) -> Content {
     Content::Ready {

@@ -7,7 +7,9 @@ use crate::wechat::payers::Payer;
 use crate::wechat::rules::{self, prepay::Wish, strict};
 use order::TradeType;
 use std::collections::BTreeMap;
-use wechatpay::v2::{ErrorCode, Fields, prepay};
+use wechatpay::common;
+use wechatpay::common::Fields;
+use wechatpay::v2::{ErrorCode, prepay};
 
 pub(super) const CALL: Call = Call::new(
     prepay::PATH,
@@ -111,8 +113,8 @@ fn payer(sandbox: &Sandbox, request: &prepay::Request) -> Result<Option<Payer>, 
         return Ok(None);
     };
     let (field, appid) = match payer {
-        prepay::Payer::Openid(_) => ("openid", Some(request.account.appid.as_str())),
-        prepay::Payer::SubOpenid(_) => ("sub_openid", request.account.sub_appid.as_deref()),
+        common::prepay::Payer::Openid(_) => ("openid", Some(request.account.appid.as_str())),
+        common::prepay::Payer::SubOpenid(_) => ("sub_openid", request.account.sub_appid.as_deref()),
     };
     let payer = rules::payer_of(sandbox, field, appid, payer.openid())?;
     Ok(Some(payer))

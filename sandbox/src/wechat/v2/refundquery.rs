@@ -6,8 +6,9 @@ use crate::moment::Moment;
 use crate::wechat::orders;
 use crate::wechat::refunds::{self, Refund, State};
 use order::Currency;
+use wechatpay::common::refund::Channel;
 use wechatpay::v2::ErrorCode;
-use wechatpay::v2::refundquery::{self, By, Channel};
+use wechatpay::v2::refundquery::{self, Lookup};
 
 pub(super) const CALL: Call = Call::new(
     refundquery::PATH,
@@ -29,23 +30,23 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
     asked.check_sub_merchant(sandbox)?;
     let none = || Refusal::from_code(ErrorCode::RefundNotExist);
     let (order_key, wanted) = match &request.by {
-        By::RefundId(id) => one(sandbox
+        Lookup::RefundId(id) => one(sandbox
             .refunds
             .values()
             .find(|refund| refund.refund_id == id.as_str())),
-        By::OutRefundNo(number) => one(sandbox.refunds.get(&refunds::key(
+        Lookup::OutRefundNo(number) => one(sandbox.refunds.get(&refunds::key(
             &asked.merchant.mch_id,
             asked.sub_mch_id(),
             number.as_str(),
         ))),
-        By::TransactionId(id) => {
+        Lookup::TransactionId(id) => {
             let order = sandbox.orders.by_transaction_id(id.as_str());
             let order = order
                 .filter(|order| asked.may_see(order))
                 .ok_or_else(|| Refusal::from_code(ErrorCode::InvalidTransactionId))?;
             all(sandbox, order.key())
         }
-        By::OutTradeNo(number) => all(sandbox, asked.order_key(number.as_str())),
+        Lookup::OutTradeNo(number) => all(sandbox, asked.order_key(number.as_str())),
     }
     .ok_or_else(none)?;
     let order = sandbox

@@ -4,8 +4,9 @@
 use super::{Asked, Call, Done, Refusal};
 use crate::Sandbox;
 use crate::moment::Moment;
+use wechatpay::common::Problem;
+use wechatpay::v2::ErrorCode;
 use wechatpay::v2::shorturl::{self, SHORT_URL_PREFIX};
-use wechatpay::v2::{ErrorCode, Problem};
 
 pub(super) const CALL: Call = Call {
     as_signed: shorturl::as_signed,

@@ -12,7 +12,8 @@
 use super::{Refusal, parse, words};
 use crate::Sandbox;
 use crate::web::Request;
-use wechatpay::v2::{ErrorCode, Fields, SignType};
+use wechatpay::common::{Fields, SignType};
+use wechatpay::v2::ErrorCode;
 
 /// Where WeChat's own sandbox has its calls, before `/pay/…`.
 pub(super) const PREFIXES: [&str; 2] = ["/sandboxnew", "/xdc/apiv2sandbox"];

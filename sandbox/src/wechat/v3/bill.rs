@@ -7,12 +7,10 @@ use crate::moment::Moment;
 use crate::web;
 use crate::wechat::orders::Order;
 use crate::wechat::rules::statement::{self, NoStatement};
-use wechatpay::v2::bill::{Bill, BillType, gzip};
-use wechatpay::v2::time::Date;
-use wechatpay::v3::bill::{
-    Column, Language, Link, Request, SHA1_HEADER, kept_days, sha1_hex, signed_text,
-};
-use wechatpay::v3::{ErrorCode, FieldError, Problem, Region};
+use wechatpay::common::bill::{Bill, BillType, Column, Language, gzip};
+use wechatpay::common::{Date, Problem};
+use wechatpay::v3::bill::{Link, Request, SHA1_HEADER, kept_days, sha1_hex, signed_text};
+use wechatpay::v3::{ErrorCode, FieldError, Region};
 
 /// Where Global's statements are.
 pub(super) const STATEMENTS_PATH: &str = "/v3/global/statements";

@@ -32,7 +32,8 @@ pub(super) fn answer(
     let account = asked.account(sandbox, &Merchant::from(&request.account))?;
     rules::check_trade_type(&asked.merchant, TradeType::Micropay)?;
     rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;
-    let text = |it: &Option<wechatpay::v3::Text<32>>| it.as_ref().map(|it| it.as_str().to_owned());
+    let text =
+        |it: &Option<wechatpay::common::Text<32>>| it.as_ref().map(|it| it.as_str().to_owned());
     let terms = [
         ("appid", Some(account.appid.clone())),
         ("sub_appid", account.sub_appid.clone()),

@@ -46,10 +46,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{Method, StatusCode, header};
 use order::Account;
 use serde_json::{Value, json};
+use wechatpay::common::OrderNumber;
+use wechatpay::common::invoke::{App, Jsapi};
 use wechatpay::rsa::PublicKey;
-use wechatpay::v2::invoke::{App, Jsapi};
 use wechatpay::v3::answer::{self, SignInformation};
-use wechatpay::v3::query::By;
 use wechatpay::v3::request::{Incoming, RequestError};
 use wechatpay::v3::sign::{Authorization, is_stale, request_message};
 use wechatpay::v3::{ErrorCode, FieldError, Region, invoke};
@@ -364,11 +364,11 @@ impl Asked {
 
 /// An order of an account, by either number. Another merchant's does not
 /// exist for this one.
-fn find_order<'a>(sandbox: &'a Sandbox, account: &Account, by: &By) -> Option<&'a Order> {
+fn find_order<'a>(sandbox: &'a Sandbox, account: &Account, by: &OrderNumber) -> Option<&'a Order> {
     let sub_mch_id = account.sub_mch_id.as_deref();
     let order = match by {
-        By::TransactionId(id) => sandbox.orders.by_transaction_id(id.as_str()),
-        By::OutTradeNo(number) => {
+        OrderNumber::TransactionId(id) => sandbox.orders.by_transaction_id(id.as_str()),
+        OrderNumber::OutTradeNo(number) => {
             let key = orders::key(&account.mch_id, sub_mch_id, number.as_str());
             sandbox.orders.get(&key)
         }

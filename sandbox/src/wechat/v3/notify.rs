@@ -11,7 +11,7 @@ use crate::wechat::orders::Order;
 use crate::wechat::refunds;
 use order::{Currency, Money, Payment};
 use wechatpay::Secret;
-use wechatpay::v2::time::china;
+use wechatpay::common::time::china;
 use wechatpay::v3::Region;
 use wechatpay::v3::refund::Refund;
 use wechatpay::v3::{notify, refund_notify};

@@ -7,6 +7,7 @@ use crate::wechat::payers::Payer;
 use crate::wechat::rules::{self, prepay::Wish, strict};
 use order::{Account, TradeType};
 use std::collections::BTreeMap;
+use wechatpay::common;
 use wechatpay::v3::prepay::{self, Request, Trade};
 use wechatpay::v3::{ErrorCode, Merchant};
 
@@ -59,10 +60,13 @@ pub(super) fn answer(
 /// Under the names that [`Order::terms`](crate::wechat::orders::Order::terms) has for
 /// them.
 fn terms(request: &Request) -> BTreeMap<String, String> {
-    let text = |it: &Option<wechatpay::v3::Text<32>>| it.as_ref().map(|it| it.as_str().to_owned());
+    let text =
+        |it: &Option<wechatpay::common::Text<32>>| it.as_ref().map(|it| it.as_str().to_owned());
     let (openid, sub_openid) = match &request.trade {
-        Trade::Jsapi(payer @ prepay::Payer::Openid(_)) => (Some(payer.openid().to_owned()), None),
-        Trade::Jsapi(payer @ prepay::Payer::SubOpenid(_)) => {
+        Trade::Jsapi(payer @ common::prepay::Payer::Openid(_)) => {
+            (Some(payer.openid().to_owned()), None)
+        }
+        Trade::Jsapi(payer @ common::prepay::Payer::SubOpenid(_)) => {
             (None, Some(payer.openid().to_owned()))
         }
         _ => (None, None),
@@ -105,11 +109,11 @@ fn payer(sandbox: &Sandbox, account: &Account, trade: &Trade) -> Result<Option<P
         return Ok(None);
     };
     let (field, appid) = match payer {
-        prepay::Payer::Openid(_) if account.sub_mch_id.is_none() => {
+        common::prepay::Payer::Openid(_) if account.sub_mch_id.is_none() => {
             ("payer.openid", Some(account.appid.as_str()))
         }
-        prepay::Payer::Openid(_) => ("payer.sp_openid", Some(account.appid.as_str())),
-        prepay::Payer::SubOpenid(_) => ("payer.sub_openid", account.sub_appid.as_deref()),
+        common::prepay::Payer::Openid(_) => ("payer.sp_openid", Some(account.appid.as_str())),
+        common::prepay::Payer::SubOpenid(_) => ("payer.sub_openid", account.sub_appid.as_deref()),
     };
     let payer = rules::payer_of(sandbox, field, appid, payer.openid())?;
     Ok(Some(payer))

@@ -7,7 +7,8 @@ use crate::wechat::orders::{self, Order};
 use crate::wechat::refunds;
 use crate::wechat::rules::refund::Wish;
 use order::Currency;
-use wechatpay::v3::refund::{Channel, FundsSource, In, Refund, Request};
+use wechatpay::common::refund::{Channel, FundsSource};
+use wechatpay::v3::refund::{In, Refund, Request};
 use wechatpay::v3::{ErrorCode, Region};
 
 pub(super) fn answer(

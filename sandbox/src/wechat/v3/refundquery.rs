@@ -7,7 +7,7 @@ use crate::moment::Moment;
 use crate::wechat::refunds;
 use order::Currency;
 use wechatpay::v3::refund::In;
-use wechatpay::v3::refundquery::{By, Page, PageRequest, Request};
+use wechatpay::v3::refundquery::{Lookup, Page, PageRequest, Request};
 use wechatpay::v3::{ErrorCode, Merchant, Region};
 
 /// One refund.
@@ -20,11 +20,11 @@ pub(super) fn one(
     let account = asked.account(sandbox, &request.merchant)?;
     let sub_mch_id = account.sub_mch_id.as_deref();
     let refund = match &request.by {
-        By::RefundId(id) => sandbox
+        Lookup::RefundId(id) => sandbox
             .refunds
             .values()
             .find(|refund| refund.refund_id == id.as_str()),
-        By::OutRefundNo(number) => {
+        Lookup::OutRefundNo(number) => {
             let key = refunds::key(&account.mch_id, sub_mch_id, number.as_str());
             sandbox.refunds.get(&key)
         }

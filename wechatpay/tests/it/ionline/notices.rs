@@ -4,8 +4,9 @@ use super::super::{NONCE, changed, key};
 use super::{MID, account, merchant, notice};
 use order::{Currency, Money, TradeType};
 use wechatpay::Secret;
+use wechatpay::common::{Fields, Problem, SignType};
 use wechatpay::ionline::notify::{self, Notice, NoticeError};
-use wechatpay::v2::{ErrorCode, Fields, Problem, SignType};
+use wechatpay::v2::ErrorCode;
 
 #[test]
 fn notices_go_both_ways() {

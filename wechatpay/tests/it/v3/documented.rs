@@ -10,9 +10,10 @@ use super::messages::{
 use super::refunds::{STATUSES, page, refund, refund_request};
 use super::statements::{settlement_answer, settlement_request};
 use super::*;
-use wechatpay::v2::time::Date;
-use wechatpay::v3::refund::{In, OutRefundNo, Status};
-use wechatpay::v3::settlement::UseTag;
+use wechatpay::common::Date;
+use wechatpay::common::refund::{OutRefundNo, Status};
+use wechatpay::common::settlement::UseTag;
+use wechatpay::v3::refund::In;
 use wechatpay::v3::{bill, certificates, close, echo, query, refundquery, reverse};
 
 fn institution_of(account: &Account) -> bool {
@@ -120,7 +121,7 @@ fn refunds_and_their_queries() {
             }
             let one = refundquery::Request {
                 merchant: without_apps(&account),
-                by: refundquery::By::OutRefundNo(OutRefundNo::new("R1").unwrap()),
+                by: refundquery::Lookup::OutRefundNo(OutRefundNo::new("R1").unwrap()),
             };
             let operation = check_request(&account, &one.outgoing(region).unwrap());
             for status in STATUSES {
@@ -128,7 +129,9 @@ fn refunds_and_their_queries() {
                 check_answer(&account, &operation, &body.to_json(In::Query, region));
             }
             let one = refundquery::Request {
-                by: refundquery::By::RefundId(wechatpay::v3::Text::new("", "5020").unwrap()),
+                by: refundquery::Lookup::RefundId(
+                    wechatpay::common::Text::new("", "5020").unwrap(),
+                ),
                 ..one
             };
             if let Ok(request) = one.outgoing(region) {
@@ -165,7 +168,7 @@ fn book_keeping_and_certificates() {
             check_answer(&account, &operation, &body.unwrap());
 
             let request = echo::Request {
-                echo_message: wechatpay::v3::Text::new("", "x").unwrap(),
+                echo_message: wechatpay::common::Text::new("", "x").unwrap(),
                 notify_url: None,
             };
             let operation = check_request(&account, &request.outgoing());

@@ -1,8 +1,9 @@
 //! JSON that is hostile, or only unusual.
 
-use wechatpay::v3::json::{MAX_BYTES, MAX_DEPTH};
+use wechatpay::common::Problem;
+use wechatpay::common::json::{Document, JsonError, MAX_BYTES, MAX_DEPTH};
+use wechatpay::v3::FieldError;
 use wechatpay::v3::time::{parse_rfc3339, rfc3339};
-use wechatpay::v3::{Document, FieldError, JsonError, Problem};
 
 fn refused(text: &str) -> JsonError {
     Document::parse(text.as_bytes()).unwrap_err()

@@ -2,11 +2,12 @@
 
 use super::*;
 use order::TradeState;
-use wechatpay::v3::micropay::AuthCode;
-use wechatpay::v3::prepay::{self, Detail, NotifyUrl, Payer, SceneInfo, StoreInfo, Trade};
-use wechatpay::v3::query::By;
-use wechatpay::v3::refund::OutRefundNo;
-use wechatpay::v3::{FieldError, Merchant, Problem, RequestError, Text};
+use wechatpay::common::micropay::AuthCode;
+use wechatpay::common::prepay::{NotifyUrl, Payer};
+use wechatpay::common::refund::OutRefundNo;
+use wechatpay::common::{OrderNumber, Problem, Text};
+use wechatpay::v3::prepay::{self, Detail, SceneInfo, StoreInfo, Trade};
+use wechatpay::v3::{FieldError, Merchant, RequestError};
 use wechatpay::v3::{close, echo, micropay, query, refundquery, reverse};
 
 pub(super) const TRADE_TYPES: [TradeType; 4] = [
@@ -103,10 +104,10 @@ pub(super) fn without_apps(account: &Account) -> Merchant {
     }
 }
 
-pub(super) fn both_numbers() -> [By; 2] {
+pub(super) fn both_numbers() -> [OrderNumber; 2] {
     [
-        By::OutTradeNo(out_trade_no()),
-        By::TransactionId(text("4200000000002104083200000488")),
+        OrderNumber::OutTradeNo(out_trade_no()),
+        OrderNumber::TransactionId(text("4200000000002104083200000488")),
     ]
 }
 
@@ -409,7 +410,7 @@ fn queries_closes_and_reverses_arrive_as_they_were_sent() {
     for account in accounts() {
         let merchant = without_apps(&account);
         for by in both_numbers() {
-            let by_id = matches!(by, By::TransactionId(_));
+            let by_id = matches!(by, OrderNumber::TransactionId(_));
             let question = query::Request {
                 merchant: merchant.clone(),
                 by: by.clone(),
@@ -448,13 +449,13 @@ fn queries_closes_and_reverses_arrive_as_they_were_sent() {
 fn a_number_may_be_called_like_a_segment() {
     let request = close::Request {
         merchant: without_apps(&direct()),
-        by: By::OutTradeNo(OutTradeNo::new("id").unwrap()),
+        by: OrderNumber::OutTradeNo(OutTradeNo::new("id").unwrap()),
     };
     let sent = request.outgoing(Region::Global).unwrap();
     assert_eq!(read(&sent, close::Request::read), Ok(request));
     let request = refundquery::Request {
         merchant: without_apps(&direct()),
-        by: refundquery::By::OutRefundNo(OutRefundNo::new("id").unwrap()),
+        by: refundquery::Lookup::OutRefundNo(OutRefundNo::new("id").unwrap()),
     };
     let sent = request.outgoing(Region::Global).unwrap();
     assert_eq!(read(&sent, refundquery::Request::read), Ok(request));
@@ -536,7 +537,7 @@ fn every_state_of_an_order_goes_both_ways() {
 
 #[test]
 fn an_answer_about_something_else_is_no_answer() {
-    let by = By::OutTradeNo(out_trade_no());
+    let by = OrderNumber::OutTradeNo(out_trade_no());
     let account = institution();
     let [paid, ..] = states(&account, TradeType::Jsapi);
     let good = parsed(&query_answer(paid).to_json(&account, Region::Global));
@@ -605,7 +606,7 @@ fn an_answer_about_something_else_is_no_answer() {
     ] {
         assert_eq!(changed(pointer, value), field(name, problem), "{pointer}");
     }
-    let another = By::TransactionId(text("4300"));
+    let another = OrderNumber::TransactionId(text("4300"));
     let body = good.to_string();
     let read = query::Answer::read(verified(&body), &another, &account);
     let field = "transaction_id";
@@ -616,7 +617,7 @@ fn an_answer_about_something_else_is_no_answer() {
 #[test]
 fn wechats_number_has_two_names() {
     let [paid, ..] = states(&direct(), TradeType::Jsapi);
-    let by = By::OutTradeNo(out_trade_no());
+    let by = OrderNumber::OutTradeNo(out_trade_no());
     let body = query_answer(paid.clone()).to_json(&direct(), Region::Global);
     for body in [
         body.replace("\"id\"", "\"transaction_id\""),
@@ -686,7 +687,7 @@ fn what_is_no_payment_code_is_refused_last() {
 fn a_reverse_is_answered() {
     let request = reverse::Request {
         merchant: (&direct()).into(),
-        by: By::OutTradeNo(out_trade_no()),
+        by: OrderNumber::OutTradeNo(out_trade_no()),
     };
     let read = |body, region| reverse::read_answer(verified(body), &request, region);
     let done = reverse::answer_json(&request.merchant, out_trade_no().as_str());

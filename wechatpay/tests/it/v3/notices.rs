@@ -4,10 +4,12 @@ use super::messages::without_apps;
 use super::refunds::{STATUSES, refund};
 use super::*;
 use serde_json::{Value, json};
+use wechatpay::common::Problem;
+use wechatpay::common::refund::Status;
 use wechatpay::v3::gcm::{GcmError, Sealed};
 use wechatpay::v3::notify::{Envelope, Event, Hint, Notice, NoticeError, ack_fail};
-use wechatpay::v3::refund::{In, Status};
-use wechatpay::v3::{FieldError, Problem, refund_notify};
+use wechatpay::v3::refund::In;
+use wechatpay::v3::{FieldError, refund_notify};
 
 fn notice(account: Account) -> Notice {
     Notice {
@@ -174,7 +176,7 @@ fn associated_data_may_be_missing_or_empty_where_it_was_so() {
         assert_eq!(resource.open(&api_v3_key()), Ok(b"{}".to_vec()));
         object.as_object_mut().unwrap().remove("associated_data");
         let text = object.to_string();
-        let document = wechatpay::v3::Document::parse(text.as_bytes()).unwrap();
+        let document = wechatpay::common::json::Document::parse(text.as_bytes()).unwrap();
         let read = Sealed::read(&document.root()).unwrap().open(&api_v3_key());
         match associated_data {
             "" => assert_eq!(read, Ok(b"{}".to_vec())),
@@ -244,7 +246,9 @@ fn a_notice_says_the_same_inside_and_outside() {
         ),
         (
             text.replace("\"total\":888", "\"total\":888,\"total\":1"),
-            NoticeError::Json(wechatpay::v3::JsonError::DuplicateKey("total".to_owned())),
+            NoticeError::Json(wechatpay::common::json::JsonError::DuplicateKey(
+                "total".to_owned(),
+            )),
         ),
     ] {
         let key = api_v3_key();

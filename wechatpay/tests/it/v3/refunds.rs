@@ -3,12 +3,17 @@
 use super::messages::{both_numbers, read, text, without_apps};
 use super::*;
 use order::RefundState;
-use wechatpay::v3::prepay::NotifyUrl;
-use wechatpay::v3::query::By;
-use wechatpay::v3::refund::{self, Amounts, Channel, FundsSource, In, OutRefundNo, Refund, Status};
-use wechatpay::v3::{FieldError, Problem, refundquery};
+use wechatpay::common::prepay::NotifyUrl;
+use wechatpay::common::refund::{Channel, FundsSource, OutRefundNo, Status};
+use wechatpay::common::{OrderNumber, Problem};
+use wechatpay::v3::refund::{self, Amounts, In, Refund};
+use wechatpay::v3::{FieldError, refundquery};
 
-pub(super) fn refund_request(account: &Account, region: Region, by: By) -> refund::Request {
+pub(super) fn refund_request(
+    account: &Account,
+    region: Region,
+    by: OrderNumber,
+) -> refund::Request {
     refund::Request {
         // The mainland reads who signed, and nothing of applications.
         merchant: match region {
@@ -74,7 +79,11 @@ fn refunds_arrive_as_they_were_sent() {
 
 #[test]
 fn a_refund_of_something_else_is_no_answer() {
-    let request = refund_request(&direct(), Region::Mainland, By::OutTradeNo(out_trade_no()));
+    let request = refund_request(
+        &direct(),
+        Region::Mainland,
+        OrderNumber::OutTradeNo(out_trade_no()),
+    );
     let good = refund(In::Answer, Region::Mainland, Status::Processing);
     let check = |refund: &Refund| {
         let body = refund.to_json(In::Answer, Region::Mainland);
@@ -132,14 +141,14 @@ fn refunds_are_looked_up() {
     for region in REGIONS {
         for account in accounts() {
             for by in [
-                refundquery::By::OutRefundNo(out_refund_no.clone()),
-                refundquery::By::RefundId(refund_id.clone()),
+                refundquery::Lookup::OutRefundNo(out_refund_no.clone()),
+                refundquery::Lookup::RefundId(refund_id.clone()),
             ] {
                 let merchant = without_apps(&account);
                 let request = refundquery::Request { merchant, by };
                 let Ok(sent) = request.outgoing(region) else {
                     assert_eq!(region, Region::Mainland);
-                    assert!(matches!(request.by, refundquery::By::RefundId(_)));
+                    assert!(matches!(request.by, refundquery::Lookup::RefundId(_)));
                     continue;
                 };
                 assert_eq!(read(&sent, refundquery::Request::read), Ok(request.clone()));
@@ -178,7 +187,7 @@ fn a_refunds_status_has_the_regions_name() {
     }
     let request = refundquery::Request {
         merchant: without_apps(&direct()),
-        by: refundquery::By::OutRefundNo(OutRefundNo::new("R20150806125346").unwrap()),
+        by: refundquery::Lookup::OutRefundNo(OutRefundNo::new("R20150806125346").unwrap()),
     };
     let body = refund(In::Query, Region::Global, Status::Change).to_json(In::Query, Region::Global);
     let old = body.replace("ABNORMAL", "CHANGE");

@@ -3,8 +3,9 @@
 
 use super::*;
 use std::collections::BTreeSet;
+use wechatpay::common::OrderNumber;
+use wechatpay::common::refund::{FundsSource, Status};
 use wechatpay::v3::notify::{Envelope, Event};
-use wechatpay::v3::refund::{FundsSource, Status};
 use wechatpay::v3::{bill, certificates, micropay, query, refund, refund_notify};
 use wechatpay::v3::{refundquery, reverse, settlement};
 
@@ -61,7 +62,9 @@ fn quick_pay_order() {
 fn query_order() {
     let sample = request("query");
     let read = query::Request::read(&arrived(&sample, "1900000000")).unwrap();
-    assert!(matches!(&read.by, query::By::TransactionId(id) if id.as_str() == "4200123456789000"));
+    assert!(
+        matches!(&read.by, OrderNumber::TransactionId(id) if id.as_str() == "4200123456789000")
+    );
     assert_eq!(read.merchant.mch_id, "1900000000");
     assert_eq!(read.merchant.sub_mch_id.as_deref(), Some("100012321"));
     same(&read.outgoing(Region::Global), &sample);
@@ -78,7 +81,7 @@ fn refund_and_its_queries() {
 
     let sample = request("refundquery");
     let read = refundquery::Request::read(&arrived(&sample, "1900000000")).unwrap();
-    assert!(matches!(&read.by, refundquery::By::OutRefundNo(no) if no.as_str() == "RYX001"));
+    assert!(matches!(&read.by, refundquery::Lookup::OutRefundNo(no) if no.as_str() == "RYX001"));
     same(&read.outgoing(Region::Global).unwrap(), &sample);
 
     let sample = request("refunds");
@@ -96,7 +99,7 @@ fn statement_reverse_certificates_settlement() {
 
     let sample = request("reverse");
     let read = reverse::Request::read(&arrived(&sample, "10000100")).unwrap();
-    assert!(matches!(&read.by, reverse::By::OutTradeNo(no) if no.as_str() == "YX001"));
+    assert!(matches!(&read.by, OrderNumber::OutTradeNo(no) if no.as_str() == "YX001"));
     same(&read.outgoing(Region::Global).unwrap(), &sample);
 
     same(
@@ -106,7 +109,10 @@ fn statement_reverse_certificates_settlement() {
 
     let sample = request("settlement");
     let read = settlement::Request::read(&arrived(&sample, "1900000000")).unwrap();
-    assert_eq!(read.settle_state, settlement::UseTag::Settled);
+    assert_eq!(
+        read.settle_state,
+        wechatpay::common::settlement::UseTag::Settled
+    );
     assert_eq!((read.offset, read.limit.get()), (10, 5));
     same(&read.outgoing(), &sample);
 }

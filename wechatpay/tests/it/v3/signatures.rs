@@ -116,7 +116,7 @@ fn packages_are_signed_and_verified() {
         &Native,
     );
     let mut package = block_on(package).unwrap();
-    let check = |package: &invoke::App| {
+    let check = |package: &wechatpay::common::invoke::App| {
         block_on(invoke::verify_app(package, key.public_key(), &Native)).unwrap()
     };
     assert!(check(&package));

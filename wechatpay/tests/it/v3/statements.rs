@@ -3,14 +3,15 @@
 use super::messages::without_apps;
 use super::*;
 use serde_json::json;
-use wechatpay::v2::bill::Row;
-use wechatpay::v2::time::Date;
+use wechatpay::common::bill::{Bill, Column, Language, Row};
+use wechatpay::common::settlement::{Limit, Record, UseTag};
+use wechatpay::common::{Date, Problem};
 use wechatpay::v3::answer::Refusal;
-use wechatpay::v3::bill::{self, Bill, Column, Language, Link, SHA1_HEADER, StatementError};
+use wechatpay::v3::bill::{self, Link, SHA1_HEADER, StatementError};
 use wechatpay::v3::certificates::{self, CertificatesError};
 use wechatpay::v3::gcm::GcmError;
-use wechatpay::v3::settlement::{self, Limit, Record, UseTag};
-use wechatpay::v3::{ErrorCode, FieldError, Problem, RequestError, VerifyError};
+use wechatpay::v3::settlement;
+use wechatpay::v3::{ErrorCode, FieldError, RequestError, VerifyError};
 
 /// The table of v2's tests: `Bill` itself is tested there.
 fn table() -> String {

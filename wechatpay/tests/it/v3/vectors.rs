@@ -188,7 +188,7 @@ fn packages_are_those_of_the_vectors() {
         panic!("two vectors");
     };
     let input = |vector: &Value, field: &str| text(&vector["inputs"][field]);
-    let mut package = invoke::Jsapi {
+    let mut package = wechatpay::common::invoke::Jsapi {
         app_id: input(jsapi, "appId"),
         time_stamp: input(jsapi, "timeStamp"),
         nonce_str: input(jsapi, "nonceStr"),
@@ -196,7 +196,7 @@ fn packages_are_those_of_the_vectors() {
         sign_type: "RSA".to_owned(),
         pay_sign: text(&jsapi["expected"]),
     };
-    let verify = |package: &invoke::Jsapi| {
+    let verify = |package: &wechatpay::common::invoke::Jsapi| {
         block_on(invoke::verify_jsapi(package, &key(jsapi), &Native)).unwrap()
     };
     assert!(verify(&package));
@@ -208,17 +208,18 @@ fn packages_are_those_of_the_vectors() {
     package.pay_sign = format!("{PROBE_PREFIX}x");
     assert!(!verify(&package));
 
-    let mut package = invoke::App {
+    let mut package = wechatpay::common::invoke::App {
         appid: input(app, "appId"),
         partnerid: "1900007291".to_owned(),
         prepayid: input(app, "line4"),
-        package: invoke::APP_PACKAGE.to_owned(),
+        package: wechatpay::common::invoke::APP_PACKAGE.to_owned(),
         noncestr: input(app, "nonceStr"),
         timestamp: input(app, "timeStamp"),
         sign: text(&app["expected"]),
     };
-    let verify =
-        |package: &invoke::App| block_on(invoke::verify_app(package, &key(app), &Native)).unwrap();
+    let verify = |package: &wechatpay::common::invoke::App| {
+        block_on(invoke::verify_app(package, &key(app), &Native)).unwrap()
+    };
     assert!(verify(&package));
     package.prepayid.push('x');
     assert!(!verify(&package));

@@ -1,139 +1,90 @@
-//! The types of field values, and what can be wrong with one.
-//!
-//! ```text
-//! String(128)   Text<128>: 1..=128 bytes of UTF-8, characters that XML carries
-//! Int           decimal digits, no sign
-//! String(14)    yyyyMMddHHmmss, China time
-//! refund_id_$n  one field of several: refund_id_0, refund_id_1, …
-//! ```
-//!
-//! The manual says `String(128)` and not of what. Bytes is the stricter reading:
-//! what fits in bytes also fits in characters, so WeChat does not refuse for its
-//! length what was taken here.
-//!
-//! An empty field is an absent one, for the signature and so for reading.
+//! The fields of a flat message: names and values, each name once. v2 writes
+//! them as XML, iOnline as a form or a JSON object; the signature is over them.
 
+use super::field::{FieldError, Problem, Text};
 use super::time::{self, Date};
-use super::xml::{Fields, is_xml_char};
 use order::{Currency, Money};
-use serde::Serialize;
-use std::fmt;
-use thiserror::Error;
 
-/// A field that is not as the manual says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{field} {problem}")]
-pub struct FieldError {
-    /// The field, by WeChat's name.
-    pub field: &'static str,
-    /// What is wrong with it.
-    pub problem: Problem,
-}
+/// The most fields that a document may have. An answer about ten refunds, each
+/// with its coupons, has some 150.
+pub const MAX_FIELDS: usize = 256;
 
-/// What is wrong with a field. Reads as the end of a sentence that begins with
-/// the field's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Problem {
-    /// Required, and not there.
-    #[error("is missing")]
-    Missing,
-    /// Required, and there but empty.
-    #[error("is empty")]
-    Empty,
-    /// Longer than the manual allows.
-    #[error("is longer than {max_bytes} bytes of UTF-8")]
-    TooLong {
-        /// The most it may have.
-        max_bytes: usize,
-    },
-    /// Not decimal digits.
-    #[error("is not a whole number in decimal digits")]
-    NotANumber,
-    /// A number outside what WeChat takes.
-    #[error("is a number outside the allowed range")]
-    OutOfRange,
-    /// Not one of the listed values.
-    #[error("is not one of the values that WeChat lists")]
-    UnknownValue,
-    /// Not in the field's format: a time, an address, a URL, JSON.
-    #[error("is not in the format of this field")]
-    BadFormat,
-    /// A character that XML cannot carry or that the field does not take.
-    #[error("holds a character that this field cannot carry")]
-    BadCharacter,
-    /// Of a signature: a value holds `&`, so that the same text is signed for
-    /// other fields, too.
-    #[error("could be the signature of other fields too")]
-    Ambiguous,
-    /// Another type of JSON value than the manual says (v3).
-    #[error("is not {expected}")]
-    WrongType {
-        /// The type that the manual says.
-        expected: &'static str,
-    },
-    /// Two fields that must say the same do not (v3).
-    #[error("says something else than {other}")]
-    Contradicts {
-        /// The other field's name.
-        other: &'static str,
-    },
-    /// Something that WeChat offers only in the other region (v3).
-    #[error("is not offered in this region")]
-    OtherRegion,
-}
+/// The longest field name, in bytes.
+pub const MAX_NAME_BYTES: usize = 64;
 
-impl Problem {
-    /// This problem, in that field.
-    pub const fn of(self, field: &'static str) -> FieldError {
-        FieldError {
-            field,
-            problem: self,
-        }
+/// A v2 document: field names and values in their order, each name once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(pub(super) Vec<(String, String)>);
+
+impl Fields {
+    /// No fields yet.
+    pub fn new() -> Self {
+        Self::default()
     }
-}
 
-/// Text that fits a field of the manual's type `String(MAX_BYTES)`: not empty,
-/// at most `MAX_BYTES` bytes of UTF-8, no character that XML cannot carry.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Text<const MAX_BYTES: usize>(String);
+    /// The field's value; an empty one is `Some("")`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find_map(|(n, v)| (n == name).then_some(v))
+    }
 
-impl<const MAX_BYTES: usize> Text<MAX_BYTES> {
-    /// Checks a value for `field`, the name that a [`FieldError`] will carry.
-    pub fn new(field: &'static str, value: &str) -> Result<Self, FieldError> {
-        if value.is_empty() {
-            Err(Problem::Empty.of(field))
-        } else if value.len() > MAX_BYTES {
-            let max_bytes = MAX_BYTES;
-            Err(Problem::TooLong { max_bytes }.of(field))
-        } else if !value.chars().all(is_xml_char) {
-            Err(Problem::BadCharacter.of(field))
-        } else {
-            Ok(Self(value.to_owned()))
+    /// The field's value, where an empty one counts as absent, as it does for
+    /// the signature.
+    pub fn get_nonempty(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// Sets a field in its place, or appends it.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        match self.0.iter_mut().find(|(n, _)| n == name) {
+            Some((_, old)) => *old = value.into(),
+            None => self.0.push((name.to_owned(), value.into())),
         }
     }
 
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// Appends a field. A name occurs once: an earlier value goes.
+    pub fn push(&mut self, name: &str, value: impl Into<String>) {
+        self.remove(name);
+        self.0.push((name.to_owned(), value.into()));
     }
-}
 
-impl<const MAX_BYTES: usize> fmt::Debug for Text<MAX_BYTES> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+    /// [`push`](Self::push) for what may be absent.
+    pub fn push_some(&mut self, name: &str, value: Option<impl Into<String>>) {
+        if let Some(value) = value {
+            self.push(name, value);
+        }
     }
-}
 
-impl<const MAX_BYTES: usize> fmt::Display for Text<MAX_BYTES> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    /// [`push`](Self::push) in a chain.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.push(name, value);
+        self
     }
-}
 
-impl<const MAX_BYTES: usize> From<Text<MAX_BYTES>> for String {
-    fn from(text: Text<MAX_BYTES>) -> Self {
-        text.0
+    /// Takes a field out.
+    pub fn remove(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Keeps the fields whose value passes.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|(_, value)| keep(value));
+    }
+
+    /// Names and values in the document's order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -298,4 +249,14 @@ fn parse_int(field: &'static str, value: &str) -> Result<i64, FieldError> {
         return Err(Problem::NotANumber.of(field));
     }
     value.parse().map_err(|_| Problem::OutOfRange.of(field))
+}
+
+/// Whether this can be a field's name: a letter or `_` first, then letters,
+/// digits, `_`, `-` and `.`, all ASCII, at most [`MAX_NAME_BYTES`].
+pub fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_BYTES
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
 }

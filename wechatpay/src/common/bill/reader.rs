@@ -11,16 +11,12 @@
 
 use super::column::{Column, Total};
 use super::decimal::Decimal;
-use super::{BillError, Row, RowState, read_refusal, sum_of};
-use crate::v2::field::{FieldError, Problem};
+use super::error::{BillError, MAX_LINE_BYTES, read_refusal};
+use super::header::{Cells, Header};
+use super::row::{Row, RowState, sum_of};
+use crate::common::field::{FieldError, Problem};
 use order::Currency;
 use std::fmt;
-
-/// The longest line that is read, and the longest refusal.
-pub const MAX_LINE_BYTES: usize = 64 * 1024;
-
-/// The most columns that a header may have.
-const MAX_COLUMNS: usize = 128;
 
 /// What a line of the table is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,138 +276,6 @@ impl Reader {
 fn begins_totals(line: &str) -> bool {
     let first = line.split(',').next().unwrap_or_default();
     !first.contains(|c: char| c.is_ascii_digit()) && Total::from_name(first) == Some(Total::Count)
-}
-
-/// Values are separated by commas and, where they are marked by back-ticks, by
-/// a comma before a back-tick only.
-fn split(line: &str) -> Vec<&str> {
-    match line.strip_prefix('`') {
-        Some(rest) => rest.split(",`").map(str::trim).collect(),
-        None => line.split(',').map(str::trim).collect(),
-    }
-}
-
-/// Which column is where.
-#[derive(Clone, Debug)]
-pub(super) struct Header<C> {
-    columns: Vec<Option<C>>,
-    /// Whether pricing and settlement are two pairs of columns (`APIv3` Global).
-    is_priced: bool,
-}
-
-impl<C: Copy + PartialEq> Header<C> {
-    fn read(
-        line: &str,
-        from_name: fn(&str) -> Option<C>,
-        field: fn(C) -> &'static str,
-    ) -> Result<Self, BillError> {
-        let names = split(line);
-        if names.len() > MAX_COLUMNS {
-            return Err(BillError::NoHeader);
-        }
-        let columns: Vec<_> = names.into_iter().map(from_name).collect();
-        for (at, column) in columns.iter().enumerate() {
-            if let Some(known) = column
-                && columns.iter().skip(at + 1).any(|other| other == column)
-            {
-                let column = field(*known);
-                return Err(BillError::DuplicateColumn { column });
-            }
-        }
-        if columns.iter().all(Option::is_none) {
-            return Err(BillError::NoHeader);
-        }
-        Ok(Self {
-            columns,
-            is_priced: false,
-        })
-    }
-
-    fn at(&self, column: C) -> Option<usize> {
-        self.columns.iter().position(|c| *c == Some(column))
-    }
-
-    fn has(&self, column: C) -> bool {
-        self.at(column).is_some()
-    }
-
-    fn cells<'a>(&'a self, line: usize, text: &'a str) -> Result<Cells<'a, C>, BillError> {
-        let values = split(text);
-        let columns = self.columns.len();
-        // Some exports end each line with a comma.
-        let extra = values.get(columns..).unwrap_or_default();
-        if values.len() < columns || extra.iter().any(|value| !value.is_empty()) {
-            let values = values.len();
-            return Err(BillError::WrongWidth {
-                line,
-                values,
-                columns,
-            });
-        }
-        Ok(Cells {
-            header: self,
-            values,
-        })
-    }
-}
-
-impl Header<Column> {
-    /// The header of the rows, with every column that a statement cannot do
-    /// without.
-    fn of_rows(line: &str) -> Result<Self, BillError> {
-        let mut header = Self::read(line, Column::from_name, Column::field)?;
-        header.tell_pricing_from_settlement();
-        for column in [
-            Column::TradeTime,
-            Column::TransactionId,
-            Column::OutTradeNo,
-            Column::TradeState,
-            Column::TotalFee,
-        ] {
-            if !header.has(column) {
-                let column = column.field();
-                return Err(BillError::MissingColumn { column });
-            }
-        }
-        Ok(header)
-    }
-
-    /// `APIv3` Global's statement has two pairs: 标价币种 with 订单金额 is what
-    /// the order was priced in, 结算币种 with 应结订单金额 what is settled. v2
-    /// calls the order's own amount 应结订单金额, and the mainland's 订单金额 is
-    /// the amount before coupons, with no 结算币种. A refund's amount is
-    /// 申请退款金额 there; its settlement is 退款应结订单金额.
-    fn tell_pricing_from_settlement(&mut self) {
-        self.is_priced = self.has(Column::SettlementFeeType)
-            && self.has(Column::TotalFee)
-            && self.has(Column::OrderFee)
-            && !self.has(Column::SettlementFee);
-        if !self.is_priced {
-            return;
-        }
-        let has_refund_fee = self.has(Column::RefundFee);
-        for column in self.columns.iter_mut().flatten() {
-            *column = match *column {
-                Column::TotalFee => Column::SettlementFee,
-                Column::OrderFee => Column::TotalFee,
-                Column::ApplyRefundFee if !has_refund_fee => Column::RefundFee,
-                other => other,
-            };
-        }
-    }
-}
-
-/// One line's values, by column.
-pub(super) struct Cells<'a, C> {
-    header: &'a Header<C>,
-    values: Vec<&'a str>,
-}
-
-impl<C: Copy + PartialEq> Cells<'_, C> {
-    pub(super) fn get(&self, column: C) -> Option<&str> {
-        let value = self.values.get(self.header.at(column)?)?;
-        Some(*value).filter(|value| !value.is_empty())
-    }
 }
 
 fn read_totals(cells: &Cells<'_, Total>) -> Result<Vec<(Total, Decimal)>, FieldError> {

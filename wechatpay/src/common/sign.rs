@@ -20,7 +20,7 @@
 //! ([`Fields::unambiguous`]): then the text can be cut in one way.
 
 use super::field::{FieldError, Problem};
-use super::xml::Fields;
+use super::fields::Fields;
 use crate::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};

@@ -23,7 +23,7 @@ macro_rules! columns {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// What a [`FieldError`](crate::v2::FieldError) calls it: WeChat's
+            /// What a [`FieldError`](crate::common::FieldError) calls it: WeChat's
             /// name in messages, where there is one.
             pub const fn field(self) -> &'static str {
                 match self {

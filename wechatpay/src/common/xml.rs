@@ -21,21 +21,14 @@
 //! - White space *around* a CDATA section is layout and dropped; a value that
 //!   has any other text keeps all its white space.
 
+use super::field::is_xml_char;
+use super::fields::{Fields, MAX_FIELDS, is_name};
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 use thiserror::Error;
 
 /// The largest document that is read, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
-/// The most fields that a document may have. An answer about ten refunds, each
-/// with its coupons, has some 150.
-pub const MAX_FIELDS: usize = 256;
-/// The longest field name, in bytes.
-pub const MAX_NAME_BYTES: usize = 64;
-
-/// A v2 document: field names and values in their order, each name once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fields(Vec<(String, String)>);
 
 /// Why bytes are not a v2 document.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -92,7 +85,7 @@ pub enum XmlError {
         /// The repeated name.
         name: String,
     },
-    /// A name longer than [`MAX_NAME_BYTES`], or with other characters than
+    /// A name longer than [`MAX_NAME_BYTES`](super::fields::MAX_NAME_BYTES), or with other characters than
     /// letters, digits, `_`, `-` and `.`.
     #[error("a field's name is too long or has a character that no v2 name has")]
     BadName,
@@ -120,11 +113,6 @@ pub enum XmlError {
 }
 
 impl Fields {
-    /// No fields yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Reads a document whose root is `<xml>`.
     pub fn parse(bytes: &[u8]) -> Result<Self, XmlError> {
         Self::parse_root(bytes, "xml")
@@ -133,71 +121,6 @@ impl Fields {
     /// Reads a document with another root: `<root>` inside a refund notice.
     pub fn parse_root(bytes: &[u8], root: &'static str) -> Result<Self, XmlError> {
         Parser::new(root).run(checked_text(bytes)?)
-    }
-
-    /// The field's value; an empty one is `Some("")`.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find_map(|(n, v)| (n == name).then_some(v))
-    }
-
-    /// The field's value, where an empty one counts as absent, as it does for
-    /// the signature.
-    pub fn get_nonempty(&self, name: &str) -> Option<&str> {
-        self.get(name).filter(|value| !value.is_empty())
-    }
-
-    /// Sets a field in its place, or appends it.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        match self.0.iter_mut().find(|(n, _)| n == name) {
-            Some((_, old)) => *old = value.into(),
-            None => self.0.push((name.to_owned(), value.into())),
-        }
-    }
-
-    /// Appends a field. A name occurs once: an earlier value goes.
-    pub fn push(&mut self, name: &str, value: impl Into<String>) {
-        self.remove(name);
-        self.0.push((name.to_owned(), value.into()));
-    }
-
-    /// [`push`](Self::push) for what may be absent.
-    pub fn push_some(&mut self, name: &str, value: Option<impl Into<String>>) {
-        if let Some(value) = value {
-            self.push(name, value);
-        }
-    }
-
-    /// [`push`](Self::push) in a chain.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.push(name, value);
-        self
-    }
-
-    /// Takes a field out.
-    pub fn remove(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|(n, _)| n == name)?;
-        Some(self.0.remove(at).1)
-    }
-
-    /// Keeps the fields whose value passes.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.0.retain(|(_, value)| keep(value));
-    }
-
-    /// Names and values in the document's order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The document on one line, as WeChat writes it: text in CDATA, amounts
@@ -263,21 +186,6 @@ impl Grouped {
         });
         out
     }
-}
-
-/// Whether this can be a field's name: a letter or `_` first, then letters,
-/// digits, `_`, `-` and `.`, all ASCII, at most [`MAX_NAME_BYTES`].
-pub fn is_name(name: &str) -> bool {
-    name.len() <= MAX_NAME_BYTES
-        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
-}
-
-/// Whether XML 1.0 can carry the character.
-pub(crate) fn is_xml_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
 }
 
 /// The manual's type `Int` belongs to amounts and counts; everything else is a

@@ -1,0 +1,140 @@
+//! The types of field values, and what can be wrong with one.
+//!
+//! ```text
+//! String(128)   Text<128>: 1..=128 bytes of UTF-8, characters that XML carries
+//! Int           decimal digits, no sign
+//! String(14)    yyyyMMddHHmmss, China time
+//! refund_id_$n  one field of several: refund_id_0, refund_id_1, …
+//! ```
+//!
+//! The manual says `String(128)` and not of what. Bytes is the stricter reading:
+//! what fits in bytes also fits in characters, so WeChat does not refuse for its
+//! length what was taken here.
+//!
+//! An empty field is an absent one, for the signature and so for reading.
+
+use serde::Serialize;
+use std::fmt;
+use thiserror::Error;
+
+/// A field that is not as the manual says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{field} {problem}")]
+pub struct FieldError {
+    /// The field, by WeChat's name.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a field. Reads as the end of a sentence that begins with
+/// the field's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// Required, and not there.
+    #[error("is missing")]
+    Missing,
+    /// Required, and there but empty.
+    #[error("is empty")]
+    Empty,
+    /// Longer than the manual allows.
+    #[error("is longer than {max_bytes} bytes of UTF-8")]
+    TooLong {
+        /// The most it may have.
+        max_bytes: usize,
+    },
+    /// Not decimal digits.
+    #[error("is not a whole number in decimal digits")]
+    NotANumber,
+    /// A number outside what WeChat takes.
+    #[error("is a number outside the allowed range")]
+    OutOfRange,
+    /// Not one of the listed values.
+    #[error("is not one of the values that WeChat lists")]
+    UnknownValue,
+    /// Not in the field's format: a time, an address, a URL, JSON.
+    #[error("is not in the format of this field")]
+    BadFormat,
+    /// A character that XML cannot carry or that the field does not take.
+    #[error("holds a character that this field cannot carry")]
+    BadCharacter,
+    /// Of a signature: a value holds `&`, so that the same text is signed for
+    /// other fields, too.
+    #[error("could be the signature of other fields too")]
+    Ambiguous,
+    /// Another type of JSON value than the manual says (v3).
+    #[error("is not {expected}")]
+    WrongType {
+        /// The type that the manual says.
+        expected: &'static str,
+    },
+    /// Two fields that must say the same do not (v3).
+    #[error("says something else than {other}")]
+    Contradicts {
+        /// The other field's name.
+        other: &'static str,
+    },
+    /// Something that WeChat offers only in the other region (v3).
+    #[error("is not offered in this region")]
+    OtherRegion,
+}
+
+impl Problem {
+    /// This problem, in that field.
+    pub const fn of(self, field: &'static str) -> FieldError {
+        FieldError {
+            field,
+            problem: self,
+        }
+    }
+}
+
+/// Text that fits a field of the manual's type `String(MAX_BYTES)`: not empty,
+/// at most `MAX_BYTES` bytes of UTF-8, no character that XML cannot carry.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Text<const MAX_BYTES: usize>(String);
+
+impl<const MAX_BYTES: usize> Text<MAX_BYTES> {
+    /// Checks a value for `field`, the name that a [`FieldError`] will carry.
+    pub fn new(field: &'static str, value: &str) -> Result<Self, FieldError> {
+        if value.is_empty() {
+            Err(Problem::Empty.of(field))
+        } else if value.len() > MAX_BYTES {
+            let max_bytes = MAX_BYTES;
+            Err(Problem::TooLong { max_bytes }.of(field))
+        } else if !value.chars().all(is_xml_char) {
+            Err(Problem::BadCharacter.of(field))
+        } else {
+            Ok(Self(value.to_owned()))
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MAX_BYTES: usize> fmt::Debug for Text<MAX_BYTES> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl<const MAX_BYTES: usize> fmt::Display for Text<MAX_BYTES> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<const MAX_BYTES: usize> From<Text<MAX_BYTES>> for String {
+    fn from(text: Text<MAX_BYTES>) -> Self {
+        text.0
+    }
+}
+
+/// Whether XML 1.0 can carry the character.
+pub(crate) fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
+}

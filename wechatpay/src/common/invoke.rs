@@ -1,0 +1,55 @@
+//! The packages that the payer's client is handed to start the payment. How
+//! they are signed is the dialect's.
+
+use serde::{Deserialize, Serialize};
+
+/// What `WeixinJSBridge` and `wx.requestPayment` take. Serializes with their
+/// names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Jsapi {
+    /// The application whose openid the prepayment was made for.
+    pub app_id: String,
+    /// Unix seconds, as a string.
+    pub time_stamp: String,
+    /// Unpredictable text.
+    pub nonce_str: String,
+    /// `prepay_id=…`.
+    pub package: String,
+    /// The request's sign type.
+    pub sign_type: String,
+    /// The signature over the five above.
+    pub pay_sign: String,
+}
+
+/// What WeChat's SDK in a mobile app takes. Serializes with its names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// The application.
+    pub appid: String,
+    /// The merchant id.
+    pub partnerid: String,
+    /// The prepayment.
+    pub prepayid: String,
+    /// `Sign=WXPay`.
+    pub package: String,
+    /// Unpredictable text.
+    pub noncestr: String,
+    /// Unix seconds, as a string.
+    pub timestamp: String,
+    /// The signature over the six above.
+    pub sign: String,
+}
+
+/// The value of an APP package's `package`. Seed 002 spells it `Sign=WXPAY`;
+/// WeChat's SDK takes only this.
+pub const APP_PACKAGE: &str = "Sign=WXPay";
+
+impl Jsapi {
+    /// The prepayment that `package` names.
+    pub fn prepay_id(&self) -> Option<&str> {
+        self.package
+            .strip_prefix("prepay_id=")
+            .filter(|id| !id.is_empty())
+    }
+}
