@@ -49,7 +49,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "a notice is acknowledged though it could not be written",
+        name: "a notice is acknowledged although it was not written",
         changes: &[Change {
             file: "gateway/src/handlers/notify/v2.rs",
             find: "self.noticed(id, notice.payment, Some(xml)).await?",
@@ -65,7 +65,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "after a restart an alarm is believed to be set",
+        name: "after a restart an alarm counts as set",
         changes: &[Change {
             file: "gateway/src/book/mod.rs",
             find: "armed_at_ms: Cell::new(None),",
@@ -73,7 +73,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "every merchant's refunds leave with one client certificate",
+        name: "every merchant's refunds are sent with one client certificate",
         changes: &[Change {
             file: "gateway/src/upstream/v2.rs",
             find: "            true => Ok(binding),",
@@ -81,7 +81,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "the bridge's word is believed",
+        name: "the bridge's answer counts as a payment",
         changes: &[Change {
             file: "gateway/src/book/checkouts.rs",
             find: "        }
@@ -97,7 +97,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "a close that was not answered counts as closed",
+        name: "a close without an answer counts as closed",
         changes: &[Change {
             file: "gateway/src/book/orders.rs",
             find: "_ => CloseAnswer::Unknown,",
@@ -113,7 +113,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "a refund that is asked for again gets another number",
+        name: "a repeated refund gets another number",
         changes: &[Change {
             file: "gateway/src/upstream/v2.rs",
             find: "out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,",
@@ -122,7 +122,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "Quick Pay is sent again when no answer comes",
+        name: "Quick Pay is sent again after no answer",
         changes: &[Change {
             file: "gateway/src/upstream/v2.rs",
             find: "micropay::PATH | report::PATH => Tries::Once",
@@ -138,7 +138,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "a delivery under way has no timer",
+        name: "a delivery in progress has no timer",
         changes: &[Change {
             file: "gateway/src/book/deliveries.rs",
             find: "attempts = attempts + ?, due_at_ms = ? WHERE id = ?",
@@ -161,7 +161,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "an answer about a payment is believed unverified",
+        name: "an unverified answer about a payment is used",
         changes: &[Change {
             file: "wechatpay/src/common/sign.rs",
             find: "if same(given, &self.sign(key, sign_type)) {",
@@ -185,7 +185,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "an order is closed here without a word to WeChat",
+        name: "an order is closed here and not at WeChat",
         changes: &[
             Change {
                 file: "gateway/src/book/orders.rs",
@@ -248,7 +248,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "v3: a signature that was spoilt on its way ends a Quick Pay",
+        name: "v3: a signature corrupted in transit ends a Quick Pay",
         changes: &[
             Change {
                 file: "gateway/src/upstream/v3.rs",
@@ -258,7 +258,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "v3: a notice is acknowledged though it could not be written",
+        name: "v3: a notice is acknowledged although it was not written",
         changes: &[
             Change {
                 file: "gateway/src/handlers/notify/v3.rs",
@@ -287,7 +287,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "v3: what another merchant's keys vouch for is believed",
+        name: "v3: a notice signed with another merchant's keys is accepted",
         changes: &[
             Change {
                 file: "gateway/src/handlers/notify/v3.rs",
@@ -317,7 +317,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a second payment of a purchase is returned twice",
+        name: "a second payment of a purchase is refunded twice",
         changes: &[
             Change {
                 file: "order/src/machine.rs",
@@ -351,7 +351,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a refund that was made by hand at WeChat is not seen",
+        name: "a refund made by a person at WeChat is ignored",
         changes: &[
             Change {
                 file: "order/src/machine.rs",
@@ -361,7 +361,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a refund that WeChat does not find ends though a request is in flight",
+        name: "a refund that WeChat does not find ends while a request is in flight",
         changes: &[
             Change {
                 file: "order/src/refund.rs",
@@ -421,7 +421,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a row that cannot be read calls no person",
+        name: "a row that cannot be read raises no alarm",
         changes: &[
             Change {
                 file: "gateway/src/book/alarms.rs",
@@ -447,7 +447,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a book whose timer did not ring is not called",
+        name: "a book whose timer did not fire is not called",
         changes: &[
             Change {
                 file: "gateway/src/board.rs",
@@ -474,7 +474,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "deliveries take every place of an object's requests",
+        name: "deliveries take every slot of an object's requests",
         changes: &[
             Change {
                 file: "gateway/src/book/connections.rs",
@@ -484,7 +484,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "an alarm looks at no order while a delivery is under way",
+        name: "an alarm checks no order while a delivery is in progress",
         changes: &[
             Change {
                 file: "gateway/src/book/mod.rs",
@@ -494,7 +494,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "what does not exist is looked for each time",
+        name: "an unknown name is looked up each time",
         changes: &[
             Change {
                 file: "gateway/src/cache.rs",
@@ -514,7 +514,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a flood of refused notices shuts true ones out",
+        name: "a flood of refused notices blocks true ones",
         changes: &[
             Change {
                 file: "gateway/src/http/rate_limit.rs",
@@ -554,7 +554,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a number that was given up under way blocks the other device",
+        name: "a number given up in flight blocks the other device",
         changes: &[
             Change {
                 file: "gateway/src/book/checkouts.rs",
@@ -565,7 +565,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a checkout ends when devices were changed twelve times",
+        name: "a checkout ends after twelve changes of device",
         changes: &[
             Change {
                 file: "gateway/src/book/checkouts.rs",
@@ -575,7 +575,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "an openid that one merchant's service told holds at another",
+        name: "an openid from one merchant's service is valid at another",
         changes: &[
             Change {
                 file: "gateway/src/handlers/payer/sign_in.rs",
@@ -585,7 +585,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a book whose database refuses once sets no alarm again",
+        name: "a book whose database refuses once sets no further alarm",
         changes: &[
             Change {
                 file: "gateway/src/book/mod.rs",
@@ -603,7 +603,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a Quick Pay is sent though it could not be written",
+        name: "a Quick Pay is sent although it was not written",
         changes: &[
             Change {
                 file: "gateway/src/book/quick_pay.rs",
@@ -613,7 +613,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a time-out runs while a request waits for its turn",
+        name: "a time-out runs while a request waits in the queue",
         changes: &[Change {
             file: "gateway/src/book/connections.rs",
             find: "        let _place = self.place(route).await?;
