@@ -6,6 +6,8 @@
 //! other differs little. So ratios are what to compare, and nothing here is a threshold. WeChat Pay v2 and APIv3 take
 //! turns too.
 
+#![allow(clippy::print_stdout, reason = "results are for the terminal")]
+
 use std::{ops::Range, time::Duration};
 
 use testkit::Result;

@@ -3,6 +3,7 @@
 //! With `--mutants` known mistakes are made in a copy of the sources, one by one, to see that each is caught.
 
 pub mod mutants;
+pub mod pattern;
 
 use std::{
     fs,
@@ -12,8 +13,9 @@ use std::{
 
 use testkit::paths;
 
-use crate::{Failure, Result, build, step};
-use mutants::{MUTANTS, Mutant};
+use crate::{Failure, Result, build, build_cache, step};
+use mutants::{Change, MUTANTS, Mutant};
+use pattern::Source;
 
 /// How many seeds run where nothing is said.
 const SEEDS: u64 = 10_000;
@@ -141,27 +143,41 @@ pub fn mutants() -> Result<()> {
     }
 }
 
-/// The file with the change made.
+/// The file of a change below `root`, and its text with the change made.
 ///
 /// # Errors
 ///
-/// The text to change is not there exactly once.
-pub fn changed(text: &str, change: &mutants::Change) -> Result<String> {
-    match text.matches(change.find).count() {
-        1 => Ok(text.replacen(change.find, change.replace, 1)),
-        count => Err(Failure::new(
+/// The pattern does not fit exactly once in its room.
+pub fn changed(root: &Path, change: &Change) -> Result<(PathBuf, String)> {
+    let mut places = Vec::new();
+    for path in build_cache::files_below(&root.join(change.room).join("src")) {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let found = Source::new(&text).find(change.find);
+        let changed: Vec<String> = found
+            .iter()
+            .map(|found| found.replaced(&text, change.replace))
+            .collect();
+        places.extend(changed.into_iter().map(|text| (path.clone(), text)));
+    }
+    match <[_; 1]>::try_from(places) {
+        Ok([place]) => Ok(place),
+        Err(places) => Err(Failure::new(
             "make a mistake on purpose",
-            format!("{} has {count} times: {}", change.file, change.find),
-            "bring xtask/src/simulate/mutants.rs up to date",
+            format!(
+                "fits {} times in {}/src: {}",
+                places.len(),
+                change.room,
+                change.find
+            ),
+            "change the pattern in xtask/src/simulate/mutants.rs to what the sources say now",
         )),
     }
 }
 
 fn apply(mutant: &Mutant, sources: &Path) -> Result<()> {
     for change in mutant.changes {
-        let path = sources.join(change.file);
-        let text = fs::read_to_string(&path).map_err(|error| not_read(&path, &error))?;
-        write(&path, &changed(&text, change)?)?;
+        let (path, text) = changed(sources, change)?;
+        write(&path, &text)?;
     }
     Ok(())
 }
@@ -238,13 +254,16 @@ mod tests {
 
     #[test]
     fn every_mistake_fits_the_sources() {
+        let mut wrong = Vec::new();
         for mutant in MUTANTS {
             for change in mutant.changes {
-                let text = fs::read_to_string(paths::root().join(change.file)).unwrap();
-                let changed = changed(&text, change).unwrap_or_else(|error| panic!("{error}"));
-                assert_ne!(changed, text, "{}", mutant.name);
+                match changed(paths::root(), change) {
+                    Ok((path, text)) => assert_ne!(fs::read_to_string(path).unwrap(), text),
+                    Err(failure) => wrong.push(format!("{}: {failure}", mutant.name)),
+                }
             }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     }
 
     #[test]
