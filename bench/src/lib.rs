@@ -147,7 +147,7 @@ pub fn run(options: Options) -> Result<()> {
 
 /// Orders made with each Worker, and compared.
 fn orders(rounds: &[Round]) -> Table {
-    let mut table = Table::new(["connections", "Worker", "a second", "p50 ms", "p99 ms"]);
+    let mut table = Table::new(["connections", "Worker", "per second", "p50 ms", "p99 ms"]);
     for (at, connections) in CONNECTIONS.iter().enumerate() {
         let pick = |turn: &Turn| turn.orders.get(at).copied();
         let [v2, v3, minimal] = TURNS.map(Worker::name);
@@ -173,7 +173,7 @@ fn notices(rounds: &[Round]) -> Table {
     let mut table = Table::new([
         "over 16 connections",
         "dialect",
-        "a second",
+        "per second",
         "p50 ms",
         "p99 ms",
     ]);
@@ -183,8 +183,8 @@ fn notices(rounds: &[Round]) -> Table {
         |notices| notices.delivered,
     ];
     let whats = [
-        "verified and written down",
-        "the same again",
+        "verified and written",
+        "the same notices repeated",
         "delivered to the merchant",
     ];
     for (what, kind) in whats.into_iter().zip(pick) {
@@ -332,7 +332,7 @@ fn bytes(sizes: &[Size]) -> Table {
             ]);
         }
         table.row([
-            format!("{} in all, {compression}", part.name()),
+            format!("{} total, {compression}", part.name()),
             all.to_string(),
             format!("{aim} at most"),
         ]);
