@@ -1,15 +1,14 @@
-//! How an amount is written, in whole numbers only.
+//! Formats amounts, with integer arithmetic only.
 
 use order::{Currency, Money};
 
 use crate::Lang;
 
-/// Writes an amount the way a reader of `lang` expects to see it.
+/// Formats an amount for a reader of `lang`.
 ///
-/// The symbol is the one that cannot be mistaken for another currency's in
-/// that language: `¥` is the yuan to a reader of simplified Chinese and the
-/// yen to the others. Of a currency that has no such symbol, the code is
-/// written.
+/// The symbol is one that a reader of that language cannot take for another
+/// currency's: `¥` is the yuan in simplified Chinese and the yen in the other
+/// languages. A currency without such a symbol is written with its code.
 ///
 /// ```
 /// use checkout::{Lang, format_amount};
@@ -23,7 +22,7 @@ use crate::Lang;
 /// ```
 pub fn format_amount(money: Money, lang: Lang) -> String {
     let symbol = symbol(money.currency(), lang);
-    // A code is set apart from the number, by a space that does not break.
+    // A no-break space separates the code from the number.
     let space = if symbol.ends_with(|c: char| c.is_ascii_uppercase()) {
         "\u{a0}"
     } else {
@@ -59,7 +58,7 @@ fn symbol(currency: Currency, lang: Lang) -> &'static str {
     }
 }
 
-/// The number with a comma between thousands, as all three languages have it.
+/// The number with a comma between thousands, as in all three languages.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edges_of_the_number() {
+    fn the_smallest_and_largest_amounts_are_formatted() {
         check(1, Currency::Hkd, ["HK$0.01"; 3]);
         check(99, Currency::Hkd, ["HK$0.99"; 3]);
         check(100, Currency::Hkd, ["HK$1.00"; 3]);

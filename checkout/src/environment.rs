@@ -1,19 +1,19 @@
-//! Where the payer is, read from the User-Agent header and from what the page
-//! itself has found out.
+//! The payer's environment, from the User-Agent header and from what the page
+//! itself can detect.
 
-/// Where the payer has opened the link.
+/// The environment in which the payer has opened the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Environment {
     /// The program that shows the page.
     pub app: App,
-    /// What it runs on.
+    /// The kind of device.
     pub device: Device,
 }
 
 /// The program that shows the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum App {
-    /// WeChat itself, on a phone, a tablet or a computer.
+    /// WeChat, on a phone, a tablet or a computer.
     WeChat {
         /// `None` when the User-Agent names WeChat without a version.
         version: Option<Version>,
@@ -22,26 +22,26 @@ pub enum App {
     MiniProgram,
     /// WeCom (WeChat Work).
     WeCom,
-    /// The browser inside another app, such as Alipay, QQ or Weibo.
+    /// The browser of another app, such as Alipay, QQ or Weibo.
     Other,
-    /// A browser. Also what is not recognised.
+    /// A browser, or an unknown program.
     Browser,
     /// A crawler, or a chat program's link preview.
     Robot,
 }
 
-/// What the program runs on.
+/// The kind of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
-    /// Held in the hand that would have to scan the code on it.
+    /// A phone, which cannot scan a code on its own screen.
     Phone,
-    /// Large enough to be scanned by a phone.
+    /// A tablet: its screen can be scanned by a phone.
     Tablet,
     /// A computer.
     Desktop,
 }
 
-/// WeChat's version, as far as it matters.
+/// WeChat's version, as far as it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// The 8 of 8.0.49.
@@ -51,17 +51,18 @@ pub struct Version {
 }
 
 impl Environment {
-    /// Reads a User-Agent. An unknown or empty one is a desktop browser.
+    /// Parses a User-Agent. An unknown or empty one is a desktop browser.
     pub fn from_user_agent(user_agent: &str) -> Environment {
         let device = Device::from_user_agent(user_agent);
         let app = if is_robot(user_agent) {
             App::Robot
         } else if contains(user_agent, "wxwork") {
-            // WeCom says MicroMessenger too, so it is asked about first.
+            // WeCom's User-Agent contains MicroMessenger too, so it is checked
+            // first.
             App::WeCom
         } else if contains(user_agent, "MicroMessenger") {
-            // Matched with its case: a Mini Program's own requests say
-            // `MiniProgramEnv`, its web-views say `miniProgram`.
+            // Case-sensitive: a Mini Program's own requests say
+            // `MiniProgramEnv`, its web-views `miniProgram`.
             if user_agent.contains("miniProgram") {
                 App::MiniProgram
             } else {
@@ -77,8 +78,8 @@ impl Environment {
         Environment { app, device }
     }
 
-    /// As the page has found out where it is: inside a Mini Program's web-view.
-    /// WeChat before 7.0 says so to scripts only
+    /// The environment after the page has detected that it is inside a Mini
+    /// Program's web-view. WeChat before 7.0 shows that to scripts only
     /// (`window.__wxjs_environment`).
     #[must_use]
     pub fn inside_a_mini_program(self) -> Environment {
@@ -91,8 +92,8 @@ impl Environment {
         }
     }
 
-    /// The Mini Program whose web-view this is, where the User-Agent names it:
-    /// `miniProgram/wx5a11d0b0c0ffee02`.
+    /// The appid of the Mini Program around this web-view, if the User-Agent
+    /// names it: `miniProgram/wx5a11d0b0c0ffee02`.
     pub fn mini_program_appid(user_agent: &str) -> Option<&str> {
         let (_, appid) = user_agent.split_once("miniProgram/")?;
         let appid = appid.split_whitespace().next()?;
@@ -103,13 +104,13 @@ impl Environment {
 impl Device {
     fn from_user_agent(user_agent: &str) -> Device {
         let says = |token| contains(user_agent, token);
-        // Desktop WeChat first: its newer versions carry tokens of a phone's.
+        // Desktop WeChat first: its newer versions also carry a phone's tokens.
         if says("WindowsWechat") || says("MacWechat") || says("(PC;") {
             Device::Desktop
         } else if says("iPad") || says("Tablet") {
             Device::Tablet
         } else if says("Android") || says("HarmonyOS") {
-            // Android tablets leave out `Mobile`, and otherwise look the same.
+            // Android tablets lack `Mobile`, and otherwise look like phones.
             if says("Mobile") {
                 Device::Phone
             } else {
@@ -126,7 +127,7 @@ impl Device {
     }
 }
 
-/// Apps with a browser of their own, by the token each puts into its User-Agent.
+/// Apps with a browser of their own, by their token in the User-Agent.
 const OTHER_APPS: [&str; 26] = [
     "AlipayClient",
     "AliApp(",
@@ -156,9 +157,9 @@ const OTHER_APPS: [&str; 26] = [
     "TikTok",
 ];
 
-/// Well-behaved robots link to a page about themselves (`+http…`); the rest
-/// are known by name. Not simply "bot": CUBOT makes phones. `MicroMessenger
-/// Client` is what WeChat itself fetches with.
+/// Well-behaved robots link to a page about themselves (`+http…`); the others
+/// are known by name. "bot" alone would match CUBOT's phones. `MicroMessenger
+/// Client` is WeChat's own fetcher.
 fn is_robot(user_agent: &str) -> bool {
     const TOKENS: [&str; 11] = [
         "+http",
@@ -190,8 +191,8 @@ fn wechat_version(user_agent: &str) -> Option<Version> {
     Some(Version { major, minor })
 }
 
-/// Whether `token` occurs, in any case: some proxies and old phones write
-/// the whole header in small letters.
+/// Whether `token` occurs, in any case: some proxies and old phones send the
+/// whole header in lower case.
 fn contains(user_agent: &str, token: &str) -> bool {
     position(user_agent, token).is_some()
 }

@@ -1,19 +1,19 @@
-//! The frame of the page: the HTML that the app is built into, filled in by
-//! the server so that it can be read before any script has run.
+//! The HTML template into which the app is built. The server fills it in, so
+//! that the page can be read before a script has run.
 //!
-//! The template is `app/index.html` after the build. Its places are marked
-//! `{{NAME}}` and every one that occurs is filled: in text and in attributes
+//! The template is `app/index.html` after the build. Its placeholders are
+//! `{{NAME}}`; each occurrence is filled in: in text and attributes
 //! HTML-escaped, in the script block as JSON that cannot end the block.
 
 use crate::lines::{self, Line};
 use crate::{Lang, Message, Page, Problem, View, format_amount, texts};
 
-/// A template that cannot be filled in: the build and the server disagree.
+/// The template does not match this version of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateError {
     /// A `{{NAME}}` that this version does not know.
     UnknownPlace(String),
-    /// `{{` without its `}}`.
+    /// `{{` without `}}`.
     Unclosed,
 }
 
@@ -32,12 +32,12 @@ impl core::error::Error for TemplateError {}
 
 /// Fills in the template.
 ///
-/// `nonce` is the one in the answer's Content-Security-Policy; base64 or hex.
-/// `image` is the absolute address of a picture for link previews.
-/// What is filled in is never looked at again, so a merchant called `{{VIEW}}`
-/// is a merchant called `{{VIEW}}`.
+/// `nonce` is the one of the answer's Content-Security-Policy, in base64 or
+/// hex. `image` is the absolute address of a picture for link previews.
+/// Inserted values are not scanned again, so a merchant called `{{VIEW}}` is
+/// shown as `{{VIEW}}`.
 ///
-/// | place | filled with |
+/// | placeholder | value |
 /// |---|---|
 /// | `{{LANG}}` | the language's tag |
 /// | `{{TITLE}}` | merchant and amount, or what went wrong |
@@ -47,12 +47,12 @@ impl core::error::Error for TemplateError {}
 /// | `{{MERCHANT}}` `{{AMOUNT}}` `{{DESCRIPTION}}` `{{OUT_TRADE_NO}}` | the summary; empty without a purchase |
 /// | `{{AMOUNT_CLASS}}` | [`amount_class`] |
 /// | `{{ITEM}}` `{{ORDER_NUMBER}}` | its labels; empty without a purchase |
-/// | `{{CARRIED_BY}}` | who carries the payment; without a purchase, the request's id to quote |
+/// | `{{CARRIED_BY}}` | the payment provider's line; without a purchase, the request id to quote |
 /// | `{{LINES}}` | the purchase's `lines`, as HTML; empty where there are none |
 /// | `{{SUMMARY_CLASS}}` | `summary`, or `none` without a purchase |
-/// | `{{WORDS}}` | what the page says, in its language: [`Texts::to_words`](crate::Texts::to_words) |
+/// | `{{WORDS}}` | the page's texts in its language: [`Texts::to_words`](crate::Texts::to_words) |
 /// | `{{LOADING}}` | "Loading…" |
-/// | `{{SLOW}}` `{{RELOAD}}` | what is shown when no script has come for a while |
+/// | `{{SLOW}}` `{{RELOAD}}` | shown when the script has not loaded after a while |
 pub fn fill(
     template: &str,
     page: &Page,
@@ -77,8 +77,8 @@ pub fn fill(
     Ok(out)
 }
 
-/// What a robot or a link preview gets: title, amount and an image, and no
-/// script that could do anything. Who reads it after all is told how to go on.
+/// The page for robots and link previews: title, amount and an image, without a
+/// script, and a sentence that says how to continue.
 pub fn preview(view: &View, image: &str) -> String {
     let amount = format_amount(view.money, view.lang);
     let message = texts(view.lang).in_phone_browser;
@@ -151,7 +151,7 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
     Ok(())
 }
 
-/// A request's id as the payer may quote it; nothing where there is none.
+/// The request id as the payer can quote it; empty if there is none.
 fn quote(out: &mut String, lang: Lang, reference: &str) {
     if !reference.is_empty() {
         escape(out, texts(lang).reference);
@@ -160,7 +160,7 @@ fn quote(out: &mut String, lang: Lang, reference: &str) {
     }
 }
 
-/// What a browser is shown at an address where nothing is.
+/// The page for a browser at an unknown address.
 pub fn nothing_here(lang: Lang) -> Message {
     let (heading, body) = match lang {
         Lang::En => (
@@ -179,10 +179,10 @@ pub fn nothing_here(lang: Lang) -> Message {
     Message { heading, body }
 }
 
-/// A page that only says something, without a script: for a browser at an
-/// address that answers programs with JSON.
+/// A page with only a message, without a script: for a browser at an address
+/// that answers programs with JSON.
 ///
-/// `stylesheet` and `icon` are addresses, and `reference` the request's id.
+/// `stylesheet` and `icon` are addresses, and `reference` is the request id.
 pub fn notice(
     lang: Lang,
     message: Message,
@@ -222,7 +222,8 @@ pub fn notice(
     out
 }
 
-/// The class of a written amount: a long one is set smaller, to stay on a line.
+/// The class of a formatted amount: a long one is set smaller, to fit on one
+/// line.
 pub fn amount_class(written: &str) -> &'static str {
     if written.chars().count() > 11 {
         "amount long"
@@ -260,10 +261,10 @@ pub fn escape(out: &mut String, text: &str) {
 }
 
 /// JSON for a script block: `<` is written `\u003c`, so that no text of a
-/// merchant can end the block or open a comment in it.
+/// merchant can end the block or start a comment in it.
 fn json(out: &mut String, page: &Page) {
-    // Writing a Page cannot fail: it has string keys only and no maps. Should
-    // that ever change, the app shows its own "something went wrong".
+    // Serialising a Page cannot fail: it has no maps with other keys than
+    // strings. If that changes, the app shows "something went wrong".
     let text = serde_json::to_string(page).unwrap_or_default();
     for c in text.chars() {
         match c {
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_merchant_stays_text() {
+    fn a_hostile_merchant_is_escaped() {
         let page = page("</script><script>alert(1)</script>{{VIEW}}<!--");
         let html = fill("<b>{{MERCHANT}}</b>{{DESCRIPTION}}", &page, &[], "", IMAGE).unwrap();
         assert_eq!(
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_title_says_who_and_how_much() {
+    fn the_title_has_merchant_and_amount() {
         assert_eq!(title(&page("Demo")), "Demo · HK$150.00");
         let error = Page::Error(PageError {
             code: String::from("SESSION_EXPIRED"),

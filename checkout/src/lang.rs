@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A language the page speaks. In JSON it is its BCP 47 tag.
+/// A language of the page. In JSON it is its BCP 47 tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Lang {
-    /// English, and the fallback for other languages.
+    /// English; also used for all other languages.
     #[default]
     #[serde(rename = "en")]
     En,
@@ -18,10 +18,10 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// Every language, in the order in which a menu would show them.
+    /// Every language, in the order of a menu.
     pub const ALL: [Lang; 3] = [Lang::En, Lang::ZhHans, Lang::ZhHant];
 
-    /// The BCP 47 tag, for `<html lang>` and for the browser's own formatting.
+    /// The BCP 47 tag, for `<html lang>` and the browser's formatting.
     pub fn tag(self) -> &'static str {
         match self {
             Lang::En => "en",
@@ -30,8 +30,8 @@ impl Lang {
         }
     }
 
-    /// Reads one language tag: `en-GB`, `zh_CN` (WeChat's spelling), `zh-Hant-HK`.
-    /// `None` when it is a language the page does not speak.
+    /// Parses one language tag: `en-GB`, `zh_CN` (WeChat's spelling),
+    /// `zh-Hant-HK`. `None` for a language that the page does not have.
     pub fn from_tag(tag: &str) -> Option<Lang> {
         let mut parts = tag.trim().split(['-', '_']);
         let language = parts.next().unwrap_or_default();
@@ -41,7 +41,7 @@ impl Lang {
         if !language.eq_ignore_ascii_case("zh") {
             return None;
         }
-        // The script decides where it is given; otherwise the region does.
+        // The script decides if it is given, otherwise the region.
         let traditional = parts.find_map(|part| {
             let is = |name: &&str| part.eq_ignore_ascii_case(name);
             if ["hant", "tw", "hk", "mo"].iter().any(is) {
@@ -59,9 +59,9 @@ impl Lang {
         })
     }
 
-    /// Chooses the payer's language: the `lang` of the query or of the
-    /// checkout session first, then what WeChat says in its User-Agent
-    /// (`Language/zh_CN`), then `Accept-Language`, then English.
+    /// Chooses the payer's language: first the `lang` of the query or of the
+    /// checkout, then the language in WeChat's User-Agent (`Language/zh_CN`),
+    /// then `Accept-Language`, then English.
     pub fn choose(asked: Option<&str>, user_agent: &str, accept_language: Option<&str>) -> Lang {
         asked
             .and_then(Lang::from_tag)
@@ -77,8 +77,8 @@ fn from_wechat(user_agent: &str) -> Option<Lang> {
     Lang::from_tag(after.split_whitespace().next()?)
 }
 
-/// The best of an `Accept-Language` header. Quality values are compared as
-/// thousandths, since a header may carry at most three decimals.
+/// The preferred language of an `Accept-Language` header. Quality values are
+/// compared as thousandths, because a header has at most three decimals.
 fn from_accept_language(header: &str) -> Option<Lang> {
     let mut best: Option<(u32, Lang)> = None;
     for entry in header.split(',') {
@@ -91,7 +91,7 @@ fn from_accept_language(header: &str) -> Option<Lang> {
             .map_or(1000, thousandths);
         let better = match best {
             None => quality > 0,
-            // The first of equals was listed first, and stays.
+            // Of equal values the first stays.
             Some((best_quality, _)) => quality > best_quality,
         };
         if better {
@@ -101,7 +101,7 @@ fn from_accept_language(header: &str) -> Option<Lang> {
     best.map(|(_, lang)| lang)
 }
 
-/// `"0.85"` is 850, `"1"` is 1000. What is not a quality value counts as 0.
+/// `"0.85"` is 850, `"1"` is 1000. An invalid quality value counts as 0.
 fn thousandths(text: &str) -> u32 {
     let (whole, decimals) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
     if decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_read_however_they_are_spelt() {
+    fn tags_are_parsed_in_every_spelling() {
         for (tag, expected) in [
             ("en", Some(Lang::En)),
             ("EN-gb", Some(Lang::En)),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_deliberate_choice_wins() {
+    fn an_explicit_language_has_precedence() {
         let wechat = "Mozilla/5.0 (iPhone) MicroMessenger/8.0.49 NetType/WIFI Language/zh_TW";
         assert_eq!(
             Lang::choose(Some("en"), wechat, Some("zh-CN")),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_reads_back() {
+    fn every_tag_parses_to_its_language() {
         for lang in Lang::ALL {
             assert_eq!(Lang::from_tag(lang.tag()), Some(lang));
             assert_eq!(

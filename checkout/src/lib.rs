@@ -1,13 +1,14 @@
-//! What the payer meets, shared by the page and the server.
+//! The payer's side of a checkout, shared by the page and the server.
 //!
-//! In scope: where the payer is ([`Environment`]), what can be done there
-//! ([`plan`]), the messages that travel between page and server ([`view`]),
-//! how an amount is written ([`format_amount`]), every text the payer reads
-//! ([`texts`]), and the frame of the page that the server fills in ([`html`]).
+//! In scope: the payer's environment ([`Environment`]), the payment method
+//! there ([`plan`]), the messages between page and server ([`view`]), the
+//! formatting of amounts ([`format_amount`]), every text for the payer
+//! ([`texts`]), and the page's HTML template, which the server fills in
+//! ([`html`]).
 //!
-//! Not in scope: the browser, HTTP, the clock, WeChat's own messages, and
-//! anything that decides whether money moved. Everything here is a pure
-//! function or a plain value, and there is no floating point in it.
+//! Not in scope: the browser, HTTP, the clock, WeChat's own messages, and every
+//! decision about whether money moved. Everything here is a pure function or a
+//! plain value, without floating-point numbers.
 
 mod amount;
 mod environment;

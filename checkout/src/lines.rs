@@ -1,5 +1,4 @@
-//! The lines of a purchase: drawn once by the server, beside what the page's
-//! program draws.
+//! The lines of a purchase, rendered once by the server.
 
 use crate::html::escape;
 use crate::{Lang, format_amount};
@@ -9,24 +8,24 @@ use serde::{Deserialize, Serialize};
 /// One line of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// What is bought, in the merchant's words.
+    /// The description, from the merchant.
     pub name: String,
-    /// How many.
+    /// The quantity.
     pub quantity: i64,
-    /// What one of them costs.
+    /// The price of one piece.
     pub unit: Money,
 }
 
 impl Line {
-    /// What the line costs; `None` where that is no amount.
+    /// The line's amount; `None` where it overflows.
     pub fn total(&self) -> Option<Money> {
         let total = self.unit.amount_minor().checked_mul(self.quantity)?;
         Money::new(total, self.unit.currency()).ok()
     }
 }
 
-/// Pages without lines do not pay for their looks, so these are not in the
-/// page's style sheet.
+/// Only pages with lines contain these styles; they are not part of the style
+/// sheet.
 const STYLE: &str = ".lines{border-bottom:1px solid var(--line);font-size:.9375rem;\
 text-align:start}\
 .lines summary{padding:.75rem 0;color:var(--quiet);cursor:pointer}\
@@ -35,10 +34,10 @@ text-align:start}\
 .lines dd{font-variant-numeric:tabular-nums}\
 .lines small{display:block;color:var(--quiet)}";
 
-/// More than these are folded away, so that the way to pay stays in sight.
+/// Further lines are folded away, so that the payment stays visible.
 const SHOWN: usize = 4;
 
-/// Writes the lines as HTML; nothing where there are none.
+/// Renders the lines as HTML; nothing without lines.
 pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang, nonce: &str) {
     if lines.is_empty() {
         return;
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_term_with_its_amount() {
+    fn a_line_is_rendered_with_its_amount() {
         let mut out = String::new();
         draw(&mut out, &[line("Oolong", 2, 4_400)], Lang::En, "n");
         let row = "<div><dt>Oolong <small>2 × HK$44.00</small></dt><dd>HK$88.00</dd></div>";
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_name_stays_text() {
+    fn a_hostile_name_is_escaped() {
         let mut out = String::new();
         draw(&mut out, &[line("</dl><script>&\"", 1, 1)], Lang::En, "n");
         assert!(
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn no_lines_are_nothing_and_too_much_is_no_amount() {
+    fn no_lines_render_nothing_and_an_overflow_has_no_amount() {
         let mut out = String::new();
         draw(&mut out, &[], Lang::En, "n");
         assert_eq!(out, "");

@@ -1,25 +1,24 @@
-//! A payment link's page: what is sold, and a form.
+//! The page of a payment link: what is sold, and a form.
 //!
-//! It is all HTML, drawn by the server, so that it works where no script runs.
-//! Sending the form makes the payer's own checkout; opening the page makes
-//! nothing.
+//! It is HTML rendered by the server, so it works without scripts. Submitting
+//! the form creates the payer's own checkout; opening the page creates nothing.
 
 use crate::html::escape;
 use crate::{Lang, format_amount, texts};
 use order::{Currency, Money};
 
-/// What the page of a link shows.
+/// The content of a link's page.
 #[derive(Clone, Debug)]
 pub struct LinkPage<'a> {
-    /// Who sells.
+    /// The merchant's name.
     pub merchant: &'a str,
-    /// What is sold.
+    /// The description.
     pub description: &'a str,
     /// The page's language.
     pub lang: Lang,
-    /// What the payer is asked, or why nothing is.
+    /// The form, or why there is none.
     pub asks: Asks,
-    /// What the payer has sent and cannot be taken.
+    /// The payer's invalid input.
     pub refused: Option<Refused<'a>>,
     /// The form's hidden fields: names and values.
     pub hidden: &'a [(&'a str, &'a str)],
@@ -31,71 +30,71 @@ pub struct LinkPage<'a> {
     pub image: &'a str,
 }
 
-/// What the payer is asked.
+/// The form of a link's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asks {
-    /// Whether to buy, and how many if there can be several.
+    /// A fixed price; with a quantity if several can be bought.
     Quantity {
-        /// The price of one.
+        /// The price of one piece.
         price: Money,
-        /// The most that can be bought at once.
+        /// The largest quantity of one purchase.
         at_most: i64,
     },
-    /// How much to pay.
+    /// An amount that the payer enters.
     Amount {
-        /// The least.
+        /// The smallest amount.
         min: Money,
-        /// The most.
+        /// The largest amount.
         max: Money,
     },
-    /// Nothing: it has ended.
+    /// No form: the sale has ended.
     Ended(Ended),
 }
 
-/// Why nothing can be bought.
+/// Why the link sells nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The merchant has switched the link off.
     Off,
-    /// Its time is over.
+    /// The link has expired.
     Expired,
-    /// None is left: some are held by payers who have not paid yet.
+    /// Sold out, while unpaid purchases hold some pieces.
     SoldOut,
-    /// None is left, and all are paid.
+    /// Sold out, and all pieces are paid.
     AllSold,
 }
 
-/// An answer that cannot be taken.
+/// An invalid input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused<'a> {
-    /// As the payer wrote it.
+    /// The payer's input.
     pub written: &'a str,
     /// What is wrong with it.
     pub problem: EntryProblem,
 }
 
-/// What is wrong with what a payer wrote.
+/// What is wrong with a payer's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryProblem {
-    /// Nothing is there.
+    /// It is empty.
     Empty,
-    /// It is no number.
+    /// It is not a number.
     NotANumber,
-    /// It holds a comma, a space or another mark between digits, which
-    /// means one thing here and another there.
+    /// It has a comma, a space or another mark between digits, whose meaning
+    /// depends on the country.
     Separator,
-    /// More decimals than the currency has.
+    /// It has more decimals than the currency.
     Decimals,
-    /// Less than the least, or more than the most.
+    /// It is out of range.
     OutOfRange,
 }
 
-/// Reads an amount as a payer writes it: digits, and where the currency has
-/// decimals a point and one or two of them. Answers it in the currency's
+/// Parses an amount as payers write it: digits, and for currencies with
+/// decimals a point and up to two more digits. Returns it in the currency's
 /// smallest unit.
 ///
-/// Nothing is guessed: `1,234` is a thousand in one country and a bit more
-/// than one in another, so it is refused.
+/// Ambiguous input is refused: `1,234` is more than a thousand in one country
+/// and little more than one in another.
 ///
 /// ```
 /// use checkout::link::{EntryProblem, read_amount};
@@ -136,13 +135,13 @@ pub fn read_amount(text: &str, currency: Currency) -> Result<i64, EntryProblem> 
     if decimals.len() > width {
         return Err(EntryProblem::Decimals);
     }
-    // A number that does not fit exceeds every amount.
+    // A number that overflows exceeds every amount.
     format!("{whole}{decimals:0<width$}")
         .parse()
         .map_err(|_| EntryProblem::OutOfRange)
 }
 
-/// Reads how many.
+/// Parses a quantity.
 pub fn read_quantity(text: &str) -> Result<i64, EntryProblem> {
     let text = text.trim();
     if text.is_empty() {
@@ -154,7 +153,7 @@ pub fn read_quantity(text: &str) -> Result<i64, EntryProblem> {
     text.parse().map_err(|_| EntryProblem::OutOfRange)
 }
 
-/// Writes the page.
+/// Renders the page.
 pub fn page(page: &LinkPage<'_>) -> String {
     let words = words(page.lang);
     let price = match page.asks {
@@ -242,7 +241,7 @@ pub fn page(page: &LinkPage<'_>) -> String {
     out.0
 }
 
-/// The sentence about a wrong answer.
+/// The sentence about an invalid input.
 fn sentence(page: &LinkPage<'_>, problem: EntryProblem) -> String {
     let words = words(page.lang);
     match (problem, page.asks) {
@@ -489,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_stays_text() {
+    fn hostile_texts_are_escaped() {
         let hostile = "\"><script>alert(1)</script>'&{a}";
         for lang in Lang::ALL {
             for asks in [

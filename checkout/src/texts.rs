@@ -1,20 +1,21 @@
-//! Every text the payer reads, in each language.
+//! Every text for the payer, in each language.
 //!
-//! A language is one value of [`Texts`], so a text that is missing somewhere
-//! does not compile. Amounts, names and times are put beside the texts by the
-//! page, or at their `{…}` by [`fill`].
+//! A language is one value of [`Texts`], so a missing text does not compile.
+//! The page shows amounts, names and times next to the texts, or inserts them
+//! at their `{…}` with [`fill`].
 //!
-//! A page is sent its own language's words with the HTML, a line each
-//! ([`Texts::to_words`]): all three would be a seventh of what a payer loads.
+//! A page receives only the texts of its own language with the HTML, one on
+//! each line ([`Texts::to_words`]): all three languages would be a seventh of
+//! what a payer loads.
 
 use crate::Lang;
 use crate::plan::Reason;
 use crate::view::Problem;
 
-/// A heading and a sentence or two under it.
+/// A heading with a sentence or two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// A few words.
+    /// The heading.
     pub heading: &'static str,
     /// What it means for the payer and what to do.
     pub body: &'static str,
@@ -24,12 +25,11 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each name says when its text is shown")]
 pub struct Texts {
-    /// The form in which times are written. English has two; the one with the
-    /// day first, the month in letters and 24 hours is read the same
-    /// everywhere.
+    /// The locale for times. English has two; day first, month in letters and
+    /// 24 hours reads the same everywhere.
     pub locale: &'static str,
 
-    // The frame.
+    // The frame of the page.
     pub loading: &'static str,
     pub slow_page: &'static str,
     pub reload: &'static str,
@@ -38,13 +38,13 @@ pub struct Texts {
     pub order_number: &'static str,
     pub paid_at: &'static str,
     pub carried_by: &'static str,
-    /// Before the number of a request, on a page without a purchase.
+    /// Before the request id, on a page without a purchase.
     pub reference: &'static str,
 
     // Paying inside WeChat.
     pub pay: &'static str,
     pub pay_again: &'static str,
-    /// After leaving the sheet, or coming back unpaid.
+    /// After the payer closed the sheet or returned unpaid.
     pub go_on_paying: &'static str,
     pub please_wait: &'static str,
     pub connecting: &'static str,
@@ -60,7 +60,7 @@ pub struct Texts {
     pub confirming: Message,
     pub confirming_slow: Message,
     pub check_again: &'static str,
-    /// Beside [`Texts::confirming_slow`], for a payer who has not paid.
+    /// Shown with [`Texts::confirming_slow`], for a payer who has not paid.
     pub not_paid_yet: &'static str,
     /// `{amount}` is filled in.
     pub paid: Message,
@@ -69,10 +69,10 @@ pub struct Texts {
     /// `{merchant}` is filled in.
     pub to_merchant: &'static str,
     pub back_to_merchant: &'static str,
-    /// Closes WeChat's window after a payment, and after another end.
+    /// Closes WeChat's window, after a payment or another end.
     pub done: &'static str,
     pub close: &'static str,
-    /// Where no button can close the window.
+    /// Shown where no button can close the window.
     pub may_close: &'static str,
 
     // The code.
@@ -80,22 +80,22 @@ pub struct Texts {
     /// `{amount}` and `{merchant}` are filled in.
     pub scan_alt: &'static str,
     pub drawing_code: &'static str,
-    /// `{left}` is where the time goes.
+    /// `{left}` is the time left.
     pub code_expires_in: &'static str,
     pub code_expired: Message,
     /// Another device has begun to pay in another way.
     pub code_replaced: Message,
     pub new_code: &'static str,
-    /// `{left}` is where the time goes.
+    /// `{left}` is the time left.
     pub pay_within: &'static str,
 
-    // Paying on another page, which comes back.
+    // Paying on another page, which returns.
     pub away: Message,
     pub i_have_paid: &'static str,
     pub trouble_paying: &'static str,
     pub not_seen: Message,
 
-    // Where a payment cannot happen.
+    // Where no payment is possible.
     pub in_phone_browser: Message,
     pub in_other_app: Message,
     pub in_mini_program: Message,
@@ -112,13 +112,13 @@ pub struct Texts {
     pub closed: Message,
     pub refused: Message,
 
-    // Errors. Each says whose fault it is and what to do; whether money was
-    // taken is said apart, and only where it is certain.
+    // Errors. Each says whose fault it is and what to do. Whether money was
+    // taken is said separately, and only where it is certain.
     pub not_charged: &'static str,
     pub unknown_link: Message,
     pub expired_link: Message,
     pub sign_in_again: Message,
-    /// The way back from WeChat belongs to no page: loading it anew is of no use.
+    /// WeChat's return address works once: reloading it does not help.
     pub sign_in_lost: Message,
     pub cannot_sign_in: Message,
     pub snapshot: Message,
@@ -129,7 +129,7 @@ pub struct Texts {
     pub try_again: &'static str,
 }
 
-/// A text or a message on its way to the page: a line for each text.
+/// A field of [`Texts`] when sent to the page: one line for each text.
 trait Words: Sized {
     fn write(&self, out: &mut String, values: &[(&str, &str)]);
     fn read(lines: &mut core::str::Split<'static, char>) -> Option<Self>;
@@ -137,7 +137,7 @@ trait Words: Sized {
 
 impl Words for &'static str {
     fn write(&self, out: &mut String, values: &[(&str, &str)]) {
-        // A merchant's name may hold anything, but no line's end.
+        // A merchant's name may contain anything except a line break.
         out.push_str(&fill(self, values).replace('\n', " "));
         out.push('\n');
     }
@@ -164,13 +164,13 @@ impl Words for Message {
 macro_rules! words {
     ($($sent:ident)* ; $($drawn:ident)*) => {
         impl Texts {
-            /// The words that the page needs beside those that the server draws,
-            /// a line each, with these values in them.
+            /// The texts that the page needs in addition to those that the
+            /// server renders, one on each line, with these values inserted.
             pub fn to_words(&self, amount: &str, merchant: &str) -> String {
                 let values = [
                     ("amount", amount),
                     ("merchant", merchant),
-                    // For the page to fill in, each second.
+                    // The page fills this in each second.
                     ("left", "{left}"),
                 ];
                 let mut out = String::new();
@@ -178,8 +178,8 @@ macro_rules! words {
                 out
             }
 
-            /// Reads what [`Texts::to_words`] wrote; what the server draws is
-            /// empty. `None` if there are too few lines.
+            /// Parses the output of [`Texts::to_words`]; texts that the server
+            /// renders are empty. `None` if lines are missing.
             pub fn from_words(words: &'static str) -> Option<Texts> {
                 let lines = &mut words.split('\n');
                 Some(Texts {
@@ -212,7 +212,7 @@ words! {
 }
 
 impl Texts {
-    /// What to say about an error.
+    /// The texts about an error.
     pub fn problem(&self, problem: Problem) -> Message {
         match problem {
             Problem::UnknownLink => self.unknown_link,
@@ -228,7 +228,7 @@ impl Texts {
         }
     }
 
-    /// Why the payment has to go on elsewhere.
+    /// The texts about paying elsewhere.
     pub fn elsewhere(&self, reason: Reason) -> Message {
         match reason {
             Reason::PhoneBrowser | Reason::Robot => self.in_phone_browser,
@@ -239,11 +239,11 @@ impl Texts {
     }
 }
 
-/// Puts the values where `text` says `{name}`. A name without a value is left
-/// out.
+/// Replaces each `{name}` in `text` by its value. A name without a value is
+/// removed.
 pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::new();
-    // Every second part stood between braces.
+    // Every second part was between braces.
     for (index, part) in text.split(['{', '}']).enumerate() {
         if index % 2 == 0 {
             out.push_str(part);
@@ -254,7 +254,7 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
     out
 }
 
-/// The texts in this language.
+/// The texts of this language.
 pub fn texts(lang: Lang) -> &'static Texts {
     match lang {
         Lang::En => &EN,
@@ -683,7 +683,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_filled_in_is_there_in_every_language() {
+    fn every_language_has_the_placeholders() {
         for lang in Lang::ALL {
             let values = [("amount", "HK$1.00"), ("merchant", "{amount} & Tea")];
             let alt = fill(texts(lang).scan_alt, &values);
@@ -694,7 +694,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_reads_the_words_that_it_is_sent() {
+    fn the_page_parses_the_texts_that_it_is_sent() {
         for lang in Lang::ALL {
             let texts = texts(lang);
             let sent = texts.to_words("HK$1.00", "Tea\nHouse").leak();
@@ -720,7 +720,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payer_is_told_not_to_pay_again_only_where_there_is_nothing_to_pay_with() {
+    fn no_text_warns_against_paying_beside_a_way_to_pay() {
         for lang in Lang::ALL {
             let texts = texts(lang);
             // The one screen without a button that pays.
@@ -742,7 +742,7 @@ mod tests {
     }
 
     #[test]
-    fn each_countdown_has_a_place_for_the_time() {
+    fn each_countdown_has_a_placeholder_for_the_time() {
         for lang in Lang::ALL {
             let sent = texts(lang).to_words("HK$1.00", "Tea {left}").leak();
             let read = Texts::from_words(sent).unwrap();

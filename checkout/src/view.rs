@@ -9,21 +9,21 @@
 //! any of them, 4xx or 5xx        -> ErrorAnswer
 //! ```
 //!
-//! Enums travel in serde's plain form (`"open"`, `{"paid":{"paid_at_ms":1}}`),
-//! because the page decodes that with the least code.
+//! Enums have serde's plain form (`"open"`, `{"paid":{"paid_at_ms":1}}`),
+//! because the page decodes it with the least code.
 
 use order::Money;
 use serde::{Deserialize, Serialize};
 
 use crate::{Lang, Method};
 
-/// What the page was opened with; the JSON inside `<script id="view">`.
+/// The content of `<script id="view">`, with which the page starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Page {
-    /// A purchase to show.
+    /// A purchase.
     View(View),
-    /// There is none, and this is why.
+    /// No purchase, and why.
     Error(PageError),
 }
 
@@ -32,9 +32,9 @@ pub enum Page {
 pub struct PageError {
     /// A stable code from the error table; see [`Problem::from_code`].
     pub code: String,
-    /// The payer's language, since there is no view to say it.
+    /// The payer's language, which a view would contain.
     pub lang: Lang,
-    /// The request's id, for the payer to quote. The server draws it.
+    /// The request id, for the payer to quote. The server renders it.
     #[serde(skip)]
     pub reference: String,
 }
@@ -44,76 +44,78 @@ pub struct PageError {
 pub struct View {
     /// The merchant's display name.
     pub merchant: String,
-    /// What is bought, in the merchant's words.
+    /// The description, from the merchant.
     pub description: String,
     /// The price.
     pub money: Money,
     /// The merchant's order number.
     pub out_trade_no: String,
-    /// How the purchase stands.
+    /// The purchase's state.
     pub state: State,
-    /// The attempt that can be paid in this way, where one has been begun: a code
-    /// of another attempt is over.
+    /// The attempt that can be paid in this way, if one exists: a code of
+    /// another attempt has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<String>,
     /// How this payer can pay here.
     pub method: Method,
-    /// The server's clock when it wrote this, ms since 1970 UTC.
+    /// The server's clock at the time of this view, ms since 1970 UTC.
     pub now_ms: i64,
-    /// When the purchase can no longer be paid, ms since 1970 UTC.
+    /// The latest moment to pay, ms since 1970 UTC.
     pub expires_at_ms: i64,
     /// The payer's language.
     pub lang: Lang,
-    /// Where to go on from a paid page. `http(s)` only; the server checks it.
+    /// The merchant's address after payment. `http(s)` only; the server checks
+    /// it.
     pub success_url: Option<String>,
-    /// Where to go back to without paying. `http(s)` only; the server checks it.
+    /// The merchant's address without payment. `http(s)` only; the server
+    /// checks it.
     pub cancel_url: Option<String>,
-    /// Whether an order was ever made for this purchase. Until then it is
-    /// certain that the payer was not charged.
+    /// Whether an order was ever made for this purchase. While it is false, the
+    /// payer has certainly not been charged.
     #[serde(default)]
     pub attempted: bool,
-    /// Why the payer cannot pay yet, in a page that is opened after a sign-in has
-    /// failed: a stable code, see [`Problem::from_code`].
+    /// Why the payer cannot pay yet, on a page opened after a failed sign-in: a
+    /// stable code, see [`Problem::from_code`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
-/// All that the server ever says over the page's WebSocket: the view may have
-/// changed. What it is now, the page asks as ever.
+/// The only message of the server on the page's WebSocket: the view may have
+/// changed. The page then requests the view.
 pub const LOOK: &str = "look";
-/// What the page says over it, to learn whether it is still heard.
+/// The page's ping on the WebSocket.
 pub const PING: &str = "ping";
 /// The answer to [`PING`].
 pub const PONG: &str = "pong";
 
-/// How a purchase stands. Only the server's verified knowledge makes `Paid`.
+/// The state of a purchase. Only verified evidence leads to `Paid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It can be paid.
     Open,
-    /// A payment is being made or has been hinted at, and is not verified yet.
+    /// A payment is in progress or was hinted at, and is not verified yet.
     Confirming,
-    /// WeChat's verified word says that it is paid.
+    /// Paid: WeChat's verified answer says so.
     Paid {
         /// When, ms since 1970 UTC.
         paid_at_ms: i64,
     },
-    /// Paid, and the merchant has returned a part of it.
+    /// Paid, and partly refunded.
     PartlyRefunded {
         /// When it was paid, ms since 1970 UTC.
         paid_at_ms: i64,
     },
-    /// Paid, and the merchant has returned all of it.
+    /// Paid, and refunded in full.
     Refunded {
         /// When it was paid, ms since 1970 UTC.
         paid_at_ms: i64,
     },
-    /// Its time is over.
+    /// The time to pay has run out.
     Expired,
-    /// It was closed before it was paid.
+    /// Closed before it was paid.
     Closed,
-    /// WeChat says that the payment failed for good.
+    /// WeChat reports that the payment failed permanently.
     Failed,
 }
 
@@ -127,8 +129,8 @@ impl State {
     }
 }
 
-/// What the page's program reads of a [`View`]: the rest is drawn by the server,
-/// with the HTML, and stays as it is.
+/// The part of a [`View`] that the page's program reads; the server renders the
+/// rest with the HTML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// As in [`View::state`].
@@ -155,27 +157,28 @@ pub struct Standing {
 }
 
 /// The answer to `POST /pay/order`: what the payer needs to pay here. `V` is
-/// the [`View`], or what its reader reads of it.
+/// the [`View`], or the part that its reader uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prepared<V = View> {
-    /// For [`Method::Jsapi`]: the package to hand to the bridge.
+    /// For [`Method::Jsapi`]: the package for the bridge.
     Jsapi(Jsapi),
     /// For [`Method::Native`]: the code to scan with WeChat.
     Qr(Qr),
-    /// For [`Method::OpenInWeChat`], and [`Method::MiniProgram`] whose page
-    /// cannot be opened: this page's address as a code. No order is made for it.
+    /// For [`Method::OpenInWeChat`], and for [`Method::MiniProgram`] whose page
+    /// cannot be opened: this page's address as a code. No order is made for
+    /// it.
     Link(Link),
     /// For [`Method::H5`], and for [`Method::Jsapi`] where another party's page
-    /// starts the payment: the address to go to, from which the payer comes
-    /// back.
+    /// starts the payment: the address to open, from which the payer returns.
     Page(String),
-    /// Nothing to prepare, because the purchase is no longer open.
+    /// Nothing to prepare: the purchase is no longer open.
     NotOpen(V),
 }
 
-/// The package of `getBrandWCPayRequest`: six strings, named as WeChat names
-/// them (seed 002 §7, table 7.1). `timeStamp` is a string here, as iOS demands.
+/// The package of `getBrandWCPayRequest`: six strings, named as in WeChat
+/// (WeChat Pay v2 manual, section 7, table 7.1). `timeStamp` is a string, as
+/// iOS requires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Jsapi {
@@ -189,13 +192,13 @@ pub struct Jsapi {
     pub package: String,
     /// `MD5`, `HMAC-SHA256` or `RSA`.
     pub sign_type: String,
-    /// The server's signature over the other five.
+    /// The server's signature over the other five values.
     pub pay_sign: String,
 }
 
 impl Jsapi {
-    /// The members by name, as the bridge wants them: for the page, which hands
-    /// them over without writing JSON first.
+    /// The members by name, in the form of the bridge's argument: the page
+    /// passes them on without serialising JSON.
     pub fn members(&self) -> [(&'static str, &str); 6] {
         [
             ("appId", &self.app_id),
@@ -208,16 +211,17 @@ impl Jsapi {
     }
 }
 
-/// A Native payment code, drawn by the server.
+/// A Native payment code, rendered by the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Qr {
-    /// What the code says: `weixin://wxpay/bizpayurl?…`.
+    /// The code's text: `weixin://wxpay/bizpayurl?…`.
     pub code_url: String,
-    /// Side of the square that `path` is drawn in, in modules, quiet zone included.
+    /// Side of the square in which `path` is drawn, in modules, quiet zone
+    /// included.
     pub size: u32,
     /// The dark modules as an SVG path, one unit to a module.
     pub path: String,
-    /// When the code stops working, ms since 1970 UTC.
+    /// When the code expires, ms since 1970 UTC.
     pub expires_at_ms: i64,
     /// Its attempt, as in [`View::attempt`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,12 +242,12 @@ pub struct Link {
 /// The body of `POST /pay/check`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// What the bridge said, if it said anything.
+    /// The bridge's answer, if there was one.
     pub hint: Option<Hint>,
 }
 
 impl Check {
-    /// The body as JSON, without a JSON writer.
+    /// The body as JSON, without a JSON serialiser.
     pub fn to_json(self) -> &'static str {
         match self.hint {
             None => r#"{"hint":null}"#,
@@ -254,7 +258,7 @@ impl Check {
     }
 }
 
-/// What the bridge said. It proves nothing; it is a reason to ask WeChat.
+/// The bridge's answer. It proves nothing; it triggers a query to WeChat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
@@ -267,9 +271,9 @@ pub enum Hint {
 }
 
 impl Hint {
-    /// Reads the bridge's `err_msg` (seed 002 §7, table 7.2). WeChat adds
-    /// detail after the word at times, and some versions write
-    /// `requestPayment:fail cancel`.
+    /// Parses the bridge's `err_msg` (WeChat Pay v2 manual, section 7, table
+    /// 7.2). WeChat sometimes adds detail after the word, and some versions
+    /// write `requestPayment:fail cancel`.
     pub fn from_err_msg(err_msg: &str) -> Hint {
         let word = err_msg.rsplit(':').next().unwrap_or_default().trim();
         if word.eq_ignore_ascii_case("ok") {
@@ -282,19 +286,19 @@ impl Hint {
     }
 }
 
-/// The answer to a page's request that was refused, with a 4xx or 5xx status.
+/// The answer to a refused request of the page, with a 4xx or 5xx status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorAnswer {
     /// Always `fail`.
     pub status: String,
     /// A stable code from the error table; see [`Problem::from_code`].
     pub code: String,
-    /// One sentence for a developer. The payer reads the page's own texts.
+    /// A sentence for developers. The payer sees the page's own texts.
     pub message: String,
 }
 
 impl ErrorAnswer {
-    /// An answer with this code and this sentence.
+    /// An answer with this code and sentence.
     pub fn new(code: &str, message: &str) -> ErrorAnswer {
         ErrorAnswer {
             status: String::from("fail"),
@@ -304,47 +308,47 @@ impl ErrorAnswer {
     }
 }
 
-/// What an error code means to a payer: fewer things than the codes tell a
-/// developer, each with its own text and its own way on.
+/// The meaning of an error code for a payer: fewer cases than the codes have
+/// for developers, each with its own text and next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// The address leads nowhere: `SESSION_NOT_FOUND`, `LINK_NOT_FOUND`, or what
-    /// a merchant's page or link has wrong: `QUICK_AUTH_UNKNOWN`,
-    /// `REDIRECT_REFUSED`, `FIELD_MISSING`, `FIELD_INVALID`.
+    /// Unknown address: `SESSION_NOT_FOUND`, `LINK_NOT_FOUND`, or an error in a
+    /// merchant's page or link: `QUICK_AUTH_UNKNOWN`, `REDIRECT_REFUSED`,
+    /// `FIELD_MISSING`, `FIELD_INVALID`.
     UnknownLink,
-    /// The link's time is over. `SESSION_EXPIRED`.
+    /// The link has expired. `SESSION_EXPIRED`.
     ExpiredLink,
-    /// We do not know who the payer is in WeChat; opening the page afresh asks
-    /// again. `OPENID_REQUIRED`.
+    /// The payer's openid is unknown; reloading the page asks WeChat again.
+    /// `OPENID_REQUIRED`.
     SignInAgain,
-    /// The same, at an address that belongs to no page and works only once: the
-    /// payer has to open the link again. `SIGN_IN_FAILED`.
+    /// The same, at a return address that works only once: the payer has to
+    /// open the link again. `SIGN_IN_FAILED`.
     SignInLost,
-    /// WeChat shows a snapshot of the page, in which no payment is possible: the payer
-    /// has to choose the full service, and opening the page afresh asks again.
+    /// WeChat shows a snapshot of the page, in which no payment is possible:
+    /// the payer has to choose the full service; reloading the page asks again.
     /// `VIRTUAL_OPENID`.
     Snapshot,
-    /// WeChat does not tell this merchant who its payers are, and asking again
-    /// does not help. `SIGN_IN_NOT_SET_UP`.
+    /// WeChat does not return this merchant's openids, and asking again does
+    /// not help. `SIGN_IN_NOT_SET_UP`.
     CannotSignIn,
-    /// A few seconds are missing: `ATTEMPT_PENDING`, `RATE_LIMITED`. Or the
-    /// purchase has ended meanwhile, and the page asks how: `ORDER_PAID`,
-    /// `ORDER_CLOSED`, `ORDER_EXPIRED`, `ORDER_REVERSED`.
+    /// Retry in a few seconds: `ATTEMPT_PENDING`, `RATE_LIMITED`. Or the
+    /// purchase has ended meanwhile, and the page requests its state:
+    /// `ORDER_PAID`, `ORDER_CLOSED`, `ORDER_EXPIRED`, `ORDER_REVERSED`.
     Busy,
-    /// WeChat Pay does not answer, or not so that it can be believed.
+    /// WeChat Pay does not answer, or its answer cannot be verified.
     /// `UPSTREAM_UNAVAILABLE`, `UPSTREAM_UNVERIFIED`.
     WeChatUnavailable,
-    /// WeChat Pay refuses what this merchant asks for, or the merchant's account
-    /// or keys are not in order. Only the merchant can do something:
-    /// `UPSTREAM_REFUSED`, `KEY_UNUSABLE`, `CERTIFICATE_EXPIRED`, `NOT_OFFERED`,
+    /// WeChat Pay refuses this merchant's request, or the merchant's account or
+    /// keys are not in order. Only the merchant can act: `UPSTREAM_REFUSED`,
+    /// `KEY_UNUSABLE`, `CERTIFICATE_EXPIRED`, `NOT_OFFERED`,
     /// `ORDER_EXISTS_WITH_DIFFERENT_TERMS`, `CURRENCY_NOT_ALLOWED`.
     Merchant,
-    /// A fault of ours.
+    /// A fault of the gateway.
     Other,
 }
 
 impl Problem {
-    /// The problem behind a stable error code.
+    /// The problem for a stable error code.
     pub fn from_code(code: &str) -> Problem {
         match code {
             "SESSION_NOT_FOUND" | "LINK_NOT_FOUND" | "QUICK_AUTH_UNKNOWN" | "REDIRECT_REFUSED"
@@ -376,7 +380,7 @@ impl Problem {
 }
 
 impl Page {
-    /// The language that the page speaks.
+    /// The language of the page.
     pub fn lang(&self) -> Lang {
         match self {
             Page::View(view) => view.lang,
@@ -413,7 +417,7 @@ mod tests {
     }
 
     /// The page and the server are built together, but an open page outlives a
-    /// deployment: changing a literal here breaks pages that are open then.
+    /// deployment: a changed literal here breaks pages that are open then.
     fn travels<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
         assert_eq!(serde_json::to_string(value).unwrap(), json);
         assert_eq!(&serde_json::from_str::<T>(json).unwrap(), value);
@@ -519,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_page_writes_without_serde_is_what_serde_writes() {
+    fn the_pages_own_json_equals_serdes() {
         for hint in [None, Some(Hint::Ok), Some(Hint::Cancel), Some(Hint::Fail)] {
             let check = Check { hint };
             assert_eq!(check.to_json(), serde_json::to_string(&check).unwrap());
@@ -548,7 +552,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_bridge_says() {
+    fn the_bridges_answers_are_parsed() {
         for (err_msg, expected) in [
             ("get_brand_wcpay_request:ok", Hint::Ok),
             ("get_brand_wcpay_request:cancel", Hint::Cancel),

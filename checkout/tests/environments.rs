@@ -1,5 +1,5 @@
-//! Where payers are: User-Agents as they are seen in the wild, and what each
-//! of them comes to, held against `docs/environments.md`.
+//! User-Agents seen in practice and the environment that each gives, compared
+//! with `docs/environments.md`.
 
 #![allow(
     clippy::expect_used,
@@ -57,7 +57,8 @@ const USER_AGENTS: &[(App, Device, &str)] = &[
         Phone,
         "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.65(0x1800412d) NetType/4G Language/en",
     ),
-    // The example of seed 002 §7.5, and versions on either side of 5.0.
+    // The example of the WeChat Pay v2 manual, section 7.5, and versions on
+    // either side of 5.0.
     (
         wechat(5, 0),
         Phone,
@@ -365,7 +366,7 @@ fn real_user_agents() {
 }
 
 #[test]
-fn a_hostile_user_agent_is_only_a_browser() {
+fn a_hostile_user_agent_is_a_browser() {
     for user_agent in [
         "\u{0}\u{7f}微信",
         "MicroMessenge",
@@ -382,7 +383,7 @@ fn a_hostile_user_agent_is_only_a_browser() {
 }
 
 #[test]
-fn the_page_may_find_out_that_it_is_in_a_mini_program() {
+fn a_page_can_detect_a_mini_program() {
     let inside = |app| {
         let environment = Environment { app, device: Phone };
         environment.inside_a_mini_program().app
@@ -410,7 +411,7 @@ fn a_web_view_names_its_mini_program() {
     }
 }
 
-/// The rows of the table: a name, and the User-Agents it covers.
+/// The rows of the table: a name, and the User-Agents that it covers.
 const ROWS: [(&str, App, Offers); 9] = [
     ("WeChat 5.0 and later", wechat(8, 0), NOTHING),
     ("WeChat before 5.0", wechat(4, 5), NOTHING),
@@ -457,7 +458,7 @@ const fn name(method: Method) -> &'static str {
 
 /// On a difference the test prints the table to put there.
 #[test]
-fn the_table_in_the_document_is_the_plans_own() {
+fn the_table_in_the_document_equals_the_plan() {
     let mut table = String::from("| opened in | phone | tablet | computer |\n|---|---|---|---|\n");
     for (label, app, offers) in ROWS {
         let [phone, tablet, desktop] =
@@ -474,7 +475,7 @@ fn the_table_in_the_document_is_the_plans_own() {
 }
 
 #[test]
-fn only_the_merchants_offers_make_a_difference_where_they_can() {
+fn capabilities_matter_only_where_they_apply() {
     for app in [
         wechat(8, 0),
         wechat(4, 5),
@@ -495,7 +496,7 @@ fn only_the_merchants_offers_make_a_difference_where_they_can() {
 }
 
 #[test]
-fn the_kit_has_the_page_that_is_asked_for() {
+fn the_kit_has_the_page_that_the_checkout_opens() {
     assert_eq!(MINI_PROGRAM_PAGE, "/pages/weceive-pay/index");
     let page = include_str!("../../miniprogram/pages/weceive-pay/index.js");
     assert!(page.contains("query.s"), "which takes the checkout's id");

@@ -448,7 +448,7 @@ fn another_sites_form_makes_nothing() {
 }
 
 #[test]
-fn every_text_stays_text() {
+fn hostile_texts_are_escaped() {
     let hostile = "\"><script>alert(1)</script>'";
     let world = Memory::default();
     let shop = world.shop_with("demo", &json!({"name": hostile}));
