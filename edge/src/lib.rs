@@ -1,10 +1,11 @@
-//! The gateway on the Workers runtime: on Cloudflare, and unchanged on a
-//! machine of one's own under `workerd`.
+//! The gateway on the Workers runtime: on Cloudflare, or on one machine under
+//! `workerd`.
 //!
-//! This is the only room that knows Cloudflare, and it decides nothing. It
-//! turns the runtime's requests into `http` values and back, gives the gateway
-//! its [`Runtime`](gateway::runtime::Runtime) and [`Storage`](gateway::runtime::Storage),
-//! and declares the two classes of Durable Objects.
+//! Only this crate knows Cloudflare, and it makes no decisions. It converts the
+//! runtime's requests to `http` values and back, implements the gateway's
+//! [`Runtime`](gateway::runtime::Runtime) and
+//! [`Storage`](gateway::runtime::Storage), and declares the two Durable Object
+//! classes.
 
 #![allow(missing_docs, reason = "the attribute macros make undocumented items")]
 
@@ -29,25 +30,25 @@ use worker::{
 };
 
 thread_local! {
-    /// One gateway to an isolate, so that what it has learned of merchants
-    /// serves the next request too.
+    /// One gateway for each isolate, so that its cache of merchants serves the
+    /// next request too.
     static GATEWAY: RefCell<Option<Rc<Gateway<WorkersRuntime>>>> = const { RefCell::new(None) };
 }
 
-/// Every request from outside.
+/// Every external request.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let is_first = GATEWAY.with_borrow(Option::is_none);
     let gateway = match gateway(&env) {
         Ok(gateway) => gateway,
-        // The sentence names the variable, never its value.
+        // The message names the variable, never its value.
         Err(problem) => {
             return Response::error(format!("The gateway cannot start: {problem}.\n"), 500);
         }
     };
     if is_first {
-        // Under `workerd` no cron trigger comes; and a deployment that could not
-        // start for some minutes is at work again from here on.
+        // Under `workerd` there is no cron trigger; and after a deployment that
+        // could not start for some minutes the timers resume here.
         let gateway = gateway.clone();
         context.wait_until(async move { gateway.wake_board().await });
     }
@@ -61,7 +62,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     }
 }
 
-/// Every few minutes: see `[triggers]` in wrangler.toml.
+/// Runs every few minutes: see `[triggers]` in wrangler.toml.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     match gateway(&env) {
@@ -90,7 +91,7 @@ fn config(env: &Env) -> std::result::Result<Rc<Config>, String> {
         .map_err(|error| error.to_string())
 }
 
-/// When the alarm rings again where the deployment cannot start.
+/// When the alarm fires again if the deployment cannot start.
 const CANNOT_START_MS: i64 = 60_000;
 
 /// A merchant's book.
@@ -132,8 +133,8 @@ impl DurableObject for Book {
     async fn alarm(&self) -> Result<Response> {
         match &self.book {
             Ok(book) => book.alarm().await,
-            // The runtime repeats an alarm that fails six times and no more. A
-            // deployment can be wrong for longer than that takes.
+            // The runtime repeats a failing alarm six times only. A deployment
+            // can be misconfigured for longer than that takes.
             Err(problem) => {
                 worker::console_error!("the book cannot start: {problem}");
                 self.alarm.set_in(CANNOT_START_MS);
@@ -142,9 +143,9 @@ impl DurableObject for Book {
         Response::empty()
     }
 
-    // Listeners only listen, and the runtime answers their pings itself. What
-    // comes here wakes the book, which serves all payers of its merchant: a page
-    // that sends anything else is closed at its first message.
+    // Pages send only pings, which the runtime answers itself. Any other
+    // message wakes the book, which serves all payers of its merchant, so a
+    // page is closed at its first one.
     async fn websocket_message(
         &self,
         socket: WebSocket,
@@ -171,10 +172,10 @@ impl DurableObject for Book {
     }
 }
 
-/// Merchants, under the names `registry-00` to `registry-63`, and `registry` for
-/// those of an earlier version; under the name `board`, what the
-/// books have reported. One class for both: a class of its own would need a
-/// migration, and Cloudflare rolls nothing back across one.
+/// The registry's shards under the names `registry-00` to `registry-63`, and
+/// the registry of earlier versions under `registry`; the board under the name
+/// `board`. One class for both: a class of its own would need a migration, and
+/// Cloudflare cannot roll back across one.
 #[durable_object]
 pub struct Registry {
     state: State,
@@ -233,7 +234,7 @@ impl DurableObject for Registry {
         })
     }
 
-    /// Only the board sets one.
+    /// Only the board sets an alarm.
     async fn alarm(&self) -> Result<Response> {
         self.board()?.alarm().await;
         Response::empty()

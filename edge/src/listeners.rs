@@ -1,11 +1,10 @@
-//! Those who listen to an object: WebSockets that the runtime keeps while the
-//! object itself is away, so that an idle page costs nothing.
+//! The pages that are connected to an object: WebSockets that the runtime keeps
+//! while the object hibernates, so an idle page costs nothing.
 //!
-//! A caller's upgrade is answered by the gateway with a [`Listen`], passed on
-//! to the object that it names, and accepted there under its tag. The tags are
-//! kept by the runtime, with the sockets: they survive the object's
-//! hibernation, and end with the machine, after which each page connects
-//! anew.
+//! The gateway answers a caller's upgrade with a [`Listen`]. This module passes
+//! the upgrade on to the named object, which accepts it under its tag. The
+//! runtime stores the tags with the sockets: they survive the object's
+//! hibernation and end with the machine; then each page reconnects.
 
 use crate::message::write_response;
 use gateway::http::error::{ApiError, Code};
@@ -20,7 +19,8 @@ use worker::{
 #[wasm_bindgen]
 extern "C" {
     #[derive(Clone)]
-    /// `DurableObjectState`: `worker`'s own calls panic where these fail.
+    /// `DurableObjectState`: the `worker` crate's own calls panic where these
+    /// return an error.
     type ObjectState;
 
     #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
@@ -34,7 +34,7 @@ extern "C" {
 /// The header that carries the tag from the gateway to the object.
 const TAG: &str = "x-tag";
 
-/// Connects the caller with the object.
+/// Connects the caller to the object.
 pub async fn connect(env: &Env, listen: &Listen) -> Result<Response> {
     let book = env.durable_object("BOOK")?.get_by_name(&listen.book)?;
     let headers = Headers::new();
@@ -46,12 +46,12 @@ pub async fn connect(env: &Env, listen: &Listen) -> Result<Response> {
     book.fetch_with_request(request).await
 }
 
-/// The tag, of a request that [`connect`] has sent.
+/// The tag in a request that [`connect`] has sent.
 pub fn asked_for(request: &Request) -> Result<Option<String>> {
     request.headers().get(TAG)
 }
 
-/// One object's listeners.
+/// The listeners of one object.
 #[derive(Clone)]
 pub struct Listeners {
     state: Rc<State>,
@@ -59,7 +59,8 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// The listeners of this object, those of its life before included.
+    /// The listeners of this object, including those from before its
+    /// hibernation.
     pub fn of(state: State) -> Self {
         let object = state._inner();
         Self {
@@ -68,8 +69,8 @@ impl Listeners {
         }
     }
 
-    /// Adds one. It is sent `look` at once: a change that happened while it
-    /// was on its way here, it would have missed.
+    /// Adds a listener and sends it `look` at once, because it missed the
+    /// changes during its handshake.
     pub fn take(&self, tag: &str) -> Result<Response> {
         let refused =
             || write_response(ApiError::of(Code::TooManyPages).response().map(Body::Whole));
@@ -80,7 +81,7 @@ impl Listeners {
         self.state
             .set_websocket_auto_response(&pong.map_err(worker::Error::from)?);
         let WebSocketPair { client, server } = WebSocketPair::new()?;
-        // There is a limit of the object's own, too.
+        // The object has a limit of its own, too.
         if self
             .object
             .accept(server.as_ref(), vec![tag.to_owned()])
@@ -92,12 +93,13 @@ impl Listeners {
         Response::from_websocket(client)
     }
 
-    /// Tells all that listen to this. The runtime sends it once what was written
-    /// before is on disk: like an answer, a word over a WebSocket waits for the
-    /// object's output gate (`WebSocket::send` in workerd's `web-socket.c++`).
+    /// Sends a message to all listeners of a tag. The runtime sends it when
+    /// everything written before is on disk: like an answer, a WebSocket
+    /// message waits for the object's output gate (`WebSocket::send` in
+    /// workerd's `web-socket.c++`).
     pub fn tell(&self, tag: &str, text: &str) {
         for socket in self.state.get_websockets_with_tag(tag) {
-            // One that is closing needs no word.
+            // A closing socket needs no message.
             let _ = socket.send_with_str(text);
         }
     }

@@ -1,4 +1,4 @@
-//! The runtime's requests and answers as `http` values, and back.
+//! Conversion between the runtime's requests and answers and `http` values.
 
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, TryStreamExt};
@@ -11,38 +11,38 @@ use std::pin::pin;
 use std::time::Duration;
 use worker::{Delay, Headers, Request, Response, Result};
 
-/// How much of a body that is too long is still taken off the wire.
+/// How much of a body that is too long is read and discarded.
 const DISCARD_AT_MOST: usize = 16 * 1024 * 1024;
 
-/// Each chunk crosses into JavaScript, which costs as much as reading
-/// thousands of bytes: so many are read of a body, and one more for every
-/// kilobyte of it. Crumbs are refused like a body that is too long.
+/// The largest number of chunks of a body, and one more for each kilobyte. Each
+/// chunk crosses into JavaScript, which costs as much as reading thousands of
+/// bytes. More chunks are refused like a body that is too long.
 const CHUNKS: usize = 1024;
 
-/// How long a caller may take to send a body. Nothing else ends it: the runtime
-/// waits as long as the connection stands.
+/// Time limit for sending a body. The runtime has none as long as the
+/// connection is open.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A request from outside, or what is wrong with how it was sent.
+/// An external request, or the error in its transfer.
 pub async fn read_request(
     request: Request,
 ) -> std::result::Result<gateway::runtime::Request, Code> {
     match select(pin!(read_all(request)), pin!(Delay::from(PATIENCE))).await {
-        // It broke off, or was no HTTP.
+        // It was interrupted, or was not HTTP.
         Either::Left((read, _)) => read.map_err(|_| Code::BodyBroken),
         Either::Right(_) => Err(Code::BodyTooSlow),
     }
 }
 
-/// Of a body that is too long only so much is read as shows that it is.
+/// A body that is too long is read only as far as needed to detect that.
 async fn read_all(mut request: Request) -> Result<gateway::runtime::Request> {
-    // The runtime's own text: the worker crate turns methods that it does not
-    // know into GET.
+    // The runtime's own text: the `worker` crate turns unknown methods into
+    // GET.
     let mut builder = http::Request::builder()
         .method(request.inner().method().as_str())
         .uri(request.url()?.as_str());
     for (name, value) in request.headers().entries() {
-        // A header that `http` does not take is none that is read here.
+        // A header that `http` refuses is not one that the gateway reads.
         if let (Ok(name), Ok(value)) = (
             http::HeaderName::from_bytes(name.as_bytes()),
             http::HeaderValue::from_str(&value),
@@ -61,13 +61,13 @@ async fn read_all(mut request: Request) -> Result<gateway::runtime::Request> {
 }
 
 /// The whole body of a request that is known to be short: several times cheaper
-/// than its stream, which crosses into JavaScript for every chunk.
+/// than a stream, whose chunks each cross into JavaScript.
 pub async fn read_whole(request: &Request) -> Result<Vec<u8>> {
     let buffer = JsFuture::from(request.inner().array_buffer()?).await?;
     Ok(Uint8Array::new(&buffer).to_vec())
 }
 
-/// At most one byte more than `max`, which says "too long".
+/// At most one byte more than `max`, which shows that the body is too long.
 pub async fn read_body(
     mut stream: impl futures_util::Stream<Item = Result<Vec<u8>>> + Unpin,
     max: usize,
@@ -82,8 +82,8 @@ pub async fn read_body(
         if length <= max && !crumbs {
             body.extend_from_slice(&chunk);
         } else {
-            // Who is still sending would not read an answer: the rest is
-            // taken, within reason, and thrown away.
+            // A client that is still sending does not read an answer: the rest
+            // is read, within a limit, and discarded.
             body.resize(max + 1, 0);
             if crumbs || length > max + DISCARD_AT_MOST {
                 break;
@@ -93,7 +93,7 @@ pub async fn read_body(
     Ok(body)
 }
 
-/// An answer to outside.
+/// An answer to an external request.
 pub fn write_response(response: Answer) -> Result<Response> {
     let (parts, body) = response.into_parts();
     let headers = Headers::new();
@@ -105,7 +105,7 @@ pub fn write_response(response: Answer) -> Result<Response> {
     let answer = match body {
         Body::Whole(body) if body.is_empty() => Response::empty()?,
         Body::Whole(body) => Response::from_bytes(body)?,
-        // An error breaks the connection off: see `Body::Pieces`.
+        // An error breaks the connection: see `Body::Pieces`.
         Body::Pieces(chunks) => Response::from_stream(chunks.map_err(as_worker_error))?,
     };
     Ok(answer
@@ -113,7 +113,7 @@ pub fn write_response(response: Answer) -> Result<Response> {
         .with_headers(headers))
 }
 
-/// Any error as the runtime's.
+/// Converts any error to the runtime's.
 pub fn as_worker_error(error: impl std::fmt::Display) -> worker::Error {
     worker::Error::RustError(error.to_string())
 }

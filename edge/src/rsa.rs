@@ -1,7 +1,7 @@
-//! RSA, done by the runtime's own `WebCrypto`: RSASSA-PKCS1-v1_5 with SHA-256.
+//! RSA by the runtime's `WebCrypto`: RSASSA-PKCS1-v1_5 with SHA-256.
 //!
-//! A key is imported once to an isolate and remembered by its name, which is a
-//! hash of its public half.
+//! Each isolate imports a key once and caches it by its name, which is a hash
+//! of its public half.
 
 use crate::runtime::WorkersRuntime;
 use gateway::runtime::{PrivateKey, PublicKey, Rsa, RsaError};
@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 
 const ALGORITHM: &str = "RSASSA-PKCS1-v1_5";
 
-/// Enough for the merchants of one deployment; past it the memory starts over.
+/// Enough for the merchants of one deployment; a full cache is emptied.
 const REMEMBER_AT_MOST: usize = 1024;
 
 thread_local! {

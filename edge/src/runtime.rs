@@ -1,4 +1,4 @@
-//! The Workers runtime as the gateway's [`Runtime`].
+//! Implements the gateway's [`Runtime`] for the Workers runtime.
 
 use crate::message::read_body;
 use futures_util::future::{Either, select};
@@ -13,20 +13,21 @@ use worker::{
     RequestRedirect, web_sys,
 };
 
-/// The runtime, through one isolate's or object's bindings.
+/// The runtime, with the bindings of one isolate or object.
 #[derive(Clone)]
 pub struct WorkersRuntime {
     env: Env,
 }
 
 impl WorkersRuntime {
-    /// With these bindings.
+    /// A runtime with these bindings.
     pub fn new(env: Env) -> Self {
         Self { env }
     }
 
-    /// The binding for a route. Without one the request goes to the open
-    /// internet, which is right for all but the page's own files.
+    /// The binding for a route. Without a binding the request goes to the
+    /// public internet, which is right for every route except the page's own
+    /// files.
     fn binding(&self, route: Route<'_>) -> Option<Fetcher> {
         let name = match route {
             Route::WeChatPay | Route::Statement => "WECHATPAY",
@@ -39,7 +40,7 @@ impl WorkersRuntime {
         self.env.service(name).ok()
     }
 
-    /// Sends a request; the answer's head, and its body where it has one.
+    /// Sends a request; returns the answer's head, and its body if it has one.
     async fn open(
         &self,
         route: Route<'_>,
@@ -65,7 +66,8 @@ impl WorkersRuntime {
         let request =
             worker::Request::new_with_init(&parts.uri.to_string(), &init).map_err(unreachable)?;
         let mut answer = match self.binding(route) {
-            // A binding's call takes no signal of its own: the request carries it.
+            // A binding's call takes no abort signal itself: the request
+            // carries it.
             Some(binding) => {
                 let init = web_sys::RequestInit::new();
                 init.set_signal(Some(abort));
@@ -84,7 +86,7 @@ impl WorkersRuntime {
         *response.status_mut() = http::StatusCode::from_u16(answer.status_code())
             .map_err(|_| FetchError::Unreachable)?;
         for (name, value) in answer.headers() {
-            // Several of one name come joined; what is no header is left out.
+            // Headers of one name arrive joined; an invalid header is left out.
             if let (Ok(name), Ok(value)) = (
                 name.parse::<http::HeaderName>(),
                 value.parse::<http::HeaderValue>(),
@@ -116,7 +118,7 @@ impl WorkersRuntime {
     }
 }
 
-/// A body piece by piece, each waited for so long.
+/// A body in pieces, with a time limit for each.
 fn pieces(body: ByteStream, patience: Duration) -> Chunks {
     stream::unfold(Some(body), move |body| async move {
         let mut body = body?;
@@ -143,8 +145,8 @@ impl Runtime for WorkersRuntime {
     }
 
     fn random(&self, bytes: &mut [u8]) {
-        // The runtime's crypto cannot fail. If it did, going on with
-        // predictable keys would be worse than stopping here.
+        // The runtime's crypto cannot fail. If it did, predictable keys would
+        // be worse than a panic.
         #[expect(clippy::panic, reason = "see above")]
         if getrandom::fill(bytes).is_err() {
             panic!("no randomness");

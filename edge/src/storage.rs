@@ -1,9 +1,9 @@
-//! A Durable Object's SQLite database and alarm as a
-//! [`Storage`](gateway::runtime::Storage).
+//! Implements the gateway's [`Storage`](gateway::runtime::Storage) with a
+//! Durable Object's SQLite database and alarm.
 //!
-//! The runtime holds back everything that leaves the object (answers,
-//! requests, words to listeners) until what was written before is on disk: that is how "nothing is
-//! answered before it is durable" is kept.
+//! The runtime's output gate holds back everything that leaves the object
+//! (answers, requests, messages to listeners) until all earlier writes are on
+//! disk. This guarantees that nothing is answered before it is durable.
 
 use crate::listeners::Listeners;
 use gateway::runtime::{Row, Storage, StorageError, Value};
@@ -14,7 +14,7 @@ use worker::{SqlStorage, SqlStorageValue, State};
 
 #[wasm_bindgen]
 extern "C" {
-    /// `DurableObjectStorage`, with the call that `worker` does not have.
+    /// `DurableObjectStorage`, with the call that the `worker` crate lacks.
     type TransactionalStorage;
 
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
@@ -43,7 +43,7 @@ impl WorkersStorage {
         }
     }
 
-    /// With those who listen to the object.
+    /// With the object's listeners.
     pub fn with(mut self, listeners: Listeners) -> Self {
         self.listeners = Some(listeners);
         self
@@ -79,7 +79,7 @@ impl Storage for WorkersStorage {
         let storage: &TransactionalStorage = self.storage.as_raw().unchecked_ref();
         let mut work = Some(work);
         let mut outcome = None;
-        // Throwing is how JavaScript is told to roll back.
+        // A thrown exception makes the runtime roll back.
         let ran = storage.transaction_sync(&mut || match work.take().map(|work| work()) {
             Some(Ok(value)) => {
                 outcome = Some(Ok(value));
@@ -99,7 +99,8 @@ impl Storage for WorkersStorage {
     }
 
     fn size_bytes(&self) -> i64 {
-        // `worker`'s own call has 32 bits, and an object ten gigabytes.
+        // The `worker` crate's call has 32 bits, and an object up to ten
+        // gigabytes.
         let sql = Reflect::get(self.storage.as_raw(), &"sql".into());
         let size = sql.and_then(|sql| Reflect::get(&sql, &"databaseSize".into()));
         #[expect(clippy::cast_possible_truncation, reason = "a whole number of bytes")]
@@ -109,8 +110,8 @@ impl Storage for WorkersStorage {
     }
 
     fn set_alarm(&self, at_ms: i64) {
-        // The promise need not be waited for: the alarm is written with the
-        // rows before it, and nothing leaves the object until both are.
+        // The promise is not awaited: the alarm is written with the rows before
+        // it, and nothing leaves the object until both are on disk.
         set_alarm(&self.storage, at_ms);
     }
 
@@ -129,7 +130,7 @@ fn set_alarm(storage: &worker::Storage, at_ms: i64) {
     }
 }
 
-/// An object's alarm, for an object that could not be opened.
+/// The alarm of an object that could not be opened.
 pub struct Alarm(worker::Storage);
 
 impl Alarm {
@@ -138,7 +139,7 @@ impl Alarm {
         Self(state.storage())
     }
 
-    /// Sets it so many milliseconds from now.
+    /// Sets the alarm to this number of milliseconds from now.
     pub fn set_in(&self, ms: i64) {
         let now_ms = i64::try_from(worker::Date::now().as_millis()).unwrap_or_default();
         set_alarm(&self.0, now_ms + ms);
@@ -158,7 +159,7 @@ fn read_value(value: SqlStorageValue) -> Result<Value, StorageError> {
         SqlStorageValue::Null => Ok(Value::Null),
         SqlStorageValue::Integer(int) => Ok(Value::Int(int)),
         SqlStorageValue::String(text) => Ok(Value::Text(text)),
-        // JavaScript has one kind of number: a whole one may come as this.
+        // JavaScript has one number type: integers may arrive as a float.
         #[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
         SqlStorageValue::Float(float) if float.fract() == 0.0 => Ok(Value::Int(float as i64)),
         other => Err(StorageError(format!("a value of another type: {other:?}"))),

@@ -1,8 +1,8 @@
 //! Outgoing requests.
 //!
-//! A merchant's address is reached only where its name resolves to public
-//! addresses. The addresses are checked where the connection is made, so a name
-//! that resolves differently a moment later gains nothing.
+//! A merchant's address is used only if its name resolves to public addresses.
+//! The addresses are checked when the connection is made, so a name that
+//! resolves differently a moment later (DNS rebinding) gains nothing.
 
 use gateway::runtime::{FetchError, Request, Response, Route};
 use http::uri::{Authority, Scheme, Uri};
@@ -23,20 +23,20 @@ use std::time::Duration;
 use std::vec;
 use tower_service::Service;
 
-/// Where WeChat is reached, if not at its own hosts: origins, as in
-/// `http://127.0.0.1:8788`. For development and tests.
+/// The origins that replace WeChat's hosts, as in `http://127.0.0.1:8788`. For
+/// development and tests.
 #[derive(Clone, Debug, Default)]
 pub struct Upstreams {
     /// WeChat Pay, iOnline and OAuth.
     pub wechat: Option<Uri>,
     /// WeChat Pay with a merchant's client certificate, by the names of the
-    /// bindings: `WECHATPAY_MTLS` and those that begin so.
+    /// bindings, which begin with `WECHATPAY_MTLS`.
     pub with_certificate: BTreeMap<String, Uri>,
 }
 
 type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
-/// One thread's outgoing connections.
+/// The outgoing connections of one thread.
 pub struct Client {
     upstreams: Upstreams,
     upstream: Connection,
@@ -55,12 +55,13 @@ impl Client {
         }
     }
 
-    /// Whether WeChat Pay is reached with this client certificate.
+    /// Whether a connection with this client certificate is configured.
     pub fn has_certificate(&self, binding: &str) -> bool {
         self.upstreams.with_certificate.contains_key(binding)
     }
 
-    /// Sends a request and reads the whole answer, within the route's time.
+    /// Sends a request and reads the whole answer, within the route's time
+    /// limit.
     pub async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
         let patience = Duration::from_millis(u64::from(route.timeout_ms()));
         match tokio::time::timeout(patience, self.send(route, request)).await {
@@ -131,7 +132,7 @@ fn connection(resolver: Resolver) -> Connection {
         .build(connector)
 }
 
-/// Resolves names, and refuses those that lead into a private network.
+/// Resolves names and refuses those that lead to a private network.
 #[derive(Clone, Copy, Debug)]
 struct Resolver {
     public_only: bool,
@@ -161,7 +162,7 @@ impl Service<Name> for Resolver {
     }
 }
 
-/// Whether an address is on the public internet (RFC 6890 and its updates).
+/// Whether an address is public (RFC 6890 and its updates).
 fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -174,7 +175,7 @@ fn is_public(address: IpAddr) -> bool {
                 || address.is_multicast()
                 || a == 0
                 || a >= 240
-                // Carriers' own addresses, IETF protocols, benchmarks, 6to4 relays.
+                // Carrier-grade NAT, IETF protocols, benchmarks, 6to4 relays.
                 || a == 100 && (64..128).contains(&b)
                 || a == 192 && b == 0 && c == 0
                 || a == 198 && (18..20).contains(&b)

@@ -1,7 +1,7 @@
-//! Brotli, for answers that the gateway marks so.
+//! Brotli compression of answers.
 //!
-//! The gateway says `content-encoding: br` and leaves the compression to the
-//! runtime. Files never change under one name, so each is compressed once.
+//! The gateway sets `content-encoding: br` and leaves the compression to the
+//! runtime. A file never changes under one name, so each is compressed once.
 
 use gateway::runtime::{Answer, Body, Chunks};
 use http::header;
@@ -9,27 +9,27 @@ use hyper::body::Bytes;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Of a file that is sent again and again.
+/// The level for a file that is sent often.
 const BEST: u32 = 11;
-/// Of a page that is made for one request.
+/// The level for a page that is rendered for one request.
 const QUICK: u32 = 5;
 const WINDOW_BITS: u32 = 22;
-/// Enough for the page's files; past it the cache starts over.
+/// Enough for the page's files; a full cache is emptied.
 const MOST_FILES: usize = 64;
 
 thread_local! {
     static FILES: RefCell<HashMap<Vec<u8>, Bytes>> = RefCell::default();
 }
 
-/// A body as it is sent.
+/// A body in the form in which it is sent.
 pub enum Encoded {
-    /// Whole.
+    /// In one piece.
     Whole(Bytes),
-    /// In pieces.
+    /// As a stream.
     Pieces(Chunks),
 }
 
-/// The answer as it is sent.
+/// The answer in the form in which it is sent.
 pub fn encoded(answer: Answer) -> http::Response<Encoded> {
     let (parts, body) = answer.into_parts();
     match body {

@@ -7,15 +7,15 @@
 //! answers, requests, socket messages ◀── opened ──── COMMIT (fsync)
 //! ```
 //!
-//! Requests that arrive together share one commit. When a commit fails, what
-//! was written is undone, everything that waits is refused, and the object is
-//! opened anew before it is used again.
+//! Requests that arrive together share one commit. When a commit fails, its
+//! writes are undone, everything that waits is refused, and the object is
+//! reopened before it is used again.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tokio::sync::oneshot;
 
-/// A commit failed: what waited for it must not happen.
+/// A commit failed: the actions that waited for it must not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotDurable;
 
@@ -25,25 +25,25 @@ pub struct Gate(Rc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Whether something is written that is not on disk.
+    /// Whether something has been written that is not on disk.
     closed: Cell<bool>,
-    /// Whether a commit has failed. The object is not used any more.
+    /// Whether a commit has failed. The object is not used after that.
     broken: Cell<bool>,
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
 }
 
 impl Gate {
-    /// Something was written. Whether the gate was open until now, so that a
+    /// Records a write. Returns whether the gate was open until now, so that a
     /// commit must be scheduled.
     pub fn close(&self) -> bool {
         !self.0.closed.replace(true)
     }
 
-    /// The commit succeeded: everything that waits goes on.
+    /// The commit succeeded: everything that waits continues.
     pub fn open(&self) {
         self.0.closed.set(false);
         for waiting in self.0.waiting.take() {
-            // A request whose client went away does not wait any more.
+            // A request whose client has disconnected no longer waits.
             let _ = waiting.send(());
         }
     }
@@ -54,7 +54,7 @@ impl Gate {
         self.0.waiting.take();
     }
 
-    /// Whether something is written that is not on disk.
+    /// Whether something has been written that is not on disk.
     pub fn is_closed(&self) -> bool {
         self.0.closed.get()
     }

@@ -1,4 +1,4 @@
-//! Incoming HTTP: requests read whole, within bounds, and answered.
+//! Incoming HTTP: reads requests within limits, and answers them.
 
 use crate::encoding::{self, Encoded};
 use crate::listeners;
@@ -23,17 +23,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// How long a caller may take for a request's head, and for its body.
+/// Time limit for a request's head, and for its body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The header in which the gateway reads the caller's address.
+/// The header from which the gateway reads the client's address.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// Headers that a proxy in front of a deployment sets, and a caller may not.
+/// Headers that a proxy in front of a deployment sets, and a client may not.
 const OF_PROXIES: [&str; 3] = ["cf-connecting-ip", "cf-ray", "x-forwarded-for"];
 
-/// An answer's body: whole, or in pieces. A piece that cannot be had breaks the
-/// connection off, so that no client takes the body for complete.
+/// An answer's body: in one piece or as a stream. A failing stream breaks the
+/// connection, so that no client takes the body for complete.
 type Sent = Either<Full<Bytes>, StreamBody<Frames>>;
 type Frames = LocalBoxStream<'static, Result<Frame<Bytes>, FetchError>>;
 
@@ -59,7 +59,7 @@ pub async fn serve(
         .serve_connection(TokioIo::new(connection), service)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
-    // A connection that broke off is its client's affair.
+    // A broken connection is the client's concern.
     tokio::select! {
         _ = serving.as_mut() => {}
         _ = stop.wait_for(|stop| *stop) => {
@@ -69,7 +69,7 @@ pub async fn serve(
     }
 }
 
-/// Counts a connection for as long as it is served.
+/// Counts a connection while it is served.
 struct Counted(Rc<Thread>);
 
 impl Counted {
@@ -145,7 +145,7 @@ fn sent(body: Encoded) -> Sent {
     }
 }
 
-/// The request whole, or what is wrong with how it was sent.
+/// The whole request, or the error in its transfer.
 async fn read(
     request: http::Request<Incoming>,
     peer: SocketAddr,
@@ -157,7 +157,8 @@ async fn read(
     if let Ok(address) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) {
         parts.headers.insert(CLIENT_ADDRESS, address);
     }
-    // One byte more than the most tells the gateway that it is too long.
+    // One byte more than the maximum shows the gateway that the body is too
+    // long.
     let collected = Limited::new(body, MAX_BODY_BYTES).collect();
     let body = match tokio::time::timeout(PATIENCE, collected).await {
         Err(_) => return Err(Code::BodyTooSlow),

@@ -1,5 +1,5 @@
-//! The gateway and the sandbox of WeChat on a machine of one's own: one
-//! program, one directory of SQLite files.
+//! The gateway and the sandbox of WeChat as a native program, with one
+//! directory of SQLite files.
 //!
 //! ```text
 //! connection ─▶ thread ─▶ Gateway ─▶ call ─▶ the book's thread ─▶ Book ─▶ SQLite
@@ -7,13 +7,12 @@
 //!                                     └──────────── answer ◀── output gate ┘
 //! ```
 //!
-//! Everything of one thread runs on a single-threaded executor, as in an
-//! isolate of the Workers runtime. A merchant's book belongs to one thread,
-//! chosen by a hash of its name, so that two requests never touch its database
-//! at the same time.
+//! Each thread runs a single-threaded executor, like an isolate of the Workers
+//! runtime. A merchant's book belongs to one thread, chosen by a hash of its
+//! name, so two requests never access its database at the same time.
 //!
-//! This room is the runtime and decides nothing: what is done with a request
-//! is in room `gateway`, what WeChat answers in room `sandbox`.
+//! This crate is the runtime and makes no decisions: requests are handled in
+//! crate `gateway`, and WeChat's answers come from crate `sandbox`.
 
 #![allow(
     clippy::print_stdout,

@@ -1,4 +1,4 @@
-//! Who listens to an object: pages that wait over a WebSocket.
+//! The listeners of an object: pages that wait on a WebSocket.
 
 use futures_util::{SinkExt, StreamExt};
 use gateway::runtime::{LOOK, MOST_LISTENERS, PING, PONG};
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::{
     CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode,
 };
 
-/// The longest message that is read. A listener says `ping` and nothing else.
+/// The longest message that is read. A listener sends only `ping`.
 const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// The listeners of one object, by tag.
@@ -20,7 +20,7 @@ const MAX_MESSAGE_BYTES: usize = 1024;
 pub struct Listeners(HashMap<String, Vec<mpsc::UnboundedSender<String>>>);
 
 impl Listeners {
-    /// Adds one; `false` when the tag has as many as it may.
+    /// Adds a listener; `false` if the tag has reached its limit.
     pub fn add(&mut self, tag: &str, sender: mpsc::UnboundedSender<String>) -> bool {
         let senders = self.0.entry(tag.to_owned()).or_default();
         senders.retain(|sender| !sender.is_closed());
@@ -31,7 +31,7 @@ impl Listeners {
         true
     }
 
-    /// Sends a text to everyone who listens to the tag.
+    /// Sends a text to every listener of the tag.
     pub fn tell(&mut self, tag: &str, text: &str) {
         if let Some(senders) = self.0.get_mut(tag) {
             senders.retain(|sender| sender.send(text.to_owned()).is_ok());
@@ -49,7 +49,7 @@ pub async fn serve(upgraded: Upgraded, mut texts: mpsc::UnboundedReceiver<String
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let mut socket =
         WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    // What happened while the listener was on its way here, it has missed.
+    // The listener missed the changes during its handshake.
     if socket.send(Message::text(LOOK)).await.is_err() {
         return;
     }

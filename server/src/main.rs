@@ -80,7 +80,7 @@ const SETTINGS: [&str; 10] = [
     "WECHATPAY",
 ];
 
-/// What the names of bindings with a client certificate begin with.
+/// The prefix of the names of bindings with a client certificate.
 const CERTIFICATES: &str = "WECHATPAY_MTLS";
 
 fn is_setting(name: &str) -> bool {
@@ -130,7 +130,8 @@ fn serve(options: &Serve) -> Result<(), String> {
         directory: options.directory.clone(),
         pages: Arc::new(pages(&options.pages)?),
         upstreams,
-        // A commit waits for the disk: more threads than cores keep both busy.
+        // A commit waits for the disk, so more threads than cores keep both
+        // busy.
         threads: options.threads.unwrap_or(cores * 2),
     };
     let listener = TcpListener::bind(options.listen)
@@ -140,13 +141,13 @@ fn serve(options: &Serve) -> Result<(), String> {
     accept(&listener, &threads)?;
     threads.stop();
     for handle in handles {
-        // A thread that panicked has said so.
+        // A thread that panicked has printed its message.
         let _ = handle.join();
     }
     Ok(())
 }
 
-/// Accepts connections until the program is told to end.
+/// Accepts connections until the program receives a signal to end.
 fn accept(listener: &TcpListener, threads: &Threads) -> Result<(), String> {
     let executor = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,5 +1,5 @@
-//! The objects that a thread owns: opened when they are called, with their
-//! alarms and listeners.
+//! The objects of a thread, opened at their first call, with their alarms and
+//! listeners.
 //!
 //! ```text
 //! DIRECTORY/registry-00.sqlite … registry-63.sqlite
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! An alarm is a row of the object's own file. When it is due, the row is moved
-//! aside before the object is called and removed when the object has answered:
+//! aside before the object is called, and removed when the object has answered:
 //! after a crash in between, the alarm is due again.
 
 use crate::listeners::Listeners;
@@ -30,13 +30,13 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
-/// How many objects stay open that no request uses.
+/// How many unused objects stay open.
 const MOST_IDLE: usize = 512;
-/// The longest sleep between two looks at the clock, which may jump.
+/// The longest sleep between two reads of the clock, which may jump.
 const TICK_MS: i64 = 1000;
-/// An alarm that failed is due again after this.
+/// After this time a failed alarm is due again.
 const RETRY_MS: i64 = 5000;
-/// An alarm that is due while the one before is carried out waits so long.
+/// How long an alarm waits that is due while the previous one runs.
 const BUSY_MS: i64 = 50;
 
 /// An object's name.
@@ -46,9 +46,9 @@ pub enum ObjectName {
     Book(String),
     /// A part of the registry of merchants.
     Shard(Shard),
-    /// The registry of an earlier version.
+    /// The registry of earlier versions.
     Registry,
-    /// What the books have reported.
+    /// The board: the reports of the books.
     Board,
 }
 
@@ -63,8 +63,8 @@ impl ObjectName {
         }
     }
 
-    /// The object's file. Characters that a file's name should not have are
-    /// written as `%` and two hexadecimal digits.
+    /// The path of the object's file. Characters that are unsafe in a file name
+    /// are written as `%` and two hexadecimal digits.
     fn file(&self, directory: &Path) -> PathBuf {
         match self {
             Self::Shard(shard) => directory.join(format!("{}.sqlite", shard.name())),
@@ -75,7 +75,7 @@ impl ObjectName {
                 for byte in merchant.bytes() {
                     match byte {
                         b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
-                        // Writing to a String does not fail.
+                        // Writing to a String cannot fail.
                         _ => _ = write!(name, "%{byte:02X}"),
                     }
                 }
@@ -102,11 +102,11 @@ impl ObjectName {
     }
 }
 
-/// Makes the directory of a deployment's data, if it is not there.
+/// Creates the directory of a deployment's data, if it is missing.
 ///
 /// # Errors
 ///
-/// It cannot be made.
+/// It cannot be created.
 pub fn open_directory(directory: &Path) -> std::io::Result<()> {
     fs::create_dir_all(directory.join("books"))
 }
@@ -127,7 +127,7 @@ pub struct Objects {
     directory: PathBuf,
     opened: RefCell<HashMap<ObjectName, Rc<Opened>>>,
     alarms: Rc<Alarms>,
-    /// Whose alarm is being carried out: an object has one at a time.
+    /// The object whose alarm is running: an object has one at a time.
     ringing: RefCell<HashSet<ObjectName>>,
     listeners: Rc<RefCell<HashMap<ObjectName, Listeners>>>,
 }
@@ -187,7 +187,7 @@ impl Objects {
         }
     }
 
-    /// Finds the alarms that earlier runs have set, and begins to watch them.
+    /// Finds the alarms that earlier runs have set, and starts to watch them.
     pub fn start(&self, thread: &Rc<Thread>) {
         for name in self.names() {
             if thread.threads.owner(&name) != thread.index {
@@ -296,7 +296,7 @@ impl Objects {
         Ok(answer)
     }
 
-    /// Carries an alarm out. One that fails is due again.
+    /// Runs an alarm. A failed one is due again.
     async fn ring(&self, thread: &Rc<Thread>, name: &ObjectName, at_ms: i64) {
         if !self.ringing.borrow_mut().insert(name.clone()) {
             self.alarms.set(name, Some(now_ms() + BUSY_MS));
@@ -333,7 +333,7 @@ impl Objects {
         }
     }
 
-    /// Registers a listener; `false` when there are too many for the tag.
+    /// Registers a listener; `false` if the tag has reached its limit.
     pub fn listen(
         &self,
         name: ObjectName,

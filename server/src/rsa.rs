@@ -10,11 +10,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Enough for the merchants of one thread; past it the cache starts over.
+/// Enough for the merchants of one thread; a full cache is emptied.
 const MOST_KEYS: usize = 4096;
 
 thread_local! {
-    /// Private keys that were read before, by the hash of their public half.
+    /// Parsed private keys, by the hash of their public half.
     static KEYS: RefCell<HashMap<String, Rc<RsaKeyPair>>> = RefCell::default();
 }
 

@@ -1,4 +1,4 @@
-//! A thread as the gateway's [`Runtime`].
+//! Implements the gateway's [`Runtime`] for a thread.
 
 use crate::gate::Gate;
 use crate::objects::ObjectName;
@@ -9,12 +9,12 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
-/// The runtime as a gateway or an object sees it.
+/// The runtime of a gateway or an object.
 #[derive(Clone)]
 pub struct NativeRuntime {
     thread: Rc<Thread>,
-    /// Of an object, its output gate: what it wrote is on disk before a
-    /// request leaves.
+    /// The object's output gate, if this is an object: its writes are on disk
+    /// before a request leaves.
     gate: Option<Gate>,
 }
 
@@ -53,7 +53,7 @@ impl Runtime for NativeRuntime {
 
     fn random(&self, bytes: &mut [u8]) {
         // The system's randomness does not fail once it has started. If it did,
-        // going on with predictable keys would be worse than stopping here.
+        // predictable keys would be worse than a panic.
         #[expect(clippy::panic, reason = "see above")]
         if getrandom::fill(bytes).is_err() {
             panic!("the system gives no randomness");
@@ -89,7 +89,7 @@ impl Runtime for NativeRuntime {
         let object = ObjectName::of(object);
         let owner = self.thread.threads.owner(&object);
         if owner == self.thread.index {
-            // An object may call another: the future would hold itself.
+            // An object may call another: the future would contain itself.
             return Box::pin(self.thread.objects.call(&self.thread, object, &body)).await;
         }
         let (reply, answer) = oneshot::channel();

@@ -1,11 +1,11 @@
-//! An object's SQLite file as a [`Storage`].
+//! Implements [`Storage`] with an object's SQLite file.
 //!
 //! Statements run in a transaction that stays open until the executor has run
 //! every future that is ready; then it is committed, with one `fsync` for all
 //! of them, and the [`Gate`] opens. `atomically` is a savepoint in it.
 //!
-//! The object's alarm is a row in the same file, so that it is set together
-//! with what it is set for.
+//! The object's alarm is a row in the same file, so it is set in the same
+//! transaction as the rows that need it.
 
 use crate::gate::Gate;
 use gateway::runtime::{Row, Storage, StorageError, Value};
@@ -23,16 +23,15 @@ pub struct SqliteStorage(Rc<Inner>);
 struct Inner {
     database: Connection,
     gate: Gate,
-    /// Messages to listeners, sent when the transaction is on disk.
+    /// Messages to listeners, sent after the commit.
     messages: RefCell<Vec<(String, String)>>,
     /// Whether a commit is scheduled.
     scheduled: Cell<bool>,
-    /// What is called once with every alarm that is on disk, and with the
-    /// messages that may be sent.
+    /// Called after each commit with the alarm and the messages.
     committed: Box<dyn Fn(Committed)>,
 }
 
-/// What a commit has made durable.
+/// The results of a commit.
 #[derive(Debug)]
 pub struct Committed {
     /// When the object's alarm is due.
@@ -48,11 +47,11 @@ impl fmt::Debug for SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Opens or makes the file. `committed` is called after every commit.
+    /// Opens or creates the file. `committed` is called after every commit.
     ///
     /// # Errors
     ///
-    /// The file cannot be opened, is no database, or is damaged.
+    /// The file cannot be opened, is not a database, or is damaged.
     pub fn open(
         path: &Path,
         committed: impl Fn(Committed) + 'static,
@@ -82,12 +81,12 @@ impl SqliteStorage {
         &self.0.gate
     }
 
-    /// When the object's alarm is due. An alarm that was begun and not finished
-    /// counts only in a file that was just opened.
+    /// When the object's alarm is due. An alarm that was started and not
+    /// finished counts only in a file that has just been opened.
     ///
     /// # Errors
     ///
-    /// The database refused.
+    /// The database refused the statement.
     pub fn alarm_ms(&self, just_opened: bool) -> Result<Option<i64>, StorageError> {
         let sql = "SELECT min(at_ms) FROM weceive_alarm WHERE id = 1 OR ?";
         let found = self
@@ -97,30 +96,29 @@ impl SqliteStorage {
         found.map_err(refused)
     }
 
-    /// The alarm that was due at `at_ms` begins. Row 2 keeps it until it is
-    /// done; the object may set the next one, in row 1, meanwhile.
+    /// Starts the alarm that was due at `at_ms`. Row 2 keeps it until it is
+    /// finished; meanwhile the object may set the next one, in row 1.
     ///
     /// # Errors
     ///
-    /// The database refused.
+    /// The database refused the statement.
     pub fn alarm_begins(&self, at_ms: i64) -> Result<(), StorageError> {
         self.exec("DELETE FROM weceive_alarm", &[])?;
         let sql = "INSERT INTO weceive_alarm(id, at_ms) VALUES(2, ?)";
         self.exec(sql, &[at_ms.into()]).map(drop)
     }
 
-    /// The alarm that was begun is done.
+    /// Finishes the alarm that was started.
     ///
     /// # Errors
     ///
-    /// The database refused.
+    /// The database refused the statement.
     pub fn alarm_done(&self) -> Result<(), StorageError> {
         let sql = "DELETE FROM weceive_alarm WHERE id = 2";
         self.exec(sql, &[]).map(drop)
     }
 
-    /// Begins the transaction that the next statements belong to, and
-    /// schedules its commit.
+    /// Begins the transaction of the next statements, and schedules its commit.
     fn begin(&self) -> Result<(), StorageError> {
         if self.0.gate.is_broken() {
             return Err(StorageError("an earlier commit has failed".to_owned()));
@@ -139,7 +137,7 @@ impl SqliteStorage {
         Ok(())
     }
 
-    /// Ends the open transaction now.
+    /// Commits the open transaction now.
     pub fn commit(&self) {
         self.0.scheduled.set(false);
         if self.0.database.is_autocommit() {
@@ -162,8 +160,8 @@ impl SqliteStorage {
         }
     }
 
-    /// A full disk makes SQLite undo a whole transaction, not one statement:
-    /// what earlier requests wrote in it is gone with it.
+    /// A full disk makes SQLite undo a whole transaction, not one statement: it
+    /// also loses what earlier requests wrote in it.
     fn check_transaction(&self) {
         if self.0.database.is_autocommit() && self.0.gate.is_closed() {
             self.0.messages.take();
@@ -216,8 +214,8 @@ impl Storage for SqliteStorage {
             &[at_ms.into()],
         );
         if let Err(error) = set {
-            // Without its alarm an order could wait for ever: nothing of this
-            // transaction may leave.
+            // Without its alarm an order could wait for ever, so nothing of
+            // this transaction may leave.
             eprintln!("the alarm was not set: {error}");
             self.0.gate.fail();
         }
@@ -226,7 +224,7 @@ impl Storage for SqliteStorage {
     fn tell(&self, tag: &str, text: &str) {
         let message = (tag.to_owned(), text.to_owned());
         self.0.messages.borrow_mut().push(message);
-        // Something may have been written before: the message follows it.
+        // The message follows earlier writes of the same transaction.
         let _ = self.begin();
     }
 }
@@ -338,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_fails_is_undone_and_the_rest_of_the_transaction_stays() {
+    fn a_failed_savepoint_is_undone_and_the_rest_of_the_transaction_stays() {
         on_one_thread(async {
             let (storage, _) = counting(&file("undone"));
             storage.exec("CREATE TABLE t(n INTEGER)", &[]).unwrap();
@@ -356,7 +354,7 @@ mod tests {
 
     /// A deferred foreign key is checked by COMMIT, which therefore fails.
     #[test]
-    fn a_commit_that_fails_refuses_whatever_waits_and_undoes_what_was_written() {
+    fn a_failed_commit_refuses_everything_that_waits_and_undoes_its_writes() {
         on_one_thread(async {
             let path = file("failed");
             let (storage, commits) = counting(&path);
@@ -382,7 +380,7 @@ mod tests {
         });
     }
 
-    /// A file that may not grow stands for a full disk.
+    /// A size limit simulates a full disk.
     #[test]
     fn a_full_disk_is_an_error_and_loses_no_acknowledged_row() {
         on_one_thread(async {
@@ -406,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_that_was_begun_and_not_finished_is_due_again_after_a_crash() {
+    fn an_unfinished_alarm_is_due_again_after_a_crash() {
         on_one_thread(async {
             let path = file("alarm");
             let (storage, commits) = counting(&path);

@@ -19,21 +19,21 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 
-/// How long requests that are under way may take when the program ends.
+/// Time limit for requests in flight when the program ends.
 const STOPPING: Duration = Duration::from_secs(10);
 
-/// What a deployment is: its settings, and where its data and pages are.
+/// A deployment: its settings, and the paths of its data and pages.
 #[derive(Clone, Debug)]
 pub struct Deployment {
     /// Settings by the names of `wrangler.toml`.
     pub variables: BTreeMap<String, String>,
-    /// Where the objects' databases are kept.
+    /// The directory of the objects' databases.
     pub directory: PathBuf,
     /// The page's files, by name.
     pub pages: Arc<HashMap<String, Vec<u8>>>,
-    /// Where WeChat is reached, if not at its own hosts.
+    /// The origins that replace WeChat's hosts.
     pub upstreams: Upstreams,
-    /// How many threads.
+    /// The number of threads.
     pub threads: usize,
 }
 
@@ -48,9 +48,9 @@ pub(crate) enum Job {
         body: Vec<u8>,
         reply: oneshot::Sender<Result<Vec<u8>, CallError>>,
     },
-    /// End: no new request is taken, and those under way are finished.
+    /// End: accept no new request, and finish those in flight.
     Stop,
-    /// Register a listener; whether there was room.
+    /// Register a listener; the reply says whether there was room.
     Listen {
         object: ObjectName,
         tag: String,
@@ -59,15 +59,15 @@ pub(crate) enum Job {
     },
 }
 
-/// Every thread's door.
+/// The channel to each thread.
 #[derive(Clone, Debug)]
 pub struct Threads {
-    doors: Arc<Vec<mpsc::UnboundedSender<Job>>>,
+    channels: Arc<Vec<mpsc::UnboundedSender<Job>>>,
 }
 
-/// What one thread has.
+/// The state of one thread.
 pub(crate) struct Thread {
-    /// Every thread's door, this one's included.
+    /// The channel to each thread, including this one.
     pub threads: Threads,
     /// This thread's number.
     pub index: usize,
@@ -89,11 +89,11 @@ impl Threads {
     /// A setting is missing or wrong; the text names it.
     pub fn start(deployment: &Deployment) -> Result<(Self, Vec<JoinHandle<()>>), String> {
         read_config(deployment)?;
-        let (doors, inboxes): (Vec<_>, Vec<_>) = (0..deployment.threads.max(1))
+        let (channels, inboxes): (Vec<_>, Vec<_>) = (0..deployment.threads.max(1))
             .map(|_| mpsc::unbounded_channel())
             .unzip();
         let threads = Self {
-            doors: Arc::new(doors),
+            channels: Arc::new(channels),
         };
         let mut handles = Vec::new();
         for (index, inbox) in inboxes.into_iter().enumerate() {
@@ -110,31 +110,31 @@ impl Threads {
     /// Hands a connection to a thread.
     pub fn serve(&self, connection: TcpStream, peer: SocketAddr, at: usize) {
         self.send(
-            at % self.doors.len().max(1),
+            at % self.channels.len().max(1),
             Job::Connection(connection, peer),
         );
     }
 
-    /// Ends every thread: connections finish the request that they are at,
-    /// within ten seconds, and everything that was written is on disk.
+    /// Ends every thread: connections finish their current request within ten
+    /// seconds, and all writes are committed.
     pub fn stop(&self) {
-        for index in 0..self.doors.len() {
+        for index in 0..self.channels.len() {
             self.send(index, Job::Stop);
         }
     }
 
     pub(crate) fn send(&self, index: usize, job: Job) {
-        if let Some(door) = self.doors.get(index) {
-            // A thread that has ended drops the job: its reply is refused.
-            let _ = door.send(job);
+        if let Some(channel) = self.channels.get(index) {
+            // A thread that has ended drops the job, which refuses its reply.
+            let _ = channel.send(job);
         }
     }
 
-    /// Which thread owns an object.
+    /// The thread that owns an object.
     pub(crate) fn owner(&self, object: &ObjectName) -> usize {
         let mut hasher = DefaultHasher::new();
         object.hash(&mut hasher);
-        let threads = u64::try_from(self.doors.len().max(1)).unwrap_or(1);
+        let threads = u64::try_from(self.channels.len().max(1)).unwrap_or(1);
         usize::try_from(hasher.finish() % threads).unwrap_or_default()
     }
 }
@@ -175,8 +175,8 @@ fn run(
         ));
         thread.objects.start(&thread);
         if index == 0 {
-            // Books whose timers were lost while the deployment could not start
-            // are called again; then the board calls by its own alarm.
+            // The board calls books whose timers were lost while the deployment
+            // could not start; afterwards its own alarm does.
             let gateway = gateway.clone();
             tokio::task::spawn_local(async move { gateway.wake_board().await });
         }
@@ -204,7 +204,7 @@ fn run(
                         body,
                         reply,
                     } => {
-                        // A caller that went away does not hear the answer.
+                        // A caller that has disconnected receives no answer.
                         let _ = reply.send(thread.objects.call(&thread, object, &body).await);
                     }
                     Job::Listen {

@@ -1,5 +1,5 @@
 //! The sandbox of WeChat as a server: its state in one SQLite file or in
-//! memory, notices sent when they are due, and the pages that its phone shows.
+//! memory, notices sent when they are due, and the pages of its phone.
 
 use crate::runtime::now_ms;
 use futures_util::future::join_all;
@@ -28,27 +28,27 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-/// How long a page's own server, or a merchant's program, has to answer.
+/// Time limit for a page's own server, or a merchant's program, to answer.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
-/// The longest sleep between two looks at the clock.
+/// The longest sleep between two reads of the clock.
 const TICK_MS: i64 = 1000;
-/// Names the `mch_id` of the client certificate that a request came with. The
-/// ports for such requests set it; on the plain port a client may set it.
+/// The header with the `mch_id` of the request's client certificate. The ports
+/// for such requests set it; on the plain port a client may set it.
 const CERTIFICATE_HEADER: HeaderName = HeaderName::from_static("x-sandbox-client-certificate");
 
 type Answer = http::Response<Full<Bytes>>;
 
-/// How a sandbox is started.
+/// The configuration of a sandbox.
 #[derive(Debug)]
 pub struct SandboxServer {
     /// Its own origin.
     pub public_url: String,
-    /// Where everyone reaches it.
+    /// The origin under which clients reach it.
     pub listener: TcpListener,
-    /// Where requests count as sent with a merchant's client certificate, by
-    /// `mch_id`.
+    /// The ports whose requests count as sent with a merchant's client
+    /// certificate, by `mch_id`.
     pub with_certificate: Vec<(String, TcpListener)>,
-    /// Where its state is kept; without a file, in memory.
+    /// The file of its state; without a file, the state is in memory.
     pub file: Option<PathBuf>,
 }
 
@@ -155,7 +155,7 @@ impl Runtime {
         if let Ok(uri) = uri.parse() {
             parts.uri = uri;
         }
-        // On a plain connection the caller's own header stands for a certificate.
+        // On a plain connection the client's own header replaces a certificate.
         if let Some(certificate) = certificate {
             parts.headers.insert(CERTIFICATE_HEADER, certificate);
         }
@@ -189,7 +189,7 @@ impl Runtime {
         answer.map(|body| Full::new(Bytes::from(body)))
     }
 
-    /// Writes what changed, in one transaction.
+    /// Writes the changes in one transaction.
     fn save(&self) -> rusqlite::Result<()> {
         let changes = self.sandbox.borrow_mut().take_changes();
         let Some(database) = self.database.as_ref().filter(|_| !changes.is_empty()) else {
@@ -212,11 +212,11 @@ impl Runtime {
         transaction.commit()
     }
 
-    /// Sends notices when they are due, for as long as the sandbox runs.
+    /// Sends due notices while the sandbox runs.
     async fn send_notices(self: Rc<Self>) {
         loop {
             let due = self.sandbox.borrow_mut().due(now_ms());
-            // A refund that settled meanwhile changed with it.
+            // A refund that settled meanwhile changed the state too.
             if let Err(error) = self.save() {
                 eprintln!("the sandbox's state cannot be stored: {error}");
             }
@@ -231,7 +231,7 @@ impl Runtime {
             let wait_ms = next_ms
                 .map_or(TICK_MS, |at_ms| at_ms - now_ms())
                 .clamp(0, TICK_MS);
-            // What is due and under way is not asked for again at once.
+            // Due notices in flight are not sent again at once.
             let wait = Duration::from_millis(wait_ms.max(5).unsigned_abs());
             tokio::select! {
                 () = self.changed.notified() => {}
@@ -318,7 +318,7 @@ fn load(file: &std::path::Path, settings: &Settings) -> Result<(Sandbox, Connect
 
 // The phone's pages.
 
-/// Fetches a page as WeChat would, and puts the bridge into it.
+/// Fetches a page as WeChat does, and inserts the bridge.
 async fn pass_through(page: &PhoneHost, mut request: http::Request<Incoming>) -> Answer {
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
@@ -375,7 +375,7 @@ async fn ask_page(
     body: Vec<u8>,
 ) -> Result<http::Response<Incoming>, String> {
     let why = |error: &dyn std::fmt::Display| error.to_string();
-    // Some servers listen on one of this machine's two addresses only.
+    // Some servers listen on only one of this machine's two addresses.
     let connection = match tokio::net::TcpStream::connect(("127.0.0.1", port)).await {
         Ok(connection) => connection,
         Err(_) => tokio::net::TcpStream::connect(("::1", port))
@@ -416,13 +416,13 @@ fn text(status: StatusCode, said: String) -> Answer {
     answer
 }
 
-/// The body, or `None` when it is longer than `max_bytes` or breaks off.
+/// The body, or `None` if it is longer than `max_bytes` or is interrupted.
 async fn read(body: Incoming, max_bytes: usize) -> Option<Vec<u8>> {
     let collected = Limited::new(body, max_bytes).collect().await;
     collected.ok().map(|body| body.to_bytes().to_vec())
 }
 
-/// The system's randomness. If it failed, ids would repeat, which is seen at
+/// The system's randomness. If it failed, ids would repeat, which shows at
 /// once.
 fn random(bytes: &mut [u8]) {
     let _ = getrandom::fill(bytes);

@@ -1,4 +1,4 @@
-//! A whole payment through the program itself, which is killed in between.
+//! A complete payment through the program itself, which is killed in between.
 
 #![allow(
     clippy::unwrap_used,
@@ -81,7 +81,7 @@ fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Sends a request; the answer's body, as JSON where it is that.
+/// Sends a request; returns the answer's body as JSON, if it is JSON.
 fn ask(
     method: &str,
     url: &str,
@@ -141,7 +141,7 @@ fn a_payment_is_taken_delivered_and_kept_when_the_program_is_killed() {
     let code_url = ordered["data"]["code_url"].clone();
     assert!(code_url.is_string(), "{ordered}");
 
-    // Killed with an open order, and started again on the same directory.
+    // Killed with an open order, and restarted on the same directory.
     drop(running);
     let _running = gateway(port, wechat_port, &directory);
     let again = ask("POST", &at("/v1/order"), &keys, &order.to_string()).unwrap();
