@@ -1,5 +1,5 @@
-//! What happens to an order ([`Event`]), what must be done about it
-//! ([`Effect`]), and why an event changes nothing ([`Refusal`]).
+//! Events of an order ([`Event`]), the effects to execute ([`Effect`]), and the
+//! reasons why an event changes nothing ([`Refusal`]).
 
 use crate::evidence::{Payment, TradeState, Via};
 use crate::money::Money;
@@ -8,40 +8,40 @@ use crate::terms::OutTradeNo;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What has happened.
+/// An event of an order or of one of its refunds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// WeChat told us the order's state, in a verified notice or answer.
+    /// WeChat's verified notice or answer reports the order's state.
     Told(TradeState, Via),
     /// A verified notice reports a payment; WeChat is queried before it counts.
     Reported(Box<Payment>),
-    /// WeChat told us, verified, that the order is paid; and another order of
-    /// the same purchase was paid before.
+    /// WeChat's verified answer reports that the order is paid, and another
+    /// order of the same purchase was paid before: a duplicate payment.
     PaidBesides {
-        /// What WeChat vouches for.
+        /// The verified payment.
         payment: Box<Payment>,
-        /// How it told us.
+        /// Whether a notice or a query reports it.
         via: Via,
         /// The order whose payment is kept.
         kept: OutTradeNo,
-        /// The number of the refund that this payment goes back under.
+        /// The number of the refund for this payment.
         out_refund_no: String,
-        /// WeChat says as well that a refund of it was made.
+        /// WeChat also reports that a refund of it was made.
         refunded: bool,
     },
-    /// WeChat's verified answer to a question of ours.
+    /// WeChat's verified answer to a query of this gateway.
     Answered {
-        /// [`Order::revision`] when the question was sent.
+        /// [`Order::revision`] when the query was sent.
         revision: u32,
-        /// What it says.
+        /// The content of the answer.
         event: Box<Event>,
     },
-    /// A person decided that the payment which WeChat's verified answer reports
-    /// is this order's, although it differs in a term. Holds
-    /// [`Event::Told`] or [`Event::PaidBesides`].
+    /// An operator decided that the payment in WeChat's verified answer is this
+    /// order's, although it differs in a term. Holds [`Event::Told`] or
+    /// [`Event::PaidBesides`].
     Accepted(Box<Event>),
-    /// A person decided that the payment which WeChat's verified answer reports
-    /// under this order's number is not this order's.
+    /// An operator decided that the payment which WeChat's verified answer
+    /// reports under this order's number is not this order's.
     Rejected {
         /// WeChat's number for the payment.
         transaction_id: String,
@@ -64,124 +64,126 @@ pub enum Event {
     ReverseAnswered(ReverseAnswer),
     /// The order's timer fired.
     Due,
-    /// The merchant wants money returned.
+    /// The merchant asks for a refund.
     RefundAsked {
         /// The merchant's number for the refund.
         out_refund_no: String,
-        /// How much.
+        /// The amount to refund.
         money: Money,
     },
-    /// WeChat told us a refund's state, in a verified answer.
+    /// WeChat's verified answer reports a refund's state.
     RefundTold {
-        /// Which refund.
+        /// The number of the refund.
         out_refund_no: String,
-        /// What WeChat says.
+        /// The refund's state at WeChat.
         state: RefundState,
     },
-    /// The merchant no longer wants a refund that WeChat has not taken.
+    /// The merchant cancels a refund that WeChat has not accepted.
     RefundCancelAsked {
-        /// Which refund.
+        /// The number of the refund.
         out_refund_no: String,
     },
     /// A verified answer says that WeChat has no refund under the number, or
     /// that the refund under it is another one.
     RefundNotFound {
-        /// Which refund.
+        /// The number of the refund.
         out_refund_no: String,
     },
-    /// A verified answer says that WeChat did not take a refund.
+    /// A verified answer says that WeChat did not accept a refund.
     RefundDeclined {
-        /// Which refund.
+        /// The number of the refund.
         out_refund_no: String,
         /// WeChat's code.
         err_code: String,
-        /// Whether the same request may be taken later (`NOTENOUGH`).
+        /// Whether the same request may be accepted later (`NOTENOUGH`).
         later: bool,
     },
 }
 
-/// WeChat's verified answer to a close (seed 002, section 9.3).
+/// WeChat's verified answer to a close (WeChat Pay v2 manual, section 9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseAnswer {
     /// Closed now, or closed already.
     Closed,
-    /// `ORDERPAID`: it was paid; a query brings the evidence (checklist P7).
+    /// `ORDERPAID`: the order was paid; a query returns the evidence (checklist
+    /// P7).
     OrderPaid,
-    /// Anything else: the timer asks again.
+    /// Any other answer: the timer repeats the close.
     Unknown,
 }
 
-/// WeChat's verified answer to a reverse (seed 002, section 5.9).
+/// WeChat's verified answer to a reverse (WeChat Pay v2 manual, section 5.9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReverseAnswer {
-    /// Reversed: what was paid goes back, and nothing can be paid any more.
+    /// Reversed: a payment is returned, and no further payment is possible.
     Done,
     /// WeChat has no order under the number.
     NotFound,
     /// The order cannot be reversed: not yet, or never. `APIv3` has one code
     /// for both.
     NotReversible,
-    /// Refused, and asking again will not help (`recall` is `N`).
+    /// Refused, and a repetition will not help (`recall` is `N`).
     Refused,
-    /// Anything else, `recall` among it: the timer asks again.
+    /// Any other answer, including `recall=Y`: the timer repeats the reverse.
     Unknown,
 }
 
-/// What must be done about it. Effects are saved with the new state, in one
-/// transaction, and carried out after.
+/// An effect of an event. Effects are saved with the new state in one
+/// transaction, and executed afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Ask WeChat for the order's state.
+    /// Query the order at WeChat.
     Query,
-    /// Ask WeChat to close the order.
+    /// Close the order at WeChat.
     Close,
-    /// Ask WeChat to reverse the order.
+    /// Reverse the order at WeChat.
     Reverse,
-    /// Tell the merchant that the order is paid.
+    /// Notify the merchant that the order is paid.
     Deliver,
-    /// Set the order's one timer to this moment.
+    /// Set the order's timer, of which there is one, to this moment.
     WakeAt(i64),
-    /// The order is final: it needs no timer.
+    /// The order is final: remove its timer.
     Rest,
-    /// Ask WeChat for the refund, under the same number each time.
+    /// Request the refund from WeChat, under the same number each time.
     Refund(String),
-    /// Ask WeChat how the refund stands.
+    /// Query the refund at WeChat.
     QueryRefund(String),
-    /// Tell the merchant how the refund ended.
+    /// Notify the merchant how the refund ended.
     DeliverRefund(String),
     /// Raise an operator alarm about the order.
     Raise(Trouble),
 }
 
-/// What an operator must know about an order.
+/// A condition of an order that an operator must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trouble {
-    /// WeChat refuses for good to reverse the order.
+    /// WeChat permanently refuses to reverse the order.
     ReverseRefused,
-    /// The order is to be reversed, and WeChat does not confirm it; or it
-    /// says that the payer has paid meanwhile.
+    /// The order is being reversed, and WeChat does not confirm it, or reports
+    /// that the payer has paid meanwhile.
     ReverseWaits,
-    /// WeChat reports a payment of an order that is reversed here, and of
-    /// which no payment was known.
+    /// WeChat reports a payment of an order that is reversed here without a
+    /// known payment.
     PaidAfterReverse,
-    /// The order was refunded, reversed or closed without this gateway.
+    /// The order was refunded, reversed or closed at WeChat, not through this
+    /// gateway.
     ChangedElsewhere,
-    /// The order is paid here, and WeChat says that it is not.
+    /// The order is paid here, and WeChat reports that it is not.
     NotPaidAtWeChat,
     /// WeChat has a payment under the number that is not this Quick Pay's.
     NumberTaken,
     /// WeChat's answer to a query reports the payment with another `attach`.
     OtherAttach,
-    /// The time to pay is long over, and no verified answer ended the order.
+    /// The order expired long ago, and no verified answer has ended it.
     CloseWaits,
-    /// A refund waits for longer than it should.
+    /// A refund is delayed.
     RefundWaits,
     /// WeChat made a refund that had ended here as not made.
     RefundMadeAfterAll,
 }
 
-/// Why an event changes nothing. Each is a name that an operator can search
-/// for; [`Refusal::is_alarm`] tells those that need a person.
+/// Why an event changes nothing. Each name can be searched for;
+/// [`Refusal::is_alarm`] marks those that need an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[allow(missing_docs, reason = "the error text of each is its documentation")]
 pub enum Refusal {
@@ -199,7 +201,7 @@ pub enum Refusal {
     OtherCurrency,
     #[error("the report names another amount")]
     OtherAmount,
-    #[error("the report names another way to pay")]
+    #[error("the report names another trade type")]
     OtherTradeType,
     #[error("the report names another payer")]
     OtherPayer,
@@ -219,46 +221,46 @@ pub enum Refusal {
     OrderPaid,
     #[error("the order is closed")]
     OrderClosed,
-    #[error("the time to pay the order is over")]
+    #[error("the order has expired")]
     OrderExpired,
-    #[error("the order is being reversed, or was: what was paid goes back")]
+    #[error("the order is reversed or being reversed: the payment is returned")]
     Reversed,
     #[error("only a Quick Pay order can be reversed")]
     NotQuickPay,
     #[error("a Quick Pay order is reversed, not closed")]
     QuickPayIsReversed,
-    #[error("an order of which something was refunded cannot be reversed")]
+    #[error("a refunded order cannot be reversed")]
     ReverseOfRefunded,
-    #[error("an order can be reversed 15 seconds after it was made, not before")]
+    #[error("an order can be reversed from 15 seconds after it was made")]
     ReverseTooSoon,
-    #[error("an order can be reversed within 7 days; later it is a refund")]
+    #[error("an order can be reversed within 7 days; refund it later")]
     ReverseTooLate,
     #[error("the order is not paid, so there is nothing to refund")]
     NotPaid,
-    #[error("this refund was asked for before")]
+    #[error("this refund was requested before")]
     RefundExists,
-    #[error("a refund with this number and another amount was asked for before")]
+    #[error("a refund with this number and another amount was requested before")]
     RefundExistsWithDifferentAmount,
     #[error("the refund's currency is not the order's")]
     RefundOtherCurrency,
-    #[error("the refunds together would be more than was paid")]
+    #[error("the refunds together would exceed the payment")]
     RefundExceedsPaid,
     #[error("the payment is more than a year old")]
     RefundTooLate,
-    #[error("an order takes at most 50 refunds")]
+    #[error("an order has at most 50 refunds")]
     RefundTooMany,
     #[error("two refunds of one order must be a minute apart")]
     RefundTooSoon,
     #[error("no refund has this number")]
     RefundUnknown,
-    #[error("WeChat has taken the refund, so it cannot be cancelled")]
+    #[error("WeChat has accepted the refund, so it cannot be cancelled")]
     RefundTaken,
     #[error("the refund is final; the report is older")]
     RefundFinal,
 }
 
 impl Refusal {
-    /// Whether money may be wrong, so that a person must look.
+    /// Whether the amounts may be wrong, so that an operator must check.
     pub const fn is_alarm(self) -> bool {
         matches!(
             self,

@@ -1,25 +1,25 @@
-//! What WeChat has vouched for. Only room `wechatpay` makes these values, and
-//! only from bytes whose signature it has verified.
+//! Evidence from WeChat. Only crate `wechatpay` creates these values, and only
+//! from bytes whose signature it has verified.
 
 use crate::money::Money;
 use crate::terms::{Account, TradeType};
 use serde::{Deserialize, Serialize};
 
-/// A payment that WeChat says it took.
+/// A payment that WeChat reports.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Payment {
-    /// Who was paid.
+    /// The account that was paid.
     pub account: Account,
     /// The merchant's order number.
     pub out_trade_no: String,
     /// WeChat's own number for the payment.
     pub transaction_id: String,
-    /// The order's amount, as WeChat says it (`total_fee`, `fee_type`).
+    /// The order's amount as WeChat reports it (`total_fee`, `fee_type`).
     pub money: Money,
-    /// How it was paid.
+    /// The trade type.
     pub trade_type: TradeType,
-    /// The payer under `account.appid`; an institution's merchant may learn
-    /// only the `sub_openid`.
+    /// The payer under `account.appid`; an institution's sub-merchant may
+    /// receive only the `sub_openid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
     /// The payer under `account.sub_appid`.
@@ -34,16 +34,17 @@ pub struct Payment {
     /// WeChat's name for the payer's bank.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bank_type: Option<String>,
-    /// What the payer was charged, in the minor unit of `cash_fee_type`.
+    /// The amount that the payer was charged, in the minor unit of
+    /// `cash_fee_type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cash_fee: Option<i64>,
-    /// The currency the payer was charged in.
+    /// The currency in which the payer was charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cash_fee_type: Option<String>,
     /// The exchange rate to CNY times 10^8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<String>,
-    /// The merchant's own data.
+    /// The merchant's own data (`attach`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attach: Option<String>,
     /// When it was paid: `yyyyMMddHHmmss`, China time.
@@ -51,8 +52,7 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// Whether both say the same of the payment. Either may leave out what need
-    /// not be told.
+    /// Whether both report the same payment. Each may lack optional fields.
     pub fn agrees_with(&self, other: &Self) -> bool {
         fn agree<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
             one.is_none() || other.is_none() || one == other
@@ -94,12 +94,13 @@ impl Payment {
     }
 }
 
-/// What WeChat says of an order (`trade_state`, seed 002, section 9.2).
+/// The state of an order at WeChat (`trade_state`, WeChat Pay v2 manual,
+/// section 9.2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TradeState {
     /// Paid.
     Success(Box<Payment>),
-    /// Paid, and a refund was made or is being made.
+    /// Paid, and refunded or being refunded.
     Refund(Box<Payment>),
     /// Not paid yet.
     NotPay,
@@ -113,7 +114,7 @@ pub enum TradeState {
     PayError,
 }
 
-/// How the evidence reached us.
+/// The source of the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
@@ -123,23 +124,23 @@ pub enum Via {
     Query,
 }
 
-/// What WeChat gave for the order: the means to pay it.
+/// WeChat's answer to a new order: the means to pay it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Prepayment {
-    /// Valid for two hours (seed 002, section 9.1). Empty where the upstream
-    /// keeps it to itself.
+    /// Valid for two hours (WeChat Pay v2 manual, section 9.1). Empty where the
+    /// upstream does not return it.
     pub prepay_id: String,
-    /// What a NATIVE order's QR code says.
+    /// The text of a NATIVE order's QR code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_url: Option<String>,
-    /// Where an MWEB order is paid.
+    /// The address of the payment page of an MWEB order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mweb_url: Option<String>,
-    /// The package for the payer's client, as JSON, where the upstream signs
-    /// it and hands it out with the prepayment.
+    /// The signed package for the payer's client, as JSON, where the upstream
+    /// returns it with the prepayment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_info: Option<String>,
-    /// A page of the upstream's that starts the payment inside WeChat.
+    /// An upstream page that starts the payment inside WeChat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_url: Option<String>,
 }

@@ -1,14 +1,14 @@
-//! What a payment *is*.
+//! Orders, their payments and refunds.
 //!
-//! In scope: amounts of money in their currency's smallest unit, the terms an
-//! order was made under, what WeChat has vouched for, and the two state
-//! machines (an order and its refunds) that decide what may follow from it.
-//! [`Order::apply`] takes an [`Event`] and the time and answers with the
-//! [`Effect`]s to carry out, or with a [`Refusal`] that has a name.
+//! In scope: amounts in their currency's smallest unit, the terms of an order,
+//! the evidence from WeChat, and the two state machines (an order and its
+//! refunds) that decide what follows from it. [`Order::apply`] takes an
+//! [`Event`] and the time, and returns the [`Effect`]s to execute or a named
+//! [`Refusal`].
 //!
-//! Not in scope: WeChat's wire formats (room `wechatpay`), HTTP, storage,
-//! clocks and randomness. Nothing here waits, and nothing here reads the time:
-//! it comes in as `now_ms`, Unix time in milliseconds.
+//! Not in scope: WeChat's wire formats (crate `wechatpay`), HTTP, storage,
+//! clocks and randomness. Nothing here waits or reads the clock: the time is
+//! the argument `now_ms`, Unix time in milliseconds.
 
 mod event;
 mod evidence;

@@ -1,4 +1,4 @@
-//! The life of an order.
+//! The state machine of an order.
 //!
 //! ```text
 //!            Due, Told(NotPay)                     Told(Success)
@@ -17,25 +17,26 @@
 //!             REVERSING ── ReverseAnswered(Done) ─▶ REVOKED
 //! ```
 //!
-//! An answer belongs to the question that it answers. The order counts its
-//! changes in [`Order::revision`]; an answer carries the revision at which its
-//! question was sent ([`Event::Answered`]). An answer to an older question
-//! changes nothing, unless what it says stays true (a payment, a refund that
-//! was made); the question is sent again.
+//! An answer belongs to its query. The order counts its changes in
+//! [`Order::revision`]; an answer carries the revision at which its query was
+//! sent ([`Event::Answered`]). An answer to an older query changes nothing,
+//! unless it reports what stays true (a payment, a refund that was made); the
+//! query is sent again.
 //!
-//! What WeChat says of an order that is final here is never dropped: the order
-//! follows it, or an alarm is raised ([`Effect::Raise`]).
+//! A report of WeChat about an order in a final state is never dropped: the
+//! order follows it, or an alarm is raised ([`Effect::Raise`]).
 //!
-//! An order that is one attempt of a purchase may be paid after another was
-//! ([`Event::PaidBesides`]): it is SUCCESS like any, and goes back whole.
+//! An order that is one attempt of a purchase may be paid after another attempt
+//! ([`Event::PaidBesides`]): it becomes SUCCESS, and is refunded in full.
 //!
-//! A payment that a notice reports is kept as [`Reported`] until WeChat's answer
-//! to a query confirms it ([`Event::Reported`]): the order is not paid before.
+//! A payment that only a notice reports is kept as [`Reported`] until WeChat's
+//! answer to a query confirms it ([`Event::Reported`]): until then the order is
+//! not paid.
 //!
-//! Only verified evidence moves money: [`Event::Told`] carries what WeChat has
-//! signed. A payment is compared with the terms, field by field, before it is
-//! believed, and each way to differ has its own [`Refusal`]; the order of the
-//! comparisons is the order of precedence.
+//! Only verified evidence changes the payment: [`Event::Told`] carries what
+//! WeChat has signed. A payment is compared with the terms field by field
+//! before it counts, and each difference has its own [`Refusal`]; the order of
+//! the comparisons is the order of precedence.
 
 mod close;
 mod decision;
@@ -50,76 +51,79 @@ use crate::refund::{InFlight, Refund, RefundStatus};
 use crate::terms::{OutTradeNo, Terms, TradeType};
 use serde::{Deserialize, Serialize};
 
-/// One order: its terms, how far it has come, and what it waits for.
+/// One order: its terms, its state, and what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Order {
     pub(crate) terms: Terms,
-    /// None for Quick Pay, which has nothing to hand to a payer.
+    /// `None` for Quick Pay, which has no prepayment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prepayment: Option<Prepayment>,
     pub(crate) status: Status,
     pub(crate) created_at_ms: i64,
-    /// How often the timer has fired in the present state; spaces the next.
+    /// How often the timer has fired in the present state; it determines the
+    /// next interval.
     pub(crate) checks: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) refunds: Vec<Refund>,
-    /// The order whose payment the purchase keeps, where this one's goes back.
+    /// The order whose payment the purchase keeps, if this order's is refunded
+    /// as a duplicate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) paid_besides: Option<OutTradeNo>,
-    /// The payment that a notice reports and no query has confirmed yet.
+    /// The payment that a notice reports and that no query has confirmed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reported: Option<Reported>,
-    /// Counts the changes that make the answers to older questions worthless:
-    /// of the status, of a refund, of a report, and each request that changes
+    /// Counts the changes that invalidate answers to older queries: of the
+    /// status, of a refund, of a report, and each request that changes
     /// something at WeChat.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) revision: u32,
-    /// What was done to the paid order without this gateway.
+    /// What another system, or a person on the merchant platform, did to the
+    /// paid order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) elsewhere: Option<Elsewhere>,
     /// When the next alarm is raised if the order is still open after its time;
     /// `None` before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     close_alarm_at_ms: Option<i64>,
-    /// Transactions that an operator decided are not this order's payment.
+    /// The transactions that an operator rejected as this order's payment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rejected: Vec<String>,
 }
 
-/// What another system, or a person on the merchant platform, did to an order
-/// that is paid. A reverse by others makes the order [`Status::Revoked`].
+/// What another system, or a person on the merchant platform, did to a paid
+/// order. A reverse by others makes the order [`Status::Revoked`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Elsewhere {
-    /// It was refunded, in whole or in part.
+    /// It was refunded, in full or in part.
     Refunded,
     /// It was closed.
     Closed,
 }
 
-/// Where an order stands, by WeChat's words; `CLOSING` is ours.
+/// The state of an order, in WeChat's terms; only `CLOSING` is this gateway's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Status {
-    /// It may be paid.
+    /// It can be paid.
     #[serde(rename = "NOTPAY")]
     NotPay,
-    /// It is to be closed; WeChat has not confirmed it, so it may yet be paid.
+    /// It is being closed; until WeChat confirms that, it can be paid.
     #[serde(rename = "CLOSING")]
     Closing {
         /// Why.
         reason: CloseReason,
     },
-    /// Quick Pay was asked for; the payer may be entering the password, or
-    /// the answer was lost.
+    /// Quick Pay was requested; the payer may be entering the password, or the
+    /// answer was lost.
     #[serde(rename = "USERPAYING")]
     UserPaying,
-    /// Quick Pay is to be reversed; WeChat has not confirmed it.
+    /// Quick Pay is being reversed; WeChat has not confirmed it.
     #[serde(rename = "REVERSING")]
     Reversing {
-        /// The payment that goes back, where there is one.
+        /// The payment that is returned, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paid: Option<Box<Paid>>,
-        /// WeChat refused for good: how the order stands is asked instead.
+        /// WeChat refused permanently: the order is queried instead.
         #[serde(default)]
         refused: bool,
     },
@@ -131,79 +135,81 @@ pub enum Status {
     Closed {
         /// Why.
         reason: CloseReason,
-        /// When we learned it.
+        /// When the gateway learned of it.
         at_ms: i64,
     },
     /// Reversed (Quick Pay).
     #[serde(rename = "REVOKED")]
     Revoked {
-        /// When we learned it.
+        /// When the gateway learned of it.
         at_ms: i64,
-        /// The payment that went back, where there was one.
+        /// The returned payment, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paid: Option<Box<Paid>>,
     },
     /// The payment failed (Quick Pay).
     #[serde(rename = "PAYERROR")]
     PayError {
-        /// When we learned it.
+        /// When the gateway learned of it.
         at_ms: i64,
-        /// WeChat knows the order, and has not confirmed that it is reversed:
-        /// until then a payment under its number may still be made.
+        /// WeChat knows the order and has not confirmed its reverse: until then
+        /// a payment under its number is still possible.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         reverse_pending: bool,
     },
 }
 
-/// A payment, and how and when we learned of it.
+/// A payment with its source and time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Paid {
-    /// What WeChat vouched for.
+    /// The verified payment.
     pub payment: Payment,
     /// By notice or by query.
     pub via: Via,
-    /// When we learned it.
+    /// When the gateway learned of it.
     pub learned_at_ms: i64,
-    /// The merchant was not told of it as a sale.
+    /// The merchant was not notified of it as a sale.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undelivered: bool,
 }
 
-/// When the timer looks again at an order that may still be paid: seconds
-/// since the last look. The last step repeats (checklist P8, G7).
+/// Intervals between the checks of an order that can still be paid, in seconds.
+/// The last one repeats (checklist P8, G7).
 const OPEN_CHECK_SECONDS: [i64; 5] = [30, 60, 120, 300, 600];
-/// When a Quick Pay order is looked at, in seconds since the last look: at 3,
-/// 5, 10, 15 and 30 seconds (Tencent's guidance; checklist Q5).
+/// Intervals between the checks of a Quick Pay order, in seconds: at 3, 5, 10,
+/// 15 and 30 seconds (Tencent's guidance; checklist Q5).
 const PAYING_CHECK_SECONDS: [i64; 5] = [3, 2, 5, 5, 15];
-/// How far our clock and WeChat's may be apart: a payment that is older than
-/// the order by more than this is another order's. A clock with the wrong time
-/// zone is up to 26 hours wrong, and the payer's own payment must not be taken
-/// for an older one. The query before the Quick Pay is sent excludes the others.
+/// The largest difference between our clock and WeChat's: a payment that is
+/// older than the order by more than this is another order's. A clock with the
+/// wrong time zone is up to 26 hours wrong, and the payer's own payment must
+/// not be taken for an older one. The query before the Quick Pay excludes the
+/// others.
 const CLOCKS_APART_MS: i64 = 26 * 3_600_000;
-/// A reverse that was not confirmed is asked again after these (checklist Q7).
+/// Intervals between the repetitions of a reverse without confirmation, in
+/// seconds (checklist Q7).
 const REVERSE_SECONDS: [i64; 11] = [5, 10, 20, 60, 60, 60, 60, 60, 60, 300, 600];
-/// After so many reverses without an answer the order is queried as well.
+/// After this many reverses without an answer the order is also queried.
 pub(crate) const REVERSE_ALONE: u32 = 3;
-/// A reverse that was sent so many checks before WeChat refused another has
+/// A reverse that was sent this many checks before WeChat refused another has
 /// arrived there by now, or never will: only then SUCCESS is final. The checks
-/// take 95 seconds, of which a clock that jumps takes away one pause.
+/// take 95 seconds, of which a clock that jumps removes one interval.
 const REFUSED_CHECKS: u32 = 4;
-/// At this check an alarm is raised, and again after as many as a day has.
+/// The check at which an alarm is raised; again after each day of checks.
 const REVERSE_ALARM_CHECK: u32 = 8;
 const REVERSE_ALARM_EVERY: u32 = 144;
-/// A payer's sheet is open for two hours at most (seed 002, section 9.1). After
-/// this many checks (`REVERSE_SECONDS`) they have passed. Checks are counted
-/// and not the clock's time, because a clock that jumps shortens one pause
-/// between two checks and no more.
+/// A payer's sheet is open for two hours at most (WeChat Pay v2 manual, section
+/// 9.1). After this many checks (`REVERSE_SECONDS`) they have passed. Checks
+/// are counted instead of the clock's time, because a clock that jumps shortens
+/// only one interval.
 const SHEET_CLOSED_CHECKS: u32 = 26;
-/// A payment that a notice reports is queried after these, until a verified
-/// answer confirms it.
+/// Intervals between the queries of a payment that a notice reports, until a
+/// verified answer confirms it, in seconds.
 const CONFIRM_SECONDS: [i64; 5] = [5, 10, 30, 60, 300];
-/// The same for an order that is being closed, or a refund under way.
+/// The same for an order that is being closed, or a refund in progress.
 const PENDING_CHECK_SECONDS: [i64; 5] = [15, 30, 60, 300, 600];
 
 impl Order {
-    /// An order that WeChat has just accepted, and its first timer.
+    /// A new order that WeChat has just accepted, and its first timer.
     pub fn prepaid(terms: Terms, prepayment: Prepayment, now_ms: i64) -> (Self, Vec<Effect>) {
         let order = Self {
             terms,
@@ -223,8 +229,8 @@ impl Order {
         (order, vec![wake])
     }
 
-    /// A Quick Pay order, before WeChat is asked: it takes money, so that it
-    /// was asked must never be forgotten.
+    /// A Quick Pay order, before the request to WeChat: it takes money, so the
+    /// request must be recorded first.
     pub fn quick_pay(terms: Terms, now_ms: i64) -> (Self, Vec<Effect>) {
         let order = Self {
             terms,
@@ -246,12 +252,12 @@ impl Order {
 
     // Getters.
 
-    /// What it was made for.
+    /// The terms of the order.
     pub const fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// Where it stands.
+    /// The state.
     pub const fn status(&self) -> &Status {
         &self.status
     }
@@ -262,7 +268,7 @@ impl Order {
     }
 
     /// Whether this Quick Pay cannot have made the payment, so that its number
-    /// is another order's at WeChat. `paid_at_ms` is by WeChat's clock.
+    /// is another order's at WeChat. `paid_at_ms` is a time of WeChat's clock.
     pub fn is_anothers(&self, payment: &Payment, paid_at_ms: Option<i64>) -> bool {
         self.terms.trade_type == TradeType::Micropay
             && (payment.trade_type != TradeType::Micropay
@@ -285,7 +291,7 @@ impl Order {
         self.rejected.iter().any(|id| id == transaction_id)
     }
 
-    /// What was done to the paid order without this gateway.
+    /// What was done to the paid order at WeChat by others.
     pub const fn elsewhere(&self) -> Option<Elsewhere> {
         self.elsewhere
     }
@@ -298,7 +304,7 @@ impl Order {
         }
     }
 
-    /// The payment that WeChat has vouched for, also where it goes back.
+    /// The verified payment, also if it is returned.
     pub fn known_payment(&self) -> Option<&Paid> {
         match &self.status {
             Status::Success(paid) => Some(paid),
@@ -307,7 +313,8 @@ impl Order {
         }
     }
 
-    /// The order whose payment its purchase keeps: this one's goes back.
+    /// The order whose payment its purchase keeps: this order's payment is a
+    /// duplicate.
     pub const fn paid_besides(&self) -> Option<&OutTradeNo> {
         self.paid_besides.as_ref()
     }
@@ -317,12 +324,12 @@ impl Order {
         &self.refunds
     }
 
-    /// WeChat's word for where it stands: `trade_state` of seed 002, 9.2. A
-    /// payment that is not confirmed yet is `USERPAYING`.
+    /// The order's `trade_state` (WeChat Pay v2 manual, section 9.2). A payment
+    /// that is not confirmed yet is `USERPAYING`.
     pub fn trade_state(&self) -> &'static str {
         match &self.status {
             _ if self.reported.is_some() => "USERPAYING",
-            // WeChat can still be paid for an order that we want closed.
+            // An order that is being closed here can still be paid at WeChat.
             Status::NotPay | Status::Closing { .. } => "NOTPAY",
             Status::UserPaying | Status::Reversing { .. } => "USERPAYING",
             Status::Success(_) if self.elsewhere == Some(Elsewhere::Closed) => "CLOSED",
@@ -338,7 +345,7 @@ impl Order {
         }
     }
 
-    /// Whether WeChat can still change its mind about it.
+    /// Whether its state at WeChat can still change.
     pub const fn is_open(&self) -> bool {
         self.reported.is_some()
             || matches!(
@@ -365,8 +372,8 @@ impl Order {
 
     /// The means to pay it, for a repeated request with these terms.
     ///
-    /// The same terms get the same prepayment while it can be paid; anything
-    /// else is refused by name.
+    /// The same terms get the same prepayment while it can be paid; any other
+    /// request gets a named refusal.
     pub fn prepay_again(&self, terms: &Terms, now_ms: i64) -> Result<&Prepayment, Refusal> {
         if let Some(field) = self.terms.first_difference(terms) {
             return Err(Refusal::DifferentTerms(field));
@@ -384,10 +391,10 @@ impl Order {
         }
     }
 
-    // The one mutator.
+    // The only mutating method.
 
-    /// Takes an event. Either the order changes and the effects must be saved
-    /// with it, or it is refused and nothing has changed.
+    /// Applies an event. Either the order changes, and the effects must be
+    /// saved with it, or the event is refused and nothing changes.
     pub fn apply(&mut self, event: Event, now_ms: i64) -> Result<Vec<Effect>, Refusal> {
         let before = self.shape();
         let effects = self.take(event, true, now_ms)?;
@@ -413,15 +420,15 @@ impl Order {
         Ok(effects)
     }
 
-    /// What a change of makes the answers to older questions worthless.
+    /// A value whose change invalidates answers to older queries.
     fn shape(&self) -> (Status, bool, Vec<(RefundStatus, bool)>) {
         let refunds = self.refunds.iter();
         let refunds = refunds.map(|r| (r.status, r.cancel_asked)).collect();
         (self.status.clone(), self.reported.is_some(), refunds)
     }
 
-    /// `is_current` is false for an answer to an older question, which gets
-    /// here only where it stays true.
+    /// `is_current` is false for an answer to an older query, which is applied
+    /// only if it stays true.
     fn take(
         &mut self,
         event: Event,
@@ -463,13 +470,13 @@ impl Order {
                     return Ok(effects);
                 }
                 self.paid_besides = Some(kept);
-                // Refunded by others already: a person has to look.
+                // Others have refunded it already: an operator has to check.
                 if refunded {
                     return Ok(effects);
                 }
                 self.write_refund(out_refund_no, self.terms.money, now_ms);
-                // The timer asks WeChat for it at once: who told us of the
-                // payment does not wait for that.
+                // The timer requests the refund at once: the caller that
+                // reported the payment does not wait for it.
                 Ok(vec![Effect::WakeAt(now_ms)])
             }
             Event::Accepted(event) => self.accepted(*event, is_current, now_ms),
@@ -507,9 +514,9 @@ impl Order {
 
     // Handlers.
 
-    /// The answer to an older question is dropped. Where it would have
-    /// mattered, the question is sent again, because a final order has no
-    /// timer that would.
+    /// Drops the answer to an older query. Where it would have mattered, the
+    /// query is sent again, because a final order has no timer that would send
+    /// it.
     fn ask_again(&self, event: &Event) -> Vec<Effect> {
         match event {
             Event::RefundTold { out_refund_no, .. }
@@ -535,8 +542,8 @@ impl Order {
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
         match self.compare(&payment, via) {
-            // WeChat names the rejected payment, and so denies what a notice
-            // reports.
+            // WeChat names the rejected payment, and so denies the reported
+            // one.
             Err(Refusal::RejectedPayment) if via == Via::Query && self.is_denied(now_ms) => {
                 return Ok(self.without_report(Vec::new(), now_ms));
             }
@@ -548,7 +555,7 @@ impl Order {
             return Err(self.second_payment(&payment.transaction_id));
         }
         let is_known = known.is_some();
-        // A query's answer about a prepaid order counts all the same.
+        // A query's answer about a prepaid order still counts.
         let raised = match differs_in_attach && !is_known {
             true => vec![Effect::Raise(Trouble::OtherAttach)],
             false => Vec::new(),
@@ -558,7 +565,7 @@ impl Order {
         Ok(effects)
     }
 
-    /// As [`Order::told_paid`], for a payment that was compared.
+    /// As [`Order::told_paid`], for a payment that has been compared.
     fn take_payment(
         &mut self,
         payment: Payment,
@@ -578,7 +585,7 @@ impl Order {
                 undelivered: false,
             },
         };
-        // No payment is known beside a report, so that nothing is refused below.
+        // Without a known payment nothing is refused below.
         self.reported = None;
         let undelivered = |paid: Paid| {
             let undelivered = !is_known || paid.undelivered;
@@ -592,14 +599,15 @@ impl Order {
                 self.elsewhere = Some(Elsewhere::Refunded);
                 Ok(vec![Effect::Raise(Trouble::ChangedElsewhere)])
             }
-            // WeChat has said that it was closed, and says now that it is not.
+            // WeChat reported that it was closed, and now reports that it is
+            // not.
             Status::Success(_) if self.elsewhere == Some(Elsewhere::Closed) && is_current => {
                 self.elsewhere = refunded.then_some(Elsewhere::Refunded);
                 Ok(Vec::new())
             }
             Status::Success(_) => Err(Refusal::AlreadyPaid),
-            // Paid and reversed can become known in either order; whether
-            // WeChat has the money now, only a query tells.
+            // A payment and its reverse can become known in either order; only
+            // a query shows whether WeChat has the money now.
             Status::Revoked { at_ms, .. } if !is_current || refunded => {
                 if is_known {
                     return Err(Refusal::Reversed);
@@ -619,7 +627,7 @@ impl Order {
                     self.rest(now_ms),
                 ])
             }
-            // What was refunded cannot be reversed any more.
+            // A refunded payment cannot be reversed any more.
             _ if refunded => {
                 self.status = Status::Success(undelivered(paid));
                 self.checks = 0;
@@ -644,7 +652,7 @@ impl Order {
                     (false, false) => Vec::new(),
                 })
             }
-            // The till was told that the payment failed: it goes back.
+            // The till was told that the payment failed, so it is returned.
             Status::PayError {
                 reverse_pending: true,
                 ..
@@ -656,8 +664,8 @@ impl Order {
                 self.checks = 0;
                 Ok(vec![self.wake_for_reverse(now_ms)])
             }
-            // From any other state: WeChat has the payer's money, regardless of what was
-            // believed before.
+            // From any other state: WeChat has the payer's money, regardless of
+            // the earlier state here.
             _ => {
                 let deliver = !is_known || paid.undelivered;
                 self.status = Status::Success(Box::new(Paid {
@@ -674,13 +682,13 @@ impl Order {
         }
     }
 
-    /// Whether WeChat may have a refund that was asked for here.
+    /// Whether WeChat may have a refund that was requested here.
     fn has_refunds(&self) -> bool {
         let mut refunds = self.refunds.iter();
         refunds.any(|r| r.status.counts() || r.refund_id.is_some())
     }
 
-    /// Why a payment beside the known one is refused.
+    /// Why a second payment is refused.
     pub(crate) fn second_payment(&self, transaction_id: &str) -> Refusal {
         match self.has_rejected(transaction_id) {
             true => Refusal::RejectedPayment,
@@ -715,7 +723,7 @@ impl Order {
         let ours = &self.terms.account;
         let theirs = &payment.account;
         if theirs.appid != ours.appid
-            // A notice need not repeat the sub-merchant's application.
+            // A notice may lack the sub-merchant's application.
             || theirs.sub_appid.is_some() && theirs.sub_appid != ours.sub_appid
         {
             Err(Refusal::OtherApp)
@@ -734,9 +742,10 @@ impl Order {
         }
     }
 
-    /// Whether a payment that differs in `attach` alone is this order's all the
-    /// same: WeChat answered our query about our number so, or its payment is
-    /// known with that `attach`. A Quick Pay may be another system's payment.
+    /// Whether a payment that differs in `attach` alone is still this order's:
+    /// WeChat's answer to our query about our number says so, or the payment is
+    /// known with that `attach`. For a Quick Pay it may be another system's
+    /// payment.
     fn is_attach_accepted(&self, payment: &Payment, via: Via) -> bool {
         let known = self.known_payment().map(|known| &known.payment);
         let is_known = known.is_some_and(|known| {
@@ -747,7 +756,7 @@ impl Order {
 
     fn told_unpaid(&mut self, state: &TradeState, now_ms: i64) -> Vec<Effect> {
         match (state, &self.status) {
-            // WeChat contradicts what is final here.
+            // WeChat contradicts a final state.
             (TradeState::Closed, Status::Success(_)) => {
                 if self.elsewhere == Some(Elsewhere::Closed) {
                     return Vec::new();
@@ -786,7 +795,8 @@ impl Order {
             {
                 vec![Effect::Close]
             }
-            // No sheet waits as long as that: it will not be paid any more.
+            // No payment sheet stays open as long as that: it will not be paid
+            // any more.
             (TradeState::NotPay, Status::Reversing { paid: None, .. })
                 if self.checks >= SHEET_CLOSED_CHECKS =>
             {
@@ -800,11 +810,13 @@ impl Order {
             {
                 self.reverse(now_ms)
             }
-            // The manual wants a reverse also when the payment failed (seed
-            // 002, section 5.4): then nothing can be paid under the number.
+            // The manual requires a reverse also after a failed payment (WeChat
+            // Pay v2 manual, section 5.4): then no payment is possible under
+            // the number.
             (TradeState::PayError, Status::UserPaying) => self.failed(true, now_ms),
             // The payer can try again until it is closed at WeChat, so it is
-            // closed before another order is made (seed 002, section 9.3).
+            // closed before another order is made (WeChat Pay v2 manual,
+            // section 9.3).
             (TradeState::PayError, Status::NotPay) => {
                 self.close_for(CloseReason::Upstream, Effect::Close, now_ms)
             }
@@ -821,22 +833,21 @@ impl Order {
     fn not_found(&mut self, now_ms: i64) -> Vec<Effect> {
         match self.status {
             Status::Success(_) => vec![Effect::Raise(Trouble::NotPaidAtWeChat)],
-            // Past its time, an order that WeChat never knew cannot be paid.
+            // After its time, an order that WeChat never knew cannot be paid.
             Status::NotPay | Status::Closing { .. } if now_ms >= self.terms.expires_at_ms => {
                 self.closed(CloseReason::Expired, now_ms)
             }
             Status::Reversing { paid: None, .. } if self.checks >= SHEET_CLOSED_CHECKS => {
                 self.failed(false, now_ms)
             }
-            // Never begun, as far as WeChat can tell: the reverse makes sure.
+            // WeChat does not know the order: the reverse makes sure.
             Status::UserPaying if self.paying_too_long(now_ms) => self.reverse(now_ms),
             Status::PayError { .. } => self.nothing_was_paid(now_ms),
             _ => Vec::new(),
         }
     }
 
-    /// The next wake is set with every look, so an answer that never comes
-    /// cannot lose the timer.
+    /// Each check sets the next timer, so a missing answer cannot lose it.
     fn due(&mut self, now_ms: i64) -> Vec<Effect> {
         let mut effects: Vec<Effect> = match &self.status {
             // The last query had no answer either.
@@ -851,12 +862,12 @@ impl Order {
                 ..
             } => match self.checks < REVERSE_ALONE {
                 true => vec![Effect::Reverse],
-                // The last is carried out first.
+                // The last effect is executed first.
                 false => vec![Effect::Query, Effect::Reverse],
             },
             _ => Vec::new(),
         };
-        // Carried out after the order's own call.
+        // Executed after the order's own call.
         if self.reported.is_some() && !effects.contains(&Effect::Query) {
             effects.insert(0, Effect::Query);
         }
@@ -895,7 +906,7 @@ impl Order {
         vec![self.rest(now_ms)]
     }
 
-    /// No timer, unless a refund still needs it.
+    /// Removes the timer, unless a refund still needs it.
     pub(crate) fn rest(&self, now_ms: i64) -> Effect {
         match self.waits() {
             true => self.next_wake(now_ms),
@@ -926,7 +937,7 @@ impl Order {
         let seconds = steps.get(step).or(steps.last()).copied().unwrap_or(600);
         let at_ms = now_ms + seconds * 1000;
         let expires = self.terms.expires_at_ms;
-        // An open order is looked at when its time is over, not later.
+        // An open order is checked when its time ends, not later.
         if matches!(self.status, Status::NotPay) && now_ms < expires && at_ms > expires {
             Effect::WakeAt(expires)
         } else {
@@ -943,7 +954,7 @@ const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// Whether what an answer says is still so, however old it is.
+/// Whether an answer stays true, regardless of its age.
 const fn stays_true(event: &Event) -> bool {
     matches!(
         event,

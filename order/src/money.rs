@@ -1,4 +1,4 @@
-//! Amounts: whole minor units of one currency, never a float.
+//! Amounts: whole minor units of one currency, without floating-point numbers.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,19 +6,19 @@ use thiserror::Error;
 
 /// An ISO 4217 currency.
 ///
-/// Which currencies WeChat Pay takes is not fixed: its multi-currency pages
-/// name more than WeChat Pay v2 manual, section 4.2, and a merchant's account
-/// has only some of them. So every code of the standard can be read, and
+/// The currencies of WeChat Pay are not fixed: its multi-currency pages name
+/// more than the WeChat Pay v2 manual, section 4.2, and a merchant's account
+/// has only some of them. So every code of the standard can be parsed, and
 /// WeChat decides.
 ///
-/// The codes and their decimals are listed here, in 700 bytes. The crates that
-/// hold them also hold names and number formats, which a payer would download
+/// The codes and their decimals are listed here, in 700 bytes. The crates for
+/// them also contain names and number formats, which a payer would download
 /// with the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Currency(&'static str);
 
-/// The active codes of ISO 4217 that are a state's or a union's money, in
-/// their order. Funds, metals and test codes are left out.
+/// The active codes of ISO 4217 that are the currency of a state or a union, in
+/// alphabetical order. Funds, metals and test codes are left out.
 const CODES: &str = "\
     AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP \
     BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP \
@@ -100,19 +100,20 @@ pub struct Money {
 /// Why an amount is not [`Money`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum MoneyError {
-    /// Nothing to charge.
+    /// The amount is zero.
     #[error("the amount must be at least 1, in the currency's smallest unit")]
     Zero,
-    /// Less than nothing.
+    /// The amount is negative.
     #[error("the amount must not be negative")]
     Negative,
-    /// WeChat's `total_fee` is a 32-bit integer (seed 002, type `Int`).
+    /// The amount exceeds WeChat's 32-bit `total_fee` (WeChat Pay v2 manual,
+    /// type `Int`).
     #[error("the amount must be at most 2147483647, in the currency's smallest unit")]
     TooLarge,
 }
 
 impl Money {
-    /// The most that WeChat's 32-bit `total_fee` can carry.
+    /// The largest amount in WeChat's 32-bit `total_fee`.
     pub const MAX_MINOR: i64 = i32::MAX as i64;
 
     /// An amount in the currency's smallest unit, `1..=2147483647`.
@@ -139,8 +140,8 @@ impl Money {
     }
 }
 
-/// The stored form: `{"amount_minor":150,"currency":"HKD"}`. What is read back
-/// passes through [`Money::new`] again.
+/// The stored form: `{"amount_minor":150,"currency":"HKD"}`. Deserialising it
+/// calls [`Money::new`].
 #[derive(Serialize, Deserialize)]
 struct StoredMoney {
     amount_minor: i64,

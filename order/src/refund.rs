@@ -1,28 +1,29 @@
-//! Refunds of one order: their states, and the rules under which WeChat
-//! takes another (seed 002, section 9.4; checklist R1, R3, R4).
+//! Refunds of one order: their states, and WeChat's rules for further refunds
+//! (WeChat Pay v2 manual, section 9.4; checklist R1, R3, R4).
 
 use crate::event::{Effect, Refusal, Trouble};
 use crate::machine::{Order, REVERSE_ALONE, Status};
 use crate::money::Money;
 use serde::{Deserialize, Serialize};
 
-/// WeChat takes at most this many refunds for one order (checklist R3).
+/// WeChat accepts at most this many refunds for one order (checklist R3).
 pub const MAX_REFUNDS: usize = 50;
-/// So many are written down for one order, with those that WeChat never took.
+/// The most refunds stored for one order, including those that WeChat never
+/// accepted.
 pub(crate) const MAX_ASKED: usize = 200;
-/// A request that was sent so many checks ago has arrived at WeChat, or never
+/// A request that was sent this many checks ago has arrived at WeChat, or never
 /// will. The first three checks take 105 seconds; a clock that jumps shortens
-/// one of them.
+/// one interval.
 const LANDED_CHECKS: u8 = 3;
-/// WeChat takes a refund at once. One that it has not taken by then needs a
-/// person.
+/// WeChat accepts a refund at once. One that it has not accepted after this
+/// time needs an operator.
 const ASKED_ALARM_MS: i64 = 3_600_000;
-/// A bank takes up to some working days. One that is not made by then needs a
-/// person.
+/// A bank needs up to some working days. A refund that is not made after this
+/// time needs an operator.
 const PROCESSING_ALARM_MS: i64 = 15 * 86_400_000;
-/// The alarm is repeated while the refund waits.
+/// The interval of the alarm while the refund waits.
 const ALARM_EVERY_MS: i64 = 86_400_000;
-/// Two refunds of one order are at least this far apart (checklist R3).
+/// The shortest interval between two refunds of one order (checklist R3).
 pub(crate) const APART_MS: i64 = 60_000;
 /// A refund is possible within a year of the payment (checklist R1).
 pub(crate) const LIMIT_MS: i64 = 365 * 86_400_000;
@@ -32,32 +33,32 @@ pub(crate) const LIMIT_MS: i64 = 365 * 86_400_000;
 pub struct Refund {
     /// The merchant's number; unique, and kept when the request is repeated.
     pub out_refund_no: String,
-    /// How much goes back, in the order's currency.
+    /// The amount to refund, in the order's currency.
     pub money: Money,
-    /// Where it stands.
+    /// Its state.
     pub status: RefundStatus,
     /// When it was accepted from the merchant.
     pub asked_at_ms: i64,
-    /// WeChat's number, once WeChat has taken the request.
+    /// WeChat's number, once WeChat has accepted the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<String>,
-    /// WeChat's code for why it did not take the request the last time.
+    /// WeChat's code for its last refusal of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub err_code: Option<String>,
-    /// The merchant no longer wants it. It is not requested again, and ends
-    /// when WeChat certainly does not have it.
+    /// The merchant has cancelled it. It is not requested again, and ends when
+    /// WeChat certainly does not have it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_asked: bool,
     /// When the next alarm is raised if it still waits; `None` before the
     /// first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) alarm_at_ms: Option<i64>,
-    /// Requests to WeChat that were not answered and may still arrive there.
+    /// Requests to WeChat without an answer that may still arrive there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) in_flight: Vec<InFlight>,
 }
 
-/// A request for the refund that was sent to WeChat.
+/// A request for the refund, sent to WeChat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct InFlight {
     /// The order's revision when it was sent.
@@ -67,13 +68,13 @@ pub(crate) struct InFlight {
 }
 
 impl Refund {
-    /// Whether WeChat has refused it for good: nothing was returned. What WeChat
-    /// has taken has no code, however it ends.
+    /// Whether WeChat has refused it permanently: nothing was returned. An
+    /// accepted refund has no code, however it ends.
     pub fn is_refused(&self) -> bool {
         self.status == RefundStatus::Closed && self.err_code.is_some()
     }
 
-    /// Whether it ended without WeChat ever having taken it, as far as is known
+    /// Whether it ended without WeChat having accepted it, as far as is known
     /// here: refused or cancelled.
     pub fn is_never_taken(&self) -> bool {
         self.status == RefundStatus::Closed
@@ -82,7 +83,7 @@ impl Refund {
     }
 
     /// The order's timer fired while the refund waits. The last effect is
-    /// carried out first.
+    /// executed first.
     pub(crate) fn due(&mut self, is_first: bool, now_ms: i64) -> Vec<Effect> {
         for sent in &mut self.in_flight {
             sent.checks = sent.checks.saturating_add(1);
@@ -91,7 +92,7 @@ impl Refund {
         let number = || self.out_refund_no.clone();
         let is_asked = self.status == RefundStatus::Asked;
         let mut effects = Vec::new();
-        // An earlier request may have made it, though a later one is refused.
+        // An earlier request may have made it, although a later one is refused.
         if !is_asked || self.cancel_asked || !is_first {
             effects.push(Effect::QueryRefund(number()));
         }
@@ -114,7 +115,8 @@ impl Refund {
         effects
     }
 
-    /// What follows from its last change: a merchant is told of the end only.
+    /// The effects of its last change: the merchant is notified of the end
+    /// only.
     pub(crate) fn told_when_final(&self) -> Vec<Effect> {
         match self.status.is_final() {
             true => vec![Effect::DeliverRefund(self.out_refund_no.clone())],
@@ -123,57 +125,57 @@ impl Refund {
     }
 }
 
-/// Where a refund stands.
+/// The state of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RefundStatus {
-    /// Accepted from the merchant and written down; WeChat has not confirmed
-    /// that it took the request. It is asked again under the same number.
+    /// Accepted from the merchant and stored; WeChat has not confirmed that it
+    /// accepted the request, which is repeated under the same number.
     Asked,
-    /// WeChat has the request.
+    /// WeChat has accepted the request.
     Processing,
-    /// The money is back with the payer.
+    /// The payer has the money.
     Success,
     /// WeChat closed the refund: nothing was returned.
     Closed,
-    /// The payer's card or account would not take it: the merchant returns
-    /// the money by hand (WeChat's `CHANGE` or `ABNORMAL`).
+    /// The payer's card or account does not accept it: the merchant settles it
+    /// on the merchant platform (WeChat's `CHANGE` or `ABNORMAL`).
     Abnormal,
 }
 
 impl RefundStatus {
-    /// Nothing more will happen by itself.
+    /// Whether it has ended; after that only a report of WeChat changes it.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Success | Self::Closed | Self::Abnormal)
     }
 
-    /// Whether its amount counts against what was paid. Only a refund that
+    /// Whether its amount counts against the payment. Only a refund that
     /// certainly returned nothing does not.
     pub(crate) const fn counts(self) -> bool {
         !matches!(self, Self::Closed)
     }
 }
 
-/// What WeChat says of a refund, from a verified answer.
+/// The state of a refund in a verified answer of WeChat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RefundState {
-    /// WeChat took the request.
+    /// WeChat accepted the request.
     Processing {
         /// WeChat's number for it.
         refund_id: String,
     },
-    /// The money is back with the payer.
+    /// The payer has the money.
     Success {
         /// WeChat's number for it.
         refund_id: String,
     },
     /// WeChat closed it: nothing was returned.
     Closed,
-    /// It needs the merchant's hand.
+    /// The merchant must settle it.
     Abnormal,
 }
 
-/// What happens to an order's refunds.
+/// The refunds of an order.
 impl Order {
     pub(crate) fn refund_asked(
         &mut self,
@@ -183,7 +185,7 @@ impl Order {
     ) -> Result<Vec<Effect>, Refusal> {
         let learned_at_ms = match &self.status {
             Status::Success(paid) => paid.learned_at_ms,
-            // The way out where WeChat does not reverse what was paid.
+            // The alternative where WeChat does not reverse a payment.
             Status::Reversing {
                 paid: Some(paid),
                 refused,
@@ -216,7 +218,7 @@ impl Order {
         if now_ms - learned_at_ms > LIMIT_MS {
             return Err(Refusal::RefundTooLate);
         }
-        // What WeChat never took does not count, for either limit.
+        // A refund that WeChat never accepted counts for neither limit.
         let taken = |r: &&Refund| r.status.counts() || r.refund_id.is_some();
         let is_full = self.refunds.iter().filter(taken).count() >= MAX_REFUNDS;
         if is_full || self.refunds.len() >= MAX_ASKED {
@@ -267,7 +269,7 @@ impl Order {
         if refund.status.is_final() && !was_made_after_all && !was_settled {
             return Err(Refusal::RefundFinal);
         }
-        // An older answer may say what was so before WeChat ended the refund.
+        // An older answer may describe the time before WeChat ended the refund.
         if refund.status.is_final() && !refund.is_never_taken() && !is_current {
             return Ok(vec![Effect::QueryRefund(out_refund_no.to_owned())]);
         }
@@ -302,13 +304,13 @@ impl Order {
     ) -> Result<Vec<Effect>, Refusal> {
         let revision = self.revision;
         let refund = self.open_refund(out_refund_no)?;
-        // Once WeChat has a refund, only its own state ends it.
+        // Once WeChat has a refund, only WeChat's state ends it.
         if refund.status != RefundStatus::Asked {
             return Ok(Vec::new());
         }
         refund.err_code = Some(err_code);
         refund.in_flight.retain(|sent| sent.revision != revision);
-        // An earlier request may still arrive at WeChat, and be taken.
+        // An earlier request may still arrive at WeChat and be accepted.
         if later || !refund.in_flight.is_empty() {
             return Ok(Vec::new());
         }
@@ -340,8 +342,7 @@ impl Order {
         Ok(effects)
     }
 
-    /// Ends a refund that was cancelled; nothing is in flight that could still
-    /// make it.
+    /// Ends a cancelled refund that no request in flight can still make.
     pub(crate) fn refund_not_found(&mut self, out_refund_no: &str) -> Result<Vec<Effect>, Refusal> {
         let refund = self.open_refund(out_refund_no)?;
         let is_asked = refund.status == RefundStatus::Asked;

@@ -1,11 +1,12 @@
-//! What an order was made for: fixed when it is made, never changed after.
+//! The terms of an order: fixed when it is made, never changed after.
 
 use crate::money::Money;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The merchant's own order number: `1..=32` of `0-9 A-Z a-z _ - | * @`
-/// (seed 002, section 4.2 (5), and Tencent's later manual for the marks).
+/// The merchant's own order number: `1..=32` of `0-9 A-Z a-z _ -
+/// * @` (WeChat Pay v2 manual, section 4.2 (5), and Tencent's later manual for
+/// the marks).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OutTradeNo(String);
@@ -19,13 +20,13 @@ pub enum OutTradeNoError {
     /// More than 32 characters.
     #[error("the order number must have at most 32 characters")]
     TooLong,
-    /// A character that WeChat does not take.
+    /// A character that WeChat does not accept.
     #[error("the order number may hold only digits, letters and the marks _ - | * @")]
     BadCharacter,
 }
 
 impl OutTradeNo {
-    /// The longest number that WeChat takes.
+    /// The longest number that WeChat accepts.
     pub const MAX_LEN: usize = 32;
 
     /// Checks length and alphabet.
@@ -42,7 +43,7 @@ impl OutTradeNo {
         }
     }
 
-    /// The number as WeChat carries it.
+    /// The number as a text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -67,7 +68,7 @@ impl std::fmt::Display for OutTradeNo {
     }
 }
 
-/// How the payer reaches the payment (WeChat's `trade_type`).
+/// How the payer pays (WeChat's `trade_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TradeType {
@@ -84,7 +85,7 @@ pub enum TradeType {
 }
 
 impl TradeType {
-    /// Every way to pay.
+    /// Every trade type.
     pub const ALL: [Self; 5] = [
         Self::Jsapi,
         Self::Native,
@@ -93,7 +94,7 @@ impl TradeType {
         Self::Micropay,
     ];
 
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Jsapi => "JSAPI",
@@ -104,15 +105,14 @@ impl TradeType {
         }
     }
 
-    /// The way to pay with this exact name.
+    /// The trade type with this exact name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|t| t.as_str() == name)
     }
 }
 
-/// Whose account at WeChat takes the money. A direct merchant has `appid` and
-/// `mch_id`; an institution's merchant has its `sub_` numbers beside the
-/// institution's.
+/// The account at WeChat that receives the money. A direct merchant has `appid`
+/// and `mch_id`; an institution's merchant also has its `sub_` numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Account {
     /// The application that the payer's `openid` belongs to.
@@ -129,14 +129,14 @@ pub struct Account {
 
 impl Account {
     /// The application whose `openid` identifies the payer and whose id the
-    /// payment package names: the sub-merchant's where there is one.
+    /// payment package names: the sub-merchant's if there is one.
     pub fn payer_appid(&self) -> &str {
         self.sub_appid.as_deref().unwrap_or(&self.appid)
     }
 
     /// The same account for a payer of another application, such as the
-    /// merchant's Mini Program. An institution's merchant has it as its
-    /// `sub_appid`.
+    /// merchant's Mini Program, which is the `sub_appid` of an institution's
+    /// merchant.
     pub fn with_payer_appid(&self, appid: &str) -> Self {
         let mut account = self.clone();
         match account.sub_mch_id {
@@ -147,37 +147,37 @@ impl Account {
     }
 }
 
-/// What the order is for. The same number with other terms is another order,
-/// and refused.
+/// The terms of an order. The same number with other terms is another order,
+/// and is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Terms {
     /// The merchant's number.
     pub out_trade_no: OutTradeNo,
     /// The account the order was made under.
     pub account: Account,
-    /// What is bought, as the payer reads it.
+    /// The description that the payer sees.
     pub body: String,
-    /// How much.
+    /// The amount.
     pub money: Money,
-    /// How it is paid.
+    /// The trade type.
     pub trade_type: TradeType,
-    /// Who pays, where that is known beforehand (JSAPI).
+    /// The payer, if known beforehand (JSAPI).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
-    /// The merchant's own data, returned as it is.
+    /// The merchant's own data, returned unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attach: Option<String>,
-    /// Where the merchant wants the notice forwarded.
+    /// The address to which the merchant's notice is delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify_url: Option<String>,
-    /// The latest moment at which the payer may pay (WeChat's `time_expire`).
+    /// The latest moment to pay (WeChat's `time_expire`).
     pub expires_at_ms: i64,
 }
 
 impl Terms {
-    /// The first field in which a repeated request differs, by the API's name
-    /// for it; `None` when it asks for the same order again. The expiry is
-    /// not compared: it is counted from the first request.
+    /// The first field in which a repeated request differs, by the API's name;
+    /// `None` if it asks for the same order again. The expiry is not compared,
+    /// because it counts from the first request.
     pub fn first_difference(&self, other: &Self) -> Option<&'static str> {
         let Self {
             out_trade_no,

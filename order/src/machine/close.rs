@@ -1,15 +1,16 @@
-//! The close of an order that is not paid (WeChat Pay v2 manual, section 9.3).
+//! Closing an order that is not paid (WeChat Pay v2 manual, section 9.3).
 
 use super::{Order, Status};
 use crate::event::{CloseAnswer, CloseReason, Effect, Refusal};
 
-/// A payer's sheet is open for so long at most (seed 002, section 9.1).
+/// The longest time that a payer's sheet is open (WeChat Pay v2 manual, section
+/// 9.1).
 const SHEET_MS: i64 = 2 * 3_600_000;
 /// An order is closed some minutes after its time at the latest; at iOnline,
-/// two hours after it was made. One that is open for so long after that needs a
-/// person.
+/// two hours after it was made. One that is open for this much longer needs an
+/// operator.
 const CLOSE_ALARM_MS: i64 = 3_600_000;
-/// The alarm is repeated while the order waits.
+/// The interval of the alarm while the order waits.
 const CLOSE_ALARM_EVERY_MS: i64 = 86_400_000;
 
 impl Order {
@@ -21,7 +22,7 @@ impl Order {
         match self.status {
             Status::Success(_) => Err(Refusal::OrderPaid),
             Status::UserPaying | Status::Reversing { .. } => Err(Refusal::QuickPayIsReversed),
-            // Query first (checklist P7): closing is what the answer leads to.
+            // Query first (checklist P7): the answer leads to the close.
             Status::NotPay => Ok(self.close_for(CloseReason::Asked, Effect::Query, now_ms)),
             Status::Closing { .. } => Ok(vec![Effect::Query]),
             _ => Err(Refusal::OrderClosed),
@@ -47,7 +48,7 @@ impl Order {
         match (&self.status, answer) {
             (Status::Success(_), CloseAnswer::OrderPaid) => Err(Refusal::AlreadyPaid),
             (Status::Success(_), CloseAnswer::Unknown) => Err(Refusal::Stale),
-            // Paid and closed cannot both be.
+            // An order cannot be both paid and closed.
             (Status::Success(_), CloseAnswer::Closed) => Ok(vec![Effect::Query]),
             (&Status::Closing { reason }, CloseAnswer::Closed) => Ok(self.closed(reason, now_ms)),
             (_, CloseAnswer::OrderPaid) => Ok(vec![Effect::Query]),
@@ -55,19 +56,20 @@ impl Order {
         }
     }
 
-    /// Whether no payer can have the order's payment open any more.
+    /// Whether no payer can still have the order's payment sheet open.
     pub(super) fn is_sheet_over(&self, now_ms: i64) -> bool {
         now_ms >= self.terms.expires_at_ms.max(self.created_at_ms + SHEET_MS)
     }
 
-    /// Whether an alarm is due because the order's time is long over and WeChat
-    /// has not said how it stands.
+    /// Whether an alarm is due because the order's time ended long ago and
+    /// WeChat has not reported its state.
     pub(super) fn close_waits(&mut self, now_ms: i64) -> bool {
         let is_open = matches!(self.status, Status::NotPay | Status::Closing { .. });
         if !is_open || !self.is_sheet_over(now_ms) {
             return false;
         }
-        // Counted from the first check after that: the clock may have jumped.
+        // Counted from the first check after that, because the clock may have
+        // jumped.
         let Some(due_ms) = self.close_alarm_at_ms else {
             self.close_alarm_at_ms = Some(now_ms + CLOSE_ALARM_MS);
             return false;

@@ -1,14 +1,14 @@
-//! An operator's decision about a payment that WeChat's verified answer reports
-//! under the order's number and that the order's terms do not fit.
+//! An operator's decision about a payment in WeChat's verified answer, under
+//! the order's number, that does not match the order's terms.
 
 use super::{Order, Status};
 use crate::event::{Effect, Event, Refusal};
 use crate::evidence::{Payment, TradeState};
 
 impl Order {
-    /// Takes WeChat's payment as this order's. From then on the order has the
-    /// terms under which WeChat took the money, so that amounts, refunds and
-    /// later answers agree with WeChat.
+    /// Accepts WeChat's payment as this order's. The order takes over the terms
+    /// under which WeChat took the money, so that amounts, refunds and later
+    /// answers agree with WeChat.
     pub(super) fn accepted(
         &mut self,
         event: Event,
@@ -62,7 +62,7 @@ impl Order {
     }
 
     /// Ends an order whose number was paid by another order's payment. Nothing
-    /// is closed or reversed at WeChat: that would touch the other payment.
+    /// is closed or reversed at WeChat: that could affect the other payment.
     pub(super) fn payment_rejected(
         &mut self,
         transaction_id: String,

@@ -1,5 +1,5 @@
-//! Payments that only a notice reports, and what is compared of a report
-//! beside its numbers and amounts.
+//! Payments that only a notice reports, and the comparison of a report's
+//! optional fields.
 
 use super::{Order, Status};
 use crate::event::{Effect, Refusal, Trouble};
@@ -15,17 +15,18 @@ pub struct Reported {
     pub at_ms: i64,
 }
 
-/// A report that WeChat's verified answers still deny after this is dropped.
+/// A report that WeChat's verified answers still deny after this time is
+/// dropped.
 const DENIED_MS: i64 = 3_600_000;
 
 impl Order {
-    /// The payment that a notice reports and no query has confirmed yet.
+    /// The payment that a notice reports and that no query has confirmed yet.
     pub const fn reported(&self) -> Option<&Reported> {
         self.reported.as_ref()
     }
 
-    /// Keeps what a notice reports and queries WeChat. A Quick Pay that is not
-    /// final has its own timer, which goes on.
+    /// Records the reported payment and queries WeChat. A Quick Pay that is not
+    /// final keeps its own timer.
     pub(super) fn payment_reported(
         &mut self,
         payment: &Payment,
@@ -68,8 +69,8 @@ impl Order {
     }
 
     /// WeChat's verified answer does not know the payment that a notice
-    /// reports. After an hour the report is dropped; at once where WeChat says
-    /// that the order is reversed, because then nothing is paid any more.
+    /// reports. The report is dropped after an hour, or at once where WeChat
+    /// reports that the order is reversed, because then no payment exists.
     pub(super) fn denied(
         &mut self,
         effects: Vec<Effect>,
@@ -82,13 +83,13 @@ impl Order {
         }
     }
 
-    /// Whether a verified answer that denies the report is the end of it.
+    /// Whether a verified answer that denies the report ends it.
     pub(super) fn is_denied(&self, now_ms: i64) -> bool {
         let mut reported = self.reported.iter();
         reported.any(|reported| now_ms - reported.at_ms >= DENIED_MS)
     }
 
-    /// Drops the report, and the timer that it needed.
+    /// Drops the report and its timer.
     pub(super) fn without_report(&mut self, mut effects: Vec<Effect>, now_ms: i64) -> Vec<Effect> {
         if self.reported.take().is_some() && !self.waits() {
             effects.retain(|effect| !matches!(effect, Effect::WakeAt(_)));
@@ -97,9 +98,9 @@ impl Order {
         effects
     }
 
-    /// Whether the report carries another `attach`. A report may leave it out
-    /// (the answer to `APIv3`'s Quick Pay does), and white space around it may
-    /// be lost on the way.
+    /// Whether the report carries another `attach`. A report may lack it (the
+    /// answer to `APIv3`'s Quick Pay does), and white space around it may be
+    /// lost in transit.
     pub(super) fn is_other_attach(&self, payment: &Payment) -> bool {
         let trimmed =
             |attach: &Option<String>| attach.as_deref().unwrap_or_default().trim().to_owned();
@@ -108,7 +109,7 @@ impl Order {
     }
 
     /// Whether the order is bound to a payer (JSAPI) and the report names
-    /// another. A report may leave the payer out.
+    /// another. A report may lack the payer.
     pub(super) fn is_other_payer(&self, payment: &Payment) -> bool {
         let theirs = match self.terms.account.sub_appid {
             Some(_) => &payment.sub_openid,

@@ -1,25 +1,26 @@
-//! The end of a Quick Pay that is not paid, or whose payment goes back: it
-//! fails, or is reversed at WeChat (seed 002, sections 5.4 and 5.9).
+//! The end of a Quick Pay that is not paid, or whose payment is returned: it
+//! fails, or is reversed at WeChat (WeChat Pay v2 manual, sections 5.4 and
+//! 5.9).
 
 use super::{Order, REVERSE_ALONE, Status};
 use crate::event::{Effect, Refusal, ReverseAnswer, Trouble};
 use crate::terms::TradeType;
 
-/// After this the payer has given up, and the order is reversed (seed 002,
-/// section 5.4; checklist Q6).
+/// After this time the payer has given up, and the order is reversed (WeChat
+/// Pay v2 manual, section 5.4; checklist Q6).
 const PAYING_MS: i64 = 30_000;
-/// A payer's code works for a minute: after that, an order that WeChat does
-/// not know cannot begin any more.
+/// A payment code is valid for a minute: after that, an order that WeChat does
+/// not know can no longer start.
 const CODE_MS: i64 = 60_000;
-/// And so often the reverse is asked for meanwhile, for the same reason.
+/// The number of reverses requested meanwhile, for the same reason.
 const NEVER_BEGUN_CHECKS: u32 = 4;
-/// No reverse before (seed 002, section 5.9).
+/// No reverse before this age (WeChat Pay v2 manual, section 5.9).
 const REVERSE_AFTER_MS: i64 = 15_000;
-/// No reverse after.
+/// No reverse after this age.
 const REVERSE_WITHIN_MS: i64 = 7 * 86_400_000;
 
 impl Order {
-    /// A failed Quick Pay is not paid at WeChat either. After some reverses
+    /// A failed Quick Pay has no payment at WeChat either. After some reverses
     /// without an answer that is enough to end them.
     pub(super) fn nothing_was_paid(&mut self, now_ms: i64) -> Vec<Effect> {
         match self.status {
@@ -34,8 +35,8 @@ impl Order {
         }
     }
 
-    /// Quick Pay under another order's number was not taken, and will not be.
-    /// It is not reversed: that would take back what is the other order's.
+    /// A Quick Pay under another order's number took no money and never will.
+    /// It is not reversed, because that would return the other order's payment.
     pub(super) fn number_taken(&mut self, now_ms: i64) -> Vec<Effect> {
         match self.status {
             Status::UserPaying
@@ -80,7 +81,7 @@ impl Order {
         self.checks = 0;
     }
 
-    /// WeChat takes no reverse sooner.
+    /// WeChat accepts no earlier reverse.
     pub(super) fn wake_for_reverse(&self, now_ms: i64) -> Effect {
         Effect::WakeAt(now_ms.max(self.created_at_ms + REVERSE_AFTER_MS))
     }
@@ -103,7 +104,7 @@ impl Order {
         if age_ms > REVERSE_WITHIN_MS {
             return Err(Refusal::ReverseTooLate);
         }
-        // What is going back already cannot go back again.
+        // A payment that is being returned cannot be returned again.
         if self.elsewhere.is_some() || self.refunds.iter().any(|r| r.status.counts()) {
             return Err(Refusal::ReverseOfRefunded);
         }
@@ -126,20 +127,20 @@ impl Order {
     pub(super) fn reverse_answered(&mut self, answer: ReverseAnswer, now_ms: i64) -> Vec<Effect> {
         let is_old = now_ms - self.created_at_ms > CODE_MS && self.checks >= NEVER_BEGUN_CHECKS;
         let answer = match answer {
-            // Nothing was begun, and nothing can begin any more.
+            // Nothing was started, and nothing can start any more.
             ReverseAnswer::NotFound if is_old && self.paid().is_none() => ReverseAnswer::Done,
             ReverseAnswer::NotReversible if is_old => ReverseAnswer::Refused,
             answer => answer,
         };
         match (&mut self.status, answer) {
-            // Also where a query said SUCCESS while the reverse was under way.
+            // Also if a query answered SUCCESS while the reverse was in flight.
             (Status::Reversing { .. } | Status::Success(_), ReverseAnswer::Done) => {
                 self.revoked(now_ms)
             }
             (Status::Reversing { refused, .. }, ReverseAnswer::Refused) => {
-                // What was paid may stay paid; or an earlier reverse took
-                // effect and its answer was lost. WeChat is queried until it
-                // says how the order stands.
+                // The payment may stay; or an earlier reverse took effect and
+                // its answer was lost. WeChat is queried until it reports the
+                // order's state.
                 if std::mem::replace(refused, true) {
                     return vec![Effect::Query];
                 }

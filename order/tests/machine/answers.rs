@@ -1,5 +1,5 @@
-//! What WeChat says of an order that others have changed, answers to older
-//! questions, refunds that are cancelled, reverses that wait.
+//! WeChat's answers about an order that others have changed, answers to older
+//! queries, cancelled refunds, delayed reverses.
 
 #![allow(clippy::wildcard_imports, reason = "the helpers of one test")]
 
@@ -9,7 +9,7 @@ fn refunded() -> Event {
     told(TradeState::Refund(Box::new(payment())))
 }
 
-/// An answer to a question that was sent at this revision.
+/// An answer to a query that was sent at this revision.
 pub fn answered(revision: u32, event: Event) -> Event {
     Event::Answered {
         revision,
@@ -48,7 +48,7 @@ fn what_others_did_to_a_paid_order_is_shown_with_an_alarm() {
         assert!(effects.contains(&alarm), "{state}");
         assert_eq!(order.trade_state(), state);
     }
-    // A refund of our own is none of others.
+    // A refund made here is not a change by others.
     let mut order = order();
     order.apply(paid(|_| {}), 1).unwrap();
     order.apply(refund("A", 1), 2).unwrap();
@@ -56,7 +56,7 @@ fn what_others_did_to_a_paid_order_is_shown_with_an_alarm() {
 }
 
 #[test]
-fn an_answer_to_an_older_question_changes_nothing_and_is_asked_again() {
+fn an_answer_to_an_older_query_changes_nothing_and_the_query_is_repeated() {
     let mut order = order();
     let before = order.revision();
     order.apply(paid(|_| {}), 1).unwrap();
@@ -76,7 +76,7 @@ fn an_answer_to_an_older_question_changes_nothing_and_is_asked_again() {
         raised(Trouble::NotPaidAtWeChat),
         "the answer to a question after the payment"
     );
-    // A payment stays true, however old the question is.
+    // A payment stays true, however old the query is.
     let mut order = self::order();
     order.apply(Event::CloseAsked, 1).unwrap();
     let effects = order.apply(answered(0, paid(|_| {})), 2);
@@ -90,7 +90,7 @@ fn an_older_not_found_does_not_end_a_refund_that_was_requested_again() {
     order.apply(refund("A", 150), MINUTE).unwrap();
     let first = order.revision();
     // The timer requests it again while the first request's refusal and the
-    // query after it are on their way.
+    // query after it are in flight.
     order.apply(Event::Due, 75_000).unwrap();
     let declined = Event::RefundDeclined {
         out_refund_no: "A".to_owned(),
@@ -101,7 +101,8 @@ fn an_older_not_found_does_not_end_a_refund_that_was_requested_again() {
     let effects = order.apply(answered(first, declined.clone()), 76_000);
     assert_eq!(effects, Ok(vec![query]));
     assert_eq!(order.refunds()[0].status, RefundStatus::Asked);
-    // Neither does a refusal of the second, while the first may still arrive.
+    // A refusal of the second does not end it either, while the first may still
+    // arrive.
     let second = order.revision();
     order
         .apply(answered(second, declined.clone()), 77_000)
@@ -150,7 +151,7 @@ fn a_cancelled_refund_ends_only_when_nothing_can_make_it_any_more() {
         order.apply(cancel(), 70_000),
         Ok(vec![query.clone(), Effect::WakeAt(85_000)])
     );
-    // The request of a moment ago may still arrive.
+    // The latest request may still arrive.
     order.apply(not_found(), 70_001).unwrap();
     assert_eq!(order.refunds()[0].status, RefundStatus::Asked);
     for at_ms in [85_000, 115_000, 175_000] {
@@ -164,7 +165,7 @@ fn a_cancelled_refund_ends_only_when_nothing_can_make_it_any_more() {
     assert_eq!(order.trade_state(), "SUCCESS");
     order.apply(refund("B", 150), 175_003).unwrap();
 
-    // WeChat made it all the same: it is shown, with an alarm.
+    // WeChat made it after all: it is shown, with an alarm.
     let made = refund_told(
         "A",
         RefundState::Success {
@@ -220,7 +221,7 @@ fn a_reverse_without_an_answer_is_queried_and_raises_an_alarm() {
         raised(Trouble::ReverseWaits)
     );
     assert_eq!(order.trade_state(), "USERPAYING");
-    // The way out.
+    // The documented alternative.
     let effects = order.apply(refund("A", 150), now_ms).unwrap();
     assert_eq!(effects[0], Effect::Refund("A".to_owned()));
     assert_eq!(order.trade_state(), "REFUND");
@@ -250,7 +251,7 @@ fn a_payment_after_an_unpaid_reverse_raises_an_alarm_and_is_queried() {
     let revision = order.revision();
     let stays = order.apply(answered(revision, told(TradeState::Revoked)), 20_003);
     assert_eq!(stays, Ok(vec![]));
-    // WeChat has the money after all: the merchant can return it.
+    // WeChat still has the money: the merchant can refund it.
     let effects = order.apply(answered(revision, told_paid()), 20_004);
     assert_eq!(
         effects,

@@ -1,4 +1,4 @@
-//! An operator's decision about a payment that does not fit the order, and
+//! An operator's decision about a payment that does not match the order, and
 //! refunds whose end WeChat corrects.
 
 #![allow(clippy::wildcard_imports, reason = "the helpers of one test")]
@@ -37,7 +37,7 @@ fn an_answer_with_another_attach_pays_a_prepaid_order_with_an_alarm() {
     let mut effects = vec![Effect::Raise(Trouble::OtherAttach)];
     effects.extend(PAID);
     assert_eq!(order.apply(answer(&other), 6), Ok(effects));
-    // It is known with this attach: neither a query nor a notice is an alarm.
+    // With a known attach neither a query nor a notice raises an alarm.
     assert_eq!(order.apply(answer(&other), 7), Err(Refusal::AlreadyPaid));
     assert_eq!(order.apply(report, 8), Err(Refusal::AlreadyPaid));
     let third = different(|p| p.attach = Some("y".to_owned()));
@@ -74,7 +74,7 @@ fn an_accepted_payment_gives_the_order_its_terms() {
 }
 
 #[test]
-fn what_is_not_of_this_number_and_merchant_cannot_be_accepted() {
+fn a_payment_under_another_number_or_merchant_cannot_be_accepted() {
     type Change = fn(&mut Payment);
     let all: [(Change, Refusal); 3] = [
         (|p| p.out_trade_no = "other".to_owned(), Refusal::OtherOrder),
@@ -103,7 +103,7 @@ fn what_is_not_of_this_number_and_merchant_cannot_be_accepted() {
         Err(Refusal::OwnPayment)
     );
     assert_eq!(order, before);
-    // Rejected, the second payment is no alarm any more.
+    // A rejected second payment raises no further alarm.
     assert_eq!(order.apply(rejected(&second), 7), Ok(vec![Effect::Rest]));
     assert_eq!(
         order.apply(answer(&second), 8),
@@ -131,7 +131,7 @@ fn a_rejected_payment_ends_the_order_and_closes_nothing_at_wechat() {
         assert_eq!(order.apply(report, 6), Err(Refusal::RejectedPayment));
         let text = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);
-        // A report that fits after all is a payment; and a decision can change.
+        // A report that matches later is a payment; a decision can change.
         let mut fits = order.clone();
         assert_eq!(fits.apply(answer(&payment()), 7), Ok(PAID.to_vec()));
         assert_eq!(order.apply(accepted(&other), 7), Ok(PAID.to_vec()));
@@ -181,7 +181,7 @@ fn a_closed_order_that_wechat_would_still_take_money_for_is_closed_there() {
 }
 
 /// An abnormal refund is settled on the merchant platform; a refund that WeChat
-/// closed is made after all. Only an answer of now says so.
+/// closed is made after all. Only an answer to a current query reports that.
 #[test]
 fn a_refund_that_returned_nothing_follows_wechat() {
     let success = || RefundState::Success {
@@ -206,7 +206,7 @@ fn a_refund_that_returned_nothing_follows_wechat() {
     }
 }
 
-/// A report beside a rejected payment ends like any that WeChat denies.
+/// A report beside a rejected payment ends like any other that WeChat denies.
 #[test]
 fn a_report_is_denied_by_an_answer_that_names_a_rejected_payment() {
     let other = different(|p| p.money = money(151));
@@ -225,7 +225,8 @@ fn a_report_is_denied_by_an_answer_that_names_a_rejected_payment() {
     assert!(!order.waits() && order.reported().is_none());
 }
 
-/// Once after an hour, and then once a day; a clock that jumps is no hour.
+/// Once after an hour, then once a day; a clock that jumps does not count as an
+/// hour.
 #[test]
 fn an_order_that_no_answer_ends_raises_an_alarm_every_day() {
     let day = 24 * 60 * MINUTE;
@@ -261,7 +262,7 @@ fn a_failed_quick_pay_whose_reverse_is_not_answered_raises_an_alarm() {
     assert!(checks.any(|effects| effects.contains(&Effect::Raise(Trouble::ReverseWaits))));
 }
 
-/// WeChat contradicts itself: what it says now is shown.
+/// WeChat contradicts itself: the latest answer is shown.
 #[test]
 fn a_paid_order_that_was_closed_elsewhere_and_is_not_is_paid_again() {
     let mut order = order();

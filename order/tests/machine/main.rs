@@ -1,5 +1,5 @@
-//! The order's machine as a table: each case is a list of moments and events,
-//! and after each the effects or the refusal it leads to. Time is a column.
+//! The order's state machine as a table: each case is a list of times and
+//! events, and after each its effects or its refusal.
 
 #![allow(
     clippy::unwrap_used,
@@ -106,12 +106,12 @@ fn raised(trouble: Trouble) -> Result<Vec<Effect>, Refusal> {
     Ok(vec![Effect::Raise(trouble)])
 }
 
-/// The merchant is told how a refund ended.
+/// The merchant is notified how a refund ended.
 fn ended(number: &str) -> Vec<Effect> {
     vec![Effect::DeliverRefund(number.to_owned())]
 }
 
-/// Runs a case. A refusal must leave the order exactly as it was.
+/// Runs a case. A refusal must leave the order unchanged.
 fn check(name: &str, rows: Vec<(i64, Event, Result<Vec<Effect>, Refusal>)>) -> Order {
     let mut order = order();
     for (row, (at_ms, event, expect)) in rows.into_iter().enumerate() {
@@ -139,7 +139,7 @@ fn a_notice_pays_once() {
                 paid(|p| p.transaction_id = "42000000492741235312435632XX".to_owned()),
                 Err(Refusal::PaidTwice),
             ),
-            // WeChat contradicts the book: never without an alarm.
+            // WeChat contradicts the book, which always raises an alarm.
             (
                 8,
                 told(TradeState::NotPay),
@@ -155,7 +155,7 @@ fn a_notice_pays_once() {
 }
 
 #[test]
-fn what_is_not_this_order_is_refused_by_name() {
+fn a_report_that_is_not_this_orders_is_refused_by_name() {
     type Change = fn(&mut Payment);
     let table: [(&str, Change, Refusal); 7] = [
         (
@@ -210,7 +210,7 @@ fn what_is_not_this_order_is_refused_by_name() {
 }
 
 #[test]
-fn g7_without_a_notice_the_timer_asks_and_asks_again() {
+fn g7_without_a_notice_the_timer_queries_repeatedly() {
     let ask = |at_ms| Ok(vec![Effect::Query, Effect::WakeAt(at_ms)]);
     let order = check(
         "timer",
@@ -279,7 +279,8 @@ fn an_expired_order_is_queried_then_closed() {
     );
 }
 
-/// The payer can try again until the order is closed (seed 002, section 9.3).
+/// The payer can try again until the order is closed (WeChat Pay v2 manual,
+/// section 9.3).
 #[test]
 fn a_prepaid_order_whose_payment_failed_is_closed_at_wechat() {
     let order = check(
@@ -350,7 +351,7 @@ fn p7_order_paid_on_close_means_paid() {
                 Ok(vec![Effect::Query, Effect::WakeAt(15_010)]),
             ),
             (11, told(TradeState::NotPay), Ok(vec![Effect::Close])),
-            // Paid in between. Money moves on evidence, so: query.
+            // Paid in between. Only evidence makes it paid, so a query follows.
             (
                 12,
                 Event::CloseAnswered(CloseAnswer::OrderPaid),
@@ -378,7 +379,7 @@ fn a_verified_payment_counts_even_after_closing() {
     assert_eq!(order.trade_state(), "SUCCESS");
 }
 
-/// The payment of an attempt whose purchase keeps another's.
+/// The payment of an attempt whose purchase keeps another payment.
 fn duplicate(change: impl FnOnce(&mut Payment)) -> Event {
     let mut payment = payment();
     change(&mut payment);
@@ -406,7 +407,7 @@ fn a_payment_besides_the_one_that_is_kept_goes_back_whole_and_is_no_sale() {
         if let Some(event) = before {
             order.apply(event, 1).unwrap();
         }
-        // Not delivered; its refund is written, and its timer rings now.
+        // Not delivered; its refund is written, and its timer fires now.
         let rows = [
             (2, duplicate(|_| {}), Ok(vec![Effect::WakeAt(2)])),
             (
@@ -551,7 +552,7 @@ fn r3_refunds_never_exceed_what_was_paid() {
             (MINUTE + 1, refund("B", 50), Err(Refusal::RefundTooSoon)),
             (2 * MINUTE, refund("B", 51), Err(Refusal::RefundExceedsPaid)),
             (2 * MINUTE, refund("B", 50), asked("B", 2 * MINUTE)),
-            // Nothing was returned, so it can be asked for again.
+            // Nothing was returned, so it can be requested again.
             (2 * MINUTE, closed(), Ok(ended("B"))),
             (2 * MINUTE, closed(), Err(Refusal::RefundFinal)),
             (3 * MINUTE, refund("C", 50), asked("C", 3 * MINUTE)),
@@ -582,7 +583,7 @@ fn r3_refunds_never_exceed_what_was_paid() {
 }
 
 #[test]
-fn r4_not_enough_is_asked_again_under_the_same_number() {
+fn r4_not_enough_is_requested_again_under_the_same_number() {
     let declined = |later| Event::RefundDeclined {
         out_refund_no: "A".to_owned(),
         err_code: "NOTENOUGH".to_owned(),
@@ -661,7 +662,7 @@ fn told_paid() -> Event {
     told(TradeState::Success(Box::new(payment)))
 }
 
-/// An operator is told, and WeChat is queried.
+/// An alarm is raised, and WeChat is queried.
 fn asked_after_refusal(at_ms: i64) -> Result<Vec<Effect>, Refusal> {
     Ok(vec![
         Effect::Raise(Trouble::ReverseRefused),
@@ -670,7 +671,7 @@ fn asked_after_refusal(at_ms: i64) -> Result<Vec<Effect>, Refusal> {
     ])
 }
 
-/// The timer fires until a reverse that was under way has arrived.
+/// The timer fires until a reverse in flight has arrived.
 fn wait_for_reverses(order: &mut Order) {
     for check in 1..=4 {
         order.apply(Event::Due, 20_000 + check * MINUTE).unwrap();
@@ -697,7 +698,7 @@ fn check_quick_pay(name: &str, rows: Vec<(i64, Event, Result<Vec<Effect>, Refusa
 }
 
 #[test]
-fn q5_q6_q7_a_payer_at_the_password_is_waited_for_then_the_order_is_reversed() {
+fn q5_q6_q7_an_order_waits_for_the_password_and_is_then_reversed() {
     let ask = |at_ms| Ok(vec![Effect::Query, Effect::WakeAt(at_ms)]);
     let done = || Event::ReverseAnswered(ReverseAnswer::Done);
     let order = check_quick_pay(
@@ -726,7 +727,7 @@ fn q5_q6_q7_a_payer_at_the_password_is_waited_for_then_the_order_is_reversed() {
                 Event::Due,
                 Ok(vec![Effect::Reverse, Effect::WakeAt(45_001)]),
             ),
-            // Paid at the last moment: it goes back.
+            // Paid at the last moment: the payment is returned.
             (35_002, paid(|_| {}), Ok(vec![])),
             (35_003, done(), Ok(vec![Effect::Rest])),
             (35_004, paid(|_| {}), Err(Refusal::Reversed)),
@@ -826,7 +827,7 @@ fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
                 Ok(vec![Effect::Reverse, Effect::WakeAt(25_000)]),
             ),
             (20_001, refused(), asked_after_refusal(20_001)),
-            // A notice does not say whether a reverse took effect since.
+            // A notice does not show whether a reverse took effect since.
             (25_001, paid(|_| {}), Ok(vec![Effect::Query])),
         ],
     );
@@ -896,14 +897,14 @@ fn a_quick_pay_is_not_paid_by_another_orders_payment() {
         (|_| {}, Some(-26 * 60 * MINUTE - 1), true),
         (|p| p.trade_type = TradeType::Native, Some(0), true),
         (|p| p.attach = Some("till 4".to_owned()), Some(0), true),
-        // The answer to APIv3's Quick Pay leaves it out.
+        // The answer to APIv3's Quick Pay lacks it.
         (|p| p.attach = None, Some(0), false),
     ];
     for (row, (change, paid_at_ms, anothers)) in table.into_iter().enumerate() {
         let got = order.is_anothers(&ours(change), paid_at_ms);
         assert_eq!(got, anothers, "row {row}");
     }
-    // Its number's other payment is never reversed.
+    // The other payment under its number is never reversed.
     check_quick_pay(
         "taken",
         vec![
@@ -917,8 +918,7 @@ fn a_quick_pay_is_not_paid_by_another_orders_payment() {
     );
 }
 
-/// The stored form is read by every later version: these literals stay, and a
-/// change to the form must still read them.
+/// Every later version must read the stored form: these literals stay.
 #[test]
 fn the_stored_form_is_pinned() {
     const OPEN: &str = r#"{"terms":{"out_trade_no":"9900000000","account":{"appid":"wx2421b1c4370ec43b","mch_id":"10000100"},"body":"Demo Order","money":{"amount_minor":150,"currency":"HKD"},"trade_type":"NATIVE","notify_url":"https://shop.example.com/notify","expires_at_ms":1800000},"prepayment":{"prepay_id":"wx241454271591128cfc753dab0139979466","code_url":"weixin://wxpay/bizpayurl?pr=F2EDdjR"},"status":"NOTPAY","created_at_ms":0,"checks":0}"#;
@@ -935,7 +935,7 @@ fn the_stored_form_is_pinned() {
     order.apply(refund("A", 100), MINUTE).unwrap();
     assert_eq!(serde_json::to_string(&order).unwrap(), COUNTED);
     assert_eq!(serde_json::from_str::<Order>(COUNTED).unwrap(), order);
-    // An older version's row: the same but for what did not exist then.
+    // A row of an earlier version, without the later fields.
     let older = serde_json::from_str::<Order>(PAID).unwrap();
     assert_eq!(older.revision(), 0);
     assert_eq!(older.status(), order.status());

@@ -27,12 +27,12 @@ fn a_notice_pays_only_when_a_query_confirms_it() {
                 Err(Refusal::OtherAmount),
             ),
             (5, reported(|_| {}), Ok(query_and_wake(5_005))),
-            // The notice once more.
+            // The notice again.
             (6, reported(|_| {}), Ok(vec![])),
             // No answer: the timer repeats the query.
             (5_005, Event::Due, Ok(query_and_wake(15_005))),
             (15_005, Event::Due, Ok(query_and_wake(45_005))),
-            // WeChat does not know of it yet.
+            // WeChat does not have it yet.
             (15_006, told(TradeState::NotPay), Ok(vec![])),
             (45_005, Event::Due, Ok(query_and_wake(105_005))),
             (45_006, confirmed, Ok(PAID.to_vec())),
@@ -57,8 +57,8 @@ fn an_unconfirmed_payment_is_open_and_not_paid() {
     assert_eq!(refused, Err(Refusal::NotPaid));
 }
 
-/// A payment that is reported after the close is asked about until WeChat
-/// confirms it, or has denied it for an hour.
+/// A payment that is reported after the close is queried until WeChat confirms
+/// it, or has denied it for an hour.
 #[test]
 fn a_report_about_a_closed_order_is_confirmed_or_dropped() {
     let closed = || {
@@ -77,7 +77,7 @@ fn a_report_about_a_closed_order_is_confirmed_or_dropped() {
     let mut order = closed();
     assert_eq!(order.apply(told(TradeState::Closed), 3), Ok(vec![]));
     assert_eq!(order.apply(Event::Due, 5_002), Ok(query_and_wake(15_002)));
-    // Unanswered for however long, it is not dropped.
+    // Without an answer it is never dropped.
     for hour in 2..30 {
         let effects = order.apply(Event::Due, hour * 3_600_000).unwrap();
         assert_eq!(effects[0], Effect::Query);
@@ -142,8 +142,8 @@ fn every_field_that_the_order_knows_is_compared() {
     }
 }
 
-/// WeChat may deny what a notice reports of an order that is reversed, and an
-/// operator learns of it either way.
+/// WeChat may deny the report of a payment of a reversed order; an operator
+/// learns of it in either case.
 #[test]
 fn a_report_about_a_reversed_order_raises_an_alarm_and_is_queried() {
     let reversed = || {
@@ -173,8 +173,8 @@ fn a_report_about_a_reversed_order_raises_an_alarm_and_is_queried() {
     assert_eq!(order.trade_state(), "SUCCESS");
 }
 
-/// Neither the end of a Quick Pay nor the word that its number is another
-/// order's leaves a report behind that is queried for ever.
+/// Neither the end of a Quick Pay nor the answer that its number is another
+/// order's leaves a report that is queried for ever.
 #[test]
 fn a_report_about_a_quick_pay_ends_with_it() {
     let mut order = quick_pay();
@@ -184,7 +184,7 @@ fn a_report_about_a_quick_pay_ends_with_it() {
     assert!(taken.contains(&Effect::Rest), "{taken:?}");
     assert_eq!(order.reported(), None);
 
-    // It failed, and is being reversed: the payment goes back.
+    // It failed and is being reversed: the payment is returned.
     let mut order = quick_pay();
     order.apply(told(TradeState::PayError), 1_000).unwrap();
     let report = order.apply(reported(by_quick_pay), 2_000);
@@ -200,8 +200,8 @@ fn a_report_about_a_quick_pay_ends_with_it() {
     let again = order.apply(reported(by_quick_pay), 15_002);
     assert_eq!(again, Err(Refusal::Reversed));
 
-    // It failed, was reversed, and a notice reports a payment: WeChat's word
-    // that it was reversed ends the report.
+    // It failed and was reversed, and a notice reports a payment: WeChat's
+    // answer that it was reversed ends the report.
     let mut order = quick_pay();
     order.apply(Event::Declined, 1).unwrap();
     let report = order.apply(reported(by_quick_pay), 2);
@@ -211,7 +211,7 @@ fn a_report_about_a_quick_pay_ends_with_it() {
     assert_eq!((order.reported(), order.trade_state()), (None, "PAYERROR"));
 }
 
-/// An answer to a question from before the report does not deny it.
+/// An answer to a query from before the report does not deny it.
 #[test]
 fn an_answer_from_before_a_report_does_not_deny_it() {
     let mut order = order();

@@ -1,12 +1,12 @@
-//! Every way that an order can go, within bounds: the real `Order::apply` and
-//! its effects, the smallest honest WeChat, and everything between them that
-//! can be late, lost, refused or changed by hand. A model checker visits every
-//! state; a violated rule is told as a story.
+//! Every course of an order, within bounds: the real `Order::apply` and its
+//! effects, a minimal correct model of WeChat, and every message between them
+//! that can be late, lost or refused, and every change by a person. A model
+//! checker visits every state and prints the steps that lead to a violation.
 //!
 //! The rules: no SUCCESS without its money; refunds within the payment; at most
-//! one delivery; no status goes back; what waits has a timer; a refund that
-//! ended as never taken was never made; and once WeChat answers truthfully,
-//! every order comes to rest and agrees with it.
+//! one delivery; no status goes back; an order that is not final has a timer; a
+//! refund that ended as never accepted was never made; and once WeChat answers
+//! correctly, every order becomes final and agrees with WeChat.
 //!
 //! `cargo xtask explore` runs larger bounds.
 
@@ -21,8 +21,8 @@
 )]
 
 mod mistakes;
-mod story;
 mod system;
+mod trace;
 mod wechat;
 
 use mistakes::Mistake;
@@ -31,10 +31,10 @@ use stateright::{Checker, Model};
 use std::fmt::Write;
 use system::{Kind, Left, Scenario};
 
-/// The numbers and amounts of the refunds that the merchant can ask for; the
-/// last is the one that a purchase's second payment goes back under.
+/// The numbers and amounts of the refunds that the merchant can request; the
+/// last is the refund of a duplicate payment.
 const MINE: [(&str, i64); 3] = [("R0", 150), ("R1", 100), ("TWICE", 150)];
-/// The end of the time to pay a NATIVE order.
+/// The latest moment to pay a NATIVE order.
 const EXPIRES_MS: i64 = 60_000;
 
 fn money(amount: i64) -> Money {
@@ -84,32 +84,33 @@ fn payment(of: usize, trade_type: TradeType) -> Payment {
     }
 }
 
-/// Visits every state; the number of them, or the story of the first rule that
-/// is broken.
+/// Visits every state; returns their number, or the steps to the first
+/// violation.
 fn explore(scenario: Scenario) -> Result<usize, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let checker = scenario.checker().threads(cores).spawn_bfs().join();
     if checker.discoveries().is_empty() {
         return Ok(checker.unique_state_count());
     }
-    // One thread finds the shortest story.
+    // One thread finds the shortest sequence.
     let checker = scenario.checker().threads(1).spawn_bfs().join();
     let discoveries = checker.discoveries().into_iter();
     let shortest = discoveries.min_by_key(|(_, path)| path.clone().into_actions().len());
     let (rule, path) = shortest.unwrap();
-    let mut story = format!("The rule \"{rule}\" is broken:\n");
+    let mut trace = format!("The rule \"{rule}\" is broken:\n");
     for (at, (state, step)) in path.into_vec().into_iter().enumerate() {
-        writeln!(story, "        {state}").unwrap();
+        writeln!(trace, "        {state}").unwrap();
         if let Some(step) = step {
-            writeln!(story, "{:3}. {}", at + 1, state.in_words(&step)).unwrap();
+            writeln!(trace, "{:3}. {}", at + 1, state.in_words(&step)).unwrap();
         } else if let Some(why) = state.why() {
-            writeln!(story, "     {why}").unwrap();
+            writeln!(trace, "     {why}").unwrap();
         }
     }
-    Err(story)
+    Err(trace)
 }
 
-/// Both where a notice counts at once and where a query confirms it.
+/// Once with payments that count on the notice, once with payments that a query
+/// confirms.
 ///
 /// `cargo xtask explore` sets `WECEIVE_EXPLORE_WIDER`, for larger bounds than a
 /// test run has time for.
@@ -132,13 +133,13 @@ fn holds(kind: Kind, lefts: &[Left]) {
             mistake: None,
         }) {
             Ok(states) => println!("{kind:?}, {left:?}, confirms {confirms}: {states} states"),
-            Err(story) => panic!("{kind:?}, {left:?}, confirms {confirms}\n{story}"),
+            Err(trace) => panic!("{kind:?}, {left:?}, confirms {confirms}\n{trace}"),
         }
     }
 }
 
-/// What can happen in the tests of every day: a few things of each kind, two
-/// or three kinds at a time.
+/// The events of the regular tests: a few of each kind, two or three kinds at a
+/// time.
 const NONE: Left = Left::NONE;
 
 const NATIVE: [Left; 7] = [
@@ -314,27 +315,26 @@ const TWO_ATTEMPTS: [Left; 3] = [
 ];
 
 #[test]
-fn every_way_of_a_native_order_keeps_the_rules() {
+fn every_course_of_a_native_order_keeps_the_rules() {
     holds(Kind::Native, &NATIVE);
 }
 
 #[test]
-fn every_way_of_refunds_keeps_the_rules() {
+fn every_course_of_refunds_keeps_the_rules() {
     holds(Kind::Paid, &PAID);
 }
 
 #[test]
-fn every_way_of_a_quick_pay_keeps_the_rules() {
+fn every_course_of_a_quick_pay_keeps_the_rules() {
     holds(Kind::QuickPay, &QUICK_PAY);
 }
 
 #[test]
-fn every_way_of_two_attempts_of_a_purchase_keeps_the_rules() {
+fn every_course_of_two_attempts_of_a_purchase_keeps_the_rules() {
     holds(Kind::TwoAttempts, &TWO_ATTEMPTS);
 }
 
-/// The model is worth what it finds: each of these was made somewhere, or
-/// nearly.
+/// Shows that the model finds mistakes: each of these was made, or nearly.
 #[test]
 fn each_planted_mistake_is_found() {
     for (mistake, kind, left) in Mistake::ALL {
@@ -345,7 +345,7 @@ fn each_planted_mistake_is_found() {
             mistake: Some(mistake),
         };
         match explore(scenario) {
-            Err(story) => println!("{mistake:?}\n{story}"),
+            Err(trace) => println!("{mistake:?}\n{trace}"),
             Ok(states) => panic!("{mistake:?} is not found in {states} states"),
         }
     }

@@ -1,40 +1,41 @@
-//! Mistakes that are made on purpose: the model is worth what it finds.
+//! Planted mistakes, which show that the model finds them.
 
 use super::system::{Kind, Left};
 
-/// A mistake in what surrounds the machine, or in how its rules are read.
+/// A mistake in the code around the machine, or in the interpretation of its
+/// rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// The number of the question is not looked at.
+    /// The revision of the query is ignored.
     OldAnswersCount,
     /// A close without an answer counts as closed.
     LostCloseIsClosed,
-    /// Requests are under way for longer than three checks take.
+    /// Requests are in flight for longer than three checks take.
     RequestsAreNeverOld,
-    /// A payment that was refunded by hand counts as a plain payment.
+    /// A payment that a person refunded counts as a plain payment.
     RefundIsPayment,
-    /// After a refused reverse what was paid counts as paid.
+    /// After a refused reverse the payment counts as kept.
     RefusedReverseIsSuccess,
-    /// A payment of another system is taken for the Quick Pay's.
+    /// A payment of another system counts as the Quick Pay's.
     RivalIsOurs,
     /// The second payment of a purchase is kept.
     SecondPaymentIsKept,
     /// A cancelled refund ends when a query has no answer.
     SilenceEndsRefund,
-    /// The first timer is forgotten.
+    /// The first timer is lost.
     NoTimer,
     /// A payment counts on the notice alone.
     NoticeIsPayment,
-    /// A person's decision is not carried out.
+    /// An operator's decision is not executed.
     NoDecision,
     /// An accepted payment is taken with the order's amount, not WeChat's.
     AcceptedWithOwnAmount,
-    /// The query that follows a notice is sent once, by no timer.
+    /// The query after a notice is sent once, and no timer repeats it.
     ReportHasNoTimer,
 }
 
 impl Mistake {
-    /// Each, and where it is found.
+    /// Each mistake, and the test that finds it.
     pub const ALL: [(Self, Kind, Left); 13] = {
         const NONE: Left = Left::NONE;
         [

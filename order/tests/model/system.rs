@@ -1,4 +1,4 @@
-//! The system that is explored: orders, WeChat, and messages between them.
+//! The explored system: orders, WeChat, and the messages between them.
 
 use super::mistakes::Mistake;
 use super::wechat::{Answer, Ask, At, Back, WeChat, number, refund_asked, refund_of};
@@ -10,16 +10,17 @@ use order::{
 use stateright::{Model, Property};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A message is under way for so long at most, by the true time.
+/// The longest time that a message is in flight, by the true time.
 const UNDER_WAY_MS: i64 = 20_000;
-/// A payer's sheet is open for so long.
+/// The longest time that a payer's sheet is open.
 const SHEET_MS: i64 = 2 * 3_600_000;
 /// How far the gateway's clock jumps ahead.
 const JUMP_MS: i64 = 3 * 3_600_000;
-/// Calm that does not come to rest within so many steps never does.
+/// Without faults, a system that is not final after this many steps never will
+/// be.
 const REST_STEPS: usize = 400;
 
-/// What is explored.
+/// The starting point.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Kind {
     Native,
@@ -29,34 +30,35 @@ pub enum Kind {
     TwoAttempts,
 }
 
-/// How much may still happen. Messages that arrive are not counted.
+/// How many more events of each kind may happen. Arriving messages are not
+/// counted.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Left {
     /// Timers that fire.
     pub rings: u8,
     /// Messages that are lost.
     pub losses: u8,
-    /// Requests that WeChat refuses for good, though it could do them.
+    /// Requests that WeChat refuses permanently although it could execute them.
     pub refusals: u8,
     /// The gateway's clock jumps.
     pub jumps: u8,
-    /// Changes by hand on the merchant platform.
+    /// Changes by a person on the merchant platform.
     pub hands: u8,
-    /// Closes and reverses that the merchant asks for.
+    /// Closes and reverses requested by the merchant.
     pub merchant: u8,
     pub refunds: u8,
     pub cancels: u8,
-    /// Queries that the merchant asks for.
+    /// Queries requested by the merchant.
     pub refreshes: u8,
     /// Payments of another system under the number.
     pub rivals: u8,
-    /// Payments of another amount.
+    /// Payments of a different amount.
     pub others: u8,
-    /// Decisions of a person about such a payment.
+    /// Decisions of an operator about such a payment.
     pub decisions: u8,
-    /// Notices that a leaked key signs, of payments that WeChat does not have.
+    /// Notices signed with a leaked key, of payments that WeChat does not have.
     pub forgeries: u8,
-    /// No timer fires while so many messages are under way.
+    /// No timer fires while this many messages are in flight.
     pub mail: u8,
 }
 
@@ -79,12 +81,12 @@ impl Left {
     };
 }
 
-/// What is explored, and from where.
+/// The configuration of an exploration.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     pub kind: Kind,
     pub left: Left,
-    /// A query confirms what a notice reports before it counts.
+    /// Whether a query confirms a reported payment before it counts.
     pub confirms: bool,
     pub mistake: Option<Mistake>,
 }
@@ -100,11 +102,11 @@ pub struct Ours {
     differs: bool,
 }
 
-/// A message under way.
+/// A message in flight.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
 pub struct Mail {
     pub of: usize,
-    /// The revision at which the question was sent.
+    /// The revision at which the query was sent.
     revision: u32,
     sent_ms: i64,
     pub says: Says,
@@ -117,7 +119,7 @@ pub enum Says {
     Notice,
 }
 
-/// Everything.
+/// The complete state.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
 pub struct System {
     pub ours: Vec<Ours>,
@@ -128,7 +130,7 @@ pub struct System {
     pub ahead_ms: i64,
     left: Left,
     hand_used: bool,
-    /// The rule that the last step has broken.
+    /// The rule that the last step violated.
     broken: Option<&'static str>,
 }
 
@@ -138,7 +140,7 @@ pub enum Step {
     Ring(usize),
     Arrive(usize),
     Lose(usize),
-    /// The request is refused for good.
+    /// The request is refused permanently.
     Refuse(usize),
     /// The Quick Pay is paid at once.
     PayAtOnce(usize),
@@ -569,8 +571,8 @@ impl Scenario {
                     && is_refused
                     && let Status::Reversing { paid: Some(_), .. } = before.status()
                 {
-                    // As it was once: the query is left out, and what was paid
-                    // counts as paid.
+                    // As in an earlier version: the query is left out, and a
+                    // payment counts as paid.
                     effects.clear();
                     effects.push(Effect::Rest);
                 }
@@ -659,7 +661,7 @@ impl Scenario {
         }
     }
 
-    /// The rules that hold at every step.
+    /// The rules that hold after every step.
     fn watch(&self, w: &mut System) {
         let mut delivered = 0;
         for (of, (ours, wechat)) in w.ours.iter().zip(&w.wechat).enumerate() {
@@ -720,14 +722,14 @@ impl Scenario {
         }
     }
 
-    /// From here on nothing goes wrong: messages arrive, timers fire, WeChat
-    /// answers truthfully and does what it is asked. Looked at where no message
-    /// is under way.
+    /// From here on there are no faults: messages arrive, timers fire, WeChat
+    /// answers correctly and executes what is requested. Checked in states
+    /// without a message in flight.
     fn comes_to_agree(&self, state: &System) -> Result<(), &'static str> {
         if !state.mail.is_empty() || state.broken.is_some() {
             return Ok(());
         }
-        // Whichever a person decides where WeChat's payment differs.
+        // Either decision where WeChat's payment differs.
         let differs = state.wechat.iter().any(|wechat| wechat.otherwise);
         for accepts in if differs { &[true, false][..] } else { &[true] } {
             let mut w = state.clone();
@@ -735,7 +737,7 @@ impl Scenario {
             if !state.hand_used {
                 w.agrees(self)?;
             }
-            // What was done by hand is found by the next query.
+            // The next query finds a change by a person.
             for of in 0..w.ours.len() {
                 w.ask(of, Ask::Query);
                 self.calm(&mut w, *accepts)?;
@@ -777,7 +779,7 @@ impl Scenario {
 
 impl System {
     /// The order whose alarm says that WeChat's payment differs from it, and
-    /// about which nothing is decided.
+    /// which is not decided yet.
     fn next_decision(&self) -> Option<usize> {
         let mut orders = self.ours.iter().zip(&self.wechat).enumerate();
         let waits = |of: usize, ours: &Ours, wechat: &WeChat| {
@@ -797,7 +799,7 @@ impl System {
         due.min_by_key(|(_, due_ms)| *due_ms)
     }
 
-    /// No message is under way for longer than messages are.
+    /// No message is in flight for longer than the limit.
     fn may_pass_until(&self, due_ms: i64) -> bool {
         let true_ms = due_ms - self.ahead_ms;
         let mut mail = self.mail.iter();
@@ -842,7 +844,8 @@ impl System {
             let state = order.trade_state();
             let agrees = match wechat.at {
                 At::Paid if is_rivals || is_rejected => !matches!(state, "SUCCESS" | "REFUND"),
-                // WeChat says REFUND also where a bank has closed each refund.
+                // WeChat also reports REFUND after a bank has closed each
+                // refund.
                 At::Paid if wechat.is_refunded() => {
                     state == "REFUND" || !wechat.returns() && state == "SUCCESS"
                 }
@@ -892,7 +895,7 @@ impl System {
         Ok(())
     }
 
-    /// What is wrong with this state, where it is the last of a story.
+    /// The violation in this state, if it is the last one.
     pub fn why(&self) -> Option<&'static str> {
         self.broken
     }
@@ -910,7 +913,7 @@ fn bare(event: &Event) -> &Event {
     }
 }
 
-/// How far an order has come: no order goes back.
+/// The progress of an order, which never decreases.
 const fn is_allowed(from: &Status, to: &Status) -> bool {
     use Status::{Closed, Closing, NotPay, PayError, Reversing, Revoked, Success, UserPaying};
     match (from, to) {

@@ -1,11 +1,11 @@
-//! The smallest WeChat that is honest: one order's truth, and what it answers.
+//! A minimal correct model of WeChat: the state of one order, and its answers.
 
 use super::{MINE, money, payment};
 use order::{
     CloseAnswer, Event, Money, Payment, RefundState, ReverseAnswer, TradeState, TradeType, Via,
 };
 
-/// Where an order stands at WeChat.
+/// The state of an order at WeChat.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum At {
     Unknown,
@@ -17,7 +17,7 @@ pub enum At {
     Revoked,
 }
 
-/// Where a refund stands at WeChat.
+/// The state of a refund at WeChat.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Back {
     Unknown,
@@ -26,14 +26,14 @@ pub enum Back {
     Closed,
 }
 
-/// What the gateway asks.
+/// The gateway's requests.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Ask {
     QuickPay,
     /// The query after a refused Quick Pay.
     ConfirmQuickPay,
     Query,
-    /// The query before a person's decision: to accept the payment or not.
+    /// The query before an operator's decision: to accept the payment or not.
     Decide(bool),
     Close,
     Reverse,
@@ -43,13 +43,13 @@ pub enum Ask {
     QueryRefund(usize),
 }
 
-/// What WeChat answers, in the words of room `order`.
+/// WeChat's answers, in the types of crate `order`.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
 pub enum Answer {
     Event(Event),
     /// A verified refusal, which the gateway confirms by a query.
     Refused,
-    /// The outcome is open.
+    /// The outcome is unknown.
     Open,
 }
 
@@ -87,7 +87,7 @@ impl WeChat {
         self.refunded_by_hand || self.refunds.iter().any(|back| *back != Back::Unknown)
     }
 
-    /// Whether any money goes back.
+    /// Whether any money is returned.
     pub fn returns(&self) -> bool {
         self.returned() > 0
     }
@@ -102,7 +102,7 @@ impl WeChat {
         mine + if self.refunded_by_hand { 150 } else { 0 }
     }
 
-    /// Answers a request, and does what it asks for.
+    /// Answers a request and executes it.
     pub fn answer(&mut self, of: usize, ask: Ask, age_ms: i64) -> Answer {
         match ask {
             Ask::Query | Ask::Decide(_) => Answer::Event(self.told(of)),
@@ -159,7 +159,7 @@ impl WeChat {
         }
     }
 
-    /// The request is refused for good, and nothing is done.
+    /// The request is refused permanently and not executed.
     pub fn refuse(ask: Ask) -> Answer {
         match ask {
             Ask::Reverse => Answer::Event(Event::ReverseAnswered(ReverseAnswer::Refused)),
@@ -203,7 +203,7 @@ impl WeChat {
         payment
     }
 
-    /// What was paid.
+    /// The paid amount.
     pub fn money(&self) -> Money {
         money(if self.otherwise { 151 } else { 150 })
     }
@@ -234,7 +234,7 @@ pub fn number(n: usize) -> String {
         .to_owned()
 }
 
-/// Which refund has this number, and its amount.
+/// The index and amount of the refund with this number.
 pub fn refund_of(out_refund_no: &str) -> usize {
     let mut all = MINE.iter();
     let found = all.position(|(number, _)| *number == out_refund_no);

@@ -1,4 +1,4 @@
-//! States and steps in words, for the story of a broken rule.
+//! States and steps as text, for the report of a violation.
 
 use super::MINE;
 use super::system::{Says, Step, System};
@@ -7,7 +7,7 @@ use order::{Event, Status, TradeState};
 use std::fmt;
 
 impl System {
-    /// A step, for people.
+    /// A step as text.
     pub fn in_words(&self, step: &Step) -> String {
         let mail = |at: &usize| match self.mail.get(*at) {
             Some(mail) => match &mail.says {
