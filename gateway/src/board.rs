@@ -2,21 +2,20 @@
 //! and the numbers of all merchants without waking a book, and a book whose
 //! timer did not ring is found.
 //!
-//! ```text
-//! board(  merchant, at_ms, due_ms, contact_at_ms, alarms, json )   the latest report of each book
-//! totals( name, n )                                                 sums over all merchants
-//! facts(  name, text )                                              how far the list of merchants was read
-//! ```
+//! Its tables are in `board/store.rs`.
 //!
 //! A book reports at once when an alarm was raised or settled and when it first
 //! has a timer, and otherwise [`APART_MS`] apart while its numbers change. A
 //! report that is not taken is sent again by the book's timer. A book whose
 //! reported timer is [`SILENT_MS`] past is called, which sets its alarm again.
 
+mod store;
+
+use self::store::{NewReport, StoredReport};
 use crate::book::{self, Numbers};
 use crate::merchants::registry;
 use crate::observe::{Log, RequestContext};
-use crate::runtime::{Object, Row, Runtime, Storage, StorageError, Value};
+use crate::runtime::{Object, Runtime, Storage, StorageError};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
@@ -45,6 +44,10 @@ const AT_A_TIME: usize = 5;
 const SILENT_LISTED: i64 = 100;
 /// A page of alarms ends with the merchant whose alarms fill it.
 const ALARMS: usize = 500;
+/// The most merchants in one page of alarms.
+const PAGE: i64 = 200;
+/// The sum that counts the merchants on the board.
+const MERCHANTS: &str = "merchants";
 /// How far two objects' clocks may differ.
 const SKEW_MS: i64 = 60_000;
 /// When the alarm rings again where the database or the registry refused.
@@ -147,19 +150,7 @@ pub struct Board<R, S> {
 impl<R: Runtime, S: Storage> Board<R, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(runtime: R, storage: S) -> Result<Self, StorageError> {
-        for statement in [
-            "CREATE TABLE IF NOT EXISTS board(
-                merchant TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, due_ms INTEGER,
-                contact_at_ms INTEGER, alarms INTEGER NOT NULL, json TEXT NOT NULL)",
-            "CREATE INDEX IF NOT EXISTS board_due ON board(due_ms) WHERE due_ms IS NOT NULL",
-            "CREATE INDEX IF NOT EXISTS board_contact ON board(contact_at_ms)
-                WHERE contact_at_ms IS NOT NULL",
-            "CREATE INDEX IF NOT EXISTS board_alarms ON board(merchant) WHERE alarms > 0",
-            "CREATE TABLE IF NOT EXISTS totals(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
-        ] {
-            storage.exec(statement, &[])?;
-        }
+        store::make_tables(&storage)?;
         let board = Self {
             runtime,
             storage,
@@ -188,8 +179,8 @@ impl<R: Runtime, S: Storage> Board<R, S> {
                 self.arm()?;
                 Ok(Answer::Done)
             }
-            Call::Alarms { after } => self.alarms(after).map(Answer::Page),
-            Call::Numbers { after, limit } => self.numbers(after, limit).map(Answer::Page),
+            Call::Alarms { after } => self.alarms(&after).map(Answer::Page),
+            Call::Numbers { after, limit } => self.numbers(&after, limit).map(Answer::Page),
             Call::Totals => self.totals().map(Answer::Totals),
             Call::Wake => {
                 // The alarm may be lost while the object lives.
@@ -219,115 +210,88 @@ impl<R: Runtime, S: Storage> Board<R, S> {
     /// that a clock that was wrong once does not silence a book.
     fn take(&self, report: &Report) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
-        let merchant = || Value::from(report.merchant.as_str());
-        let rows = self.storage.exec(
-            "SELECT at_ms, json FROM board WHERE merchant = ?",
-            &[merchant()],
-        )?;
-        let earlier = rows.first();
-        if let Some(row) = earlier
-            && (report.at_ms + 1..=now_ms + SKEW_MS).contains(&row.int(0)?)
+        let earlier = store::find(&self.storage, &report.merchant)?;
+        if let Some(earlier) = &earlier
+            && (report.at_ms + 1..=now_ms + SKEW_MS).contains(&earlier.at_ms)
         {
             return Ok(());
         }
         match earlier {
-            Some(row) => {
-                if let Some(numbers) = read(row, 1)? {
+            Some(earlier) => {
+                if let Some(numbers) = numbers_in(&earlier.json) {
                     self.add_alarms(&numbers, -1)?;
                 }
             }
-            None => self.add("merchants", 1)?,
+            None => store::add_to_total(&self.storage, MERCHANTS, 1)?,
         }
         self.add_alarms(&report.numbers, 1)?;
         let contact_at_ms = report.due_ms.map(|due_ms| due_ms.max(now_ms) + SILENT_MS);
-        let standing: i64 = report.numbers.standing.values().sum();
         let json = serde_json::to_string(&report.numbers)
             .map_err(|error| StorageError::unreadable("report", error))?;
-        self.storage.exec(
-            "INSERT INTO board(merchant, at_ms, due_ms, contact_at_ms, alarms, json)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT(merchant) DO UPDATE SET at_ms = ?2, due_ms = ?3, contact_at_ms = ?4,
-                alarms = ?5, json = ?6",
-            &[
-                merchant(),
-                report.at_ms.into(),
-                report.due_ms.into(),
-                contact_at_ms.into(),
-                standing.into(),
-                json.into(),
-            ],
-        )?;
-        Ok(())
+        store::put(
+            &self.storage,
+            NewReport {
+                merchant: &report.merchant,
+                at_ms: report.at_ms,
+                due_ms: report.due_ms,
+                contact_at_ms,
+                alarms: report.numbers.standing.values().sum(),
+                json,
+            },
+        )
     }
 
     fn add_alarms(&self, numbers: &Numbers, sign: i64) -> Result<(), StorageError> {
         for (name, n) in &numbers.standing {
-            self.add(&format!("alarm:{name}"), sign * n)?;
+            store::add_to_total(&self.storage, &format!("alarm:{name}"), sign * n)?;
         }
         Ok(())
     }
 
-    fn add(&self, name: &str, n: i64) -> Result<(), StorageError> {
-        self.storage.exec(
-            "INSERT INTO totals(name, n) VALUES(?1, ?2)
-             ON CONFLICT(name) DO UPDATE SET n = n + ?2",
-            &[name.into(), n.into()],
-        )?;
-        Ok(())
-    }
-
-    fn alarms(&self, after: String) -> Result<Page, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT merchant, json, at_ms, due_ms FROM board
-             WHERE alarms > 0 AND merchant > ? ORDER BY merchant LIMIT 201",
-            &[after.into()],
-        )?;
+    fn alarms(&self, after: &str) -> Result<Page, StorageError> {
+        let reports = store::with_alarms(&self.storage, after, PAGE + 1)?;
+        let most = usize::try_from(PAGE).unwrap_or_default();
         let mut page = Page::default();
         let mut listed = 0;
-        for row in &rows {
-            if listed >= ALARMS || page.merchants.len() >= 200 {
+        for report in reports {
+            if listed >= ALARMS || page.merchants.len() >= most {
                 page.next = page.merchants.last().map(|last| last.merchant.clone());
                 break;
             }
-            let standing = self.standing(row)?;
+            let standing = self.standing(report);
             listed += standing.numbers.as_ref().map_or(0, |n| n.alarms.len());
             page.merchants.push(standing);
         }
         Ok(page)
     }
 
-    fn numbers(&self, after: String, limit: i64) -> Result<Page, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT merchant, json, at_ms, due_ms FROM board
-             WHERE merchant > ? ORDER BY merchant LIMIT ?",
-            &[after.into(), (limit + 1).into()],
-        )?;
+    fn numbers(&self, after: &str, limit: i64) -> Result<Page, StorageError> {
+        let mut reports = store::list(&self.storage, after, limit + 1)?;
         let shown = usize::try_from(limit).unwrap_or_default();
-        let merchants = rows.iter().take(shown).map(|row| self.standing(row));
-        let merchants: Vec<Standing> = merchants.collect::<Result<_, _>>()?;
+        let is_last = reports.len() <= shown;
+        reports.truncate(shown);
+        let merchants: Vec<Standing> = reports.into_iter().map(|r| self.standing(r)).collect();
         let next = merchants.last().map(|last| last.merchant.clone());
         Ok(Page {
-            next: next.filter(|_| rows.len() > shown),
+            next: next.filter(|_| !is_last),
             merchants,
         })
     }
 
-    fn standing(&self, row: &Row) -> Result<Standing, StorageError> {
-        let silent_ms = row
-            .int_or_null(3)?
-            .map_or(0, |due_ms| self.runtime.now_ms() - due_ms);
-        Ok(Standing {
-            merchant: row.text(0)?.to_owned(),
-            numbers: read(row, 1)?,
-            at_ms: row.int(2)?,
+    fn standing(&self, report: StoredReport) -> Standing {
+        let now_ms = self.runtime.now_ms();
+        let silent_ms = report.due_ms.map_or(0, |due_ms| now_ms - due_ms);
+        Standing {
+            numbers: numbers_in(&report.json),
+            merchant: report.merchant,
+            at_ms: report.at_ms,
             silent_ms: if silent_ms >= SILENT_MS { silent_ms } else { 0 },
-        })
+        }
     }
 
     fn totals(&self) -> Result<Totals, StorageError> {
         let mut totals = Totals::default();
-        for row in self.storage.exec("SELECT name, n FROM totals", &[])? {
-            let (name, n) = (row.text(0)?, row.int(1)?);
+        for (name, n) in store::totals(&self.storage)? {
             match name.strip_prefix("alarm:") {
                 Some(alarm) if n > 0 => {
                     totals.alarms.insert(alarm.to_owned(), n);
@@ -337,18 +301,8 @@ impl<R: Runtime, S: Storage> Board<R, S> {
             }
         }
         let before_ms = self.runtime.now_ms() - SILENT_MS;
-        let count = self.storage.exec(
-            "SELECT count(*) FROM board WHERE due_ms <= ?",
-            &[before_ms.into()],
-        )?;
-        totals.silent = count.first().map_or(Ok(0), |row| row.int(0))?;
-        let longest = self.storage.exec(
-            "SELECT merchant FROM board WHERE due_ms <= ? ORDER BY due_ms LIMIT ?",
-            &[before_ms.into(), SILENT_LISTED.into()],
-        )?;
-        for row in &longest {
-            totals.silent_longest.push(row.text(0)?.to_owned());
-        }
+        totals.silent = store::count_due(&self.storage, before_ms)?;
+        totals.silent_longest = store::due_longest(&self.storage, before_ms, SILENT_LISTED)?;
         Ok(totals)
     }
 
@@ -374,23 +328,13 @@ impl<R: Runtime, S: Storage> Board<R, S> {
             self.storage.atomically(|| {
                 let now_ms = self.runtime.now_ms();
                 for id in &ids {
-                    let added = self.storage.exec(
-                        "INSERT INTO board(merchant, at_ms, due_ms, contact_at_ms, alarms, json)
-                         VALUES(?1, 0, ?2, ?2, 0, '') ON CONFLICT DO NOTHING RETURNING 1",
-                        &[id.as_str().into(), now_ms.into()],
-                    )?;
-                    if !added.is_empty() {
-                        self.add("merchants", 1)?;
+                    if store::add_unreported(&self.storage, id, now_ms)? {
+                        store::add_to_total(&self.storage, MERCHANTS, 1)?;
                     }
                 }
                 // No merchant's id is empty.
                 let last = ids.last().map(String::as_str).unwrap_or_default();
-                self.storage.exec(
-                    "INSERT INTO facts(name, text) VALUES('read_up_to', ?1)
-                     ON CONFLICT(name) DO UPDATE SET text = ?1",
-                    &[last.into()],
-                )?;
-                Ok::<_, StorageError>(())
+                store::set_read_up_to(&self.storage, last)
             })?;
         }
         Ok(())
@@ -398,34 +342,21 @@ impl<R: Runtime, S: Storage> Board<R, S> {
 
     /// The merchant up to which the list was read; `None` when all of it was.
     fn read_up_to(&self) -> Result<Option<String>, StorageError> {
-        let rows = self
-            .storage
-            .exec("SELECT text FROM facts WHERE name = 'read_up_to'", &[])?;
-        match rows.first() {
-            None => Ok(Some(String::new())),
-            Some(row) => Ok(Some(row.text(0)?.to_owned()).filter(|last| !last.is_empty())),
-        }
+        Ok(match store::read_up_to(&self.storage)? {
+            None => Some(String::new()),
+            Some(last) => Some(last).filter(|last| !last.is_empty()),
+        })
     }
 
     /// Calls books that are silent. A book that is opened sets its alarm, and
     /// one that is called reports.
     async fn call_silent(&self) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
-        let rows = self.storage.exec(
-            "SELECT merchant FROM board WHERE contact_at_ms <= ?
-             ORDER BY contact_at_ms LIMIT ?",
-            &[now_ms.into(), BOOKS.into()],
-        )?;
-        let mut merchants = Vec::new();
-        for row in &rows {
-            let merchant = row.text(0)?.to_owned();
+        let merchants = store::to_call(&self.storage, now_ms, BOOKS)?;
+        for merchant in &merchants {
             // Moved on before it is called: one that does not answer does not
             // keep the others from being called.
-            self.storage.exec(
-                "UPDATE board SET contact_at_ms = ? WHERE merchant = ?",
-                &[(now_ms + CALLS_APART_MS).into(), merchant.as_str().into()],
-            )?;
-            merchants.push(merchant);
+            store::move_call(&self.storage, merchant, now_ms + CALLS_APART_MS)?;
         }
         let calls = merchants.iter().map(|merchant| self.call_book(merchant));
         let calls = futures_util::stream::iter(calls).buffer_unordered(AT_A_TIME);
@@ -459,11 +390,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         let at_ms = if self.read_up_to()?.is_some() {
             Some(now_ms)
         } else {
-            let rows = self.storage.exec(
-                "SELECT min(contact_at_ms) FROM board WHERE contact_at_ms IS NOT NULL",
-                &[],
-            )?;
-            rows.first().map_or(Ok(None), |row| row.int_or_null(0))?
+            store::next_call(&self.storage)?
         };
         // A report moves its book's call on: an alarm that rings too early
         // finds none to call, and costs less than to be set with each report.
@@ -477,7 +404,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
     }
 }
 
-/// The numbers in this column; `None` where this version cannot read them.
-fn read(row: &Row, column: usize) -> Result<Option<Numbers>, StorageError> {
-    Ok(serde_json::from_slice(row.text(column)?.as_bytes()).ok())
+/// The numbers of a stored report; `None` where this version cannot read them.
+fn numbers_in(json: &str) -> Option<Numbers> {
+    serde_json::from_slice(json.as_bytes()).ok()
 }

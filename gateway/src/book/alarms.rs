@@ -1,7 +1,7 @@
 //! The merchant's alarms: raised, ended with their cause, and settled by a
 //! person. `alarm.rs` has their names and texts.
 
-use super::{Book, Settled};
+use super::{Book, Settled, store};
 use crate::merchants::directory::MerchantContext;
 
 use crate::observe::Log;
@@ -17,11 +17,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             note,
         } = settled;
         self.storage.atomically(|| {
-            let gone = self.storage.exec(
-                "DELETE FROM alarms WHERE name = ? AND subject = ? RETURNING times",
-                &[name.as_str().into(), subject.as_str().into()],
-            )?;
-            if gone.is_empty() {
+            if !store::alarms::remove(&self.storage, name, subject)? {
                 return Ok(false);
             }
             self.audit(subject, &format!("alarm {name} settled"), note)?;
@@ -32,22 +28,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Whether the alarm about this is on the list.
     pub(super) fn stands(&self, alarm: Alarm, subject: &str) -> Result<bool, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT 1 FROM alarms WHERE name = ? AND subject = ?",
-            &[alarm.name().into(), subject.into()],
-        )?;
-        Ok(!rows.is_empty())
+        Ok(store::alarms::find(&self.storage, alarm.name(), subject)?.is_some())
     }
 
     /// Takes an alarm off the list, because what it was about is settled.
     pub(super) fn end_alarm(&self, alarm: Alarm, subject: &str) -> Result<(), StorageError> {
-        let gone = self.storage.exec(
-            "DELETE FROM alarms WHERE name = ? AND subject = ? RETURNING times",
-            &[alarm.name().into(), subject.into()],
-        )?;
-        match gone.is_empty() {
-            true => Ok(()),
-            false => self.alarms_changed(),
+        match store::alarms::remove(&self.storage, alarm.name(), subject)? {
+            true => self.alarms_changed(),
+            false => Ok(()),
         }
     }
 
@@ -60,15 +48,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         ];
         self.runtime
             .log_with(&facts, format_args!("{}", alarm.says()));
-        self.storage.exec(
-            "INSERT INTO alarms(name, subject, times, last_at_ms) VALUES(?1, ?2, 1, ?3)
-             ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3",
-            &[
-                alarm.name().into(),
-                subject.into(),
-                self.runtime.now_ms().into(),
-            ],
-        )?;
+        store::alarms::raise(&self.storage, alarm.name(), subject, self.runtime.now_ms())?;
         self.alarms_changed()
     }
 

@@ -9,9 +9,10 @@
 //! written in this book first. Every other is written as paid together with a
 //! refund of the whole, in one transaction, and is no sale to the merchant.
 
-use super::index::{Age, Entry};
+use super::index::Age;
 use super::orders::is_anothers;
-use super::{Book, NewOrder, write_stored};
+use super::store::index::Entry;
+use super::{Book, NewOrder, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Runtime, Storage, StorageError};
@@ -260,15 +261,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             attempts: Vec::new(),
             closed: false,
         };
-        self.storage.exec(
-            "INSERT INTO checkouts(id, out_trade_no, json, untried_until_ms, listed)
-             VALUES(?, ?, ?, ?, 1)",
-            &[
-                checkout.id.as_str().into(),
-                number.as_str().into(),
-                write_stored("checkout", &checkout)?.into(),
-                untried_until_ms.into(),
-            ],
+        store::checkouts::insert(
+            &self.storage,
+            &checkout.id,
+            number.as_str(),
+            &write_stored("checkout", &checkout)?,
+            untried_until_ms,
         )?;
         self.put(
             &Entry::of_checkout(&checkout, self.runtime.now_ms(), link),
@@ -280,11 +278,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// The checkout as it stands.
     pub(super) fn view_checkout(&self, id: &str) -> Result<CheckoutFacts, ApiError> {
-        let rows = self
-            .storage
-            .exec("SELECT json FROM checkouts WHERE id = ?", &[id.into()])?;
-        let row = rows.first().ok_or(ApiError::of(Code::SessionNotFound))?;
-        let checkout: Checkout = self.read_row("checkout", id, row.text(0)?)?;
+        let json = store::checkouts::json(&self.storage, id)?;
+        let json = json.ok_or_else(|| ApiError::of(Code::SessionNotFound))?;
+        let checkout: Checkout = self.read_row("checkout", id, &json)?;
         let state = self.state_of(&checkout)?;
         let mut payable = Vec::new();
         for attempt in &checkout.attempts {
@@ -466,18 +462,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         checkout.attempts.push(attempt.clone());
         self.storage.atomically(|| {
             self.save_checkout(&checkout)?;
-            self.storage.exec(
-                "UPDATE checkouts SET untried_until_ms = NULL WHERE id = ?",
-                &[checkout.id.as_str().into()],
-            )?;
-            self.storage.exec(
-                "INSERT INTO attempts(out_trade_no, checkout_id) VALUES(?, ?)
-                 ON CONFLICT DO NOTHING",
-                &[
-                    attempt.out_trade_no.as_str().into(),
-                    checkout.id.as_str().into(),
-                ],
-            )
+            let number = attempt.out_trade_no.as_str();
+            store::checkouts::keep_attempt(&self.storage, &checkout.id, number)
         })?;
         Ok(Some((checkout, attempt)))
     }
@@ -514,13 +500,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Refuses a number that a checkout has, or one of its attempts.
     pub(super) fn refuse_checkouts_number(&self, number: &OutTradeNo) -> Result<(), ApiError> {
-        let attempts = self.storage.exec(
-            "SELECT 1 FROM attempts WHERE out_trade_no = ?",
-            &[number.as_str().into()],
-        )?;
-        match attempts.is_empty() && self.checkout_of(number)?.is_none() {
-            true => Ok(()),
-            false => Err(Refusal::DifferentTerms("out_trade_no").into()),
+        let is_attempt = store::checkouts::is_attempt(&self.storage, number.as_str())?;
+        match is_attempt || self.checkout_of(number)?.is_some() {
+            true => Err(Refusal::DifferentTerms("out_trade_no").into()),
+            false => Ok(()),
         }
     }
 
@@ -547,12 +530,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Tells the open pages of the checkout that this number belongs to, if it
     /// is one's, to look again. What they see then is written already.
     pub(super) fn tell_pages(&self, number: &str) -> Result<(), StorageError> {
-        let rows = self.storage.exec(
-            "SELECT checkout_id FROM attempts WHERE out_trade_no = ?",
-            &[number.into()],
-        )?;
-        if let Some(row) = rows.first() {
-            self.storage.tell(row.text(0)?, LOOK);
+        if let Some(id) = store::checkouts::id_of_attempt(&self.storage, number)? {
+            self.storage.tell(&id, LOOK);
         }
         Ok(())
     }
@@ -643,32 +622,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Removes purchases of payment links that have no attempt and that
     /// ended some time ago: anybody who opens a link's address can begin one.
     pub(super) fn remove_untried(&self) -> Result<(), StorageError> {
-        let gone = self.storage.exec(
-            "DELETE FROM checkouts WHERE id IN (
-                SELECT id FROM checkouts WHERE untried_until_ms <= ?
-                ORDER BY untried_until_ms LIMIT ?)
-             RETURNING id",
-            &[self.runtime.now_ms().into(), REMOVED_AT_ONCE.into()],
-        )?;
-        for row in &gone {
-            for table in ["sales", "holders"] {
-                self.storage.exec(
-                    &format!("DELETE FROM {table} WHERE checkout_id = ?"),
-                    &[row.text(0)?.into()],
-                )?;
-            }
-        }
-        Ok(())
+        store::checkouts::remove_untried(&self.storage, self.runtime.now_ms(), REMOVED_AT_ONCE)
     }
 
     fn save_checkout(&self, checkout: &Checkout) -> Result<(), StorageError> {
-        self.storage.exec(
-            "UPDATE checkouts SET json = ? WHERE id = ?",
-            &[
-                write_stored("checkout", checkout)?.into(),
-                checkout.id.as_str().into(),
-            ],
-        )?;
+        let json = write_stored("checkout", checkout)?;
+        store::checkouts::update(&self.storage, &checkout.id, &json)?;
         self.index_checkout(checkout)
     }
 
@@ -677,12 +636,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         &self,
         number: &OutTradeNo,
     ) -> Result<Option<Checkout>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT json FROM checkouts WHERE out_trade_no = ?",
-            &[number.as_str().into()],
-        )?;
-        rows.first()
-            .map(|row| self.read_row("checkout", number.as_str(), row.text(0)?))
+        store::checkouts::json_of_number(&self.storage, number.as_str())?
+            .map(|json| self.read_row("checkout", number.as_str(), &json))
             .transpose()
     }
 
@@ -768,13 +723,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         &self,
         number: &OutTradeNo,
     ) -> Result<Option<Checkout>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT json FROM checkouts JOIN attempts ON attempts.checkout_id = id
-             WHERE attempts.out_trade_no = ?",
-            &[number.as_str().into()],
-        )?;
-        rows.first()
-            .map(|row| self.read_row("checkout", number.as_str(), row.text(0)?))
+        store::checkouts::json_of_attempt(&self.storage, number.as_str())?
+            .map(|json| self.read_row("checkout", number.as_str(), &json))
             .transpose()
     }
 

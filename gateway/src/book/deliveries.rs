@@ -5,13 +5,14 @@
 //! Those of one order go out in order. Of those that wait, the first alone has
 //! a timer; the next gets its own when that one is acknowledged or given up.
 
-use super::{Book, SET_ASIDE_MS};
+use super::store::deliveries::NewDelivery;
+use super::{Book, SET_ASIDE_MS, store};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::hmac_sha256;
 use crate::observe::alarm::Alarm;
 use crate::observe::{Log, REQUEST_ID, RequestContext};
-use crate::runtime::{Request, Response, Route, Row, Runtime, Storage, StorageError};
+use crate::runtime::{Request, Response, Route, Runtime, Storage, StorageError};
 use order::{Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
 use wechatpay::Secret;
@@ -32,10 +33,43 @@ pub struct Delivery {
     pub url: String,
     /// How often it was sent.
     pub attempts: i64,
-    /// `waiting`, `acknowledged` or `given_up`.
-    pub state: String,
+    /// How it stands.
+    pub state: DeliveryState,
     /// What became of the last attempt.
     pub last: Option<String>,
+}
+
+/// How a delivery stands. The names are stored and sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// It is sent until the merchant acknowledges it.
+    Waiting,
+    /// The merchant has acknowledged it.
+    Acknowledged,
+    /// The merchant has not acknowledged it for as long as it was sent.
+    GivenUp,
+}
+
+impl DeliveryState {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Acknowledged => "acknowledged",
+            Self::GivenUp => "given_up",
+        }
+    }
+
+    /// The state with this name. This version sends nothing that a later version
+    /// has stored under a name of its own.
+    pub(super) fn named(name: &str) -> Self {
+        match name {
+            "waiting" => Self::Waiting,
+            "acknowledged" => Self::Acknowledged,
+            _ => Self::GivenUp,
+        }
+    }
 }
 
 /// A delivery whose turn it is.
@@ -136,32 +170,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         body: String,
     ) -> Result<(), StorageError> {
         let number = order.terms().out_trade_no.as_str();
-        self.storage.exec(
-            "INSERT INTO deliveries(out_trade_no, out_refund_no, url, body, attempts, state,
-                created_at_ms)
-             VALUES(?, ?, ?, ?, 0, 'waiting', ?)",
-            &[
-                number.into(),
-                out_refund_no.into(),
-                url.into(),
-                body.into(),
-                self.runtime.now_ms().into(),
-            ],
-        )?;
+        let new = NewDelivery {
+            out_trade_no: number,
+            out_refund_no,
+            url,
+            body,
+        };
+        store::deliveries::insert(&self.storage, new, self.runtime.now_ms())?;
         self.line_up(number)
     }
 
     /// Of an order's deliveries that wait, only the first has a timer; if it
     /// has none yet, its turn is now.
     fn line_up(&self, number: &str) -> Result<(), StorageError> {
-        self.storage.exec(
-            "UPDATE deliveries SET due_at_ms = CASE WHEN id = (
-                SELECT min(id) FROM deliveries WHERE out_trade_no = ?1 AND state = 'waiting'
-             ) THEN coalesce(due_at_ms, ?2) END
-             WHERE out_trade_no = ?1 AND state = 'waiting'",
-            &[number.into(), self.runtime.now_ms().into()],
-        )?;
-        Ok(())
+        store::deliveries::line_up(&self.storage, number, self.runtime.now_ms())
     }
 
     /// Takes the delivery that has been due longest, and moves its timer on to
@@ -170,14 +192,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn claim_due_delivery(&self) -> Result<Option<Due>, StorageError> {
         let now_ms = self.runtime.now_ms();
         for _ in 0..SET_ASIDE_AT_ONCE {
-            let rows = self.storage.exec(
-                "SELECT id FROM deliveries WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT 1",
-                &[now_ms.into()],
-            )?;
-            let Some(row) = rows.first() else {
+            let Some(id) = store::deliveries::longest_due(&self.storage, now_ms)? else {
                 return Ok(None);
             };
-            let id = row.int(0)?;
             let due = self.read_due(id);
             let seconds = match &due {
                 // The last attempt has a timer too, in case the object ends
@@ -185,14 +202,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Ok(due) => pause(due.attempt - 1).unwrap_or(LAST_SECONDS),
                 Err(_) => SET_ASIDE_MS / 1000,
             };
-            self.storage.exec(
-                "UPDATE deliveries SET attempts = attempts + ?, due_at_ms = ? WHERE id = ?",
-                &[
-                    i64::from(due.is_ok()).into(),
-                    (now_ms + seconds * 1000).into(),
-                    id.into(),
-                ],
-            )?;
+            let (attempts, due_at_ms) = (i64::from(due.is_ok()), now_ms + seconds * 1000);
+            store::deliveries::count_attempts(&self.storage, id, attempts, due_at_ms)?;
             match due {
                 Ok(due) => return Ok(Some(due)),
                 Err(error) => {
@@ -207,21 +218,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     fn read_due(&self, id: i64) -> Result<Due, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT out_trade_no, url, body, attempts FROM deliveries WHERE id = ?",
-            &[id.into()],
-        )?;
-        let row = rows
-            .first()
-            .ok_or_else(|| StorageError("no row".to_owned()))?;
-        let attempts = row.int(3)?;
+        let document = store::deliveries::document(&self.storage, id)?;
+        let document = document.ok_or_else(|| StorageError("no row".to_owned()))?;
         Ok(Due {
             id,
-            out_trade_no: row.text(0)?.to_owned(),
-            url: row.text(1)?.to_owned(),
-            body: row.text(2)?.to_owned(),
-            attempt: attempts + 1,
-            is_last: pause(attempts).is_none(),
+            out_trade_no: document.out_trade_no,
+            url: document.url,
+            body: document.body,
+            attempt: document.attempts + 1,
+            is_last: pause(document.attempts).is_none(),
         })
     }
 
@@ -244,27 +249,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             None => Err("the address cannot be sent to".to_owned()),
         };
         let (state, last) = match outcome {
-            Ok(()) => ("acknowledged", "acknowledged".to_owned()),
-            Err(why) if due.is_last => ("given_up", why),
-            Err(why) => ("waiting", why),
+            Ok(()) => (DeliveryState::Acknowledged, "acknowledged".to_owned()),
+            Err(why) if due.is_last => (DeliveryState::GivenUp, why),
+            Err(why) => (DeliveryState::Waiting, why),
         };
         let given_up = self.storage.atomically(|| {
             // What another sending of it has settled meanwhile stays so; and a
             // schedule that was begun again is not ended by an attempt of the
             // one before.
-            let settled = self.storage.exec(
-                "UPDATE deliveries SET state = ?1, last = ?2,
-                    due_at_ms = CASE WHEN ?1 = 'waiting' THEN due_at_ms ELSE NULL END
-                 WHERE id = ?3 AND state = 'waiting' AND (?1 <> 'given_up' OR attempts = ?4)
-                 RETURNING id",
-                &[
-                    state.into(),
-                    last.as_str().into(),
-                    due.id.into(),
-                    due.attempt.into(),
-                ],
-            )?;
-            let given_up = state == "given_up" && !settled.is_empty();
+            let is_written =
+                store::deliveries::write_outcome(&self.storage, due.id, due.attempt, state, &last)?;
+            let given_up = state == DeliveryState::GivenUp && is_written;
             if given_up {
                 self.raise(Alarm::NeverAcknowledged, &due.out_trade_no)?;
             }
@@ -273,15 +268,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })?;
         self.count("delivery_sent");
         self.count(match state {
-            "acknowledged" => "delivery_acknowledged",
-            _ => "delivery_failed",
+            DeliveryState::Acknowledged => "delivery_acknowledged",
+            DeliveryState::Waiting | DeliveryState::GivenUp => "delivery_failed",
         });
         if given_up {
             self.count("delivery_given_up");
         }
         let facts = [("about", due.out_trade_no.as_str().into())];
         self.runtime
-            .log_with(&facts, format_args!("delivery {state}: {last}"));
+            .log_with(&facts, format_args!("delivery {}: {last}", state.name()));
         Ok(())
     }
 
@@ -290,35 +285,21 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         &self,
         number: Option<&OutTradeNo>,
     ) -> Result<Vec<Delivery>, StorageError> {
-        let rows = match number {
-            Some(number) => self.storage.exec(
-                "SELECT id, out_trade_no, url, attempts, state, last, out_refund_no
-                 FROM deliveries WHERE out_trade_no = ? ORDER BY id DESC LIMIT 100",
-                &[number.as_str().into()],
-            ),
-            None => self.storage.exec(
-                "SELECT id, out_trade_no, url, attempts, state, last, out_refund_no
-                 FROM deliveries ORDER BY id DESC LIMIT 100",
-                &[],
-            ),
-        }?;
-        // One that cannot be read does not hide the others.
-        Ok(rows.iter().flat_map(read_delivery).collect())
+        match number {
+            Some(number) => store::deliveries::latest_of_order(&self.storage, number.as_str()),
+            None => store::deliveries::latest(&self.storage),
+        }
     }
 
     /// Begins a delivery's schedule again, now; or when those before it are
     /// done.
     pub(super) fn resend(&self, id: i64) -> Result<Delivery, ApiError> {
         self.storage.atomically(|| {
-            let rows = self.storage.exec(
-                "UPDATE deliveries SET attempts = 0, state = 'waiting', due_at_ms = ? WHERE id = ?
-                 RETURNING id, out_trade_no, url, attempts, state, last, out_refund_no",
-                &[self.runtime.now_ms().into(), id.into()],
-            )?;
-            let row = rows.first().ok_or(ApiError::of(Code::DeliveryNotFound))?;
-            self.line_up(row.text(1)?)?;
+            let begun = store::deliveries::begin_again(&self.storage, id, self.runtime.now_ms())?;
+            let delivery = begun.ok_or_else(|| ApiError::of(Code::DeliveryNotFound))?;
+            self.line_up(&delivery.out_trade_no)?;
             self.arm()?;
-            Ok(read_delivery(row)?)
+            Ok(delivery)
         })
     }
 }
@@ -329,18 +310,6 @@ fn pause(attempts: i64) -> Option<i64> {
     RETRY_SECONDS
         .get(attempts)
         .map(|seconds| i64::from(*seconds))
-}
-
-fn read_delivery(row: &Row) -> Result<Delivery, StorageError> {
-    Ok(Delivery {
-        id: row.int(0)?,
-        out_trade_no: row.text(1)?.to_owned(),
-        url: row.text(2)?.to_owned(),
-        attempts: row.int(3)?,
-        state: row.text(4)?.to_owned(),
-        last: row.text_or_null(5)?.map(str::to_owned),
-        out_refund_no: row.text_or_null(6)?.map(str::to_owned),
-    })
 }
 
 /// The header `WeCeive-Signature`: `t=1767323045,v1=…`, where `v1` is the

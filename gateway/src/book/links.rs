@@ -12,13 +12,15 @@
 //! timer: a *sale* is a row until its checkout's time is over, and is then
 //! either added to `sold` or dropped.
 
-use super::index::{Age, Entry};
-use super::{Book, NewCheckout, Purchase, SET_ASIDE_MS, write_stored};
+use super::index::Age;
+use super::store::index::Entry;
+use super::store::links::NewSale;
+use super::{Book, NewCheckout, Purchase, SET_ASIDE_MS, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::random_text;
 use crate::observe::alarm::Alarm;
-use crate::runtime::{Runtime, Storage, StorageError};
+use crate::runtime::{Runtime, Storage};
 use checkout::link::Ended;
 use checkout::{Lang, State};
 use order::{Money, OutTradeNo};
@@ -222,11 +224,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn set_link(&self, link: &Link) -> Result<LinkFacts, ApiError> {
         self.storage.atomically(|| {
             self.audit(&link.id, &link.terms(), "")?;
-            self.storage.exec(
-                "INSERT INTO links(id, json, sold) VALUES(?1, ?2, 0)
-                 ON CONFLICT(id) DO UPDATE SET json = ?2",
-                &[link.id.as_str().into(), write_stored("link", link)?.into()],
-            )?;
+            store::links::put(&self.storage, &link.id, &write_stored("link", link)?)?;
             self.put(&Entry::of_link(link, self.runtime.now_ms()), None, Age::New)
         })?;
         self.count_sales(self.find_link(&link.id)?)
@@ -237,19 +235,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn find_link(&self, id: &str) -> Result<LinkFacts, ApiError> {
         self.storage.atomically(|| {
             self.settle(id)?;
-            let rows = self
-                .storage
-                .exec("SELECT json, sold FROM links WHERE id = ?", &[id.into()])?;
-            let row = rows.first().ok_or(ApiError::of(Code::LinkNotFound))?;
-            let link: Link = self.read_row("link", id, row.text(0)?)?;
-            let held = self.storage.exec(
-                "SELECT coalesce(sum(pieces), 0) FROM sales WHERE link_id = ?",
-                &[id.into()],
-            )?;
+            let stored = store::links::find(&self.storage, id)?;
+            let stored = stored.ok_or_else(|| ApiError::of(Code::LinkNotFound))?;
             Ok(LinkFacts {
-                link,
-                sold: row.int(1)?,
-                held: held.first().map_or(Ok(0), |row| row.int(0))?,
+                link: self.read_row("link", id, &stored.json)?,
+                sold: stored.sold,
+                held: store::links::pieces_in_sales(&self.storage, id)?,
                 unusable: false,
             })
         })
@@ -279,15 +270,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn links(&self, id: Option<&str>) -> Result<Vec<LinkFacts>, ApiError> {
         let ids = match id {
             Some(id) => vec![id.to_owned()],
-            None => self
-                .storage
-                .exec(
-                    "SELECT id FROM links ORDER BY rowid DESC LIMIT ?",
-                    &[LISTED.into()],
-                )?
-                .iter()
-                .map(|row| row.text(0).map(str::to_owned))
-                .collect::<Result<_, _>>()?,
+            None => store::links::latest_ids(&self.storage, LISTED)?,
         };
         ids.iter()
             .map(|id| self.count_sales(self.find_link(id)?))
@@ -302,7 +285,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let facts = self.open_link(context, &buy.id)?;
         self.sign_book(context)?;
         let (body, money, pieces) = facts.link.purchase(buy.choice)?;
-        for id in self.sales_of_form(buy)? {
+        let of_form = store::links::checkouts_of_form(&self.storage, &buy.id, &buy.once)?;
+        for id in of_form.into_iter().rev() {
             let made = self.view_checkout(&id)?;
             let same = made.checkout.purchase.money == money && made.checkout.purchase.body == body;
             if same
@@ -354,11 +338,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     return Err(ApiError::new(Code::RateLimited, HELD_TOO_MUCH));
                 }
             }
-            let live = self.storage.exec(
-                "SELECT count(*) FROM sales WHERE link_id = ?",
-                &[buy.id.as_str().into()],
-            )?;
-            if live.first().map_or(Ok(0), |row| row.int(0))? >= LIVE_AT_ONCE {
+            if store::links::count_sales(&self.storage, &buy.id)? >= LIVE_AT_ONCE {
                 self.count("limited:link");
                 return Err(ApiError::new(Code::RateLimited, TOO_MANY_LIVE));
             }
@@ -366,40 +346,28 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let checkout =
                 self.insert_checkout(new, Some(untried_until_ms), Some(buy.id.clone()))?;
             self.arm_for(untried_until_ms)?;
-            self.storage.exec(
-                "INSERT INTO sales(checkout_id, link_id, once, pieces, until_ms)
-                 VALUES(?, ?, ?, ?, ?)",
-                &[
-                    checkout.id.as_str().into(),
-                    buy.id.as_str().into(),
-                    buy.once.as_str().into(),
-                    pieces.into(),
-                    checkout.expires_at_ms.into(),
-                ],
-            )?;
-            if let Some(holder) = &buy.holder {
-                self.storage.exec(
-                    "INSERT INTO holders(checkout_id, holder) VALUES(?, ?)",
-                    &[checkout.id.as_str().into(), holder.as_str().into()],
-                )?;
-            }
+            let sale = NewSale {
+                checkout_id: &checkout.id,
+                link_id: &buy.id,
+                once: &buy.once,
+                pieces,
+                until_ms: checkout.expires_at_ms,
+            };
+            store::links::insert_sale(&self.storage, &sale, buy.holder.as_deref())?;
             Ok(checkout.id)
         })
     }
 
     /// How many pieces of a link are in open purchases.
     fn held_by(&self, link_id: &str, holder: &str) -> Result<i64, ApiError> {
-        let sales = self.storage.exec(
-            "SELECT checkout_id, pieces FROM sales JOIN holders USING(checkout_id)
-             WHERE link_id = ? AND holder = ?",
-            &[link_id.into(), holder.into()],
-        )?;
         let mut held = 0;
-        for sale in sales {
-            let state = self.view_checkout(sale.text(0)?).map(|facts| facts.state);
+        for sale in store::links::sales_of_holder(&self.storage, link_id, holder)? {
+            let state = self
+                .view_checkout(&sale.checkout_id)
+                .map(|facts| facts.state);
             // What cannot be read may still be held.
             if matches!(state, Ok(State::Open | State::Confirming) | Err(_)) {
-                held += sale.int(1)?;
+                held += sale.pieces;
             }
         }
         Ok(held)
@@ -408,13 +376,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// How the purchase that a form has made stands; `None` when it has made
     /// none, or its time is long over.
     pub(super) fn sale(&self, link_id: &str, once: &str) -> Result<Option<SaleFacts>, ApiError> {
-        let rows = self.storage.exec(
-            "SELECT checkout_id FROM sales WHERE link_id = ? AND once = ? ORDER BY rowid DESC",
-            &[link_id.into(), once.into()],
-        )?;
         let mut latest = None;
-        for row in rows {
-            let facts = self.view_checkout(row.text(0)?)?;
+        for id in store::links::checkouts_of_form(&self.storage, link_id, once)? {
+            let facts = self.view_checkout(&id)?;
             let sale = SaleFacts {
                 out_trade_no: facts.checkout.purchase.out_trade_no,
                 state: facts.state,
@@ -427,91 +391,41 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(latest)
     }
 
-    fn sales_of_form(&self, buy: &Buy) -> Result<Vec<String>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT checkout_id FROM sales WHERE link_id = ? AND once = ?",
-            &[buy.id.as_str().into(), buy.once.as_str().into()],
-        )?;
-        rows.iter()
-            .map(|row| row.text(0).map(str::to_owned))
-            .collect()
-    }
-
     /// Ends the sales whose time is over. One that is being confirmed waits. One
     /// of which a row cannot be read stays held and is looked at again later, so
     /// that the others have their turn; an alarm names the row.
     fn settle(&self, link_id: &str) -> Result<(), ApiError> {
-        let rows = self.storage.exec(
-            "SELECT checkout_id, pieces FROM sales WHERE link_id = ? AND until_ms <= ?
-             ORDER BY until_ms LIMIT ?",
-            &[
-                link_id.into(),
-                self.runtime.now_ms().into(),
-                SETTLED_AT_ONCE.into(),
-            ],
-        )?;
-        for row in rows {
-            let checkout_id = row.text(0)?;
-            let state = match self.view_checkout(checkout_id) {
+        let now_ms = self.runtime.now_ms();
+        let ended = store::links::ended_sales(&self.storage, link_id, now_ms, SETTLED_AT_ONCE)?;
+        for sale in ended {
+            let state = match self.view_checkout(&sale.checkout_id) {
                 Ok(facts) => facts.state,
                 Err(error) => {
                     error.log_cause(&self.runtime);
-                    self.storage.exec(
-                        "UPDATE sales SET until_ms = ? WHERE checkout_id = ?",
-                        &[
-                            (self.runtime.now_ms() + SET_ASIDE_MS).into(),
-                            checkout_id.into(),
-                        ],
-                    )?;
+                    let again_ms = now_ms + SET_ASIDE_MS;
+                    store::links::move_end(&self.storage, &sale.checkout_id, again_ms)?;
                     continue;
                 }
             };
             match state {
                 State::Open | State::Confirming => continue,
                 State::Paid { .. } | State::PartlyRefunded { .. } | State::Refunded { .. } => {
-                    self.storage.exec(
-                        "UPDATE links SET sold = sold + ? WHERE id = ?",
-                        &[row.int(1)?.into(), link_id.into()],
-                    )?;
+                    store::links::add_sold(&self.storage, link_id, sale.pieces)?;
                 }
                 State::Expired | State::Closed | State::Failed => {}
             }
-            for table in ["sales", "holders"] {
-                self.storage.exec(
-                    &format!("DELETE FROM {table} WHERE checkout_id = ?"),
-                    &[checkout_id.into()],
-                )?;
-            }
+            store::links::end_sale(&self.storage, &sale.checkout_id)?;
         }
         Ok(())
     }
 
-    /// Tells the sales of the last minutes apart: paid, still open, over. In the
-    /// database, because there may be thousands: none is opened here.
+    /// Counts the sales of the last minutes: what is paid of them is sold, and what
+    /// is open is held.
     fn count_sales(&self, mut facts: LinkFacts) -> Result<LinkFacts, ApiError> {
-        let rows = self.storage.exec(
-            "SELECT coalesce(sum(CASE WHEN paid THEN pieces END), 0),
-                    coalesce(sum(CASE WHEN NOT paid AND (live OR open) THEN pieces END), 0)
-             FROM (SELECT pieces,
-                 until_ms > ?2 AND NOT coalesce(json_extract(json, '$.closed'), 0) AS live,
-                 EXISTS (SELECT 1 FROM attempts JOIN orders USING(out_trade_no)
-                     WHERE attempts.checkout_id = sales.checkout_id
-                     AND json_extract(orders.json, '$.status.SUCCESS') IS NOT NULL
-                     AND json_extract(orders.json, '$.paid_besides') IS NULL) AS paid,
-                 EXISTS (SELECT 1 FROM attempts JOIN orders USING(out_trade_no)
-                     WHERE attempts.checkout_id = sales.checkout_id
-                     AND (json_extract(orders.json, '$.status') IN ('NOTPAY', 'USERPAYING')
-                         OR json_extract(orders.json, '$.reported') IS NOT NULL
-                         OR json_extract(orders.json, '$.status.CLOSING') IS NOT NULL
-                         OR json_extract(orders.json, '$.status.REVERSING') IS NOT NULL)) AS open
-                 FROM sales JOIN checkouts ON checkouts.id = sales.checkout_id
-                 WHERE link_id = ?1)",
-            &[facts.link.id.as_str().into(), self.runtime.now_ms().into()],
-        )?;
-        if let Some(row) = rows.first() {
-            facts.sold += row.int(0)?;
-            facts.held = row.int(1)?;
-        }
+        let now_ms = self.runtime.now_ms();
+        let pieces = store::links::count_pieces(&self.storage, &facts.link.id, now_ms)?;
+        facts.sold += pieces.paid;
+        facts.held = pieces.held;
         Ok(facts)
     }
 }

@@ -7,11 +7,13 @@
 //! are read. A page that has
 //! found too few by then is short, and its `after` goes on from there.
 
-use super::index::{BUCKET_MS, List, alarm_key, paid_at_ms};
-use super::{Book, Checkout, Link, Price, audit};
+use super::index::{List, alarm_key, paid_at_ms};
+use super::store::index::{Entry, Indexed, OrdersAlarm, Sum};
+use super::store::search::Found;
+use super::{Book, Checkout, Link, Price, audit, store};
 use crate::http::error::{ApiError, Code};
 use crate::observe::alarm::Alarm;
-use crate::runtime::{Row, Runtime, Storage, StorageError, Value};
+use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Money, Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -68,12 +70,12 @@ pub struct Range {
 }
 
 impl Range {
-    const fn is_set(self) -> bool {
+    pub(super) const fn is_set(self) -> bool {
         self.from.is_some() || self.to.is_some()
     }
 
     /// The one number that is in it, where there is only one.
-    fn only(self) -> Option<i64> {
+    pub(super) fn only(self) -> Option<i64> {
         self.from.filter(|from| Some(from + 1) == self.to)
     }
 }
@@ -115,59 +117,8 @@ pub struct Total {
     pub refunded_count: i64,
 }
 
-/// The most rows that one page compares with the filters.
-const EXAMINED: i64 = 1_000;
-/// The most rows whose numbers may begin with `q` before the list's own order is
-/// followed instead.
-const CANDIDATES: i64 = 1_000;
 /// The most changes of one order that a timeline holds.
 const CHANGES_OF_ONE: i64 = 500;
-
-/// The conditions of a statement, with their values.
-#[derive(Default)]
-struct Conditions {
-    sql: Vec<String>,
-    args: Vec<Value>,
-}
-
-impl Conditions {
-    fn add(&mut self, sql: &str, args: impl IntoIterator<Item = Value>) {
-        self.sql.push(sql.to_owned());
-        self.args.extend(args);
-    }
-
-    fn range(&mut self, column: &str, range: Range) {
-        if let Some(from) = range.from {
-            self.add(&format!("{column} >= ?"), [from.into()]);
-        }
-        if let Some(to) = range.to {
-            self.add(&format!("{column} < ?"), [to.into()]);
-        }
-    }
-
-    fn join(&self) -> String {
-        self.sql.join(" AND ")
-    }
-}
-
-/// A column that must have one value: its index, the condition and the value.
-type Equal = (&'static str, String, Vec<Value>);
-
-/// How a page is found.
-struct Plan {
-    /// The table and the index that has its rows in the list's order. The index is
-    /// named, so that SQLite refuses a statement that it does not fit.
-    from: String,
-    /// What the index looks up.
-    lookup: Conditions,
-    /// What is compared with the rows that it finds.
-    rest: Conditions,
-}
-
-/// The end of a prefix's range: larger than every text that begins with it.
-fn end_of(prefix: &str) -> String {
-    format!("{prefix}\u{10FFFF}")
-}
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     fn refuse_unfilled(&self) -> Result<(), ApiError> {
@@ -180,7 +131,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// A page of a list.
     pub(super) fn list(&self, search: &Search) -> Result<Page, ApiError> {
         self.refuse_unfilled()?;
-        let (keys, after) = self.find(search)?;
+        let Found { keys, after } =
+            store::search::page(&self.storage, search, self.runtime.now_ms())?;
         let mut items = Vec::with_capacity(keys.len());
         for key in keys {
             // One that is gone meanwhile or cannot be read does not hide the others.
@@ -189,209 +141,6 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
         }
         Ok(Page { items, after })
-    }
-
-    /// The keys of a page's rows, and where the next page begins.
-    fn find(&self, search: &Search) -> Result<(Vec<String>, Option<Position>), StorageError> {
-        let Search {
-            list,
-            filter,
-            after,
-            limit,
-        } = search;
-        let sort = match filter.paid_ms.is_set() {
-            true => "moved_at_ms",
-            false => "at_ms",
-        };
-        let is_few = match &filter.q {
-            Some(q) => self.are_few(*list, q)?,
-            None => false,
-        };
-        let Plan {
-            from,
-            mut lookup,
-            rest,
-        } = self.conditions(*list, filter, is_few)?;
-        if let Some(after) = after {
-            let place = [after.at_ms.into(), after.n.into()];
-            lookup.add(&format!("({sort}, n) < (?, ?)"), place);
-        }
-        let order = format!("ORDER BY {sort} DESC, n DESC");
-        let (rows, examines_all) = if rest.sql.is_empty() {
-            let sql = format!(
-                "SELECT key, {sort}, n FROM {from} WHERE {} {order} LIMIT ?",
-                lookup.join()
-            );
-            let args = [lookup.args.clone(), vec![(limit + 1).into()]].concat();
-            (self.storage.exec(&sql, &args)?, true)
-        } else {
-            let sql = format!(
-                "SELECT key, {sort}, n FROM
-                    (SELECT * FROM {from} WHERE {} {order} LIMIT {EXAMINED}) AS read
-                 WHERE {} {order} LIMIT ?",
-                lookup.join(),
-                rest.join()
-            );
-            let args = [lookup.args.clone(), rest.args, vec![(limit + 1).into()]].concat();
-            (self.storage.exec(&sql, &args)?, false)
-        };
-        let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
-        let position = |row: &Row| {
-            Ok::<_, StorageError>(Position {
-                at_ms: row.int(1)?,
-                n: row.int(2)?,
-            })
-        };
-        let next = if rows.len() > limit {
-            rows.get(limit.saturating_sub(1))
-                .map(position)
-                .transpose()?
-        } else if examines_all {
-            None
-        } else {
-            let sql = format!(
-                "SELECT key, {sort}, n FROM {from} WHERE {} {order} LIMIT 1 OFFSET {}",
-                lookup.join(),
-                EXAMINED - 1
-            );
-            let last = self.storage.exec(&sql, &lookup.args)?;
-            last.first().map(position).transpose()?
-        };
-        let keys = rows.iter().take(limit);
-        let keys = keys.map(|row| row.text(0).map(str::to_owned));
-        Ok((keys.collect::<Result<_, _>>()?, next))
-    }
-
-    /// Whether few enough rows have a number that begins so.
-    fn are_few(&self, list: List, q: &str) -> Result<bool, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT count(*) FROM (SELECT 1 FROM numbers
-                WHERE list = ? AND number >= ? AND number < ? LIMIT ?)",
-            &[
-                list.into(),
-                q.into(),
-                end_of(q).into(),
-                (CANDIDATES + 1).into(),
-            ],
-        )?;
-        let found = rows.first().map_or(Ok(0), |row| row.int(0))?;
-        Ok(found <= CANDIDATES)
-    }
-
-    /// What is looked up, and what is compared afterwards.
-    fn conditions(&self, list: List, filter: &Filter, is_few: bool) -> Result<Plan, StorageError> {
-        let mut equal: Vec<Equal> = Vec::new();
-        let mut rest = Conditions::default();
-        let text = |index, column: &str, value: &Option<String>| {
-            let value = value.as_deref()?;
-            Some((index, format!("{column} = ?"), vec![Value::from(value)]))
-        };
-        equal.extend(text("listed_openid", "openid", &filter.openid));
-        equal.extend(text("listed_sub_openid", "sub_openid", &filter.sub_openid));
-        equal.extend(text("listed_order", "out_trade_no", &filter.out_trade_no));
-        equal.extend(text("listed_link", "link", &filter.link));
-        if filter.waiting {
-            equal.push(("listed_waiting", "waiting = 1".to_owned(), Vec::new()));
-        }
-        match filter.amount.only() {
-            Some(amount) => equal.push((
-                "listed_amount",
-                "amount = ?".to_owned(),
-                vec![amount.into()],
-            )),
-            None => rest.range("amount", filter.amount),
-        }
-        let now_ms = self.runtime.now_ms();
-        let unpaid = || ("listed_state", "state = 'unpaid'".to_owned(), Vec::new());
-        match (list, filter.state.as_deref()) {
-            (List::Checkouts, Some("open")) => {
-                equal.push(unpaid());
-                rest.add("until_ms > ?", [now_ms.into()]);
-            }
-            (List::Checkouts, Some("expired")) => {
-                equal.push(unpaid());
-                rest.add("until_ms <= ?", [now_ms.into()]);
-            }
-            _ => equal.extend(text("listed_state", "state", &filter.state)),
-        }
-        equal.extend(text("listed_trade_type", "trade_type", &filter.trade_type));
-        equal.extend(text("listed_currency", "currency", &filter.currency));
-
-        let is_paid = filter.paid_ms.is_set();
-        let prefix = |q: &str| [list.into(), q.into(), end_of(q).into()];
-        let mut lookup = Conditions::default();
-        match &filter.q {
-            Some(q) if is_few => {
-                // The few rows are read by their numbers, and sorted.
-                lookup.add(
-                    "n IN (SELECT n FROM numbers WHERE list = ? AND number >= ? AND number < ?)",
-                    prefix(q),
-                );
-                for (_, sql, args) in equal {
-                    lookup.add(&sql, args);
-                }
-                lookup.range("at_ms", filter.created_ms);
-                lookup.range("moved_at_ms", filter.paid_ms);
-                lookup.sql.append(&mut rest.sql);
-                lookup.args.append(&mut rest.args);
-                return Ok(Plan {
-                    from: "listed NOT INDEXED".to_owned(),
-                    lookup,
-                    rest,
-                });
-            }
-            Some(q) => rest.add(
-                "EXISTS (SELECT 1 FROM numbers WHERE numbers.n = read.n
-                    AND list = ? AND number >= ? AND number < ?)",
-                prefix(q),
-            ),
-            None => {}
-        }
-        lookup.add("list = ?", [list.into()]);
-        let mut index = "listed_at";
-        if is_paid {
-            index = "listed_moved";
-            lookup.range("moved_at_ms", filter.paid_ms);
-            rest.range("at_ms", filter.created_ms);
-        } else {
-            let rarest = self.rarest(list, &equal)?;
-            if rarest < equal.len() {
-                let (its, sql, args) = equal.remove(rarest);
-                index = its;
-                lookup.add(&sql, args);
-            }
-            lookup.range("at_ms", filter.created_ms);
-        }
-        for (_, sql, args) in equal {
-            rest.add(&sql, args);
-        }
-        Ok(Plan {
-            from: format!("listed INDEXED BY {index}"),
-            lookup,
-            rest,
-        })
-    }
-
-    /// The place of the condition that the fewest rows meet, counted up to
-    /// [`EXAMINED`].
-    fn rarest(&self, list: List, equal: &[Equal]) -> Result<usize, StorageError> {
-        let mut rarest = (0, i64::MAX);
-        if equal.len() < 2 {
-            return Ok(0);
-        }
-        for (place, (index, sql, args)) in equal.iter().enumerate() {
-            let sql = format!(
-                "SELECT count(*) FROM (SELECT 1 FROM listed INDEXED BY {index}
-                    WHERE list = ? AND {sql} LIMIT {EXAMINED})"
-            );
-            let args = [vec![list.into()], args.clone()].concat();
-            let rows = self.storage.exec(&sql, &args)?;
-            let n = rows.first().map_or(Ok(0), |row| row.int(0))?;
-            if n < rarest.1 {
-                rarest = (place, n);
-            }
-        }
-        Ok(rarest.0)
     }
 
     /// One row of a list, in the form of new objects: integers in the smallest
@@ -410,30 +159,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    fn indexed(&self, list: List, key: &str) -> Result<Option<Row>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT link, at_ms, state, moved_at_ms FROM listed WHERE list = ? AND key = ?",
-            &[list.into(), key.into()],
-        )?;
-        Ok(rows.into_iter().next())
+    fn indexed(&self, list: List, key: &str) -> Result<Option<Indexed>, StorageError> {
+        store::index::find(&self.storage, list, key)
     }
 
     fn link_in_index(&self, list: List, key: &str) -> Result<Option<String>, StorageError> {
-        match self.indexed(list, key)? {
-            Some(row) => Ok(row.text_or_null(0)?.map(str::to_owned)),
-            None => Ok(None),
-        }
+        Ok(self.indexed(list, key)?.and_then(|indexed| indexed.link))
     }
 
     fn refund_item(&self, out_refund_no: &str) -> Result<Option<Json>, ApiError> {
-        let rows = self.storage.exec(
-            "SELECT out_trade_no FROM listed WHERE list = ? AND key = ?",
-            &[List::Refunds.into(), out_refund_no.into()],
-        )?;
-        let Some(row) = rows.first() else {
+        let indexed = self.indexed(List::Refunds, out_refund_no)?;
+        let Some(number) = indexed.and_then(|indexed| indexed.out_trade_no) else {
             return Ok(None);
         };
-        let Some(order) = self.load_order(row.text(0)?)? else {
+        let Some(order) = self.load_order(&number)? else {
             return Ok(None);
         };
         let mut refunds = order.refunds().iter();
@@ -442,14 +181,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     fn checkout_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
-        let rows = self
-            .storage
-            .exec("SELECT json FROM checkouts WHERE id = ?", &[id.into()])?;
-        let (Some(row), Some(indexed)) = (rows.first(), self.indexed(List::Checkouts, id)?) else {
+        let (Some(json), Some(indexed)) = (
+            store::checkouts::json(&self.storage, id)?,
+            self.indexed(List::Checkouts, id)?,
+        ) else {
             return Ok(None);
         };
-        let checkout: Checkout = self.read_row("checkout", id, row.text(0)?)?;
-        let state = match indexed.text(2)? {
+        let checkout: Checkout = self.read_row("checkout", id, &json)?;
+        let state = match indexed.state.as_str() {
             "unpaid" if self.runtime.now_ms() < checkout.expires_at_ms => "open",
             "unpaid" => "expired",
             state => state,
@@ -464,10 +203,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             "body": purchase.body,
             "attach": purchase.attach,
             "metadata": purchase.metadata,
-            "link": indexed.text_or_null(0)?,
+            "link": indexed.link,
             "attempts": checkout.attempts.len(),
-            "created_at_ms": indexed.int(1)?,
-            "paid_at_ms": indexed.int_or_null(3)?,
+            "created_at_ms": indexed.at_ms,
+            "paid_at_ms": indexed.moved_at_ms,
             "expires_at_ms": checkout.expires_at_ms,
         })))
     }
@@ -505,50 +244,46 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             "sold": facts.sold,
             "held": facts.held,
             "attach": attach,
-            "created_at_ms": indexed.int(1)?,
+            "created_at_ms": indexed.at_ms,
             "expires_at_ms": expires_at_ms,
         })))
     }
 
     fn delivery_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
-        let rows = self.storage.exec(
-            "SELECT out_trade_no, out_refund_no, url, state, attempts, last, due_at_ms
-             FROM deliveries WHERE id = ?",
-            &[id.parse::<i64>().unwrap_or_default().into()],
-        )?;
-        let (Some(row), Some(indexed)) = (rows.first(), self.indexed(List::Deliveries, id)?) else {
+        let number = id.parse().unwrap_or_default();
+        let (Some(found), Some(indexed)) = (
+            store::deliveries::find(&self.storage, number)?,
+            self.indexed(List::Deliveries, id)?,
+        ) else {
             return Ok(None);
         };
+        let delivery = found.delivery;
         Ok(Some(json!({
-            "id": id.parse::<i64>().unwrap_or_default(),
-            "out_trade_no": row.text(0)?,
-            "out_refund_no": row.text_or_null(1)?,
-            "url": row.text(2)?,
-            "state": row.text(3)?,
-            "attempts": row.int(4)?,
-            "last_result": row.text_or_null(5)?,
-            "next_at_ms": row.int_or_null(6)?,
-            "created_at_ms": indexed.int(1)?,
+            "id": delivery.id,
+            "out_trade_no": delivery.out_trade_no,
+            "out_refund_no": delivery.out_refund_no,
+            "url": delivery.url,
+            "state": delivery.state,
+            "attempts": delivery.attempts,
+            "last_result": delivery.last,
+            "next_at_ms": found.due_at_ms,
+            "created_at_ms": indexed.at_ms,
         })))
     }
 
     fn alarm_item(&self, key: &str) -> Result<Option<Json>, ApiError> {
-        let [_, name, subject] = alarm_key(key);
-        let rows = self.storage.exec(
-            "SELECT name, subject, times, last_at_ms FROM alarms WHERE name = ? AND subject = ?",
-            &[name, subject],
-        )?;
-        let Some(row) = rows.first() else {
+        let (name, subject) = alarm_key(key);
+        let Some(stored) = store::alarms::find(&self.storage, name, subject)? else {
             return Ok(None);
         };
-        let alarm = Alarm::named(row.text(0)?);
+        let alarm = Alarm::named(&stored.name);
         Ok(Some(json!({
-            "name": row.text(0)?,
-            "subject": row.text(1)?,
+            "name": stored.name,
+            "subject": stored.subject,
             "says": alarm.map(Alarm::says),
             "to_do": alarm.map(Alarm::to_do),
-            "times": row.int(2)?,
-            "last_at_ms": row.int(3)?,
+            "times": stored.times,
+            "last_at_ms": stored.last_at_ms,
         })))
     }
 
@@ -559,17 +294,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let mut totals: Vec<Total> = Vec::new();
         for (period, (from_ms, to_ms)) in periods.iter().enumerate() {
             for list in [List::Orders, List::Refunds] {
-                let rows = self.storage.exec(
-                    "SELECT currency, sum(amount), sum(count) FROM sums
-                     WHERE list = ? AND bucket >= ? AND bucket < ? GROUP BY currency",
-                    &[
-                        list.into(),
-                        from_ms.div_euclid(BUCKET_MS).into(),
-                        to_ms.div_euclid(BUCKET_MS).into(),
-                    ],
-                )?;
-                for row in rows {
-                    let (currency, amount, count) = (row.text(0)?, row.int(1)?, row.int(2)?);
+                for sum in store::index::sums(&self.storage, list, *from_ms, *to_ms)? {
+                    let Sum {
+                        currency,
+                        amount,
+                        count,
+                    } = sum;
                     if count == 0 {
                         continue;
                     }
@@ -580,7 +310,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                         None => {
                             totals.push(Total {
                                 period,
-                                currency: currency.to_owned(),
+                                currency,
                                 paid_amount: 0,
                                 paid_count: 0,
                                 refunded_amount: 0,
@@ -622,11 +352,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             if let Some(indexed) = self.indexed(List::Checkouts, &checkout.id)? {
                 events.push(json!({
-                    "at_ms": indexed.int(1)?,
+                    "at_ms": indexed.at_ms,
                     "kind": "checkout",
                     "out_trade_no": own,
                     "what": "checkout made",
-                    "link": indexed.text_or_null(0)?,
+                    "link": indexed.link,
                 }));
             }
             for attempt in &checkout.attempts {
@@ -696,7 +426,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 continue;
             };
             events.push(json!({
-                "at_ms": indexed.int(1)?,
+                "at_ms": indexed.at_ms,
                 "kind": "delivery",
                 "out_trade_no": number,
                 "what": match delivery.out_refund_no {
@@ -713,19 +443,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     fn alarms_of(&self, number: &OutTradeNo, events: &mut Vec<Json>) -> Result<(), ApiError> {
-        let rows = self.storage.exec(
-            "SELECT at_ms, state FROM listed WHERE list = ? AND out_trade_no = ?
-             ORDER BY at_ms DESC LIMIT 100",
-            &[List::Alarms.into(), number.as_str().into()],
-        )?;
-        for row in rows.iter().rev() {
-            let name = row.text(1)?;
+        let alarms = store::index::alarms_of_order(&self.storage, number.as_str())?;
+        for OrdersAlarm { at_ms, name } in alarms.into_iter().rev() {
             events.push(json!({
-                "at_ms": row.int(0)?,
+                "at_ms": at_ms,
                 "kind": "alarm",
                 "out_trade_no": number,
                 "what": format!("alarm {name}"),
-                "evidence": Alarm::named(name).map(Alarm::says),
+                "evidence": Alarm::named(&name).map(Alarm::says),
             }));
         }
         Ok(())
@@ -742,7 +467,7 @@ fn order_item(order: &Order, link: Option<String>) -> Json {
         )
     });
     let refunded: i64 = refunded.map(|refund| refund.money.amount_minor()).sum();
-    let entries = super::index::Entry::of_order(order);
+    let entries = Entry::of_order(order);
     let entry = entries.first();
     json!({
         "out_trade_no": terms.out_trade_no,

@@ -42,8 +42,8 @@ mod quick_pay;
 mod rechecks;
 mod refunds;
 mod report;
-mod schema;
 mod size;
+mod store;
 
 pub use checkouts::{
     Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,
@@ -78,6 +78,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::pin;
 use std::rc::Rc;
+use store::facts::Fact;
 
 /// What may be asked of a book.
 #[derive(Debug, Serialize, Deserialize)]
@@ -353,7 +354,7 @@ pub struct Book<R, S> {
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(runtime: R, storage: S, config: Rc<Config>) -> Result<Self, StorageError> {
-        schema::migrate(&storage)?;
+        store::schema::migrate(&storage)?;
         let counters = Rc::new(Counters::default());
         let book = Self {
             runtime: Queued::new(runtime),
@@ -373,11 +374,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             filling: Cell::default(),
         };
         book.reporting.set(Self::read_reporting(&book.storage)?);
-        let paused = book
-            .storage
-            .exec("SELECT text FROM facts WHERE name = 'backoff'", &[])?;
-        if let Some(row) = paused.first() {
-            book.hosts.backoff().restore(row.text(0)?);
+        if let Some(paused) = store::facts::get(&book.storage, Fact::Backoff)? {
+            book.hosts.backoff().restore(&paused);
         }
         book.fill_at_open();
         // The alarm may be gone: a deployment that could not start for some
@@ -491,7 +489,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 transaction_id,
                 order,
             } => {
-                self.keep_transaction(&transaction_id, &order)?;
+                store::orders::keep_transaction(&self.storage, &transaction_id, &order)?;
                 json(&!self.is_of_another(&transaction_id, &order)?)
             }
             Call::Report => json(&self.report()?),
@@ -559,13 +557,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// there is a place for its work. Orders do not wait for deliveries: while
     /// a delivery is under way, orders that become due meanwhile are looked at.
     async fn run_timers(&self) -> Result<Timers, StorageError> {
-        let rows = self
-            .storage
-            .exec("SELECT text FROM facts WHERE name = 'merchant'", &[])?;
-        let Some(row) = rows.first() else {
+        let Some(merchant) = store::facts::get(&self.storage, Fact::Merchant)? else {
             return Ok(Timers::Done);
         };
-        let merchant = row.text(0)?.to_owned();
         let Ok(context) = self.merchant(&merchant).await else {
             return Ok(Timers::NoMerchant);
         };
@@ -640,12 +634,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let Some(paused) = self.hosts.backoff().take_changed() else {
             return;
         };
-        let written = self.storage.exec(
-            "INSERT INTO facts(name, text) VALUES('backoff', ?1)
-             ON CONFLICT(name) DO UPDATE SET text = ?1",
-            &[paused.into()],
-        );
-        if let Err(error) = written {
+        if let Err(error) = store::facts::set(&self.storage, Fact::Backoff, &paused) {
             self.runtime.log(format_args!("back-off: {error}"));
         }
     }
@@ -671,11 +660,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Writes down whose book this is, with the first thing that needs a timer.
     fn sign_book(&self, context: &MerchantContext) -> Result<(), StorageError> {
-        self.storage.exec(
-            "INSERT INTO facts(name, text) VALUES('merchant', ?) ON CONFLICT DO NOTHING",
-            &[context.merchant.id.as_str().into()],
-        )?;
-        Ok(())
+        store::facts::set_once(&self.storage, Fact::Merchant, &context.merchant.id)
     }
 
     /// Whether the order may be asked about now; if so, it is marked asked.
@@ -701,19 +686,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// The earliest timer of an order, a delivery or a purchase.
     fn work_due_ms(&self) -> Result<Option<i64>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT min(due) FROM (
-                SELECT min(due_at_ms) AS due FROM orders WHERE due_at_ms IS NOT NULL
-                UNION ALL
-                SELECT min(due_at_ms) FROM deliveries WHERE due_at_ms IS NOT NULL
-                UNION ALL
-                SELECT min(untried_until_ms) FROM checkouts
-                WHERE untried_until_ms IS NOT NULL
-                UNION ALL
-                SELECT min(due_at_ms) FROM rechecks)",
-            &[],
-        )?;
-        let due_ms = rows.first().map_or(Ok(None), |row| row.int_or_null(0))?;
+        let due_ms = store::timers::earliest(&self.storage)?;
         let fill_ms = self.filling.get().then(|| self.runtime.now_ms());
         Ok([due_ms, fill_ms].into_iter().flatten().min())
     }
@@ -753,14 +726,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.counters.count(name);
     }
 
-    /// Counters that cannot be written now can be later.
+    /// Writes the counters, a second after the last time at the earliest. Counts
+    /// that the database refuses are lost: they are numbers to watch.
     fn write_counters(&self) {
         self.write_backoff();
         if let Err(error) = self.watch_size() {
             self.runtime.log(format_args!("size: {error}"));
         }
         let is_new = self.counters.is_new();
-        let written = self.counters.write(&self.storage, self.runtime.now_ms());
+        let counts = self.counters.take_due(self.runtime.now_ms());
+        let written = store::counters::add(&self.storage, &counts);
         let reported = written.and_then(|()| match is_new {
             true => self.numbers_changed().and_then(|()| self.arm_for_report()),
             false => Ok(()),
@@ -790,12 +765,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     fn load_order(&self, number: &str) -> Result<Option<Order>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT json FROM orders WHERE out_trade_no = ?",
-            &[number.into()],
-        )?;
-        rows.first()
-            .map(|row| self.read_row("order", number, row.text(0)?))
+        store::orders::json(&self.storage, number)?
+            .map(|json| self.read_row("order", number, &json))
             .transpose()
     }
 

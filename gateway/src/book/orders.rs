@@ -1,13 +1,16 @@
 //! Orders: made, found, paid, closed.
 
 use super::changes::{Stood, evidence};
-use super::index::{Age, Entry};
-use super::{Book, Call, Envelope, SET_ASIDE_MS, write_stored};
+use super::index::Age;
+use super::store::facts::Fact;
+use super::store::index::Entry;
+use super::store::orders::Timer;
+use super::{Book, Call, Envelope, SET_ASIDE_MS, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::alarm::Alarm;
 use crate::observe::{Log, RequestContext};
-use crate::runtime::{Object, Runtime, Storage, StorageError, Value};
+use crate::runtime::{Object, Runtime, Storage, StorageError};
 use crate::upstream::{Prepay, Reason};
 use futures_util::future::{Either, LocalBoxFuture, select};
 use order::{
@@ -178,21 +181,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         order: &Order,
         effects: &[Effect],
     ) -> Result<(), StorageError> {
-        let due_at_ms = due_of(effects).flatten();
-        self.storage.exec(
-            "INSERT INTO orders(out_trade_no, json, due_at_ms, listed) VALUES(?, ?, ?, 1)",
-            &[
-                order.terms().out_trade_no.as_str().into(),
-                write_stored("order", order)?.into(),
-                due_at_ms.into(),
-            ],
-        )?;
+        let timer = timer_of(effects);
+        let number = order.terms().out_trade_no.as_str();
+        store::orders::insert(&self.storage, number, &write_stored("order", order)?, timer)?;
         self.index_new_order(order, Age::New)?;
         self.audit_order(None, order, "")?;
         self.sign_book(context)?;
-        match due_at_ms {
-            Some(at_ms) => self.arm_for(at_ms),
-            None => Ok(()),
+        match timer {
+            Timer::Set(at_ms) => self.arm_for(at_ms),
+            Timer::Keep | Timer::Clear => Ok(()),
         }
     }
 
@@ -391,10 +388,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             ),
         };
         self.storage.atomically(|| {
-            self.storage.exec(
-                "INSERT INTO strays(transaction_id, json) VALUES(?, ?) ON CONFLICT DO NOTHING",
-                &[number.as_str().into(), write_stored("stray", stray)?.into()],
-            )?;
+            store::unmatched::keep(&self.storage, number, &write_stored("stray", stray)?)?;
             self.raise(alarm, sub_mch_id.as_deref().unwrap_or_default())
         })?;
         self.count(counter);
@@ -436,15 +430,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         context: &MerchantContext,
     ) -> Result<Option<DueOrder>, StorageError> {
         for _ in 0..SET_ASIDE_AT_ONCE {
-            let rows = self.storage.exec(
-                "SELECT out_trade_no FROM orders WHERE due_at_ms <= ?
-                 ORDER BY due_at_ms LIMIT 1",
-                &[self.runtime.now_ms().into()],
-            )?;
-            let Some(row) = rows.first() else {
+            let due = store::orders::longest_due(&self.storage, self.runtime.now_ms())?;
+            let Some(text) = due.as_deref() else {
                 return Ok(None);
             };
-            let text = row.text(0)?;
             let looked = self.timer_context(text, false).within_now(|| {
                 let number: OutTradeNo = OutTradeNo::new(text)
                     .map_err(|error| StorageError::unreadable("order number", error))?;
@@ -497,10 +486,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if let Some(come) = self.notices_come.get() {
             return Ok(come);
         }
-        let rows = self
-            .storage
-            .exec("SELECT text FROM facts WHERE name = 'notices_come'", &[])?;
-        let come = rows.first().map(|row| row.text(0)).transpose()? == Some("1");
+        let come = store::facts::get(&self.storage, Fact::NoticesCome)?.as_deref() == Some("1");
         self.notices_come.set(Some(come));
         Ok(come)
     }
@@ -512,11 +498,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(());
         }
         let text = if by_notice { "1" } else { "0" };
-        self.storage.exec(
-            "INSERT INTO facts(name, text) VALUES('notices_come', ?1)
-             ON CONFLICT(name) DO UPDATE SET text = ?1",
-            &[text.into()],
-        )?;
+        store::facts::set(&self.storage, Fact::NoticesCome, text)?;
         self.notices_come.set(Some(by_notice));
         Ok(())
     }
@@ -528,11 +510,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .log(format_args!("order {number} set aside: {why}"));
         self.unreadable.borrow_mut().insert(number.to_owned());
         let again_ms = self.runtime.now_ms() + SET_ASIDE_MS;
-        self.storage.exec(
-            "UPDATE orders SET due_at_ms = ? WHERE out_trade_no = ?",
-            &[again_ms.into(), number.into()],
-        )?;
-        Ok(())
+        store::orders::move_timer(&self.storage, number, again_ms)
     }
 
     /// Carries effects out, and those that follow from them. What WeChat does
@@ -681,19 +659,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Ok(effects) => effects,
                 Err(refusal) => return Ok(Some(Err(refusal))),
             };
-            // `listed` changes, so that a write of an earlier version is known.
-            let mut set =
-                "UPDATE orders SET json = ?1, listed = coalesce(1 - listed, 1)".to_owned();
-            let mut args: Vec<Value> = vec![write_stored("order", &order)?.into(), number.into()];
-            if let Some(due) = due_of(&effects) {
-                set.push_str(", due_at_ms = ?3");
-                args.push(due.into());
-            }
-            self.storage
-                .exec(&format!("{set} WHERE out_trade_no = ?2"), &args)?;
+            let json = write_stored("order", &order)?;
+            store::orders::update(&self.storage, number, &json, timer_of(&effects))?;
             self.index_order(&indexed, &order, Age::New)?;
             if let Some(paid) = order.known_payment().filter(|_| !was_known) {
-                self.keep_transaction(&paid.payment.transaction_id, number)?;
+                store::orders::keep_transaction(
+                    &self.storage,
+                    &paid.payment.transaction_id,
+                    number,
+                )?;
                 let id = paid.payment.transaction_id.as_str();
                 if reported.is_some_and(|reported| reported.transaction_id != id) {
                     self.raise(Alarm::PaidTwice, number)?;
@@ -718,8 +692,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             // With the refund: a refund whose number is free could be mixed up
             // with another order's at WeChat.
             for refund in order.refunds().iter().skip(refunds_before) {
-                let number = &order.terms().out_trade_no;
-                self.take_refund_number(&refund.out_refund_no, number)?;
+                store::refunds::take_number(&self.storage, &refund.out_refund_no, number)?;
             }
             for effect in &effects {
                 match effect {
@@ -777,25 +750,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         transaction_id: &str,
         number: &str,
     ) -> Result<bool, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT out_trade_no FROM transactions WHERE transaction_id = ?",
-            &[transaction_id.into()],
-        )?;
-        let owner = rows.first().map(|row| row.text(0)).transpose()?;
+        let owner = store::orders::paid_by(&self.storage, transaction_id)?;
         Ok(owner.is_some_and(|owner| owner != number))
-    }
-
-    pub(super) fn keep_transaction(
-        &self,
-        transaction_id: &str,
-        number: &str,
-    ) -> Result<(), StorageError> {
-        self.storage.exec(
-            "INSERT INTO transactions(transaction_id, out_trade_no) VALUES(?, ?)
-             ON CONFLICT DO NOTHING",
-            &[transaction_id.into(), number.into()],
-        )?;
-        Ok(())
     }
 
     /// Whether what WeChat reports may be taken. Merchants that share a `mch_id`
@@ -942,13 +898,14 @@ fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError>
     })
 }
 
-/// What the effects do to the order's timer: set it, clear it, or nothing.
-fn due_of(effects: &[Effect]) -> Option<Option<i64>> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::WakeAt(at_ms) => Some(Some(*at_ms)),
-        Effect::Rest => Some(None),
+/// What the effects do to the order's timer.
+fn timer_of(effects: &[Effect]) -> Timer {
+    let timer = effects.iter().find_map(|effect| match effect {
+        Effect::WakeAt(at_ms) => Some(Timer::Set(*at_ms)),
+        Effect::Rest => Some(Timer::Clear),
         _ => None,
-    })
+    });
+    timer.unwrap_or(Timer::Keep)
 }
 
 /// The counter of a refused notice: `OtherAmount` is `notice_other_amount`.

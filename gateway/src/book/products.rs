@@ -1,7 +1,7 @@
 //! Products: what a payer buys by scanning a code that does not change (Native
 //! mode 1, seed 002, section 6.4). Every scan is an order of its own.
 
-use super::{Book, NewOrder, Prepaid, write_stored};
+use super::{Book, NewOrder, Prepaid, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Runtime, Storage};
@@ -34,26 +34,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         );
         self.storage.atomically(|| {
             self.audit(&product.product_id, &what, "")?;
-            self.storage.exec(
-                "INSERT INTO products(product_id, json) VALUES(?1, ?2)
-                 ON CONFLICT(product_id) DO UPDATE SET json = ?2",
-                &[
-                    product.product_id.as_str().into(),
-                    write_stored("product", product)?.into(),
-                ],
-            )?;
-            Ok(())
+            let json = write_stored("product", product)?;
+            Ok(store::products::put(
+                &self.storage,
+                &product.product_id,
+                &json,
+            )?)
         })
     }
 
     /// The product with this number.
     pub(super) fn product(&self, product_id: &str) -> Result<Product, ApiError> {
-        let rows = self.storage.exec(
-            "SELECT json FROM products WHERE product_id = ?",
-            &[product_id.into()],
-        )?;
-        let row = rows.first().ok_or(ApiError::of(Code::ProductNotFound))?;
-        Ok(self.read_row("product", product_id, row.text(0)?)?)
+        let json = store::products::json(&self.storage, product_id)?;
+        let json = json.ok_or_else(|| ApiError::of(Code::ProductNotFound))?;
+        Ok(self.read_row("product", product_id, &json)?)
     }
 
     /// A payer has scanned the product's code: makes the order for this scan.

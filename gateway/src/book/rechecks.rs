@@ -7,7 +7,7 @@
 //!
 //! They have the lowest priority: one at a time, where no order's timer is due.
 
-use super::Book;
+use super::{Book, store};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
@@ -32,11 +32,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn check_later(&self, number: &str) -> Result<(), StorageError> {
         let after_ms = self.runtime.now_ms() + CHECK_AFTER_MS;
         let due_ms = (after_ms / TOGETHER_MS + 1) * TOGETHER_MS;
-        self.storage.exec(
-            "INSERT INTO rechecks(out_trade_no, due_at_ms) VALUES(?, ?) ON CONFLICT DO NOTHING",
-            &[number.into(), due_ms.into()],
-        )?;
-        Ok(())
+        store::rechecks::add(&self.storage, number, due_ms)
     }
 
     /// The object that keeps whose each transaction is does not answer.
@@ -46,18 +42,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         number: &str,
     ) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
-        let rows = self.storage.exec(
-            "INSERT INTO rechecks(out_trade_no, due_at_ms, claim_since_ms) VALUES(?1, ?2, ?3)
-             ON CONFLICT(out_trade_no) DO UPDATE SET
-                 due_at_ms = min(due_at_ms, ?2), claim_since_ms = coalesce(claim_since_ms, ?3)
-             RETURNING claim_since_ms",
-            &[
-                number.into(),
-                (now_ms + CLAIM_AGAIN_MS).into(),
-                now_ms.into(),
-            ],
-        )?;
-        let since_ms = rows.first().map_or(Ok(now_ms), |row| row.int(0))?;
+        let again_ms = now_ms + CLAIM_AGAIN_MS;
+        let since_ms =
+            store::rechecks::add_unanswered_claim(&self.storage, number, again_ms, now_ms)?;
         if now_ms - since_ms >= CLAIM_ALARM_MS {
             self.raise(Alarm::ClaimUnanswered, number)?;
         }
@@ -67,39 +54,25 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// The claim of this order's payment is answered.
     pub(super) fn claim_answered(&self, number: &str) -> Result<(), StorageError> {
-        let gone = self.storage.exec(
-            "DELETE FROM rechecks WHERE out_trade_no = ? AND claim_since_ms IS NOT NULL
-             RETURNING due_at_ms",
-            &[number.into()],
-        )?;
-        match gone.is_empty() {
-            true => Ok(()),
-            false => self.end_alarm(Alarm::ClaimUnanswered, number),
+        match store::rechecks::remove_unanswered_claim(&self.storage, number)? {
+            true => self.end_alarm(Alarm::ClaimUnanswered, number),
+            false => Ok(()),
         }
     }
 
     /// Moves the check that has been due longest, and takes it.
     pub(super) fn claim_due_recheck(&self) -> Result<Option<OutTradeNo>, StorageError> {
         let now_ms = self.runtime.now_ms();
-        let rows = self.storage.exec(
-            "SELECT out_trade_no, claim_since_ms FROM rechecks WHERE due_at_ms <= ?
-             ORDER BY due_at_ms LIMIT 1",
-            &[now_ms.into()],
-        )?;
-        let Some(row) = rows.first() else {
+        let Some(due) = store::rechecks::longest_due(&self.storage, now_ms)? else {
             return Ok(None);
         };
-        let text = row.text(0)?;
-        let again_ms = match row.int_or_null(1)? {
+        let again_ms = match due.claim_since_ms {
             Some(since_ms) if now_ms - since_ms < CLAIM_ALARM_MS => CLAIM_AGAIN_MS,
             Some(_) => CLAIM_ALARM_MS,
             None => AGAIN_MS,
         };
-        self.storage.exec(
-            "UPDATE rechecks SET due_at_ms = ? WHERE out_trade_no = ?",
-            &[(now_ms + again_ms).into(), text.into()],
-        )?;
-        let number = OutTradeNo::new(text);
+        store::rechecks::move_timer(&self.storage, &due.number, now_ms + again_ms)?;
+        let number = OutTradeNo::new(&due.number);
         Ok(Some(number.map_err(|error| {
             StorageError::unreadable("order number", error)
         })?))
@@ -122,10 +95,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Some(Ok(effects)) => effects,
             _ => Vec::new(),
         };
-        self.storage.exec(
-            "DELETE FROM rechecks WHERE out_trade_no = ?",
-            &[number.as_str().into()],
-        )?;
+        store::rechecks::remove(&self.storage, number.as_str())?;
         self.end_alarm(Alarm::ClaimUnanswered, number.as_str())?;
         self.end_alarm(Alarm::PaymentUnchecked, number.as_str())?;
         self.carry_out(context, number, effects).await

@@ -3,7 +3,7 @@
 //! only by what WeChat answers to a query.
 
 use super::orders::answered;
-use super::{Book, Verdict};
+use super::{Book, Verdict, store};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::fingerprint;
@@ -217,23 +217,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         out_refund_no: &str,
         number: &OutTradeNo,
     ) -> Result<bool, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT 1 FROM refunds WHERE out_refund_no = ? AND out_trade_no <> ?",
-            &[out_refund_no.into(), number.as_str().into()],
-        )?;
-        Ok(!rows.is_empty())
-    }
-
-    pub(super) fn take_refund_number(
-        &self,
-        out_refund_no: &str,
-        number: &OutTradeNo,
-    ) -> Result<(), StorageError> {
-        self.storage.exec(
-            "INSERT INTO refunds(out_refund_no, out_trade_no) VALUES(?, ?) ON CONFLICT DO NOTHING",
-            &[out_refund_no.into(), number.as_str().into()],
-        )?;
-        Ok(())
+        store::refunds::is_of_another_order(&self.storage, out_refund_no, number.as_str())
     }
 
     /// The number of the refund by which an attempt's payment goes back because

@@ -1,12 +1,14 @@
 //! How the book stands, and what it reports of that to the
 //! [board](crate::board), and when.
 
-use super::{Book, Numbers, Raised, Report};
+use super::store::alarms::StoredAlarm;
+use super::store::facts::Fact;
+use super::{Book, Numbers, Raised, Report, store};
 use crate::board::{self, AGAIN_MS, APART_MS, PATIENCE_MS};
 use crate::http::error::ApiError;
 use crate::observe::Log;
 use crate::observe::alarm::Alarm;
-use crate::runtime::{Object, Row, Runtime, Storage, StorageError};
+use crate::runtime::{Object, Runtime, Storage, StorageError};
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,8 +31,7 @@ pub(super) struct Reporting {
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn read_reporting(storage: &S) -> Result<Reporting, StorageError> {
-        let rows = storage.exec("SELECT text FROM facts WHERE name = 'reporting'", &[])?;
-        let text = rows.first().map(|row| row.text(0)).transpose()?;
+        let text = store::facts::get(storage, Fact::Reporting)?;
         // What cannot be read is begun anew.
         Ok(text
             .and_then(|text| serde_json::from_slice(text.as_bytes()).ok())
@@ -38,11 +39,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     fn write_reporting(&self, reporting: Reporting) -> Result<(), StorageError> {
-        self.storage.exec(
-            "INSERT INTO facts(name, text) VALUES('reporting', ?1)
-             ON CONFLICT(name) DO UPDATE SET text = ?1",
-            &[super::write_stored("reporting", &reporting)?.into()],
-        )?;
+        let json = super::write_stored("reporting", &reporting)?;
+        store::facts::set(&self.storage, Fact::Reporting, &json)?;
         self.reporting.set(reporting);
         Ok(())
     }
@@ -186,29 +184,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// once the merchant is known to exist.
     fn signed(&self, merchant: Option<&str>) -> Result<Option<String>, StorageError> {
         if let Some(merchant) = merchant {
-            self.storage.exec(
-                "INSERT INTO facts(name, text) VALUES('merchant', ?) ON CONFLICT DO NOTHING",
-                &[merchant.into()],
-            )?;
+            store::facts::set_once(&self.storage, Fact::Merchant, merchant)?;
         }
-        let rows = self
-            .storage
-            .exec("SELECT text FROM facts WHERE name = 'merchant'", &[])?;
-        rows.first()
-            .map(|row| row.text(0).map(str::to_owned))
-            .transpose()
+        store::facts::get(&self.storage, Fact::Merchant)
     }
 
     pub(super) fn report(&self) -> Result<Report, StorageError> {
-        let strays = self
-            .storage
-            .exec("SELECT json, transaction_id FROM strays LIMIT 100", &[])?
+        let strays = store::unmatched::list(&self.storage)?
             .iter()
             // One that cannot be read does not hide the others.
-            .filter_map(|row| {
-                let (json, number) = (row.text(0).ok()?, row.text(1).ok()?);
-                self.read_row("stray", number, json).ok()
-            })
+            .filter_map(|stored| self.read_row("stray", &stored.number, &stored.json).ok())
             .collect();
         Ok(Report {
             counters: self.counters()?,
@@ -219,81 +204,39 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     pub(super) fn numbers(&self) -> Result<Numbers, StorageError> {
-        // Both tables have an index of the rows that wait. A delivery behind
-        // another of its order has no timer.
-        let waiting = |rows| -> Result<i64, StorageError> {
-            let sql = format!("SELECT count(*) FROM {rows}");
-            let rows = self.storage.exec(&sql, &[])?;
-            rows.first().map_or(Ok(0), |row| row.int(0))
-        };
         Ok(Numbers {
             counters: self.counters()?,
-            orders_waiting: waiting("orders WHERE due_at_ms IS NOT NULL")?,
-            deliveries_waiting: waiting("deliveries WHERE state = 'waiting'")?,
+            orders_waiting: store::orders::count_waiting(&self.storage)?,
+            deliveries_waiting: store::deliveries::count_waiting(&self.storage)?,
             overdue_ms: self
                 .next_due_ms()?
                 .map_or(0, |due_ms| (self.runtime.now_ms() - due_ms).max(0)),
             storage_bytes: self.storage.size_bytes(),
             alarms: self.alarms()?,
-            standing: self.standing()?,
+            standing: store::alarms::count_by_name(&self.storage)?,
         })
     }
 
-    /// How many alarms there are of each name.
-    fn standing(&self) -> Result<BTreeMap<String, i64>, StorageError> {
-        let mut standing = BTreeMap::new();
-        let mut after = String::new();
-        loop {
-            let rows = self.storage.exec(
-                "SELECT min(name) FROM alarms WHERE name > ?",
-                &[after.into()],
-            )?;
-            let Some(name) = rows
-                .first()
-                .map(|row| row.text_or_null(0))
-                .transpose()?
-                .flatten()
-            else {
-                return Ok(standing);
-            };
-            let rows = self
-                .storage
-                .exec("SELECT count(*) FROM alarms WHERE name = ?", &[name.into()])?;
-            let n = rows.first().map_or(Ok(0), |row| row.int(0))?;
-            standing.insert(name.to_owned(), n);
-            after = name.to_owned();
-        }
-    }
-
     pub(super) fn counters(&self) -> Result<BTreeMap<String, i64>, StorageError> {
-        self.counters
-            .write_now(&self.storage, self.runtime.now_ms())?;
-        let mut counters = BTreeMap::new();
-        for row in self.storage.exec("SELECT name, n FROM counters", &[])? {
-            counters.insert(row.text(0)?.to_owned(), row.int(1)?);
-        }
-        Ok(counters)
+        let counts = self.counters.take(self.runtime.now_ms());
+        store::counters::add(&self.storage, &counts)?;
+        store::counters::read(&self.storage)
     }
 
     /// The latest hundred open alarms.
     pub(super) fn alarms(&self) -> Result<Vec<Raised>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT name, subject, times, last_at_ms FROM alarms
-             ORDER BY last_at_ms DESC LIMIT 100",
-            &[],
-        )?;
-        let raised = |row: &Row| {
-            let name = row.text(0)?;
-            let alarm = Alarm::named(name);
-            Ok(Raised {
-                name: name.to_owned(),
-                says: alarm.map_or_else(|| name.to_owned(), |alarm| alarm.says().to_owned()),
+        let raised = |stored: StoredAlarm| {
+            let alarm = Alarm::named(&stored.name);
+            Raised {
+                says: alarm.map_or_else(|| stored.name.clone(), |alarm| alarm.says().to_owned()),
                 to_do: alarm.map(Alarm::to_do).unwrap_or_default().to_owned(),
-                subject: row.text(1)?.to_owned(),
-                times: row.int(2)?,
-                last_at_ms: row.int(3)?,
-            })
+                name: stored.name,
+                subject: stored.subject,
+                times: stored.times,
+                last_at_ms: stored.last_at_ms,
+            }
         };
-        rows.iter().map(raised).collect()
+        let latest = store::alarms::latest(&self.storage)?;
+        Ok(latest.into_iter().map(raised).collect())
     }
 }

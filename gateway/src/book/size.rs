@@ -1,7 +1,8 @@
 //! How full the object is: an alarm while there is time, and room kept for what
 //! is paid.
 
-use super::{Book, Call};
+use super::store::facts::Fact;
+use super::{Book, Call, store};
 use crate::http::error::{ApiError, Code};
 use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
@@ -54,20 +55,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if level <= self.filling_percent.get() {
             return Ok(());
         }
-        let rows = self
-            .storage
-            .exec("SELECT text FROM facts WHERE name = 'filling_percent'", &[])?;
-        let context = rows.first().map(|row| row.text(0)).transpose()?;
+        let context = store::facts::get(&self.storage, Fact::FillingPercent)?;
         let context = context
             .and_then(|text| text.parse().ok())
             .unwrap_or_default();
         if level > context {
             self.storage.atomically(|| {
-                self.storage.exec(
-                    "INSERT INTO facts(name, text) VALUES('filling_percent', ?1)
-                     ON CONFLICT(name) DO UPDATE SET text = ?1",
-                    &[level.to_string().into()],
-                )?;
+                store::facts::set(&self.storage, Fact::FillingPercent, &level.to_string())?;
                 self.raise(Alarm::StorageFilling, &format!("{level} %"))
             })?;
         }

@@ -105,6 +105,15 @@ pub fn first_request(storage: &impl Storage, subject: &str) -> Result<String, St
     Ok(id.unwrap_or_default().to_owned())
 }
 
+/// When a subject was changed first, Unix milliseconds.
+pub fn first_at_ms(storage: &impl Storage, subject: &str) -> Result<Option<i64>, StorageError> {
+    let rows = storage.exec(
+        "SELECT at_ms FROM audit WHERE subject = ? ORDER BY id LIMIT 1",
+        &[subject.into()],
+    )?;
+    rows.first().map(|row| row.int(0)).transpose()
+}
+
 /// No entry has a larger id: integers cross into JavaScript as 53 bits.
 const LAST_ID: i64 = (1 << 53) - 1;
 

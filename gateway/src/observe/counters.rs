@@ -4,7 +4,6 @@
 //! A name is `family:label[:label]`, or one word for what became of a notice;
 //! `handlers/admin/operator.rs` says what each is called outside.
 
-use crate::runtime::{Storage, StorageError, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -18,8 +17,6 @@ pub struct Counters {
 
 /// Under load the counters are written down this far apart.
 const APART_MS: i64 = 1_000;
-/// A statement takes a hundred values on Cloudflare.
-const AT_ONCE: usize = 40;
 
 impl Counters {
     /// Once more.
@@ -48,33 +45,18 @@ impl Counters {
         !self.counts.borrow().is_empty()
     }
 
-    /// Adds it to the database, if the last time was long enough ago.
-    pub fn write(&self, storage: &impl Storage, now_ms: i64) -> Result<(), StorageError> {
+    /// Takes what is to be written now: nothing, if the last time was a moment ago.
+    pub fn take_due(&self, now_ms: i64) -> BTreeMap<String, i64> {
         let since_ms = now_ms - self.written_at_ms.get();
         match (0..APART_MS).contains(&since_ms) {
-            true => Ok(()),
-            false => self.write_now(storage, now_ms),
+            true => BTreeMap::new(),
+            false => self.take(now_ms),
         }
     }
 
-    /// Adds it to the database.
-    pub fn write_now(&self, storage: &impl Storage, now_ms: i64) -> Result<(), StorageError> {
-        let counts: Vec<(String, i64)> = self.counts.take().into_iter().collect();
+    /// Takes what is not written yet, to be written now.
+    pub fn take(&self, now_ms: i64) -> BTreeMap<String, i64> {
         self.written_at_ms.set(now_ms);
-        for some in counts.chunks(AT_ONCE) {
-            let rows = vec!["(?, ?)"; some.len()].join(", ");
-            let args: Vec<Value> = some
-                .iter()
-                .flat_map(|(name, n)| [name.as_str().into(), (*n).into()])
-                .collect();
-            storage.exec(
-                &format!(
-                    "INSERT INTO counters(name, n) VALUES {rows}
-                     ON CONFLICT(name) DO UPDATE SET n = n + excluded.n"
-                ),
-                &args,
-            )?;
-        }
-        Ok(())
+        self.counts.take()
     }
 }

@@ -1,0 +1,71 @@
+//! `facts( name, text )`: single values of the book.
+
+use super::text;
+use crate::runtime::{Storage, StorageError};
+
+/// What a value is. The names are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::book) enum Fact {
+    /// Whose book it is: a merchant's id.
+    Merchant,
+    /// The calls that are paused, as JSON; see `upstream/backoff.rs`.
+    Backoff,
+    /// Where the book is with its reports to the board, as JSON.
+    Reporting,
+    /// `1` where WeChat's notices arrive, and `0` where they do not.
+    NoticesCome,
+    /// The alarm about the object's size that was raised last, in percent.
+    FillingPercent,
+    /// The number of the last migration.
+    Schema,
+}
+
+impl Fact {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Merchant => "merchant",
+            Self::Backoff => "backoff",
+            Self::Reporting => "reporting",
+            Self::NoticesCome => "notices_come",
+            Self::FillingPercent => "filling_percent",
+            Self::Schema => "schema",
+        }
+    }
+}
+
+pub(in crate::book) fn get(
+    storage: &impl Storage,
+    fact: Fact,
+) -> Result<Option<String>, StorageError> {
+    text(
+        storage,
+        "SELECT text FROM facts WHERE name = ?",
+        &[fact.name().into()],
+    )
+}
+
+pub(in crate::book) fn set(
+    storage: &impl Storage,
+    fact: Fact,
+    text: &str,
+) -> Result<(), StorageError> {
+    storage.exec(
+        "INSERT INTO facts(name, text) VALUES(?1, ?2)
+         ON CONFLICT(name) DO UPDATE SET text = ?2",
+        &[fact.name().into(), text.into()],
+    )?;
+    Ok(())
+}
+
+/// Writes a value that has none yet; one that it has stays.
+pub(in crate::book) fn set_once(
+    storage: &impl Storage,
+    fact: Fact,
+    text: &str,
+) -> Result<(), StorageError> {
+    storage.exec(
+        "INSERT INTO facts(name, text) VALUES(?, ?) ON CONFLICT DO NOTHING",
+        &[fact.name().into(), text.into()],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! The tables of a book, and how a database of an earlier version becomes one
+//! of this version.
+//!
+//! ```text
+//! facts( 'schema' ) = the number of the last migration that was carried out
+//! ```
+//!
+//! Migrations have numbers and are only ever added. Each runs in one
+//! transaction together with its number, so that a crash leaves it undone or
+//! done. A database without a number is of version 0.1.0 or earlier, or new;
+//! the first migration takes both to the same tables.
+//!
+//! A migration costs the same however many rows there are: an object that takes
+//! longer to open than the runtime allows never opens again. So it makes tables
+//! and columns, and no index on a table that may be large. Data follows in
+//! slices under the alarm: see `index.rs`.
+
+use super::facts::{self, Fact};
+use super::{exists, index};
+use crate::observe::audit;
+use crate::runtime::{Storage, StorageError, add_columns};
+
+/// What one migration does.
+type Migration<S> = fn(&S) -> Result<(), StorageError>;
+
+/// Every migration, in order. Its number is its place, counted from 1.
+fn migrations<S: Storage>() -> [Migration<S>; 2] {
+    [base_tables, index_tables]
+}
+
+/// Carries out what the database lacks. One of a later version, which a
+/// rollback leaves behind, stays as it is.
+pub(in crate::book) fn migrate<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    let done = number(storage)?;
+    for (number, migration) in (1..).zip(migrations()) {
+        if number <= done {
+            continue;
+        }
+        storage.atomically(|| {
+            migration(storage)?;
+            facts::set(storage, Fact::Schema, &number.to_string())
+        })?;
+    }
+    Ok(())
+}
+
+/// The number of the last migration; 0 where none has a number.
+fn number(storage: &impl Storage) -> Result<i64, StorageError> {
+    if !has_table(storage, "facts")? {
+        return Ok(0);
+    }
+    match facts::get(storage, Fact::Schema)? {
+        Some(text) => text
+            .parse()
+            .map_err(|error| StorageError::unreadable("schema number", error)),
+        None => Ok(0),
+    }
+}
+
+/// The tables of version 0.1.0, made new or completed.
+fn base_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    let knows_transactions = has_table(storage, "transactions")?;
+    for statement in [
+        "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS orders(
+            out_trade_no TEXT PRIMARY KEY, json TEXT NOT NULL, due_at_ms INTEGER)",
+        "CREATE INDEX IF NOT EXISTS orders_due ON orders(due_at_ms)
+            WHERE due_at_ms IS NOT NULL",
+        "CREATE TABLE IF NOT EXISTS checkouts(
+            id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS attempts(
+            out_trade_no TEXT PRIMARY KEY, checkout_id TEXT NOT NULL)",
+        "CREATE INDEX IF NOT EXISTS attempts_checkout ON attempts(checkout_id)",
+        "CREATE TABLE IF NOT EXISTS refunds(
+            out_refund_no TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS products(product_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS links(
+            id TEXT PRIMARY KEY, json TEXT NOT NULL, sold INTEGER NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS sales(
+            checkout_id TEXT PRIMARY KEY, link_id TEXT NOT NULL, once TEXT NOT NULL,
+            pieces INTEGER NOT NULL, until_ms INTEGER NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS holders(
+            checkout_id TEXT PRIMARY KEY, holder TEXT NOT NULL)",
+        "CREATE INDEX IF NOT EXISTS sales_link ON sales(link_id, until_ms)",
+        "CREATE INDEX IF NOT EXISTS sales_once ON sales(once)",
+        "CREATE INDEX IF NOT EXISTS holders_holder ON holders(holder)",
+        "CREATE TABLE IF NOT EXISTS deliveries(
+            id INTEGER PRIMARY KEY AUTOINCREMENT, out_trade_no TEXT NOT NULL,
+            url TEXT NOT NULL, body TEXT NOT NULL, attempts INTEGER NOT NULL,
+            due_at_ms INTEGER, state TEXT NOT NULL, last TEXT, out_refund_no TEXT)",
+        "CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries(out_trade_no)
+            WHERE state = 'waiting'",
+        "CREATE INDEX IF NOT EXISTS deliveries_order ON deliveries(out_trade_no)",
+        "CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries(due_at_ms)
+            WHERE due_at_ms IS NOT NULL",
+        "CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, n INTEGER NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS alarms(
+            name TEXT NOT NULL, subject TEXT NOT NULL, times INTEGER NOT NULL,
+            last_at_ms INTEGER NOT NULL, PRIMARY KEY(name, subject))",
+        "CREATE TABLE IF NOT EXISTS transactions(
+            transaction_id TEXT PRIMARY KEY, out_trade_no TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS strays(
+            transaction_id TEXT PRIMARY KEY, json TEXT NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS rechecks(
+            out_trade_no TEXT PRIMARY KEY, due_at_ms INTEGER NOT NULL,
+            claim_since_ms INTEGER)",
+        "CREATE INDEX IF NOT EXISTS rechecks_due ON rechecks(due_at_ms)",
+    ]
+    .into_iter()
+    .chain(audit::STATEMENTS)
+    {
+        storage.exec(statement, &[])?;
+    }
+    add_columns(storage, &ADDED)?;
+    if !knows_transactions {
+        storage.exec(FILL_TRANSACTIONS, &[])?;
+    }
+    for statement in [
+        "CREATE INDEX IF NOT EXISTS alarms_last ON alarms(last_at_ms)",
+        "CREATE INDEX IF NOT EXISTS checkouts_untried ON checkouts(untried_until_ms)
+            WHERE untried_until_ms IS NOT NULL",
+    ] {
+        storage.exec(statement, &[])?;
+    }
+    Ok(())
+}
+
+/// The tables, indexes and triggers of the index of lists. Every index is of a table that is new.
+const INDEX_TABLES: [&str; 30] = [
+    "CREATE TABLE listed(
+        n INTEGER PRIMARY KEY, list INTEGER NOT NULL, key TEXT NOT NULL,
+        at_ms INTEGER NOT NULL, state TEXT NOT NULL, waiting INTEGER NOT NULL DEFAULT 0,
+        moved_at_ms INTEGER, amount INTEGER, currency TEXT, trade_type TEXT, link TEXT,
+        openid TEXT, sub_openid TEXT, out_trade_no TEXT, until_ms INTEGER)",
+    "CREATE UNIQUE INDEX listed_key ON listed(list, key)",
+    "CREATE INDEX listed_at ON listed(list, at_ms)",
+    "CREATE INDEX listed_state ON listed(list, state, at_ms)",
+    "CREATE INDEX listed_waiting ON listed(list, waiting, at_ms) WHERE waiting = 1",
+    "CREATE INDEX listed_moved ON listed(list, moved_at_ms) WHERE moved_at_ms IS NOT NULL",
+    "CREATE INDEX listed_amount ON listed(list, amount, at_ms) WHERE amount IS NOT NULL",
+    "CREATE INDEX listed_currency ON listed(list, currency, at_ms) WHERE currency IS NOT NULL",
+    "CREATE INDEX listed_trade_type ON listed(list, trade_type, at_ms)
+        WHERE trade_type IS NOT NULL",
+    "CREATE INDEX listed_link ON listed(list, link, at_ms) WHERE link IS NOT NULL",
+    "CREATE INDEX listed_openid ON listed(list, openid, at_ms) WHERE openid IS NOT NULL",
+    "CREATE INDEX listed_sub_openid ON listed(list, sub_openid, at_ms)
+        WHERE sub_openid IS NOT NULL",
+    "CREATE INDEX listed_order ON listed(list, out_trade_no, at_ms)
+        WHERE out_trade_no IS NOT NULL",
+    "CREATE TABLE numbers(
+        list INTEGER NOT NULL, number TEXT NOT NULL, n INTEGER NOT NULL,
+        PRIMARY KEY(list, number, n)) WITHOUT ROWID",
+    "CREATE INDEX numbers_n ON numbers(n)",
+    "CREATE TABLE sums(
+        list INTEGER NOT NULL, bucket INTEGER NOT NULL, currency TEXT NOT NULL,
+        amount INTEGER NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY(list, bucket, currency)) WITHOUT ROWID",
+    "CREATE TABLE fills(list INTEGER PRIMARY KEY, before INTEGER NOT NULL)",
+    "CREATE TABLE unlisted(
+        list INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY(list, key)) WITHOUT ROWID",
+    // 900000 is BUCKET_MS; 1 and 2 are orders and refunds.
+    "CREATE TRIGGER listed_counted AFTER INSERT ON listed
+        WHEN NEW.list <= 2 AND NEW.moved_at_ms IS NOT NULL
+     BEGIN
+        INSERT INTO sums(list, bucket, currency, amount, count)
+        VALUES(NEW.list, NEW.moved_at_ms / 900000, NEW.currency, NEW.amount, 1)
+        ON CONFLICT(list, bucket, currency)
+        DO UPDATE SET amount = amount + excluded.amount, count = count + 1;
+     END",
+    "CREATE TRIGGER listed_counted_again AFTER UPDATE OF moved_at_ms ON listed
+        WHEN NEW.list <= 2 AND OLD.moved_at_ms IS NOT NEW.moved_at_ms
+     BEGIN
+        UPDATE sums SET amount = amount - OLD.amount, count = count - 1
+        WHERE list = OLD.list AND bucket = OLD.moved_at_ms / 900000
+            AND currency = OLD.currency;
+        INSERT INTO sums(list, bucket, currency, amount, count)
+        SELECT NEW.list, NEW.moved_at_ms / 900000, NEW.currency, NEW.amount, 1
+        WHERE NEW.moved_at_ms IS NOT NULL
+        ON CONFLICT(list, bucket, currency)
+        DO UPDATE SET amount = amount + excluded.amount, count = count + 1;
+     END",
+    "CREATE TRIGGER listed_removed AFTER DELETE ON listed
+     BEGIN DELETE FROM numbers WHERE n = OLD.n; END",
+    // Rows that an earlier version writes.
+    "CREATE TRIGGER orders_made_elsewhere AFTER INSERT ON orders WHEN NEW.listed IS NULL
+     BEGIN INSERT OR IGNORE INTO unlisted VALUES(1, NEW.out_trade_no); END",
+    "CREATE TRIGGER orders_changed_elsewhere AFTER UPDATE OF json ON orders
+        WHEN NEW.listed IS OLD.listed
+     BEGIN INSERT OR IGNORE INTO unlisted VALUES(1, NEW.out_trade_no); END",
+    "CREATE TRIGGER checkouts_made_elsewhere AFTER INSERT ON checkouts WHEN NEW.listed IS NULL
+     BEGIN INSERT OR IGNORE INTO unlisted VALUES(3, NEW.id); END",
+    "CREATE TRIGGER checkouts_removed AFTER DELETE ON checkouts
+     BEGIN DELETE FROM listed WHERE list = 3 AND key = OLD.id; END",
+    // Deliveries and alarms have their columns already, so that triggers do it all.
+    "CREATE TRIGGER deliveries_listed AFTER INSERT ON deliveries
+     BEGIN
+        INSERT INTO listed(list, key, at_ms, state, waiting, out_trade_no)
+        VALUES(5, NEW.id, coalesce(NEW.created_at_ms, unixepoch() * 1000), NEW.state,
+            NEW.state = 'waiting', NEW.out_trade_no);
+        INSERT OR IGNORE INTO numbers SELECT 5, NEW.out_trade_no, n FROM listed
+        WHERE list = 5 AND key = CAST(NEW.id AS TEXT);
+        INSERT OR IGNORE INTO numbers SELECT 5, NEW.out_refund_no, n FROM listed
+        WHERE list = 5 AND key = CAST(NEW.id AS TEXT) AND NEW.out_refund_no IS NOT NULL;
+     END",
+    "CREATE TRIGGER deliveries_listed_again AFTER UPDATE OF state ON deliveries
+        WHEN NEW.state <> OLD.state
+     BEGIN
+        UPDATE listed SET state = NEW.state, waiting = NEW.state = 'waiting'
+        WHERE list = 5 AND key = CAST(NEW.id AS TEXT);
+     END",
+    "CREATE TRIGGER alarms_listed AFTER INSERT ON alarms
+     BEGIN
+        INSERT OR IGNORE INTO listed(list, key, at_ms, state, out_trade_no)
+        VALUES(6, NEW.name || ' ' || NEW.subject, NEW.last_at_ms, NEW.name, NEW.subject);
+        INSERT OR IGNORE INTO numbers SELECT 6, NEW.subject, n FROM listed
+        WHERE list = 6 AND key = NEW.name || ' ' || NEW.subject;
+     END",
+    "CREATE TRIGGER alarms_listed_again AFTER UPDATE OF last_at_ms ON alarms
+     BEGIN
+        UPDATE listed SET at_ms = NEW.last_at_ms
+        WHERE list = 6 AND key = NEW.name || ' ' || NEW.subject;
+     END",
+    "CREATE TRIGGER alarms_removed AFTER DELETE ON alarms
+     BEGIN
+        DELETE FROM listed WHERE list = 6 AND key = OLD.name || ' ' || OLD.subject;
+     END",
+];
+
+/// The second migration: makes the index, empty, and notes what is to be indexed.
+fn index_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    add_columns(
+        storage,
+        &[
+            // Changes with each write that the index has followed.
+            ("orders", "listed", "INTEGER"),
+            ("checkouts", "listed", "INTEGER"),
+            ("deliveries", "created_at_ms", "INTEGER"),
+        ],
+    )?;
+    for statement in INDEX_TABLES {
+        storage.exec(statement, &[])?;
+    }
+    index::begin_fills(storage)
+}
+
+/// The transactions of the payments in a book of a version before 0.1.0. It
+/// runs whole, and not in slices: until each paid order's transaction is known,
+/// the same payment could pay a second order. A row that is no JSON is passed
+/// over: it must not keep the book from opening.
+const FILL_TRANSACTIONS: &str = "INSERT OR IGNORE INTO transactions
+    SELECT CASE WHEN json_valid(json) THEN coalesce(
+        json_extract(json, '$.status.SUCCESS.payment.transaction_id'),
+        json_extract(json, '$.status.REVERSING.paid.payment.transaction_id'),
+        json_extract(json, '$.status.REVOKED.paid.payment.transaction_id')
+    ) END AS transaction_id, out_trade_no FROM orders WHERE transaction_id IS NOT NULL";
+
+fn has_table(storage: &impl Storage, name: &str) -> Result<bool, StorageError> {
+    exists(
+        storage,
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
+        &[name.into()],
+    )
+}
+
+/// Columns that a book of an earlier version lacks: table, column, type.
+const ADDED: [(&str, &str, &str); 2] = [
+    ("deliveries", "out_refund_no", "TEXT"),
+    // A payment link's purchase that no payer has tried to pay goes after this.
+    ("checkouts", "untried_until_ms", "INTEGER"),
+];
