@@ -1,23 +1,23 @@
 // @ts-check
 /**
  * `<weceive-pay link="https://pay.example.com/pay/?l=…">`: a button that opens
- * a payment link, and tells its page how the purchase ended.
+ * a payment link, and reports to its page how the purchase ended.
  *
  *     <script src="https://pay.example.com/weceive-pay.js" async></script>
  *     <weceive-pay link="https://pay.example.com/pay/?l=demo.…">
  *       <a href="https://pay.example.com/pay/?l=demo.…">Pay with WeChat</a>
  *     </weceive-pay>
  *
- * What stands inside is shown where this script does not run. `label` replaces
+ * Its content is shown where this script does not run. `label` replaces
  * the button's text. The event `weceive-result` has
- * `detail: {state: "paid" | "ended", out_trade_no: string}`. It comes from the
- * gateway and not from a window, and only to a page whose origin the merchant
- * has registered. It is for the eye: goods are handed out on the delivery to
- * the merchant's server.
+ * `detail: {state: "paid" | "ended", out_trade_no: string}`. The result comes
+ * from the gateway, not from the payer's window, and only to a page whose origin
+ * the merchant has registered. Use it for display only: deliver goods on the
+ * notice to the merchant's server.
  *
- * Where the result cannot be had, the event `weceive-error` has
+ * If the result is not available, the event `weceive-error` has
  * `detail: {code: string, message: string}`, the console has the same, and
- * nothing is asked any more: `ORIGIN_UNKNOWN` means that this page's origin is
+ * polling stops: `ORIGIN_UNKNOWN` means that this page's origin is
  * not in the merchant's `redirect_origins`, `UNREACHABLE` that no answer came
  * (often a Content-Security-Policy without the gateway in `connect-src`).
  */
@@ -29,11 +29,11 @@
     hans: ["微信支付", "等待付款…", "已付款", "此页面无法显示支付结果。"],
     hant: ["微信支付", "等待付款…", "已付款", "此頁面無法顯示付款結果。"],
   };
-  /** A form can be filled in late, and then paid for half an hour. */
+  /** A payer may submit the form late, and can then pay for half an hour. */
   const WATCH_MS = 60 * 60_000;
   const FIRST_WAIT_MS = 2_000;
   const LONGEST_WAIT_MS = 10_000;
-  /** So many unanswered questions in a row, with a network, are a wall. */
+  /** After this many requests in a row without an answer, while online, polling stops. */
   const UNANSWERED = 20;
 
   const STYLE = `
@@ -55,7 +55,7 @@
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
-  /** Whether another tab can stand beside this page. */
+  /** Whether a second tab can be visible beside this page. */
   function hasRoom() {
     return (
       matchMedia("(hover: hover) and (pointer: fine)").matches &&
@@ -76,7 +76,7 @@
       this.status = document.createElement("p");
       this.status.setAttribute("role", "status");
       this.status.setAttribute("part", "status");
-      // A style element would need the page's permission to have one.
+      // A style element would need the permission of the page's Content-Security-Policy.
       if ("adoptedStyleSheets" in root) {
         const sheet = new CSSStyleSheet();
         sheet.replaceSync(STYLE);
@@ -87,7 +87,7 @@
         /** @type {ShadowRoot} */ (root).append(style);
       }
       /** @type {ShadowRoot} */ (root).append(this.button, this.status);
-      /** The purchase that is watched; empty when none is.  */
+      /** The polled purchase; empty if there is none. */
       this.once = "";
       this.until = 0;
       this.wait = FIRST_WAIT_MS;
@@ -142,15 +142,15 @@
     open() {
       const address = this.address;
       if (!address) return;
-      // The same word until the purchase has ended: a second tap is no second
-      // purchase.
+      // The token stays until the purchase has ended, so a second tap makes no
+      // second purchase.
       this.once ||= fresh();
       const url = new URL(address);
       url.searchParams.set("once", this.once);
       this.keep(this.once);
       const tab = hasRoom() && window.open(url, "_blank");
       if (tab) {
-        // Not with "noopener": then a tab that was blocked looks like any other.
+        // Without "noopener", which would hide whether the tab was blocked.
         tab.opener = null;
         this.watch(this.once);
       } else {
@@ -158,13 +158,13 @@
       }
     }
 
-    /** Goes on with a purchase that was begun before this page was left. */
+    /** Continues a purchase that was begun before the page was left. */
     resume() {
       try {
         const once = sessionStorage.getItem(this.place);
         if (once) this.watch(once);
       } catch {
-        // Without storage there is nothing to go on with.
+        // Without storage there is nothing to continue.
       }
     }
 
@@ -174,7 +174,7 @@
         if (once) sessionStorage.setItem(this.place, once);
         else sessionStorage.removeItem(this.place);
       } catch {
-        // Then the result is told only while the page stays open.
+        // Then the result is reported only while the page stays open.
       }
     }
 
@@ -190,7 +190,7 @@
       this.again();
     }
 
-    /** Asks soon, because something may just have happened. */
+    /** Polls soon, because the state may just have changed. */
     again() {
       this.wait = FIRST_WAIT_MS;
       clearTimeout(this.timer);
@@ -212,11 +212,11 @@
         const answer = await fetch(url, { credentials: "omit", cache: "no-store" });
         const body = await answer.json();
         if (answer.ok) result = body;
-        // Too many questions, and faults of the gateway, pass.
+        // Rate limits and faults of the gateway are temporary.
         else if (answer.status < 500 && answer.status !== 429) refusal = body;
         this.unanswered = 0;
       } catch {
-        // Offline, or something between us and the gateway.
+        // Offline, or blocked on the way to the gateway.
         if (navigator.onLine) this.unanswered += 1;
       }
       if (once !== this.once || !this.isConnected) return;
@@ -240,7 +240,7 @@
     }
 
     /**
-     * The payer can pay all the same; only this page does not learn of it.
+     * The payer can still pay; only this page does not receive the result.
      *
      * @param {{code: string, message: string}} refusal
      */

@@ -1,31 +1,31 @@
-// One checkout, from its session to the server's word on it. Knows `wx` and
-// the gateway, and no page; `index.js` shows what happens here.
+// The state of one checkout, from its session to the server's verified result.
+// Uses `wx` and the gateway, and no page; `index.js` shows the state.
 //
 //   loading ─▶ ready ─▶ paying ─▶ confirming ─▶ paid
 //      │         ▲         │           ├──────▶ cancelled, failed ─▶ paying
 //      └▶ failed └─────────┘           └──────▶ refunded, expired
 //
-// What wx.requestPayment says is a hint: it leads to a question to the server,
-// never to "paid". Once a sheet was open the payer may have paid, so that an
-// answer which is missing or refused is not the end: the server is asked until
-// it has answered. `slow` marks a state that lasts too long; the payer can go
-// on from there. Plain ES2015 with promises, for any setting of the
+// The result of wx.requestPayment is a hint: it leads to a request to the
+// server, never to "paid". Once a sheet was open the payer may have paid, so a
+// missing or refused answer does not end the checkout: the server is polled
+// until it answers. `slow` marks a state that lasts too long and offers a next
+// step. Plain ES2015 with promises, for any setting of the
 // developer tools.
 
 /**
  * @typedef {'loading' | 'ready' | 'paying' | 'confirming' | 'paid' | 'refunded' | 'cancelled' | 'failed' | 'expired'} State
  *
- * @typedef {object} View what the gateway says of the checkout
+ * @typedef {object} View the gateway's view of the checkout
  * @property {string} merchant
  * @property {string} description
  * @property {string} amount with its currency, in the payer's language
  * @property {'open' | 'confirming' | 'paid' | 'refunded' | 'expired' | 'closed' | 'failed'} state
- * @property {boolean} [partly_refunded] of a paid one: part of the money went back
+ * @property {boolean} [partly_refunded] paid, and partly refunded
  * @property {string} lang `en`, `zh-Hans` or `zh-Hant`
  * @property {string} [out_trade_no] the order number, for the payer to quote
  * @property {Payment} [payment]
  *
- * @typedef {object} Payment what wx.requestPayment takes
+ * @typedef {object} Payment the arguments of wx.requestPayment
  * @property {string} timeStamp
  * @property {string} nonceStr
  * @property {string} package
@@ -34,29 +34,29 @@
  *
  * @typedef {object} Problem
  * @property {string} code from the gateway's error table, or `NETWORK`, `LOGIN` or `HTTP_…`
- * @property {boolean} again whether the same request may pass later
- * @property {string} [errMsg] WeChat's own words, where it was a call of WeChat's that failed
+ * @property {boolean} again whether the same request may succeed later
+ * @property {string} [errMsg] WeChat's message, if a call of WeChat failed
  *
  * @typedef {object} Options
  * @property {string} gateway
  * @property {string} session
  * @property {string} lang the payer's choice, which may be empty
- * @property {string} language WeChat's own, as it names it
- * @property {(state: State, code: string, errMsg: string) => void} changed called after every change; `code` says why it failed, `errMsg` what WeChat said
+ * @property {string} language WeChat's language, in WeChat's notation
+ * @property {(state: State, code: string, errMsg: string) => void} changed called after every change; `code` is the reason of a failure, `errMsg` WeChat's message
  */
 
-/** The pauses before a request is repeated, in milliseconds. */
+/** The back-off before a request is repeated, in milliseconds. */
 const RETRY_MS = [500, 1000, 2000, 4000]
-/** The pauses between questions whether it is paid; the last goes on. WeChat is asked every ten seconds. */
+/** The intervals between polls, in milliseconds; the last repeats. The gateway queries WeChat every ten seconds. */
 const ASK_MS = [0, 1000, 2000, 3000, 5000, 10000]
-/** How long WeChat's sheet may be silent once the page is seen again. */
+/** How long WeChat's sheet may give no result once the page is visible again. */
 const SILENCE_MS = 3000
-/** After this long the payer may open the sheet again. An order is paid once at most. */
+/** After this time the payer may open the sheet again. An order is paid once at most. */
 const SHEET_SLOW_MS = 10000
 const CONFIRMING_SLOW_MS = 30000
 const TIMEOUT_MS = 15000
 
-/** The gateway's codes that time mends. */
+/** The gateway's codes that are temporary. */
 const PASSING = ['ATTEMPT_PENDING', 'RATE_LIMITED', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_UNVERIFIED', 'LOGIN_CODE_REFUSED', 'INTERNAL']
 
 class Checkout {
@@ -67,10 +67,10 @@ class Checkout {
     this.state = 'loading'
     /** @type {View | null} */
     this.view = null
-    /** Which of WeChat's sheets is awaited; 0 is none. */
+    /** The number of the sheet whose result is awaited; 0 for none. */
     this.sheet = 0
     this.sheets = 0
-    /** Which series of questions is the latest; the others end. */
+    /** The latest series of polls; earlier ones end. */
     this.series = 0
     /** The state lasts too long. */
     this.slow = false
@@ -80,7 +80,7 @@ class Checkout {
     this.timers = new Set()
   }
 
-  /** Asks what is to be paid. */
+  /** Loads the checkout. */
   load() {
     this.show('loading')
     return this.repeated(() => this.ask('GET', 'status')).then(
@@ -96,14 +96,14 @@ class Checkout {
     return ['ready', 'cancelled', 'failed'].includes(this.state)
   }
 
-  /** Pays. While something is under way, and when all is over, a tap does nothing. */
+  /** Pays. During a request, and after the end, a tap does nothing. */
   pay() {
     if (!this.mayPay()) return Promise.resolve()
     if (!this.view) return this.load()
     this.sheet = 0
     this.series += 1
     this.show('paying')
-    // A code is good once, so that each repetition logs in anew.
+    // A login code works once, so each repetition calls wx.login.
     const order = () => this.login().then(code => this.ask('POST', 'order', { code }))
     return this.repeated(order).then(
       view => {
@@ -115,12 +115,12 @@ class Checkout {
     )
   }
 
-  /** The page is seen again. A sheet that closed without a word must not keep the payer for ever. */
+  /** The page is visible again. A sheet that closed without a result must not block the payer. */
   shown() {
     const sheet = this.sheet
     if (!sheet) return
     this.wait(SILENCE_MS).then(() => {
-      // Its word still counts if it comes.
+      // A late result still counts.
       if (this.sheet === sheet && this.state === 'paying') this.find('ready', '')
     })
   }
@@ -144,7 +144,7 @@ class Checkout {
         package: payment.package,
         signType: payment.signType,
         paySign: payment.paySign,
-        // Older versions report a cancelled payment here and nowhere else.
+        // Older versions report a cancelled payment only here.
         complete: answer => {
           if (this.stopped || this.sheet !== sheet) return
           this.sheet = 0
@@ -165,12 +165,12 @@ class Checkout {
   }
 
   /**
-   * Asks until the server knows how it ended. A purchase that is still open is
-   * shown as `unpaid`; where that is `confirming`, it is asked on.
+   * Polls until the server knows how the checkout ended. A purchase that is
+   * still open is shown as `unpaid`; if that is `confirming`, polling continues.
    *
    * @param {State} unpaid
    * @param {string} said
-   * @param {number} [first] which pause comes first
+   * @param {number} [first] the index of the first interval
    * @returns {Promise<void>}
    */
   find(unpaid, said, first) {
@@ -190,16 +190,16 @@ class Checkout {
             if (unpaid === 'confirming') return step(times + 1)
             return this.show(unpaid, unpaid === 'failed' ? 'NOT_PAID' : '', said)
           },
-          // Too many questions, a proxy's page, a refusal of WeChat's: nothing
-          // of that says that the payer has not paid.
+          // A rate limit, a proxy's page or a refusal of WeChat does not mean
+          // that the payer has not paid.
           () => (this.series === series ? step(times + 1) : undefined)
         )
     return step(first || 0)
   }
 
   /**
-   * The pause before a question. The first follows a "cancel" or "fail" at once;
-   * after "ok" the page is drawn before.
+   * The interval before a poll. The first follows a "cancel" or "fail" at once;
+   * after "ok" the page is rendered before.
    *
    * @param {number} times
    * @param {State} unpaid
@@ -209,7 +209,7 @@ class Checkout {
     return this.wait(ASK_MS[Math.min(times, ASK_MS.length - 1)])
   }
 
-  /** Marks the state as too long, if it is still the same after so many milliseconds. */
+  /** Marks the state as slow if it is still the same after this many milliseconds. */
   slowAfter(/** @type {number} */ ms) {
     clearTimeout(this.slowTimer)
     const { state } = this
@@ -221,7 +221,7 @@ class Checkout {
   }
 
   /**
-   * The server's word.
+   * Applies the server's view.
    *
    * @param {View} view
    * @returns {Promise<void> | void}
@@ -262,7 +262,7 @@ class Checkout {
   }
 
   /**
-   * Does something until it is done, or refused for good, or has failed five times.
+   * Repeats `work` until it succeeds, is refused permanently, or has failed five times.
    *
    * @template T
    * @param {() => Promise<T>} work

@@ -1,8 +1,8 @@
-// The only file to change: where your gateway and your shop are.
+// The only file to change: the addresses of your gateway and your shop.
 module.exports = {
   /** Your WeCeive gateway, without a slash at its end. A `request` domain of your Mini Program. */
   gateway: 'https://pay.example.com',
-  /** Where the payer goes after the payment page when there is no page to go back to. */
+  /** The page to open after the payment page when there is no page to return to. */
   home: '/pages/index/index',
   /** Your H5 shop, for `pages/weceive-shop`. A web-view domain of your Mini Program. */
   shop: 'https://shop.example.com',

@@ -1,10 +1,11 @@
 // <weceive-pay session="…" bind:paid bind:cancelled bind:failed />
 //
 // Shows one checkout and pays it. `session` is the `s` of a checkout's address.
-// With `immediate` the payment begins without a tap; `lang` goes before WeChat's
-// own language. Every event's detail has `session`; `failed` has `code` too,
-// which is `EXPIRED` when the purchase is no longer open, `REFUNDED` when all of
-// its money went back, and else as in checkout.js. Where WeChat said something, `errMsg` has its words.
+// With `immediate` the payment begins without a tap; `lang` has precedence over
+// WeChat's language. Every event's detail has `session`; `failed` also has
+// `code`: `EXPIRED` if the purchase is no longer open, `REFUNDED` if it was
+// refunded in full, otherwise as in checkout.js. `errMsg` is WeChat's message,
+// if there is one.
 
 const { Checkout } = require('./checkout')
 const { textsOf, languageOfWeChat } = require('./texts')
@@ -15,7 +16,7 @@ const config = require('./config')
 /** @type {WeakMap<object, Checkout>} */
 const checkouts = new WeakMap()
 
-/** Problems that have words of their own. */
+/** Problems with texts of their own. */
 const PROBLEMS = /** @type {const} */ ({
   NETWORK: 'network',
   LOGIN: 'network',
@@ -30,7 +31,7 @@ const PROBLEMS = /** @type {const} */ ({
   NOT_OFFERED: 'merchant',
 })
 
-/** Of these, what no repetition by the payer mends. */
+/** The problems that a repetition by the payer cannot solve. */
 const LASTING = ['unknown', 'blocked', 'merchant']
 
 Component({
@@ -131,7 +132,7 @@ Component({
         text = texts.confirmingSlow
         button = slow ? texts.notPaid : ''
       }
-      // What the merchant asks for first.
+      // The number that the merchant's support asks for.
       const quoted = state === 'failed' && number ? `${texts.number} ${number}` : ''
       this.setData({
         state,

@@ -1,4 +1,4 @@
-// What the payer reads, in each language.
+// The texts for the payer, in each language.
 
 /**
  * @typedef {object} Texts
@@ -121,7 +121,7 @@ function textsOf(language) {
   return /hant|tw|hk|mo/i.test(language) ? ZH_HANT : ZH_HANS
 }
 
-/** The language that the payer's WeChat is in. */
+/** The language of the payer's WeChat. */
 function languageOfWeChat() {
   return wx.getAppBaseInfo ? wx.getAppBaseInfo().language : wx.getSystemInfoSync().language
 }

@@ -1,12 +1,12 @@
 // /pages/weceive-pay/index?s=SESSION&lang=zh-Hant
 //
-// Pays a checkout at once and goes back. The H5 side comes here with
+// Pays a checkout at once and returns. An H5 page opens it with
 // wx.miniProgram.navigateTo, because a web-view cannot pay.
 
 const config = require('../../components/weceive-pay/config')
 const { textsOf, languageOfWeChat } = require('../../components/weceive-pay/texts')
 
-/** Long enough to be read. */
+/** How long the result is shown, in milliseconds. */
 const PAUSE_MS = 1500
 
 Component({
@@ -19,7 +19,7 @@ Component({
   methods: {
     /** @param {Record<string, string | undefined>} query */
     onLoad(query) {
-      // One that is missing is found out by the gateway, like any that is wrong.
+      // The gateway refuses a missing session like an invalid one.
       const session = decodeURIComponent(query.s || '-')
       const lang = decodeURIComponent(query.lang || '')
       this.setData({ session, lang, back: textsOf(lang || languageOfWeChat()).back })
@@ -30,7 +30,7 @@ Component({
     },
 
     goBack() {
-      // Left already by the payer's own hand.
+      // The payer has already left the page.
       if (!this.data.session) return
       this.setData({ session: '' })
       if (getCurrentPages().length > 1) wx.navigateBack()
