@@ -34,7 +34,8 @@ pub struct Upstreams {
     pub with_certificate: BTreeMap<String, Uri>,
 }
 
-type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+/// A pool of connections, by HTTP or HTTPS.
+pub type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
 /// The outgoing connections of one thread.
 pub struct Client {
@@ -48,7 +49,7 @@ impl Client {
     pub fn new(upstreams: Upstreams, development: bool) -> Self {
         Self {
             upstreams,
-            upstream: connection(Resolver { public_only: false }),
+            upstream: to_any_address(),
             merchants: connection(Resolver {
                 public_only: !development,
             }),
@@ -105,6 +106,11 @@ fn at(origin: &Uri, uri: &Uri) -> Option<Uri> {
     built.path_and_query(path).build().ok()
 }
 
+/// Connections to any address.
+pub fn to_any_address() -> Connection {
+    connection(Resolver { public_only: false })
+}
+
 fn connection(resolver: Resolver) -> Connection {
     let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.enforce_http(false);
@@ -134,7 +140,7 @@ fn connection(resolver: Resolver) -> Connection {
 
 /// Resolves names and refuses those that lead to a private network.
 #[derive(Clone, Copy, Debug)]
-struct Resolver {
+pub struct Resolver {
     public_only: bool,
 }
 

@@ -19,6 +19,7 @@
     reason = "a program for the terminal and its log"
 )]
 
+pub mod cli;
 mod client;
 mod encoding;
 mod gate;

@@ -6,7 +6,8 @@
     reason = "a program for the terminal"
 )]
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -14,14 +15,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use weceive::cli::{self, Failure};
 use weceive::{Deployment, SandboxServer, Threads, Upstreams, open_directory};
 
 /// A WeChat Pay gateway with its own checkout, and a sandbox of WeChat Pay.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = cli::EXIT_CODES)]
 struct Program {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    target: cli::Target,
 }
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +34,19 @@ enum Command {
     Serve(Serve),
     /// Run a sandbox of WeChat Pay: point the SDK that you test at it.
     Sandbox(SandboxOptions),
+    #[command(flatten)]
+    Api(cli::ApiCommand),
+    /// The deployments that the commands above call, and the keys for them.
+    #[command(subcommand)]
+    Profile(cli::ProfileCommand),
+    /// Signatures: why one does not hold.
+    #[command(subcommand)]
+    Sign(cli::SignCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -88,16 +105,26 @@ fn is_setting(name: &str) -> bool {
 }
 
 fn main() -> ExitCode {
-    let done = match Program::parse().command {
-        Command::Serve(options) => serve(&options),
-        Command::Sandbox(options) => sandbox(&options),
+    let program = Program::parse();
+    let done = match &program.command {
+        Command::Serve(options) => serve(options).map_err(Failure::Local),
+        Command::Sandbox(options) => sandbox(options).map_err(Failure::Local),
+        Command::Api(command) => cli::call(command, &program.target),
+        Command::Profile(command) => cli::profiles(command),
+        Command::Sign(command) => cli::sign(command, &program.target),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                *shell,
+                &mut Program::command(),
+                "weceive",
+                &mut std::io::stdout(),
+            );
+            Ok(())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("weceive: {problem}");
-            ExitCode::FAILURE
-        }
+        Err(failure) => failure.report(),
     }
 }
 

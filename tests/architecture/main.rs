@@ -27,7 +27,10 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("edge", &["gateway"]),
     ("sandbox", &["order", "wechatpay"]),
     ("app", &["checkout", "order"]),
-    ("server", &["explain", "gateway", "sandbox", "wechatpay"]),
+    (
+        "server",
+        &["explain", "gateway", "order", "sandbox", "wechatpay"],
+    ),
     ("testkit", &[]),
     ("xtask", &["testkit"]),
     ("bench", &["testkit", "xtask"]),

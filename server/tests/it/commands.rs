@@ -1,0 +1,390 @@
+//! The commands that call a deployment, and `sign explain`.
+
+use crate::system::{ADMIN_TOKEN, Running, ask, free_port, gateway, sandbox, wait_for, weceive};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+/// A deployment with a merchant, and a profile for it.
+struct Shop {
+    _wechat: Running,
+    _gateway: Running,
+    directory: PathBuf,
+    wechat_port: u16,
+    url: String,
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("weceive-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(directory.join("pages")).unwrap();
+    directory
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs a command with the profiles of this directory, and this input.
+fn run(directory: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = weceive();
+    let mut child = command
+        .args(arguments)
+        .env("WECEIVE_PROFILES", directory.join("profiles.toml"))
+        .env_remove("WECEIVE_URL")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that reads no input may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+impl Shop {
+    fn open(name: &str) -> Self {
+        let directory = directory(name);
+        let (wechat_port, certified, port) = (free_port(), free_port(), free_port());
+        let wechat = sandbox(wechat_port, certified, &directory.join("sandbox.sqlite"));
+        let running = gateway(port, wechat_port, certified, &directory);
+        let url = format!("http://127.0.0.1:{port}");
+        let shop = Self {
+            _wechat: wechat,
+            _gateway: running,
+            directory,
+            wechat_port,
+            url,
+        };
+        let merchants = shop.wechat("GET", "/sandbox/merchants", "");
+        let mut accounts = merchants["merchants"].as_array().unwrap().iter();
+        let account = accounts.find(|m| m["mch_id"] == "1900000109").unwrap();
+        let merchant = json!({
+            "id": "demo", "name": "Demo Tea House", "fee_type": "HKD", "appid": account["appid"],
+            "mch_id": account["mch_id"], "api_key": account["key"],
+            "client_certificate": {"binding": "WECHATPAY_MTLS"},
+        });
+        shop.set_profile("\n\n");
+        let file = shop.directory.join("merchant.json");
+        std::fs::write(&file, merchant.to_string()).unwrap();
+        let made = shop.json(&["merchants", "create", file.to_str().unwrap()]);
+        let key = |name: &str| made[name].as_str().unwrap().to_owned();
+        shop.set_profile(&format!("{}\n{}\n", key("api-key"), key("api-secret")));
+        shop
+    }
+
+    fn set_profile(&self, keys: &str) {
+        let keys = format!("{keys}{ADMIN_TOKEN}\n");
+        let set = run(
+            &self.directory,
+            &["profile", "set", "--url", &self.url],
+            &keys,
+        );
+        assert!(set.status.success(), "{}", text(&set.stderr));
+    }
+
+    fn wechat(&self, method: &str, path: &str, body: &str) -> Value {
+        let url = format!("http://127.0.0.1:{}{path}", self.wechat_port);
+        ask(method, &url, &[("content-type", "application/json")], body).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        run(&self.directory, arguments, "")
+    }
+
+    /// What a command prints that succeeds.
+    fn text(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
+        text(&output.stdout)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["--json"]].concat();
+        serde_json::from_str(&self.text(&arguments)).unwrap()
+    }
+
+    /// The exit code and the message of a command that fails.
+    fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        (output.status.code().unwrap(), text(&output.stderr))
+    }
+
+    fn order(&self, number: &str) {
+        let profiles = std::fs::read_to_string(self.directory.join("profiles.toml")).unwrap();
+        let profiles: toml::Table = profiles.parse().unwrap();
+        let key = profiles["default"]["api_key"].as_str().unwrap().to_owned();
+        let order = json!({
+            "out_trade_no": number, "body": "Tea", "total_fee": 150, "trade_type": "NATIVE",
+            "notify_url": format!("http://127.0.0.1:{}/shop/notify", self.wechat_port),
+        });
+        let url = format!("{}/v1/order", self.url);
+        let made = ask("POST", &url, &[("api-key", &key)], &order.to_string()).unwrap();
+        assert_eq!(made["status"], "success", "{made}");
+    }
+}
+
+#[test]
+fn a_shop_is_run_from_the_terminal() {
+    let shop = Shop::open("shop");
+    shop.order("T1");
+    shop.order("T2");
+    let list = shop.text(&["orders", "list", "state=NOTPAY"]);
+    assert!(list.contains("T1") && list.contains("1.50 HKD"), "{list}");
+    assert_eq!(shop.text(&["orders", "close", "T2"]), "T2 is CLOSED\n");
+    let pay =
+        json!({"mch_id": "1900000109", "out_trade_no": "T1", "payer": "alice", "action": "pay"});
+    shop.wechat("POST", "/sandbox/pay", &pay.to_string());
+    wait_for(|| {
+        let shown = shop.json(&["orders", "show", "T1"]);
+        (shown["order"]["trade_state"] == "SUCCESS").then_some(())
+    });
+    let shown = shop.text(&["orders", "show", "T1", "--refresh"]);
+    assert!(shown.contains("T1  1.50 HKD  SUCCESS  NATIVE"), "{shown}");
+    assert!(
+        shown.contains("transaction_id") && shown.contains("WeChat's answer"),
+        "{shown}"
+    );
+    // One page at a time and all pages show the same rows.
+    assert_eq!(
+        shop.json(&["orders", "list", "--all"])["orders"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    let first = shop.text(&["orders", "list", "--limit", "1"]);
+    assert!(first.contains("There are more"), "{first}");
+    let csv = shop.text(&["orders", "list", "--csv", "state=SUCCESS"]);
+    assert!(
+        csv.starts_with("\u{feff}out_trade_no,") && csv.lines().count() == 2,
+        "{csv}"
+    );
+    wait_for(|| {
+        let list = shop.text(&["deliveries", "list", "state=acknowledged"]);
+        list.contains("T1").then_some(())
+    });
+    assert!(
+        shop.text(&["deliveries", "resend", "1"])
+            .starts_with("1 is ")
+    );
+    let totals = shop.text(&["totals", "2020-01-01", "2029-12-31", "--by", "month"]);
+    assert!(
+        totals.contains("1.50 HKD") && totals.contains("sum"),
+        "{totals}"
+    );
+    let link = shop.json(&["links", "new", "body=Oolong", "total_fee=8800", "stock=20"]);
+    let id = link["id"].as_str().unwrap();
+    assert_eq!(shop.json(&["links", "off", id])["active"], false);
+    assert!(
+        shop.text(&["links", "list", "active=false"])
+            .contains("88.00 HKD")
+    );
+    assert_eq!(shop.json(&["links", "on", id])["active"], true);
+    let report = shop.json(&["merchants", "report", "demo"]);
+    assert!(report["counters"].is_object(), "{report}");
+}
+
+#[test]
+fn a_refund_needs_a_confirmation_and_is_made_once() {
+    let shop = Shop::open("refund");
+    shop.order("R1");
+    let pay =
+        json!({"mch_id": "1900000109", "out_trade_no": "R1", "payer": "alice", "action": "pay"});
+    shop.wechat("POST", "/sandbox/pay", &pay.to_string());
+    wait_for(|| {
+        let shown = shop.json(&["orders", "show", "R1"]);
+        (shown["order"]["trade_state"] == "SUCCESS").then_some(())
+    });
+    let (code, said) = shop.refused(&["orders", "refund", "R1", "50"]);
+    assert_eq!(code, 1);
+    assert!(
+        said.contains("Refund 0.50 HKD of the 1.50 HKD") && said.contains("--yes"),
+        "{said}"
+    );
+    assert_eq!(
+        shop.json(&["orders", "list"])["orders"][0]["refunded_amount"],
+        0
+    );
+    let (code, said) = shop.refused(&["orders", "refund", "R1", "151", "--yes"]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("REFUND"), "{said}");
+    let refunded = shop.json(&["orders", "refund", "R1", "50", "--yes"]);
+    assert_eq!(refunded["refund_status"], "PROCESSING", "{refunded}");
+    let again = shop.text(&["orders", "refund", "R1", "50", "--yes"]);
+    assert!(again.starts_with("R1-R50  0.50 HKD  "), "{again}");
+    assert_eq!(
+        shop.json(&["orders", "list"])["orders"][0]["refunded_amount"],
+        50
+    );
+    let other = [
+        "orders", "refund", "R1", "100", "--number", "back-2", "--yes",
+    ];
+    let (code, said) = shop.refused(&other);
+    assert_eq!(
+        (code, said.contains("REFUND_TOO_SOON")),
+        (3, true),
+        "{said}"
+    );
+}
+
+#[test]
+fn failures_have_their_exit_codes_and_name_what_to_do() {
+    let shop = Shop::open("codes");
+    let (code, said) = shop.refused(&["orders", "show", "NONE"]);
+    assert_eq!(
+        (code, said.contains("ORDER_NOT_FOUND")),
+        (3, true),
+        "{said}"
+    );
+    let (code, said) = shop.refused(&["orders", "list", "colour=red"]);
+    assert_eq!(
+        (code, said.contains("FIELD_INVALID (colour)")),
+        (3, true),
+        "{said}"
+    );
+    assert_eq!(shop.refused(&["orders", "list", "colour"]).0, 2);
+    let (code, said) = shop.refused(&["orders", "list", "--profile", "other"]);
+    assert_eq!(
+        (code, said.contains("profile set other")),
+        (1, true),
+        "{said}"
+    );
+    let (code, said) = shop.refused(&["merchants", "report", "../alarms"]);
+    assert_eq!(
+        (code, said.contains("no merchant's id")),
+        (1, true),
+        "{said}"
+    );
+    // The doctor finds what the test has left out, and says so by its code too.
+    let found = shop.run(&["doctor"]);
+    assert_eq!(found.status.code(), Some(5));
+    assert!(
+        text(&found.stdout).contains("PROBLEM"),
+        "{}",
+        text(&found.stdout)
+    );
+    assert_eq!(
+        shop.run(&["merchants", "doctor", "demo"]).status.code(),
+        Some(5)
+    );
+    let closed = free_port();
+    let set = [
+        "profile",
+        "set",
+        "gone",
+        "--url",
+        &format!("http://127.0.0.1:{closed}"),
+    ];
+    assert!(run(&shop.directory, &set, "k\ns\n").status.success());
+    let (code, said) = shop.refused(&["orders", "list", "--profile", "gone"]);
+    assert_eq!(
+        (code, said.contains(&closed.to_string())),
+        (4, true),
+        "{said}"
+    );
+}
+
+#[test]
+fn keys_are_kept_from_other_users_and_from_every_output() {
+    let directory = directory("profiles");
+    let file = directory.join("profiles.toml");
+    let set = [
+        "profile",
+        "set",
+        "--url",
+        "https://pay.example.com/somewhere",
+    ];
+    let output = run(&directory, &set, "key-of-test\nsecret-of-test\n");
+    assert!(output.status.success());
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let list = text(&run(&directory, &["profile", "list"], "").stdout);
+    assert!(
+        list.contains("https://pay.example.com") && list.contains("api-secret"),
+        "{list}"
+    );
+    assert!(!list.contains("of-test"), "{list}");
+    // Keys go by HTTPS, except to this machine.
+    for url in [
+        "http://pay.example.com",
+        "ftp://127.0.0.1",
+        "https://a:b@pay.example.com",
+        "pay",
+    ] {
+        let output = run(&directory, &["profile", "set", "x", "--url", url], "k\n");
+        assert_eq!(output.status.code(), Some(1), "{url}");
+    }
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+    let output = run(&directory, &["orders", "list"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("chmod 600"));
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::write(&file, "[default]\napi_key = secret-of-test\n").unwrap();
+    let output = run(&directory, &["orders", "list"], "");
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("line 2") && !said.contains("of-test"),
+        "{said}"
+    );
+    let _ = std::fs::remove_dir_all(&directory);
+}
+
+#[test]
+fn a_signature_is_explained_on_this_machine() {
+    let directory = directory("sign");
+    let key = directory.join("v2.key");
+    std::fs::write(&key, "192006250b4c09247ec02edce69f6a2d\n").unwrap();
+    let key = key.to_str().unwrap();
+    let document = |sign: &str| {
+        format!(
+            "<xml><appid>wxd930ea5d5a258f4f</appid><mch_id>10000100</mch_id><device_info>1000</device_info>\
+             <body>test</body><nonce_str>ibuaiVcKdpRxkhJA</nonce_str><sign>{sign}</sign></xml>"
+        )
+    };
+    // WeChat Pay v2 manual, section 4.3.1.
+    let right = document("9A0A8659F005D6984697E2CA0A9CF3B7");
+    let output = run(&directory, &["sign", "explain", "--key", key], &right);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("The signature holds"));
+    let lower = document("9a0a8659f005d6984697e2ca0a9cf3b7");
+    let output = run(
+        &directory,
+        &["sign", "explain", "--key", key, "--json"],
+        &lower,
+    );
+    assert_eq!(output.status.code(), Some(5));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["mistakes"][0]["name"], "lower-case-sign");
+    assert!(!text(&output.stdout).contains("192006250b4c09247ec02edce69f6a2d"));
+    let output = run(&directory, &["sign", "explain", "--key", key], "hello");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        run(&directory, &["sign", "explain"], "").status.code(),
+        Some(2)
+    );
+    let _ = std::fs::remove_dir_all(&directory);
+}
+
+#[test]
+fn each_shell_has_its_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(Path::new("/"), &["completions", shell], "");
+        assert!(output.status.success());
+        assert!(text(&output.stdout).contains("deliveries"), "{shell}");
+    }
+}

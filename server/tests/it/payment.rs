@@ -1,0 +1,71 @@
+//! A complete payment through the program itself, which is killed in between.
+
+use crate::system::{ADMIN_TOKEN, ask, free_port, gateway, sandbox, wait_for};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[test]
+fn a_payment_is_taken_delivered_and_kept_when_the_program_is_killed() {
+    let directory: PathBuf =
+        std::env::temp_dir().join(format!("weceive-payment-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(directory.join("pages")).unwrap();
+    let (wechat_port, certified, port) = (free_port(), free_port(), free_port());
+    let _wechat = sandbox(wechat_port, certified, &directory.join("sandbox.sqlite"));
+    let running = gateway(port, wechat_port, certified, &directory);
+
+    let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
+    let wechat = |path: &str| format!("http://127.0.0.1:{wechat_port}{path}");
+    let all = ask("GET", &wechat("/sandbox/merchants"), &[], "").unwrap();
+    let mut accounts = all["merchants"].as_array().unwrap().iter();
+    let account = accounts.find(|m| m["mch_id"] == "1900000109").unwrap();
+    let merchant = json!({
+        "id": "demo", "name": "Demo Tea House", "fee_type": "HKD", "appid": account["appid"],
+        "mch_id": account["mch_id"], "api_key": account["key"],
+    });
+    let admin = format!("Bearer {ADMIN_TOKEN}");
+    let admin = [("authorization", admin.as_str())];
+    let made = ask(
+        "POST",
+        &at("/admin/merchants"),
+        &admin,
+        &merchant.to_string(),
+    )
+    .unwrap();
+    let text = |name: &str| made["data"][name].as_str().expect("a key").to_owned();
+    let (key, secret) = (text("api-key"), text("api-secret"));
+    let keys = [("api-key", key.as_str()), ("api-secret", secret.as_str())];
+    let order = json!({
+        "out_trade_no": "1", "body": "Two cups", "total_fee": 150, "trade_type": "NATIVE",
+        "notify_url": wechat("/shop/notify"),
+    });
+    let ordered = ask("POST", &at("/v1/order"), &keys, &order.to_string()).unwrap();
+    let code_url = ordered["data"]["code_url"].clone();
+    assert!(code_url.is_string(), "{ordered}");
+
+    // Killed with an open order, and restarted on the same directory.
+    drop(running);
+    let _running = gateway(port, wechat_port, certified, &directory);
+    let again = ask("POST", &at("/v1/order"), &keys, &order.to_string()).unwrap();
+    assert_eq!(again["data"]["code_url"], code_url, "the same order");
+
+    let scan = json!({"code_url": code_url, "payer": "alice", "action": "pay"}).to_string();
+    let json_type = [("content-type", "application/json")];
+    let paid = ask("POST", &wechat("/sandbox/scan"), &json_type, &scan).unwrap();
+    assert_eq!(paid["ok"], true, "{paid}");
+    let state = |path: &str| ask("GET", &at(path), &keys, "").unwrap();
+    wait_for(|| {
+        let order = state("/v1/order?out_trade_no=1");
+        (order["data"]["trade_state"] == "SUCCESS").then_some(())
+    });
+    wait_for(|| {
+        let delivered = state("/v1/delivery?out_trade_no=1");
+        (delivered["data"]["deliveries"][0]["state"] == "acknowledged").then_some(())
+    });
+    let refused = ask("PUT", &at("/v1/order"), &keys, "").unwrap();
+    assert_eq!(refused["code"], "METHOD_NOT_ALLOWED");
+    let long = "x".repeat(100_000);
+    let refused = ask("POST", &at("/v1/order"), &keys, &long).unwrap();
+    assert_eq!(refused["code"], "BODY_TOO_LARGE");
+    let _ = std::fs::remove_dir_all(&directory);
+}
