@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 pub(crate) type Request = http::Request<Vec<u8>>;
 pub(crate) type Answer = http::Response<Vec<u8>>;
 
+/// What came of a call to another server: its answer, or why there is none.
+pub type CallOutcome = Result<http::Response<Vec<u8>>, String>;
+
 /// The largest body the sandbox takes.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 

@@ -1,17 +1,17 @@
 //! What a person does to an order on the merchant platform, or another system
 //! of the merchant: the gateway is not told of it.
 
-use super::{Done, Failure};
-use crate::Sandbox;
+use super::failure::{Done, Failure};
 use crate::input::Input;
 use crate::moment::Moment;
 use crate::web;
 use crate::wechat::orders::{self, State};
 use crate::wechat::rules::refund::Wish;
+use crate::wechat::state::WeChat;
 use order::TradeType;
 
 pub(super) fn change(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     body: &[u8],
     (mch_id, out_trade_no): (&str, &str),
     moment: &mut Moment<'_>,
@@ -28,7 +28,7 @@ pub(super) fn change(
     input.finish()?;
     let number = web::percent_decoded(out_trade_no);
     let key = orders::key(mch_id, sub_mch_id.as_deref(), &number);
-    let order = sandbox.orders.get(&key);
+    let order = wechat.orders.get(&key);
     let order = order.ok_or_else(|| Failure::NotFound("there is no such order".into()))?;
     let total_fee = order.money.amount_minor();
     let at_ms = moment.now_ms;
@@ -44,9 +44,9 @@ pub(super) fn change(
                 notify_url,
                 dialect: order.dialect,
             };
-            sandbox.refund(wish, moment).map(drop)
+            wechat.refund(wish, moment).map(drop)
         }
-        "close" => sandbox.close(&key, at_ms),
+        "close" => wechat.close(&key, at_ms),
         // On the platform there is no earliest moment.
         _ if order.trade_type != TradeType::Micropay || order.refunded => {
             return Err(Failure::Over(
@@ -54,7 +54,7 @@ pub(super) fn change(
             ));
         }
         _ => {
-            sandbox.orders.update(&key, |order| {
+            wechat.orders.update(&key, |order| {
                 let payment = order.payment().cloned().map(Box::new);
                 order.state = State::Revoked { at_ms, payment };
             });
@@ -62,6 +62,6 @@ pub(super) fn change(
         }
     };
     done.map_err(|denied| Failure::Over(format!("{denied:?}")))?;
-    let order = sandbox.orders.get(&key);
+    let order = wechat.orders.get(&key);
     Ok(order.map(|order| order.to_json(at_ms)).unwrap_or_default())
 }

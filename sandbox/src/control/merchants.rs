@@ -1,12 +1,12 @@
 //! Merchants: list, make, change.
 
-use super::{Done, Failure};
-use crate::Sandbox;
+use super::failure::{Done, Failure};
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::wechat::accounts::{self, Ionline, Merchant, MerchantKey, MiniProgram, SubMerchant};
 use crate::wechat::dialect::NoticeSchedule;
 use crate::wechat::platform::Platform;
+use crate::wechat::state::WeChat;
 use order::{Currency, TradeType};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -14,23 +14,23 @@ use url::Url;
 use wechatpay::common::SignType;
 use wechatpay::rsa::{Certificate, PublicKey};
 
-pub(super) fn list(sandbox: &Sandbox) -> Done {
-    let merchants: Vec<Value> = sandbox.merchants.values().map(Merchant::to_json).collect();
+pub(super) fn list(wechat: &WeChat) -> Done {
+    let merchants: Vec<Value> = wechat.merchants.values().map(Merchant::to_json).collect();
     Ok(json!({ "merchants": merchants }))
 }
 
-pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) -> Done {
+pub(super) fn make(wechat: &mut WeChat, body: &[u8], moment: &mut Moment<'_>) -> Done {
     let mut input = Input::read(body)?;
     let mch_id = match input.text("mch_id")? {
         Some(given) => number(&input, "mch_id", given)?,
-        None => free_mch_id(sandbox, moment),
+        None => free_mch_id(wechat, moment),
     };
     let appid = match input.text("appid")? {
         Some(given) => application(&input, "appid", given)?,
         None => new_appid(moment),
     };
     let given_secret = secret(&mut input, "app_secret")?;
-    let app_secret = app_secret(sandbox, &appid, given_secret, moment)?;
+    let app_secret = app_secret(wechat, &appid, given_secret, moment)?;
     let merchant = Merchant {
         name: name(&mut input)?.unwrap_or_else(|| format!("Merchant {mch_id}")),
         key: secret(&mut input, "key")?.unwrap_or_else(|| moment.alphanumeric(32)),
@@ -38,8 +38,8 @@ pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) 
         fee_type: fee_type(&mut input)?.unwrap_or(Currency::Cny),
         trade_types: trade_types(&mut input)?.unwrap_or_else(|| accounts::TRADE_TYPES.to_vec()),
         jsapi_directories: directories(&mut input)?.unwrap_or_default(),
-        sub_merchants: sub_merchants(sandbox, &mut input, moment)?,
-        mini_program: mini_program(sandbox, &mut input, moment)?,
+        sub_merchants: sub_merchants(wechat, &mut input, moment)?,
+        mini_program: mini_program(wechat, &mut input, moment)?,
         native_callback_url: callback_url(&mut input)?,
         apiv3_key: apiv3_key(&mut input)?.unwrap_or_else(|| moment.alphanumeric(32)),
         certificate: merchant_key(&mut input)?.unwrap_or_else(|| MerchantKey::development(&mch_id)),
@@ -53,7 +53,7 @@ pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) 
         app_secret,
     };
     input.finish()?;
-    if sandbox.merchants.get(&merchant.mch_id).is_some() {
+    if wechat.merchants.get(&merchant.mch_id).is_some() {
         return Err(Failure::Exists {
             field: "mch_id",
             message: format!(
@@ -63,11 +63,11 @@ pub(super) fn make(sandbox: &mut Sandbox, body: &[u8], moment: &mut Moment<'_>) 
         });
     }
     let json = merchant.to_json();
-    sandbox.merchants.insert(&merchant.mch_id.clone(), merchant);
+    wechat.merchants.insert(&merchant.mch_id.clone(), merchant);
     Ok(json)
 }
 
-pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
+pub(super) fn change(wechat: &mut WeChat, mch_id: &str, body: &[u8]) -> Done {
     let mut input = Input::read(body)?;
     let name = name(&mut input)?;
     let key = secret(&mut input, "key")?;
@@ -79,7 +79,7 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     let native_callback_url = callback_url(&mut input)?;
     let apiv3_key = apiv3_key(&mut input)?;
     let certificate = merchant_key(&mut input)?;
-    let known = sandbox.merchants.get(mch_id);
+    let known = wechat.merchants.get(mch_id);
     let platform = platform(
         &mut input,
         known
@@ -91,7 +91,7 @@ pub(super) fn change(sandbox: &mut Sandbox, mch_id: &str, body: &[u8]) -> Done {
     let strict = input.boolean("strict")?;
     let notice_schedule = notice_schedule(&mut input)?;
     input.finish()?;
-    let Some(merchant) = sandbox.merchants.get_mut(mch_id) else {
+    let Some(merchant) = wechat.merchants.get_mut(mch_id) else {
         return Err(Failure::NotFound("there is no such merchant".into()));
     };
     replace(&mut merchant.apiv3_key, apiv3_key);
@@ -122,10 +122,10 @@ fn replace<T>(old: &mut T, new: Option<T>) {
     }
 }
 
-fn free_mch_id(sandbox: &Sandbox, moment: &mut Moment<'_>) -> String {
+fn free_mch_id(wechat: &WeChat, moment: &mut Moment<'_>) -> String {
     // Ten digits, as WeChat's; the built-in ones begin with 1900.
     let mut mch_id = format!("16{}", moment.digits(8));
-    while sandbox.merchants.get(&mch_id).is_some() {
+    while wechat.merchants.get(&mch_id).is_some() {
         mch_id = format!("16{}", moment.digits(8));
     }
     mch_id
@@ -137,12 +137,12 @@ fn new_appid(moment: &mut Moment<'_>) -> String {
 
 /// An application may belong to several merchants, but has one secret.
 fn app_secret(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     appid: &str,
     given: Option<String>,
     moment: &mut Moment<'_>,
 ) -> Result<String, Failure> {
-    match (accounts::app_secret(&sandbox.merchants, appid), given) {
+    match (accounts::app_secret(&wechat.merchants, appid), given) {
         (Some(known), Some(given)) if known != given => Err(Failure::Exists {
             field: "app_secret",
             message: format!("the application {appid} exists and has another secret"),
@@ -154,7 +154,7 @@ fn app_secret(
 }
 
 fn mini_program(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     input: &mut Input,
     moment: &mut Moment<'_>,
 ) -> Result<Option<MiniProgram>, Failure> {
@@ -165,7 +165,7 @@ fn mini_program(
     let appid = application(&given, "appid", appid)?;
     let given_secret = secret(&mut given, "app_secret")?;
     given.finish()?;
-    let app_secret = app_secret(sandbox, &appid, given_secret, moment)?;
+    let app_secret = app_secret(wechat, &appid, given_secret, moment)?;
     Ok(Some(MiniProgram { appid, app_secret }))
 }
 
@@ -384,7 +384,7 @@ fn funds(input: &mut Input) -> Result<BTreeMap<String, i64>, BadInput> {
 }
 
 fn sub_merchants(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     input: &mut Input,
     moment: &mut Moment<'_>,
 ) -> Result<Vec<SubMerchant>, Failure> {
@@ -392,7 +392,7 @@ fn sub_merchants(
     for mut sub in input.objects("sub_merchants")?.unwrap_or_default() {
         let sub_mch_id = match sub.text("sub_mch_id")? {
             Some(given) => number(&sub, "sub_mch_id", given)?,
-            None => free_mch_id(sandbox, moment),
+            None => free_mch_id(wechat, moment),
         };
         let sub_appid = match sub.text("sub_appid")? {
             Some(given) => Some(application(&sub, "sub_appid", given)?),
@@ -400,7 +400,7 @@ fn sub_merchants(
         };
         let given_secret = secret(&mut sub, "sub_app_secret")?;
         let sub_app_secret = match &sub_appid {
-            Some(appid) => Some(app_secret(sandbox, appid, given_secret, moment)?),
+            Some(appid) => Some(app_secret(wechat, appid, given_secret, moment)?),
             None => None,
         };
         subs.push(SubMerchant {
@@ -408,7 +408,7 @@ fn sub_merchants(
             sub_mch_id,
             sub_appid,
             sub_app_secret,
-            mini_program: mini_program(sandbox, &mut sub, moment)?,
+            mini_program: mini_program(wechat, &mut sub, moment)?,
         });
         sub.finish()?;
     }

@@ -1,17 +1,18 @@
 //! Refunds: list, show, end.
 
-use super::{Done, Failure};
-use crate::Sandbox;
+use super::failure::{Done, Failure};
 use crate::input::Input;
 use crate::web::{self, Request};
 use crate::wechat::refunds::{Refund, State};
+use crate::wechat::settle;
+use crate::wechat::state::WeChat;
 use serde_json::{Value, json};
 use wechatpay::common::refund::Status;
 
-pub(super) fn list(sandbox: &Sandbox, request: &Request) -> Value {
+pub(super) fn list(wechat: &WeChat, request: &Request) -> Value {
     let mch_id = web::query(request, "mch_id");
     let out_trade_no = web::query(request, "out_trade_no");
-    let mut found: Vec<&Refund> = sandbox
+    let mut found: Vec<&Refund> = wechat
         .refunds
         .values()
         .filter(|refund| {
@@ -26,11 +27,11 @@ pub(super) fn list(sandbox: &Sandbox, request: &Request) -> Value {
     json!({ "refunds": refunds })
 }
 
-pub(super) fn one(sandbox: &Sandbox, request: &Request, ids: (&str, &str)) -> Done {
-    find(sandbox, ids, web::query(request, "sub_mch_id")).map(Refund::to_json)
+pub(super) fn one(wechat: &WeChat, request: &Request, ids: (&str, &str)) -> Done {
+    find(wechat, ids, web::query(request, "sub_mch_id")).map(Refund::to_json)
 }
 
-pub(super) fn settle(sandbox: &mut Sandbox, body: &[u8], ids: (&str, &str), at_ms: i64) -> Done {
+pub(super) fn settle(wechat: &mut WeChat, body: &[u8], ids: (&str, &str), at_ms: i64) -> Done {
     let mut input = Input::read(body)?;
     let sub_mch_id = input.text("sub_mch_id")?;
     let status = input.required_text("status")?;
@@ -44,7 +45,7 @@ pub(super) fn settle(sandbox: &mut Sandbox, body: &[u8], ids: (&str, &str), at_m
         }
     };
     input.finish()?;
-    let refund = find(sandbox, ids, sub_mch_id)?;
+    let refund = find(wechat, ids, sub_mch_id)?;
     // The merchant pays out by hand what the payer's account did not take.
     let is_settled_by_hand =
         refund.status() == Status::Change && matches!(state, State::Success { .. });
@@ -55,19 +56,19 @@ pub(super) fn settle(sandbox: &mut Sandbox, body: &[u8], ids: (&str, &str), at_m
         )));
     }
     let key = refund.key();
-    sandbox.settle_refund(&key, state, at_ms);
-    let refund = sandbox.refunds.get(&key);
+    settle::settle_refund(wechat, &key, state, at_ms);
+    let refund = wechat.refunds.get(&key);
     Ok(refund.map(Refund::to_json).unwrap_or_default())
 }
 
 fn find<'a>(
-    sandbox: &'a Sandbox,
+    wechat: &'a WeChat,
     (mch_id, out_refund_no): (&str, &str),
     sub_mch_id: Option<String>,
 ) -> Result<&'a Refund, Failure> {
     // A number may hold `|` and `@`, which an address may carry escaped.
     let wanted = web::percent_decoded(out_refund_no);
-    sandbox
+    wechat
         .refunds
         .values()
         .find(|refund| {

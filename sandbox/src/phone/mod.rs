@@ -14,14 +14,13 @@
 
 pub(crate) mod proxy;
 
-use crate::Sandbox;
-use crate::control;
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
-use crate::phone::proxy::PhoneHost;
 use crate::web::{self, Answer, Request};
-use crate::wechat::invoke;
+use crate::wechat::state::WeChat;
+use crate::wechat::{invoke, payer_action};
 use http::{Method, StatusCode};
+use proxy::PhoneHost;
 use serde_json::Value;
 
 const PAGE: &str = include_str!("phone.html");
@@ -45,7 +44,7 @@ pub const OWN_PATH: &str = "/__phone/";
 
 /// Answers on a page's host; `None` on any other.
 pub(crate) fn on_a_page(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     request: &Request,
     moment: &mut Moment<'_>,
 ) -> Option<Answer> {
@@ -65,7 +64,7 @@ pub(crate) fn on_a_page(
     Some(match own {
         "bridge.js" if get => web::javascript(BRIDGE_SCRIPT),
         "sheet.css" if get => web::css(SHEET_STYLE),
-        "bridge" if post => match bridge(sandbox, &page, request.body(), moment) {
+        "bridge" if post => match bridge(wechat, &page, request.body(), moment) {
             Ok(verdict) => web::json(StatusCode::OK, &verdict),
             Err(bad) => bad.into(),
         },
@@ -75,19 +74,19 @@ pub(crate) fn on_a_page(
 
 /// `{package, page_url, action?}`; the payer is the phone's.
 fn bridge(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     page: &PhoneHost,
     body: &[u8],
     moment: &mut Moment<'_>,
 ) -> Result<Value, BadInput> {
     let mut input = Input::read(body)?;
-    let package = control::read_package(&mut input)?;
+    let package = payer_action::read_package(&mut input)?;
     // A page is somewhere: one that does not say where is in no directory.
     let page_url = page.out_of_phone(&input.text("page_url")?.unwrap_or_default());
-    let action = control::read_action(&mut input)?;
+    let action = payer_action::read_action(&mut input)?;
     input.finish()?;
     Ok(invoke::bridge(
-        sandbox,
+        wechat,
         page.payer,
         &package,
         Some(&page_url),

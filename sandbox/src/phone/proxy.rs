@@ -18,13 +18,9 @@
 //! phone, not an open proxy. Nothing here reads or sends anything.
 
 use crate::web::escape;
-use crate::wechat::payers::Payer;
+use crate::wechat::payers::{PAYER_HEADER, Payer};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
-
-/// The header that tells the sandbox's OAuth (and any page that is tested)
-/// whose phone asks.
-pub const PAYER_HEADER: &str = "x-sandbox-payer";
 
 /// The largest page or upload that passes through the phone.
 pub const MAX_PROXIED_BYTES: usize = 10 << 20;

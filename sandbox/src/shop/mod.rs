@@ -8,10 +8,11 @@
 
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
-use crate::pages;
-use crate::web::{self, Answer, Request, escape};
+use crate::page::page;
+use crate::table::{Change, Table};
+use crate::web::{self, Answer, CallOutcome, Request, escape};
 use crate::wechat::orders::amount_text;
-use crate::{Call, CallOutcome, Sandbox};
+use crate::wechat::state::WeChat;
 use http::{Method, StatusCode, header};
 use order::{Currency, Money};
 use serde::{Deserialize, Serialize};
@@ -174,6 +175,58 @@ impl Delivery {
     }
 }
 
+/// The demo shop's state.
+#[derive(Clone, Debug)]
+pub(crate) struct Shop {
+    pub(crate) config: Config,
+    deliveries: Table<Delivery>,
+}
+
+impl Shop {
+    /// A shop that is not connected to a gateway.
+    pub(crate) fn new() -> Self {
+        Self {
+            config: Config::default(),
+            deliveries: Table::new("delivery"),
+        }
+    }
+
+    /// Reads one stored row; `false` where it is not a delivery.
+    pub(crate) fn load(&mut self, key: &str, json: &str) -> Result<bool, serde_json::Error> {
+        self.deliveries.load(key, json)
+    }
+
+    /// Appends the rows that changed since the last call.
+    pub(crate) fn take_changes(&mut self, into: &mut Vec<Change>) {
+        self.deliveries.take_changes(into);
+    }
+
+    /// Forgets the deliveries; the shop stays connected.
+    pub(crate) fn forget_deliveries(&mut self) {
+        self.deliveries.retain(|_| false);
+    }
+
+    /// `GET /sandbox/deliveries`, newest first.
+    pub(crate) fn deliveries_json(&self) -> Value {
+        let deliveries: Vec<Value> = self
+            .deliveries
+            .values()
+            .rev()
+            .map(|delivery| {
+                json!({
+                    "id": delivery.id,
+                    "received_ms": delivery.received_ms,
+                    "out_trade_no": delivery.field("out_trade_no"),
+                    "body": delivery.body,
+                    "acknowledged": delivery.acknowledged,
+                    "sign_is_right": delivery.verdict.as_ref().map(|v| v.good),
+                })
+            })
+            .collect();
+        json!({ "deliveries": deliveries })
+    }
+}
+
 /// What the shop does with the gateway's answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Then {
@@ -183,18 +236,23 @@ pub(crate) enum Then {
 }
 
 /// Everything that needs no call.
-pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<'_>) -> Answer {
+pub(crate) fn handle(
+    shop: &mut Shop,
+    wechat: &mut WeChat,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Answer {
     let get = request.method() == Method::GET || request.method() == Method::HEAD;
     match request.uri().path() {
         "/shop" => web::redirect(StatusCode::FOUND, "/shop/"),
-        "/shop/" if get => front(sandbox),
-        "/shop/inbox" if get => inbox(sandbox),
+        "/shop/" if get => front(shop),
+        "/shop/inbox" if get => inbox(shop),
         "/shop/inbox.js" if get => web::javascript(INBOX_SCRIPT),
-        "/shop/thanks" if get => thanks(sandbox, request),
-        "/shop/notify" if !get => receive(sandbox, request, moment.now_ms),
+        "/shop/thanks" if get => thanks(shop, request),
+        "/shop/notify" if !get => receive(shop, wechat.next_id(), request, moment.now_ms),
         "/shop/inbox/acknowledge" if !get => {
             let on = web::parameter(request.body(), "on").as_deref() == Some("1");
-            sandbox.change_world(|world| world.shop.acknowledge = on);
+            shop.config.acknowledge = on;
             web::redirect(StatusCode::SEE_OTHER, "/shop/inbox")
         }
         "/shop/checkout" | "/shop/link" | "/shop/inbox/checksign" if !get => trouble(
@@ -211,11 +269,16 @@ pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Mome
 }
 
 /// The call that a request makes necessary.
-pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>) -> Option<Call> {
-    if request.method() != Method::POST || crate::PhoneHost::parse(web::host(request)).is_some() {
+pub(crate) fn call(
+    shop: &Shop,
+    public_url: &str,
+    request: &Request,
+    moment: &mut Moment<'_>,
+) -> Option<(Request, Then)> {
+    if request.method() != Method::POST {
         return None;
     }
-    let config = sandbox.shop_config();
+    let config = &shop.config;
     if !config.is_connected() {
         return None;
     }
@@ -228,7 +291,6 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
                 json!({"name": name, "quantity": quantity, "unit_amount": unit})
             });
             let number = format!("tea{}{}", china(moment.now_ms), moment.digits(6));
-            let public_url = &sandbox.settings.public_url;
             let body = json!({
                 "out_trade_no": number,
                 "body": format!("{}-{name}", config.name),
@@ -244,50 +306,44 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
                 .header("api-key", &config.api_key)
                 .body(body.to_string().into_bytes())
                 .ok()?;
-            Some(Call {
-                request,
-                then: crate::Then::Shop(Then::GoToCheckout),
-            })
+            Some((request, Then::GoToCheckout))
         }
         "/shop/link" => {
             let body = json!({
                 "body": format!("{}-At the counter", config.name),
                 "max_fee": 100_000,
                 "fee_type": config.currency.code(),
-                "notify_url": format!("{}/shop/notify", sandbox.settings.public_url),
+                "notify_url": format!("{public_url}/shop/notify"),
             });
             let request = http::Request::post(format!("{}/v1/link", config.api_base))
                 .header("content-type", "application/json")
                 .header("api-key", &config.api_key)
                 .body(body.to_string().into_bytes())
                 .ok()?;
-            Some(Call {
-                request,
-                then: crate::Then::Shop(Then::KeepLink),
-            })
+            Some((request, Then::KeepLink))
         }
         "/shop/inbox/checksign" => {
-            let delivery = sandbox.deliveries.get(&field("id"))?;
+            let delivery = shop.deliveries.get(&field("id"))?;
             let request = http::Request::post(format!("{}/v1/checksign", config.api_base))
                 .header("content-type", "application/xml")
                 .header("api-key", &config.api_key)
                 .header("api-secret", &config.api_secret)
                 .body(delivery.body.clone().into_bytes())
                 .ok()?;
-            Some(Call {
+            Some((
                 request,
-                then: crate::Then::Shop(Then::NoteVerdict {
+                Then::NoteVerdict {
                     id: delivery.id.clone(),
                     sign: delivery.field("sign").unwrap_or_default(),
-                }),
-            })
+                },
+            ))
         }
         _ => None,
     }
 }
 
 /// Goes on with what came back.
-pub(crate) fn called(sandbox: &mut Sandbox, then: &Then, outcome: &CallOutcome) -> Answer {
+pub(crate) fn called(shop: &mut Shop, then: &Then, outcome: &CallOutcome) -> Answer {
     let data = read_answer(outcome);
     match then {
         Then::GoToCheckout => match data.and_then(|data| url_in(&data)) {
@@ -296,7 +352,7 @@ pub(crate) fn called(sandbox: &mut Sandbox, then: &Then, outcome: &CallOutcome) 
         },
         Then::KeepLink => match data.and_then(|data| url_in(&data)) {
             Ok(url) => {
-                sandbox.change_world(|world| world.shop.link = url);
+                shop.config.link = url;
                 web::redirect(StatusCode::SEE_OTHER, "/shop/#link")
             }
             Err(why) => trouble("The gateway made no link", &why),
@@ -317,7 +373,7 @@ pub(crate) fn called(sandbox: &mut Sandbox, then: &Then, outcome: &CallOutcome) 
                 }
                 Err(words) => Verdict { good: false, words },
             };
-            if let Some(delivery) = sandbox.deliveries.get_mut(id) {
+            if let Some(delivery) = shop.deliveries.get_mut(id) {
                 delivery.verdict = Some(verdict);
             }
             web::redirect(StatusCode::SEE_OTHER, "/shop/inbox")
@@ -351,9 +407,8 @@ fn read_answer(outcome: &CallOutcome) -> Result<Value, String> {
 }
 
 /// `POST /shop/notify`.
-fn receive(sandbox: &mut Sandbox, request: &Request, now_ms: i64) -> Answer {
-    let acknowledged = sandbox.shop_config().acknowledge;
-    let id = sandbox.next_id();
+fn receive(shop: &mut Shop, id: String, request: &Request, now_ms: i64) -> Answer {
+    let acknowledged = shop.config.acknowledge;
     let delivery = Delivery {
         id: id.clone(),
         received_ms: now_ms,
@@ -361,8 +416,8 @@ fn receive(sandbox: &mut Sandbox, request: &Request, now_ms: i64) -> Answer {
         acknowledged,
         verdict: None,
     };
-    sandbox.deliveries.insert(&id, delivery);
-    sandbox.deliveries.keep_newest(MAX_DELIVERIES);
+    shop.deliveries.insert(&id, delivery);
+    shop.deliveries.keep_newest(MAX_DELIVERIES);
     if acknowledged {
         web::xml(ACK_OK)
     } else {
@@ -370,42 +425,22 @@ fn receive(sandbox: &mut Sandbox, request: &Request, now_ms: i64) -> Answer {
     }
 }
 
-/// `GET /sandbox/deliveries`, newest first.
-pub(crate) fn deliveries_json(sandbox: &Sandbox) -> Value {
-    let deliveries: Vec<Value> = sandbox
-        .deliveries
-        .values()
-        .rev()
-        .map(|delivery| {
-            json!({
-                "id": delivery.id,
-                "received_ms": delivery.received_ms,
-                "out_trade_no": delivery.field("out_trade_no"),
-                "body": delivery.body,
-                "acknowledged": delivery.acknowledged,
-                "sign_is_right": delivery.verdict.as_ref().map(|v| v.good),
-            })
-        })
-        .collect();
-    json!({ "deliveries": deliveries })
-}
-
-fn shop_page(sandbox: &Sandbox, title: &str, main: &str) -> Answer {
-    let name = sandbox.shop_config().name;
-    pages::page(
+fn shop_page(shop: &Shop, title: &str, main: &str) -> Answer {
+    let name = &shop.config.name;
+    page(
         StatusCode::OK,
         &format!("{title} · {name}"),
         "shop",
         &format!(
             "<header><p class=\"mark\"><a href=\"/shop/\">{}</a></p>\
              <nav><a href=\"/shop/inbox\">Delivery inbox</a></nav></header>\n<main>{main}</main>",
-            escape(&name)
+            escape(name)
         ),
     )
 }
 
-fn front(sandbox: &Sandbox) -> Answer {
-    let config = sandbox.shop_config();
+fn front(shop: &Shop) -> Answer {
+    let config = &shop.config;
     let mut items = String::new();
     for (index, (name, words, price, picture)) in PRODUCTS.iter().enumerate() {
         let price = Money::new(*price, config.currency)
@@ -428,9 +463,9 @@ fn front(sandbox: &Sandbox) -> Answer {
         "<p class=\"banner\" role=\"status\">Not connected to a gateway yet: \
          <code>POST /sandbox/shop {\"api_base\", \"api_key\", \"api_secret\"}</code></p>"
     };
-    let (link, policy) = link_section(&config);
+    let (link, policy) = link_section(config);
     let mut page = shop_page(
-        sandbox,
+        shop,
         "Tea",
         &format!("{note}<h1>Tea and teaware</h1>\n<ul class=\"products\">{items}</ul>\n{link}"),
     );
@@ -471,10 +506,10 @@ fn link_section(config: &Config) -> (String, Option<String>) {
     (section, Some(policy))
 }
 
-fn inbox(sandbox: &Sandbox) -> Answer {
-    let config = sandbox.shop_config();
+fn inbox(shop: &Shop) -> Answer {
+    let config = &shop.config;
     let mut items = String::new();
-    for delivery in sandbox.deliveries.values().rev().take(50) {
+    for delivery in shop.deliveries.values().rev().take(50) {
         let verdict = match &delivery.verdict {
             Some(verdict) => format!(
                 "<span class=\"{}\">{}</span>",
@@ -516,7 +551,7 @@ fn inbox(sandbox: &Sandbox) -> Answer {
         )
     };
     shop_page(
-        sandbox,
+        shop,
         "Delivery inbox",
         &format!(
             "<h1>Delivery inbox</h1><p>What the gateway told the shop's server, newest first. Times are China's.</p>\
@@ -530,9 +565,9 @@ fn inbox(sandbox: &Sandbox) -> Answer {
 
 /// Where the payer comes back to. That the payer is here proves nothing: the
 /// shop looks for the gateway's delivery.
-fn thanks(sandbox: &Sandbox, request: &Request) -> Answer {
+fn thanks(shop: &Shop, request: &Request) -> Answer {
     let number = web::query(request, "no").unwrap_or_default();
-    let paid = sandbox
+    let paid = shop
         .deliveries
         .values()
         .any(|delivery| delivery.reports_payment_of(&number));
@@ -552,11 +587,11 @@ fn thanks(sandbox: &Sandbox, request: &Request) -> Answer {
             escape(&number)
         )
     };
-    shop_page(sandbox, "Thank you", &main)
+    shop_page(shop, "Thank you", &main)
 }
 
 fn trouble(title: &str, message: &str) -> Answer {
-    pages::page(
+    page(
         StatusCode::BAD_GATEWAY,
         title,
         "narrow",

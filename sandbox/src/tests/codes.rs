@@ -90,7 +90,7 @@ fn the_codes_lists_name_real_calls_and_no_code_twice() {
 #[test]
 fn the_table_in_the_document_is_the_codes_own() {
     let mut table = String::from("| code | calls | what it means |\n|---|---|---|\n");
-    for (code, calls) in faults::table() {
+    for (code, calls) in v2::code_table() {
         table.push_str(&format!(
             "| `{}` | {calls} | {} |\n",
             code.code(),
@@ -104,7 +104,7 @@ fn the_table_in_the_document_is_the_codes_own() {
 #[test]
 fn every_control_call_is_in_the_document() {
     let document = include_str!("../../../docs/sandbox.md");
-    for (method, path, _) in crate::control::HELP {
+    for (method, path, _) in crate::control::pages::HELP {
         let call = format!("`{method} {path}`");
         assert!(document.contains(&call), "docs/sandbox.md lacks {call}");
     }

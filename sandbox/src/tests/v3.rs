@@ -403,6 +403,7 @@ fn i2_an_institution_names_its_sub_merchant_everywhere() {
             );
             let order = bench
                 .sandbox
+                .wechat
                 .orders
                 .values()
                 .find(|it| it.out_trade_no == number);

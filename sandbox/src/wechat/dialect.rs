@@ -1,7 +1,6 @@
 //! In which of WeChat's languages an order was made: its notices are made in
 //! the same, sent on that one's schedule and acknowledged in its way.
 
-use crate::wechat::notices::Outcome;
 use serde::{Deserialize, Serialize};
 use wechatpay::common::SignType;
 use wechatpay::ionline;
@@ -80,22 +79,6 @@ impl Dialect {
             Self::Ionline => &ionline::notify::RETRY_SECONDS,
         }
     }
-
-    /// Whether an answer acknowledges a notice: for v2, HTTP 200 and XML whose
-    /// `return_code` is `SUCCESS`; for APIv3, HTTP 200 or 204; for iOnline, the
-    /// word `success` alone.
-    pub(crate) fn is_acknowledged_by(self, outcome: &Outcome) -> bool {
-        match (self, outcome) {
-            (Self::V2 { .. }, Outcome::Answered { status: 200, body }) => v2::notify::is_ack(body),
-            (Self::V3Global | Self::V3Mainland, Outcome::Answered { status, .. }) => {
-                v3::notify::is_ack(*status)
-            }
-            (Self::Ionline, Outcome::Answered { status: 200, body }) => {
-                ionline::notify::is_ack(body)
-            }
-            _ => false,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -105,38 +88,6 @@ mod tests {
     const V2: Dialect = Dialect::V2 {
         sign_type: SignType::Md5,
     };
-
-    fn answered(status: u16, body: &str) -> Outcome {
-        Outcome::Answered {
-            status,
-            body: body.into(),
-        }
-    }
-
-    #[test]
-    fn what_acknowledges() {
-        const OK: &str = "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>";
-        const SPREAD: &str = "<xml>\n<return_code>SUCCESS</return_code>\n</xml>";
-        const FAIL: &str = "<xml><return_code>FAIL</return_code></xml>";
-        for (outcome, v2, v3, ionline) in [
-            (answered(200, OK), true, true, false),
-            (answered(200, SPREAD), true, true, false),
-            (answered(204, ""), false, true, false),
-            (answered(200, ""), false, true, false),
-            (answered(202, "success"), false, false, false),
-            (answered(500, OK), false, false, false),
-            (answered(200, "success"), false, true, true),
-            (answered(200, "success\n"), false, true, true),
-            (answered(200, "SUCCESS"), false, true, true),
-            (answered(200, FAIL), false, true, false),
-            (answered(302, "success"), false, false, false),
-            (Outcome::Failed("time-out".into()), false, false, false),
-        ] {
-            let got = [V2, Dialect::V3Global, Dialect::V3Mainland, Dialect::Ionline]
-                .map(|dialect| dialect.is_acknowledged_by(&outcome));
-            assert_eq!(got, [v2, v3, v3, ionline], "{outcome:?}");
-        }
-    }
 
     #[test]
     fn how_long_notices_are_repeated() {

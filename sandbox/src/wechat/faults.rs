@@ -10,7 +10,6 @@
 //! It acts on calls whose row in [`CODES`] has the code, so that
 //! `…FAULT_ORDERNOTEXIST` lets an order be made and then denies it.
 
-use crate::wechat::v2;
 use serde::{Deserialize, Serialize};
 use wechatpay::common::Fields;
 use wechatpay::v2::ErrorCode::{self, *};
@@ -366,22 +365,5 @@ fn read(path: &str, number: &str) -> Option<Fault> {
             .filter(|code| wish.starts_with(code.code()) && knows(path, code))
             .max_by_key(|code| code.code().len())?;
         Some(code.code().to_owned())
-    })
-}
-
-/// Every code with the calls that it can be had from. `docs/sandbox.md` has
-/// the same, and a test compares them.
-pub(crate) fn table() -> impl Iterator<Item = (&'static ErrorCode, String)> {
-    ErrorCode::ALL.iter().map(|code| {
-        let calls = if ANYWHERE.contains(code) {
-            "every call".to_owned()
-        } else {
-            let knowing: Vec<&str> = v2::paths()
-                .filter(|path| knows(path, code))
-                .filter_map(|path| path.rsplit('/').next())
-                .collect();
-            knowing.join(", ")
-        };
-        (code, calls)
     })
 }

@@ -7,109 +7,32 @@
 //! Every refusal has a stable name beside WeChat's words for it, so that a
 //! test can ask for exactly one.
 
-use crate::Sandbox;
 use crate::moment::Moment;
+use crate::web::CallOutcome;
 use crate::wechat::accounts::Merchant;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::orders::{self, NotPayable, Order, State};
+use crate::wechat::payer_action::{Action, Refused};
 use crate::wechat::payers::Payer;
-use crate::wechat::{product, v3};
+use crate::wechat::state::WeChat;
+use crate::wechat::{notify, product, v3};
 use order::TradeType;
 use serde_json::{Map, Value, json};
 use url::Url;
 use wechatpay::common::invoke::{APP_PACKAGE, App, Jsapi};
 
-/// What the payer does on the sheet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Pay,
-    Cancel,
-    /// The bank refuses. The order stays as it is and can be paid again.
-    Fail,
-}
-
-impl Action {
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "pay" => Some(Self::Pay),
-            "cancel" => Some(Self::Cancel),
-            "fail" => Some(Self::Fail),
-            _ => None,
-        }
-    }
-}
-
-/// Why WeChat shows no sheet, or takes no money.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    /// Stable, for programs.
-    reason: &'static str,
-    /// WeChat's words.
-    err_desc: String,
-    /// The same for a developer, in one sentence.
-    message: String,
-}
-
-impl Refused {
-    pub(crate) fn new(
-        reason: &'static str,
-        err_desc: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            reason,
-            err_desc: err_desc.into(),
-            message: message.into(),
-        }
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
-            "ok": false,
-            "err_msg": "get_brand_wcpay_request:fail",
-            "err_code": "-1",
-            "err_desc": self.err_desc,
-            "reason": self.reason,
-            "message": self.message,
-        })
-    }
-}
-
-impl From<NotPayable> for Refused {
-    fn from(why: NotPayable) -> Self {
-        match why {
-            NotPayable::Paid => Self::new("ORDERPAID", "该订单已支付", "the order is paid already"),
-            NotPayable::Closed => Self::new(
-                "ORDERCLOSED",
-                "该订单已关闭",
-                "the merchant has closed the order",
-            ),
-            NotPayable::Expired => Self::new(
-                "EXPIRED",
-                "该订单已过期，请重新下单",
-                "the prepayment is older than two hours, or time_expire has passed",
-            ),
-            NotPayable::NotAsked => Self::new(
-                "NOT_ASKED",
-                "订单未支付",
-                "a Quick Pay order is paid by its code; this one waits for no password",
-            ),
-        }
-    }
-}
-
 /// `getBrandWCPayRequest`: checks the package as WeChat does, and then does
 /// what the payer chose; without a choice, answers what the sheet shows.
 pub(crate) fn bridge(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     payer: Payer,
     package: &Map<String, Value>,
     page_url: Option<&str>,
     action: Option<Action>,
     moment: &mut Moment<'_>,
 ) -> Value {
-    match check_package(sandbox, payer, package, page_url, moment.now_ms) {
-        Ok(key) => act(sandbox, &key, payer, action, moment),
+    match check_package(wechat, payer, package, page_url, moment.now_ms) {
+        Ok(key) => act(wechat, &key, payer, action, moment),
         Err(refused) => refused.to_json(),
     }
 }
@@ -119,14 +42,14 @@ pub(crate) fn bridge(
 /// the payer chose. The app reads `errCode`: 0 paid, -1 refused, -2 cancelled.
 /// Without an action, what the sheet shows.
 pub(crate) fn app(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     payer: Payer,
     package: &Map<String, Value>,
     action: Option<Action>,
     moment: &mut Moment<'_>,
 ) -> Value {
-    let mut outcome = match check_app_package(sandbox, payer, package, moment.now_ms) {
-        Ok(key) => act(sandbox, &key, payer, action, moment),
+    let mut outcome = match check_app_package(wechat, payer, package, moment.now_ms) {
+        Ok(key) => act(wechat, &key, payer, action, moment),
         Err(refused) => refused.to_json(),
     };
     let err_code = match (outcome.get("ok"), action) {
@@ -149,15 +72,15 @@ pub(crate) fn app(
 /// A scanned `code_url`, or a short URL that stands for one. A product's QR
 /// code comes here only when its merchant cannot be asked: `product.rs`.
 pub(crate) fn scan(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     payer: Payer,
     code_url: &str,
     action: Option<Action>,
     moment: &mut Moment<'_>,
 ) -> Value {
-    let url = sandbox.scanned(code_url);
+    let url = wechat.scanned(code_url);
     if product::is_one(&url) {
-        return match product::look(sandbox, &url) {
+        return match product::look(wechat, &url) {
             Err(refused) => refused.to_json(),
             Ok(_) => Refused::new(
                 "CALLBACK_FAILED",
@@ -167,7 +90,7 @@ pub(crate) fn scan(
             .to_json(),
         };
     }
-    let key = match sandbox.orders.by_code_url(&url) {
+    let key = match wechat.orders.by_code_url(&url) {
         None => Err(Refused::new(
             "UNKNOWN_CODE_URL",
             "二维码已失效",
@@ -179,7 +102,20 @@ pub(crate) fn scan(
             .map_err(Refused::from),
     };
     match key {
-        Ok(key) => act(sandbox, &key, payer, action, moment),
+        Ok(key) => act(wechat, &key, payer, action, moment),
+        Err(refused) => refused.to_json(),
+    }
+}
+
+/// Goes on with the merchant's answer.
+pub(crate) fn product_answered(
+    wechat: &mut WeChat,
+    scan: &product::Scan,
+    outcome: &CallOutcome,
+    moment: &mut Moment<'_>,
+) -> Value {
+    match product::order_to_pay(wechat, scan, outcome) {
+        Ok(key) => pay_directly(wechat, &key, scan.payer, scan.action, moment),
         Err(refused) => refused.to_json(),
     }
 }
@@ -187,39 +123,39 @@ pub(crate) fn scan(
 /// Any order by its number, for ways to pay that have no client here (APP,
 /// MWEB) and for scripts in a hurry. Nothing of a package is checked.
 pub(crate) fn pay_directly(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     key: &str,
     payer: Payer,
     action: Option<Action>,
     moment: &mut Moment<'_>,
 ) -> Value {
-    let payable = sandbox.orders.get(key).map(|order| {
+    let payable = wechat.orders.get(key).map(|order| {
         order.payable(moment.now_ms)?;
         check_payer(order, payer)
     });
     match payable {
         None => Refused::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json(),
         Some(Err(refused)) => refused.to_json(),
-        Some(Ok(())) => act(sandbox, key, payer, action, moment),
+        Some(Ok(())) => act(wechat, key, payer, action, moment),
     }
 }
 
 /// Shows or does what the payer chose about an order that can be paid.
 fn act(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     key: &str,
     payer: Payer,
     action: Option<Action>,
     moment: &mut Moment<'_>,
 ) -> Value {
-    let Some(order) = sandbox.orders.get(key) else {
+    let Some(order) = wechat.orders.get(key) else {
         return Refused::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json();
     };
     let is_asked = matches!(order.state, State::UserPaying { .. });
     let outcome = match action {
         None => {
-            let shown = json!({ "ok": true, "sheet": sheet(sandbox, order, payer) });
-            return with_order(shown, sandbox, key, moment.now_ms);
+            let shown = json!({ "ok": true, "sheet": sheet(wechat, order, payer) });
+            return with_order(shown, wechat, key, moment.now_ms);
         }
         Some(Action::Cancel) => json!({
             "ok": true,
@@ -237,7 +173,7 @@ fn act(
         )
         .to_json(),
         Some(Action::Pay) => {
-            if let Err(refused) = pay(sandbox, key, payer, moment) {
+            if let Err(refused) = pay(wechat, key, payer, moment) {
                 return refused.to_json();
             }
             json!({
@@ -248,32 +184,32 @@ fn act(
         }
     };
     if is_asked {
-        answer_password(sandbox, key, action, moment.now_ms);
+        answer_password(wechat, key, action, moment.now_ms);
     }
-    with_order(outcome, sandbox, key, moment.now_ms)
+    with_order(outcome, wechat, key, moment.now_ms)
 }
 
 /// Quick Pay: the sheet was the only one, so what is not paid now is over.
-fn answer_password(sandbox: &mut Sandbox, key: &str, action: Option<Action>, at_ms: i64) {
+fn answer_password(wechat: &mut WeChat, key: &str, action: Option<Action>, at_ms: i64) {
     let state = match action {
         Some(Action::Cancel) => State::NotPay,
         Some(Action::Fail) => State::PayError { at_ms },
         Some(Action::Pay) | None => return,
     };
-    sandbox.orders.update(key, |order| order.state = state);
+    wechat.orders.update(key, |order| order.state = state);
 }
 
-fn with_order(mut outcome: Value, sandbox: &Sandbox, key: &str, now_ms: i64) -> Value {
-    if let (Some(map), Some(order)) = (outcome.as_object_mut(), sandbox.orders.get(key)) {
+fn with_order(mut outcome: Value, wechat: &WeChat, key: &str, now_ms: i64) -> Value {
+    if let (Some(map), Some(order)) = (outcome.as_object_mut(), wechat.orders.get(key)) {
         map.insert("order".into(), order.to_json(now_ms));
     }
     outcome
 }
 
 /// What the payer reads before paying.
-fn sheet(sandbox: &Sandbox, order: &Order, payer: Payer) -> Value {
+fn sheet(wechat: &WeChat, order: &Order, payer: Payer) -> Value {
     json!({
-        "merchant": orders::payee(&sandbox.merchants, order),
+        "merchant": orders::payee(&wechat.merchants, order),
         "description": order.term("body"),
         "amount": orders::amount_text(order.money),
         "amount_minor": order.money.amount_minor(),
@@ -287,12 +223,12 @@ fn sheet(sandbox: &Sandbox, order: &Order, payer: Payer) -> Value {
 
 /// Takes the money and makes the notice.
 fn pay(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     key: &str,
     payer: Payer,
     moment: &mut Moment<'_>,
 ) -> Result<(), Refused> {
-    let enough = sandbox
+    let enough = wechat
         .orders
         .get(key)
         .is_some_and(|order| payer.can_pay(order.cash_fee()));
@@ -303,14 +239,14 @@ fn pay(
             "the payer has not enough money; the order can still be paid",
         ));
     }
-    sandbox.take_payment(key, payer, moment);
-    sandbox.tell_paid(key, moment);
+    wechat.take_payment(key, payer, moment);
+    notify::paid(wechat, key, moment);
     Ok(())
 }
 
 /// The package of section 7.7, and the page that hands it over.
 fn check_package(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     payer: Payer,
     package: &Map<String, Value>,
     page_url: Option<&str>,
@@ -346,14 +282,14 @@ fn check_package(
             "package must be prepay_id=… with the prepay_id of the prepayment",
         ));
     };
-    let Some(order) = sandbox.orders.by_prepay_id(prepay_id) else {
+    let Some(order) = wechat.orders.by_prepay_id(prepay_id) else {
         return Err(Refused::new(
             "UNKNOWN_PREPAY_ID",
             "支付订单不存在，请重新下单",
             "no order has this prepay_id",
         ));
     };
-    let Some(merchant) = sandbox.merchants.get(&order.account.mch_id) else {
+    let Some(merchant) = wechat.merchants.get(&order.account.mch_id) else {
         return Err(Refused::new(
             "MCHID_NOT_EXIST",
             "商户号不存在",
@@ -378,7 +314,7 @@ fn check_package(
             format!("signType must be the prepayment's: {sign_type}"),
         ));
     }
-    if !is_signed(sandbox, &jsapi, order.dialect, merchant) {
+    if !is_signed(wechat, &jsapi, order.dialect, merchant) {
         return Err(Refused::new(
             "PAY_SIGN_MISMATCH",
             "支付验证签名失败",
@@ -406,7 +342,7 @@ fn check_package(
 
 /// The seven fields of section 8.5, as WeChat looks at them.
 fn check_app_package(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     payer: Payer,
     package: &Map<String, Value>,
     now_ms: i64,
@@ -441,14 +377,14 @@ fn check_app_package(
             format!("package must be {APP_PACKAGE}"),
         ));
     }
-    let Some(order) = sandbox.orders.by_prepay_id(&app.prepayid) else {
+    let Some(order) = wechat.orders.by_prepay_id(&app.prepayid) else {
         return Err(Refused::new(
             "UNKNOWN_PREPAY_ID",
             "支付订单不存在，请重新下单",
             "no order has this prepayid",
         ));
     };
-    let Some(merchant) = sandbox.merchants.get(&order.account.mch_id) else {
+    let Some(merchant) = wechat.merchants.get(&order.account.mch_id) else {
         return Err(Refused::new(
             "MCHID_NOT_EXIST",
             "商户号不存在",
@@ -472,7 +408,7 @@ fn check_app_package(
             format!("partnerid must be the merchant that is paid: {partner}"),
         ));
     }
-    if !is_app_signed(sandbox, &app, order.dialect, merchant) {
+    if !is_app_signed(wechat, &app, order.dialect, merchant) {
         return Err(Refused::new(
             "SIGN_MISMATCH",
             "支付验证签名失败",
@@ -499,20 +435,20 @@ fn check_app_package(
 
 /// With the API key in the prepayment's sign type, which an APP package does not
 /// name; with the merchant's private key in APIv3. iOnline has no APP.
-fn is_app_signed(sandbox: &Sandbox, app: &App, dialect: Dialect, merchant: &Merchant) -> bool {
+fn is_app_signed(wechat: &WeChat, app: &App, dialect: Dialect, merchant: &Merchant) -> bool {
     match dialect {
         Dialect::V2 { sign_type } => app.verify(&merchant.secret(), sign_type).is_ok(),
-        Dialect::V3Global | Dialect::V3Mainland => v3::is_app_signed(sandbox, app, merchant),
+        Dialect::V3Global | Dialect::V3Mainland => v3::is_app_signed(wechat, app, merchant),
         Dialect::Ionline => false,
     }
 }
 
 /// With the API key in v2 and by iOnline, with the merchant's private key in
 /// APIv3.
-fn is_signed(sandbox: &Sandbox, jsapi: &Jsapi, dialect: Dialect, merchant: &Merchant) -> bool {
+fn is_signed(wechat: &WeChat, jsapi: &Jsapi, dialect: Dialect, merchant: &Merchant) -> bool {
     match dialect {
         Dialect::V2 { .. } | Dialect::Ionline => jsapi.verify(&merchant.secret()).is_ok(),
-        Dialect::V3Global | Dialect::V3Mainland => v3::is_package_signed(sandbox, jsapi, merchant),
+        Dialect::V3Global | Dialect::V3Mainland => v3::is_package_signed(wechat, jsapi, merchant),
     }
 }
 

@@ -1,13 +1,14 @@
 //! H5 payment: the page that a phone's browser outside WeChat is sent to
 //! (`mweb_url`), which here asks who pays.
 
-use crate::Sandbox;
 use crate::moment::Moment;
-use crate::pages;
+use crate::page::page;
 use crate::web::{self, Answer, Request, escape};
-use crate::wechat::invoke::{self, Action};
+use crate::wechat::invoke;
 use crate::wechat::orders::{self, Order};
+use crate::wechat::payer_action::Action;
 use crate::wechat::payers::Payer;
+use crate::wechat::state::WeChat;
 use http::StatusCode;
 use url::Url;
 use wechatpay::common::prepay::MWEB_URL_SECONDS;
@@ -16,9 +17,9 @@ use wechatpay::common::prepay::MWEB_URL_SECONDS;
 pub(crate) const PATH: &str = "/cgi-bin/mmpayweb-bin/checkmweb";
 
 /// `GET`: the sheet, once for each payer.
-pub(crate) fn show(sandbox: &Sandbox, request: &Request) -> Answer {
+pub(crate) fn show(wechat: &WeChat, request: &Request) -> Answer {
     let prepay_id = web::query(request, "prepay_id").unwrap_or_default();
-    let Some(order) = find(sandbox, &prepay_id) else {
+    let Some(order) = find(wechat, &prepay_id) else {
         return problem(
             "支付请求已失效，请重新发起支付",
             "This mweb_url names no H5 order.",
@@ -40,7 +41,7 @@ pub(crate) fn show(sandbox: &Sandbox, request: &Request) -> Answer {
             )
         })
         .collect();
-    pages::page(
+    page(
         StatusCode::OK,
         "WeChat Pay",
         "narrow",
@@ -48,7 +49,7 @@ pub(crate) fn show(sandbox: &Sandbox, request: &Request) -> Answer {
             "<main class=\"notice\"><p>{}</p><h1>{}</h1><p>{}</p>\
              <form method=\"post\" action=\"{PATH}\">{}{}{buttons}\
              <button name=\"payer\" value=\"\" class=\"quiet\">Cancel</button></form></main>",
-            escape(orders::payee(&sandbox.merchants, order)),
+            escape(orders::payee(&wechat.merchants, order)),
             escape(&orders::amount_text(order.money)),
             escape(order.term("body").unwrap_or_default()),
             hidden("prepay_id", &prepay_id),
@@ -58,9 +59,9 @@ pub(crate) fn show(sandbox: &Sandbox, request: &Request) -> Answer {
 }
 
 /// `POST`: pays or cancels, and goes back to the merchant's page.
-pub(crate) fn act(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<'_>) -> Answer {
+pub(crate) fn act(wechat: &mut WeChat, request: &Request, moment: &mut Moment<'_>) -> Answer {
     let field = |name| web::parameter(request.body(), name).unwrap_or_default();
-    let Some(order) = find(sandbox, &field("prepay_id")) else {
+    let Some(order) = find(wechat, &field("prepay_id")) else {
         return problem(
             "支付请求已失效，请重新发起支付",
             "This mweb_url names no H5 order.",
@@ -74,7 +75,7 @@ pub(crate) fn act(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<
     }
     let key = order.key();
     if let Some(payer) = Payer::from_name(&field("payer")) {
-        let done = invoke::pay_directly(sandbox, &key, payer, Some(Action::Pay), moment);
+        let done = invoke::pay_directly(wechat, &key, payer, Some(Action::Pay), moment);
         if done.get("ok") != Some(&true.into()) {
             let text = |name| done.get(name).and_then(|v| v.as_str()).unwrap_or_default();
             return problem(text("err_desc"), text("message"));
@@ -84,7 +85,7 @@ pub(crate) fn act(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<
         Ok(url) if ["http", "https"].contains(&url.scheme()) => {
             web::redirect(StatusCode::SEE_OTHER, url.as_str())
         }
-        _ => pages::page(
+        _ => page(
             StatusCode::OK,
             "WeChat Pay",
             "narrow",
@@ -94,15 +95,15 @@ pub(crate) fn act(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<
     }
 }
 
-fn find<'a>(sandbox: &'a Sandbox, prepay_id: &str) -> Option<&'a Order> {
-    sandbox
+fn find<'a>(wechat: &'a WeChat, prepay_id: &str) -> Option<&'a Order> {
+    wechat
         .orders
         .by_prepay_id(prepay_id)
         .filter(|order| order.mweb_url.is_some() && order.prepay_id.as_deref() == Some(prepay_id))
 }
 
 fn problem(words: &str, message: &str) -> Answer {
-    pages::page(
+    page(
         StatusCode::OK,
         words,
         "narrow",

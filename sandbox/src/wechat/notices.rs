@@ -16,6 +16,7 @@ use order::Payment;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use wechatpay::{ionline, v2, v3};
 
 /// How long a receiver has to answer.
 pub const TIMEOUT_MS: u32 = 5000;
@@ -252,7 +253,7 @@ impl Notices {
             Outcome::Failed(why) => (None, excerpt(why.as_bytes())),
         };
         let dialect = notice.letter.dialect;
-        let acknowledged = dialect.is_acknowledged_by(outcome);
+        let acknowledged = is_acknowledged(dialect, outcome);
         notice.attempts.push(Attempt {
             due_ms,
             done_ms: now_ms,
@@ -283,6 +284,22 @@ impl Notices {
     }
 }
 
+/// Whether an outcome acknowledges a notice: for v2, HTTP 200 and XML whose
+/// `return_code` is `SUCCESS`; for APIv3, HTTP 200 or 204; for iOnline, the
+/// word `success` alone.
+fn is_acknowledged(dialect: Dialect, outcome: &Outcome) -> bool {
+    match (dialect, outcome) {
+        (Dialect::V2 { .. }, Outcome::Answered { status: 200, body }) => v2::notify::is_ack(body),
+        (Dialect::V3Global | Dialect::V3Mainland, Outcome::Answered { status, .. }) => {
+            v3::notify::is_ack(*status)
+        }
+        (Dialect::Ionline, Outcome::Answered { status: 200, body }) => {
+            ionline::notify::is_ack(body)
+        }
+        _ => false,
+    }
+}
+
 fn excerpt(body: &[u8]) -> String {
     String::from_utf8_lossy(body)
         .chars()
@@ -296,6 +313,9 @@ mod tests {
     use wechatpay::common::SignType;
 
     const OK: &str = "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>";
+    const V2: Dialect = Dialect::V2 {
+        sign_type: SignType::Md5,
+    };
 
     fn answered(status: u16, body: &str) -> Outcome {
         Outcome::Answered {
@@ -347,5 +367,29 @@ mod tests {
         notices.sent("1", &answered(200, OK), 10_001);
         notices.sent("1", &answered(500, ""), 10_002);
         assert_eq!(notices.next_due_ms(), None);
+    }
+
+    #[test]
+    fn what_acknowledges() {
+        const SPREAD: &str = "<xml>\n<return_code>SUCCESS</return_code>\n</xml>";
+        const FAIL: &str = "<xml><return_code>FAIL</return_code></xml>";
+        for (outcome, v2, v3, ionline) in [
+            (answered(200, OK), true, true, false),
+            (answered(200, SPREAD), true, true, false),
+            (answered(204, ""), false, true, false),
+            (answered(200, ""), false, true, false),
+            (answered(202, "success"), false, false, false),
+            (answered(500, OK), false, false, false),
+            (answered(200, "success"), false, true, true),
+            (answered(200, "success\n"), false, true, true),
+            (answered(200, "SUCCESS"), false, true, true),
+            (answered(200, FAIL), false, true, false),
+            (answered(302, "success"), false, false, false),
+            (Outcome::Failed("time-out".into()), false, false, false),
+        ] {
+            let got = [V2, Dialect::V3Global, Dialect::V3Mainland, Dialect::Ionline]
+                .map(|dialect| is_acknowledged(dialect, &outcome));
+            assert_eq!(got, [v2, v3, v3, ionline], "{outcome:?}");
+        }
     }
 }

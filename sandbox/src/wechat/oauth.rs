@@ -11,12 +11,11 @@
 //! the page that WeChat shows then.
 
 use crate::moment::Moment;
-use crate::pages;
-use crate::phone::proxy::PAYER_HEADER;
+use crate::page::page;
 use crate::table::Table;
-use crate::web::{self, Answer, Request};
+use crate::web::{self, Answer, Request, escape};
 use crate::wechat::accounts::{self, Merchant};
-use crate::wechat::payers::Payer;
+use crate::wechat::payers::{PAYER_HEADER, Payer};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -51,19 +50,19 @@ pub(crate) fn authorize(
 ) -> Answer {
     let payer = web::request_header(request, PAYER_HEADER).and_then(Payer::from_name);
     let Some(payer) = payer else {
-        return pages::open_in_wechat();
+        return open_in_wechat();
     };
     let asked = match Authorize::read(request.uri().query().unwrap_or_default()) {
         Ok(asked) => asked,
         Err(error) => return refuse(&error),
     };
     if accounts::app_secret(merchants, &asked.appid).is_none() {
-        return pages::oauth_error("10013", "AppID 参数错误", "The appid is not known.");
+        return oauth_error("10013", "AppID 参数错误", "The appid is not known.");
     }
     let absolute = Url::parse(&asked.redirect_uri)
         .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
     if !absolute {
-        return pages::oauth_error(
+        return oauth_error(
             "10003",
             "redirect_uri 参数错误",
             "The redirect_uri must be an absolute http or https address, percent-encoded.",
@@ -82,7 +81,7 @@ fn refuse(error: &FieldError) -> Answer {
         "response_type" => ("10004", "response_type 参数错误"),
         _ => ("10000", "参数错误"),
     };
-    pages::oauth_error(number, words, &format!("The parameter {error}."))
+    oauth_error(number, words, &format!("The parameter {error}."))
 }
 
 /// `GET /sns/oauth2/access_token?appid&secret&code&grant_type=authorization_code`.
@@ -207,4 +206,32 @@ fn spend(
         known.used = true;
     }
     Ok(known)
+}
+
+/// What WeChat shows to a browser that is not WeChat.
+pub(crate) fn open_in_wechat() -> Answer {
+    page(
+        StatusCode::OK,
+        "请在微信客户端打开链接",
+        "narrow",
+        "<main class=\"notice\"><p class=\"sign\" aria-hidden=\"true\">i</p>\
+         <h1 lang=\"zh-Hans\">请在微信客户端打开链接</h1>\
+         <p>Open this link in WeChat: here, in the <a href=\"/phone/\">sandbox's phone</a>. \
+         A script adds the header <code>x-sandbox-payer: alice</code>.</p></main>",
+    )
+}
+
+/// WeChat's OAuth error page: its number, its words, and ours.
+fn oauth_error(number: &str, words: &str, message: &str) -> Answer {
+    page(
+        StatusCode::OK,
+        words,
+        "narrow",
+        &format!(
+            "<main class=\"notice warn\"><p class=\"sign\" aria-hidden=\"true\">!</p>\
+             <h1 lang=\"zh-Hans\">{}</h1><p>{}</p><p class=\"code\">错误码: {number}</p></main>",
+            escape(words),
+            escape(message)
+        ),
+    )
 }

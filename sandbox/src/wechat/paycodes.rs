@@ -1,8 +1,8 @@
 //! The payers' Quick Pay codes: 18 digits that begin 10 to 15, good for one
 //! payment within a minute (seed 002, section 5).
 
-use crate::Sandbox;
 use crate::moment::Moment;
+use crate::table::Table;
 use crate::wechat::payers::Payer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -101,15 +101,15 @@ impl PayCode {
 
 /// Makes a code, and forgets old ones.
 pub(crate) fn make(
-    sandbox: &mut Sandbox,
+    codes: &mut Table<PayCode>,
     payer: Payer,
     behaviour: Option<Behaviour>,
     moment: &mut Moment<'_>,
 ) -> Value {
     let oldest_ms = moment.now_ms.saturating_sub(REMEMBERED_MS);
-    sandbox.pay_codes.retain(|code| code.made_ms > oldest_ms);
+    codes.retain(|code| code.made_ms > oldest_ms);
     let mut auth_code = digits(moment);
-    while sandbox.pay_codes.get(&auth_code).is_some() {
+    while codes.get(&auth_code).is_some() {
         auth_code = digits(moment);
     }
     let code = PayCode {
@@ -120,7 +120,7 @@ pub(crate) fn make(
         used: false,
     };
     let json = code.to_json();
-    sandbox.pay_codes.insert(&auth_code, code);
+    codes.insert(&auth_code, code);
     json
 }
 

@@ -1,10 +1,15 @@
 //! The people who pay. Three are enough: one who follows the merchant's
 //! account, one who does not, and one without money.
 
+use crate::input::{BadInput, Input};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+/// The header that names the payer in a request from WeChat's browser: the
+/// phone adds it, and a script can.
+pub const PAYER_HEADER: &str = "x-sandbox-payer";
 
 /// A payer of the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +89,11 @@ impl Payer {
             Self::Carol => cash_fee <= 100,
         }
     }
+}
+
+pub(crate) fn read_payer(input: &mut Input) -> Result<Payer, BadInput> {
+    let name = input.required_text("payer")?;
+    Payer::from_name(&name).ok_or_else(|| input.bad("payer", "send alice, bob or carol"))
 }
 
 #[cfg(test)]

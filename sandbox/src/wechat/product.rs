@@ -2,49 +2,45 @@
 //! merchant what is to be paid (seed 002, sections 6.3 and 6.4).
 //!
 //! ```text
-//! POST /sandbox/scan {code_url: weixin://wxpay/bizpayurl?sign=…&product_id=…, payer, action?}
-//!   [`call`]    the QR code's sign, the merchant's native_callback_url → a callback to send
-//!   [`called`]  the merchant's signed answer, its prepay_id → the sheet, or what the payer did
+//! a scan of weixin://wxpay/bizpayurl?sign=…&product_id=…
+//!   [`callback`]      checks the QR code's sign; the request to native_callback_url
+//!   [`order_to_pay`]  reads the merchant's signed answer; the order of its prepay_id
 //! ```
 //!
 //! Each scan makes an order. To go on with the one that a sheet was shown for,
 //! `POST /sandbox/pay` takes the `order` of the answer.
 
-use crate::input::{BadInput, Input};
 use crate::moment::Moment;
-use crate::web::{self, Answer, Request};
-use crate::wechat::invoke::{self, Action, Refused};
+use crate::web::{CallOutcome, Request};
+use crate::wechat::payer_action::{Action, Refused};
 use crate::wechat::payers::Payer;
-use crate::{Call, CallOutcome, Sandbox, Then, control};
-use http::{Method, StatusCode};
+use crate::wechat::state::WeChat;
 use order::Account;
 use wechatpay::common::{SignType, Text};
 use wechatpay::v2::answer::AnswerError;
 use wechatpay::v2::native::{self, Callback, ProductUrl};
 
-/// The control call that this answers instead.
-const PATH: &str = "/sandbox/scan";
-
 /// A scan whose callback is under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
-    payer: Payer,
-    action: Option<Action>,
+    pub(crate) payer: Payer,
+    pub(crate) action: Option<Action>,
     account: Account,
     sign_type: SignType,
 }
 
-/// The callback that a request makes necessary.
-pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>) -> Option<Call> {
-    let path = request.uri().path().trim_end_matches('/');
-    if request.method() != Method::POST || path != PATH {
-        return None;
-    }
-    // What cannot be read or called, `handle` refuses by name.
-    let (code_url, payer, action) = read(request.body()).ok()?;
-    let url = sandbox.scanned(&code_url);
-    let (product, sign_type, callback_url) = look(sandbox, &url).ok()?;
-    let merchant = sandbox.merchants.get(product.mch_id.as_str())?;
+/// The callback that a scan makes necessary. `None` where the scanned URL is no
+/// product, or its merchant cannot be called.
+pub(crate) fn callback(
+    wechat: &WeChat,
+    payer: Payer,
+    code_url: &str,
+    action: Option<Action>,
+    moment: &mut Moment<'_>,
+) -> Option<(Request, Scan)> {
+    let url = wechat.scanned(code_url);
+    let (product, sign_type, callback_url) = look(wechat, &url).ok()?;
+    let merchant = wechat.merchants.get(product.mch_id.as_str())?;
     let account = Account {
         appid: merchant.appid.clone(),
         mch_id: merchant.mch_id.clone(),
@@ -64,25 +60,13 @@ pub(crate) fn call(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
         .header("user-agent", "Mozilla/4.0")
         .body(body.into_bytes())
         .ok()?;
-    Some(Call {
-        request,
-        then: Then::Product(Scan {
-            payer,
-            action,
-            account,
-            sign_type,
-        }),
-    })
-}
-
-/// The body of `POST /sandbox/scan`.
-pub(crate) fn read(body: &[u8]) -> Result<(String, Payer, Option<Action>), BadInput> {
-    let mut input = Input::read(body)?;
-    let code_url = input.required_text("code_url")?;
-    let payer = control::read_payer(&mut input)?;
-    let action = control::read_action(&mut input)?;
-    input.finish()?;
-    Ok((code_url, payer, action))
+    let scan = Scan {
+        payer,
+        action,
+        account,
+        sign_type,
+    };
+    Some((request, scan))
 }
 
 /// Whether what was scanned is a product, and no order's own QR code.
@@ -91,14 +75,11 @@ pub(crate) fn is_one(url: &str) -> bool {
 }
 
 /// The product, how its QR code is signed, and where to ask for an order.
-pub(crate) fn look(
-    sandbox: &Sandbox,
-    url: &str,
-) -> Result<(ProductUrl, SignType, String), Refused> {
+pub(crate) fn look(wechat: &WeChat, url: &str) -> Result<(ProductUrl, SignType, String), Refused> {
     let bad_form = |message: String| Refused::new("PRODUCT_URL_FORMAT", "二维码已失效", message);
     let fields = ProductUrl::fields_of(url).map_err(|error| bad_form(error.to_string()))?;
     let product = ProductUrl::read(&fields).map_err(|error| bad_form(error.to_string()))?;
-    let merchant = sandbox
+    let merchant = wechat
         .merchants
         .get(product.mch_id.as_str())
         .filter(|merchant| merchant.appid == product.appid.as_str())
@@ -130,21 +111,12 @@ pub(crate) fn look(
     Ok((product, sign_type, callback_url))
 }
 
-/// Goes on with the merchant's answer.
-pub(crate) fn called(
-    sandbox: &mut Sandbox,
+/// The order to pay, by the merchant's answer.
+pub(crate) fn order_to_pay(
+    wechat: &WeChat,
     scan: &Scan,
     outcome: &CallOutcome,
-    moment: &mut Moment<'_>,
-) -> Answer {
-    let verdict = match order_to_pay(sandbox, scan, outcome) {
-        Ok(key) => invoke::pay_directly(sandbox, &key, scan.payer, scan.action, moment),
-        Err(refused) => refused.to_json(),
-    };
-    web::json(StatusCode::OK, &verdict)
-}
-
-fn order_to_pay(sandbox: &Sandbox, scan: &Scan, outcome: &CallOutcome) -> Result<String, Refused> {
+) -> Result<String, Refused> {
     let failed =
         |message: String| Refused::new("CALLBACK_FAILED", "商户系统无响应，请稍后重试", message);
     let answer = outcome
@@ -156,7 +128,7 @@ fn order_to_pay(sandbox: &Sandbox, scan: &Scan, outcome: &CallOutcome) -> Result
             answer.status()
         )));
     }
-    let merchant = sandbox.merchants.get(&scan.account.mch_id);
+    let merchant = wechat.merchants.get(&scan.account.mch_id);
     let merchant = merchant.ok_or_else(|| failed("the merchant is gone".into()))?;
     let key = merchant.secret();
     let told = native::Answer::read(answer.body(), &scan.account, &key, scan.sign_type);
@@ -177,7 +149,7 @@ fn order_to_pay(sandbox: &Sandbox, scan: &Scan, outcome: &CallOutcome) -> Result
             ));
         }
     };
-    sandbox
+    wechat
         .orders
         .by_prepay_id(prepay_id.as_str())
         .filter(|order| order.account.mch_id == scan.account.mch_id)

@@ -5,13 +5,10 @@
 //!              └ a tester says otherwise ─ REFUNDCLOSE or CHANGE: the money is the merchant's again
 //! ```
 
-use crate::Sandbox;
 use crate::table::{Change, Table};
 use crate::wechat::dialect::Dialect;
-use crate::wechat::notices::Letter;
 use crate::wechat::orders::{self, Order};
-use crate::wechat::{v2, v3};
-use order::{Currency, Money};
+use order::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wechatpay::common::refund::{FundsSource, Status};
@@ -43,7 +40,7 @@ pub(crate) struct Refund {
     pub(crate) refund_account: String,
     /// Who gets it, in words.
     pub(crate) recipient: String,
-    notify_url: Option<String>,
+    pub(crate) notify_url: Option<String>,
     /// How it was asked for, and so how its notice is made.
     pub(crate) dialect: Dialect,
     pub(crate) notice_nonce: String,
@@ -239,83 +236,20 @@ impl Refunds {
             })
     }
 
-    fn settling(&self) -> impl Iterator<Item = (i64, &Refund)> {
+    /// The refunds that are under way, each with the time at which it settles.
+    pub(crate) fn settling(&self) -> impl Iterator<Item = (i64, &Refund)> {
         self.values().filter_map(|refund| match refund.state {
             State::Processing { settles_ms } => Some((settles_ms, refund)),
             _ => None,
         })
     }
 
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Refund> {
+        self.table.get_mut(key)
+    }
+
     /// When the next refund settles.
     pub(crate) fn next_settled_ms(&self) -> Option<i64> {
         self.settling().map(|(settles_ms, _)| settles_ms).min()
-    }
-}
-
-impl Sandbox {
-    /// Settles every refund whose time has come.
-    pub(crate) fn settle_refunds(&mut self, now_ms: i64) {
-        let due: Vec<(i64, String)> = self
-            .refunds
-            .settling()
-            .filter(|(settles_ms, _)| *settles_ms <= now_ms)
-            .map(|(settles_ms, refund)| (settles_ms, refund.key()))
-            .collect();
-        for (at_ms, key) in due {
-            self.settle_refund(&key, State::Success { at_ms }, at_ms);
-        }
-    }
-
-    /// Ends a refund one way or another, and tells the merchant.
-    pub(crate) fn settle_refund(&mut self, key: &str, state: State, at_ms: i64) {
-        let Some(refund) = self.refunds.table.get_mut(key) else {
-            return;
-        };
-        let was_change = matches!(refund.state, State::Change { .. });
-        refund.state = state;
-        if matches!(state, State::Change { .. }) {
-            refund.recipient = "商户基本账户".to_owned();
-        }
-        let refund = refund.clone();
-        if !matches!(state, State::Success { .. }) {
-            let money = refund.money;
-            self.add_funds(&refund.mch_id, money.currency(), money.amount_minor());
-        } else if was_change {
-            // They had gone back to the merchant.
-            let money = refund.money;
-            self.add_funds(&refund.mch_id, money.currency(), -money.amount_minor());
-        }
-        self.tell_refunded(&refund, at_ms);
-    }
-
-    pub(crate) fn add_funds(&mut self, mch_id: &str, currency: Currency, amount_minor: i64) {
-        if let Some(merchant) = self.merchants.get_mut(mch_id) {
-            merchant.add_funds(currency, amount_minor);
-        }
-    }
-
-    /// The notice of how a refund ended, where the request named an address.
-    fn tell_refunded(&mut self, refund: &Refund, at_ms: i64) {
-        let (Some(url), Some(order)) = (&refund.notify_url, self.orders.get(&refund.order_key))
-        else {
-            return;
-        };
-        let content = match refund.dialect {
-            Dialect::V2 { .. } => v2::refund_notice(self, order, refund),
-            Dialect::V3Global | Dialect::V3Mainland => Some(v3::notify::refund(refund, at_ms)),
-            // iOnline tells of no refund: it is queried.
-            Dialect::Ionline => None,
-        };
-        if let Some(content) = content {
-            let letter = Letter {
-                mch_id: refund.mch_id.clone(),
-                out_trade_no: refund.out_trade_no.clone(),
-                url: url.clone(),
-                dialect: refund.dialect,
-                schedule: self.notice_schedule(&refund.mch_id),
-                content,
-            };
-            self.notify(letter, at_ms);
-        }
     }
 }

@@ -15,6 +15,7 @@
 //!
 //! Seed 004, and the public manual of iOnline.
 
+mod asked;
 mod multipart;
 mod page;
 mod prepay;
@@ -22,115 +23,21 @@ mod query;
 mod refund;
 mod refundquery;
 
-use crate::Sandbox;
 use crate::moment::Moment;
 use crate::web::{self, Answer, Request};
-use crate::wechat::accounts::{Ionline, Merchant};
-use crate::wechat::dialect::Dialect;
 use crate::wechat::faults::{self, Fault};
 use crate::wechat::notices::Content;
-use crate::wechat::orders::{self, Order};
+use crate::wechat::orders::Order;
+use crate::wechat::state::WeChat;
 use crate::wechat::v2::Refusal;
+use asked::{Asked, told};
 use http::Method;
-use order::{Account, Payment};
 use wechatpay::Secret;
-use wechatpay::common::{Fields, OrderNumber, Problem, SignType};
+use wechatpay::common::{Fields, Problem, SignType};
 use wechatpay::ionline::form::{self, FormError};
 use wechatpay::ionline::notify::Notice;
 use wechatpay::ionline::{PATH, Service, answer, json};
 use wechatpay::v2::{self, ErrorCode};
-
-/// iOnline's number for a payment has at most this many characters.
-const TRANSACTION_ID_LEN: usize = 32;
-
-/// A request that has passed the front door.
-struct Asked {
-    merchant: Merchant,
-    /// The merchant's account at iOnline.
-    ionline: Ionline,
-    service: Service,
-    fields: Fields,
-}
-
-impl Asked {
-    fn key(&self) -> Secret {
-        Secret::new(self.ionline.key.clone())
-    }
-
-    /// The account that orders are made under. At WeChat the merchant has its
-    /// own number; the MID is iOnline's.
-    fn account(&self) -> Account {
-        Account {
-            appid: self.merchant.appid.clone(),
-            mch_id: self.merchant.mch_id.clone(),
-            sub_appid: None,
-            sub_mch_id: None,
-        }
-    }
-
-    /// An order that this merchant made here.
-    fn order<'a>(&self, sandbox: &'a Sandbox, by: &OrderNumber) -> Option<&'a Order> {
-        match by {
-            OrderNumber::OutTradeNo(number) => self.order_under(sandbox, number.as_str()),
-            OrderNumber::TransactionId(id) => self.order_paid_as(sandbox, id.as_str()),
-        }
-    }
-
-    fn order_under<'a>(&self, sandbox: &'a Sandbox, out_trade_no: &str) -> Option<&'a Order> {
-        let key = orders::key(&self.merchant.mch_id, None, out_trade_no);
-        sandbox.orders.get(&key).filter(|order| self.may_see(order))
-    }
-
-    fn order_paid_as<'a>(&self, sandbox: &'a Sandbox, id: &str) -> Option<&'a Order> {
-        let mid = &self.ionline.mid;
-        let is_it = |order: &&Order| {
-            self.may_see(order)
-                && order
-                    .payment()
-                    .is_some_and(|paid| transaction_id(mid, paid) == id)
-        };
-        sandbox.orders.values().find(is_it)
-    }
-
-    /// The order that money is to be returned of.
-    fn order_to_return<'a>(
-        &self,
-        sandbox: &'a Sandbox,
-        by: &OrderNumber,
-    ) -> Result<&'a Order, Refusal> {
-        self.order(sandbox, by).ok_or_else(|| {
-            Refusal::from_code(match by {
-                OrderNumber::TransactionId(_) => ErrorCode::InvalidTransactionId,
-                OrderNumber::OutTradeNo(_) => ErrorCode::OrderNotExist,
-            })
-        })
-    }
-
-    /// What was ordered elsewhere does not exist here.
-    fn may_see(&self, order: &Order) -> bool {
-        order.account.mch_id == self.merchant.mch_id && order.dialect == Dialect::Ionline
-    }
-}
-
-/// iOnline's own number for a payment: the MID, and the end of WeChat's number.
-fn transaction_id(mid: &str, payment: &Payment) -> String {
-    let digits = &payment.transaction_id;
-    let kept = TRANSACTION_ID_LEN.saturating_sub(mid.len());
-    let from = digits.len().saturating_sub(kept);
-    format!("{mid}{}", digits.get(from..).unwrap_or_default())
-}
-
-/// A payment as iOnline tells of it: under its own numbers.
-fn told(mid: &str, payment: &Payment) -> Payment {
-    Payment {
-        account: Account {
-            mch_id: mid.to_owned(),
-            ..payment.account.clone()
-        },
-        transaction_id: transaction_id(mid, payment),
-        ..payment.clone()
-    }
-}
 
 /// Every service's name: what a fault names a call by.
 pub(crate) fn services() -> impl Iterator<Item = String> {
@@ -145,16 +52,16 @@ pub(crate) fn is_here(path: &str) -> bool {
 }
 
 /// Answers a request to a path that [`is_here`].
-pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<'_>) -> Answer {
+pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment<'_>) -> Answer {
     match request.uri().path() {
         PATH => {}
-        page::PATH => return page::show(sandbox, request, moment),
+        prepay::PATH => return page::show(wechat, request, moment),
         page::SCRIPT_PATH => return page::script(),
         _ => return web::not_found(),
     }
-    let (refusal, asked) = match enter(sandbox, request) {
+    let (refusal, asked) = match enter(wechat, request) {
         Err(refusal) => (refusal, None),
-        Ok(asked) => match perform(sandbox, &asked, moment) {
+        Ok(asked) => match perform(wechat, &asked, moment) {
             Ok(fields) => return web::json_text(answer::to_json(fields, &asked.key())),
             Err(refusal) => (refusal, Some(asked)),
         },
@@ -173,25 +80,21 @@ const fn like(service: Service) -> &'static str {
 }
 
 /// Does what was asked, or misbehaves as was asked.
-fn perform(
-    sandbox: &mut Sandbox,
-    asked: &Asked,
-    moment: &mut Moment<'_>,
-) -> Result<Fields, Refusal> {
+fn perform(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Fields, Refusal> {
     let call = match asked.service {
         Service::Jspay | Service::Native => prepay::answer,
         Service::Query => query::answer,
         Service::Refund => refund::answer,
         Service::RefundQuery => refundquery::answer,
     };
-    let fault = sandbox.take_failure(asked.service.as_str());
+    let fault = wechat.take_failure(asked.service.as_str());
     match fault.or_else(|| faults::in_a_number(like(asked.service), &asked.fields)) {
-        None => call(sandbox, asked, moment),
+        None => call(wechat, asked, moment),
         Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
             // The answer is lost, whether it was done or refused.
-            let _unheard = call(sandbox, asked, moment);
+            let _unheard = call(wechat, asked, moment);
             Err(Refusal::NoAnswer)
         }
     }
@@ -256,11 +159,11 @@ fn parse(request: &Request) -> Result<Fields, Refusal> {
     read.map_err(|(code, description)| Refusal::unsigned(code, "参数错误", description))
 }
 
-fn enter(sandbox: &Sandbox, request: &Request) -> Result<Asked, Refusal> {
+fn enter(wechat: &WeChat, request: &Request) -> Result<Asked, Refusal> {
     let fields = parse(request)?;
     let service = Service::of(&fields)?;
     let mid = fields.required("mch_id")?;
-    let found = sandbox.merchants.values().find_map(|merchant| {
+    let found = wechat.merchants.values().find_map(|merchant| {
         let ionline = merchant.ionline.as_ref()?;
         (ionline.mid == mid).then(|| (merchant.clone(), ionline.clone()))
     });
@@ -286,11 +189,11 @@ fn enter(sandbox: &Sandbox, request: &Request) -> Result<Asked, Refusal> {
 
 /// The notice of a payment. Of a refund iOnline sends none.
 pub(crate) fn payment_notice(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     order: &Order,
     moment: &mut Moment<'_>,
 ) -> Option<Content> {
-    let merchant = sandbox.merchants.get(&order.account.mch_id)?;
+    let merchant = wechat.merchants.get(&order.account.mch_id)?;
     let ionline = merchant.ionline.as_ref()?;
     let payment = order.payment()?;
     let notice = Notice {

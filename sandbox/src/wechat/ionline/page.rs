@@ -1,53 +1,42 @@
 //! `pay_url`: iOnline's own page, which starts the payment inside WeChat. It
 //! is public; what it shows is what the payer was sent to pay.
 
-use super::prepay;
-use crate::Sandbox;
+use super::prepay::{self};
 use crate::moment::Moment;
-use crate::pages;
+use crate::page::page;
 use crate::web::{self, Answer, Request, escape};
 use crate::wechat::dialect::Dialect;
+use crate::wechat::oauth;
 use crate::wechat::orders::{self, Order};
+use crate::wechat::state::WeChat;
 use http::{Method, StatusCode};
 
-pub(super) const PATH: &str = "/gateway/pay";
 pub(super) const SCRIPT_PATH: &str = "/gateway/pay.js";
 
 const SCRIPT: &str = include_str!("pay.js");
-
-/// The page's address for a prepayment.
-pub(super) fn url(sandbox: &Sandbox, prepay_id: &str) -> String {
-    let origin = &sandbox.settings.public_url;
-    format!("{origin}{PATH}?token_id={}", token_id(prepay_id))
-}
-
-/// iOnline's name for a prepayment, which WeChat calls `wx…`.
-pub(super) fn token_id(prepay_id: &str) -> &str {
-    prepay_id.strip_prefix("wx").unwrap_or(prepay_id)
-}
 
 pub(super) fn script() -> Answer {
     web::javascript(SCRIPT)
 }
 
 /// The page.
-pub(super) fn show(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>) -> Answer {
+pub(super) fn show(wechat: &WeChat, request: &Request, moment: &mut Moment<'_>) -> Answer {
     if request.method() != Method::GET {
         return web::method_not_allowed("GET");
     }
     let is_wechat = web::request_header(request, "user-agent")
         .is_some_and(|agent| agent.contains("MicroMessenger"));
     if !is_wechat {
-        return pages::open_in_wechat();
+        return oauth::open_in_wechat();
     }
     let token_id = web::query(request, "token_id").unwrap_or_default();
-    let made = find(sandbox, &token_id, moment.now_ms)
-        .and_then(|order| Some((order, prepay::package(sandbox, order, moment)?)));
+    let made = find(wechat, &token_id, moment.now_ms)
+        .and_then(|order| Some((order, prepay::package(wechat, order, moment)?)));
     let Some((order, package)) = made else {
         return problem();
     };
     let package = serde_json::to_string(&package).unwrap_or_default();
-    pages::page(
+    page(
         StatusCode::OK,
         "WeChat Pay",
         "narrow",
@@ -56,7 +45,7 @@ pub(super) fn show(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
              <button id=\"pay\" data-package=\"{}\">Pay</button>\
              <p id=\"state\" role=\"status\"></p></main>\
              <script src=\"{SCRIPT_PATH}\"></script>",
-            escape(orders::payee(&sandbox.merchants, order)),
+            escape(orders::payee(&wechat.merchants, order)),
             escape(&orders::amount_text(order.money)),
             escape(order.term("body").unwrap_or_default()),
             escape(&package),
@@ -65,9 +54,9 @@ pub(super) fn show(sandbox: &Sandbox, request: &Request, moment: &mut Moment<'_>
 }
 
 /// An order made here that can still be paid.
-fn find<'a>(sandbox: &'a Sandbox, token_id: &str, now_ms: i64) -> Option<&'a Order> {
+fn find<'a>(wechat: &'a WeChat, token_id: &str, now_ms: i64) -> Option<&'a Order> {
     let prepay_id = format!("wx{token_id}");
-    sandbox.orders.by_prepay_id(&prepay_id).filter(|order| {
+    wechat.orders.by_prepay_id(&prepay_id).filter(|order| {
         order.dialect == Dialect::Ionline
             && order.prepay_id.as_deref() == Some(&prepay_id)
             && order.payable(now_ms).is_ok()
@@ -75,7 +64,7 @@ fn find<'a>(sandbox: &'a Sandbox, token_id: &str, now_ms: i64) -> Option<&'a Ord
 }
 
 fn problem() -> Answer {
-    pages::page(
+    page(
         StatusCode::OK,
         "支付请求已失效",
         "narrow",

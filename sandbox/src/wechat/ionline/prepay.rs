@@ -1,13 +1,13 @@
 //! A payment inside WeChat, or by QR code (seed 004, section 1).
 
-use super::{Asked, page};
-use crate::Sandbox;
+use super::asked::Asked;
 use crate::moment::Moment;
 use crate::wechat::accounts;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::orders::Order;
 use crate::wechat::payers::Payer;
 use crate::wechat::rules::{self, prepay::Wish};
+use crate::wechat::state::WeChat;
 use crate::wechat::v2::Refusal;
 use order::Account;
 use std::collections::BTreeMap;
@@ -21,14 +21,14 @@ use wechatpay::v2::invoke;
 const SHORTEST_MINUTES: i64 = 1;
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Fields, Refusal> {
     let request = Request::read(&asked.fields, asked.merchant.fee_type)?;
     let trade_type = request.trade.trade_type();
     rules::check_trade_type(&asked.merchant, trade_type)?;
-    let payer = payer(sandbox, asked, &request.trade)?;
+    let payer = payer(wechat, asked, &request.trade)?;
     let wish = Wish {
         account: account(asked, &request.trade),
         out_trade_no: request.out_trade_no.as_str().to_owned(),
@@ -41,9 +41,9 @@ pub(super) fn answer(
         starts_ms: request.lifetime.map(|lifetime| lifetime.time_start_ms()),
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = sandbox.prepay(wish, moment)?;
+    let key = wechat.prepay(wish, moment)?;
     let system_error = || Refusal::from_code(ErrorCode::SystemError);
-    let order = sandbox.orders.get(&key).ok_or_else(system_error)?;
+    let order = wechat.orders.get(&key).ok_or_else(system_error)?;
     let prepay_id = order.prepay_id.as_deref().unwrap_or_default();
     let means = match &request.trade {
         Trade::Native => Means::Code {
@@ -51,28 +51,26 @@ pub(super) fn answer(
             code_img_url: None,
         },
         Trade::Jspay(jspay) if jspay.start == Start::PayUrl => {
-            Means::PayUrl(PayUrl::new(&page::url(sandbox, prepay_id))?)
+            Means::PayUrl(PayUrl::new(&url(wechat, prepay_id))?)
         }
-        Trade::Jspay(_) => {
-            Means::PayInfo(package(sandbox, order, moment).ok_or_else(system_error)?)
-        }
+        Trade::Jspay(_) => Means::PayInfo(package(wechat, order, moment).ok_or_else(system_error)?),
     };
     // Inside WeChat both ways to start the payment are required members of the
     // answer (iOnline document, section 1); `is_raw` only says which one the
     // merchant means to use.
     let other = match &means {
         Means::PayUrl(_) => {
-            let package = package(sandbox, order, moment).ok_or_else(system_error)?;
+            let package = package(wechat, order, moment).ok_or_else(system_error)?;
             Some((
                 "pay_info",
                 serde_json::to_string(&package).unwrap_or_default(),
             ))
         }
-        Means::PayInfo(_) => Some(("pay_url", page::url(sandbox, prepay_id))),
+        Means::PayInfo(_) => Some(("pay_url", url(wechat, prepay_id))),
         Means::Code { .. } => None,
     };
     let answer = Answer {
-        token_id: Some(page::token_id(prepay_id).to_owned()),
+        token_id: Some(token_id(prepay_id).to_owned()),
         means,
     };
     let mut fields = answer.to_fields(&asked.ionline.mid, &moment.nonce());
@@ -85,8 +83,8 @@ pub(super) fn answer(
 
 /// The package that starts the payment, signed with the key that the acquirer
 /// has at WeChat.
-pub(super) fn package(sandbox: &Sandbox, order: &Order, moment: &mut Moment<'_>) -> Option<Jsapi> {
-    let merchant = sandbox.merchants.get(&order.account.mch_id)?;
+pub(super) fn package(wechat: &WeChat, order: &Order, moment: &mut Moment<'_>) -> Option<Jsapi> {
+    let merchant = wechat.merchants.get(&order.account.mch_id)?;
     Some(invoke::jsapi(
         order.payer_appid(),
         order.prepay_id.as_deref()?,
@@ -143,12 +141,12 @@ fn account(asked: &Asked, trade: &Trade) -> Account {
 
 /// Who alone may pay inside WeChat: whose openid it is, under the merchant's
 /// application.
-fn payer(sandbox: &Sandbox, asked: &Asked, trade: &Trade) -> Result<Option<Payer>, Refusal> {
+fn payer(wechat: &WeChat, asked: &Asked, trade: &Trade) -> Result<Option<Payer>, Refusal> {
     let Trade::Jspay(jspay) = trade else {
         return Ok(None);
     };
     let sub_appid = jspay.sub_appid.as_str();
-    if accounts::app_secret(&sandbox.merchants, sub_appid).is_none() {
+    if accounts::app_secret(&wechat.merchants, sub_appid).is_none() {
         return Err(Refusal::Signed(
             ErrorCode::AppidNotExist,
             "sub_appid不存在 (no such sub_appid)".into(),
@@ -161,6 +159,20 @@ fn payer(sandbox: &Sandbox, asked: &Asked, trade: &Trade) -> Result<Option<Payer
         ));
     }
     let openid = jspay.sub_openid.as_str();
-    let payer = rules::payer_of(sandbox, "sub_openid", Some(sub_appid), openid)?;
+    let payer = rules::payer_of(wechat, "sub_openid", Some(sub_appid), openid)?;
     Ok(Some(payer))
+}
+
+/// The path of iOnline's page, which `pay_url` names.
+pub(super) const PATH: &str = "/gateway/pay";
+
+/// The page's address for a prepayment.
+pub(super) fn url(wechat: &WeChat, prepay_id: &str) -> String {
+    let origin = &wechat.settings.public_url;
+    format!("{origin}{PATH}?token_id={}", token_id(prepay_id))
+}
+
+/// iOnline's name for a prepayment, which WeChat calls `wx…`.
+pub(super) fn token_id(prepay_id: &str) -> &str {
+    prepay_id.strip_prefix("wx").unwrap_or(prepay_id)
 }

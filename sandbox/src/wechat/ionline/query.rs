@@ -1,9 +1,9 @@
 //! What became of an order.
 
-use super::{Asked, told};
-use crate::Sandbox;
+use super::asked::{Asked, told};
 use crate::moment::Moment;
 use crate::wechat::orders::{Order, State};
+use crate::wechat::state::WeChat;
 use crate::wechat::v2::Refusal;
 use order::TradeState;
 use wechatpay::common::Fields;
@@ -11,14 +11,14 @@ use wechatpay::ionline::query::{Answer, Request};
 use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Fields, Refusal> {
     let request = Request::read(&asked.fields)?;
     let mid = &asked.ionline.mid;
     let order = asked
-        .order(sandbox, &request.by)
+        .order(wechat, &request.by)
         .ok_or_else(|| Refusal::from_code(ErrorCode::OrderNotExist))?;
     let answer = Answer {
         state: state(mid, order),

@@ -1,22 +1,22 @@
 //! Money goes back.
 
-use super::{Asked, transaction_id};
-use crate::Sandbox;
+use super::asked::{Asked, transaction_id};
 use crate::moment::Moment;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::rules::refund::Wish;
+use crate::wechat::state::WeChat;
 use crate::wechat::v2::Refusal;
 use wechatpay::common::Fields;
 use wechatpay::ionline::refund::{Answer, Request};
 use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Fields, Refusal> {
     let request = Request::read(&asked.fields, asked.merchant.fee_type)?;
-    let order_key = asked.order_to_return(sandbox, &request.by)?.key();
+    let order_key = asked.order_to_return(wechat, &request.by)?.key();
     let wish = Wish {
         order_key: order_key.clone(),
         out_refund_no: request.out_refund_no.as_str().to_owned(),
@@ -27,11 +27,11 @@ pub(super) fn answer(
         notify_url: None,
         dialect: Dialect::Ionline,
     };
-    let key = sandbox.refund(wish, moment)?;
-    let order = sandbox.orders.get(&order_key);
+    let key = wechat.refund(wish, moment)?;
+    let order = wechat.orders.get(&order_key);
     let paid = order.and_then(|order| order.payment());
     let (paid, refund) = paid
-        .zip(sandbox.refunds.get(&key))
+        .zip(wechat.refunds.get(&key))
         .ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
     let answer = Answer {
         transaction_id: transaction_id(&asked.ionline.mid, paid),

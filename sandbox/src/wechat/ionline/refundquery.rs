@@ -1,23 +1,23 @@
 //! Where an order's refunds stand.
 
-use super::{Asked, transaction_id};
-use crate::Sandbox;
+use super::asked::{Asked, transaction_id};
 use crate::moment::Moment;
 use crate::wechat::orders::Order;
 use crate::wechat::refunds::{self, Refund, State};
+use crate::wechat::state::WeChat;
 use crate::wechat::v2::Refusal;
 use wechatpay::common::Fields;
 use wechatpay::ionline::refundquery::{self, Answer, Lookup, Request, Status};
 use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Fields, Refusal> {
     let request = Request::read(&asked.fields)?;
     let mid = &asked.ionline.mid;
-    let (order, refunds) = found(sandbox, asked, &request.by)?;
+    let (order, refunds) = found(wechat, asked, &request.by)?;
     if refunds.is_empty() {
         return Err(Refusal::from_code(ErrorCode::RefundNotExist));
     }
@@ -32,33 +32,33 @@ pub(super) fn answer(
 
 /// The order, and which of its refunds are asked for.
 fn found<'a>(
-    sandbox: &'a Sandbox,
+    wechat: &'a WeChat,
     asked: &Asked,
     by: &Lookup,
 ) -> Result<(&'a Order, Vec<&'a Refund>), Refusal> {
     let none = || Refusal::from_code(ErrorCode::RefundNotExist);
     let one = |refund: Option<&'a Refund>| {
         let refund = refund.ok_or_else(none)?;
-        let order = asked.order_under(sandbox, &refund.out_trade_no);
+        let order = asked.order_under(wechat, &refund.out_trade_no);
         let order = order.filter(|order| order.key() == refund.order_key);
         Ok((order.ok_or_else(none)?, vec![refund]))
     };
-    let all = |order: &'a Order| (order, sandbox.refunds.of_order(&order.key()));
+    let all = |order: &'a Order| (order, wechat.refunds.of_order(&order.key()));
     match by {
         Lookup::RefundId(id) => {
             let is_it = |refund: &&Refund| refund.refund_id == id.as_str();
-            one(sandbox.refunds.values().find(is_it))
+            one(wechat.refunds.values().find(is_it))
         }
         Lookup::OutRefundNo(number) => {
             let key = refunds::key(&asked.merchant.mch_id, None, number.as_str());
-            one(sandbox.refunds.get(&key))
+            one(wechat.refunds.get(&key))
         }
         Lookup::TransactionId(id) => asked
-            .order_paid_as(sandbox, id.as_str())
+            .order_paid_as(wechat, id.as_str())
             .map(all)
             .ok_or_else(|| Refusal::from_code(ErrorCode::InvalidTransactionId)),
         Lookup::OutTradeNo(number) => asked
-            .order_under(sandbox, number.as_str())
+            .order_under(wechat, number.as_str())
             .map(all)
             .ok_or_else(none),
     }

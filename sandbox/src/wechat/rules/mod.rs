@@ -10,10 +10,10 @@ pub(crate) mod settlement;
 pub(crate) mod statement;
 pub(crate) mod strict;
 
-use crate::Sandbox;
 use crate::wechat::accounts::{self, Merchant};
 use crate::wechat::orders::{Order, State};
 use crate::wechat::payers::Payer;
+use crate::wechat::state::WeChat;
 use order::{Currency, TradeType};
 use wechatpay::v3::Region;
 
@@ -146,7 +146,7 @@ pub(crate) fn check_pricing(
 /// An institution names one of its sub-merchants in each request; a direct
 /// merchant has none to name, but for itself.
 pub(crate) fn check_sub_merchant(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     merchant: &Merchant,
     sub_mch_id: Option<&str>,
     sub_appid: Option<&str>,
@@ -166,7 +166,7 @@ pub(crate) fn check_sub_merchant(
         .ok_or(Denied::SubMchIdUnknown)?;
     match sub_appid {
         None => Ok(()),
-        Some(appid) if accounts::app_secret(&sandbox.merchants, appid).is_none() => {
+        Some(appid) if accounts::app_secret(&wechat.merchants, appid).is_none() => {
             Err(Denied::SubAppidUnknown)
         }
         Some(appid) if !sub.is_bound_to(appid) => Err(Denied::SubAppidMismatch),
@@ -176,13 +176,13 @@ pub(crate) fn check_sub_merchant(
 
 /// Whose openid it is, under the application it is sent with.
 pub(crate) fn payer_of(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     field: &'static str,
     appid: Option<&str>,
     openid: &str,
 ) -> Result<Payer, Denied> {
     let right = appid.and_then(|appid| Payer::ALL.into_iter().find(|p| p.openid(appid) == openid));
-    right.ok_or_else(|| match accounts::owner_of(&sandbox.merchants, openid) {
+    right.ok_or_else(|| match accounts::owner_of(&wechat.merchants, openid) {
         None => Denied::OpenidUnknown { field },
         Some(owner) => Denied::OpenidMismatch {
             field,
@@ -191,11 +191,11 @@ pub(crate) fn payer_of(
     })
 }
 
-impl Sandbox {
+impl WeChat {
     /// Closes an order, which cannot be paid afterwards. WeChat asks to wait five
     /// minutes; the fault `close_after_seconds` makes the sandbox insist.
     pub(crate) fn close(&mut self, key: &str, at_ms: i64) -> Result<(), Denied> {
-        let wait_ms = i64::from(self.faults().close_after_seconds) * 1000;
+        let wait_ms = i64::from(self.faults.close_after_seconds) * 1000;
         let order = self.orders.get(key);
         if order.is_some_and(|order| at_ms < order.prepaid_ms.saturating_add(wait_ms)) {
             return Err(Denied::TradeState);

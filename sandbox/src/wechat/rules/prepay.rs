@@ -1,11 +1,11 @@
 //! An order that a payer will pay: by a page, a QR code, an app, a browser.
 
 use super::Denied;
-use crate::Sandbox;
 use crate::moment::Moment;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::orders::{self, NotPayable, Order, State};
 use crate::wechat::payers::Payer;
+use crate::wechat::state::WeChat;
 use order::{Account, Money, TradeType};
 use std::collections::BTreeMap;
 
@@ -81,7 +81,7 @@ impl Wish {
     }
 }
 
-impl Sandbox {
+impl WeChat {
     /// Makes an order, or finds the one that the same request made before; its
     /// key. A prepayment whose time is over is replaced by a new one.
     pub(crate) fn prepay(&mut self, wish: Wish, moment: &mut Moment<'_>) -> Result<String, Denied> {

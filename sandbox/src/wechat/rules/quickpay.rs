@@ -6,16 +6,16 @@
 
 use super::Denied;
 use super::prepay::Wish;
-use crate::Sandbox;
 use crate::moment::Moment;
 use crate::wechat::orders::{Order, State};
 use crate::wechat::paycodes::{Behaviour, PayCode};
+use crate::wechat::state::WeChat;
 
 /// Above this, in fen, the payer is asked for the password (WeChat Pay v2
 /// manual, section 5.2).
 const WITHOUT_PASSWORD_FEN: i64 = 100_000;
 
-impl Sandbox {
+impl WeChat {
     /// Takes the payer's money; the order's key. `Ok` is a payment that can be
     /// told of.
     pub(crate) fn quick_pay(

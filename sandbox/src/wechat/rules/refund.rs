@@ -1,11 +1,11 @@
 //! Money goes back (seed 002, section 9.4).
 
 use super::{Denied, strict};
-use crate::Sandbox;
 use crate::moment::Moment;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::orders::{self, Order, State};
 use crate::wechat::refunds::{self, Refund, Terms};
+use crate::wechat::state::WeChat;
 use order::{Currency, MAX_REFUNDS, Money};
 use wechatpay::common::refund::FundsSource;
 
@@ -28,7 +28,7 @@ pub(crate) struct Wish {
     pub(crate) dialect: Dialect,
 }
 
-impl Sandbox {
+impl WeChat {
     /// Makes a refund, or finds the one that the same request made before; its
     /// key.
     pub(crate) fn refund(&mut self, wish: Wish, moment: &mut Moment<'_>) -> Result<String, Denied> {

@@ -8,12 +8,12 @@
 //! ```
 
 use super::Denied;
-use crate::Sandbox;
 use crate::wechat::orders::State;
+use crate::wechat::state::WeChat;
 use order::TradeType;
 use wechatpay::common::reverse::{EARLIEST_SECONDS, LATEST_SECONDS};
 
-impl Sandbox {
+impl WeChat {
     /// Reverses an order; to do it again is a success.
     pub(crate) fn reverse(&mut self, key: &str, at_ms: i64) -> Result<(), Denied> {
         let order = self.orders.get(key).ok_or(Denied::OrderNotExist)?;

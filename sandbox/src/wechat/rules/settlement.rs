@@ -5,8 +5,8 @@
 //! test may let days pass and refund then.
 
 use super::statement::SHARE_PER_MILLE;
-use crate::Sandbox;
 use crate::wechat::orders::State;
+use crate::wechat::state::WeChat;
 use order::Currency;
 use std::collections::BTreeMap;
 use wechatpay::common::Date;
@@ -35,14 +35,14 @@ impl Sums {
 /// The records of a merchant or of one of its sub-merchants: what was paid out
 /// on one of these days, or is still held.
 pub(crate) fn records(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     (mch_id, sub_mch_id): (&str, Option<&str>),
     funds: UseTag,
     dates: Option<(Date, Date)>,
     now_ms: i64,
 ) -> Vec<Record> {
     let today = Date::of(now_ms);
-    sums(sandbox, mch_id, sub_mch_id)
+    sums(wechat, mch_id, sub_mch_id)
         .into_iter()
         .filter(|((day, _), _)| match funds {
             UseTag::Outstanding => *day >= today,
@@ -57,12 +57,12 @@ pub(crate) fn records(
 
 /// By day and currency's code, in that order.
 fn sums(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     mch_id: &str,
     sub_mch_id: Option<&str>,
 ) -> BTreeMap<(Date, &'static str), Sums> {
     let mut sums: BTreeMap<_, Sums> = BTreeMap::new();
-    let orders = sandbox.orders.values().filter(|order| {
+    let orders = wechat.orders.values().filter(|order| {
         order.account.mch_id == mch_id
             && (sub_mch_id.is_none() || order.account.sub_mch_id.as_deref() == sub_mch_id)
     });
@@ -81,7 +81,7 @@ fn sums(
         if let State::Revoked { at_ms, .. } = order.state {
             add(at_ms, 0, fee);
         }
-        for refund in sandbox.refunds.of_order(&order.key()) {
+        for refund in wechat.refunds.of_order(&order.key()) {
             if refund.counts() {
                 add(refund.created_ms, 0, refund.money.amount_minor());
             }

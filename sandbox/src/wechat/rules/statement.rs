@@ -1,8 +1,8 @@
 //! A day's statement: what happened to a merchant's orders on a day in China,
 //! each payment, refund and reversal a row.
 
-use crate::Sandbox;
 use crate::wechat::orders::{Order, State};
+use crate::wechat::state::WeChat;
 use order::Currency;
 use wechatpay::common::Date;
 use wechatpay::common::bill::{Decimal, Row, RowRefund, RowState};
@@ -26,7 +26,7 @@ pub(crate) enum NoStatement {
 /// The rows of a day, in order of time. `wanted` chooses orders, `listed`
 /// rows; statements are kept for `kept_days`, the last one included.
 pub(crate) fn rows(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     (day, kept_days): (Date, i64),
     wanted: impl Fn(&Order) -> bool,
     listed: impl Fn(RowState) -> bool,
@@ -40,8 +40,8 @@ pub(crate) fn rows(
         return Err(NoStatement::TooOld);
     }
     let mut rows = Vec::new();
-    for order in sandbox.orders.values().filter(|order| wanted(order)) {
-        rows.extend(rows_of(sandbox, order, day));
+    for order in wechat.orders.values().filter(|order| wanted(order)) {
+        rows.extend(rows_of(wechat, order, day));
     }
     rows.retain(|(_, row)| listed(row.trade_state));
     rows.sort_by_key(|(at_ms, _)| *at_ms);
@@ -52,7 +52,7 @@ pub(crate) fn rows(
 }
 
 /// What happened to an order on a day, and when: each a row.
-fn rows_of(sandbox: &Sandbox, order: &Order, day: Date) -> Vec<(i64, Row)> {
+fn rows_of(wechat: &WeChat, order: &Order, day: Date) -> Vec<(i64, Row)> {
     let Some(payment) = order.payment() else {
         return Vec::new();
     };
@@ -87,7 +87,7 @@ fn rows_of(sandbox: &Sandbox, order: &Order, day: Date) -> Vec<(i64, Row)> {
         };
         rows.push((at_ms, returned(RowState::Revoked, refund)));
     }
-    let refunds = sandbox.refunds.of_order(&order.key());
+    let refunds = wechat.refunds.of_order(&order.key());
     for refund in refunds.into_iter().filter(|refund| refund.counts()) {
         let refund_row = RowRefund {
             refund_id: refund.refund_id.clone(),

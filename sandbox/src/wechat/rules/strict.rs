@@ -4,12 +4,12 @@
 //! `docs/sandbox.md` lists them, each with its section; a test compares the two
 //! lists.
 
-use crate::Sandbox;
 use crate::web::Request;
 use crate::wechat::accounts::Merchant;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::orders::State;
 use crate::wechat::payers::Payer;
+use crate::wechat::state::WeChat;
 use order::TradeType;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -255,17 +255,17 @@ fn three_months_after(unix_ms: i64) -> i64 {
 /// Whether the merchant that a v2 request names is strict, so that its refunds
 /// and reverses need the client certificate. What cannot be read is refused
 /// for that.
-pub(crate) fn wants_certificate(sandbox: &Sandbox, request: &Request) -> bool {
+pub(crate) fn wants_certificate(wechat: &WeChat, request: &Request) -> bool {
     let Ok(fields) = Fields::parse(request.body()) else {
         return false;
     };
     let merchant = fields
         .get("mch_id")
-        .and_then(|mch_id| sandbox.merchants.get(mch_id));
+        .and_then(|mch_id| wechat.merchants.get(mch_id));
     merchant.is_some_and(|merchant| merchant.strict)
 }
 
-impl Sandbox {
+impl WeChat {
     /// Whether WeChat asks this payer for the password because of the payments
     /// that were made without it on this day in China.
     pub(crate) fn is_password_due(&self, mch_id: &str, payer: Payer, now_ms: i64) -> bool {

@@ -1,12 +1,13 @@
 //! Download transaction history (seed 002, section 9.6): a day's statement,
 //! made from the orders and refunds of that day in China.
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::web;
 use crate::wechat::orders::Order;
 use crate::wechat::rules::statement::{self, NoStatement};
+use crate::wechat::state::WeChat;
 use http::StatusCode;
 use wechatpay::common::bill::{Bill, Column, KEPT_DAYS, Language};
 use wechatpay::v2::ErrorCode;
@@ -17,10 +18,10 @@ pub(super) const CALL: Call = Call {
     ..Call::new(bill::PATH, &[&["nonce_str"], &["bill_date"]], answer)
 };
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = bill::Request::read(&asked.fields)?;
     if request.account.sub_mch_id.is_some() {
-        asked.check_sub_merchant(sandbox)?;
+        asked.check_sub_merchant(wechat)?;
     }
     let day = (request.bill_date, KEPT_DAYS);
     let wanted = |order: &Order| {
@@ -31,7 +32,7 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
             && (device.is_none() || order.term("device_info") == device)
     };
     let listed = |state| request.bill_type.lists(state);
-    let rows = statement::rows(sandbox, day, wanted, listed, moment.now_ms);
+    let rows = statement::rows(wechat, day, wanted, listed, moment.now_ms);
     let rows = rows.map_err(|why| match why {
         NoStatement::NotReady => Refusal::unsigned(
             ErrorCode::BillCreating,

@@ -1,17 +1,18 @@
 //! Close order (seed 002, section 9.3).
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
+use crate::wechat::state::WeChat;
 use wechatpay::v2::close;
 
 pub(super) const CALL: Call = Call::new(close::PATH, &[&["nonce_str"], &["out_trade_no"]], answer);
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = close::Request::read(&asked.fields)?;
-    asked.check_sub_merchant(sandbox)?;
+    asked.check_sub_merchant(wechat)?;
     let key = asked.order_key(request.out_trade_no.as_str());
-    sandbox.close(&key, moment.now_ms)?;
+    wechat.close(&key, moment.now_ms)?;
     let fields = close::Answer.to_fields(&asked.account(), &moment.nonce());
     Ok(fields.into())
 }

@@ -2,10 +2,11 @@
 //! always the same for a day. They move by half a percent around the fixed
 //! ones that payments here are counted with.
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders::rate;
+use crate::wechat::state::WeChat;
 use order::Currency;
 use sha2::{Digest as _, Sha256};
 use wechatpay::common::Date;
@@ -23,10 +24,10 @@ pub(super) const CALL_IN_MANUAL: Call = Call {
 /// A day's rate is there from 10:00 China time.
 const READY_MS: i64 = 10 * 3_600_000;
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = exchange::Request::read(&asked.fields)?;
     if request.account.sub_mch_id.is_some() {
-        asked.check_sub_merchant(sandbox)?;
+        asked.check_sub_merchant(wechat)?;
     }
     if request.date > Date::of(moment.now_ms) {
         return Err(Refusal::Signed(

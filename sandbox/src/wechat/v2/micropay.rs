@@ -1,11 +1,12 @@
 //! Quick Pay: the merchant has scanned the payer's code (seed 002, section 5).
 
+use super::call::{Asked, Call, Done};
 use super::prepay::terms;
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders::Order;
 use crate::wechat::rules::{prepay::Wish, strict};
+use crate::wechat::state::WeChat;
 use order::TradeType;
 use wechatpay::common::Fields;
 use wechatpay::common::micropay::AuthCode;
@@ -28,7 +29,7 @@ pub(super) const CALL: Call = Call::new(
 /// A new order's `time_expire` lies at least this far ahead.
 const SHORTEST_MINUTES: i64 = 1;
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = micropay::Request::read(&asked.fields).map_err(|error| {
         if AuthCode::refuses(&error) {
             Refusal::from_code(ErrorCode::AuthCodeInvalid)
@@ -40,7 +41,7 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
         check_strictly(&asked.fields, &request)?;
     }
     asked.check_trade_type(TradeType::Micropay)?;
-    asked.check_sub_merchant(sandbox)?;
+    asked.check_sub_merchant(wechat)?;
     asked.check_currency(request.money.currency())?;
     let mut terms = terms(&asked.fields);
     terms.insert("trade_type".into(), TradeType::Micropay.as_str().into());
@@ -56,8 +57,8 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
         starts_ms: None,
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = sandbox.quick_pay(wish, request.auth_code.expose(), moment)?;
-    let payment = sandbox.orders.get(&key).and_then(Order::payment).cloned();
+    let key = wechat.quick_pay(wish, request.auth_code.expose(), moment)?;
+    let payment = wechat.orders.get(&key).and_then(Order::payment).cloned();
     let answer = micropay::Answer {
         payment: payment.ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?,
         device_info: asked.fields.get_nonempty("device_info").map(str::to_owned),

@@ -1,10 +1,10 @@
 //! Notices of payments (seed 002, section 9.7) and refunds.
 
-use super::Content;
-use crate::Sandbox;
 use crate::moment::Moment;
+use crate::wechat::notices::Content;
 use crate::wechat::orders::Order;
 use crate::wechat::refunds::Refund;
+use crate::wechat::state::WeChat;
 use wechatpay::common::SignType;
 use wechatpay::v2::{notify, refund_notify};
 
@@ -17,12 +17,12 @@ fn xml(body: String) -> Content {
 
 /// A payment, signed as its order was.
 pub(crate) fn payment(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     order: &Order,
     sign_type: SignType,
     moment: &mut Moment<'_>,
 ) -> Option<Content> {
-    let merchant = sandbox.merchants.get(&order.account.mch_id)?;
+    let merchant = wechat.merchants.get(&order.account.mch_id)?;
     let notice = notify::Notice {
         payment: order.payment()?.clone(),
         nonce_str: moment.nonce(),
@@ -32,8 +32,8 @@ pub(crate) fn payment(
 }
 
 /// How a refund ended.
-pub(crate) fn refund(sandbox: &Sandbox, order: &Order, refund: &Refund) -> Option<Content> {
-    let merchant = sandbox.merchants.get(&refund.mch_id)?;
+pub(crate) fn refund(wechat: &WeChat, order: &Order, refund: &Refund) -> Option<Content> {
+    let merchant = wechat.merchants.get(&refund.mch_id)?;
     let notice = refund_notify::Notice {
         account: order.account.clone(),
         nonce_str: refund.notice_nonce.clone(),

@@ -1,10 +1,11 @@
 //! Unified order (seed 002, section 9.1).
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::payers::Payer;
 use crate::wechat::rules::{self, prepay::Wish, strict};
+use crate::wechat::state::WeChat;
 use order::TradeType;
 use std::collections::BTreeMap;
 use wechatpay::common;
@@ -49,16 +50,16 @@ const TERMS: [&str; 14] = [
     "sub_openid",
 ];
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = prepay::Request::read(&asked.fields)?;
     let trade_type = request.trade.trade_type();
     if asked.merchant.strict {
         check_strictly(&asked.fields, &request)?;
     }
     asked.check_trade_type(trade_type)?;
-    asked.check_sub_merchant(sandbox)?;
+    asked.check_sub_merchant(wechat)?;
     asked.check_currency(request.money.currency())?;
-    let payer = payer(sandbox, &request)?;
+    let payer = payer(wechat, &request)?;
     let wish = Wish {
         account: asked.ordering(&request.account),
         out_trade_no: request.out_trade_no.as_str().to_owned(),
@@ -71,8 +72,8 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
         starts_ms: request.time_start_ms,
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = sandbox.prepay(wish, moment)?;
-    let order = sandbox
+    let key = wechat.prepay(wish, moment)?;
+    let order = wechat
         .orders
         .get(&key)
         .ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
@@ -108,7 +109,7 @@ pub(super) fn terms(fields: &Fields) -> BTreeMap<String, String> {
 
 /// Who alone may pay a JSAPI order. The openid must be of the application it
 /// is sent with: `openid` of `appid`, `sub_openid` of `sub_appid`.
-fn payer(sandbox: &Sandbox, request: &prepay::Request) -> Result<Option<Payer>, Refusal> {
+fn payer(wechat: &WeChat, request: &prepay::Request) -> Result<Option<Payer>, Refusal> {
     let prepay::Trade::Jsapi(payer) = &request.trade else {
         return Ok(None);
     };
@@ -116,6 +117,6 @@ fn payer(sandbox: &Sandbox, request: &prepay::Request) -> Result<Option<Payer>, 
         common::prepay::Payer::Openid(_) => ("openid", Some(request.account.appid.as_str())),
         common::prepay::Payer::SubOpenid(_) => ("sub_openid", request.account.sub_appid.as_deref()),
     };
-    let payer = rules::payer_of(sandbox, field, appid, payer.openid())?;
+    let payer = rules::payer_of(wechat, field, appid, payer.openid())?;
     Ok(Some(payer))
 }

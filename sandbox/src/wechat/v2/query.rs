@@ -1,9 +1,10 @@
 //! Query order (seed 002, section 9.2).
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders::Order;
+use crate::wechat::state::WeChat;
 use wechatpay::v2::{ErrorCode, query};
 
 pub(super) const CALL: Call = Call::new(
@@ -12,11 +13,11 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = query::Request::read(&asked.fields)?;
-    asked.check_sub_merchant(sandbox)?;
+    asked.check_sub_merchant(wechat)?;
     let order = asked
-        .order(sandbox, &request.by)
+        .order(wechat, &request.by)
         .ok_or_else(|| Refusal::from_code(ErrorCode::OrderNotExist))?;
     let fields = told(order).to_fields(&asked.account(), &moment.nonce());
     Ok(fields.into())

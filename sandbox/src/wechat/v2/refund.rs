@@ -1,11 +1,12 @@
 //! Refund (seed 002, section 9.4).
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders::{self, Order};
 use crate::wechat::refunds::Refund;
 use crate::wechat::rules::refund::Wish;
+use crate::wechat::state::WeChat;
 use order::Currency;
 use wechatpay::v2::{ErrorCode, refund};
 
@@ -24,11 +25,11 @@ pub(super) const CALL: Call = Call {
     )
 };
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = refund::Request::read(&asked.fields)?;
     asked.check_out_refund_no()?;
-    asked.check_sub_merchant(sandbox)?;
-    let order_key = asked.order_to_return(sandbox, &request.by)?.key();
+    asked.check_sub_merchant(wechat)?;
+    let order_key = asked.order_to_return(wechat, &request.by)?.key();
     let amounts = request.amounts;
     let wish = Wish {
         order_key: order_key.clone(),
@@ -40,9 +41,9 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
         notify_url: request.notify_url.map(|url| url.as_str().to_owned()),
         dialect: asked.dialect(),
     };
-    let key = sandbox.refund(wish, moment)?;
-    let order = sandbox.orders.get(&order_key);
-    let made = order.zip(sandbox.refunds.get(&key));
+    let key = wechat.refund(wish, moment)?;
+    let order = wechat.orders.get(&order_key);
+    let made = order.zip(wechat.refunds.get(&key));
     let (order, refund) = made.ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
     Ok(told(order, refund, asked, moment))
 }

@@ -1,10 +1,11 @@
 //! Query refund (seed 002, section 9.5).
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders;
 use crate::wechat::refunds::{self, Refund, State};
+use crate::wechat::state::WeChat;
 use order::Currency;
 use wechatpay::common::refund::Channel;
 use wechatpay::v2::ErrorCode;
@@ -24,32 +25,32 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = refundquery::Request::read(&asked.fields)?;
     asked.check_out_refund_no()?;
-    asked.check_sub_merchant(sandbox)?;
+    asked.check_sub_merchant(wechat)?;
     let none = || Refusal::from_code(ErrorCode::RefundNotExist);
     let (order_key, wanted) = match &request.by {
-        Lookup::RefundId(id) => one(sandbox
+        Lookup::RefundId(id) => one(wechat
             .refunds
             .values()
             .find(|refund| refund.refund_id == id.as_str())),
-        Lookup::OutRefundNo(number) => one(sandbox.refunds.get(&refunds::key(
+        Lookup::OutRefundNo(number) => one(wechat.refunds.get(&refunds::key(
             &asked.merchant.mch_id,
             asked.sub_mch_id(),
             number.as_str(),
         ))),
         Lookup::TransactionId(id) => {
-            let order = sandbox.orders.by_transaction_id(id.as_str());
+            let order = wechat.orders.by_transaction_id(id.as_str());
             let order = order
                 .filter(|order| asked.may_see(order))
                 .ok_or_else(|| Refusal::from_code(ErrorCode::InvalidTransactionId))?;
-            all(sandbox, order.key())
+            all(wechat, order.key())
         }
-        Lookup::OutTradeNo(number) => all(sandbox, asked.order_key(number.as_str())),
+        Lookup::OutTradeNo(number) => all(wechat, asked.order_key(number.as_str())),
     }
     .ok_or_else(none)?;
-    let order = sandbox
+    let order = wechat
         .orders
         .get(&order_key)
         .filter(|order| asked.may_see(order))
@@ -89,8 +90,8 @@ fn one(refund: Option<&Refund>) -> Found<'_> {
     refund.map(|refund| (refund.order_key.clone(), vec![refund]))
 }
 
-fn all(sandbox: &Sandbox, order_key: String) -> Found<'_> {
-    let refunds = sandbox.refunds.of_order(&order_key);
+fn all(wechat: &WeChat, order_key: String) -> Found<'_> {
+    let refunds = wechat.refunds.of_order(&order_key);
     Some((order_key, refunds))
 }
 

@@ -1,10 +1,12 @@
 //! Report speed testing (seed 002, section 9.8). `GET /sandbox/reports` lists
 //! what came.
 
-use super::{Asked, Call, Done, Refusal};
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
+use crate::web;
 use crate::wechat::rules::strict;
-use crate::{Report, Sandbox, web};
+use crate::wechat::state::{Report, WeChat};
 use wechatpay::v2::report;
 
 pub(super) const CALL: Call = Call {
@@ -27,7 +29,7 @@ pub(super) const CALL: Call = Call {
 /// The newest reports that are kept.
 const MAX_REPORTS: usize = 200;
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let mut read = asked.fields.clone();
     // Here alone the manual does not require it (section 9.8.4).
     read.set("appid", asked.account().appid.as_str());
@@ -44,8 +46,8 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
         received_ms: moment.now_ms,
         fields: fields.collect(),
     };
-    let id = sandbox.next_id();
-    sandbox.reports.insert(&id, report);
-    sandbox.reports.keep_newest(MAX_REPORTS);
+    let id = wechat.next_id();
+    wechat.reports.insert(&id, report);
+    wechat.reports.keep_newest(MAX_REPORTS);
     Ok(Done::AsItIs(web::xml(report::Answer.to_fields().to_xml())))
 }

@@ -2,10 +2,11 @@
 //! whether to call again, and in `rate` the order's exchange rate, a refusal of
 //! a known order too.
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders;
+use crate::wechat::state::WeChat;
 use wechatpay::v2::reverse;
 
 pub(super) const CALL: Call = Call {
@@ -48,12 +49,12 @@ fn with_rate(refusal: Refusal, of_order: i64) -> Refusal {
     }
 }
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = reverse::Request::read(&asked.fields)?;
-    asked.check_sub_merchant(sandbox)?;
-    let order = asked.order_to_return(sandbox, &request.by)?;
+    asked.check_sub_merchant(wechat)?;
+    let order = asked.order_to_return(wechat, &request.by)?;
     let (key, rate) = (order.key(), orders::rate(order.money.currency()));
-    sandbox
+    wechat
         .reverse(&key, moment.now_ms)
         .map_err(|denied| with_rate(with_recall(denied.into()), rate))?;
     let answer = reverse::Answer { recall: false };

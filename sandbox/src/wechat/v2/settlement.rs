@@ -1,10 +1,11 @@
 //! Query settled funds (seed 002, section 10).
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::web;
 use crate::wechat::rules::settlement::records;
+use crate::wechat::state::WeChat;
 use wechatpay::v2::settlement;
 
 pub(super) const CALL: Call = Call::new(
@@ -13,13 +14,13 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = settlement::Request::read(&asked.fields)?;
     if request.account.sub_mch_id.is_some() {
-        asked.check_sub_merchant(sandbox)?;
+        asked.check_sub_merchant(wechat)?;
     }
     let records = records(
-        sandbox,
+        wechat,
         (
             &asked.merchant.mch_id,
             request.account.sub_mch_id.as_deref(),

@@ -1,9 +1,10 @@
 //! Short URL (seed 002, section 9.9). The phone scans one like the URL that
 //! it stands for.
 
-use super::{Asked, Call, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Call, Done};
+use super::refusal::Refusal;
 use crate::moment::Moment;
+use crate::wechat::state::WeChat;
 use wechatpay::common::Problem;
 use wechatpay::v2::ErrorCode;
 use wechatpay::v2::shorturl::{self, SHORT_URL_PREFIX};
@@ -13,7 +14,7 @@ pub(super) const CALL: Call = Call {
     ..Call::new(shorturl::PATH, &[&["nonce_str"], &["long_url"]], answer)
 };
 
-fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
+fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let request = shorturl::Request::read(&asked.fields).map_err(|error| {
         if error.field == "long_url" && error.problem == Problem::BadFormat {
             Refusal::Signed(
@@ -24,16 +25,16 @@ fn answer(sandbox: &mut Sandbox, asked: &Asked, moment: &mut Moment<'_>) -> Resu
             error.into()
         }
     })?;
-    asked.check_sub_merchant(sandbox)?;
+    asked.check_sub_merchant(wechat)?;
     let long_url = request.long_url.as_str();
-    let known = sandbox
+    let known = wechat
         .short_urls
         .iter()
         .find(|(_, known)| *known == long_url)
         .map(|(short_url, _)| short_url.to_owned());
     let short_url = known.unwrap_or_else(|| {
         let short_url = format!("{SHORT_URL_PREFIX}{}", moment.alphanumeric(7));
-        sandbox.short_urls.insert(&short_url, long_url.to_owned());
+        wechat.short_urls.insert(&short_url, long_url.to_owned());
         short_url
     });
     let answer = shorturl::Answer { short_url };

@@ -9,9 +9,10 @@
 //! answer               return_code return_msg mch_id sandbox_signkey    (unsigned)
 //! ```
 
-use super::{Refusal, parse, words};
-use crate::Sandbox;
+use super::call::parse;
+use super::refusal::{Refusal, words};
 use crate::web::Request;
+use crate::wechat::state::WeChat;
 use wechatpay::common::{Fields, SignType};
 use wechatpay::v2::ErrorCode;
 
@@ -24,15 +25,12 @@ pub(super) const PATHS: [&str; 2] = [
     "/xdc/apiv2getsignkey/sign/getsignkey",
 ];
 
-pub(super) fn answer(sandbox: &Sandbox, request: &Request) -> Result<Fields, Refusal> {
+pub(super) fn answer(wechat: &WeChat, request: &Request) -> Result<Fields, Refusal> {
     let fields = parse(request)?;
     for name in ["mch_id", "nonce_str", "sign"] {
         fields.required(name)?;
     }
-    let Some(merchant) = fields
-        .get("mch_id")
-        .and_then(|id| sandbox.merchants.get(id))
-    else {
+    let Some(merchant) = fields.get("mch_id").and_then(|id| wechat.merchants.get(id)) else {
         return Err(Refusal::from_code(ErrorCode::MchidNotExist));
     };
     let sign_type = fields.sign_type_in_use().unwrap_or_default();

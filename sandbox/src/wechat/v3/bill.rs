@@ -1,12 +1,12 @@
 //! Statements: Global answers with the table itself, the mainland with a link
 //! to it.
 
-use super::{Asked, Done, File, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, File, Refusal};
 use crate::moment::Moment;
 use crate::web;
 use crate::wechat::orders::Order;
 use crate::wechat::rules::statement::{self, NoStatement};
+use crate::wechat::state::WeChat;
 use wechatpay::common::bill::{Bill, BillType, Column, Language, gzip};
 use wechatpay::common::{Date, Problem};
 use wechatpay::v3::bill::{Link, Request, SHA1_HEADER, kept_days, sha1_hex, signed_text};
@@ -20,14 +20,14 @@ pub(super) const FILE_PATH: &str = "/v3/billdownload/file";
 
 /// Global: the table. Its signature is made over its hash.
 pub(super) fn statement(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let sub_mch_id = asked.one_of_its_own(sandbox, &request.merchant)?;
+    let sub_mch_id = asked.one_of_its_own(wechat, &request.merchant)?;
     let table = table(
-        sandbox,
+        wechat,
         (&asked.merchant.mch_id, sub_mch_id),
         (request.date, BillType::All),
         Region::Global,
@@ -44,12 +44,12 @@ pub(super) fn statement(
 
 /// The mainland: where the table is, and its hash.
 pub(super) fn tradebill(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let sub_mch_id = asked.one_of_its_own(sandbox, &request.merchant)?;
+    let sub_mch_id = asked.one_of_its_own(wechat, &request.merchant)?;
     let bill_type = match parameter(asked, "bill_type") {
         None => BillType::All,
         Some(name) => {
@@ -62,7 +62,7 @@ pub(super) fn tradebill(
         Some(_) => return Err(bad(asked, "tar_type", Problem::UnknownValue)),
     };
     let table = table(
-        sandbox,
+        wechat,
         (&asked.merchant.mch_id, sub_mch_id),
         (request.date, bill_type),
         Region::Mainland,
@@ -72,7 +72,7 @@ pub(super) fn tradebill(
         hash_value: sha1_hex(table.as_bytes()),
         download_url: format!(
             "{}{FILE_PATH}?token={}.{}.{}{packed}",
-            sandbox.settings.public_url,
+            wechat.settings.public_url,
             request.date,
             bill_type.as_str(),
             sub_mch_id.unwrap_or("-"),
@@ -83,7 +83,7 @@ pub(super) fn tradebill(
 
 /// The table that a link leads to. It is not signed.
 pub(super) fn file(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
@@ -97,7 +97,7 @@ pub(super) fn file(
     };
     let (wanted, sub_mch_id) = asked_for.ok_or_else(|| bad(asked, "token", Problem::BadFormat))?;
     let whose = (asked.merchant.mch_id.as_str(), sub_mch_id);
-    let table = table(sandbox, whose, wanted, Region::Mainland, moment.now_ms)?;
+    let table = table(wechat, whose, wanted, Region::Mainland, moment.now_ms)?;
     let (content_type, body) = match parameter(asked, "tartype").as_deref() {
         Some("gzip") => ("application/x-gzip", gzip(&table)),
         _ => ("text/plain; charset=utf-8", table.into()),
@@ -119,7 +119,7 @@ fn bad(asked: &Asked, field: &str, problem: Problem) -> Refusal {
 }
 
 fn table(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     (mch_id, sub_mch_id): (&str, Option<&str>),
     (day, bill_type): (Date, BillType),
     region: Region,
@@ -130,7 +130,7 @@ fn table(
             && (sub_mch_id.is_none() || order.account.sub_mch_id.as_deref() == sub_mch_id)
     };
     let day = (day, kept_days(region));
-    let rows = statement::rows(sandbox, day, wanted, |state| bill_type.lists(state), now_ms);
+    let rows = statement::rows(wechat, day, wanted, |state| bill_type.lists(state), now_ms);
     let rows = rows.map_err(|why| match why {
         NoStatement::NotReady => Refusal::saying(
             ErrorCode::StatementCreating,

@@ -2,15 +2,15 @@
 //! merchant's APIv3 key. Who has only the public key is told that there are
 //! none.
 
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
+use crate::wechat::state::WeChat;
 use wechatpay::Secret;
 use wechatpay::v3::ErrorCode;
 use wechatpay::v3::certificates::to_json;
 
 pub(super) fn answer(
-    _sandbox: &mut Sandbox,
+    _sandbox: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {

@@ -1,21 +1,21 @@
 //! Close order, by either number.
 
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
+use crate::wechat::state::WeChat;
 use wechatpay::v3::ErrorCode;
 use wechatpay::v3::close::Request;
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(sandbox, &request.merchant)?;
-    let key = super::find_order(sandbox, &account, &request.by)
+    let account = asked.account(wechat, &request.merchant)?;
+    let key = super::call::find_order(wechat, &account, &request.by)
         .ok_or_else(|| Refusal::of(ErrorCode::OrderNotExist))?
         .key();
-    sandbox.close(&key, moment.now_ms)?;
+    wechat.close(&key, moment.now_ms)?;
     Ok(Done::Nothing)
 }

@@ -1,13 +1,13 @@
 //! Echo, the official self-test. A `notify_url` is taken; what WeChat would
 //! send there no manual says, and nothing is sent.
 
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
+use crate::wechat::state::WeChat;
 use wechatpay::v3::echo::{Request, answer_json};
 
 pub(super) fn answer(
-    _sandbox: &mut Sandbox,
+    _sandbox: &mut WeChat,
     asked: &Asked,
     _moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {

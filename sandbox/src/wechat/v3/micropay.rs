@@ -1,17 +1,17 @@
 //! Quick Pay: the merchant has scanned the payer's code.
 
+use super::call::{Asked, Done, Refusal};
 use super::prepay::SHORTEST_MINUTES;
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
 use crate::moment::Moment;
 use crate::wechat::rules::{self, prepay::Wish, strict};
+use crate::wechat::state::WeChat;
 use order::TradeType;
 use wechatpay::v3::micropay::{Answer, Request};
 use wechatpay::v3::request::RequestError;
 use wechatpay::v3::{ErrorCode, Merchant};
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
@@ -29,7 +29,7 @@ pub(super) fn answer(
             .and_then(|()| strict::goods(goods, request.money.amount_minor()))
             .map_err(|broken| asked.undocumented(&broken))?;
     }
-    let account = asked.account(sandbox, &Merchant::from(&request.account))?;
+    let account = asked.account(wechat, &Merchant::from(&request.account))?;
     rules::check_trade_type(&asked.merchant, TradeType::Micropay)?;
     rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;
     let text =
@@ -61,8 +61,8 @@ pub(super) fn answer(
         starts_ms: None,
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = sandbox.quick_pay(wish, request.auth_code.expose(), moment)?;
-    let order = sandbox.orders.get(&key);
+    let key = wechat.quick_pay(wish, request.auth_code.expose(), moment)?;
+    let order = wechat.orders.get(&key);
     let order = order.ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
     let (state, description) = order.told();
     let answer = Answer {

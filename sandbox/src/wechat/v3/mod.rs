@@ -16,6 +16,7 @@
 //! Seed 003, and Tencent's manuals for the two regions.
 
 mod bill;
+mod call;
 mod certificates;
 mod close;
 mod codes;
@@ -32,27 +33,21 @@ mod settlement;
 
 pub(crate) use codes::table as code_table;
 
-use crate::Sandbox;
 use crate::moment::Moment;
 use crate::web::{self, Answer, Request};
 use crate::wechat::accounts::Merchant;
-use crate::wechat::dialect::Dialect;
 use crate::wechat::faults::{self, Fault, Lie, Teller};
-use crate::wechat::orders::{self, Order};
-use crate::wechat::rules::strict::Undocumented;
-use crate::wechat::rules::{self, Denied};
+use crate::wechat::state::WeChat;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use call::{AnswerFn, Asked, Done, Refusal};
 use http::{Method, StatusCode, header};
-use order::Account;
 use serde_json::{Value, json};
-use wechatpay::common::OrderNumber;
 use wechatpay::common::invoke::{App, Jsapi};
 use wechatpay::rsa::PublicKey;
 use wechatpay::v3::answer::{self, SignInformation};
-use wechatpay::v3::request::{Incoming, RequestError};
 use wechatpay::v3::sign::{Authorization, is_stale, request_message};
-use wechatpay::v3::{ErrorCode, FieldError, Region, invoke};
+use wechatpay::v3::{ErrorCode, invoke};
 
 /// One call of the API. A new one is a row of [`CALLS`].
 struct Call {
@@ -63,8 +58,6 @@ struct Call {
     name: &'static str,
     answer: AnswerFn,
 }
-
-type AnswerFn = fn(&mut Sandbox, &Asked, &mut Moment<'_>) -> Result<Done, Refusal>;
 
 const fn get(path: &'static str, name: &'static str, answer: AnswerFn) -> Call {
     Call {
@@ -151,233 +144,6 @@ impl Call {
     }
 }
 
-/// What a call answers when it is done.
-enum Done {
-    /// A JSON object, and its HTTP status.
-    Json(u16, String),
-    /// HTTP 204.
-    Nothing,
-    File(File),
-}
-
-/// A statement.
-struct File {
-    content_type: &'static str,
-    /// What is signed in its place; nothing where it is not signed.
-    signed: Option<Vec<u8>>,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-}
-
-/// Why a request is not done.
-#[derive(Debug)]
-enum Refusal {
-    Told(Box<answer::Refusal>),
-    /// Nothing comes back: to the caller a time-out.
-    NoAnswer,
-}
-
-impl Done {
-    /// A JSON object.
-    const fn json(text: String) -> Self {
-        Self::Json(200, text)
-    }
-}
-
-impl Refusal {
-    /// With the code's usual words.
-    fn of(code: ErrorCode) -> Self {
-        let message = codes::words(&code).to_owned();
-        Self::Told(Box::new(answer::Refusal {
-            status: codes::status(&code),
-            code,
-            message,
-            detail: Value::Null,
-        }))
-    }
-
-    fn saying(code: ErrorCode, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self::Told(Box::new(answer::Refusal {
-            status: codes::status(&code),
-            code,
-            message,
-            detail: Value::Null,
-        }))
-    }
-
-    /// `PARAM_ERROR`: which field, what it says, and what is wrong with it.
-    fn of_field(asked: &Asked, error: &FieldError) -> Self {
-        let issue = error.problem.to_string();
-        Self::Told(Box::new(answer::Refusal {
-            status: 400,
-            code: ErrorCode::ParamError,
-            message: format!("参数错误: {} {issue}", error.field),
-            detail: json!({
-                "field": error.field,
-                "value": asked.value_of(&error.field),
-                "issue": issue,
-                "location": if asked.body.is_empty() { "query" } else { "body" },
-            }),
-        }))
-    }
-}
-
-impl From<Denied> for Refusal {
-    fn from(denied: Denied) -> Self {
-        if denied == Denied::NoAnswer {
-            return Self::NoAnswer;
-        }
-        let (code, message) = codes::of(&denied);
-        match message {
-            Some(message) => Self::saying(code, message),
-            None => Self::of(code),
-        }
-    }
-}
-
-/// A request that has passed the front door.
-pub(crate) struct Asked {
-    merchant: Merchant,
-    path: String,
-    query: String,
-    body: Vec<u8>,
-}
-
-impl Asked {
-    fn incoming(&self) -> Incoming<'_> {
-        Incoming {
-            region: self.region(),
-            mchid: &self.merchant.mch_id,
-            path: &self.path,
-            query: &self.query,
-            body: &self.body,
-        }
-    }
-
-    fn region(&self) -> Region {
-        Region::of_path(&self.path)
-    }
-
-    fn dialect(&self) -> Dialect {
-        match self.region() {
-            Region::Global => Dialect::V3Global,
-            Region::Mainland => Dialect::V3Mainland,
-        }
-    }
-
-    /// What the codec says of a request that it cannot read.
-    fn unreadable(&self, error: RequestError) -> Refusal {
-        match error {
-            RequestError::Json(error) => Refusal::Told(Box::new(answer::Refusal {
-                status: 400,
-                code: ErrorCode::ParamError,
-                message: format!("请求体不是有效的JSON ({error})"),
-                detail: json!({ "location": "body", "issue": error.to_string() }),
-            })),
-            RequestError::Field(error) => Refusal::of_field(self, &error),
-        }
-    }
-
-    /// What a strict account may not send.
-    fn undocumented(&self, broken: &Undocumented) -> Refusal {
-        let error = FieldError::new(broken.field.as_str(), broken.problem);
-        let mut refusal = Refusal::of_field(self, &error);
-        if let Refusal::Told(told) = &mut refusal
-            && let Some(detail) = told.detail.as_object_mut()
-        {
-            detail.insert("issue".into(), broken.to_string().into());
-        }
-        refusal
-    }
-
-    /// What was sent under a field's name: `amount.total`, `data[0].id`.
-    fn value_of(&self, field: &str) -> Value {
-        if self.body.is_empty() {
-            return web::parameter(self.query.as_bytes(), field).into();
-        }
-        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let pointer = field.replace('[', ".").replace(']', "").replace('.', "/");
-        body.pointer(&format!("/{pointer}"))
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// Whether the request names its signer, and one of the signer's
-    /// sub-merchants: the account that it is about.
-    fn account(
-        &self,
-        sandbox: &Sandbox,
-        named: &wechatpay::v3::Merchant,
-    ) -> Result<Account, Refusal> {
-        let merchant = &self.merchant;
-        if named.mch_id != merchant.mch_id {
-            return Err(Refusal::saying(
-                ErrorCode::ParamError,
-                "商户号与签名的商户号不一致 (mchid, sp_mchid: another merchant than signed)",
-            ));
-        }
-        if named
-            .appid
-            .as_ref()
-            .is_some_and(|appid| !merchant.is_bound_to(appid))
-        {
-            return Err(Refusal::of(ErrorCode::AppidMchidNotMatch));
-        }
-        let (sub_mch_id, sub_appid) = (named.sub_mch_id.as_deref(), named.sub_appid.as_deref());
-        rules::check_sub_merchant(sandbox, merchant, sub_mch_id, sub_appid)?;
-        Ok(Account {
-            appid: named.appid.as_ref().unwrap_or(&merchant.appid).clone(),
-            mch_id: merchant.mch_id.clone(),
-            sub_appid: named.sub_appid.clone(),
-            sub_mch_id: named.sub_mch_id.clone().filter(|id| *id != merchant.mch_id),
-        })
-    }
-
-    /// For what is asked about a whole institution, or about one of its
-    /// sub-merchants: which one.
-    fn one_of_its_own<'a>(
-        &self,
-        sandbox: &Sandbox,
-        named: &'a wechatpay::v3::Merchant,
-    ) -> Result<Option<&'a str>, Refusal> {
-        let sub_mch_id = named.sub_mch_id.as_deref();
-        if sub_mch_id.is_some() || named.mch_id != self.merchant.mch_id {
-            self.account(sandbox, named)?;
-        }
-        Ok(sub_mch_id.filter(|id| *id != self.merchant.mch_id))
-    }
-
-    /// The numbers in which a fault can be asked for.
-    fn numbers(&self) -> Vec<String> {
-        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let field = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-        let names = ["out_refund_no", "out_trade_no"];
-        let in_body = names.into_iter().filter_map(field);
-        let in_path = self.path.split('/').map(web::percent_decoded);
-        let in_query = names
-            .into_iter()
-            .filter_map(|name| web::parameter(self.query.as_bytes(), name));
-        in_body.chain(in_path).chain(in_query).collect()
-    }
-}
-
-/// An order of an account, by either number. Another merchant's does not
-/// exist for this one.
-fn find_order<'a>(sandbox: &'a Sandbox, account: &Account, by: &OrderNumber) -> Option<&'a Order> {
-    let sub_mch_id = account.sub_mch_id.as_deref();
-    let order = match by {
-        OrderNumber::TransactionId(id) => sandbox.orders.by_transaction_id(id.as_str()),
-        OrderNumber::OutTradeNo(number) => {
-            let key = orders::key(&account.mch_id, sub_mch_id, number.as_str());
-            sandbox.orders.get(&key)
-        }
-    };
-    order.filter(|order| {
-        order.account.mch_id == account.mch_id && order.account.sub_mch_id.as_deref() == sub_mch_id
-    })
-}
-
 /// Whether a path is WeChat Pay APIv3's.
 pub(crate) fn is_here(path: &str) -> bool {
     path.starts_with("/v3/")
@@ -390,7 +156,7 @@ pub(crate) fn titles() -> impl Iterator<Item = String> {
 
 /// Whether the merchant's private key signed a package for `WeixinJSBridge` or
 /// `wx.requestPayment`.
-pub(crate) fn is_package_signed(sandbox: &Sandbox, jsapi: &Jsapi, merchant: &Merchant) -> bool {
+pub(crate) fn is_package_signed(wechat: &WeChat, jsapi: &Jsapi, merchant: &Merchant) -> bool {
     let message = invoke::jsapi_message(
         &jsapi.app_id,
         &jsapi.time_stamp,
@@ -400,23 +166,23 @@ pub(crate) fn is_package_signed(sandbox: &Sandbox, jsapi: &Jsapi, merchant: &Mer
     let key = PublicKey::from_pem(&merchant.certificate.public_key);
     let signature = BASE64.decode(&jsapi.pay_sign);
     match (key, signature) {
-        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
+        (Ok(key), Ok(signature)) => (wechat.rsa.verify)(&key, &message, &signature),
         _ => false,
     }
 }
 
 /// The same of an APP package.
-pub(crate) fn is_app_signed(sandbox: &Sandbox, app: &App, merchant: &Merchant) -> bool {
+pub(crate) fn is_app_signed(wechat: &WeChat, app: &App, merchant: &Merchant) -> bool {
     let message = invoke::app_message(&app.appid, &app.timestamp, &app.noncestr, &app.prepayid);
     let key = PublicKey::from_pem(&merchant.certificate.public_key);
     match (key, BASE64.decode(&app.sign)) {
-        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
+        (Ok(key), Ok(signature)) => (wechat.rsa.verify)(&key, &message, &signature),
         _ => false,
     }
 }
 
 /// Answers a request to a path that [`is_here`].
-pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Moment<'_>) -> Answer {
+pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment<'_>) -> Answer {
     let path = request.uri().path();
     let mut known = CALLS.iter().filter(|call| call.is_at(path)).peekable();
     let exists = known.peek().is_some();
@@ -430,11 +196,11 @@ pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Mome
         }
         return written(refusal.status, "application/json", refusal.to_json().into());
     };
-    let (signer, numbers, outcome) = match enter(sandbox, request, moment.caller_ms) {
+    let (signer, numbers, outcome) = match enter(wechat, request, moment.caller_ms) {
         Err((refusal, merchant)) => (merchant, Vec::new(), Err(refusal)),
         Ok(asked) => {
             let merchant = Some(asked.merchant.mch_id.clone());
-            let done = perform(sandbox, call, &asked, moment);
+            let done = perform(wechat, call, &asked, moment);
             (merchant, asked.numbers(), done)
         }
     };
@@ -443,12 +209,12 @@ pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Mome
         Err(Refusal::Told(refusal)) => Done::Json(refusal.status, refusal.to_json()),
         Err(Refusal::NoAnswer) => return web::no_answer(),
     };
-    let lie = lie_about(sandbox, call, &numbers);
+    let lie = lie_about(wechat, call, &numbers);
     let (mut answer, signed) = write_done(done, lie);
-    let merchant = signer.and_then(|mch_id| sandbox.merchants.get(&mch_id));
+    let merchant = signer.and_then(|mch_id| wechat.merchants.get(&mch_id));
     if let (Some(merchant), Some(signed)) = (merchant, signed) {
         let wanted = web::request_header(request, "wechatpay-serial");
-        let headers = seal::headers(sandbox.rsa, merchant, wanted, &signed, lie, moment);
+        let headers = seal::headers(wechat.rsa, merchant, wanted, &signed, lie, moment);
         put(&mut answer, headers);
     }
     let request_id = format!("{}-0", moment.text(b"0123456789ABCDEF", 32));
@@ -457,8 +223,8 @@ pub(crate) fn handle(sandbox: &mut Sandbox, request: &Request, moment: &mut Mome
 }
 
 /// How this answer is to lie, if it is.
-fn lie_about(sandbox: &mut Sandbox, call: &Call, numbers: &[String]) -> Option<Lie> {
-    sandbox.take_lie(Teller::Answer).or_else(|| {
+fn lie_about(wechat: &mut WeChat, call: &Call, numbers: &[String]) -> Option<Lie> {
+    wechat.take_lie(Teller::Answer).or_else(|| {
         let wishes = numbers.iter().filter_map(|n| faults::wish(n, call.name));
         wishes.filter_map(Lie::wished).next()
     })
@@ -512,7 +278,7 @@ fn write_done(done: Done, lie: Option<Lie>) -> (Answer, Option<Vec<u8>>) {
 
 /// Does what was asked, or misbehaves as was asked.
 fn perform(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     call: &Call,
     asked: &Asked,
     moment: &mut Moment<'_>,
@@ -522,13 +288,13 @@ fn perform(
         let mut wishes = numbers.iter().filter_map(|n| faults::wish(n, call.name));
         wishes.find_map(|wish| Fault::wished(wish, |wish| code_wished(call.name, wish)))
     };
-    match sandbox.take_failure(&call.title()).or_else(in_a_number) {
-        None => (call.answer)(sandbox, asked, moment),
+    match wechat.take_failure(&call.title()).or_else(in_a_number) {
+        None => (call.answer)(wechat, asked, moment),
         Some(Fault::Code(code)) => Err(Refusal::of(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
             // The answer is lost, whether it was done or refused.
-            let _unheard = (call.answer)(sandbox, asked, moment);
+            let _unheard = (call.answer)(wechat, asked, moment);
             Err(Refusal::NoAnswer)
         }
     }
@@ -546,7 +312,7 @@ fn code_wished(call: &str, wish: &str) -> Option<String> {
 /// Who asks, if the signature says so; a refusal comes with the merchant that
 /// its answer can be signed for.
 fn enter(
-    sandbox: &Sandbox,
+    wechat: &WeChat,
     request: &Request,
     caller_ms: i64,
 ) -> Result<Asked, (Refusal, Option<String>)> {
@@ -581,7 +347,7 @@ fn enter(
         let refusal = sign_error(message.to_owned(), field, Some(&information));
         (refusal, merchant.map(|it| it.mch_id.clone()))
     };
-    let Some(merchant) = sandbox.merchants.get(mchid) else {
+    let Some(merchant) = wechat.merchants.get(mchid) else {
         return Err(refused("商户号不存在 (no such mchid)", "mchid", None));
     };
     let of_merchant = Some(merchant);
@@ -605,7 +371,7 @@ fn enter(
     }
     let key = PublicKey::from_pem(&merchant.certificate.public_key);
     let is_signed = match (key, BASE64.decode(signature)) {
-        (Ok(key), Ok(signature)) => (sandbox.rsa.verify)(&key, &message, &signature),
+        (Ok(key), Ok(signature)) => (wechat.rsa.verify)(&key, &message, &signature),
         _ => false,
     };
     if !is_signed {

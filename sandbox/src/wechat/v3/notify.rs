@@ -2,13 +2,13 @@
 //! sent.
 
 use super::{refund, seal};
-use crate::Sandbox;
 use crate::moment::Moment;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::faults::{self, Lie, Teller};
 use crate::wechat::notices::{Content, Letter, Notice, Told};
 use crate::wechat::orders::Order;
 use crate::wechat::refunds;
+use crate::wechat::state::WeChat;
 use order::{Currency, Money, Payment};
 use wechatpay::Secret;
 use wechatpay::common::time::china;
@@ -47,7 +47,7 @@ fn event_id(moment: &mut Moment<'_>) -> String {
 /// attempt alone, so that the truth follows; a control call's is for as many
 /// attempts as it says.
 pub(crate) fn seal(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     notice: &Notice,
     moment: &mut Moment<'_>,
 ) -> Option<(Vec<(String, String)>, String)> {
@@ -60,9 +60,9 @@ pub(crate) fn seal(
     else {
         return None;
     };
-    let wished = wished(sandbox, letter, told).filter(|_| notice.attempts_made() == 0);
-    let lie = sandbox.take_lie(Teller::Notice).or(wished);
-    let merchant = sandbox.merchants.get(&letter.mch_id)?;
+    let wished = wished(wechat, letter, told).filter(|_| notice.attempts_made() == 0);
+    let lie = wechat.take_lie(Teller::Notice).or(wished);
+    let merchant = wechat.merchants.get(&letter.mch_id)?;
     let key = Secret::new(merchant.apiv3_key.as_str());
     let nonce = moment.alphanumeric(12);
     let region = match letter.dialect {
@@ -78,8 +78,8 @@ pub(crate) fn seal(
             notice.seal(region, *created_ms, &nonce, &key).ok()?
         }
         Told::Refunded(refund_key) => {
-            let refund = sandbox.refunds.get(refund_key)?;
-            let order = sandbox.orders.get(&refund.order_key)?;
+            let refund = wechat.refunds.get(refund_key)?;
+            let order = wechat.orders.get(&refund.order_key)?;
             let notice = refund_notify::Notice {
                 id: id.clone(),
                 merchant: (&altered(order.payment()?, lie).account).into(),
@@ -111,21 +111,16 @@ pub(crate) fn seal(
         ("Request-ID".to_owned(), format!("{}-0", moment.hex(32))),
     ];
     headers.extend(seal::headers(
-        sandbox.rsa,
-        merchant,
-        None,
-        &body,
-        lie,
-        moment,
+        wechat.rsa, merchant, None, &body, lie, moment,
     ));
     Some((headers, String::from_utf8(body).ok()?))
 }
 
 /// The lie that the refund's or the order's number asks for.
-fn wished(sandbox: &Sandbox, letter: &Letter, told: &Told) -> Option<Lie> {
+fn wished(wechat: &WeChat, letter: &Letter, told: &Told) -> Option<Lie> {
     let refund = match told {
         Told::Paid(_) => None,
-        Told::Refunded(key) => sandbox.refunds.get(key),
+        Told::Refunded(key) => wechat.refunds.get(key),
     };
     let numbers = refund.map(|refund| refund.out_refund_no.as_str());
     let mut numbers = numbers.into_iter().chain([letter.out_trade_no.as_str()]);

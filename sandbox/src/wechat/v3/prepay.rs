@@ -1,10 +1,10 @@
 //! Prepayment: JSAPI, NATIVE, APP, MWEB (H5).
 
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
 use crate::wechat::payers::Payer;
 use crate::wechat::rules::{self, prepay::Wish, strict};
+use crate::wechat::state::WeChat;
 use order::{Account, TradeType};
 use std::collections::BTreeMap;
 use wechatpay::common;
@@ -15,7 +15,7 @@ use wechatpay::v3::{ErrorCode, Merchant};
 pub(super) const SHORTEST_MINUTES: i64 = 1;
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
@@ -28,10 +28,10 @@ pub(super) fn answer(
             .and_then(|()| strict::goods(goods, request.money.amount_minor()))
             .map_err(|broken| asked.undocumented(&broken))?;
     }
-    let account = asked.account(sandbox, &Merchant::from(&request.account))?;
+    let account = asked.account(wechat, &Merchant::from(&request.account))?;
     rules::check_trade_type(&asked.merchant, trade_type)?;
     rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;
-    let payer = payer(sandbox, &account, &request.trade)?;
+    let payer = payer(wechat, &account, &request.trade)?;
     let wish = Wish {
         terms: terms(&request),
         account,
@@ -44,8 +44,8 @@ pub(super) fn answer(
         starts_ms: request.time_start_ms,
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = sandbox.prepay(wish, moment)?;
-    let order = sandbox.orders.get(&key);
+    let key = wechat.prepay(wish, moment)?;
+    let order = wechat.orders.get(&key);
     let made = order.and_then(|order| {
         Some(match trade_type {
             TradeType::Native => prepay::Answer::CodeUrl(order.code_url.clone()?),
@@ -104,7 +104,7 @@ fn terms(request: &Request) -> BTreeMap<String, String> {
 }
 
 /// Who alone may pay a JSAPI order.
-fn payer(sandbox: &Sandbox, account: &Account, trade: &Trade) -> Result<Option<Payer>, Refusal> {
+fn payer(wechat: &WeChat, account: &Account, trade: &Trade) -> Result<Option<Payer>, Refusal> {
     let Trade::Jsapi(payer) = trade else {
         return Ok(None);
     };
@@ -115,6 +115,6 @@ fn payer(sandbox: &Sandbox, account: &Account, trade: &Trade) -> Result<Option<P
         common::prepay::Payer::Openid(_) => ("payer.sp_openid", Some(account.appid.as_str())),
         common::prepay::Payer::SubOpenid(_) => ("payer.sub_openid", account.sub_appid.as_deref()),
     };
-    let payer = rules::payer_of(sandbox, field, appid, payer.openid())?;
+    let payer = rules::payer_of(wechat, field, appid, payer.openid())?;
     Ok(Some(payer))
 }

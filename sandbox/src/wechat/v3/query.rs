@@ -1,19 +1,19 @@
 //! Query order, by either number.
 
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
+use crate::wechat::state::WeChat;
 use wechatpay::v3::ErrorCode;
 use wechatpay::v3::query::{Answer, Request};
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     _moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(sandbox, &request.merchant)?;
-    let order = super::find_order(sandbox, &account, &request.by)
+    let account = asked.account(wechat, &request.merchant)?;
+    let order = super::call::find_order(wechat, &account, &request.by)
         .ok_or_else(|| Refusal::of(ErrorCode::OrderNotExist))?;
     let (state, description) = order.told();
     let answer = Answer {

@@ -1,24 +1,24 @@
 //! Refund, and how one is told of in every message.
 
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
 use crate::wechat::orders::{self, Order};
 use crate::wechat::refunds;
 use crate::wechat::rules::refund::Wish;
+use crate::wechat::state::WeChat;
 use order::Currency;
 use wechatpay::common::refund::{Channel, FundsSource};
 use wechatpay::v3::refund::{In, Refund, Request};
 use wechatpay::v3::{ErrorCode, Region};
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(sandbox, &request.merchant)?;
-    let order_key = super::find_order(sandbox, &account, &request.by)
+    let account = asked.account(wechat, &request.merchant)?;
+    let order_key = super::call::find_order(wechat, &account, &request.by)
         .ok_or_else(|| Refusal::of(ErrorCode::OrderNotExist))?
         .key();
     let amounts = request.amounts;
@@ -32,10 +32,10 @@ pub(super) fn answer(
         notify_url: request.notify_url.map(|url| url.as_str().to_owned()),
         dialect: asked.dialect(),
     };
-    let key = sandbox.refund(wish, moment)?;
-    let order = sandbox.orders.get(&order_key);
+    let key = wechat.refund(wish, moment)?;
+    let order = wechat.orders.get(&order_key);
     let (order, refund) = order
-        .zip(sandbox.refunds.get(&key))
+        .zip(wechat.refunds.get(&key))
         .ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
     let region = asked.region();
     Ok(Done::json(

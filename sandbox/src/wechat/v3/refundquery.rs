@@ -1,10 +1,10 @@
 //! Query refund: one by either number, or all of an order's.
 
+use super::call::{Asked, Done, Refusal};
 use super::refund::told;
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
 use crate::moment::Moment;
 use crate::wechat::refunds;
+use crate::wechat::state::WeChat;
 use order::Currency;
 use wechatpay::v3::refund::In;
 use wechatpay::v3::refundquery::{Lookup, Page, PageRequest, Request};
@@ -12,28 +12,28 @@ use wechatpay::v3::{ErrorCode, Merchant, Region};
 
 /// One refund.
 pub(super) fn one(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     _moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(sandbox, &request.merchant)?;
+    let account = asked.account(wechat, &request.merchant)?;
     let sub_mch_id = account.sub_mch_id.as_deref();
     let refund = match &request.by {
-        Lookup::RefundId(id) => sandbox
+        Lookup::RefundId(id) => wechat
             .refunds
             .values()
             .find(|refund| refund.refund_id == id.as_str()),
         Lookup::OutRefundNo(number) => {
             let key = refunds::key(&account.mch_id, sub_mch_id, number.as_str());
-            sandbox.refunds.get(&key)
+            wechat.refunds.get(&key)
         }
     };
     let (refund, order) = refund
         .filter(|refund| {
             refund.mch_id == account.mch_id && refund.sub_mch_id.as_deref() == sub_mch_id
         })
-        .and_then(|refund| Some((refund, sandbox.orders.get(&refund.order_key)?)))
+        .and_then(|refund| Some((refund, wechat.orders.get(&refund.order_key)?)))
         .ok_or_else(|| Refusal::of(ErrorCode::ResourceNotExists))?;
     let region = asked.region();
     Ok(Done::json(
@@ -43,15 +43,15 @@ pub(super) fn one(
 
 /// All refunds of an order, oldest first, a page at a time.
 pub(super) fn all(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     _moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = PageRequest::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(sandbox, &request.merchant)?;
+    let account = asked.account(wechat, &request.merchant)?;
     let none = || Refusal::of(ErrorCode::ResourceNotExists);
-    let order = super::find_order(sandbox, &account, &request.by).ok_or_else(none)?;
-    let refunds = sandbox.refunds.of_order(&order.key());
+    let order = super::call::find_order(wechat, &account, &request.by).ok_or_else(none)?;
+    let refunds = wechat.refunds.of_order(&order.key());
     if refunds.is_empty() {
         return Err(none());
     }

@@ -1,22 +1,22 @@
 //! Reverse: a Quick Pay order is taken back.
 
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
+use crate::wechat::state::WeChat;
 use wechatpay::v3::reverse::{Request, answer_json};
 use wechatpay::v3::{ErrorCode, Region};
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(sandbox, &request.merchant)?;
-    let order = super::find_order(sandbox, &account, &request.by)
+    let account = asked.account(wechat, &request.merchant)?;
+    let order = super::call::find_order(wechat, &account, &request.by)
         .ok_or_else(|| Refusal::of(ErrorCode::OrderNotExist))?;
     let (key, out_trade_no) = (order.key(), order.out_trade_no.clone());
-    sandbox.reverse(&key, moment.now_ms)?;
+    wechat.reverse(&key, moment.now_ms)?;
     Ok(match asked.region() {
         Region::Global => Done::Nothing,
         Region::Mainland => Done::json(answer_json(&request.merchant, &out_trade_no)),

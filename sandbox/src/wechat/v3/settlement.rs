@@ -1,20 +1,20 @@
 //! Query settled funds.
 
-use super::{Asked, Done, Refusal};
-use crate::Sandbox;
+use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
 use crate::wechat::rules::settlement::records;
+use crate::wechat::state::WeChat;
 use wechatpay::v3::settlement::{Answer, Request};
 
 pub(super) fn answer(
-    sandbox: &mut Sandbox,
+    wechat: &mut WeChat,
     asked: &Asked,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let sub_mch_id = asked.one_of_its_own(sandbox, &request.merchant)?;
+    let sub_mch_id = asked.one_of_its_own(wechat, &request.merchant)?;
     let all = records(
-        sandbox,
+        wechat,
         (&asked.merchant.mch_id, sub_mch_id),
         request.settle_state,
         request.dates,

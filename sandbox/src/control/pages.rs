@@ -1,13 +1,130 @@
-//! The sandbox's own small pages: what is here, what the control calls are,
-//! and what WeChat shows in OAuth.
+//! What the sandbox says of itself: its front page, and the list of control
+//! calls.
 
-use crate::Sandbox;
-use crate::control::HELP;
+use crate::page::page;
 use crate::web::{self, Answer, Request, escape};
-use crate::wechat::faults::{self, Lie};
-use crate::wechat::{mweb, v2, v3};
-use http::{Method, StatusCode};
+use crate::wechat::faults::Lie;
+use crate::wechat::state::WeChat;
+use crate::wechat::{v2, v3};
+use http::StatusCode;
 use serde_json::{Value, json};
+
+/// What the index of control calls says (`GET /sandbox/`).
+pub(crate) const HELP: [(&str, &str, &str); 25] = [
+    (
+        "GET",
+        "/sandbox/merchants",
+        "every merchant with its appid, mch_id, key, app_secret, each payer's openid, and in v3 all that an APIv3 client is configured with",
+    ),
+    (
+        "POST",
+        "/sandbox/merchants",
+        "make one: {name?, appid?, mch_id?, key?, app_secret?, mini_program?: {appid, app_secret?}, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, public_key_percent?, ionline?: {mid, key}, strict?: true|false}",
+    ),
+    (
+        "POST",
+        "/sandbox/merchants/{mch_id}",
+        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, rotate_platform_certificate?, public_key_percent?, ionline?: {mid, key}, funds?: {HKD: 0, …}, strict?: true|false}",
+    ),
+    (
+        "GET",
+        "/sandbox/orders",
+        "orders, newest first: ?mch_id= &trade_type= &trade_state= &payer= &payable=1 &limit=",
+    ),
+    (
+        "GET",
+        "/sandbox/orders/{mch_id}/{out_trade_no}",
+        "one order: ?sub_mch_id=",
+    ),
+    (
+        "POST",
+        "/sandbox/orders/{mch_id}/{out_trade_no}",
+        "what a person does on the merchant platform: {by_hand: refund|revoke|close, sub_mch_id?, refund_fee?, out_refund_no?, notify_url?}",
+    ),
+    (
+        "GET",
+        "/sandbox/refunds",
+        "refunds, newest first: ?mch_id= &out_trade_no=",
+    ),
+    (
+        "GET",
+        "/sandbox/refunds/{mch_id}/{out_refund_no}",
+        "one refund: ?sub_mch_id=",
+    ),
+    (
+        "POST",
+        "/sandbox/refunds/{mch_id}/{out_refund_no}",
+        "end one that is under way: {status: SUCCESS|REFUNDCLOSE|CHANGE, sub_mch_id?}",
+    ),
+    (
+        "GET",
+        "/sandbox/notices",
+        "every notice with its attempts and their answers: ?mch_id= &out_trade_no=",
+    ),
+    (
+        "POST",
+        "/sandbox/scan",
+        "a payer scans an order's, a product's or a short URL: {code_url, payer, action?: pay|cancel|fail}; without action, what the sheet shows",
+    ),
+    (
+        "POST",
+        "/sandbox/bridge",
+        "a page calls WeixinJSBridge, or a Mini Program wx.requestPayment with its own appId: {payer, package: {appId, timeStamp, nonceStr, package, signType, paySign}, page_url?, action?}",
+    ),
+    (
+        "POST",
+        "/sandbox/app",
+        "a mobile app hands a payment to WeChat's SDK: {payer, package: {appid, partnerid, prepayid, package, noncestr, timestamp, sign}, action?}; errCode 0, -1 or -2",
+    ),
+    (
+        "POST",
+        "/sandbox/login",
+        "a Mini Program calls wx.login: {payer, appid}; then {code}",
+    ),
+    (
+        "POST",
+        "/sandbox/paycode",
+        "a payer's Quick Pay code: {payer, behaviour?: pays|password|expired|used|insufficient|unsupported_card|silent|bank_error}",
+    ),
+    (
+        "POST",
+        "/sandbox/pay",
+        "pay any order with no client, or answer for the password: {mch_id, out_trade_no, sub_mch_id?, payer, action?}",
+    ),
+    ("GET", "/sandbox/time", "the sandbox's clock"),
+    (
+        "POST",
+        "/sandbox/time",
+        "move it forward: {advance_seconds}; back to the real time: {ahead_seconds: 0}",
+    ),
+    (
+        "GET",
+        "/sandbox/faults",
+        "the misbehaviour that is switched on",
+    ),
+    (
+        "POST",
+        "/sandbox/faults",
+        "switch it: {hold_notices?, duplicate_notices?, delay_notices_seconds?, close_after_seconds?, require_certificate?, fail_next?: {path, code, times?}, lie_next?: {lie, on: answer|notice, times?}}; {} switches all off",
+    ),
+    (
+        "GET",
+        "/sandbox/reports",
+        "the speed reports that merchants sent, newest first",
+    ),
+    ("GET", "/sandbox/shop", "how the demo shop is connected"),
+    (
+        "POST",
+        "/sandbox/shop",
+        "connect it to a gateway: {api_base, api_key, api_secret, currency?, name?, acknowledge?}",
+    ),
+    ("GET", "/sandbox/deliveries", "what the demo shop received"),
+    (
+        "POST",
+        "/sandbox/reset",
+        "forget every order, refund, notice and merchant made here",
+    ),
+];
 
 /// How to ask for an error code.
 const FAULTS: &str = "Any call can be told to fail with POST /sandbox/faults. Or send an out_trade_no or \
@@ -20,40 +137,9 @@ const LIES: &str = "APIv3's answers and notices can be told to lie, with lie_nex
     number: T1_FAULT_BAD_SIGNATURE makes every answer about it and the first attempt of its notice lie, \
     T1_FAULT_BAD_SIGNATURE@notice only the notice.";
 
-const STYLE: &str = include_str!("site.css");
-
-/// A whole page around `body`, which is HTML already.
-pub(crate) fn page(status: StatusCode, title: &str, class: &str, body: &str) -> Answer {
-    web::html(
-        status,
-        format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{}</title>\n<link rel=\"stylesheet\" href=\"/site.css\">\n\
-             <link rel=\"icon\" href=\"data:,\">\n</head>\n\
-             <body class=\"{class}\">\n{body}\n</body>\n</html>\n",
-            escape(title)
-        ),
-    )
-}
-
-/// What no other room answers.
-pub(crate) fn handle(sandbox: &Sandbox, request: &Request) -> Answer {
-    let path = request.uri().path();
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        return web::not_found();
-    }
-    match path {
-        "/" => index(sandbox),
-        "/healthz" => web::text(StatusCode::OK, "ok\n"),
-        "/site.css" => web::css(STYLE),
-        mweb::PATH => mweb::show(sandbox, request),
-        _ => web::not_found(),
-    }
-}
-
-fn index(sandbox: &Sandbox) -> Answer {
-    let merchants: String = sandbox
+/// `GET /`: what is here.
+pub(crate) fn index(wechat: &WeChat) -> Answer {
+    let merchants: String = wechat
         .merchants
         .values()
         .map(|merchant| {
@@ -69,7 +155,7 @@ fn index(sandbox: &Sandbox) -> Answer {
             )
         })
         .collect();
-    let url = escape(&sandbox.settings.public_url);
+    let url = escape(&wechat.settings.public_url);
     let paths: String = v2::paths().map(|path| format!("{url}{path}\n")).collect();
     page(
         StatusCode::OK,
@@ -94,7 +180,7 @@ fn index(sandbox: &Sandbox) -> Answer {
 }
 
 /// `GET /sandbox/`: a page for people, JSON for programs.
-pub(crate) fn help(request: &Request) -> Answer {
+pub(super) fn help(request: &Request) -> Answer {
     let wants_html =
         web::request_header(request, "accept").is_some_and(|accept| accept.contains("text/html"));
     if !wants_html {
@@ -102,7 +188,7 @@ pub(crate) fn help(request: &Request) -> Answer {
             .iter()
             .map(|(method, path, about)| json!({ "method": method, "path": path, "about": about }))
             .collect();
-        let codes: Vec<Value> = faults::table()
+        let codes: Vec<Value> = v2::code_table()
             .map(|(code, calls)| json!({ "code": code.code(), "calls": calls, "about": code.meaning() }))
             .collect();
         let v3_codes: Vec<Value> = v3::code_table()
@@ -141,7 +227,7 @@ pub(crate) fn help(request: &Request) -> Answer {
             )
         })
         .collect();
-    let codes: String = faults::table()
+    let codes: String = v2::code_table()
         .map(|(code, calls)| {
             format!(
                 "<tr><td><code>{}</code></td><td>{calls}</td><td>{}</td></tr>",
@@ -180,34 +266,6 @@ pub(crate) fn help(request: &Request) -> Answer {
              <div class=\"scroll\"><table><tbody>{v3_codes}</tbody></table></div>\
              <h2>Lies</h2><p>{LIES}</p>\
              <div class=\"scroll\"><table><tbody>{lies}</tbody></table></div></main>"
-        ),
-    )
-}
-
-/// What WeChat shows to a browser that is not WeChat.
-pub(crate) fn open_in_wechat() -> Answer {
-    page(
-        StatusCode::OK,
-        "请在微信客户端打开链接",
-        "narrow",
-        "<main class=\"notice\"><p class=\"sign\" aria-hidden=\"true\">i</p>\
-         <h1 lang=\"zh-Hans\">请在微信客户端打开链接</h1>\
-         <p>Open this link in WeChat: here, in the <a href=\"/phone/\">sandbox's phone</a>. \
-         A script adds the header <code>x-sandbox-payer: alice</code>.</p></main>",
-    )
-}
-
-/// WeChat's OAuth error page: its number, its words, and ours.
-pub(crate) fn oauth_error(number: &str, words: &str, message: &str) -> Answer {
-    page(
-        StatusCode::OK,
-        words,
-        "narrow",
-        &format!(
-            "<main class=\"notice warn\"><p class=\"sign\" aria-hidden=\"true\">!</p>\
-             <h1 lang=\"zh-Hans\">{}</h1><p>{}</p><p class=\"code\">错误码: {number}</p></main>",
-            escape(words),
-            escape(message)
         ),
     )
 }
