@@ -1,297 +1,240 @@
-//! The gateway's top: one request from its first byte to its answer.
+//! The gateway's top floor: one request from its first byte to its answer.
 //!
 //! ```text
 //! request ─▶ context ─▶ route ─▶ limit ─▶ dispatch ─▶ log ─▶ answer
 //! ```
 //!
-//! No module imports this one.
+//! No module imports this one. What handlers need is in
+//! [`Services`](crate::services::Services).
 
 use crate::board;
-use crate::book::{self, List};
-use crate::cache::Missing;
+use crate::book::List;
 use crate::config::Config;
-use crate::handlers::notify::Refusals;
+use crate::handlers::{admin, api, assets, audit, doctor, notify, payer};
 use crate::http::error::{ApiError, Code};
-use crate::http::message::{MAX_BODY_BYTES, answer, set};
-use crate::http::rate_limit::Limits;
-use crate::merchants::directory::{Directory, MerchantContext};
-use crate::merchants::seal::random_text;
-use crate::observe::Counters;
+use crate::http::message::{MAX_BODY_BYTES, answer, query, set};
 use crate::observe::{Log, REQUEST_ID, RequestContext};
-use crate::route::{self, Audience, Endpoint, Found, Logged};
-use crate::runtime::{Answer, Body, Object, Request, Response, Runtime};
-use crate::upstream::{Hosts, Upstream};
-use serde::de::DeserializeOwned;
-use std::cell::RefCell;
-use std::collections::HashMap;
+use crate::route::{self, Audience, Endpoint, Found, Logged, Route};
+use crate::runtime::{Answer, Body, Request, Response, Runtime};
+use crate::services::Services;
 use std::rc::Rc;
 
 /// The merchant's API as OpenAPI 3.1. Tests hold it against the code.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
-/// The stateless part: takes requests, asks the objects, answers.
+/// The stateless part: takes requests, calls the objects, answers.
 #[derive(Debug)]
 pub struct Gateway<R> {
-    pub(crate) runtime: R,
-    pub(crate) config: Rc<Config>,
-    pub(crate) directory: Directory,
-    pub(crate) hosts: Hosts,
-    pub(crate) limits: Limits,
-    /// Checkouts and links that do not exist.
-    pub(crate) missing: Missing<String, Code>,
-    /// Refused notices that the books have not counted yet.
-    pub(crate) refusals: Refusals,
-    /// What this isolate has counted.
-    pub(crate) counters: Rc<Counters>,
-    /// What the doctor found, and when.
-    pub(crate) findings: RefCell<HashMap<String, (i64, serde_json::Value)>>,
-    /// The page's frame, read once.
-    pub(crate) template: RefCell<Option<Rc<str>>>,
+    services: Rc<Services<R>>,
 }
 
-impl<R: Runtime + Clone + 'static> Gateway<R> {
-    /// A gateway that knows no merchant yet.
+impl<R: Runtime + 'static> Gateway<R> {
+    /// The gateway of an isolate that has met no merchant yet.
     pub fn new(runtime: R, config: Rc<Config>) -> Self {
-        let counters = Rc::new(Counters::default());
         Self {
-            runtime,
-            config,
-            directory: Directory::default(),
-            hosts: Hosts::counting(counters.clone()),
-            limits: Limits::default(),
-            missing: Missing::default(),
-            refusals: Refusals::default(),
-            counters,
-            findings: RefCell::default(),
-            template: RefCell::new(None),
+            services: Rc::new(Services::new(runtime, config)),
         }
     }
 
     /// Answers one request: the table of routes says who calls, which limit
     /// applies and which calls are logged.
     pub async fn handle(&self, request: Request) -> Answer {
+        let cx = &self.services;
         let found = route::find(request.method(), request.uri().path());
         let audience = found
             .route()
             .map_or(Audience::Public, |route| route.audience);
-        let actor = audience.actor();
-        let request_context = RequestContext::of(&request, actor, || self.random_text(22));
+        let request_context = RequestContext::of(&request, audience.actor(), || cx.random_text(22));
         let answered = async {
-            self.tell_waiting_refusals().await;
-            self.answered(&request, &found).await
+            notify::report_waiting_refusals(cx).await;
+            self.answer_and_log(&request, &found).await
         };
         request_context.within(answered).await
     }
 
-    /// The answer with its request's id, and a line of the log about it. The
-    /// page's own files make no lines, nor do questions that pages repeat.
-    async fn answered(&self, request: &Request, found: &Found<'_>) -> Answer {
-        let begun_ms = self.runtime.now_ms();
+    /// Wakes the board, which then finds books whose timers did not ring: at a
+    /// cron trigger, and when an isolate begins.
+    pub async fn wake_board(&self) {
+        // The runtime has logged a failure, and the next trigger comes in any
+        // case.
+        let _ = self.services.board(&board::Call::Wake).await;
+    }
+
+    /// Adds the request's id to the answer, and writes a log line about it. The
+    /// page's own files and repeated status requests are logged only where they
+    /// fail.
+    async fn answer_and_log(&self, request: &Request, found: &Found<'_>) -> Answer {
+        let runtime = &self.services.runtime;
+        let begun_ms = runtime.now_ms();
         let quiet = found
             .route()
             .is_some_and(|route| route.logged == Logged::Failures);
         let mut response = self.answer(request, found).await;
         let status = response.status().as_u16();
         if !quiet || status >= 400 {
-            let ms = self.runtime.now_ms() - begun_ms;
+            let ms = runtime.now_ms() - begun_ms;
             let facts = [("status", status.into()), ("ms", ms.into())];
-            self.runtime.log_with(&facts, format_args!("answered"));
+            runtime.log_with(&facts, format_args!("answered"));
         }
         let id = RequestContext::current().request_id;
-        crate::http::message::set(&mut response, REQUEST_ID, &id);
+        set(&mut response, REQUEST_ID, &id);
         response
     }
 
     async fn answer(&self, request: &Request, found: &Found<'_>) -> Answer {
-        let whole = |response: Response| response.map(Body::Whole);
+        let cx = &self.services;
         let (route, id) = match found {
             _ if request.body().len() > MAX_BODY_BYTES => {
                 return whole(ApiError::of(Code::BodyTooLarge).response());
             }
-            Found::Route { route, id } => (route, *id),
+            Found::Route { route, id } => (*route, *id),
             Found::MethodNotAllowed { allow } => {
                 let error = ApiError::of(Code::MethodNotAllowed);
-                let mut response = self.refusal(request, error).await;
+                let mut response = payer::refusal(cx, request, error).await;
                 set(&mut response, ::http::header::ALLOW, allow);
                 return whole(response);
             }
             Found::NotFound => {
-                return whole(self.refusal(request, ApiError::of(Code::NotFound)).await);
+                let error = ApiError::of(Code::NotFound);
+                return whole(payer::refusal(cx, request, error).await);
             }
         };
-        if let Err(error) = self.limit_payer(request, route.rate) {
-            return whole(self.too_often(request, error).await);
+        if let Err(error) = self.limit(request, route, id) {
+            return whole(payer::too_often(cx, request, error).await);
         }
-        if let Err(error) = self.limit_unknown(request, id) {
-            return whole(self.too_often(request, error).await);
-        }
-        let answered = match route.endpoint {
-            Endpoint::Statement => self.statement(request).await,
-            Endpoint::ListOrders => self.list(request, List::Orders).await,
-            Endpoint::ListRefunds => self.list(request, List::Refunds).await,
-            Endpoint::ListCheckouts => self.list(request, List::Checkouts).await,
-            Endpoint::ListLinks => self.list(request, List::Links).await,
-            Endpoint::ListDeliveries => self.list(request, List::Deliveries).await,
-            Endpoint::ListAlarms => self.list(request, List::Alarms).await,
-            endpoint => self.dispatch(endpoint, request, id).await.map(whole),
-        };
-        let response = match answered {
+        let response = match self.dispatch(route.endpoint, request, id).await {
             Ok(response) => response,
             // What a payer's browser was sent to, and a file that is not there.
             Err(error) if route.audience == Audience::Payer || error.code == Code::NotFound => {
-                whole(self.refusal(request, error).await)
+                whole(payer::refusal(cx, request, error).await)
             }
             Err(error) => {
-                error.log_cause(&self.runtime);
+                error.log_cause(&cx.runtime);
                 whole(error.response())
             }
         };
-        let (head, body) = response.into_parts();
-        match body {
-            Body::Whole(body) => {
-                whole(self.limit_refused(request, Response::from_parts(head, body)))
-            }
-            pieces => Answer::from_parts(head, pieces),
+        let (status, now_ms) = (response.status(), cx.runtime.now_ms());
+        match cx
+            .limits
+            .count_refused(request, route.audience, status, now_ms)
+        {
+            Ok(()) => response,
+            Err(error) => whole(error.response()),
         }
     }
-}
 
-impl<R: Runtime> Gateway<R> {
+    /// Refuses a request before it is answered: too many from its sender, or too
+    /// many for what does not exist.
+    fn limit(&self, request: &Request, route: &Route, id: &str) -> Result<(), ApiError> {
+        let cx = &self.services;
+        let now_ms = cx.runtime.now_ms();
+        cx.limits.limit_payer(request, route.rate, now_ms)?;
+        let is_known = || cx.directory.knows(id, now_ms);
+        cx.limits
+            .limit_unknown(request, route.audience, is_known, now_ms)
+    }
+
+    /// Calls the function that answers an endpoint. It has the endpoint's name.
     async fn dispatch(
         &self,
         endpoint: Endpoint,
         request: &Request,
         id: &str,
-    ) -> Result<Response, ApiError> {
-        match endpoint {
-            Endpoint::CreateOrder => self.create_order(request).await,
-            Endpoint::GetOrder => self.get_order(request).await,
-            Endpoint::Checksign => self.checksign(request).await,
-            Endpoint::GetCheckout => self.get_checkout(request).await,
-            Endpoint::CreateCheckout => self.create_checkout(request).await,
-            Endpoint::GetLinks => self.get_links(request).await,
-            Endpoint::SetLink => self.set_link(request).await,
-            Endpoint::Micropay => self.micropay(request).await,
-            Endpoint::ReverseOrder => self.reverse_order(request).await,
-            Endpoint::CreateRefund => self.create_refund(request).await,
-            Endpoint::GetRefunds => self.get_refunds(request).await,
-            Endpoint::CancelRefund => self.cancel_refund(request).await,
-            Endpoint::CloseOrder => self.close_order(request).await,
-            Endpoint::ExchangeRate => self.exchange_rate(request).await,
-            Endpoint::Settlement => self.settlement(request).await,
-            Endpoint::GetProduct => self.get_product(request).await,
-            Endpoint::SetProduct => self.set_product(request).await,
-            // Answered in pieces: see `answer`.
-            Endpoint::Statement
-            | Endpoint::ListOrders
-            | Endpoint::ListRefunds
-            | Endpoint::ListCheckouts
-            | Endpoint::ListLinks
-            | Endpoint::ListDeliveries
-            | Endpoint::ListAlarms => Err(ApiError::of(Code::Internal)),
-            Endpoint::ShortUrl => self.short_url(request).await,
-            Endpoint::GetDeliveries => self.get_deliveries(request).await,
-            Endpoint::ResendDelivery => self.resend_delivery(request).await,
-            Endpoint::GetAudit => self.get_audit(request).await,
-            Endpoint::GetTotals => self.get_totals(request).await,
-            Endpoint::GetTimeline => self.get_timeline(request).await,
-            Endpoint::Doctor => self.doctor(request).await,
-            Endpoint::CreateToken => self.create_token(request).await,
-            Endpoint::GetTokens => self.get_tokens(request).await,
-            Endpoint::RevokeToken => self.revoke_token(request).await,
-            Endpoint::Page => Ok(self.page(request).await),
-            Endpoint::PayStatus => self.pay_status(request).await,
-            Endpoint::PayLive => self.pay_live(request).await,
-            Endpoint::PayOrder => self.pay_order(request).await,
-            Endpoint::PayCheck => self.pay_check(request).await,
-            Endpoint::Buy => Ok(self.buy(request).await),
-            Endpoint::LinkResult => self.link_result(request).await,
-            Endpoint::LinkQr => self.link_qr(request).await,
-            Endpoint::LinkSheet => self.link_sheet(request).await,
-            Endpoint::MiniStatus => self.mini_status(request).await,
-            Endpoint::MiniOrder => self.mini_order(request).await,
-            Endpoint::MiniCheck => self.mini_check(request).await,
-            Endpoint::QuickAuth => self.quick_auth(request).await,
-            Endpoint::OauthCallback => Ok(self.oauth_callback(request).await),
-            Endpoint::QuickAuthReturn => Ok(self.quick_auth_return(request).await),
-            Endpoint::Notice => self.notice(request, id).await,
-            Endpoint::RefundNotice => self.refund_notice(request, id).await,
-            Endpoint::ProductCallback => self.product_callback(request, id).await,
-            Endpoint::V3Notice | Endpoint::V3RefundNotice => self.v3_notice(request, id).await,
-            Endpoint::IonlineNotice => self.ionline_notice(request, id).await,
-            Endpoint::CreateMerchant => self.create_merchant(request).await,
-            Endpoint::ChangeMerchant => self.change_merchant(request, id).await,
-            Endpoint::RotateMerchant => self.rotate_merchant(request, id).await,
-            Endpoint::MerchantReport => self.merchant_report(request, id).await,
-            Endpoint::SettleAlarm => self.settle_alarm(request, id).await,
-            Endpoint::DecideOrder => self.decide_order(request, id).await,
-            Endpoint::AuditFor => self.audit_for(request, id).await,
-            Endpoint::DoctorFor => self.doctor_for(request, id).await,
-            Endpoint::Reseal => self.reseal(request).await,
-            Endpoint::Alarms => self.alarms(request).await,
-            Endpoint::Metrics => self.metrics(request).await,
-            Endpoint::Openapi => Ok(answer(200, "application/json", OPENAPI)),
-            Endpoint::Healthz => Ok(answer(200, "text/plain; charset=utf-8", "ok\n")),
-            Endpoint::Asset => self.asset(request, id).await,
-        }
+    ) -> Result<Answer, ApiError> {
+        let cx = &self.services;
+        Ok(match endpoint {
+            Endpoint::CreateOrder => whole(api::order::create_order(cx, request).await?),
+            Endpoint::GetOrder => whole(api::order::get_order(cx, request).await?),
+            Endpoint::Checksign => whole(api::checksign::checksign(cx, request).await?),
+            Endpoint::GetCheckout => whole(api::checkout::get_checkout(cx, request).await?),
+            Endpoint::CreateCheckout => whole(api::checkout::create_checkout(cx, request).await?),
+            Endpoint::GetLinks => whole(api::link::get_links(cx, request).await?),
+            Endpoint::SetLink => whole(api::link::set_link(cx, request).await?),
+            Endpoint::Micropay => whole(api::micropay::micropay(cx, request).await?),
+            Endpoint::ReverseOrder => whole(api::micropay::reverse_order(cx, request).await?),
+            Endpoint::CreateRefund => whole(api::refund::create_refund(cx, request).await?),
+            Endpoint::GetRefunds => whole(api::refund::get_refunds(cx, request).await?),
+            Endpoint::CancelRefund => whole(api::refund::cancel_refund(cx, request).await?),
+            Endpoint::CloseOrder => whole(api::close::close_order(cx, request).await?),
+            Endpoint::ExchangeRate => whole(api::account::exchange_rate(cx, request).await?),
+            Endpoint::Settlement => whole(api::account::settlement(cx, request).await?),
+            Endpoint::GetProduct => whole(api::product::get_product(cx, request).await?),
+            Endpoint::SetProduct => whole(api::product::set_product(cx, request).await?),
+            Endpoint::Statement => api::statement::statement(cx, request).await?,
+            Endpoint::ListOrders => api::lists::list(cx, request, List::Orders).await?,
+            Endpoint::ListRefunds => api::lists::list(cx, request, List::Refunds).await?,
+            Endpoint::ListCheckouts => api::lists::list(cx, request, List::Checkouts).await?,
+            Endpoint::ListLinks => api::lists::list(cx, request, List::Links).await?,
+            Endpoint::ListDeliveries => api::lists::list(cx, request, List::Deliveries).await?,
+            Endpoint::ListAlarms => api::lists::list(cx, request, List::Alarms).await?,
+            Endpoint::ShortUrl => whole(api::account::short_url(cx, request).await?),
+            Endpoint::GetDeliveries => whole(api::delivery::get_deliveries(cx, request).await?),
+            Endpoint::ResendDelivery => whole(api::delivery::resend_delivery(cx, request).await?),
+            Endpoint::GetAudit => whole(audit::get_audit(cx, request).await?),
+            Endpoint::GetTotals => whole(api::totals::get_totals(cx, request).await?),
+            Endpoint::GetTimeline => whole(api::timeline::get_timeline(cx, request).await?),
+            Endpoint::Doctor => whole(doctor::doctor(cx, request).await?),
+            Endpoint::CreateToken => whole(api::token::create_token(cx, request).await?),
+            Endpoint::GetTokens => whole(api::token::get_tokens(cx, request).await?),
+            Endpoint::RevokeToken => whole(api::token::revoke_token(cx, request).await?),
+            Endpoint::Page => whole(match query(request).remove("l") {
+                Some(link) => payer::link::link_page(cx, request, &link).await,
+                None => payer::page::page(cx, request).await,
+            }),
+            Endpoint::PayStatus => whole(payer::page::pay_status(cx, request).await?),
+            Endpoint::PayLive => whole(payer::page::pay_live(cx, request).await?),
+            Endpoint::PayOrder => whole(payer::page::pay_order(cx, request).await?),
+            Endpoint::PayCheck => whole(payer::page::pay_check(cx, request).await?),
+            Endpoint::Buy => whole(payer::link::buy(cx, request).await),
+            Endpoint::LinkResult => whole(payer::link::link_result(cx, request).await?),
+            Endpoint::LinkQr => whole(payer::link::link_qr(cx, request).await?),
+            Endpoint::LinkSheet => whole(payer::link::link_sheet(cx, request).await?),
+            Endpoint::MiniStatus => whole(payer::mini::mini_status(cx, request).await?),
+            Endpoint::MiniOrder => whole(payer::mini::mini_order(cx, request).await?),
+            Endpoint::MiniCheck => whole(payer::mini::mini_check(cx, request).await?),
+            Endpoint::QuickAuth => whole(payer::sign_in::quick_auth(cx, request).await?),
+            Endpoint::OauthCallback => whole(payer::sign_in::oauth_callback(cx, request).await),
+            Endpoint::QuickAuthReturn => {
+                whole(payer::sign_in::quick_auth_return(cx, request).await)
+            }
+            Endpoint::Notice => whole(notify::v2::notice(cx, request, id).await?),
+            Endpoint::RefundNotice => whole(notify::v2::refund_notice(cx, request, id).await?),
+            Endpoint::ProductCallback => {
+                whole(notify::v2::product_callback(cx, request, id).await?)
+            }
+            Endpoint::V3Notice | Endpoint::V3RefundNotice => {
+                whole(notify::v3::v3_notice(cx, request, id).await?)
+            }
+            Endpoint::IonlineNotice => {
+                whole(notify::ionline::ionline_notice(cx, request, id).await?)
+            }
+            Endpoint::CreateMerchant => {
+                whole(admin::merchants::create_merchant(cx, request).await?)
+            }
+            Endpoint::ChangeMerchant => {
+                whole(admin::merchants::change_merchant(cx, request, id).await?)
+            }
+            Endpoint::RotateMerchant => {
+                whole(admin::merchants::rotate_merchant(cx, request, id).await?)
+            }
+            Endpoint::MerchantReport => {
+                whole(admin::merchants::merchant_report(cx, request, id).await?)
+            }
+            Endpoint::SettleAlarm => whole(admin::alarms::settle_alarm(cx, request, id).await?),
+            Endpoint::DecideOrder => whole(admin::orders::decide_order(cx, request, id).await?),
+            Endpoint::AuditFor => whole(audit::audit_for(cx, request, id).await?),
+            Endpoint::DoctorFor => whole(doctor::doctor_for(cx, request, id).await?),
+            Endpoint::Reseal => whole(admin::merchants::reseal(cx, request).await?),
+            Endpoint::Alarms => whole(admin::alarms::alarms(cx, request).await?),
+            Endpoint::Metrics => whole(admin::metrics::metrics(cx, request).await?),
+            Endpoint::Openapi => whole(answer(200, "application/json", OPENAPI)),
+            Endpoint::Healthz => whole(answer(200, "text/plain; charset=utf-8", "ok\n")),
+            Endpoint::Asset => whole(assets::asset(cx, request, id).await?),
+        })
     }
+}
 
-    /// Wakes the board, which then finds books whose timers did not ring: at a
-    /// cron trigger, and when an isolate begins.
-    pub async fn wake_board(&self) {
-        // The next trigger comes in any case; `call` has logged the reason.
-        let _ = self.board(&board::Call::Wake).await;
-    }
-
-    /// Asks the board.
-    pub(crate) async fn board(&self, call: &board::Call) -> Result<board::Answer, ApiError> {
-        let body = serde_json::to_vec(call).map_err(ApiError::internal)?;
-        let answer = self.runtime.call(Object::Board, body).await?;
-        serde_json::from_slice(&answer)
-            .map_err(|error| ApiError::unreadable("answer of the board", &error))
-    }
-
-    pub(crate) fn upstream<'a>(&'a self, context: &'a MerchantContext) -> Upstream<'a, R> {
-        Upstream {
-            runtime: &self.runtime,
-            config: &self.config,
-            hosts: &self.hosts,
-            context,
-        }
-    }
-
-    /// Asks a merchant's book.
-    pub(crate) async fn book<T: DeserializeOwned>(
-        &self,
-        merchant: &str,
-        call: book::Call,
-    ) -> Result<T, ApiError> {
-        let envelope = book::Envelope {
-            merchant: merchant.to_owned(),
-            request_context: RequestContext::current(),
-            call,
-        };
-        let asked_for = envelope.call.asks_for().map(str::to_owned);
-        let now_ms = self.runtime.now_ms();
-        if let Some(code) = asked_for
-            .as_ref()
-            .and_then(|id| self.missing.get(id, now_ms))
-        {
-            return Err(ApiError::of(code));
-        }
-        let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
-        let answer = self.runtime.call(Object::Book(merchant), body).await?;
-        let answer = serde_json::from_slice::<Result<T, ApiError>>(&answer)
-            .unwrap_or_else(|error| Err(ApiError::unreadable("answer of a book", &error)));
-        if let (Some(id), Err(error)) = (asked_for, &answer)
-            && matches!(error.code, Code::SessionNotFound | Code::LinkNotFound)
-        {
-            self.missing.put(id, error.code, now_ms);
-        }
-        answer
-    }
-
-    pub(crate) fn random_text(&self, length: usize) -> String {
-        random_text(|bytes| self.runtime.random(bytes), length)
-    }
+/// An answer that is whole in memory.
+fn whole(response: Response) -> Answer {
+    response.map(Body::Whole)
 }

@@ -13,6 +13,7 @@
 //! To find an endpoint, search for its path in the table of [`route`]s.
 
 mod app;
+mod auth;
 pub mod board;
 pub mod book;
 mod cache;
@@ -24,6 +25,7 @@ pub mod observe;
 mod render;
 pub mod route;
 pub mod runtime;
+mod services;
 mod upstream;
 
 pub use app::{Gateway, OPENAPI};

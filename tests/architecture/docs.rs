@@ -183,7 +183,7 @@ fn the_limits_in_the_documents_are_the_codes_own() {
             "at least 5, or",
         ),
         (
-            "gateway/src/handlers/admin/operator.rs",
+            "gateway/src/handlers/admin/metrics.rs",
             "MERCHANTS: i64 = 200",
             "lists 200 merchants",
         ),

@@ -239,7 +239,7 @@ pub struct Report {
 /// What an operator watches of one merchant.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Numbers {
-    /// How often each thing happened; see `handlers/admin/operator.rs`.
+    /// How often each thing happened; see `handlers/admin/metrics.rs`.
     pub counters: BTreeMap<String, i64>,
     /// Orders with something to wait for: open, or with a refund under way.
     pub orders_waiting: i64,

@@ -1,11 +1,12 @@
 //! The page's own files, as the build made them.
 
-use crate::Gateway;
+use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{answer, header_text, set};
-use crate::http::rate_limit::{UNKNOWN, address};
+use crate::http::rate_limit::UNKNOWN;
 use crate::merchants::merchant::DomainFiles;
-use crate::runtime::{Request, Response, Route, Runtime};
+use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use http::header;
 use std::rc::Rc;
 
@@ -21,82 +22,66 @@ const TYPES: [(&str, &str); 7] = [
     (".txt", "text/plain; charset=utf-8"),
 ];
 
-impl<R: Runtime> Gateway<R> {
-    /// One file. Its name holds a hash of what is in it, so it may be kept for
-    /// ever; the few that do not (an icon) are asked for again in an hour.
-    ///
-    /// Where it says `br`, the runtime compresses it on its way out: some do
-    /// not by themselves.
-    pub(crate) async fn asset(&self, request: &Request, file: &str) -> Result<Response, ApiError> {
-        let not_found = || ApiError::of(Code::NotFound);
-        // No file of the build has such a name.
-        if DomainFiles::is_name(file) {
-            let contents = Box::pin(self.domain_file(request, file)).await?;
-            let contents = contents.ok_or_else(not_found)?;
-            return Ok(answer(
-                200,
-                "text/plain; charset=utf-8",
-                contents.as_bytes(),
-            ));
-        }
-        let (_, content_type) = TYPES
-            .iter()
-            .find(|(ending, _)| file.ends_with(ending))
-            .ok_or_else(not_found)?;
-        let found = self.fetch_asset(file).await.ok_or_else(not_found)?;
-        let mut response = answer(200, content_type, found);
-        response.headers_mut().remove(header::CACHE_CONTROL);
-        // 64 bits in hexadecimal, their leading zeros left out.
-        let hashed = file.split(['-', '.', '_']).any(|part| {
-            (12..=16).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit())
-        });
-        set(&mut response, header::VARY, "accept-encoding");
-        if !content_type.starts_with("image/") && takes_brotli(request) {
-            set(&mut response, header::CONTENT_ENCODING, "br");
-        }
-        let cache = match hashed {
-            true => "public, max-age=31536000, immutable",
-            false => "public, max-age=3600",
-        };
-        set(&mut response, header::CACHE_CONTROL, cache);
-        Ok(response)
+/// One file. Its name holds a hash of what is in it, so it may be kept for
+/// ever; the few that do not (an icon) are asked for again in an hour.
+///
+/// Where it says `br`, the runtime compresses it on its way out: some do
+/// not by themselves.
+pub async fn asset<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    file: &str,
+) -> Result<Response, ApiError> {
+    let not_found = || ApiError::of(Code::NotFound);
+    // No file of the build has such a name.
+    if DomainFiles::is_name(file) {
+        let contents = Box::pin(domain_file(cx, request, file)).await?;
+        let contents = contents.ok_or_else(not_found)?;
+        return Ok(answer(
+            200,
+            "text/plain; charset=utf-8",
+            contents.as_bytes(),
+        ));
     }
+    let (_, content_type) = TYPES
+        .iter()
+        .find(|(ending, _)| file.ends_with(ending))
+        .ok_or_else(not_found)?;
+    let found = cx.fetch_asset(file).await.ok_or_else(not_found)?;
+    let mut response = answer(200, content_type, found);
+    response.headers_mut().remove(header::CACHE_CONTROL);
+    // 64 bits in hexadecimal, their leading zeros left out.
+    let hashed = file
+        .split(['-', '.', '_'])
+        .any(|part| (12..=16).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit()));
+    set(&mut response, header::VARY, "accept-encoding");
+    if !content_type.starts_with("image/") && takes_brotli(request) {
+        set(&mut response, header::CONTENT_ENCODING, "br");
+    }
+    let cache = match hashed {
+        true => "public, max-age=31536000, immutable",
+        false => "public, max-age=3600",
+    };
+    set(&mut response, header::CACHE_CONTROL, cache);
+    Ok(response)
+}
 
-    /// The contents of a domain check file. An address that asks for many that
-    /// do not exist is not heard for a while.
-    async fn domain_file(
-        &self,
-        request: &Request,
-        file: &str,
-    ) -> Result<Option<Rc<str>>, ApiError> {
-        let from = address(request);
-        if let Some(from) = &from {
-            self.limit_left("unknown", from)?;
-        }
-        let found = self.directory.domain_file(&self.runtime, file).await?;
-        if let (None, Some(from)) = (&found, &from) {
-            let _ = self.limit("unknown", from, UNKNOWN);
-        }
-        Ok(found)
+/// The contents of a domain check file. An address that asks for many that
+/// do not exist is not heard for a while.
+async fn domain_file<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    file: &str,
+) -> Result<Option<Rc<str>>, ApiError> {
+    let from = network(request);
+    if let Some(from) = &from {
+        cx.limit_left("unknown", from)?;
     }
-
-    /// The page's frame, with its places still empty.
-    pub(crate) async fn template(&self) -> Option<Rc<str>> {
-        if let Some(template) = self.template.borrow().as_ref() {
-            return Some(template.clone());
-        }
-        let bytes = self.fetch_asset("index.html").await?;
-        let template: Rc<str> = String::from_utf8(bytes).ok()?.into();
-        *self.template.borrow_mut() = Some(template.clone());
-        Some(template)
+    let found = cx.directory.domain_file(&cx.runtime, file).await?;
+    if let (None, Some(from)) = (&found, &from) {
+        let _ = cx.limit("unknown", from, UNKNOWN);
     }
-
-    async fn fetch_asset(&self, file: &str) -> Option<Vec<u8>> {
-        let mut request = Request::default();
-        *request.uri_mut() = format!("https://assets.invalid/{file}").parse().ok()?;
-        let answer = self.runtime.fetch(Route::Assets, request).await.ok()?;
-        answer.status().is_success().then(|| answer.into_body())
-    }
+    Ok(found)
 }
 
 fn takes_brotli(request: &Request) -> bool {

@@ -1,15 +1,25 @@
-//! What answers each request, by its caller.
+//! What answers each request, in directories that say who calls.
 //!
-//! | directory | who calls |
+//! | place | who calls |
 //! |---|---|
 //! | `api/` | a merchant's program |
 //! | `payer/` | a payer's browser or Mini Program |
 //! | `notify/` | WeChat Pay, iOnline Pay |
 //! | `admin/` | the deployment's operator |
+//! | `audit.rs`, `doctor.rs` | a merchant's program or the operator |
 //! | `assets.rs` | a browser, for the page's own files |
+//!
+//! Each endpoint of the table of routes has a free function of its name here:
+//! it reads the request, asks `auth` who calls, calls the merchant's book or the
+//! upstream through [`Services`](crate::services::Services), and writes the
+//! answer. A handler never imports another one; what several answer with is in
+//! `answers.rs` and in the directories' `mod.rs`.
 
 pub mod admin;
+mod answers;
 pub mod api;
 pub mod assets;
+pub mod audit;
+pub mod doctor;
 pub mod notify;
 pub mod payer;

@@ -253,17 +253,6 @@ impl ApiError {
         }
     }
 
-    /// As a payer may see it: WeChat's own words are between it and the
-    /// merchant, and may hold what the payer has not to know. A refusal that may
-    /// pass later is WeChat's, and not the merchant's: the payer can try again.
-    pub fn for_payer(self) -> Self {
-        match self.message {
-            _ if crate::upstream::may_pass_later(&self) => Self::of(Code::UpstreamUnavailable),
-            Value::Object(_) => Self::of(self.code),
-            _ => self,
-        }
-    }
-
     /// The documented failure body: `Code`, `message` and `data` as in the
     /// WeCeive API document; `status`, `code` and `field` added.
     ///

@@ -2,6 +2,7 @@
 //! and rate limits.
 
 pub(crate) mod address;
+pub(crate) mod client;
 pub mod error;
 pub(crate) mod fields;
 pub mod message;

@@ -12,16 +12,17 @@
 //! nothing. Notices from WeChat are not limited: they are verified. Those that
 //! are refused are, by address; and so is asking for what does not exist.
 
-use crate::Gateway;
 use crate::cache::forget_oldest;
+use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
-use crate::http::message::header_text;
-use crate::observe::RequestContext;
-use crate::route::RateClass;
-use crate::runtime::{Request, Response, Runtime};
+use crate::http::message::query;
+use crate::observe::Counters;
+use crate::route::{Audience, RateClass};
+use crate::runtime::Request;
+use http::StatusCode;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::rc::Rc;
 
 /// How fast a bucket fills, and how much it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +95,12 @@ struct Bucket {
     at_ms: i64,
 }
 
-/// The buckets.
+/// The buckets of an isolate.
 #[derive(Debug, Default)]
-pub struct Limits(RefCell<HashMap<String, (Bucket, Rate)>>);
+pub struct Limits {
+    buckets: RefCell<HashMap<String, (Bucket, Rate)>>,
+    counters: Rc<Counters>,
+}
 
 impl Bucket {
     /// As it stands now. A clock that was set back fills nothing.
@@ -111,9 +115,17 @@ impl Bucket {
 }
 
 impl Limits {
+    /// Without any bucket yet; what is refused is counted there.
+    pub fn counting(counters: Rc<Counters>) -> Self {
+        Self {
+            counters,
+            ..Self::default()
+        }
+    }
+
     /// Takes a token; `false` when there is none.
     pub fn take(&self, name: String, rate: Rate, now_ms: i64) -> bool {
-        let mut buckets = self.0.borrow_mut();
+        let mut buckets = self.buckets.borrow_mut();
         if buckets.len() >= BUCKETS {
             buckets
                 .retain(|_, (bucket, rate)| bucket.at(*rate, now_ms).filled < rate.at_most * TOKEN);
@@ -136,150 +148,109 @@ impl Limits {
 
     /// Whether a token is left.
     pub fn is_left(&self, name: &str, now_ms: i64) -> bool {
-        let buckets = self.0.borrow();
+        let buckets = self.buckets.borrow();
         let bucket = buckets.get(name);
         bucket.is_none_or(|(bucket, rate)| bucket.at(*rate, now_ms).filled >= TOKEN)
     }
-}
 
-impl<R: Runtime> Gateway<R> {
-    /// Before a request is looked at: who has asked too often for what does not
-    /// exist, or sent too many notices that were refused, reaches no object
-    /// that is not known to be there.
-    pub(crate) fn limit_unknown(&self, request: &Request, id: &str) -> Result<(), ApiError> {
-        let Some(address) = address(request) else {
-            return Ok(());
-        };
-        let now_ms = self.runtime.now_ms();
-        let is_left = |of: &str| self.limits.is_left(&format!("{of} {address}"), now_ms);
-        let may = match RequestContext::current().who.as_str() {
-            "wechat" => is_left("refused_notices") || self.directory.knows(id, now_ms),
-            "payer" => is_left("unknown"),
-            _ => true,
-        };
-        match may {
+    /// Counts one more of what may be done so often, and refuses it where the
+    /// limit is reached.
+    pub fn limit(&self, of: &str, who: &str, rate: Rate, now_ms: i64) -> Result<(), ApiError> {
+        match self.take(format!("{of} {who}"), rate, now_ms) {
             true => Ok(()),
-            false => {
-                self.counters.count("limited:unknown");
-                Err(ApiError::of(Code::RateLimited))
-            }
+            false => self.refuse(of, Code::RateLimited),
         }
     }
 
-    /// Counts an answer that refuses a notice, or says that something does not
-    /// exist; past the limit it says no more than that there were too many.
-    pub(crate) fn limit_refused(&self, request: &Request, response: Response) -> Response {
-        let Some(address) = address(request) else {
-            return response;
-        };
-        let limited = match (
-            RequestContext::current().who.as_str(),
-            response.status().as_u16(),
-        ) {
-            ("wechat", 400..=499) => self.limit("refused_notices", &address, REFUSED_NOTICES),
-            // Its page has said so already; the next one is not looked up.
-            ("payer", 404) => {
-                let _ = self.limit("unknown", &address, UNKNOWN);
-                return response;
-            }
-            _ => return response,
-        };
-        limited.map_or_else(|error| error.response(), |()| response)
-    }
-
-    /// Refuses where nothing is left of a limit, and takes nothing from it.
-    pub(crate) fn limit_left(&self, of: &str, who: &str) -> Result<(), ApiError> {
-        match self
-            .limits
-            .is_left(&format!("{of} {who}"), self.runtime.now_ms())
-        {
+    /// Refuses where the limit is reached, and counts nothing.
+    pub fn limit_left(&self, of: &str, who: &str, now_ms: i64) -> Result<(), ApiError> {
+        match self.is_left(&format!("{of} {who}"), now_ms) {
             true => Ok(()),
-            false => {
-                self.counters.count(&format!("limited:{of}"));
-                Err(ApiError::of(Code::RateLimited))
-            }
+            false => self.refuse(of, Code::RateLimited),
         }
     }
 
-    /// One more of what may be done so often.
-    pub(crate) fn limit(&self, of: &str, who: &str, rate: Rate) -> Result<(), ApiError> {
-        let name = format!("{of} {who}");
-        match self.limits.take(name, rate, self.runtime.now_ms()) {
-            true => Ok(()),
-            false => {
-                self.counters.count(&format!("limited:{of}"));
-                Err(ApiError::of(Code::RateLimited))
-            }
-        }
+    /// Counts a refusal of this limit.
+    pub fn refuse<T>(&self, of: &str, code: Code) -> Result<T, ApiError> {
+        self.counters.count(&format!("limited:{of}"));
+        Err(ApiError::of(code))
     }
 
     /// Applies the limit of a payer's call before it is answered. Without a
     /// client address no per-address limit applies.
-    pub(crate) fn limit_payer(&self, request: &Request, rate: RateClass) -> Result<(), ApiError> {
+    pub fn limit_payer(
+        &self,
+        request: &Request,
+        rate: RateClass,
+        now_ms: i64,
+    ) -> Result<(), ApiError> {
         let (name, per_address) = match rate {
             RateClass::Own => return Ok(()),
             RateClass::Page => ("pages", PAGES),
             RateClass::Mutation | RateClass::CheckoutMutation => ("mutations", MUTATIONS),
         };
-        if let Some(address) = address(request) {
-            self.limit(name, &address, per_address)?;
+        if let Some(network) = network(request) {
+            self.limit(name, &network, per_address, now_ms)?;
         }
         if rate != RateClass::CheckoutMutation {
             return Ok(());
         }
-        let query = crate::http::message::query(request);
+        let query = query(request);
         let checkout = query.get("s").map(String::as_str).unwrap_or_default();
-        self.limit("checkout", checkout.get(..64).unwrap_or(checkout), CHECKOUT)
+        let checkout = checkout.get(..64).unwrap_or(checkout);
+        self.limit("checkout", checkout, CHECKOUT, now_ms)
     }
 
-    /// Checks a key that a caller presents. After too many wrong ones from an
-    /// address, more are not answered with what is wrong; right ones still
-    /// pass, because their owner may sit behind the same address. A flood is
-    /// not even heard. Without a client address no per-address limit applies.
-    pub(crate) async fn guess<T>(
+    /// Refuses a sender that has asked too often for what does not exist, or has
+    /// sent too many notices that were refused, so that it reaches no object. A
+    /// notice for a merchant that this isolate knows passes.
+    pub fn limit_unknown(
         &self,
         request: &Request,
-        key: &str,
-        check: impl Future<Output = Result<T, ApiError>>,
-    ) -> Result<T, ApiError> {
-        let Some(address) = address(request) else {
-            return check.await;
+        audience: Audience,
+        is_known: impl FnOnce() -> bool,
+        now_ms: i64,
+    ) -> Result<(), ApiError> {
+        let Some(network) = network(request) else {
+            return Ok(());
         };
-        let now_ms = self.runtime.now_ms();
-        let name = format!("wrong {key} {address}");
-        let flood = format!("flood of {name}");
-        let refused = || {
-            self.counters.count("limited:wrong_keys");
-            Err(ApiError::of(Code::TooManyWrongKeys))
+        let is_left = |of: &str| self.is_left(&format!("{of} {network}"), now_ms);
+        let may = match audience {
+            Audience::WeChat => is_left("refused_notices") || is_known(),
+            Audience::Payer => is_left("unknown"),
+            _ => true,
         };
-        if !self.limits.is_left(&flood, now_ms) {
-            return refused();
-        }
-        match check.await {
-            Err(error) if error.code.status() == 401 => {
-                self.limits.take(flood, FLOOD, now_ms);
-                match self.limits.take(name, WRONG_KEYS, now_ms) {
-                    true => Err(error),
-                    false => refused(),
-                }
-            }
-            checked => checked,
+        match may {
+            true => Ok(()),
+            false => self.refuse("unknown", Code::RateLimited),
         }
     }
-}
 
-/// The sender's address, as Cloudflare or a proxy tells it: of IPv6 the half
-/// that a provider gives to one customer.
-pub fn address(request: &Request) -> Option<String> {
-    let text = header_text(request, "cf-connecting-ip")?;
-    // An IPv4 address in IPv6's clothes is one customer's, and not one of all.
-    Some(match text.parse::<IpAddr>().ok()?.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
+    /// Counts an answer that refuses a notice, or says to a payer that something
+    /// does not exist. Past the limit of refused notices it is an error: the
+    /// sender learns only that there were too many.
+    pub fn count_refused(
+        &self,
+        request: &Request,
+        audience: Audience,
+        status: StatusCode,
+        now_ms: i64,
+    ) -> Result<(), ApiError> {
+        let Some(network) = network(request) else {
+            return Ok(());
+        };
+        match audience {
+            Audience::WeChat if status.is_client_error() => {
+                self.limit("refused_notices", &network, REFUSED_NOTICES, now_ms)
+            }
+            // The page has said so already; the next one is not looked up.
+            Audience::Payer if status == StatusCode::NOT_FOUND => {
+                let _ = self.limit("unknown", &network, UNKNOWN, now_ms);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -321,7 +292,7 @@ mod tests {
         for n in 0..=BUCKETS {
             assert!(limits.take(n.to_string(), RATE, 0));
         }
-        assert!(limits.0.borrow().len() <= BUCKETS);
+        assert!(limits.buckets.borrow().len() <= BUCKETS);
         // The full ones go first.
         let limits = Limits::default();
         limits.take("old".to_owned(), RATE, 0);
@@ -331,7 +302,7 @@ mod tests {
         for n in 0..BUCKETS {
             limits.take(n.to_string(), RATE, 60_000);
         }
-        assert!(!limits.0.borrow().contains_key("old"));
+        assert!(!limits.buckets.borrow().contains_key("old"));
     }
 
     #[test]
@@ -350,28 +321,9 @@ mod tests {
         }
         assert!(!take("guesses", 90_100), "its tokens did not come back");
         assert!(
-            limits.0.borrow().len() > BUCKETS / 2,
+            limits.buckets.borrow().len() > BUCKETS / 2,
             "not all were cleared"
         );
-        assert!(!limits.0.borrow().contains_key("0"));
-    }
-
-    #[test]
-    fn an_address_is_a_customer() {
-        let of = |text: &str| {
-            let request = http::Request::get("https://pay.example.com/");
-            address(
-                &request
-                    .header("cf-connecting-ip", text)
-                    .body(Vec::new())
-                    .unwrap(),
-            )
-        };
-        assert_eq!(of("192.0.2.1").as_deref(), Some("192.0.2.1"));
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert_ne!(of("::ffff:192.0.2.1"), of("::ffff:192.0.2.2"));
-        assert_eq!(of("nobody"), None);
+        assert!(!limits.buckets.borrow().contains_key("0"));
     }
 }

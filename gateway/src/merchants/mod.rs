@@ -7,4 +7,5 @@ pub(crate) mod merchant;
 pub mod registry;
 pub(crate) mod seal;
 pub(crate) mod shards;
+pub(crate) mod shared_account;
 pub(crate) mod time_zone;

@@ -2,7 +2,7 @@
 //! now and then.
 //!
 //! A name is `family:label[:label]`, or one word for what became of a notice;
-//! `handlers/admin/operator.rs` says what each is called outside.
+//! `handlers/admin/metrics.rs` says what each is called outside.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

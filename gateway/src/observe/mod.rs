@@ -5,6 +5,7 @@ pub mod alarm;
 pub(crate) mod audit;
 pub(crate) mod context;
 pub(crate) mod counters;
+pub(crate) mod refused_notices;
 
 pub use self::context::{Log, REQUEST_ID, RequestContext, set_actor};
 pub use self::counters::Counters;

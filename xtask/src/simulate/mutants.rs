@@ -268,8 +268,8 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 room: "gateway",
-                find: "let Some($whose) = $named_in(&$context, $merchant).await? else {",
-                replace: "$named_in(&$context, $merchant).await?;
+                find: "let Some($whose) = $named_in($cx, &$context, $merchant).await? else {",
+                replace: "$named_in($cx, &$context, $merchant).await?;
         let Some($whose) = Some($context.clone()) else {",
             },
             Change {
@@ -284,7 +284,7 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 room: "gateway",
-                find: "match $believed(&signature, request, &whose).await {",
+                find: "match $believed($cx, &signature, request, &whose).await {",
                 replace: "match Ok::<_, &str>(told) {",
             },
         ],
@@ -500,7 +500,7 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 room: "gateway",
-                find: "is_left($refused_notices) || $directory.knows($id, $now_ms)",
+                find: "is_left($refused_notices) || is_known()",
                 replace: "is_left($refused_notices)",
             },
         ],
@@ -510,8 +510,8 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 room: "gateway",
-                find: "is_left($refused_notices) || $directory.knows($id, $now_ms)",
-                replace: "!$id.is_empty()",
+                find: "is_left($refused_notices) || is_known()",
+                replace: "!network.is_empty()",
             },
         ],
     },

@@ -1,403 +1,352 @@
 //! `/admin/…`: merchants made, rotated and read by the operator of the
 //! deployment. Guarded by `ADMIN_TOKEN`.
 
-use crate::Gateway;
+use crate::auth::keys::admin;
 use crate::book::{Call, Report};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
-use crate::http::message::{header_text, json_object, success};
+use crate::http::message::{json_object, success};
 use crate::merchants::credentials::{Credentials, Entered, OVERLAP_MS};
 use crate::merchants::merchant::{Merchant, NewMerchant, Settings};
 use crate::merchants::registry::{self, Answer, KeyPair};
 use crate::merchants::seal::fingerprint;
 use crate::merchants::shards::ask;
-use crate::observe;
+use crate::merchants::shared_account::{account_warning, same_account};
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use serde_json::json;
 use wechatpay::Secret;
 
 /// How many merchants one call seals anew.
 const RESEALED_AT_ONCE: i64 = 100;
 
-impl<R: Runtime> Gateway<R> {
-    /// `POST /admin/merchants`: makes a merchant and its first keys, which are
-    /// shown this once.
-    pub(crate) async fn create_merchant(&self, request: &Request) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let delivery_secret = self.delivery_secret();
-        let fields = Fields::read(request.body())?;
-        let now_ms = self.runtime.now_ms();
-        let new = NewMerchant::read(
-            &fields,
-            delivery_secret.clone(),
-            self.config.development,
-            now_ms,
-        )?;
-        self.try_key(&new.credentials).await?;
-        let mut nonce = [0; 12];
-        self.runtime.random(&mut nonce);
-        let sealed = new
-            .credentials
-            .seal(&new.id, &self.config.master_key, nonce)
-            .map_err(ApiError::internal)?;
-        let merchant = Merchant {
-            id: new.id,
-            name: new.settings.name,
-            account: new.account,
-            currency: new.currency,
-            dialect: new.dialect,
-            sign_type: new.sign_type,
-            answers: new.answers,
-            redirect_origins: new.settings.redirect_origins,
-            quick_auth_token: self.random_text(22),
-            quick_auth: new.settings.quick_auth,
-            mini_program: new.settings.mini_program,
-            h5: new.settings.h5,
-            store: new.settings.store,
-            client_certificate: new.settings.client_certificate,
-            refund_notify_url: new.settings.refund_notify_url,
-            confirm_notices_from: new.settings.confirm_notices_from,
-            require_secret: new.settings.require_secret,
-            http_notify_url: new.settings.http_notify_url,
-            domain_files: new.settings.domain_files,
-            time_zone: new.settings.time_zone,
-            sealed,
-            created_at_ms: now_ms,
-        };
-        let twins = self.same_account(&merchant).await?;
-        let keys = NewKeys::make(self);
-        let mut data = json!({
-            "id": merchant.id,
-            "api-key": keys.api_key,
-            "api-secret": keys.api_secret.expose(),
-            "delivery_secret": delivery_secret.expose(),
-            "quick_auth_token": merchant.quick_auth_token,
-            "notify_url": self.config.notify_url(&merchant),
-            "jsapi_directory": format!("{}/pay/", self.config.public_url),
-        });
-        let call = registry::Call::Create {
-            merchant: Box::new(merchant),
-            keys: keys.fingerprints(),
-            why: note(&fields)?,
-        };
-        if let (Some(warning), Some(data)) = (account_warning(&twins), data.as_object_mut()) {
-            data.insert("warnings".to_owned(), json!([warning]));
-        }
-        match ask(&self.runtime, call).await? {
-            Answer::Done => Ok(success(data)),
-            Answer::Exists => Err(ApiError::field(
-                Code::MerchantExists,
-                "id",
-                Code::MerchantExists.advice(),
-            )),
-            Answer::FileTaken(file) => Err(file_taken(&file)),
-            _ => Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            )),
-        }
+/// `POST /admin/merchants`: makes a merchant and its first keys, which are
+/// shown this once.
+pub async fn create_merchant<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let delivery_secret = delivery_secret(cx);
+    let fields = Fields::read(request.body())?;
+    let now_ms = cx.runtime.now_ms();
+    let new = NewMerchant::read(
+        &fields,
+        delivery_secret.clone(),
+        cx.config.development,
+        now_ms,
+    )?;
+    try_key(cx, &new.credentials).await?;
+    let mut nonce = [0; 12];
+    cx.runtime.random(&mut nonce);
+    let sealed = new
+        .credentials
+        .seal(&new.id, &cx.config.master_key, nonce)
+        .map_err(ApiError::internal)?;
+    let merchant = Merchant {
+        id: new.id,
+        name: new.settings.name,
+        account: new.account,
+        currency: new.currency,
+        dialect: new.dialect,
+        sign_type: new.sign_type,
+        answers: new.answers,
+        redirect_origins: new.settings.redirect_origins,
+        quick_auth_token: cx.random_text(22),
+        quick_auth: new.settings.quick_auth,
+        mini_program: new.settings.mini_program,
+        h5: new.settings.h5,
+        store: new.settings.store,
+        client_certificate: new.settings.client_certificate,
+        refund_notify_url: new.settings.refund_notify_url,
+        confirm_notices_from: new.settings.confirm_notices_from,
+        require_secret: new.settings.require_secret,
+        http_notify_url: new.settings.http_notify_url,
+        domain_files: new.settings.domain_files,
+        time_zone: new.settings.time_zone,
+        sealed,
+        created_at_ms: now_ms,
+    };
+    let twins = same_account(&cx.runtime, &merchant).await?;
+    let keys = NewKeys::make(cx);
+    let mut data = json!({
+        "id": merchant.id,
+        "api-key": keys.api_key,
+        "api-secret": keys.api_secret.expose(),
+        "delivery_secret": delivery_secret.expose(),
+        "quick_auth_token": merchant.quick_auth_token,
+        "notify_url": cx.config.notify_url(&merchant),
+        "jsapi_directory": format!("{}/pay/", cx.config.public_url),
+    });
+    let call = registry::Call::Create {
+        merchant: Box::new(merchant),
+        keys: keys.fingerprints(),
+        why: note(&fields)?,
+    };
+    if let (Some(warning), Some(data)) = (account_warning(&twins), data.as_object_mut()) {
+        data.insert("warnings".to_owned(), json!([warning]));
     }
-
-    /// The other merchants of the gateway with the same account at WeChat.
-    pub(crate) async fn same_account(&self, merchant: &Merchant) -> Result<Vec<String>, ApiError> {
-        let account = &merchant.account;
-        let call = registry::Call::SameAccount {
-            mch_id: account.mch_id.clone(),
-            sub_mch_id: account.sub_mch_id.clone(),
-            appid: account.appid.clone(),
-        };
-        match ask(&self.runtime, call).await? {
-            Answer::Ids(mut ids) => {
-                ids.retain(|id| *id != merchant.id);
-                Ok(ids)
-            }
-            _ => Err(ApiError::internal("the registry lists no merchants")),
-        }
-    }
-
-    /// `POST /admin/merchants/{id}/rotate`: a new pair of keys. The earlier
-    /// ones work for another day, or with `{"revoke": true}` no longer. With
-    /// `api_key`, `app_secret` or `mini_program_secret` the merchant's own
-    /// credentials change too;
-    /// notices that were signed with the API key before are believed for that
-    /// day, and with `revoke` no longer. With `{"new_delivery_secret": true}`
-    /// deliveries are signed with a new secret, and for that day with the one
-    /// before as well.
-    pub(crate) async fn rotate_merchant(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let fields = match request.body().is_empty() {
-            true => Fields::of_query(Default::default()),
-            false => Fields::read(request.body())?,
-        };
-        let revoke = fields.flag("revoke")?;
-        let new = match fields.flag("new_delivery_secret")? {
-            true => Some(self.delivery_secret()),
-            false => None,
-        };
-        let (sealed, entered) = self.sealed_anew(id, &fields, new.clone(), revoke).await?;
-        let now_ms = self.runtime.now_ms();
-        let keys = NewKeys::make(self);
-        let call = registry::Call::Rotate {
-            id: id.to_owned(),
-            keys: keys.fingerprints(),
-            earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
-            sealed,
-            entered,
-            why: note(&fields)?,
-        };
-        match ask(&self.runtime, call).await? {
-            Answer::Done => {
-                let mut data = json!({
-                    "id": id,
-                    "api-key": keys.api_key,
-                    "api-secret": keys.api_secret.expose(),
-                });
-                if let (Some(new), Some(data)) = (new, data.as_object_mut()) {
-                    data.insert("delivery_secret".to_owned(), new.expose().into());
-                }
-                Ok(success(data))
-            }
-            Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
-            // A concurrent call changed the credentials.
-            _ => Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            )),
-        }
-    }
-
-    /// `POST /admin/reseal`: seals under the present `MASTER_KEY` what is still
-    /// sealed under the one before; of so many merchants, then again with
-    /// `{"after": …}`.
-    pub(crate) async fn reseal(&self, request: &Request) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let after = match request.body().is_empty() {
-            true => None,
-            false => Fields::read(request.body())?.text("after", 32)?,
-        };
-        let call = registry::Call::List {
-            after: after.unwrap_or_default(),
-            limit: RESEALED_AT_ONCE,
-        };
-        let Answer::Ids(ids) = ask(&self.runtime, call).await? else {
-            return Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            ));
-        };
-        let mut resealed = 0;
-        for id in &ids {
-            resealed += i64::from(self.reseal_one(id).await?);
-        }
-        let full = i64::try_from(ids.len()).is_ok_and(|n| n == RESEALED_AT_ONCE);
-        let after = ids.last().filter(|_| full);
-        Ok(success(json!({"resealed": resealed, "after": after})))
-    }
-
-    /// Whether it was needed.
-    async fn reseal_one(&self, id: &str) -> Result<bool, ApiError> {
-        let call = registry::Call::ById { id: id.to_owned() };
-        let merchant = match ask(&self.runtime, call).await? {
-            Answer::Found(found) => found.merchant,
-            _ => return Err(ApiError::of(Code::MerchantNotFound)),
-        };
-        let key = &self.config.master_key;
-        if Credentials::open(&merchant, &key.alone()).is_ok() {
-            return Ok(false);
-        }
-        let internal = ApiError::internal;
-        let credentials = Credentials::open(&merchant, key).map_err(internal)?;
-        let mut nonce = [0; 12];
-        self.runtime.random(&mut nonce);
-        let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
-        let call = registry::Call::Reseal {
-            id: id.to_owned(),
-            sealed: [merchant.sealed, sealed],
-        };
-        match ask(&self.runtime, call).await? {
-            Answer::Done => Ok(true),
-            // Changed in this very moment, and so sealed anew already.
-            Answer::Exists => Ok(false),
-            _ => Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            )),
-        }
-    }
-
-    /// `PATCH /admin/merchants/{id}`: changes its settings. What is not sent
-    /// stays, what is `null` is taken off. Everybody knows it within 30
-    /// seconds.
-    pub(crate) async fn change_merchant(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let sent = json_object(request.body())?;
-        let before = match ask(&self.runtime, registry::Call::ById { id: id.to_owned() }).await? {
-            Answer::Found(found) => found.merchant,
-            _ => return Err(ApiError::of(Code::MerchantNotFound)),
-        };
-        let mut wanted = before.settings();
-        let unknown = sent.keys().find(|name| {
-            !["mini_program_secret", "note"].contains(&name.as_str())
-                && wanted.get(name.as_str()).is_none()
-        });
-        if let Some(name) = unknown {
-            let why = format!("The field {name} cannot be changed here.");
-            return Err(ApiError::field(Code::FieldInvalid, name, why));
-        }
-        if let Some(wanted) = wanted.as_object_mut() {
-            wanted.extend(sent);
-        }
-        let fields = Fields::read(wanted.to_string().as_bytes())?;
-        let settings = Settings::read(&fields, &before.dialect, self.config.development)?;
-        let secret = fields.text("mini_program_secret", 64)?.map(Secret::new);
-        if secret.is_some() && settings.mini_program.is_none() {
-            return Err(fields.missing("mini_program"));
-        }
-        let mut after = before.clone().with(settings);
-        // A secret belongs to its Mini Program.
-        if secret.is_some() || after.mini_program != before.mini_program {
-            let internal = ApiError::internal;
-            let key = &self.config.master_key;
-            let mut credentials = Credentials::open(&before, key).map_err(internal)?;
-            credentials.mini_program_secret = secret;
-            let mut nonce = [0; 12];
-            self.runtime.random(&mut nonce);
-            after.sealed = credentials.seal(id, key, nonce).map_err(internal)?;
-        }
-        let data = after.settings();
-        let call = registry::Call::Change {
-            before: Box::new(before),
-            after: Box::new(after),
-            why: note(&fields)?,
-        };
-        match ask(&self.runtime, call).await? {
-            Answer::Done => Ok(success(data)),
-            Answer::FileTaken(file) => Err(file_taken(&file)),
-            // A concurrent call changed it.
-            _ => Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            )),
-        }
-    }
-
-    /// `GET /admin/merchants/{id}/report`: counters, alarms and deliveries.
-    pub(crate) async fn merchant_report(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let report: Report = self.book(id, Call::Report).await?;
-        serde_json::to_value(report)
-            .map(success)
-            .map_err(ApiError::internal)
-    }
-
-    /// The merchant's credentials with what is new in them, sealed; and the
-    /// sealed form they replace. Read from the registry itself: what is
-    /// remembered here may be older than another change.
-    async fn sealed_anew(
-        &self,
-        id: &str,
-        fields: &Fields,
-        delivery_secret: Option<Secret>,
-        revoke: bool,
-    ) -> Result<(Option<[String; 2]>, Vec<String>), ApiError> {
-        let call = registry::Call::ById { id: id.to_owned() };
-        let merchant = match ask(&self.runtime, call).await? {
-            Answer::Found(found) => found.merchant,
-            _ => return Err(ApiError::of(Code::MerchantNotFound)),
-        };
-        let now_ms = self.runtime.now_ms();
-        let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
-        entered.fits(fields, &merchant)?;
-        let mut names = entered.names();
-        names.extend(
-            delivery_secret
-                .as_ref()
-                .map(|_| "delivery_secret".to_owned()),
-        );
-        if names.is_empty() && !revoke {
-            return Ok((None, names));
-        }
-        let internal = ApiError::internal;
-        let key = &self.config.master_key;
-        let old = Credentials::open(&merchant, key).map_err(internal)?;
-        let credentials = entered.replace(old, delivery_secret, revoke, now_ms);
-        self.try_key(&credentials).await?;
-        let mut nonce = [0; 12];
-        self.runtime.random(&mut nonce);
-        let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
-        Ok((Some([merchant.sealed, sealed]), names))
-    }
-
-    fn delivery_secret(&self) -> Secret {
-        Secret::new(format!("whsec_{}", self.random_text(43)))
-    }
-
-    /// A private key whose numbers do not belong together reads like any other:
-    /// that it cannot sign shows only when it is tried.
-    async fn try_key(&self, credentials: &Credentials) -> Result<(), ApiError> {
-        let Some(v3) = &credentials.v3 else {
-            return Ok(());
-        };
-        let (key, message) = (&v3.private_key, b"a message to try the key with");
-        let holds = match self.runtime.rsa_sign(key, message).await {
-            Ok(signature) => {
-                let verified = self
-                    .runtime
-                    .rsa_verify(key.public_key(), message, &signature);
-                verified.await.unwrap_or(false)
-            }
-            Err(_) => false,
-        };
-        match holds {
-            true => Ok(()),
-            false => Err(ApiError::field(
-                Code::KeyInvalid,
-                "private_key",
-                "The field private_key is damaged: it cannot sign.",
-            )),
-        }
-    }
-
-    pub(crate) async fn admin(&self, request: &Request) -> Result<(), ApiError> {
-        let checked = async { self.is_admin(request) };
-        self.guess(request, "admin", checked).await
-    }
-
-    fn is_admin(&self, request: &Request) -> Result<(), ApiError> {
-        let given = header_text(request, "authorization")
-            .and_then(|text| text.strip_prefix("Bearer "))
-            .map(Secret::new);
-        // Every token is compared, whichever holds.
-        let tokens = self.config.admin_tokens.iter();
-        let holds = tokens.fold(false, |holds, token| {
-            (given.as_ref() == Some(token)) | holds
-        });
-        if holds {
-            observe::set_actor("admin".to_owned());
-            Ok(())
-        } else {
-            Err(ApiError::of(Code::AdminTokenWrong))
-        }
+    match ask(&cx.runtime, call).await? {
+        Answer::Done => Ok(success(data)),
+        Answer::Exists => Err(ApiError::field(
+            Code::MerchantExists,
+            "id",
+            Code::MerchantExists.advice(),
+        )),
+        Answer::FileTaken(file) => Err(file_taken(&file)),
+        _ => Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        )),
     }
 }
 
-/// What is wrong with several merchants of one account. WeChat knows one order
-/// under a number, whichever of them made it.
-pub(crate) fn account_warning(twins: &[String]) -> Option<String> {
-    (!twins.is_empty()).then(|| {
-        format!(
-            "The same mch_id and appid are entered for {}: their numbers of orders and refunds \
-             must differ, and WeChat's notices of one cannot be told from the other's.",
-            twins.join(", ")
-        )
-    })
+/// `POST /admin/merchants/{id}/rotate`: a new pair of keys. The earlier
+/// ones work for another day, or with `{"revoke": true}` no longer. With
+/// `api_key`, `app_secret` or `mini_program_secret` the merchant's own
+/// credentials change too;
+/// notices that were signed with the API key before are believed for that
+/// day, and with `revoke` no longer. With `{"new_delivery_secret": true}`
+/// deliveries are signed with a new secret, and for that day with the one
+/// before as well.
+pub async fn rotate_merchant<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let fields = match request.body().is_empty() {
+        true => Fields::of_query(Default::default()),
+        false => Fields::read(request.body())?,
+    };
+    let revoke = fields.flag("revoke")?;
+    let new = match fields.flag("new_delivery_secret")? {
+        true => Some(delivery_secret(cx)),
+        false => None,
+    };
+    let (sealed, entered) = sealed_anew(cx, id, &fields, new.clone(), revoke).await?;
+    let now_ms = cx.runtime.now_ms();
+    let keys = NewKeys::make(cx);
+    let call = registry::Call::Rotate {
+        id: id.to_owned(),
+        keys: keys.fingerprints(),
+        earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
+        sealed,
+        entered,
+        why: note(&fields)?,
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::Done => {
+            let mut data = json!({
+                "id": id,
+                "api-key": keys.api_key,
+                "api-secret": keys.api_secret.expose(),
+            });
+            if let (Some(new), Some(data)) = (new, data.as_object_mut()) {
+                data.insert("delivery_secret".to_owned(), new.expose().into());
+            }
+            Ok(success(data))
+        }
+        Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
+        // A concurrent call changed the credentials.
+        _ => Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        )),
+    }
+}
+
+/// `POST /admin/reseal`: seals under the present `MASTER_KEY` what is still
+/// sealed under the one before; of so many merchants, then again with
+/// `{"after": …}`.
+pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let after = match request.body().is_empty() {
+        true => None,
+        false => Fields::read(request.body())?.text("after", 32)?,
+    };
+    let call = registry::Call::List {
+        after: after.unwrap_or_default(),
+        limit: RESEALED_AT_ONCE,
+    };
+    let Answer::Ids(ids) = ask(&cx.runtime, call).await? else {
+        return Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        ));
+    };
+    let mut resealed = 0;
+    for id in &ids {
+        resealed += i64::from(reseal_one(cx, id).await?);
+    }
+    let full = i64::try_from(ids.len()).is_ok_and(|n| n == RESEALED_AT_ONCE);
+    let after = ids.last().filter(|_| full);
+    Ok(success(json!({"resealed": resealed, "after": after})))
+}
+
+/// Whether it was needed.
+async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiError> {
+    let call = registry::Call::ById { id: id.to_owned() };
+    let merchant = match ask(&cx.runtime, call).await? {
+        Answer::Found(found) => found.merchant,
+        _ => return Err(ApiError::of(Code::MerchantNotFound)),
+    };
+    let key = &cx.config.master_key;
+    if Credentials::open(&merchant, &key.alone()).is_ok() {
+        return Ok(false);
+    }
+    let internal = ApiError::internal;
+    let credentials = Credentials::open(&merchant, key).map_err(internal)?;
+    let mut nonce = [0; 12];
+    cx.runtime.random(&mut nonce);
+    let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
+    let call = registry::Call::Reseal {
+        id: id.to_owned(),
+        sealed: [merchant.sealed, sealed],
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::Done => Ok(true),
+        // Changed in this very moment, and so sealed anew already.
+        Answer::Exists => Ok(false),
+        _ => Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        )),
+    }
+}
+
+/// `PATCH /admin/merchants/{id}`: changes its settings. What is not sent
+/// stays, what is `null` is taken off. Everybody knows it within 30
+/// seconds.
+pub async fn change_merchant<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let sent = json_object(request.body())?;
+    let before = match ask(&cx.runtime, registry::Call::ById { id: id.to_owned() }).await? {
+        Answer::Found(found) => found.merchant,
+        _ => return Err(ApiError::of(Code::MerchantNotFound)),
+    };
+    let mut wanted = before.settings();
+    let unknown = sent.keys().find(|name| {
+        !["mini_program_secret", "note"].contains(&name.as_str())
+            && wanted.get(name.as_str()).is_none()
+    });
+    if let Some(name) = unknown {
+        let why = format!("The field {name} cannot be changed here.");
+        return Err(ApiError::field(Code::FieldInvalid, name, why));
+    }
+    if let Some(wanted) = wanted.as_object_mut() {
+        wanted.extend(sent);
+    }
+    let fields = Fields::read(wanted.to_string().as_bytes())?;
+    let settings = Settings::read(&fields, &before.dialect, cx.config.development)?;
+    let secret = fields.text("mini_program_secret", 64)?.map(Secret::new);
+    if secret.is_some() && settings.mini_program.is_none() {
+        return Err(fields.missing("mini_program"));
+    }
+    let mut after = before.clone().with(settings);
+    // A secret belongs to its Mini Program.
+    if secret.is_some() || after.mini_program != before.mini_program {
+        let internal = ApiError::internal;
+        let key = &cx.config.master_key;
+        let mut credentials = Credentials::open(&before, key).map_err(internal)?;
+        credentials.mini_program_secret = secret;
+        let mut nonce = [0; 12];
+        cx.runtime.random(&mut nonce);
+        after.sealed = credentials.seal(id, key, nonce).map_err(internal)?;
+    }
+    let data = after.settings();
+    let call = registry::Call::Change {
+        before: Box::new(before),
+        after: Box::new(after),
+        why: note(&fields)?,
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::Done => Ok(success(data)),
+        Answer::FileTaken(file) => Err(file_taken(&file)),
+        // A concurrent call changed it.
+        _ => Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        )),
+    }
+}
+
+/// `GET /admin/merchants/{id}/report`: counters, alarms and deliveries.
+pub async fn merchant_report<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let report: Report = cx.book(id, Call::Report).await?;
+    serde_json::to_value(report)
+        .map(success)
+        .map_err(ApiError::internal)
+}
+
+/// The merchant's credentials with what is new in them, sealed; and the
+/// sealed form they replace. Read from the registry itself: what is
+/// remembered here may be older than another change.
+async fn sealed_anew<R: Runtime>(
+    cx: &Services<R>,
+    id: &str,
+    fields: &Fields,
+    delivery_secret: Option<Secret>,
+    revoke: bool,
+) -> Result<(Option<[String; 2]>, Vec<String>), ApiError> {
+    let call = registry::Call::ById { id: id.to_owned() };
+    let merchant = match ask(&cx.runtime, call).await? {
+        Answer::Found(found) => found.merchant,
+        _ => return Err(ApiError::of(Code::MerchantNotFound)),
+    };
+    let now_ms = cx.runtime.now_ms();
+    let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
+    entered.fits(fields, &merchant)?;
+    let mut names = entered.names();
+    names.extend(
+        delivery_secret
+            .as_ref()
+            .map(|_| "delivery_secret".to_owned()),
+    );
+    if names.is_empty() && !revoke {
+        return Ok((None, names));
+    }
+    let internal = ApiError::internal;
+    let key = &cx.config.master_key;
+    let old = Credentials::open(&merchant, key).map_err(internal)?;
+    let credentials = entered.replace(old, delivery_secret, revoke, now_ms);
+    try_key(cx, &credentials).await?;
+    let mut nonce = [0; 12];
+    cx.runtime.random(&mut nonce);
+    let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
+    Ok((Some([merchant.sealed, sealed]), names))
+}
+
+fn delivery_secret<R: Runtime>(cx: &Services<R>) -> Secret {
+    Secret::new(format!("whsec_{}", cx.random_text(43)))
+}
+
+/// A private key whose numbers do not belong together reads like any other:
+/// that it cannot sign shows only when it is tried.
+async fn try_key<R: Runtime>(cx: &Services<R>, credentials: &Credentials) -> Result<(), ApiError> {
+    let Some(v3) = &credentials.v3 else {
+        return Ok(());
+    };
+    let (key, message) = (&v3.private_key, b"a message to try the key with");
+    let holds = match cx.runtime.rsa_sign(key, message).await {
+        Ok(signature) => {
+            let verified = cx.runtime.rsa_verify(key.public_key(), message, &signature);
+            verified.await.unwrap_or(false)
+        }
+        Err(_) => false,
+    };
+    match holds {
+        true => Ok(()),
+        false => Err(ApiError::field(
+            Code::KeyInvalid,
+            "private_key",
+            "The field private_key is damaged: it cannot sign.",
+        )),
+    }
 }
 
 /// WeChat gives each file's name once: another merchant's contents under it
@@ -423,10 +372,10 @@ struct NewKeys {
 }
 
 impl NewKeys {
-    fn make<R: Runtime>(gateway: &Gateway<R>) -> Self {
+    fn make<R: Runtime>(cx: &Services<R>) -> Self {
         Self {
-            api_key: format!("live_{}", gateway.random_text(22)),
-            api_secret: Secret::new(gateway.random_text(43)),
+            api_key: format!("live_{}", cx.random_text(22)),
+            api_secret: Secret::new(cx.random_text(43)),
         }
     }
 

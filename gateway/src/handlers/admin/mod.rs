@@ -1,4 +1,19 @@
-//! `/admin/…` and `/metrics`: what the deployment's operator calls.
+//! `/admin/…` and `/metrics`: what the deployment's operator calls, with
+//! `ADMIN_TOKEN`. `alarms.rs` and `metrics.rs` ask the board and wake no book.
 
+pub mod alarms;
 pub mod merchants;
-pub mod operator;
+pub mod metrics;
+pub mod orders;
+
+use crate::board::{self, Totals};
+use crate::http::error::ApiError;
+use crate::runtime::Runtime;
+use crate::services::Services;
+
+async fn totals<R: Runtime>(cx: &Services<R>) -> Result<Totals, ApiError> {
+    match cx.board(&board::Call::Totals).await? {
+        board::Answer::Totals(totals) => Ok(totals),
+        _ => Err(ApiError::internal("the board gave no sums")),
+    }
+}

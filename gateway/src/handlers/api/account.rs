@@ -2,12 +2,13 @@
 //! short addresses (seed 002, sections 9.9, 10 and 11). These calls change
 //! nothing and need no book: the answer is WeChat's, in WeChat's names.
 
-use super::Access;
-use crate::Gateway;
+use super::day;
+use crate::auth::keys::{Access, caller};
 use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::http::message::{query, success};
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use crate::upstream::{Settlements, wrong};
 use serde_json::{Value, json};
 use wechatpay::common::Date;
@@ -16,80 +17,80 @@ use wechatpay::common::settlement::{Limit, UseTag};
 /// What was settled in the last thirty days, when no days are given.
 const USUAL_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
-impl<R: Runtime> Gateway<R> {
-    /// `GET /v1/exchange_rate?fee_type=…&date=…`: a currency's rate to CNY on
-    /// a day. SECRET.
-    pub(crate) async fn exchange_rate(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let fields = Fields::of_query(query(request));
-        let fee_type = fields.currency()?.unwrap_or(context.merchant.currency);
-        let date = match fields.text("date", CHOICE_BYTES)? {
-            None => Date::of(self.runtime.now_ms()),
-            Some(text) => day(&fields, "date", &text)?,
-        };
-        let rate = self
-            .upstream(&context)
-            .exchange_rate(fee_type, date)
-            .await?;
-        Ok(success(Value::Object(rate)))
-    }
-
-    /// `POST /v1/shorturl` with `{"long_url": …}`. BASIC.
-    pub(crate) async fn short_url(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Basic).await?;
-        let long_url = Fields::read(request.body())?.required("long_url", 512)?;
-        let short_url = self.upstream(&context).short_url(&long_url).await?;
-        Ok(success(json!({ "short_url": short_url })))
-    }
-
-    /// `GET /v1/settlement`: what WeChat paid out (`usetag=1`, the default),
-    /// or still holds (`usetag=2`). SECRET.
-    pub(crate) async fn settlement(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let fields = Fields::of_query(query(request));
-        let usetag = match fields.text("usetag", CHOICE_BYTES)? {
-            None => UseTag::Settled,
-            Some(number) => UseTag::parse(&number)
-                .ok_or_else(|| fields.invalid("usetag", "must be 1 (settled) or 2 (not yet)"))?,
-        };
-        let dates = match (
-            fields.text("date_start", CHOICE_BYTES)?,
-            fields.text("date_end", CHOICE_BYTES)?,
-        ) {
-            // WeChat wants days for what is settled, and needs none for the rest.
-            (None, None) if usetag == UseTag::Settled => {
-                let now_ms = self.runtime.now_ms();
-                Some((Date::of(now_ms - USUAL_MS), Date::of(now_ms)))
-            }
-            (None, None) => None,
-            (Some(start), Some(end)) => {
-                let start = day(&fields, "date_start", &start)?;
-                let end = day(&fields, "date_end", &end)?;
-                if end < start {
-                    return Err(fields.invalid("date_end", "must not be before date_start"));
-                }
-                Some((start, end))
-            }
-            (None, Some(_)) => return Err(fields.missing("date_start")),
-            (Some(_), None) => return Err(fields.missing("date_end")),
-        };
-        let offset = fields
-            .whole("offset", 0..=i64::from(u32::MAX))?
-            .unwrap_or(0);
-        let limit = fields.whole("limit", 1..=20)?.unwrap_or(10);
-        let asked = Settlements {
-            usetag,
-            dates,
-            offset: u32::try_from(offset).unwrap_or(u32::MAX),
-            limit: Limit::new(limit).map_err(wrong)?,
-        };
-        let records = self.upstream(&context).settlements(asked).await;
-        self.raise_problems(&context).await;
-        let records = records?;
-        Ok(success(json!({ "records": records })))
-    }
+/// `GET /v1/exchange_rate?fee_type=…&date=…`: a currency's rate to CNY on
+/// a day. SECRET.
+pub async fn exchange_rate<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::of_query(query(request));
+    let fee_type = fields.currency()?.unwrap_or(context.merchant.currency);
+    let date = match fields.text("date", CHOICE_BYTES)? {
+        None => Date::of(cx.runtime.now_ms()),
+        Some(text) => day(&fields, "date", &text)?,
+    };
+    let rate = cx.upstream(&context).exchange_rate(fee_type, date).await?;
+    Ok(success(Value::Object(rate)))
 }
 
-pub(crate) fn day(fields: &Fields, name: &str, text: &str) -> Result<Date, ApiError> {
-    Date::parse(text).map_err(|_| fields.invalid(name, "must be a day like 20260131"))
+/// `POST /v1/shorturl` with `{"long_url": …}`. BASIC.
+pub async fn short_url<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Basic).await?;
+    let long_url = Fields::read(request.body())?.required("long_url", 512)?;
+    let short_url = cx.upstream(&context).short_url(&long_url).await?;
+    Ok(success(json!({ "short_url": short_url })))
+}
+
+/// `GET /v1/settlement`: what WeChat paid out (`usetag=1`, the default),
+/// or still holds (`usetag=2`). SECRET.
+pub async fn settlement<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::of_query(query(request));
+    let usetag = match fields.text("usetag", CHOICE_BYTES)? {
+        None => UseTag::Settled,
+        Some(number) => UseTag::parse(&number)
+            .ok_or_else(|| fields.invalid("usetag", "must be 1 (settled) or 2 (not yet)"))?,
+    };
+    let dates = match (
+        fields.text("date_start", CHOICE_BYTES)?,
+        fields.text("date_end", CHOICE_BYTES)?,
+    ) {
+        // WeChat wants days for what is settled, and needs none for the rest.
+        (None, None) if usetag == UseTag::Settled => {
+            let now_ms = cx.runtime.now_ms();
+            Some((Date::of(now_ms - USUAL_MS), Date::of(now_ms)))
+        }
+        (None, None) => None,
+        (Some(start), Some(end)) => {
+            let start = day(&fields, "date_start", &start)?;
+            let end = day(&fields, "date_end", &end)?;
+            if end < start {
+                return Err(fields.invalid("date_end", "must not be before date_start"));
+            }
+            Some((start, end))
+        }
+        (None, Some(_)) => return Err(fields.missing("date_start")),
+        (Some(_), None) => return Err(fields.missing("date_end")),
+    };
+    let offset = fields
+        .whole("offset", 0..=i64::from(u32::MAX))?
+        .unwrap_or(0);
+    let limit = fields.whole("limit", 1..=20)?.unwrap_or(10);
+    let asked = Settlements {
+        usetag,
+        dates,
+        offset: u32::try_from(offset).unwrap_or(u32::MAX),
+        limit: Limit::new(limit).map_err(wrong)?,
+    };
+    let records = cx.upstream(&context).settlements(asked).await;
+    cx.raise_problems(&context).await;
+    let records = records?;
+    Ok(success(json!({ "records": records })))
 }

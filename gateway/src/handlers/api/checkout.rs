@@ -1,19 +1,19 @@
 //! `POST /v1/checkout`: a page to send one payer to, for one purchase; and
 //! `GET`, how that stands.
 
-use super::Access;
-use super::order::status_data;
-use super::refund::refund_data;
-use crate::Gateway;
+use super::{notify_targets, page_lang};
+use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
 use crate::book::{
     Attempt, Call, Checkout, CheckoutFacts, FoundCheckout, MAX_CHECKOUT_NUMBER, NewCheckout,
     Purchase, Refunded,
 };
+use crate::handlers::answers::{refund_data, status_data};
 use crate::http::address;
 use crate::http::error::{ApiError, Code};
-use crate::http::fields::{CHOICE_BYTES, Fields};
+use crate::http::fields::Fields;
 use crate::http::message::{query, success};
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use checkout::{Lang, Line, State};
 use order::{Currency, Money, Order};
 use serde_json::{Value, json};
@@ -36,118 +36,109 @@ const MAX_METADATA: usize = 20;
 const MAX_METADATA_NAME_BYTES: usize = 40;
 const MAX_METADATA_BYTES: usize = 500;
 
-impl<R: Runtime> Gateway<R> {
-    /// Makes a checkout and answers its address. BASIC.
-    pub(crate) async fn create_checkout(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Basic).await?;
-        let fields = Fields::read(request.body())?;
-        let out_trade_no = fields.out_trade_no()?;
-        if out_trade_no.as_str().len() > MAX_CHECKOUT_NUMBER {
-            return Err(fields.invalid(
-                "out_trade_no",
-                &format!("must have at most {MAX_CHECKOUT_NUMBER} characters for a checkout"),
-            ));
-        }
-        let lang = page_lang(&fields)?;
-        let upstream = self.upstream(&context);
-        let money = upstream.money(&fields)?;
-        let seconds = fields
-            .whole("expires_in_seconds", SHORTEST_SECONDS..=LONGEST_SECONDS)?
-            .unwrap_or(DEFAULT_SECONDS);
-        let new = NewCheckout {
-            id: format!("{}.{}", context.merchant.id, self.random_text(22)),
-            purchase: Purchase {
-                out_trade_no,
-                body: upstream.body(&fields, upstream.max_body())?,
-                money,
-                notify_url: address::notify_url(
-                    &fields,
-                    "notify_url",
-                    self.notify_targets(&context),
-                )?,
-                success_url: address::page_url(&fields, "success_url", self.config.development)?,
-                cancel_url: address::page_url(&fields, "cancel_url", self.config.development)?,
-                lang,
-                attach: upstream.attach(&fields)?,
-                lines: lines(&fields, money)?,
-                metadata: metadata(&fields)?,
-            },
-            expires_at_ms: self.runtime.now_ms() + seconds * 1000,
-        };
-        let addresses = [
-            ("notify_url", &new.purchase.notify_url),
-            ("success_url", &new.purchase.success_url),
-            ("cancel_url", &new.purchase.cancel_url),
-        ];
-        self.refuse_foreign_addresses(request, &context, &addresses)
-            .await?;
-        let call = Call::OpenCheckout(Box::new(new));
-        let checkout: Checkout = match self.book(&context.merchant.id, call).await {
-            Ok(checkout) => checkout,
-            Err(error) => return Err(self.told_to(request, &context, error).await),
-        };
-        Ok(success(json!({
-            "id": checkout.id,
-            "url": self.config.checkout_url(&checkout.id),
-            "out_trade_no": checkout.purchase.out_trade_no,
-            "expires_at": checkout.expires_at_ms / 1000,
-        })))
+/// Makes a checkout and answers its address. BASIC.
+pub async fn create_checkout<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Basic).await?;
+    let fields = Fields::read(request.body())?;
+    let out_trade_no = fields.out_trade_no()?;
+    if out_trade_no.as_str().len() > MAX_CHECKOUT_NUMBER {
+        return Err(fields.invalid(
+            "out_trade_no",
+            &format!("must have at most {MAX_CHECKOUT_NUMBER} characters for a checkout"),
+        ));
     }
+    let lang = page_lang(&fields)?;
+    let upstream = cx.upstream(&context);
+    let money = upstream.money(&fields)?;
+    let seconds = fields
+        .whole("expires_in_seconds", SHORTEST_SECONDS..=LONGEST_SECONDS)?
+        .unwrap_or(DEFAULT_SECONDS);
+    let new = NewCheckout {
+        id: format!("{}.{}", context.merchant.id, cx.random_text(22)),
+        purchase: Purchase {
+            out_trade_no,
+            body: upstream.body(&fields, upstream.max_body())?,
+            money,
+            notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
+            success_url: address::page_url(&fields, "success_url", cx.config.development)?,
+            cancel_url: address::page_url(&fields, "cancel_url", cx.config.development)?,
+            lang,
+            attach: upstream.attach(&fields)?,
+            lines: lines(&fields, money)?,
+            metadata: metadata(&fields)?,
+        },
+        expires_at_ms: cx.runtime.now_ms() + seconds * 1000,
+    };
+    let addresses = [
+        ("notify_url", &new.purchase.notify_url),
+        ("success_url", &new.purchase.success_url),
+        ("cancel_url", &new.purchase.cancel_url),
+    ];
+    refuse_foreign_addresses(cx, request, &context, &addresses).await?;
+    let call = Call::OpenCheckout(Box::new(new));
+    let checkout: Checkout = match cx.book(&context.merchant.id, call).await {
+        Ok(checkout) => checkout,
+        Err(error) => return Err(told_to(cx, request, &context, error).await),
+    };
+    Ok(success(json!({
+        "id": checkout.id,
+        "url": cx.config.checkout_url(&checkout.id),
+        "out_trade_no": checkout.purchase.out_trade_no,
+        "expires_at": checkout.expires_at_ms / 1000,
+    })))
+}
 
-    /// `GET /v1/checkout?out_trade_no=…`: the checkout, and every attempt to
-    /// pay it with its refunds. SECRET.
-    pub(crate) async fn get_checkout(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let number = Fields::of_query(query(request)).out_trade_no()?;
-        let call = Call::FindCheckout(number);
-        let found: FoundCheckout = self.book(&context.merchant.id, call).await?;
-        let CheckoutFacts {
-            checkout, state, ..
-        } = found.facts;
-        let purchase = &checkout.purchase;
-        let lines: Vec<Value> = purchase.lines.iter().map(line_data).collect();
-        let attempts: Vec<Value> = checkout
-            .attempts
-            .iter()
-            .zip(&found.orders)
-            .map(|(attempt, order)| attempt_data(attempt, order.as_ref()))
-            .collect();
-        Ok(success(json!({
-            "id": checkout.id,
-            "url": self.config.checkout_url(&checkout.id),
-            "out_trade_no": purchase.out_trade_no,
-            "state": match state {
-                State::Open => "open",
-                State::Confirming => "confirming",
-                State::Paid { .. } => "paid",
-                State::PartlyRefunded { .. } => "partly_refunded",
-                State::Refunded { .. } => "refunded",
-                State::Expired => "expired",
-                State::Closed => "closed",
-                State::Failed => "failed",
-            },
-            "expires_at": checkout.expires_at_ms / 1000,
-            "body": purchase.body,
-            "total_fee": purchase.money.amount_minor().to_string(),
-            "fee_type": purchase.money.currency().code(),
-            "lines": lines,
-            "metadata": purchase.metadata,
-            "attach": purchase.attach,
-            "notify_url": purchase.notify_url,
-            "success_url": purchase.success_url,
-            "cancel_url": purchase.cancel_url,
-            "lang": purchase.lang.map(Lang::tag),
-            "attempts": attempts,
-        })))
-    }
-
-    /// The merchant's id in a checkout's id.
-    pub(crate) fn merchant_of(checkout_id: &str) -> Result<&str, ApiError> {
-        checkout_id
-            .split_once('.')
-            .map(|(merchant, _)| merchant)
-            .ok_or_else(|| ApiError::of(Code::SessionNotFound))
-    }
+/// `GET /v1/checkout?out_trade_no=…`: the checkout, and every attempt to
+/// pay it with its refunds. SECRET.
+pub async fn get_checkout<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let number = Fields::of_query(query(request)).out_trade_no()?;
+    let call = Call::FindCheckout(number);
+    let found: FoundCheckout = cx.book(&context.merchant.id, call).await?;
+    let CheckoutFacts {
+        checkout, state, ..
+    } = found.facts;
+    let purchase = &checkout.purchase;
+    let lines: Vec<Value> = purchase.lines.iter().map(line_data).collect();
+    let attempts: Vec<Value> = checkout
+        .attempts
+        .iter()
+        .zip(&found.orders)
+        .map(|(attempt, order)| attempt_data(attempt, order.as_ref()))
+        .collect();
+    Ok(success(json!({
+        "id": checkout.id,
+        "url": cx.config.checkout_url(&checkout.id),
+        "out_trade_no": purchase.out_trade_no,
+        "state": match state {
+            State::Open => "open",
+            State::Confirming => "confirming",
+            State::Paid { .. } => "paid",
+            State::PartlyRefunded { .. } => "partly_refunded",
+            State::Refunded { .. } => "refunded",
+            State::Expired => "expired",
+            State::Closed => "closed",
+            State::Failed => "failed",
+        },
+        "expires_at": checkout.expires_at_ms / 1000,
+        "body": purchase.body,
+        "total_fee": purchase.money.amount_minor().to_string(),
+        "fee_type": purchase.money.currency().code(),
+        "lines": lines,
+        "metadata": purchase.metadata,
+        "attach": purchase.attach,
+        "notify_url": purchase.notify_url,
+        "success_url": purchase.success_url,
+        "cancel_url": purchase.cancel_url,
+        "lang": purchase.lang.map(Lang::tag),
+        "attempts": attempts,
+    })))
 }
 
 /// `lines`: what the purchase is made of. Together they are its amount.
@@ -246,14 +237,4 @@ fn attempt_data(attempt: &Attempt, order: Option<&Order>) -> Value {
         data.insert("refunds".to_owned(), Value::from(refunds));
     }
     data
-}
-
-/// `lang`: the page's language, where the merchant chooses it.
-pub(super) fn page_lang(fields: &Fields) -> Result<Option<Lang>, ApiError> {
-    match fields.text("lang", CHOICE_BYTES)? {
-        None => Ok(None),
-        Some(tag) => Lang::from_tag(&tag)
-            .map(Some)
-            .ok_or_else(|| fields.invalid("lang", "must be en, zh-Hans or zh-Hant")),
-    }
 }

@@ -1,56 +1,56 @@
 //! `POST /v1/checksign` (seed 000, "Check Callback Sign").
 
-use super::Access;
-use crate::Gateway;
+use crate::auth::keys::{Access, caller};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::success;
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use order::Account;
 use serde_json::json;
 use wechatpay::common::Fields;
 
-impl<R: Runtime> Gateway<R> {
-    /// Whether a notice carries the right sign, by the merchant's API key or
-    /// the one before it. SECRET.
-    ///
-    /// The sign is repeated where it is right; otherwise `sign` is empty, which
-    /// is no document's sign. The computed sign never leaves: with it, any
-    /// document could be brought here as WeChat's notice, or sent to WeChat as
-    /// this merchant's request.
-    pub(crate) async fn checksign(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let fields = Fields::parse(request.body()).map_err(|error| {
-            ApiError::new(
+/// Whether a notice carries the right sign, by the merchant's API key or
+/// the one before it. SECRET.
+///
+/// The sign is repeated where it is right; otherwise `sign` is empty, which
+/// is no document's sign. The computed sign never leaves: with it, any
+/// document could be brought here as WeChat's notice, or sent to WeChat as
+/// this merchant's request.
+pub async fn checksign<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::parse(request.body()).map_err(|error| {
+        ApiError::new(
+            Code::XmlInvalid,
+            format!("The body is not a notice: {error}."),
+        )
+    })?;
+    let Some(given) = fields.get_nonempty("sign") else {
+        return Err(ApiError::field(
+            Code::SignMissing,
+            "sign",
+            Code::SignMissing.advice(),
+        ));
+    };
+    let credentials = &context.credentials;
+    let previous = credentials.previous_api_key(cx.runtime.now_ms());
+    let mut holds = false;
+    for key in [Some(&credentials.api_key), previous].into_iter().flatten() {
+        let checked = fields.check_sign(key).map_err(|_| {
+            ApiError::field(
                 Code::XmlInvalid,
-                format!("The body is not a notice: {error}."),
+                "sign_type",
+                "The field sign_type must be MD5 or HMAC-SHA256.",
             )
         })?;
-        let Some(given) = fields.get_nonempty("sign") else {
-            return Err(ApiError::field(
-                Code::SignMissing,
-                "sign",
-                Code::SignMissing.advice(),
-            ));
-        };
-        let credentials = &context.credentials;
-        let previous = credentials.previous_api_key(self.runtime.now_ms());
-        let mut holds = false;
-        for key in [Some(&credentials.api_key), previous].into_iter().flatten() {
-            let checked = fields.check_sign(key).map_err(|_| {
-                ApiError::field(
-                    Code::XmlInvalid,
-                    "sign_type",
-                    "The field sign_type must be MD5 or HMAC-SHA256.",
-                )
-            })?;
-            holds |= checked.holds();
-        }
-        let valid = holds
-            && fields.unambiguous().is_ok()
-            && names_no_other(&fields, &context.merchant.account);
-        let sign = if valid { given } else { "" };
-        Ok(success(json!({ "sign": sign, "valid": valid })))
+        holds |= checked.holds();
     }
+    let valid =
+        holds && fields.unambiguous().is_ok() && names_no_other(&fields, &context.merchant.account);
+    let sign = if valid { given } else { "" };
+    Ok(success(json!({ "sign": sign, "valid": valid })))
 }
 
 /// Whether a document names this merchant and no other. Its applications are

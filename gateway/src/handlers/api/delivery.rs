@@ -1,41 +1,45 @@
 //! `/v1/delivery`: the notices on their way to the merchant.
 
-use super::Access;
-use crate::Gateway;
+use crate::auth::keys::{Access, caller};
 use crate::book::{Call, Delivery};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
 use crate::http::message::{query, success};
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use serde_json::json;
 
-impl<R: Runtime> Gateway<R> {
-    /// `GET /v1/delivery[?out_trade_no=…]`: the latest hundred, newest first.
-    /// SECRET.
-    pub(crate) async fn get_deliveries(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let number = match query(request).contains_key("out_trade_no") {
-            true => Some(Fields::of_query(query(request)).out_trade_no()?),
-            false => None,
-        };
-        let call = Call::Deliveries(number);
-        let deliveries: Vec<Delivery> = self.book(&context.merchant.id, call).await?;
-        serde_json::to_value(deliveries)
-            .map(|deliveries| success(json!({ "deliveries": deliveries })))
-            .map_err(ApiError::internal)
-    }
+/// `GET /v1/delivery[?out_trade_no=…]`: the latest hundred, newest first.
+/// SECRET.
+pub async fn get_deliveries<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let number = match query(request).contains_key("out_trade_no") {
+        true => Some(Fields::of_query(query(request)).out_trade_no()?),
+        false => None,
+    };
+    let call = Call::Deliveries(number);
+    let deliveries: Vec<Delivery> = cx.book(&context.merchant.id, call).await?;
+    serde_json::to_value(deliveries)
+        .map(|deliveries| success(json!({ "deliveries": deliveries })))
+        .map_err(ApiError::internal)
+}
 
-    /// `POST /v1/delivery` with `{"id": …}`: sends it again, now, and on the
-    /// whole schedule until it is acknowledged. SECRET.
-    pub(crate) async fn resend_delivery(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let fields = Fields::read(request.body())?;
-        let id = fields
-            .whole("id", 1..=i64::MAX)?
-            .ok_or_else(|| fields.missing("id"))?;
-        let delivery: Delivery = self.book(&context.merchant.id, Call::Resend(id)).await?;
-        serde_json::to_value(delivery)
-            .map(success)
-            .map_err(ApiError::internal)
-    }
+/// `POST /v1/delivery` with `{"id": …}`: sends it again, now, and on the
+/// whole schedule until it is acknowledged. SECRET.
+pub async fn resend_delivery<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::read(request.body())?;
+    let id = fields
+        .whole("id", 1..=i64::MAX)?
+        .ok_or_else(|| fields.missing("id"))?;
+    let delivery: Delivery = cx.book(&context.merchant.id, Call::Resend(id)).await?;
+    serde_json::to_value(delivery)
+        .map(success)
+        .map_err(ApiError::internal)
 }

@@ -1,8 +1,7 @@
 //! `/v1/link`: addresses that sell repeatedly, to any payer who opens them.
 
-use super::Access;
-use super::checkout::page_lang;
-use crate::Gateway;
+use super::{notify_targets, page_lang};
+use crate::auth::keys::{Access, caller, has_shown_secret, refuse_foreign_addresses};
 use crate::book::{Call, Link, LinkFacts, Price};
 use crate::http::address;
 use crate::http::error::{ApiError, Code};
@@ -10,6 +9,7 @@ use crate::http::fields::Fields;
 use crate::http::message::{json_object, query, success};
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use order::{Currency, Money};
 use serde_json::{Value, json};
 
@@ -24,164 +24,167 @@ const PRICE: [&str; 5] = ["total_fee", "fee_type", "quantity", "min_fee", "max_f
 /// Ten years.
 const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
 
-impl<R: Runtime> Gateway<R> {
-    /// `POST /v1/link`: without `id` a new link, BASIC; with `id` that link
-    /// changed, SECRET: what is not sent stays, what is `null` is taken off.
-    pub(crate) async fn set_link(&self, request: &Request) -> Result<Response, ApiError> {
-        let given = json_object(request.body())?;
-        let (context, old) = match given.get("id") {
-            None | Some(Value::Null) => (self.caller(request, Access::Basic).await?, None),
-            Some(_) => {
-                let context = self.caller(request, Access::Secret).await?;
-                let id = Fields::read(request.body())?.required("id", 64)?;
-                let old = self.links_of(&context, Some(id)).await?.pop();
-                (context, old)
-            }
-        };
-        let expires_at_ms = match (&old, given.get("expires_in_seconds")) {
-            (Some(old), None) => old.link.expires_at_ms,
-            _ => None,
-        };
-        let id = match &old {
-            Some(old) => old.link.id.clone(),
-            None => format!("{}.{}", context.merchant.id, self.random_text(12)),
-        };
-        let names: Vec<String> = given.keys().cloned().collect();
-        let mut settings = match &old {
-            Some(old) => settings(&old.link),
-            None => json!({}),
-        };
-        if let Some(settings) = settings.as_object_mut() {
-            // A price takes the place of a range, and a range of a price.
-            let replaced: &[&str] = match (given.get("total_fee"), given.get("max_fee")) {
-                (Some(_), None) => &["min_fee", "max_fee"],
-                (None, Some(_)) => &["total_fee", "quantity"],
-                _ => &[],
-            };
-            settings.retain(|name, _| !replaced.contains(&name.as_str()));
-            settings.extend(given);
+/// `POST /v1/link`: without `id` a new link, BASIC; with `id` that link
+/// changed, SECRET: what is not sent stays, what is `null` is taken off.
+pub async fn set_link<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let given = json_object(request.body())?;
+    let (context, old) = match given.get("id") {
+        None | Some(Value::Null) => (caller(cx, request, Access::Basic).await?, None),
+        Some(_) => {
+            let context = caller(cx, request, Access::Secret).await?;
+            let id = Fields::read(request.body())?.required("id", 64)?;
+            let old = links_of(cx, &context, Some(id)).await?.pop();
+            (context, old)
         }
-        let fields = Fields::read(settings.to_string().as_bytes())?;
-        // What a link holds may be older than a rule. That must not keep it on:
-        // it is checked when the link is switched on again.
-        let is_switched_off = fields.is_there("active") && !fields.flag("active")?;
-        let kept = old.as_ref().filter(|_| is_switched_off);
-        let kept = |name: &str| {
-            let is_given = names.iter().any(|given| given == name);
-            kept.filter(|_| !is_given).map(|old| &old.link)
+    };
+    let expires_at_ms = match (&old, given.get("expires_in_seconds")) {
+        (Some(old), None) => old.link.expires_at_ms,
+        _ => None,
+    };
+    let id = match &old {
+        Some(old) => old.link.id.clone(),
+        None => format!("{}.{}", context.merchant.id, cx.random_text(12)),
+    };
+    let names: Vec<String> = given.keys().cloned().collect();
+    let mut settings = match &old {
+        Some(old) => settings(&old.link),
+        None => json!({}),
+    };
+    if let Some(settings) = settings.as_object_mut() {
+        // A price takes the place of a range, and a range of a price.
+        let replaced: &[&str] = match (given.get("total_fee"), given.get("max_fee")) {
+            (Some(_), None) => &["min_fee", "max_fee"],
+            (None, Some(_)) => &["total_fee", "quantity"],
+            _ => &[],
         };
-        let mut link = self.read_link(&fields, &context, id, kept)?;
-        link.expires_at_ms = link.expires_at_ms.or(expires_at_ms);
-        let new = |name: &str, url: &Option<String>| match kept(name) {
-            Some(_) => None,
-            None => url.clone(),
-        };
-        let addresses = [
-            ("notify_url", &new("notify_url", &link.notify_url)),
-            ("success_url", &new("success_url", &link.success_url)),
-            ("cancel_url", &new("cancel_url", &link.cancel_url)),
-        ];
-        self.refuse_foreign_addresses(request, &context, &addresses)
-            .await?;
-        let call = Call::SetLink(Box::new(link));
-        let facts: LinkFacts = self.book(&context.merchant.id, call).await?;
-        let shown = self.has_shown_secret(request, &context).await?;
-        Ok(success(self.link_data(&facts, shown)))
+        settings.retain(|name, _| !replaced.contains(&name.as_str()));
+        settings.extend(given);
     }
+    let fields = Fields::read(settings.to_string().as_bytes())?;
+    // What a link holds may be older than a rule. That must not keep it on:
+    // it is checked when the link is switched on again.
+    let is_switched_off = fields.is_there("active") && !fields.flag("active")?;
+    let kept = old.as_ref().filter(|_| is_switched_off);
+    let kept = |name: &str| {
+        let is_given = names.iter().any(|given| given == name);
+        kept.filter(|_| !is_given).map(|old| &old.link)
+    };
+    let mut link = read_link(cx, &fields, &context, id, kept)?;
+    link.expires_at_ms = link.expires_at_ms.or(expires_at_ms);
+    let new = |name: &str, url: &Option<String>| match kept(name) {
+        Some(_) => None,
+        None => url.clone(),
+    };
+    let addresses = [
+        ("notify_url", &new("notify_url", &link.notify_url)),
+        ("success_url", &new("success_url", &link.success_url)),
+        ("cancel_url", &new("cancel_url", &link.cancel_url)),
+    ];
+    refuse_foreign_addresses(cx, request, &context, &addresses).await?;
+    let call = Call::SetLink(Box::new(link));
+    let facts: LinkFacts = cx.book(&context.merchant.id, call).await?;
+    let shown = has_shown_secret(cx, request, &context).await?;
+    Ok(success(link_data(cx, &facts, shown)))
+}
 
-    /// `GET /v1/link`: the link with this `id`, or the latest hundred. BASIC.
-    pub(crate) async fn get_links(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Basic).await?;
-        let id = Fields::of_query(query(request)).text("id", 64)?;
-        let links = self.links_of(&context, id).await?;
-        let shown = self.has_shown_secret(request, &context).await?;
-        let links = links.iter().map(|facts| self.link_data(facts, shown));
-        let links: Vec<Value> = links.collect();
-        Ok(success(json!({ "links": links })))
-    }
+/// `GET /v1/link`: the link with this `id`, or the latest hundred. BASIC.
+pub async fn get_links<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Basic).await?;
+    let id = Fields::of_query(query(request)).text("id", 64)?;
+    let links = links_of(cx, &context, id).await?;
+    let shown = has_shown_secret(cx, request, &context).await?;
+    let links = links.iter().map(|facts| link_data(cx, facts, shown));
+    let links: Vec<Value> = links.collect();
+    Ok(success(json!({ "links": links })))
+}
 
-    async fn links_of(
-        &self,
-        context: &MerchantContext,
-        id: Option<String>,
-    ) -> Result<Vec<LinkFacts>, ApiError> {
-        self.book(&context.merchant.id, Call::Links(id)).await
-    }
+async fn links_of<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    id: Option<String>,
+) -> Result<Vec<LinkFacts>, ApiError> {
+    cx.book(&context.merchant.id, Call::Links(id)).await
+}
 
-    /// The link that the fields ask for. `kept` is the link as it is, for a
-    /// field whose value stays unchecked.
-    fn read_link<'a>(
-        &self,
-        fields: &Fields,
-        context: &MerchantContext,
-        id: String,
-        kept: impl Fn(&str) -> Option<&'a Link>,
-    ) -> Result<Link, ApiError> {
-        let development = self.config.development;
-        let seconds = fields.whole("expires_in_seconds", 1..=LONGEST_SECONDS)?;
-        let upstream = self.upstream(context);
-        Ok(Link {
-            id,
-            body: match kept("body") {
-                Some(old) => old.body.clone(),
-                None => upstream.body(fields, upstream.max_body() - PIECES_BYTES)?,
-            },
-            // Kept where none of the fields that say it is given.
-            price: match PRICE
-                .iter()
-                .filter_map(|name| kept(name))
-                .nth(PRICE.len() - 1)
-            {
-                Some(old) => old.price,
-                None => read_price(fields, upstream.currency(fields)?)?,
-            },
-            stock: fields.whole("stock", 0..=MAX_STOCK)?,
-            expires_at_ms: seconds.map(|seconds| self.runtime.now_ms() + seconds * 1000),
-            active: !fields.is_there("active") || fields.flag("active")?,
-            notify_url: match kept("notify_url") {
-                Some(old) => old.notify_url.clone(),
-                None => address::notify_url(fields, "notify_url", self.notify_targets(context))?,
-            },
-            success_url: match kept("success_url") {
-                Some(old) => old.success_url.clone(),
-                None => address::page_url(fields, "success_url", development)?,
-            },
-            cancel_url: match kept("cancel_url") {
-                Some(old) => old.cancel_url.clone(),
-                None => address::page_url(fields, "cancel_url", development)?,
-            },
-            lang: page_lang(fields)?,
-            attach: match kept("attach") {
-                Some(old) => old.attach.clone(),
-                None => upstream.attach(fields)?,
-            },
-        })
-    }
+/// The link that the fields ask for. `kept` is the link as it is, for a
+/// field whose value stays unchecked.
+fn read_link<'a, R: Runtime>(
+    cx: &Services<R>,
+    fields: &Fields,
+    context: &MerchantContext,
+    id: String,
+    kept: impl Fn(&str) -> Option<&'a Link>,
+) -> Result<Link, ApiError> {
+    let development = cx.config.development;
+    let seconds = fields.whole("expires_in_seconds", 1..=LONGEST_SECONDS)?;
+    let upstream = cx.upstream(context);
+    Ok(Link {
+        id,
+        body: match kept("body") {
+            Some(old) => old.body.clone(),
+            None => upstream.body(fields, upstream.max_body() - PIECES_BYTES)?,
+        },
+        // Kept where none of the fields that say it is given.
+        price: match PRICE
+            .iter()
+            .filter_map(|name| kept(name))
+            .nth(PRICE.len() - 1)
+        {
+            Some(old) => old.price,
+            None => read_price(fields, upstream.currency(fields)?)?,
+        },
+        stock: fields.whole("stock", 0..=MAX_STOCK)?,
+        expires_at_ms: seconds.map(|seconds| cx.runtime.now_ms() + seconds * 1000),
+        active: !fields.is_there("active") || fields.flag("active")?,
+        notify_url: match kept("notify_url") {
+            Some(old) => old.notify_url.clone(),
+            None => address::notify_url(fields, "notify_url", notify_targets(cx, context))?,
+        },
+        success_url: match kept("success_url") {
+            Some(old) => old.success_url.clone(),
+            None => address::page_url(fields, "success_url", development)?,
+        },
+        cancel_url: match kept("cancel_url") {
+            Some(old) => old.cancel_url.clone(),
+            None => address::page_url(fields, "cancel_url", development)?,
+        },
+        lang: page_lang(fields)?,
+        attach: match kept("attach") {
+            Some(old) => old.attach.clone(),
+            None => upstream.attach(fields)?,
+        },
+    })
+}
 
-    /// What the merchant tells its own systems is shown only with the secret.
-    fn link_data(&self, facts: &LinkFacts, shown: bool) -> Value {
-        let LinkFacts {
-            link, sold, held, ..
-        } = facts;
-        let mut data = settings(link);
-        let url = self.config.link_url(&link.id);
-        let picture = |name: &str| url.replace("/pay/?", &format!("/pay/{name}?"));
-        if let Some(data) = data.as_object_mut() {
-            if !shown {
-                data.remove("attach");
-                data.remove("notify_url");
-            }
-            data.insert("id".to_owned(), json!(link.id));
-            data.insert("url".to_owned(), json!(url));
-            data.insert("qr_url".to_owned(), json!(picture("qr")));
-            data.insert("sheet_url".to_owned(), json!(picture("sheet")));
-            data.insert("sold".to_owned(), json!(sold));
-            data.insert("held".to_owned(), json!(held));
-            let expires_at = link.expires_at_ms.map(|at_ms| at_ms / 1000);
-            data.insert("expires_at".to_owned(), json!(expires_at));
+/// What the merchant tells its own systems is shown only with the secret.
+fn link_data<R: Runtime>(cx: &Services<R>, facts: &LinkFacts, shown: bool) -> Value {
+    let LinkFacts {
+        link, sold, held, ..
+    } = facts;
+    let mut data = settings(link);
+    let url = cx.config.link_url(&link.id);
+    let picture = |name: &str| url.replace("/pay/?", &format!("/pay/{name}?"));
+    if let Some(data) = data.as_object_mut() {
+        if !shown {
+            data.remove("attach");
+            data.remove("notify_url");
         }
-        data
+        data.insert("id".to_owned(), json!(link.id));
+        data.insert("url".to_owned(), json!(url));
+        data.insert("qr_url".to_owned(), json!(picture("qr")));
+        data.insert("sheet_url".to_owned(), json!(picture("sheet")));
+        data.insert("sold".to_owned(), json!(sold));
+        data.insert("held".to_owned(), json!(held));
+        let expires_at = link.expires_at_ms.map(|at_ms| at_ms / 1000);
+        data.insert("expires_at".to_owned(), json!(expires_at));
     }
+    data
 }
 
 /// What the merchant has set, by the names it is sent with.

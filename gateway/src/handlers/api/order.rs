@@ -1,210 +1,189 @@
 //! `POST /v1/order` and `GET /v1/order` (seed 000, "Payment").
 
-use super::{Access, client_ip};
-use crate::Gateway;
+use super::notify_targets;
+use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
+use crate::auth::sessions::{MAX_OPENID_BYTES, is_openid};
 use crate::book::{Call, NewOrder, Prepaid};
-use crate::handlers::payer::sign_in::{MAX_OPENID_BYTES, is_openid};
+use crate::handlers::answers::status_data;
 use crate::http::address;
+use crate::http::client::client_ip;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
-use crate::http::message::{query, success, texts};
+use crate::http::message::{query, success};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Answers;
 use crate::runtime::{Request, Response, Runtime};
-use order::{Order, Payment, Prepayment, Terms, TradeType};
+use crate::services::Services;
+use order::{Order, Prepayment, Terms, TradeType};
 use serde_json::{Map, Value, json};
 use wechatpay::common::prepay::PREPAY_SECONDS;
 use wechatpay::v2::prepay;
 
-impl<R: Runtime> Gateway<R> {
-    /// Makes an order. BASIC.
-    ///
-    /// NATIVE answers `code_url`; JSAPI answers `prepay_id` and `jsapi`, the
-    /// signed package for `WeixinJSBridge`, in which `timeStamp` is a string.
-    /// The same number with the same terms answers the same prepayment.
-    pub(crate) async fn create_order(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Basic).await?;
-        // An api-token stands for both keys.
-        let has = |name: &str| request.headers().contains_key(name);
-        let shows_secret =
-            context.merchant.answers == Answers::Flat && (has("api-secret") || !has("api-key"));
-        if shows_secret {
-            self.caller(request, Access::Secret).await?;
-        }
-        let fields = Fields::read(request.body())?;
-        let terms = self.terms(&fields, &context)?;
-        let addresses = [("notify_url", &terms.notify_url)];
-        self.refuse_foreign_addresses(request, &context, &addresses)
-            .await?;
-        let (number, trade_type) = (terms.out_trade_no.clone(), terms.trade_type);
-        let new = NewOrder {
-            terms,
-            payer_ip: fields.ip("payer_ip")?.unwrap_or_else(|| client_ip(request)),
-            time_expire_ms: None,
-            is_attempt: false,
-        };
-        let call = Call::CreateOrder(Box::new(new));
-        let prepaid: Prepaid = match self.book(&context.merchant.id, call).await {
-            Ok(prepaid) => prepaid,
-            Err(error) => return Err(self.told_to(request, &context, error).await),
-        };
-        let prepayment = prepaid.prepayment;
-        if context.merchant.answers == Answers::Flat {
-            return Ok(self.flat_answer(&context, trade_type, prepayment, shows_secret));
-        }
-        Ok(success(match trade_type {
-            // The upstream starts the payment on a page of its own.
-            TradeType::Jsapi if prepayment.pay_url.is_some() => json!({
-                "pay_url": prepayment.pay_url,
-                "out_trade_no": number,
-            }),
-            TradeType::Jsapi => json!({
-                "prepay_id": prepayment.prepay_id,
-                "out_trade_no": number,
-                "jsapi": self
-                    .upstream(&context)
-                    .jsapi(&prepayment, context.merchant.account.payer_appid())
-                    .await?,
-            }),
-            TradeType::App => json!({
-                "prepay_id": prepayment.prepay_id,
-                "out_trade_no": number,
-                "app": self.upstream(&context).app(&prepayment).await?,
-            }),
-            _ => json!({
-                "code_url": prepayment.code_url,
-                "out_trade_no": number,
-            }),
-        }))
+/// Makes an order. BASIC.
+///
+/// NATIVE answers `code_url`; JSAPI answers `prepay_id` and `jsapi`, the
+/// signed package for `WeixinJSBridge`, in which `timeStamp` is a string.
+/// The same number with the same terms answers the same prepayment.
+pub async fn create_order<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Basic).await?;
+    // An api-token stands for both keys.
+    let has = |name: &str| request.headers().contains_key(name);
+    let shows_secret =
+        context.merchant.answers == Answers::Flat && (has("api-secret") || !has("api-key"));
+    if shows_secret {
+        caller(cx, request, Access::Secret).await?;
     }
-
-    /// The order as it stands. SECRET. An open order is queried at WeChat
-    /// first, and with `refresh=1` a final one too, at most once in ten
-    /// seconds.
-    pub(crate) async fn get_order(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let fields = Fields::of_query(query(request));
-        let refresh = match fields.text("refresh", CHOICE_BYTES)?.as_deref() {
-            None | Some("0") => false,
-            Some("1") => true,
-            Some(_) => return Err(fields.invalid("refresh", "must be 1 or 0")),
-        };
-        let call = Call::FindOrder {
-            out_trade_no: fields.out_trade_no()?,
-            refresh,
-        };
-        let order: Order = self.book(&context.merchant.id, call).await?;
-        Ok(success(status_data(&order)))
-    }
-
-    /// The older answer (seed 001, "Create New Payment"): WeChat's own fields,
-    /// flat, signed with the merchant's API key. A caller that shows only the
-    /// `api-key` gets an empty `sign`.
-    fn flat_answer(
-        &self,
-        context: &MerchantContext,
-        trade_type: TradeType,
-        prepayment: Prepayment,
-        shows_secret: bool,
-    ) -> Response {
-        let answer = prepay::Answer {
+    let fields = Fields::read(request.body())?;
+    let terms = terms(cx, &fields, &context)?;
+    let addresses = [("notify_url", &terms.notify_url)];
+    refuse_foreign_addresses(cx, request, &context, &addresses).await?;
+    let (number, trade_type) = (terms.out_trade_no.clone(), terms.trade_type);
+    let new = NewOrder {
+        terms,
+        payer_ip: fields.ip("payer_ip")?.unwrap_or_else(|| client_ip(request)),
+        time_expire_ms: None,
+        is_attempt: false,
+    };
+    let call = Call::CreateOrder(Box::new(new));
+    let prepaid: Prepaid = match cx.book(&context.merchant.id, call).await {
+        Ok(prepaid) => prepaid,
+        Err(error) => return Err(told_to(cx, request, &context, error).await),
+    };
+    let prepayment = prepaid.prepayment;
+    if context.merchant.answers == Answers::Flat {
+        return Ok(flat_answer(
+            cx,
+            &context,
             trade_type,
-            prepay_id: prepayment.prepay_id,
-            code_url: prepayment.code_url,
-            mweb_url: prepayment.mweb_url,
-        };
-        let nonce = self.random_text(16);
-        let fields = answer
-            .to_fields(&context.merchant.account, &nonce)
-            .sealed(&context.credentials.api_key, context.merchant.sign_type);
-        let flat: Map<String, Value> = fields
-            .iter()
-            .map(|(name, value)| match name {
-                "sign" if !shows_secret => (name.to_owned(), Value::String(String::new())),
-                _ => (name.to_owned(), Value::String(value.to_owned())),
-            })
-            .collect();
-        crate::http::message::json(200, &Value::Object(flat))
+            prepayment,
+            shows_secret,
+        ));
     }
-
-    fn terms(&self, fields: &Fields, context: &MerchantContext) -> Result<Terms, ApiError> {
-        let out_trade_no = fields.out_trade_no()?;
-        let upstream = self.upstream(context);
-        let body = upstream.body(fields, upstream.max_body())?;
-        let money = upstream.money(fields)?;
-        let trade_type = match fields.required("trade_type", CHOICE_BYTES)?.as_str() {
-            "NATIVE" => TradeType::Native,
-            "JSAPI" => TradeType::Jsapi,
-            "APP" => TradeType::App,
-            _ => {
-                return Err(fields.error(
-                    Code::TradeTypeUnknown,
-                    "trade_type",
-                    "must be NATIVE, JSAPI or APP",
-                ));
-            }
-        };
-        // Only a JSAPI order is bound to its payer beforehand (P2, J1).
-        let openid = match (trade_type, fields.signed_text("open_id", MAX_OPENID_BYTES)?) {
-            (TradeType::Jsapi, None) => {
-                return Err(fields.error(
-                    Code::OpenIdMissing,
-                    "open_id",
-                    "is required when trade_type is JSAPI",
-                ));
-            }
-            (TradeType::Jsapi, Some(openid)) if !is_openid(&openid) => {
-                return Err(fields.invalid("open_id", "may hold only letters, digits, _ and -"));
-            }
-            (TradeType::Jsapi, openid) => openid,
-            _ => None,
-        };
-        Ok(Terms {
-            out_trade_no,
-            account: context.merchant.account.clone(),
-            body,
-            money,
-            trade_type,
-            openid,
-            attach: upstream.attach(fields)?,
-            notify_url: address::notify_url(fields, "notify_url", self.notify_targets(context))?,
-            expires_at_ms: self.runtime.now_ms() + PREPAY_SECONDS * 1000,
-        })
-    }
+    Ok(success(match trade_type {
+        // The upstream starts the payment on a page of its own.
+        TradeType::Jsapi if prepayment.pay_url.is_some() => json!({
+            "pay_url": prepayment.pay_url,
+            "out_trade_no": number,
+        }),
+        TradeType::Jsapi => json!({
+            "prepay_id": prepayment.prepay_id,
+            "out_trade_no": number,
+            "jsapi": cx.upstream(&context)
+                .jsapi(&prepayment, context.merchant.account.payer_appid())
+                .await?,
+        }),
+        TradeType::App => json!({
+            "prepay_id": prepayment.prepay_id,
+            "out_trade_no": number,
+            "app": cx.upstream(&context).app(&prepayment).await?,
+        }),
+        _ => json!({
+            "code_url": prepayment.code_url,
+            "out_trade_no": number,
+        }),
+    }))
 }
 
-/// The documented answer: WeChat's own names, every value a text, and `attach`
-/// an empty list where there is none.
-pub(crate) fn status_data(order: &Order) -> Value {
-    let terms = order.terms();
-    let paid = order.paid().map(|paid| &paid.payment);
-    let of = |field: fn(&Payment) -> Option<String>| paid.and_then(field);
-    let mut data = texts([
-        ("out_trade_no", Some(terms.out_trade_no.to_string())),
-        ("trade_state", Some(order.trade_state().to_owned())),
-        ("trade_type", Some(terms.trade_type.as_str().to_owned())),
-        ("total_fee", Some(terms.money.amount_minor().to_string())),
-        ("fee_type", Some(terms.money.currency().code().to_owned())),
-        ("openid", of(|p| p.openid.clone())),
-        ("is_subscribe", of(|p| p.is_subscribe.clone())),
-        ("bank_type", of(|p| p.bank_type.clone())),
-        ("transaction_id", of(|p| Some(p.transaction_id.clone()))),
-        ("time_end", of(|p| Some(p.time_end.clone()))),
-        ("sub_openid", of(|p| p.sub_openid.clone())),
-        ("sub_is_subscribe", of(|p| p.sub_is_subscribe.clone())),
-        ("cash_fee", of(|p| p.cash_fee.map(|fee| fee.to_string()))),
-        ("cash_fee_type", of(|p| p.cash_fee_type.clone())),
-        ("rate", of(|p| p.rate.clone())),
-        (
-            "paid_besides",
-            order.paid_besides().map(ToString::to_string),
-        ),
-    ]);
-    // The merchant's own text. WeChat's echo of it may be shortened or changed.
-    let attach = terms
-        .attach
-        .clone()
-        .map_or_else(|| json!([]), Value::String);
-    data.insert("attach".to_owned(), attach);
-    Value::Object(data)
+/// The order as it stands. SECRET. An open order is queried at WeChat
+/// first, and with `refresh=1` a final one too, at most once in ten
+/// seconds.
+pub async fn get_order<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::of_query(query(request));
+    let refresh = match fields.text("refresh", CHOICE_BYTES)?.as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return Err(fields.invalid("refresh", "must be 1 or 0")),
+    };
+    let call = Call::FindOrder {
+        out_trade_no: fields.out_trade_no()?,
+        refresh,
+    };
+    let order: Order = cx.book(&context.merchant.id, call).await?;
+    Ok(success(status_data(&order)))
+}
+
+/// The older answer (seed 001, "Create New Payment"): WeChat's own fields,
+/// flat, signed with the merchant's API key. A caller that shows only the
+/// `api-key` gets an empty `sign`.
+fn flat_answer<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    trade_type: TradeType,
+    prepayment: Prepayment,
+    shows_secret: bool,
+) -> Response {
+    let answer = prepay::Answer {
+        trade_type,
+        prepay_id: prepayment.prepay_id,
+        code_url: prepayment.code_url,
+        mweb_url: prepayment.mweb_url,
+    };
+    let nonce = cx.random_text(16);
+    let fields = answer
+        .to_fields(&context.merchant.account, &nonce)
+        .sealed(&context.credentials.api_key, context.merchant.sign_type);
+    let flat: Map<String, Value> = fields
+        .iter()
+        .map(|(name, value)| match name {
+            "sign" if !shows_secret => (name.to_owned(), Value::String(String::new())),
+            _ => (name.to_owned(), Value::String(value.to_owned())),
+        })
+        .collect();
+    crate::http::message::json(200, &Value::Object(flat))
+}
+
+fn terms<R: Runtime>(
+    cx: &Services<R>,
+    fields: &Fields,
+    context: &MerchantContext,
+) -> Result<Terms, ApiError> {
+    let out_trade_no = fields.out_trade_no()?;
+    let upstream = cx.upstream(context);
+    let body = upstream.body(fields, upstream.max_body())?;
+    let money = upstream.money(fields)?;
+    let trade_type = match fields.required("trade_type", CHOICE_BYTES)?.as_str() {
+        "NATIVE" => TradeType::Native,
+        "JSAPI" => TradeType::Jsapi,
+        "APP" => TradeType::App,
+        _ => {
+            return Err(fields.error(
+                Code::TradeTypeUnknown,
+                "trade_type",
+                "must be NATIVE, JSAPI or APP",
+            ));
+        }
+    };
+    // Only a JSAPI order is bound to its payer beforehand (P2, J1).
+    let openid = match (trade_type, fields.signed_text("open_id", MAX_OPENID_BYTES)?) {
+        (TradeType::Jsapi, None) => {
+            return Err(fields.error(
+                Code::OpenIdMissing,
+                "open_id",
+                "is required when trade_type is JSAPI",
+            ));
+        }
+        (TradeType::Jsapi, Some(openid)) if !is_openid(&openid) => {
+            return Err(fields.invalid("open_id", "may hold only letters, digits, _ and -"));
+        }
+        (TradeType::Jsapi, openid) => openid,
+        _ => None,
+    };
+    Ok(Terms {
+        out_trade_no,
+        account: context.merchant.account.clone(),
+        body,
+        money,
+        trade_type,
+        openid,
+        attach: upstream.attach(fields)?,
+        notify_url: address::notify_url(fields, "notify_url", notify_targets(cx, context))?,
+        expires_at_ms: cx.runtime.now_ms() + PREPAY_SECONDS * 1000,
+    })
 }

@@ -1,8 +1,8 @@
 //! `/v1/product`: codes that do not change, for a shelf or a poster (Native
 //! mode 1, seed 002, section 6.4).
 
-use super::Access;
-use crate::Gateway;
+use super::notify_targets;
+use crate::auth::keys::{Access, caller};
 use crate::book::{Call, Product};
 use crate::http::address;
 use crate::http::error::ApiError;
@@ -11,76 +11,81 @@ use crate::http::message::{answer, query, success};
 use crate::merchants::directory::MerchantContext;
 use crate::render::qr::{Picture, QrCodeEcc};
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use serde_json::{Value, json};
 
-impl<R: Runtime> Gateway<R> {
-    /// `POST /v1/product`: what the code of `product_id` sells, from now on.
-    /// SECRET. Answers the code's text, signed.
-    pub(crate) async fn set_product(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let fields = Fields::read(request.body())?;
-        let product_id = fields.required("product_id", 32)?;
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
-        if !product_id.bytes().all(allowed) {
-            return Err(fields.invalid("product_id", "may hold only letters, digits, _ and -"));
+/// `POST /v1/product`: what the code of `product_id` sells, from now on.
+/// SECRET. Answers the code's text, signed.
+pub async fn set_product<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::read(request.body())?;
+    let product_id = fields.required("product_id", 32)?;
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+    if !product_id.bytes().all(allowed) {
+        return Err(fields.invalid("product_id", "may hold only letters, digits, _ and -"));
+    }
+    let upstream = cx.upstream(&context);
+    let product = Product {
+        product_id,
+        body: upstream.body(&fields, upstream.max_body())?,
+        money: upstream.money(&fields)?,
+        notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
+    };
+    // Refused before anything is stored.
+    cx.upstream(&context).product_code(&product.product_id)?;
+    let call = Call::SetProduct(Box::new(product));
+    let product: Product = cx.book(&context.merchant.id, call).await?;
+    Ok(success(product_data(cx, &context, &product)?))
+}
+
+/// `GET /v1/product?product_id=…`: the product and its code; with
+/// `format=svg` or `format=png` the code as a picture. BASIC.
+pub async fn get_product<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Basic).await?;
+    let fields = Fields::of_query(query(request));
+    let call = Call::FindProduct(fields.required("product_id", 32)?);
+    let product: Product = cx.book(&context.merchant.id, call).await?;
+    let internal = || ApiError::internal("a picture that cannot be drawn");
+    match fields.text("format", CHOICE_BYTES)?.as_deref() {
+        None | Some("json") => Ok(success(product_data(cx, &context, &product)?)),
+        Some("svg") => {
+            let picture = product_picture(cx, &context, &product)?.svg(None);
+            Ok(answer(200, "image/svg+xml", picture.ok_or_else(internal)?))
         }
-        let upstream = self.upstream(&context);
-        let product = Product {
-            product_id,
-            body: upstream.body(&fields, upstream.max_body())?,
-            money: upstream.money(&fields)?,
-            notify_url: address::notify_url(&fields, "notify_url", self.notify_targets(&context))?,
-        };
-        // Refused before anything is stored.
-        self.upstream(&context).product_code(&product.product_id)?;
-        let call = Call::SetProduct(Box::new(product));
-        let product: Product = self.book(&context.merchant.id, call).await?;
-        Ok(success(self.product_data(&context, &product)?))
-    }
-
-    /// `GET /v1/product?product_id=…`: the product and its code; with
-    /// `format=svg` or `format=png` the code as a picture. BASIC.
-    pub(crate) async fn get_product(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Basic).await?;
-        let fields = Fields::of_query(query(request));
-        let call = Call::FindProduct(fields.required("product_id", 32)?);
-        let product: Product = self.book(&context.merchant.id, call).await?;
-        let internal = || ApiError::internal("a picture that cannot be drawn");
-        match fields.text("format", CHOICE_BYTES)?.as_deref() {
-            None | Some("json") => Ok(success(self.product_data(&context, &product)?)),
-            Some("svg") => {
-                let picture = self.product_picture(&context, &product)?.svg(None);
-                Ok(answer(200, "image/svg+xml", picture.ok_or_else(internal)?))
-            }
-            Some("png") => {
-                let picture = self.product_picture(&context, &product)?.png(None);
-                Ok(answer(200, "image/png", picture.ok_or_else(internal)?))
-            }
-            Some(_) => Err(fields.invalid("format", "must be json, svg or png")),
+        Some("png") => {
+            let picture = product_picture(cx, &context, &product)?.png(None);
+            Ok(answer(200, "image/png", picture.ok_or_else(internal)?))
         }
+        Some(_) => Err(fields.invalid("format", "must be json, svg or png")),
     }
+}
 
-    fn product_picture(
-        &self,
-        context: &MerchantContext,
-        product: &Product,
-    ) -> Result<Picture, ApiError> {
-        let code = self.upstream(context).product_code(&product.product_id)?;
-        Picture::new(&code, QrCodeEcc::Medium)
-            .ok_or_else(|| ApiError::internal("a text that fits into no code"))
-    }
+fn product_picture<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    product: &Product,
+) -> Result<Picture, ApiError> {
+    let code = cx.upstream(context).product_code(&product.product_id)?;
+    Picture::new(&code, QrCodeEcc::Medium)
+        .ok_or_else(|| ApiError::internal("a text that fits into no code"))
+}
 
-    fn product_data(
-        &self,
-        context: &MerchantContext,
-        product: &Product,
-    ) -> Result<Value, ApiError> {
-        Ok(json!({
-            "product_id": product.product_id,
-            "body": product.body,
-            "total_fee": product.money.amount_minor().to_string(),
-            "fee_type": product.money.currency().code(),
-            "code_url": self.upstream(context).product_code(&product.product_id)?,
-        }))
-    }
+fn product_data<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    product: &Product,
+) -> Result<Value, ApiError> {
+    Ok(json!({
+        "product_id": product.product_id,
+        "body": product.body,
+        "total_fee": product.money.amount_minor().to_string(),
+        "fee_type": product.money.currency().code(),
+        "code_url": cx.upstream(context).product_code(&product.product_id)?,
+    }))
 }

@@ -1,13 +1,13 @@
 //! `GET /v1/statement`: a day's payments and refunds, as WeChat counts them
 //! (WeChat Pay v2 manual, section 9.6).
 
-use super::Access;
-use super::account::day;
-use crate::Gateway;
+use super::day;
+use crate::auth::keys::{Access, caller};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::http::message::{answer, query, success, texts};
 use crate::runtime::{Answer, Body, Request, Response, Runtime};
+use crate::services::Services;
 use crate::upstream::{Reason, Statement};
 use serde_json::{Map, Value, json};
 use wechatpay::common::bill::{BillType, Entry, Row, Summary};
@@ -33,74 +33,75 @@ struct Found {
     odd: Vec<Value>,
 }
 
-impl<R: Runtime> Gateway<R> {
-    /// The statement of a day, once WeChat has it (checklist S1): `?bill_date=20260131`, `bill_type=ALL`
-    /// (`SUCCESS`, `REFUND`, `REVOKED`, `RECHARGE_REFUND`), `format=json` with
-    /// `offset` and `limit`, or `csv`. SECRET. Neither form is held whole: the
-    /// file is passed on as it arrives, and a page of JSON holds its own rows
-    /// only. A day with no payments has no rows (checklist S2). A row that
-    /// cannot be read is reported and keeps no other from being read.
-    pub(crate) async fn statement(&self, request: &Request) -> Result<Answer, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let fields = Fields::of_query(query(request));
-        let bill_date = day(
-            &fields,
-            "bill_date",
-            &fields.required("bill_date", CHOICE_BYTES)?,
-        )?;
-        let bill_type = bill_type(&fields)?;
-        let csv = match fields.text("format", CHOICE_BYTES)?.as_deref() {
-            None | Some("json") => false,
-            Some("csv") => true,
-            Some(_) => return Err(fields.invalid("format", "must be json or csv")),
-        };
-        let page = Page::read(&fields)?;
-        let upstream = self.upstream(&context);
-        check_day(
-            &fields,
-            bill_date,
-            upstream.statement_days(),
-            self.runtime.now_ms(),
-        )?;
-        let asked = upstream.statement(bill_date, bill_type).await;
-        self.raise_problems(&context).await;
-        let statement = match asked {
-            Ok(statement) => Some(statement),
-            Err(failure) if failure.reason() == Some(Reason::NoStatement) => None,
-            Err(failure) if failure.reason() == Some(Reason::StatementCreating) => {
-                return Err(fields.error(
-                    Code::StatementNotReady,
-                    "bill_date",
-                    "names a day whose statement WeChat is still making: ask again in some minutes",
-                ));
-            }
-            Err(failure) => return Err(failure.into()),
-        };
-        if csv {
-            let head = answer(200, "text/csv; charset=utf-8", "");
-            return Ok(match statement {
-                Some(statement) => head.map(|_| Body::Pieces(statement.into_chunks())),
-                None => head.map(Body::Whole),
-            });
+/// The statement of a day, once WeChat has it (checklist S1): `?bill_date=20260131`, `bill_type=ALL`
+/// (`SUCCESS`, `REFUND`, `REVOKED`, `RECHARGE_REFUND`), `format=json` with
+/// `offset` and `limit`, or `csv`. SECRET. Neither form is held whole: the
+/// file is passed on as it arrives, and a page of JSON holds its own rows
+/// only. A day with no payments has no rows (checklist S2). A row that
+/// cannot be read is reported and keeps no other from being read.
+pub async fn statement<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Answer, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::of_query(query(request));
+    let bill_date = day(
+        &fields,
+        "bill_date",
+        &fields.required("bill_date", CHOICE_BYTES)?,
+    )?;
+    let bill_type = bill_type(&fields)?;
+    let csv = match fields.text("format", CHOICE_BYTES)?.as_deref() {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(fields.invalid("format", "must be json or csv")),
+    };
+    let page = Page::read(&fields)?;
+    let upstream = cx.upstream(&context);
+    check_day(
+        &fields,
+        bill_date,
+        upstream.statement_days(),
+        cx.runtime.now_ms(),
+    )?;
+    let asked = upstream.statement(bill_date, bill_type).await;
+    cx.raise_problems(&context).await;
+    let statement = match asked {
+        Ok(statement) => Some(statement),
+        Err(failure) if failure.reason() == Some(Reason::NoStatement) => None,
+        Err(failure) if failure.reason() == Some(Reason::StatementCreating) => {
+            return Err(fields.error(
+                Code::StatementNotReady,
+                "bill_date",
+                "names a day whose statement WeChat is still making: ask again in some minutes",
+            ));
         }
-        let (found, summary) = match statement {
-            Some(statement) => match page.find(statement).await {
-                Ok(found) => found,
-                Err(broken) => return Err(upstream.not_a_statement(broken).into()),
-            },
-            None => <(Found, Summary)>::default(),
-        };
-        let data = page.data(found, &summary);
-        let data = [
-            ("bill_date", json!(bill_date.to_string())),
-            ("bill_type", json!(bill_type.as_str())),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .chain(data);
-        let answer: Response = success(Value::Object(data.collect()));
-        Ok(answer.map(Body::Whole))
+        Err(failure) => return Err(failure.into()),
+    };
+    if csv {
+        let head = answer(200, "text/csv; charset=utf-8", "");
+        return Ok(match statement {
+            Some(statement) => head.map(|_| Body::Pieces(statement.into_chunks())),
+            None => head.map(Body::Whole),
+        });
     }
+    let (found, summary) = match statement {
+        Some(statement) => match page.find(statement).await {
+            Ok(found) => found,
+            Err(broken) => return Err(upstream.not_a_statement(broken).into()),
+        },
+        None => <(Found, Summary)>::default(),
+    };
+    let data = page.data(found, &summary);
+    let data = [
+        ("bill_date", json!(bill_date.to_string())),
+        ("bill_type", json!(bill_type.as_str())),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .chain(data);
+    let answer: Response = success(Value::Object(data.collect()));
+    Ok(answer.map(Body::Whole))
 }
 
 fn bill_type(fields: &Fields) -> Result<BillType, ApiError> {

@@ -1,8 +1,7 @@
 //! `/v1/token`: api-tokens, which stand for both keys (seed 001,
 //! "Authentication").
 
-use super::Access;
-use crate::Gateway;
+use crate::auth::keys::{Access, caller};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{header_text, success};
@@ -10,6 +9,7 @@ use crate::merchants::registry::{Answer, Call};
 use crate::merchants::seal::{fingerprint, short};
 use crate::merchants::shards::ask;
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use serde_json::json;
 
 /// How long a token works when its merchant does not say: a day.
@@ -17,93 +17,100 @@ const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
 /// A token for longer would be a key.
 const LONGEST_SECONDS: i64 = 365 * DEFAULT_SECONDS;
 
-impl<R: Runtime> Gateway<R> {
-    /// `POST /v1/token`: issues a token, shown this once. It ends with the
-    /// api-key that it is made with at the latest. Only for a caller with both
-    /// keys: a token that makes tokens would never end.
-    pub(crate) async fn create_token(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Keys).await?;
-        let seconds = match request.body().is_empty() {
-            true => None,
-            false => {
-                let fields = Fields::read(request.body())?;
-                fields.whole("expires_in_seconds", 60..=LONGEST_SECONDS)?
-            }
-        };
-        let token = self.random_text(40);
-        let expires_at_ms = self.runtime.now_ms() + seconds.unwrap_or(DEFAULT_SECONDS) * 1000;
-        let call = Call::AddToken {
-            id: context.merchant.id.clone(),
-            fingerprint: fingerprint(&token),
-            expires_at_ms,
-            key_fingerprint: header_text(request, "api-key").map(fingerprint),
-        };
-        match ask(&self.runtime, call).await? {
-            Answer::Issued(expires_at_ms) => Ok(success(json!({
-                "api-token": token,
-                "id": short(&fingerprint(&token)),
-                "expires_at": expires_at_ms / 1000,
-            }))),
-            // The key has ended since this isolate learned of it.
-            Answer::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
-            Answer::Full => Err(ApiError::of(Code::TooManyTokens)),
-            _ => Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            )),
+/// `POST /v1/token`: issues a token, shown this once. It ends with the
+/// api-key that it is made with at the latest. Only for a caller with both
+/// keys: a token that makes tokens would never end.
+pub async fn create_token<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Keys).await?;
+    let seconds = match request.body().is_empty() {
+        true => None,
+        false => {
+            let fields = Fields::read(request.body())?;
+            fields.whole("expires_in_seconds", 60..=LONGEST_SECONDS)?
         }
+    };
+    let token = cx.random_text(40);
+    let expires_at_ms = cx.runtime.now_ms() + seconds.unwrap_or(DEFAULT_SECONDS) * 1000;
+    let call = Call::AddToken {
+        id: context.merchant.id.clone(),
+        fingerprint: fingerprint(&token),
+        expires_at_ms,
+        key_fingerprint: header_text(request, "api-key").map(fingerprint),
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::Issued(expires_at_ms) => Ok(success(json!({
+            "api-token": token,
+            "id": short(&fingerprint(&token)),
+            "expires_at": expires_at_ms / 1000,
+        }))),
+        // The key has ended since this isolate learned of it.
+        Answer::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
+        Answer::Full => Err(ApiError::of(Code::TooManyTokens)),
+        _ => Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        )),
     }
+}
 
-    /// `GET /v1/token`: the valid tokens, newest first, without their texts.
-    /// Only for a caller with both keys.
-    pub(crate) async fn get_tokens(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Keys).await?;
-        let call = Call::Tokens {
-            id: context.merchant.id.clone(),
-        };
-        let Answer::Tokens(tokens) = ask(&self.runtime, call).await? else {
-            return Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            ));
-        };
-        let tokens: Vec<_> = tokens
-            .iter()
-            .map(|token| {
-                json!({
-                    "id": token.id,
-                    "issued_at": token.issued_at_ms.map(|at_ms| at_ms / 1000),
-                    "expires_at": token.expires_at_ms / 1000,
-                    "api_key": token.api_key,
-                })
+/// `GET /v1/token`: the valid tokens, newest first, without their texts.
+/// Only for a caller with both keys.
+pub async fn get_tokens<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Keys).await?;
+    let call = Call::Tokens {
+        id: context.merchant.id.clone(),
+    };
+    let Answer::Tokens(tokens) = ask(&cx.runtime, call).await? else {
+        return Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        ));
+    };
+    let tokens: Vec<_> = tokens
+        .iter()
+        .map(|token| {
+            json!({
+                "id": token.id,
+                "issued_at": token.issued_at_ms.map(|at_ms| at_ms / 1000),
+                "expires_at": token.expires_at_ms / 1000,
+                "api_key": token.api_key,
             })
-            .collect();
-        Ok(success(json!({ "tokens": tokens })))
-    }
+        })
+        .collect();
+    Ok(success(json!({ "tokens": tokens })))
+}
 
-    /// `DELETE /v1/token` with `{"api-token": …}`, or with the `id` that `GET`
-    /// lists: the token ends, within 30 seconds everywhere. Only for a caller
-    /// with both keys.
-    pub(crate) async fn revoke_token(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Keys).await?;
-        let fields = Fields::read(request.body())?;
-        let id = context.merchant.id.clone();
-        let (field, call) = match (fields.text("api-token", 128)?, fields.text("id", 16)?) {
-            (Some(token), _) => {
-                let fingerprint = fingerprint(&token);
-                ("api-token", Call::RevokeToken { id, fingerprint })
-            }
-            (None, Some(token)) => ("id", Call::EndToken { id, token }),
-            (None, None) => return Err(fields.missing("api-token")),
-        };
-        match ask(&self.runtime, call).await? {
-            Answer::Done => Ok(success(json!({}))),
-            Answer::NotFound => Err(ApiError::field(
-                Code::ApiTokenUnknown,
-                field,
-                "This merchant has no such api-token.",
-            )),
-            _ => Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            )),
+/// `DELETE /v1/token` with `{"api-token": …}`, or with the `id` that `GET`
+/// lists: the token ends, within 30 seconds everywhere. Only for a caller
+/// with both keys.
+pub async fn revoke_token<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Keys).await?;
+    let fields = Fields::read(request.body())?;
+    let id = context.merchant.id.clone();
+    let (field, call) = match (fields.text("api-token", 128)?, fields.text("id", 16)?) {
+        (Some(token), _) => {
+            let fingerprint = fingerprint(&token);
+            ("api-token", Call::RevokeToken { id, fingerprint })
         }
+        (None, Some(token)) => ("id", Call::EndToken { id, token }),
+        (None, None) => return Err(fields.missing("api-token")),
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::Done => Ok(success(json!({}))),
+        Answer::NotFound => Err(ApiError::field(
+            Code::ApiTokenUnknown,
+            field,
+            "This merchant has no such api-token.",
+        )),
+        _ => Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        )),
     }
 }

@@ -1,13 +1,13 @@
 //! `GET /v1/totals`: what was paid and refunded by day or month.
 
-use super::Access;
-use crate::Gateway;
+use crate::auth::keys::{Access, caller};
 use crate::book::{Call, Total};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
 use crate::http::message::{query_once, success};
 use crate::merchants::time_zone;
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -28,67 +28,67 @@ struct Period {
     to: Date,
 }
 
-impl<R: Runtime> Gateway<R> {
-    /// `GET /v1/totals?from=2026-01-01&to=2026-01-31&by=day`: the first and the
-    /// last day, in the merchant's time zone. SECRET.
-    pub(crate) async fn get_totals(&self, request: &Request) -> Result<Response, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let sent = query_once(request)?;
-        let unknown = sent
-            .keys()
-            .find(|name| !["from", "to", "by"].contains(&name.as_str()));
-        if let Some(name) = unknown {
-            let fields = Fields::of_query(BTreeMap::new());
-            return Err(fields.invalid(name, "is not known here: send from, to and by"));
-        }
-        let fields = Fields::of_query(sent);
-        let (from, to) = (day(&fields, "from")?, day(&fields, "to")?);
-        if to < from {
-            return Err(fields.invalid("to", "must not be before from"));
-        }
-        let (by, most) = match fields.text("by", 8)?.as_deref() {
-            None | Some("day") => ("day", MOST_DAYS),
-            Some("month") => ("month", MOST_MONTHS),
-            Some(_) => return Err(fields.invalid("by", "must be day or month")),
-        };
-        let zone = time_zone::find(&context.merchant.time_zone)
-            .ok_or_else(|| ApiError::internal("the merchant's time zone is unknown"))?;
-        let periods = periods(from, to, by, most).ok_or_else(|| {
-            fields.invalid("to", &format!("must be at most {most} {by}s after from"))
-        })?;
-        let bounds = periods
-            .iter()
-            .map(|period| Ok((start_ms(period.from, &zone)?, start_ms(period.to, &zone)?)))
-            .collect::<Result<Vec<_>, jiff::Error>>()
-            .map_err(ApiError::internal)?;
-        let totals: Vec<Total> = self
-            .book(&context.merchant.id, Call::Totals(bounds.clone()))
-            .await?;
-        let rows: Vec<Value> = totals
-            .iter()
-            .filter_map(|total| {
-                let period = periods.get(total.period)?;
-                let (from_ms, to_ms) = bounds.get(total.period)?;
-                let mut row = amounts(total);
-                for (name, value) in [
-                    ("period", json!(period.name)),
-                    ("from_ms", json!(from_ms)),
-                    ("to_ms", json!(to_ms)),
-                ] {
-                    row.as_object_mut()?.insert(name.to_owned(), value);
-                }
-                Some(row)
-            })
-            .collect();
-        Ok(success(json!({
-            "from": from.to_string(),
-            "to": to.to_string(),
-            "by": by,
-            "time_zone": context.merchant.time_zone,
-            "totals": rows,
-            "sums": sums(&totals),
-        })))
+/// `GET /v1/totals?from=2026-01-01&to=2026-01-31&by=day`: the first and the
+/// last day, in the merchant's time zone. SECRET.
+pub async fn get_totals<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let sent = query_once(request)?;
+    let unknown = sent
+        .keys()
+        .find(|name| !["from", "to", "by"].contains(&name.as_str()));
+    if let Some(name) = unknown {
+        let fields = Fields::of_query(BTreeMap::new());
+        return Err(fields.invalid(name, "is not known here: send from, to and by"));
     }
+    let fields = Fields::of_query(sent);
+    let (from, to) = (day(&fields, "from")?, day(&fields, "to")?);
+    if to < from {
+        return Err(fields.invalid("to", "must not be before from"));
+    }
+    let (by, most) = match fields.text("by", 8)?.as_deref() {
+        None | Some("day") => ("day", MOST_DAYS),
+        Some("month") => ("month", MOST_MONTHS),
+        Some(_) => return Err(fields.invalid("by", "must be day or month")),
+    };
+    let zone = time_zone::find(&context.merchant.time_zone)
+        .ok_or_else(|| ApiError::internal("the merchant's time zone is unknown"))?;
+    let periods = periods(from, to, by, most)
+        .ok_or_else(|| fields.invalid("to", &format!("must be at most {most} {by}s after from")))?;
+    let bounds = periods
+        .iter()
+        .map(|period| Ok((start_ms(period.from, &zone)?, start_ms(period.to, &zone)?)))
+        .collect::<Result<Vec<_>, jiff::Error>>()
+        .map_err(ApiError::internal)?;
+    let totals: Vec<Total> = cx
+        .book(&context.merchant.id, Call::Totals(bounds.clone()))
+        .await?;
+    let rows: Vec<Value> = totals
+        .iter()
+        .filter_map(|total| {
+            let period = periods.get(total.period)?;
+            let (from_ms, to_ms) = bounds.get(total.period)?;
+            let mut row = amounts(total);
+            for (name, value) in [
+                ("period", json!(period.name)),
+                ("from_ms", json!(from_ms)),
+                ("to_ms", json!(to_ms)),
+            ] {
+                row.as_object_mut()?.insert(name.to_owned(), value);
+            }
+            Some(row)
+        })
+        .collect();
+    Ok(success(json!({
+        "from": from.to_string(),
+        "to": to.to_string(),
+        "by": by,
+        "time_zone": context.merchant.time_zone,
+        "totals": rows,
+        "sums": sums(&totals),
+    })))
 }
 
 /// All periods together, by currency.

@@ -1,50 +1,49 @@
 //! `POST /notify/ionline/{merchant}`: notices of iOnline Pay (seed 004): XML,
 //! signed inside the document, acknowledged with one word.
 
-use crate::Gateway;
+use super::{addressee, ambiguous, not_believed, noticed};
 use crate::book::Verdict;
 use crate::http::error::ApiError;
 use crate::http::message::answer;
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use wechatpay::ionline::Merchant;
 use wechatpay::ionline::notify::{ACK_OK, Notice, NoticeError};
 
-impl<R: Runtime> Gateway<R> {
-    pub(crate) async fn ionline_notice(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        let context = self.addressee(id, "ionline").await?;
-        let merchant = Merchant {
-            account: &context.merchant.account,
-            currency: context.merchant.currency,
-        };
-        let credentials = &context.credentials;
-        let read = |key| Notice::read(request.body(), merchant, key);
-        let previous = credentials.previous_api_key(self.runtime.now_ms());
-        let notice = match (read(&credentials.api_key), previous) {
-            (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
-            (notice, _) => notice,
-        };
-        match notice {
-            Ok(notice) => {
-                let verdict = self.noticed(id, notice.payment, None).await?;
-                Ok(acknowledgement(&verdict))
-            }
-            Err(NoticeError::Ambiguous { out_trade_no }) => {
-                let verdict = self.ambiguous(id, out_trade_no.as_deref()).await?;
-                Ok(acknowledgement(&verdict))
-            }
-            Err(error) => {
-                self.not_believed(id, name_of(&error)).await;
-                // Verified, and it says that nothing was paid: there is
-                // nothing to send again.
-                Ok(match error {
-                    NoticeError::ResultFail { .. } => text(200, ACK_OK),
-                    _ => text(400, "fail"),
-                })
-            }
+pub async fn ionline_notice<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = addressee(cx, id, "ionline").await?;
+    let merchant = Merchant {
+        account: &context.merchant.account,
+        currency: context.merchant.currency,
+    };
+    let credentials = &context.credentials;
+    let read = |key| Notice::read(request.body(), merchant, key);
+    let previous = credentials.previous_api_key(cx.runtime.now_ms());
+    let notice = match (read(&credentials.api_key), previous) {
+        (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
+        (notice, _) => notice,
+    };
+    match notice {
+        Ok(notice) => {
+            let verdict = noticed(cx, id, notice.payment, None).await?;
+            Ok(acknowledgement(&verdict))
+        }
+        Err(NoticeError::Ambiguous { out_trade_no }) => {
+            let verdict = ambiguous(cx, id, out_trade_no.as_deref()).await?;
+            Ok(acknowledgement(&verdict))
+        }
+        Err(error) => {
+            not_believed(cx, id, name_of(&error)).await;
+            // Verified, and it says that nothing was paid: there is
+            // nothing to send again.
+            Ok(match error {
+                NoticeError::ResultFail { .. } => text(200, ACK_OK),
+                _ => text(400, "fail"),
+            })
         }
     }
 }

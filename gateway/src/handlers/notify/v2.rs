@@ -1,134 +1,132 @@
 //! `POST /notify/v2/{merchant}`: notices of WeChat Pay v2 (seed 002, section
 //! 9.7), signed inside the document.
 
-use crate::Gateway;
+use super::{addressee, ambiguous, not_believed, noticed};
 use crate::book::{Call, Prepaid, Verdict};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::answer;
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use order::OutTradeNo;
 use wechatpay::common::Text;
 use wechatpay::v2::notify::{ACK_OK, Notice, NoticeError, ack_fail};
 use wechatpay::v2::{native, refund_notify};
 
-impl<R: Runtime> Gateway<R> {
-    pub(crate) async fn notice(&self, request: &Request, id: &str) -> Result<Response, ApiError> {
-        let context = self.addressee(id, "v2").await?;
-        let credentials = &context.credentials;
-        let read = |key| Notice::read(request.body(), key, context.merchant.sign_type);
-        let previous = credentials.previous_api_key(self.runtime.now_ms());
-        let notice = match (read(&credentials.api_key), previous) {
-            (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
-            (notice, _) => notice,
-        };
-        let verdict: Verdict = match notice {
-            Ok(notice) => {
-                // Verified text is UTF-8, so nothing is lost here.
-                let xml = String::from_utf8_lossy(request.body()).into_owned();
-                self.noticed(id, notice.payment, Some(xml)).await?
+pub async fn notice<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = addressee(cx, id, "v2").await?;
+    let credentials = &context.credentials;
+    let read = |key| Notice::read(request.body(), key, context.merchant.sign_type);
+    let previous = credentials.previous_api_key(cx.runtime.now_ms());
+    let notice = match (read(&credentials.api_key), previous) {
+        (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
+        (notice, _) => notice,
+    };
+    let verdict: Verdict = match notice {
+        Ok(notice) => {
+            // Verified text is UTF-8, so nothing is lost here.
+            let xml = String::from_utf8_lossy(request.body()).into_owned();
+            noticed(cx, id, notice.payment, Some(xml)).await?
+        }
+        Err(NoticeError::Ambiguous { out_trade_no }) => {
+            ambiguous(cx, id, out_trade_no.as_deref()).await?
+        }
+        Err(error) => {
+            not_believed(cx, id, name_of(&error)).await;
+            // Verified, and it says that nothing was paid: there is
+            // nothing to send again.
+            if matches!(error, NoticeError::ResultFail { .. }) {
+                return Ok(xml(200, ACK_OK.to_owned()));
             }
-            Err(NoticeError::Ambiguous { out_trade_no }) => {
-                self.ambiguous(id, out_trade_no.as_deref()).await?
-            }
-            Err(error) => {
-                self.not_believed(id, name_of(&error)).await;
-                // Verified, and it says that nothing was paid: there is
-                // nothing to send again.
-                if matches!(error, NoticeError::ResultFail { .. }) {
-                    return Ok(xml(200, ACK_OK.to_owned()));
-                }
-                return Ok(xml(400, ack_fail(sentence_for(&error))));
-            }
-        };
-        Ok(acknowledgement(&verdict))
-    }
+            return Ok(xml(400, ack_fail(sentence_for(&error))));
+        }
+    };
+    Ok(acknowledgement(&verdict))
 }
 
-impl<R: Runtime> Gateway<R> {
-    /// `POST /notify/v2/{merchant}/refund` (`req_info`). What it says is
-    /// encrypted under the merchant's key and not signed: the book asks WeChat
-    /// before anything changes.
-    pub(crate) async fn refund_notice(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        let context = self.addressee(id, "v2").await?;
-        let credentials = &context.credentials;
-        let read = |key| refund_notify::Notice::read(request.body(), key);
-        let previous = credentials.previous_api_key(self.runtime.now_ms());
-        let notice = match (read(&credentials.api_key), previous) {
-            (Err(error), Some(previous)) => read(previous).map_err(|_| error),
-            (notice, _) => notice,
-        };
-        let refund = match notice {
-            Ok(notice) => notice.refund,
-            Err(_) => {
-                self.not_believed(id, "refund_notice_not_believed").await;
-                return Ok(xml(400, ack_fail("Parameter format checking error")));
-            }
-        };
-        let Ok(out_trade_no) = OutTradeNo::new(&refund.out_trade_no) else {
+/// `POST /notify/v2/{merchant}/refund` (`req_info`). What it says is
+/// encrypted under the merchant's key and not signed: the book asks WeChat
+/// before anything changes.
+pub async fn refund_notice<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = addressee(cx, id, "v2").await?;
+    let credentials = &context.credentials;
+    let read = |key| refund_notify::Notice::read(request.body(), key);
+    let previous = credentials.previous_api_key(cx.runtime.now_ms());
+    let notice = match (read(&credentials.api_key), previous) {
+        (Err(error), Some(previous)) => read(previous).map_err(|_| error),
+        (notice, _) => notice,
+    };
+    let refund = match notice {
+        Ok(notice) => notice.refund,
+        Err(_) => {
+            not_believed(cx, id, "refund_notice_not_believed").await;
             return Ok(xml(400, ack_fail("Parameter format checking error")));
-        };
-        let call = Call::RefundNoticed {
-            out_trade_no,
-            out_refund_no: refund.out_refund_no,
-        };
-        let verdict: Verdict = self.book(id, call).await?;
-        Ok(acknowledgement(&verdict))
-    }
+        }
+    };
+    let Ok(out_trade_no) = OutTradeNo::new(&refund.out_trade_no) else {
+        return Ok(xml(400, ack_fail("Parameter format checking error")));
+    };
+    let call = Call::RefundNoticed {
+        out_trade_no,
+        out_refund_no: refund.out_refund_no,
+    };
+    let verdict: Verdict = cx.book(id, call).await?;
+    Ok(acknowledgement(&verdict))
 }
 
-impl<R: Runtime> Gateway<R> {
-    /// `POST /notify/v2/{merchant}/native`: a payer has scanned a product's
-    /// code (Native mode 1). The answer is the order to pay, signed; or why
-    /// there is none, in words that WeChat shows the payer.
-    pub(crate) async fn product_callback(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        let context = self.addressee(id, "v2").await?;
-        let merchant = &context.merchant;
-        let credentials = &context.credentials;
-        let read = |key| native::Callback::read(request.body(), key, merchant.sign_type);
-        let previous = credentials.previous_api_key(self.runtime.now_ms());
-        // The answer is signed with the key that WeChat asks with.
-        let (callback, key) = match (read(&credentials.api_key), previous) {
-            (Err(error), Some(previous)) => (read(previous).map_err(|_| error), previous),
-            (callback, _) => (callback, &credentials.api_key),
-        };
-        let callback = match callback {
-            Ok(callback) => callback,
-            Err(_) => {
-                self.not_believed(id, "product_callback_not_believed").await;
-                return Ok(xml(400, ack_fail("Signature failure")));
-            }
-        };
-        let ours = &merchant.account;
-        let nonce = self.random_text(32);
-        let same =
-            (&callback.account.appid, &callback.account.mch_id) == (&ours.appid, &ours.mch_id);
-        let call = Call::ProductScanned(callback.product_id.as_str().to_owned());
-        let prepaid: Result<Prepaid, ApiError> = match same {
-            true => self.book(id, call).await,
-            false => Err(ApiError::of(Code::ProductNotFound)),
-        };
-        let fields = prepaid
-            .ok()
-            .and_then(|prepaid| Text::new("prepay_id", &prepaid.prepayment.prepay_id).ok())
-            .map(|prepay_id| native::Answer { prepay_id }.to_fields(ours, &nonce));
-        let fields = match fields {
-            Some(fields) => fields,
-            None => {
-                let sorry = Text::new("err_code_des", "This cannot be sold now. 暂时无法购买")
-                    .map_err(ApiError::internal)?;
-                native::refusal(ours, &nonce, &sorry)
-            }
-        };
-        Ok(xml(200, fields.sealed(key, merchant.sign_type).to_xml()))
-    }
+/// `POST /notify/v2/{merchant}/native`: a payer has scanned a product's
+/// code (Native mode 1). The answer is the order to pay, signed; or why
+/// there is none, in words that WeChat shows the payer.
+pub async fn product_callback<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = addressee(cx, id, "v2").await?;
+    let merchant = &context.merchant;
+    let credentials = &context.credentials;
+    let read = |key| native::Callback::read(request.body(), key, merchant.sign_type);
+    let previous = credentials.previous_api_key(cx.runtime.now_ms());
+    // The answer is signed with the key that WeChat asks with.
+    let (callback, key) = match (read(&credentials.api_key), previous) {
+        (Err(error), Some(previous)) => (read(previous).map_err(|_| error), previous),
+        (callback, _) => (callback, &credentials.api_key),
+    };
+    let callback = match callback {
+        Ok(callback) => callback,
+        Err(_) => {
+            not_believed(cx, id, "product_callback_not_believed").await;
+            return Ok(xml(400, ack_fail("Signature failure")));
+        }
+    };
+    let ours = &merchant.account;
+    let nonce = cx.random_text(32);
+    let same = (&callback.account.appid, &callback.account.mch_id) == (&ours.appid, &ours.mch_id);
+    let call = Call::ProductScanned(callback.product_id.as_str().to_owned());
+    let prepaid: Result<Prepaid, ApiError> = match same {
+        true => cx.book(id, call).await,
+        false => Err(ApiError::of(Code::ProductNotFound)),
+    };
+    let fields = prepaid
+        .ok()
+        .and_then(|prepaid| Text::new("prepay_id", &prepaid.prepayment.prepay_id).ok())
+        .map(|prepay_id| native::Answer { prepay_id }.to_fields(ours, &nonce));
+    let fields = match fields {
+        Some(fields) => fields,
+        None => {
+            let sorry = Text::new("err_code_des", "This cannot be sold now. 暂时无法购买")
+                .map_err(ApiError::internal)?;
+            native::refusal(ours, &nonce, &sorry)
+        }
+    };
+    Ok(xml(200, fields.sealed(key, merchant.sign_type).to_xml()))
 }
 
 fn acknowledgement(verdict: &Verdict) -> Response {

@@ -4,7 +4,7 @@
 //! An institution's notices go to the merchant that they name (checklist I2),
 //! whichever of its merchants' addresses they were sent to.
 
-use crate::Gateway;
+use super::{addressee, not_believed, noticed};
 use crate::book::{Call, Stray, StrayRefund, Verdict};
 use crate::http::error::ApiError;
 use crate::http::message::{answer, header_text};
@@ -13,6 +13,7 @@ use crate::merchants::registry::{self, Answer};
 use crate::merchants::shards::ask;
 use crate::observe::alarm::Alarm;
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use crate::upstream::is_public_key_id;
 use order::{OutTradeNo, Payment};
 use std::rc::Rc;
@@ -21,209 +22,221 @@ use wechatpay::v3::keyring::{VerifyError, verify};
 use wechatpay::v3::notify::{Envelope, Event, Hint, Notice, NoticeError, ack_fail};
 use wechatpay::v3::{Signature, SignatureError, refund_notify};
 
-impl<R: Runtime> Gateway<R> {
-    pub(crate) async fn v3_notice(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        let context = self.addressee(id, "v3").await?;
-        let signature = match Signature::from_headers(|name| header_text(request, name)) {
-            Ok(signature) => signature,
-            Err(SignatureError::Missing(_)) if !has_signature(request) => {
-                return self.unsigned(request, &context).await;
-            }
-            Err(error) => return self.refuse(id, name_of_signature(error)).await,
-        };
-        let told = match self.believed(&signature, request, &context).await {
-            Ok(told) => told,
-            Err(name) => {
-                self.report_public_key(&context, &signature.serial, request)
-                    .await;
-                return self.refuse(id, name).await;
-            }
-        };
-        let Some(whose) = self.named_in(&context, told.merchant()).await? else {
-            return self.stray(&context, told).await;
-        };
-        if whose.merchant.id == context.merchant.id {
-            return self.take(&context, told).await;
+pub async fn v3_notice<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = addressee(cx, id, "v3").await?;
+    let signature = match Signature::from_headers(|name| header_text(request, name)) {
+        Ok(signature) => signature,
+        Err(SignatureError::Missing(_)) if !has_signature(request) => {
+            return unsigned(cx, request, &context).await;
         }
-        // What one merchant's keys vouch for proves nothing to another: theirs
-        // must vouch for it too.
-        match self.believed(&signature, request, &whose).await {
-            Ok(told) => self.take(&whose, told).await,
-            Err(_) => self.refuse(id, "notice_of_another_merchant").await,
+        Err(error) => return refuse(cx, id, name_of_signature(error)).await,
+    };
+    let told = match believed(cx, &signature, request, &context).await {
+        Ok(told) => told,
+        Err(name) => {
+            report_public_key(cx, &context, &signature.serial, request).await;
+            return refuse(cx, id, name).await;
         }
+    };
+    let Some(whose) = named_in(cx, &context, told.merchant()).await? else {
+        return stray(cx, &context, told).await;
+    };
+    if whose.merchant.id == context.merchant.id {
+        return take(cx, &context, told).await;
     }
+    // What one merchant's keys vouch for proves nothing to another: theirs
+    // must vouch for it too.
+    match believed(cx, &signature, request, &whose).await {
+        Ok(told) => take(cx, &whose, told).await,
+        Err(_) => refuse(cx, id, "notice_of_another_merchant").await,
+    }
+}
 
-    /// What the notice says, if this merchant's keys vouch for it; or the name
-    /// under which it is counted.
-    async fn believed(
-        &self,
-        signature: &Signature,
-        request: &Request,
-        context: &MerchantContext,
-    ) -> Result<Told, &'static str> {
-        let upstream = self.upstream(context);
-        let keyring = upstream.keyring_for_notice(&signature.serial).await;
-        let now_ms = self.runtime.now_ms();
-        let verified = verify(signature, request.body(), &keyring, now_ms, &self.runtime)
-            .await
-            .map_err(|error| name_of_verify(&error))?;
-        let wrong = |error: NoticeError| name_of(&error);
-        let envelope = Envelope::read(verified).map_err(wrong)?;
-        if envelope.event == Event::TransactionSuccess {
-            let opened = self.opened(context, |key| Notice::open(&envelope, key));
-            opened.map(|notice| Told::Paid(Box::new(notice.payment)))
-        } else {
-            let opened = self.opened(context, |key| refund_notify::Notice::open(&envelope, key));
-            opened.map(|notice| Told::Refund(Box::new(notice)))
+/// What the notice says, if this merchant's keys vouch for it; or the name
+/// under which it is counted.
+async fn believed<R: Runtime>(
+    cx: &Services<R>,
+    signature: &Signature,
+    request: &Request,
+    context: &MerchantContext,
+) -> Result<Told, &'static str> {
+    let upstream = cx.upstream(context);
+    let keyring = upstream.keyring_for_notice(&signature.serial).await;
+    let now_ms = cx.runtime.now_ms();
+    let verified = verify(signature, request.body(), &keyring, now_ms, &cx.runtime)
+        .await
+        .map_err(|error| name_of_verify(&error))?;
+    let wrong = |error: NoticeError| name_of(&error);
+    let envelope = Envelope::read(verified).map_err(wrong)?;
+    if envelope.event == Event::TransactionSuccess {
+        let opened = opened(cx, context, |key| Notice::open(&envelope, key));
+        opened.map(|notice| Told::Paid(Box::new(notice.payment)))
+    } else {
+        let opened = opened(cx, context, |key| {
+            refund_notify::Notice::open(&envelope, key)
+        });
+        opened.map(|notice| Told::Refund(Box::new(notice)))
+    }
+    .map_err(wrong)
+}
+
+/// Raises an alarm where the notice names a public key that the merchant
+/// does not have. Only a notice that opens with the merchant's `APIv3` key
+/// is believed so far: the header alone is anyone's.
+async fn report_public_key<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    serial: &str,
+    request: &Request,
+) {
+    let keyring = context.platform.borrow().keyring.clone();
+    let held = keyring
+        .public_key
+        .as_ref()
+        .is_some_and(|(id, _)| id == serial);
+    let opens = || opened(cx, context, |key| Hint::read(request.body(), key)).is_ok();
+    if !held && is_public_key_id(serial) && opens() {
+        cx.report(context, Alarm::PublicKeyUnknown, serial).await;
+    }
+}
+
+/// Hands it to the merchant's book.
+async fn take<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    told: Told,
+) -> Result<Response, ApiError> {
+    let id = context.merchant.id.as_str();
+    let verdict = match told {
+        Told::Paid(payment) => noticed(cx, id, *payment, None).await?,
+        Told::Refund(notice) => {
+            let number = notice.refund.out_trade_no.as_deref().map(OutTradeNo::new);
+            let Some(Ok(number)) = number else {
+                return refuse(cx, id, "notice_bad_field").await;
+            };
+            refund_told(cx, id, number, notice.refund.out_refund_no).await?
         }
-        .map_err(wrong)
-    }
+    };
+    Ok(acknowledgement(&verdict))
+}
 
-    /// Raises an alarm where the notice names a public key that the merchant
-    /// does not have. Only a notice that opens with the merchant's `APIv3` key
-    /// is believed so far: the header alone is anyone's.
-    async fn report_public_key(&self, context: &MerchantContext, serial: &str, request: &Request) {
-        let keyring = context.platform.borrow().keyring.clone();
-        let held = keyring
-            .public_key
-            .as_ref()
-            .is_some_and(|(id, _)| id == serial);
-        let opens = || {
-            self.opened(context, |key| Hint::read(request.body(), key))
-                .is_ok()
-        };
-        if !held && is_public_key_id(serial) && opens() {
-            self.report(context, Alarm::PublicKeyUnknown, serial).await;
-        }
-    }
+/// For an unknown sub-merchant: stores the notice and raises an alarm
+/// (checklist I3).
+async fn stray<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    told: Told,
+) -> Result<Response, ApiError> {
+    let id = context.merchant.id.as_str();
+    let stray = match told {
+        Told::Paid(payment) => Stray::Payment(payment),
+        Told::Refund(notice) => Stray::Refund(StrayRefund {
+            mch_id: notice.merchant.mch_id,
+            sub_mch_id: notice.merchant.sub_mch_id,
+            out_trade_no: notice.refund.out_trade_no,
+            out_refund_no: notice.refund.out_refund_no,
+            refund_id: notice.refund.refund_id,
+            money: notice.refund.money,
+        }),
+    };
+    let verdict: Verdict = cx.book(id, Call::Stray(stray)).await?;
+    Ok(acknowledgement(&verdict))
+}
 
-    /// Hands it to the merchant's book.
-    async fn take(&self, context: &MerchantContext, told: Told) -> Result<Response, ApiError> {
-        let id = context.merchant.id.as_str();
-        let verdict = match told {
-            Told::Paid(payment) => self.noticed(id, *payment, None).await?,
-            Told::Refund(notice) => {
-                let number = notice.refund.out_trade_no.as_deref().map(OutTradeNo::new);
-                let Some(Ok(number)) = number else {
-                    return self.refuse(id, "notice_bad_field").await;
-                };
-                self.refund_told(id, number, notice.refund.out_refund_no)
-                    .await?
-            }
-        };
-        Ok(acknowledgement(&verdict))
+/// Opens a resource under the merchant's key, or the one before it.
+fn opened<R: Runtime, T>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    open: impl Fn(&Secret) -> Result<T, NoticeError>,
+) -> Result<T, NoticeError> {
+    let credentials = &context.credentials;
+    let previous = credentials.previous_api_key(cx.runtime.now_ms());
+    match (open(&credentials.api_key), previous) {
+        (Err(NoticeError::Sealed(_)), Some(previous)) => open(previous),
+        (opened, _) => opened,
     }
+}
 
-    /// For an unknown sub-merchant: stores the notice and raises an alarm
-    /// (checklist I3).
-    async fn stray(&self, context: &MerchantContext, told: Told) -> Result<Response, ApiError> {
-        let id = context.merchant.id.as_str();
-        let stray = match told {
-            Told::Paid(payment) => Stray::Payment(payment),
-            Told::Refund(notice) => Stray::Refund(StrayRefund {
-                mch_id: notice.merchant.mch_id,
-                sub_mch_id: notice.merchant.sub_mch_id,
-                out_trade_no: notice.refund.out_trade_no,
-                out_refund_no: notice.refund.out_refund_no,
-                refund_id: notice.refund.refund_id,
-                money: notice.refund.money,
-            }),
-        };
-        let verdict: Verdict = self.book(id, Call::Stray(stray)).await?;
-        Ok(acknowledgement(&verdict))
+/// Whose a notice is that says it is this merchant's. One with another
+/// `sp_mchid` is left to the addressee's book, which refuses it (checklist
+/// I1).
+async fn named_in<R: Runtime>(
+    cx: &Services<R>,
+    context: &Rc<MerchantContext>,
+    (mch_id, sub_mch_id): (&str, Option<&str>),
+) -> Result<Option<Rc<MerchantContext>>, ApiError> {
+    let ours = &context.merchant.account;
+    let Some(sub_mch_id) = sub_mch_id.filter(|sub| {
+        ours.mch_id == mch_id && ours.sub_mch_id.as_deref().is_some_and(|ours| ours != *sub)
+    }) else {
+        return Ok(Some(context.clone()));
+    };
+    let call = registry::Call::BySubMerchant {
+        mch_id: mch_id.to_owned(),
+        sub_mch_id: sub_mch_id.to_owned(),
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::Found(found) => addressee(cx, &found.merchant.id, "v3").await.map(Some),
+        Answer::NotFound => Ok(None),
+        // Not known at present: WeChat repeats the notice.
+        _ => Err(ApiError::internal(
+            "the registry gave another kind of answer",
+        )),
     }
+}
 
-    /// Opens a resource under the merchant's key, or the one before it.
-    fn opened<T>(
-        &self,
-        context: &MerchantContext,
-        open: impl Fn(&Secret) -> Result<T, NoticeError>,
-    ) -> Result<T, NoticeError> {
-        let credentials = &context.credentials;
-        let previous = credentials.previous_api_key(self.runtime.now_ms());
-        match (open(&credentials.api_key), previous) {
-            (Err(NoticeError::Sealed(_)), Some(previous)) => open(previous),
-            (opened, _) => opened,
-        }
+/// Some networks drop the headers that carry the signature. What is left
+/// opens with the merchant's key or not; if it does, WeChat is asked.
+async fn unsigned<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+) -> Result<Response, ApiError> {
+    let id = context.merchant.id.as_str();
+    let hint = match opened(cx, context, |key| Hint::read(request.body(), key)) {
+        Ok(hint) => hint,
+        Err(_) => return refuse(cx, id, "notice_not_signed").await,
+    };
+    let ours = &context.merchant.account;
+    if hint.merchant.first_difference(ours).is_some() {
+        return refuse(cx, id, "notice_of_another_merchant").await;
     }
+    let verdict = match hint.out_refund_no {
+        Some(number) => refund_told(cx, id, hint.out_trade_no, number).await?,
+        None => cx.book(id, Call::Hinted(hint.out_trade_no)).await?,
+    };
+    Ok(acknowledgement(&verdict))
+}
 
-    /// Whose a notice is that says it is this merchant's. One with another
-    /// `sp_mchid` is left to the addressee's book, which refuses it (checklist
-    /// I1).
-    async fn named_in(
-        &self,
-        context: &Rc<MerchantContext>,
-        (mch_id, sub_mch_id): (&str, Option<&str>),
-    ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
-        let ours = &context.merchant.account;
-        let Some(sub_mch_id) = sub_mch_id.filter(|sub| {
-            ours.mch_id == mch_id && ours.sub_mch_id.as_deref().is_some_and(|ours| ours != *sub)
-        }) else {
-            return Ok(Some(context.clone()));
-        };
-        let call = registry::Call::BySubMerchant {
-            mch_id: mch_id.to_owned(),
-            sub_mch_id: sub_mch_id.to_owned(),
-        };
-        match ask(&self.runtime, call).await? {
-            Answer::Found(found) => self.addressee(&found.merchant.id, "v3").await.map(Some),
-            Answer::NotFound => Ok(None),
-            // Not known at present: WeChat repeats the notice.
-            _ => Err(ApiError::internal(
-                "the registry gave another kind of answer",
-            )),
-        }
-    }
+async fn refund_told<R: Runtime>(
+    cx: &Services<R>,
+    id: &str,
+    out_trade_no: OutTradeNo,
+    out_refund_no: String,
+) -> Result<Verdict, ApiError> {
+    let call = Call::RefundNoticed {
+        out_trade_no,
+        out_refund_no,
+    };
+    cx.book(id, call).await
+}
 
-    /// Some networks drop the headers that carry the signature. What is left
-    /// opens with the merchant's key or not; if it does, WeChat is asked.
-    async fn unsigned(
-        &self,
-        request: &Request,
-        context: &MerchantContext,
-    ) -> Result<Response, ApiError> {
-        let id = context.merchant.id.as_str();
-        let hint = match self.opened(context, |key| Hint::read(request.body(), key)) {
-            Ok(hint) => hint,
-            Err(_) => return self.refuse(id, "notice_not_signed").await,
-        };
-        let ours = &context.merchant.account;
-        if hint.merchant.first_difference(ours).is_some() {
-            return self.refuse(id, "notice_of_another_merchant").await;
-        }
-        let verdict = match hint.out_refund_no {
-            Some(number) => self.refund_told(id, hint.out_trade_no, number).await?,
-            None => self.book(id, Call::Hinted(hint.out_trade_no)).await?,
-        };
-        Ok(acknowledgement(&verdict))
-    }
-
-    async fn refund_told(
-        &self,
-        id: &str,
-        out_trade_no: OutTradeNo,
-        out_refund_no: String,
-    ) -> Result<Verdict, ApiError> {
-        let call = Call::RefundNoticed {
-            out_trade_no,
-            out_refund_no,
-        };
-        self.book(id, call).await
-    }
-
-    async fn refuse(&self, id: &str, name: &'static str) -> Result<Response, ApiError> {
-        self.not_believed(id, name).await;
-        let (status, message) = match name {
-            "notice_bad_field" | "notice_unknown_event" => (400, "not understood"),
-            "notice_not_opened" => (400, "not opened"),
-            _ => (401, "signature failure"),
-        };
-        Ok(answer(status, "application/json", ack_fail(message)))
-    }
+async fn refuse<R: Runtime>(
+    cx: &Services<R>,
+    id: &str,
+    name: &'static str,
+) -> Result<Response, ApiError> {
+    not_believed(cx, id, name).await;
+    let (status, message) = match name {
+        "notice_bad_field" | "notice_unknown_event" => (400, "not understood"),
+        "notice_not_opened" => (400, "not opened"),
+        _ => (401, "signature failure"),
+    };
+    Ok(answer(status, "application/json", ack_fail(message)))
 }
 
 /// What a notice says.

@@ -14,19 +14,23 @@
 //! The pictures are for everybody, because a link's id is public and anyone can buy
 //! through it anyway, and so that a plain `<img>` shows them.
 
-use crate::Gateway;
+use super::{
+    VARY, environment, error_page, is_from_here, lang_chosen, lang_of, merchant_of, page_file,
+    refusal, share_image, too_often,
+};
+use crate::auth::sessions::new_cookie;
+use crate::auth::sessions::{VERSION, verified_payer};
 use crate::book::{Buy, Call, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts};
-use crate::handlers::payer::page::{VARY, environment, lang_chosen, lang_of};
-use crate::handlers::payer::sign_in::VERSION;
+use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::http::message::{answer, cookie, header_text, json, query, redirect, set};
-use crate::http::rate_limit::address;
 use crate::merchants::directory::MerchantContext;
 use crate::observe::Log;
 use crate::render::print::{Paper, Sheet};
 use crate::render::qr::{Picture, QrCodeEcc};
 use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
 use checkout::link::{Asks, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity};
 use checkout::{App, State, format_amount};
 use http::header;
@@ -65,371 +69,390 @@ struct Opened {
     once: String,
 }
 
-impl<R: Runtime> Gateway<R> {
-    /// `GET /pay/?l=…`.
-    pub(crate) async fn link_page(&self, request: &Request, id: &str) -> Response {
-        let once = query(request).remove("once");
-        match self.open_link(id, once).await {
-            Ok(opened) => {
-                if opened.facts.ended(self.runtime.now_ms()).is_some()
-                    && let Some(resumed) = self.resume_purchase(request, &opened).await
-                {
-                    return resumed;
-                }
-                self.drawn_link(request, 200, &opened, None).await
+/// `GET /pay/?l=…`.
+pub async fn link_page<R: Runtime>(cx: &Services<R>, request: &Request, id: &str) -> Response {
+    let once = query(request).remove("once");
+    match open_link(cx, id, once).await {
+        Ok(opened) => {
+            if opened.facts.ended(cx.runtime.now_ms()).is_some()
+                && let Some(resumed) = resume_purchase(cx, request, &opened).await
+            {
+                return resumed;
             }
-            Err(error) => self.link_error(request, error).await,
+            drawn_link(cx, request, 200, &opened, None).await
         }
+        Err(error) => link_error(cx, request, error).await,
     }
+}
 
-    /// Back to the purchase of this link that this browser has begun and can
-    /// still pay: the last piece is reserved for this browser.
-    async fn resume_purchase(&self, request: &Request, opened: &Opened) -> Option<Response> {
-        let link = &opened.facts.link.id;
-        let token = cookie(request, &bought_cookie(link))?;
-        let bought: Bought = self.config.master_key.read_token(BOUGHT_PURPOSE, token)?;
-        if bought.v != VERSION || bought.link != *link {
-            return None;
-        }
-        let call = Call::ViewCheckout(bought.checkout.clone());
-        let facts: CheckoutFacts = self.book(&opened.context.merchant.id, call).await.ok()?;
-        let is_open = matches!(facts.state, State::Open | State::Confirming);
-        is_open.then(|| {
-            let url = self.config.checkout_url(&bought.checkout);
-            let mut response = redirect(&format!("{url}{}", lang_chosen(request)));
-            *response.status_mut() = http::StatusCode::SEE_OTHER;
-            response
-        })
+/// Back to the purchase of this link that this browser has begun and can
+/// still pay: the last piece is reserved for this browser.
+async fn resume_purchase<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    opened: &Opened,
+) -> Option<Response> {
+    let link = &opened.facts.link.id;
+    let token = cookie(request, &bought_cookie(link))?;
+    let bought: Bought = cx.config.master_key.read_token(BOUGHT_PURPOSE, token)?;
+    if bought.v != VERSION || bought.link != *link {
+        return None;
     }
-
-    /// `POST /pay/link`.
-    pub(crate) async fn buy(&self, request: &Request) -> Response {
-        if !self.is_from_here(request) {
-            return self
-                .refusal(request, ApiError::of(Code::ForeignOrigin))
-                .await;
-        }
-        let form = form(request);
-        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-        let opened = self.open_link(field("l"), form.get("once").cloned());
-        let opened = match opened.await {
-            Ok(opened) => opened,
-            Err(error) => return self.link_error(request, error).await,
-        };
-        if environment(request).app == App::Robot {
-            return self.drawn_link(request, 200, &opened, None).await;
-        }
-        let (written, choice) = match asks(&opened.facts, self.runtime.now_ms()) {
-            Asks::Ended(_) => {
-                if let Some(resumed) = self.resume_purchase(request, &opened).await {
-                    return resumed;
-                }
-                return self.drawn_link(request, 409, &opened, None).await;
-            }
-            Asks::Quantity { at_most, .. } => {
-                let written = form.get("quantity").map_or("1", String::as_str);
-                (written, quantity(written, at_most))
-            }
-            Asks::Amount { min, max } => (field("amount"), amount(field("amount"), min, max)),
-        };
-        let refused = |problem| Some(Refused { written, problem });
-        let choice = match choice {
-            Ok(choice) => choice,
-            Err(problem) => {
-                return self
-                    .drawn_link(request, 422, &opened, refused(problem))
-                    .await;
-            }
-        };
-        let buy = Buy {
-            id: opened.facts.link.id.clone(),
-            once: opened.once.clone(),
-            choice,
-            holder: self.holder(request, &opened.context),
-        };
-        let merchant = &opened.context.merchant.id;
-        let bought = self.book::<String>(merchant, Call::Buy(buy)).await;
-        let is_held = |error: &ApiError| {
-            matches!(
-                error.code,
-                Code::RateLimited
-                    | Code::LinkSoldOut
-                    | Code::LinkStockTooLow
-                    | Code::LinkOff
-                    | Code::LinkExpired
-            )
-        };
-        // The last piece may be reserved for this browser.
-        if bought.as_ref().is_err_and(is_held)
-            && let Some(resumed) = self.resume_purchase(request, &opened).await
-        {
-            return resumed;
-        }
-        match bought {
-            Ok(checkout_id) => {
-                let lang = lang_chosen(request);
-                let lang = match (lang.is_empty(), form.get("lang")) {
-                    (true, Some(tag)) => checkout::Lang::from_tag(tag)
-                        .map(|lang| format!("&lang={}", lang.tag()))
-                        .unwrap_or_default(),
-                    _ => lang,
-                };
-                let url = self.config.checkout_url(&checkout_id);
-                let mut response = redirect(&format!("{url}{lang}"));
-                *response.status_mut() = http::StatusCode::SEE_OTHER;
-                let bought = Bought {
-                    v: VERSION,
-                    link: opened.facts.link.id.clone(),
-                    checkout: checkout_id,
-                };
-                let token = self.config.master_key.token(BOUGHT_PURPOSE, &bought);
-                let name = bought_cookie(&bought.link);
-                let cookie = self.cookie(&name, &token, "/pay/", BOUGHT_SECONDS);
-                set(&mut response, header::SET_COOKIE, &cookie);
-                response
-            }
-            Err(error) if error.code == Code::RateLimited => self.too_often(request, error).await,
-            // Another payer was faster, or the merchant has changed the link: it is
-            // shown as it is now.
-            Err(error) if error.code.status() < 500 => {
-                let id = opened.facts.link.id.clone();
-                match self.open_link(&id, Some(opened.once)).await {
-                    Ok(now) => {
-                        let refused = refused(EntryProblem::OutOfRange);
-                        self.drawn_link(request, 409, &now, refused).await
-                    }
-                    Err(error) => self.link_error(request, error).await,
-                }
-            }
-            Err(error) => {
-                error.log_cause(&self.runtime);
-                self.error_page(request, error.code).await
-            }
-        }
-    }
-
-    /// Whose unpaid pieces are counted together: the payer's, where WeChat has
-    /// told who that is, or else those of the network address. An openid that
-    /// only a Quick Auth service has told does not count: it is not signed, so
-    /// one person could bring as many as the stock has pieces.
-    fn holder(&self, request: &Request, context: &MerchantContext) -> Option<String> {
-        let verified = self.verified_payer(request, context);
-        let who = verified.or_else(|| address(request))?;
-        Some(self.config.master_key.alias("holder", &who))
-    }
-
-    /// `GET /pay/result`: how the purchase of one form ended. Only a page of an
-    /// origin that the merchant has registered may ask, and it has to know the
-    /// form's `once`.
-    ///
-    /// A page of another origin may read that it is refused for that reason, and
-    /// nothing else, or it could not tell a missing registration from a missing
-    /// network. The refusal says nothing of a purchase.
-    pub(crate) async fn link_result(&self, request: &Request) -> Result<Response, ApiError> {
-        match self.result_for(request).await {
-            Err(error) if error.code == Code::OriginUnknown => {
-                let mut response = self.refusal(request, error).await;
-                set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-                Ok(response)
-            }
-            answered => answered,
-        }
-    }
-
-    async fn result_for(&self, request: &Request) -> Result<Response, ApiError> {
-        let fields = Fields::of_query(query(request));
-        let (id, once) = (fields.required("l", 64)?, fields.required("once", 64)?);
-        let context = self.merchant_of_link(&id).await?;
-        let origin = header_text(request, "origin")
-            .filter(|origin| context.merchant.registers(origin, self.config.development))
-            .ok_or_else(|| ApiError::of(Code::OriginUnknown))?;
-        let call = Call::Sale { id, once };
-        let sale: Option<SaleFacts> = self.book(&context.merchant.id, call).await?;
-        let state = match sale.as_ref().map(|sale| sale.state) {
-            None => "none",
-            Some(State::Open | State::Confirming) => "open",
-            Some(State::Paid { .. } | State::PartlyRefunded { .. }) => "paid",
-            Some(State::Refunded { .. } | State::Expired | State::Closed | State::Failed) => {
-                "ended"
-            }
-        };
-        let number = sale.map(|sale| sale.out_trade_no.to_string());
-        let mut response = json(200, &json!({"state": state, "out_trade_no": number}));
-        set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        set(&mut response, header::VARY, "origin");
-        Ok(response)
-    }
-
-    /// `GET /pay/qr`: `format` svg or png, `size` in pixels, `level` L, M, Q or
-    /// H, `logo=1` for the merchant's initial in the middle (level H).
-    pub(crate) async fn link_qr(&self, request: &Request) -> Result<Response, ApiError> {
-        let fields = Fields::of_query(query(request));
-        let opened = self.open_link(&fields.required("l", 64)?, None).await?;
-        let picture = self.picture(&fields, &opened)?;
-        let size = fields.whole("size", MIN_SIZE..=MAX_SIZE)?;
-        let size = size.and_then(|size| u32::try_from(size).ok());
-        let mut response = match fields.text("format", CHOICE_BYTES)?.as_deref() {
-            None | Some("svg") => {
-                let svg = picture.svg(size);
-                let svg =
-                    svg.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))?;
-                answer(200, "image/svg+xml", svg)
-            }
-            Some("png") => {
-                let png = picture.png(size);
-                let too_small = || fields.invalid("size", "is too small for this code");
-                answer(200, "image/png", png.ok_or_else(too_small)?)
-            }
-            Some(_) => return Err(fields.invalid("format", "must be svg or png")),
-        };
-        response.headers_mut().remove(header::CACHE_CONTROL);
-        set(&mut response, header::CACHE_CONTROL, "public, max-age=3600");
-        Ok(response)
-    }
-
-    /// `GET /pay/sheet`: `paper` a6 or a4, and `level` and `logo` as above.
-    pub(crate) async fn link_sheet(&self, request: &Request) -> Result<Response, ApiError> {
-        let fields = Fields::of_query(query(request));
-        let opened = self.open_link(&fields.required("l", 64)?, None).await?;
-        let paper = match fields.text("paper", CHOICE_BYTES)?.as_deref() {
-            None | Some("a6") => Paper::A6,
-            Some("a4") => Paper::A4,
-            Some(_) => return Err(fields.invalid("paper", "must be a6 or a4")),
-        };
-        let code = self.picture(&fields, &opened)?.svg(None);
-        let lang = lang_of(request, opened.facts.link.lang);
-        let price = match opened.facts.link.price {
-            Price::Fixed { each, .. } => Some(format_amount(each, lang)),
-            Price::Entered { .. } => None,
-        };
-        let nonce = self.random_text(22);
-        let sheet = Sheet {
-            merchant: &opened.context.merchant.name,
-            description: &opened.facts.link.body,
-            price: price.as_deref(),
-            code: &code.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))?,
-            paper,
-        };
-        let mut response = answer(200, "text/html; charset=utf-8", sheet.html(&nonce));
-        let policy = format!(
-            "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
-        );
-        set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
-        Ok(response)
-    }
-
-    fn picture(&self, fields: &Fields, opened: &Opened) -> Result<Picture, ApiError> {
-        let url = self.config.link_url(&opened.facts.link.id);
-        let merchant = &opened.context.merchant;
-        let level = fields.text("level", CHOICE_BYTES)?;
-        let picture = match (
-            fields.text("logo", CHOICE_BYTES)?.as_deref(),
-            level.as_deref(),
-        ) {
-            (Some("1"), None | Some("H")) => {
-                // A name in another script has no letter; an id has.
-                Picture::with_letter(&url, &format!("{}{}", merchant.name, merchant.id))
-            }
-            (Some("1"), Some(_)) => return Err(fields.invalid("level", "must be H with a logo")),
-            (None | Some("0"), None | Some("M")) => Picture::new(&url, QrCodeEcc::Medium),
-            (None | Some("0"), Some("L")) => Picture::new(&url, QrCodeEcc::Low),
-            (None | Some("0"), Some("Q")) => Picture::new(&url, QrCodeEcc::Quartile),
-            (None | Some("0"), Some("H")) => Picture::new(&url, QrCodeEcc::High),
-            (None | Some("0"), Some(_)) => {
-                return Err(fields.invalid("level", "must be L, M, Q or H"));
-            }
-            (Some(_), _) => return Err(fields.invalid("logo", "must be 0 or 1")),
-        };
-        picture.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))
-    }
-
-    async fn merchant_of_link(&self, id: &str) -> Result<Rc<MerchantContext>, ApiError> {
-        let not_found = || ApiError::of(Code::LinkNotFound);
-        let merchant = Self::merchant_of(id).map_err(|_| not_found())?;
-        self.directory
-            .by_id(&self.runtime, &self.config, merchant)
-            .await?
-            .ok_or_else(not_found)
-    }
-
-    async fn open_link(&self, id: &str, once: Option<String>) -> Result<Opened, ApiError> {
-        let context = self.merchant_of_link(id).await?;
-        let call = Call::FindLink(id.to_owned());
-        let facts = self.book(&context.merchant.id, call).await?;
-        let usable = |once: &String| {
-            (16..=64).contains(&once.len()) && once.bytes().all(|b| b.is_ascii_alphanumeric())
-        };
-        Ok(Opened {
-            context,
-            facts,
-            once: once.filter(usable).unwrap_or_else(|| self.random_text(22)),
-        })
-    }
-
-    async fn link_error(&self, request: &Request, error: ApiError) -> Response {
-        // The page has words for an address that leads nowhere.
-        let code = match error.code {
-            Code::LinkNotFound => Code::SessionNotFound,
-            code => code,
-        };
-        error.log_cause(&self.runtime);
-        self.error_page(request, code).await
-    }
-
-    async fn drawn_link(
-        &self,
-        request: &Request,
-        status: u16,
-        opened: &Opened,
-        refused: Option<Refused<'_>>,
-    ) -> Response {
-        let template = self.template().await;
-        let file = |ending| {
-            template
-                .as_deref()
-                .and_then(|frame| page_file(frame, ending))
-        };
-        let (Some(stylesheet), Some(icon)) = (file(".css"), file(".svg")) else {
-            self.runtime
-                .log(format_args!("page: no stylesheet or icon in its frame"));
-            return self.refusal(request, ApiError::of(Code::Internal)).await;
-        };
-        let link = &opened.facts.link;
-        let chosen = query(request).remove("lang");
-        let chosen = chosen.or_else(|| form(request).remove("lang"));
-        let lang = chosen.as_deref().and_then(checkout::Lang::from_tag);
-        let mut hidden = vec![("l", link.id.as_str()), ("once", opened.once.as_str())];
-        hidden.extend(lang.map(|lang| ("lang", lang.tag())));
-        let html = page(&LinkPage {
-            merchant: &opened.context.merchant.name,
-            description: &link.body,
-            lang: lang.unwrap_or_else(|| lang_of(request, link.lang)),
-            asks: asks(&opened.facts, self.runtime.now_ms()),
-            refused,
-            hidden: &hidden,
-            stylesheet,
-            icon,
-            image: &self.share_image(),
-        });
-        let mut response = answer(status, "text/html; charset=utf-8", html);
-        // No form-action: the form's answer leads on to WeChat's sign-in, and
-        // Chromium would hold that address against it.
-        let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
-                      base-uri 'none'; frame-ancestors 'none'";
-        set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
-        set(&mut response, header::X_FRAME_OPTIONS, "DENY");
-        // With none at all a browser sends the form with `origin: null`.
-        response.headers_mut().remove(header::REFERRER_POLICY);
-        set(&mut response, header::REFERRER_POLICY, "strict-origin");
-        if status == 200 {
-            // Kept for the back button alone: the same form again is the same
-            // purchase.
-            response.headers_mut().remove(header::CACHE_CONTROL);
-            set(&mut response, header::CACHE_CONTROL, "private, no-cache");
-        }
-        set(&mut response, header::VARY, VARY);
+    let call = Call::ViewCheckout(bought.checkout.clone());
+    let facts: CheckoutFacts = cx.book(&opened.context.merchant.id, call).await.ok()?;
+    let is_open = matches!(facts.state, State::Open | State::Confirming);
+    is_open.then(|| {
+        let url = cx.config.checkout_url(&bought.checkout);
+        let mut response = redirect(&format!("{url}{}", lang_chosen(request)));
+        *response.status_mut() = http::StatusCode::SEE_OTHER;
         response
+    })
+}
+
+/// `POST /pay/link`.
+pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
+    if !is_from_here(cx, request) {
+        return refusal(cx, request, ApiError::of(Code::ForeignOrigin)).await;
     }
+    let form = form(request);
+    let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+    let opened = open_link(cx, field("l"), form.get("once").cloned());
+    let opened = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => return link_error(cx, request, error).await,
+    };
+    if environment(request).app == App::Robot {
+        return drawn_link(cx, request, 200, &opened, None).await;
+    }
+    let (written, choice) = match asks(&opened.facts, cx.runtime.now_ms()) {
+        Asks::Ended(_) => {
+            if let Some(resumed) = resume_purchase(cx, request, &opened).await {
+                return resumed;
+            }
+            return drawn_link(cx, request, 409, &opened, None).await;
+        }
+        Asks::Quantity { at_most, .. } => {
+            let written = form.get("quantity").map_or("1", String::as_str);
+            (written, quantity(written, at_most))
+        }
+        Asks::Amount { min, max } => (field("amount"), amount(field("amount"), min, max)),
+    };
+    let refused = |problem| Some(Refused { written, problem });
+    let choice = match choice {
+        Ok(choice) => choice,
+        Err(problem) => {
+            return drawn_link(cx, request, 422, &opened, refused(problem)).await;
+        }
+    };
+    let buy = Buy {
+        id: opened.facts.link.id.clone(),
+        once: opened.once.clone(),
+        choice,
+        holder: holder(cx, request, &opened.context),
+    };
+    let merchant = &opened.context.merchant.id;
+    let bought = cx.book::<String>(merchant, Call::Buy(buy)).await;
+    let is_held = |error: &ApiError| {
+        matches!(
+            error.code,
+            Code::RateLimited
+                | Code::LinkSoldOut
+                | Code::LinkStockTooLow
+                | Code::LinkOff
+                | Code::LinkExpired
+        )
+    };
+    // The last piece may be reserved for this browser.
+    if bought.as_ref().is_err_and(is_held)
+        && let Some(resumed) = resume_purchase(cx, request, &opened).await
+    {
+        return resumed;
+    }
+    match bought {
+        Ok(checkout_id) => {
+            let lang = lang_chosen(request);
+            let lang = match (lang.is_empty(), form.get("lang")) {
+                (true, Some(tag)) => checkout::Lang::from_tag(tag)
+                    .map(|lang| format!("&lang={}", lang.tag()))
+                    .unwrap_or_default(),
+                _ => lang,
+            };
+            let url = cx.config.checkout_url(&checkout_id);
+            let mut response = redirect(&format!("{url}{lang}"));
+            *response.status_mut() = http::StatusCode::SEE_OTHER;
+            let bought = Bought {
+                v: VERSION,
+                link: opened.facts.link.id.clone(),
+                checkout: checkout_id,
+            };
+            let token = cx.config.master_key.token(BOUGHT_PURPOSE, &bought);
+            let name = bought_cookie(&bought.link);
+            let cookie = new_cookie(cx, &name, &token, "/pay/", BOUGHT_SECONDS);
+            set(&mut response, header::SET_COOKIE, &cookie);
+            response
+        }
+        Err(error) if error.code == Code::RateLimited => too_often(cx, request, error).await,
+        // Another payer was faster, or the merchant has changed the link: it is
+        // shown as it is now.
+        Err(error) if error.code.status() < 500 => {
+            let id = opened.facts.link.id.clone();
+            match open_link(cx, &id, Some(opened.once)).await {
+                Ok(now) => {
+                    let refused = refused(EntryProblem::OutOfRange);
+                    drawn_link(cx, request, 409, &now, refused).await
+                }
+                Err(error) => link_error(cx, request, error).await,
+            }
+        }
+        Err(error) => {
+            error.log_cause(&cx.runtime);
+            error_page(cx, request, error.code).await
+        }
+    }
+}
+
+/// Whose unpaid pieces are counted together: the payer's, where WeChat has
+/// told who that is, or else those of the network address. An openid that
+/// only a Quick Auth service has told does not count: it is not signed, so
+/// one person could bring as many as the stock has pieces.
+fn holder<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+) -> Option<String> {
+    let verified = verified_payer(cx, request, context);
+    let who = verified.or_else(|| network(request))?;
+    Some(cx.config.master_key.alias("holder", &who))
+}
+
+/// `GET /pay/result`: how the purchase of one form ended. Only a page of an
+/// origin that the merchant has registered may ask, and it has to know the
+/// form's `once`.
+///
+/// A page of another origin may read that it is refused for that reason, and
+/// nothing else, or it could not tell a missing registration from a missing
+/// network. The refusal says nothing of a purchase.
+pub async fn link_result<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    match result_for(cx, request).await {
+        Err(error) if error.code == Code::OriginUnknown => {
+            let mut response = refusal(cx, request, error).await;
+            set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+            Ok(response)
+        }
+        answered => answered,
+    }
+}
+
+async fn result_for<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<Response, ApiError> {
+    let fields = Fields::of_query(query(request));
+    let (id, once) = (fields.required("l", 64)?, fields.required("once", 64)?);
+    let context = merchant_of_link(cx, &id).await?;
+    let origin = header_text(request, "origin")
+        .filter(|origin| context.merchant.registers(origin, cx.config.development))
+        .ok_or_else(|| ApiError::of(Code::OriginUnknown))?;
+    let call = Call::Sale { id, once };
+    let sale: Option<SaleFacts> = cx.book(&context.merchant.id, call).await?;
+    let state = match sale.as_ref().map(|sale| sale.state) {
+        None => "none",
+        Some(State::Open | State::Confirming) => "open",
+        Some(State::Paid { .. } | State::PartlyRefunded { .. }) => "paid",
+        Some(State::Refunded { .. } | State::Expired | State::Closed | State::Failed) => "ended",
+    };
+    let number = sale.map(|sale| sale.out_trade_no.to_string());
+    let mut response = json(200, &json!({"state": state, "out_trade_no": number}));
+    set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    set(&mut response, header::VARY, "origin");
+    Ok(response)
+}
+
+/// `GET /pay/qr`: `format` svg or png, `size` in pixels, `level` L, M, Q or
+/// H, `logo=1` for the merchant's initial in the middle (level H).
+pub async fn link_qr<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let fields = Fields::of_query(query(request));
+    let opened = open_link(cx, &fields.required("l", 64)?, None).await?;
+    let picture = picture(cx, &fields, &opened)?;
+    let size = fields.whole("size", MIN_SIZE..=MAX_SIZE)?;
+    let size = size.and_then(|size| u32::try_from(size).ok());
+    let mut response = match fields.text("format", CHOICE_BYTES)?.as_deref() {
+        None | Some("svg") => {
+            let svg = picture.svg(size);
+            let svg = svg.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))?;
+            answer(200, "image/svg+xml", svg)
+        }
+        Some("png") => {
+            let png = picture.png(size);
+            let too_small = || fields.invalid("size", "is too small for this code");
+            answer(200, "image/png", png.ok_or_else(too_small)?)
+        }
+        Some(_) => return Err(fields.invalid("format", "must be svg or png")),
+    };
+    response.headers_mut().remove(header::CACHE_CONTROL);
+    set(&mut response, header::CACHE_CONTROL, "public, max-age=3600");
+    Ok(response)
+}
+
+/// `GET /pay/sheet`: `paper` a6 or a4, and `level` and `logo` as above.
+pub async fn link_sheet<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let fields = Fields::of_query(query(request));
+    let opened = open_link(cx, &fields.required("l", 64)?, None).await?;
+    let paper = match fields.text("paper", CHOICE_BYTES)?.as_deref() {
+        None | Some("a6") => Paper::A6,
+        Some("a4") => Paper::A4,
+        Some(_) => return Err(fields.invalid("paper", "must be a6 or a4")),
+    };
+    let code = picture(cx, &fields, &opened)?.svg(None);
+    let lang = lang_of(request, opened.facts.link.lang);
+    let price = match opened.facts.link.price {
+        Price::Fixed { each, .. } => Some(format_amount(each, lang)),
+        Price::Entered { .. } => None,
+    };
+    let nonce = cx.random_text(22);
+    let sheet = Sheet {
+        merchant: &opened.context.merchant.name,
+        description: &opened.facts.link.body,
+        price: price.as_deref(),
+        code: &code.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))?,
+        paper,
+    };
+    let mut response = answer(200, "text/html; charset=utf-8", sheet.html(&nonce));
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
+    Ok(response)
+}
+
+fn picture<R: Runtime>(
+    cx: &Services<R>,
+    fields: &Fields,
+    opened: &Opened,
+) -> Result<Picture, ApiError> {
+    let url = cx.config.link_url(&opened.facts.link.id);
+    let merchant = &opened.context.merchant;
+    let level = fields.text("level", CHOICE_BYTES)?;
+    let picture = match (
+        fields.text("logo", CHOICE_BYTES)?.as_deref(),
+        level.as_deref(),
+    ) {
+        (Some("1"), None | Some("H")) => {
+            // A name in another script has no letter; an id has.
+            Picture::with_letter(&url, &format!("{}{}", merchant.name, merchant.id))
+        }
+        (Some("1"), Some(_)) => return Err(fields.invalid("level", "must be H with a logo")),
+        (None | Some("0"), None | Some("M")) => Picture::new(&url, QrCodeEcc::Medium),
+        (None | Some("0"), Some("L")) => Picture::new(&url, QrCodeEcc::Low),
+        (None | Some("0"), Some("Q")) => Picture::new(&url, QrCodeEcc::Quartile),
+        (None | Some("0"), Some("H")) => Picture::new(&url, QrCodeEcc::High),
+        (None | Some("0"), Some(_)) => {
+            return Err(fields.invalid("level", "must be L, M, Q or H"));
+        }
+        (Some(_), _) => return Err(fields.invalid("logo", "must be 0 or 1")),
+    };
+    picture.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))
+}
+
+async fn merchant_of_link<R: Runtime>(
+    cx: &Services<R>,
+    id: &str,
+) -> Result<Rc<MerchantContext>, ApiError> {
+    let not_found = || ApiError::of(Code::LinkNotFound);
+    let merchant = merchant_of(id).map_err(|_| not_found())?;
+    cx.directory
+        .by_id(&cx.runtime, &cx.config, merchant)
+        .await?
+        .ok_or_else(not_found)
+}
+
+async fn open_link<R: Runtime>(
+    cx: &Services<R>,
+    id: &str,
+    once: Option<String>,
+) -> Result<Opened, ApiError> {
+    let context = merchant_of_link(cx, id).await?;
+    let call = Call::FindLink(id.to_owned());
+    let facts = cx.book(&context.merchant.id, call).await?;
+    let usable = |once: &String| {
+        (16..=64).contains(&once.len()) && once.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    Ok(Opened {
+        context,
+        facts,
+        once: once.filter(usable).unwrap_or_else(|| cx.random_text(22)),
+    })
+}
+
+async fn link_error<R: Runtime>(cx: &Services<R>, request: &Request, error: ApiError) -> Response {
+    // The page has words for an address that leads nowhere.
+    let code = match error.code {
+        Code::LinkNotFound => Code::SessionNotFound,
+        code => code,
+    };
+    error.log_cause(&cx.runtime);
+    error_page(cx, request, code).await
+}
+
+async fn drawn_link<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    status: u16,
+    opened: &Opened,
+    refused: Option<Refused<'_>>,
+) -> Response {
+    let template = cx.template().await;
+    let file = |ending| {
+        template
+            .as_deref()
+            .and_then(|frame| page_file(frame, ending))
+    };
+    let (Some(stylesheet), Some(icon)) = (file(".css"), file(".svg")) else {
+        cx.runtime
+            .log(format_args!("page: no stylesheet or icon in its frame"));
+        return refusal(cx, request, ApiError::of(Code::Internal)).await;
+    };
+    let link = &opened.facts.link;
+    let chosen = query(request).remove("lang");
+    let chosen = chosen.or_else(|| form(request).remove("lang"));
+    let lang = chosen.as_deref().and_then(checkout::Lang::from_tag);
+    let mut hidden = vec![("l", link.id.as_str()), ("once", opened.once.as_str())];
+    hidden.extend(lang.map(|lang| ("lang", lang.tag())));
+    let html = page(&LinkPage {
+        merchant: &opened.context.merchant.name,
+        description: &link.body,
+        lang: lang.unwrap_or_else(|| lang_of(request, link.lang)),
+        asks: asks(&opened.facts, cx.runtime.now_ms()),
+        refused,
+        hidden: &hidden,
+        stylesheet,
+        icon,
+        image: &share_image(cx),
+    });
+    let mut response = answer(status, "text/html; charset=utf-8", html);
+    // No form-action: the form's answer leads on to WeChat's sign-in, and
+    // Chromium would hold that address against it.
+    let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
+                  base-uri 'none'; frame-ancestors 'none'";
+    set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
+    set(&mut response, header::X_FRAME_OPTIONS, "DENY");
+    // With none at all a browser sends the form with `origin: null`.
+    response.headers_mut().remove(header::REFERRER_POLICY);
+    set(&mut response, header::REFERRER_POLICY, "strict-origin");
+    if status == 200 {
+        // Kept for the back button alone: the same form again is the same
+        // purchase.
+        response.headers_mut().remove(header::CACHE_CONTROL);
+        set(&mut response, header::CACHE_CONTROL, "private, no-cache");
+    }
+    set(&mut response, header::VARY, VARY);
+    response
 }
 
 /// What a payer can be asked now.
@@ -469,14 +492,6 @@ fn form(request: &Request) -> BTreeMap<String, String> {
             .or_insert_with(|| value.into_owned());
     }
     fields
-}
-
-/// The address of the file with this ending in the page's frame: the build has
-/// put a hash into its name.
-pub(crate) fn page_file<'a>(frame: &'a str, ending: &str) -> Option<&'a str> {
-    let end = frame.find(&format!("{ending}\""))? + ending.len();
-    let before = frame.get(..end)?;
-    before.get(before.rfind('"')? + 1..)
 }
 
 #[cfg(test)]

@@ -5,3 +5,258 @@ pub mod link;
 pub mod mini;
 pub mod page;
 pub mod sign_in;
+
+use crate::book::{Call, CheckoutFacts};
+use crate::http::error::{ApiError, Code, Fault};
+use crate::http::message::{answer, free_text, query, set};
+use crate::merchants::directory::MerchantContext;
+use crate::observe::{Log, RequestContext};
+use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
+use crate::upstream::may_pass_later;
+use checkout::{
+    Environment, Lang, Line, Method, Offers, Page, PageError, Problem, html, plan, texts,
+};
+use http::header;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// What the page depends on, beside its address.
+pub(crate) const VARY: &str = "user-agent, accept-language, cookie";
+
+/// One payer at one checkout's page.
+pub(crate) struct Visit {
+    pub(crate) context: Rc<MerchantContext>,
+    pub(crate) facts: CheckoutFacts,
+    method: Method,
+    pub(crate) lang: Lang,
+}
+
+pub async fn visit<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    ask_wechat: bool,
+) -> Result<Visit, ApiError> {
+    let not_found = || ApiError::of(Code::SessionNotFound);
+    let id = query(request).remove("s").ok_or_else(not_found)?;
+    let merchant = merchant_of(&id)?;
+    let context = cx
+        .directory
+        .by_id(&cx.runtime, &cx.config, merchant)
+        .await?
+        .ok_or_else(not_found)?;
+    let call = match ask_wechat {
+        true => Call::CheckCheckout(id.clone()),
+        false => Call::ViewCheckout(id.clone()),
+    };
+    let facts: CheckoutFacts = cx.book(merchant, call).await?;
+    let offers = offers(&context, &user_agent(request));
+    Ok(Visit {
+        context,
+        method: plan(&environment(request), offers),
+        lang: lang_of(request, facts.checkout.purchase.lang),
+        facts,
+    })
+}
+
+/// A page that says what went wrong, in the payer's language.
+pub async fn error_page<R: Runtime>(cx: &Services<R>, request: &Request, code: Code) -> Response {
+    let page = Page::Error(PageError {
+        code: code.name().to_owned(),
+        lang: lang_of(request, None),
+        reference: RequestContext::current().request_id,
+    });
+    filled(cx, code.status(), &page, &[]).await
+}
+
+/// The answer to a refused call that a browser may have made by going to
+/// the address: a small page to the browser, JSON to a program. At
+/// addresses that only programs use, a browser is told only that there is
+/// nothing for it.
+pub async fn refusal<R: Runtime>(cx: &Services<R>, request: &Request, error: ApiError) -> Response {
+    error.log_cause(&cx.runtime);
+    let mut response = error.response();
+    if !wants_page(request) {
+        return response;
+    }
+    let lang = lang_of(request, None);
+    let message = match error.code {
+        Code::NotFound | Code::MethodNotAllowed => html::nothing_here(lang),
+        code => match (Problem::from_code(code.name()), code.fault()) {
+            // A program's mistake: no fault of ours, and nothing to repeat.
+            (Problem::Other, Fault::Caller) => html::nothing_here(lang),
+            (problem, _) => texts(lang).problem(problem),
+        },
+    };
+    let frame = cx.template().await;
+    let file = |ending| frame.as_deref().and_then(|frame| page_file(frame, ending));
+    let reference = RequestContext::current().request_id;
+    let html = html::notice(lang, message, file(".css"), file(".svg"), &reference);
+    *response.body_mut() = html.into_bytes();
+    let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
+                  base-uri 'none'; frame-ancestors 'none'";
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    set(
+        &mut response,
+        header::CONTENT_TYPE,
+        "text/html; charset=utf-8",
+    );
+    set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
+    set(
+        &mut response,
+        header::VARY,
+        "accept, accept-language, user-agent",
+    );
+    response
+}
+
+/// The answer to a rate-limited caller: a page for browsers, JSON for programs.
+pub async fn too_often<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    error: ApiError,
+) -> Response {
+    let mut response = match wants_page(request) {
+        true => error_page(cx, request, error.code).await,
+        false => return error.response(),
+    };
+    if let Some(seconds) = error.code.retry_after_seconds() {
+        set(&mut response, header::RETRY_AFTER, &seconds.to_string());
+    }
+    response
+}
+
+pub async fn filled<R: Runtime>(
+    cx: &Services<R>,
+    status: u16,
+    page: &Page,
+    lines: &[Line],
+) -> Response {
+    let nonce = cx.random_text(22);
+    let filled = match cx.template().await {
+        Some(template) => {
+            html::fill(&template, page, lines, &nonce, &share_image(cx)).map_err(|e| e.to_string())
+        }
+        None => Err("the page's files are not there".to_owned()),
+    };
+    let filled = filled.unwrap_or_else(|error| {
+        cx.runtime.log(format_args!("page: {error}"));
+        String::new()
+    });
+    if filled.is_empty() {
+        return ApiError::of(Code::Internal).response();
+    }
+    let mut response = answer(status, "text/html; charset=utf-8", filled);
+    // Older browsers do not take a WebSocket for 'self'.
+    let sockets = cx.config.public_url.replacen("http", "ws", 1);
+    // The lines bring their own looks along.
+    let styles = match lines {
+        [] => String::new(),
+        _ => format!(" 'nonce-{nonce}'"),
+    };
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
+         style-src 'self'{styles}; img-src 'self' data:; connect-src 'self' {sockets}; \
+         form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
+    set(&mut response, header::X_FRAME_OPTIONS, "DENY");
+    // WeChat's H5 cashier and some bridges look at where the payer came
+    // from (checklist H4): the origin, and never the checkout's id.
+    response.headers_mut().remove(header::REFERRER_POLICY);
+    set(&mut response, header::REFERRER_POLICY, "strict-origin");
+    set(&mut response, header::VARY, VARY);
+    response
+}
+
+pub fn share_image<R: Runtime>(cx: &Services<R>) -> String {
+    format!("{}/share.png", cx.config.public_url)
+}
+
+/// Whether a page of ours sent the request.
+pub fn is_from_here<R: Runtime>(cx: &Services<R>, request: &Request) -> bool {
+    match free_text(request, "sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        // Older web-views do not send it.
+        None => free_text(request, "origin").is_none_or(|origin| origin == cx.config.public_url),
+    }
+}
+
+/// The merchant's id in a checkout's id.
+pub fn merchant_of(checkout_id: &str) -> Result<&str, ApiError> {
+    checkout_id
+        .split_once('.')
+        .map(|(merchant, _)| merchant)
+        .ok_or_else(|| ApiError::of(Code::SessionNotFound))
+}
+
+/// Whether a browser goes to this address, and shows what comes.
+fn wants_page(request: &Request) -> bool {
+    free_text(request, "accept").is_some_and(|text| text.contains("text/html"))
+}
+
+pub fn user_agent(request: &Request) -> Cow<'_, str> {
+    free_text(request, "user-agent").unwrap_or_default()
+}
+
+/// Where the payer is, by the header and by what the page has found out since.
+pub(crate) fn environment(request: &Request) -> Environment {
+    let environment = Environment::from_user_agent(&user_agent(request));
+    match query(request).get("env").map(String::as_str) {
+        Some("miniprogram") => environment.inside_a_mini_program(),
+        _ => environment,
+    }
+}
+
+/// What the merchant has for a payer with this User-Agent.
+fn offers(context: &MerchantContext, user_agent: &str) -> Offers {
+    let merchant = &context.merchant;
+    Offers {
+        h5: merchant.offers_h5(),
+        mini_program: merchant.mini_program.as_ref().is_some_and(|own| {
+            // A version that names none is believed to be in the right one.
+            Environment::mini_program_appid(user_agent).is_none_or(|appid| appid == own.appid)
+        }),
+    }
+}
+
+/// The payer's choice in the address, or else the merchant's, or else what the
+/// browser prefers.
+pub(crate) fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
+    let asked = query(request).remove("lang");
+    let asked = asked.as_deref().and_then(Lang::from_tag).or(merchant);
+    Lang::choose(
+        asked.map(Lang::tag),
+        &user_agent(request),
+        free_text(request, "accept-language").as_deref(),
+    )
+}
+
+/// The payer's choice of language, to be carried on in an address.
+pub(crate) fn lang_chosen(request: &Request) -> String {
+    query(request)
+        .remove("lang")
+        .and_then(|tag| Lang::from_tag(&tag))
+        .map(|lang| format!("&lang={}", lang.tag()))
+        .unwrap_or_default()
+}
+
+/// The address of the file with this ending in the page's frame: the build has
+/// put a hash into its name.
+pub(crate) fn page_file<'a>(frame: &'a str, ending: &str) -> Option<&'a str> {
+    let end = frame.find(&format!("{ending}\""))? + ending.len();
+    let before = frame.get(..end)?;
+    before.get(before.rfind('"')? + 1..)
+}
+
+/// A book's refusal as a payer may see it: WeChat's own words are between it
+/// and the merchant, and may hold what the payer must not learn. A refusal that
+/// may pass later is WeChat's, and not the merchant's: the payer can try again.
+pub fn for_payer(error: ApiError) -> ApiError {
+    match error.message {
+        _ if may_pass_later(&error) => ApiError::of(Code::UpstreamUnavailable),
+        Value::Object(_) => ApiError::of(error.code),
+        _ => error,
+    }
+}

@@ -1,21 +1,23 @@
 //! `GET /v1/orders`, `/v1/refunds`, `/v1/checkouts`, `/v1/links`, `/v1/deliveries`
 //! and `/v1/alarms`: lists, newest first, in pages or as CSV.
 
-use super::Access;
-use crate::Gateway;
-use crate::book::{Call, Envelope, Filter, List, Page, Position, Range, Search};
+use crate::auth::keys::{Access, caller};
+use crate::book::{Call, Filter, List, Page, Position, Range, Search};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{answer, query_once, set, success};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::fingerprint;
-use crate::observe::{Log, RequestContext};
-use crate::runtime::{Answer, Body, Chunks, FetchError, Object, Request, Runtime};
+use crate::observe::Log;
+use crate::observe::RequestContext;
+use crate::runtime::{Answer, Body, Chunks, FetchError, Request, Runtime};
+use crate::services::Services;
 use futures_util::StreamExt;
 use futures_util::stream;
 use order::{Currency, Money, TradeType};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// How many rows a page has where `limit` is not sent.
 const USUAL: i64 = 20;
@@ -206,147 +208,128 @@ const fn form(list: List) -> Form {
     }
 }
 
-impl<R: Runtime + Clone + 'static> Gateway<R> {
-    /// A page of a list: `{"<name>": […], "after": …}`; or, with `format=csv`, all
-    /// of it in pieces. SECRET, because lists hold what payers have bought, and
-    /// their openids.
-    pub(crate) async fn list(&self, request: &Request, list: List) -> Result<Answer, ApiError> {
-        let context = self.caller(request, Access::Secret).await?;
-        let form = form(list);
-        let sent = query_once(request)?;
-        let common = ["limit", "after", "format"];
-        let unknown = sent.keys().find(|name| {
-            !form.filters.contains(&name.as_str()) && !common.contains(&name.as_str())
-        });
-        if let Some(name) = unknown {
-            let filters = form.filters.join(", ");
-            return Err(ApiError::field(
-                Code::FieldInvalid,
-                name,
-                format!(
-                    "GET /v1/{} does not take {name}. It takes {filters}, limit, after and format.",
-                    form.name
-                ),
-            ));
-        }
-        let purpose = cursor_purpose(&context, &form, &sent);
-        let fields = Fields::of_query(sent);
-        let filter = read_filter(&fields, list, &form)?;
-        let csv = match fields.text("format", 4)?.as_deref() {
-            None | Some("json") => false,
-            Some("csv") => true,
-            Some(_) => return Err(fields.invalid("format", "must be json or csv")),
-        };
-        let mut search = Search {
-            list,
-            filter,
-            after: None,
-            limit: fields.whole("limit", 1..=MOST)?.unwrap_or(USUAL),
-        };
-        if csv {
-            if let Some(name) = ["limit", "after"].into_iter().find(|name| fields.has(name)) {
-                return Err(
-                    fields.invalid(name, "does not go with format=csv, which holds all rows")
-                );
-            }
-            search.limit = MOST;
-            return self.csv(&context, form, search).await;
-        }
-        if let Some(token) = fields.text("after", LONGEST_CURSOR)? {
-            let position: Option<Position> = self.config.master_key.read_token(&purpose, &token);
-            let wrong = || {
-                let problem = "is not where a page of this list with these filters ended";
-                fields.error(Code::CursorInvalid, "after", problem)
-            };
-            search.after = Some(position.ok_or_else(wrong)?);
-        }
-        let page: Page = self
-            .book(&context.merchant.id, Call::List(Box::new(search)))
-            .await?;
-        let after = page
-            .after
-            .map(|at| self.config.master_key.token(&purpose, &at));
-        let data = json!({form.name: page.items, "after": after});
-        Ok(success(data).map(Body::Whole))
+/// A page of a list: `{"<name>": […], "after": …}`; or, with `format=csv`, all
+/// of it in pieces. SECRET, because lists hold what payers have bought, and
+/// their openids.
+pub async fn list<R: Runtime + 'static>(
+    cx: &Rc<Services<R>>,
+    request: &Request,
+    list: List,
+) -> Result<Answer, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let form = form(list);
+    let sent = query_once(request)?;
+    let common = ["limit", "after", "format"];
+    let unknown = sent
+        .keys()
+        .find(|name| !form.filters.contains(&name.as_str()) && !common.contains(&name.as_str()));
+    if let Some(name) = unknown {
+        let filters = form.filters.join(", ");
+        return Err(ApiError::field(
+            Code::FieldInvalid,
+            name,
+            format!(
+                "GET /v1/{} does not take {name}. It takes {filters}, limit, after and format.",
+                form.name
+            ),
+        ));
     }
-
-    /// The whole list as CSV. A page is asked for when the one before has left,
-    /// so that only one is held. A page that cannot be had breaks the answer off.
-    async fn csv(
-        &self,
-        context: &MerchantContext,
-        form: Form,
-        mut search: Search,
-    ) -> Result<Answer, ApiError> {
-        // The first page tells whether there is an answer at all.
-        let merchant = context.merchant.id.clone();
-        let first: Page = self
-            .book(&merchant, Call::List(Box::new(search.clone())))
-            .await?;
-        let header = form.columns.join(",");
-        let mut head = answer(200, "text/csv; charset=utf-8", "");
-        let name = format!("attachment; filename=\"{}.csv\"", form.name);
-        set(&mut head, http::header::CONTENT_DISPOSITION, &name);
-        // Without a byte order mark spreadsheets do not read Chinese.
-        let begin = format!("\u{feff}{header}\r\n{}", rows_of(&first, &form));
-        let columns = form.columns;
-        let runtime = self.runtime.clone();
-        let request_context = RequestContext::current();
-        search.after = first.after;
-        let rest = stream::unfold(Some(search), move |search| {
-            let (runtime, request_context, merchant) =
-                (runtime.clone(), request_context.clone(), merchant.clone());
-            async move {
-                let mut search = search?;
-                search.after?;
-                let page = request_context
-                    .clone()
-                    .within(next_page(&runtime, &merchant, request_context, &search))
-                    .await;
-                let Some(page) = page else {
-                    return Some((Err(FetchError::Unreachable), None));
-                };
-                search.after = page.after;
-                let text: String = page
-                    .items
-                    .iter()
-                    .map(|item| row_of(item, columns))
-                    .collect();
-                Some((Ok(text.into_bytes()), Some(search)))
-            }
-        });
-        let chunks: Chunks = stream::iter([Ok(begin.into_bytes())])
-            .chain(rest)
-            .boxed_local();
-        Ok(head.map(|_| Body::Pieces(chunks)))
+    let purpose = cursor_purpose(&context, &form, &sent);
+    let fields = Fields::of_query(sent);
+    let filter = read_filter(&fields, list, &form)?;
+    let csv = match fields.text("format", 4)?.as_deref() {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(fields.invalid("format", "must be json or csv")),
+    };
+    let mut search = Search {
+        list,
+        filter,
+        after: None,
+        limit: fields.whole("limit", 1..=MOST)?.unwrap_or(USUAL),
+    };
+    if csv {
+        if let Some(name) = ["limit", "after"].into_iter().find(|name| fields.has(name)) {
+            return Err(fields.invalid(name, "does not go with format=csv, which holds all rows"));
+        }
+        search.limit = MOST;
+        return write_csv(cx, &context, form, search).await;
     }
+    if let Some(token) = fields.text("after", LONGEST_CURSOR)? {
+        let position: Option<Position> = cx.config.master_key.read_token(&purpose, &token);
+        let wrong = || {
+            let problem = "is not where a page of this list with these filters ended";
+            fields.error(Code::CursorInvalid, "after", problem)
+        };
+        search.after = Some(position.ok_or_else(wrong)?);
+    }
+    let page: Page = cx
+        .book(&context.merchant.id, Call::List(Box::new(search)))
+        .await?;
+    let after = page
+        .after
+        .map(|at| cx.config.master_key.token(&purpose, &at));
+    let data = json!({form.name: page.items, "after": after});
+    Ok(success(data).map(Body::Whole))
 }
 
-async fn next_page(
-    runtime: &impl Runtime,
-    merchant: &str,
-    request_context: RequestContext,
-    search: &Search,
-) -> Option<Page> {
-    let envelope = Envelope {
-        merchant: merchant.to_owned(),
-        request_context,
-        call: Call::List(Box::new(search.clone())),
-    };
-    let body = serde_json::to_vec(&envelope).ok()?;
-    let answer = runtime.call(Object::Book(merchant), body).await.ok()?;
-    let answer = serde_json::from_slice::<Result<Page, ApiError>>(&answer);
-    match answer {
-        Ok(Ok(page)) => Some(page),
-        Ok(Err(error)) => {
-            let code = error.code.name();
-            runtime.log(format_args!("a list breaks off: {code}"));
-            None
+/// The whole list as CSV. A page is asked for when the one before has left,
+/// so that only one is held. A page that cannot be had breaks the answer off.
+async fn write_csv<R: Runtime + 'static>(
+    cx: &Rc<Services<R>>,
+    context: &MerchantContext,
+    form: Form,
+    mut search: Search,
+) -> Result<Answer, ApiError> {
+    // The first page tells whether there is an answer at all.
+    let merchant = context.merchant.id.clone();
+    let first: Page = cx
+        .book(&merchant, Call::List(Box::new(search.clone())))
+        .await?;
+    let header = form.columns.join(",");
+    let mut head = answer(200, "text/csv; charset=utf-8", "");
+    let name = format!("attachment; filename=\"{}.csv\"", form.name);
+    set(&mut head, http::header::CONTENT_DISPOSITION, &name);
+    // Without a byte order mark spreadsheets do not read Chinese.
+    let begin = format!("\u{feff}{header}\r\n{}", rows_of(&first, &form));
+    let columns = form.columns;
+    let cx = cx.clone();
+    let request_context = RequestContext::current();
+    search.after = first.after;
+    let rest = stream::unfold(Some(search), move |search| {
+        let (cx, request_context, merchant) =
+            (cx.clone(), request_context.clone(), merchant.clone());
+        async move {
+            let mut search = search?;
+            search.after?;
+            let page = next_page(&cx, &merchant, &search);
+            let page = request_context.within(page).await;
+            let Some(page) = page else {
+                return Some((Err(FetchError::Unreachable), None));
+            };
+            search.after = page.after;
+            let text: String = page
+                .items
+                .iter()
+                .map(|item| row_of(item, columns))
+                .collect();
+            Some((Ok(text.into_bytes()), Some(search)))
         }
-        Err(_) => {
-            runtime.log(format_args!(
-                "a list breaks off: the book's answer is unreadable"
-            ));
+    });
+    let chunks: Chunks = stream::iter([Ok(begin.into_bytes())])
+        .chain(rest)
+        .boxed_local();
+    Ok(head.map(|_| Body::Pieces(chunks)))
+}
+
+async fn next_page<R: Runtime>(cx: &Services<R>, merchant: &str, search: &Search) -> Option<Page> {
+    let call = Call::List(Box::new(search.clone()));
+    match cx.book(merchant, call).await {
+        Ok(page) => Some(page),
+        Err(error) => {
+            error.log_cause(&cx.runtime);
+            let code = error.code.name();
+            cx.runtime.log(format_args!("a list breaks off: {code}"));
             None
         }
     }

@@ -4,16 +4,13 @@
 //! Both ask the [board](crate::board), and wake no book. A page that is not the
 //! last names the next one.
 
-use crate::Gateway;
-use crate::board::{self, Page, Standing, Totals};
-use crate::book::{Call, Decided, Decision, Settled};
-use crate::handlers::api::order::status_data;
-use crate::http::error::{ApiError, Code};
-use crate::http::fields::Fields;
-use crate::http::message::{answer, query, set, success};
+use super::totals;
+use crate::auth::keys::admin;
+use crate::board::{self, Page, Totals};
+use crate::http::error::ApiError;
+use crate::http::message::{answer, query, set};
 use crate::runtime::{Request, Response, Runtime};
-use order::Order;
-use serde_json::json;
+use crate::services::Services;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -114,184 +111,85 @@ const FAMILIES: [Family; 13] = [
     },
 ];
 
-impl<R: Runtime> Gateway<R> {
-    /// `GET /metrics`: Prometheus text.
-    pub(crate) async fn metrics(&self, request: &Request) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let mut text = Metrics::default();
-        for (name, n) in self.counters.counts() {
-            text.counter(None, &name, n);
-        }
-        let after = query(request).remove("after").unwrap_or_default();
-        let page = self.page_of_merchants(after).await?;
-        let totals = self.totals().await?;
-        text.totals(&totals, page.merchants.len());
-        for standing in page.merchants {
-            let merchant = standing.merchant;
-            let of = |value: String| (format!("{{merchant=\"{merchant}\"}}"), value);
-            let is_up = standing.silent_ms == 0 && standing.numbers.is_some();
-            text.gauge(
-                "up",
-                "Whether the merchant's book reports when it should.",
-                of(i64::from(is_up).to_string()),
-            );
-            let Some(numbers) = standing.numbers else {
-                continue;
-            };
-            let overdue_ms = numbers.overdue_ms.max(standing.silent_ms);
-            text.gauge(
-                "reported_seconds",
-                "When the merchant's book reported these numbers, Unix time.",
-                of((standing.at_ms / 1000).to_string()),
-            );
-            for (name, n) in &numbers.counters {
-                text.counter(Some(&merchant), name, *n);
-            }
-            text.gauge(
-                "orders_waiting",
-                "Orders that are open, or have a refund under way.",
-                of(numbers.orders_waiting.to_string()),
-            );
-            text.gauge(
-                "deliveries_waiting",
-                "Notices that the merchant has not acknowledged yet.",
-                of(numbers.deliveries_waiting.to_string()),
-            );
-            text.gauge(
-                "timer_overdue_seconds",
-                "How long the merchant's most overdue timer has been due.",
-                of((overdue_ms / 1000).to_string()),
-            );
-            text.gauge(
-                "storage_bytes",
-                "How large the merchant's object is; it may hold ten gigabytes.",
-                of(numbers.storage_bytes.to_string()),
-            );
-            for (name, n) in &numbers.standing {
-                let labels = format!("{{merchant=\"{merchant}\",alarm=\"{}\"}}", escaped(name));
-                text.gauge("alarms", "Open alarms.", (labels, n.to_string()));
-            }
-        }
-        let kind = "text/plain; version=0.0.4; charset=utf-8";
-        let mut written = text.written();
-        if let Some(next) = &page.next {
-            let _ = writeln!(written, "# next: /metrics?after={next}");
-        }
-        let mut response = answer(200, kind, written);
-        if let Some(next) = &page.next {
-            let link = format!("</metrics?after={next}>; rel=\"next\"");
-            set(&mut response, ::http::header::LINK, &link);
-        }
-        Ok(response)
+/// `GET /metrics`: Prometheus text.
+pub async fn metrics<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let mut text = Metrics::default();
+    for (name, n) in cx.counters.counts() {
+        text.counter(None, &name, n);
     }
-
-    /// `GET /admin/alarms`: what needs a person, of all merchants.
-    pub(crate) async fn alarms(&self, request: &Request) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let after = query(request).remove("after").unwrap_or_default();
-        let totals = self.totals().await?;
-        let page = match self.board(&board::Call::Alarms { after }).await? {
-            board::Answer::Page(page) => page,
-            _ => return Err(ApiError::internal("the board did not list alarms")),
+    let after = query(request).remove("after").unwrap_or_default();
+    let page = page_of_merchants(cx, after).await?;
+    let totals = totals(cx).await?;
+    text.totals(&totals, page.merchants.len());
+    for standing in page.merchants {
+        let merchant = standing.merchant;
+        let of = |value: String| (format!("{{merchant=\"{merchant}\"}}"), value);
+        let is_up = standing.silent_ms == 0 && standing.numbers.is_some();
+        text.gauge(
+            "up",
+            "Whether the merchant's book reports when it should.",
+            of(i64::from(is_up).to_string()),
+        );
+        let Some(numbers) = standing.numbers else {
+            continue;
         };
-        let mut alarms = Vec::new();
-        let mut not_listed = serde_json::Map::new();
-        for Standing {
-            merchant, numbers, ..
-        } in page.merchants
-        {
-            // Alarms that were reported, and cannot be read by this version.
-            let Some(numbers) = numbers else {
-                not_listed.insert(merchant, json!(null));
-                continue;
-            };
-            let listed = i64::try_from(numbers.alarms.len()).unwrap_or(i64::MAX);
-            let rest = numbers.standing.values().sum::<i64>() - listed;
-            if rest > 0 {
-                not_listed.insert(merchant.clone(), json!(rest));
-            }
-            for alarm in numbers.alarms {
-                alarms.push(json!({
-                    "merchant": merchant,
-                    "name": alarm.name,
-                    "subject": alarm.subject,
-                    "says": alarm.says,
-                    "to_do": alarm.to_do,
-                    "times": alarm.times,
-                    "last_at_ms": alarm.last_at_ms,
-                }));
-            }
+        let overdue_ms = numbers.overdue_ms.max(standing.silent_ms);
+        text.gauge(
+            "reported_seconds",
+            "When the merchant's book reported these numbers, Unix time.",
+            of((standing.at_ms / 1000).to_string()),
+        );
+        for (name, n) in &numbers.counters {
+            text.counter(Some(&merchant), name, *n);
         }
-        Ok(success(json!({
-            "alarms": alarms,
-            "standing": totals.alarms.values().sum::<i64>(),
-            "not_listed": not_listed,
-            "silent": totals.silent_longest,
-            "silent_in_all": totals.silent,
-            "next": page.next,
-        })))
-    }
-
-    /// `POST /admin/merchants/{id}/alarms` with `name`, `subject` and `note`: a
-    /// person has dealt with it.
-    pub(crate) async fn settle_alarm(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let fields = Fields::read(request.body())?;
-        let settled = Settled {
-            name: fields.required("name", 64)?,
-            // A sub-merchant that WeChat did not name has none.
-            subject: fields.text("subject", 64)?.unwrap_or_default(),
-            note: fields.required("note", 256)?,
-        };
-        match self.book(id, Call::Settle(settled)).await? {
-            true => Ok(success(json!({}))),
-            false => Err(ApiError::of(Code::AlarmNotFound)),
+        text.gauge(
+            "orders_waiting",
+            "Orders that are open, or have a refund under way.",
+            of(numbers.orders_waiting.to_string()),
+        );
+        text.gauge(
+            "deliveries_waiting",
+            "Notices that the merchant has not acknowledged yet.",
+            of(numbers.deliveries_waiting.to_string()),
+        );
+        text.gauge(
+            "timer_overdue_seconds",
+            "How long the merchant's most overdue timer has been due.",
+            of((overdue_ms / 1000).to_string()),
+        );
+        text.gauge(
+            "storage_bytes",
+            "How large the merchant's object is; it may hold ten gigabytes.",
+            of(numbers.storage_bytes.to_string()),
+        );
+        for (name, n) in &numbers.standing {
+            let labels = format!("{{merchant=\"{merchant}\",alarm=\"{}\"}}", escaped(name));
+            text.gauge("alarms", "Open alarms.", (labels, n.to_string()));
         }
     }
-
-    /// `POST /admin/merchants/{id}/decide` with `out_trade_no`, `decision`
-    /// (`accept`, `reject` or `refund`) and `note`: an operator decides about
-    /// an order whose payment at WeChat does not fit it. Answers the order.
-    pub(crate) async fn decide_order(
-        &self,
-        request: &Request,
-        id: &str,
-    ) -> Result<Response, ApiError> {
-        self.admin(request).await?;
-        let fields = Fields::read(request.body())?;
-        let choice = match fields.required("decision", 16)?.as_str() {
-            "accept" => Decided::Accept,
-            "reject" => Decided::Reject,
-            "refund" => Decided::Refund,
-            _ => return Err(fields.invalid("decision", "must be accept, reject or refund")),
-        };
-        let decision = Decision {
-            out_trade_no: fields.out_trade_no()?,
-            choice,
-            note: fields.required("note", 256)?,
-        };
-        let order: Order = self.book(id, Call::Decide(decision)).await?;
-        Ok(success(status_data(&order)))
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    let mut written = text.written();
+    if let Some(next) = &page.next {
+        let _ = writeln!(written, "# next: /metrics?after={next}");
     }
-
-    /// The merchants behind this one, as their books have reported.
-    async fn page_of_merchants(&self, after: String) -> Result<Page, ApiError> {
-        let limit = MERCHANTS;
-        match self.board(&board::Call::Numbers { after, limit }).await? {
-            board::Answer::Page(page) => Ok(page),
-            _ => Err(ApiError::internal("the board did not list merchants")),
-        }
+    let mut response = answer(200, kind, written);
+    if let Some(next) = &page.next {
+        let link = format!("</metrics?after={next}>; rel=\"next\"");
+        set(&mut response, ::http::header::LINK, &link);
     }
+    Ok(response)
+}
 
-    async fn totals(&self) -> Result<Totals, ApiError> {
-        match self.board(&board::Call::Totals).await? {
-            board::Answer::Totals(totals) => Ok(totals),
-            _ => Err(ApiError::internal("the board gave no sums")),
-        }
+/// The merchants behind this one, as their books have reported.
+async fn page_of_merchants<R: Runtime>(cx: &Services<R>, after: String) -> Result<Page, ApiError> {
+    let limit = MERCHANTS;
+    match cx.board(&board::Call::Numbers { after, limit }).await? {
+        board::Answer::Page(page) => Ok(page),
+        _ => Err(ApiError::internal("the board did not list merchants")),
     }
 }
 

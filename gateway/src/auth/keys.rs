@@ -1,0 +1,263 @@
+//! Programs and operators: api-keys, api-tokens and `ADMIN_TOKEN`.
+
+use crate::http::address::origin;
+use crate::http::client::network;
+use crate::http::error::{ApiError, Code};
+use crate::http::message::header_text;
+use crate::http::rate_limit::{FLOOD, Rate, WRONG_KEYS};
+use crate::merchants::directory::MerchantContext;
+use crate::merchants::seal::{fingerprint, short};
+use crate::observe;
+use crate::runtime::{Request, Runtime};
+use crate::services::Services;
+use std::future::Future;
+use std::rc::Rc;
+use wechatpay::Secret;
+
+/// What a call demands of its caller (seed 000, "Authentication").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The header `api-key`, or `api-token`, or both.
+    Basic,
+    /// `api-key` and `api-secret`; or `api-token`, alone or beside `api-key`
+    /// (the older API's "Authentication").
+    Secret,
+    /// `api-key` and `api-secret`.
+    Keys,
+}
+
+/// The merchant that calls.
+pub async fn caller<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    access: Access,
+) -> Result<Rc<MerchantContext>, ApiError> {
+    let Some(api_key) = header_text(request, "api-key") else {
+        return match access {
+            Access::Basic | Access::Secret => token_holder(cx, request).await,
+            Access::Keys => Err(ApiError::of(Code::ApiKeyMissing)),
+        };
+    };
+    let context = async {
+        cx.directory
+            .by_api_key(&cx.runtime, &cx.config, api_key)
+            .await?
+            .ok_or_else(|| ApiError::of(Code::ApiKeyUnknown))
+    };
+    let context = guess(cx, request, "api-key", context).await?;
+    if access != Access::Keys && uses_token(request) {
+        let holder = token_holder(cx, request).await?;
+        return match holder.merchant.id == context.merchant.id {
+            true => Ok(holder),
+            false => Err(ApiError::field(
+                Code::ApiTokenUnknown,
+                "api-token",
+                "The api-token is not one of this api-key's merchant.",
+            )),
+        };
+    }
+    if access != Access::Basic {
+        check_secret(cx, request, &context, api_key).await?;
+    }
+    let print = fingerprint(api_key);
+    shown(cx, "key", &print, &print)?;
+    Ok(context)
+}
+
+/// Checks the api-secret against the api-key that found the merchant.
+async fn check_secret<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+    api_key: &str,
+) -> Result<(), ApiError> {
+    let checked = async {
+        let secret = header_text(request, "api-secret")
+            .ok_or_else(|| ApiError::of(Code::ApiSecretMissing))?;
+        match context.has_secret(secret) {
+            true => Ok(()),
+            false => Err(ApiError::of(Code::ApiSecretWrong)),
+        }
+    };
+    guess(cx, request, &fingerprint(api_key), checked).await
+}
+
+/// Whether the caller of a BASIC call, whom [`caller`] has found,
+/// has shown more than the api-key. A wrong api-secret is refused as
+/// everywhere.
+pub async fn has_shown_secret<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+) -> Result<bool, ApiError> {
+    if uses_token(request) {
+        return Ok(true);
+    }
+    match (
+        header_text(request, "api-key"),
+        header_text(request, "api-secret"),
+    ) {
+        (Some(api_key), Some(_)) => check_secret(cx, request, context, api_key)
+            .await
+            .map(|()| true),
+        _ => Ok(false),
+    }
+}
+
+/// Refuses a BASIC call that takes money out, where the merchant's
+/// `require_secret` demands the secret for it.
+pub async fn refuse_key_alone<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+) -> Result<(), ApiError> {
+    match context.merchant.require_secret && !has_shown_secret(cx, request, context).await? {
+        true => Err(ApiError::of(Code::ApiSecretMissing)),
+        false => Ok(()),
+    }
+}
+
+/// The same of a BASIC call that names an address, where one of these leads
+/// outside the merchant's registered origins.
+pub async fn refuse_foreign_addresses<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+    addresses: &[(&str, &Option<String>)],
+) -> Result<(), ApiError> {
+    if !context.merchant.require_secret {
+        return Ok(());
+    }
+    let is_foreign = |address: &str| {
+        origin(address).is_none_or(|origin| !context.merchant.redirect_origins.contains(&origin))
+    };
+    let foreign = addresses
+        .iter()
+        .find(|(_, address)| address.as_deref().is_some_and(is_foreign));
+    match foreign {
+        Some((field, _)) if !has_shown_secret(cx, request, context).await? => Err(ApiError::field(
+            Code::ApiSecretMissing,
+            field,
+            format!(
+                "The field {field} leads outside this merchant's redirect_origins: \
+                     the header api-secret is needed for that."
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A refusal as its caller may learn it: which term of an order differs is
+/// told only to a caller that may read the order.
+pub async fn told_to<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+    error: ApiError,
+) -> ApiError {
+    let hides = error.code == Code::OrderExistsWithDifferentTerms
+        && !has_shown_secret(cx, request, context)
+            .await
+            .unwrap_or(false);
+    match hides {
+        true => ApiError::of(error.code),
+        false => error,
+    }
+}
+
+/// Records the authenticated caller: what follows is theirs, and
+/// they may ask as often as one key may.
+fn shown<R: Runtime>(
+    cx: &Services<R>,
+    kind: &str,
+    fingerprint: &str,
+    asks: &str,
+) -> Result<(), ApiError> {
+    observe::set_actor(format!("{kind} {}", short(fingerprint)));
+    let rate = Rate::of_key(cx.config.api_calls_per_second);
+    cx.limit("key", asks, rate)
+}
+
+/// The merchant whose api-token the request carries: it stands for both
+/// keys.
+async fn token_holder<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Rc<MerchantContext>, ApiError> {
+    let token =
+        header_text(request, "api-token").ok_or_else(|| ApiError::of(Code::ApiKeyMissing))?;
+    let context = async {
+        cx.directory
+            .by_token(&cx.runtime, &cx.config, token)
+            .await?
+            .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
+    };
+    let context = guess(cx, request, "api-token", context).await?;
+    // A merchant's tokens are one key together: more of them ask no more.
+    shown(cx, "token", &fingerprint(token), &context.merchant.id)?;
+    Ok(context)
+}
+
+/// Checks a key that a caller presents. After too many wrong ones from an
+/// address, more are not answered with what is wrong; right ones still
+/// pass, because their owner may sit behind the same address. A flood is
+/// not even heard. Without a client address no per-address limit applies.
+pub async fn guess<R: Runtime, T>(
+    cx: &Services<R>,
+    request: &Request,
+    key: &str,
+    check: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    let Some(address) = network(request) else {
+        return check.await;
+    };
+    let now_ms = cx.runtime.now_ms();
+    let name = format!("wrong {key} {address}");
+    let flood = format!("flood of {name}");
+    let refused = || {
+        cx.counters.count("limited:wrong_keys");
+        Err(ApiError::of(Code::TooManyWrongKeys))
+    };
+    if !cx.limits.is_left(&flood, now_ms) {
+        return refused();
+    }
+    match check.await {
+        Err(error) if error.code.status() == 401 => {
+            cx.limits.take(flood, FLOOD, now_ms);
+            match cx.limits.take(name, WRONG_KEYS, now_ms) {
+                true => Err(error),
+                false => refused(),
+            }
+        }
+        checked => checked,
+    }
+}
+
+pub async fn admin<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<(), ApiError> {
+    let checked = async { is_admin(cx, request) };
+    guess(cx, request, "admin", checked).await
+}
+
+fn is_admin<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<(), ApiError> {
+    let given = header_text(request, "authorization")
+        .and_then(|text| text.strip_prefix("Bearer "))
+        .map(Secret::new);
+    // Every token is compared, whichever holds.
+    let tokens = cx.config.admin_tokens.iter();
+    let holds = tokens.fold(false, |holds, token| {
+        (given.as_ref() == Some(token)) | holds
+    });
+    if holds {
+        observe::set_actor("admin".to_owned());
+        Ok(())
+    } else {
+        Err(ApiError::of(Code::AdminTokenWrong))
+    }
+}
+
+/// Whether the api-token is what authenticates the request. Beside both keys
+/// it is passed over.
+fn uses_token(request: &Request) -> bool {
+    let has = |name| header_text(request, name).is_some();
+    has("api-token") && !(has("api-key") && has("api-secret"))
+}

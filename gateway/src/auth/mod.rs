@@ -1,0 +1,11 @@
+//! Who asks: keys, tokens and payers' sessions.
+//!
+//! | file | whom it recognises, and by what |
+//! |---|---|
+//! | `keys.rs` | a merchant's program by its api-key and api-secret or an api-token; the operator by `ADMIN_TOKEN` |
+//! | `sessions.rs` | a payer's browser by a signed cookie that holds an openid |
+//! | `oauth.rs` | a payer by the code that WeChat gave the browser or the Mini Program |
+
+pub mod keys;
+pub mod oauth;
+pub mod sessions;

@@ -1,0 +1,319 @@
+//! Payers: signed cookies that say who a payer is, and the way there.
+
+use crate::http::error::{ApiError, Code};
+use crate::http::message::{cookie, redirect, set};
+use crate::merchants::directory::MerchantContext;
+use crate::merchants::merchant::QuickAuth;
+use crate::merchants::seal::fingerprint;
+use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
+use http::header;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use wechatpay::oauth::{Authorize, Scope};
+
+/// The version of the cookies' contents.
+pub(crate) const VERSION: u8 = 2;
+
+/// A way in progress, or one that has come to its end.
+#[derive(Serialize, Deserialize)]
+pub struct Flow {
+    pub v: u8,
+    pub merchant: String,
+    pub goal: Goal,
+    /// The Quick Auth service that the payer was sent to; `None` for WeChat.
+    pub service: Option<String>,
+    /// It has ended: its callback, opened again, only goes on to the goal.
+    pub ended: bool,
+    pub until_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub enum Goal {
+    /// Back to our own page, at this path.
+    Page(String),
+    /// To a shop's registered address, with `wx_openid` appended.
+    Shop(String),
+}
+
+/// What a payer's cookie says.
+#[derive(Serialize, Deserialize)]
+struct Payer {
+    v: u8,
+    appid: String,
+    openid: String,
+    /// The merchant and its Quick Auth service, where that has told the openid.
+    told_by: Option<(String, String)>,
+    until_ms: i64,
+}
+
+/// Why a browser comes back without an openid, as its cookie says it.
+pub const FAILURES: [Code; 3] = [
+    Code::OpenIdRequired,
+    Code::VirtualOpenId,
+    Code::SignInNotSetUp,
+];
+
+/// WeChat's code lives five minutes; a payer may take as long to agree.
+const FLOW_SECONDS: i64 = 10 * 60;
+
+/// Says that a sign-in has just failed.
+pub const FAILED_COOKIE: &str = "weceive_sign_in_failed";
+
+/// Of the two kinds of a payer's cookie.
+const PAYER_PURPOSE: &str = "payer";
+
+const TOLD_PURPOSE: &str = "payer told by a service";
+
+/// As long as a prepayment.
+const PAYER_SECONDS: i64 = 2 * 60 * 60;
+
+/// Begins the way to an openid for our own page.
+pub fn sign_in<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    path: &str,
+) -> Result<Response, ApiError> {
+    let goal = Goal::Page(path.to_owned());
+    match context.merchant.quick_auth_service(cx.config.development) {
+        None => authorize(cx, context, goal),
+        Some(service) => {
+            let (state, cookie) = begin(cx, context, goal, Some(name_of(service)));
+            let back = format!("{}/oauth/return?flow={state}", cx.config.public_url);
+            let url = with_fields(
+                &service.url,
+                &[("quick_auth", &service.token), ("redirect", &back)],
+            );
+            let url = url.ok_or_else(|| ApiError::of(Code::SignInFailed))?;
+            let mut response = redirect(&url);
+            set(&mut response, header::SET_COOKIE, &cookie);
+            Ok(response)
+        }
+    }
+}
+
+/// The payer's openid under the merchant's appid, to make an order for: one
+/// that this browser has shown to WeChat, or one that the merchant's own
+/// Quick Auth service has told.
+pub fn payer<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+) -> Option<String> {
+    let told = || {
+        let development = cx.config.development;
+        let service = context.merchant.quick_auth_service(development)?;
+        let token = cookie(request, &told_cookie(&context.merchant.id))?;
+        let payer = read_payer(cx, TOLD_PURPOSE, token, context)?;
+        let by = (context.merchant.id.clone(), name_of(service));
+        (payer.told_by == Some(by)).then_some(payer.openid)
+    };
+    verified_payer(cx, request, context).or_else(told)
+}
+
+/// The payer's openid under the merchant's appid, as WeChat itself has told
+/// it.
+pub fn verified_payer<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+) -> Option<String> {
+    let token = cookie(
+        request,
+        &payer_cookie(context.merchant.account.payer_appid()),
+    )?;
+    let payer = read_payer(cx, PAYER_PURPOSE, token, context)?;
+    payer.told_by.is_none().then_some(payer.openid)
+}
+
+fn read_payer<R: Runtime>(
+    cx: &Services<R>,
+    purpose: &str,
+    token: &str,
+    context: &MerchantContext,
+) -> Option<Payer> {
+    let payer: Payer = cx.config.master_key.read_token(purpose, token)?;
+    let holds = payer.v == VERSION
+        && payer.appid == context.merchant.account.payer_appid()
+        && cx.runtime.now_ms() < payer.until_ms;
+    holds.then_some(payer)
+}
+
+/// Whether this payer cannot be recognised until the merchant's settings
+/// are mended: there is no `app_secret`, or WeChat has just refused it.
+pub fn cannot_sign_in<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+) -> bool {
+    let service = context.merchant.quick_auth_service(cx.config.development);
+    let nothing = context.credentials.app_secret.is_none() && service.is_none();
+    nothing || cookie(request, FAILED_COOKIE) == Some(Code::SignInNotSetUp.name())
+}
+
+/// To WeChat's authorise page.
+pub fn authorize<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    goal: Goal,
+) -> Result<Response, ApiError> {
+    if context.credentials.app_secret.is_none() {
+        return Err(ApiError::of(Code::SignInNotSetUp));
+    }
+    let (state, cookie) = begin(cx, context, goal, None);
+    let authorize = Authorize {
+        appid: context.merchant.account.payer_appid().to_owned(),
+        redirect_uri: format!("{}/oauth/callback", cx.config.public_url),
+        scope: Scope::Base,
+        state,
+    };
+    let mut response = redirect(&authorize.to_url(&cx.config.oauth_authorize_url));
+    set(&mut response, header::SET_COOKIE, &cookie);
+    Ok(response)
+}
+
+/// Why the last sign-in has failed, and the cookie that ends it, so that it is
+/// shown once. Not where asking again cannot help: see
+/// [`cannot_sign_in`].
+pub fn sign_in_failed<R: Runtime>(cx: &Services<R>, request: &Request) -> Option<(Code, String)> {
+    let said = cookie(request, FAILED_COOKIE)?;
+    let code = FAILURES.into_iter().find(|code| code.name() == said);
+    let code = code.unwrap_or(Code::OpenIdRequired);
+    Some((code, new_cookie(cx, FAILED_COOKIE, "", "/pay/", 0)))
+}
+
+/// To our own page, with the openid in a cookie: one of the merchant's own
+/// where its Quick Auth service has told the openid.
+pub fn arrive<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    openid: String,
+    service: Option<String>,
+    path: &str,
+) -> Response {
+    let (appid, id) = (context.merchant.account.payer_appid(), &context.merchant.id);
+    let (name, purpose) = match service {
+        None => (payer_cookie(appid), PAYER_PURPOSE),
+        Some(_) => (told_cookie(id), TOLD_PURPOSE),
+    };
+    let payer = Payer {
+        v: VERSION,
+        appid: appid.to_owned(),
+        openid,
+        told_by: service.map(|service| (id.clone(), service)),
+        until_ms: cx.runtime.now_ms() + PAYER_SECONDS * 1000,
+    };
+    let token = cx.config.master_key.token(purpose, &payer);
+    let mut response = redirect(&format!("{}{path}", cx.config.public_url));
+    let cookie = new_cookie(cx, &name, &token, "/pay/", PAYER_SECONDS);
+    set(&mut response, header::SET_COOKIE, &cookie);
+    response
+}
+
+/// A new way: its state, and the cookie that remembers it.
+pub fn begin<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    goal: Goal,
+    service: Option<String>,
+) -> (String, String) {
+    let state = cx.random_text(22);
+    let flow = Flow {
+        v: VERSION,
+        merchant: context.merchant.id.clone(),
+        goal,
+        service,
+        ended: false,
+        until_ms: cx.runtime.now_ms() + FLOW_SECONDS * 1000,
+    };
+    let cookie = flow_cookie(cx, &state, &flow, FLOW_SECONDS);
+    (state, cookie)
+}
+
+/// The way is used up; its cookie remembers where it led, as long as a
+/// checkout can be paid.
+pub fn end<R: Runtime>(cx: &Services<R>, response: &mut Response, state: &str, flow: Option<Flow>) {
+    let Some(flow) = flow else { return };
+    let ended = Flow {
+        ended: true,
+        until_ms: cx.runtime.now_ms() + PAYER_SECONDS * 1000,
+        ..flow
+    };
+    let cookie = flow_cookie(cx, state, &ended, PAYER_SECONDS);
+    set(response, header::SET_COOKIE, &cookie);
+}
+
+fn flow_cookie<R: Runtime>(cx: &Services<R>, state: &str, flow: &Flow, seconds: i64) -> String {
+    let token = cx.config.master_key.token("flow", &(state, flow));
+    new_cookie(
+        cx,
+        &format!("weceive_flow_{state}"),
+        &token,
+        "/oauth/",
+        seconds,
+    )
+}
+
+pub fn flow<R: Runtime>(cx: &Services<R>, request: &Request, state: &str) -> Option<Flow> {
+    let token = cookie(request, &format!("weceive_flow_{state}"))?;
+    let (begun, flow): (String, Flow) = cx.config.master_key.read_token("flow", token)?;
+    let holds = begun == state && flow.v == VERSION && cx.runtime.now_ms() < flow.until_ms;
+    holds.then_some(flow)
+}
+
+pub fn new_cookie<R: Runtime>(
+    cx: &Services<R>,
+    name: &str,
+    value: &str,
+    path: &str,
+    seconds: i64,
+) -> String {
+    // Lax: WeChat's own page sends the browser back by a plain link.
+    let secure = if cx.config.is_https() { "; Secure" } else { "" };
+    format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+}
+
+pub fn payer_cookie(appid: &str) -> String {
+    format!("weceive_payer_{appid}")
+}
+
+/// The merchant's own: what its service says holds nowhere else.
+fn told_cookie(merchant: &str) -> String {
+    format!("weceive_told_{merchant}")
+}
+
+/// What a cookie names a Quick Auth service by: its address, and the token that
+/// it knows the merchant by.
+pub fn name_of(service: &QuickAuth) -> String {
+    fingerprint(&format!("{} {}", service.url, service.token))
+}
+
+/// The address with these fields in its query, in place of any that it has
+/// under the same names. The rest of the query stays as it is written.
+pub fn with_fields(address: &str, fields: &[(&str, &str)]) -> Option<String> {
+    let mut url = Url::parse(address).ok()?;
+    let is_kept = |piece: &&str| {
+        let name = url::form_urlencoded::parse(piece.as_bytes()).next();
+        let name = name.map(|(name, _)| name);
+        !piece.is_empty()
+            && !fields
+                .iter()
+                .any(|(field, _)| name.as_deref() == Some(*field))
+    };
+    let kept = url.query().unwrap_or_default().split('&').filter(is_kept);
+    let kept: Vec<String> = kept.map(str::to_owned).collect();
+    url.set_query((!kept.is_empty()).then(|| kept.join("&")).as_deref());
+    url.query_pairs_mut().extend_pairs(fields);
+    Some(url.to_string())
+}
+
+/// The most bytes of an openid.
+pub(crate) const MAX_OPENID_BYTES: usize = 128;
+
+/// What WeChat writes an openid with.
+pub(crate) fn is_openid(text: &str) -> bool {
+    (1..=MAX_OPENID_BYTES).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+}

@@ -1,0 +1,81 @@
+//! `/admin/alarms`: what an operator must deal with, of all merchants, and
+//! the end of an alarm.
+
+use super::totals;
+use crate::auth::keys::admin;
+use crate::board::{self, Standing};
+use crate::book::{Call, Settled};
+use crate::http::error::{ApiError, Code};
+use crate::http::fields::Fields;
+use crate::http::message::{query, success};
+use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
+use serde_json::json;
+
+/// `GET /admin/alarms`: what needs a person, of all merchants.
+pub async fn alarms<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let after = query(request).remove("after").unwrap_or_default();
+    let totals = totals(cx).await?;
+    let page = match cx.board(&board::Call::Alarms { after }).await? {
+        board::Answer::Page(page) => page,
+        _ => return Err(ApiError::internal("the board did not list alarms")),
+    };
+    let mut alarms = Vec::new();
+    let mut not_listed = serde_json::Map::new();
+    for Standing {
+        merchant, numbers, ..
+    } in page.merchants
+    {
+        // Alarms that were reported, and cannot be read by this version.
+        let Some(numbers) = numbers else {
+            not_listed.insert(merchant, json!(null));
+            continue;
+        };
+        let listed = i64::try_from(numbers.alarms.len()).unwrap_or(i64::MAX);
+        let rest = numbers.standing.values().sum::<i64>() - listed;
+        if rest > 0 {
+            not_listed.insert(merchant.clone(), json!(rest));
+        }
+        for alarm in numbers.alarms {
+            alarms.push(json!({
+                "merchant": merchant,
+                "name": alarm.name,
+                "subject": alarm.subject,
+                "says": alarm.says,
+                "to_do": alarm.to_do,
+                "times": alarm.times,
+                "last_at_ms": alarm.last_at_ms,
+            }));
+        }
+    }
+    Ok(success(json!({
+        "alarms": alarms,
+        "standing": totals.alarms.values().sum::<i64>(),
+        "not_listed": not_listed,
+        "silent": totals.silent_longest,
+        "silent_in_all": totals.silent,
+        "next": page.next,
+    })))
+}
+
+/// `POST /admin/merchants/{id}/alarms` with `name`, `subject` and `note`: a
+/// person has dealt with it.
+pub async fn settle_alarm<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let fields = Fields::read(request.body())?;
+    let settled = Settled {
+        name: fields.required("name", 64)?,
+        // A sub-merchant that WeChat did not name has none.
+        subject: fields.text("subject", 64)?.unwrap_or_default(),
+        note: fields.required("note", 256)?,
+    };
+    match cx.book(id, Call::Settle(settled)).await? {
+        true => Ok(success(json!({}))),
+        false => Err(ApiError::of(Code::AlarmNotFound)),
+    }
+}

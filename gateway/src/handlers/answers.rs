@@ -1,0 +1,79 @@
+//! What several endpoints answer with: an order and a refund, in the names of
+//! the API.
+
+use crate::book::Refunded;
+use crate::http::message::texts;
+use order::{Order, Payment, RefundStatus};
+use serde_json::{Value, json};
+
+/// The documented answer: WeChat's own names, every value a text, and `attach`
+/// an empty list where there is none.
+pub(crate) fn status_data(order: &Order) -> Value {
+    let terms = order.terms();
+    let paid = order.paid().map(|paid| &paid.payment);
+    let of = |field: fn(&Payment) -> Option<String>| paid.and_then(field);
+    let mut data = texts([
+        ("out_trade_no", Some(terms.out_trade_no.to_string())),
+        ("trade_state", Some(order.trade_state().to_owned())),
+        ("trade_type", Some(terms.trade_type.as_str().to_owned())),
+        ("total_fee", Some(terms.money.amount_minor().to_string())),
+        ("fee_type", Some(terms.money.currency().code().to_owned())),
+        ("openid", of(|p| p.openid.clone())),
+        ("is_subscribe", of(|p| p.is_subscribe.clone())),
+        ("bank_type", of(|p| p.bank_type.clone())),
+        ("transaction_id", of(|p| Some(p.transaction_id.clone()))),
+        ("time_end", of(|p| Some(p.time_end.clone()))),
+        ("sub_openid", of(|p| p.sub_openid.clone())),
+        ("sub_is_subscribe", of(|p| p.sub_is_subscribe.clone())),
+        ("cash_fee", of(|p| p.cash_fee.map(|fee| fee.to_string()))),
+        ("cash_fee_type", of(|p| p.cash_fee_type.clone())),
+        ("rate", of(|p| p.rate.clone())),
+        (
+            "paid_besides",
+            order.paid_besides().map(ToString::to_string),
+        ),
+    ]);
+    // The merchant's own text. WeChat's echo of it may be shortened or changed.
+    let attach = terms
+        .attach
+        .clone()
+        .map_or_else(|| json!([]), Value::String);
+    data.insert("attach".to_owned(), attach);
+    Value::Object(data)
+}
+
+/// WeChat's names, every value a text. `refund_status` is WeChat's, or `ASKED`
+/// while WeChat has not taken the request yet; then `err_code` says why.
+pub(crate) fn refund_data(refunded: &Refunded) -> Value {
+    let Refunded {
+        out_trade_no,
+        transaction_id,
+        total,
+        refund,
+    } = refunded;
+    let status = match refund.status {
+        RefundStatus::Asked => "ASKED",
+        RefundStatus::Processing => "PROCESSING",
+        RefundStatus::Success => "SUCCESS",
+        RefundStatus::Closed => "REFUNDCLOSE",
+        RefundStatus::Abnormal => "CHANGE",
+    };
+    Value::Object(texts([
+        ("out_trade_no", Some(out_trade_no.to_string())),
+        ("transaction_id", transaction_id.clone()),
+        ("out_refund_no", Some(refund.out_refund_no.clone())),
+        ("refund_id", refund.refund_id.clone()),
+        ("refund_fee", Some(refund.money.amount_minor().to_string())),
+        (
+            "refund_fee_type",
+            Some(refund.money.currency().code().to_owned()),
+        ),
+        ("total_fee", Some(total.amount_minor().to_string())),
+        ("refund_status", Some(status.to_owned())),
+        ("err_code", refund.err_code.clone()),
+        (
+            "cancel_requested",
+            refund.cancel_asked.then(|| "true".to_owned()),
+        ),
+    ]))
+}

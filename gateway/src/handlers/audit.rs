@@ -1,0 +1,70 @@
+//! `/v1/audit`: every change to the merchant's money and credentials.
+
+use crate::auth::keys::{Access, admin, caller};
+use crate::book;
+use crate::http::error::ApiError;
+use crate::http::fields::{CHOICE_BYTES, Fields};
+use crate::http::message::{query, success};
+use crate::merchants::registry::{Answer, Call};
+use crate::merchants::shards::ask;
+use crate::observe::audit::{Entry, Page};
+use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
+use serde_json::json;
+
+/// How many entries one answer holds at most.
+const MOST: i64 = 100;
+
+/// `GET /v1/audit[?of=money|credentials][&subject=…][&before=…][&limit=…]`:
+/// newest first. SECRET.
+pub async fn get_audit<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    audit_of(cx, request, &context.merchant.id).await
+}
+
+/// The same for the operator.
+pub async fn audit_for<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    audit_of(cx, request, id).await
+}
+
+async fn audit_of<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let fields = Fields::of_query(query(request));
+    let limit = fields.whole("limit", 1..=MOST)?.unwrap_or(MOST);
+    let page = Page {
+        subject: fields.text("subject", 64)?,
+        before: fields.whole("before", 1..=i64::MAX)?,
+        limit,
+    };
+    let entries: Vec<Entry> = match fields.text("of", CHOICE_BYTES)?.as_deref() {
+        None | Some("money") => cx.book(id, book::Call::Audit(page)).await?,
+        Some("credentials") => {
+            let subject = Some(id.to_owned());
+            let call = Call::Audit(Page { subject, ..page });
+            match ask(&cx.runtime, call).await? {
+                Answer::Audit(entries) => entries,
+                _ => {
+                    return Err(ApiError::internal(
+                        "the registry gave another kind of answer",
+                    ));
+                }
+            }
+        }
+        Some(_) => return Err(fields.invalid("of", "must be money or credentials")),
+    };
+    let full = i64::try_from(entries.len()).is_ok_and(|n| n == limit);
+    let before = entries.last().filter(|_| full).map(|entry| entry.id);
+    let entries = serde_json::to_value(entries).map_err(ApiError::internal)?;
+    Ok(success(json!({"entries": entries, "before": before})))
+}

@@ -1,0 +1,39 @@
+//! Merchants that share an account at WeChat.
+
+use crate::http::error::ApiError;
+use crate::merchants::merchant::Merchant;
+use crate::merchants::registry::{self, Answer};
+use crate::merchants::shards::ask;
+use crate::runtime::Runtime;
+
+/// The other merchants of the gateway with the same account at WeChat.
+pub async fn same_account(
+    runtime: &impl Runtime,
+    merchant: &Merchant,
+) -> Result<Vec<String>, ApiError> {
+    let account = &merchant.account;
+    let call = registry::Call::SameAccount {
+        mch_id: account.mch_id.clone(),
+        sub_mch_id: account.sub_mch_id.clone(),
+        appid: account.appid.clone(),
+    };
+    match ask(runtime, call).await? {
+        Answer::Ids(mut ids) => {
+            ids.retain(|id| *id != merchant.id);
+            Ok(ids)
+        }
+        _ => Err(ApiError::internal("the registry lists no merchants")),
+    }
+}
+
+/// What is wrong with several merchants of one account. WeChat knows one order
+/// under a number, whichever of them made it.
+pub(crate) fn account_warning(twins: &[String]) -> Option<String> {
+    (!twins.is_empty()).then(|| {
+        format!(
+            "The same mch_id and appid are entered for {}: their numbers of orders and refunds \
+             must differ, and WeChat's notices of one cannot be told from the other's.",
+            twins.join(", ")
+        )
+    })
+}

@@ -1,0 +1,182 @@
+//! What every handler works with: the low floor of the stateless part.
+//!
+//! ```text
+//! app ─▶ handlers ─▶ auth ─▶ services ─▶ upstream, merchants, runtime
+//!                                  └───▶ a merchant's book, the board (by a call)
+//! ```
+//!
+//! Handlers and `auth` take [`Services`] as their first argument, `cx`. Nothing
+//! here knows who calls.
+
+use crate::board;
+use crate::book;
+use crate::cache::Missing;
+use crate::config::Config;
+use crate::http::error::{ApiError, Code};
+use crate::http::rate_limit::{Limits, Rate};
+use crate::merchants::directory::{Directory, MerchantContext};
+use crate::merchants::seal::random_text;
+use crate::observe::alarm::Alarm;
+use crate::observe::refused_notices::Refusals;
+use crate::observe::{Counters, RequestContext};
+use crate::runtime::{Object, Request, Route, Runtime};
+use crate::upstream::{Hosts, Upstream};
+use serde::de::DeserializeOwned;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What an isolate holds for every request: its runtime and settings, what it
+/// remembers, and the way to the stateful objects.
+#[derive(Debug)]
+pub struct Services<R> {
+    pub runtime: R,
+    pub config: Rc<Config>,
+    pub directory: Directory,
+    pub hosts: Hosts,
+    pub limits: Limits,
+    /// Checkouts and links that do not exist.
+    pub missing: Missing<String, Code>,
+    /// Refused notices that the books have not counted yet.
+    pub refusals: Refusals,
+    /// What this isolate has counted.
+    pub counters: Rc<Counters>,
+    /// What the doctor found, and when.
+    pub findings: RefCell<HashMap<String, (i64, serde_json::Value)>>,
+    /// The page's frame, read once.
+    pub template: RefCell<Option<Rc<str>>>,
+}
+
+impl<R: Runtime> Services<R> {
+    /// The services of an isolate that has met no merchant yet.
+    pub fn new(runtime: R, config: Rc<Config>) -> Self {
+        let counters = Rc::new(Counters::default());
+        Self {
+            runtime,
+            config,
+            directory: Directory::default(),
+            hosts: Hosts::counting(counters.clone()),
+            limits: Limits::counting(counters.clone()),
+            missing: Missing::default(),
+            refusals: Refusals::default(),
+            counters,
+            findings: RefCell::default(),
+            template: RefCell::new(None),
+        }
+    }
+
+    /// Counts one more of what may be done so often, and refuses it where the
+    /// limit is reached.
+    pub fn limit(&self, of: &str, who: &str, rate: Rate) -> Result<(), ApiError> {
+        self.limits.limit(of, who, rate, self.runtime.now_ms())
+    }
+
+    /// Refuses where the limit is reached, and counts nothing.
+    pub fn limit_left(&self, of: &str, who: &str) -> Result<(), ApiError> {
+        self.limits.limit_left(of, who, self.runtime.now_ms())
+    }
+
+    /// Asks the board.
+    pub async fn board(&self, call: &board::Call) -> Result<board::Answer, ApiError> {
+        let body = serde_json::to_vec(call).map_err(ApiError::internal)?;
+        let answer = self.runtime.call(Object::Board, body).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| ApiError::unreadable("answer of the board", &error))
+    }
+
+    pub fn upstream<'a>(&'a self, context: &'a MerchantContext) -> Upstream<'a, R> {
+        Upstream {
+            runtime: &self.runtime,
+            config: &self.config,
+            hosts: &self.hosts,
+            context,
+        }
+    }
+
+    /// Asks a merchant's book.
+    pub async fn book<T: DeserializeOwned>(
+        &self,
+        merchant: &str,
+        call: book::Call,
+    ) -> Result<T, ApiError> {
+        let envelope = book::Envelope {
+            merchant: merchant.to_owned(),
+            request_context: RequestContext::current(),
+            call,
+        };
+        let asked_for = envelope.call.asks_for().map(str::to_owned);
+        let now_ms = self.runtime.now_ms();
+        if let Some(code) = asked_for
+            .as_ref()
+            .and_then(|id| self.missing.get(id, now_ms))
+        {
+            return Err(ApiError::of(code));
+        }
+        let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
+        let answer = self.runtime.call(Object::Book(merchant), body).await?;
+        let answer = serde_json::from_slice::<Result<T, ApiError>>(&answer)
+            .unwrap_or_else(|error| Err(ApiError::unreadable("answer of a book", &error)));
+        if let (Some(id), Err(error)) = (asked_for, &answer)
+            && matches!(error.code, Code::SessionNotFound | Code::LinkNotFound)
+        {
+            self.missing.put(id, error.code, now_ms);
+        }
+        answer
+    }
+
+    pub fn random_text(&self, length: usize) -> String {
+        random_text(|bytes| self.runtime.random(bytes), length)
+    }
+
+    /// Raises the alarm that this merchant's payers cannot be recognised.
+    pub async fn report_sign_in(&self, context: &MerchantContext) {
+        let appid = context.merchant.account.payer_appid();
+        self.report(context, Alarm::SignInNotSetUp, appid).await;
+    }
+
+    /// Raises an alarm in the merchant's book, at most once for each time that
+    /// this isolate learns of the merchant, which is every half minute.
+    pub async fn report(&self, context: &MerchantContext, alarm: Alarm, subject: &str) {
+        if !context.note_problem(alarm, subject) {
+            return;
+        }
+        self.raise(context, alarm, subject).await;
+    }
+
+    /// Raises the alarms that answers to this isolate's own calls have called
+    /// for; a book raises those of its calls itself.
+    pub async fn raise_problems(&self, context: &MerchantContext) {
+        for (alarm, subject) in context.take_problems() {
+            self.raise(context, alarm, &subject).await;
+        }
+    }
+
+    async fn raise(&self, context: &MerchantContext, alarm: Alarm, subject: &str) {
+        let raise = book::Call::Raise {
+            alarm: alarm.name().to_owned(),
+            subject: subject.to_owned(),
+        };
+        let raised: Result<(), ApiError> = self.book(&context.merchant.id, raise).await;
+        if let Err(error) = raised {
+            error.log_cause(&self.runtime);
+        }
+    }
+
+    /// The page's frame, with its places still empty.
+    pub async fn template(&self) -> Option<Rc<str>> {
+        if let Some(template) = self.template.borrow().as_ref() {
+            return Some(template.clone());
+        }
+        let bytes = self.fetch_asset("index.html").await?;
+        let template: Rc<str> = String::from_utf8(bytes).ok()?.into();
+        *self.template.borrow_mut() = Some(template.clone());
+        Some(template)
+    }
+
+    pub async fn fetch_asset(&self, file: &str) -> Option<Vec<u8>> {
+        let mut request = Request::default();
+        *request.uri_mut() = format!("https://assets.invalid/{file}").parse().ok()?;
+        let answer = self.runtime.fetch(Route::Assets, request).await.ok()?;
+        answer.status().is_success().then(|| answer.into_body())
+    }
+}
