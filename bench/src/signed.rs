@@ -100,7 +100,8 @@ fn document(fields: &[(&str, &str)]) -> String {
     format!("<xml>{}</xml>", leaves.collect::<String>())
 }
 
-/// MD5 over the fields, none of which is empty, in the order of their names (seed 002, section 4.3.1).
+/// MD5 over the fields, none of which is empty, in the order of their names
+/// (WeChat Pay v2 manual, section 4.3.1).
 fn sign(fields: &[(&str, &str)], key: &str) -> String {
     let mut fields = fields.to_vec();
     fields.sort_unstable();

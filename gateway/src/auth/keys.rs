@@ -14,7 +14,7 @@ use std::future::Future;
 use std::rc::Rc;
 use wechatpay::Secret;
 
-/// What a call demands of its caller (seed 000, "Authentication").
+/// What a call demands of its caller (WeCeive API, "Authentication").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// The header `api-key`, or `api-token`, or both.

@@ -168,8 +168,8 @@ const ATTEMPTS_AT_ONCE: usize = 12;
 const ATTEMPT_PAUSE_MS: i64 = 90_000;
 /// The most open attempts that one status request queries.
 const ASKED_AT_ONCE: usize = 4;
-/// WeChat takes no order that ends within five minutes (seed 002, section
-/// 9.1); a minute is left for the way there.
+/// WeChat takes no order that ends within five minutes (WeChat Pay v2 manual,
+/// section 9.1); a minute is left for the way there.
 const SHORTEST_MS: i64 = 6 * 60_000;
 
 /// An order that is younger may be refused to be closed (WeChat Pay v2 manual,

@@ -1,5 +1,6 @@
 //! Products: what a payer buys by scanning a code that does not change (Native
-//! mode 1, seed 002, section 6.4). Every scan is an order of its own.
+//! mode 1, WeChat Pay v2 manual, section 6.4). Every scan is an order of its
+//! own.
 
 use super::{Book, NewOrder, Prepaid, store, write_stored};
 use crate::http::error::{ApiError, Code};

@@ -1,4 +1,5 @@
-//! Quick Pay and its reverse (seed 002, section 5): the calls that take money.
+//! Quick Pay and its reverse (WeChat Pay v2 manual, section 5): the calls that
+//! take money.
 //!
 //! Before anything is written WeChat is queried: it must not know the number.
 //! Otherwise what another system was paid under it could be taken for this

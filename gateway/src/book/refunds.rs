@@ -1,6 +1,6 @@
-//! Refunds (seed 002, sections 9.4 and 9.5): written down before WeChat is
-//! asked, asked again under the same number until WeChat has them, and settled
-//! only by what WeChat answers to a query.
+//! Refunds (WeChat Pay v2 manual, sections 9.4 and 9.5): written down before
+//! WeChat is asked, asked again under the same number until WeChat has them,
+//! and settled only by what WeChat answers to a query.
 
 use super::orders::answered;
 use super::{Book, Verdict, store};

@@ -193,7 +193,7 @@ pub struct ApiError {
     /// The request's field that is at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// One sentence; or, when WeChat refused, its answer (seed 000, "Request
+    /// One sentence; or, when WeChat refused, its answer (WeCeive API, "Request
     /// Refund", shows the form).
     pub message: Value,
     /// What went wrong inside, for the log of the place where it happened:

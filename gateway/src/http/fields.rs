@@ -1,7 +1,7 @@
 //! The fields of a merchant's request: read by name, refused by name.
 //!
 //! Texts and whole numbers are taken in either JSON form, because the API's
-//! own examples (seed 000) send `"150"` where its tables say `int`, and
+//! own examples (WeCeive API) send `"150"` where its tables say `int`, and
 //! `9900000000` where its examples send a text.
 
 use crate::http::error::{ApiError, Code};

@@ -165,14 +165,14 @@ impl Dialect {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answers {
-    /// `{"status":"success","data":{…}}` (seed 000).
+    /// `{"status":"success","data":{…}}` (WeCeive API).
     #[default]
     Envelope,
-    /// WeChat's own fields, flat (seed 001).
+    /// WeChat's own fields, flat (older WeCeive API).
     Flat,
 }
 
-/// A Quick Auth service elsewhere (seed 000, "Wemine Quick Auth Service").
+/// A Quick Auth service elsewhere (WeCeive API, "Wemine Quick Auth Service").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuickAuth {
     /// The address of its `oauth_bridge.php`.

@@ -17,8 +17,8 @@ pub struct Family {
     hosts: &'static [&'static str],
 }
 
-/// WeChat Pay v2: the access nodes of seed 002, section 4.3, for a merchant
-/// overseas. Hong Kong first.
+/// WeChat Pay v2: the access nodes of the WeChat Pay v2 manual, section 4.3,
+/// for a merchant overseas. Hong Kong first.
 pub const V2: Family = Family {
     index: 0,
     hosts: &[
@@ -57,7 +57,8 @@ const FAMILIES: usize = 4;
 /// How long another host is used before the first is tried again.
 const AWAY_MS: i64 = 60_000;
 
-/// One call in so many is reported to WeChat (seed 002, section 9.8).
+/// One call in so many is reported to WeChat (WeChat Pay v2 manual, section
+/// 9.8).
 const SAMPLE_EVERY: u32 = 50;
 
 /// Which host answered last. Where one fails the next is used, for a while.

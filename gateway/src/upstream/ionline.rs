@@ -1,5 +1,5 @@
-//! iOnline Pay (seed 004): an acquirer in front of WeChat Pay. Forms, signed
-//! with the merchant's key; the answers are JSON.
+//! iOnline Pay (iOnline description): an acquirer in front of WeChat Pay.
+//! Forms, signed with the merchant's key; the answers are JSON.
 //!
 //! iOnline has no call that closes an order. An order of its is over when
 //! WeChat's own two hours are; until then a close is refused with "later", and

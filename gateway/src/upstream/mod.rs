@@ -341,8 +341,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// The package that opens the payment from a mobile app (seed 002,
-    /// section 8.5), signed now.
+    /// The package that opens the payment from a mobile app (WeChat Pay v2
+    /// manual, section 8.5), signed now.
     pub async fn app(&self, prepayment: &Prepayment) -> Result<App, ApiError> {
         match self.dialect() {
             Dialect::V2 => Ok(V2(self).app(&prepayment.prepay_id)),

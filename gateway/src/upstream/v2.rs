@@ -1,4 +1,5 @@
-//! WeChat Pay v2 (seed 002): XML, signed with the merchant's API key.
+//! WeChat Pay v2 (WeChat Pay v2 manual): XML, signed with the merchant's API
+//! key.
 
 use super::hosts::{Outcome, Tries};
 use super::{
@@ -606,8 +607,8 @@ impl<'a, R: Runtime> V2<'a, R> {
     }
 
     /// What an answer that is no success means. A refusal is forwarded whole,
-    /// as seed 000 shows it ("Request Refund"); what could not be verified is
-    /// not.
+    /// as the WeCeive API shows it ("Request Refund"); what could not be
+    /// verified is not.
     fn failure(&self, what: &str, error: AnswerError) -> Failure {
         match error {
             AnswerError::Refused { code, fields, .. } => {
@@ -620,9 +621,10 @@ impl<'a, R: Runtime> V2<'a, R> {
                     told: refused(object(&fields)),
                 }))
             }
-            // Unsigned by nature (seed 002, section 4.3.1): a signature that
-            // WeChat did not accept is reported so. It is shown to the merchant;
-            // it is not believed, and its words are not logged.
+            // Unsigned by nature (WeChat Pay v2 manual, section 4.3.1): a
+            // signature that WeChat did not accept is reported so. It is shown
+            // to the merchant; it is not believed, and its words are not
+            // logged.
             AnswerError::Communication { return_msg }
                 if [refund::PATH, reverse::PATH].contains(&what)
                     && is_certificate_mismatch(&return_msg) =>

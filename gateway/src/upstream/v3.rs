@@ -1,4 +1,5 @@
-//! WeChat Pay `APIv3` (seed 003): JSON, signed with RSA in both directions.
+//! WeChat Pay `APIv3` (WeChat Pay APIv3 Global manual): JSON, signed with RSA
+//! in both directions.
 
 use super::hosts::Tries;
 use super::platform::{header, serial};

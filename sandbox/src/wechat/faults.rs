@@ -254,7 +254,8 @@ pub(crate) const ANYWHERE: &[ErrorCode] = &[
     InvalidReqTooMuch,
 ];
 
-/// What else each call answers with: the tables of seed 002, and what is met.
+/// What else each call answers with: the tables of the WeChat Pay v2 manual,
+/// and what is met.
 pub(crate) const CODES: &[(&str, &[ErrorCode])] = &[
     (
         "/pay/unifiedorder",

@@ -1,8 +1,8 @@
-//! The payer's side: the package that a page hands to `WeixinJSBridge`
-//! (seed 002, section 7.7) or a Mini Program to `wx.requestPayment`, a scanned
-//! `code_url` (6.5), the request that an app hands to WeChat's SDK (8.5), and
-//! the payment that follows. It is the same for every dialect but for the
-//! package's signature.
+//! The payer's side: the package that a page hands to `WeixinJSBridge` (WeChat
+//! Pay v2 manual, section 7.7) or a Mini Program to `wx.requestPayment`, a
+//! scanned `code_url` (6.5), the request that an app hands to WeChat's SDK
+//! (8.5), and the payment that follows. It is the same for every dialect but
+//! for the package's signature.
 //!
 //! Every refusal has a stable name beside WeChat's words for it, so that a
 //! test can ask for exactly one.

@@ -1,5 +1,5 @@
 //! Notices of payments and refunds, and their schedule, which is that of the
-//! order's [`Dialect`]. Here v2's (seed 002, section 9.7):
+//! order's [`Dialect`]. Here v2's (WeChat Pay v2 manual, section 9.7):
 //!
 //! ```text
 //! paid ─ 1st at once ─15s─ 2nd ─15s─ 3rd ─30s─ 4th ─180s─ … ─3600s─ 10th ─ given up

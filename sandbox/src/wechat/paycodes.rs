@@ -1,5 +1,5 @@
 //! The payers' Quick Pay codes: 18 digits that begin 10 to 15, good for one
-//! payment within a minute (seed 002, section 5).
+//! payment within a minute (WeChat Pay v2 manual, section 5).
 
 use crate::moment::Moment;
 use crate::table::Table;

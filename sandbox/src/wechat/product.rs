@@ -1,5 +1,5 @@
 //! Native mode 1: a payer scans a product's QR code, and WeChat asks the
-//! merchant what is to be paid (seed 002, sections 6.3 and 6.4).
+//! merchant what is to be paid (WeChat Pay v2 manual, sections 6.3 and 6.4).
 //!
 //! ```text
 //! a scan of weixin://wxpay/bizpayurl?sign=…&product_id=…

@@ -1,4 +1,4 @@
-//! Refunds as WeChat keeps them (seed 002, sections 9.4 and 9.5).
+//! Refunds as WeChat keeps them (WeChat Pay v2 manual, sections 9.4 and 9.5).
 //!
 //! ```text
 //! taken ─ PROCESSING ─ 20 s to a balance, 3 days to a card ─ SUCCESS

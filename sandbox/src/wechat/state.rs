@@ -46,7 +46,8 @@ pub(crate) struct WeChat {
     pub(crate) reports: Table<Report>,
 }
 
-/// What a merchant said about the speed of a call (seed 002, section 9.8).
+/// What a merchant said about the speed of a call (WeChat Pay v2 manual,
+/// section 9.8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) received_ms: i64,

@@ -310,7 +310,7 @@ fn no_secret_is_stored_or_logged_in_the_clear() {
 }
 
 #[test]
-fn a_refusal_of_wechat_is_shown_as_the_seed_shows_it() {
+fn a_refusal_of_wechat_is_answered_as_documented() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.control(

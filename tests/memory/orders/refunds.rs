@@ -43,7 +43,7 @@ fn asked(world: &Memory) -> usize {
 }
 
 #[test]
-fn a_refund_as_the_seed_shows_it_by_query_string() {
+fn a_refund_in_the_query_string_as_the_api_documents_it() {
     let world = Memory::default();
     let shop = world.shop("demo");
     paid(&world, &shop, "1");
@@ -172,7 +172,7 @@ fn r4_not_enough_is_asked_again_later_under_the_same_number() {
 }
 
 #[test]
-fn a_refund_that_wechat_refuses_for_good_is_answered_as_the_seed_shows_it() {
+fn a_refund_that_wechat_refuses_permanently_is_answered_as_documented() {
     let world = Memory::default();
     let shop = world.shop("demo");
     paid(&world, &shop, "1");

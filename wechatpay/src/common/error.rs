@@ -1,6 +1,6 @@
-//! WeChat Pay's error codes: every one in the tables of seed 002 (Quick Pay
-//! and reverse in section 5, the public calls in section 9), and those that
-//! are met in practice and stand in no table there.
+//! WeChat Pay's error codes: every one in the tables of the WeChat Pay v2
+//! manual (Quick Pay and reverse in section 5, the public calls in section 9),
+//! and those that are met in practice and stand in no table there.
 //!
 //! ```text
 //! <result_code><![CDATA[FAIL]]></result_code>
@@ -219,7 +219,7 @@ error_codes! {
     UrlFormatError "URLFORMATERROR" Request Refused
         "The URL to shorten is not in the right format."
         "Send a URL that begins with weixin://wxpay/bizpayurl.",
-    // Not in the seed's tables, but met.
+    // Not in the manual's tables, but seen in practice.
     InvalidRequest "INVALID_REQUEST" Request Refused
         "The request cannot be carried out; often the number was used before with other terms."
         "Read the description; repeat with the first request's exact terms, or use a new number.",

@@ -41,8 +41,8 @@ pub struct App {
     pub sign: String,
 }
 
-/// The value of an APP package's `package`. Seed 002 spells it `Sign=WXPAY`;
-/// WeChat's SDK takes only this.
+/// The value of an APP package's `package`. The v2 manual spells it
+/// `Sign=WXPAY`; WeChat's SDK takes only this.
 pub const APP_PACKAGE: &str = "Sign=WXPay";
 
 impl Jsapi {

@@ -6,8 +6,9 @@ use super::fields::Fields;
 use order::{Currency, Money, RefundState};
 use std::fmt;
 
-/// The merchant's own refund number: `1..=64` of `0-9 A-Z a-z _ - | * @`. Seed
-/// 002 says 32; Tencent's later manual says 64, and longer numbers are in use.
+/// The merchant's own refund number: `1..=64` of `0-9 A-Z a-z _ - | * @`.
+/// The v2 manual says 32; Tencent's later manual says 64, and longer
+/// numbers are in use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OutRefundNo(String);
 

@@ -70,7 +70,7 @@ pub struct Record {
     pub settlement_fee: i64,
     /// What was not.
     pub unsettlement_fee: i64,
-    /// In which currency. The seed's sample calls it `settlement_type`.
+    /// In which currency. The manual's sample calls it `settlement_type`.
     pub settlementfee_type: Currency,
     /// What was paid.
     pub pay_fee: i64,

@@ -1,4 +1,4 @@
-//! The v2 signature (seed 002, section 4.3.1).
+//! The v2 signature (WeChat Pay v2 manual, section 4.3.1).
 //!
 //! ```text
 //! appid=wx…&body=test&mch_id=10000100&nonce_str=ibua…   names sorted by byte,

@@ -8,7 +8,7 @@
 //! yyyyMMdd
 //! ```
 //!
-//! Seed 002, section 4.2 (3).
+//! WeChat Pay v2 manual, section 4.2 (3).
 
 use std::fmt;
 use thiserror::Error;

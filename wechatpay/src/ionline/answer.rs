@@ -8,7 +8,7 @@
 //! ```
 //!
 //! [`read`] goes through it in that order and stops at the first thing that is
-//! not right. Seed 004, "Response Parameters".
+//! not right. iOnline description, "Response Parameters".
 
 use super::error::AnswerError;
 use super::json;

@@ -18,9 +18,10 @@
 //! application. On the wire the application is `sub_appid`; `appid` is the
 //! acquirer's own and is passed over.
 //!
-//! Seed 004 describes the payment. The public manual of iOnline adds the
-//! query, the refund's query and the notice; where it is silent, this dialect
-//! follows the family of gateways that it comes from, which share its names.
+//! The iOnline description describes the payment. The public manual of iOnline adds
+//! the query, the refund's query and the notice; where it is silent, this
+//! dialect follows the family of gateways that it comes from, which share its
+//! names.
 
 pub mod answer;
 pub mod error;

@@ -1,5 +1,5 @@
 //! `pay_info`: the package that starts the payment, signed by WeChat for the
-//! acquirer (seed 004, sections 2.1 and 2.2).
+//! acquirer (iOnline description, sections 2.1 and 2.2).
 //!
 //! ```text
 //! "pay_info": "{\"appId\":\"wx…\",\"timeStamp\":\"1395712654\",\"nonceStr\":\"…\",

@@ -1,4 +1,4 @@
-//! A payment (seed 004, section 1): inside WeChat, or by QR code.
+//! A payment (iOnline description, section 1): inside WeChat, or by QR code.
 //!
 //! ```text
 //! service jspay.intl | native.intl  mch_id nonce_str sign_type sign

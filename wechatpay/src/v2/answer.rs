@@ -8,7 +8,7 @@
 //! ```
 //!
 //! [`read`] goes through it in that order and stops at the first thing that is
-//! not right. Seed 002, the "Return Data" of sections 5.5 and 9.
+//! not right. WeChat Pay v2 manual, the "Return Data" of sections 5.5 and 9.
 
 use crate::Secret;
 use crate::common::error::ErrorCode;

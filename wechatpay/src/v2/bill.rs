@@ -1,5 +1,5 @@
-//! Download transaction history: a day's statement (seed 002, section 9.6;
-//! checklist S1 to S3).
+//! Download transaction history: a day's statement (WeChat Pay v2 manual,
+//! section 9.6; checklist S1 to S3).
 //!
 //! ```text
 //! POST /pay/downloadbill

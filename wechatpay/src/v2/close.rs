@@ -1,4 +1,5 @@
-//! Close order: the payer can pay it no longer (seed 002, section 9.3).
+//! Close order: the payer can pay it no longer (WeChat Pay v2 manual, section
+//! 9.3).
 //!
 //! ```text
 //! POST /pay/closeorder

@@ -1,5 +1,5 @@
-//! Query exchange rate: what WeChat counts a currency for, on one day (seed
-//! 002, section 11).
+//! Query exchange rate: what WeChat counts a currency for, on one day (WeChat
+//! Pay v2 manual, section 11).
 //!
 //! ```text
 //! POST /pay/queryexchagerate
@@ -18,11 +18,11 @@ use crate::Secret;
 use crate::common::{Date, FieldError, Fields, Problem, SignType, Text};
 use order::{Account, Currency};
 
-/// Where to send the request. WeChat's server spells it so; the seed has
+/// Where to send the request. WeChat's server spells it so; the manual has
 /// [`PATH_IN_MANUAL`], so a caller should be able to change it.
 pub const PATH: &str = "/pay/queryexchagerate";
 
-/// The path as the seed spells it.
+/// The path as the manual spells it.
 pub const PATH_IN_MANUAL: &str = "/pay/queryexchangerate";
 
 /// A question about one currency on one day.

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! JSAPI, Mini Program  appId timeStamp nonceStr package=prepay_id=… signType paySign
-//!                      paySign signs the other five       (seed 002, section 7.7)
+//!                      paySign signs the other five       (WeChat Pay v2 manual, section 7.7)
 //! APP                  appid partnerid prepayid package=Sign=WXPay noncestr timestamp sign
-//!                      sign signs the other six           (seed 002, section 8.5)
+//!                      sign signs the other six           (WeChat Pay v2 manual, section 8.5)
 //! ```
 //!
 //! Names are case-sensitive, and every value is a string: iOS fails on a

@@ -1,4 +1,5 @@
-//! Quick Pay: the merchant scans the payer's code (seed 002, section 5.5).
+//! Quick Pay: the merchant scans the payer's code (WeChat Pay v2 manual,
+//! section 5.5).
 //!
 //! ```text
 //! POST /pay/micropay

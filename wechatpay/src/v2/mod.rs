@@ -10,7 +10,7 @@
 //! book-keeping  bill settlement exchange report
 //! ```
 //!
-//! Seed 002, sections 4 to 6 and 9 to 11.
+//! WeChat Pay v2 manual, sections 4 to 6 and 9 to 11.
 
 pub mod answer;
 pub mod bill;

@@ -1,5 +1,5 @@
 //! Native mode 1: one QR code for a product, printed once; each scan makes an
-//! order (seed 002, sections 6.1 to 6.4).
+//! order (WeChat Pay v2 manual, sections 6.1 to 6.4).
 //!
 //! ```text
 //! 1. the QR code       weixin://wxpay/bizpayurl?sign=…&appid=…&mch_id=…

@@ -1,4 +1,5 @@
-//! The notice: WeChat tells that an order was paid (seed 002, section 9.7).
+//! The notice: WeChat tells that an order was paid (WeChat Pay v2 manual,
+//! section 9.7).
 //!
 //! ```text
 //! POST notify_url

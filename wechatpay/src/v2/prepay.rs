@@ -1,5 +1,5 @@
-//! Unified order: makes a prepayment that the payer can then pay (seed 002,
-//! section 9.1; institutions: Tencent's manual for partners).
+//! Unified order: makes a prepayment that the payer can then pay (WeChat Pay v2
+//! manual, section 9.1; institutions: Tencent's manual for partners).
 //!
 //! ```text
 //! POST /pay/unifiedorder
@@ -45,14 +45,14 @@ pub struct Request {
     /// A list of goods as JSON.
     pub detail: Option<Text<6000>>,
     /// The merchant's own data, returned in answers and notices. The manual
-    /// for mainland merchants says 127; WeChat takes the seed's 128.
+    /// for mainland merchants says 127; WeChat accepts the v2 manual's 128.
     pub attach: Option<Text<128>>,
     /// The merchant's order number.
     pub out_trade_no: OutTradeNo,
     /// How much, in the currency's smallest unit.
     pub money: Money,
     /// The payer's address, or for NATIVE the caller's. IPv4 or IPv6: the
-    /// seed's 16 characters are out of date.
+    /// v2 manual's 16 characters are out of date.
     pub spbill_create_ip: IpAddr,
     /// When the order was made, Unix milliseconds; WeChat keeps seconds.
     pub time_start_ms: Option<i64>,

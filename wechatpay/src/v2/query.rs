@@ -1,4 +1,5 @@
-//! Query order: what WeChat says of an order (seed 002, section 9.2).
+//! Query order: what WeChat says of an order (WeChat Pay v2 manual, section
+//! 9.2).
 //!
 //! ```text
 //! POST /pay/orderquery

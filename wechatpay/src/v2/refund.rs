@@ -1,4 +1,5 @@
-//! Refund: returns a payment, whole or in parts (seed 002, section 9.4).
+//! Refund: returns a payment, whole or in parts (WeChat Pay v2 manual, section
+//! 9.4).
 //!
 //! ```text
 //! POST /secapi/pay/refund                       with the merchant's certificate

@@ -1,5 +1,5 @@
 //! The refund notice: WeChat tells what became of a refund (Tencent's later
-//! manual; seed 002 has none).
+//! manual; the v2 manual has none).
 //!
 //! ```text
 //! POST notify_url

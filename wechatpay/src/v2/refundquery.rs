@@ -1,4 +1,5 @@
-//! Query refund: where an order's refunds stand (seed 002, section 9.5).
+//! Query refund: where an order's refunds stand (WeChat Pay v2 manual, section
+//! 9.5).
 //!
 //! ```text
 //! POST /pay/refundquery

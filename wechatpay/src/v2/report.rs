@@ -1,5 +1,5 @@
-//! Report speed testing: how long a call took, told after the fact (seed 002,
-//! section 9.8).
+//! Report speed testing: how long a call took, told after the fact (WeChat Pay
+//! v2 manual, section 9.8).
 //!
 //! ```text
 //! POST /payitil/report

@@ -1,6 +1,6 @@
 //! Reverse: takes back a Quick Pay order whose outcome is not clear. What was
-//! paid is returned, what was not can no longer be paid (seed 002, section
-//! 5.9).
+//! paid is returned, what was not can no longer be paid (WeChat Pay v2 manual,
+//! section 5.9).
 //!
 //! ```text
 //! POST /secapi/pay/reverse                      with the merchant's certificate

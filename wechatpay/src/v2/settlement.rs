@@ -1,5 +1,5 @@
 //! Query settled funds: what WeChat has paid out to the merchant, and what it
-//! still holds (seed 002, section 10).
+//! still holds (WeChat Pay v2 manual, section 10).
 //!
 //! ```text
 //! POST /pay/settlementquery
@@ -18,7 +18,7 @@
 //! hold fields, and the signature passes over them: Tencent's own SDK signs
 //! text values and leaves out all others. Answers without any `sign` are
 //! met as well. So this is information for people, and evidence of nothing:
-//! [`Answer::signed`]. The seed's sample has a single record's fields beside
+//! [`Answer::signed`]. The manual's sample has a single record's fields beside
 //! the others, which is read too; dates come with and without dashes.
 
 use super::answer::{self, AnswerError, push_account, read_account};
@@ -148,7 +148,7 @@ impl Answer {
 fn read_records(fields: &Fields, groups: &[(String, Fields)]) -> Result<Vec<Record>, FieldError> {
     let out_of_range = Problem::OutOfRange.of("record_num");
     let count = usize::try_from(fields.int("record_num")?).map_err(|_| out_of_range)?;
-    // The seed's sample: one record, not in a group, and any count.
+    // The manual's sample: one record, not in a group, and any count.
     if groups.is_empty() && fields.get("settlement_fee").is_some() {
         return Ok(vec![Record::read(fields)?]);
     }

@@ -1,4 +1,5 @@
-//! Short URL: a product's QR code with fewer dots (seed 002, section 9.9).
+//! Short URL: a product's QR code with fewer dots (WeChat Pay v2 manual,
+//! section 9.9).
 //!
 //! ```text
 //! POST /tools/shorturl

@@ -11,7 +11,7 @@
 //! answer: the table of v2, unsigned: hash_value vouches for it
 //! ```
 //!
-//! Seed 003, "Downloading Reconciliation API".
+//! WeChat Pay APIv3 Global manual, "Downloading Reconciliation API".
 
 use super::answer::{self, AnswerError};
 use super::field::FieldError;

@@ -13,8 +13,8 @@
 //!
 //! This call takes money and its outcome can stay open: after a time-out,
 //! `USERPAYING` or a system error, query first and never blindly repeat (Q4,
-//! Q5). What stays open is [reversed](super::reverse) (Q6). Seed 003, "Quick
-//! Pay Order".
+//! Q5). What stays open is [reversed](super::reverse) (Q6). WeChat Pay APIv3
+//! Global manual, "Quick Pay Order".
 
 pub use super::query::Answer;
 use crate::common::micropay::AuthCode;

@@ -14,7 +14,7 @@
 //! book-keeping  bill settlement        certificates echo
 //! ```
 //!
-//! Seed 003, and Tencent's manuals for the two regions.
+//! WeChat Pay APIv3 Global manual, and Tencent's manuals for the two regions.
 
 pub mod answer;
 pub mod bill;

@@ -14,7 +14,8 @@
 //!
 //! Acknowledged with 200 or 204. Anybody can send one of these, so its
 //! signature is [verified](super::keyring::verify) before a byte is parsed.
-//! Seed 003, "payment notice" and "Notification of Refund Result".
+//! WeChat Pay APIv3 Global manual, "payment notice" and "Notification of Refund
+//! Result".
 
 use super::field::FieldError;
 use super::gcm::{GcmError, Sealed};

@@ -17,7 +17,7 @@
 //!
 //! The number makes it safe to repeat: after any failure the same request goes
 //! again under the *same* `out_refund_no` (R4), and what became of it is
-//! [queried](super::refundquery). Seed 003, "Refund API".
+//! [queried](super::refundquery). WeChat Pay APIv3 Global manual, "Refund API".
 
 use crate::common::refund::{Channel, FundsSource, OutRefundNo, Status};
 use crate::common::{OrderNumber, Problem, Text};

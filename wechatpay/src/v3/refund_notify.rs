@@ -9,7 +9,8 @@
 //!   amount{total,currency,refund,payer_total,payer_refund,payer_currency,exchange_rate}
 //! ```
 //!
-//! Signed, unlike that of v2. Seed 003, "Notification of Refund Result".
+//! Signed, unlike that of v2. WeChat Pay APIv3 Global manual, "Notification of
+//! Refund Result".
 
 pub use super::notify::{Event, NoticeError, RETRY_SECONDS, ack_fail, is_ack};
 

@@ -11,9 +11,9 @@
 //!   data[] total_num current_total_num
 //! ```
 //!
-//! A refusal with [`ResourceNotExists`](super::ErrorCode::ResourceNotExists)
-//! or [`RefundNotExist`](super::ErrorCode::RefundNotExist) is how WeChat says
-//! that it has no such refund. Seed 003, "Query Refund API".
+//! A refusal with [`ResourceNotExists`](super::ErrorCode::ResourceNotExists) or
+//! [`RefundNotExist`](super::ErrorCode::RefundNotExist) is how WeChat says that
+//! it has no such refund. WeChat Pay APIv3 Global manual, "Query Refund API".
 
 use super::answer::AnswerError;
 use super::field::FieldError;

@@ -14,7 +14,7 @@
 //!
 //! Not before 15 seconds after the order, and on the same day; later it is a
 //! [refund](super::refund). A refusal whose outcome is unknown means to call
-//! again (Q7). Seed 003, "revoke order".
+//! again (Q7). WeChat Pay APIv3 Global manual, "revoke order".
 
 use crate::common::{OrderNumber, Problem};
 

@@ -10,8 +10,8 @@
 //!           amount{settled,unsettle,currency,pay,refund,net,fee}
 //! ```
 //!
-//! Information for people: nothing is settled by it here. Seed 003, "Query
-//! Settlement API".
+//! Information for people: nothing is settled by it here. WeChat Pay APIv3
+//! Global manual, "Query Settlement API".
 
 use crate::common::settlement::{Limit, Record, UseTag};
 

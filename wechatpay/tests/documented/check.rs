@@ -11,10 +11,10 @@
 use serde_json::Value;
 use wechatpay::v3::time::parse_rfc3339;
 
-/// Where the lists are not as the samples of seed 003 or as WeChat's other
-/// pages are, with the paths that they are about.
+/// Where the lists are not as the samples of the WeChat Pay APIv3 Global manual
+/// or as WeChat's other pages are, with the paths that they are about.
 const ALSO_WRITTEN: [&str; 11] = [
-    // The seed's refund has it.
+    // The manual's refund has it.
     "source",
     // An institution's payer on the mainland, whose lists are a direct
     // merchant's.
@@ -102,7 +102,7 @@ impl Check<'_> {
                     self.value(&kinds[0], item, path);
                 }
             }
-            // Global's `detail` is a list here and an object in the seed.
+            // Global's `detail` is a list here and an object in the Global manual.
             (Value::Array(kinds), Value::Object(_)) if path == "detail" => {
                 self.value(&kinds[0], written, path);
             }

@@ -169,8 +169,8 @@ fn odd_value(line: usize, column: &'static str, problem: Problem) -> OddRow {
     }
 }
 
-/// The header of seed 002, section 9.6, word by word. Its row has lost three
-/// of its values; here they are put in again.
+/// The header of the WeChat Pay v2 manual, section 9.6, word by word. Its row
+/// has lost three of its values; here they are put in again.
 #[test]
 fn the_manuals_statement_reads() {
     let header = "Transaction time, Official account ID(appid), Vendor ID(mch_id), Sub vendor \

@@ -1,9 +1,9 @@
-//! The error codes of seed 002, table by table.
+//! The error codes of the WeChat Pay v2 manual, table by table.
 
 use wechatpay::common::error::{Outcome, Side};
 use wechatpay::v2::ErrorCode;
 
-/// The codes of each error table, with names that the seed breaks across lines
+/// The codes of each error table, with names that the manual breaks across lines
 /// (`REQUIRE_POST_MET HOD`) put together again.
 const TABLES: &[(&str, &[&str])] = &[
     (

@@ -1,4 +1,4 @@
-//! iOnline Pay (seed 004): forms, flat JSON answers, XML notices.
+//! iOnline Pay (iOnline description): forms, flat JSON answers, XML notices.
 
 mod notices;
 

@@ -227,7 +227,7 @@ fn a_field_error_is_a_sentence() {
     }
 }
 
-/// G10, and what the seed requires that WeChat does not.
+/// G10, and what the manual requires that WeChat does not.
 #[test]
 fn what_wechat_lets_pass_is_a_warning() {
     let mut request = order(direct(), Trade::Native { product_id: None }, SignType::Md5);

@@ -37,8 +37,8 @@ fn a_product_url_goes_both_ways() {
     }
 }
 
-/// Seed 002, 6.4.2, whose key is not published: the parameters in another
-/// order, and a sign.
+/// WeChat Pay v2 manual, section 6.4.2, whose key is not published: the
+/// parameters in another order, and a sign.
 #[test]
 fn the_manuals_product_url_reads() {
     let url = "weixin://wxpay/bizpayurl?appid=wx2421b1c4370ec43b&mch_id=10000100\

@@ -1,5 +1,6 @@
-//! `tests/samples.txt`: the XML examples of seed 002. They parse, and the
-//! messages among them read. The keys they were signed with are not published.
+//! `tests/samples.txt`: the XML examples of the WeChat Pay v2 manual. They
+//! parse, and the messages among them read. The keys they were signed with are
+//! not published.
 
 use crate::{direct, key};
 use order::{Currency, RefundState, TradeState, TradeType};
@@ -53,7 +54,7 @@ fn every_sample_parses_and_is_written_back() {
     }
 }
 
-/// Seed 002, 4.3.1: the only sample whose key is published.
+/// WeChat Pay v2 manual, section 4.3.1: the only sample whose key is published.
 #[test]
 fn the_signature_sample_verifies() {
     let fields = sample("4.3.1");

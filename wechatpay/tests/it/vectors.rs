@@ -312,7 +312,7 @@ fn a_received_document_is_checked_by_its_own_sign_type() {
     assert_eq!(rsa.check_sign(&key), Err(SignError::WrongType));
 }
 
-/// Seed 002, 5.5.4 and 9.1: HMAC-SHA256 has to be declared.
+/// WeChat Pay v2 manual, section 5.5.4 and 9.1: HMAC-SHA256 has to be declared.
 #[test]
 fn a_request_that_declares_nothing_is_md5() {
     let key = Secret::new("k");

@@ -1,6 +1,6 @@
 //! What WeChat knows of the merchant's account: exchange rates, settlements,
-//! short addresses (seed 002, sections 9.9, 10 and 11). These calls change
-//! nothing and need no book: the answer is WeChat's, in WeChat's names.
+//! short addresses (WeChat Pay v2 manual, sections 9.9, 10 and 11). These calls
+//! change nothing and need no book: the answer is WeChat's, in WeChat's names.
 
 use super::day;
 use crate::auth::keys::{Access, caller};

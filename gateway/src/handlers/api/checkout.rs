@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 
 /// How long a checkout can be paid when the merchant does not say.
 const DEFAULT_SECONDS: i64 = 30 * 60;
-/// WeChat takes no order that lives for five minutes or less (seed 002,
-/// section 9.1, `time_expire`), and one is made when the payer asks.
+/// WeChat takes no order that lives for five minutes or less (WeChat Pay v2
+/// manual, section 9.1, `time_expire`), and one is made when the payer asks.
 const SHORTEST_SECONDS: i64 = 6 * 60;
 /// No longer than a prepayment.
 const LONGEST_SECONDS: i64 = 2 * 60 * 60;

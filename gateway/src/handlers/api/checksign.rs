@@ -1,4 +1,4 @@
-//! `POST /v1/checksign` (seed 000, "Check Callback Sign").
+//! `POST /v1/checksign` (WeCeive API, "Check Callback Sign").
 
 use crate::auth::keys::{Access, caller};
 use crate::http::error::{ApiError, Code};

@@ -1,4 +1,4 @@
-//! `POST /v1/close` (seed 002, section 9.3).
+//! `POST /v1/close` (WeChat Pay v2 manual, section 9.3).
 
 use crate::auth::keys::{Access, caller};
 use crate::book::Call;

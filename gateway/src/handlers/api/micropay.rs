@@ -1,5 +1,5 @@
 //! `POST /v1/micropay` and `POST /v1/reverse`: Quick Pay, where the merchant
-//! scans the payer's code (seed 002, section 5).
+//! scans the payer's code (WeChat Pay v2 manual, section 5).
 
 use super::notify_targets;
 use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};

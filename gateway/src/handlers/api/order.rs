@@ -1,4 +1,4 @@
-//! `POST /v1/order` and `GET /v1/order` (seed 000, "Payment").
+//! `POST /v1/order` and `GET /v1/order` (WeCeive API, "Payment").
 
 use super::notify_targets;
 use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
@@ -109,9 +109,9 @@ pub async fn get_order<R: Runtime>(
     Ok(success(status_data(&order)))
 }
 
-/// The older answer (seed 001, "Create New Payment"): WeChat's own fields,
-/// flat, signed with the merchant's API key. A caller that shows only the
-/// `api-key` gets an empty `sign`.
+/// The older answer (older WeCeive API, "Create New Payment"): WeChat's own
+/// fields, flat, signed with the merchant's API key. A caller that shows only
+/// the `api-key` gets an empty `sign`.
 fn flat_answer<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,

@@ -1,5 +1,5 @@
 //! `/v1/product`: codes that do not change, for a shelf or a poster (Native
-//! mode 1, seed 002, section 6.4).
+//! mode 1, WeChat Pay v2 manual, section 6.4).
 
 use super::notify_targets;
 use crate::auth::keys::{Access, caller};

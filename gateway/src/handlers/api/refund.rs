@@ -1,4 +1,4 @@
-//! `POST`, `GET` and `DELETE /v1/refund` (seed 000, "Request Refund").
+//! `POST`, `GET` and `DELETE /v1/refund` (WeCeive API, "Request Refund").
 
 use crate::auth::keys::{Access, caller, refuse_key_alone};
 use crate::book::{Call, NewRefund, Refunded};

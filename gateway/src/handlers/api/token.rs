@@ -1,4 +1,4 @@
-//! `/v1/token`: api-tokens, which stand for both keys (seed 001,
+//! `/v1/token`: api-tokens, which stand for both keys (older WeCeive API,
 //! "Authentication").
 
 use crate::auth::keys::{Access, caller};

@@ -1,5 +1,5 @@
-//! `POST /notify/ionline/{merchant}`: notices of iOnline Pay (seed 004): XML,
-//! signed inside the document, acknowledged with one word.
+//! `POST /notify/ionline/{merchant}`: notices of iOnline Pay (iOnline
+//! description): XML, signed inside the document, acknowledged with one word.
 
 use super::{addressee, ambiguous, not_believed, noticed};
 use crate::book::Verdict;

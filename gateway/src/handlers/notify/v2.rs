@@ -1,5 +1,5 @@
-//! `POST /notify/v2/{merchant}`: notices of WeChat Pay v2 (seed 002, section
-//! 9.7), signed inside the document.
+//! `POST /notify/v2/{merchant}`: notices of WeChat Pay v2 (WeChat Pay v2
+//! manual, section 9.7), signed inside the document.
 
 use super::{addressee, ambiguous, not_believed, noticed};
 use crate::book::{Call, Prepaid, Verdict};

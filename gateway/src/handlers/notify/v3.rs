@@ -1,5 +1,6 @@
-//! `POST /notify/v3/{merchant}`: notices of WeChat Pay `APIv3` (seed 003),
-//! signed in their headers and encrypted under the merchant's key.
+//! `POST /notify/v3/{merchant}`: notices of WeChat Pay `APIv3` (WeChat Pay
+//! APIv3 Global manual), signed in their headers and encrypted under the
+//! merchant's key.
 //!
 //! An institution's notices go to the merchant that they name (checklist I2),
 //! whichever of its merchants' addresses they were sent to.

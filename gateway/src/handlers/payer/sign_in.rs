@@ -39,7 +39,7 @@ use crate::services::Services;
 use http::header;
 use std::rc::Rc;
 
-/// `GET /wx-bridge/oauth_bridge.php?quick_auth=…&redirect=…` (seed 000,
+/// `GET /wx-bridge/oauth_bridge.php?quick_auth=…&redirect=…` (WeCeive API,
 /// "Wemine Quick Auth Service"): fetches the payer's openid for a shop and
 /// appends `wx_openid` to the redirect, whose origin must be registered.
 pub async fn quick_auth<R: Runtime>(

@@ -13,7 +13,7 @@
 //! signed: `result_code` 0, or 1 with WeChat's own code. HTTP is always 200,
 //! but where a fault leaves a request without an answer.
 //!
-//! Seed 004, and the public manual of iOnline.
+//! iOnline description, and the public manual of iOnline.
 
 mod asked;
 mod multipart;

@@ -1,4 +1,4 @@
-//! A payment inside WeChat, or by QR code (seed 004, section 1).
+//! A payment inside WeChat, or by QR code (iOnline description, section 1).
 
 use super::asked::Asked;
 use crate::moment::Moment;

@@ -1,4 +1,5 @@
-//! Quick Pay: the merchant has scanned the payer's code (seed 002, section 5).
+//! Quick Pay: the merchant has scanned the payer's code (WeChat Pay v2 manual,
+//! section 5).
 //!
 //! A code that does not serve makes no order. Afterwards there is one, and its
 //! number can be tried again with another code of the same payer until it is

@@ -1,4 +1,4 @@
-//! Money goes back (seed 002, section 9.4).
+//! Money goes back (WeChat Pay v2 manual, section 9.4).
 
 use super::{Denied, strict};
 use crate::moment::Moment;

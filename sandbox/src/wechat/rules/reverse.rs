@@ -1,5 +1,5 @@
-//! Reverse (seed 002, section 5.9): a Quick Pay order is taken back, in any
-//! came of it.
+//! Reverse (WeChat Pay v2 manual, section 5.9): a Quick Pay order is taken
+//! back, in any came of it.
 //!
 //! ```text
 //! paid        the money goes back      REVOKED

@@ -1,5 +1,5 @@
-//! Settled funds (seed 002, section 10). The sandbox pays a day's payments out
-//! on the next day: one record for each day and currency.
+//! Settled funds (WeChat Pay v2 manual, section 10). The sandbox pays a day's
+//! payments out on the next day: one record for each day and currency.
 //!
 //! That lowers no funds: refunds are still paid from what came in, so that a
 //! test may let days pass and refund then.

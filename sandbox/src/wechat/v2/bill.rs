@@ -1,5 +1,5 @@
-//! Download transaction history (seed 002, section 9.6): a day's statement,
-//! made from the orders and refunds of that day in China.
+//! Download transaction history (WeChat Pay v2 manual, section 9.6): a day's
+//! statement, made from the orders and refunds of that day in China.
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

@@ -1,4 +1,4 @@
-//! Close order (seed 002, section 9.3).
+//! Close order (WeChat Pay v2 manual, section 9.3).
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

@@ -1,6 +1,6 @@
-//! Query exchange rate (seed 002, section 11). The rates are made up and
-//! always the same for a day. They move by half a percent around the fixed
-//! ones that payments here are counted with.
+//! Query exchange rate (WeChat Pay v2 manual, section 11). The rates are made
+//! up and always the same for a day. They move by half a percent around the
+//! fixed ones that payments here are counted with.
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

@@ -1,4 +1,5 @@
-//! Quick Pay: the merchant has scanned the payer's code (seed 002, section 5).
+//! Quick Pay: the merchant has scanned the payer's code (WeChat Pay v2 manual,
+//! section 5).
 
 use super::call::{Asked, Call, Done};
 use super::prepay::terms;

@@ -17,7 +17,7 @@
 //! in the request's sign type. HTTP is always 200, but without a certificate
 //! where one is wanted, and where a fault leaves a request without an answer.
 //!
-//! Seed 002, sections 4 and 9.
+//! WeChat Pay v2 manual, sections 4 and 9.
 
 mod bill;
 mod call;

@@ -1,4 +1,4 @@
-//! Notices of payments (seed 002, section 9.7) and refunds.
+//! Notices of payments (WeChat Pay v2 manual, section 9.7) and refunds.
 
 use crate::moment::Moment;
 use crate::wechat::notices::Content;

@@ -1,4 +1,4 @@
-//! Unified order (seed 002, section 9.1).
+//! Unified order (WeChat Pay v2 manual, section 9.1).
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

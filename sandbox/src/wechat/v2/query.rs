@@ -1,4 +1,4 @@
-//! Query order (seed 002, section 9.2).
+//! Query order (WeChat Pay v2 manual, section 9.2).
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

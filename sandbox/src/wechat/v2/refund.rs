@@ -1,4 +1,4 @@
-//! Refund (seed 002, section 9.4).
+//! Refund (WeChat Pay v2 manual, section 9.4).
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

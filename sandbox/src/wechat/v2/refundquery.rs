@@ -1,4 +1,4 @@
-//! Query refund (seed 002, section 9.5).
+//! Query refund (WeChat Pay v2 manual, section 9.5).
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

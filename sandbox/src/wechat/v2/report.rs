@@ -1,5 +1,5 @@
-//! Report speed testing (seed 002, section 9.8). `GET /sandbox/reports` lists
-//! what came.
+//! Report speed testing (WeChat Pay v2 manual, section 9.8). `GET
+//! /sandbox/reports` lists what came.
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

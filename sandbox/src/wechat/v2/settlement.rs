@@ -1,4 +1,4 @@
-//! Query settled funds (seed 002, section 10).
+//! Query settled funds (WeChat Pay v2 manual, section 10).
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

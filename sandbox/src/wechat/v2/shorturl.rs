@@ -1,5 +1,5 @@
-//! Short URL (seed 002, section 9.9). The phone scans one like the URL that
-//! it stands for.
+//! Short URL (WeChat Pay v2 manual, section 9.9). The phone scans one like the
+//! URL that it stands for.
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;

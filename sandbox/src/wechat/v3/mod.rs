@@ -13,7 +13,7 @@
 //! Every answer to a known merchant is signed, refusals and empty ones too:
 //! [`seal`]. Global and mainland are one dialect with two tables of paths.
 //!
-//! Seed 003, and Tencent's manuals for the two regions.
+//! WeChat Pay APIv3 Global manual, and Tencent's manuals for the two regions.
 
 mod bill;
 mod call;

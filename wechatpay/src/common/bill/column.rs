@@ -6,7 +6,7 @@
 pub enum Language {
     /// As WeChat sends them.
     Chinese,
-    /// As the seed prints them.
+    /// As the manual prints them.
     English,
 }
 
@@ -119,7 +119,8 @@ columns! {
 }
 
 impl Column {
-    /// The columns of seed 002, section 9.6: merchants outside mainland China.
+    /// The columns of the WeChat Pay v2 manual, section 9.6: merchants outside
+    /// mainland China.
     pub const OVERSEAS: [Self; 35] = [
         Self::TradeTime,
         Self::Appid,

@@ -1,5 +1,5 @@
-//! `tests/samples_v3.txt`: the examples of seed 003. Requests read, and are
-//! written again with exactly the fields that they show.
+//! `tests/samples_v3.txt`: the examples of the WeChat Pay APIv3 Global manual.
+//! Requests read, and are written again with exactly the fields that they show.
 
 use super::*;
 use std::collections::BTreeSet;
