@@ -50,7 +50,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "a notice is acknowledged though it could not be written",
+        name: "a notice is acknowledged although it was not written",
         changes: &[Change {
             room: "gateway",
             find: "($id, notice.payment, Some($xml)).await?",
@@ -66,7 +66,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "after a restart an alarm is believed to be set",
+        name: "after a restart an alarm counts as set",
         changes: &[Change {
             room: "gateway",
             find: "armed_at_ms: Cell::new(None), asked_at_ms",
@@ -74,7 +74,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "every merchant's refunds leave with one client certificate",
+        name: "every merchant's refunds are sent with one client certificate",
         changes: &[Change {
             room: "gateway",
             find: "true => Ok(binding),",
@@ -82,7 +82,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "the bridge's word is believed",
+        name: "the bridge's answer counts as a payment",
         changes: &[Change {
             room: "gateway",
             find: "asked += 1; $query?; } } $view }",
@@ -90,7 +90,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "a close that was not answered counts as closed",
+        name: "a close without an answer counts as closed",
         changes: &[Change {
             room: "gateway",
             find: "_ => CloseAnswer::Unknown,",
@@ -106,7 +106,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "a refund that is asked for again gets another number",
+        name: "a repeated refund gets another number",
         changes: &[Change {
             room: "gateway",
             find: "out_refund_no: OutRefundNo::new(&$refund.out_refund_no)?, $amounts, $notify_url, refund_desc",
@@ -115,7 +115,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "Quick Pay is sent again when no answer comes",
+        name: "Quick Pay is sent again after no answer",
         changes: &[Change {
             room: "gateway",
             find: "micropay::PATH | report::PATH => Tries::Once",
@@ -131,7 +131,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "a delivery under way has no timer",
+        name: "a delivery in progress has no timer",
         changes: &[Change {
             room: "gateway",
             find: "attempts = attempts + ?, due_at_ms = ? WHERE id = ?",
@@ -154,7 +154,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "an answer about a payment is believed unverified",
+        name: "an unverified answer about a payment is used",
         changes: &[Change {
             room: "wechatpay",
             find: "if same(given, &self.sign(key, sign_type)) {",
@@ -178,7 +178,7 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "an order is closed here without a word to WeChat",
+        name: "an order is closed here and not at WeChat",
         changes: &[
             Change {
                 room: "gateway",
@@ -241,7 +241,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "v3: a signature that was spoilt on its way ends a Quick Pay",
+        name: "v3: a signature corrupted in transit ends a Quick Pay",
         changes: &[
             Change {
                 room: "gateway",
@@ -251,7 +251,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "v3: a notice is acknowledged though it could not be written",
+        name: "v3: a notice is acknowledged although it was not written",
         changes: &[
             Change {
                 room: "gateway",
@@ -280,7 +280,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "v3: what another merchant's keys vouch for is believed",
+        name: "v3: a notice signed with another merchant's keys is accepted",
         changes: &[
             Change {
                 room: "gateway",
@@ -310,7 +310,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a second payment of a purchase is returned twice",
+        name: "a second payment of a purchase is refunded twice",
         changes: &[
             Change {
                 room: "order",
@@ -341,7 +341,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a refund that was made by hand at WeChat is not seen",
+        name: "a refund made by a person at WeChat is ignored",
         changes: &[
             Change {
                 room: "order",
@@ -351,7 +351,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a refund that WeChat does not find ends though a request is in flight",
+        name: "a refund that WeChat does not find ends while a request is in flight",
         changes: &[
             Change {
                 room: "order",
@@ -411,7 +411,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a row that cannot be read calls no person",
+        name: "a row that cannot be read raises no alarm",
         changes: &[
             Change {
                 room: "gateway",
@@ -431,7 +431,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a book whose timer did not ring is not called",
+        name: "a book whose timer did not fire is not called",
         changes: &[
             Change {
                 room: "gateway",
@@ -456,7 +456,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "deliveries take every place of an object's requests",
+        name: "deliveries take every slot of an object's requests",
         changes: &[
             Change {
                 room: "gateway",
@@ -466,7 +466,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "an alarm looks at no order while a delivery is under way",
+        name: "an alarm checks no order while a delivery is in progress",
         changes: &[
             Change {
                 room: "gateway",
@@ -476,7 +476,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "what does not exist is looked for each time",
+        name: "an unknown name is looked up each time",
         changes: &[
             Change {
                 room: "gateway",
@@ -496,7 +496,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a flood of refused notices shuts true ones out",
+        name: "a flood of refused notices blocks true ones",
         changes: &[
             Change {
                 room: "gateway",
@@ -536,7 +536,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a number that was given up under way blocks the other device",
+        name: "a number given up in flight blocks the other device",
         changes: &[
             Change {
                 room: "gateway",
@@ -546,7 +546,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a checkout ends when devices were changed twelve times",
+        name: "a checkout ends after twelve changes of device",
         changes: &[
             Change {
                 room: "gateway",
@@ -556,7 +556,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "an openid that one merchant's service told holds at another",
+        name: "an openid from one merchant's service is valid at another",
         changes: &[
             Change {
                 room: "gateway",
@@ -566,7 +566,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a book whose database refuses once sets no alarm again",
+        name: "a book whose database refuses once sets no further alarm",
         changes: &[
             Change {
                 room: "gateway",
@@ -576,7 +576,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a Quick Pay is sent though it could not be written",
+        name: "a Quick Pay is sent although it was not written",
         changes: &[
             Change {
                 room: "gateway",
@@ -586,7 +586,7 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "a time-out runs while a request waits for its turn",
+        name: "a time-out runs while a request waits in the queue",
         changes: &[Change {
             room: "gateway",
             find: "let _place = self.place(route).await?;",
