@@ -26,7 +26,7 @@
 //! bridge's "ok" only triggers a query. An order is made by a tap, or by a page
 //! that can show only a code; loading HTML never makes one.
 
-use checkout::{Hint, Jsapi, Link, Method, Prepared, Problem, Qr, Reason, Standing, State};
+use checkout::{CheckoutStatus, Hint, Jsapi, Link, Method, Prepared, Problem, Qr, Reason, State};
 
 use crate::live::LiveConnection;
 pub use crate::live::LiveMessage;
@@ -55,9 +55,9 @@ pub enum Event {
     /// The payer used a control.
     Tapped(Action),
     /// The result of `POST /pay/order`.
-    Ordered(Result<Prepared<Standing>, Failure>),
+    Ordered(Result<Prepared<CheckoutStatus>, Failure>),
     /// The result of `POST /pay/check` or `GET /pay/status`.
-    Seen(Result<Standing, Failure>),
+    Seen(Result<CheckoutStatus, Failure>),
     /// A message on the connection that [`Effect::Connect`] made.
     Live(LiveMessage),
     /// `WeixinJSBridge` exists.
@@ -272,7 +272,7 @@ impl End {
 /// clock (the browser's `performance.now()`).
 #[derive(Clone, Debug)]
 pub struct Flow {
-    view: Standing,
+    view: CheckoutStatus,
     stage: Stage,
     code: Option<Qr>,
     link: Option<Link>,
@@ -317,7 +317,7 @@ impl Flow {
     /// which the server may have written the view, so the time left is never
     /// overstated.
     pub fn begin(
-        view: Standing,
+        view: CheckoutStatus,
         came_back: bool,
         rendered_ms: i64,
         now_ms: i64,
@@ -362,7 +362,7 @@ impl Flow {
     }
 
     /// The latest view from the server.
-    pub fn view(&self) -> &Standing {
+    pub fn view(&self) -> &CheckoutStatus {
         &self.view
     }
 
@@ -609,7 +609,7 @@ impl Flow {
         self.arrange()
     }
 
-    fn ordered(&mut self, answer: Result<Prepared<Standing>, Failure>) -> Vec<Effect> {
+    fn ordered(&mut self, answer: Result<Prepared<CheckoutStatus>, Failure>) -> Vec<Effect> {
         self.offline = answer == Err(Failure::Network);
         if self.stage == Stage::Elsewhere {
             // The link's code is optional; the page works without it.
@@ -664,7 +664,7 @@ impl Flow {
         }
     }
 
-    fn seen(&mut self, answer: Result<Standing, Failure>) -> Vec<Effect> {
+    fn seen(&mut self, answer: Result<CheckoutStatus, Failure>) -> Vec<Effect> {
         self.asking = self.asking.saturating_sub(1);
         if answer.is_err() && matches!(self.stage, Stage::Ended(end) if end.is_paid()) {
             // The request only asked whether a refund was made since.
@@ -721,7 +721,7 @@ impl Flow {
     }
 
     /// Applies a view from the server.
-    fn see(&mut self, view: Standing) -> Vec<Effect> {
+    fn see(&mut self, view: CheckoutStatus) -> Vec<Effect> {
         if matches!(self.stage, Stage::Ended(end) if end.is_paid()) && !view.state.is_paid() {
             // An answer overtaken by a later one: paid stays paid.
             return Vec::new();
@@ -729,7 +729,7 @@ impl Flow {
         self.server_ahead_ms = view.now_ms - self.now_ms;
         // The page keeps the method that it has found to work.
         let method = self.view.method;
-        self.view = Standing { method, ..view };
+        self.view = CheckoutStatus { method, ..view };
         if let Some(end) = End::of(self.view.state) {
             self.enter(Stage::Ended(end));
             return Vec::new();

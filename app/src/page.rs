@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use checkout::{Check, Hint, Method, Problem, Standing, Texts};
+use checkout::{Check, CheckoutStatus, Hint, Method, Problem, Texts};
 use leptos::html::h2;
 use leptos::mount::mount_to;
 use leptos::prelude::*;
@@ -18,7 +18,7 @@ use crate::screen::{Button, Code, Mood, Screen};
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Opened {
-    View(Standing),
+    View(CheckoutStatus),
     Error(Refused),
 }
 

@@ -1,7 +1,7 @@
 //! What the payer sees and can do, as a plain value: [`Screen`] is derived from
 //! a [`Flow`] and rendered by `page`. Tests compare its texts.
 
-use checkout::{Link, Method, Problem, Standing, Texts};
+use checkout::{CheckoutStatus, Link, Method, Problem, Texts};
 
 use crate::flow::{Action, End, Flow, Note, Stage};
 
@@ -256,7 +256,7 @@ impl Screen {
 
     fn elsewhere(
         texts: &'static Texts,
-        view: &Standing,
+        view: &CheckoutStatus,
         link: Option<&Link>,
         copied: Option<bool>,
     ) -> Screen {
@@ -332,7 +332,7 @@ impl Screen {
     }
 }
 
-fn way_back(texts: &'static Texts, view: &Standing) -> Option<(&'static str, String)> {
+fn way_back(texts: &'static Texts, view: &CheckoutStatus) -> Option<(&'static str, String)> {
     let url = view.cancel_url.clone()?;
     Some((texts.back_to_merchant, url))
 }

@@ -1,7 +1,8 @@
 //! Scenarios of a checkout, in the payer's terms.
 
 use checkout::{
-    Hint, Jsapi, Lang, Link, Method, Prepared, Problem, Qr, Reason, Standing, State, Texts, texts,
+    CheckoutStatus, Hint, Jsapi, Lang, Link, Method, Prepared, Problem, Qr, Reason, State, Texts,
+    texts,
 };
 
 use crate::flow::{Action, Effect, End, Event, Failure, Flow, LiveMessage, Stage};
@@ -18,8 +19,8 @@ const SERVER_START_MS: i64 = 1_763_700_000_000;
 
 const MINUTE_MS: i64 = 60_000;
 
-fn view(method: Method) -> Standing {
-    Standing {
+fn view(method: Method) -> CheckoutStatus {
+    CheckoutStatus {
         state: State::Open,
         attempt: None,
         method,
@@ -43,7 +44,7 @@ fn package() -> Jsapi {
     }
 }
 
-fn code(expires_in_ms: i64) -> Prepared<Standing> {
+fn code(expires_in_ms: i64) -> Prepared<CheckoutStatus> {
     Prepared::Qr(Qr {
         code_url: String::from("weixin://wxpay/bizpayurl?pr=F2EDdjR"),
         size: 33,
@@ -70,7 +71,7 @@ fn words(lang: Lang) -> &'static Texts {
 struct Payer {
     flow: Flow,
     now_ms: i64,
-    view: Standing,
+    view: CheckoutStatus,
     todo: Vec<Effect>,
     /// How often the page has tried to connect. No attempt succeeds unless a
     /// test says so.
@@ -78,7 +79,7 @@ struct Payer {
 }
 
 impl Payer {
-    fn opens(view: Standing) -> Payer {
+    fn opens(view: CheckoutStatus) -> Payer {
         let (flow, todo) = Flow::begin(view.clone(), false, 0, 0);
         Payer {
             flow,

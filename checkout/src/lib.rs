@@ -27,6 +27,6 @@ pub use lines::Line;
 pub use plan::{MINI_PROGRAM_PAGE, Method, Offers, Reason, plan};
 pub use texts::{Message, Texts, fill, texts};
 pub use view::{
-    Check, ErrorAnswer, Hint, Jsapi, LOOK, Link, PING, PONG, Page, PageError, Prepared, Problem,
-    Qr, Standing, State, View,
+    Check, CheckoutStatus, ErrorAnswer, Hint, Jsapi, LOOK, Link, PING, PONG, Page, PageError,
+    Prepared, Problem, Qr, State, View,
 };

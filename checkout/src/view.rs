@@ -132,7 +132,7 @@ impl State {
 /// The part of a [`View`] that the page's program reads; the server renders the
 /// rest with the HTML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct CheckoutStatus {
     /// As in [`View::state`].
     pub state: State,
     /// As in [`View::attempt`].
@@ -502,8 +502,8 @@ mod tests {
     fn the_page_reads_its_part_of_a_view() {
         let view = view(State::Paid { paid_at_ms: 7 }, Method::H5);
         let written = serde_json::to_string(&view).unwrap();
-        let standing = serde_json::from_str::<Standing>(&written).unwrap();
-        let expected = Standing {
+        let standing = serde_json::from_str::<CheckoutStatus>(&written).unwrap();
+        let expected = CheckoutStatus {
             state: view.state,
             attempt: None,
             method: view.method,
@@ -517,7 +517,7 @@ mod tests {
         assert_eq!(standing, expected);
         let not_open = serde_json::to_string(&Prepared::NotOpen(view)).unwrap();
         assert_eq!(
-            serde_json::from_str::<Prepared<Standing>>(&not_open).unwrap(),
+            serde_json::from_str::<Prepared<CheckoutStatus>>(&not_open).unwrap(),
             Prepared::NotOpen(expected)
         );
     }

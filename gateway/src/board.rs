@@ -91,7 +91,7 @@ pub struct Report {
 
 /// How a merchant's book stood when it last reported.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Standing {
+pub struct BookStatus {
     /// Whose book it is.
     pub merchant: String,
     /// Its numbers; `None` where it has not reported yet, or what it reported
@@ -107,7 +107,7 @@ pub struct Standing {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Page {
     /// The merchants.
-    pub merchants: Vec<Standing>,
+    pub merchants: Vec<BookStatus>,
     /// The merchant behind which the next page begins, where there is one.
     pub next: Option<String>,
 }
@@ -270,7 +270,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         let shown = usize::try_from(limit).unwrap_or_default();
         let is_last = reports.len() <= shown;
         reports.truncate(shown);
-        let merchants: Vec<Standing> = reports.into_iter().map(|r| self.standing(r)).collect();
+        let merchants: Vec<BookStatus> = reports.into_iter().map(|r| self.standing(r)).collect();
         let next = merchants.last().map(|last| last.merchant.clone());
         Ok(Page {
             next: next.filter(|_| !is_last),
@@ -278,10 +278,10 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         })
     }
 
-    fn standing(&self, report: StoredReport) -> Standing {
+    fn standing(&self, report: StoredReport) -> BookStatus {
         let now_ms = self.runtime.now_ms();
         let silent_ms = report.due_ms.map_or(0, |due_ms| now_ms - due_ms);
-        Standing {
+        BookStatus {
             numbers: numbers_in(&report.json),
             merchant: report.merchant,
             at_ms: report.at_ms,

@@ -12,12 +12,12 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// WeChat's verified notice or answer reports the order's state.
-    Told(TradeState, Via),
+    StateReported(TradeState, Via),
     /// A verified notice reports a payment; WeChat is queried before it counts.
-    Reported(Box<Payment>),
+    PaymentReported(Box<Payment>),
     /// WeChat's verified answer reports that the order is paid, and another
     /// order of the same purchase was paid before: a duplicate payment.
-    PaidBesides {
+    DuplicatePayment {
         /// The verified payment.
         payment: Box<Payment>,
         /// Whether a notice or a query reports it.
@@ -37,8 +37,8 @@ pub enum Event {
         event: Box<Event>,
     },
     /// An operator decided that the payment in WeChat's verified answer is this
-    /// order's, although it differs in a term. Holds [`Event::Told`] or
-    /// [`Event::PaidBesides`].
+    /// order's, although it differs in a term. Holds [`Event::StateReported`] or
+    /// [`Event::DuplicatePayment`].
     Accepted(Box<Event>),
     /// An operator decided that the payment which WeChat's verified answer
     /// reports under this order's number is not this order's.
@@ -72,7 +72,7 @@ pub enum Event {
         money: Money,
     },
     /// WeChat's verified answer reports a refund's state.
-    RefundTold {
+    RefundReported {
         /// The number of the refund.
         out_refund_no: String,
         /// The refund's state at WeChat.

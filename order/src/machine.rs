@@ -1,7 +1,7 @@
 //! The state machine of an order.
 //!
 //! ```text
-//!            Due, Told(NotPay)                     Told(Success)
+//!            Due, StateReported(NotPay)                     StateReported(Success)
 //!  prepaid ──▶ NOTPAY ───────────────────────────────▶ SUCCESS ──▶ refunds
 //!                │  CloseAsked, or expired               ▲
 //!                ▼                                       │ money is the truth:
@@ -9,8 +9,8 @@
 //!                                                          payment still counts
 //!
 //!  Quick Pay, written before it is sent:
-//!  placed ──▶ USERPAYING ── Told(Success) ─▶ SUCCESS
-//!                │  ├─ Told(PayError) ─▶ PAYERROR, then reversed at WeChat
+//!  placed ──▶ USERPAYING ── StateReported(Success) ─▶ SUCCESS
+//!                │  ├─ StateReported(PayError) ─▶ PAYERROR, then reversed at WeChat
 //!                │  ├─ Declined ─▶ PAYERROR
 //!                │  ReverseAsked, or 30 s
 //!                ▼
@@ -27,13 +27,13 @@
 //! order follows it, or an alarm is raised ([`Effect::Raise`]).
 //!
 //! An order that is one attempt of a purchase may be paid after another attempt
-//! ([`Event::PaidBesides`]): it becomes SUCCESS, and is refunded in full.
+//! ([`Event::DuplicatePayment`]): it becomes SUCCESS, and is refunded in full.
 //!
 //! A payment that only a notice reports is kept as [`Reported`] until WeChat's
-//! answer to a query confirms it ([`Event::Reported`]): until then the order is
+//! answer to a query confirms it ([`Event::PaymentReported`]): until then the order is
 //! not paid.
 //!
-//! Only verified evidence changes the payment: [`Event::Told`] carries what
+//! Only verified evidence changes the payment: [`Event::StateReported`] carries what
 //! WeChat has signed. A payment is compared with the terms field by field
 //! before it counts, and each difference has its own [`Refusal`]; the order of
 //! the comparisons is the order of precedence.
@@ -67,8 +67,12 @@ pub struct Order {
     pub(crate) refunds: Vec<Refund>,
     /// The order whose payment the purchase keeps, if this order's is refunded
     /// as a duplicate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) paid_besides: Option<OutTradeNo>,
+    #[serde(
+        default,
+        rename = "paid_besides",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) duplicate_of: Option<OutTradeNo>,
     /// The payment that a notice reports and that no query has confirmed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reported: Option<Reported>,
@@ -166,8 +170,9 @@ pub struct Paid {
     pub payment: Payment,
     /// By notice or by query.
     pub via: Via,
-    /// When the gateway learned of it.
-    pub learned_at_ms: i64,
+    /// When the gateway recorded it, Unix milliseconds.
+    #[serde(rename = "learned_at_ms")]
+    pub recorded_at_ms: i64,
     /// The merchant was not notified of it as a sale.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undelivered: bool,
@@ -218,7 +223,7 @@ impl Order {
             created_at_ms: now_ms,
             checks: 0,
             refunds: Vec::new(),
-            paid_besides: None,
+            duplicate_of: None,
             reported: None,
             revision: 0,
             elsewhere: None,
@@ -239,7 +244,7 @@ impl Order {
             created_at_ms: now_ms,
             checks: 0,
             refunds: Vec::new(),
-            paid_besides: None,
+            duplicate_of: None,
             reported: None,
             revision: 0,
             elsewhere: None,
@@ -315,8 +320,8 @@ impl Order {
 
     /// The order whose payment its purchase keeps: this order's payment is a
     /// duplicate.
-    pub const fn paid_besides(&self) -> Option<&OutTradeNo> {
-        self.paid_besides.as_ref()
+    pub const fn duplicate_of(&self) -> Option<&OutTradeNo> {
+        self.duplicate_of.as_ref()
     }
 
     /// Its refunds, oldest first.
@@ -444,20 +449,20 @@ impl Order {
                     Ok(self.ask_again(&event))
                 }
             }
-            Event::Told(TradeState::Success(payment), via) => {
+            Event::StateReported(TradeState::Success(payment), via) => {
                 let is_current = is_current && via == Via::Query;
                 self.told_paid(*payment, false, via, is_current, now_ms)
             }
-            Event::Told(TradeState::Refund(payment), via) => {
+            Event::StateReported(TradeState::Refund(payment), via) => {
                 let is_current = is_current && via == Via::Query;
                 self.told_paid(*payment, true, via, is_current, now_ms)
             }
-            Event::Told(state, _) => {
+            Event::StateReported(state, _) => {
                 let effects = self.told_unpaid(&state, now_ms);
                 Ok(self.denied(effects, state == TradeState::Revoked, now_ms))
             }
-            Event::Reported(payment) => self.payment_reported(&payment, now_ms),
-            Event::PaidBesides {
+            Event::PaymentReported(payment) => self.payment_reported(&payment, now_ms),
+            Event::DuplicatePayment {
                 payment,
                 via,
                 kept,
@@ -469,7 +474,7 @@ impl Order {
                 if was_paid {
                     return Ok(effects);
                 }
-                self.paid_besides = Some(kept);
+                self.duplicate_of = Some(kept);
                 // Others have refunded it already: an operator has to check.
                 if refunded {
                     return Ok(effects);
@@ -496,7 +501,7 @@ impl Order {
                 out_refund_no,
                 money,
             } => self.refund_asked(out_refund_no, money, now_ms),
-            Event::RefundTold {
+            Event::RefundReported {
                 out_refund_no,
                 state,
             } => self.refund_told(&out_refund_no, state, is_current, now_ms),
@@ -519,7 +524,7 @@ impl Order {
     /// it.
     fn ask_again(&self, event: &Event) -> Vec<Effect> {
         match event {
-            Event::RefundTold { out_refund_no, .. }
+            Event::RefundReported { out_refund_no, .. }
             | Event::RefundNotFound { out_refund_no }
             | Event::RefundDeclined { out_refund_no, .. } => {
                 let mut open = self.refunds.iter().filter(|r| !r.status.is_final());
@@ -581,7 +586,7 @@ impl Order {
             None => Paid {
                 payment,
                 via,
-                learned_at_ms: now_ms,
+                recorded_at_ms: now_ms,
                 undelivered: false,
             },
         };
@@ -958,13 +963,13 @@ const fn is_zero(number: &u32) -> bool {
 const fn stays_true(event: &Event) -> bool {
     matches!(
         event,
-        Event::Told(
+        Event::StateReported(
             TradeState::Success(_) | TradeState::Refund(_) | TradeState::Revoked,
             _
-        ) | Event::PaidBesides { .. }
+        ) | Event::DuplicatePayment { .. }
             | Event::NumberTaken
             | Event::CloseAnswered(CloseAnswer::Closed | CloseAnswer::OrderPaid)
             | Event::ReverseAnswered(ReverseAnswer::Done)
-            | Event::RefundTold { .. }
+            | Event::RefundReported { .. }
     )
 }

@@ -183,13 +183,13 @@ impl Order {
         money: Money,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
-        let learned_at_ms = match &self.status {
-            Status::Success(paid) => paid.learned_at_ms,
+        let recorded_at_ms = match &self.status {
+            Status::Success(paid) => paid.recorded_at_ms,
             // The alternative where WeChat does not reverse a payment.
             Status::Reversing {
                 paid: Some(paid),
                 refused,
-            } if *refused || self.checks > REVERSE_ALONE => paid.learned_at_ms,
+            } if *refused || self.checks > REVERSE_ALONE => paid.recorded_at_ms,
             _ => return Err(Refusal::NotPaid),
         };
         if let Some(known) = self
@@ -215,7 +215,7 @@ impl Order {
         if returned + money.amount_minor() > self.terms.money.amount_minor() {
             return Err(Refusal::RefundExceedsPaid);
         }
-        if now_ms - learned_at_ms > LIMIT_MS {
+        if now_ms - recorded_at_ms > LIMIT_MS {
             return Err(Refusal::RefundTooLate);
         }
         // A refund that WeChat never accepted counts for neither limit.

@@ -55,7 +55,7 @@ fn a_refunded_purchase_says_so() {
             "Refunded",
         ),
     ] {
-        let payer = Payer::opens(Standing {
+        let payer = Payer::opens(CheckoutStatus {
             state,
             ..view(Method::Native)
         });

@@ -99,7 +99,7 @@ fn an_end_without_an_address_offers_a_next_step() {
         assert_eq!(payer.sees().further, Some("You can close this page."));
 
         for method in [Method::H5, Method::MiniProgram] {
-            let mut payer = Payer::opens(Standing {
+            let mut payer = Payer::opens(CheckoutStatus {
                 method,
                 ..ended.clone()
             });

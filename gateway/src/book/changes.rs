@@ -9,12 +9,12 @@ use order::{Event, Order, Refund, RefundStatus, Status, TradeState, Via};
 
 /// How an order stood.
 #[derive(Debug)]
-pub(super) struct Stood {
+pub(super) struct OrderSnapshot {
     status: &'static str,
     refunds: Vec<RefundStatus>,
 }
 
-impl Stood {
+impl OrderSnapshot {
     pub(super) fn of(order: &Order) -> Self {
         Self {
             status: status(order),
@@ -28,7 +28,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// writes the order. `before` is `None` for a new order.
     pub(super) fn audit_order(
         &self,
-        before: Option<&Stood>,
+        before: Option<&OrderSnapshot>,
         order: &Order,
         evidence: &str,
     ) -> Result<(), StorageError> {
@@ -105,15 +105,15 @@ pub(super) fn evidence(event: &Event) -> String {
     };
     let of_query = |state: &str| format!("WeChat's answer to a query: {state}");
     match event {
-        Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
+        Event::StateReported(TradeState::Success(payment) | TradeState::Refund(payment), via) => {
             format!("{}: transaction {}", by(*via), payment.transaction_id)
         }
-        Event::Reported(payment) => format!(
+        Event::PaymentReported(payment) => format!(
             "{}: transaction {}",
             by(Via::Notice),
             payment.transaction_id
         ),
-        Event::PaidBesides {
+        Event::DuplicatePayment {
             payment, via, kept, ..
         } => format!(
             "{}: transaction {}; the purchase is paid by {kept}",
@@ -125,11 +125,11 @@ pub(super) fn evidence(event: &Event) -> String {
             "an operator's decision; {}: transaction {transaction_id}",
             by(Via::Query)
         ),
-        Event::Told(TradeState::NotPay, _) => of_query("NOTPAY"),
-        Event::Told(TradeState::Closed, _) => of_query("CLOSED"),
-        Event::Told(TradeState::Revoked, _) => of_query("REVOKED"),
-        Event::Told(TradeState::UserPaying, _) => of_query("USERPAYING"),
-        Event::Told(TradeState::PayError, _) => of_query("PAYERROR"),
+        Event::StateReported(TradeState::NotPay, _) => of_query("NOTPAY"),
+        Event::StateReported(TradeState::Closed, _) => of_query("CLOSED"),
+        Event::StateReported(TradeState::Revoked, _) => of_query("REVOKED"),
+        Event::StateReported(TradeState::UserPaying, _) => of_query("USERPAYING"),
+        Event::StateReported(TradeState::PayError, _) => of_query("PAYERROR"),
         Event::Answered { event, .. } => evidence(event),
         Event::NotFound => of_query("no such order"),
         Event::NumberTaken => of_query("the payment under the number is another order's"),
@@ -142,7 +142,7 @@ pub(super) fn evidence(event: &Event) -> String {
         Event::ReverseAnswered(answer) => format!("WeChat's answer to the reverse: {answer:?}"),
         Event::Declined => "WeChat's refusal of the Quick Pay".to_owned(),
         Event::Due => "its time is over".to_owned(),
-        Event::RefundTold { .. } => "WeChat's answer about the refund".to_owned(),
+        Event::RefundReported { .. } => "WeChat's answer about the refund".to_owned(),
         Event::RefundDeclined { err_code, .. } => {
             format!("WeChat's refusal of the refund: {err_code}")
         }

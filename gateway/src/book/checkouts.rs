@@ -312,7 +312,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             if asked < ASKED_AT_ONCE && order.is_some_and(|o| o.is_open()) && self.may_ask(&number)
             {
                 asked += 1;
-                self.carry_out(context, number, vec![Effect::Query]).await?;
+                self.execute_effects(context, number, vec![Effect::Query])
+                    .await?;
             }
         }
         self.view_checkout(id)
@@ -550,8 +551,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if !self.upstream(context).can_close() {
             return Ok(GivenUp::Ended);
         }
-        match self.step(context, number.as_str(), Event::CloseAsked, None)? {
-            Some(Ok(effects)) => self.carry_out(context, number.clone(), effects).await?,
+        match self.transition(context, number.as_str(), Event::CloseAsked, None)? {
+            Some(Ok(effects)) => {
+                self.execute_effects(context, number.clone(), effects)
+                    .await?
+            }
             // Paid or closed already.
             Some(Err(_)) => return Ok(GivenUp::Ended),
             // The answer that would have made it an order was lost, so no payer
@@ -600,7 +604,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     refused.reason,
                     // "Later" says nothing of the order's age: calls are too
                     // frequent, or are paused here because they were.
-                    Reason::OrderPaid | Reason::Open | Reason::Later
+                    Reason::OrderPaid | Reason::OutcomeUnknown | Reason::Retryable
                 ) =>
             {
                 Ok(GivenUp::TooYoung)
@@ -656,7 +660,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn kept_order(&self, checkout: &Checkout) -> Result<Option<Order>, StorageError> {
         for attempt in &checkout.attempts {
             let order = self.load_order(attempt.out_trade_no.as_str())?;
-            let kept = |o: &Order| o.paid().is_some() && o.paid_besides().is_none();
+            let kept = |o: &Order| o.paid().is_some() && o.duplicate_of().is_none();
             if let Some(order) = order.filter(kept) {
                 return Ok(Some(order));
             }
@@ -665,7 +669,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// What WeChat told of an order, in the light of its purchase: a payment is
-    /// a [duplicate payment](Event::PaidBesides) where the purchase keeps another, and
+    /// a [duplicate payment](Event::DuplicatePayment) where the purchase keeps another, and
     /// none where a Quick Pay cannot have made it. Inside the transaction that
     /// writes what follows.
     pub(super) fn of_purchase(
@@ -675,8 +679,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         event: Event,
     ) -> Result<Event, StorageError> {
         let (payment, via, refunded) = match event {
-            Event::Told(TradeState::Success(payment), via) => (payment, via, false),
-            Event::Told(TradeState::Refund(payment), via) => (payment, via, true),
+            Event::StateReported(TradeState::Success(payment), via) => (payment, via, false),
+            Event::StateReported(TradeState::Refund(payment), via) => (payment, via, true),
             Event::Answered { revision, event } => {
                 let event = Box::new(self.of_purchase(context, order, *event)?);
                 return Ok(Event::Answered { revision, event });
@@ -706,15 +710,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         let kept = kept.map(|kept| kept.terms().out_trade_no.clone());
         Ok(match kept.filter(|kept| kept != number) {
-            Some(kept) => Event::PaidBesides {
-                out_refund_no: self.besides_number(context, number)?,
+            Some(kept) => Event::DuplicatePayment {
+                out_refund_no: self.duplicate_refund_number(context, number)?,
                 payment,
                 via,
                 kept,
                 refunded,
             },
-            None if refunded => Event::Told(TradeState::Refund(payment), via),
-            None => Event::Told(TradeState::Success(payment), via),
+            None if refunded => Event::StateReported(TradeState::Refund(payment), via),
+            None => Event::StateReported(TradeState::Success(payment), via),
         })
     }
 
@@ -764,7 +768,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 fn paid_at(order: &Order) -> Option<i64> {
     let paid = order.paid()?;
     let at_ms = wechatpay::common::time::parse_china(&paid.payment.time_end);
-    Some(at_ms.unwrap_or(paid.learned_at_ms))
+    Some(at_ms.unwrap_or(paid.recorded_at_ms))
 }
 
 /// How much of it WeChat has returned, or has begun to return.

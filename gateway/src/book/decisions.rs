@@ -83,7 +83,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 TradeState::Refund(payment) => (payment, true),
                 _ => {
                     return self
-                        .follow(context, number, Event::Told(state, Via::Query))
+                        .follow(context, number, Event::StateReported(state, Via::Query))
                         .await;
                 }
             };
@@ -108,7 +108,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                         .await
                 }
                 _ if fits && is_free => {
-                    self.follow(context, number, Event::Told(state, Via::Query))
+                    self.follow(context, number, Event::StateReported(state, Via::Query))
                         .await
                 }
                 _ => self.reject(context, payment, decision),
@@ -128,7 +128,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if is_anothers(order, payment) || self.is_of_another(&payment.transaction_id, number)? {
             return Ok(false);
         }
-        let event = Event::Told(state.clone(), Via::Query);
+        let event = Event::StateReported(state.clone(), Via::Query);
         let applied = order.clone().apply(event, self.runtime.now_ms());
         Ok(match applied {
             Ok(_) => true,
@@ -146,8 +146,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         number: &OutTradeNo,
         event: Event,
     ) -> Result<(), ApiError> {
-        if let Some(Ok(effects)) = self.step(context, number.as_str(), event, None)? {
-            self.carry_out(context, number.clone(), effects).await?;
+        if let Some(Ok(effects)) = self.transition(context, number.as_str(), event, None)? {
+            self.execute_effects(context, number.clone(), effects)
+                .await?;
         }
         Err(ApiError::of(Code::NothingToDecide))
     }
@@ -168,14 +169,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let differs = differences(order, payment);
         let told = self.in_purchase(context, order, payment.clone(), Via::Query, refunded)?;
         let accepted = Event::Accepted(Box::new(told));
-        match self.step(context, number.as_str(), accepted, None)? {
+        match self.transition(context, number.as_str(), accepted, None)? {
             Some(Ok(effects)) => {
                 let what = format!(
                     "payment {} accepted as the order's: {differs}",
                     payment.transaction_id
                 );
                 self.decided(decision, &what)?;
-                self.carry_out(context, number.clone(), effects).await?;
+                self.execute_effects(context, number.clone(), effects)
+                    .await?;
                 Ok(())
             }
             // Decided before; or the order is paid by it anyway.
@@ -197,7 +199,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let transaction_id = payment.transaction_id.clone();
         let what = format!("payment {transaction_id} rejected: it is not the order's");
         let missing = || ApiError::of(Code::OrderNotFound);
-        self.step(context, number, Event::Rejected { transaction_id }, None)?
+        self.transition(context, number, Event::Rejected { transaction_id }, None)?
             .ok_or_else(missing)??;
         self.decided(decision, &what)
     }
@@ -214,7 +216,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
         let mut refunds = order.refunds().iter();
         let is_open = refunds.any(|refund| refund.status != RefundStatus::Closed);
-        if order.paid_besides().is_none() || is_open {
+        if order.duplicate_of().is_none() || is_open {
             return Err(ApiError::of(Code::NothingToDecide));
         }
         let new = NewRefund {

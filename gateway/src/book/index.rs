@@ -173,7 +173,7 @@ fn numbers_of_checkout(checkout: &Checkout) -> Vec<String> {
 /// When a paid order was paid, by WeChat's clock, in Unix milliseconds.
 pub(super) fn paid_at_ms(order: &Order) -> Option<i64> {
     let paid = order.paid()?;
-    Some(parse_china(&paid.payment.time_end).unwrap_or(paid.learned_at_ms))
+    Some(parse_china(&paid.payment.time_end).unwrap_or(paid.recorded_at_ms))
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
@@ -196,7 +196,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .first()
             .is_some_and(|entry| entry.moved_at_ms.is_some());
         let paid_ms = after.first().and_then(|entry| entry.moved_at_ms);
-        if let (Some(paid_ms), false, None) = (paid_ms, was_paid, order.paid_besides()) {
+        if let (Some(paid_ms), false, None) = (paid_ms, was_paid, order.duplicate_of()) {
             let number = order.terms().out_trade_no.as_str();
             store::index::mark_checkout_paid(&self.storage, number, paid_ms)?;
         }
@@ -410,7 +410,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let at_ms = order.as_ref().map_or(0, |order| {
             of_refund(order).unwrap_or_else(|| {
                 let paid = order.known_payment();
-                paid.map_or(order.created_at_ms(), |paid| paid.learned_at_ms)
+                paid.map_or(order.created_at_ms(), |paid| paid.recorded_at_ms)
             })
         });
         let mut entry = Entry::new(List::Deliveries, id, at_ms, delivery.state.name());

@@ -483,7 +483,7 @@ fn order_item(order: &Order, link: Option<String>) -> Json {
         "transaction_id": payment.map(|payment| &payment.transaction_id),
         "link": link,
         "waiting": entry.is_some_and(|entry| entry.waiting),
-        "duplicate_of": order.paid_besides(),
+        "duplicate_of": order.duplicate_of(),
         "created_at_ms": order.created_at_ms(),
         "paid_at_ms": paid_at_ms(order),
         "expires_at_ms": terms.expires_at_ms,

@@ -10,7 +10,7 @@
 //! links(      id, json, sold )   sales( … )   holders( … )   see `links.rs`
 //! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
 //! transactions( transaction_id, out_trade_no )       the order that each payment paid
-//! strays(     transaction_id, json )                 payments to unknown sub-merchants, and
+//! unmatched(     transaction_id, json )                 payments to unknown sub-merchants, and
 //!                                                     refunds, under WeChat's number
 //! rechecks(   out_trade_no, due_at_ms, claim_since_ms )   queries later; see `rechecks.rs`
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
@@ -54,7 +54,7 @@ pub use deliveries::Delivery;
 pub use index::List;
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
 pub use lists::{Filter, Page, Position, Range, Search, Total};
-pub use orders::{NewOrder, Prepaid, Stray, StrayRefund, Verdict};
+pub use orders::{NewOrder, Prepaid, Unmatched, UnmatchedRefund, Verdict};
 pub use products::Product;
 pub use quick_pay::NewQuickPay;
 pub use refunds::{NewRefund, Refunded};
@@ -136,7 +136,7 @@ pub enum Call {
     },
     /// A verified payment to an unknown sub-merchant, or a refund of
     /// one: [`Verdict`].
-    Stray(Stray),
+    Stray(Unmatched),
     /// An unsigned message says that an order was paid: [`Verdict`].
     Hinted(OutTradeNo),
     /// Notices that were not believed, to be counted by name: nothing.
@@ -231,7 +231,8 @@ pub struct Report {
     /// What needs a person.
     pub alarms: Vec<Raised>,
     /// Verified payments to unknown sub-merchants, and refunds.
-    pub strays: Vec<Stray>,
+    #[serde(rename = "strays")]
+    pub unmatched: Vec<Unmatched>,
     /// The latest deliveries, newest first.
     pub deliveries: Vec<Delivery>,
 }
@@ -467,7 +468,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Call::Noticed { payment, xml } => {
                 json(&self.noticed(context, *payment, xml.as_deref()).await?)
             }
-            Call::Stray(stray) => json(&self.keep_stray(&stray)?),
+            Call::Stray(unmatched) => json(&self.keep_unmatched(&unmatched)?),
             Call::Hinted(number) => json(&self.hinted(context, &number).await?),
             Call::NoticesRefused(counts) => {
                 for (name, n) in &counts {
@@ -574,7 +575,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     break;
                 };
                 let request_context = self.timer_context(due.number.as_str(), due.urgent);
-                let work = self.carry_out(context, due.number, due.effects);
+                let work = self.execute_effects(context, due.number, due.effects);
                 let work = request_context.within(work);
                 running.push(async { (Work::Order, work.await) }.boxed_local());
                 (orders, claimed) = (orders + 1, claimed + 1);

@@ -1,6 +1,6 @@
 //! Orders: made, found, paid, closed.
 
-use super::changes::{Stood, evidence};
+use super::changes::{OrderSnapshot, evidence};
 use super::index::Age;
 use super::store::facts::Fact;
 use super::store::index::Entry;
@@ -93,16 +93,16 @@ pub(super) struct DueOrder {
 /// What WeChat verifiably reports of an unknown sub-merchant.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Stray {
+pub enum Unmatched {
     /// A payment.
     Payment(Box<Payment>),
     /// A refund.
-    Refund(StrayRefund),
+    Refund(UnmatchedRefund),
 }
 
 /// A refund of an unknown sub-merchant.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct StrayRefund {
+pub struct UnmatchedRefund {
     /// The institution.
     pub mch_id: String,
     /// Whose it is.
@@ -216,7 +216,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if !(refresh || order.is_open()) || !self.may_ask(&number) {
             return Ok(order);
         }
-        self.carry_out(context, number.clone(), vec![Effect::Query])
+        self.execute_effects(context, number.clone(), vec![Effect::Query])
             .await?;
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
@@ -240,9 +240,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     if number == telling {
                         continue;
                     }
-                    let asked = self.step(context, number.as_str(), Event::CloseAsked, None)?;
+                    let asked =
+                        self.transition(context, number.as_str(), Event::CloseAsked, None)?;
                     if let Some(Ok(effects)) = asked {
-                        self.carry_out(context, number, effects).await?;
+                        self.execute_effects(context, number, effects).await?;
                     }
                 }
                 if self.load_order(telling.as_str())?.is_none() {
@@ -253,9 +254,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         let missing = || ApiError::of(Code::OrderNotFound);
         let effects = self
-            .step(context, number.as_str(), Event::CloseAsked, None)?
+            .transition(context, number.as_str(), Event::CloseAsked, None)?
             .ok_or_else(missing)??;
-        self.carry_out(context, number.clone(), effects).await?;
+        self.execute_effects(context, number.clone(), effects)
+            .await?;
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
         // Paid before it could be closed: the caller learns it by name.
         match order.paid() {
@@ -297,14 +299,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         let payment = Box::new(payment);
         let event = match confirms {
-            true => Event::Reported(payment),
-            false => Event::Told(TradeState::Success(payment), Via::Notice),
+            true => Event::PaymentReported(payment),
+            false => Event::StateReported(TradeState::Success(payment), Via::Notice),
         };
         // A payment that is reported is admitted when it is confirmed.
         if !confirms && !self.admits(context, &number, &event).await? {
             return Ok(Verdict::Refused(name_of(Refusal::OtherTransaction)));
         }
-        let verdict = match self.step(context, &number, event, xml)? {
+        let verdict = match self.transition(context, &number, event, xml)? {
             Some(Ok(_)) if is_anothers => Verdict::Refused("notice_another_orders".to_owned()),
             None => {
                 self.raise(Alarm::OrderUnknown, &number)?;
@@ -364,23 +366,23 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         let same = payment_of(&event).is_some_and(|payment| payment.agrees_with(told));
         let xml = xml.filter(|_| same);
-        match self.step(context, number.as_str(), event, xml)? {
-            Some(Ok(effects)) => Ok(self.carry_out(context, number, effects).await?),
+        match self.transition(context, number.as_str(), event, xml)? {
+            Some(Ok(effects)) => Ok(self.execute_effects(context, number, effects).await?),
             _ => Ok(()),
         }
     }
 
     /// Keeps a payment to an unknown sub-merchant, or a refund, and
     /// calls a person (checklist I3).
-    pub(super) fn keep_stray(&self, stray: &Stray) -> Result<Verdict, ApiError> {
-        let (number, sub_mch_id, alarm, counter) = match stray {
-            Stray::Payment(payment) => (
+    pub(super) fn keep_unmatched(&self, unmatched: &Unmatched) -> Result<Verdict, ApiError> {
+        let (number, sub_mch_id, alarm, counter) = match unmatched {
+            Unmatched::Payment(payment) => (
                 &payment.transaction_id,
                 &payment.account.sub_mch_id,
                 Alarm::SubMerchantUnknown,
                 "notice_stray",
             ),
-            Stray::Refund(refund) => (
+            Unmatched::Refund(refund) => (
                 &refund.refund_id,
                 &refund.sub_mch_id,
                 Alarm::SubMerchantUnknown,
@@ -388,7 +390,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             ),
         };
         self.storage.atomically(|| {
-            store::unmatched::keep(&self.storage, number, &write_stored("stray", stray)?)?;
+            store::unmatched::keep(&self.storage, number, &write_stored("stray", unmatched)?)?;
             self.raise(alarm, sub_mch_id.as_deref().unwrap_or_default())
         })?;
         self.count(counter);
@@ -407,7 +409,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Ok(order.map(|order| order.paid().is_some()))
         };
         if is_paid()? == Some(false) && self.may_ask(number) {
-            self.carry_out(context, number.clone(), vec![Effect::Query])
+            self.execute_effects(context, number.clone(), vec![Effect::Query])
                 .await?;
         }
         let verdict = match is_paid()? {
@@ -441,8 +443,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 let urgent = order.is_some_and(|order| {
                     order.is_open() && order.terms().trade_type == TradeType::Micropay
                 });
-                let stepped = self.step(context, text, Event::Due, None)?;
-                Ok::<_, StorageError>((number, urgent, stepped))
+                let outcome = self.transition(context, text, Event::Due, None)?;
+                Ok::<_, StorageError>((number, urgent, outcome))
             });
             match looked {
                 Ok((number, urgent, Some(Ok(mut effects)))) => {
@@ -516,16 +518,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Carries effects out, and those that follow from them. What WeChat does
     /// not answer is left to the order's timer. On the heap: every call of a
     /// book has it in it, and their futures would not fit on a small stack.
-    pub(super) fn carry_out<'a>(
+    pub(super) fn execute_effects<'a>(
         &'a self,
         context: &'a MerchantContext,
         number: OutTradeNo,
         effects: Vec<Effect>,
     ) -> LocalBoxFuture<'a, Result<(), StorageError>> {
-        Box::pin(self.carry_out_all(context, number, effects))
+        Box::pin(self.execute_all(context, number, effects))
     }
 
-    async fn carry_out_all(
+    async fn execute_all(
         &self,
         context: &MerchantContext,
         number: OutTradeNo,
@@ -556,7 +558,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 continue;
             }
             let is_payment = payment_of(&event).is_some();
-            if let Some(Ok(more)) = self.step(context, number.as_str(), event, None)? {
+            if let Some(Ok(more)) = self.transition(context, number.as_str(), event, None)? {
                 if is_payment && RequestContext::current().who == "timer" {
                     self.learned(false)?;
                 }
@@ -597,7 +599,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .as_ref()
             .map_or(&context.merchant.account, |order| &order.terms().account);
         match self.upstream(context).query(number, account).await {
-            Ok(state) => Some(Event::Told(state, Via::Query)),
+            Ok(state) => Some(Event::StateReported(state, Via::Query)),
             Err(failure) => match failure.reason() {
                 Some(Reason::OrderNotExist) => Some(Event::NotFound),
                 _ => None,
@@ -623,7 +625,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// The one place where an order changes: read, decide, write, in one
     /// transaction and without waiting. `None` when there is no such order.
     /// The answer's effects are those that need the network.
-    pub(super) fn step(
+    pub(super) fn transition(
         &self,
         context: &MerchantContext,
         number: &str,
@@ -637,8 +639,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 return Ok(None);
             };
             let event = self.of_purchase(context, &order, event)?;
-            let was_besides = order.paid_besides().is_some();
-            let (before, evidence) = (Stood::of(&order), evidence(&event));
+            let was_duplicate = order.duplicate_of().is_some();
+            let (before, evidence) = (OrderSnapshot::of(&order), evidence(&event));
             let seen_before = seen(&order);
             let indexed = Entry::of_order(&order);
             let was_known = order.known_payment().is_some();
@@ -686,7 +688,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 self.add_delivery(context, &order, notice_xml)?;
             }
             self.audit_order(Some(&before), &order, &evidence)?;
-            if !was_besides && order.paid_besides().is_some() {
+            if !was_duplicate && order.duplicate_of().is_some() {
                 self.count("purchase_paid_twice");
             }
             // With the refund: a refund whose number is free could be mixed up
@@ -790,7 +792,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 }
                 // Else the timer would reverse it: the other order's payment.
                 if order.terms().trade_type == TradeType::Micropay {
-                    let _ = self.step(context, number, Event::NumberTaken, None)?;
+                    let _ = self.transition(context, number, Event::NumberTaken, None)?;
                 }
                 Ok(false)
             }
@@ -858,9 +860,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 /// The payment that an event reports.
 pub(super) fn payment_of(event: &Event) -> Option<&Payment> {
     match event {
-        Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), _)
-        | Event::Reported(payment)
-        | Event::PaidBesides { payment, .. } => Some(payment),
+        Event::StateReported(TradeState::Success(payment) | TradeState::Refund(payment), _)
+        | Event::PaymentReported(payment)
+        | Event::DuplicatePayment { payment, .. } => Some(payment),
         Event::Answered { event, .. } | Event::Accepted(event) => payment_of(event),
         _ => None,
     }

@@ -61,14 +61,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let placed = self.load_order(number.as_str())?;
         let answer = asking.await;
         let event = match &answer {
-            Ok(state) => Some(Event::Told(state.clone(), Via::Query)),
+            Ok(state) => Some(Event::StateReported(state.clone(), Via::Query)),
             Err(failure) if failure.reason() == Some(Reason::NotSent) => Some(Event::Declined),
             // The request may have come twice: what is paid is found by asking.
             Err(failure) if !failure.is_unknown_outcome() => {
                 match self.query_bare(context, &number).await {
                     // WeChat has the order, unpaid, and refuses to take money.
-                    Some(Event::Told(TradeState::NotPay, via)) => {
-                        Some(Event::Told(TradeState::PayError, via))
+                    Some(Event::StateReported(TradeState::NotPay, via)) => {
+                        Some(Event::StateReported(TradeState::PayError, via))
                     }
                     Some(Event::NotFound) => Some(Event::Declined),
                     other => other,
@@ -82,8 +82,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             // Refused only if the timer was faster; the order says how it
             // stands.
             let event = answered(placed.as_ref(), event);
-            if let Some(Ok(effects)) = self.step(context, number.as_str(), event, None)? {
-                self.carry_out(context, number.clone(), effects).await?;
+            if let Some(Ok(effects)) = self.transition(context, number.as_str(), event, None)? {
+                self.execute_effects(context, number.clone(), effects)
+                    .await?;
             }
         }
         let order = self
@@ -171,9 +172,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.upstream(context).check_certificate()?;
         }
         let effects = self
-            .step(context, number.as_str(), Event::ReverseAsked, None)?
+            .transition(context, number.as_str(), Event::ReverseAsked, None)?
             .ok_or_else(missing)??;
-        self.carry_out(context, number.clone(), effects).await?;
+        self.execute_effects(context, number.clone(), effects)
+            .await?;
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
 
@@ -188,7 +190,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Some(Reason::OrderReversed) => ReverseAnswer::Done,
                 Some(Reason::OrderNotExist) => ReverseAnswer::NotFound,
                 Some(Reason::NotReversible) => ReverseAnswer::NotReversible,
-                Some(Reason::ForGood) => ReverseAnswer::Refused,
+                Some(Reason::Permanent) => ReverseAnswer::Refused,
                 _ => ReverseAnswer::Unknown,
             },
         };

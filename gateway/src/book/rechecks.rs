@@ -91,14 +91,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if !self.admits(context, number.as_str(), &event).await? {
             return Ok(());
         }
-        let effects = match self.step(context, number.as_str(), event, None)? {
+        let effects = match self.transition(context, number.as_str(), event, None)? {
             Some(Ok(effects)) => effects,
             _ => Vec::new(),
         };
         store::rechecks::remove(&self.storage, number.as_str())?;
         self.end_alarm(Alarm::ClaimUnanswered, number.as_str())?;
         self.end_alarm(Alarm::PaymentUnchecked, number.as_str())?;
-        self.carry_out(context, number, effects).await
+        self.execute_effects(context, number, effects).await
     }
 
     /// No verified answer says whether the order is paid.
@@ -106,7 +106,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let order = self.load_order(number)?;
         let paid = order.as_ref().and_then(|order| order.paid());
         let is_late = paid
-            .is_some_and(|paid| self.runtime.now_ms() - paid.learned_at_ms >= UNCHECKED_ALARM_MS);
+            .is_some_and(|paid| self.runtime.now_ms() - paid.recorded_at_ms >= UNCHECKED_ALARM_MS);
         if is_late && !self.stands(Alarm::PaymentUnchecked, number)? {
             self.raise(Alarm::PaymentUnchecked, number)?;
         }

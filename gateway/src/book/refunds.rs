@@ -44,7 +44,7 @@ pub struct Refunded {
 /// WeChat refuses one that is another refund's, and then a person is called.
 const MAX_NAMES: usize = 100;
 /// The return of a payment that a purchase does not keep was refused so often.
-const BESIDES_CHECKS: u32 = 4;
+const DUPLICATE_REFUND_CHECKS: u32 = 4;
 
 impl Refunded {
     /// The refund of this order.
@@ -104,7 +104,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.upstream(context).check_certificate()?;
         }
         match self
-            .step(context, number.as_str(), asked, None)?
+            .transition(context, number.as_str(), asked, None)?
             .ok_or_else(missing)?
         {
             Ok(_) => {
@@ -116,8 +116,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 };
                 if let Some(event) = event {
                     // Refused only if the timer was faster.
-                    if let Some(Ok(effects)) = self.step(context, number.as_str(), event, None)? {
-                        self.carry_out(context, number.clone(), effects).await?;
+                    if let Some(Ok(effects)) =
+                        self.transition(context, number.as_str(), event, None)?
+                    {
+                        self.execute_effects(context, number.clone(), effects)
+                            .await?;
                     }
                 }
                 let refunded = self.refunded(number, &out_refund_no)?;
@@ -180,10 +183,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         let missing = || ApiError::of(Code::OrderNotFound);
         match self
-            .step(context, number.as_str(), asked, None)?
+            .transition(context, number.as_str(), asked, None)?
             .ok_or_else(missing)?
         {
-            Ok(effects) => self.carry_out(context, number.clone(), effects).await?,
+            Ok(effects) => {
+                self.execute_effects(context, number.clone(), effects)
+                    .await?
+            }
             // It returned nothing: that is what the caller wants.
             Err(Refusal::RefundFinal) => {}
             Err(refusal) => return Err(refusal.into()),
@@ -223,7 +229,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// The number of the refund by which an attempt's payment goes back because
     /// its purchase keeps another: always the same for the same attempt, and a
     /// merchant can tell it from its own.
-    pub(super) fn besides_number(
+    pub(super) fn duplicate_refund_number(
         &self,
         context: &MerchantContext,
         number: &OutTradeNo,
@@ -267,7 +273,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let Some(refund) = refunds.find(|refund| refund.out_refund_no == out_refund_no) else {
             return Ok(());
         };
-        if is_besides(order, refund) && refund.status != RefundStatus::Success {
+        if returns_duplicate(order, refund) && refund.status != RefundStatus::Success {
             self.raise(
                 Alarm::SecondPaymentKept,
                 order.terms().out_trade_no.as_str(),
@@ -295,7 +301,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .map(|refund| Effect::QueryRefund(refund.out_refund_no.clone()))
             .collect();
         if !under_way.is_empty() && self.may_ask(&number) {
-            self.carry_out(context, number.clone(), under_way).await?;
+            self.execute_effects(context, number.clone(), under_way)
+                .await?;
         }
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
         let refunds = order.refunds().iter().cloned();
@@ -332,7 +339,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Ok(true) if !asks => Verdict::Duplicate,
             Ok(_) => {
                 let ask = vec![Effect::QueryRefund(out_refund_no.to_owned())];
-                self.carry_out(context, number.clone(), ask).await?;
+                self.execute_effects(context, number.clone(), ask).await?;
                 match is_final()? {
                     true => Verdict::Taken,
                     false => Verdict::Refused("refund_not_confirmed".to_owned()),
@@ -389,11 +396,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         let answer = self.upstream(context).refund(&order, refund).await;
         let at = |event| answered(Some(&order), event);
-        if answer.is_err() && is_besides(&order, refund) && order.checks() >= BESIDES_CHECKS {
+        if answer.is_err()
+            && returns_duplicate(&order, refund)
+            && order.checks() >= DUPLICATE_REFUND_CHECKS
+        {
             self.raise(Alarm::SecondPaymentWaits, number.as_str())?;
         }
         Ok(match answer {
-            Ok(state) => Some(Ok(at(Event::RefundTold {
+            Ok(state) => Some(Ok(at(Event::RefundReported {
                 out_refund_no: out_refund_no.to_owned(),
                 state,
             }))),
@@ -428,8 +438,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return None;
         };
         let later = match refused.reason {
-            Reason::Open => return None,
-            Reason::NotEnough | Reason::Later => true,
+            Reason::OutcomeUnknown => return None,
+            Reason::NotEnough | Reason::Retryable => true,
             // What was said twice, a minute apart, is so.
             Reason::Malformed => {
                 let before = self.refunded(number, out_refund_no).ok()?.refund.err_code;
@@ -443,7 +453,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 .refund_at_wechat(context, number, out_refund_no)
                 .await?
             {
-                AtWeChat::Told(event) => return Some(event),
+                AtWeChat::Reported(event) => return Some(event),
                 // The number is another refund's, or unknown: not ours.
                 AtWeChat::NotFound | AtWeChat::Another => {}
             }
@@ -466,7 +476,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .refund_at_wechat(context, number, out_refund_no)
             .await?
         {
-            AtWeChat::Told(event) => event,
+            AtWeChat::Reported(event) => event,
             AtWeChat::NotFound | AtWeChat::Another => Event::RefundNotFound {
                 out_refund_no: out_refund_no.to_owned(),
             },
@@ -496,7 +506,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.raise(Alarm::OtherRefund, out_refund_no).ok()?;
             return Some(AtWeChat::Another);
         }
-        Some(AtWeChat::Told(Event::RefundTold {
+        Some(AtWeChat::Reported(Event::RefundReported {
             out_refund_no: out_refund_no.to_owned(),
             state: found.state,
         }))
@@ -506,7 +516,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 /// What WeChat says of a refund.
 enum AtWeChat {
     /// How it stands.
-    Told(Event),
+    Reported(Event),
     /// There is none under this number.
     NotFound,
     /// There is one under this number, and it is not this one.
@@ -514,8 +524,8 @@ enum AtWeChat {
 }
 
 /// Whether it returns the whole payment that the purchase does not keep.
-fn is_besides(order: &Order, refund: &Refund) -> bool {
-    order.paid_besides().is_some() && refund.money == order.terms().money
+fn returns_duplicate(order: &Order, refund: &Refund) -> bool {
+    order.duplicate_of().is_some() && refund.money == order.terms().money
 }
 
 fn ended_before(refund: &Refund) -> ApiError {

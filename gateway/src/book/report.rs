@@ -190,7 +190,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     pub(super) fn report(&self) -> Result<Report, StorageError> {
-        let strays = store::unmatched::list(&self.storage)?
+        let unmatched = store::unmatched::list(&self.storage)?
             .iter()
             // One that cannot be read does not hide the others.
             .filter_map(|stored| self.read_row("stray", &stored.number, &stored.json).ok())
@@ -198,7 +198,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(Report {
             counters: self.counters()?,
             alarms: self.alarms()?,
-            strays,
+            unmatched,
             deliveries: self.deliveries(None)?,
         })
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 pub(crate) fn status_data(order: &Order) -> Value {
     let terms = order.terms();
     let paid = order.paid().map(|paid| &paid.payment);
+    let duplicate_of = order.duplicate_of().map(ToString::to_string);
     let of = |field: fn(&Payment) -> Option<String>| paid.and_then(field);
     let mut data = texts([
         ("out_trade_no", Some(terms.out_trade_no.to_string())),
@@ -28,10 +29,9 @@ pub(crate) fn status_data(order: &Order) -> Value {
         ("cash_fee", of(|p| p.cash_fee.map(|fee| fee.to_string()))),
         ("cash_fee_type", of(|p| p.cash_fee_type.clone())),
         ("rate", of(|p| p.rate.clone())),
-        (
-            "paid_besides",
-            order.paid_besides().map(ToString::to_string),
-        ),
+        ("duplicate_of", duplicate_of.clone()),
+        // The earlier name, which goes with the next version.
+        ("paid_besides", duplicate_of),
     ]);
     // The merchant's own text. WeChat's echo of it may be shortened or changed.
     let attach = terms

@@ -244,7 +244,7 @@ impl<R: Runtime> Ionline<'_, R> {
 
 fn not_yet() -> Failure {
     Failure::Refused(Box::new(Refused {
-        reason: Reason::Later,
+        reason: Reason::Retryable,
         err_code: ErrorCode::TradeStateError.code().to_owned(),
         told: ApiError::of(Code::AttemptPending),
     }))

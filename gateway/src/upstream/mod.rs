@@ -15,16 +15,16 @@
 //! reports of speed) is refused by name for the other dialects.
 
 mod backoff;
+mod certificates;
 mod hosts;
 mod ionline;
-mod platform;
 mod statement;
 mod v2;
 mod v3;
 
 pub use backoff::Limited;
+pub use certificates::is_public_key_id;
 pub use hosts::Hosts;
-pub use platform::is_public_key_id;
 pub use statement::{Broken, Statement};
 
 use crate::book::NewQuickPay;
@@ -112,18 +112,18 @@ pub enum Reason {
     /// Too little money for a refund: the same request may pass later.
     NotEnough,
     /// Nothing was done; the same request may pass later.
-    Later,
+    Retryable,
     /// Nothing was done, and nothing will be: asking again is of no use.
-    ForGood,
+    Permanent,
     /// The order is not reversed: not yet, or never. There is one code for
     /// both.
     NotReversible,
     /// Nothing was done.
-    Other,
+    NotApplied,
     /// It is not WeChat's: our request could not be signed, and was not sent.
     NotSent,
     /// The code says that the outcome is open.
-    Open,
+    OutcomeUnknown,
     /// It is about this message and not about what was asked. The message may
     /// have been spoilt on its way, and another with the same wish be under way.
     Malformed,
@@ -161,7 +161,7 @@ impl Failure {
     /// moment ago.
     fn too_often() -> Self {
         Self::Refused(Box::new(Refused {
-            reason: Reason::Later,
+            reason: Reason::Retryable,
             err_code: "FREQUENCY_LIMITED".to_owned(),
             told: ApiError::of(Code::UpstreamTooOften),
         }))
@@ -183,7 +183,7 @@ impl Failure {
             Self::Refused(refused) => {
                 matches!(
                     refused.reason,
-                    Reason::Open | Reason::Malformed | Reason::Unlisted
+                    Reason::OutcomeUnknown | Reason::Malformed | Reason::Unlisted
                 )
             }
             Self::NoAnswer | Self::NotBelieved(_) => true,

@@ -173,7 +173,7 @@ impl<'a, R: Runtime> V2<'a, R> {
                     )
                 };
                 let failure = self.failure(reverse::PATH, error);
-                failure.with_reason(Reason::ForGood, |code| for_good && !settled(code))
+                failure.with_reason(Reason::Permanent, |code| for_good && !settled(code))
             })
     }
 
@@ -687,9 +687,9 @@ pub(super) fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::BillCreating => Reason::StatementCreating,
         ErrorCode::NotEnough => Reason::NotEnough,
         ErrorCode::Unknown(_) => Reason::Unlisted,
-        code if code.is_unknown_outcome() => Reason::Open,
-        code if code.is_retryable() => Reason::Later,
-        _ => Reason::Other,
+        code if code.is_unknown_outcome() => Reason::OutcomeUnknown,
+        code if code.is_retryable() => Reason::Retryable,
+        _ => Reason::NotApplied,
     }
 }
 

@@ -1,8 +1,8 @@
 //! WeChat Pay `APIv3` (WeChat Pay APIv3 Global manual): JSON, signed with RSA
 //! in both directions.
 
+use super::certificates::{header, serial};
 use super::hosts::Tries;
-use super::platform::{header, serial};
 use super::{
     Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Statement, Upstream, hosts,
     v2, wrong,
@@ -154,7 +154,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         let read = |verified: Verified<'_>| reverse::read_answer(verified, &request, self.region());
         let done = self.read(&asked, read).await.map(|()| true);
         done.map_err(|failure| {
-            let failure = failure.with_reason(Reason::ForGood, is_for_good);
+            let failure = failure.with_reason(Reason::Permanent, is_for_good);
             failure.with_reason(Reason::NotReversible, is_not_reversible)
         })
     }
@@ -771,13 +771,13 @@ fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::StatementCreating => Reason::StatementCreating,
         ErrorCode::NotEnough => Reason::NotEnough,
         // Asked again for ever: keys can be mended.
-        ErrorCode::SignError => Reason::Open,
+        ErrorCode::SignError => Reason::OutcomeUnknown,
         // Also for a header, which is not signed.
         ErrorCode::ParamError => Reason::Malformed,
         ErrorCode::Unknown(_) => Reason::Unlisted,
-        code if code.is_unknown_outcome() => Reason::Open,
-        code if code.is_retryable() => Reason::Later,
-        _ => Reason::Other,
+        code if code.is_unknown_outcome() => Reason::OutcomeUnknown,
+        code if code.is_retryable() => Reason::Retryable,
+        _ => Reason::NotApplied,
     }
 }
 

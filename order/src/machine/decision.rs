@@ -16,8 +16,8 @@ impl Order {
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
         let payment = match &event {
-            Event::Told(TradeState::Success(payment) | TradeState::Refund(payment), _)
-            | Event::PaidBesides { payment, .. } => payment,
+            Event::StateReported(TradeState::Success(payment) | TradeState::Refund(payment), _)
+            | Event::DuplicatePayment { payment, .. } => payment,
             _ => return Err(Refusal::NotPaid),
         };
         self.compare_identity(payment)?;

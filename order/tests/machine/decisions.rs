@@ -13,7 +13,7 @@ fn different(change: impl FnOnce(&mut Payment)) -> Box<Payment> {
 }
 
 fn answer(payment: &Payment) -> Event {
-    Event::Told(TradeState::Success(Box::new(payment.clone())), Via::Query)
+    Event::StateReported(TradeState::Success(Box::new(payment.clone())), Via::Query)
 }
 
 fn accepted(payment: &Payment) -> Event {
@@ -30,9 +30,9 @@ fn rejected(payment: &Payment) -> Event {
 fn an_answer_with_another_attach_pays_a_prepaid_order_with_an_alarm() {
     let other = different(|p| p.attach = Some("x".to_owned()));
     let mut order = order();
-    let told = Event::Told(TradeState::Success(other.clone()), Via::Notice);
+    let told = Event::StateReported(TradeState::Success(other.clone()), Via::Notice);
     assert_eq!(order.apply(told, 5), Err(Refusal::OtherAttach));
-    let report = Event::Reported(other.clone());
+    let report = Event::PaymentReported(other.clone());
     assert_eq!(order.apply(report.clone(), 5), Err(Refusal::OtherAttach));
     let mut effects = vec![Effect::Raise(Trouble::OtherAttach)];
     effects.extend(PAID);
@@ -41,7 +41,7 @@ fn an_answer_with_another_attach_pays_a_prepaid_order_with_an_alarm() {
     assert_eq!(order.apply(answer(&other), 7), Err(Refusal::AlreadyPaid));
     assert_eq!(order.apply(report, 8), Err(Refusal::AlreadyPaid));
     let third = different(|p| p.attach = Some("y".to_owned()));
-    let told = Event::Told(TradeState::Success(third), Via::Notice);
+    let told = Event::StateReported(TradeState::Success(third), Via::Notice);
     assert_eq!(order.apply(told, 9), Err(Refusal::OtherAttach));
 }
 
@@ -127,7 +127,7 @@ fn a_rejected_payment_ends_the_order_and_closes_nothing_at_wechat() {
             order.apply(answer(&other), 6),
             Err(Refusal::RejectedPayment)
         );
-        let report = Event::Reported(other.clone());
+        let report = Event::PaymentReported(other.clone());
         assert_eq!(order.apply(report, 6), Err(Refusal::RejectedPayment));
         let text = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order);
@@ -212,7 +212,7 @@ fn a_report_is_denied_by_an_answer_that_names_a_rejected_payment() {
     let other = different(|p| p.money = money(151));
     let mut order = order();
     order.apply(rejected(&other), 5).unwrap();
-    let report = Event::Reported(different(|p| p.transaction_id = "forged".to_owned()));
+    let report = Event::PaymentReported(different(|p| p.transaction_id = "forged".to_owned()));
     let asked = vec![Effect::Query, Effect::WakeAt(5_006)];
     assert_eq!(order.apply(report, 6), Ok(asked));
     assert_eq!(

@@ -81,11 +81,11 @@ fn payment() -> Payment {
 fn paid(change: impl FnOnce(&mut Payment)) -> Event {
     let mut payment = payment();
     change(&mut payment);
-    Event::Told(TradeState::Success(Box::new(payment)), Via::Notice)
+    Event::StateReported(TradeState::Success(Box::new(payment)), Via::Notice)
 }
 
 fn told(state: TradeState) -> Event {
-    Event::Told(state, Via::Query)
+    Event::StateReported(state, Via::Query)
 }
 
 fn refund(number: &str, amount: i64) -> Event {
@@ -96,7 +96,7 @@ fn refund(number: &str, amount: i64) -> Event {
 }
 
 fn refund_told(number: &str, state: RefundState) -> Event {
-    Event::RefundTold {
+    Event::RefundReported {
         out_refund_no: number.to_owned(),
         state,
     }
@@ -151,7 +151,7 @@ fn a_notice_pays_once() {
         ],
     );
     assert_eq!(order.trade_state(), "SUCCESS");
-    assert_eq!(order.paid().unwrap().learned_at_ms, 5);
+    assert_eq!(order.paid().unwrap().recorded_at_ms, 5);
 }
 
 #[test]
@@ -383,7 +383,7 @@ fn a_verified_payment_counts_even_after_closing() {
 fn duplicate(change: impl FnOnce(&mut Payment)) -> Event {
     let mut payment = payment();
     change(&mut payment);
-    Event::PaidBesides {
+    Event::DuplicatePayment {
         payment: Box::new(payment),
         via: Via::Query,
         kept: OutTradeNo::new("9900000000-2").unwrap(),
@@ -393,7 +393,7 @@ fn duplicate(change: impl FnOnce(&mut Payment)) -> Event {
 }
 
 #[test]
-fn a_payment_besides_the_one_that_is_kept_goes_back_whole_and_is_no_sale() {
+fn a_duplicate_payment_is_refunded_in_full_and_is_no_sale() {
     let number = || "9900000000-TWICE".to_owned();
     let refunded = |state| refund_told("9900000000-TWICE", state);
     let refund_id = || "50000".to_owned();
@@ -452,14 +452,14 @@ fn a_payment_besides_the_one_that_is_kept_goes_back_whole_and_is_no_sale() {
             }
         }
         assert_eq!(order.trade_state(), "REFUND");
-        assert_eq!(order.paid_besides().unwrap().as_str(), "9900000000-2");
+        assert_eq!(order.duplicate_of().unwrap().as_str(), "9900000000-2");
         assert_eq!(order.refunds()[0].money, money(150));
         assert_eq!(order.refunds()[0].status, RefundStatus::Success);
     }
 }
 
 #[test]
-fn a_payment_besides_is_compared_like_any() {
+fn a_duplicate_payment_is_compared_like_any() {
     for (change, refusal) in [
         (
             (|p| p.money = money(1)) as fn(&mut Payment),
@@ -468,7 +468,7 @@ fn a_payment_besides_is_compared_like_any() {
         (|p| p.out_trade_no = "1".into(), Refusal::OtherOrder),
     ] {
         let order = check("other", vec![(1, duplicate(change), Err(refusal))]);
-        assert!(order.refunds().is_empty() && order.paid_besides().is_none());
+        assert!(order.refunds().is_empty() && order.duplicate_of().is_none());
     }
 }
 
@@ -685,7 +685,7 @@ fn check_quick_pay(name: &str, rows: Vec<(i64, Event, Result<Vec<Effect>, Refusa
     let (mut order, effects) = Order::quick_pay(terms, 0);
     assert_eq!(effects, [Effect::WakeAt(3_000)]);
     for (row, (at_ms, mut event, expect)) in rows.into_iter().enumerate() {
-        if let Event::Told(TradeState::Success(payment), _) = &mut event {
+        if let Event::StateReported(TradeState::Success(payment), _) = &mut event {
             payment.trade_type = TradeType::Micropay;
         }
         let before = order.clone();

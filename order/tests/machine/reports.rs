@@ -8,7 +8,7 @@ use super::*;
 fn reported(change: impl FnOnce(&mut Payment)) -> Event {
     let mut payment = payment();
     change(&mut payment);
-    Event::Reported(Box::new(payment))
+    Event::PaymentReported(Box::new(payment))
 }
 
 fn query_and_wake(at_ms: i64) -> Vec<Effect> {
@@ -17,7 +17,7 @@ fn query_and_wake(at_ms: i64) -> Vec<Effect> {
 
 #[test]
 fn a_notice_pays_only_when_a_query_confirms_it() {
-    let confirmed = Event::Told(TradeState::Success(Box::new(payment())), Via::Query);
+    let confirmed = Event::StateReported(TradeState::Success(Box::new(payment())), Via::Query);
     let order = check(
         "reported",
         vec![
@@ -71,7 +71,7 @@ fn a_report_about_a_closed_order_is_confirmed_or_dropped() {
         order
     };
     let mut order = closed();
-    let confirmed = Event::Told(TradeState::Success(Box::new(payment())), Via::Query);
+    let confirmed = Event::StateReported(TradeState::Success(Box::new(payment())), Via::Query);
     assert_eq!(order.apply(confirmed, 3), Ok(PAID.to_vec()));
 
     let mut order = closed();

@@ -496,8 +496,8 @@ impl Scenario {
         let payment = Box::new(payment);
         let is_confirmed = self.confirms && self.mistake != Some(Mistake::NoticeIsPayment);
         let event = match is_confirmed {
-            true => Event::Reported(payment),
-            false => Event::Told(TradeState::Success(payment), Via::Notice),
+            true => Event::PaymentReported(payment),
+            false => Event::StateReported(TradeState::Success(payment), Via::Notice),
         };
         self.tell(w, of, event);
     }
@@ -509,7 +509,7 @@ impl Scenario {
             return;
         };
         let (TradeState::Success(payment) | TradeState::Refund(payment)) = (match &event {
-            Event::Told(state, _) => state.clone(),
+            Event::StateReported(state, _) => state.clone(),
             _ => TradeState::NotPay,
         }) else {
             let event = Box::new(event);
@@ -522,7 +522,7 @@ impl Scenario {
         let fits = ours.order.clone().apply(event.clone(), now_ms).is_ok();
         let mut event = event;
         if self.mistake == Some(Mistake::AcceptedWithOwnAmount)
-            && let Event::Told(TradeState::Success(payment), _) = &mut event
+            && let Event::StateReported(TradeState::Success(payment), _) = &mut event
         {
             payment.money = ours.order.terms().money;
         }
@@ -577,7 +577,7 @@ impl Scenario {
                     effects.push(Effect::Rest);
                 }
                 if self.mistake == Some(Mistake::ReportHasNoTimer)
-                    && matches!(refused, Event::Reported(_))
+                    && matches!(refused, Event::PaymentReported(_))
                 {
                     effects.retain(|effect| *effect == Effect::Query);
                 }
@@ -603,8 +603,8 @@ impl Scenario {
                 let event = Box::new(self.of_purchase(w, of, *event));
                 return Event::Answered { revision, event };
             }
-            Event::Told(TradeState::Success(payment), via) => (payment, via, false),
-            Event::Told(TradeState::Refund(payment), via) => (payment, via, true),
+            Event::StateReported(TradeState::Success(payment), via) => (payment, via, false),
+            Event::StateReported(TradeState::Refund(payment), via) => (payment, via, true),
             event => return event,
         };
         let refunded = refunded && self.mistake != Some(Mistake::RefundIsPayment);
@@ -616,11 +616,11 @@ impl Scenario {
         }
         let mut others = w.ours.iter().enumerate().filter(|(other, _)| *other != of);
         let kept = others.find(|(_, other)| {
-            other.order.paid().is_some() && other.order.paid_besides().is_none()
+            other.order.paid().is_some() && other.order.duplicate_of().is_none()
         });
         match kept {
             Some((_, kept)) if self.mistake != Some(Mistake::SecondPaymentIsKept) => {
-                Event::PaidBesides {
+                Event::DuplicatePayment {
                     payment,
                     via,
                     kept: kept.order.terms().out_trade_no.clone(),
@@ -628,8 +628,8 @@ impl Scenario {
                     refunded,
                 }
             }
-            _ if refunded => Event::Told(TradeState::Refund(payment), via),
-            _ => Event::Told(TradeState::Success(payment), via),
+            _ if refunded => Event::StateReported(TradeState::Refund(payment), via),
+            _ => Event::StateReported(TradeState::Success(payment), via),
         }
     }
 
@@ -888,7 +888,7 @@ impl System {
         let paid = self.ours.iter().filter(|ours| ours.order.paid().is_some());
         let kept = paid
             .clone()
-            .filter(|ours| ours.order.paid_besides().is_none());
+            .filter(|ours| ours.order.duplicate_of().is_none());
         if paid.count() > 0 && kept.count() != 1 {
             return Err("not one payment of the purchase is kept");
         }

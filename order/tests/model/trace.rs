@@ -53,8 +53,8 @@ impl System {
 
 fn event_in_words(event: &Event) -> String {
     match event {
-        Event::Told(TradeState::Success(_), _) => "SUCCESS".to_owned(),
-        Event::Told(TradeState::Refund(_), _) => "REFUND".to_owned(),
+        Event::StateReported(TradeState::Success(_), _) => "SUCCESS".to_owned(),
+        Event::StateReported(TradeState::Refund(_), _) => "REFUND".to_owned(),
         event => format!("{event:?}"),
     }
 }

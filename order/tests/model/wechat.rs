@@ -107,9 +107,9 @@ impl WeChat {
         match ask {
             Ask::Query | Ask::Decide(_) => Answer::Event(self.told(of)),
             Ask::ConfirmQuickPay => match self.told(of) {
-                Event::Told(TradeState::UserPaying, _) => Answer::Open,
-                Event::Told(TradeState::NotPay, via) => {
-                    Answer::Event(Event::Told(TradeState::PayError, via))
+                Event::StateReported(TradeState::UserPaying, _) => Answer::Open,
+                Event::StateReported(TradeState::NotPay, via) => {
+                    Answer::Event(Event::StateReported(TradeState::PayError, via))
                 }
                 Event::NotFound => Answer::Event(Event::Declined),
                 event => Answer::Event(event),
@@ -193,7 +193,7 @@ impl WeChat {
             At::Closed => TradeState::Closed,
             At::Revoked => TradeState::Revoked,
         };
-        Event::Told(state, Via::Query)
+        Event::StateReported(state, Via::Query)
     }
 
     /// The payment as WeChat reports it.
@@ -214,7 +214,7 @@ impl WeChat {
 
     fn refund_told(&self, n: usize) -> Answer {
         let refund_id = format!("5000{n}");
-        Answer::Event(Event::RefundTold {
+        Answer::Event(Event::RefundReported {
             out_refund_no: number(n),
             state: match self.back(n) {
                 Back::Unknown => return Answer::Refused,

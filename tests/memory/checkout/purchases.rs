@@ -102,11 +102,12 @@ fn settled(world: &Memory, shop: &Shop, key: &Secret, kept: &str, back: &str) {
         let refunds = attempt["refunds"].as_array().unwrap();
         if number == kept {
             assert_eq!(attempt["trade_state"], "SUCCESS", "{attempt}");
-            assert_eq!(attempt["paid_besides"], Value::Null, "{attempt}");
+            assert_eq!(attempt["duplicate_of"], Value::Null, "{attempt}");
             assert_eq!(refunds.len(), 0, "{attempt}");
         } else {
             assert_eq!(number, back);
             assert_eq!(attempt["trade_state"], "REFUND", "{attempt}");
+            assert_eq!(attempt["duplicate_of"], kept, "{attempt}");
             assert_eq!(attempt["paid_besides"], kept, "{attempt}");
             assert_eq!(refunds.len(), 1, "{attempt}");
             assert_eq!(refunds[0]["refund_status"], "SUCCESS", "{attempt}");

@@ -132,7 +132,7 @@ impl World {
             return self.broken("7", about, found);
         };
         match &received.refund {
-            None if order.paid_besides().is_some() => {
+            None if order.duplicate_of().is_some() => {
                 let found = "a payment that goes back is delivered as a sale".to_owned();
                 self.broken("5", about, found);
             }
@@ -157,7 +157,7 @@ impl World {
         let about = Some((&*shop.id, number));
         let is_sale = order.paid().is_some_and(|paid| !paid.undelivered);
         let is_told =
-            is_sale && order.terms().notify_url.is_some() && order.paid_besides().is_none();
+            is_sale && order.terms().notify_url.is_some() && order.duplicate_of().is_none();
         if order.paid().is_some() && is_told && !shop.has_had(number, None) {
             let found = "it is paid, and the merchant was never told".to_owned();
             self.broken("5", about, found);

@@ -218,14 +218,14 @@ impl World {
             .collect();
         let number = checkout.purchase.out_trade_no.as_str();
         let about = Some((shop, number));
-        let kept = paid.iter().filter(|order| order.paid_besides().is_none());
+        let kept = paid.iter().filter(|order| order.duplicate_of().is_none());
         if !paid.is_empty() && kept.count() != 1 {
             let found = format!("of {} payments of one purchase not one is kept", paid.len());
             self.broken("4", about, found);
         }
         let disk = self.0.machine.disk(shop);
         let alarms = disk.read("SELECT subject FROM alarms WHERE name = 'SECOND_PAYMENT_KEPT'");
-        for order in paid.iter().filter(|order| order.paid_besides().is_some()) {
+        for order in paid.iter().filter(|order| order.duplicate_of().is_some()) {
             let attempt = order.terms().out_trade_no.as_str();
             // An alarm was raised for what was refunded by hand.
             if order.elsewhere().is_some() {

@@ -3,7 +3,7 @@
 
 use super::totals;
 use crate::auth::keys::admin;
-use crate::board::{self, Standing};
+use crate::board::{self, BookStatus};
 use crate::book::{Call, Settled};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
@@ -23,7 +23,7 @@ pub async fn alarms<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     };
     let mut alarms = Vec::new();
     let mut not_listed = serde_json::Map::new();
-    for Standing {
+    for BookStatus {
         merchant, numbers, ..
     } in page.merchants
     {

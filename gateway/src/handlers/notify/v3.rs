@@ -6,7 +6,7 @@
 //! whichever of its merchants' addresses they were sent to.
 
 use super::{addressee, not_believed, noticed};
-use crate::book::{Call, Stray, StrayRefund, Verdict};
+use crate::book::{Call, Unmatched, UnmatchedRefund, Verdict};
 use crate::http::error::ApiError;
 use crate::http::message::{answer, header_text};
 use crate::merchants::directory::MerchantContext;
@@ -44,7 +44,7 @@ pub async fn v3_notice<R: Runtime>(
         }
     };
     let Some(whose) = named_in(cx, &context, told.merchant()).await? else {
-        return stray(cx, &context, told).await;
+        return unmatched(cx, &context, told).await;
     };
     if whose.merchant.id == context.merchant.id {
         return take(cx, &context, told).await;
@@ -64,7 +64,7 @@ async fn believed<R: Runtime>(
     signature: &Signature,
     request: &Request,
     context: &MerchantContext,
-) -> Result<Told, &'static str> {
+) -> Result<NoticeContent, &'static str> {
     let upstream = cx.upstream(context);
     let keyring = upstream.keyring_for_notice(&signature.serial).await;
     let now_ms = cx.runtime.now_ms();
@@ -75,12 +75,12 @@ async fn believed<R: Runtime>(
     let envelope = Envelope::read(verified).map_err(wrong)?;
     if envelope.event == Event::TransactionSuccess {
         let opened = opened(cx, context, |key| Notice::open(&envelope, key));
-        opened.map(|notice| Told::Paid(Box::new(notice.payment)))
+        opened.map(|notice| NoticeContent::Paid(Box::new(notice.payment)))
     } else {
         let opened = opened(cx, context, |key| {
             refund_notify::Notice::open(&envelope, key)
         });
-        opened.map(|notice| Told::Refund(Box::new(notice)))
+        opened.map(|notice| NoticeContent::Refund(Box::new(notice)))
     }
     .map_err(wrong)
 }
@@ -109,12 +109,12 @@ async fn report_public_key<R: Runtime>(
 async fn take<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
-    told: Told,
+    told: NoticeContent,
 ) -> Result<Response, ApiError> {
     let id = context.merchant.id.as_str();
     let verdict = match told {
-        Told::Paid(payment) => noticed(cx, id, *payment, None).await?,
-        Told::Refund(notice) => {
+        NoticeContent::Paid(payment) => noticed(cx, id, *payment, None).await?,
+        NoticeContent::Refund(notice) => {
             let number = notice.refund.out_trade_no.as_deref().map(OutTradeNo::new);
             let Some(Ok(number)) = number else {
                 return refuse(cx, id, "notice_bad_field").await;
@@ -127,15 +127,15 @@ async fn take<R: Runtime>(
 
 /// For an unknown sub-merchant: stores the notice and raises an alarm
 /// (checklist I3).
-async fn stray<R: Runtime>(
+async fn unmatched<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
-    told: Told,
+    told: NoticeContent,
 ) -> Result<Response, ApiError> {
     let id = context.merchant.id.as_str();
-    let stray = match told {
-        Told::Paid(payment) => Stray::Payment(payment),
-        Told::Refund(notice) => Stray::Refund(StrayRefund {
+    let unmatched = match told {
+        NoticeContent::Paid(payment) => Unmatched::Payment(payment),
+        NoticeContent::Refund(notice) => Unmatched::Refund(UnmatchedRefund {
             mch_id: notice.merchant.mch_id,
             sub_mch_id: notice.merchant.sub_mch_id,
             out_trade_no: notice.refund.out_trade_no,
@@ -144,7 +144,7 @@ async fn stray<R: Runtime>(
             money: notice.refund.money,
         }),
     };
-    let verdict: Verdict = cx.book(id, Call::Stray(stray)).await?;
+    let verdict: Verdict = cx.book(id, Call::Stray(unmatched)).await?;
     Ok(acknowledgement(&verdict))
 }
 
@@ -241,12 +241,12 @@ async fn refuse<R: Runtime>(
 }
 
 /// What a notice says.
-enum Told {
+enum NoticeContent {
     Paid(Box<Payment>),
     Refund(Box<refund_notify::Notice>),
 }
 
-impl Told {
+impl NoticeContent {
     /// The merchant id and the sub-merchant's.
     fn merchant(&self) -> (&str, Option<&str>) {
         match self {
