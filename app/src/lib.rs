@@ -9,6 +9,7 @@
 //! formats.
 
 mod browser;
+mod effect;
 pub mod flow;
 mod json;
 mod live;

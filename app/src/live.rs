@@ -9,7 +9,7 @@
 //!    └──────────── back-off before the next attempt <─────────────┘
 //! ```
 
-use crate::flow::Effect;
+use crate::effect::Effect;
 
 /// Time limit for connecting, ms.
 const CONNECT_TIMEOUT_MS: i64 = 10_000;

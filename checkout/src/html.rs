@@ -5,6 +5,7 @@
 //! `{{NAME}}`; each occurrence is filled in: in text and attributes
 //! HTML-escaped, in the script block as JSON that cannot end the block.
 
+use crate::escape::escape;
 use crate::lines::{self, Line};
 use crate::{Lang, Message, Page, Problem, View, format_amount, texts};
 
@@ -242,20 +243,6 @@ pub fn title(page: &Page) -> String {
         Page::Error(error) => {
             let texts = texts(error.lang);
             String::from(texts.problem(Problem::from_code(&error.code)).heading)
-        }
-    }
-}
-
-/// Escapes for text and for double-quoted attributes.
-pub fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
         }
     }
 }

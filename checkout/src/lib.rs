@@ -12,6 +12,7 @@
 
 mod amount;
 mod environment;
+mod escape;
 pub mod html;
 mod lang;
 mod lines;
@@ -22,6 +23,7 @@ pub mod view;
 
 pub use amount::format_amount;
 pub use environment::{App, Device, Environment, Version};
+pub use escape::escape;
 pub use lang::Lang;
 pub use lines::Line;
 pub use plan::{MINI_PROGRAM_PAGE, Method, Offers, Reason, plan};

@@ -1,6 +1,6 @@
 //! The lines of a purchase, rendered once by the server.
 
-use crate::html::escape;
+use crate::escape::escape;
 use crate::{Lang, format_amount};
 use order::Money;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 //! It is HTML rendered by the server, so it works without scripts. Submitting
 //! the form creates the payer's own checkout; opening the page creates nothing.
 
-use crate::html::escape;
+use crate::escape::escape;
 use crate::{Lang, format_amount, texts};
 use order::{Currency, Money};
 

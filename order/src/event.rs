@@ -1,9 +1,8 @@
 //! Events of an order ([`Event`]), the effects to execute ([`Effect`]), and the
 //! reasons why an event changes nothing ([`Refusal`]).
 
-use crate::evidence::{Payment, TradeState, Via};
+use crate::evidence::{Payment, RefundState, TradeState, Via};
 use crate::money::Money;
-use crate::refund::RefundState;
 use crate::terms::OutTradeNo;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

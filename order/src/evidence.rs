@@ -144,3 +144,22 @@ pub struct Prepayment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_url: Option<String>,
 }
+
+/// The state of a refund in a verified answer of WeChat.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RefundState {
+    /// WeChat accepted the request.
+    Processing {
+        /// WeChat's number for it.
+        refund_id: String,
+    },
+    /// The payer has the money.
+    Success {
+        /// WeChat's number for it.
+        refund_id: String,
+    },
+    /// WeChat closed it: nothing was returned.
+    Closed,
+    /// The merchant must settle it.
+    Abnormal,
+}

@@ -18,8 +18,8 @@ mod refund;
 mod terms;
 
 pub use event::{CloseAnswer, CloseReason, Effect, Event, Refusal, ReverseAnswer, Trouble};
-pub use evidence::{Payment, Prepayment, TradeState, Via};
+pub use evidence::{Payment, Prepayment, RefundState, TradeState, Via};
 pub use machine::{Elsewhere, Order, Paid, Reported, Status};
 pub use money::{Currency, Money, MoneyError};
-pub use refund::{MAX_REFUNDS, Refund, RefundState, RefundStatus};
+pub use refund::{MAX_REFUNDS, Refund, RefundStatus};
 pub use terms::{Account, OutTradeNo, OutTradeNoError, Terms, TradeType};

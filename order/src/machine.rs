@@ -40,16 +40,24 @@
 
 mod close;
 mod decision;
+mod refund;
 mod report;
 mod reverse;
-
-pub use report::Reported;
 
 use crate::event::{CloseAnswer, CloseReason, Effect, Event, Refusal, ReverseAnswer, Trouble};
 use crate::evidence::{Payment, Prepayment, TradeState, Via};
 use crate::refund::{InFlight, Refund, RefundStatus};
 use crate::terms::{OutTradeNo, Terms, TradeType};
 use serde::{Deserialize, Serialize};
+
+/// A payment that only a notice reports. A query confirms it before it counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Reported {
+    /// WeChat's number for the payment.
+    pub transaction_id: String,
+    /// When the notice came.
+    pub at_ms: i64,
+}
 
 /// One order: its terms, its state, and what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

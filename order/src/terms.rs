@@ -4,9 +4,8 @@ use crate::money::Money;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The merchant's own order number: `1..=32` of `0-9 A-Z a-z _ -
-/// * @` (WeChat Pay v2 manual, section 4.2 (5), and Tencent's later manual for
-/// the marks).
+/// The merchant's own order number: `1..=32` of `0-9 A-Z a-z _ - | * @` (WeChat
+/// Pay v2 manual, section 4.2 (5), and Tencent's later manual for the marks).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OutTradeNo(String);

@@ -1,6 +1,6 @@
 //! Sheets to print: a card for a table, a page for a wall.
 
-use checkout::html::escape;
+use checkout::escape;
 use std::fmt::Write as _;
 
 /// What a sheet is printed on.

@@ -1,19 +1,9 @@
 //! Payments that only a notice reports, and the comparison of a report's
 //! optional fields.
 
-use super::{Order, Status};
+use super::{Order, Reported, Status};
 use crate::event::{Effect, Refusal, Trouble};
 use crate::evidence::{Payment, Via};
-use serde::{Deserialize, Serialize};
-
-/// A payment that only a notice reports. A query confirms it before it counts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Reported {
-    /// WeChat's number for the payment.
-    pub transaction_id: String,
-    /// When the notice came.
-    pub at_ms: i64,
-}
 
 /// A report that WeChat's verified answers still deny after this time is
 /// dropped.
