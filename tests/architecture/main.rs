@@ -12,6 +12,7 @@
 mod docs;
 mod documents;
 mod licences;
+mod modules;
 
 use std::collections::BTreeMap;
 use std::fs;
