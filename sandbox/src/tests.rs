@@ -1,23 +1,23 @@
 //! The sandbox through its front door: requests in, answers out, under a
 //! clock that only the test moves.
 
-mod books;
 mod codes;
 mod control;
 mod ionline;
-mod money;
 mod notices;
 mod orders;
 mod pages;
 mod payer;
 mod products;
 mod quickpay;
+mod refunds;
 mod requests;
+mod statements;
 mod strict;
 mod v3;
-mod v3_door;
-mod v3_lies;
-mod v3_money;
+mod v3_faults;
+mod v3_refunds_and_statements;
+mod v3_request_checks;
 
 use super::*;
 use http::{Method, Request};

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_go_both_ways() {
+    fn values_round_trip() {
         for value in [
             "",
             "a b+c",

@@ -114,7 +114,7 @@ fn every_control_call_is_in_the_document() {
 }
 
 #[test]
-fn a_number_asks_for_its_fault() {
+fn an_order_number_requests_its_fault() {
     let mut bench = Bench::new();
     // Only query, close and the like know this code: the order can be made.
     let number = "T1_FAULT_ORDERNOTEXIST";
@@ -139,7 +139,7 @@ fn a_number_asks_for_its_fault() {
 }
 
 #[test]
-fn no_answer_before_or_after() {
+fn a_call_can_stay_unanswered_before_or_after_its_work() {
     let mut bench = Bench::new();
     let send = |bench: &mut Bench, number: &str| {
         let mut fields = order_fields();

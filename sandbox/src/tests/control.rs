@@ -138,7 +138,7 @@ fn oauth_gives_an_openid_once() {
 }
 
 #[test]
-fn what_is_stored_is_what_is() {
+fn stored_rows_load_to_the_same_state() {
     let mut bench = Bench::new();
     bench.order(|_| {});
     bench.pay("9900000000");

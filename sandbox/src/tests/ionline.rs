@@ -323,7 +323,7 @@ fn the_same_number_is_the_same_order_or_refused() {
 
 /// An order's page may be opened another way; that makes no other order.
 #[test]
-fn how_the_page_starts_the_payment_may_change() {
+fn the_means_to_pay_of_an_order_may_change() {
     let mut bench = Bench::new();
     bench
         .ionline_order(&order_of(jspay(Start::PayUrl)))
@@ -467,7 +467,7 @@ fn refunds() {
 
 /// What was ordered in another dialect, or by another merchant, is not here.
 #[test]
-fn other_orders_do_not_exist_here() {
+fn orders_of_other_dialects_are_not_found() {
     let mut bench = Bench::new();
     bench.order(|_| {});
     let refused = code(bench.ionline_query(OrderNumber::OutTradeNo(number())));
@@ -484,7 +484,7 @@ fn other_orders_do_not_exist_here() {
 }
 
 #[test]
-fn misbehaviour_on_request() {
+fn faults_on_request() {
     let mut bench = Bench::new();
     let numbered = |number: &str| {
         let mut request = order_of(Trade::Native);
@@ -549,7 +549,7 @@ fn a_payment_inside_wechat_is_answered_with_both_ways_to_start_it() {
 }
 
 #[test]
-fn one_time_alone_sets_no_end() {
+fn one_time_without_the_other_sets_no_expiry() {
     for field in ["time_expire", "time_start"] {
         let mut bench = Bench::new();
         // Past already: with both times, the order would be refused.

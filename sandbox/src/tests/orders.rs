@@ -57,7 +57,7 @@ fn a_currency_left_out_is_cny() {
 }
 
 #[test]
-fn an_order_is_paid_once_and_told() {
+fn an_order_is_paid_once_and_notified() {
     let mut bench = Bench::new();
     let made = bench.order(|fields| {
         fields.set("attach", "a b+c");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_shop_asks_its_gateway_and_believes_only_deliveries() {
+fn the_shop_treats_an_order_as_paid_only_after_a_delivery() {
     let mut bench = Bench::new();
     let post = |path: &str, body: &str| {
         Request::post(format!("http://127.0.0.1:8788{path}"))

@@ -140,7 +140,7 @@ fn the_bridge_looks_at_the_page_and_the_trade_type() {
 }
 
 #[test]
-fn carol_has_not_enough() {
+fn a_payer_without_money_cannot_pay() {
     let mut bench = Bench::new();
     let made = bench.order(|_| {});
     let scan = json!({"code_url": made.get("code_url"), "payer": "carol", "action": "pay"});

@@ -90,7 +90,7 @@ fn a_scanned_product_becomes_an_order() {
 }
 
 #[test]
-fn what_a_merchant_may_answer() {
+fn answers_of_a_merchant_to_a_product_callback() {
     let mut bench = Bench::new();
     with_callback(&mut bench);
     let account = order::Account {
@@ -136,7 +136,7 @@ fn what_a_merchant_may_answer() {
 }
 
 #[test]
-fn a_product_that_cannot_be_asked_for() {
+fn reasons_to_refuse_a_scanned_product() {
     let good = url(SignType::Md5);
     for (with_url, scanned, reason) in [
         (false, good.clone(), "NO_CALLBACK_URL"),

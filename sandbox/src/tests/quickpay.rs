@@ -48,7 +48,7 @@ fn sheet(bench: &mut Bench, payer: &str, action: &str) -> Value {
 }
 
 #[test]
-fn what_comes_of_a_code() {
+fn each_behaviour_of_a_pay_code() {
     for (payer, behaviour, total_fee, code_said, state_after) in [
         ("alice", "", "888", "", "SUCCESS"),
         // 108,695 Hong Kong cents are 99,999.4 fen, and one more 100,000.
@@ -88,7 +88,7 @@ fn what_comes_of_a_code() {
 }
 
 #[test]
-fn a_silent_code_pays_and_nobody_hears_of_it() {
+fn a_silent_code_pays_without_an_answer() {
     let mut bench = Bench::new();
     let auth_code = code(&mut bench, "alice", "silent");
     let xml = quick(&auth_code, "5")
@@ -130,7 +130,7 @@ fn q1_q2_a_code_is_18_digits_for_one_order_in_a_minute() {
 }
 
 #[test]
-fn a_number_is_tried_again_by_the_same_payer_on_the_same_terms() {
+fn a_quick_pay_is_retried_by_the_same_payer_on_the_same_terms() {
     let mut bench = Bench::new();
     let no = code(&mut bench, "bob", "unsupported_card");
     bench.call(MICROPAY, quick(&no, "5"));
@@ -147,7 +147,7 @@ fn a_number_is_tried_again_by_the_same_payer_on_the_same_terms() {
 }
 
 #[test]
-fn the_payer_answers_for_the_password() {
+fn the_payer_enters_or_refuses_the_password() {
     for (action, said, state_after) in [
         ("pay", "ok", "SUCCESS"),
         ("cancel", "cancel", "NOTPAY"),
@@ -180,7 +180,7 @@ fn the_payer_answers_for_the_password() {
 }
 
 #[test]
-fn q6_q7_a_reverse_takes_back_whatever_it_was() {
+fn q6_q7_a_reverse_refunds_or_closes_in_every_state() {
     for (behaviour, state_before, funds_before) in [
         ("", "SUCCESS", json!({"HKD": 5})),
         ("insufficient", "PAYERROR", json!({})),
@@ -210,7 +210,7 @@ fn q6_q7_a_reverse_takes_back_whatever_it_was() {
 }
 
 #[test]
-fn a_reverse_while_the_payer_decides_is_called_again() {
+fn a_reverse_while_the_payer_decides_answers_recall() {
     for then in ["", "pay"] {
         let mut bench = Bench::new();
         let auth_code = code(&mut bench, "bob", "password");
@@ -228,7 +228,7 @@ fn a_reverse_while_the_payer_decides_is_called_again() {
 }
 
 #[test]
-fn what_a_reverse_is_refused_for() {
+fn reasons_to_refuse_a_reverse() {
     let mut bench = Bench::new();
     assert_eq!(reverse(&mut bench), is("signed", "ORDERNOTEXIST", "N"));
     let unknown = ids().with("transaction_id", "4200");
@@ -253,7 +253,7 @@ fn what_a_reverse_is_refused_for() {
 }
 
 #[test]
-fn a_reverse_names_the_orders_exchange_rate_whatever_it_answers() {
+fn every_answer_to_a_reverse_has_the_exchange_rate() {
     let mut bench = Bench::new();
     let auth_code = code(&mut bench, "alice", "");
     let paid = bench.call(MICROPAY, quick(&auth_code, "888"));

@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schedule_is_section_9_7s() {
+    fn the_schedule_is_that_of_section_9_7() {
         let mut notices = one_notice();
         let mut at = Vec::new();
         while let Some(due_ms) = notices.next_due_ms() {
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_without_outcome_is_made_again() {
+    fn an_attempt_without_an_outcome_is_repeated() {
         let mut notices = one_notice();
         notices.due(0);
         assert_eq!(notices.next_due_ms(), Some(10_000));
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_acknowledges() {
+    fn answers_that_acknowledge_a_notice() {
         const SPREAD: &str = "<xml>\n<return_code>SUCCESS</return_code>\n</xml>";
         const FAIL: &str = "<xml><return_code>FAIL</return_code></xml>";
         for (outcome, v2, v3, ionline) in [

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certificates_take_turns() {
+    fn certificates_rotate() {
         let serials = |rotation| -> Vec<String> {
             let platform = Platform {
                 rotation,

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_go_both_ways() {
+    fn times_round_trip() {
         for (unix_ms, text) in [
             (0, "19700101080000"),
             (-1, "19700101075959"),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn spaced_times_go_both_ways() {
+    fn spaced_times_round_trip() {
         // The manual's own example, 9.5.
         let text = "2016-07-25 15:26:26";
         assert_eq!(parse_china_spaced(text), parse_china("20160725152626"));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_goes_both_ways() {
+    fn every_day_of_four_centuries_round_trips() {
         for day in 0..146_097 {
             let unix_ms = day * DAY_SECONDS * 1000;
             assert_eq!(parse_china(&china(unix_ms)), Ok(unix_ms));
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn malformed_times_are_refused() {
         for text in [
             "",
             "2009122509101",

@@ -40,7 +40,7 @@ pub struct Request {
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
-    /// What is bought, in the payer's words. The seed says 32 here and 128 in
+    /// What is bought, in the payer's words. The manual says 32 here and 128 in
     /// 9.1; WeChat takes 128 in both.
     pub body: Text<128>,
     /// A list of goods as JSON.

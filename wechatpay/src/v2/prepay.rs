@@ -73,7 +73,7 @@ pub struct Request {
 pub enum Trade {
     /// Inside WeChat. WeChat must know the payer beforehand.
     Jsapi(Payer),
-    /// By QR code. The seed requires `product_id` here; WeChat has stopped
+    /// By QR code. The manual requires `product_id` here; WeChat has stopped
     /// asking for it, so a request is read without it, with a
     /// [`Warning::NativeWithoutProductId`].
     Native {
@@ -97,7 +97,7 @@ pub enum Warning {
     NotifyUrlHasQuery,
     /// Notices over plain HTTP can be read and changed on the way.
     NotifyUrlIsNotHttps,
-    /// The seed requires `product_id` for NATIVE.
+    /// The manual requires `product_id` for NATIVE.
     NativeWithoutProductId,
 }
 

@@ -118,7 +118,7 @@ pub struct Answer {
     pub refund_fee: i64,
     /// The order's currency, where WeChat says it.
     pub refund_fee_type: Option<Currency>,
-    /// The whole order. The seed requires it, and its sample has none.
+    /// The whole order. The manual requires it, and its sample has none.
     pub total_fee: Option<i64>,
     /// The order's currency, where WeChat says it.
     pub fee_type: Option<Currency>,

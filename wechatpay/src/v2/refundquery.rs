@@ -145,7 +145,7 @@ pub struct Answer {
     pub transaction_id: String,
     /// The merchant's number for the order.
     pub out_trade_no: String,
-    /// The whole order, in its currency's smallest unit. The seed requires it,
+    /// The whole order, in its currency's smallest unit. The manual requires it,
     /// and its sample has none.
     pub total_fee: Option<i64>,
     /// The order's currency, where WeChat says it.

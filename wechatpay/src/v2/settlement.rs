@@ -44,7 +44,7 @@ pub struct Request {
     pub offset: u32,
     /// How many records to answer.
     pub limit: Limit,
-    /// The days asked for. The seed requires them for settled funds.
+    /// The days asked for. The manual requires them for settled funds.
     pub dates: Option<(Date, Date)>,
     /// Unpredictable text, from outside.
     pub nonce_str: Text<32>,

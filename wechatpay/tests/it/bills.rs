@@ -72,7 +72,7 @@ fn read(csv: &str) -> Result<Bill, BillError> {
 }
 
 #[test]
-fn a_statements_request_goes_both_ways() {
+fn a_statements_request_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             for bill_type in BillType::ALL {
@@ -109,7 +109,7 @@ fn a_statements_request_goes_both_ways() {
 }
 
 #[test]
-fn a_statement_goes_both_ways() {
+fn a_statement_round_trips() {
     for language in [Language::Chinese, Language::English] {
         for rows in [Vec::new(), vec![paid()], rows()] {
             let csv = Bill::of(rows.clone()).to_csv(Column::ALL, language);
@@ -277,7 +277,7 @@ fn a_mainland_statement_is_written_as_it_comes() {
 }
 
 #[test]
-fn what_a_value_cannot_hold_is_written_otherwise() {
+fn back_ticks_and_line_ends_are_replaced_in_values() {
     let row = Row {
         body: Some("a,`b\r\n总交易单数".to_owned()),
         ..paid()
@@ -289,7 +289,7 @@ fn what_a_value_cannot_hold_is_written_otherwise() {
 
 /// The rows must add up.
 #[test]
-fn totals_that_disagree_are_refused_by_name() {
+fn totals_that_disagree_with_the_rows_are_refused() {
     let csv = Bill::of(rows()).to_csv(Column::ALL, Language::English);
     let last = csv.trim_end().rsplit("\r\n").next().unwrap().to_owned();
     assert_eq!(last, "`3,`17.76,`3.00,`0.00,`0.08856,`17.76,`3.00");
@@ -394,7 +394,7 @@ fn s2_a_refusal_has_its_code_in_any_case() {
 }
 
 #[test]
-fn a_broken_statement_is_refused_by_name() {
+fn each_kind_of_broken_statement_has_its_error() {
     let csv = Bill::of(rows()).to_csv(&Column::OVERSEAS, Language::English);
     let lines: Vec<_> = csv.trim_end().split("\r\n").collect();
     let without = |from: usize| lines[..from].join("\n");
@@ -539,7 +539,7 @@ fn a_line_feed_in_a_value_loses_no_row() {
 
 /// Without totals a statement is cut short, unless a hash says that it is whole.
 #[test]
-fn a_statement_without_totals_is_taken_where_a_hash_vouches_for_it() {
+fn a_statement_without_totals_is_accepted_if_a_hash_verifies_it() {
     let csv = Bill::of(rows()).to_csv(&Column::OVERSEAS, Language::Chinese);
     let at = csv.find("总交易单数").unwrap();
     let bare = &csv[..at];
@@ -558,7 +558,7 @@ fn a_statement_without_totals_is_taken_where_a_hash_vouches_for_it() {
 /// The header of `APIv3` Global (Tencent's page on downloading statements):
 /// pricing amount and currency are one pair, settlement another.
 #[test]
-fn v3_globals_statement_tells_pricing_from_settlement() {
+fn v3_globals_statement_separates_pricing_and_settlement() {
     let header = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,\
         交易状态,付款银行,微信退款单号,商户退款单号,退款类型,退款状态,商品名称,商户数据包,手续费,费率,\
         标价币种,订单金额(标价币种),用户支付币种,用户支付金额,结算币种,应结订单金额,支付汇率,退款汇率,\
@@ -603,7 +603,7 @@ fn v3_globals_statement_tells_pricing_from_settlement() {
 
 /// Mutated bytes cause no panic, and what is still readable adds up.
 #[test]
-fn a_mutated_statement_adds_up_or_is_refused() {
+fn a_mutated_statement_has_correct_totals_or_is_refused() {
     let csv = Bill::of(rows()).to_csv(&Column::OVERSEAS, Language::Chinese);
     let pieces: [&[u8]; 14] = [
         b",",

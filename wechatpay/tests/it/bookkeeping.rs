@@ -34,7 +34,7 @@ fn report(account: Account, sign_type: SignType) -> report::Request {
 }
 
 #[test]
-fn a_report_goes_both_ways() {
+fn a_report_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let full = report(account.clone(), sign_type);
@@ -116,7 +116,7 @@ fn shorten(account: Account, sign_type: SignType) -> shorturl::Request {
 }
 
 #[test]
-fn a_short_url_goes_both_ways() {
+fn a_short_url_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let request = shorten(account.clone(), sign_type);
@@ -135,7 +135,7 @@ fn a_short_url_goes_both_ways() {
 
 /// 9.9.4: signed as it stands, sent encoded; and sent as it stands.
 #[test]
-fn a_long_url_is_signed_as_it_stands_however_it_is_sent() {
+fn a_long_url_is_signed_unescaped() {
     let request = shorten(direct(), SignType::Md5);
     let mut encoded = String::new();
     for byte in LONG_URL.bytes() {
@@ -198,7 +198,7 @@ fn record(n: i64) -> Record {
 }
 
 #[test]
-fn a_settlement_goes_both_ways() {
+fn a_settlement_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let request = settled(account.clone(), sign_type);
@@ -244,7 +244,7 @@ fn a_settlement_request_is_checked_field_by_field() {
 
 /// As it is met: no ids, no sign, dates with dashes, refunds below zero.
 #[test]
-fn an_unsigned_settlement_says_that_it_is() {
+fn an_unsigned_settlement_is_marked() {
     let xml = "<xml><return_code><![CDATA[SUCCESS]]></return_code>\
         <result_code><![CDATA[SUCCESS]]></result_code><record_num>1</record_num>\
         <setteinfo_0><date_settlement><![CDATA[2015-08-08]]></date_settlement>\
@@ -265,7 +265,7 @@ fn read_settled(xml: &str) -> Result<settlement::Answer, AnswerError> {
 }
 
 #[test]
-fn a_hostile_settlement_is_refused_by_name() {
+fn each_kind_of_malformed_settlement_has_its_error() {
     let answer = settlement::Answer {
         records: vec![record(0), record(1)],
         signed: true,
@@ -357,7 +357,7 @@ fn a_hostile_settlement_is_refused_by_name() {
 
 /// No other message may have nested fields.
 #[test]
-fn groups_are_the_settlements_alone() {
+fn only_a_settlement_has_groups() {
     let answer = settlement::Answer {
         records: vec![record(0)],
         signed: true,
@@ -375,7 +375,7 @@ fn groups_are_the_settlements_alone() {
 }
 
 #[test]
-fn an_exchange_rate_goes_both_ways() {
+fn an_exchange_rate_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             for nonce_str in [None, Some(nonce())] {

@@ -14,7 +14,7 @@ fn request() -> Request {
 }
 
 #[test]
-fn the_question_goes_both_ways_and_does_not_print() {
+fn the_question_round_trips_and_does_not_print() {
     let url = request().to_url(URL);
     assert_eq!(
         url,
@@ -42,7 +42,7 @@ fn the_question_goes_both_ways_and_does_not_print() {
 }
 
 #[test]
-fn the_answer_goes_both_ways_without_its_session_key() {
+fn the_answer_round_trips_without_its_session_key() {
     let answer = Answer {
         openid: "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o".to_owned(),
     };

@@ -169,7 +169,7 @@ fn is_sentence(text: &str) -> bool {
 }
 
 #[test]
-fn every_code_goes_both_ways_and_says_what_it_means() {
+fn every_code_round_trips_and_says_what_it_means() {
     let unknown = ErrorCode::Unknown("SOMETHING_NEW".to_owned());
     for code in ErrorCode::ALL.iter().chain([&unknown]) {
         assert_eq!(&ErrorCode::from_code(code.code()), code);
@@ -213,7 +213,7 @@ fn unknown_outcomes_are_the_documented_ones() {
 }
 
 #[test]
-fn codes_say_whose_turn_it_is() {
+fn each_code_has_its_side() {
     for (code, side, outcome, retryable) in [
         (
             ErrorCode::SystemError,

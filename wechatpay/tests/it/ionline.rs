@@ -120,7 +120,7 @@ fn a_request_is_a_signed_form() {
 }
 
 #[test]
-fn requests_go_both_ways() {
+fn requests_round_trip() {
     let received = |form: &str| {
         let fields = form::read(form.as_bytes()).unwrap();
         assert_eq!(fields.verify(&key(), SignType::Md5), Ok(()));
@@ -187,7 +187,7 @@ fn refund_request(by: OrderNumber) -> refund::Request {
 }
 
 #[test]
-fn what_is_wrong_with_a_request_has_the_fields_name() {
+fn an_error_in_a_request_names_the_field() {
     let good = order(jspay(Start::Bridge)).to_fields();
     let too_long = "x".repeat(128);
     for (field, value, problem) in [
@@ -406,7 +406,7 @@ fn an_unused_field_in_any_form_loses_no_payment() {
 }
 
 #[test]
-fn payments_go_both_ways() {
+fn payments_round_trip() {
     let means = [
         (
             jspay(Start::PayUrl),
@@ -440,7 +440,7 @@ fn payments_go_both_ways() {
 
 /// From the envelope outwards, each thing that is not right by its name.
 #[test]
-fn an_answer_is_believed_from_the_envelope_inwards() {
+fn an_answer_is_checked_from_the_envelope_inwards() {
     let request = order(jspay(Start::Bridge));
     let read = |bytes: &[u8]| prepay::Answer::read(bytes, &request, &key());
     let good = prepay::Answer {
@@ -639,7 +639,7 @@ fn question() -> query::Request {
 }
 
 #[test]
-fn every_state_of_an_order_goes_both_ways() {
+fn every_state_of_an_order_round_trips() {
     let account = account();
     let paid = || Box::new(payment());
     for state in [
@@ -667,7 +667,7 @@ fn every_state_of_an_order_goes_both_ways() {
 }
 
 #[test]
-fn half_a_payment_and_a_strange_one_are_no_payment() {
+fn an_incomplete_or_unknown_payment_is_refused() {
     let account = account();
     let good = query::Answer {
         state: TradeState::Success(Box::new(payment())),
@@ -731,7 +731,7 @@ fn half_a_payment_and_a_strange_one_are_no_payment() {
 }
 
 #[test]
-fn refunds_go_both_ways() {
+fn refunds_round_trip() {
     let by = || OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap());
     let request = refund_request(by());
     let answer = refund::Answer {
@@ -765,7 +765,7 @@ fn refunds_go_both_ways() {
 }
 
 #[test]
-fn every_state_of_a_refund_goes_both_ways() {
+fn every_state_of_a_refund_round_trips() {
     let refund = |n: usize, refund_status| refundquery::Refund {
         out_refund_no: format!("R-{n}"),
         refund_id: format!("5000{n}"),
@@ -858,7 +858,7 @@ fn notice() -> Notice {
 
 /// Parsing ends for every input, and only the exact bytes are believed.
 #[test]
-fn no_mutation_of_an_answer_or_a_notice_is_believed_or_panics() {
+fn no_mutation_of_an_answer_or_a_notice_verifies_or_panics() {
     let account = account();
     let request = order(jspay(Start::Bridge));
     let answer = prepay::Answer {

@@ -25,7 +25,7 @@ fn trades(account: &Account) -> Vec<Trade> {
 }
 
 #[test]
-fn a_prepayment_request_goes_both_ways() {
+fn a_prepayment_request_round_trips() {
     for account in [direct(), institution()] {
         for trade in trades(&account) {
             for sign_type in SignType::ALL {
@@ -229,7 +229,7 @@ fn a_field_error_is_a_sentence() {
 
 /// G10, and what the manual requires that WeChat does not.
 #[test]
-fn what_wechat_lets_pass_is_a_warning() {
+fn what_wechat_accepts_against_its_manual_is_a_warning() {
     let mut request = order(direct(), Trade::Native { product_id: None }, SignType::Md5);
     assert_eq!(request.warnings(), [Warning::NativeWithoutProductId]);
     request.notify_url = NotifyUrl::new("http://a.example/n?id=1").unwrap();
@@ -249,7 +249,7 @@ fn prepaid(trade_type: TradeType) -> prepay::Answer {
 }
 
 #[test]
-fn a_prepayment_goes_both_ways() {
+fn a_prepayment_round_trips() {
     for account in [direct(), institution()] {
         for trade in trades(&account) {
             for sign_type in SignType::ALL {
@@ -274,7 +274,7 @@ fn good() -> Fields {
 
 /// G2.
 #[test]
-fn an_answer_that_does_not_verify_is_not_believed() {
+fn an_answer_that_does_not_verify_is_refused() {
     let request = jsapi_order(SignType::HmacSha256);
     let read = |fields: Fields, key: &Secret| {
         prepay::Answer::read(fields.to_xml().as_bytes(), &request, key)
@@ -332,7 +332,7 @@ fn an_answer_that_does_not_verify_is_not_believed() {
 }
 
 #[test]
-fn an_answer_about_somebody_else_is_a_mismatch() {
+fn an_answer_for_another_account_is_a_mismatch() {
     let mismatched = |field| Err(AnswerError::Mismatched { field });
     for field in ["appid", "mch_id"] {
         assert_eq!(read_prepaid(good().with(field, "other")), mismatched(field));
@@ -379,7 +379,7 @@ fn an_answer_about_somebody_else_is_a_mismatch() {
 }
 
 #[test]
-fn half_an_answer_is_unknown() {
+fn an_incomplete_answer_is_an_unknown_outcome() {
     for (field, problem) in [
         ("result_code", Problem::Missing),
         ("trade_type", Problem::Missing),
@@ -486,7 +486,7 @@ fn told(state: TradeState) -> query::Answer {
 }
 
 #[test]
-fn a_query_goes_both_ways() {
+fn a_query_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let asked = question(account.clone(), sign_type);
@@ -602,7 +602,7 @@ fn a_query_answer_is_about_the_order_that_was_asked_for() {
 }
 
 #[test]
-fn a_close_goes_both_ways() {
+fn a_close_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let request = close::Request {

@@ -19,7 +19,7 @@ fn product(product_id: &str) -> ProductUrl {
 }
 
 #[test]
-fn a_product_url_goes_both_ways() {
+fn a_product_url_round_trips() {
     for product_id in ["1", "tea&sign=x", "茶 50%", "a+b=c#d?e"] {
         for sign_type in SignType::ALL {
             let product = product(product_id);
@@ -52,7 +52,7 @@ fn the_manuals_product_url_reads() {
 }
 
 #[test]
-fn a_hostile_product_url_is_refused_by_name() {
+fn each_kind_of_malformed_product_url_has_its_error() {
     let good = product("1").to_url(&key(), SignType::Md5);
     let check = |url: &str, expect: FieldError| {
         let result = ProductUrl::fields_of(url).and_then(|fields| ProductUrl::read(&fields));
@@ -95,7 +95,7 @@ fn callback(account: Account) -> Callback {
 }
 
 #[test]
-fn a_callback_and_its_answer_go_both_ways() {
+fn a_callback_and_its_answer_round_trip() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let callback = callback(account.clone());
@@ -125,7 +125,7 @@ fn a_callback_and_its_answer_go_both_ways() {
 
 /// Anybody can send a callback, and an order would follow from it.
 #[test]
-fn a_forged_callback_is_refused_by_name() {
+fn a_forged_callback_is_refused() {
     use SignType::{HmacSha256, Md5};
     let fields = callback(direct()).to_fields();
     let check = |fields: Fields, sign_type, expect: CallbackError| {
@@ -155,7 +155,7 @@ fn a_forged_callback_is_refused_by_name() {
 }
 
 #[test]
-fn a_merchant_who_does_not_believe_says_so_unsigned() {
+fn a_merchant_refuses_an_unverified_callback_unsigned() {
     let bytes = answer::communication_failure("签名失败").to_xml();
     let read = native::Answer::read(bytes.as_bytes(), &direct(), &key(), SignType::Md5);
     let return_msg = "签名失败".to_owned();

@@ -20,7 +20,7 @@ fn check(name: &str, fields: Fields, sign_type: SignType, expect: NoticeError) {
 }
 
 #[test]
-fn a_notice_goes_both_ways() {
+fn a_notice_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let mut notice = notice();
@@ -37,7 +37,7 @@ fn a_notice_goes_both_ways() {
 
 /// G3, G5: nothing in it is looked at before the signature holds.
 #[test]
-fn a_forged_notice_is_refused_by_name() {
+fn a_forged_notice_is_refused() {
     use SignType::{HmacSha256, Md5};
     let md5 = notice().to_fields(Md5);
     let hmac = notice().to_fields(HmacSha256);

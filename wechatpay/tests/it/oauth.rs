@@ -16,7 +16,7 @@ fn authorize() -> Authorize {
 }
 
 #[test]
-fn the_authorize_url_goes_both_ways() {
+fn the_authorize_url_round_trips() {
     let url = authorize().to_url(AUTHORIZE_URL);
     assert_eq!(
         url,
@@ -82,7 +82,7 @@ fn the_payer_comes_back_with_code_and_state() {
 }
 
 #[test]
-fn the_exchange_goes_both_ways() {
+fn the_exchange_round_trips() {
     let request = TokenRequest {
         appid: "wx1".to_owned(),
         secret: Secret::new("s3cr3t&x"),
@@ -115,7 +115,7 @@ fn the_exchange_goes_both_ways() {
 }
 
 #[test]
-fn a_token_goes_both_ways_and_does_not_print() {
+fn a_token_round_trips_and_does_not_print() {
     let token = Token {
         openid: "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o".to_owned(),
         access_token: Some(Secret::new("ACCESS")),
@@ -233,7 +233,7 @@ fn an_unused_member_in_any_form_hides_no_openid() {
 }
 
 #[test]
-fn every_errcode_goes_both_ways_and_says_what_it_means() {
+fn every_errcode_round_trips_and_says_what_it_means() {
     for code in ErrorCode::ALL
         .iter()
         .copied()

@@ -79,7 +79,7 @@ fn a_code_does_not_print() {
 }
 
 #[test]
-fn a_quick_payment_goes_both_ways() {
+fn a_quick_payment_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let request = request(account.clone(), sign_type);
@@ -164,7 +164,7 @@ fn a_quick_payments_answer_is_about_the_request() {
 
 /// Q3 to Q5: what is open is queried, and what is refused is not.
 #[test]
-fn q4_q5_open_outcomes_are_told_from_refusals() {
+fn q4_q5_unknown_outcomes_are_distinguished_from_refusals() {
     let request = request(direct(), SignType::HmacSha256);
     for (code, open) in [
         (ErrorCode::UserPaying, true),
@@ -184,7 +184,7 @@ fn q4_q5_open_outcomes_are_told_from_refusals() {
 }
 
 #[test]
-fn a_reverse_goes_both_ways() {
+fn a_reverse_round_trips() {
     let number = OrderNumber::OutTradeNo(OutTradeNo::new("1415659990").unwrap());
     let id = OrderNumber::TransactionId(Text::new("transaction_id", "1008450740").unwrap());
     for account in [direct(), institution()] {

@@ -52,7 +52,7 @@ fn answer() -> refund::Answer {
 }
 
 #[test]
-fn a_refund_goes_both_ways() {
+fn a_refund_round_trips() {
     for account in [direct(), institution()] {
         for sign_type in SignType::ALL {
             let full = request(account.clone(), sign_type);
@@ -236,7 +236,7 @@ fn told() -> refundquery::Answer {
 
 /// R2: several refunds of one order, in every state and by every channel.
 #[test]
-fn r2_a_refund_query_goes_both_ways() {
+fn r2_a_refund_query_round_trips() {
     for sign_type in SignType::ALL {
         let request = question(by_order(), sign_type);
         let bytes = sealed(told().to_fields(&direct(), NONCE), sign_type);
@@ -319,7 +319,7 @@ fn read_told(by: Lookup, change: &[(&str, Option<&str>)]) -> Result<(), AnswerEr
 
 /// A count is a claim: what is not there is an error, and not a loop.
 #[test]
-fn a_hostile_refund_count_is_an_error() {
+fn a_false_refund_count_is_an_error() {
     let out_of_range = |count: &str| {
         let error = AnswerError::Field(Problem::OutOfRange.of("refund_count"));
         let result = read_told(by_order(), &[("refund_count", Some(count))]);
@@ -488,7 +488,7 @@ fn notice(account: Account) -> Notice {
 }
 
 #[test]
-fn a_refund_notice_goes_both_ways() {
+fn a_refund_notice_round_trips() {
     for account in [direct(), institution()] {
         for status in Status::ALL {
             let mut notice = notice(account.clone());
@@ -503,7 +503,7 @@ fn a_refund_notice_goes_both_ways() {
 /// Every way not to open is one error: a forger who could tell them apart
 /// would read the text block by block.
 #[test]
-fn what_does_not_open_is_one_error() {
+fn every_decryption_failure_is_one_error() {
     let good = notice(direct()).to_fields(&key());
     let another = notice(direct()).to_fields(&Secret::new("k"));
     let root = |xml: &str| refund_key_sealed(xml.as_bytes());
@@ -590,7 +590,7 @@ fn a_refund_notice_is_checked_field_by_field() {
 /// Mutated bytes cause no panic, and what can still be opened was put
 /// together from the blocks of the original.
 #[test]
-fn a_mutated_refund_notice_does_no_harm() {
+fn a_mutated_refund_notice_does_not_panic() {
     let original = notice(direct()).to_xml(&key()).into_bytes();
     let pieces: [&[u8]; 6] = [b"=", b"AAAA", b"\n", b"]]>", b"\0", b"\xFF"];
     let mut still_good = 0;

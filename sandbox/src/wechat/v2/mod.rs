@@ -256,7 +256,7 @@ fn enter(wechat: &WeChat, call: &Call, request: &Request) -> Result<Asked, Refus
     }
 
     // A sign of HMAC's length without `sign_type` is not taken for HMAC: the
-    // seed wants the type declared (5.5.4), and so does WeChat.
+    // manual wants the type declared (5.5.4), and so does WeChat.
     let declared = fields.get_nonempty("sign_type");
     let Some(sign_type) = declared.map_or(Some(SignType::default()), SignType::parse) else {
         return Err(Refusal::unsigned(

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_columns_share_a_name() {
+    fn column_names_are_unique() {
         for column in Column::ALL {
             for language in [Language::Chinese, Language::English] {
                 let name = column.name(language);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_known_whatever_surrounds_them() {
+    fn column_names_are_recognised_inside_other_text() {
         for name in [
             "交易时间",
             "\u{FEFF}交易时间",

@@ -9,7 +9,7 @@ use wechatpay::ionline::notify::{self, Notice, NoticeError};
 use wechatpay::v2::ErrorCode;
 
 #[test]
-fn notices_go_both_ways() {
+fn notices_round_trip() {
     let account = account();
     let bytes = notice().to_xml(&key()).into_bytes();
     assert_eq!(
@@ -47,7 +47,7 @@ fn a_notice_may_come_as_the_manuals_sample_does() {
 }
 
 #[test]
-fn what_is_wrong_with_a_notice_has_a_name() {
+fn each_error_in_a_notice_has_its_variant() {
     let account = account();
     let read = |xml: &str| Notice::read(xml.as_bytes(), merchant(&account), &key());
     let good = notice().to_fields();

@@ -55,7 +55,7 @@ fn one_key_in_five_forms() {
 }
 
 #[test]
-fn white_space_and_a_preamble_do_no_harm() {
+fn white_space_and_a_preamble_are_accepted() {
     let id = private(PRIVATE).unwrap();
     let lines: Vec<&str> = PRIVATE.lines().collect();
     for text in [
@@ -77,7 +77,7 @@ fn a_secret_key_does_not_print() {
 }
 
 #[test]
-fn every_wrong_text_has_its_name() {
+fn each_kind_of_malformed_pem_has_its_error() {
     let cut = |text: &str, at: usize| text[..at].to_owned();
     let lines: Vec<&str> = PRIVATE.lines().collect();
     let short = hollow(PRIVATE, &lines[1..9].concat());
@@ -123,7 +123,7 @@ fn every_wrong_text_has_its_name() {
 
 /// Every input is either parsed or refused.
 #[test]
-fn mutated_pem_does_no_harm() {
+fn mutated_pem_does_not_panic() {
     for pem in [PRIVATE, PUBLIC, CERTIFICATE] {
         crate::mutate(2000, pem.as_bytes(), &[b"-----", b"A", b"\n"], |bytes| {
             let text = String::from_utf8_lossy(bytes);
@@ -150,7 +150,7 @@ fn an_unusable_key_is_an_error_of_the_runtime() {
 }
 
 #[test]
-fn certificates_hold_for_their_time() {
+fn certificates_are_valid_within_their_dates() {
     let expired = Certificate::from_pem(pem!("platform.expired")).unwrap();
     // Serial numbers keep no zeros in front.
     assert_eq!(

@@ -520,7 +520,7 @@ pub(super) fn query_answer(state: TradeState) -> query::Answer {
 }
 
 #[test]
-fn every_state_of_an_order_goes_both_ways() {
+fn every_state_of_an_order_round_trips() {
     for region in REGIONS {
         for account in accounts() {
             for state in states(&account, TradeType::Jsapi) {
@@ -536,7 +536,7 @@ fn every_state_of_an_order_goes_both_ways() {
 }
 
 #[test]
-fn an_answer_about_something_else_is_no_answer() {
+fn an_answer_about_another_order_is_a_mismatch() {
     let by = OrderNumber::OutTradeNo(out_trade_no());
     let account = institution();
     let [paid, ..] = states(&account, TradeType::Jsapi);
@@ -632,7 +632,7 @@ fn wechats_number_has_two_names() {
 }
 
 #[test]
-fn quick_pay_goes_both_ways() {
+fn quick_pay_round_trips() {
     for region in REGIONS {
         for account in accounts() {
             let request = quick_pay(&account, region);
@@ -719,7 +719,7 @@ fn a_close_is_answered_without_a_body() {
 }
 
 #[test]
-fn an_echo_says_the_same() {
+fn an_echo_returns_the_message() {
     let request = echo::Request {
         echo_message: text("茶"),
         notify_url: Some(NotifyUrl::new("https://pay.example/x").unwrap()),

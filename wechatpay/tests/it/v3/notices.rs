@@ -29,7 +29,7 @@ fn read(body: &str) -> Result<Notice, NoticeError> {
 }
 
 #[test]
-fn a_payment_is_noticed() {
+fn a_payment_notice_round_trips() {
     for region in REGIONS {
         for account in accounts() {
             let notice = notice(account);
@@ -45,7 +45,7 @@ fn a_payment_is_noticed() {
 }
 
 #[test]
-fn every_status_of_a_refund_is_noticed() {
+fn a_refund_notice_of_every_status_round_trips() {
     for region in REGIONS {
         for account in accounts() {
             for status in STATUSES {
@@ -76,7 +76,7 @@ fn changed(pointer: &str, value: Value) -> Result<Notice, NoticeError> {
 }
 
 #[test]
-fn every_wrong_envelope_has_its_name() {
+fn each_kind_of_malformed_envelope_has_its_error() {
     let sealed = envelope(Region::Global).resource;
     let field = |field: &str, problem| NoticeError::Field(FieldError::new(field, problem));
     let wrong_type = Problem::WrongType { expected: "a text" };
@@ -186,7 +186,7 @@ fn associated_data_may_be_missing_or_empty_where_it_was_so() {
 }
 
 #[test]
-fn a_key_of_another_length_or_merchant_opens_nothing() {
+fn a_key_of_another_length_or_merchant_decrypts_nothing() {
     let envelope = envelope(Region::Mainland);
     for (key, expect) in [
         ("", GcmError::KeyLength { bytes: 0 }),
@@ -207,7 +207,7 @@ fn a_key_of_another_length_or_merchant_opens_nothing() {
 }
 
 #[test]
-fn a_notice_says_the_same_inside_and_outside() {
+fn a_notice_whose_envelope_contradicts_its_resource_is_refused() {
     let refund_notice = refund_notify::Notice {
         id: "EV-1".to_owned(),
         merchant: without_apps(&direct()),
@@ -283,7 +283,7 @@ fn an_unsigned_notice_is_a_hint() {
 
 /// Anybody can send these: nothing may stop us.
 #[test]
-fn mutated_notices_do_no_harm() {
+fn mutated_notices_do_not_panic() {
     let body = envelope(Region::Global).to_json();
     let pieces: [&[u8]; 4] = [b"{", b"\"", b"null", b"resource"];
     crate::mutate(300, body.as_bytes(), &pieces, |bytes| {
@@ -297,7 +297,7 @@ fn mutated_notices_do_no_harm() {
 /// What is only shown to people may have any form: no payment and no refund is
 /// lost over it.
 #[test]
-fn shown_fields_in_any_form_lose_no_payment_and_no_refund() {
+fn display_fields_of_any_form_are_accepted() {
     let key = api_v3_key();
     for odd in [
         json!(1.5),

@@ -78,7 +78,7 @@ fn refunds_arrive_as_they_were_sent() {
 }
 
 #[test]
-fn a_refund_of_something_else_is_no_answer() {
+fn an_answer_about_another_refund_is_a_mismatch() {
     let request = refund_request(
         &direct(),
         Region::Mainland,

@@ -154,7 +154,7 @@ fn notification_of_refund_result() {
 }
 
 #[test]
-fn the_schedule_of_notices_is_the_seeds() {
+fn the_schedule_of_notices_is_the_manuals() {
     let total: u32 = wechatpay::v3::notify::RETRY_SECONDS.iter().sum();
     assert_eq!(total, 24 * 3600 + 4 * 60);
     for (status, expect) in [

@@ -167,7 +167,7 @@ fn every_header_of_a_signature_is_required() {
 }
 
 #[test]
-fn a_signature_proves_only_what_was_signed_just_now() {
+fn a_stale_signature_is_refused() {
     let body = br#"{"a":1}"#;
     let good = signature(body);
     let check = |signature: &Signature, body: &'static [u8], now_ms| {
@@ -224,7 +224,7 @@ impl Rsa for Unable {
 }
 
 #[test]
-fn a_runtime_that_cannot_verify_believes_nothing() {
+fn a_runtime_that_cannot_verify_accepts_no_signature() {
     let (signature, keyring) = (signature(b""), keyring());
     let verified = verify(&signature, b"", &keyring, NOW_MS, &Unable);
     assert_eq!(block_on(verified), Err(VerifyError::Key));

@@ -24,7 +24,7 @@ fn day() -> Date {
 }
 
 #[test]
-fn statements_are_asked_for() {
+fn statement_requests_round_trip() {
     for region in REGIONS {
         for account in accounts() {
             let merchant = without_apps(&account);
@@ -69,7 +69,7 @@ fn statements_are_asked_for() {
 
 /// Global's answer: the hash is signed in the place of the table.
 #[test]
-fn a_statement_is_held_against_its_signed_hash() {
+fn a_statement_is_compared_with_its_signed_hash() {
     let table = table();
     let sha1 = bill::sha1_hex(table.as_bytes());
     assert_eq!(bill::signed_text(&sha1), format!(r#"{{"sha1":"{sha1}"}}"#));
@@ -123,7 +123,7 @@ fn a_statement_is_held_against_its_signed_hash() {
 
 /// The mainland's answer: a signed link with the table's hash.
 #[test]
-fn a_link_leads_to_the_table_that_it_promises() {
+fn a_downloaded_statement_is_compared_with_its_links_hash() {
     let table = table();
     let link = Link {
         hash_value: bill::sha1_hex(table.as_bytes()),
@@ -191,7 +191,7 @@ pub(super) fn settlement_answer() -> settlement::Answer {
 }
 
 #[test]
-fn settlements_go_both_ways() {
+fn settlements_round_trip() {
     for account in accounts() {
         for state in UseTag::ALL {
             let request = settlement_request(&account, state);
@@ -291,7 +291,7 @@ fn fetched_beside(
 
 /// G9: the first certificate comes in an answer that it signs itself.
 #[test]
-fn certificates_vouch_for_the_answer_that_brings_them() {
+fn certificates_verify_the_answer_that_contains_them() {
     let list = vec![platform_certificate()];
     let nonces = [NONCE_12.to_owned()];
     let body = certificates::to_json(&list, &nonces, &api_v3_key()).unwrap();

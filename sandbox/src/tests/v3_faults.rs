@@ -62,7 +62,7 @@ fn a_merchant_with_the_public_key_has_no_certificates() {
 }
 
 #[test]
-fn who_names_the_public_key_is_answered_with_it() {
+fn a_request_that_names_the_public_key_is_answered_with_it() {
     let mut bench = Bench::new();
     let id = credentials(&mut bench, MCH_ID)["platform"]["public_key_id"].clone();
     let echo = ("POST", "/v3/security/echo");
@@ -132,7 +132,7 @@ fn found(bench: &mut Bench, outgoing: &Outgoing) -> String {
 }
 
 #[test]
-fn a_notice_lies_first_and_then_tells_the_truth() {
+fn only_the_first_attempt_of_a_notice_is_faulty() {
     const TRUTH: &str = "888 HKD 1900000109 None";
     for (lie, expected) in [
         ("WRONG_SERIAL", "UnknownSerial"),
@@ -181,7 +181,7 @@ fn a_notice_lies_first_and_then_tells_the_truth() {
 }
 
 #[test]
-fn an_answer_lies_as_well() {
+fn answers_can_be_faulty() {
     let query = format!("/v3/global/transactions/out-trade-no/V3-0001?mchid={MCH_ID}");
     for (lie, _, _) in Lie::ALL {
         let mut bench = Bench::new();
@@ -231,7 +231,7 @@ fn an_answer_lies_as_well() {
 }
 
 #[test]
-fn an_empty_answer_can_be_badly_signed_too() {
+fn an_empty_answer_can_have_a_bad_signature() {
     let mut bench = Bench::new();
     let number = "T_FAULT_BAD_SIGNATURE@close";
     let order = global_order(|body| body["out_trade_no"] = number.into());

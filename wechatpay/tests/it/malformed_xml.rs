@@ -342,7 +342,7 @@ fn processing_instructions_are_refused() {
 }
 
 #[test]
-fn cdata_ends_where_it_ends() {
+fn cdata_ends_at_its_first_end_mark() {
     check("stray end", "<xml><a>x]]>y</a></xml>", XmlError::Malformed);
     check(
         "no end",
@@ -385,7 +385,7 @@ fn cdata_ends_where_it_ends() {
 }
 
 #[test]
-fn what_is_not_one_document_is_refused() {
+fn input_that_is_not_one_document_is_refused() {
     check("nothing", "", XmlError::Empty);
     check("white space", " \n", XmlError::Empty);
     check("text", "SUCCESS", XmlError::StrayText);
@@ -460,7 +460,7 @@ fn what_is_not_one_document_is_refused() {
 }
 
 #[test]
-fn awkward_values_go_both_ways() {
+fn awkward_values_round_trip() {
     let values = [
         "]]>",
         "]]]]>>",
@@ -534,7 +534,7 @@ fn a_character_that_xml_cannot_carry_breaks_the_signature() {
 }
 
 #[test]
-fn a_name_occurs_once_in_what_we_build_too() {
+fn a_written_document_has_each_name_once() {
     let mut fields = Fields::new().with("a", "1").with("b", "2").with("a", "3");
     assert_eq!(fields.iter().collect::<Vec<_>>(), [("b", "2"), ("a", "3")]);
     fields.set("b", "4");
@@ -554,7 +554,7 @@ fn a_name_occurs_once_in_what_we_build_too() {
 /// Mutated bytes cause no panic, and what still verifies still says
 /// the same.
 #[test]
-fn a_mutated_document_says_the_same_or_does_not_verify() {
+fn a_mutated_document_is_equal_or_does_not_verify() {
     use wechatpay::common::SignType;
     let key = crate::key();
     let request = crate::jsapi_order(SignType::Md5);

@@ -81,7 +81,7 @@ fn quick_pay_in_each_region() {
 }
 
 #[test]
-fn refunds_in_parts_queried_and_told() {
+fn partial_refunds_are_queried_and_notified() {
     let mut bench = Bench::new();
     ask(&mut bench, MCH_ID, NATIVE, &global_order(|_| {}));
     let early = refund(&mut bench, "R1", 100, &json!({}));
@@ -141,7 +141,7 @@ fn refunds_in_parts_queried_and_told() {
 }
 
 #[test]
-fn a_refunds_notice_lies_for_the_refunds_number() {
+fn a_refund_number_requests_a_faulty_refund_notice() {
     let mut bench = Bench::new();
     ask(&mut bench, MCH_ID, NATIVE, &global_order(|_| {}));
     bench.pay("V3-0001");
@@ -232,7 +232,7 @@ fn statements_are_kept_180_days_by_global_and_90_by_the_mainland_the_last_includ
 }
 
 #[test]
-fn the_self_test_says_what_it_heard() {
+fn the_echo_call_returns_the_message() {
     let mut bench = Bench::new();
     let call = ("POST", "/v3/security/echo");
     let told = ask(

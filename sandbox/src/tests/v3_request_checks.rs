@@ -22,7 +22,7 @@ fn authorization(request: &Request<Vec<u8>>) -> String {
 }
 
 #[test]
-fn who_asks_is_looked_at_first() {
+fn authentication_is_checked_before_the_request() {
     let mut bench = Bench::new();
     let without = spoilt(&mut bench, |request| {
         request.headers_mut().remove("authorization");
@@ -68,7 +68,7 @@ fn a_wrong_signature_is_answered_with_what_would_have_been_signed() {
 }
 
 #[test]
-fn the_headers_that_wechat_wants() {
+fn required_headers() {
     let mut bench = Bench::new();
     for (name, value, status) in [
         ("accept", "", 400),
@@ -135,7 +135,7 @@ fn fields_are_named_with_their_values() {
 }
 
 #[test]
-fn what_is_asked_is_looked_at_last() {
+fn the_request_is_checked_after_its_form() {
     let mut bench = Bench::new();
     let jsapi = ("POST", "/v3/global/transactions/jsapi");
     let of_jsapi = |change: &dyn Fn(&mut Value)| {

@@ -86,7 +86,7 @@ fn parts_add_up_and_no_further() {
 }
 
 #[test]
-fn what_a_refund_is_refused_for() {
+fn reasons_to_refuse_a_refund() {
     let mut bench = Bench::new();
     let unknown = refund(&mut bench, "r1", "1");
     assert_eq!(refused(&unknown), ("signed", "ORDERNOTEXIST".into()));
@@ -152,7 +152,7 @@ fn r3_fifty_refunds_and_no_more() {
 }
 
 #[test]
-fn a_refund_settles_and_is_told() {
+fn a_refund_settles_and_is_notified() {
     for (payer, after_ms, account) in [
         ("alice", 20_000, "支付用户零钱"),
         ("bob", 3 * DAY_MS, "招商银行信用卡7788"),
