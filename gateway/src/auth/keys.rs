@@ -40,7 +40,7 @@ pub async fn caller<R: Runtime>(
     };
     let context = async {
         cx.directory
-            .by_api_key(&cx.runtime, &cx.config, api_key)
+            .by_api_key(&cx.runtime, &cx.config.master_key, api_key)
             .await?
             .ok_or_else(|| ApiError::of(Code::ApiKeyUnknown))
     };
@@ -188,7 +188,7 @@ async fn token_holder<R: Runtime>(
         header_text(request, "api-token").ok_or_else(|| ApiError::of(Code::ApiKeyMissing))?;
     let context = async {
         cx.directory
-            .by_token(&cx.runtime, &cx.config, token)
+            .by_token(&cx.runtime, &cx.config.master_key, token)
             .await?
             .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
     };

@@ -654,7 +654,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     async fn merchant(&self, id: &str) -> Result<Rc<MerchantContext>, ApiError> {
         let context = self
             .directory
-            .by_id(&self.runtime, &self.config, id)
+            .by_id(&self.runtime, &self.config.master_key, id)
             .await?;
         context.ok_or_else(|| ApiError::of(Code::MerchantNotFound))
     }

@@ -102,7 +102,10 @@ pub async fn doctor_for<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
-    let context = cx.directory.by_id(&cx.runtime, &cx.config, id).await?;
+    let context = cx
+        .directory
+        .by_id(&cx.runtime, &cx.config.master_key, id)
+        .await?;
     let context = context.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
     Ok(success(examine(cx, &context).await))
 }

@@ -7,12 +7,11 @@
 
 use crate::cache::forget_oldest;
 use crate::cache::{MISSING_MS, Missing};
-use crate::config::Config;
 use crate::http::error::ApiError;
 use crate::merchants::credentials::Credentials;
 use crate::merchants::merchant::{DomainFiles, Merchant, is_merchant_id};
 use crate::merchants::registry::{Answer, Call};
-use crate::merchants::seal::fingerprint;
+use crate::merchants::seal::{MasterKey, fingerprint};
 use crate::merchants::shards::ask;
 use crate::observe::alarm::Alarm;
 use crate::runtime::Runtime;
@@ -141,10 +140,10 @@ impl Directory {
     pub async fn by_api_key(
         &self,
         runtime: &impl Runtime,
-        config: &Config,
+        key: &MasterKey,
         api_key: &str,
     ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
-        self.find(runtime, config, By::ApiKey(fingerprint(api_key)))
+        self.find(runtime, key, By::ApiKey(fingerprint(api_key)))
             .await
     }
 
@@ -152,31 +151,30 @@ impl Directory {
     pub async fn by_token(
         &self,
         runtime: &impl Runtime,
-        config: &Config,
+        key: &MasterKey,
         token: &str,
     ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
-        self.find(runtime, config, By::Token(fingerprint(token)))
-            .await
+        self.find(runtime, key, By::Token(fingerprint(token))).await
     }
 
     /// By id.
     pub async fn by_id(
         &self,
         runtime: &impl Runtime,
-        config: &Config,
+        key: &MasterKey,
         id: &str,
     ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
-        self.find(runtime, config, By::Id(id.to_owned())).await
+        self.find(runtime, key, By::Id(id.to_owned())).await
     }
 
     /// By Quick Auth token.
     pub async fn by_quick_auth(
         &self,
         runtime: &impl Runtime,
-        config: &Config,
+        key: &MasterKey,
         token: &str,
     ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
-        self.find(runtime, config, By::QuickAuth(token.to_owned()))
+        self.find(runtime, key, By::QuickAuth(token.to_owned()))
             .await
     }
 
@@ -226,7 +224,7 @@ impl Directory {
     async fn find(
         &self,
         runtime: &impl Runtime,
-        config: &Config,
+        key: &MasterKey,
         by: By,
     ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
         let now_ms = runtime.now_ms();
@@ -257,10 +255,9 @@ impl Directory {
                 ));
             }
         };
-        let credentials =
-            Credentials::open(&found.merchant, &config.master_key).map_err(|error| {
-                ApiError::internal(format_args!("merchant {}: {error}", found.merchant.id))
-            })?;
+        let credentials = Credentials::open(&found.merchant, key).map_err(|error| {
+            ApiError::internal(format_args!("merchant {}: {error}", found.merchant.id))
+        })?;
         let asked_at_ms = found.certificates_asked_at_ms;
         let platform = Platform::of(&credentials, &found.certificates, asked_at_ms);
         let context = Rc::new(MerchantContext {

@@ -27,7 +27,10 @@ async fn addressee<R: Runtime>(
     id: &str,
     dialect: &str,
 ) -> Result<Rc<MerchantContext>, ApiError> {
-    let context = cx.directory.by_id(&cx.runtime, &cx.config, id).await?;
+    let context = cx
+        .directory
+        .by_id(&cx.runtime, &cx.config.master_key, id)
+        .await?;
     context
         .filter(|context| context.merchant.dialect.name() == dialect)
         .ok_or_else(|| ApiError::of(Code::MerchantNotFound))

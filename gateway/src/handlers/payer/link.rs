@@ -367,7 +367,7 @@ async fn merchant_of_link<R: Runtime>(
     let not_found = || ApiError::of(Code::LinkNotFound);
     let merchant = merchant_of(id).map_err(|_| not_found())?;
     cx.directory
-        .by_id(&cx.runtime, &cx.config, merchant)
+        .by_id(&cx.runtime, &cx.config.master_key, merchant)
         .await?
         .ok_or_else(not_found)
 }

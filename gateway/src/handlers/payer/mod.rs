@@ -43,7 +43,7 @@ pub async fn visit<R: Runtime>(
     let merchant = merchant_of(&id)?;
     let context = cx
         .directory
-        .by_id(&cx.runtime, &cx.config, merchant)
+        .by_id(&cx.runtime, &cx.config.master_key, merchant)
         .await?
         .ok_or_else(not_found)?;
     let call = match ask_wechat {

@@ -62,7 +62,7 @@ pub async fn quick_auth<R: Runtime>(
     let (token, target) = (needed("quick_auth")?, needed("redirect")?);
     let context = cx
         .directory
-        .by_quick_auth(&cx.runtime, &cx.config, token)
+        .by_quick_auth(&cx.runtime, &cx.config.master_key, token)
         .await?
         .ok_or_else(|| {
             ApiError::field(
@@ -161,7 +161,7 @@ async fn resume<R: Runtime>(
     let flow = flow(cx, request, state).ok_or_else(failed)?;
     let context = cx
         .directory
-        .by_id(&cx.runtime, &cx.config, &flow.merchant)
+        .by_id(&cx.runtime, &cx.config.master_key, &flow.merchant)
         .await?
         .ok_or_else(failed)?;
     Ok((flow, context))
