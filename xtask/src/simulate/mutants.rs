@@ -439,4 +439,161 @@ pub const MUTANTS: &[Mutant] = &[
             replace: "merchants.iter().take(0).map(|$merchant| self.call_book($merchant))",
         }],
     },
+    Mutant {
+        name: "more requests leave an object than Cloudflare has connections for",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "const AT_ONCE: usize = 5;",
+                replace: "const AT_ONCE: usize = 50;",
+            },
+            Change {
+                room: "gateway",
+                find: "pub const DELIVERIES_AT_ONCE: usize = 2;",
+                replace: "pub const DELIVERIES_AT_ONCE: usize = 50;",
+            },
+        ],
+    },
+    Mutant {
+        name: "deliveries take every slot of an object's requests",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "pub const DELIVERIES_AT_ONCE: usize = 2;",
+                replace: "pub const DELIVERIES_AT_ONCE: usize = 5;",
+            },
+        ],
+    },
+    Mutant {
+        name: "an alarm checks no order while a delivery is in progress",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "match deliveries > 0 && $may_claim {",
+                replace: "match deliveries > 9 && $may_claim {",
+            },
+        ],
+    },
+    Mutant {
+        name: "an unknown name is looked up each time",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "(0..MISSING_MS)",
+                replace: "(0..0)",
+            },
+        ],
+    },
+    Mutant {
+        name: "each refused notice reaches the merchant's book",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "const TOLD_APART_MS: i64 = 10_000;",
+                replace: "const TOLD_APART_MS: i64 = 1;",
+            },
+        ],
+    },
+    Mutant {
+        name: "a flood of refused notices blocks true ones",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "is_left($refused_notices) || is_known()",
+                replace: "is_left($refused_notices)",
+            },
+        ],
+    },
+    Mutant {
+        name: "a flood of notices has every unknown merchant looked up",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "is_left($refused_notices) || is_known()",
+                replace: "!network.is_empty()",
+            },
+        ],
+    },
+    Mutant {
+        name: "a link's purchase without an attempt stays for ever",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "($new, Some(untried_until_ms), $link)?",
+                replace: "($new, None, $link)?",
+            },
+        ],
+    },
+    Mutant {
+        name: "one address may hold a link's whole stock",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "held + pieces > HELD_BY_ONE.max(stock / 4)",
+                replace: "held + pieces > stock",
+            },
+        ],
+    },
+    Mutant {
+        name: "a number given up in flight blocks the other device",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "self.end_attempt($id, $attempt)?; Ok(GivenUp::Ended)",
+                replace: "Ok(GivenUp::Ended)",
+            },
+        ],
+    },
+    Mutant {
+        name: "a checkout ends after twelve changes of device",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "for n in 2..=MAX_ATTEMPTS {",
+                replace: "for n in 2..=ATTEMPTS_AT_ONCE {",
+            },
+        ],
+    },
+    Mutant {
+        name: "an openid from one merchant's service is valid at another",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "(payer.$told_by == Some($by)).then_some(payer.openid)",
+                replace: "(!$by.0.is_empty()).then_some(payer.openid)",
+            },
+        ],
+    },
+    Mutant {
+        name: "a book whose database refuses once sets no further alarm",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "self.runtime.now_ms() + FAILED_MS } }; self.write_counters();",
+                replace: "return; } }; self.write_counters();",
+            },
+        ],
+    },
+    Mutant {
+        name: "a Quick Pay is sent although it was not written",
+        changes: &[
+            Change {
+                room: "gateway",
+                find: "if let Some($order) = self.place($context, $terms)? {",
+                replace: "if let Ok(Some($order)) = self.place($context, $terms) {",
+            },
+        ],
+    },
+    Mutant {
+        name: "a time-out runs while a request waits in the queue",
+        changes: &[Change {
+            room: "gateway",
+            find: "let _place = self.place(route).await?;",
+            replace: "let patience = self.runtime.sleep(route.timeout_ms());
+                let _place = match select(pin!(self.place(route)), pin!(patience)).await {
+                    Either::Left((place, _)) => place?,
+                    Either::Right(_) => return Err(FetchError::TimedOut),
+                };",
+        }],
+    },
 ];
