@@ -11,6 +11,7 @@
 
 mod docs;
 mod documents;
+mod floors;
 mod licences;
 mod modules;
 

@@ -11,10 +11,10 @@ use std::fs;
 use crate::{files_below, root};
 
 /// A module's path inside its crate: `["v3", "notify"]`; the root has none.
-type Module = Vec<String>;
+pub(super) type Module = Vec<String>;
 
 /// Which modules each module imports.
-type Imports = BTreeMap<Module, BTreeSet<Module>>;
+pub(super) type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Crates whose files import one another without circles.
 const ACYCLIC: [&str; 6] = ["order", "wechatpay", "checkout", "edge", "sandbox", "app"];
@@ -33,7 +33,7 @@ const MUST_NOT: [(&str, &str, &[&str]); 8] = [
 
 /// The sources of a crate by module, without comments and without the tests
 /// at a file's end.
-fn sources(room: &str) -> BTreeMap<Module, String> {
+pub(super) fn sources(room: &str) -> BTreeMap<Module, String> {
     let base = root().join(room).join("src");
     let mut sources = BTreeMap::new();
     for path in files_below(&format!("{room}/src"), ".rs") {
@@ -112,6 +112,10 @@ fn uses(text: &str) -> Vec<(bool, Vec<Named>)> {
         }
         let mut paths = Vec::new();
         let tree = text[at + 4..].split(';').next().unwrap();
+        // Another crate's, where a module of ours has its name.
+        if tree.trim_start().starts_with("::") {
+            continue;
+        }
         paths_of(tree, &[], &mut paths);
         found.push((before.starts_with("pub"), paths));
     }
@@ -160,7 +164,7 @@ fn from_root(
 }
 
 /// Which modules import which.
-fn imports(modules: &BTreeMap<Module, String>) -> Imports {
+pub(super) fn imports(modules: &BTreeMap<Module, String>) -> Imports {
     let mut reexports: BTreeMap<(Module, String), Vec<String>> = BTreeMap::new();
     for (module, text) in modules {
         for (is_public, paths) in uses(text) {
@@ -202,7 +206,7 @@ fn imports(modules: &BTreeMap<Module, String>) -> Imports {
 }
 
 /// A circle of modules, if there is one.
-fn circle(imports: &Imports) -> Option<Vec<Module>> {
+pub(super) fn circle(imports: &Imports) -> Option<Vec<Module>> {
     let mut left = imports.clone();
     // Take out, one after another, every module that imports none of the rest.
     loop {
