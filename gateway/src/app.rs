@@ -57,7 +57,7 @@ impl<R: Runtime + 'static> Gateway<R> {
     pub async fn wake_board(&self) {
         // The runtime has logged a failure, and the next trigger comes in any
         // case.
-        let _ = self.services.board(&board::Call::Wake).await;
+        let _ = self.services.board(board::command::Wake).await;
     }
 
     /// Adds the request's id to the answer, and writes a log line about it. The

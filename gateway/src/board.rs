@@ -9,10 +9,14 @@
 //! report that is not taken is sent again by the book's timer. A book whose
 //! reported timer is [`SILENT_MS`] past is called, which sets its alarm again.
 
+pub mod command;
 mod store;
 
+pub use self::command::{Answer, Call, Command};
+
+use self::command::{ListAlarms, ListNumbers};
 use self::store::{NewReport, StoredReport};
-use crate::book::{self, Numbers};
+use crate::book::{self, Command as _, Numbers};
 use crate::merchants::registry;
 use crate::observe::{Log, RequestContext};
 use crate::runtime::{Object, Runtime, Storage, StorageError};
@@ -52,29 +56,6 @@ const MERCHANTS: &str = "merchants";
 const SKEW_MS: i64 = 60_000;
 /// When the alarm rings again where the database or the registry refused.
 const FAILED_MS: i64 = 60_000;
-
-/// What may be asked of the board.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Call {
-    /// How a book stands.
-    Report(Box<Report>),
-    /// Merchants with alarms, by id: [`Answer::Page`].
-    Alarms {
-        /// Behind this merchant.
-        after: String,
-    },
-    /// Merchants, by id: [`Answer::Page`].
-    Numbers {
-        /// Behind this merchant.
-        after: String,
-        /// At most so many.
-        limit: i64,
-    },
-    /// Of all merchants: [`Answer::Totals`].
-    Totals,
-    /// Nothing: an object that is called is opened, which sets its alarm.
-    Wake,
-}
 
 /// What a book reports.
 #[derive(Debug, Serialize, Deserialize)]
@@ -125,19 +106,6 @@ pub struct Totals {
     pub silent_longest: Vec<String>,
 }
 
-/// What the board answers.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Answer {
-    /// Taken.
-    Done,
-    /// Some merchants.
-    Page(Page),
-    /// Sums.
-    Totals(Totals),
-    /// The database refused; the operator's log has the reason.
-    Broken,
-}
-
 /// The board, on any runtime and storage.
 #[derive(Debug)]
 pub struct Board<R, S> {
@@ -179,8 +147,10 @@ impl<R: Runtime, S: Storage> Board<R, S> {
                 self.arm()?;
                 Ok(Answer::Done)
             }
-            Call::Alarms { after } => self.alarms(&after).map(Answer::Page),
-            Call::Numbers { after, limit } => self.numbers(&after, limit).map(Answer::Page),
+            Call::Alarms(ListAlarms { after }) => self.alarms(&after).map(Answer::Page),
+            Call::Numbers(ListNumbers { after, limit }) => {
+                self.numbers(&after, limit).map(Answer::Page)
+            }
             Call::Totals => self.totals().map(Answer::Totals),
             Call::Wake => {
                 // The alarm may be lost while the object lives.
@@ -368,7 +338,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         let envelope = book::Envelope {
             merchant: merchant.to_owned(),
             request_context: RequestContext::default(),
-            call: book::Call::Wake,
+            call: book::command::Wake.into_call(),
         };
         let Ok(body) = serde_json::to_vec(&envelope) else {
             return;

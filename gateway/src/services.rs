@@ -16,12 +16,11 @@ use crate::http::error::{ApiError, Code};
 use crate::http::rate_limit::{Limits, Rate};
 use crate::merchants::directory::{Directory, MerchantContext};
 use crate::merchants::seal::random_text;
+use crate::observe::Counters;
 use crate::observe::alarm::Alarm;
 use crate::observe::refused_notices::Refusals;
-use crate::observe::{Counters, RequestContext};
 use crate::runtime::{Object, Request, Route, Runtime};
 use crate::upstream::{Hosts, Upstream};
-use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -77,11 +76,12 @@ impl<R: Runtime> Services<R> {
     }
 
     /// Asks the board.
-    pub async fn board(&self, call: &board::Call) -> Result<board::Answer, ApiError> {
-        let body = serde_json::to_vec(call).map_err(ApiError::internal)?;
+    pub async fn board<C: board::Command>(&self, command: C) -> Result<C::Reply, ApiError> {
+        let body = serde_json::to_vec(&command.into_call()).map_err(ApiError::internal)?;
         let answer = self.runtime.call(Object::Board, body).await?;
-        serde_json::from_slice(&answer)
-            .map_err(|error| ApiError::unreadable("answer of the board", &error))
+        let answer = serde_json::from_slice(&answer)
+            .map_err(|error| ApiError::unreadable("answer of the board", &error))?;
+        C::reply(answer).ok_or_else(|| ApiError::internal("the board gave another kind of answer"))
     }
 
     pub fn upstream<'a>(&'a self, context: &'a MerchantContext) -> Upstream<'a, R> {
@@ -94,16 +94,12 @@ impl<R: Runtime> Services<R> {
     }
 
     /// Asks a merchant's book.
-    pub async fn book<T: DeserializeOwned>(
+    pub async fn book<C: book::Command>(
         &self,
         merchant: &str,
-        call: book::Call,
-    ) -> Result<T, ApiError> {
-        let envelope = book::Envelope {
-            merchant: merchant.to_owned(),
-            request_context: RequestContext::current(),
-            call,
-        };
+        command: C,
+    ) -> Result<C::Reply, ApiError> {
+        let envelope = book::Envelope::new(merchant, command);
         let asked_for = envelope.call.asks_for().map(str::to_owned);
         let now_ms = self.runtime.now_ms();
         if let Some(code) = asked_for
@@ -114,7 +110,7 @@ impl<R: Runtime> Services<R> {
         }
         let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
         let answer = self.runtime.call(Object::Book(merchant), body).await?;
-        let answer = serde_json::from_slice::<Result<T, ApiError>>(&answer)
+        let answer = serde_json::from_slice::<Result<C::Reply, ApiError>>(&answer)
             .unwrap_or_else(|error| Err(ApiError::unreadable("answer of a book", &error)));
         if let (Some(id), Err(error)) = (asked_for, &answer)
             && matches!(error.code, Code::SessionNotFound | Code::LinkNotFound)
@@ -152,7 +148,7 @@ impl<R: Runtime> Services<R> {
     }
 
     async fn raise(&self, context: &MerchantContext, alarm: Alarm, subject: &str) {
-        let raise = book::Call::Raise {
+        let raise = book::command::Raise {
             alarm: alarm.name().to_owned(),
             subject: subject.to_owned(),
         };

@@ -30,9 +30,11 @@
 mod alarms;
 mod changes;
 mod checkouts;
+pub mod command;
 mod connections;
 mod decisions;
 mod deliveries;
+mod dispatch;
 mod index;
 mod links;
 mod lists;
@@ -49,6 +51,7 @@ pub use checkouts::{
     Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,
     NewCheckout, Offer, PrepareCheckout, Purchase,
 };
+pub use command::{Call, Command, Envelope};
 pub use decisions::{Choice as Decided, Decision};
 pub use deliveries::Delivery;
 pub use index::List;
@@ -64,14 +67,13 @@ use crate::config::Config;
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::{Directory, MerchantContext};
 use crate::observe::RequestContext;
-use crate::observe::alarm::Alarm;
 use crate::observe::audit;
 use crate::observe::{Counters, Log};
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Hosts, Upstream};
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use order::{Order, OutTradeNo, Payment};
+use order::{Order, OutTradeNo};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
@@ -79,149 +81,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::pin;
 use std::rc::Rc;
 use store::facts::Fact;
-
-/// What may be asked of a book.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Call {
-    /// Make an order, or find it made: [`Prepaid`].
-    CreateOrder(Box<NewOrder>),
-    /// The order as it stands, WeChat queried if it is time to: [`Order`].
-    FindOrder {
-        /// Its number.
-        out_trade_no: OutTradeNo,
-        /// Whether WeChat is queried about a final order too.
-        refresh: bool,
-    },
-    /// Close the order or checkout, and how it stands then: maybe an [`Order`].
-    CloseOrder(OutTradeNo),
-    /// Take a Quick Pay, or find it taken: [`Order`].
-    QuickPay(Box<NewQuickPay>),
-    /// Reverse a Quick Pay, and how it stands then: [`Order`].
-    Reverse(OutTradeNo),
-    /// Make a refund, or find it made: [`Refunded`].
-    CreateRefund(NewRefund),
-    /// Cancel a refund that WeChat has not taken: [`Refunded`].
-    CancelRefund {
-        /// The order's number.
-        out_trade_no: OutTradeNo,
-        /// The refund's number.
-        out_refund_no: String,
-    },
-    /// Add or change a product: [`Product`].
-    SetProduct(Box<Product>),
-    /// The product with this number: [`Product`].
-    FindProduct(String),
-    /// A payer scanned this product's code: [`Prepaid`].
-    ProductScanned(String),
-    /// WeChat says that a refund has changed: [`Verdict`].
-    RefundNoticed {
-        /// The order's number.
-        out_trade_no: OutTradeNo,
-        /// The refund's number.
-        out_refund_no: String,
-    },
-    /// The refunds of an order: a list of [`Refunded`].
-    FindRefunds(OutTradeNo),
-    /// The latest deliveries, of all orders or of one: a list of [`Delivery`].
-    Deliveries(Option<OutTradeNo>),
-    /// Send a delivery again: [`Delivery`].
-    Resend(i64),
-    /// A verified notice: [`Verdict`].
-    Noticed {
-        /// What it says.
-        payment: Box<Payment>,
-        /// The document as it came, to be forwarded, where merchants know its
-        /// form.
-        xml: Option<String>,
-    },
-    /// A verified payment to an unknown sub-merchant, or a refund of
-    /// one: [`Verdict`].
-    Stray(Unmatched),
-    /// An unsigned message says that an order was paid: [`Verdict`].
-    Hinted(OutTradeNo),
-    /// Notices that were not believed, to be counted by name: nothing.
-    NoticesRefused(BTreeMap<String, i64>),
-    /// Make a checkout, or find it made: [`Checkout`].
-    OpenCheckout(Box<NewCheckout>),
-    /// The checkout with this number and its attempts: [`FoundCheckout`].
-    FindCheckout(OutTradeNo),
-    /// A checkout as it stands: [`CheckoutFacts`].
-    ViewCheckout(String),
-    /// Give the payer the means to pay: [`Offer`].
-    PrepareCheckout(PrepareCheckout),
-    /// The payer says that something happened: ask WeChat, if it is time to:
-    /// [`CheckoutFacts`].
-    CheckCheckout(String),
-    /// Add or change a payment link: [`LinkFacts`].
-    SetLink(Box<Link>),
-    /// A link and whether it can be bought: [`LinkFacts`].
-    FindLink(String),
-    /// One link or the latest, with what is sold: a list of [`LinkFacts`].
-    Links(Option<String>),
-    /// Make a payer's checkout for a link, or find it made: its id.
-    Buy(Buy),
-    /// How the purchase of one form stands: maybe a [`SaleFacts`].
-    Sale {
-        /// The link.
-        id: String,
-        /// See [`Buy::once`].
-        once: String,
-    },
-    /// Keeps a transaction for one order of all merchants with one `mch_id`; see
-    /// `Book::admits`. Whether it is this order's: a `bool`.
-    Claim {
-        /// WeChat's number for the payment.
-        transaction_id: String,
-        /// The merchant's id and the order's number.
-        order: String,
-    },
-    /// What an operator needs to see: [`Report`].
-    Report,
-    /// Sets the alarm anew and reports to the board: nothing.
-    Wake,
-    /// What was changed: a list of [`audit::Entry`].
-    Audit(audit::Page),
-    /// A page of a list: [`Page`].
-    List(Box<Search>),
-    /// What was paid and refunded in these periods: a list of [`Total`].
-    Totals(Vec<(i64, i64)>),
-    /// What happened to a purchase, oldest first: a list of objects.
-    Timeline(OutTradeNo),
-    /// A person has dealt with an alarm: whether it stood.
-    Settle(Settled),
-    /// An operator's decision about an order: [`Order`].
-    Decide(Decision),
-    /// Raise an alarm of something that was found outside of the book.
-    Raise {
-        /// See [`Raised::name`].
-        alarm: String,
-        /// See [`Raised::subject`].
-        subject: String,
-    },
-}
-
-impl Call {
-    /// The checkout or link that it asks for, where there may be none.
-    pub fn asks_for(&self) -> Option<&str> {
-        match self {
-            Self::ViewCheckout(id) | Self::CheckCheckout(id) | Self::FindLink(id) => Some(id),
-            Self::PrepareCheckout(prepare) => Some(&prepare.id),
-            _ => None,
-        }
-    }
-}
-
-/// A call and the merchant it is for.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Envelope {
-    /// The merchant's id.
-    pub merchant: String,
-    /// Who asks, and under which request.
-    #[serde(rename = "scope")]
-    pub request_context: RequestContext,
-    /// The call.
-    pub call: Call,
-}
 
 /// What an operator needs to see of one merchant.
 #[derive(Debug, Serialize, Deserialize)]
@@ -425,95 +284,6 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let answer = Box::pin(self.answer_for(&context, call)).await;
         self.raise_problems(&context)?;
         answer
-    }
-
-    async fn answer_for(
-        &self,
-        context: &Rc<MerchantContext>,
-        call: Call,
-    ) -> Result<serde_json::Value, ApiError> {
-        match call {
-            Call::CreateOrder(new) => json(&self.create_order(context, *new).await?),
-            Call::FindOrder {
-                out_trade_no,
-                refresh,
-            } => json(&self.find_order(context, &out_trade_no, refresh).await?),
-            Call::CloseOrder(number) => json(&self.close_order(context, &number).await?),
-            Call::QuickPay(new) => json(&self.quick_pay(context, *new).await?),
-            Call::Reverse(number) => json(&self.reverse_order(context, &number).await?),
-            Call::CreateRefund(new) => json(&self.create_refund(context, new).await?),
-            Call::CancelRefund {
-                out_trade_no,
-                out_refund_no,
-            } => {
-                let cancelled = self.cancel_refund(context, &out_trade_no, &out_refund_no);
-                json(&cancelled.await?)
-            }
-            Call::SetProduct(product) => {
-                self.set_product(&product)?;
-                json(&product)
-            }
-            Call::FindProduct(id) => json(&self.product(&id)?),
-            Call::ProductScanned(id) => json(&self.product_scanned(context, &id).await?),
-            Call::RefundNoticed {
-                out_trade_no,
-                out_refund_no,
-            } => {
-                let noticed = self.refund_noticed(context, &out_trade_no, &out_refund_no);
-                json(&noticed.await?)
-            }
-            Call::FindRefunds(number) => json(&self.find_refunds(context, &number).await?),
-            Call::Deliveries(number) => json(&self.deliveries(number.as_ref())?),
-            Call::Resend(id) => json(&self.resend(id)?),
-            Call::Noticed { payment, xml } => {
-                json(&self.noticed(context, *payment, xml.as_deref()).await?)
-            }
-            Call::Stray(unmatched) => json(&self.keep_unmatched(&unmatched)?),
-            Call::Hinted(number) => json(&self.hinted(context, &number).await?),
-            Call::NoticesRefused(counts) => {
-                for (name, n) in &counts {
-                    self.counters.add(name, *n);
-                }
-                json(&())
-            }
-            Call::OpenCheckout(new) => json(&self.open_checkout(*new)?),
-            Call::FindCheckout(number) => json(&self.find_checkout(context, &number).await?),
-            Call::ViewCheckout(id) => json(&self.view_checkout(&id)?),
-            Call::PrepareCheckout(prepare) => json(&self.prepare_checkout(context, prepare).await?),
-            Call::CheckCheckout(id) => json(&self.check_checkout(context, &id).await?),
-            Call::SetLink(link) => json(&self.set_link(&link)?),
-            Call::FindLink(id) => json(&self.open_link(context, &id)?),
-            Call::Links(id) => json(&self.links(id.as_deref())?),
-            Call::Buy(buy) => json(&self.buy(context, &buy)?),
-            Call::Sale { id, once } => json(&self.sale(&id, &once)?),
-            Call::Claim {
-                transaction_id,
-                order,
-            } => {
-                store::orders::keep_transaction(&self.storage, &transaction_id, &order)?;
-                json(&!self.is_of_another(&transaction_id, &order)?)
-            }
-            Call::Report => json(&self.report()?),
-            Call::Wake => {
-                // The alarm may be lost while the object lives.
-                self.armed_at_ms.set(None);
-                self.alarms_changed()?;
-                self.arm()?;
-                json(&())
-            }
-            Call::Audit(page) => json(&audit::read(&self.storage, &page)?),
-            Call::List(search) => json(&self.list(&search)?),
-            Call::Totals(periods) => json(&self.totals(&periods)?),
-            Call::Timeline(number) => json(&self.timeline(&number)?),
-            Call::Settle(settled) => json(&self.settle_alarm(&settled)?),
-            Call::Decide(decision) => json(&self.decide(context, &decision).await?),
-            Call::Raise { alarm, subject } => {
-                if let Some(alarm) = Alarm::named(&alarm) {
-                    self.raise(alarm, &subject)?;
-                }
-                json(&())
-            }
-        }
     }
 
     /// The alarm: does what is due, and sets the next alarm in every case.
@@ -798,8 +568,4 @@ fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, Storage
 
 fn write_stored<T: Serialize>(what: &str, value: &T) -> Result<String, StorageError> {
     serde_json::to_string(value).map_err(|error| StorageError::unreadable_json(what, &error))
-}
-
-fn json<T: Serialize>(value: &T) -> Result<serde_json::Value, ApiError> {
-    serde_json::to_value(value).map_err(ApiError::internal)
 }

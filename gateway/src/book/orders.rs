@@ -1,11 +1,12 @@
 //! Orders: made, found, paid, closed.
 
 use super::changes::{OrderSnapshot, evidence};
+use super::command::{Claim, Command, Envelope};
 use super::index::Age;
 use super::store::facts::Fact;
 use super::store::index::Entry;
 use super::store::orders::Timer;
-use super::{Book, Call, Envelope, SET_ASIDE_MS, store, write_stored};
+use super::{Book, SET_ASIDE_MS, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::alarm::Alarm;
@@ -813,19 +814,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     ) -> Option<bool> {
         let digits = what.chars().rev().filter(char::is_ascii_digit);
         let shard: String = digits.take(2).collect();
-        let envelope = Envelope {
-            merchant: context.merchant.id.clone(),
-            request_context: RequestContext::current(),
-            call: Call::Claim {
-                transaction_id: what.to_owned(),
-                order: format!("{}/{number}", context.merchant.id),
-            },
+        let claim = Claim {
+            transaction_id: what.to_owned(),
+            order: format!("{}/{number}", context.merchant.id),
         };
+        let envelope = Envelope::new(&context.merchant.id, claim);
         // A merchant's id has no `/`, so that no book has this name.
         let object = format!("{}/{shard}", context.merchant.account.mch_id);
         let body = serde_json::to_vec(&envelope).ok()?;
         let answer = self.runtime.call(Object::Book(&object), body).await.ok()?;
-        let answer = serde_json::from_slice::<Result<bool, ApiError>>(&answer);
+        let answer = serde_json::from_slice::<Result<<Claim as Command>::Reply, ApiError>>(&answer);
         answer.ok()?.ok()
     }
 

@@ -4,7 +4,7 @@
 use super::store::alarms::StoredAlarm;
 use super::store::facts::Fact;
 use super::{Book, Numbers, Raised, Report, store};
-use crate::board::{self, AGAIN_MS, APART_MS, PATIENCE_MS};
+use crate::board::{self, AGAIN_MS, APART_MS, Command as _, PATIENCE_MS};
 use crate::http::error::ApiError;
 use crate::observe::Log;
 use crate::observe::alarm::Alarm;
@@ -145,22 +145,22 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         // No two reports are of one time: the board keeps the later.
         let at_ms = now_ms.max(self.reported_at_ms.get() + 1);
         self.reported_at_ms.set(at_ms);
-        let report = board::Call::Report(Box::new(board::Report {
+        let report = Box::new(board::Report {
             merchant,
             at_ms,
             due_ms,
             numbers,
-        }));
-        let body = serde_json::to_vec(&report).map_err(ApiError::internal)?;
+        });
+        let body = serde_json::to_vec(&report.into_call()).map_err(ApiError::internal)?;
         let call = pin!(self.runtime.call(Object::Board, body));
         let answer = match select(call, pin!(self.runtime.sleep(PATIENCE_MS))).await {
             Either::Left((answer, _)) => answer?,
             Either::Right(_) => return Err(ApiError::internal("the board did not answer")),
         };
-        match serde_json::from_slice(&answer) {
-            Ok(board::Answer::Done) => {}
-            _ => return Err(ApiError::internal("the board did not take the report")),
-        }
+        let answer: board::Answer = serde_json::from_slice(&answer)
+            .map_err(|error| ApiError::unreadable("answer of the board", &error))?;
+        <Box<board::Report>>::reply(answer)
+            .ok_or_else(|| ApiError::internal("the board did not take the report"))?;
         let reporting = self.reporting.get();
         let is_new = changes != self.changes.get();
         let at_ms = match reporting.at_ms {

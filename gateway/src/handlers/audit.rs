@@ -48,7 +48,7 @@ async fn audit_of<R: Runtime>(
         limit,
     };
     let entries: Vec<Entry> = match fields.text("of", CHOICE_BYTES)?.as_deref() {
-        None | Some("money") => cx.book(id, book::Call::Audit(page)).await?,
+        None | Some("money") => cx.book(id, book::command::Audit(page)).await?,
         Some("credentials") => {
             let subject = Some(id.to_owned());
             let call = Call::Audit(Page { subject, ..page });

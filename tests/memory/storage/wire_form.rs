@@ -9,13 +9,11 @@
 //! example here; an example is never changed.
 
 use gateway::board;
-use gateway::book::{self, Call};
+use gateway::book::{self, Call, Command, command};
 use gateway::http::error::ApiError;
 use gateway::merchants::registry;
-use order::Order;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::collections::BTreeSet;
 
 struct Example<'t> {
@@ -42,40 +40,50 @@ fn again<T: Serialize + DeserializeOwned>(text: &str) -> Result<String, String> 
     serde_json::to_string(&value).map_err(|error| error.to_string())
 }
 
-/// Reads a book's reply as what this call expects and writes it again.
+/// Reads a text as the reply to this command and writes it again.
 fn reply_again(call: &Call, text: &str) -> Result<String, String> {
-    fn reply<T: Serialize + DeserializeOwned>(text: &str) -> Result<String, String> {
-        again::<Result<T, ApiError>>(text)
+    fn reply<C: Command>(text: &str) -> Result<String, String> {
+        again::<Result<C::Reply, ApiError>>(text)
     }
     match call {
-        Call::CreateOrder(_) | Call::ProductScanned(_) => reply::<book::Prepaid>(text),
-        Call::FindOrder { .. } | Call::QuickPay(_) | Call::Reverse(_) | Call::Decide(_) => {
-            reply::<Order>(text)
-        }
-        Call::CloseOrder(_) => reply::<Option<Order>>(text),
-        Call::CreateRefund(_) | Call::CancelRefund { .. } => reply::<book::Refunded>(text),
-        Call::FindRefunds(_) => reply::<Vec<book::Refunded>>(text),
-        Call::SetProduct(_) | Call::FindProduct(_) => reply::<book::Product>(text),
-        Call::RefundNoticed { .. } | Call::Noticed { .. } | Call::Stray(_) | Call::Hinted(_) => {
-            reply::<book::Verdict>(text)
-        }
-        Call::Deliveries(_) => reply::<Vec<book::Delivery>>(text),
-        Call::Resend(_) => reply::<book::Delivery>(text),
-        Call::OpenCheckout(_) => reply::<book::Checkout>(text),
-        Call::FindCheckout(_) => reply::<book::FoundCheckout>(text),
-        Call::ViewCheckout(_) | Call::CheckCheckout(_) => reply::<book::CheckoutFacts>(text),
-        Call::PrepareCheckout(_) => reply::<book::Offer>(text),
-        Call::SetLink(_) | Call::FindLink(_) => reply::<book::LinkFacts>(text),
-        Call::Links(_) => reply::<Vec<book::LinkFacts>>(text),
-        Call::Buy(_) => reply::<String>(text),
-        Call::Sale { .. } => reply::<Option<book::SaleFacts>>(text),
-        Call::Claim { .. } | Call::Settle(_) => reply::<bool>(text),
-        Call::Report => reply::<book::Report>(text),
-        Call::NoticesRefused(_) | Call::Wake | Call::Raise { .. } => reply::<()>(text),
-        Call::Audit(_) => reply::<Vec<Value>>(text),
-        Call::List(_) => reply::<book::Page>(text),
-        Call::Totals(_) => reply::<Vec<book::Total>>(text),
-        Call::Timeline(_) => reply::<Vec<Value>>(text),
+        Call::CreateOrder(_) => reply::<command::CreateOrder>(text),
+        Call::FindOrder(_) => reply::<command::FindOrder>(text),
+        Call::CloseOrder(_) => reply::<command::CloseOrder>(text),
+        Call::QuickPay(_) => reply::<command::QuickPay>(text),
+        Call::Reverse(_) => reply::<command::Reverse>(text),
+        Call::CreateRefund(_) => reply::<command::CreateRefund>(text),
+        Call::CancelRefund(_) => reply::<command::CancelRefund>(text),
+        Call::SetProduct(_) => reply::<command::SetProduct>(text),
+        Call::FindProduct(_) => reply::<command::FindProduct>(text),
+        Call::ProductScanned(_) => reply::<command::ProductScanned>(text),
+        Call::RefundNoticed(_) => reply::<command::RefundNoticed>(text),
+        Call::FindRefunds(_) => reply::<command::FindRefunds>(text),
+        Call::Deliveries(_) => reply::<command::Deliveries>(text),
+        Call::Resend(_) => reply::<command::Resend>(text),
+        Call::Noticed(_) => reply::<command::Noticed>(text),
+        Call::Stray(_) => reply::<command::Stray>(text),
+        Call::Hinted(_) => reply::<command::Hinted>(text),
+        Call::NoticesRefused(_) => reply::<command::NoticesRefused>(text),
+        Call::OpenCheckout(_) => reply::<command::OpenCheckout>(text),
+        Call::FindCheckout(_) => reply::<command::FindCheckout>(text),
+        Call::ViewCheckout(_) => reply::<command::ViewCheckout>(text),
+        Call::CheckCheckout(_) => reply::<command::CheckCheckout>(text),
+        Call::SetLink(_) => reply::<command::SetLink>(text),
+        Call::FindLink(_) => reply::<command::FindLink>(text),
+        Call::Links(_) => reply::<command::Links>(text),
+        Call::Sale(_) => reply::<command::Sale>(text),
+        Call::Claim(_) => reply::<command::Claim>(text),
+        Call::Audit(_) => reply::<command::Audit>(text),
+        Call::List(_) => reply::<command::List>(text),
+        Call::Totals(_) => reply::<command::Totals>(text),
+        Call::Timeline(_) => reply::<command::Timeline>(text),
+        Call::Settle(_) => reply::<command::Settle>(text),
+        Call::Decide(_) => reply::<command::Decide>(text),
+        Call::Raise(_) => reply::<command::Raise>(text),
+        Call::PrepareCheckout(_) => reply::<book::PrepareCheckout>(text),
+        Call::Buy(_) => reply::<book::Buy>(text),
+        Call::Report => reply::<command::Report>(text),
+        Call::Wake => reply::<command::Wake>(text),
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::totals;
 use crate::auth::keys::admin;
-use crate::board::{self, BookStatus};
-use crate::book::{Call, Settled};
+use crate::board::BookStatus;
+use crate::board::command::ListAlarms;
+use crate::book::{Settled, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{query, success};
@@ -17,10 +18,7 @@ pub async fn alarms<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     admin(cx, request).await?;
     let after = query(request).remove("after").unwrap_or_default();
     let totals = totals(cx).await?;
-    let page = match cx.board(&board::Call::Alarms { after }).await? {
-        board::Answer::Page(page) => page,
-        _ => return Err(ApiError::internal("the board did not list alarms")),
-    };
+    let page = cx.board(ListAlarms { after }).await?;
     let mut alarms = Vec::new();
     let mut not_listed = serde_json::Map::new();
     for BookStatus {
@@ -74,7 +72,7 @@ pub async fn settle_alarm<R: Runtime>(
         subject: fields.text("subject", 64)?.unwrap_or_default(),
         note: fields.required("note", 256)?,
     };
-    match cx.book(id, Call::Settle(settled)).await? {
+    match cx.book(id, command::Settle(settled)).await? {
         true => Ok(success(json!({}))),
         false => Err(ApiError::of(Code::AlarmNotFound)),
     }

@@ -2,7 +2,7 @@
 //! deployment. Guarded by `ADMIN_TOKEN`.
 
 use crate::auth::keys::admin;
-use crate::book::{Call, Report};
+use crate::book::{Report, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{json_object, success};
@@ -277,7 +277,7 @@ pub async fn merchant_report<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
-    let report: Report = cx.book(id, Call::Report).await?;
+    let report: Report = cx.book(id, command::Report).await?;
     serde_json::to_value(report)
         .map(success)
         .map_err(ApiError::internal)

@@ -6,7 +6,8 @@
 
 use super::totals;
 use crate::auth::keys::admin;
-use crate::board::{self, Page, Totals};
+use crate::board::command::ListNumbers;
+use crate::board::{Page, Totals};
 use crate::http::error::ApiError;
 use crate::http::message::{answer, query, set};
 use crate::runtime::{Request, Response, Runtime};
@@ -187,10 +188,7 @@ pub async fn metrics<R: Runtime>(
 /// The merchants behind this one, as their books have reported.
 async fn page_of_merchants<R: Runtime>(cx: &Services<R>, after: String) -> Result<Page, ApiError> {
     let limit = MERCHANTS;
-    match cx.board(&board::Call::Numbers { after, limit }).await? {
-        board::Answer::Page(page) => Ok(page),
-        _ => Err(ApiError::internal("the board did not list merchants")),
-    }
+    cx.board(ListNumbers { after, limit }).await
 }
 
 /// Samples by family, as Prometheus wants them: each family in one piece.

@@ -6,14 +6,12 @@ pub mod merchants;
 pub mod metrics;
 pub mod orders;
 
-use crate::board::{self, Totals};
+use crate::board::Totals;
+use crate::board::command::SumUp;
 use crate::http::error::ApiError;
 use crate::runtime::Runtime;
 use crate::services::Services;
 
 async fn totals<R: Runtime>(cx: &Services<R>) -> Result<Totals, ApiError> {
-    match cx.board(&board::Call::Totals).await? {
-        board::Answer::Totals(totals) => Ok(totals),
-        _ => Err(ApiError::internal("the board gave no sums")),
-    }
+    cx.board(SumUp).await
 }

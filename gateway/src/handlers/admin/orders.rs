@@ -1,7 +1,7 @@
 //! `POST /admin/merchants/{id}/decide`: an operator's decision about an order.
 
 use crate::auth::keys::admin;
-use crate::book::{Call, Decided, Decision};
+use crate::book::{Decided, Decision, command};
 use crate::handlers::answers::status_data;
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
@@ -31,6 +31,6 @@ pub async fn decide_order<R: Runtime>(
         choice,
         note: fields.required("note", 256)?,
     };
-    let order: Order = cx.book(id, Call::Decide(decision)).await?;
+    let order: Order = cx.book(id, command::Decide(decision)).await?;
     Ok(success(status_data(&order)))
 }

@@ -4,8 +4,8 @@
 use super::{notify_targets, page_lang};
 use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
 use crate::book::{
-    Attempt, Call, Checkout, CheckoutFacts, FoundCheckout, MAX_CHECKOUT_NUMBER, NewCheckout,
-    Purchase, Refunded,
+    Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_CHECKOUT_NUMBER, NewCheckout, Purchase,
+    Refunded, command,
 };
 use crate::handlers::answers::{refund_data, status_data};
 use crate::http::address;
@@ -78,7 +78,7 @@ pub async fn create_checkout<R: Runtime>(
         ("cancel_url", &new.purchase.cancel_url),
     ];
     refuse_foreign_addresses(cx, request, &context, &addresses).await?;
-    let call = Call::OpenCheckout(Box::new(new));
+    let call = command::OpenCheckout(Box::new(new));
     let checkout: Checkout = match cx.book(&context.merchant.id, call).await {
         Ok(checkout) => checkout,
         Err(error) => return Err(told_to(cx, request, &context, error).await),
@@ -99,7 +99,7 @@ pub async fn get_checkout<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let number = Fields::of_query(query(request)).out_trade_no()?;
-    let call = Call::FindCheckout(number);
+    let call = command::FindCheckout(number);
     let found: FoundCheckout = cx.book(&context.merchant.id, call).await?;
     let CheckoutFacts {
         checkout, state, ..

@@ -1,7 +1,7 @@
 //! `POST /v1/close` (WeChat Pay v2 manual, section 9.3).
 
 use crate::auth::keys::{Access, caller};
-use crate::book::Call;
+use crate::book::command;
 use crate::handlers::answers::status_data;
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
@@ -20,7 +20,7 @@ pub async fn close_order<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let number = Fields::read(request.body())?.out_trade_no()?;
-    let call = Call::CloseOrder(number.clone());
+    let call = command::CloseOrder(number.clone());
     let order: Option<Order> = cx.book(&context.merchant.id, call).await?;
     Ok(success(match order {
         Some(order) => status_data(&order),

@@ -1,7 +1,7 @@
 //! `/v1/delivery`: the notices on their way to the merchant.
 
 use crate::auth::keys::{Access, caller};
-use crate::book::{Call, Delivery};
+use crate::book::{Delivery, command};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
 use crate::http::message::{query, success};
@@ -20,7 +20,7 @@ pub async fn get_deliveries<R: Runtime>(
         true => Some(Fields::of_query(query(request)).out_trade_no()?),
         false => None,
     };
-    let call = Call::Deliveries(number);
+    let call = command::Deliveries(number);
     let deliveries: Vec<Delivery> = cx.book(&context.merchant.id, call).await?;
     serde_json::to_value(deliveries)
         .map(|deliveries| success(json!({ "deliveries": deliveries })))
@@ -38,7 +38,7 @@ pub async fn resend_delivery<R: Runtime>(
     let id = fields
         .whole("id", 1..=i64::MAX)?
         .ok_or_else(|| fields.missing("id"))?;
-    let delivery: Delivery = cx.book(&context.merchant.id, Call::Resend(id)).await?;
+    let delivery: Delivery = cx.book(&context.merchant.id, command::Resend(id)).await?;
     serde_json::to_value(delivery)
         .map(success)
         .map_err(ApiError::internal)

@@ -2,7 +2,7 @@
 
 use super::{notify_targets, page_lang};
 use crate::auth::keys::{Access, caller, has_shown_secret, refuse_foreign_addresses};
-use crate::book::{Call, Link, LinkFacts, Price};
+use crate::book::{Link, LinkFacts, Price, command};
 use crate::http::address;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
@@ -84,7 +84,7 @@ pub async fn set_link<R: Runtime>(
         ("cancel_url", &new("cancel_url", &link.cancel_url)),
     ];
     refuse_foreign_addresses(cx, request, &context, &addresses).await?;
-    let call = Call::SetLink(Box::new(link));
+    let call = command::SetLink(Box::new(link));
     let facts: LinkFacts = cx.book(&context.merchant.id, call).await?;
     let shown = has_shown_secret(cx, request, &context).await?;
     Ok(success(link_data(cx, &facts, shown)))
@@ -109,7 +109,7 @@ async fn links_of<R: Runtime>(
     context: &MerchantContext,
     id: Option<String>,
 ) -> Result<Vec<LinkFacts>, ApiError> {
-    cx.book(&context.merchant.id, Call::Links(id)).await
+    cx.book(&context.merchant.id, command::Links(id)).await
 }
 
 /// The link that the fields ask for. `kept` is the link as it is, for a

@@ -2,7 +2,7 @@
 //! and `/v1/alarms`: lists, newest first, in pages or as CSV.
 
 use crate::auth::keys::{Access, caller};
-use crate::book::{Call, Filter, List, Page, Position, Range, Search};
+use crate::book::{Filter, List, Page, Position, Range, Search, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{answer, query_once, set, success};
@@ -264,7 +264,7 @@ pub async fn list<R: Runtime + 'static>(
         search.after = Some(position.ok_or_else(wrong)?);
     }
     let page: Page = cx
-        .book(&context.merchant.id, Call::List(Box::new(search)))
+        .book(&context.merchant.id, command::List(Box::new(search)))
         .await?;
     let after = page
         .after
@@ -284,7 +284,7 @@ async fn write_csv<R: Runtime + 'static>(
     // The first page tells whether there is an answer at all.
     let merchant = context.merchant.id.clone();
     let first: Page = cx
-        .book(&merchant, Call::List(Box::new(search.clone())))
+        .book(&merchant, command::List(Box::new(search.clone())))
         .await?;
     let header = form.columns.join(",");
     let mut head = answer(200, "text/csv; charset=utf-8", "");
@@ -323,7 +323,7 @@ async fn write_csv<R: Runtime + 'static>(
 }
 
 async fn next_page<R: Runtime>(cx: &Services<R>, merchant: &str, search: &Search) -> Option<Page> {
-    let call = Call::List(Box::new(search.clone()));
+    let call = command::List(Box::new(search.clone()));
     match cx.book(merchant, call).await {
         Ok(page) => Some(page),
         Err(error) => {

@@ -3,7 +3,7 @@
 
 use super::notify_targets;
 use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
-use crate::book::{Call, NewQuickPay};
+use crate::book::{NewQuickPay, command};
 use crate::handlers::answers::status_data;
 use crate::http::address;
 use crate::http::client::client_ip;
@@ -54,7 +54,7 @@ pub async fn micropay<R: Runtime>(
         auth_code,
         till_ip: client_ip(request),
     };
-    let call = Call::QuickPay(Box::new(new));
+    let call = command::QuickPay(Box::new(new));
     let order: Order = match cx.book(&context.merchant.id, call).await {
         Ok(order) => order,
         Err(error) => return Err(told_to(cx, request, &context, error).await),
@@ -71,6 +71,8 @@ pub async fn reverse_order<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let number = Fields::read(request.body())?.out_trade_no()?;
-    let order: Order = cx.book(&context.merchant.id, Call::Reverse(number)).await?;
+    let order: Order = cx
+        .book(&context.merchant.id, command::Reverse(number))
+        .await?;
     Ok(success(status_data(&order)))
 }

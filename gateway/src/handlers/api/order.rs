@@ -3,7 +3,7 @@
 use super::notify_targets;
 use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
 use crate::auth::sessions::{MAX_OPENID_BYTES, is_openid};
-use crate::book::{Call, NewOrder, Prepaid};
+use crate::book::{NewOrder, Prepaid, command};
 use crate::handlers::answers::status_data;
 use crate::http::address;
 use crate::http::client::client_ip;
@@ -47,7 +47,7 @@ pub async fn create_order<R: Runtime>(
         time_expire_ms: None,
         is_attempt: false,
     };
-    let call = Call::CreateOrder(Box::new(new));
+    let call = command::CreateOrder(Box::new(new));
     let prepaid: Prepaid = match cx.book(&context.merchant.id, call).await {
         Ok(prepaid) => prepaid,
         Err(error) => return Err(told_to(cx, request, &context, error).await),
@@ -101,7 +101,7 @@ pub async fn get_order<R: Runtime>(
         Some("1") => true,
         Some(_) => return Err(fields.invalid("refresh", "must be 1 or 0")),
     };
-    let call = Call::FindOrder {
+    let call = command::FindOrder {
         out_trade_no: fields.out_trade_no()?,
         refresh,
     };

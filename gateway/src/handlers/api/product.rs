@@ -3,7 +3,7 @@
 
 use super::notify_targets;
 use crate::auth::keys::{Access, caller};
-use crate::book::{Call, Product};
+use crate::book::{Product, command};
 use crate::http::address;
 use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields};
@@ -36,7 +36,7 @@ pub async fn set_product<R: Runtime>(
     };
     // Refused before anything is stored.
     cx.upstream(&context).product_code(&product.product_id)?;
-    let call = Call::SetProduct(Box::new(product));
+    let call = command::SetProduct(Box::new(product));
     let product: Product = cx.book(&context.merchant.id, call).await?;
     Ok(success(product_data(cx, &context, &product)?))
 }
@@ -49,7 +49,7 @@ pub async fn get_product<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Basic).await?;
     let fields = Fields::of_query(query(request));
-    let call = Call::FindProduct(fields.required("product_id", 32)?);
+    let call = command::FindProduct(fields.required("product_id", 32)?);
     let product: Product = cx.book(&context.merchant.id, call).await?;
     let internal = || ApiError::internal("a picture that cannot be drawn");
     match fields.text("format", CHOICE_BYTES)?.as_deref() {

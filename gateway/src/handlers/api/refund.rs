@@ -1,7 +1,7 @@
 //! `POST`, `GET` and `DELETE /v1/refund` (WeCeive API, "Request Refund").
 
 use crate::auth::keys::{Access, caller, refuse_key_alone};
-use crate::book::{Call, NewRefund, Refunded};
+use crate::book::{NewRefund, Refunded, command};
 use crate::handlers::answers::refund_data;
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
@@ -52,7 +52,7 @@ pub async fn create_refund<R: Runtime>(
             .ok_or_else(|| fields.missing("refund_fee"))?,
     };
     let refunded: Refunded = cx
-        .book(&context.merchant.id, Call::CreateRefund(new))
+        .book(&context.merchant.id, command::CreateRefund(new))
         .await?;
     Ok(success(refund_data(&refunded)))
 }
@@ -65,7 +65,7 @@ pub async fn cancel_refund<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let fields = Fields::of_query(query_once(request)?);
-    let call = Call::CancelRefund {
+    let call = command::CancelRefund {
         out_trade_no: fields.out_trade_no()?,
         out_refund_no: fields.required("out_refund_no", 64)?,
     };
@@ -83,7 +83,7 @@ pub async fn get_refunds<R: Runtime>(
     let number = fields.out_trade_no()?;
     let wanted = fields.text("out_refund_no", 64)?;
     let refunds: Vec<Refunded> = cx
-        .book(&context.merchant.id, Call::FindRefunds(number))
+        .book(&context.merchant.id, command::FindRefunds(number))
         .await?;
     let refunds: Vec<Value> = refunds
         .iter()

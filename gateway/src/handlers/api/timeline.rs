@@ -1,7 +1,7 @@
 //! `GET /v1/timeline`: everything that happened to one purchase.
 
 use crate::auth::keys::{Access, caller};
-use crate::book::Call;
+use crate::book::command;
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
 use crate::http::message::{query_once, success};
@@ -23,7 +23,7 @@ pub async fn get_timeline<R: Runtime>(
         return Err(fields.invalid(name, "is not known here: send out_trade_no"));
     }
     let number = Fields::of_query(sent).out_trade_no()?;
-    let call = Call::Timeline(number);
+    let call = command::Timeline(number);
     let events: Vec<Value> = cx.book(&context.merchant.id, call).await?;
     Ok(success(json!({ "events": events })))
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/totals`: what was paid and refunded by day or month.
 
 use crate::auth::keys::{Access, caller};
-use crate::book::{Call, Total};
+use crate::book::{Total, command};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
 use crate::http::message::{query_once, success};
@@ -63,7 +63,7 @@ pub async fn get_totals<R: Runtime>(
         .collect::<Result<Vec<_>, jiff::Error>>()
         .map_err(ApiError::internal)?;
     let totals: Vec<Total> = cx
-        .book(&context.merchant.id, Call::Totals(bounds.clone()))
+        .book(&context.merchant.id, command::Totals(bounds.clone()))
         .await?;
     let rows: Vec<Value> = totals
         .iter()

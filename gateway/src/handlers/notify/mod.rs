@@ -11,7 +11,7 @@ pub mod ionline;
 pub mod v2;
 pub mod v3;
 
-use crate::book::{Call, Verdict};
+use crate::book::{Verdict, command};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::Log;
@@ -45,7 +45,7 @@ async fn noticed<R: Runtime>(
     xml: Option<String>,
 ) -> Result<Verdict, ApiError> {
     let payment = Box::new(payment);
-    cx.book(id, Call::Noticed { payment, xml }).await
+    cx.book(id, command::Noticed { payment, xml }).await
 }
 
 /// A verified notice whose signature is also the signature of another
@@ -59,7 +59,7 @@ async fn ambiguous<R: Runtime>(
     let name = "notice_ambiguous";
     not_believed(cx, id, name).await;
     match out_trade_no.map(OutTradeNo::new) {
-        Some(Ok(number)) => cx.book(id, Call::Hinted(number)).await,
+        Some(Ok(number)) => cx.book(id, command::Hinted(number)).await,
         _ => Ok(Verdict::Refused(name.to_owned())),
     }
 }
@@ -84,7 +84,7 @@ pub async fn report_waiting_refusals<R: Runtime>(cx: &Services<R>) {
 }
 
 async fn report_refusals<R: Runtime>(cx: &Services<R>, id: &str, counts: BTreeMap<String, i64>) {
-    let told: Result<(), ApiError> = cx.book(id, Call::NoticesRefused(counts.clone())).await;
+    let told: Result<(), ApiError> = cx.book(id, command::NoticesRefused(counts.clone())).await;
     if told.is_err() {
         cx.refusals.put_back(id, counts);
     }

@@ -2,7 +2,7 @@
 //! manual, section 9.7), signed inside the document.
 
 use super::{addressee, ambiguous, not_believed, noticed};
-use crate::book::{Call, Prepaid, Verdict};
+use crate::book::{Prepaid, Verdict, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::answer;
 use crate::runtime::{Request, Response, Runtime};
@@ -73,7 +73,7 @@ pub async fn refund_notice<R: Runtime>(
     let Ok(out_trade_no) = OutTradeNo::new(&refund.out_trade_no) else {
         return Ok(xml(400, ack_fail("Parameter format checking error")));
     };
-    let call = Call::RefundNoticed {
+    let call = command::RefundNoticed {
         out_trade_no,
         out_refund_no: refund.out_refund_no,
     };
@@ -109,7 +109,7 @@ pub async fn product_callback<R: Runtime>(
     let ours = &merchant.account;
     let nonce = cx.random_text(32);
     let same = (&callback.account.appid, &callback.account.mch_id) == (&ours.appid, &ours.mch_id);
-    let call = Call::ProductScanned(callback.product_id.as_str().to_owned());
+    let call = command::ProductScanned(callback.product_id.as_str().to_owned());
     let prepaid: Result<Prepaid, ApiError> = match same {
         true => cx.book(id, call).await,
         false => Err(ApiError::of(Code::ProductNotFound)),

@@ -6,7 +6,7 @@
 //! whichever of its merchants' addresses they were sent to.
 
 use super::{addressee, not_believed, noticed};
-use crate::book::{Call, Unmatched, UnmatchedRefund, Verdict};
+use crate::book::{Unmatched, UnmatchedRefund, Verdict, command};
 use crate::http::error::ApiError;
 use crate::http::message::{answer, header_text};
 use crate::merchants::directory::MerchantContext;
@@ -144,7 +144,7 @@ async fn unmatched<R: Runtime>(
             money: notice.refund.money,
         }),
     };
-    let verdict: Verdict = cx.book(id, Call::Stray(unmatched)).await?;
+    let verdict: Verdict = cx.book(id, command::Stray(unmatched)).await?;
     Ok(acknowledgement(&verdict))
 }
 
@@ -208,7 +208,7 @@ async fn unsigned<R: Runtime>(
     }
     let verdict = match hint.out_refund_no {
         Some(number) => refund_told(cx, id, hint.out_trade_no, number).await?,
-        None => cx.book(id, Call::Hinted(hint.out_trade_no)).await?,
+        None => cx.book(id, command::Hinted(hint.out_trade_no)).await?,
     };
     Ok(acknowledgement(&verdict))
 }
@@ -219,7 +219,7 @@ async fn refund_told<R: Runtime>(
     out_trade_no: OutTradeNo,
     out_refund_no: String,
 ) -> Result<Verdict, ApiError> {
-    let call = Call::RefundNoticed {
+    let call = command::RefundNoticed {
         out_trade_no,
         out_refund_no,
     };

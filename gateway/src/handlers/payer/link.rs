@@ -20,7 +20,7 @@ use super::{
 };
 use crate::auth::sessions::new_cookie;
 use crate::auth::sessions::{VERSION, verified_payer};
-use crate::book::{Buy, Call, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts};
+use crate::book::{Buy, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts, command};
 use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
@@ -98,7 +98,7 @@ async fn resume_purchase<R: Runtime>(
     if bought.v != VERSION || bought.link != *link {
         return None;
     }
-    let call = Call::ViewCheckout(bought.checkout.clone());
+    let call = command::ViewCheckout(bought.checkout.clone());
     let facts: CheckoutFacts = cx.book(&opened.context.merchant.id, call).await.ok()?;
     let is_open = matches!(facts.state, State::Open | State::Confirming);
     is_open.then(|| {
@@ -151,7 +151,7 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
         holder: holder(cx, request, &opened.context),
     };
     let merchant = &opened.context.merchant.id;
-    let bought = cx.book::<String>(merchant, Call::Buy(buy)).await;
+    let bought = cx.book(merchant, buy).await;
     let is_held = |error: &ApiError| {
         matches!(
             error.code,
@@ -253,7 +253,7 @@ async fn result_for<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     let origin = header_text(request, "origin")
         .filter(|origin| context.merchant.registers(origin, cx.config.development))
         .ok_or_else(|| ApiError::of(Code::OriginUnknown))?;
-    let call = Call::Sale { id, once };
+    let call = command::Sale { id, once };
     let sale: Option<SaleFacts> = cx.book(&context.merchant.id, call).await?;
     let state = match sale.as_ref().map(|sale| sale.state) {
         None => "none",
@@ -378,7 +378,7 @@ async fn open_link<R: Runtime>(
     once: Option<String>,
 ) -> Result<Opened, ApiError> {
     let context = merchant_of_link(cx, id).await?;
-    let call = Call::FindLink(id.to_owned());
+    let call = command::FindLink(id.to_owned());
     let facts = cx.book(&context.merchant.id, call).await?;
     let usable = |once: &String| {
         (16..=64).contains(&once.len()) && once.bytes().all(|b| b.is_ascii_alphanumeric())

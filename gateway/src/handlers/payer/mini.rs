@@ -14,7 +14,7 @@
 use super::for_payer;
 use super::{Visit, visit};
 use crate::auth::oauth::mini_payer;
-use crate::book::{Call, CheckoutFacts, Offer, PrepareCheckout};
+use crate::book::{CheckoutFacts, Offer, PrepareCheckout};
 use crate::http::client::client_ip;
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
@@ -68,7 +68,7 @@ pub async fn mini_order<R: Runtime>(
         appid: Some(payer.appid.clone()),
         payer_ip: client_ip(request),
     };
-    let call = Call::PrepareCheckout(prepare);
+    let call = prepare;
     let offer = cx.book(&context.merchant.id, call).await;
     let prepayment = match offer.map_err(for_payer)? {
         Offer::NotOpen(facts) => return Ok(json(200, &mini_view(cx, &visit, &facts))),

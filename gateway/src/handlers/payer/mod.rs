@@ -6,7 +6,7 @@ pub mod mini;
 pub mod page;
 pub mod sign_in;
 
-use crate::book::{Call, CheckoutFacts};
+use crate::book::{CheckoutFacts, command};
 use crate::http::error::{ApiError, Code, Fault};
 use crate::http::message::{answer, free_text, query, set};
 use crate::merchants::directory::MerchantContext;
@@ -46,11 +46,13 @@ pub async fn visit<R: Runtime>(
         .by_id(&cx.runtime, &cx.config.master_key, merchant)
         .await?
         .ok_or_else(not_found)?;
-    let call = match ask_wechat {
-        true => Call::CheckCheckout(id.clone()),
-        false => Call::ViewCheckout(id.clone()),
+    let facts = match ask_wechat {
+        true => {
+            cx.book(merchant, command::CheckCheckout(id.clone()))
+                .await?
+        }
+        false => cx.book(merchant, command::ViewCheckout(id.clone())).await?,
     };
-    let facts: CheckoutFacts = cx.book(merchant, call).await?;
     let offers = offers(&context, &user_agent(request));
     Ok(Visit {
         context,

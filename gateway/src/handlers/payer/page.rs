@@ -16,7 +16,7 @@
 use super::{VARY, Visit, error_page, is_from_here, lang_chosen, share_image, visit};
 use super::{filled, for_payer};
 use crate::auth::sessions::{cannot_sign_in, payer, sign_in, sign_in_failed};
-use crate::book::{Attempt, Call, CheckoutFacts, Offer, PrepareCheckout};
+use crate::book::{Attempt, CheckoutFacts, Offer, PrepareCheckout};
 use crate::config::checkout_path;
 use crate::http::client::client_ip;
 use crate::http::error::{ApiError, Code};
@@ -156,10 +156,7 @@ pub async fn pay_order<R: Runtime>(
         payer_ip: client_ip(request),
     };
     let merchant = &visit.context.merchant.id;
-    let offer = cx
-        .book(merchant, Call::PrepareCheckout(prepare))
-        .await
-        .map_err(for_payer)?;
+    let offer = cx.book(merchant, prepare).await.map_err(for_payer)?;
     let prepared = match offer {
         Offer::NotOpen(facts) => Prepared::NotOpen(view(
             cx,

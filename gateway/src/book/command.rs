@@ -1,0 +1,332 @@
+//! The commands to a book: what each carries and what the book replies.
+//!
+//! ```text
+//! caller ── Envelope { merchant, scope, call } ─▶ book        JSON, one call
+//!        ◀───────── Result<Reply, ApiError> ─────
+//! ```
+//!
+//! A command's reply has its type with it, so that caller and book agree when
+//! they are compiled. The JSON is a contract between versions of the program that
+//! run at the same time: the names of commands and fields are never changed, and
+//! a test compares them with recorded calls.
+
+use super::decisions::Decision;
+use super::deliveries::Delivery;
+use super::links::{Buy, Link, LinkFacts, SaleFacts};
+use super::lists::{Page, Search, Total};
+use super::orders::{NewOrder, Prepaid, Unmatched, Verdict};
+use super::products::Product;
+use super::refunds::{NewRefund, Refunded};
+use super::{
+    Checkout, CheckoutFacts, FoundCheckout, NewCheckout, NewQuickPay, Offer, PrepareCheckout,
+    Settled,
+};
+use crate::observe::RequestContext;
+use crate::observe::audit;
+use order::{Order, OutTradeNo, Payment};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A command to a book.
+pub trait Command {
+    /// What the book replies.
+    type Reply: Serialize + DeserializeOwned;
+
+    /// The command in the form in which it is sent.
+    fn into_call(self) -> Call;
+}
+
+/// A command and the merchant whose book it is for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The merchant's id.
+    pub merchant: String,
+    /// The caller and its request.
+    #[serde(rename = "scope")]
+    pub request_context: RequestContext,
+    /// The command.
+    pub call: Call,
+}
+
+impl Envelope {
+    /// A command under the current request.
+    pub fn new(merchant: &str, command: impl Command) -> Self {
+        Self {
+            merchant: merchant.to_owned(),
+            request_context: RequestContext::current(),
+            call: command.into_call(),
+        }
+    }
+}
+
+macro_rules! commands {
+    (
+        with payload { $($name:ident -> $reply:ty;)* }
+        without { $($empty:ident -> $empty_reply:ty;)* }
+    ) => {
+        /// A command as it is sent.
+        #[derive(Debug, Serialize, Deserialize)]
+        #[allow(missing_docs, reason = "each command documents itself")]
+        pub enum Call {
+            $($name($name),)*
+            $($empty,)*
+        }
+
+        $(impl Command for $name {
+            type Reply = $reply;
+
+            fn into_call(self) -> Call {
+                Call::$name(self)
+            }
+        })*
+
+        $(impl Command for $empty {
+            type Reply = $empty_reply;
+
+            fn into_call(self) -> Call {
+                Call::$empty
+            }
+        })*
+    };
+}
+
+commands! {
+    with payload {
+        CreateOrder -> Prepaid;
+        FindOrder -> Order;
+        CloseOrder -> Option<Order>;
+        QuickPay -> Order;
+        Reverse -> Order;
+        CreateRefund -> Refunded;
+        CancelRefund -> Refunded;
+        SetProduct -> Product;
+        FindProduct -> Product;
+        ProductScanned -> Prepaid;
+        RefundNoticed -> Verdict;
+        FindRefunds -> Vec<Refunded>;
+        Deliveries -> Vec<Delivery>;
+        Resend -> Delivery;
+        Noticed -> Verdict;
+        Stray -> Verdict;
+        Hinted -> Verdict;
+        NoticesRefused -> ();
+        OpenCheckout -> Checkout;
+        FindCheckout -> FoundCheckout;
+        ViewCheckout -> CheckoutFacts;
+        PrepareCheckout -> Offer;
+        CheckCheckout -> CheckoutFacts;
+        SetLink -> LinkFacts;
+        FindLink -> LinkFacts;
+        Links -> Vec<LinkFacts>;
+        Buy -> String;
+        Sale -> Option<SaleFacts>;
+        Claim -> bool;
+        Audit -> Vec<audit::Entry>;
+        List -> Page;
+        Totals -> Vec<Total>;
+        Timeline -> Vec<serde_json::Value>;
+        Settle -> bool;
+        Decide -> Order;
+        Raise -> ();
+    }
+    without {
+        Report -> super::Report;
+        Wake -> ();
+    }
+}
+
+/// Make an order, or find it made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CreateOrder(pub Box<NewOrder>);
+
+/// The order as it stands. An open one is queried at WeChat first.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindOrder {
+    /// Its number.
+    pub out_trade_no: OutTradeNo,
+    /// Whether WeChat is queried about a final order too.
+    pub refresh: bool,
+}
+
+/// Close the order or checkout. `None` is a checkout without an attempt.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CloseOrder(pub OutTradeNo);
+
+/// Make a Quick Pay, or find it made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct QuickPay(pub Box<NewQuickPay>);
+
+/// Reverse a Quick Pay.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reverse(pub OutTradeNo);
+
+/// Make a refund, or find it made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CreateRefund(pub NewRefund);
+
+/// Cancel a refund that WeChat has not taken.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CancelRefund {
+    /// The order's number.
+    pub out_trade_no: OutTradeNo,
+    /// The refund's number.
+    pub out_refund_no: String,
+}
+
+/// Add a product, or change it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SetProduct(pub Box<Product>);
+
+/// The product with this number.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindProduct(pub String);
+
+/// A payer scanned the code of the product with this number.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ProductScanned(pub String);
+
+/// WeChat reports that a refund has changed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RefundNoticed {
+    /// The order's number.
+    pub out_trade_no: OutTradeNo,
+    /// The refund's number.
+    pub out_refund_no: String,
+}
+
+/// The refunds of an order.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindRefunds(pub OutTradeNo);
+
+/// The latest deliveries, of all orders or of one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Deliveries(pub Option<OutTradeNo>);
+
+/// Send the delivery with this number again.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Resend(pub i64);
+
+/// A verified notice.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Noticed {
+    /// The payment that it reports.
+    pub payment: Box<Payment>,
+    /// The document as it came, to be forwarded, where merchants know its
+    /// form.
+    pub xml: Option<String>,
+}
+
+/// A verified payment to an unknown sub-merchant, or a refund of one, to be kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stray(pub Unmatched);
+
+/// An unsigned message says that the order was paid.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hinted(pub OutTradeNo);
+
+/// Notices that were rejected, to be counted by name.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NoticesRefused(pub BTreeMap<String, i64>);
+
+/// Make a checkout, or find it made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct OpenCheckout(pub Box<NewCheckout>);
+
+/// The checkout with the merchant's number, and its attempts.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindCheckout(pub OutTradeNo);
+
+/// The checkout with this id as it stands.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ViewCheckout(pub String);
+
+/// The payer reports that something happened to the checkout with this id: its
+/// open attempts are queried at WeChat first.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CheckCheckout(pub String);
+
+/// Add a payment link, or change it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SetLink(pub Box<Link>);
+
+/// The link with this id, and whether it can be bought.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindLink(pub String);
+
+/// The link with this id or the latest links, with what is sold.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Links(pub Option<String>);
+
+/// How the purchase of one form stands.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Sale {
+    /// The link.
+    pub id: String,
+    /// See [`Buy::once`].
+    pub once: String,
+}
+
+/// Keeps a transaction for one order of all merchants with one `mch_id`; see
+/// `Book::admits`. Whether it is this order's.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Claim {
+    /// WeChat's number for the payment.
+    pub transaction_id: String,
+    /// The merchant's id and the order's number.
+    pub order: String,
+}
+
+/// What an operator needs to see.
+#[derive(Debug)]
+pub struct Report;
+
+/// Sets the alarm anew and reports to the board.
+#[derive(Debug)]
+pub struct Wake;
+
+/// The changes that the audit has.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Audit(pub audit::Page);
+
+/// A page of a list.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct List(pub Box<Search>);
+
+/// What was paid and refunded in these periods.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Totals(pub Vec<(i64, i64)>);
+
+/// What happened to a purchase, oldest first.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Timeline(pub OutTradeNo);
+
+/// An operator has dealt with an alarm. Whether it was open.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Settle(pub Settled);
+
+/// An operator's decision about an order.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Decide(pub Decision);
+
+/// Raise an alarm about something that was found outside of the book.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Raise {
+    /// See [`super::Raised::name`].
+    pub alarm: String,
+    /// See [`super::Raised::subject`].
+    pub subject: String,
+}
+
+impl Call {
+    /// The id of the checkout or link that it names, where it may not exist.
+    pub fn asks_for(&self) -> Option<&str> {
+        match self {
+            Self::ViewCheckout(ViewCheckout(id))
+            | Self::CheckCheckout(CheckCheckout(id))
+            | Self::FindLink(FindLink(id)) => Some(id),
+            Self::PrepareCheckout(prepare) => Some(&prepare.id),
+            _ => None,
+        }
+    }
+}
