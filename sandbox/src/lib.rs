@@ -59,22 +59,23 @@ use wechat::faults::Faults;
 use wechat::product;
 use wechat::state::WeChat;
 
-/// A call to another server, which must come back before the sandbox answers.
+/// A call to another server that must be answered before the sandbox can
+/// answer.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Send it, and bring what comes back to [`Sandbox::called`].
+    /// Send it, and pass the outcome to [`Sandbox::called`].
     pub request: http::Request<Vec<u8>>,
     then: Then,
 }
 
-/// Who goes on with what comes back.
+/// The part of the sandbox that uses the answer.
 #[derive(Clone, Debug)]
 enum Then {
     Shop(shop::Then),
     Product(product::Scan),
 }
 
-/// WeChat and the demo shop, with all that they keep.
+/// The state of WeChat and of the demo shop.
 ///
 /// Its methods are of three kinds. *Requests*: [`handle`](Self::handle), and
 /// where another server must be asked first [`call_first`](Self::call_first)
@@ -83,8 +84,8 @@ enum Then {
 /// [`sent`](Self::sent). *Storage*: [`load`](Self::load) and
 /// [`take_changes`](Self::take_changes).
 ///
-/// Every `now_ms` is the caller's clock, Unix milliseconds. The sandbox adds
-/// what `POST /sandbox/time` has added, and gives times back on the caller's
+/// Every `now_ms` is the caller's clock in Unix milliseconds. The sandbox adds
+/// the offset set by `POST /sandbox/time`, and returns times on the caller's
 /// clock.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
@@ -94,7 +95,7 @@ pub struct Sandbox {
     world: Table<World>,
 }
 
-/// The row `world/state`: what has no table of its own.
+/// The row `world/state`: the state that has no table of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct World {
     /// How many milliseconds the sandbox's clock is ahead.
@@ -117,7 +118,7 @@ impl Sandbox {
         }
     }
 
-    /// The same, with RSA of the caller's.
+    /// Replaces the RSA implementation.
     #[must_use]
     pub fn with_rsa(mut self, rsa: Rsa) -> Self {
         self.wechat.rsa = rsa;
@@ -136,7 +137,7 @@ impl Sandbox {
             world: Table::new("world"),
         };
         for (key, json) in rows {
-            // A row belongs to one table; the others pass it over.
+            // A row belongs to one table; the others ignore it.
             let _ = sandbox.world.load(&key, &json)?
                 || sandbox.wechat.load(&key, &json)?
                 || sandbox.shop.load(&key, &json)?;
@@ -227,10 +228,10 @@ impl Sandbox {
         }
     }
 
-    /// What must be asked of another server before this request can be
-    /// answered: of its gateway by the demo shop, of a merchant when a payer
-    /// scans a product (Native mode 1). `None` when [`handle`](Self::handle)
-    /// answers alone.
+    /// The call to another server that this request needs first: the demo shop
+    /// calls its gateway, and WeChat calls a merchant when a payer scans a
+    /// product (Native mode 1). `None` if [`handle`](Self::handle) can answer
+    /// alone.
     pub fn call_first(
         &self,
         request: &http::Request<Vec<u8>>,
@@ -252,7 +253,7 @@ impl Sandbox {
         Some(Call { request, then })
     }
 
-    /// The answer, now that the call came back.
+    /// Answers the request of `call`, whose outcome is known now.
     pub fn called(
         &mut self,
         call: &Call,
@@ -267,7 +268,7 @@ impl Sandbox {
         }
     }
 
-    /// When [`due`](Self::due) will have something, if ever.
+    /// When [`due`](Self::due) will next return a notice or settle a refund.
     pub fn next_due_ms(&self) -> Option<i64> {
         let due_ms = wechat::next_due_ms(&self.wechat)?;
         Some(due_ms.saturating_sub(self.wechat.offset_ms))
@@ -279,7 +280,8 @@ impl Sandbox {
         wechat::due(&mut self.wechat, now_ms)
     }
 
-    /// What came of a notice: acknowledged, or to be sent again on schedule.
+    /// Records the outcome of a notice. An unacknowledged notice is sent again
+    /// on its schedule.
     pub fn sent(&mut self, id: &str, outcome: &Outcome, now_ms: i64) {
         let now_ms = now_ms.saturating_add(self.wechat.offset_ms);
         self.wechat.notices.sent(id, outcome, now_ms);

@@ -1,4 +1,4 @@
-//! When a request is handled, and with which chance: both come from outside.
+//! The time and the randomness of one request; both come from the caller.
 
 use sha2::{Digest as _, Sha256};
 
@@ -30,8 +30,8 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// `length` characters of `alphabet`. The slight preference for the first
-    /// of them is of no matter: nothing here guards money.
+    /// `length` characters of `alphabet`. The modulo bias is harmless: nothing
+    /// here protects money.
     pub(crate) fn text(&mut self, alphabet: &[u8], length: usize) -> String {
         let mut bytes = vec![0; length];
         (self.random)(&mut bytes);
@@ -54,7 +54,7 @@ impl<'a> Moment<'a> {
         self.text(ALPHANUMERIC, length)
     }
 
-    /// One of a hundred.
+    /// A random number of 0 to 99.
     pub(crate) fn lot(&mut self) -> u8 {
         let mut bytes = [0; 2];
         (self.random)(&mut bytes);
@@ -67,8 +67,8 @@ impl<'a> Moment<'a> {
     }
 }
 
-/// Bytes for what must be different each time and need not be a secret: an
-/// endless digest of what they are for.
+/// Bytes that must differ each time and need not be secret: an endless digest
+/// of `purpose`.
 pub(crate) fn bytes_of(purpose: String) -> impl FnMut(&mut [u8]) {
     let mut block = 0_u64;
     move |bytes: &mut [u8]| {

@@ -1,12 +1,12 @@
-//! Rows: how the sandbox keeps what it knows, so that only what changed is
+//! Tables of rows that remember which rows changed, so that only those are
 //! written.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One kind of thing, by key. Its stored form is one row a thing:
-/// `<table>/<key>` → JSON.
+/// Rows of one type, by key. The stored form of a row is `<table>/<key>` →
+/// JSON.
 #[derive(Clone, Debug)]
 pub(crate) struct Table<T> {
     name: &'static str,
@@ -77,7 +77,7 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         }
     }
 
-    /// Takes back a stored row. `Ok(false)` when it belongs to another table.
+    /// Loads a stored row. `Ok(false)` if it belongs to another table.
     pub(crate) fn load(&mut self, key: &str, json: &str) -> Result<bool, serde_json::Error> {
         let Some(key) = key
             .strip_prefix(self.name)

@@ -1,4 +1,4 @@
-//! HTTP in and out of the sandbox: small helpers shared by every room of it.
+//! HTTP helpers of the whole sandbox.
 
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 pub(crate) type Request = http::Request<Vec<u8>>;
 pub(crate) type Answer = http::Response<Vec<u8>>;
 
-/// What came of a call to another server: its answer, or why there is none.
+/// The outcome of a call to another server: its answer, or why there is none.
 pub type CallOutcome = Result<http::Response<Vec<u8>>, String>;
 
 /// The largest body the sandbox takes.
@@ -120,8 +120,8 @@ pub(crate) fn gzip(body: Vec<u8>) -> Answer {
     answer(StatusCode::OK, "application/gzip", body)
 }
 
-/// The caller hears nothing. A server cannot hold a connection open for as
-/// long as each client waits, so this is what a proxy in between would say.
+/// Stands for a missing answer. A server cannot keep a connection open as long
+/// as each client waits, so the answer is that of a proxy in between.
 pub(crate) fn no_answer() -> Answer {
     text(StatusCode::GATEWAY_TIMEOUT, "no answer, as was asked\n")
 }
@@ -205,7 +205,7 @@ pub(crate) fn host(request: &Request) -> &str {
         .unwrap_or_default()
 }
 
-/// A path segment as it was meant.
+/// A path segment, percent-decoded.
 pub(crate) fn percent_decoded(segment: &str) -> String {
     // As a form's name, with the one sign that means something else there.
     let form = segment.replace('+', "%2B");

@@ -1,9 +1,9 @@
 //! The sandbox on the Workers runtime.
 //!
-//! One Durable Object, `world`, holds the [`Sandbox`]: loaded from its rows
-//! when it starts, each change written before the answer leaves, notices sent
-//! at once and by the alarm. The phone's pages are passed through here, before
-//! the object, because that is only fetching.
+//! One Durable Object, `world`, holds the [`Sandbox`]: it is loaded from its
+//! rows at the start, each change is written before the answer is sent, and
+//! notices are sent at once and by the alarm. The phone's pages are proxied
+//! here, outside the object, because that needs no state.
 //!
 //! Bindings: `SANDBOX` (the object's namespace, class [`SandboxWorld`]) and
 //! `PUBLIC_URL` (the sandbox's own origin).
@@ -71,7 +71,8 @@ impl DurableObject for SandboxWorld {
         };
         let sql = state.storage().sql();
         let sandbox = load(&sql, &settings).unwrap_or_else(|error| {
-            // Another version's rows: play money, so begin anew.
+            // Rows of another version cannot be read. No money is involved, so
+            // the sandbox starts empty.
             worker::console_error!("the sandbox begins anew: {error}");
             let _ = sql.exec("DELETE FROM rows", None);
             Sandbox::new(settings)
@@ -112,7 +113,7 @@ impl World {
             .map_err(|error| Error::RustError(error.to_string()))?;
         *read.headers_mut() = read_headers(request.headers());
 
-        // A borrow never spans an await: another request may come between.
+        // A borrow never spans an await: another request may run in between.
         let call = self
             .sandbox
             .borrow()
@@ -226,7 +227,7 @@ async fn post(notice: &Outgoing) -> Outcome {
 
 // ── The phone's pages ──────────────────────────────────────────────────────
 
-/// Fetches a page as WeChat would, and brings the bridge into it.
+/// Fetches a page as WeChat would, and inserts the bridge script.
 async fn pass_through(page: &PhoneHost, mut request: Request) -> Result<Response> {
     let body = read_body(&mut request, MAX_PROXIED_BYTES).await?;
     if body.len() > MAX_PROXIED_BYTES {

@@ -1,5 +1,6 @@
-//! What a person does to an order on the merchant platform, or another system
-//! of the merchant: the gateway is not told of it.
+//! Changes that a person makes to an order on the merchant platform, or that
+//! another system of the merchant makes. The gateway receives no message about
+//! them.
 
 use super::failure::{Done, Failure};
 use crate::input::Input;
@@ -47,7 +48,7 @@ pub(super) fn change(
             wechat.refund(wish, moment).map(drop)
         }
         "close" => wechat.close(&key, at_ms),
-        // On the platform there is no earliest moment.
+        // The platform has no earliest time for a reverse.
         _ if order.trade_type != TradeType::Micropay || order.refunded => {
             return Err(Failure::Over(
                 "only an unrefunded Quick Pay is revoked".into(),

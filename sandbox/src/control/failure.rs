@@ -13,7 +13,7 @@ pub(super) enum Failure {
         field: &'static str,
         message: String,
     },
-    /// It is no longer in a state for that.
+    /// The order or refund is no longer in a state that allows it.
     Over(String),
 }
 

@@ -302,7 +302,8 @@ fn apiv3_key(input: &mut Input) -> Result<Option<String>, BadInput> {
     }
 }
 
-/// The tester's own: a `certificate`, or a `public_key` with its `serial_no`.
+/// The tester's own key: a `certificate`, or a `public_key` with its
+/// `serial_no`.
 fn merchant_key(input: &mut Input) -> Result<Option<MerchantKey>, BadInput> {
     let certificate = input.text("certificate")?;
     let public_key = input.text("public_key")?;
@@ -341,7 +342,8 @@ fn merchant_key(input: &mut Input) -> Result<Option<MerchantKey>, BadInput> {
     }))
 }
 
-/// What WeChat signs with: `rotate_platform_certificate` is one step onward.
+/// WeChat's signing keys: `rotate_platform_certificate` advances the rotation
+/// by one step.
 fn platform(input: &mut Input, known: Platform) -> Result<Platform, BadInput> {
     let rotate = input.boolean("rotate_platform_certificate")?;
     let public_key_percent = match input.integer("public_key_percent")? {

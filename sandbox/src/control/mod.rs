@@ -25,11 +25,11 @@ use failure::{Done, Failure};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// The clock goes forward by at most a year at a time: an order cannot be
-/// older than a year and be of any use.
+/// The clock moves forward by at most a year at a time: nothing can be done
+/// with an order that is older.
 const MAX_ADVANCE_SECONDS: i64 = 366 * 24 * 60 * 60;
 
-/// Said whenever the sandbox's clock is moved.
+/// The warning in the answer of a call that moves the clock.
 const CLOCKS_DIFFER: &str = "A gateway beside this sandbox keeps the real time: while the clocks \
     differ, its new orders are refused for their time_expire. \
     POST /sandbox/time {\"ahead_seconds\": 0} returns to the real time.";

@@ -1,5 +1,4 @@
-//! What the sandbox says of itself: its front page, and the list of control
-//! calls.
+//! The sandbox's front page, and the list of its control calls.
 
 use crate::page::page;
 use crate::web::{self, Answer, Request, escape};
@@ -9,7 +8,7 @@ use crate::wechat::{v2, v3};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// What the index of control calls says (`GET /sandbox/`).
+/// The control calls: method, path and description (`GET /sandbox/`).
 pub(crate) const HELP: [(&str, &str, &str); 25] = [
     (
         "GET",
@@ -126,18 +125,18 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
     ),
 ];
 
-/// How to ask for an error code.
+/// How a tester requests an error code.
 const FAULTS: &str = "Any call can be told to fail with POST /sandbox/faults. Or send an out_trade_no or \
     out_refund_no that contains FAULT_ and a code: T1_FAULT_SYSTEMERROR fails each call of the code's row, \
     T1_FAULT_SYSTEMERROR@orderquery only that one; in APIv3, T1_FAULT_SYSTEM_ERROR@query. NO_ANSWER does \
     nothing and answers 504, NO_ANSWER_AFTER does what was asked first.";
 
-/// How to make APIv3 lie.
+/// How a tester requests wrong answers and notices in APIv3.
 const LIES: &str = "APIv3's answers and notices can be told to lie, with lie_next or with the lie's name in a \
     number: T1_FAULT_BAD_SIGNATURE makes every answer about it and the first attempt of its notice lie, \
     T1_FAULT_BAD_SIGNATURE@notice only the notice.";
 
-/// `GET /`: what is here.
+/// `GET /`: the front page.
 pub(crate) fn index(wechat: &WeChat) -> Answer {
     let merchants: String = wechat
         .merchants

@@ -1,5 +1,5 @@
-//! The payer's phone: its page, and what its in-app browser brings into the
-//! pages it shows.
+//! The payer's phone: its page, and what its in-app browser adds to the pages
+//! that it shows.
 //!
 //! ```text
 //! phone.localhost:8788/phone/          the phone: browser, scanner, payments
@@ -39,7 +39,7 @@ const BRIDGE_SCRIPT: &str = concat!(
     "})();\n"
 );
 
-/// Where everything of the sandbox's own begins on a page's host.
+/// The path prefix of the sandbox's own resources on a page's host.
 pub const OWN_PATH: &str = "/__phone/";
 
 /// Answers on a page's host; `None` on any other.
@@ -53,7 +53,7 @@ pub(crate) fn on_a_page(
         Err(error) => return Some(web::text(StatusCode::NOT_FOUND, format!("{error}\n"))),
     };
     let Some(own) = request.uri().path().strip_prefix(OWN_PATH) else {
-        // The adapter passes the page through before it comes to this.
+        // The adapter has proxied the page already; this is an error.
         return Some(web::text(
             StatusCode::BAD_GATEWAY,
             format!("this page lies at {}\n", page.target_origin()),
@@ -81,7 +81,7 @@ fn bridge(
 ) -> Result<Value, BadInput> {
     let mut input = Input::read(body)?;
     let package = payer_action::read_package(&mut input)?;
-    // A page is somewhere: one that does not say where is in no directory.
+    // A page that does not send its URL is in no directory.
     let page_url = page.out_of_phone(&input.text("page_url")?.unwrap_or_default());
     let action = payer_action::read_action(&mut input)?;
     input.finish()?;
@@ -95,8 +95,9 @@ fn bridge(
     ))
 }
 
-/// The phone itself. It must be on its own host: its pages lie below it, and
-/// so share nothing with it but count as one site, which their cookies want.
+/// The phone itself. It has its own host: the hosts of its pages are
+/// subdomains, so they share no storage with it, but count as the same site for
+/// cookies.
 pub(crate) fn handle(request: &Request) -> Answer {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return web::method_not_allowed("GET");

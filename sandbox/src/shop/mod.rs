@@ -1,10 +1,10 @@
-//! The demo shop: a merchant's own site with its own server, as a customer of
-//! a gateway. It sells tea, asks the gateway for a checkout, and believes the
-//! gateway's delivery and nothing else.
+//! The demo shop: a merchant's own site with its own server, as a client of a
+//! gateway. It sells tea, creates checkouts at the gateway, and treats an order
+//! as paid only after the gateway's delivery.
 //!
-//! Its server must ask the gateway twice: for a checkout, and whether a
-//! delivery is signed rightly. [`call`] says what to ask, the adapter asks,
-//! and [`called`] goes on with what came back.
+//! Its server calls the gateway to create a checkout or a link, and to check
+//! the signature of a delivery. [`call`] builds the request, the adapter sends
+//! it, and [`called`] uses the answer.
 
 use crate::input::{BadInput, Input};
 use crate::moment::Moment;
@@ -28,7 +28,8 @@ const INBOX_SCRIPT: &str = concat!("(() => {\n", include_str!("inbox.js"), "})()
 /// The newest deliveries that are kept.
 const MAX_DELIVERIES: usize = 200;
 
-/// What is sold: name, words, price in the currency's smallest unit, picture.
+/// The products: name, description, price in the currency's smallest unit,
+/// picture.
 const PRODUCTS: [(&str, &str, i64, &str); 3] = [
     (
         "Jasmine pearls",
@@ -92,7 +93,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The old one with what the input changes.
+    /// The old configuration with the changes of the input.
     pub(crate) fn read(mut old: Self, mut input: Input) -> Result<Self, BadInput> {
         if let Some(api_base) = input.text("api_base")? {
             let good = Url::parse(&api_base).is_ok_and(|url| {
@@ -156,7 +157,7 @@ pub(crate) struct Delivery {
     verdict: Option<Verdict>,
 }
 
-/// What the gateway says of a delivery's signature.
+/// The gateway's result for a delivery's signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Verdict {
     good: bool,
@@ -227,7 +228,7 @@ impl Shop {
     }
 }
 
-/// What the shop does with the gateway's answer.
+/// What the gateway's answer is for.
 #[derive(Clone, Debug)]
 pub(crate) enum Then {
     GoToCheckout,
@@ -235,7 +236,7 @@ pub(crate) enum Then {
     NoteVerdict { id: String, sign: String },
 }
 
-/// Everything that needs no call.
+/// Answers every request that needs no call to the gateway.
 pub(crate) fn handle(
     shop: &mut Shop,
     wechat: &mut WeChat,
@@ -268,7 +269,7 @@ pub(crate) fn handle(
     }
 }
 
-/// The call that a request makes necessary.
+/// The call to the gateway that a request needs.
 pub(crate) fn call(
     shop: &Shop,
     public_url: &str,
@@ -387,7 +388,8 @@ fn url_in(data: &Value) -> Result<String, String> {
         .ok_or_else(|| "The gateway's answer has no data.url.".to_owned())
 }
 
-/// `data` of the gateway's good answer, or one sentence on what went wrong.
+/// The `data` of the gateway's successful answer, or one sentence about the
+/// error.
 fn read_answer(outcome: &CallOutcome) -> Result<Value, String> {
     let answer = outcome
         .as_ref()
@@ -476,8 +478,8 @@ fn front(shop: &Shop) -> Answer {
     page
 }
 
-/// The shop's payment link in each way a page can hold one, and the policy
-/// that lets the gateway's script, picture and answers in.
+/// The shop's payment link in each form that a page can contain, and the policy
+/// that allows the gateway's script, picture and answers.
 fn link_section(config: &Config) -> (String, Option<String>) {
     let Ok(url) = Url::parse(&config.link) else {
         let section = "<section id=\"link\"><h2>Pay at the counter</h2>\
@@ -563,8 +565,8 @@ fn inbox(shop: &Shop) -> Answer {
     )
 }
 
-/// Where the payer comes back to. That the payer is here proves nothing: the
-/// shop looks for the gateway's delivery.
+/// The page to which the payer returns. Its request proves no payment: the shop
+/// checks for the gateway's delivery.
 fn thanks(shop: &Shop, request: &Request) -> Answer {
     let number = web::query(request, "no").unwrap_or_default();
     let paid = shop
@@ -619,7 +621,7 @@ fn china_readable(unix_ms: i64) -> String {
     )
 }
 
-/// One field a line, for reading; what cannot be read as it came.
+/// One field per line; a body that is not XML is shown unchanged.
 fn pretty_xml(body: &str) -> String {
     let Ok(fields) = Fields::parse(body.as_bytes()) else {
         return body.to_owned();

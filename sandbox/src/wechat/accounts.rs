@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use wechatpay::Secret;
 use wechatpay::rsa::Certificate;
 
-/// A merchant (or institution) of the sandbox, with everything its owner
-/// would read in WeChat Pay's merchant platform. These are credentials for a
-/// toy; every caller can read them.
+/// A merchant (or institution) of the sandbox, with everything that its owner
+/// would read on WeChat Pay's merchant platform. The credentials are public:
+/// every caller can read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merchant {
-    /// What the payer reads on the sheet.
+    /// The name that the payer reads on the sheet.
     pub name: String,
     /// The merchant id.
     pub mch_id: String,
@@ -31,15 +31,16 @@ pub struct Merchant {
     pub mini_program: Option<MiniProgram>,
     /// The API key (v2), which signs in both directions.
     pub key: String,
-    /// The sign type the owner means to use. WeChat takes either, per request.
+    /// The sign type that the owner intends to use. WeChat accepts either in
+    /// each request.
     pub sign_type: String,
-    /// What the merchant is settled in. It may ask for this or for CNY.
+    /// The settlement currency. The merchant may use this currency and CNY.
     pub fee_type: Currency,
     /// The ways to pay that are switched on; others answer `NOAUTH`.
     pub trade_types: Vec<TradeType>,
     /// The registered payment directories. None registered: any page may pay.
     pub jsapi_directories: Vec<String>,
-    /// An institution has some, and must then name one in every request.
+    /// An institution's sub-merchants. It must name one in every request.
     pub sub_merchants: Vec<SubMerchant>,
     /// Where Native mode 1 asks for an order when a product's QR code is
     /// scanned.
@@ -52,12 +53,12 @@ pub struct Merchant {
     pub platform: Platform,
     /// The merchant's account at iOnline, where it has one.
     pub ionline: Option<Ionline>,
-    /// What refunds are paid from, by currency, in its smallest unit: payments
-    /// raise it.
+    /// The funds from which refunds are paid, by currency, in its smallest
+    /// unit. Payments raise them.
     pub funds: BTreeMap<String, i64>,
-    /// Whether WeChat enforces for this account what its manuals state and it
-    /// is known to let pass (`docs/sandbox.md`, section "Strict accounts"). An
-    /// account that an older sandbox stored stays as lenient as it was.
+    /// Whether the sandbox enforces for this account the rules of the manuals
+    /// that WeChat is known not to enforce (`docs/sandbox.md`, section "Strict
+    /// accounts"). An account that an older sandbox stored stays lenient.
     #[serde(default)]
     pub strict: bool,
     /// How long notices of v2 orders are repeated.
@@ -74,7 +75,7 @@ pub struct MerchantKey {
     pub public_key: String,
     /// The certificate as PEM, where it is known.
     pub certificate: Option<String>,
-    /// The private key as PEM, where it is the sandbox's own toy.
+    /// The private key as PEM, if it is one of the sandbox's own.
     pub private_key: Option<String>,
 }
 
@@ -110,7 +111,7 @@ pub struct Ionline {
 /// A merchant that an institution acts for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubMerchant {
-    /// What the payer reads on the sheet.
+    /// The name that the payer reads on the sheet.
     pub name: String,
     /// The sub-merchant's id.
     pub sub_mch_id: String,
@@ -158,7 +159,7 @@ impl SubMerchant {
     }
 }
 
-/// The ways to pay that a merchant has unless told otherwise.
+/// The default payment methods of a merchant.
 pub(crate) const TRADE_TYPES: [TradeType; 5] = TradeType::ALL;
 
 impl Merchant {
@@ -167,12 +168,12 @@ impl Merchant {
         Secret::new(self.key.clone())
     }
 
-    /// What there is for refunds in a currency, in its smallest unit.
+    /// The funds for refunds in a currency, in its smallest unit.
     pub(crate) fn funds_in(&self, currency: Currency) -> i64 {
         self.funds.get(currency.code()).copied().unwrap_or_default()
     }
 
-    /// Puts an amount into the funds; a negative one takes it out.
+    /// Adds an amount to the funds; a negative one is subtracted.
     pub(crate) fn add_funds(&mut self, currency: Currency, amount_minor: i64) {
         let funds = self.funds.entry(currency.code().to_owned()).or_default();
         *funds = funds.saturating_add(amount_minor);
@@ -290,7 +291,7 @@ pub(crate) fn mini_program_secret<'a>(
         .map(|(_, secret)| secret)
 }
 
-/// The application that an openid belongs to, when it is some payer's.
+/// The application of an openid, if the openid belongs to a payer.
 pub(crate) fn owner_of<'a>(merchants: &'a Table<Merchant>, openid: &str) -> Option<&'a str> {
     merchants
         .values()

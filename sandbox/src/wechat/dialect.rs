@@ -1,5 +1,5 @@
-//! In which of WeChat's languages an order was made: its notices are made in
-//! the same, sent on that one's schedule and acknowledged in its way.
+//! The dialect in which an order was made. It decides the form, the schedule
+//! and the acknowledgement of the order's notices.
 
 use serde::{Deserialize, Serialize};
 use wechatpay::common::SignType;
@@ -36,7 +36,7 @@ impl NoticeSchedule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "dialect")]
 pub(crate) enum Dialect {
-    /// WeChat Pay v2, signed so.
+    /// WeChat Pay v2, with this sign type.
     V2 { sign_type: SignType },
     /// APIv3 for merchants outside of mainland China.
     V3Global,

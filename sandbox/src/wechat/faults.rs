@@ -1,4 +1,4 @@
-//! Misbehaviour on request: which call is to fail, and how.
+//! Faults on request: which call is to fail, and how.
 //!
 //! ```text
 //! POST /sandbox/faults {"fail_next": {path, code, times?}}   any call, so often
@@ -6,33 +6,34 @@
 //! out_trade_no=T1_FAULT_SYSTEMERROR@orderquery               that call alone
 //! ```
 //!
-//! The second way needs nothing but a number, which any SDK's test can choose.
-//! It acts on calls whose row in [`CODES`] has the code, so that
-//! `…FAULT_ORDERNOTEXIST` lets an order be made and then denies it.
+//! The second way needs only an order number, which any SDK's test can choose.
+//! It applies to calls whose row in [`CODES`] has the code, so with
+//! `…FAULT_ORDERNOTEXIST` an order can be made and then is not found.
 
 use serde::{Deserialize, Serialize};
 use wechatpay::common::Fields;
 use wechatpay::v2::ErrorCode::{self, *};
 
-/// What is switched on (`POST /sandbox/faults`).
+/// The faults that are switched on (`POST /sandbox/faults`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Faults {
-    /// No notice leaves until this is switched off.
+    /// No notice is sent while this is on.
     pub(crate) hold_notices: bool,
-    /// How often each notice is sent beside the first. APIv3's are encrypted
-    /// anew each time.
+    /// How many copies of each notice are sent in addition. APIv3 encrypts each
+    /// copy separately.
     pub(crate) duplicate_notices: u8,
     /// How long each notice waits before it is sent first.
     pub(crate) delay_notices_seconds: i64,
-    /// How old an order must be to be closed; 300 is what the manual asks for.
+    /// The minimum age of an order that is closed, in seconds; the manual asks
+    /// for 300.
     #[serde(default)]
     pub(crate) close_after_seconds: u32,
-    /// Whether refund and reverse want a certificate on a plain connection,
+    /// Whether refund and reverse require a certificate on a plain connection,
     /// which cannot carry one.
     pub(crate) require_certificate: bool,
     /// Calls that are to fail.
     pub(crate) fail_next: Vec<FailNext>,
-    /// APIv3's answers and notices that are to lie.
+    /// APIv3's answers and notices that are to be wrong.
     pub(crate) lie_next: Vec<LieNext>,
 }
 
@@ -50,7 +51,7 @@ pub(crate) struct LieNext {
     pub(crate) times: u32,
 }
 
-/// What lies.
+/// Which kind of message is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Teller {
@@ -58,8 +59,8 @@ pub(crate) enum Teller {
     Notice,
 }
 
-/// What is wrong with an APIv3 answer or notice. Each leaves everything else
-/// as it should be.
+/// What is wrong with an APIv3 answer or notice. Everything else in it is
+/// correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Lie {
@@ -92,7 +93,7 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    /// Every lie, what it is called, and what it is.
+    /// Every lie with its name and its description.
     pub(crate) const ALL: [(Self, &'static str, &'static str); 13] = [
         (
             Self::WrongSerial,
@@ -169,7 +170,7 @@ impl Lie {
             .map(|(lie, _, _)| lie)
     }
 
-    /// The lie that a wish begins with.
+    /// The lie with which the text after `FAULT_` begins.
     pub(crate) fn wished(wish: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -177,7 +178,7 @@ impl Lie {
             .map(|(lie, _, _)| lie)
     }
 
-    /// Whether an answer can tell it.
+    /// Whether it applies to answers. All of them apply to notices.
     pub(crate) const fn is_of_answers(self) -> bool {
         matches!(
             self,
@@ -198,11 +199,11 @@ pub(crate) enum Fault {
     Code(String),
     /// It does nothing and does not answer.
     NoAnswer,
-    /// It is done, and does not answer.
+    /// It does its work and does not answer.
     NoAnswerAfter,
 }
 
-/// The longer name first: it begins with the shorter.
+/// The longer name comes first, because it begins with the shorter one.
 const NO_ANSWERS: [(&str, Fault); 2] = [
     ("NO_ANSWER_AFTER", Fault::NoAnswerAfter),
     ("NO_ANSWER", Fault::NoAnswer),
@@ -216,7 +217,8 @@ impl Fault {
             .map_or_else(|| Self::Code(name.to_owned()), |(_, fault)| fault)
     }
 
-    /// The fault that a wish begins with; `code` finds a code of the call's.
+    /// The fault with which the text after `FAULT_` begins; `code` finds a code
+    /// of the call.
     pub(crate) fn wished(wish: &str, code: impl Fn(&str) -> Option<String>) -> Option<Self> {
         NO_ANSWERS
             .into_iter()
@@ -226,8 +228,8 @@ impl Fault {
     }
 }
 
-/// What a number asks of a call: all that follows `FAULT_`, unless it names
-/// another call after an `@`.
+/// The fault that a number requests of a call: the text after `FAULT_`, unless
+/// it names another call after an `@`.
 pub(crate) fn wish<'a>(number: &'a str, call: &str) -> Option<&'a str> {
     let (_, wish) = number.split_once("FAULT_")?;
     match wish.split_once('@') {
@@ -236,7 +238,7 @@ pub(crate) fn wish<'a>(number: &'a str, call: &str) -> Option<&'a str> {
     }
 }
 
-/// What any call may answer with. A statement has other words for it.
+/// The codes of every call. The statement call has sentences in their place.
 pub(crate) const ANYWHERE: &[ErrorCode] = &[
     SystemError,
     ParamError,
@@ -254,8 +256,8 @@ pub(crate) const ANYWHERE: &[ErrorCode] = &[
     InvalidReqTooMuch,
 ];
 
-/// What else each call answers with: the tables of the WeChat Pay v2 manual,
-/// and what is met.
+/// The further codes of each call: from the tables of the WeChat Pay v2 manual,
+/// and codes that occur in practice.
 pub(crate) const CODES: &[(&str, &[ErrorCode])] = &[
     (
         "/pay/unifiedorder",
@@ -349,7 +351,7 @@ pub(crate) fn knows(path: &str, code: &ErrorCode) -> bool {
             .any(|(call, codes)| *call == path && codes.contains(code))
 }
 
-/// The fault that a request's own numbers ask for.
+/// The fault that a request's `out_refund_no` or `out_trade_no` requests.
 pub(crate) fn in_a_number(path: &str, fields: &Fields) -> Option<Fault> {
     ["out_refund_no", "out_trade_no"]
         .into_iter()
@@ -360,7 +362,7 @@ pub(crate) fn in_a_number(path: &str, fields: &Fields) -> Option<Fault> {
 fn read(path: &str, number: &str) -> Option<Fault> {
     let wish = wish(number, path.rsplit('/').next().unwrap_or_default())?;
     Fault::wished(wish, |wish| {
-        // The longest: ORDERNOTEXIST begins like no other, but that may change.
+        // The longest match wins, in case one code begins with another.
         let code = ErrorCode::ALL
             .iter()
             .filter(|code| wish.starts_with(code.code()) && knows(path, code))

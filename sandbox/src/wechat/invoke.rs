@@ -21,8 +21,8 @@ use serde_json::{Map, Value, json};
 use url::Url;
 use wechatpay::common::invoke::{APP_PACKAGE, App, Jsapi};
 
-/// `getBrandWCPayRequest`: checks the package as WeChat does, and then does
-/// what the payer chose; without a choice, answers what the sheet shows.
+/// `getBrandWCPayRequest`: checks the package as WeChat does, then executes the
+/// payer's action; without an action, returns the content of the sheet.
 pub(crate) fn bridge(
     wechat: &mut WeChat,
     payer: Payer,
@@ -38,9 +38,9 @@ pub(crate) fn bridge(
 }
 
 /// What WeChat's SDK in a mobile app does with the app's request (WeChat Pay v2
-/// manual, sections 8.5 and 8.6): checks it as WeChat does, and then does what
-/// the payer chose. The app reads `errCode`: 0 paid, -1 refused, -2 cancelled.
-/// Without an action, what the sheet shows.
+/// manual, sections 8.5 and 8.6): checks it as WeChat does, then executes the
+/// payer's action. The app reads `errCode`: 0 paid, -1 refused, -2 cancelled.
+/// Without an action, returns the content of the sheet.
 pub(crate) fn app(
     wechat: &mut WeChat,
     payer: Payer,
@@ -69,8 +69,8 @@ pub(crate) fn app(
     outcome
 }
 
-/// A scanned `code_url`, or a short URL that stands for one. A product's QR
-/// code comes here only when its merchant cannot be asked: `product.rs`.
+/// A scanned `code_url`, or a short URL of one. A product's QR code arrives
+/// here only if its merchant cannot be called (`product.rs`).
 pub(crate) fn scan(
     wechat: &mut WeChat,
     payer: Payer,
@@ -107,7 +107,7 @@ pub(crate) fn scan(
     }
 }
 
-/// Goes on with the merchant's answer.
+/// Shows or pays the order that the merchant's answer names.
 pub(crate) fn product_answered(
     wechat: &mut WeChat,
     scan: &product::Scan,
@@ -120,8 +120,8 @@ pub(crate) fn product_answered(
     }
 }
 
-/// Any order by its number, for ways to pay that have no client here (APP,
-/// MWEB) and for scripts in a hurry. Nothing of a package is checked.
+/// Pays any order by its number, without a package: for payment methods without
+/// a client here (APP, MWEB), and for scripts.
 pub(crate) fn pay_directly(
     wechat: &mut WeChat,
     key: &str,
@@ -140,7 +140,8 @@ pub(crate) fn pay_directly(
     }
 }
 
-/// Shows or does what the payer chose about an order that can be paid.
+/// Executes the payer's action on an order that can be paid, or returns the
+/// content of the sheet.
 fn act(
     wechat: &mut WeChat,
     key: &str,
@@ -189,7 +190,8 @@ fn act(
     with_order(outcome, wechat, key, moment.now_ms)
 }
 
-/// Quick Pay: the sheet was the only one, so what is not paid now is over.
+/// Quick Pay shows the sheet once, so an order that is not paid now cannot be
+/// paid any more.
 fn answer_password(wechat: &mut WeChat, key: &str, action: Option<Action>, at_ms: i64) {
     let state = match action {
         Some(Action::Cancel) => State::NotPay,
@@ -221,7 +223,7 @@ fn sheet(wechat: &WeChat, order: &Order, payer: Payer) -> Value {
     })
 }
 
-/// Takes the money and makes the notice.
+/// Takes the money and notifies the merchant.
 fn pay(
     wechat: &mut WeChat,
     key: &str,
@@ -275,7 +277,7 @@ fn check_package(
         ));
     }
     let Some(prepay_id) = jsapi.prepay_id() else {
-        // These are WeChat's words, though no total_fee is meant.
+        // WeChat's own text, although no total_fee is involved.
         return Err(Refused::new(
             "PACKAGE_FORMAT",
             "调用支付JSAPI缺少参数：total_fee",
@@ -340,7 +342,7 @@ fn check_package(
     Ok(order.key())
 }
 
-/// The seven fields of section 8.5, as WeChat looks at them.
+/// Checks the seven fields of section 8.5 as WeChat does.
 fn check_app_package(
     wechat: &WeChat,
     payer: Payer,
@@ -452,8 +454,8 @@ fn is_signed(wechat: &WeChat, jsapi: &Jsapi, dialect: Dialect, merchant: &Mercha
     }
 }
 
-/// A field of the package: there, a string, not empty. A number is as good as
-/// nothing: WeChat on iOS fails on it.
+/// A required string field of the package, not empty. A number is refused,
+/// because WeChat on iOS fails on it.
 fn text(package: &Map<String, Value>, name: &str) -> Result<String, Refused> {
     match package.get(name) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
@@ -485,9 +487,9 @@ fn check_payer(order: &Order, payer: Payer) -> Result<(), Refused> {
     }
 }
 
-/// The page must lie in a registered directory itself, not below one
-/// (section 7.3.2). Without any registered, every page may pay; a script that
-/// names no page has none to be looked at.
+/// The page must be directly in a registered directory, not below one (section
+/// 7.3.2). Without a registered directory every page may pay; a script that
+/// names no page is not checked.
 fn check_directory(registered: &[String], page_url: Option<&str>) -> Result<(), Refused> {
     let Some(page) = page_url.filter(|_| !registered.is_empty()) else {
         return Ok(());
@@ -506,8 +508,8 @@ fn check_directory(registered: &[String], page_url: Option<&str>) -> Result<(), 
     ))
 }
 
-/// `http://127.0.0.1:8787/pay/?s=1` → `http://127.0.0.1:8787/pay/`. This
-/// machine has two names; they count as one.
+/// `http://127.0.0.1:8787/pay/?s=1` → `http://127.0.0.1:8787/pay/`. `localhost`
+/// and `127.0.0.1` count as the same host.
 fn directory(address: &str) -> Option<String> {
     let url = Url::parse(address).ok()?;
     let host = match url.host_str()? {

@@ -1,5 +1,5 @@
-//! H5 payment: the page that a phone's browser outside WeChat is sent to
-//! (`mweb_url`), which here asks who pays.
+//! H5 payment: the page to which a phone's browser outside WeChat is sent
+//! (`mweb_url`). The tester chooses the payer on it.
 
 use crate::moment::Moment;
 use crate::page::page;

@@ -6,9 +6,9 @@
 //!          └ answered in 5 s with HTTP 200 and return_code SUCCESS: acknowledged
 //! ```
 //!
-//! The attempts keep to the schedule and not to when the attempt before came
-//! back, so that after a jump of the sandbox's clock all that would have
-//! happened meanwhile happens, in order.
+//! Attempts follow the schedule, not the end of the attempt before. After a
+//! jump of the sandbox's clock, all attempts that were due meanwhile are made,
+//! in order.
 
 use crate::table::{Change, Table};
 use crate::wechat::dialect::{Dialect, NoticeSchedule};
@@ -21,8 +21,8 @@ use wechatpay::{ionline, v2, v3};
 /// How long a receiver has to answer.
 pub const TIMEOUT_MS: u32 = 5000;
 
-/// After this long without an outcome, an attempt counts as never made: the
-/// process was stopped while it was under way.
+/// An attempt without an outcome after this time counts as never made: the
+/// process stopped while it was in flight.
 const LOST_AFTER_MS: i64 = 10_000;
 
 /// How much of an answer is kept for the log.
@@ -31,7 +31,7 @@ const EXCERPT_CHARACTERS: usize = 500;
 /// A notice to POST now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Hand it back with the outcome.
+    /// Pass it back with the outcome.
     pub id: String,
     /// The order's `notify_url`.
     pub url: String,
@@ -41,7 +41,7 @@ pub struct Outgoing {
     pub body: String,
 }
 
-/// What came of a notice.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The receiver answered.
@@ -55,7 +55,7 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// What is to be told to whom.
+/// A notice's content and destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Letter {
     /// Whose notice it is.
@@ -88,7 +88,7 @@ pub(crate) enum Content {
     },
 }
 
-/// What an APIv3 notice is about.
+/// The subject of an APIv3 notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Told {
@@ -131,7 +131,7 @@ impl Notice {
             content,
             ..
         } = &self.letter;
-        // What will be encrypted is shown as it is.
+        // Shown before encryption.
         let body = match content {
             Content::Ready { body, .. } => json!(body),
             Content::Event { told, .. } => json!(told),
@@ -150,14 +150,14 @@ impl Notice {
     }
 }
 
-/// Every notice, and the order in which they fall due. Times are the
-/// sandbox's.
+/// All notices, and the queue of those that are due. Times are on the sandbox's
+/// clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Notices {
     table: Table<Notice>,
     queue: BTreeSet<(i64, String)>,
-    /// Handed out and not yet back, and since when. Kept in memory only: what
-    /// a stopped process had under way is due again.
+    /// Attempts in flight, and since when. Kept in memory only: after a restart
+    /// they are due again.
     under_way: BTreeMap<String, i64>,
 }
 
@@ -174,7 +174,7 @@ impl Notices {
         self.table.load(key, json)
     }
 
-    /// To be called once, when every row is loaded.
+    /// Builds the index. Call it once, after every row is loaded.
     pub(crate) fn index(&mut self) {
         self.queue = self
             .table
@@ -210,8 +210,7 @@ impl Notices {
         self.table.get(id)
     }
 
-    /// When [`due`](Self::due) has something to hand out, or something under
-    /// way counts as lost.
+    /// When a notice is due, or an attempt in flight counts as lost.
     pub(crate) fn next_due_ms(&self) -> Option<i64> {
         self.queue
             .iter()
@@ -222,7 +221,7 @@ impl Notices {
             .min()
     }
 
-    /// The ids of the notices to send now, each handed out once.
+    /// The ids of the notices to send now. Each is returned once.
     pub(crate) fn due(&mut self, now_ms: i64) -> Vec<String> {
         self.under_way
             .retain(|_, since_ms| now_ms < since_ms.saturating_add(LOST_AFTER_MS));
@@ -243,7 +242,7 @@ impl Notices {
         let Some(notice) = self.table.get_mut(id) else {
             return;
         };
-        // A second outcome of an attempt that counted as lost.
+        // This is a second outcome, of an attempt that had counted as lost.
         let Some(due_ms) = notice.next_ms else {
             return;
         };

@@ -6,9 +6,9 @@
 //! GET /sns/jscode2session         the same for a Mini Program, whose code wx.login gave
 //! ```
 //!
-//! The payer comes in the header `x-sandbox-payer`, which the phone adds; a
-//! script may add it too. Without it the caller is no WeChat client, and gets
-//! the page that WeChat shows then.
+//! The header `x-sandbox-payer` names the payer: the phone adds it, and a
+//! script can. Without it the caller is not a WeChat client, and gets the page
+//! that WeChat shows to other browsers.
 
 use crate::moment::Moment;
 use crate::page::page;
@@ -27,8 +27,8 @@ use wechatpay::oauth::{Authorize, CODE_SECONDS, ErrorCode, Token, TokenRequest};
 /// The scope of `wx.login`'s codes.
 const LOGIN: &str = "wx.login";
 
-/// Codes older than this are forgotten; until then a used one is told from
-/// one that never was.
+/// Codes older than this are deleted. Until then a used code is distinguished
+/// from an unknown one.
 const CODE_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A code that WeChat handed to a page, or to a Mini Program.
@@ -72,7 +72,7 @@ pub(crate) fn authorize(
     web::redirect(StatusCode::FOUND, &asked.return_url(&code))
 }
 
-/// The page with WeChat's number for what is wrong.
+/// The error page, with WeChat's number for the error.
 fn refuse(error: &FieldError) -> Answer {
     let (number, words) = match error.field {
         "appid" => ("10013", "AppID 参数错误"),
@@ -183,7 +183,7 @@ fn check_secret(secret: Option<&str>, sent: &Secret) -> Result<(), ErrorCode> {
     }
 }
 
-/// Spends a code of this application and of this kind.
+/// Uses up a code of this application and of this kind.
 fn spend(
     codes: &mut Table<Code>,
     code: &str,
@@ -221,7 +221,7 @@ pub(crate) fn open_in_wechat() -> Answer {
     )
 }
 
-/// WeChat's OAuth error page: its number, its words, and ours.
+/// WeChat's OAuth error page: its number, its text, and our explanation.
 fn oauth_error(number: &str, words: &str, message: &str) -> Answer {
     page(
         StatusCode::OK,

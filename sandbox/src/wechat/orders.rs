@@ -1,7 +1,7 @@
-//! Orders as WeChat keeps them: made by a prepayment or a Quick Pay, paid by
-//! a payer, closed, reversed or refunded by the merchant. One book for every
-//! [`Dialect`]: `rules/` says what may happen to an order, and the fronts
-//! (`v2/`, `v3/`, `ionline/`) only how it is asked for and told.
+//! Orders as WeChat stores them: made by a prepayment or a Quick Pay, paid by a
+//! payer, closed, reversed or refunded by the merchant. They are the same for
+//! every [`Dialect`]: `rules/` decides what may happen to an order; `v2/`,
+//! `v3/` and `ionline/` parse requests and write answers.
 
 use crate::moment::Moment;
 use crate::table::{Change, Table};
@@ -26,18 +26,17 @@ pub(crate) struct Order {
     pub(crate) out_trade_no: String,
     pub(crate) trade_type: TradeType,
     pub(crate) money: Money,
-    /// The request's fields that make the order what it is: the same number
-    /// with other ones is another order, and refused. What is shared has v2's
-    /// names in every dialect: `body`, `attach`, `notify_url`, `openid`,
+    /// The fields that a repeated request must not change. Shared ones have
+    /// v2's names in every dialect: `body`, `attach`, `notify_url`, `openid`,
     /// `sub_openid`, `limit_pay`, `device_info`.
     pub(crate) terms: BTreeMap<String, String>,
-    /// Who alone may pay: whose openid the order was made with (JSAPI), or whose
-    /// code was scanned (Quick Pay).
+    /// The only payer who may pay: by the openid of the order (JSAPI), or by
+    /// the scanned code (Quick Pay).
     pub(crate) payer: Option<Payer>,
-    /// How the order was made, and so how its notice is.
+    /// The dialect of the order and of its notice.
     pub(crate) dialect: Dialect,
     pub(crate) created_ms: i64,
-    /// `time_expire`: the latest payment.
+    /// `time_expire`: the latest time of a payment.
     pub(crate) expires_ms: Option<i64>,
     /// Quick Pay has none: no page and no QR code leads to it.
     pub(crate) prepay_id: Option<String>,
@@ -49,8 +48,8 @@ pub(crate) struct Order {
     /// Quick Pay: paid without the password.
     #[serde(default)]
     pub(crate) without_password: bool,
-    /// A refund was taken. That makes the order's `trade_state` `REFUND`,
-    /// regardless of the refund's result.
+    /// A refund was accepted. The order's `trade_state` is then `REFUND`,
+    /// whatever the refund's result.
     pub(crate) refunded: bool,
 }
 
@@ -61,7 +60,7 @@ pub(crate) enum State {
     NotPay,
     /// Quick Pay: the payer is asked for the password.
     UserPaying {
-        /// A first reverse was told to come again.
+        /// A first reverse was answered with `recall`.
         reverse_asked: bool,
     },
     /// Quick Pay: the payment failed.
@@ -71,7 +70,7 @@ pub(crate) enum State {
     Closed {
         at_ms: i64,
     },
-    /// Quick Pay, taken back, and what was paid before that.
+    /// Quick Pay: reversed, with the payment before that.
     Revoked {
         at_ms: i64,
         payment: Option<Box<Payment>>,
@@ -156,7 +155,7 @@ impl Order {
         }
     }
 
-    /// What a query is told, and the same in words.
+    /// The state in a query's answer, and its text.
     pub(crate) fn told(&self) -> (TradeState, &'static str) {
         match &self.state {
             State::Paid { payment, .. } if self.refunded => {
@@ -171,7 +170,7 @@ impl Order {
         }
     }
 
-    /// What was paid, even if it was taken back later.
+    /// The payment, also if it was reversed later.
     pub(crate) fn payment(&self) -> Option<&Payment> {
         match &self.state {
             State::Paid { payment, .. } => Some(payment),
@@ -276,7 +275,7 @@ impl Order {
     }
 }
 
-/// Every order, and the ways to find one.
+/// All orders, with indexes.
 #[derive(Clone, Debug)]
 pub(crate) struct Orders {
     table: Table<Order>,
@@ -299,7 +298,7 @@ impl Orders {
         self.table.load(key, json)
     }
 
-    /// To be called once, when every row is loaded.
+    /// Builds the index. Call it once, after every row is loaded.
     pub(crate) fn index(&mut self) {
         let keys: Vec<String> = self.table.values().map(Order::key).collect();
         for key in keys {
@@ -326,8 +325,8 @@ impl Orders {
         self.table.get(key)
     }
 
-    /// Also by an old `prepay_id`, which the caller tells from the order's
-    /// present one.
+    /// Finds an order by its `prepay_id`, also an old one: the caller compares
+    /// it with the order's current one.
     pub(crate) fn by_prepay_id(&self, prepay_id: &str) -> Option<&Order> {
         self.table.get(self.by_prepay_id.get(prepay_id)?)
     }
@@ -405,7 +404,7 @@ pub(crate) fn rate(currency: Currency) -> i64 {
         Currency::Nzd => 430_000_000,
         Currency::Krw => 520_000,
         Currency::Thb => 20_000_000,
-        // Of the others, one unit is one yuan.
+        // One unit of any other currency is one yuan.
         _ => 100_000_000,
     }
 }

@@ -18,19 +18,19 @@ const REMEMBERED_MS: i64 = 86_400_000;
 pub(crate) struct PayCode {
     auth_code: String,
     pub(crate) payer: Payer,
-    /// What happens when it is scanned; by the amount, where nothing is said.
+    /// What happens when it is scanned; decided by the amount if `None`.
     pub(crate) behaviour: Option<Behaviour>,
     made_ms: i64,
     pub(crate) used: bool,
 }
 
-/// What a tester wants of a code.
+/// The behaviour of a code that a tester chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Behaviour {
-    /// Paid at once, however much it is.
+    /// Paid at once, whatever the amount.
     Pays,
-    /// The payer is asked for the password, however little it is.
+    /// The payer is asked for the password, whatever the amount.
     Password,
     /// `AUTHCODEEXPIRE`.
     Expired,

@@ -31,7 +31,7 @@ pub(crate) struct Refused {
     reason: &'static str,
     /// WeChat's words.
     err_desc: String,
-    /// The same for a developer, in one sentence.
+    /// An explanation for developers, in one sentence.
     message: String,
 }
 
@@ -92,8 +92,8 @@ pub(crate) fn read_action(input: &mut Input) -> Result<Option<Action>, BadInput>
         .ok_or_else(|| input.bad("action", "send pay, cancel or fail"))
 }
 
-/// The package is looked at as it is: what is wrong with it is WeChat's to
-/// say, not a mistake in calling the sandbox.
+/// Reads the package without checking it: errors in it are WeChat's answer, not
+/// errors of the control call.
 pub(crate) fn read_package(input: &mut Input) -> Result<serde_json::Map<String, Value>, BadInput> {
     match input.value("package") {
         Some(Value::Object(package)) => Ok(package),

@@ -1,5 +1,5 @@
-//! The people who pay. Three are enough: one who follows the merchant's
-//! account, one who does not, and one without money.
+//! The payers: one who follows the merchant's account, one who does not, and
+//! one without money.
 
 use crate::input::{BadInput, Input};
 use base64::Engine as _;
@@ -19,7 +19,7 @@ pub enum Payer {
     Alice,
     /// Follows none and pays by credit card.
     Bob,
-    /// Has one yuan: dearer orders end in `NOTENOUGH`.
+    /// Has one yuan: larger orders are refused with `NOTENOUGH`.
     Carol,
 }
 
@@ -41,8 +41,8 @@ impl Payer {
         Self::ALL.into_iter().find(|payer| payer.as_str() == name)
     }
 
-    /// Who this payer is to the application `appid`: `o` and 27 characters of
-    /// `A-Z a-z 0-9 _ -`, always the same for the same two.
+    /// The payer's openid under the application `appid`: `o` and 27 characters
+    /// of `A-Z a-z 0-9 _ -`, constant for each pair.
     pub fn openid(self, appid: &str) -> String {
         let digest = Sha256::digest(format!("openid\n{appid}\n{}", self.as_str()));
         let mut openid = String::from("o");
@@ -100,7 +100,8 @@ pub(crate) fn read_payer(input: &mut Input) -> Result<Payer, BadInput> {
 mod tests {
     use super::*;
 
-    /// Scripts and other people's tests hold these: they must never change.
+    /// Scripts and tests of others contain these values, so they must never
+    /// change.
     #[test]
     fn openids_are_pinned() {
         let appid = "wx5a11d0b0c0ffee01";

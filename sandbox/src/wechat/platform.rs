@@ -32,14 +32,16 @@ static PUBLIC_KEY: LazyLock<Option<PrivateKey>> =
 /// What WeChat signs with for one merchant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
-    /// How often it was turned on: three steps are one change of certificate.
+    /// How many steps the rotation has made: three steps replace one
+    /// certificate.
     pub rotation: usize,
-    /// How many of a hundred answers and notices the public key signs. At 100
+    /// The percentage of answers and notices that the public key signs. At 100
     /// there are no certificates.
     pub public_key_percent: u8,
 }
 
-/// A key that signs, and the name by which the merchant finds its other half.
+/// A signing key, and the serial number by which the merchant finds the key to
+/// verify with.
 #[derive(Clone, Debug)]
 pub(crate) struct Signer {
     pub(crate) serial: String,
@@ -88,9 +90,10 @@ impl Platform {
         })
     }
 
-    /// What signs an answer or a notice. `wanted` is the `Wechatpay-Serial` of
-    /// the request: who names the public key is answered with it. `lot` is
-    /// 0 to 99, and decides during a migration.
+    /// The key that signs an answer or a notice. `wanted` is the
+    /// `Wechatpay-Serial` of the request: a request that names the public key
+    /// is answered with it. `lot` is a random number of 0 to 99 that decides
+    /// during a migration.
     pub(crate) fn signer(&self, mch_id: &str, wanted: Option<&str>, lot: u8) -> Option<Signer> {
         let id = public_key_id(mch_id);
         if wanted == Some(id.as_str()) || lot < self.public_key_percent {

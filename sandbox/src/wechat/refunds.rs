@@ -22,7 +22,7 @@ const TO_CARD_MS: i64 = 3 * 86_400_000;
 /// One refund.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refund {
-    /// Whose it is: the order's row.
+    /// The key of the order.
     pub(crate) order_key: String,
     pub(crate) mch_id: String,
     pub(crate) sub_mch_id: Option<String>,
@@ -38,10 +38,10 @@ pub(crate) struct Refund {
     pub(crate) state: State,
     /// WeChat's name for the funds that it is paid from.
     pub(crate) refund_account: String,
-    /// Who gets it, in words.
+    /// The recipient, as WeChat writes it.
     pub(crate) recipient: String,
     pub(crate) notify_url: Option<String>,
-    /// How it was asked for, and so how its notice is made.
+    /// The dialect of the request and of its notice.
     pub(crate) dialect: Dialect,
     pub(crate) notice_nonce: String,
 }
@@ -61,7 +61,7 @@ pub(crate) fn key(mch_id: &str, sub_mch_id: Option<&str>, out_refund_no: &str) -
     orders::key(mch_id, sub_mch_id, out_refund_no)
 }
 
-/// What a refund is made of, beside its order.
+/// The terms of a new refund.
 pub(crate) struct Terms {
     pub(crate) out_refund_no: String,
     pub(crate) money: Money,
@@ -123,8 +123,8 @@ impl Refund {
         }
     }
 
-    /// Whether its amount counts as gone from the order: only a closed refund
-    /// may be asked for again.
+    /// Whether its amount counts against the order. Only the amount of a closed
+    /// refund can be refunded again.
     pub(crate) const fn counts(&self) -> bool {
         !matches!(self.state, State::Closed { .. })
     }
@@ -164,7 +164,7 @@ impl Refund {
     }
 }
 
-/// What was returned of one order.
+/// The refunded amounts of one order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Returned {
     pub(crate) count: usize,
@@ -225,7 +225,7 @@ impl Refunds {
         found
     }
 
-    /// What counts as gone from an order.
+    /// The sums that count against an order.
     pub(crate) fn returned(&self, order_key: &str) -> Returned {
         self.values()
             .filter(|refund| refund.order_key == order_key && refund.counts())

@@ -1,22 +1,23 @@
 //! RSASSA-PKCS1-v1_5 with SHA-256, for the sandbox's own keys and for the
 //! merchants' signatures.
 //!
-//! The `rsa` crate leaks a private key through its timing (RUSTSEC-2023-0071).
-//! Every private key here is public already, so there is nothing to leak; no
-//! other room may use it.
+//! The `rsa` crate can leak a private key through timing (RUSTSEC-2023-0071).
+//! The sandbox's private keys are public, so it may use the crate. A gateway's
+//! keys are secret: it uses WebCrypto on Workers and `ring` in `server/`
+//! (`wechatpay::rsa::Rsa`).
 
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
 use sha2::{Digest as _, Sha256};
 use wechatpay::rsa::{PrivateKey, PublicKey};
 
-/// Who does the arithmetic. A simulation that has no time for it brings its
-/// own: see [`Sandbox::with_rsa`](crate::Sandbox::with_rsa).
+/// The RSA implementation. A simulation replaces it with a faster one: see
+/// [`Sandbox::with_rsa`](crate::Sandbox::with_rsa).
 #[derive(Clone, Copy, Debug)]
 pub struct Rsa {
     /// The signature, empty when the key's numbers do not belong together.
     pub sign: fn(&PrivateKey, &[u8]) -> Vec<u8>,
-    /// Whether the last is the key's signature over the message.
+    /// Whether the last argument is the key's signature over the message.
     pub verify: fn(&PublicKey, &[u8], &[u8]) -> bool,
 }
 

@@ -17,7 +17,7 @@ use order::Currency;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the sandbox must be told about where it runs.
+/// The sandbox's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The sandbox's own origin, with no slash at the end:
@@ -46,8 +46,8 @@ pub(crate) struct WeChat {
     pub(crate) reports: Table<Report>,
 }
 
-/// What a merchant said about the speed of a call (WeChat Pay v2 manual,
-/// section 9.8).
+/// A merchant's report about the speed of a call (WeChat Pay v2 manual, section
+/// 9.8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) received_ms: i64,

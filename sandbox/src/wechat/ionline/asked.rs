@@ -14,7 +14,7 @@ use wechatpay::v2::ErrorCode;
 /// iOnline's number for a payment has at most this many characters.
 const TRANSACTION_ID_LEN: usize = 32;
 
-/// A request that has passed the front door.
+/// A request whose signature and required fields have been checked.
 pub(super) struct Asked {
     pub(super) merchant: Merchant,
     /// The merchant's account at iOnline.
@@ -67,7 +67,7 @@ impl Asked {
         wechat.orders.values().find(is_it)
     }
 
-    /// The order that money is to be returned of.
+    /// The order to refund or reverse.
     pub(super) fn order_to_return<'a>(
         &self,
         wechat: &'a WeChat,
@@ -81,7 +81,8 @@ impl Asked {
         })
     }
 
-    /// What was ordered elsewhere does not exist here.
+    /// Whether the order was made by this merchant through iOnline. Other
+    /// orders count as not existing.
     pub(super) fn may_see(&self, order: &Order) -> bool {
         order.account.mch_id == self.merchant.mch_id && order.dialect == Dialect::Ionline
     }
@@ -95,7 +96,7 @@ pub(super) fn transaction_id(mid: &str, payment: &Payment) -> String {
     format!("{mid}{}", digits.get(from..).unwrap_or_default())
 }
 
-/// A payment as iOnline tells of it: under its own numbers.
+/// A payment under iOnline's own numbers.
 pub(super) fn told(mid: &str, payment: &Payment) -> Payment {
     Payment {
         account: Account {

@@ -1,6 +1,6 @@
-//! iOnline's front door: one path, and the service's name in the form says
-//! what is asked. Its orders are kept with everybody's; here the acquirer
-//! speaks, who is a merchant of WeChat's himself.
+//! iOnline has one path; the `service` in the form selects the call. Its orders
+//! are stored with all others: iOnline is an acquirer, and itself a merchant at
+//! WeChat.
 //!
 //! ```text
 //! POST a form?     REQUIRE_POST_METHOD, POST_DATA_EMPTY, INVALID_REQUEST
@@ -51,7 +51,7 @@ pub(crate) fn is_here(path: &str) -> bool {
     path.starts_with(PATH)
 }
 
-/// Answers a request to a path that [`is_here`].
+/// Answers a request to one of these paths.
 pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment<'_>) -> Answer {
     match request.uri().path() {
         PATH => {}
@@ -79,7 +79,7 @@ const fn like(service: Service) -> &'static str {
     }
 }
 
-/// Does what was asked, or misbehaves as was asked.
+/// Executes the call, or the fault that was requested.
 fn perform(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Fields, Refusal> {
     let call = match asked.service {
         Service::Jspay | Service::Native => prepay::answer,
@@ -93,7 +93,7 @@ fn perform(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Resul
         Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
-            // The answer is lost, whether it was done or refused.
+            // The answer is dropped, whether the call succeeded or not.
             let _unheard = call(wechat, asked, moment);
             Err(Refusal::NoAnswer)
         }
@@ -136,8 +136,8 @@ fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> A
     web::json_text(json::write(&fields))
 }
 
-/// The form, once it is known to be one: URL-encoded, or the multipart that the
-/// iOnline document calls "Form-Data".
+/// Parses the form: URL-encoded, or the multipart that the iOnline description
+/// calls "Form-Data".
 fn parse(request: &Request) -> Result<Fields, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal::from_code(ErrorCode::RequirePostMethod));
@@ -187,7 +187,7 @@ fn enter(wechat: &WeChat, request: &Request) -> Result<Asked, Refusal> {
     }
 }
 
-/// The notice of a payment. Of a refund iOnline sends none.
+/// The notice of a payment. iOnline sends none of a refund.
 pub(crate) fn payment_notice(
     wechat: &WeChat,
     order: &Order,

@@ -1,5 +1,5 @@
 //! `pay_url`: iOnline's own page, which starts the payment inside WeChat. It
-//! is public; what it shows is what the payer was sent to pay.
+//! needs no authentication and shows the order to pay.
 
 use super::prepay::{self};
 use crate::moment::Moment;

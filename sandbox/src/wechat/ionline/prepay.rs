@@ -17,7 +17,7 @@ use wechatpay::ionline::prepay::{Answer, Means, PayUrl, Request, Start, Trade};
 use wechatpay::v2::ErrorCode;
 use wechatpay::v2::invoke;
 
-/// What WeChat asks for; iOnline says nothing of it.
+/// WeChat's limit; the iOnline description has none.
 const SHORTEST_MINUTES: i64 = 1;
 
 pub(super) fn answer(
@@ -95,8 +95,8 @@ pub(super) fn package(wechat: &WeChat, order: &Order, moment: &mut Moment<'_>) -
     ))
 }
 
-/// What makes the order another when it differs, under v2's names. How the
-/// page starts it does not: that may be asked for again in another way.
+/// The terms that must not differ when a number is sent again, under v2's
+/// names. How the page starts the payment is not among them.
 fn terms(request: &Request) -> BTreeMap<String, String> {
     let text = |text: &Option<Text<32>>| text.as_ref().map(|text| text.as_str().to_owned());
     let (sub_appid, openid) = match &request.trade {
@@ -139,7 +139,7 @@ fn account(asked: &Asked, trade: &Trade) -> Account {
     }
 }
 
-/// Who alone may pay inside WeChat: whose openid it is, under the merchant's
+/// The only payer who may pay inside WeChat, by the openid under the merchant's
 /// application.
 fn payer(wechat: &WeChat, asked: &Asked, trade: &Trade) -> Result<Option<Payer>, Refusal> {
     let Trade::Jspay(jspay) = trade else {

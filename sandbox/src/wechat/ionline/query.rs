@@ -1,4 +1,4 @@
-//! What became of an order.
+//! Query: the state of an order.
 
 use super::asked::{Asked, told};
 use crate::moment::Moment;

@@ -1,6 +1,6 @@
-//! What may happen to orders, whichever dialect asks: WeChat's rules, with a
-//! name for each refusal. A front reads a request, hands a wish over, and says
-//! what came of it in its own words.
+//! WeChat's rules for orders, the same in every dialect, with a variant for
+//! each refusal. A dialect parses a request, calls these rules, and writes the
+//! result in its own form.
 
 pub(crate) mod prepay;
 pub(crate) mod quickpay;
@@ -17,12 +17,12 @@ use crate::wechat::state::WeChat;
 use order::{Currency, TradeType};
 use wechatpay::v3::Region;
 
-/// Why a wish is not granted.
+/// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
     /// This way to pay is switched off for the merchant.
     NoAuth(TradeType),
-    /// The merchant may ask for CNY and this.
+    /// The merchant may use CNY and this currency.
     Currency {
         settlement: Currency,
     },
@@ -43,7 +43,7 @@ pub(crate) enum Denied {
         field: &'static str,
         owner: String,
     },
-    /// A new order must be payable for so long at least.
+    /// A new order must be payable for at least this long.
     TimeExpire {
         minutes: i64,
     },
@@ -57,9 +57,9 @@ pub(crate) enum Denied {
     UserPaying,
     /// The number was used with other terms.
     OutTradeNoUsed,
-    /// What was scanned is no payment code.
+    /// The scanned text is not a payment code.
     AuthCodeInvalid,
-    /// The code has served already.
+    /// The code was used before.
     AuthCodeUsed,
     AuthCodeExpired,
     /// Another payer began to pay the order.
@@ -67,7 +67,7 @@ pub(crate) enum Denied {
     NotSupportCard,
     /// The payer has too little money.
     PayerNotEnough,
-    /// The bank took the money and said otherwise.
+    /// The bank took the money and reported an error.
     BankError,
     /// Done, and the answer is lost.
     NoAnswer,
@@ -101,11 +101,11 @@ pub(crate) enum Denied {
     TooManyRefunds,
     /// The merchant's funds are too low.
     FundsNotEnough,
-    /// The sandbox itself is wrong.
+    /// A bug in the sandbox.
     System,
 }
 
-/// What the sandbox's merchants of `APIv3` Global may price in.
+/// The pricing currencies of merchants of `APIv3` Global.
 const PRICING: [&str; 16] = [
     "AUD", "CAD", "CHF", "DKK", "EUR", "GBP", "HKD", "JPY", "MOP", "MYR", "NOK", "NZD", "SEK",
     "SGD", "THB", "USD",
@@ -120,7 +120,7 @@ pub(crate) fn check_trade_type(merchant: &Merchant, trade_type: TradeType) -> Re
     }
 }
 
-/// A merchant may ask for CNY, and for what it is settled in.
+/// A merchant may use CNY and its settlement currency.
 pub(crate) fn check_currency(merchant: &Merchant, currency: Currency) -> Result<(), Denied> {
     let settlement = merchant.fee_type;
     if [Currency::Cny, settlement].contains(&currency) {
@@ -130,8 +130,8 @@ pub(crate) fn check_currency(merchant: &Merchant, currency: Currency) -> Result<
     }
 }
 
-/// One of `APIv3` Global may also price in what WeChat's multi-currency pages
-/// name.
+/// A merchant of `APIv3` Global may also use the currencies on WeChat's
+/// multi-currency pages.
 pub(crate) fn check_pricing(
     merchant: &Merchant,
     region: Region,
@@ -143,8 +143,8 @@ pub(crate) fn check_pricing(
     }
 }
 
-/// An institution names one of its sub-merchants in each request; a direct
-/// merchant has none to name, but for itself.
+/// An institution must name one of its sub-merchants in each request; a direct
+/// merchant may name only itself.
 pub(crate) fn check_sub_merchant(
     wechat: &WeChat,
     merchant: &Merchant,
@@ -174,7 +174,7 @@ pub(crate) fn check_sub_merchant(
     }
 }
 
-/// Whose openid it is, under the application it is sent with.
+/// The payer of an openid under the application that is sent with it.
 pub(crate) fn payer_of(
     wechat: &WeChat,
     field: &'static str,
@@ -192,8 +192,8 @@ pub(crate) fn payer_of(
 }
 
 impl WeChat {
-    /// Closes an order, which cannot be paid afterwards. WeChat asks to wait five
-    /// minutes; the fault `close_after_seconds` makes the sandbox insist.
+    /// Closes an order, which cannot be paid afterwards. WeChat's manual asks
+    /// to wait five minutes; the fault `close_after_seconds` enforces it.
     pub(crate) fn close(&mut self, key: &str, at_ms: i64) -> Result<(), Denied> {
         let wait_ms = i64::from(self.faults.close_after_seconds) * 1000;
         let order = self.orders.get(key);

@@ -22,7 +22,7 @@ pub(crate) struct Wish {
     pub(crate) dialect: Dialect,
     /// The latest payment.
     pub(crate) expires_ms: Option<i64>,
-    /// From when on the time to pay counts, where that is not now.
+    /// The start of the time to pay, if it is not now.
     pub(crate) starts_ms: Option<i64>,
     /// The shortest time to pay that a new order may have.
     pub(crate) shortest_minutes: i64,
@@ -54,7 +54,8 @@ impl Wish {
         }
     }
 
-    /// `CNY` left out and `CNY` said are one and the same.
+    /// Whether the terms equal the known order's. A missing currency equals
+    /// `CNY`.
     pub(super) fn is_same_as(&self, known: &Order) -> bool {
         known.money == self.money && known.terms == self.terms
     }
@@ -115,7 +116,7 @@ impl WeChat {
     }
 }
 
-/// Whether the same number may be asked for again.
+/// Whether a request may repeat the number.
 fn may_repeat(known: &Order, wish: &Wish, now_ms: i64) -> Result<(), Denied> {
     match known.state {
         State::Paid { .. } => return Err(Denied::OrderPaid),

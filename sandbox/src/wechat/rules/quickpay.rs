@@ -1,9 +1,9 @@
 //! Quick Pay: the merchant has scanned the payer's code (WeChat Pay v2 manual,
 //! section 5).
 //!
-//! A code that does not serve makes no order. Afterwards there is one, and its
-//! number can be tried again with another code of the same payer until it is
-//! paid, closed or reversed.
+//! An invalid code makes no order. A valid code makes one, whose number can be
+//! retried with another code of the same payer until it is paid, closed or
+//! reversed.
 
 use super::Denied;
 use super::prepay::Wish;
@@ -17,8 +17,7 @@ use crate::wechat::state::WeChat;
 const WITHOUT_PASSWORD_FEN: i64 = 100_000;
 
 impl WeChat {
-    /// Takes the payer's money; the order's key. `Ok` is a payment that can be
-    /// told of.
+    /// Takes the payer's money, and returns the order's key.
     pub(crate) fn quick_pay(
         &mut self,
         wish: Wish,
@@ -102,7 +101,7 @@ impl WeChat {
     }
 }
 
-/// Whether the same number may be tried again.
+/// Whether a request may repeat the number.
 fn may_repeat(known: &Order, wish: &Wish) -> Result<(), Denied> {
     match known.state {
         _ if !wish.is_same_as(known) => Err(Denied::OutTradeNoUsed),

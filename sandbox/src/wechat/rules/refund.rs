@@ -1,4 +1,4 @@
-//! Money goes back (WeChat Pay v2 manual, section 9.4).
+//! Refunds (WeChat Pay v2 manual, section 9.4).
 
 use super::{Denied, strict};
 use crate::moment::Moment;
@@ -20,7 +20,7 @@ pub(crate) struct Wish {
     pub(crate) out_refund_no: String,
     /// In the order's currency's smallest unit, at least 1.
     pub(crate) refund_fee: i64,
-    /// What the request takes the order's amount to be.
+    /// The order's amount according to the request.
     pub(crate) total_fee: i64,
     pub(crate) currency: Option<Currency>,
     pub(crate) refund_account: Option<FundsSource>,
@@ -69,7 +69,7 @@ impl WeChat {
             notice_nonce: moment.nonce(),
             sequence: self.next_id(),
         };
-        // Borrowed anew: the sequence belongs to the sandbox.
+        // Borrowed again, because the sequence belongs to the same state.
         let order = self.known_order(&wish.order_key)?;
         let mch_id = order.account.mch_id.clone();
         self.refunds
@@ -80,7 +80,7 @@ impl WeChat {
         Ok(key)
     }
 
-    /// Whether a new refund is to be taken, and how much it is.
+    /// Whether a new refund is accepted, and its amount.
     fn check_refund(&self, order: &Order, wish: &Wish, now_ms: i64) -> Result<Money, Denied> {
         let State::Paid { at_ms, .. } = &order.state else {
             return Err(Denied::TradeState);

@@ -1,5 +1,5 @@
-//! Reverse (WeChat Pay v2 manual, section 5.9): a Quick Pay order is taken
-//! back, in any came of it.
+//! Reverse (WeChat Pay v2 manual, section 5.9): a Quick Pay order is refunded
+//! if it was paid, and closed otherwise.
 //!
 //! ```text
 //! paid        the money goes back      REVOKED
@@ -14,7 +14,7 @@ use order::TradeType;
 use wechatpay::common::reverse::{EARLIEST_SECONDS, LATEST_SECONDS};
 
 impl WeChat {
-    /// Reverses an order; to do it again is a success.
+    /// Reverses an order. Repeating it succeeds.
     pub(crate) fn reverse(&mut self, key: &str, at_ms: i64) -> Result<(), Denied> {
         let order = self.orders.get(key).ok_or(Denied::OrderNotExist)?;
         if order.trade_type != TradeType::Micropay {

@@ -1,8 +1,8 @@
 //! Settled funds (WeChat Pay v2 manual, section 10). The sandbox pays a day's
 //! payments out on the next day: one record for each day and currency.
 //!
-//! That lowers no funds: refunds are still paid from what came in, so that a
-//! test may let days pass and refund then.
+//! The payout does not lower the funds for refunds, so a test can refund after
+//! days have passed.
 
 use super::statement::SHARE_PER_MILLE;
 use crate::wechat::orders::State;
@@ -13,7 +13,7 @@ use wechatpay::common::Date;
 use wechatpay::common::settlement::{Record, UseTag};
 use wechatpay::common::time::parse_china;
 
-/// What came in and went out again.
+/// Payments and refunds of one day and currency.
 #[derive(Default)]
 struct Sums {
     pay_fee: i64,

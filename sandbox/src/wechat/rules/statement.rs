@@ -7,8 +7,7 @@ use order::Currency;
 use wechatpay::common::Date;
 use wechatpay::common::bill::{Decimal, Row, RowRefund, RowState};
 
-/// What WeChat keeps of a payment, in thousandths, and as the statement says
-/// it.
+/// WeChat's share of a payment: in thousandths, and as the statement writes it.
 pub(crate) const SHARE_PER_MILLE: i64 = 6;
 const SHARE: &str = "0.60%";
 
@@ -51,7 +50,7 @@ pub(crate) fn rows(
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-/// What happened to an order on a day, and when: each a row.
+/// The events of an order on a day, each a row.
 fn rows_of(wechat: &WeChat, order: &Order, day: Date) -> Vec<(i64, Row)> {
     let Some(payment) = order.payment() else {
         return Vec::new();

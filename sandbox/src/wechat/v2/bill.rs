@@ -55,8 +55,8 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
     }))
 }
 
-/// Instead of a statement there is never anything signed, and the common
-/// mistakes have names of their own.
+/// A refusal in place of a statement is never signed, and the common errors
+/// have codes of their own.
 fn in_own_words(refusal: Refusal) -> Refusal {
     let (code, description) = match refusal {
         Refusal::Unsigned {

@@ -16,24 +16,24 @@ use wechatpay::v2::ErrorCode;
 /// One call of the API. A new one is a row of `CALLS`.
 pub(super) struct Call {
     pub(super) path: &'static str,
-    /// What must be there for the request to be looked at, beside
-    /// `ALWAYS_REQUIRED`: one field of each group.
+    /// The required fields in addition to `ALWAYS_REQUIRED`: one field of each
+    /// group.
     pub(super) required: &'static [&'static [&'static str]],
     pub(super) answer: AnswerFn,
-    /// Whether WeChat wants the merchant's certificate.
+    /// Whether the call requires the merchant's certificate.
     pub(super) certificate: bool,
-    /// Whether `appid` must be there. Where it is, it must be the merchant's.
+    /// Whether `appid` is required. If it is sent, it must be the merchant's.
     pub(super) appid_required: bool,
     /// The fields as they were signed, where they are sent in another form.
     pub(super) as_signed: fn(Fields) -> Fields,
-    /// A refusal in the call's own way.
+    /// Rewrites a refusal in the form that this call uses.
     pub(super) own_refusal: fn(Refusal) -> Refusal,
 }
 
 pub(super) type AnswerFn = fn(&mut WeChat, &Asked, &mut Moment<'_>) -> Result<Done, Refusal>;
 
 impl Call {
-    /// One that wants no certificate and has no ways of its own.
+    /// A call without a certificate and without a form of its own.
     pub(super) const fn new(
         path: &'static str,
         required: &'static [&'static [&'static str]],
@@ -51,7 +51,7 @@ impl Call {
     }
 }
 
-/// What a call answers when it is done.
+/// The answer of a call that succeeded.
 pub(super) enum Done {
     /// Fields to sign in the request's sign type.
     Signed(Fields),
@@ -65,7 +65,7 @@ impl From<Fields> for Done {
     }
 }
 
-/// A request that has passed the front door.
+/// A request whose signature and required fields have been checked.
 pub(crate) struct Asked {
     pub(super) merchant: Merchant,
     pub(super) fields: Fields,
@@ -73,8 +73,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Whom the answer names: the ids as they were sent. An `appid` that was
-    /// not sent is the merchant's.
+    /// The ids in the answer: as they were sent. If no `appid` was sent, it is
+    /// the merchant's.
     pub(super) fn account(&self) -> Account {
         let sent = |name| self.fields.get_nonempty(name).map(str::to_owned);
         Account {
@@ -85,8 +85,8 @@ impl Asked {
         }
     }
 
-    /// The account that an order is made under: a direct merchant that names
-    /// itself as its sub-merchant has none.
+    /// The account under which an order is made. A direct merchant that names
+    /// itself as its sub-merchant has no sub-merchant.
     pub(super) fn ordering(&self, sent: &Account) -> Account {
         Account {
             sub_mch_id: self.sub_mch_id().map(str::to_owned),
@@ -131,7 +131,8 @@ impl Asked {
         orders::key(&self.merchant.mch_id, self.sub_mch_id(), out_trade_no)
     }
 
-    /// Another merchant's order does not exist for this one.
+    /// Whether the order belongs to this merchant. Another merchant's order
+    /// counts as not existing.
     pub(super) fn may_see(&self, order: &Order) -> bool {
         order.account.mch_id == self.merchant.mch_id
             && order.account.sub_mch_id.as_deref() == self.sub_mch_id()
@@ -145,7 +146,7 @@ impl Asked {
         order.filter(|order| self.may_see(order))
     }
 
-    /// The order that money is to be returned of.
+    /// The order to refund or reverse.
     pub(super) fn order_to_return<'a>(
         &self,
         wechat: &'a WeChat,
@@ -167,7 +168,7 @@ impl Asked {
     }
 }
 
-/// The document, once it is known to be one.
+/// Parses the request's XML document.
 pub(super) fn parse(request: &Request) -> Result<Fields, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal::from_code(ErrorCode::RequirePostMethod));

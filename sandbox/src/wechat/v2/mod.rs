@@ -1,5 +1,5 @@
-//! WeChat Pay v2's front door: what every request must pass before its own
-//! call sees it, in the order in which WeChat looks.
+//! The checks that every WeChat Pay v2 request passes before its call is
+//! executed, in WeChat's order.
 //!
 //! ```text
 //! POST?             REQUIRE_POST_METHOD      mch_id known?       MCHID_NOT_EXIST
@@ -90,9 +90,9 @@ pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
     CALLS.iter().map(|call| call.path)
 }
 
-/// By this header a TLS socket says whose client certificate it has verified:
-/// the certificate's `mch_id`. Two other words can be said: `none` where the
-/// client has shown no certificate, `expired` where it is out of date.
+/// The header in which a TLS terminator names the client certificate that it
+/// has verified: the certificate's `mch_id`. Two other values are possible:
+/// `none` if the client sent no certificate, `expired` if it is out of date.
 const CERTIFICATE_HEADER: &str = "x-sandbox-client-certificate";
 
 /// How a request is refused whose client certificate is missing, expired, or
@@ -118,7 +118,7 @@ fn refuse_certificate(wechat: &WeChat, request: &Request) -> Option<Answer> {
     }
 }
 
-/// Answers a request to a path that [`is_here`].
+/// Answers a request to one of these paths.
 pub(crate) fn handle(
     wechat: &mut WeChat,
     path: &str,
@@ -159,7 +159,7 @@ pub(crate) fn handle(
     }
 }
 
-/// Does what was asked, or misbehaves as was asked.
+/// Executes the call, or the fault that was requested.
 fn perform(
     wechat: &mut WeChat,
     call: &Call,
@@ -172,7 +172,7 @@ fn perform(
         Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
-            // The answer is lost, whether it was done or refused.
+            // The answer is dropped, whether the call succeeded or not.
             let _unheard = (call.answer)(wechat, asked, moment);
             Err(Refusal::NoAnswer)
         }
@@ -208,7 +208,7 @@ fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> F
             },
             None,
         ) => unsigned(&code, &description, &description),
-        // Answered before it comes to this.
+        // The caller has handled this variant already.
         (Refusal::NoAnswer, _) => Fields::new(),
         (
             Refusal::Unsigned {
@@ -255,8 +255,8 @@ fn enter(wechat: &WeChat, call: &Call, request: &Request) -> Result<Asked, Refus
         }
     }
 
-    // A sign of HMAC's length without `sign_type` is not taken for HMAC: the
-    // manual wants the type declared (5.5.4), and so does WeChat.
+    // A sign of HMAC's length without `sign_type` is not treated as HMAC: the
+    // manual (section 5.5.4) and WeChat require the declaration.
     let declared = fields.get_nonempty("sign_type");
     let Some(sign_type) = declared.map_or(Some(SignType::default()), SignType::parse) else {
         return Err(Refusal::unsigned(
@@ -279,8 +279,8 @@ fn enter(wechat: &WeChat, call: &Call, request: &Request) -> Result<Asked, Refus
     })
 }
 
-/// Every code with the calls that it can be had from. `docs/sandbox.md` has
-/// the same, and a test compares them.
+/// Every code with the calls that can answer with it. `docs/sandbox.md` has the
+/// same table, and a test compares them.
 pub(crate) fn code_table() -> impl Iterator<Item = (&'static ErrorCode, String)> {
     ErrorCode::ALL.iter().map(|code| {
         let calls = if faults::ANYWHERE.contains(code) {

@@ -107,8 +107,9 @@ pub(super) fn terms(fields: &Fields) -> BTreeMap<String, String> {
     TERMS.iter().filter_map(sent).collect()
 }
 
-/// Who alone may pay a JSAPI order. The openid must be of the application it
-/// is sent with: `openid` of `appid`, `sub_openid` of `sub_appid`.
+/// The only payer who may pay a JSAPI order. The openid must belong to the
+/// application that is sent with it: `openid` to `appid`, `sub_openid` to
+/// `sub_appid`.
 fn payer(wechat: &WeChat, request: &prepay::Request) -> Result<Option<Payer>, Refusal> {
     let prepay::Trade::Jsapi(payer) = &request.trade else {
         return Ok(None);

@@ -16,7 +16,7 @@ pub(crate) enum Refusal {
     },
     /// `result_code=FAIL`, signed.
     Signed(ErrorCode, String),
-    /// The same with `recall`: only a reverse says so.
+    /// The same with `recall`, which only a reverse has.
     Reverse {
         code: ErrorCode,
         description: String,
@@ -24,7 +24,7 @@ pub(crate) enum Refusal {
         /// The exchange rate of the order, where it is known.
         rate: Option<i64>,
     },
-    /// Nothing comes back: to the caller a time-out.
+    /// No answer is sent; the caller sees a time-out.
     NoAnswer,
 }
 
@@ -41,7 +41,7 @@ impl Refusal {
         }
     }
 
-    /// A refusal made on request, with the code's usual words.
+    /// The refusal with a code and WeChat's usual text for it.
     pub(crate) fn from_code(code: ErrorCode) -> Self {
         let words = words(&code);
         if is_unsigned(&code) {
@@ -155,7 +155,7 @@ impl From<Denied> for Refusal {
                 ErrorCode::ParamError,
                 format!("total_fee: 订单金额不一致 (the order's total_fee is {total})"),
             ),
-            // WeChat's code for it is no more than this.
+            // WeChat has no more specific code for it.
             Denied::RefundedWhole => {
                 Signed(ErrorCode::from_code("ERROR"), "订单已全额退款".into())
             }
@@ -206,7 +206,8 @@ fn reverse_refused(description: &str, recall: bool) -> Refusal {
     }
 }
 
-/// Whether WeChat refuses so before it trusts the caller.
+/// Whether WeChat answers with this code before it has authenticated the
+/// caller.
 fn is_unsigned(code: &ErrorCode) -> bool {
     matches!(
         code,

@@ -1,5 +1,5 @@
 //! Report speed testing (WeChat Pay v2 manual, section 9.8). `GET
-//! /sandbox/reports` lists what came.
+//! /sandbox/reports` lists the reports.
 
 use super::call::{Asked, Call, Done};
 use super::refusal::Refusal;
@@ -31,7 +31,7 @@ const MAX_REPORTS: usize = 200;
 
 fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
     let mut read = asked.fields.clone();
-    // Here alone the manual does not require it (section 9.8.4).
+    // The manual does not require it for this call only (section 9.8.4).
     read.set("appid", asked.account().appid.as_str());
     let request = report::Request::read(&read)?;
     if asked.merchant.strict {

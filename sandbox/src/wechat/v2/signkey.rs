@@ -1,6 +1,6 @@
 //! The key of WeChat's own v2 sandbox.
 //!
-//! Client libraries in their sandbox mode ask for a key first and then send
+//! Client libraries in sandbox mode first request a key and then send
 //! everything below another path. Here that key is the merchant's own, so a
 //! library works in either mode.
 //!

@@ -19,7 +19,7 @@ use wechatpay::v3::{ErrorCode, FieldError, Region};
 
 pub(super) type AnswerFn = fn(&mut WeChat, &Asked, &mut Moment<'_>) -> Result<Done, Refusal>;
 
-/// What a call answers when it is done.
+/// The answer of a call that succeeded.
 pub(super) enum Done {
     /// A JSON object, and its HTTP status.
     Json(u16, String),
@@ -41,7 +41,7 @@ pub(super) struct File {
 #[derive(Debug)]
 pub(super) enum Refusal {
     Told(Box<answer::Refusal>),
-    /// Nothing comes back: to the caller a time-out.
+    /// No answer is sent; the caller sees a time-out.
     NoAnswer,
 }
 
@@ -104,7 +104,7 @@ impl From<Denied> for Refusal {
     }
 }
 
-/// A request that has passed the front door.
+/// A request whose signature and required fields have been checked.
 pub(crate) struct Asked {
     pub(super) merchant: Merchant,
     pub(super) path: String,

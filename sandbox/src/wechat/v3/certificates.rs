@@ -1,6 +1,6 @@
-//! Platform certificates: those that a merchant can have now, each under the
-//! merchant's APIv3 key. Who has only the public key is told that there are
-//! none.
+//! Platform certificates: those that a merchant can download now, each
+//! encrypted with the merchant's APIv3 key. A merchant with only the public key
+//! has none.
 
 use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;

@@ -267,7 +267,7 @@ pub(super) fn of(denied: &Denied) -> (ErrorCode, Option<String>) {
             "部分退款次数超过限制 (an order has at most 50 refunds)",
         ),
         Denied::FundsNotEnough => said(NotEnough, "基本账户余额不足，请充值后重新发起"),
-        // The caller answers nothing, and asks for no code.
+        // The caller sends no answer for this one, so the code is not used.
         Denied::NoAnswer | Denied::System => (SystemError, None),
     }
 }

@@ -1,5 +1,5 @@
-//! Echo, the official self-test. A `notify_url` is taken; what WeChat would
-//! send there no manual says, and nothing is sent.
+//! Echo, the official self-test. A `notify_url` is accepted, but nothing is
+//! sent there: no manual documents what WeChat sends.
 
 use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;

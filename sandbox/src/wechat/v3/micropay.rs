@@ -16,7 +16,8 @@ pub(super) fn answer(
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&asked.incoming()).map_err(|error| match error {
-        // What was scanned, and not how it was sent.
+        // The error of the scanned code comes last, so that all other fields
+        // are checked before it.
         RequestError::Field(error) if error.field == "payer.auth_code" => {
             Refusal::of(ErrorCode::AuthCodeInvalid)
         }

@@ -1,5 +1,5 @@
-//! WeChat Pay APIv3's front door: what every request must pass before its own
-//! call sees it, in the order in which WeChat looks.
+//! The checks that every APIv3 request passes before its call is executed, in
+//! WeChat's order.
 //!
 //! ```text
 //! a call?                404 RESOURCE_NOT_EXISTS   the right method?       405
@@ -181,7 +181,7 @@ pub(crate) fn is_app_signed(wechat: &WeChat, app: &App, merchant: &Merchant) -> 
     }
 }
 
-/// Answers a request to a path that [`is_here`].
+/// Answers a request to one of these paths.
 pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment<'_>) -> Answer {
     let path = request.uri().path();
     let mut known = CALLS.iter().filter(|call| call.is_at(path)).peekable();
@@ -222,7 +222,7 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
     answer
 }
 
-/// How this answer is to lie, if it is.
+/// The lie that was requested for this answer, if any.
 fn lie_about(wechat: &mut WeChat, call: &Call, numbers: &[String]) -> Option<Lie> {
     wechat.take_lie(Teller::Answer).or_else(|| {
         let wishes = numbers.iter().filter_map(|n| faults::wish(n, call.name));
@@ -276,7 +276,7 @@ fn write_done(done: Done, lie: Option<Lie>) -> (Answer, Option<Vec<u8>>) {
     }
 }
 
-/// Does what was asked, or misbehaves as was asked.
+/// Executes the call, or the fault that was requested.
 fn perform(
     wechat: &mut WeChat,
     call: &Call,
@@ -293,14 +293,14 @@ fn perform(
         Some(Fault::Code(code)) => Err(Refusal::of(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
-            // The answer is lost, whether it was done or refused.
+            // The answer is dropped, whether the call succeeded or not.
             let _unheard = (call.answer)(wechat, asked, moment);
             Err(Refusal::NoAnswer)
         }
     }
 }
 
-/// The longest code that a wish begins with, if the call knows it.
+/// The longest code of this call with which the text after `FAULT_` begins.
 fn code_wished(call: &str, wish: &str) -> Option<String> {
     let known = ErrorCode::ALL
         .iter()
@@ -309,8 +309,8 @@ fn code_wished(call: &str, wish: &str) -> Option<String> {
     Some(longest.code().to_owned())
 }
 
-/// Who asks, if the signature says so; a refusal comes with the merchant that
-/// its answer can be signed for.
+/// Authenticates the caller by the signature. A refusal comes with the merchant
+/// whose keys sign the answer, if known.
 fn enter(
     wechat: &WeChat,
     request: &Request,

@@ -16,7 +16,7 @@ use wechatpay::v3::Region;
 use wechatpay::v3::refund::Refund;
 use wechatpay::v3::{notify, refund_notify};
 
-/// What a number can ask of notices after an `@`.
+/// The name of notices after an `@` in a number.
 const NAME: &str = "notice";
 
 /// The notice of a payment.
@@ -31,7 +31,7 @@ pub(crate) fn payment(order: &Order, moment: &mut Moment<'_>) -> Option<Content>
 /// The notice of how a refund ended.
 pub(crate) fn refund(refund: &refunds::Refund, at_ms: i64) -> Content {
     Content::Event {
-        // WeChat's number for the refund ends in ten digits of chance.
+        // WeChat's number for the refund ends in ten random digits.
         id: format!("EV-{}{}", china(at_ms), last(&refund.refund_id, 5)),
         created_ms: at_ms,
         told: Told::Refunded(refund.key()),
@@ -43,9 +43,9 @@ fn event_id(moment: &mut Moment<'_>) -> String {
     format!("EV-{}{}", china(moment.now_ms), moment.digits(5))
 }
 
-/// The headers and the body of one attempt. A number's wish is for the first
-/// attempt alone, so that the truth follows; a control call's is for as many
-/// attempts as it says.
+/// The headers and the body of one attempt. A lie requested by a number applies
+/// to the first attempt only, so a correct one follows; a lie set by a control
+/// call applies to as many attempts as it says.
 pub(crate) fn seal(
     wechat: &mut WeChat,
     notice: &Notice,
@@ -116,7 +116,7 @@ pub(crate) fn seal(
     Some((headers, String::from_utf8(body).ok()?))
 }
 
-/// The lie that the refund's or the order's number asks for.
+/// The lie that the refund's or the order's number requests.
 fn wished(wechat: &WeChat, letter: &Letter, told: &Told) -> Option<Lie> {
     let refund = match told {
         Told::Paid(_) => None,

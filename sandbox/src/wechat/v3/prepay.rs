@@ -103,7 +103,7 @@ fn terms(request: &Request) -> BTreeMap<String, String> {
     .collect()
 }
 
-/// Who alone may pay a JSAPI order.
+/// The only payer who may pay a JSAPI order.
 fn payer(wechat: &WeChat, account: &Account, trade: &Trade) -> Result<Option<Payer>, Refusal> {
     let Trade::Jsapi(payer) = trade else {
         return Ok(None);

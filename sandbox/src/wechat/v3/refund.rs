@@ -1,4 +1,4 @@
-//! Refund, and how one is told of in every message.
+//! Refund, and the form of a refund in every message.
 
 use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;
@@ -65,7 +65,7 @@ pub(super) fn told(order: &Order, refund: &refunds::Refund, region: Region) -> R
     }
 }
 
-/// The mainland has other words for the same funds.
+/// The mainland has other names for the same funds.
 fn fund_source(name: &str, region: Region) -> String {
     match (FundsSource::parse(name), region) {
         (Some(FundsSource::Unsettled), Region::Mainland) => "UNSETTLED".to_owned(),

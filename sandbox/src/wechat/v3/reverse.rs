@@ -1,4 +1,4 @@
-//! Reverse: a Quick Pay order is taken back.
+//! Reverse: a Quick Pay order is refunded if it was paid, and closed otherwise.
 
 use super::call::{Asked, Done, Refusal};
 use crate::moment::Moment;

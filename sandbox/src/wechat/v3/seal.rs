@@ -1,4 +1,5 @@
-//! WeChat's signature on an answer or a notice, and how it lies on request.
+//! WeChat's signature on an answer or a notice, and wrong signatures on
+//! request.
 
 use crate::moment::Moment;
 use crate::wechat::accounts::Merchant;
@@ -9,7 +10,7 @@ use wechatpay::v3::sign::{PROBE_PREFIX, Signature, answer_message};
 /// An unknown serial number.
 const NO_SERIAL: &str = "5A11D0B0C0FFEE01FFFFFFFFFFFFFFFFFFFFFFFF";
 
-/// How far a skewed clock is off: one second more than is taken.
+/// The offset of a skewed clock: one second more than is accepted.
 const SKEW_S: i64 = 301;
 
 /// The four `Wechatpay-*` headers for a body. `wanted` is the request's
@@ -64,7 +65,8 @@ pub(super) fn headers(
         .collect()
 }
 
-/// Puts the first name of an object in twice, with another value first.
+/// Inserts the first name of an object a second time, with another value before
+/// it.
 pub(super) fn double_a_key(body: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(body).into_owned();
     if let Some(rest) = text.strip_prefix('{')
