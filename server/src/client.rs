@@ -4,6 +4,7 @@
 //! The addresses are checked when the connection is made, so a name that
 //! resolves differently a moment later (DNS rebinding) gains nothing.
 
+use crate::tls::{self, Files};
 use gateway::runtime::{FetchError, Request, Response, Route};
 use http::uri::{Authority, Scheme, Uri};
 use http_body_util::{BodyExt, Full, Limited};
@@ -13,6 +14,7 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
@@ -31,7 +33,17 @@ pub struct Upstreams {
     pub wechat: Option<Uri>,
     /// WeChat Pay with a merchant's client certificate, by the names of the
     /// bindings, which begin with `WECHATPAY_MTLS`.
-    pub with_certificate: BTreeMap<String, Uri>,
+    pub with_certificate: BTreeMap<String, WithCertificate>,
+}
+
+/// How WeChat Pay is reached with a merchant's client certificate.
+#[derive(Clone, Debug)]
+pub enum WithCertificate {
+    /// By presenting this certificate.
+    Files(Files),
+    /// At an origin where each request counts as sent with it. For development
+    /// and tests.
+    Origin(Uri),
 }
 
 /// A pool of connections, by HTTP or HTTPS.
@@ -41,19 +53,32 @@ pub type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Fu
 pub struct Client {
     upstreams: Upstreams,
     upstream: Connection,
+    with_certificate: BTreeMap<String, Connection>,
     merchants: Connection,
 }
 
 impl Client {
     /// `development` allows merchants' addresses on private networks.
-    pub fn new(upstreams: Upstreams, development: bool) -> Self {
-        Self {
-            upstreams,
-            upstream: to_any_address(),
-            merchants: connection(Resolver {
-                public_only: !development,
-            }),
+    ///
+    /// # Errors
+    ///
+    /// A client certificate cannot be used.
+    pub fn new(upstreams: Upstreams, development: bool) -> Result<Self, String> {
+        let any = Resolver { public_only: false };
+        let mut with_certificate = BTreeMap::new();
+        for (name, found) in &upstreams.with_certificate {
+            if let WithCertificate::Files(files) = found {
+                let tls = tls::outgoing(Some(files)).map_err(|why| format!("{name}: {why}"))?;
+                with_certificate.insert(name.clone(), connection(any, tls));
+            }
         }
+        let public_only = !development;
+        Ok(Self {
+            upstreams,
+            upstream: to_any_address()?,
+            with_certificate,
+            merchants: connection(Resolver { public_only }, tls::outgoing(None)?),
+        })
     }
 
     /// Whether a connection with this client certificate is configured.
@@ -74,10 +99,15 @@ impl Client {
     async fn send(&self, route: Route<'_>, mut request: Request) -> Result<Response, FetchError> {
         let (connection, origin) = match route {
             Route::Merchant => (&self.merchants, None),
-            Route::WeChatPayMtls(binding) => {
-                let origin = self.upstreams.with_certificate.get(binding);
-                (&self.upstream, Some(origin.ok_or(FetchError::Unreachable)?))
-            }
+            Route::WeChatPayMtls(binding) => match self.upstreams.with_certificate.get(binding) {
+                Some(WithCertificate::Origin(origin)) => (&self.upstream, Some(origin)),
+                Some(WithCertificate::Files(_)) => {
+                    let connection = self.with_certificate.get(binding);
+                    let connection = connection.ok_or(FetchError::Unreachable)?;
+                    (connection, self.upstreams.wechat.as_ref())
+                }
+                None => return Err(FetchError::Unreachable),
+            },
             _ => (&self.upstream, self.upstreams.wechat.as_ref()),
         };
         if let Some(origin) = origin {
@@ -107,27 +137,21 @@ fn at(origin: &Uri, uri: &Uri) -> Option<Uri> {
 }
 
 /// Connections to any address.
-pub fn to_any_address() -> Connection {
-    connection(Resolver { public_only: false })
+///
+/// # Errors
+///
+/// TLS cannot be set up.
+pub fn to_any_address() -> Result<Connection, String> {
+    Ok(connection(
+        Resolver { public_only: false },
+        tls::outgoing(None)?,
+    ))
 }
 
-fn connection(resolver: Resolver) -> Connection {
+fn connection(resolver: Resolver, tls: ClientConfig) -> Connection {
     let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = rustls::crypto::ring::default_provider();
-    let tls = rustls::ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth());
-    #[expect(
-        clippy::panic,
-        reason = "the versions and the provider are constants: this fails in every run or in none"
-    )]
-    let Ok(tls) = tls else {
-        panic!("TLS cannot be set up")
-    };
     let connector = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()

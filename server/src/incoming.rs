@@ -17,9 +17,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -47,7 +48,28 @@ pub async fn serve(
     let Ok(connection) = tokio::net::TcpStream::from_std(connection) else {
         return;
     };
-    let _counted = Counted::new(thread.clone());
+    let counted = Counted::new(thread.clone());
+    match thread.tls.clone() {
+        None => serve_http(thread, gateway, connection, peer).await,
+        Some(tls) => {
+            // A failed handshake is the client's concern.
+            let handshake = tokio::time::timeout(PATIENCE, tls.accept(connection));
+            if let Ok(Ok(connection)) = handshake.await {
+                serve_http(thread, gateway, connection, peer).await;
+            }
+        }
+    }
+    drop(counted);
+}
+
+async fn serve_http<C>(
+    thread: Rc<Thread>,
+    gateway: Rc<Gateway<NativeRuntime>>,
+    connection: C,
+    peer: SocketAddr,
+) where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut stop = thread.stop.clone();
     let service = service_fn(move |request| {
         let (thread, gateway) = (thread.clone(), gateway.clone());
@@ -96,7 +118,8 @@ async fn answer(
         .headers()
         .get(header::SEC_WEBSOCKET_KEY)
         .map(|key| derive_accept_key(key.as_bytes()));
-    let response = match read(request, peer).await {
+    let client = thread.proxies.client(peer.ip(), request.headers());
+    let response = match read(request, client).await {
         Ok(request) => gateway.handle(request).await,
         Err(code) => ApiError::of(code).response().map(Body::Whole),
     };
@@ -148,13 +171,13 @@ fn sent(body: Encoded) -> Sent {
 /// The whole request, or the error in its transfer.
 async fn read(
     request: http::Request<Incoming>,
-    peer: SocketAddr,
+    client: IpAddr,
 ) -> Result<gateway::runtime::Request, Code> {
     let (mut parts, body) = request.into_parts();
     for name in OF_PROXIES {
         parts.headers.remove(name);
     }
-    if let Ok(address) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) {
+    if let Ok(address) = HeaderValue::from_str(&client.to_string()) {
         parts.headers.insert(CLIENT_ADDRESS, address);
     }
     // One byte more than the maximum shows the gateway that the body is too

@@ -26,13 +26,17 @@ mod gate;
 mod incoming;
 mod listeners;
 mod objects;
+mod proxies;
 mod rsa;
 mod runtime;
 mod storage;
 mod threads;
+mod tls;
 mod wechat;
 
-pub use client::Upstreams;
+pub use client::{Upstreams, WithCertificate};
 pub use objects::open_directory;
+pub use proxies::{TrustedProxies, network};
 pub use threads::{Deployment, Threads};
+pub use tls::{Files, ServerCertificate};
 pub use wechat::SandboxServer;

@@ -8,6 +8,7 @@
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use weceive::cli::{self, Failure};
-use weceive::{Deployment, SandboxServer, Threads, Upstreams, open_directory};
+use weceive::{
+    Deployment, Files, SandboxServer, ServerCertificate, Threads, TrustedProxies, Upstreams,
+    WithCertificate, network, open_directory,
+};
 
 /// A WeChat Pay gateway with its own checkout, and a sandbox of WeChat Pay.
 #[derive(Debug, Parser)]
@@ -67,6 +71,17 @@ struct Serve {
     /// How many threads serve requests.
     #[arg(long)]
     threads: Option<usize>,
+    /// The certificate chain for HTTPS, in PEM. Without it the program speaks
+    /// HTTP, for a proxy in front of it. A renewed file is noticed.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// A proxy in front of the program, whose X-Forwarded-For counts: an
+    /// address or a network. Can be given several times.
+    #[arg(long, value_name = "ADDRESS", value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
 }
 
 #[derive(Args, Debug)]
@@ -100,6 +115,9 @@ const SETTINGS: [&str; 10] = [
 /// The prefix of the names of bindings with a client certificate.
 const CERTIFICATES: &str = "WECHATPAY_MTLS";
 
+/// How often the files of the certificate are looked at.
+const RENEWAL: Duration = Duration::from_secs(5);
+
 fn is_setting(name: &str) -> bool {
     SETTINGS.contains(&name) || name.starts_with(CERTIFICATES)
 }
@@ -129,22 +147,44 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: &Serve) -> Result<(), String> {
-    let variables = settings(options.settings.as_deref())?;
-    let origin = |name: &str| match variables.get(name) {
-        None => Ok(None),
-        Some(text) => text
-            .parse()
-            .map(Some)
-            .map_err(|error| format!("the setting {name} is not an origin: {error}")),
+    let Settings {
+        variables,
+        certificates,
+    } = settings(options.settings.as_deref())?;
+    let origin = |name: &str, text: &str| {
+        text.parse::<http::Uri>()
+            .ok()
+            .filter(|uri| uri.authority().is_some())
+            .ok_or_else(|| format!("the setting {name} is not an origin: {text}"))
     };
+    let mut with_certificate = BTreeMap::new();
+    for (name, text) in &variables {
+        if name.starts_with(CERTIFICATES) {
+            let origin = WithCertificate::Origin(origin(name, text)?);
+            with_certificate.insert(name.clone(), origin);
+        }
+    }
+    for (name, files) in certificates {
+        with_certificate.insert(name, WithCertificate::Files(files));
+    }
+    let wechat = variables.get("WECHATPAY");
+    let wechat = wechat.map(|text| origin("WECHATPAY", text)).transpose()?;
     let upstreams = Upstreams {
-        wechat: origin("WECHATPAY")?,
-        with_certificate: variables
-            .keys()
-            .filter(|name| name.starts_with(CERTIFICATES))
-            .filter_map(|name| Some(origin(name).transpose()?.map(|uri| (name.clone(), uri))))
-            .collect::<Result<_, _>>()?,
+        wechat,
+        with_certificate,
     };
+    let certificate = match (&options.tls_certificate, &options.tls_key) {
+        (Some(certificate), Some(key)) => Some(ServerCertificate::open(Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        })?),
+        _ => None,
+    };
+    let tls = certificate
+        .as_ref()
+        .map(ServerCertificate::config)
+        .transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     open_directory(&options.directory).map_err(|error| {
         format!(
             "the directory {} cannot be used: {error}",
@@ -157,6 +197,8 @@ fn serve(options: &Serve) -> Result<(), String> {
         directory: options.directory.clone(),
         pages: Arc::new(pages(&options.pages)?),
         upstreams,
+        tls,
+        proxies: TrustedProxies(options.trusted_proxy.clone()),
         // A commit waits for the disk, so more threads than cores keep both
         // busy.
         threads: options.threads.unwrap_or(cores * 2),
@@ -164,8 +206,8 @@ fn serve(options: &Serve) -> Result<(), String> {
     let listener = TcpListener::bind(options.listen)
         .map_err(|error| format!("{} cannot be listened on: {error}", options.listen))?;
     let (threads, handles) = Threads::start(&deployment)?;
-    println!("The gateway listens on http://{}", options.listen);
-    accept(&listener, &threads)?;
+    println!("The gateway listens on {scheme}://{}", options.listen);
+    accept(&listener, &threads, certificate.as_deref())?;
     threads.stop();
     for handle in handles {
         // A thread that panicked has printed its message.
@@ -175,7 +217,11 @@ fn serve(options: &Serve) -> Result<(), String> {
 }
 
 /// Accepts connections until the program receives a signal to end.
-fn accept(listener: &TcpListener, threads: &Threads) -> Result<(), String> {
+fn accept(
+    listener: &TcpListener,
+    threads: &Threads,
+    certificate: Option<&ServerCertificate>,
+) -> Result<(), String> {
     let executor = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -190,12 +236,20 @@ fn accept(listener: &TcpListener, threads: &Threads) -> Result<(), String> {
         let listener = listener.map_err(|error| error.to_string())?;
         let mut terminated = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         let mut next: usize = 0;
+        let mut renewal = tokio::time::interval(RENEWAL);
         loop {
             tokio::select! {
                 signal = tokio::signal::ctrl_c() => {
                     return signal.map_err(|error| error.to_string());
                 }
                 _ = terminated.recv() => return Ok(()),
+                _ = renewal.tick() => match certificate.map(ServerCertificate::reload) {
+                    Some(Ok(true)) => eprintln!("the renewed certificate is in use"),
+                    Some(Err(why)) => {
+                        eprintln!("the earlier certificate stays in use: {why}");
+                    }
+                    Some(Ok(false)) | None => {}
+                },
                 accepted = listener.accept() => match accepted {
                     Ok((connection, peer)) => {
                         let _ = connection.set_nodelay(true);
@@ -248,30 +302,73 @@ fn certificate_port(text: &str) -> Result<(String, u16), String> {
 }
 
 /// The settings of the file and the environment.
-fn settings(file: Option<&Path>) -> Result<BTreeMap<String, String>, String> {
-    let mut settings = BTreeMap::new();
+struct Settings {
+    /// By the names of `wrangler.toml`.
+    variables: BTreeMap<String, String>,
+    /// Client certificates, by the names of the bindings.
+    certificates: BTreeMap<String, Files>,
+}
+
+fn settings(file: Option<&Path>) -> Result<Settings, String> {
+    let mut settings = Settings {
+        variables: BTreeMap::new(),
+        certificates: BTreeMap::new(),
+    };
     if let Some(file) = file {
         let said = |error: &dyn std::fmt::Display| {
             format!("the settings {} cannot be read: {error}", file.display())
         };
         let text = std::fs::read_to_string(file).map_err(|error| said(&error))?;
-        let table: toml::Table = text.parse().map_err(|error| said(&error))?;
+        // The parser's message repeats a line, which may be a key.
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| before.lines().count().max(1));
+            said(&format_args!("it is not valid TOML at line {line}"))
+        })?;
         for (name, value) in table {
             if !is_setting(&name) {
                 return Err(said(&format_args!("there is no setting {name}")));
             }
-            let toml::Value::String(value) = value else {
-                return Err(said(&format_args!("{name} must be a text in quotes")));
-            };
-            settings.insert(name, value);
+            match value {
+                toml::Value::String(value) => {
+                    settings.variables.insert(name, value);
+                }
+                toml::Value::Table(files) if name.starts_with(CERTIFICATES) => {
+                    let files = certificate_files(&files, file);
+                    let files = files.map_err(|why| said(&format_args!("{name}: {why}")))?;
+                    settings.certificates.insert(name, files);
+                }
+                _ => {
+                    return Err(said(&format_args!("{name} must be a text in quotes")));
+                }
+            }
         }
     }
     for (name, value) in std::env::vars() {
         if is_setting(&name) {
-            settings.insert(name, value);
+            settings.certificates.remove(&name);
+            settings.variables.insert(name, value);
         }
     }
     Ok(settings)
+}
+
+/// `{ certificate = "…", key = "…" }`; relative paths begin at the file of the
+/// settings.
+fn certificate_files(files: &toml::Table, settings: &Path) -> Result<Files, String> {
+    let known = ["certificate", "key"];
+    if let Some(other) = files.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("there is no {other} in a client certificate"));
+    }
+    let beside = settings.parent().unwrap_or(Path::new(""));
+    let of = |name: &str| match files.get(name) {
+        Some(toml::Value::String(file)) => Ok(beside.join(file)),
+        _ => Err(format!("write {name} = \"a file in PEM\"")),
+    };
+    Ok(Files {
+        certificate: of("certificate")?,
+        key: of("key")?,
+    })
 }
 
 /// The page's files.

@@ -3,10 +3,12 @@
 use crate::client::{Client, Upstreams};
 use crate::incoming;
 use crate::objects::{ObjectName, Objects};
+use crate::proxies::TrustedProxies;
 use crate::runtime::NativeRuntime;
 use gateway::Gateway;
 use gateway::config::Config;
 use gateway::runtime::CallError;
+use rustls::ServerConfig;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,6 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
+use tokio_rustls::TlsAcceptor;
 
 /// Time limit for requests in flight when the program ends.
 const STOPPING: Duration = Duration::from_secs(10);
@@ -33,6 +36,10 @@ pub struct Deployment {
     pub pages: Arc<HashMap<String, Vec<u8>>>,
     /// The origins that replace WeChat's hosts.
     pub upstreams: Upstreams,
+    /// TLS, where the program itself accepts HTTPS.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Proxies whose address headers count.
+    pub proxies: TrustedProxies,
     /// The number of threads.
     pub threads: usize,
 }
@@ -74,6 +81,8 @@ pub(crate) struct Thread {
     pub config: Rc<Config>,
     pub objects: Objects,
     pub client: Client,
+    pub tls: Option<TlsAcceptor>,
+    pub proxies: TrustedProxies,
     pub pages: Arc<HashMap<String, Vec<u8>>>,
     /// Becomes true when the thread is to end.
     pub stop: watch::Receiver<bool>,
@@ -88,7 +97,9 @@ impl Threads {
     ///
     /// A setting is missing or wrong; the text names it.
     pub fn start(deployment: &Deployment) -> Result<(Self, Vec<JoinHandle<()>>), String> {
-        read_config(deployment)?;
+        let config = read_config(deployment)?;
+        // Each thread makes a client of its own; this one shows that it can.
+        Client::new(deployment.upstreams.clone(), config.development)?;
         let (channels, inboxes): (Vec<_>, Vec<_>) = (0..deployment.threads.max(1))
             .map(|_| mpsc::unbounded_channel())
             .unzip();
@@ -156,7 +167,13 @@ fn run(
         eprintln!("thread {index} cannot start");
         return;
     };
-    let development = config.development;
+    let client = match Client::new(deployment.upstreams.clone(), config.development) {
+        Ok(client) => client,
+        Err(why) => {
+            eprintln!("thread {index} cannot start: {why}");
+            return;
+        }
+    };
     LocalSet::new().block_on(&executor, async move {
         let (stopping, stop) = watch::channel(false);
         let thread = Rc::new(Thread {
@@ -164,7 +181,9 @@ fn run(
             index,
             config: Rc::new(config),
             objects: Objects::new(deployment.directory.clone()),
-            client: Client::new(deployment.upstreams.clone(), development),
+            client,
+            tls: deployment.tls.clone().map(TlsAcceptor::from),
+            proxies: deployment.proxies.clone(),
             pages: deployment.pages.clone(),
             stop,
             connections: Cell::new(0),

@@ -36,7 +36,7 @@ impl Api {
         }
         Ok(Self {
             profile,
-            connection: to_any_address(),
+            connection: to_any_address().map_err(Failure::Local)?,
             json,
         })
     }

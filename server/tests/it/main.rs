@@ -12,3 +12,4 @@
 mod commands;
 mod payment;
 mod system;
+mod tls;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub const ADMIN_TOKEN: &str = "admin-token-of-a-test";
 
 /// A program that ends with the test.
-pub struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
