@@ -19,6 +19,7 @@
     reason = "a program for the terminal and its log"
 )]
 
+mod backup;
 pub mod cli;
 mod client;
 mod encoding;
@@ -34,6 +35,7 @@ mod threads;
 mod tls;
 mod wechat;
 
+pub use backup::{backup, restore};
 pub use client::{Upstreams, WithCertificate};
 pub use objects::open_directory;
 pub use proxies::{TrustedProxies, network};

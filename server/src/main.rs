@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use weceive::cli::{self, Failure};
 use weceive::{
     Deployment, Files, SandboxServer, ServerCertificate, Threads, TrustedProxies, Upstreams,
-    WithCertificate, network, open_directory,
+    WithCertificate, backup, network, open_directory, restore,
 };
 
 /// A WeChat Pay gateway with its own checkout, and a sandbox of WeChat Pay.
@@ -38,6 +38,10 @@ enum Command {
     Serve(Serve),
     /// Run a sandbox of WeChat Pay: point the SDK that you test at it.
     Sandbox(SandboxOptions),
+    /// Copy a deployment's data, as it is at one moment. The deployment may run.
+    Backup(Copied),
+    /// Put a backup in place, for a deployment that does not run.
+    Restore(Restored),
     #[command(flatten)]
     Api(cli::ApiCommand),
     /// The deployments that the commands above call, and the keys for them.
@@ -85,6 +89,24 @@ struct Serve {
 }
 
 #[derive(Args, Debug)]
+struct Copied {
+    /// The directory of the data.
+    #[arg(long, default_value = "data")]
+    directory: PathBuf,
+    /// A new directory for the copy.
+    target: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct Restored {
+    /// The directory of the backup.
+    source: PathBuf,
+    /// The directory of the data, which must not exist yet.
+    #[arg(long, default_value = "data")]
+    directory: PathBuf,
+}
+
+#[derive(Args, Debug)]
 struct SandboxOptions {
     /// The port to listen on, on this machine only.
     #[arg(long, default_value_t = 8788)]
@@ -127,6 +149,12 @@ fn main() -> ExitCode {
     let done = match &program.command {
         Command::Serve(options) => serve(options).map_err(Failure::Local),
         Command::Sandbox(options) => sandbox(options).map_err(Failure::Local),
+        Command::Backup(Copied { directory, target }) => backup(directory, target, copying)
+            .map(|count| println!("{count} files are in {}", target.display()))
+            .map_err(Failure::Local),
+        Command::Restore(Restored { source, directory }) => restore(source, directory, copying)
+            .map(|count| println!("{count} files are in {}", directory.display()))
+            .map_err(Failure::Local),
         Command::Api(command) => cli::call(command, &program.target),
         Command::Profile(command) => cli::profiles(command),
         Command::Sign(command) => cli::sign(command, &program.target),
@@ -144,6 +172,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Shows that long work goes on.
+fn copying(file: &Path) {
+    eprintln!("copying {}", file.display());
 }
 
 fn serve(options: &Serve) -> Result<(), String> {

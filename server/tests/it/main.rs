@@ -9,6 +9,7 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod backup;
 mod commands;
 mod payment;
 mod system;
