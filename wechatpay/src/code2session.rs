@@ -1,4 +1,4 @@
-//! A Mini Program's login: who holds the phone.
+//! A Mini Program's login: it returns the payer's openid.
 //!
 //! ```text
 //! 1. the Mini Program calls wx.login                    a code: 5 minutes, once
@@ -9,9 +9,8 @@
 //!    {"errcode":40163,"errmsg":"code been used"}
 //! ```
 //!
-//! The refusals are [`oauth`](crate::oauth)'s. `session_key` opens what WeChat
-//! encrypts for the Mini Program; a payment needs none of it, so it is read
-//! over and never held.
+//! The refusals are those of [`oauth`](crate::oauth). `session_key` decrypts
+//! data for the Mini Program; a payment does not need it, so it is not read.
 
 use crate::Secret;
 use crate::common::Problem;

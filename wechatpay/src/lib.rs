@@ -1,19 +1,20 @@
-//! What WeChat *says*: bytes to facts, and facts to bytes.
+//! WeChat's messages: parsed from bytes, and serialised to bytes.
 //!
 //! In scope: the v2 dialect of WeChat Pay (XML signed with MD5 or HMAC-SHA256)
-//! in [`v2`], the v3 dialect (JSON signed with [`rsa`]) in [`v3`], that of the
-//! acquirer iOnline (forms and JSON signed with MD5) in [`ionline`], what the
-//! three share in [`common`], and WeChat's OAuth in [`oauth`]. Each message has one file that goes both ways: a
-//! gateway writes requests and reads answers, a stand-in for WeChat reads
-//! requests and writes answers, with the same types.
+//! in [`v2`], the v3 dialect (JSON signed with [`rsa`]) in [`v3`], the dialect
+//! of the acquirer iOnline (forms and JSON signed with MD5) in [`ionline`],
+//! what the three share in [`common`], and WeChat's OAuth in [`oauth`]. Each
+//! message has one file for both directions: a gateway writes requests and
+//! reads answers, the sandbox reads requests and writes answers, with the same
+//! types.
 //!
-//! Not in scope: HTTP, clocks and randomness. Time and nonces come in as
-//! arguments, so every function here gives the same bytes for the same input.
-//! What to *do* about a fact is decided by its reader.
+//! Not in scope: HTTP, clocks and randomness. Time and nonces are arguments, so
+//! every function returns the same bytes for the same input. What follows from
+//! a message is decided by the caller.
 //!
-//! Two rules hold throughout. Nothing but v2's `return_code` and `return_msg` is
-//! believed before the signature over it has been verified. And what cannot be
-//! verified is *unknown*: neither success nor failure.
+//! Two rules hold throughout. Except v2's `return_code` and `return_msg`,
+//! nothing is used before its signature has been verified. An answer that
+//! cannot be verified is *unknown*: neither success nor failure.
 
 pub mod code2session;
 pub mod common;

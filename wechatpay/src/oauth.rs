@@ -1,4 +1,5 @@
-//! WeChat's OAuth for official accounts: who is looking at the page.
+//! WeChat's OAuth for official accounts: it returns the openid of the payer on
+//! a page.
 //!
 //! ```text
 //! 1. the browser goes to
@@ -12,8 +13,8 @@
 //!    {"errcode":40029,"errmsg":"invalid code"}
 //! ```
 //!
-//! An openid belongs to the appid that it was asked for; keep the two
-//! together. The app secret and the tokens are [`Secret`]s and do not print.
+//! An openid is valid only under the appid that requested it. The app secret
+//! and the tokens are [`Secret`]s and do not print.
 
 use crate::Secret;
 use crate::common::{FieldError, Problem};
@@ -45,7 +46,7 @@ pub const CODE_SECONDS: i64 = 5 * 60;
 /// What is asked of the payer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Only the openid, with no question to the payer.
+    /// Only the openid, without asking the payer.
     Base,
     /// Also name and picture, after asking.
     UserInfo,
@@ -74,7 +75,7 @@ impl Scope {
 pub struct Authorize {
     /// The official account.
     pub appid: String,
-    /// Where to come back to, absolute; its host must be registered.
+    /// The absolute URL to which WeChat redirects; its host must be registered.
     pub redirect_uri: String,
     /// What is asked.
     pub scope: Scope,
@@ -205,9 +206,9 @@ const MAX_BYTES: usize = 64 * 1024;
 
 /// The members of an answer that is no refusal.
 ///
-/// Each member is read by itself: one that is not used, such as a number of
-/// any size, does not spoil the others. A member that cannot be read is an
-/// empty list, which is no value of any field.
+/// Each member is parsed separately, so an unused one, such as a number of any
+/// size, does not make the others unreadable. A member that cannot be parsed
+/// becomes an empty list, which is a valid value of no field.
 pub(crate) fn read_answer(bytes: &[u8]) -> Result<Value, TokenError> {
     if bytes.len() > MAX_BYTES {
         return Err(TokenError::Malformed);
@@ -242,7 +243,7 @@ impl Token {
             refresh_token: text(&answer, "refresh_token").map(Secret::new),
             scope: text(&answer, "scope").unwrap_or_default(),
             unionid: text(&answer, "unionid"),
-            // Anything but a clear "no" is a virtual openid.
+            // Any value except an explicit "no" means a virtual openid.
             is_snapshot_user: answer.get("is_snapshotuser").is_some_and(|flag| {
                 !(flag.is_null() || *flag == json!(0) || *flag == json!(false) || *flag == "0")
             }),
@@ -371,8 +372,8 @@ impl ErrorCode {
         json!({ "errcode": self.errcode(), "errmsg": self.errmsg() }).to_string()
     }
 
-    /// Whether the payer can be sent to authorize again at once: the code is
-    /// at fault, and nothing else.
+    /// Whether redirecting the payer to authorize again can help: only the code
+    /// was invalid.
     pub const fn wants_new_code(self) -> bool {
         matches!(
             self,

@@ -7,13 +7,15 @@
 //! -----BEGIN CERTIFICATE-----       X.509           a platform certificate
 //! ```
 //!
-//! Keys are parsed and checked here, and used by the caller of this crate: the
-//! arithmetic with a private key is not done in Rust, where it would leak
-//! through its timing (RUSTSEC-2023-0071). See [`Rsa`].
+//! Keys are parsed and checked here. The caller signs and verifies with them
+//! through [`Rsa`]: WebCrypto on Workers, `ring` in `server/`. This crate does
+//! not use the `rsa` crate, which can leak a private key through timing
+//! (RUSTSEC-2023-0071); the sandbox and tests use it, because their private
+//! keys are public.
 //!
-//! A certificate is read for its serial number, its time and its key. Its own
-//! signature is not checked: WeChat hands platform certificates out under the
-//! merchant's APIv3 key, and that is what vouches for them.
+//! A certificate's serial number, validity and key are read. Its own signature
+//! is not checked: WeChat encrypts platform certificates with the merchant's
+//! APIv3 key, which authenticates them.
 
 use crate::Secret;
 use base64::Engine;
@@ -25,7 +27,7 @@ use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// The shortest and the longest modulus that is taken. WeChat issues 2048.
+/// The shortest and the longest accepted modulus. WeChat issues 2048 bits.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// `rsaEncryption`, 1.2.840.113549.1.1.1, with its empty parameters.
@@ -57,7 +59,7 @@ pub trait Rsa {
 #[error("the runtime cannot use this RSA key")]
 pub struct RsaError;
 
-/// Why a text is not the key or the certificate that was asked for.
+/// Why a text is not the requested key or certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// No PEM at all.
@@ -108,8 +110,8 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// Reads PKCS#8 or PKCS#1 PEM. Text before the first PEM line is passed
-    /// over, as is any white space that an e-mail or a form added.
+    /// Reads PKCS#8 or PKCS#1 PEM. Text before the first PEM line is ignored,
+    /// as is any white space that an e-mail or a form added.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let armour = Armour::read(pem)?;
         match armour.label {
@@ -136,8 +138,8 @@ impl PrivateKey {
         &self.public_key
     }
 
-    /// The hexadecimal SHA-256 of the whole key: names it in a cache. The
-    /// public half alone would name other private numbers beside it too.
+    /// The hexadecimal SHA-256 of the whole key, as its name in a cache. The
+    /// public part alone would not identify the private numbers.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -151,8 +153,8 @@ impl PrivateKey {
         Self::from_pkcs1(key.as_bytes())
     }
 
-    /// Version, modulus, public exponent and six further numbers. Whether they
-    /// belong together shows when the runtime imports them.
+    /// Version, modulus, public exponent and six further numbers. The runtime
+    /// checks that they belong together when it imports them.
     fn from_pkcs1(bytes: &[u8]) -> Result<Self, KeyError> {
         let numbers = sequence(bytes)?;
         let [_version, modulus, exponent, ..] = numbers[..] else {

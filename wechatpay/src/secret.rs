@@ -6,22 +6,19 @@ use zeroize::Zeroizing;
 
 /// An API key, an app secret or an access token.
 ///
-/// It does not print, compares in constant time (only the length shows), and
-/// is overwritten when dropped. Reading it is the named act
-/// [`expose`](Self::expose); it has no serde form, so it reaches storage only
-/// through that name.
+/// It does not print, compares in constant time (except for the length), and is
+/// overwritten when dropped. It is read only through [`expose`](Self::expose);
+/// it has no serde form.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over, with no rule about its length: keys of old
-    /// merchants are not all 32 characters.
+    /// Any length is accepted: keys of old merchants are not all 32 characters.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The secret itself. Sign with it, seal it, send it to WeChat; nothing
-    /// else.
+    /// The secret itself, only for signing, sealing, or sending it to WeChat.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! WeChat Pay's error codes: every one in the tables of the WeChat Pay v2
-//! manual (Quick Pay and reverse in section 5, the public calls in section 9),
-//! and those that are met in practice and stand in no table there.
+//! The error codes of WeChat Pay v2, which iOnline forwards: all codes in the
+//! tables of the WeChat Pay v2 manual (Quick Pay and reverse in section 5, the
+//! public calls in section 9), and further ones that occur in practice.
 //!
 //! ```text
 //! <result_code><![CDATA[FAIL]]></result_code>
@@ -14,10 +14,10 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Who has to do something about it.
+/// Whose action an error needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// The message was wrong: a programmer.
+    /// The message was wrong: the developer's.
     Request,
     /// The merchant's account or its settings.
     Account,
@@ -32,7 +32,7 @@ pub enum Side {
 /// What is known after this code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Not whether it happened: query the order.
+    /// Unknown: query the order.
     Unknown,
     /// It did not happen; the same request may succeed later.
     Later,
@@ -72,7 +72,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// What is known after it. An unlisted code tells nothing.
+            /// The outcome after it. It is unknown after an unlisted code.
             pub const fn outcome(&self) -> Outcome {
                 match self {
                     $(Self::$variant => Outcome::$outcome,)*

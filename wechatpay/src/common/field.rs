@@ -7,11 +7,11 @@
 //! refund_id_$n  one field of several: refund_id_0, refund_id_1, …
 //! ```
 //!
-//! The manual says `String(128)` and not of what. Bytes is the stricter reading:
-//! what fits in bytes also fits in characters, so WeChat does not refuse for its
-//! length what was taken here.
+//! The manual's `String(128)` has no unit. Bytes are the stricter reading: a
+//! text that fits in bytes also fits in characters, so WeChat never refuses the
+//! length of a text that is accepted here.
 //!
-//! An empty field is an absent one, for the signature and so for reading.
+//! An empty field counts as absent, in the signature and when it is read.
 
 use serde::Serialize;
 use std::fmt;
@@ -58,8 +58,8 @@ pub enum Problem {
     /// A character that XML cannot carry or that the field does not take.
     #[error("holds a character that this field cannot carry")]
     BadCharacter,
-    /// Of a signature: a value holds `&`, so that the same text is signed for
-    /// other fields, too.
+    /// A value contains `&`, so the same signed text could belong to other
+    /// fields.
     #[error("could be the signature of other fields too")]
     Ambiguous,
     /// Another type of JSON value than the manual says (v3).
@@ -68,7 +68,7 @@ pub enum Problem {
         /// The type that the manual says.
         expected: &'static str,
     },
-    /// Two fields that must say the same do not (v3).
+    /// Two fields that must be equal differ (v3).
     #[error("says something else than {other}")]
     Contradicts {
         /// The other field's name.

@@ -133,8 +133,8 @@ impl Fields {
             .transpose()
     }
 
-    /// A number that is only shown to people: absent where it is no number. No
-    /// payment or refund is lost over its form.
+    /// A number that is only displayed: absent if it is not a number, so that
+    /// no payment or refund is refused for its form.
     pub(crate) fn shown_int(&self, field: &'static str) -> Option<i64> {
         self.optional_int(field).ok().flatten()
     }
@@ -167,7 +167,7 @@ impl Fields {
         }
     }
 
-    /// An amount that something was charged or refunded: at least 1.
+    /// An amount that was charged or refunded: at least 1.
     pub(crate) fn fee(&self, field: &'static str) -> Result<i64, FieldError> {
         check_fee(field, self.int(field)?)
     }
@@ -185,14 +185,14 @@ impl Fields {
         self.get_nonempty(field).map(str::to_owned)
     }
 
-    /// The fields of the `n`th of several, each with `_n` at its name's end.
+    /// The fields of item `n`, whose names end with `_n`.
     pub(crate) fn nth(&self, n: usize) -> Nth<'_> {
         Nth { fields: self, n }
     }
 }
 
-/// One of several: reads the field that the manual calls `refund_id_$n`, and
-/// names it so in an error.
+/// The fields of one item: `refund_id_$n` with its number. Errors use the
+/// manual's name.
 #[derive(Clone, Copy)]
 pub(crate) struct Nth<'a> {
     fields: &'a Fields,

@@ -1,10 +1,10 @@
-//! The packages that the payer's client is handed to start the payment. How
-//! they are signed is the dialect's.
+//! The packages with which the payer's client starts the payment. Each dialect
+//! signs them in its own way.
 
 use serde::{Deserialize, Serialize};
 
-/// What `WeixinJSBridge` and `wx.requestPayment` take. Serializes with their
-/// names.
+/// The argument of `WeixinJSBridge` and `wx.requestPayment`. Serializes with
+/// their names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Jsapi {
@@ -22,7 +22,7 @@ pub struct Jsapi {
     pub pay_sign: String,
 }
 
-/// What WeChat's SDK in a mobile app takes. Serializes with its names.
+/// The argument of WeChat's SDK in a mobile app. Serializes with its names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct App {
     /// The application.

@@ -1,14 +1,13 @@
-//! JSON, read once and strictly.
+//! A strict JSON parser.
 //!
-//! Refused, each under its own name: more than [`MAX_BYTES`], more than
-//! [`MAX_DEPTH`] levels, a name twice in one object (readers differ in which
-//! one they believe), and anything but an object at the root.
+//! It refuses, each with its own error: more than [`MAX_BYTES`], more than
+//! [`MAX_DEPTH`] levels, a name twice in one object (parsers differ in which
+//! value they use), and anything but an object at the root.
 //!
 //! A number that is not a 64-bit integer (a fraction, `100.0`, more than 2^63)
 //! is kept as its text. WeChat may add such a field to any message, and a
-//! message is not refused for a field that is not used. A field that is used
-//! says what it needs: no amount is read from such a number, and nothing is
-//! rounded.
+//! message is not refused for an unused field. A field that is used must have
+//! its type: no amount is read from such a number, and nothing is rounded.
 //!
 //! An empty text and `null` are an absent field.
 
@@ -24,7 +23,7 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// The most objects and lists within each other. WeChat's have five.
 pub const MAX_DEPTH: usize = 16;
 
-/// Why bytes are not a v3 message.
+/// Why bytes are not a JSON message.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum JsonError {
     /// More than [`MAX_BYTES`].

@@ -1,13 +1,13 @@
-//! What an order is looked up by.
+//! The number by which an order is looked up: WeChat's or the merchant's.
 
 use super::field::{FieldError, Problem, Text};
 use super::fields::Fields;
 use order::OutTradeNo;
 
-/// What an order is looked up by.
+/// The number by which an order is looked up: WeChat's or the merchant's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderNumber {
-    /// WeChat's number, where both are sent the one that counts.
+    /// WeChat's number. It wins if both are sent.
     TransactionId(Text<32>),
     /// The merchant's number.
     OutTradeNo(OutTradeNo),

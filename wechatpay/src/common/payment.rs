@@ -1,7 +1,8 @@
 //! The names under which payments and refunds are read.
 
-/// What is read of a payment, of refunds and of the envelope around them, but for `attach`,
-/// which is the merchant's own text: the order compares it with its own.
+/// The fields that are used of a payment, of refunds and of the envelope around
+/// them, except `attach`: it is the merchant's own text, and the order compares
+/// it with its own.
 pub(crate) const BELIEVED: [&str; 29] = [
     "appid",
     "bank_type",

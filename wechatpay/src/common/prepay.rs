@@ -1,4 +1,4 @@
-//! What prepayments have in common: the payer, where the notice goes, and how
+//! Common parts of prepayments: the payer, the address of the notice, and how
 //! long a prepayment can be used.
 
 use super::field::{FieldError, Problem, Text};

@@ -1,5 +1,4 @@
-//! What refunds have in common: their number, their amounts, where they stand
-//! and which way they take.
+//! Common parts of refunds: number, amounts, status and channel.
 
 use super::field::{FieldError, Problem};
 use super::fields::Fields;
@@ -51,8 +50,8 @@ impl From<OutRefundNo> for String {
     }
 }
 
-/// How much of how much goes back: two amounts of one currency, the first not
-/// above the second.
+/// The amounts of a refund and of its order: one currency, the first at most
+/// the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amounts {
     refund_fee: i64,
@@ -179,7 +178,7 @@ impl Status {
         Self::ALL.into_iter().find(|s| s.as_str() == name)
     }
 
-    /// What it means for the order's machine. `refund_id` is WeChat's number.
+    /// The event for the order's state machine. `refund_id` is WeChat's number.
     pub fn state(self, refund_id: &str) -> RefundState {
         let refund_id = refund_id.to_owned();
         match self {

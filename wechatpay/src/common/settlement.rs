@@ -1,4 +1,5 @@
-//! What has been paid out to a merchant, and what is still held.
+//! Common parts of settlements: what has been paid out to a merchant, and what
+//! is still held.
 
 use super::field::{FieldError, Problem};
 use super::time::Date;

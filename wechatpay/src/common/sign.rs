@@ -87,7 +87,7 @@ pub enum SignError {
     Mismatch,
 }
 
-/// A document's own signature beside the one that it should have.
+/// A document's own signature, and the one that it should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// The sign type used: declared, else told by the sign's length.
@@ -133,8 +133,8 @@ impl Fields {
     }
 
     /// Refuses a document whose signed text is also the text of another
-    /// document, because a value holds `&`. Everything that a stranger can
-    /// bring is read only after this check.
+    /// document, because a value contains `&`. Every document that anyone can
+    /// send is read only after this check.
     pub fn unambiguous(&self) -> Result<(), FieldError> {
         match self.iter().any(|(_, value)| value.contains('&')) {
             true => Err(Problem::Ambiguous.of("sign")),
@@ -142,11 +142,11 @@ impl Fields {
         }
     }
 
-    /// Refuses a document in which a field that is read could be another's: for
-    /// WeChat's answer to a question of ours. No field of `read` may hold `&`,
-    /// and no other field may hold what looks like one of them. WeChat may add
-    /// any other field with `&`: it is not read, and must not hide a payment for
-    /// ever.
+    /// Refuses a document in which a field of `read` is ambiguous. For WeChat's
+    /// answers to our requests: no field of `read` may contain `&`, and no
+    /// other field may contain text that looks like one of them. Any other
+    /// field may contain `&`, because it is not read and must not make a
+    /// payment unreadable.
     pub(crate) fn unambiguous_in(&self, read: &[&str]) -> Result<(), FieldError> {
         // `refund_fee_0` is the first of several.
         let is_read = |name: &str| {
@@ -162,8 +162,8 @@ impl Fields {
         }
     }
 
-    /// Without the fields whose value holds `&`: what is left can be signed
-    /// and handed to a stranger.
+    /// Removes the fields whose value contains `&`, so that the rest can be
+    /// signed for a third party.
     #[must_use]
     pub fn without_ambiguous(mut self) -> Self {
         self.retain(|value| !value.contains('&'));
@@ -202,8 +202,8 @@ impl Fields {
     /// `sign_type` (or `signType`), else the one its sign has the length of,
     /// else MD5. `None` when it declares one that v2 does not have.
     ///
-    /// For answering "is this signed rightly?". Who knows the sign type to
-    /// expect calls [`verify`](Self::verify) with it.
+    /// For checking a document of unknown origin. A caller that knows the sign
+    /// type calls [`verify`](Self::verify) with it.
     pub fn sign_type_in_use(&self) -> Option<SignType> {
         let declared = self
             .get_nonempty("sign_type")

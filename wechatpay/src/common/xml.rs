@@ -208,9 +208,9 @@ fn push_element(out: &mut String, name: &str, content: impl FnOnce(&mut String))
     out.push('>');
 }
 
-/// A section cannot hold its own end, so `]]>` is cut between two sections;
-/// and readers turn a raw carriage return into a line feed, so it stands
-/// outside as a reference.
+/// A section cannot contain its own end mark, so `]]>` is split between two
+/// sections. Parsers turn a raw carriage return into a line feed, so it is
+/// written outside as a reference.
 fn push_cdata(out: &mut String, value: &str) {
     let legal: String = value
         .chars()
@@ -250,7 +250,7 @@ fn is_blank(text: &str) -> bool {
     text.bytes().all(|b| b" \t\r\n".contains(&b))
 }
 
-/// Where in the document the parser stands.
+/// The position of the parser in the document.
 enum Place {
     BeforeRoot,
     InRoot,

@@ -7,8 +7,8 @@
 //!                0       the message's own fields
 //! ```
 //!
-//! [`read`] goes through it in that order and stops at the first thing that is
-//! not right. iOnline description, "Response Parameters".
+//! [`read`] checks it in that order and stops at the first error. iOnline
+//! description, "Response Parameters".
 
 use super::error::AnswerError;
 use super::json;

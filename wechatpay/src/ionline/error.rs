@@ -1,8 +1,8 @@
 //! What can be wrong with an answer.
 //!
-//! iOnline hands WeChat's own codes on in `err_code`, so they are read as
-//! v2's [`ErrorCode`], which says what is known after each; one that is not in
-//! its list tells nothing.
+//! iOnline forwards WeChat's own codes in `err_code`, so they are read as
+//! [`ErrorCode`], which has the outcome after each; after an unlisted code the
+//! outcome is unknown.
 
 use super::json::JsonError;
 use super::payinfo::PayInfoError;
@@ -10,10 +10,10 @@ use crate::common::{FieldError, Fields, SignError};
 use crate::v2::ErrorCode;
 use thiserror::Error;
 
-/// Why an answer does not say what was asked for.
+/// Why an answer is not a success.
 ///
-/// Only [`Refused`](Self::Refused) is iOnline's own, signed word. After any
-/// other the outcome is unknown: query before deciding.
+/// Only [`Refused`](Self::Refused) is signed by iOnline. After any other error
+/// the outcome is unknown: query before deciding.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AnswerError {
     /// Not a flat JSON object.
@@ -24,10 +24,10 @@ pub enum AnswerError {
     Communication {
         /// `status`; empty when there is none.
         status: String,
-        /// iOnline's words; empty when it gave none.
+        /// iOnline's message; empty if there is none.
         message: String,
     },
-    /// The signature does not hold.
+    /// The signature is not valid.
     #[error("the answer cannot be believed: {0}")]
     Unverifiable(#[from] SignError),
     /// Valid signature, but the response does not match the request.
@@ -55,8 +55,8 @@ pub enum AnswerError {
 }
 
 impl AnswerError {
-    /// Whether it is open what iOnline did. `false` only for a signed refusal
-    /// whose code says that nothing happened.
+    /// Whether the outcome is unknown. `false` only for a signed refusal whose
+    /// code says that nothing happened.
     pub fn is_unknown_outcome(&self) -> bool {
         match self {
             Self::Refused { code, .. } => code.is_unknown_outcome(),

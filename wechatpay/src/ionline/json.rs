@@ -4,10 +4,10 @@
 //! {"status":"0","result_code":"0","mch_id":"10085…","total_fee":10,"sign":"…"}
 //! ```
 //!
-//! It is read as strictly as v3's messages ([`Document`]). A value is text, or
-//! a whole number that is signed as its digits; `null` is a field that is not
-//! there. A field that is not used may hold any other value, which is signed
-//! as its text stands in the message: a payment is not lost for it.
+//! It is parsed as strictly as v3's messages ([`Document`]). A value is text,
+//! or a whole number that is signed as its digits; `null` is an absent field.
+//! An unused field may have any other value, which is signed as its text in the
+//! message: no payment is refused for it.
 
 use super::payment::BELIEVED_HERE;
 use crate::common::Fields;
@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// Why bytes are not such an object.
+/// Why bytes are not a flat JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum JsonError {
     /// Not a JSON object whose names occur once.

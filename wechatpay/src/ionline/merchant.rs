@@ -1,8 +1,8 @@
-//! What iOnline does not say on the wire.
+//! The configuration that iOnline's messages do not contain.
 
 use order::{Account, Currency};
 
-/// What a merchant's configuration says and the wire need not.
+/// The part of a merchant's configuration that messages need not contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Merchant<'a> {
     /// `appid` is the merchant's own application, which the wire calls

@@ -13,10 +13,10 @@
 //! to be paid  prepay payinfo notify      after that  query refund refundquery
 //! ```
 //!
-//! Two things are not on the wire and come from the merchant's configuration,
-//! a [`Merchant`]: the currency, which no request names, and for a QR code the
-//! application. On the wire the application is `sub_appid`; `appid` is the
-//! acquirer's own and is passed over.
+//! Two values are not in the messages and come from the merchant's
+//! configuration, a [`Merchant`]: the currency, and for a QR code the
+//! application. In messages the application is `sub_appid`; `appid` is the
+//! acquirer's own and is ignored.
 //!
 //! The iOnline description describes the payment. The public manual of iOnline adds
 //! the query, the refund's query and the notice; where it is silent, this

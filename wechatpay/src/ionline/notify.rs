@@ -1,4 +1,4 @@
-//! The notice: iOnline tells that an order was paid.
+//! The notice of a payment.
 //!
 //! ```text
 //! POST notify_url, XML
@@ -8,10 +8,9 @@
 //!   success                                  the whole body, in any case of letters
 //! ```
 //!
-//! Anybody can send one of these, so nothing in it but `status` is looked at
-//! before its signature is verified. The manual requires `status` and
-//! `result_code`, and its sample has neither: a notice is sent for what was
-//! paid, so where they are absent they are `0`.
+//! Anyone can send one, so only `status` is read before the signature is
+//! verified. The manual requires `status` and `result_code`, but its sample has
+//! neither: if they are absent they count as `0`.
 
 use super::answer::envelope;
 use super::merchant::Merchant;
@@ -37,8 +36,8 @@ pub const RETRY_SECONDS: [u32; 10] = [15, 15, 30, 180, 1800, 1800, 1800, 1800, 1
 /// A payment that iOnline reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What was paid. Whether it is the order that was made (account, amount,
-    /// currency) is for the reader to compare. `transaction_id` is iOnline's number.
+    /// The payment. The caller compares account, amount and currency with the
+    /// order. `transaction_id` is iOnline's number.
     pub payment: Payment,
     /// WeChat's number for the payment.
     pub out_transaction_id: Option<String>,
@@ -54,22 +53,22 @@ pub enum NoticeError {
     /// Not a flat XML document.
     #[error("the notice cannot be read: {0}")]
     Xml(#[from] XmlError),
-    /// `status` is not `0`: iOnline reports no payment. Unsigned, so it does not
-    /// repeat the words: they may be anybody's, about anybody.
+    /// `status` is not `0`: iOnline reports no payment. It is not signed, so
+    /// its text is not displayed: anyone may have written it.
     #[error("the notice reports no payment")]
     StatusFail {
         /// `status`.
         status: String,
-        /// iOnline's words; empty when it gave none.
+        /// iOnline's message; empty if there is none.
         message: String,
     },
     /// There is no `sign`.
     #[error("the notice is not signed")]
     NotSigned,
-    /// Signed, or said to be signed, in another way than MD5.
+    /// Signed, or declared to be signed, with another sign type than MD5.
     #[error("the notice is not signed with MD5")]
     WrongSignType,
-    /// The signature does not hold: forged, or signed with another key.
+    /// The signature is not valid: forged, or signed with another key.
     #[error("the notice's signature does not match")]
     BadSignature,
     /// Verified: `result_code` or `pay_result` is not `0`.
@@ -80,8 +79,8 @@ pub enum NoticeError {
         /// `err_msg`; empty when there is none.
         description: String,
     },
-    /// Verified, but a value holds `&`, so that the same signature is the
-    /// signature of another document, too. It is a reason to query this order.
+    /// Verified, but a value contains `&`, so the same signature is valid for
+    /// another document too. The caller queries the order.
     #[error("the notice's signature is the signature of other documents, too")]
     Ambiguous {
         /// The order that it names.

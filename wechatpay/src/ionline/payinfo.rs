@@ -6,11 +6,11 @@
 //!               \"package\":\"prepay_id=…\",\"signType\":\"MD5\",\"paySign\":\"…\"}"
 //! ```
 //!
-//! The key of `paySign` is the acquirer's, so it cannot be verified here; what
-//! WeChat would refuse for its form is refused before it reaches a page.
-//! Members beside the six are passed over, and left out of what goes on.
-//! The manual's own sample has a space before the digits of `timeStamp`. It is
-//! handed on as it came, because `paySign` covers it.
+//! The key of `paySign` is the acquirer's, so it cannot be verified here; a
+//! package whose form WeChat would refuse is refused before it reaches a page.
+//! Members other than the six are dropped. The manual's own sample has a space
+//! before the digits of `timeStamp`, which is kept, because `paySign` covers
+//! it.
 
 use crate::common::invoke::Jsapi;
 use crate::common::json::{Document, JsonError};

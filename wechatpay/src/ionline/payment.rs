@@ -24,9 +24,10 @@ pub(super) const BELIEVED_HERE: [&str; 5] = [
     "version",
 ];
 
-/// Reads a payment. The caller has verified the signature, and that the
-/// document is [unambiguous](Fields::unambiguous) where a stranger may have
-/// brought it; the caller compares the account and the money. A currency that is not named is the merchant's.
+/// Reads a payment. The caller has verified the signature and, if anyone could
+/// have sent the document, that it is [unambiguous](Fields::unambiguous); the
+/// caller compares the account and the money. A missing currency is the
+/// merchant's.
 pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, FieldError> {
     fields.unambiguous_in(&BELIEVED)?;
     fields.unambiguous_in(&BELIEVED_HERE)?;

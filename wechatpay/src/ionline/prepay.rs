@@ -30,13 +30,13 @@ use std::net::Ipv4Addr;
 pub struct Request {
     /// The MID: who is to be paid.
     pub mch_id: Text<32>,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// The merchant's order number.
     pub out_trade_no: OutTradeNo,
     /// The shop or terminal.
     pub device_info: Option<Text<32>>,
-    /// What is bought, in the payer's words.
+    /// The description of the purchase, which the payer reads.
     pub body: Text<127>,
     /// The merchant's own data, returned in answers and notices.
     pub attach: Option<Text<127>>,
@@ -243,9 +243,8 @@ impl Request {
         request::to_form(self.to_fields(), key)
     }
 
-    /// Reads a request of a merchant with this currency. Its signature is the
-    /// caller's to verify. Fields that the manual does not list here are
-    /// passed over.
+    /// Reads a request of a merchant with this currency. The caller verifies
+    /// its signature. Fields that the manual does not list here are ignored.
     pub fn read(fields: &Fields, currency: Currency) -> Result<Self, FieldError> {
         let (mch_id, nonce_str) = request::read(fields, &[Service::Jspay, Service::Native])?;
         Ok(Self {

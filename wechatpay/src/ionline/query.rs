@@ -1,4 +1,4 @@
-//! Query: what iOnline says of an order.
+//! Query: the state of an order at iOnline.
 //!
 //! ```text
 //! service ionline.unified.trade.query  mch_id nonce_str sign_type sign
@@ -25,7 +25,7 @@ pub struct Request {
     pub mch_id: Text<32>,
     /// Which one. `transaction_id` is iOnline's number, not WeChat's.
     pub by: OrderNumber,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
 }
 
@@ -42,7 +42,7 @@ impl Request {
         request::to_form(self.to_fields(), key)
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let (mch_id, nonce_str) = request::read(fields, &[Service::Query])?;
         Ok(Self {
@@ -72,9 +72,9 @@ impl Answer {
     /// what is checked before.
     ///
     /// Only `SUCCESS` and `REFUND` carry a payment, and they must carry all of
-    /// it: half a payment is an [`AnswerError::Field`], which is "unknown".
-    /// A payment to another application is [`AnswerError::Mismatched`]; amount
-    /// and currency are for the reader to compare.
+    /// it: half a payment is an [`AnswerError::Field`], which is "unknown". A
+    /// payment to another application is [`AnswerError::Mismatched`]; the
+    /// caller compares amount and currency.
     pub fn read(
         bytes: &[u8],
         request: &Request,

@@ -7,8 +7,8 @@
 //!   transaction_id out_trade_no out_refund_no refund_id refund_fee
 //! ```
 //!
-//! The number makes it safe to repeat: after any failure the same request goes
-//! again under the *same* `out_refund_no`, and what became of it is
+//! The number makes the request idempotent: after any failure it is repeated
+//! under the *same* `out_refund_no`, and its result is
 //! [queried](super::refundquery). There is no notice about a refund.
 
 use crate::common::refund::Amounts;
@@ -31,9 +31,10 @@ pub struct Request {
     pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: Text<32>,
-    /// How much of how much. The currency is the merchant's and not sent.
+    /// The amounts of the refund and of the order. The currency is the
+    /// merchant's and is not sent.
     pub amounts: Amounts,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
 }
 
@@ -55,8 +56,8 @@ impl Request {
         request::to_form(self.to_fields(), key)
     }
 
-    /// Reads a request of a merchant with this currency. Its signature is the
-    /// caller's to verify; `op_user_id` is passed over.
+    /// Reads a request of a merchant with this currency. The caller verifies
+    /// its signature; `op_user_id` is ignored.
     pub fn read(fields: &Fields, currency: Currency) -> Result<Self, FieldError> {
         let (mch_id, nonce_str) = request::read(fields, &[Service::Refund])?;
         let amounts = Amounts::new(
@@ -73,7 +74,8 @@ impl Request {
     }
 }
 
-/// iOnline has taken the refund. Whether the money went back is for a query.
+/// iOnline has accepted the refund. A query shows whether the money was
+/// returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// iOnline's number for the payment.
@@ -104,7 +106,7 @@ impl Answer {
         })
     }
 
-    /// What it means for the order's machine.
+    /// The event for the order's state machine.
     pub fn state(&self) -> RefundState {
         RefundState::Processing {
             refund_id: self.refund_id.clone(),

@@ -26,7 +26,7 @@ pub struct Request {
     pub mch_id: Text<32>,
     /// Which refunds.
     pub by: Lookup,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
 }
 
@@ -67,7 +67,7 @@ impl Lookup {
         }
     }
 
-    /// The answer must be about what was asked for, and about nothing else.
+    /// The answer must be about the requested refunds only.
     fn check(&self, fields: &Fields, refunds: &[Refund]) -> Result<(), AnswerError> {
         let only = |field, holds: &dyn Fn(&Refund) -> bool| {
             if !refunds.is_empty() && refunds.iter().all(holds) {
@@ -100,7 +100,7 @@ impl Request {
         request::to_form(self.to_fields(), key)
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let (mch_id, nonce_str) = request::read(fields, &[Service::RefundQuery])?;
         Ok(Self {
@@ -182,7 +182,8 @@ impl Status {
         Self::ALL.into_iter().find(|s| s.as_str() == name)
     }
 
-    /// What it means for the order's machine. `refund_id` is iOnline's number.
+    /// The event for the order's state machine. `refund_id` is iOnline's
+    /// number.
     pub fn state(self, refund_id: &str) -> RefundState {
         let refund_id = refund_id.to_owned();
         match self {
@@ -195,14 +196,14 @@ impl Status {
 }
 
 impl Refund {
-    /// What it means for the order's machine.
+    /// The event for the order's state machine.
     pub fn state(&self) -> RefundState {
         self.refund_status.state(&self.refund_id)
     }
 
     fn read(nth: Nth<'_>) -> Result<Self, FieldError> {
         let status = Status::parse(nth.required("refund_status_$n")?);
-        // Only shown to people: a refund is not lost over its form.
+        // Only displayed: a refund is not refused for its form.
         let refund_time = nth
             .get_nonempty("refund_time_$n")
             .and_then(|time| time::parse_china(time).ok());
@@ -234,8 +235,8 @@ impl Answer {
     /// Reads the answer to `request`. See [`answer::read`] for what is checked
     /// before.
     ///
-    /// The count must be that of the refunds that are there: more is missing
-    /// fields, fewer is [`Problem::OutOfRange`].
+    /// The count must equal the number of refunds: with more, fields are
+    /// missing; with fewer, it is [`Problem::OutOfRange`].
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, request.mch_id.as_str(), key)?;
         fields.unambiguous_in(&BELIEVED)?;
@@ -269,8 +270,8 @@ impl Answer {
     }
 }
 
-/// The count is a claim: nothing is sized by it, and it is held against what
-/// is there.
+/// The count is not trusted: nothing is allocated by it, and it is compared
+/// with the items.
 fn read_refunds(fields: &Fields) -> Result<Vec<Refund>, FieldError> {
     let out_of_range = Problem::OutOfRange.of("refund_count");
     let count = usize::try_from(fields.int("refund_count")?).map_err(|_| out_of_range)?;

@@ -62,7 +62,7 @@ impl Service {
         }
     }
 
-    /// The service of a request. Its signature is the caller's to verify.
+    /// The service of a request. The caller verifies its signature.
     pub fn of(fields: &Fields) -> Result<Self, FieldError> {
         fields.one_of("service", Self::from_name)
     }

@@ -7,8 +7,8 @@
 //!                SUCCESS  the message's own fields
 //! ```
 //!
-//! [`read`] goes through it in that order and stops at the first thing that is
-//! not right. WeChat Pay v2 manual, the "Return Data" of sections 5.5 and 9.
+//! [`read`] checks it in that order and stops at the first error. WeChat Pay v2
+//! manual, the "Return Data" of sections 5.5 and 9.
 
 use crate::Secret;
 use crate::common::error::ErrorCode;
@@ -16,10 +16,10 @@ use crate::common::{FieldError, Fields, SignError, SignType, XmlError};
 use order::Account;
 use thiserror::Error;
 
-/// Why an answer does not say what was asked for.
+/// Why an answer is not a success.
 ///
-/// Only [`Refused`](Self::Refused) is WeChat's own, signed word. After any
-/// other the outcome is unknown: query before deciding.
+/// Only [`Refused`](Self::Refused) is signed by WeChat. After any other error
+/// the outcome is unknown: query before deciding.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AnswerError {
     /// Not a v2 document.
@@ -28,10 +28,10 @@ pub enum AnswerError {
     /// `return_code` is not `SUCCESS`. This part of an answer is never signed.
     #[error("WeChat did not take the message: {return_msg}")]
     Communication {
-        /// WeChat's words; empty when it gave none.
+        /// WeChat's message; empty if there is none.
         return_msg: String,
     },
-    /// The signature does not hold.
+    /// The signature is not valid.
     #[error("the answer cannot be believed: {0}")]
     Unverifiable(#[from] SignError),
     /// Valid signature, but the response does not match the request.
@@ -56,8 +56,8 @@ pub enum AnswerError {
 }
 
 impl AnswerError {
-    /// Whether it is open what WeChat did. `false` only for a signed refusal
-    /// whose code says that nothing happened.
+    /// Whether the outcome is unknown. `false` only for a signed refusal whose
+    /// code says that nothing happened.
     pub fn is_unknown_outcome(&self) -> bool {
         match self {
             Self::Refused { code, .. } => code.is_unknown_outcome(),
@@ -123,7 +123,7 @@ fn not_refused(
     presence: Presence,
 ) -> Result<Fields, AnswerError> {
     if fields.get_nonempty("result_code").unwrap_or("SUCCESS") != "SUCCESS" {
-        // A refusal need not repeat who asked: the ids may be what is wrong.
+        // A refusal need not repeat the ids, which may be the error.
         check_account(&fields, account, Presence::Optional)?;
         return Err(AnswerError::Refused {
             code: ErrorCode::from_code(fields.get("err_code").unwrap_or_default()),
@@ -209,7 +209,7 @@ fn check_account(
     let ids = [
         ("appid", Some(account.appid.as_str()), presence),
         ("mch_id", Some(account.mch_id.as_str()), presence),
-        // A direct merchant may find its own number here: `read_account`.
+        // A direct merchant's own number is allowed here: see `read_account`.
         (
             "sub_mch_id",
             sub_mch_id.or(Some(account.mch_id.as_str())),

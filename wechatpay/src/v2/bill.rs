@@ -36,7 +36,7 @@ pub struct Request {
     pub bill_type: BillType,
     /// Whether the answer is to be in gzip.
     pub gzip: bool,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed. Its answer is not.
     pub sign_type: SignType,
@@ -61,7 +61,7 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let bill_type = match fields.get_nonempty("bill_type") {
             None => BillType::default(),

@@ -32,7 +32,7 @@ pub struct Request {
     pub account: Account,
     /// The merchant's number.
     pub out_trade_no: OutTradeNo,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
@@ -54,7 +54,7 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
             account: read_account(fields)?,

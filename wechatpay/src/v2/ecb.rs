@@ -5,8 +5,8 @@
 //! text ‖ n bytes of value n, to a multiple of 16   each 16 bytes by themselves   base64
 //! ```
 //!
-//! ECB hides what is in a block and vouches for nothing: blocks can be left
-//! out, repeated and put together anew. What comes out of it is a hint.
+//! ECB encrypts each block and authenticates nothing: blocks can be removed,
+//! repeated and recombined. The decrypted text is an unauthenticated hint.
 
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
@@ -20,10 +20,9 @@ pub fn encrypt(plain: &[u8], key: &[u8; 32]) -> String {
     BASE64.encode(cipher.encrypt_padded_vec::<Pkcs7>(plain))
 }
 
-/// Decrypts under a key of 32 bytes; white space among the base64 is passed
-/// over. `None` when it is not base64, not whole blocks, or ends in no
-/// padding: one answer for all, because a forger would learn the text from the
-/// difference.
+/// Decrypts under a key of 32 bytes; white space among the base64 is ignored.
+/// `None` when it is not base64, not whole blocks, or ends in no padding: one
+/// answer for all, because a forger would learn the text from the difference.
 pub fn decrypt(base64: &str, key: &[u8; 32]) -> Option<Vec<u8>> {
     let base64: String = base64.split_ascii_whitespace().collect();
     let sealed = BASE64.decode(base64).ok()?;

@@ -1,5 +1,5 @@
-//! Query exchange rate: what WeChat counts a currency for, on one day (WeChat
-//! Pay v2 manual, section 11).
+//! Query exchange rate: WeChat's rate for a currency on one day (WeChat Pay v2
+//! manual, section 11).
 //!
 //! ```text
 //! POST /pay/queryexchagerate
@@ -34,8 +34,7 @@ pub struct Request {
     pub fee_type: Currency,
     /// The day.
     pub date: Date,
-    /// Unpredictable text, from outside. The manual has none here; libraries
-    /// send one.
+    /// A nonce, from the caller. The manual has none here; libraries send one.
     pub nonce_str: Option<Text<32>>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
@@ -58,7 +57,7 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
             account: read_account(fields)?,
@@ -70,7 +69,7 @@ impl Request {
     }
 }
 
-/// What WeChat counts the currency for.
+/// WeChat's exchange rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The foreign currency.

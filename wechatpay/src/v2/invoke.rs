@@ -1,4 +1,4 @@
-//! What the payer's client is handed to start the payment.
+//! The packages with which the payer's client starts the payment.
 //!
 //! ```text
 //! JSAPI, Mini Program  appId timeStamp nonceStr package=prepay_id=… signType paySign

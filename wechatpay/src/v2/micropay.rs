@@ -11,11 +11,12 @@
 //!   the payment's fields, [device_info]
 //! ```
 //!
-//! This call takes money and its outcome can stay open: after a time-out,
+//! This call takes money and its outcome can be unknown: after a time-out,
 //! [`UserPaying`](super::ErrorCode::UserPaying),
 //! [`SystemError`](super::ErrorCode::SystemError) or
-//! [`BankError`](super::ErrorCode::BankError), query first and never blindly
-//! repeat (Q4, Q5). What stays open is [reversed](super::reverse) (Q6).
+//! [`BankError`](super::ErrorCode::BankError), query first and never repeat
+//! blindly (Q4, Q5). An order whose outcome stays unknown is
+//! [reversed](super::reverse) (Q6).
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
 use super::payment::{self, push_money, read_money};
@@ -36,12 +37,12 @@ pub struct Request {
     pub account: Account,
     /// The terminal.
     pub device_info: Option<Text<32>>,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
-    /// What is bought, in the payer's words. The manual says 32 here and 128 in
-    /// 9.1; WeChat takes 128 in both.
+    /// The description of the purchase, which the payer reads. The manual says
+    /// 32 here and 128 in 9.1; WeChat takes 128 in both.
     pub body: Text<128>,
     /// A list of goods as JSON.
     pub detail: Option<Text<6000>>,
@@ -92,9 +93,8 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify. The code is
-    /// looked at last, so that [`AuthCode::refuses`] means that all else is
-    /// right.
+    /// Reads a request. The caller verifies its signature. The code is checked
+    /// last, so [`AuthCode::refuses`] means that everything else is valid.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
             account: read_account(fields)?,
@@ -131,7 +131,7 @@ pub struct Answer {
 impl Answer {
     /// Reads the answer to `request`. See [`answer::read`] for what is checked
     /// before. A payment of another order or amount is
-    /// [`AnswerError::Mismatched`]; half a payment is an
+    /// [`AnswerError::Mismatched`]; an incomplete payment is an
     /// [`AnswerError::Field`]; after both, query.
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, &request.account, key, request.sign_type)?;

@@ -46,7 +46,7 @@ pub struct ProductUrl {
     pub product_id: Text<32>,
     /// When the QR code was made, Unix seconds.
     pub time_stamp_s: i64,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
 }
 
@@ -73,8 +73,8 @@ impl ProductUrl {
     }
 
     /// The parameters of a URL, decoded, with its `sign`: for
-    /// [`verify`](Fields::verify) and [`read`](Self::read). Parameters that
-    /// the rule does not list are passed over.
+    /// [`verify`](Fields::verify) and [`read`](Self::read). Parameters that the
+    /// rule does not list are ignored.
     pub fn fields_of(url: &str) -> Result<Fields, FieldError> {
         if !url.starts_with(PRODUCT_URL) {
             return Err(Problem::BadFormat.of("product_url"));
@@ -87,7 +87,7 @@ impl ProductUrl {
         Ok(fields)
     }
 
-    /// Reads the parameters, whose signature is the caller's to verify.
+    /// Reads the parameters, the caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
             appid: fields.text("appid")?,
@@ -120,7 +120,7 @@ pub enum CallbackError {
     /// Not a v2 document.
     #[error("the callback is not a v2 document: {0}")]
     Xml(#[from] XmlError),
-    /// The signature does not hold.
+    /// The signature is not valid.
     #[error("the callback cannot be believed: {0}")]
     Unverifiable(#[from] SignError),
     /// Verified, but a field is not as the manual says.
@@ -129,8 +129,8 @@ pub enum CallbackError {
 }
 
 impl Callback {
-    /// Reads a callback to a merchant with this key and sign type. Anybody can
-    /// send one, so nothing in it is looked at before its signature holds.
+    /// Reads a callback to a merchant with this key and sign type. Anyone can
+    /// send one, so nothing in it is read before its signature is verified.
     pub fn read(bytes: &[u8], key: &Secret, sign_type: SignType) -> Result<Self, CallbackError> {
         let fields = Fields::parse(bytes)?;
         fields.verify(key, sign_type)?;

@@ -1,5 +1,4 @@
-//! The notice: WeChat tells that an order was paid (WeChat Pay v2 manual,
-//! section 9.7).
+//! The notice of a payment (WeChat Pay v2 manual, section 9.7).
 //!
 //! ```text
 //! POST notify_url
@@ -11,9 +10,9 @@
 //!   <xml><return_code><![CDATA[SUCCESS]]></return_code><return_msg>…</return_msg></xml>
 //! ```
 //!
-//! Anybody can send one of these, so nothing in it but `return_code` is looked
-//! at before its signature is verified, with the sign type that the merchant
-//! is set up for: a `sign_type` in the notice cannot choose another.
+//! Anyone can send one, so only `return_code` is read before the signature is
+//! verified, with the sign type that is configured for the merchant: a
+//! `sign_type` in the notice cannot select another.
 
 use super::payment;
 use crate::Secret;
@@ -34,8 +33,8 @@ pub const RETRY_SECONDS: [u32; 9] = [15, 15, 30, 180, 1800, 1800, 1800, 1800, 36
 /// A payment that WeChat reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What was paid. Whether it is the order that was made (account, amount,
-    /// currency) is for the reader to compare.
+    /// The payment. The caller compares account, amount and currency with the
+    /// order.
     pub payment: Payment,
     /// The notice's own nonce.
     pub nonce_str: String,
@@ -49,20 +48,21 @@ pub enum NoticeError {
     /// Not a v2 document.
     #[error("the notice is not a v2 document: {0}")]
     Xml(#[from] XmlError),
-    /// `return_code` is not `SUCCESS`: WeChat reports no payment. Unsigned, so
-    /// it does not repeat the words: they may be anybody's, about anybody.
+    /// `return_code` is not `SUCCESS`: WeChat reports no payment. It is not
+    /// signed, so its text is not displayed: anyone may have written it.
     #[error("the notice reports a failure to communicate")]
     ReturnCodeFail {
-        /// WeChat's words; empty when it gave none.
+        /// WeChat's message; empty if there is none.
         return_msg: String,
     },
     /// There is no `sign`.
     #[error("the notice is not signed")]
     NotSigned,
-    /// Signed, or said to be signed, in another way than this merchant's.
+    /// Signed, or declared to be signed, with another sign type than this
+    /// merchant's.
     #[error("the notice is not signed in the merchant's way")]
     WrongSignType,
-    /// The signature does not hold: forged, or signed with another key.
+    /// The signature is not valid: forged, or signed with another key.
     #[error("the notice's signature does not match")]
     BadSignature,
     /// Verified: the payment failed.
@@ -73,8 +73,8 @@ pub enum NoticeError {
         /// `err_code_des`; empty when there is none.
         description: String,
     },
-    /// Verified, but a value holds `&`, so that the same signature is the
-    /// signature of another document, too. It is a reason to query this order.
+    /// Verified, but a value contains `&`, so the same signature is valid for
+    /// another document too. The caller queries the order.
     #[error("the notice's signature is the signature of other documents, too")]
     Ambiguous {
         /// The order that it names.

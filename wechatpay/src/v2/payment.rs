@@ -6,9 +6,8 @@ use crate::common::payment::BELIEVED;
 use crate::common::{FieldError, Fields, Problem, time};
 use order::{Currency, Money, MoneyError, Payment, TradeType};
 
-/// Reads a payment. The caller has verified the signature; and, where a
-/// stranger may have brought the document, that it is
-/// [unambiguous](Fields::unambiguous).
+/// Reads a payment. The caller has verified the signature and, if anyone could
+/// have sent the document, that it is [unambiguous](Fields::unambiguous).
 pub(crate) fn read(fields: &Fields) -> Result<Payment, FieldError> {
     fields.unambiguous_in(&BELIEVED)?;
     let time_end = fields.required("time_end")?;

@@ -36,11 +36,11 @@ pub struct Request {
     pub account: Account,
     /// The shop or terminal; `WEB` for a page.
     pub device_info: Option<Text<32>>,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer and its notice.
     pub sign_type: SignType,
-    /// What is bought, in the payer's words.
+    /// The description of the purchase, which the payer reads.
     pub body: Text<128>,
     /// A list of goods as JSON.
     pub detail: Option<Text<6000>>,
@@ -89,7 +89,7 @@ pub enum Trade {
     },
 }
 
-/// Something that WeChat takes, or took once, and that will not do in
+/// Something that WeChat accepts, or once accepted, and that is wrong in
 /// production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
@@ -149,7 +149,7 @@ impl Trade {
 }
 
 impl Payer {
-    /// One of the two is enough, and `sub_openid` wins, as it does at WeChat.
+    /// One of the two is enough; `sub_openid` wins, as at WeChat.
     fn read(fields: &Fields, account: &Account) -> Result<Self, FieldError> {
         match fields.optional_text("sub_openid")? {
             Some(_) if account.sub_appid.is_none() => Err(Problem::Missing.of("sub_appid")),
@@ -188,9 +188,9 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request. Its signature is the caller's to verify, with
+    /// Reads a request. The caller verifies its signature, with
     /// [`Fields::declared_sign_type`]. Fields that the manual does not list
-    /// here are passed over.
+    /// here are ignored.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let account = read_account(fields)?;
         let trade = Trade::read(fields, &account)?;
@@ -217,7 +217,7 @@ impl Request {
         })
     }
 
-    /// What WeChat lets pass and the manual does not.
+    /// What WeChat accepts although the manual forbids it.
     pub fn warnings(&self) -> Vec<Warning> {
         let url = self.notify_url.as_str();
         let without_product_id = matches!(self.trade, Trade::Native { product_id: None });
@@ -243,7 +243,8 @@ pub(crate) fn read_sign_type(fields: &Fields) -> Result<SignType, FieldError> {
 pub struct Answer {
     /// The request's trade type.
     pub trade_type: TradeType,
-    /// What the payer's client is called with; valid for 2 hours.
+    /// The id with which the payer's client starts the payment; valid for 2
+    /// hours.
     pub prepay_id: String,
     /// What the QR code holds (NATIVE); valid for 2 hours.
     pub code_url: Option<String>,

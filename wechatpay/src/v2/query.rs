@@ -1,4 +1,4 @@
-//! Query order: what WeChat says of an order (WeChat Pay v2 manual, section
+//! Query order: the state of an order at WeChat (WeChat Pay v2 manual, section
 //! 9.2).
 //!
 //! ```text
@@ -29,7 +29,7 @@ pub struct Request {
     pub account: Account,
     /// Which one.
     pub by: OrderNumber,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
@@ -61,7 +61,7 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let by = OrderNumber::read(fields)?;
         Ok(Self {
@@ -91,11 +91,11 @@ pub struct Answer {
 impl Answer {
     /// Reads the answer to `request`. See [`answer::read`] for what is checked
     /// before. A refusal with
-    /// [`OrderNotExist`](super::ErrorCode::OrderNotExist) is how WeChat says
-    /// that it has no such order.
+    /// [`OrderNotExist`](super::ErrorCode::OrderNotExist) means that WeChat has
+    /// no such order.
     ///
-    /// Only `SUCCESS` and `REFUND` carry a payment, and they must carry all of
-    /// it: half a payment is an [`AnswerError::Field`], which is "unknown".
+    /// Only `SUCCESS` and `REFUND` contain a payment, and it must be complete:
+    /// an incomplete payment is an [`AnswerError::Field`], which is "unknown".
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, &request.account, key, request.sign_type)?;
         request.by.check_echo(&fields)?;

@@ -14,8 +14,8 @@
 //!   [settlement_…_fee] [coupon_refund_…]
 //! ```
 //!
-//! The number makes it safe to repeat: after any failure the same request goes
-//! again under the *same* `out_refund_no` (R4), and what became of it is
+//! The number makes the request idempotent: after any failure it is repeated
+//! under the *same* `out_refund_no` (R4), and its result is
 //! [queried](super::refundquery).
 
 use crate::common::refund::{Amounts, FundsSource, OutRefundNo, Status};
@@ -39,7 +39,7 @@ pub struct Request {
     pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: OutRefundNo,
-    /// How much of how much.
+    /// The amounts of the refund and of the order.
     pub amounts: Amounts,
     /// Where the [notice](super::refund_notify) goes.
     pub notify_url: Option<NotifyUrl>,
@@ -47,7 +47,7 @@ pub struct Request {
     pub refund_desc: Option<Text<80>>,
     /// Which of the merchant's funds pay for it.
     pub refund_account: Option<FundsSource>,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
@@ -81,8 +81,8 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify. Older
-    /// requests name an `op_user_id`, which is passed over.
+    /// Reads a request. The caller verifies its signature. Older requests name
+    /// an `op_user_id`, which is ignored.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let notify_url = fields.get_nonempty("notify_url");
         let refund_account = match fields.get_nonempty("refund_account") {
@@ -103,7 +103,8 @@ impl Request {
     }
 }
 
-/// WeChat has taken the refund. Whether the money went back is for a query.
+/// WeChat has accepted the refund. A query shows whether the money was
+/// returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// WeChat's number for the payment.
@@ -136,7 +137,7 @@ pub struct Answer {
     pub settlement_refund_fee: Option<i64>,
     /// `total_fee` without coupons.
     pub settlement_total_fee: Option<i64>,
-    /// What goes back as coupons. Each coupon's own fields are passed over.
+    /// What goes back as coupons. Each coupon's own fields are ignored.
     pub coupon_refund_fee: Option<i64>,
 }
 
@@ -174,7 +175,7 @@ impl Answer {
         })
     }
 
-    /// What it means for the order's machine.
+    /// The event for the order's state machine.
     pub fn state(&self) -> RefundState {
         Status::Processing.state(&self.refund_id)
     }

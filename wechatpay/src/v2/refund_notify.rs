@@ -1,5 +1,5 @@
-//! The refund notice: WeChat tells what became of a refund (Tencent's later
-//! manual; the v2 manual has none).
+//! The notice of a refund's result (Tencent's later manual; the v2 manual has
+//! none).
 //!
 //! ```text
 //! POST notify_url
@@ -14,9 +14,8 @@
 //! answer, on ONE line: as to a notice of a payment
 //! ```
 //!
-//! The envelope is not signed, and the encryption is no signature (see
-//! [`ecb`]). So a notice only says which refund to
-//! [query](super::refundquery); no money moves on it.
+//! The envelope is not signed, and the encryption authenticates nothing (see
+//! [`ecb`]). A notice only names the refund to [query](super::refundquery).
 
 pub use super::notify::{ACK_OK, RETRY_SECONDS, ack_fail, is_ack};
 
@@ -34,7 +33,7 @@ use zeroize::Zeroizing;
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Whose payment it was, says the envelope, which anybody can write.
+    /// The account of the payment, according to the unauthenticated envelope.
     pub account: Account,
     /// The notice's own nonce.
     pub nonce_str: String,
@@ -66,7 +65,7 @@ pub struct Refund {
     pub refund_status: Status,
     /// When it was done, Unix milliseconds.
     pub success_time_ms: Option<i64>,
-    /// Who got it, for people to read. The name is spelt as on the wire.
+    /// Who got it, for display. The name is spelt as on the wire.
     pub refund_recv_accout: Option<String>,
     /// Which of the merchant's funds paid for it: a
     /// [`FundsSource`](crate::common::refund::FundsSource)'s name.
@@ -81,16 +80,15 @@ pub enum NoticeError {
     /// Not a v2 document.
     #[error("the notice is not a v2 document: {0}")]
     Xml(#[from] XmlError),
-    /// `return_code` is not `SUCCESS`: WeChat reports no refund. Unsigned, so
-    /// it does not repeat the words: they may be anybody's, about anybody.
+    /// `return_code` is not `SUCCESS`: WeChat reports no refund. It is not
+    /// signed, so its text is not displayed: anyone may have written it.
     #[error("the notice reports a failure to communicate")]
     ReturnCodeFail {
-        /// WeChat's words; empty when it gave none.
+        /// WeChat's message; empty if there is none.
         return_msg: String,
     },
     /// `req_info` was not encrypted with this merchant's key. There is one
-    /// error for every way to see that, and the sender must be given no other
-    /// either.
+    /// error for all causes, so that the sender cannot distinguish them.
     #[error("the notice's req_info does not open with the merchant's key")]
     Sealed,
     /// Opened, but a field is not as the manual says.
@@ -132,7 +130,7 @@ impl Notice {
 impl Refund {
     /// Reads what [`open`] gives.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
-        // Only shown to people: a refund is not lost over its form.
+        // Only displayed: a refund is not refused for its form.
         let success_time_ms = fields
             .optional_spaced_time_ms("success_time")
             .ok()

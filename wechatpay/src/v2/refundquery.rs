@@ -15,7 +15,7 @@
 //! ```
 //!
 //! `refund_recv_accout` is how WeChat spells it. The fields of each coupon are
-//! passed over.
+//! ignored.
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
 use super::prepay::read_sign_type;
@@ -41,9 +41,9 @@ pub struct Request {
     pub account: Account,
     /// Which refunds.
     pub by: Lookup,
-    /// How many of the order's refunds to pass over.
+    /// How many of the order's refunds to skip.
     pub offset: Option<u32>,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
@@ -86,7 +86,7 @@ impl Lookup {
         }
     }
 
-    /// The answer must be about what was asked for, and about nothing else.
+    /// The answer must be about the requested refunds only.
     fn check(&self, fields: &Fields, refunds: &[Refund]) -> Result<(), AnswerError> {
         let only = |field, holds: &dyn Fn(&Refund) -> bool| {
             if !refunds.is_empty() && refunds.iter().all(holds) {
@@ -123,7 +123,7 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let offset = fields.optional_int("offset")?.map(u32::try_from);
         Ok(Self {
@@ -180,21 +180,21 @@ pub struct Refund {
     /// Which of the merchant's funds paid for it: a
     /// [`FundsSource`](crate::common::refund::FundsSource)'s name.
     pub refund_account: Option<String>,
-    /// Who got it, for people to read. The name is spelt as on the wire.
+    /// Who got it, for display. The name is spelt as on the wire.
     pub refund_recv_accout: Option<String>,
     /// When it was done, Unix milliseconds.
     pub refund_success_time_ms: Option<i64>,
 }
 
 impl Refund {
-    /// What it means for the order's machine.
+    /// The event for the order's state machine.
     pub fn state(&self) -> RefundState {
         self.refund_status.state(&self.refund_id)
     }
 
     fn read(nth: Nth<'_>) -> Result<Self, FieldError> {
         let status = Status::parse(nth.required("refund_status_$n")?);
-        // Only shown to people: a refund is not lost over its form.
+        // Only displayed: a refund is not refused for its form.
         let success_time = nth
             .get_nonempty("refund_success_time_$n")
             .and_then(|time| time::parse_china_spaced(time).ok());
@@ -237,11 +237,11 @@ impl Refund {
 impl Answer {
     /// Reads the answer to `request`. See [`answer::read`] for what is checked
     /// before. A refusal with
-    /// [`RefundNotExist`](super::ErrorCode::RefundNotExist) is how WeChat says
-    /// that it has no such refund.
+    /// [`RefundNotExist`](super::ErrorCode::RefundNotExist) means that WeChat
+    /// has no such refund.
     ///
-    /// The count must be that of the refunds that are there: more is missing
-    /// fields, fewer is [`Problem::OutOfRange`].
+    /// The count must equal the number of refunds: with more, fields are
+    /// missing; with fewer, it is [`Problem::OutOfRange`].
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, &request.account, key, request.sign_type)?;
         fields.unambiguous_in(&BELIEVED)?;
@@ -287,8 +287,8 @@ impl Answer {
     }
 }
 
-/// The count is a claim: nothing is sized by it, and it is held against what
-/// is there.
+/// The count is not trusted: nothing is allocated by it, and it is compared
+/// with the items.
 fn read_refunds(fields: &Fields) -> Result<Vec<Refund>, FieldError> {
     let out_of_range = Problem::OutOfRange.of("refund_count");
     let count = usize::try_from(fields.int("refund_count")?).map_err(|_| out_of_range)?;

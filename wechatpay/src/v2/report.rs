@@ -11,7 +11,7 @@
 //!   return_code result_code                       not signed
 //! ```
 //!
-//! A payer never waits for one, and a lost one does not matter.
+//! It is sent after the payment, and may be lost.
 
 use super::answer::{AnswerError, push_account, read_account};
 use super::prepay::read_sign_type;
@@ -35,7 +35,7 @@ pub struct Request {
     pub account: Account,
     /// The terminal.
     pub device_info: Option<Text<32>>,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed.
     pub sign_type: SignType,
@@ -114,8 +114,8 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify. Tencent's
-    /// own SDKs write `execute_time_`, which is read as well.
+    /// Reads a request. The caller verifies its signature. Tencent's own SDKs
+    /// write `execute_time_`, which is read as well.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let execute_time = match fields.optional_int("execute_time_")? {
             Some(milliseconds) => milliseconds,
@@ -153,7 +153,7 @@ impl Request {
 pub struct Answer;
 
 impl Answer {
-    /// Reads the answer. WeChat does not sign it, and nothing hangs on it.
+    /// Reads the answer. WeChat does not sign it, and nothing depends on it.
     pub fn read(bytes: &[u8]) -> Result<Self, AnswerError> {
         let fields = Fields::parse(bytes)?;
         if fields.get("return_code") != Some("SUCCESS") {

@@ -1,6 +1,6 @@
-//! Reverse: takes back a Quick Pay order whose outcome is not clear. What was
-//! paid is returned, what was not can no longer be paid (WeChat Pay v2 manual,
-//! section 5.9).
+//! Reverse: cancels a Quick Pay order whose outcome is unknown. A paid order is
+//! refunded, an unpaid one can no longer be paid (WeChat Pay v2 manual, section
+//! 5.9).
 //!
 //! ```text
 //! POST /secapi/pay/reverse                      with the merchant's certificate
@@ -25,14 +25,14 @@ use order::Account;
 /// Where to send the request.
 pub const PATH: &str = "/secapi/pay/reverse";
 
-/// A request to take one order back.
+/// A request to reverse one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Whose order it is.
     pub account: Account,
     /// Which one.
     pub by: OrderNumber,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
@@ -54,7 +54,7 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
             account: read_account(fields)?,
@@ -88,9 +88,8 @@ impl Answer {
     }
 }
 
-/// What a refusal says about calling again. `None` where it says nothing, and
-/// for every error that is not a refusal: then the outcome is open, and the
-/// order is queried.
+/// A refusal's own `recall`. `None` if it has none, and for every error that is
+/// not a refusal: then the outcome is unknown, and the order is queried.
 pub fn recall(error: &AnswerError) -> Option<bool> {
     match error {
         AnswerError::Refused { fields, .. } => fields.get("recall").and_then(read_recall),

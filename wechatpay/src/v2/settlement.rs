@@ -14,12 +14,12 @@
 //!   </setteinfo_0>
 //! ```
 //!
-//! `setteinfo` is how WeChat spells it. These are the only fields in v2 that
-//! hold fields, and the signature passes over them: Tencent's own SDK signs
-//! text values and leaves out all others. Answers without any `sign` are
-//! met as well. So this is information for people, and evidence of nothing:
-//! [`Answer::signed`]. The manual's sample has a single record's fields beside
-//! the others, which is read too; dates come with and without dashes.
+//! `setteinfo` is WeChat's spelling. These are the only fields in v2 that
+//! contain fields, and the signature does not cover them: Tencent's own SDK
+//! signs text values only. Answers without any `sign` occur as well. So the
+//! records are for display only: [`Answer::signed`]. The manual's sample has a
+//! single record's fields at the top level, which is read too; dates occur with
+//! and without dashes.
 
 use super::answer::{self, AnswerError, push_account, read_account};
 use super::prepay::read_sign_type;
@@ -40,13 +40,13 @@ pub struct Request {
     pub account: Account,
     /// Which funds.
     pub usetag: UseTag,
-    /// How many records to pass over.
+    /// How many records to skip.
     pub offset: u32,
     /// How many records to answer.
     pub limit: Limit,
     /// The days asked for. The manual requires them for settled funds.
     pub dates: Option<(Date, Date)>,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
@@ -72,7 +72,7 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request, whose signature is the caller's to verify.
+    /// Reads a request. The caller verifies its signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let usetag = fields.one_of("usetag", UseTag::parse)?;
         let from = fields.optional_date("date_start")?;
@@ -143,8 +143,8 @@ impl Answer {
     }
 }
 
-/// The count is a claim: nothing is sized by it, and it is held against what
-/// is there.
+/// The count is not trusted: nothing is allocated by it, and it is compared
+/// with the items.
 fn read_records(fields: &Fields, groups: &[(String, Fields)]) -> Result<Vec<Record>, FieldError> {
     let out_of_range = Problem::OutOfRange.of("record_num");
     let count = usize::try_from(fields.int("record_num")?).map_err(|_| out_of_range)?;

@@ -35,7 +35,7 @@ pub struct Request {
     pub account: Account,
     /// What the QR code holds: [`native::ProductUrl`](super::native::ProductUrl).
     pub long_url: LongUrl,
-    /// Unpredictable text, from outside.
+    /// A nonce, from the caller.
     pub nonce_str: Text<32>,
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
@@ -95,8 +95,8 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request [as it was signed](as_signed), whose signature is the
-    /// caller's to verify.
+    /// Reads a request [as it was signed](as_signed), the caller verifies its
+    /// signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
             account: read_account(fields)?,

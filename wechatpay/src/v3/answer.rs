@@ -6,8 +6,8 @@
 //! any other                      unknown, regardless of its content
 //! ```
 //!
-//! An answer to a request whose signature is wrong may come unsigned. What it
-//! says is worth showing to a person, so it is kept as a claim.
+//! An answer to a request whose signature is wrong may be unsigned. Its text is
+//! useful for display, so it is kept as an unauthenticated claim.
 
 use super::error::ErrorCode;
 use super::field::FieldError;
@@ -18,10 +18,10 @@ use crate::rsa::Rsa;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-/// Why an answer does not say what was asked for.
+/// Why an answer is not a success.
 ///
-/// Only [`Refused`](Self::Refused) is WeChat's own, signed word. After any
-/// other the outcome is unknown: query before deciding.
+/// Only [`Refused`](Self::Refused) is signed by WeChat. After any other error
+/// the outcome is unknown: query before deciding.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AnswerError {
     /// Verified: WeChat refuses.
@@ -59,8 +59,8 @@ pub enum Unverified {
 }
 
 impl AnswerError {
-    /// Whether it is open what WeChat did. `false` only for a signed refusal
-    /// whose code says that nothing happened.
+    /// Whether the outcome is unknown. `false` only for a signed refusal whose
+    /// code says that nothing happened.
     pub fn is_unknown_outcome(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.code.is_unknown_outcome(),
@@ -111,7 +111,7 @@ pub async fn open<'a, 'h>(
     }
 }
 
-/// WeChat's word for why it does not do what was asked.
+/// A refusal by WeChat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.

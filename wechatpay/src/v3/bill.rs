@@ -52,7 +52,7 @@ pub struct Request {
 /// Why there is no statement.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StatementError {
-    /// WeChat gives none, or its answer cannot be believed.
+    /// WeChat gives none, or its answer cannot be verified.
     #[error("{0}")]
     Answer(#[from] AnswerError),
     /// Nothing says what the table's hash is.

@@ -46,7 +46,7 @@ pub enum CertificatesError {
         /// Why not.
         error: GcmError,
     },
-    /// What was opened is no certificate.
+    /// The decrypted text is not a certificate.
     #[error("the certificate {serial_no}: {error}")]
     Certificate {
         /// Which one.

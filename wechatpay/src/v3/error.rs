@@ -63,7 +63,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// What is known after it. An unlisted code tells nothing.
+            /// The outcome after it. It is unknown after an unlisted code.
             pub const fn outcome(&self) -> Outcome {
                 match self {
                     $(Self::$variant => Outcome::$outcome,)*

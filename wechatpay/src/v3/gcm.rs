@@ -6,8 +6,8 @@
 //!  "ciphertext": base64 of the text and a tag of 16 bytes}
 //! ```
 //!
-//! The tag proves that a holder of the key made it, and so not that WeChat
-//! did: the signature around it does.
+//! The tag proves only that a holder of the key made the text; WeChat's
+//! signature around it authenticates WeChat.
 
 use super::field::FieldError;
 use super::json::Object;

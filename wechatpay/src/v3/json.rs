@@ -167,18 +167,17 @@ impl<'a> Object<'a> {
         Money::new(self.int(amount)?, currency).map_err(|_| self.error(amount, Problem::OutOfRange))
     }
 
-    /// A text that is only shown to people: absent where it is no text.
+    /// A text that is only displayed: absent if it is no text.
     pub(crate) fn shown(&self, name: &str) -> Option<String> {
         self.owned(name).ok().flatten()
     }
 
-    /// A number that is only shown to people: absent where it is no 64-bit
-    /// integer.
+    /// A number that is only displayed: absent if it is no 64-bit integer.
     pub(crate) fn shown_int(&self, name: &str) -> Option<i64> {
         self.optional_int(name).ok().flatten()
     }
 
-    /// An object whose fields are only shown to people.
+    /// An object whose fields are only displayed.
     pub(crate) fn shown_object(&self, name: &str) -> Option<Self> {
         self.optional_object(name).ok().flatten()
     }

@@ -1,4 +1,4 @@
-//! WeChat's keys, and the proof that WeChat said something.
+//! WeChat's keys, and the type of bytes whose signature they have verified.
 //!
 //! `Wechatpay-Serial` names the key: a platform certificate, or WeChat Pay's
 //! public key `PUB_KEY_ID_…`. While a merchant changes from the one to the
@@ -27,13 +27,13 @@ pub enum VerifyError {
     /// No such key here: the certificates may have to be fetched again.
     #[error("the signature names a key that is not known here")]
     UnknownSerial(String),
-    /// The certificate's time is over.
+    /// The certificate has expired.
     #[error("the certificate that the signature names has expired")]
     CertificateExpired,
-    /// The certificate's time has not come.
+    /// The certificate is not valid yet.
     #[error("the certificate that the signature names is not valid yet")]
     CertificateNotYetValid,
-    /// The signature does not hold.
+    /// The signature is not valid.
     #[error("the signature does not match")]
     BadSignature,
     /// The runtime cannot use the key.

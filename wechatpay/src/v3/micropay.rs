@@ -11,10 +11,10 @@
 //!   as a query's: trade_state SUCCESS with the payment, or USERPAYING
 //! ```
 //!
-//! This call takes money and its outcome can stay open: after a time-out,
-//! `USERPAYING` or a system error, query first and never blindly repeat (Q4,
-//! Q5). What stays open is [reversed](super::reverse) (Q6). WeChat Pay APIv3
-//! Global manual, "Quick Pay Order".
+//! This call takes money and its outcome can be unknown: after a time-out,
+//! `USERPAYING` or a system error, query first and never repeat blindly (Q4,
+//! Q5). An order whose outcome stays unknown is [reversed](super::reverse)
+//! (Q6). WeChat Pay APIv3 Global manual, "Quick Pay Order".
 
 pub use super::query::Answer;
 use crate::common::micropay::AuthCode;
@@ -38,7 +38,7 @@ use serde_json::{Map, json};
 pub struct Request {
     /// Who is to be paid.
     pub account: Account,
-    /// What is bought, in the payer's words.
+    /// The description of the purchase, which the payer reads.
     pub description: Text<127>,
     /// The merchant's own data, returned in answers.
     pub attach: Option<Text<128>>,
@@ -111,8 +111,8 @@ impl Request {
         Outgoing::post(path, fields)
     }
 
-    /// Reads a request. The code is looked at last, so that
-    /// [`AuthCode::refuses`] means that all else is right.
+    /// Reads a request. The code is checked last, so [`AuthCode::refuses`]
+    /// means that everything else is valid.
     pub fn read(request: &Incoming<'_>) -> Result<Self, RequestError> {
         let document = request.document()?;
         let root = document.root();

@@ -1,4 +1,4 @@
-//! The notice: WeChat tells that an order was paid.
+//! The notice of a payment.
 //!
 //! ```text
 //! POST notify_url, signed in its Wechatpay-* headers
@@ -12,10 +12,9 @@
 //! REFUND.CLOSED
 //! ```
 //!
-//! Acknowledged with 200 or 204. Anybody can send one of these, so its
-//! signature is [verified](super::keyring::verify) before a byte is parsed.
-//! WeChat Pay APIv3 Global manual, "payment notice" and "Notification of Refund
-//! Result".
+//! Acknowledged with 200 or 204. Anyone can send one, so its signature is
+//! [verified](super::keyring::verify) before it is parsed. WeChat Pay APIv3
+//! Global manual, "payment notice" and "Notification of Refund Result".
 
 use super::field::FieldError;
 use super::gcm::{GcmError, Sealed};
@@ -108,8 +107,8 @@ pub enum NoticeError {
 pub struct Envelope {
     /// WeChat's number for the notice; the same when it is sent again.
     pub id: String,
-    /// When it was made, Unix milliseconds. Only for people to read: a notice
-    /// is not lost over its form.
+    /// When it was made, Unix milliseconds. Only for display: a notice is not
+    /// refused for its form.
     pub create_time_ms: Option<i64>,
     /// What it is about.
     pub event: Event,
@@ -175,8 +174,8 @@ impl Envelope {
 pub struct Notice {
     /// WeChat's number for the notice.
     pub id: String,
-    /// What was paid. Whether it is the order that was made (account, amount,
-    /// currency) is for the reader to compare.
+    /// The payment. The caller compares account, amount and currency with the
+    /// order.
     pub payment: Payment,
 }
 
@@ -203,7 +202,7 @@ impl Notice {
     }
 
     /// Seals the notice for a merchant with this APIv3 key. `nonce` has 12
-    /// characters and comes from outside.
+    /// characters and comes from the caller.
     pub fn seal(
         &self,
         region: Region,

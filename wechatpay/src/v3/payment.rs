@@ -12,7 +12,7 @@ use order::{Account, Payment, TradeState, TradeType};
 use serde_json::{Map, Value, json};
 
 /// Reads a payment to this account. The caller has verified the signature. A
-/// payment is not lost over the form of what is only shown to people.
+/// payment is not refused for the form of fields that are only displayed.
 pub(crate) fn read(root: &Object<'_>, account: Account) -> Result<Payment, FieldError> {
     let amount = root.object("amount")?;
     let (mut openid, mut sub_openid) = (None, None);

@@ -38,7 +38,7 @@ use std::net::IpAddr;
 pub struct Request {
     /// Who is to be paid.
     pub account: Account,
-    /// What is bought, in the payer's words.
+    /// The description of the purchase, which the payer reads.
     pub description: Text<127>,
     /// The merchant's own data, returned in answers and notices.
     pub attach: Option<Text<128>>,
@@ -437,7 +437,7 @@ fn check_scene(
     }
 }
 
-/// A prepayment: what the payer's client is called with.
+/// A prepayment: how the payer's client starts the payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// JSAPI and APP; valid for 2 hours.

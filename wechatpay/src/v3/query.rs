@@ -1,4 +1,4 @@
-//! Query order: what WeChat says of an order.
+//! Query order: the state of an order at WeChat.
 //!
 //! ```text
 //! GET …/transactions/id/{transaction_id}?mchid=…  |  ?sp_mchid=…&sub_mchid=…
@@ -95,8 +95,8 @@ pub struct Answer {
 
 impl Answer {
     /// Reads the verified answer about an order of `account`. A refusal with
-    /// [`OrderNotExist`](super::ErrorCode::OrderNotExist) is how WeChat says
-    /// that it has no such order.
+    /// [`OrderNotExist`](super::ErrorCode::OrderNotExist) means that WeChat has
+    /// no such order.
     ///
     /// Only `SUCCESS` and `REFUND` carry a payment, and they must carry all of
     /// it.

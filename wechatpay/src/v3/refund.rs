@@ -15,8 +15,8 @@
 //!   user_received_account status create_time [success_time] amount{…}
 //! ```
 //!
-//! The number makes it safe to repeat: after any failure the same request goes
-//! again under the *same* `out_refund_no` (R4), and what became of it is
+//! The number makes the request idempotent: after any failure it is repeated
+//! under the *same* `out_refund_no` (R4), and its result is
 //! [queried](super::refundquery). WeChat Pay APIv3 Global manual, "Refund API".
 
 use crate::common::refund::{Channel, FundsSource, OutRefundNo, Status};
@@ -47,7 +47,7 @@ pub struct Request {
     pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: OutRefundNo,
-    /// How much of how much.
+    /// The amounts of the refund and of the order.
     pub amounts: Amounts,
     /// Where the [notice](super::refund_notify) goes.
     pub notify_url: Option<NotifyUrl>,
@@ -57,8 +57,8 @@ pub struct Request {
     pub source: Option<FundsSource>,
 }
 
-/// How much of how much goes back: two amounts of one currency, the first not
-/// above the second.
+/// The amounts of a refund and of its order: one currency, the first at most
+/// the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amounts {
     refund: Money,
@@ -189,11 +189,12 @@ pub struct Refund {
     pub transaction_id: Option<String>,
     /// The merchant's number for the order.
     pub out_trade_no: Option<String>,
-    /// Where it stands. Global's answer to a request does not say: it is taken.
+    /// Its status. Global's answer to a refund request has none: the refund was
+    /// accepted.
     pub status: Option<Status>,
     /// The way it takes.
     pub channel: Option<Channel>,
-    /// Who gets it, for people to read.
+    /// Who gets it, for display.
     pub recv_account: Option<String>,
     /// Which of the merchant's funds pay for it, by WeChat's word.
     pub fund_source: Option<String>,
@@ -249,7 +250,7 @@ impl Refund {
         }
     }
 
-    /// What it means for the order's machine.
+    /// The event for the order's state machine.
     pub fn state(&self) -> RefundState {
         self.status
             .unwrap_or(Status::Processing)
@@ -272,7 +273,8 @@ impl Refund {
             false => None,
             true => Some(root.one_of(status, parse_status)?),
         };
-        // A refund is not lost over the form of what is only shown to people.
+        // A refund is not refused for the form of fields that are only
+        // displayed.
         let shown = |name, other| root.shown(name).or(root.shown(other));
         let exchange = amount.shown_object("exchange_rate");
         let rate = exchange.and_then(|exchange| exchange.shown_int("rate"));

@@ -1,4 +1,4 @@
-//! The refund notice: WeChat tells what became of a refund.
+//! The notice of a refund's result.
 //!
 //! ```text
 //! the envelope of notify, event_type REFUND.SUCCESS REFUND.ABNORMAL REFUND.CLOSED
@@ -63,7 +63,7 @@ impl Notice {
     }
 
     /// Seals the notice for a merchant with this APIv3 key. `nonce` has 12
-    /// characters and comes from outside. `None` for a refund that is still
+    /// characters and comes from the caller. `None` for a refund that is still
     /// under way, of which there is no notice.
     pub fn seal(
         &self,

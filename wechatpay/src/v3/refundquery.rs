@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A refusal with [`ResourceNotExists`](super::ErrorCode::ResourceNotExists) or
-//! [`RefundNotExist`](super::ErrorCode::RefundNotExist) is how WeChat says that
-//! it has no such refund. WeChat Pay APIv3 Global manual, "Query Refund API".
+//! [`RefundNotExist`](super::ErrorCode::RefundNotExist) means that WeChat has
+//! no such refund. WeChat Pay APIv3 Global manual, "Query Refund API".
 
 use super::answer::AnswerError;
 use super::field::FieldError;
@@ -131,7 +131,7 @@ pub struct PageRequest {
     pub merchant: Merchant,
     /// Which order.
     pub by: OrderNumber,
-    /// How many refunds to pass over.
+    /// How many refunds to skip.
     pub offset: u32,
     /// How many to list.
     pub count: Count,

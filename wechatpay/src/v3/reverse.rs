@@ -1,5 +1,5 @@
-//! Reverse: takes back a Quick Pay order whose outcome is not clear. What was
-//! paid is returned, what was not can no longer be paid.
+//! Reverse: cancels a Quick Pay order whose outcome is unknown. A paid order is
+//! refunded, an unpaid one can no longer be paid.
 //!
 //! ```text
 //! POST /v3/global/micropay/transactions/id/{transaction_id}/reverse
@@ -31,7 +31,7 @@ use super::request::{Incoming, Outgoing, RequestError};
 use crate::common::json::Document;
 use serde_json::{Map, Value};
 
-/// A request to take one order back.
+/// A request to reverse one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Whose order it is. The mainland wants the application too.
@@ -42,7 +42,7 @@ pub struct Request {
 
 impl Request {
     /// The request to send. The mainland reverses by the merchant's number
-    /// only: [`Problem::OtherRegion`](crate::common::Problem::OtherRegion).
+    /// only: [`Problem::OtherRegion`].
     pub fn outgoing(&self, region: Region) -> Result<Outgoing, FieldError> {
         check_by(&self.by, region)?;
         let mut fields = Map::new();

@@ -10,8 +10,7 @@
 //!           amount{settled,unsettle,currency,pay,refund,net,fee}
 //! ```
 //!
-//! Information for people: nothing is settled by it here. WeChat Pay APIv3
-//! Global manual, "Query Settlement API".
+//! For display only. WeChat Pay APIv3 Global manual, "Query Settlement API".
 
 use crate::common::settlement::{Limit, Record, UseTag};
 
@@ -36,7 +35,7 @@ pub struct Request {
     pub settle_state: UseTag,
     /// The days asked for, where there are some.
     pub dates: Option<(Date, Date)>,
-    /// How many records to pass over.
+    /// How many records to skip.
     pub offset: u32,
     /// How many records to answer.
     pub limit: Limit,

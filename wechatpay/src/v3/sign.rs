@@ -149,7 +149,7 @@ impl Authorization {
     }
 
     /// Reads the header's value; the parameters come in any order, and unknown
-    /// ones are passed over.
+    /// ones are ignored.
     pub fn parse(header: &str) -> Result<Self, AuthorizationError> {
         const NAMES: [&str; 5] = ["mchid", "serial_no", "timestamp", "nonce_str", "signature"];
         let list = header

@@ -99,8 +99,8 @@ pub enum BillError {
     },
 }
 
-/// What the XML says instead. WeChat puts the code into `return_msg`, or into
-/// a field of its own.
+/// The refusal in the XML. WeChat puts the code into `return_msg`, or into a
+/// field of its own.
 pub(super) fn read_refusal(text: &str) -> Result<BillError, BillError> {
     let fields = Fields::parse(text.as_bytes())?;
     if fields.get("return_code") == Some("SUCCESS") {

@@ -15,11 +15,11 @@
 //!
 //! A merchant's columns depend on its country, its contract and the year, so
 //! they are found by name, in either language; those that are not known are
-//! passed over. Values are not quoted: a comma in a product's name does no
-//! harm between back-ticks. Amounts are in the currency's *main* unit.
+//! ignored. Values are not quoted: a comma in a product's name does no harm
+//! between back-ticks. Amounts are in the currency's *main* unit.
 //!
-//! A statement is not signed. It shows what to query, and is held against the
-//! book; nothing is settled by it.
+//! A statement is not signed. It is compared with the stored orders and shows
+//! which to query; it changes no order.
 
 mod column;
 mod decimal;
@@ -125,8 +125,8 @@ impl Bill {
         }
     }
 
-    /// Reads the answer's body: a table, the same in gzip, or a refusal. What may
-    /// be long is read with a [`Reader`].
+    /// Reads the answer's body: a table, the same in gzip, or a refusal. Use a
+    /// [`Reader`] for a statement that may be long.
     pub fn read(bytes: &[u8]) -> Result<Self, BillError> {
         Self::read_ending(bytes, Totals::Required)
     }
@@ -159,7 +159,7 @@ impl Bill {
     pub fn to_csv(&self, columns: &[Column], language: Language) -> String {
         let totals: Vec<_> = Total::ALL
             .iter()
-            // No statement that is met has the sum of coupons.
+            // No known statement has the sum of coupons.
             .filter(|total| **total != Total::CouponFee)
             .filter(|total| total.column().is_none_or(|c| columns.contains(&c)))
             .collect();

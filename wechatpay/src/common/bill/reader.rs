@@ -5,9 +5,9 @@
 //! push(bytes) ─▶ Entry::Row | Entry::Odd …  ─▶ finish() ─▶ Summary | BillError
 //! ```
 //!
-//! A row that cannot be read is an [`OddRow`] and does not keep the others from
-//! being read. What is wrong with the whole (no header, cut short, totals that
-//! disagree with the rows) is an error.
+//! A row that cannot be parsed is an [`OddRow`]; the others are parsed
+//! nevertheless. An error of the whole statement (no header, cut short, totals
+//! that disagree with the rows) is a [`BillError`].
 
 use super::column::{Column, Total};
 use super::decimal::Decimal;
@@ -315,10 +315,10 @@ impl Sums {
         }
     }
 
-    /// Rows in several currencies have no sum to compare; their number has.
-    /// Whether the rows of refunds repeat the order's amount, and then count for
-    /// its sum, differs by merchant: either is taken. What the totals of
-    /// `APIv3` Global add up is not documented.
+    /// Rows in several currencies have no sum to compare; only their number is
+    /// compared. Whether rows of refunds repeat the order's amount and count
+    /// for its sum differs by merchant: both are accepted. What the totals of
+    /// `APIv3` Global sum up is not documented.
     fn check(&self, totals: &[(Total, Decimal)], header: &Header<Column>) -> Result<(), BillError> {
         for (total, stated) in totals {
             let comparable = match total.column() {

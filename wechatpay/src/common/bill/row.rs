@@ -308,7 +308,7 @@ impl Row {
     }
 }
 
-/// What stands in a refund's columns where there is none.
+/// The values of a refund's columns in a row without a refund.
 fn no_refund(column: Column, fee_type: Currency) -> String {
     match column {
         Column::RefundId | Column::OutRefundNo => "0".to_owned(),
