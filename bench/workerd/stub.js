@@ -30,7 +30,7 @@ const signer = crypto.subtle.importKey(
 );
 
 /**
- * The headers that vouch for a body.
+ * The headers that authenticate a body.
  *
  * @param {string} body
  * @param {Environment} env

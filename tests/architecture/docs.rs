@@ -327,7 +327,7 @@ const PLACES: [(&str, &str); 12] = [
 ];
 
 /// The tests of a source: functions under `#[test]` that are not left out.
-fn tests_of(source: &str) -> Vec<&str> {
+pub(crate) fn tests_of(source: &str) -> Vec<&str> {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let is_above = |line: &&&str| line.starts_with("#[") || line.starts_with("//");
     let mut found = Vec::new();

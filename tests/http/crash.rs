@@ -45,7 +45,7 @@ fn order(shop: &Shop, number: &str, notify_url: Option<&str>) -> (u16, Value) {
 }
 
 #[test]
-fn whatever_comes_instead_of_wechats_answer_is_named_and_keeps_nobody_waiting() {
+fn each_fault_in_place_of_wechats_answer_is_named_and_delays_no_caller() {
     let live = Live::apart("spoilt");
     let of = |id: &str| {
         let kind = *MERCHANTS.iter().find(|kind| kind.id == id).unwrap();
@@ -92,7 +92,7 @@ fn whatever_comes_instead_of_wechats_answer_is_named_and_keeps_nobody_waiting() 
     wait_for("the Worker to abort each call that hangs", 5, || {
         (callers_that_hung_up() >= shops.len()).then_some(())
     });
-    // The same orders again, once the network is mended: as if nothing had
+    // The same orders again, once the network works again: as if nothing had
     // been. WeChat's other hosts are tried first, so each has had enough.
     for shop in &shops {
         for fault in [Fault::Lost, Fault::Cut] {
@@ -303,7 +303,7 @@ pub(crate) fn connect(live: &Live) -> TcpStream {
 }
 
 #[test]
-fn those_who_never_finish_a_request_keep_nobody_waiting() {
+fn unfinished_requests_delay_no_other_caller() {
     let live = Live::start("loris");
     let shop = live.shop("demo", &json!({}));
     let begun = [

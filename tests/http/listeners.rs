@@ -92,7 +92,7 @@ fn a_listener_only_listens_and_can_ask_whether_it_still_does() {
 
 /// Until they are closed, and then again.
 #[test]
-fn those_who_babble_keep_nobody_waiting() {
+fn chatty_listeners_delay_no_other_caller() {
     let live = Live::start("babble");
     let shop = live.shop("demo", &json!({}));
     let (page, _) = with_code(&shop, "1");

@@ -103,7 +103,7 @@ fn a_delivery_that_is_not_acknowledged_comes_again() {
 }
 
 #[test]
-fn a_merchant_that_hangs_delays_nobody_else() {
+fn a_merchant_that_hangs_delays_no_other() {
     let shop = LIVE.shop("hanging", &json!({}));
     let hanging = Receiver::start(vec![(200, "success", Duration::from_secs(60))]);
     let quick = Receiver::good();

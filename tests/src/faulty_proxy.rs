@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Longer than anybody waits for WeChat or for a merchant.
+/// Longer than any time limit for WeChat or for a merchant.
 const TOO_LONG: Duration = Duration::from_secs(15);
 /// The most bytes of a message that are looked at.
 const MAX_BYTES: u64 = 1 << 20;

@@ -351,7 +351,7 @@ impl Memory {
         self.0.borrow_mut().upstream.extend(next);
     }
 
-    /// What was to befall the next requests to WeChat befalls none; how many.
+    /// Removes the faults planned for the next requests to WeChat; returns how many.
     pub fn drop_upstream(&self) -> usize {
         let mut inner = self.0.borrow_mut();
         std::mem::take(&mut inner.upstream).len()

@@ -1,4 +1,4 @@
-//! What leaves the in-memory gateway, and what may befall it on its way.
+//! Requests of the in-memory gateway, and the faults that they may meet.
 
 /// How the network to WeChat behaves for the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

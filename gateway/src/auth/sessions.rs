@@ -140,7 +140,7 @@ fn read_payer<R: Runtime>(
 }
 
 /// Whether this payer cannot be recognised until the merchant's settings
-/// are mended: there is no `app_secret`, or WeChat has just refused it.
+/// are corrected: there is no `app_secret`, or WeChat has just refused it.
 pub fn cannot_sign_in<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

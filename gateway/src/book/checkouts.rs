@@ -624,7 +624,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Removes purchases of payment links that have no attempt and that
-    /// ended some time ago: anybody who opens a link's address can begin one.
+    /// ended some time ago: any payer who opens a link's address can begin one.
     pub(super) fn remove_untried(&self) -> Result<(), StorageError> {
         store::checkouts::remove_untried(&self.storage, self.runtime.now_ms(), REMOVED_AT_ONCE)
     }

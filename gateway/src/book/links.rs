@@ -1,4 +1,4 @@
-//! Payment links: what anybody who opens an address may buy, again and again.
+//! Payment links: lasting addresses, each of which makes a checkout for every payer.
 //!
 //! ```text
 //! links( id, json, sold )                            pieces that are paid for good

@@ -21,7 +21,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// paid: notices, queries, refunds and deliveries are always written.
     pub(super) fn refuse_when_full(&self, call: &Call) -> Result<(), ApiError> {
         let at_most = match call {
-            // Anybody who opens a link's address can make these.
+            // Any payer who opens a link's address can make these.
             Call::Buy(_) => LINKS_STOP_PERCENT,
             Call::CreateOrder(_)
             | Call::QuickPay(_)

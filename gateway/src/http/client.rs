@@ -5,7 +5,7 @@ use crate::runtime::Request;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The client's address, as Cloudflare reports it. No client
-/// tells it in development, where everybody is on this machine.
+/// needs it in development, where every client is on this machine.
 pub fn client_ip(request: &Request) -> IpAddr {
     header_text(request, "cf-connecting-ip")
         .and_then(|text| text.parse().ok())
@@ -18,7 +18,7 @@ pub fn client_ip(request: &Request) -> IpAddr {
 /// that a provider gives to one customer.
 pub fn network(request: &Request) -> Option<String> {
     let text = header_text(request, "cf-connecting-ip")?;
-    // An IPv4 address in IPv6's clothes is one customer's, and not one of all.
+    // Normalise IPv4-mapped IPv6 addresses, or they share one bucket.
     Some(match text.parse::<IpAddr>().ok()?.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

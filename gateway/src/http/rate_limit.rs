@@ -4,7 +4,7 @@
 //! |---|---|
 //! | an api-key, or api-token | in all its calls, so that one merchant's peak is not another's wait |
 //! | an address that shows wrong keys | in learning that they are wrong, and in a flood in being heard |
-//! | an address | on payers' pages, generously: a carrier's whole town can be behind it |
+//! | an address | on payers' pages, a high limit: many payers of a carrier share one address (NAT) |
 //! | a checkout | in what leads to WeChat |
 //!
 //! What isolates share are their machines, and what merchants share is an

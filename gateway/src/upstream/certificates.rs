@@ -143,7 +143,7 @@ impl<R: Runtime> Upstream<'_, R> {
             fresh = read(previous).await;
         }
         let mut fresh = fresh.map_err(|error| match error {
-            // Read before anybody vouched for them.
+            // Read before they are verified.
             CertificatesError::Json(_) => "no v3 message".to_owned(),
             CertificatesError::Sealed { error, .. } => error.to_string(),
             CertificatesError::Certificate { .. } => "no certificate".to_owned(),

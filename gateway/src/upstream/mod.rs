@@ -125,7 +125,7 @@ pub enum Reason {
     /// The code says that the outcome is open.
     OutcomeUnknown,
     /// It is about this message and not about what was asked. The message may
-    /// have been spoilt on its way, and another with the same wish be under way.
+    /// have been corrupted in transit; an identical earlier one may still be in flight.
     Malformed,
     /// A code that is not listed.
     Unlisted,
@@ -200,7 +200,7 @@ impl Failure {
         }
     }
 
-    /// The code of a failure that lasts until a person mends the merchant's
+    /// The code of a failure that lasts until a person corrects the merchant's
     /// certificate or key: nothing was done, and the same request may pass
     /// later. It may come unsigned, so it must end nothing.
     pub fn waits_for_repair(&self) -> Option<&str> {

@@ -143,7 +143,7 @@ impl<'a, R: Runtime> V3<'a, R> {
 
     /// Here WeChat says with its codes whether to ask again. A code that is
     /// about the request and not the order does not end it: settings can be
-    /// mended.
+    /// corrected.
     pub(super) async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
         let request = reverse::Request {
             merchant: self.merchant(),
@@ -770,7 +770,7 @@ fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::NoStatementExist => Reason::NoStatement,
         ErrorCode::StatementCreating => Reason::StatementCreating,
         ErrorCode::NotEnough => Reason::NotEnough,
-        // Asked again for ever: keys can be mended.
+        // Repeated for ever: keys can be corrected.
         ErrorCode::SignError => Reason::OutcomeUnknown,
         // Also for a header, which is not signed.
         ErrorCode::ParamError => Reason::Malformed,

@@ -48,7 +48,7 @@ fn a_phone_that_opens_a_checkout_while_a_desktop_prepays_can_pay() {
 }
 
 #[test]
-fn whoever_alternates_devices_does_not_end_a_checkout() {
+fn alternating_devices_do_not_end_a_checkout() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");

@@ -708,7 +708,7 @@ fn a_sheet_says_who_what_and_how_in_two_languages() {
 }
 
 #[test]
-fn a_page_of_the_merchants_learns_the_result_and_nobody_else() {
+fn only_the_merchants_pages_learn_the_result() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = link(&shop, json!({"total_fee": 8800}));
@@ -804,7 +804,7 @@ fn a_stored_link_with_an_ampersand_sells_nothing_and_raises_an_alarm() {
 }
 
 #[test]
-fn a_link_is_switched_off_whatever_its_other_values_are() {
+fn a_link_is_switched_off_with_any_other_values() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let made = old_link(&world, &shop, "Tea & cake", "x&y");

@@ -172,7 +172,7 @@ fn what_the_payer_gives_up_is_closed_in_the_end() {
 }
 
 #[test]
-fn j1_the_package_is_the_mini_programs_and_nobody_elses() {
+fn j1_the_package_is_valid_in_its_mini_program_only() {
     let mini = Mini::demo();
     let session = mini.session("M4");
     let mut package = mini.payment(&session);

@@ -9,7 +9,7 @@ use tests::memory::{GATEWAY, Memory};
 use wechatpay::common::Fields;
 
 #[test]
-fn get_shows_the_merchants_own_attach_whatever_wechat_echoes() {
+fn get_shows_the_merchants_own_attach_and_not_wechats_echo() {
     for (own, echo) in [
         (None, "x"),
         (Some("table 7"), "table"),

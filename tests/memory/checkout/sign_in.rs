@@ -808,7 +808,7 @@ fn gateway_mac(key: &[u8], bytes: &[u8]) -> [u8; 32] {
 
 /// One person can have a service's unsigned answer say any openid.
 #[test]
-fn an_openid_told_by_a_service_gets_nobody_past_a_stock_limit() {
+fn an_openid_from_a_service_does_not_pass_a_stock_limit() {
     let world = Memory::default();
     let settings = json!({"quick_auth": {"url": SERVICE, "token": "T0"}});
     let shop = world.shop_with("demo", &settings);

@@ -768,7 +768,7 @@ fn every_alarm_is_raised_by_what_it_is_about_and_has_a_way_out() {
 
 /// Where nothing is wrong no alarm is raised.
 #[test]
-fn a_payment_and_a_refund_call_nobody() {
+fn a_payment_and_a_refund_raise_no_alarm() {
     for id in ["demo", "peak-v3", "lantern-v3", "night-ionline"] {
         let fixture = fixture(id);
         assert!(fixture.send_it(), "{id}");

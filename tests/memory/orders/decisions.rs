@@ -245,7 +245,7 @@ fn a_payment_that_fits_is_followed_and_cannot_be_rejected() {
 }
 
 #[test]
-fn there_is_nothing_to_decide_about_an_order_that_nobody_paid() {
+fn there_is_nothing_to_decide_about_an_unpaid_order() {
     let world = Memory::default();
     let shop = world.shop("demo");
     order(&shop, "N1");

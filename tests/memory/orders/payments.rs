@@ -249,7 +249,7 @@ fn a_merchant_who_never_acknowledges_raises_an_alarm() {
 }
 
 #[test]
-fn p7_p8_an_order_nobody_pays_is_queried_and_closed_at_its_end() {
+fn p7_p8_an_unpaid_order_is_queried_and_closed_at_its_end() {
     let world = Memory::default();
     let shop = world.shop("demo");
     native(&shop, "1");

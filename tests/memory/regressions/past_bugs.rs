@@ -154,7 +154,7 @@ fn an_attempt_that_was_given_up_under_way_stayed_open_beside_the_next() {
     assert_eq!(desktop.post(&order).0, 200);
 }
 
-/// Found by the simulation: a request to refund was spoilt on its way, and one
+/// Found by the simulation: a request to refund was corrupted in transit, and one
 /// before it was still under way. So what is about the message ends nothing
 /// until it is said again.
 #[test]
@@ -324,7 +324,7 @@ fn an_answer_with_202_was_taken_for_a_success() {
 }
 
 #[test]
-fn a_signature_that_had_been_spoilt_on_its_way_ended_quick_pays_and_refunds() {
+fn a_signature_corrupted_in_transit_ended_quick_pays_and_refunds() {
     let world = Memory::default();
     let shop = v3(&world);
     let data = native(&shop, "1", 150);

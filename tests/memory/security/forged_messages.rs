@@ -469,7 +469,7 @@ fn a_v3_notice_that_wechat_signed_and_cannot_have_meant_is_not_believed() {
 
 /// Every merchant's true notice at every other address.
 #[test]
-fn a_true_notice_is_nobody_elses() {
+fn a_true_notice_is_valid_for_its_merchant_only() {
     let world = Memory::default();
     let shops = MERCHANTS.map(|kind| (kind, shop(&world, kind).0));
     // An institution's are led on to whom they name: `i1_i2_i3_…`.
@@ -740,7 +740,7 @@ fn a_session_changed_anywhere_is_none() {
 }
 
 #[test]
-fn whatever_a_page_says_of_the_bridge_nothing_is_paid() {
+fn no_report_of_the_bridge_makes_an_order_paid() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");

@@ -32,7 +32,7 @@ fn watched_text(world: &Memory) -> String {
 }
 
 #[test]
-fn words_of_a_notice_that_nobody_signed_reach_neither_log_nor_numbers() {
+fn text_of_an_unsigned_notice_reaches_neither_log_nor_metrics() {
     for id in ["demo", "night-ionline"] {
         let fixture = fixture(id);
         let mut urls = vec![fixture.notice.url.clone()];
@@ -98,7 +98,7 @@ fn words_of_a_notice_that_nobody_signed_reach_neither_log_nor_numbers() {
 }
 
 #[test]
-fn words_of_an_answer_that_nobody_signed_reach_neither_log_nor_numbers() {
+fn text_of_an_unsigned_answer_reaches_neither_log_nor_metrics() {
     let v2 = [V2_FAIL, XML_TWICE, XML_INSIDE];
     let v3 = [V3_FAIL, JSON_TWICE];
     let ionline = [IONLINE_FAIL, JSON_TWICE];

@@ -60,7 +60,7 @@ fn keys(shop: &Shop) -> [(&str, &str); 2] {
 }
 
 #[test]
-fn a_key_has_its_rate_and_takes_nobody_else_s() {
+fn each_key_has_a_rate_of_its_own() {
     let world = Memory::default();
     let (shop, other) = (world.shop("demo"), world.shop("other"));
     world.deploy(&[("API_CALLS_PER_SECOND", "2")]);
@@ -158,7 +158,7 @@ fn wrong_keys_are_not_tried_for_ever() {
         world.advance(600);
     }
     // A flood from one address is not heard; where no address is told, it would
-    // be everybody's.
+    // be shared by all.
     for (from, heard, status) in [(vec![from], 20, 429), (vec![], 700, 200)] {
         let wrong = [&from[..], &[key, ("api-secret", "guessed")]].concat();
         assert_eq!(isolate.passed(700, "GET", "/v1/delivery", &wrong), heard);
@@ -230,7 +230,7 @@ fn an_address_is_limited_on_payers_pages_and_a_checkout_in_what_it_asks() {
             "{path}"
         );
     }
-    // Pages have a limit of their own, which a town can share.
+    // Pages have a limit of their own, which many payers of a carrier can share.
     let status = format!("/pay/status?s={one}");
     assert_eq!(isolate.passed(4_010, "GET", &status, &[from]), 4_000);
     assert_eq!(isolate.ask("GET", &status, &[next_door], "").0, 200);

@@ -461,7 +461,7 @@ fn a_page_leads_to_no_script() {
 
 /// Every call that takes a `notify_url`, every way to write an address inside.
 #[test]
-fn no_notice_is_sent_inside_anybodys_network() {
+fn no_notice_is_sent_into_a_private_network() {
     let world = Memory::new(false);
     let shop = world.shop_with("demo", &json!({"http_notify_url": false}));
     let addresses = [

@@ -535,7 +535,7 @@ fn a_delivery_is_repeated_as_long_as_wechats_longer_schedule() {
     assert_eq!(took_ms, (24 * 60 + 4) * 60_000);
 }
 
-/// A link that anybody may buy from, and a purchase begun through it.
+/// A link that any payer may buy from, and a purchase begun through it.
 fn begin_purchase(world: &Memory, link: &Value, once: &str) -> http::Response<Vec<u8>> {
     let id = link["id"].as_str().unwrap();
     let request = http::Request::post(format!("{GATEWAY}/pay/link"))
@@ -553,7 +553,7 @@ fn new_link(shop: &Shop) -> Value {
 }
 
 #[test]
-fn a_purchase_of_a_link_that_nobody_tries_to_pay_is_removed() {
+fn a_purchase_of_a_link_without_an_attempt_is_removed() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = new_link(&shop);

@@ -92,7 +92,7 @@ fn refund_and_quick_pay_without_client_certificate_are_refused_before_anything_i
         );
         assert_eq!(shop.alarms(), unusable("1900000109"));
 
-        // What names the binding that is missing can be mended.
+        // The setting that names the missing binding can be corrected.
         assert_eq!(patch(&world, &shop, &binding("WECHATPAY_MTLS")).0, 200);
         assert_eq!(refund(&shop).0, 200);
         assert_eq!(quick_pay(&world, &shop, "pays").0, 200);

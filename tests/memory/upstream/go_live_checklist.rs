@@ -30,7 +30,7 @@ fn g1_each_dialect_and_region_has_its_host_and_paths() {
 }
 
 #[test]
-fn g6_a_notice_is_answered_without_waiting_for_anybody() {
+fn g6_a_notice_is_answered_without_waiting_for_wechat_or_the_merchant() {
     each(|world, kind, shop| {
         pay(world, shop, "G6");
         // WeChat and the merchant are both out of reach: the query that is to

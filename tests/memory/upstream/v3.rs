@@ -442,7 +442,7 @@ fn a_signature_that_wechat_does_not_accept_is_explained() {
     );
 }
 
-/// One merchant's own keys vouched for a notice that named another merchant of
+/// One merchant's own keys verified a notice that named another merchant of
 /// the same institution.
 #[test]
 fn a_notice_is_believed_only_under_the_keys_of_the_merchant_it_names() {

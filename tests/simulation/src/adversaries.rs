@@ -295,7 +295,7 @@ impl World {
     }
 
     /// By a merchant of the same institution that has entered keys of its own
-    /// for WeChat's: they vouch for nothing that is another's.
+    /// for WeChat's: they authenticate nothing of another merchant.
     async fn forged_by_a_neighbour(&self, shop: &Shop, payment: order::Payment) -> Option<Notice> {
         const ID: &str = "mallory";
         const KEY: &str = "a-key-of-the-neighbours-own-0001";

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `world.rs` | the clock, the executor, what is to happen when |
 //! | `machine.rs` | isolates, objects, their databases and alarms |
-//! | `network.rs` | the weather between everybody |
+//! | `network.rs` | the faults of the network between all actors |
 //! | `ledger.rs`, `notices.rs` | WeChat: the sandbox and its ledger, and what it tells |
 //! | `rsa.rs` | a stand-in for RSA |
 //! | `accounts.rs`, `shop.rs`, `deliveries.rs` | the merchants, and what they are told |
@@ -245,7 +245,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     world.set_the_clock_right();
     world.make_readable();
     if let Some(scene) = world.scene() {
-        // What the weather has left behind comes right first.
+        // The effects of earlier faults end first.
         world.run_until(world.now_ms() + 75_000)?;
         world.outside(world.clone().play(scene));
         world.run_until(world.now_ms() + scenes::LONGEST_MS)?;

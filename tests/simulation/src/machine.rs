@@ -387,7 +387,7 @@ impl Disk {
 }
 
 /// An object's storage. All that one poll writes is one transaction. Any
-/// statement may be refused, as the weather has it.
+/// statement may be refused, by the fault profile.
 pub(super) struct Sqlite(Rc<Disk>, World, Rc<str>);
 
 impl Sqlite {

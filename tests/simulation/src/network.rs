@@ -1,5 +1,5 @@
 //! The network: messages are late, lost, repeated and garbled, as the seed's
-//! weather has it.
+//! fault profile has it.
 
 use super::notices::Notice;
 use super::random::Random;
@@ -49,7 +49,7 @@ pub struct Weather {
 }
 
 impl Weather {
-    /// The weather of a seed.
+    /// The fault profile of a seed.
     pub(super) fn of(seed: u64) -> Self {
         let random = Random::of(seed, 3);
         // Often there is none of a thing.
@@ -188,7 +188,7 @@ impl World {
         if random.one_in(weather.lost) {
             return Vec::new();
         }
-        // Of two copies one is often spoilt: the answer to it is about the other.
+        // Of two copies one is often corrupted: the answer to it is about the other.
         let (copies, garbled) = match random.one_in(weather.twice) {
             true => (2, weather.garbled.div_ceil(4)),
             false => (1, weather.garbled),

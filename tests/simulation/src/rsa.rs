@@ -16,7 +16,7 @@ const SIGNATURE_LEN: usize = 256;
 /// The sandbox's side.
 pub(super) const SANDBOX: sandbox::Rsa = sandbox::Rsa { sign, verify };
 
-/// The gateway's side, and everybody's who has a key.
+/// The side of the gateway, and of every actor who has a key.
 #[derive(Debug)]
 pub(super) struct StandIn;
 

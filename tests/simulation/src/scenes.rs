@@ -1,4 +1,4 @@
-//! What happens in some seeds only: hardships while the weather lasts, and one
+//! What happens in some seeds only: faults while the fault profile lasts, and one
 //! scene behind it. In a scene nothing else goes wrong, so that it can be said
 //! by when something must have happened.
 
@@ -70,7 +70,7 @@ const CALLED_IN_MS: i64 = 70_000;
 const FOUND_IN_MS: i64 = 30_000 + 5 * 60_000 + CALLED_IN_MS;
 
 impl World {
-    /// What is to happen during the weather.
+    /// What is to happen while the fault profile lasts.
     pub(super) fn plan_hardships(&self, spread_ms: i64) {
         let random = &self.0.scenes;
         let shops = self.0.shops.borrow().clone();

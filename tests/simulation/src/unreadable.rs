@@ -14,7 +14,7 @@ const TABLES: [(&str, &str); 3] = [
     ("deliveries", "id"),
 ];
 
-/// How a row is spoilt, and how it becomes as it was.
+/// How a row is corrupted and restored.
 const fn changes(table: &str) -> (&'static str, &'static str) {
     match table.as_bytes() {
         b"deliveries" => ("body = CAST(body AS BLOB)", "body = CAST(body AS TEXT)"),

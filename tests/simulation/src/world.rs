@@ -172,7 +172,7 @@ impl World {
         self.0.machine.stop();
     }
 
-    /// The true time: WeChat's and everybody's but the gateway's.
+    /// The true time: of WeChat and every actor except the gateway.
     pub(super) fn now_ms(&self) -> i64 {
         self.0.now_ms.get()
     }
@@ -229,7 +229,7 @@ impl World {
         }
     }
 
-    /// Nothing is heard of anybody for a while. Where everybody speaks v2, it
+    /// No actor does anything for a while. Where all merchants use v2, it
     /// is only the gateway's clock that goes on, so that orders come to their
     /// end here before they do at WeChat.
     pub(super) fn leap(&self, by_ms: i64) {

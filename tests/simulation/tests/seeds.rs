@@ -22,7 +22,7 @@ fn the_same_seed_is_the_same_history() {
 }
 
 #[test]
-fn whatever_happens_every_payment_is_found_and_none_is_made_up() {
+fn every_payment_is_found_and_none_is_invented() {
     match simulation::run_many(0..SEEDS, |_| {}) {
         Ok(total) => {
             assert!(total.paid > 500 && total.refunds > 100, "{total:?}");

@@ -86,7 +86,7 @@ impl<'t> Client<'t> {
     /// it.
     fn new_order(&self, merchant: usize) -> Kept {
         let fault = match self.random.one_in(4) {
-            // What makes everybody wait for seconds is rarer.
+            // Faults that make every client wait for seconds are rarer.
             true if self.random.one_in(6) => Some(Fault::Hang),
             true => Some(self.random.pick(&[
                 Fault::Reset,

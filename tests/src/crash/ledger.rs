@@ -175,7 +175,7 @@ fn broken(system: &TestSystem, kept: &[Kept], wechat: &Wechat, total: &mut Total
     broken
 }
 
-/// One order: what the gateway says of it, against everybody else.
+/// One order: the gateway's state, compared with all other records.
 fn compare(
     merchant: &Merchant,
     order: &Kept,

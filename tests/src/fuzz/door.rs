@@ -1,4 +1,4 @@
-//! Through the gateway's own door: requests from anybody, and WeChat's answers
+//! Through the gateway's entry point: requests from any client, and WeChat's answers
 //! to the gateway's own requests.
 //!
 //! A request is written as HTTP/1.1 writes it; `{key}`, `{secret}`, `{token}`,

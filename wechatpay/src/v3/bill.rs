@@ -8,7 +8,7 @@
 //! GET /v3/bill/tradebill?bill_date=yyyy-MM-dd[&sub_mchid=…]&bill_type=ALL     mainland
 //! answer: hash_type SHA1  hash_value  download_url
 //! GET download_url
-//! answer: the table of v2, unsigned: hash_value vouches for it
+//! answer: the table of v2, unsigned: hash_value authenticates it
 //! ```
 //!
 //! WeChat Pay APIv3 Global manual, "Downloading Reconciliation API".

@@ -123,7 +123,7 @@ fn a_callback_and_its_answer_round_trip() {
     }
 }
 
-/// Anybody can send a callback, and an order would follow from it.
+/// Any client can send a callback, and an order would follow from it.
 #[test]
 fn a_forged_callback_is_refused() {
     use SignType::{HmacSha256, Md5};

@@ -212,7 +212,7 @@ async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiE
 }
 
 /// `PATCH /admin/merchants/{id}`: changes its settings. What is not sent
-/// stays, what is `null` is taken off. Everybody knows it within 30
+/// stays, what is `null` is taken off. Every isolate uses it within 30
 /// seconds.
 pub async fn change_merchant<R: Runtime>(
     cx: &Services<R>,

@@ -49,15 +49,15 @@ pub async fn v3_notice<R: Runtime>(
     if whose.merchant.id == context.merchant.id {
         return take(cx, &context, told).await;
     }
-    // What one merchant's keys vouch for proves nothing to another: theirs
-    // must vouch for it too.
+    // A signature under one merchant's keys proves nothing for another, whose keys
+    // must verify it too.
     match believed(cx, &signature, request, &whose).await {
         Ok(told) => take(cx, &whose, told).await,
         Err(_) => refuse(cx, id, "notice_of_another_merchant").await,
     }
 }
 
-/// What the notice says, if this merchant's keys vouch for it; or the name
+/// The notice's content, if this merchant's keys verify it; or the name
 /// under which it is counted.
 async fn believed<R: Runtime>(
     cx: &Services<R>,

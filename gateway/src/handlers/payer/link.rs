@@ -11,7 +11,7 @@
 //! A GET makes nothing for any client: chats fetch every address that is
 //! pasted into them. That is why a link of one price has its button, too.
 //!
-//! The pictures are for everybody, because a link's id is public and anyone can buy
+//! The pictures are public, because a link's id is public and anyone can buy
 //! through it anyway, and so that a plain `<img>` shows them.
 
 use super::{

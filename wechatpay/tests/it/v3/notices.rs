@@ -281,7 +281,7 @@ fn an_unsigned_notice_is_a_hint() {
     assert_eq!(closed, Err(NoticeError::Sealed(GcmError::NotAuthentic)));
 }
 
-/// Anybody can send these: nothing may stop us.
+/// Any client can send these: nothing may stop us.
 #[test]
 fn mutated_notices_do_not_panic() {
     let body = envelope(Region::Global).to_json();
