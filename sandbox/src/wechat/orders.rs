@@ -49,7 +49,7 @@ pub(crate) struct Order {
     #[serde(default)]
     pub(crate) without_password: bool,
     /// A refund was accepted. The order's `trade_state` is then `REFUND`,
-    /// whatever the refund's result.
+    /// for any result of the refund.
     pub(crate) refunded: bool,
 }
 

@@ -28,9 +28,9 @@ pub(crate) struct PayCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Behaviour {
-    /// Paid at once, whatever the amount.
+    /// Paid at once, for any amount.
     Pays,
-    /// The payer is asked for the password, whatever the amount.
+    /// The payer is asked for the password, for any amount.
     Password,
     /// `AUTHCODEEXPIRE`.
     Expired,
