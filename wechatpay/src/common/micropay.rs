@@ -10,7 +10,7 @@ pub const QUERY_SECONDS: [u32; 5] = [3, 5, 10, 15, 30];
 /// 30 seconds.
 pub const PASSWORD_SECONDS: i64 = 30;
 
-/// A payer's code: 18 digits that begin 10 to 15 (Q1). Whoever has it can take
+/// A payer's code: 18 digits that begin 10 to 15 (Q1). A holder of it can take
 /// money once, so it does not print.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AuthCode(String);
