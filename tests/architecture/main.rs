@@ -20,7 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may import.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("order", &[]),
     ("wechatpay", &["order"]),
     ("checkout", &["order"]),
@@ -34,6 +34,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
         &["explain", "gateway", "order", "sandbox", "wechatpay"],
     ),
     ("testkit", &[]),
+    ("testkit/runtime", &["gateway"]),
     ("xtask", &["testkit"]),
     ("bench", &["testkit", "xtask"]),
     (

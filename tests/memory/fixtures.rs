@@ -46,9 +46,15 @@ pub fn order_by(number: &str, trade_type: &str) -> Value {
            "trade_type": trade_type, "notify_url": SHOP_NOTIFY, "attach": "table 7"})
 }
 
+/// An order that Alice has paid, and whose payment is known.
+pub fn paid(world: &Memory, shop: &Shop, number: &str) {
+    pay(world, shop, number);
+    world.advance(1);
+    assert_eq!(shop.status(number)["trade_state"], "SUCCESS");
+}
+
 /// Alice scans an order's code and pays; her notice is on its way.
 pub fn pay(world: &Memory, shop: &Shop, number: &str) {
     let made = shop.order(&order(number));
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&made["code_url"]);
 }

@@ -42,16 +42,11 @@ pub fn order(shop: &Shop, number: &str) -> Value {
     }))
 }
 
-pub fn pay(world: &Memory, code_url: &Value) {
-    let scan = json!({"code_url": code_url, "payer": "alice", "action": "pay"});
-    assert_eq!(world.control("/sandbox/scan", &scan)["ok"], true);
-}
-
 pub fn fixture(id: &str) -> NoticeFixture {
     let world = Memory::default();
     let kind = kind(id);
     let (shop, key) = shop(&world, kind);
-    pay(&world, &order(&shop, "N1")["code_url"]);
+    world.scan(&order(&shop, "N1")["code_url"]);
     let notice = world.take_notices().remove(0);
     NoticeFixture {
         world,

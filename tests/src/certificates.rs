@@ -1,7 +1,5 @@
-//! The client certificates of the deployment in memory, and how the sandbox is
-//! told which of them was shown.
+//! The client certificates of the deployment in memory.
 
-use gateway::runtime::{Request, Route};
 use serde_json::{Value, json};
 
 /// Whose client certificate a binding holds: `WECHATPAY_MTLS` the demo
@@ -15,18 +13,6 @@ pub fn certificate_of(binding: &str) -> Option<&str> {
             .strip_prefix('_')
             .filter(|mch_id| mch_id.bytes().all(|b| b.is_ascii_digit())),
     }
-}
-
-/// As a server that speaks TLS tells the sandbox which certificate was shown.
-pub fn show_certificate(route: Route<'_>, request: &mut Request) {
-    let shown = match route {
-        Route::WeChatPayMtls(binding) => certificate_of(binding).expect("a binding that exists"),
-        _ if request.uri().path().starts_with("/secapi/") => "none",
-        _ => return,
-    };
-    let value = shown.parse().expect("a header's value");
-    let headers = request.headers_mut();
-    headers.insert("x-sandbox-client-certificate", value);
 }
 
 /// The binding with a `mch_id`'s certificate, as `client_certificate` names it.

@@ -25,8 +25,6 @@ pub mod fuzz;
 pub mod live;
 pub mod memory;
 pub mod plans;
-mod random;
-mod rows;
 pub mod rsa;
 mod shop;
 pub mod socket;

@@ -12,11 +12,9 @@
 
 mod ask;
 mod registry;
-mod store;
 
 use self::registry::is_of_shards;
-use self::store::Sqlite;
-use crate::certificates::{certificate_of, show_certificate};
+use crate::certificates::certificate_of;
 pub use crate::shop::Shop;
 use crate::time::{Pause, Sleepers, Wires, run};
 pub use crate::traffic::{Exchange, Received, Upstream};
@@ -24,15 +22,18 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream;
 use gateway::Gateway;
-use gateway::board::Board;
-use gateway::book::Book;
 use gateway::config::Config;
-use gateway::merchants::registry::Registry;
 use gateway::runtime::Shard;
 use gateway::runtime::{
     CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa,
-    RsaError, Runtime,
+    RsaError, Runtime, StorageError,
 };
+use memory_runtime::messages::{Destination, bad_gateway, page, show_certificate};
+use memory_runtime::objects::{Opened, name_of};
+use memory_runtime::random::Random;
+use memory_runtime::storage::{Closed, Disk, Faults, Sqlite};
+pub use memory_runtime::{ADMIN_TOKEN, GATEWAY, START_MS};
+use memory_runtime::{SANDBOX, config};
 use rusqlite::Connection;
 use sandbox::{Outcome, Sandbox, Settings};
 use serde_json::Value as Json;
@@ -42,25 +43,19 @@ use std::fmt;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 
-/// 2026-01-02 03:04:05 UTC: any time will do, if it is always the same.
-pub const START_MS: i64 = 1_767_323_045_000;
-/// The gateway's own origin.
-pub const GATEWAY: &str = "https://pay.example.com";
-/// The token of the admin calls.
-pub const ADMIN_TOKEN: &str = "the-admin-token-of-the-tests";
 /// The merchant's own notice address.
 pub const SHOP_NOTIFY: &str = "https://shop.example.com/notify";
 
 /// The shared state of everything in the world.
 struct Inner {
     now_ms: i64,
-    random: u64,
+    random: Random,
     config: Rc<Config>,
     sandbox: Sandbox,
-    databases: BTreeMap<String, Rc<Connection>>,
+    disks: BTreeMap<String, Rc<Disk>>,
     alarms: BTreeMap<String, i64>,
     /// Those with a call under way.
-    books: BTreeMap<String, Weak<Book<Memory, Sqlite>>>,
+    books: BTreeMap<String, Weak<Opened<Memory, Sqlite<Memory>>>>,
     upstream: VecDeque<Upstream>,
     /// What WeChat answers to every request.
     answer: Option<Vec<u8>>,
@@ -162,14 +157,14 @@ impl Memory {
         let development = u8::from(development).to_string();
         let config = configured(&[("DEVELOPMENT", &development)]);
         let settings = Settings {
-            public_url: "https://sandbox.example.com".to_owned(),
+            public_url: SANDBOX.to_owned(),
         };
         let inner = Inner {
             now_ms: START_MS,
-            random: 1,
+            random: Random::of(1, 0),
             config,
             sandbox: Sandbox::new(settings),
-            databases: BTreeMap::new(),
+            disks: BTreeMap::new(),
             alarms: BTreeMap::new(),
             books: BTreeMap::new(),
             upstream: VecDeque::new(),
@@ -268,8 +263,8 @@ impl Memory {
     ///
     /// The step of its plan that reads a whole table that grows.
     pub fn explain(&self, object: &str, sql: &str) -> Result<(), String> {
-        let database = self.0.borrow().databases[object].clone();
-        crate::plans::check(&database, sql)
+        let disk = self.0.borrow().disks[object].clone();
+        crate::plans::check(disk.connection(), sql)
     }
 
     /// Several requests at once, to one isolate.
@@ -531,59 +526,66 @@ impl Memory {
         self.0.borrow_mut().unreachable = objects.iter().map(|name| (*name).to_owned()).collect();
     }
 
-    fn board(&self) -> Board<Self, Sqlite> {
-        let open = || Board::open(self.elsewhere(), self.storage("/board"));
-        self.opening(open).expect("a board")
-    }
-
     fn ring(&self, name: &str) {
         self.0.borrow_mut().alarms.remove(name);
         if self.0.borrow().unreachable.contains(name) {
             return;
         }
-        match name {
-            "/board" => self.run(self.board().alarm()),
-            _ => self.run(self.book(name).alarm()),
+        let object = self.object(name);
+        self.run(self.in_polls(name, object.alarm()));
+    }
+
+    /// Runs a future of an object.
+    async fn in_polls<T>(&self, name: &str, future: impl Future<Output = T>) -> T {
+        let disk = self.disk(name);
+        disk.in_polls(future, |closed| self.closed(name, closed))
+            .await
+    }
+
+    /// A poll of an object is over.
+    fn closed(&self, name: &str, closed: Closed) {
+        if let Some(at_ms) = closed.alarm_ms {
+            let mut inner = self.0.borrow_mut();
+            inner.alarms.insert(name.to_owned(), at_ms);
         }
     }
 
     /// Sends the sandbox any request.
     pub fn at_wechat(&self, request: &Request) -> Response {
         let first = {
-            let mut inner = self.0.borrow_mut();
-            let inner = &mut *inner;
-            let random = &mut |bytes: &mut [u8]| fill(&mut inner.random, bytes);
+            let inner = &mut *self.0.borrow_mut();
+            let random = &mut |bytes: &mut [u8]| inner.random.fill(bytes);
             inner.sandbox.call_first(request, inner.now_ms, random)
         };
-        if let Some(call) = first {
-            let outcome = Ok(self.send(call.request.clone()));
-            let mut inner = self.0.borrow_mut();
-            let inner = &mut *inner;
-            let random = &mut |bytes: &mut [u8]| fill(&mut inner.random, bytes);
-            return inner.sandbox.called(&call, &outcome, inner.now_ms, random);
+        let outcome = first.map(|call| (Ok(self.send(call.request.clone())), call));
+        let inner = &mut *self.0.borrow_mut();
+        let random = &mut |bytes: &mut [u8]| inner.random.fill(bytes);
+        match outcome {
+            Some((outcome, call)) => inner.sandbox.called(&call, &outcome, inner.now_ms, random),
+            None => inner.sandbox.handle(request, inner.now_ms, random),
         }
-        let mut inner = self.0.borrow_mut();
-        let inner = &mut *inner;
-        let (now_ms, random) = (inner.now_ms, &mut inner.random);
-        inner
-            .sandbox
-            .handle(request, now_ms, &mut |bytes| fill(random, bytes))
     }
 
     /// Objects are opened afresh for every call, as after a crash: nothing
     /// that matters may live only in memory. Calls that are under way at the
     /// same time share one.
-    fn book(&self, name: &str) -> Rc<Book<Self, Sqlite>> {
+    fn object(&self, name: &str) -> Rc<Opened<Self, Sqlite<Self>>> {
         let under_way = self.0.borrow().books.get(name).and_then(Weak::upgrade);
         if let Some(book) = under_way {
             return book;
         }
         let config = self.0.borrow().config.clone();
-        let open = || Book::open(self.elsewhere(), self.storage(name), config).expect("a book");
-        let book = Rc::new(self.opening(open));
+        let disk = self.disk(name);
+        let storage = Sqlite::new(disk.clone(), self.clone(), name.into());
+        let open = || Opened::open(name, self.elsewhere(), storage, config);
+        let opened = Rc::new(self.opening(open).expect("an object"));
+        self.closed(name, disk.close_poll(false));
         let mut inner = self.0.borrow_mut();
-        inner.books.insert(name.to_owned(), Rc::downgrade(&book));
-        book
+        if let Opened::Book(_) = *opened {
+            let book = Rc::downgrade(&opened);
+            inner.books.insert(name.to_owned(), book);
+        }
+        opened
     }
 
     /// Opens an object: none of its statements is counted or refused.
@@ -599,22 +601,40 @@ impl Memory {
 
     /// A merchant's book: while a test holds it, calls share it, with all that it
     /// has in memory.
-    pub fn hold_book(&self, name: &str) -> Rc<Book<Self, Sqlite>> {
-        self.book(name)
+    pub fn hold_book(&self, name: &str) -> impl Sized + use<> {
+        self.object(name)
     }
 
-    fn storage(&self, name: &str) -> Sqlite {
+    fn disk(&self, name: &str) -> Rc<Disk> {
         let mut inner = self.0.borrow_mut();
-        let database = inner
-            .databases
-            .entry(name.to_owned())
-            .or_insert_with(|| Rc::new(Connection::open_in_memory().expect("SQLite")))
-            .clone();
-        Sqlite {
-            database,
-            world: self.clone(),
-            name: name.to_owned(),
+        let new = || Rc::new(Disk::new(Connection::open_in_memory().expect("SQLite")));
+        let disk = inner.disks.entry(name.to_owned()).or_insert_with(new);
+        disk.clone()
+    }
+}
+
+impl Faults for Memory {
+    fn before(&self, _: &str, database: &Connection, sql: &str) -> Result<(), StorageError> {
+        {
+            let mut inner = self.0.borrow_mut();
+            inner.statements += 1;
+            let statements = inner.statements;
+            let refused = inner.refused_statement.take_if(|nth| *nth == statements);
+            if refused.is_some() {
+                return Err(StorageError("refused on purpose".to_owned()));
+            }
         }
+        crate::plans::watch(database, sql);
+        Ok(())
+    }
+
+    fn size_bytes(&self, _: &str) -> i64 {
+        self.0.borrow().size_bytes
+    }
+
+    fn told(&self, tag: &str, text: &str) {
+        let mut inner = self.0.borrow_mut();
+        inner.told.push((tag.to_owned(), text.to_owned()));
     }
 }
 
@@ -642,7 +662,7 @@ impl Runtime for Memory {
     }
 
     fn random(&self, bytes: &mut [u8]) {
-        fill(&mut self.0.borrow_mut().random, bytes);
+        self.0.borrow().random.fill(bytes);
     }
 
     fn has_client_certificate(&self, binding: &str) -> bool {
@@ -691,16 +711,7 @@ impl Runtime for Memory {
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
-        let shard;
-        let name = match object {
-            Object::Book(name) => name,
-            Object::Shard(number) => {
-                shard = format!("/{}", number.name());
-                &shard
-            }
-            Object::Registry => "/registry",
-            Object::Board => "/board",
-        };
+        let name = &*name_of(object);
         if self.0.borrow().unreachable.contains(name) {
             return Err(CallError);
         }
@@ -710,17 +721,12 @@ impl Runtime for Memory {
             .calls
             .entry(name.to_owned())
             .or_default() += 1;
-        match object {
-            Object::Book(name) => Ok(Box::pin(self.book(name).handle(&body)).await),
-            Object::Registry if self.0.borrow().earlier_root && is_of_shards(&body) => {
-                Ok(b"\"Broken\"".to_vec())
-            }
-            Object::Shard(_) | Object::Registry => {
-                let open = || Registry::open(self.clone(), self.storage(name));
-                Ok(self.opening(open).expect("a registry").handle(&body))
-            }
-            Object::Board => Ok(self.board().handle(&body)),
+        let is_root = matches!(object, Object::Registry);
+        if is_root && self.0.borrow().earlier_root && is_of_shards(&body) {
+            return Ok(b"\"Broken\"".to_vec());
         }
+        let object = self.object(name);
+        Ok(Box::pin(self.in_polls(name, object.handle(&body))).await)
     }
 
     fn print(&self, line: &str) {
@@ -756,7 +762,13 @@ impl Memory {
         route: Route<'_>,
         mut request: Request,
     ) -> Result<Response, FetchError> {
-        show_certificate(route, &mut request);
+        show_certificate(route, &mut request, |binding| {
+            Some(
+                certificate_of(binding)
+                    .expect("a binding that exists")
+                    .to_owned(),
+            )
+        });
         let during = {
             let mut inner = self.0.borrow_mut();
             let path = request.uri().path();
@@ -765,8 +777,8 @@ impl Memory {
         if let Some((_, request)) = during {
             Box::pin(self.gateway().handle(request)).await;
         }
-        match route {
-            Route::WeChatPay | Route::WeChatPayMtls(_) | Route::Statement | Route::Ionline => {
+        match Destination::of(route) {
+            Destination::WeChatPay => {
                 let behaviour = {
                     let mut inner = self.0.borrow_mut();
                     inner.upstream_calls.push(request.uri().clone());
@@ -824,11 +836,7 @@ impl Memory {
                             .header("wechatpay-serial", serial);
                         Ok(answer.body(body.as_bytes().to_vec()).expect("an answer"))
                     }
-                    Upstream::Answers502 => {
-                        let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
-                        *answer.status_mut() = http::StatusCode::BAD_GATEWAY;
-                        Ok(answer)
-                    }
+                    Upstream::Answers502 => Ok(bad_gateway()),
                 };
                 let after = self.0.borrow_mut().after_next_call.take();
                 if let Some((path, body)) = after {
@@ -836,7 +844,7 @@ impl Memory {
                 }
                 outcome
             }
-            Route::Weixin => {
+            Destination::Weixin => {
                 let next = {
                     let mut inner = self.0.borrow_mut();
                     let host = request.uri().host().unwrap_or_default().to_owned();
@@ -850,12 +858,12 @@ impl Memory {
                 }
             }
             // What the gateway fetches from its own address comes back to it.
-            Route::Merchant if request.uri().to_string().starts_with(GATEWAY) => {
+            Destination::Merchant if request.uri().to_string().starts_with(GATEWAY) => {
                 let world = self.clone();
                 let answered = Box::pin(async move { world.gateway().handle(request).await });
                 gateway::runtime::whole(answered.await).await
             }
-            Route::Merchant => {
+            Destination::Merchant => {
                 let mut inner = self.0.borrow_mut();
                 let at_ms = inner.now_ms;
                 inner.received.push(Received {
@@ -873,10 +881,7 @@ impl Memory {
                 *answer.status_mut() = http::StatusCode::from_u16(status).expect("a status");
                 Ok(answer)
             }
-            Route::Assets => {
-                let page = include_str!("../../app/index.html");
-                Ok(Response::new(page.as_bytes().to_vec()))
-            }
+            Destination::Assets => Ok(page()),
         }
     }
 }
@@ -890,34 +895,14 @@ async fn answered(gateway: &Gateway<Memory>, request: Request) -> Response {
 
 /// The settings of the tests, with some changed.
 fn configured(variables: &[(&str, &str)]) -> Rc<Config> {
-    let config = Config::read(|name| {
-        let changed = variables.iter().find(|(changed, _)| *changed == name);
-        Some(match (changed, name) {
-            (Some((_, value)), _) => (*value).to_owned(),
-            (None, "PUBLIC_URL") => GATEWAY.to_owned(),
-            (None, "MASTER_KEY") => "7b".repeat(32),
-            (None, "ADMIN_TOKEN") => ADMIN_TOKEN.to_owned(),
-            (None, "DEVELOPMENT") => "1".to_owned(),
-            _ => return None,
-        })
-    });
-    Rc::new(config.expect("the test's own settings"))
+    let mut all = vec![("DEVELOPMENT", "1")];
+    all.retain(|(name, _)| variables.iter().all(|(changed, _)| changed != name));
+    all.extend(variables);
+    config(&all)
 }
 
 fn header(request: &Request, name: &str) -> String {
     let value = request.headers().get(name);
     let text = value.and_then(|value| value.to_str().ok());
     text.unwrap_or_default().to_owned()
-}
-
-/// Chance that is the same in every run (SplitMix64).
-fn fill(state: &mut u64, bytes: &mut [u8]) {
-    for chunk in bytes.chunks_mut(8) {
-        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        chunk.copy_from_slice(&z.to_le_bytes()[..chunk.len()]);
-    }
 }

@@ -1,7 +1,7 @@
 //! A merchant of the in-memory gateway, and what it calls.
 
 use crate::certificates::binding_for;
-use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory};
+use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY};
 use gateway::runtime::Response;
 use serde_json::{Value as Json, json};
 
@@ -68,6 +68,26 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Alice scans a code and pays; WeChat's notice is due.
+    pub fn scan(&self, code_url: &Json) {
+        self.scan_as("alice", code_url);
+    }
+
+    /// A payer scans a code and pays; WeChat's notice is due.
+    pub fn scan_as(&self, payer: &str, code_url: &Json) {
+        let scan = json!({"code_url": code_url, "payer": payer, "action": "pay"});
+        let scanned = self.control("/sandbox/scan", &scan);
+        assert_eq!(scanned["ok"], true, "{scanned}");
+    }
+
+    /// Alice scans a code and pays, and WeChat's notice arrives.
+    pub fn pay(&self, code_url: &Json) {
+        self.scan(code_url);
+        self.advance(1);
+    }
+}
+
 impl Shop {
     /// A call with both keys: status and JSON.
     pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Json) {
@@ -99,6 +119,19 @@ impl Shop {
             "{answer}"
         );
         answer["data"].clone()
+    }
+
+    /// Makes an order that is paid by scanning; its `data`.
+    pub fn native(&self, number: &str, total_fee: i64) -> Json {
+        self.order(&json!({"out_trade_no": number, "body": "Demo Order",
+                           "total_fee": total_fee, "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY}))
+    }
+
+    /// Makes an order that Alice pays, and whose payment is known.
+    pub fn paid(&self, number: &str, total_fee: i64) {
+        let made = self.native(number, total_fee);
+        self.world.pay(&made["code_url"]);
+        assert_eq!(self.status(number)["trade_state"], "SUCCESS");
     }
 
     /// The order's state, which must be known; its `data`.

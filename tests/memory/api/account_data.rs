@@ -5,16 +5,6 @@ use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 use wechatpay::Secret;
 use wechatpay::common::{Fields, SignType};
 
-fn paid(world: &Memory, shop: &Shop, number: &str, total_fee: i64) {
-    let data = shop.order(&json!({"out_trade_no": number, "body": "Demo Order",
-                                  "total_fee": total_fee, "trade_type": "NATIVE"}));
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": data["code_url"], "payer": "alice", "action": "pay"}),
-    );
-    world.advance(1);
-}
-
 fn get(shop: &Shop, path: &str) -> Value {
     let (status, answer) = shop.call("GET", path, "");
     assert_eq!(status, 200, "{path}: {answer}");
@@ -28,8 +18,8 @@ const DAY: &str = "20260102";
 fn s1_s2_a_days_statement_after_ten_the_next_day() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1", 1750);
-    paid(&world, &shop, "2", 250);
+    shop.paid("1", 1750);
+    shop.paid("2", 250);
     let path = format!("/v1/statement?bill_date={DAY}");
     let (status, answer) = shop.call("GET", &path, "");
     assert_eq!(
@@ -82,7 +72,7 @@ fn s1_s2_a_days_statement_after_ten_the_next_day() {
 fn settlements_and_exchange_rates() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1", 1750);
+    shop.paid("1", 1750);
     world.advance(3 * 24 * 3600);
     let settled = get(
         &shop,
@@ -140,11 +130,7 @@ fn a_short_address_leads_to_the_same_order() {
         short.as_str().unwrap().starts_with("weixin://wxpay/s/"),
         "{short}"
     );
-    let scanned = world.control(
-        "/sandbox/scan",
-        &json!({"code_url": short, "payer": "alice", "action": "pay"}),
-    );
-    assert_eq!(scanned["ok"], true, "{scanned}");
+    world.scan(&short);
     world.advance(1);
     assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
     for body in [
@@ -311,7 +297,7 @@ fn a_products_code_as_a_picture() {
 fn a_refund_notice_is_believed_only_after_a_query() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1", 1500);
+    shop.paid("1", 1500);
     let body = json!({"out_trade_no": "1", "out_refund_no": "A", "refund_fee": 1500});
     assert_eq!(shop.call("POST", "/v1/refund", body.to_string()).0, 200);
     let ended = world.control(
@@ -335,7 +321,7 @@ fn a_refund_notice_is_believed_only_after_a_query() {
 fn every_call_signed_with_hmac_sha256() {
     let world = Memory::default();
     let shop = world.shop_with("demo", &json!({"sign_type": "HMAC-SHA256"}));
-    paid(&world, &shop, "1", 1500);
+    shop.paid("1", 1500);
     assert_eq!(
         shop.status("1")["trade_state"],
         "SUCCESS",
@@ -390,11 +376,7 @@ fn every_call_signed_with_hmac_sha256() {
     );
     let product = json!({"product_id": "p", "body": "Oolong", "total_fee": 8800});
     let product = post("/v1/product", product);
-    let scanned = world.control(
-        "/sandbox/scan",
-        &json!({"code_url": product["code_url"], "payer": "alice", "action": "pay"}),
-    );
-    assert_eq!(scanned["ok"], true, "{scanned}");
+    world.scan(&product["code_url"]);
 
     get(&shop, "/v1/exchange_rate?fee_type=HKD");
     world.advance(3 * 24 * 3600);

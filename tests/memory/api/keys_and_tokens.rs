@@ -17,21 +17,11 @@ fn send(world: &Memory, call: (&str, &str), headers: &[(&str, &str)], body: &str
     (answer.status().as_u16(), json)
 }
 
-fn paid(world: &Memory, shop: &Shop, number: &str) {
-    let order = shop.order(
-        &json!({"out_trade_no": number, "body": "Tea", "total_fee": 150,
-                                   "trade_type": "NATIVE"}),
-    );
-    let scan = json!({"code_url": order["code_url"], "payer": "bob", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
-    world.advance(1);
-}
-
 #[test]
 fn require_secret_asks_for_the_secret_on_refunds_and_foreign_addresses() {
     let world = Memory::default();
     let shop = world.shop_with("demo", &json!({"require_secret": true}));
-    paid(&world, &shop, "1");
+    shop.paid("1", 150);
     let token = shop.call("POST", "/v1/token", "").1["data"]["api-token"].clone();
     let token = token.as_str().unwrap();
     let key = [("api-key", shop.api_key.as_str())];
@@ -165,7 +155,7 @@ fn the_key_alone_is_not_shown_a_links_attach_and_notify_url() {
 fn an_api_key_beside_an_api_token_is_accepted_as_documented() {
     let world = Memory::default();
     let (shop, other) = (world.shop("demo"), world.shop("other"));
-    paid(&world, &shop, "1");
+    shop.paid("1", 150);
     let token = shop.call("POST", "/v1/token", "").1["data"]["api-token"].clone();
     let token = ("api-token", token.as_str().unwrap());
     let get = ("GET", "/v1/order?out_trade_no=1");
@@ -193,7 +183,7 @@ fn an_api_key_beside_an_api_token_is_accepted_as_documented() {
 fn a_token_ends_with_the_key_that_it_was_made_with() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
+    shop.paid("1", 150);
     let year = r#"{"expires_in_seconds":31536000}"#;
     let token = shop.call("POST", "/v1/token", year).1["data"]["api-token"].clone();
     let works = |token: &Value| {

@@ -1,7 +1,7 @@
 //! Lists: which rows each filter shows, in which order, page by page, and as CSV.
 
 use crate::checkout::links::{buy, link, pay as pay_link};
-use crate::notice_fixture::{order, pay};
+use crate::notice_fixture::order;
 use serde_json::{Value, json};
 use std::time::Instant;
 use tests::memory::{Memory, START_MS, Shop};
@@ -38,7 +38,7 @@ fn few() -> (Memory, Shop) {
     let world = Memory::default();
     let shop = world.shop("demo");
     let first = order(&shop, "A1");
-    pay(&world, &first["code_url"]);
+    world.scan(&first["code_url"]);
     world.advance(1);
     order(&shop, "A2");
     world.advance(1);
@@ -256,7 +256,7 @@ fn a_list_call_reads_no_more_of_a_large_book() {
         let world = Memory::default();
         let shop = world.shop("demo");
         let made = order(&shop, "ONE");
-        pay(&world, &made["code_url"]);
+        world.scan(&made["code_url"]);
         copy_orders(&world, "ONE", n);
         let paths = [
             "/v1/orders",

@@ -3,33 +3,18 @@
 
 use crate::checkout::sign_in::{Browser, WECHAT, checkout, with_secret};
 use serde_json::{Value, json};
-use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, registry_of};
+use tests::memory::{GATEWAY, Memory, registry_of};
 use wechatpay::Secret;
 use wechatpay::common::invoke::App;
 use wechatpay::common::{Fields, SignType};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 
-fn native(shop: &Shop, number: &str) -> Value {
-    shop.order(
-        &json!({"out_trade_no": number, "body": "Demo Order", "total_fee": 150,
-                       "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY}),
-    )
-}
-
-fn pay(world: &Memory, code_url: &Value) {
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": code_url, "payer": "alice", "action": "pay"}),
-    );
-    world.advance(1);
-}
-
 #[test]
 fn a_token_stands_for_both_keys_until_it_ends() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    native(&shop, "1");
+    shop.native("1", 150);
     let (status, issued) = shop.call("POST", "/v1/token", r#"{"expires_in_seconds":3600}"#);
     assert_eq!(status, 200, "{issued}");
     let token = issued["data"]["api-token"].as_str().unwrap().to_owned();
@@ -120,7 +105,7 @@ fn p7_close_asks_first_and_a_paid_order_is_not_closed() {
             answer,
         )
     };
-    native(&shop, "1");
+    shop.native("1", 150);
     let (status, _, answer) = close("1");
     assert_eq!(
         (status, &answer["data"]["trade_state"]),
@@ -135,12 +120,9 @@ fn p7_close_asks_first_and_a_paid_order_is_not_closed() {
     assert_eq!(close("2").1, "ORDER_NOT_FOUND");
 
     // Paid, and the notice is late: the close finds it out.
-    let data = native(&shop, "3");
+    let data = shop.native("3", 150);
     world.control("/sandbox/faults", &json!({"hold_notices": true}));
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": data["code_url"], "payer": "alice", "action": "pay"}),
-    );
+    world.scan(&data["code_url"]);
     assert_eq!(close("3").1, "ORDER_PAID");
     assert_eq!(shop.status("3")["trade_state"], "SUCCESS");
 }
@@ -150,8 +132,8 @@ fn deliveries_are_listed_and_sent_again() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for number in ["1", "2"] {
-        let data = native(&shop, number);
-        pay(&world, &data["code_url"]);
+        let data = shop.native(number, 150);
+        world.pay(&data["code_url"]);
     }
     let list = |path: &str| shop.call("GET", path, "").1["data"]["deliveries"].clone();
     assert_eq!(list("/v1/delivery").as_array().unwrap().len(), 2);

@@ -140,10 +140,7 @@ fn what_it_promises_is_answered() {
     let order = json!({"out_trade_no": "1", "body": "Demo Order", "total_fee": 150,
                        "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY});
     let code_url = shop.order(&order)["code_url"].clone();
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": code_url, "payer": "alice", "action": "pay"}),
-    );
+    world.scan(&code_url);
     world.advance(1);
     let app =
         json!({"out_trade_no": "2", "body": "Demo Order", "total_fee": 150, "trade_type": "APP"});
@@ -205,8 +202,7 @@ fn lists_are_described_member_by_member() {
     let order = json!({"out_trade_no": "1", "body": "Demo Order", "total_fee": 150,
                        "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY});
     let code_url = shop.order(&order)["code_url"].clone();
-    let scan = json!({"code_url": code_url, "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&code_url);
     world.advance(1);
     for (path, body) in [
         ("/v1/refund", json!({"out_trade_no": "1", "refund_fee": 1})),

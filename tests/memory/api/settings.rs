@@ -255,8 +255,7 @@ fn a_delivery_over_http_is_signed_and_not_led_on() {
     world.merchant_answers([(302, ""), (200, "success")]);
     let made = shop.order(&json!({"out_trade_no": "1", "body": "x", "total_fee": 1,
                                   "trade_type": "NATIVE", "notify_url": HTTP}));
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&made["code_url"]);
     world.advance(60);
     let received = world.received();
     assert_eq!(received.len(), 2, "{received:?}");

@@ -2,7 +2,7 @@
 
 use crate::api::lists::get;
 use crate::checkout::sign_in::{Browser, DESKTOP, call};
-use crate::notice_fixture::{order, pay};
+use crate::notice_fixture::order;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory};
 
@@ -18,7 +18,7 @@ fn events(data: &Value) -> Vec<(String, String)> {
 fn an_order_has_its_changes_with_evidence_refunds_and_deliveries() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    pay(&world, &order(&shop, "L1")["code_url"]);
+    world.scan(&order(&shop, "L1")["code_url"]);
     world.advance(1);
     let refund = json!({"out_trade_no": "L1", "refund_fee": 50, "out_refund_no": "LR"});
     shop.call("POST", "/v1/refund", refund.to_string());

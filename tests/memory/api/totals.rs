@@ -1,7 +1,7 @@
 //! What was paid and refunded, by the days and months of the merchant's time zone.
 
 use crate::api::lists::get;
-use crate::notice_fixture::{order, pay};
+use crate::notice_fixture::order;
 use serde_json::{Value, json};
 use tests::memory::{Memory, Shop};
 
@@ -37,11 +37,11 @@ fn rows(data: &Value) -> Vec<(String, String, [i64; 5])> {
 fn a_day_is_a_day_of_the_merchants_time_zone() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    pay(&world, &order(&shop, "T1")["code_url"]);
+    world.scan(&order(&shop, "T1")["code_url"]);
     world.advance(1);
     refund(&shop, "T1", 40, "TR1");
     world.advance(20 * 3_600);
-    pay(&world, &order(&shop, "T2")["code_url"]);
+    world.scan(&order(&shop, "T2")["code_url"]);
     world.advance(1);
     let path = "/v1/totals?from=2026-01-01&to=2026-01-31&by=day";
     let data = get(&shop, path);
@@ -84,7 +84,7 @@ fn the_sums_are_the_sums_of_the_list() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for n in 0..6 {
-        pay(&world, &order(&shop, &format!("S{n}"))["code_url"]);
+        world.scan(&order(&shop, &format!("S{n}"))["code_url"]);
     }
     let code = world.control("/sandbox/paycode", &json!({"payer": "alice"}));
     let till = json!({"out_trade_no": "Q1", "body": "Tea", "total_fee": 1200,

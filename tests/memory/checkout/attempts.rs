@@ -75,8 +75,7 @@ fn alternating_devices_do_not_end_a_checkout() {
     assert_eq!(found(&shop)["state"], "open");
     match last["qr"]["code_url"].as_str() {
         Some(code_url) => {
-            let scan = json!({"code_url": code_url, "payer": "bob", "action": "pay"});
-            world.control("/sandbox/scan", &scan);
+            world.scan_as("bob", &json!(code_url));
         }
         None => {
             let bridge = json!({"payer": "alice", "package": last["jsapi"], "action": "pay"});
@@ -141,8 +140,7 @@ fn refunded_and_partly_refunded_are_states_of_a_checkout() {
     let page = checkout(&shop, "1");
     let mut desktop = Browser::new(&world, DESKTOP);
     let (_, prepared) = desktop.post(&call(&page, "order"));
-    let scan = json!({"code_url": prepared["qr"]["code_url"], "payer": "bob", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan_as("bob", &prepared["qr"]["code_url"]);
     world.advance(1);
     for (fee, number, state) in [(800, "r1", "partly_refunded"), (8000, "r2", "refunded")] {
         world.advance(120);

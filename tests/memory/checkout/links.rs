@@ -112,8 +112,7 @@ pub fn pay(world: &Memory, page: &str) -> String {
     let mut payer = Browser::new(world, DESKTOP);
     let (status, prepared) = payer.post(&call(page, "order"));
     assert_eq!(status, 200, "{prepared}");
-    let scan = json!({"code_url": prepared["qr"]["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&prepared["qr"]["code_url"]);
     world.advance(1);
     let (_, _, view) = payer.get(&call(page, "status"));
     let view: Value = serde_json::from_str(&view).unwrap();
@@ -326,8 +325,7 @@ fn an_open_order_keeps_its_piece_until_it_is_known_to_be_closed() {
     let (_, prepared) = payer.post(&call(&checkout, "order"));
     world.lose_notices(true);
     world.advance(15 * 60 - 5);
-    let scan = json!({"code_url": prepared["qr"]["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&prepared["qr"]["code_url"]);
     // Its last query finds the payment.
     world.advance(120);
     assert!(see(&world, &link).html.contains("Sold out"));

@@ -34,11 +34,6 @@ fn with_code(world: &Memory, shop: &Shop, number: &str) -> (String, Value) {
     (page, prepared["qr"]["code_url"].clone())
 }
 
-fn scan(world: &Memory, code_url: &Value) {
-    let scan = json!({"code_url": code_url, "payer": "alice", "action": "pay"});
-    assert_eq!(world.control("/sandbox/scan", &scan)["ok"], true);
-}
-
 /// Whom the last steps have told to look.
 fn told(world: &Memory) -> Vec<String> {
     let told = world.told().into_iter();
@@ -57,7 +52,7 @@ fn a_payment_that_is_noticed_is_told_to_its_pages_alone() {
     with_code(&world, &shop, "2");
     with_code(&world, &other, "3");
     assert_eq!(told(&world), [""; 0], "an order changes nothing to see");
-    scan(&world, &code_url);
+    world.scan(&code_url);
     world.send_notices();
     assert!(state(&world, &page)["paid"].is_object());
     assert_eq!(told(&world), [id_of(&page)]);
@@ -71,7 +66,7 @@ fn a_payment_that_a_query_finds_is_told() {
     let world = Memory::default();
     let (page, code_url) = with_code(&world, &world.shop("demo"), "1");
     world.lose_notices(true);
-    scan(&world, &code_url);
+    world.scan(&code_url);
     world.send_notices();
     assert_eq!(told(&world), [""; 0]);
     // The order's own timer.

@@ -25,7 +25,7 @@ fn get_shows_the_merchants_own_attach_and_not_wechats_echo() {
             order["attach"] = own.into();
         }
         let code_url = fixture.shop.order(&order)["code_url"].clone();
-        crate::notice_fixture::pay(&fixture.world, &code_url);
+        fixture.world.scan(&code_url);
         let notice = fixture.world.take_notices().remove(0);
         let fields = Fields::parse(notice.body.as_bytes()).unwrap();
         let signed = fields.with("attach", echo);

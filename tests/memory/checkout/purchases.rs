@@ -54,7 +54,7 @@ pub fn paid_twice(world: &Memory, hinder: impl Fn(&Memory)) -> Shop {
     let (code_url, package) = two_ways_by_a_lie(world, &page);
     bridge(world, &package);
     world.advance(2);
-    scan(world, &code_url);
+    world.scan_as("bob", &code_url);
     // The second payment is confirmed; what follows is its refund.
     world.send_notices();
     hinder(world);
@@ -66,12 +66,6 @@ fn two_ways_by_a_lie(world: &Memory, page: &str) -> (Value, Value) {
     let lie = json!({"path": "/pay/closeorder", "code": "ORDERCLOSED", "times": 1});
     world.control("/sandbox/faults", &json!({ "fail_next": lie }));
     two_ways(world, page)
-}
-
-fn scan(world: &Memory, code_url: &Value) {
-    let scan = json!({"code_url": code_url, "payer": "bob", "action": "pay"});
-    let scanned = world.control("/sandbox/scan", &scan);
-    assert_eq!(scanned["ok"], true, "{scanned}");
 }
 
 fn bridge(world: &Memory, package: &Value) {
@@ -157,11 +151,11 @@ fn ionline_two_devices_can_pay_and_the_second_payment_goes_back() {
         let (code_url, package) = two_ways(&world, &page);
         match phone_first {
             true => bridge(&world, &package),
-            false => scan(&world, &code_url),
+            false => world.scan_as("bob", &code_url),
         }
         world.advance(2);
         match phone_first {
-            true => scan(&world, &code_url),
+            true => world.scan_as("bob", &code_url),
             false => bridge(&world, &package),
         }
         world.advance(2);
@@ -226,7 +220,7 @@ fn a_late_payment_of_a_closed_attempt_goes_back() {
         bridge(&world, &package);
         world.advance(2);
         assert_eq!(found(&shop, "1")["state"], "paid");
-        scan(&world, &code_url);
+        world.scan_as("bob", &code_url);
         world.advance(4 * 24 * 3600);
         settled(&world, &shop, &key, "1-2", "1");
     }
@@ -240,7 +234,7 @@ fn the_payment_that_is_known_first_is_kept() {
     let page = told_checkout(&shop, "1");
     let (code_url, package) = two_ways_by_a_lie(&world, &page);
     world.lose_notices(true);
-    scan(&world, &code_url);
+    world.scan_as("bob", &code_url);
     world.advance(3);
     world.lose_notices(false);
     bridge(&world, &package);
@@ -256,7 +250,7 @@ fn notices_that_come_again_change_nothing() {
     let page = told_checkout(&shop, "1");
     let (code_url, package) = two_ways_by_a_lie(&world, &page);
     bridge(&world, &package);
-    scan(&world, &code_url);
+    world.scan_as("bob", &code_url);
     world.advance(4 * 24 * 3600);
     settled(&world, &shop, &key, "1-2", "1");
     let counters = &shop.report()["counters"];
@@ -277,7 +271,7 @@ fn the_refund_is_asked_for_until_it_is_made_and_made_once() {
         let (code_url, package) = two_ways_by_a_lie(&world, &page);
         bridge(&world, &package);
         world.advance(2);
-        scan(&world, &code_url);
+        world.scan_as("bob", &code_url);
         world.upstream([fault; 6]);
         world.advance(4 * 24 * 3600);
         settled(&world, &shop, &key, "1-2", "1");
@@ -292,7 +286,7 @@ fn without_a_certificate_a_person_is_told_what_to_do() {
     let (code_url, package) = two_ways_by_a_lie(&world, &page);
     bridge(&world, &package);
     world.advance(2);
-    scan(&world, &code_url);
+    world.scan_as("bob", &code_url);
     world.send_notices();
     world.upstream([Upstream::LosesRequest; 300]);
     world.advance(3600);
@@ -325,7 +319,7 @@ fn a_refund_that_fails_for_good_calls_a_person() {
     world.advance(2);
     let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL", "times": 1});
     world.control("/sandbox/faults", &json!({ "fail_next": refuse }));
-    scan(&world, &code_url);
+    world.scan_as("bob", &code_url);
     world.advance(60);
     let report = shop.report();
     assert_eq!(report["alarms"][0]["name"], "SECOND_PAYMENT_KEPT");
@@ -346,7 +340,7 @@ fn a_refund_of_the_merchants_with_the_same_number_is_left_alone() {
         &json!({"out_trade_no": "other", "body": "x", "total_fee": 1,
                                   "trade_type": "NATIVE"}),
     );
-    scan(&world, &data["code_url"]);
+    world.scan_as("bob", &data["code_url"]);
     world.advance(1);
     let refund = json!({"out_trade_no": "other", "out_refund_no": "1-TWICE", "refund_fee": 1});
     assert_eq!(shop.call("POST", "/v1/refund", refund.to_string()).0, 200);
@@ -355,7 +349,7 @@ fn a_refund_of_the_merchants_with_the_same_number_is_left_alone() {
     let (code_url, package) = two_ways_by_a_lie(&world, &page);
     bridge(&world, &package);
     world.advance(2);
-    scan(&world, &code_url);
+    world.scan_as("bob", &code_url);
     world.advance(4 * 24 * 3600);
     let back = found(&shop, "1")["attempts"][0].clone();
     assert_eq!(back["refunds"][0]["out_refund_no"], "1-TWICE_", "{back}");
@@ -379,7 +373,7 @@ fn a_merchant_without_a_refund_address_is_sent_no_document_it_does_not_know() {
     let (code_url, package) = two_ways_by_a_lie(&world, &page);
     bridge(&world, &package);
     world.advance(2);
-    scan(&world, &code_url);
+    world.scan_as("bob", &code_url);
     world.advance(4 * 24 * 3600);
     assert_eq!(world.received(), []);
     let back = &found(&shop, "1")["attempts"][0]["refunds"][0];
@@ -404,7 +398,7 @@ fn bank(world: &Memory, status: &str) {
 fn refunded(world: &Memory, shop: &Shop) {
     let data = shop.order(&json!({"out_trade_no": "R1", "body": "x", "total_fee": 150,
                                   "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY}));
-    scan(world, &data["code_url"]);
+    world.scan_as("bob", &data["code_url"]);
     world.advance(1);
     let refund = json!({"out_trade_no": "R1", "out_refund_no": "r1", "refund_fee": 50});
     let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());

@@ -306,10 +306,7 @@ fn a_desktop_gets_a_code_and_opening_the_page_makes_no_order() {
     let (_, prepared) = desktop.post(&call(&page, "order"));
     let qr = &prepared["qr"];
     assert!(qr["path"].as_str().unwrap().starts_with('M'), "{prepared}");
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": qr["code_url"], "payer": "bob", "action": "pay"}),
-    );
+    world.scan_as("bob", &qr["code_url"]);
     world.advance(1);
     let (_, _, view) = desktop.get(&call(&page, "status"));
     assert!(view.contains("paid_at_ms"), "{view}");

@@ -4,7 +4,7 @@
 
 use crate::checkout::sign_in::{Browser, DESKTOP, call};
 use crate::fixtures;
-use crate::notice_fixture::{NoticeFixture, fixture, order, pay};
+use crate::notice_fixture::{NoticeFixture, fixture, order};
 use crate::storage::stored_versions::make_0_1_0;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, Upstream};
@@ -386,7 +386,7 @@ fn a_merchant_may_take_small_payments_on_the_notice_alone() {
         let mut body = fixtures::body(&world, "demo");
         body["confirm_notices_from"] = json!(from);
         let shop = world.shop_with("demo", &body);
-        pay(&world, &order(&shop, "N1")["code_url"]);
+        world.scan(&order(&shop, "N1")["code_url"]);
         let before = world.upstream_calls().len();
         world.send_notices();
         assert_eq!(
@@ -412,7 +412,7 @@ fn an_unconfirmed_payment_is_shown_as_being_confirmed() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let made = order(&shop, "N1");
-    pay(&world, &made["code_url"]);
+    world.scan(&made["code_url"]);
     world.upstream([Upstream::LosesRequest; 90]);
     world.send_notices();
     assert_eq!(shop.status("N1")["trade_state"], "USERPAYING");

@@ -483,8 +483,7 @@ fn unknown_sub_merchant() -> Called {
     let lie = json!({"lie_next": {"lie": "UNKNOWN_SUB_MCHID", "on": "notice", "times": 1}});
     let made = shop.order(&fixtures::order("N1"));
     world.control("/sandbox/faults", &lie);
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&made["code_url"]);
     world.advance(1);
     let strays = shop.report()["strays"].clone();
     let stray = strays[0]["account"]["sub_mch_id"].as_str().unwrap();

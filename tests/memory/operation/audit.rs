@@ -30,10 +30,7 @@ fn paid_order(world: &Memory, shop: &Shop, number: &str, request_id: &str) {
     );
     assert_eq!(answer.headers()["x-request-id"], request_id);
     let made: Value = serde_json::from_slice(answer.body()).unwrap();
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": made["data"]["code_url"], "payer": "alice", "action": "pay"}),
-    );
+    world.scan(&made["data"]["code_url"]);
     world.advance(1);
 }
 
@@ -149,8 +146,7 @@ fn a_page_s_request_id_follows_its_order_to_the_delivery() {
     );
     assert_eq!(answer.headers()["x-request-id"], "from-the-page-0002");
     let prepared: Value = serde_json::from_slice(answer.body()).unwrap();
-    let scan = json!({"code_url": prepared["qr"]["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&prepared["qr"]["code_url"]);
     world.advance(1);
     let [received] = &world.received()[..] else {
         panic!("{:?}", world.received())

@@ -2,7 +2,7 @@
 //! without a gap.
 
 use serde_json::{Value, json};
-use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
+use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop};
 
 fn get(world: &Memory, path: &str, token: &str) -> (u16, String) {
     let request = http::Request::get(format!("{GATEWAY}{path}"));
@@ -40,15 +40,6 @@ fn alarms(world: &Memory) -> Vec<Value> {
     answer["data"]["alarms"].as_array().unwrap().clone()
 }
 
-fn pay(world: &Memory, shop: &Shop, number: &str) {
-    let order = json!({"out_trade_no": number, "body": "Demo Order", "total_fee": 150,
-                       "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY});
-    let code_url = shop.order(&order)["code_url"].clone();
-    let scan = json!({"code_url": code_url, "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
-    world.advance(1);
-}
-
 #[test]
 fn the_numbers_of_a_payment() {
     let world = Memory::default();
@@ -58,7 +49,7 @@ fn the_numbers_of_a_payment() {
     // to report.
     world.downgrade_registry();
     world.merchant_answers([(500, ""); 4]);
-    pay(&world, &shop, "1");
+    shop.paid("1", 150);
     let refund = json!({"out_trade_no": "1", "refund_fee": 50});
     assert_eq!(shop.call("POST", "/v1/refund", refund.to_string()).0, 200);
     let open = json!({"out_trade_no": "2", "body": "Tea", "total_fee": 1, "trade_type": "NATIVE"});
@@ -192,7 +183,7 @@ fn an_alarm_stands_until_a_person_has_dealt_with_it() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.merchant_answers([(500, ""); 16]);
-    pay(&world, &shop, "1");
+    shop.paid("1", 150);
     world.advance(25 * 3600);
     let standing = alarms(&world);
     assert_eq!(standing.len(), 1, "{standing:?}");

@@ -120,9 +120,7 @@ fn a_quick_pay_is_not_success_on_another_systems_payment_of_the_same_amount() {
                                    "trade_type": "NATIVE"});
                 let made_there = twin.order(&order);
                 if made == "paid" {
-                    let scan = json!({"code_url": made_there["code_url"], "payer": "bob",
-                                      "action": "pay"});
-                    world.control("/sandbox/scan", &scan);
+                    world.scan_as("bob", &made_there["code_url"]);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Orders that are made, paid, lost, found, closed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, START_MS, Shop, Upstream};
 use wechatpay::Secret;
 use wechatpay::common::invoke::Jsapi;
@@ -8,7 +8,7 @@ use wechatpay::common::{Fields, SignType};
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 
-fn native(shop: &Shop, number: &str) -> String {
+fn native(shop: &Shop, number: &str) -> Value {
     let data = shop.order(&json!({
         "out_trade_no": number,
         "body": "Demo Order",
@@ -22,15 +22,7 @@ fn native(shop: &Shop, number: &str) -> String {
         code_url.starts_with("weixin://wxpay/bizpayurl?pr="),
         "{code_url}"
     );
-    code_url.to_owned()
-}
-
-fn scan(world: &Memory, code_url: &str) {
-    let sheet = world.control(
-        "/sandbox/scan",
-        &json!({"code_url": code_url, "payer": "alice", "action": "pay"}),
-    );
-    assert_ne!(sheet["status"], "fail", "{sheet}");
+    data["code_url"].clone()
 }
 
 #[test]
@@ -40,7 +32,7 @@ fn a_native_order_is_paid_noticed_and_delivered() {
     let code_url = native(&shop, "9900000000");
     assert_eq!(shop.status("9900000000")["trade_state"], "NOTPAY");
 
-    scan(&world, &code_url);
+    world.scan(&code_url);
     world.advance(1);
 
     let data = shop.status("9900000000");
@@ -143,7 +135,7 @@ fn a_lost_answer_is_asked_for_again_at_the_next_host() {
         world.upstream([lost]);
         let code_url = native(&shop, "1");
         assert_eq!(world.upstream_calls().len(), 2, "{lost:?}");
-        scan(&world, &code_url);
+        world.scan(&code_url);
         world.advance(1);
         assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
     }
@@ -175,7 +167,7 @@ fn g7_a_payment_whose_notice_never_comes_is_found_by_query() {
     let shop = world.shop("demo");
     let code_url = native(&shop, "1");
     world.control("/sandbox/faults", &json!({"hold_notices": true}));
-    scan(&world, &code_url);
+    world.scan(&code_url);
     world.advance(29);
     assert_eq!(world.received(), []);
     world.advance(2);
@@ -200,7 +192,7 @@ fn g4_duplicate_notices_pay_and_deliver_once() {
     let shop = world.shop("demo");
     let code_url = native(&shop, "1");
     world.control("/sandbox/faults", &json!({"duplicate_notices": 3}));
-    scan(&world, &code_url);
+    world.scan(&code_url);
     world.advance(5);
     let counters = shop.report()["counters"].clone();
     assert_eq!(counters["notice_taken"], 1, "{counters}");
@@ -223,7 +215,7 @@ fn a_delivery_is_repeated_on_schedule_until_it_is_acknowledged() {
             "<xml><return_code><![CDATA[SUCCESS]]></return_code><return_msg><![CDATA[OK]]></return_msg></xml>",
         ),
     ]);
-    scan(&world, &code_url);
+    world.scan(&code_url);
     world.advance(24 * 3600);
     let times: Vec<_> = world
         .received()
@@ -240,7 +232,7 @@ fn a_merchant_who_never_acknowledges_raises_an_alarm() {
     let shop = world.shop("demo");
     let code_url = native(&shop, "1");
     world.merchant_answers(std::iter::repeat_n((500, ""), 100));
-    scan(&world, &code_url);
+    world.scan(&code_url);
     world.advance(25 * 3600);
     assert_eq!(world.received().len(), 16, "once, and fifteen times again");
     let report = shop.report();
@@ -292,7 +284,7 @@ fn no_secret_is_stored_or_logged_in_the_clear() {
         &json!({"app_secret": "0123456789abcdef0123456789abcdef"}),
     );
     let code_url = native(&shop, "1");
-    scan(&world, &code_url);
+    world.scan(&code_url);
     world.advance(10);
     let text = world.stored_text() + &world.log_text();
     assert!(

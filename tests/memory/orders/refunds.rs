@@ -4,18 +4,6 @@
 use serde_json::{Value, json};
 use tests::memory::{Memory, Shop, Upstream};
 
-fn paid(world: &Memory, shop: &Shop, number: &str) {
-    let data = shop.order(&json!({"out_trade_no": number, "body": "Demo Order",
-                                  "total_fee": 1500, "trade_type": "NATIVE"}));
-    let scanned = world.control(
-        "/sandbox/scan",
-        &json!({"code_url": data["code_url"], "payer": "alice", "action": "pay"}),
-    );
-    assert_eq!(scanned["ok"], true, "{scanned}");
-    world.advance(1);
-    assert_eq!(shop.status(number)["trade_state"], "SUCCESS");
-}
-
 fn refund(shop: &Shop, body: &Value) -> (u16, Value) {
     shop.call("POST", "/v1/refund", body.to_string())
 }
@@ -46,7 +34,7 @@ fn asked(world: &Memory) -> usize {
 fn a_refund_in_the_query_string_as_the_api_documents_it() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
+    shop.paid("1", 1500);
     let path = "/v1/refund?out_trade_no=1&total_fee=1500&refund_fee=500";
     let (status, answer) = shop.call("POST", path, "");
     assert_eq!(status, 200, "{answer}");
@@ -70,7 +58,7 @@ fn a_refund_in_the_query_string_as_the_api_documents_it() {
 fn r3_partial_refunds_never_exceed_what_was_paid() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
+    shop.paid("1", 1500);
     let ask = |number: &str, fee: i64| {
         refund(
             &shop,
@@ -109,8 +97,8 @@ fn r3_partial_refunds_never_exceed_what_was_paid() {
 fn a_refund_without_a_number_is_made_though_another_orders_refund_has_its_usual_one() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
-    paid(&world, &shop, "2");
+    shop.paid("1", 1500);
+    shop.paid("2", 1500);
     let taken = json!({"out_trade_no": "2", "out_refund_no": "1-R500", "refund_fee": 500});
     assert_eq!(refund(&shop, &taken).0, 200);
     for _ in 0..2 {
@@ -135,7 +123,7 @@ fn a_refund_whose_answer_is_lost_is_made_once() {
     ] {
         let world = Memory::default();
         let shop = world.shop("demo");
-        paid(&world, &shop, "1");
+        shop.paid("1", 1500);
         world.upstream([lost; 3]);
         let body = json!({"out_trade_no": "1", "out_refund_no": "A", "refund_fee": 1500});
         let (status, answer) = refund(&shop, &body);
@@ -156,7 +144,7 @@ fn a_refund_whose_answer_is_lost_is_made_once() {
 fn r4_not_enough_is_asked_again_later_under_the_same_number() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
+    shop.paid("1", 1500);
     world.control(
         "/sandbox/faults",
         &json!({"fail_next": {"path": "/secapi/pay/refund", "code": "NOTENOUGH", "times": 2}}),
@@ -175,7 +163,7 @@ fn r4_not_enough_is_asked_again_later_under_the_same_number() {
 fn a_refund_that_wechat_refuses_permanently_is_answered_as_documented() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
+    shop.paid("1", 1500);
     world.control(
         "/sandbox/faults",
         &json!({"fail_next": {"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL", "times": 1}}),
@@ -198,7 +186,7 @@ fn a_refund_that_wechat_refuses_permanently_is_answered_as_documented() {
 fn a_refusal_after_a_lost_answer_does_not_forget_the_refund_that_was_made() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
+    shop.paid("1", 1500);
     // The first request takes effect and its answer is lost; the next host
     // refuses for good.
     world.upstream([Upstream::LosesAnswer]);
@@ -221,7 +209,7 @@ fn bad_refunds_are_refused_by_name() {
     let shop = world.shop("demo");
     let open = json!({"out_trade_no": "open", "body": "x", "total_fee": 1, "trade_type": "NATIVE"});
     shop.order(&open);
-    paid(&world, &shop, "1");
+    shop.paid("1", 1500);
     for (body, status, code, field) in [
         (
             json!({"refund_fee": 1}),

@@ -5,23 +5,7 @@ use crate::fixtures;
 use crate::storage::stored_versions::make_0_1_0;
 use serde_json::{Value, json};
 use testkit::demo::MERCHANTS;
-use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
-
-fn native(shop: &Shop, number: &str, total_fee: i64) -> Value {
-    shop.order(
-        &json!({"out_trade_no": number, "body": "Demo Order", "total_fee": total_fee,
-                       "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY}),
-    )
-}
-
-fn pay(world: &Memory, code_url: &Value) {
-    let scanned = world.control(
-        "/sandbox/scan",
-        &json!({"code_url": code_url, "payer": "alice", "action": "pay"}),
-    );
-    assert_eq!(scanned["ok"], true, "{scanned}");
-    world.advance(1);
-}
+use tests::memory::{GATEWAY, Memory, Shop, Upstream};
 
 /// A merchant of `APIv3`.
 fn v3(world: &Memory) -> Shop {
@@ -48,8 +32,8 @@ fn an_attempt_took_the_number_of_another_order() {
     let world = Memory::default();
     let shop = with_secret(&world);
     // The merchant uses "1-2" for something else, and it is paid.
-    let other = native(&shop, "1-2", 1);
-    pay(&world, &other["code_url"]);
+    let other = shop.native("1-2", 1);
+    world.pay(&other["code_url"]);
     let page = checkout(&shop, "1");
     Browser::new(&world, DESKTOP).post(&call(&page, "order"));
     let mut payer = in_wechat(&world, &page);
@@ -192,8 +176,8 @@ fn a_refunds_number_was_another_orders_too() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for number in ["1", "2"] {
-        let data = native(&shop, number, 150);
-        pay(&world, &data["code_url"]);
+        let data = shop.native(number, 150);
+        world.pay(&data["code_url"]);
     }
     let refund = |number: &str| {
         let body = json!({"out_trade_no": number, "out_refund_no": "r1", "refund_fee": 150});
@@ -218,12 +202,9 @@ fn a_revoked_api_key_was_believed_for_ever() {
         let (status, answer) = world.admin("/merchants/demo/rotate", &body);
         assert_eq!(status, 200, "{answer}");
     };
-    let data = native(&shop, "1", 150);
+    let data = shop.native("1", 150);
     world.control("/sandbox/faults", &json!({"hold_notices": true}));
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": data["code_url"], "payer": "alice", "action": "pay"}),
-    );
+    world.scan(&data["code_url"]);
     rotate(json!({"api_key": "another-merchants-key-0000000001", "revoke": true}));
     // The notice, signed with the key that leaked.
     world.control("/sandbox/faults", &json!({"hold_notices": false}));
@@ -244,7 +225,7 @@ fn a_second_rotation_forgot_the_first() {
     rotate(json!({"api_key": new_key}));
     rotate(json!({"app_secret": "0123456789abcdef0123456789abcdef"}));
     world.control("/sandbox/merchants/1900000109", &json!({"key": new_key}));
-    native(&shop, "1", 150);
+    shop.native("1", 150);
 }
 
 #[test]
@@ -254,7 +235,7 @@ fn a_notify_url_was_accepted_and_could_never_be_sent_to() {
     let body = json!({"out_trade_no": "1", "body": "x", "total_fee": 1, "trade_type": "NATIVE",
                       "notify_url": "https://shop.example.com/my notify"});
     let data = shop.order(&body);
-    pay(&world, &data["code_url"]);
+    world.pay(&data["code_url"]);
     assert_eq!(
         world.received()[0].url,
         "https://shop.example.com/my%20notify"
@@ -327,8 +308,8 @@ fn an_answer_with_202_was_taken_for_a_success() {
 fn a_signature_corrupted_in_transit_ended_quick_pays_and_refunds() {
     let world = Memory::default();
     let shop = v3(&world);
-    let data = native(&shop, "1", 150);
-    pay(&world, &data["code_url"]);
+    let data = shop.native("1", 150);
+    world.pay(&data["code_url"]);
     let path = "POST /v3/global/refunds";
     let fault = json!({"fail_next": {"path": path, "code": "SIGN_ERROR"}});
     world.control("/sandbox/faults", &fault);
@@ -399,15 +380,12 @@ fn a_book_without_the_latest_columns_is_opened() {
 fn an_unsigned_notice_of_another_merchant_was_acknowledged() {
     let world = Memory::default();
     let shop = v3(&world);
-    let data = native(&shop, "1", 150);
+    let data = shop.native("1", 150);
     for lie in ["UNKNOWN_SUB_MCHID", "OTHER_MERCHANT"] {
         let lie = json!({"lie_next": {"lie": lie, "on": "notice"}});
         world.control("/sandbox/faults", &lie);
     }
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": data["code_url"], "payer": "alice", "action": "pay"}),
-    );
+    world.scan(&data["code_url"]);
     let mut notices = world.take_notices();
     assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
     world.advance(15);

@@ -300,17 +300,11 @@ fn the_code_of_one_merchant_sold_for_its_neighbour() {
     }
 }
 
-fn paid(world: &Memory, shop: &Shop, number: &str) {
-    fixtures::pay(world, shop, number);
-    world.advance(2);
-    assert_eq!(shop.status(number)["trade_state"], "SUCCESS");
-}
-
 #[test]
 fn a_refused_refund_was_answered_as_a_success_when_asked_again() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
+    fixtures::paid(&world, &shop, "1");
     let refuse = json!({"fail_next": {"path": "/secapi/pay/refund", "code": "NOAUTH"}});
     let ask = |more: &str| {
         let path = format!("/v1/refund?out_trade_no=1&refund_fee=1000{more}");
@@ -343,7 +337,7 @@ fn a_refused_refund_was_answered_as_a_success_when_asked_again() {
 fn a_field_that_stood_twice_was_read_as_either() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "1");
+    fixtures::paid(&world, &shop, "1");
     let twice = "/v1/refund?out_trade_no=1&refund_fee=1&refund_fee=500";
     let (status, answer) = shop.call("POST", twice, "");
     assert_eq!((status, &answer["field"]), (400, &json!("refund_fee")));
@@ -365,7 +359,7 @@ fn a_new_key_broke_what_was_under_way() {
     let product = json!({"product_id": "tea", "body": "Tea", "total_fee": 8800,
                          "notify_url": SHOP_NOTIFY});
     let (_, made) = shop.call("POST", "/v1/product", product.to_string());
-    paid(&world, &shop, "1");
+    fixtures::paid(&world, &shop, "1");
     rotate(
         &world,
         &shop,

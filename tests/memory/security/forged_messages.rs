@@ -4,7 +4,7 @@
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use crate::fixtures::kind;
-use crate::notice_fixture::{fixture, order, pay, shop};
+use crate::notice_fixture::{fixture, order, shop};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
@@ -477,7 +477,7 @@ fn a_true_notice_is_valid_for_its_merchant_only() {
     let paid = |shop: &Shop| shop.report()["counters"]["order:SUCCESS"].clone();
     for (from, shop) in &shops {
         let number = format!("N-{}", from.id);
-        pay(&world, &order(shop, &number)["code_url"]);
+        world.scan(&order(shop, &number)["code_url"]);
         let notice = world.take_notices().remove(0);
         for (to, other) in &shops {
             if of_one_institution(*from, *to) {
@@ -658,7 +658,7 @@ fn a_true_answer_about_another_order_is_no_answer() {
         let (shop, _) = shop(&world, kind(id));
         world.lose_notices(true);
         order(&shop, "A");
-        pay(&world, &order(&shop, "B")["code_url"]);
+        world.scan(&order(&shop, "B")["code_url"]);
         assert_eq!(shop.status("B")["trade_state"], "SUCCESS", "{id}");
         world.upstream([Upstream::AnswersAsBefore]);
         assert_eq!(shop.status("A")["trade_state"], "NOTPAY", "{id}");
@@ -668,7 +668,7 @@ fn a_true_answer_about_another_order_is_no_answer() {
         // The same with refunds: B's is made, A's only said to be.
         world.advance(11);
         let made = order(&shop, "C");
-        pay(&world, &made["code_url"]);
+        world.scan(&made["code_url"]);
         assert_eq!(shop.status("C")["trade_state"], "SUCCESS", "{id}");
         let refund = |number: &str| {
             let body = json!({"out_trade_no": number, "total_fee": 150, "refund_fee": 150, "out_refund_no": format!("R{number}")});

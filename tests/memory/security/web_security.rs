@@ -590,10 +590,7 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
         &json!({"out_trade_no": "SECRET1", "body": "x", "total_fee": 150,
                                    "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY}),
     );
-    world.control(
-        "/sandbox/scan",
-        &json!({"code_url": paid["code_url"], "payer": "alice", "action": "pay"}),
-    );
+    world.scan(&paid["code_url"]);
     world.advance(1);
     let made = |path: &str, body: Value| -> Value {
         other.call("POST", path, body.to_string()).1["data"].clone()

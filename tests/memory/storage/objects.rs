@@ -2,7 +2,7 @@
 //! rows that cannot be read, timers after an outage.
 
 use crate::fixtures;
-use crate::notice_fixture::{order, pay};
+use crate::notice_fixture::order;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, registry_of};
 
@@ -36,7 +36,7 @@ fn every_sale_to_a_slow_endpoint_is_sent_and_acknowledged_once() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for number in 0..50 {
-        pay(&world, &order(&shop, &number.to_string())["code_url"]);
+        world.scan(&order(&shop, &number.to_string())["code_url"]);
     }
     world.answers_take(0, 9_000);
     world.advance(300);
@@ -53,11 +53,11 @@ fn a_slow_notify_url_does_not_delay_learning_of_a_payment() {
     let shop = world.shop("demo");
     let waits = order(&shop, "waits");
     for number in 0..12 {
-        pay(&world, &order(&shop, &number.to_string())["code_url"]);
+        world.scan(&order(&shop, &number.to_string())["code_url"]);
     }
     world.advance(1);
     world.lose_notices(true);
-    pay(&world, &waits["code_url"]);
+    world.scan(&waits["code_url"]);
     let made_ms = world.now() - 1_000;
     world.answers_take(100, 9_500);
     world.advance(60);
@@ -308,7 +308,7 @@ fn from(address: &str, request: http::request::Builder, body: &str) -> http::Req
 fn refused_notices_are_limited_by_address_and_believed_ones_never() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    pay(&world, &order(&shop, "1")["code_url"]);
+    world.scan(&order(&shop, "1")["code_url"]);
     let true_one = world.take_notices().remove(0);
     let isolate = world.gateway();
     let notify = |body: &str| {
@@ -484,7 +484,7 @@ fn where_notices_do_not_come_every_look_at_an_order_asks_wechat() {
     world.advance(1);
     // From now on no notice arrives: the first such payment is found by query.
     world.lose_notices(true);
-    pay(&world, &order(&shop, "found")["code_url"]);
+    world.scan(&order(&shop, "found")["code_url"]);
     world.advance(31);
     assert!(paid_at_ms(&shop, "found").is_some());
     // An order that is paid after 20 minutes is found within ten.
@@ -618,7 +618,7 @@ fn a_full_object_takes_nothing_new_and_still_writes_what_is_paid() {
     world.databases_have(9_500_000_000);
     let (status, answer) = shop.call("POST", "/v1/order", new_order("3").to_string());
     assert_eq!((status, &answer["code"]), (507, &json!("STORAGE_FULL")));
-    pay(&world, &made["code_url"]);
+    world.scan(&made["code_url"]);
     world.advance(1);
     assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
     assert_eq!(world.received().len(), 1);

@@ -28,8 +28,7 @@ fn paid(world: &Memory, shop: &Shop) {
 
 fn paid_as(world: &Memory, shop: &Shop, number: &str) {
     let made = shop.order(&order(number));
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    assert_eq!(world.control("/sandbox/scan", &scan)["ok"], true);
+    world.scan(&made["code_url"]);
     world.advance(60);
     assert_eq!(shop.status(number)["trade_state"], "SUCCESS");
 }

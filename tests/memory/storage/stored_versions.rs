@@ -3,7 +3,7 @@
 
 use crate::api::lists::{get, numbers};
 use crate::checkout::links::{buy, link, pay as pay_link};
-use crate::notice_fixture::{order, pay};
+use crate::notice_fixture::order;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tests::memory::{Memory, Shop};
@@ -17,7 +17,8 @@ const INDEX: [&str; 5] = ["listed", "numbers", "sums", "fills", "unlisted"];
 
 /// Makes a merchant's book one of version 0.1.0: without migrations and index.
 pub fn make_0_1_0(world: &Memory, id: &str) {
-    let database = world.database(id);
+    let disk = world.database(id);
+    let database = disk.connection();
     let mut triggers = database
         .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE 'audit%'")
         .unwrap();
@@ -53,7 +54,7 @@ fn stored_rows_are_indexed_like_new_ones() {
     let made = link(&shop, json!({"total_fee": 900}));
     let sold = pay_link(&world, &buy(&world, &made, ""));
     buy(&world, &made, "");
-    pay(&world, &order(&shop, "N1")["code_url"]);
+    world.scan(&order(&shop, "N1")["code_url"]);
     order(&shop, "N2");
     order(&shop, "N3");
     world.advance(400);
@@ -70,8 +71,9 @@ fn stored_rows_are_indexed_like_new_ones() {
     world.sql("demo", alarm).unwrap();
     world.advance(100);
     let rows = || {
-        let database = world.database("demo");
-        let mut rows = database
+        let disk = world.database("demo");
+        let mut rows = disk
+            .connection()
             .prepare(
                 "SELECT json_array(list, key, CASE WHEN list <> 3 THEN at_ms END, state, waiting,
                     moved_at_ms, amount, currency, trade_type, link, openid, sub_openid,
@@ -83,7 +85,8 @@ fn stored_rows_are_indexed_like_new_ones() {
             .unwrap();
         let rows = rows.query_map([], |row| row.get(0)).unwrap();
         let mut rows: Vec<String> = rows.map(Result::unwrap).collect();
-        let mut sums = database
+        let mut sums = disk
+            .connection()
             .prepare("SELECT json_array(list, bucket, currency, amount, count) FROM sums")
             .unwrap();
         let sums = sums.query_map([], |row| row.get(0)).unwrap();
@@ -120,8 +123,10 @@ fn with_orders(n: i64) -> String {
 }
 
 fn count(world: &Memory, sql: &str) -> i64 {
-    let database = world.database("demo");
-    database.query_row(sql, [], |row| row.get(0)).unwrap()
+    let disk = world.database("demo");
+    disk.connection()
+        .query_row(sql, [], |row| row.get(0))
+        .unwrap()
 }
 
 #[test]

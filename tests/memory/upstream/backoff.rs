@@ -1,7 +1,7 @@
 //! What WeChat refuses as too frequent: the call is paused, nothing is lost, and
 //! a long pause raises an alarm.
 
-use crate::fixtures::{self, each, order_by, pay};
+use crate::fixtures::{self, each, order_by};
 use serde_json::{Value, json};
 use testkit::demo::Kind;
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop, Upstream};
@@ -28,12 +28,6 @@ fn alarms(shop: &Shop) -> Vec<String> {
     let alarms = alarms.as_array().unwrap();
     let ours = alarms.iter().filter(|a| a["name"] == "UPSTREAM_TOO_OFTEN");
     ours.map(subject).collect()
-}
-
-fn paid(world: &Memory, shop: &Shop, number: &str) {
-    pay(world, shop, number);
-    world.advance(1);
-    assert_eq!(shop.status(number)["trade_state"], "SUCCESS");
 }
 
 fn refund(shop: &Shop, number: &str, name: &str) -> (u16, Value) {
@@ -64,7 +58,7 @@ fn refunds_that_are_too_frequent_wait_and_none_is_lost() {
     each(|world, kind, shop| {
         let (path, code) = refunds_of(kind);
         for number in ["B1", "B2", "B3"] {
-            paid(world, shop, number);
+            fixtures::paid(world, shop, number);
         }
         refuse(world, path, code, 1);
         let before = world.upstream_calls().len();
@@ -172,7 +166,7 @@ fn a_statement_is_not_asked_for_while_they_are_too_frequent() {
             _ => "GET /v3/global/statements",
         };
         let path = fault.trim_start_matches("GET ");
-        paid(world, shop, "S1");
+        fixtures::paid(world, shop, "S1");
         world.advance(24 * 3600);
         refuse(world, fault, "FREQUENCY_LIMITED", 1);
         // The pause of a statement is the isolate's.
@@ -206,7 +200,7 @@ fn refund_queries_of_timers_wait_while_they_are_too_frequent() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for number in ["T1", "T2"] {
-        paid(&world, &shop, number);
+        fixtures::paid(&world, &shop, number);
     }
     world.lose_notices(true);
     refuse(&world, "/pay/refundquery", "FREQUENCY_LIMITED", 1);
@@ -224,7 +218,7 @@ fn refund_queries_of_timers_wait_while_they_are_too_frequent() {
 fn five_minutes_of_too_often_are_an_alarm_that_names_the_call() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    paid(&world, &shop, "L1");
+    fixtures::paid(&world, &shop, "L1");
     refuse(&world, "/secapi/pay/refund", "FREQUENCY_LIMITED", 8);
     assert_eq!(refund(&shop, "L1", "R1").0, 200);
     world.advance(8 * 3600);
@@ -250,7 +244,7 @@ fn too_often_is_understood_without_a_signature() {
     ] {
         let world = Memory::default();
         let shop = fixtures::shop(&world, id);
-        paid(&world, &shop, "U1");
+        fixtures::paid(&world, &shop, "U1");
         world.upstream([Upstream::Proxy(
             status,
             body,
@@ -283,7 +277,7 @@ fn a_pause_outlives_the_object() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for number in ["O1", "O2"] {
-        paid(&world, &shop, number);
+        fixtures::paid(&world, &shop, number);
     }
     refuse(&world, "/secapi/pay/refund", "FREQUENCY_LIMITED", 1);
     refund(&shop, "O1", "R1");

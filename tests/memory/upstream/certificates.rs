@@ -456,8 +456,7 @@ fn a_notice_under_a_public_key_that_was_never_entered_raises_an_alarm_that_names
         percent(0);
         let shop = fixtures::shop(&world, id);
         let made = shop.order(&fixtures::order("N1"));
-        let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-        assert_eq!(world.control("/sandbox/scan", &scan)["ok"], true);
+        world.scan(&made["code_url"]);
         percent(100);
         let notice = world.take_notices().remove(0);
         // The answers come under a certificate, so that only the notice tells.

@@ -1,10 +1,10 @@
 //! The same payments in every dialect: what a merchant and a payer do does not
 //! depend on what the upstream speaks.
 
-use crate::fixtures::{each, order_by, pay, shop};
+use crate::fixtures::{each, order_by, paid, shop};
 use serde_json::{Value, json};
 use testkit::demo::Kind;
-use tests::memory::{Memory, SHOP_NOTIFY, Shop};
+use tests::memory::{Memory, SHOP_NOTIFY};
 
 /// Alice, as this merchant's application knows her.
 fn openid(kind: Kind, account: &Value) -> String {
@@ -16,16 +16,11 @@ fn openid(kind: Kind, account: &Value) -> String {
     openid.as_str().unwrap().to_owned()
 }
 
-fn pay_native(world: &Memory, shop: &Shop, number: &str) {
-    pay(world, shop, number);
-    world.advance(1);
-}
-
 #[test]
 fn a_code_is_scanned_and_paid() {
     each(|world, kind, shop| {
         let account = &world.account(kind.mch_id);
-        pay_native(world, shop, "D1");
+        paid(world, shop, "D1");
         let data = shop.status("D1");
         assert_eq!(data["trade_state"], "SUCCESS", "{}: {data}", kind.id);
         assert_eq!(data["total_fee"], "3000", "{}", kind.id);
@@ -57,7 +52,7 @@ fn a_code_is_scanned_and_paid() {
 #[test]
 fn what_is_delivered_has_one_form() {
     each(|world, kind, shop| {
-        pay_native(world, shop, "D2");
+        paid(world, shop, "D2");
         let [delivery] = &world.received()[..] else {
             panic!("{}: {:?}", kind.id, world.received());
         };
@@ -132,8 +127,7 @@ fn p8_a_payment_without_notice_is_found_by_query() {
     each(|world, kind, shop| {
         let made = shop.order(&order_by("D5", "NATIVE"));
         world.lose_notices(true);
-        let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-        world.control("/sandbox/scan", &scan);
+        world.scan(&made["code_url"]);
         world.advance(120);
         assert_eq!(shop.status("D5")["trade_state"], "SUCCESS", "{}", kind.id);
         assert_eq!(world.received().len(), 1, "{}", kind.id);
@@ -161,7 +155,7 @@ fn p7_an_unpaid_order_is_closed_in_the_end() {
 #[test]
 fn money_goes_back_once() {
     each(|world, kind, shop| {
-        pay_native(world, shop, "D7");
+        paid(world, shop, "D7");
         let refund = json!({"out_trade_no": "D7", "total_fee": 3000, "refund_fee": 1000,
                             "out_refund_no": "R7"});
         for _ in 0..2 {
@@ -191,7 +185,7 @@ fn money_goes_back_once() {
 #[test]
 fn too_much_goes_back_never() {
     each(|world, kind, shop| {
-        pay_native(world, shop, "D8");
+        paid(world, shop, "D8");
         let refund = json!({"out_trade_no": "D8", "refund_fee": 3001});
         let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());
         assert_eq!(
@@ -254,7 +248,7 @@ fn a_payers_code_is_charged_and_reversed() {
 #[test]
 fn a_days_statement_in_one_form() {
     each(|world, kind, shop| {
-        pay_native(world, shop, "D9");
+        paid(world, shop, "D9");
         world.advance(2 * 24 * 60 * 60);
         let (status, answer) = shop.call("GET", "/v1/statement?bill_date=20260102", "");
         if kind.dialect == "ionline" {
@@ -292,7 +286,7 @@ fn a_statement_can_be_had_for_90_days_and_from_apiv3_global_for_180_the_last_inc
             (_, "lantern-v3") | ("v2", _) => 90,
             _ => 180,
         };
-        pay_native(world, shop, "D11");
+        paid(world, shop, "D11");
         world.advance(kept_days * 24 * 60 * 60);
         let ask = || shop.call("GET", "/v1/statement?bill_date=20260102", "");
         let (status, answer) = ask();
@@ -322,7 +316,7 @@ fn a_statement_can_be_had_for_90_days_and_from_apiv3_global_for_180_the_last_inc
 #[test]
 fn what_was_paid_out_in_one_form() {
     each(|world, kind, shop| {
-        pay_native(world, shop, "D10");
+        paid(world, shop, "D10");
         world.advance(4 * 24 * 60 * 60);
         let (status, answer) = shop.call("GET", "/v1/settlement?usetag=2", "");
         match (kind.dialect, kind.region) {
@@ -358,7 +352,7 @@ fn what_only_v2_has_is_refused_by_name() {
 fn no_key_of_a_merchant_reaches_a_log_or_the_store() {
     each(|world, kind, shop| {
         let account = &world.account(kind.mch_id);
-        pay_native(world, shop, "D11");
+        paid(world, shop, "D11");
         let secrets = [
             &account["key"],
             &account["app_secret"],

@@ -29,9 +29,7 @@ fn use_it_all(world: &Memory, shop: &Shop, account: &Value, sub_merchant: Option
         let (_, answer) = shop.call("POST", "/v1/order", body.to_string());
         if trade_type == "NATIVE" {
             shop.status("N1");
-            let scan =
-                json!({"code_url": answer["data"]["code_url"], "payer": "alice", "action": "pay"});
-            world.control("/sandbox/scan", &scan);
+            world.scan(&answer["data"]["code_url"]);
         }
     }
     world.lose_notices(true);

@@ -333,9 +333,7 @@ fn v3_global_prices_in_another_currency_than_it_settles_in() {
         assert_eq!(made.0, 200, "{}", made.1);
         let sent: Value = serde_json::from_str(&sent(&world, "/native")).unwrap();
         assert_eq!(sent["amount"], json!({"total": fee, "currency": currency}));
-        let scan =
-            json!({"code_url": made.1["data"]["code_url"], "payer": "alice", "action": "pay"});
-        world.control("/sandbox/scan", &scan);
+        world.scan(&made.1["data"]["code_url"]);
         world.advance(1);
         let paid = shop.status("C1");
         assert_eq!(paid["trade_state"], "SUCCESS", "{paid}");
@@ -437,9 +435,7 @@ fn a_close_that_is_refused_as_too_early_stops_no_payer() {
         world.control("/sandbox/pay", &pay);
         world.advance(1);
         if second_payment {
-            let scan =
-                json!({"code_url": desktop["qr"]["code_url"], "payer": "bob", "action": "pay"});
-            world.control("/sandbox/scan", &scan);
+            world.scan_as("bob", &desktop["qr"]["code_url"]);
         }
         world.advance(15 * 60);
         assert_eq!(shop.status("1")["trade_state"], "SUCCESS");

@@ -75,8 +75,7 @@ const LONG: &str = "12345678901234567890123456789012";
 fn paid(world: &Memory, shop: &Shop) {
     let order = fixtures::order(LONG);
     let data = shop.order(&order);
-    let scan = json!({"code_url": data["code_url"], "payer": "alice", "action": "pay"});
-    assert_eq!(world.control("/sandbox/scan", &scan)["ok"], true);
+    world.scan(&data["code_url"]);
     world.advance(1);
 }
 

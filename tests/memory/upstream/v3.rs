@@ -162,8 +162,7 @@ fn g3_g5_a_notice_that_is_not_wechats_changes_nothing() {
         let shop = shop(&world, "demo-v3");
         let made = shop.order(&order("L1"));
         lie(&world, name, "notice", 1);
-        let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-        world.control("/sandbox/scan", &scan);
+        world.scan(&made["code_url"]);
         world.advance(1);
         assert_eq!(world.received(), [], "{name}: nothing is delivered");
         let seen = counters(&shop);
@@ -183,8 +182,7 @@ fn a_notice_without_headers_is_a_reason_to_ask() {
     let shop = shop(&world, "demo-v3");
     let made = shop.order(&order("L2"));
     lie(&world, "NO_SIGNATURE", "notice", 1);
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&made["code_url"]);
     world.advance(1);
     assert_eq!(
         counters(&shop)["notice_hint_confirmed"],
@@ -260,8 +258,7 @@ fn i1_i2_i3_an_institutions_notices_go_to_the_merchant_they_name() {
     // An unknown sub-merchant: stored, and an alarm is raised.
     let made = peak.order(&order("I2"));
     lie(&world, "UNKNOWN_SUB_MCHID", "notice", 1);
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&made["code_url"]);
     world.advance(1);
     let report = peak.report();
     assert_eq!(report["strays"].as_array().unwrap().len(), 1, "{report}");
@@ -579,8 +576,7 @@ fn an_ionline_order_is_open_for_as_long_as_it_can_be_paid() {
     world.lose_notices(true);
     world.advance(90 * 60);
     assert_eq!(shop.status("T1")["trade_state"], "NOTPAY", "not closed yet");
-    let scan = json!({"code_url": made["code_url"], "payer": "alice", "action": "pay"});
-    world.control("/sandbox/scan", &scan);
+    world.scan(&made["code_url"]);
     world.advance(60 * 60);
     assert_eq!(shop.status("T1")["trade_state"], "SUCCESS");
 }

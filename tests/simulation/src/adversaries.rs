@@ -341,7 +341,7 @@ impl World {
             return;
         }
         let number = 1 + self.0.random.below(NUMBERS);
-        let url = format!("{}/v1/order?out_trade_no={number}", crate::GATEWAY);
+        let url = format!("{}/v1/order?out_trade_no={number}", memory_runtime::GATEWAY);
         let request = http::Request::get(url)
             .header("api-key", &*shop.api_key.borrow())
             .header("api-secret", &*other.api_secret.borrow())

@@ -4,8 +4,8 @@
 use super::payers::{Browser, DESKTOP, WECHAT};
 use super::shop::Shop;
 use super::world::World;
-use crate::GATEWAY;
 use http::header;
+use memory_runtime::GATEWAY;
 use sandbox::Payer;
 use serde_json::{Value as Json, json};
 use std::rc::Rc;

@@ -4,8 +4,8 @@
 use super::notices::{ADDRESS, Notice, WECHATS_ADDRESS};
 use super::shop::Shop;
 use super::world::World;
-use crate::GATEWAY;
 use gateway::runtime::{Request, Response};
+use memory_runtime::GATEWAY;
 use sandbox::Payer;
 use serde_json::json;
 use std::rc::Rc;

@@ -4,7 +4,7 @@
 //! with the history on: the same seed is the same history.
 
 use super::world::World;
-use crate::START_MS;
+use memory_runtime::START_MS;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;

@@ -38,10 +38,6 @@ mod notices;
 mod operator;
 mod payers;
 mod quiescence;
-#[path = "../../src/random.rs"]
-mod random;
-#[path = "../../src/rows.rs"]
-mod rows;
 mod rsa;
 mod scenes;
 mod shop;
@@ -52,6 +48,7 @@ mod world;
 pub use history::Broken;
 
 use accounts::Kind;
+use memory_runtime::START_MS;
 use network::{Weather, WrongCertificate};
 use serde_json::json;
 use std::fmt;
@@ -63,13 +60,6 @@ use std::thread;
 use std::time::Duration;
 use wechatpay::common::SignType;
 use world::World;
-
-/// 2026-01-02 03:04:05 UTC: any time will do, if it is always the same.
-const START_MS: i64 = 1_767_323_045_000;
-/// The gateway's own origin.
-const GATEWAY: &str = "https://pay.example.com";
-/// The token of the admin calls.
-const ADMIN_TOKEN: &str = "the-admin-token-of-the-simulation";
 
 /// What a seed has been through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

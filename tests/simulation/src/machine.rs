@@ -1,29 +1,22 @@
 //! The machine that the gateway runs on: isolates, objects with their
 //! databases and alarms, and the calls between them.
 
-use super::random::Random;
 use super::rsa::StandIn;
 use super::world::{Event, Place, World};
-use crate::rows::read_rows;
 use gateway::Gateway;
-use gateway::board::Board;
-use gateway::book::Book;
-use gateway::merchants::registry::Registry;
 use gateway::runtime::{
-    CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Row, Rsa,
-    RsaError, Runtime, Storage, StorageError, Value,
+    CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa, RsaError,
+    Runtime, StorageError,
 };
+use memory_runtime::objects::{BOARD, Opened, name_of};
+use memory_runtime::random::Random;
+use memory_runtime::storage::{Disk, Faults, Sqlite};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
-
-/// What the names of the registry's objects begin with; the name of an earlier
-/// version's.
-pub(super) const REGISTRY: &str = "/registry";
-pub(super) const BOARD: &str = "/board";
 
 /// How soon the runtime rings again where an alarm was broken off.
 const RING_AGAIN_MS: i64 = 2_000;
@@ -44,11 +37,20 @@ pub(super) struct Machine {
     counted: RefCell<Option<(String, BTreeSet<String>)>>,
     /// Books whose alarm the runtime has forgotten, and nothing has set since.
     forgotten: RefCell<BTreeMap<Rc<str>, ()>>,
+    /// While an object is opened: how many statements run before the one that
+    /// is refused; below zero, none is. It is chosen before, because a database
+    /// that was used by another world needs fewer.
+    opening: Cell<Option<i64>>,
 }
+
+/// An object in memory.
+type InMemory = Rc<Opened<Link, Sqlite<World>>>;
 
 /// An object: what survives a crash, and what does not.
 struct Thing {
     disk: Rc<Disk>,
+    /// How many worlds have used its database.
+    uses: u32,
     /// In the gateway's time.
     alarm_ms: Option<i64>,
     /// The alarm is being seen to. There is never a second one meanwhile.
@@ -56,7 +58,7 @@ struct Thing {
     /// The runtime rings again of its own accord, with any setting of the clock
     /// meanwhile.
     rings_again: bool,
-    memory: Option<Memory>,
+    memory: Option<InMemory>,
     /// It was opened in this world: it has its tables.
     was_opened: bool,
 }
@@ -71,30 +73,6 @@ impl Thing {
     }
 }
 
-/// What an object is while it lives.
-#[derive(Clone)]
-enum Memory {
-    Book(Rc<Book<Link, Sqlite>>),
-    Registry(Rc<Registry<Link, Sqlite>>),
-    Board(Rc<Board<Link, Sqlite>>),
-}
-
-/// A database, and what the poll under way does to it.
-pub(super) struct Disk {
-    connection: Connection,
-    /// How many worlds have used it.
-    uses: u32,
-    /// A transaction is open: something was written in this poll.
-    open: Cell<bool>,
-    /// A transaction that may still be undone is under way.
-    undoable: Cell<bool>,
-    /// The alarm that this poll has set.
-    alarm_ms: Cell<Option<i64>>,
-    /// While the object is opened: the statement that is refused. It is chosen
-    /// before, because a database that was used by another world needs fewer.
-    opening: Cell<Option<i64>>,
-}
-
 impl Machine {
     fn thing<T>(&self, name: &str, with: impl FnOnce(&mut Thing) -> T) -> T {
         let mut objects = self.objects.borrow_mut();
@@ -103,14 +81,8 @@ impl Machine {
             objects.insert(
                 name.into(),
                 Thing {
-                    disk: Rc::new(Disk {
-                        connection,
-                        uses,
-                        open: Cell::new(false),
-                        undoable: Cell::new(false),
-                        alarm_ms: Cell::new(None),
-                        opening: Cell::new(None),
-                    }),
+                    disk: Rc::new(Disk::new(connection)),
+                    uses,
                     alarm_ms: None,
                     ringing: false,
                     rings_again: false,
@@ -128,19 +100,14 @@ impl Machine {
 
     /// The object's memory, opened where it is not: inside a poll, because
     /// opening writes. Not opened where the database refuses a statement.
-    fn memory(&self, world: &World, name: &Rc<str>) -> Result<Memory, StorageError> {
+    fn memory(&self, world: &World, name: &Rc<str>) -> Result<InMemory, StorageError> {
         if let Some(memory) = self.thing(name, |thing| thing.memory.clone()) {
             return Ok(memory);
         }
-        let disk = self.disk(name);
-        disk.opening.set(Some(world.refused_of_opening()));
-        let opened = self.open(
-            world,
-            name,
-            Sqlite(disk.clone(), world.clone(), name.clone()),
-        );
-        disk.opening.set(None);
-        let memory = opened?;
+        self.opening.set(Some(world.refused_of_opening()));
+        let opened = self.open(world, name);
+        self.opening.set(None);
+        let memory = Rc::new(opened?);
         self.thing(name, |thing| {
             thing.memory = Some(memory.clone());
             thing.was_opened = true;
@@ -153,21 +120,17 @@ impl Machine {
         self.thing(name, |thing| thing.was_opened)
     }
 
-    fn open(&self, world: &World, name: &Rc<str>, store: Sqlite) -> Result<Memory, StorageError> {
+    fn open(
+        &self,
+        world: &World,
+        name: &Rc<str>,
+    ) -> Result<Opened<Link, Sqlite<World>>, StorageError> {
         let link = Link {
             world: world.clone(),
             place: name.clone(),
         };
-        Ok(match &**name {
-            name if name.starts_with(REGISTRY) => {
-                Memory::Registry(Rc::new(Registry::open(link, store)?))
-            }
-            BOARD => Memory::Board(Rc::new(Board::open(link, store)?)),
-            _ => {
-                let book = Book::open(link, store, world.0.config.clone())?;
-                Memory::Book(Rc::new(book))
-            }
-        })
+        let storage = Sqlite::new(self.disk(name), world.clone(), name.clone());
+        Opened::open(name, link, storage, world.0.config.clone())
     }
 
     pub(super) fn isolate(&self, world: &World, number: usize) -> Rc<Gateway<Link>> {
@@ -191,17 +154,13 @@ impl Machine {
     /// Whether anything became durable.
     pub(super) fn close_poll(&self, name: &str, lost: bool) -> bool {
         self.thing(name, |thing| {
-            let alarm_ms = thing.disk.alarm_ms.take();
-            let wrote = thing.disk.open.replace(false);
-            if wrote {
-                thing.disk.run(if lost { "ROLLBACK" } else { "COMMIT" });
-            }
-            if let (Some(at_ms), false) = (alarm_ms, lost) {
+            let closed = thing.disk.close_poll(lost);
+            if let Some(at_ms) = closed.alarm_ms {
                 thing.alarm_ms = Some(at_ms);
                 thing.rings_again = false;
                 self.forgotten.borrow_mut().remove(name);
             }
-            wrote && !lost
+            closed.wrote
         })
     }
 
@@ -279,7 +238,7 @@ impl Machine {
         for (name, thing) in self.objects.take() {
             drop(thing.memory);
             if let Ok(disk) = Rc::try_unwrap(thing.disk) {
-                give_back(&name, (disk.connection, disk.uses));
+                give_back(&name, (disk.into_connection(), thing.uses));
             }
         }
     }
@@ -292,9 +251,7 @@ impl World {
         self.spawn(Place::Object(name.clone()), async move {
             let machine = &world.0.machine;
             match machine.memory(&world, &name) {
-                Ok(Memory::Book(book)) => book.alarm().await,
-                Ok(Memory::Board(board)) => board.alarm().await,
-                Ok(Memory::Registry(_)) => {}
+                Ok(object) => object.alarm().await,
                 // An alarm that fails is repeated by the runtime.
                 Err(_) if &*name == BOARD => {
                     let now_ms = world.gateway_ms();
@@ -302,7 +259,7 @@ impl World {
                 }
                 Err(_) => {
                     let again_ms = world.gateway_ms() + CANNOT_START_MS;
-                    machine.disk(&name).alarm_ms.set(Some(again_ms));
+                    machine.disk(&name).set_alarm(again_ms);
                 }
             }
             world.leave(move |world| {
@@ -366,103 +323,32 @@ fn give_back(name: &str, (connection, uses): (Connection, u32)) {
     });
 }
 
-impl Disk {
-    fn run(&self, sql: &str) {
-        let ran = self.connection.prepare_cached(sql);
-        ran.and_then(|mut statement| statement.execute([]))
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-    }
-
-    /// Writes past the gateway: what an earlier version left behind.
-    pub(super) fn write(&self, sql: &str) {
-        self.connection
-            .execute_batch(sql)
-            .unwrap_or_else(|error| panic!("{sql}: {error}"));
-    }
-
-    /// Reads, for those who watch.
-    pub(super) fn read(&self, sql: &str) -> Vec<Row> {
-        read_rows(&self.connection, sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error}"))
-    }
-}
-
-/// An object's storage. All that one poll writes is one transaction. Any
-/// statement may be refused, by the fault profile.
-pub(super) struct Sqlite(Rc<Disk>, World, Rc<str>);
-
-impl Sqlite {
-    fn refuse(&self, sql: &str) -> Result<(), StorageError> {
-        let refuses = match self.0.opening.get() {
+impl Faults for World {
+    fn before(&self, object: &str, _: &Connection, sql: &str) -> Result<(), StorageError> {
+        let opening = &self.0.machine.opening;
+        let refuses = match opening.get() {
             Some(left) => {
-                self.0.opening.set(Some(left - 1));
+                opening.set(Some(left - 1));
                 left == 0
             }
-            None => self.1.store_refuses(),
+            None => self.store_refuses(),
         };
         if !refuses {
             return Ok(());
         }
-        self.1.note_at(&self.2, || {
+        self.note_at(object, || {
             let words: Vec<&str> = sql.split_whitespace().take(6).collect();
             format!("  the database refuses: {}", words.join(" "))
         });
         Err(StorageError("refused by the simulation".to_owned()))
     }
-}
 
-impl fmt::Debug for Sqlite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sqlite")
-    }
-}
-
-impl Storage for Sqlite {
-    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
-        let disk = &self.0;
-        self.refuse(sql)?;
-        if !disk.open.get() && !sql.trim_start().starts_with("SELECT") {
-            disk.run("BEGIN");
-            disk.open.set(true);
-        }
-        read_rows(&disk.connection, sql, args)
-    }
-
-    fn atomically<T, E: From<StorageError>>(
-        &self,
-        work: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        let disk = &self.0;
-        self.refuse("a transaction")?;
-        if !disk.open.replace(true) {
-            disk.run("BEGIN");
-        }
-        disk.run("SAVEPOINT work");
-        let outer = disk.undoable.replace(true);
-        let done = work();
-        disk.undoable.set(outer);
-        if done.is_err() {
-            disk.run("ROLLBACK TO work");
-        }
-        disk.run("RELEASE work");
-        done
-    }
-
-    fn size_bytes(&self) -> i64 {
+    fn size_bytes(&self, _: &str) -> i64 {
         0
     }
 
-    fn set_alarm(&self, at_ms: i64) {
-        self.0.alarm_ms.set(Some(at_ms));
-    }
-
-    /// No page listens here. What is told leaves after the poll, with all else;
-    /// but not even then may it be of what the poll has undone.
-    fn tell(&self, tag: &str, _text: &str) {
-        assert!(
-            !self.0.undoable.get(),
-            "{tag} is told of what may still be undone"
-        );
-    }
+    /// No page listens here.
+    fn told(&self, _: &str, _: &str) {}
 }
 
 /// What an isolate or an object has of the world.
@@ -585,7 +471,7 @@ impl Runtime for Link {
     async fn fetch(&self, route: Route<'_>, mut request: Request) -> Result<Response, FetchError> {
         let (promise, answer) = self.world.promise();
         let from = self.place.clone();
-        let way = self.world.way(route, &mut request);
+        let to = self.world.destination(route, &mut request);
         let timeout_ms = i64::from(route.timeout_ms());
         let under_way = UnderWay {
             world: self.world.clone(),
@@ -606,7 +492,7 @@ impl Runtime for Link {
                 }
                 late.keep(Err(FetchError::TimedOut));
             });
-            let send = move |world: &World| world.send_out(&from, way, request, promise);
+            let send = move |world: &World| world.send_out(&from, to, request, promise);
             world.connect(&of, &stage, Box::new(send));
         });
         let answer = answer.await;
@@ -615,12 +501,7 @@ impl Runtime for Link {
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
-        let name: Rc<str> = match object {
-            Object::Book(name) => name.into(),
-            Object::Shard(shard) => format!("/{}", shard.name()).into(),
-            Object::Registry => REGISTRY.into(),
-            Object::Board => BOARD.into(),
-        };
+        let name = name_of(object);
         let (promise, answer) = self.world.promise();
         self.world.leave(move |world| {
             let in_ms = world.0.random.between(0, 2);
@@ -670,9 +551,7 @@ impl World {
         let mut unanswered = Unanswered(Some(promise.clone()), self.clone());
         let task = self.spawn(Place::Object(name.clone()), async move {
             let answer = match world.0.machine.memory(&world, &name) {
-                Ok(Memory::Registry(registry)) => registry.handle(&body),
-                Ok(Memory::Board(board)) => board.handle(&body),
-                Ok(Memory::Book(book)) => book.handle(&body).await,
+                Ok(object) => object.handle(&body).await,
                 // Dropped, it is broken off.
                 Err(_) => return,
             };

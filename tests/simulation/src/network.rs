@@ -2,10 +2,11 @@
 //! fault profile has it.
 
 use super::notices::Notice;
-use super::random::Random;
 use super::world::{Place, Promise, World};
 use gateway::runtime::{FetchError, Request, Response, Route};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use memory_runtime::messages::{Destination, bad_gateway, page, show_certificate};
+use memory_runtime::random::Random;
 use std::rc::Rc;
 use wechatpay::v3::sign as v3;
 
@@ -91,48 +92,12 @@ pub(super) const SLOWEST_MS: i64 = 20_000;
 /// changed; not at all, or twice.
 type Journey = Vec<(i64, bool)>;
 
-/// Which way a request of the gateway's leaves.
-#[derive(Clone, Copy)]
-pub(super) struct Way {
-    to: To,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum To {
-    WeChatPay,
-    Weixin,
-    Merchant,
-    Assets,
-}
-
-/// The header by which a TLS server tells the sandbox whose client certificate
-/// was shown.
-const CERTIFICATE: HeaderName = HeaderName::from_static("x-sandbox-client-certificate");
-
 impl World {
-    /// The way of a route. Where it presents a client certificate, the request
-    /// is told to hold it: what the network garbles, it does not change.
-    pub(super) fn way(&self, route: Route<'_>, request: &mut Request) -> Way {
-        let shown = match route {
-            Route::WeChatPayMtls(binding) => {
-                Some(self.certificate_of(binding).unwrap_or("none".to_owned()))
-            }
-            _ if request.uri().path().starts_with("/secapi/") => Some("none".to_owned()),
-            _ => None,
-        };
-        if let Some(value) = shown.and_then(|shown| HeaderValue::from_str(&shown).ok()) {
-            request.headers_mut().insert(CERTIFICATE, value);
-        }
-        Way {
-            to: match route {
-                Route::WeChatPay | Route::WeChatPayMtls(_) | Route::Statement | Route::Ionline => {
-                    To::WeChatPay
-                }
-                Route::Weixin => To::Weixin,
-                Route::Merchant => To::Merchant,
-                Route::Assets => To::Assets,
-            },
-        }
+    /// The destination of a route. Where it presents a client certificate, the
+    /// request is told to hold it: what the network garbles, it does not change.
+    pub(super) fn destination(&self, route: Route<'_>, request: &mut Request) -> Destination {
+        show_certificate(route, request, |binding| self.certificate_of(binding));
+        Destination::of(route)
     }
 
     /// What a binding presents: the `mch_id` in its name, unless the operator
@@ -315,14 +280,12 @@ impl World {
     pub(super) fn send_out(
         &self,
         from: &str,
-        way: Way,
+        to: Destination,
         request: Request,
         promise: Promise<Result<Response, FetchError>>,
     ) {
-        if way.to == To::Assets {
-            let page = include_str!("../../../app/index.html");
-            let page = Response::new(page.as_bytes().to_vec());
-            self.after(1, move |_| promise.keep(Ok(page)));
+        if to == Destination::Assets {
+            self.after(1, move |_| promise.keep(Ok(page())));
             return;
         }
         let what: Rc<str> = match self.0.history.is_on() {
@@ -361,21 +324,21 @@ impl World {
             let (mut request, promise) = (request.clone(), promise.clone());
             let (from, what): (Rc<str>, _) = (from.into(), what.clone());
             if garbled {
-                garble_request(self, &mut request, way.to != To::Weixin);
+                garble_request(self, &mut request, to != Destination::Weixin);
                 self.told(&from, || format!("  …is garbled on its way: {what}"));
             }
             self.after(in_ms, move |world| {
-                let answer = match way.to {
-                    To::Merchant => world.deliver(&from, &request),
+                let answer = match to {
+                    Destination::Merchant => world.deliver(&from, &request),
                     _ => Some(world.at_wechat(&from, &request)),
                 };
                 let Some(answer) = answer else { return };
-                let signed = way.to == To::WeChatPay;
+                let signed = to == Destination::WeChatPay;
                 let late_ms = match world.holds_back(&what, &request) {
                     true => HELD_BACK_MS,
                     false => world.0.wechat_takes_ms.get(),
                 };
-                if late_ms > 0 && way.to != To::Merchant {
+                if late_ms > 0 && to != Destination::Merchant {
                     let promise = promise.clone();
                     world.after(late_ms, move |_| promise.keep(Ok(answer)));
                     return;
@@ -487,12 +450,6 @@ fn garble_request(world: &World, request: &mut Request, signed: bool) {
 fn carries_signature(name: &HeaderName, value: &HeaderValue) -> bool {
     name.as_str().starts_with("wechatpay-")
         || name == header::AUTHORIZATION && value.as_bytes().starts_with(v3::SCHEME.as_bytes())
-}
-
-fn bad_gateway() -> Response {
-    let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
-    *answer.status_mut() = StatusCode::BAD_GATEWAY;
-    answer
 }
 
 /// A request in a few words: its path, and the numbers in it.

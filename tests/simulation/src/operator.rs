@@ -99,7 +99,7 @@ impl World {
     /// gateway's clock may be set back meanwhile.
     async fn use_revoked_key(self, shop: Rc<Shop>, key: String) {
         self.sleep(240_000).await;
-        let url = format!("{}/v1/order?out_trade_no=revoked", crate::GATEWAY);
+        let url = format!("{}/v1/order?out_trade_no=revoked", memory_runtime::GATEWAY);
         let request = http::Request::get(url)
             .header("api-key", key)
             .body(Vec::new())

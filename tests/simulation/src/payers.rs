@@ -3,9 +3,9 @@
 
 use super::shop::Shop;
 use super::world::World;
-use crate::GATEWAY;
 use gateway::runtime::Response;
 use http::header;
+use memory_runtime::GATEWAY;
 use sandbox::Payer;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! The invariants at the end: the network is healed, the clock has run on, and
 //! nothing is due any more.
 
-use super::machine::BOARD;
 use super::watch::{Seen, in_words};
 use super::world::World;
 use gateway::book::Checkout;
+use memory_runtime::objects::BOARD;
 use order::{Order, RefundStatus, Status};
 
 impl World {

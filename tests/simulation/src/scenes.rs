@@ -2,11 +2,11 @@
 //! scene behind it. In a scene nothing else goes wrong, so that it can be said
 //! by when something must have happened.
 
-use super::machine::BOARD;
 use super::payers::{Browser, DESKTOP};
 use super::shop::Shop;
 use super::world::World;
-use crate::GATEWAY;
+use memory_runtime::GATEWAY;
+use memory_runtime::objects::BOARD;
 use sandbox::Payer;
 use serde_json::json;
 use std::cell::Cell;

@@ -3,7 +3,7 @@
 use super::accounts::Kind;
 use super::deliveries::Received;
 use super::world::World;
-use crate::{ADMIN_TOKEN, GATEWAY};
+use memory_runtime::{ADMIN_TOKEN, GATEWAY};
 use serde_json::Value as Json;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,9 +1,9 @@
 //! Rows that this version cannot read: a later one has written them, and was
 //! rolled back.
 
-use super::machine::BOARD;
 use super::shop::Shop;
 use super::world::World;
+use memory_runtime::objects::BOARD;
 use sandbox::Payer;
 use std::rc::Rc;
 

@@ -1,9 +1,9 @@
-//! The world of one seed: a clock, an executor whose order comes from random,
+//! The world of one seed: a clock, an executor whose order comes from the seed,
 //! and what is to happen when.
 //!
 //! A *task* is one future somewhere: a request in an isolate of the gateway, a
 //! call or an alarm in an object, or a person. Tasks run one poll at a time;
-//! which of those that are ready is polled next is random, so that two
+//! which of those that are ready is polled next comes from the seed, so that two
 //! requests for one book meet in every order that a Durable Object allows.
 //!
 //! What a poll of an object has written is durable together, and nothing that
@@ -15,12 +15,12 @@ use super::history::{Broken, History};
 use super::ledger::Ledger;
 use super::machine::{Link, Machine};
 use super::network::{Weather, WrongCertificate};
-use super::random::Random;
 use super::shop::Shop;
 use super::watch::Watch;
-use crate::{ADMIN_TOKEN, GATEWAY, START_MS};
 use gateway::Gateway;
 use gateway::config::Config;
+use memory_runtime::random::Random;
+use memory_runtime::{SANDBOX, START_MS, config};
 use sandbox::{Sandbox, Settings};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -111,21 +111,13 @@ pub(super) struct State {
 thread_local! {
     /// What every world begins with: made once, because it takes its time.
     static AT_FIRST: (Rc<Config>, Sandbox) = {
-        let config = Config::read(|name| {
-            Some(match name {
-                "PUBLIC_URL" => GATEWAY.to_owned(),
-                "MASTER_KEY" => "7b".repeat(32),
-                "ADMIN_TOKEN" => ADMIN_TOKEN.to_owned(),
-                _ => return None,
-            })
-        });
         let settings = Settings {
-            public_url: "https://sandbox.example.com".to_owned(),
+            public_url: SANDBOX.to_owned(),
         };
         let mut sandbox = Sandbox::new(settings).with_rsa(super::rsa::SANDBOX);
         // What is there from the start is not stored.
         sandbox.take_changes();
-        (Rc::new(config.expect("the simulation's own settings")), sandbox)
+        (config(&[]), sandbox)
     };
 }
 

@@ -3,7 +3,7 @@
 use super::{Merchant, TestSystem};
 use crate::faulty_proxy::Fault;
 use crate::live::Answer;
-use crate::random::Random;
+use memory_runtime::random::Random;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

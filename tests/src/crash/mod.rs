@@ -17,8 +17,8 @@ mod clients;
 mod ledger;
 
 use crate::live::{Live, Receiver, Shop, try_send};
-use crate::random::Random;
 use clients::{Client, Kept};
+use memory_runtime::random::Random;
 use serde_json::{Value, json};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -20,7 +20,7 @@ mod mutate;
 mod refold;
 mod wire;
 
-use crate::random::Random;
+use memory_runtime::random::Random;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;

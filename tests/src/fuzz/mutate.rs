@@ -1,6 +1,6 @@
 //! Inputs made of inputs: what fuzzers do, from a seed.
 
-use crate::random::Random;
+use memory_runtime::random::Random;
 
 /// Words that readers look for, and values at their edges.
 const WORDS: [&[u8]; 46] = [

@@ -3,6 +3,7 @@
 use super::{ADMIN_TOKEN, GATEWAY, Memory};
 use gateway::board;
 use gateway::runtime::{Object, Runtime};
+use memory_runtime::storage::Disk;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::Value as Json;
@@ -19,7 +20,8 @@ impl Memory {
     pub fn stored_text_but(&self, left_out: &[&str]) -> String {
         let inner = self.0.borrow();
         let mut text = String::new();
-        for database in inner.databases.values() {
+        for disk in inner.disks.values() {
+            let database = disk.connection();
             let tables: Vec<String> = database
                 .prepare("SELECT name FROM sqlite_master WHERE type = 'table'")
                 .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
@@ -50,22 +52,24 @@ impl Memory {
     /// Runs statements in an object's database, past the gateway: `/registry`,
     /// or a merchant's id for its book.
     pub fn sql(&self, object: &str, sql: &str) -> Result<(), String> {
-        let database = self.0.borrow().databases[object].clone();
-        database
+        let disk = self.0.borrow().disks[object].clone();
+        disk.connection()
             .execute_batch(sql)
             .map_err(|error| error.to_string())
     }
 
-    /// An object's database, which exists once the object was called.
-    pub fn database(&self, object: &str) -> Rc<Connection> {
-        self.0.borrow().databases[object].clone()
+    /// An object's disk, which exists once the object was called.
+    pub fn database(&self, object: &str) -> Rc<Disk> {
+        self.0.borrow().disks[object].clone()
     }
 
     /// Gives an object another database, as if an earlier deployment had left it.
     pub fn set_database(&self, object: &str, database: Connection) {
         let mut inner = self.0.borrow_mut();
         inner.books.remove(object);
-        inner.databases.insert(object.to_owned(), Rc::new(database));
+        inner
+            .disks
+            .insert(object.to_owned(), Rc::new(Disk::new(database)));
     }
 
     /// One of the sandbox's merchants, with its credentials.

@@ -2,6 +2,7 @@
 
 use super::{Memory, Shard};
 use gateway::runtime::{Object, Runtime};
+use memory_runtime::storage::Disk;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde_json::{Value as Json, json};
@@ -97,14 +98,14 @@ impl Memory {
         earlier.execute_batch(EARLIER).expect("the earlier tables");
         for shard in Shard::all() {
             let name = format!("/{}", shard.name());
-            if let Some(database) = self.0.borrow_mut().databases.remove(&name) {
-                copy(&database, &earlier).expect("rows");
+            let disk = self.0.borrow_mut().disks.remove(&name);
+            if let Some(disk) = disk {
+                copy(disk.connection(), &earlier).expect("rows");
             }
         }
         let mut inner = self.0.borrow_mut();
-        inner
-            .databases
-            .insert("/registry".to_owned(), Rc::new(earlier));
+        let disk = Rc::new(Disk::new(earlier));
+        inner.disks.insert("/registry".to_owned(), disk);
     }
 
     /// Whether that object still runs the earlier version, which cannot read the
@@ -120,8 +121,10 @@ impl Memory {
 
     /// One value of an object's database, as text.
     pub fn value(&self, object: &str, sql: &str) -> String {
-        let database = self.0.borrow().databases[object].clone();
-        let value = database.query_row(sql, [], |row| row.get::<_, Value>(0));
+        let disk = self.0.borrow().disks[object].clone();
+        let value = disk
+            .connection()
+            .query_row(sql, [], |row| row.get::<_, Value>(0));
         match value.expect("a row") {
             Value::Text(text) => text,
             Value::Integer(number) => number.to_string(),

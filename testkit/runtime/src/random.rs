@@ -1,20 +1,22 @@
-//! Random that a seed repeats (SplitMix64).
+//! Random numbers that a seed repeats (SplitMix64).
 
 use std::cell::Cell;
 
-/// A stream of random. Shared by reference: everything runs on one thread.
+/// A stream of random numbers. Shared by reference: everything runs on one thread.
 #[derive(Debug)]
-pub(crate) struct Random(Cell<u64>);
+pub struct Random(Cell<u64>);
 
 impl Random {
     /// The stream of a seed; `name` keeps the streams of one seed apart.
-    pub(crate) fn of(seed: u64, name: u64) -> Self {
+    #[must_use]
+    pub fn of(seed: u64, name: u64) -> Self {
         let random = Self(Cell::new(seed ^ name.wrapping_mul(0xD134_2543_DE82_EF95)));
         random.next();
         random
     }
 
-    pub(crate) fn next(&self) -> u64 {
+    /// The next number of the stream.
+    pub fn next(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.0.set(state);
         let mut z = state;
@@ -24,26 +26,27 @@ impl Random {
     }
 
     /// A number below `limit`, which is above zero.
-    pub(crate) fn below(&self, limit: usize) -> usize {
+    pub fn below(&self, limit: usize) -> usize {
         usize::try_from(self.next() >> 33).unwrap_or(0) % limit
     }
 
     /// A number from `low` to `high`, both among them.
-    pub(crate) fn between(&self, low: i64, high: i64) -> i64 {
+    pub fn between(&self, low: i64, high: i64) -> i64 {
         low + i64::try_from(self.next() >> 33).unwrap_or(0) % (high - low + 1)
     }
 
     /// True once in so many times; never when `times` is zero.
-    pub(crate) fn one_in(&self, times: usize) -> bool {
+    pub fn one_in(&self, times: usize) -> bool {
         times > 0 && self.below(times) == 0
     }
 
     /// One of these.
-    pub(crate) fn pick<T: Clone>(&self, of: &[T]) -> T {
+    pub fn pick<T: Clone>(&self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
-    pub(crate) fn fill(&self, bytes: &mut [u8]) {
+    /// Fills `bytes` from the stream.
+    pub fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
             chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
         }

@@ -1,0 +1,67 @@
+//! What both drivers do with a request on its way.
+
+use gateway::runtime::{Request, Response, Route};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+/// The header by which a TLS server tells the sandbox whose client certificate
+/// was shown.
+const CERTIFICATE: HeaderName = HeaderName::from_static("x-sandbox-client-certificate");
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// WeChat Pay or iOnline.
+    WeChatPay,
+    /// WeChat's OAuth.
+    Weixin,
+    /// The merchant's own server.
+    Merchant,
+    /// The page's files.
+    Assets,
+}
+
+impl Destination {
+    /// The destination of a route.
+    #[must_use]
+    pub const fn of(route: Route<'_>) -> Self {
+        match route {
+            Route::WeChatPay | Route::WeChatPayMtls(_) | Route::Statement | Route::Ionline => {
+                Self::WeChatPay
+            }
+            Route::Weixin => Self::Weixin,
+            Route::Merchant => Self::Merchant,
+            Route::Assets => Self::Assets,
+        }
+    }
+}
+
+/// Writes into a request whose client certificate it shows: `certificate_of`
+/// says whose a binding has.
+pub fn show_certificate(
+    route: Route<'_>,
+    request: &mut Request,
+    certificate_of: impl Fn(&str) -> Option<String>,
+) {
+    let shown = match route {
+        Route::WeChatPayMtls(binding) => certificate_of(binding).unwrap_or("none".to_owned()),
+        _ if request.uri().path().starts_with("/secapi/") => "none".to_owned(),
+        _ => return,
+    };
+    if let Ok(value) = HeaderValue::from_str(&shown) {
+        request.headers_mut().insert(CERTIFICATE, value);
+    }
+}
+
+/// The answer of a proxy whose server is down.
+#[must_use]
+pub fn bad_gateway() -> Response {
+    let mut answer = Response::new(b"<html>Bad Gateway</html>".to_vec());
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer
+}
+
+/// The checkout page's HTML, as the build makes it of `app/index.html`.
+#[must_use]
+pub fn page() -> Response {
+    Response::new(include_str!("../../../app/index.html").as_bytes().to_vec())
+}

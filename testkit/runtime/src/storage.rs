@@ -1,0 +1,235 @@
+//! The storage of an object: real SQLite, where all that one poll writes is one
+//! transaction, and any statement may be refused.
+//!
+//! What a poll of an object has written is durable together, and nothing that
+//! it has sent leaves before that: so the contract of [`Storage`] says.
+
+use gateway::runtime::{Row, Storage, StorageError, Value};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params_from_iter};
+use std::cell::Cell;
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+
+/// What goes wrong in the storage of objects, and who watches it.
+pub trait Faults: Clone + 'static {
+    /// Called before an object runs a statement, and with `"BEGIN"` before it
+    /// begins a transaction.
+    ///
+    /// # Errors
+    ///
+    /// The database refuses it, with this cause.
+    fn before(&self, object: &str, database: &Connection, sql: &str) -> Result<(), StorageError>;
+
+    /// How large an object's database says that it is.
+    fn size_bytes(&self, object: &str) -> i64;
+
+    /// An object has told its listeners something.
+    fn told(&self, tag: &str, text: &str);
+}
+
+/// A database, and what the poll under way does to it.
+pub struct Disk {
+    connection: Connection,
+    /// A transaction is open: something was written in this poll.
+    open: Cell<bool>,
+    /// A transaction that may still be undone is under way.
+    undoable: Cell<bool>,
+    /// The alarm that this poll has set.
+    alarm_ms: Cell<Option<i64>>,
+}
+
+/// What a poll has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// Something has become durable.
+    pub wrote: bool,
+    /// The alarm that was set.
+    pub alarm_ms: Option<i64>,
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disk")
+    }
+}
+
+impl Disk {
+    /// An object's disk.
+    #[must_use]
+    pub fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            open: Cell::new(false),
+            undoable: Cell::new(false),
+            alarm_ms: Cell::new(None),
+        }
+    }
+
+    /// The database. Between two polls all that was written is committed.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The database, when its object has gone.
+    #[must_use]
+    pub fn into_connection(self) -> Connection {
+        self.connection
+    }
+
+    /// The alarm, as if this poll had set it.
+    pub fn set_alarm(&self, at_ms: i64) {
+        self.alarm_ms.set(Some(at_ms));
+    }
+
+    /// The poll is over: what it wrote is durable, or lost in a crash.
+    pub fn close_poll(&self, lost: bool) -> Closed {
+        let alarm_ms = self.alarm_ms.take();
+        let wrote = self.open.replace(false);
+        if wrote {
+            self.run(if lost { "ROLLBACK" } else { "COMMIT" });
+        }
+        Closed {
+            wrote: wrote && !lost,
+            alarm_ms: alarm_ms.filter(|_| !lost),
+        }
+    }
+
+    /// Runs a future of the object; `closed` is called after each poll.
+    pub async fn in_polls<T>(
+        &self,
+        future: impl Future<Output = T>,
+        mut closed: impl FnMut(Closed),
+    ) -> T {
+        let mut future = pin!(future);
+        std::future::poll_fn(move |context| {
+            let polled: Poll<T> = Pin::new(&mut future).poll(context);
+            closed(self.close_poll(false));
+            polled
+        })
+        .await
+    }
+
+    fn run(&self, sql: &str) {
+        let ran = self.connection.prepare_cached(sql);
+        ran.and_then(|mut statement| statement.execute([]))
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Writes directly, as an earlier version would have.
+    pub fn write(&self, sql: &str) {
+        self.connection
+            .execute_batch(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Reads directly, for checks.
+    #[must_use]
+    pub fn read(&self, sql: &str) -> Vec<Row> {
+        read_rows(&self.connection, sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+}
+
+/// An object's storage.
+pub struct Sqlite<F> {
+    disk: Rc<Disk>,
+    faults: F,
+    object: Rc<str>,
+}
+
+impl<F> Sqlite<F> {
+    /// The storage of the object of this name.
+    pub fn new(disk: Rc<Disk>, faults: F, object: Rc<str>) -> Self {
+        Self {
+            disk,
+            faults,
+            object,
+        }
+    }
+}
+
+impl<F> fmt::Debug for Sqlite<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sqlite")
+    }
+}
+
+impl<F: Faults> Storage for Sqlite<F> {
+    fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
+        let disk = &self.disk;
+        self.faults.before(&self.object, &disk.connection, sql)?;
+        if !disk.open.get() && !sql.trim_start().starts_with("SELECT") {
+            disk.run("BEGIN");
+            disk.open.set(true);
+        }
+        read_rows(&disk.connection, sql, args)
+    }
+
+    fn atomically<T, E: From<StorageError>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let disk = &self.disk;
+        self.faults
+            .before(&self.object, &disk.connection, "BEGIN")?;
+        if !disk.open.replace(true) {
+            disk.run("BEGIN");
+        }
+        disk.run("SAVEPOINT work");
+        let outer = disk.undoable.replace(true);
+        let done = work();
+        disk.undoable.set(outer);
+        if done.is_err() {
+            disk.run("ROLLBACK TO work");
+        }
+        disk.run("RELEASE work");
+        done
+    }
+
+    fn size_bytes(&self) -> i64 {
+        self.faults.size_bytes(&self.object)
+    }
+
+    fn set_alarm(&self, at_ms: i64) {
+        self.disk.set_alarm(at_ms);
+    }
+
+    /// What is told leaves after the poll, like everything else; so it may not
+    /// be about what the poll may still undo.
+    fn tell(&self, tag: &str, text: &str) {
+        assert!(
+            !self.disk.undoable.get(),
+            "{tag} is told of what may still be undone"
+        );
+        self.faults.told(tag, text);
+    }
+}
+
+/// Runs one statement; its rows as the gateway reads them.
+fn read_rows(database: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
+    let refused = |error: rusqlite::Error| StorageError(error.to_string());
+    let mut statement = database.prepare_cached(sql).map_err(refused)?;
+    let columns = statement.column_count();
+    let args = args.iter().map(|value| match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Int(int) => rusqlite::types::Value::Integer(*int),
+        Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
+    });
+    let mut rows = statement.query(params_from_iter(args)).map_err(refused)?;
+    let mut read = Vec::new();
+    while let Some(row) = rows.next().map_err(refused)? {
+        let values = (0..columns).map(|column| {
+            Ok(match row.get_ref(column).map_err(refused)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(int) => Value::Int(int),
+                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                other => return Err(StorageError(format!("a value {other:?}"))),
+            })
+        });
+        read.push(Row(values.collect::<Result<_, StorageError>>()?));
+    }
+    Ok(read)
+}
