@@ -1,7 +1,7 @@
 //! WeChat's signed documents, as its side writes them: the answer to a unified order of v2, and its notice; and what
 //! the stub signs for APIv3.
 //!
-//! Written out here, and not with room `wechatpay`: this program imports no room, and a signature by other hands than
+//! Written out here, without crate `wechatpay`: an independent implementation of the signature is better evidence than
 //! those that verify it shows that it was verified.
 
 use md5::{Digest, Md5};

@@ -4,10 +4,10 @@
 //!
 //! Everything is generic over a small [`Runtime`](runtime::Runtime) and
 //! [`Storage`](runtime::Storage), so the whole gateway runs on the Workers runtime
-//! (room `edge`) and natively in memory (room `tests`).
+//! (crate `edge`) and natively in memory (crate `tests`).
 //!
-//! Not in scope: what a payment is and what may happen to it (room `order`),
-//! WeChat's wire formats (room `wechatpay`), the page (rooms `checkout` and
+//! Not in scope: what a payment is and what may happen to it (crate `order`),
+//! WeChat's wire formats (crate `wechatpay`), the page (crates `checkout` and
 //! `app`), and the runtime.
 //!
 //! To find an endpoint, search for its path in the table of [`route`]s.

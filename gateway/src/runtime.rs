@@ -1,8 +1,8 @@
 //! All that the gateway needs from the machine it runs on.
 //!
 //! Two traits, kept small because every line here is written once for each
-//! place the gateway runs: the Workers runtime (room `edge`) and memory
-//! (room `tests`). Everything runs on one thread, so no future is `Send`.
+//! place the gateway runs: the Workers runtime (crate `edge`) and memory
+//! (crate `tests`). Everything runs on one thread, so no future is `Send`.
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, LocalBoxStream};

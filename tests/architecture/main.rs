@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which rooms a room may import.
+/// The crates that a crate may import.
 const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("order", &[]),
     ("wechatpay", &["order"]),
@@ -50,7 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ),
 ];
 
-/// Rooms that know no clock, no chance, no network and no file.
+/// Crates without a clock, randomness, network or files.
 const PURE: [&str; 4] = ["order", "wechatpay", "checkout", "explain"];
 
 fn root() -> &'static Path {

@@ -18,7 +18,7 @@
 //! listed( … )  numbers( … )  sums( … )               see `index.rs`
 //! ```
 //!
-//! The object runs on one thread. State is read, decided upon by room `order`
+//! The object runs on one thread. State is read, decided upon by crate `order`
 //! and written with its effects in one transaction, and **nothing waits in
 //! between**: two requests can be under way at once, but between a read and
 //! its write there is never another. After each await the state is read again.

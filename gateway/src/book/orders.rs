@@ -267,7 +267,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// A notice whose signature holds. What it says is compared by room
+    /// A notice whose signature holds. What it says is compared by crate
     /// `order`; it is acknowledged once it is written.
     ///
     /// A notice alone makes no order paid, unless the merchant's settings say

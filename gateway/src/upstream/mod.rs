@@ -2,7 +2,7 @@
 //! acquirer, in the dialect that it speaks.
 //!
 //! [`Upstream`] is what the rest of the gateway asks. It speaks of orders,
-//! payments and refunds in room `order`'s words; which [`Dialect`] carries
+//! payments and refunds in crate `order`'s words; which [`Dialect`] carries
 //! them is known here and in `notices/`, and nowhere else. One file per
 //! dialect holds the same calls:
 //!

@@ -1,6 +1,6 @@
 //! Every SQL statement of a book: one file for each subject, with functions from
 //! typed arguments to typed rows. No other file of the book holds SQL or reads
-//! a column by its position; a test in `tests/rooms` checks this.
+//! a column by its position; a test in `tests/architecture` checks this.
 //!
 //! ```text
 //! schema       the tables, and the numbered migrations that make them

@@ -1,4 +1,4 @@
-//! `/pay/…`: the payer's page and its three calls (room `checkout` holds the
+//! `/pay/…`: the payer's page and its three calls (crate `checkout` holds the
 //! messages).
 //!
 //! ```text
