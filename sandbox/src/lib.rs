@@ -65,13 +65,13 @@ use wechat::state::WeChat;
 pub struct Call {
     /// Send it, and pass the outcome to [`Sandbox::called`].
     pub request: http::Request<Vec<u8>>,
-    then: Then,
+    then: Continuation,
 }
 
 /// The part of the sandbox that uses the answer.
 #[derive(Clone, Debug)]
-enum Then {
-    Shop(shop::Then),
+enum Continuation {
+    Shop(shop::AfterCall),
     Product(product::Scan),
 }
 
@@ -244,12 +244,12 @@ impl Sandbox {
             let public_url = &self.wechat.settings.public_url;
             if let Some((request, then)) = shop::call(&self.shop, public_url, request, &mut moment)
             {
-                let then = Then::Shop(then);
+                let then = Continuation::Shop(then);
                 return Some(Call { request, then });
             }
         }
         let (request, scan) = control::call(&self.wechat, request, &mut moment)?;
-        let then = Then::Product(scan);
+        let then = Continuation::Product(scan);
         Some(Call { request, then })
     }
 
@@ -263,8 +263,10 @@ impl Sandbox {
     ) -> http::Response<Vec<u8>> {
         let mut moment = Moment::new(now_ms, self.wechat.offset_ms, random);
         match &call.then {
-            Then::Shop(then) => shop::called(&mut self.shop, then, outcome),
-            Then::Product(scan) => control::called(&mut self.wechat, scan, outcome, &mut moment),
+            Continuation::Shop(then) => shop::called(&mut self.shop, then, outcome),
+            Continuation::Product(scan) => {
+                control::called(&mut self.wechat, scan, outcome, &mut moment)
+            }
         }
     }
 

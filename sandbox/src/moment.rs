@@ -55,7 +55,7 @@ impl<'a> Moment<'a> {
     }
 
     /// A random number of 0 to 99.
-    pub(crate) fn lot(&mut self) -> u8 {
+    pub(crate) fn percent(&mut self) -> u8 {
         let mut bytes = [0; 2];
         (self.random)(&mut bytes);
         u8::try_from(u16::from_le_bytes(bytes) % 100).unwrap_or_default()

@@ -1,8 +1,8 @@
 //! Control calls for testers, below `/sandbox/`: JSON in, JSON out. What is
 //! wrong with an input is answered with the field's name.
 
-mod by_hand;
 mod failure;
+mod merchant_platform;
 mod merchants;
 pub(crate) mod pages;
 mod refunds;
@@ -11,7 +11,7 @@ use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::shop::{self, Shop};
 use crate::web::{self, Answer, CallOutcome, Request};
-use crate::wechat::faults::{FailNext, Faults, Lie, LieNext, Teller};
+use crate::wechat::faults::{FailNext, Faults, Lie, LieNext, MessageKind};
 use crate::wechat::invoke;
 use crate::wechat::oauth;
 use crate::wechat::orders;
@@ -55,7 +55,7 @@ pub(crate) fn handle(
             one_order(wechat, request, (mch_id, out_trade_no), moment.now_ms)
         }
         ["orders", mch_id, out_trade_no] if post => {
-            by_hand::change(wechat, request.body(), (mch_id, out_trade_no), moment)
+            merchant_platform::change(wechat, request.body(), (mch_id, out_trade_no), moment)
         }
         ["refunds"] if get => Ok(refunds::list(wechat, request)),
         ["refunds", mch_id, number] if get => refunds::one(wechat, request, (mch_id, number)),
@@ -415,9 +415,9 @@ fn read_lie_next(mut input: Input) -> Result<LieNext, BadInput> {
         input.bad("lie", format!("send one of {names}"))
     })?;
     let on = match input.required_text("on")?.as_str() {
-        "answer" if lie.is_of_answers() => Teller::Answer,
+        "answer" if lie.is_of_answers() => MessageKind::Answer,
         "answer" => return Err(input.bad("on", "only a notice can lie so: send notice")),
-        "notice" => Teller::Notice,
+        "notice" => MessageKind::Notice,
         _ => return Err(input.bad("on", "send answer or notice")),
     };
     let times = read_times(&mut input)?;

@@ -230,7 +230,7 @@ impl Shop {
 
 /// What the gateway's answer is for.
 #[derive(Clone, Debug)]
-pub(crate) enum Then {
+pub(crate) enum AfterCall {
     GoToCheckout,
     KeepLink,
     NoteVerdict { id: String, sign: String },
@@ -275,7 +275,7 @@ pub(crate) fn call(
     public_url: &str,
     request: &Request,
     moment: &mut Moment<'_>,
-) -> Option<(Request, Then)> {
+) -> Option<(Request, AfterCall)> {
     if request.method() != Method::POST {
         return None;
     }
@@ -307,7 +307,7 @@ pub(crate) fn call(
                 .header("api-key", &config.api_key)
                 .body(body.to_string().into_bytes())
                 .ok()?;
-            Some((request, Then::GoToCheckout))
+            Some((request, AfterCall::GoToCheckout))
         }
         "/shop/link" => {
             let body = json!({
@@ -321,7 +321,7 @@ pub(crate) fn call(
                 .header("api-key", &config.api_key)
                 .body(body.to_string().into_bytes())
                 .ok()?;
-            Some((request, Then::KeepLink))
+            Some((request, AfterCall::KeepLink))
         }
         "/shop/inbox/checksign" => {
             let delivery = shop.deliveries.get(&field("id"))?;
@@ -333,7 +333,7 @@ pub(crate) fn call(
                 .ok()?;
             Some((
                 request,
-                Then::NoteVerdict {
+                AfterCall::NoteVerdict {
                     id: delivery.id.clone(),
                     sign: delivery.field("sign").unwrap_or_default(),
                 },
@@ -344,21 +344,21 @@ pub(crate) fn call(
 }
 
 /// Goes on with what came back.
-pub(crate) fn called(shop: &mut Shop, then: &Then, outcome: &CallOutcome) -> Answer {
+pub(crate) fn called(shop: &mut Shop, then: &AfterCall, outcome: &CallOutcome) -> Answer {
     let data = read_answer(outcome);
     match then {
-        Then::GoToCheckout => match data.and_then(|data| url_in(&data)) {
+        AfterCall::GoToCheckout => match data.and_then(|data| url_in(&data)) {
             Ok(url) => web::redirect(StatusCode::SEE_OTHER, &url),
             Err(why) => trouble("The gateway made no checkout", &why),
         },
-        Then::KeepLink => match data.and_then(|data| url_in(&data)) {
+        AfterCall::KeepLink => match data.and_then(|data| url_in(&data)) {
             Ok(url) => {
                 shop.config.link = url;
                 web::redirect(StatusCode::SEE_OTHER, "/shop/#link")
             }
             Err(why) => trouble("The gateway made no link", &why),
         },
-        Then::NoteVerdict { id, sign } => {
+        AfterCall::NoteVerdict { id, sign } => {
             let verdict = match data {
                 Ok(data) => {
                     let computed = data.get("sign").and_then(Value::as_str);

@@ -47,14 +47,14 @@ pub(crate) struct FailNext {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LieNext {
     pub(crate) lie: Lie,
-    pub(crate) on: Teller,
+    pub(crate) on: MessageKind,
     pub(crate) times: u32,
 }
 
 /// Which kind of message is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Teller {
+pub(crate) enum MessageKind {
     Answer,
     Notice,
 }
@@ -171,10 +171,10 @@ impl Lie {
     }
 
     /// The lie with which the text after `FAULT_` begins.
-    pub(crate) fn wished(wish: &str) -> Option<Self> {
+    pub(crate) fn from_prefix(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
-            .find(|(_, name, _)| wish.starts_with(name))
+            .find(|(_, name, _)| text.starts_with(name))
             .map(|(lie, _, _)| lie)
     }
 
@@ -219,22 +219,22 @@ impl Fault {
 
     /// The fault with which the text after `FAULT_` begins; `code` finds a code
     /// of the call.
-    pub(crate) fn wished(wish: &str, code: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    pub(crate) fn from_prefix(text: &str, code: impl Fn(&str) -> Option<String>) -> Option<Self> {
         NO_ANSWERS
             .into_iter()
-            .find(|(name, _)| wish.starts_with(name))
+            .find(|(name, _)| text.starts_with(name))
             .map(|(_, fault)| fault)
-            .or_else(|| code(wish).map(Self::Code))
+            .or_else(|| code(text).map(Self::Code))
     }
 }
 
 /// The fault that a number requests of a call: the text after `FAULT_`, unless
 /// it names another call after an `@`.
-pub(crate) fn wish<'a>(number: &'a str, call: &str) -> Option<&'a str> {
-    let (_, wish) = number.split_once("FAULT_")?;
-    match wish.split_once('@') {
+pub(crate) fn text_after_fault<'a>(number: &'a str, call: &str) -> Option<&'a str> {
+    let (_, text) = number.split_once("FAULT_")?;
+    match text.split_once('@') {
         Some((_, only)) if only != call => None,
-        _ => Some(wish),
+        _ => Some(text),
     }
 }
 
@@ -352,7 +352,7 @@ pub(crate) fn knows(path: &str, code: &ErrorCode) -> bool {
 }
 
 /// The fault that a request's `out_refund_no` or `out_trade_no` requests.
-pub(crate) fn in_a_number(path: &str, fields: &Fields) -> Option<Fault> {
+pub(crate) fn requested_by_number(path: &str, fields: &Fields) -> Option<Fault> {
     ["out_refund_no", "out_trade_no"]
         .into_iter()
         .filter_map(|name| fields.get_nonempty(name))
@@ -360,12 +360,12 @@ pub(crate) fn in_a_number(path: &str, fields: &Fields) -> Option<Fault> {
 }
 
 fn read(path: &str, number: &str) -> Option<Fault> {
-    let wish = wish(number, path.rsplit('/').next().unwrap_or_default())?;
-    Fault::wished(wish, |wish| {
+    let text = text_after_fault(number, path.rsplit('/').next().unwrap_or_default())?;
+    Fault::from_prefix(text, |text| {
         // The longest match wins, in case one code begins with another.
         let code = ErrorCode::ALL
             .iter()
-            .filter(|code| wish.starts_with(code.code()) && knows(path, code))
+            .filter(|code| text.starts_with(code.code()) && knows(path, code))
             .max_by_key(|code| code.code().len())?;
         Some(code.code().to_owned())
     })

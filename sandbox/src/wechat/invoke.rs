@@ -12,7 +12,7 @@ use crate::web::CallOutcome;
 use crate::wechat::accounts::Merchant;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::orders::{self, NotPayable, Order, State};
-use crate::wechat::payer_action::{Action, Refused};
+use crate::wechat::payer_action::{Action, SheetRefusal};
 use crate::wechat::payers::Payer;
 use crate::wechat::state::WeChat;
 use crate::wechat::{notify, product, v3};
@@ -82,7 +82,7 @@ pub(crate) fn scan(
     if product::is_one(&url) {
         return match product::look(wechat, &url) {
             Err(refused) => refused.to_json(),
-            Ok(_) => Refused::new(
+            Ok(_) => SheetRefusal::new(
                 "CALLBACK_FAILED",
                 "商户系统无响应，请稍后重试",
                 "the merchant's native_callback_url cannot be called",
@@ -91,7 +91,7 @@ pub(crate) fn scan(
         };
     }
     let key = match wechat.orders.by_code_url(&url) {
-        None => Err(Refused::new(
+        None => Err(SheetRefusal::new(
             "UNKNOWN_CODE_URL",
             "二维码已失效",
             "no order has this code_url, or a newer one took its place",
@@ -99,7 +99,7 @@ pub(crate) fn scan(
         Some(order) => order
             .payable(moment.now_ms)
             .map(|()| order.key())
-            .map_err(Refused::from),
+            .map_err(SheetRefusal::from),
     };
     match key {
         Ok(key) => act(wechat, &key, payer, action, moment),
@@ -134,7 +134,9 @@ pub(crate) fn pay_directly(
         check_payer(order, payer)
     });
     match payable {
-        None => Refused::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json(),
+        None => {
+            SheetRefusal::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json()
+        }
         Some(Err(refused)) => refused.to_json(),
         Some(Ok(())) => act(wechat, key, payer, action, moment),
     }
@@ -150,7 +152,8 @@ fn act(
     moment: &mut Moment<'_>,
 ) -> Value {
     let Some(order) = wechat.orders.get(key) else {
-        return Refused::new("ORDERNOTEXIST", "订单不存在", "there is no such order").to_json();
+        return SheetRefusal::new("ORDERNOTEXIST", "订单不存在", "there is no such order")
+            .to_json();
     };
     let is_asked = matches!(order.state, State::UserPaying { .. });
     let outcome = match action {
@@ -163,7 +166,7 @@ fn act(
             "err_msg": "get_brand_wcpay_request:cancel",
             "err_desc": "",
         }),
-        Some(Action::Fail) => Refused::new(
+        Some(Action::Fail) => SheetRefusal::new(
             "PAYMENT_FAILED",
             "支付失败",
             if is_asked {
@@ -229,13 +232,13 @@ fn pay(
     key: &str,
     payer: Payer,
     moment: &mut Moment<'_>,
-) -> Result<(), Refused> {
+) -> Result<(), SheetRefusal> {
     let enough = wechat
         .orders
         .get(key)
         .is_some_and(|order| payer.can_pay(order.cash_fee()));
     if !enough {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "NOTENOUGH",
             "余额不足",
             "the payer has not enough money; the order can still be paid",
@@ -253,7 +256,7 @@ fn check_package(
     package: &Map<String, Value>,
     page_url: Option<&str>,
     now_ms: i64,
-) -> Result<String, Refused> {
+) -> Result<String, SheetRefusal> {
     let jsapi = Jsapi {
         app_id: text(package, "appId")?,
         time_stamp: text(package, "timeStamp")?,
@@ -263,14 +266,14 @@ fn check_package(
         pay_sign: text(package, "paySign")?,
     };
     if !jsapi.time_stamp.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "TIMESTAMP_FORMAT",
             "调用支付JSAPI缺少参数：timeStamp",
             "timeStamp must be seconds since 1970 in decimal digits",
         ));
     }
     if jsapi.nonce_str.len() > 32 {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "NONCE_TOO_LONG",
             "参数错误：nonceStr",
             "nonceStr has at most 32 characters",
@@ -278,28 +281,28 @@ fn check_package(
     }
     let Some(prepay_id) = jsapi.prepay_id() else {
         // WeChat's own text, although no total_fee is involved.
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "PACKAGE_FORMAT",
             "调用支付JSAPI缺少参数：total_fee",
             "package must be prepay_id=… with the prepay_id of the prepayment",
         ));
     };
     let Some(order) = wechat.orders.by_prepay_id(prepay_id) else {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "UNKNOWN_PREPAY_ID",
             "支付订单不存在，请重新下单",
             "no order has this prepay_id",
         ));
     };
     let Some(merchant) = wechat.merchants.get(&order.account.mch_id) else {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "MCHID_NOT_EXIST",
             "商户号不存在",
             "the order's merchant is gone",
         ));
     };
     if jsapi.app_id != order.payer_appid() {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "APPID_MISMATCH",
             "支付验证签名失败",
             format!(
@@ -310,21 +313,21 @@ fn check_package(
     }
     let sign_type = order.dialect.package_sign_type();
     if jsapi.sign_type != sign_type {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "SIGN_TYPE_MISMATCH",
             "支付验证签名失败",
             format!("signType must be the prepayment's: {sign_type}"),
         ));
     }
     if !is_signed(wechat, &jsapi, order.dialect, merchant) {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "PAY_SIGN_MISMATCH",
             "支付验证签名失败",
             "paySign is not the merchant key's signature over the other five fields",
         ));
     }
     if order.trade_type != TradeType::Jsapi {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "TRADE_TYPE_MISMATCH",
             "支付场景非法",
             format!(
@@ -348,7 +351,7 @@ fn check_app_package(
     payer: Payer,
     package: &Map<String, Value>,
     now_ms: i64,
-) -> Result<String, Refused> {
+) -> Result<String, SheetRefusal> {
     let app = App {
         appid: text(package, "appid")?,
         partnerid: text(package, "partnerid")?,
@@ -359,35 +362,35 @@ fn check_app_package(
         sign: text(package, "sign")?,
     };
     if !app.timestamp.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "TIMESTAMP_FORMAT",
             "参数错误：timestamp",
             "timestamp must be seconds since 1970 in decimal digits",
         ));
     }
     if app.noncestr.len() > 32 {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "NONCE_TOO_LONG",
             "参数错误：noncestr",
             "noncestr has at most 32 characters",
         ));
     }
     if app.package != APP_PACKAGE {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "PACKAGE_FORMAT",
             "参数错误：package",
             format!("package must be {APP_PACKAGE}"),
         ));
     }
     let Some(order) = wechat.orders.by_prepay_id(&app.prepayid) else {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "UNKNOWN_PREPAY_ID",
             "支付订单不存在，请重新下单",
             "no order has this prepayid",
         ));
     };
     let Some(merchant) = wechat.merchants.get(&order.account.mch_id) else {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "MCHID_NOT_EXIST",
             "商户号不存在",
             "the order's merchant is gone",
@@ -395,7 +398,7 @@ fn check_app_package(
     };
     let appid = order.payer_appid();
     if app.appid != appid {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "APPID_MISMATCH",
             "appid与下单时不一致",
             format!("appid must be the application that the order was made for: {appid}"),
@@ -404,21 +407,21 @@ fn check_app_package(
     let account = &order.account;
     let partner = account.sub_mch_id.as_deref().unwrap_or(&account.mch_id);
     if app.partnerid != partner {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "PARTNER_MISMATCH",
             "商户号与下单时不一致",
             format!("partnerid must be the merchant that is paid: {partner}"),
         ));
     }
     if !is_app_signed(wechat, &app, order.dialect, merchant) {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "SIGN_MISMATCH",
             "支付验证签名失败",
             "sign is not the merchant key's signature over the other six fields",
         ));
     }
     if order.trade_type != TradeType::App {
-        return Err(Refused::new(
+        return Err(SheetRefusal::new(
             "TRADE_TYPE_MISMATCH",
             "支付场景非法",
             format!(
@@ -456,15 +459,15 @@ fn is_signed(wechat: &WeChat, jsapi: &Jsapi, dialect: Dialect, merchant: &Mercha
 
 /// A required string field of the package, not empty. A number is refused,
 /// because WeChat on iOS fails on it.
-fn text(package: &Map<String, Value>, name: &str) -> Result<String, Refused> {
+fn text(package: &Map<String, Value>, name: &str) -> Result<String, SheetRefusal> {
     match package.get(name) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
-        None | Some(Value::Null | Value::String(_)) => Err(Refused::new(
+        None | Some(Value::Null | Value::String(_)) => Err(SheetRefusal::new(
             "MISSING_PARAMETER",
             format!("调用支付JSAPI缺少参数：{name}"),
             format!("the package has no {name} (names are case-sensitive)"),
         )),
-        Some(_) => Err(Refused::new(
+        Some(_) => Err(SheetRefusal::new(
             "NOT_A_STRING",
             format!("调用支付JSAPI缺少参数：{name}"),
             format!("{name} must be a string"),
@@ -472,9 +475,9 @@ fn text(package: &Map<String, Value>, name: &str) -> Result<String, Refused> {
     }
 }
 
-fn check_payer(order: &Order, payer: Payer) -> Result<(), Refused> {
+fn check_payer(order: &Order, payer: Payer) -> Result<(), SheetRefusal> {
     match order.payer {
-        Some(only) if only != payer => Err(Refused::new(
+        Some(only) if only != payer => Err(SheetRefusal::new(
             "PAYER_MISMATCH",
             "下单账号与支付账号不一致，请核实后再支付",
             format!(
@@ -490,7 +493,7 @@ fn check_payer(order: &Order, payer: Payer) -> Result<(), Refused> {
 /// The page must be directly in a registered directory, not below one (section
 /// 7.3.2). Without a registered directory every page may pay; a script that
 /// names no page is not checked.
-fn check_directory(registered: &[String], page_url: Option<&str>) -> Result<(), Refused> {
+fn check_directory(registered: &[String], page_url: Option<&str>) -> Result<(), SheetRefusal> {
     let Some(page) = page_url.filter(|_| !registered.is_empty()) else {
         return Ok(());
     };
@@ -498,7 +501,7 @@ fn check_directory(registered: &[String], page_url: Option<&str>) -> Result<(), 
     if here.is_some() && registered.iter().any(|known| directory(known) == here) {
         return Ok(());
     }
-    Err(Refused::new(
+    Err(SheetRefusal::new(
         "DIRECTORY_NOT_REGISTERED",
         format!("当前页面的URL未注册：{page}"),
         format!(

@@ -43,13 +43,13 @@ pub(crate) fn handle(
     moment: &mut Moment<'_>,
 ) -> Option<Answer> {
     let path = request.uri().path();
-    if v3::is_here(path) {
+    if v3::handles_path(path) {
         return Some(v3::handle(wechat, request, moment));
     }
-    if ionline::is_here(path) {
+    if ionline::handles_path(path) {
         return Some(ionline::handle(wechat, request, moment));
     }
-    if v2::is_here(path) {
+    if v2::handles_path(path) {
         return Some(v2::handle(wechat, path, request, moment));
     }
     let get = request.method() == Method::GET || request.method() == Method::HEAD;

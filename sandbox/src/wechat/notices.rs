@@ -84,14 +84,15 @@ pub(crate) enum Content {
         id: String,
         /// When it happened.
         created_ms: i64,
-        told: Told,
+        #[serde(rename = "told")]
+        subject: NoticeSubject,
     },
 }
 
 /// The subject of an APIv3 notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Told {
+pub(crate) enum NoticeSubject {
     Paid(Box<Payment>),
     /// How a refund ended: its key.
     Refunded(String),
@@ -134,7 +135,7 @@ impl Notice {
         // Shown before encryption.
         let body = match content {
             Content::Ready { body, .. } => json!(body),
-            Content::Event { told, .. } => json!(told),
+            Content::Event { subject, .. } => json!(subject),
         };
         json!({
             "id": self.id,

@@ -156,7 +156,7 @@ impl Order {
     }
 
     /// The state in a query's answer, and its text.
-    pub(crate) fn told(&self) -> (TradeState, &'static str) {
+    pub(crate) fn query_state(&self) -> (TradeState, &'static str) {
         match &self.state {
             State::Paid { payment, .. } if self.refunded => {
                 (TradeState::Refund(payment.clone()), "订单发生过退款")

@@ -26,7 +26,7 @@ impl Action {
 
 /// Why WeChat shows no sheet, or takes no money.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct SheetRefusal {
     /// Stable, for programs.
     reason: &'static str,
     /// WeChat's words.
@@ -35,7 +35,7 @@ pub(crate) struct Refused {
     message: String,
 }
 
-impl Refused {
+impl SheetRefusal {
     pub(crate) fn new(
         reason: &'static str,
         err_desc: impl Into<String>,
@@ -60,7 +60,7 @@ impl Refused {
     }
 }
 
-impl From<NotPayable> for Refused {
+impl From<NotPayable> for SheetRefusal {
     fn from(why: NotPayable) -> Self {
         match why {
             NotPayable::Paid => Self::new("ORDERPAID", "该订单已支付", "the order is paid already"),

@@ -92,11 +92,11 @@ impl Platform {
 
     /// The key that signs an answer or a notice. `wanted` is the
     /// `Wechatpay-Serial` of the request: a request that names the public key
-    /// is answered with it. `lot` is a random number of 0 to 99 that decides
+    /// is answered with it. `percent` is a random number of 0 to 99 that decides
     /// during a migration.
-    pub(crate) fn signer(&self, mch_id: &str, wanted: Option<&str>, lot: u8) -> Option<Signer> {
+    pub(crate) fn signer(&self, mch_id: &str, wanted: Option<&str>, percent: u8) -> Option<Signer> {
         let id = public_key_id(mch_id);
-        if wanted == Some(id.as_str()) || lot < self.public_key_percent {
+        if wanted == Some(id.as_str()) || percent < self.public_key_percent {
             return Some(Signer {
                 serial: id,
                 key: PUBLIC_KEY.clone()?,
@@ -183,8 +183,8 @@ mod tests {
             public_key_percent: 30,
         };
         let by_public_key = (0..100)
-            .filter(|lot| {
-                let signer = platform.signer("1900000109", None, *lot).unwrap();
+            .filter(|percent| {
+                let signer = platform.signer("1900000109", None, *percent).unwrap();
                 signer.serial.starts_with("PUB_KEY_ID_")
             })
             .count();

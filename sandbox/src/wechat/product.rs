@@ -12,7 +12,7 @@
 
 use crate::moment::Moment;
 use crate::web::{CallOutcome, Request};
-use crate::wechat::payer_action::{Action, Refused};
+use crate::wechat::payer_action::{Action, SheetRefusal};
 use crate::wechat::payers::Payer;
 use crate::wechat::state::WeChat;
 use order::Account;
@@ -75,8 +75,12 @@ pub(crate) fn is_one(url: &str) -> bool {
 }
 
 /// The product, how its QR code is signed, and where to ask for an order.
-pub(crate) fn look(wechat: &WeChat, url: &str) -> Result<(ProductUrl, SignType, String), Refused> {
-    let bad_form = |message: String| Refused::new("PRODUCT_URL_FORMAT", "二维码已失效", message);
+pub(crate) fn look(
+    wechat: &WeChat,
+    url: &str,
+) -> Result<(ProductUrl, SignType, String), SheetRefusal> {
+    let bad_form =
+        |message: String| SheetRefusal::new("PRODUCT_URL_FORMAT", "二维码已失效", message);
     let fields = ProductUrl::fields_of(url).map_err(|error| bad_form(error.to_string()))?;
     let product = ProductUrl::read(&fields).map_err(|error| bad_form(error.to_string()))?;
     let merchant = wechat
@@ -84,7 +88,7 @@ pub(crate) fn look(wechat: &WeChat, url: &str) -> Result<(ProductUrl, SignType, 
         .get(product.mch_id.as_str())
         .filter(|merchant| merchant.appid == product.appid.as_str())
         .ok_or_else(|| {
-            Refused::new(
+            SheetRefusal::new(
                 "MERCHANT_UNKNOWN",
                 "商户号与appid不匹配",
                 "the QR code's appid and mch_id are not a merchant of this sandbox",
@@ -95,14 +99,14 @@ pub(crate) fn look(wechat: &WeChat, url: &str) -> Result<(ProductUrl, SignType, 
         .into_iter()
         .find(|sign_type| fields.verify(&merchant.secret(), *sign_type).is_ok());
     let sign_type = sign_type.ok_or_else(|| {
-        Refused::new(
+        SheetRefusal::new(
             "PRODUCT_SIGN_MISMATCH",
             "签名错误",
             "the QR code's sign is not the merchant key's signature over its other parameters",
         )
     })?;
     let callback_url = merchant.native_callback_url.clone().ok_or_else(|| {
-        Refused::new(
+        SheetRefusal::new(
             "NO_CALLBACK_URL",
             "商户未设置支付回调URL",
             "give the merchant a native_callback_url: POST /sandbox/merchants/{mch_id}",
@@ -116,9 +120,10 @@ pub(crate) fn order_to_pay(
     wechat: &WeChat,
     scan: &Scan,
     outcome: &CallOutcome,
-) -> Result<String, Refused> {
-    let failed =
-        |message: String| Refused::new("CALLBACK_FAILED", "商户系统无响应，请稍后重试", message);
+) -> Result<String, SheetRefusal> {
+    let failed = |message: String| {
+        SheetRefusal::new("CALLBACK_FAILED", "商户系统无响应，请稍后重试", message)
+    };
     let answer = outcome
         .as_ref()
         .map_err(|why| failed(format!("the merchant's native_callback_url: {why}")))?;
@@ -135,14 +140,14 @@ pub(crate) fn order_to_pay(
     let prepay_id = match told {
         Ok(told) => told.prepay_id,
         Err(AnswerError::Refused { description, .. }) => {
-            return Err(Refused::new(
+            return Err(SheetRefusal::new(
                 "MERCHANT_REFUSED",
                 description,
                 "the merchant does not sell this: err_code_des is for the payer",
             ));
         }
         Err(error) => {
-            return Err(Refused::new(
+            return Err(SheetRefusal::new(
                 "CALLBACK_ANSWER",
                 "商户返回的数据有误",
                 error.to_string(),
@@ -155,7 +160,7 @@ pub(crate) fn order_to_pay(
         .filter(|order| order.account.mch_id == scan.account.mch_id)
         .map(|order| order.key())
         .ok_or_else(|| {
-            Refused::new(
+            SheetRefusal::new(
                 "UNKNOWN_PREPAY_ID",
                 "支付订单不存在，请重新下单",
                 "the merchant's answer names a prepay_id that is no order of its own",

@@ -59,7 +59,7 @@ fn injected(fixture: &NoticeFixture, forged: &[(&str, String)]) -> Vec<(Fields, 
 /// The fields of a document about order `N1` that WeChat never wrote. One
 /// field is changed where `wrong` names it.
 fn forged(fixture: &NoticeFixture, wrong: Option<&str>) -> Vec<(&'static str, String)> {
-    const BELIEVED: [&str; 10] = [
+    const USED_FIELDS: [&str; 10] = [
         "bank_type",
         "cash_fee",
         "fee_type",
@@ -72,7 +72,7 @@ fn forged(fixture: &NoticeFixture, wrong: Option<&str>) -> Vec<(&'static str, St
         "transaction_id",
     ];
     let fields = fixture.fields();
-    BELIEVED
+    USED_FIELDS
         .into_iter()
         .filter_map(|name| {
             let value = fields.get(name)?.to_owned();

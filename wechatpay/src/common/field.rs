@@ -60,7 +60,7 @@ pub enum Problem {
     BadCharacter,
     /// A value contains `&`, so the same signed text could belong to other
     /// fields.
-    #[error("could be the signature of other fields too")]
+    #[error("is valid for other fields too")]
     Ambiguous,
     /// Another type of JSON value than the manual says (v3).
     #[error("is not {expected}")]
@@ -69,7 +69,7 @@ pub enum Problem {
         expected: &'static str,
     },
     /// Two fields that must be equal differ (v3).
-    #[error("says something else than {other}")]
+    #[error("contradicts {other}")]
     Contradicts {
         /// The other field's name.
         other: &'static str,

@@ -3,7 +3,7 @@
 /// The fields that are used of a payment, of refunds and of the envelope around
 /// them, except `attach`: it is the merchant's own text, and the order compares
 /// it with its own.
-pub(crate) const BELIEVED: [&str; 29] = [
+pub(crate) const USED_FIELDS: [&str; 29] = [
     "appid",
     "bank_type",
     "cash_fee",

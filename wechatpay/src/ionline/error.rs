@@ -20,7 +20,7 @@ pub enum AnswerError {
     #[error("the answer cannot be read: {0}")]
     Malformed(#[from] JsonError),
     /// `status` is not `0`. This part of an answer is not signed.
-    #[error("iOnline did not take the message: status {status}, {message}")]
+    #[error("iOnline did not accept the message: status {status}, {message}")]
     Communication {
         /// `status`; empty when there is none.
         status: String,
@@ -28,7 +28,7 @@ pub enum AnswerError {
         message: String,
     },
     /// The signature is not valid.
-    #[error("the answer cannot be believed: {0}")]
+    #[error("the answer cannot be verified: {0}")]
     Unverifiable(#[from] SignError),
     /// Valid signature, but the response does not match the request.
     #[error("the answer's {field} is not the request's")]

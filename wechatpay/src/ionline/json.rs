@@ -9,11 +9,11 @@
 //! An unused field may have any other value, which is signed as its text in the
 //! message: no payment is refused for it.
 
-use super::payment::BELIEVED_HERE;
+use super::payment::USED_BY_IONLINE;
 use crate::common::Fields;
 use crate::common::fields::{MAX_FIELDS, is_name};
 use crate::common::json::{self, Document};
-use crate::common::payment::BELIEVED;
+use crate::common::payment::USED_FIELDS;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -66,7 +66,9 @@ pub fn read(bytes: &[u8]) -> Result<Fields, JsonError> {
             Value::Null => {}
             Value::String(text) => fields.push(&name, text),
             Value::Number(number) => fields.push(&name, number.to_string()),
-            _ if BELIEVED.contains(&name.as_str()) || BELIEVED_HERE.contains(&name.as_str()) => {
+            _ if USED_FIELDS.contains(&name.as_str())
+                || USED_BY_IONLINE.contains(&name.as_str()) =>
+            {
                 return Err(JsonError::NotText { name });
             }
             _ => fields.push(&name, texts.get(&name).map_or("", |text| text.get())),

@@ -11,12 +11,12 @@
 
 use super::merchant::Merchant;
 use super::request::Service;
-use crate::common::payment::BELIEVED;
+use crate::common::payment::USED_FIELDS;
 use crate::common::{FieldError, Fields, Problem, time};
 use order::{Account, Currency, Money, Payment, TradeType};
 
-/// What is read of an iOnline document beside [`BELIEVED`].
-pub(super) const BELIEVED_HERE: [&str; 5] = [
+/// What is read of an iOnline document beside [`USED_FIELDS`].
+pub(super) const USED_BY_IONLINE: [&str; 5] = [
     "charset",
     "out_transaction_id",
     "pay_result",
@@ -29,8 +29,8 @@ pub(super) const BELIEVED_HERE: [&str; 5] = [
 /// caller compares the account and the money. A missing currency is the
 /// merchant's.
 pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, FieldError> {
-    fields.unambiguous_in(&BELIEVED)?;
-    fields.unambiguous_in(&BELIEVED_HERE)?;
+    fields.unambiguous_in(&USED_FIELDS)?;
+    fields.unambiguous_in(&USED_BY_IONLINE)?;
     let time_end = fields.required("time_end")?;
     time::parse_china(time_end).map_err(|_| Problem::BadFormat.of("time_end"))?;
     let currency = fields.optional_currency("fee_type")?;

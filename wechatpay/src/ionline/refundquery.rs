@@ -11,11 +11,11 @@
 
 use super::answer::{self, check_echo};
 use super::error::AnswerError;
-use super::payment::BELIEVED_HERE;
+use super::payment::USED_BY_IONLINE;
 use super::request::{self, Service};
 use crate::Secret;
 use crate::common::fields::{Nth, nth_name};
-use crate::common::payment::BELIEVED;
+use crate::common::payment::USED_FIELDS;
 use crate::common::{FieldError, Fields, Problem, Text, read_out_trade_no, time};
 use order::{MAX_REFUNDS, OutTradeNo, RefundState};
 
@@ -239,8 +239,8 @@ impl Answer {
     /// missing; with fewer, it is [`Problem::OutOfRange`].
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, request.mch_id.as_str(), key)?;
-        fields.unambiguous_in(&BELIEVED)?;
-        fields.unambiguous_in(&BELIEVED_HERE)?;
+        fields.unambiguous_in(&USED_FIELDS)?;
+        fields.unambiguous_in(&USED_BY_IONLINE)?;
         let refunds = read_refunds(&fields)?;
         request.by.check(&fields, &refunds)?;
         Ok(Self {

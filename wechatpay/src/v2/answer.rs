@@ -26,13 +26,13 @@ pub enum AnswerError {
     #[error("the answer is not a v2 document: {0}")]
     Malformed(#[from] XmlError),
     /// `return_code` is not `SUCCESS`. This part of an answer is never signed.
-    #[error("WeChat did not take the message: {return_msg}")]
+    #[error("WeChat did not accept the message: {return_msg}")]
     Communication {
         /// WeChat's message; empty if there is none.
         return_msg: String,
     },
     /// The signature is not valid.
-    #[error("the answer cannot be believed: {0}")]
+    #[error("the answer cannot be verified: {0}")]
     Unverifiable(#[from] SignError),
     /// Valid signature, but the response does not match the request.
     #[error("the answer's {field} is not the request's")]

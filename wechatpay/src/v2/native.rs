@@ -121,7 +121,7 @@ pub enum CallbackError {
     #[error("the callback is not a v2 document: {0}")]
     Xml(#[from] XmlError),
     /// The signature is not valid.
-    #[error("the callback cannot be believed: {0}")]
+    #[error("the callback cannot be verified: {0}")]
     Unverifiable(#[from] SignError),
     /// Verified, but a field is not as the manual says.
     #[error("the callback's {0}")]

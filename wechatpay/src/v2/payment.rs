@@ -2,14 +2,14 @@
 //! in a notice (9.7).
 
 use super::answer::{push_account, read_account};
-use crate::common::payment::BELIEVED;
+use crate::common::payment::USED_FIELDS;
 use crate::common::{FieldError, Fields, Problem, time};
 use order::{Currency, Money, MoneyError, Payment, TradeType};
 
 /// Reads a payment. The caller has verified the signature and, if anyone could
 /// have sent the document, that it is [unambiguous](Fields::unambiguous).
 pub(crate) fn read(fields: &Fields) -> Result<Payment, FieldError> {
-    fields.unambiguous_in(&BELIEVED)?;
+    fields.unambiguous_in(&USED_FIELDS)?;
     let time_end = fields.required("time_end")?;
     time::parse_china(time_end).map_err(|_| Problem::BadFormat.of("time_end"))?;
     Ok(Payment {

@@ -21,7 +21,7 @@ use super::answer::{self, AnswerError, check_echo, push_account, read_account};
 use super::prepay::read_sign_type;
 use crate::Secret;
 use crate::common::fields::{Nth, nth_name};
-use crate::common::payment::BELIEVED;
+use crate::common::payment::USED_FIELDS;
 use crate::common::refund::Channel;
 use crate::common::refund::{OutRefundNo, Status};
 use crate::common::{FieldError, Fields, Problem, SignType, Text, read_out_trade_no, time};
@@ -244,7 +244,7 @@ impl Answer {
     /// missing; with fewer, it is [`Problem::OutOfRange`].
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let fields = answer::read(bytes, &request.account, key, request.sign_type)?;
-        fields.unambiguous_in(&BELIEVED)?;
+        fields.unambiguous_in(&USED_FIELDS)?;
         let refunds = read_refunds(&fields)?;
         request.by.check(&fields, &refunds)?;
         Ok(Self {

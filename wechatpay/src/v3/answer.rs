@@ -31,7 +31,7 @@ pub enum AnswerError {
     #[error("an answer that cannot be verified refuses with {}: {}", .0.code, .0.message)]
     Claimed(Box<Refusal>, Unverified),
     /// Neither verified nor a refusal.
-    #[error("the answer cannot be believed: {0}")]
+    #[error("the answer cannot be verified: {0}")]
     Unverified(Unverified),
     /// Valid signature, but the response does not match the request.
     #[error("the answer's {field} is not the request's")]

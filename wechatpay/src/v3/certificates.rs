@@ -55,7 +55,7 @@ pub enum CertificatesError {
         error: KeyError,
     },
     /// The answer is not signed with any of them.
-    #[error("the answer cannot be believed: {0}")]
+    #[error("the answer cannot be verified: {0}")]
     Unverified(#[from] Unverified),
 }
 

@@ -15,13 +15,13 @@
 //!
 //! iOnline description, and the public manual of iOnline.
 
-mod asked;
 mod multipart;
 mod page;
 mod prepay;
 mod query;
 mod refund;
 mod refundquery;
+mod verified_request;
 
 use crate::moment::Moment;
 use crate::web::{self, Answer, Request};
@@ -30,8 +30,8 @@ use crate::wechat::notices::Content;
 use crate::wechat::orders::Order;
 use crate::wechat::state::WeChat;
 use crate::wechat::v2::Refusal;
-use asked::{Asked, told};
 use http::Method;
+use verified_request::{VerifiedRequest, with_ionline_numbers};
 use wechatpay::Secret;
 use wechatpay::common::{Fields, Problem, SignType};
 use wechatpay::ionline::form::{self, FormError};
@@ -47,7 +47,7 @@ pub(crate) fn services() -> impl Iterator<Item = String> {
 }
 
 /// Whether a path is iOnline's.
-pub(crate) fn is_here(path: &str) -> bool {
+pub(crate) fn handles_path(path: &str) -> bool {
     path.starts_with(PATH)
 }
 
@@ -59,14 +59,14 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
         page::SCRIPT_PATH => return page::script(),
         _ => return web::not_found(),
     }
-    let (refusal, asked) = match enter(wechat, request) {
+    let (refusal, verified) = match authenticate(wechat, request) {
         Err(refusal) => (refusal, None),
-        Ok(asked) => match perform(wechat, &asked, moment) {
-            Ok(fields) => return web::json_text(answer::to_json(fields, &asked.key())),
-            Err(refusal) => (refusal, Some(asked)),
+        Ok(verified) => match perform(wechat, &verified, moment) {
+            Ok(fields) => return web::json_text(answer::to_json(fields, &verified.key())),
+            Err(refusal) => (refusal, Some(verified)),
         },
     };
-    refuse(refusal, asked.as_ref(), moment)
+    refuse(refusal, verified.as_ref(), moment)
 }
 
 /// v2's call with the same error codes.
@@ -80,39 +80,43 @@ const fn like(service: Service) -> &'static str {
 }
 
 /// Executes the call, or the fault that was requested.
-fn perform(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Fields, Refusal> {
-    let call = match asked.service {
+fn perform(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Fields, Refusal> {
+    let call = match verified.service {
         Service::Jspay | Service::Native => prepay::answer,
         Service::Query => query::answer,
         Service::Refund => refund::answer,
         Service::RefundQuery => refundquery::answer,
     };
-    let fault = wechat.take_failure(asked.service.as_str());
-    match fault.or_else(|| faults::in_a_number(like(asked.service), &asked.fields)) {
-        None => call(wechat, asked, moment),
+    let fault = wechat.take_failure(verified.service.as_str());
+    match fault.or_else(|| faults::requested_by_number(like(verified.service), &verified.fields)) {
+        None => call(wechat, verified, moment),
         Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
             // The answer is dropped, whether the call succeeded or not.
-            let _unheard = call(wechat, asked, moment);
+            let _unheard = call(wechat, verified, moment);
             Err(Refusal::NoAnswer)
         }
     }
 }
 
-fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> Answer {
-    let (code, message, description) = match (refusal, asked) {
+fn refuse(refusal: Refusal, verified: Option<&VerifiedRequest>, moment: &mut Moment<'_>) -> Answer {
+    let (code, message, description) = match (refusal, verified) {
         (Refusal::NoAnswer, _) => return web::no_answer(),
         (
             Refusal::Signed(code, description)
             | Refusal::Reverse {
                 code, description, ..
             },
-            Some(asked),
+            Some(verified),
         ) => {
             let nonce = moment.nonce();
-            let fields = answer::refusal(&asked.ionline.mid, &nonce, &code, &description);
-            return web::json_text(answer::to_json(fields, &asked.key()));
+            let fields = answer::refusal(&verified.ionline.mid, &nonce, &code, &description);
+            return web::json_text(answer::to_json(fields, &verified.key()));
         }
         (
             Refusal::Signed(code, description)
@@ -159,7 +163,7 @@ fn parse(request: &Request) -> Result<Fields, Refusal> {
     read.map_err(|(code, description)| Refusal::unsigned(code, "参数错误", description))
 }
 
-fn enter(wechat: &WeChat, request: &Request) -> Result<Asked, Refusal> {
+fn authenticate(wechat: &WeChat, request: &Request) -> Result<VerifiedRequest, Refusal> {
     let fields = parse(request)?;
     let service = Service::of(&fields)?;
     let mid = fields.required("mch_id")?;
@@ -171,14 +175,14 @@ fn enter(wechat: &WeChat, request: &Request) -> Result<Asked, Refusal> {
     if fields.declared_sign_type() != Some(SignType::Md5) {
         return Err(Problem::UnknownValue.of("sign_type").into());
     }
-    let asked = Asked {
+    let verified = VerifiedRequest {
         merchant,
         ionline,
         service,
         fields,
     };
-    match asked.fields.verify(&asked.key(), SignType::Md5) {
-        Ok(()) => Ok(asked),
+    match verified.fields.verify(&verified.key(), SignType::Md5) {
+        Ok(()) => Ok(verified),
         Err(error) => Err(Refusal::unsigned(
             ErrorCode::SignError,
             "签名错误",
@@ -197,7 +201,7 @@ pub(crate) fn payment_notice(
     let ionline = merchant.ionline.as_ref()?;
     let payment = order.payment()?;
     let notice = Notice {
-        payment: told(&ionline.mid, payment),
+        payment: with_ionline_numbers(&ionline.mid, payment),
         out_transaction_id: Some(payment.transaction_id.clone()),
         nonce_str: moment.nonce(),
         device_info: order.term("device_info").map(str::to_owned),

@@ -1,12 +1,12 @@
 //! A payment inside WeChat, or by QR code (iOnline description, section 1).
 
-use super::asked::Asked;
+use super::verified_request::VerifiedRequest;
 use crate::moment::Moment;
 use crate::wechat::accounts;
 use crate::wechat::dialect::Dialect;
 use crate::wechat::orders::Order;
 use crate::wechat::payers::Payer;
-use crate::wechat::rules::{self, prepay::Wish};
+use crate::wechat::rules::{self, prepay::NewOrder};
 use crate::wechat::state::WeChat;
 use crate::wechat::v2::Refusal;
 use order::Account;
@@ -22,15 +22,15 @@ const SHORTEST_MINUTES: i64 = 1;
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Fields, Refusal> {
-    let request = Request::read(&asked.fields, asked.merchant.fee_type)?;
+    let request = Request::read(&verified.fields, verified.merchant.fee_type)?;
     let trade_type = request.trade.trade_type();
-    rules::check_trade_type(&asked.merchant, trade_type)?;
-    let payer = payer(wechat, asked, &request.trade)?;
-    let wish = Wish {
-        account: account(asked, &request.trade),
+    rules::check_trade_type(&verified.merchant, trade_type)?;
+    let payer = payer(wechat, verified, &request.trade)?;
+    let new_order = NewOrder {
+        account: account(verified, &request.trade),
         out_trade_no: request.out_trade_no.as_str().to_owned(),
         trade_type,
         money: request.money,
@@ -41,7 +41,7 @@ pub(super) fn answer(
         starts_ms: request.lifetime.map(|lifetime| lifetime.time_start_ms()),
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = wechat.prepay(wish, moment)?;
+    let key = wechat.prepay(new_order, moment)?;
     let system_error = || Refusal::from_code(ErrorCode::SystemError);
     let order = wechat.orders.get(&key).ok_or_else(system_error)?;
     let prepay_id = order.prepay_id.as_deref().unwrap_or_default();
@@ -73,11 +73,11 @@ pub(super) fn answer(
         token_id: Some(token_id(prepay_id).to_owned()),
         means,
     };
-    let mut fields = answer.to_fields(&asked.ionline.mid, &moment.nonce());
+    let mut fields = answer.to_fields(&verified.ionline.mid, &moment.nonce());
     if let Some((name, value)) = other {
         fields.push(name, value);
     }
-    fields.push_some("device_info", asked.fields.get_nonempty("device_info"));
+    fields.push_some("device_info", verified.fields.get_nonempty("device_info"));
     Ok(fields)
 }
 
@@ -132,16 +132,22 @@ fn terms(request: &Request) -> BTreeMap<String, String> {
 }
 
 /// The account, under the application in which the payer pays.
-fn account(asked: &Asked, trade: &Trade) -> Account {
+fn account(verified: &VerifiedRequest, trade: &Trade) -> Account {
     match trade {
-        Trade::Native => asked.account(),
-        Trade::Jspay(jspay) => asked.account().with_payer_appid(jspay.sub_appid.as_str()),
+        Trade::Native => verified.account(),
+        Trade::Jspay(jspay) => verified
+            .account()
+            .with_payer_appid(jspay.sub_appid.as_str()),
     }
 }
 
 /// The only payer who may pay inside WeChat, by the openid under the merchant's
 /// application.
-fn payer(wechat: &WeChat, asked: &Asked, trade: &Trade) -> Result<Option<Payer>, Refusal> {
+fn payer(
+    wechat: &WeChat,
+    verified: &VerifiedRequest,
+    trade: &Trade,
+) -> Result<Option<Payer>, Refusal> {
     let Trade::Jspay(jspay) = trade else {
         return Ok(None);
     };
@@ -152,7 +158,7 @@ fn payer(wechat: &WeChat, asked: &Asked, trade: &Trade) -> Result<Option<Payer>,
             "sub_appid不存在 (no such sub_appid)".into(),
         ));
     }
-    if !asked.merchant.is_bound_to(sub_appid) {
+    if !verified.merchant.is_bound_to(sub_appid) {
         return Err(Refusal::Signed(
             ErrorCode::AppidMchidNotMatch,
             "mch_id与sub_appid不匹配 (sub_appid is not bound to this mch_id)".into(),

@@ -1,6 +1,6 @@
 //! Query: the state of an order.
 
-use super::asked::{Asked, told};
+use super::verified_request::{VerifiedRequest, with_ionline_numbers};
 use crate::moment::Moment;
 use crate::wechat::orders::{Order, State};
 use crate::wechat::state::WeChat;
@@ -12,12 +12,12 @@ use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Fields, Refusal> {
-    let request = Request::read(&asked.fields)?;
-    let mid = &asked.ionline.mid;
-    let order = asked
+    let request = Request::read(&verified.fields)?;
+    let mid = &verified.ionline.mid;
+    let order = verified
         .order(wechat, &request.by)
         .ok_or_else(|| Refusal::from_code(ErrorCode::OrderNotExist))?;
     let answer = Answer {
@@ -34,9 +34,11 @@ pub(super) fn answer(
 fn state(mid: &str, order: &Order) -> TradeState {
     match &order.state {
         State::Paid { payment, .. } if order.refunded => {
-            TradeState::Refund(Box::new(told(mid, payment)))
+            TradeState::Refund(Box::new(with_ionline_numbers(mid, payment)))
         }
-        State::Paid { payment, .. } => TradeState::Success(Box::new(told(mid, payment))),
+        State::Paid { payment, .. } => {
+            TradeState::Success(Box::new(with_ionline_numbers(mid, payment)))
+        }
         State::NotPay => TradeState::NotPay,
         State::UserPaying { .. } => TradeState::UserPaying,
         State::PayError { .. } => TradeState::PayError,

@@ -1,9 +1,9 @@
 //! Money goes back.
 
-use super::asked::{Asked, transaction_id};
+use super::verified_request::{VerifiedRequest, transaction_id};
 use crate::moment::Moment;
 use crate::wechat::dialect::Dialect;
-use crate::wechat::rules::refund::Wish;
+use crate::wechat::rules::refund::NewRefund;
 use crate::wechat::state::WeChat;
 use crate::wechat::v2::Refusal;
 use wechatpay::common::Fields;
@@ -12,12 +12,12 @@ use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Fields, Refusal> {
-    let request = Request::read(&asked.fields, asked.merchant.fee_type)?;
-    let order_key = asked.order_to_return(wechat, &request.by)?.key();
-    let wish = Wish {
+    let request = Request::read(&verified.fields, verified.merchant.fee_type)?;
+    let order_key = verified.order_to_return(wechat, &request.by)?.key();
+    let new_refund = NewRefund {
         order_key: order_key.clone(),
         out_refund_no: request.out_refund_no.as_str().to_owned(),
         refund_fee: request.amounts.refund_fee(),
@@ -27,14 +27,14 @@ pub(super) fn answer(
         notify_url: None,
         dialect: Dialect::Ionline,
     };
-    let key = wechat.refund(wish, moment)?;
+    let key = wechat.refund(new_refund, moment)?;
     let order = wechat.orders.get(&order_key);
     let paid = order.and_then(|order| order.payment());
     let (paid, refund) = paid
         .zip(wechat.refunds.get(&key))
         .ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
     let answer = Answer {
-        transaction_id: transaction_id(&asked.ionline.mid, paid),
+        transaction_id: transaction_id(&verified.ionline.mid, paid),
         out_trade_no: paid.out_trade_no.clone(),
         refund_id: refund.refund_id.clone(),
     };

@@ -1,6 +1,6 @@
 //! Where an order's refunds stand.
 
-use super::asked::{Asked, transaction_id};
+use super::verified_request::{VerifiedRequest, transaction_id};
 use crate::moment::Moment;
 use crate::wechat::orders::Order;
 use crate::wechat::refunds::{self, Refund, State};
@@ -12,12 +12,12 @@ use wechatpay::v2::ErrorCode;
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Fields, Refusal> {
-    let request = Request::read(&asked.fields)?;
-    let mid = &asked.ionline.mid;
-    let (order, refunds) = found(wechat, asked, &request.by)?;
+    let request = Request::read(&verified.fields)?;
+    let mid = &verified.ionline.mid;
+    let (order, refunds) = found(wechat, verified, &request.by)?;
     if refunds.is_empty() {
         return Err(Refusal::from_code(ErrorCode::RefundNotExist));
     }
@@ -33,13 +33,13 @@ pub(super) fn answer(
 /// The order, and which of its refunds are asked for.
 fn found<'a>(
     wechat: &'a WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     by: &Lookup,
 ) -> Result<(&'a Order, Vec<&'a Refund>), Refusal> {
     let none = || Refusal::from_code(ErrorCode::RefundNotExist);
     let one = |refund: Option<&'a Refund>| {
         let refund = refund.ok_or_else(none)?;
-        let order = asked.order_under(wechat, &refund.out_trade_no);
+        let order = verified.order_under(wechat, &refund.out_trade_no);
         let order = order.filter(|order| order.key() == refund.order_key);
         Ok((order.ok_or_else(none)?, vec![refund]))
     };
@@ -50,14 +50,14 @@ fn found<'a>(
             one(wechat.refunds.values().find(is_it))
         }
         Lookup::OutRefundNo(number) => {
-            let key = refunds::key(&asked.merchant.mch_id, None, number.as_str());
+            let key = refunds::key(&verified.merchant.mch_id, None, number.as_str());
             one(wechat.refunds.get(&key))
         }
-        Lookup::TransactionId(id) => asked
+        Lookup::TransactionId(id) => verified
             .order_paid_as(wechat, id.as_str())
             .map(all)
             .ok_or_else(|| Refusal::from_code(ErrorCode::InvalidTransactionId)),
-        Lookup::OutTradeNo(number) => asked
+        Lookup::OutTradeNo(number) => verified
             .order_under(wechat, number.as_str())
             .map(all)
             .ok_or_else(none),

@@ -10,7 +10,7 @@ use order::{Account, Money, TradeType};
 use std::collections::BTreeMap;
 
 /// What a request asks for.
-pub(crate) struct Wish {
+pub(crate) struct NewOrder {
     pub(crate) account: Account,
     pub(crate) out_trade_no: String,
     pub(crate) trade_type: TradeType,
@@ -28,7 +28,7 @@ pub(crate) struct Wish {
     pub(crate) shortest_minutes: i64,
 }
 
-impl Wish {
+impl NewOrder {
     /// The order's key.
     pub(crate) fn key(&self) -> String {
         orders::key(
@@ -85,18 +85,22 @@ impl Wish {
 impl WeChat {
     /// Makes an order, or finds the one that the same request made before; its
     /// key. A prepayment whose time is over is replaced by a new one.
-    pub(crate) fn prepay(&mut self, wish: Wish, moment: &mut Moment<'_>) -> Result<String, Denied> {
-        let key = wish.key();
+    pub(crate) fn prepay(
+        &mut self,
+        new_order: NewOrder,
+        moment: &mut Moment<'_>,
+    ) -> Result<String, Denied> {
+        let key = new_order.key();
         match self.orders.get(&key) {
             Some(known) => {
-                may_repeat(known, &wish, moment.now_ms)?;
+                may_repeat(known, &new_order, moment.now_ms)?;
                 if known.payable(moment.now_ms) == Err(NotPayable::Expired) {
                     self.hand_out_prepayment(&key, moment);
                 }
             }
             None => {
-                wish.check_expiry(moment.now_ms)?;
-                self.orders.insert(wish.into_order(moment.now_ms));
+                new_order.check_expiry(moment.now_ms)?;
+                self.orders.insert(new_order.into_order(moment.now_ms));
                 self.hand_out_prepayment(&key, moment);
             }
         }
@@ -117,14 +121,14 @@ impl WeChat {
 }
 
 /// Whether a request may repeat the number.
-fn may_repeat(known: &Order, wish: &Wish, now_ms: i64) -> Result<(), Denied> {
+fn may_repeat(known: &Order, new_order: &NewOrder, now_ms: i64) -> Result<(), Denied> {
     match known.state {
         State::Paid { .. } => return Err(Denied::OrderPaid),
         State::Closed { .. } => return Err(Denied::OrderClosed),
         State::Revoked { .. } => return Err(Denied::OrderReversed),
         State::NotPay | State::UserPaying { .. } | State::PayError { .. } => {}
     }
-    if !wish.is_same_as(known) {
+    if !new_order.is_same_as(known) {
         return Err(Denied::OutTradeNoUsed);
     }
     if known.expires_ms.is_some_and(|expires| now_ms >= expires) {

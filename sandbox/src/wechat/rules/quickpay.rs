@@ -6,7 +6,7 @@
 //! reversed.
 
 use super::Denied;
-use super::prepay::Wish;
+use super::prepay::NewOrder;
 use crate::moment::Moment;
 use crate::wechat::orders::{Order, State};
 use crate::wechat::paycodes::{Behaviour, PayCode};
@@ -20,15 +20,15 @@ impl WeChat {
     /// Takes the payer's money, and returns the order's key.
     pub(crate) fn quick_pay(
         &mut self,
-        wish: Wish,
+        new_order: NewOrder,
         auth_code: &str,
         moment: &mut Moment<'_>,
     ) -> Result<String, Denied> {
-        let key = wish.key();
+        let key = new_order.key();
         let known = self.orders.get(&key);
         match known {
-            Some(known) => may_repeat(known, &wish)?,
-            None => wish.check_expiry(moment.now_ms)?,
+            Some(known) => may_repeat(known, &new_order)?,
+            None => new_order.check_expiry(moment.now_ms)?,
         }
         let code = self
             .pay_codes
@@ -50,11 +50,11 @@ impl WeChat {
             code.used = true;
         }
         if self.orders.get(&key).is_none() {
-            let wish = Wish {
+            let new_order = NewOrder {
                 payer: Some(payer),
-                ..wish
+                ..new_order
             };
-            self.orders.insert(wish.into_order(moment.now_ms));
+            self.orders.insert(new_order.into_order(moment.now_ms));
         }
         self.charge(&key, behaviour, moment)?;
         Ok(key)
@@ -102,9 +102,9 @@ impl WeChat {
 }
 
 /// Whether a request may repeat the number.
-fn may_repeat(known: &Order, wish: &Wish) -> Result<(), Denied> {
+fn may_repeat(known: &Order, new_order: &NewOrder) -> Result<(), Denied> {
     match known.state {
-        _ if !wish.is_same_as(known) => Err(Denied::OutTradeNoUsed),
+        _ if !new_order.is_same_as(known) => Err(Denied::OutTradeNoUsed),
         State::Paid { .. } => Err(Denied::OrderPaid),
         State::Closed { .. } => Err(Denied::OrderClosed),
         State::Revoked { .. } => Err(Denied::OrderReversed),

@@ -15,7 +15,7 @@ use wechatpay::common::refund::FundsSource;
 const LATEST_MS: i64 = 365 * 86_400_000;
 
 /// What a request asks for.
-pub(crate) struct Wish {
+pub(crate) struct NewRefund {
     pub(crate) order_key: String,
     pub(crate) out_refund_no: String,
     /// In the order's currency's smallest unit, at least 1.
@@ -31,18 +31,22 @@ pub(crate) struct Wish {
 impl WeChat {
     /// Makes a refund, or finds the one that the same request made before; its
     /// key.
-    pub(crate) fn refund(&mut self, wish: Wish, moment: &mut Moment<'_>) -> Result<String, Denied> {
+    pub(crate) fn refund(
+        &mut self,
+        new_refund: NewRefund,
+        moment: &mut Moment<'_>,
+    ) -> Result<String, Denied> {
         let order = self
             .orders
-            .get(&wish.order_key)
+            .get(&new_refund.order_key)
             .ok_or(Denied::OrderNotExist)?;
         let account = &order.account;
         let sub_mch_id = account.sub_mch_id.as_deref();
-        let key = refunds::key(&account.mch_id, sub_mch_id, &wish.out_refund_no);
+        let key = refunds::key(&account.mch_id, sub_mch_id, &new_refund.out_refund_no);
         if let Some(known) = self.refunds.get(&key) {
-            let same = known.order_key == wish.order_key
-                && known.money.amount_minor() == wish.refund_fee
-                && order.money.amount_minor() == wish.total_fee;
+            let same = known.order_key == new_refund.order_key
+                && known.money.amount_minor() == new_refund.refund_fee
+                && order.money.amount_minor() == new_refund.total_fee;
             return if same {
                 Ok(key)
             } else {
@@ -50,8 +54,8 @@ impl WeChat {
             };
         }
 
-        let money = self.check_refund(order, &wish, moment.now_ms)?;
-        let returned = self.refunds.returned(&wish.order_key);
+        let money = self.check_refund(order, &new_refund, moment.now_ms)?;
+        let returned = self.refunds.returned(&new_refund.order_key);
         // The last part takes what rounding left over.
         let cash_refund_fee = if returned.fee + money.amount_minor() == order.money.amount_minor() {
             order.cash_fee() - returned.cash_fee
@@ -59,42 +63,47 @@ impl WeChat {
             orders::cash_fee(money)
         };
         let terms = Terms {
-            out_refund_no: wish.out_refund_no,
+            out_refund_no: new_refund.out_refund_no,
             money,
             cash_refund_fee,
-            refund_account: wish.refund_account.unwrap_or(FundsSource::Unsettled),
-            notify_url: wish.notify_url,
-            dialect: wish.dialect,
+            refund_account: new_refund.refund_account.unwrap_or(FundsSource::Unsettled),
+            notify_url: new_refund.notify_url,
+            dialect: new_refund.dialect,
             refund_id: orders::new_number("50000", moment),
             notice_nonce: moment.nonce(),
             sequence: self.next_id(),
         };
         // Borrowed again, because the sequence belongs to the same state.
-        let order = self.known_order(&wish.order_key)?;
+        let order = self.known_order(&new_refund.order_key)?;
         let mch_id = order.account.mch_id.clone();
         self.refunds
             .insert(Refund::new(order, terms, moment.now_ms));
         self.orders
-            .update(&wish.order_key, |order| order.refunded = true);
+            .update(&new_refund.order_key, |order| order.refunded = true);
         self.add_funds(&mch_id, money.currency(), -money.amount_minor());
         Ok(key)
     }
 
     /// Whether a new refund is accepted, and its amount.
-    fn check_refund(&self, order: &Order, wish: &Wish, now_ms: i64) -> Result<Money, Denied> {
+    fn check_refund(
+        &self,
+        order: &Order,
+        new_refund: &NewRefund,
+        now_ms: i64,
+    ) -> Result<Money, Denied> {
         let State::Paid { at_ms, .. } = &order.state else {
             return Err(Denied::TradeState);
         };
         let currency = order.money.currency();
-        if wish.currency.is_some_and(|given| given != currency) {
+        if new_refund.currency.is_some_and(|given| given != currency) {
             return Err(Denied::RefundCurrency { order: currency });
         }
         let total = order.money.amount_minor();
-        if wish.total_fee != total {
+        if new_refund.total_fee != total {
             return Err(Denied::TotalMismatch { total });
         }
         let merchant = self.merchants.get(&order.account.mch_id);
-        let until_ms = strict::refundable_until_ms(merchant, wish.dialect, *at_ms)
+        let until_ms = strict::refundable_until_ms(merchant, new_refund.dialect, *at_ms)
             .unwrap_or_else(|| at_ms.saturating_add(LATEST_MS));
         if now_ms >= until_ms {
             return Err(Denied::TradeOverdue);
@@ -104,15 +113,15 @@ impl WeChat {
             return Err(Denied::RefundedWhole);
         }
         let left = total - returned.fee;
-        if wish.refund_fee > left {
+        if new_refund.refund_fee > left {
             return Err(Denied::RefundTooMuch { left });
         }
         if returned.count >= MAX_REFUNDS {
             return Err(Denied::TooManyRefunds);
         }
-        if merchant.is_none_or(|merchant| merchant.funds_in(currency) < wish.refund_fee) {
+        if merchant.is_none_or(|merchant| merchant.funds_in(currency) < new_refund.refund_fee) {
             return Err(Denied::FundsNotEnough);
         }
-        Money::new(wish.refund_fee, currency).map_err(|_| Denied::System)
+        Money::new(new_refund.refund_fee, currency).map_err(|_| Denied::System)
     }
 }

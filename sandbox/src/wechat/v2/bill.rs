@@ -1,7 +1,7 @@
 //! Download transaction history (WeChat Pay v2 manual, section 9.6): a day's
 //! statement, made from the orders and refunds of that day in China.
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::web;
@@ -18,15 +18,19 @@ pub(super) const CALL: Call = Call {
     ..Call::new(bill::PATH, &[&["nonce_str"], &["bill_date"]], answer)
 };
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = bill::Request::read(&asked.fields)?;
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = bill::Request::read(&verified.fields)?;
     if request.account.sub_mch_id.is_some() {
-        asked.check_sub_merchant(wechat)?;
+        verified.check_sub_merchant(wechat)?;
     }
     let day = (request.bill_date, KEPT_DAYS);
     let wanted = |order: &Order| {
         let device = request.device_info.as_ref().map(|device| device.as_str());
-        order.account.mch_id == asked.merchant.mch_id
+        order.account.mch_id == verified.merchant.mch_id
             && (request.account.sub_mch_id.is_none()
                 || order.account.sub_mch_id == request.account.sub_mch_id)
             && (device.is_none() || order.term("device_info") == device)

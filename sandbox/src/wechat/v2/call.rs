@@ -30,7 +30,8 @@ pub(super) struct Call {
     pub(super) own_refusal: fn(Refusal) -> Refusal,
 }
 
-pub(super) type AnswerFn = fn(&mut WeChat, &Asked, &mut Moment<'_>) -> Result<Done, Refusal>;
+pub(super) type AnswerFn =
+    fn(&mut WeChat, &VerifiedRequest, &mut Moment<'_>) -> Result<Done, Refusal>;
 
 impl Call {
     /// A call without a certificate and without a form of its own.
@@ -66,13 +67,13 @@ impl From<Fields> for Done {
 }
 
 /// A request whose signature and required fields have been checked.
-pub(crate) struct Asked {
+pub(crate) struct VerifiedRequest {
     pub(super) merchant: Merchant,
     pub(super) fields: Fields,
     pub(super) sign_type: SignType,
 }
 
-impl Asked {
+impl VerifiedRequest {
     /// The ids in the answer: as they were sent. If no `appid` was sent, it is
     /// the merchant's.
     pub(super) fn account(&self) -> Account {

@@ -2,7 +2,7 @@
 //! up and always the same for a day. They move by half a percent around the
 //! fixed ones that payments here are counted with.
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders::rate;
@@ -24,10 +24,14 @@ pub(super) const CALL_IN_MANUAL: Call = Call {
 /// A day's rate is there from 10:00 China time.
 const READY_MS: i64 = 10 * 3_600_000;
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = exchange::Request::read(&asked.fields)?;
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = exchange::Request::read(&verified.fields)?;
     if request.account.sub_mch_id.is_some() {
-        asked.check_sub_merchant(wechat)?;
+        verified.check_sub_merchant(wechat)?;
     }
     if request.date > Date::of(moment.now_ms) {
         return Err(Refusal::Signed(
@@ -46,7 +50,7 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
         rate_time,
         rate_e8: rate_on(request.fee_type, rate_time),
     };
-    Ok(answer.to_fields(&asked.account()).into())
+    Ok(answer.to_fields(&verified.account()).into())
 }
 
 /// The rate times 10^8.

@@ -1,12 +1,12 @@
 //! Quick Pay: the merchant has scanned the payer's code (WeChat Pay v2 manual,
 //! section 5).
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::prepay::terms;
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders::Order;
-use crate::wechat::rules::{prepay::Wish, strict};
+use crate::wechat::rules::{prepay::NewOrder, strict};
 use crate::wechat::state::WeChat;
 use order::TradeType;
 use wechatpay::common::Fields;
@@ -30,41 +30,48 @@ pub(super) const CALL: Call = Call::new(
 /// A new order's `time_expire` lies at least this far ahead.
 const SHORTEST_MINUTES: i64 = 1;
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = micropay::Request::read(&asked.fields).map_err(|error| {
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = micropay::Request::read(&verified.fields).map_err(|error| {
         if AuthCode::refuses(&error) {
             Refusal::from_code(ErrorCode::AuthCodeInvalid)
         } else {
             error.into()
         }
     })?;
-    if asked.merchant.strict {
-        check_strictly(&asked.fields, &request)?;
+    if verified.merchant.strict {
+        check_strictly(&verified.fields, &request)?;
     }
-    asked.check_trade_type(TradeType::Micropay)?;
-    asked.check_sub_merchant(wechat)?;
-    asked.check_currency(request.money.currency())?;
-    let mut terms = terms(&asked.fields);
+    verified.check_trade_type(TradeType::Micropay)?;
+    verified.check_sub_merchant(wechat)?;
+    verified.check_currency(request.money.currency())?;
+    let mut terms = terms(&verified.fields);
     terms.insert("trade_type".into(), TradeType::Micropay.as_str().into());
-    let wish = Wish {
-        account: asked.ordering(&request.account),
+    let new_order = NewOrder {
+        account: verified.ordering(&request.account),
         out_trade_no: request.out_trade_no.as_str().to_owned(),
         trade_type: TradeType::Micropay,
         money: request.money,
         terms,
         payer: None,
-        dialect: asked.dialect(),
+        dialect: verified.dialect(),
         expires_ms: request.time_expire_ms,
         starts_ms: None,
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = wechat.quick_pay(wish, request.auth_code.expose(), moment)?;
+    let key = wechat.quick_pay(new_order, request.auth_code.expose(), moment)?;
     let payment = wechat.orders.get(&key).and_then(Order::payment).cloned();
     let answer = micropay::Answer {
         payment: payment.ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?,
-        device_info: asked.fields.get_nonempty("device_info").map(str::to_owned),
+        device_info: verified
+            .fields
+            .get_nonempty("device_info")
+            .map(str::to_owned),
     };
-    let fields = answer.to_fields(&asked.account(), &moment.nonce());
+    let fields = answer.to_fields(&verified.account(), &moment.nonce());
     Ok(fields.into())
 }
 

@@ -42,7 +42,7 @@ use crate::wechat::accounts::{self};
 use crate::wechat::faults::{self, Fault};
 use crate::wechat::rules::strict::{self};
 use crate::wechat::state::WeChat;
-use call::{Asked, Call, Done, parse};
+use call::{Call, Done, VerifiedRequest, parse};
 use refusal::words;
 use wechatpay::Secret;
 use wechatpay::common::{Fields, SignType};
@@ -81,7 +81,7 @@ const FOLDERS: [&str; 6] = [
 ];
 
 /// Whether a path is WeChat Pay's.
-pub(crate) fn is_here(path: &str) -> bool {
+pub(crate) fn handles_path(path: &str) -> bool {
     FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
@@ -142,20 +142,20 @@ pub(crate) fn handle(
     {
         return refused;
     }
-    let (refusal, asked) = match enter(wechat, call, request) {
+    let (refusal, verified) = match authenticate(wechat, call, request) {
         Err(refusal) => (refusal, None),
-        Ok(asked) => match perform(wechat, call, &asked, moment) {
+        Ok(verified) => match perform(wechat, call, &verified, moment) {
             Ok(Done::Signed(fields)) => {
-                let sealed = fields.sealed(&asked.merchant.secret(), asked.sign_type);
+                let sealed = fields.sealed(&verified.merchant.secret(), verified.sign_type);
                 return web::xml(sealed.to_xml());
             }
             Ok(Done::AsItIs(answer)) => return answer,
-            Err(refusal) => (refusal, Some(asked)),
+            Err(refusal) => (refusal, Some(verified)),
         },
     };
     match (call.own_refusal)(refusal) {
         Refusal::NoAnswer => web::no_answer(),
-        refusal => web::xml(refuse(refusal, asked.as_ref(), moment).to_xml()),
+        refusal => web::xml(refuse(refusal, verified.as_ref(), moment).to_xml()),
     }
 }
 
@@ -163,28 +163,28 @@ pub(crate) fn handle(
 fn perform(
     wechat: &mut WeChat,
     call: &Call,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let fault = wechat.take_failure(call.path);
-    match fault.or_else(|| faults::in_a_number(call.path, &asked.fields)) {
-        None => (call.answer)(wechat, asked, moment),
+    match fault.or_else(|| faults::requested_by_number(call.path, &verified.fields)) {
+        None => (call.answer)(wechat, verified, moment),
         Some(Fault::Code(code)) => Err(Refusal::from_code(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
             // The answer is dropped, whether the call succeeded or not.
-            let _unheard = (call.answer)(wechat, asked, moment);
+            let _unheard = (call.answer)(wechat, verified, moment);
             Err(Refusal::NoAnswer)
         }
     }
 }
 
-fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> Fields {
-    match (refusal, asked) {
-        (Refusal::Signed(code, description), Some(asked)) => {
-            let key: Secret = asked.merchant.secret();
-            answer::refusal(&asked.account(), &moment.nonce(), &code, &description)
-                .sealed(&key, asked.sign_type)
+fn refuse(refusal: Refusal, verified: Option<&VerifiedRequest>, moment: &mut Moment<'_>) -> Fields {
+    match (refusal, verified) {
+        (Refusal::Signed(code, description), Some(verified)) => {
+            let key: Secret = verified.merchant.secret();
+            answer::refusal(&verified.account(), &moment.nonce(), &code, &description)
+                .sealed(&key, verified.sign_type)
         }
         (
             Refusal::Reverse {
@@ -193,13 +193,13 @@ fn refuse(refusal: Refusal, asked: Option<&Asked>, moment: &mut Moment<'_>) -> F
                 recall,
                 rate,
             },
-            Some(asked),
+            Some(verified),
         ) => {
-            let (account, nonce) = (asked.account(), moment.nonce());
+            let (account, nonce) = (verified.account(), moment.nonce());
             let mut fields =
                 reverse_message::refusal(&account, &nonce, &code, &description, recall);
             fields.push_some("rate", rate.map(|rate| rate.to_string()));
-            fields.sealed(&asked.merchant.secret(), asked.sign_type)
+            fields.sealed(&verified.merchant.secret(), verified.sign_type)
         }
         (
             Refusal::Signed(code, description)
@@ -227,7 +227,11 @@ fn unsigned(code: &ErrorCode, return_msg: &str, description: &str) -> Fields {
         .with("err_code_des", description)
 }
 
-fn enter(wechat: &WeChat, call: &Call, request: &Request) -> Result<Asked, Refusal> {
+fn authenticate(
+    wechat: &WeChat,
+    call: &Call,
+    request: &Request,
+) -> Result<VerifiedRequest, Refusal> {
     let fields = (call.as_signed)(parse(request)?);
     if call.appid_required {
         fields.required("appid")?;
@@ -272,7 +276,7 @@ fn enter(wechat: &WeChat, call: &Call, request: &Request) -> Result<Asked, Refus
             error.to_string(),
         ));
     }
-    Ok(Asked {
+    Ok(VerifiedRequest {
         merchant: merchant.clone(),
         fields,
         sign_type,

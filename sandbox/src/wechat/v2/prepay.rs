@@ -1,10 +1,10 @@
 //! Unified order (WeChat Pay v2 manual, section 9.1).
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::payers::Payer;
-use crate::wechat::rules::{self, prepay::Wish, strict};
+use crate::wechat::rules::{self, prepay::NewOrder, strict};
 use crate::wechat::state::WeChat;
 use order::TradeType;
 use std::collections::BTreeMap;
@@ -50,29 +50,33 @@ const TERMS: [&str; 14] = [
     "sub_openid",
 ];
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = prepay::Request::read(&asked.fields)?;
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = prepay::Request::read(&verified.fields)?;
     let trade_type = request.trade.trade_type();
-    if asked.merchant.strict {
-        check_strictly(&asked.fields, &request)?;
+    if verified.merchant.strict {
+        check_strictly(&verified.fields, &request)?;
     }
-    asked.check_trade_type(trade_type)?;
-    asked.check_sub_merchant(wechat)?;
-    asked.check_currency(request.money.currency())?;
+    verified.check_trade_type(trade_type)?;
+    verified.check_sub_merchant(wechat)?;
+    verified.check_currency(request.money.currency())?;
     let payer = payer(wechat, &request)?;
-    let wish = Wish {
-        account: asked.ordering(&request.account),
+    let new_order = NewOrder {
+        account: verified.ordering(&request.account),
         out_trade_no: request.out_trade_no.as_str().to_owned(),
         trade_type,
         money: request.money,
-        terms: terms(&asked.fields),
+        terms: terms(&verified.fields),
         payer,
-        dialect: asked.dialect(),
+        dialect: verified.dialect(),
         expires_ms: request.time_expire_ms,
         starts_ms: request.time_start_ms,
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = wechat.prepay(wish, moment)?;
+    let key = wechat.prepay(new_order, moment)?;
     let order = wechat
         .orders
         .get(&key)
@@ -83,8 +87,8 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
         code_url: order.code_url.clone(),
         mweb_url: order.mweb_url.clone(),
     };
-    let mut fields = answer.to_fields(&asked.account(), &moment.nonce());
-    fields.push_some("device_info", asked.fields.get_nonempty("device_info"));
+    let mut fields = answer.to_fields(&verified.account(), &moment.nonce());
+    fields.push_some("device_info", verified.fields.get_nonempty("device_info"));
     Ok(fields.into())
 }
 

@@ -1,6 +1,6 @@
 //! Query order (WeChat Pay v2 manual, section 9.2).
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders::Order;
@@ -13,18 +13,22 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = query::Request::read(&asked.fields)?;
-    asked.check_sub_merchant(wechat)?;
-    let order = asked
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = query::Request::read(&verified.fields)?;
+    verified.check_sub_merchant(wechat)?;
+    let order = verified
         .order(wechat, &request.by)
         .ok_or_else(|| Refusal::from_code(ErrorCode::OrderNotExist))?;
-    let fields = told(order).to_fields(&asked.account(), &moment.nonce());
+    let fields = told(order).to_fields(&verified.account(), &moment.nonce());
     Ok(fields.into())
 }
 
 fn told(order: &Order) -> query::Answer {
-    let (state, description) = order.told();
+    let (state, description) = order.query_state();
     query::Answer {
         state,
         out_trade_no: Some(order.out_trade_no.clone()),

@@ -1,11 +1,11 @@
 //! Refund (WeChat Pay v2 manual, section 9.4).
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders::{self, Order};
 use crate::wechat::refunds::Refund;
-use crate::wechat::rules::refund::Wish;
+use crate::wechat::rules::refund::NewRefund;
 use crate::wechat::state::WeChat;
 use order::Currency;
 use wechatpay::v2::{ErrorCode, refund};
@@ -25,13 +25,17 @@ pub(super) const CALL: Call = Call {
     )
 };
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = refund::Request::read(&asked.fields)?;
-    asked.check_out_refund_no()?;
-    asked.check_sub_merchant(wechat)?;
-    let order_key = asked.order_to_return(wechat, &request.by)?.key();
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = refund::Request::read(&verified.fields)?;
+    verified.check_out_refund_no()?;
+    verified.check_sub_merchant(wechat)?;
+    let order_key = verified.order_to_return(wechat, &request.by)?.key();
     let amounts = request.amounts;
-    let wish = Wish {
+    let new_refund = NewRefund {
         order_key: order_key.clone(),
         out_refund_no: request.out_refund_no.as_str().to_owned(),
         refund_fee: amounts.refund_fee(),
@@ -39,16 +43,21 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
         currency: amounts.refund_fee_type(),
         refund_account: request.refund_account,
         notify_url: request.notify_url.map(|url| url.as_str().to_owned()),
-        dialect: asked.dialect(),
+        dialect: verified.dialect(),
     };
-    let key = wechat.refund(wish, moment)?;
+    let key = wechat.refund(new_refund, moment)?;
     let order = wechat.orders.get(&order_key);
     let made = order.zip(wechat.refunds.get(&key));
     let (order, refund) = made.ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
-    Ok(told(order, refund, asked, moment))
+    Ok(told(order, refund, verified, moment))
 }
 
-fn told(order: &Order, refund: &Refund, asked: &Asked, moment: &mut Moment<'_>) -> Done {
+fn told(
+    order: &Order,
+    refund: &Refund,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Done {
     let cny = Some(Currency::Cny.code().to_owned());
     let transaction_id = order.payment().map(|paid| paid.transaction_id.clone());
     let answer = refund::Answer {
@@ -69,5 +78,7 @@ fn told(order: &Order, refund: &Refund, asked: &Asked, moment: &mut Moment<'_>) 
         settlement_total_fee: Some(order.money.amount_minor()),
         coupon_refund_fee: Some(0),
     };
-    answer.to_fields(&asked.account(), &moment.nonce()).into()
+    answer
+        .to_fields(&verified.account(), &moment.nonce())
+        .into()
 }

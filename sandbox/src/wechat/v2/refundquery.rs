@@ -1,6 +1,6 @@
 //! Query refund (WeChat Pay v2 manual, section 9.5).
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders;
@@ -25,10 +25,14 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = refundquery::Request::read(&asked.fields)?;
-    asked.check_out_refund_no()?;
-    asked.check_sub_merchant(wechat)?;
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = refundquery::Request::read(&verified.fields)?;
+    verified.check_out_refund_no()?;
+    verified.check_sub_merchant(wechat)?;
     let none = || Refusal::from_code(ErrorCode::RefundNotExist);
     let (order_key, wanted) = match &request.by {
         Lookup::RefundId(id) => one(wechat
@@ -36,24 +40,24 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
             .values()
             .find(|refund| refund.refund_id == id.as_str())),
         Lookup::OutRefundNo(number) => one(wechat.refunds.get(&refunds::key(
-            &asked.merchant.mch_id,
-            asked.sub_mch_id(),
+            &verified.merchant.mch_id,
+            verified.sub_mch_id(),
             number.as_str(),
         ))),
         Lookup::TransactionId(id) => {
             let order = wechat.orders.by_transaction_id(id.as_str());
             let order = order
-                .filter(|order| asked.may_see(order))
+                .filter(|order| verified.may_see(order))
                 .ok_or_else(|| Refusal::from_code(ErrorCode::InvalidTransactionId))?;
             all(wechat, order.key())
         }
-        Lookup::OutTradeNo(number) => all(wechat, asked.order_key(number.as_str())),
+        Lookup::OutTradeNo(number) => all(wechat, verified.order_key(number.as_str())),
     }
     .ok_or_else(none)?;
     let order = wechat
         .orders
         .get(&order_key)
-        .filter(|order| asked.may_see(order))
+        .filter(|order| verified.may_see(order))
         .ok_or_else(none)?;
 
     let offset = usize::try_from(request.offset.unwrap_or_default()).unwrap_or(usize::MAX);
@@ -80,7 +84,7 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
         total_refund_count: i64::try_from(wanted.len()).ok(),
         refunds: page,
     };
-    let fields = answer.to_fields(&asked.account(), &moment.nonce());
+    let fields = answer.to_fields(&verified.account(), &moment.nonce());
     Ok(fields.into())
 }
 

@@ -1,7 +1,7 @@
 //! Report speed testing (WeChat Pay v2 manual, section 9.8). `GET
 //! /sandbox/reports` lists the reports.
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::web;
@@ -29,15 +29,19 @@ pub(super) const CALL: Call = Call {
 /// The newest reports that are kept.
 const MAX_REPORTS: usize = 200;
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let mut read = asked.fields.clone();
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let mut read = verified.fields.clone();
     // The manual does not require it for this call only (section 9.8.4).
-    read.set("appid", asked.account().appid.as_str());
+    read.set("appid", verified.account().appid.as_str());
     let request = report::Request::read(&read)?;
-    if asked.merchant.strict {
+    if verified.merchant.strict {
         strict::ipv4("user_ip", request.user_ip)?;
     }
-    let fields = asked
+    let fields = verified
         .fields
         .iter()
         .filter(|(name, _)| !["sign", "nonce_str"].contains(name))

@@ -2,7 +2,7 @@
 //! whether to call again, and in `rate` the order's exchange rate, a refusal of
 //! a known order too.
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::orders;
@@ -49,15 +49,19 @@ fn with_rate(refusal: Refusal, of_order: i64) -> Refusal {
     }
 }
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = reverse::Request::read(&asked.fields)?;
-    asked.check_sub_merchant(wechat)?;
-    let order = asked.order_to_return(wechat, &request.by)?;
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = reverse::Request::read(&verified.fields)?;
+    verified.check_sub_merchant(wechat)?;
+    let order = verified.order_to_return(wechat, &request.by)?;
     let (key, rate) = (order.key(), orders::rate(order.money.currency()));
     wechat
         .reverse(&key, moment.now_ms)
         .map_err(|denied| with_rate(with_recall(denied.into()), rate))?;
     let answer = reverse::Answer { recall: false };
-    let fields = answer.to_fields(&asked.account(), &moment.nonce());
+    let fields = answer.to_fields(&verified.account(), &moment.nonce());
     Ok(fields.with("rate", rate.to_string()).into())
 }

@@ -1,6 +1,6 @@
 //! Query settled funds (WeChat Pay v2 manual, section 10).
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::web;
@@ -14,15 +14,19 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = settlement::Request::read(&asked.fields)?;
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = settlement::Request::read(&verified.fields)?;
     if request.account.sub_mch_id.is_some() {
-        asked.check_sub_merchant(wechat)?;
+        verified.check_sub_merchant(wechat)?;
     }
     let records = records(
         wechat,
         (
-            &asked.merchant.mch_id,
+            &verified.merchant.mch_id,
             request.account.sub_mch_id.as_deref(),
         ),
         request.usetag,
@@ -38,10 +42,10 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
         signed: true,
     };
     let xml = answer.to_xml(
-        &asked.account(),
+        &verified.account(),
         &moment.nonce(),
-        &asked.merchant.secret(),
-        asked.sign_type,
+        &verified.merchant.secret(),
+        verified.sign_type,
     );
     Ok(Done::AsItIs(web::xml(xml)))
 }

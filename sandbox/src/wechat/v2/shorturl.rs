@@ -1,7 +1,7 @@
 //! Short URL (WeChat Pay v2 manual, section 9.9). The phone scans one like the
 //! URL that it stands for.
 
-use super::call::{Asked, Call, Done};
+use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
 use crate::moment::Moment;
 use crate::wechat::state::WeChat;
@@ -14,8 +14,12 @@ pub(super) const CALL: Call = Call {
     ..Call::new(shorturl::PATH, &[&["nonce_str"], &["long_url"]], answer)
 };
 
-fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result<Done, Refusal> {
-    let request = shorturl::Request::read(&asked.fields).map_err(|error| {
+fn answer(
+    wechat: &mut WeChat,
+    verified: &VerifiedRequest,
+    moment: &mut Moment<'_>,
+) -> Result<Done, Refusal> {
+    let request = shorturl::Request::read(&verified.fields).map_err(|error| {
         if error.field == "long_url" && error.problem == Problem::BadFormat {
             Refusal::Signed(
                 ErrorCode::UrlFormatError,
@@ -25,7 +29,7 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
             error.into()
         }
     })?;
-    asked.check_sub_merchant(wechat)?;
+    verified.check_sub_merchant(wechat)?;
     let long_url = request.long_url.as_str();
     let known = wechat
         .short_urls
@@ -38,6 +42,6 @@ fn answer(wechat: &mut WeChat, asked: &Asked, moment: &mut Moment<'_>) -> Result
         short_url
     });
     let answer = shorturl::Answer { short_url };
-    let fields = answer.to_fields(&asked.account(), &moment.nonce());
+    let fields = answer.to_fields(&verified.account(), &moment.nonce());
     Ok(fields.into())
 }

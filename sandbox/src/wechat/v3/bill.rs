@@ -1,7 +1,7 @@
 //! Statements: Global answers with the table itself, the mainland with a link
 //! to it.
 
-use super::call::{Asked, Done, File, Refusal};
+use super::call::{Done, File, Refusal, VerifiedRequest};
 use crate::moment::Moment;
 use crate::web;
 use crate::wechat::orders::Order;
@@ -21,14 +21,15 @@ pub(super) const FILE_PATH: &str = "/v3/billdownload/file";
 /// Global: the table. Its signature is made over its hash.
 pub(super) fn statement(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let sub_mch_id = asked.one_of_its_own(wechat, &request.merchant)?;
+    let request =
+        Request::read(&verified.incoming()).map_err(|error| verified.unreadable(error))?;
+    let sub_mch_id = verified.one_of_its_own(wechat, &request.merchant)?;
     let table = table(
         wechat,
-        (&asked.merchant.mch_id, sub_mch_id),
+        (&verified.merchant.mch_id, sub_mch_id),
         (request.date, BillType::All),
         Region::Global,
         moment.now_ms,
@@ -45,25 +46,25 @@ pub(super) fn statement(
 /// The mainland: where the table is, and its hash.
 pub(super) fn tradebill(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let sub_mch_id = asked.one_of_its_own(wechat, &request.merchant)?;
-    let bill_type = match parameter(asked, "bill_type") {
+    let request =
+        Request::read(&verified.incoming()).map_err(|error| verified.unreadable(error))?;
+    let sub_mch_id = verified.one_of_its_own(wechat, &request.merchant)?;
+    let bill_type = match parameter(verified, "bill_type") {
         None => BillType::All,
-        Some(name) => {
-            BillType::parse(&name).ok_or_else(|| bad(asked, "bill_type", Problem::UnknownValue))?
-        }
+        Some(name) => BillType::parse(&name)
+            .ok_or_else(|| bad(verified, "bill_type", Problem::UnknownValue))?,
     };
-    let packed = match parameter(asked, "tar_type").as_deref() {
+    let packed = match parameter(verified, "tar_type").as_deref() {
         None => "",
         Some("GZIP") => "&tartype=gzip",
-        Some(_) => return Err(bad(asked, "tar_type", Problem::UnknownValue)),
+        Some(_) => return Err(bad(verified, "tar_type", Problem::UnknownValue)),
     };
     let table = table(
         wechat,
-        (&asked.merchant.mch_id, sub_mch_id),
+        (&verified.merchant.mch_id, sub_mch_id),
         (request.date, bill_type),
         Region::Mainland,
         moment.now_ms,
@@ -84,10 +85,10 @@ pub(super) fn tradebill(
 /// The table that a link leads to. It is not signed.
 pub(super) fn file(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let token = parameter(asked, "token").unwrap_or_default();
+    let token = parameter(verified, "token").unwrap_or_default();
     let asked_for = match token.split('.').collect::<Vec<_>>().as_slice() {
         [day, bill_type, sub] => Date::parse(day)
             .ok()
@@ -95,10 +96,11 @@ pub(super) fn file(
             .map(|wanted| (wanted, Some(*sub).filter(|sub| *sub != "-"))),
         _ => None,
     };
-    let (wanted, sub_mch_id) = asked_for.ok_or_else(|| bad(asked, "token", Problem::BadFormat))?;
-    let whose = (asked.merchant.mch_id.as_str(), sub_mch_id);
+    let (wanted, sub_mch_id) =
+        asked_for.ok_or_else(|| bad(verified, "token", Problem::BadFormat))?;
+    let whose = (verified.merchant.mch_id.as_str(), sub_mch_id);
     let table = table(wechat, whose, wanted, Region::Mainland, moment.now_ms)?;
-    let (content_type, body) = match parameter(asked, "tartype").as_deref() {
+    let (content_type, body) = match parameter(verified, "tartype").as_deref() {
         Some("gzip") => ("application/x-gzip", gzip(&table)),
         _ => ("text/plain; charset=utf-8", table.into()),
     };
@@ -110,12 +112,12 @@ pub(super) fn file(
     }))
 }
 
-fn parameter(asked: &Asked, name: &str) -> Option<String> {
-    web::parameter(asked.query.as_bytes(), name).filter(|value| !value.is_empty())
+fn parameter(verified: &VerifiedRequest, name: &str) -> Option<String> {
+    web::parameter(verified.query.as_bytes(), name).filter(|value| !value.is_empty())
 }
 
-fn bad(asked: &Asked, field: &str, problem: Problem) -> Refusal {
-    Refusal::of_field(asked, &FieldError::new(field, problem))
+fn bad(verified: &VerifiedRequest, field: &str, problem: Problem) -> Refusal {
+    Refusal::of_field(verified, &FieldError::new(field, problem))
 }
 
 fn table(

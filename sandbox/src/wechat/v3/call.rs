@@ -17,7 +17,8 @@ use wechatpay::v3::answer;
 use wechatpay::v3::request::{Incoming, RequestError};
 use wechatpay::v3::{ErrorCode, FieldError, Region};
 
-pub(super) type AnswerFn = fn(&mut WeChat, &Asked, &mut Moment<'_>) -> Result<Done, Refusal>;
+pub(super) type AnswerFn =
+    fn(&mut WeChat, &VerifiedRequest, &mut Moment<'_>) -> Result<Done, Refusal>;
 
 /// The answer of a call that succeeded.
 pub(super) enum Done {
@@ -40,7 +41,7 @@ pub(super) struct File {
 /// Why a request is not done.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    Told(Box<answer::Refusal>),
+    Answered(Box<answer::Refusal>),
     /// No answer is sent; the caller sees a time-out.
     NoAnswer,
 }
@@ -56,7 +57,7 @@ impl Refusal {
     /// With the code's usual words.
     pub(super) fn of(code: ErrorCode) -> Self {
         let message = codes::words(&code).to_owned();
-        Self::Told(Box::new(answer::Refusal {
+        Self::Answered(Box::new(answer::Refusal {
             status: codes::status(&code),
             code,
             message,
@@ -66,7 +67,7 @@ impl Refusal {
 
     pub(super) fn saying(code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::Told(Box::new(answer::Refusal {
+        Self::Answered(Box::new(answer::Refusal {
             status: codes::status(&code),
             code,
             message,
@@ -75,17 +76,17 @@ impl Refusal {
     }
 
     /// `PARAM_ERROR`: which field, what it says, and what is wrong with it.
-    pub(super) fn of_field(asked: &Asked, error: &FieldError) -> Self {
+    pub(super) fn of_field(verified: &VerifiedRequest, error: &FieldError) -> Self {
         let issue = error.problem.to_string();
-        Self::Told(Box::new(answer::Refusal {
+        Self::Answered(Box::new(answer::Refusal {
             status: 400,
             code: ErrorCode::ParamError,
             message: format!("参数错误: {} {issue}", error.field),
             detail: json!({
                 "field": error.field,
-                "value": asked.value_of(&error.field),
+                "value": verified.value_of(&error.field),
                 "issue": issue,
-                "location": if asked.body.is_empty() { "query" } else { "body" },
+                "location": if verified.body.is_empty() { "query" } else { "body" },
             }),
         }))
     }
@@ -105,14 +106,14 @@ impl From<Denied> for Refusal {
 }
 
 /// A request whose signature and required fields have been checked.
-pub(crate) struct Asked {
+pub(crate) struct VerifiedRequest {
     pub(super) merchant: Merchant,
     pub(super) path: String,
     pub(super) query: String,
     pub(super) body: Vec<u8>,
 }
 
-impl Asked {
+impl VerifiedRequest {
     pub(super) fn incoming(&self) -> Incoming<'_> {
         Incoming {
             region: self.region(),
@@ -137,7 +138,7 @@ impl Asked {
     /// What the codec says of a request that it cannot read.
     pub(super) fn unreadable(&self, error: RequestError) -> Refusal {
         match error {
-            RequestError::Json(error) => Refusal::Told(Box::new(answer::Refusal {
+            RequestError::Json(error) => Refusal::Answered(Box::new(answer::Refusal {
                 status: 400,
                 code: ErrorCode::ParamError,
                 message: format!("请求体不是有效的JSON ({error})"),
@@ -151,7 +152,7 @@ impl Asked {
     pub(super) fn undocumented(&self, broken: &Undocumented) -> Refusal {
         let error = FieldError::new(broken.field.as_str(), broken.problem);
         let mut refusal = Refusal::of_field(self, &error);
-        if let Refusal::Told(told) = &mut refusal
+        if let Refusal::Answered(told) = &mut refusal
             && let Some(detail) = told.detail.as_object_mut()
         {
             detail.insert("issue".into(), broken.to_string().into());

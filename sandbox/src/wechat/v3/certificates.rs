@@ -2,7 +2,7 @@
 //! encrypted with the merchant's APIv3 key. A merchant with only the public key
 //! has none.
 
-use super::call::{Asked, Done, Refusal};
+use super::call::{Done, Refusal, VerifiedRequest};
 use crate::moment::Moment;
 use crate::wechat::state::WeChat;
 use wechatpay::Secret;
@@ -11,10 +11,10 @@ use wechatpay::v3::certificates::to_json;
 
 pub(super) fn answer(
     _sandbox: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let certificates = asked.merchant.platform.certificates();
+    let certificates = verified.merchant.platform.certificates();
     if certificates.is_empty() {
         return Err(Refusal::saying(
             ErrorCode::ResourceNotExists,
@@ -25,7 +25,7 @@ pub(super) fn answer(
         .iter()
         .map(|_| moment.alphanumeric(12))
         .collect();
-    let key = Secret::new(asked.merchant.apiv3_key.as_str());
+    let key = Secret::new(verified.merchant.apiv3_key.as_str());
     to_json(&certificates, &nonces, &key)
         .map(Done::json)
         .map_err(|_| Refusal::of(ErrorCode::SystemError))

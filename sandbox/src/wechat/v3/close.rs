@@ -1,6 +1,6 @@
 //! Close order, by either number.
 
-use super::call::{Asked, Done, Refusal};
+use super::call::{Done, Refusal, VerifiedRequest};
 use crate::moment::Moment;
 use crate::wechat::state::WeChat;
 use wechatpay::v3::ErrorCode;
@@ -8,11 +8,12 @@ use wechatpay::v3::close::Request;
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(wechat, &request.merchant)?;
+    let request =
+        Request::read(&verified.incoming()).map_err(|error| verified.unreadable(error))?;
+    let account = verified.account(wechat, &request.merchant)?;
     let key = super::call::find_order(wechat, &account, &request.by)
         .ok_or_else(|| Refusal::of(ErrorCode::OrderNotExist))?
         .key();

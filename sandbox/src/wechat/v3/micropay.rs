@@ -1,9 +1,9 @@
 //! Quick Pay: the merchant has scanned the payer's code.
 
-use super::call::{Asked, Done, Refusal};
+use super::call::{Done, Refusal, VerifiedRequest};
 use super::prepay::SHORTEST_MINUTES;
 use crate::moment::Moment;
-use crate::wechat::rules::{self, prepay::Wish, strict};
+use crate::wechat::rules::{self, prepay::NewOrder, strict};
 use crate::wechat::state::WeChat;
 use order::TradeType;
 use wechatpay::v3::micropay::{Answer, Request};
@@ -12,27 +12,31 @@ use wechatpay::v3::{ErrorCode, Merchant};
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = Request::read(&asked.incoming()).map_err(|error| match error {
+    let request = Request::read(&verified.incoming()).map_err(|error| match error {
         // The error of the scanned code comes last, so that all other fields
         // are checked before it.
         RequestError::Field(error) if error.field == "payer.auth_code" => {
             Refusal::of(ErrorCode::AuthCodeInvalid)
         }
-        error => asked.unreadable(error),
+        error => verified.unreadable(error),
     })?;
-    if asked.merchant.strict {
+    if verified.merchant.strict {
         let limit_pay = request.limit_pay.as_ref().map(|it| it.as_str());
         let goods = request.detail.as_ref().map(|detail| detail.fields());
         strict::limit_pay(limit_pay)
             .and_then(|()| strict::goods(goods, request.money.amount_minor()))
-            .map_err(|broken| asked.undocumented(&broken))?;
+            .map_err(|broken| verified.undocumented(&broken))?;
     }
-    let account = asked.account(wechat, &Merchant::from(&request.account))?;
-    rules::check_trade_type(&asked.merchant, TradeType::Micropay)?;
-    rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;
+    let account = verified.account(wechat, &Merchant::from(&request.account))?;
+    rules::check_trade_type(&verified.merchant, TradeType::Micropay)?;
+    rules::check_pricing(
+        &verified.merchant,
+        verified.region(),
+        request.money.currency(),
+    )?;
     let text =
         |it: &Option<wechatpay::common::Text<32>>| it.as_ref().map(|it| it.as_str().to_owned());
     let terms = [
@@ -50,27 +54,29 @@ pub(super) fn answer(
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value?)))
     .collect();
-    let wish = Wish {
+    let new_order = NewOrder {
         account,
         out_trade_no: request.out_trade_no.as_str().to_owned(),
         trade_type: TradeType::Micropay,
         money: request.money,
         terms,
         payer: None,
-        dialect: asked.dialect(),
+        dialect: verified.dialect(),
         expires_ms: None,
         starts_ms: None,
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = wechat.quick_pay(wish, request.auth_code.expose(), moment)?;
+    let key = wechat.quick_pay(new_order, request.auth_code.expose(), moment)?;
     let order = wechat.orders.get(&key);
     let order = order.ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
-    let (state, description) = order.told();
+    let (state, description) = order.query_state();
     let answer = Answer {
         state,
         out_trade_no: Some(order.out_trade_no.clone()),
         attach: None,
         trade_state_desc: Some(description.to_owned()),
     };
-    Ok(Done::json(answer.to_json(&order.account, asked.region())))
+    Ok(Done::json(
+        answer.to_json(&order.account, verified.region()),
+    ))
 }

@@ -36,11 +36,11 @@ pub(crate) use codes::table as code_table;
 use crate::moment::Moment;
 use crate::web::{self, Answer, Request};
 use crate::wechat::accounts::Merchant;
-use crate::wechat::faults::{self, Fault, Lie, Teller};
+use crate::wechat::faults::{self, Fault, Lie, MessageKind};
 use crate::wechat::state::WeChat;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use call::{AnswerFn, Asked, Done, Refusal};
+use call::{AnswerFn, Done, Refusal, VerifiedRequest};
 use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use wechatpay::common::invoke::{App, Jsapi};
@@ -145,7 +145,7 @@ impl Call {
 }
 
 /// Whether a path is WeChat Pay APIv3's.
-pub(crate) fn is_here(path: &str) -> bool {
+pub(crate) fn handles_path(path: &str) -> bool {
     path.starts_with("/v3/")
 }
 
@@ -196,17 +196,17 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
         }
         return written(refusal.status, "application/json", refusal.to_json().into());
     };
-    let (signer, numbers, outcome) = match enter(wechat, request, moment.caller_ms) {
+    let (signer, numbers, outcome) = match authenticate(wechat, request, moment.caller_ms) {
         Err((refusal, merchant)) => (merchant, Vec::new(), Err(refusal)),
-        Ok(asked) => {
-            let merchant = Some(asked.merchant.mch_id.clone());
-            let done = perform(wechat, call, &asked, moment);
-            (merchant, asked.numbers(), done)
+        Ok(verified) => {
+            let merchant = Some(verified.merchant.mch_id.clone());
+            let done = perform(wechat, call, &verified, moment);
+            (merchant, verified.numbers(), done)
         }
     };
     let done = match outcome {
         Ok(done) => done,
-        Err(Refusal::Told(refusal)) => Done::Json(refusal.status, refusal.to_json()),
+        Err(Refusal::Answered(refusal)) => Done::Json(refusal.status, refusal.to_json()),
         Err(Refusal::NoAnswer) => return web::no_answer(),
     };
     let lie = lie_about(wechat, call, &numbers);
@@ -224,9 +224,11 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
 
 /// The lie that was requested for this answer, if any.
 fn lie_about(wechat: &mut WeChat, call: &Call, numbers: &[String]) -> Option<Lie> {
-    wechat.take_lie(Teller::Answer).or_else(|| {
-        let wishes = numbers.iter().filter_map(|n| faults::wish(n, call.name));
-        wishes.filter_map(Lie::wished).next()
+    wechat.take_lie(MessageKind::Answer).or_else(|| {
+        let texts = numbers
+            .iter()
+            .filter_map(|n| faults::text_after_fault(n, call.name));
+        texts.filter_map(Lie::from_prefix).next()
     })
 }
 
@@ -280,42 +282,47 @@ fn write_done(done: Done, lie: Option<Lie>) -> (Answer, Option<Vec<u8>>) {
 fn perform(
     wechat: &mut WeChat,
     call: &Call,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let in_a_number = || {
-        let numbers = asked.numbers();
-        let mut wishes = numbers.iter().filter_map(|n| faults::wish(n, call.name));
-        wishes.find_map(|wish| Fault::wished(wish, |wish| code_wished(call.name, wish)))
+    let requested_by_number = || {
+        let numbers = verified.numbers();
+        let mut texts = numbers
+            .iter()
+            .filter_map(|n| faults::text_after_fault(n, call.name));
+        texts.find_map(|text| Fault::from_prefix(text, |text| code_of_prefix(call.name, text)))
     };
-    match wechat.take_failure(&call.title()).or_else(in_a_number) {
-        None => (call.answer)(wechat, asked, moment),
+    match wechat
+        .take_failure(&call.title())
+        .or_else(requested_by_number)
+    {
+        None => (call.answer)(wechat, verified, moment),
         Some(Fault::Code(code)) => Err(Refusal::of(ErrorCode::from_code(&code))),
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
             // The answer is dropped, whether the call succeeded or not.
-            let _unheard = (call.answer)(wechat, asked, moment);
+            let _unheard = (call.answer)(wechat, verified, moment);
             Err(Refusal::NoAnswer)
         }
     }
 }
 
 /// The longest code of this call with which the text after `FAULT_` begins.
-fn code_wished(call: &str, wish: &str) -> Option<String> {
+fn code_of_prefix(call: &str, text: &str) -> Option<String> {
     let known = ErrorCode::ALL
         .iter()
-        .filter(|code| wish.starts_with(code.code()) && codes::knows(call, code));
+        .filter(|code| text.starts_with(code.code()) && codes::knows(call, code));
     let longest = known.max_by_key(|code| code.code().len())?;
     Some(longest.code().to_owned())
 }
 
 /// Authenticates the caller by the signature. A refusal comes with the merchant
 /// whose keys sign the answer, if known.
-fn enter(
+fn authenticate(
     wechat: &WeChat,
     request: &Request,
     caller_ms: i64,
-) -> Result<Asked, (Refusal, Option<String>)> {
+) -> Result<VerifiedRequest, (Refusal, Option<String>)> {
     let path_and_query = request.uri().path_and_query().map_or("/", |it| it.as_str());
     let method = request.method().as_str();
     let header = web::request_header(request, "authorization").unwrap_or_default();
@@ -378,7 +385,7 @@ fn enter(
         return Err(refused("错误的签名，验签失败", "signature", of_merchant));
     }
     check_headers(request, merchant).map_err(|refusal| (refusal, Some(mchid.clone())))?;
-    Ok(Asked {
+    Ok(VerifiedRequest {
         merchant: merchant.clone(),
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
@@ -393,7 +400,7 @@ fn sign_error(message: String, field: &str, information: Option<&SignInformation
         fields.insert("location".into(), "authorization".into());
         fields.insert("issue".into(), message.as_str().into());
     }
-    Refusal::Told(Box::new(answer::Refusal {
+    Refusal::Answered(Box::new(answer::Refusal {
         status: 401,
         code: ErrorCode::SignError,
         message,
@@ -411,7 +418,7 @@ fn truncated(message: &[u8]) -> String {
 fn check_headers(request: &Request, merchant: &Merchant) -> Result<(), Refusal> {
     let sent = |name| web::request_header(request, name).filter(|value| !value.is_empty());
     let told = |status, message: &str| {
-        Err(Refusal::Told(Box::new(answer::Refusal {
+        Err(Refusal::Answered(Box::new(answer::Refusal {
             status,
             code: ErrorCode::ParamError,
             message: message.to_owned(),

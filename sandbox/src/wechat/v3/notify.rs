@@ -4,8 +4,8 @@
 use super::{refund, seal};
 use crate::moment::Moment;
 use crate::wechat::dialect::Dialect;
-use crate::wechat::faults::{self, Lie, Teller};
-use crate::wechat::notices::{Content, Letter, Notice, Told};
+use crate::wechat::faults::{self, Lie, MessageKind};
+use crate::wechat::notices::{Content, Letter, Notice, NoticeSubject};
 use crate::wechat::orders::Order;
 use crate::wechat::refunds;
 use crate::wechat::state::WeChat;
@@ -24,7 +24,7 @@ pub(crate) fn payment(order: &Order, moment: &mut Moment<'_>) -> Option<Content>
     Some(Content::Event {
         id: event_id(moment),
         created_ms: moment.now_ms,
-        told: Told::Paid(Box::new(order.payment()?.clone())),
+        subject: NoticeSubject::Paid(Box::new(order.payment()?.clone())),
     })
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn refund(refund: &refunds::Refund, at_ms: i64) -> Content {
         // WeChat's number for the refund ends in ten random digits.
         id: format!("EV-{}{}", china(at_ms), last(&refund.refund_id, 5)),
         created_ms: at_ms,
-        told: Told::Refunded(refund.key()),
+        subject: NoticeSubject::Refunded(refund.key()),
     }
 }
 
@@ -55,13 +55,14 @@ pub(crate) fn seal(
     let Content::Event {
         id,
         created_ms,
-        told,
+        subject,
     } = &letter.content
     else {
         return None;
     };
-    let wished = wished(wechat, letter, told).filter(|_| notice.attempts_made() == 0);
-    let lie = wechat.take_lie(Teller::Notice).or(wished);
+    let requested_lie =
+        requested_lie(wechat, letter, subject).filter(|_| notice.attempts_made() == 0);
+    let lie = wechat.take_lie(MessageKind::Notice).or(requested_lie);
     let merchant = wechat.merchants.get(&letter.mch_id)?;
     let key = Secret::new(merchant.apiv3_key.as_str());
     let nonce = moment.alphanumeric(12);
@@ -69,15 +70,15 @@ pub(crate) fn seal(
         Dialect::V3Global => Region::Global,
         _ => Region::Mainland,
     };
-    let mut envelope = match told {
-        Told::Paid(payment) => {
+    let mut envelope = match subject {
+        NoticeSubject::Paid(payment) => {
             let notice = notify::Notice {
                 id: id.clone(),
                 payment: altered(payment, lie),
             };
             notice.seal(region, *created_ms, &nonce, &key).ok()?
         }
-        Told::Refunded(refund_key) => {
+        NoticeSubject::Refunded(refund_key) => {
             let refund = wechat.refunds.get(refund_key)?;
             let order = wechat.orders.get(&refund.order_key)?;
             let notice = refund_notify::Notice {
@@ -85,7 +86,7 @@ pub(crate) fn seal(
                 merchant: (&altered(order.payment()?, lie).account).into(),
                 refund: Refund {
                     money: altered_money(refund.money, lie),
-                    ..refund::told(order, refund, region)
+                    ..refund::refund_message(order, refund, region)
                 },
             };
             notice.seal(region, *created_ms, &nonce, &key)?.ok()?
@@ -117,26 +118,26 @@ pub(crate) fn seal(
 }
 
 /// The lie that the refund's or the order's number requests.
-fn wished(wechat: &WeChat, letter: &Letter, told: &Told) -> Option<Lie> {
-    let refund = match told {
-        Told::Paid(_) => None,
-        Told::Refunded(key) => wechat.refunds.get(key),
+fn requested_lie(wechat: &WeChat, letter: &Letter, subject: &NoticeSubject) -> Option<Lie> {
+    let refund = match subject {
+        NoticeSubject::Paid(_) => None,
+        NoticeSubject::Refunded(key) => wechat.refunds.get(key),
     };
     let numbers = refund.map(|refund| refund.out_refund_no.as_str());
     let mut numbers = numbers.into_iter().chain([letter.out_trade_no.as_str()]);
-    numbers.find_map(|number| Lie::wished(faults::wish(number, NAME)?))
+    numbers.find_map(|number| Lie::from_prefix(faults::text_after_fault(number, NAME)?))
 }
 
 /// A payment as a lie has it.
 fn altered(payment: &Payment, lie: Option<Lie>) -> Payment {
-    let mut told = payment.clone();
-    told.money = altered_money(payment.money, lie);
+    let mut altered = payment.clone();
+    altered.money = altered_money(payment.money, lie);
     match lie {
-        Some(Lie::OtherMerchant) => told.account.mch_id = "1900000000".to_owned(),
-        Some(Lie::UnknownSubMchid) => told.account.sub_mch_id = Some("1900000999".to_owned()),
+        Some(Lie::OtherMerchant) => altered.account.mch_id = "1900000000".to_owned(),
+        Some(Lie::UnknownSubMchid) => altered.account.sub_mch_id = Some("1900000999".to_owned()),
         _ => {}
     }
-    told
+    altered
 }
 
 fn altered_money(money: Money, lie: Option<Lie>) -> Money {

@@ -1,9 +1,9 @@
 //! Prepayment: JSAPI, NATIVE, APP, MWEB (H5).
 
-use super::call::{Asked, Done, Refusal};
+use super::call::{Done, Refusal, VerifiedRequest};
 use crate::moment::Moment;
 use crate::wechat::payers::Payer;
-use crate::wechat::rules::{self, prepay::Wish, strict};
+use crate::wechat::rules::{self, prepay::NewOrder, strict};
 use crate::wechat::state::WeChat;
 use order::{Account, TradeType};
 use std::collections::BTreeMap;
@@ -16,35 +16,40 @@ pub(super) const SHORTEST_MINUTES: i64 = 1;
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
+    let request =
+        Request::read(&verified.incoming()).map_err(|error| verified.unreadable(error))?;
     let trade_type = request.trade.trade_type();
-    if asked.merchant.strict {
+    if verified.merchant.strict {
         let limit_pay = request.limit_pay.as_ref().map(|it| it.as_str());
         let goods = request.detail.as_ref().map(|detail| detail.fields());
         strict::limit_pay(limit_pay)
             .and_then(|()| strict::goods(goods, request.money.amount_minor()))
-            .map_err(|broken| asked.undocumented(&broken))?;
+            .map_err(|broken| verified.undocumented(&broken))?;
     }
-    let account = asked.account(wechat, &Merchant::from(&request.account))?;
-    rules::check_trade_type(&asked.merchant, trade_type)?;
-    rules::check_pricing(&asked.merchant, asked.region(), request.money.currency())?;
+    let account = verified.account(wechat, &Merchant::from(&request.account))?;
+    rules::check_trade_type(&verified.merchant, trade_type)?;
+    rules::check_pricing(
+        &verified.merchant,
+        verified.region(),
+        request.money.currency(),
+    )?;
     let payer = payer(wechat, &account, &request.trade)?;
-    let wish = Wish {
+    let new_order = NewOrder {
         terms: terms(&request),
         account,
         out_trade_no: request.out_trade_no.as_str().to_owned(),
         trade_type,
         money: request.money,
         payer,
-        dialect: asked.dialect(),
+        dialect: verified.dialect(),
         expires_ms: request.time_expire_ms,
         starts_ms: request.time_start_ms,
         shortest_minutes: SHORTEST_MINUTES,
     };
-    let key = wechat.prepay(wish, moment)?;
+    let key = wechat.prepay(new_order, moment)?;
     let order = wechat.orders.get(&key);
     let made = order.and_then(|order| {
         Some(match trade_type {
@@ -54,7 +59,7 @@ pub(super) fn answer(
         })
     });
     let made = made.ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
-    Ok(Done::json(made.to_json(asked.region())))
+    Ok(Done::json(made.to_json(verified.region())))
 }
 
 /// Under the names that [`Order::terms`](crate::wechat::orders::Order::terms) has for

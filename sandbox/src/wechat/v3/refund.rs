@@ -1,10 +1,10 @@
 //! Refund, and the form of a refund in every message.
 
-use super::call::{Asked, Done, Refusal};
+use super::call::{Done, Refusal, VerifiedRequest};
 use crate::moment::Moment;
 use crate::wechat::orders::{self, Order};
 use crate::wechat::refunds;
-use crate::wechat::rules::refund::Wish;
+use crate::wechat::rules::refund::NewRefund;
 use crate::wechat::state::WeChat;
 use order::Currency;
 use wechatpay::common::refund::{Channel, FundsSource};
@@ -13,16 +13,17 @@ use wechatpay::v3::{ErrorCode, Region};
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(wechat, &request.merchant)?;
+    let request =
+        Request::read(&verified.incoming()).map_err(|error| verified.unreadable(error))?;
+    let account = verified.account(wechat, &request.merchant)?;
     let order_key = super::call::find_order(wechat, &account, &request.by)
         .ok_or_else(|| Refusal::of(ErrorCode::OrderNotExist))?
         .key();
     let amounts = request.amounts;
-    let wish = Wish {
+    let new_refund = NewRefund {
         order_key: order_key.clone(),
         out_refund_no: request.out_refund_no.as_str().to_owned(),
         refund_fee: amounts.refund().amount_minor(),
@@ -30,21 +31,21 @@ pub(super) fn answer(
         currency: Some(amounts.refund().currency()),
         refund_account: request.source,
         notify_url: request.notify_url.map(|url| url.as_str().to_owned()),
-        dialect: asked.dialect(),
+        dialect: verified.dialect(),
     };
-    let key = wechat.refund(wish, moment)?;
+    let key = wechat.refund(new_refund, moment)?;
     let order = wechat.orders.get(&order_key);
     let (order, refund) = order
         .zip(wechat.refunds.get(&key))
         .ok_or_else(|| Refusal::of(ErrorCode::SystemError))?;
-    let region = asked.region();
+    let region = verified.region();
     Ok(Done::json(
-        told(order, refund, region).to_json(In::Answer, region),
+        refund_message(order, refund, region).to_json(In::Answer, region),
     ))
 }
 
 /// A refund in the codec's form.
-pub(super) fn told(order: &Order, refund: &refunds::Refund, region: Region) -> Refund {
+pub(super) fn refund_message(order: &Order, refund: &refunds::Refund, region: Region) -> Refund {
     Refund {
         refund_id: refund.refund_id.clone(),
         out_refund_no: refund.out_refund_no.clone(),

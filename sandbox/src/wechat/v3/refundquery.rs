@@ -1,7 +1,7 @@
 //! Query refund: one by either number, or all of an order's.
 
-use super::call::{Asked, Done, Refusal};
-use super::refund::told;
+use super::call::{Done, Refusal, VerifiedRequest};
+use super::refund::refund_message;
 use crate::moment::Moment;
 use crate::wechat::refunds;
 use crate::wechat::state::WeChat;
@@ -13,11 +13,12 @@ use wechatpay::v3::{ErrorCode, Merchant, Region};
 /// One refund.
 pub(super) fn one(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     _moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(wechat, &request.merchant)?;
+    let request =
+        Request::read(&verified.incoming()).map_err(|error| verified.unreadable(error))?;
+    let account = verified.account(wechat, &request.merchant)?;
     let sub_mch_id = account.sub_mch_id.as_deref();
     let refund = match &request.by {
         Lookup::RefundId(id) => wechat
@@ -35,20 +36,21 @@ pub(super) fn one(
         })
         .and_then(|refund| Some((refund, wechat.orders.get(&refund.order_key)?)))
         .ok_or_else(|| Refusal::of(ErrorCode::ResourceNotExists))?;
-    let region = asked.region();
+    let region = verified.region();
     Ok(Done::json(
-        told(order, refund, region).to_json(In::Query, region),
+        refund_message(order, refund, region).to_json(In::Query, region),
     ))
 }
 
 /// All refunds of an order, oldest first, a page at a time.
 pub(super) fn all(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     _moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = PageRequest::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let account = asked.account(wechat, &request.merchant)?;
+    let request =
+        PageRequest::read(&verified.incoming()).map_err(|error| verified.unreadable(error))?;
+    let account = verified.account(wechat, &request.merchant)?;
     let none = || Refusal::of(ErrorCode::ResourceNotExists);
     let order = super::call::find_order(wechat, &account, &request.by).ok_or_else(none)?;
     let refunds = wechat.refunds.of_order(&order.key());
@@ -69,7 +71,7 @@ pub(super) fn all(
             .into_iter()
             .skip(usize::try_from(request.offset).unwrap_or(usize::MAX))
             .take(usize::try_from(request.count.get()).unwrap_or(usize::MAX))
-            .map(|refund| told(order, refund, Region::Global))
+            .map(|refund| refund_message(order, refund, Region::Global))
             .collect(),
     };
     Ok(Done::json(page.to_json(&Merchant::from(&account))))

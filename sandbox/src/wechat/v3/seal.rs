@@ -23,8 +23,8 @@ pub(super) fn headers(
     lie: Option<Lie>,
     moment: &mut Moment<'_>,
 ) -> Vec<(String, String)> {
-    let lot = moment.lot();
-    let signer = merchant.platform.signer(&merchant.mch_id, wanted, lot);
+    let percent = moment.percent();
+    let signer = merchant.platform.signer(&merchant.mch_id, wanted, percent);
     let Some(signer) = signer.filter(|_| lie != Some(Lie::NoSignature)) else {
         return Vec::new();
     };

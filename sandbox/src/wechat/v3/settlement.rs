@@ -1,6 +1,6 @@
 //! Query settled funds.
 
-use super::call::{Asked, Done, Refusal};
+use super::call::{Done, Refusal, VerifiedRequest};
 use crate::moment::Moment;
 use crate::wechat::rules::settlement::records;
 use crate::wechat::state::WeChat;
@@ -8,14 +8,15 @@ use wechatpay::v3::settlement::{Answer, Request};
 
 pub(super) fn answer(
     wechat: &mut WeChat,
-    asked: &Asked,
+    verified: &VerifiedRequest,
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
-    let request = Request::read(&asked.incoming()).map_err(|error| asked.unreadable(error))?;
-    let sub_mch_id = asked.one_of_its_own(wechat, &request.merchant)?;
+    let request =
+        Request::read(&verified.incoming()).map_err(|error| verified.unreadable(error))?;
+    let sub_mch_id = verified.one_of_its_own(wechat, &request.merchant)?;
     let all = records(
         wechat,
-        (&asked.merchant.mch_id, sub_mch_id),
+        (&verified.merchant.mch_id, sub_mch_id),
         request.settle_state,
         request.dates,
         moment.now_ms,

@@ -7,7 +7,7 @@ use crate::input::Input;
 use crate::moment::Moment;
 use crate::web;
 use crate::wechat::orders::{self, State};
-use crate::wechat::rules::refund::Wish;
+use crate::wechat::rules::refund::NewRefund;
 use crate::wechat::state::WeChat;
 use order::TradeType;
 
@@ -35,7 +35,7 @@ pub(super) fn change(
     let at_ms = moment.now_ms;
     let done = match by_hand.as_str() {
         "refund" => {
-            let wish = Wish {
+            let new_refund = NewRefund {
                 order_key: key.clone(),
                 out_refund_no: out_refund_no.unwrap_or_else(|| format!("PLATFORM-{number}")),
                 refund_fee: refund_fee.unwrap_or(total_fee),
@@ -45,7 +45,7 @@ pub(super) fn change(
                 notify_url,
                 dialect: order.dialect,
             };
-            wechat.refund(wish, moment).map(drop)
+            wechat.refund(new_refund, moment).map(drop)
         }
         "close" => wechat.close(&key, at_ms),
         // The platform has no earliest time for a reverse.

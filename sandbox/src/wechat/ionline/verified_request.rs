@@ -15,7 +15,7 @@ use wechatpay::v2::ErrorCode;
 const TRANSACTION_ID_LEN: usize = 32;
 
 /// A request whose signature and required fields have been checked.
-pub(super) struct Asked {
+pub(super) struct VerifiedRequest {
     pub(super) merchant: Merchant,
     /// The merchant's account at iOnline.
     pub(super) ionline: Ionline,
@@ -23,7 +23,7 @@ pub(super) struct Asked {
     pub(super) fields: Fields,
 }
 
-impl Asked {
+impl VerifiedRequest {
     pub(super) fn key(&self) -> Secret {
         Secret::new(self.ionline.key.clone())
     }
@@ -97,7 +97,7 @@ pub(super) fn transaction_id(mid: &str, payment: &Payment) -> String {
 }
 
 /// A payment under iOnline's own numbers.
-pub(super) fn told(mid: &str, payment: &Payment) -> Payment {
+pub(super) fn with_ionline_numbers(mid: &str, payment: &Payment) -> Payment {
     Payment {
         account: Account {
             mch_id: mid.to_owned(),
