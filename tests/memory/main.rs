@@ -90,6 +90,7 @@ mod operation {
     pub mod alarms;
     pub mod audit;
     pub mod board;
+    pub mod contract;
     pub mod doctor;
     pub mod operator;
 }
