@@ -1,17 +1,18 @@
-//! What was looked for and does not exist, remembered for some seconds in an
-//! isolate: a flood of the same unknown names reaches no object.
+//! Bounded memory of an isolate: names that do not exist, remembered for some
+//! seconds so that a flood of them reaches no object, and the rule by which the
+//! oldest entries of any map are removed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// How long something that does not exist is not looked for again. What is
-/// made meanwhile is found after that.
+/// How long a name that does not exist is not looked up again. What is made in
+/// the meantime is found afterwards.
 pub const MISSING_MS: i64 = 5_000;
-/// Past so many, the oldest are forgotten.
+/// Above this number the oldest are removed.
 const AT_MOST: usize = 4_096;
 
-/// Names of what does not exist, with what was found instead.
+/// Names that do not exist, with what the lookup gave instead.
 #[derive(Debug)]
 pub struct Missing<K, V>(RefCell<HashMap<K, (V, i64)>>);
 
@@ -22,7 +23,7 @@ impl<K, V> Default for Missing<K, V> {
 }
 
 impl<K: Eq + Hash, V: Copy> Missing<K, V> {
-    /// What was found instead, some seconds ago at most.
+    /// What the lookup gave, where it was made within [`MISSING_MS`].
     pub fn get(&self, name: &K, now_ms: i64) -> Option<V> {
         let names = self.0.borrow();
         let (value, at_ms) = names.get(name)?;
@@ -31,7 +32,7 @@ impl<K: Eq + Hash, V: Copy> Missing<K, V> {
             .then_some(*value)
     }
 
-    /// It does not exist now.
+    /// Records that this name does not exist.
     pub fn put(&self, name: K, value: V, now_ms: i64) {
         let mut names = self.0.borrow_mut();
         if names.len() >= AT_MOST {

@@ -1,4 +1,9 @@
-//! Programs and operators: api-keys, api-tokens and `ADMIN_TOKEN`.
+//! Authenticates programs and operators: api-keys, api-tokens and `ADMIN_TOKEN`.
+//!
+//! ```text
+//! caller ─▶ directory: whose key is it ─▶ authenticate: limit of wrong keys
+//!                                              └─▶ record_caller: log, audit, limit per key
+//! ```
 
 use crate::http::address::origin;
 use crate::http::client::network;
@@ -44,7 +49,7 @@ pub async fn caller<R: Runtime>(
             .await?
             .ok_or_else(|| ApiError::of(Code::ApiKeyUnknown))
     };
-    let context = guess(cx, request, "api-key", context).await?;
+    let context = authenticate(cx, request, "api-key", context).await?;
     if access != Access::Keys && uses_token(request) {
         let holder = token_holder(cx, request).await?;
         return match holder.merchant.id == context.merchant.id {
@@ -60,7 +65,7 @@ pub async fn caller<R: Runtime>(
         check_secret(cx, request, &context, api_key).await?;
     }
     let print = fingerprint(api_key);
-    shown(cx, "key", &print, &print)?;
+    record_caller(cx, "key", &print, &print)?;
     Ok(context)
 }
 
@@ -79,12 +84,11 @@ async fn check_secret<R: Runtime>(
             false => Err(ApiError::of(Code::ApiSecretWrong)),
         }
     };
-    guess(cx, request, &fingerprint(api_key), checked).await
+    authenticate(cx, request, &fingerprint(api_key), checked).await
 }
 
-/// Whether the caller of a BASIC call, whom [`caller`] has found,
-/// has shown more than the api-key. A wrong api-secret is refused as
-/// everywhere.
+/// Whether the caller of a BASIC call, authenticated by [`caller`], presents
+/// more than the api-key. A wrong api-secret is refused as everywhere.
 pub async fn has_shown_secret<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -117,8 +121,8 @@ pub async fn refuse_key_alone<R: Runtime>(
     }
 }
 
-/// The same of a BASIC call that names an address, where one of these leads
-/// outside the merchant's registered origins.
+/// Refuses a BASIC call with an address outside the merchant's registered
+/// origins, where the merchant's `require_secret` demands the secret for it.
 pub async fn refuse_foreign_addresses<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -147,9 +151,9 @@ pub async fn refuse_foreign_addresses<R: Runtime>(
     }
 }
 
-/// A refusal as its caller may learn it: which term of an order differs is
-/// told only to a caller that may read the order.
-pub async fn told_to<R: Runtime>(
+/// A refusal as its caller may see it: only a caller that may read the order
+/// learns which of its terms differs.
+pub async fn refusal_for<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
     context: &MerchantContext,
@@ -165,20 +169,20 @@ pub async fn told_to<R: Runtime>(
     }
 }
 
-/// Records the authenticated caller: what follows is theirs, and
-/// they may ask as often as one key may.
-fn shown<R: Runtime>(
+/// Records the authenticated caller and applies its rate limit. `limited` is
+/// the name that the limit counts under.
+fn record_caller<R: Runtime>(
     cx: &Services<R>,
     kind: &str,
     fingerprint: &str,
-    asks: &str,
+    limited: &str,
 ) -> Result<(), ApiError> {
     observe::set_actor(format!("{kind} {}", short(fingerprint)));
     let rate = Rate::of_key(cx.config.api_calls_per_second);
-    cx.limit("key", asks, rate)
+    cx.limit("key", limited, rate)
 }
 
-/// The merchant whose api-token the request carries: it stands for both
+/// The merchant whose api-token the request carries. The token replaces both
 /// keys.
 async fn token_holder<R: Runtime>(
     cx: &Services<R>,
@@ -192,17 +196,18 @@ async fn token_holder<R: Runtime>(
             .await?
             .ok_or_else(|| ApiError::of(Code::ApiTokenUnknown))
     };
-    let context = guess(cx, request, "api-token", context).await?;
-    // A merchant's tokens are one key together: more of them ask no more.
-    shown(cx, "token", &fingerprint(token), &context.merchant.id)?;
+    let context = authenticate(cx, request, "api-token", context).await?;
+    // All tokens of a merchant share one limit.
+    record_caller(cx, "token", &fingerprint(token), &context.merchant.id)?;
     Ok(context)
 }
 
-/// Checks a key that a caller presents. After too many wrong ones from an
-/// address, more are not answered with what is wrong; right ones still
-/// pass, because their owner may sit behind the same address. A flood is
-/// not even heard. Without a client address no per-address limit applies.
-pub async fn guess<R: Runtime, T>(
+/// Checks a key that a caller presents, and limits wrong keys by network
+/// address. Past the limit a wrong key is answered with 429 in place of what is
+/// wrong with it; a right key still passes, because its owner may use the same
+/// address. In a flood of wrong keys no key is checked. Without a client address
+/// no per-address limit applies.
+pub async fn authenticate<R: Runtime, T>(
     cx: &Services<R>,
     request: &Request,
     key: &str,
@@ -233,16 +238,17 @@ pub async fn guess<R: Runtime, T>(
     }
 }
 
+/// Authenticates the operator by `ADMIN_TOKEN`.
 pub async fn admin<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<(), ApiError> {
     let checked = async { is_admin(cx, request) };
-    guess(cx, request, "admin", checked).await
+    authenticate(cx, request, "admin", checked).await
 }
 
 fn is_admin<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<(), ApiError> {
     let given = header_text(request, "authorization")
         .and_then(|text| text.strip_prefix("Bearer "))
         .map(Secret::new);
-    // Every token is compared, whichever holds.
+    // Every token is compared, so that the time does not tell which one matched.
     let tokens = cx.config.admin_tokens.iter();
     let holds = tokens.fold(false, |holds, token| {
         (given.as_ref() == Some(token)) | holds
@@ -255,8 +261,8 @@ fn is_admin<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<(), ApiEr
     }
 }
 
-/// Whether the api-token is what authenticates the request. Beside both keys
-/// it is passed over.
+/// Whether the api-token authenticates the request. A request with both keys
+/// ignores it.
 fn uses_token(request: &Request) -> bool {
     let has = |name| header_text(request, name).is_some();
     has("api-token") && !(has("api-key") && has("api-secret"))

@@ -63,7 +63,7 @@ pub const FAILED_COOKIE: &str = "weceive_sign_in_failed";
 /// Of the two kinds of a payer's cookie.
 const PAYER_PURPOSE: &str = "payer";
 
-const TOLD_PURPOSE: &str = "payer told by a service";
+const SERVICE_PURPOSE: &str = "payer told by a service";
 
 /// As long as a prepayment.
 const PAYER_SECONDS: i64 = 2 * 60 * 60;
@@ -103,8 +103,8 @@ pub fn payer<R: Runtime>(
     let told = || {
         let development = cx.config.development;
         let service = context.merchant.quick_auth_service(development)?;
-        let token = cookie(request, &told_cookie(&context.merchant.id))?;
-        let payer = read_payer(cx, TOLD_PURPOSE, token, context)?;
+        let token = cookie(request, &service_cookie(&context.merchant.id))?;
+        let payer = read_payer(cx, SERVICE_PURPOSE, token, context)?;
         let by = (context.merchant.id.clone(), name_of(service));
         (payer.told_by == Some(by)).then_some(payer.openid)
     };
@@ -194,7 +194,7 @@ pub fn arrive<R: Runtime>(
     let (appid, id) = (context.merchant.account.payer_appid(), &context.merchant.id);
     let (name, purpose) = match service {
         None => (payer_cookie(appid), PAYER_PURPOSE),
-        Some(_) => (told_cookie(id), TOLD_PURPOSE),
+        Some(_) => (service_cookie(id), SERVICE_PURPOSE),
     };
     let payer = Payer {
         v: VERSION,
@@ -278,7 +278,7 @@ pub fn payer_cookie(appid: &str) -> String {
 }
 
 /// The merchant's own: what its service says holds nowhere else.
-fn told_cookie(merchant: &str) -> String {
+fn service_cookie(merchant: &str) -> String {
     format!("weceive_told_{merchant}")
 }
 

@@ -418,7 +418,10 @@ async fn check_app_secret<R: Runtime>(cx: &Services<R>, context: &MerchantContex
 
 /// A warning where another merchant has the same account at WeChat.
 async fn check_account<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> Option<Check> {
-    let twins = same_account(&cx.runtime, &context.merchant).await.ok()?;
+    let twins = same_account(&cx.runtime, &context.merchant).await;
+    let twins = twins
+        .inspect_err(|error| error.log_cause(&cx.runtime))
+        .ok()?;
     account_warning(&twins).map(|says| unknown("account", says))
 }
 

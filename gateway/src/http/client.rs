@@ -4,8 +4,8 @@ use crate::http::message::header_text;
 use crate::runtime::Request;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The client's address, as Cloudflare reports it. No client
-/// needs it in development, where every client is on this machine.
+/// The client's address, as Cloudflare reports it; in development, where no
+/// proxy reports one, this machine's.
 pub fn client_ip(request: &Request) -> IpAddr {
     header_text(request, "cf-connecting-ip")
         .and_then(|text| text.parse().ok())
@@ -14,8 +14,9 @@ pub fn client_ip(request: &Request) -> IpAddr {
         })
 }
 
-/// The sender's address, as Cloudflare or a proxy tells it: of IPv6 the half
-/// that a provider gives to one customer.
+/// The sender's network, by which rate limits count: the address that Cloudflare
+/// or a proxy reports, and of an IPv6 address the /64 that a provider gives to
+/// one customer.
 pub fn network(request: &Request) -> Option<String> {
     let text = header_text(request, "cf-connecting-ip")?;
     // Normalise IPv4-mapped IPv6 addresses, or they share one bucket.

@@ -1,16 +1,15 @@
-//! How often one caller may ask: buckets of tokens in an isolate's memory.
+//! Rate limits: token buckets in an isolate's memory.
 //!
-//! | who | is limited |
+//! | bucket of | limits |
 //! |---|---|
-//! | an api-key, or api-token | in all its calls, so that one merchant's peak is not another's wait |
-//! | an address that shows wrong keys | in learning that they are wrong, and in a flood in being heard |
-//! | an address | on payers' pages, a high limit: many payers of a carrier share one address (NAT) |
-//! | a checkout | in what leads to WeChat |
+//! | an api-key, or a merchant's api-tokens | all its calls, so that one merchant's peak does not delay others |
+//! | a network with wrong keys | answers that say what is wrong; in a flood, every check of a key |
+//! | a network | payers' pages, a high limit: many payers of a carrier share one address (NAT) |
+//! | a network | refused notices, and requests for what does not exist |
+//! | a checkout | calls that lead to WeChat |
 //!
-//! What isolates share are their machines, and what merchants share is an
-//! isolate; so that is where it is counted, and a new isolate counts from
-//! nothing. Notices from WeChat are not limited: they are verified. Those that
-//! are refused are, by address; and so is asking for what does not exist.
+//! Merchants share an isolate, so the isolate counts; a new isolate begins with
+//! full buckets. A verified notice is never limited.
 
 use crate::cache::forget_oldest;
 use crate::http::client::network;
@@ -38,8 +37,8 @@ pub const WRONG_KEYS: Rate = Rate {
     per_minute: 10,
     at_most: 20,
 };
-/// Of wrong keys from one address before it is not heard any more, with right
-/// ones neither: no forgotten program asks as often.
+/// Of wrong keys from one address. Past it no key from there is checked, right
+/// ones included: no misconfigured program asks as often.
 pub const FLOOD: Rate = Rate {
     per_minute: 600,
     at_most: 600,
@@ -49,13 +48,13 @@ pub const PAGES: Rate = Rate {
     per_minute: 12_000,
     at_most: 4_000,
 };
-/// Of an address in what makes or draws something, or leads to WeChat.
+/// Of one address in calls that make or draw something, or lead to WeChat.
 pub const MUTATIONS: Rate = Rate {
     per_minute: 1_200,
     at_most: 400,
 };
-/// Of one address in notices that are refused. Notices that are believed are
-/// never limited, regardless of other notices from the same address.
+/// Of one address in refused notices. Accepted notices are never limited,
+/// regardless of other notices from there.
 pub const REFUSED_NOTICES: Rate = Rate {
     per_minute: 60,
     at_most: 120,
@@ -65,7 +64,7 @@ pub const UNKNOWN: Rate = Rate {
     per_minute: 600,
     at_most: 600,
 };
-/// Of one checkout in what leads to WeChat.
+/// Of one checkout in calls that lead to WeChat.
 pub const CHECKOUT: Rate = Rate {
     per_minute: 60,
     at_most: 60,
@@ -83,10 +82,10 @@ impl Rate {
     }
 }
 
-/// A token in a bucket's own unit: so many come in a millisecond as tokens in
-/// a minute.
+/// A token in a bucket's unit, chosen so that a rate per minute is also the
+/// number of units per millisecond.
 const TOKEN: i64 = 60_000;
-/// Past so many, those that are full are forgotten; then the oldest.
+/// Above this number, full buckets are removed; then the oldest.
 const BUCKETS: usize = 20_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +102,7 @@ pub struct Limits {
 }
 
 impl Bucket {
-    /// As it stands now. A clock that was set back fills nothing.
+    /// The bucket now. A clock that was set back adds no tokens.
     fn at(self, rate: Rate, now_ms: i64) -> Self {
         let since_ms = (now_ms - self.at_ms).clamp(0, 60_000 * 60);
         let filled = self.filled + since_ms * rate.per_minute;

@@ -142,6 +142,29 @@ impl Credentials {
         previous.filter(|_| now_ms < self.previous_until_ms)
     }
 
+    /// The API keys that a message of WeChat may be signed or encrypted with: the
+    /// present one, and the one before it while it is still accepted.
+    pub fn api_keys(&self, now_ms: i64) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.api_key).chain(self.previous_api_key(now_ms))
+    }
+
+    /// Reads a message with the present API key. Where `is_wrong_key` says that
+    /// the error may come from the key, the message is read with the previous
+    /// key, while that is still accepted. The second value is the key that gave
+    /// the result.
+    pub fn read_with_api_keys<T, E>(
+        &self,
+        now_ms: i64,
+        is_wrong_key: impl Fn(&E) -> bool,
+        read: impl Fn(&Secret) -> Result<T, E>,
+    ) -> (Result<T, E>, &Secret) {
+        let first = read(&self.api_key);
+        match (&first, self.previous_api_key(now_ms)) {
+            (Err(error), Some(previous)) if is_wrong_key(error) => (read(previous), previous),
+            _ => (first, &self.api_key),
+        }
+    }
+
     /// What a delivery is signed with: while the secret changes, with both.
     pub fn delivery_secrets(&self, now_ms: i64) -> impl Iterator<Item = &Secret> {
         let previous = self.previous_delivery_secret.as_ref();

@@ -1,5 +1,5 @@
-//! For whom something is done, and under which request: what every line of the
-//! log and every row of an audit says beside its own words.
+//! Request context: request id, actor and call. Every log line and every audit
+//! row has them.
 //!
 //! ```text
 //! request ─▶ Gateway::handle ─▶ book or registry ─▶ order ┄▶ timer ─▶ delivery
@@ -7,9 +7,9 @@
 //!                                call
 //! ```
 //!
-//! A context goes with a *future* and not with an argument: it is put in place
-//! for each poll and taken away after, so that a helper ten calls below knows
-//! it and no signature carries it. Everything runs on one thread.
+//! A context belongs to a *future*: it is made current for each poll and removed
+//! afterwards, so that no function needs an argument for it. Everything runs on
+//! one thread.
 
 use crate::runtime::{Request, Runtime};
 use http::HeaderName;
@@ -23,7 +23,7 @@ use std::pin::pin;
 /// delivery names it in.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Who asks for what.
+/// Who calls what, under which request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestContext {
     /// The request's id. A timer's is that of the request that made the order.
@@ -33,7 +33,7 @@ pub struct RequestContext {
     pub who: String,
     /// Method and path; or what a timer is about.
     pub call: String,
-    /// A payer waits at a counter: its requests to WeChat leave first.
+    /// A payer waits at a till: this request's calls to WeChat are sent first.
     #[serde(skip)]
     pub urgent: bool,
 }
@@ -43,8 +43,8 @@ thread_local! {
 }
 
 impl RequestContext {
-    /// A request's. Cloudflare's own id, or a proxy's, is taken where it looks
-    /// like one; else it is `fresh`.
+    /// The context of a request. The id is Cloudflare's or a proxy's, where that
+    /// is well-formed, and `fresh` otherwise.
     pub fn of(request: &Request, actor: &str, fresh: impl FnOnce() -> String) -> Self {
         let id = ["cf-ray", REQUEST_ID.as_str()]
             .iter()
@@ -59,7 +59,7 @@ impl RequestContext {
         }
     }
 
-    /// A timer's, about an order that was made under `request_id`.
+    /// The context of a timer, for an order that was made under `request_id`.
     pub fn timer(about: &str, request_id: String) -> Self {
         Self {
             request_id,
@@ -69,7 +69,7 @@ impl RequestContext {
         }
     }
 
-    /// The one in place.
+    /// The current context; the default one outside of any.
     pub fn current() -> Self {
         CURRENT.with_borrow(Self::clone)
     }
@@ -96,7 +96,7 @@ pub fn set_actor(who: String) {
     CURRENT.with_borrow_mut(|request_context| request_context.who = who);
 }
 
-/// A context in place, and the one before it aside.
+/// Makes a context current, and the previous one again when it is dropped.
 struct InPlace<'a>(&'a mut RequestContext);
 
 impl<'a> InPlace<'a> {
@@ -148,7 +148,7 @@ pub trait Log: Runtime {
 
 impl<R: Runtime> Log for R {}
 
-/// Short, and of letters that need no care anywhere.
+/// Whether an id is short and needs no escaping anywhere.
 fn is_id(text: &str) -> bool {
     (8..=64).contains(&text.len())
         && text

@@ -1,30 +1,29 @@
-//! Counters: kept in memory while something runs, and added to the database
-//! now and then.
+//! Counters: kept in memory, and added to the object's database at intervals.
 //!
-//! A name is `family:label[:label]`, or one word for what became of a notice;
-//! `handlers/admin/metrics.rs` says what each is called outside.
+//! A name is `family:label[:label]`, or one word for the verdict about a notice.
+//! `handlers/admin/metrics.rs` has the name of each in `/metrics`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-/// What was counted and is not yet written down. A crash loses it: these are
-/// numbers to watch, and the audit is what to believe.
+/// What was counted and is not in the database yet. A crash loses it: counters
+/// are for monitoring, and the audit is the record.
 #[derive(Debug, Default)]
 pub struct Counters {
     counts: RefCell<BTreeMap<String, i64>>,
     written_at_ms: Cell<i64>,
 }
 
-/// Under load the counters are written down this far apart.
+/// The shortest time between two writes.
 const APART_MS: i64 = 1_000;
 
 impl Counters {
-    /// Once more.
+    /// Adds one.
     pub fn count(&self, name: &str) {
         self.add(name, 1);
     }
 
-    /// So much more.
+    /// Adds a number.
     pub fn add(&self, name: &str, by: i64) {
         let mut counts = self.counts.borrow_mut();
         match counts.get_mut(name) {
@@ -35,12 +34,12 @@ impl Counters {
         }
     }
 
-    /// What is not written down.
+    /// What is not in the database yet.
     pub fn counts(&self) -> BTreeMap<String, i64> {
         self.counts.borrow().clone()
     }
 
-    /// Whether something was counted that is not written down.
+    /// Whether something was counted that is not in the database yet.
     pub fn is_new(&self) -> bool {
         !self.counts.borrow().is_empty()
     }

@@ -285,7 +285,7 @@ pub const MUTANTS: &[Mutant] = &[
             Change {
                 room: "gateway",
                 find: "match $believed($cx, &signature, request, &whose).await {",
-                replace: "match Ok::<_, &str>(told) {",
+                replace: "match Ok::<_, &str>(content) {",
             },
         ],
     },
@@ -489,8 +489,8 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 room: "gateway",
-                find: "const TOLD_APART_MS: i64 = 10_000;",
-                replace: "const TOLD_APART_MS: i64 = 1;",
+                find: "const REPORTS_APART_MS: i64 = 10_000;",
+                replace: "const REPORTS_APART_MS: i64 = 1;",
             },
         ],
     },

@@ -2,7 +2,7 @@
 //! `GET`, how that stands.
 
 use super::{notify_targets, page_lang};
-use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
+use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::book::{
     Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_CHECKOUT_NUMBER, NewCheckout, Purchase,
     Refunded, command,
@@ -81,7 +81,7 @@ pub async fn create_checkout<R: Runtime>(
     let call = command::OpenCheckout(Box::new(new));
     let checkout: Checkout = match cx.book(&context.merchant.id, call).await {
         Ok(checkout) => checkout,
-        Err(error) => return Err(told_to(cx, request, &context, error).await),
+        Err(error) => return Err(refusal_for(cx, request, &context, error).await),
     };
     Ok(success(json!({
         "id": checkout.id,

@@ -34,10 +34,8 @@ pub async fn checksign<R: Runtime>(
             Code::SignMissing.advice(),
         ));
     };
-    let credentials = &context.credentials;
-    let previous = credentials.previous_api_key(cx.runtime.now_ms());
     let mut holds = false;
-    for key in [Some(&credentials.api_key), previous].into_iter().flatten() {
+    for key in context.credentials.api_keys(cx.runtime.now_ms()) {
         let checked = fields.check_sign(key).map_err(|_| {
             ApiError::field(
                 Code::XmlInvalid,

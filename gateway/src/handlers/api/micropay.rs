@@ -2,7 +2,7 @@
 //! scans the payer's code (WeChat Pay v2 manual, section 5).
 
 use super::notify_targets;
-use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
+use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::book::{NewQuickPay, command};
 use crate::handlers::answers::status_data;
 use crate::http::address;
@@ -57,7 +57,7 @@ pub async fn micropay<R: Runtime>(
     let call = command::QuickPay(Box::new(new));
     let order: Order = match cx.book(&context.merchant.id, call).await {
         Ok(order) => order,
-        Err(error) => return Err(told_to(cx, request, &context, error).await),
+        Err(error) => return Err(refusal_for(cx, request, &context, error).await),
     };
     Ok(success(status_data(&order)))
 }

@@ -1,7 +1,7 @@
 //! `POST /v1/order` and `GET /v1/order` (WeCeive API, "Payment").
 
 use super::notify_targets;
-use crate::auth::keys::{Access, caller, refuse_foreign_addresses, told_to};
+use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::auth::sessions::{MAX_OPENID_BYTES, is_openid};
 use crate::book::{NewOrder, Prepaid, command};
 use crate::handlers::answers::status_data;
@@ -50,7 +50,7 @@ pub async fn create_order<R: Runtime>(
     let call = command::CreateOrder(Box::new(new));
     let prepaid: Prepaid = match cx.book(&context.merchant.id, call).await {
         Ok(prepaid) => prepaid,
-        Err(error) => return Err(told_to(cx, request, &context, error).await),
+        Err(error) => return Err(refusal_for(cx, request, &context, error).await),
     };
     let prepayment = prepaid.prepayment;
     if context.merchant.answers == Answers::Flat {

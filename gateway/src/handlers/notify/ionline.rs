@@ -1,7 +1,7 @@
 //! `POST /notify/ionline/{merchant}`: notices of iOnline Pay (iOnline
 //! description): XML, signed inside the document, acknowledged with one word.
 
-use super::{addressee, ambiguous, not_believed, noticed};
+use super::{addressee, count_rejected, query_named_order, report_payment};
 use crate::book::Verdict;
 use crate::http::error::ApiError;
 use crate::http::message::answer;
@@ -20,24 +20,22 @@ pub async fn ionline_notice<R: Runtime>(
         account: &context.merchant.account,
         currency: context.merchant.currency,
     };
-    let credentials = &context.credentials;
-    let read = |key| Notice::read(request.body(), merchant, key);
-    let previous = credentials.previous_api_key(cx.runtime.now_ms());
-    let notice = match (read(&credentials.api_key), previous) {
-        (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
-        (notice, _) => notice,
-    };
+    let (notice, _) = context.credentials.read_with_api_keys(
+        cx.runtime.now_ms(),
+        |error| matches!(error, NoticeError::BadSignature),
+        |key| Notice::read(request.body(), merchant, key),
+    );
     match notice {
         Ok(notice) => {
-            let verdict = noticed(cx, id, notice.payment, None).await?;
+            let verdict = report_payment(cx, id, notice.payment, None).await?;
             Ok(acknowledgement(&verdict))
         }
         Err(NoticeError::Ambiguous { out_trade_no }) => {
-            let verdict = ambiguous(cx, id, out_trade_no.as_deref()).await?;
+            let verdict = query_named_order(cx, id, out_trade_no.as_deref()).await?;
             Ok(acknowledgement(&verdict))
         }
         Err(error) => {
-            not_believed(cx, id, name_of(&error)).await;
+            count_rejected(cx, id, name_of(&error)).await;
             // Verified, and it says that nothing was paid: there is
             // nothing to send again.
             Ok(match error {

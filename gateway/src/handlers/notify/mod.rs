@@ -1,11 +1,18 @@
-//! `POST /notify/{dialect}/{merchant}`: what an upstream tells unasked.
+//! `POST /notify/{dialect}/{merchant}`: notices that an upstream sends.
+//!
+//! ```text
+//! bytes ─▶ addressee ─▶ verify, with the merchant's keys ─▶ the merchant's book
+//!              │             │                                 └─▶ acknowledgement
+//!              └─▶ 404       └─▶ count_rejected ─▶ 400 or 401
+//! ```
 //!
 //! The signature is verified over the bytes before anything in them is used,
 //! with the merchant's own keys (checklist G3); then the book compares and
-//! writes; only then is the notice acknowledged. A notice that fails verification is
-//! counted under a name of its own, probes like any other (checklist G5), and
-//! the sender is told to send it again. The log says that name and no more: an
-//! error's text may repeat unsigned text, such as personal data.
+//! writes; only then is the notice acknowledged. A notice that fails
+//! verification is counted under a name of its own, probes like any other
+//! (checklist G5), and the answer makes the sender repeat it. The log has that
+//! name and no more: an error's text may repeat unsigned text, such as personal
+//! data.
 
 pub mod ionline;
 pub mod v2;
@@ -38,7 +45,7 @@ async fn addressee<R: Runtime>(
 
 /// Hands a verified payment to a merchant's book. `xml` is the document to
 /// forward, where it came in the form that merchants know.
-async fn noticed<R: Runtime>(
+async fn report_payment<R: Runtime>(
     cx: &Services<R>,
     id: &str,
     payment: Payment,
@@ -48,25 +55,25 @@ async fn noticed<R: Runtime>(
     cx.book(id, command::Noticed { payment, xml }).await
 }
 
-/// A verified notice whose signature is also the signature of another
-/// document. It is not believed, and WeChat is queried for the order that it
-/// names: a real payment is learned from the answer.
-async fn ambiguous<R: Runtime>(
+/// A notice whose signature is valid for another document too. It is rejected,
+/// and WeChat is queried for the order that it names: the answer reports a real
+/// payment.
+async fn query_named_order<R: Runtime>(
     cx: &Services<R>,
     id: &str,
     out_trade_no: Option<&str>,
 ) -> Result<Verdict, ApiError> {
     let name = "notice_ambiguous";
-    not_believed(cx, id, name).await;
+    count_rejected(cx, id, name).await;
     match out_trade_no.map(OutTradeNo::new) {
         Some(Ok(number)) => cx.book(id, command::Hinted(number)).await,
         _ => Ok(Verdict::Refused(name.to_owned())),
     }
 }
 
-/// Logs and counts what was not believed. The merchant's book is told now
-/// and then: a flood of refused notices does not reach it.
-async fn not_believed<R: Runtime>(cx: &Services<R>, id: &str, name: &'static str) {
+/// Counts a rejected notice. The merchant's book gets the counts at intervals,
+/// and each report is logged: a flood of rejected notices does not reach it.
+async fn count_rejected<R: Runtime>(cx: &Services<R>, id: &str, name: &'static str) {
     let Some(counts) = cx.refusals.add(id, name, cx.runtime.now_ms()) else {
         return;
     };
@@ -74,9 +81,9 @@ async fn not_believed<R: Runtime>(cx: &Services<R>, id: &str, name: &'static str
     report_refusals(cx, id, counts).await;
 }
 
-/// Tells one book of refused notices that it was not told of when they came,
-/// so that the last of a row are counted too. Called for every request; a
-/// merchant's book is told ten seconds after the last time at the earliest.
+/// Reports to one book the rejected notices that were not reported when they
+/// came, so that the last ones of a series are counted too. Called for every
+/// request; a book gets a report every ten seconds at most.
 pub async fn report_waiting_refusals<R: Runtime>(cx: &Services<R>) {
     if let Some((id, counts)) = cx.refusals.take_due(cx.runtime.now_ms()) {
         report_refusals(cx, &id, counts).await;
@@ -84,8 +91,9 @@ pub async fn report_waiting_refusals<R: Runtime>(cx: &Services<R>) {
 }
 
 async fn report_refusals<R: Runtime>(cx: &Services<R>, id: &str, counts: BTreeMap<String, i64>) {
-    let told: Result<(), ApiError> = cx.book(id, command::NoticesRefused(counts.clone())).await;
-    if told.is_err() {
+    let reported: Result<(), ApiError> = cx.book(id, command::NoticesRefused(counts.clone())).await;
+    if let Err(error) = reported {
+        error.log_cause(&cx.runtime);
         cx.refusals.put_back(id, counts);
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /notify/v2/{merchant}`: notices of WeChat Pay v2 (WeChat Pay v2
 //! manual, section 9.7), signed inside the document.
 
-use super::{addressee, ambiguous, not_believed, noticed};
+use super::{addressee, count_rejected, query_named_order, report_payment};
 use crate::book::{Prepaid, Verdict, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::answer;
@@ -18,24 +18,22 @@ pub async fn notice<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = addressee(cx, id, "v2").await?;
-    let credentials = &context.credentials;
-    let read = |key| Notice::read(request.body(), key, context.merchant.sign_type);
-    let previous = credentials.previous_api_key(cx.runtime.now_ms());
-    let notice = match (read(&credentials.api_key), previous) {
-        (Err(NoticeError::BadSignature), Some(previous)) => read(previous),
-        (notice, _) => notice,
-    };
+    let (notice, _) = context.credentials.read_with_api_keys(
+        cx.runtime.now_ms(),
+        |error| matches!(error, NoticeError::BadSignature),
+        |key| Notice::read(request.body(), key, context.merchant.sign_type),
+    );
     let verdict: Verdict = match notice {
         Ok(notice) => {
             // Verified text is UTF-8, so nothing is lost here.
             let xml = String::from_utf8_lossy(request.body()).into_owned();
-            noticed(cx, id, notice.payment, Some(xml)).await?
+            report_payment(cx, id, notice.payment, Some(xml)).await?
         }
         Err(NoticeError::Ambiguous { out_trade_no }) => {
-            ambiguous(cx, id, out_trade_no.as_deref()).await?
+            query_named_order(cx, id, out_trade_no.as_deref()).await?
         }
         Err(error) => {
-            not_believed(cx, id, name_of(&error)).await;
+            count_rejected(cx, id, name_of(&error)).await;
             // Verified, and it says that nothing was paid: there is
             // nothing to send again.
             if matches!(error, NoticeError::ResultFail { .. }) {
@@ -56,17 +54,15 @@ pub async fn refund_notice<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = addressee(cx, id, "v2").await?;
-    let credentials = &context.credentials;
-    let read = |key| refund_notify::Notice::read(request.body(), key);
-    let previous = credentials.previous_api_key(cx.runtime.now_ms());
-    let notice = match (read(&credentials.api_key), previous) {
-        (Err(error), Some(previous)) => read(previous).map_err(|_| error),
-        (notice, _) => notice,
-    };
+    let (notice, _) = context.credentials.read_with_api_keys(
+        cx.runtime.now_ms(),
+        |_| true,
+        |key| refund_notify::Notice::read(request.body(), key),
+    );
     let refund = match notice {
         Ok(notice) => notice.refund,
         Err(_) => {
-            not_believed(cx, id, "refund_notice_not_believed").await;
+            count_rejected(cx, id, "refund_notice_not_believed").await;
             return Ok(xml(400, ack_fail("Parameter format checking error")));
         }
     };
@@ -91,18 +87,16 @@ pub async fn product_callback<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = addressee(cx, id, "v2").await?;
     let merchant = &context.merchant;
-    let credentials = &context.credentials;
-    let read = |key| native::Callback::read(request.body(), key, merchant.sign_type);
-    let previous = credentials.previous_api_key(cx.runtime.now_ms());
-    // The answer is signed with the key that WeChat asks with.
-    let (callback, key) = match (read(&credentials.api_key), previous) {
-        (Err(error), Some(previous)) => (read(previous).map_err(|_| error), previous),
-        (callback, _) => (callback, &credentials.api_key),
-    };
+    // The answer is signed with the key that the request was signed with.
+    let (callback, key) = context.credentials.read_with_api_keys(
+        cx.runtime.now_ms(),
+        |_| true,
+        |key| native::Callback::read(request.body(), key, merchant.sign_type),
+    );
     let callback = match callback {
         Ok(callback) => callback,
         Err(_) => {
-            not_believed(cx, id, "product_callback_not_believed").await;
+            count_rejected(cx, id, "product_callback_not_believed").await;
             return Ok(xml(400, ack_fail("Signature failure")));
         }
     };

@@ -5,7 +5,7 @@
 //! An institution's notices go to the merchant that they name (checklist I2),
 //! whichever of its merchants' addresses they were sent to.
 
-use super::{addressee, not_believed, noticed};
+use super::{addressee, count_rejected, report_payment};
 use crate::book::{Unmatched, UnmatchedRefund, Verdict, command};
 use crate::http::error::ApiError;
 use crate::http::message::{answer, header_text};
@@ -32,34 +32,34 @@ pub async fn v3_notice<R: Runtime>(
     let signature = match Signature::from_headers(|name| header_text(request, name)) {
         Ok(signature) => signature,
         Err(SignatureError::Missing(_)) if !has_signature(request) => {
-            return unsigned(cx, request, &context).await;
+            return answer_unsigned(cx, request, &context).await;
         }
         Err(error) => return refuse(cx, id, name_of_signature(error)).await,
     };
-    let told = match believed(cx, &signature, request, &context).await {
-        Ok(told) => told,
+    let content = match verified_content(cx, &signature, request, &context).await {
+        Ok(content) => content,
         Err(name) => {
             report_public_key(cx, &context, &signature.serial, request).await;
             return refuse(cx, id, name).await;
         }
     };
-    let Some(whose) = named_in(cx, &context, told.merchant()).await? else {
-        return unmatched(cx, &context, told).await;
+    let Some(whose) = merchant_named(cx, &context, content.merchant()).await? else {
+        return unmatched(cx, &context, content).await;
     };
     if whose.merchant.id == context.merchant.id {
-        return take(cx, &context, told).await;
+        return report_content(cx, &context, content).await;
     }
     // A signature under one merchant's keys proves nothing for another, whose keys
     // must verify it too.
-    match believed(cx, &signature, request, &whose).await {
-        Ok(told) => take(cx, &whose, told).await,
+    match verified_content(cx, &signature, request, &whose).await {
+        Ok(content) => report_content(cx, &whose, content).await,
         Err(_) => refuse(cx, id, "notice_of_another_merchant").await,
     }
 }
 
 /// The notice's content, if this merchant's keys verify it; or the name
 /// under which it is counted.
-async fn believed<R: Runtime>(
+async fn verified_content<R: Runtime>(
     cx: &Services<R>,
     signature: &Signature,
     request: &Request,
@@ -106,20 +106,20 @@ async fn report_public_key<R: Runtime>(
 }
 
 /// Hands it to the merchant's book.
-async fn take<R: Runtime>(
+async fn report_content<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
-    told: NoticeContent,
+    content: NoticeContent,
 ) -> Result<Response, ApiError> {
     let id = context.merchant.id.as_str();
-    let verdict = match told {
-        NoticeContent::Paid(payment) => noticed(cx, id, *payment, None).await?,
+    let verdict = match content {
+        NoticeContent::Paid(payment) => report_payment(cx, id, *payment, None).await?,
         NoticeContent::Refund(notice) => {
             let number = notice.refund.out_trade_no.as_deref().map(OutTradeNo::new);
             let Some(Ok(number)) = number else {
                 return refuse(cx, id, "notice_bad_field").await;
             };
-            refund_told(cx, id, number, notice.refund.out_refund_no).await?
+            report_refund(cx, id, number, notice.refund.out_refund_no).await?
         }
     };
     Ok(acknowledgement(&verdict))
@@ -130,10 +130,10 @@ async fn take<R: Runtime>(
 async fn unmatched<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
-    told: NoticeContent,
+    content: NoticeContent,
 ) -> Result<Response, ApiError> {
     let id = context.merchant.id.as_str();
-    let unmatched = match told {
+    let unmatched = match content {
         NoticeContent::Paid(payment) => Unmatched::Payment(payment),
         NoticeContent::Refund(notice) => Unmatched::Refund(UnmatchedRefund {
             mch_id: notice.merchant.mch_id,
@@ -148,24 +148,24 @@ async fn unmatched<R: Runtime>(
     Ok(acknowledgement(&verdict))
 }
 
-/// Opens a resource under the merchant's key, or the one before it.
+/// Decrypts a resource with the merchant's `APIv3` key, or with the previous one.
 fn opened<R: Runtime, T>(
     cx: &Services<R>,
     context: &MerchantContext,
     open: impl Fn(&Secret) -> Result<T, NoticeError>,
 ) -> Result<T, NoticeError> {
-    let credentials = &context.credentials;
-    let previous = credentials.previous_api_key(cx.runtime.now_ms());
-    match (open(&credentials.api_key), previous) {
-        (Err(NoticeError::Sealed(_)), Some(previous)) => open(previous),
-        (opened, _) => opened,
-    }
+    let (opened, _) = context.credentials.read_with_api_keys(
+        cx.runtime.now_ms(),
+        |error| matches!(error, NoticeError::Sealed(_)),
+        open,
+    );
+    opened
 }
 
 /// Whose a notice is that says it is this merchant's. One with another
 /// `sp_mchid` is left to the addressee's book, which refuses it (checklist
 /// I1).
-async fn named_in<R: Runtime>(
+async fn merchant_named<R: Runtime>(
     cx: &Services<R>,
     context: &Rc<MerchantContext>,
     (mch_id, sub_mch_id): (&str, Option<&str>),
@@ -192,7 +192,7 @@ async fn named_in<R: Runtime>(
 
 /// Some networks drop the headers that carry the signature. What is left
 /// opens with the merchant's key or not; if it does, WeChat is asked.
-async fn unsigned<R: Runtime>(
+async fn answer_unsigned<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
     context: &MerchantContext,
@@ -207,13 +207,13 @@ async fn unsigned<R: Runtime>(
         return refuse(cx, id, "notice_of_another_merchant").await;
     }
     let verdict = match hint.out_refund_no {
-        Some(number) => refund_told(cx, id, hint.out_trade_no, number).await?,
+        Some(number) => report_refund(cx, id, hint.out_trade_no, number).await?,
         None => cx.book(id, command::Hinted(hint.out_trade_no)).await?,
     };
     Ok(acknowledgement(&verdict))
 }
 
-async fn refund_told<R: Runtime>(
+async fn report_refund<R: Runtime>(
     cx: &Services<R>,
     id: &str,
     out_trade_no: OutTradeNo,
@@ -231,7 +231,7 @@ async fn refuse<R: Runtime>(
     id: &str,
     name: &'static str,
 ) -> Result<Response, ApiError> {
-    not_believed(cx, id, name).await;
+    count_rejected(cx, id, name).await;
     let (status, message) = match name {
         "notice_bad_field" | "notice_unknown_event" => (400, "not understood"),
         "notice_not_opened" => (400, "not opened"),

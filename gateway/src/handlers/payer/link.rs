@@ -99,7 +99,10 @@ async fn resume_purchase<R: Runtime>(
         return None;
     }
     let call = command::ViewCheckout(bought.checkout.clone());
-    let facts: CheckoutFacts = cx.book(&opened.context.merchant.id, call).await.ok()?;
+    let facts: Result<CheckoutFacts, ApiError> = cx.book(&opened.context.merchant.id, call).await;
+    let facts = facts
+        .inspect_err(|error| error.log_cause(&cx.runtime))
+        .ok()?;
     let is_open = matches!(facts.state, State::Open | State::Confirming);
     is_open.then(|| {
         let url = cx.config.checkout_url(&bought.checkout);
