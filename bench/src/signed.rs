@@ -1,8 +1,8 @@
 //! WeChat's signed documents, as its side writes them: the answer to a unified order of v2, and its notice; and what
 //! the stub signs for APIv3.
 //!
-//! Written out here, without crate `wechatpay`: an independent implementation of the signature is better evidence than
-//! those that verify it shows that it was verified.
+//! Implemented here, without crate `wechatpay`: a signature of an independent implementation shows that the gateway
+//! verifies it.
 
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
