@@ -79,9 +79,14 @@ fn has_anchor(all: &[Document], target: &Path, anchor: &str) -> bool {
 /// Why a command block of a document may be left out of
 /// `every_command_block_of_every_document_succeeds` (suites `http` and
 /// `memory`): how the reason begins, and what such a block then holds.
-const NOT_RUN: [(&str, &[&str]); 6] = [
+const NOT_RUN: [(&str, &[&str]); 7] = [
     ("a real host:", &["https://", "wrangler ", "cargo deny"]),
-    ("installs:", &["cargo install", "npm ", "npx ", "rustup "]),
+    (
+        "installs:",
+        &["cargo install", "npm ", "npx ", "rustup ", "sudo install"],
+    ),
+    // Its own package tests its commands.
+    ("the native program:", &["weceive "]),
     ("runs for minutes:", &["cargo "]),
     (
         "runs until it is stopped:",
