@@ -10,8 +10,8 @@
 //! refund of the whole, in one transaction, and is no sale to the merchant.
 
 use super::index::Age;
-use super::orders::is_anothers;
 use super::store::index::Entry;
+use super::transition::{Outcome, is_anothers};
 use super::{Book, NewOrder, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
@@ -552,15 +552,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(GivenUp::Ended);
         }
         match self.transition(context, number.as_str(), Event::CloseAsked, None)? {
-            Some(Ok(effects)) => {
+            Outcome::Applied(effects) => {
                 self.execute_effects(context, number.clone(), effects)
                     .await?
             }
             // Paid or closed already.
-            Some(Err(_)) => return Ok(GivenUp::Ended),
+            Outcome::Refused(_) => return Ok(GivenUp::Ended),
             // The answer that would have made it an order was lost, so no payer
             // holds the means to pay it; but WeChat may know it.
-            None => {
+            Outcome::NoOrder => {
                 let closed = self.upstream(context).close(number, None).await;
                 if self.load_order(number.as_str())?.is_some() {
                     // WeChat's answer came after all: this one is older.

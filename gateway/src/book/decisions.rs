@@ -4,7 +4,7 @@
 //! No decision stands on a person's word alone: WeChat is queried first, and
 //! amounts are those of its verified answer.
 
-use super::orders::is_anothers;
+use super::transition::{Outcome, is_anothers};
 use super::{Book, NewRefund};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
@@ -146,7 +146,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         number: &OutTradeNo,
         event: Event,
     ) -> Result<(), ApiError> {
-        if let Some(Ok(effects)) = self.transition(context, number.as_str(), event, None)? {
+        let outcome = self.transition(context, number.as_str(), event, None)?;
+        if let Some(effects) = outcome.effects() {
             self.execute_effects(context, number.clone(), effects)
                 .await?;
         }
@@ -170,7 +171,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let told = self.in_purchase(context, order, payment.clone(), Via::Query, refunded)?;
         let accepted = Event::Accepted(Box::new(told));
         match self.transition(context, number.as_str(), accepted, None)? {
-            Some(Ok(effects)) => {
+            Outcome::Applied(effects) => {
                 let what = format!(
                     "payment {} accepted as the order's: {differs}",
                     payment.transaction_id
@@ -181,11 +182,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Ok(())
             }
             // Decided before; or the order is paid by it anyway.
-            Some(Err(order::Refusal::OwnPayment)) => {
+            Outcome::Refused(order::Refusal::OwnPayment) => {
                 self.decided(decision, "payment accepted before")
             }
-            Some(Err(_)) => Err(others()),
-            None => Err(ApiError::of(Code::OrderNotFound)),
+            Outcome::Refused(_) => Err(others()),
+            Outcome::NoOrder => Err(ApiError::of(Code::OrderNotFound)),
         }
     }
 
@@ -198,9 +199,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let number = decision.out_trade_no.as_str();
         let transaction_id = payment.transaction_id.clone();
         let what = format!("payment {transaction_id} rejected: it is not the order's");
-        let missing = || ApiError::of(Code::OrderNotFound);
         self.transition(context, number, Event::Rejected { transaction_id }, None)?
-            .ok_or_else(missing)??;
+            .effects_or_error()?;
         self.decided(decision, &what)
     }
 

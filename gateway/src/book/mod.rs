@@ -46,6 +46,7 @@ mod refunds;
 mod report;
 mod size;
 mod store;
+mod transition;
 
 pub use checkouts::{
     Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,

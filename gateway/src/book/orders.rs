@@ -1,11 +1,10 @@
 //! Orders: made, found, paid, closed.
 
-use super::changes::{OrderSnapshot, evidence};
 use super::command::{Claim, Command, Envelope};
 use super::index::Age;
 use super::store::facts::Fact;
-use super::store::index::Entry;
 use super::store::orders::Timer;
+use super::transition::{Outcome, answered, is_anothers, payment_of, timer_of};
 use super::{Book, SET_ASIDE_MS, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
@@ -21,7 +20,6 @@ use order::{
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::pin::pin;
-use wechatpay::common::time::parse_china;
 use wechatpay::v2::notify::Notice;
 
 /// An order to make.
@@ -74,8 +72,6 @@ const SET_ASIDE_AT_ONCE: usize = 100;
 /// How long a notice's sender waits for the query that confirms it. WeChat
 /// waits five seconds for the acknowledgement.
 const CONFIRM_MS: u32 = 3_000;
-/// A payment that is not confirmed for so long is an alarm.
-const UNCONFIRMED_MS: i64 = 60_000;
 /// A query can lead to a close, and that to a query; an order can have fifty
 /// refunds under way. No chain is longer.
 const LONGEST_CHAIN: usize = 60;
@@ -243,7 +239,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     }
                     let asked =
                         self.transition(context, number.as_str(), Event::CloseAsked, None)?;
-                    if let Some(Ok(effects)) = asked {
+                    if let Some(effects) = asked.effects() {
                         self.execute_effects(context, number, effects).await?;
                     }
                 }
@@ -256,7 +252,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let missing = || ApiError::of(Code::OrderNotFound);
         let effects = self
             .transition(context, number.as_str(), Event::CloseAsked, None)?
-            .ok_or_else(missing)??;
+            .effects_or_error()?;
         self.execute_effects(context, number.clone(), effects)
             .await?;
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
@@ -305,17 +301,21 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         // A payment that is reported is admitted when it is confirmed.
         if !confirms && !self.admits(context, &number, &event).await? {
-            return Ok(Verdict::Refused(name_of(Refusal::OtherTransaction)));
+            return Ok(Verdict::Refused(
+                counter_of(Refusal::OtherTransaction).to_owned(),
+            ));
         }
         let verdict = match self.transition(context, &number, event, xml)? {
-            Some(Ok(_)) if is_anothers => Verdict::Refused("notice_another_orders".to_owned()),
-            None => {
+            Outcome::Applied(_) if is_anothers => {
+                Verdict::Refused("notice_another_orders".to_owned())
+            }
+            Outcome::NoOrder => {
                 self.raise(Alarm::OrderUnknown, &number)?;
                 Verdict::Refused("order_unknown".to_owned())
             }
             // The same notice, while its payment is not confirmed.
-            Some(Ok(effects)) if confirms && effects.is_empty() => Verdict::Duplicate,
-            Some(Ok(effects)) => {
+            Outcome::Applied(effects) if confirms && effects.is_empty() => Verdict::Duplicate,
+            Outcome::Applied(effects) => {
                 self.learned(true)?;
                 if effects.contains(&Effect::Query) {
                     let confirming = self.confirm(context, &number, &told, xml);
@@ -330,16 +330,18 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             // A payment that is being reversed is known, and goes back. One that
             // an operator has rejected needs no further notice.
-            Some(Err(Refusal::AlreadyPaid | Refusal::Reversed | Refusal::RejectedPayment)) => {
+            Outcome::Refused(
+                Refusal::AlreadyPaid | Refusal::Reversed | Refusal::RejectedPayment,
+            ) => {
                 self.learned(true)?;
                 Verdict::Duplicate
             }
             // Not believed of a notice: WeChat's answer to a query decides.
-            Some(Err(Refusal::OtherAttach)) => {
+            Outcome::Refused(Refusal::OtherAttach) => {
                 let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
                 return self.hinted(context, &number).await;
             }
-            Some(Err(refusal)) => Verdict::Refused(name_of(refusal)),
+            Outcome::Refused(refusal) => Verdict::Refused(counter_of(refusal).to_owned()),
         };
         self.count(match &verdict {
             Verdict::Taken => "notice_taken",
@@ -367,9 +369,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         let same = payment_of(&event).is_some_and(|payment| payment.agrees_with(told));
         let xml = xml.filter(|_| same);
-        match self.transition(context, number.as_str(), event, xml)? {
-            Some(Ok(effects)) => Ok(self.execute_effects(context, number, effects).await?),
-            _ => Ok(()),
+        let outcome = self.transition(context, number.as_str(), event, xml)?;
+        match outcome.effects() {
+            Some(effects) => Ok(self.execute_effects(context, number, effects).await?),
+            None => Ok(()),
         }
     }
 
@@ -448,7 +451,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Ok::<_, StorageError>((number, urgent, outcome))
             });
             match looked {
-                Ok((number, urgent, Some(Ok(mut effects)))) => {
+                Ok((number, urgent, Outcome::Applied(mut effects))) => {
                     if self.needs_no_query(&number)? {
                         effects.retain(|effect| *effect != Effect::Query);
                     }
@@ -542,10 +545,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Effect::Query => self.query(context, &number).await,
                 Effect::Close => Some(self.close(context, &number).await),
                 Effect::Reverse => Some(self.reverse(context, &number).await),
-                Effect::Refund(refund) => self
-                    .refund(context, &number, &refund)
-                    .await?
-                    .and_then(|answer| answer.map_or_else(|(event, _)| event, Some)),
+                Effect::Refund(refund) => self.refund(context, &number, &refund).await?.event(),
                 Effect::QueryRefund(refund) => self.query_refund(context, &number, &refund).await,
                 // Done where the order was saved.
                 Effect::Deliver
@@ -559,7 +559,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 continue;
             }
             let is_payment = payment_of(&event).is_some();
-            if let Some(Ok(more)) = self.transition(context, number.as_str(), event, None)? {
+            let outcome = self.transition(context, number.as_str(), event, None)?;
+            if let Some(more) = outcome.effects() {
                 if is_payment && RequestContext::current().who == "timer" {
                     self.learned(false)?;
                 }
@@ -621,129 +622,6 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             },
         };
         answered(order.as_ref(), Event::CloseAnswered(answer))
-    }
-
-    /// The one place where an order changes: read, decide, write, in one
-    /// transaction and without waiting. `None` when there is no such order.
-    /// The answer's effects are those that need the network.
-    pub(super) fn transition(
-        &self,
-        context: &MerchantContext,
-        number: &str,
-        event: Event,
-        notice_xml: Option<&str>,
-    ) -> Result<Option<Result<Vec<Effect>, Refusal>>, StorageError> {
-        let mut changed = false;
-        let mut quick_pay_ended = None;
-        let outcome = self.storage.atomically(|| {
-            let Some(mut order) = self.load_order(number)? else {
-                return Ok(None);
-            };
-            let event = self.of_purchase(context, &order, event)?;
-            let was_duplicate = order.duplicate_of().is_some();
-            let (before, evidence) = (OrderSnapshot::of(&order), evidence(&event));
-            let seen_before = seen(&order);
-            let indexed = Entry::of_order(&order);
-            let was_known = order.known_payment().is_some();
-            let reported = order.reported().cloned();
-            let refunds_before = order.refunds().len();
-            let is_due = event == Event::Due;
-            if let Some(payment) = payment_of(&event)
-                && self.is_of_another(&payment.transaction_id, number)?
-            {
-                return Ok(Some(Err(
-                    match order.has_rejected(&payment.transaction_id) {
-                        true => Refusal::RejectedPayment,
-                        false => Refusal::OtherTransaction,
-                    },
-                )));
-            }
-            let effects = match order.apply(event, self.runtime.now_ms()) {
-                Ok(effects) => effects,
-                Err(refusal) => return Ok(Some(Err(refusal))),
-            };
-            let json = write_stored("order", &order)?;
-            store::orders::update(&self.storage, number, &json, timer_of(&effects))?;
-            self.index_order(&indexed, &order, Age::New)?;
-            if let Some(paid) = order.known_payment().filter(|_| !was_known) {
-                store::orders::keep_transaction(
-                    &self.storage,
-                    &paid.payment.transaction_id,
-                    number,
-                )?;
-                let id = paid.payment.transaction_id.as_str();
-                if reported.is_some_and(|reported| reported.transaction_id != id) {
-                    self.raise(Alarm::PaidTwice, number)?;
-                }
-                if paid.via == Via::Notice {
-                    self.check_later(number)?;
-                }
-            }
-            if let Some(reported) = order.reported()
-                && is_due
-                && self.runtime.now_ms() - reported.at_ms >= UNCONFIRMED_MS
-            {
-                self.raise(Alarm::PaymentUnconfirmed, number)?;
-            }
-            if effects.contains(&Effect::Deliver) {
-                self.add_delivery(context, &order, notice_xml)?;
-            }
-            self.audit_order(Some(&before), &order, &evidence)?;
-            if !was_duplicate && order.duplicate_of().is_some() {
-                self.count("purchase_paid_twice");
-            }
-            // With the refund: a refund whose number is free could be mixed up
-            // with another order's at WeChat.
-            for refund in order.refunds().iter().skip(refunds_before) {
-                store::refunds::take_number(&self.storage, &refund.out_refund_no, number)?;
-            }
-            for effect in &effects {
-                match effect {
-                    Effect::DeliverRefund(out_refund_no) => {
-                        self.refund_ended(context, &order, out_refund_no)?;
-                    }
-                    Effect::Raise(trouble) => self.raise(Alarm::of_trouble(*trouble), number)?,
-                    _ => {}
-                }
-            }
-            self.arm()?;
-            changed = seen(&order) != seen_before;
-            if changed && seen_before.0 && order.terms().trade_type == TradeType::Micropay {
-                quick_pay_ended = Some(order);
-            }
-            Ok::<_, StorageError>(Some(Ok(effects)))
-        })?;
-        if changed {
-            self.tell_pages(number)?;
-        }
-        if let Some(order) = quick_pay_ended
-            && self.upstream(context).quick_pay_ended(&order)
-        {
-            // The alarm sends the report, so that no caller waits for it.
-            self.arm_now();
-        }
-        if let Some(alarm) = outcome
-            .as_ref()
-            .and_then(|outcome| Alarm::of(outcome.as_ref().err().copied()?))
-        {
-            self.raise(alarm, number)?;
-        }
-        match outcome {
-            Some(Ok(mut effects)) => {
-                effects.retain(|effect| {
-                    !matches!(
-                        effect,
-                        Effect::Deliver
-                            | Effect::DeliverRefund(_)
-                            | Effect::WakeAt(_)
-                            | Effect::Rest
-                            | Effect::Raise(_)
-                    )
-                });
-                Ok(Some(Ok(effects)))
-            }
-            other => Ok(other),
-        }
     }
 
     /// Whether WeChat's transaction has paid another order of this book. Each
@@ -855,41 +733,6 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// The payment that an event reports.
-pub(super) fn payment_of(event: &Event) -> Option<&Payment> {
-    match event {
-        Event::StateReported(TradeState::Success(payment) | TradeState::Refund(payment), _)
-        | Event::PaymentReported(payment)
-        | Event::DuplicatePayment { payment, .. } => Some(payment),
-        Event::Answered { event, .. } | Event::Accepted(event) => payment_of(event),
-        _ => None,
-    }
-}
-
-/// Whether the order is a Quick Pay that is not paid and cannot have made the
-/// payment.
-pub(super) fn is_anothers(order: &Order, payment: &Payment) -> bool {
-    let paid_at_ms = parse_china(&payment.time_end).ok();
-    order.paid().is_none() && order.is_anothers(payment, paid_at_ms)
-}
-
-/// WeChat's answer to a question that was sent while the order stood so.
-pub(super) fn answered(order: Option<&Order>, event: Event) -> Event {
-    match order {
-        Some(order) => Event::Answered {
-            revision: order.revision(),
-            event: Box::new(event),
-        },
-        None => event,
-    }
-}
-
-/// What a payer's page sees of an order. A payment that is reported is told
-/// when it is confirmed, mostly at once.
-fn seen(order: &Order) -> (bool, bool) {
-    (order.is_open(), order.paid().is_some())
-}
-
 fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError> {
     let prepayment = order.prepay_again(terms, now_ms)?.clone();
     Ok(Prepaid {
@@ -898,25 +741,43 @@ fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError>
     })
 }
 
-/// What the effects do to the order's timer.
-fn timer_of(effects: &[Effect]) -> Timer {
-    let timer = effects.iter().find_map(|effect| match effect {
-        Effect::WakeAt(at_ms) => Some(Timer::Set(*at_ms)),
-        Effect::Rest => Some(Timer::Clear),
-        _ => None,
-    });
-    timer.unwrap_or(Timer::Keep)
-}
-
-/// The counter of a refused notice: `OtherAmount` is `notice_other_amount`.
-fn name_of(refusal: Refusal) -> String {
-    let debug = format!("{refusal:?}");
-    let mut name = "notice".to_owned();
-    for c in debug.chars() {
-        if c.is_ascii_uppercase() {
-            name.push('_');
-        }
-        name.push(c.to_ascii_lowercase());
+/// The counter of a rejected notice. The names are in `/metrics`.
+const fn counter_of(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::AlreadyPaid => "notice_already_paid",
+        Refusal::PaidTwice => "notice_paid_twice",
+        Refusal::OtherOrder => "notice_other_order",
+        Refusal::OtherMerchant => "notice_other_merchant",
+        Refusal::OtherApp => "notice_other_app",
+        Refusal::OtherCurrency => "notice_other_currency",
+        Refusal::OtherAmount => "notice_other_amount",
+        Refusal::OtherTradeType => "notice_other_trade_type",
+        Refusal::OtherPayer => "notice_other_payer",
+        Refusal::OtherAttach => "notice_other_attach",
+        Refusal::OtherTransaction => "notice_other_transaction",
+        Refusal::RejectedPayment => "notice_rejected_payment",
+        Refusal::OwnPayment => "notice_own_payment",
+        Refusal::Stale => "notice_stale",
+        Refusal::DifferentTerms(_) => "notice_different_terms",
+        Refusal::OrderPaid => "notice_order_paid",
+        Refusal::OrderClosed => "notice_order_closed",
+        Refusal::OrderExpired => "notice_order_expired",
+        Refusal::Reversed => "notice_reversed",
+        Refusal::NotQuickPay => "notice_not_quick_pay",
+        Refusal::QuickPayIsReversed => "notice_quick_pay_is_reversed",
+        Refusal::ReverseOfRefunded => "notice_reverse_of_refunded",
+        Refusal::ReverseTooSoon => "notice_reverse_too_soon",
+        Refusal::ReverseTooLate => "notice_reverse_too_late",
+        Refusal::NotPaid => "notice_not_paid",
+        Refusal::RefundExists => "notice_refund_exists",
+        Refusal::RefundExistsWithDifferentAmount => "notice_refund_exists_with_different_amount",
+        Refusal::RefundOtherCurrency => "notice_refund_other_currency",
+        Refusal::RefundExceedsPaid => "notice_refund_exceeds_paid",
+        Refusal::RefundTooLate => "notice_refund_too_late",
+        Refusal::RefundTooMany => "notice_refund_too_many",
+        Refusal::RefundTooSoon => "notice_refund_too_soon",
+        Refusal::RefundUnknown => "notice_refund_unknown",
+        Refusal::RefundTaken => "notice_refund_taken",
+        Refusal::RefundFinal => "notice_refund_final",
     }
-    name
 }

@@ -11,7 +11,7 @@
 //! refuses for good, a query tells how the order stands.
 
 use super::Book;
-use super::orders::answered;
+use super::transition::answered;
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Runtime, Storage};
@@ -82,7 +82,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             // Refused only if the timer was faster; the order says how it
             // stands.
             let event = answered(placed.as_ref(), event);
-            if let Some(Ok(effects)) = self.transition(context, number.as_str(), event, None)? {
+            let outcome = self.transition(context, number.as_str(), event, None)?;
+            if let Some(effects) = outcome.effects() {
                 self.execute_effects(context, number.clone(), effects)
                     .await?;
             }
@@ -173,7 +174,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         let effects = self
             .transition(context, number.as_str(), Event::ReverseAsked, None)?
-            .ok_or_else(missing)??;
+            .effects_or_error()?;
         self.execute_effects(context, number.clone(), effects)
             .await?;
         self.load_order(number.as_str())?.ok_or_else(missing)

@@ -91,10 +91,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if !self.admits(context, number.as_str(), &event).await? {
             return Ok(());
         }
-        let effects = match self.transition(context, number.as_str(), event, None)? {
-            Some(Ok(effects)) => effects,
-            _ => Vec::new(),
-        };
+        let outcome = self.transition(context, number.as_str(), event, None)?;
+        let effects = outcome.effects().unwrap_or_default();
         store::rechecks::remove(&self.storage, number.as_str())?;
         self.end_alarm(Alarm::ClaimUnanswered, number.as_str())?;
         self.end_alarm(Alarm::PaymentUnchecked, number.as_str())?;

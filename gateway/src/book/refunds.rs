@@ -2,7 +2,7 @@
 //! WeChat is asked, asked again under the same number until WeChat has them,
 //! and settled only by what WeChat answers to a query.
 
-use super::orders::answered;
+use super::transition::{Outcome, answered};
 use super::{Book, Verdict, store};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
@@ -103,22 +103,18 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if !order.refunds().iter().any(is_known) {
             self.upstream(context).check_certificate()?;
         }
-        match self
-            .transition(context, number.as_str(), asked, None)?
-            .ok_or_else(missing)?
-        {
-            Ok(_) => {
-                let outcome = self.refund(context, number, &out_refund_no).await?;
-                let (event, refusal) = match outcome {
-                    Some(Ok(event)) => (Some(event), None),
-                    Some(Err((event, refusal))) => (event, Some(refusal)),
-                    None => (None, None),
+        match self.transition(context, number.as_str(), asked, None)? {
+            Outcome::Applied(_) => {
+                let answer = self.refund(context, number, &out_refund_no).await?;
+                let (event, refusal) = match answer {
+                    RefundAnswer::Taken(event) => (Some(event), None),
+                    RefundAnswer::Refused { event, error } => (event, Some(error)),
+                    RefundAnswer::None => (None, None),
                 };
                 if let Some(event) = event {
                     // Refused only if the timer was faster.
-                    if let Some(Ok(effects)) =
-                        self.transition(context, number.as_str(), event, None)?
-                    {
+                    let outcome = self.transition(context, number.as_str(), event, None)?;
+                    if let Some(effects) = outcome.effects() {
                         self.execute_effects(context, number.clone(), effects)
                             .await?;
                     }
@@ -129,14 +125,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     _ => Ok(refunded),
                 }
             }
-            Err(Refusal::RefundExists) => {
+            Outcome::Refused(Refusal::RefundExists) => {
                 let refunded = self.refunded(number, &out_refund_no)?;
                 match refunded.refund.is_never_taken() {
                     true => Err(ended_before(&refunded.refund)),
                     false => Ok(refunded),
                 }
             }
-            Err(refusal) => Err(refusal.into()),
+            Outcome::Refused(refusal) => Err(refusal.into()),
+            Outcome::NoOrder => Err(missing()),
         }
     }
 
@@ -181,18 +178,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let asked = Event::RefundCancelAsked {
             out_refund_no: out_refund_no.to_owned(),
         };
-        let missing = || ApiError::of(Code::OrderNotFound);
-        match self
-            .transition(context, number.as_str(), asked, None)?
-            .ok_or_else(missing)?
-        {
-            Ok(effects) => {
-                self.execute_effects(context, number.clone(), effects)
-                    .await?
-            }
+        match self.transition(context, number.as_str(), asked, None)? {
             // It returned nothing: that is what the caller wants.
-            Err(Refusal::RefundFinal) => {}
-            Err(refusal) => return Err(refusal.into()),
+            Outcome::Refused(Refusal::RefundFinal) => {}
+            outcome => {
+                let effects = outcome.effects_or_error()?;
+                self.execute_effects(context, number.clone(), effects)
+                    .await?;
+            }
         }
         let refunded = self.refunded(&number, out_refund_no)?;
         match refunded.refund.status {
@@ -374,25 +367,23 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .ok_or_else(|| ApiError::of(Code::RefundNotFound))
     }
 
-    /// Asks WeChat for the refund; the same number gives the same refund, so
-    /// it may be asked again. `Ok` is what WeChat said, `Err` what it refused,
-    /// with the event where the refusal is certain; `None` where no answer
-    /// came.
+    /// Requests the refund at WeChat. The same number gives the same refund, so
+    /// the request may be repeated.
     pub(super) async fn refund(
         &self,
         context: &MerchantContext,
         number: &OutTradeNo,
         out_refund_no: &str,
-    ) -> Result<Option<Result<Event, (Option<Event>, ApiError)>>, StorageError> {
+    ) -> Result<RefundAnswer, StorageError> {
         let Some(order) = self.load_order(number.as_str())? else {
-            return Ok(None);
+            return Ok(RefundAnswer::None);
         };
         let Some(refund) = order
             .refunds()
             .iter()
             .find(|r| r.out_refund_no == out_refund_no)
         else {
-            return Ok(None);
+            return Ok(RefundAnswer::None);
         };
         let answer = self.upstream(context).refund(&order, refund).await;
         let at = |event| answered(Some(&order), event);
@@ -403,16 +394,19 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.raise(Alarm::SecondPaymentWaits, number.as_str())?;
         }
         Ok(match answer {
-            Ok(state) => Some(Ok(at(Event::RefundReported {
+            Ok(state) => RefundAnswer::Taken(at(Event::RefundReported {
                 out_refund_no: out_refund_no.to_owned(),
                 state,
-            }))),
-            Err(Failure::NoAnswer) => None,
+            })),
+            Err(Failure::NoAnswer) => RefundAnswer::None,
             Err(failure) => {
                 let event = self
                     .declined(context, number, out_refund_no, &failure)
                     .await;
-                Some(Err((event.map(at), failure.into())))
+                RefundAnswer::Refused {
+                    event: event.map(at),
+                    error: failure.into(),
+                }
             }
         })
     }
@@ -510,6 +504,32 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             out_refund_no: out_refund_no.to_owned(),
             state: found.state,
         }))
+    }
+}
+
+/// What WeChat answered to the request for a refund.
+pub(super) enum RefundAnswer {
+    /// No answer came, or there is no such refund here.
+    None,
+    /// WeChat has taken the refund, and reports how it stands.
+    Taken(Event),
+    /// WeChat has refused it.
+    Refused {
+        /// What the order is told, where the refusal is certain.
+        event: Option<Event>,
+        /// What the caller is told.
+        error: ApiError,
+    },
+}
+
+impl RefundAnswer {
+    /// What the order is told.
+    pub(super) fn event(self) -> Option<Event> {
+        match self {
+            Self::None => None,
+            Self::Taken(event) => Some(event),
+            Self::Refused { event, .. } => event,
+        }
     }
 }
 
