@@ -78,6 +78,7 @@ mod security {
 
 /// Objects, their databases and the registry.
 mod storage {
+    pub mod migrations;
     pub mod objects;
     pub mod refused_statements;
     pub mod registry;

@@ -17,12 +17,10 @@ use super::lists::{Page, Search, Total};
 use super::orders::{NewOrder, Prepaid, Unmatched, Verdict};
 use super::products::Product;
 use super::refunds::{NewRefund, Refunded};
-use super::{
-    Checkout, CheckoutFacts, FoundCheckout, NewCheckout, NewQuickPay, Offer, PrepareCheckout,
-    Settled,
-};
+use super::{Checkout, CheckoutFacts, FoundCheckout, NewCheckout, Offer, PrepareCheckout, Settled};
 use crate::observe::RequestContext;
 use crate::observe::audit;
+use crate::upstream;
 use order::{Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -155,7 +153,7 @@ pub struct CloseOrder(pub OutTradeNo);
 
 /// Make a Quick Pay, or find it made.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct QuickPay(pub Box<NewQuickPay>);
+pub struct QuickPay(pub Box<upstream::QuickPay>);
 
 /// Reverse a Quick Pay.
 #[derive(Debug, Serialize, Deserialize)]

@@ -60,7 +60,6 @@ pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
 pub use lists::{Filter, Page, Position, Range, Search, Total};
 pub use orders::{NewOrder, Prepaid, Unmatched, UnmatchedRefund, Verdict};
 pub use products::Product;
-pub use quick_pay::NewQuickPay;
 pub use refunds::{NewRefund, Refunded};
 
 use crate::book::connections::{DELIVERIES_AT_ONCE, Queued};

@@ -15,21 +15,8 @@ use super::transition::answered;
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Runtime, Storage};
-use crate::upstream::Reason;
+use crate::upstream::{QuickPay, Reason};
 use order::{Event, Order, OutTradeNo, Refusal, ReverseAnswer, Status, Terms, TradeState, Via};
-use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
-
-/// A Quick Pay to make.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct NewQuickPay {
-    /// Its terms.
-    pub terms: Terms,
-    /// The payer's code. It is used once and never stored.
-    pub auth_code: String,
-    /// The till's address.
-    pub till_ip: IpAddr,
-}
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// Takes the payment, or answers how an earlier request with this number
@@ -37,7 +24,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) async fn quick_pay(
         &self,
         context: &MerchantContext,
-        new: NewQuickPay,
+        new: QuickPay,
     ) -> Result<Order, ApiError> {
         let number = new.terms.out_trade_no.clone();
         let upstream = self.upstream(context);

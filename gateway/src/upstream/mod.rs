@@ -18,6 +18,7 @@ mod backoff;
 mod certificates;
 mod hosts;
 mod ionline;
+pub mod request;
 mod statement;
 mod v2;
 mod v3;
@@ -25,12 +26,11 @@ mod v3;
 pub use backoff::Limited;
 pub use certificates::is_public_key_id;
 pub use hosts::Hosts;
+pub use request::{FoundRefund, Prepay, QuickPay, Settlements};
 pub use statement::{Broken, Statement};
 
-use crate::book::NewQuickPay;
 use crate::config::Config;
 use crate::http::error::{ApiError, Code};
-use crate::http::fields::Fields;
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Dialect;
 use crate::observe::alarm::Alarm;
@@ -39,17 +39,13 @@ use crate::runtime::Runtime;
 use backoff::Followed;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use ionline::Ionline;
-use order::{
-    Account, Currency, Money, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms, TradeState,
-};
+use order::{Account, Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState};
 use serde_json::{Map, Value};
-use std::net::IpAddr;
 use v2::V2;
 use v3::V3;
 use wechatpay::common::bill::{BillError, BillType, KEPT_DAYS};
 use wechatpay::common::error::Side;
 use wechatpay::common::invoke::{App, Jsapi};
-use wechatpay::common::settlement::{Limit, UseTag};
 use wechatpay::common::{Date, FieldError};
 use wechatpay::v2::report::MICROPAY_TOTAL_URL;
 use wechatpay::v3::Region;
@@ -275,41 +271,6 @@ impl From<Failure> for ApiError {
     }
 }
 
-/// A prepayment to ask for.
-#[derive(Clone, Copy, Debug)]
-pub struct Prepay<'a> {
-    /// What for.
-    pub terms: &'a Terms,
-    /// The payer's address, or the caller's (checklist H1).
-    pub payer_ip: IpAddr,
-    /// The latest moment to pay, where WeChat is to enforce it.
-    pub time_expire_ms: Option<i64>,
-}
-
-/// A refund as WeChat knows it.
-#[derive(Debug)]
-pub struct FoundRefund {
-    /// The number of the order it belongs to.
-    pub out_trade_no: String,
-    /// How much goes back, in the currency's smallest unit.
-    pub refund_fee: i64,
-    /// How it stands.
-    pub state: RefundState,
-}
-
-/// Which settlements to list.
-#[derive(Debug)]
-pub struct Settlements {
-    /// Paid out already, or still held.
-    pub usetag: UseTag,
-    /// From the first to the last day.
-    pub dates: Option<(Date, Date)>,
-    /// How many to pass over.
-    pub offset: u32,
-    /// How many to list.
-    pub limit: Limit,
-}
-
 /// A call under way.
 pub type Asking<'a, T> = LocalBoxFuture<'a, Result<T, Failure>>;
 
@@ -383,7 +344,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
 
     /// A Quick Pay, ready to be sent once. Its wrong fields are found before
     /// anything is written or sent.
-    pub fn quick_pay(&'a self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
+    pub fn quick_pay(&'a self, new: &QuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
         self.hosts.called_from(new.till_ip);
         let asking = match self.dialect() {
             Dialect::V2 => V2(self).quick_pay(new),
@@ -566,27 +527,16 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// What is bought, as a request names it. `max` is at most
-    /// [`Upstream::max_body`].
-    pub fn body(&self, fields: &Fields, max: usize) -> Result<String, ApiError> {
-        let body = match self.dialect() {
-            Dialect::V2 | Dialect::Ionline(_) => fields.signed_text("body", max)?,
-            // Signed as a whole, not as joined values.
-            Dialect::V3(_) => fields.text("body", max)?,
-        };
-        body.ok_or_else(|| fields.missing("body"))
-    }
-
-    /// The merchant's own text that a request names. In each dialect it returns
-    /// in a document that is signed as joined values.
-    pub fn attach(&self, fields: &Fields) -> Result<Option<String>, ApiError> {
-        fields.signed_text("attach", self.max_attach())
+    /// Whether `body` is signed as one of several joined values, so that it may
+    /// not hold `&`. `APIv3` signs the request as a whole.
+    pub fn signs_joined_body(&self) -> bool {
+        !matches!(self.dialect(), Dialect::V3(_))
     }
 
     /// Whether orders can be made with these texts. They may be older than the
     /// rule that `&` is refused.
     pub fn takes_texts(&self, body: &str, attach: Option<&str>) -> bool {
-        let is_body_joined = !matches!(self.dialect(), Dialect::V3(_));
+        let is_body_joined = self.signs_joined_body();
         let is_refused = is_body_joined && body.contains('&')
             || attach.is_some_and(|attach| attach.contains('&'));
         !is_refused
@@ -601,8 +551,9 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// The most bytes of what goes with the order and comes back.
-    fn max_attach(&self) -> usize {
+    /// The most bytes of the merchant's own text. In each dialect it returns in a
+    /// document that is signed as joined values.
+    pub fn max_attach(&self) -> usize {
         match self.dialect() {
             Dialect::V2 => 128,
             Dialect::V3(settings) if settings.region == Region::Mainland => 128,
@@ -610,33 +561,19 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// The amount that a request names.
-    pub fn money(&self, fields: &Fields) -> Result<Money, ApiError> {
-        fields.money(self.currency(fields)?)
-    }
-
-    /// The currency that a request names, or else the settlement currency. v2
-    /// and the mainland take that or CNY (checklist P3). `APIv3` Global takes
-    /// orders that are priced in other currencies, so there WeChat decides.
-    /// iOnline's requests name no currency, so there it is the merchant's own.
-    pub fn currency(&self, fields: &Fields) -> Result<Currency, ApiError> {
+    /// The currencies that an order may have; `None` where WeChat decides. v2
+    /// and the mainland take the settlement currency and CNY (checklist P3).
+    /// `APIv3` Global takes orders that are priced in other currencies. iOnline's
+    /// requests name no currency, so an order has the merchant's own.
+    pub fn currencies(&self) -> Option<Vec<Currency>> {
         let ours = self.context.merchant.currency;
-        let currency = fields.currency()?.unwrap_or(ours);
-        let allowed = match self.dialect() {
-            Dialect::V3(settings) if settings.region == Region::Global => return Ok(currency),
-            Dialect::V2 | Dialect::V3(_) => [ours, Currency::Cny],
-            Dialect::Ionline(_) => [ours, ours],
-        };
-        if allowed.contains(&currency) {
-            return Ok(currency);
+        match self.dialect() {
+            Dialect::V3(settings) if settings.region == Region::Global => None,
+            Dialect::V2 | Dialect::V3(_) if ours != Currency::Cny => {
+                Some(vec![ours, Currency::Cny])
+            }
+            Dialect::V2 | Dialect::V3(_) | Dialect::Ionline(_) => Some(vec![ours]),
         }
-        let mut codes = allowed.map(Currency::code).to_vec();
-        codes.dedup();
-        let problem = format!(
-            "is not one this merchant's account has: send {}",
-            codes.join(" or ")
-        );
-        Err(fields.error(Code::CurrencyNotAllowed, "fee_type", &problem))
     }
 
     /// Whether this merchant's refunds and reverses can be sent at all: v2

@@ -3,10 +3,9 @@
 
 use super::hosts::{Outcome, Tries};
 use super::{
-    Asking, Broken, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Statement,
-    Upstream, hosts, not_offered, wrong,
+    Asking, Broken, Failure, FoundRefund, Prepay, QuickPay, Reason, Refused, Settlements,
+    Statement, Upstream, hosts, not_offered, wrong,
 };
-use crate::book::NewQuickPay;
 use crate::http::error::{ApiError, Code};
 use crate::http::message::texts;
 use crate::observe::Log;
@@ -142,7 +141,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         }
     }
 
-    pub(super) fn quick_pay(self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
+    pub(super) fn quick_pay(self, new: &QuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
         let request = self.micropay_request(new).map_err(wrong)?;
         Ok(Box::pin(async move {
             let xml = request.to_xml(self.key());
@@ -567,7 +566,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         }
     }
 
-    fn micropay_request(&self, new: &NewQuickPay) -> Result<micropay::Request, FieldError> {
+    fn micropay_request(&self, new: &QuickPay) -> Result<micropay::Request, FieldError> {
         let terms = &new.terms;
         Ok(micropay::Request {
             account: terms.account.clone(),

@@ -4,10 +4,9 @@
 use super::certificates::{header, serial};
 use super::hosts::Tries;
 use super::{
-    Asking, Failure, FoundRefund, Prepay, Reason, Refused, Settlements, Statement, Upstream, hosts,
-    v2, wrong,
+    Asking, Failure, FoundRefund, Prepay, QuickPay, Reason, Refused, Settlements, Statement,
+    Upstream, hosts, v2, wrong,
 };
-use crate::book::NewQuickPay;
 use crate::http::error::{ApiError, Code};
 use crate::merchants::credentials::V3Keys;
 use crate::merchants::merchant::{Dialect, V3 as Settings};
@@ -131,7 +130,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         self.read(&asked, close::read_answer).await
     }
 
-    pub(super) fn quick_pay(self, new: &NewQuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
+    pub(super) fn quick_pay(self, new: &QuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
         let request = self.micropay_request(new).map_err(wrong)?;
         Ok(Box::pin(async move {
             let outgoing = request.outgoing(self.region());
@@ -565,7 +564,7 @@ impl<'a, R: Runtime> V3<'a, R> {
 
     fn micropay_request(
         &self,
-        new: &NewQuickPay,
+        new: &QuickPay,
     ) -> Result<micropay::Request, wechatpay::common::FieldError> {
         let terms = &new.terms;
         Ok(micropay::Request {

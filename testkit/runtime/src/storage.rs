@@ -6,7 +6,7 @@
 
 use gateway::runtime::{Row, Storage, StorageError, Value};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, StatementStatus, params_from_iter};
 use std::cell::Cell;
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -210,6 +210,20 @@ impl<F: Faults> Storage for Sqlite<F> {
 
 /// Runs one statement; its rows as the gateway reads them.
 fn read_rows(database: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
+    Ok(read_rows_counted(database, sql, args)?.0)
+}
+
+/// Runs one statement; its rows, and how many instructions SQLite's virtual
+/// machine took for it.
+///
+/// # Errors
+///
+/// SQLite's own.
+pub fn read_rows_counted(
+    database: &Connection,
+    sql: &str,
+    args: &[Value],
+) -> Result<(Vec<Row>, i64), StorageError> {
     let refused = |error: rusqlite::Error| StorageError(error.to_string());
     let mut statement = database.prepare_cached(sql).map_err(refused)?;
     let columns = statement.column_count();
@@ -231,5 +245,7 @@ fn read_rows(database: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row
         });
         read.push(Row(values.collect::<Result<_, StorageError>>()?));
     }
-    Ok(read)
+    drop(rows);
+    let steps = statement.reset_status(StatementStatus::VmStep);
+    Ok((read, i64::from(steps)))
 }

@@ -10,7 +10,7 @@ use tests::memory::{Memory, Shop};
 
 /// The book of merchant `demo` as version 0.1.0 left it: made by that version, an
 /// order paid and refunded in part, one open, one closed, a checkout and a link.
-const BOOK_0_1_0: &str = include_str!("stored/book_0_1_0.sql");
+pub const BOOK_0_1_0: &str = include_str!("stored/book_0_1_0.sql");
 
 /// The tables of the index. A book without them is one of version 0.1.0.
 const INDEX: [&str; 5] = ["listed", "numbers", "sums", "fills", "unlisted"];
@@ -112,7 +112,7 @@ fn stored(script: &str) -> (Memory, Shop) {
 }
 
 /// Copies the paid order `n` times, as the version of the book would have it.
-fn with_orders(n: i64) -> String {
+pub fn with_orders(n: i64) -> String {
     format!(
         "{BOOK_0_1_0}
          WITH RECURSIVE counted(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM counted WHERE i < {n})

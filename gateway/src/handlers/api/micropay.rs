@@ -2,8 +2,9 @@
 //! scans the payer's code (WeChat Pay v2 manual, section 5).
 
 use super::notify_targets;
+use super::terms;
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
-use crate::book::{NewQuickPay, command};
+use crate::book::command;
 use crate::handlers::answers::status_data;
 use crate::http::address;
 use crate::http::client::client_ip;
@@ -12,6 +13,7 @@ use crate::http::fields::Fields;
 use crate::http::message::success;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
+use crate::upstream::QuickPay;
 use order::{Order, Terms, TradeType};
 
 /// Takes a payment. BASIC. Answers how the order stands: `SUCCESS`, or
@@ -32,11 +34,11 @@ pub async fn micropay<R: Runtime>(
     let terms = Terms {
         out_trade_no: fields.out_trade_no()?,
         account: context.merchant.account.clone(),
-        body: upstream.body(&fields, upstream.max_body())?,
-        money: upstream.money(&fields)?,
+        body: terms::body(&upstream, &fields, upstream.max_body())?,
+        money: terms::money(&upstream, &fields)?,
         trade_type: TradeType::Micropay,
         openid: None,
-        attach: upstream.attach(&fields)?,
+        attach: terms::attach(&upstream, &fields)?,
         notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
         expires_at_ms: cx.runtime.now_ms(),
     };
@@ -49,7 +51,7 @@ pub async fn micropay<R: Runtime>(
     if !well_formed {
         return Err(fields.invalid("auth_code", "must be 18 digits that begin with 10 to 15"));
     }
-    let new = NewQuickPay {
+    let new = QuickPay {
         terms,
         auth_code,
         till_ip: client_ip(request),

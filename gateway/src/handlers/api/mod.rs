@@ -13,6 +13,7 @@ pub mod order;
 pub mod product;
 pub mod refund;
 pub mod statement;
+mod terms;
 pub mod timeline;
 pub mod token;
 pub mod totals;

@@ -34,7 +34,7 @@ pub async fn v3_notice<R: Runtime>(
         Err(SignatureError::Missing(_)) if !has_signature(request) => {
             return answer_unsigned(cx, request, &context).await;
         }
-        Err(error) => return refuse(cx, id, name_of_signature(error)).await,
+        Err(error) => return refuse(cx, id, rejection_of_signature(error)).await,
     };
     let content = match verified_content(cx, &signature, request, &context).await {
         Ok(content) => content,
@@ -53,7 +53,7 @@ pub async fn v3_notice<R: Runtime>(
     // must verify it too.
     match verified_content(cx, &signature, request, &whose).await {
         Ok(content) => report_content(cx, &whose, content).await,
-        Err(_) => refuse(cx, id, "notice_of_another_merchant").await,
+        Err(_) => refuse(cx, id, Rejection::OfAnotherMerchant).await,
     }
 }
 
@@ -64,14 +64,14 @@ async fn verified_content<R: Runtime>(
     signature: &Signature,
     request: &Request,
     context: &MerchantContext,
-) -> Result<NoticeContent, &'static str> {
+) -> Result<NoticeContent, Rejection> {
     let upstream = cx.upstream(context);
     let keyring = upstream.keyring_for_notice(&signature.serial).await;
     let now_ms = cx.runtime.now_ms();
     let verified = verify(signature, request.body(), &keyring, now_ms, &cx.runtime)
         .await
-        .map_err(|error| name_of_verify(&error))?;
-    let wrong = |error: NoticeError| name_of(&error);
+        .map_err(|error| rejection_of_verify(&error))?;
+    let wrong = |error: NoticeError| rejection_of(&error);
     let envelope = Envelope::read(verified).map_err(wrong)?;
     if envelope.event == Event::TransactionSuccess {
         let opened = opened(cx, context, |key| Notice::open(&envelope, key));
@@ -117,7 +117,7 @@ async fn report_content<R: Runtime>(
         NoticeContent::Refund(notice) => {
             let number = notice.refund.out_trade_no.as_deref().map(OutTradeNo::new);
             let Some(Ok(number)) = number else {
-                return refuse(cx, id, "notice_bad_field").await;
+                return refuse(cx, id, Rejection::BadField).await;
             };
             report_refund(cx, id, number, notice.refund.out_refund_no).await?
         }
@@ -200,11 +200,11 @@ async fn answer_unsigned<R: Runtime>(
     let id = context.merchant.id.as_str();
     let hint = match opened(cx, context, |key| Hint::read(request.body(), key)) {
         Ok(hint) => hint,
-        Err(_) => return refuse(cx, id, "notice_not_signed").await,
+        Err(_) => return refuse(cx, id, Rejection::NotSigned).await,
     };
     let ours = &context.merchant.account;
     if hint.merchant.first_difference(ours).is_some() {
-        return refuse(cx, id, "notice_of_another_merchant").await;
+        return refuse(cx, id, Rejection::OfAnotherMerchant).await;
     }
     let verdict = match hint.out_refund_no {
         Some(number) => report_refund(cx, id, hint.out_trade_no, number).await?,
@@ -229,15 +229,59 @@ async fn report_refund<R: Runtime>(
 async fn refuse<R: Runtime>(
     cx: &Services<R>,
     id: &str,
-    name: &'static str,
+    rejection: Rejection,
 ) -> Result<Response, ApiError> {
-    count_rejected(cx, id, name).await;
-    let (status, message) = match name {
-        "notice_bad_field" | "notice_unknown_event" => (400, "not understood"),
-        "notice_not_opened" => (400, "not opened"),
-        _ => (401, "signature failure"),
-    };
+    count_rejected(cx, id, rejection.counter()).await;
+    let (status, message) = rejection.answer();
     Ok(answer(status, "application/json", ack_fail(message)))
+}
+
+/// Why a notice is rejected before a book sees it.
+#[derive(Clone, Copy)]
+enum Rejection {
+    NotSigned,
+    BadSignature,
+    Probe,
+    Stale,
+    UnknownSerial,
+    ExpiredCertificate,
+    BadField,
+    UnknownEvent,
+    NotOpened,
+    OfAnotherMerchant,
+}
+
+impl Rejection {
+    /// The counter of such notices. The names are in `/metrics`.
+    const fn counter(self) -> &'static str {
+        match self {
+            Self::NotSigned => "notice_not_signed",
+            Self::BadSignature => "notice_bad_signature",
+            Self::Probe => "notice_probe",
+            Self::Stale => "notice_stale",
+            Self::UnknownSerial => "notice_unknown_serial",
+            Self::ExpiredCertificate => "notice_expired_certificate",
+            Self::BadField => "notice_bad_field",
+            Self::UnknownEvent => "notice_unknown_event",
+            Self::NotOpened => "notice_not_opened",
+            Self::OfAnotherMerchant => "notice_of_another_merchant",
+        }
+    }
+
+    /// The status and the message of the answer.
+    const fn answer(self) -> (u16, &'static str) {
+        match self {
+            Self::BadField | Self::UnknownEvent => (400, "not understood"),
+            Self::NotOpened => (400, "not opened"),
+            Self::NotSigned
+            | Self::BadSignature
+            | Self::Probe
+            | Self::Stale
+            | Self::UnknownSerial
+            | Self::ExpiredCertificate
+            | Self::OfAnotherMerchant => (401, "signature failure"),
+        }
+    }
 }
 
 /// What a notice says.
@@ -276,29 +320,29 @@ fn has_signature(request: &Request) -> bool {
         .any(|name| request.headers().contains_key(format!("wechatpay-{name}")))
 }
 
-const fn name_of_signature(error: SignatureError) -> &'static str {
+const fn rejection_of_signature(error: SignatureError) -> Rejection {
     match error {
-        SignatureError::Missing(_) => "notice_not_signed",
-        SignatureError::Timestamp | SignatureError::NotBase64 => "notice_bad_signature",
-        SignatureError::Probe => "notice_probe",
+        SignatureError::Missing(_) => Rejection::NotSigned,
+        SignatureError::Timestamp | SignatureError::NotBase64 => Rejection::BadSignature,
+        SignatureError::Probe => Rejection::Probe,
     }
 }
 
-const fn name_of_verify(error: &VerifyError) -> &'static str {
+const fn rejection_of_verify(error: &VerifyError) -> Rejection {
     match error {
-        VerifyError::Stale => "notice_stale",
-        VerifyError::UnknownSerial(_) => "notice_unknown_serial",
+        VerifyError::Stale => Rejection::Stale,
+        VerifyError::UnknownSerial(_) => Rejection::UnknownSerial,
         VerifyError::CertificateExpired | VerifyError::CertificateNotYetValid => {
-            "notice_expired_certificate"
+            Rejection::ExpiredCertificate
         }
-        VerifyError::BadSignature | VerifyError::Key => "notice_bad_signature",
+        VerifyError::BadSignature | VerifyError::Key => Rejection::BadSignature,
     }
 }
 
-const fn name_of(error: &NoticeError) -> &'static str {
+const fn rejection_of(error: &NoticeError) -> Rejection {
     match error {
-        NoticeError::Json(_) | NoticeError::Field(_) => "notice_bad_field",
-        NoticeError::UnknownEvent(_) | NoticeError::OtherEvent(_) => "notice_unknown_event",
-        NoticeError::Sealed(_) => "notice_not_opened",
+        NoticeError::Json(_) | NoticeError::Field(_) => Rejection::BadField,
+        NoticeError::UnknownEvent(_) | NoticeError::OtherEvent(_) => Rejection::UnknownEvent,
+        NoticeError::Sealed(_) => Rejection::NotOpened,
     }
 }
