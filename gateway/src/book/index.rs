@@ -335,10 +335,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     fn fill_order(&self, number: &str) -> Result<(), StorageError> {
-        let Ok(Some(order)) = self.load_order(number) else {
+        let Some(order) = self.readable_order(number)? else {
             return Ok(());
         };
         self.index_new_order(&order, Age::Stored)
+    }
+
+    /// The order, where this version can read it. A statement that the database
+    /// refuses is an error: the slice is then indexed again.
+    fn readable_order(&self, number: &str) -> Result<Option<Order>, StorageError> {
+        let json = store::orders::json(&self.storage, number)?;
+        Ok(json.and_then(|json| self.read_row("order", number, &json).ok()))
     }
 
     fn fill_checkout(&self, id: &str) -> Result<(), StorageError> {
@@ -354,11 +361,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let at_ms = begun_ms.unwrap_or(checkout.expires_at_ms);
         let link = self.link_of(&checkout)?;
         let mut entry = Entry::of_checkout(&checkout, at_ms, link);
-        if let Some(order) = self.kept_order(&checkout).ok().flatten()
-            && let Some(paid_ms) = paid_at_ms(&order)
-        {
-            entry.moved_at_ms = Some(paid_ms);
-            entry.state = "paid";
+        for attempt in &checkout.attempts {
+            let order = self.readable_order(attempt.out_trade_no.as_str())?;
+            let kept = order.filter(|order| order.duplicate_of().is_none());
+            if let Some(paid_ms) = kept.as_ref().and_then(paid_at_ms) {
+                entry.moved_at_ms = Some(paid_ms);
+                entry.state = "paid";
+                break;
+            }
         }
         self.put(&entry, None, Age::Stored)
     }
@@ -401,7 +411,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             delivery.out_trade_no.as_str(),
             delivery.out_refund_no.as_deref(),
         );
-        let order = self.load_order(number).ok().flatten();
+        let order = self.readable_order(number)?;
         let of_refund = |order: &Order| {
             let mut refunds = order.refunds().iter();
             let refund = refunds.find(|refund| Some(refund.out_refund_no.as_str()) == refund_no)?;

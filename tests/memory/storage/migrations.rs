@@ -104,25 +104,19 @@ fn description(database: &Connection) -> Vec<String> {
     all
 }
 
-/// A new book, and one of each version that has stored any.
-fn versions() -> [(&'static str, String); 3] {
-    let after_the_first = format!("{BOOK_0_1_0} INSERT INTO facts VALUES('schema', '1');");
-    [
-        ("new", String::new()),
-        ("0.1.0", BOOK_0_1_0.to_owned()),
-        ("after the first migration", after_the_first),
-    ]
-}
+/// A new book, and one of each version that has stored any. A book between two
+/// migrations is what an interrupted opening leaves behind.
+const VERSIONS: [(&str, &str); 2] = [("new", ""), ("0.1.0", BOOK_0_1_0)];
 
 #[test]
 fn a_migration_is_interrupted_at_every_statement_and_resumed() {
-    for (version, script) in versions() {
-        let whole = stored(&script);
+    for (version, script) in VERSIONS {
+        let whole = stored(script);
         assert!(open(&whole, None).is_some(), "{version}");
         let expected = description(&whole);
         let mut interrupted = 0;
         for nth in 1..1_000 {
-            let database = stored(&script);
+            let database = stored(script);
             if open(&database, Some(nth)).is_none() {
                 interrupted += 1;
             }
