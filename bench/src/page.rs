@@ -228,7 +228,7 @@ impl Shop {
 
 /// A `chromedriver`.
 struct Driver {
-    _leash: ChildGuard,
+    _guard: ChildGuard,
     address: String,
     chromium: PathBuf,
     directory: PathBuf,
@@ -263,7 +263,7 @@ impl Driver {
             thread::sleep(Duration::from_millis(50));
         }
         Ok(Self {
-            _leash: child_guard,
+            _guard: child_guard,
             address,
             chromium: found.chromium,
             directory: directory.to_owned(),

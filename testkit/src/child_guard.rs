@@ -1,7 +1,7 @@
-//! Children that never outlive us.
+//! Child processes that are killed when the parent exits.
 //!
-//! A child is started through a small shell that reads a pipe whose other end is ours. However we end — a
-//! return, a panic, Ctrl-C, `kill -9` — the pipe closes, and the shell ends the child by its process id.
+//! A child is started through a small shell that reads a pipe from the parent. However the parent ends (a return, a
+//! panic, Ctrl-C, `kill -9`), the pipe closes, and the shell ends the child by its process id.
 
 use std::{
     ffi::OsStr,
@@ -120,7 +120,7 @@ impl ChildGuard {
     ///
     /// # Errors
     ///
-    /// It has ended; the failure holds its last words.
+    /// It has ended; the failure holds the end of its log.
     pub fn alive(&mut self) -> Result<()> {
         match self.keeper.try_wait() {
             Ok(None) => Ok(()),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_ends_by_itself_leaves_its_last_words() {
+    fn the_failure_of_a_child_that_ends_has_the_end_of_its_log() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo no such file; exit 7"]);
         let mut child = ChildGuard::start("reader", &command, &log("last")).unwrap();

@@ -1,4 +1,4 @@
-//! Errors that teach: what was being done, with which command, what it said, and what to do now.
+//! Errors for the developer: the step, the command, its message, and what to do now.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct Failure {
     pub step: String,
     /// The command line, when a command was run.
     pub command: Option<String>,
-    /// What went wrong, in its own words: an error message or the end of the command's output.
+    /// What went wrong: an error message or the end of the command's output.
     pub said: String,
     /// What the reader can do about it.
     pub advice: String,

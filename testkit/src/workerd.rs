@@ -292,7 +292,7 @@ impl Workerd {
     ///
     /// # Errors
     ///
-    /// It has ended; the failure holds its last words.
+    /// It has ended; the failure holds the end of its log.
     pub fn alive(&mut self) -> Result<()> {
         self.child_guard.alive()
     }

@@ -62,7 +62,7 @@ const VISUAL_CHECKS: &str = include_str!("visual_checks.js");
 static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
 
 struct Driver {
-    _leash: ChildGuard,
+    _guard: ChildGuard,
     address: String,
     chromium: PathBuf,
 }
@@ -87,7 +87,7 @@ impl Driver {
         });
         ready.expect("chromedriver answers");
         Self {
-            _leash: child_guard,
+            _guard: child_guard,
             address,
             chromium: found.chromium,
         }

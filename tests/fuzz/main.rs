@@ -1,5 +1,5 @@
-//! Every fuzz target takes its corpus, and inputs made of it by chance that is
-//! the same in every run.
+//! Every fuzz target takes its corpus, and inputs made of it at random, the
+//! same in every run.
 
 #![allow(
     clippy::expect_used,

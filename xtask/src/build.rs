@@ -117,7 +117,7 @@ fn worker(part: Part) -> Result<()> {
         &bundle,
         // Not optimised again: `wasm-opt -Oz` takes twenty seconds to make it larger as it is sent.
         tools::command(tools::WORKER_BUILD.path()?)?.args([room, "--release", "--no-opt"]),
-        "see worker-build's own words above",
+        "see worker-build's message above",
     )?;
     set_names_aside(part)?;
     part.stamp(&inputs)?.write()
@@ -167,7 +167,7 @@ fn page() -> Result<()> {
     step::run(
         "bundle the page",
         tools::command(tools::TRUNK.path()?)?.args(["build", "--release", "--offline"]),
-        "see trunk's own words above",
+        "see trunk's message above",
     )?;
     shorten_names()?;
     minify(&Part::Page.directory())?;
@@ -219,7 +219,7 @@ fn minify(dist: &Path) -> Result<()> {
             ])
             .arg(format!("--outdir={}", dist.display()))
             .arg(format!("--outbase={}", dist.display())),
-        "see esbuild's own words above",
+        "see esbuild's message above",
     )?;
     Ok(())
 }

@@ -199,7 +199,7 @@ pub(crate) fn print_line(line: &Value) {
 ///
 /// # Errors
 ///
-/// The system ended; the failure holds its last words.
+/// The system ended; the failure holds the end of its log.
 pub fn until_stopped(running: &mut Workerd) -> Result<()> {
     let (stop, stopped) = mpsc::channel();
     ctrlc::set_handler(move || {

@@ -193,7 +193,7 @@ fn compile(sources: &Path, place: &Path, what: &str) -> Result<PathBuf> {
     step::run(
         &format!("compile: {what}"),
         &mut command,
-        "see the compiler's words above",
+        "see the compiler's message above",
     )?;
     Ok(target.join("simulate/simulate"))
 }

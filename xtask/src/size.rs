@@ -91,7 +91,7 @@ while (words.length) {
     for (method, file) in files {
         command.arg(method).arg(file);
     }
-    let printed = step::run("measure", &mut command, "see Node.js's own words above")?;
+    let printed = step::run("measure", &mut command, "see Node.js's message above")?;
     let number = |word: Option<&str>| word.and_then(|word| word.parse().ok()).unwrap_or(0);
     Ok(printed
         .lines()

@@ -107,7 +107,7 @@ fn deploy_dry_run() -> Result<()> {
             .args(["deploy", "--dry-run", "--outdir"])
             .arg(out)
             .env("CI", "true"),
-        "see wrangler's own words above, and wrangler.toml",
+        "see wrangler's message above, and wrangler.toml",
     )?;
     Ok(())
 }

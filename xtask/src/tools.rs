@@ -117,7 +117,7 @@ pub fn wrangler(arguments: &[String]) -> Result<()> {
     step::show(
         "run wrangler",
         command(paths::npm_program("wrangler"))?.args(arguments),
-        "see wrangler's own words above",
+        "see wrangler's message above",
     )
 }
 

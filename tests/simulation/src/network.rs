@@ -70,7 +70,7 @@ impl Weather {
             deaf: often(&[2, 4]),
             lies: often(&[8, 25]),
             refuses: {
-                // By a chance of its own: the rest of a seed stays as it was.
+                // From a stream of its own: the rest of a seed stays as it was.
                 let random = Random::of(seed, 5);
                 match random.one_in(4) {
                     true => random.pick(&[100, 300, 1_000]),

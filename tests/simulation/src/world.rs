@@ -317,7 +317,7 @@ impl World {
         }
     }
 
-    /// Polls all ready tasks, in an order that chance gives.
+    /// Polls all ready tasks, in an order that the seed gives.
     fn settle(&self) -> Result<(), Box<Broken>> {
         loop {
             self.drop_abandoned();

@@ -4,7 +4,7 @@
 //! always holds (a round trip, no `INTERNAL`). The same targets run
 //!
 //! * in the test command: every input of the corpus, and a fixed number made
-//!   of them by chance from a seed;
+//!   of them at random from a seed;
 //! * for as long as one likes with `cargo xtask fuzz` ([`hunt`]);
 //! * under libFuzzer with `cargo +nightly fuzz run TARGET`, from `fuzz/`.
 //!
@@ -33,7 +33,7 @@ pub struct Target {
     pub name: &'static str,
     /// Takes an input. What it does not like, it panics about.
     pub run: fn(&[u8]),
-    /// How many inputs the test command makes by random.
+    /// How many inputs the test command makes at random.
     pub tries: u64,
 }
 
@@ -106,7 +106,7 @@ impl Target {
         Ok(corpus.len())
     }
 
-    /// Takes inputs made by chance until `enough` says so; how many.
+    /// Takes random inputs until `enough` says so; how many.
     pub fn hunt(self, seed: u64, enough: impl Fn(u64) -> bool) -> Result<u64, String> {
         let corpus: Vec<Vec<u8>> = self.corpus().into_iter().map(|(_, input)| input).collect();
         let random = Random::of(seed, 7);
