@@ -15,7 +15,7 @@ use testkit::paths;
 
 use crate::{Failure, Result, build, build_cache, step};
 use mutants::{Change, MUTANTS, Mutant};
-use pattern::Source;
+use pattern::{Source, has_tokens};
 
 /// How many seeds run where nothing is said.
 const SEEDS: u64 = 10_000;
@@ -152,6 +152,9 @@ pub fn changed(root: &Path, change: &Change) -> Result<(PathBuf, String)> {
     let mut places = Vec::new();
     for path in build_cache::files_below(&root.join(change.room).join("src")) {
         let text = fs::read_to_string(&path).unwrap_or_default();
+        if !has_tokens(&text, change.find) {
+            continue;
+        }
         let found = Source::new(&text).find(change.find);
         let changed: Vec<String> = found
             .iter()

@@ -137,6 +137,15 @@ impl Match<'_> {
     }
 }
 
+/// Whether `text` has every token of `pattern`: where it has not, it need not be cut.
+#[must_use]
+pub fn has_tokens(text: &str, pattern: &str) -> bool {
+    parts(pattern).iter().all(|part| match part {
+        Part::Token(token) => text.contains(token),
+        Part::Name(_) => true,
+    })
+}
+
 fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
