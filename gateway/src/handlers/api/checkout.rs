@@ -1,7 +1,6 @@
 //! `POST /v1/checkout`: a page to send one payer to, for one purchase; and
 //! `GET`, how that stands.
 
-use super::terms;
 use super::{notify_targets, page_lang};
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::book::{
@@ -53,7 +52,7 @@ pub async fn create_checkout<R: Runtime>(
     }
     let lang = page_lang(&fields)?;
     let upstream = cx.upstream(&context);
-    let money = terms::money(&upstream, &fields)?;
+    let money = super::money(&upstream, &fields)?;
     let seconds = fields
         .whole("expires_in_seconds", SHORTEST_SECONDS..=LONGEST_SECONDS)?
         .unwrap_or(DEFAULT_SECONDS);
@@ -61,13 +60,13 @@ pub async fn create_checkout<R: Runtime>(
         id: format!("{}.{}", context.merchant.id, cx.random_text(22)),
         purchase: Purchase {
             out_trade_no,
-            body: terms::body(&upstream, &fields, upstream.max_body())?,
+            body: super::body(&upstream, &fields, upstream.max_body())?,
             money,
             notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
             success_url: address::page_url(&fields, "success_url", cx.config.development)?,
             cancel_url: address::page_url(&fields, "cancel_url", cx.config.development)?,
             lang,
-            attach: terms::attach(&upstream, &fields)?,
+            attach: super::attach(&upstream, &fields)?,
             lines: lines(&fields, money)?,
             metadata: metadata(&fields)?,
         },

@@ -1,6 +1,5 @@
 //! `/v1/link`: addresses that sell repeatedly, to any payer who opens them.
 
-use super::terms;
 use super::{notify_targets, page_lang};
 use crate::auth::keys::{Access, caller, has_shown_secret, refuse_foreign_addresses};
 use crate::book::{Link, LinkFacts, Price, command};
@@ -129,7 +128,7 @@ fn read_link<'a, R: Runtime>(
         id,
         body: match kept("body") {
             Some(old) => old.body.clone(),
-            None => terms::body(&upstream, fields, upstream.max_body() - PIECES_BYTES)?,
+            None => super::body(&upstream, fields, upstream.max_body() - PIECES_BYTES)?,
         },
         // Kept where none of the fields that say it is given.
         price: match PRICE
@@ -138,7 +137,7 @@ fn read_link<'a, R: Runtime>(
             .nth(PRICE.len() - 1)
         {
             Some(old) => old.price,
-            None => read_price(fields, terms::currency(&upstream, fields)?)?,
+            None => read_price(fields, super::currency(&upstream, fields)?)?,
         },
         stock: fields.whole("stock", 0..=MAX_STOCK)?,
         expires_at_ms: seconds.map(|seconds| cx.runtime.now_ms() + seconds * 1000),
@@ -158,7 +157,7 @@ fn read_link<'a, R: Runtime>(
         lang: page_lang(fields)?,
         attach: match kept("attach") {
             Some(old) => old.attach.clone(),
-            None => terms::attach(&upstream, fields)?,
+            None => super::attach(&upstream, fields)?,
         },
     })
 }

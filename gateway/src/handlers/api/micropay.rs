@@ -2,7 +2,6 @@
 //! scans the payer's code (WeChat Pay v2 manual, section 5).
 
 use super::notify_targets;
-use super::terms;
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::book::command;
 use crate::handlers::answers::status_data;
@@ -34,11 +33,11 @@ pub async fn micropay<R: Runtime>(
     let terms = Terms {
         out_trade_no: fields.out_trade_no()?,
         account: context.merchant.account.clone(),
-        body: terms::body(&upstream, &fields, upstream.max_body())?,
-        money: terms::money(&upstream, &fields)?,
+        body: super::body(&upstream, &fields, upstream.max_body())?,
+        money: super::money(&upstream, &fields)?,
         trade_type: TradeType::Micropay,
         openid: None,
-        attach: terms::attach(&upstream, &fields)?,
+        attach: super::attach(&upstream, &fields)?,
         notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
         expires_at_ms: cx.runtime.now_ms(),
     };

@@ -13,18 +13,19 @@ pub mod order;
 pub mod product;
 pub mod refund;
 pub mod statement;
-mod terms;
 pub mod timeline;
 pub mod token;
 pub mod totals;
 
 use crate::http::address::NotifyTargets;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::Runtime;
 use crate::services::Services;
+use crate::upstream::Upstream;
 use ::checkout::Lang;
+use ::order::{Currency, Money};
 use wechatpay::common::time::Date;
 
 /// Where this merchant's notices may be sent on to.
@@ -43,5 +44,50 @@ pub(crate) fn page_lang(fields: &Fields) -> Result<Option<Lang>, ApiError> {
         Some(tag) => Lang::from_tag(&tag)
             .map(Some)
             .ok_or_else(|| fields.invalid("lang", "must be en, zh-Hans or zh-Hant")),
+    }
+}
+
+/// What is bought, as a request names it. `max` is at most
+/// [`Upstream::max_body`].
+fn body<R: Runtime>(
+    upstream: &Upstream<'_, R>,
+    fields: &Fields,
+    max: usize,
+) -> Result<String, ApiError> {
+    let body = match upstream.signs_joined_body() {
+        true => fields.signed_text("body", max)?,
+        false => fields.text("body", max)?,
+    };
+    body.ok_or_else(|| fields.missing("body"))
+}
+
+/// The merchant's own text that a request names.
+fn attach<R: Runtime>(
+    upstream: &Upstream<'_, R>,
+    fields: &Fields,
+) -> Result<Option<String>, ApiError> {
+    fields.signed_text("attach", upstream.max_attach())
+}
+
+/// The amount that a request names.
+fn money<R: Runtime>(upstream: &Upstream<'_, R>, fields: &Fields) -> Result<Money, ApiError> {
+    fields.money(currency(upstream, fields)?)
+}
+
+/// The currency that a request names, or else the settlement currency.
+fn currency<R: Runtime>(upstream: &Upstream<'_, R>, fields: &Fields) -> Result<Currency, ApiError> {
+    let currency = fields
+        .currency()?
+        .unwrap_or(upstream.context.merchant.currency);
+    match upstream.currencies() {
+        Some(allowed) if !allowed.contains(&currency) => {
+            let codes: Vec<&str> = allowed.into_iter().map(Currency::code).collect();
+            let problem = format!(
+                "is not one this merchant's account has: send {}",
+                codes.join(" or ")
+            );
+            Err(fields.error(Code::CurrencyNotAllowed, "fee_type", &problem))
+        }
+        _ => Ok(currency),
     }
 }

@@ -1,7 +1,6 @@
 //! `POST /v1/order` and `GET /v1/order` (WeCeive API, "Payment").
 
 use super::notify_targets;
-use super::terms;
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::auth::sessions::{MAX_OPENID_BYTES, is_openid};
 use crate::book::{NewOrder, Prepaid, command};
@@ -147,8 +146,8 @@ fn terms<R: Runtime>(
 ) -> Result<Terms, ApiError> {
     let out_trade_no = fields.out_trade_no()?;
     let upstream = cx.upstream(context);
-    let body = terms::body(&upstream, fields, upstream.max_body())?;
-    let money = terms::money(&upstream, fields)?;
+    let body = super::body(&upstream, fields, upstream.max_body())?;
+    let money = super::money(&upstream, fields)?;
     let trade_type = match fields.required("trade_type", CHOICE_BYTES)?.as_str() {
         "NATIVE" => TradeType::Native,
         "JSAPI" => TradeType::Jsapi,
@@ -183,7 +182,7 @@ fn terms<R: Runtime>(
         money,
         trade_type,
         openid,
-        attach: terms::attach(&upstream, fields)?,
+        attach: super::attach(&upstream, fields)?,
         notify_url: address::notify_url(fields, "notify_url", notify_targets(cx, context))?,
         expires_at_ms: cx.runtime.now_ms() + PREPAY_SECONDS * 1000,
     })

@@ -2,7 +2,6 @@
 //! mode 1, WeChat Pay v2 manual, section 6.4).
 
 use super::notify_targets;
-use super::terms;
 use crate::auth::keys::{Access, caller};
 use crate::book::{Product, command};
 use crate::http::address;
@@ -31,8 +30,8 @@ pub async fn set_product<R: Runtime>(
     let upstream = cx.upstream(&context);
     let product = Product {
         product_id,
-        body: terms::body(&upstream, &fields, upstream.max_body())?,
-        money: terms::money(&upstream, &fields)?,
+        body: super::body(&upstream, &fields, upstream.max_body())?,
+        money: super::money(&upstream, &fields)?,
         notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
     };
     // Refused before anything is stored.
