@@ -421,7 +421,7 @@ fn every_test_that_the_documents_name_exists() {
             assert!(
                 tests.iter().any(is_there),
                 "docs/{document}.md: no test in {} is called {name}",
-                place.unwrap_or("any room")
+                place.unwrap_or("any crate")
             );
         }
     }

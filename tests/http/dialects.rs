@@ -128,7 +128,7 @@ fn a_key_that_is_not_the_serial_numbers_is_named_when_it_is_used() {
 }
 
 #[test]
-fn what_is_no_key_is_named_before_it_is_used() {
+fn an_invalid_key_is_refused_at_entry() {
     let account = LIVE.account("1900000109");
     let good = account["v3"]["private_key"].as_str().unwrap();
     let half = &good[..good.len() / 2];

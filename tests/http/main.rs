@@ -182,7 +182,7 @@ fn a_hundred_identical_notices_are_one_payment() {
 }
 
 #[test]
-fn lies_change_nothing_and_the_gateway_goes_on() {
+fn forged_notices_change_nothing() {
     let shop = LIVE.shop("lies", &json!({}));
     shop.native("L1", None);
     let key = Secret::new(KEY);

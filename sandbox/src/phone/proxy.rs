@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
+    fn a_phones_host_names_port_payer_and_language() {
         assert_eq!(
             PhoneHost::parse("p9000-bob-zhtw.phone.localhost"),
             Some(Ok(PhoneHost {

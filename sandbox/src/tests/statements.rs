@@ -193,7 +193,7 @@ fn funds_are_settled_on_the_next_day() {
 }
 
 #[test]
-fn rates() {
+fn the_rate_of_a_day_is_published_at_ten() {
     let mut bench = Bench::new();
     let ask = |bench: &mut Bench, path: &str, date: &str| {
         let mut fields = ids().with("fee_type", "USD").with("date", date);

@@ -41,7 +41,7 @@ fn example(name: &str, schema: &Value) -> Value {
 }
 
 #[test]
-fn its_paths_and_methods_are_the_gateways_own() {
+fn the_document_has_exactly_the_gateways_paths_and_methods() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let document = document(&world);
@@ -65,7 +65,7 @@ fn its_paths_and_methods_are_the_gateways_own() {
 }
 
 #[test]
-fn its_codes_are_the_gateways_own() {
+fn the_document_has_exactly_the_gateways_codes() {
     let document = document(&Memory::default());
     let described = &document["components"]["schemas"]["Failure"]["properties"]["code"]["enum"];
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();

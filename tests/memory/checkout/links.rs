@@ -333,7 +333,7 @@ fn an_open_order_keeps_its_piece_until_it_is_known_to_be_closed() {
 }
 
 #[test]
-fn off_expired_unknown_and_foreign_links() {
+fn a_link_that_is_off_expired_or_unknown_makes_no_order() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = link(&shop, json!({"total_fee": 100, "expires_in_seconds": 60}));

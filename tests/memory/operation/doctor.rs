@@ -97,7 +97,7 @@ fn a_clock_that_is_off_is_found() {
 }
 
 #[test]
-fn its_orders_are_closed_and_cannot_be_paid() {
+fn the_doctors_order_is_closed_and_cannot_be_paid() {
     let world = Memory::default();
     examined(&world, "demo", &json!({}));
     let orders = world.orders_at_wechat();

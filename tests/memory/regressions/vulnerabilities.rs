@@ -52,7 +52,7 @@ fn notice(account: &Value, sub_mch_id: &str, number: &str) -> Fields {
 }
 
 #[test]
-fn a_neighbour_had_documents_of_another_signed() {
+fn a_document_of_another_merchant_is_never_signed() {
     let world = Memory::default();
     let (harbour, ferry) = neighbours(&world);
     ferry.order(&fixtures::order("1"));
@@ -351,7 +351,7 @@ fn a_field_that_stood_twice_was_read_as_either() {
 /// A delivery that was under way before the key changed, and a scan of a
 /// product's code while WeChat has the key before.
 #[test]
-fn a_new_key_broke_what_was_under_way() {
+fn a_delivery_and_a_scan_survive_a_new_api_key() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let address = json!({"native_callback_url": format!("{GATEWAY}/notify/v2/demo/native")});

@@ -92,7 +92,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 
 /// In every encoding a document says what was signed, or it is refused.
 #[test]
-fn a_true_notice_in_another_dress_is_the_same_or_refused() {
+fn a_reencoded_notice_is_the_same_or_refused() {
     let as_it_is = |text: &str| text.as_bytes().to_vec();
     type Dress = Box<dyn Fn(&str) -> Vec<u8>>;
     let between = |a: &str, b: &str| -> Dress {
@@ -516,7 +516,7 @@ fn a_true_notice_is_valid_for_its_merchant_only() {
 }
 
 #[test]
-fn an_old_notice_brings_nothing_back() {
+fn a_replayed_notice_reopens_no_order() {
     for id in ["demo", "demo-v3", "night-ionline"] {
         let fixture = fixture(id);
         assert!(fixture.send_it());
@@ -686,7 +686,7 @@ fn a_true_answer_about_another_order_is_no_answer() {
 }
 
 #[test]
-fn a_session_changed_anywhere_is_none() {
+fn a_modified_session_cookie_is_refused() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");

@@ -183,7 +183,7 @@ fn money_goes_back_once() {
 }
 
 #[test]
-fn too_much_goes_back_never() {
+fn refunds_never_exceed_the_payment() {
     each(|world, kind, shop| {
         paid(world, shop, "D8");
         let refund = json!({"out_trade_no": "D8", "refund_fee": 3001});

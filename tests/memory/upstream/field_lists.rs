@@ -276,7 +276,7 @@ fn v3_kinds() -> Vec<Kind> {
 }
 
 #[test]
-fn what_goes_over_the_wire_is_as_the_lists_have_it() {
+fn requests_have_exactly_the_documented_fields() {
     // By region, and by whether the merchant is an institution's.
     let mut seen: BTreeMap<(bool, bool), BTreeSet<String>> = BTreeMap::new();
     for kind in v3_kinds() {

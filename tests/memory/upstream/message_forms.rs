@@ -198,7 +198,7 @@ fn wechat_is_told_the_payers_address_where_the_caller_gives_it() {
 }
 
 #[test]
-fn an_app_is_not_told_of_as_a_page() {
+fn app_orders_send_no_page_scene() {
     let world = Memory::default();
     let granted = json!({"trade_types": ["NATIVE", "APP"]});
     world.control("/sandbox/merchants/1900000109", &granted);
@@ -576,7 +576,7 @@ fn statement_says(body: &'static str) -> (u16, Value) {
 const HEADER: &str = "交易时间,微信订单号,商户订单号,交易状态,商品名称,货币种类,应结订单金额";
 
 #[test]
-fn one_odd_row_never_loses_the_day() {
+fn an_unreadable_row_does_not_hide_the_statement() {
     let row = |number: &str, currency: &str, name: &str| {
         format!("`2026-01-02 17:07:11,`42{number},`{number},`SUCCESS,`{name},`{currency},`17.50")
     };

@@ -269,7 +269,7 @@ fn i1_i2_i3_an_institutions_notices_go_to_the_merchant_they_name() {
 }
 
 #[test]
-fn i3_a_refund_of_a_stranger_is_kept_too() {
+fn i3_a_refund_of_an_unknown_sub_merchant_is_stored() {
     let world = Memory::default();
     let peak = shop(&world, "peak-v3");
     pay(&world, &peak, "I3");

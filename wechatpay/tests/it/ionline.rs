@@ -312,7 +312,7 @@ fn notices_go_to_ports_80_and_443_only() {
 }
 
 #[test]
-fn forms() {
+fn a_form_with_a_repeated_name_or_invalid_utf8_is_refused() {
     let read = |form: &str| form::read(form.as_bytes());
     let fields = read("&a=%E8%8C%B6+x&b=&c&").unwrap();
     let pairs: Vec<_> = fields.iter().collect();
