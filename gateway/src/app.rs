@@ -29,7 +29,7 @@ pub struct Gateway<R> {
 }
 
 impl<R: Runtime + 'static> Gateway<R> {
-    /// The gateway of an isolate that has met no merchant yet.
+    /// The gateway of a new isolate, with empty caches.
     pub fn new(runtime: R, config: Rc<Config>) -> Self {
         Self {
             services: Rc::new(Services::new(runtime, config)),

@@ -1,4 +1,4 @@
-//! What a deployment is told at start: its own address, its secrets.
+//! A deployment's settings: its own address, its secrets.
 
 use crate::merchants::merchant::Merchant;
 use crate::merchants::seal::MasterKey;

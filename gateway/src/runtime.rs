@@ -43,7 +43,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// The answer with its body whole in memory, for who can only send such.
+/// The answer with its body whole in memory, for callers that cannot stream.
 pub async fn whole(answer: Answer) -> Result<Response, FetchError> {
     let (head, body) = answer.into_parts();
     let body = match body {

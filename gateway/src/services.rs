@@ -47,7 +47,7 @@ pub struct Services<R> {
 }
 
 impl<R: Runtime> Services<R> {
-    /// The services of an isolate that has met no merchant yet.
+    /// The services of a new isolate, with empty caches.
     pub fn new(runtime: R, config: Rc<Config>) -> Self {
         let counters = Rc::new(Counters::default());
         Self {

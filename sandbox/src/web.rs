@@ -126,7 +126,6 @@ pub(crate) fn no_answer() -> Answer {
     text(StatusCode::GATEWAY_TIMEOUT, "no answer, as was asked\n")
 }
 
-/// What WeChat's front server says to a caller without a certificate.
 /// The page of WeChat's server for a client that shows no certificate.
 pub(crate) fn no_certificate() -> Answer {
     bad_certificate("No required SSL certificate was sent")

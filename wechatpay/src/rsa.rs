@@ -459,8 +459,8 @@ fn der_error(error: der::Error) -> KeyError {
     }
 }
 
-/// One DER element. Its length takes one byte, or a count of bytes and then
-/// so many.
+/// One DER element. Its length takes one byte, or a count and then that
+/// number of bytes.
 fn tlv(tag: u8, content: &[&[u8]]) -> Vec<u8> {
     let len: usize = content.iter().map(|part| part.len()).sum();
     let mut out = Vec::with_capacity(len + 6);

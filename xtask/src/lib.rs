@@ -1,4 +1,5 @@
-//! The developer's commands: `cargo xtask dev`, `build`, `test`, `bench`, `sandbox`.
+//! The developer's commands: `cargo xtask dev`, `build`, `test`, `bench`, `sandbox`,
+//! `simulate`, `crash`, `fuzz`.
 //!
 //! In scope: getting the pinned tools, building the page and the two Workers, and starting what the other crates do:
 //! the system of `testkit`, the tests, the simulation, the benchmarks of `bench`. Not in scope: anything that a

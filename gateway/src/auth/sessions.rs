@@ -15,7 +15,7 @@ use wechatpay::oauth::{Authorize, Scope};
 /// The version of the cookies' contents.
 pub(crate) const VERSION: u8 = 2;
 
-/// A way in progress, or one that has come to its end.
+/// A sign-in in progress, or one that has ended.
 #[derive(Serialize, Deserialize)]
 pub struct Flow {
     pub v: u8,
@@ -60,9 +60,10 @@ const FLOW_SECONDS: i64 = 10 * 60;
 /// Says that a sign-in has just failed.
 pub const FAILED_COOKIE: &str = "weceive_sign_in_failed";
 
-/// Of the two kinds of a payer's cookie.
+/// Purpose of a cookie with an openid that WeChat returned.
 const PAYER_PURPOSE: &str = "payer";
 
+/// Purpose of a cookie with an openid that a service returned.
 const SERVICE_PURPOSE: &str = "payer told by a service";
 
 /// As long as a prepayment.

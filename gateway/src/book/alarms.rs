@@ -39,7 +39,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Calls a person.
+    /// Raises an alarm.
     pub(super) fn raise(&self, alarm: Alarm, subject: &str) -> Result<(), StorageError> {
         let facts = [
             ("alarm", alarm.name().into()),

@@ -66,7 +66,7 @@ pub struct Purchase {
     /// What it is made of; together its amount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
-    /// The merchant's own, for its own eyes.
+    /// The merchant's own names and texts; never shown to the payer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }
@@ -387,7 +387,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             is_attempt: true,
         };
         let prepaid = self.prepaid_order(context, new).await?;
-        // Time has passed once more: called off meanwhile, it must not be paid.
+        // After the await: a purchase cancelled meanwhile must not be paid.
         let facts = self.view_checkout(&prepare.id)?;
         let attempts = &facts.checkout.attempts;
         // Another page has given the attempt up before WeChat's answer made it
@@ -645,9 +645,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .transpose()
     }
 
-    /// The attempt that tells how the purchase stands: the one whose payment
+    /// The attempt that decides how the purchase stands: the one whose payment
     /// is kept, or else the latest.
-    pub(super) fn telling_attempt(
+    pub(super) fn deciding_attempt(
         &self,
         checkout: &Checkout,
     ) -> Result<Option<OutTradeNo>, StorageError> {

@@ -72,7 +72,7 @@ impl DeliveryState {
     }
 }
 
-/// A delivery whose turn it is.
+/// A delivery whose timer is due.
 #[derive(Debug)]
 pub(super) struct Due {
     id: i64,

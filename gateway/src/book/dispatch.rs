@@ -79,7 +79,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 reply::<Noticed>(&noticed.await?)
             }
             Call::Stray(Stray(unmatched)) => reply::<Stray>(&self.keep_unmatched(&unmatched)?),
-            Call::Hinted(Hinted(number)) => reply::<Hinted>(&self.hinted(context, &number).await?),
+            Call::Hinted(Hinted(number)) => {
+                reply::<Hinted>(&self.query_after_hint(context, &number).await?)
+            }
             Call::NoticesRefused(NoticesRefused(counts)) => {
                 for (name, n) in &counts {
                     self.counters.add(name, *n);

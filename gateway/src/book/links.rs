@@ -259,7 +259,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .upstream(context)
             .takes_texts(&link.body, link.attach.as_deref());
         if facts.unusable && link.active && !self.stands(Alarm::LinkUnusable, id)? {
-            self.sign_book(context)?;
+            self.store_merchant_id(context)?;
             self.raise(Alarm::LinkUnusable, id)?;
         }
         Ok(facts)
@@ -283,7 +283,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn buy(&self, context: &MerchantContext, buy: &Buy) -> Result<String, ApiError> {
         let now_ms = self.runtime.now_ms();
         let facts = self.open_link(context, &buy.id)?;
-        self.sign_book(context)?;
+        self.store_merchant_id(context)?;
         let (body, money, pieces) = facts.link.purchase(buy.choice)?;
         let of_form = store::links::checkouts_of_form(&self.storage, &buy.id, &buy.once)?;
         for id in of_form.into_iter().rev() {

@@ -197,8 +197,8 @@ pub struct Book<R, S> {
     asked_at_ms: RefCell<HashMap<String, i64>>,
     /// The alarm about the object's size that is raised already.
     filling_percent: Cell<i64>,
-    /// Whether WeChat's notices come, where that is known.
-    notices_come: Cell<Option<bool>>,
+    /// Whether WeChat's notices arrive, where that is known.
+    notices_arrive: Cell<Option<bool>>,
     /// Rows that could not be read, until the alarm about them is raised.
     unreadable: RefCell<BTreeSet<String>>,
     /// Where the book stands with the board.
@@ -226,7 +226,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             armed_at_ms: Cell::new(None),
             asked_at_ms: RefCell::new(HashMap::new()),
             filling_percent: Cell::new(0),
-            notices_come: Cell::new(None),
+            notices_arrive: Cell::new(None),
             unreadable: RefCell::default(),
             reporting: Cell::default(),
             reported_at_ms: Cell::default(),
@@ -400,7 +400,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     // Shared by the files of this module.
 
-    /// Keeps which calls are paused. Lost, WeChat says it again.
+    /// Stores which calls are paused. If lost, WeChat's next refusal sets the pause
+    /// again.
     fn write_backoff(&self) {
         let Some(paused) = self.hosts.backoff().take_changed() else {
             return;
@@ -429,8 +430,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         context.ok_or_else(|| ApiError::of(Code::MerchantNotFound))
     }
 
-    /// Writes down whose book this is, with the first thing that needs a timer.
-    fn sign_book(&self, context: &MerchantContext) -> Result<(), StorageError> {
+    /// Stores the merchant's id, with the first row that needs a timer: an alarm has
+    /// no caller that names the merchant.
+    fn store_merchant_id(&self, context: &MerchantContext) -> Result<(), StorageError> {
         store::facts::set_once(&self.storage, Fact::Merchant, &context.merchant.id)
     }
 

@@ -64,9 +64,9 @@ impl Verdict {
     }
 }
 
-/// So many of an open order's looks always ask WeChat: after 30 seconds, and
-/// then after 1, 2 and 5 minutes more.
-const LOOKS_WITH_QUERY: u32 = 4;
+/// The number of an open order's first checks that always query WeChat: after 30
+/// seconds, and then after 1, 2 and 5 minutes more.
+const CHECKS_WITH_QUERY: u32 = 4;
 /// How many rows are set aside before other work has its turn.
 const SET_ASIDE_AT_ONCE: usize = 100;
 /// How long a notice's sender waits for the query that confirms it. WeChat
@@ -76,7 +76,7 @@ const CONFIRM_MS: u32 = 3_000;
 /// refunds under way. No chain is longer.
 const LONGEST_CHAIN: usize = 60;
 
-/// An order whose turn it is.
+/// An order whose timer is due.
 #[derive(Debug)]
 pub(super) struct DueOrder {
     /// Its number.
@@ -183,7 +183,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         store::orders::insert(&self.storage, number, &write_stored("order", order)?, timer)?;
         self.index_new_order(order, Age::New)?;
         self.audit_order(None, order, "")?;
-        self.sign_book(context)?;
+        self.store_merchant_id(context)?;
         match timer {
             Timer::Set(at_ms) => self.arm_for(at_ms),
             Timer::Keep | Timer::Clear => Ok(()),
@@ -203,7 +203,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let number = match self.checkout_of(number)? {
             Some(checkout) => {
                 let facts = self.check_checkout(context, &checkout.id).await?;
-                self.telling_attempt(&facts.checkout)?
+                self.deciding_attempt(&facts.checkout)?
                     .unwrap_or_else(|| number.clone())
             }
             None => number.clone(),
@@ -228,7 +228,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let number = &match self.close_checkout(number)? {
             None => number.clone(),
             Some(checkout) => {
-                let Some(telling) = self.telling_attempt(&checkout)? else {
+                let Some(telling) = self.deciding_attempt(&checkout)? else {
                     return Ok(None);
                 };
                 // Several are open where WeChat's side cannot close them.
@@ -291,7 +291,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         if confirms && is_anothers {
             let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
-            self.hinted(context, &number).await?;
+            self.query_after_hint(context, &number).await?;
             return Ok(Verdict::Refused("notice_another_orders".to_owned()));
         }
         let payment = Box::new(payment);
@@ -316,7 +316,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             // The same notice, while its payment is not confirmed.
             Outcome::Applied(effects) if confirms && effects.is_empty() => Verdict::Duplicate,
             Outcome::Applied(effects) => {
-                self.learned(true)?;
+                self.record_source(true)?;
                 if effects.contains(&Effect::Query) {
                     let confirming = self.confirm(context, &number, &told, xml);
                     let patience = self.runtime.sleep(CONFIRM_MS);
@@ -333,13 +333,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Outcome::Refused(
                 Refusal::AlreadyPaid | Refusal::Reversed | Refusal::RejectedPayment,
             ) => {
-                self.learned(true)?;
+                self.record_source(true)?;
                 Verdict::Duplicate
             }
             // Not believed of a notice: WeChat's answer to a query decides.
             Outcome::Refused(Refusal::OtherAttach) => {
                 let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
-                return self.hinted(context, &number).await;
+                return self.query_after_hint(context, &number).await;
             }
             Outcome::Refused(refusal) => Verdict::Refused(counter_of(refusal).to_owned()),
         };
@@ -401,9 +401,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(Verdict::Taken)
     }
 
-    /// An order may be paid: queries WeChat, unless that was done in the last ten
-    /// seconds.
-    pub(super) async fn hinted(
+    /// An unverified message says that the order is paid: queries WeChat, unless a
+    /// query was sent in the last ten seconds.
+    pub(super) async fn query_after_hint(
         &self,
         context: &MerchantContext,
         number: &OutTradeNo,
@@ -481,31 +481,30 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         let is_waiting = matches!(order.status(), Status::NotPay)
             && order.reported().is_none()
-            && order.checks() > LOOKS_WITH_QUERY
+            && order.checks() > CHECKS_WITH_QUERY
             && self.runtime.now_ms() < order.terms().expires_at_ms;
-        Ok(is_waiting && self.do_notices_come()?)
+        Ok(is_waiting && self.do_notices_arrive()?)
     }
 
     /// Whether the latest news of a payment was WeChat's notice, and not what a
     /// timer had to ask for. Not known: no.
-    fn do_notices_come(&self) -> Result<bool, StorageError> {
-        if let Some(come) = self.notices_come.get() {
+    fn do_notices_arrive(&self) -> Result<bool, StorageError> {
+        if let Some(come) = self.notices_arrive.get() {
             return Ok(come);
         }
         let come = store::facts::get(&self.storage, Fact::NoticesCome)?.as_deref() == Some("1");
-        self.notices_come.set(Some(come));
+        self.notices_arrive.set(Some(come));
         Ok(come)
     }
 
-    /// A payment became known, or was told of again, by a notice or by a
-    /// timer's query.
-    fn learned(&self, by_notice: bool) -> Result<(), StorageError> {
-        if self.do_notices_come()? == by_notice {
+    /// Records whether a notice or a timer's query reported the payment.
+    fn record_source(&self, by_notice: bool) -> Result<(), StorageError> {
+        if self.do_notices_arrive()? == by_notice {
             return Ok(());
         }
         let text = if by_notice { "1" } else { "0" };
         store::facts::set(&self.storage, Fact::NoticesCome, text)?;
-        self.notices_come.set(Some(by_notice));
+        self.notices_arrive.set(Some(by_notice));
         Ok(())
     }
 
@@ -562,7 +561,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let outcome = self.transition(context, number.as_str(), event, None)?;
             if let Some(more) = outcome.effects() {
                 if is_payment && RequestContext::current().who == "timer" {
-                    self.learned(false)?;
+                    self.record_source(false)?;
                 }
                 effects.extend(more);
             }

@@ -167,8 +167,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
 
-    /// Asks WeChat for the reverse. It can be asked again and again: WeChat
-    /// says whether it must be.
+    /// Requests the reverse. The call may be repeated; the answer says whether it
+    /// must be.
     pub(super) async fn reverse(&self, context: &MerchantContext, number: &OutTradeNo) -> Event {
         let order = self.known_order(number);
         let answer = match self.upstream(context).reverse(number).await {

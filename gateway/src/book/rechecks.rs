@@ -48,7 +48,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if now_ms - since_ms >= CLAIM_ALARM_MS {
             self.raise(Alarm::ClaimUnanswered, number)?;
         }
-        self.sign_book(context)?;
+        self.store_merchant_id(context)?;
         self.arm()
     }
 

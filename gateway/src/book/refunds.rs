@@ -275,8 +275,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.add_refund_delivery(context, order, refund)
     }
 
-    /// The refunds of an order. WeChat is queried about those under way if no query was sent
-    /// did in the last ten seconds.
+    /// The refunds of an order. Refunds in progress are queried at WeChat, unless a query was sent
+    /// in the last ten seconds.
     pub(super) async fn find_refunds(
         &self,
         context: &MerchantContext,
@@ -350,7 +350,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Of a checkout with several attempts, the paid one.
     fn paid_number(&self, number: &OutTradeNo) -> Result<OutTradeNo, StorageError> {
         let telling = match self.checkout_of(number)? {
-            Some(checkout) => self.telling_attempt(&checkout)?,
+            Some(checkout) => self.deciding_attempt(&checkout)?,
             None => None,
         };
         Ok(telling.unwrap_or_else(|| number.clone()))
@@ -434,7 +434,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let later = match refused.reason {
             Reason::OutcomeUnknown => return None,
             Reason::NotEnough | Reason::Retryable => true,
-            // What was said twice, a minute apart, is so.
+            // A refusal repeated a minute later is final.
             Reason::Malformed => {
                 let before = self.refunded(number, out_refund_no).ok()?.refund.err_code;
                 before.as_ref() != Some(&refused.err_code)
@@ -515,7 +515,7 @@ pub(super) enum RefundAnswer {
     Taken(Event),
     /// WeChat has refused it.
     Refused {
-        /// What the order is told, where the refusal is certain.
+        /// The event for the order, where the refusal is certain.
         event: Option<Event>,
         /// What the caller is told.
         error: ApiError,
@@ -523,7 +523,7 @@ pub(super) enum RefundAnswer {
 }
 
 impl RefundAnswer {
-    /// What the order is told.
+    /// The event for the order.
     pub(super) fn event(self) -> Option<Event> {
         match self {
             Self::None => None,

@@ -1,4 +1,5 @@
-//! `/v1/audit`: every change to the merchant's money and credentials.
+//! `/v1/audit` and `/admin/merchants/{id}/audit`: every change to the merchant's
+//! money and credentials.
 
 use crate::auth::keys::{Access, admin, caller};
 use crate::book;

@@ -70,8 +70,8 @@ pub fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
-/// The header's text with any bytes in it: what a browser or a
-/// person writes. A phone's model in Chinese hides nothing else that is said.
+/// The header's text with any bytes in it: what a browser or a person writes.
+/// Non-ASCII bytes (a phone's model in Chinese) do not hide the rest of the header.
 pub fn free_text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
     let value = request.headers().get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()))

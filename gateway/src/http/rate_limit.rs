@@ -32,12 +32,12 @@ pub struct Rate {
     pub at_most: i64,
 }
 
-/// Of wrong keys from one address.
+/// Limit of wrong keys per address.
 pub const WRONG_KEYS: Rate = Rate {
     per_minute: 10,
     at_most: 20,
 };
-/// Of wrong keys from one address. Past it no key from there is checked, right
+/// Second limit of wrong keys per address. Above this, no key is checked, right
 /// ones included: no misconfigured program asks as often.
 pub const FLOOD: Rate = Rate {
     per_minute: 600,
@@ -242,7 +242,7 @@ impl Limits {
             Audience::WeChat if status.is_client_error() => {
                 self.limit("refused_notices", &network, REFUSED_NOTICES, now_ms)
             }
-            // The page has said so already; the next one is not looked up.
+            // Only counts: this answer is sent; the next request is refused.
             Audience::Payer if status == StatusCode::NOT_FOUND => {
                 let _ = self.limit("unknown", &network, UNKNOWN, now_ms);
                 Ok(())

@@ -25,7 +25,7 @@ pub struct Entry {
     pub subject: String,
     /// The change.
     pub what: String,
-    /// What it was believed upon; empty where the caller's word was enough.
+    /// The evidence; empty for a change an authenticated call requested.
     pub evidence: String,
     /// By whom: see [`RequestContext::who`].
     pub who: String,

@@ -94,7 +94,7 @@ impl<R: Runtime> Upstream<'_, R> {
             self.asked();
         }
         let id = self.context.merchant.id.clone();
-        // Lost, they are only asked for again.
+        // If this fails, they are downloaded again.
         let _ = ask(self.runtime, Call::KeepCertificates { id, pems }).await;
     }
 

@@ -1,9 +1,9 @@
-//! Who takes the money: one merchant's account at WeChat Pay or at an
-//! acquirer, in the dialect that it speaks.
+//! A merchant's account at its upstream, and the calls to it. An upstream is
+//! WeChat Pay or an acquirer.
 //!
 //! [`Upstream`] is what the rest of the gateway asks. It speaks of orders,
 //! payments and refunds in crate `order`'s words; which [`Dialect`] carries
-//! them is known here and in `notices/`, and nowhere else. One file per
+//! them is known here and in `handlers/notify/`, and nowhere else. One file per
 //! dialect holds the same calls:
 //!
 //! ```text
@@ -486,8 +486,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         self.v2()?.product_code(product_id)
     }
 
-    /// Tells WeChat how long some of its calls took, and each Quick Pay. Nothing
-    /// hangs on it: a sample that is lost is lost.
+    /// Tells WeChat how long some of its calls took, and each Quick Pay.
+    /// Best effort: a lost sample is not repeated.
     pub async fn report_speed(&self) {
         let samples = self.hosts.take_samples();
         if let Ok(v2) = self.v2() {

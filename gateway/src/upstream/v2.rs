@@ -643,7 +643,7 @@ impl<'a, R: Runtime> V2<'a, R> {
     }
 }
 
-/// Whether Tencent answers with a probe: a signature that never holds.
+/// Whether Tencent answers with a probe: an intentionally invalid signature.
 fn is_probe(answer: &[u8]) -> bool {
     let fields = Fields::parse(answer);
     fields.is_ok_and(|fields| {

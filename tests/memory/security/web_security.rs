@@ -1,6 +1,5 @@
 //! What the web brings: other sites' pages, hostile texts, addresses that lead
-//! elsewhere, guesses, and bytes that mean nothing. `docs/threat-model.md` has the
-//! list.
+//! elsewhere, guesses, and random bytes. `docs/threat-model.md` has the list.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, checkout, with_secret};
 use gateway::http::error::Code;

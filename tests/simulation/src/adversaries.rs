@@ -1,5 +1,4 @@
-//! Adversaries of a merchant: its own other system, and people who wish
-//! it ill.
+//! Adversaries of a merchant: its own other system, and attackers.
 
 use super::accounts::{INSTITUTION, KEY_PAIRS, public_half, serial_no};
 use super::merchants_staff::NUMBERS;

@@ -8,7 +8,7 @@
 //!
 //! What a poll of an object has written is durable together, and nothing that
 //! it has sent leaves before that: so the contract of
-//! [`Storage`](gateway::runtime::Store) says. A crash falls right after a poll,
+//! [`Storage`](gateway::runtime::Storage) says. A crash falls right after a poll,
 //! before or after what it wrote was durable.
 
 use super::history::{Broken, History};

@@ -5,11 +5,11 @@
 //! then the gateway is killed (`kill -9`) and started on what it has on disk.
 //! When that is over, [`ledger`] compares what the gateway says with what
 //! WeChat has in its books, and with what clients were told and merchants
-//! received. The seed decides what is tried; what the machine makes of it is
-//! another each time.
+//! received. The seed decides what is tried; the timing differs in every
+//! run.
 //!
-//! The gateway lives by the real clock. So what is awaited is what comes within
-//! a minute or so: notices (the sandbox's clock is moved on for them),
+//! The gateway uses the real clock. So the run waits only for what takes a minute
+//! or so: notices (the sandbox's clock is moved on for them),
 //! deliveries, queries. That an unpaid order is closed after two hours is
 //! for the simulation to show.
 

@@ -1,7 +1,7 @@
-//! Known mistakes, to be made on purpose: the simulation is worth what it
-//! catches. Each is a few changes of the sources, whose places are found by a
+//! Known mistakes, to be made on purpose: each one that the simulation misses
+//! shows a gap in it. Each is a few changes of the sources, whose places are found by a
 //! [pattern](super::pattern): a pattern that does not fit exactly once in its
-//! room is an error, so that the list stays true.
+//! crate is an error, so that the list stays true.
 
 /// A mistake.
 #[derive(Debug)]

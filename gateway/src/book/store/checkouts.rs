@@ -1,4 +1,4 @@
-//! `checkouts( id, out_trade_no, json, untried_until_ms )` and
+//! `checkouts( id, out_trade_no, json, untried_until_ms, listed )` and
 //! `attempts( out_trade_no, checkout_id )`.
 
 use super::{exists, text, texts};

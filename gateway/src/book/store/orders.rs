@@ -1,4 +1,4 @@
-//! `orders( out_trade_no, json, due_at_ms )` and
+//! `orders( out_trade_no, json, due_at_ms, listed )` and
 //! `transactions( transaction_id, out_trade_no )`.
 
 use super::{integer, text};

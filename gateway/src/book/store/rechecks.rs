@@ -4,7 +4,7 @@
 use super::{exists, first};
 use crate::runtime::{Storage, StorageError};
 
-/// A recheck whose turn it is.
+/// A recheck whose timer is due.
 pub(in crate::book) struct Recheck {
     pub(in crate::book) number: String,
     /// Since when a claim of the order's payment is unanswered.

@@ -1,8 +1,7 @@
-//! Operator endpoints: metrics for Prometheus, and the
-//! alarms that need a person. Guarded by `ADMIN_TOKEN`.
+//! `GET /metrics`: metrics for Prometheus. Guarded by `ADMIN_TOKEN`.
 //!
-//! Both ask the [board](crate::board), and wake no book. A page that is not the
-//! last names the next one.
+//! The numbers are the [board](crate::board)'s; no book is woken. A page that is
+//! not the last names the next one.
 
 use super::totals;
 use crate::auth::keys::admin;

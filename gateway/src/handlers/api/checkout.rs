@@ -185,7 +185,7 @@ fn read_line(given: &Fields, currency: Currency) -> Result<Line, ApiError> {
     })
 }
 
-/// `metadata`: the merchant's own names and texts, for its own eyes.
+/// `metadata`: the merchant's own names and texts, never shown to the payer.
 fn metadata(fields: &Fields) -> Result<BTreeMap<String, String>, ApiError> {
     const NAME: &str = "metadata";
     let Some(given) = fields.object(NAME)? else {

@@ -11,8 +11,8 @@ use crate::services::Services;
 use order::Money;
 use serde_json::{Value, json};
 
-/// Returns money to the payer. BASIC, as the seed has it. The fields may
-/// stand in the query string or in the body; the seed shows both.
+/// Returns money to the payer (WeCeive API, "Request Refund"). BASIC. The fields
+/// may stand in the query string or in the body, as that section shows both.
 ///
 /// Without `out_refund_no` the same amount again is the same refund.
 pub async fn create_refund<R: Runtime>(

@@ -87,7 +87,7 @@ async fn verified_content<R: Runtime>(
 
 /// Raises an alarm where the notice names a public key that the merchant
 /// does not have. Only a notice that opens with the merchant's `APIv3` key
-/// is believed so far: the header alone is anyone's.
+/// is believed so far: anyone can send the header.
 async fn report_public_key<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The code is `wx.login`'s; it becomes the payer's openid here, and neither
-//! the openid nor WeChat's session key goes back. No cookie speaks for the
-//! payer, so a call that another site's page makes gains nothing.
+//! the openid nor WeChat's session key goes back. No cookie
+//! authenticates these calls, so cross-site requests gain nothing.
 
 use super::for_payer;
 use super::{Visit, visit};

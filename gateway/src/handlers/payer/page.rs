@@ -1,8 +1,8 @@
-//! `/pay/…`: the payer's page and its three calls (crate `checkout` holds the
+//! `/pay/…`: the payer's page and its four calls (crate `checkout` holds the
 //! messages).
 //!
 //! ```text
-//! GET  /pay/?l=ID          a payment link's page: `pay_link.rs`
+//! GET  /pay/?l=ID          a payment link's page: `link_page` in link.rs
 //! GET  /pay/?s=ID          the page; first, inside WeChat, the way to an openid
 //! POST /pay/order?s=ID     the means to pay, where the payer is
 //! POST /pay/check?s=ID     "something happened": asks WeChat, then as status
@@ -89,9 +89,8 @@ pub async fn pay_status<R: Runtime>(
     written(&view(cx, &visit))
 }
 
-/// `GET /pay/live`: lets the page listen for changes. What it hears is only
-/// ever [`LOOK`]: [`pay_status`] stays the one truth, and a page
-/// that hears nothing asks by itself.
+/// `GET /pay/live`: lets the page listen for changes. Each message is
+/// [`LOOK`]. [`pay_status`] is the only source; without messages the page polls.
 pub async fn pay_live<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -113,8 +112,8 @@ pub async fn pay_live<R: Runtime>(
     Ok(response)
 }
 
-/// `POST /pay/check`. What the bridge said proves nothing; in every case it
-/// was, it is a reason to ask WeChat.
+/// `POST /pay/check`. Queries WeChat, whatever the bridge reported: that report
+/// is not authenticated.
 pub async fn pay_check<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

@@ -7,18 +7,18 @@
 //!                                                                  being one
 //! ```
 //!
-//! A way in progress is a signed cookie, named by the random `state` that goes
+//! A sign-in in progress is a signed cookie, named by the random `state` that goes
 //! through WeChat; so a callback counts only in the browser that began it, and
 //! once. The same callback opened again (the back button, a reload) goes on to
-//! the page. What comes of it is a signed cookie too: the openid with the appid
+//! the page. The result of a sign-in is a signed cookie too: the openid with the appid
 //! it belongs to. We never put it into an address of ours; a Quick Auth service
-//! elsewhere does, and it is taken off at once. When a way fails, the payer is
+//! elsewhere does, and it is taken off at once. When a sign-in fails, the payer is
 //! brought back to the page, which says so once; opening it again begins anew.
 //!
 //! WeChat's own answer is verified: that openid holds for every merchant of the
 //! appid. What a Quick Auth service elsewhere says is not signed: that openid
 //! holds only for the merchant whose service it is, and only to pay with, which
-//! its owner alone can do. Nothing is counted by it ([`Gateway::verified_payer`]).
+//! its owner alone can do. Nothing is counted by it ([`sessions::verified_payer`](crate::auth::sessions::verified_payer)).
 //! The two are cookies of their own names and purposes.
 //!
 //! Each cookie's content has a version ([`VERSION`]). One of another version is

@@ -1,4 +1,4 @@
-//! Money goes back.
+//! iOnline's refund call.
 
 use super::verified_request::{VerifiedRequest, transaction_id};
 use crate::moment::Moment;
