@@ -1,5 +1,6 @@
-//! Control calls for testers, below `/sandbox/`: JSON in, JSON out. What is
-//! wrong with an input is answered with the field's name.
+//! Control calls for testers, below `/sandbox/`: JSON in, JSON out; and the page
+//! of help (`pages`), HTML for a browser. An answer to a wrong input names the
+//! field.
 
 mod failure;
 mod merchant_platform;
