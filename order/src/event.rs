@@ -69,6 +69,8 @@ pub enum Event {
         out_refund_no: String,
         /// The amount to refund.
         money: Money,
+        /// Why, in the merchant's words.
+        reason: Option<String>,
     },
     /// WeChat's verified answer reports a refund's state.
     RefundReported {
@@ -240,6 +242,8 @@ pub enum Refusal {
     RefundExists,
     #[error("a refund with this number and another amount was requested before")]
     RefundExistsWithDifferentAmount,
+    #[error("a refund with this number and another reason was requested before")]
+    RefundExistsWithDifferentReason,
     #[error("the refund's currency is not the order's")]
     RefundOtherCurrency,
     #[error("the refunds together would exceed the payment")]

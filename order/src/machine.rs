@@ -487,7 +487,7 @@ impl Order {
                 if refunded {
                     return Ok(effects);
                 }
-                self.write_refund(out_refund_no, self.terms.money, now_ms);
+                self.write_refund(out_refund_no, self.terms.money, None, now_ms);
                 // The timer requests the refund at once: the caller that
                 // reported the payment does not wait for it.
                 Ok(vec![Effect::WakeAt(now_ms)])
@@ -508,7 +508,8 @@ impl Order {
             Event::RefundAsked {
                 out_refund_no,
                 money,
-            } => self.refund_asked(out_refund_no, money, now_ms),
+                reason,
+            } => self.refund_asked(out_refund_no, money, reason, now_ms),
             Event::RefundReported {
                 out_refund_no,
                 state,

@@ -35,6 +35,10 @@ pub struct Refund {
     pub out_refund_no: String,
     /// The amount to refund, in the order's currency.
     pub money: Money,
+    /// Why, in the merchant's words. The payer reads it where the dialect has a
+    /// field for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Its state.
     pub status: RefundStatus,
     /// When it was accepted from the merchant.

@@ -2,6 +2,7 @@
 
 use crate::money::Money;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The merchant's own order number: `1..=32` of `0-9 A-Z a-z _ - | * @` (WeChat
@@ -169,6 +170,9 @@ pub struct Terms {
     /// The address to which the merchant's notice is delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify_url: Option<String>,
+    /// The merchant's own names and texts, which WeChat does not receive.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
     /// The latest moment to pay (WeChat's `time_expire`).
     pub expires_at_ms: i64,
 }
@@ -187,6 +191,7 @@ impl Terms {
             openid,
             attach,
             notify_url,
+            metadata,
             expires_at_ms: _,
         } = self;
         [
@@ -201,6 +206,7 @@ impl Terms {
             (body != &other.body, "body"),
             (attach != &other.attach, "attach"),
             (notify_url != &other.notify_url, "notify_url"),
+            (metadata != &other.metadata, "metadata"),
             (account != &other.account, "account"),
         ]
         .into_iter()

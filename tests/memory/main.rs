@@ -43,9 +43,11 @@ mod checkout {
 mod orders {
     pub mod changed_elsewhere;
     pub mod decisions;
+    pub mod metadata;
     pub mod payments;
     pub mod quick_pay;
     pub mod rechecks;
+    pub mod refund_reasons;
     pub mod refunds;
 }
 

@@ -57,7 +57,19 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 refund.money.amount_minor(),
                 refund.money.currency().code()
             );
-            self.audit(number, &what, evidence)?;
+            // Of a refund's changes the first says why it is made.
+            let reason = match (was, &refund.reason) {
+                (None, Some(reason)) => format!(", reason: {reason}"),
+                _ => String::new(),
+            };
+            audit::add_with_text(
+                &self.runtime,
+                &self.storage,
+                number,
+                &what,
+                &reason,
+                evidence,
+            )?;
             self.count(&format!("refund:{is}"));
             if refund.status == RefundStatus::Abnormal {
                 self.raise(Alarm::RefundAbnormal, number)?;

@@ -221,6 +221,7 @@ impl Checkout {
             openid: attempt.openid.clone(),
             attach: self.purchase.attach.clone(),
             notify_url: self.purchase.notify_url.clone(),
+            metadata: BTreeMap::new(),
             expires_at_ms: self.expires_at_ms,
         }
     }

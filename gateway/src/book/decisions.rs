@@ -35,6 +35,9 @@ pub struct Decision {
     pub choice: Choice,
     /// Why, in the operator's words.
     pub note: String,
+    /// Of a refund: its reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// How often WeChat is queried where the order changes during the query.
@@ -224,6 +227,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             out_refund_no: None,
             total_fee: None,
             refund_fee: order.terms().money.amount_minor(),
+            reason: decision.reason.clone(),
         };
         self.refund_order(context, number, new).await?;
         self.decided(decision, "second payment refunded again")

@@ -17,6 +17,7 @@ use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Money, Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 /// What to list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -148,7 +149,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     fn item(&self, list: List, key: &str) -> Result<Option<Json>, ApiError> {
         Ok(match list {
             List::Orders => match self.load_order(key)? {
-                Some(order) => Some(order_item(&order, self.link_in_index(List::Orders, key)?)),
+                Some(order) => {
+                    let link = self.link_in_index(List::Orders, key)?;
+                    let terms = order.terms();
+                    let metadata = match terms.metadata.is_empty() {
+                        // An attempt shows its checkout's.
+                        true => match self.checkout_of_attempt(&terms.out_trade_no) {
+                            Ok(Some(checkout)) => checkout.purchase.metadata,
+                            // A checkout that cannot be read hides no order.
+                            _ => BTreeMap::new(),
+                        },
+                        false => terms.metadata.clone(),
+                    };
+                    Some(order_item(&order, link, &metadata))
+                }
                 None => None,
             },
             List::Refunds => self.refund_item(key)?,
@@ -457,7 +471,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-fn order_item(order: &Order, link: Option<String>) -> Json {
+fn order_item(order: &Order, link: Option<String>, metadata: &BTreeMap<String, String>) -> Json {
     let terms = order.terms();
     let payment = order.known_payment().map(|paid| &paid.payment);
     let refunded = order.refunds().iter().filter(|refund| {
@@ -487,6 +501,7 @@ fn order_item(order: &Order, link: Option<String>) -> Json {
         "created_at_ms": order.created_at_ms(),
         "paid_at_ms": paid_at_ms(order),
         "expires_at_ms": terms.expires_at_ms,
+        "metadata": metadata,
     })
 }
 
@@ -504,5 +519,6 @@ fn refund_item(order: &Order, refund: &Refund) -> Json {
         "cancel_requested": refund.cancel_asked,
         "waiting": !refund.status.is_final(),
         "created_at_ms": refund.asked_at_ms,
+        "reason": refund.reason,
     })
 }

@@ -770,6 +770,7 @@ const fn counter_of(refusal: Refusal) -> &'static str {
         Refusal::NotPaid => "notice_not_paid",
         Refusal::RefundExists => "notice_refund_exists",
         Refusal::RefundExistsWithDifferentAmount => "notice_refund_exists_with_different_amount",
+        Refusal::RefundExistsWithDifferentReason => "notice_refund_exists_with_different_reason",
         Refusal::RefundOtherCurrency => "notice_refund_other_currency",
         Refusal::RefundExceedsPaid => "notice_refund_exceeds_paid",
         Refusal::RefundTooLate => "notice_refund_too_late",

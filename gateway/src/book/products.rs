@@ -70,6 +70,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             // The merchant finds what was sold in the notice.
             attach: Some(product.product_id),
             notify_url: product.notify_url,
+            metadata: Default::default(),
             expires_at_ms: self.runtime.now_ms() + PREPAY_SECONDS * 1000,
         };
         let new = NewOrder {

@@ -25,6 +25,9 @@ pub struct NewRefund {
     pub total_fee: Option<i64>,
     /// How much goes back, in the currency's smallest unit.
     pub refund_fee: i64,
+    /// Why, in the merchant's words. It belongs to the refund's terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A refund and the order it belongs to.
@@ -96,6 +99,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let asked = Event::RefundAsked {
             out_refund_no: out_refund_no.clone(),
             money,
+            reason: new.reason,
         };
         self.refuse_another_orders_refund(&out_refund_no, number)?;
         // What was asked for before is answered as it stands.

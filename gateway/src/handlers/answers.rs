@@ -70,6 +70,7 @@ pub(crate) fn refund_data(refunded: &Refunded) -> Value {
         ),
         ("total_fee", Some(total.amount_minor().to_string())),
         ("refund_status", Some(status.to_owned())),
+        ("reason", refund.reason.clone()),
         ("err_code", refund.err_code.clone()),
         (
             "cancel_requested",

@@ -316,6 +316,7 @@ async fn check_appid<R: Runtime>(
         openid: None,
         attach: None,
         notify_url: None,
+        metadata: Default::default(),
         expires_at_ms: cx.runtime.now_ms() + 10 * 60 * 1000,
     };
     let upstream = cx.upstream(context);

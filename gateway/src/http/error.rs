@@ -319,6 +319,9 @@ impl From<Refusal> for ApiError {
             Refusal::RefundExistsWithDifferentAmount => {
                 Self::field(Code::RefundExistsWithDifferentTerms, "refund_fee", message)
             }
+            Refusal::RefundExistsWithDifferentReason => {
+                Self::field(Code::RefundExistsWithDifferentTerms, "reason", message)
+            }
             Refusal::RefundOtherCurrency => {
                 Self::field(Code::CurrencyNotAllowed, "refund_fee_type", message)
             }

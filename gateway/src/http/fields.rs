@@ -8,11 +8,21 @@ use crate::http::error::{ApiError, Code};
 use crate::http::message::json_object;
 use order::{Currency, Money, MoneyError, OutTradeNo, OutTradeNoError};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use wechatpay::common::Text;
 
 /// The room for a field of a few known values, or of a date: more than any has,
 /// so that a wrong one is answered with the right ones and not with a length.
 pub const CHOICE_BYTES: usize = 64;
+
+/// The most bytes of a refund's reason. WeChat Pay v2 and both regions of
+/// `APIv3` take 80 characters.
+const MAX_REASON_BYTES: usize = 80;
+/// How many names `metadata` has, and how long they and their texts are.
+const MAX_METADATA: usize = 20;
+const MAX_METADATA_NAME_BYTES: usize = 40;
+const MAX_METADATA_BYTES: usize = 500;
 
 /// The fields of one JSON object.
 #[derive(Debug)]
@@ -25,7 +35,7 @@ impl Fields {
     }
 
     /// From a query string's fields.
-    pub fn of_query(query: std::collections::BTreeMap<String, String>) -> Self {
+    pub fn of_query(query: BTreeMap<String, String>) -> Self {
         Self(
             query
                 .into_iter()
@@ -119,6 +129,45 @@ impl Fields {
                 .map(|item| item.as_object().cloned().map(Self).ok_or_else(wrong))
                 .collect(),
             Some(_) => Err(wrong()),
+        }
+    }
+
+    /// `reason`: why a refund is made. `is_joined` is true where the upstream
+    /// signs it as one of several joined values.
+    pub fn refund_reason(&self, is_joined: bool) -> Result<Option<String>, ApiError> {
+        const NAME: &str = "reason";
+        let reason = match is_joined {
+            true => self.signed_text(NAME, MAX_REASON_BYTES)?,
+            false => self.text(NAME, MAX_REASON_BYTES)?,
+        };
+        let is_carried = |text: &String| Text::<MAX_REASON_BYTES>::new(NAME, text).is_ok();
+        match reason.as_ref().is_none_or(is_carried) {
+            true => Ok(reason),
+            false => Err(self.invalid(NAME, "holds a character that WeChat does not take")),
+        }
+    }
+
+    /// `metadata`: the merchant's own names and texts, which neither WeChat nor
+    /// the payer sees.
+    pub fn metadata(&self) -> Result<BTreeMap<String, String>, ApiError> {
+        const NAME: &str = "metadata";
+        let Some(given) = self.object(NAME)? else {
+            return Ok(BTreeMap::new());
+        };
+        let mut metadata = BTreeMap::new();
+        for name in given.names() {
+            if name.len() > MAX_METADATA_NAME_BYTES || name.chars().any(char::is_control) {
+                let what = format!("may have names of at most {MAX_METADATA_NAME_BYTES} bytes");
+                return Err(self.invalid(NAME, &what));
+            }
+            let text = given.text(name, MAX_METADATA_BYTES);
+            if let Some(text) = text.map_err(|error| Self::inside(NAME, error))? {
+                metadata.insert(name.to_owned(), text);
+            }
+        }
+        match metadata.len() > MAX_METADATA {
+            true => Err(self.invalid(NAME, &format!("must have at most {MAX_METADATA} names"))),
+            false => Ok(metadata),
         }
     }
 

@@ -71,6 +71,19 @@ pub fn add(
     what: &str,
     evidence: &str,
 ) -> Result<(), StorageError> {
+    add_with_text(runtime, storage, subject, what, "", evidence)
+}
+
+/// As [`add`]. The stored change ends with `text`, which a merchant wrote and
+/// the log does not get.
+pub fn add_with_text(
+    runtime: &impl Runtime,
+    storage: &impl Storage,
+    subject: &str,
+    what: &str,
+    text: &str,
+    evidence: &str,
+) -> Result<(), StorageError> {
     let RequestContext {
         request_id,
         who,
@@ -83,7 +96,7 @@ pub fn add(
         &[
             runtime.now_ms().into(),
             subject.into(),
-            what.into(),
+            format!("{what}{text}").into(),
             evidence.into(),
             who.into(),
             call.into(),

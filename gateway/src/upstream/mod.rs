@@ -551,6 +551,13 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
+    /// Whether a refund's reason is signed as one of several joined values, so
+    /// that it may not hold `&`. iOnline's request has no field for a reason:
+    /// there the gateway only keeps it.
+    pub fn signs_joined_reason(&self) -> bool {
+        matches!(self.dialect(), Dialect::V2)
+    }
+
     /// The most bytes of the merchant's own text. In each dialect it returns in a
     /// document that is signed as joined values.
     pub fn max_attach(&self) -> usize {

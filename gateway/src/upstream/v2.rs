@@ -598,7 +598,9 @@ impl<'a, R: Runtime> V2<'a, R> {
             out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,
             amounts: Amounts::new(refund.money, order.terms().money)?,
             notify_url: Some(NotifyUrl::new(&self.0.refund_notify_url())?),
-            refund_desc: None,
+            refund_desc: (refund.reason.as_deref())
+                .map(|reason| Text::new("refund_desc", reason))
+                .transpose()?,
             refund_account: None,
             nonce_str: Text::new("nonce_str", &self.0.nonce())?,
             sign_type: self.sign_type(),
@@ -704,7 +706,7 @@ fn communication(return_msg: &str) -> ApiError {
 
 /// A refusal as the caller is shown it. WeChat's `sign` stays empty: a caller
 /// with only the `api-key` gets no signed document (see ARCHITECTURE.md, "What
-/// the gateway signs for a merchant").
+/// a merchant may have signed").
 pub(super) fn object(fields: &Fields) -> Value {
     let entries = fields.iter().map(|(name, value)| {
         let value = match name {

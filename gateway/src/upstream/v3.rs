@@ -597,7 +597,9 @@ impl<'a, R: Runtime> V3<'a, R> {
             out_refund_no: OutRefundNo::new(&refund.out_refund_no)?,
             amounts: Amounts::new(refund.money, order.terms().money)?,
             notify_url: Some(NotifyUrl::new(&self.0.notify_url())?),
-            reason: None,
+            reason: (refund.reason.as_deref())
+                .map(|reason| Text::new("reason", reason))
+                .transpose()?,
             source: None,
         })
     }

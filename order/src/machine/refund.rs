@@ -13,6 +13,7 @@ impl Order {
         &mut self,
         out_refund_no: String,
         money: Money,
+        reason: Option<String>,
         now_ms: i64,
     ) -> Result<Vec<Effect>, Refusal> {
         let recorded_at_ms = match &self.status {
@@ -29,10 +30,12 @@ impl Order {
             .iter()
             .find(|r| r.out_refund_no == out_refund_no)
         {
-            return Err(if known.money == money {
-                Refusal::RefundExists
-            } else {
+            return Err(if known.money != money {
                 Refusal::RefundExistsWithDifferentAmount
+            } else if known.reason != reason {
+                Refusal::RefundExistsWithDifferentReason
+            } else {
+                Refusal::RefundExists
             });
         }
         let returned: i64 = self
@@ -65,14 +68,21 @@ impl Order {
         {
             self.status = Status::Success(paid);
         }
-        self.write_refund(out_refund_no.clone(), money, now_ms);
+        self.write_refund(out_refund_no.clone(), money, reason, now_ms);
         Ok(vec![Effect::Refund(out_refund_no), self.next_wake(now_ms)])
     }
 
-    pub(crate) fn write_refund(&mut self, out_refund_no: String, money: Money, now_ms: i64) {
+    pub(crate) fn write_refund(
+        &mut self,
+        out_refund_no: String,
+        money: Money,
+        reason: Option<String>,
+        now_ms: i64,
+    ) {
         self.refunds.push(Refund {
             out_refund_no,
             money,
+            reason,
             status: RefundStatus::Asked,
             asked_at_ms: now_ms,
             refund_id: None,

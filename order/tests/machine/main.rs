@@ -42,6 +42,7 @@ fn terms() -> Terms {
         openid: None,
         attach: None,
         notify_url: Some("https://shop.example.com/notify".to_owned()),
+        metadata: Default::default(),
         expires_at_ms: EXPIRES,
     }
 }
@@ -92,6 +93,15 @@ fn refund(number: &str, amount: i64) -> Event {
     Event::RefundAsked {
         out_refund_no: number.to_owned(),
         money: money(amount),
+        reason: None,
+    }
+}
+
+fn refund_because(number: &str, amount: i64, reason: &str) -> Event {
+    Event::RefundAsked {
+        out_refund_no: number.to_owned(),
+        money: money(amount),
+        reason: Some(reason.to_owned()),
     }
 }
 
@@ -549,6 +559,11 @@ fn r3_refunds_never_exceed_what_was_paid() {
                 refund("A", 99),
                 Err(Refusal::RefundExistsWithDifferentAmount),
             ),
+            (
+                MINUTE,
+                refund_because("A", 100, "sold out"),
+                Err(Refusal::RefundExistsWithDifferentReason),
+            ),
             (MINUTE + 1, refund("B", 50), Err(Refusal::RefundTooSoon)),
             (2 * MINUTE, refund("B", 51), Err(Refusal::RefundExceedsPaid)),
             (2 * MINUTE, refund("B", 50), asked("B", 2 * MINUTE)),
@@ -638,6 +653,7 @@ fn r1_r3_limits_of_a_year_and_of_fifty() {
     let other_currency = Event::RefundAsked {
         out_refund_no: "X".to_owned(),
         money: Money::new(1, Currency::Cny).unwrap(),
+        reason: None,
     };
     assert_eq!(
         order.apply(other_currency, 52 * MINUTE),

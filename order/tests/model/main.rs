@@ -60,6 +60,7 @@ fn terms(of: usize, trade_type: TradeType) -> Terms {
         openid: None,
         attach: None,
         notify_url: None,
+        metadata: Default::default(),
         expires_at_ms: EXPIRES_MS,
     }
 }

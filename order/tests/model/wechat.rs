@@ -246,5 +246,6 @@ pub fn refund_asked(n: usize) -> Event {
     Event::RefundAsked {
         out_refund_no: number(n),
         money: money(MINE.get(n).map_or(1, |(_, amount)| *amount)),
+        reason: None,
     }
 }

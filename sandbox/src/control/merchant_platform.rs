@@ -43,6 +43,7 @@ pub(super) fn change(
                 currency: None,
                 refund_account: None,
                 notify_url,
+                reason: None,
                 dialect: order.dialect,
             };
             wechat.refund(new_refund, moment).map(drop)

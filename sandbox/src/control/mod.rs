@@ -1,6 +1,5 @@
-//! Control calls for testers, below `/sandbox/`: JSON in, JSON out; and the page
-//! of help (`pages`), HTML for a browser. An answer to a wrong input names the
-//! field.
+//! Control calls for testers, below `/sandbox/`: JSON in, JSON out. What is
+//! wrong with an input is answered with the field's name.
 
 mod failure;
 mod merchant_platform;
@@ -12,7 +11,7 @@ use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::shop::{self, Shop};
 use crate::web::{self, Answer, CallOutcome, Request};
-use crate::wechat::faults::{FailNext, Faults, Forgery, MessageKind, NextForgery};
+use crate::wechat::faults::{FailNext, Faults, Lie, LieNext, MessageKind};
 use crate::wechat::invoke;
 use crate::wechat::oauth;
 use crate::wechat::orders;
@@ -409,10 +408,10 @@ fn read_fail_next(mut input: Input) -> Result<FailNext, BadInput> {
     Ok(FailNext { path, code, times })
 }
 
-fn read_lie_next(mut input: Input) -> Result<NextForgery, BadInput> {
+fn read_lie_next(mut input: Input) -> Result<LieNext, BadInput> {
     let name = input.required_text("lie")?;
-    let lie = Forgery::from_name(&name).ok_or_else(|| {
-        let names = Forgery::ALL.map(|(_, name, _)| name).join(", ");
+    let lie = Lie::from_name(&name).ok_or_else(|| {
+        let names = Lie::ALL.map(|(_, name, _)| name).join(", ");
         input.bad("lie", format!("send one of {names}"))
     })?;
     let on = match input.required_text("on")?.as_str() {
@@ -423,7 +422,7 @@ fn read_lie_next(mut input: Input) -> Result<NextForgery, BadInput> {
     };
     let times = read_times(&mut input)?;
     input.finish()?;
-    Ok(NextForgery { lie, on, times })
+    Ok(LieNext { lie, on, times })
 }
 
 fn read_times(input: &mut Input) -> Result<u32, BadInput> {

@@ -41,6 +41,9 @@ pub(crate) struct Refund {
     /// The recipient, as WeChat writes it.
     pub(crate) recipient: String,
     pub(crate) notify_url: Option<String>,
+    /// What the request gave as the reason.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
     /// The dialect of the request and of its notice.
     pub(crate) dialect: Dialect,
     pub(crate) notice_nonce: String,
@@ -68,6 +71,7 @@ pub(crate) struct Terms {
     pub(crate) cash_refund_fee: i64,
     pub(crate) refund_account: FundsSource,
     pub(crate) notify_url: Option<String>,
+    pub(crate) reason: Option<String>,
     pub(crate) dialect: Dialect,
     pub(crate) refund_id: String,
     pub(crate) notice_nonce: String,
@@ -100,6 +104,7 @@ impl Refund {
                 .unwrap_or_default()
                 .to_owned(),
             notify_url: terms.notify_url,
+            reason: terms.reason,
             dialect: terms.dialect,
             notice_nonce: terms.notice_nonce,
         }
@@ -156,6 +161,7 @@ impl Refund {
             "refund_account": self.refund_account,
             "recipient": self.recipient,
             "notify_url": self.notify_url,
+            "reason": self.reason,
             "dialect": self.dialect.name(),
             "created_ms": self.created_ms,
             "settles_ms": settles_ms,

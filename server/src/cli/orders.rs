@@ -30,6 +30,9 @@ pub enum Orders {
         /// one, the same amount of the same order is the same refund.
         #[arg(long, value_name = "OUT_REFUND_NO")]
         number: Option<String>,
+        /// Why, at most 80 bytes. WeChat shows it to the payer.
+        #[arg(long)]
+        reason: Option<String>,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -124,8 +127,12 @@ pub async fn orders(command: &Orders, api: &Api) -> Result<(), Failure> {
             out_trade_no,
             amount,
             number,
+            reason,
             yes,
-        } => refund(api, out_trade_no, *amount, number.as_deref(), *yes).await,
+        } => {
+            let own = [("out_refund_no", number), ("reason", reason)];
+            refund(api, out_trade_no, *amount, own, *yes).await
+        }
         Orders::Close { out_trade_no } => {
             let body = json!({"out_trade_no": out_trade_no});
             let order = api
@@ -180,7 +187,7 @@ async fn refund(
     api: &Api,
     number: &str,
     minor: i64,
-    refund_number: Option<&str>,
+    own: [(&str, &Option<String>); 2],
     yes: bool,
 ) -> Result<(), Failure> {
     let path = format!("/v1/order?{}", query([("out_trade_no", number)]));
@@ -197,8 +204,10 @@ async fn refund(
     let mut body = Map::new();
     body.insert("out_trade_no".to_owned(), number.into());
     body.insert("refund_fee".to_owned(), minor.into());
-    if let Some(refund_number) = refund_number {
-        body.insert("out_refund_no".to_owned(), refund_number.into());
+    for (name, value) in own {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), value.as_str().into());
+        }
     }
     let body = Value::Object(body);
     let refund = api

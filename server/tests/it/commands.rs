@@ -230,6 +230,11 @@ fn a_refund_needs_a_confirmation_and_is_made_once() {
         50
     );
     let other = [
+        "orders", "refund", "R1", "50", "--reason", "sold out", "--yes",
+    ];
+    let (code, said) = shop.refused(&other);
+    assert_eq!((code, said.contains("reason")), (3, true), "{said}");
+    let other = [
         "orders", "refund", "R1", "100", "--number", "back-2", "--yes",
     ];
     let (code, said) = shop.refused(&other);

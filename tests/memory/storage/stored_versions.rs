@@ -151,6 +151,9 @@ fn a_book_of_version_0_1_0_is_listed_whole_after_it_opens() {
     let refunds = get(&shop, "/v1/refunds");
     assert_eq!(refunds["refunds"][0]["out_refund_no"], "R-PAID");
     assert_eq!(refunds["refunds"][0]["state"], "SUCCESS");
+    // That version knew neither.
+    assert_eq!(refunds["refunds"][0]["reason"], json!(null));
+    assert_eq!(paid["metadata"], json!({}));
     let checkouts = get(&shop, "/v1/checkouts");
     assert_eq!(checkouts["checkouts"][0]["out_trade_no"], "BASKET");
     let links = get(&shop, "/v1/links");

@@ -40,7 +40,8 @@ fn use_it_all(world: &Memory, shop: &Shop, account: &Value, sub_merchant: Option
         "/v1/close",
         json!({"out_trade_no": "J1"}).to_string(),
     );
-    let refund = json!({"out_trade_no": "N1", "refund_fee": 500, "out_refund_no": "R1"});
+    let refund = json!({"out_trade_no": "N1", "refund_fee": 500, "out_refund_no": "R1",
+                        "reason": "One cup was cold"});
     shop.call("POST", "/v1/refund", refund.to_string());
     // While it is under way, WeChat is queried about it.
     world.advance(11);

@@ -314,9 +314,9 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 room: "order",
-                find: "self.write_refund(out_refund_no, self.terms.money, now_ms);",
-                replace: "self.write_refund(format!(\"{out_refund_no}-2\"), self.terms.money, now_ms);
-                self.write_refund(out_refund_no, self.terms.money, now_ms);",
+                find: "self.write_refund(out_refund_no, self.terms.money, None, now_ms);",
+                replace: "self.write_refund(format!(\"{out_refund_no}-2\"), self.terms.money, None, now_ms);
+                self.write_refund(out_refund_no, self.terms.money, None, now_ms);",
             },
         ],
     },

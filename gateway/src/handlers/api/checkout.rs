@@ -17,7 +17,6 @@ use crate::services::Services;
 use checkout::{Lang, Line, State};
 use order::{Currency, Money, Order};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// How long a checkout can be paid when the merchant does not say.
 const DEFAULT_SECONDS: i64 = 30 * 60;
@@ -31,10 +30,6 @@ const LONGEST_SECONDS: i64 = 2 * 60 * 60;
 const MAX_LINES: usize = 50;
 const MAX_LINE_NAME_BYTES: usize = 256;
 const MAX_QUANTITY: i64 = 99_999;
-/// How many names `metadata` has, and how long they and their texts are.
-const MAX_METADATA: usize = 20;
-const MAX_METADATA_NAME_BYTES: usize = 40;
-const MAX_METADATA_BYTES: usize = 500;
 
 /// Makes a checkout and answers its address. BASIC.
 pub async fn create_checkout<R: Runtime>(
@@ -68,7 +63,7 @@ pub async fn create_checkout<R: Runtime>(
             lang,
             attach: super::attach(&upstream, &fields)?,
             lines: lines(&fields, money)?,
-            metadata: metadata(&fields)?,
+            metadata: fields.metadata()?,
         },
         expires_at_ms: cx.runtime.now_ms() + seconds * 1000,
     };
@@ -183,29 +178,6 @@ fn read_line(given: &Fields, currency: Currency) -> Result<Line, ApiError> {
         unit: Money::new(unit, currency)
             .map_err(|error| given.error(Code::AmountInvalid, UNIT, &error.to_string()))?,
     })
-}
-
-/// `metadata`: the merchant's own names and texts, never shown to the payer.
-fn metadata(fields: &Fields) -> Result<BTreeMap<String, String>, ApiError> {
-    const NAME: &str = "metadata";
-    let Some(given) = fields.object(NAME)? else {
-        return Ok(BTreeMap::new());
-    };
-    let mut metadata = BTreeMap::new();
-    for name in given.names() {
-        if name.len() > MAX_METADATA_NAME_BYTES || name.chars().any(char::is_control) {
-            let what = format!("may have names of at most {MAX_METADATA_NAME_BYTES} bytes");
-            return Err(fields.invalid(NAME, &what));
-        }
-        let text = given.text(name, MAX_METADATA_BYTES);
-        if let Some(text) = text.map_err(|error| Fields::inside(NAME, error))? {
-            metadata.insert(name.to_owned(), text);
-        }
-    }
-    match metadata.len() > MAX_METADATA {
-        true => Err(fields.invalid(NAME, &format!("must have at most {MAX_METADATA} names"))),
-        false => Ok(metadata),
-    }
 }
 
 fn line_data(line: &Line) -> Value {

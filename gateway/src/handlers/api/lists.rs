@@ -89,6 +89,7 @@ const fn form(list: List) -> Form {
                 "created_at_ms",
                 "paid_at_ms",
                 "expires_at_ms",
+                "metadata",
             ],
         },
         List::Refunds => Form {
@@ -117,6 +118,7 @@ const fn form(list: List) -> Form {
                 "cancel_requested",
                 "waiting",
                 "created_at_ms",
+                "reason",
             ],
         },
         List::Checkouts => Form {

@@ -39,6 +39,7 @@ pub async fn micropay<R: Runtime>(
         openid: None,
         attach: super::attach(&upstream, &fields)?,
         notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
+        metadata: fields.metadata()?,
         expires_at_ms: cx.runtime.now_ms(),
     };
     let addresses = [("notify_url", &terms.notify_url)];

@@ -184,6 +184,7 @@ fn terms<R: Runtime>(
         openid,
         attach: super::attach(&upstream, fields)?,
         notify_url: address::notify_url(fields, "notify_url", notify_targets(cx, context))?,
+        metadata: fields.metadata()?,
         expires_at_ms: cx.runtime.now_ms() + PREPAY_SECONDS * 1000,
     })
 }

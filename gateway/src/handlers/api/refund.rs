@@ -50,6 +50,7 @@ pub async fn create_refund<R: Runtime>(
         refund_fee: fields
             .whole("refund_fee", whole)?
             .ok_or_else(|| fields.missing("refund_fee"))?,
+        reason: fields.refund_reason(cx.upstream(&context).signs_joined_reason())?,
     };
     let refunded: Refunded = cx
         .book(&context.merchant.id, command::CreateRefund(new))

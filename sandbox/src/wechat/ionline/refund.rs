@@ -25,6 +25,7 @@ pub(super) fn answer(
         currency: None,
         refund_account: None,
         notify_url: None,
+        reason: None,
         dialect: Dialect::Ionline,
     };
     let key = wechat.refund(new_refund, moment)?;

@@ -25,6 +25,7 @@ pub(crate) struct NewRefund {
     pub(crate) currency: Option<Currency>,
     pub(crate) refund_account: Option<FundsSource>,
     pub(crate) notify_url: Option<String>,
+    pub(crate) reason: Option<String>,
     pub(crate) dialect: Dialect,
 }
 
@@ -46,6 +47,7 @@ impl WeChat {
         if let Some(known) = self.refunds.get(&key) {
             let same = known.order_key == new_refund.order_key
                 && known.money.amount_minor() == new_refund.refund_fee
+                && known.reason == new_refund.reason
                 && order.money.amount_minor() == new_refund.total_fee;
             return if same {
                 Ok(key)
@@ -68,6 +70,7 @@ impl WeChat {
             cash_refund_fee,
             refund_account: new_refund.refund_account.unwrap_or(FundsSource::Unsettled),
             notify_url: new_refund.notify_url,
+            reason: new_refund.reason,
             dialect: new_refund.dialect,
             refund_id: orders::new_number("50000", moment),
             notice_nonce: moment.nonce(),

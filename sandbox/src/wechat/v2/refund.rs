@@ -43,6 +43,7 @@ fn answer(
         currency: amounts.refund_fee_type(),
         refund_account: request.refund_account,
         notify_url: request.notify_url.map(|url| url.as_str().to_owned()),
+        reason: request.refund_desc.map(String::from),
         dialect: verified.dialect(),
     };
     let key = wechat.refund(new_refund, moment)?;

@@ -31,6 +31,7 @@ pub(super) fn answer(
         currency: Some(amounts.refund().currency()),
         refund_account: request.source,
         notify_url: request.notify_url.map(|url| url.as_str().to_owned()),
+        reason: request.reason.map(String::from),
         dialect: verified.dialect(),
     };
     let key = wechat.refund(new_refund, moment)?;
