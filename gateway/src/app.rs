@@ -55,9 +55,11 @@ impl<R: Runtime + 'static> Gateway<R> {
     /// Wakes the board, which then finds books whose timers did not ring: at a
     /// cron trigger, and when an isolate begins.
     pub async fn wake_board(&self) {
-        // The runtime has logged a failure, and the next trigger comes in any
-        // case.
-        let _ = self.services.board(board::command::Wake).await;
+        // The next trigger comes in any case.
+        let woken = self.services.board(board::command::Wake).await;
+        if let Err(error) = woken {
+            error.log_as(&self.services.runtime, "the board was not woken");
+        }
     }
 
     /// Adds the request's id to the answer, and writes a log line about it. The

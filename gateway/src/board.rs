@@ -18,7 +18,7 @@ use self::command::{ListAlarms, ListNumbers};
 use self::store::{NewReport, StoredReport};
 use crate::book::{self, Command as _, Numbers};
 use crate::merchants::registry;
-use crate::observe::{Log, RequestContext};
+use crate::observe::{Log, RequestContext, answer_bytes};
 use crate::runtime::{Object, Runtime, Storage, StorageError};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -137,7 +137,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
                 self.runtime.log(format_args!("board: {error}"));
                 Answer::Broken
             });
-        serde_json::to_vec(&answer).unwrap_or_default()
+        answer_bytes(&self.runtime, &answer)
     }
 
     fn answer(&self, call: Call) -> Result<Answer, StorageError> {

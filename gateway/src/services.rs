@@ -16,9 +16,9 @@ use crate::http::error::{ApiError, Code};
 use crate::http::rate_limit::{Limits, Rate};
 use crate::merchants::directory::{Directory, MerchantContext};
 use crate::merchants::seal::random_text;
-use crate::observe::Counters;
 use crate::observe::alarm::Alarm;
 use crate::observe::refused_notices::Refusals;
+use crate::observe::{Counters, Log};
 use crate::runtime::{Object, Request, Route, Runtime};
 use crate::upstream::{Hosts, Upstream};
 use std::cell::RefCell;
@@ -164,15 +164,22 @@ impl<R: Runtime> Services<R> {
             return Some(template.clone());
         }
         let bytes = self.fetch_asset("index.html").await?;
-        let template: Rc<str> = String::from_utf8(bytes).ok()?.into();
+        let template: Rc<str> = String::from_utf8(bytes)
+            .inspect_err(|error| self.runtime.log(format_args!("index.html: {error}")))
+            .ok()?
+            .into();
         *self.template.borrow_mut() = Some(template.clone());
         Some(template)
     }
 
     pub async fn fetch_asset(&self, file: &str) -> Option<Vec<u8>> {
         let mut request = Request::default();
+        // A name that is no path is of no file.
         *request.uri_mut() = format!("https://assets.invalid/{file}").parse().ok()?;
-        let answer = self.runtime.fetch(Route::Assets, request).await.ok()?;
+        let answer = self.runtime.fetch(Route::Assets, request).await;
+        let answer = answer
+            .inspect_err(|error| self.runtime.log(format_args!("the page's files: {error}")))
+            .ok()?;
         answer.status().is_success().then(|| answer.into_body())
     }
 }

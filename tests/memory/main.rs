@@ -80,6 +80,7 @@ mod security {
 
 /// Objects, their databases and the registry.
 mod storage {
+    pub mod causes;
     pub mod migrations;
     pub mod objects;
     pub mod refused_statements;

@@ -83,6 +83,8 @@ struct Inner {
     earlier_root: bool,
     /// Objects that do not answer.
     unreachable: BTreeSet<String>,
+    /// The page's files cannot be read.
+    files_unreachable: bool,
     /// Calls to each object.
     calls: BTreeMap<String, usize>,
     received: Vec<Received>,
@@ -186,6 +188,7 @@ impl Memory {
             weixin_hosts: Vec::new(),
             earlier_root: false,
             unreachable: BTreeSet::new(),
+            files_unreachable: false,
             calls: BTreeMap::new(),
             received: Vec::new(),
             told: Vec::new(),
@@ -524,6 +527,11 @@ impl Memory {
     /// not answered, and their alarms do not ring.
     pub fn unreachable(&self, objects: &[&str]) {
         self.0.borrow_mut().unreachable = objects.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    /// From now on the page's files cannot be read.
+    pub fn lose_files(&self) {
+        self.0.borrow_mut().files_unreachable = true;
     }
 
     fn ring(&self, name: &str) {
@@ -880,6 +888,9 @@ impl Memory {
                 let mut answer = Response::new(body.as_bytes().to_vec());
                 *answer.status_mut() = http::StatusCode::from_u16(status).expect("a status");
                 Ok(answer)
+            }
+            Destination::Assets if self.0.borrow().files_unreachable => {
+                Err(FetchError::Unreachable)
             }
             Destination::Assets => Ok(page()),
         }

@@ -10,7 +10,7 @@
 //! links(      id, json, sold )   sales( … )   holders( … )   see `links.rs`
 //! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
 //! transactions( transaction_id, out_trade_no )       the order that each payment paid
-//! unmatched(     transaction_id, json )                 payments to unknown sub-merchants, and
+//! strays(     transaction_id, json )                 payments to unknown sub-merchants, and
 //!                                                     refunds, under WeChat's number
 //! rechecks(   out_trade_no, due_at_ms, claim_since_ms )   queries later; see `rechecks.rs`
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
@@ -68,7 +68,7 @@ use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::{Directory, MerchantContext};
 use crate::observe::RequestContext;
 use crate::observe::audit;
-use crate::observe::{Counters, Log};
+use crate::observe::{Counters, Log, answer_bytes};
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Hosts, Upstream};
 use futures_util::future::{Either, FutureExt, select};
@@ -275,7 +275,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Err(error)
             }
         };
-        serde_json::to_vec(&answer).unwrap_or_default()
+        answer_bytes(&self.runtime, &answer)
     }
 
     async fn answer(&self, merchant: &str, call: Call) -> Result<serde_json::Value, ApiError> {

@@ -360,7 +360,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         told: &Payment,
         xml: Option<&str>,
     ) -> Result<(), ApiError> {
-        let number = OutTradeNo::new(number).map_err(|_| ApiError::of(Code::Internal))?;
+        let number = OutTradeNo::new(number).map_err(ApiError::internal)?;
         let Some(event) = self.query(context, &number).await else {
             return Ok(());
         };
@@ -698,10 +698,21 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let envelope = Envelope::new(&context.merchant.id, claim);
         // A merchant's id has no `/`, so that no book has this name.
         let object = format!("{}/{shard}", context.merchant.account.mch_id);
-        let body = serde_json::to_vec(&envelope).ok()?;
-        let answer = self.runtime.call(Object::Book(&object), body).await.ok()?;
-        let answer = serde_json::from_slice::<Result<<Claim as Command>::Reply, ApiError>>(&answer);
-        answer.ok()?.ok()
+        self.ask_claim(&object, &envelope)
+            .await
+            .inspect_err(|error| error.log_as(&self.runtime, "a claim was not answered"))
+            .ok()
+    }
+
+    async fn ask_claim(
+        &self,
+        object: &str,
+        envelope: &Envelope,
+    ) -> Result<<Claim as Command>::Reply, ApiError> {
+        let body = serde_json::to_vec(envelope).map_err(ApiError::internal)?;
+        let answer = self.runtime.call(Object::Book(object), body).await?;
+        serde_json::from_slice::<Result<<Claim as Command>::Reply, ApiError>>(&answer)
+            .map_err(|error| ApiError::unreadable("answer to a claim", &error))?
     }
 
     /// The document that tells the merchant of the payment: WeChat's own, byte

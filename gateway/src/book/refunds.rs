@@ -360,6 +360,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(telling.unwrap_or_else(|| number.clone()))
     }
 
+    /// As [`Book::refunded`]; what fails is logged, where no caller gets it.
+    fn refunded_or_log(&self, number: &OutTradeNo, out_refund_no: &str) -> Option<Refunded> {
+        self.refunded(number, out_refund_no)
+            .inspect_err(|error| error.log_as(&self.runtime, "a refund was not read"))
+            .ok()
+    }
+
     fn refunded(&self, number: &OutTradeNo, out_refund_no: &str) -> Result<Refunded, ApiError> {
         let order = self.load_order(number.as_str())?;
         order
@@ -440,7 +447,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Reason::NotEnough | Reason::Retryable => true,
             // A refusal repeated a minute later is final.
             Reason::Malformed => {
-                let before = self.refunded(number, out_refund_no).ok()?.refund.err_code;
+                let before = self.refunded_or_log(number, out_refund_no)?.refund.err_code;
                 before.as_ref() != Some(&refused.err_code)
             }
             // A code that is not listed is certain only together with the query.
@@ -496,12 +503,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             Err(_) => return None,
         };
-        let ours = self.refunded(number, out_refund_no).ok()?;
+        let ours = self.refunded_or_log(number, out_refund_no)?;
         let same = found.out_trade_no == number.as_str()
             && found.refund_fee == ours.refund.money.amount_minor();
         if !same {
             // Money may be wrong: change nothing, and call a person.
-            self.raise(Alarm::OtherRefund, out_refund_no).ok()?;
+            // Without its alarm this answer counts as none: the refund is queried
+            // again.
+            self.raise(Alarm::OtherRefund, out_refund_no)
+                .inspect_err(|error| ApiError::from(error.clone()).log_cause(&self.runtime))
+                .ok()?;
             return Some(AtWeChat::Another);
         }
         Some(AtWeChat::Reported(Event::RefundReported {

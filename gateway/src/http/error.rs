@@ -240,6 +240,16 @@ impl ApiError {
         }
     }
 
+    /// Writes a line that `what` happened, with the code and the cause if there
+    /// is one: for an error that no answer repeats.
+    pub fn log_as(&self, runtime: &impl Runtime, what: &str) {
+        let facts = [("code", self.code.name().into())];
+        match &self.cause {
+            Some(cause) => runtime.log_with(&facts, format_args!("{what}: {cause}")),
+            None => runtime.log_with(&facts, format_args!("{what}")),
+        }
+    }
+
     /// With the code's own advice as the sentence.
     pub fn of(code: Code) -> Self {
         Self::new(code, code.advice())
@@ -331,7 +341,8 @@ impl From<Refusal> for ApiError {
             Refusal::RefundTooLate => Self::new(Code::RefundTooLate, message),
             Refusal::RefundTooMany => Self::new(Code::RefundTooMany, message),
             Refusal::RefundTooSoon => Self::new(Code::RefundTooSoon, message),
-            // These are what became of WeChat's reports, and no caller's doing.
+            // These refuse WeChat's reports, never a caller's request: here they
+            // are errors of the gateway, whose cause only the log names.
             Refusal::PaidTwice
             | Refusal::OtherOrder
             | Refusal::OtherMerchant
@@ -345,7 +356,7 @@ impl From<Refusal> for ApiError {
             | Refusal::RejectedPayment
             | Refusal::Stale
             | Refusal::RefundExists
-            | Refusal::RefundFinal => Self::new(Code::Internal, message),
+            | Refusal::RefundFinal => Self::internal(refusal),
         }
     }
 }
@@ -382,6 +393,13 @@ mod tests {
                 Fault::Caller => {}
             }
         }
+    }
+
+    #[test]
+    fn a_refused_report_of_wechat_keeps_its_cause_from_the_caller() {
+        let error = ApiError::from(Refusal::RefundFinal);
+        assert_eq!(error.body(), ApiError::of(Code::Internal).body());
+        assert_eq!(error.cause, Some(Refusal::RefundFinal.to_string().into()));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use self::root::{Cursor, Page};
 use crate::merchants::merchant::Merchant;
 use crate::merchants::seal::{fingerprint, short};
 use crate::observe::audit;
-use crate::observe::{Log, RequestContext};
+use crate::observe::{Log, RequestContext, answer_bytes};
 use crate::runtime::{Runtime, Storage, StorageError, Value};
 use crate::runtime::{Shard, add_columns};
 use serde::{Deserialize, Serialize};
@@ -400,7 +400,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                 self.runtime.log(format_args!("registry: {error}"));
                 Answer::Broken
             });
-        serde_json::to_vec(&answer).unwrap_or_default()
+        answer_bytes(&self.runtime, &answer)
     }
 
     /// As the one registry of earlier versions. It is read only, and what it

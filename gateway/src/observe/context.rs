@@ -148,6 +148,15 @@ pub trait Log: Runtime {
 
 impl<R: Runtime> Log for R {}
 
+/// The bytes of an object's answer. An answer that cannot be written is logged;
+/// its caller finds no bytes, and reports an unreadable answer.
+pub fn answer_bytes(runtime: &impl Runtime, answer: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(answer).unwrap_or_else(|error| {
+        runtime.log(format_args!("an answer cannot be written: {error}"));
+        Vec::new()
+    })
+}
+
 /// Whether an id is short and needs no escaping anywhere.
 fn is_id(text: &str) -> bool {
     (8..=64).contains(&text.len())

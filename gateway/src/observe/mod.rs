@@ -7,5 +7,6 @@ pub(crate) mod context;
 pub(crate) mod counters;
 pub(crate) mod refused_notices;
 
+pub(crate) use self::context::answer_bytes;
 pub use self::context::{Log, REQUEST_ID, RequestContext, set_actor};
 pub use self::counters::Counters;

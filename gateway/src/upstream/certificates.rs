@@ -2,8 +2,8 @@
 //! registry, fetched again before they expire and when a signature names one
 //! that is not known.
 
+use super::Upstream;
 use super::v3::V3;
-use super::{Failure, Upstream};
 use crate::merchants::directory::Platform;
 use crate::merchants::registry::Call;
 use crate::merchants::shards::ask;
@@ -109,7 +109,7 @@ impl<R: Runtime> Upstream<'_, R> {
         let answer = v3
             .ask(certificates::request(v3.region()))
             .await
-            .map_err(|_: Failure| "no answer".to_owned())?
+            .map_err(|failure| failure.name().to_owned())?
             .answer;
         // Where WeChat signs with a public key there are no certificates, and
         // this answer says so under that key.

@@ -231,7 +231,14 @@ impl Hosts {
         for (name, value) in message.headers {
             request = request.header(*name, value);
         }
-        let request: Request = request.body(message.body.as_bytes().to_vec()).ok()?;
+        let request: Request = match request.body(message.body.as_bytes().to_vec()) {
+            Ok(request) => request,
+            Err(error) => {
+                // The error names the kind of fault and repeats no value.
+                runtime.log(format_args!("{host}: not sent: {error}"));
+                return Some(Tried::NotSent);
+            }
+        };
         let began_ms = runtime.now_ms();
         let outcome = fetch(request).await;
         if matches!(outcome, Err(FetchError::Busy)) {
@@ -328,6 +335,7 @@ mod tests {
         now_ms: Cell<i64>,
         down: RefCell<Vec<&'static str>>,
         asked: RefCell<Vec<String>>,
+        printed: RefCell<Vec<String>>,
     }
 
     impl Rsa for Network {
@@ -368,7 +376,9 @@ mod tests {
 
         async fn sleep(&self, _: u32) {}
 
-        fn print(&self, _: &str) {}
+        fn print(&self, line: &str) {
+            self.printed.borrow_mut().push(line.to_owned());
+        }
     }
 
     const QUERY: Message<'_> = Message {
@@ -419,6 +429,23 @@ mod tests {
         let sent = hosts.send(&runtime, &V2, once).now_or_never();
         assert!(sent.unwrap().is_none());
         assert_eq!(runtime.asked.take().len(), 1);
+    }
+
+    #[test]
+    fn a_request_with_an_invalid_header_is_logged_and_not_sent() {
+        let (hosts, runtime) = (Hosts::default(), Network::default());
+        let headers = [("authorization", "a secret\n".to_owned())];
+        let message = Message {
+            headers: &headers,
+            ..QUERY
+        };
+        let sent = hosts.send(&runtime, &V2, message).now_or_never();
+        assert!(sent.unwrap().is_none());
+        assert!(runtime.asked.take().is_empty());
+        let printed = runtime.printed.take();
+        assert_eq!(printed.len(), 1, "{printed:?}");
+        assert!(printed[0].contains("not sent"), "{printed:?}");
+        assert!(!printed[0].contains("secret"), "{printed:?}");
     }
 
     #[test]

@@ -128,6 +128,15 @@ pub enum Reason {
 }
 
 impl Failure {
+    /// The words for it in the log. They hold nothing that WeChat sent.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NoAnswer => "no answer",
+            Self::NotBelieved(told) => told.code.name(),
+            Self::Refused(refused) => refused.told.code.name(),
+        }
+    }
+
     /// Whether WeChat says that the account makes this call too often. It is
     /// believed unsigned too, because it changes only when the call is sent
     /// again: v2 says it as a failed communication in words, and a server in

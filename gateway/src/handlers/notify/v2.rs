@@ -109,6 +109,7 @@ pub async fn product_callback<R: Runtime>(
         false => Err(ApiError::of(Code::ProductNotFound)),
     };
     let fields = prepaid
+        .inspect_err(|error| error.log_as(&cx.runtime, "no order for a scanned product"))
         .ok()
         .and_then(|prepaid| Text::new("prepay_id", &prepaid.prepayment.prepay_id).ok())
         .map(|prepay_id| native::Answer { prepay_id }.to_fields(ours, &nonce));
