@@ -136,7 +136,8 @@ impl<R: Runtime + 'static> Gateway<R> {
             .limit_unknown(request, route.audience, is_known, now_ms)
     }
 
-    /// Calls the function that answers an endpoint. It has the endpoint's name.
+    /// Calls the function that answers an endpoint. It has the endpoint's name, but
+    /// for the exceptions that `route.rs` lists.
     async fn dispatch(
         &self,
         endpoint: Endpoint,

@@ -8,7 +8,9 @@
 //!
 //! To find an endpoint's code, search for its path here; the function that
 //! answers it has the endpoint's name (`Endpoint::CreateOrder` is answered by
-//! `create_order`). Limits, the log, the API's description and the tests read
+//! `create_order`). The exceptions can be read in `Gateway::dispatch`: the six
+//! `List…` are answered by `lists::list`, `V3RefundNotice` by `v3_notice`, a
+//! payment link's `Page` by `link_page`, `Openapi` and `Healthz` there. Limits, the log, the API's description and the tests read
 //! this table and keep no list of their own.
 //!
 //! This module is pure: it knows no merchant, no clock and no body.
@@ -72,7 +74,8 @@ pub enum Logged {
 
 macro_rules! routes {
     ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident;)*) => {
-        /// Every endpoint. The function that answers it has the same name.
+        /// Every endpoint. The function that answers it has the same name, with the
+        /// exceptions in the module's text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "the table of routes describes each")]
         pub enum Endpoint {

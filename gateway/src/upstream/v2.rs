@@ -706,7 +706,7 @@ fn communication(return_msg: &str) -> ApiError {
 
 /// A refusal as the caller is shown it. WeChat's `sign` stays empty: a caller
 /// with only the `api-key` gets no signed document (see ARCHITECTURE.md, "What
-/// a merchant may have signed").
+/// the gateway signs for a merchant").
 pub(super) fn object(fields: &Fields) -> Value {
     let entries = fields.iter().map(|(name, value)| {
         let value = match name {

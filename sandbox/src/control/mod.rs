@@ -1,5 +1,6 @@
-//! Control calls for testers, below `/sandbox/`: JSON in, JSON out. What is
-//! wrong with an input is answered with the field's name.
+//! Control calls for testers, below `/sandbox/`: JSON in, JSON out; and the page
+//! of help (`pages`), HTML for a browser. An answer to a wrong input names the
+//! field.
 
 mod failure;
 mod merchant_platform;
@@ -11,7 +12,7 @@ use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::shop::{self, Shop};
 use crate::web::{self, Answer, CallOutcome, Request};
-use crate::wechat::faults::{FailNext, Faults, Lie, LieNext, MessageKind};
+use crate::wechat::faults::{FailNext, Faults, Forgery, MessageKind, NextForgery};
 use crate::wechat::invoke;
 use crate::wechat::oauth;
 use crate::wechat::orders;
@@ -408,10 +409,10 @@ fn read_fail_next(mut input: Input) -> Result<FailNext, BadInput> {
     Ok(FailNext { path, code, times })
 }
 
-fn read_lie_next(mut input: Input) -> Result<LieNext, BadInput> {
+fn read_lie_next(mut input: Input) -> Result<NextForgery, BadInput> {
     let name = input.required_text("lie")?;
-    let lie = Lie::from_name(&name).ok_or_else(|| {
-        let names = Lie::ALL.map(|(_, name, _)| name).join(", ");
+    let lie = Forgery::from_name(&name).ok_or_else(|| {
+        let names = Forgery::ALL.map(|(_, name, _)| name).join(", ");
         input.bad("lie", format!("send one of {names}"))
     })?;
     let on = match input.required_text("on")?.as_str() {
@@ -422,7 +423,7 @@ fn read_lie_next(mut input: Input) -> Result<LieNext, BadInput> {
     };
     let times = read_times(&mut input)?;
     input.finish()?;
-    Ok(LieNext { lie, on, times })
+    Ok(NextForgery { lie, on, times })
 }
 
 fn read_times(input: &mut Input) -> Result<u32, BadInput> {

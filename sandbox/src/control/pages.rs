@@ -2,7 +2,7 @@
 
 use crate::page::page;
 use crate::web::{self, Answer, Request, escape};
-use crate::wechat::faults::Lie;
+use crate::wechat::faults::Forgery;
 use crate::wechat::state::WeChat;
 use crate::wechat::{v2, v3};
 use http::StatusCode;
@@ -195,7 +195,7 @@ pub(super) fn help(request: &Request) -> Answer {
                 json!({ "code": code.code(), "status": status, "calls": calls, "about": code.meaning() })
             })
             .collect();
-        let lies: Vec<Value> = Lie::ALL
+        let lies: Vec<Value> = Forgery::ALL
             .map(|(_, name, about)| json!({ "lie": name, "about": about }))
             .to_vec();
         let v3_calls: Vec<String> = v3::titles().collect();
@@ -244,7 +244,7 @@ pub(super) fn help(request: &Request) -> Answer {
             )
         })
         .collect();
-    let lies: String = Lie::ALL
+    let lies: String = Forgery::ALL
         .map(|(_, name, about)| {
             let about = escape(&about.replace('`', ""));
             format!("<tr><td><code>{name}</code></td><td>{about}</td></tr>")

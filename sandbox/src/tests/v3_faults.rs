@@ -2,7 +2,7 @@
 
 use super::v3::*;
 use super::*;
-use crate::wechat::faults::Lie;
+use crate::wechat::faults::Forgery;
 use crate::wechat::v3 as front;
 use futures_executor::block_on;
 use wechatpay::v3::certificates;
@@ -152,7 +152,7 @@ fn only_the_first_attempt_of_a_notice_is_faulty() {
         ("NONCE_LENGTH", "NonceLength"),
         ("CUT_CIPHERTEXT", "TooShort"),
     ] {
-        assert!(Lie::from_name(lie).is_some());
+        assert!(Forgery::from_name(lie).is_some());
         let by_number = format!("T_FAULT_{lie}@notice");
         for (number, faults) in [
             (by_number.as_str(), json!({})),
@@ -183,10 +183,10 @@ fn only_the_first_attempt_of_a_notice_is_faulty() {
 #[test]
 fn answers_can_be_faulty() {
     let query = format!("/v3/global/transactions/out-trade-no/V3-0001?mchid={MCH_ID}");
-    for (lie, _, _) in Lie::ALL {
+    for (lie, _, _) in Forgery::ALL {
         let mut bench = Bench::new();
         ask(&mut bench, MCH_ID, NATIVE, &global_order(|_| {}));
-        let name = Lie::ALL
+        let name = Forgery::ALL
             .into_iter()
             .find(|(known, _, _)| *known == lie)
             .unwrap()
@@ -218,10 +218,10 @@ fn answers_can_be_faulty() {
             ),
         };
         let expected = match lie {
-            Lie::WrongSerial => "UnknownSerial",
-            Lie::BadSignature => "BadSignature",
-            Lie::ClockSkew => "Stale",
-            Lie::DuplicateKeys => "DuplicateKey",
+            Forgery::WrongSerial => "UnknownSerial",
+            Forgery::BadSignature => "BadSignature",
+            Forgery::ClockSkew => "Stale",
+            Forgery::DuplicateKeys => "DuplicateKey",
             _ => name,
         };
         assert!(verdict.contains(expected), "{name}: {verdict}");
@@ -311,7 +311,7 @@ fn the_tables_in_the_document_are_the_codes_own() {
         codes.push_str(&format!("| `{name}` | {status} | {calls} | {meaning} |\n"));
     }
     let mut lies = String::from("| lie | what is wrong |\n|---|---|\n");
-    for (_, name, about) in Lie::ALL {
+    for (_, name, about) in Forgery::ALL {
         lies.push_str(&format!("| `{name}` | {about} |\n"));
     }
     let document = include_str!("../../../docs/sandbox.md");

@@ -34,7 +34,7 @@ pub(crate) struct Faults {
     /// Calls that are to fail.
     pub(crate) fail_next: Vec<FailNext>,
     /// APIv3's answers and notices that are to be wrong.
-    pub(crate) lie_next: Vec<LieNext>,
+    pub(crate) lie_next: Vec<NextForgery>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +45,8 @@ pub(crate) struct FailNext {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LieNext {
-    pub(crate) lie: Lie,
+pub(crate) struct NextForgery {
+    pub(crate) lie: Forgery,
     pub(crate) on: MessageKind,
     pub(crate) times: u32,
 }
@@ -63,7 +63,7 @@ pub(crate) enum MessageKind {
 /// correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Lie {
+pub(crate) enum Forgery {
     /// `Wechatpay-Serial` names an unknown key.
     WrongSerial,
     /// The `Wechatpay-*` headers are missing.
@@ -92,8 +92,8 @@ pub(crate) enum Lie {
     CutCiphertext,
 }
 
-impl Lie {
-    /// Every lie with its name and its description.
+impl Forgery {
+    /// Every forgery with its name and its description.
     pub(crate) const ALL: [(Self, &'static str, &'static str); 13] = [
         (
             Self::WrongSerial,
@@ -162,7 +162,7 @@ impl Lie {
         ),
     ];
 
-    /// The lie with this name.
+    /// The forgery with this name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -170,7 +170,7 @@ impl Lie {
             .map(|(lie, _, _)| lie)
     }
 
-    /// The lie with which the text after `FAULT_` begins.
+    /// The forgery with which the text after `FAULT_` begins.
     pub(crate) fn from_prefix(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()

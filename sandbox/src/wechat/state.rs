@@ -5,7 +5,7 @@ use crate::moment::Moment;
 use crate::table::{Change, Table};
 use crate::wechat::accounts::{self, Merchant};
 use crate::wechat::dialect::NoticeSchedule;
-use crate::wechat::faults::{Fault, Faults, Lie, MessageKind};
+use crate::wechat::faults::{Fault, Faults, Forgery, MessageKind};
 use crate::wechat::notices::Notices;
 use crate::wechat::oauth;
 use crate::wechat::orders::Orders;
@@ -167,8 +167,8 @@ impl WeChat {
         Some(fault)
     }
 
-    /// The lie that a tester set for the next answer or notice, if any.
-    pub(crate) fn take_lie(&mut self, on: MessageKind) -> Option<Lie> {
+    /// The forgery that a tester set for the next answer or notice, if any.
+    pub(crate) fn take_forgery(&mut self, on: MessageKind) -> Option<Forgery> {
         let all = &mut self.faults.lie_next;
         let at = all.iter().position(|next| next.on == on)?;
         let next = all.get_mut(at)?;

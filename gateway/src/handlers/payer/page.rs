@@ -112,8 +112,8 @@ pub async fn pay_live<R: Runtime>(
     Ok(response)
 }
 
-/// `POST /pay/check`. Queries WeChat, whatever the bridge reported: that report
-/// is not authenticated.
+/// `POST /pay/check`. Queries WeChat in every case: the bridge's report is not
+/// authenticated.
 pub async fn pay_check<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

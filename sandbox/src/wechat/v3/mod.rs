@@ -36,7 +36,7 @@ pub(crate) use codes::table as code_table;
 use crate::moment::Moment;
 use crate::web::{self, Answer, Request};
 use crate::wechat::accounts::Merchant;
-use crate::wechat::faults::{self, Fault, Lie, MessageKind};
+use crate::wechat::faults::{self, Fault, Forgery, MessageKind};
 use crate::wechat::state::WeChat;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -209,12 +209,12 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
         Err(Refusal::Answered(refusal)) => Done::Json(refusal.status, refusal.to_json()),
         Err(Refusal::NoAnswer) => return web::no_answer(),
     };
-    let lie = lie_about(wechat, call, &numbers);
-    let (mut answer, signed) = write_done(done, lie);
+    let forgery = forgery_about(wechat, call, &numbers);
+    let (mut answer, signed) = write_done(done, forgery);
     let merchant = signer.and_then(|mch_id| wechat.merchants.get(&mch_id));
     if let (Some(merchant), Some(signed)) = (merchant, signed) {
         let wanted = web::request_header(request, "wechatpay-serial");
-        let headers = seal::headers(wechat.rsa, merchant, wanted, &signed, lie, moment);
+        let headers = seal::headers(wechat.rsa, merchant, wanted, &signed, forgery, moment);
         put(&mut answer, headers);
     }
     let request_id = format!("{}-0", moment.text(b"0123456789ABCDEF", 32));
@@ -222,13 +222,13 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
     answer
 }
 
-/// The lie that was requested for this answer, if any.
-fn lie_about(wechat: &mut WeChat, call: &Call, numbers: &[String]) -> Option<Lie> {
-    wechat.take_lie(MessageKind::Answer).or_else(|| {
+/// The forgery that was requested for this answer, if any.
+fn forgery_about(wechat: &mut WeChat, call: &Call, numbers: &[String]) -> Option<Forgery> {
+    wechat.take_forgery(MessageKind::Answer).or_else(|| {
         let texts = numbers
             .iter()
             .filter_map(|n| faults::text_after_fault(n, call.name));
-        texts.filter_map(Lie::from_prefix).next()
+        texts.filter_map(Forgery::from_prefix).next()
     })
 }
 
@@ -257,11 +257,11 @@ fn written(status: u16, content_type: &'static str, body: Vec<u8>) -> Answer {
 }
 
 /// The answer, and what is to be signed of it.
-fn write_done(done: Done, lie: Option<Lie>) -> (Answer, Option<Vec<u8>>) {
+fn write_done(done: Done, forgery: Option<Forgery>) -> (Answer, Option<Vec<u8>>) {
     match done {
         Done::Json(status, text) => {
             let mut body = text.into_bytes();
-            if lie == Some(Lie::DuplicateKeys) {
+            if forgery == Some(Forgery::DuplicateKeys) {
                 seal::double_a_key(&mut body);
             }
             let answer = written(status, "application/json; charset=utf-8", body.clone());

@@ -4,7 +4,7 @@
 use super::{refund, seal};
 use crate::moment::Moment;
 use crate::wechat::dialect::Dialect;
-use crate::wechat::faults::{self, Lie, MessageKind};
+use crate::wechat::faults::{self, Forgery, MessageKind};
 use crate::wechat::notices::{Content, Letter, Notice, NoticeSubject};
 use crate::wechat::orders::Order;
 use crate::wechat::refunds;
@@ -43,8 +43,8 @@ fn event_id(moment: &mut Moment<'_>) -> String {
     format!("EV-{}{}", china(moment.now_ms), moment.digits(5))
 }
 
-/// The headers and the body of one attempt. A lie requested by a number applies
-/// to the first attempt only, so a correct one follows; a lie set by a control
+/// The headers and the body of one attempt. A forgery requested by a number applies
+/// to the first attempt only, so a correct one follows; a forgery set by a control
 /// call applies to as many attempts as it says.
 pub(crate) fn seal(
     wechat: &mut WeChat,
@@ -60,9 +60,11 @@ pub(crate) fn seal(
     else {
         return None;
     };
-    let requested_lie =
-        requested_lie(wechat, letter, subject).filter(|_| notice.attempts_made() == 0);
-    let lie = wechat.take_lie(MessageKind::Notice).or(requested_lie);
+    let requested_forgery =
+        requested_forgery(wechat, letter, subject).filter(|_| notice.attempts_made() == 0);
+    let forgery = wechat
+        .take_forgery(MessageKind::Notice)
+        .or(requested_forgery);
     let merchant = wechat.merchants.get(&letter.mch_id)?;
     let key = Secret::new(merchant.apiv3_key.as_str());
     let nonce = moment.alphanumeric(12);
@@ -74,7 +76,7 @@ pub(crate) fn seal(
         NoticeSubject::Paid(payment) => {
             let notice = notify::Notice {
                 id: id.clone(),
-                payment: altered(payment, lie),
+                payment: altered(payment, forgery),
             };
             notice.seal(region, *created_ms, &nonce, &key).ok()?
         }
@@ -83,28 +85,28 @@ pub(crate) fn seal(
             let order = wechat.orders.get(&refund.order_key)?;
             let notice = refund_notify::Notice {
                 id: id.clone(),
-                merchant: (&altered(order.payment()?, lie).account).into(),
+                merchant: (&altered(order.payment()?, forgery).account).into(),
                 refund: Refund {
-                    money: altered_money(refund.money, lie),
+                    money: altered_money(refund.money, forgery),
                     ..refund::refund_message(order, refund, region)
                 },
             };
             notice.seal(region, *created_ms, &nonce, &key)?.ok()?
         }
     };
-    match lie {
-        Some(Lie::NonceLength) => {
+    match forgery {
+        Some(Forgery::NonceLength) => {
             envelope.resource.nonce.pop();
         }
-        Some(Lie::CutCiphertext) => envelope.resource.ciphertext.truncate(16),
+        Some(Forgery::CutCiphertext) => envelope.resource.ciphertext.truncate(16),
         _ => {}
     }
     let mut body = envelope.to_json();
-    if lie == Some(Lie::UnknownEvent) {
+    if forgery == Some(Forgery::UnknownEvent) {
         body = body.replacen(envelope.event.as_str(), "SANDBOX.UNKNOWN", 1);
     }
     let mut body = body.into_bytes();
-    if lie == Some(Lie::DuplicateKeys) {
+    if forgery == Some(Forgery::DuplicateKeys) {
         seal::double_a_key(&mut body);
     }
     let mut headers = vec![
@@ -112,40 +114,44 @@ pub(crate) fn seal(
         ("Request-ID".to_owned(), format!("{}-0", moment.hex(32))),
     ];
     headers.extend(seal::headers(
-        wechat.rsa, merchant, None, &body, lie, moment,
+        wechat.rsa, merchant, None, &body, forgery, moment,
     ));
     Some((headers, String::from_utf8(body).ok()?))
 }
 
-/// The lie that the refund's or the order's number requests.
-fn requested_lie(wechat: &WeChat, letter: &Letter, subject: &NoticeSubject) -> Option<Lie> {
+/// The forgery that the refund's or the order's number requests.
+fn requested_forgery(wechat: &WeChat, letter: &Letter, subject: &NoticeSubject) -> Option<Forgery> {
     let refund = match subject {
         NoticeSubject::Paid(_) => None,
         NoticeSubject::Refunded(key) => wechat.refunds.get(key),
     };
     let numbers = refund.map(|refund| refund.out_refund_no.as_str());
     let mut numbers = numbers.into_iter().chain([letter.out_trade_no.as_str()]);
-    numbers.find_map(|number| Lie::from_prefix(faults::text_after_fault(number, NAME)?))
+    numbers.find_map(|number| Forgery::from_prefix(faults::text_after_fault(number, NAME)?))
 }
 
-/// A payment as a lie has it.
-fn altered(payment: &Payment, lie: Option<Lie>) -> Payment {
+/// A payment as a forgery has it.
+fn altered(payment: &Payment, forgery: Option<Forgery>) -> Payment {
     let mut altered = payment.clone();
-    altered.money = altered_money(payment.money, lie);
-    match lie {
-        Some(Lie::OtherMerchant) => altered.account.mch_id = "1900000000".to_owned(),
-        Some(Lie::UnknownSubMchid) => altered.account.sub_mch_id = Some("1900000999".to_owned()),
+    altered.money = altered_money(payment.money, forgery);
+    match forgery {
+        Some(Forgery::OtherMerchant) => altered.account.mch_id = "1900000000".to_owned(),
+        Some(Forgery::UnknownSubMchid) => {
+            altered.account.sub_mch_id = Some("1900000999".to_owned())
+        }
         _ => {}
     }
     altered
 }
 
-fn altered_money(money: Money, lie: Option<Lie>) -> Money {
+fn altered_money(money: Money, forgery: Option<Forgery>) -> Money {
     let (amount, currency) = (money.amount_minor(), money.currency());
-    let altered = match lie {
-        Some(Lie::OtherAmount) => Money::new(amount + 1, currency),
-        Some(Lie::OtherCurrency) if currency == Currency::Usd => Money::new(amount, Currency::Cny),
-        Some(Lie::OtherCurrency) => Money::new(amount, Currency::Usd),
+    let altered = match forgery {
+        Some(Forgery::OtherAmount) => Money::new(amount + 1, currency),
+        Some(Forgery::OtherCurrency) if currency == Currency::Usd => {
+            Money::new(amount, Currency::Cny)
+        }
+        Some(Forgery::OtherCurrency) => Money::new(amount, Currency::Usd),
         _ => Ok(money),
     };
     altered.unwrap_or(money)

@@ -3,7 +3,7 @@
 
 use crate::moment::Moment;
 use crate::wechat::accounts::Merchant;
-use crate::wechat::faults::Lie;
+use crate::wechat::faults::Forgery;
 use crate::wechat::rsa::Rsa;
 use wechatpay::v3::sign::{PROBE_PREFIX, Signature, answer_message};
 
@@ -20,22 +20,22 @@ pub(super) fn headers(
     merchant: &Merchant,
     wanted: Option<&str>,
     body: &[u8],
-    lie: Option<Lie>,
+    forgery: Option<Forgery>,
     moment: &mut Moment<'_>,
 ) -> Vec<(String, String)> {
     let percent = moment.percent();
     let signer = merchant.platform.signer(&merchant.mch_id, wanted, percent);
-    let Some(signer) = signer.filter(|_| lie != Some(Lie::NoSignature)) else {
+    let Some(signer) = signer.filter(|_| forgery != Some(Forgery::NoSignature)) else {
         return Vec::new();
     };
     let nonce = moment.alphanumeric(32);
     let now_s = moment.caller_ms.div_euclid(1000);
-    let timestamp_s = match lie {
-        Some(Lie::ClockSkew) => now_s - SKEW_S,
+    let timestamp_s = match forgery {
+        Some(Forgery::ClockSkew) => now_s - SKEW_S,
         _ => now_s,
     };
     let mut signature = (rsa.sign)(&signer.key, &answer_message(timestamp_s, &nonce, body));
-    if lie == Some(Lie::BadSignature)
+    if forgery == Some(Forgery::BadSignature)
         && let Some(first) = signature.first_mut()
     {
         *first ^= 1;
@@ -43,8 +43,8 @@ pub(super) fn headers(
     let signed = Signature {
         timestamp_s,
         nonce,
-        serial: match lie {
-            Some(Lie::WrongSerial) => NO_SERIAL.to_owned(),
+        serial: match forgery {
+            Some(Forgery::WrongSerial) => NO_SERIAL.to_owned(),
             _ => signer.serial,
         },
         signature,
@@ -52,8 +52,8 @@ pub(super) fn headers(
     signed
         .to_headers()
         .into_iter()
-        .map(|(name, value)| match (name, lie) {
-            ("Wechatpay-Signature", Some(Lie::Signtest)) => {
+        .map(|(name, value)| match (name, forgery) {
+            ("Wechatpay-Signature", Some(Forgery::Signtest)) => {
                 (name.to_owned(), format!("{PROBE_PREFIX}{value}"))
             }
             _ => (name.to_owned(), value),
