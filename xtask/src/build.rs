@@ -42,7 +42,7 @@ impl Part {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
-    /// Its name, which is its room's where it has one.
+    /// Its name, which is its crate's where it has one.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -103,12 +103,12 @@ pub fn run(parts: &[Part]) -> Result<()> {
 
 /// Builds a Worker.
 fn worker(part: Part) -> Result<()> {
-    let room = part.name();
+    let directory = part.name();
     let inputs = [
-        compile(room, &["--lib"])?,
-        paths::root().join(room).join("Cargo.toml"),
+        compile(directory, &["--lib"])?,
+        paths::root().join(directory).join("Cargo.toml"),
     ];
-    let bundle = format!("bundle {room}");
+    let bundle = format!("bundle {directory}");
     if part.stamp(&inputs)?.is_current() {
         step::unchanged(&bundle);
         return Ok(());
@@ -116,7 +116,7 @@ fn worker(part: Part) -> Result<()> {
     step::run(
         &bundle,
         // Not optimised again: `wasm-opt -Oz` takes twenty seconds to make it larger as it is sent.
-        tools::command(tools::WORKER_BUILD.path()?)?.args([room, "--release", "--no-opt"]),
+        tools::command(tools::WORKER_BUILD.path()?)?.args([directory, "--release", "--no-opt"]),
         "see worker-build's message above",
     )?;
     set_names_aside(part)?;

@@ -147,10 +147,10 @@ pub fn mutants() -> Result<()> {
 ///
 /// # Errors
 ///
-/// The pattern does not fit exactly once in its room.
+/// The pattern does not fit exactly once in its crate.
 pub fn changed(root: &Path, change: &Change) -> Result<(PathBuf, String)> {
     let mut places = Vec::new();
-    for path in build_cache::files_below(&root.join(change.room).join("src")) {
+    for path in build_cache::files_below(&root.join(change.directory).join("src")) {
         let text = fs::read_to_string(&path).unwrap_or_default();
         if !has_tokens(&text, change.find) {
             continue;
@@ -169,7 +169,7 @@ pub fn changed(root: &Path, change: &Change) -> Result<(PathBuf, String)> {
             format!(
                 "fits {} times in {}/src: {}",
                 places.len(),
-                change.room,
+                change.directory,
                 change.find
             ),
             "change the pattern in xtask/src/simulate/mutants.rs to what the sources say now",

@@ -16,7 +16,7 @@ pub struct Mutant {
 #[derive(Debug)]
 pub struct Change {
     /// The crate's directory; the place may be in any file of its `src`.
-    pub room: &'static str,
+    pub directory: &'static str,
     /// What is there, as a pattern.
     pub find: &'static str,
     /// What is put there instead.
@@ -28,7 +28,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the amount of a payment is not compared",
         changes: &[Change {
-            room: "order",
+            directory: "order",
             find: "} else if payment.money != self.terms.money {",
             replace: "} else if payment.money != self.terms.money && self.terms.body.is_empty() {",
         }],
@@ -36,7 +36,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a payment counts on the notice alone",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "money.amount_minor() >= self.confirm_notices_from",
             replace: "money.amount_minor() < self.confirm_notices_from - Money::MAX_MINOR",
         }],
@@ -44,7 +44,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the merchant of a payment is not compared",
         changes: &[Change {
-            room: "order",
+            directory: "order",
             find: "(&theirs.mch_id, &theirs.sub_mch_id) != (&ours.mch_id, &ours.sub_mch_id)",
             replace: "theirs.mch_id != ours.mch_id",
         }],
@@ -52,7 +52,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a notice is acknowledged although it was not written",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "($id, notice.payment, Some($xml)).await?",
             replace: "($id, notice.payment, Some($xml)).await.unwrap_or(Verdict::Duplicate)",
         }],
@@ -60,7 +60,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a refund's end does not reach the lists",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "if before != Some(entry) {",
             replace: "if before.is_none() || at == 0 && before != Some(entry) {",
         }],
@@ -68,7 +68,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "after a restart an alarm counts as set",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "armed_at_ms: Cell::new(None), asked_at_ms",
             replace: "armed_at_ms: Cell::new(Some(0)), asked_at_ms",
         }],
@@ -76,7 +76,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "every merchant's refunds are sent with one client certificate",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "true => Ok(binding),",
             replace: "true => Ok(if binding.is_empty() { binding } else { \"WECHATPAY_MTLS_1600000000\" }),",
         }],
@@ -84,7 +84,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the bridge's answer counts as a payment",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "asked += 1; $query?; } } $view }",
                 replace: "asked += 1; $query?; } } let mut facts = $view?; if asked > 0 { facts.state = State::Paid { paid_at_ms: self.runtime.now_ms() }; } Ok(facts) }",
         }],
@@ -92,7 +92,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a close without an answer counts as closed",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "_ => CloseAnswer::Unknown,",
             replace: "_ => CloseAnswer::Closed,",
         }],
@@ -100,7 +100,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "ORDERPAID on close counts as closed",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "Some(Reason::OrderPaid) => CloseAnswer::OrderPaid,",
             replace: "Some(Reason::OrderPaid) => CloseAnswer::Closed,",
         }],
@@ -108,7 +108,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a repeated refund gets another number",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "out_refund_no: OutRefundNo::new(&$refund.out_refund_no)?, $amounts, $notify_url, refund_desc",
             replace: "out_refund_no: OutRefundNo::new(&format!(\"{}-{}\", $refund.out_refund_no, \
                       self.0.nonce().get(..4).unwrap_or_default()))?, $amounts, $notify_url, refund_desc",
@@ -117,7 +117,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "Quick Pay is sent again after no answer",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "micropay::PATH | report::PATH => Tries::Once",
             replace: "report::PATH => Tries::Once",
         }],
@@ -125,7 +125,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a delivery that failed once is dropped",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "Err($why) if $due.is_last => ($given_up, $why),",
             replace: "Err($why) if $due.is_last || $why.is_ascii() => ($given_up, $why),",
         }],
@@ -133,7 +133,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a delivery in progress has no timer",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "attempts = attempts + ?, due_at_ms = ? WHERE id = ?",
             replace: "attempts = attempts + ?1, due_at_ms = NULL WHERE ?2 > 0 AND id = ?3",
         }],
@@ -142,12 +142,12 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an earlier attempt of a checkout stays open",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "if self.give_up($context, &$prepare.id, $attempt).await? == GivenUp::TooYoung {",
                 replace: "if $prepare.id.is_empty() {",
             },
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "(true, false) if $can_close => return Err($pending),",
                 replace: "",
             },
@@ -156,7 +156,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an unverified answer about a payment is used",
         changes: &[Change {
-            room: "wechatpay",
+            directory: "wechatpay",
             find: "if same(given, &self.sign(key, sign_type)) {",
             replace: "if same(given, &self.sign(key, sign_type)) || self.get(\"transaction_id\").is_some() {",
         }],
@@ -164,7 +164,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "any secret opens a merchant's orders",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "match $context.has_secret($secret) {",
             replace: "match !$secret.is_empty() {",
         }],
@@ -172,7 +172,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "every merchant's orders are in one book",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: ".call(Object::Book($merchant), body).await?",
             replace: ".call(Object::Book(\"tea\"), body).await?",
         }],
@@ -181,7 +181,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an order is closed here and not at WeChat",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "Effect::Close => Some($close.await),",
                 replace: "Effect::Close => Some(Event::CloseAnswered(CloseAnswer::Closed)),",
             },
@@ -191,12 +191,12 @@ pub const MUTANTS: &[Mutant] = &[
         name: "the currency of a payment is not compared",
         changes: &[
             Change {
-                room: "order",
+                directory: "order",
                 find: "} else if payment.money.currency() != self.terms.money.currency() {",
                 replace: "} else if payment.money.currency() != self.terms.money.currency() && self.terms.body.is_empty() {",
             },
             Change {
-                room: "order",
+                directory: "order",
                 find: "} else if payment.money != self.terms.money {",
                 replace: "} else if payment.money.amount_minor() != self.terms.money.amount_minor() {",
             },
@@ -206,7 +206,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: the signature of an answer is not checked",
         changes: &[
             Change {
-                room: "wechatpay",
+                directory: "wechatpay",
                 find: "Ok(false) => Err(VerifyError::BadSignature),",
                 replace: "Ok(false) if !body.windows(10).any(|word| word == b\"\\\"resource\\\"\") => Ok(Verified(body)),
         Ok(false) => Err(VerifyError::BadSignature),",
@@ -217,7 +217,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: the signature of a notice is not checked",
         changes: &[
             Change {
-                room: "wechatpay",
+                directory: "wechatpay",
                 find: "Ok(false) => Err(VerifyError::BadSignature),",
                 replace: "Ok(false) if body.windows(10).any(|word| word == b\"\\\"resource\\\"\") => Ok(Verified(body)),
         Ok(false) => Err(VerifyError::BadSignature),",
@@ -228,13 +228,13 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: an answer with 202 counts as a success",
         changes: &[
             Change {
-                room: "wechatpay",
+                directory: "wechatpay",
                 find: "fn is_success(status: u16) -> bool { matches!(status, 200 | 204)",
                 replace: "fn is_success(status: u16) -> bool { matches!(status, 200 | 202 | 204)",
             },
             // A reverse that is done has no body.
             Change {
-                room: "wechatpay",
+                directory: "wechatpay",
                 find: "_ => Err(FieldError::new(\"body\", Problem::BadFormat).into()),",
                 replace: "_ => Ok(()),",
             },
@@ -244,7 +244,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: a signature corrupted in transit ends a Quick Pay",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "ErrorCode::SignError => $reason::$open,",
                 replace: "ErrorCode::SignError => $reason::Other,",
             },
@@ -254,7 +254,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: a notice is acknowledged although it was not written",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "::Paid($payment) => $noticed($id, *$payment, None).await?,",
                 replace: "::Paid($payment) => {
                 let taken = $noticed($id, *$payment, None).await;
@@ -267,13 +267,13 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: the sub_mchid of a notice is ignored",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "let Some($whose) = $named_in($cx, &$context, $merchant).await? else {",
                 replace: "$named_in($cx, &$context, $merchant).await?;
         let Some($whose) = Some($context.clone()) else {",
             },
             Change {
-                room: "order",
+                directory: "order",
                 find: "(&theirs.mch_id, &theirs.sub_mch_id) != (&ours.mch_id, &ours.sub_mch_id)",
                 replace: "theirs.mch_id != ours.mch_id",
             },
@@ -283,7 +283,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "v3: a notice signed with another merchant's keys is accepted",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "match $believed($cx, &signature, request, &whose).await {",
                 replace: "match Ok::<_, &str>(content) {",
             },
@@ -293,7 +293,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "iOnline: an order counts as closed at once",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "Some(_) => Err(not_yet()),",
                 replace: "Some(_) => Ok(()),",
             },
@@ -303,7 +303,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a second payment of a purchase is kept",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "match kept.filter(|kept| kept != $number) {",
                 replace: "match kept.filter(|kept| kept != $number && kept.as_str().is_empty()) {",
             },
@@ -313,7 +313,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a second payment of a purchase is refunded twice",
         changes: &[
             Change {
-                room: "order",
+                directory: "order",
                 find: "self.write_refund(out_refund_no, self.terms.money, None, now_ms);",
                 replace: "self.write_refund(format!(\"{out_refund_no}-2\"), self.terms.money, None, now_ms);
                 self.write_refund(out_refund_no, self.terms.money, None, now_ms);",
@@ -324,17 +324,17 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a Quick Pay is paid by another system's payment of the same amount",
         changes: &[
             Change {
-                room: "order",
+                directory: "order",
                 find: "self.terms.trade_type == TradeType::Micropay && (payment",
                 replace: "self.terms.trade_type == TradeType::Micropay && self.terms.body.is_empty() && (payment",
             },
             Change {
-                room: "order",
+                directory: "order",
                 find: "} else if payment.trade_type != self.terms.trade_type {",
                 replace: "} else if payment.trade_type != self.terms.trade_type && self.terms.body.is_empty() {",
             },
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "refused?;",
                 replace: "refused.ok();",
             },
@@ -344,7 +344,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a refund made by a person at WeChat is ignored",
         changes: &[
             Change {
-                room: "order",
+                directory: "order",
                 find: "Status::Success(_) if refunded && self.elsewhere.is_none()",
                 replace: "Status::Success(_) if !refunded && self.elsewhere.is_none()",
             },
@@ -354,12 +354,12 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a refund that WeChat does not find ends while a request is in flight",
         changes: &[
             Change {
-                room: "order",
+                directory: "order",
                 find: "if later || !refund.in_flight.is_empty() {",
                 replace: "if later {",
             },
             Change {
-                room: "order",
+                directory: "order",
                 find: "let is_current = revision == self.revision;",
                 replace: "let is_current = revision <= self.revision;",
             },
@@ -369,7 +369,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a pointer to a merchant counts without the merchant's own shard",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "match in_shard(runtime, Shard::of(&pointer.merchant_id), None, call).await? {
                     Answer::NotFound => {}",
                 replace: "let id = pointer.merchant_id;
@@ -384,7 +384,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an order's deliveries do not wait for each other",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: ") THEN coalesce(due_at_ms, ?2) END",
                 replace: ") OR 1 THEN coalesce(due_at_ms, ?2) END",
             },
@@ -394,7 +394,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an order that cannot be read stops every timer",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "Err($error) => self.set_aside($text, &$error.to_string())?,",
                 replace: "Err($error) => return Err($error),",
             },
@@ -404,7 +404,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a delivery that cannot be read stops every delivery",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "let due = self.read_due(id);",
                 replace: "let due: Result<_, StorageError> = Ok(self.read_due(id)?);",
             },
@@ -414,7 +414,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a row that cannot be read raises no alarm",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "for key in self.unreadable.take() {",
                 replace: "for key in self.unreadable.take().into_iter().take(0) {",
             },
@@ -424,7 +424,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an alarm that is raised is not reported to the board",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: ")?; self.alarms_changed() }",
                 replace: ")?; Ok(()) }",
             },
@@ -434,7 +434,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a book whose timer did not fire is not called",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "merchants.iter().map(|$merchant| self.call_book($merchant))",
             replace: "merchants.iter().take(0).map(|$merchant| self.call_book($merchant))",
         }],
@@ -443,12 +443,12 @@ pub const MUTANTS: &[Mutant] = &[
         name: "more requests leave an object than Cloudflare has connections for",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "const AT_ONCE: usize = 5;",
                 replace: "const AT_ONCE: usize = 50;",
             },
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "pub const DELIVERIES_AT_ONCE: usize = 2;",
                 replace: "pub const DELIVERIES_AT_ONCE: usize = 50;",
             },
@@ -458,7 +458,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "deliveries take every slot of an object's requests",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "pub const DELIVERIES_AT_ONCE: usize = 2;",
                 replace: "pub const DELIVERIES_AT_ONCE: usize = 5;",
             },
@@ -468,7 +468,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an alarm checks no order while a delivery is in progress",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "match deliveries > 0 && $may_claim {",
                 replace: "match deliveries > 9 && $may_claim {",
             },
@@ -478,7 +478,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an unknown name is looked up each time",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "(0..MISSING_MS)",
                 replace: "(0..0)",
             },
@@ -488,7 +488,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "each refused notice reaches the merchant's book",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "const REPORTS_APART_MS: i64 = 10_000;",
                 replace: "const REPORTS_APART_MS: i64 = 1;",
             },
@@ -498,7 +498,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a flood of refused notices blocks true ones",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "is_left($refused_notices) || is_known()",
                 replace: "is_left($refused_notices)",
             },
@@ -508,7 +508,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a flood of notices has every unknown merchant looked up",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "is_left($refused_notices) || is_known()",
                 replace: "!network.is_empty()",
             },
@@ -518,7 +518,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a link's purchase without an attempt stays for ever",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "($new, Some(untried_until_ms), $link)?",
                 replace: "($new, None, $link)?",
             },
@@ -528,7 +528,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "one address may hold a link's whole stock",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "held + pieces > HELD_BY_ONE.max(stock / 4)",
                 replace: "held + pieces > stock",
             },
@@ -538,7 +538,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a number given up in flight blocks the other device",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "self.end_attempt($id, $attempt)?; Ok(GivenUp::Ended)",
                 replace: "Ok(GivenUp::Ended)",
             },
@@ -548,7 +548,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a checkout ends after twelve changes of device",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "for n in 2..=MAX_ATTEMPTS {",
                 replace: "for n in 2..=ATTEMPTS_AT_ONCE {",
             },
@@ -558,7 +558,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "an openid from one merchant's service is valid at another",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "(payer.$told_by == Some($by)).then_some(payer.openid)",
                 replace: "(!$by.0.is_empty()).then_some(payer.openid)",
             },
@@ -568,7 +568,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a book whose database refuses once sets no further alarm",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "self.runtime.now_ms() + FAILED_MS } }; self.write_counters();",
                 replace: "return; } }; self.write_counters();",
             },
@@ -578,7 +578,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a Quick Pay is sent although it was not written",
         changes: &[
             Change {
-                room: "gateway",
+                directory: "gateway",
                 find: "if let Some($order) = self.place($context, $terms)? {",
                 replace: "if let Ok(Some($order)) = self.place($context, $terms) {",
             },
@@ -587,7 +587,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a time-out runs while a request waits in the queue",
         changes: &[Change {
-            room: "gateway",
+            directory: "gateway",
             find: "let _place = self.place(route).await?;",
             replace: "let patience = self.runtime.sleep(route.timeout_ms());
                 let _place = match select(pin!(self.place(route)), pin!(patience)).await {
