@@ -51,8 +51,8 @@ impl Audience {
 /// Which limit applies to a call before it is answered. See `http/rate_limit.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateClass {
-    /// The handler applies its own limit, where there is one: per key after
-    /// authentication. Notices are verified instead.
+    /// No limit before authentication. A merchant's calls are limited per key
+    /// in `caller`, which calls `record_caller`; notices are verified instead.
     Own,
     /// A payer's page and what it polls, per address.
     Page,
