@@ -173,7 +173,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "every merchant's orders are in one book",
         changes: &[Change {
             directory: "gateway",
-            find: ".call(Object::Book($merchant), body).await?",
+            find: ".call(Object::Book(merchant), body).await?",
             replace: ".call(Object::Book(\"tea\"), body).await?",
         }],
     },
