@@ -6,8 +6,12 @@
 //! package           APPID\nTIMESTAMP\nNONCE\nprepay_id=…\n
 //! ```
 
+use crate::json;
+use crate::key::Key;
 use crate::message::{Form, Signed, decode};
-use crate::{Explanation, Key, Mistake, Step, Verdict, choices, json};
+use crate::mistake::Mistake;
+use crate::search::{Step, choices};
+use crate::verdict::{Explanation, Verdict};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use wechatpay::rsa::Rsa;

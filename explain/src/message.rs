@@ -4,7 +4,6 @@
 //! The reader is lenient where the gateway is strict: a message that WeChat
 //! would refuse for its form is explained too.
 
-use crate::MAX_BYTES;
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 use serde_json::Value;
@@ -12,6 +11,9 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::fmt;
 use thiserror::Error;
+
+/// The most bytes that a message may have.
+pub const MAX_BYTES: usize = 256 * 1024;
 
 /// The forms of signed messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,11 @@
 //!                      in upper-case hexadecimal
 //! ```
 
+use crate::key::Key;
 use crate::message::{Document, Field, Form};
-use crate::{Explanation, Key, Mistake, Step, Verdict, choices};
+use crate::mistake::Mistake;
+use crate::search::{Step, choices};
+use crate::verdict::{Explanation, Verdict};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,7 +1,7 @@
 //! Calls of a deployment's API.
 
 use super::profile::Profile;
-use super::{Failure, print};
+use super::terminal::{Failure, print};
 use crate::client::{Connection, to_any_address};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full};

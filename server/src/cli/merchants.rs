@@ -2,7 +2,7 @@
 
 use super::api::{Api, Badge};
 use super::table::cell;
-use super::{Failure, confirm, print};
+use super::terminal::{Failure, confirm, print};
 use clap::Subcommand;
 use http::Method;
 use serde_json::{Value, json};

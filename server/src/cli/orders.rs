@@ -2,7 +2,7 @@
 
 use super::api::{Api, Badge, query};
 use super::table::{amount, cell, money, text};
-use super::{Failure, confirm, print};
+use super::terminal::{Failure, confirm, print};
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value, json};

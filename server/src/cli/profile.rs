@@ -4,7 +4,7 @@
 //! has precedence, so that a job needs no file: `WECEIVE_URL`,
 //! `WECEIVE_API_KEY`, `WECEIVE_API_SECRET`, `WECEIVE_ADMIN_TOKEN`.
 
-use super::{Failure, print};
+use super::terminal::{Failure, print};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

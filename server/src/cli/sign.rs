@@ -1,6 +1,6 @@
 //! `weceive sign explain`: why a signature does not hold.
 
-use super::{Failure, print};
+use super::terminal::{Failure, print};
 use crate::rsa::Ring;
 use clap::Subcommand;
 use explain::{Explanation, Key, MAX_BYTES, Verdict};
