@@ -1,28 +1,19 @@
 //! A backup is taken while orders arrive, and a restored deployment has them.
 
-use crate::system::{ADMIN_TOKEN, ask, free_port, gateway, sandbox, wait_for, weceive};
+use crate::system::{
+    ADMIN_TOKEN, ask, demo_merchant, directory, free_port, gateway, sandbox, wait_for, weceive,
+};
 use serde_json::json;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 #[test]
 fn a_backup_under_load_is_restored_with_every_order_that_was_answered_before_it() {
-    let directory: PathBuf =
-        std::env::temp_dir().join(format!("weceive-backup-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&directory);
-    std::fs::create_dir_all(directory.join("pages")).unwrap();
+    let directory = directory("backup");
     let (wechat_port, certified, port) = (free_port(), free_port(), free_port());
     let _wechat = sandbox(wechat_port, certified, &directory.join("sandbox.sqlite"));
     let running = gateway(port, wechat_port, certified, &directory);
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
-    let wechat = format!("http://127.0.0.1:{wechat_port}/sandbox/merchants");
-    let all = ask("GET", &wechat, &[], "").unwrap();
-    let mut accounts = all["merchants"].as_array().unwrap().iter();
-    let account = accounts.find(|m| m["mch_id"] == "1900000109").unwrap();
-    let merchant = json!({
-        "id": "demo", "name": "Demo Tea House", "fee_type": "HKD", "appid": account["appid"],
-        "mch_id": account["mch_id"], "api_key": account["key"],
-    });
+    let merchant = demo_merchant(wechat_port);
     let admin = format!("Bearer {ADMIN_TOKEN}");
     let made = ask(
         "POST",

@@ -1,6 +1,9 @@
 //! The commands that call a deployment, and `sign explain`.
 
-use crate::system::{ADMIN_TOKEN, Running, ask, free_port, gateway, sandbox, wait_for, weceive};
+use crate::system::{
+    ADMIN_TOKEN, Running, ask, demo_merchant, directory, free_port, gateway, sandbox, wait_for,
+    weceive,
+};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -20,13 +23,6 @@ impl Drop for Shop {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
     }
-}
-
-fn directory(name: &str) -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("weceive-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&directory);
-    std::fs::create_dir_all(directory.join("pages")).unwrap();
-    directory
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -64,14 +60,7 @@ impl Shop {
             wechat_port,
             url,
         };
-        let merchants = shop.wechat("GET", "/sandbox/merchants", "");
-        let mut accounts = merchants["merchants"].as_array().unwrap().iter();
-        let account = accounts.find(|m| m["mch_id"] == "1900000109").unwrap();
-        let merchant = json!({
-            "id": "demo", "name": "Demo Tea House", "fee_type": "HKD", "appid": account["appid"],
-            "mch_id": account["mch_id"], "api_key": account["key"],
-            "client_certificate": {"binding": "WECHATPAY_MTLS"},
-        });
+        let merchant = demo_merchant(wechat_port);
         shop.set_profile("\n\n");
         let file = shop.directory.join("merchant.json");
         std::fs::write(&file, merchant.to_string()).unwrap();

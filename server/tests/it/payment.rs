@@ -1,28 +1,20 @@
 //! A complete payment through the program itself, which is killed in between.
 
-use crate::system::{ADMIN_TOKEN, ask, free_port, gateway, sandbox, wait_for};
+use crate::system::{
+    ADMIN_TOKEN, ask, demo_merchant, directory, free_port, gateway, sandbox, wait_for,
+};
 use serde_json::json;
-use std::path::PathBuf;
 
 #[test]
 fn a_payment_is_taken_delivered_and_kept_when_the_program_is_killed() {
-    let directory: PathBuf =
-        std::env::temp_dir().join(format!("weceive-payment-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&directory);
-    std::fs::create_dir_all(directory.join("pages")).unwrap();
+    let directory = directory("payment");
     let (wechat_port, certified, port) = (free_port(), free_port(), free_port());
     let _wechat = sandbox(wechat_port, certified, &directory.join("sandbox.sqlite"));
     let running = gateway(port, wechat_port, certified, &directory);
 
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let wechat = |path: &str| format!("http://127.0.0.1:{wechat_port}{path}");
-    let all = ask("GET", &wechat("/sandbox/merchants"), &[], "").unwrap();
-    let mut accounts = all["merchants"].as_array().unwrap().iter();
-    let account = accounts.find(|m| m["mch_id"] == "1900000109").unwrap();
-    let merchant = json!({
-        "id": "demo", "name": "Demo Tea House", "fee_type": "HKD", "appid": account["appid"],
-        "mch_id": account["mch_id"], "api_key": account["key"],
-    });
+    let merchant = demo_merchant(wechat_port);
     let admin = format!("Bearer {ADMIN_TOKEN}");
     let admin = [("authorization", admin.as_str())];
     let made = ask(

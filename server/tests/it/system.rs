@@ -1,8 +1,8 @@
 //! The program, started and asked as a user would.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -103,4 +103,26 @@ pub fn ask(
     let mut answer = agent.run(request.body(body.to_owned()).unwrap())?;
     let text = answer.body_mut().read_to_string()?;
     Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// An empty directory for one test, with a place for the page's files.
+pub fn directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("weceive-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(directory.join("pages")).unwrap();
+    directory
+}
+
+/// The account of the merchant 1900000109 at the sandbox, in the form of
+/// `POST /admin/merchants`.
+pub fn demo_merchant(wechat_port: u16) -> Value {
+    let url = format!("http://127.0.0.1:{wechat_port}/sandbox/merchants");
+    let all = ask("GET", &url, &[], "").unwrap();
+    let mut accounts = all["merchants"].as_array().unwrap().iter();
+    let account = accounts.find(|m| m["mch_id"] == "1900000109").unwrap();
+    json!({
+        "id": "demo", "name": "Demo Tea House", "fee_type": "HKD", "appid": account["appid"],
+        "mch_id": account["mch_id"], "api_key": account["key"],
+        "client_certificate": {"binding": "WECHATPAY_MTLS"},
+    })
 }

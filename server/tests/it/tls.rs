@@ -1,7 +1,9 @@
 //! HTTPS by the program itself, a proxy in front of it, and client certificates
 //! at WeChat Pay.
 
-use crate::system::{ADMIN_TOKEN, Running, ask, free_port, sandbox, wait_for, weceive};
+use crate::system::{
+    ADMIN_TOKEN, Running, ask, demo_merchant, directory, free_port, sandbox, wait_for, weceive,
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -48,13 +50,6 @@ impl Authority {
         roots.add(self.0.der().clone()).unwrap();
         roots
     }
-}
-
-fn directory(name: &str) -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("weceive-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&directory);
-    std::fs::create_dir_all(directory.join("pages")).unwrap();
-    directory
 }
 
 /// The gateway with these arguments and settings.
@@ -310,15 +305,8 @@ fn a_refund_is_sent_with_the_merchants_client_certificate() {
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let wechat = |path: &str| format!("http://127.0.0.1:{sandbox_port}{path}");
     wait_for(|| ask("GET", &at("/healthz"), &[], "").ok());
-    let all = ask("GET", &wechat("/sandbox/merchants"), &[], "").unwrap();
-    let mut accounts = all["merchants"].as_array().unwrap().iter();
-    let account = accounts.find(|m| m["mch_id"] == "1900000109").unwrap();
+    let merchant = demo_merchant(sandbox_port);
     let admin = format!("Bearer {ADMIN_TOKEN}");
-    let merchant = json!({
-        "id": "demo", "name": "Demo Tea House", "fee_type": "HKD", "appid": account["appid"],
-        "mch_id": account["mch_id"], "api_key": account["key"],
-        "client_certificate": {"binding": "WECHATPAY_MTLS"},
-    });
     let made = ask(
         "POST",
         &at("/admin/merchants"),
