@@ -32,7 +32,7 @@ pub enum Audience {
     WeChat,
     /// The deployment's operator, with `ADMIN_TOKEN`.
     Operator,
-    /// Anyone.
+    /// Any client, without authentication.
     Public,
 }
 
@@ -170,7 +170,7 @@ routes! {
     POST   "/admin/reseal"                   Reseal            Operator Own Always;
     GET    "/admin/alarms"                   Alarms            Operator Own Always;
     GET    "/metrics"                        Metrics           Operator Own Failures;
-    /// Anyone's.
+    /// Public.
     GET    "/openapi.json"                   Openapi           Public Own Failures;
     GET    "/healthz"                        Healthz           Public Own Failures;
     /// The page's files.

@@ -7,7 +7,7 @@
 //! signature, and refuses what WeChat refuses, with WeChat's own codes.
 //!
 //! Not in scope: being WeChat. No money moves; every credential is public;
-//! anyone who can reach the sandbox may use it.
+//! every client that can reach the sandbox may use it.
 //!
 //! [`Sandbox`] is a value: a request and the time go in, an answer comes out.
 //! It reads no clock and opens no connection, so that a test can run it in

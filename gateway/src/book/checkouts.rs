@@ -159,10 +159,10 @@ pub enum Offer {
 /// The longest number that leaves room for an attempt's `-99`.
 pub const MAX_OUT_TRADE_NO: usize = 29;
 const MAX_ATTEMPTS: usize = 99;
-/// So many attempts a checkout makes at once; each further one waits
-/// [`ATTEMPT_PAUSE_MS`] after the one before. Anyone who knows the address can
-/// change the way to pay again and again; like this the numbers outlast the
-/// longest checkout, and the latest attempt stays payable meanwhile.
+/// The number of attempts that a checkout makes without a pause; each further
+/// one waits [`ATTEMPT_PAUSE_MS`] after the previous one. A client that knows the
+/// address can change the payment method repeatedly; with the pause the numbers
+/// outlast the longest checkout, and the latest attempt stays payable meanwhile.
 const ATTEMPTS_AT_ONCE: usize = 12;
 /// See [`ATTEMPTS_AT_ONCE`].
 const ATTEMPT_PAUSE_MS: i64 = 90_000;

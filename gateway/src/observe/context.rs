@@ -187,7 +187,7 @@ mod tests {
             ("x-request-id", &"a".repeat(65), false),
         ] {
             let request_context =
-                RequestContext::of(&request(header, id), "nobody", || "fresh".to_owned());
+                RequestContext::of(&request(header, id), "payer", || "fresh".to_owned());
             assert_eq!(request_context.request_id == id, taken, "{id}");
             assert_eq!(
                 request_context.call, "GET /v1/order",

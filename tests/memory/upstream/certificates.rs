@@ -475,7 +475,7 @@ fn a_notice_under_a_public_key_that_was_never_entered_raises_an_alarm_that_names
         let account = world.account(kind.mch_id);
         assert_eq!(*serial, account["v3"]["platform"]["public_key_id"]);
         assert!(serial.starts_with("PUB_KEY_ID_"), "{id}: {serial}");
-        // The header alone, over a resource that does not open, is anyone's.
+        // The header alone, with a resource that does not open, proves no sender.
         let opened = notice
             .body
             .replacen("\"ciphertext\":\"", "\"ciphertext\":\"A", 1);

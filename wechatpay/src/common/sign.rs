@@ -133,8 +133,8 @@ impl Fields {
     }
 
     /// Refuses a document whose signed text is also the text of another
-    /// document, because a value contains `&`. Every document that anyone can
-    /// send is read only after this check.
+    /// document, because a value contains `&`. Every document from an
+    /// unauthenticated sender is read only after this check.
     pub fn unambiguous(&self) -> Result<(), FieldError> {
         match self.iter().any(|(_, value)| value.contains('&')) {
             true => Err(Problem::Ambiguous.of("sign")),

@@ -8,7 +8,7 @@
 //!   success                                  the whole body, in any case of letters
 //! ```
 //!
-//! Anyone can send one, so only `status` is read before the signature is
+//! The sender is not authenticated, so only `status` is read before the signature is
 //! verified. The manual requires `status` and `result_code`, but its sample has
 //! neither: if they are absent they count as `0`.
 
@@ -54,7 +54,7 @@ pub enum NoticeError {
     #[error("the notice cannot be read: {0}")]
     Xml(#[from] XmlError),
     /// `status` is not `0`: iOnline reports no payment. It is not signed, so
-    /// its text is not displayed: anyone may have written it.
+    /// its text is not displayed: its author is not authenticated.
     #[error("the notice reports no payment")]
     StatusFail {
         /// `status`.

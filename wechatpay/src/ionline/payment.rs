@@ -24,8 +24,8 @@ pub(super) const USED_BY_IONLINE: [&str; 5] = [
     "version",
 ];
 
-/// Reads a payment. The caller has verified the signature and, if anyone could
-/// have sent the document, that it is [unambiguous](Fields::unambiguous); the
+/// Reads a payment. The caller has verified the signature and, if the
+/// sender of the document was not authenticated, that it is [unambiguous](Fields::unambiguous); the
 /// caller compares the account and the money. A missing currency is the
 /// merchant's.
 pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, FieldError> {

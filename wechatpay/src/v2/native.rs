@@ -129,8 +129,9 @@ pub enum CallbackError {
 }
 
 impl Callback {
-    /// Reads a callback to a merchant with this key and sign type. Anyone can
-    /// send one, so nothing in it is read before its signature is verified.
+    /// Reads a callback to a merchant with this key and sign type. The sender
+    /// is not authenticated, so nothing in it is read before its signature is
+    /// verified.
     pub fn read(bytes: &[u8], key: &Secret, sign_type: SignType) -> Result<Self, CallbackError> {
         let fields = Fields::parse(bytes)?;
         fields.verify(key, sign_type)?;

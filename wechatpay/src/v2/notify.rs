@@ -10,7 +10,7 @@
 //!   <xml><return_code><![CDATA[SUCCESS]]></return_code><return_msg>…</return_msg></xml>
 //! ```
 //!
-//! Anyone can send one, so only `return_code` is read before the signature is
+//! The sender is not authenticated, so only `return_code` is read before the signature is
 //! verified, with the sign type that is configured for the merchant: a
 //! `sign_type` in the notice cannot select another.
 
@@ -49,7 +49,7 @@ pub enum NoticeError {
     #[error("the notice is not a v2 document: {0}")]
     Xml(#[from] XmlError),
     /// `return_code` is not `SUCCESS`: WeChat reports no payment. It is not
-    /// signed, so its text is not displayed: anyone may have written it.
+    /// signed, so its text is not displayed: its author is not authenticated.
     #[error("the notice reports a failure to communicate")]
     ReturnCodeFail {
         /// WeChat's message; empty if there is none.

@@ -81,7 +81,7 @@ pub enum NoticeError {
     #[error("the notice is not a v2 document: {0}")]
     Xml(#[from] XmlError),
     /// `return_code` is not `SUCCESS`: WeChat reports no refund. It is not
-    /// signed, so its text is not displayed: anyone may have written it.
+    /// signed, so its text is not displayed: its author is not authenticated.
     #[error("the notice reports a failure to communicate")]
     ReturnCodeFail {
         /// WeChat's message; empty if there is none.

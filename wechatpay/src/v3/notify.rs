@@ -12,7 +12,7 @@
 //! REFUND.CLOSED
 //! ```
 //!
-//! Acknowledged with 200 or 204. Anyone can send one, so its signature is
+//! Acknowledged with 200 or 204. The sender is not authenticated, so its signature is
 //! [verified](super::keyring::verify) before it is parsed. WeChat Pay APIv3
 //! Global manual, "payment notice" and "Notification of Refund Result".
 

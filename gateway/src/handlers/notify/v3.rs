@@ -86,8 +86,8 @@ async fn verified_content<R: Runtime>(
 }
 
 /// Raises an alarm where the notice names a public key that the merchant
-/// does not have. Only a notice that opens with the merchant's `APIv3` key
-/// is believed so far: anyone can send the header.
+/// does not have. The notice must open with the merchant's `APIv3` key, because
+/// the header alone is not authenticated.
 async fn report_public_key<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,

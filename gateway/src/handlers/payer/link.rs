@@ -11,8 +11,8 @@
 //! A GET makes nothing for any client: chats fetch every address that is
 //! pasted into them. That is why a link of one price has its button, too.
 //!
-//! The pictures are public, because a link's id is public and anyone can buy
-//! through it anyway, and so that a plain `<img>` shows them.
+//! The pictures need no authentication: a link's id is public, as is buying
+//! through it, and a plain `<img>` can show them.
 
 use super::{
     VARY, environment, error_page, is_from_here, lang_chosen, lang_of, merchant_of, page_file,
