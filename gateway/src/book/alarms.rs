@@ -1,5 +1,5 @@
-//! The merchant's alarms: raised, ended with their cause, and settled by a
-//! person. `alarm.rs` has their names and texts.
+//! The merchant's alarms: raised, ended with their cause, and settled by an
+//! operator. Their names and texts are in `observe/alarm.rs`.
 
 use super::{Book, Settled, store};
 use crate::merchants::directory::MerchantContext;
@@ -9,7 +9,8 @@ use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Takes an alarm off the list, and keeps who has dealt with it and how.
+    /// Removes an alarm from the list, and stores the operator's note about it
+    /// in the audit.
     pub(super) fn settle_alarm(&self, settled: &Settled) -> Result<bool, StorageError> {
         let Settled {
             name,
@@ -26,12 +27,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Whether the alarm about this is on the list.
+    /// Whether the alarm `alarm` about `subject` is open.
     pub(super) fn stands(&self, alarm: Alarm, subject: &str) -> Result<bool, StorageError> {
         Ok(store::alarms::find(&self.storage, alarm.name(), subject)?.is_some())
     }
 
-    /// Takes an alarm off the list, because what it was about is settled.
+    /// Removes an alarm from the list, because its cause is settled.
     pub(super) fn end_alarm(&self, alarm: Alarm, subject: &str) -> Result<(), StorageError> {
         match store::alarms::remove(&self.storage, alarm.name(), subject)? {
             true => self.alarms_changed(),
@@ -39,7 +40,6 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Raises an alarm.
     pub(super) fn raise(&self, alarm: Alarm, subject: &str) -> Result<(), StorageError> {
         let facts = [
             ("alarm", alarm.name().into()),
@@ -52,7 +52,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.alarms_changed()
     }
 
-    /// Raises what upstream's answers have called for meanwhile.
+    /// Raises the alarms for problems that upstream's answers have shown since
+    /// the last call.
     pub(super) fn raise_problems(&self, context: &MerchantContext) -> Result<(), StorageError> {
         for (alarm, subject) in context.take_problems() {
             self.raise(alarm, &subject)?;

@@ -1,5 +1,5 @@
-//! What has changed of an order, for the audit and the counters: said in one
-//! place, where an order is written.
+//! The changes of an order, for the audit and the counters. They are determined
+//! in one place, where an order is written.
 
 use super::Book;
 use crate::observe::alarm::Alarm;
@@ -7,7 +7,7 @@ use crate::observe::audit;
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Event, Order, Refund, RefundStatus, Status, TradeState, Via};
 
-/// How an order stood.
+/// An order's state before an event.
 #[derive(Debug)]
 pub(super) struct OrderSnapshot {
     status: &'static str,
@@ -24,8 +24,9 @@ impl OrderSnapshot {
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Writes down what is other than before, inside the transaction that
-    /// writes the order. `before` is `None` for a new order.
+    /// Writes what differs from `before` to the audit and the counters, inside
+    /// the transaction that writes the order. `before` is `None` for a new
+    /// order.
     pub(super) fn audit_order(
         &self,
         before: Option<&OrderSnapshot>,
@@ -57,7 +58,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 refund.money.amount_minor(),
                 refund.money.currency().code()
             );
-            // Of a refund's changes the first says why it is made.
+            // A refund's first change carries the reason of the refund.
             let reason = match (was, &refund.reason) {
                 (None, Some(reason)) => format!(", reason: {reason}"),
                 _ => String::new(),
@@ -78,14 +79,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Writes down a change to something of this merchant's, inside its
-    /// transaction.
+    /// Writes a change of something that belongs to this merchant to the audit,
+    /// inside the transaction of that change.
     pub(super) fn audit(&self, subject: &str, what: &str, why: &str) -> Result<(), StorageError> {
         audit::add(&self.runtime, &self.storage, subject, what, why)
     }
 }
 
-/// As it is stored, by name.
+/// The name under which the order's status is stored.
 const fn status(order: &Order) -> &'static str {
     match order.status() {
         Status::NotPay => "NOTPAY",
@@ -109,7 +110,7 @@ pub(super) const fn refund_status(refund: &Refund) -> &'static str {
     }
 }
 
-/// What an event rests upon.
+/// The evidence of an event.
 pub(super) fn evidence(event: &Event) -> String {
     let by = |via| match via {
         Via::Notice => "WeChat's notice",

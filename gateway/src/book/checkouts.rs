@@ -1,13 +1,14 @@
-//! Checkouts: one purchase, which the payer may try to pay in several ways.
+//! Checkouts: one purchase, which the payer may try to pay by several methods.
 //!
-//! Each way is an *attempt*: an order of its own at WeChat, because an order
-//! is bound to its trade type. The first has the merchant's number, the next
-//! `…-2`, `…-3`. An attempt is given up, closed and known to be closed, before
-//! the next is made, where the upstream can close.
+//! Each try is an *attempt*: an order of its own at WeChat, because an order is
+//! bound to its trade type. The first has the merchant's number, the next
+//! `…-2`, `…-3`. Where the upstream can close orders, an attempt is closed, and
+//! known to be closed, before the next is made.
 //!
-//! Should two be paid all the same, the purchase keeps the payment that was
-//! written in this book first. Every other is written as paid together with a
-//! refund of the whole, in one transaction, and is no sale to the merchant.
+//! If two attempts are paid all the same, the purchase keeps the payment that
+//! was written in this book first. Every other is written as paid together with
+//! a refund of its whole amount, in one transaction, and is not reported to the
+//! merchant as a sale.
 
 use super::index::Age;
 use super::store::index::Entry;
@@ -30,7 +31,7 @@ use wechatpay::common::prepay::MWEB_URL_SECONDS;
 /// A purchase that a payer can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkout {
-    /// In its address; names nothing and cannot be guessed.
+    /// The id in the checkout's address. It is random, so it cannot be guessed.
     pub id: String,
     /// What is to be paid and where the outcome goes.
     pub purchase: Purchase,
@@ -38,32 +39,32 @@ pub struct Checkout {
     pub expires_at_ms: i64,
     /// The orders made for it, oldest first.
     pub attempts: Vec<Attempt>,
-    /// Whether the merchant has called it off.
+    /// Whether the merchant has cancelled it.
     #[serde(default)]
     pub closed: bool,
 }
 
-/// What the merchant asked for.
+/// What the merchant requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purchase {
-    /// The merchant's number; the first attempt's too.
+    /// The merchant's number, which the first attempt has too.
     pub out_trade_no: OutTradeNo,
-    /// What is bought.
+    /// A description of what is bought.
     pub body: String,
-    /// How much.
+    /// The amount to pay.
     pub money: Money,
-    /// Where the notice goes.
+    /// The URL that receives the notice.
     pub notify_url: Option<String>,
-    /// Where the payer goes on after paying.
+    /// The URL to which the payer continues after paying.
     pub success_url: Option<String>,
-    /// Where the payer goes back to without paying.
+    /// The URL to which the payer returns without paying.
     pub cancel_url: Option<String>,
     /// The page's language, when the merchant has chosen it.
     pub lang: Option<Lang>,
-    /// The merchant's own word, which comes back in notices.
+    /// The merchant's own data, which is returned in notices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attach: Option<String>,
-    /// What it is made of; together its amount.
+    /// The items of the purchase, whose sum is its amount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
     /// The merchant's own names and texts; never shown to the payer.
@@ -71,23 +72,23 @@ pub struct Purchase {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// One way the payer tried.
+/// One try to pay, by one method.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Its number at WeChat.
+    /// The attempt's number at WeChat.
     pub out_trade_no: OutTradeNo,
-    /// The way.
+    /// The payment method.
     pub trade_type: TradeType,
-    /// Who, where that is fixed beforehand.
+    /// The payer, where the method fixes the payer beforehand.
     pub openid: Option<String>,
-    /// The application that `openid` belongs to, where it is not the
-    /// account's own.
+    /// The appid that `openid` belongs to, where it is not the account's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appid: Option<String>,
-    /// Whether its number was given up before it became an order here.
+    /// Whether the attempt was given up before it became an order in this book.
     #[serde(default)]
     pub closed: bool,
-    /// When it was begun, Unix milliseconds; 0 where that was not written yet.
+    /// When the attempt began, Unix milliseconds; 0 if an earlier version wrote
+    /// it.
     #[serde(default)]
     pub begun_at_ms: i64,
 }
@@ -95,9 +96,9 @@ pub struct Attempt {
 /// A checkout to make.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NewCheckout {
-    /// Its id, fresh from chance.
+    /// The checkout's id, from random bytes.
     pub id: String,
-    /// The purchase.
+    /// What is bought.
     pub purchase: Purchase,
     /// The latest moment to pay.
     pub expires_at_ms: i64,
@@ -108,9 +109,9 @@ pub struct NewCheckout {
 pub struct PrepareCheckout {
     /// The checkout.
     pub id: String,
-    /// The way that fits where the payer is.
+    /// The payment method for the payer's environment.
     pub trade_type: TradeType,
-    /// Who, for JSAPI.
+    /// The payer's openid, for JSAPI.
     pub openid: Option<String>,
     /// See [`Attempt::appid`].
     pub appid: Option<String>,
@@ -118,12 +119,12 @@ pub struct PrepareCheckout {
     pub payer_ip: IpAddr,
 }
 
-/// A checkout as it stands.
+/// A checkout and its current state.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CheckoutFacts {
     /// The checkout.
     pub checkout: Checkout,
-    /// How it stands.
+    /// The state of the purchase.
     pub state: State,
     /// The attempts that can still be paid.
     #[serde(default)]
@@ -135,16 +136,17 @@ pub struct CheckoutFacts {
 pub struct FoundCheckout {
     /// The checkout.
     pub facts: CheckoutFacts,
-    /// Of each attempt, in their order; `None` where WeChat's answer was lost.
+    /// The order of each attempt, in the attempts' order; `None` where WeChat's
+    /// answer was lost.
     pub orders: Vec<Option<Order>>,
 }
 
-/// What the payer is given.
+/// The result of a payer's request to pay.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Offer {
     /// The means to pay.
     Pay {
-        /// From WeChat.
+        /// WeChat's answer to the order.
         prepayment: Prepayment,
         /// The latest moment to pay.
         expires_at_ms: i64,
@@ -166,21 +168,21 @@ const MAX_ATTEMPTS: usize = 99;
 const ATTEMPTS_AT_ONCE: usize = 12;
 /// See [`ATTEMPTS_AT_ONCE`].
 const ATTEMPT_PAUSE_MS: i64 = 90_000;
-/// The most open attempts that one status request queries.
+/// The most open attempts that one status request queries at WeChat.
 const ASKED_AT_ONCE: usize = 4;
-/// WeChat takes no order that ends within five minutes (WeChat Pay v2 manual,
-/// section 9.1); a minute is left for the way there.
+/// WeChat refuses an order that expires within five minutes (WeChat Pay v2
+/// manual, section 9.1). One minute more, for the time that the request takes.
 const SHORTEST_MS: i64 = 6 * 60_000;
 
-/// An order that is younger may be refused to be closed (WeChat Pay v2 manual,
-/// section 9.3). A minute more, because the order counts from WeChat's answer.
+/// WeChat may refuse to close an order that is younger (WeChat Pay v2 manual,
+/// section 9.3). One minute more, because the age counts from WeChat's answer.
 const CLOSED_AFTER_MS: i64 = 6 * 60_000;
 
-/// What became of an attempt that was given up.
+/// The result of giving up an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GivenUp {
-    /// It cannot be paid any more, is paid, or is of an upstream that closes
-    /// nothing.
+    /// The attempt can no longer be paid, is paid, or has an upstream that
+    /// cannot close orders.
     Ended,
     /// WeChat refuses to close it yet; it can be paid until it is closed.
     TooYoung,
@@ -189,15 +191,15 @@ enum GivenUp {
 /// How many purchases without an attempt one alarm removes.
 const REMOVED_AT_ONCE: i64 = 500;
 
-/// How long WeChat takes the address of an H5 payment.
+/// How long WeChat accepts the address of an H5 payment.
 const MWEB_URL_MS: i64 = MWEB_URL_SECONDS * 1000;
-/// What a payer's browser may need to get there.
+/// The time that a payer's browser may need to open that address.
 const MWEB_WAY_MS: i64 = 20_000;
 
 impl PrepareCheckout {
-    /// Whether the attempt is this payer's way to pay. Its order must be the
-    /// attempt's: an earlier version could write one of another way under the
-    /// same number.
+    /// Whether the attempt has the payer's payment method. Its order must have
+    /// that method too: an earlier version could write an order of another
+    /// method under the same number.
     fn fits(&self, attempt: &Attempt, order: Option<&Order>) -> bool {
         let way = (self.trade_type, &self.openid);
         !attempt.closed
@@ -228,7 +230,7 @@ impl Checkout {
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Makes a checkout, or answers with the one made before for the same
+    /// Makes a checkout, or returns the one that was made earlier for the same
     /// purchase.
     pub(super) fn open_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
         self.storage
@@ -242,8 +244,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Writes a new checkout, inside a transaction. Its number must be free.
-    /// One that is removed if it has no attempt until `untried_until_ms`
-    /// is a payment link's: its number is not the merchant's.
+    /// One with `untried_until_ms` belongs to a payment link, so its number is
+    /// not the merchant's; it is removed at that time if it has no attempt.
     pub(super) fn insert_checkout(
         &self,
         new: NewCheckout,
@@ -277,7 +279,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(checkout)
     }
 
-    /// The checkout as it stands.
+    /// The checkout and its current state.
     pub(super) fn view_checkout(&self, id: &str) -> Result<CheckoutFacts, ApiError> {
         let json = store::checkouts::json(&self.storage, id)?;
         let json = json.ok_or_else(|| ApiError::of(Code::SessionNotFound))?;
@@ -298,8 +300,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// As [`Book::view_checkout`], after a query about the open attempts, at
-    /// most once in ten seconds.
+    /// As [`Book::view_checkout`], after a query of the open attempts, which is
+    /// sent at most once in ten seconds.
     pub(super) async fn check_checkout(
         &self,
         context: &MerchantContext,
@@ -320,7 +322,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.view_checkout(id)
     }
 
-    /// The checkout with this merchant's number, asked about like
+    /// The checkout with this number of the merchant, queried as in
     /// [`Book::check_checkout`].
     pub(super) async fn find_checkout(
         &self,
@@ -336,7 +338,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(FoundCheckout { facts, orders })
     }
 
-    /// Gives the payer the means to pay in one way, giving up an earlier one.
+    /// Gives the payer the means to pay by one method, and gives up an earlier
+    /// attempt.
     pub(super) async fn prepare_checkout(
         &self,
         context: &MerchantContext,
@@ -368,8 +371,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 left_open.push(attempt.out_trade_no.clone());
             }
         }
-        // Time has passed: look again, and write the attempt's number down
-        // before it is used.
+        // State may have changed during the await: read it again, and write the
+        // attempt's number before it is used.
         let facts = self.view_checkout(&prepare.id)?;
         if facts.state != State::Open {
             return Ok(Offer::NotOpen(Box::new(facts)));
@@ -383,7 +386,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let new = NewOrder {
             terms: checkout.terms(context, &attempt),
             payer_ip: prepare.payer_ip,
-            // Where less is left than WeChat takes, our own timer closes it.
+            // Where the remaining time is shorter than WeChat accepts, the
+            // book's timer closes the order.
             time_expire_ms: (remaining_ms > SHORTEST_MS).then_some(checkout.expires_at_ms),
             is_attempt: true,
         };
@@ -391,8 +395,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         // After the await: a purchase cancelled meanwhile must not be paid.
         let facts = self.view_checkout(&prepare.id)?;
         let attempts = &facts.checkout.attempts;
-        // Another page has given the attempt up before WeChat's answer made it
-        // an order, and makes one of its own.
+        // Another page gave the attempt up before WeChat's answer made it an
+        // order, and that page makes an attempt of its own.
         if attempts
             .iter()
             .any(|a| a.closed && a.out_trade_no == attempt.out_trade_no)
@@ -437,7 +441,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 order.as_ref().map(Order::status),
                 Some(Status::Closing { .. })
             );
-            // Without an order, the attempt's answer was lost: ask again.
+            // Without an order, the attempt's answer was lost: send the request
+            // again.
             let open = order.as_ref().map_or(!attempt.closed, Order::is_open);
             match (open, prepare.fits(attempt, order.as_ref()) && !closing) {
                 (true, true) => {
@@ -471,7 +476,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Whether the address of an H5 payment may no longer be used (checklist
-    /// H2): then WeChat has to make another.
+    /// H2), so that WeChat has to issue another.
     fn is_mweb_url_over(&self, attempt: &Attempt) -> Result<bool, StorageError> {
         if attempt.trade_type != TradeType::Mweb {
             return Ok(false);
@@ -483,7 +488,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// The number of the checkout's next attempt: the merchant's own, then
-    /// `-2`, `-3` and so on, leaving out what the merchant uses otherwise.
+    /// `-2`, `-3` and so on, without numbers that the merchant uses for
+    /// something else.
     fn free_number(&self, checkout: &Checkout) -> Result<Option<OutTradeNo>, ApiError> {
         let first = &checkout.purchase.out_trade_no;
         if checkout.attempts.is_empty() {
@@ -500,7 +506,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(None)
     }
 
-    /// Refuses a number that a checkout has, or one of its attempts.
+    /// Refuses a number that belongs to a checkout or to one of its attempts.
     pub(super) fn refuse_checkouts_number(&self, number: &OutTradeNo) -> Result<(), ApiError> {
         let is_attempt = store::checkouts::is_attempt(&self.storage, number.as_str())?;
         match is_attempt || self.checkout_of(number)?.is_some() {
@@ -509,8 +515,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Calls a checkout off: from now on no attempt is made for it. `None`
-    /// when there is no checkout with this number.
+    /// Cancels a checkout: from now on no attempt is made for it. `None` when
+    /// there is no checkout with this number.
     pub(super) fn close_checkout(
         &self,
         number: &OutTradeNo,
@@ -529,8 +535,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(Some(checkout))
     }
 
-    /// Tells the open pages of the checkout that this number belongs to, if it
-    /// is one's, to look again. What they see then is written already.
+    /// If the number belongs to a checkout, tells its open pages to poll. The
+    /// state that they then read is written already.
     pub(super) fn tell_pages(&self, number: &str) -> Result<(), StorageError> {
         if let Some(id) = store::checkouts::id_of_attempt(&self.storage, number)? {
             self.storage.tell(&id, LOOK);
@@ -538,8 +544,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Closes an attempt and makes sure of it. Asks WeChat first, so that a
-    /// payment on its way is seen.
+    /// Closes an attempt and confirms that it is closed. Queries WeChat first,
+    /// so that a payment that was just made is seen.
     async fn give_up(
         &self,
         context: &MerchantContext,
@@ -547,8 +553,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         attempt: &Attempt,
     ) -> Result<GivenUp, ApiError> {
         let number = &attempt.out_trade_no;
-        // What cannot be closed can still be paid where it was begun. Should
-        // it be, in addition to another, the later payment goes back.
+        // An order that cannot be closed can still be paid where it was begun.
+        // If it is paid in addition to another, the later payment is refunded.
         if !self.upstream(context).can_close() {
             return Ok(GivenUp::Ended);
         }
@@ -559,17 +565,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             // Paid or closed already.
             Outcome::Refused(_) => return Ok(GivenUp::Ended),
-            // The answer that would have made it an order was lost, so no payer
-            // holds the means to pay it; but WeChat may know it.
+            // The answer that would have made the attempt an order was lost, so
+            // no payer holds the means to pay it; but WeChat may have the
+            // order.
             Outcome::NoOrder => {
                 let closed = self.upstream(context).close(number, None).await;
                 if self.load_order(number.as_str())?.is_some() {
-                    // WeChat's answer came after all: this one is older.
+                    // WeChat's answer arrived after all, so this state is
+                    // outdated.
                     return Err(ApiError::of(Code::AttemptPending));
                 }
                 return match closed.map_err(|failure| failure.reason()) {
                     // The number is not used again, even where WeChat does not
-                    // know it: another page's request may be on its way with it.
+                    // know it: another page's request with it may still be in
+                    // flight.
                     Ok(()) | Err(Some(Reason::OrderClosed | Reason::OrderNotExist)) => {
                         self.end_attempt(id, attempt)?;
                         Ok(GivenUp::Ended)
@@ -584,11 +593,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// An attempt that was not closed. WeChat may insist on the five minutes that
-    /// an order must have before it is closed (WeChat Pay v2 manual, section
-    /// 9.3): then the next attempt is made all the same, the order's timer goes
-    /// on closing this one, and should both be paid, the later payment goes
-    /// back. Where the answer was lost, the payer has to try again.
+    /// Handles an attempt that was not closed. WeChat may refuse to close an
+    /// order that is younger than five minutes (WeChat Pay v2 manual, section
+    /// 9.3). Then the next attempt is made all the same, the order's timer
+    /// tries again to close this one, and if both are paid, the later payment
+    /// is refunded. Where the answer was lost, the payer has to try again.
     async fn refused_as_too_young(
         &self,
         context: &MerchantContext,
@@ -603,8 +612,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Err(Failure::Refused(refused))
                 if !matches!(
                     refused.reason,
-                    // "Later" says nothing of the order's age: calls are too
-                    // frequent, or are paused here because they were.
+                    // `Retryable` says nothing about the order's age: calls are
+                    // too frequent, or the book has paused them.
                     Reason::OrderPaid | Reason::OutcomeUnknown | Reason::Retryable
                 ) =>
             {
@@ -669,10 +678,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(None)
     }
 
-    /// What WeChat told of an order, in the light of its purchase: a payment is
-    /// a [duplicate payment](Event::DuplicatePayment) where the purchase keeps another, and
-    /// none where a Quick Pay cannot have made it. Inside the transaction that
-    /// writes what follows.
+    /// What WeChat reported of an order, given its purchase: a payment is a
+    /// [duplicate payment](Event::DuplicatePayment) where the purchase keeps
+    /// another, and no payment where a Quick Pay cannot have made it. Call it
+    /// inside the transaction that writes the event's result.
     pub(super) fn of_purchase(
         &self,
         context: &MerchantContext,

@@ -35,7 +35,7 @@ pub trait Command {
     fn into_call(self) -> Call;
 }
 
-/// A command and the merchant whose book it is for.
+/// A command, with the merchant whose book executes it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Envelope {
     /// The merchant's id.
@@ -134,24 +134,25 @@ commands! {
     }
 }
 
-/// Make an order, or find it made.
+/// Make an order, or return the one that was made earlier.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CreateOrder(pub Box<NewOrder>);
 
-/// The order as it stands. An open one is queried at WeChat first.
+/// Return the order. An open one is queried at WeChat first.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FindOrder {
-    /// Its number.
+    /// The order's number.
     pub out_trade_no: OutTradeNo,
     /// Whether WeChat is queried about a final order too.
     pub refresh: bool,
 }
 
-/// Close the order or checkout. `None` is a checkout without an attempt.
+/// Close the order or checkout. The reply `None` is a checkout without an
+/// attempt.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CloseOrder(pub OutTradeNo);
 
-/// Make a Quick Pay, or find it made.
+/// Make a Quick Pay, or return the one that was made earlier.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct QuickPay(pub Box<upstream::QuickPay>);
 
@@ -159,11 +160,11 @@ pub struct QuickPay(pub Box<upstream::QuickPay>);
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Reverse(pub OutTradeNo);
 
-/// Make a refund, or find it made.
+/// Make a refund, or return the one that was made earlier.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CreateRefund(pub NewRefund);
 
-/// Cancel a refund that WeChat has not taken.
+/// Cancel a refund that WeChat has not accepted.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CancelRefund {
     /// The order's number.
@@ -176,7 +177,7 @@ pub struct CancelRefund {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SetProduct(pub Box<Product>);
 
-/// The product with this number.
+/// Return the product with this number.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FindProduct(pub String);
 
@@ -193,11 +194,11 @@ pub struct RefundNoticed {
     pub out_refund_no: String,
 }
 
-/// The refunds of an order.
+/// Return the refunds of an order.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FindRefunds(pub OutTradeNo);
 
-/// The latest deliveries, of all orders or of one.
+/// Return the latest deliveries, of all orders or of one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Deliveries(pub Option<OutTradeNo>);
 
@@ -210,12 +211,12 @@ pub struct Resend(pub i64);
 pub struct Noticed {
     /// The payment that it reports.
     pub payment: Box<Payment>,
-    /// The document as it came, to be forwarded, where merchants know its
-    /// form.
+    /// The document as it was received, to be forwarded, where merchants can
+    /// parse its form.
     pub xml: Option<String>,
 }
 
-/// A verified payment to an unknown sub-merchant, or a refund of one, to be kept.
+/// Store a verified payment to an unknown sub-merchant, or a refund of one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Stray(pub Unmatched);
 
@@ -223,19 +224,19 @@ pub struct Stray(pub Unmatched);
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hinted(pub OutTradeNo);
 
-/// Notices that were rejected, to be counted by name.
+/// Count rejected notices by name.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NoticesRefused(pub BTreeMap<String, i64>);
 
-/// Make a checkout, or find it made.
+/// Make a checkout, or return the one that was made earlier.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct OpenCheckout(pub Box<NewCheckout>);
 
-/// The checkout with the merchant's number, and its attempts.
+/// Return the checkout with the merchant's number, and its attempts.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FindCheckout(pub OutTradeNo);
 
-/// The checkout with this id as it stands.
+/// Return the checkout with this id.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ViewCheckout(pub String);
 
@@ -248,15 +249,15 @@ pub struct CheckCheckout(pub String);
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SetLink(pub Box<Link>);
 
-/// The link with this id, and whether it can be bought.
+/// Return the link with this id, and whether it can be bought.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FindLink(pub String);
 
-/// The link with this id or the latest links, with what is sold.
+/// Return the link with this id or the latest links, each with the number sold.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Links(pub Option<String>);
 
-/// How the purchase of one form stands.
+/// Return the state of the purchase that one form made.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Sale {
     /// The link.
@@ -265,8 +266,8 @@ pub struct Sale {
     pub once: String,
 }
 
-/// Keeps a transaction for one order of all merchants with one `mch_id`; see
-/// `Book::admits`. Whether it is this order's.
+/// Claim a transaction for one order among all merchants with one `mch_id`; see
+/// `Book::admits`. The reply is whether the transaction is this order's.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claim {
     /// WeChat's number for the payment.
@@ -275,35 +276,36 @@ pub struct Claim {
     pub order: String,
 }
 
-/// What an operator needs to see.
+/// Return what an operator needs to see of the merchant.
 #[derive(Debug)]
 pub struct Report;
 
-/// Sets the alarm anew and reports to the board.
+/// Set the alarm anew and report to the board.
 #[derive(Debug)]
 pub struct Wake;
 
-/// The changes that the audit has.
+/// Return changes from the audit.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Audit(pub audit::Page);
 
-/// A page of a list.
+/// Return a page of a list.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct List(pub Box<Search>);
 
-/// What was paid and refunded in these periods.
+/// Return what was paid and refunded in these periods.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Totals(pub Vec<(i64, i64)>);
 
-/// What happened to a purchase, oldest first.
+/// Return what happened to a purchase, oldest first.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Timeline(pub OutTradeNo);
 
-/// An operator has dealt with an alarm. Whether it was open.
+/// Settle an alarm that an operator has dealt with. The reply is whether it was
+/// open.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Settle(pub Settled);
 
-/// An operator's decision about an order.
+/// Execute an operator's decision about an order.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Decide(pub Decision);
 
@@ -317,7 +319,8 @@ pub struct Raise {
 }
 
 impl Call {
-    /// The id of the checkout or link that it names, where it may not exist.
+    /// The id of the checkout or link that the command names and that may not
+    /// exist.
     pub fn asks_for(&self) -> Option<&str> {
         match self {
             Self::ViewCheckout(ViewCheckout(id))

@@ -1,25 +1,25 @@
-//! How many requests leave one object at once, and which leaves first.
+//! Limits the requests in flight from one object, and orders those that wait.
 //!
 //! Cloudflare lets six connections of an object wait for an answer. A seventh
 //! request waits inside the runtime, and its time-out runs while it waits: it
 //! fails without having been sent. So the book never has more than five
-//! requests under way, and a request's time-out begins when it really leaves.
-//! The sixth connection is left for the call to the registry.
+//! requests in flight, and a request's time-out begins when it is sent. The
+//! sixth connection is kept for the call to the registry.
 //!
 //! | priority | what |
 //! |---|---|
-//! | 1 | Quick Pay and its reverse: a payer stands at the counter |
-//! | 2 | what a caller waits for: orders, refunds, queries |
+//! | 1 | Quick Pay and its reverse: a payer waits at the counter |
+//! | 2 | requests for which a caller waits: orders, refunds, queries |
 //! | 3 | timers |
-//! | own | deliveries to merchants: at most two at once, and always one |
+//! | own | deliveries to merchants: at most two at once, and one slot is always theirs |
 //!
-//! Deliveries have places of their own, so that a slow `notify_url` never
-//! delays a payment's query, and a burst of orders never stops deliveries.
+//! Deliveries have slots of their own, so that a slow `notify_url` never delays
+//! a payment's query, and a burst of orders never stops deliveries.
 //!
-//! A caller that hangs up may leave its future behind unfinished, for ever. So
-//! a place that was taken and not given back counts as free once the request's
-//! time-out is over, and a request that is called and does not come is passed
-//! over.
+//! A caller that disconnects may leave its future unfinished for ever. So a
+//! slot that was taken and not released counts as free once the request's
+//! time-out is over, and a waiting request that is woken and does not run is
+//! skipped.
 
 use crate::observe::RequestContext;
 use crate::runtime::{
@@ -32,23 +32,22 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::task::{Poll, Waker};
 
-/// Requests under way at once, of all kinds.
+/// Requests in flight at once, of all kinds.
 const AT_ONCE: usize = 5;
-/// Of these, at most so many are no deliveries: one place is always left for
-/// a delivery.
+/// The most of these that are not deliveries: one slot is always left for a
+/// delivery.
 const CALLS_AT_ONCE: usize = 4;
-/// Of these, at most so many are deliveries.
+/// The most of these that are deliveries.
 pub const DELIVERIES_AT_ONCE: usize = 2;
-/// How long a caller's request waits for its turn before it is given up
-/// unsent.
+/// How long a caller's request waits for a slot before it fails unsent.
 const PATIENCE_MS: i64 = 10_000;
-/// A request that waits looks by itself this often, in case the one before it
-/// never comes back.
+/// A waiting request checks for a slot this often, in case the request before
+/// it never releases its own.
 const LOOK_AGAIN_MS: u32 = 1_000;
 /// The time after a request's time-out in which it must have ended.
 const GRACE_MS: i64 = 1_000;
 
-/// Which of two requests that wait leaves first.
+/// Which of two waiting requests is sent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Priority {
     QuickPay,
@@ -69,7 +68,7 @@ impl Priority {
     }
 }
 
-/// A [`Runtime`] whose requests wait for their turn. One for each object.
+/// A [`Runtime`] whose requests wait for a slot. There is one for each object.
 #[derive(Debug)]
 pub struct Queued<R> {
     runtime: R,
@@ -87,19 +86,19 @@ struct Line {
 struct Running {
     is_delivery: bool,
     began_ms: i64,
-    /// After this long it counts as ended.
+    /// After this time the request counts as ended.
     longest_ms: i64,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     waker: Option<Waker>,
-    /// When it was told that it is its turn.
+    /// When the waiting request was woken to take a slot.
     called_at_ms: Option<i64>,
 }
 
 impl Line {
-    /// Lets the request leave, if it is its turn.
+    /// Takes a slot for the request, if it is the next in its queue.
     fn take(&mut self, key: (Priority, u64), longest_ms: i64, now_ms: i64) -> bool {
         self.running
             .retain(|_, running| (0..running.longest_ms).contains(&(now_ms - running.began_ms)));
@@ -135,7 +134,7 @@ impl Line {
             }
     }
 
-    /// Tells the next of both kinds that there is a place.
+    /// Wakes the next request of both kinds if a slot is free.
     fn call_next(&mut self, now_ms: i64) {
         for is_delivery in [false, true] {
             if !self.has_place(is_delivery) {
@@ -155,8 +154,8 @@ impl Line {
     }
 }
 
-/// A request's place in the line, and then among those under way. Dropped, it
-/// is free for the next.
+/// A request's place in the queue, and then its slot. Dropping it releases the
+/// slot.
 struct Place<'a, R: Runtime> {
     of: &'a Queued<R>,
     key: (Priority, u64),
@@ -172,7 +171,7 @@ impl<R: Runtime> Drop for Place<'_, R> {
 }
 
 impl<R: Runtime> Queued<R> {
-    /// Over this runtime.
+    /// Wraps a runtime.
     pub fn new(runtime: R) -> Self {
         Self {
             runtime,
@@ -180,7 +179,7 @@ impl<R: Runtime> Queued<R> {
         }
     }
 
-    /// Waits for a place. Deliveries and timers wait as long as it takes:
+    /// Waits for a slot. Deliveries and timers wait without a limit, because
     /// their callers are the book's own.
     async fn place(&self, route: Route<'_>) -> Result<Place<'_, R>, FetchError> {
         let priority = Priority::of(route);
@@ -199,7 +198,7 @@ impl<R: Runtime> Queued<R> {
         loop {
             let now_ms = self.runtime.now_ms();
             if self.line.borrow_mut().take(key, longest_ms, now_ms) {
-                // There may be a place for the next one, too.
+                // There may be a slot for the next request, too.
                 self.line.borrow_mut().call_next(now_ms);
                 return Ok(place);
             }

@@ -1,8 +1,8 @@
 //! An operator's decision about one order, where WeChat's verified answers do
-//! not fit the order and so change nothing by themselves.
+//! not match the order and so change nothing by themselves.
 //!
-//! No decision stands on a person's word alone: WeChat is queried first, and
-//! amounts are those of its verified answer.
+//! No decision depends on the operator's statement alone: WeChat is queried
+//! first, and amounts are those of its verified answer.
 
 use super::transition::{Outcome, is_anothers};
 use super::{Book, NewRefund};
@@ -22,7 +22,8 @@ pub enum Choice {
     Accept,
     /// WeChat's payment under the order's number is not this order's.
     Reject,
-    /// The payment that its purchase does not keep is refunded again.
+    /// The duplicate payment, which its purchase does not keep, is refunded
+    /// again.
     Refund,
 }
 
@@ -35,20 +36,21 @@ pub struct Decision {
     pub choice: Choice,
     /// Why, in the operator's words.
     pub note: String,
-    /// Of a refund: its reason.
+    /// The reason, of a refund.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// How often WeChat is queried where the order changes during the query.
+/// How often WeChat is queried if the order changes during the query.
 const QUERIES: usize = 3;
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Carries out an operator's decision. Answers how the order stands then.
+    /// Executes an operator's decision. Returns the order afterwards.
     ///
     /// Errors: `ORDER_NOT_FOUND`; `NOTHING_TO_DECIDE` where WeChat's answer
-    /// fits the order, which follows it; `PAYMENT_IS_ANOTHERS`; and
-    /// `UPSTREAM_UNAVAILABLE` without a verified answer.
+    /// matches the order, and the order takes its state from it;
+    /// `PAYMENT_IS_ANOTHERS`; and `UPSTREAM_UNAVAILABLE` without a verified
+    /// answer.
     pub(super) async fn decide(
         &self,
         context: &MerchantContext,
@@ -91,7 +93,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 }
             };
             let fits = self.fits(&order, payment, &state)?;
-            // Whose the payment is among all merchants with this account.
+            // Which merchant with this account the payment belongs to.
             let is_free =
                 match context.shares_account && (fits || decision.choice == Choice::Accept) {
                     false => true,
@@ -120,7 +122,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Err(ApiError::of(Code::UpstreamUnavailable))
     }
 
-    /// Whether the payment is this order's without any decision.
+    /// Whether the order accepts the payment without any decision.
     fn fits(
         &self,
         order: &Order,
@@ -142,7 +144,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// The order follows WeChat's answer, which needs no decision.
+    /// Applies WeChat's answer to the order; no decision is needed.
     async fn follow(
         &self,
         context: &MerchantContext,
@@ -184,7 +186,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     .await?;
                 Ok(())
             }
-            // Decided before; or the order is paid by it anyway.
+            // The same decision was made earlier, or this payment has paid the
+            // order anyway.
             Outcome::Refused(order::Refusal::OwnPayment) => {
                 self.decided(decision, "payment accepted before")
             }
@@ -233,7 +236,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.decided(decision, "second payment refunded again")
     }
 
-    /// Writes the decision down, and ends the alarms that asked for it.
+    /// Writes the decision to the audit, and ends the alarms that asked for it.
     fn decided(&self, decision: &Decision, what: &str) -> Result<(), ApiError> {
         let number = decision.out_trade_no.as_str();
         let waits = self.load_order(number)?.is_some_and(|order| order.waits());
@@ -249,8 +252,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// What WeChat's payment says otherwise than the order, for the audit. A payer
-/// and a merchant's text are named and not shown.
+/// The fields in which WeChat's payment differs from the order, for the audit.
+/// Of the payer and the merchant's text only the field's name is written.
 fn differences(order: &Order, payment: &Payment) -> String {
     let terms = order.terms();
     let amount = |money: order::Money| {

@@ -1,9 +1,10 @@
-//! Deliveries: documents that go to the merchant until they are acknowledged.
-//! A payment's is WeChat's notice, forwarded; a refund's end is told in the
-//! form of WeChat's own.
+//! Deliveries: documents that are sent to the merchant until they are
+//! acknowledged. A payment's is WeChat's notice, forwarded; the end of a refund
+//! is reported in the form of WeChat's refund notice.
 //!
-//! Those of one order go out in order. Of those that wait, the first alone has
-//! a timer; the next gets its own when that one is acknowledged or given up.
+//! Deliveries of one order are sent in order. Of those that wait, only the
+//! first has a timer; the next gets its own when the first is acknowledged or
+//! given up.
 
 use super::store::deliveries::NewDelivery;
 use super::{Book, SET_ASIDE_MS, store};
@@ -20,26 +21,26 @@ use wechatpay::common::refund::Status;
 use wechatpay::v2::notify::is_ack;
 use wechatpay::v2::refund_notify;
 
-/// One document on its way to a merchant.
+/// One document to deliver to a merchant.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Its number in the book.
+    /// The delivery's number in the book.
     pub id: i64,
-    /// Which order it is about.
+    /// The order that it reports.
     pub out_trade_no: String,
-    /// Which refund, where it tells of one.
+    /// The refund that it reports, where it reports one.
     pub out_refund_no: Option<String>,
-    /// Where it goes.
+    /// The URL to which it is sent.
     pub url: String,
     /// How often it was sent.
     pub attempts: i64,
-    /// How it stands.
+    /// Whether it waits, is acknowledged or was given up.
     pub state: DeliveryState,
-    /// What became of the last attempt.
+    /// The result of the last attempt.
     pub last: Option<String>,
 }
 
-/// How a delivery stands. The names are stored and sent.
+/// A delivery's state. The names are stored and sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
@@ -47,12 +48,12 @@ pub enum DeliveryState {
     Waiting,
     /// The merchant has acknowledged it.
     Acknowledged,
-    /// The merchant has not acknowledged it for as long as it was sent.
+    /// The merchant did not acknowledge it during the whole schedule.
     GivenUp,
 }
 
 impl DeliveryState {
-    /// Its name.
+    /// The state's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -61,8 +62,8 @@ impl DeliveryState {
         }
     }
 
-    /// The state with this name. This version sends nothing that a later version
-    /// has stored under a name of its own.
+    /// The state with this name. A state that a later version has stored under
+    /// another name is not sent by this version.
     pub(super) fn named(name: &str) -> Self {
         match name {
             "waiting" => Self::Waiting,
@@ -79,7 +80,7 @@ pub(super) struct Due {
     out_trade_no: String,
     url: String,
     body: String,
-    /// Of its schedule, counted from 1.
+    /// The attempt's place in the schedule, counted from 1.
     attempt: i64,
     is_last: bool,
 }
@@ -91,18 +92,20 @@ impl Due {
     }
 }
 
-/// How many rows are set aside before other work has its turn.
+/// How many unreadable rows are set aside in one call, so that other work is
+/// not delayed.
 const SET_ASIDE_AT_ONCE: usize = 100;
 /// The pauses between attempts: the longer of WeChat's two schedules, 24 hours
 /// and 4 minutes in all (WeChat Pay APIv3, payment notices; Tencent's current
-/// pages on v2 name the same).
+/// pages on v2 give the same pauses).
 pub const RETRY_SECONDS: [u32; 15] = wechatpay::v3::notify::RETRY_SECONDS;
-/// How long the last attempt may take before it counts as never made.
+/// How long the last attempt may take before it counts as not made.
 const LAST_SECONDS: i64 = 60;
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Puts the paid order's notice on its way, in the transaction that made
-    /// it paid. An order without `notify_url` has no delivery.
+    /// Schedules the delivery of the paid order's notice, in the transaction
+    /// that makes the order paid. An order without `notify_url` has no
+    /// delivery.
     pub(super) fn add_delivery(
         &self,
         context: &MerchantContext,
@@ -112,7 +115,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let (Some(url), Some(paid)) = (&order.terms().notify_url, order.paid()) else {
             return Ok(());
         };
-        // A document of ours has the merchant's own text, as `GET /v1/order` has.
+        // A document that the gateway writes contains the merchant's own text,
+        // as `GET /v1/order` does.
         let payment = order::Payment {
             attach: order.terms().attach.clone(),
             ..paid.payment.clone()
@@ -121,7 +125,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.insert_delivery(order, None, url, body)
     }
 
-    /// The same for a refund that has come to its end. A merchant without
+    /// Schedules the delivery about a refund that has ended. A merchant without
     /// `refund_notify_url` has no delivery.
     pub(super) fn add_refund_delivery(
         &self,
@@ -149,7 +153,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     RefundStatus::Success => Status::Success,
                     RefundStatus::Abnormal => Status::Change,
                     RefundStatus::Closed => Status::RefundClose,
-                    // Not at its end: there is nothing to tell.
+                    // The refund has not ended, so there is nothing to report.
                     RefundStatus::Asked | RefundStatus::Processing => return Ok(()),
                 },
                 success_time_ms: None,
@@ -180,15 +184,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.line_up(number)
     }
 
-    /// Of an order's deliveries that wait, only the first has a timer; if it
-    /// has none yet, its turn is now.
+    /// Of an order's waiting deliveries, gives the first a timer for now if it
+    /// has none.
     fn line_up(&self, number: &str) -> Result<(), StorageError> {
         store::deliveries::line_up(&self.storage, number, self.runtime.now_ms())
     }
 
-    /// Takes the delivery that has been due longest, and moves its timer on to
-    /// the next attempt before this one is made. One that cannot be read is
-    /// set aside, and the next one taken.
+    /// Claims the delivery that has been due longest: its timer is moved to the
+    /// next attempt before this one is made. One that cannot be read is set
+    /// aside, and the next one is claimed.
     pub(super) fn claim_due_delivery(&self) -> Result<Option<Due>, StorageError> {
         let now_ms = self.runtime.now_ms();
         for _ in 0..SET_ASIDE_AT_ONCE {
@@ -197,8 +201,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             };
             let due = self.read_due(id);
             let seconds = match &due {
-                // The last attempt has a timer too, in case the object ends
-                // before it does: then it is made again.
+                // The last attempt has a timer too: if the object ends before
+                // the attempt does, the attempt is made again.
                 Ok(due) => pause(due.attempt - 1).unwrap_or(LAST_SECONDS),
                 Err(_) => SET_ASIDE_MS / 1000,
             };
@@ -230,7 +234,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Makes one attempt.
+    /// Makes one attempt to deliver.
     pub(super) async fn deliver(
         &self,
         context: &MerchantContext,
@@ -254,9 +258,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Err(why) => (DeliveryState::Waiting, why),
         };
         let given_up = self.storage.atomically(|| {
-            // What another sending of it has settled meanwhile stays so; and a
-            // schedule that was begun again is not ended by an attempt of the
-            // one before.
+            // An outcome that another sending has written stays, and a
+            // restarted schedule is not ended by an attempt of the schedule
+            // before it.
             let is_written =
                 store::deliveries::write_outcome(&self.storage, due.id, due.attempt, state, &last)?;
             let given_up = state == DeliveryState::GivenUp && is_written;
@@ -291,8 +295,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Begins a delivery's schedule again, now; or when those before it are
-    /// done.
+    /// Restarts a delivery's schedule: now, or when the order's earlier
+    /// deliveries have ended.
     pub(super) fn resend(&self, id: i64) -> Result<Delivery, ApiError> {
         self.storage.atomically(|| {
             let begun = store::deliveries::begin_again(&self.storage, id, self.runtime.now_ms())?;
@@ -304,7 +308,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// The pause after so many attempts, in seconds; `None` after the last.
+/// The pause after this number of attempts, in seconds; `None` after the last.
 fn pause(attempts: i64) -> Option<i64> {
     let attempts = usize::try_from(attempts).ok()?;
     RETRY_SECONDS
@@ -339,10 +343,10 @@ fn delivery_request(due: &Due, signature: &str) -> Option<Request> {
         .ok()
 }
 
-/// Whether the merchant has taken the notice: a 2xx answer that holds
-/// WeChat's own acknowledgement (v2's XML or v3's `{"code":"SUCCESS"}`), the
-/// one word `success`, or nothing. A page of a framework that answers 200 to
-/// everything is no acknowledgement.
+/// Whether the merchant has acknowledged the delivery: a 2xx answer that
+/// contains WeChat's own acknowledgement (v2's XML or v3's
+/// `{"code":"SUCCESS"}`), the one word `success`, or nothing. The page of a
+/// framework that answers 200 to everything is no acknowledgement.
 fn judge(answer: &Response) -> Result<(), String> {
     let body = answer.body();
     let text = body.trim_ascii();
@@ -366,7 +370,7 @@ fn judge(answer: &Response) -> Result<(), String> {
 }
 
 /// APIv3's acknowledgement, which merchants with a v3 SDK send: a JSON object
-/// whose `code` is `SUCCESS`, each name once.
+/// whose `code` is `SUCCESS`, without repeated names.
 fn is_json_ack(body: &[u8]) -> bool {
     crate::http::message::json_object(body).is_ok_and(|object| {
         object.get("code").and_then(serde_json::Value::as_str) == Some("SUCCESS")

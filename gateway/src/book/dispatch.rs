@@ -1,4 +1,4 @@
-//! Which function carries out which command.
+//! Maps each command to the function that executes it.
 
 use super::command::{
     Audit, Call, CancelRefund, CheckCheckout, Claim, CloseOrder, Command, CreateOrder,
@@ -16,7 +16,7 @@ use crate::runtime::{Runtime, Storage};
 use std::rc::Rc;
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Carries out a command, and replies with the JSON of [`Command::Reply`].
+    /// Executes a command, and replies with the JSON of [`Command::Reply`].
     pub(super) async fn answer_for(
         &self,
         context: &Rc<MerchantContext>,
@@ -117,7 +117,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             Call::Report => reply::<command::Report>(&self.report()?),
             Call::Wake => {
-                // The alarm may be lost while the object lives.
+                // The runtime may have lost the alarm although the object still
+                // runs.
                 self.armed_at_ms.set(None);
                 self.alarms_changed()?;
                 self.arm()?;
@@ -141,7 +142,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// The reply to a command, as it is sent.
+/// The JSON of a command's reply.
 fn reply<C: Command>(reply: &C::Reply) -> Result<serde_json::Value, ApiError> {
     serde_json::to_value(reply).map_err(ApiError::internal)
 }

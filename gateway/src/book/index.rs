@@ -3,16 +3,17 @@
 //!
 //! ```text
 //! listed(  n, list, key, at_ms, state, … )   one row for each thing
-//! numbers( list, number, n )                 every number that it can be found by
+//! numbers( list, number, n )                 every number that finds the row
 //! sums(    list, bucket, currency, … )       what was paid and refunded in each quarter of an hour
 //! fills(   list, before )                    how far rows of an earlier version are indexed
 //! unlisted( list, key )                      rows that an earlier version has written since
 //! ```
 //!
-//! A row is written in the transaction that writes the thing itself. It stands
-//! in a table of its own because SQLite cannot add an index to a large table
-//! within the time that an object has to open: this table begins empty, and rows
-//! of an earlier version are added in slices under the alarm.
+//! A row is written in the transaction that writes the order, checkout or other
+//! thing itself. The index is a table of its own because SQLite cannot add an
+//! index to a large table within the time that an object has to open: this
+//! table begins empty, and rows of an earlier version are added in slices under
+//! the alarm.
 //!
 //! Triggers keep `sums` equal to the sum of `listed`, remove the rows of what is
 //! deleted, and note rows that a version before this one writes after a rollback:
@@ -47,15 +48,15 @@ pub enum List {
 /// How long a bucket of `sums` is. Every time zone is whole quarters of an hour
 /// from UTC.
 pub(super) const BUCKET_MS: i64 = 15 * 60_000;
-/// So many rows of an earlier version are indexed in one transaction.
+/// How many rows of an earlier version are indexed in one transaction.
 const SLICE: i64 = 200;
-/// So many slices are made while the object opens, so that a book with few rows
-/// is whole at once: one for each of `SOURCES` and one more.
+/// How many slices are made while the object opens, so that a book with few
+/// rows is complete at once: one for each of `SOURCES` and one more.
 const SLICES_AT_OPEN: usize = 6;
-/// For so long one alarm makes slices. Calls are answered in between.
+/// How long one alarm makes slices. Calls are answered in between.
 const FILL_MS: i64 = 1_000;
 
-/// Whether what is indexed is new, or was stored by an earlier version.
+/// Whether the indexed row is new, or was stored by an earlier version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Age {
     /// Made or changed now.
@@ -65,7 +66,7 @@ pub(super) enum Age {
 }
 
 impl Entry {
-    /// An order's and its refunds'.
+    /// The entries of an order and its refunds.
     pub(super) fn of_order(order: &Order) -> Vec<Self> {
         let terms = order.terms();
         let payment = order.known_payment().map(|paid| &paid.payment);
@@ -123,7 +124,7 @@ impl Entry {
         entry
     }
 
-    /// A checkout that was not paid.
+    /// The entry of a checkout that is not paid.
     pub(super) fn of_checkout(checkout: &Checkout, at_ms: i64, link: Option<String>) -> Self {
         let mut entry = Self::new(
             List::Checkouts,
@@ -152,8 +153,8 @@ impl Entry {
     }
 }
 
-/// What is stored of a checkout that was not paid. Whether it is open or has
-/// expired is a matter of the time.
+/// The stored state of a checkout that is not paid. Whether it is open or has
+/// expired depends on the time, and is not stored.
 fn checkout_state(checkout: &Checkout) -> &'static str {
     if checkout.closed { "closed" } else { "unpaid" }
 }
@@ -177,8 +178,9 @@ pub(super) fn paid_at_ms(order: &Order) -> Option<i64> {
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Follows a change to an order, inside its transaction. `before` is what
-    /// [`Entry::of_order`] was before, and empty for a new order.
+    /// Writes a change of an order to the index, inside the order's
+    /// transaction. `before` is the value of [`Entry::of_order`] before the
+    /// change, and empty for a new order.
     pub(super) fn index_order(
         &self,
         before: &[Entry],
@@ -203,18 +205,19 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// The same for a new order, which may be an attempt of a link's checkout.
+    /// Writes a new order, which may be an attempt of a link's checkout, to the
+    /// index.
     pub(super) fn index_new_order(&self, order: &Order, age: Age) -> Result<(), StorageError> {
         self.index_order(&[], order, age)?;
         store::index::copy_link_of_checkout(&self.storage, order.terms().out_trade_no.as_str())
     }
 
-    /// Follows a change to a checkout that was made before, inside its
-    /// transaction.
+    /// Writes a change of an existing checkout to the index, inside the
+    /// checkout's transaction.
     pub(super) fn index_checkout(&self, checkout: &Checkout) -> Result<(), StorageError> {
         let state = checkout_state(checkout);
         let n = store::index::set_checkout_state(&self.storage, &checkout.id, state)?;
-        // Not there while an earlier version's rows are being indexed.
+        // Not indexed yet while an earlier version's rows are being indexed.
         let (Some(n), Some(last)) = (n, numbers_of_checkout(checkout).pop()) else {
             return Ok(());
         };
@@ -241,8 +244,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Rows of an earlier version are indexed newest first, and each gets a number
-    /// below all others: of rows of one moment, the later has the larger number.
+    /// The number for a stored row. Rows of an earlier version are indexed
+    /// newest first, and each gets a number below all others: of two rows with
+    /// the same time, the later has the larger number.
     fn n_before_all(&self) -> Result<i64, StorageError> {
         let least = store::index::least_n(&self.storage)?;
         Ok(least.unwrap_or(0).min(0) - 1)
@@ -256,11 +260,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(!store::index::has_fills(&self.storage)?)
     }
 
-    /// Begins with them when the object opens.
+    /// Indexes the first slices when the object opens.
     pub(super) fn fill_at_open(&self) {
         let noted = store::index::has_unlisted(&self.storage)
             .and_then(|is_noted| Ok(is_noted || !self.is_filled()?));
-        // What fails here is tried again by the alarm.
+        // The alarm repeats what fails here.
         self.filling.set(noted.unwrap_or(true));
         for _ in 0..SLICES_AT_OPEN {
             if let Err(error) = self.fill_slice() {
@@ -270,23 +274,24 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Goes on with them, under the alarm.
+    /// Indexes further slices, under the alarm.
     pub(super) async fn fill(&self) -> Result<(), StorageError> {
         let until_ms = self.runtime.now_ms() + FILL_MS;
         while self.filling.get() && self.runtime.now_ms() < until_ms {
             self.fill_slice()?;
-            // Calls that have come meanwhile are answered.
+            // Lets the object answer the calls that wait.
             self.runtime.sleep(1).await;
         }
         Ok(())
     }
 
-    /// Indexes the next rows, newest first, and notes how far that has come.
+    /// Indexes the next rows, newest first, and stores the progress.
     fn fill_slice(&self) -> Result<(), StorageError> {
         if !self.filling.get() {
             return Ok(());
         }
-        // The index takes room too, and the rest is for what is paid.
+        // The index needs space too, and the last of it is kept for what is
+        // paid.
         if !self.has_room_for_new() {
             self.runtime
                 .log(format_args!("index: not made, the object is nearly full"));
@@ -308,8 +313,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Indexes rows that an earlier version has written since; whether there may
-    /// be more.
+    /// Indexes rows that an earlier version has written after a rollback.
+    /// Returns whether there may be more.
     fn fill_unlisted(&self) -> Result<bool, StorageError> {
         let rows = store::index::unlisted(&self.storage, SLICE)?;
         for (list, key) in &rows {
@@ -319,8 +324,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(!rows.is_empty())
     }
 
-    /// Indexes one thing as it stands. One that cannot be read is passed over,
-    /// with an alarm: it is indexed when it next changes.
+    /// Indexes one row in its current state. One that cannot be read is
+    /// skipped, with an alarm: it is indexed when it next changes.
     fn fill_one(&self, list: List, key: &str) -> Result<(), StorageError> {
         match list {
             List::Orders => self.fill_order(key),
@@ -355,7 +360,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let Ok(checkout) = self.read_row::<Checkout>("checkout", id, &json) else {
             return Ok(());
         };
-        // When it was made was not written: its first attempt, or its end.
+        // The time of creation was not stored: use the first attempt's, or else
+        // the expiry.
         let begun_ms = checkout.attempts.first().map(|first| first.begun_at_ms);
         let begun_ms = begun_ms.filter(|at_ms| *at_ms > 0);
         let at_ms = begun_ms.unwrap_or(checkout.expires_at_ms);
@@ -373,8 +379,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.put(&entry, None, Age::Stored)
     }
 
-    /// The link whose purchase a checkout of an earlier version is. Its number is
-    /// the link's name, `_` and 16 characters.
+    /// The link to which a checkout of an earlier version belongs. The
+    /// checkout's number is the link's name, `_` and 16 characters.
     fn link_of(&self, checkout: &Checkout) -> Result<Option<String>, StorageError> {
         let number = checkout.purchase.out_trade_no.as_str();
         let (Some((merchant, _)), Some((name, rest))) =
@@ -400,7 +406,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.put(&Entry::of_link(&link, at_ms), None, Age::Stored)
     }
 
-    /// When a delivery was made was not written: what it tells of happened then.
+    /// The time of creation was not stored: use the time of the event that the
+    /// delivery reports.
     fn fill_delivery(&self, id: &str) -> Result<(), StorageError> {
         let found = store::deliveries::find(&self.storage, id.parse().unwrap_or_default())?;
         let Some(found) = found else {
@@ -435,7 +442,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// The name and the subject in the key of an alarm's row.
+/// Splits the key of an alarm's row into name and subject.
 pub(super) fn alarm_key(key: &str) -> (&str, &str) {
     key.split_once(' ').unwrap_or((key, ""))
 }

@@ -1,16 +1,16 @@
 //! Payment links: lasting addresses, each of which makes a checkout for every payer.
 //!
 //! ```text
-//! links( id, json, sold )                            pieces that are paid for good
+//! links( id, json, sold )                            pieces that are paid, without open sales
 //! sales( checkout_id, link_id, once, pieces, until_ms )  checkouts of the last minutes
-//! holders( checkout_id, holder )                     who they are for, where that is known
+//! holders( checkout_id, holder )                     the payer, where that is known
 //! ```
 //!
 //! Each purchase is a checkout of its own. A link's stock is counted in the
-//! transaction that makes the checkout; a checkout that ends unpaid gives its
-//! pieces back. That is determined at the next request, so a link needs no
-//! timer: a *sale* is a row until its checkout's time is over, and is then
-//! either added to `sold` or dropped.
+//! transaction that makes the checkout; a checkout that ends unpaid releases
+//! its pieces. That is determined at the next request, so a link needs no
+//! timer: a *sale* is a row until its checkout has expired, and is then either
+//! added to `sold` or deleted.
 
 use super::index::Age;
 use super::store::index::Entry;
@@ -30,65 +30,66 @@ use std::collections::BTreeMap;
 /// What is sold under a link's address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// In its address: the merchant's id, a point, and chance.
+    /// The id in the link's address: the merchant's id, a point, and random
+    /// characters.
     pub id: String,
-    /// What the payer reads.
+    /// The description that the payer reads.
     pub body: String,
-    /// What it costs.
+    /// The price of a purchase.
     pub price: Price,
-    /// How many pieces may be sold in all.
+    /// How many pieces may be sold in total.
     pub stock: Option<i64>,
     /// The latest moment to begin a purchase.
     pub expires_at_ms: Option<i64>,
-    /// Whether it is switched on.
+    /// Whether the merchant has switched it on.
     pub active: bool,
-    /// Where the notice of each sale goes.
+    /// The URL that receives the notice of each sale.
     pub notify_url: Option<String>,
-    /// Where the payer goes on after paying.
+    /// The URL to which the payer continues after paying.
     pub success_url: Option<String>,
-    /// Where the payer goes back to without paying.
+    /// The URL to which the payer returns without paying.
     pub cancel_url: Option<String>,
     /// The page's language, when the merchant has chosen it.
     pub lang: Option<Lang>,
-    /// The merchant's own word, which comes back in notices.
+    /// The merchant's own data, which is returned in notices.
     pub attach: Option<String>,
 }
 
-/// What a link's purchase costs.
+/// The price of a link's purchase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Price {
     /// A price for a piece, and how many pieces can be bought at once.
     Fixed {
-        /// For one.
+        /// The price of one piece.
         each: Money,
-        /// At most.
+        /// The largest quantity of one purchase.
         max_quantity: i64,
     },
-    /// The payer says how much, as at a counter.
+    /// The payer enters the amount.
     Entered {
-        /// At least.
+        /// The smallest amount.
         min: Money,
-        /// At most, in the same currency.
+        /// The largest amount, in the same currency.
         max: Money,
     },
 }
 
-/// A payer's choice.
+/// The payer's choice on the link's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Choice {
-    /// So many.
+    /// The number of pieces.
     Quantity(i64),
-    /// So much, in the currency's smallest unit.
+    /// The amount, in the currency's smallest unit.
     Amount(i64),
 }
 
-/// A payer who wants to buy.
+/// A payer's request to buy.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Buy {
     /// The link.
     pub id: String,
-    /// The same for every sending of one form, so that a double tap is one
-    /// purchase.
+    /// The same for every submission of one form, so that a double tap makes
+    /// one purchase.
     pub once: String,
     /// What the payer chose.
     pub choice: Choice,
@@ -96,7 +97,7 @@ pub struct Buy {
     pub holder: Option<String>,
 }
 
-/// A link as it stands.
+/// A link and its current sales.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LinkFacts {
     /// The link.
@@ -105,36 +106,36 @@ pub struct LinkFacts {
     pub sold: i64,
     /// Pieces that payers are about to pay.
     pub held: i64,
-    /// WeChat takes no order with the link's texts, so nothing can be bought.
+    /// WeChat accepts no order with the link's texts, so nothing can be bought.
     #[serde(default)]
     pub unusable: bool,
 }
 
-/// How a purchase through a link stands.
+/// The state of a purchase through a link.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SaleFacts {
-    /// Its number.
+    /// The order's number.
     pub out_trade_no: OutTradeNo,
-    /// How it stands.
+    /// The state of the purchase.
     pub state: State,
 }
 
 /// How long a payer has to pay.
 const SALE_MS: i64 = 30 * 60_000;
-/// The same where others wait for the last piece.
+/// The time to pay where the link's stock is limited.
 const SALE_OF_STOCK_MS: i64 = 15 * 60_000;
-/// Sales whose time is over are settled so many at a time: the rest stay held,
-/// which sells too little for a moment and never too much.
+/// How many expired sales are settled at a time. The rest stay held, so that
+/// for a short time too few pieces can be sold, and never too many.
 const SETTLED_AT_ONCE: i64 = 100;
-/// One payer, or one address, may hold a quarter of a link's stock unpaid, and
-/// always so many pieces, or one purchase.
+/// The pieces that one payer or one address may always hold unpaid. Beyond that
+/// the limit is a quarter of the link's stock.
 const HELD_BY_ONE: i64 = 5;
-/// The most purchases of one link that are under way at once.
+/// The most open purchases of one link.
 const LIVE_AT_ONCE: i64 = 10_000;
-/// How long after its end a purchase without an attempt is kept, so
-/// that its page can say that its time is over.
+/// How long a purchase without an attempt is kept after it has expired, so that
+/// its page can say so.
 const UNTRIED_MS: i64 = 60 * 60_000;
-/// The most links that are listed.
+/// The most links in one answer.
 const LISTED: i64 = 100;
 
 impl LinkFacts {
@@ -162,7 +163,7 @@ impl LinkFacts {
 }
 
 impl Link {
-    /// What it sells for, as the audit tells it.
+    /// The link's price, for the audit.
     fn terms(&self) -> String {
         let (low, high, of) = match self.price {
             Price::Fixed { each, max_quantity } => {
@@ -182,8 +183,8 @@ impl Link {
         )
     }
 
-    /// The purchase that a choice leads to: what is written, what it costs,
-    /// and how many pieces it takes.
+    /// The purchase for a choice: its description, its amount, and its number
+    /// of pieces.
     fn purchase(&self, choice: Choice) -> Result<(String, Money, i64), ApiError> {
         let refused = |field: &str, low: i64, high: i64| {
             ApiError::field(
@@ -220,7 +221,7 @@ impl Link {
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Adds a link, or changes it; what was sold stays sold.
+    /// Adds or changes a link; the number of sold pieces stays.
     pub(super) fn set_link(&self, link: &Link) -> Result<LinkFacts, ApiError> {
         self.storage.atomically(|| {
             self.audit(&link.id, &link.terms(), "")?;
@@ -230,8 +231,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.count_sales(self.find_link(&link.id)?)
     }
 
-    /// The link, and how much of it can be bought. What was paid in the last
-    /// minutes still counts as held.
+    /// The link, and how many pieces of it can be bought. Pieces that were paid
+    /// in the last minutes still count as held.
     pub(super) fn find_link(&self, id: &str) -> Result<LinkFacts, ApiError> {
         self.storage.atomically(|| {
             self.settle(id)?;
@@ -246,8 +247,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// As [`Book::find_link`], for a payer. Where WeChat takes no order with the
-    /// link's texts, nothing can be bought and an alarm is raised.
+    /// As [`Book::find_link`], for a payer. Where WeChat accepts no order with
+    /// the link's texts, nothing can be bought and an alarm is raised.
     pub(super) fn open_link(
         &self,
         context: &MerchantContext,
@@ -265,8 +266,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(facts)
     }
 
-    /// One link, or the latest, newest first, each with what is sold of it at
-    /// this moment.
+    /// One link, or the latest, newest first, each with its current sales.
     pub(super) fn links(&self, id: Option<&str>) -> Result<Vec<LinkFacts>, ApiError> {
         let ids = match id {
             Some(id) => vec![id.to_owned()],
@@ -278,8 +278,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Makes the payer's checkout and takes its pieces out of the stock, in one
-    /// transaction; or finds the one that the same form has made. Answers the
-    /// checkout's id.
+    /// transaction; or finds the checkout that the same form has made. Returns
+    /// the checkout's id.
     pub(super) fn buy(&self, context: &MerchantContext, buy: &Buy) -> Result<String, ApiError> {
         let now_ms = self.runtime.now_ms();
         let facts = self.open_link(context, &buy.id)?;
@@ -322,8 +322,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             },
             expires_at_ms: now_ms + sale_ms,
         };
-        // Nothing has waited since the link was read, so what it says of its
-        // stock still holds.
+        // There was no await since the link was read, so its stock is current.
         self.storage.atomically(|| {
             if let Some(ended) = facts.ended(now_ms) {
                 return Err(ApiError::of(code_of(ended)));
@@ -358,14 +357,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// How many pieces of a link are in open purchases.
+    /// How many pieces of a link this holder has in open purchases.
     fn held_by(&self, link_id: &str, holder: &str) -> Result<i64, ApiError> {
         let mut held = 0;
         for sale in store::links::sales_of_holder(&self.storage, link_id, holder)? {
             let state = self
                 .view_checkout(&sale.checkout_id)
                 .map(|facts| facts.state);
-            // What cannot be read may still be held.
+            // A checkout that cannot be read may still be held.
             if matches!(state, Ok(State::Open | State::Confirming) | Err(_)) {
                 held += sale.pieces;
             }
@@ -373,8 +372,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(held)
     }
 
-    /// How the purchase that a form has made stands; `None` when it has made
-    /// none, or its time is long over.
+    /// The state of the purchase that a form has made; `None` when it has made
+    /// none, or when the purchase was settled long ago.
     pub(super) fn sale(&self, link_id: &str, once: &str) -> Result<Option<SaleFacts>, ApiError> {
         let mut latest = None;
         for id in store::links::checkouts_of_form(&self.storage, link_id, once)? {
@@ -391,9 +390,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(latest)
     }
 
-    /// Ends the sales whose time is over. One that is being confirmed waits. One
-    /// of which a row cannot be read stays held and is looked at again later, so
-    /// that the others have their turn; an alarm names the row.
+    /// Ends the expired sales. One whose payment is being confirmed waits. One
+    /// with an unreadable row stays held and is tried again later, so that the
+    /// others are not delayed; an alarm names the row.
     fn settle(&self, link_id: &str) -> Result<(), ApiError> {
         let now_ms = self.runtime.now_ms();
         let ended = store::links::ended_sales(&self.storage, link_id, now_ms, SETTLED_AT_ONCE)?;
@@ -419,8 +418,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Counts the sales of the last minutes: what is paid of them is sold, and what
-    /// is open is held.
+    /// Counts the sales of the last minutes: paid pieces are sold, open ones
+    /// are held.
     fn count_sales(&self, mut facts: LinkFacts) -> Result<LinkFacts, ApiError> {
         let now_ms = self.runtime.now_ms();
         let pieces = store::links::count_pieces(&self.storage, &facts.link.id, now_ms)?;
@@ -436,7 +435,7 @@ const HELD_TOO_MUCH: &str =
 const TOO_MANY_LIVE: &str =
     "Too many purchases of this link are under way: try again in a few minutes.";
 
-/// The code of a link that has ended.
+/// The error code for a link that has ended.
 fn code_of(ended: Ended) -> Code {
     match ended {
         Ended::Off => Code::LinkOff,

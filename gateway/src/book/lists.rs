@@ -1,11 +1,11 @@
-//! Lists of what a book holds, newest first, in pages; totals; and everything
-//! that happened to one purchase.
+//! Lists of a book's rows, newest first, in pages; totals; and everything that
+//! happened to one purchase.
 //!
-//! A page costs the same however many rows there are: the filter that the fewest
-//! rows meet is looked up in an index of [`super::index`], which has the rows in
-//! the list's order, and the others are compared while at most [`EXAMINED`] rows
-//! are read. A page that has
-//! found too few by then is short, and its `after` goes on from there.
+//! The cost of a page does not depend on the number of rows: the filter that
+//! the fewest rows meet is looked up in an index of [`super::index`], whose
+//! rows are in the list's order, and the other filters are compared while at
+//! most [`EXAMINED`] rows are read. A page that has found too few rows by then
+//! is short, and its `after` continues from there.
 
 use super::index::{List, alarm_key, paid_at_ms};
 use super::store::index::{Entry, Indexed, OrdersAlarm, Sum};
@@ -22,30 +22,30 @@ use std::collections::BTreeMap;
 /// What to list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Search {
-    /// Of what.
+    /// Which list.
     pub list: List,
-    /// Which of them.
+    /// Which rows of the list.
     pub filter: Filter,
-    /// Those after this place.
+    /// Where the page begins.
     pub after: Option<Position>,
-    /// At most so many.
+    /// The most rows of the page.
     pub limit: i64,
 }
 
-/// Which rows a list has. A range holds its beginning and not its end.
+/// The filter of a list. A range includes its beginning and not its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
-    /// The state's name.
+    /// The name of the state.
     pub state: Option<String>,
-    /// When it was made, Unix milliseconds.
+    /// The time of creation, Unix milliseconds.
     pub created_ms: Range,
-    /// When it was paid. The list is then in the order of the payments.
+    /// The time of payment, Unix milliseconds. The list is then sorted by it.
     pub paid_ms: Range,
     /// The amount, in the currency's smallest unit.
     pub amount: Range,
     /// The currency's code.
     pub currency: Option<String>,
-    /// The way to pay.
+    /// The trade type.
     pub trade_type: Option<String>,
     /// The payment link that it was bought through.
     pub link: Option<String>,
@@ -53,20 +53,20 @@ pub struct Filter {
     pub openid: Option<String>,
     /// The payer under the sub-merchant's account.
     pub sub_openid: Option<String>,
-    /// The order that it belongs to.
+    /// The order that the row belongs to.
     pub out_trade_no: Option<String>,
-    /// Only what waits for something.
+    /// Only rows that wait for something.
     pub waiting: bool,
-    /// How one of its numbers begins.
+    /// A prefix of one of the row's numbers.
     pub q: Option<String>,
 }
 
-/// From the first number up to the second, which is not in it.
+/// A range of numbers, without its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
-    /// The least.
+    /// The smallest number; `None` for no limit.
     pub from: Option<i64>,
-    /// More than the largest.
+    /// The end, which is not included; `None` for no limit.
     pub to: Option<i64>,
 }
 
@@ -75,19 +75,20 @@ impl Range {
         self.from.is_some() || self.to.is_some()
     }
 
-    /// The one number that is in it, where there is only one.
+    /// The range's only number, where there is only one.
     pub(super) fn only(self) -> Option<i64> {
         self.from.filter(|from| Some(from + 1) == self.to)
     }
 }
 
-/// A place in a list, between two rows. It stays where it is while rows are
-/// added before it.
+/// A place in a list, between two rows. It does not move while rows are added
+/// before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// When the row before it was made, or paid.
+    /// When the row before the place was made, or paid, Unix milliseconds.
     pub at_ms: i64,
-    /// Its number in the index, which tells rows of the same moment apart.
+    /// That row's number in the index, which orders rows of the same
+    /// millisecond.
     pub n: i64,
 }
 
@@ -104,17 +105,17 @@ pub struct Page {
 /// currency's smallest unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Total {
-    /// Which of the periods that were asked for.
+    /// The place of the period in the request's list.
     pub period: usize,
-    /// Its code.
+    /// The currency's code.
     pub currency: String,
     /// The sum of the payments.
     pub paid_amount: i64,
-    /// How many.
+    /// The number of payments.
     pub paid_count: i64,
-    /// The sum of the refunds that WeChat has taken.
+    /// The sum of the refunds that WeChat has accepted.
     pub refunded_amount: i64,
-    /// How many.
+    /// The number of refunds.
     pub refunded_count: i64,
 }
 
@@ -136,7 +137,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             store::search::page(&self.storage, search, self.runtime.now_ms())?;
         let mut items = Vec::with_capacity(keys.len());
         for key in keys {
-            // One that is gone meanwhile or cannot be read does not hide the others.
+            // A row that has since been deleted or cannot be read does not hide
+            // the others.
             if let Ok(Some(item)) = self.item(search.list, &key) {
                 items.push(item);
             }
@@ -153,10 +155,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     let link = self.link_in_index(List::Orders, key)?;
                     let terms = order.terms();
                     let metadata = match terms.metadata.is_empty() {
-                        // An attempt shows its checkout's.
+                        // An attempt shows the custom fields of its checkout.
                         true => match self.checkout_of_attempt(&terms.out_trade_no) {
                             Ok(Some(checkout)) => checkout.purchase.metadata,
-                            // A checkout that cannot be read hides no order.
+                            // An unreadable checkout does not hide its order.
                             _ => BTreeMap::new(),
                         },
                         false => terms.metadata.clone(),

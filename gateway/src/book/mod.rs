@@ -19,9 +19,9 @@
 //! ```
 //!
 //! The object runs on one thread. State is read, decided upon by crate `order`
-//! and written with its effects in one transaction, and **nothing waits in
-//! between**: two requests can be under way at once, but between a read and
-//! its write there is never another. After each await the state is read again.
+//! and written with its effects in one transaction, **without an await in
+//! between**: two requests can be in flight at once, but no other request runs
+//! between a read and its write. After each await the state is read again.
 //!
 //! The one alarm is set to the earliest `due_at_ms` of any row. A timer is
 //! moved on *before* its work begins, so a crash repeats work and never loses
@@ -85,9 +85,9 @@ use store::facts::Fact;
 /// What an operator needs to see of one merchant.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// How often each thing happened.
+    /// How often each event happened.
     pub counters: BTreeMap<String, i64>,
-    /// What needs a person.
+    /// The open alarms.
     pub alarms: Vec<Raised>,
     /// Verified payments to unknown sub-merchants, and refunds.
     #[serde(rename = "strays")]
@@ -99,16 +99,16 @@ pub struct Report {
 /// What an operator watches of one merchant.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Numbers {
-    /// How often each thing happened; see `handlers/admin/metrics.rs`.
+    /// How often each event happened; see `handlers/admin/metrics.rs`.
     pub counters: BTreeMap<String, i64>,
-    /// Orders with something to wait for: open, or with a refund under way.
+    /// Orders with a timer: open, or with a refund in progress.
     pub orders_waiting: i64,
     /// Deliveries that are not yet acknowledged.
     pub deliveries_waiting: i64,
-    /// How long the timer that is most overdue has been due, in milliseconds.
+    /// How long ago the earliest timer was due, in milliseconds.
     #[serde(default)]
     pub overdue_ms: i64,
-    /// How large the object's database is.
+    /// The size of the object's database, in bytes.
     #[serde(default)]
     pub storage_bytes: i64,
     /// The latest hundred alarms.
@@ -129,47 +129,49 @@ pub struct Settled {
     pub note: String,
 }
 
-/// Something that needs a person.
+/// A condition that needs an operator.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Raised {
-    /// Which: [`Alarm::name`].
+    /// The alarm's name: [`Alarm::name`].
     pub name: String,
     /// What has happened.
     pub says: String,
     /// What to do about it.
     pub to_do: String,
-    /// Which order, refund or sub-merchant; of a certificate, the merchant id
+    /// The order, refund or sub-merchant; of a certificate, the merchant id
     /// (v2) or serial number (v3) that it belongs to.
     pub subject: String,
-    /// How often.
+    /// How often it was raised.
     pub times: i64,
-    /// When last, Unix milliseconds.
+    /// When it was raised last, Unix milliseconds.
     pub last_at_ms: i64,
 }
 
 /// Two queries about one order are at least this far apart when a payer or a
 /// merchant asks for them (Tencent's guidance).
 const QUERY_APART_MS: i64 = 10_000;
-/// How many timers one alarm runs; the next alarm follows at once.
+/// How many timers one alarm executes; the next alarm follows at once.
 const DUE_AT_ONCE: usize = 100;
-/// How many orders' timers are at work at once.
+/// How many orders' timers are executed at once.
 const ORDERS_AT_ONCE: usize = 4;
 /// How long one alarm begins new work; the next alarm follows at once. The
 /// runtime ends an alarm after fifteen minutes.
+/// runtime ends an alarm after fifteen minutes.
 const ALARM_MS: i64 = 60_000;
-/// How often an alarm that waits for deliveries looks for what has become due.
+/// How often an alarm that waits for deliveries looks for timers that have
+/// become due.
 const LOOK_MS: u32 = 1_000;
-/// When the alarm rings again where the merchant could not be read.
+/// The time until the next alarm if the merchant could not be read.
 const NO_MERCHANT_MS: i64 = 60_000;
-/// When the alarm rings again where the database refused.
+/// The time until the next alarm if the database refused a statement.
 const FAILED_MS: i64 = 10_000;
-/// A row that could not be read is looked at again after this: the version
-/// that can read it may be back.
+/// The time until a row that could not be read is read again: a version that
+/// can read it may run by then.
 const SET_ASIDE_MS: i64 = 10 * 60_000;
 
 /// How an alarm ended.
 enum Timers {
-    /// What was due is done or under way.
+    /// All due work is done or in progress.
     Done,
     /// The merchant or its credentials could not be read.
     NoMerchant,
@@ -191,21 +193,22 @@ pub struct Book<R, S> {
     directory: Directory,
     hosts: Hosts,
     counters: Rc<Counters>,
-    /// Where the alarm stands; `None` when that is not known.
+    /// The time for which the alarm is set; `None` when that is not known.
     armed_at_ms: Cell<Option<i64>>,
-    /// When each order was last asked about.
+    /// When each order was last queried.
     asked_at_ms: RefCell<HashMap<String, i64>>,
-    /// The alarm about the object's size that is raised already.
+    /// The percentage for which the alarm about the object's size was raised
+    /// last.
     filling_percent: Cell<i64>,
     /// Whether WeChat's notices arrive, where that is known.
     notices_arrive: Cell<Option<bool>>,
     /// Rows that could not be read, until the alarm about them is raised.
     unreadable: RefCell<BTreeSet<String>>,
-    /// Where the book stands with the board.
+    /// When the next report to the board is due, and what the last one said.
     reporting: Cell<report::Reporting>,
-    /// The time that the last report bears.
+    /// The time in the last report.
     reported_at_ms: Cell<i64>,
-    /// How often something changed that the board is to know.
+    /// How many changes the board has to be told.
     changes: Cell<u64>,
     /// Whether rows of an earlier version are still to be indexed.
     filling: Cell<bool>,
@@ -238,13 +241,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             book.hosts.backoff().restore(&paused);
         }
         book.fill_at_open();
-        // The alarm may be gone: a deployment that could not start for some
+        // The alarm may be lost: a deployment that could not start for some
         // minutes uses up the runtime's retries.
         book.arm()?;
         Ok(book)
     }
 
-    /// Answers one call: JSON in, JSON out.
+    /// Answers one call; both are JSON.
     pub async fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = match serde_json::from_slice(body) {
             Ok(Envelope {
@@ -286,10 +289,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         answer
     }
 
-    /// The alarm: does what is due, and sets the next alarm in every case.
+    /// The alarm: executes the work that is due, and sets the next alarm in
+    /// every case.
     ///
-    /// The runtime repeats an alarm that fails only a few times, and then never
-    /// again; so it never fails.
+    /// It never fails, because the runtime repeats a failed alarm only a few
+    /// times, and then never again.
     pub async fn alarm(&self) {
         self.armed_at_ms.set(None);
         let ran = match self.run_timers().await {
@@ -298,7 +302,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         let not_before_ms = match ran {
             Ok(Timers::Done) => 0,
-            // Without credentials nothing can be asked. The timers stay due.
+            // Without credentials nothing can be queried. The timers stay due.
             Ok(Timers::NoMerchant) => self.runtime.now_ms() + NO_MERCHANT_MS,
             Err(error) => {
                 self.runtime.log(format_args!("alarm: {error}"));
@@ -324,9 +328,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.armed_at_ms.set(Some(next_ms));
     }
 
-    /// Runs the timers that are due. Each is claimed, and so moved on, when
-    /// there is a place for its work. Orders do not wait for deliveries: while
-    /// a delivery is under way, orders that become due meanwhile are looked at.
+    /// Executes the timers that are due. Each is claimed, and so moved on, when
+    /// there is a slot for its work. Orders do not wait for deliveries: while a
+    /// delivery is in progress, the loop checks for orders that become due.
     async fn run_timers(&self) -> Result<Timers, StorageError> {
         let Some(merchant) = store::facts::get(&self.storage, Fact::Merchant)? else {
             return Ok(Timers::Done);
@@ -387,7 +391,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Some((Work::Recheck, _)) => rechecks -= 1,
                 None => {}
             }
-            // What failed for one row is no reason to leave the others.
+            // An error of one row does not stop the work for the others.
             if let Some((_, Err(error))) = ended {
                 self.runtime.log(format_args!("timer: {error}"));
             }
@@ -420,8 +424,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// The merchant this book belongs to. It is written down the first time,
-    /// because an alarm comes without a caller to name it.
+    /// The merchant this book belongs to. Its id is stored the first time,
+    /// because an alarm has no caller that names it.
     async fn merchant(&self, id: &str) -> Result<Rc<MerchantContext>, ApiError> {
         let context = self
             .directory
@@ -436,7 +440,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         store::facts::set_once(&self.storage, Fact::Merchant, &context.merchant.id)
     }
 
-    /// Whether the order may be asked about now; if so, it is marked asked.
+    /// Whether the order may be queried now; if so, the time is stored as that
+    /// of its last query.
     fn may_ask(&self, number: &OutTradeNo) -> bool {
         let now_ms = self.runtime.now_ms();
         let mut asked = self.asked_at_ms.borrow_mut();
@@ -478,7 +483,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Rings the alarm as soon as possible, which sets the next one.
+    /// Sets the alarm for now, which sets the next one.
     fn arm_now(&self) {
         let now_ms = self.runtime.now_ms();
         self.storage.set_alarm(now_ms);
@@ -490,7 +495,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.timer_changed(Some(at_ms))?;
         match self.armed_at_ms.get() {
             Some(armed) if armed <= at_ms => Ok(()),
-            // After a restart an earlier alarm may stand: look at them all.
+            // After a restart an earlier alarm may be set: read all timers.
             _ => self.arm(),
         }
     }
@@ -499,8 +504,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.counters.count(name);
     }
 
-    /// Writes the counters, a second after the last time at the earliest. Counts
-    /// that the database refuses are lost: they are numbers to watch.
+    /// Writes the counters, at most once a second. Counts that the database
+    /// refuses to write are lost: no decision depends on them.
     fn write_counters(&self) {
         self.write_backoff();
         if let Err(error) = self.watch_size() {
@@ -518,8 +523,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Sets the alarm for a report that is due before it rings; an alarm that was
-    /// set to ring sooner stays.
+    /// Sets the alarm for a report that is due; an earlier alarm stays.
     fn arm_for_report(&self) -> Result<(), StorageError> {
         match (self.reporting.get().at_ms, self.armed_at_ms.get()) {
             (Some(at_ms), Some(armed)) if armed <= at_ms => Ok(()),
@@ -527,8 +531,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Of a timer's work for an order: it goes on under the request that made
-    /// it.
+    /// The context of a timer's work for an order: it keeps the id of the
+    /// request that made the order.
     fn timer_context(&self, number: &str, urgent: bool) -> RequestContext {
         let request = audit::first_request(&self.storage, number).unwrap_or_default();
         RequestContext {
@@ -543,7 +547,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .transpose()
     }
 
-    /// A stored value; where it cannot be read, an alarm names its row.
+    /// Parses a stored value; where it cannot be parsed, an alarm names its
+    /// row.
     fn read_row<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -562,8 +567,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 }
 
 fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, StorageError> {
-    // From bytes everywhere: a second reader would be a second copy of every
-    // type's code in the Worker.
+    // Parse from bytes everywhere: a second reader would add a second copy of
+    // every type's code to the Worker.
     serde_json::from_slice(json.as_bytes())
         .map_err(|error| StorageError::unreadable_json(what, &error))
 }

@@ -1,4 +1,4 @@
-//! Orders: made, found, paid, closed.
+//! Orders: made, queried, paid and closed.
 
 use super::command::{Claim, Command, Envelope};
 use super::index::Age;
@@ -25,15 +25,16 @@ use wechatpay::v2::notify::Notice;
 /// An order to make.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NewOrder {
-    /// Its terms.
+    /// The order's terms.
     pub terms: Terms,
     /// The payer's address, or the caller's.
     pub payer_ip: IpAddr,
     /// The latest moment to pay, where WeChat is to enforce it. A repeated
-    /// request must repeat it, or WeChat takes it for another order: so not
-    /// for an order whose end is counted from whenever it is asked for.
+    /// request must have the same value, or WeChat takes it for another order.
+    /// So it is `None` for an order whose expiry is counted from the time of
+    /// the request.
     pub time_expire_ms: Option<i64>,
-    /// Whether it is an attempt of a checkout, whose number is the checkout's.
+    /// Whether it is an attempt of a checkout, which owns the number.
     pub is_attempt: bool,
 }
 
@@ -46,19 +47,20 @@ pub struct Prepaid {
     pub expires_at_ms: i64,
 }
 
-/// What became of a notice.
+/// The outcome of a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// It changed the order, durably.
+    /// It changed the order, and the change is stored.
     Taken,
-    /// The same payment was known already.
+    /// The same payment is stored already.
     Duplicate,
-    /// It was not believed, by this name. WeChat will send it again.
+    /// It was rejected for the reason of this name. WeChat will send it again.
     Refused(String),
 }
 
 impl Verdict {
-    /// Whether WeChat is told that it need not send the notice again.
+    /// Whether the answer to WeChat acknowledges the notice, so that it is not
+    /// sent again.
     pub const fn acknowledges(&self) -> bool {
         matches!(self, Self::Taken | Self::Duplicate)
     }
@@ -67,27 +69,28 @@ impl Verdict {
 /// The number of an open order's first checks that always query WeChat: after 30
 /// seconds, and then after 1, 2 and 5 minutes more.
 const CHECKS_WITH_QUERY: u32 = 4;
-/// How many rows are set aside before other work has its turn.
+/// How many unreadable rows are set aside in one call, so that other work is
+/// not delayed.
 const SET_ASIDE_AT_ONCE: usize = 100;
 /// How long a notice's sender waits for the query that confirms it. WeChat
 /// waits five seconds for the acknowledgement.
 const CONFIRM_MS: u32 = 3_000;
-/// A query can lead to a close, and that to a query; an order can have fifty
-/// refunds under way. No chain is longer.
+/// A query can lead to a close, and a close to a query; an order can have fifty
+/// refunds in progress. No chain of effects is longer.
 const LONGEST_CHAIN: usize = 60;
 
 /// An order whose timer is due.
 #[derive(Debug)]
 pub(super) struct DueOrder {
-    /// Its number.
+    /// The order's number.
     pub(super) number: OutTradeNo,
-    /// What its timer leads to.
+    /// The effects of the timer.
     pub(super) effects: Vec<Effect>,
-    /// Whether a payer waits for it at a counter.
+    /// Whether a payer waits at a counter for it.
     pub(super) urgent: bool,
 }
 
-/// What WeChat verifiably reports of an unknown sub-merchant.
+/// A verified payment or refund of an unknown sub-merchant.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Unmatched {
@@ -102,7 +105,7 @@ pub enum Unmatched {
 pub struct UnmatchedRefund {
     /// The institution.
     pub mch_id: String,
-    /// Whose it is.
+    /// The sub-merchant.
     pub sub_mch_id: Option<String>,
     /// The number of the order.
     pub out_trade_no: Option<String>,
@@ -110,17 +113,18 @@ pub struct UnmatchedRefund {
     pub out_refund_no: String,
     /// WeChat's number for it.
     pub refund_id: String,
-    /// How much goes back.
+    /// The amount that is refunded.
     pub money: Money,
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Makes the order at WeChat and writes it down; or answers with the one
-    /// made before under the same terms.
+    /// Makes the order at WeChat and writes it; or returns the one made earlier
+    /// under the same terms.
     ///
-    /// The write follows WeChat's answer, so there is one. A prepayment takes
-    /// no money and is the same when asked for twice: a crash in between, or
-    /// two callers at once, lose and double nothing.
+    /// The order is written after WeChat's answer, so every stored order has a
+    /// prepayment. A prepayment takes no money, and a repeated request for it
+    /// gets the same one: after a crash in between, or with two callers at
+    /// once, nothing is lost and nothing is paid twice.
     pub(super) async fn create_order(
         &self,
         context: &MerchantContext,
@@ -190,10 +194,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// The order as it stands. An open one, and with `refresh` any one, is
-    /// queried at WeChat first, unless it was queried in the last ten seconds.
-    /// Of a checkout with several attempts, the attempt that is paid, or else
-    /// the latest.
+    /// Returns the order. An open one, and with `refresh` any one, is queried
+    /// at WeChat first, unless it was queried in the last ten seconds. Of a
+    /// checkout with several attempts, the attempt that is paid is returned, or
+    /// else the latest.
     pub(super) async fn find_order(
         &self,
         context: &MerchantContext,
@@ -218,8 +222,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.load_order(number.as_str())?.ok_or_else(missing)
     }
 
-    /// Closes an order that is not paid; a checkout, with its open attempt.
-    /// `None` is a checkout without an attempt.
+    /// Closes an unpaid order; of a checkout, its open attempt. `None` is a
+    /// checkout without an attempt.
     pub(super) async fn close_order(
         &self,
         context: &MerchantContext,
@@ -231,7 +235,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 let Some(telling) = self.deciding_attempt(&checkout)? else {
                     return Ok(None);
                 };
-                // Several are open where WeChat's side cannot close them.
+                // Several attempts are open where the upstream cannot close
+                // orders.
                 for attempt in checkout.attempts {
                     let number = attempt.out_trade_no;
                     if number == telling {
@@ -256,19 +261,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.execute_effects(context, number.clone(), effects)
             .await?;
         let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
-        // Paid before it could be closed: the caller learns it by name.
+        // The order was paid before it could be closed: the caller gets the
+        // code of that.
         match order.paid() {
             Some(_) => Err(Refusal::OrderPaid.into()),
             None => Ok(Some(order)),
         }
     }
 
-    /// A notice whose signature holds. What it says is compared by crate
-    /// `order`; it is acknowledged once it is written.
+    /// A notice with a valid signature. Crate `order` compares its fields with
+    /// the order; it is acknowledged once its result is written.
     ///
-    /// A notice alone makes no order paid, unless the merchant's settings say
-    /// so of its amount: WeChat is queried first. The sender is answered when
-    /// [`CONFIRM_MS`] are over at the latest; the order's timer goes on.
+    /// A notice alone makes no order paid, unless the merchant's settings allow
+    /// that for its amount: WeChat is queried first. The sender is answered
+    /// after [`CONFIRM_MS`] at the latest; the order's timer repeats the query.
     pub(super) async fn noticed(
         &self,
         context: &MerchantContext,
@@ -299,7 +305,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             true => Event::PaymentReported(payment),
             false => Event::StateReported(TradeState::Success(payment), Via::Notice),
         };
-        // A payment that is reported is admitted when it is confirmed.
+        // A reported payment is admitted when it is confirmed.
         if !confirms && !self.admits(context, &number, &event).await? {
             return Ok(Verdict::Refused(
                 counter_of(Refusal::OtherTransaction).to_owned(),
@@ -328,15 +334,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 }
                 Verdict::Taken
             }
-            // A payment that is being reversed is known, and goes back. One that
-            // an operator has rejected needs no further notice.
+            // The payment of an order that is being reversed is stored, and is
+            // refunded. One that an operator has rejected needs no further
+            // notice.
             Outcome::Refused(
                 Refusal::AlreadyPaid | Refusal::Reversed | Refusal::RejectedPayment,
             ) => {
                 self.record_source(true)?;
                 Verdict::Duplicate
             }
-            // Not believed of a notice: WeChat's answer to a query decides.
+            // A notice's statement of this is not accepted: WeChat's answer to
+            // a query decides.
             Outcome::Refused(Refusal::OtherAttach) => {
                 let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
                 return self.query_after_hint(context, &number).await;
@@ -351,8 +359,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(verdict)
     }
 
-    /// Queries an order whose payment a notice reports. The merchant gets the
-    /// notice as it came where the answer says the same of the payment.
+    /// Queries an order whose payment a notice reports. If the answer confirms
+    /// the payment, the merchant receives the notice as it was received.
     async fn confirm(
         &self,
         context: &MerchantContext,
@@ -376,8 +384,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Keeps a payment to an unknown sub-merchant, or a refund, and
-    /// calls a person (checklist I3).
+    /// Stores a payment to an unknown sub-merchant, or a refund of one, and
+    /// raises an operator alarm (checklist I3).
     pub(super) fn keep_unmatched(&self, unmatched: &Unmatched) -> Result<Verdict, ApiError> {
         let (number, sub_mch_id, alarm, counter) = match unmatched {
             Unmatched::Payment(payment) => (
@@ -428,9 +436,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(verdict)
     }
 
-    /// Moves the timer of the order that has been due longest; what it leads to
-    /// is for the caller to carry out. An order that cannot be read is set
-    /// aside, and the next one taken.
+    /// Claims the order whose timer has been due longest, by moving the timer.
+    /// The caller executes the effects. An order that cannot be read is set
+    /// aside, and the next one is claimed.
     pub(super) fn claim_due_order(
         &self,
         context: &MerchantContext,
@@ -468,13 +476,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(None)
     }
 
-    /// Whether this look at an open order can do without a query.
+    /// Whether this check of an open order needs no query.
     ///
-    /// While WeChat's notices come, a payment is known from its notice, and the
-    /// query is for the notice that was lost: WeChat repeats that one after 15
-    /// seconds already. So after the first looks WeChat is asked only once more,
-    /// at the order's end. As soon as one payment was found by a timer's query,
-    /// every look asks again, until a notice comes.
+    /// While WeChat's notices arrive, a payment is known from its notice, and a
+    /// query only finds a payment whose notice was lost: WeChat repeats such a
+    /// notice after 15 seconds. So after the first checks WeChat is queried
+    /// only once more, when the order expires. As soon as one payment was found
+    /// by a timer's query, every check queries again, until a notice arrives.
     fn needs_no_query(&self, number: &OutTradeNo) -> Result<bool, StorageError> {
         let Some(order) = self.load_order(number.as_str())? else {
             return Ok(false);
@@ -486,8 +494,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(is_waiting && self.do_notices_arrive()?)
     }
 
-    /// Whether the latest news of a payment was WeChat's notice, and not what a
-    /// timer had to ask for. Not known: no.
+    /// Whether the latest payment was reported by WeChat's notice, and not by a
+    /// timer's query. `false` if not known.
     fn do_notices_arrive(&self) -> Result<bool, StorageError> {
         if let Some(come) = self.notices_arrive.get() {
             return Ok(come);
@@ -508,8 +516,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Moves an order's timer on though its row could not be worked with, so
-    /// that the orders behind it have their turn.
+    /// Moves the timer of an order whose row could not be processed, so that
+    /// the orders after it are processed.
     fn set_aside(&self, number: &str, why: &str) -> Result<(), StorageError> {
         self.runtime
             .log(format_args!("order {number} set aside: {why}"));
@@ -518,9 +526,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         store::orders::move_timer(&self.storage, number, again_ms)
     }
 
-    /// Carries effects out, and those that follow from them. What WeChat does
-    /// not answer is left to the order's timer. On the heap: every call of a
-    /// book has it in it, and their futures would not fit on a small stack.
+    /// Executes effects, and those that follow from them. What WeChat does not
+    /// answer, the order's timer repeats. The future is boxed: every call of a
+    /// book contains it, and it would not fit on a small stack.
     pub(super) fn execute_effects<'a>(
         &'a self,
         context: &'a MerchantContext,
@@ -546,7 +554,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Effect::Reverse => Some(self.reverse(context, &number).await),
                 Effect::Refund(refund) => self.refund(context, &number, &refund).await?.event(),
                 Effect::QueryRefund(refund) => self.query_refund(context, &number, &refund).await,
-                // Done where the order was saved.
+                // The delivery was scheduled where the order was written.
                 Effect::Deliver
                 | Effect::DeliverRefund(_)
                 | Effect::WakeAt(_)
@@ -589,7 +597,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// As [`Book::query`], without the revision of the order that asks.
+    /// As [`Book::query`], without the order's revision.
     pub(super) async fn query_bare(
         &self,
         context: &MerchantContext,
@@ -608,8 +616,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Closes an order at WeChat. Only WeChat's verified word counts as an
-    /// answer.
+    /// Closes an order at WeChat. Only a verified answer counts.
     async fn close(&self, context: &MerchantContext, number: &OutTradeNo) -> Event {
         let order = self.known_order(number);
         let answer = match self.upstream(context).close(number, order.as_ref()).await {
@@ -623,8 +630,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         answered(order.as_ref(), Event::CloseAnswered(answer))
     }
 
-    /// Whether WeChat's transaction has paid another order of this book. Each
-    /// transaction is one order's: a second order is not paid by it.
+    /// Whether WeChat's transaction has paid another order of this book. One
+    /// transaction pays one order only.
     pub(super) fn is_of_another(
         &self,
         transaction_id: &str,
@@ -634,12 +641,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(owner.is_some_and(|owner| owner != number))
     }
 
-    /// Whether what WeChat reports may be taken. Merchants that share a `mch_id`
-    /// share its transactions, so that one must not pay an order in two books:
-    /// an object that is named by the `mch_id` keeps whose each transaction is.
-    /// There are a hundred of them to a `mch_id`, told apart by the end of the
-    /// transaction's number, so that none is asked too often. Where it does not
-    /// answer, nothing changes, and the order is queried again until it does.
+    /// Whether a payment that WeChat reports may be accepted. Merchants that
+    /// share a `mch_id` share its transactions, and one transaction must not
+    /// pay an order in two books: an object named by the `mch_id` stores which
+    /// order each transaction pays. There are a hundred such objects for each
+    /// `mch_id`, selected by the end of the transaction's number, so that none
+    /// gets too many requests. Where the object does not answer, nothing
+    /// changes, and the order is queried again until it does.
     pub(super) async fn admits(
         &self,
         context: &MerchantContext,
@@ -668,7 +676,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 if !order.has_rejected(&payment.transaction_id) {
                     self.raise(Alarm::OtherTransaction, number)?;
                 }
-                // Else the timer would reverse it: the other order's payment.
+                // Otherwise the timer would reverse it, and with it the other
+                // order's payment.
                 if order.terms().trade_type == TradeType::Micropay {
                     let _ = self.transition(context, number, Event::NumberTaken, None)?;
                 }
@@ -682,7 +691,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Claims a transaction, or a number, for this order among all merchants
-    /// with its `mch_id`. Whether it is this order's; `None` without an answer.
+    /// with its `mch_id`. Returns whether it is this order's; `None` without an
+    /// answer.
     pub(super) async fn claim(
         &self,
         context: &MerchantContext,
@@ -696,7 +706,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             order: format!("{}/{number}", context.merchant.id),
         };
         let envelope = Envelope::new(&context.merchant.id, claim);
-        // A merchant's id has no `/`, so that no book has this name.
+        // A merchant's id contains no `/`, so no book has this name.
         let object = format!("{}/{shard}", context.merchant.account.mch_id);
         self.ask_claim(&object, &envelope)
             .await
@@ -715,11 +725,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .map_err(|error| ApiError::unreadable("answer to a claim", &error))?
     }
 
-    /// The document that tells the merchant of the payment: WeChat's own, byte
-    /// for byte; or, where a query told us, one like it, signed with the same
-    /// key, so that the merchant verifies both alike. Nothing ambiguous is
-    /// signed: an `attach` with `&` (of an order that was made before it was
-    /// refused) is left out.
+    /// The document that reports the payment to the merchant: WeChat's own
+    /// notice, byte for byte; or, where a query found the payment, one of the
+    /// same form that is signed with the same key, so that the merchant
+    /// verifies both in the same way. The gateway signs nothing ambiguous: an
+    /// `attach` with `&` (of an order that was made before `&` was refused) is
+    /// left out.
     pub(super) fn notice_document(
         &self,
         context: &MerchantContext,
@@ -751,7 +762,7 @@ fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError>
     })
 }
 
-/// The counter of a rejected notice. The names are in `/metrics`.
+/// The counter of a rejected notice, whose name `/metrics` shows.
 const fn counter_of(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::AlreadyPaid => "notice_already_paid",

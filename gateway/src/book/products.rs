@@ -1,6 +1,5 @@
-//! Products: what a payer buys by scanning a code that does not change (Native
-//! mode 1, WeChat Pay v2 manual, section 6.4). Every scan is an order of its
-//! own.
+//! Products: what a payer buys by scanning a permanent code (Native mode 1,
+//! WeChat Pay v2 manual, section 6.4). Every scan makes an order of its own.
 
 use super::{Book, NewOrder, Prepaid, store, write_stored};
 use crate::http::error::{ApiError, Code};
@@ -11,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::common::prepay::PREPAY_SECONDS;
 
-/// What a code sells.
+/// A product, which one code sells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
-    /// The merchant's number for it.
+    /// The merchant's number of the product.
     pub product_id: String,
-    /// What the payer reads.
+    /// The description that the payer reads.
     pub body: String,
     /// The price.
     pub money: Money,
-    /// Where the notice of each sale goes.
+    /// The URL that receives the notice of each sale.
     pub notify_url: Option<String>,
 }
 
@@ -67,7 +66,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             money: product.money,
             trade_type: TradeType::Native,
             openid: None,
-            // The merchant finds what was sold in the notice.
+            // The notice tells the merchant which product was sold.
             attach: Some(product.product_id),
             notify_url: product.notify_url,
             metadata: Default::default(),

@@ -1,14 +1,14 @@
 //! Quick Pay and its reverse (WeChat Pay v2 manual, section 5): the calls that
 //! take money.
 //!
-//! Before anything is written WeChat is queried: it must not know the number.
-//! Otherwise what another system was paid under it could be taken for this
-//! Quick Pay's payment, or be reversed.
+//! WeChat is queried before anything is written: it must not know the number.
+//! Otherwise a payment that another system made under it could be taken for
+//! this Quick Pay's payment, or be reversed.
 //!
-//! Then the order is written, and the Quick Pay is sent once. An answer that
-//! does not come, or says nothing certain, leaves the order `USERPAYING`; its
-//! timer queries, and after 30 seconds reverses. After a reverse that WeChat
-//! refuses for good, a query tells how the order stands.
+//! Then the order is written, and the Quick Pay is sent once. If no answer
+//! arrives, or its outcome is unknown, the order stays `USERPAYING`; its timer
+//! queries, and after 30 seconds reverses. After a reverse that WeChat refuses
+//! permanently, a query determines the order's state.
 
 use super::Book;
 use super::transition::answered;
@@ -19,8 +19,8 @@ use crate::upstream::{QuickPay, Reason};
 use order::{Event, Order, OutTradeNo, Refusal, ReverseAnswer, Status, Terms, TradeState, Via};
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Takes the payment, or answers how an earlier request with this number
-    /// stands: it is never sent twice (checklist Q2, Q4).
+    /// Takes the payment, or returns the order of an earlier request with this
+    /// number: it is never sent twice (checklist Q2, Q4).
     pub(super) async fn quick_pay(
         &self,
         context: &MerchantContext,
@@ -36,7 +36,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         // Without a certificate it could not be reversed.
         upstream.check_certificate()?;
         let refused = self.refuse_number_at_wechat(context, &new.terms).await;
-        // Another caller may have placed and sent it meanwhile.
+        // Another caller may have written and sent it during the await.
         if let Some(order) = self.placed(&new.terms)? {
             return Ok(order);
         }
@@ -50,7 +50,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let event = match &answer {
             Ok(state) => Some(Event::StateReported(state.clone(), Via::Query)),
             Err(failure) if failure.reason() == Some(Reason::NotSent) => Some(Event::Declined),
-            // The request may have come twice: what is paid is found by asking.
+            // WeChat may have received the request twice: a query shows whether
+            // it is paid.
             Err(failure) if !failure.is_unknown_outcome() => {
                 match self.query_bare(context, &number).await {
                     // WeChat has the order, unpaid, and refuses to take money.
@@ -66,8 +67,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if let Some(event) = event
             && self.admits(context, number.as_str(), &event).await?
         {
-            // Refused only if the timer was faster; the order says how it
-            // stands.
+            // Refused only if the timer was faster; the caller then gets the
+            // order's state.
             let event = answered(placed.as_ref(), event);
             let outcome = self.transition(context, number.as_str(), event, None)?;
             if let Some(effects) = outcome.effects() {
@@ -97,9 +98,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Refuses a number under which WeChat knows an order already: another
-    /// system of the merchant has made it. Without a verified answer nothing
-    /// is taken either.
+    /// Refuses a number under which WeChat has an order already: another system
+    /// of the merchant has made it. Without a verified answer nothing is sent
+    /// either.
     async fn refuse_number_at_wechat(
         &self,
         context: &MerchantContext,
@@ -109,8 +110,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let taken = |message: &str| {
             ApiError::field(Code::OrderExistsWithDifferentTerms, "out_trade_no", message)
         };
-        // Two merchants here with one account at WeChat could both find the
-        // number free, and one would reverse what the other was paid.
+        // Two merchants of this gateway that share an account at WeChat could
+        // both find the number free, and one would reverse the other's payment.
         if context.shares_account {
             let sub_mch_id = terms.account.sub_mch_id.as_deref().unwrap_or_default();
             let what = format!("number {sub_mch_id}/{number}");
@@ -136,7 +137,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Writes the order down; or finds it written.
+    /// Writes the order; or returns the one that is stored.
     fn place(&self, context: &MerchantContext, terms: Terms) -> Result<Option<Order>, ApiError> {
         self.storage.atomically(|| {
             if let Some(order) = self.placed(&terms)? {
@@ -148,8 +149,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Reverses a Quick Pay: what was paid goes back, and nothing can be paid
-    /// any more.
+    /// Reverses a Quick Pay: WeChat returns what was paid, and the order can no
+    /// longer be paid.
     pub(super) async fn reverse_order(
         &self,
         context: &MerchantContext,

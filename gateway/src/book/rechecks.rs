@@ -1,7 +1,8 @@
 //! Queries about an order at a later time, which its own timer does not make:
 //!
-//! - A payment that counts on WeChat's notice alone (below the merchant's
-//!   `confirm_notices_from`) is queried once, half an hour later. Without an answer for six hours an alarm is raised.
+//! - A payment that was accepted on WeChat's notice alone (below the merchant's
+//!   `confirm_notices_from`) is queried once, half an hour later. Without an
+//!   answer for six hours an alarm is raised.
 //! - A payment that could not be claimed among the merchants that share an
 //!   account at WeChat is queried until the claim is answered.
 //!
@@ -13,29 +14,30 @@ use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::OutTradeNo;
 
-/// A payment that a notice reported is queried so long after it was learned.
+/// How long after a notice its payment is queried.
 const CHECK_AFTER_MS: i64 = 30 * 60_000;
-/// Checks fall due together at whole multiples of this, so that many payments
-/// wake the object once.
+/// Checks become due at whole multiples of this, so that the object wakes once
+/// for many payments.
 const TOGETHER_MS: i64 = 10 * 60_000;
-/// A query without a verified answer is repeated after this.
+/// The pause after a query without a verified answer.
 const AGAIN_MS: i64 = 10 * 60_000;
-/// A payment that no answer has confirmed for so long is an alarm.
+/// After this time without a verified answer an alarm is raised.
 const UNCHECKED_ALARM_MS: i64 = 6 * 3_600_000;
-/// A claim without an answer is repeated after this.
+/// The pause after a claim without an answer.
 const CLAIM_AGAIN_MS: i64 = 30_000;
-/// A claim without an answer for so long is an alarm.
+/// After this time without an answer to a claim an alarm is raised.
 const CLAIM_ALARM_MS: i64 = 3 * 60_000;
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// The order's payment is known from a notice only: it is queried later.
+    /// Schedules a query for a payment that is known from a notice only.
     pub(super) fn check_later(&self, number: &str) -> Result<(), StorageError> {
         let after_ms = self.runtime.now_ms() + CHECK_AFTER_MS;
         let due_ms = (after_ms / TOGETHER_MS + 1) * TOGETHER_MS;
         store::rechecks::add(&self.storage, number, due_ms)
     }
 
-    /// The object that keeps whose each transaction is does not answer.
+    /// Schedules another try: the object that stores whose each transaction is
+    /// did not answer.
     pub(super) fn claim_unanswered(
         &self,
         context: &MerchantContext,
@@ -52,7 +54,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.arm()
     }
 
-    /// The claim of this order's payment is answered.
+    /// Removes the recheck of an order whose claim is answered.
     pub(super) fn claim_answered(&self, number: &str) -> Result<(), StorageError> {
         match store::rechecks::remove_unanswered_claim(&self.storage, number)? {
             true => self.end_alarm(Alarm::ClaimUnanswered, number),
@@ -60,7 +62,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Moves the check that has been due longest, and takes it.
+    /// Claims the recheck that has been due longest, by moving its timer.
     pub(super) fn claim_due_recheck(&self) -> Result<Option<OutTradeNo>, StorageError> {
         let now_ms = self.runtime.now_ms();
         let Some(due) = store::rechecks::longest_due(&self.storage, now_ms)? else {
@@ -78,8 +80,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })?))
     }
 
-    /// Queries the order. What WeChat answers is handled as always: an answer
-    /// that denies a payment raises the alarm `NOT_PAID_AT_WECHAT`.
+    /// Queries the order. WeChat's answer is handled as always: one that denies
+    /// a payment raises the alarm `NOT_PAID_AT_WECHAT`.
     pub(super) async fn recheck(
         &self,
         context: &MerchantContext,
@@ -99,7 +101,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.execute_effects(context, number, effects).await
     }
 
-    /// No verified answer says whether the order is paid.
+    /// Raises an alarm if no verified answer has said for too long whether the
+    /// order is paid.
     fn unchecked(&self, number: &str) -> Result<(), StorageError> {
         let order = self.load_order(number)?;
         let paid = order.as_ref().and_then(|order| order.paid());

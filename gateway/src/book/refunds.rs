@@ -1,6 +1,6 @@
-//! Refunds (WeChat Pay v2 manual, sections 9.4 and 9.5): written down before
-//! WeChat is asked, asked again under the same number until WeChat has them,
-//! and settled only by what WeChat answers to a query.
+//! Refunds (WeChat Pay v2 manual, sections 9.4 and 9.5): written before they
+//! are requested at WeChat, requested again under the same number until WeChat
+//! has accepted them, and settled only by WeChat's answer to a query.
 
 use super::transition::{Outcome, answered};
 use super::{Book, Verdict, store};
@@ -18,14 +18,14 @@ use serde::{Deserialize, Serialize};
 pub struct NewRefund {
     /// The order's number.
     pub out_trade_no: OutTradeNo,
-    /// The refund's own number; `None` for one made of the order's number and
-    /// the amount.
+    /// The refund's number; `None` to make one of the order's number and the
+    /// amount.
     pub out_refund_no: Option<String>,
-    /// What the merchant believes the order was for.
+    /// The order's amount, as the merchant has it.
     pub total_fee: Option<i64>,
-    /// How much goes back, in the currency's smallest unit.
+    /// The amount to refund, in the currency's smallest unit.
     pub refund_fee: i64,
-    /// Why, in the merchant's words. It belongs to the refund's terms.
+    /// The merchant's reason. It is one of the refund's terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -43,14 +43,15 @@ pub struct Refunded {
     pub refund: Refund,
 }
 
-/// So many names are tried for a refund that the merchant gives no number.
-/// WeChat refuses one that is another refund's, and then a person is called.
+/// How many names are tried for a refund without a number. A name that another
+/// refund has is refused by WeChat, and an operator alarm is raised.
 const MAX_NAMES: usize = 100;
-/// The return of a payment that a purchase does not keep was refused so often.
+/// After this number of refused refunds of a duplicate payment an operator
+/// alarm is raised.
 const DUPLICATE_REFUND_CHECKS: u32 = 4;
 
 impl Refunded {
-    /// The refund of this order.
+    /// A refund of this order.
     pub fn of(order: &Order, refund: Refund) -> Self {
         Self {
             out_trade_no: order.terms().out_trade_no.clone(),
@@ -62,7 +63,8 @@ impl Refunded {
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Refunds, or answers how the same refund, asked for before, stands.
+    /// Requests a refund, or returns the state of the same refund, requested
+    /// earlier.
     pub(super) async fn create_refund(
         &self,
         context: &MerchantContext,
@@ -102,7 +104,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             reason: new.reason,
         };
         self.refuse_another_orders_refund(&out_refund_no, number)?;
-        // What was asked for before is answered as it stands.
+        // A refund that was requested earlier is returned in its current state.
         let is_known = |refund: &Refund| refund.out_refund_no == out_refund_no;
         if !order.refunds().iter().any(is_known) {
             self.upstream(context).check_certificate()?;
@@ -141,11 +143,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// The number of a refund that the merchant gives none: without one, the
-    /// same amount again is the same refund, because a repeated request must
-    /// never return money twice. What WeChat has refused for good, what was
-    /// cancelled, and a number that another order's refund has, do not stand in
-    /// the way of another try.
+    /// The number of a refund for which the merchant gives none. The same
+    /// amount again is then the same refund, because a repeated request must
+    /// never return money twice. A refund that WeChat has permanently refused,
+    /// a cancelled one, and a number of another order's refund do not prevent
+    /// another try.
     fn refund_number(
         &self,
         context: &MerchantContext,
@@ -169,9 +171,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(number)
     }
 
-    /// Cancels a refund that WeChat has not taken. It ends only when a query
-    /// has found that WeChat does not have it and no request for it can still
-    /// arrive there; until then the order's timer queries and requests nothing.
+    /// Cancels a refund that WeChat has not accepted. The refund ends only when
+    /// a query has found that WeChat does not have it and no request for it can
+    /// still be in flight; until then the order's timer queries and requests
+    /// nothing.
     pub(super) async fn cancel_refund(
         &self,
         context: &MerchantContext,
@@ -183,7 +186,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             out_refund_no: out_refund_no.to_owned(),
         };
         match self.transition(context, number.as_str(), asked, None)? {
-            // It returned nothing: that is what the caller wants.
+            // The refund has returned nothing, which is what the caller wants.
             Outcome::Refused(Refusal::RefundFinal) => {}
             outcome => {
                 let effects = outcome.effects_or_error()?;
@@ -198,8 +201,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// A refund's number is the merchant's, not the order's: WeChat knows one
-    /// refund by it.
+    /// Refuses a number that another order's refund has: WeChat identifies a
+    /// refund by its number alone, for all orders of the merchant.
     fn refuse_another_orders_refund(
         &self,
         out_refund_no: &str,
@@ -223,9 +226,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         store::refunds::is_of_another_order(&self.storage, out_refund_no, number.as_str())
     }
 
-    /// The number of the refund by which an attempt's payment goes back because
-    /// its purchase keeps another: always the same for the same attempt, and a
-    /// merchant can tell it from its own.
+    /// The number of the refund that returns a duplicate payment: always the
+    /// same for the same attempt, and different from the merchant's own
+    /// numbers.
     pub(super) fn duplicate_refund_number(
         &self,
         context: &MerchantContext,
@@ -239,14 +242,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             if !self.is_another_orders_refund(&candidate, number)? {
                 break;
             }
-            // The merchant has given another order's refund this name.
+            // The merchant has given this name to another order's refund.
             name.push('_');
         }
         Ok(self.own_number(context, refunds, name))
     }
 
-    /// A number that we make of a name, as long as the merchant's upstream
-    /// takes. A refund of the order that already has the whole name as its
+    /// Shortens a number that the gateway has made to the length that the
+    /// merchant's upstream accepts. A refund that has the whole name as its
     /// number keeps it: it was made when the upstream's limit was longer, and a
     /// second number would return the money twice.
     fn own_number(&self, context: &MerchantContext, refunds: &[Refund], name: String) -> String {
@@ -257,9 +260,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// A refund has come to its end, inside the transaction that writes it: the
-    /// merchant is told. Where it was to return a payment that a purchase does
-    /// not keep, and did not, a person has to.
+    /// Reports a refund that has ended to the merchant, inside the transaction
+    /// that writes it. If it was to return a duplicate payment and failed,
+    /// raises an operator alarm.
     pub(super) fn refund_ended(
         &self,
         context: &MerchantContext,
@@ -279,8 +282,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.add_refund_delivery(context, order, refund)
     }
 
-    /// The refunds of an order. Refunds in progress are queried at WeChat, unless a query was sent
-    /// in the last ten seconds.
+    /// The refunds of an order. Refunds in progress are queried at WeChat,
+    /// unless a query was sent in the last ten seconds.
     pub(super) async fn find_refunds(
         &self,
         context: &MerchantContext,
@@ -292,8 +295,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let under_way: Vec<Effect> = order
             .refunds()
             .iter()
-            // What the payer's bank did not take may be settled on the merchant
-            // platform.
+            // A refund that the payer's bank refused may have been settled on
+            // the merchant platform.
             .filter(|refund| !refund.status.is_final() || refund.status == RefundStatus::Abnormal)
             .map(|refund| Effect::QueryRefund(refund.out_refund_no.clone()))
             .collect();
@@ -306,9 +309,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(refunds.map(|refund| Refunded::of(&order, refund)).collect())
     }
 
-    /// A notice about a refund. Its envelope is not signed, so it moves
-    /// nothing: it is a reason to ask WeChat, and is acknowledged when the
-    /// answer has settled the refund.
+    /// A notice about a refund. Its envelope is not signed, so it only triggers
+    /// a query, and is acknowledged when the query's answer has settled the
+    /// refund.
     pub(super) async fn refund_noticed(
         &self,
         context: &MerchantContext,
@@ -317,13 +320,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     ) -> Result<Verdict, ApiError> {
         let is_final = || {
             let refunded = self.refunded(number, out_refund_no);
-            // One that ended as never taken may have been made after all.
+            // A refund that ended as never accepted may have been made after
+            // all.
             refunded.map(|refunded| {
                 let refund = refunded.refund;
                 refund.status.is_final() && !refund.is_never_taken()
             })
         };
-        // What returned nothing may have been made or settled since.
+        // A refund that returned nothing may have been made or settled since.
         let may_change = |refund: &Refund| {
             matches!(refund.status, RefundStatus::Closed | RefundStatus::Abnormal)
                 && self.may_ask(number)
@@ -351,7 +355,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(verdict)
     }
 
-    /// Of a checkout with several attempts, the paid one.
+    /// The number of the paid attempt, if a checkout has several.
     fn paid_number(&self, number: &OutTradeNo) -> Result<OutTradeNo, StorageError> {
         let telling = match self.checkout_of(number)? {
             Some(checkout) => self.deciding_attempt(&checkout)?,
@@ -422,7 +426,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// What a refusal means. One that is to last is believed only when WeChat
+    /// The meaning of a refusal. A permanent one is accepted only when WeChat
     /// has no refund under this number: an earlier request, whose answer was
     /// lost, may have made it.
     async fn declined(
@@ -450,7 +454,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 let before = self.refunded_or_log(number, out_refund_no)?.refund.err_code;
                 before.as_ref() != Some(&refused.err_code)
             }
-            // A code that is not listed is certain only together with the query.
+            // A code that is not documented is certain only together with the
+            // query.
             _ => false,
         };
         if !later {
@@ -459,7 +464,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 .await?
             {
                 AtWeChat::Reported(event) => return Some(event),
-                // The number is another refund's, or unknown: not ours.
+                // The number is another refund's, or unknown at WeChat.
                 AtWeChat::NotFound | AtWeChat::Another => {}
             }
         }
@@ -489,7 +494,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Some(answered(order.as_ref(), event))
     }
 
-    /// WeChat's verified word about a refund; `None` where there is none.
+    /// WeChat's verified answer about a refund; `None` where there is none.
     async fn refund_at_wechat(
         &self,
         context: &MerchantContext,
@@ -507,9 +512,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let same = found.out_trade_no == number.as_str()
             && found.refund_fee == ours.refund.money.amount_minor();
         if !same {
-            // Money may be wrong: change nothing, and call a person.
-            // Without its alarm this answer counts as none: the refund is queried
-            // again.
+            // The amounts may be wrong: change nothing, and raise an operator
+            // alarm. If the alarm cannot be stored, this answer counts as none,
+            // and the refund is queried again.
             self.raise(Alarm::OtherRefund, out_refund_no)
                 .inspect_err(|error| ApiError::from(error.clone()).log_cause(&self.runtime))
                 .ok()?;
@@ -522,17 +527,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// What WeChat answered to the request for a refund.
+/// The answer to the request for a refund.
 pub(super) enum RefundAnswer {
-    /// No answer came, or there is no such refund here.
+    /// WeChat did not answer, or this order has no such refund.
     None,
-    /// WeChat has taken the refund, and reports how it stands.
+    /// WeChat has accepted the refund, and reports its state.
     Taken(Event),
     /// WeChat has refused it.
     Refused {
         /// The event for the order, where the refusal is certain.
         event: Option<Event>,
-        /// What the caller is told.
+        /// The error for the caller.
         error: ApiError,
     },
 }
@@ -548,17 +553,17 @@ impl RefundAnswer {
     }
 }
 
-/// What WeChat says of a refund.
+/// WeChat's answer to a query of a refund.
 enum AtWeChat {
-    /// How it stands.
+    /// The refund's state.
     Reported(Event),
     /// There is none under this number.
     NotFound,
-    /// There is one under this number, and it is not this one.
+    /// There is another refund under this number.
     Another,
 }
 
-/// Whether it returns the whole payment that the purchase does not keep.
+/// Whether the refund returns the whole of a duplicate payment.
 fn returns_duplicate(order: &Order, refund: &Refund) -> bool {
     order.duplicate_of().is_some() && refund.money == order.terms().money
 }

@@ -1,5 +1,4 @@
-//! How the book stands, and what it reports of that to the
-//! [board](crate::board), and when.
+//! What the book reports to the [board](crate::board), and when.
 
 use super::store::alarms::StoredAlarm;
 use super::store::facts::Fact;
@@ -14,17 +13,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::pin::pin;
 
-/// A timer that is earlier by this than the one that was reported is reported
-/// at once.
+/// A timer that is earlier than the reported one by this is reported at once.
 const EARLIER_MS: i64 = 60_000;
 
-/// Where the book stands with the board: kept in `facts`, so that a report
-/// that is due survives a crash.
+/// The state of the reports to the board. It is stored in `facts`, so that a
+/// due report survives a crash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reporting {
     /// When the next report is due; `None` while nothing has changed.
     pub at_ms: Option<i64>,
-    /// When the last one was taken, and the earliest timer that it named.
+    /// When the board accepted the last report, and the earliest timer in it.
     taken_at_ms: i64,
     due_ms: Option<i64>,
 }
@@ -32,7 +30,7 @@ pub(super) struct Reporting {
 impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn read_reporting(storage: &S) -> Result<Reporting, StorageError> {
         let text = store::facts::get(storage, Fact::Reporting)?;
-        // What cannot be read is begun anew.
+        // A value that cannot be read is replaced by a new one.
         Ok(text
             .and_then(|text| serde_json::from_slice(text.as_bytes()).ok())
             .unwrap_or_default())
@@ -45,24 +43,25 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Alarms have changed: a report is due at once.
+    /// Schedules a report for now, because alarms have changed.
     pub(super) fn alarms_changed(&self) -> Result<(), StorageError> {
         self.want_report(self.runtime.now_ms())
     }
 
-    /// Numbers have changed: a report is due when the last was long enough ago.
+    /// Schedules a report, because numbers have changed: at the earliest some
+    /// time after the last.
     pub(super) fn numbers_changed(&self) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
         let taken_at_ms = self.reporting.get().taken_at_ms.min(now_ms);
         self.want_report((taken_at_ms + APART_MS).max(now_ms))
     }
 
-    /// The earliest timer of the book's work is this: the board is to know of
-    /// it before it is due, because the book's alarm may be lost.
+    /// Schedules a report if the earliest timer has changed: the board has to
+    /// know it before it is due, because the book's alarm may be lost.
     pub(super) fn timer_changed(&self, due_ms: Option<i64>) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
         let reporting = self.reporting.get();
-        // One that is on its way, or is sent again soon, tells it too.
+        // A report that is in flight or about to be sent contains it.
         if reporting
             .at_ms
             .is_some_and(|at_ms| at_ms <= now_ms + AGAIN_MS)
@@ -91,8 +90,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Reports, if it is time to. What fails here is tried again by the timer,
-    /// and never fails what the book was called for.
+    /// Sends a report if one is due. The timer repeats a report that fails; the
+    /// call that the book is answering never fails because of it.
     pub(super) async fn report_to_board(&self, merchant: Option<&str>) {
         let now_ms = self.runtime.now_ms();
         if self
@@ -103,7 +102,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         {
             return;
         }
-        // Boxed: every call of a book would be larger for what few do.
+        // Boxed: otherwise every call of a book would be larger for the few
+        // that report.
         if let Err(error) = Box::pin(self.send_report(merchant)).await {
             error.log_cause(&self.runtime);
             let reporting = self.reporting.get();
@@ -114,7 +114,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     ..reporting
                 });
             }
-            // No later call may come to send it.
+            // There may be no later call that sends it.
             if let Err(error) = self.arm_for_report() {
                 self.runtime.log(format_args!("report: {error}"));
                 self.arm_now();
@@ -125,14 +125,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     async fn send_report(&self, merchant: Option<&str>) -> Result<(), ApiError> {
         let now_ms = self.runtime.now_ms();
         let Some(merchant) = self.signed(merchant)? else {
-            // No alarm can report for a merchant that is not known. The next
-            // call names it, and reports what has changed by then.
+            // No alarm can report for an unknown merchant. The next call names
+            // the merchant, and reports what has changed by then.
             return Ok(self.write_reporting(Reporting {
                 at_ms: None,
                 ..self.reporting.get()
             })?);
         };
-        // Moved on before it is sent, like every timer: a crash repeats it.
+        // Moved on before it is sent, like every timer: after a crash it is
+        // sent again.
         let again = Reporting {
             at_ms: Some(now_ms + AGAIN_MS),
             ..self.reporting.get()
@@ -142,7 +143,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let changes = self.changes.get();
         let due_ms = self.work_due_ms()?;
         let numbers: Numbers = self.numbers()?;
-        // No two reports are of one time: the board keeps the later.
+        // No two reports have the same time: the board keeps the later.
         let at_ms = now_ms.max(self.reported_at_ms.get() + 1);
         self.reported_at_ms.set(at_ms);
         let report = Box::new(board::Report {
@@ -165,7 +166,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let is_new = changes != self.changes.get();
         let at_ms = match reporting.at_ms {
             at_ms if at_ms != again.at_ms => at_ms,
-            // Something changed while the report was under way.
+            // Something changed while the report was in flight.
             _ if is_new => Some(now_ms + APART_MS),
             _ => None,
         };
@@ -180,8 +181,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// The merchant that this book belongs to; a caller's word for it is kept
-    /// once the merchant is known to exist.
+    /// The id of the merchant that this book belongs to. An id that a caller
+    /// gives is stored once that merchant is known to exist.
     fn signed(&self, merchant: Option<&str>) -> Result<Option<String>, StorageError> {
         if let Some(merchant) = merchant {
             store::facts::set_once(&self.storage, Fact::Merchant, merchant)?;
@@ -192,7 +193,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn report(&self) -> Result<Report, StorageError> {
         let unmatched = store::unmatched::list(&self.storage)?
             .iter()
-            // One that cannot be read does not hide the others.
+            // An unreadable row does not hide the others.
             .filter_map(|stored| self.read_row("stray", &stored.number, &stored.json).ok())
             .collect();
         Ok(Report {

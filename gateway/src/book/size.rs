@@ -1,5 +1,5 @@
-//! How full the object is: an alarm while there is time, and room kept for what
-//! is paid.
+//! Limits the size of the object: alarms before it is full, and space that is
+//! reserved for what is paid.
 
 use super::store::facts::Fact;
 use super::{Book, Call, store};
@@ -7,18 +7,20 @@ use crate::http::error::{ApiError, Code};
 use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
 
-/// What an object may hold: ten gigabytes on Cloudflare.
+/// The storage limit of an object: ten gigabytes on Cloudflare.
 const STORAGE_BYTES: i64 = 10_000_000_000;
-/// An alarm is raised when so much of it is used.
+/// The percentages at which an alarm is raised.
 const FILLING_PERCENT: [i64; 3] = [50, 80, 95];
-/// From here on payment links sell no more.
+/// From this percentage on, payment links sell nothing more.
 const LINKS_STOP_PERCENT: i64 = 80;
-/// From here on nothing new is taken: the rest is for what is paid.
+/// From this percentage on, nothing new is accepted: the rest is for what is
+/// paid.
 const NEW_STOPS_PERCENT: i64 = 95;
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// Refuses what would fill the object, while there is room left for what is
-    /// paid: notices, queries, refunds and deliveries are always written.
+    /// Refuses commands that would fill the object, while there is space left
+    /// for what is paid: notices, queries, refunds and deliveries are always
+    /// written.
     pub(super) fn refuse_when_full(&self, call: &Call) -> Result<(), ApiError> {
         let at_most = match call {
             // Any payer who opens a link's address can make these.
@@ -38,7 +40,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Whether there is room for more than what is paid.
+    /// Whether the reserved space is still untouched.
     pub(super) fn has_room_for_new(&self) -> bool {
         self.used_percent() < NEW_STOPS_PERCENT
     }
@@ -47,7 +49,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.storage.size_bytes() / (STORAGE_BYTES / 100)
     }
 
-    /// Raises an alarm once for each part of its room that the object uses.
+    /// Raises an alarm once for each percentage that the object reaches.
     pub(super) fn watch_size(&self) -> Result<(), StorageError> {
         let used = self.used_percent();
         let level = FILLING_PERCENT.iter().rev().find(|level| used >= **level);

@@ -1,11 +1,11 @@
-//! The one place where an order changes.
+//! The one place where an order's state changes.
 //!
 //! ```text
 //! event ─▶ read the order ─▶ Order::apply ─▶ write it, with its timer, index row,
 //!                                            audit, deliveries and alarms
 //! ```
 //!
-//! All of it is one transaction, and nothing waits in between.
+//! All of it is one transaction, without an await.
 
 use super::Book;
 use super::changes::{OrderSnapshot, evidence};
@@ -21,22 +21,23 @@ use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Effect, Event, Order, Payment, Refusal, TradeState, TradeType, Via};
 use wechatpay::common::time::parse_china;
 
-/// A payment that is not confirmed for so long is an alarm.
+/// How long a payment may stay unconfirmed before an alarm is raised.
 const UNCONFIRMED_MS: i64 = 60_000;
 
-/// What an event did to an order.
+/// The outcome of an event.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// There is no such order.
     NoOrder,
     /// The event was refused, and nothing changed.
     Refused(Refusal),
-    /// The order is written. These effects are left: they need the network.
+    /// The order is written. These effects remain to be executed: they need the
+    /// network.
     Applied(Vec<Effect>),
 }
 
 impl Outcome {
-    /// The effects that are left; none, unless the event was applied.
+    /// The effects to execute; none, unless the event was applied.
     pub(super) fn effects(self) -> Option<Vec<Effect>> {
         match self {
             Self::Applied(effects) => Some(effects),
@@ -44,8 +45,8 @@ impl Outcome {
         }
     }
 
-    /// The effects that are left; or the error of a caller whose command this
-    /// was.
+    /// The effects to execute; or the error for the caller whose command caused
+    /// the event.
     pub(super) fn effects_or_error(self) -> Result<Vec<Effect>, ApiError> {
         match self {
             Self::Applied(effects) => Ok(effects),
@@ -56,8 +57,8 @@ impl Outcome {
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
-    /// The one place where an order changes: read, decide, write, in one
-    /// transaction and without waiting.
+    /// Applies an event to an order: read, decide, write, in one transaction
+    /// and without an await.
     pub(super) fn transition(
         &self,
         context: &MerchantContext,
@@ -124,8 +125,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             if !was_duplicate && order.duplicate_of().is_some() {
                 self.count("purchase_paid_twice");
             }
-            // With the refund: a refund whose number is free could be mixed up
-            // with another order's at WeChat.
+            // Written together with the refund: if the refund's number were
+            // free, WeChat could mix it up with another order's refund.
             for refund in order.refunds().iter().skip(refunds_before) {
                 store::refunds::take_number(&self.storage, &refund.out_refund_no, number)?;
             }
@@ -170,7 +171,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// Whether an effect is left when the order is written.
+/// Whether the effect is executed after the order is written.
 const fn needs_network(effect: &Effect) -> bool {
     !matches!(
         effect,
@@ -193,14 +194,14 @@ pub(super) fn payment_of(event: &Event) -> Option<&Payment> {
     }
 }
 
-/// Whether the order is a Quick Pay that is not paid and cannot have made the
-/// payment.
+/// Whether the order is an unpaid Quick Pay that cannot have made the payment.
 pub(super) fn is_anothers(order: &Order, payment: &Payment) -> bool {
     let paid_at_ms = parse_china(&payment.time_end).ok();
     order.paid().is_none() && order.is_anothers(payment, paid_at_ms)
 }
 
-/// WeChat's answer to a question that was sent while the order stood so.
+/// The event for WeChat's answer to a query that was sent while the order had
+/// this state.
 pub(super) fn answered(order: Option<&Order>, event: Event) -> Event {
     match order {
         Some(order) => Event::Answered {
@@ -211,13 +212,13 @@ pub(super) fn answered(order: Option<&Order>, event: Event) -> Event {
     }
 }
 
-/// What a payer's page sees of an order. A payment that is reported is told
-/// when it is confirmed, mostly at once.
+/// What a payer's page sees of an order. A reported payment is shown when it is
+/// confirmed, mostly at once.
 fn seen(order: &Order) -> (bool, bool) {
     (order.is_open(), order.paid().is_some())
 }
 
-/// What the effects do to the order's timer.
+/// The change of the order's timer by these effects.
 pub(super) fn timer_of(effects: &[Effect]) -> Timer {
     let timer = effects.iter().find_map(|effect| match effect {
         Effect::WakeAt(at_ms) => Some(Timer::Set(*at_ms)),

@@ -21,7 +21,7 @@ fn alarm(row: &Row) -> Result<StoredAlarm, StorageError> {
     })
 }
 
-/// Adds an alarm, or counts the one that is open once more.
+/// Adds an alarm, or counts the open one once more.
 pub(in crate::book) fn raise(
     storage: &impl Storage,
     name: &str,
@@ -36,7 +36,7 @@ pub(in crate::book) fn raise(
     Ok(())
 }
 
-/// Removes an alarm. Whether it was open.
+/// Removes an alarm. Returns whether it was open.
 pub(in crate::book) fn remove(
     storage: &impl Storage,
     name: &str,
@@ -62,7 +62,7 @@ pub(in crate::book) fn find(
     )
 }
 
-/// The latest hundred.
+/// The latest hundred alarms.
 pub(in crate::book) fn latest(storage: &impl Storage) -> Result<Vec<StoredAlarm>, StorageError> {
     all(
         storage,
@@ -73,7 +73,7 @@ pub(in crate::book) fn latest(storage: &impl Storage) -> Result<Vec<StoredAlarm>
     )
 }
 
-/// How many there are of each name. One lookup for each name: a `GROUP BY`
+/// The number of alarms of each name. One lookup for each name: a `GROUP BY`
 /// would read the whole table.
 pub(in crate::book) fn count_by_name(
     storage: &impl Storage,

@@ -98,7 +98,7 @@ pub(in crate::book) fn update(
     Ok(())
 }
 
-/// Keeps that the checkout has taken this number for an attempt; from now on
+/// Stores that the checkout has taken this number for an attempt; from now on
 /// the checkout is not removed.
 pub(in crate::book) fn keep_attempt(
     storage: &impl Storage,
@@ -117,8 +117,8 @@ pub(in crate::book) fn keep_attempt(
     Ok(())
 }
 
-/// Removes checkouts that have no attempt and whose time is over, the oldest
-/// first, with their sales and holders.
+/// Removes expired checkouts that have no attempt, the oldest first, with their
+/// sales and holders.
 pub(in crate::book) fn remove_untried(
     storage: &impl Storage,
     now_ms: i64,

@@ -3,7 +3,8 @@
 use crate::runtime::{Storage, StorageError, Value};
 use std::collections::BTreeMap;
 
-/// A statement takes a hundred values on Cloudflare.
+/// How many counters one statement writes; Cloudflare binds at most a hundred
+/// values.
 const AT_ONCE: usize = 40;
 
 /// Adds to the counters.

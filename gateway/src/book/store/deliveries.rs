@@ -1,7 +1,7 @@
 //! `deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, last,
 //! created_at_ms )`.
 //!
-//! Of an order's deliveries that wait, only the first has a timer.
+//! Only the first of an order's waiting deliveries has a timer.
 
 use super::{exists, first, integer, owned_or_null};
 use crate::book::deliveries::{Delivery, DeliveryState};
@@ -63,8 +63,8 @@ pub(in crate::book) fn insert(
     Ok(())
 }
 
-/// Gives the first of an order's waiting deliveries a timer, if it has none, and
-/// takes the timers of the others away.
+/// Gives the first of an order's waiting deliveries a timer, if it has none,
+/// and removes the timers of the others.
 pub(in crate::book) fn line_up(
     storage: &impl Storage,
     number: &str,
@@ -127,8 +127,9 @@ pub(in crate::book) fn count_attempts(
 }
 
 /// Writes the outcome of attempt number `attempt`. A delivery that another
-/// sending has settled stays settled, and a schedule that was begun again is not
-/// given up because of an attempt of the schedule before. Whether it was written.
+/// sending has settled stays settled, and a restarted schedule is not given up
+/// because of an attempt of the schedule before it. Returns whether it was
+/// written.
 pub(in crate::book) fn write_outcome(
     storage: &impl Storage,
     id: i64,
@@ -146,8 +147,8 @@ pub(in crate::book) fn write_outcome(
     )
 }
 
-/// The latest hundred of all orders, newest first. One that cannot be read does
-/// not hide the others.
+/// The latest hundred deliveries of all orders, newest first. One that cannot
+/// be read does not hide the others.
 pub(in crate::book) fn latest(storage: &impl Storage) -> Result<Vec<Delivery>, StorageError> {
     let rows = storage.exec(
         "SELECT id, out_trade_no, url, attempts, state, last, out_refund_no
@@ -157,7 +158,7 @@ pub(in crate::book) fn latest(storage: &impl Storage) -> Result<Vec<Delivery>, S
     Ok(rows.iter().flat_map(delivery).collect())
 }
 
-/// The latest hundred of one order.
+/// The latest hundred deliveries of one order.
 pub(in crate::book) fn latest_of_order(
     storage: &impl Storage,
     number: &str,
@@ -188,7 +189,7 @@ pub(in crate::book) fn find(
     )
 }
 
-/// Begins a delivery's schedule again.
+/// Restarts a delivery's schedule.
 pub(in crate::book) fn begin_again(
     storage: &impl Storage,
     id: i64,
@@ -203,8 +204,8 @@ pub(in crate::book) fn begin_again(
     )
 }
 
-/// How many wait. There is an index of these rows; a delivery behind another of
-/// its order has no timer.
+/// The number of waiting deliveries. There is an index of these rows; a
+/// delivery behind another of its order has no timer.
 pub(in crate::book) fn count_waiting(storage: &impl Storage) -> Result<i64, StorageError> {
     integer(
         storage,

@@ -3,14 +3,14 @@
 use super::text;
 use crate::runtime::{Storage, StorageError};
 
-/// What a value is. The names are stored.
+/// The kind of a value. The names are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::book) enum Fact {
-    /// Whose book it is: a merchant's id.
+    /// The id of the merchant that the book belongs to.
     Merchant,
     /// The calls that are paused, as JSON; see `upstream/backoff.rs`.
     Backoff,
-    /// Where the book is with its reports to the board, as JSON.
+    /// The state of the reports to the board, as JSON.
     Reporting,
     /// `1` where WeChat's notices arrive, and `0` where they do not.
     NoticesCome,
@@ -57,7 +57,7 @@ pub(in crate::book) fn set(
     Ok(())
 }
 
-/// Writes a value that has none yet; one that it has stays.
+/// Writes a value that is not stored yet; a stored one stays.
 pub(in crate::book) fn set_once(
     storage: &impl Storage,
     fact: Fact,

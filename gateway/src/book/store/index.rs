@@ -1,5 +1,5 @@
-//! The index of lists: `listed`, `numbers`, `sums`, `fills` and `unlisted`. What each
-//! holds is described in `book/index.rs`.
+//! The index of lists: `listed`, `numbers`, `sums`, `fills` and `unlisted`,
+//! which `book/index.rs` describes.
 
 use super::{all, exists, first, integer};
 use crate::book::index::{BUCKET_MS, List};
@@ -20,7 +20,7 @@ pub(in crate::book) struct Entry {
     pub(in crate::book) at_ms: i64,
     pub(in crate::book) state: &'static str,
     pub(in crate::book) waiting: bool,
-    /// When its amount was paid or refunded; `None` where it was not.
+    /// When the amount was paid or refunded; `None` where it was not.
     pub(in crate::book) moved_at_ms: Option<i64>,
     pub(in crate::book) money: Option<Money>,
     pub(in crate::book) trade_type: Option<TradeType>,
@@ -59,7 +59,7 @@ impl Entry {
     }
 }
 
-/// What the index has of a thing.
+/// A stored row of the index.
 pub(in crate::book) struct Indexed {
     pub(in crate::book) at_ms: i64,
     pub(in crate::book) state: String,
@@ -68,8 +68,8 @@ pub(in crate::book) struct Indexed {
     pub(in crate::book) out_trade_no: Option<String>,
 }
 
-/// Writes a row of the index, or what has changed of it. `n` is the number of a
-/// new row, where it is not to be the next one. Returns its number.
+/// Writes a row of the index, or its changes. `n` is the number of a new row,
+/// where it is not to be the next one. Returns the row's number.
 pub(in crate::book) fn put(
     storage: &impl Storage,
     entry: &Entry,
@@ -106,7 +106,7 @@ pub(in crate::book) fn put(
     )
 }
 
-/// Keeps a number that finds row `n`.
+/// Stores a number that finds row `n`.
 pub(in crate::book) fn add_number(
     storage: &impl Storage,
     list: List,
@@ -120,7 +120,7 @@ pub(in crate::book) fn add_number(
     Ok(())
 }
 
-/// The least number of a row.
+/// The smallest number of a row.
 pub(in crate::book) fn least_n(storage: &impl Storage) -> Result<Option<i64>, StorageError> {
     let least = first(storage, "SELECT min(n) FROM listed", &[], |row| {
         row.int_or_null(0)
@@ -150,7 +150,7 @@ pub(in crate::book) fn find(
     )
 }
 
-/// The checkout that has made an attempt under this number is paid.
+/// Marks the checkout that has made an attempt under this number as paid.
 pub(in crate::book) fn mark_checkout_paid(
     storage: &impl Storage,
     number: &str,
@@ -165,7 +165,7 @@ pub(in crate::book) fn mark_checkout_paid(
     Ok(())
 }
 
-/// Gives an order the payment link of the checkout that it is an attempt of.
+/// Copies the payment link of the checkout to the order that is its attempt.
 pub(in crate::book) fn copy_link_of_checkout(
     storage: &impl Storage,
     number: &str,
@@ -180,8 +180,8 @@ pub(in crate::book) fn copy_link_of_checkout(
     Ok(())
 }
 
-/// Writes the state of a checkout that is not paid. Returns the number of its
-/// row; `None` where it is not indexed yet.
+/// Writes the state of an unpaid checkout. Returns the number of its row;
+/// `None` where it is not indexed yet.
 pub(in crate::book) fn set_checkout_state(
     storage: &impl Storage,
     id: &str,
@@ -221,7 +221,7 @@ pub(in crate::book) fn alarms_of_order(
     )
 }
 
-/// What was paid, or refunded, in one currency.
+/// What was paid or refunded, in one currency.
 pub(in crate::book) struct Sum {
     pub(in crate::book) currency: String,
     pub(in crate::book) amount: i64,
@@ -257,8 +257,9 @@ pub(in crate::book) fn sums(
 
 // Rows of an earlier version.
 
-/// What has rows of an earlier version, with its table and the column of its key:
-/// in the order in which they are indexed. Refunds come with their orders.
+/// The tables with rows of an earlier version, and the column of each one's
+/// key, in the order in which they are indexed. Refunds are indexed with their
+/// orders.
 const SOURCES: [(List, &str, &str); 5] = [
     (List::Links, "links", "id"),
     (List::Checkouts, "checkouts", "id"),
@@ -267,7 +268,7 @@ const SOURCES: [(List, &str, &str); 5] = [
     (List::Alarms, "alarms", "name || ' ' || subject"),
 ];
 
-/// Notes that every row that is stored now is still to be indexed.
+/// Marks every stored row as still to be indexed.
 pub(super) fn begin_fills(storage: &impl Storage) -> Result<(), StorageError> {
     for (list, table, _) in SOURCES {
         let sql = format!("SELECT max(rowid) FROM {table}");
@@ -288,7 +289,7 @@ pub(in crate::book) fn has_fills(storage: &impl Storage) -> Result<bool, Storage
     exists(storage, "SELECT 1 FROM fills LIMIT 1", &[])
 }
 
-/// A table of which rows are still to be indexed.
+/// How far the rows of one table are indexed.
 pub(in crate::book) struct Fill {
     pub(in crate::book) list: List,
     table: &'static str,
@@ -296,7 +297,7 @@ pub(in crate::book) struct Fill {
     before: i64,
 }
 
-/// The next such table.
+/// The next table with rows to index.
 pub(in crate::book) fn next_fill(storage: &impl Storage) -> Result<Option<Fill>, StorageError> {
     for (list, table, key) in SOURCES {
         let sql = "SELECT before FROM fills WHERE list = ?";
@@ -312,8 +313,8 @@ pub(in crate::book) fn next_fill(storage: &impl Storage) -> Result<Option<Fill>,
     Ok(None)
 }
 
-/// The keys of the next rows to index, newest first, at most so many. Notes that
-/// they are indexed: the caller does it in the same transaction.
+/// The keys of the next rows to index, newest first, at most `limit`. Marks
+/// them as indexed: the caller indexes them in the same transaction.
 pub(in crate::book) fn take_slice(
     storage: &impl Storage,
     fill: &Fill,
@@ -341,13 +342,13 @@ pub(in crate::book) fn take_slice(
     Ok(rows.into_iter().map(|(_, key)| key).collect())
 }
 
-/// Whether an earlier version has written rows since.
+/// Whether an earlier version has written rows after a rollback.
 pub(in crate::book) fn has_unlisted(storage: &impl Storage) -> Result<bool, StorageError> {
     exists(storage, "SELECT 1 FROM unlisted LIMIT 1", &[])
 }
 
-/// Rows that an earlier version has written since, at most so many: orders and
-/// checkouts.
+/// Rows that an earlier version has written after a rollback, at most `limit`:
+/// orders and checkouts.
 pub(in crate::book) fn unlisted(
     storage: &impl Storage,
     at_most: i64,

@@ -7,7 +7,7 @@ use crate::runtime::{Row, Storage, StorageError};
 /// A payment link.
 pub(in crate::book) struct StoredLink {
     pub(in crate::book) json: String,
-    /// Pieces that are paid for good.
+    /// Pieces that are paid, without open sales.
     pub(in crate::book) sold: i64,
 }
 
@@ -15,13 +15,13 @@ pub(in crate::book) struct StoredLink {
 pub(in crate::book) struct NewSale<'a> {
     pub(in crate::book) checkout_id: &'a str,
     pub(in crate::book) link_id: &'a str,
-    /// The same for every sending of one form.
+    /// The same for every submission of one form.
     pub(in crate::book) once: &'a str,
     pub(in crate::book) pieces: i64,
     pub(in crate::book) until_ms: i64,
 }
 
-/// The checkout of a sale, and how many pieces it takes.
+/// The checkout of a sale, and its number of pieces.
 pub(in crate::book) struct Sale {
     pub(in crate::book) checkout_id: String,
     pub(in crate::book) pieces: i64,
@@ -34,7 +34,8 @@ fn sale(row: &Row) -> Result<Sale, StorageError> {
     })
 }
 
-/// Adds a link, or replaces the one with this id. What was sold stays sold.
+/// Adds a link, or replaces the one with this id. The number of sold pieces
+/// stays.
 pub(in crate::book) fn put(
     storage: &impl Storage,
     id: &str,
@@ -128,7 +129,7 @@ pub(in crate::book) fn end_sale(
     Ok(())
 }
 
-/// How many sales of a link are under way.
+/// The number of a link's open sales.
 pub(in crate::book) fn count_sales(
     storage: &impl Storage,
     link_id: &str,
@@ -140,7 +141,7 @@ pub(in crate::book) fn count_sales(
     )
 }
 
-/// How many pieces the sales of a link take.
+/// The number of pieces in a link's sales.
 pub(in crate::book) fn pieces_in_sales(
     storage: &impl Storage,
     link_id: &str,
@@ -180,7 +181,7 @@ pub(in crate::book) fn checkouts_of_form(
     )
 }
 
-/// Sales of a link whose time is over, the oldest first.
+/// The expired sales of a link, the oldest first.
 pub(in crate::book) fn ended_sales(
     storage: &impl Storage,
     link_id: &str,
@@ -196,7 +197,7 @@ pub(in crate::book) fn ended_sales(
     )
 }
 
-/// Moves the end of a sale.
+/// Moves the expiry of a sale.
 pub(in crate::book) fn move_end(
     storage: &impl Storage,
     checkout_id: &str,
@@ -209,14 +210,14 @@ pub(in crate::book) fn move_end(
     Ok(())
 }
 
-/// How many pieces the sales of a link have sold, and how many they hold.
+/// The number of pieces that a link's sales have sold, and that they hold.
 pub(in crate::book) struct Pieces {
     pub(in crate::book) paid: i64,
     pub(in crate::book) held: i64,
 }
 
-/// Counts the pieces of a link's sales: paid, and still open. In the database,
-/// because there may be thousands of them.
+/// Counts the pieces of a link's sales: paid, and still open. The database
+/// counts, because there may be thousands of sales.
 pub(in crate::book) fn count_pieces(
     storage: &impl Storage,
     link_id: &str,

@@ -1,6 +1,7 @@
-//! Every SQL statement of a book: one file for each subject, with functions from
-//! typed arguments to typed rows. No other file of the book holds SQL or reads
-//! a column by its position; a test in `tests/architecture` checks this.
+//! Every SQL statement of a book: one file for each subject, with functions
+//! from typed arguments to typed rows. No other file of the book contains SQL
+//! or reads a column by its position; a test in `tests/architecture` checks
+//! this.
 //!
 //! ```text
 //! schema       the tables, and the numbered migrations that make them
@@ -20,7 +21,7 @@
 //! search       pages of a list
 //! ```
 //!
-//! Values that are stored as JSON are returned as text: the caller reads them,
+//! Values that are stored as JSON are returned as text: the caller parses them,
 //! because it raises the alarm about one that cannot be read.
 
 pub(super) mod alarms;

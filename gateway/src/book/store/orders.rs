@@ -4,14 +4,14 @@
 use super::{integer, text};
 use crate::runtime::{Storage, StorageError, Value};
 
-/// What a change does to the order's one timer.
+/// The change of the order's one timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::book) enum Timer {
-    /// It stays as it is.
+    /// The timer stays.
     Keep,
-    /// It is set to this time, Unix milliseconds.
+    /// The timer is set to this time, Unix milliseconds.
     Set(i64),
-    /// The order has no timer from now on.
+    /// The timer is removed.
     Clear,
 }
 
@@ -48,8 +48,8 @@ pub(in crate::book) fn insert(
     Ok(())
 }
 
-/// Writes a changed order. `listed` changes too, so that a write of an earlier
-/// version, which does not change it, is noticed.
+/// Writes a changed order. `listed` changes too, so that a trigger notices a
+/// write of an earlier version, which does not change it.
 pub(in crate::book) fn update(
     storage: &impl Storage,
     number: &str,
@@ -92,7 +92,7 @@ pub(in crate::book) fn move_timer(
     Ok(())
 }
 
-/// How many orders have a timer. There is an index of these rows.
+/// The number of orders with a timer. There is an index of these rows.
 pub(in crate::book) fn count_waiting(storage: &impl Storage) -> Result<i64, StorageError> {
     integer(
         storage,
@@ -113,7 +113,7 @@ pub(in crate::book) fn paid_by(
     )
 }
 
-/// Keeps which order a transaction has paid; the first order stays.
+/// Stores which order a transaction has paid; the first order stays.
 pub(in crate::book) fn keep_transaction(
     storage: &impl Storage,
     transaction_id: &str,

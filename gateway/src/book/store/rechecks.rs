@@ -11,7 +11,7 @@ pub(in crate::book) struct Recheck {
     pub(in crate::book) claim_since_ms: Option<i64>,
 }
 
-/// Adds a recheck; one that the order has stays as it is.
+/// Adds a recheck; an existing one stays as it is.
 pub(in crate::book) fn add(
     storage: &impl Storage,
     number: &str,
@@ -24,8 +24,8 @@ pub(in crate::book) fn add(
     Ok(())
 }
 
-/// Adds a recheck of an order whose claim is unanswered, or brings the one that
-/// the order has forward. Returns since when the claim is unanswered.
+/// Adds a recheck of an order whose claim is unanswered, or moves the existing
+/// one forward. Returns since when the claim is unanswered.
 pub(in crate::book) fn add_unanswered_claim(
     storage: &impl Storage,
     number: &str,
@@ -44,8 +44,8 @@ pub(in crate::book) fn add_unanswered_claim(
     Ok(since_ms.unwrap_or(now_ms))
 }
 
-/// Removes the recheck of an order whose claim was unanswered. Whether there
-/// was one.
+/// Removes the recheck of an order whose claim was unanswered. Returns whether
+/// there was one.
 pub(in crate::book) fn remove_unanswered_claim(
     storage: &impl Storage,
     number: &str,

@@ -16,7 +16,7 @@ pub(in crate::book) fn is_of_another_order(
     )
 }
 
-/// Keeps that a refund of this order has this number.
+/// Stores that a refund of this order has this number.
 pub(in crate::book) fn take_number(
     storage: &impl Storage,
     out_refund_no: &str,

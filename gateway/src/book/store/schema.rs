@@ -1,19 +1,19 @@
-//! The tables of a book, and how a database of an earlier version becomes one
-//! of this version.
+//! The tables of a book, and the migrations that change a database of an
+//! earlier version.
 //!
 //! ```text
 //! facts( 'schema' ) = the number of the last migration that was carried out
 //! ```
 //!
-//! Migrations have numbers and are only ever added. Each runs in one
-//! transaction together with its number, so that a crash leaves it undone or
-//! done. A database without a number is of version 0.1.0 or earlier, or new;
-//! the first migration takes both to the same tables.
+//! Migrations are numbered and only ever added. Each runs in one transaction
+//! together with its number, so that after a crash it is either undone or
+//! complete. A database without a number is new, or of version 0.1.0 or
+//! earlier; the first migration makes the same tables of both.
 //!
-//! A migration costs the same however many rows there are: an object that takes
-//! longer to open than the runtime allows never opens again. So it makes tables
-//! and columns, and no index on a table that may be large. Data follows in
-//! slices under the alarm: see `index.rs`.
+//! The cost of a migration must not depend on the number of rows: an object
+//! that takes longer to open than the runtime allows never opens again. So a
+//! migration makes tables and columns, and no index on a table that may be
+//! large. Data is migrated in slices under the alarm: see `index.rs`.
 
 use super::facts::{self, Fact};
 use super::{exists, index};
@@ -28,8 +28,8 @@ fn migrations<S: Storage>() -> [Migration<S>; 2] {
     [base_tables, index_tables]
 }
 
-/// Carries out what the database lacks. One of a later version, which a
-/// rollback leaves behind, stays as it is.
+/// Executes the migrations that the database lacks. A database of a later
+/// version, which a rollback leaves, is not changed.
 pub(in crate::book) fn migrate<S: Storage>(storage: &S) -> Result<(), StorageError> {
     let done = number(storage)?;
     for (number, migration) in (1..).zip(migrations()) {
@@ -44,7 +44,7 @@ pub(in crate::book) fn migrate<S: Storage>(storage: &S) -> Result<(), StorageErr
     Ok(())
 }
 
-/// The number of the last migration; 0 where none has a number.
+/// The number of the last migration; 0 where none is stored.
 fn number(storage: &impl Storage) -> Result<i64, StorageError> {
     if !has_table(storage, "facts")? {
         return Ok(0);
@@ -57,7 +57,7 @@ fn number(storage: &impl Storage) -> Result<i64, StorageError> {
     }
 }
 
-/// The tables of version 0.1.0, made new or completed.
+/// Makes the tables of version 0.1.0, or adds what they lack.
 fn base_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     let knows_transactions = has_table(storage, "transactions")?;
     for statement in [
@@ -125,7 +125,8 @@ fn base_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// The tables, indexes and triggers of the index of lists. Every index is of a table that is new.
+/// The tables, indexes and triggers of the index of lists. Every index is on a
+/// new table.
 const INDEX_TABLES: [&str; 30] = [
     "CREATE TABLE listed(
         n INTEGER PRIMARY KEY, list INTEGER NOT NULL, key TEXT NOT NULL,
@@ -226,12 +227,13 @@ const INDEX_TABLES: [&str; 30] = [
      END",
 ];
 
-/// The second migration: makes the index, empty, and notes what is to be indexed.
+/// The second migration: makes the index, empty, and marks the stored rows as
+/// still to be indexed.
 fn index_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     add_columns(
         storage,
         &[
-            // Changes with each write that the index has followed.
+            // Changes with each write that the index contains.
             ("orders", "listed", "INTEGER"),
             ("checkouts", "listed", "INTEGER"),
             ("deliveries", "created_at_ms", "INTEGER"),
@@ -243,10 +245,10 @@ fn index_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     index::begin_fills(storage)
 }
 
-/// The transactions of the payments in a book of a version before 0.1.0. It
-/// runs whole, and not in slices: until each paid order's transaction is known,
-/// the same payment could pay a second order. A row that is no JSON is passed
-/// over: it must not keep the book from opening.
+/// The transactions of the payments in a book of a version before 0.1.0. This
+/// runs at once, and not in slices: until each paid order's transaction is
+/// known, the same payment could pay a second order. A row that is not JSON is
+/// skipped, so that the book opens all the same.
 const FILL_TRANSACTIONS: &str = "INSERT OR IGNORE INTO transactions
     SELECT CASE WHEN json_valid(json) THEN coalesce(
         json_extract(json, '$.status.SUCCESS.payment.transaction_id'),

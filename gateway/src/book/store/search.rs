@@ -1,6 +1,7 @@
 //! Pages of a list: which index is looked up, and which columns are compared.
 //!
-//! A page costs the same however many rows there are: see `book/lists.rs`.
+//! The cost of a page does not depend on the number of rows: see
+//! `book/lists.rs`.
 
 use super::{all, first, integer};
 use crate::book::index::List;
@@ -9,8 +10,8 @@ use crate::runtime::{Row, Storage, StorageError, Value};
 
 /// The most rows that one page compares with the filters.
 const EXAMINED: i64 = 1_000;
-/// The most rows whose numbers may begin with `q` before the list's own order is
-/// followed instead.
+/// The most rows with a number that begins with `q`. If there are more, the
+/// list's own order is followed instead.
 const CANDIDATES: i64 = 1_000;
 
 /// The conditions of a statement, with their values.
@@ -43,14 +44,15 @@ impl Conditions {
 /// A column that must have one value: its index, the condition and the value.
 type Equal = (&'static str, String, Vec<Value>);
 
-/// How a page is found.
+/// How a page is searched.
 struct Plan {
-    /// The table and the index that has its rows in the list's order. The index is
-    /// named, so that SQLite refuses a statement that it does not fit.
+    /// The table and the index that has its rows in the list's order. The index
+    /// is named, so that SQLite refuses a statement for which the index cannot
+    /// be used.
     from: String,
     /// What the index looks up.
     lookup: Conditions,
-    /// What is compared with the rows that it finds.
+    /// The conditions that are compared with the rows that the index finds.
     rest: Conditions,
 }
 
@@ -65,7 +67,7 @@ pub(in crate::book) struct Found {
     pub(in crate::book) after: Option<Position>,
 }
 
-/// A row of the index that fits, and its place in the list.
+/// A row that meets the filter, and its place in the list.
 struct Hit {
     key: String,
     position: Position,
@@ -149,7 +151,7 @@ pub(in crate::book) fn page(
     })
 }
 
-/// Whether few enough rows have a number that begins so.
+/// Whether few enough rows have a number that begins with `q`.
 fn are_few(storage: &impl Storage, list: List, q: &str) -> Result<bool, StorageError> {
     let found = integer(
         storage,
@@ -165,7 +167,7 @@ fn are_few(storage: &impl Storage, list: List, q: &str) -> Result<bool, StorageE
     Ok(found <= CANDIDATES)
 }
 
-/// What is looked up, and what is compared afterwards.
+/// The conditions that are looked up, and those that are compared afterwards.
 fn conditions(
     storage: &impl Storage,
     list: List,
@@ -264,7 +266,7 @@ fn conditions(
     })
 }
 
-/// The place of the condition that the fewest rows meet, counted up to
+/// The position of the condition that the fewest rows meet, counted up to
 /// [`EXAMINED`].
 fn rarest(storage: &impl Storage, list: List, equal: &[Equal]) -> Result<usize, StorageError> {
     let mut rarest = (0, i64::MAX);

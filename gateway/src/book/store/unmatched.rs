@@ -1,5 +1,5 @@
 //! `strays( transaction_id, json )`: payments and refunds of unknown
-//! sub-merchants, under WeChat's number.
+//! sub-merchants, by WeChat's number.
 
 use super::all;
 use crate::runtime::{Storage, StorageError};
@@ -23,7 +23,7 @@ pub(in crate::book) fn keep(
     Ok(())
 }
 
-/// A hundred of them.
+/// A hundred stored payments and refunds.
 pub(in crate::book) fn list(storage: &impl Storage) -> Result<Vec<Unmatched>, StorageError> {
     all(
         storage,
