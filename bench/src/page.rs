@@ -16,9 +16,10 @@ use super::{Spread, table::Table, written};
 use testkit::{
     Failure, Result,
     child_guard::ChildGuard,
+    demo::wipe,
     http::{self, text},
     paths,
-    workerd::{System, Workerd, free_ports, wipe},
+    workerd::{System, Workerd, free_ports},
 };
 use xtask::{build::target_directory, setup, step};
 

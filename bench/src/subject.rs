@@ -17,11 +17,7 @@ use super::{
     signed,
 };
 use testkit::{
-    Failure, Result,
-    child_guard::ChildGuard,
-    http::text,
-    paths,
-    workerd::{free_ports, wipe},
+    Failure, Result, child_guard::ChildGuard, demo::wipe, http::text, paths, workerd::free_ports,
 };
 use xtask::build;
 

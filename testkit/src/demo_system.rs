@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use demo::{Credentials, Demo};
+
 use crate::{
     Result,
-    demo::{self, Credentials, Demo},
-    http::text,
     workerd::{System, Workerd},
 };
 
@@ -22,7 +22,7 @@ pub struct DemoSystem {
 
 impl DemoSystem {
     /// Starts a pair on the ports of the gateway, the sandbox and the sandbox's TLS (two), with its store in `directory`, and
-    /// writes there the [variables of the documents](Self::variables), in the file `env`.
+    /// writes there the [variables of the documents](Demo::variables), in the file `env`.
     ///
     /// # Errors
     ///
@@ -40,56 +40,16 @@ impl DemoSystem {
             pages: None,
         };
         let running = system.start()?;
-        let demo = demo::fill(&running, &mut credentials)?;
+        let demo = demo::fill(&running.origins(), &mut credentials)?;
         let started = Self {
             system,
             running,
             demo,
         };
-        demo::write_secret(&started.system.directory.join("env"), &started.variables())?;
+        demo::write_secret(
+            &started.system.directory.join("env"),
+            &started.demo.variables(),
+        )?;
         Ok(started)
-    }
-
-    /// What the documents' commands use, as assignments of a shell: `A` and `GATEWAY`, `SANDBOX`, `PHONE`, the demo
-    /// shop's `K`, `S`, `delivery_secret` and `api_key` (its key at WeChat), and `ADMIN_TOKEN`.
-    #[must_use]
-    pub fn variables(&self) -> String {
-        let (gateway, sandbox) = (self.running.gateway(), self.running.sandbox());
-        let shop = self.demo.merchants.first();
-        let at_gateway = |name| shop.map_or("", |shop| text(&shop.gateway, name));
-        let values = [
-            ("A", gateway),
-            ("GATEWAY", gateway),
-            ("SANDBOX", sandbox),
-            ("PHONE", &phone(sandbox, None)),
-            ("K", at_gateway("/api-key")),
-            ("S", at_gateway("/api-secret")),
-            ("delivery_secret", at_gateway("/delivery_secret")),
-            (
-                "api_key",
-                shop.map_or("", |shop| text(&shop.account, "/key")),
-            ),
-            ("ADMIN_TOKEN", &self.system.admin_token),
-        ];
-        values
-            .iter()
-            .map(|(name, value)| format!("{name}='{value}'\n"))
-            .collect()
-    }
-}
-
-/// The sandbox's phone, with a page opened in its WeChat.
-#[must_use]
-pub fn phone(sandbox: &str, page: Option<&str>) -> String {
-    // A name of its own, so that the pages on the phone are of other origins than the phone itself.
-    let phone = format!("{}/phone/", sandbox.replace("127.0.0.1", "phone.localhost"));
-    match page {
-        Some(page) => format!(
-            "{phone}?open={}",
-            page.replace('%', "%25")
-                .replace('&', "%26")
-                .replace('?', "%3F")
-        ),
-        None => phone,
     }
 }

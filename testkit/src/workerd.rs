@@ -15,11 +15,13 @@
 use std::{
     fs,
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     thread,
     time::{Duration, Instant},
 };
+
+use demo::Origins;
 
 use crate::{Failure, Result, child_guard::ChildGuard, http, paths};
 
@@ -276,6 +278,15 @@ impl Workerd {
         &self.sandbox
     }
 
+    /// Both, for the crate `demo`.
+    #[must_use]
+    pub fn origins(&self) -> Origins {
+        Origins {
+            gateway: self.gateway().to_owned(),
+            sandbox: self.sandbox.clone(),
+        }
+    }
+
     /// What the Workers have logged so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -379,22 +390,6 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
         held.push(listener);
     }
     Ok(ports)
-}
-
-/// Deletes a directory with all that is in it, such as a system's store; one that is not there is deleted already.
-///
-/// # Errors
-///
-/// The directory could not be deleted.
-pub fn wipe(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::new(
-            format!("delete {}", directory.display()),
-            error,
-            "delete it by hand",
-        )),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

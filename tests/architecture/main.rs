@@ -20,7 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates that a crate may import.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("order", &[]),
     ("wechatpay", &["order"]),
     ("checkout", &["order"]),
@@ -29,11 +29,19 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("edge", &["gateway"]),
     ("sandbox", &["order", "wechatpay"]),
     ("app", &["checkout", "order"]),
+    ("demo", &[]),
     (
         "server",
-        &["explain", "gateway", "order", "sandbox", "wechatpay"],
+        &[
+            "demo",
+            "explain",
+            "gateway",
+            "order",
+            "sandbox",
+            "wechatpay",
+        ],
     ),
-    ("testkit", &[]),
+    ("testkit", &["demo"]),
     ("testkit/runtime", &["gateway"]),
     ("xtask", &["testkit"]),
     ("bench", &["testkit", "xtask"]),

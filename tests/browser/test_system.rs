@@ -101,7 +101,7 @@ impl TestSystem {
 
     /// Alice's phone, with a page open in its WeChat.
     pub fn phone(&self, address: &str) -> String {
-        testkit::demo_system::phone(&self.sandbox(), Some(address))
+        testkit::demo::phone(&self.sandbox(), Some(address))
     }
 
     /// What WeChat's browser on Alice's phone opens for an address: the page

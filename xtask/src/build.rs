@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use testkit::{paths, workerd::wipe};
+use testkit::{demo::wipe, paths};
 
 use crate::{
     Failure, Result,

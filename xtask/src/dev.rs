@@ -2,14 +2,13 @@
 
 use std::{io::Write, path::PathBuf, sync::mpsc, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use testkit::{
-    demo::{Demo, Kind, Merchant},
-    demo_system::{DemoSystem, phone},
-    http::text,
+    demo::wipe,
+    demo_system::DemoSystem,
     paths,
-    workerd::{self, System, Workerd},
+    workerd::{self, Workerd},
 };
 
 use crate::{
@@ -62,18 +61,18 @@ pub fn run(options: Options) -> Result<()> {
 
     let directory = directory(&options.port.to_string());
     if options.fresh {
-        workerd::wipe(&directory)?;
+        wipe(&directory)?;
     }
     let ports = [options.port, sandbox_port, tls_port, tls_port_2];
     let mut system = step::of(
         "start the gateway and the sandbox, with the demo merchants",
         || DemoSystem::start(directory, ports),
     )?;
-    let addresses = Addresses::of(&system.running, &system.demo);
     if options.json {
-        print_line(&addresses.json(&system.demo, &system.system.admin_token));
+        print_line(&system.demo.json());
     } else {
-        addresses.print(&system.demo, &system.system);
+        let shown = |file| paths::shown(&system.system.directory.join(file));
+        println!("{}", system.demo.list(&shown("env"), &shown("workerd.log")));
     }
     until_stopped(&mut system.running)
 }
@@ -82,111 +81,6 @@ pub fn run(options: Options) -> Result<()> {
 #[must_use]
 pub fn directory(name: &str) -> PathBuf {
     paths::root().join(".dev").join(name)
-}
-
-/// Where to look.
-struct Addresses {
-    shop: String,
-    checkout: String,
-    phone: String,
-    inbox: String,
-    gateway: String,
-    sandbox: String,
-}
-
-impl Addresses {
-    fn of(running: &Workerd, demo: &Demo) -> Self {
-        let sandbox = running.sandbox().to_owned();
-        let checkout = demo.merchants.first().map(|shop| shop.checkout.clone());
-        let checkout = checkout.unwrap_or_default();
-        Self {
-            shop: format!("{sandbox}/shop/"),
-            phone: phone(&sandbox, Some(&checkout)),
-            checkout,
-            inbox: format!("{sandbox}/shop/inbox"),
-            gateway: running.gateway().to_owned(),
-            sandbox,
-        }
-    }
-
-    fn print(&self, demo: &Demo, system: &System) {
-        let key = |name| {
-            demo.merchants
-                .first()
-                .map_or("", |shop| text(&shop.gateway, name))
-        };
-        println!(
-            "
-  The demo shop      {}
-  A checkout         {}
-  … in WeChat        {}
-  The phone          {}
-  The delivery inbox {}
-
-  The API            {}
-    api-key          {}
-    api-secret       {}
-    delivery secret  {}
-  ADMIN_TOKEN        {}
-  WeChat's side      {}
-  The documents' variables are set by `. {}`.
-
-  A checkout of each merchant
-{}
-  The log is {}. Ctrl-C stops everything.",
-            self.shop,
-            self.checkout,
-            self.phone,
-            phone(&self.sandbox, None),
-            self.inbox,
-            self.gateway,
-            key("/api-key"),
-            key("/api-secret"),
-            key("/delivery_secret"),
-            system.admin_token,
-            self.sandbox,
-            paths::shown(&system.directory.join("env")),
-            each(demo),
-            paths::shown(&system.directory.join("workerd.log")),
-        );
-    }
-
-    fn json(&self, demo: &Demo, admin_token: &str) -> Value {
-        json!({
-            "gateway": self.gateway,
-            "sandbox": self.sandbox,
-            "shop": self.shop,
-            "inbox": self.inbox,
-            "checkout": self.checkout,
-            "phone": self.phone,
-            "admin_token": admin_token,
-            "merchants": demo.merchants.iter().map(Merchant::json).collect::<Vec<_>>(),
-        })
-    }
-}
-
-/// A line for each merchant: what its upstream speaks, and a checkout to pay.
-fn each(demo: &Demo) -> String {
-    demo.merchants
-        .iter()
-        .map(|merchant| {
-            let (kind, checkout) = (merchant.kind, &merchant.checkout);
-            format!("    {:<14} {:<32} {checkout}\n", kind.id, in_words(kind))
-        })
-        .collect()
-}
-
-fn in_words(kind: Kind) -> String {
-    let dialect = match (kind.dialect, kind.region) {
-        ("v3", Some("mainland")) => "APIv3, mainland",
-        ("v3", _) => "APIv3, Global",
-        ("ionline", _) => "iOnline",
-        _ => "WeChat Pay v2",
-    };
-    match kind.sub_merchant {
-        Some(_) => format!("{dialect}, of an institution"),
-        None => dialect.to_owned(),
-    }
 }
 
 /// Prints one line to standard output at once: a script waits for it.

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use testkit::{
     demo,
-    demo_system::phone,
     http::text,
     paths,
     workerd::{self, System},
@@ -53,14 +52,14 @@ pub fn run(options: Options) -> Result<()> {
         options.port,
     );
     if options.fresh {
-        workerd::wipe(&system.directory)?;
+        demo::wipe(&system.directory)?;
     }
     let mut running = step::of("start the sandbox", || system.start())?;
-    let merchants = demo::sandbox_merchants(&running)?;
+    let merchants = demo::sandbox_merchants(running.sandbox())?;
     if options.json {
         print_line(&json!({
             "sandbox": running.sandbox(),
-            "phone": phone(running.sandbox(), None),
+            "phone": demo::phone(running.sandbox(), None),
             "merchants": merchants,
         }));
     } else {
@@ -81,7 +80,10 @@ fn print(running: &workerd::Workerd, merchants: &[Value]) {
   Every credential   {0}/sandbox/merchants, private keys and certificates too",
         running.sandbox()
     );
-    println!("  The phone          {}", phone(running.sandbox(), None));
+    println!(
+        "  The phone          {}",
+        demo::phone(running.sandbox(), None)
+    );
     for merchant in merchants {
         println!("\n  {}", text(merchant, "/name"));
         for (name, at) in [

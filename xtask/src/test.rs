@@ -10,10 +10,11 @@ use std::{
 use serde_json::{Value, json};
 
 use testkit::{
+    demo::wipe,
     demo_system::DemoSystem,
     http::text,
     paths::{self, Browser},
-    workerd::{free_ports, wipe},
+    workerd::free_ports,
 };
 
 use crate::{

@@ -55,7 +55,7 @@ fn answer(
         Failure::new(
             format!("ask {url}"),
             error,
-            "see whether the system is running: `cargo xtask dev`",
+            "see whether the gateway and the sandbox are running",
         )
     };
     let mut response = outcome.map_err(failed)?;
@@ -78,7 +78,7 @@ impl Answer {
         Err(Failure::new(
             step,
             format!("answered {} with {}", self.status, self.body),
-            "start afresh with `cargo xtask dev --fresh`; if it stays, the message above names what was refused",
+            "start afresh with --fresh; if it stays, the message above names what was refused",
         ))
     }
 }

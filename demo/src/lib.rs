@@ -1,0 +1,28 @@
+//! Fills a running gateway and sandbox with merchants and a shop, so that they can be tried at once.
+//!
+//! `weceive dev` and `cargo xtask dev` start different programs; what they put into them and print is here.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`merchants`] | the demo merchants |
+//! | [`fill`](mod@fill) | makes them at the gateway, and opens a checkout for each |
+//! | [`credentials`] | what a run chose or was told, kept for the next |
+//! | [`listing`] | the list that is printed, and the variables of the documents |
+//! | [`files`] | files that a run keeps |
+//! | [`http`] | a JSON client for loopback |
+//! | [`failure`] | errors that say what was being done and what to do now |
+
+pub mod credentials;
+pub mod failure;
+pub mod files;
+pub mod fill;
+pub mod http;
+pub mod listing;
+pub mod merchants;
+
+pub use credentials::Credentials;
+pub use failure::{Failure, Result};
+pub use files::{wipe, write_secret};
+pub use fill::{Demo, Merchant, Origins, fill, sandbox_merchants};
+pub use listing::phone;
+pub use merchants::{Kind, MERCHANTS};

@@ -1,0 +1,139 @@
+//! What a started system prints, and the variables of the documents.
+
+use serde_json::{Value, json};
+
+use crate::{
+    fill::{Demo, Merchant},
+    http::text,
+    merchants::Kind,
+};
+
+impl Demo {
+    /// The addresses and keys as a list for people. `env` is the file with the [variables](Self::variables), `log` the
+    /// file of the log.
+    #[must_use]
+    pub fn list(&self, env: &str, log: &str) -> String {
+        let sandbox = &self.origins.sandbox;
+        let shop = self.merchants.first();
+        let key = |name| shop.map_or("", |shop| text(&shop.gateway, name));
+        format!(
+            "
+  The demo shop      {sandbox}/shop/
+  A checkout         {}
+  … in WeChat        {}
+  The phone          {}
+  The delivery inbox {sandbox}/shop/inbox
+
+  The API            {}
+    api-key          {}
+    api-secret       {}
+    delivery secret  {}
+  ADMIN_TOKEN        {}
+  WeChat's side      {sandbox}
+  The documents' variables are set by `. {env}`.
+
+  A checkout of each merchant
+{}
+  The log is {log}. Ctrl-C stops everything.",
+            self.checkout(),
+            phone(sandbox, Some(self.checkout())),
+            phone(sandbox, None),
+            self.origins.gateway,
+            key("/api-key"),
+            key("/api-secret"),
+            key("/delivery_secret"),
+            self.admin_token,
+            each(&self.merchants),
+        )
+    }
+
+    /// The same for a script, with the account of each merchant.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let sandbox = &self.origins.sandbox;
+        json!({
+            "gateway": self.origins.gateway,
+            "sandbox": sandbox,
+            "shop": format!("{sandbox}/shop/"),
+            "inbox": format!("{sandbox}/shop/inbox"),
+            "checkout": self.checkout(),
+            "phone": phone(sandbox, Some(self.checkout())),
+            "admin_token": self.admin_token,
+            "merchants": self.merchants.iter().map(Merchant::json).collect::<Vec<_>>(),
+        })
+    }
+
+    /// What the documents' commands use, as assignments of a shell: `A` and `GATEWAY`, `SANDBOX`, `PHONE`, the demo
+    /// shop's `K`, `S`, `delivery_secret` and `api_key` (its key at WeChat), and `ADMIN_TOKEN`.
+    #[must_use]
+    pub fn variables(&self) -> String {
+        let (gateway, sandbox) = (self.origins.gateway.as_str(), self.origins.sandbox.as_str());
+        let shop = self.merchants.first();
+        let at_gateway = |name| shop.map_or("", |shop| text(&shop.gateway, name));
+        let values = [
+            ("A", gateway),
+            ("GATEWAY", gateway),
+            ("SANDBOX", sandbox),
+            ("PHONE", &phone(sandbox, None)),
+            ("K", at_gateway("/api-key")),
+            ("S", at_gateway("/api-secret")),
+            ("delivery_secret", at_gateway("/delivery_secret")),
+            (
+                "api_key",
+                shop.map_or("", |shop| text(&shop.account, "/key")),
+            ),
+            ("ADMIN_TOKEN", &self.admin_token),
+        ];
+        values
+            .iter()
+            .map(|(name, value)| format!("{name}='{value}'\n"))
+            .collect()
+    }
+
+    /// The demo shop's checkout.
+    fn checkout(&self) -> &str {
+        self.merchants
+            .first()
+            .map_or("", |shop| shop.checkout.as_str())
+    }
+}
+
+/// The sandbox's phone, with a page opened in its WeChat.
+#[must_use]
+pub fn phone(sandbox: &str, page: Option<&str>) -> String {
+    // A name of its own, so that the pages on the phone are of other origins than the phone itself.
+    let phone = format!("{}/phone/", sandbox.replace("127.0.0.1", "phone.localhost"));
+    match page {
+        Some(page) => format!(
+            "{phone}?open={}",
+            page.replace('%', "%25")
+                .replace('&', "%26")
+                .replace('?', "%3F")
+        ),
+        None => phone,
+    }
+}
+
+/// A line for each merchant: what its upstream speaks, and a checkout to pay.
+fn each(merchants: &[Merchant]) -> String {
+    merchants
+        .iter()
+        .map(|merchant| {
+            let (kind, checkout) = (merchant.kind, &merchant.checkout);
+            format!("    {:<14} {:<32} {checkout}\n", kind.id, in_words(kind))
+        })
+        .collect()
+}
+
+fn in_words(kind: Kind) -> String {
+    let dialect = match (kind.dialect, kind.region) {
+        ("v3", Some("mainland")) => "APIv3, mainland",
+        ("v3", _) => "APIv3, Global",
+        ("ionline", _) => "iOnline",
+        _ => "WeChat Pay v2",
+    };
+    match kind.sub_merchant {
+        Some(_) => format!("{dialect}, of an institution"),
+        None => dialect.to_owned(),
+    }
+}
