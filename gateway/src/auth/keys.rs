@@ -1,8 +1,8 @@
 //! Authenticates programs and operators: api-keys, api-tokens and `ADMIN_TOKEN`.
 //!
 //! ```text
-//! caller ─▶ directory: whose key is it ─▶ authenticate: limit of wrong keys
-//!                                              └─▶ record_caller: log, audit, limit per key
+//! caller ─▶ directory: which merchant has the key ─▶ authenticate: limit of wrong keys
+//!                                                        └─▶ record_caller: log, audit, limit per key
 //! ```
 
 use crate::http::address::origin;
@@ -87,8 +87,8 @@ async fn check_secret<R: Runtime>(
     authenticate(cx, request, &fingerprint(api_key), checked).await
 }
 
-/// Whether the caller of a BASIC call, authenticated by [`caller`], presents
-/// more than the api-key. A wrong api-secret is refused as everywhere.
+/// Whether the caller of a BASIC call, authenticated by [`caller`], sends more
+/// than the api-key. A wrong api-secret is refused as in every call.
 pub async fn has_shown_secret<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -108,8 +108,8 @@ pub async fn has_shown_secret<R: Runtime>(
     }
 }
 
-/// Refuses a BASIC call that takes money out, where the merchant's
-/// `require_secret` demands the secret for it.
+/// Refuses a BASIC call that pays money out with the api-key alone, where the
+/// merchant's `require_secret` demands the secret for such calls.
 pub async fn refuse_key_alone<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -121,8 +121,9 @@ pub async fn refuse_key_alone<R: Runtime>(
     }
 }
 
-/// Refuses a BASIC call with an address outside the merchant's registered
-/// origins, where the merchant's `require_secret` demands the secret for it.
+/// Refuses a BASIC call that names an address outside the merchant's registered
+/// origins, where the merchant's `require_secret` demands the secret for such
+/// calls.
 pub async fn refuse_foreign_addresses<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -151,8 +152,8 @@ pub async fn refuse_foreign_addresses<R: Runtime>(
     }
 }
 
-/// A refusal as its caller may see it: only a caller that may read the order
-/// learns which of its terms differs.
+/// The refusal as its caller may see it: only a caller that may read the order
+/// is told which of its terms differs.
 pub async fn refusal_for<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -170,7 +171,7 @@ pub async fn refusal_for<R: Runtime>(
 }
 
 /// Records the authenticated caller and applies its rate limit. `limited` is
-/// the name that the limit counts under.
+/// the name of the limit's bucket.
 fn record_caller<R: Runtime>(
     cx: &Services<R>,
     kind: &str,
@@ -202,11 +203,11 @@ async fn token_holder<R: Runtime>(
     Ok(context)
 }
 
-/// Checks a key that a caller presents, and limits wrong keys by network
-/// address. Past the limit a wrong key is answered with 429 in place of what is
-/// wrong with it; a right key still passes, because its owner may use the same
-/// address. In a flood of wrong keys no key is checked. Without a client address
-/// no per-address limit applies.
+/// Checks a key that a caller sends, and limits wrong keys by network address.
+/// Past the limit a wrong key is answered with 429 instead of the reason; a
+/// right key still passes, because its owner may use the same address. In a
+/// flood of wrong keys no key is checked. Without a client address no
+/// per-address limit applies.
 pub async fn authenticate<R: Runtime, T>(
     cx: &Services<R>,
     request: &Request,
@@ -248,7 +249,8 @@ fn is_admin<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<(), ApiEr
     let given = header_text(request, "authorization")
         .and_then(|text| text.strip_prefix("Bearer "))
         .map(Secret::new);
-    // Every token is compared, so that the time does not tell which one matched.
+    // Every token is compared, so that the time does not reveal which one
+    // matched.
     let tokens = cx.config.admin_tokens.iter();
     let holds = tokens.fold(false, |holds, token| {
         (given.as_ref() == Some(token)) | holds

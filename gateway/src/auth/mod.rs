@@ -1,9 +1,9 @@
-//! Who asks: keys, tokens and payers' sessions.
+//! Authenticates callers: keys, tokens and payers' sessions.
 //!
-//! | file | whom it recognises, and by what |
+//! | file | who is authenticated, and by what |
 //! |---|---|
 //! | `keys.rs` | a merchant's program by its api-key and api-secret or an api-token; the operator by `ADMIN_TOKEN` |
-//! | `sessions.rs` | a payer's browser by a signed cookie that holds an openid |
+//! | `sessions.rs` | a payer's browser by a signed cookie that contains an openid |
 //! | `oauth.rs` | a payer by the code that WeChat gave the browser or the Mini Program |
 
 pub mod keys;

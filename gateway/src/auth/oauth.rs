@@ -1,4 +1,4 @@
-//! WeChat's OAuth: an openid for a code.
+//! WeChat's OAuth: exchanges a code for an openid.
 
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
@@ -11,14 +11,14 @@ use wechatpay::oauth::{
     ACCESS_TOKEN_URL, API_HOST, BACKUP_API_HOST, ErrorCode, Token, TokenError, TokenRequest,
 };
 
-/// Who pays, under which application.
+/// The payer, and the application that the openid belongs to.
 pub(crate) struct MiniPayer {
     pub appid: String,
     pub openid: String,
 }
 
-/// The openid for WeChat's code, which is good once. A virtual openid is
-/// none: it cannot pay, and another visit has another.
+/// Exchanges WeChat's code, which can be used once, for an openid. A virtual
+/// openid is refused: it cannot pay, and it differs at each visit.
 pub async fn exchange<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -37,7 +37,7 @@ pub async fn exchange<R: Runtime>(
     }
 }
 
-/// What WeChat says to a code.
+/// WeChat's answer to a code.
 pub async fn token<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -55,8 +55,9 @@ pub async fn token<R: Runtime>(
     Ok(Token::read(answer.body()))
 }
 
-/// Asks WeChat's API, and its backup host where the first does not answer.
-/// Both know the same codes: one that the first has spent is refused.
+/// Calls WeChat's API, and its backup host if the first does not answer. Both
+/// share the state of codes: one that was used at the first is refused at the
+/// second.
 pub async fn ask_weixin<R: Runtime>(cx: &Services<R>, url: &str) -> Result<Response, ApiError> {
     for host in [API_HOST, BACKUP_API_HOST] {
         let url = url.replacen(API_HOST, host, 1);
@@ -74,7 +75,7 @@ pub async fn ask_weixin<R: Runtime>(cx: &Services<R>, url: &str) -> Result<Respo
     Err(ApiError::of(Code::UpstreamUnavailable))
 }
 
-/// The openid for `wx.login`'s code, which is good once.
+/// Exchanges `wx.login`'s code, which can be used once, for an openid.
 pub async fn mini_payer<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -92,7 +93,7 @@ pub async fn mini_payer<R: Runtime>(
     }
 }
 
-/// What WeChat says to `wx.login`'s code.
+/// WeChat's answer to `wx.login`'s code.
 pub async fn session<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -114,8 +115,8 @@ pub async fn session<R: Runtime>(
     Ok(Answer::read(answer.body()).map(|Answer { openid }| MiniPayer { appid, openid }))
 }
 
-/// Whether WeChat refuses for what the merchant has entered or registered, so
-/// that no other code and no other payer can pass.
+/// Whether WeChat's refusal is about settings that the merchant has entered or
+/// registered, so that another code or another payer would be refused too.
 const fn is_about_settings(code: ErrorCode) -> bool {
     !code.wants_new_code()
         && !matches!(
@@ -127,7 +128,7 @@ const fn is_about_settings(code: ErrorCode) -> bool {
         )
 }
 
-/// What WeChat's refusal of a code comes down to, by who can do something.
+/// The code for WeChat's refusal, by who can act on it.
 const fn refused(code: ErrorCode) -> Code {
     match code {
         code if code.wants_new_code() => Code::LoginCodeRefused,

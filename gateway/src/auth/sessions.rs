@@ -1,4 +1,5 @@
-//! Payers: signed cookies that say who a payer is, and the way there.
+//! Payers: signed cookies that identify a payer, and the sign-in that sets
+//! them.
 
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{cookie, redirect, set};
@@ -23,41 +24,43 @@ pub struct Flow {
     pub goal: Goal,
     /// The Quick Auth service that the payer was sent to; `None` for WeChat.
     pub service: Option<String>,
-    /// It has ended: its callback, opened again, only goes on to the goal.
+    /// Whether it has ended: its callback, opened again, only redirects to the
+    /// goal.
     pub ended: bool,
     pub until_ms: i64,
 }
 
 #[derive(Serialize, Deserialize)]
 pub enum Goal {
-    /// Back to our own page, at this path.
+    /// A page of this gateway, at this path.
     Page(String),
     /// To a shop's registered address, with `wx_openid` appended.
     Shop(String),
 }
 
-/// What a payer's cookie says.
+/// The contents of a payer's cookie.
 #[derive(Serialize, Deserialize)]
 struct Payer {
     v: u8,
     appid: String,
     openid: String,
-    /// The merchant and its Quick Auth service, where that has told the openid.
+    /// The merchant and its Quick Auth service, where that service returned the
+    /// openid.
     told_by: Option<(String, String)>,
     until_ms: i64,
 }
 
-/// Why a browser comes back without an openid, as its cookie says it.
+/// Why a browser returned without an openid, as its cookie stores it.
 pub const FAILURES: [Code; 3] = [
     Code::OpenIdRequired,
     Code::VirtualOpenId,
     Code::SignInNotSetUp,
 ];
 
-/// WeChat's code lives five minutes; a payer may take as long to agree.
+/// WeChat's code is valid for five minutes; a payer may take as long to agree.
 const FLOW_SECONDS: i64 = 10 * 60;
 
-/// Says that a sign-in has just failed.
+/// The cookie that reports that a sign-in has just failed.
 pub const FAILED_COOKIE: &str = "weceive_sign_in_failed";
 
 /// Purpose of a cookie with an openid that WeChat returned.
@@ -66,10 +69,10 @@ const PAYER_PURPOSE: &str = "payer";
 /// Purpose of a cookie with an openid that a service returned.
 const SERVICE_PURPOSE: &str = "payer told by a service";
 
-/// As long as a prepayment.
+/// As long as a prepayment is valid.
 const PAYER_SECONDS: i64 = 2 * 60 * 60;
 
-/// Begins the way to an openid for our own page.
+/// Begins a sign-in for a page of this gateway.
 pub fn sign_in<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -93,9 +96,9 @@ pub fn sign_in<R: Runtime>(
     }
 }
 
-/// The payer's openid under the merchant's appid, to make an order for: one
-/// that this browser has shown to WeChat, or one that the merchant's own
-/// Quick Auth service has told.
+/// The payer's openid under the merchant's appid, for a new order: one that
+/// WeChat returned to this browser's sign-in, or one that the merchant's own
+/// Quick Auth service returned.
 pub fn payer<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -112,8 +115,7 @@ pub fn payer<R: Runtime>(
     verified_payer(cx, request, context).or_else(told)
 }
 
-/// The payer's openid under the merchant's appid, as WeChat itself has told
-/// it.
+/// The payer's openid under the merchant's appid, if WeChat itself returned it.
 pub fn verified_payer<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -140,8 +142,8 @@ fn read_payer<R: Runtime>(
     holds.then_some(payer)
 }
 
-/// Whether this payer cannot be recognised until the merchant's settings
-/// are corrected: there is no `app_secret`, or WeChat has just refused it.
+/// Whether this payer cannot sign in until the merchant's settings are
+/// corrected: there is no `app_secret`, or WeChat has just refused it.
 pub fn cannot_sign_in<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -152,7 +154,7 @@ pub fn cannot_sign_in<R: Runtime>(
     nothing || cookie(request, FAILED_COOKIE) == Some(Code::SignInNotSetUp.name())
 }
 
-/// To WeChat's authorise page.
+/// Redirects to WeChat's authorise page.
 pub fn authorize<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -173,9 +175,8 @@ pub fn authorize<R: Runtime>(
     Ok(response)
 }
 
-/// Why the last sign-in has failed, and the cookie that ends it, so that it is
-/// shown once. Not where asking again cannot help: see
-/// [`cannot_sign_in`].
+/// Why the last sign-in failed, and the cookie that deletes this, so that it is
+/// shown once. Not where another sign-in cannot help: see [`cannot_sign_in`].
 pub fn sign_in_failed<R: Runtime>(cx: &Services<R>, request: &Request) -> Option<(Code, String)> {
     let said = cookie(request, FAILED_COOKIE)?;
     let code = FAILURES.into_iter().find(|code| code.name() == said);
@@ -183,8 +184,9 @@ pub fn sign_in_failed<R: Runtime>(cx: &Services<R>, request: &Request) -> Option
     Some((code, new_cookie(cx, FAILED_COOKIE, "", "/pay/", 0)))
 }
 
-/// To our own page, with the openid in a cookie: one of the merchant's own
-/// where its Quick Auth service has told the openid.
+/// Redirects to a page of this gateway, with the openid in a cookie; where the
+/// merchant's Quick Auth service returned the openid, the cookie is valid for
+/// that merchant only.
 pub fn arrive<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -211,7 +213,7 @@ pub fn arrive<R: Runtime>(
     response
 }
 
-/// A new way: its state, and the cookie that remembers it.
+/// A new sign-in: its state, and the cookie that stores it.
 pub fn begin<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -231,8 +233,7 @@ pub fn begin<R: Runtime>(
     (state, cookie)
 }
 
-/// The way is used up; its cookie remembers where it led, as long as a
-/// checkout can be paid.
+/// Ends a sign-in; its cookie keeps the goal as long as a checkout can be paid.
 pub fn end<R: Runtime>(cx: &Services<R>, response: &mut Response, state: &str, flow: Option<Flow>) {
     let Some(flow) = flow else { return };
     let ended = Flow {
@@ -269,7 +270,7 @@ pub fn new_cookie<R: Runtime>(
     path: &str,
     seconds: i64,
 ) -> String {
-    // Lax: WeChat's own page sends the browser back by a plain link.
+    // Lax: WeChat's own page returns the browser by a plain link.
     let secure = if cx.config.is_https() { "; Secure" } else { "" };
     format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }
@@ -278,19 +279,20 @@ pub fn payer_cookie(appid: &str) -> String {
     format!("weceive_payer_{appid}")
 }
 
-/// The merchant's own: what its service says holds nowhere else.
+/// The merchant's own cookie: an openid from its service is valid for no other
+/// merchant.
 fn service_cookie(merchant: &str) -> String {
     format!("weceive_told_{merchant}")
 }
 
-/// What a cookie names a Quick Auth service by: its address, and the token that
-/// it knows the merchant by.
+/// The name of a Quick Auth service in a cookie: its address, and the token
+/// that identifies the merchant to it.
 pub fn name_of(service: &QuickAuth) -> String {
     fingerprint(&format!("{} {}", service.url, service.token))
 }
 
-/// The address with these fields in its query, in place of any that it has
-/// under the same names. The rest of the query stays as it is written.
+/// The address with these fields in its query, which replace its own fields of
+/// the same names. The rest of the query is not changed.
 pub fn with_fields(address: &str, fields: &[(&str, &str)]) -> Option<String> {
     let mut url = Url::parse(address).ok()?;
     let is_kept = |piece: &&str| {
@@ -311,7 +313,7 @@ pub fn with_fields(address: &str, fields: &[(&str, &str)]) -> Option<String> {
 /// The most bytes of an openid.
 pub(crate) const MAX_OPENID_BYTES: usize = 128;
 
-/// What WeChat writes an openid with.
+/// Whether the text has only characters that WeChat uses in an openid.
 pub(crate) fn is_openid(text: &str) -> bool {
     (1..=MAX_OPENID_BYTES).contains(&text.len())
         && text

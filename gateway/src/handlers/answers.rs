@@ -1,5 +1,5 @@
-//! What several endpoints answer with: an order and a refund, in the names of
-//! the API.
+//! Parts of answers that several endpoints share: an order and a refund, in the
+//! names of the API.
 
 use crate::book::Refunded;
 use crate::http::message::texts;
@@ -30,10 +30,10 @@ pub(crate) fn status_data(order: &Order) -> Value {
         ("cash_fee_type", of(|p| p.cash_fee_type.clone())),
         ("rate", of(|p| p.rate.clone())),
         ("duplicate_of", duplicate_of.clone()),
-        // The earlier name, which goes with the next version.
+        // The earlier name, which the next version removes.
         ("paid_besides", duplicate_of),
     ]);
-    // The merchant's own text. WeChat's echo of it may be shortened or changed.
+    // The merchant's own text. WeChat may shorten or change it in its copy.
     let attach = terms
         .attach
         .clone()
@@ -43,7 +43,8 @@ pub(crate) fn status_data(order: &Order) -> Value {
 }
 
 /// WeChat's names, every value a text. `refund_status` is WeChat's, or `ASKED`
-/// while WeChat has not taken the request yet; then `err_code` says why.
+/// while WeChat has not accepted the request yet; then `err_code` gives the
+/// reason.
 pub(crate) fn refund_data(refunded: &Refunded) -> Value {
     let Refunded {
         out_trade_no,

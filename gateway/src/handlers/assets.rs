@@ -10,8 +10,8 @@ use crate::services::Services;
 use http::header;
 use std::rc::Rc;
 
-/// The files that are served, by their ending. Everything else is not found,
-/// and so is the page's frame before it is filled in.
+/// The files that are served, by their extension. Any other file is not found,
+/// nor is the page's HTML template.
 const TYPES: [(&str, &str); 7] = [
     (".js", "text/javascript; charset=utf-8"),
     (".wasm", "application/wasm"),
@@ -22,11 +22,11 @@ const TYPES: [(&str, &str); 7] = [
     (".txt", "text/plain; charset=utf-8"),
 ];
 
-/// One file. Its name holds a hash of what is in it, so it may be kept for
-/// ever; the few that do not (an icon) are asked for again in an hour.
+/// One file. Its name contains a hash of its contents, so it may be cached for
+/// ever; the few that do not (an icon) for an hour.
 ///
-/// Where it says `br`, the runtime compresses it on its way out: some do
-/// not by themselves.
+/// Where the header says `br`, the runtime compresses the answer: some runtimes
+/// do not without it.
 pub async fn asset<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -50,7 +50,7 @@ pub async fn asset<R: Runtime>(
     let found = cx.fetch_asset(file).await.ok_or_else(not_found)?;
     let mut response = answer(200, content_type, found);
     response.headers_mut().remove(header::CACHE_CONTROL);
-    // 64 bits in hexadecimal, their leading zeros left out.
+    // 64 bits in hexadecimal, without leading zeros.
     let hashed = file
         .split(['-', '.', '_'])
         .any(|part| (12..=16).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit()));
@@ -66,8 +66,8 @@ pub async fn asset<R: Runtime>(
     Ok(response)
 }
 
-/// The contents of a domain check file. An address that asks for many that
-/// do not exist is not heard for a while.
+/// The contents of a domain check file. An address that requests many that do
+/// not exist is refused for a while.
 async fn domain_file<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

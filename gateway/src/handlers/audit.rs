@@ -26,7 +26,7 @@ pub async fn get_audit<R: Runtime>(
     audit_of(cx, request, &context.merchant.id).await
 }
 
-/// The same for the operator.
+/// The same audit for the operator.
 pub async fn audit_for<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

@@ -1,13 +1,13 @@
-//! `GET /v1/doctor` and `GET /admin/merchants/{id}/doctor`: whether everything
-//! that was entered for a merchant works, in words.
+//! `GET /v1/doctor` and `GET /admin/merchants/{id}/doctor`: checks whether a
+//! merchant's settings and credentials work, and explains in words.
 //!
 //! ```text
 //! {"healthy": false, "checks": [{"name": "keys", "ok": false, "says": "…"}, …]}
 //! ```
 //!
-//! `ok` is `null` where nothing can be known from here. What is asked of
-//! WeChat moves no money: an unknown order is queried, and one
-//! that cannot be paid is made and closed.
+//! `ok` is `null` where the gateway cannot know. The requests to WeChat move no
+//! money: an unknown order is queried, and one that cannot be paid is made and
+//! closed.
 
 use crate::auth::keys::{Access, admin, caller};
 use crate::auth::oauth::{session, token};
@@ -27,13 +27,13 @@ use wechatpay::oauth::{ErrorCode, TokenError};
 use wechatpay::v3::sign::MAX_CLOCK_DIFFERENCE_S;
 use wechatpay::v3::time::rfc3339;
 
-/// A certificate with less left than this deserves a look.
+/// A certificate that expires within this time gets a warning.
 const SOON_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 
-/// The same is not asked of WeChat again within a minute.
+/// How long the answers of WeChat to these checks are reused.
 const REMEMBER_MS: i64 = 60_000;
 
-/// One thing that was looked at.
+/// One check and its result.
 struct Check {
     name: &'static str,
     ok: Option<bool>,
@@ -56,7 +56,7 @@ fn wrong(name: &'static str, says: impl Into<String>) -> Check {
     }
 }
 
-/// What WeChat's answer to an invented code says of the secret.
+/// What WeChat's answer to an invented code shows about the secret.
 fn said_to_no_code<T>(
     name: &'static str,
     appid: &str,
@@ -123,13 +123,13 @@ async fn examine<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> Val
     match OutTradeNo::new(&number) {
         Ok(number) => {
             let keys = check_keys(cx, context, &number).await;
-            // Without keys the rest of WeChat's answers say only that.
+            // Without valid keys, WeChat's other answers would say only that.
             let with_keys = keys.ok == Some(true);
             checks.push(keys);
             checks.extend(check_clock(cx, context).await);
             checks.extend(check_certificates(cx, context).await);
             if with_keys {
-                // Before there is an order under this number.
+                // Check before there is an order under this number.
                 checks.extend(check_client_certificate(cx, context, &number).await);
                 let (appid, clock) = check_appid(cx, context, number).await;
                 checks.push(appid);
@@ -160,7 +160,7 @@ async fn examine<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> Val
     found
 }
 
-/// An answer to our question, verified, proves the keys of both sides.
+/// Checks both sides' keys: a verified answer to a query proves them.
 async fn check_keys<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -261,9 +261,9 @@ async fn check_certificates<R: Runtime>(
     })
 }
 
-/// Only a call that needs the certificate proves it. What is asked for is a
-/// refund of an order that does not exist: WeChat refuses it after it has
-/// looked at the certificate.
+/// Checks the client certificate. Only a call that needs it proves it: a refund
+/// of an order that does not exist is requested, and WeChat refuses it after it
+/// has checked the certificate.
 async fn check_client_certificate<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -294,9 +294,9 @@ async fn check_client_certificate<R: Runtime>(
     })
 }
 
-/// An order that cannot be paid, because its code is not shown. The second
-/// check is there when WeChat takes the order only without `time_expire`:
-/// then the clocks differ, and the appid is right.
+/// Makes an order that cannot be paid, because its code is not shown. The
+/// second check is returned when WeChat accepts the order only without
+/// `time_expire`: then the clocks differ, and the appid is right.
 async fn check_appid<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -340,7 +340,7 @@ async fn check_appid<R: Runtime>(
     };
     let appid = match made {
         Ok(_) => {
-            // Where it cannot be closed, its time runs out.
+            // If it cannot be closed, it expires.
             let _ = upstream.close(&number, None).await;
             let account = &merchant.account;
             fine(
@@ -363,7 +363,8 @@ async fn check_appid<R: Runtime>(
     (appid, clock)
 }
 
-/// WeChat refuses a time that lies ten minutes ahead by our clock.
+/// WeChat refuses an expiry that is ten minutes in the future by this gateway's
+/// clock.
 fn clocks_differ<R: Runtime>(cx: &Services<R>, refusal: &str) -> Check {
     let way_back = match cx.config.development {
         true => {
@@ -379,7 +380,8 @@ fn clocks_differ<R: Runtime>(cx: &Services<R>, refusal: &str) -> Check {
     wrong("clock", says)
 }
 
-/// The same of the Mini Program, where there is one.
+/// Checks the Mini Program's secret in the same way, if there is a Mini
+/// Program.
 async fn check_mini_program_secret<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -396,7 +398,8 @@ async fn check_mini_program_secret<R: Runtime>(
     Some(said_to_no_code(NAME, &mini_program.appid, said))
 }
 
-/// An invented code: WeChat refuses it only after it has checked the secret.
+/// Checks the app secret with an invented code: WeChat refuses the code only
+/// after it has checked the secret.
 async fn check_app_secret<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> Check {
     const NAME: &str = "app_secret";
     if context.credentials.app_secret.is_none() {
@@ -417,7 +420,7 @@ async fn check_app_secret<R: Runtime>(cx: &Services<R>, context: &MerchantContex
     said_to_no_code(NAME, context.merchant.account.payer_appid(), said)
 }
 
-/// A warning where another merchant has the same account at WeChat.
+/// Warns where another merchant has the same account at WeChat.
 async fn check_account<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> Option<Check> {
     let twins = same_account(&cx.runtime, &context.merchant).await;
     let twins = twins
@@ -426,8 +429,8 @@ async fn check_account<R: Runtime>(cx: &Services<R>, context: &MerchantContext) 
     account_warning(&twins).map(|says| unknown("account", says))
 }
 
-/// WeChat calls public HTTPS addresses without a query (checklist G10),
-/// and iOnline only the two usual ports.
+/// Checks the notice URL: WeChat calls public HTTPS addresses without a query
+/// (checklist G10), and iOnline only the two usual ports.
 fn check_notify_url<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> Check {
     const NAME: &str = "notify_url";
     let address = cx.config.notify_url(&context.merchant);
@@ -516,7 +519,7 @@ fn check_directory<R: Runtime>(cx: &Services<R>) -> Check {
     )
 }
 
-/// What a leaked api-key can do by itself.
+/// Warns about what a leaked api-key alone allows.
 fn check_api_key_alone(context: &MerchantContext) -> Check {
     const NAME: &str = "require_secret";
     match context.merchant.require_secret {
@@ -532,7 +535,7 @@ fn check_api_key_alone(context: &MerchantContext) -> Check {
     }
 }
 
-/// Whether notices may leave unencrypted.
+/// Warns where notices may be delivered unencrypted.
 fn check_http_notify_url(context: &MerchantContext) -> Check {
     const NAME: &str = "http_notify_url";
     match context.merchant.http_notify_url {
@@ -551,7 +554,7 @@ fn clocks(ahead_s: i64) -> String {
     format!("WeChat's clock is {} seconds {way} ours", ahead_s.abs())
 }
 
-/// What was entered for the merchant and may be wrong where WeChat refuses.
+/// The settings to compare where WeChat refuses.
 fn compare(context: &MerchantContext) -> &'static str {
     match context.merchant.dialect {
         Dialect::V2 => "Compare api_key, sign_type, appid and mch_id with the merchant platform.",
@@ -562,7 +565,7 @@ fn compare(context: &MerchantContext) -> &'static str {
     }
 }
 
-/// An upstream's refusal in words.
+/// An upstream's refusal as a sentence.
 fn words(error: ApiError) -> String {
     let message = &error.message;
     let text = |name: &str| message.get(name).and_then(Value::as_str);

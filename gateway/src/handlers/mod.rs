@@ -1,6 +1,6 @@
-//! What answers each request, in directories that say who calls.
+//! The functions that answer requests, in directories by caller.
 //!
-//! | place | who calls |
+//! | directory or file | who calls |
 //! |---|---|
 //! | `api/` | a merchant's program |
 //! | `payer/` | a payer's browser or Mini Program |
@@ -10,10 +10,11 @@
 //! | `assets.rs` | a browser, for the page's own files |
 //!
 //! Each endpoint of the table of routes has a free function of its name here:
-//! it reads the request, asks `auth` who calls, calls the merchant's book or the
-//! upstream through [`Services`](crate::services::Services), and writes the
-//! answer. A handler never imports another one; what several answer with is in
-//! `answers.rs` and in the directories' `mod.rs`.
+//! it reads the request, authenticates the caller with `auth`, calls the
+//! merchant's book or the upstream through
+//! [`Services`](crate::services::Services), and writes the answer. A handler
+//! never imports another one; the parts that several share are in `answers.rs`
+//! and in the directories' `mod.rs`.
 
 pub mod admin;
 mod answers;

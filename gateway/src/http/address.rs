@@ -1,20 +1,20 @@
-//! Addresses that a merchant gives us: which we will send to, and which we
-//! will send a payer to. Each is parsed where it comes in and stored as the
-//! parser writes it, so that every later reader sees the same address.
+//! Addresses from a merchant: those that the gateway sends requests to, and
+//! those that it redirects a payer to. Each is parsed on receipt and stored in
+//! the parser's form, so that every later reader sees the same address.
 
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use url::{Host, Url};
 
-/// The longest address that is taken.
+/// The longest address that is accepted.
 const MAX_BYTES: usize = 256;
 
-/// Which addresses a merchant's notices may be sent on to.
+/// Which addresses a merchant's notices may be forwarded to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotifyTargets {
     /// `https` and a public host name.
     Https,
-    /// The same, and `http`: see
+    /// As [`Self::Https`], and `http`: see
     /// [`Merchant::http_notify_url`](crate::merchants::merchant::Merchant::http_notify_url).
     HttpToo,
     /// Any `http` or `https` address, for development.
@@ -32,13 +32,13 @@ impl NotifyTargets {
     }
 }
 
-/// `notify_url`, `refund_notify_url`: where a notice is sent on to.
+/// `notify_url`, `refund_notify_url`: where a notice is forwarded to.
 ///
-/// Outside development it must have a public host *name*: a number could be a
-/// machine inside a private network, to which we would send requests (SSRF). Of
-/// the ports below 1024, where other services are, only 443, and 80 with
-/// `http`. What a name leads to is for the runtime, which reaches the public
-/// internet only.
+/// Outside development it must have a public host *name*: an IP address could
+/// be a machine inside a private network, to which the gateway would send
+/// requests (SSRF). Of the ports below 1024, which other services use, only 443
+/// is allowed, and 80 with `http`. The runtime resolves the name, and reaches
+/// the public internet only.
 pub fn notify_url(
     fields: &Fields,
     name: &str,
@@ -53,7 +53,7 @@ pub fn notify_url(
             "must be an address like https://shop.example.com/notify, without user name or fragment",
         );
     };
-    // As the parser writes it: a space in it would be refused when it is sent.
+    // In the parser's form: a space in it would be refused when it is sent.
     let text = url.to_string();
     if targets == NotifyTargets::Any {
         return Ok(Some(text));
@@ -70,8 +70,8 @@ pub fn notify_url(
     }
 }
 
-/// `success_url`, `cancel_url`: where the payer's browser goes, by the payer's
-/// own click. A single-page shop's address may have a fragment (`/#/paid`).
+/// `success_url`, `cancel_url`: where the payer's browser goes when the payer
+/// clicks. A single-page shop's address may have a fragment (`/#/paid`).
 pub fn page_url(
     fields: &Fields,
     name: &str,
@@ -90,22 +90,22 @@ pub fn page_url(
     }
 }
 
-/// One of `redirect_origins`: scheme, host and port alone, `https` outside
-/// development, because an openid is sent there in the address.
+/// One of `redirect_origins`: scheme, host and port only; `https` outside
+/// development, because the redirect's address contains an openid.
 pub fn registered_origin(text: &str, development: bool) -> Option<String> {
     let url = parse(text)?;
     let bare = url.path() == "/" && url.query().is_none();
     (bare && (development || url.scheme() == "https")).then(|| url.origin().ascii_serialization())
 }
 
-/// The address of a Quick Auth service, which is told the merchant's token:
+/// The address of a Quick Auth service, which receives the merchant's token:
 /// `https` outside development.
 pub fn quick_auth_url(text: &str, development: bool) -> Option<String> {
     let url = parse(text)?;
     (development || url.scheme() == "https").then(|| url.to_string())
 }
 
-/// The origin of an address where a payer may be sent.
+/// The origin of an address that a payer may be redirected to.
 pub fn origin(text: &str) -> Option<String> {
     parse_with_fragment(text).map(|url| url.origin().ascii_serialization())
 }
@@ -115,11 +115,11 @@ fn parse(text: &str) -> Option<Url> {
     parse_with_fragment(text).filter(|url| url.fragment().is_none())
 }
 
-/// An `http(s)` address without user name. The standard's parser forgives much
-/// that is more likely a mistake, and that another parser reads otherwise:
-/// white space around the address, missing slashes, and backslashes. The host
-/// may be in any script: the parser turns it into ASCII (punycode), and every
-/// check is of that form.
+/// An `http(s)` address without user name. The standard's parser accepts forms
+/// that are more likely a mistake, and that another parser reads differently:
+/// white space around the address, missing slashes, and backslashes; these are
+/// refused. The host may be in any script: the parser turns it into ASCII
+/// (punycode), and every check uses that form.
 fn parse_with_fragment(text: &str) -> Option<Url> {
     let (scheme, rest) = text.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -260,8 +260,8 @@ mod tests {
             ("https://8.8.8.8/", false),
             ("https://[::1]/", false),
             ("https://[::ffff:10.0.0.1]/", false),
-            // In any script, and judged by the ASCII form: what only looks like
-            // a public name is a number, or a name of the machine itself.
+            // In any script, and checked in the ASCII form: some names that
+            // look public are an IP address, or a name of the machine itself.
             ("https://商店.example/notify", true),
             ("https://xn--mnchen-3ya.example/", true),
             ("https://１２７.０.０.１/", false),
@@ -280,7 +280,7 @@ mod tests {
             let fields = Fields::read(body.as_bytes()).unwrap();
             let taken = |targets| notify_url(&fields, "notify_url", targets).is_ok();
             assert_eq!(taken(NotifyTargets::Https), ok, "{address}");
-            // With http allowed, the same hosts and ports are.
+            // With http allowed, the same hosts and ports are accepted.
             let is_http = address.starts_with("http://");
             assert_eq!(taken(NotifyTargets::HttpToo), ok || is_http, "{address}");
             if let Some(rest) = address.strip_prefix("https://") {

@@ -1,11 +1,11 @@
-//! Who sends a request, by its network address.
+//! The network address of a request's sender.
 
 use crate::http::message::header_text;
 use crate::runtime::Request;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The client's address, as Cloudflare reports it; in development, where no
-/// proxy reports one, this machine's.
+/// proxy reports one, the address of this machine.
 pub fn client_ip(request: &Request) -> IpAddr {
     header_text(request, "cf-connecting-ip")
         .and_then(|text| text.parse().ok())
@@ -14,9 +14,9 @@ pub fn client_ip(request: &Request) -> IpAddr {
         })
 }
 
-/// The sender's network, by which rate limits count: the address that Cloudflare
-/// or a proxy reports, and of an IPv6 address the /64 that a provider gives to
-/// one customer.
+/// The sender's network, for rate limits: the address that Cloudflare or a
+/// proxy reports; for an IPv6 address the /64 that a provider assigns to one
+/// customer.
 pub fn network(request: &Request) -> Option<String> {
     let text = header_text(request, "cf-connecting-ip")?;
     // Normalise IPv4-mapped IPv6 addresses, or they share one bucket.

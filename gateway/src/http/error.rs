@@ -1,5 +1,5 @@
-//! Every way a call can be refused: its stable code, its HTTP status, whose
-//! fault it is, and what to do. The API's error table is made from this file.
+//! Every way a call can be refused: its stable code, its HTTP status, who is at
+//! fault, and what to do. The API's error table is made from this file.
 
 use crate::http::fields::sentence;
 use crate::observe::Log;
@@ -8,14 +8,14 @@ use order::Refusal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Whose fault it is, and so who acts.
+/// Who is at fault, and so who acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The caller changes the request.
     Caller,
-    /// WeChat, or the way to it; the caller may repeat the request.
+    /// WeChat, or the network path to it; the caller may repeat the request.
     Upstream,
-    /// Ours.
+    /// The gateway.
     Gateway,
 }
 
@@ -32,7 +32,7 @@ macro_rules! codes {
             /// Every code, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The code as it travels.
+            /// The code as it is sent.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
@@ -42,7 +42,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => $status,)* }
             }
 
-            /// Whose fault it is.
+            /// Who is at fault.
             pub const fn fault(self) -> Fault {
                 match self { $(Self::$variant => Fault::$fault,)* }
             }
@@ -171,39 +171,39 @@ impl Code {
             Self::RateLimited => Some(1),
             // The first pause of most calls.
             Self::UpstreamTooOften => Some(5),
-            // Slices of the index are made all the time until it is whole.
+            // Slices of the index are made continuously until it is complete.
             Self::ListsNotReady => Some(10),
             // A token of `rate_limit::WRONG_KEYS`.
             Self::TooManyWrongKeys => Some(6),
             // The pause between a checkout's attempts.
             Self::TooManyAttempts => Some(90),
-            // A page that is closed makes room for another.
+            // A page that is closed frees a place for another.
             Self::RefundTooSoon | Self::TooManyPages => Some(60),
             _ => None,
         }
     }
 }
 
-/// A refused call. Travels from the objects as it is, and to callers as the
+/// A refused call. Objects reply with it unchanged, and callers get it as the
 /// documented failure body.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApiError {
     /// The stable code.
     pub code: Code,
-    /// The request's field that is at fault.
+    /// The invalid field of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// One sentence; or, when WeChat refused, its answer (WeCeive API, "Request
     /// Refund", shows the form).
     pub message: Value,
-    /// What went wrong inside, for the log of the place where it happened:
-    /// never sent to a caller or to another object.
+    /// The internal cause, for the log of the place where it happened: never
+    /// sent to a caller or to another object.
     #[serde(skip)]
     cause: Option<Box<str>>,
 }
 
 impl ApiError {
-    /// With a sentence.
+    /// An error with its own sentence.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -213,8 +213,8 @@ impl ApiError {
         }
     }
 
-    /// A failure of our own. `cause` is for the log: it must not hold a secret
-    /// or what a caller sent.
+    /// An internal failure. `cause` is for the log: it must not contain a
+    /// secret or the caller's input.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string().into()),
@@ -222,8 +222,8 @@ impl ApiError {
         }
     }
 
-    /// A message inside the deployment that cannot be read. The log gets the
-    /// place only: `error`'s own text may repeat values.
+    /// A message inside the deployment that cannot be read. The log gets only
+    /// the position: `error`'s own text may repeat values.
     pub fn unreadable(what: &str, error: &serde_json::Error) -> Self {
         let (kind, line, column) = (error.classify(), error.line(), error.column());
         Self::internal(format_args!(
@@ -250,12 +250,12 @@ impl ApiError {
         }
     }
 
-    /// With the code's own advice as the sentence.
+    /// An error with the code's own advice as the sentence.
     pub fn of(code: Code) -> Self {
         Self::new(code, code.advice())
     }
 
-    /// With a sentence about one field.
+    /// An error with a sentence about one field.
     pub fn field(code: Code, field: &str, message: impl Into<String>) -> Self {
         Self {
             field: Some(field.to_owned()),
@@ -341,8 +341,9 @@ impl From<Refusal> for ApiError {
             Refusal::RefundTooLate => Self::new(Code::RefundTooLate, message),
             Refusal::RefundTooMany => Self::new(Code::RefundTooMany, message),
             Refusal::RefundTooSoon => Self::new(Code::RefundTooSoon, message),
-            // These refuse WeChat's reports, never a caller's request: here they
-            // are errors of the gateway, whose cause only the log names.
+            // These refuse reports of WeChat, never a caller's request: in an
+            // answer to a caller they are internal errors, whose cause only the
+            // log contains.
             Refusal::PaidTwice
             | Refusal::OtherOrder
             | Refusal::OtherMerchant
@@ -442,8 +443,9 @@ mod tests {
                     }
                 }
                 assert_eq!(last_wins, "FAIL", "{text}");
-                // A first-wins client reads the stable code. No stable code is
-                // a word of success, so this client still reads a failure.
+                // A client that keeps the first reads the stable code. No
+                // stable code means success, so this client reads a failure,
+                // too.
                 assert_eq!(first_wins, code.name(), "{text}");
                 assert!(!["SUCCESS", "OK"].contains(&code.name()));
             }

@@ -1,6 +1,6 @@
-//! The fields of a merchant's request: read by name, refused by name.
+//! The fields of a merchant's request: each is read, and refused, by its name.
 //!
-//! Texts and whole numbers are taken in either JSON form, because the API's
+//! Texts and whole numbers are accepted in either JSON form, because the API's
 //! own examples (WeCeive API) send `"150"` where its tables say `int`, and
 //! `9900000000` where its examples send a text.
 
@@ -12,14 +12,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use wechatpay::common::Text;
 
-/// The room for a field of a few known values, or of a date: more than any has,
-/// so that a wrong one is answered with the right ones and not with a length.
+/// The limit for a field of a few known values, or of a date: longer than every
+/// valid one, so that a wrong value is answered with the valid ones and not
+/// with a length.
 pub const CHOICE_BYTES: usize = 64;
 
 /// The most bytes of a refund's reason. WeChat Pay v2 and both regions of
-/// `APIv3` take 80 characters.
+/// `APIv3` accept 80 characters.
 const MAX_REASON_BYTES: usize = 80;
-/// How many names `metadata` has, and how long they and their texts are.
+/// The most names in `metadata`, and the longest name and text.
 const MAX_METADATA: usize = 20;
 const MAX_METADATA_NAME_BYTES: usize = 40;
 const MAX_METADATA_BYTES: usize = 500;
@@ -29,12 +30,12 @@ const MAX_METADATA_BYTES: usize = 500;
 pub struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// From a request's body.
+    /// Parses a request's body.
     pub fn read(body: &[u8]) -> Result<Self, ApiError> {
         json_object(body).map(Self)
     }
 
-    /// From a query string's fields.
+    /// Takes a query string's fields.
     pub fn of_query(query: BTreeMap<String, String>) -> Self {
         Self(
             query
@@ -70,13 +71,13 @@ impl Fields {
         }
     }
 
-    /// Whether the field is there and says something.
+    /// Whether the field is present and not empty.
     pub fn has(&self, name: &str) -> bool {
         !matches!(self.0.get(name), None | Some(Value::Null))
             && self.0.get(name) != Some(&Value::String(String::new()))
     }
 
-    /// As [`Fields::text`], over several lines.
+    /// As [`Fields::text`], with line breaks.
     pub fn pem(&self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
         let text = match self.0.get(name) {
             None | Some(Value::Null) => return Ok(None),
@@ -92,7 +93,7 @@ impl Fields {
         }
     }
 
-    /// As [`Fields::text`], and it must be there.
+    /// As [`Fields::text`], for a field that must be present.
     pub fn required(&self, name: &str, max: usize) -> Result<String, ApiError> {
         self.text(name, max)?.ok_or_else(|| self.missing(name))
     }
@@ -186,7 +187,7 @@ impl Fields {
         self.flag_or(name, false)
     }
 
-    /// The same, of a flag with this value where it is not sent.
+    /// As [`Fields::flag`], with this value if the flag is absent.
     pub fn flag_or(&self, name: &str, absent: bool) -> Result<bool, ApiError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(absent),
@@ -254,7 +255,7 @@ impl Fields {
         })
     }
 
-    /// `fee_type`, where it is there: any currency of ISO 4217.
+    /// `fee_type`, if present: any currency of ISO 4217.
     pub fn currency(&self) -> Result<Option<Currency>, ApiError> {
         let Some(code) = self.text("fee_type", CHOICE_BYTES)? else {
             return Ok(None);
@@ -269,7 +270,7 @@ impl Fields {
         Ok(Some(currency))
     }
 
-    /// An address of the internet, where it is there.
+    /// An IP address, if present.
     pub fn ip(&self, name: &str) -> Result<Option<IpAddr>, ApiError> {
         let Some(text) = self.text(name, 45)? else {
             return Ok(None);
@@ -280,7 +281,7 @@ impl Fields {
         Ok(Some(address.to_canonical()))
     }
 
-    /// The same refusal, of a field inside `outer`.
+    /// The same refusal for a field inside `outer`.
     pub fn inside(outer: &str, error: ApiError) -> ApiError {
         let field = error.field.as_deref().unwrap_or_default();
         let message = error.message.as_str().unwrap_or_default();
@@ -291,7 +292,7 @@ impl Fields {
         )
     }
 
-    /// The refusal of a field that is not there.
+    /// The refusal of an absent field.
     pub fn missing(&self, name: &str) -> ApiError {
         ApiError::field(
             Code::FieldMissing,
@@ -316,7 +317,7 @@ fn whole(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number
             .as_i64()
-            // Beyond 64 bits it is a whole number still, and too large.
+            // Beyond 64 bits it is still a whole number, and too large.
             .or_else(|| number.as_u64().map(|_| i64::MAX)),
         Value::String(text) => {
             let digits = text.strip_prefix('-').unwrap_or(text);

@@ -1,5 +1,5 @@
-//! Small helpers over the `http` crate: answers with the right headers, and
-//! the parts of a request that handlers read.
+//! Small helpers over the `http` crate: answers with the right headers, and the
+//! parts of a request that handlers read.
 
 use crate::http::error::{ApiError, Code};
 use crate::runtime::{Request, Response};
@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 /// The most bytes of a request's body that are read, for every path.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// An answer with this status, type and body, and the headers that every
-/// answer has: it is not stored, not guessed at, and tells no referrer.
+/// An answer with this status, type and body, and the headers of every answer:
+/// no caching, no type sniffing, and no referrer.
 pub fn answer(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() =
@@ -43,7 +43,7 @@ pub fn success(data: Value) -> Response {
     json(200, &serde_json::json!({"status": "success", "data": data}))
 }
 
-/// An object of texts in the documented manner: what is not there is left out.
+/// An object of texts in the documented form: absent ones are omitted.
 pub fn texts<const N: usize>(entries: [(&str, Option<String>); N]) -> Map<String, Value> {
     entries
         .into_iter()
@@ -51,27 +51,29 @@ pub fn texts<const N: usize>(entries: [(&str, Option<String>); N]) -> Map<String
         .collect()
 }
 
-/// A redirect that is not remembered.
+/// A redirect that is not cached.
 pub fn redirect(to: &str) -> Response {
     let mut response = answer(302, "text/plain; charset=utf-8", "");
     set(&mut response, header::LOCATION, to);
     response
 }
 
-/// Sets a header; a value that cannot travel in one is left out.
+/// Sets a header; a value that is not valid in a header is left out.
 pub fn set<B>(response: &mut http::Response<B>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().append(name, value);
     }
 }
 
-/// The header's text, if there is one and it is ASCII: what programs write.
+/// The header's text, if it is present and ASCII: for headers that programs
+/// write.
 pub fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
 
-/// The header's text with any bytes in it: what a browser or a person writes.
-/// Non-ASCII bytes (a phone's model in Chinese) do not hide the rest of the header.
+/// The header's text with any bytes: for headers that a browser or a person
+/// writes. Non-ASCII bytes (a phone's model in Chinese) do not hide the rest of
+/// the header.
 pub fn free_text<'a>(request: &'a Request, name: &str) -> Option<Cow<'a, str>> {
     let value = request.headers().get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()))
@@ -89,8 +91,8 @@ pub fn query(request: &Request) -> BTreeMap<String, String> {
     fields
 }
 
-/// The query string's fields, where they ask for something that is done: each
-/// name once, because two readers could disagree on which counts.
+/// The query string's fields for a call that changes something: a repeated name
+/// is refused, because two readers could disagree on which value counts.
 pub fn query_once(request: &Request) -> Result<BTreeMap<String, String>, ApiError> {
     let text = request.uri().query().unwrap_or_default();
     let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned();
@@ -105,8 +107,8 @@ pub fn query_once(request: &Request) -> Result<BTreeMap<String, String>, ApiErro
     Ok(fields)
 }
 
-/// The cookie with this name. Others beside it, of pages elsewhere in our
-/// domain, may hold any bytes.
+/// The cookie with this name. Other cookies, of pages elsewhere in the domain,
+/// may contain any bytes.
 pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request
         .headers()
@@ -117,9 +119,9 @@ pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
         .find_map(|(found, value)| (found == name).then_some(value))
 }
 
-/// A body that is one JSON object with each key once, at every depth.
+/// A body that is one JSON object without repeated keys, at every depth.
 ///
-/// A key given twice is refused: two readers could disagree on which counts.
+/// A repeated key is refused: two readers could disagree on which value counts.
 pub fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(ApiError::of(Code::BodyTooLarge));
@@ -137,7 +139,8 @@ pub fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// How many keys a value has, at every depth: of two that are the same, one.
+/// The number of keys of a value, at every depth; the parser keeps one of two
+/// equal keys.
 fn pairs(value: &Value) -> usize {
     match value {
         Value::Array(items) => items.iter().map(pairs).sum(),
@@ -146,8 +149,7 @@ fn pairs(value: &Value) -> usize {
     }
 }
 
-/// How many keys stand in a JSON text: as many as there are colons between its
-/// texts.
+/// The number of keys in a JSON text: the number of colons outside its strings.
 fn colons(json: &[u8]) -> usize {
     let (mut count, mut in_text, mut escaped) = (0, false, false);
     for byte in json {

@@ -1,5 +1,5 @@
-//! What every endpoint needs of HTTP: messages, fields, addresses, refusals
-//! and rate limits.
+//! The HTTP parts that every endpoint needs: messages, fields, addresses,
+//! refusals and rate limits.
 
 pub(crate) mod address;
 pub(crate) mod client;

@@ -3,7 +3,7 @@
 //! | bucket of | limits |
 //! |---|---|
 //! | an api-key, or a merchant's api-tokens | all its calls, so that one merchant's peak does not delay others |
-//! | a network with wrong keys | answers that say what is wrong; in a flood, every check of a key |
+//! | a network with wrong keys | answers that give the reason; in a flood, every check of a key |
 //! | a network | payers' pages, a high limit: many payers of a carrier share one address (NAT) |
 //! | a network | refused notices, and requests for what does not exist |
 //! | a checkout | calls that lead to WeChat |
@@ -26,9 +26,9 @@ use std::rc::Rc;
 /// How fast a bucket fills, and how much it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Tokens that come in a minute.
+    /// Tokens that are added per minute.
     pub per_minute: i64,
-    /// Tokens at most.
+    /// The most tokens that the bucket holds.
     pub at_most: i64,
 }
 
@@ -38,42 +38,43 @@ pub const WRONG_KEYS: Rate = Rate {
     at_most: 20,
 };
 /// Second limit of wrong keys per address. Above this, no key is checked, right
-/// ones included: no misconfigured program asks as often.
+/// ones included: no misconfigured program calls so often.
 pub const FLOOD: Rate = Rate {
     per_minute: 600,
     at_most: 600,
 };
-/// Of an address on payers' pages: polls of many payers behind one carrier.
+/// Limit per address on payers' pages: polls of many payers behind one carrier.
 pub const PAGES: Rate = Rate {
     per_minute: 12_000,
     at_most: 4_000,
 };
-/// Of one address in calls that make or draw something, or lead to WeChat.
+/// Limit per address of calls that make or draw something, or call WeChat.
 pub const MUTATIONS: Rate = Rate {
     per_minute: 1_200,
     at_most: 400,
 };
-/// Of one address in refused notices. Accepted notices are never limited,
-/// regardless of other notices from there.
+/// Limit per address of refused notices. Accepted notices are never limited,
+/// regardless of other notices from the address.
 pub const REFUSED_NOTICES: Rate = Rate {
     per_minute: 60,
     at_most: 120,
 };
-/// Of one address in checkouts, links and merchants that do not exist.
+/// Limit per address of requests for checkouts, links and merchants that do not
+/// exist.
 pub const UNKNOWN: Rate = Rate {
     per_minute: 600,
     at_most: 600,
 };
-/// Of one checkout in calls that lead to WeChat.
+/// Limit per checkout of calls that call WeChat.
 pub const CHECKOUT: Rate = Rate {
     per_minute: 60,
     at_most: 60,
 };
-/// How many seconds a merchant's peak may last before its rate counts.
+/// How many seconds a burst at the full rate may last.
 const PEAK_SECONDS: i64 = 20;
 
 impl Rate {
-    /// Of one api-key.
+    /// The limit of one api-key.
     pub const fn of_key(calls_per_second: i64) -> Self {
         Self {
             per_minute: calls_per_second * 60,
@@ -85,7 +86,7 @@ impl Rate {
 /// A token in a bucket's unit, chosen so that a rate per minute is also the
 /// number of units per millisecond.
 const TOKEN: i64 = 60_000;
-/// Above this number, full buckets are removed; then the oldest.
+/// Above this number, full buckets are removed first, and then the oldest.
 const BUCKETS: usize = 20_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +103,7 @@ pub struct Limits {
 }
 
 impl Bucket {
-    /// The bucket now. A clock that was set back adds no tokens.
+    /// The bucket at this time. A clock that was set back adds no tokens.
     fn at(self, rate: Rate, now_ms: i64) -> Self {
         let since_ms = (now_ms - self.at_ms).clamp(0, 60_000 * 60);
         let filled = self.filled + since_ms * rate.per_minute;
@@ -114,7 +115,7 @@ impl Bucket {
 }
 
 impl Limits {
-    /// Without any bucket yet; what is refused is counted there.
+    /// Limits without any bucket yet; refusals are counted in `counters`.
     pub fn counting(counters: Rc<Counters>) -> Self {
         Self {
             counters,
@@ -152,8 +153,7 @@ impl Limits {
         bucket.is_none_or(|(bucket, rate)| bucket.at(*rate, now_ms).filled >= TOKEN)
     }
 
-    /// Counts one more of what may be done so often, and refuses it where the
-    /// limit is reached.
+    /// Takes a token from the bucket, and refuses the call if there is none.
     pub fn limit(&self, of: &str, who: &str, rate: Rate, now_ms: i64) -> Result<(), ApiError> {
         match self.take(format!("{of} {who}"), rate, now_ms) {
             true => Ok(()),
@@ -161,7 +161,7 @@ impl Limits {
         }
     }
 
-    /// Refuses where the limit is reached, and counts nothing.
+    /// Refuses the call if there is no token left, and takes none.
     pub fn limit_left(&self, of: &str, who: &str, now_ms: i64) -> Result<(), ApiError> {
         match self.is_left(&format!("{of} {who}"), now_ms) {
             true => Ok(()),
@@ -200,9 +200,9 @@ impl Limits {
         self.limit("checkout", checkout, CHECKOUT, now_ms)
     }
 
-    /// Refuses a sender that has asked too often for what does not exist, or has
-    /// sent too many notices that were refused, so that it reaches no object. A
-    /// notice for a merchant that this isolate knows passes.
+    /// Refuses a sender that has requested too many things that do not exist,
+    /// or has sent too many refused notices, so that it reaches no object. A
+    /// notice for a merchant that this isolate has cached passes.
     pub fn limit_unknown(
         &self,
         request: &Request,
@@ -225,9 +225,9 @@ impl Limits {
         }
     }
 
-    /// Counts an answer that refuses a notice, or says to a payer that something
-    /// does not exist. Past the limit of refused notices it is an error: the
-    /// sender learns only that there were too many.
+    /// Counts an answer that refuses a notice, or that tells a payer that
+    /// something does not exist. Past the limit of refused notices it returns
+    /// an error, so that the sender gets no reason.
     pub fn count_refused(
         &self,
         request: &Request,
@@ -280,7 +280,8 @@ mod tests {
             [0; 4].map(|_| take("a", 99_000_000)),
             [true, true, true, false]
         );
-        // A clock that jumps back adds no tokens, and locks no client out for long.
+        // A clock that was set back adds no tokens, and blocks no client for
+        // long.
         assert!(!take("a", 0));
         assert!(take("a", 1_000));
     }
@@ -292,7 +293,7 @@ mod tests {
             assert!(limits.take(n.to_string(), RATE, 0));
         }
         assert!(limits.buckets.borrow().len() <= BUCKETS);
-        // The full ones go first.
+        // The full buckets are removed first.
         let limits = Limits::default();
         limits.take("old".to_owned(), RATE, 0);
         for _ in 0..3 {
@@ -311,7 +312,7 @@ mod tests {
         for _ in 0..3 {
             take("guesses", 90_000);
         }
-        // Each is half empty and so worth keeping.
+        // Each is half empty, so it is kept.
         for n in 0..BUCKETS * 2 {
             let now_ms = 90_000 + i64::try_from(n / 1000).unwrap();
             take(&n.to_string(), now_ms);

@@ -1,5 +1,5 @@
-//! `/admin/alarms`: what an operator must deal with, of all merchants, and
-//! the end of an alarm.
+//! `/admin/alarms`: the open alarms of all merchants, and how an operator
+//! settles one.
 
 use super::totals;
 use crate::auth::keys::admin;
@@ -13,7 +13,7 @@ use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::json;
 
-/// `GET /admin/alarms`: what needs a person, of all merchants.
+/// `GET /admin/alarms`: the open alarms of all merchants.
 pub async fn alarms<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<Response, ApiError> {
     admin(cx, request).await?;
     let after = query(request).remove("after").unwrap_or_default();
@@ -25,7 +25,7 @@ pub async fn alarms<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
         merchant, numbers, ..
     } in page.merchants
     {
-        // Alarms that were reported, and cannot be read by this version.
+        // Alarms that were reported in a form that this version cannot read.
         let Some(numbers) = numbers else {
             not_listed.insert(merchant, json!(null));
             continue;
@@ -57,8 +57,8 @@ pub async fn alarms<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     })))
 }
 
-/// `POST /admin/merchants/{id}/alarms` with `name`, `subject` and `note`: a
-/// person has dealt with it.
+/// `POST /admin/merchants/{id}/alarms` with `name`, `subject` and `note`:
+/// settles an alarm that an operator has dealt with.
 pub async fn settle_alarm<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -68,7 +68,7 @@ pub async fn settle_alarm<R: Runtime>(
     let fields = Fields::read(request.body())?;
     let settled = Settled {
         name: fields.required("name", 64)?,
-        // A sub-merchant that WeChat did not name has none.
+        // The subject is empty for a sub-merchant that WeChat did not name.
         subject: fields.text("subject", 64)?.unwrap_or_default(),
         note: fields.required("note", 256)?,
     };

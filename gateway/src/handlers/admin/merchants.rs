@@ -1,5 +1,5 @@
-//! `/admin/…`: merchants made, rotated and read by the operator of the
-//! deployment. Guarded by `ADMIN_TOKEN`.
+//! `/admin/…`: the operator of the deployment makes, rotates and reads
+//! merchants. Guarded by `ADMIN_TOKEN`.
 
 use crate::auth::keys::admin;
 use crate::book::{Report, command};
@@ -17,11 +17,11 @@ use crate::services::Services;
 use serde_json::json;
 use wechatpay::Secret;
 
-/// How many merchants one call seals anew.
+/// How many merchants' credentials one call seals anew.
 const RESEALED_AT_ONCE: i64 = 100;
 
 /// `POST /admin/merchants`: makes a merchant and its first keys, which are
-/// shown this once.
+/// shown only in this answer.
 pub async fn create_merchant<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -100,13 +100,13 @@ pub async fn create_merchant<R: Runtime>(
     }
 }
 
-/// `POST /admin/merchants/{id}/rotate`: a new pair of keys. The earlier
-/// ones work for another day, or with `{"revoke": true}` no longer. With
-/// `api_key`, `app_secret` or `mini_program_secret` the merchant's own
-/// credentials change too;
-/// notices that were signed with the API key before are believed for that
-/// day, and with `revoke` no longer. With `{"new_delivery_secret": true}`
-/// deliveries are signed with a new secret, and for that day with the one
+/// `POST /admin/merchants/{id}/rotate`: makes a new pair of keys. The earlier
+/// ones remain valid for a day, or with `{"revoke": true}` end at once.
+/// `api_key`, `app_secret` or `mini_program_secret` replace the merchant's own
+/// credentials too; notices that are signed with the earlier API key are
+/// accepted for that day, and with `revoke` no longer. With
+/// `{"new_delivery_secret": true}` deliveries are signed with a new secret, and
+/// for that day with the earlier one as well.
 /// before as well.
 pub async fn rotate_merchant<R: Runtime>(
     cx: &Services<R>,
@@ -154,9 +154,9 @@ pub async fn rotate_merchant<R: Runtime>(
     }
 }
 
-/// `POST /admin/reseal`: seals under the present `MASTER_KEY` what is still
-/// sealed under the one before; of so many merchants, then again with
-/// `{"after": …}`.
+/// `POST /admin/reseal`: seals credentials under the current `MASTER_KEY` that
+/// are still sealed under the previous one; of [`RESEALED_AT_ONCE`] merchants,
+/// then again with `{"after": …}`.
 pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<Response, ApiError> {
     admin(cx, request).await?;
     let after = match request.body().is_empty() {
@@ -181,7 +181,7 @@ pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     Ok(success(json!({"resealed": resealed, "after": after})))
 }
 
-/// Whether it was needed.
+/// Seals one merchant's credentials anew. Returns whether that was needed.
 async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiError> {
     let call = registry::Call::ById { id: id.to_owned() };
     let merchant = match ask(&cx.runtime, call).await? {
@@ -203,7 +203,7 @@ async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiE
     };
     match ask(&cx.runtime, call).await? {
         Answer::Done => Ok(true),
-        // Changed in this very moment, and so sealed anew already.
+        // A concurrent change has already sealed them under the current key.
         Answer::Exists => Ok(false),
         _ => Err(ApiError::internal(
             "the registry gave another kind of answer",
@@ -211,9 +211,9 @@ async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiE
     }
 }
 
-/// `PATCH /admin/merchants/{id}`: changes its settings. What is not sent
-/// stays, what is `null` is taken off. Every isolate uses it within 30
-/// seconds.
+/// `PATCH /admin/merchants/{id}`: changes its settings. A field that is not
+/// sent stays, one that is `null` is removed. Every isolate uses the new
+/// settings within 30 seconds.
 pub async fn change_merchant<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -283,9 +283,9 @@ pub async fn merchant_report<R: Runtime>(
         .map_err(ApiError::internal)
 }
 
-/// The merchant's credentials with what is new in them, sealed; and the
-/// sealed form they replace. Read from the registry itself: what is
-/// remembered here may be older than another change.
+/// The merchant's credentials with the new values, sealed; and the sealed form
+/// that they replace. Read from the registry itself: this isolate's cache may
+/// be older than another change.
 async fn sealed_anew<R: Runtime>(
     cx: &Services<R>,
     id: &str,
@@ -325,8 +325,8 @@ fn delivery_secret<R: Runtime>(cx: &Services<R>) -> Secret {
     Secret::new(format!("whsec_{}", cx.random_text(43)))
 }
 
-/// A private key whose numbers do not belong together reads like any other:
-/// that it cannot sign shows only when it is tried.
+/// Signs with the private key. A key whose numbers do not belong together can
+/// be parsed like any other: only signing shows that it is invalid.
 async fn try_key<R: Runtime>(cx: &Services<R>, credentials: &Credentials) -> Result<(), ApiError> {
     let Some(v3) = &credentials.v3 else {
         return Ok(());
@@ -349,8 +349,8 @@ async fn try_key<R: Runtime>(cx: &Services<R>, credentials: &Credentials) -> Res
     }
 }
 
-/// WeChat gives each file's name once: another merchant's contents under it
-/// are a mistake in one of the two.
+/// WeChat issues each file name once: another merchant's contents under the
+/// same name are a mistake of one of the two.
 fn file_taken(file: &str) -> ApiError {
     ApiError::field(
         Code::FieldInvalid,
@@ -361,7 +361,7 @@ fn file_taken(file: &str) -> ApiError {
     )
 }
 
-/// Why the operator does it, for the audit.
+/// The operator's reason, for the audit.
 fn note(fields: &Fields) -> Result<String, ApiError> {
     Ok(fields.text("note", 256)?.unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! `GET /metrics`: metrics for Prometheus. Guarded by `ADMIN_TOKEN`.
 //!
-//! The numbers are the [board](crate::board)'s; no book is woken. A page that is
-//! not the last names the next one.
+//! The numbers are the [board](crate::board)'s; no book is woken. Each page
+//! except the last names the next one.
 
 use super::totals;
 use crate::auth::keys::admin;
@@ -19,17 +19,17 @@ const MERCHANTS: i64 = 200;
 
 /// A family of metrics.
 struct Family {
-    /// How its counters' names begin.
+    /// The prefix of its counters' names.
     prefix: &'static str,
-    /// Its name outside, behind `weceive_`.
+    /// Its name in `/metrics`, after `weceive_`.
     name: &'static str,
-    /// The names of the labels that a counter's name goes on with.
+    /// The labels, whose values follow the prefix in a counter's name.
     labels: &'static [&'static str],
     help: &'static str,
 }
 
-/// Every family that is counted; the first whose prefix fits is a counter's
-/// own, and the last takes every other.
+/// Every family of counters. A counter belongs to the first whose prefix fits;
+/// the last accepts every counter.
 const FAMILIES: [Family; 13] = [
     Family {
         prefix: "order:",
@@ -184,13 +184,13 @@ pub async fn metrics<R: Runtime>(
     Ok(response)
 }
 
-/// The merchants behind this one, as their books have reported.
+/// The merchants after this id, as their books have reported.
 async fn page_of_merchants<R: Runtime>(cx: &Services<R>, after: String) -> Result<Page, ApiError> {
     let limit = MERCHANTS;
     cx.board(ListNumbers { after, limit }).await
 }
 
-/// Samples by family, as Prometheus wants them: each family in one piece.
+/// Samples by family: Prometheus requires the lines of one family together.
 #[derive(Default)]
 struct Metrics(BTreeMap<&'static str, (&'static str, &'static str, String)>);
 
@@ -199,7 +199,7 @@ impl Metrics {
         self.sample("gauge", name, help, &labels, &value);
     }
 
-    /// Of all merchants, whichever page is shown.
+    /// Adds the totals of all merchants, which are the same on every page.
     fn totals(&mut self, totals: &Totals, listed: usize) {
         let plain = |value: String| (String::new(), value);
         self.gauge(
@@ -227,7 +227,7 @@ impl Metrics {
         }
     }
 
-    /// A stored counter; of this isolate's own, without a merchant.
+    /// Adds a stored counter; one of this isolate has no merchant.
     fn counter(&mut self, merchant: Option<&str>, stored: &str, n: i64) {
         let family = FAMILIES
             .iter()

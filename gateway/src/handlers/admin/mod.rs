@@ -1,5 +1,5 @@
-//! `/admin/…` and `/metrics`: what the deployment's operator calls, with
-//! `ADMIN_TOKEN`. `alarms.rs` and `metrics.rs` ask the board and wake no book.
+//! `/admin/…` and `/metrics`: the operator's calls, with `ADMIN_TOKEN`.
+//! `alarms.rs` and `metrics.rs` read from the board and wake no book.
 
 pub mod alarms;
 pub mod merchants;

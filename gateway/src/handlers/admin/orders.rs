@@ -11,8 +11,8 @@ use crate::services::Services;
 use order::Order;
 
 /// `POST /admin/merchants/{id}/decide` with `out_trade_no`, `decision`
-/// (`accept`, `reject` or `refund`), `note` and, of a refund, `reason`: an
-/// operator decides about an order whose payment at WeChat does not fit it.
+/// (`accept`, `reject` or `refund`), `note` and, for a refund, `reason`: an
+/// operator decides about an order whose payment at WeChat does not match it.
 /// Answers the order.
 pub async fn decide_order<R: Runtime>(
     cx: &Services<R>,

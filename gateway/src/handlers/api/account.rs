@@ -1,5 +1,5 @@
-//! What WeChat knows of the merchant's account: exchange rates, settlements,
-//! short addresses (WeChat Pay v2 manual, sections 9.9, 10 and 11). These calls
+//! WeChat's data on the merchant's account: exchange rates, settlements, short
+//! addresses (WeChat Pay v2 manual, sections 9.9, 10 and 11). These calls
 //! change nothing and need no book: the answer is WeChat's, in WeChat's names.
 
 use super::day;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use wechatpay::common::Date;
 use wechatpay::common::settlement::{Limit, UseTag};
 
-/// What was settled in the last thirty days, when no days are given.
+/// The period of `GET /v1/settlement` when no days are given: thirty days.
 const USUAL_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// `GET /v1/exchange_rate?fee_type=…&date=…`: a currency's rate to CNY on
@@ -45,8 +45,8 @@ pub async fn short_url<R: Runtime>(
     Ok(success(json!({ "short_url": short_url })))
 }
 
-/// `GET /v1/settlement`: what WeChat paid out (`usetag=1`, the default),
-/// or still holds (`usetag=2`). SECRET.
+/// `GET /v1/settlement`: amounts that WeChat paid out (`usetag=1`, the
+/// default), or has not paid out yet (`usetag=2`). SECRET.
 pub async fn settlement<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -62,7 +62,7 @@ pub async fn settlement<R: Runtime>(
         fields.text("date_start", CHOICE_BYTES)?,
         fields.text("date_end", CHOICE_BYTES)?,
     ) {
-        // WeChat wants days for what is settled, and needs none for the rest.
+        // WeChat requires days for paid-out amounts, and none for the others.
         (None, None) if usetag == UseTag::Settled => {
             let now_ms = cx.runtime.now_ms();
             Some((Date::of(now_ms - USUAL_MS), Date::of(now_ms)))

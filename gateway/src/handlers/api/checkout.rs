@@ -1,5 +1,5 @@
-//! `POST /v1/checkout`: a page to send one payer to, for one purchase; and
-//! `GET`, how that stands.
+//! `POST /v1/checkout`: makes a page on which one payer pays for one purchase;
+//! `GET` returns its state.
 
 use super::{notify_targets, page_lang};
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
@@ -18,12 +18,13 @@ use checkout::{Lang, Line, State};
 use order::{Currency, Money, Order};
 use serde_json::{Value, json};
 
-/// How long a checkout can be paid when the merchant does not say.
+/// How long a checkout can be paid when the merchant does not set it.
 const DEFAULT_SECONDS: i64 = 30 * 60;
-/// WeChat takes no order that lives for five minutes or less (WeChat Pay v2
-/// manual, section 9.1, `time_expire`), and one is made when the payer asks.
+/// WeChat refuses an order that is valid for five minutes or less (WeChat Pay
+/// v2 manual, section 9.1, `time_expire`), and the order is made when the payer
+/// pays.
 const SHORTEST_SECONDS: i64 = 6 * 60;
-/// No longer than a prepayment.
+/// Not longer than a prepayment is valid.
 const LONGEST_SECONDS: i64 = 2 * 60 * 60;
 
 /// The most lines of a purchase, and the longest name of one.
@@ -136,7 +137,7 @@ pub async fn get_checkout<R: Runtime>(
     })))
 }
 
-/// `lines`: what the purchase is made of. Together they are its amount.
+/// `lines`: the items of the purchase, whose sum is its amount.
 fn lines(fields: &Fields, money: Money) -> Result<Vec<Line>, ApiError> {
     const NAME: &str = "lines";
     let given = fields.objects(NAME)?;
@@ -148,7 +149,8 @@ fn lines(fields: &Fields, money: Money) -> Result<Vec<Line>, ApiError> {
     for (nth, given) in given.iter().enumerate() {
         let inside = |error| Fields::inside(&format!("{NAME}[{nth}]"), error);
         let line = read_line(given, money.currency()).map_err(inside)?;
-        // No line is more than WeChat takes in all, so no sum is too large.
+        // No line exceeds the largest amount that WeChat accepts, so the sum
+        // cannot overflow.
         let total = line.total().map(Money::amount_minor).ok_or_else(|| {
             let what = "times the unit_amount must be at most 2147483647";
             inside(given.error(Code::AmountInvalid, "quantity", what))
@@ -188,8 +190,8 @@ fn line_data(line: &Line) -> Value {
     })
 }
 
-/// An attempt as `GET /v1/order` has it, with its refunds. One that WeChat's
-/// answer to was lost has no order here.
+/// An attempt in the form of `GET /v1/order`, with its refunds. An attempt
+/// whose answer from WeChat was lost has no order.
 fn attempt_data(attempt: &Attempt, order: Option<&Order>) -> Value {
     let Some(order) = order else {
         let trade_state = if attempt.closed { "CLOSED" } else { "NOTPAY" };

@@ -9,13 +9,13 @@ use order::Account;
 use serde_json::json;
 use wechatpay::common::Fields;
 
-/// Whether a notice carries the right sign, by the merchant's API key or
-/// the one before it. SECRET.
+/// Whether a notice has the right sign, by the merchant's API key or the
+/// previous one. SECRET.
 ///
-/// The sign is repeated where it is right; otherwise `sign` is empty, which
-/// is no document's sign. The computed sign never leaves: with it, any
-/// document could be brought here as WeChat's notice, or sent to WeChat as
-/// this merchant's request.
+/// The sign is returned where it is right; otherwise `sign` is empty, which is
+/// the sign of no document. The computed sign is never returned: with it, a
+/// caller could sign any document as WeChat's notice, or as this merchant's
+/// request to WeChat.
 pub async fn checksign<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -52,10 +52,10 @@ pub async fn checksign<R: Runtime>(
 }
 
 /// Whether a document names this merchant and no other. Its applications are
-/// not compared: a merchant may have several. An institution's
-/// merchants share a key, so that the sign of another's document holds, too.
-/// A direct merchant's document may repeat its `mch_id` as `sub_mch_id`
-/// (WeChat Pay v2 manual, section 9.7).
+/// not compared: a merchant may have several. An institution's merchants share
+/// a key, so the sign of another merchant's document is valid, too. A direct
+/// merchant's document may repeat its `mch_id` as `sub_mch_id` (WeChat Pay v2
+/// manual, section 9.7).
 fn names_no_other(fields: &Fields, account: &Account) -> bool {
     let mch_id = Some(account.mch_id.as_str());
     let named = |name: &str| fields.get_nonempty(name);

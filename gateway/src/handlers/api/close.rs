@@ -11,9 +11,9 @@ use crate::services::Services;
 use order::Order;
 use serde_json::json;
 
-/// Closes an order or a checkout that is not paid, after asking WeChat, and
-/// answers how it stands. SECRET. While WeChat has not confirmed the
-/// close, `trade_state` is still `NOTPAY`, and the order's timer goes on.
+/// Closes an unpaid order or checkout, after a query at WeChat, and answers its
+/// state. SECRET. While WeChat has not confirmed the close, `trade_state` is
+/// still `NOTPAY`, and the order's timer repeats the close.
 pub async fn close_order<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

@@ -1,4 +1,4 @@
-//! `/v1/delivery`: the notices on their way to the merchant.
+//! `/v1/delivery`: the deliveries to the merchant.
 
 use crate::auth::keys::{Access, caller};
 use crate::book::{Delivery, command};
@@ -27,8 +27,8 @@ pub async fn get_deliveries<R: Runtime>(
         .map_err(ApiError::internal)
 }
 
-/// `POST /v1/delivery` with `{"id": …}`: sends it again, now, and on the
-/// whole schedule until it is acknowledged. SECRET.
+/// `POST /v1/delivery` with `{"id": …}`: sends it again, now, and on the whole
+/// schedule until it is acknowledged. SECRET.
 pub async fn resend_delivery<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

@@ -1,4 +1,4 @@
-//! `/v1/link`: addresses that sell repeatedly, to any payer who opens them.
+//! `/v1/link`: links that sell repeatedly, to any payer who opens them.
 
 use super::{notify_targets, page_lang};
 use crate::auth::keys::{Access, caller, has_shown_secret, refuse_foreign_addresses};
@@ -13,19 +13,19 @@ use crate::services::Services;
 use order::{Currency, Money};
 use serde_json::{Value, json};
 
-/// The ` × 99999` of several pieces, behind `body`.
+/// The bytes of ` × 99999` after `body`, for several pieces.
 const PIECES_BYTES: usize = 9;
-/// The most pieces that are bought at once.
+/// The largest quantity of one purchase.
 const MAX_QUANTITY: i64 = 99_999;
-/// The most pieces that a link can have.
+/// The largest stock of a link.
 const MAX_STOCK: i64 = 1_000_000_000;
-/// The fields that say what a link costs.
+/// The fields that set a link's price.
 const PRICE: [&str; 5] = ["total_fee", "fee_type", "quantity", "min_fee", "max_fee"];
-/// Ten years.
+/// The longest validity of a link: ten years.
 const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
 
-/// `POST /v1/link`: without `id` a new link, BASIC; with `id` that link
-/// changed, SECRET: what is not sent stays, what is `null` is taken off.
+/// `POST /v1/link`: without `id` makes a link, BASIC; with `id` changes that
+/// link, SECRET: a field that is not sent stays, one that is `null` is removed.
 pub async fn set_link<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -54,7 +54,7 @@ pub async fn set_link<R: Runtime>(
         None => json!({}),
     };
     if let Some(settings) = settings.as_object_mut() {
-        // A price takes the place of a range, and a range of a price.
+        // A price replaces a range, and a range replaces a price.
         let replaced: &[&str] = match (given.get("total_fee"), given.get("max_fee")) {
             (Some(_), None) => &["min_fee", "max_fee"],
             (None, Some(_)) => &["total_fee", "quantity"],
@@ -64,8 +64,8 @@ pub async fn set_link<R: Runtime>(
         settings.extend(given);
     }
     let fields = Fields::read(settings.to_string().as_bytes())?;
-    // What a link holds may be older than a rule. That must not keep it on:
-    // it is checked when the link is switched on again.
+    // A stored link may violate a newer rule. That must not prevent switching
+    // it off; the rule is checked when the link is switched on again.
     let is_switched_off = fields.is_there("active") && !fields.flag("active")?;
     let kept = old.as_ref().filter(|_| is_switched_off);
     let kept = |name: &str| {
@@ -112,8 +112,8 @@ async fn links_of<R: Runtime>(
     cx.book(&context.merchant.id, command::Links(id)).await
 }
 
-/// The link that the fields ask for. `kept` is the link as it is, for a
-/// field whose value stays unchecked.
+/// Parses the link from the fields. `kept` is the stored link, for a field
+/// whose value stays unchecked.
 fn read_link<'a, R: Runtime>(
     cx: &Services<R>,
     fields: &Fields,
@@ -130,7 +130,7 @@ fn read_link<'a, R: Runtime>(
             Some(old) => old.body.clone(),
             None => super::body(&upstream, fields, upstream.max_body() - PIECES_BYTES)?,
         },
-        // Kept where none of the fields that say it is given.
+        // Kept where none of the price fields is given.
         price: match PRICE
             .iter()
             .filter_map(|name| kept(name))
@@ -162,7 +162,8 @@ fn read_link<'a, R: Runtime>(
     })
 }
 
-/// What the merchant tells its own systems is shown only with the secret.
+/// A link's answer. The merchant's private fields are shown only with the
+/// secret.
 fn link_data<R: Runtime>(cx: &Services<R>, facts: &LinkFacts, shown: bool) -> Value {
     let LinkFacts {
         link, sold, held, ..
@@ -187,7 +188,7 @@ fn link_data<R: Runtime>(cx: &Services<R>, facts: &LinkFacts, shown: bool) -> Va
     data
 }
 
-/// What the merchant has set, by the names it is sent with.
+/// The link's settings, by the names of the request's fields.
 fn settings(link: &Link) -> Value {
     let mut settings = json!({
         "body": link.body,
@@ -217,7 +218,7 @@ fn settings(link: &Link) -> Value {
     settings
 }
 
-/// `total_fee` and `quantity`, or `min_fee` and `max_fee`.
+/// Parses `total_fee` and `quantity`, or `min_fee` and `max_fee`.
 fn read_price(fields: &Fields, currency: Currency) -> Result<Price, ApiError> {
     let amounts = 1..=Money::MAX_MINOR;
     let Some(max) = fields.whole("max_fee", amounts.clone())? else {

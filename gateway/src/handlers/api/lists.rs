@@ -23,20 +23,20 @@ use std::rc::Rc;
 const USUAL: i64 = 20;
 /// The most rows of a page.
 const MOST: i64 = 100;
-/// The longest text that a filter takes, in bytes.
+/// The longest value of a filter, in bytes.
 const LONGEST: usize = 128;
 /// The longest cursor.
 const LONGEST_CURSOR: usize = 512;
 /// The largest time and amount: integers cross into JavaScript as 53 bits.
 const LARGEST: i64 = (1 << 53) - 1;
 
-/// What is true of one list.
+/// The properties of one list.
 struct Form {
     /// Its name, in its path and in the answer.
     name: &'static str,
-    /// The parameters that it takes, beside `limit`, `after` and `format`.
+    /// The parameters that it accepts, besides `limit`, `after` and `format`.
     filters: &'static [&'static str],
-    /// The values that `state` takes.
+    /// The values that `state` accepts.
     states: &'static [&'static str],
     /// The members of its objects, which are the columns of its CSV.
     columns: &'static [&'static str],
@@ -210,9 +210,9 @@ const fn form(list: List) -> Form {
     }
 }
 
-/// A page of a list: `{"<name>": […], "after": …}`; or, with `format=csv`, all
-/// of it in pieces. SECRET, because lists hold what payers have bought, and
-/// their openids.
+/// A page of a list: `{"<name>": […], "after": …}`; or, with `format=csv`, the
+/// whole list in chunks. SECRET, because lists contain what payers have bought,
+/// and their openids.
 pub async fn list<R: Runtime + 'static>(
     cx: &Rc<Services<R>>,
     request: &Request,
@@ -275,15 +275,15 @@ pub async fn list<R: Runtime + 'static>(
     Ok(success(data).map(Body::Whole))
 }
 
-/// The whole list as CSV. A page is asked for when the one before has left,
-/// so that only one is held. A page that cannot be had breaks the answer off.
+/// The whole list as CSV. A page is requested when the previous one has been
+/// sent, so that only one is in memory. If a page fails, the answer is aborted.
 async fn write_csv<R: Runtime + 'static>(
     cx: &Rc<Services<R>>,
     context: &MerchantContext,
     form: Form,
     mut search: Search,
 ) -> Result<Answer, ApiError> {
-    // The first page tells whether there is an answer at all.
+    // If the first page fails, the caller gets an error instead of CSV.
     let merchant = context.merchant.id.clone();
     let first: Page = cx
         .book(&merchant, command::List(Box::new(search.clone())))
@@ -346,7 +346,7 @@ fn row_of(item: &Value, columns: &[&str]) -> String {
     let cells = columns.iter().map(|column| match item.get(*column) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => cell(text),
-        // Numbers and flags are what they are; an object is JSON.
+        // Numbers and flags are written as they are, an object as JSON.
         Some(value @ Value::Object(_)) => cell(&value.to_string()),
         Some(value) => value.to_string(),
     });
@@ -354,9 +354,9 @@ fn row_of(item: &Value, columns: &[&str]) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
-/// A text in a cell (RFC 4180). Spreadsheets take one that begins with `=`, `+`,
-/// `-`, `@` or a control character for a formula; an apostrophe before it makes
-/// it a text.
+/// A text in a cell (RFC 4180). Spreadsheets evaluate a cell that begins with
+/// `=`, `+`, `-`, `@` or a control character as a formula; an apostrophe before
+/// it makes it a text.
 fn cell(text: &str) -> String {
     let is_formula = text
         .trim_start()
@@ -372,7 +372,8 @@ fn cell(text: &str) -> String {
     }
 }
 
-/// What a cursor is for: this merchant, this list and these filters.
+/// The purpose that a cursor is bound to: this merchant, this list and these
+/// filters.
 fn cursor_purpose(
     context: &MerchantContext,
     form: &Form,
@@ -480,7 +481,7 @@ fn range(
     }
 }
 
-/// Amounts are asked for up to and with the last.
+/// The range of an amount filter, whose end is included in the request.
 fn inclusive(range: Range) -> Range {
     Range {
         to: range.to.map(|to| to + 1),

@@ -15,14 +15,15 @@ use crate::services::Services;
 use crate::upstream::QuickPay;
 use order::{Order, Terms, TradeType};
 
-/// Takes a payment. BASIC. Answers how the order stands: `SUCCESS`, or
-/// `USERPAYING` while the payer enters the password or nothing certain is
-/// known; then ask `GET /v1/order` every few seconds. After 30 seconds the
-/// order is reversed. A refusal of WeChat (a code that expired or was
-/// used, no money) needs a new number *and* a new code (checklist Q3).
+/// Takes a payment. BASIC. Answers the order's state: `SUCCESS`, or
+/// `USERPAYING` while the payer enters the password or the outcome is unknown;
+/// then the caller polls `GET /v1/order` every few seconds. After 30 seconds
+/// the order is reversed. After a refusal by WeChat (a code that expired or was
+/// used, insufficient funds) a new number *and* a new code are needed
+/// (checklist Q3).
 ///
-/// The same number again never takes money again: it answers how the order
-/// stands.
+/// The same number never takes money twice: a repeated call answers the order's
+/// state.
 pub async fn micropay<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -64,9 +65,9 @@ pub async fn micropay<R: Runtime>(
     Ok(success(status_data(&order)))
 }
 
-/// Reverses a Quick Pay order, 15 seconds to 7 days after it was made.
-/// SECRET. While WeChat has not confirmed it, `trade_state` is
-/// `USERPAYING`, and the order's timer goes on.
+/// Reverses a Quick Pay order, 15 seconds to 7 days after it was made. SECRET.
+/// While WeChat has not confirmed it, `trade_state` is `USERPAYING`, and the
+/// order's timer repeats the reverse.
 pub async fn reverse_order<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

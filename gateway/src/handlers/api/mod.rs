@@ -1,5 +1,6 @@
 //! The merchant's API under `/v1/`: one file per resource, one function per
-//! call. Reads the request, asks the merchant's book, writes the answer.
+//! call. Each reads the request, calls the merchant's book, and writes the
+//! answer.
 
 pub mod account;
 pub mod checkout;
@@ -28,7 +29,7 @@ use ::checkout::Lang;
 use ::order::{Currency, Money};
 use wechatpay::common::time::Date;
 
-/// Where this merchant's notices may be sent on to.
+/// The URLs that this merchant's notices may be forwarded to.
 pub fn notify_targets<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> NotifyTargets {
     NotifyTargets::of(context.merchant.http_notify_url, cx.config.development)
 }
@@ -47,7 +48,7 @@ pub(crate) fn page_lang(fields: &Fields) -> Result<Option<Lang>, ApiError> {
     }
 }
 
-/// What is bought, as a request names it. `max` is at most
+/// The description of the purchase in a request. `max` is at most
 /// [`Upstream::max_body`].
 fn body<R: Runtime>(
     upstream: &Upstream<'_, R>,
@@ -61,7 +62,7 @@ fn body<R: Runtime>(
     body.ok_or_else(|| fields.missing("body"))
 }
 
-/// The merchant's own text that a request names.
+/// The merchant's own text in a request.
 fn attach<R: Runtime>(
     upstream: &Upstream<'_, R>,
     fields: &Fields,
@@ -69,12 +70,12 @@ fn attach<R: Runtime>(
     fields.signed_text("attach", upstream.max_attach())
 }
 
-/// The amount that a request names.
+/// The amount in a request.
 fn money<R: Runtime>(upstream: &Upstream<'_, R>, fields: &Fields) -> Result<Money, ApiError> {
     fields.money(currency(upstream, fields)?)
 }
 
-/// The currency that a request names, or else the settlement currency.
+/// The currency in a request, or else the settlement currency.
 fn currency<R: Runtime>(upstream: &Upstream<'_, R>, fields: &Fields) -> Result<Currency, ApiError> {
     let currency = fields
         .currency()?

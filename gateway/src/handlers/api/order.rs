@@ -21,15 +21,15 @@ use wechatpay::v2::prepay;
 
 /// Makes an order. BASIC.
 ///
-/// NATIVE answers `code_url`; JSAPI answers `prepay_id` and `jsapi`, the
-/// signed package for `WeixinJSBridge`, in which `timeStamp` is a string.
-/// The same number with the same terms answers the same prepayment.
+/// The answer to NATIVE has `code_url`; that to JSAPI has `prepay_id` and
+/// `jsapi`, the signed package for `WeixinJSBridge`, in which `timeStamp` is a
+/// string. A repeated call with the same terms answers the same prepayment.
 pub async fn create_order<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Basic).await?;
-    // An api-token stands for both keys.
+    // An api-token replaces both keys.
     let has = |name: &str| request.headers().contains_key(name);
     let shows_secret =
         context.merchant.answers == Answers::Flat && (has("api-secret") || !has("api-key"));
@@ -87,9 +87,8 @@ pub async fn create_order<R: Runtime>(
     }))
 }
 
-/// The order as it stands. SECRET. An open order is queried at WeChat
-/// first, and with `refresh=1` a final one too, at most once in ten
-/// seconds.
+/// Answers the order. SECRET. An open order is queried at WeChat first, and
+/// with `refresh=1` a final one too, at most once in ten seconds.
 pub async fn get_order<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -110,7 +109,7 @@ pub async fn get_order<R: Runtime>(
 }
 
 /// The older answer (older WeCeive API, "Create New Payment"): WeChat's own
-/// fields, flat, signed with the merchant's API key. A caller that shows only
+/// fields, flat, signed with the merchant's API key. A caller that sends only
 /// the `api-key` gets an empty `sign`.
 fn flat_answer<R: Runtime>(
     cx: &Services<R>,
@@ -160,7 +159,7 @@ fn terms<R: Runtime>(
             ));
         }
     };
-    // Only a JSAPI order is bound to its payer beforehand (P2, J1).
+    // Only a JSAPI order is bound to its payer in advance (P2, J1).
     let openid = match (trade_type, fields.signed_text("open_id", MAX_OPENID_BYTES)?) {
         (TradeType::Jsapi, None) => {
             return Err(fields.error(

@@ -1,5 +1,5 @@
-//! `/v1/product`: codes that do not change, for a shelf or a poster (Native
-//! mode 1, WeChat Pay v2 manual, section 6.4).
+//! `/v1/product`: permanent codes, for a shelf or a poster (Native mode 1,
+//! WeChat Pay v2 manual, section 6.4).
 
 use super::notify_targets;
 use crate::auth::keys::{Access, caller};
@@ -14,7 +14,7 @@ use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::{Value, json};
 
-/// `POST /v1/product`: what the code of `product_id` sells, from now on.
+/// `POST /v1/product`: sets what the code of `product_id` sells from now on.
 /// SECRET. Answers the code's text, signed.
 pub async fn set_product<R: Runtime>(
     cx: &Services<R>,
@@ -34,7 +34,7 @@ pub async fn set_product<R: Runtime>(
         money: super::money(&upstream, &fields)?,
         notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
     };
-    // Refused before anything is stored.
+    // Refuse an invalid id before anything is stored.
     cx.upstream(&context).product_code(&product.product_id)?;
     let call = command::SetProduct(Box::new(product));
     let product: Product = cx.book(&context.merchant.id, call).await?;

@@ -11,8 +11,8 @@ use crate::services::Services;
 use order::Money;
 use serde_json::{Value, json};
 
-/// Returns money to the payer (WeCeive API, "Request Refund"). BASIC. The fields
-/// may stand in the query string or in the body, as that section shows both.
+/// Returns money to the payer (WeCeive API, "Request Refund"). BASIC. The
+/// fields may be in the query string or in the body; that section shows both.
 ///
 /// Without `out_refund_no` the same amount again is the same refund.
 pub async fn create_refund<R: Runtime>(
@@ -58,8 +58,8 @@ pub async fn create_refund<R: Runtime>(
     Ok(success(refund_data(&refunded)))
 }
 
-/// Cancels a refund that WeChat has not taken. SECRET. While that is not
-/// certain, `refund_status` stays `ASKED`, and the order's timer goes on.
+/// Cancels a refund that WeChat has not accepted. SECRET. While that is not
+/// certain, `refund_status` stays `ASKED`, and the order's timer queries.
 pub async fn cancel_refund<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

@@ -1,4 +1,4 @@
-//! `GET /v1/statement`: a day's payments and refunds, as WeChat counts them
+//! `GET /v1/statement`: WeChat's statement of a day's payments and refunds
 //! (WeChat Pay v2 manual, section 9.6).
 
 use super::day;
@@ -19,13 +19,13 @@ const MAX_ROWS: i64 = 1000;
 /// The most unreadable rows that are described.
 const MAX_ODD: usize = 100;
 
-/// Which rows of the statement are answered.
+/// The requested page of the statement.
 struct Page {
     offset: usize,
     limit: usize,
 }
 
-/// What has been read of the statement for a page of it.
+/// The rows of the page, and what was counted while the statement was read.
 #[derive(Default)]
 struct Found {
     rows: Vec<Value>,
@@ -33,12 +33,13 @@ struct Found {
     odd: Vec<Value>,
 }
 
-/// The statement of a day, once WeChat has it (checklist S1): `?bill_date=20260131`, `bill_type=ALL`
-/// (`SUCCESS`, `REFUND`, `REVOKED`, `RECHARGE_REFUND`), `format=json` with
-/// `offset` and `limit`, or `csv`. SECRET. Neither form is held whole: the
-/// file is passed on as it arrives, and a page of JSON holds its own rows
-/// only. A day with no payments has no rows (checklist S2). A row that
-/// cannot be read is reported and keeps no other from being read.
+/// The statement of a day, once WeChat has made it (checklist S1):
+/// `?bill_date=20260131`, `bill_type=ALL` (`SUCCESS`, `REFUND`, `REVOKED`,
+/// `RECHARGE_REFUND`), `format=json` with `offset` and `limit`, or `csv`.
+/// SECRET. Neither form is in memory as a whole: the file is passed on as it
+/// arrives, and JSON needs only the rows of its page. A day without payments
+/// has no rows (checklist S2). An unreadable row is reported and does not
+/// affect the others.
 pub async fn statement<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -114,8 +115,8 @@ fn bill_type(fields: &Fields) -> Result<BillType, ApiError> {
     })
 }
 
-/// WeChat makes a statement by 10:00 on the next day, and keeps it for so many
-/// days, the last one included.
+/// Refuses a day whose statement does not exist. WeChat makes a statement by
+/// 10:00 on the next day, and keeps it for `kept_days`, the last one included.
 fn check_day(fields: &Fields, day: Date, kept_days: i64, now_ms: i64) -> Result<(), ApiError> {
     if now_ms < day.statement_ready_ms() {
         return Err(fields.error(
@@ -144,7 +145,7 @@ impl Page {
         })
     }
 
-    /// Reads the whole statement and keeps this page of it.
+    /// Reads the whole statement and keeps the rows of this page.
     async fn find(
         &self,
         mut statement: Statement,
@@ -182,7 +183,8 @@ impl Page {
             .map(|(total, value)| {
                 let name = total.field().replace(' ', "_");
                 let value = value.to_string();
-                // A count is no amount, though the file's last line writes it so.
+                // A count is not an amount, although the file's last line has
+                // it with decimals.
                 let count = name.ends_with("_count").then(|| value.strip_suffix(".00"));
                 let value = count.flatten().unwrap_or(&value).to_owned();
                 (name, Value::String(value))
@@ -205,7 +207,8 @@ impl Page {
     }
 }
 
-/// A row in WeChat's names, every value a text, amounts in the smallest unit
+/// A row in WeChat's names, every value a text, amounts in the smallest unit of
+/// their currency.
 /// of their currency.
 fn row(row: &Row) -> Value {
     let fee = |amount: Option<i64>| amount.map(|fee| fee.to_string());

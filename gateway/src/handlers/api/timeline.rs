@@ -10,8 +10,9 @@ use crate::services::Services;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// `GET /v1/timeline?out_trade_no=…`: of an order, or of a checkout with all
-/// its attempts, oldest first. SECRET, like the audit, which it shows.
+/// `GET /v1/timeline?out_trade_no=…`: the timeline of an order, or of a
+/// checkout with all its attempts, oldest first. SECRET, like the audit, which
+/// is part of it.
 pub async fn get_timeline<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

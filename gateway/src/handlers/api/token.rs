@@ -1,4 +1,4 @@
-//! `/v1/token`: api-tokens, which stand for both keys (older WeCeive API,
+//! `/v1/token`: api-tokens, which replace both keys (older WeCeive API,
 //! "Authentication").
 
 use crate::auth::keys::{Access, caller};
@@ -12,14 +12,14 @@ use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::json;
 
-/// How long a token works when its merchant does not say: a day.
+/// How long a token is valid when its merchant does not set it: a day.
 const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
-/// A token for longer would be a key.
+/// The longest validity of a token; a longer one would equal a key.
 const LONGEST_SECONDS: i64 = 365 * DEFAULT_SECONDS;
 
-/// `POST /v1/token`: issues a token, shown this once. It ends with the
-/// api-key that it is made with at the latest. Only for a caller with both
-/// keys: a token that makes tokens would never end.
+/// `POST /v1/token`: issues a token, which is shown only in this answer. It
+/// expires with the api-key that it is made with, or earlier. Only for a caller
+/// with both keys: a token that makes tokens could be renewed for ever.
 pub async fn create_token<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -46,7 +46,7 @@ pub async fn create_token<R: Runtime>(
             "id": short(&fingerprint(&token)),
             "expires_at": expires_at_ms / 1000,
         }))),
-        // The key has ended since this isolate learned of it.
+        // The key has expired since this isolate read it.
         Answer::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
         Answer::Full => Err(ApiError::of(Code::TooManyTokens)),
         _ => Err(ApiError::internal(
@@ -85,7 +85,7 @@ pub async fn get_tokens<R: Runtime>(
 }
 
 /// `DELETE /v1/token` with `{"api-token": …}`, or with the `id` that `GET`
-/// lists: the token ends, within 30 seconds everywhere. Only for a caller
+/// lists: revokes the token, within 30 seconds everywhere. Only for a caller
 /// with both keys.
 pub async fn revoke_token<R: Runtime>(
     cx: &Services<R>,

@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 /// The most periods of one answer.
 const MOST_DAYS: usize = 366;
 const MOST_MONTHS: usize = 120;
-/// The first and the last year that can be asked for.
+/// The first and the last year that a call may name.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2099;
 
-/// A day or a month, or the part of it that was asked for.
+/// A day or a month, or the requested part of it.
 struct Period {
     name: String,
     from: Date,
@@ -91,7 +91,7 @@ pub async fn get_totals<R: Runtime>(
     })))
 }
 
-/// All periods together, by currency.
+/// The sums of all periods, by currency.
 fn sums(totals: &[Total]) -> Vec<Value> {
     let mut sums: BTreeMap<&str, Total> = BTreeMap::new();
     for total in totals {
@@ -164,7 +164,7 @@ fn periods(from: Date, to: Date, by: &str, most: usize) -> Option<Vec<Period>> {
     Some(periods)
 }
 
-/// When a day begins there, in Unix milliseconds.
+/// When a day begins in this time zone, Unix milliseconds.
 fn start_ms(date: Date, zone: &TimeZone) -> Result<i64, jiff::Error> {
     let start = date.to_zoned(zone.clone())?;
     Ok(start.timestamp().as_millisecond())

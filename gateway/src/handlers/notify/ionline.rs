@@ -36,8 +36,8 @@ pub async fn ionline_notice<R: Runtime>(
         }
         Err(error) => {
             count_rejected(cx, id, name_of(&error)).await;
-            // Verified, and it says that nothing was paid: there is
-            // nothing to send again.
+            // Verified, and it reports that nothing was paid: it need not be
+            // sent again.
             Ok(match error {
                 NoticeError::ResultFail { .. } => text(200, ACK_OK),
                 _ => text(400, "fail"),
@@ -57,7 +57,7 @@ fn text(status: u16, body: &'static str) -> Response {
     answer(status, "text/plain; charset=utf-8", body)
 }
 
-/// The name under which a notice that was not believed is counted.
+/// The counter's name for a rejected notice.
 const fn name_of(error: &NoticeError) -> &'static str {
     match error {
         NoticeError::Xml(_) => "notice_not_xml",

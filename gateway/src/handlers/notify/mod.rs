@@ -9,9 +9,9 @@
 //! The signature is verified over the bytes before anything in them is used,
 //! with the merchant's own keys (checklist G3); then the book compares and
 //! writes; only then is the notice acknowledged. A notice that fails
-//! verification is counted under a name of its own, probes like any other
-//! (checklist G5), and the answer makes the sender repeat it. The log has that
-//! name and no more: an error's text may repeat unsigned text, such as personal
+//! verification is counted under the name of its reason, as probes are
+//! (checklist G5), and the answer makes the sender repeat it. The log contains
+//! only that name: an error's text may repeat unsigned text, such as personal
 //! data.
 
 pub mod ionline;
@@ -28,7 +28,7 @@ use order::{OutTradeNo, Payment};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The merchant whose address the sender used.
+/// The merchant that the address names.
 async fn addressee<R: Runtime>(
     cx: &Services<R>,
     id: &str,
@@ -43,8 +43,8 @@ async fn addressee<R: Runtime>(
         .ok_or_else(|| ApiError::of(Code::MerchantNotFound))
 }
 
-/// Hands a verified payment to a merchant's book. `xml` is the document to
-/// forward, where it came in the form that merchants know.
+/// Sends a verified payment to a merchant's book. `xml` is the document to
+/// forward, where it was received in the form that merchants know.
 async fn report_payment<R: Runtime>(
     cx: &Services<R>,
     id: &str,
@@ -55,9 +55,9 @@ async fn report_payment<R: Runtime>(
     cx.book(id, command::Noticed { payment, xml }).await
 }
 
-/// A notice whose signature is valid for another document too. It is rejected,
-/// and WeChat is queried for the order that it names: the answer reports a real
-/// payment.
+/// Handles a notice whose signature is valid for another document too. It is
+/// rejected, and the order that it names is queried at WeChat: the answer
+/// reports a real payment.
 async fn query_named_order<R: Runtime>(
     cx: &Services<R>,
     id: &str,
@@ -81,9 +81,9 @@ async fn count_rejected<R: Runtime>(cx: &Services<R>, id: &str, name: &'static s
     report_refusals(cx, id, counts).await;
 }
 
-/// Reports to one book the rejected notices that were not reported when they
-/// came, so that the last ones of a series are counted too. Called for every
-/// request; a book gets a report every ten seconds at most.
+/// Reports to one book the rejected notices that were not reported at once, so
+/// that the last ones of a series are counted too. Called for every request; a
+/// book gets a report every ten seconds at most.
 pub async fn report_waiting_refusals<R: Runtime>(cx: &Services<R>) {
     if let Some((id, counts)) = cx.refusals.take_due(cx.runtime.now_ms()) {
         report_refusals(cx, &id, counts).await;

@@ -34,8 +34,8 @@ pub async fn notice<R: Runtime>(
         }
         Err(error) => {
             count_rejected(cx, id, name_of(&error)).await;
-            // Verified, and it says that nothing was paid: there is
-            // nothing to send again.
+            // Verified, and it reports that nothing was paid: it need not be
+            // sent again.
             if matches!(error, NoticeError::ResultFail { .. }) {
                 return Ok(xml(200, ACK_OK.to_owned()));
             }
@@ -45,9 +45,9 @@ pub async fn notice<R: Runtime>(
     Ok(acknowledgement(&verdict))
 }
 
-/// `POST /notify/v2/{merchant}/refund` (`req_info`). What it says is
-/// encrypted under the merchant's key and not signed: the book asks WeChat
-/// before anything changes.
+/// `POST /notify/v2/{merchant}/refund` (`req_info`). Its content is encrypted
+/// under the merchant's key and not signed: the book queries WeChat before
+/// anything changes.
 pub async fn refund_notice<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -77,9 +77,9 @@ pub async fn refund_notice<R: Runtime>(
     Ok(acknowledgement(&verdict))
 }
 
-/// `POST /notify/v2/{merchant}/native`: a payer has scanned a product's
-/// code (Native mode 1). The answer is the order to pay, signed; or why
-/// there is none, in words that WeChat shows the payer.
+/// `POST /notify/v2/{merchant}/native`: a payer has scanned a product's code
+/// (Native mode 1). The answer is the order to pay, signed; or the reason why
+/// there is none, in a sentence that WeChat shows to the payer.
 pub async fn product_callback<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -135,7 +135,8 @@ fn xml(status: u16, body: String) -> Response {
     answer(status, "text/xml; charset=utf-8", body)
 }
 
-/// What the sender is told: no more than a forger knows already.
+/// The sentence for the sender, which reveals nothing that a forger does not
+/// know.
 const fn sentence_for(error: &NoticeError) -> &'static str {
     match error {
         NoticeError::Xml(_) | NoticeError::Field(_) | NoticeError::Ambiguous { .. } => {
@@ -148,7 +149,7 @@ const fn sentence_for(error: &NoticeError) -> &'static str {
     }
 }
 
-/// The counter of a notice that was not believed.
+/// The counter's name for a rejected notice.
 const fn name_of(error: &NoticeError) -> &'static str {
     match error {
         NoticeError::Xml(_) => "notice_not_xml",

@@ -85,9 +85,9 @@ async fn verified_content<R: Runtime>(
     .map_err(wrong)
 }
 
-/// Raises an alarm where the notice names a public key that the merchant
-/// does not have. The notice must open with the merchant's `APIv3` key, because
-/// the header alone is not authenticated.
+/// Raises an alarm where the notice names a public key that the merchant does
+/// not have. The notice must be decrypted with the merchant's `APIv3` key,
+/// because the header alone is not authenticated.
 async fn report_public_key<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -105,7 +105,7 @@ async fn report_public_key<R: Runtime>(
     }
 }
 
-/// Hands it to the merchant's book.
+/// Sends the content to the merchant's book.
 async fn report_content<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -162,9 +162,8 @@ fn opened<R: Runtime, T>(
     opened
 }
 
-/// Whose a notice is that says it is this merchant's. One with another
-/// `sp_mchid` is left to the addressee's book, which refuses it (checklist
-/// I1).
+/// The merchant that the notice names. A notice with another `sp_mchid` is left
+/// to the addressee's book, which refuses it (checklist I1).
 async fn merchant_named<R: Runtime>(
     cx: &Services<R>,
     context: &Rc<MerchantContext>,
@@ -190,8 +189,8 @@ async fn merchant_named<R: Runtime>(
     }
 }
 
-/// Some networks drop the headers that carry the signature. What is left
-/// opens with the merchant's key or not; if it does, WeChat is asked.
+/// Some networks drop the headers that carry the signature. If the merchant's
+/// key decrypts the notice, WeChat is queried.
 async fn answer_unsigned<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -252,7 +251,7 @@ enum Rejection {
 }
 
 impl Rejection {
-    /// The counter of such notices. The names are in `/metrics`.
+    /// The counter of such notices, whose name `/metrics` shows.
     const fn counter(self) -> &'static str {
         match self {
             Self::NotSigned => "notice_not_signed",
@@ -284,14 +283,14 @@ impl Rejection {
     }
 }
 
-/// What a notice says.
+/// The decrypted content of a notice.
 enum NoticeContent {
     Paid(Box<Payment>),
     Refund(Box<refund_notify::Notice>),
 }
 
 impl NoticeContent {
-    /// The merchant id and the sub-merchant's.
+    /// The merchant id and the sub-merchant's id.
     fn merchant(&self) -> (&str, Option<&str>) {
         match self {
             Self::Paid(payment) => {

@@ -1,15 +1,16 @@
-//! `/pay/…`: what payers and merchants open of a payment link.
+//! `/pay/…`: the pages and pictures of a payment link, for payers and
+//! merchants.
 //!
 //! ```text
 //! GET  /pay/?l=ID        the page: what is sold, and a form
-//! POST /pay/link         the form: makes this payer's checkout, and goes there
-//! GET  /pay/result?l=ID&once=…   to a page of the merchant's: how it ended
-//! GET  /pay/qr?l=ID      the page's address as a code
-//! GET  /pay/sheet?l=ID   the code, to be printed
+//! POST /pay/link         the form: makes this payer's checkout, and redirects to it
+//! GET  /pay/result?l=ID&once=…   for a page of the merchant's: the outcome
+//! GET  /pay/qr?l=ID      the page's address as a QR code
+//! GET  /pay/sheet?l=ID   the QR code on a sheet to print
 //! ```
 //!
-//! A GET makes nothing for any client: chats fetch every address that is
-//! pasted into them. That is why a link of one price has its button, too.
+//! A GET makes nothing for any client, because chats fetch every address that
+//! is pasted into them. That is why a link with one price has a button, too.
 //!
 //! The pictures need no authentication: a link's id is public, as is buying
 //! through it, and a plain `<img>` can show them.
@@ -44,7 +45,7 @@ use std::rc::Rc;
 const MIN_SIZE: i64 = 64;
 const MAX_SIZE: i64 = 2048;
 
-/// What a browser's cookie says that it has begun to buy through a link.
+/// A cookie that stores the purchase that the browser has begun through a link.
 #[derive(Serialize, Deserialize)]
 struct Bought {
     v: u8,
@@ -56,7 +57,8 @@ const BOUGHT_PURPOSE: &str = "bought";
 /// As long as a purchase through a link can be paid.
 const BOUGHT_SECONDS: i64 = 30 * 60;
 
-/// One for each link: the last purchase that the browser has begun there.
+/// The name of the cookie for a link: the last purchase that the browser has
+/// begun there.
 fn bought_cookie(link_id: &str) -> String {
     format!("weceive_bought_{link_id}")
 }
@@ -85,8 +87,8 @@ pub async fn link_page<R: Runtime>(cx: &Services<R>, request: &Request, id: &str
     }
 }
 
-/// Back to the purchase of this link that this browser has begun and can
-/// still pay: the last piece is reserved for this browser.
+/// Redirects to the purchase of this link that this browser has begun and can
+/// still pay: the last piece may be reserved for this browser.
 async fn resume_purchase<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -195,8 +197,8 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
             response
         }
         Err(error) if error.code == Code::RateLimited => too_often(cx, request, error).await,
-        // Another payer was faster, or the merchant has changed the link: it is
-        // shown as it is now.
+        // Another payer was faster, or the merchant has changed the link: its
+        // page is shown in the current state.
         Err(error) if error.code.status() < 500 => {
             let id = opened.facts.link.id.clone();
             match open_link(cx, &id, Some(opened.once)).await {
@@ -214,10 +216,10 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     }
 }
 
-/// Whose unpaid pieces are counted together: the payer's, where WeChat has
-/// told who that is, or else those of the network address. An openid that
-/// only a Quick Auth service has told does not count: it is not signed, so
-/// one person could bring as many as the stock has pieces.
+/// The holder under which unpaid pieces are counted together: the payer, where
+/// WeChat returned the openid, or else the network address. An openid that only
+/// a Quick Auth service returned does not count: it is not signed, so one
+/// person could invent as many as the stock has pieces.
 fn holder<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -228,13 +230,13 @@ fn holder<R: Runtime>(
     Some(cx.config.master_key.alias("holder", &who))
 }
 
-/// `GET /pay/result`: how the purchase of one form ended. Only a page of an
-/// origin that the merchant has registered may ask, and it has to know the
-/// form's `once`.
+/// `GET /pay/result`: the outcome of the purchase of one form. Only a page of
+/// an origin that the merchant has registered may call this, and it has to know
+/// the form's `once`.
 ///
 /// A page of another origin may read that it is refused for that reason, and
-/// nothing else, or it could not tell a missing registration from a missing
-/// network. The refusal says nothing of a purchase.
+/// nothing else; otherwise it could not distinguish a missing registration from
+/// a network failure. The refusal reveals nothing about a purchase.
 pub async fn link_result<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -347,7 +349,7 @@ fn picture<R: Runtime>(
         level.as_deref(),
     ) {
         (Some("1"), None | Some("H")) => {
-            // A name in another script has no letter; an id has.
+            // A name in another script has no Latin letter; an id has one.
             Picture::with_letter(&url, &format!("{}{}", merchant.name, merchant.id))
         }
         (Some("1"), Some(_)) => return Err(fields.invalid("level", "must be H with a logo")),
@@ -394,7 +396,7 @@ async fn open_link<R: Runtime>(
 }
 
 async fn link_error<R: Runtime>(cx: &Services<R>, request: &Request, error: ApiError) -> Response {
-    // The page has words for an address that leads nowhere.
+    // The page has texts for an address that does not exist.
     let code = match error.code {
         Code::LinkNotFound => Code::SessionNotFound,
         code => code,
@@ -439,17 +441,17 @@ async fn drawn_link<R: Runtime>(
         image: &share_image(cx),
     });
     let mut response = answer(status, "text/html; charset=utf-8", html);
-    // No form-action: the form's answer leads on to WeChat's sign-in, and
-    // Chromium would hold that address against it.
+    // No form-action: the form's answer redirects to WeChat's sign-in, and
+    // Chromium would apply form-action to that redirect.
     let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
                   base-uri 'none'; frame-ancestors 'none'";
     set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
     set(&mut response, header::X_FRAME_OPTIONS, "DENY");
-    // With none at all a browser sends the form with `origin: null`.
+    // With no policy at all a browser sends the form with `origin: null`.
     response.headers_mut().remove(header::REFERRER_POLICY);
     set(&mut response, header::REFERRER_POLICY, "strict-origin");
     if status == 200 {
-        // Kept for the back button alone: the same form again is the same
+        // Cached for the back button only: the same form again is the same
         // purchase.
         response.headers_mut().remove(header::CACHE_CONTROL);
         set(&mut response, header::CACHE_CONTROL, "private, no-cache");
@@ -458,7 +460,7 @@ async fn drawn_link<R: Runtime>(
     response
 }
 
-/// What a payer can be asked now.
+/// What the page can ask of a payer now.
 fn asks(facts: &LinkFacts, now_ms: i64) -> Asks {
     match (facts.ended(now_ms), facts.link.price) {
         (Some(ended), _) => Asks::Ended(ended),
@@ -486,7 +488,7 @@ fn amount(written: &str, min: Money, max: Money) -> Result<Choice, EntryProblem>
     }
 }
 
-/// The fields of a sent form; the first of each name counts.
+/// The fields of a submitted form; the first of each name counts.
 fn form(request: &Request) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     for (name, value) in url::form_urlencoded::parse(request.body()) {

@@ -2,13 +2,13 @@
 //! kit in `miniprogram/`.
 //!
 //! ```text
-//! GET  /mini/status?s=ID                how the purchase stands
+//! GET  /mini/status?s=ID                the state of the purchase
 //! POST /mini/order?s=ID   {"code":…}    the same, and the package to pay with
-//! POST /mini/check?s=ID                 "something happened": asks WeChat, then as status
+//! POST /mini/check?s=ID                 queries WeChat, then as status
 //! ```
 //!
-//! The code is `wx.login`'s; it becomes the payer's openid here, and neither
-//! the openid nor WeChat's session key goes back. No cookie
+//! The code is `wx.login`'s; it is exchanged for the payer's openid here, and
+//! neither the openid nor WeChat's session key is returned. No cookie
 //! authenticates these calls, so cross-site requests gain nothing.
 
 use super::for_payer;
@@ -38,8 +38,8 @@ pub async fn mini_status<R: Runtime>(
     Ok(json(200, &mini_view(cx, &visit, &visit.facts)))
 }
 
-/// `POST /mini/check`. What `wx.requestPayment` said proves nothing;
-/// in every case WeChat is queried.
+/// `POST /mini/check`. The result of `wx.requestPayment` is not authenticated,
+/// so WeChat is queried in every case.
 pub async fn mini_check<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -49,7 +49,7 @@ pub async fn mini_check<R: Runtime>(
 }
 
 /// `POST /mini/order`. A purchase that is no longer open is answered as by
-/// status, and spends no code.
+/// status, and uses no code.
 pub async fn mini_order<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -78,7 +78,7 @@ pub async fn mini_order<R: Runtime>(
     let package = upstream.jsapi(&prepayment, &payer.appid).await?;
     let mut answer = mini_view(cx, &visit, &visit.facts);
     if let Some(answer) = answer.as_object_mut() {
-        // WeChat knows the Mini Program's own appid.
+        // The appid is the Mini Program's own, as WeChat has it.
         let payment = json!({
             "timeStamp": package.time_stamp,
             "nonceStr": package.nonce_str,
@@ -91,7 +91,7 @@ pub async fn mini_order<R: Runtime>(
     Ok(json(200, &answer))
 }
 
-/// What the payer reads; the amount as text in the payer's language.
+/// The purchase for the payer; the amount is text in the payer's language.
 fn mini_view<R: Runtime>(cx: &Services<R>, visit: &Visit, facts: &CheckoutFacts) -> Value {
     let purchase = &facts.checkout.purchase;
     let (state, paid_at_ms) = match facts.state {
@@ -105,7 +105,7 @@ fn mini_view<R: Runtime>(cx: &Services<R>, visit: &Visit, facts: &CheckoutFacts)
         State::Closed => ("closed", None),
         State::Failed => ("failed", None),
     };
-    // A kit of an earlier version knows `paid`, and no state between.
+    // An earlier version of the kit knows `paid`, and no partial refund.
     let partly_refunded = matches!(facts.state, State::PartlyRefunded { .. });
     json!({
         "partly_refunded": partly_refunded,

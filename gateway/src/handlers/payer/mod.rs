@@ -1,5 +1,5 @@
-//! What a payer's browser or Mini Program calls: the checkout's page, payment
-//! links, Mini Programs, and the way to the payer's openid.
+//! The calls of a payer's browser or Mini Program: the checkout's page, payment
+//! links, Mini Programs, and the sign-in that finds the payer's openid.
 
 pub mod link;
 pub mod mini;
@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// What the page depends on, beside its address.
+/// The request headers on which the page depends.
 pub(crate) const VARY: &str = "user-agent, accept-language, cookie";
 
 /// One payer at one checkout's page.
@@ -62,7 +62,7 @@ pub async fn visit<R: Runtime>(
     })
 }
 
-/// A page that says what went wrong, in the payer's language.
+/// A page that explains an error, in the payer's language.
 pub async fn error_page<R: Runtime>(cx: &Services<R>, request: &Request, code: Code) -> Response {
     let page = Page::Error(PageError {
         code: code.name().to_owned(),
@@ -72,10 +72,9 @@ pub async fn error_page<R: Runtime>(cx: &Services<R>, request: &Request, code: C
     filled(cx, code.status(), &page, &[]).await
 }
 
-/// The answer to a refused call that a browser may have made by going to
-/// the address: a small page to the browser, JSON to a program. At
-/// addresses that only programs use, a browser is told only that there is
-/// nothing for it.
+/// The answer to a refused call that a browser may have made by opening the
+/// address: a small page for a browser, JSON for a program. At addresses that
+/// only programs use, the page says only that there is nothing to see.
 pub async fn refusal<R: Runtime>(cx: &Services<R>, request: &Request, error: ApiError) -> Response {
     error.log_cause(&cx.runtime);
     let mut response = error.response();
@@ -86,7 +85,8 @@ pub async fn refusal<R: Runtime>(cx: &Services<R>, request: &Request, error: Api
     let message = match error.code {
         Code::NotFound | Code::MethodNotAllowed => html::nothing_here(lang),
         code => match (Problem::from_code(code.name()), code.fault()) {
-            // A program's mistake: no fault of ours, and nothing to repeat.
+            // A program's mistake: not the gateway's fault, and nothing to
+            // repeat.
             (Problem::Other, Fault::Caller) => html::nothing_here(lang),
             (problem, _) => texts(lang).problem(problem),
         },
@@ -152,7 +152,7 @@ pub async fn filled<R: Runtime>(
     let mut response = answer(status, "text/html; charset=utf-8", filled);
     // Older browsers do not take a WebSocket for 'self'.
     let sockets = cx.config.public_url.replacen("http", "ws", 1);
-    // The lines bring their own looks along.
+    // The page has inline styles where it shows lines.
     let styles = match lines {
         [] => String::new(),
         _ => format!(" 'nonce-{nonce}'"),
@@ -164,8 +164,8 @@ pub async fn filled<R: Runtime>(
     );
     set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
     set(&mut response, header::X_FRAME_OPTIONS, "DENY");
-    // WeChat's H5 cashier and some bridges look at where the payer came
-    // from (checklist H4): the origin, and never the checkout's id.
+    // WeChat's H5 cashier and some bridges check the referrer (checklist H4):
+    // the origin is sent, and never the checkout's id.
     response.headers_mut().remove(header::REFERRER_POLICY);
     set(&mut response, header::REFERRER_POLICY, "strict-origin");
     set(&mut response, header::VARY, VARY);
@@ -176,7 +176,7 @@ pub fn share_image<R: Runtime>(cx: &Services<R>) -> String {
     format!("{}/share.png", cx.config.public_url)
 }
 
-/// Whether a page of ours sent the request.
+/// Whether a page of this gateway sent the request.
 pub fn is_from_here<R: Runtime>(cx: &Services<R>, request: &Request) -> bool {
     match free_text(request, "sec-fetch-site") {
         Some(site) => site == "same-origin",
@@ -193,7 +193,7 @@ pub fn merchant_of(checkout_id: &str) -> Result<&str, ApiError> {
         .ok_or_else(|| ApiError::of(Code::SessionNotFound))
 }
 
-/// Whether a browser goes to this address, and shows what comes.
+/// Whether the request is a browser's navigation, whose answer is shown.
 fn wants_page(request: &Request) -> bool {
     free_text(request, "accept").is_some_and(|text| text.contains("text/html"))
 }
@@ -202,7 +202,7 @@ pub fn user_agent(request: &Request) -> Cow<'_, str> {
     free_text(request, "user-agent").unwrap_or_default()
 }
 
-/// Where the payer is, by the header and by what the page has found out since.
+/// The payer's environment, by the header and by what the page has detected.
 pub(crate) fn environment(request: &Request) -> Environment {
     let environment = Environment::from_user_agent(&user_agent(request));
     match query(request).get("env").map(String::as_str) {
@@ -211,20 +211,21 @@ pub(crate) fn environment(request: &Request) -> Environment {
     }
 }
 
-/// What the merchant has for a payer with this User-Agent.
+/// The payment methods that the merchant has for a payer with this User-Agent.
 fn offers(context: &MerchantContext, user_agent: &str) -> Offers {
     let merchant = &context.merchant;
     Offers {
         h5: merchant.offers_h5(),
         mini_program: merchant.mini_program.as_ref().is_some_and(|own| {
-            // A version that names none is believed to be in the right one.
+            // A version without an appid is assumed to be the right Mini
+            // Program.
             Environment::mini_program_appid(user_agent).is_none_or(|appid| appid == own.appid)
         }),
     }
 }
 
-/// The payer's choice in the address, or else the merchant's, or else what the
-/// browser prefers.
+/// The payer's choice in the address, or else the merchant's, or else the
+/// browser's preference.
 pub(crate) fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
     let asked = query(request).remove("lang");
     let asked = asked.as_deref().and_then(Lang::from_tag).or(merchant);
@@ -235,7 +236,7 @@ pub(crate) fn lang_of(request: &Request, merchant: Option<Lang>) -> Lang {
     )
 }
 
-/// The payer's choice of language, to be carried on in an address.
+/// The payer's choice of language, to be repeated in an address.
 pub(crate) fn lang_chosen(request: &Request) -> String {
     query(request)
         .remove("lang")
@@ -244,17 +245,18 @@ pub(crate) fn lang_chosen(request: &Request) -> String {
         .unwrap_or_default()
 }
 
-/// The address of the file with this ending in the page's frame: the build has
-/// put a hash into its name.
+/// The address of the file with this extension in the page's HTML: the build
+/// has put a hash into its name.
 pub(crate) fn page_file<'a>(frame: &'a str, ending: &str) -> Option<&'a str> {
     let end = frame.find(&format!("{ending}\""))? + ending.len();
     let before = frame.get(..end)?;
     before.get(before.rfind('"')? + 1..)
 }
 
-/// A book's refusal as a payer may see it: WeChat's own words are between it
-/// and the merchant, and may hold what the payer must not learn. A refusal that
-/// may pass later is WeChat's, and not the merchant's: the payer can try again.
+/// A book's refusal as a payer may see it: WeChat's own texts are for the
+/// merchant, and may contain what the payer must not see. A refusal that may
+/// pass later is reported as WeChat's, and not as the merchant's: the payer can
+/// try again.
 pub fn for_payer(error: ApiError) -> ApiError {
     match error.message {
         _ if may_pass_later(&error) => ApiError::of(Code::UpstreamUnavailable),

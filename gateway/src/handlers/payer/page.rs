@@ -3,15 +3,15 @@
 //!
 //! ```text
 //! GET  /pay/?l=ID          a payment link's page: `link_page` in link.rs
-//! GET  /pay/?s=ID          the page; first, inside WeChat, the way to an openid
-//! POST /pay/order?s=ID     the means to pay, where the payer is
-//! POST /pay/check?s=ID     "something happened": asks WeChat, then as status
-//! GET  /pay/status?s=ID    how the purchase stands
-//! GET  /pay/live?s=ID      a WebSocket that says when to ask that again
+//! GET  /pay/?s=ID          the page; inside WeChat, the sign-in comes first
+//! POST /pay/order?s=ID     the means to pay, for the payer's environment
+//! POST /pay/check?s=ID     queries WeChat, then as status
+//! GET  /pay/status?s=ID    the state of the purchase
+//! GET  /pay/live?s=ID      a WebSocket that says when to poll the status
 //! ```
 //!
-//! Opening the page never makes an order: previews and robots open links too.
-//! They get a page of their own, which has no script.
+//! Opening the page never makes an order, because previews and robots open
+//! links too. They get a separate page without a script.
 
 use super::{VARY, Visit, error_page, is_from_here, lang_chosen, share_image, visit};
 use super::{filled, for_payer};
@@ -33,8 +33,8 @@ const ROBOT: Method = Method::OpenInWeChat {
     reason: Reason::Robot,
 };
 
-/// The page. Inside WeChat, a payer whose openid is not known is sent to
-/// fetch it before anything is drawn.
+/// The page. Inside WeChat, a payer whose openid is not known is redirected to
+/// sign in before anything is rendered.
 pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     let visit = match visit(cx, request, false).await {
         Ok(visit) => visit,
@@ -53,11 +53,11 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     if cannot {
         cx.report_sign_in(&visit.context).await;
     }
-    // The purchase is shown with the way back; the page says what is wrong
-    // when the payer wants to pay.
+    // The purchase is shown with the way back; the page shows the error when
+    // the payer wants to pay.
     let needs_openid = needs_openid && !cannot;
     // Shown once, with the purchase and the way back: opening the page again
-    // asks WeChat again.
+    // begins a new sign-in.
     if needs_openid && let Some((code, shown)) = sign_in_failed(cx, request) {
         let mut view = view(cx, &visit);
         view.problem = Some(code.name().to_owned());
@@ -209,7 +209,7 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
         state,
         payable,
     } = &visit.facts;
-    // The page needs it for its code alone.
+    // The page needs it only to show its code.
     let is_shown = |attempt: &&Attempt| attempt.trade_type == TradeType::Native;
     let attempt = match visit.method {
         Method::Native => payable.iter().rev().find(is_shown),
@@ -234,7 +234,8 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
     }
 }
 
-/// WeChat's page, which sends the payer back to ours (checklist H3).
+/// WeChat's page, with the address to which it returns the payer (checklist
+/// H3).
 fn and_back<R: Runtime>(
     cx: &Services<R>,
     mweb_url: &str,
@@ -287,7 +288,7 @@ fn drawn(text: &str) -> Result<(u32, String), ApiError> {
     svg_path(text).ok_or_else(|| ApiError::internal("a text that fits into no code"))
 }
 
-/// Where to come back to with an openid.
+/// The path to which a sign-in returns.
 fn page_path(request: &Request, visit: &Visit) -> String {
     let lang = lang_chosen(request);
     format!("{}{lang}", checkout_path(&visit.facts.checkout.id))

@@ -1,28 +1,30 @@
-//! Who the payer is: the way to an openid, and back.
+//! The payer's sign-in: the redirects that find the openid.
 //!
 //! ```text
-//! page ─▶ WeChat's authorise page ─▶ /oauth/callback ─▶ page       own app secret
-//! page ─▶ a Quick Auth service ─▶ /oauth/return ─▶ page            client of one
+//! page ─▶ WeChat's authorise page ─▶ /oauth/callback ─▶ page       with our app secret
+//! page ─▶ a Quick Auth service ─▶ /oauth/return ─▶ page            as its client
 //! shop ─▶ /wx-bridge/oauth_bridge.php ─▶ WeChat ─▶ /oauth/callback ─▶ shop
-//!                                                                  being one
+//!                                                                  as the service
 //! ```
 //!
-//! A sign-in in progress is a signed cookie, named by the random `state` that goes
-//! through WeChat; so a callback counts only in the browser that began it, and
-//! once. The same callback opened again (the back button, a reload) goes on to
-//! the page. The result of a sign-in is a signed cookie too: the openid with the appid
-//! it belongs to. We never put it into an address of ours; a Quick Auth service
-//! elsewhere does, and it is taken off at once. When a sign-in fails, the payer is
-//! brought back to the page, which says so once; opening it again begins anew.
+//! A sign-in in progress is a signed cookie, named by the random `state` that
+//! is sent through WeChat; so a callback counts only in the browser that began
+//! it, and once. The same callback opened again (the back button, a reload)
+//! redirects to the page. The result of a sign-in is a signed cookie too: the
+//! openid with the appid it belongs to. The gateway never puts an openid into
+//! an address of its own; another operator's Quick Auth service does, and it is
+//! removed at once. When a sign-in fails, the payer is redirected to the page,
+//! which says so once; opening it again begins a new sign-in.
 //!
-//! WeChat's own answer is verified: that openid holds for every merchant of the
-//! appid. What a Quick Auth service elsewhere says is not signed: that openid
-//! holds only for the merchant whose service it is, and only to pay with, which
-//! its owner alone can do. Nothing is counted by it ([`sessions::verified_payer`](crate::auth::sessions::verified_payer)).
-//! The two are cookies of their own names and purposes.
+//! WeChat's own answer is verified: that openid is valid for every merchant of
+//! the appid. The answer of another operator's Quick Auth service is not
+//! signed: that openid is valid only for the merchant whose service it is, and
+//! only to pay with, which its owner alone can do. No limit counts by it
+//! ([`sessions::verified_payer`](crate::auth::sessions::verified_payer)). The
+//! two are in cookies of different names and purposes.
 //!
-//! Each cookie's content has a version ([`VERSION`]). One of another version is
-//! no cookie: its payer signs in again.
+//! Each cookie's content has a version ([`VERSION`]). A cookie of another
+//! version is ignored: its payer signs in again.
 
 use super::error_page;
 use crate::auth::oauth::exchange;
@@ -85,7 +87,7 @@ pub async fn quick_auth<R: Runtime>(
     authorize(cx, &context, Goal::Shop(target.clone()))
 }
 
-/// `GET /oauth/callback?code=…&state=…`: back from WeChat.
+/// `GET /oauth/callback?code=…&state=…`: WeChat returns the browser.
 pub async fn oauth_callback<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     match finish_oauth(cx, request).await {
         Ok(response) => response,
@@ -96,8 +98,8 @@ pub async fn oauth_callback<R: Runtime>(cx: &Services<R>, request: &Request) -> 
     }
 }
 
-/// The end of a way that failed: back to the page that began it, which
-/// says so; where that is not known, a page that says so.
+/// Ends a failed sign-in: redirects to the page that began it, which shows the
+/// error; where that page is not known, shows an error page.
 async fn go_back<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -151,7 +153,7 @@ async fn finish_oauth<R: Runtime>(
     Ok(response)
 }
 
-/// The way that this browser has begun under this state, and its merchant.
+/// The sign-in that this browser has begun under this state, and its merchant.
 async fn resume<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -167,8 +169,8 @@ async fn resume<R: Runtime>(
     Ok((flow, context))
 }
 
-/// A callback that is opened again: our page asks for an openid itself if
-/// it still needs one; a shop is told it anew.
+/// Answers a callback that is opened again: a page of this gateway begins a
+/// sign-in itself if it still needs one; a shop gets the openid again.
 fn go_on<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -180,10 +182,11 @@ fn go_on<R: Runtime>(
     }
 }
 
-/// `GET /oauth/return?flow=…&wx_openid=…`: back from a Quick Auth service.
+/// `GET /oauth/return?flow=…&wx_openid=…`: a Quick Auth service returns the
+/// browser.
 ///
-/// The service does not sign what it says: see this file's head for what an
-/// openid from there is good for.
+/// The service's answer is not signed: see the head of this file for what its
+/// openid may be used for.
 pub async fn quick_auth_return<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     match finish_quick_auth(cx, request).await {
         Ok(response) => response,
@@ -202,7 +205,7 @@ async fn finish_quick_auth<R: Runtime>(
     let mut query = query(request);
     let state = query.remove("flow").ok_or_else(failed)?;
     let (flow, context) = resume(cx, request, &state).await?;
-    // The service that the payer was sent to, and still the merchant's.
+    // The service that the payer was sent to must still be the merchant's.
     let development = cx.config.development;
     let service = context.merchant.quick_auth_service(development);
     let service = service.map(name_of);
