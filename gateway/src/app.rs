@@ -1,4 +1,4 @@
-//! The gateway's top floor: one request from its first byte to its answer.
+//! The gateway's top floor: one request from its arrival to its answer.
 //!
 //! ```text
 //! request ─▶ context ─▶ route ─▶ limit ─▶ dispatch ─▶ log ─▶ answer
@@ -19,10 +19,10 @@ use crate::runtime::{Answer, Body, Request, Response, Runtime};
 use crate::services::Services;
 use std::rc::Rc;
 
-/// The merchant's API as OpenAPI 3.1. Tests hold it against the code.
+/// The merchant's API as OpenAPI 3.1. Tests compare it with the code.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
-/// The stateless part: takes requests, calls the objects, answers.
+/// The stateless part: receives requests, calls the objects, and answers.
 #[derive(Debug)]
 pub struct Gateway<R> {
     services: Rc<Services<R>>,
@@ -36,8 +36,8 @@ impl<R: Runtime + 'static> Gateway<R> {
         }
     }
 
-    /// Answers one request: the table of routes says who calls, which limit
-    /// applies and which calls are logged.
+    /// Answers one request. The table of routes gives its caller, its limit and
+    /// whether it is logged.
     pub async fn handle(&self, request: Request) -> Answer {
         let cx = &self.services;
         let found = route::find(request.method(), request.uri().path());
@@ -52,10 +52,10 @@ impl<R: Runtime + 'static> Gateway<R> {
         request_context.within(answered).await
     }
 
-    /// Wakes the board, which then finds books whose timers did not ring: at a
+    /// Wakes the board, which then finds books whose timers did not run: at a
     /// cron trigger, and when an isolate begins.
     pub async fn wake_board(&self) {
-        // The next trigger comes in any case.
+        // If this fails, the next trigger repeats it.
         let woken = self.services.board(board::command::Wake).await;
         if let Err(error) = woken {
             error.log_as(&self.services.runtime, "the board was not woken");
@@ -63,7 +63,7 @@ impl<R: Runtime + 'static> Gateway<R> {
     }
 
     /// Adds the request's id to the answer, and writes a log line about it. The
-    /// page's own files and repeated status requests are logged only where they
+    /// page's own files and repeated status requests are logged only if they
     /// fail.
     async fn answer_and_log(&self, request: &Request, found: &Found<'_>) -> Answer {
         let runtime = &self.services.runtime;
@@ -106,7 +106,7 @@ impl<R: Runtime + 'static> Gateway<R> {
         }
         let response = match self.dispatch(route.endpoint, request, id).await {
             Ok(response) => response,
-            // What a payer's browser was sent to, and a file that is not there.
+            // Refused calls of a payer's browser, and files that do not exist.
             Err(error) if route.audience == Audience::Payer || error.code == Code::NotFound => {
                 whole(payer::refusal(cx, request, error).await)
             }
@@ -125,8 +125,8 @@ impl<R: Runtime + 'static> Gateway<R> {
         }
     }
 
-    /// Refuses a request before it is answered: too many from its sender, or too
-    /// many for what does not exist.
+    /// Refuses a request before it is answered: its sender has sent too many,
+    /// or too many for things that do not exist.
     fn limit(&self, request: &Request, route: &Route, id: &str) -> Result<(), ApiError> {
         let cx = &self.services;
         let now_ms = cx.runtime.now_ms();
@@ -136,8 +136,8 @@ impl<R: Runtime + 'static> Gateway<R> {
             .limit_unknown(request, route.audience, is_known, now_ms)
     }
 
-    /// Calls the function that answers an endpoint. It has the endpoint's name, but
-    /// for the exceptions that `route.rs` lists.
+    /// Calls the function that answers an endpoint. It has the endpoint's name,
+    /// except where `route.rs` says otherwise.
     async fn dispatch(
         &self,
         endpoint: Endpoint,
@@ -237,7 +237,7 @@ impl<R: Runtime + 'static> Gateway<R> {
     }
 }
 
-/// An answer that is whole in memory.
+/// Wraps an answer that is completely in memory.
 fn whole(response: Response) -> Answer {
     response.map(Body::Whole)
 }

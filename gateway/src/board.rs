@@ -1,13 +1,14 @@
-//! The board: what the books have reported, so that an operator sees the alarms
-//! and the numbers of all merchants without waking a book, and a book whose
-//! timer did not ring is found.
+//! The board: the latest report of each book, so that an operator sees the
+//! alarms and the numbers of all merchants without waking a book, and a book
+//! whose timer did not run is found.
 //!
 //! Its tables are in `board/store.rs`.
 //!
 //! A book reports at once when an alarm was raised or settled and when it first
-//! has a timer, and otherwise [`APART_MS`] apart while its numbers change. A
-//! report that is not taken is sent again by the book's timer. A book whose
-//! reported timer is [`SILENT_MS`] past is called, which sets its alarm again.
+//! has a timer, and otherwise every [`APART_MS`] while its numbers change. A
+//! report that the board did not accept is sent again by the book's timer. A
+//! book whose reported timer was due [`SILENT_MS`] ago is called, which makes
+//! it set its alarm again.
 
 pub mod command;
 mod store;
@@ -27,60 +28,62 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::pin::pin;
 
-/// A book's reports about changed numbers are so far apart.
+/// The time between two reports of a book about changed numbers.
 pub(crate) const APART_MS: i64 = 120_000;
-/// A report that was not taken is sent again after this.
+/// The time after which a failed report is sent again.
 pub(crate) const AGAIN_MS: i64 = 60_000;
-/// A report is waited for so long: a caller may be waiting for the book.
+/// How long a book waits for the board's answer: a caller may be waiting for
+/// the book.
 pub(crate) const PATIENCE_MS: u32 = 2_000;
-/// A book has reported again this long after the timer that it last reported:
-/// longer than both times above.
+/// How long after its reported timer a book has reported again, unless it is
+/// silent: longer than both times above.
 const SILENT_MS: i64 = 300_000;
-/// A silent book is called this far apart.
+/// The time between two calls to a silent book.
 const CALLS_APART_MS: i64 = 300_000;
 /// How long one call to a silent book may take.
 const CALL_MS: u32 = 10_000;
 /// The most books that one alarm calls; the next alarm follows at once.
 const BOOKS: i64 = 50;
-/// So many at a time: Cloudflare opens six connections for one invocation.
+/// How many books are called in parallel: Cloudflare opens six connections for
+/// one invocation.
 const AT_A_TIME: usize = 5;
-/// The most silent books that one answer names.
+/// The most silent books in one answer.
 const SILENT_LISTED: i64 = 100;
-/// A page of alarms ends with the merchant whose alarms fill it.
+/// A page of alarms ends with the merchant with which it reaches this number.
 const ALARMS: usize = 500;
 /// The most merchants in one page of alarms.
 const PAGE: i64 = 200;
-/// The sum that counts the merchants on the board.
+/// The name of the sum that counts the merchants on the board.
 const MERCHANTS: &str = "merchants";
 /// How far two objects' clocks may differ.
 const SKEW_MS: i64 = 60_000;
-/// When the alarm rings again where the database or the registry refused.
+/// The time until the next alarm if the database or the registry refused.
 const FAILED_MS: i64 = 60_000;
 
-/// What a book reports.
+/// A book's report.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// Whose book it is.
+    /// The merchant that the book belongs to.
     pub merchant: String,
-    /// When it was made, by the book's clock, Unix milliseconds.
+    /// When the report was made, by the book's clock, Unix milliseconds.
     pub at_ms: i64,
     /// The book's earliest timer.
     pub due_ms: Option<i64>,
-    /// How it stands.
+    /// The book's numbers and alarms.
     pub numbers: Numbers,
 }
 
-/// How a merchant's book stood when it last reported.
+/// A merchant's book, by its latest report.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct BookStatus {
-    /// Whose book it is.
+    /// The merchant that the book belongs to.
     pub merchant: String,
-    /// Its numbers; `None` where it has not reported yet, or what it reported
-    /// cannot be read by this version.
+    /// Its numbers; `None` where it has not reported yet, or where this version
+    /// cannot read the report.
     pub numbers: Option<Numbers>,
     /// When it reported, Unix milliseconds; 0 where it has not yet.
     pub at_ms: i64,
-    /// How long its timer has been due, where it is silent since.
+    /// How long ago its timer was due, if it is silent.
     pub silent_ms: i64,
 }
 
@@ -89,7 +92,7 @@ pub struct BookStatus {
 pub struct Page {
     /// The merchants.
     pub merchants: Vec<BookStatus>,
-    /// The merchant behind which the next page begins, where there is one.
+    /// The merchant after which the next page begins, if there is one.
     pub next: Option<String>,
 }
 
@@ -98,11 +101,11 @@ pub struct Page {
 pub struct Totals {
     /// Merchants that are on the board.
     pub merchants: i64,
-    /// Alarms that stand, by name.
+    /// Open alarms, by name.
     pub alarms: BTreeMap<String, i64>,
-    /// How many books are silent.
+    /// The number of silent books.
     pub silent: i64,
-    /// Those of them that have been silent for longest.
+    /// The books that have been silent for longest.
     pub silent_longest: Vec<String>,
 }
 
@@ -111,7 +114,7 @@ pub struct Totals {
 pub struct Board<R, S> {
     runtime: R,
     storage: S,
-    /// Where the alarm stands; `None` when that is not known.
+    /// The time for which the alarm is set; `None` when that is not known.
     armed_at_ms: Cell<Option<i64>>,
 }
 
@@ -128,7 +131,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         Ok(board)
     }
 
-    /// Answers one call: JSON in, JSON out.
+    /// Answers one call; both are JSON.
     pub fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = serde_json::from_slice(body)
             .map_err(|error| StorageError::unreadable("call", error))
@@ -153,7 +156,8 @@ impl<R: Runtime, S: Storage> Board<R, S> {
             }
             Call::Totals => self.totals().map(Answer::Totals),
             Call::Wake => {
-                // The alarm may be lost while the object lives.
+                // The runtime may have lost the alarm although the object still
+                // runs.
                 self.armed_at_ms.set(None);
                 self.arm()?;
                 Ok(Answer::Done)
@@ -161,8 +165,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         }
     }
 
-    /// The alarm: calls silent books, and sets the next alarm in every
-    /// case.
+    /// The alarm: calls silent books, and sets the next alarm in every case.
     pub async fn alarm(&self) {
         self.armed_at_ms.set(None);
         let done = match self.read_merchants().await {
@@ -175,9 +178,10 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         }
     }
 
-    /// Keeps a report, inside a transaction. Of two reports the one that was
-    /// made later stays; one that seems to come from the future gives way, so
-    /// that a clock that was wrong once does not silence a book.
+    /// Stores a report, inside a transaction. Of two reports the one that was
+    /// made later stays. A report with a time in the future is replaced by any
+    /// other, so that a clock that was wrong once does not hide the book's
+    /// reports.
     fn take(&self, report: &Report) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
         let earlier = store::find(&self.storage, &report.merchant)?;
@@ -278,7 +282,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
 
     /// The first time, puts every merchant on the board: a book of an earlier
     /// version has not reported, and may have timers and alarms. It is called
-    /// until it does.
+    /// until it reports.
     async fn read_merchants(&self) -> Result<(), StorageError> {
         while let Some(after) = self.read_up_to()? {
             let call = registry::Envelope {
@@ -310,7 +314,8 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         Ok(())
     }
 
-    /// The merchant up to which the list was read; `None` when all of it was.
+    /// The merchant up to which the list was read; `None` when all of it was
+    /// read.
     fn read_up_to(&self) -> Result<Option<String>, StorageError> {
         Ok(match store::read_up_to(&self.storage)? {
             None => Some(String::new()),
@@ -318,14 +323,14 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         })
     }
 
-    /// Calls books that are silent. A book that is opened sets its alarm, and
-    /// one that is called reports.
+    /// Calls silent books. A book that is opened sets its alarm, and one that
+    /// is called reports.
     async fn call_silent(&self) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
         let merchants = store::to_call(&self.storage, now_ms, BOOKS)?;
         for merchant in &merchants {
-            // Moved on before it is called: one that does not answer does not
-            // keep the others from being called.
+            // Moved on before the book is called: a book that does not answer
+            // does not prevent calls to the others.
             store::move_call(&self.storage, merchant, now_ms + CALLS_APART_MS)?;
         }
         let calls = merchants.iter().map(|merchant| self.call_book(merchant));
@@ -362,8 +367,8 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         } else {
             store::next_call(&self.storage)?
         };
-        // A report moves its book's call on: an alarm that rings too early
-        // finds none to call, and costs less than to be set with each report.
+        // A report moves its book's call on: an alarm that comes too early
+        // finds none to call, which costs less than setting it at each report.
         if let Some(at_ms) = at_ms
             && self.armed_at_ms.get().is_none_or(|armed| armed > at_ms)
         {

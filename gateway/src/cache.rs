@@ -1,4 +1,4 @@
-//! Bounded memory of an isolate: names that do not exist, remembered for some
+//! Bounded caches of an isolate: names that do not exist, cached for some
 //! seconds so that a flood of them reaches no object, and the rule by which the
 //! oldest entries of any map are removed.
 
@@ -6,13 +6,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// How long a name that does not exist is not looked up again. What is made in
-/// the meantime is found afterwards.
+/// How long a name that does not exist is not looked up again. If it is made in
+/// the meantime, it is found afterwards.
 pub const MISSING_MS: i64 = 5_000;
 /// Above this number the oldest are removed.
 const AT_MOST: usize = 4_096;
 
-/// Names that do not exist, with what the lookup gave instead.
+/// Names that do not exist, with the result of their lookup.
 #[derive(Debug)]
 pub struct Missing<K, V>(RefCell<HashMap<K, (V, i64)>>);
 
@@ -23,7 +23,7 @@ impl<K, V> Default for Missing<K, V> {
 }
 
 impl<K: Eq + Hash, V: Copy> Missing<K, V> {
-    /// What the lookup gave, where it was made within [`MISSING_MS`].
+    /// The result of the lookup, if it was made within [`MISSING_MS`].
     pub fn get(&self, name: &K, now_ms: i64) -> Option<V> {
         let names = self.0.borrow();
         let (value, at_ms) = names.get(name)?;
@@ -42,9 +42,9 @@ impl<K: Eq + Hash, V: Copy> Missing<K, V> {
     }
 }
 
-/// Removes the eighth that was used longest ago. All of them at once would
-/// give every client new tokens, and a client that uses many names could bring that
-/// about.
+/// Removes the eighth that was used longest ago. Removing all entries at once
+/// would give every client new tokens, and a client that uses many names could
+/// cause that.
 pub fn forget_oldest<K: Eq + Hash, V>(map: &mut HashMap<K, V>, used_at_ms: impl Fn(&V) -> i64) {
     let mut moments: Vec<i64> = map.values().map(&used_at_ms).collect();
     let last = moments.len() / 8;
@@ -54,7 +54,7 @@ pub fn forget_oldest<K: Eq + Hash, V>(map: &mut HashMap<K, V>, used_at_ms: impl 
     let (_, latest, _) = moments.select_nth_unstable(last);
     let latest = *latest;
     let mut left = last + 1;
-    // Those before that moment first, so that equal ones fill the rest.
+    // Those before that time first, so that equal ones fill the rest.
     map.retain(|_, value| {
         let goes = used_at_ms(value) < latest;
         left -= usize::from(goes);

@@ -11,25 +11,25 @@ use wechatpay::v2::exchange;
 pub struct Config {
     /// The gateway's own origin, without a trailing slash (`PUBLIC_URL`).
     pub public_url: String,
-    /// Seals credentials and signs sessions (`MASTER_KEY`); what was sealed
-    /// and signed before it opens too (`MASTER_KEY_PREVIOUS`).
+    /// Seals credentials and signs sessions (`MASTER_KEY`); the previous one
+    /// still opens and verifies (`MASTER_KEY_PREVIOUS`).
     pub master_key: MasterKey,
-    /// Guard the admin calls (`ADMIN_TOKEN`, and while it changes
+    /// The tokens for the admin calls (`ADMIN_TOKEN`, and during its rotation
     /// `ADMIN_TOKEN_PREVIOUS`).
     pub admin_tokens: Vec<Secret>,
     /// WeChat's authorise page (`OAUTH_AUTHORIZE_URL`).
     pub oauth_authorize_url: String,
-    /// The path of WeChat's exchange rates, which the manual and practice
-    /// spell differently (`EXCHANGE_RATE_PATH`).
+    /// The path of WeChat's exchange rates, which differs between the manual
+    /// and practice (`EXCHANGE_RATE_PATH`).
     pub exchange_rate_path: String,
-    /// How many calls one api-key may make in a second, for longer than a peak
+    /// How many calls one api-key may make per second, apart from short bursts
     /// (`API_CALLS_PER_SECOND`).
     pub api_calls_per_second: i64,
     /// Allows addresses that only a developer has: `http`, loopback.
     pub development: bool,
 }
 
-/// A variable that is missing or wrong. Names the variable, never its value.
+/// A missing or wrong variable. The error names the variable, never its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {name} {problem}")]
 pub struct ConfigError {
@@ -114,14 +114,14 @@ impl Config {
         })
     }
 
-    /// Where WeChat sends a merchant's notices: no query string (checklist
-    /// G10).
+    /// The URL for WeChat's notices to a merchant, without a query string
+    /// (checklist G10).
     pub fn notify_url(&self, merchant: &Merchant) -> String {
         let dialect = merchant.dialect.name();
         format!("{}/notify/{dialect}/{}", self.public_url, merchant.id)
     }
 
-    /// Where WeChat sends the notices of a merchant's refunds.
+    /// The URL for WeChat's notices of a merchant's refunds.
     pub fn refund_notify_url(&self, merchant: &Merchant) -> String {
         format!("{}/refund", self.notify_url(merchant))
     }
@@ -136,13 +136,13 @@ impl Config {
         format!("{}/pay/?l={link_id}", self.public_url)
     }
 
-    /// Whether cookies can demand TLS.
+    /// Whether cookies can have the attribute `Secure`.
     pub fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")
     }
 }
 
-/// A checkout's page, from the root. `showwxpaytitle=1` makes WeChat show its
+/// The path of a checkout's page. `showwxpaytitle=1` makes WeChat show its
 /// "secure payment" subtitle (WeChat Pay v2 manual, section 7.6). WeChat reads
 /// it from the address that is opened, so every address of a checkout has it;
 /// other browsers ignore it.
@@ -165,8 +165,8 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && text.bytes().all(allowed)
 }
 
-/// 300 by default: several times what one merchant's shop asks in its best
-/// hour, and little enough that an isolate still serves the others.
+/// 300 by default: several times the peak of one merchant's shop, and low
+/// enough that an isolate still serves the others.
 fn calls_per_second(set: Option<String>) -> Result<i64, ConfigError> {
     let Some(text) = set.filter(|text| !text.is_empty()) else {
         return Ok(300);

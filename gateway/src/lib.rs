@@ -1,6 +1,6 @@
-//! What *we do* about a payment: the HTTP API, merchants and their sealed
-//! credentials, the book of orders, notices, deliveries and timers, and the
-//! way to a payer's openid.
+//! The gateway: the HTTP API, merchants and their sealed credentials, the book
+//! of orders, notices, deliveries and timers, and the sign-in that finds a
+//! payer's openid.
 //!
 //! Everything is generic over a small [`Runtime`](runtime::Runtime) and
 //! [`Storage`](runtime::Storage), so the whole gateway runs on the Workers runtime

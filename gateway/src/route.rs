@@ -1,4 +1,4 @@
-//! The table of routes: what is true of each endpoint, in one row.
+//! The table of routes: each endpoint's properties in one row.
 //!
 //! ```text
 //! method and path ──▶ find ──▶ Found { route, id } ──▶ limit ──▶ dispatch ──▶ log
@@ -10,10 +10,11 @@
 //! answers it has the endpoint's name (`Endpoint::CreateOrder` is answered by
 //! `create_order`). The exceptions can be read in `Gateway::dispatch`: the six
 //! `List…` are answered by `lists::list`, `V3RefundNotice` by `v3_notice`, a
-//! payment link's `Page` by `link_page`, `Openapi` and `Healthz` there. Limits, the log, the API's description and the tests read
-//! this table and keep no list of their own.
+//! payment link's `Page` by `link_page`, `Openapi` and `Healthz` there. Limits,
+//! the log, the API's description and the tests read this table and have no
+//! list of their own.
 //!
-//! This module is pure: it knows no merchant, no clock and no body.
+//! This module is pure: it uses no merchant, no clock and no body.
 
 use Audience::{Merchant, Operator, Payer, Public, WeChat};
 use Logged::{Always, Failures};
@@ -54,35 +55,35 @@ pub enum RateClass {
     /// No limit before authentication. A merchant's calls are limited per key
     /// in `caller`, which calls `record_caller`; notices are verified instead.
     Own,
-    /// A payer's page and what it polls, per address.
+    /// A payer's page and its polls, per address.
     Page,
-    /// What creates or draws something, or leads to WeChat, per address.
+    /// Calls that create or draw something, or call WeChat, per address.
     Mutation,
     /// As [`Self::Mutation`], and per checkout as well.
     CheckoutMutation,
 }
 
-/// Which calls leave a line in the log.
+/// Which calls are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logged {
     /// Every call.
     Always,
     /// Only calls that are answered with a status of 400 or more: files, and
-    /// what pages and monitors poll.
+    /// the polls of pages and monitors.
     Failures,
 }
 
 macro_rules! routes {
     ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident;)*) => {
-        /// Every endpoint. The function that answers it has the same name, with the
-        /// exceptions in the module's text.
+        /// Every endpoint. The function that answers it has the same name, with
+        /// the exceptions in the module's documentation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "the table of routes describes each")]
         pub enum Endpoint {
             $($endpoint,)*
         }
 
-        /// Every route. Of two that match a path, the first one counts.
+        /// Every route. If two match a path, the first one counts.
         pub const ROUTES: &[Route] = &[
             $(Route {
                 method: Method::$method,
@@ -182,29 +183,29 @@ routes! {
 pub struct Route {
     /// A route for GET answers HEAD too.
     pub method: Method,
-    /// One segment may be `{id}`, which stands for any one segment.
+    /// One segment may be `{id}`, which matches any one segment.
     pub path: &'static str,
-    /// What answers it.
+    /// The endpoint.
     pub endpoint: Endpoint,
-    /// Who calls it.
+    /// The caller.
     pub audience: Audience,
-    /// Which limit applies before it is answered.
+    /// The limit that applies before the call is answered.
     pub rate: RateClass,
-    /// Which calls leave a line in the log.
+    /// Which calls are logged.
     pub logged: Logged,
 }
 
-/// What the table says of a request.
+/// The table's entry for a request.
 #[derive(Clone, Debug)]
 pub enum Found<'a> {
     /// There is an endpoint. `id` is the path's `{id}`, or empty.
     Route {
         /// Its row.
         route: &'static Route,
-        /// What stands in the place of `{id}`.
+        /// The segment that matches `{id}`.
         id: &'a str,
     },
-    /// The path has endpoints, none of them for this method.
+    /// The path has endpoints, but none for this method.
     MethodNotAllowed {
         /// The value of the header `Allow`.
         allow: String,
@@ -214,7 +215,7 @@ pub enum Found<'a> {
 }
 
 impl Found<'_> {
-    /// The row, where there is one.
+    /// The row, if there is one.
     pub const fn route(&self) -> Option<&'static Route> {
         match self {
             Self::Route { route, .. } => Some(route),
@@ -229,7 +230,7 @@ impl Route {
         self.method == *method || self.method == Method::GET && *method == Method::HEAD
     }
 
-    /// What stands in the place of `{id}` when the route's path is `path`.
+    /// The segment that matches `{id}`, if the route matches `path`.
     fn matches<'a>(&self, path: &'a str) -> Option<&'a str> {
         let mut id = "";
         let mut segments = path.split('/');
@@ -245,13 +246,13 @@ impl Route {
     }
 }
 
-/// The row for a request, or why there is none.
+/// The row for a request, or the reason why there is none.
 pub fn find<'a>(method: &Method, path: &'a str) -> Found<'a> {
     let mut matching = ROUTES
         .iter()
         .filter_map(|route| Some((route, route.matches(path)?)))
         .peekable();
-    // The first row's path is meant: `/healthz` is not a file's name.
+    // The first row is meant: `/healthz` is not a file's name.
     let Some(&(first, _)) = matching.peek() else {
         return Found::NotFound;
     };
@@ -351,7 +352,7 @@ mod tests {
         }
     }
 
-    /// A row that an earlier one hides would never be reached.
+    /// A row that an earlier one hides would never be used.
     #[test]
     fn every_row_is_reached() {
         for route in ROUTES {

@@ -1,8 +1,9 @@
-//! All that the gateway needs from the machine it runs on.
+//! Everything that the gateway needs from the machine it runs on.
 //!
-//! Two traits, kept small because every line here is written once for each
-//! place the gateway runs: the Workers runtime (crate `edge`) and memory
-//! (crate `tests`). Everything runs on one thread, so no future is `Send`.
+//! Two traits, kept small because every function here is implemented once for
+//! each runtime: the Workers runtime (crate `edge`), the native program (crate
+//! `server`) and memory (crate `testkit/runtime`). Everything runs on one
+//! thread, so no future is `Send`.
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, LocalBoxStream};
@@ -14,23 +15,25 @@ use thiserror::Error;
 pub use checkout::{LOOK, PING, PONG};
 pub use wechatpay::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
 
-/// A request, whole in memory. Bodies are bounded before they get here.
+/// A request with its whole body in memory. Its size is limited before it gets
+/// here.
 pub type Request = http::Request<Vec<u8>>;
-/// An answer, whole in memory.
+/// An answer with its whole body in memory.
 pub type Response = http::Response<Vec<u8>>;
 
-/// A body that arrives or leaves in pieces, and is never held whole.
+/// A body that is received or sent in chunks, and is never in memory as a
+/// whole.
 pub type Chunks = LocalBoxStream<'static, Result<Vec<u8>, FetchError>>;
 
-/// What the gateway answers.
+/// The gateway's answer to a request.
 pub type Answer = http::Response<Body>;
 
-/// An answer's body. All but statements are whole.
+/// An answer's body. Only statements and CSV lists are in pieces.
 pub enum Body {
     /// Whole in memory.
     Whole(Vec<u8>),
-    /// In pieces. An error means that the rest cannot be had: the connection is
-    /// to break off, so that no client takes the body for complete.
+    /// In chunks. After an error the connection is to be aborted, so that no
+    /// client takes the body for complete.
     Pieces(Chunks),
 }
 
@@ -59,7 +62,8 @@ pub async fn whole(answer: Answer) -> Result<Response, FetchError> {
     Ok(Response::from_parts(head, body))
 }
 
-/// What is outside: time, chance, RSA, the network, and the stateful objects.
+/// The environment: time, randomness, RSA, the network, and the stateful
+/// objects.
 #[allow(async_fn_in_trait, reason = "one thread: no future needs to be Send")]
 pub trait Runtime: Rsa {
     /// Unix time in milliseconds.
@@ -68,16 +72,16 @@ pub trait Runtime: Rsa {
     /// Fills the bytes from a cryptographic source.
     fn random(&self, bytes: &mut [u8]);
 
-    /// Sends a request and reads the whole answer. `Err` says only that no
-    /// answer came: the request may or may not have had its effect.
+    /// Sends a request and reads the whole answer. `Err` means only that no
+    /// answer was received: the request may have had its effect.
     async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError>;
 
     /// Whether this deployment has a client certificate under this name, so
     /// that [`Route::WeChatPayMtls`] can present it.
     fn has_client_certificate(&self, binding: &str) -> bool;
 
-    /// As [`Runtime::fetch`], for an answer that is too long to be held:
-    /// [`Route::timeout_ms`] is the patience for its head, and for each piece.
+    /// As [`Runtime::fetch`], for an answer that is too long for memory:
+    /// [`Route::timeout_ms`] is the time-out for its head, and for each chunk.
     async fn fetch_pieces(
         &self,
         route: Route<'_>,
@@ -87,17 +91,18 @@ pub trait Runtime: Rsa {
         Ok(answer.map(|body| stream::iter([Ok(body)]).boxed_local()))
     }
 
-    /// Calls an object; its bytes are the object's own business.
+    /// Calls an object; the format of the bytes is defined by the object.
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError>;
 
-    /// Waits. An object may end before this does.
+    /// Waits. The object may end before this returns.
     async fn sleep(&self, ms: u32);
 
-    /// Writes a line of the operator's log, as it is.
+    /// Writes a line of the operator's log, unchanged.
     fn print(&self, line: &str);
 }
 
-/// Which way a request leaves.
+/// The destination of a request, which decides its binding, time-out and size
+/// limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
     /// To WeChat Pay (binding `WECHATPAY`).
@@ -113,7 +118,7 @@ pub enum Route<'a> {
     Ionline,
     /// To WeChat's OAuth (binding `WEIXIN`).
     Weixin,
-    /// To an address that a merchant gave: the open internet.
+    /// To an address that a merchant entered: the public internet.
     Merchant,
     /// The page's own files (binding `ASSETS`).
     Assets,
@@ -123,7 +128,8 @@ impl Route<'_> {
     /// How long to wait for the whole answer.
     pub const fn timeout_ms(self) -> u32 {
         match self {
-            // A payer is waiting, and two hosts must fit in their patience.
+            // A payer is waiting, and calls to two hosts must fit into that
+            // time.
             Self::WeChatPay | Self::WeChatPayMtls(_) | Self::Ionline | Self::Weixin => 5_000,
             Self::Merchant | Self::Statement => 10_000,
             Self::Assets => 2_000,
@@ -153,12 +159,13 @@ pub enum Object<'a> {
     Shard(Shard),
     /// The one registry of earlier versions, which is only read.
     Registry,
-    /// What the books have reported. It has the class of the registry's object,
-    /// and a name and a database of its own.
+    /// The latest reports of the books. It has the class of the registry's
+    /// object, and a name and a database of its own.
     Board,
 }
 
-/// How many objects the registry is. Changing it needs every row moved.
+/// The number of the registry's objects. A change of it requires that every row
+/// is moved.
 pub const SHARDS: u8 = 64;
 
 /// One of the registry's objects: its number, below [`SHARDS`].
@@ -171,7 +178,7 @@ impl Shard {
         (0..SHARDS).map(Self)
     }
 
-    /// The shard of a name: a merchant's id, or what a merchant is found by.
+    /// The shard of a name: a merchant's id, or a name that finds a merchant.
     pub fn of(name: &str) -> Self {
         let [first, ..]: [u8; 32] = Sha256::digest(name).into();
         Self(first % SHARDS)
@@ -183,19 +190,19 @@ impl Shard {
     }
 }
 
-/// No answer came.
+/// No answer was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FetchError {
     /// No connection, or the connection broke.
     #[error("no connection")]
     Unreachable,
-    /// Too slow.
+    /// No answer within the time-out.
     #[error("no answer in time")]
     TimedOut,
     /// More than [`Route::max_answer_bytes`].
     #[error("the answer is too long")]
     TooLong,
-    /// Never sent: too many requests of the same object are under way.
+    /// Not sent: too many requests of the same object are in flight.
     #[error("not sent: too many requests are under way")]
     Busy,
 }
@@ -205,49 +212,51 @@ pub enum FetchError {
 #[error("the object did not answer")]
 pub struct CallError;
 
-/// An object's own database and alarm. What an object writes without waiting
-/// in between is durable together, or not at all, before anything leaves it.
+/// An object's own database and alarm. Writes between two awaits are durable
+/// together, or not at all, before any answer or request leaves the object.
 pub trait Storage {
-    /// Runs one statement; answers its rows.
+    /// Executes one statement; returns its rows.
     fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError>;
 
-    /// Runs `work` in one transaction: an `Err` undoes what it wrote.
+    /// Runs `work` in one transaction: an `Err` rolls back its writes.
     fn atomically<T, E: From<StorageError>>(
         &self,
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E>;
 
-    /// How large the database is.
+    /// The size of the database, in bytes.
     fn size_bytes(&self) -> i64;
 
     /// Sets the one alarm, replacing any earlier one.
     fn set_alarm(&self, at_ms: i64);
 
-    /// Tells those who [listen](Listen) to `tag`, if there are any, once what
-    /// was written before is durable. Not inside [`Storage::atomically`], whose
-    /// work may yet be undone. The message is not repeated for a listener that misses it.
+    /// Sends `text` to those who [listen](Listen) to `tag`, once everything
+    /// that was written before is durable. Not inside [`Storage::atomically`],
+    /// whose work may be rolled back. The message is not repeated for a
+    /// listener that misses it.
     fn tell(&self, tag: &str, text: &str);
 }
 
-/// In the extensions of a 101 answer: who is to be connected with the caller's
-/// WebSocket, and hears from then on what the object [tells](Storage::tell).
+/// In the extensions of a 101 answer: the tag to which the caller's WebSocket
+/// is to be connected. It then receives what the object [sends](Storage::tell)
+/// to the tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// The merchant whose book it is.
+    /// The merchant that the book belongs to.
     pub book: String,
-    /// What about.
+    /// The tag.
     pub tag: String,
 }
 
-/// The most listeners to one tag: a payer's pages and devices.
+/// The most listeners of one tag: a payer's pages and devices.
 pub const MOST_LISTENERS: usize = 8;
 
-/// A value in or out of the database.
+/// A value of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// SQL NULL.
     Null,
-    /// A 53-bit integer: what survives JavaScript.
+    /// An integer of at most 53 bits, which JavaScript can represent.
     Int(i64),
     /// UTF-8.
     Text(String),
@@ -315,8 +324,8 @@ impl Row {
     }
 }
 
-/// Adds the columns that a table lacks. The time that this takes does not depend
-/// on the table's size.
+/// Adds missing columns to a table. The time that this takes does not depend on
+/// the table's size.
 pub fn add_columns(
     storage: &impl Storage,
     added: &[(&str, &str, &str)],
@@ -336,8 +345,8 @@ pub fn add_columns(
     Ok(())
 }
 
-/// The database refused: our own fault, or a disk's. The text is for the
-/// operator and holds no values.
+/// The database refused a statement, because of a defect of the gateway or of
+/// the disk. The text is for the operator and contains no values.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the database refused: {0}")]
 pub struct StorageError(pub String);
@@ -352,8 +361,8 @@ impl StorageError {
         Self(format!("stored {what} is unreadable: {why}"))
     }
 
-    /// The same of JSON. The parser's own words may repeat a value, which may be
-    /// an openid: this names the place only.
+    /// The same for JSON. The parser's own text may repeat a value, such as an
+    /// openid; this one gives only the position.
     pub fn unreadable_json(what: &str, error: &serde_json::Error) -> Self {
         let (kind, line, column) = (error.classify(), error.line(), error.column());
         Self::unreadable(

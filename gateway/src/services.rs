@@ -1,4 +1,4 @@
-//! What every handler works with: the low floor of the stateless part.
+//! The services that every handler uses: the low floor of the stateless part.
 //!
 //! ```text
 //! app ─▶ handlers ─▶ auth ─▶ services ─▶ upstream, merchants, runtime
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Handlers and `auth` take [`Services`] as their first argument, `cx`. Nothing
-//! here knows who calls.
+//! here depends on the caller.
 
 use crate::board;
 use crate::book;
@@ -25,8 +25,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// What an isolate holds for every request: its runtime and settings, what it
-/// remembers, and the way to the stateful objects.
+/// An isolate's state for all requests: its runtime and settings, its caches,
+/// and the calls to the stateful objects.
 #[derive(Debug)]
 pub struct Services<R> {
     pub runtime: R,
@@ -40,9 +40,9 @@ pub struct Services<R> {
     pub refusals: Refusals,
     /// What this isolate has counted.
     pub counters: Rc<Counters>,
-    /// What the doctor found, and when.
+    /// The doctor's results, and when they were found.
     pub findings: RefCell<HashMap<String, (i64, serde_json::Value)>>,
-    /// The page's frame, read once.
+    /// The page's HTML template, read once.
     pub template: RefCell<Option<Rc<str>>>,
 }
 
@@ -64,18 +64,17 @@ impl<R: Runtime> Services<R> {
         }
     }
 
-    /// Counts one more of what may be done so often, and refuses it where the
-    /// limit is reached.
+    /// Takes a token from a bucket, and refuses the call if there is none.
     pub fn limit(&self, of: &str, who: &str, rate: Rate) -> Result<(), ApiError> {
         self.limits.limit(of, who, rate, self.runtime.now_ms())
     }
 
-    /// Refuses where the limit is reached, and counts nothing.
+    /// Refuses the call if there is no token left, and takes none.
     pub fn limit_left(&self, of: &str, who: &str) -> Result<(), ApiError> {
         self.limits.limit_left(of, who, self.runtime.now_ms())
     }
 
-    /// Asks the board.
+    /// Calls the board.
     pub async fn board<C: board::Command>(&self, command: C) -> Result<C::Reply, ApiError> {
         let body = serde_json::to_vec(&command.into_call()).map_err(ApiError::internal)?;
         let answer = self.runtime.call(Object::Board, body).await?;
@@ -93,7 +92,7 @@ impl<R: Runtime> Services<R> {
         }
     }
 
-    /// Asks a merchant's book.
+    /// Calls a merchant's book.
     pub async fn book<C: book::Command>(
         &self,
         merchant: &str,
@@ -124,14 +123,15 @@ impl<R: Runtime> Services<R> {
         random_text(|bytes| self.runtime.random(bytes), length)
     }
 
-    /// Raises the alarm that this merchant's payers cannot be recognised.
+    /// Raises the alarm that this merchant's payers cannot sign in.
     pub async fn report_sign_in(&self, context: &MerchantContext) {
         let appid = context.merchant.account.payer_appid();
         self.report(context, Alarm::SignInNotSetUp, appid).await;
     }
 
     /// Raises an alarm in the merchant's book, at most once for each time that
-    /// this isolate learns of the merchant, which is every half minute.
+    /// this isolate reads the merchant from the registry, which is every half
+    /// minute.
     pub async fn report(&self, context: &MerchantContext, alarm: Alarm, subject: &str) {
         if !context.note_problem(alarm, subject) {
             return;
@@ -139,8 +139,8 @@ impl<R: Runtime> Services<R> {
         self.raise(context, alarm, subject).await;
     }
 
-    /// Raises the alarms that answers to this isolate's own calls have called
-    /// for; a book raises those of its calls itself.
+    /// Raises the alarms for answers to this isolate's own calls; a book raises
+    /// those for its calls itself.
     pub async fn raise_problems(&self, context: &MerchantContext) {
         for (alarm, subject) in context.take_problems() {
             self.raise(context, alarm, &subject).await;
@@ -158,7 +158,7 @@ impl<R: Runtime> Services<R> {
         }
     }
 
-    /// The page's frame, with its places still empty.
+    /// The page's HTML template, with its placeholders.
     pub async fn template(&self) -> Option<Rc<str>> {
         if let Some(template) = self.template.borrow().as_ref() {
             return Some(template.clone());
@@ -174,7 +174,7 @@ impl<R: Runtime> Services<R> {
 
     pub async fn fetch_asset(&self, file: &str) -> Option<Vec<u8>> {
         let mut request = Request::default();
-        // A name that is no path is of no file.
+        // A name that is not a valid path belongs to no file.
         *request.uri_mut() = format!("https://assets.invalid/{file}").parse().ok()?;
         let answer = self.runtime.fetch(Route::Assets, request).await;
         let answer = answer

@@ -12,55 +12,56 @@ pub trait Command {
     /// The command in the form in which it is sent.
     fn into_call(self) -> Call;
 
-    /// The reply in an answer of the board; `None` where the answer is another's.
+    /// The reply in the board's answer; `None` where the answer belongs to
+    /// another command.
     fn reply(answer: Answer) -> Option<Self::Reply>;
 }
 
 /// A command as it is sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Call {
-    /// How a book stands.
+    /// Store a book's report.
     Report(Box<Report>),
-    /// Merchants with alarms, by id.
+    /// Return merchants with alarms, by id.
     Alarms(ListAlarms),
-    /// Merchants, by id.
+    /// Return merchants, by id.
     Numbers(ListNumbers),
-    /// Sums over all merchants.
+    /// Return sums over all merchants.
     Totals,
-    /// Nothing: an object that is called is opened, which sets its alarm.
+    /// Do nothing: an object that is called is opened, which sets its alarm.
     Wake,
 }
 
 /// A reply as it is sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// The command is carried out.
+    /// The command is executed.
     Done,
     /// Some merchants.
     Page(Page),
     /// Sums.
     Totals(Totals),
-    /// The database refused; the operator's log has the reason.
+    /// The database refused a statement; the operator's log has the reason.
     Broken,
 }
 
-/// Merchants with alarms, by id.
+/// Returns merchants with alarms, by id.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ListAlarms {
-    /// Behind this merchant.
+    /// The id after which the page begins.
     pub after: String,
 }
 
-/// Merchants, by id.
+/// Returns merchants, by id.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ListNumbers {
-    /// Behind this merchant.
+    /// The id after which the page begins.
     pub after: String,
-    /// At most so many.
+    /// The most merchants of the page.
     pub limit: i64,
 }
 
-/// Sums over all merchants.
+/// Returns sums over all merchants.
 #[derive(Debug)]
 pub struct SumUp;
 

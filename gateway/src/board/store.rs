@@ -32,7 +32,7 @@ pub(super) struct StoredReport {
     pub(super) json: String,
 }
 
-/// A report to keep.
+/// A report to store.
 pub(super) struct NewReport<'a> {
     pub(super) merchant: &'a str,
     pub(super) at_ms: i64,
@@ -87,7 +87,7 @@ pub(super) fn find(
     Ok(reports(storage, sql, &[merchant.into()])?.pop())
 }
 
-/// Keeps a report in the place of the merchant's earlier one.
+/// Stores a report in place of the merchant's earlier one.
 pub(super) fn put(storage: &impl Storage, report: NewReport<'_>) -> Result<(), StorageError> {
     storage.exec(
         "INSERT INTO board(merchant, at_ms, due_ms, contact_at_ms, alarms, json)
@@ -106,8 +106,8 @@ pub(super) fn put(storage: &impl Storage, report: NewReport<'_>) -> Result<(), S
     Ok(())
 }
 
-/// Adds a merchant whose book has not reported yet, to be called now. Whether it
-/// is new.
+/// Adds a merchant whose book has not reported yet, to be called now. Returns
+/// whether it is new.
 pub(super) fn add_unreported(
     storage: &impl Storage,
     merchant: &str,
@@ -121,7 +121,7 @@ pub(super) fn add_unreported(
     Ok(!added.is_empty())
 }
 
-/// Merchants with open alarms behind this one, by id, at most so many.
+/// Merchants with open alarms after this id, at most `limit`.
 pub(super) fn with_alarms(
     storage: &impl Storage,
     after: &str,
@@ -135,7 +135,7 @@ pub(super) fn with_alarms(
     )
 }
 
-/// Merchants behind this one, by id, at most so many.
+/// Merchants after this id, at most `limit`.
 pub(super) fn list(
     storage: &impl Storage,
     after: &str,
@@ -149,7 +149,7 @@ pub(super) fn list(
     )
 }
 
-/// How many books have a timer that was due before this.
+/// The number of books with a timer that was due before this time.
 pub(super) fn count_due(storage: &impl Storage, before_ms: i64) -> Result<i64, StorageError> {
     let rows = storage.exec(
         "SELECT count(*) FROM board WHERE due_ms <= ?",
@@ -158,7 +158,7 @@ pub(super) fn count_due(storage: &impl Storage, before_ms: i64) -> Result<i64, S
     rows.first().map_or(Ok(0), |row| row.int(0))
 }
 
-/// Those of which the timer was due longest ago, at most so many.
+/// The books whose timer was due longest ago, at most `limit`.
 pub(super) fn due_longest(
     storage: &impl Storage,
     before_ms: i64,
@@ -171,7 +171,7 @@ pub(super) fn due_longest(
     )
 }
 
-/// Merchants whose books are to be called by now, at most so many.
+/// Merchants whose books are to be called by now, at most `limit`.
 pub(super) fn to_call(
     storage: &impl Storage,
     now_ms: i64,

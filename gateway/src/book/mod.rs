@@ -156,7 +156,6 @@ const DUE_AT_ONCE: usize = 100;
 const ORDERS_AT_ONCE: usize = 4;
 /// How long one alarm begins new work; the next alarm follows at once. The
 /// runtime ends an alarm after fifteen minutes.
-/// runtime ends an alarm after fifteen minutes.
 const ALARM_MS: i64 = 60_000;
 /// How often an alarm that waits for deliveries looks for timers that have
 /// become due.

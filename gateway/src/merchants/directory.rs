@@ -1,9 +1,9 @@
-//! Merchants by key, id or token, remembered for a short while.
+//! Finds merchants by key, id or token, and caches them for a short time.
 //!
-//! A change in the registry (a rotated key, a merchant that is gone) is felt
-//! everywhere within [`REMEMBER_MS`]. What is not found is remembered for five
-//! seconds, so that a flood of one unknown name does not reach the registry;
-//! a merchant that is made works at once unless it was asked for before.
+//! A change in the registry (a rotated key, a removed merchant) takes effect
+//! everywhere within [`REMEMBER_MS`]. A name that is not found is cached for
+//! five seconds, so that a flood of one unknown name does not reach the
+//! registry; a new merchant is found at once unless it was looked up before.
 
 use crate::cache::forget_oldest;
 use crate::cache::{MISSING_MS, Missing};
@@ -23,35 +23,35 @@ use wechatpay::rsa::Certificate;
 use wechatpay::v3::Keyring;
 
 const REMEMBER_MS: i64 = 30_000;
-/// Enough for the merchants that one isolate serves; past it the oldest go.
+/// The most merchants in an isolate's cache; above this the oldest are removed.
 const REMEMBER_AT_MOST: usize = 4096;
 
-/// The most alarms that are noted between two times of raising them.
+/// The most alarms that are noted before they are raised.
 const MAX_PROBLEMS: usize = 16;
 
-/// A merchant with its credentials open, ready to sign.
+/// A merchant with its credentials unsealed, ready to sign.
 #[derive(Debug)]
 pub struct MerchantContext {
     /// The merchant.
     pub merchant: Merchant,
-    /// What its messages are signed with.
+    /// The credentials that its messages are signed with.
     pub credentials: Credentials,
-    /// What v3's answers and notices are verified with.
+    /// The keys that v3's answers and notices are verified with.
     pub platform: RefCell<Platform>,
-    /// Alarms that upstream's answers call for, with their subjects. The caller that
-    /// called upstream raises them in the merchant's book.
+    /// Alarms to raise because of upstream's answers, with their subjects. The
+    /// caller of the upstream raises them in the merchant's book.
     problems: RefCell<Vec<(Alarm, String)>>,
-    /// Whether another merchant here has the same `mch_id`.
+    /// Whether another merchant of this gateway has the same `mch_id`.
     pub shares_account: bool,
     secret_fingerprint: Option<String>,
 }
 
-/// WeChat Pay's keys, as one merchant holds them.
+/// WeChat Pay's keys, as stored for one merchant.
 #[derive(Clone, Debug)]
 pub struct Platform {
     /// The keys.
     pub keyring: Rc<Keyring>,
-    /// When WeChat Pay was last asked for its certificates, Unix milliseconds.
+    /// When WeChat Pay's certificates were last requested, Unix milliseconds.
     pub asked_at_ms: i64,
 }
 
@@ -59,7 +59,7 @@ impl Platform {
     fn of(credentials: &Credentials, pems: &[String], asked_at_ms: i64) -> Self {
         let v3 = credentials.v3.as_ref();
         let keyring = Keyring {
-            // Kept when it could be read; so it can be again.
+            // It could be parsed when it was stored, so it can be parsed again.
             certificates: pems
                 .iter()
                 .filter_map(|pem| Certificate::from_pem(pem).ok())
@@ -74,7 +74,8 @@ impl Platform {
 }
 
 impl MerchantContext {
-    /// Notes an alarm to raise, once for each subject; whether it is new.
+    /// Notes an alarm to raise, once for each subject; returns whether it is
+    /// new.
     pub fn note_problem(&self, alarm: Alarm, subject: &str) -> bool {
         let mut problems = self.problems.borrow_mut();
         let is_noted = |(noted, about): &(Alarm, String)| *noted == alarm && about == subject;
@@ -90,7 +91,7 @@ impl MerchantContext {
         self.problems.take()
     }
 
-    /// Whether this is the api-secret of the api-key it was found by.
+    /// Whether this is the api-secret of the api-key that found the merchant.
     pub fn has_secret(&self, api_secret: &str) -> bool {
         self.secret_fingerprint.as_ref().is_some_and(|kept| {
             kept.as_bytes()
@@ -109,10 +110,10 @@ enum By {
 }
 
 impl By {
-    /// Whether anything can have this name: else nothing is asked.
+    /// Whether anything can have this name; if not, no lookup is made.
     fn is_well_formed(&self) -> bool {
         match self {
-            // Fingerprints are made here.
+            // Fingerprints are computed here.
             Self::ApiKey(_) | Self::Token(_) => true,
             Self::Id(id) => is_merchant_id(id),
             Self::QuickAuth(token) => {
@@ -122,21 +123,21 @@ impl By {
     }
 }
 
-/// A domain check file's contents, and until when they are believed, Unix
+/// A domain check file's contents, and until when they are cached, Unix
 /// milliseconds.
 type RememberedFile = (Option<Rc<str>>, i64);
 
-/// The merchants that this isolate has met.
+/// The merchants that this isolate has cached.
 #[derive(Debug, Default)]
 pub struct Directory {
     remembered: RefCell<HashMap<By, (Rc<MerchantContext>, i64)>>,
     missing: Missing<By, ()>,
-    /// Domain check files by name, each until when it is believed.
+    /// Domain check files by name, each with the end of its cache time.
     files: RefCell<HashMap<String, RememberedFile>>,
 }
 
 impl Directory {
-    /// By api-key.
+    /// Finds a merchant by its api-key.
     pub async fn by_api_key(
         &self,
         runtime: &impl Runtime,
@@ -147,7 +148,7 @@ impl Directory {
             .await
     }
 
-    /// By api-token.
+    /// Finds a merchant by an api-token.
     pub async fn by_token(
         &self,
         runtime: &impl Runtime,
@@ -157,7 +158,7 @@ impl Directory {
         self.find(runtime, key, By::Token(fingerprint(token))).await
     }
 
-    /// By id.
+    /// Finds a merchant by its id.
     pub async fn by_id(
         &self,
         runtime: &impl Runtime,
@@ -167,7 +168,7 @@ impl Directory {
         self.find(runtime, key, By::Id(id.to_owned())).await
     }
 
-    /// By Quick Auth token.
+    /// Finds a merchant by its Quick Auth token.
     pub async fn by_quick_auth(
         &self,
         runtime: &impl Runtime,
@@ -178,8 +179,7 @@ impl Directory {
             .await
     }
 
-    /// The contents of a domain check file, whichever merchant has it:
-    /// [`DomainFiles`].
+    /// The contents of a domain check file, of any merchant: [`DomainFiles`].
     pub async fn domain_file(
         &self,
         runtime: &impl Runtime,
@@ -214,7 +214,7 @@ impl Directory {
         Ok(found)
     }
 
-    /// Whether this merchant is remembered as existing.
+    /// Whether this merchant is cached as existing.
     pub fn knows(&self, id: &str, now_ms: i64) -> bool {
         let remembered = self.remembered.borrow();
         let context = remembered.get(&By::Id(id.to_owned()));
@@ -277,8 +277,9 @@ impl Directory {
     }
 }
 
-/// Whether what was remembered until then still holds. After a clock was set
-/// back it does not: a revoked key would work for as long as the clock was wrong.
+/// Whether an entry that is cached until this time is still valid. After a
+/// clock was set back it is not: otherwise a revoked key would be accepted for
+/// as long as the clock was wrong.
 const fn is_remembered(until_ms: i64, now_ms: i64) -> bool {
     now_ms < until_ms && until_ms <= now_ms + REMEMBER_MS
 }

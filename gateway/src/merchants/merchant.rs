@@ -1,5 +1,5 @@
-//! A merchant: its account at WeChat, its credentials (sealed at rest), and
-//! what it may be redirected to.
+//! A merchant: its account at WeChat, its credentials (sealed at rest), and its
+//! settings.
 
 use crate::http::address::{self, NotifyTargets};
 use crate::http::error::ApiError;
@@ -17,27 +17,28 @@ use wechatpay::v3::Region;
 /// A merchant as the registry stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merchant {
-    /// Our name for it, in addresses: `1..=32` of `a-z 0-9 -`.
+    /// The gateway's id for it, in addresses: `1..=32` of `a-z 0-9 -`.
     pub id: String,
-    /// What payers read.
+    /// The name that payers see.
     pub name: String,
     /// Its account at WeChat.
     pub account: Account,
     /// The currency it settles in; orders are in this one or CNY (checklist
     /// P3).
     pub currency: Currency,
-    /// What its upstream speaks.
+    /// The protocol of its upstream.
     #[serde(default)]
     pub dialect: Dialect,
-    /// How v2 messages are signed: its own to WeChat, and what is delivered to
-    /// it.
+    /// How v2 messages are signed: the merchant's own to WeChat, and those that
+    /// are delivered to it.
     pub sign_type: SignType,
-    /// How a made order is answered.
+    /// The form of the answer to a new order.
     #[serde(default)]
     pub answers: Answers,
-    /// Origins that Quick Auth and OAuth may send a payer back to.
+    /// Origins that Quick Auth and OAuth may redirect a payer to.
     pub redirect_origins: Vec<String>,
-    /// The token of our own Quick Auth service; public, in the page's links.
+    /// The token of the gateway's Quick Auth service for this merchant; public,
+    /// in the page's links.
     pub quick_auth_token: String,
     /// A Quick Auth service that finds this merchant's payers' openids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,36 +46,37 @@ pub struct Merchant {
     /// The Mini Program in which its payers may pay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mini_program: Option<MiniProgram>,
-    /// Whether WeChat has granted it H5 payment, from phones' browsers.
+    /// Whether WeChat has granted it H5 payment, for browsers of phones.
     #[serde(default)]
     pub h5: bool,
-    /// Its shop, where WeChat wants one named.
+    /// Its shop, where WeChat requires its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Store>,
-    /// What v2's refunds and reverses are sent with. It belongs to
+    /// The client certificate for v2's refunds and reverses. It belongs to
     /// [`Account::mch_id`]; an institution's serves its sub-merchants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificate>,
-    /// Where it is told how its refunds end.
+    /// The URL that receives the outcome of its refunds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_notify_url: Option<String>,
-    /// The smallest amount whose payment is confirmed by a query before it
-    /// counts, in the minor unit of the payment's currency. What is less counts
-    /// on WeChat's notice alone.
+    /// The smallest amount whose payment a query must confirm, in the minor
+    /// unit of the payment's currency. A smaller payment is accepted on
+    /// WeChat's notice alone.
     #[serde(default)]
     pub confirm_notices_from: i64,
-    /// Whether a refund, and an address outside `redirect_origins`, needs the
-    /// api-secret in calls that need the api-key alone otherwise.
+    /// Whether the api-secret is required for a refund, and for an address
+    /// outside `redirect_origins`, in calls that otherwise need the api-key
+    /// alone.
     #[serde(default)]
     pub require_secret: bool,
-    /// Whether its notices may be sent on over `http`. What protects them then
-    /// is the signature of their body, which the merchant checks.
+    /// Whether its notices may be delivered over `http`. Then only the
+    /// signature of the body protects them, which the merchant checks.
     #[serde(default = "allowed")]
     pub http_notify_url: bool,
     /// See [`DomainFiles`].
     #[serde(default, skip_serializing_if = "DomainFiles::is_empty")]
     pub domain_files: DomainFiles,
-    /// The time zone whose days and months its totals have, by its IANA name.
+    /// The time zone for the days and months of its totals, by its IANA name.
     #[serde(default = "usual_time_zone")]
     pub time_zone: String,
     /// [`Credentials`], sealed under the merchant's id.
@@ -83,7 +85,7 @@ pub struct Merchant {
     pub created_at_ms: i64,
 }
 
-/// What a merchant's upstream speaks.
+/// The protocol of a merchant's upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
@@ -101,7 +103,7 @@ pub enum Dialect {
 pub struct V3 {
     /// Which of WeChat Pay's two path tables.
     pub region: Region,
-    /// What the merchant sells, by ISO 18245; Global asks for it.
+    /// The merchant's category, by ISO 18245; Global requires it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merchant_category_code: Option<String>,
 }
@@ -109,8 +111,7 @@ pub struct V3 {
 /// A merchant of iOnline Pay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ionline {
-    /// Whether payers are handed the package itself (`is_raw`), or iOnline's
-    /// own page.
+    /// Whether payers get the package itself (`is_raw`), or iOnline's own page.
     pub raw: bool,
 }
 
@@ -161,7 +162,7 @@ impl Dialect {
     }
 }
 
-/// How a made order is answered.
+/// The form of the answer to a new order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answers {
@@ -172,12 +173,13 @@ pub enum Answers {
     Flat,
 }
 
-/// A Quick Auth service elsewhere (WeCeive API, "Wemine Quick Auth Service").
+/// The Quick Auth service of another operator (WeCeive API, "Wemine Quick Auth
+/// Service").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuickAuth {
     /// The address of its `oauth_bridge.php`.
     pub url: String,
-    /// The token it knows the merchant by.
+    /// The token that identifies the merchant to the service.
     pub token: String,
 }
 
@@ -198,10 +200,9 @@ pub struct Store {
     pub address: String,
 }
 
-/// Where the certificate is that WeChat Pay v2 asks for over TLS (WeChat Pay v2
+/// The client certificate that WeChat Pay v2 requires over TLS (WeChat Pay v2
 /// manual, section 4.3.3). The runtime presents it; only its place is known
-/// here. A native server, which does its own TLS, will hold a sealed key pair
-/// as a second variant.
+/// here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientCertificate {
@@ -256,16 +257,16 @@ fn usual_time_zone() -> String {
     time_zone::USUAL.to_owned()
 }
 
-/// What `http_notify_url` is where it was never sent.
+/// The value of `http_notify_url` if it was never sent.
 const fn allowed() -> bool {
     true
 }
 
-/// The files by which WeChat's platforms prove that a domain is the
+/// The files by which WeChat's platforms verify that a domain is the
 /// merchant's: names and contents. They are served at the root of the gateway's
-/// host, for the web authorisation domain of an official account
-/// (`MP_verify_` and 16 letters or digits) and for the pages that a Mini
-/// Program's web-view may open (10 letters or digits), each with `.txt`.
+/// host, for the web authorisation domain of an official account (`MP_verify_`
+/// and 16 letters or digits) and for the pages that a Mini Program's web-view
+/// may open (10 letters or digits), each with `.txt`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DomainFiles(pub BTreeMap<String, String>);
@@ -276,7 +277,7 @@ impl DomainFiles {
     /// The longest contents, in characters.
     const LONGEST: usize = 64;
 
-    /// Whether there is none.
+    /// Whether there are no files.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -330,7 +331,7 @@ impl DomainFiles {
     }
 }
 
-/// What may be changed of a merchant after it was made.
+/// The settings of a merchant that may be changed after it was made.
 #[derive(Debug)]
 pub struct Settings {
     /// See [`Merchant::name`].
@@ -362,7 +363,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads them from an admin call's body. `development` as in
+    /// Reads the settings from an admin call's body. `development` as in
     /// [`Config`](crate::config::Config).
     pub fn read(fields: &Fields, dialect: &Dialect, development: bool) -> Result<Self, ApiError> {
         let mut redirect_origins = Vec::new();
@@ -443,7 +444,7 @@ impl Settings {
 }
 
 impl Merchant {
-    /// Whether a payer may be sent to this origin, with an openid in the
+    /// Whether a payer may be redirected to this origin, with an openid in the
     /// address: one of `redirect_origins`, and `https` outside development. An
     /// earlier version stored others.
     pub fn registers(&self, origin: &str, development: bool) -> bool {
@@ -454,20 +455,20 @@ impl Merchant {
                 .any(|context| context == origin)
     }
 
-    /// The Quick Auth service elsewhere, where there is one that may be used:
-    /// `https` outside development. An earlier version stored others.
+    /// The Quick Auth service of another operator, if it may be used: `https`
+    /// outside development. An earlier version stored others.
     pub fn quick_auth_service(&self, development: bool) -> Option<&QuickAuth> {
         let service = self.quick_auth.as_ref();
         service.filter(|service| development || service.url.starts_with("https://"))
     }
 
     /// Whether a payer may be offered an H5 payment. A merchant of `APIv3`
-    /// Global that was entered before `store` was a setting may have none.
+    /// Global that was made before `store` was a setting may have none.
     pub const fn offers_h5(&self) -> bool {
         self.h5 && (self.store.is_some() || !self.dialect.h5_needs_store())
     }
 
-    /// Its settings, by the names they are sent with.
+    /// Its settings, by the names of the request's fields.
     pub fn settings(&self) -> Value {
         json!({
             "name": self.name,
@@ -486,12 +487,12 @@ impl Merchant {
         })
     }
 
-    /// Whether a payment that a notice reports is confirmed by a query.
+    /// Whether a query must confirm a payment that a notice reports.
     pub const fn confirms(&self, money: Money) -> bool {
         money.amount_minor() >= self.confirm_notices_from
     }
 
-    /// The names of what is other than before, for the audit.
+    /// The names of the settings that differ from before, for the audit.
     pub fn differs_from(&self, before: &Self) -> Vec<String> {
         let (is, was) = (self.settings(), before.settings());
         let names = is.as_object().into_iter().flat_map(|is| is.keys());
@@ -541,7 +542,7 @@ impl Merchant {
     }
 }
 
-/// What the admin call that makes a merchant says.
+/// The contents of the admin call that makes a merchant.
 #[derive(Debug)]
 pub struct NewMerchant {
     /// See [`Merchant::id`].
@@ -571,8 +572,8 @@ pub fn is_merchant_id(id: &str) -> bool {
 }
 
 impl NewMerchant {
-    /// Reads the admin call's body. Each wrong field is named.
-    /// `delivery_secret` is a fresh one.
+    /// Reads the admin call's body. An error names the wrong field.
+    /// `delivery_secret` is a new one.
     pub fn read(
         fields: &Fields,
         delivery_secret: Secret,
@@ -636,7 +637,7 @@ impl NewMerchant {
     }
 }
 
-/// An id that WeChat gave.
+/// An id that WeChat issued.
 fn identifier(fields: &Fields, name: &str) -> Result<Option<String>, ApiError> {
     match fields.text(name, 32)? {
         Some(value) if value.bytes().all(|b| b.is_ascii_alphanumeric()) => Ok(Some(value)),

@@ -1,11 +1,12 @@
 //! The objects that hold the merchants, and the fingerprints of their keys.
 //!
-//! There are [`SHARDS`] of them, chosen by SHA-256. A merchant lies in the shard
-//! of its id, with its keys, tokens, certificates and audit; that shard decides
-//! what the merchant is and which keys it has. What a merchant is found by (a
-//! key, a token, a file) lies as a [`Pointer`] in the shard of that name. Who
-//! asks which shard is in [`shards`](crate::merchants::shards). The one registry of earlier
-//! versions is still there, to be read once by each shard: see `root.rs`.
+//! There are [`SHARDS`] of them, chosen by SHA-256. A merchant is stored in the
+//! shard of its id, with its keys, tokens, certificates and audit; that shard
+//! decides what the merchant is and which keys it has. A name by which a
+//! merchant is found (a key, a token, a file) is stored as a [`Pointer`] in the
+//! shard of that name. Which shard a call goes to is in
+//! [`shards`](crate::merchants::shards). The one registry of earlier versions
+//! still exists, and each shard reads it once: see `root.rs`.
 //!
 //! ```text
 //! merchants( id, quick_auth_token, json )
@@ -37,67 +38,67 @@ use std::cell::Cell;
 /// The most api-tokens of one merchant that are valid at once.
 const MAX_TOKENS: i64 = 100;
 
-/// What may be asked of the registry's objects. What an earlier version asked
-/// its one registry keeps its form; a shard is asked [`Call::Shard`] only, which
-/// an object that still runs an earlier version cannot read: it would take
-/// itself for a registry without merchants.
+/// The calls to the registry's objects. The calls of an earlier version to its
+/// one registry keep their form; a shard accepts only [`Call::Shard`], which an
+/// object that still runs an earlier version cannot read: otherwise it would
+/// answer as a registry without merchants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Call {
-    /// Of a shard.
+    /// A call to a shard.
     Shard {
-        /// Unless it is later than this, Unix milliseconds.
+        /// The shard refuses the call after this time, Unix milliseconds.
         not_after_ms: Option<i64>,
-        /// What.
+        /// The call.
         call: Box<Call>,
     },
-    /// Writes a pointer: [`Answer::Pointers`] of other merchants.
+    /// Writes a pointer. The answer is [`Answer::Pointers`] of other merchants.
     Claim(Pointer),
-    /// The merchants that may have a name: [`Answer::Pointers`].
+    /// The merchants that may have a name. The answer is [`Answer::Pointers`].
     Pointers {
-        /// What the name is.
+        /// The kind of the name.
         kind: Kind,
         /// The name.
         name: String,
     },
     /// Removes a pointer, unless it was claimed again.
     Unpoint(Pointer),
-    /// Another merchant has this one's `mch_id`.
+    /// Records that another merchant has this one's `mch_id`.
     Share {
         /// The merchant's id.
         id: String,
     },
-    /// Of the earlier registry: what belongs to a shard.
+    /// Returns the earlier registry's rows for a shard.
     Export {
         /// The shard.
         shard: Shard,
-        /// Behind what it has.
+        /// The last row that the shard has.
         cursor: Cursor,
     },
-    /// What the earlier registry has for the shard.
+    /// Stores the earlier registry's rows in the shard.
     Import {
-        /// Behind what.
+        /// The row before the page.
         cursor: Cursor,
         /// The rows.
         page: Box<Page>,
     },
-    /// Of the earlier registry: makes a merchant's row unreadable there.
+    /// Makes a merchant's row unreadable in the earlier registry.
     Retire {
         /// The merchant's id.
         id: String,
     },
-    /// The earlier registry's row is unreadable.
+    /// Records that the earlier registry's row is unreadable.
     Retired {
         /// The merchant's id.
         id: String,
     },
     /// The merchant that an api-key belongs to.
     ByApiKey {
-        /// Of the api-key.
+        /// The api-key's fingerprint.
         fingerprint: String,
     },
     /// The merchant that an api-token was issued to.
     ByToken {
-        /// Of the api-token.
+        /// The api-token's fingerprint.
         fingerprint: String,
     },
     /// The merchant with this id.
@@ -110,11 +111,11 @@ pub enum Call {
         /// The token.
         token: String,
     },
-    /// The merchant of v3 that an institution acts for under these numbers.
+    /// The merchant of v3 with this institution and sub-merchant.
     BySubMerchant {
         /// The institution's merchant id.
         mch_id: String,
-        /// The sub-merchant's.
+        /// The sub-merchant's id.
         sub_mch_id: String,
     },
     /// The contents of a domain check file:
@@ -123,18 +124,18 @@ pub enum Call {
         /// Its name.
         name: String,
     },
-    /// WeChat Pay was asked for its platform certificates.
+    /// Stores WeChat Pay's platform certificates and the time of the download.
     KeepCertificates {
-        /// The id of the merchant that asked.
+        /// The id of the merchant that downloaded them.
         id: String,
-        /// As PEM, where WeChat Pay gave some.
+        /// The certificates as PEM, if the download succeeded.
         pems: Option<Vec<String>>,
     },
     /// The ids of merchants with this account at WeChat.
     SameAccount {
         /// The merchant id.
         mch_id: String,
-        /// The sub-merchant's.
+        /// The sub-merchant's id.
         sub_mch_id: Option<String>,
         /// The application.
         appid: String,
@@ -145,59 +146,61 @@ pub enum Call {
         merchant: Box<Merchant>,
         /// Its first pair of keys.
         keys: KeyPair,
-        /// In the operator's words; may be empty.
+        /// The reason in the operator's words; may be empty.
         why: String,
     },
-    /// Changes a merchant, if it still is as it was.
+    /// Changes a merchant, if its row still equals `before`.
     Change {
-        /// As it was.
+        /// The row before the change.
         before: Box<Merchant>,
-        /// As it is to be, under the same id.
+        /// The row after the change, under the same id.
         after: Box<Merchant>,
-        /// In the operator's words; may be empty.
+        /// The reason in the operator's words; may be empty.
         why: String,
     },
-    /// Adds a pair of keys, and lets the others expire.
+    /// Adds a pair of keys, and sets the expiry of the others.
     Rotate {
         /// The merchant's id.
         id: String,
         /// The new pair.
         keys: KeyPair,
-        /// When the earlier pairs stop working, Unix milliseconds.
+        /// When the earlier pairs expire, Unix milliseconds.
         earlier_expire_at_ms: i64,
-        /// The merchant's own credentials where they change too: as they were,
-        /// and sealed anew.
+        /// The merchant's own credentials if they change too: before, and
+        /// sealed anew.
         sealed: Option<[String; 2]>,
-        /// Which of them were entered, by field.
+        /// The names of the fields that were entered.
         entered: Vec<String>,
-        /// In the operator's words; may be empty.
+        /// The reason in the operator's words; may be empty.
         why: String,
     },
-    /// The merchant's credentials, the same, under another master key.
+    /// Replaces the sealed form of a merchant's credentials, after a change of
+    /// the master key.
     Reseal {
         /// The merchant's id.
         id: String,
-        /// As they were, and sealed anew.
+        /// The sealed form before, and the new one.
         sealed: [String; 2],
     },
     /// The merchants' ids, in order.
     List {
-        /// Behind this one.
+        /// The id after which the page begins.
         after: String,
-        /// At most so many.
+        /// The most ids of the page.
         limit: i64,
     },
-    /// What was changed of credentials: a list of [`audit::Entry`].
+    /// The changes of credentials: a list of [`audit::Entry`].
     Audit(audit::Page),
     /// Adds an api-token.
     AddToken {
         /// The merchant's id.
         id: String,
-        /// Of the token.
+        /// The token's fingerprint.
         fingerprint: String,
-        /// When it stops working at the latest, Unix milliseconds.
+        /// The latest expiry of the token, Unix milliseconds.
         expires_at_ms: i64,
-        /// Of the api-key that it is made with. It ends with that key.
+        /// The fingerprint of the api-key that the token is made with. It
+        /// expires with that key.
         #[serde(default)]
         key_fingerprint: Option<String>,
     },
@@ -206,26 +209,26 @@ pub enum Call {
         /// The merchant's id.
         id: String,
     },
-    /// Ends the api-token that [`TokenFacts::id`] names.
+    /// Revokes the api-token that [`TokenFacts::id`] names.
     EndToken {
         /// The merchant's id.
         id: String,
         /// See [`TokenFacts::id`].
         token: String,
     },
-    /// Takes an api-token away from its merchant.
+    /// Revokes an api-token of a merchant.
     RevokeToken {
         /// The merchant's id.
         id: String,
-        /// Of the token.
+        /// The token's fingerprint.
         fingerprint: String,
     },
 }
 
 impl Call {
-    /// The merchant of whom this changes or ends what an earlier version may
-    /// have written. A token or certificates that are added change nothing that
-    /// the earlier registry has.
+    /// The merchant for which this changes or ends something that an earlier
+    /// version may have written. A token or certificates that are added change
+    /// nothing that the earlier registry has.
     fn changes(&self) -> Option<&str> {
         match self {
             Self::Change { before, .. } => Some(&before.id),
@@ -238,10 +241,10 @@ impl Call {
     }
 }
 
-/// A call, and who asks.
+/// A call, with its caller.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Envelope {
-    /// Who asks, and under which request.
+    /// The caller and its request.
     #[serde(rename = "scope")]
     pub request_context: RequestContext,
     /// The call.
@@ -251,13 +254,13 @@ pub struct Envelope {
 /// The fingerprints of an api-key and its api-secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyPair {
-    /// Of the api-key.
+    /// The api-key's fingerprint.
     pub fingerprint: String,
-    /// Of the api-secret.
+    /// The api-secret's fingerprint.
     pub secret_fingerprint: String,
 }
 
-/// A valid api-token, as its merchant may see it: never the token itself.
+/// A valid api-token, as its merchant may see it: without the token itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFacts {
     /// The beginning of its fingerprint, as the audit names it.
@@ -265,13 +268,13 @@ pub struct TokenFacts {
     /// When it was issued, Unix milliseconds; `None` where an earlier version
     /// issued it.
     pub issued_at_ms: Option<i64>,
-    /// When it stops working, Unix milliseconds.
+    /// When it expires, Unix milliseconds.
     pub expires_at_ms: i64,
     /// The beginning of the fingerprint of the api-key that it was made with.
     pub api_key: Option<String>,
 }
 
-/// What the registry answers.
+/// The registry's answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Answer {
     /// The merchant.
@@ -285,29 +288,29 @@ pub enum Answer {
     FileTaken(String),
     /// The contents of a domain check file.
     File(String),
-    /// There are as many as there may be.
+    /// The limit is reached.
     Full,
-    /// Written.
+    /// The change is written.
     Done,
     /// Merchants' ids.
     Ids(Vec<String>),
-    /// An api-token is written; until when it works, Unix milliseconds.
+    /// An api-token is written; its expiry, Unix milliseconds.
     Issued(i64),
     /// A merchant's valid api-tokens, newest first.
     Tokens(Vec<TokenFacts>),
-    /// What was changed.
+    /// The changes.
     Audit(Vec<audit::Entry>),
     /// Pointers to merchants.
     Pointers(Vec<Pointer>),
-    /// What the earlier registry has for a shard.
+    /// The earlier registry's rows for a shard.
     Exported(Box<Page>),
-    /// The shard has not read all of the earlier registry: what comes next.
+    /// The shard has not read all of the earlier registry: where to continue.
     NotImported(Cursor),
     /// The earlier registry's row of this merchant must be made unreadable first.
     AtRoot(String),
-    /// Nothing is written: the call took too long.
+    /// Nothing is written, because the call took too long.
     TooLate,
-    /// The database refused; the operator's log has the reason.
+    /// The database refused a statement; the operator's log has the reason.
     Broken,
 }
 
@@ -321,9 +324,9 @@ pub struct Found {
     /// WeChat Pay's platform certificates as PEM, where the merchant's dialect
     /// has them.
     pub certificates: Vec<String>,
-    /// When WeChat Pay was last asked for them, Unix milliseconds.
+    /// When WeChat Pay's certificates were last requested, Unix milliseconds.
     pub certificates_asked_at_ms: i64,
-    /// Whether another merchant here has the same `mch_id`.
+    /// Whether another merchant of this gateway has the same `mch_id`.
     #[serde(default)]
     pub shares_account: bool,
 }
@@ -333,9 +336,9 @@ pub struct Found {
 pub struct Registry<R, S> {
     runtime: R,
     storage: S,
-    /// The database refuses what an earlier version would write.
+    /// The database refuses writes of an earlier version.
     frozen: Cell<bool>,
-    /// The earlier registry was read.
+    /// The earlier registry was read completely.
     imported: Cell<bool>,
 }
 
@@ -381,7 +384,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         })
     }
 
-    /// Answers one call: JSON in, JSON out.
+    /// Answers one call; both are JSON.
     pub fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = serde_json::from_slice(body)
             .map_err(|error| StorageError::unreadable_json("call", &error))
@@ -403,9 +406,9 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         answer_bytes(&self.runtime, &answer)
     }
 
-    /// As the one registry of earlier versions. It is read only, and what it
-    /// does not have may be in a shard: an isolate of an earlier version that
-    /// asks for it is to try again.
+    /// Answers as the one registry of earlier versions. It is read only, and
+    /// what it lacks may be in a shard: an isolate of an earlier version that
+    /// calls it has to try again.
     fn of_root(&self, call: Call) -> Result<Answer, StorageError> {
         self.freeze()?;
         let answer = match call {
@@ -434,7 +437,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         }
     }
 
-    /// As a shard.
+    /// Answers as a shard.
     fn of_shard(&self, not_after_ms: Option<i64>, call: Call) -> Result<Answer, StorageError> {
         if let Call::Import { cursor, page } = &call {
             return self.storage.atomically(|| self.import(cursor, page));
@@ -610,8 +613,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         }
     }
 
-    /// Adds an api-token, inside a transaction. It ends at `expires_at_ms`, or
-    /// with the api-key that it is made with.
+    /// Adds an api-token, inside a transaction. It expires at `expires_at_ms`,
+    /// or with the api-key that it is made with.
     fn add_token(
         &self,
         id: &str,
@@ -680,7 +683,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             .collect()
     }
 
-    /// The merchant that a join with `from` leads to.
+    /// The merchant that a join with `from` finds.
     fn find(&self, secret: &str, from: &str, args: &[Value]) -> Result<Answer, StorageError> {
         let sql = format!(
             "SELECT json, {secret}, coalesce(pems, '[]'), coalesce(asked_at_ms, 0)
@@ -750,9 +753,9 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         })
     }
 
-    /// Replaces a merchant's domain check files, inside a transaction. Writes
-    /// nothing and answers the name of a file that another merchant has with
-    /// other contents, where there is one.
+    /// Replaces a merchant's domain check files, inside a transaction. If
+    /// another merchant has a file of the same name with other contents, writes
+    /// nothing and returns the name.
     fn keep_domain_files(&self, merchant: &Merchant) -> Result<Option<String>, StorageError> {
         let id = merchant.id.as_str();
         for (name, contents) in &merchant.domain_files.0 {
@@ -778,8 +781,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(None)
     }
 
-    /// Keeps WeChat Pay's certificates, where it gave some, and the time of
-    /// asking.
+    /// Stores WeChat Pay's certificates, if the download succeeded, and the
+    /// time of the download.
     fn keep_certificates(&self, id: &str, pems: Option<Vec<String>>) -> Result<(), StorageError> {
         let pems = pems.map(|pems| serde_json::Value::from(pems).to_string());
         self.storage.atomically(|| {
@@ -810,12 +813,12 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         })
     }
 
-    /// Writes down a change of a merchant's, inside its transaction.
+    /// Writes a change of a merchant to the audit, inside its transaction.
     fn audit(&self, id: &str, what: &str, why: &str) -> Result<(), StorageError> {
         audit::add(&self.runtime, &self.storage, id, what, why)
     }
 
-    /// Inside a transaction.
+    /// Adds a pair of keys, inside a transaction.
     fn rotate(
         &self,
         id: &str,
@@ -847,14 +850,14 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                 self.audit(id, &what, why)?;
             }
         }
-        // A pair that was to expire sooner still does.
+        // A pair with an earlier expiry keeps it.
         self.storage.exec(
             "UPDATE keys SET expires_at_ms = min(coalesce(expires_at_ms, ?2), ?2)
              WHERE merchant_id = ?1",
             &[id.into(), expire_at_ms.into()],
         )?;
-        // Every token was made with one of these pairs, and ends with it. A token
-        // of a pair that ends sooner has its end already.
+        // Every token was made with one of these pairs, and expires with it. A
+        // token of a pair that expires sooner has its expiry already.
         self.storage.exec(
             "UPDATE tokens SET expires_at_ms = min(expires_at_ms, ?2) WHERE merchant_id = ?1",
             &[id.into(), expire_at_ms.into()],
@@ -867,8 +870,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(Answer::Done)
     }
 
-    /// Puts newly sealed credentials in the place of those that they were made
-    /// of, inside a transaction.
+    /// Replaces sealed credentials by a new sealed form, if they are still the
+    /// expected ones, inside a transaction.
     fn seal_anew(&self, id: &str, [old, sealed]: [String; 2]) -> Result<Answer, StorageError> {
         let rows = self
             .storage
@@ -908,7 +911,7 @@ const ADDED: [(&str, &str, &str); 2] = [
     ("tokens", "key_fingerprint", "TEXT"),
 ];
 
-/// A merchant as it is stored.
+/// The stored form of a merchant.
 fn written(merchant: &Merchant) -> Result<String, StorageError> {
     serde_json::to_string(merchant)
         .map_err(|error| StorageError::unreadable_json("merchant", &error))

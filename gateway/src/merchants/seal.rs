@@ -1,4 +1,4 @@
-//! Secrets at rest, and texts that only we can have written.
+//! Secrets at rest, and authenticated tokens.
 //!
 //! ```text
 //! sealed: base64url( nonce(12) ‖ AES-256-GCM(master/seal, nonce, aad, text) )
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Each purpose has a key of its own, derived from the master key, so that a
-//! token made for one use is no token for another.
+//! token that is made for one purpose is not valid for another.
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// The deployment's one key: 32 bytes; and while it changes, the one before,
-/// which opens and verifies and makes nothing new. Printing it prints nothing
-/// of it.
+/// The deployment's master key, 32 bytes; and during a rotation the previous
+/// one, which opens and verifies but makes nothing new. Its debug form contains
+/// no part of it.
 pub struct MasterKey {
     current: [u8; 32],
     previous: Option<[u8; 32]>,
@@ -33,13 +33,13 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A sealed text did not open: another master key, or changed bytes.
+/// A sealed text could not be opened: another master key, or changed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the sealed credentials do not open with this MASTER_KEY")]
 pub struct SealError;
 
 impl MasterKey {
-    /// From 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let mut key = [0; 32];
         if text.len() != 64 || !text.is_ascii() {
@@ -54,7 +54,7 @@ impl MasterKey {
         })
     }
 
-    /// The same, after another.
+    /// This key, with `previous` as the previous one.
     pub const fn after(self, previous: &Self) -> Self {
         Self {
             previous: Some(previous.current),
@@ -62,7 +62,7 @@ impl MasterKey {
         }
     }
 
-    /// The present key alone.
+    /// This key without the previous one.
     pub const fn alone(&self) -> Self {
         Self {
             current: self.current,
@@ -79,7 +79,7 @@ impl MasterKey {
         std::iter::once(&self.current).chain(&self.previous)
     }
 
-    /// Seals a text for the holder of `name`; `nonce` is random, used once.
+    /// Seals a text for the holder of `name`; `nonce` is random and used once.
     pub fn seal(&self, name: &str, text: &str, nonce: [u8; 12]) -> Result<String, SealError> {
         let payload = Payload {
             msg: text.as_bytes(),
@@ -106,14 +106,14 @@ impl MasterKey {
         String::from_utf8(text).map_err(|_| SealError)
     }
 
-    /// A token that says `value`, for one purpose.
+    /// A token with the contents `value`, for one purpose.
     pub fn token<T: Serialize>(&self, purpose: &str, value: &T) -> String {
         let json = serde_json::to_string(value).unwrap_or_default();
         let mac = mac_of(&self.current, purpose, json.as_bytes());
         format!("{}.{}", BASE64.encode(json), BASE64.encode(mac))
     }
 
-    /// What a token says, if we made it for this purpose.
+    /// The contents of a token, if it was made for this purpose.
     pub fn read_token<T: DeserializeOwned>(&self, purpose: &str, token: &str) -> Option<T> {
         let (json, mac) = token.split_once('.')?;
         let json = BASE64.decode(json).ok()?;
@@ -137,32 +137,32 @@ fn mac_of(key: &[u8; 32], purpose: &str, bytes: &[u8]) -> [u8; 32] {
 
 /// HMAC-SHA256.
 pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
-    // HMAC takes a key of any length: this does not fail.
+    // HMAC accepts a key of any length, so this does not fail.
     Hmac::<Sha256>::new_from_slice(key)
         .map(|mac| mac.chain_update(bytes).finalize().into_bytes().into())
         .unwrap_or_default()
 }
 
-/// What is kept of an api-key or api-secret: enough to know it again.
+/// The stored form of an api-key or api-secret, by which it is recognised.
 pub fn fingerprint(text: &str) -> String {
     BASE64.encode(Sha256::digest(text))
 }
 
-/// The beginning of a fingerprint: enough to tell keys apart in an audit.
+/// The beginning of a fingerprint, which distinguishes keys in an audit.
 pub fn short(fingerprint: &str) -> &str {
     fingerprint.get(..8).unwrap_or(fingerprint)
 }
 
-/// A random text of letters and digits for keys and ids: 16 bytes of chance
-/// are 22 characters of base 62.
+/// A random text of letters and digits for keys and ids: 22 characters of base
+/// 62 have the entropy of 16 random bytes.
 pub fn random_text(mut random: impl FnMut(&mut [u8]), length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut text = String::with_capacity(length);
     while text.len() < length {
         let mut byte = [0; 1];
         random(&mut byte);
-        // 248 is the largest multiple of 62 in a byte: the rest would favour
-        // the alphabet's beginning.
+        // 248 is the largest multiple of 62 in a byte: larger values would
+        // favour the beginning of the alphabet.
         let [byte] = byte;
         let letter = (byte < 248).then(|| ALPHABET.get(usize::from(byte % 62)));
         text.extend(letter.flatten().map(|letter| char::from(*letter)));

@@ -1,10 +1,10 @@
-//! Which of the registry's objects is asked for what.
+//! Which of the registry's objects a call goes to.
 //!
-//! A merchant that is asked for by its id costs one question, by anything else
-//! two: a pointer in the shard of that name, then the merchant's own shard,
-//! which decides. What is written in several shards is written in an order that
-//! a crash may break off anywhere: pointers first, then the merchant's row, in
-//! one transaction, which makes them count. The same call again completes it.
+//! A lookup by a merchant's id needs one call, any other lookup two: a pointer
+//! in the shard of that name, then the merchant's own shard, which decides. A
+//! change in several shards is written in an order in which a crash may
+//! interrupt it anywhere: pointers first, then the merchant's row, in one
+//! transaction, which makes them valid. Repeating the call completes it.
 
 use crate::http::error::ApiError;
 use crate::merchants::merchant::Merchant;
@@ -14,10 +14,10 @@ use crate::merchants::registry::{
 use crate::observe::RequestContext;
 use crate::runtime::{Object, Runtime, Shard};
 
-/// The most merchants with one account that are named.
+/// The most merchants with one account in an answer.
 const NAMED: usize = 10;
 
-/// One call to the registry, in whichever objects it concerns.
+/// One call to the registry, sent to the objects that it concerns.
 pub(crate) async fn ask(runtime: &impl Runtime, call: Call) -> Result<Answer, ApiError> {
     match call {
         Call::ById { ref id }
@@ -87,8 +87,7 @@ pub(crate) async fn ask(runtime: &impl Runtime, call: Call) -> Result<Answer, Ap
     }
 }
 
-/// Asks the merchants that may have a name, each in its own shard, until one
-/// has it.
+/// Calls the shards of the merchants that may have a name, until one has it.
 async fn find(
     runtime: &impl Runtime,
     kind: Kind,
@@ -97,7 +96,7 @@ async fn find(
 ) -> Result<Answer, ApiError> {
     let mut pointers = pointers(runtime, kind, name).await?;
     if kind == Kind::SubMerchant {
-        // Of an account that was entered twice, always the same merchant.
+        // For an account that was entered twice, always the same merchant.
         pointers.sort_by(|one, other| one.merchant_id.cmp(&other.merchant_id));
     }
     for pointer in pointers {
@@ -148,8 +147,8 @@ async fn same_account(
     Ok(Answer::Ids(ids))
 }
 
-/// The merchants' ids, shard by shard and within a shard in order: an id says
-/// how far a reader has come.
+/// The merchants' ids, shard by shard and within a shard in order, so that an
+/// id is a cursor.
 async fn list(runtime: &impl Runtime, after: String, limit: i64) -> Result<Answer, ApiError> {
     let first = (!after.is_empty()).then(|| Shard::of(&after));
     let mut ids = Vec::new();
@@ -176,7 +175,7 @@ async fn create(
     call: &Call,
 ) -> Result<Answer, ApiError> {
     let id = merchant.id.as_str();
-    // A refused call need not leave pointers behind.
+    // Checked first, so that a refused call leaves no pointers.
     let held = Call::ById { id: id.to_owned() };
     if let Answer::Found(_) = in_shard(runtime, Shard::of(id), None, &held).await? {
         return Ok(Answer::Exists);
@@ -202,8 +201,8 @@ async fn change(
     after: &Merchant,
     call: &Call,
 ) -> Result<Answer, ApiError> {
-    // Looked up before the change, so that a claim which follows the change is
-    // not removed with them.
+    // Read before the change, so that a claim which follows the change is not
+    // removed with them.
     let mut left = Vec::new();
     for given_up in Pointer::of_files(before, Some(after)) {
         let held = pointers(runtime, Kind::DomainFile, &given_up.name).await?;
@@ -213,7 +212,8 @@ async fn change(
     let answer = claimed(runtime, &after.id, claims, call).await?;
     if matches!(answer, Answer::Done) {
         for pointer in left {
-            // One that stays leads nowhere, and gives way to the next claim.
+            // A pointer that stays has no effect, and the next claim replaces
+            // it.
             let shard = pointer.shard();
             let _ = in_shard(runtime, shard, None, &Call::Unpoint(pointer)).await;
         }
@@ -237,15 +237,16 @@ async fn claimed(
     in_shard(runtime, Shard::of(id), Some(not_after_ms), call).await
 }
 
-/// Claims a pointer; what there is to answer if another merchant has its name.
+/// Claims a pointer; returns the answer to give if another merchant has its
+/// name.
 async fn claim(runtime: &impl Runtime, pointer: Pointer) -> Result<Option<Answer>, ApiError> {
     let others = claim_once(runtime, &pointer).await?;
     match pointer.kind {
         Kind::Account | Kind::SubMerchant => Ok(None),
         Kind::MchId => {
-            // Every merchant but the first to claim the name learns by itself
-            // that it shares it; the first is told. Both know before the second
-            // one exists.
+            // Every merchant except the first to claim the name learns from the
+            // answer that it shares it; the first is called. Both know it
+            // before the second one exists.
             if let Some(first) = others.first() {
                 for id in [&first.merchant_id, &pointer.merchant_id] {
                     let call = Call::Share { id: id.clone() };
@@ -256,7 +257,7 @@ async fn claim(runtime: &impl Runtime, pointer: Pointer) -> Result<Option<Answer
         }
         Kind::ApiKey | Kind::Token | Kind::QuickAuth => match others.is_empty() {
             true => Ok(None),
-            // Two random texts were the same.
+            // Two random texts were equal.
             false => Err(ApiError::internal("the name is another merchant's")),
         },
         Kind::DomainFile => {
@@ -305,8 +306,7 @@ async fn is_left_behind(runtime: &impl Runtime, pointer: &Pointer) -> Result<boo
     }
 }
 
-/// Asks one shard, which first reads what the registry of an earlier version
-/// has for it.
+/// Calls one shard, which first reads the earlier version's rows.
 async fn in_shard(
     runtime: &impl Runtime,
     shard: Shard,
@@ -339,8 +339,8 @@ async fn in_shard(
 }
 
 /// Reads from the registry of an earlier version, where that object still runs
-/// the earlier version. What a shard that has not read it has of a merchant
-/// cannot be newer.
+/// the earlier version. A shard that has not read it cannot have newer rows of
+/// a merchant.
 async fn ask_earlier(runtime: &impl Runtime, call: &Call) -> Result<Answer, ApiError> {
     let root = Object::Registry;
     let named = match call {

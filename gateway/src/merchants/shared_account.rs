@@ -26,8 +26,8 @@ pub async fn same_account(
     }
 }
 
-/// What is wrong with several merchants of one account. WeChat knows one order
-/// under a number, whichever of them made it.
+/// The warning about several merchants of one account. WeChat has one order
+/// under a number, regardless of which of them made it.
 pub(crate) fn account_warning(twins: &[String]) -> Option<String> {
     (!twins.is_empty()).then(|| {
         format!(

@@ -1,9 +1,9 @@
-//! Time zones by their IANA names, from the data in the program: the runtime has
-//! none.
+//! Time zones by their IANA names, from data in the program, because the
+//! runtime has none.
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-/// The time zone of a merchant that has not chosen one: WeChat's own times are
+/// The time zone of a merchant that has not set one: WeChat's own times are
 /// China's.
 pub const USUAL: &str = "Asia/Shanghai";
 

@@ -1,11 +1,12 @@
-//! Everything that needs a person: its name, what has happened, and what to do
-//! about it. `docs/operations.md` shows this list; a test compares them.
+//! Every condition that needs an operator: its name, what has happened, and
+//! what to do about it. `docs/operations.md` shows this list; a test compares
+//! them.
 
 use order::{Refusal, Trouble};
 
 macro_rules! alarms {
     ($($variant:ident $name:literal $says:literal $to_do:literal;)*) => {
-        /// What needs a person. Names are never changed.
+        /// A condition that needs an operator. Names are never changed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "`says` documents each")]
         pub enum Alarm {
@@ -16,7 +17,7 @@ macro_rules! alarms {
             /// Every alarm, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Its name.
+            /// The alarm's name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
@@ -112,8 +113,8 @@ alarms! {
 }
 
 impl Alarm {
-    /// Whether an operator's decision about an order is the end of this alarm
-    /// about it. `waits`: the order is not final.
+    /// Whether an operator's decision about an order ends this alarm. `waits`
+    /// is true while the order is not final.
     pub const fn ends_with_decision(self, waits: bool) -> bool {
         match self {
             Self::PaidTwice
@@ -135,12 +136,12 @@ impl Alarm {
         }
     }
 
-    /// With this name.
+    /// The alarm with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|alarm| alarm.name() == name)
     }
 
-    /// Of what an order reports.
+    /// The alarm for a problem of an order.
     pub const fn of_trouble(trouble: Trouble) -> Self {
         match trouble {
             Trouble::ReverseRefused => Self::ReverseRefused,
@@ -156,7 +157,7 @@ impl Alarm {
         }
     }
 
-    /// Of a refused report, where money may be wrong.
+    /// The alarm for a refused report, where the amounts may be wrong.
     pub const fn of(refusal: Refusal) -> Option<Self> {
         match refusal {
             Refusal::PaidTwice => Some(Self::PaidTwice),

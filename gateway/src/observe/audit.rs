@@ -1,5 +1,5 @@
-//! The audit: every change to money and to credentials, by whom and on what
-//! evidence, in the object that was changed.
+//! The audit: every change to money and to credentials, with the caller and the
+//! evidence, stored in the object that was changed.
 //!
 //! ```text
 //! audit( id, at_ms, subject, what, evidence, who, call, request_id )
@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Grows with time; no number is used twice.
+    /// The entry's number, which grows; no number is used twice.
     pub id: i64,
-    /// When, Unix milliseconds.
+    /// When it was made, Unix milliseconds.
     pub at_ms: i64,
     /// What was changed: an order's, checkout's, link's or product's number,
     /// or a merchant's id.
@@ -27,9 +27,9 @@ pub struct Entry {
     pub what: String,
     /// The evidence; empty for a change an authenticated call requested.
     pub evidence: String,
-    /// By whom: see [`RequestContext::who`].
+    /// The caller: see [`RequestContext::who`].
     pub who: String,
-    /// In which call, or by which timer.
+    /// The call or the timer that made the change.
     pub call: String,
     /// The request's id; a timer's is that of the request that made the order.
     pub request_id: String,
@@ -38,15 +38,15 @@ pub struct Entry {
 /// Which entries to read, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Page {
-    /// About one subject only.
+    /// Only entries about this subject.
     pub subject: Option<String>,
-    /// Older than this entry.
+    /// Only entries older than this one.
     pub before: Option<i64>,
-    /// At most so many.
+    /// The most entries of the page.
     pub limit: i64,
 }
 
-/// The table, its index, and what keeps it as it is.
+/// The table, its index, and the triggers that keep rows unchanged.
 pub const STATEMENTS: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS audit(
         id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, subject TEXT NOT NULL,
@@ -57,13 +57,13 @@ pub const STATEMENTS: [&str; 5] = [
      BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
     "CREATE TRIGGER IF NOT EXISTS audit_is_not_deleted BEFORE DELETE ON audit
      BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
-    // `INSERT OR REPLACE` deletes without asking the trigger above.
+    // `INSERT OR REPLACE` deletes without the trigger above.
     "CREATE TRIGGER IF NOT EXISTS audit_is_not_replaced BEFORE INSERT ON audit
      WHEN NEW.id IN (SELECT id FROM audit)
      BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
 ];
 
-/// Writes a change down, inside its transaction, and says it in the log.
+/// Writes a change, inside its transaction, and logs it.
 pub fn add(
     runtime: &impl Runtime,
     storage: &impl Storage,
@@ -74,8 +74,8 @@ pub fn add(
     add_with_text(runtime, storage, subject, what, "", evidence)
 }
 
-/// As [`add`]. The stored change ends with `text`, which a merchant wrote and
-/// the log does not get.
+/// As [`add`]. The stored change ends with `text`, which a merchant wrote; the
+/// log omits it.
 pub fn add_with_text(
     runtime: &impl Runtime,
     storage: &impl Storage,
@@ -108,7 +108,7 @@ pub fn add_with_text(
     Ok(())
 }
 
-/// The id of the request that a subject began with; empty where none is known.
+/// The id of the request that made a subject; empty where none is known.
 pub fn first_request(storage: &impl Storage, subject: &str) -> Result<String, StorageError> {
     let rows = storage.exec(
         "SELECT request_id FROM audit WHERE subject = ? ORDER BY id LIMIT 1",
@@ -118,7 +118,7 @@ pub fn first_request(storage: &impl Storage, subject: &str) -> Result<String, St
     Ok(id.unwrap_or_default().to_owned())
 }
 
-/// When a subject was changed first, Unix milliseconds.
+/// When a subject was first changed, Unix milliseconds.
 pub fn first_at_ms(storage: &impl Storage, subject: &str) -> Result<Option<i64>, StorageError> {
     let rows = storage.exec(
         "SELECT at_ms FROM audit WHERE subject = ? ORDER BY id LIMIT 1",
@@ -163,7 +163,7 @@ pub fn entry(row: &Row) -> Result<Entry, StorageError> {
     })
 }
 
-/// Keeps an entry of another object as it is, if it is not there yet.
+/// Stores an entry of another object unchanged, if it is not there yet.
 pub fn take_over(storage: &impl Storage, entry: &Entry) -> Result<(), StorageError> {
     storage.exec(
         "INSERT INTO audit(id, at_ms, subject, what, evidence, who, call, request_id)

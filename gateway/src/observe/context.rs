@@ -19,11 +19,11 @@ use std::cell::RefCell;
 use std::fmt;
 use std::pin::pin;
 
-/// The header that a request may bring its id in, and that every answer and
-/// delivery names it in.
+/// The header for a request's id: a request may bring one, and every answer and
+/// delivery has it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Who calls what, under which request.
+/// The caller, its call and the request's id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestContext {
     /// The request's id. A timer's is that of the request that made the order.
@@ -31,9 +31,10 @@ pub struct RequestContext {
     /// `key …` or `token …` with the beginning of its fingerprint, `admin`,
     /// `payer`, `wechat`, `timer`; or `nobody`, before authentication.
     pub who: String,
-    /// Method and path; or what a timer is about.
+    /// Method and path; or the subject of a timer.
     pub call: String,
-    /// A payer waits at a till: this request's calls to WeChat are sent first.
+    /// Whether a payer waits at a till: such a request's calls to WeChat are
+    /// sent first.
     #[serde(skip)]
     pub urgent: bool,
 }
@@ -74,7 +75,7 @@ impl RequestContext {
         CURRENT.with_borrow(Self::clone)
     }
 
-    /// Runs a future in this context: it is put in place for each poll.
+    /// Runs a future in this context, which is made current for each poll.
     pub async fn within<F: Future>(mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         std::future::poll_fn(move |task| {
@@ -84,7 +85,7 @@ impl RequestContext {
         .await
     }
 
-    /// Runs what does not wait in this context.
+    /// Runs a synchronous function in this context.
     pub fn within_now<T>(mut self, work: impl FnOnce() -> T) -> T {
         let _in_place = InPlace::put(&mut self);
         work()
@@ -112,7 +113,7 @@ impl Drop for InPlace<'_> {
     }
 }
 
-/// A line of the log: one JSON object, `says` last.
+/// A line of the log: one JSON object, whose last member is `says`.
 fn line(facts: &[(&str, Value)], says: fmt::Arguments<'_>) -> String {
     let request_context = RequestContext::current();
     let mut line = Map::new();
@@ -132,15 +133,15 @@ fn line(facts: &[(&str, Value)], says: fmt::Arguments<'_>) -> String {
     Value::Object(line).to_string()
 }
 
-/// Writes the operator's log. Every line names the request or the timer that is
-/// served; none has a secret or a whole openid.
+/// Writes the operator's log. Every line names its request or timer; none
+/// contains a secret or a whole openid.
 pub trait Log: Runtime {
     /// Writes a line.
     fn log(&self, says: fmt::Arguments<'_>) {
         self.log_with(&[], says);
     }
 
-    /// Writes a line with facts of its own.
+    /// Writes a line with additional members.
     fn log_with(&self, facts: &[(&str, Value)], says: fmt::Arguments<'_>) {
         self.print(&line(facts, says));
     }
@@ -148,8 +149,8 @@ pub trait Log: Runtime {
 
 impl<R: Runtime> Log for R {}
 
-/// The bytes of an object's answer. An answer that cannot be written is logged;
-/// its caller finds no bytes, and reports an unreadable answer.
+/// The bytes of an object's answer. An answer that cannot be serialised is
+/// logged; its caller gets no bytes, and reports an unreadable answer.
 pub fn answer_bytes(runtime: &impl Runtime, answer: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(answer).unwrap_or_else(|error| {
         runtime.log(format_args!("an answer cannot be written: {error}"));
@@ -196,7 +197,7 @@ mod tests {
         }
     }
 
-    /// Two requests under way at once keep their scopes apart.
+    /// Two requests in flight at once keep their contexts apart.
     #[test]
     fn a_scope_is_in_place_only_while_its_future_runs() {
         let wait = || {

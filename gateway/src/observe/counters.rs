@@ -6,8 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-/// What was counted and is not in the database yet. A crash loses it: counters
-/// are for monitoring, and the audit is the record.
+/// Counts that are not in the database yet. A crash loses them: counters are
+/// for monitoring, and the audit is the record.
 #[derive(Debug, Default)]
 pub struct Counters {
     counts: RefCell<BTreeMap<String, i64>>,
@@ -34,17 +34,17 @@ impl Counters {
         }
     }
 
-    /// What is not in the database yet.
+    /// The counts that are not in the database yet.
     pub fn counts(&self) -> BTreeMap<String, i64> {
         self.counts.borrow().clone()
     }
 
-    /// Whether something was counted that is not in the database yet.
+    /// Whether there are counts that are not in the database yet.
     pub fn is_new(&self) -> bool {
         !self.counts.borrow().is_empty()
     }
 
-    /// Takes what is to be written now: nothing, if the last time was a moment ago.
+    /// Takes the counts to write now: none, if the last write was too recent.
     pub fn take_due(&self, now_ms: i64) -> BTreeMap<String, i64> {
         let since_ms = now_ms - self.written_at_ms.get();
         match (0..APART_MS).contains(&since_ms) {
@@ -53,7 +53,7 @@ impl Counters {
         }
     }
 
-    /// Takes what is not written yet, to be written now.
+    /// Takes the counts that are not written yet, to be written now.
     pub fn take(&self, now_ms: i64) -> BTreeMap<String, i64> {
         self.written_at_ms.set(now_ms);
         self.counts.take()

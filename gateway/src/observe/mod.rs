@@ -1,5 +1,5 @@
-//! What the operator sees: log lines with their request, the audit, alarms and
-//! counters.
+//! Observation for the operator: log lines with their request, the audit,
+//! alarms and counters.
 
 pub mod alarm;
 pub(crate) mod audit;

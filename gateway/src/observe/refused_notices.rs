@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug, Default)]
 pub struct Refusals {
     merchants: RefCell<HashMap<String, Refused>>,
-    /// The next report is due then; `None` while no count waits.
+    /// When the next report is due; `None` while no count waits.
     due_at_ms: Cell<Option<i64>>,
 }
 
@@ -51,7 +51,7 @@ impl Refusals {
     /// A merchant with counts that are not reported, and these counts, if a
     /// report is due.
     pub fn take_due(&self, now_ms: i64) -> Option<(String, BTreeMap<String, i64>)> {
-        // A due time that is further away comes from a clock that was moved.
+        // A due time too far in the future comes from a clock that was changed.
         let due_at_ms = self.due_at_ms.get()?;
         if (1..=REPORTS_APART_MS).contains(&(due_at_ms - now_ms)) {
             return None;
@@ -69,7 +69,7 @@ impl Refusals {
         Some((id.clone(), std::mem::take(&mut refused.counts)))
     }
 
-    /// Keeps counts that could not be reported for the next time.
+    /// Keeps counts that could not be reported for the next report.
     pub fn put_back(&self, id: &str, counts: BTreeMap<String, i64>) {
         let mut merchants = self.merchants.borrow_mut();
         let refused = merchants.entry(id.to_owned()).or_default();

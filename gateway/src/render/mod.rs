@@ -1,4 +1,4 @@
-//! Pictures of codes, and the sheet that is printed.
+//! Pictures of QR codes, and the sheet that a merchant prints.
 
 pub mod print;
 pub mod qr;

@@ -3,7 +3,7 @@
 use checkout::escape;
 use std::fmt::Write as _;
 
-/// What a sheet is printed on.
+/// The paper of a sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paper {
     /// 105 × 148 mm.
@@ -12,23 +12,23 @@ pub enum Paper {
     A4,
 }
 
-/// A link's code with the words around it.
+/// A link's code with the text around it.
 #[derive(Debug)]
 pub struct Sheet<'a> {
-    /// Who sells.
+    /// The seller's name.
     pub merchant: &'a str,
-    /// What is sold.
+    /// The description of what is sold.
     pub description: &'a str,
-    /// For how much, where that is fixed.
+    /// The price, where it is fixed.
     pub price: Option<&'a str>,
-    /// The code, an `<svg>`.
+    /// The QR code, an `<svg>`.
     pub code: &'a str,
     /// The paper.
     pub paper: Paper,
 }
 
 /// Lengths are in `u`, a hundredth of the paper's width, so that both papers
-/// have one drawing. Name and words have two lines each, so that the code keeps
+/// share one layout. Name and text have two lines each, so that the code keeps
 /// its size.
 const STYLE: &str = "\
 *{box-sizing:border-box;margin:0}\
@@ -48,7 +48,7 @@ background:#067a3c;color:#fff;font-weight:600;-webkit-print-color-adjust:exact;p
 impl Sheet<'_> {
     /// The whole page. `nonce` is the one in its Content-Security-Policy.
     pub fn html(&self, nonce: &str) -> String {
-        // In numbers: browsers know A4 by its name, and not A6.
+        // In numbers: browsers support A4 by its name, and not A6.
         let (width_mm, height_mm) = match self.paper {
             Paper::A6 => (105, 148),
             Paper::A4 => (210, 297),

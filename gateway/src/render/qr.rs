@@ -7,10 +7,10 @@ pub use qrcodegen::QrCodeEcc;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-/// The light border that a reader needs, in modules.
+/// The light border that a scanner needs, in modules.
 const QUIET: i32 = 4;
 
-/// A code that can be drawn.
+/// A QR code that can be drawn.
 pub struct Picture {
     code: QrCode,
     /// A letter in its middle: five columns and seven rows of modules.
@@ -18,15 +18,15 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// `None` for a text too long for a code.
+    /// The code of a text; `None` for a text that is too long for a code.
     pub fn new(text: &str, level: QrCodeEcc) -> Option<Self> {
         let code = QrCode::encode_text(text, level).ok()?;
         Some(Self { code, letter: None })
     }
 
-    /// With the first letter or digit of `name` on a light square in the
-    /// middle. It hides a twentieth of the smallest code that an address needs;
-    /// level H restores six times that.
+    /// As [`Picture::new`], with the first letter or digit of `name` on a light
+    /// square in the middle. It hides a twentieth of the smallest code that an
+    /// address needs; level H can restore six times that.
     pub fn with_letter(text: &str, name: &str) -> Option<Self> {
         let letter = name.bytes().find_map(letter);
         let code = QrCode::encode_text(text, QrCodeEcc::High).ok()?;
@@ -69,8 +69,8 @@ impl Picture {
         Some(path)
     }
 
-    /// For print, of any size; `size` is the side in pixels where it stands
-    /// alone.
+    /// An SVG, for print in any size; `size` is the side in pixels where it is
+    /// shown alone.
     pub fn svg(&self, size: Option<u32>) -> Option<String> {
         let (side, path) = (self.side(), self.path()?);
         let size = size.map(|size| format!(" width=\"{size}\" height=\"{size}\""));
@@ -82,30 +82,30 @@ impl Picture {
         ))
     }
 
-    /// For a screen: black and white. `size` pixels wide, or eight to a
-    /// module; every module is the same whole number of pixels, and what is
-    /// over widens the border. `None` if that is less than one.
+    /// A PNG for a screen, black and white. `size` pixels wide, or eight per
+    /// module; every module is the same whole number of pixels, and the
+    /// remainder widens the border. `None` if that is less than one.
     ///
     /// ```text
     /// signature  { length  name  data  CRC-32 }  for IHDR, IDAT (zlib), IEND
     /// ```
     ///
-    /// Written here, over `flate2`, because a PNG library brings its decoder
-    /// along: 80 KB of Worker for three chunks.
+    /// Written here, over `flate2`, because a PNG library includes a decoder:
+    /// 80 KB of Worker for three chunks.
     pub fn png(&self, size: Option<u32>) -> Option<Vec<u8>> {
         let side = u32::try_from(self.side()).ok()?;
         let size = size.unwrap_or(side * 8);
         let scale = size.checked_div(side).filter(|scale| *scale > 0)?;
         let border = (size - scale * side) / 2;
-        // The module under a pixel; the border's have none.
+        // The module under a pixel; the pixels of the border have none.
         let module = |pixel: u32| -> i32 {
             let at = pixel.checked_sub(border).map(|pixel| pixel / scale);
             at.and_then(|at| i32::try_from(at).ok())
                 .map_or(-1, |at| at - QUIET)
         };
         let row_of = |y: u32| {
-            // A row begins with its filter; then eight pixels to a byte, light
-            // is one.
+            // A row begins with its filter; then each byte has eight pixels,
+            // and a light one is 1.
             std::iter::once(0x00).chain((0..size.div_ceil(8)).map(move |byte| {
                 (0..8).fold(0, |bits, bit| {
                     let dark = self.is_dark(module(byte * 8 + bit), module(y));
@@ -125,7 +125,7 @@ impl Picture {
         let mut header = Vec::new();
         header.extend_from_slice(&size.to_be_bytes());
         header.extend_from_slice(&size.to_be_bytes());
-        // One bit to a pixel, greyscale, and the only compression there is.
+        // One bit per pixel, greyscale, and PNG's only compression method.
         header.extend_from_slice(&[1, 0, 0, 0, 0]);
         let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
         deflated.write_all(&pixels).ok()?;
@@ -157,8 +157,8 @@ pub fn svg_path(text: &str) -> Option<(u32, String)> {
     Some((u32::try_from(picture.side()).ok()?, picture.path()?))
 }
 
-/// The letters and digits, five modules wide and seven high: a byte a row, its
-/// lowest bit on the right.
+/// The letters and digits, five modules wide and seven high: one byte per row,
+/// the lowest bit on the right.
 fn letter(byte: u8) -> Option<[u8; 7]> {
     Some(match byte.to_ascii_uppercase() {
         b'A' => [0x0e, 0x11, 0x11, 0x1f, 0x11, 0x11, 0x11],

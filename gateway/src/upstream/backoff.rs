@@ -1,4 +1,4 @@
-//! Back-off: calls of which WeChat said that the account makes them too often,
+//! Back-off: which calls WeChat has refused as too frequent for the account,
 //! and until when they are not sent.
 //!
 //! Each call of each account has a pause of its own: 5 seconds, and twice as
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-/// A call that is paused when WeChat says that it is made too often. A
-/// prepayment is not among them: each is asked for by one payer, and nothing
-/// repeats it by itself.
+/// A call that is paused when WeChat refuses it as too frequent. Prepayments
+/// are not paused: each is requested by one payer, and nothing repeats it
+/// automatically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limited {
@@ -55,25 +55,25 @@ impl Limited {
     }
 }
 
-/// After refusals for so long without another answer an alarm is raised.
+/// After consecutive refusals for this long an alarm is raised.
 const LONG_MS: i64 = 5 * 60_000;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Pause {
     until_ms: i64,
     pause_ms: i64,
-    /// The first refusal in this row of refusals.
+    /// The first of these consecutive refusals.
     since_ms: i64,
 }
 
-/// What follows from an answer.
+/// The effect of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Followed {
     /// No new pause.
     Nothing,
     /// A new pause.
     Paused,
-    /// A new pause, and refusals have come for five minutes.
+    /// A new pause, after refusals for five minutes.
     PausedLong,
 }
 
@@ -86,8 +86,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Whether the call is not to be sent now. A pause that is longer than any
-    /// can be comes from a clock that was moved, and does not hold.
+    /// Whether the call is not to be sent now. A pause that is longer than
+    /// possible was caused by a change of the clock, and is ignored.
     pub fn is_paused(&self, mch_id: &str, call: Limited, now_ms: i64) -> bool {
         let (_, longest_ms) = call.pauses_ms();
         self.pauses
@@ -96,8 +96,8 @@ impl Backoff {
             .is_some_and(|pause| (1..=longest_ms).contains(&(pause.until_ms - now_ms)))
     }
 
-    /// An answer of WeChat's. Refusals that come while the call is paused
-    /// belong to requests that were on their way, and lengthen nothing.
+    /// Records an answer of WeChat's. Refusals during a pause belong to
+    /// requests that were in flight, and do not lengthen it.
     pub fn answered(
         &self,
         mch_id: &str,
@@ -149,8 +149,8 @@ impl Backoff {
         serde_json::to_string(&pauses).ok()
     }
 
-    /// Pauses that were kept. What cannot be read is forgotten: WeChat says it
-    /// again.
+    /// Restores stored pauses. Unreadable ones are dropped: WeChat's next
+    /// refusal sets them again.
     pub fn restore(&self, kept: &str) {
         let kept: Vec<((String, Limited), Pause)> =
             serde_json::from_slice(kept.as_bytes()).unwrap_or_default();

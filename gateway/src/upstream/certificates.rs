@@ -1,6 +1,6 @@
-//! WeChat Pay's own keys, for the dialect v3: downloaded, remembered by the
-//! registry, fetched again before they expire and when a signature names one
-//! that is not known.
+//! WeChat Pay's own keys, for the dialect v3: downloaded, stored by the
+//! registry, and downloaded again before they expire and when a signature names
+//! an unknown one.
 
 use super::Upstream;
 use super::v3::V3;
@@ -15,12 +15,12 @@ use wechatpay::rsa::Certificate;
 use wechatpay::v3::Keyring;
 use wechatpay::v3::certificates::{self, CertificatesError};
 
-/// Certificates are asked for twice a day, so that the next one is here before
-/// the present one expires (checklist G9).
+/// Certificates are downloaded twice a day, so that the next one is known
+/// before the current one expires (checklist G9).
 const REFRESH_MS: i64 = 12 * 60 * 60 * 1000;
 
-/// A sender of notices with invented serial numbers makes us ask WeChat
-/// no more often than this.
+/// The shortest time between two downloads, which a sender of notices with
+/// invented serial numbers could otherwise cause.
 const APART_MS: i64 = 60 * 1000;
 
 /// The header that names the key.
@@ -41,9 +41,9 @@ impl<R: Runtime> Upstream<'_, R> {
         keyring
     }
 
-    /// The keys to verify a notice with. WeChat waits five seconds for an answer
-    /// (checklist G6), so nothing is fetched but a key that is not known; what
-    /// grows old is fetched with the next answer.
+    /// The keys to verify a notice with. WeChat waits five seconds for an
+    /// answer (checklist G6), so only an unknown key is downloaded now;
+    /// outdated ones are downloaded with the next answer.
     pub async fn keyring_for_notice(&self, serial: &str) -> Rc<Keyring> {
         match self.is_unknown(serial) {
             true => self.keyring_of(APART_MS).await,
@@ -64,14 +64,14 @@ impl<R: Runtime> Upstream<'_, R> {
         self.context.platform.borrow().keyring.clone()
     }
 
-    /// Asks WeChat Pay for its certificates. What cannot be had or believed
-    /// changes nothing but the time of asking.
+    /// Downloads WeChat Pay's certificates. A failed or unverified download
+    /// changes only its time.
     async fn refresh(&self, platform: Platform) {
         let has_none =
             platform.keyring.certificates.is_empty() && platform.keyring.public_key.is_none();
         if !has_none {
-            // Before anything is waited for: callers beside this one go on
-            // with what is there. Where nothing is, they too must ask.
+            // Set before the first await: concurrent callers use the stored
+            // keys. Where there are none, they too must download.
             self.asked();
         }
         let pems = match self.download(&platform.keyring).await {
@@ -102,8 +102,8 @@ impl<R: Runtime> Upstream<'_, R> {
         self.context.platform.borrow_mut().asked_at_ms = self.runtime.now_ms();
     }
 
-    /// The certificates that hold now. One that was known and has not expired
-    /// stays: an answer that it signed may still be on its way.
+    /// The certificates that are valid now. A known one that has not expired
+    /// stays: an answer that it signed may still be in flight.
     async fn download(&self, held: &Keyring) -> Result<Vec<Certificate>, String> {
         let v3 = V3::of(self).ok_or("the merchant does not speak v3")?;
         let answer = v3
@@ -112,7 +112,7 @@ impl<R: Runtime> Upstream<'_, R> {
             .map_err(|failure| failure.name().to_owned())?
             .answer;
         // Where WeChat signs with a public key there are no certificates, and
-        // this answer says so under that key.
+        // this answer is signed with that key.
         if let Some(serial) = serial(&answer)
             && is_public_key_id(serial)
             && is_unknown(held, serial)
@@ -136,14 +136,14 @@ impl<R: Runtime> Upstream<'_, R> {
             .await
         };
         let mut fresh = read(&credentials.api_key).await;
-        // While the keys change, WeChat may not have the new one yet.
+        // During a rotation of the keys, WeChat may not have the new one yet.
         if let (Err(CertificatesError::Sealed { .. }), Some(previous)) =
             (&fresh, credentials.previous_api_key(now_ms))
         {
             fresh = read(previous).await;
         }
         let mut fresh = fresh.map_err(|error| match error {
-            // Read before they are verified.
+            // These errors occur before the message is verified.
             CertificatesError::Json(_) => "no v3 message".to_owned(),
             CertificatesError::Sealed { error, .. } => error.to_string(),
             CertificatesError::Certificate { .. } => "no certificate".to_owned(),
@@ -171,7 +171,7 @@ pub(super) fn header<'a>(answer: &'a Response) -> impl Fn(&'static str) -> Optio
     move |name: &'static str| answer.headers().get(name)?.to_str().ok()
 }
 
-/// The key that an answer says it is signed with.
+/// The serial number of the key that an answer says it is signed with.
 pub(super) fn serial(answer: &Response) -> Option<&str> {
     answer.headers().get(SERIAL)?.to_str().ok()
 }

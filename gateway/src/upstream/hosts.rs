@@ -1,5 +1,4 @@
-//! The hosts that a dialect is spoken with, in their order; and how long a
-//! call takes.
+//! The hosts of each dialect, in their order; and how long a call takes.
 
 use super::backoff::Backoff;
 use crate::observe::{Counters, Log};
@@ -10,7 +9,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// Hosts that stand for each other, and where their state is kept.
+/// Hosts that replace each other, and where their state is kept.
 #[derive(Debug)]
 pub struct Family {
     index: usize,
@@ -61,13 +60,13 @@ const AWAY_MS: i64 = 60_000;
 /// 9.8).
 const SAMPLE_EVERY: u32 = 50;
 
-/// Which host answered last. Where one fails the next is used, for a while.
+/// The host that answered last. If one fails, the next is used for a while.
 #[derive(Debug, Default)]
 pub struct Hosts {
     states: [State; FAMILIES],
     calls: Cell<u32>,
     samples: RefCell<VecDeque<Sample>>,
-    /// The address of who called last to have a payment begun.
+    /// The address of the last payer or caller who began a payment.
     caller: Cell<Option<IpAddr>>,
     counters: Rc<Counters>,
     backoff: Backoff,
@@ -92,7 +91,7 @@ pub enum Tries {
 /// A message, to any host of a family.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'m> {
-    /// Which way it leaves.
+    /// The route by which it is sent.
     pub route: Route<'m>,
     /// How often it may be sent.
     pub tries: Tries,
@@ -106,7 +105,7 @@ pub struct Message<'m> {
     pub body: &'m str,
 }
 
-/// What became of a message to one host.
+/// The result of sending a message to one host.
 enum Tried<B> {
     Answered(http::Response<B>),
     Failed,
@@ -120,16 +119,16 @@ pub struct Sample {
     pub url: String,
     /// How long it took.
     pub elapsed_ms: i64,
-    /// What came of it.
+    /// Its result.
     pub outcome: Outcome,
 }
 
-/// What came of a call that was timed.
+/// The result of a call that was timed.
 #[derive(Debug)]
 pub enum Outcome {
     /// No answer.
     NoAnswer,
-    /// An answer, not verified; empty where it was not held.
+    /// An answer, not verified; empty where it was not kept.
     Answered(Vec<u8>),
     /// A Quick Pay of this order ended, paid or not.
     QuickPay {
@@ -140,11 +139,11 @@ pub enum Outcome {
     },
 }
 
-/// So many samples wait to be reported; older ones are dropped.
+/// The most samples that wait to be reported; older ones are dropped.
 const MAX_SAMPLES: usize = 10;
 
 impl Hosts {
-    /// Whose calls are counted there.
+    /// Hosts whose calls are counted in `counters`.
     pub fn counting(counters: Rc<Counters>) -> Self {
         Self {
             counters,
@@ -162,8 +161,8 @@ impl Hosts {
         &self.counters
     }
 
-    /// Sends a message. `None` says that no answer came, and not that nothing
-    /// happened.
+    /// Sends a message. `None` means that no answer was received; the message
+    /// may have had its effect.
     pub async fn send(
         &self,
         runtime: &impl Runtime,
@@ -175,7 +174,7 @@ impl Hosts {
             .await
     }
 
-    /// As [`Hosts::send`], for an answer that is too long to be held.
+    /// As [`Hosts::send`], for an answer that is too long for memory.
     pub async fn send_for_pieces(
         &self,
         runtime: &impl Runtime,
@@ -234,7 +233,7 @@ impl Hosts {
         let request: Request = match request.body(message.body.as_bytes().to_vec()) {
             Ok(request) => request,
             Err(error) => {
-                // The error names the kind of fault and repeats no value.
+                // The error names the kind of fault and contains no value.
                 runtime.log(format_args!("{host}: not sent: {error}"));
                 return Some(Tried::NotSent);
             }
@@ -242,12 +241,12 @@ impl Hosts {
         let began_ms = runtime.now_ms();
         let outcome = fetch(request).await;
         if matches!(outcome, Err(FetchError::Busy)) {
-            // No host is to blame, and none was asked.
+            // No host failed, and none was called.
             runtime.log(format_args!("{host}: {}", FetchError::Busy));
             self.counters.count("upstream_not_sent");
             return Some(Tried::NotSent);
         }
-        // A query string may say who the payer is; the path never does.
+        // A query string may identify the payer; the path never does.
         let place = url.split('?').next().unwrap_or_default();
         let elapsed_ms = runtime.now_ms() - began_ms;
         self.count(|| Sample {
@@ -280,7 +279,7 @@ impl Hosts {
             Ok(answer) => runtime.log(format_args!("{place}: status {}", answer.status())),
             Err(error) => runtime.log(format_args!("{place}: {error}")),
         }
-        // Others may have moved on from this host meanwhile.
+        // Another call may have changed the host during the await.
         if state.current.get() == current {
             state.current.set((current + 1) % family.hosts.len());
             state.return_at_ms.set(runtime.now_ms() + AWAY_MS);
@@ -310,12 +309,13 @@ impl Hosts {
         self.samples.take()
     }
 
-    /// Remembers who has a payment begun.
+    /// Stores the address of the payer or caller who begins a payment.
     pub fn called_from(&self, address: IpAddr) {
         self.caller.set(Some(address));
     }
 
-    /// Who had a payment begun last; none before the first payment.
+    /// The address of the last payer or caller who began a payment; `None`
+    /// before the first.
     pub fn caller(&self) -> Option<IpAddr> {
         self.caller.get()
     }

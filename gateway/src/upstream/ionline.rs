@@ -1,9 +1,9 @@
 //! iOnline Pay (iOnline description): an acquirer in front of WeChat Pay.
 //! Forms, signed with the merchant's key; the answers are JSON.
 //!
-//! iOnline has no call that closes an order. An order of its is over when
-//! WeChat's own two hours are; until then a close is refused with "later", and
-//! the order's timer asks again.
+//! iOnline has no call that closes an order. An order counts as closed when
+//! WeChat's own two hours are over; until then a close is refused as
+//! [`Reason::Retryable`], and the order's timer repeats it.
 
 use super::hosts::Tries;
 use super::{Failure, FoundRefund, Prepay, Reason, Refused, Upstream, hosts, v2, wrong};
@@ -24,7 +24,7 @@ use wechatpay::ionline::prepay::{Jspay, Lifetime, Means, NotifyUrl, Start, Trade
 use wechatpay::ionline::{self, Merchant, prepay, query, refund, refundquery};
 use wechatpay::v2::ErrorCode;
 
-/// How long after its end an order counts as over: the two clocks differ.
+/// How long after its expiry an order counts as closed: the two clocks differ.
 const GRACE_MS: i64 = 60_000;
 
 /// The iOnline side of an [`Upstream`].
@@ -53,7 +53,7 @@ impl<R: Runtime> Ionline<'_, R> {
         })
     }
 
-    /// The package as iOnline signed it: only iOnline can.
+    /// The package as iOnline signed it; the gateway cannot sign it.
     pub(super) fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, ApiError> {
         let package = prepayment.pay_info.as_deref().unwrap_or_default();
         serde_json::from_slice(package.as_bytes())
@@ -81,8 +81,8 @@ impl<R: Runtime> Ionline<'_, R> {
         }
     }
 
-    /// Closed by the passing of its time, or not at all. An order that is not
-    /// known here may be unknown to iOnline too.
+    /// Reports the order as closed once it has expired. An order that is not in
+    /// the book may be unknown to iOnline too.
     pub(super) async fn close(
         &self,
         number: &OutTradeNo,
@@ -151,7 +151,7 @@ impl<R: Runtime> Ionline<'_, R> {
         text("nonce_str", &self.0.nonce())
     }
 
-    /// Nothing that iOnline offers takes money: each call may be repeated.
+    /// No call of iOnline takes money, so each may be repeated.
     async fn ask(&self, form: String) -> Result<Vec<u8>, Failure> {
         let kind = "application/x-www-form-urlencoded; charset=utf-8";
         let message = hosts::Message {
@@ -193,8 +193,8 @@ impl<R: Runtime> Ionline<'_, R> {
                 return Err(Problem::UnknownValue.of("trade_type"));
             }
         };
-        // The time of the request must not differ when it is repeated, so it
-        // is counted back from the end.
+        // The start time must be the same in a repeated request, so it is
+        // computed from the expiry.
         let lifetime = time_expire_ms
             .map(|end_ms| Lifetime::new(end_ms - PREPAY_SECONDS * 1000, end_ms))
             .transpose()?;
@@ -206,7 +206,7 @@ impl<R: Runtime> Ionline<'_, R> {
             body: Text::new("body", &terms.body)?,
             attach: v2::attach(terms.attach.as_deref())?,
             money: terms.money,
-            // The field has no room for an IPv6 address.
+            // The field is too short for an IPv6 address.
             mch_create_ip: match payer_ip {
                 IpAddr::V4(ip) => ip,
                 IpAddr::V6(ip) => ip.to_ipv4_mapped().unwrap_or(Ipv4Addr::LOCALHOST),
@@ -230,7 +230,8 @@ impl<R: Runtime> Ionline<'_, R> {
                     told: v2::refused(v2::object(&fields)),
                 }))
             }
-            // Unsigned by nature: shown, not believed, and not logged.
+            // Unsigned by design: returned to the caller, not trusted, and not
+            // logged.
             AnswerError::Communication { status, message } => {
                 runtime.log(format_args!("iOnline, {what}: a status that is not 0"));
                 let told = json!({"status": status, "message": message});

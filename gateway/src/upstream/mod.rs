@@ -1,18 +1,18 @@
 //! A merchant's account at its upstream, and the calls to it. An upstream is
 //! WeChat Pay or an acquirer.
 //!
-//! [`Upstream`] is what the rest of the gateway asks. It speaks of orders,
-//! payments and refunds in crate `order`'s words; which [`Dialect`] carries
-//! them is known here and in `handlers/notify/`, and nowhere else. One file per
-//! dialect holds the same calls:
+//! [`Upstream`] is the interface for the rest of the gateway. Its arguments are
+//! orders, payments and refunds of crate `order`; which [`Dialect`] transmits
+//! them is known only here and in `handlers/notify/`. One file per dialect has
+//! the same calls:
 //!
 //! ```text
 //! prepay query close        quick_pay reverse        refund query_refund
 //! jsapi app                 statement settlements
 //! ```
 //!
-//! What v2 alone offers (exchange rates, short addresses, codes of products,
-//! reports of speed) is refused by name for the other dialects.
+//! Calls that only v2 has (exchange rates, short addresses, codes of products,
+//! reports of speed) are refused by name for the other dialects.
 
 mod backoff;
 mod certificates;
@@ -55,40 +55,40 @@ use wechatpay::{v2 as wechat_v2, v3 as wechat_v3};
 /// One merchant's account upstream.
 #[derive(Debug)]
 pub struct Upstream<'a, R> {
-    /// The runtime, for the network, the clock and chance.
+    /// The runtime, for the network, the clock and randomness.
     pub runtime: &'a R,
     /// The deployment's settings.
     pub config: &'a Config,
-    /// Which hosts answer.
+    /// The hosts, and which of them answers.
     pub hosts: &'a Hosts,
     /// The merchant.
     pub context: &'a MerchantContext,
 }
 
-/// Why there is no success. Only [`Refused`](Self::Refused) is WeChat's own,
-/// verified word; after any other it is open what WeChat did.
+/// Why a call did not succeed. Only [`Refused`](Self::Refused) is WeChat's own,
+/// verified answer; after any other it is unknown what WeChat did.
 #[derive(Debug)]
 pub enum Failure {
-    /// No answer came.
+    /// No answer was received.
     NoAnswer,
-    /// An answer came, and it cannot be believed.
+    /// An answer was received, but could not be verified.
     NotBelieved(ApiError),
-    /// WeChat refuses.
+    /// WeChat refused.
     Refused(Box<Refused>),
 }
 
 /// WeChat's refusal.
 #[derive(Debug)]
 pub struct Refused {
-    /// What follows from it.
+    /// The reason, by which the gateway decides.
     pub reason: Reason,
     /// WeChat's code for it.
     pub err_code: String,
-    /// What the merchant is told.
+    /// The error for the merchant.
     pub told: ApiError,
 }
 
-/// WeChat's reasons, as far as anything here is decided by them.
+/// WeChat's reasons, as far as the gateway distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There is no such order.
@@ -105,30 +105,31 @@ pub enum Reason {
     NoStatement,
     /// The day's statement is not ready.
     StatementCreating,
-    /// Too little money for a refund: the same request may pass later.
+    /// The balance is too low for a refund: the same request may pass later.
     NotEnough,
     /// Nothing was done; the same request may pass later.
     Retryable,
-    /// Nothing was done, and nothing will be: asking again is of no use.
+    /// Nothing was done, and repeating the request cannot succeed.
     Permanent,
-    /// The order is not reversed: not yet, or never. There is one code for
+    /// The order is not reversed: not yet, or never. WeChat has one code for
     /// both.
     NotReversible,
     /// Nothing was done.
     NotApplied,
-    /// It is not WeChat's: our request could not be signed, and was not sent.
+    /// Not WeChat's reason: the request could not be signed, and was not sent.
     NotSent,
-    /// The code says that the outcome is open.
+    /// The code means that the outcome is unknown.
     OutcomeUnknown,
-    /// It is about this message and not about what was asked. The message may
-    /// have been corrupted in transit; an identical earlier one may still be in flight.
+    /// The refusal is about this message and not about the operation. The
+    /// message may have been corrupted in transit; an identical earlier one may
+    /// still be in flight.
     Malformed,
     /// A code that is not listed.
     Unlisted,
 }
 
 impl Failure {
-    /// The words for it in the log. They hold nothing that WeChat sent.
+    /// A description for the log, which contains nothing that WeChat sent.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::NoAnswer => "no answer",
@@ -137,10 +138,10 @@ impl Failure {
         }
     }
 
-    /// Whether WeChat says that the account makes this call too often. It is
-    /// believed unsigned too, because it changes only when the call is sent
-    /// again: v2 says it as a failed communication in words, and a server in
-    /// front of APIv3 by the status 429.
+    /// Whether WeChat says that the account makes this call too often. An
+    /// unsigned answer is accepted too, because the only effect is when the
+    /// call is sent again: v2 reports it as a failed communication in words,
+    /// and a server in front of APIv3 with the status 429.
     fn is_too_often(&self) -> bool {
         const CODES: [&str; 5] = [
             "FREQUENCY_LIMITED",
@@ -162,8 +163,8 @@ impl Failure {
         }
     }
 
-    /// A call that is not sent, because WeChat has refused it as too frequent a
-    /// moment ago.
+    /// The failure of a call that is not sent, because WeChat has refused it as
+    /// too frequent.
     fn too_often() -> Self {
         Self::Refused(Box::new(Refused {
             reason: Reason::Retryable,
@@ -172,7 +173,7 @@ impl Failure {
         }))
     }
 
-    /// An answer with the status 429 that is no document.
+    /// An answer with the status 429 that is not a document of WeChat Pay.
     fn too_many_requests() -> Self {
         let mut told = ApiError::of(Code::UpstreamUnverified);
         told.message = serde_json::json!({
@@ -182,7 +183,7 @@ impl Failure {
         Self::NotBelieved(told)
     }
 
-    /// Whether it is open what WeChat did.
+    /// Whether it is unknown what WeChat did.
     pub const fn is_unknown_outcome(&self) -> bool {
         match self {
             Self::Refused(refused) => {
@@ -195,7 +196,7 @@ impl Failure {
         }
     }
 
-    /// A refusal whose code passes `is` means this instead.
+    /// Replaces the reason of a refusal whose code passes `is`.
     fn with_reason(self, reason: Reason, is: impl Fn(&str) -> bool) -> Self {
         match self {
             Self::Refused(refused) if is(&refused.err_code) => {
@@ -205,9 +206,9 @@ impl Failure {
         }
     }
 
-    /// The code of a failure that lasts until a person corrects the merchant's
-    /// certificate or key: nothing was done, and the same request may pass
-    /// later. It may come unsigned, so it must end nothing.
+    /// The code of a failure that lasts until an operator corrects the
+    /// merchant's certificate or key: nothing was done, and the same request
+    /// may pass later. It may be unsigned, so it must not end anything.
     pub fn waits_for_repair(&self) -> Option<&str> {
         const SIGN_ERROR: &str = "SIGN_ERROR";
         match self {
@@ -222,7 +223,7 @@ impl Failure {
         }
     }
 
-    /// WeChat's reason, where it gave one.
+    /// WeChat's reason, if WeChat refused.
     pub const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Refused(refused) => Some(refused.reason),
@@ -231,7 +232,7 @@ impl Failure {
     }
 }
 
-/// WeChat's code in a refusal as the merchant is shown it.
+/// WeChat's code in a refusal as the merchant sees it.
 fn code_in(refusal: &ApiError) -> Option<&str> {
     match refusal.code {
         Code::UpstreamRefused => refusal.message.get("err_code")?.as_str(),
@@ -239,8 +240,8 @@ fn code_in(refusal: &ApiError) -> Option<&str> {
     }
 }
 
-/// Whether WeChat refuses for a while only: the same request may pass later.
-/// Every dialect uses the codes of API v2 or of APIv3.
+/// Whether WeChat refuses temporarily: the same request may pass later. Every
+/// dialect uses the codes of API v2 or of APIv3.
 pub fn may_pass_later(refusal: &ApiError) -> bool {
     code_in(refusal).is_some_and(|code| {
         wechat_v2::ErrorCode::from_code(code).is_retryable()
@@ -249,7 +250,7 @@ pub fn may_pass_later(refusal: &ApiError) -> bool {
 }
 
 /// Whether WeChat refuses because of the merchant's account or key, so that no
-/// payment can be begun until a person has corrected them. An expired APIv3
+/// payment can be begun until an operator has corrected them. An expired APIv3
 /// certificate has an alarm of its own.
 fn is_about_account(refusal: &ApiError) -> bool {
     if let Some(code) = code_in(refusal) {
@@ -258,9 +259,9 @@ fn is_about_account(refusal: &ApiError) -> bool {
             || v2.side() == Side::Account
             || wechat_v3::ErrorCode::from_code(code).side() == Side::Account;
     }
-    // A refusal without a code is not signed and has only WeChat's words (WeChat
-    // Pay v2 manual, section 4.3.1). It only raises an alarm. A wrong openid is
-    // the caller's.
+    // A refusal without a code is not signed and contains only text (WeChat Pay
+    // v2 manual, section 4.3.1). It only raises an alarm. A wrong openid is the
+    // caller's mistake.
     let words = |name: &str| refusal.message.get(name).and_then(Value::as_str);
     let said = words("return_msg").or_else(|| words("message"));
     let said = said.unwrap_or_default().to_lowercase();
@@ -280,12 +281,12 @@ impl From<Failure> for ApiError {
     }
 }
 
-/// A call under way.
+/// A call in flight.
 pub type Asking<'a, T> = LocalBoxFuture<'a, Result<T, Failure>>;
 
 impl<'a, R: Runtime> Upstream<'a, R> {
-    /// Asks for the means to pay. It takes no money; the same request again
-    /// gives the same means.
+    /// Requests the means to pay. This takes no money; the same request again
+    /// returns the same means.
     pub async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
         self.hosts.called_from(prepay.payer_ip);
         let prepared = match self.dialect() {
@@ -321,7 +322,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// How an order of `account` stands at WeChat.
+    /// Queries the state of an order of `account`.
     pub async fn query(
         &self,
         number: &OutTradeNo,
@@ -338,8 +339,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         .await
     }
 
-    /// Closes an order that is not paid; `terms` are its own, where it is
-    /// known here.
+    /// Closes an unpaid order; `order` is the order, if it is in the book.
     pub async fn close(&self, number: &OutTradeNo, order: Option<&Order>) -> Result<(), Failure> {
         self.limited(Limited::Close, async {
             match self.dialect() {
@@ -351,7 +351,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         .await
     }
 
-    /// A Quick Pay, ready to be sent once. Its wrong fields are found before
+    /// A Quick Pay, ready to be sent once. Its wrong fields are refused before
     /// anything is written or sent.
     pub fn quick_pay(&'a self, new: &QuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
         self.hosts.called_from(new.till_ip);
@@ -373,8 +373,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// Reverses a Quick Pay. `true` when it is done, `false` when WeChat wants
-    /// to be asked again.
+    /// Reverses a Quick Pay. `true` when it is done, `false` when WeChat
+    /// requires another call.
     pub async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
         self.limited(Limited::Reverse, async {
             match self.dialect() {
@@ -386,7 +386,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         .await
     }
 
-    /// Asks for a refund; the same number gives the same refund.
+    /// Requests a refund; the same number gives the same refund.
     pub async fn refund(&self, order: &Order, refund: &Refund) -> Result<RefundState, Failure> {
         self.limited(Limited::Refund, async {
             match self.dialect() {
@@ -398,7 +398,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         .await
     }
 
-    /// The refund with this number; `None` where the answer names others only.
+    /// The refund with this number; `None` where the answer contains only
+    /// others.
     pub async fn query_refund(&self, out_refund_no: &str) -> Result<Option<FoundRefund>, Failure> {
         self.limited(Limited::QueryRefund, async {
             self.hosts.counters().count("query:refund");
@@ -413,7 +414,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         .await
     }
 
-    /// A day's statement, which arrives in pieces.
+    /// A day's statement, which is received in chunks.
     pub async fn statement(&self, day: Date, bill_type: BillType) -> Result<Statement, Failure> {
         self.limited(Limited::Statement, async {
             match self.dialect() {
@@ -433,14 +434,15 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// What it means that a statement cannot be had whole. Only WeChat's refusal
-    /// is an answer; no row of a statement is a reason to doubt a key.
+    /// The failure for a statement that cannot be read to its end. Only
+    /// WeChat's refusal is an answer; a row of a statement is no reason to
+    /// doubt a key.
     pub fn not_a_statement(&self, broken: Broken) -> Failure {
         match broken {
             Broken::Lost(_) => Failure::NoAnswer,
             broken => {
                 let why = match &broken {
-                    // Text of an unsigned document stays out of the log.
+                    // Text of an unsigned document is not logged.
                     Broken::Table(BillError::Xml(_) | BillError::Refused { .. }) => {
                         "it is no table".to_owned()
                     }
@@ -467,8 +469,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// WeChat's own self-test, where the dialect has one: whether it passed, and
-    /// how many seconds WeChat's clock is ahead of ours.
+    /// WeChat's own self-test, if the dialect has one: whether it passed, and
+    /// how many seconds WeChat's clock is ahead of the gateway's.
     pub async fn echo(&self) -> Option<(Result<(), Failure>, Option<i64>)> {
         match self.dialect() {
             Dialect::V3(settings) => Some(V3(self, settings).echo().await),
@@ -490,12 +492,12 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         self.v2()?.short_url(long_url).await
     }
 
-    /// What the code of a product says (Native mode 1).
+    /// The contents of a product's code (Native mode 1).
     pub fn product_code(&self, product_id: &str) -> Result<String, ApiError> {
         self.v2()?.product_code(product_id)
     }
 
-    /// Tells WeChat how long some of its calls took, and each Quick Pay.
+    /// Reports to WeChat how long some of its calls took, and each Quick Pay.
     /// Best effort: a lost sample is not repeated.
     pub async fn report_speed(&self) {
         let samples = self.hosts.take_samples();
@@ -506,8 +508,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// Notes that a Quick Pay ended, to be reported: WeChat Pay v2 wants a report
-    /// of each (manual, section 9.8). Whether there will be one.
+    /// Notes that a Quick Pay ended, to be reported: WeChat Pay v2 requires a
+    /// report of each (manual, section 9.8). Returns whether there will be one.
     pub fn quick_pay_ended(&self, order: &Order) -> bool {
         let is_reported = self.v2().is_ok();
         if is_reported {
@@ -523,12 +525,12 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         is_reported
     }
 
-    /// Whether an order can be closed before its time is over.
+    /// Whether an order can be closed before it expires.
     pub fn can_close(&self) -> bool {
         !matches!(self.dialect(), Dialect::Ionline(_))
     }
 
-    /// The most bytes of what the payer reads.
+    /// The most bytes of the description that the payer reads.
     pub fn max_body(&self) -> usize {
         match self.dialect() {
             Dialect::V2 => 128,
@@ -536,8 +538,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// Whether `body` is signed as one of several joined values, so that it may
-    /// not hold `&`. `APIv3` signs the request as a whole.
+    /// Whether `body` is signed as one of several joined values, so that it
+    /// must not contain `&`. `APIv3` signs the request as a whole.
     pub fn signs_joined_body(&self) -> bool {
         !matches!(self.dialect(), Dialect::V3(_))
     }
@@ -561,8 +563,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     }
 
     /// Whether a refund's reason is signed as one of several joined values, so
-    /// that it may not hold `&`. iOnline's request has no field for a reason:
-    /// there the gateway only keeps it.
+    /// that it must not contain `&`. iOnline's request has no field for a
+    /// reason: there only the gateway stores it.
     pub fn signs_joined_reason(&self) -> bool {
         matches!(self.dialect(), Dialect::V2)
     }
@@ -578,9 +580,9 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     }
 
     /// The currencies that an order may have; `None` where WeChat decides. v2
-    /// and the mainland take the settlement currency and CNY (checklist P3).
-    /// `APIv3` Global takes orders that are priced in other currencies. iOnline's
-    /// requests name no currency, so an order has the merchant's own.
+    /// and the mainland accept the settlement currency and CNY (checklist P3).
+    /// `APIv3` Global accepts orders in other currencies. iOnline's requests
+    /// name no currency, so an order has the merchant's own.
     pub fn currencies(&self) -> Option<Vec<Currency>> {
         let ours = self.context.merchant.currency;
         match self.dialect() {
@@ -592,10 +594,10 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// Whether this merchant's refunds and reverses can be sent at all: v2
-    /// needs a client certificate, v3 a certificate that has not expired. To be
-    /// asked before a refund, a reverse or a Quick Pay is written: a Quick Pay
-    /// that ends in doubt has to be reversed.
+    /// Refuses if this merchant's refunds and reverses cannot be sent: v2 needs
+    /// a client certificate, v3 a certificate that has not expired. Call it
+    /// before a refund, a reverse or a Quick Pay is written: a Quick Pay with
+    /// an unknown outcome has to be reversed.
     pub fn check_certificate(&self) -> Result<(), ApiError> {
         match self.dialect() {
             Dialect::V2 => V2(self).client_certificate().map(drop),
@@ -604,7 +606,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// Whether WeChat takes v2's client certificate, proven by a call that
+    /// Whether WeChat accepts v2's client certificate, tested by a call that
     /// needs one: a refund of an order that does not exist. `None` where the
     /// dialect has no such certificate.
     pub async fn try_client_certificate(&self, number: &OutTradeNo) -> Option<Result<(), Failure>> {
@@ -618,10 +620,10 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         &self.context.merchant.dialect
     }
 
-    /// Makes a call, unless WeChat has refused it as too frequent a moment ago.
-    /// A query that a caller or a notice causes is sent all the same: it is one
-    /// for each order in ten seconds, a caller waits for it, and its answer ends
-    /// the pause.
+    /// Makes a call, unless WeChat has recently refused it as too frequent. A
+    /// query that a caller or a notice causes is sent all the same: there is
+    /// one for each order in ten seconds, a caller waits for it, and its answer
+    /// ends the pause.
     async fn limited<T>(
         &self,
         call: Limited,
@@ -643,11 +645,11 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         self.hosts.backoff().is_paused(mch_id, call, now_ms)
     }
 
-    /// Notes whether WeChat says that the call is made too often.
+    /// Records whether WeChat says that the call is made too often.
     fn heard<T>(&self, call: Limited, answer: Result<T, Failure>) -> Result<T, Failure> {
         let is_too_often = match &answer {
             Ok(_) => false,
-            // It says nothing about how often the call is made.
+            // No answer says nothing about how often the call is made.
             Err(Failure::NoAnswer) => return answer,
             Err(failure) => failure.is_too_often(),
         };
@@ -686,7 +688,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         crate::merchants::seal::random_text(|bytes| self.runtime.random(bytes), 32)
     }
 
-    /// `error` repeats no text of an unverified answer.
+    /// `error` must contain no text of an unverified answer.
     fn not_believed(&self, what: &str, error: impl std::fmt::Display) -> Failure {
         self.runtime.log(format_args!("{what}: {error}"));
         Failure::NotBelieved(ApiError::of(Code::UpstreamUnverified))
@@ -697,7 +699,7 @@ fn not_offered() -> ApiError {
     ApiError::of(Code::NotOffered)
 }
 
-/// A field that WeChat would not take.
+/// The refusal of a field that WeChat would refuse.
 pub fn wrong(error: FieldError) -> ApiError {
     ApiError::field(Code::FieldInvalid, error.field, format!("The {error}."))
 }

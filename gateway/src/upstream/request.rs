@@ -1,4 +1,4 @@
-//! What an upstream is asked for, and what it finds.
+//! The requests to an upstream, and their results.
 
 use order::{RefundState, Terms};
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use wechatpay::common::Date;
 use wechatpay::common::settlement::{Limit, UseTag};
 
-/// A prepayment to ask for.
+/// A prepayment to request.
 #[derive(Clone, Copy, Debug)]
 pub struct Prepay<'a> {
-    /// What for.
+    /// The order's terms.
     pub terms: &'a Terms,
     /// The payer's address, or the caller's (checklist H1).
     pub payer_ip: IpAddr,
@@ -22,31 +22,31 @@ pub struct Prepay<'a> {
 pub struct FoundRefund {
     /// The number of the order it belongs to.
     pub out_trade_no: String,
-    /// How much goes back, in the currency's smallest unit.
+    /// The refunded amount, in the currency's smallest unit.
     pub refund_fee: i64,
-    /// How it stands.
+    /// Its state at WeChat.
     pub state: RefundState,
 }
 
 /// Which settlements to list.
 #[derive(Debug)]
 pub struct Settlements {
-    /// Paid out already, or still held.
+    /// Paid out already, or not yet.
     pub usetag: UseTag,
-    /// From the first to the last day.
+    /// The first and the last day.
     pub dates: Option<(Date, Date)>,
-    /// How many to pass over.
+    /// How many to skip.
     pub offset: u32,
-    /// How many to list.
+    /// The most settlements to list.
     pub limit: Limit,
 }
 
 /// A Quick Pay to make. It is sent to a book in this form.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct QuickPay {
-    /// Its terms.
+    /// The order's terms.
     pub terms: Terms,
-    /// The payer's code. It is used once and never stored.
+    /// The payer's payment code. It is used once and never stored.
     pub auth_code: String,
     /// The till's address.
     pub till_ip: IpAddr,

@@ -1,4 +1,5 @@
-//! A day's statement as it arrives: checked on the way, never held whole.
+//! A day's statement while it is received: checked, and never in memory as a
+//! whole.
 //!
 //! ```text
 //! chunks ─▶ hash, Reader ─▶ Piece (the bytes, and the rows that end in them) …
@@ -17,16 +18,16 @@ use wechatpay::v3::bill::TableHash;
 /// The longest statement that is read: some 600,000 rows.
 pub const MAX_STATEMENT_BYTES: usize = 256 * 1024 * 1024;
 
-/// Why a statement cannot be had whole.
+/// Why a statement cannot be read to its end.
 #[derive(Debug, Error)]
 pub enum Broken {
     /// The connection ended first.
     #[error("{0}")]
     Lost(FetchError),
-    /// It is no statement.
+    /// The document is not a statement.
     #[error("{0}")]
     Table(#[from] BillError),
-    /// It is not what its hash was made of.
+    /// The contents do not match the hash.
     #[error("it was cut short or changed on its way: its hash differs")]
     OtherHash,
     /// More than [`MAX_STATEMENT_BYTES`].
@@ -34,7 +35,7 @@ pub enum Broken {
     TooLong,
 }
 
-/// Some bytes of a statement, and what they complete.
+/// Some bytes of a statement, and the rows that they complete.
 #[derive(Debug)]
 pub struct Piece {
     /// The bytes, as WeChat sends them.
@@ -46,7 +47,7 @@ pub struct Piece {
 /// A statement whose header has been read.
 pub struct Statement {
     chunks: Chunks,
-    /// `None` when the statement is over.
+    /// `None` after the end of the statement.
     reader: Option<Reader>,
     hash: TableHash,
     sha1: Option<String>,
@@ -62,8 +63,8 @@ impl fmt::Debug for Statement {
 }
 
 impl Statement {
-    /// Reads as far as the header. `sha1` is the verified hash of the whole:
-    /// where there is none, the totals show that nothing is missing.
+    /// Reads up to the header. `sha1` is the verified hash of the whole: where
+    /// there is none, the totals show that nothing is missing.
     pub(super) async fn begin(chunks: Chunks, sha1: Option<String>) -> Result<Self, Broken> {
         let totals = match sha1 {
             Some(_) => Totals::Optional,
@@ -85,7 +86,7 @@ impl Statement {
         Ok(statement)
     }
 
-    /// The next piece; `None` when the statement is over, and whole.
+    /// The next piece; `None` at the end of a complete statement.
     pub async fn next(&mut self) -> Result<Option<Piece>, Broken> {
         match self.waiting.pop_front() {
             Some(piece) => Ok(Some(piece)),
@@ -93,14 +94,14 @@ impl Statement {
         }
     }
 
-    /// What it says in all, once it is over.
+    /// The totals, after the last piece.
     pub const fn summary(&self) -> &Summary {
         &self.summary
     }
 
-    /// The bytes as they are, for who reads the file. A statement that is not
-    /// whole breaks off, so that it is not taken for one. Totals that disagree
-    /// are for the reader to see.
+    /// The bytes without changes, for a reader of the file. An incomplete
+    /// statement ends with an error, so that it is not taken for complete.
+    /// Totals that disagree are left to the reader.
     pub fn into_chunks(self) -> Chunks {
         stream::unfold(Some(self), |statement| async move {
             let mut statement = statement?;
@@ -138,7 +139,7 @@ impl Statement {
                 if let Some(reader) = self.reader.take() {
                     self.summary = reader.finish(&mut |entry| entries.push(entry))?;
                 }
-                // What has no line feed after it is complete only now.
+                // A last row without a line feed is complete only now.
                 Ok((!entries.is_empty()).then(|| Piece {
                     bytes: Vec::new(),
                     entries,

@@ -40,13 +40,13 @@ use wechatpay::v3::sign::PROBE_PREFIX;
 const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
 
 /// The longest `body` of Quick Pay, in bytes (WeChat Pay v2 manual, section
-/// 5.5.4). What is longer is cut: it is a text for the payer, and nothing is
-/// compared with it.
+/// 5.5.4). A longer one is cut: it is a text for the payer, and is not compared
+/// with anything.
 const QUICK_PAY_BODY_BYTES: usize = 32;
 
-/// The address that `spbill_create_ip` carries. Its `String(16)` has no room
-/// for IPv6 (WeChat Pay v2 manual, sections 5.5.4 and 9.1.4); H5 is from a later
-/// manual that has, and there WeChat compares it with the payer's browser.
+/// The address for `spbill_create_ip`. Its `String(16)` is too short for IPv6
+/// (WeChat Pay v2 manual, sections 5.5.4 and 9.1.4); H5 is from a later manual
+/// that allows it, and there WeChat compares it with the payer's browser.
 fn terminal_ip(trade_type: TradeType, address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(_) if trade_type != TradeType::Mweb => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -54,7 +54,7 @@ fn terminal_ip(trade_type: TradeType, address: IpAddr) -> IpAddr {
     }
 }
 
-/// The longest beginning of whole characters in so many bytes.
+/// The longest prefix of whole characters with at most this many bytes.
 fn cut(text: &str, max_bytes: usize) -> &str {
     let mut end = max_bytes.min(text.len());
     while !text.is_char_boundary(end) {
@@ -244,7 +244,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         match Statement::begin(chunks, None).await {
             Ok(statement) => Ok(statement),
             Err(Broken::Table(BillError::Refused { code, return_msg })) => {
-                // Not signed: its words are for the merchant, not for the log.
+                // Not signed: its text is for the merchant, not for the log.
                 self.0.runtime.log(format_args!("{}: FAIL", bill::PATH));
                 Err(Failure::Refused(Box::new(Refused {
                     reason: reason(&code),
@@ -318,10 +318,10 @@ impl<'a, R: Runtime> V2<'a, R> {
         Ok(answer.short_url)
     }
 
-    /// It is signed, and works for as long as the API key does.
+    /// The code is signed, and valid for as long as the API key is.
     pub(super) fn product_code(&self, product_id: &str) -> Result<String, ApiError> {
         let account = &self.0.context.merchant.account;
-        // WeChat asks one address of an institution's, and the code names none
+        // WeChat calls one address of an institution, and the code names none
         // of its merchants.
         if account.sub_mch_id.is_some() {
             return Err(not_offered());
@@ -423,7 +423,8 @@ impl<'a, R: Runtime> V2<'a, R> {
         }
     }
 
-    /// WeChat did not take the client certificate. It says so unsigned.
+    /// The failure if WeChat did not accept the client certificate. WeChat's
+    /// answer is unsigned.
     fn client_certificate_refused(&self, said: &str) -> Failure {
         let context = self.0.context;
         context.note_problem(Alarm::CertificateUnusable, &context.merchant.account.mch_id);
@@ -441,7 +442,8 @@ impl<'a, R: Runtime> V2<'a, R> {
         let request = request.map_err(|error| Failure::NotBelieved(wrong(error)))?;
         let bytes = self.ask(refund::PATH, &request.to_xml(self.key())).await?;
         match refund::Answer::read(&bytes, &request, self.key()) {
-            // A valid signature, with any content: WeChat answered this merchant.
+            // A valid signature, with any content, proves that WeChat answered
+            // this merchant.
             Ok(_) | Err(AnswerError::Refused { .. }) => Ok(()),
             Err(error) => Err(self.failure(refund::PATH, error)),
         }
@@ -521,13 +523,13 @@ impl<'a, R: Runtime> V2<'a, R> {
                 product_id: Some(Text::new("product_id", terms.out_trade_no.as_str())?),
             },
             TradeType::Mweb => self.mweb()?,
-            // Quick Pay is no prepayment.
+            // Quick Pay is not a prepayment.
             TradeType::Micropay => return Err(Problem::UnknownValue.of("trade_type")),
         };
         Ok(prepay::Request {
             account: terms.account.clone(),
-            // Of a page, WeChat wants to know that it is one; an app is none
-            // (WeChat Pay v2 manual, sections 8.4 and 9.1).
+            // WeChat requires this value for a page; an app sends none (WeChat
+            // Pay v2 manual, sections 8.4 and 9.1).
             device_info: match trade {
                 Trade::App => None,
                 _ => Some(Text::new("device_info", "WEB")?),
@@ -549,8 +551,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         })
     }
 
-    /// Where the page is that an H5 payment begins on. A name that is too long
-    /// for it is cut.
+    /// The page on which an H5 payment begins. A name that is too long is cut.
     fn mweb(&self) -> Result<Trade, FieldError> {
         let mut name = self.0.context.merchant.name.clone();
         loop {
@@ -607,9 +608,9 @@ impl<'a, R: Runtime> V2<'a, R> {
         })
     }
 
-    /// What an answer that is no success means. A refusal is forwarded whole,
-    /// as the WeCeive API shows it ("Request Refund"); what could not be
-    /// verified is not.
+    /// The failure for an answer that is not a success. A refusal is forwarded
+    /// whole, as the WeCeive API shows it ("Request Refund"); an unverified
+    /// answer is not.
     fn failure(&self, what: &str, error: AnswerError) -> Failure {
         match error {
             AnswerError::Refused { code, fields, .. } => {
@@ -622,10 +623,9 @@ impl<'a, R: Runtime> V2<'a, R> {
                     told: refused(object(&fields)),
                 }))
             }
-            // Unsigned by nature (WeChat Pay v2 manual, section 4.3.1): a
-            // signature that WeChat did not accept is reported so. It is shown
-            // to the merchant; it is not believed, and its words are not
-            // logged.
+            // Unsigned by design (WeChat Pay v2 manual, section 4.3.1): WeChat
+            // reports an invalid signature in this way. It is shown to the
+            // merchant; it is not trusted, and its text is not logged.
             AnswerError::Communication { return_msg }
                 if [refund::PATH, reverse::PATH].contains(&what)
                     && is_certificate_mismatch(&return_msg) =>
@@ -655,8 +655,8 @@ fn is_probe(answer: &[u8]) -> bool {
 }
 
 /// Whether WeChat says that the client certificate belongs to another `mch_id`.
-/// No other text is known to mean this; what only speaks of a certificate is
-/// shown to the merchant as it is.
+/// No other text is known to mean this; any other text about a certificate is
+/// shown to the merchant unchanged.
 fn is_certificate_mismatch(return_msg: &str) -> bool {
     return_msg
         .trim()
@@ -664,6 +664,7 @@ fn is_certificate_mismatch(return_msg: &str) -> bool {
 }
 
 /// The sentence of the page by which WeChat's server refuses a client
+/// certificate, before WeChat Pay receives the request.
 /// certificate, before WeChat Pay sees the request.
 fn refused_certificate(answer: &Response) -> Option<&'static str> {
     const PAGES: [&str; 2] = [
@@ -704,7 +705,7 @@ fn communication(return_msg: &str) -> ApiError {
     refused(json!({"return_code": "FAIL", "return_msg": return_msg}))
 }
 
-/// A refusal as the caller is shown it. WeChat's `sign` stays empty: a caller
+/// A refusal in the form for the caller. WeChat's `sign` stays empty: a caller
 /// with only the `api-key` gets no signed document (see ARCHITECTURE.md, "What
 /// the gateway signs for a merchant").
 pub(super) fn object(fields: &Fields) -> Value {
@@ -718,8 +719,8 @@ pub(super) fn object(fields: &Fields) -> Value {
     Value::Object(entries.collect())
 }
 
-/// What an order says in `attach`. One that was made before `&` was refused may
-/// hold it: such an order is not sent to WeChat any more.
+/// The order's `attach`. One that was made before `&` was refused may contain
+/// it: such an order is no longer sent to WeChat.
 pub(super) fn attach<const N: usize>(attach: Option<&str>) -> Result<Option<Text<N>>, FieldError> {
     match attach {
         Some(text) if text.contains('&') => Err(Problem::BadCharacter.of("attach")),

@@ -40,13 +40,13 @@ use wechatpay::v3::{
 /// The v3 side of an [`Upstream`].
 pub(super) struct V3<'a, R>(pub(super) &'a Upstream<'a, R>, pub(super) &'a Settings);
 
-/// A request, as it was signed, and its answer.
+/// A request as it was signed, and its answer.
 pub(super) struct Asked {
     outgoing: Outgoing,
     authorization: Authorization,
     /// The answer, not verified.
     pub(super) answer: Response,
-    /// Whether this is the second time, after WeChat did not accept the
+    /// Whether this is the second try, after WeChat did not accept the
     /// signature of the first.
     is_signed_again: bool,
 }
@@ -140,8 +140,8 @@ impl<'a, R: Runtime> V3<'a, R> {
         }))
     }
 
-    /// Here WeChat says with its codes whether to ask again. A code that is
-    /// about the request and not the order does not end it: settings can be
+    /// WeChat's codes say whether to call again. A code that is about the
+    /// request and not the order does not end the reverse: settings can be
     /// corrected.
     pub(super) async fn reverse(&self, number: &OutTradeNo) -> Result<bool, Failure> {
         let request = reverse::Request {
@@ -197,7 +197,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         date: Date,
         bill_type: BillType,
     ) -> Result<Statement, Failure> {
-        // Of what v2 offers, v3 gives the whole day only.
+        // Of v2's statements, v3 has only that of the whole day.
         if bill_type != BillType::All {
             return Err(Failure::NotBelieved(ApiError::field(
                 Code::FieldInvalid,
@@ -289,7 +289,8 @@ impl<'a, R: Runtime> V3<'a, R> {
         keys.ok_or_else(|| ApiError::internal("an APIv3 merchant without APIv3 keys"))
     }
 
-    /// A certificate that is known to have expired signs nothing any more.
+    /// Refuses if the certificate is known to have expired: WeChat accepts none
+    /// of its signatures.
     pub(super) fn check_certificate(&self) -> Result<(), ApiError> {
         let keys = self.keys()?;
         match keys.not_after_ms {
@@ -314,8 +315,8 @@ impl<'a, R: Runtime> V3<'a, R> {
         Merchant::from(self.account())
     }
 
-    /// A statement's file in pieces. What is no success has its body in the
-    /// answer, and no pieces.
+    /// A statement's file in chunks. An answer that is not a success has its
+    /// body in [`Asked::answer`], and no chunks.
     async fn statement_file(&self, outgoing: Outgoing) -> Result<(Asked, Chunks), Failure> {
         let (mut asked, mut chunks) = self.send_for_pieces(outgoing).await?;
         let signature = Signature::from_headers(header(&asked.answer));
@@ -361,10 +362,10 @@ impl<'a, R: Runtime> V3<'a, R> {
         self.send(outgoing, Route::WeChatPay, Tries::EachHost).await
     }
 
-    /// Sends a request, and if it may be repeated once more: where Tencent
+    /// Sends a request, and if it may be repeated, once more: where Tencent
     /// answers with a probe instead of a signature, and where it does not
-    /// accept ours. A body that was damaged on its way is refused like a wrong
-    /// key; only a key is refused twice.
+    /// accept the request's signature. A body that was corrupted in transit is
+    /// refused like a wrong key; only a wrong key is refused twice.
     async fn send(
         &self,
         outgoing: Outgoing,
@@ -446,7 +447,7 @@ impl<'a, R: Runtime> V3<'a, R> {
             ("content-type", "application/json".to_owned()),
             ("user-agent", "WeCeive/1".to_owned()),
         ];
-        // In public-key mode every request names the key to answer with.
+        // In public-key mode every request names the key for the answer.
         let keys = self.keys().map_err(Failure::NotBelieved)?;
         if let Some((id, _)) = &keys.public_key {
             headers.push(("wechatpay-serial", id.clone()));
@@ -461,7 +462,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         }
     }
 
-    /// Verifies an answer (checklist G2), and reads what it says.
+    /// Verifies an answer (checklist G2), and parses it.
     async fn read<T>(
         &self,
         asked: &Asked,
@@ -499,7 +500,7 @@ impl<'a, R: Runtime> V3<'a, R> {
             TradeType::Native => Trade::Native,
             TradeType::App => Trade::App,
             TradeType::Mweb => Trade::Mweb,
-            // Quick Pay is no prepayment.
+            // Quick Pay is not a prepayment.
             TradeType::Micropay => return Err(Problem::UnknownValue.of("trade_type")),
         };
         Ok(prepay::Request {
@@ -525,7 +526,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         })
     }
 
-    /// The mainland asks for the kind of page that an H5 payment begins on.
+    /// The mainland requires the kind of page that an H5 payment begins on.
     fn h5_type(&self, trade: &Trade) -> Result<Option<Text<32>>, wechatpay::common::FieldError> {
         match (trade, self.region()) {
             (Trade::Mweb, Region::Mainland) => Ok(Some(Text::new("h5_info", "Wap")?)),
@@ -533,7 +534,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         }
     }
 
-    /// Global asks for the shop that an H5 payment is for.
+    /// Global requires the shop of an H5 payment.
     fn h5_store(&self, trade: &Trade) -> Result<Option<StoreInfo>, wechatpay::common::FieldError> {
         let store = self.0.context.merchant.store.as_ref();
         match (trade, self.region(), store) {
@@ -546,8 +547,8 @@ impl<'a, R: Runtime> V3<'a, R> {
         }
     }
 
-    /// The mainland wants the shop of a Quick Pay. The merchant's own code for
-    /// it is `out_id`, of letters and digits; `id` is WeChat's number.
+    /// The mainland requires the shop of a Quick Pay. The merchant's own code
+    /// for it is `out_id`, of letters and digits; `id` is WeChat's number.
     fn till_store(&self) -> Result<Option<StoreInfo>, wechatpay::common::FieldError> {
         if self.region() == Region::Global {
             return Ok(None);
@@ -610,7 +611,7 @@ impl<'a, R: Runtime> V3<'a, R> {
             .transpose()
     }
 
-    /// What an answer that is no success means.
+    /// The failure for an answer that is not a success.
     fn failure(&self, asked: &Asked, error: AnswerError) -> Failure {
         let what = asked.path();
         if let AnswerError::Refused(refusal) | AnswerError::Claimed(refusal, _) = &error
@@ -630,8 +631,8 @@ impl<'a, R: Runtime> V3<'a, R> {
                     told: v2::refused(asked.told(&refusal)),
                 }))
             }
-            // A refusal of our signature may come unsigned. It is shown, not
-            // believed, and not logged.
+            // A refusal of the request's signature may be unsigned. It is shown
+            // to the merchant, not trusted, and not logged.
             AnswerError::Claimed(refusal, unverified) => {
                 self.0
                     .runtime
@@ -648,19 +649,19 @@ impl<'a, R: Runtime> V3<'a, R> {
 }
 
 impl Asked {
-    /// Where it was sent. What follows the `?` may say who the payer is.
+    /// The path of the request. The part after `?` may identify the payer.
     fn path(&self) -> &str {
         let path = self.outgoing.path_and_query.split('?').next();
         path.unwrap_or_default()
     }
 
-    /// The refusal as the merchant reads it: WeChat's own words, and for a
+    /// The refusal in the form for the merchant: WeChat's own text, and for a
     /// signature that WeChat did not accept, where the two sides differ.
     fn told(&self, refusal: &Refusal) -> Value {
         let mut told = Map::new();
         told.insert("code".to_owned(), json!(refusal.code.code()));
         told.insert("message".to_owned(), json!(refusal.message));
-        // The merchant's programs look for v2's names.
+        // The merchant's programs read v2's names.
         told.insert("err_code".to_owned(), json!(refusal.code.code()));
         told.insert("err_code_des".to_owned(), json!(refusal.message));
         if !refusal.detail.is_null() {
@@ -673,19 +674,20 @@ impl Asked {
         Value::Object(told)
     }
 
-    /// Whether WeChat twice did not accept the signature although it saw what
-    /// we signed: then the key or its certificate is wrong, or has expired. A
-    /// Quick Pay is sent once; the query that follows it shows the same.
+    /// Whether WeChat twice did not accept the signature although it received
+    /// what was signed: then the key or its certificate is wrong, or has
+    /// expired. A Quick Pay is sent once; the query that follows it shows the
+    /// same.
     fn certificate_is_refused(&self, refusal: &Refusal) -> bool {
         let seen = refusal.sign_information();
-        // A clock that is wrong is refused in the same way, and said so.
+        // A wrong clock is refused with the same code, but a different text.
         self.is_signed_again
             && refusal.code == ErrorCode::SignError
             && !refusal.message.contains("timestamp")
             && seen.is_none_or(|seen| self.first_difference(&seen).is_none())
     }
 
-    /// Where what we signed differs from what WeChat says it saw.
+    /// Where the signed text differs from what WeChat says it received.
     fn difference(&self, seen: &SignInformation) -> String {
         self.first_difference(seen).unwrap_or_else(|| {
             "Nothing differs: the private key is not the one of this serial number, or the \
@@ -707,7 +709,8 @@ impl Asked {
             &self.authorization.nonce_str,
             body.as_bytes(),
         );
-        // Line by line, and not the body: WeChat's own words hold what it saw of it.
+        // Compares line by line, and not the body: WeChat's own text contains
+        // what it received of it.
         let line = |text: &str, n: usize| text.split('\n').nth(n).map(str::to_owned);
         let truncated = &seen.truncated_sign_message;
         let timestamp = self.authorization.timestamp_s.to_string();
@@ -722,7 +725,7 @@ impl Asked {
             ),
         ];
         for (name, ours, theirs) in lines {
-            // A line that WeChat cut off says nothing.
+            // A line that WeChat cut off cannot be compared.
             if let Some(theirs) = theirs
                 && theirs != ours
                 && !(truncated.ends_with(&theirs) && ours.starts_with(&theirs))
@@ -742,7 +745,8 @@ impl Asked {
     }
 }
 
-/// Whether an order that WeChat refuses to reverse so is never reversed.
+/// Whether an order that WeChat refuses to reverse with this code can never be
+/// reversed.
 fn is_for_good(err_code: &str) -> bool {
     matches!(
         ErrorCode::from_code(err_code),
@@ -750,13 +754,13 @@ fn is_for_good(err_code: &str) -> bool {
     )
 }
 
-/// How WeChat says that an order is too young to be reversed, or too old, or
-/// no Quick Pay.
+/// Whether the code means that an order is too young or too old to be reversed,
+/// or is not a Quick Pay.
 fn is_not_reversible(err_code: &str) -> bool {
     ErrorCode::from_code(err_code) == ErrorCode::InvalidRequest
 }
 
-/// How the mainland says that there is no such refund.
+/// Whether the mainland's code means that there is no such refund.
 fn is_missing(err_code: &str) -> bool {
     ErrorCode::from_code(err_code) == ErrorCode::ResourceNotExists
 }
@@ -771,7 +775,7 @@ fn reason(code: &ErrorCode) -> Reason {
         ErrorCode::NoStatementExist => Reason::NoStatement,
         ErrorCode::StatementCreating => Reason::StatementCreating,
         ErrorCode::NotEnough => Reason::NotEnough,
-        // Repeated for ever: keys can be corrected.
+        // Repeated without end, because keys can be corrected.
         ErrorCode::SignError => Reason::OutcomeUnknown,
         // Also for a header, which is not signed.
         ErrorCode::ParamError => Reason::Malformed,

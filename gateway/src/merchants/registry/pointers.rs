@@ -4,10 +4,10 @@
 //! pointers( kind, name, merchant_id, detail, at_ms, until_ms or NULL )
 //! ```
 //!
-//! A pointer lies in the shard of its name and is a hint. The merchant's own
-//! shard decides whether the merchant still has the name: a pointer that was
-//! left behind authorises nothing. It is written before the row that it points
-//! to, so that no row is ever without its pointer.
+//! A pointer is stored in the shard of its name and is a hint. The merchant's
+//! own shard decides whether the merchant still has the name: an outdated
+//! pointer authorises nothing. It is written before the row that it points to,
+//! so that no row is ever without its pointer.
 
 use super::Registry;
 use crate::merchants::merchant::{Dialect, Merchant};
@@ -16,13 +16,13 @@ use crate::runtime::{Row, Runtime, Storage, StorageError};
 use order::Account;
 use serde::{Deserialize, Serialize};
 
-/// The row that a claim is made for is written within this time, or not at all.
+/// The row that a claim is made for is written within this time, or never.
 pub const CLAIM_MS: i64 = 30_000;
-/// A claim counts as a merchant's for this long, whether its row is written or
-/// not. Longer than [`CLAIM_MS`] by more than two clocks differ.
+/// How long a claim counts as the merchant's, whether its row is written or
+/// not. The difference to [`CLAIM_MS`] is more than two clocks may differ.
 const SETTLED_MS: i64 = 120_000;
 
-/// What a pointer's name is.
+/// The kind of a pointer's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -55,7 +55,7 @@ impl Kind {
         }
     }
 
-    /// Whether two merchants may have one name only with the same detail.
+    /// Whether two merchants can have one name only with the same detail.
     const fn is_exclusive(self) -> bool {
         match self {
             Self::ApiKey | Self::Token | Self::QuickAuth | Self::DomainFile => true,
@@ -64,25 +64,25 @@ impl Kind {
     }
 }
 
-/// From a name to a merchant.
+/// A pointer from a name to a merchant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pointer {
-    /// What the name is.
+    /// The kind of the name.
     pub kind: Kind,
     /// The name.
     pub name: String,
     /// The merchant that may have it.
     pub merchant_id: String,
-    /// A domain check file's contents; else the merchant's id, or empty.
+    /// A domain check file's contents; otherwise the merchant's id, or empty.
     pub detail: String,
     /// When it was last claimed, Unix milliseconds; set by the shard.
     pub at_ms: i64,
-    /// When it ends, Unix milliseconds.
+    /// When it expires, Unix milliseconds.
     pub until_ms: Option<i64>,
 }
 
 impl Pointer {
-    /// The shard that it lies in.
+    /// The shard that stores it.
     pub fn shard(&self) -> Shard {
         Shard::of(&self.name)
     }
@@ -92,13 +92,13 @@ impl Pointer {
         self.at_ms + SETTLED_MS < now_ms
     }
 
-    /// Whether it says the same.
+    /// Whether it has the same name, merchant and detail.
     pub fn is_like(&self, other: &Self) -> bool {
         (self.kind, &self.name, &self.merchant_id, &self.detail)
             == (other.kind, &other.name, &other.merchant_id, &other.detail)
     }
 
-    /// From a name that one merchant has.
+    /// A pointer from a name that only one merchant can have.
     pub fn only(kind: Kind, name: &str, merchant_id: &str) -> Self {
         Self {
             detail: merchant_id.to_owned(),
@@ -117,7 +117,7 @@ impl Pointer {
         }
     }
 
-    /// To a merchant's account at WeChat.
+    /// The pointers to a merchant's account at WeChat.
     pub fn of_account(id: &str, account: &Account, dialect: &Dialect) -> Vec<Self> {
         let sub_mch_id = account.sub_mch_id.as_deref();
         let mut all = vec![
@@ -135,7 +135,8 @@ impl Pointer {
         all
     }
 
-    /// To a merchant's domain check files, but for those that it had before.
+    /// The pointers to a merchant's domain check files, without those that it
+    /// had before.
     pub fn of_files(merchant: &Merchant, before: Option<&Merchant>) -> Vec<Self> {
         let had = |name: &String| before.and_then(|before| before.domain_files.0.get(name));
         let files = merchant.domain_files.0.iter();
@@ -163,7 +164,7 @@ pub fn sub_merchant_name(mch_id: &str, sub_mch_id: &str) -> String {
     format!("{mch_id}/{sub_mch_id}")
 }
 
-/// The tables of pointers, and what is known of a shard.
+/// The tables of pointers, and the state of a shard.
 pub(super) const STATEMENTS: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS pointers(
         kind TEXT NOT NULL, name TEXT NOT NULL, merchant_id TEXT NOT NULL, detail TEXT NOT NULL,
@@ -177,9 +178,9 @@ pub(super) const STATEMENTS: [&str; 5] = [
 ];
 
 impl<R: Runtime, S: Storage> Registry<R, S> {
-    /// Writes a pointer down, unless another merchant has its name with another
-    /// detail. Answers the other merchants' pointers: those in the way, or of a
-    /// name that several may have, the earliest.
+    /// Writes a pointer, unless another merchant has its name with another
+    /// detail. Returns the other merchants' pointers: those that prevent it,
+    /// or, of a name that several may have, the earliest.
     pub(super) fn claim(&self, pointer: &Pointer) -> Result<Vec<Pointer>, StorageError> {
         let now_ms = self.runtime.now_ms();
         self.storage.exec(
@@ -222,8 +223,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(others)
     }
 
-    /// Writes a pointer down. No two claims have one time: a pointer that was
-    /// claimed anew is not taken for the earlier one.
+    /// Writes a pointer. No two claims have the same time, so that a renewed
+    /// claim is not mistaken for the earlier one.
     pub(super) fn point(&self, pointer: &Pointer) -> Result<(), StorageError> {
         self.storage.exec(
             "INSERT INTO pointers(kind, name, merchant_id, detail, at_ms, until_ms)
@@ -242,8 +243,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(())
     }
 
-    /// The merchants that may have a name, the latest claim first: of a name that
-    /// one merchant has, the others were left behind.
+    /// The merchants that may have a name, the latest claim first: of a name
+    /// that only one merchant can have, the others are outdated.
     pub(super) fn pointers(&self, kind: Kind, name: &str) -> Result<Vec<Pointer>, StorageError> {
         let rows = self.storage.exec(
             "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
@@ -253,7 +254,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         pointers(kind, name, &rows)
     }
 
-    /// Removes a pointer, unless it was claimed anew.
+    /// Removes a pointer, unless it was claimed again.
     pub(super) fn unpoint(&self, pointer: &Pointer) -> Result<(), StorageError> {
         self.storage.exec(
             "DELETE FROM pointers

@@ -1,17 +1,17 @@
-//! The one registry of earlier versions, and how its shards take over what it
-//! holds.
+//! The one registry of earlier versions, and how its shards take over its rows.
 //!
-//! A shard has a cursor into the earlier registry. A caller that asks a shard which
-//! has not read all of it is answered the cursor, asks the earlier registry for
-//! the page behind it and brings the page to the shard. When the last page is
-//! in, the shard never asks again. From the first such page on, triggers of the
-//! earlier registry's own database refuse every change there, in whichever
-//! version of this program: nothing is written that no shard would read.
+//! A shard has a cursor into the earlier registry. A caller of a shard that has
+//! not read all of it gets the cursor, requests the page after it from the
+//! earlier registry and sends the page to the shard. After the last page the
+//! shard does not need the earlier registry again. From the first such page on,
+//! triggers of the earlier registry's own database refuse every change there,
+//! by any version of this program: otherwise a row could be written that no
+//! shard reads.
 //!
 //! Before a merchant is changed in its shard for the first time, its row in the
 //! earlier registry loses its credentials ([`Registry::retire`]). No version
 //! can read the row after that, so a version that still runs, or runs again
-//! after a rollback, refuses the merchant and revives no key.
+//! after a rollback, refuses the merchant and accepts no revoked key.
 
 use super::pointers::{Kind, Pointer};
 use super::{Answer, Registry};
@@ -23,7 +23,7 @@ use crate::runtime::{Row, Runtime, Storage, StorageError};
 use order::Account;
 use serde::{Deserialize, Serialize};
 
-/// How many merchants are looked at for one page.
+/// How many merchants are read for one page.
 const MERCHANTS: i64 = 250;
 /// How many entries of the audit one page may have.
 const ENTRIES: i64 = 1_000;
@@ -31,18 +31,18 @@ const ENTRIES: i64 = 1_000;
 /// How far a shard has read the earlier registry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Behind this merchant's id.
+    /// The last merchant that was read.
     pub after: String,
-    /// Of the next merchant, the entries of its audit behind this one.
+    /// The last audit entry that was read of the next merchant.
     pub entry: i64,
 }
 
-/// What belongs to one shard, of some merchants.
+/// The rows of one shard, of some merchants.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Page {
-    /// Merchants whose id is the shard's.
+    /// Merchants whose id belongs to the shard.
     pub merchants: Vec<Moved>,
-    /// Pointers whose name is the shard's.
+    /// Pointers whose name belongs to the shard.
     pub pointers: Vec<Pointer>,
     /// Where the next page begins, where there is one.
     pub next: Option<Cursor>,
@@ -53,7 +53,7 @@ type Key = (String, String, Option<i64>);
 /// Fingerprint, when it expires, when it was issued, and the key's fingerprint.
 type Token = (String, i64, Option<i64>, Option<String>);
 
-/// A merchant with all that is kept of it.
+/// A merchant with all its rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Moved {
     id: String,
@@ -67,7 +67,7 @@ pub struct Moved {
     audit: Vec<Entry>,
 }
 
-/// What a row of any version says of a merchant's account.
+/// The account in a row of any version.
 #[derive(Deserialize)]
 struct MerchantContext {
     account: Account,
@@ -77,9 +77,10 @@ struct MerchantContext {
     domain_files: std::collections::BTreeMap<String, String>,
 }
 
-/// The earlier registry's tables that refuse changes, and when an update is
-/// refused: a merchant's row may lose its credentials. Files are written with
-/// their merchant's row; certificates are public and are learned again.
+/// The earlier registry's tables that refuse changes, and the condition under
+/// which an update is refused: a merchant's row may lose its credentials. Files
+/// are written with their merchant's row; certificates are public and are
+/// downloaded again.
 const FROZEN: [(&str, &str); 3] = [
     (
         "merchants",
@@ -89,9 +90,9 @@ const FROZEN: [(&str, &str); 3] = [
     ("tokens", ""),
 ];
 
-/// Of the earlier registry.
+/// Functions of the earlier registry.
 impl<R: Runtime, S: Storage> Registry<R, S> {
-    /// From now on its database refuses changes.
+    /// Makes its database refuse changes from now on.
     pub(super) fn freeze(&self) -> Result<(), StorageError> {
         if !self.frozen.get() {
             for (table, updated) in FROZEN {
@@ -110,8 +111,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
     }
 
     /// Makes a merchant's row unreadable, because its shard has it and is about
-    /// to change it. What other shards read of it (its account, its keys'
-    /// fingerprints) stays.
+    /// to change it. The parts that other shards read (the account, the keys'
+    /// fingerprints) stay.
     pub(super) fn retire(&self, id: &str) -> Result<Answer, StorageError> {
         self.storage.exec(
             "UPDATE merchants SET json = json_remove(json, '$.sealed') WHERE id = ?",
@@ -120,7 +121,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(Answer::Done)
     }
 
-    /// The page of a shard behind a cursor.
+    /// The page of a shard after a cursor.
     pub(super) fn export(&self, shard: Shard, cursor: &Cursor) -> Result<Page, StorageError> {
         let mut page = Page::default();
         let rows = self.storage.exec(
@@ -161,7 +162,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                     audit,
                 });
                 if room <= 0 {
-                    // The merchant comes again, with the rest of its audit.
+                    // The merchant is repeated, with the rest of its audit.
                     page.next = Some(Cursor {
                         after: after.to_owned(),
                         entry: last,
@@ -230,8 +231,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok((entries, last))
     }
 
-    /// To the account and the files of a row of any version. Of one that cannot
-    /// be read there are none: it does not keep the others from moving.
+    /// The pointers to the account and the files of a row of any version. An
+    /// unreadable row has none, and does not keep the others from moving.
     fn account_pointers(&self, id: &str, json: &str) -> Vec<Pointer> {
         match serde_json::from_slice::<MerchantContext>(json.as_bytes()) {
             Ok(context) => {
@@ -260,7 +261,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
     }
 }
 
-/// Of a shard.
+/// Functions of a shard.
 impl<R: Runtime, S: Storage> Registry<R, S> {
     /// How far the shard has read the earlier registry; `None` when it has read
     /// all of it.
@@ -280,10 +281,10 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(cursor)
     }
 
-    /// Takes a page over, inside a transaction, if it is the one that comes next.
+    /// Stores a page, inside a transaction, if it is the next one.
     pub(super) fn import(&self, cursor: &Cursor, page: &Page) -> Result<Answer, StorageError> {
         if self.cursor()?.as_ref() != Some(cursor) {
-            // Another caller has brought it.
+            // Another caller has sent it.
             return Ok(Answer::Done);
         }
         for merchant in &page.merchants {
@@ -368,7 +369,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(())
     }
 
-    /// A merchant that the earlier registry still has as it was.
+    /// Whether the earlier registry still has the merchant unchanged.
     pub(super) fn is_at_root(&self, id: &str) -> Result<bool, StorageError> {
         let rows = self
             .storage
@@ -376,14 +377,14 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(!rows.is_empty())
     }
 
-    /// The earlier registry has it no longer.
+    /// Records that the earlier registry no longer has the merchant.
     pub(super) fn retired(&self, id: &str) -> Result<Answer, StorageError> {
         self.storage
             .exec("DELETE FROM at_root WHERE merchant_id = ?", &[id.into()])?;
         Ok(Answer::Done)
     }
 
-    /// Another merchant has this one's `mch_id`.
+    /// Records that another merchant has this one's `mch_id`.
     pub(super) fn share(&self, id: &str) -> Result<Answer, StorageError> {
         self.storage.exec(
             "INSERT INTO sharing(merchant_id) VALUES(?) ON CONFLICT DO NOTHING",
