@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 1. the Mini Program calls wx.login                    a code: 5 minutes, once
-//! 2. the server asks
+//! 2. the server requests
 //!    https://api.weixin.qq.com/sns/jscode2session?appid=…&secret=…
 //!      &js_code=…&grant_type=authorization_code
 //!    {"openid":"…","session_key":"…"}
@@ -24,7 +24,7 @@ pub const URL: &str = "https://api.weixin.qq.com/sns/jscode2session";
 /// The path of [`URL`].
 pub const PATH: &str = "/sns/jscode2session";
 
-/// The question of step 2.
+/// The request of step 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The Mini Program.
@@ -36,7 +36,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The URL to get, under `base` (at WeChat [`URL`]). It holds the app
+    /// The URL to get, under `base` (at WeChat [`URL`]). It contains the app
     /// secret: never log it.
     pub fn to_url(&self, base: &str) -> String {
         format!(
@@ -47,7 +47,7 @@ impl Request {
         )
     }
 
-    /// Reads a URL, or only its query. What is missing has its own
+    /// Reads a URL, or only its query. A missing parameter has its own
     /// [`ErrorCode`], as at WeChat.
     pub fn read(uri: &str) -> Result<Self, ErrorCode> {
         let query = query_of(uri);
@@ -64,7 +64,7 @@ impl Request {
     }
 }
 
-/// The good answer of step 2.
+/// The successful answer of step 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The payer, under the Mini Program's appid.

@@ -9,8 +9,8 @@
 //! types.
 //!
 //! Not in scope: HTTP, clocks and randomness. Time and nonces are arguments, so
-//! every function returns the same bytes for the same input. What follows from
-//! a message is decided by the caller.
+//! every function returns the same bytes for the same input. The caller decides
+//! what to do with a message.
 //!
 //! Two rules hold throughout. Except v2's `return_code` and `return_msg`,
 //! nothing is used before its signature has been verified. An answer that

@@ -5,8 +5,8 @@
 //! 1. the browser goes to
 //!    https://open.weixin.qq.com/connect/oauth2/authorize?appid=…&redirect_uri=…
 //!      &response_type=code&scope=snsapi_base&state=…#wechat_redirect
-//! 2. and comes back to redirect_uri?code=…&state=…      the code: 5 minutes, once
-//! 3. the server asks
+//! 2. and returns to redirect_uri?code=…&state=…         the code: 5 minutes, once
+//! 3. the server requests
 //!    https://api.weixin.qq.com/sns/oauth2/access_token?appid=…&secret=…
 //!      &code=…&grant_type=authorization_code
 //!    {"access_token":"…","expires_in":7200,"refresh_token":"…","openid":"…","scope":"snsapi_base"}
@@ -43,12 +43,12 @@ pub const ACCESS_TOKEN_PATH: &str = "/sns/oauth2/access_token";
 /// How long a code can be exchanged: 5 minutes, and once.
 pub const CODE_SECONDS: i64 = 5 * 60;
 
-/// What is asked of the payer.
+/// What is requested from the payer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Only the openid, without asking the payer.
     Base,
-    /// Also name and picture, after asking.
+    /// Also name and picture, after the payer agrees.
     UserInfo,
 }
 
@@ -56,7 +56,7 @@ impl Scope {
     /// Both scopes.
     pub const ALL: [Self; 2] = [Self::Base, Self::UserInfo];
 
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Base => "snsapi_base",
@@ -70,21 +70,22 @@ impl Scope {
     }
 }
 
-/// Where the browser is sent in step 1.
+/// The address that the browser opens in step 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorize {
     /// The official account.
     pub appid: String,
     /// The absolute URL to which WeChat redirects; its host must be registered.
     pub redirect_uri: String,
-    /// What is asked.
+    /// The requested scope.
     pub scope: Scope,
-    /// Returned as it is: at most 128 bytes of `a-zA-Z0-9`, says WeChat.
+    /// Returned unchanged: at most 128 bytes of `a-zA-Z0-9`, according to
+    /// WeChat.
     pub state: String,
 }
 
 impl Authorize {
-    /// The URL, under `base` (at WeChat [`AUTHORIZE_URL`]). WeChat wants the
+    /// The URL, under `base` (at WeChat [`AUTHORIZE_URL`]). WeChat requires the
     /// parameters in this order and the fragment at the end.
     pub fn to_url(&self, base: &str) -> String {
         format!(
@@ -111,7 +112,7 @@ impl Authorize {
         })
     }
 
-    /// The URL of step 2, which brings `code` and `state` back.
+    /// The URL of step 2, with `code` and `state`.
     pub fn return_url(&self, code: &str) -> String {
         let (uri, fragment) = match self.redirect_uri.split_once('#') {
             Some((uri, fragment)) => (uri, format!("#{fragment}")),
@@ -123,7 +124,7 @@ impl Authorize {
     }
 }
 
-/// The question of step 3.
+/// The request of step 3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {
     /// The official account.
@@ -135,8 +136,8 @@ pub struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// The URL to get, under `base` (at WeChat [`ACCESS_TOKEN_URL`]). It holds
-    /// the app secret: never log it.
+    /// The URL to get, under `base` (at WeChat [`ACCESS_TOKEN_URL`]). It
+    /// contains the app secret: never log it.
     pub fn to_url(&self, base: &str) -> String {
         format!(
             "{base}?appid={}&secret={}&code={}&grant_type=authorization_code",
@@ -146,7 +147,7 @@ impl TokenRequest {
         )
     }
 
-    /// Reads a URL, or only its query. What is missing has its own
+    /// Reads a URL, or only its query. A missing parameter has its own
     /// [`ErrorCode`], as at WeChat.
     pub fn read(uri: &str) -> Result<Self, ErrorCode> {
         let query = query_of(uri);
@@ -163,14 +164,14 @@ impl TokenRequest {
     }
 }
 
-/// The good answer of step 3.
+/// The successful answer of step 3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// The payer, under the appid that asked.
+    /// The payer, under the appid that requested it.
     pub openid: String,
-    /// Opens the payer's profile; a payment does not need it.
+    /// Gives access to the payer's profile; a payment does not need it.
     pub access_token: Option<Secret>,
-    /// How long `access_token` lives.
+    /// How long `access_token` is valid.
     pub expires_in_seconds: Option<i64>,
     /// Renews `access_token`.
     pub refresh_token: Option<Secret>,
@@ -186,7 +187,8 @@ pub struct Token {
 /// Why there is no openid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// WeChat refuses. Nothing is signed here, so this does not repeat its words.
+    /// WeChat refuses. The answer is not signed, so this does not repeat its
+    /// text.
     #[error("WeChat refuses the code with {}", code.errcode())]
     Refused {
         /// `errcode`.
@@ -204,7 +206,7 @@ pub enum TokenError {
 
 const MAX_BYTES: usize = 64 * 1024;
 
-/// The members of an answer that is no refusal.
+/// The members of an answer that is not a refusal.
 ///
 /// Each member is parsed separately, so an unused one, such as a number of any
 /// size, does not make the others unreadable. A member that cannot be parsed
@@ -250,7 +252,7 @@ impl Token {
         })
     }
 
-    /// The answer's body. It holds the tokens.
+    /// The answer's body, which contains the tokens.
     pub fn to_json(&self) -> String {
         let mut answer = json!({
             "expires_in": self.expires_in_seconds,
@@ -326,7 +328,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// WeChat's own words, as it writes them in `errmsg`.
+            /// WeChat's own text, as in `errmsg`.
             pub const fn errmsg(self) -> &'static str {
                 match self {
                     $(Self::$variant => $errmsg,)*
@@ -367,7 +369,7 @@ error_codes! {
 }
 
 impl ErrorCode {
-    /// The body that carries this code.
+    /// The body with this code.
     pub fn to_json(self) -> String {
         json!({ "errcode": self.errcode(), "errmsg": self.errmsg() }).to_string()
     }

@@ -45,7 +45,7 @@ pub trait Rsa {
     /// Signs a message.
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError>;
 
-    /// Whether `signature` is the key's over `message`.
+    /// Whether `signature` is the signature of `key` over `message`.
     async fn rsa_verify(
         &self,
         key: &PublicKey,
@@ -68,16 +68,16 @@ pub enum KeyError {
     /// The end is missing.
     #[error("the PEM is cut short: paste the whole file, up to and with its -----END line")]
     Truncated,
-    /// A certificate, and a key is wanted.
+    /// A certificate instead of a key.
     #[error("this is a certificate, not a key: the private key is in apiclient_key.pem")]
     CertificateForKey,
-    /// A key, and a certificate is wanted.
+    /// A key instead of a certificate.
     #[error("this is a key, not a certificate: the certificate is in apiclient_cert.pem")]
     KeyForCertificate,
-    /// A public key, and a private key is wanted.
+    /// A public key instead of a private key.
     #[error("this is a public key, and the private key is wanted: it is in apiclient_key.pem")]
     PublicForPrivate,
-    /// A private key, and a public key is wanted.
+    /// A private key instead of a public key.
     #[error("this is a private key, and a public key is wanted: keep the private key to yourself")]
     PrivateForPublic,
     /// The key is protected with a password.
@@ -95,7 +95,7 @@ pub enum KeyError {
         /// The length of its modulus.
         bits: usize,
     },
-    /// PEM whose content is not what its first line says.
+    /// PEM whose content does not match its first line.
     #[error("the PEM is damaged: its content is not what its first line says")]
     Damaged,
 }
@@ -190,7 +190,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads `PUBLIC KEY` PEM (SPKI); `RSA PUBLIC KEY` (PKCS#1) is taken too.
+    /// Reads `PUBLIC KEY` PEM (SPKI); `RSA PUBLIC KEY` (PKCS#1) is accepted
+    /// too.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         let armour = Armour::read(pem)?;
         match armour.label {
@@ -208,7 +209,7 @@ impl PublicKey {
         &self.spki_der
     }
 
-    /// PKCS#1 as DER, which some libraries want instead.
+    /// PKCS#1 as DER, which some libraries require instead.
     pub fn pkcs1_der(&self) -> &[u8] {
         let start = self.spki_der.len() - self.pkcs1_bytes;
         self.spki_der.get(start..).unwrap_or_default()
@@ -272,7 +273,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// What is used of a certificate.
+/// The parts of a certificate that are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     serial_no: String,
@@ -293,23 +294,23 @@ impl Certificate {
         }
     }
 
-    /// The serial number in upper-case hexadecimal, as `Wechatpay-Serial` and
-    /// `serial_no` carry it.
+    /// The serial number in upper-case hexadecimal, as in `Wechatpay-Serial`
+    /// and `serial_no`.
     pub fn serial_no(&self) -> &str {
         &self.serial_no
     }
 
-    /// From when it holds, Unix milliseconds.
+    /// The beginning of its validity, Unix milliseconds.
     pub const fn not_before_ms(&self) -> i64 {
         self.not_before_ms
     }
 
-    /// Until when it holds, Unix milliseconds.
+    /// The end of its validity, Unix milliseconds.
     pub const fn not_after_ms(&self) -> i64 {
         self.not_after_ms
     }
 
-    /// The key it is about.
+    /// The certified key.
     pub const fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
@@ -330,7 +331,7 @@ impl Certificate {
             return Err(KeyError::Damaged);
         };
         let fields = list(signed.value())?;
-        // A certificate of version 1 does not say its version.
+        // A certificate of version 1 omits its version.
         let fields = match fields.first() {
             Some(first) if first.tag() != Tag::Integer => fields.get(1..).unwrap_or_default(),
             _ => &fields[..],
@@ -400,7 +401,7 @@ fn armour(label: &str, der: &[u8]) -> Zeroizing<String> {
     pem
 }
 
-/// The error for PEM that is no RSA key, by what it is.
+/// The error for PEM that is not an RSA key.
 fn not_a_key(label: &str) -> KeyError {
     match label {
         "CERTIFICATE" => KeyError::CertificateForKey,
@@ -433,7 +434,7 @@ fn unsigned(value: AnyRef<'_>) -> Result<&[u8], KeyError> {
     Ok(number.as_bytes())
 }
 
-/// The elements of the one sequence that the bytes are.
+/// The elements of the bytes' one sequence.
 fn sequence(bytes: &[u8]) -> Result<Vec<AnyRef<'_>>, KeyError> {
     let whole = AnyRef::from_der(bytes).map_err(der_error)?;
     if whole.tag() == Tag::Sequence {
@@ -479,7 +480,7 @@ fn tlv(tag: u8, content: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// A number that is not negative: a zero goes before a first bit that is set.
+/// A non-negative number: a zero byte precedes a first bit that is set.
 fn integer(number: &[u8]) -> Vec<u8> {
     let sign: &[u8] = match number.first() {
         Some(first) if *first >= 0x80 => &[0],

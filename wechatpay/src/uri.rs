@@ -39,7 +39,8 @@ fn hex(digit: u8) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// What follows `?`, without a fragment. A text with no `?` is a query itself.
+/// The part after `?`, without a fragment. A text without `?` is a query
+/// itself.
 pub(crate) fn query_of(uri: &str) -> &str {
     let uri = uri.split_once('#').map_or(uri, |(before, _)| before);
     uri.split_once('?').map_or(uri, |(_, query)| query)

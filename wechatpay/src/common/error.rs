@@ -8,16 +8,16 @@
 //! <err_code_des><![CDATA[System error]]></err_code_des>
 //! ```
 //!
-//! The statement download has sentences for codes, and their case varies, so
+//! The statement download has sentences as codes, and their case varies, so
 //! codes are compared without regard to case.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Whose action an error needs.
+/// Who has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// The message was wrong: the developer's.
+    /// The developer, because the message was wrong.
     Request,
     /// The merchant's account or its settings.
     Account,
@@ -64,7 +64,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// Whom it concerns.
+            /// Who has to act.
             pub const fn side(&self) -> Side {
                 match self {
                     $(Self::$variant => Side::$side,)*
@@ -250,7 +250,7 @@ error_codes! {
 }
 
 impl ErrorCode {
-    /// The code that WeChat writes so; one that is not in the list is kept.
+    /// The code with this name; one that is not in the list is kept.
     pub fn from_code(code: &str) -> Self {
         let listed = Self::ALL
             .iter()
@@ -260,7 +260,7 @@ impl ErrorCode {
             .unwrap_or_else(|| Self::Unknown(code.to_owned()))
     }
 
-    /// Whether the outcome is open, so that the order must be queried.
+    /// Whether the outcome is unknown, so that the order must be queried.
     pub const fn is_unknown_outcome(&self) -> bool {
         matches!(self.outcome(), Outcome::Unknown)
     }

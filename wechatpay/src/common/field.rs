@@ -40,13 +40,13 @@ pub enum Problem {
     /// Longer than the manual allows.
     #[error("is longer than {max_bytes} bytes of UTF-8")]
     TooLong {
-        /// The most it may have.
+        /// The limit.
         max_bytes: usize,
     },
     /// Not decimal digits.
     #[error("is not a whole number in decimal digits")]
     NotANumber,
-    /// A number outside what WeChat takes.
+    /// A number outside the range that WeChat accepts.
     #[error("is a number outside the allowed range")]
     OutOfRange,
     /// Not one of the listed values.
@@ -55,7 +55,7 @@ pub enum Problem {
     /// Not in the field's format: a time, an address, a URL, JSON.
     #[error("is not in the format of this field")]
     BadFormat,
-    /// A character that XML cannot carry or that the field does not take.
+    /// A character that XML cannot represent or that the field does not allow.
     #[error("holds a character that this field cannot carry")]
     BadCharacter,
     /// A value contains `&`, so the same signed text could belong to other
@@ -96,7 +96,7 @@ impl Problem {
 pub struct Text<const MAX_BYTES: usize>(String);
 
 impl<const MAX_BYTES: usize> Text<MAX_BYTES> {
-    /// Checks a value for `field`, the name that a [`FieldError`] will carry.
+    /// Checks a value for `field`, the name in a [`FieldError`].
     pub fn new(field: &'static str, value: &str) -> Result<Self, FieldError> {
         if value.is_empty() {
             Err(Problem::Empty.of(field))
@@ -134,7 +134,7 @@ impl<const MAX_BYTES: usize> From<Text<MAX_BYTES>> for String {
     }
 }
 
-/// Whether XML 1.0 can carry the character.
+/// Whether XML 1.0 allows the character.
 pub(crate) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
 }

@@ -41,13 +41,13 @@ impl Fields {
         }
     }
 
-    /// Appends a field. A name occurs once: an earlier value goes.
+    /// Appends a field. A name occurs once: an earlier field is removed.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
         self.remove(name);
         self.0.push((name.to_owned(), value.into()));
     }
 
-    /// [`push`](Self::push) for what may be absent.
+    /// [`push`](Self::push) for an optional value.
     pub fn push_some(&mut self, name: &str, value: Option<impl Into<String>>) {
         if let Some(value) = value {
             self.push(name, value);
@@ -61,13 +61,13 @@ impl Fields {
         self
     }
 
-    /// Takes a field out.
+    /// Removes a field and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(n, _)| n == name)?;
         Some(self.0.remove(at).1)
     }
 
-    /// Keeps the fields whose value passes.
+    /// Keeps the fields whose value passes `keep`.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|(_, value)| keep(value));
     }

@@ -36,13 +36,13 @@ impl AuthCode {
         }
     }
 
-    /// The digits: for the request, and for nothing else.
+    /// The digits, which are only for the request.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether a request was not read because something else than a payment
-    /// code was scanned, which WeChat calls
+    /// Whether a request was refused because the scanned text is not a payment
+    /// code, which WeChat calls
     /// [`AuthCodeInvalid`](super::ErrorCode::AuthCodeInvalid).
     pub fn refuses(error: &FieldError) -> bool {
         error.field == "auth_code"

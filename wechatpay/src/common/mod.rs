@@ -1,5 +1,5 @@
-//! What the dialects share: v2, v3 and iOnline import from here and never from
-//! one another.
+//! The parts that the dialects share: v2, v3 and iOnline import from here and
+//! never from one another.
 //!
 //! ```text
 //! a value        field           a flat message   fields over xml, sign

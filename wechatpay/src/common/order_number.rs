@@ -7,7 +7,7 @@ use order::OutTradeNo;
 /// The number by which an order is looked up: WeChat's or the merchant's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderNumber {
-    /// WeChat's number. It wins if both are sent.
+    /// WeChat's number. It has precedence if both are sent.
     TransactionId(Text<32>),
     /// The merchant's number.
     OutTradeNo(OutTradeNo),

@@ -2,7 +2,7 @@
 
 /// The fields that are used of a payment, of refunds and of the envelope around
 /// them, except `attach`: it is the merchant's own text, and the order compares
-/// it with its own.
+/// it with its own value.
 pub(crate) const USED_FIELDS: [&str; 29] = [
     "appid",
     "bank_type",

@@ -10,7 +10,7 @@ pub const PREPAY_SECONDS: i64 = 2 * 3600;
 /// How long `mweb_url` can be used: 5 minutes.
 pub const MWEB_URL_SECONDS: i64 = 5 * 60;
 
-/// Who is to pay by JSAPI.
+/// The payer of a JSAPI payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payer {
     /// `openid`, under the account's `appid`.

@@ -12,7 +12,7 @@ use std::fmt;
 pub struct OutRefundNo(String);
 
 impl OutRefundNo {
-    /// The longest number that WeChat takes.
+    /// The longest number that WeChat accepts.
     pub const MAX_LEN: usize = 64;
 
     /// Checks length and alphabet.
@@ -32,7 +32,7 @@ impl OutRefundNo {
         Err(problem.of("out_refund_no"))
     }
 
-    /// The number as WeChat carries it.
+    /// The number as WeChat sends it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,7 +72,7 @@ impl Amounts {
         )
     }
 
-    /// What goes back, in the currency's smallest unit.
+    /// The refunded amount, in the currency's smallest unit.
     pub const fn refund_fee(self) -> i64 {
         self.refund_fee
     }
@@ -82,8 +82,8 @@ impl Amounts {
         self.total_fee
     }
 
-    /// The currency, which must be the order's. A request need not say it: the
-    /// order's is meant all the same.
+    /// The currency, which must be the order's. A request may omit it; then the
+    /// order's is meant.
     pub const fn refund_fee_type(self) -> Option<Currency> {
         self.refund_fee_type
     }
@@ -126,7 +126,7 @@ impl FundsSource {
     /// Both sources.
     pub const ALL: [Self; 2] = [Self::Unsettled, Self::Recharge];
 
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unsettled => "REFUND_SOURCE_UNSETTLED_FUNDS",
@@ -140,17 +140,17 @@ impl FundsSource {
     }
 }
 
-/// Where a refund stands (`refund_status`).
+/// The status of a refund (`refund_status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// The money is back with the payer.
+    /// The payer has received the money.
     Success,
     /// Closed: nothing was returned.
     RefundClose,
-    /// Under way.
+    /// In progress.
     Processing,
-    /// The payer's card or account would not take it; the money is with the
-    /// merchant again, who returns it by hand.
+    /// The payer's card or account did not accept it; the merchant has the
+    /// money again and returns it manually.
     Change,
 }
 
@@ -163,7 +163,7 @@ impl Status {
         Self::Change,
     ];
 
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "SUCCESS",
@@ -190,10 +190,10 @@ impl Status {
     }
 }
 
-/// The way a refund takes (`refund_channel`).
+/// The channel of a refund (`refund_channel`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// To where the payment came from.
+    /// To the source of the payment.
     Original,
     /// To the payer's balance.
     Balance,
@@ -201,12 +201,12 @@ pub enum Channel {
     OtherBalance,
     /// To another card, because the original card is abnormal.
     OtherBankcard,
-    /// One that the manual does not list, as it came.
+    /// One that the manual does not list, unchanged.
     Other(String),
 }
 
 impl Channel {
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Original => "ORIGINAL",
@@ -217,7 +217,7 @@ impl Channel {
         }
     }
 
-    /// The way that WeChat calls so.
+    /// The channel that has this name at WeChat.
     pub fn from_name(name: &str) -> Self {
         match name {
             "ORIGINAL" => Self::Original,

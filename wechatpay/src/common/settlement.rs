@@ -1,11 +1,11 @@
-//! Common parts of settlements: what has been paid out to a merchant, and what
-//! is still held.
+//! Common parts of settlements: the amounts that were paid out to a merchant,
+//! and those that WeChat has not paid out yet.
 
 use super::field::{FieldError, Problem};
 use super::time::Date;
 use order::Currency;
 
-/// The most records that an answer may have. WeChat advises to ask for 10.
+/// The most records that an answer may have. WeChat recommends 10.
 pub const MAX_RECORDS: usize = 20;
 
 /// Which funds (`usetag`).
@@ -13,7 +13,7 @@ pub const MAX_RECORDS: usize = 20;
 pub enum UseTag {
     /// `1`: paid out.
     Settled,
-    /// `2`: still held.
+    /// `2`: not paid out yet.
     Outstanding,
 }
 
@@ -67,18 +67,18 @@ pub struct Record {
     pub date_start: Option<Date>,
     /// The last day of payments in it.
     pub date_end: Option<Date>,
-    /// What was transferred.
+    /// The transferred amount.
     pub settlement_fee: i64,
-    /// What was not.
+    /// The amount that was not transferred.
     pub unsettlement_fee: i64,
-    /// In which currency. The manual's sample calls it `settlement_type`.
+    /// The currency. The manual's sample calls it `settlement_type`.
     pub settlementfee_type: Currency,
-    /// What was paid.
+    /// The sum of the payments.
     pub pay_fee: i64,
-    /// What was refunded.
+    /// The sum of the refunds.
     pub refund_fee: i64,
-    /// The difference.
+    /// The difference of the two.
     pub pay_net_fee: i64,
-    /// What WeChat keeps.
+    /// WeChat's fee.
     pub poundage_fee: i64,
 }

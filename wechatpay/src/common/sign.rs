@@ -8,16 +8,16 @@
 //! MD5(…) or HMAC-SHA256(…, keyed by the API key)        upper-case hexadecimal
 //! ```
 //!
-//! `sign_type` is itself signed where it is present. An answer and a notice
-//! are signed with the sign type of the request, so a reader always knows
-//! which to expect: [`Fields::verify`] takes the expected type and refuses a
-//! document that says otherwise, or a forger could choose the weaker one.
+//! `sign_type` is itself signed where it is present. An answer and a notice are
+//! signed with the sign type of the request, so a reader always knows which to
+//! expect: [`Fields::verify`] takes the expected type and refuses a document
+//! that declares another; otherwise a forger could choose the weaker one.
 //!
 //! Because values are joined unescaped, one signed text can be the text of
-//! several documents: `a=1&b=2` as one value signs like two fields, and a
-//! value that holds `&` can be cut into fields that WeChat never wrote. A
-//! document has a signed text of its own only where no value holds `&`
-//! ([`Fields::unambiguous`]): then the text can be cut in one way.
+//! several documents: `a=1&b=2` as one value is signed like two fields, and a
+//! value that contains `&` can be split into fields that WeChat never wrote. A
+//! document has a signed text of its own only where no value contains `&`
+//! ([`Fields::unambiguous`]): then the text can be split in only one way.
 
 use super::field::{FieldError, Problem};
 use super::fields::Fields;
@@ -45,7 +45,7 @@ impl SignType {
     /// Both ways to sign.
     pub const ALL: [Self; 2] = [Self::Md5, Self::HmacSha256];
 
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Md5 => "MD5",
@@ -72,7 +72,7 @@ impl SignType {
     }
 }
 
-/// Why a signature does not hold.
+/// Why a signature is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SignError {
     /// There is no `sign`.
@@ -82,7 +82,7 @@ pub enum SignError {
     /// another.
     #[error("the document is signed in another way than expected")]
     WrongType,
-    /// The sign is not the one that the key gives.
+    /// The sign is not the one that the key produces.
     #[error("the signature does not match")]
     Mismatch,
 }
@@ -90,16 +90,17 @@ pub enum SignError {
 /// A document's own signature, and the one that it should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// The sign type used: declared, else told by the sign's length.
+    /// The sign type used: the declared one, or else the one with the sign's
+    /// length.
     pub sign_type: SignType,
-    /// The `sign` the document carries.
+    /// The document's `sign`.
     pub given: Option<String>,
-    /// The sign that the key gives.
+    /// The sign that the key produces.
     pub computed: String,
 }
 
 impl Checked {
-    /// Whether the document's signature holds.
+    /// Whether the document's signature is valid.
     pub fn holds(&self) -> bool {
         self.given
             .as_deref()
@@ -124,8 +125,8 @@ impl Fields {
         sign_text(&self.signing_text(), key, sign_type)
     }
 
-    /// These fields with their `sign`. `sign_type` is not added: a request
-    /// that needs one already holds it.
+    /// These fields with their `sign`. `sign_type` is not added: a request that
+    /// needs one has it already.
     #[must_use]
     pub fn sealed(self, key: &Secret, sign_type: SignType) -> Self {
         let sign = self.sign(key, sign_type);
@@ -190,7 +191,7 @@ impl Fields {
         }
     }
 
-    /// The sign type that a request declares; MD5 where it says nothing, even
+    /// The sign type that a request declares; MD5 if it declares none, even
     /// when its sign has another length (9.1: HMAC-SHA256 must be declared).
     /// `None` when it declares one that v2 does not have.
     pub fn declared_sign_type(&self) -> Option<SignType> {
@@ -199,7 +200,7 @@ impl Fields {
     }
 
     /// The sign type of a document of unknown origin: the one it declares in
-    /// `sign_type` (or `signType`), else the one its sign has the length of,
+    /// `sign_type` (or `signType`), else the one with the length of its sign,
     /// else MD5. `None` when it declares one that v2 does not have.
     ///
     /// For checking a document of unknown origin. A caller that knows the sign

@@ -18,10 +18,10 @@ const DAY_SECONDS: i64 = 86_400;
 /// `00000101000000` and `99991231235959`, China time, as Unix seconds.
 const FIRST_SECOND: i64 = -62_167_219_200 - CHINA_OFFSET_SECONDS;
 const LAST_SECOND: i64 = 253_402_300_799 - CHINA_OFFSET_SECONDS;
-/// A day's statement can be had from 10:00 on the next day (9.6, S1).
+/// A day's statement is available from 10:00 on the next day (9.6, S1).
 const STATEMENT_READY_SECONDS: i64 = DAY_SECONDS + 10 * 3600;
 
-/// The text is not a moment in the form `yyyyMMddHHmmss`.
+/// The text is not a time in the form `yyyyMMddHHmmss`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a time is 14 digits, yyyyMMddHHmmss, and exists in the calendar")]
 pub struct TimeError;
@@ -38,8 +38,8 @@ pub struct Date {
 }
 
 impl Date {
-    /// The day that a moment (Unix milliseconds) falls on in China. A year
-    /// that four digits cannot hold is pinned, as [`china`] does.
+    /// The day in China of a time in Unix milliseconds. A year that needs more
+    /// than four digits is limited, as [`china`] does.
     pub fn of(unix_ms: i64) -> Self {
         let unix_seconds = unix_ms.div_euclid(1000).clamp(FIRST_SECOND, LAST_SECOND);
         let days = (unix_seconds + CHINA_OFFSET_SECONDS).div_euclid(DAY_SECONDS);
@@ -91,9 +91,9 @@ impl fmt::Display for Date {
     }
 }
 
-/// A moment (Unix time in milliseconds) as WeChat writes it; parts of a second
-/// are cut off. A year that four digits cannot hold is pinned to the nearest
-/// that they can.
+/// A time (Unix milliseconds) as WeChat writes it; fractions of a second are
+/// cut off. A year that needs more than four digits is limited to the nearest
+/// that does not.
 pub fn china(unix_ms: i64) -> String {
     let (year, month, day, of_day) = parts_of(unix_ms);
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
@@ -143,7 +143,7 @@ pub fn parse_china(text: &str) -> Result<i64, TimeError> {
         return Err(TimeError);
     }
     let days = days_of(year, month, day);
-    // A month of 13 or a 30 February comes back as another date.
+    // A month of 13 or a 30 February gives another date.
     if date_of(days) != (year, month, day) {
         return Err(TimeError);
     }

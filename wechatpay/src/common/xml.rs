@@ -8,16 +8,16 @@
 //! </xml>
 //! ```
 //!
-//! That is all WeChat uses of XML, so that is all that is read. There is no
-//! DTD, hence no entity but the five of XML itself; no processing instruction;
-//! no attribute (nothing in v2 has one, and a second place for a value is a
-//! second meaning); no element inside a field. Comments are skipped and the
-//! text around them is joined, as XML says.
+//! WeChat uses no more of XML, so no more is read. There is no DTD, hence no
+//! entity except the five of XML itself; no processing instruction; no
+//! attribute (nothing in v2 has one, and a second place for a value could have
+//! a second meaning); no element inside a field. Comments are skipped and the
+//! text around them is joined, as XML requires.
 //!
-//! Two details serve the signature, which is over the values:
+//! Two details are for the signature, which is over the values:
 //!
-//! - Line ends are kept as they stand and not normalized, because the other
-//!   side signs the value it holds and writes that into the document.
+//! - Line ends are kept unchanged and not normalized, because the other side
+//!   signs its value and writes that into the document.
 //! - White space *around* a CDATA section is layout and dropped; a value that
 //!   has any other text keeps all its white space.
 
@@ -36,13 +36,13 @@ pub enum XmlError {
     /// More than [`MAX_BYTES`].
     #[error("the document has {bytes} bytes; at most {MAX_BYTES} are read")]
     TooLarge {
-        /// How many there were.
+        /// The document's length.
         bytes: usize,
     },
     /// UTF-16 or UTF-32 by its first bytes.
     #[error("the document is UTF-16 or UTF-32; v2 is UTF-8")]
     WideEncoding,
-    /// Bytes that are no UTF-8.
+    /// Bytes that are not UTF-8.
     #[error("the document is not valid UTF-8")]
     NotUtf8,
     /// The XML declaration names another encoding.
@@ -51,7 +51,7 @@ pub enum XmlError {
     /// A character that XML does not allow, such as NUL.
     #[error("the document holds a control character that XML forbids")]
     ForbiddenCharacter,
-    /// A document type declaration: the way in for external entities.
+    /// A document type declaration, which could define external entities.
     #[error("the document has a DOCTYPE, which is never read")]
     Doctype,
     /// A processing instruction.
@@ -124,12 +124,12 @@ impl Fields {
     }
 
     /// The document on one line, as WeChat writes it: text in CDATA, amounts
-    /// and counts bare. (A merchant's acknowledgement over several lines was
-    /// not understood, and the notice came again.)
+    /// and counts without. (A merchant's acknowledgement on several lines was
+    /// not understood, and the notice was sent again.)
     ///
-    /// Names are written as they stand; see [`is_name`]. A character that XML
-    /// cannot carry at all is written as U+FFFD, so that its signature fails
-    /// at the reader; [`Text`](super::Text) keeps such values out before.
+    /// Names are written unchanged; see [`is_name`]. A character that XML
+    /// cannot represent is written as U+FFFD, so that the reader's check of the
+    /// signature fails; [`Text`](super::Text) refuses such values earlier.
     pub fn to_xml(&self) -> String {
         self.to_xml_root("xml")
     }
@@ -155,7 +155,7 @@ impl Fields {
     }
 }
 
-/// A document in which some fields hold fields: only the settlement's answer
+/// A document in which some fields contain fields: only the settlement's answer
 /// has them, one `<setteinfo_0>…</setteinfo_0>` for each record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Grouped {
@@ -164,8 +164,8 @@ pub(crate) struct Grouped {
 }
 
 impl Grouped {
-    /// Reads a document whose fields named `prefix…` hold fields. The caps
-    /// count for the whole.
+    /// Reads a document whose fields named `prefix…` contain fields. The limits
+    /// apply to the whole document.
     pub(crate) fn parse(bytes: &[u8], prefix: &'static str) -> Result<Self, XmlError> {
         let mut parser = Parser::new("xml");
         parser.group_prefix = Some(prefix);
@@ -208,9 +208,9 @@ fn push_element(out: &mut String, name: &str, content: impl FnOnce(&mut String))
     out.push('>');
 }
 
-/// A section cannot contain its own end mark, so `]]>` is split between two
-/// sections. Parsers turn a raw carriage return into a line feed, so it is
-/// written outside as a reference.
+/// Writes a CDATA section. It cannot contain its own end mark, so `]]>` is
+/// split between two sections. Parsers turn a raw carriage return into a line
+/// feed, so it is written outside as a reference.
 fn push_cdata(out: &mut String, value: &str) {
     let legal: String = value
         .chars()
@@ -225,7 +225,7 @@ fn push_cdata(out: &mut String, value: &str) {
     out.push_str("]]>");
 }
 
-/// Size, encoding and alphabet, before any parsing.
+/// Checks size, encoding and characters, before any parsing.
 fn checked_text(bytes: &[u8]) -> Result<&str, XmlError> {
     if bytes.len() > MAX_BYTES {
         return Err(XmlError::TooLarge { bytes: bytes.len() });
@@ -295,7 +295,7 @@ impl Leaf {
 
 struct Parser {
     root: &'static str,
-    /// What the names of fields begin with that hold fields; there is at most
+    /// The prefix of the names of fields that contain fields; there is at most
     /// one level of them.
     group_prefix: Option<&'static str>,
     place: Place,
@@ -333,7 +333,7 @@ impl Parser {
             match reader.read_event().map_err(|e| named(&e))? {
                 Event::Start(tag) => self.open(&tag)?,
                 Event::End(_) => self.close(),
-                // XML allows the end of a section only at the end of one.
+                // XML allows `]]>` only as the end of a section.
                 Event::Text(raw) if raw.contains("]]>") => return Err(XmlError::Malformed),
                 Event::Text(raw) => match &mut self.place {
                     Place::InField(leaf) => leaf.text(&raw),

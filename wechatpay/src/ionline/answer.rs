@@ -1,7 +1,7 @@
-//! The envelope that every answer comes in.
+//! The envelope of every answer.
 //!
 //! ```text
-//! status  not 0   it was not taken: message says why, nothing is signed
+//! status  not 0   it was not accepted: message says why, nothing is signed
 //!         0       signed; mch_id, nonce_str and then
 //!   result_code  not 0   refused: err_code, err_msg
 //!                0       the message's own fields
@@ -16,7 +16,7 @@ use crate::Secret;
 use crate::common::{Fields, SignType};
 use crate::v2::ErrorCode;
 
-/// Opens the envelope: the fields of a verified, successful answer to a
+/// Checks the envelope and returns the fields of a verified, successful answer to a
 /// request of `mch_id`.
 pub fn read(bytes: &[u8], mch_id: &str, key: &Secret) -> Result<Fields, AnswerError> {
     let fields = json::read(bytes)?;
@@ -42,13 +42,13 @@ pub fn read(bytes: &[u8], mch_id: &str, key: &Secret) -> Result<Fields, AnswerEr
     Ok(fields)
 }
 
-/// An answer that starts well: `status` and `result_code` are `0`. The
+/// The beginning of a successful answer: `status` and `result_code` are `0`. The
 /// message's own fields follow; then [`to_json`].
 pub fn success(mch_id: &str, nonce_str: &str) -> Fields {
     envelope(mch_id, nonce_str).with("result_code", "0")
 }
 
-/// A signed refusal, but for its signature: then [`to_json`].
+/// A refusal, not signed yet: then [`to_json`].
 pub fn refusal(mch_id: &str, nonce_str: &str, code: &ErrorCode, description: &str) -> Fields {
     envelope(mch_id, nonce_str)
         .with("result_code", "1")
@@ -56,7 +56,7 @@ pub fn refusal(mch_id: &str, nonce_str: &str, code: &ErrorCode, description: &st
         .with("err_msg", description)
 }
 
-/// The answer to a message that could not be taken. It is never signed.
+/// The answer to a message that was not accepted. It is never signed.
 pub fn communication_failure(status: u16, message: &str) -> Fields {
     Fields::new()
         .with("status", status.to_string())
@@ -68,7 +68,7 @@ pub fn to_json(fields: Fields, key: &Secret) -> String {
     json::write(&fields.sealed(key, SignType::Md5))
 }
 
-/// How every signed document of iOnline's starts.
+/// The fields with which every signed document of iOnline's starts.
 pub(crate) fn envelope(mch_id: &str, nonce_str: &str) -> Fields {
     Fields::new()
         .with("version", "1.0")
@@ -79,7 +79,7 @@ pub(crate) fn envelope(mch_id: &str, nonce_str: &str) -> Fields {
         .with("nonce_str", nonce_str)
 }
 
-/// Where the answer repeats `field`, it must say `expected`.
+/// If the answer repeats `field`, it must be `expected`.
 pub(crate) fn check_echo(
     fields: &Fields,
     field: &'static str,

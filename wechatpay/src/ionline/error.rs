@@ -65,8 +65,8 @@ impl AnswerError {
     }
 
     /// Whether the same request may be sent again after a while: it was not
-    /// taken, its answer could not be read, or iOnline says that it was too
-    /// busy. A refund goes again under its one number.
+    /// accepted, its answer could not be read, or iOnline was too busy. A
+    /// refund is repeated under the same number.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Refused { code, .. } => code.is_retryable(),

@@ -4,7 +4,7 @@
 //! service=ionline.unified.trade.query&mch_id=10085…&out_trade_no=…&sign=…
 //! ```
 //!
-//! Values are signed as they are and percent-encoded here.
+//! Values are signed unencoded and percent-encoded here.
 
 use crate::common::Fields;
 use crate::common::fields::{MAX_FIELDS, is_name};
@@ -30,7 +30,7 @@ pub enum FormError {
     /// A name longer than any, or with other characters.
     #[error("a field's name is too long or has a character that no name has")]
     BadName,
-    /// The same name twice: two readings of one form.
+    /// The same name twice, which two readers could read differently.
     #[error("the field {name} occurs more than once")]
     DuplicateField {
         /// The repeated name.
@@ -38,7 +38,7 @@ pub enum FormError {
     },
 }
 
-/// The form that carries these fields, in their order.
+/// The form with these fields, in their order.
 pub fn write(fields: &Fields) -> String {
     let pairs: Vec<_> = fields
         .iter()

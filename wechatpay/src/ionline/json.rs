@@ -39,7 +39,7 @@ pub enum JsonError {
     },
 }
 
-/// The object that carries these fields, every value as text.
+/// The object with these fields, every value as text.
 pub fn write(fields: &Fields) -> String {
     let object: serde_json::Map<_, _> = fields
         .iter()

@@ -10,7 +10,7 @@
 //! three. One file per message:
 //!
 //! ```text
-//! to be paid  prepay payinfo notify      after that  query refund refundquery
+//! payment  prepay payinfo notify      afterwards  query refund refundquery
 //! ```
 //!
 //! Two values are not in the messages and come from the merchant's
@@ -18,10 +18,10 @@
 //! application. In messages the application is `sub_appid`; `appid` is the
 //! acquirer's own and is ignored.
 //!
-//! The iOnline description describes the payment. The public manual of iOnline adds
-//! the query, the refund's query and the notice; where it is silent, this
-//! dialect follows the family of gateways that it comes from, which share its
-//! names.
+//! The iOnline description describes the payment. The public manual of iOnline
+//! adds the query, the refund's query and the notice; where it says nothing,
+//! this dialect follows the family of gateways that iOnline belongs to, which
+//! share its names.
 
 pub mod answer;
 pub mod error;
@@ -42,7 +42,7 @@ pub use error::AnswerError;
 pub use merchant::Merchant;
 pub use request::Service;
 
-/// Where iOnline takes requests.
+/// The URL of iOnline's gateway.
 pub const GATEWAY_URL: &str = "https://pay.ionlinepay.com/gateway/";
 
 /// The path of [`GATEWAY_URL`].

@@ -8,9 +8,9 @@
 //!   success                                  the whole body, in any case of letters
 //! ```
 //!
-//! The sender is not authenticated, so only `status` is read before the signature is
-//! verified. The manual requires `status` and `result_code`, but its sample has
-//! neither: if they are absent they count as `0`.
+//! The sender is not authenticated, so only `status` is read before the
+//! signature is verified. The manual requires `status` and `result_code`, but
+//! its sample has neither: if they are absent they count as `0`.
 
 use super::answer::envelope;
 use super::merchant::Merchant;
@@ -29,8 +29,8 @@ pub const ACK_OK: &str = "success";
 pub const ACK_FAIL: &str = "fail";
 
 /// The pauses in seconds after which a notice that is not acknowledged is sent
-/// again. iOnline says only "within three hours", which these add up to; they
-/// begin as WeChat's do.
+/// again. iOnline says only "within three hours", which is their sum; the first
+/// ones are WeChat's.
 pub const RETRY_SECONDS: [u32; 10] = [15, 15, 30, 180, 1800, 1800, 1800, 1800, 1800, 1560];
 
 /// A payment that iOnline reports.
@@ -103,7 +103,7 @@ impl From<SignError> for NoticeError {
 
 impl Notice {
     /// Reads a notice to `merchant`. The account is the one that the notice
-    /// names; an application that it does not name is the merchant's.
+    /// names; if it names no application, the merchant's is used.
     pub fn read(bytes: &[u8], merchant: Merchant<'_>, key: &Secret) -> Result<Self, NoticeError> {
         let fields = Fields::parse(bytes)?;
         let failed = |field| fields.get_nonempty(field).unwrap_or("0") != "0";
@@ -148,8 +148,8 @@ impl Notice {
     }
 }
 
-/// Whether the merchant's answer acknowledges a notice. Anything else is
-/// answered by sending it again.
+/// Whether the merchant's answer acknowledges a notice. After any other answer
+/// the notice is sent again.
 pub fn is_ack(bytes: &[u8]) -> bool {
     bytes.trim_ascii().eq_ignore_ascii_case(ACK_OK.as_bytes())
 }

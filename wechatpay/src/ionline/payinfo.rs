@@ -42,7 +42,7 @@ pub enum PayInfoError {
         /// Its name.
         field: &'static str,
     },
-    /// `appId` is not the request's `sub_appid`, whose openid it was made for.
+    /// `appId` is not the request's `sub_appid`, which the openid belongs to.
     #[error("is for another application")]
     OtherApp,
     /// `timeStamp` is not decimal digits, with or without spaces before them.
@@ -51,20 +51,20 @@ pub enum PayInfoError {
     /// `package` is not `prepay_id=…`.
     #[error("has a package that is not prepay_id=…")]
     BadPackage,
-    /// `signType` is none that WeChat has.
+    /// `signType` is not one of WeChat's.
     #[error("has a signType that WeChat does not have")]
     UnknownSignType,
 }
 
-/// The ways in which WeChat signs a package.
+/// WeChat's sign types of a package.
 pub const SIGN_TYPES: [&str; 3] = ["MD5", "HMAC-SHA256", "RSA"];
 
 /// Whether `pay_info` names its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AppId {
-    /// `WeixinJSBridge` wants it.
+    /// `WeixinJSBridge` requires it.
     Required,
-    /// `wx.requestPayment` knows its own.
+    /// `wx.requestPayment` has its own.
     Optional,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! mch_id [sub_appid] [sub_openid] [sub_is_subscribe]     the payer under our application
-//! [appid] [openid] [is_subscribe]                        under the acquirer's: passed over
+//! [appid] [openid] [is_subscribe]                        under the acquirer's: ignored
 //! trade_type ionline.pay.weixin.….intl                   the service's name
 //! transaction_id [out_transaction_id]                    iOnline's number, WeChat's number
 //! out_trade_no total_fee [fee_type] [bank_type] [attach] time_end
@@ -15,7 +15,7 @@ use crate::common::payment::USED_FIELDS;
 use crate::common::{FieldError, Fields, Problem, time};
 use order::{Account, Currency, Money, Payment, TradeType};
 
-/// What is read of an iOnline document beside [`USED_FIELDS`].
+/// The fields that are read of an iOnline document besides [`USED_FIELDS`].
 pub(super) const USED_BY_IONLINE: [&str; 5] = [
     "charset",
     "out_transaction_id",
@@ -24,10 +24,10 @@ pub(super) const USED_BY_IONLINE: [&str; 5] = [
     "version",
 ];
 
-/// Reads a payment. The caller has verified the signature and, if the
-/// sender of the document was not authenticated, that it is [unambiguous](Fields::unambiguous); the
-/// caller compares the account and the money. A missing currency is the
-/// merchant's.
+/// Reads a payment. The caller has verified the signature and, if the sender of
+/// the document was not authenticated, that it is
+/// [unambiguous](Fields::unambiguous); the caller compares the account and the
+/// money. If there is no currency, the merchant's is used.
 pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, FieldError> {
     fields.unambiguous_in(&USED_FIELDS)?;
     fields.unambiguous_in(&USED_BY_IONLINE)?;
@@ -60,7 +60,7 @@ pub(crate) fn read(fields: &Fields, merchant: Merchant<'_>) -> Result<Payment, F
     })
 }
 
-/// Writes a payment, but for `mch_id`, which the envelope has.
+/// Writes a payment, without `mch_id`, which is in the envelope.
 pub(crate) fn write(fields: &mut Fields, payment: &Payment) {
     fields.push("sub_appid", payment.account.appid.as_str());
     fields.push_some("sub_openid", payment.openid.as_deref());

@@ -11,8 +11,7 @@
 //!   native                code_url [code_img_url]
 //! ```
 //!
-//! `total_fee` is in cents of the merchant's own currency, which is not on the
-//! wire.
+//! `total_fee` is in cents of the merchant's own currency, which is not sent.
 
 use super::answer;
 use super::error::AnswerError;
@@ -28,7 +27,7 @@ use std::net::Ipv4Addr;
 /// A request for a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The MID: who is to be paid.
+    /// The MID of the merchant that receives the payment.
     pub mch_id: Text<32>,
     /// A nonce, from the caller.
     pub nonce_str: Text<32>,
@@ -40,23 +39,24 @@ pub struct Request {
     pub body: Text<127>,
     /// The merchant's own data, returned in answers and notices.
     pub attach: Option<Text<127>>,
-    /// How much. The currency is the merchant's and not sent.
+    /// The amount. The currency is the merchant's and not sent.
     pub money: Money,
-    /// The machine that sends this request. `String(16)` holds only IPv4.
+    /// The address of the machine that sends this request. `String(16)` is long
+    /// enough only for IPv4.
     pub mch_create_ip: Ipv4Addr,
-    /// Where the notice goes.
+    /// The URL that receives the notice.
     pub notify_url: NotifyUrl,
-    /// When the order was made and until when it can be paid.
+    /// When the order was made, and when it expires.
     pub lifetime: Option<Lifetime>,
     /// A coupon label.
     pub goods_tag: Option<Text<32>>,
-    /// Whether credit cards are kept out.
+    /// Whether credit cards are excluded.
     pub limit_credit_pay: bool,
     /// How the payer reaches the payment.
     pub trade: Trade,
 }
 
-/// The service with what only that service carries.
+/// The service with the fields that only it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trade {
     /// Inside WeChat.
@@ -79,11 +79,11 @@ pub struct Jspay {
 /// How a page starts a payment inside WeChat (`is_raw`, `is_minipg`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Start {
-    /// It goes to `pay_url`.
+    /// The browser opens `pay_url`.
     PayUrl,
-    /// It hands `pay_info` to `WeixinJSBridge`.
+    /// The page passes `pay_info` to `WeixinJSBridge`.
     Bridge,
-    /// A Mini Program hands `pay_info` to `wx.requestPayment`.
+    /// A Mini Program passes `pay_info` to `wx.requestPayment`.
     MiniProgram,
 }
 
@@ -99,8 +99,8 @@ impl Start {
     }
 }
 
-/// From when to when a payment can be made. iOnline looks at the end only
-/// where the beginning is given too.
+/// The period in which a payment can be made. iOnline reads the end only if the
+/// beginning is given too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     time_start_ms: i64,
@@ -108,8 +108,8 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
-    /// Unix milliseconds, of which iOnline keeps seconds; the end must lie
-    /// after the beginning.
+    /// Unix milliseconds, of which iOnline keeps seconds; the end must be after
+    /// the beginning.
     pub fn new(time_start_ms: i64, time_expire_ms: i64) -> Result<Self, FieldError> {
         if time_expire_ms <= time_start_ms {
             return Err(Problem::OutOfRange.of("time_expire"));
@@ -141,9 +141,9 @@ impl Lifetime {
     }
 }
 
-/// Where iOnline sends notices: an absolute `http` or `https` URL of at most
-/// 255 bytes, on port 80 or 443. On this very machine, where iOnline sends
-/// nothing and a sandbox may, any port will do.
+/// The URL to which iOnline sends notices: an absolute `http` or `https` URL of
+/// at most 255 bytes, on port 80 or 443. On a loopback address, to which only a
+/// sandbox sends notices, any port is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotifyUrl(common::prepay::NotifyUrl);
 
@@ -268,12 +268,12 @@ impl Request {
     }
 }
 
-/// What a URL has between its scheme's `//` and its path.
+/// The part of a URL between its scheme's `//` and its path.
 fn authority(after_scheme: &str) -> &str {
     after_scheme.split(['/', '?', '#']).next().unwrap_or("")
 }
 
-/// The host, an IPv6 address in its brackets, and the port where it is said.
+/// The host, an IPv6 address in its brackets, and the port if there is one.
 fn host_and_port(url: &str) -> (&str, Option<&str>) {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = authority(after_scheme).rsplit('@').next().unwrap_or("");
@@ -295,7 +295,7 @@ fn flag(value: &str) -> Option<bool> {
     }
 }
 
-/// A flag that is off where it is not sent.
+/// A flag that is off if it is not sent.
 fn read_flag(fields: &Fields, field: &'static str) -> Result<bool, FieldError> {
     match fields.get_nonempty(field) {
         None => Ok(false),
@@ -303,38 +303,38 @@ fn read_flag(fields: &Fields, field: &'static str) -> Result<bool, FieldError> {
     }
 }
 
-/// A payment that waits for its payer.
+/// A payment that can be paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// iOnline's own name for it; nothing needs it.
+    /// iOnline's own id of it, which is not used.
     pub token_id: Option<String>,
-    /// How the payer comes to it.
+    /// The means to pay it.
     pub means: Means,
 }
 
-/// How a payer comes to a payment.
+/// How a payer pays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Means {
-    /// The page, inside WeChat, goes there.
+    /// The page, inside WeChat, opens it.
     PayUrl(PayUrl),
-    /// The page hands it to WeChat.
+    /// The page passes it to WeChat.
     PayInfo(Jsapi),
     /// The payer scans it.
     Code {
-        /// What the QR code holds.
+        /// The QR code's contents.
         code_url: String,
-        /// iOnline's own picture of it, where there is one.
+        /// iOnline's own picture of it, if there is one.
         code_img_url: Option<String>,
     },
 }
 
-/// An absolute `https` URL that works inside WeChat only; `http` to this very
-/// machine, whose traffic stays on it, is as good.
+/// An absolute `https` URL that works inside WeChat only; `http` is accepted
+/// for a loopback address, whose traffic stays on the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayUrl(String);
 
 impl PayUrl {
-    /// Checks a URL: the payer is sent there.
+    /// Checks a URL, because the payer is redirected to it.
     pub fn new(url: &str) -> Result<Self, FieldError> {
         let bad = Problem::BadFormat.of("pay_url");
         let (scheme, rest) = url.split_once("://").ok_or(bad)?;

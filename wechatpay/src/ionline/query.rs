@@ -18,12 +18,12 @@ use super::request::{self, Service};
 use crate::Secret;
 use order::TradeState;
 
-/// A question about one order.
+/// A query of one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The MID: whose order it is.
     pub mch_id: Text<32>,
-    /// Which one. `transaction_id` is iOnline's number, not WeChat's.
+    /// The order's number. `transaction_id` is iOnline's number, not WeChat's.
     pub by: OrderNumber,
     /// A nonce, from the caller.
     pub nonce_str: Text<32>,
@@ -53,7 +53,7 @@ impl Request {
     }
 }
 
-/// What iOnline says of the order.
+/// The state of the order at iOnline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Its state, with the payment where there is one. The payment's
@@ -71,9 +71,9 @@ impl Answer {
     /// Reads the answer to `request` of `merchant`. See [`answer::read`] for
     /// what is checked before.
     ///
-    /// Only `SUCCESS` and `REFUND` carry a payment, and they must carry all of
-    /// it: half a payment is an [`AnswerError::Field`], which is "unknown". A
-    /// payment to another application is [`AnswerError::Mismatched`]; the
+    /// Only `SUCCESS` and `REFUND` contain a payment, and it must be complete:
+    /// an incomplete payment is an [`AnswerError::Field`], which is "unknown".
+    /// A payment to another application is [`AnswerError::Mismatched`]; the
     /// caller compares amount and currency.
     pub fn read(
         bytes: &[u8],
@@ -110,7 +110,7 @@ impl Answer {
     }
 }
 
-/// Where an answer repeats the number, it must be the same.
+/// If an answer repeats the number, it must be the requested one.
 pub(crate) fn check_by(by: &OrderNumber, fields: &Fields) -> Result<(), AnswerError> {
     match by {
         OrderNumber::TransactionId(id) => check_echo(fields, "transaction_id", id.as_str()),
@@ -125,7 +125,7 @@ fn read_state(fields: &Fields, merchant: Merchant<'_>) -> Result<TradeState, Ans
         "REFUND" => paid().map(TradeState::Refund),
         "NOTPAY" => Ok(TradeState::NotPay),
         "CLOSED" => Ok(TradeState::Closed),
-        // The family's older name is the second.
+        // The second is the older name in this family of gateways.
         "REVOKED" | "REVERSE" => Ok(TradeState::Revoked),
         "USERPAYING" => Ok(TradeState::UserPaying),
         "PAYERROR" => Ok(TradeState::PayError),

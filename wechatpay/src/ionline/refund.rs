@@ -3,7 +3,7 @@
 //! ```text
 //! service ionline.unified.trade.refund  mch_id nonce_str sign_type sign
 //!   transaction_id | out_trade_no  out_refund_no  total_fee refund_fee  op_user_id
-//! answer                                        taken, not yet returned
+//! answer                                        accepted, not yet returned
 //!   transaction_id out_trade_no out_refund_no refund_id refund_fee
 //! ```
 //!
@@ -27,7 +27,7 @@ use order::{Currency, RefundState};
 pub struct Request {
     /// The MID: who was paid.
     pub mch_id: Text<32>,
-    /// For which order.
+    /// The order's number.
     pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: Text<32>,
@@ -39,8 +39,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request's fields, not signed yet. The family wants an operator; a
-    /// merchant's program is the merchant.
+    /// The request's fields, not signed yet. This family of gateways requires
+    /// an operator: the merchant's id is sent.
     pub fn to_fields(&self) -> Fields {
         let mut fields = request::start(Service::Refund, &self.mch_id, &self.nonce_str);
         self.by.write(&mut fields);

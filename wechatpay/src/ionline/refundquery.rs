@@ -1,4 +1,4 @@
-//! Query refund: where an order's refunds stand.
+//! Query refund: the status of an order's refunds.
 //!
 //! ```text
 //! service ionline.unified.trade.refundquery  mch_id nonce_str sign_type sign
@@ -19,7 +19,7 @@ use crate::common::payment::USED_FIELDS;
 use crate::common::{FieldError, Fields, Problem, Text, read_out_trade_no, time};
 use order::{MAX_REFUNDS, OutTradeNo, RefundState};
 
-/// A question about refunds.
+/// A query of refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The MID: who was paid.
@@ -30,8 +30,8 @@ pub struct Request {
     pub nonce_str: Text<32>,
 }
 
-/// What refunds are looked up by. Where several are sent, the first one of
-/// this list counts.
+/// The number by which refunds are looked up. If several are sent, the first
+/// one of this list counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// iOnline's number for one refund.
@@ -111,7 +111,7 @@ impl Request {
     }
 }
 
-/// What iOnline says of an order's refunds.
+/// An order's refunds at iOnline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// iOnline's number for the payment.
@@ -122,37 +122,37 @@ pub struct Answer {
     pub refunds: Vec<Refund>,
 }
 
-/// What iOnline says of one refund.
+/// One refund at iOnline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
     /// The merchant's number.
     pub out_refund_no: String,
     /// iOnline's number.
     pub refund_id: String,
-    /// How much, in cents of the order's currency.
+    /// The amount, in cents of the order's currency.
     pub refund_fee: i64,
-    /// Where it stands.
+    /// Its status.
     pub refund_status: Status,
-    /// The way it takes: `ORIGINAL`, `BALANCE`.
+    /// The channel of the refund: `ORIGINAL`, `BALANCE`.
     pub refund_channel: Option<String>,
-    /// When it was done, Unix milliseconds.
+    /// When it was completed, Unix milliseconds.
     pub refund_time_ms: Option<i64>,
 }
 
-/// Where a refund stands (`refund_status`).
+/// The status of a refund (`refund_status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// The money is back with the payer.
+    /// The payer has received the money.
     Success,
     /// Nothing was returned.
     Fail,
-    /// Under way.
+    /// In progress.
     Processing,
-    /// Not even iOnline knows: the same request is to be sent again under the
-    /// same number.
+    /// The outcome is unknown to iOnline: the same request is to be sent again
+    /// under the same number.
     NotSure,
-    /// The payer's card or account would not take it; the money is with the
-    /// merchant again, who returns it by hand.
+    /// The payer's card or account did not accept it; the merchant has the
+    /// money again and returns it manually.
     Change,
 }
 
@@ -166,7 +166,7 @@ impl Status {
         Self::Change,
     ];
 
-    /// iOnline's word for it.
+    /// iOnline's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "SUCCESS",
@@ -250,7 +250,7 @@ impl Answer {
         })
     }
 
-    /// The refund under this number, where the answer tells of it.
+    /// The refund with this number, if the answer contains it.
     pub fn find(&self, out_refund_no: &str) -> Option<&Refund> {
         self.refunds
             .iter()

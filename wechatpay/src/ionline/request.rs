@@ -1,7 +1,7 @@
-//! What every request has.
+//! The fields of every request.
 //!
 //! ```text
-//! service  what is asked for        mch_id     the MID, from iOnline
+//! service  the call             mch_id     the MID, from iOnline
 //! sign_type MD5                     nonce_str
 //! [version 1.0] [charset UTF-8]     sign       v2's, with the merchant's key
 //! ```
@@ -11,18 +11,18 @@ use crate::Secret;
 use crate::common::{FieldError, Fields, Problem, SignType, Text};
 use order::TradeType;
 
-/// What is asked for: the name by which iOnline routes a request.
+/// The call: the name by which iOnline routes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
     /// A payment inside WeChat.
     Jspay,
     /// A payment by QR code.
     Native,
-    /// A question about an order.
+    /// A query of an order.
     Query,
     /// A refund.
     Refund,
-    /// A question about refunds.
+    /// A query of refunds.
     RefundQuery,
 }
 
@@ -68,7 +68,7 @@ impl Service {
     }
 }
 
-/// How a request begins.
+/// The first fields of a request.
 pub(crate) fn start(service: Service, mch_id: &Text<32>, nonce_str: &Text<32>) -> Fields {
     Fields::new()
         .with("service", service.as_str())
@@ -77,7 +77,7 @@ pub(crate) fn start(service: Service, mch_id: &Text<32>, nonce_str: &Text<32>) -
         .with("nonce_str", nonce_str.as_str())
 }
 
-/// Checks what every request has; gives `mch_id` and `nonce_str`.
+/// Checks the common fields of a request; returns `mch_id` and `nonce_str`.
 pub(crate) fn read(
     fields: &Fields,
     services: &[Service],

@@ -1,7 +1,7 @@
-//! The envelope that every answer of WeChat Pay v2 comes in.
+//! The envelope of every answer of WeChat Pay v2.
 //!
 //! ```text
-//! return_code  FAIL     it was not even read: return_msg says why, nothing is signed
+//! return_code  FAIL     it was not parsed: return_msg says why, nothing is signed
 //!              SUCCESS  signed; appid, mch_id, nonce_str and then
 //!   result_code  FAIL     refused: err_code, err_code_des
 //!                SUCCESS  the message's own fields
@@ -66,7 +66,7 @@ impl AnswerError {
     }
 }
 
-/// Opens the envelope: the fields of a verified, successful answer to a
+/// Checks the envelope and returns the fields of a verified, successful answer to a
 /// request of `account`, signed with the request's sign type.
 pub fn read(
     bytes: &[u8],
@@ -80,7 +80,8 @@ pub fn read(
     not_refused(fields, account, Presence::Required)
 }
 
-/// [`read`] for the exchange rate, whose good answer has no `result_code`.
+/// [`read`] for the exchange rate, whose successful answer has no
+/// `result_code`.
 pub(crate) fn read_without_result(
     bytes: &[u8],
     account: &Account,
@@ -93,7 +94,7 @@ pub(crate) fn read_without_result(
 }
 
 /// [`read`] for the settlement, whose answer need not be signed and then need
-/// not say whose it is.
+/// not contain the ids.
 pub(crate) fn check_optionally_signed(
     fields: Fields,
     account: &Account,
@@ -123,7 +124,7 @@ fn not_refused(
     presence: Presence,
 ) -> Result<Fields, AnswerError> {
     if fields.get_nonempty("result_code").unwrap_or("SUCCESS") != "SUCCESS" {
-        // A refusal need not repeat the ids, which may be the error.
+        // A refusal may omit the ids, because they may be wrong.
         check_account(&fields, account, Presence::Optional)?;
         return Err(AnswerError::Refused {
             code: ErrorCode::from_code(fields.get("err_code").unwrap_or_default()),
@@ -135,13 +136,13 @@ fn not_refused(
     Ok(fields)
 }
 
-/// An answer that starts well: `return_code` and `result_code` are `SUCCESS`.
+/// The beginning of a successful answer: `return_code` and `result_code` are `SUCCESS`.
 /// The message's own fields follow; then [`Fields::sealed`].
 pub fn success(account: &Account, nonce_str: &str) -> Fields {
     envelope(account, nonce_str).with("result_code", "SUCCESS")
 }
 
-/// A signed refusal, but for its signature: then [`Fields::sealed`].
+/// A refusal, not signed yet: then [`Fields::sealed`].
 pub fn refusal(account: &Account, nonce_str: &str, code: &ErrorCode, description: &str) -> Fields {
     envelope(account, nonce_str)
         .with("result_code", "FAIL")
@@ -149,14 +150,14 @@ pub fn refusal(account: &Account, nonce_str: &str, code: &ErrorCode, description
         .with("err_code_des", description)
 }
 
-/// The answer to a message that could not be taken. It is never signed.
+/// The answer to a message that was not accepted. It is never signed.
 pub fn communication_failure(return_msg: &str) -> Fields {
     Fields::new()
         .with("return_code", "FAIL")
         .with("return_msg", return_msg)
 }
 
-/// How every signed answer starts.
+/// The fields with which every signed answer starts.
 pub(crate) fn envelope(account: &Account, nonce_str: &str) -> Fields {
     let mut fields = Fields::new()
         .with("return_code", "SUCCESS")
@@ -188,7 +189,7 @@ pub(crate) fn read_account(fields: &Fields) -> Result<Account, FieldError> {
     })
 }
 
-/// Whether an id must be repeated, or only must not be another.
+/// Whether an id must be repeated, or only must not differ.
 #[derive(Clone, Copy, PartialEq)]
 enum Presence {
     Required,
@@ -234,7 +235,7 @@ fn check_account(
     Ok(())
 }
 
-/// Where the answer repeats `field`, it must say `expected`.
+/// If the answer repeats `field`, it must be `expected`.
 pub(crate) fn check_echo(
     fields: &Fields,
     field: &'static str,

@@ -25,7 +25,7 @@ pub const PATH: &str = "/pay/downloadbill";
 /// A request for one day's statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose statement it is.
+    /// The account that the statement is about.
     pub account: Account,
     /// Only this terminal's orders.
     pub device_info: Option<Text<32>>,

@@ -1,11 +1,10 @@
-//! Close order: the payer can pay it no longer (WeChat Pay v2 manual, section
-//! 9.3).
+//! Close order: it can no longer be paid (WeChat Pay v2 manual, section 9.3).
 //!
 //! ```text
 //! POST /pay/closeorder
 //!   appid mch_id [sub_appid sub_mch_id] out_trade_no nonce_str sign [sign_type]
 //! answer
-//!   the envelope, and nothing more
+//! only the envelope
 //! ```
 //!
 //! Not before 5 minutes after the order. A refusal with
@@ -28,7 +27,7 @@ pub const EARLIEST_SECONDS: i64 = 5 * 60;
 /// A request to close one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose order it is.
+    /// The account that the order belongs to.
     pub account: Account,
     /// The merchant's number.
     pub out_trade_no: OutTradeNo,

@@ -1,5 +1,5 @@
-//! AES-256 in ECB mode with PKCS#7 padding, in base64: how a refund notice is
-//! encrypted, and nothing else in v2.
+//! AES-256 in ECB mode with PKCS#7 padding, in base64: the encryption of a
+//! refund notice, and of nothing else in v2.
 //!
 //! ```text
 //! text ‖ n bytes of value n, to a multiple of 16   each 16 bytes by themselves   base64
@@ -20,9 +20,10 @@ pub fn encrypt(plain: &[u8], key: &[u8; 32]) -> String {
     BASE64.encode(cipher.encrypt_padded_vec::<Pkcs7>(plain))
 }
 
-/// Decrypts under a key of 32 bytes; white space among the base64 is ignored.
-/// `None` when it is not base64, not whole blocks, or ends in no padding: one
-/// answer for all, because a forger would learn the text from the difference.
+/// Decrypts under a key of 32 bytes; white space in the base64 is ignored.
+/// `None` when it is not base64, not whole blocks, or has no valid padding:
+/// there is one result for all, because a forger could learn the text from a
+/// difference.
 pub fn decrypt(base64: &str, key: &[u8; 32]) -> Option<Vec<u8>> {
     let base64: String = base64.split_ascii_whitespace().collect();
     let sealed = BASE64.decode(base64).ok()?;

@@ -9,7 +9,7 @@
 //!   return_code appid mch_id [sub_mch_id] fee_type rate_time rate sign
 //! ```
 //!
-//! The day's rate is there from 10:00 China time. The answer has no
+//! The day's rate is available from 10:00 China time. The answer has no
 //! `result_code` and no nonce.
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
@@ -18,17 +18,17 @@ use crate::Secret;
 use crate::common::{Date, FieldError, Fields, Problem, SignType, Text};
 use order::{Account, Currency};
 
-/// Where to send the request. WeChat's server spells it so; the manual has
-/// [`PATH_IN_MANUAL`], so a caller should be able to change it.
+/// Where to send the request, in the spelling of WeChat's server; the manual
+/// has [`PATH_IN_MANUAL`], so a caller should be able to change it.
 pub const PATH: &str = "/pay/queryexchagerate";
 
 /// The path as the manual spells it.
 pub const PATH_IN_MANUAL: &str = "/pay/queryexchangerate";
 
-/// A question about one currency on one day.
+/// A query of one currency's rate on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who asks.
+    /// The account that the query is about.
     pub account: Account,
     /// The foreign currency.
     pub fee_type: Currency,
@@ -74,7 +74,7 @@ impl Request {
 pub struct Answer {
     /// The foreign currency.
     pub fee_type: Currency,
-    /// The day that the rate is of. It need not be the day asked for.
+    /// The day of the rate, which may differ from the requested one.
     pub rate_time: Date,
     /// How many CNY one unit of the currency is, times 10^8: 650000000 is 6.5.
     pub rate_e8: i64,

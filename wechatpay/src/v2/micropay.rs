@@ -33,7 +33,7 @@ pub const PATH: &str = "/pay/micropay";
 /// A request to take a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who is to be paid.
+    /// The account that receives the payment.
     pub account: Account,
     /// The terminal.
     pub device_info: Option<Text<32>>,
@@ -42,7 +42,7 @@ pub struct Request {
     /// How this request is signed, and so its answer.
     pub sign_type: SignType,
     /// The description of the purchase, which the payer reads. The manual says
-    /// 32 here and 128 in 9.1; WeChat takes 128 in both.
+    /// 32 here and 128 in 9.1; WeChat accepts 128 in both.
     pub body: Text<128>,
     /// A list of goods as JSON.
     pub detail: Option<Text<6000>>,
@@ -50,24 +50,24 @@ pub struct Request {
     pub attach: Option<Text<128>>,
     /// The merchant's order number. One code, one order (Q2).
     pub out_trade_no: OutTradeNo,
-    /// How much, in the currency's smallest unit.
+    /// The amount, in the currency's smallest unit.
     pub money: Money,
     /// The address of the machine that calls.
     pub spbill_create_ip: IpAddr,
     /// A coupon label.
     pub goods_tag: Option<Text<32>>,
-    /// `no_credit` keeps credit cards out.
+    /// `no_credit` excludes credit cards.
     pub limit_pay: Option<Text<32>>,
     /// When the order was made, Unix milliseconds; WeChat keeps seconds.
     pub time_start_ms: Option<i64>,
     /// The latest moment to pay, Unix milliseconds; WeChat keeps seconds.
     pub time_expire_ms: Option<i64>,
-    /// What was scanned.
+    /// The scanned code.
     pub auth_code: AuthCode,
 }
 
 impl Request {
-    /// The request's fields, not signed yet. They hold the code.
+    /// The request's fields, not signed yet. They contain the payment code.
     pub fn to_fields(&self) -> Fields {
         let mut fields = Fields::new();
         push_account(&mut fields, &self.account);
@@ -144,7 +144,7 @@ impl Answer {
         if payment.money != request.money {
             return Err(AnswerError::Mismatched { field: "total_fee" });
         }
-        // `answer::read` has compared it: WeChat may leave `sub_appid` out.
+        // `answer::read` has compared it: WeChat may omit `sub_appid`.
         payment.account = request.account.clone();
         Ok(Self {
             payment,

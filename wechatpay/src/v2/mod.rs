@@ -5,9 +5,9 @@
 //! Above it one file per message:
 //!
 //! ```text
-//! to be paid    prepay invoke notify   micropay reverse   native shorturl
-//! after that    query close            refund refundquery refund_notify
-//! book-keeping  bill settlement exchange report
+//! payment       prepay invoke notify   micropay reverse   native shorturl
+//! afterwards    query close            refund refundquery refund_notify
+//! accounting    bill settlement exchange report
 //! ```
 //!
 //! WeChat Pay v2 manual, sections 4 to 6 and 9 to 11.

@@ -12,8 +12,9 @@
 //!                        prepay_id result_code [err_code_des] sign
 //! ```
 //!
-//! The values of the QR code are signed as they are and percent-encoded in the
-//! URL. It is public and can be copied: it says what is sold, not who buys.
+//! The values of the QR code are signed unencoded and percent-encoded in the
+//! URL. The code is public and can be copied: it identifies what is sold, not
+//! who buys.
 
 use super::answer::{self, AnswerError, push_account, read_account};
 use crate::Secret;
@@ -22,7 +23,7 @@ use crate::uri::{encode, query_of, single};
 use order::Account;
 use thiserror::Error;
 
-/// What every product's URL begins with.
+/// The prefix of every product's URL.
 pub const PRODUCT_URL: &str = "weixin://wxpay/bizpayurl?";
 
 /// The parameters in the order of the rule in 6.4.2.
@@ -35,14 +36,14 @@ const PARAMETERS: [&str; 6] = [
     "nonce_str",
 ];
 
-/// What the QR code of a product holds.
+/// The contents of a product's QR code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductUrl {
     /// The application.
     pub appid: Text<32>,
     /// The merchant.
     pub mch_id: Text<32>,
-    /// The merchant's number for what is sold.
+    /// The merchant's number of the product.
     pub product_id: Text<32>,
     /// When the QR code was made, Unix seconds.
     pub time_stamp_s: i64,
@@ -61,8 +62,8 @@ impl ProductUrl {
             .with("nonce_str", self.nonce_str.as_str())
     }
 
-    /// The URL for the QR code. Its `sign_type` is not in it: HMAC-SHA256 only
-    /// for a merchant who is set up for it.
+    /// The URL for the QR code. It contains no `sign_type`: HMAC-SHA256 only
+    /// for a merchant whose account uses it.
     pub fn to_url(&self, key: &Secret, sign_type: SignType) -> String {
         let fields = self.to_fields().sealed(key, sign_type);
         let parameters: Vec<_> = PARAMETERS
@@ -87,7 +88,7 @@ impl ProductUrl {
         Ok(fields)
     }
 
-    /// Reads the parameters, the caller verifies its signature.
+    /// Reads the parameters. The caller verifies their signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
             appid: fields.text("appid")?,
@@ -102,13 +103,13 @@ impl ProductUrl {
 /// A payer has scanned the QR code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
-    /// Whose QR code it is.
+    /// The account that the QR code belongs to.
     pub account: Account,
     /// The payer, under the account's `appid`.
     pub openid: Text<128>,
     /// `Y` or `N`: whether the payer follows the official account.
     pub is_subscribe: Option<String>,
-    /// The merchant's number for what is sold.
+    /// The merchant's number of the product.
     pub product_id: Text<32>,
     /// The callback's own nonce.
     pub nonce_str: Text<32>,
@@ -162,7 +163,7 @@ impl Callback {
     }
 }
 
-/// The merchant's answer: what the payer is to pay.
+/// The merchant's answer: the order to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The prepayment that was made for this scan.
@@ -170,9 +171,9 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads the merchant's answer to a callback about `account`: for WeChat's
-    /// side. A merchant who does not sell is an
-    /// [`AnswerError::Refused`], whose description is for the payer.
+    /// Reads the merchant's answer to a callback about `account`, for WeChat's
+    /// side. A merchant who does not sell is an [`AnswerError::Refused`], whose
+    /// description is for the payer.
     pub fn read(
         bytes: &[u8],
         account: &Account,
@@ -190,9 +191,9 @@ impl Answer {
     }
 }
 
-/// The merchant does not sell: the fields, not signed yet. WeChat shows
-/// `err_code_des` to the payer. A callback that could not be believed is
-/// answered with [`answer::communication_failure`] instead.
+/// The answer of a merchant who does not sell: the fields, not signed yet.
+/// WeChat shows `err_code_des` to the payer. A callback that cannot be verified
+/// is answered with [`answer::communication_failure`] instead.
 pub fn refusal(account: &Account, nonce_str: &str, err_code_des: &Text<128>) -> Fields {
     answer::envelope(account, nonce_str)
         .with("result_code", "FAIL")

@@ -10,9 +10,9 @@
 //!   <xml><return_code><![CDATA[SUCCESS]]></return_code><return_msg>…</return_msg></xml>
 //! ```
 //!
-//! The sender is not authenticated, so only `return_code` is read before the signature is
-//! verified, with the sign type that is configured for the merchant: a
-//! `sign_type` in the notice cannot select another.
+//! The sender is not authenticated, so only `return_code` is read before the
+//! signature is verified, with the sign type that is configured for the
+//! merchant: a `sign_type` in the notice cannot select another.
 
 use super::payment;
 use crate::Secret;
@@ -21,8 +21,8 @@ use crate::common::{FieldError, Fields, SignError, SignType, XmlError};
 use order::Payment;
 use thiserror::Error;
 
-/// The acknowledgement. It is one line: a client library that printed it over
-/// several was sent the same notice again and again.
+/// The acknowledgement. It is one line: WeChat repeated a notice without end to
+/// a client library that wrote it on several lines.
 pub const ACK_OK: &str = "<xml><return_code><![CDATA[SUCCESS]]></return_code>\
 <return_msg><![CDATA[OK]]></return_msg></xml>";
 
@@ -124,9 +124,9 @@ impl Notice {
         })
     }
 
-    /// The notice's fields, not signed yet: then [`sealed`](Fields::sealed)
-    /// with the sign type of the order's request, which the notice names when
-    /// it is not MD5.
+    /// The notice's fields, not signed yet; sign them with
+    /// [`sealed`](Fields::sealed) and the sign type of the order's request,
+    /// which the notice names when it is not MD5.
     pub fn to_fields(&self, sign_type: SignType) -> Fields {
         let mut fields = Fields::new()
             .with("return_code", "SUCCESS")
@@ -149,8 +149,8 @@ pub fn ack_fail(return_msg: &str) -> String {
     super::answer::communication_failure(return_msg).to_xml()
 }
 
-/// Whether the merchant's answer acknowledges a notice. Anything else is
-/// answered by sending it again.
+/// Whether the merchant's answer acknowledges a notice. After any other answer
+/// the notice is sent again.
 pub fn is_ack(bytes: &[u8]) -> bool {
     Fields::parse(bytes).is_ok_and(|fields| fields.get("return_code") == Some("SUCCESS"))
 }

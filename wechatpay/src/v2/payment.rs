@@ -6,8 +6,9 @@ use crate::common::payment::USED_FIELDS;
 use crate::common::{FieldError, Fields, Problem, time};
 use order::{Currency, Money, MoneyError, Payment, TradeType};
 
-/// Reads a payment. The caller has verified the signature and, if the
-/// sender of the document was not authenticated, that it is [unambiguous](Fields::unambiguous).
+/// Reads a payment. The caller has verified the signature and, if the sender of
+/// the document was not authenticated, that it is
+/// [unambiguous](Fields::unambiguous).
 pub(crate) fn read(fields: &Fields) -> Result<Payment, FieldError> {
     fields.unambiguous_in(&USED_FIELDS)?;
     let time_end = fields.required("time_end")?;

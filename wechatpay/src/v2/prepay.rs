@@ -32,7 +32,7 @@ pub const PATH: &str = "/pay/unifiedorder";
 /// A request for a prepayment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who is to be paid.
+    /// The account that receives the payment.
     pub account: Account,
     /// The shop or terminal; `WEB` for a page.
     pub device_info: Option<Text<32>>,
@@ -49,7 +49,7 @@ pub struct Request {
     pub attach: Option<Text<128>>,
     /// The merchant's order number.
     pub out_trade_no: OutTradeNo,
-    /// How much, in the currency's smallest unit.
+    /// The amount, in the currency's smallest unit.
     pub money: Money,
     /// The payer's address, or for NATIVE the caller's. IPv4 or IPv6: the
     /// v2 manual's 16 characters are out of date.
@@ -60,21 +60,21 @@ pub struct Request {
     pub time_expire_ms: Option<i64>,
     /// A coupon label.
     pub goods_tag: Option<Text<32>>,
-    /// Where the notice goes.
+    /// The URL that receives the notice.
     pub notify_url: NotifyUrl,
-    /// `no_credit` keeps credit cards out.
+    /// `no_credit` excludes credit cards.
     pub limit_pay: Option<Text<32>>,
     /// How the payer reaches the payment.
     pub trade: Trade,
 }
 
-/// The trade type with what only that type carries.
+/// The trade type with the fields that only it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trade {
-    /// Inside WeChat. WeChat must know the payer beforehand.
+    /// Inside WeChat. WeChat must know the payer in advance.
     Jsapi(Payer),
-    /// By QR code. The manual requires `product_id` here; WeChat has stopped
-    /// asking for it, so a request is read without it, with a
+    /// By QR code. The manual requires `product_id` here; WeChat no longer
+    /// does, so a request is read without it, with a
     /// [`Warning::NativeWithoutProductId`].
     Native {
         /// The merchant's number for what is bought.
@@ -84,18 +84,18 @@ pub enum Trade {
     App,
     /// From a phone's browser outside WeChat (H5).
     Mweb {
-        /// A JSON object that tells where the page is.
+        /// A JSON object that describes the page.
         scene_info: Text<256>,
     },
 }
 
-/// Something that WeChat accepts, or once accepted, and that is wrong in
+/// Something that WeChat accepts, or once accepted, although it is wrong in
 /// production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// The manual wants no query in `notify_url`.
+    /// The manual forbids a query in `notify_url`.
     NotifyUrlHasQuery,
-    /// Notices over plain HTTP can be read and changed on the way.
+    /// Notices over plain HTTP can be read and changed in transit.
     NotifyUrlIsNotHttps,
     /// The manual requires `product_id` for NATIVE.
     NativeWithoutProductId,
@@ -149,7 +149,7 @@ impl Trade {
 }
 
 impl Payer {
-    /// One of the two is enough; `sub_openid` wins, as at WeChat.
+    /// One of the two is enough; `sub_openid` has precedence, as at WeChat.
     fn read(fields: &Fields, account: &Account) -> Result<Self, FieldError> {
         match fields.optional_text("sub_openid")? {
             Some(_) if account.sub_appid.is_none() => Err(Problem::Missing.of("sub_appid")),
@@ -160,8 +160,8 @@ impl Payer {
 }
 
 impl Request {
-    /// The request's fields, not signed yet: then
-    /// [`sealed`](Fields::sealed) with the request's `sign_type`.
+    /// The request's fields, not signed yet; sign them with
+    /// [`sealed`](Fields::sealed) and the request's `sign_type`.
     pub fn to_fields(&self) -> Fields {
         let mut fields = Fields::new();
         push_account(&mut fields, &self.account);
@@ -246,9 +246,9 @@ pub struct Answer {
     /// The id with which the payer's client starts the payment; valid for 2
     /// hours.
     pub prepay_id: String,
-    /// What the QR code holds (NATIVE); valid for 2 hours.
+    /// The QR code's contents (NATIVE); valid for 2 hours.
     pub code_url: Option<String>,
-    /// Where to send the browser (MWEB); valid for 5 minutes.
+    /// The URL that the browser opens (MWEB); valid for 5 minutes.
     pub mweb_url: Option<String>,
 }
 
@@ -275,8 +275,8 @@ impl Answer {
         })
     }
 
-    /// The answer's fields, not signed yet: then [`sealed`](Fields::sealed)
-    /// with the request's sign type.
+    /// The answer's fields, not signed yet; sign them with
+    /// [`sealed`](Fields::sealed) and the request's sign type.
     pub fn to_fields(&self, account: &Account, nonce_str: &str) -> Fields {
         let mut fields = answer::success(account, nonce_str);
         fields.push("trade_type", self.trade_type.as_str());

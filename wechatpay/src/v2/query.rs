@@ -22,12 +22,12 @@ use order::{Account, TradeState};
 /// Where to send the request.
 pub const PATH: &str = "/pay/orderquery";
 
-/// A question about one order.
+/// A query of one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose order it is.
+    /// The account that the order belongs to.
     pub account: Account,
-    /// Which one.
+    /// The order's number.
     pub by: OrderNumber,
     /// A nonce, from the caller.
     pub nonce_str: Text<32>,
@@ -36,7 +36,7 @@ pub struct Request {
 }
 
 impl OrderNumber {
-    /// Where an answer repeats the number, it must be the same.
+    /// If an answer repeats the number, it must be the requested one.
     pub(crate) fn check_echo(&self, fields: &Fields) -> Result<(), AnswerError> {
         match self {
             Self::TransactionId(id) => check_echo(fields, "transaction_id", id.as_str()),
@@ -73,7 +73,7 @@ impl Request {
     }
 }
 
-/// What WeChat says of the order.
+/// The state of the order at WeChat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Its state, with the payment where there is one.
@@ -82,7 +82,7 @@ pub struct Answer {
     pub out_trade_no: Option<String>,
     /// The merchant's own data.
     pub attach: Option<String>,
-    /// WeChat's words for the state.
+    /// WeChat's text for the state.
     pub trade_state_desc: Option<String>,
     /// The terminal that the order named.
     pub device_info: Option<String>,
@@ -127,8 +127,8 @@ impl Answer {
     }
 }
 
-/// The payment's account is the one that asked, which [`answer::read`] has
-/// compared: WeChat may leave `sub_appid` out.
+/// The payment's account is that of the request, which [`answer::read`] has
+/// compared: WeChat may omit `sub_appid`.
 fn read_state(fields: &Fields, account: &Account) -> Result<TradeState, FieldError> {
     let paid = || {
         let mut payment = payment::read(fields)?;

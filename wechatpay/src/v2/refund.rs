@@ -7,7 +7,7 @@
 //!   transaction_id | out_trade_no   out_refund_no
 //!   total_fee refund_fee [refund_fee_type]
 //!   [notify_url] [refund_desc] [refund_account]
-//! answer                                        taken, not yet returned
+//! answer                                        accepted, not yet returned
 //!   transaction_id out_trade_no out_refund_no refund_id
 //!   refund_fee [refund_fee_type] total_fee [fee_type] cash_fee [cash_fee_type]
 //!   cash_refund_fee [cash_refund_fee_type] rate
@@ -33,17 +33,17 @@ pub const PATH: &str = "/secapi/pay/refund";
 /// A request to return money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who was paid.
+    /// The account that received the payment.
     pub account: Account,
-    /// For which order.
+    /// The order's number.
     pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: OutRefundNo,
     /// The amounts of the refund and of the order.
     pub amounts: Amounts,
-    /// Where the [notice](super::refund_notify) goes.
+    /// The URL that receives the [notice](super::refund_notify).
     pub notify_url: Option<NotifyUrl>,
-    /// Why, as the payer reads it.
+    /// The reason, which the payer reads.
     pub refund_desc: Option<Text<80>>,
     /// Which of the merchant's funds pay for it.
     pub refund_account: Option<FundsSource>,
@@ -115,21 +115,21 @@ pub struct Answer {
     pub out_refund_no: String,
     /// WeChat's number for the refund.
     pub refund_id: String,
-    /// What goes back, in the smallest unit of the order's currency.
+    /// The refunded amount, in the smallest unit of the order's currency.
     pub refund_fee: i64,
-    /// The order's currency, where WeChat says it.
+    /// The order's currency, if WeChat states it.
     pub refund_fee_type: Option<Currency>,
-    /// The whole order. The manual requires it, and its sample has none.
+    /// The order's amount. The manual requires it, and its sample has none.
     pub total_fee: Option<i64>,
-    /// The order's currency, where WeChat says it.
+    /// The order's currency, if WeChat states it.
     pub fee_type: Option<Currency>,
     /// What the payer was charged, in the smallest unit of `cash_fee_type`.
     pub cash_fee: Option<i64>,
     /// The currency the payer was charged in.
     pub cash_fee_type: Option<String>,
-    /// What the payer gets, in the smallest unit of `cash_refund_fee_type`.
+    /// What the payer receives, in the smallest unit of `cash_refund_fee_type`.
     pub cash_refund_fee: Option<i64>,
-    /// The currency the payer gets it in.
+    /// The currency in which the payer receives it.
     pub cash_refund_fee_type: Option<String>,
     /// The exchange rate to CNY times 10^8.
     pub rate: Option<String>,
@@ -137,7 +137,7 @@ pub struct Answer {
     pub settlement_refund_fee: Option<i64>,
     /// `total_fee` without coupons.
     pub settlement_total_fee: Option<i64>,
-    /// What goes back as coupons. Each coupon's own fields are ignored.
+    /// The amount that is refunded as coupons. Each coupon's own fields are ignored.
     pub coupon_refund_fee: Option<i64>,
 }
 

@@ -29,15 +29,15 @@ use order::Account;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// A refund that WeChat reports. A hint: query before anything follows from
-/// it.
+/// A refund that WeChat reports. It is a hint: query the refund before anything
+/// is decided by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The account of the payment, according to the unauthenticated envelope.
     pub account: Account,
     /// The notice's own nonce.
     pub nonce_str: String,
-    /// What was encrypted.
+    /// The encrypted part.
     pub refund: Refund,
 }
 
@@ -49,23 +49,23 @@ pub struct Refund {
     /// The merchant's number for the order.
     pub out_trade_no: String,
     /// WeChat's number for the refund; WeChat always gives it. A document of
-    /// ours has none where WeChat never took the refund.
+    /// the gateway has none where WeChat never accepted the refund.
     pub refund_id: Option<String>,
     /// The merchant's number for the refund.
     pub out_refund_no: String,
-    /// The whole order, in its currency's smallest unit.
+    /// The order's amount, in its currency's smallest unit.
     pub total_fee: i64,
     /// `total_fee` without coupons.
     pub settlement_total_fee: Option<i64>,
-    /// What was asked to go back, in the order's currency's smallest unit.
+    /// The requested amount, in the order's currency's smallest unit.
     pub refund_fee: i64,
     /// `refund_fee` without coupons.
     pub settlement_refund_fee: Option<i64>,
-    /// What became of it.
+    /// Its status.
     pub refund_status: Status,
-    /// When it was done, Unix milliseconds.
+    /// When it was completed, Unix milliseconds.
     pub success_time_ms: Option<i64>,
-    /// Who got it, for display. The name is spelt as on the wire.
+    /// The account that received it, for display. The name is spelt as on the wire.
     pub refund_recv_accout: Option<String>,
     /// Which of the merchant's funds paid for it: a
     /// [`FundsSource`](crate::common::refund::FundsSource)'s name.
@@ -91,7 +91,7 @@ pub enum NoticeError {
     /// error for all causes, so that the sender cannot distinguish them.
     #[error("the notice's req_info does not open with the merchant's key")]
     Sealed,
-    /// Opened, but a field is not as the manual says.
+    /// Decrypted, but a field is not as the manual says.
     #[error("the notice's {0}")]
     Field(#[from] FieldError),
 }
@@ -128,7 +128,7 @@ impl Notice {
 }
 
 impl Refund {
-    /// Reads what [`open`] gives.
+    /// Reads the result of [`open`].
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         // Only displayed: a refund is not refused for its form.
         let success_time_ms = fields

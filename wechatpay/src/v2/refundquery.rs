@@ -1,5 +1,5 @@
-//! Query refund: where an order's refunds stand (WeChat Pay v2 manual, section
-//! 9.5).
+//! Query refund: the status of an order's refunds (WeChat Pay v2 manual,
+//! section 9.5).
 //!
 //! ```text
 //! POST /pay/refundquery
@@ -14,7 +14,7 @@
 //!     [refund_success_time_$n]
 //! ```
 //!
-//! `refund_recv_accout` is how WeChat spells it. The fields of each coupon are
+//! `refund_recv_accout` is WeChat's spelling. The fields of each coupon are
 //! ignored.
 
 use super::answer::{self, AnswerError, check_echo, push_account, read_account};
@@ -30,14 +30,14 @@ use order::{Account, Currency, MAX_REFUNDS, OutTradeNo, RefundState};
 /// Where to send the request.
 pub const PATH: &str = "/pay/refundquery";
 
-/// An answer tells of at most this many refunds; the next ones come with
-/// `offset`.
+/// An answer contains at most this many refunds; `offset` selects the next
+/// ones.
 pub const PAGE: usize = 10;
 
-/// A question about refunds.
+/// A query of refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who was paid.
+    /// The account that received the payment.
     pub account: Account,
     /// Which refunds.
     pub by: Lookup,
@@ -49,8 +49,8 @@ pub struct Request {
     pub sign_type: SignType,
 }
 
-/// What refunds are looked up by. Where several are sent, the first one of
-/// this list counts.
+/// The number by which refunds are looked up. If several are sent, the first
+/// one of this list counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// WeChat's number for one refund.
@@ -138,17 +138,17 @@ impl Request {
     }
 }
 
-/// What WeChat says of an order's refunds.
+/// An order's refunds at WeChat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// WeChat's number for the payment.
     pub transaction_id: String,
     /// The merchant's number for the order.
     pub out_trade_no: String,
-    /// The whole order, in its currency's smallest unit. The manual requires it,
-    /// and its sample has none.
+    /// The order's amount, in its currency's smallest unit. The manual requires
+    /// it, and its sample has none.
     pub total_fee: Option<i64>,
-    /// The order's currency, where WeChat says it.
+    /// The order's currency, if WeChat states it.
     pub fee_type: Option<Currency>,
     /// What the payer was charged, in the smallest unit of `cash_fee_type`.
     pub cash_fee: Option<i64>,
@@ -156,13 +156,13 @@ pub struct Answer {
     pub cash_fee_type: Option<String>,
     /// The exchange rate to CNY times 10^8.
     pub rate: Option<String>,
-    /// How many refunds the order has in all, where there are more than these.
+    /// The number of the order's refunds, if there are more than these.
     pub total_refund_count: Option<i64>,
     /// The refunds, in WeChat's order.
     pub refunds: Vec<Refund>,
 }
 
-/// What WeChat says of one refund.
+/// One refund at WeChat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
     /// The merchant's number.
@@ -173,16 +173,16 @@ pub struct Refund {
     pub refund_fee: i64,
     /// The same without coupons.
     pub settlement_refund_fee: Option<i64>,
-    /// Where it stands.
+    /// Its status.
     pub refund_status: Status,
-    /// The way it takes.
+    /// The channel of the refund.
     pub refund_channel: Option<Channel>,
     /// Which of the merchant's funds paid for it: a
     /// [`FundsSource`](crate::common::refund::FundsSource)'s name.
     pub refund_account: Option<String>,
-    /// Who got it, for display. The name is spelt as on the wire.
+    /// The account that received it, for display. The name is spelt as on the wire.
     pub refund_recv_accout: Option<String>,
-    /// When it was done, Unix milliseconds.
+    /// When it was completed, Unix milliseconds.
     pub refund_success_time_ms: Option<i64>,
 }
 
@@ -260,7 +260,7 @@ impl Answer {
         })
     }
 
-    /// The refund under this number, where the answer tells of it.
+    /// The refund with this number, if the answer contains it.
     pub fn find(&self, out_refund_no: &str) -> Option<&Refund> {
         self.refunds
             .iter()

@@ -1,4 +1,4 @@
-//! Report speed testing: how long a call took, told after the fact (WeChat Pay
+//! Report speed testing: how long a call took, reported afterwards (WeChat Pay
 //! v2 manual, section 9.8).
 //!
 //! ```text
@@ -24,14 +24,14 @@ use std::net::IpAddr;
 /// Where to send the request.
 pub const PATH: &str = "/payitil/report";
 
-/// The `interface_url` that stands for one whole Quick Pay: the call, its
-/// queries and its reverse together.
+/// The `interface_url` of one whole Quick Pay: the call, its queries and its
+/// reverse together.
 pub const MICROPAY_TOTAL_URL: &str = "https://api.mch.weixin.qq.com/pay/micropay/total";
 
 /// A report of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose call it was.
+    /// The account that made the call.
     pub account: Account,
     /// The terminal.
     pub device_info: Option<Text<32>>,
@@ -71,7 +71,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "SUCCESS",
@@ -148,7 +148,7 @@ impl Request {
     }
 }
 
-/// The report has arrived.
+/// WeChat has received the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer;
 

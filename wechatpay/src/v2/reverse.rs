@@ -28,9 +28,9 @@ pub const PATH: &str = "/secapi/pay/reverse";
 /// A request to reverse one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose order it is.
+    /// The account that the order belongs to.
     pub account: Account,
-    /// Which one.
+    /// The order's number.
     pub by: OrderNumber,
     /// A nonce, from the caller.
     pub nonce_str: Text<32>,
@@ -65,7 +65,7 @@ impl Request {
     }
 }
 
-/// WeChat has taken the request.
+/// WeChat has accepted the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Whether to call again: the order is not reversed yet.

@@ -1,5 +1,5 @@
-//! Query settled funds: what WeChat has paid out to the merchant, and what it
-//! still holds (WeChat Pay v2 manual, section 10).
+//! Query settled funds: the amounts that WeChat paid out to the merchant, and
+//! those that it has not paid out yet (WeChat Pay v2 manual, section 10).
 //!
 //! ```text
 //! POST /pay/settlementquery
@@ -33,10 +33,10 @@ use order::{Account, Currency};
 /// Where to send the request.
 pub const PATH: &str = "/pay/settlementquery";
 
-/// A question about settlements.
+/// A query of settlements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who asks.
+    /// The account that the query is about.
     pub account: Account,
     /// Which funds.
     pub usetag: UseTag,
@@ -44,7 +44,7 @@ pub struct Request {
     pub offset: u32,
     /// How many records to answer.
     pub limit: Limit,
-    /// The days asked for. The manual requires them for settled funds.
+    /// The requested days. The manual requires them for settled funds.
     pub dates: Option<(Date, Date)>,
     /// A nonce, from the caller.
     pub nonce_str: Text<32>,
@@ -97,7 +97,7 @@ impl Request {
     }
 }
 
-/// What WeChat says of the merchant's funds.
+/// The merchant's settlements at WeChat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The records, in WeChat's order.
@@ -107,8 +107,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads the answer to `request`. A `sign` that does not hold is refused;
-    /// none at all is [`signed`](Self::signed) `false`.
+    /// Reads the answer to `request`. An invalid `sign` is refused; without a
+    /// `sign`, [`signed`](Self::signed) is `false`.
     pub fn read(bytes: &[u8], request: &Request, key: &Secret) -> Result<Self, AnswerError> {
         let document = Grouped::parse(bytes, "setteinfo_")?;
         let signed = document.fields.get_nonempty("sign").is_some();
@@ -122,8 +122,8 @@ impl Answer {
         Ok(Self { records, signed })
     }
 
-    /// The document to send, signed the way WeChat does: without the records.
-    /// [`signed`](Self::signed) is not looked at.
+    /// The document to send, signed as WeChat signs it: without the records.
+    /// [`signed`](Self::signed) is ignored.
     pub fn to_xml(
         &self,
         account: &Account,
@@ -211,7 +211,7 @@ fn read_date(fields: &Fields, field: &'static str) -> Result<Option<Date>, Field
         .transpose()
 }
 
-/// A whole number that may be below zero: what was refunded is.
+/// A whole number that may be negative, as the sum of refunds is.
 fn read_signed(fields: &Fields, field: &'static str) -> Result<i64, FieldError> {
     let value = fields.required(field)?;
     let digits = value.strip_prefix('-').unwrap_or(value);

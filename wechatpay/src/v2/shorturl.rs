@@ -1,17 +1,17 @@
-//! Short URL: a product's QR code with fewer dots (WeChat Pay v2 manual,
-//! section 9.9).
+//! Short URL: makes a product's QR code smaller (WeChat Pay v2 manual, section
+//! 9.9).
 //!
 //! ```text
 //! POST /tools/shorturl
 //!   appid mch_id [sub_appid sub_mch_id] nonce_str sign [sign_type]
-//!   long_url    weixin://wxpay/bizpayurl?sign=…     signed as it stands
+//! long_url    weixin://wxpay/bizpayurl?sign=…     signed unencoded
 //! answer
 //!   short_url   weixin://wxpay/s/…
 //! ```
 //!
-//! The manual wants `long_url` signed as it stands and sent percent-encoded.
-//! WeChat takes it sent as it stands, which is how the libraries in use send
-//! it and how it is written here: the document then signs as it is read. Both
+//! The manual requires that `long_url` is signed unencoded and sent
+//! percent-encoded. WeChat accepts it sent unencoded, as the libraries in use
+//! and this crate send it: then the received value is the signed one. Both
 //! forms are read; [`as_signed`] undoes the encoding before the signature is
 //! verified.
 
@@ -25,15 +25,16 @@ use order::Account;
 /// Where to send the request.
 pub const PATH: &str = "/tools/shorturl";
 
-/// What every short URL begins with.
+/// The prefix of every short URL.
 pub const SHORT_URL_PREFIX: &str = "weixin://wxpay/s/";
 
 /// A request for a short URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose QR code it is.
+    /// The account that the QR code belongs to.
     pub account: Account,
-    /// What the QR code holds: [`native::ProductUrl`](super::native::ProductUrl).
+    /// The QR code's contents:
+    /// [`native::ProductUrl`](super::native::ProductUrl).
     pub long_url: LongUrl,
     /// A nonce, from the caller.
     pub nonce_str: Text<32>,
@@ -64,7 +65,7 @@ impl LongUrl {
     }
 }
 
-/// The request's fields as they were signed: with `long_url` as it stands. For
+/// The request's fields as they were signed: with `long_url` unencoded. For
 /// verifying, and for [`Request::read`].
 #[must_use]
 pub fn as_signed(mut fields: Fields) -> Fields {
@@ -95,7 +96,7 @@ impl Request {
         self.to_fields().sealed(key, self.sign_type).to_xml()
     }
 
-    /// Reads a request [as it was signed](as_signed), the caller verifies its
+    /// Reads a request [as it was signed](as_signed). The caller verifies its
     /// signature.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         Ok(Self {
@@ -110,7 +111,7 @@ impl Request {
 /// A short URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What the QR code is to hold instead.
+    /// The new contents of the QR code.
     pub short_url: String,
 }
 

@@ -1,7 +1,7 @@
-//! What an answer proves.
+//! The envelope of answers: which parts of an answer are authenticated.
 //!
 //! ```text
-//! a signature that holds   2xx   the message's own fields, or nothing (204)
+//! a valid signature        2xx   the message's own fields, or nothing (204)
 //!                          else  {"code","message","detail"}: WeChat refuses
 //! any other                      unknown, regardless of its content
 //! ```
@@ -53,7 +53,7 @@ pub enum Unverified {
     /// It is not signed.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// Its signature does not hold.
+    /// Its signature is not valid.
     #[error(transparent)]
     Verify(#[from] VerifyError),
 }
@@ -77,15 +77,15 @@ impl AnswerError {
     }
 }
 
-/// Whether what was asked is done. `202 Accepted` is none: it comes with a
+/// Whether the status is that of a success. `202 Accepted` is not: it has a
 /// code, such as `USERPAYING`.
 pub const fn is_success(status: u16) -> bool {
     matches!(status, 200 | 204)
 }
 
-/// Verifies an answer. A 200 or 204 whose signature holds is the message's own to
-/// read; anything else says why not. `header` finds a header by its name in
-/// any case.
+/// Verifies an answer. The result is the body of a 200 or 204 with a valid
+/// signature; any other answer is an error. `header` finds a header by its name
+/// in any case.
 pub async fn open<'a, 'h>(
     status: u16,
     header: impl Fn(&'static str) -> Option<&'h str>,
@@ -118,28 +118,28 @@ pub struct Refusal {
     pub status: u16,
     /// What is wrong.
     pub code: ErrorCode,
-    /// The same for people; empty when there is nothing.
+    /// A text for people; may be empty.
     pub message: String,
-    /// More about it; `null` when there is nothing.
+    /// Further data; may be `null`.
     pub detail: Value,
 }
 
-/// What WeChat says of a signature that it does not accept: what it would have
-/// signed itself, cut in the middle.
+/// WeChat's data about a signature that it does not accept: the text that it
+/// would have signed, with its middle cut out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInformation {
     /// The request's method.
     pub method: String,
     /// The request's path and query.
     pub url: String,
-    /// The lines that are signed, cut.
+    /// The signed lines, with their middle cut out.
     pub truncated_sign_message: String,
     /// How many bytes they have.
     pub sign_message_length: i64,
 }
 
 impl Refusal {
-    /// A refusal in the code's own words and with its own status.
+    /// A refusal with the code's own text and status.
     pub fn of(code: ErrorCode) -> Self {
         Self {
             status: code.http_status(),
@@ -149,7 +149,7 @@ impl Refusal {
         }
     }
 
-    /// Reads the body of an answer that is no success.
+    /// Reads the body of an answer that is not a success.
     pub fn read(status: u16, body: &[u8]) -> Result<Self, AnswerError> {
         let document = Document::parse(body)?;
         let root = document.root();
@@ -161,7 +161,7 @@ impl Refusal {
         })
     }
 
-    /// What WeChat says of the request's signature.
+    /// WeChat's data about the request's signature.
     pub fn sign_information(&self) -> Option<SignInformation> {
         let information = self.detail.get("sign_information")?;
         let text = |name| information.get(name)?.as_str().map(str::to_owned);
@@ -186,7 +186,7 @@ impl Refusal {
 }
 
 impl SignInformation {
-    /// The `detail` that holds it.
+    /// The `detail` with this data.
     pub fn to_detail(&self) -> Value {
         json!({ "sign_information": {
             "method": self.method,

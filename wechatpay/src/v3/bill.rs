@@ -28,10 +28,10 @@ use sha1::{Digest, Sha1};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-/// The header that carries a statement's hash.
+/// The header with a statement's hash.
 pub const SHA1_HEADER: &str = "Wechatpay-Statement-Sha1";
 
-/// For how many days statements can be had: Global's page states 180; the
+/// How many days WeChat keeps statements: Global's page states 180; the
 /// mainland's states three months, as v2 does.
 pub const fn kept_days(region: Region) -> i64 {
     match region {
@@ -43,9 +43,9 @@ pub const fn kept_days(region: Region) -> i64 {
 /// A request for a day's statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose.
+    /// The account that the statement is about.
     pub merchant: Merchant,
-    /// Which day, in China.
+    /// The day, in China.
     pub date: Date,
 }
 
@@ -55,11 +55,11 @@ pub enum StatementError {
     /// WeChat gives none, or its answer cannot be verified.
     #[error("{0}")]
     Answer(#[from] AnswerError),
-    /// Nothing says what the table's hash is.
+    /// The answer does not contain the table's hash.
     #[error("there is no header {SHA1_HEADER}")]
     NoHash,
-    /// The table is not the one that the hash was made of: cut short, or
-    /// changed on the way.
+    /// The table does not match the hash: it is incomplete, or was changed in
+    /// transit.
     #[error("the statement is not the one that its hash was made of")]
     OtherHash,
 }
@@ -85,8 +85,8 @@ impl Request {
         })
     }
 
-    /// Reads a request. In Global, one that names no merchant is about who
-    /// signed it.
+    /// Reads a request. In Global, one that names no merchant is about its
+    /// signer.
     pub fn read(request: &Incoming<'_>) -> Result<Self, RequestError> {
         let (name, date) = match request.region {
             Region::Global => ("date", request.param("date")?),
@@ -107,8 +107,8 @@ impl Request {
     }
 }
 
-/// The hash of the table that Global's answer brings, verified before the table
-/// is read. `refusal` is the body of an answer that is no success.
+/// The hash of the table in Global's answer, verified before the table is read.
+/// `refusal` is the body of an answer that is not a success.
 pub async fn verified_hash<'h>(
     status: u16,
     header: impl Fn(&'static str) -> Option<&'h str>,
@@ -126,7 +126,7 @@ pub async fn verified_hash<'h>(
     Ok(sha1.to_owned())
 }
 
-/// A table's hash, made while the table arrives.
+/// A table's hash, computed while the table is received.
 #[derive(Clone, Debug, Default)]
 pub struct TableHash(Sha1);
 
@@ -152,17 +152,17 @@ pub fn sha1_hex(table: &[u8]) -> String {
     hex(&Sha1::digest(table), Case::Lower)
 }
 
-/// What is signed in the place of a table with this hash.
+/// The text that is signed instead of a table with this hash.
 pub fn signed_text(sha1: &str) -> String {
     json!({ "sha1": sha1 }).to_string()
 }
 
-/// Where the mainland keeps a statement for a while.
+/// A mainland statement's temporary address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The table's SHA-1 in hexadecimal.
     pub hash_value: String,
-    /// Where it is.
+    /// The table's address.
     pub download_url: String,
 }
 
@@ -190,8 +190,9 @@ impl Link {
         .to_string()
     }
 
-    /// The request for the table, to the host that gave the link: its path and
-    /// query are signed like any other, and nothing else of it is used.
+    /// The request for the table, sent to the host that gave the link: only the
+    /// link's path and query are used, and they are signed like any other
+    /// request.
     pub fn outgoing(&self) -> Result<Outgoing, FieldError> {
         let error = || FieldError::new("download_url", Problem::BadFormat);
         let rest = self

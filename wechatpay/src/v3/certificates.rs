@@ -7,10 +7,10 @@
 //!           encrypt_certificate{algorithm,nonce,associated_data,ciphertext}
 //! ```
 //!
-//! The first answer is signed with a key that comes only in that answer. It is
-//! opened with the merchant's APIv3 key, which only the merchant has, and then its
-//! signature is verified with what it brought. A merchant that uses WeChat
-//! Pay's public key gets a refusal with
+//! The first answer is signed with a key that only this answer contains. It is
+//! decrypted with the merchant's APIv3 key, which only the merchant has, and
+//! then its signature is verified with the decrypted key. A merchant that uses
+//! WeChat Pay's public key gets a refusal with
 //! [`ResourceNotExists`](super::ErrorCode::ResourceNotExists).
 
 use super::answer::Unverified;
@@ -29,7 +29,7 @@ use crate::rsa::{Certificate, KeyError, PublicKey, Rsa};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-/// Why an answer brings no certificates.
+/// Why an answer contains no usable certificates.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CertificatesError {
     /// Not a v3 message.
@@ -38,20 +38,20 @@ pub enum CertificatesError {
     /// A field is not as the manual says.
     #[error("the answer's {0}")]
     Field(#[from] FieldError),
-    /// A certificate does not open with the merchant's key.
+    /// A certificate cannot be decrypted with the merchant's key.
     #[error("the certificate {serial_no}: {error}")]
     Sealed {
-        /// Which one.
+        /// The certificate's serial number.
         serial_no: String,
-        /// Why not.
+        /// The reason.
         error: GcmError,
     },
     /// The decrypted text is not a certificate.
     #[error("the certificate {serial_no}: {error}")]
     Certificate {
-        /// Which one.
+        /// The certificate's serial number.
         serial_no: String,
-        /// Why not.
+        /// The reason.
         error: KeyError,
     },
     /// The answer is not signed with any of them.
@@ -68,9 +68,9 @@ pub fn request(region: Region) -> Outgoing {
     Outgoing::get(path.to_owned())
 }
 
-/// Reads an answer of status 200: opens the certificates with the merchant's
+/// Reads an answer of status 200: decrypts the certificates with the merchant's
 /// APIv3 key, and verifies the answer's signature with them, or with WeChat
-/// Pay's public key where the merchant holds that too.
+/// Pay's public key where the merchant has that too.
 pub async fn read<'h>(
     header: impl Fn(&'static str) -> Option<&'h str>,
     body: &[u8],
@@ -90,8 +90,9 @@ pub async fn read<'h>(
     Ok(keyring.certificates)
 }
 
-/// Every certificate that can be read. One that cannot, such as one of another
-/// algorithm, does not hide the others; where none can, the first says why.
+/// Every certificate that can be read. An unreadable one, such as one of
+/// another algorithm, does not hide the others; if none can be read, the error
+/// is that of the first.
 fn open(body: &[u8], key: &Secret) -> Result<Vec<Certificate>, CertificatesError> {
     let document = Document::parse(body)?;
     let items = document.root().objects("data")?;
@@ -123,7 +124,7 @@ fn open_one(item: &Object<'_>, key: &Secret) -> Result<Certificate, Certificates
 }
 
 /// The body, for a merchant with this APIv3 key. `nonces` has one of 12
-/// characters for each certificate, from outside.
+/// characters for each certificate, from the caller.
 pub fn to_json(
     certificates: &[Certificate],
     nonces: &[String],

@@ -7,8 +7,8 @@
 //! answer: 204, no body, signed
 //! ```
 //!
-//! Query first. A refusal with [`OrderPaid`](super::ErrorCode::OrderPaid)
-//! means what it says: query again (checklist P7).
+//! Query first. After a refusal with [`OrderPaid`](super::ErrorCode::OrderPaid)
+//! query again: the order is paid (checklist P7).
 
 use crate::common::{OrderNumber, Problem};
 
@@ -25,9 +25,9 @@ use serde_json::Map;
 /// A request to close one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose order it is.
+    /// The account that the order belongs to.
     pub merchant: Merchant,
-    /// Which one.
+    /// The order's number.
     pub by: OrderNumber,
 }
 
@@ -54,8 +54,8 @@ impl Request {
     }
 }
 
-/// Reads the verified answer: it is done. It has no body; a refusal has one,
-/// and its status is not signed.
+/// Reads the verified answer of a closed order. It has no body; a refusal has
+/// one, and its status is not signed.
 pub fn read_answer(verified: Verified<'_>) -> Result<(), AnswerError> {
     match verified.bytes() {
         [] => Ok(()),

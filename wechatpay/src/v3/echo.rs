@@ -21,12 +21,12 @@ use serde_json::{Map, json};
 /// Where to send the request, in either region.
 pub const PATH: &str = "/v3/security/echo";
 
-/// A message to be said again.
+/// A message that WeChat returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What to say.
+    /// The text.
     pub echo_message: Text<1024>,
-    /// Where to send a notice, to test that too.
+    /// The URL for a notice, to test that too.
     pub notify_url: Option<NotifyUrl>,
 }
 
@@ -62,7 +62,7 @@ impl Request {
     }
 }
 
-/// Reads the verified answer to `request`, which must say the same.
+/// Reads the verified answer to `request`, which must contain the same text.
 pub fn read_answer(verified: Verified<'_>, request: &Request) -> Result<(), AnswerError> {
     let document = Document::parse(verified.bytes())?;
     let root = document.root();

@@ -7,7 +7,7 @@
 //!
 //! The manuals of the two regions, and pages of one manual, spell some codes
 //! differently (`ORDER_NOT_EXIST`, `ORDERNOTEXIST`): every spelling is read,
-//! the first is written.
+//! and the first one is written.
 
 use crate::common::error::{Outcome, Side};
 
@@ -30,7 +30,7 @@ macro_rules! error_codes {
             /// Every code of this list.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The code that WeChat writes so; one that is not in the list is
+            /// The code with this name; one that is not in the list is
             /// kept.
             pub fn from_code(code: &str) -> Self {
                 match code {
@@ -47,7 +47,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// The HTTP status that it comes with.
+            /// The HTTP status of an answer with it.
             pub const fn http_status(&self) -> u16 {
                 match self {
                     $(Self::$variant => $status,)*
@@ -55,7 +55,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// Whom it concerns.
+            /// Who has to act.
             pub const fn side(&self) -> Side {
                 match self {
                     $(Self::$variant => Side::$side,)*
@@ -202,7 +202,7 @@ error_codes! {
 }
 
 impl ErrorCode {
-    /// Whether the outcome is open, so that the order must be queried.
+    /// Whether the outcome is unknown, so that the order must be queried.
     pub const fn is_unknown_outcome(&self) -> bool {
         matches!(self.outcome(), Outcome::Unknown)
     }

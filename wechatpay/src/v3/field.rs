@@ -7,7 +7,7 @@ use crate::common::{self, Problem};
 /// A field that is not as the manual says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct FieldError {
-    /// Where it is: `amount.total`, `data[3].status`.
+    /// The path of the field: `amount.total`, `data[3].status`.
     pub field: String,
     /// What is wrong with it.
     pub problem: Problem,
@@ -29,7 +29,7 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// The types that both dialects share name v2's field, which is v3's too.
+/// The shared types name v2's field, which is v3's too.
 impl From<common::FieldError> for FieldError {
     fn from(error: common::FieldError) -> Self {
         Self::new(error.field, error.problem)

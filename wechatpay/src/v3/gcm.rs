@@ -1,4 +1,4 @@
-//! AEAD_AES_256_GCM: what WeChat encrypts for a merchant, under the merchant's
+//! AEAD_AES_256_GCM: WeChat's encryption for a merchant, under the merchant's
 //! APIv3 key of 32 bytes.
 //!
 //! ```text
@@ -28,10 +28,10 @@ pub const NONCE_LEN: usize = 12;
 
 const TAG_LEN: usize = 16;
 
-/// Why a ciphertext does not open, or a text cannot be sealed.
+/// Why a ciphertext cannot be decrypted, or a text encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum GcmError {
-    /// Encrypted in another way.
+    /// Another algorithm.
     #[error("the algorithm is {0}, and only {ALGORITHM} is known")]
     Algorithm(String),
     /// The key is not one of APIv3.
@@ -46,32 +46,32 @@ pub enum GcmError {
         /// How many it has.
         bytes: usize,
     },
-    /// The ciphertext is no base64.
+    /// The ciphertext is not base64.
     #[error("the ciphertext is not base64")]
     NotBase64,
     /// The ciphertext is shorter than its tag.
     #[error("the ciphertext is cut short: it has no room for its tag")]
     TooShort,
-    /// Another key, or changed on the way.
+    /// Encrypted with another key, or changed in transit.
     #[error("the ciphertext does not open with this key: it is another key's, or was changed")]
     NotAuthentic,
 }
 
-/// A text under a merchant's key, as messages carry it.
+/// A text under a merchant's key, in the form of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// How it is encrypted.
     pub algorithm: String,
     /// Used once with this key.
     pub nonce: String,
-    /// Not encrypted, but proven with the text. May be empty.
+    /// Not encrypted, but authenticated with the text. May be empty.
     pub associated_data: String,
     /// Base64.
     pub ciphertext: String,
 }
 
 impl Sealed {
-    /// Encrypts a text. `nonce` has 12 characters and comes from outside.
+    /// Encrypts a text. `nonce` has 12 characters and comes from the caller.
     pub fn seal(
         text: &[u8],
         nonce: &str,
@@ -126,7 +126,7 @@ impl Sealed {
         })
     }
 
-    /// The object that messages carry.
+    /// The object in messages.
     pub fn to_json(&self) -> Value {
         json!({
             "algorithm": self.algorithm,

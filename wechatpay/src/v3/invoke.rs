@@ -5,9 +5,8 @@
 //! APP                  appid\ntimestamp\nnoncestr\nprepayid\n         sign
 //! ```
 //!
-//! Signed with the merchant's private key. `signType` itself is not signed.
-//! The packages are those of v2, whose `package` of APP is `Sign=WXPay` here
-//! too.
+//! Signed with the merchant's private key. `signType` itself is not signed. The
+//! packages are those of v2; in APP's, `package` is `Sign=WXPay` here too.
 
 use crate::common::invoke::{APP_PACKAGE, App, Jsapi};
 
@@ -18,12 +17,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 /// The `signType` of a JSAPI package.
 pub const SIGN_TYPE: &str = "RSA";
 
-/// What `paySign` is made over.
+/// The text that `paySign` signs.
 pub fn jsapi_message(appid: &str, time_stamp: &str, nonce_str: &str, package: &str) -> Vec<u8> {
     format!("{appid}\n{time_stamp}\n{nonce_str}\n{package}\n").into_bytes()
 }
 
-/// What an APP package's `sign` is made over.
+/// The text that an APP package's `sign` signs.
 pub fn app_message(appid: &str, timestamp: &str, noncestr: &str, prepayid: &str) -> Vec<u8> {
     format!("{appid}\n{timestamp}\n{noncestr}\n{prepayid}\n").into_bytes()
 }

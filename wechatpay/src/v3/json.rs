@@ -19,7 +19,7 @@ impl Document {
     }
 }
 
-/// An object within a message, and where it is.
+/// An object within a message, and its path.
 #[derive(Clone, Debug)]
 pub struct Object<'a> {
     fields: &'a Map<String, Value>,
@@ -72,8 +72,8 @@ impl<'a> Object<'a> {
             .transpose()
     }
 
-    /// Reads a text with a function of the types that both dialects share,
-    /// and names the field as it is named here.
+    /// Reads a text with a function of the shared types, and names the field as
+    /// it is named here.
     pub(crate) fn parsed<T, E: Into<FieldError>>(
         &self,
         name: &str,
@@ -156,8 +156,8 @@ impl<'a> Object<'a> {
             .transpose()
     }
 
-    /// An amount in the currency that `currency` says: CNY where it says none,
-    /// which only mainland messages do.
+    /// An amount in the currency in the field `currency`: CNY if it is absent,
+    /// as only in mainland messages.
     pub(crate) fn money(&self, amount: &str) -> Result<Money, FieldError> {
         let currency = match self.optional_text("currency", 16)? {
             None => Currency::Cny,
@@ -167,12 +167,12 @@ impl<'a> Object<'a> {
         Money::new(self.int(amount)?, currency).map_err(|_| self.error(amount, Problem::OutOfRange))
     }
 
-    /// A text that is only displayed: absent if it is no text.
+    /// A text that is only displayed: absent if it is not a text.
     pub(crate) fn shown(&self, name: &str) -> Option<String> {
         self.owned(name).ok().flatten()
     }
 
-    /// A number that is only displayed: absent if it is no 64-bit integer.
+    /// A number that is only displayed: absent if it is not a 64-bit integer.
     pub(crate) fn shown_int(&self, name: &str) -> Option<i64> {
         self.optional_int(name).ok().flatten()
     }
@@ -182,7 +182,7 @@ impl<'a> Object<'a> {
         self.optional_object(name).ok().flatten()
     }
 
-    /// An owned text, where there is one, of any length that a message holds.
+    /// An owned text, if there is one, without a limit of its own.
     pub(crate) fn owned(&self, name: &str) -> Result<Option<String>, FieldError> {
         Ok(self.optional_text(name, MAX_BYTES)?.map(str::to_owned))
     }

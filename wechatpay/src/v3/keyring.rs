@@ -8,23 +8,23 @@ use super::sign::{Signature, answer_message, is_stale};
 use crate::rsa::{Certificate, PublicKey, Rsa};
 use thiserror::Error;
 
-/// The keys of WeChat's that one merchant holds.
+/// WeChat's keys, as one merchant has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyring {
-    /// Platform certificates: the present one, and while they change the next.
+    /// Platform certificates: the current one, and during a rotation the next.
     pub certificates: Vec<Certificate>,
     /// WeChat Pay's public key, with its id `PUB_KEY_ID_…`.
     pub public_key: Option<(String, PublicKey)>,
 }
 
-/// Why a signature is not WeChat's.
+/// Why a signature is not valid for WeChat.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum VerifyError {
-    /// The timestamp is more than 5 minutes off: an old message sent again, or
-    /// a wrong clock.
+    /// The timestamp is more than 5 minutes off: a replayed message, or a wrong
+    /// clock.
     #[error("the signature's timestamp is more than 5 minutes off")]
     Stale,
-    /// No such key here: the certificates may have to be fetched again.
+    /// The key is unknown: the certificates may have to be downloaded again.
     #[error("the signature names a key that is not known here")]
     UnknownSerial(String),
     /// The certificate has expired.
@@ -42,7 +42,7 @@ pub enum VerifyError {
 }
 
 impl Keyring {
-    /// The key that a signature of this moment names.
+    /// The key that a signature of this time names.
     pub fn find(&self, serial: &str, now_ms: i64) -> Result<&PublicKey, VerifyError> {
         if let Some((id, key)) = &self.public_key
             && id == serial
@@ -64,8 +64,8 @@ impl Keyring {
     }
 }
 
-/// Bytes that WeChat signed. Only [`verify`] makes them, and only from them
-/// are payments read.
+/// Bytes that WeChat signed. Only [`verify`] makes them, and payments are read
+/// only from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified<'a>(&'a [u8]);
 

@@ -1,4 +1,4 @@
-//! Whose request, answer or notice it is.
+//! The merchant of a request, answer or notice.
 //!
 //! ```text
 //! a direct merchant     appid mchid
@@ -12,12 +12,12 @@ use crate::uri;
 use order::Account;
 use serde_json::{Map, Value};
 
-/// A merchant as messages name it: most of them leave the application out.
+/// A merchant as messages name it: most of them omit the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merchant {
     /// `appid` or `sp_appid`.
     pub appid: Option<String>,
-    /// `mchid` or `sp_mchid`: who signs.
+    /// `mchid` or `sp_mchid`: the signer.
     pub mch_id: String,
     /// `sub_appid`.
     pub sub_appid: Option<String>,
@@ -37,8 +37,8 @@ impl From<&Account> for Merchant {
 }
 
 impl Merchant {
-    /// The first field in which the account is another, by the field's name
-    /// here. An application that is not named differs from none.
+    /// The name of the first field in which the account differs. An application
+    /// that is not named does not differ.
     pub fn first_difference(&self, account: &Account) -> Option<&'static str> {
         let names = Names::of(self.sub_mch_id.is_some());
         let other = |id: &Option<String>, of: Option<&str>| id.is_some() && id.as_deref() != of;
@@ -89,8 +89,8 @@ impl Merchant {
         })
     }
 
-    /// The merchant of a request that names only its sub-merchant, if that:
-    /// who signed is in the `Authorization`.
+    /// The merchant of a request that names at most its sub-merchant: the
+    /// signer is in the `Authorization`.
     pub(crate) fn signer(request: &Incoming<'_>, sub_mch_id: Option<String>) -> Self {
         Self {
             appid: None,
@@ -137,7 +137,7 @@ pub(crate) fn read_account(object: &Object<'_>) -> Result<Account, FieldError> {
     })
 }
 
-/// What the ids are called.
+/// The names of the ids.
 struct Names {
     appid: &'static str,
     mchid: &'static str,

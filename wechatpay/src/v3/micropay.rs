@@ -36,7 +36,7 @@ use serde_json::{Map, json};
 /// A request to take a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who is to be paid.
+    /// The account that receives the payment.
     pub account: Account,
     /// The description of the purchase, which the payer reads.
     pub description: Text<127>,
@@ -44,25 +44,25 @@ pub struct Request {
     pub attach: Option<Text<128>>,
     /// The merchant's order number. One code, one order (Q2).
     pub out_trade_no: OutTradeNo,
-    /// How much, in the currency's smallest unit.
+    /// The amount, in the currency's smallest unit.
     pub money: Money,
     /// The merchant's trade by ISO 18245, such as `4111`. Global requires it,
     /// the mainland does not have it.
     pub merchant_category_code: Option<Text<32>>,
     /// A coupon label.
     pub goods_tag: Option<Text<32>>,
-    /// `no_credit` keeps credit cards out. Only Global has it.
+    /// `no_credit` excludes credit cards. Only Global has it.
     pub limit_pay: Option<Text<32>>,
-    /// Where and on what the payer pays. The mainland requires the shop.
+    /// The shop and the terminal. The mainland requires the shop.
     pub scene_info: Option<SceneInfo>,
     /// The goods, for coupons.
     pub detail: Option<Detail>,
-    /// What was scanned.
+    /// The scanned code.
     pub auth_code: AuthCode,
 }
 
 impl Request {
-    /// The request to send. Its body holds the code.
+    /// The request to send. Its body contains the payment code.
     pub fn outgoing(&self, region: Region) -> Outgoing {
         let mut fields = Map::new();
         Merchant::from(&self.account).push(&mut fields);

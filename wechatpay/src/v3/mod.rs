@@ -9,9 +9,9 @@
 //! request is. Above them one file per message:
 //!
 //! ```text
-//! to be paid    prepay invoke notify   micropay reverse
-//! after that    query close            refund refundquery refund_notify
-//! book-keeping  bill settlement        certificates echo
+//! payment       prepay invoke notify   micropay reverse
+//! afterwards    query close            refund refundquery refund_notify
+//! accounting    bill settlement        certificates echo
 //! ```
 //!
 //! WeChat Pay APIv3 Global manual, and Tencent's manuals for the two regions.

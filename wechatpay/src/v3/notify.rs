@@ -12,9 +12,10 @@
 //! REFUND.CLOSED
 //! ```
 //!
-//! Acknowledged with 200 or 204. The sender is not authenticated, so its signature is
-//! [verified](super::keyring::verify) before it is parsed. WeChat Pay APIv3
-//! Global manual, "payment notice" and "Notification of Refund Result".
+//! Acknowledged with 200 or 204. The sender is not authenticated, so its
+//! signature is [verified](super::keyring::verify) before it is parsed. WeChat
+//! Pay APIv3 Global manual, "payment notice" and "Notification of Refund
+//! Result".
 
 use super::field::FieldError;
 use super::gcm::{GcmError, Sealed};
@@ -36,14 +37,14 @@ pub const RETRY_SECONDS: [u32; 15] = [
     15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600,
 ];
 
-/// What a notice is about (`event_type`).
+/// The event of a notice (`event_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// An order was paid.
     TransactionSuccess,
-    /// A refund is back with the payer.
+    /// The payer has received a refund.
     RefundSuccess,
-    /// A refund needs the merchant's hand.
+    /// A refund that the merchant has to settle manually.
     RefundAbnormal,
     /// A refund was closed.
     RefundClosed,
@@ -58,7 +59,7 @@ impl Event {
         Self::RefundClosed,
     ];
 
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TransactionSuccess => "TRANSACTION.SUCCESS",
@@ -73,7 +74,7 @@ impl Event {
         Self::ALL.into_iter().find(|event| event.as_str() == name)
     }
 
-    /// What the resource is (`original_type`).
+    /// The kind of the resource (`original_type`).
     const fn original_type(self) -> &'static str {
         match self {
             Self::TransactionSuccess => "transaction",
@@ -82,19 +83,19 @@ impl Event {
     }
 }
 
-/// Why signed bytes are not the notice that they should be.
+/// Why signed bytes are not the expected notice.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NoticeError {
     /// Not a v3 message.
     #[error("{0}")]
     Json(#[from] JsonError),
-    /// An event that is not known here.
+    /// An unknown event.
     #[error("the notice is about the event {0}, which is not known here")]
     UnknownEvent(String),
-    /// An event that is known, and that another address is for.
+    /// A known event that belongs to another address.
     #[error("the notice is about the event {}, which is not expected here", .0.as_str())]
     OtherEvent(Event),
-    /// The resource does not open with the merchant's key.
+    /// The resource cannot be decrypted with the merchant's key.
     #[error("the notice's resource: {0}")]
     Sealed(#[from] GcmError),
     /// A field is not as the manual says.
@@ -110,11 +111,11 @@ pub struct Envelope {
     /// When it was made, Unix milliseconds. Only for display: a notice is not
     /// refused for its form.
     pub create_time_ms: Option<i64>,
-    /// What it is about.
+    /// The event.
     pub event: Event,
-    /// The same for people.
+    /// A text for people.
     pub summary: Option<String>,
-    /// What happened, under the merchant's key.
+    /// The event's data, encrypted under the merchant's key.
     pub resource: Sealed,
 }
 
@@ -185,7 +186,7 @@ impl Notice {
         Self::open(&Envelope::read(verified)?, key)
     }
 
-    /// Opens an envelope that was read.
+    /// Decrypts an envelope that was read.
     pub fn open(envelope: &Envelope, key: &Secret) -> Result<Self, NoticeError> {
         if envelope.event != Event::TransactionSuccess {
             return Err(NoticeError::OtherEvent(envelope.event));
@@ -201,7 +202,7 @@ impl Notice {
         })
     }
 
-    /// Seals the notice for a merchant with this APIv3 key. `nonce` has 12
+    /// Encrypts the notice for a merchant with this APIv3 key. `nonce` has 12
     /// characters and comes from the caller.
     pub fn seal(
         &self,
@@ -225,21 +226,21 @@ impl Notice {
     }
 }
 
-/// What a notice is about that came without its signature: somewhere on the
-/// way the headers were dropped. It opened with the merchant's `APIv3` key,
-/// and is unauthenticated: it only triggers a query.
+/// The subject of a notice without a signature, because its headers were
+/// dropped in transit. It was decrypted with the merchant's `APIv3` key, and is
+/// unauthenticated: it only triggers a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
-    /// Whose order it is.
+    /// The account that the order belongs to.
     pub merchant: Merchant,
     /// The order's number.
     pub out_trade_no: OutTradeNo,
-    /// The refund's, where it is about one.
+    /// The refund's number, for a notice about a refund.
     pub out_refund_no: Option<String>,
 }
 
 impl Hint {
-    /// Reads a notice without looking for a signature.
+    /// Reads a notice without a signature.
     pub fn read(bytes: &[u8], key: &Secret) -> Result<Self, NoticeError> {
         let document = Envelope::parse(bytes)?.open(key)?;
         let root = document.root();
@@ -257,8 +258,8 @@ pub fn ack_fail(message: &str) -> String {
     json!({ "code": "FAIL", "message": message }).to_string()
 }
 
-/// Whether the merchant's answer acknowledges a notice. Anything else is
-/// answered by sending it again.
+/// Whether the merchant's answer acknowledges a notice. After any other answer
+/// the notice is sent again.
 pub const fn is_ack(status: u16) -> bool {
     matches!(status, 200 | 204)
 }

@@ -41,13 +41,14 @@ pub(crate) fn read(root: &Object<'_>, account: Account) -> Result<Payment, Field
     })
 }
 
-/// WeChat's number, which Global's reference calls `id` and all else
-/// `transaction_id`.
+/// WeChat's number, which Global's reference calls `id` and every other
+/// document `transaction_id`.
 pub(crate) fn read_transaction_id(root: &Object<'_>) -> Result<String, FieldError> {
     either(root, "transaction_id", "id")
 }
 
-/// One number under either of two names; both must say the same.
+/// A number that is under either of two names; if both are there, they must be
+/// equal.
 pub(crate) fn either(
     root: &Object<'_>,
     name: &str,
@@ -92,8 +93,8 @@ pub(crate) const fn state_name(state: &TradeState) -> &'static str {
     }
 }
 
-/// Where an answer says whose it is, it must be the account's that asked. The
-/// merchant must be named; WeChat leaves the application out at times.
+/// If an answer names the account, it must be that of the request. The merchant
+/// must be named; WeChat sometimes omits the application.
 pub(crate) fn check_account(root: &Object<'_>, account: &Account) -> Result<(), AnswerError> {
     let merchant = Merchant::read(root)?;
     match merchant.first_difference(account) {
@@ -102,7 +103,7 @@ pub(crate) fn check_account(root: &Object<'_>, account: &Account) -> Result<(), 
     }
 }
 
-/// Where the answer repeats `field`, it must say `expected`.
+/// If the answer repeats `field`, it must be `expected`.
 pub(crate) fn check_echo(
     root: &Object<'_>,
     field: &'static str,
@@ -114,7 +115,7 @@ pub(crate) fn check_echo(
     }
 }
 
-/// Writes a payment, but for its state.
+/// Writes a payment, without its state.
 pub(crate) fn write(fields: &mut Map<String, Value>, payment: &Payment, region: Region) {
     Merchant::from(&payment.account).push(fields);
     let id = match region {

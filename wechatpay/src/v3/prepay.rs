@@ -36,7 +36,7 @@ use std::net::IpAddr;
 /// A request for a prepayment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who is to be paid.
+    /// The account that receives the payment.
     pub account: Account,
     /// The description of the purchase, which the payer reads.
     pub description: Text<127>,
@@ -44,23 +44,24 @@ pub struct Request {
     pub attach: Option<Text<128>>,
     /// The merchant's order number.
     pub out_trade_no: OutTradeNo,
-    /// How much, in the currency's smallest unit.
+    /// The amount, in the currency's smallest unit.
     pub money: Money,
     /// When the order was made, Unix milliseconds; WeChat keeps seconds. Only
     /// Global has it.
     pub time_start_ms: Option<i64>,
     /// The latest moment to pay, Unix milliseconds; WeChat keeps seconds.
     pub time_expire_ms: Option<i64>,
-    /// Where the notice goes.
+    /// The URL that receives the notice.
     pub notify_url: NotifyUrl,
     /// The merchant's trade by ISO 18245, such as `4111`. Global requires it,
     /// the mainland does not have it.
     pub merchant_category_code: Option<Text<32>>,
     /// A coupon label.
     pub goods_tag: Option<Text<32>>,
-    /// `no_credit` keeps credit cards out.
+    /// `no_credit` excludes credit cards.
     pub limit_pay: Option<Text<32>>,
-    /// Where and on what the payer pays. MWEB requires the payer's address.
+    /// The payer's address, the shop and the terminal. MWEB requires the
+    /// payer's address.
     pub scene_info: Option<SceneInfo>,
     /// The goods, for coupons.
     pub detail: Option<Detail>,
@@ -68,10 +69,10 @@ pub struct Request {
     pub trade: Trade,
 }
 
-/// The trade type with what only that type carries.
+/// The trade type with the fields that only it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trade {
-    /// Inside WeChat. WeChat must know the payer beforehand.
+    /// Inside WeChat. WeChat must know the payer in advance.
     Jsapi(Payer),
     /// By QR code.
     Native,
@@ -103,7 +104,7 @@ impl Trade {
     }
 }
 
-/// Where and on what the payer pays.
+/// The payer's address, the shop and the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SceneInfo {
     /// The payer's address.
@@ -138,14 +139,14 @@ pub struct StoreInfo {
     pub address: Option<Text<512>>,
 }
 
-/// The goods of an order, for coupons: a JSON object of at most 6000 bytes.
-/// Its fields have other names in each region (`goods_id` is
-/// `merchant_goods_id` on the mainland), and are the merchant's to write.
+/// The goods of an order, for coupons: a JSON object of at most 6000 bytes. Its
+/// fields have other names in each region (`goods_id` is `merchant_goods_id` on
+/// the mainland), so the merchant writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail(Map<String, Value>);
 
 impl Detail {
-    /// The longest that is taken, as in v2.
+    /// The longest accepted text, as in v2.
     pub const MAX_BYTES: usize = 6000;
 
     /// Checks that a text is a JSON object.
@@ -165,7 +166,8 @@ impl Detail {
         &self.0
     }
 
-    /// Global's reference calls it a list, and the samples have an object.
+    /// The object. Global's reference calls it a list, and the samples have an
+    /// object.
     pub(crate) fn read(root: &Object<'_>) -> Result<Option<Self>, FieldError> {
         let value = match root.get("detail") {
             Some(Value::Array(items)) => items.first(),
@@ -295,8 +297,8 @@ impl Request {
         Outgoing::post(format!("{base}/{}", self.trade.segment(region)), fields)
     }
 
-    /// Reads a request. The trade type is the path's; where the body says one
-    /// too, it must be the same.
+    /// Reads a request. The trade type is the path's; if the body has one too,
+    /// it must be the same.
     pub fn read(request: &Incoming<'_>) -> Result<Self, RequestError> {
         let document = request.document()?;
         let root = document.root();
@@ -341,7 +343,7 @@ impl Request {
     }
 }
 
-/// The path that the calls about payments begin with.
+/// The prefix of the paths about payments.
 pub(crate) const fn transactions(region: Region, institution: bool) -> &'static str {
     match (region, institution) {
         (Region::Global, _) => "/v3/global/transactions",
@@ -363,7 +365,7 @@ pub(crate) fn write_limit_pay(limit_pay: &Option<Text<32>>, region: Region) -> O
     })
 }
 
-/// Of a list, only its first text: what it limits is for people to know.
+/// Reads only the first text of a list: the value is only displayed.
 pub(crate) fn read_limit_pay(root: &Object<'_>) -> Result<Option<Text<32>>, FieldError> {
     let name = match root.get("limit_pay") {
         Some(Value::Array(names)) => names.first(),
@@ -418,7 +420,7 @@ fn read_payer(root: &Object<'_>, account: &Account) -> Result<Payer, FieldError>
     }
 }
 
-/// H1: a payer outside WeChat is known by the address alone.
+/// H1: a payer outside WeChat is identified only by the address.
 fn check_scene(
     root: &Object<'_>,
     scene_info: &Option<SceneInfo>,
@@ -442,9 +444,9 @@ fn check_scene(
 pub enum Answer {
     /// JSAPI and APP; valid for 2 hours.
     PrepayId(String),
-    /// What the QR code holds (NATIVE); valid for 2 hours.
+    /// The QR code's contents (NATIVE); valid for 2 hours.
     CodeUrl(String),
-    /// Where to send the browser (MWEB); valid for 5 minutes.
+    /// The URL that the browser opens (MWEB); valid for 5 minutes.
     MwebUrl(String),
 }
 

@@ -27,12 +27,12 @@ use crate::uri;
 use order::{Account, TradeState};
 use serde_json::{Map, Value};
 
-/// A question about one order.
+/// A query of one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose order it is.
+    /// The account that the order belongs to.
     pub merchant: Merchant,
-    /// Which one.
+    /// The order's number.
     pub by: OrderNumber,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn segments(by: &OrderNumber) -> String {
     }
 }
 
-/// The merchant's number is looked for first: it may be `id` itself.
+/// The merchant's number is looked for first: it may be the text `id`.
 pub(crate) fn read_by(request: &Incoming<'_>) -> Result<OrderNumber, FieldError> {
     if let Some(number) = request.segment_after("out-trade-no")? {
         return parse_out_trade_no(&number).map(OrderNumber::OutTradeNo);
@@ -80,7 +80,7 @@ pub(crate) fn read_by(request: &Incoming<'_>) -> Result<OrderNumber, FieldError>
     }
 }
 
-/// What WeChat says of the order.
+/// The state of the order at WeChat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Its state, with the payment where there is one.
@@ -89,7 +89,7 @@ pub struct Answer {
     pub out_trade_no: Option<String>,
     /// The merchant's own data.
     pub attach: Option<String>,
-    /// WeChat's words for the state.
+    /// WeChat's text for the state.
     pub trade_state_desc: Option<String>,
 }
 
@@ -98,8 +98,7 @@ impl Answer {
     /// [`OrderNotExist`](super::ErrorCode::OrderNotExist) means that WeChat has
     /// no such order.
     ///
-    /// Only `SUCCESS` and `REFUND` carry a payment, and they must carry all of
-    /// it.
+    /// Only `SUCCESS` and `REFUND` contain a payment, and it must be complete.
     pub fn read(
         verified: Verified<'_>,
         by: &OrderNumber,

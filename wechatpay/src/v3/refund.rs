@@ -4,7 +4,7 @@
 //! POST /v3/global/refunds
 //!   the ids; transaction_id | out_trade_no; out_refund_no
 //!   amount{refund,total,currency} [reason] [notify_url] [source]
-//! answer                                        taken, not yet returned
+//! answer                                        accepted, not yet returned
 //!   id out_refund_no create_time
 //!   amount{refund,currency,payer_refund,payer_currency,exchange_rate}
 //!
@@ -40,16 +40,16 @@ use serde_json::{Map, Value, json};
 /// A request to return money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who was paid. The mainland reads it from the signature, but for an
-    /// institution's merchant.
+    /// The account that received the payment. The mainland reads it from the
+    /// signature, except for an institution's merchant.
     pub merchant: Merchant,
-    /// For which order.
+    /// The order's number.
     pub by: OrderNumber,
     /// The merchant's number for this refund.
     pub out_refund_no: OutRefundNo,
     /// The amounts of the refund and of the order.
     pub amounts: Amounts,
-    /// Where the [notice](super::refund_notify) goes.
+    /// The URL that receives the [notice](super::refund_notify).
     pub notify_url: Option<NotifyUrl>,
     /// Why, as the payer reads it.
     pub reason: Option<Text<80>>,
@@ -77,7 +77,7 @@ impl Amounts {
         }
     }
 
-    /// What goes back.
+    /// The refunded amount.
     pub const fn refund(self) -> Money {
         self.refund
     }
@@ -177,7 +177,7 @@ impl Request {
     }
 }
 
-/// What WeChat says of one refund. Which of these fields it says depends on
+/// One refund at WeChat. Which of these fields it says depends on
 /// the region and on the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
@@ -192,7 +192,7 @@ pub struct Refund {
     /// Its status. Global's answer to a refund request has none: the refund was
     /// accepted.
     pub status: Option<Status>,
-    /// The way it takes.
+    /// The channel of the refund.
     pub channel: Option<Channel>,
     /// Who gets it, for display.
     pub recv_account: Option<String>,
@@ -200,7 +200,7 @@ pub struct Refund {
     pub fund_source: Option<String>,
     /// When it was taken, Unix milliseconds.
     pub create_time_ms: Option<i64>,
-    /// When it was done, Unix milliseconds.
+    /// When it was completed, Unix milliseconds.
     pub success_time_ms: Option<i64>,
     /// How much goes back.
     pub money: Money,

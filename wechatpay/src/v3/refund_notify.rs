@@ -30,7 +30,7 @@ use serde_json::Value;
 pub struct Notice {
     /// WeChat's number for the notice.
     pub id: String,
-    /// Who was paid.
+    /// The account that received the payment.
     pub merchant: Merchant,
     /// The refund.
     pub refund: Refund,
@@ -42,7 +42,7 @@ impl Notice {
         Self::open(&Envelope::read(verified)?, key)
     }
 
-    /// Opens an envelope that was read. It must say the same as its resource.
+    /// Decrypts an envelope that was read. The event must match its resource.
     pub fn open(envelope: &Envelope, key: &Secret) -> Result<Self, NoticeError> {
         if envelope.event == Event::TransactionSuccess {
             return Err(NoticeError::OtherEvent(envelope.event));
@@ -62,9 +62,9 @@ impl Notice {
         })
     }
 
-    /// Seals the notice for a merchant with this APIv3 key. `nonce` has 12
-    /// characters and comes from the caller. `None` for a refund that is still
-    /// under way, of which there is no notice.
+    /// Encrypts the notice for a merchant with this APIv3 key. `nonce` has 12
+    /// characters and comes from the caller. `None` for a refund in progress,
+    /// which has no notice.
     pub fn seal(
         &self,
         region: Region,

@@ -1,4 +1,4 @@
-//! Query refund: where one refund stands, or all of an order's.
+//! Query refund: the status of one refund, or of all refunds of an order.
 //!
 //! ```text
 //! GET /v3/global/refunds/out-refund-no/{out_refund_no}?mchid=… | ?sp_mchid=…&sub_mchid=…
@@ -36,16 +36,16 @@ use serde_json::{Map, Value};
 /// The most refunds that one answer lists.
 pub const MAX_COUNT: u32 = 20;
 
-/// A question about one refund.
+/// A query of one refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who was paid.
+    /// The account that received the payment.
     pub merchant: Merchant,
     /// Which refund.
     pub by: Lookup,
 }
 
-/// What a refund is looked up by.
+/// The number by which a refund is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// WeChat's number. Only Global.
@@ -93,7 +93,7 @@ impl Request {
                 by: out_refund_no(&number).map_err(FieldError::from)?,
             });
         }
-        // The merchant's number is looked for first: it may be `id` itself.
+        // The merchant's number is looked for first: it may be the text `id`.
         let by = match request.segment_after("out-refund-no")? {
             Some(number) => out_refund_no(&number),
             None => {
@@ -124,10 +124,10 @@ pub fn read_answer(verified: Verified<'_>, request: &Request) -> Result<Refund, 
     }
 }
 
-/// A question about all refunds of an order. Only Global has it.
+/// A query of all refunds of an order. Only Global has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Who was paid.
+    /// The account that received the payment.
     pub merchant: Merchant,
     /// Which order.
     pub by: OrderNumber,
@@ -200,7 +200,7 @@ pub struct Page {
     pub transaction_id: String,
     /// The merchant's number for the order.
     pub out_trade_no: String,
-    /// The whole order.
+    /// The order's amount.
     pub money: Money,
     /// What the payer was charged, in the minor unit of `payer_currency`.
     pub payer_total: Option<i64>,
@@ -208,7 +208,7 @@ pub struct Page {
     pub payer_currency: Option<String>,
     /// The refunds, in WeChat's order.
     pub refunds: Vec<Refund>,
-    /// How many the order has in all.
+    /// The number of the order's refunds.
     pub total_num: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Requests as they are sent and as they arrive.
+//! Requests to send, and received ones.
 
 use super::field::FieldError;
 use super::region::Region;
@@ -8,12 +8,12 @@ use crate::uri;
 use std::fmt;
 use thiserror::Error;
 
-/// A request to send, but for its `Authorization`.
+/// A request to send, without its `Authorization`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// As it goes over the wire, and as it is signed.
+    /// Path and query as they are sent, and as they are signed.
     pub path_and_query: String,
     /// Empty for `GET`.
     pub body: String,
@@ -37,23 +37,24 @@ impl Outgoing {
     }
 }
 
-/// A body can hold a payer's code, which takes money: it does not print.
+/// A body can contain a payer's payment code, which takes money: it is not
+/// printed.
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path_and_query)
     }
 }
 
-/// A request that has arrived, with its `Authorization` verified.
+/// A received request, with its `Authorization` verified.
 #[derive(Clone, Copy)]
 pub struct Incoming<'a> {
     /// By its path: [`Region::of_path`].
     pub region: Region,
-    /// Who signed it: the verified `Authorization`'s.
+    /// The signer: that of the verified `Authorization`.
     pub mchid: &'a str,
     /// Without the query.
     pub path: &'a str,
-    /// What follows the `?`; empty where there is none.
+    /// The part after `?`; may be empty.
     pub query: &'a str,
     /// The raw body.
     pub body: &'a [u8],
@@ -87,7 +88,7 @@ impl Incoming<'_> {
         }
     }
 
-    /// A parameter of the query; an empty one is an absent one.
+    /// A parameter of the query; an empty one counts as absent.
     pub(crate) fn optional_param(&self, name: &str) -> Result<Option<String>, FieldError> {
         uri::single(self.query, name)
             .map(|value| value.filter(|value| !value.is_empty()))

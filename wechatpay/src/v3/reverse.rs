@@ -34,9 +34,10 @@ use serde_json::{Map, Value};
 /// A request to reverse one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose order it is. The mainland wants the application too.
+    /// The account that the order belongs to. The mainland requires the
+    /// application too.
     pub merchant: Merchant,
-    /// Which one.
+    /// The order's number.
     pub by: OrderNumber,
 }
 
@@ -71,9 +72,9 @@ impl Request {
     }
 }
 
-/// Reads the verified answer: it is done. Global says nothing more, and the
-/// mainland only about what. A refusal says neither, and its status is not
-/// signed.
+/// Reads the verified answer of an accepted reverse. Global's is empty, and the
+/// mainland's contains only the order's ids. A refusal contains neither, and
+/// its status is not signed.
 pub fn read_answer(
     verified: Verified<'_>,
     request: &Request,

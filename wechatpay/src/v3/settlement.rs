@@ -1,5 +1,5 @@
-//! Query settled funds: what WeChat has paid out to the merchant, and what it
-//! still holds. Only Global has it.
+//! Query settled funds: the amounts that WeChat paid out to the merchant, and
+//! those that it has not paid out yet. Only Global has it.
 //!
 //! ```text
 //! GET /v3/global/settle/settlements?[sub_mchid=…&]settle_state=SETTLED|UNSETTLE
@@ -26,14 +26,14 @@ use crate::uri;
 use order::Currency;
 use serde_json::{Map, Value, json};
 
-/// A question about settlements.
+/// A query of settlements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who asks.
+    /// The account that the query is about.
     pub merchant: Merchant,
-    /// Which funds.
+    /// Paid out, or not yet.
     pub settle_state: UseTag,
-    /// The days asked for, where there are some.
+    /// The requested days, if there are any.
     pub dates: Option<(Date, Date)>,
     /// How many records to skip.
     pub offset: u32,
@@ -92,12 +92,12 @@ impl Request {
     }
 }
 
-/// What WeChat says of the merchant's funds.
+/// The merchant's settlements at WeChat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The records, in WeChat's order.
     pub records: Vec<Record>,
-    /// How many there are in all.
+    /// The number of all records.
     pub total_count: i64,
 }
 

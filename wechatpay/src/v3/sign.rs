@@ -6,7 +6,8 @@
 //! notice                                                      -Serial, -Signature
 //! ```
 //!
-//! `BODY` is the raw bytes: what is parsed and written again is another text.
+//! `BODY` is the raw bytes: parsing and serialising them again gives another
+//! text.
 
 use crate::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
 use base64::Engine;
@@ -19,8 +20,8 @@ pub const SCHEME: &str = "WECHATPAY2-SHA256-RSA2048";
 /// How far the clocks of the two sides may be apart: 5 minutes.
 pub const MAX_CLOCK_DIFFERENCE_S: i64 = 5 * 60;
 
-/// How the signatures begin with which Tencent probes whether notices are
-/// verified. They never hold.
+/// The prefix of the signatures with which Tencent tests whether notices are
+/// verified. They are never valid.
 pub const PROBE_PREFIX: &str = "WECHATPAY/SIGNTEST/";
 
 const TIMESTAMP: &str = "Wechatpay-Timestamp";
@@ -28,8 +29,8 @@ const NONCE: &str = "Wechatpay-Nonce";
 const SERIAL: &str = "Wechatpay-Serial";
 const SIGNATURE: &str = "Wechatpay-Signature";
 
-/// What a request's signature is made over. `path_and_query` is as it goes
-/// over the wire.
+/// The text that a request's signature covers. `path_and_query` is as it is
+/// sent.
 pub fn request_message(
     method: &str,
     path_and_query: &str,
@@ -41,7 +42,7 @@ pub fn request_message(
     [head.as_bytes(), body, b"\n"].concat()
 }
 
-/// What the signature of an answer or a notice is made over.
+/// The text that the signature of an answer or a notice covers.
 pub fn answer_message(timestamp_s: i64, nonce: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("{timestamp_s}\n{nonce}\n");
     [head.as_bytes(), body, b"\n"].concat()
@@ -71,13 +72,13 @@ pub enum AuthorizationError {
     /// Not `name="value"` and commas.
     #[error("the Authorization is not a list of name=\"value\"")]
     Malformed,
-    /// A parameter that is not there, or is empty.
+    /// A parameter that is absent or empty.
     #[error("the Authorization has no {0}")]
     Missing(&'static str),
-    /// A parameter that is there twice.
+    /// A parameter that occurs twice.
     #[error("the Authorization has {0} twice")]
     Twice(&'static str),
-    /// The timestamp is no number of seconds.
+    /// The timestamp is not a number of seconds.
     #[error("the Authorization's timestamp is not a number of seconds")]
     Timestamp,
 }
@@ -110,8 +111,8 @@ impl Authorization {
         })
     }
 
-    /// Whether it is the signature of `key` over this request. The time is the
-    /// caller's to compare: [`is_stale`].
+    /// Whether it is the signature of `key` over this request. The caller
+    /// compares the time: [`is_stale`].
     pub async fn verify(
         &self,
         method: &str,
@@ -148,7 +149,7 @@ impl Authorization {
         )
     }
 
-    /// Reads the header's value; the parameters come in any order, and unknown
+    /// Reads the header's value; the parameters may have any order, and unknown
     /// ones are ignored.
     pub fn parse(header: &str) -> Result<Self, AuthorizationError> {
         const NAMES: [&str; 5] = ["mchid", "serial_no", "timestamp", "nonce_str", "signature"];
@@ -197,25 +198,26 @@ pub struct Signature {
     pub timestamp_s: i64,
     /// Unpredictable text.
     pub nonce: String,
-    /// Which key of WeChat's: a certificate's serial number, or `PUB_KEY_ID_…`.
+    /// The name of WeChat's key: a certificate's serial number, or
+    /// `PUB_KEY_ID_…`.
     pub serial: String,
     /// The signature itself.
     pub signature: Vec<u8>,
 }
 
-/// Why there is no signature to verify.
+/// Why there is no signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SignatureError {
-    /// A header that is not there, or is empty.
+    /// A header that is absent or empty.
     #[error("there is no header {0}")]
     Missing(&'static str),
-    /// The timestamp is no number of seconds.
+    /// The timestamp is not a number of seconds.
     #[error("{TIMESTAMP} is not a number of seconds")]
     Timestamp,
-    /// The signature is no base64.
+    /// The signature is not base64.
     #[error("{SIGNATURE} is not base64")]
     NotBase64,
-    /// Tencent's probe: to be refused like any bad signature, and no alarm.
+    /// Tencent's probe: refuse it like any invalid signature, without an alarm.
     #[error("the signature is one of Tencent's probes, which never hold")]
     Probe,
 }

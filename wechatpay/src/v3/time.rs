@@ -1,8 +1,8 @@
-//! Moments in v3: RFC 3339, written in China time.
+//! Times in v3: RFC 3339, written in China time.
 //!
 //! ```text
 //! 2018-06-08T10:34:56+08:00
-//! 2018-06-08T02:34:56.123Z      read too; parts of a second are cut off
+//! 2018-06-08T02:34:56.123Z      read too; fractions of a second are cut off
 //! ```
 
 use crate::common::time as china;
@@ -10,17 +10,17 @@ use thiserror::Error;
 
 const CHINA_OFFSET_MINUTES: i64 = 8 * 60;
 
-/// The text is not a moment in the form of RFC 3339.
+/// The text is not a time in the form of RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a time is yyyy-MM-ddTHH:mm:ss with an offset like +08:00, and exists in the calendar")]
 pub struct TimeError;
 
-/// A moment (Unix milliseconds) as WeChat writes it.
+/// A time (Unix milliseconds) as WeChat writes it.
 pub fn rfc3339(unix_ms: i64) -> String {
     china::china_spaced(unix_ms).replace(' ', "T") + "+08:00"
 }
 
-/// Reads a moment to Unix milliseconds, with any offset.
+/// Reads a time to Unix milliseconds, with any offset.
 pub fn parse_rfc3339(text: &str) -> Result<i64, TimeError> {
     let (moment, rest) = text.split_at_checked(19).ok_or(TimeError)?;
     let (day, of_day) = moment.split_once(['T', 't']).ok_or(TimeError)?;

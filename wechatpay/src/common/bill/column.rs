@@ -1,12 +1,12 @@
-//! A statement's columns: which there are differs by merchant and by bill
-//! type, and what they are called by language and year.
+//! A statement's columns: the set differs by merchant and by bill type, and the
+//! names differ by language and year.
 
 /// How the names of columns are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
-    /// As WeChat sends them.
+    /// In Chinese, as WeChat sends them.
     Chinese,
-    /// As the manual prints them.
+    /// In English, as the manual prints them.
     English,
 }
 
@@ -23,15 +23,16 @@ macro_rules! columns {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// What a [`FieldError`](crate::common::FieldError) calls it: WeChat's
-            /// name in messages, where there is one.
+            /// The column's name in a
+            /// [`FieldError`](crate::common::FieldError): WeChat's name in
+            /// messages, where there is one.
             pub const fn field(self) -> &'static str {
                 match self {
                     $(Self::$variant => $field,)*
                 }
             }
 
-            /// What it is called in a statement's header.
+            /// The column's name in a statement's header.
             pub const fn name(self, language: Language) -> &'static str {
                 match (self, language) {
                     $((Self::$variant, Language::Chinese) => $chinese,
@@ -45,8 +46,8 @@ macro_rules! columns {
                 }
             }
 
-            /// The one that a statement calls so, in either language and by
-            /// any of the names that are met.
+            /// The column with this name in a statement, in either language and
+            /// in any spelling that occurs.
             pub fn from_name(name: &str) -> Option<Self> {
                 let wanted: String = normal(name).collect();
                 Self::ALL.iter().copied().find(|one| {
@@ -213,8 +214,8 @@ impl Column {
     }
 }
 
-/// A name without white space, a byte order mark, a leading back-tick and
-/// what stands in parentheses, in lower case.
+/// A name without white space, byte order mark, leading back-tick and text in
+/// parentheses, in lower case.
 fn normal(name: &str) -> impl Iterator<Item = char> {
     let before = name.split(['(', '（']).next().unwrap_or_default();
     before

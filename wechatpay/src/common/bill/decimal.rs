@@ -3,7 +3,7 @@
 //! ```text
 //! 17.50      1750 in USD          168.01    16801 in CNY
 //! 1980       1980 in JPY, which has no smaller unit; 1980.00 is the same
-//! 1.19000    what WeChat keeps, to a thousandth of the smallest unit
+//! 1.19000    WeChat's fee, to a thousandth of the smallest unit
 //! ```
 
 use order::Currency;
@@ -33,8 +33,8 @@ impl Decimal {
         }
     }
 
-    /// Reads digits with an optional point and an optional sign before.
-    /// `None` for anything else, and for what five decimals cannot hold.
+    /// Reads digits with an optional point and an optional leading sign. `None`
+    /// for anything else, and for a number that needs more than five decimals.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.strip_prefix('-') {
             Some(digits) => (true, digits),
@@ -78,13 +78,13 @@ impl Decimal {
 
     /// The sum of two.
     pub(crate) const fn plus(self, other: Self) -> Self {
-        // 10^20 each, at most: 10^18 of them fit.
+        // Each is at most 10^20, so 10^18 of them fit.
         Self {
             e5: self.e5 + other.e5,
         }
     }
 
-    /// With exactly five decimals, as WeChat writes what it keeps.
+    /// With exactly five decimals, as WeChat writes its fee.
     pub(crate) fn to_long(self) -> String {
         let (sign, whole, fraction) = self.parts();
         format!("{sign}{whole}.{fraction:05}")
@@ -107,7 +107,7 @@ impl fmt::Display for Decimal {
 
 impl std::iter::Sum for Decimal {
     fn sum<I: Iterator<Item = Self>>(numbers: I) -> Self {
-        // 10^20 each, at most: 10^18 of them fit.
+        // Each is at most 10^20, so 10^18 of them fit.
         Self {
             e5: numbers.map(|number| number.e5).sum(),
         }

@@ -1,4 +1,4 @@
-//! Why bytes are not a statement, and what WeChat sends in its place.
+//! Why bytes are not a statement, and the refusal that WeChat sends instead.
 
 use super::decimal::Decimal;
 use crate::common::error::ErrorCode;
@@ -20,11 +20,12 @@ pub enum BillError {
     /// WeChat has none to give. Not signed.
     #[error("WeChat gives no statement: {return_msg}")]
     Refused {
-        /// What it says, as a code where it is a known one:
-        /// [`NoBillExist`](ErrorCode::NoBillExist) for a day with no payments
-        /// (S2), [`BillCreating`](ErrorCode::BillCreating) before it is ready.
+        /// The refusal, as a code if it is a known one:
+        /// [`NoBillExist`](ErrorCode::NoBillExist) for a day without payments
+        /// (S2), [`BillCreating`](ErrorCode::BillCreating) before the statement
+        /// is ready.
         code: ErrorCode,
-        /// WeChat's words.
+        /// WeChat's text.
         return_msg: String,
     },
     /// XML, and not a v2 document.
@@ -42,13 +43,13 @@ pub enum BillError {
         /// The line, counted from 1.
         line: usize,
     },
-    /// Bytes that are no UTF-8.
+    /// Bytes that are not UTF-8.
     #[error("the statement is not valid UTF-8")]
     NotUtf8,
     /// The first line has none of a statement's columns.
     #[error("the statement does not begin with a header")]
     NoHeader,
-    /// A column that a statement cannot do without.
+    /// A required column is missing.
     #[error("the statement has no column {column}")]
     MissingColumn {
         /// The column, by WeChat's name in messages.
@@ -70,7 +71,7 @@ pub enum BillError {
         /// How many columns the header has.
         columns: usize,
     },
-    /// A value that is not as its column wants it.
+    /// A value that is not valid for its column.
     #[error("line {line} of the statement: {error}")]
     Value {
         /// The line, counted from 1.
@@ -78,23 +79,23 @@ pub enum BillError {
         /// Which column, and what is wrong.
         error: FieldError,
     },
-    /// It ends without totals: cut short.
+    /// It ends without totals, so it is incomplete.
     #[error("the statement ends without its totals")]
     NoTotals,
-    /// It goes on after the totals.
+    /// It continues after the totals.
     #[error("the statement goes on after its totals, in line {line}")]
     TrailingContent {
         /// The line, counted from 1.
         line: usize,
     },
-    /// The rows do not add up to what the statement says.
+    /// The rows do not add up to the stated totals.
     #[error("the {total} is {stated} in the statement and {counted} in its rows")]
     TotalsDisagree {
         /// Which total.
         total: &'static str,
-        /// What the last line says.
+        /// The stated total.
         stated: Decimal,
-        /// What the rows give.
+        /// The sum of the rows.
         counted: Decimal,
     },
 }

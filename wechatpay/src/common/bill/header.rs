@@ -15,7 +15,7 @@ fn split(line: &str) -> Vec<&str> {
     }
 }
 
-/// Which column is where.
+/// The position of each column.
 #[derive(Clone, Debug)]
 pub(super) struct Header<C> {
     columns: Vec<Option<C>>,
@@ -84,8 +84,7 @@ impl<C: Copy + PartialEq> Header<C> {
 }
 
 impl Header<Column> {
-    /// The header of the rows, with every column that a statement cannot do
-    /// without.
+    /// The header of the rows, with every required column.
     pub(super) fn of_rows(line: &str) -> Result<Self, BillError> {
         let mut header = Self::read(line, Column::from_name, Column::field)?;
         header.tell_pricing_from_settlement();
@@ -104,10 +103,10 @@ impl Header<Column> {
         Ok(header)
     }
 
-    /// `APIv3` Global's statement has two pairs: 标价币种 with 订单金额 is what
-    /// the order was priced in, 结算币种 with 应结订单金额 what is settled. v2
-    /// calls the order's own amount 应结订单金额, and the mainland's 订单金额 is
-    /// the amount before coupons, with no 结算币种. A refund's amount is
+    /// `APIv3` Global's statement has two pairs of columns: 标价币种 with 订单金额 is
+    /// the order's currency and amount, 结算币种 with 应结订单金额 those of the
+    /// settlement. v2 calls the order's own amount 应结订单金额, and the mainland's
+    /// 订单金额 is the amount before coupons, without 结算币种. A refund's amount is
     /// 申请退款金额 there; its settlement is 退款应结订单金额.
     fn tell_pricing_from_settlement(&mut self) {
         self.is_priced = self.has(Column::SettlementFeeType)

@@ -15,8 +15,8 @@
 //!
 //! A merchant's columns depend on its country, its contract and the year, so
 //! they are found by name, in either language; those that are not known are
-//! ignored. Values are not quoted: a comma in a product's name does no harm
-//! between back-ticks. Amounts are in the currency's *main* unit.
+//! ignored. Values are not quoted: between back-ticks a comma in a product's
+//! name is harmless. Amounts are in the currency's *main* unit.
 //!
 //! A statement is not signed. It is compared with the stored orders and shows
 //! which to query; it changes no order.
@@ -66,7 +66,7 @@ impl BillType {
         Self::RechargeRefund,
     ];
 
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::All => "ALL",
@@ -96,7 +96,7 @@ impl BillType {
     }
 }
 
-/// For how many days statements can be had: 3 months.
+/// How many days WeChat keeps statements: 3 months.
 pub const KEPT_DAYS: i64 = 90;
 
 /// A day's statement, whose totals agree with its rows.
@@ -104,10 +104,10 @@ pub const KEPT_DAYS: i64 = 90;
 pub struct Bill {
     /// The rows, in WeChat's order.
     pub rows: Vec<Row>,
-    /// The rows that cannot be read. Where there are some, the totals are not
+    /// The rows that cannot be read. If there are any, the totals are not
     /// compared.
     pub odd: Vec<OddRow>,
-    /// The totals, as they are stated.
+    /// The totals as the statement gives them.
     pub totals: Vec<(Total, Decimal)>,
 }
 
@@ -131,7 +131,7 @@ impl Bill {
         Self::read_ending(bytes, Totals::Required)
     }
 
-    /// The same, for a statement that may have no totals.
+    /// As [`Bill::read`], for a statement that may have no totals.
     pub fn read_ending(bytes: &[u8], totals: Totals) -> Result<Self, BillError> {
         let inflated;
         let bytes = if bytes.starts_with(&[0x1F, 0x8B]) {
@@ -155,7 +155,7 @@ impl Bill {
     }
 
     /// The table, as WeChat sends it: with a byte order mark and back-ticks.
-    /// The totals are those that the columns give.
+    /// The totals are the sums of the columns.
     pub fn to_csv(&self, columns: &[Column], language: Language) -> String {
         let totals: Vec<_> = Total::ALL
             .iter()
@@ -187,7 +187,7 @@ impl Bill {
     }
 }
 
-/// A statement in gzip, for a request that wants it so.
+/// A statement in gzip, for a request with `tar_type=GZIP`.
 #[expect(clippy::expect_used, reason = "writing to memory does not fail")]
 pub fn gzip(csv: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -197,7 +197,7 @@ pub fn gzip(csv: &str) -> Vec<u8> {
         .expect("a Vec takes every byte")
 }
 
-/// A few bytes can inflate to gigabytes, so the size is capped while it grows.
+/// A few bytes can inflate to gigabytes, so the size is limited while it grows.
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, BillError> {
     let mut inflated = Vec::new();
     let cap = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
@@ -212,8 +212,8 @@ fn sum<'a>(total: Total, rows: impl Iterator<Item = &'a Row>) -> Decimal {
     rows.filter_map(|row| sum_of(total, row)).sum()
 }
 
-/// Values on one line, each behind its mark. A value cannot hold the mark
-/// after a comma, nor the line's end.
+/// Values on one line, each after the mark. A value must not contain the mark
+/// after a comma, nor a line feed.
 fn joined(values: impl Iterator<Item = String>, mark: &str) -> String {
     let marked: Vec<_> = values
         .map(|value| {

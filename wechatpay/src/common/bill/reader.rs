@@ -1,5 +1,5 @@
-//! Reads a statement as it arrives, in pieces of any size. Never more than one
-//! line is held, however long the statement is.
+//! Reads a statement as it is received, in chunks of any size. At most two
+//! lines are in memory, however long the statement is.
 //!
 //! ```text
 //! push(bytes) ─▶ Entry::Row | Entry::Odd …  ─▶ finish() ─▶ Summary | BillError
@@ -18,7 +18,7 @@ use crate::common::field::{FieldError, Problem};
 use order::Currency;
 use std::fmt;
 
-/// What a line of the table is.
+/// The contents of a line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A payment, or a refund.
@@ -53,23 +53,23 @@ impl fmt::Display for OddRow {
     }
 }
 
-/// What a statement says in all.
+/// A statement's summary.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// How many rows were read.
+    /// The number of rows that were read.
     pub rows: usize,
-    /// How many rows could not be read.
+    /// The number of rows that could not be read.
     pub odd: usize,
-    /// The totals, as they are stated.
+    /// The totals as the statement gives them.
     pub totals: Vec<(Total, Decimal)>,
 }
 
 /// Whether a statement ends with totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Totals {
-    /// Always: without them it is cut short.
+    /// Always: without them it is incomplete.
     Required,
-    /// It may: a signed hash says that it is whole.
+    /// Perhaps: a signed hash shows that it is complete.
     Optional,
 }
 
@@ -78,11 +78,11 @@ pub enum Totals {
 pub struct Reader {
     totals: Totals,
     state: State,
-    /// The beginning of a line that is not whole yet, or of a refusal.
+    /// The beginning of an incomplete line, or of a refusal.
     part: Vec<u8>,
     /// How many lines have been read.
     lines: usize,
-    /// A row that is short of values: a value of it may hold a line feed.
+    /// A row with too few values: one of its values may contain a line feed.
     short: Option<(usize, String, OddRow)>,
     sums: Sums,
 }
@@ -97,7 +97,7 @@ enum State {
 }
 
 impl Reader {
-    /// Reads a statement that ends so.
+    /// A reader of a statement that ends in this way.
     pub fn new(totals: Totals) -> Self {
         Self {
             totals,
@@ -109,12 +109,12 @@ impl Reader {
         }
     }
 
-    /// Whether the header has been read: what comes is a table.
+    /// Whether the header has been read: the rest is a table.
     pub const fn is_table(&self) -> bool {
         !matches!(self.state, State::Header | State::Refusal)
     }
 
-    /// How many bytes are held: less than two lines.
+    /// How many bytes are in memory: less than two lines.
     pub fn held_bytes(&self) -> usize {
         let short = self.short.as_ref().map_or(0, |(_, text, _)| text.len());
         self.part.len() + short
@@ -136,7 +136,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The statement is over.
+    /// Ends the statement.
     pub fn finish(mut self, each: &mut dyn FnMut(Entry)) -> Result<Summary, BillError> {
         if !matches!(self.state, State::Refusal) {
             let line = std::mem::take(&mut self.part);
@@ -207,8 +207,8 @@ impl Reader {
     }
 
     fn take_row(&mut self, line: usize, text: &str, each: &mut dyn FnMut(Entry)) {
-        // A row begins with a back-tick, so what does not goes on with a row
-        // whose value holds a line feed.
+        // A row begins with a back-tick, so any other line continues a row
+        // whose value contains a line feed.
         let (line, text) = match self.short.take() {
             Some((at, begun, _))
                 if !text.starts_with('`') && begun.len() + text.len() < MAX_LINE_BYTES =>
@@ -272,7 +272,7 @@ impl Reader {
     }
 }
 
-/// A row begins with a time, so most lines need no look at their names.
+/// A row begins with a time, so the names of most lines need not be compared.
 fn begins_totals(line: &str) -> bool {
     let first = line.split(',').next().unwrap_or_default();
     !first.contains(|c: char| c.is_ascii_digit()) && Total::from_name(first) == Some(Total::Count)
@@ -294,7 +294,7 @@ fn read_totals(cells: &Cells<'_, Total>) -> Result<Vec<(Total, Decimal)>, FieldE
 struct Sums {
     rows: usize,
     odd: usize,
-    /// By [`Total::ALL`]: of all rows, and of those that are no refunds.
+    /// By [`Total::ALL`]: of all rows, and of those that are not refunds.
     sums: [(Decimal, Decimal); Total::ALL.len()],
     currency: Option<Currency>,
     several_currencies: bool,
@@ -315,10 +315,10 @@ impl Sums {
         }
     }
 
-    /// Rows in several currencies have no sum to compare; only their number is
-    /// compared. Whether rows of refunds repeat the order's amount and count
-    /// for its sum differs by merchant: both are accepted. What the totals of
-    /// `APIv3` Global sum up is not documented.
+    /// Compares the totals. Rows in several currencies have no common sum; only
+    /// their number is compared. Whether rows of refunds repeat the order's
+    /// amount and count for its sum differs by merchant: both are accepted. The
+    /// meaning of the totals of `APIv3` Global is not documented.
     fn check(&self, totals: &[(Total, Decimal)], header: &Header<Column>) -> Result<(), BillError> {
         for (total, stated) in totals {
             let comparable = match total.column() {

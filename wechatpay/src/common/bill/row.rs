@@ -7,7 +7,7 @@ use crate::common::field::{FieldError, Problem};
 use crate::common::time;
 use order::{Currency, Payment};
 
-/// What a row tells.
+/// The kind of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RowState {
     /// A payment.
@@ -22,7 +22,7 @@ impl RowState {
     /// Every state.
     pub const ALL: [Self; 3] = [Self::Success, Self::Refund, Self::Revoked];
 
-    /// WeChat's word for it.
+    /// WeChat's name for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "SUCCESS",
@@ -57,40 +57,40 @@ pub struct Row {
     pub out_trade_no: String,
     /// The payer.
     pub openid: Option<String>,
-    /// How it was paid: a [`TradeType`](order::TradeType)'s name, or one that
-    /// came later.
+    /// The payment method: a [`TradeType`](order::TradeType)'s name, or a later
+    /// one.
     pub trade_type: Option<String>,
-    /// What the row tells.
+    /// The kind of the row.
     pub trade_state: RowState,
     /// WeChat's name for the payer's bank.
     pub bank_type: Option<String>,
     /// The order's currency.
     pub fee_type: Currency,
-    /// The order's amount. In the row of a refund it is mostly 0.
+    /// The order's amount. In the row of a refund it is usually 0.
     pub total_fee: i64,
-    /// What was paid by coupon.
+    /// The amount that was paid by coupon.
     pub coupon_fee: Option<i64>,
     /// The refund.
     pub refund: Option<RowRefund>,
-    /// What was bought.
+    /// The description of the purchase.
     pub body: Option<String>,
     /// The merchant's own data.
     pub attach: Option<String>,
-    /// What WeChat keeps, in the main unit.
+    /// WeChat's fee, in the main unit.
     pub poundage: Option<Decimal>,
-    /// WeChat's share, such as `0.60%`.
+    /// WeChat's rate, such as `0.60%`.
     pub rate: Option<String>,
     /// The order's amount before coupons.
     pub order_fee: Option<i64>,
-    /// A note on WeChat's share.
+    /// A note on WeChat's rate.
     pub rate_remark: Option<String>,
     /// The currency the payer was charged in.
     pub cash_fee_type: Option<Currency>,
-    /// What the payer was charged.
+    /// The amount that the payer was charged.
     pub cash_fee: Option<i64>,
     /// The currency of the payout.
     pub settlement_fee_type: Option<Currency>,
-    /// What is paid out.
+    /// The amount of the payout.
     pub settlement_fee: Option<i64>,
     /// The exchange rate to CNY times 10^8.
     pub exchange_rate: Option<String>,
@@ -103,21 +103,21 @@ pub struct RowRefund {
     pub refund_id: String,
     /// The merchant's number.
     pub out_refund_no: String,
-    /// The refund's currency, where it is said: the order's.
+    /// The refund's currency, if it is stated: the order's.
     pub refund_fee_type: Option<Currency>,
-    /// What goes back.
+    /// The refunded amount.
     pub refund_fee: i64,
-    /// What was asked to go back, before coupons.
+    /// The requested amount, before coupons.
     pub apply_refund_fee: Option<i64>,
-    /// What goes back as coupons.
+    /// The amount that is refunded as coupons.
     pub coupon_refund_fee: Option<i64>,
-    /// The way of the refund, such as `ORIGINAL`.
+    /// The channel of the refund, such as `ORIGINAL`.
     pub refund_type: Option<String>,
-    /// Where it stands, such as `SUCCESS`.
+    /// Its status, such as `SUCCESS`.
     pub refund_status: Option<String>,
-    /// When it was asked for, Unix milliseconds.
+    /// When it was requested, Unix milliseconds.
     pub apply_time_ms: Option<i64>,
-    /// When it was done, Unix milliseconds.
+    /// When it was completed, Unix milliseconds.
     pub success_time_ms: Option<i64>,
     /// The exchange rate to CNY times 10^8.
     pub exchange_rate: Option<String>,
@@ -127,7 +127,7 @@ pub struct RowRefund {
     pub cash_refund_fee: Option<i64>,
     /// The currency of the payout.
     pub settlement_fee_type: Option<Currency>,
-    /// What is taken off the payout.
+    /// The amount that is deducted from the payout.
     pub settlement_fee: Option<i64>,
 }
 
@@ -141,7 +141,7 @@ impl Cells<'_, Column> {
         self.get(column).map(str::to_owned)
     }
 
-    /// A number or a name, for which `0` stands where there is none.
+    /// A number or a name, where `0` means that there is none.
     fn unless_zero(&self, column: Column) -> Option<String> {
         self.owned(column).filter(|value| value != "0")
     }
@@ -176,7 +176,7 @@ impl Cells<'_, Column> {
 }
 
 /// `2021-01-28 17:07:11`. The manuals' samples lack the space, and some have
-/// the colons in full width.
+/// full-width colons.
 fn read_time(value: &str) -> Option<i64> {
     let is_mark = |c: char| matches!(c, '-' | ' ' | ':' | '：');
     let digits: String = value.chars().filter(|c| !is_mark(*c)).collect();
@@ -184,8 +184,8 @@ fn read_time(value: &str) -> Option<i64> {
 }
 
 impl Row {
-    /// The row of a payment. What the statement adds to it (what WeChat keeps,
-    /// the payout, what was bought) is left open.
+    /// The row of a payment. The values that only a statement has (WeChat's
+    /// fee, the payout, the description) are absent.
     pub fn of(payment: &Payment) -> Result<Self, FieldError> {
         let bad_time = Problem::BadFormat.of("time_end");
         let cash_fee_type = payment.cash_fee_type.as_deref();
