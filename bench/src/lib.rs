@@ -12,7 +12,8 @@ use std::{ops::Range, time::Duration};
 
 use testkit::Result;
 use xtask::{
-    build::{self, Part},
+    build,
+    part::Part,
     setup,
     size::{self, Size},
     step,
@@ -21,12 +22,14 @@ use xtask::{
 mod load;
 mod page;
 mod signed;
+mod spread;
 mod subject;
 mod table;
 
 pub use subject::Rsa;
 
 use load::Sample;
+use spread::{Spread, written};
 use subject::{Notices, Worker};
 use table::Table;
 
@@ -228,14 +231,6 @@ fn ratios(rounds: &[Round], pick: impl Fn(&Round) -> Option<(Sample, Sample)>) -
     })
 }
 
-/// A number, or nothing where nothing was measured.
-fn written(number: f64, decimals: usize) -> String {
-    match number.is_nan() {
-        true => String::new(),
-        false => format!("{number:.decimals$}"),
-    }
-}
-
 /// What v3 asks of the runtime's RSA.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
@@ -338,43 +333,4 @@ fn bytes(sizes: &[Size]) -> Table {
         ]);
     }
     table
-}
-
-/// The middle of some numbers, and how far apart they are.
-#[derive(Debug, PartialEq)]
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(numbers: impl Iterator<Item = f64>) -> Self {
-        let mut numbers: Vec<f64> = numbers.collect();
-        numbers.sort_by(f64::total_cmp);
-        let at = |at: usize| numbers.get(at).copied().unwrap_or(f64::NAN);
-        Self {
-            least: at(0),
-            median: at(numbers.len() / 2),
-            most: at(numbers.len().saturating_sub(1)),
-        }
-    }
-
-    fn shown(&self) -> String {
-        match self.median.is_nan() {
-            true => String::new(),
-            false => format!("{:.2} ({:.2}–{:.2})", self.median, self.least, self.most),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_one_in_order() {
-        let spread = Spread::of([3.0, 1.0, 10.0].into_iter());
-        assert_eq!(spread.shown(), "3.00 (1.00–10.00)");
-    }
 }

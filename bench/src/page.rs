@@ -12,7 +12,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Spread, table::Table, written};
+use super::{
+    spread::{Spread, written},
+    table::Table,
+};
 use testkit::{
     Failure, Result,
     child_guard::ChildGuard,
@@ -21,7 +24,7 @@ use testkit::{
     paths,
     workerd::{System, Workerd, free_ports},
 };
-use xtask::{build::target_directory, setup, step};
+use xtask::{part::target_directory, setup, step};
 
 /// How long one page may take.
 const PATIENCE: Duration = Duration::from_secs(60);

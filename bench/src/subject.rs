@@ -19,7 +19,7 @@ use super::{
 use testkit::{
     Failure, Result, child_guard::ChildGuard, demo::wipe, http::text, paths, workerd::free_ports,
 };
-use xtask::build;
+use xtask::part;
 
 /// How long a start, and the forwarding of all notices, may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -78,7 +78,7 @@ impl Worker {
     ///
     /// It is not built, or `workerd` refused it.
     pub fn start(self) -> Result<Running> {
-        let directory = build::target_directory()?.join("xtask/bench");
+        let directory = part::target_directory()?.join("xtask/bench");
         let store = directory.join("store");
         wipe(&store)?;
         fs::create_dir_all(&store).map_err(|error| {

@@ -17,7 +17,21 @@ pub(super) type Module = Vec<String>;
 pub(super) type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Crates whose files import one another without circles.
-const ACYCLIC: [&str; 6] = ["order", "wechatpay", "checkout", "edge", "sandbox", "app"];
+const ACYCLIC: [&str; 13] = [
+    "order",
+    "wechatpay",
+    "checkout",
+    "explain",
+    "edge",
+    "sandbox",
+    "app",
+    "tests",
+    "testkit",
+    "testkit/runtime",
+    "demo",
+    "bench",
+    "xtask",
+];
 
 /// What must not import what, by the beginnings of their paths.
 const MUST_NOT: [(&str, &str, &[&str]); 8] = [
@@ -243,9 +257,14 @@ fn forbidden(room: &str, imports: &Imports) -> Vec<String> {
 #[test]
 fn files_import_one_another_without_circles() {
     for room in ACYCLIC {
-        let imports = imports(&sources(room));
+        let sources = sources(room);
+        let imports = imports(&sources);
         let arrows: usize = imports.values().map(BTreeSet::len).sum();
-        assert!(arrows > 0, "{room}: this test no longer finds the imports");
+        let names = |text: &String| text.contains("use super::") || text.contains("use crate::");
+        assert!(
+            arrows > 0 || !sources.values().any(names),
+            "{room}: this test no longer finds the imports"
+        );
         let circle = circle(&imports).map(|modules| {
             let names: Vec<String> = modules.iter().map(|module| module.join("::")).collect();
             names.join(", ")

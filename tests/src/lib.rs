@@ -26,7 +26,6 @@ pub mod live;
 pub mod memory;
 pub mod plans;
 pub mod rsa;
-mod shop;
 pub mod socket;
 mod statement;
 mod time;

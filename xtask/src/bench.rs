@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use testkit::paths;
+use testkit::{Result, paths};
 
-use crate::{Result, step};
+use crate::step;
 
 /// Runs the benchmarks with these arguments.
 ///

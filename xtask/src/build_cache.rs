@@ -6,9 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use testkit::paths;
+use testkit::{Failure, Result, paths};
 
-use crate::{Failure, Result, tools::CARGO_TOOLS};
+use crate::tools::CARGO_TOOLS;
 
 /// What went into a directory of results and what came out, remembered beside cargo's own results.
 #[derive(Debug)]

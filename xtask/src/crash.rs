@@ -2,13 +2,9 @@
 
 use std::process::Command;
 
-use testkit::paths;
+use testkit::{Result, paths};
 
-use crate::{
-    Result,
-    build::{self, Part},
-    setup, step,
-};
+use crate::{build, part::Part, setup, step};
 
 /// How long where nothing is said.
 const SECONDS: u64 = 60;

@@ -5,17 +5,14 @@ use std::{io::Write, path::PathBuf, sync::mpsc, time::Duration};
 use serde_json::Value;
 
 use testkit::{
+    Failure, Result,
     demo::wipe,
     demo_system::DemoSystem,
     paths,
     workerd::{self, Workerd},
 };
 
-use crate::{
-    Failure, Result,
-    build::{self, Part},
-    setup, step,
-};
+use crate::{build, part::Part, setup, step};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]

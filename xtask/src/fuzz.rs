@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use testkit::paths;
+use testkit::{Result, paths};
 
-use crate::{Result, step};
+use crate::step;
 
 /// What to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

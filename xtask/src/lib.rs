@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`setup`] | installs what is missing, and only that |
 //! | [`tools`] | the tools from crates.io: which, which versions, where they are |
-//! | [`build`], [`build_cache`], [`size`], [`wasm`] | the page and the Workers: made when something changed, and measured |
+//! | [`build`], [`build_cache`], [`part`], [`size`], [`wasm`] | the page and the Workers: made when something changed, and measured |
 //! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`crash`], [`fuzz`], [`bench`] | the commands |
 //! | [`step`] | progress |
 
@@ -24,6 +24,7 @@ pub mod build_cache;
 pub mod crash;
 pub mod dev;
 pub mod fuzz;
+pub mod part;
 pub mod sandbox;
 pub mod setup;
 pub mod simulate;
@@ -32,5 +33,3 @@ pub mod step;
 pub mod test;
 pub mod tools;
 pub mod wasm;
-
-pub use testkit::{Failure, Result};

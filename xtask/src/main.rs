@@ -4,11 +4,8 @@
 
 use std::process::ExitCode;
 
-use xtask::{
-    Failure, Result, bench,
-    build::{self, Part},
-    crash, dev, fuzz, sandbox, setup, simulate, test, tools,
-};
+use testkit::{Failure, Result};
+use xtask::{bench, build, crash, dev, fuzz, part::Part, sandbox, setup, simulate, test, tools};
 
 const USAGE: &str = "\
 cargo xtask dev [--port N] [--fresh] [--json]      run everything, with a demo shop, on ports N to N+3 (8787 to 8790)

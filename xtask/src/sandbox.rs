@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use testkit::{
-    demo,
+    Result, demo,
     http::text,
     paths,
     workerd::{self, System},
 };
 
 use crate::{
-    Result,
-    build::{self, Part},
+    build,
     dev::{self, print_line},
+    part::Part,
     setup, step,
 };
 

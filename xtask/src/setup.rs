@@ -2,10 +2,12 @@
 
 use std::{env, fs, path::PathBuf, process::Command};
 
-use testkit::paths::{self, Browser};
+use testkit::{
+    Failure, Result,
+    paths::{self, Browser},
+};
 
 use crate::{
-    Failure, Result,
     build_cache::fingerprint,
     step,
     tools::{self, CARGO_TOOLS, CargoTool, WASM},

@@ -11,9 +11,9 @@ use std::{
     process::Command,
 };
 
-use testkit::paths;
+use testkit::{Failure, Result, paths};
 
-use crate::{Failure, Result, build, build_cache, step};
+use crate::{build_cache, part, step};
 use mutants::{Change, MUTANTS, Mutant};
 use pattern::{Source, has_tokens};
 
@@ -92,7 +92,7 @@ fn arguments(options: Options) -> Vec<String> {
 /// A mistake that nothing catches, that does not compile, or that no longer fits the sources; or the sources
 /// themselves do not hold.
 pub fn mutants() -> Result<()> {
-    let place = build::target_directory()?.join("mutants");
+    let place = part::target_directory()?.join("mutants");
     let sources = place.join("sources");
     copy(paths::root(), &sources)?;
     let binary = compile(&sources, &place, "the sources as they are")?;

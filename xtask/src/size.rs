@@ -5,9 +5,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use testkit::paths;
+use testkit::{Failure, Result, paths};
 
-use crate::{Failure, Result, build::Part, step, tools};
+use crate::{part::Part, step, tools};
 
 /// The size of a file, and of what is sent of it.
 #[derive(Debug)]

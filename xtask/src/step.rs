@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Failure, Result};
+use testkit::{Failure, Result};
 
 /// How much of a failed command's output is shown: enough for one compiler error or stack trace.
 const SHOWN_LINES: usize = 60;

@@ -10,6 +10,7 @@ use std::{
 use serde_json::{Value, json};
 
 use testkit::{
+    Failure, Result,
     demo::wipe,
     demo_system::DemoSystem,
     http::text,
@@ -18,9 +19,9 @@ use testkit::{
 };
 
 use crate::{
-    Failure, Result,
-    build::{self, Part},
-    dev, setup, step,
+    build, dev,
+    part::{Part, target_directory},
+    setup, step,
     tools::{self, WASM},
 };
 
@@ -101,7 +102,7 @@ fn lint() -> Result<()> {
 
 /// What a deployment would upload, as far as it can be checked without Cloudflare.
 fn deploy_dry_run() -> Result<()> {
-    let out = build::target_directory()?.join("xtask/deploy");
+    let out = target_directory()?.join("xtask/deploy");
     step::run(
         "try a deployment (dry run)",
         tools::command(paths::npm_program("wrangler"))?

@@ -6,9 +6,9 @@
 
 use std::{env, ffi::OsString, path::PathBuf, process::Command};
 
-use testkit::paths;
+use testkit::{Failure, Result, paths};
 
-use crate::{Failure, Result, step};
+use crate::step;
 
 /// A program that `cargo install` builds.
 pub struct CargoTool {

@@ -1,7 +1,7 @@
 //! The gateway's runtime in memory, as the memory tests and the simulation share it: objects on real SQLite, their
 //! databases and alarms, and the faults of each statement.
 //!
-//! Two drivers decide what happens when. The memory tests (`tests/src/memory.rs`) move the clock by hand and script
+//! Two drivers decide what happens when. The memory tests (`tests/src/memory`) move the clock by hand and script
 //! every fault; the simulation (`tests/simulation`) draws order, delay and faults from a seed.
 //!
 //! | file | what it has |

@@ -1,6 +1,6 @@
 //! Those who use the gateway, and remember what it told them.
 
-use super::{Merchant, TestSystem};
+use super::system::{Merchant, TestSystem};
 use crate::faulty_proxy::Fault;
 use crate::live::Answer;
 use memory_runtime::random::Random;

@@ -2,7 +2,7 @@
 //! and what merchants received say the same.
 
 use super::clients::Kept;
-use super::{DIALECTS, Merchant, TestSystem, Total, panics};
+use super::system::{DIALECTS, Merchant, TestSystem, Total, panics};
 use crate::live::send;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

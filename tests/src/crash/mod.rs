@@ -15,21 +15,16 @@
 
 mod clients;
 mod ledger;
+mod system;
 
-use crate::live::{Live, Receiver, Shop, try_send};
 use clients::{Client, Kept};
 use memory_runtime::random::Random;
-use serde_json::{Value, json};
-use std::fmt;
+use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use testkit::demo::{Kind, MERCHANTS};
-use wechatpay::Secret;
-use wechatpay::common::SignType;
-
-/// What the merchants' upstreams speak.
-pub const DIALECTS: [&str; 3] = ["v2", "v3", "ionline"];
+pub use system::{DIALECTS, Total};
+use system::{TestSystem, panics};
 
 /// How many act at once.
 const CLIENTS: u64 = 6;
@@ -41,103 +36,6 @@ pub struct Options {
     pub seed: u64,
     /// How long it is loaded and killed.
     pub seconds: u64,
-}
-
-/// What was done in a run that held.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Total {
-    /// Orders that the gateway accepted.
-    pub orders: usize,
-    /// Of them and of Quick Pays, paid.
-    pub paid: usize,
-    /// Of those, by [`DIALECTS`].
-    pub paid_in: [usize; 3],
-    /// Orders that the gateway said were closed.
-    pub closed: usize,
-    /// Quick Pays tried.
-    pub quick_pays: usize,
-    /// Refunds that the gateway accepted.
-    pub refunds: usize,
-    /// Deliveries received.
-    pub deliveries: usize,
-    /// Times that the gateway was killed.
-    pub crashes: usize,
-    /// Calls without an answer.
-    pub unanswered: usize,
-}
-
-impl fmt::Display for Total {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            orders,
-            paid,
-            paid_in: [v2, v3, ionline],
-            closed,
-            quick_pays,
-            refunds,
-            deliveries,
-            crashes,
-            unanswered,
-        } = self;
-        write!(
-            f,
-            "killed {crashes} times; {unanswered} calls without an answer; {orders} orders and \
-             {quick_pays} quick pays, {paid} paid ({v2} in v2, {v3} in v3, {ionline} in iOnline), \
-             {closed} closed, {refunds} refunds, {deliveries} deliveries"
-        )
-    }
-}
-
-/// A merchant at both ends.
-struct Merchant {
-    kind: Kind,
-    shop: Shop,
-    key: Secret,
-    sign_type: SignType,
-    fee_type: String,
-    sub_mch_id: Option<String>,
-}
-
-struct TestSystem {
-    live: Live,
-    merchants: Vec<Merchant>,
-    server: Receiver,
-}
-
-impl TestSystem {
-    /// Opens every kind of merchant.
-    fn start(name: &str) -> Self {
-        let live = Live::apart(name);
-        let merchants = MERCHANTS.map(|kind| {
-            let account = live.account(kind.mch_id);
-            let body = kind.admin_body(&account, &live.sandbox());
-            let text = |name: &str| body[name].as_str().map(str::to_owned);
-            Merchant {
-                kind,
-                shop: live.shop_of(kind, &json!({})).0,
-                key: Secret::new(text("api_key").expect("a key")),
-                sign_type: text("sign_type")
-                    .and_then(|name| SignType::parse(&name))
-                    .unwrap_or_default(),
-                fee_type: text("fee_type").expect("a currency"),
-                sub_mch_id: text("sub_mch_id"),
-            }
-        });
-        Self {
-            live,
-            merchants: merchants.into(),
-            server: Receiver::good(),
-        }
-    }
-
-    /// A control call to the sandbox, which is always there.
-    fn wechat(&self, path: &str, body: &Value) -> Value {
-        let url = format!("{}{path}", self.live.sandbox());
-        let json_type = [("content-type", "application/json")];
-        try_send("POST", &url, &json_type, body.to_string())
-            .unwrap_or_else(|error| panic!("{path}: {error}"))
-            .json()
-    }
 }
 
 /// A run in a directory of this name; or what did not hold.
@@ -195,10 +93,4 @@ fn crash_under_load(
         }
         kept
     })
-}
-
-/// A gateway that panics has lost its head, if not its books.
-fn panics(log: &str) -> Vec<String> {
-    let panics = log.lines().filter(|line| line.contains("panicked at"));
-    panics.map(str::to_owned).collect()
 }

@@ -1,9 +1,10 @@
 //! What a test asks the objects' databases, the sandbox, the operator's endpoints and the board.
 
-use super::{ADMIN_TOKEN, GATEWAY, Memory};
+use super::system::Memory;
 use gateway::board;
 use gateway::runtime::{Object, Runtime};
 use memory_runtime::storage::Disk;
+use memory_runtime::{ADMIN_TOKEN, GATEWAY};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::Value as Json;

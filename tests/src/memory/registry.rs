@@ -1,7 +1,7 @@
 //! The registry as an earlier version left it: one object with every merchant.
 
-use super::{Memory, Shard};
-use gateway::runtime::{Object, Runtime};
+use super::system::Memory;
+use gateway::runtime::{Object, Runtime, Shard};
 use memory_runtime::storage::Disk;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -80,14 +80,6 @@ fn copy(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether an earlier version cannot read this call.
-pub(super) fn is_of_shards(body: &[u8]) -> bool {
-    let call: Json = serde_json::from_slice(body).expect("JSON");
-    ["Export", "Retire", "Shard"]
-        .iter()
-        .any(|name| call["call"].get(name).is_some())
 }
 
 impl Memory {

@@ -1,23 +1,9 @@
-//! The whole product in memory: the real gateway on real SQLite, joined to
-//! the real sandbox, under a clock that only a test moves.
-//!
-//! Requests arrive at once and in order; what may go wrong is asked for with
-//! [`Memory::upstream`] and [`Memory::merchant_answers`]. A crash loses what
-//! an object holds in memory and keeps its database.
-//!
-//! Answers come at once too, unless a test asks for slow ones
-//! ([`Memory::answers_take`]); the clock then moves on while everything waits.
-//! As on Cloudflare, six requests of an object are under way at once; a seventh
-//! waits unsent, and its time-out runs while it waits.
+//! The state of everything in memory, the runtime that the gateway sees of it, and
+//! what a test does to it.
 
-mod ask;
-mod registry;
-
-use self::registry::is_of_shards;
 use crate::certificates::certificate_of;
-pub use crate::shop::Shop;
 use crate::time::{Pause, Sleepers, Wires, run};
-pub use crate::traffic::{Exchange, Received, Upstream};
+use crate::traffic::{Exchange, Received, Upstream};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream;
@@ -32,8 +18,7 @@ use memory_runtime::messages::{Destination, bad_gateway, page, show_certificate}
 use memory_runtime::objects::{Opened, name_of};
 use memory_runtime::random::Random;
 use memory_runtime::storage::{Closed, Disk, Faults, Sqlite};
-pub use memory_runtime::{ADMIN_TOKEN, GATEWAY, START_MS};
-use memory_runtime::{SANDBOX, config};
+use memory_runtime::{ADMIN_TOKEN, GATEWAY, SANDBOX, START_MS, config};
 use rusqlite::Connection;
 use sandbox::{Outcome, Sandbox, Settings};
 use serde_json::Value as Json;
@@ -47,15 +32,15 @@ use std::rc::{Rc, Weak};
 pub const SHOP_NOTIFY: &str = "https://shop.example.com/notify";
 
 /// The shared state of everything in the world.
-struct Inner {
+pub(super) struct Inner {
     now_ms: i64,
     random: Random,
     config: Rc<Config>,
     sandbox: Sandbox,
-    disks: BTreeMap<String, Rc<Disk>>,
+    pub(super) disks: BTreeMap<String, Rc<Disk>>,
     alarms: BTreeMap<String, i64>,
     /// Those with a call under way.
-    books: BTreeMap<String, Weak<Opened<Memory, Sqlite<Memory>>>>,
+    pub(super) books: BTreeMap<String, Weak<Opened<Memory, Sqlite<Memory>>>>,
     upstream: VecDeque<Upstream>,
     /// What WeChat answers to every request.
     answer: Option<Vec<u8>>,
@@ -80,7 +65,7 @@ struct Inner {
     weixin: VecDeque<Option<String>>,
     weixin_hosts: Vec<String>,
     /// The registry's one object of an earlier version still runs that version.
-    earlier_root: bool,
+    pub(super) earlier_root: bool,
     /// Objects that do not answer.
     unreachable: BTreeSet<String>,
     /// The page's files cannot be read.
@@ -139,7 +124,7 @@ pub fn registry_of(name: &str) -> String {
 
 /// A handle to the world; clones are the same world.
 #[derive(Clone)]
-pub struct Memory(Rc<RefCell<Inner>>, Rc<Sleepers>, Rc<Wires>);
+pub struct Memory(pub(super) Rc<RefCell<Inner>>, Rc<Sleepers>, Rc<Wires>);
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -216,7 +201,7 @@ impl Memory {
     }
 
     /// Runs a future to its end. Where everything waits for time, time passes.
-    fn run<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(super) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         run(future, || {
             let at_ms = self.1.wake_first().expect("nothing is to come");
             let mut inner = self.0.borrow_mut();
@@ -326,7 +311,7 @@ impl Memory {
         serde_json::from_slice(self.at_wechat(&request).body()).expect("JSON from the sandbox")
     }
 
-    fn ask_sandbox(&self, path: &str) -> Json {
+    pub(super) fn ask_sandbox(&self, path: &str) -> Json {
         let request = http::Request::get(format!("https://sandbox.example.com{path}"))
             .body(Vec::new())
             .expect("a request");
@@ -916,4 +901,12 @@ fn header(request: &Request, name: &str) -> String {
     let value = request.headers().get(name);
     let text = value.and_then(|value| value.to_str().ok());
     text.unwrap_or_default().to_owned()
+}
+
+/// Whether an earlier version cannot read this call.
+fn is_of_shards(body: &[u8]) -> bool {
+    let call: Json = serde_json::from_slice(body).expect("JSON");
+    ["Export", "Retire", "Shard"]
+        .iter()
+        .any(|name| call["call"].get(name).is_some())
 }

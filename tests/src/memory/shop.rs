@@ -1,8 +1,9 @@
 //! A merchant of the in-memory gateway, and what it calls.
 
+use super::system::{Memory, SHOP_NOTIFY};
 use crate::certificates::binding_for;
-use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY};
 use gateway::runtime::Response;
+use memory_runtime::{ADMIN_TOKEN, GATEWAY};
 use serde_json::{Value as Json, json};
 
 /// A merchant of the gateway, with its keys.
