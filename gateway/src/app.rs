@@ -7,13 +7,13 @@
 //! No module imports this one. What handlers need is in
 //! [`Services`](crate::services::Services).
 
-use crate::board;
 use crate::book::List;
 use crate::config::Config;
 use crate::handlers::{admin, api, assets, audit, doctor, notify, payer};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{MAX_BODY_BYTES, answer, query, set};
 use crate::observe::{Log, REQUEST_ID, RequestContext};
+use crate::reports;
 use crate::route::{self, Audience, Endpoint, Found, Logged, Route};
 use crate::runtime::{Answer, Body, Request, Response, Runtime};
 use crate::services::Services;
@@ -56,7 +56,7 @@ impl<R: Runtime + 'static> Gateway<R> {
     /// cron trigger, and when an isolate begins.
     pub async fn wake_board(&self) {
         // If this fails, the next trigger repeats it.
-        let woken = self.services.board(board::command::Wake).await;
+        let woken = self.services.board(reports::Wake).await;
         if let Err(error) = woken {
             error.log_as(&self.services.runtime, "the board was not woken");
         }

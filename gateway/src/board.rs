@@ -2,39 +2,29 @@
 //! alarms and the numbers of all merchants without waking a book, and a book
 //! whose timer did not run is found.
 //!
-//! Its tables are in `board/store.rs`.
+//! Its commands are in `reports.rs`, its tables in `board/store.rs`.
 //!
 //! A book reports at once when an alarm was raised or settled and when it first
-//! has a timer, and otherwise every [`APART_MS`] while its numbers change. A
+//! has a timer, and otherwise every [`APART_MS`](crate::reports::APART_MS) while its numbers change. A
 //! report that the board did not accept is sent again by the book's timer. A
 //! book whose reported timer was due [`SILENT_MS`] ago is called, which makes
 //! it set its alarm again.
 
-pub mod command;
 mod store;
 
-pub use self::command::{Answer, Call, Command};
-
-use self::command::{ListAlarms, ListNumbers};
 use self::store::{NewReport, StoredReport};
-use crate::book::{self, Command as _, Numbers};
+use crate::book::{self, Command as _};
 use crate::merchants::registry;
 use crate::observe::{Log, RequestContext, answer_bytes};
+use crate::reports::{
+    Answer, BookStatus, Call, ListAlarms, ListNumbers, Numbers, Page, Report, Totals,
+};
 use crate::runtime::{Object, Runtime, Storage, StorageError};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::pin::pin;
 
-/// The time between two reports of a book about changed numbers.
-pub(crate) const APART_MS: i64 = 120_000;
-/// The time after which a failed report is sent again.
-pub(crate) const AGAIN_MS: i64 = 60_000;
-/// How long a book waits for the board's answer: a caller may be waiting for
-/// the book.
-pub(crate) const PATIENCE_MS: u32 = 2_000;
 /// How long after its reported timer a book has reported again, unless it is
 /// silent: longer than both times above.
 const SILENT_MS: i64 = 300_000;
@@ -59,55 +49,6 @@ const MERCHANTS: &str = "merchants";
 const SKEW_MS: i64 = 60_000;
 /// The time until the next alarm if the database or the registry refused.
 const FAILED_MS: i64 = 60_000;
-
-/// A book's report.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Report {
-    /// The merchant that the book belongs to.
-    pub merchant: String,
-    /// When the report was made, by the book's clock, Unix milliseconds.
-    pub at_ms: i64,
-    /// The book's earliest timer.
-    pub due_ms: Option<i64>,
-    /// The book's numbers and alarms.
-    pub numbers: Numbers,
-}
-
-/// A merchant's book, by its latest report.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct BookStatus {
-    /// The merchant that the book belongs to.
-    pub merchant: String,
-    /// Its numbers; `None` where it has not reported yet, or where this version
-    /// cannot read the report.
-    pub numbers: Option<Numbers>,
-    /// When it reported, Unix milliseconds; 0 where it has not yet.
-    pub at_ms: i64,
-    /// How long ago its timer was due, if it is silent.
-    pub silent_ms: i64,
-}
-
-/// Some merchants, by id.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Page {
-    /// The merchants.
-    pub merchants: Vec<BookStatus>,
-    /// The merchant after which the next page begins, if there is one.
-    pub next: Option<String>,
-}
-
-/// Sums over all merchants.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Totals {
-    /// Merchants that are on the board.
-    pub merchants: i64,
-    /// Open alarms, by name.
-    pub alarms: BTreeMap<String, i64>,
-    /// The number of silent books.
-    pub silent: i64,
-    /// The books that have been silent for longest.
-    pub silent_longest: Vec<String>,
-}
 
 /// The board, on any runtime and storage.
 #[derive(Debug)]

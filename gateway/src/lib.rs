@@ -23,6 +23,7 @@ pub mod http;
 pub mod merchants;
 pub mod observe;
 mod render;
+pub mod reports;
 pub mod route;
 pub mod runtime;
 mod services;

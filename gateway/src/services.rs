@@ -8,7 +8,6 @@
 //! Handlers and `auth` take [`Services`] as their first argument, `cx`. Nothing
 //! here depends on the caller.
 
-use crate::board;
 use crate::book;
 use crate::cache::Missing;
 use crate::config::Config;
@@ -19,6 +18,7 @@ use crate::merchants::seal::random_text;
 use crate::observe::alarm::Alarm;
 use crate::observe::refused_notices::Refusals;
 use crate::observe::{Counters, Log};
+use crate::reports;
 use crate::runtime::{Object, Request, Route, Runtime};
 use crate::upstream::{Hosts, Upstream};
 use std::cell::RefCell;
@@ -75,7 +75,7 @@ impl<R: Runtime> Services<R> {
     }
 
     /// Calls the board.
-    pub async fn board<C: board::Command>(&self, command: C) -> Result<C::Reply, ApiError> {
+    pub async fn board<C: reports::Command>(&self, command: C) -> Result<C::Reply, ApiError> {
         let body = serde_json::to_vec(&command.into_call()).map_err(ApiError::internal)?;
         let answer = self.runtime.call(Object::Board, body).await?;
         let answer = serde_json::from_slice(&answer)

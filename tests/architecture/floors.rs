@@ -10,13 +10,12 @@ use std::fs;
 
 /// Every module of `gateway`, from the top floor to the ground, and the modules
 /// that it may import.
-const FLOORS: [(&str, &[&str]); 15] = [
+const FLOORS: [(&str, &[&str]); 16] = [
     ("app", &EVERYTHING_BELOW),
     (
         "handlers",
         &[
             "auth",
-            "board",
             "book",
             "cache",
             "config",
@@ -24,6 +23,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "merchants",
             "observe",
             "render",
+            "reports",
             "runtime",
             "services",
             "upstream",
@@ -43,20 +43,20 @@ const FLOORS: [(&str, &[&str]); 15] = [
     (
         "services",
         &[
-            "board",
             "book",
             "cache",
             "config",
             "http",
             "merchants",
             "observe",
+            "reports",
             "runtime",
             "upstream",
         ],
     ),
     (
         "board",
-        &["book", "http", "merchants", "observe", "runtime"],
+        &["book", "merchants", "observe", "reports", "runtime"],
     ),
     (
         "book",
@@ -65,6 +65,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "http",
             "merchants",
             "observe",
+            "reports",
             "runtime",
             "upstream",
         ],
@@ -76,11 +77,12 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ("observe", &["cache", "runtime"]),
     ("cache", &[]),
     ("render", &[]),
+    ("reports", &[]),
     ("route", &[]),
     ("runtime", &[]),
 ];
 
-const EVERYTHING_BELOW: [&str; 14] = [
+const EVERYTHING_BELOW: [&str; 15] = [
     "auth",
     "board",
     "book",
@@ -91,6 +93,7 @@ const EVERYTHING_BELOW: [&str; 14] = [
     "merchants",
     "observe",
     "render",
+    "reports",
     "route",
     "runtime",
     "services",
@@ -98,10 +101,10 @@ const EVERYTHING_BELOW: [&str; 14] = [
 ];
 
 /// Rules that the sources still break. The list only gets shorter.
-const NOT_YET: &[&str] = &["book imports board", "upstream imports http"];
+const NOT_YET: &[&str] = &["upstream imports http"];
 
 /// Crates whose modules still have a circle. The list only gets shorter.
-const CIRCLES_YET: &[&str] = &["gateway", "server", "tests/simulation"];
+const CIRCLES_YET: &[&str] = &["server", "tests/simulation"];
 
 /// The arrows between the top modules of a crate. The crate's root counts where
 /// it has items of its own.

@@ -312,9 +312,9 @@ pub struct Decide(pub Decision);
 /// Raise an alarm about something that was found outside of the book.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Raise {
-    /// See [`super::Raised::name`].
+    /// See [`Raised::name`](crate::reports::Raised::name).
     pub alarm: String,
-    /// See [`super::Raised::subject`].
+    /// See [`Raised::subject`](crate::reports::Raised::subject).
     pub subject: String,
 }
 

@@ -69,6 +69,7 @@ use crate::merchants::directory::{Directory, MerchantContext};
 use crate::observe::RequestContext;
 use crate::observe::audit;
 use crate::observe::{Counters, Log, answer_bytes};
+use crate::reports::Raised;
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Hosts, Upstream};
 use futures_util::future::{Either, FutureExt, select};
@@ -96,28 +97,6 @@ pub struct Report {
     pub deliveries: Vec<Delivery>,
 }
 
-/// What an operator watches of one merchant.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Numbers {
-    /// How often each event happened; see `handlers/admin/metrics.rs`.
-    pub counters: BTreeMap<String, i64>,
-    /// Orders with a timer: open, or with a refund in progress.
-    pub orders_waiting: i64,
-    /// Deliveries that are not yet acknowledged.
-    pub deliveries_waiting: i64,
-    /// How long ago the earliest timer was due, in milliseconds.
-    #[serde(default)]
-    pub overdue_ms: i64,
-    /// The size of the object's database, in bytes.
-    #[serde(default)]
-    pub storage_bytes: i64,
-    /// The latest hundred alarms.
-    pub alarms: Vec<Raised>,
-    /// How many alarms there are of each name.
-    #[serde(default)]
-    pub standing: BTreeMap<String, i64>,
-}
-
 /// An alarm that a person has dealt with.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Settled {
@@ -127,24 +106,6 @@ pub struct Settled {
     pub subject: String,
     /// What was done, in the operator's words.
     pub note: String,
-}
-
-/// A condition that needs an operator.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Raised {
-    /// The alarm's name: [`Alarm::name`].
-    pub name: String,
-    /// What has happened.
-    pub says: String,
-    /// What to do about it.
-    pub to_do: String,
-    /// The order, refund or sub-merchant; of a certificate, the merchant id
-    /// (v2) or serial number (v3) that it belongs to.
-    pub subject: String,
-    /// How often it was raised.
-    pub times: i64,
-    /// When it was raised last, Unix milliseconds.
-    pub last_at_ms: i64,
 }
 
 /// Two queries about one order are at least this far apart when a payer or a

@@ -2,11 +2,11 @@
 
 use super::store::alarms::StoredAlarm;
 use super::store::facts::Fact;
-use super::{Book, Numbers, Raised, Report, store};
-use crate::board::{self, AGAIN_MS, APART_MS, Command as _, PATIENCE_MS};
+use super::{Book, Report, store};
 use crate::http::error::ApiError;
 use crate::observe::Log;
 use crate::observe::alarm::Alarm;
+use crate::reports::{self, AGAIN_MS, APART_MS, Command as _, Numbers, PATIENCE_MS, Raised};
 use crate::runtime::{Object, Runtime, Storage, StorageError};
 use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
@@ -146,7 +146,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         // No two reports have the same time: the board keeps the later.
         let at_ms = now_ms.max(self.reported_at_ms.get() + 1);
         self.reported_at_ms.set(at_ms);
-        let report = Box::new(board::Report {
+        let report = Box::new(reports::Report {
             merchant,
             at_ms,
             due_ms,
@@ -158,9 +158,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Either::Left((answer, _)) => answer?,
             Either::Right(_) => return Err(ApiError::internal("the board did not answer")),
         };
-        let answer: board::Answer = serde_json::from_slice(&answer)
+        let answer: reports::Answer = serde_json::from_slice(&answer)
             .map_err(|error| ApiError::unreadable("answer of the board", &error))?;
-        <Box<board::Report>>::reply(answer)
+        <Box<reports::Report>>::reply(answer)
             .ok_or_else(|| ApiError::internal("the board did not take the report"))?;
         let reporting = self.reporting.get();
         let is_new = changes != self.changes.get();

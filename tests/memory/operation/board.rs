@@ -1,7 +1,7 @@
 //! The board: alarms and numbers of all merchants without waking their books,
 //! and timers that come back although the runtime has forgotten them.
 
-use gateway::board;
+use gateway::reports;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
@@ -56,9 +56,9 @@ fn report(world: &Memory, merchant: &str, alarms: usize, due_in_ms: Option<i64>)
                     "alarms": (0..alarms.min(100)).map(raised).collect::<Vec<_>>(),
                     "standing": standing},
     }});
-    let call: board::Call = serde_json::from_value(call).unwrap();
+    let call: reports::Call = serde_json::from_value(call).unwrap();
     let answer = world.ask_board(&call);
-    assert!(matches!(answer, board::Answer::Done), "{answer:?}");
+    assert!(matches!(answer, reports::Answer::Done), "{answer:?}");
 }
 
 #[test]

@@ -8,10 +8,10 @@
 //! version and be written again byte for byte. A call that is added gets an
 //! example here; an example is never changed.
 
-use gateway::board;
 use gateway::book::{self, Call, Command, command};
 use gateway::http::error::ApiError;
 use gateway::merchants::registry;
+use gateway::reports;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -117,8 +117,8 @@ fn calls_of_the_board_and_their_replies_keep_their_form() {
     let examples = examples(include_str!("wire/board.txt"));
     for example in &examples {
         let (call, reply) = (example.call, example.reply);
-        assert_same(example.name, again::<board::Call>(call), call);
-        assert_same(example.name, again::<board::Answer>(reply), reply);
+        assert_same(example.name, again::<reports::Call>(call), call);
+        assert_same(example.name, again::<reports::Answer>(reply), reply);
     }
     assert_eq!(names(&examples), 5, "an example of each call");
 }

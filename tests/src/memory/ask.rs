@@ -1,7 +1,7 @@
 //! What a test asks the objects' databases, the sandbox, the operator's endpoints and the board.
 
 use super::system::Memory;
-use gateway::board;
+use gateway::reports;
 use gateway::runtime::{Object, Runtime};
 use memory_runtime::storage::Disk;
 use memory_runtime::{ADMIN_TOKEN, GATEWAY};
@@ -116,7 +116,7 @@ impl Memory {
     }
 
     /// Asks the board, as a book does.
-    pub fn ask_board(&self, call: &board::Call) -> board::Answer {
+    pub fn ask_board(&self, call: &reports::Call) -> reports::Answer {
         let body = serde_json::to_vec(call).expect("a call");
         let answer = self.run(self.call(Object::Board, body)).expect("the board");
         serde_json::from_slice(&answer).expect("an answer of the board")

@@ -3,12 +3,11 @@
 
 use super::totals;
 use crate::auth::keys::admin;
-use crate::board::BookStatus;
-use crate::board::command::ListAlarms;
 use crate::book::{Settled, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{query, success};
+use crate::reports::{BookStatus, ListAlarms};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::json;

@@ -5,10 +5,9 @@
 
 use super::totals;
 use crate::auth::keys::admin;
-use crate::board::command::ListNumbers;
-use crate::board::{Page, Totals};
 use crate::http::error::ApiError;
 use crate::http::message::{answer, query, set};
+use crate::reports::{ListNumbers, Page, Totals};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use std::collections::BTreeMap;

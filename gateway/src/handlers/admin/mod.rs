@@ -6,9 +6,8 @@ pub mod merchants;
 pub mod metrics;
 pub mod orders;
 
-use crate::board::Totals;
-use crate::board::command::SumUp;
 use crate::http::error::ApiError;
+use crate::reports::{SumUp, Totals};
 use crate::runtime::Runtime;
 use crate::services::Services;
 
