@@ -720,7 +720,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_warns_against_paying_beside_a_way_to_pay() {
+    fn no_text_warns_against_paying_where_a_button_pays() {
         for lang in Lang::ALL {
             let texts = texts(lang);
             // The one screen without a button that pays.
@@ -753,7 +753,7 @@ mod tests {
     }
 
     #[test]
-    fn chinese_payers_are_spoken_to_as_wechat_speaks() {
+    fn chinese_texts_address_the_payer_as_wechat_does() {
         for lang in [Lang::ZhHans, Lang::ZhHant] {
             let text = format!("{:?}", texts(lang));
             for word in ["您", "點按", "售完", "商户订单号", "商戶訂單編號"] {

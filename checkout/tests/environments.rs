@@ -116,7 +116,7 @@ const USER_AGENTS: &[(App, Device, &str)] = &[
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36 NetType/WIFI MicroMessenger/7.0.20.1781(0x6700143B) WindowsWechat(0x63090a13) UnifiedPCLinuxWechat(0xf2741104) XWEB/14910 Flue",
     ),
     // Web-views in Mini Programs. A Mini Program's own requests
-    // (`MiniProgramEnv`) are no web-view.
+    // (`MiniProgramEnv`) are not web-views.
     (
         App::MiniProgram,
         Phone,

@@ -331,7 +331,7 @@ mod tests {
     /// `Allow` names every method that the path has, HEAD among them; methods
     /// that HTTP does not know are refused like others.
     #[test]
-    fn a_method_that_a_path_does_not_have_is_told_which_it_has() {
+    fn a_refused_method_is_answered_with_the_allowed_ones() {
         for (method, path, expected) in [
             ("PUT", "/v1/order", "POST, GET, HEAD"),
             ("QUERY", "/v1/order", "POST, GET, HEAD"),
@@ -354,7 +354,7 @@ mod tests {
 
     /// A row that an earlier one hides would never be used.
     #[test]
-    fn every_row_is_reached() {
+    fn no_row_is_hidden_by_an_earlier_one() {
         for route in ROUTES {
             let path = route.path.replace("{id}", "x");
             let Found::Route { route: found, .. } = find(&route.method, &path) else {

@@ -52,14 +52,14 @@ pub enum Event {
     NumberTaken,
     /// The merchant or the payer asks to close the order.
     CloseAsked,
-    /// WeChat answered our close.
+    /// WeChat answered the gateway's close.
     CloseAnswered(CloseAnswer),
     /// Verified answers say that WeChat refused the Quick Pay and has no order
     /// under its number: nothing was taken, and will not be.
     Declined,
     /// The merchant asks to reverse the Quick Pay order.
     ReverseAsked,
-    /// WeChat answered our reverse.
+    /// WeChat answered the gateway's reverse.
     ReverseAnswered(ReverseAnswer),
     /// The order's timer fired.
     Due,
@@ -69,7 +69,7 @@ pub enum Event {
         out_refund_no: String,
         /// The amount to refund.
         money: Money,
-        /// Why, in the merchant's words.
+        /// The merchant's reason.
         reason: Option<String>,
     },
     /// WeChat's verified answer reports a refund's state.

@@ -4,8 +4,8 @@
 //!            Due, StateReported(NotPay)                     StateReported(Success)
 //!  prepaid ──▶ NOTPAY ───────────────────────────────▶ SUCCESS ──▶ refunds
 //!                │  CloseAsked, or expired               ▲
-//!                ▼                                       │ money is the truth:
-//!             CLOSING ── CloseAnswered(Closed) ─▶ CLOSED ┘ a late, verified
+//!                ▼                                       │ verified evidence
+//!             CLOSING ── CloseAnswered(Closed) ─▶ CLOSED ┘ decides: a late
 //!                                                          payment still counts
 //!
 //!  Quick Pay, written before it is sent:
@@ -35,8 +35,8 @@
 //!
 //! Only verified evidence changes the payment: [`Event::StateReported`] carries what
 //! WeChat has signed. A payment is compared with the terms field by field
-//! before it counts, and each difference has its own [`Refusal`]; the order of
-//! the comparisons is the order of precedence.
+//! before it counts, and each difference has its own [`Refusal`]; the
+//! comparisons are made in the order of precedence.
 
 mod close;
 mod decision;

@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_numbers() {
+    fn an_order_number_has_32_characters_of_its_alphabet() {
         let long = "9".repeat(33);
         for (text, expect) in [
             ("9900000000", Ok(())),

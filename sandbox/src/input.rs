@@ -36,11 +36,11 @@ impl From<BadInput> for Answer {
     }
 }
 
-/// A JSON object whose fields are taken one by one. What is left over at the
-/// end is unknown, and refused: a misspelt field must not pass in silence.
+/// A JSON object whose fields are taken one by one. Fields that are left at the
+/// end are unknown, and refused, so that a misspelt field is noticed.
 pub(crate) struct Input {
     fields: Map<String, Value>,
-    /// What the object itself is called, as in `sub_merchants[0].`.
+    /// The path of the object itself, such as `sub_merchants[0].`.
     path: String,
 }
 
@@ -158,7 +158,7 @@ impl Input {
         }
     }
 
-    /// The raw value of a field, for the one caller that looks at its type.
+    /// The raw value of a field, for the one caller that checks its type.
     pub(crate) fn value(&mut self, field: &str) -> Option<Value> {
         self.take(field)
     }

@@ -1,21 +1,21 @@
-//! A sandbox of WeChat: try and test WeChat Pay with no merchant account.
+//! A sandbox of WeChat, to try and test WeChat Pay without a merchant account.
 //!
 //! In scope: WeChat's side of WeChat Pay v2 (every call of its manual), of
 //! APIv3 (Global and mainland) and of iOnline, with notices and their
 //! documented retries; its OAuth, the payer's phone with `WeixinJSBridge`, and
-//! a small shop to try a gateway with. It keeps state, verifies every
-//! signature, and refuses what WeChat refuses, with WeChat's own codes.
+//! a small shop that calls a gateway. It is stateful, verifies every signature,
+//! and refuses what WeChat refuses, with WeChat's own codes.
 //!
-//! Not in scope: being WeChat. No money moves; every credential is public;
-//! every client that can reach the sandbox may use it.
+//! Not in scope: security and money. No money moves; every credential is
+//! public; every client that can reach the sandbox may use it.
 //!
-//! [`Sandbox`] is a value: a request and the time go in, an answer comes out.
-//! It reads no clock and opens no connection, so that a test can run it in
-//! memory under a clock of its own. On the Workers runtime a thin adapter
+//! [`Sandbox`] is a value: its methods take a request and the time, and return
+//! an answer. It reads no clock and opens no connection, so that a test can run
+//! it in memory under a clock of its own. On the Workers runtime a thin adapter
 //! (`worker.rs`) keeps it in a Durable Object, stores its rows and sends its
 //! notices.
 //!
-//! | path | is | in |
+//! | path | contents | code |
 //! |---|---|---|
 //! | `/v3/…` | WeChat Pay APIv3, Global and mainland | `wechat/v3/` |
 //! | `/gateway/` | iOnline's gateway | `wechat/ionline/` |
@@ -109,7 +109,7 @@ struct World {
 const WORLD: &str = "state";
 
 impl Sandbox {
-    /// A sandbox with nothing in it but the built-in merchants and payers.
+    /// A sandbox with only the built-in merchants and payers.
     pub fn new(settings: Settings) -> Self {
         Self {
             wechat: WeChat::new(settings),
@@ -125,7 +125,7 @@ impl Sandbox {
         self
     }
 
-    /// The sandbox that rows of [`take_changes`](Self::take_changes) describe.
+    /// Loads a sandbox from the rows of [`take_changes`](Self::take_changes).
     /// Fails on a row that another version wrote in another form.
     pub fn load(
         settings: Settings,
@@ -153,7 +153,7 @@ impl Sandbox {
     }
 
     /// The rows that changed since the last call: `None` deletes one. Write
-    /// them before the answer leaves.
+    /// them before the answer is sent.
     pub fn take_changes(&mut self) -> Vec<Change> {
         let world = World {
             offset_ms: self.wechat.offset_ms,
@@ -177,9 +177,9 @@ impl Sandbox {
         self.wechat.take_changed_keys()
     }
 
-    /// Answers a request. The host decides only between a page in the phone
-    /// and everything else, so `https://api.mch.weixin.qq.com/pay/…` and
-    /// `http://127.0.0.1:8788/pay/…` are one.
+    /// Answers a request. The host only distinguishes a page in the phone from
+    /// everything else, so `https://api.mch.weixin.qq.com/pay/…` and
+    /// `http://127.0.0.1:8788/pay/…` are equal.
     pub fn handle(
         &mut self,
         request: &http::Request<Vec<u8>>,
@@ -253,7 +253,7 @@ impl Sandbox {
         Some(Call { request, then })
     }
 
-    /// Answers the request of `call`, whose outcome is known now.
+    /// Answers the request of `call`, whose outcome is known.
     pub fn called(
         &mut self,
         call: &Call,
@@ -276,8 +276,8 @@ impl Sandbox {
         Some(due_ms.saturating_sub(self.wechat.offset_ms))
     }
 
-    /// The notices to POST now. Each is given out once, until
-    /// [`sent`](Self::sent) brings its outcome or ten seconds pass without.
+    /// The notices to POST now. Each is returned once, until
+    /// [`sent`](Self::sent) reports its outcome or ten seconds have passed.
     pub fn due(&mut self, now_ms: i64) -> Vec<Outgoing> {
         wechat::due(&mut self.wechat, now_ms)
     }

@@ -9,14 +9,14 @@ pub(crate) struct Moment<'a> {
     /// The sandbox's time, Unix milliseconds: the caller's plus what
     /// `POST /sandbox/time` added.
     pub(crate) now_ms: i64,
-    /// The caller's own time. APIv3's signatures keep to it: a client does not
+    /// The caller's own time, which APIv3's signatures use: a client does not
     /// know that the sandbox's clock was moved.
     pub(crate) caller_ms: i64,
     random: &'a mut dyn FnMut(&mut [u8]),
 }
 
 impl<'a> Moment<'a> {
-    /// `caller_ms` on the caller's clock, which the sandbox's is ahead of by
+    /// `caller_ms` is the caller's clock; the sandbox's is ahead of it by
     /// `offset_ms`.
     pub(crate) fn new(
         caller_ms: i64,
@@ -67,8 +67,8 @@ impl<'a> Moment<'a> {
     }
 }
 
-/// Bytes that must differ each time and need not be secret: an endless digest
-/// of `purpose`.
+/// Bytes that must differ each time and need not be secret: repeated digests of
+/// `purpose`.
 pub(crate) fn bytes_of(purpose: String) -> impl FnMut(&mut [u8]) {
     let mut block = 0_u64;
     move |bytes: &mut [u8]| {

@@ -1,5 +1,4 @@
-//! Tables of rows that remember which rows changed, so that only those are
-//! written.
+//! Tables of rows that track changes, so that only changed rows are written.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +29,7 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         self.rows.get(key)
     }
 
-    /// For writing: the row counts as changed.
+    /// Returns a row for writing; it counts as changed.
     pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut T> {
         let row = self.rows.get_mut(key)?;
         self.changed.insert(key.to_owned());
@@ -69,7 +68,7 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         self.rows.iter().map(|(key, row)| (key.as_str(), row))
     }
 
-    /// Forgets all but the last rows, by key.
+    /// Deletes all rows except the last ones, by key.
     pub(crate) fn keep_newest(&mut self, count: usize) {
         let oldest: Vec<String> = self.rows.keys().rev().skip(count).cloned().collect();
         for key in oldest {
@@ -90,12 +89,12 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
         Ok(true)
     }
 
-    /// What changed since the last call, by key alone.
+    /// The keys of the rows that changed since the last call.
     pub(crate) fn take_changed_keys(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.changed)
     }
 
-    /// Appends what changed since the last call.
+    /// Appends the rows that changed since the last call.
     pub(crate) fn take_changes(&mut self, into: &mut Vec<Change>) {
         for key in std::mem::take(&mut self.changed) {
             // Rows are plain data: strings, numbers and lists of them, which

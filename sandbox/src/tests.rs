@@ -1,4 +1,4 @@
-//! The sandbox through its front door: requests in, answers out, under a
+//! The sandbox through its public interface: requests and answers, under a
 //! clock that only the test moves.
 
 mod codes;
@@ -90,8 +90,8 @@ impl Bench {
         self.post(path, xml.as_bytes())
     }
 
-    /// Where the call needs one, with the client certificate of the `mch_id`
-    /// that the document names.
+    /// Sends a document, with the client certificate of the `mch_id` that it
+    /// names if the call needs one.
     fn post(&mut self, path: &str, body: &[u8]) -> Fields {
         let mut request =
             Request::post(format!("http://127.0.0.1:8788{path}")).header("host", "127.0.0.1:8788");
@@ -150,7 +150,7 @@ fn alice() -> String {
     Payer::Alice.openid(APPID)
 }
 
-/// What an answer says is wrong: its level and its code.
+/// The level and the code of a refusal.
 fn refused(answer: &Fields) -> (&'static str, String) {
     let code = answer.get("err_code").unwrap_or_default().to_owned();
     if answer.get("return_code") == Some("FAIL") {

@@ -9,11 +9,12 @@ pub(crate) type Answer = http::Response<Vec<u8>>;
 /// The outcome of a call to another server: its answer, or why there is none.
 pub type CallOutcome = Result<http::Response<Vec<u8>>, String>;
 
-/// The largest body the sandbox takes.
+/// The largest body that the sandbox accepts.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// What the sandbox's own pages may load: themselves, and the phone's
-/// in-app browser, which lives on hosts below `phone.localhost`.
+/// The policy of the sandbox's own pages: they may load their own files, and
+/// the pages of the phone's in-app browser, whose hosts are below
+/// `phone.localhost`.
 pub(crate) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; frame-src http://*.phone.localhost:*; \
     form-action 'self' http://127.0.0.1:* http://localhost:* http://*.localhost:*; \
@@ -82,8 +83,7 @@ pub(crate) fn json_text(body: impl Into<String>) -> Answer {
     answer(StatusCode::OK, "application/json", body.into().into())
 }
 
-/// A refusal of a control call: what is wrong, with which field, and what to
-/// do.
+/// A refusal of a control call: the problem, the field, and what to do.
 pub(crate) fn refusal(
     status: StatusCode,
     code: &str,
@@ -115,24 +115,23 @@ pub(crate) fn redirect(status: StatusCode, location: &str) -> Answer {
     }
 }
 
-/// A file in gzip, which the caller unpacks: no transport encoding.
+/// A gzip file, which the caller inflates: there is no `Content-Encoding`.
 pub(crate) fn gzip(body: Vec<u8>) -> Answer {
     answer(StatusCode::OK, "application/gzip", body)
 }
 
-/// Stands for a missing answer. A server cannot keep a connection open as long
-/// as each client waits, so the answer is that of a proxy in between.
+/// The answer instead of a missing one. A server cannot keep a connection open
+/// as long as each client waits, so this is the answer of a proxy.
 pub(crate) fn no_answer() -> Answer {
     text(StatusCode::GATEWAY_TIMEOUT, "no answer, as was asked\n")
 }
 
-/// The page of WeChat's server for a client that shows no certificate.
+/// The page of WeChat's server for a client without a certificate.
 pub(crate) fn no_certificate() -> Answer {
     bad_certificate("No required SSL certificate was sent")
 }
 
-/// The same for a certificate that cannot be verified, an expired one among
-/// them.
+/// The page for a certificate that cannot be verified, such as an expired one.
 pub(crate) fn certificate_error() -> Answer {
     bad_certificate("The SSL certificate error")
 }
@@ -164,7 +163,7 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Answer {
     answer
 }
 
-/// Text as HTML shows it, also inside a quoted attribute.
+/// Escapes text for HTML, also inside a quoted attribute.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -197,7 +196,7 @@ pub(crate) fn request_header<'a>(request: &'a Request, name: &str) -> Option<&'a
 }
 
 /// The `host[:port]` that the request was sent to: the `Host` header, or the
-/// address where a test gives only that.
+/// address if a test gives only that.
 pub(crate) fn host(request: &Request) -> &str {
     request_header(request, "host")
         .or_else(|| request.uri().authority().map(http::uri::Authority::as_str))
@@ -206,7 +205,8 @@ pub(crate) fn host(request: &Request) -> &str {
 
 /// A path segment, percent-decoded.
 pub(crate) fn percent_decoded(segment: &str) -> String {
-    // As a form's name, with the one sign that means something else there.
+    // Decoded as a form's name, except for `+`, which means something else
+    // there.
     let form = segment.replace('+', "%2B");
     url::form_urlencoded::parse(form.as_bytes())
         .next()

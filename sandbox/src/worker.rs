@@ -29,7 +29,7 @@ use worker::{
 
 const DEFAULT_PUBLIC_URL: &str = "http://127.0.0.1:8788";
 
-/// How long a page's own server has to answer.
+/// The time within which a page's own server must answer.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Every request from outside.
@@ -56,7 +56,7 @@ pub struct SandboxWorld {
 struct World {
     state: State,
     sandbox: RefCell<Sandbox>,
-    /// What the alarm is set to.
+    /// The time for which the alarm is set.
     alarm_ms: Cell<Option<i64>>,
 }
 
@@ -129,8 +129,9 @@ impl World {
             .handle(&read, now_ms(), &mut random))
     }
 
-    /// Writes what changed. With no await in between, the runtime makes one
-    /// transaction of it, and holds the answer back until it is on disk.
+    /// Writes the changed rows. Without an await in between, the runtime makes
+    /// one transaction of them, and holds the answer back until they are on
+    /// disk.
     fn save(&self) -> Result<()> {
         let sql = self.state.storage().sql();
         for (key, json) in self.sandbox.borrow_mut().take_changes() {
@@ -149,10 +150,10 @@ impl World {
         Ok(())
     }
 
-    /// Starts sending what is due, and sets the alarm for the rest.
+    /// Starts sending the due notices, and sets the alarm for the others.
     async fn send_due_soon(self: Rc<Self>) -> Result<()> {
         let due = self.sandbox.borrow_mut().due(now_ms());
-        // A refund that settled meanwhile changed with it.
+        // A refund that settled has changed too.
         self.save()?;
         if !due.is_empty() {
             let world = self.clone();
@@ -244,7 +245,8 @@ async fn pass_through(page: &PhoneHost, mut request: Request) -> Result<Response
     let method = request.inner().method();
     let from = read_headers(request.headers());
     let mut headers = page.request_headers(&from);
-    // For a WebSocket. That is of one connection, and is said anew on the next.
+    // `Upgrade` is for one connection only, and has to be set again for the
+    // next.
     if let Some(upgrade) = from.get(header::UPGRADE) {
         headers.insert(header::UPGRADE, upgrade.clone());
     }
@@ -257,7 +259,8 @@ async fn pass_through(page: &PhoneHost, mut request: Request) -> Result<Response
     )
     .await;
     if asked.is_err() && body.is_empty() {
-        // Some servers listen on the other of this machine's two addresses.
+        // Some servers listen on the other of this machine's two loopback
+        // addresses.
         let other = format!("http://localhost:{}", page.port);
         asked = ask(&target(&other), &method, &headers, &body, PAGE_TIMEOUT).await;
     }
@@ -331,7 +334,7 @@ async fn ask(
     let mut init = RequestInit::new();
     init.with_method(Method::from(method.to_owned()))
         .with_headers(write_headers(headers).map_err(words)?)
-        // The next address is for the phone only.
+        // Only the phone may follow the redirect.
         .with_redirect(RequestRedirect::Manual);
     if !body.is_empty() {
         init.with_body(Some(js_sys::Uint8Array::from(body).into()));
@@ -357,8 +360,8 @@ async fn within<T>(
     }
 }
 
-/// The body, or the beginning of one that is longer than `max_bytes`: one
-/// chunk too many tells.
+/// The body, or the beginning of one that is longer than `max_bytes`: one chunk
+/// more shows that it is too long.
 async fn read_body(request: &mut Request, max_bytes: usize) -> Result<Vec<u8>> {
     if request.inner().body().is_none() {
         return Ok(Vec::new());
@@ -377,7 +380,7 @@ async fn read_stream(mut stream: ByteStream, max_bytes: usize) -> Result<Vec<u8>
     Ok(body)
 }
 
-/// Headers that are not ASCII are left out: nothing here looks at one.
+/// Headers that are not ASCII are omitted: none of them is used.
 fn read_headers(headers: &Headers) -> HeaderMap {
     headers
         .entries()
@@ -417,8 +420,8 @@ fn now_ms() -> i64 {
     i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The runtime's randomness. It does not fail; if it did, ids would repeat
-/// and orders would be refused as duplicates, which is seen at once.
+/// The runtime's randomness. It does not fail; if it did, ids would repeat and
+/// orders would be refused as duplicates, which is noticed at once.
 fn random(bytes: &mut [u8]) {
     let _ = getrandom::fill(bytes);
 }

@@ -383,7 +383,7 @@ mod tests {
 
     /// Computed with `openssl dgst -sha256 -hmac whsec_test`.
     #[test]
-    fn the_signature_that_a_merchant_computes() {
+    fn a_delivery_has_the_signature_that_a_merchant_computes() {
         assert_eq!(
             signature(
                 [&Secret::new("whsec_test")].into_iter(),
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_acknowledges() {
+    fn only_the_documented_answers_acknowledge_a_delivery() {
         for (status, body, ok) in [
             (200, wechatpay::v2::notify::ACK_OK, true),
             (

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_a_customer() {
+    fn an_ipv6_network_counts_as_one_customer() {
         let of = |text: &str| {
             let request = http::Request::get("https://pay.example.com/");
             network(

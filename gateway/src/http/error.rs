@@ -367,7 +367,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_unique_and_teach() {
+    fn codes_are_unique_and_say_what_to_do() {
         let mut seen = std::collections::BTreeSet::new();
         for code in Code::ALL {
             assert!(seen.insert(code.name()), "{} twice", code.name());

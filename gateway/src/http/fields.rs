@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_ipv4_or_ipv6() {
+    fn an_ip_address_is_ipv4_or_ipv6() {
         let ip = |text: &str| {
             let body = format!("{{\"payer_ip\":{text}}}");
             Fields::read(body.as_bytes()).unwrap().ip("payer_ip")

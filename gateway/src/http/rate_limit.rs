@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn many_names_make_the_oldest_bucket_go_and_no_other() {
+    fn many_names_remove_only_the_oldest_buckets() {
         let limits = Limits::default();
         let take = |who: &str, now_ms| limits.take(who.to_owned(), RATE, now_ms);
         for _ in 0..3 {

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_before_opens_and_makes_nothing() {
+    fn the_previous_key_opens_and_seals_nothing() {
         let changing = || key('2').after(&key('1'));
         let sealed = key('1').seal("demo", "密钥", [7; 12]).unwrap();
         assert_eq!(changing().open("demo", &sealed).unwrap(), "密钥");

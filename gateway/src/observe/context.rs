@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_taken_where_it_looks_like_one() {
+    fn only_a_well_formed_request_id_is_accepted() {
         for (header, id, taken) in [
             ("cf-ray", "8c1d2e3f4a5b6c7d-HKG", true),
             ("x-request-id", "0b9f6c1e-6d2f-4c53-9e0c-2f5d5f1c8a11", true),
@@ -199,7 +199,7 @@ mod tests {
 
     /// Two requests in flight at once keep their contexts apart.
     #[test]
-    fn a_scope_is_in_place_only_while_its_future_runs() {
+    fn a_context_is_current_only_while_its_future_runs() {
         let wait = || {
             let mut first = true;
             std::future::poll_fn(move |_| match std::mem::take(&mut first) {

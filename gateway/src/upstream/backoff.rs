@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_of_requests_on_their_way_lengthen_nothing() {
+    fn refusals_of_requests_in_flight_do_not_lengthen_the_pause() {
         let backoff = Backoff::default();
         assert_eq!(
             backoff.answered(MCH, Limited::Query, true, 0),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_for_five_minutes_are_long() {
+    fn refusals_for_five_minutes_raise_an_alarm() {
         let backoff = Backoff::default();
         assert_eq!(
             backoff.answered(MCH, Limited::Close, true, 0),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_till_waits_a_second_first_and_half_a_minute_at_most() {
+    fn a_quick_pay_is_paused_for_a_second_first_and_for_30_seconds_at_most() {
         let backoff = Backoff::default();
         let mut now_ms = 0;
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_outlive_their_object() {
+    fn pauses_survive_a_restart_of_the_object() {
         let backoff = Backoff::default();
         assert_eq!(backoff.take_changed(), None);
         backoff.answered(MCH, Limited::Refund, true, 0);

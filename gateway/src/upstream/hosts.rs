@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_fails_is_left_for_a_minute_and_returned_to() {
+    fn a_failed_host_is_not_used_for_a_minute() {
         let (hosts, runtime) = (Hosts::default(), Network::default());
         let [hk, us, cn] = [0, 1, 2].map(|n| V2.hosts[n].to_owned());
         assert_eq!(post(&hosts, &runtime), (true, vec![hk.clone()]));

@@ -1,11 +1,11 @@
-//! Why a control call is not done.
+//! Why a control call is not executed.
 
 use crate::input::BadInput;
 use crate::web::{self, Answer};
 use http::StatusCode;
 use serde_json::Value;
 
-/// Why a control call is not done.
+/// Why a control call is not executed.
 pub(super) enum Failure {
     Input(BadInput),
     NotFound(String),

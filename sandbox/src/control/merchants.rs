@@ -123,7 +123,7 @@ fn replace<T>(old: &mut T, new: Option<T>) {
 }
 
 fn free_mch_id(wechat: &WeChat, moment: &mut Moment<'_>) -> String {
-    // Ten digits, as WeChat's; the built-in ones begin with 1900.
+    // Ten digits, like WeChat's; the built-in ones begin with 1900.
     let mut mch_id = format!("16{}", moment.digits(8));
     while wechat.merchants.get(&mch_id).is_some() {
         mch_id = format!("16{}", moment.digits(8));
@@ -371,7 +371,7 @@ fn ionline(input: &mut Input) -> Result<Option<Ionline>, BadInput> {
     Ok(Some(Ionline { mid, key }))
 }
 
-/// By currency, in its smallest unit; the others stay as they are.
+/// The funds by currency, in its smallest unit; other currencies are unchanged.
 fn funds(input: &mut Input) -> Result<BTreeMap<String, i64>, BadInput> {
     let mut funds = BTreeMap::new();
     if let Some(mut given) = input.object("funds")? {

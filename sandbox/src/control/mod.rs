@@ -1,5 +1,5 @@
-//! Control calls for testers, below `/sandbox/`: JSON in, JSON out; and the page
-//! of help (`pages`), HTML for a browser. An answer to a wrong input names the
+//! Control calls for testers, below `/sandbox/`, with JSON, and a help page
+//! (`pages`) in HTML for a browser. A refusal of an invalid input names the
 //! field.
 
 mod failure;
@@ -26,8 +26,8 @@ use failure::{Done, Failure};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// The clock moves forward by at most a year at a time: nothing can be done
-/// with an order that is older.
+/// The clock is moved forward by at most a year at a time: no call accepts an
+/// order that is older.
 const MAX_ADVANCE_SECONDS: i64 = 366 * 24 * 60 * 60;
 
 /// The warning in the answer of a call that moves the clock.
@@ -150,7 +150,8 @@ fn one_order(
     now_ms: i64,
 ) -> Done {
     let sub_mch_id = web::query(request, "sub_mch_id");
-    // A number may hold `|` and `@`, which an address may carry escaped.
+    // A number may contain `|` and `@`, which may be percent-encoded in an
+    // address.
     let wanted = web::percent_decoded(out_trade_no);
     let order = wechat.orders.values().find(|order| {
         order.account.mch_id == mch_id
@@ -175,8 +176,8 @@ fn list_notices(wechat: &WeChat, request: &Request) -> Done {
     Ok(json!({ "notices": notices }))
 }
 
-/// The call to a merchant that `POST /sandbox/scan` of a product makes
-/// necessary before it can be answered.
+/// The call to a merchant that `POST /sandbox/scan` of a product requires
+/// before it can be answered.
 pub(crate) fn call(
     wechat: &WeChat,
     request: &Request,
@@ -186,12 +187,12 @@ pub(crate) fn call(
     if request.method() != Method::POST || path != "/sandbox/scan" {
         return None;
     }
-    // What cannot be read, `handle` refuses with the field's name.
+    // Input that cannot be read is refused by `handle`, with the field's name.
     let (code_url, payer, action) = read_scan(request.body()).ok()?;
     product::callback(wechat, payer, &code_url, action, moment)
 }
 
-/// The answer to `POST /sandbox/scan`, now that the merchant has answered.
+/// The answer to `POST /sandbox/scan`, after the merchant has answered.
 pub(crate) fn called(
     wechat: &mut WeChat,
     scan: &Scan,

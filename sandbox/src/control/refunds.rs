@@ -46,7 +46,7 @@ pub(super) fn settle(wechat: &mut WeChat, body: &[u8], ids: (&str, &str), at_ms:
     };
     input.finish()?;
     let refund = find(wechat, ids, sub_mch_id)?;
-    // The merchant pays out by hand what the payer's account did not take.
+    // The merchant pays manually what the payer's account did not accept.
     let is_settled_by_hand =
         refund.status() == Status::Change && matches!(state, State::Success { .. });
     if refund.status() != Status::Processing && !is_settled_by_hand {
@@ -66,7 +66,8 @@ fn find<'a>(
     (mch_id, out_refund_no): (&str, &str),
     sub_mch_id: Option<String>,
 ) -> Result<&'a Refund, Failure> {
-    // A number may hold `|` and `@`, which an address may carry escaped.
+    // A number may contain `|` and `@`, which may be percent-encoded in an
+    // address.
     let wanted = web::percent_decoded(out_refund_no);
     wechat
         .refunds

@@ -1,5 +1,6 @@
 // @ts-check
-// The first script of every page in the phone: makes the browser WeChat's.
+// The first script of every page in the phone: adds WeChat's bridge to the
+// browser.
 
 /** @typedef {(answer: Record<string, unknown>) => void} Callback */
 
@@ -9,7 +10,7 @@ const language = script.dataset.language || "en";
 const { origin, hostname, port, protocol } = location;
 const dot = hostname.indexOf(".");
 const phoneOrigin = `${protocol}//${hostname.slice(dot + 1)}${port ? `:${port}` : ""}`;
-// The page may replace these; the bridge keeps its own.
+// The page may replace these functions; the bridge keeps the originals.
 const ask = window.fetch.bind(window);
 const later = window.setTimeout.bind(window);
 
@@ -74,7 +75,7 @@ document.addEventListener("submit", (event) => {
   if (mapped) form.action = mapped;
 }, true);
 
-/** Tells the phone around the page what it shows. */
+/** Reports the page that is shown to the phone around it. */
 function report() {
   if (window.parent !== window) {
     window.parent.postMessage(

@@ -1,9 +1,9 @@
-//! The payer's phone: its page, and what its in-app browser adds to the pages
-//! that it shows.
+//! The payer's phone: its page, and the changes that its in-app browser makes
+//! to the pages that it shows.
 //!
 //! ```text
 //! phone.localhost:8788/phone/          the phone: browser, scanner, payments
-//! p8787-alice.phone.localhost:8788/…   a page in it, passed through (`proxy.rs`)
+//! p8787-alice.phone.localhost:8788/…   a page in it, proxied (`proxy.rs`)
 //!   /__phone/bridge.js                 WeixinJSBridge, the first script of the page
 //!   /__phone/bridge                    checks a payment package and takes the money
 //! ```

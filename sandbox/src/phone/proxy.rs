@@ -8,14 +8,14 @@
 //!                                 └ port
 //! ```
 //!
-//! Every page gets its own host, so it keeps its own cookies and its own
-//! absolute paths; browsers resolve `*.localhost` to this machine. The request
-//! goes on to the page's server as WeChat would send it, and the answer comes
-//! back with the bridge script in it. What only forbids being shown in a frame
-//! is dropped; every other policy of the page stays in force.
+//! Every page gets its own host, so it has its own cookies and its own absolute
+//! paths; browsers resolve `*.localhost` to this machine. The request is sent
+//! to the page's server as WeChat would send it, and the bridge script is
+//! inserted into the answer. Headers that forbid framing are removed; every
+//! other policy of the page remains.
 //!
 //! Only ports of this machine from 1024 up are reached: this is a tester's
-//! phone, not an open proxy. Nothing here reads or sends anything.
+//! phone, not an open proxy. This module does no I/O.
 
 use crate::web::escape;
 use crate::wechat::payers::{PAYER_HEADER, Payer};
@@ -25,10 +25,10 @@ use url::{Host, Url};
 /// The largest page or upload that passes through the phone.
 pub const MAX_PROXIED_BYTES: usize = 10 << 20;
 
-/// The host of the phone itself; the pages it shows live below.
+/// The host of the phone itself; the hosts of its pages are below it.
 const PHONE_HOST: &str = "phone.localhost";
 
-/// Where WeChat's OAuth begins. In the phone the sandbox stands in for it.
+/// The host of WeChat's OAuth, which the sandbox replaces in the phone.
 const WEIXIN_OPEN_HOST: &str = "open.weixin.qq.com";
 
 /// The phone's language.
@@ -44,7 +44,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// As WeChat's User-Agent writes it.
+    /// The language in WeChat's User-Agent.
     const fn wechat(self) -> &'static str {
         match self {
             Self::En => "en",
@@ -61,7 +61,7 @@ impl Language {
         }
     }
 
-    /// The part of the host's label, which takes no underscore.
+    /// The language in the host's label, which allows no underscore.
     const fn label(self) -> &'static str {
         match self {
             Self::En => "",
@@ -76,11 +76,11 @@ impl Language {
 pub struct PhoneHost {
     /// The port of this machine that the page's server listens on.
     pub port: u16,
-    /// Whose phone it is.
+    /// The payer whose phone it is.
     pub payer: Payer,
     /// The phone's language.
     pub language: Language,
-    /// The sandbox's own port, where the address names one.
+    /// The sandbox's own port, if the address contains one.
     pub own_port: Option<u16>,
 }
 
@@ -121,7 +121,7 @@ impl PhoneHost {
         })
     }
 
-    /// The WeChat that this phone runs.
+    /// The User-Agent of this phone's WeChat.
     pub fn user_agent(&self) -> String {
         format!(
             "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 \
@@ -136,7 +136,7 @@ impl PhoneHost {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The origin that a port of this machine has in this phone.
+    /// The origin of a port of this machine in this phone.
     fn phone_origin(&self, port: u16) -> String {
         let Self {
             payer, language, ..
@@ -151,7 +151,7 @@ impl PhoneHost {
     }
 
     /// The address in the phone of an address on this machine (or of WeChat's
-    /// OAuth, which here is the sandbox's). `None` for any other address, and
+    /// OAuth, which is the sandbox's here). `None` for any other address, and
     /// for a relative one, which needs no mapping.
     pub fn into_phone(&self, address: &str) -> Option<String> {
         let url = Url::parse(address).ok()?;
@@ -166,7 +166,7 @@ impl PhoneHost {
     }
 
     /// The address on this machine of an address in the phone; any other
-    /// address as it is.
+    /// address unchanged.
     pub fn out_of_phone(&self, address: &str) -> String {
         let mapped = Url::parse(address).ok().and_then(|url| {
             let page = Self::parse(url.host_str()?)?.ok()?;
@@ -175,7 +175,7 @@ impl PhoneHost {
         mapped.unwrap_or_else(|| address.to_owned())
     }
 
-    /// The headers with which the page's server is asked.
+    /// The headers of the request to the page's server.
     pub fn request_headers(&self, from: &HeaderMap) -> HeaderMap {
         let mut to = HeaderMap::new();
         for (name, value) in from {
@@ -219,8 +219,8 @@ impl PhoneHost {
         }
     }
 
-    /// The headers that the phone's browser gets, and the nonce under which
-    /// the page's policy would let a script run.
+    /// The headers for the phone's browser, and the nonce with which the page's
+    /// policy allows a script.
     pub fn response_headers(&self, from: &HeaderMap) -> (HeaderMap, Option<String>) {
         let mut to = HeaderMap::new();
         let mut nonce = None;
@@ -247,9 +247,9 @@ impl PhoneHost {
         (to, nonce)
     }
 
-    /// A Content-Security-Policy for the phone: it may be framed, its
+    /// A Content-Security-Policy for the phone: framing is allowed, the page's
     /// addresses on this machine are allowed in their mapped form too, and
-    /// nothing is upgraded to HTTPS, which this machine does not speak.
+    /// requests are not upgraded to HTTPS, which the sandbox does not serve.
     fn policy(&self, policy: &str) -> String {
         let directives = policy.split(';').map(str::trim).filter(|directive| {
             let name = directive.split_ascii_whitespace().next().unwrap_or("");
@@ -268,7 +268,7 @@ impl PhoneHost {
         mapped.collect::<Vec<_>>().join("; ")
     }
 
-    /// The page with the bridge as the first script in it.
+    /// The page with the bridge as its first script.
     pub fn with_bridge(&self, html: &[u8], nonce: Option<&str>) -> Vec<u8> {
         let nonce = nonce.map(|nonce| format!(" nonce=\"{}\"", escape(nonce)));
         let script = format!(
@@ -282,8 +282,8 @@ impl PhoneHost {
     }
 }
 
-/// Behind `<head…>`; without one behind `<html…>`, behind the doctype, or at
-/// the very front.
+/// After `<head…>`; without one after `<html…>`, after the doctype, or at the
+/// beginning.
 fn bridge_position(html: &[u8]) -> usize {
     ["<head", "<html", "<!doctype"]
         .into_iter()
@@ -312,8 +312,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether an address is the phone's own page: no page is opened from there,
-/// as far as its server is to know.
+/// Whether an address is the phone's own page. The page's server must not see
+/// it as a referrer.
 fn is_the_phone(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| url.host_str() == Some(PHONE_HOST))
 }
@@ -337,8 +337,8 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
         || name.as_str() == "keep-alive"
 }
 
-/// What would keep a page from being shown in a frame, or would make the
-/// browser ask for it over HTTPS from then on.
+/// Whether a header would prevent framing, or would make the browser use HTTPS
+/// from then on.
 fn is_dropped(name: &HeaderName) -> bool {
     *name == header::X_FRAME_OPTIONS
         || *name == header::STRICT_TRANSPORT_SECURITY

@@ -1,5 +1,5 @@
 // @ts-check
-// Has each delivery's signature checked, and looks for new ones.
+// Has each delivery's signature checked, and polls for new ones.
 
 /** @param {HTMLFormElement} form */
 const send = (form) => fetch(form.action, {
@@ -15,7 +15,7 @@ const awaited = document.querySelector("[data-awaits]")?.getAttribute("data-awai
 async function check() {
   let checked = false;
   for (const form of document.querySelectorAll("form[data-checksign]")) {
-    // A redirect says that there is a verdict now.
+    // A redirect means that there is a result now.
     const answer = form instanceof HTMLFormElement ? await send(form) : null;
     if (!answer || answer.type !== "opaqueredirect") return;
     checked = true;

@@ -25,7 +25,7 @@ use wechatpay::v2::notify::{ACK_OK, ack_fail};
 
 const INBOX_SCRIPT: &str = concat!("(() => {\n", include_str!("inbox.js"), "})();\n");
 
-/// The newest deliveries that are kept.
+/// The most deliveries that are kept.
 const MAX_DELIVERIES: usize = 200;
 
 /// The products: name, description, price in the currency's smallest unit,
@@ -51,7 +51,7 @@ const PRODUCTS: [(&str, &str, i64, &str); 3] = [
     ),
 ];
 
-/// What the checkout shows of each: name, how many, what one costs.
+/// The lines of each product in the checkout: name, quantity, price of one.
 const LINES: [&[(&str, i64, i64)]; 3] = [
     &[("Jasmine pearls, 10 g", 5, 960)],
     &[
@@ -66,7 +66,8 @@ const LINES: [&[(&str, i64, i64)]; 3] = [
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Config {
     name: String,
-    /// The gateway's origin, no slash at the end; empty while not connected.
+    /// The gateway's origin, without a trailing slash; empty while not
+    /// connected.
     api_base: String,
     api_key: String,
     api_secret: String,
@@ -202,7 +203,7 @@ impl Shop {
         self.deliveries.take_changes(into);
     }
 
-    /// Forgets the deliveries; the shop stays connected.
+    /// Deletes the deliveries; the shop stays connected.
     pub(crate) fn forget_deliveries(&mut self) {
         self.deliveries.retain(|_| false);
     }
@@ -228,7 +229,7 @@ impl Shop {
     }
 }
 
-/// What the gateway's answer is for.
+/// The request that the gateway's answer belongs to.
 #[derive(Clone, Debug)]
 pub(crate) enum AfterCall {
     GoToCheckout,
@@ -343,7 +344,7 @@ pub(crate) fn call(
     }
 }
 
-/// Goes on with what came back.
+/// Uses the gateway's answer.
 pub(crate) fn called(shop: &mut Shop, then: &AfterCall, outcome: &CallOutcome) -> Answer {
     let data = read_answer(outcome);
     match then {

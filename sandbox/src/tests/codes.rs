@@ -5,7 +5,7 @@ use crate::wechat::faults::{self, ANYWHERE, CODES};
 use crate::wechat::v2;
 use wechatpay::v2::ErrorCode;
 
-/// What a document must have to get past the front door of any call.
+/// The fields that a document needs to pass the common checks of any call.
 fn anything(out_trade_no: &str) -> Fields {
     [
         ("body", "b"),
@@ -34,13 +34,13 @@ fn anything(out_trade_no: &str) -> Fields {
     .fold(ids(), |fields, (name, value)| fields.with(name, value))
 }
 
-/// The code as this call says it.
+/// The code in this call's form.
 fn said(answer: &Fields) -> String {
     answer.get("err_code").unwrap_or_default().to_owned()
 }
 
 #[test]
-fn every_code_can_be_had_from_a_call_that_lists_it() {
+fn every_code_can_be_requested_from_a_call_that_lists_it() {
     let mut bench = Bench::new();
     for code in ErrorCode::ALL {
         let paths: Vec<&str> = v2::paths().filter(|p| faults::knows(p, code)).collect();
@@ -64,7 +64,7 @@ fn every_code_can_be_had_from_a_call_that_lists_it() {
             if path == "/pay/downloadbill" {
                 assert_eq!(answer.get("return_msg"), Some(expected), "never signed");
             }
-            // The other way, where a number can carry the code.
+            // Requested by a number too, if a number can contain the code.
             let number = format!("FAULT_{}", code.code());
             if number.len() <= 32 && order::OutTradeNo::new(&number).is_ok() {
                 let answer = bench.call(path, anything(&number));
@@ -116,7 +116,8 @@ fn every_control_call_is_in_the_document() {
 #[test]
 fn an_order_number_requests_its_fault() {
     let mut bench = Bench::new();
-    // Only query, close and the like know this code: the order can be made.
+    // Only query, close and similar calls have this code: the order can be
+    // made.
     let number = "T1_FAULT_ORDERNOTEXIST";
     let made = bench.order(|fields| fields.set("out_trade_no", number));
     assert_eq!(refused(&made).0, "done");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_library_in_its_sandbox_mode_works_too() {
+fn a_library_in_sandbox_mode_is_served() {
     let mut bench = Bench::new();
     let ask = |key: &str| {
         let fields = Fields::new().with("mch_id", MCH_ID).with("nonce_str", "n");
@@ -44,14 +44,14 @@ fn a_mini_programs_login_gives_an_openid_once() {
         serde_json::from_slice::<Value>(answer.body()).unwrap()
     };
     let session = "jscode2session?js_code";
-    // An official account is no Mini Program.
+    // An official account is not a Mini Program.
     assert_eq!(login(&mut bench, APPID)["code"], "NOT_FOUND");
 
     let code = login(&mut bench, mini)["code"].clone();
     for (call, appid, secret, errcode) in [
         (session, APPID, APP_SECRET, 40013),
         (session, mini, "wrong", 40125),
-        // Of another Mini Program; and for the other call.
+        // A code of another Mini Program, and a code for the other call.
         (
             session,
             "wx5a11d0b0c0ffee12",
@@ -348,10 +348,10 @@ fn bad_control_input_is_answered_with_the_field() {
     assert_eq!(answer.status(), 400);
 }
 
-/// Every request gets an answer. Bytes that are close to good ones
-/// reach further than random ones.
+/// Every request gets an answer. Inputs that resemble valid ones reach further
+/// than random ones.
 #[test]
-fn nothing_from_outside_panics() {
+fn no_request_causes_a_panic() {
     let mut bench = Bench::new();
     let made = jsapi_order(&mut bench);
     let good = order_fields()

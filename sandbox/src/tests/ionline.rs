@@ -1,4 +1,4 @@
-//! iOnline's front: forms in, signed JSON out, and the same payers.
+//! iOnline's calls: forms, signed JSON answers, and the same payers.
 
 use super::*;
 use order::{Account, Currency, Money, OutTradeNo, Payment, TradeState, TradeType};
@@ -170,7 +170,7 @@ fn paid(state: TradeState) -> Payment {
 }
 
 #[test]
-fn a_payment_inside_wechat() {
+fn a_payment_inside_wechat_is_paid_with_its_package() {
     for start in [Start::Bridge, Start::MiniProgram] {
         let mut bench = Bench::new();
         let request = order_of(jspay(start));
@@ -200,7 +200,7 @@ fn a_payment_inside_wechat() {
         );
         assert_eq!(payment.attach.as_deref(), Some("a=b; c"));
 
-        // Also under iOnline's own number; WeChat's is another.
+        // It can be found by iOnline's own number too; WeChat's is another.
         assert_eq!(payment.transaction_id.len(), 32);
         let by_id = |id: &str| OrderNumber::TransactionId(text(id));
         let again = bench.ionline_query(by_id(&payment.transaction_id)).unwrap();
@@ -214,7 +214,7 @@ fn a_payment_inside_wechat() {
 }
 
 #[test]
-fn a_payment_by_qr_code() {
+fn a_payment_by_qr_code_is_scanned() {
     let mut bench = Bench::new();
     let Means::Code { code_url, .. } = bench.ionline_order(&order_of(Trade::Native)).unwrap()
     else {
@@ -229,7 +229,7 @@ fn a_payment_by_qr_code() {
 
 /// Without raw mode, iOnline's own page starts the payment; in WeChat only.
 #[test]
-fn a_payment_by_pay_url() {
+fn a_pay_url_starts_the_payment_in_wechat_only() {
     let mut bench = Bench::new();
     let Means::PayUrl(url) = bench
         .ionline_order(&order_of(jspay(Start::PayUrl)))
@@ -321,7 +321,7 @@ fn the_same_number_is_the_same_order_or_refused() {
     assert_eq!(refused, (true, "ORDERPAID".into()));
 }
 
-/// An order's page may be opened another way; that makes no other order.
+/// An order's page may be opened in another way; that makes no other order.
 #[test]
 fn the_means_to_pay_of_an_order_may_change() {
     let mut bench = Bench::new();
@@ -332,7 +332,7 @@ fn the_means_to_pay_of_an_order_may_change() {
 }
 
 #[test]
-fn what_is_wrong_is_refused_at_its_level() {
+fn each_error_is_refused_at_its_level() {
     let mut bench = Bench::new();
     let good = order_of(jspay(Start::Bridge)).to_fields();
     let refused = |answer: Value| {
@@ -415,7 +415,7 @@ fn an_order_can_be_paid_until_its_time() {
 }
 
 #[test]
-fn refunds() {
+fn refunds_are_idempotent_and_limited_by_the_payment() {
     let mut bench = Bench::new();
     bench.ionline_order(&order_of(Trade::Native)).unwrap();
     let refused = |answer| code(answer);
@@ -465,7 +465,7 @@ fn refunds() {
     );
 }
 
-/// What was ordered in another dialect, or by another merchant, is not here.
+/// Orders in other dialects, or of other merchants, are not found.
 #[test]
 fn orders_of_other_dialects_are_not_found() {
     let mut bench = Bench::new();
@@ -484,7 +484,7 @@ fn orders_of_other_dialects_are_not_found() {
 }
 
 #[test]
-fn faults_on_request() {
+fn a_number_requests_its_fault() {
     let mut bench = Bench::new();
     let numbered = |number: &str| {
         let mut request = order_of(Trade::Native);
@@ -499,13 +499,13 @@ fn faults_on_request() {
         let refused = code(bench.ionline_order(&numbered(number)));
         assert_eq!(refused, (expect.0, expect.1.into()), "{number}");
     }
-    // Done, and the answer is lost.
+    // Executed, and the answer is lost.
     let form = numbered("T_FAULT_NO_ANSWER_AFTER").to_form(&key());
     let answer = bench.ask(Method::POST, ionline::PATH, form.as_bytes());
     assert_eq!(answer.status(), 504);
     let made = bench.look("/sandbox/orders/1900000114/T_FAULT_NO_ANSWER_AFTER");
     assert_eq!(made["trade_state"], "NOTPAY");
-    // One call alone, by v2's name for it.
+    // Only one call, by v2's name for it.
     let only = numbered("T_FAULT_SYSTEMERROR@orderquery");
     bench.ionline_order(&only).unwrap();
     assert_eq!(
@@ -552,7 +552,7 @@ fn a_payment_inside_wechat_is_answered_with_both_ways_to_start_it() {
 fn one_time_without_the_other_sets_no_expiry() {
     for field in ["time_expire", "time_start"] {
         let mut bench = Bench::new();
-        // Past already: with both times, the order would be refused.
+        // A time in the past: with both times, the order would be refused.
         let fields = order_of(Trade::Native).to_fields();
         let answer = bench.ionline_fields(fields.with(field, "20091225091010"));
         assert_eq!(answer["result_code"], "0", "{answer}");

@@ -1,4 +1,4 @@
-//! Notices on their schedule, and misbehaviour on request.
+//! Notices on their schedule, and requested faults.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn notices_follow_the_schedule_of_the_moved_clock() {
     attempt(&mut bench);
     assert_eq!(bench.sandbox.next_due_ms(), Some(bench.now_ms + 15_000));
     bench.control("/sandbox/time", &json!({"advance_seconds": 86_400}));
-    // A day later all nine others fall due, one after the other.
+    // A day later all nine others are due, one after the other.
     for _ in 0..9 {
         assert!(bench.sandbox.next_due_ms().unwrap() <= bench.now_ms);
         attempt(&mut bench);
@@ -70,7 +70,7 @@ fn v2_notices_are_repeated_for_three_hours_or_for_a_day_as_the_account_says() {
 }
 
 #[test]
-fn faults() {
+fn faults_hold_duplicate_and_delay_notices() {
     let mut bench = Bench::new();
     let fail =
         json!({"fail_next": {"path": "/pay/unifiedorder", "code": "SYSTEMERROR", "times": 2}});

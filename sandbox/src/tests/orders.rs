@@ -1,5 +1,5 @@
-//! Orders: made, repeated, paid, closed, expired; for oneself and for a
-//! sub-merchant.
+//! Orders: made, repeated, paid, closed, expired; for a direct merchant and for
+//! a sub-merchant.
 
 use super::*;
 

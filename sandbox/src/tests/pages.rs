@@ -77,7 +77,7 @@ fn the_shop_treats_an_order_as_paid_only_after_a_delivery() {
 }
 
 #[test]
-fn every_page_is_there() {
+fn every_page_is_served() {
     let mut bench = Bench::new();
     for (path, contains) in [
         ("/", "A sandbox of WeChat"),

@@ -100,7 +100,7 @@ fn the_bridge_refuses_by_name() {
 }
 
 #[test]
-fn the_bridge_looks_at_the_page_and_the_trade_type() {
+fn the_bridge_checks_the_page_and_the_trade_type() {
     let mut bench = Bench::new();
     let directory = "http://127.0.0.1:8787/pay/";
     bench.control(

@@ -1,5 +1,5 @@
-//! Native mode 1: products' QR codes, their short URLs, and the merchant that
-//! is asked for an order.
+//! Native mode 1: products' QR codes, their short URLs, and the request to the
+//! merchant for an order.
 
 use super::*;
 use wechatpay::common::Text;
@@ -169,11 +169,11 @@ fn reasons_to_refuse_a_scanned_product() {
 }
 
 #[test]
-fn short_urls() {
+fn short_urls_are_scanned_like_their_long_ones() {
     let mut bench = Bench::new();
     let long = url(SignType::Md5);
     let ask = |bench: &mut Bench, sent: &str| {
-        // Signed as it stands, sent percent-encoded or not.
+        // Signed unencoded, sent percent-encoded or not.
         let sign = ids()
             .with("long_url", long.as_str())
             .sign(&Secret::new(KEY), SignType::Md5);
@@ -189,7 +189,7 @@ fn short_urls() {
     let bad = bench.call("/tools/shorturl", ids().with("long_url", "https://x/"));
     assert_eq!(refused(&bad), ("signed", "URLFORMATERROR".into()));
 
-    // A short one for an order's own QR code is scanned like that.
+    // A short URL of an order's own QR code is scanned like the QR code.
     let made = bench.order(|_| {});
     let code_url = made.get("code_url").unwrap();
     let short = bench.call("/tools/shorturl", ids().with("long_url", code_url));

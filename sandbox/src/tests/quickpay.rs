@@ -48,7 +48,7 @@ fn sheet(bench: &mut Bench, payer: &str, action: &str) -> Value {
 }
 
 #[test]
-fn each_behaviour_of_a_pay_code() {
+fn each_behaviour_of_a_pay_code_has_its_answer() {
     for (payer, behaviour, total_fee, code_said, state_after) in [
         ("alice", "", "888", "", "SUCCESS"),
         // 108,695 Hong Kong cents are 99,999.4 fen, and one more 100,000.

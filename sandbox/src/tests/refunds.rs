@@ -1,4 +1,4 @@
-//! Refunds: taken, refused, settled, asked about, told.
+//! Refunds: accepted, refused, settled, queried, reported by notices.
 
 use super::*;
 use wechatpay::v2::refund_notify;
@@ -44,7 +44,7 @@ fn refunds_of(bench: &mut Bench) -> Fields {
 }
 
 #[test]
-fn parts_add_up_and_no_further() {
+fn partial_refunds_never_exceed_the_payment() {
     let mut bench = Bench::new();
     paid(&mut bench, "alice");
     let first = refund(&mut bench, "r1", "300");
@@ -72,7 +72,7 @@ fn parts_add_up_and_no_further() {
     assert_eq!(refused(&over), ("signed", "REFUND_FEE_INVALID".into()));
 
     let last = refund(&mut bench, "r2", "588");
-    // The two parts of the charge are the whole of it, with every rounding.
+    // The two partial charges add up to the whole, with every rounding.
     assert_eq!(last.get("cash_refund_fee"), Some("541"));
     let none = refund(&mut bench, "r3", "1");
     assert_eq!(refused(&none), ("signed", "ERROR".into()));
@@ -128,7 +128,7 @@ fn reasons_to_refuse_a_refund() {
 }
 
 #[test]
-fn r3_fifty_refunds_and_no_more() {
+fn r3_an_order_has_at_most_fifty_refunds() {
     let mut bench = Bench::new();
     paid(&mut bench, "alice");
     for n in 0..50 {
@@ -183,8 +183,8 @@ fn a_refund_settles_and_is_notified() {
     }
 }
 
-/// A day passes at once: the refund settles, and all ten attempts of its
-/// notice fall due, each at its own time.
+/// A day passes at once: the refund settles, and all ten attempts of its notice
+/// become due, each at its own time.
 #[test]
 fn a_refund_notice_keeps_its_schedule_over_a_jump() {
     let mut bench = Bench::new();
@@ -263,7 +263,7 @@ fn a_refund_query_takes_each_number() {
 }
 
 #[test]
-fn a_certificate_is_wanted_when_it_is_switched_on() {
+fn a_certificate_is_required_when_it_is_switched_on() {
     let mut bench = Bench::new();
     paid(&mut bench, "alice");
     let lenient = json!({"strict": false});
@@ -290,7 +290,8 @@ fn a_certificate_is_wanted_when_it_is_switched_on() {
         let (status, body) = send(path, Some("expired"));
         assert_eq!(status, 400);
         assert!(body.contains("The SSL certificate error"));
-        // Another's is refused as WeChat does: unsigned, without a code.
+        // The certificate of another merchant is refused as WeChat does:
+        // unsigned, without a code.
         let another = "<xml><return_code><![CDATA[FAIL]]></return_code>\
                        <return_msg><![CDATA[certificate not match]]></return_msg></xml>";
         assert_eq!(send(path, Some("1900000110")), (200, another.to_owned()));

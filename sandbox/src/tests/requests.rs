@@ -1,4 +1,4 @@
-//! What a request is refused for before and while its call reads it.
+//! The checks of a request, before and during the parsing by its call.
 
 use super::*;
 
@@ -189,7 +189,7 @@ fn a_request_is_refused_for_what_it_asks() {
     );
     let answer = bench.order(|fields| fields.set("sub_mch_id", "1900000111"));
     assert_eq!(refused(&answer), ("signed", "PARAM_ERROR".into()));
-    // 2023-11-15 06:13:20 China time is the bench's now.
+    // 2023-11-15 06:13:20 China time is the current time of the test.
     let answer = bench.order(|fields| fields.set("time_expire", "20231115061819"));
     assert_eq!(refused(&answer), ("unsigned", "PARAM_ERROR".into()));
     let answer = bench.order(|fields| fields.set("time_expire", "20231115061820"));

@@ -1,12 +1,11 @@
-//! What a merchant reads afterwards: statements, settlements, rates, and the
-//! rest of the calls that move no money.
+//! Calls that move no money: statements, settlements, exchange rates, reports.
 
 use super::*;
 use wechatpay::common::bill::{Bill, RowState};
 use wechatpay::common::time::parse_china;
 use wechatpay::v2::settlement;
 
-/// 2023-11-15, 06:13:20 in China: the bench's now.
+/// 2023-11-15, 06:13:20 in China: the current time of the test.
 const TODAY: &str = "20231115";
 
 fn statement(bench: &mut Bench, fields: Fields) -> http::Response<Vec<u8>> {
@@ -25,7 +24,7 @@ fn of_day(day: &str) -> Fields {
     Fields::new().with("bill_date", day)
 }
 
-/// Why there is no statement.
+/// The reason why there is no statement.
 fn no_statement(bench: &mut Bench, fields: Fields) -> String {
     let answer = statement(bench, fields);
     let answer = Fields::parse(answer.body()).unwrap();
@@ -69,7 +68,7 @@ fn a_day(bench: &mut Bench) {
 }
 
 #[test]
-fn a_days_statement() {
+fn a_statement_lists_the_days_payments_refunds_and_reversals() {
     let mut bench = Bench::new();
     a_day(&mut bench);
     assert_eq!(no_statement(&mut bench, of_day(TODAY)), "Bill Creating");
@@ -133,12 +132,12 @@ fn a_statement_is_kept_90_days_the_last_included() {
 }
 
 #[test]
-fn there_is_no_statement() {
+fn a_day_without_a_statement_has_a_reason() {
     let mut bench = Bench::new();
     a_day(&mut bench);
     bench.now_ms = parse_china("20231117120000").unwrap();
     for (fields, words) in [
-        // s2: nothing happened on that day.
+        // s2: the day has no payments.
         (of_day("20231116"), "No Bill Exist"),
         (of_day("20231118"), "Bill Creating"),
         (of_day("2023-11-15"), "data format error"),
@@ -200,7 +199,7 @@ fn the_rate_of_a_day_is_published_at_ten() {
         fields.remove("nonce_str");
         bench.call(path, fields)
     };
-    // It is 06:13: the day's own rate comes at ten.
+    // It is 06:13: the day's own rate is published at ten.
     let early = ask(&mut bench, "/pay/queryexchagerate", TODAY);
     assert_eq!(early.get("rate_time"), Some("20231114"));
     let also = ask(&mut bench, "/pay/queryexchangerate", "20231114");

@@ -1,5 +1,4 @@
-//! What a strict account may not send, and what an account that is not strict
-//! may.
+//! Values that a strict account must not send, and that a lenient account may.
 
 use super::v3::{NATIVE, ask, global_order};
 use super::*;
@@ -15,7 +14,7 @@ fn set_strict(bench: &mut Bench, strict: bool) {
     assert_eq!(changed["strict"], strict, "{changed}");
 }
 
-/// What both kinds of account say to the same request.
+/// The answers of both kinds of account to the same request.
 fn strict_then_lenient(mut ask: impl FnMut(&mut Bench) -> Fields) -> [(&'static str, String); 2] {
     [true, false].map(|strict| {
         let mut bench = Bench::new();
@@ -203,7 +202,8 @@ fn the_sixth_quick_pay_payment_of_a_day_asks_for_the_password() {
             ("done", "")
         };
         assert_eq!((level, code.as_str()), expected);
-        // Payments with the password do not count, and tomorrow is another day.
+        // Payments with the password do not count, and the count begins again
+        // each day.
         bench.now_ms += DAY_MS;
         for number in 7..=11 {
             let paid = quick(&mut bench, &format!("till-{number}"), |_| {});
@@ -334,7 +334,7 @@ fn a_strict_account_reports_from_an_ipv4_address() {
 }
 
 #[test]
-fn a_strict_account_wants_the_client_certificate_for_each_refund_and_reverse() {
+fn a_strict_account_requires_the_client_certificate_for_each_refund_and_reverse() {
     for path in [
         "/secapi/pay/refund",
         "/secapi/pay/reverse",

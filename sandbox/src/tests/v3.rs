@@ -31,7 +31,7 @@ impl Rsa for Toy {
     }
 }
 
-/// An answer: its status, its JSON, and what holds of its signature.
+/// An answer: its status, its JSON, and whether its signature is valid.
 pub(super) struct Told {
     pub(super) status: u16,
     pub(super) json: Value,
@@ -75,7 +75,7 @@ pub(super) fn keyring(bench: &mut Bench, mchid: &str) -> Keyring {
     }
 }
 
-/// A signed request, which a test may spoil.
+/// A signed request, which a test may change.
 pub(super) fn request(
     bench: &mut Bench,
     mchid: &str,
@@ -174,7 +174,7 @@ pub(super) fn mainland_order(change: impl FnOnce(&mut Value)) -> Value {
 
 pub(super) const NATIVE: (&str, &str) = ("POST", "/v3/global/transactions/native");
 
-/// A notice on its way, verified and opened.
+/// A notice that is sent, verified and decrypted.
 pub(super) fn open_notice(
     bench: &mut Bench,
     mchid: &str,
@@ -201,7 +201,7 @@ pub(super) fn open_notice(
 }
 
 #[test]
-fn a_native_payment_in_each_region() {
+fn a_native_order_is_paid_and_notified_in_each_region() {
     for (call, order, id, query, close) in [
         (
             NATIVE,
@@ -353,7 +353,8 @@ fn i2_an_institution_names_its_sub_merchant_everywhere() {
     let sp_appid = "wx5a11d0b0c0ffee02";
     let sub_appid = "wx5a11d0b0c0ffee03";
     let mut bench = Bench::new();
-    // Who pays under which application, and which one the package names.
+    // The payer under an application, and the application that the package
+    // names.
     for (number, payer, package_appid) in [
         (
             "A-000001",
@@ -419,7 +420,7 @@ fn i2_an_institution_names_its_sub_merchant_everywhere() {
             Some("1900000111")
         );
     }
-    // Another sub-merchant's order does not exist for this one.
+    // Another sub-merchant's order counts as not existing.
     let query = format!(
         "/v3/global/transactions/out-trade-no/A-0000010?sp_mchid={INSTITUTION}&sub_mchid=1900000112"
     );
@@ -428,7 +429,7 @@ fn i2_an_institution_names_its_sub_merchant_everywhere() {
 }
 
 #[test]
-fn h5_and_app() {
+fn h5_and_app_orders_are_paid() {
     let mut bench = Bench::new();
     for (call, order, field) in [
         (

@@ -1,4 +1,4 @@
-//! What WeChat signs APIv3 with, and misbehaviour on request.
+//! WeChat's keys for APIv3, and requested faults.
 
 use super::v3::*;
 use super::*;
@@ -88,7 +88,7 @@ fn a_migration_signs_with_both() {
 }
 
 #[test]
-fn a_testers_own_key_is_taken() {
+fn a_testers_own_key_is_accepted() {
     let mut bench = Bench::new();
     let shop = credentials(&mut bench, MCH_ID);
     let own = json!({"mch_id": "1600000001", "certificate": shop["certificate"]});
@@ -115,7 +115,7 @@ fn a_testers_own_key_is_taken() {
     }
 }
 
-/// What a receiver finds wrong, if it looks.
+/// The error that a receiver finds when it verifies.
 fn found(bench: &mut Bench, outgoing: &Outgoing) -> String {
     match open_notice(bench, MCH_ID, outgoing) {
         Err(why) => why,
@@ -225,7 +225,7 @@ fn answers_can_be_faulty() {
             _ => name,
         };
         assert!(verdict.contains(expected), "{name}: {verdict}");
-        // Once, and no more.
+        // Only once.
         ask(&mut bench, MCH_ID, ("GET", &query), &Value::Null);
     }
 }
@@ -256,7 +256,7 @@ fn an_empty_answer_can_have_a_bad_signature() {
 }
 
 #[test]
-fn every_code_can_be_had() {
+fn every_code_can_be_requested() {
     let mut bench = Bench::new();
     let query = format!("/v3/global/transactions/out-trade-no/V3-0001?mchid={MCH_ID}");
     for (code, status, _) in front::code_table() {
@@ -286,7 +286,7 @@ fn every_code_can_be_had() {
 }
 
 #[test]
-fn notices_come_late_on_request() {
+fn notices_can_be_delayed() {
     let mut bench = Bench::new();
     let faults = json!({"delay_notices_seconds": 60, "duplicate_notices": 1});
     bench.control("/sandbox/faults", &faults);
@@ -318,7 +318,7 @@ fn the_tables_in_the_document_are_the_codes_own() {
     for table in [codes, lies] {
         assert!(document.contains(&table), "docs/sandbox.md wants:\n{table}");
     }
-    // A partner's path and a further segment are written shorter.
+    // The partner's path and a further segment are written in short form.
     for title in front::titles() {
         let path = title.split(' ').next_back().unwrap_or_default();
         let path = path.replace("/partner/", "/");

@@ -31,7 +31,7 @@ fn refund(bench: &mut Bench, number: &str, amount: i64, more: &Value) -> Told {
 }
 
 #[test]
-fn quick_pay_in_each_region() {
+fn a_quick_pay_is_paid_or_reversed_in_each_region() {
     let mut bench = Bench::new();
     let code = pay_code(&mut bench, &json!({"payer": "alice"}));
     let paid = ask(&mut bench, MCH_ID, MICROPAY, &quick_pay(&code, "Q-00001"));
@@ -161,7 +161,7 @@ fn a_refund_number_requests_a_faulty_refund_notice() {
 }
 
 #[test]
-fn a_statement_in_each_region() {
+fn a_statement_is_signed_or_linked_by_region() {
     let mut bench = Bench::new();
     let day = "20231115";
     let global = format!("/v3/global/statements?date={day}&mchid={MCH_ID}");
@@ -169,7 +169,7 @@ fn a_statement_in_each_region() {
     bench.pay("V3-0001");
     let early = ask(&mut bench, MCH_ID, ("GET", &global), &Value::Null);
     assert_eq!((early.status, early.code()), (400, "STATEMENT_CREATING"));
-    // Signatures keep to the caller's clock.
+    // Signatures use the caller's clock.
     bench.control("/sandbox/time", &json!({"advance_seconds": 2 * 86_400}));
 
     let asked = request(&mut bench, MCH_ID, ("GET", &global), &Value::Null);

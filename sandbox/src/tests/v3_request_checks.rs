@@ -1,4 +1,4 @@
-//! What an APIv3 request is refused for, in WeChat's order.
+//! The checks of an APIv3 request, in WeChat's order.
 
 use super::v3::*;
 use super::*;
@@ -68,7 +68,7 @@ fn a_wrong_signature_is_answered_with_what_would_have_been_signed() {
 }
 
 #[test]
-fn required_headers() {
+fn each_required_header_is_checked() {
     let mut bench = Bench::new();
     for (name, value, status) in [
         ("accept", "", 400),
@@ -98,7 +98,7 @@ fn required_headers() {
 }
 
 #[test]
-fn fields_are_named_with_their_values() {
+fn a_wrong_field_is_named_with_its_value() {
     let mut bench = Bench::new();
     for (change, field, value) in [
         (
@@ -199,7 +199,7 @@ fn the_request_is_checked_after_its_form() {
 }
 
 #[test]
-fn json_is_read_strictly() {
+fn json_is_parsed_strictly() {
     let mut bench = Bench::new();
     let key = credentials(&mut bench, MCH_ID)["private_key"].clone();
     let key = wechatpay::rsa::PrivateKey::from_pem(key.as_str().unwrap()).unwrap();

@@ -1,5 +1,4 @@
-//! Merchants, institutions' sub-merchants, and the applications they pay
-//! under.
+//! Merchants, institutions' sub-merchants, and their applications.
 
 use crate::table::Table;
 use crate::wechat::dialect::NoticeSchedule;
@@ -36,20 +35,20 @@ pub struct Merchant {
     pub sign_type: String,
     /// The settlement currency. The merchant may use this currency and CNY.
     pub fee_type: Currency,
-    /// The ways to pay that are switched on; others answer `NOAUTH`.
+    /// The payment methods that are switched on; others answer `NOAUTH`.
     pub trade_types: Vec<TradeType>,
     /// The registered payment directories. None registered: any page may pay.
     pub jsapi_directories: Vec<String>,
     /// An institution's sub-merchants. It must name one in every request.
     pub sub_merchants: Vec<SubMerchant>,
-    /// Where Native mode 1 asks for an order when a product's QR code is
+    /// The URL that WeChat calls in Native mode 1 when a product's QR code is
     /// scanned.
     pub native_callback_url: Option<String>,
     /// The APIv3 key, which encrypts notices and platform certificates.
     pub apiv3_key: String,
-    /// What the merchant signs APIv3 requests with.
+    /// The key that the merchant signs APIv3 requests with.
     pub certificate: MerchantKey,
-    /// What WeChat signs APIv3 answers and notices with.
+    /// The keys that WeChat signs APIv3 answers and notices with.
     pub platform: Platform,
     /// The merchant's account at iOnline, where it has one.
     pub ionline: Option<Ionline>,
@@ -80,7 +79,7 @@ pub struct MerchantKey {
 }
 
 impl MerchantKey {
-    /// The development key pair of a merchant that brings no key.
+    /// The development key pair of a merchant without a key of its own.
     pub(crate) fn development(mch_id: &str) -> Self {
         let pair = keys::of_merchant(mch_id);
         let certificate = Certificate::from_pem(pair.certificate).ok();
@@ -102,7 +101,7 @@ impl MerchantKey {
 /// A merchant's account at iOnline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ionline {
-    /// The merchant id there.
+    /// The merchant id at iOnline.
     pub mid: String,
     /// The key that signs in both directions.
     pub key: String,
@@ -134,7 +133,7 @@ pub struct MiniProgram {
 }
 
 impl MiniProgram {
-    /// A built-in merchant's, by the end of its numbers.
+    /// A built-in merchant's Mini Program, by the end of its numbers.
     fn built_in(last: &str) -> Option<Self> {
         Some(Self {
             appid: format!("wx5a11d0b0c0ffee{last}"),
@@ -202,7 +201,7 @@ impl Merchant {
             .chain(self.mini_programs())
     }
 
-    /// Those of them that are Mini Programs.
+    /// The Mini Programs among them.
     fn mini_programs(&self) -> impl Iterator<Item = (&str, &str)> {
         let subs = self.sub_merchants.iter().map(|sub| &sub.mini_program);
         std::iter::once(&self.mini_program)
@@ -211,7 +210,7 @@ impl Merchant {
             .map(|mini| (mini.appid.as_str(), mini.app_secret.as_str()))
     }
 
-    /// The form that control calls answer with: everything, and each payer's
+    /// The form of the control calls' answers: all members, and each payer's
     /// openid.
     pub(crate) fn to_json(&self) -> Value {
         let subs: Vec<Value> = self
@@ -300,8 +299,8 @@ pub(crate) fn owner_of<'a>(merchants: &'a Table<Merchant>, openid: &str) -> Opti
         .find(|appid| Payer::ALL.iter().any(|payer| payer.openid(appid) == openid))
 }
 
-/// The merchants that are always there: a direct one, an institution, one
-/// whose WeChat signs with a public key, and one behind iOnline.
+/// The built-in merchants: a direct one, an institution, one whose WeChat signs
+/// with a public key, and one with an account at iOnline.
 pub(crate) fn built_in() -> [Merchant; 4] {
     let merchant = |name: &str, mch_id: &str, last: &str, keys: [&str; 2], fee_type| Merchant {
         name: name.to_owned(),

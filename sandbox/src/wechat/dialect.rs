@@ -32,7 +32,7 @@ impl NoticeSchedule {
     }
 }
 
-/// How an order was made.
+/// How the order was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "dialect")]
 pub(crate) enum Dialect {
@@ -57,8 +57,8 @@ impl Dialect {
         }
     }
 
-    /// What a payment package for such an order must say as its `signType`.
-    /// iOnline signs its packages itself, with MD5.
+    /// The required `signType` of a payment package for such an order. iOnline
+    /// signs its packages itself, with MD5.
     pub(crate) const fn package_sign_type(self) -> &'static str {
         match self {
             Self::V2 { sign_type } => sign_type.as_str(),
@@ -90,7 +90,7 @@ mod tests {
     };
 
     #[test]
-    fn how_long_notices_are_repeated() {
+    fn notices_are_repeated_for_the_documented_time() {
         let sum =
             |dialect: Dialect, schedule| -> u32 { dialect.retry_seconds(schedule).iter().sum() };
         assert_eq!(sum(V2, NoticeSchedule::Manual), 11_040);

@@ -1,9 +1,9 @@
-//! Faults on request: which call is to fail, and how.
+//! Requested faults: which call fails, and how.
 //!
 //! ```text
-//! POST /sandbox/faults {"fail_next": {path, code, times?}}   any call, so often
-//! out_trade_no=T1_FAULT_SYSTEMERROR                          each call that knows the code
-//! out_trade_no=T1_FAULT_SYSTEMERROR@orderquery               that call alone
+//! POST /sandbox/faults {"fail_next": {path, code, times?}}   any call, this many times
+//! out_trade_no=T1_FAULT_SYSTEMERROR                          each call that has the code
+//! out_trade_no=T1_FAULT_SYSTEMERROR@orderquery               only that call
 //! ```
 //!
 //! The second way needs only an order number, which any SDK's test can choose.
@@ -24,16 +24,16 @@ pub(crate) struct Faults {
     pub(crate) duplicate_notices: u8,
     /// How long each notice waits before it is sent first.
     pub(crate) delay_notices_seconds: i64,
-    /// The minimum age of an order that is closed, in seconds; the manual asks
-    /// for 300.
+    /// The minimum age of an order that is closed, in seconds; the manual
+    /// requires 300.
     #[serde(default)]
     pub(crate) close_after_seconds: u32,
     /// Whether refund and reverse require a certificate on a plain connection,
-    /// which cannot carry one.
+    /// on which none can be presented.
     pub(crate) require_certificate: bool,
     /// Calls that are to fail.
     pub(crate) fail_next: Vec<FailNext>,
-    /// APIv3's answers and notices that are to be wrong.
+    /// APIv3's answers and notices that are to be forged.
     pub(crate) lie_next: Vec<NextForgery>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct NextForgery {
     pub(crate) times: u32,
 }
 
-/// Which kind of message is wrong.
+/// The kind of message that is forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MessageKind {
@@ -59,8 +59,7 @@ pub(crate) enum MessageKind {
     Notice,
 }
 
-/// What is wrong with an APIv3 answer or notice. Everything else in it is
-/// correct.
+/// The defect of an APIv3 answer or notice. The rest of it is correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Forgery {
@@ -68,27 +67,27 @@ pub(crate) enum Forgery {
     WrongSerial,
     /// The `Wechatpay-*` headers are missing.
     NoSignature,
-    /// The signature does not hold.
+    /// The signature is invalid.
     BadSignature,
     /// The signature is one of Tencent's probes.
     Signtest,
-    /// The signature holds, and its timestamp is more than five minutes ago.
+    /// The signature is valid, and its timestamp is more than five minutes old.
     ClockSkew,
-    /// A name twice in the JSON, under a signature that holds.
+    /// A repeated name in the JSON, under a valid signature.
     DuplicateKeys,
-    /// A notice: one minor unit more.
+    /// A notice with one minor unit more.
     OtherAmount,
-    /// A notice: the same number in another currency.
+    /// A notice with the same number in another currency.
     OtherCurrency,
-    /// A notice: another merchant's.
+    /// A notice of another merchant.
     OtherMerchant,
-    /// A notice: a sub-merchant that the institution does not have.
+    /// A notice of a sub-merchant that the institution does not have.
     UnknownSubMchid,
-    /// A notice: an event that no manual has.
+    /// A notice of an event that no manual has.
     UnknownEvent,
-    /// A notice: a nonce of 11 characters.
+    /// A notice with a nonce of 11 characters.
     NonceLength,
-    /// A notice: the ciphertext's end is missing.
+    /// A notice without the end of its ciphertext.
     CutCiphertext,
 }
 
@@ -195,11 +194,11 @@ impl Forgery {
 /// How a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It answers with a code and does nothing.
+    /// It answers with a code and is not executed.
     Code(String),
-    /// It does nothing and does not answer.
+    /// It is not executed and not answered.
     NoAnswer,
-    /// It does its work and does not answer.
+    /// It is executed and not answered.
     NoAnswerAfter,
 }
 
@@ -238,7 +237,7 @@ pub(crate) fn text_after_fault<'a>(number: &'a str, call: &str) -> Option<&'a st
     }
 }
 
-/// The codes of every call. The statement call has sentences in their place.
+/// The codes of every call. The statement call has sentences instead.
 pub(crate) const ANYWHERE: &[ErrorCode] = &[
     SystemError,
     ParamError,

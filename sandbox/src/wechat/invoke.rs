@@ -1,11 +1,11 @@
-//! The payer's side: the package that a page hands to `WeixinJSBridge` (WeChat
+//! The payer's side: the package that a page passes to `WeixinJSBridge` (WeChat
 //! Pay v2 manual, section 7.7) or a Mini Program to `wx.requestPayment`, a
-//! scanned `code_url` (6.5), the request that an app hands to WeChat's SDK
-//! (8.5), and the payment that follows. It is the same for every dialect but
+//! scanned `code_url` (6.5), the request that an app passes to WeChat's SDK
+//! (8.5), and the payment that follows. It is the same for every dialect except
 //! for the package's signature.
 //!
-//! Every refusal has a stable name beside WeChat's words for it, so that a
-//! test can ask for exactly one.
+//! Every refusal has a stable name besides WeChat's text, so that a test can
+//! expect exactly one.
 
 use crate::moment::Moment;
 use crate::web::CallOutcome;
@@ -211,7 +211,7 @@ fn with_order(mut outcome: Value, wechat: &WeChat, key: &str, now_ms: i64) -> Va
     outcome
 }
 
-/// What the payer reads before paying.
+/// The sheet that the payer reads before paying.
 fn sheet(wechat: &WeChat, order: &Order, payer: Payer) -> Value {
     json!({
         "merchant": orders::payee(&wechat.merchants, order),
@@ -249,7 +249,7 @@ fn pay(
     Ok(())
 }
 
-/// The package of section 7.7, and the page that hands it over.
+/// Checks the package of section 7.7, and the page that passes it.
 fn check_package(
     wechat: &WeChat,
     payer: Payer,
@@ -438,8 +438,8 @@ fn check_app_package(
     Ok(order.key())
 }
 
-/// With the API key in the prepayment's sign type, which an APP package does not
-/// name; with the merchant's private key in APIv3. iOnline has no APP.
+/// Signed with the API key in the prepayment's sign type, which an APP package
+/// does not name; in APIv3 with the merchant's private key. iOnline has no APP.
 fn is_app_signed(wechat: &WeChat, app: &App, dialect: Dialect, merchant: &Merchant) -> bool {
     match dialect {
         Dialect::V2 { sign_type } => app.verify(&merchant.secret(), sign_type).is_ok(),
@@ -448,8 +448,8 @@ fn is_app_signed(wechat: &WeChat, app: &App, dialect: Dialect, merchant: &Mercha
     }
 }
 
-/// With the API key in v2 and by iOnline, with the merchant's private key in
-/// APIv3.
+/// Signed with the API key in v2 and by iOnline, with the merchant's private
+/// key in APIv3.
 fn is_signed(wechat: &WeChat, jsapi: &Jsapi, dialect: Dialect, merchant: &Merchant) -> bool {
     match dialect {
         Dialect::V2 { .. } | Dialect::Ionline => jsapi.verify(&merchant.secret()).is_ok(),

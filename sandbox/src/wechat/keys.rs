@@ -23,7 +23,7 @@ pub(crate) const PLATFORM: [Pair; 3] = [
     pair!("platform_3"),
 ];
 
-/// The WeChat Pay public key, and what signs for it.
+/// The WeChat Pay public key, and the private key that belongs to it.
 pub(crate) const PUBLIC_KEY: &str = include_str!("../keys/public_key.pub.pem");
 pub(crate) const PUBLIC_KEY_PRIVATE: &str = include_str!("../keys/public_key.key.pem");
 
@@ -31,7 +31,7 @@ const DIRECT: Pair = pair!("merchant_1900000109");
 const INSTITUTION: Pair = pair!("merchant_1900000110");
 const OTHER: Pair = pair!("merchant_other");
 
-/// The pair of a merchant that brings no key of its own.
+/// The key pair of a merchant without a key of its own.
 pub(crate) fn of_merchant(mch_id: &str) -> Pair {
     match mch_id {
         "1900000109" => DIRECT,

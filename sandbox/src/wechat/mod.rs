@@ -1,10 +1,10 @@
 //! WeChat itself: WeChat Pay v2, APIv3 and iOnline over one set of orders and
 //! refunds, OAuth, the merchants and the payers.
 //!
-//! From the bottom up: [`state`] holds the rows and the clock, [`rules`] decides
-//! what may happen to an order, [`v2`], [`v3`] and [`ionline`] read requests and
-//! write answers and notices, [`notify`] makes notices, [`settle`] ends refunds,
-//! and [`invoke`] is the payer who pays.
+//! From the bottom up: [`state`] holds the rows and the clock, [`rules`]
+//! decides which changes of an order are allowed, [`v2`], [`v3`] and
+//! [`ionline`] read requests and write answers and notices, [`notify`] makes
+//! notices, [`settle`] ends refunds, and [`invoke`] is the payer's payment.
 
 pub(crate) mod accounts;
 pub(crate) mod dialect;
@@ -78,7 +78,8 @@ pub(crate) fn handle(
     }
 }
 
-/// When [`due`] will have a notice or a refund settles, if ever: WeChat's time.
+/// When [`due`] will next return a notice or settle a refund, if ever: WeChat's
+/// time.
 pub(crate) fn next_due_ms(wechat: &WeChat) -> Option<i64> {
     let notice_ms = if wechat.faults.hold_notices {
         None
@@ -89,8 +90,8 @@ pub(crate) fn next_due_ms(wechat: &WeChat) -> Option<i64> {
     notice_ms.into_iter().chain(settled_ms).min()
 }
 
-/// Settles the refunds whose time has come, and gives out the notices that are
-/// due. `now_ms` is the caller's time.
+/// Settles the refunds that are due, and returns the notices that are due.
+/// `now_ms` is the caller's time.
 pub(crate) fn due(wechat: &mut WeChat, now_ms: i64) -> Vec<Outgoing> {
     let own_ms = now_ms.saturating_add(wechat.offset_ms);
     settle::settle_refunds(wechat, own_ms);

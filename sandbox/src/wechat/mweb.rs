@@ -13,7 +13,7 @@ use http::StatusCode;
 use url::Url;
 use wechatpay::common::prepay::MWEB_URL_SECONDS;
 
-/// WeChat's own path for it.
+/// WeChat's own path of the page.
 pub(crate) const PATH: &str = "/cgi-bin/mmpayweb-bin/checkmweb";
 
 /// `GET`: the sheet, once for each payer.
@@ -58,7 +58,7 @@ pub(crate) fn show(wechat: &WeChat, request: &Request) -> Answer {
     )
 }
 
-/// `POST`: pays or cancels, and goes back to the merchant's page.
+/// `POST`: pays or cancels, and redirects to the merchant's page.
 pub(crate) fn act(wechat: &mut WeChat, request: &Request, moment: &mut Moment<'_>) -> Answer {
     let field = |name| web::parameter(request.body(), name).unwrap_or_default();
     let Some(order) = find(wechat, &field("prepay_id")) else {

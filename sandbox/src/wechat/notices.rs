@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use wechatpay::{ionline, v2, v3};
 
-/// How long a receiver has to answer.
+/// The time within which a receiver must answer.
 pub const TIMEOUT_MS: u32 = 5000;
 
 /// An attempt without an outcome after this time counts as never made: the
@@ -31,7 +31,7 @@ const EXCERPT_CHARACTERS: usize = 500;
 /// A notice to POST now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Pass it back with the outcome.
+    /// The id to pass back with the outcome.
     pub id: String,
     /// The order's `notify_url`.
     pub url: String,
@@ -58,13 +58,13 @@ pub enum Outcome {
 /// A notice's content and destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Letter {
-    /// Whose notice it is.
+    /// The merchant that receives it.
     pub(crate) mch_id: String,
-    /// About which order.
+    /// The order that it is about.
     pub(crate) out_trade_no: String,
-    /// Where it goes.
+    /// The URL that it is sent to.
     pub(crate) url: String,
-    /// Which decides the schedule, and what acknowledges it.
+    /// The dialect, which decides the schedule and the acknowledgement.
     pub(crate) dialect: Dialect,
     /// The merchant's schedule for v2 when the notice was made.
     #[serde(default)]
@@ -72,7 +72,7 @@ pub(crate) struct Letter {
     pub(crate) content: Content,
 }
 
-/// What a notice says.
+/// The content of a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Content {
@@ -94,7 +94,7 @@ pub(crate) enum Content {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NoticeSubject {
     Paid(Box<Payment>),
-    /// How a refund ended: its key.
+    /// The key of a refund that has ended.
     Refunded(String),
 }
 
@@ -118,7 +118,7 @@ struct Attempt {
 }
 
 impl Notice {
-    /// How often it was sent already.
+    /// How many attempts were made.
     pub(crate) fn attempts_made(&self) -> usize {
         self.attempts.len()
     }
@@ -132,7 +132,7 @@ impl Notice {
             content,
             ..
         } = &self.letter;
-        // Shown before encryption.
+        // Shown unencrypted.
         let body = match content {
             Content::Ready { body, .. } => json!(body),
             Content::Event { subject, .. } => json!(subject),

@@ -1,4 +1,4 @@
-//! Makes notices and gives out those that are due.
+//! Makes notices and returns those that are due.
 
 use crate::moment::{Moment, bytes_of};
 use crate::wechat::dialect::Dialect;
@@ -33,7 +33,7 @@ pub(crate) fn paid(wechat: &mut WeChat, key: &str, moment: &mut Moment<'_>) {
     }
 }
 
-/// Notifies the merchant of how a refund ended, where the refund has a
+/// Notifies the merchant of the end of a refund, where the refund has a
 /// `notify_url`.
 pub(crate) fn refunded(wechat: &mut WeChat, refund: &Refund, at_ms: i64) {
     let (Some(url), Some(order)) = (&refund.notify_url, wechat.orders.get(&refund.order_key))
@@ -59,7 +59,7 @@ pub(crate) fn refunded(wechat: &mut WeChat, refund: &Refund, at_ms: i64) {
     }
 }
 
-/// Adds a notice, as often and as late as the faults say.
+/// Adds a notice, with the copies and the delay that the faults set.
 fn add(wechat: &mut WeChat, letter: &Letter, now_ms: i64) {
     let delay_ms = wechat.faults.delay_notices_seconds.saturating_mul(1000);
     let due_ms = now_ms.saturating_add(delay_ms);
@@ -69,7 +69,7 @@ fn add(wechat: &mut WeChat, letter: &Letter, now_ms: i64) {
     }
 }
 
-/// A notice as this attempt sends it.
+/// A notice in the form of this attempt.
 pub(crate) fn outgoing(wechat: &mut WeChat, id: &str, now_ms: i64) -> Option<Outgoing> {
     let notice = wechat.notices.get(id)?.clone();
     let (headers, body) = match &notice.letter.content {

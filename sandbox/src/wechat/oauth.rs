@@ -1,9 +1,9 @@
-//! OAuth: who the payer is, by `openid`.
+//! OAuth: finds the payer's `openid`.
 //!
 //! ```text
 //! GET /connect/oauth2/authorize   in WeChat: 302 to redirect_uri with code and state
 //! GET /sns/oauth2/access_token    the server: code → openid, once, within 5 minutes
-//! GET /sns/jscode2session         the same for a Mini Program, whose code wx.login gave
+//! GET /sns/jscode2session         the same for a Mini Program, with wx.login's code
 //! ```
 //!
 //! The header `x-sandbox-payer` names the payer: the phone adds it, and a
@@ -31,7 +31,7 @@ const LOGIN: &str = "wx.login";
 /// from an unknown one.
 const CODE_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// A code that WeChat handed to a page, or to a Mini Program.
+/// A code that WeChat returned to a page or to a Mini Program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Code {
     appid: String,
@@ -208,7 +208,7 @@ fn spend(
     Ok(known)
 }
 
-/// What WeChat shows to a browser that is not WeChat.
+/// The page that WeChat shows to a browser that is not WeChat.
 pub(crate) fn open_in_wechat() -> Answer {
     page(
         StatusCode::OK,

@@ -42,7 +42,7 @@ pub(crate) struct Order {
     pub(crate) prepay_id: Option<String>,
     pub(crate) code_url: Option<String>,
     pub(crate) mweb_url: Option<String>,
-    /// When the `prepay_id` was handed out.
+    /// When the `prepay_id` was issued.
     pub(crate) prepaid_ms: i64,
     pub(crate) state: State,
     /// Quick Pay: paid without the password.
@@ -53,7 +53,7 @@ pub(crate) struct Order {
     pub(crate) refunded: bool,
 }
 
-/// Where an order stands.
+/// The state of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub(crate) enum State {
@@ -120,7 +120,7 @@ impl Order {
         }
     }
 
-    /// The end of the time in which the order's `prepay_id` can be used.
+    /// The latest time at which the order's `prepay_id` can be used.
     pub(crate) fn payable_until_ms(&self) -> i64 {
         let prepaid_until = self.prepaid_ms.saturating_add(PREPAY_LIFETIME_MS);
         self.expires_ms
@@ -179,7 +179,7 @@ impl Order {
         }
     }
 
-    /// Who paid it.
+    /// The payer who paid it.
     pub(crate) const fn paid_by(&self) -> Option<Payer> {
         match self.state {
             State::Paid { payer, .. } => Some(payer),
@@ -187,7 +187,7 @@ impl Order {
         }
     }
 
-    /// What the payer is charged, in fen.
+    /// The amount that the payer is charged, in fen.
     pub(crate) fn cash_fee(&self) -> i64 {
         cash_fee(self.money)
     }
@@ -227,7 +227,7 @@ impl Order {
         };
     }
 
-    /// When something last happened to the order.
+    /// When the order last changed.
     pub(crate) fn touched_ms(&self) -> i64 {
         match self.state {
             State::NotPay | State::UserPaying { .. } => self.prepaid_ms,
@@ -238,7 +238,7 @@ impl Order {
         }
     }
 
-    /// The form that control calls answer with.
+    /// The form in control calls' answers.
     pub(crate) fn to_json(&self, now_ms: i64) -> Value {
         let paid = match &self.state {
             State::Paid { at_ms, payer, .. } => Some((at_ms, payer.as_str())),
@@ -376,7 +376,7 @@ impl Orders {
     }
 }
 
-/// An amount as the payer reads it: `HKD 12.50`, `JPY 1200`.
+/// An amount as the payer sees it: `HKD 12.50`, `JPY 1200`.
 pub(crate) fn amount_text(money: Money) -> String {
     let code = money.currency().code();
     let minor = money.amount_minor();
@@ -430,7 +430,7 @@ pub(crate) fn new_number(prefix: &str, moment: &mut Moment<'_>) -> String {
     format!("{prefix}{}{day}{}", moment.digits(5), moment.digits(10))
 }
 
-/// What a Native order's QR code says.
+/// The contents of a Native order's QR code.
 pub(crate) fn new_code_url(moment: &mut Moment<'_>) -> String {
     format!("weixin://wxpay/bizpayurl?pr={}", moment.alphanumeric(7))
 }
@@ -453,7 +453,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_payer_is_charged() {
+    fn the_payer_is_charged_at_the_fixed_rate() {
         for (minor, currency, fen) in [
             (1000, Currency::Cny, 1000),
             (1000, Currency::Hkd, 920),

@@ -1,4 +1,4 @@
-//! The payers' Quick Pay codes: 18 digits that begin 10 to 15, good for one
+//! The payers' Quick Pay codes: 18 digits that begin 10 to 15, valid for one
 //! payment within a minute (WeChat Pay v2 manual, section 5).
 
 use crate::moment::Moment;
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 /// How long a code can be used; the phone shows another one after it.
 const LIFETIME_MS: i64 = 60_000;
 
-/// A code is remembered for a day, to tell an expired one from any 18 digits.
+/// A code is stored for a day, to distinguish an expired code from any 18
+/// digits.
 const REMEMBERED_MS: i64 = 86_400_000;
 
 /// One code.
@@ -18,7 +19,7 @@ const REMEMBERED_MS: i64 = 86_400_000;
 pub(crate) struct PayCode {
     auth_code: String,
     pub(crate) payer: Payer,
-    /// What happens when it is scanned; decided by the amount if `None`.
+    /// The behaviour when it is scanned; decided by the amount if `None`.
     pub(crate) behaviour: Option<Behaviour>,
     made_ms: i64,
     pub(crate) used: bool,
@@ -40,7 +41,7 @@ pub(crate) enum Behaviour {
     Insufficient,
     /// `NOTSUPPORTCARD`.
     UnsupportedCard,
-    /// Paid, and no answer.
+    /// Paid, without an answer.
     Silent,
     /// Paid, and `BANKERROR`.
     BankError,
@@ -88,7 +89,7 @@ impl PayCode {
             || now_ms >= self.made_ms.saturating_add(LIFETIME_MS)
     }
 
-    /// The form that control calls answer with.
+    /// The form in control calls' answers.
     fn to_json(&self) -> Value {
         json!({
             "auth_code": self.auth_code,
@@ -99,7 +100,7 @@ impl PayCode {
     }
 }
 
-/// Makes a code, and forgets old ones.
+/// Makes a code, and deletes old ones.
 pub(crate) fn make(
     codes: &mut Table<PayCode>,
     payer: Payer,

@@ -1,15 +1,16 @@
-//! What a payer does on the payment sheet, and why WeChat shows none.
+//! The payer's actions on the payment sheet, and the reasons why WeChat shows
+//! none.
 
 use crate::input::{BadInput, Input};
 use crate::wechat::orders::NotPayable;
 use serde_json::{Value, json};
 
-/// What the payer does on the sheet.
+/// The payer's action on the sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Pay,
     Cancel,
-    /// The bank refuses. The order stays as it is and can be paid again.
+    /// The bank refuses. The order is unchanged and can be paid again.
     Fail,
 }
 
@@ -29,7 +30,7 @@ impl Action {
 pub(crate) struct SheetRefusal {
     /// Stable, for programs.
     reason: &'static str,
-    /// WeChat's words.
+    /// WeChat's text.
     err_desc: String,
     /// An explanation for developers, in one sentence.
     message: String,

@@ -58,8 +58,8 @@ impl Payer {
         }
     }
 
-    /// How the payer pays: the name on the sheet, and WeChat's `bank_type`.
-    /// `limit_pay=no_credit` leaves a debit card only.
+    /// The payment method: its name on the sheet, and WeChat's `bank_type`.
+    /// With `limit_pay=no_credit` only a debit card is used.
     pub(crate) const fn method(self, no_credit: bool) -> (&'static str, &'static str) {
         match (self, no_credit) {
             (Self::Alice | Self::Carol, _) => ("Balance 零钱", "CFT"),
@@ -68,7 +68,7 @@ impl Payer {
         }
     }
 
-    /// Where a refund to this payer goes, in WeChat's words for people.
+    /// The account that receives a refund to this payer, in WeChat's text.
     pub(crate) const fn refund_account(self, no_credit: bool) -> &'static str {
         match (self, no_credit) {
             (Self::Alice | Self::Carol, _) => "支付用户零钱",

@@ -1,13 +1,13 @@
-//! What WeChat signs APIv3 with for a merchant: platform certificates, the
-//! WeChat Pay public key, or during a migration both.
+//! WeChat's keys for APIv3, by merchant: platform certificates, the WeChat Pay
+//! public key, or during a migration both.
 //!
 //! ```text
 //! rotation   lists    signs with
 //!    0       1        1
-//!    1       1, 2     1           a new certificate can be fetched
-//!    2       1, 2     2           it takes over
-//!    3       2        2           the old one is gone
-//!    4       2, 3     2           and so on, around
+//!    1       1, 2     1           a new certificate can be downloaded
+//!    2       1, 2     2           the new one signs
+//!    3       2        2           the old one is removed
+//!    4       2, 3     2           and so on, with three certificates in turn
 //! ```
 
 use crate::wechat::keys;
@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use std::sync::LazyLock;
 use wechatpay::rsa::{Certificate, PrivateKey};
 
-/// The platform certificates with their keys, and the key behind the public
-/// one, read once.
+/// The platform certificates with their keys, and the private key of the public
+/// key, parsed once.
 static PAIRS: LazyLock<Vec<(Certificate, PrivateKey)>> = LazyLock::new(|| {
     let pairs = keys::PLATFORM.iter();
     let read = pairs.filter_map(|pair| {
@@ -29,7 +29,7 @@ static PAIRS: LazyLock<Vec<(Certificate, PrivateKey)>> = LazyLock::new(|| {
 static PUBLIC_KEY: LazyLock<Option<PrivateKey>> =
     LazyLock::new(|| PrivateKey::from_pem(keys::PUBLIC_KEY_PRIVATE).ok());
 
-/// What WeChat signs with for one merchant.
+/// WeChat's keys for one merchant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// How many steps the rotation has made: three steps replace one
@@ -56,7 +56,7 @@ impl Platform {
         }
     }
 
-    /// Whether a merchant has nothing but the public key.
+    /// Whether the merchant has only the public key.
     pub(crate) const fn has_certificates(&self) -> bool {
         self.public_key_percent < 100
     }
@@ -114,7 +114,7 @@ impl Platform {
                 .any(|certificate| certificate.serial_no().eq_ignore_ascii_case(serial))
     }
 
-    /// The form that control calls answer with.
+    /// The form in control calls' answers.
     pub(crate) fn to_json(&self, mch_id: &str) -> Value {
         let signing = self.signing_certificate().map(|signer| signer.serial);
         let certificates: Vec<Value> = self

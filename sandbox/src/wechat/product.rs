@@ -1,5 +1,5 @@
-//! Native mode 1: a payer scans a product's QR code, and WeChat asks the
-//! merchant what is to be paid (WeChat Pay v2 manual, sections 6.3 and 6.4).
+//! Native mode 1: a payer scans a product's QR code, and WeChat requests an
+//! order from the merchant (WeChat Pay v2 manual, sections 6.3 and 6.4).
 //!
 //! ```text
 //! a scan of weixin://wxpay/bizpayurl?sign=…&product_id=…
@@ -7,8 +7,8 @@
 //!   [`order_to_pay`]  reads the merchant's signed answer; the order of its prepay_id
 //! ```
 //!
-//! Each scan makes an order. To go on with the one that a sheet was shown for,
-//! `POST /sandbox/pay` takes the `order` of the answer.
+//! Each scan makes an order. To pay the order of a sheet that is shown, call
+//! `POST /sandbox/pay` with the `order` of the answer.
 
 use crate::moment::Moment;
 use crate::web::{CallOutcome, Request};
@@ -20,7 +20,7 @@ use wechatpay::common::{SignType, Text};
 use wechatpay::v2::answer::AnswerError;
 use wechatpay::v2::native::{self, Callback, ProductUrl};
 
-/// A scan whose callback is under way.
+/// A scan whose callback is in flight.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
     pub(crate) payer: Payer,
@@ -29,7 +29,7 @@ pub(crate) struct Scan {
     sign_type: SignType,
 }
 
-/// The callback that a scan makes necessary. `None` where the scanned URL is no
+/// The callback that a scan requires. `None` where the scanned URL is not a
 /// product, or its merchant cannot be called.
 pub(crate) fn callback(
     wechat: &WeChat,
@@ -69,12 +69,13 @@ pub(crate) fn callback(
     Some((request, scan))
 }
 
-/// Whether what was scanned is a product, and no order's own QR code.
+/// Whether the scanned text is a product's QR code, and not an order's.
 pub(crate) fn is_one(url: &str) -> bool {
     ProductUrl::fields_of(url).is_ok_and(|fields| fields.get("product_id").is_some())
 }
 
-/// The product, how its QR code is signed, and where to ask for an order.
+/// The product, the sign type of its QR code, and the URL to request an order
+/// from.
 pub(crate) fn look(
     wechat: &WeChat,
     url: &str,
@@ -94,7 +95,7 @@ pub(crate) fn look(
                 "the QR code's appid and mch_id are not a merchant of this sandbox",
             )
         })?;
-    // The URL does not say how it is signed.
+    // The URL does not contain its sign type.
     let sign_type = [SignType::Md5, SignType::HmacSha256]
         .into_iter()
         .find(|sign_type| fields.verify(&merchant.secret(), *sign_type).is_ok());
@@ -115,7 +116,7 @@ pub(crate) fn look(
     Ok((product, sign_type, callback_url))
 }
 
-/// The order to pay, by the merchant's answer.
+/// The order to pay, from the merchant's answer.
 pub(crate) fn order_to_pay(
     wechat: &WeChat,
     scan: &Scan,

@@ -1,8 +1,8 @@
-//! Refunds as WeChat keeps them (WeChat Pay v2 manual, sections 9.4 and 9.5).
+//! Refunds as WeChat stores them (WeChat Pay v2 manual, sections 9.4 and 9.5).
 //!
 //! ```text
-//! taken ─ PROCESSING ─ 20 s to a balance, 3 days to a card ─ SUCCESS
-//!              └ a tester says otherwise ─ REFUNDCLOSE or CHANGE: the money is the merchant's again
+//! accepted ─ PROCESSING ─ 20 s to a balance, 3 days to a card ─ SUCCESS
+//!                 └ a tester requests another end ─ REFUNDCLOSE or CHANGE: the merchant has the money again
 //! ```
 
 use crate::table::{Change, Table};
@@ -30,7 +30,7 @@ pub(crate) struct Refund {
     pub(crate) out_refund_no: String,
     pub(crate) refund_id: String,
     pub(crate) money: Money,
-    /// What the payer gets, in fen.
+    /// The amount that the payer receives, in fen.
     pub(crate) cash_refund_fee: i64,
     pub(crate) created_ms: i64,
     /// Sorts refunds by age, also within a millisecond.
@@ -41,7 +41,7 @@ pub(crate) struct Refund {
     /// The recipient, as WeChat writes it.
     pub(crate) recipient: String,
     pub(crate) notify_url: Option<String>,
-    /// What the request gave as the reason.
+    /// The reason in the request.
     #[serde(default)]
     pub(crate) reason: Option<String>,
     /// The dialect of the request and of its notice.
@@ -49,7 +49,7 @@ pub(crate) struct Refund {
     pub(crate) notice_nonce: String,
 }
 
-/// Where a refund stands.
+/// The state of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub(crate) enum State {
@@ -134,7 +134,7 @@ impl Refund {
         !matches!(self.state, State::Closed { .. })
     }
 
-    /// When the payer got the money.
+    /// When the payer received the money.
     pub(crate) const fn success_ms(&self) -> Option<i64> {
         match self.state {
             State::Success { at_ms } => Some(at_ms),
@@ -142,7 +142,7 @@ impl Refund {
         }
     }
 
-    /// The form that control calls answer with.
+    /// The form in control calls' answers.
     pub(crate) fn to_json(&self) -> Value {
         let settles_ms = match self.state {
             State::Processing { settles_ms } => Some(settles_ms),
@@ -242,7 +242,7 @@ impl Refunds {
             })
     }
 
-    /// The refunds that are under way, each with the time at which it settles.
+    /// The refunds in progress, each with the time at which it settles.
     pub(crate) fn settling(&self) -> impl Iterator<Item = (i64, &Refund)> {
         self.values().filter_map(|refund| match refund.state {
             State::Processing { settles_ms } => Some((settles_ms, refund)),

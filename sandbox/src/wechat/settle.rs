@@ -1,10 +1,10 @@
-//! Refunds settle: by their time, or because a tester ends them.
+//! Refunds settle at their time, or because a tester ends them.
 
 use crate::wechat::notify;
 use crate::wechat::refunds::State;
 use crate::wechat::state::WeChat;
 
-/// Settles every refund whose time has come.
+/// Settles every refund that is due.
 pub(crate) fn settle_refunds(wechat: &mut WeChat, now_ms: i64) {
     let due: Vec<(i64, String)> = wechat
         .refunds
@@ -32,7 +32,7 @@ pub(crate) fn settle_refund(wechat: &mut WeChat, key: &str, state: State, at_ms:
     if !matches!(state, State::Success { .. }) {
         wechat.add_funds(&refund.mch_id, money.currency(), money.amount_minor());
     } else if was_change {
-        // The money had gone back to the merchant's funds.
+        // The merchant's funds had received the money again.
         wechat.add_funds(&refund.mch_id, money.currency(), -money.amount_minor());
     }
     notify::refunded(wechat, &refund, at_ms);

@@ -109,7 +109,7 @@ impl WeChat {
         }
     }
 
-    /// Forgets everything but the built-in merchants, and sets the clock to
+    /// Deletes everything except the built-in merchants, and sets the clock to
     /// the real time.
     pub(crate) fn reset(&mut self) {
         self.offset_ms = 0;
@@ -180,7 +180,7 @@ impl WeChat {
         Some(lie)
     }
 
-    /// The URL that a scanned URL stands for: itself, unless it is a short one.
+    /// The long URL of a scanned short URL; any other URL unchanged.
     pub(crate) fn scanned(&self, url: &str) -> String {
         let long_url = self.short_urls.get(url);
         long_url.map_or_else(|| url.to_owned(), Clone::clone)
@@ -209,7 +209,7 @@ impl WeChat {
         merchant.map_or_else(NoticeSchedule::default, |merchant| merchant.notice_schedule)
     }
 
-    /// Where an H5 order sends the browser.
+    /// The URL of an H5 order for the browser.
     pub(crate) fn mweb_url(&self, prepay_id: &str) -> String {
         format!(
             "{}/cgi-bin/mmpayweb-bin/checkmweb?prepay_id={prepay_id}",

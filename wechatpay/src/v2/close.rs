@@ -4,7 +4,7 @@
 //! POST /pay/closeorder
 //!   appid mch_id [sub_appid sub_mch_id] out_trade_no nonce_str sign [sign_type]
 //! answer
-//! only the envelope
+//!   only the envelope
 //! ```
 //!
 //! Not before 5 minutes after the order. A refusal with

@@ -4,7 +4,7 @@
 //! ```text
 //! POST /tools/shorturl
 //!   appid mch_id [sub_appid sub_mch_id] nonce_str sign [sign_type]
-//! long_url    weixin://wxpay/bizpayurl?sign=…     signed unencoded
+//!   long_url    weixin://wxpay/bizpayurl?sign=…     signed unencoded
 //! answer
 //!   short_url   weixin://wxpay/s/…
 //! ```

@@ -1,6 +1,6 @@
-//! `v3.json`: the field lists of the two regions, made of the OpenAPI
-//! description by TheNorthMemory (MIT, beside it), and how messages are held
-//! against them.
+//! `v3.json`: the field lists of the two regions, made from the OpenAPI
+//! description by TheNorthMemory (MIT, in the same directory), and the
+//! functions that compare messages with them.
 //!
 //! ```text
 //! {"POST /v3/…/{transaction_id}": {"query":{…}, "body":{…}, "status":204, "answer":{…}}}
@@ -11,13 +11,13 @@
 use serde_json::Value;
 use wechatpay::v3::time::parse_rfc3339;
 
-/// Where the lists are not as the samples of the WeChat Pay APIv3 Global manual
-/// or as WeChat's other pages are, with the paths that they are about.
+/// The lists differ from the samples of the WeChat Pay APIv3 Global manual or
+/// from WeChat's other pages in these fields.
 const ALSO_WRITTEN: [&str; 11] = [
     // The manual's refund has it.
     "source",
-    // An institution's payer on the mainland, whose lists are a direct
-    // merchant's.
+    // An institution's payer on the mainland; the lists are those of a direct
+    // merchant.
     "payer.sp_openid",
     "payer.sub_openid",
     // One of the mainland's two lists of a query's answer has these, and the
@@ -28,7 +28,7 @@ const ALSO_WRITTEN: [&str; 11] = [
     "amount.payer_currency",
     "amount.exchange_rate",
     "payer",
-    // The mainland's H5 leaves out where the payer is, which it requires.
+    // The mainland's H5 list omits the payer's address, which WeChat requires.
     "scene_info.payer_client_ip",
     "scene_info.device_id",
 ];
@@ -102,7 +102,8 @@ impl Check<'_> {
                     self.value(&kinds[0], item, path);
                 }
             }
-            // Global's `detail` is a list here and an object in the Global manual.
+            // Global's `detail` is a list here and an object in the Global
+            // manual.
             (Value::Array(kinds), Value::Object(_)) if path == "detail" => {
                 self.value(&kinds[0], written, path);
             }
@@ -129,7 +130,7 @@ pub fn documented() -> Value {
     parsed(include_str!("v3.json"))
 }
 
-/// The documented operation whose path has this one's form.
+/// The documented operation whose path has the form of `path`.
 fn operation(documented: &Value, method: &str, path: &str) -> String {
     let path = path.replace("/v3/pay/partner/", "/v3/pay/");
     let fits = |documented: &str| {
@@ -147,7 +148,7 @@ fn operation(documented: &Value, method: &str, path: &str) -> String {
         .clone()
 }
 
-/// Holds a request against the lists. Returns the operation.
+/// Compares a request with the lists. Returns the operation.
 pub fn request(institution: bool, method: &str, path_and_query: &str, body: &str) -> String {
     let documented = documented();
     let (path, query) = path_and_query
@@ -185,7 +186,7 @@ pub fn request(institution: bool, method: &str, path_and_query: &str, body: &str
     operation
 }
 
-/// Holds an answer against them; an empty one where the lists have none.
+/// Compares an answer with the lists; it must be empty if the lists have none.
 pub fn answer(institution: bool, operation: &str, body: &str) {
     let documented = documented();
     let check = Check {

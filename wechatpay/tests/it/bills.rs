@@ -1,4 +1,4 @@
-//! Statements: written and read, as they are met, and made to do harm.
+//! Statements: written and read, in the forms that occur, and malformed ones.
 
 use crate::{changed, direct, institution, key, mutate, nonce, payment, received};
 use order::Currency;
@@ -62,7 +62,7 @@ fn reversed() -> Row {
     }
 }
 
-/// The attach of a payment holds a line's end, which a statement cannot.
+/// The `attach` of a payment contains a line feed, which a statement must not.
 fn rows() -> Vec<Row> {
     vec![paid(), refunded(), reversed()]
 }
@@ -127,7 +127,7 @@ fn a_statement_reads_the_same_in_any_order_of_columns() {
     columns.reverse();
     let csv = Bill::of(rows()).to_csv(&columns, Language::English);
     assert_eq!(read(&csv).map(|bill| bill.rows), Ok(rows()));
-    // A payment's columns alone have no refunds.
+    // The columns of a payment alone contain no refunds.
     columns.retain(|column| column.is_of_payment());
     let csv = Bill::of(vec![paid()]).to_csv(&columns, Language::Chinese);
     assert!(!csv.contains('退'));
@@ -149,7 +149,7 @@ fn p4_amounts_are_in_the_currencys_main_unit() {
     assert!(csv.contains("`JPY,`1980,"), "{csv}");
     assert!(csv.contains("`CNY,`7.54,"), "{csv}");
     assert_eq!(read(&csv).unwrap().rows[0].total_fee, 1980);
-    // With decimals it is the same, as long as they are nothing.
+    // With decimals that are all zero it is the same.
     let long = csv.replace("`1980,", "`1980.00,");
     assert_eq!(read(&long).unwrap().rows[0].total_fee, 1980);
     let half = csv.replace("`JPY,`1980,", "`JPY,`1980.50,");
@@ -169,8 +169,8 @@ fn odd_value(line: usize, column: &'static str, problem: Problem) -> OddRow {
     }
 }
 
-/// The header of the WeChat Pay v2 manual, section 9.6, word by word. Its row
-/// has lost three of its values; here they are put in again.
+/// The header of the WeChat Pay v2 manual, section 9.6, word by word. The
+/// manual's row lacks three of its values, which are added here.
 #[test]
 fn the_manuals_statement_reads() {
     let header = "Transaction time, Official account ID(appid), Vendor ID(mch_id), Sub vendor \
@@ -206,7 +206,7 @@ fn the_manuals_statement_reads() {
     assert_eq!(row_read.sub_mch_id, None);
     assert_eq!(bill.totals.len(), 5);
 
-    // As it is printed there, the row is three values short.
+    // As printed in the manual, the row has three values too few.
     let short = row
         .replace(",,,商品", ",,商品")
         .replace(",0,0,,,,0", ",0,0,,0");
@@ -218,8 +218,8 @@ fn the_manuals_statement_reads() {
     assert_eq!(odd(&format!("{header}\n{short}\n{totals}")), [width]);
 }
 
-/// Tencent's Chinese manual, 9.6: its colons are in full width, and its columns
-/// have older names.
+/// Tencent's Chinese manual, 9.6: it has full-width colons, and older names of
+/// columns.
 #[test]
 fn the_chinese_manuals_statement_reads() {
     let csv = "交易时间,公众账号ID,商户号,子商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,\
@@ -242,10 +242,10 @@ fn the_chinese_manuals_statement_reads() {
     assert_eq!(bill.totals[0], count);
 }
 
-/// A mainland merchant's statement as it comes: a byte order mark, CRLF, 27
-/// columns and 7 totals.
+/// A mainland merchant's statement as WeChat sends it: a byte order mark, CRLF,
+/// 27 columns and 7 totals.
 #[test]
-fn a_mainland_statement_is_written_as_it_comes() {
+fn a_mainland_statement_is_written_as_wechat_writes_it() {
     let row = Row {
         fee_type: Currency::Cny,
         body: Some("茶,饼".to_owned()),
@@ -287,7 +287,7 @@ fn back_ticks_and_line_ends_are_replaced_in_values() {
     assert_eq!(bill.rows[0].body.as_deref(), Some("a,'b  总交易单数"));
 }
 
-/// The rows must add up.
+/// The sums of the rows must equal the totals.
 #[test]
 fn totals_that_disagree_with_the_rows_are_refused() {
     let csv = Bill::of(rows()).to_csv(Column::ALL, Language::English);
@@ -331,20 +331,21 @@ fn totals_that_disagree_with_the_rows_are_refused() {
     let line = 6;
     let bad = Problem::BadFormat.of("total transaction amount");
     assert_eq!(error, BillError::Value { line, error: bad });
-    // Where a refund's row repeats the order's amount, it may be left out.
+    // Where a refund's row repeats the order's amount, its amount may be left
+    // out of the sum.
     let mut repeated = rows();
     repeated[1].total_fee = 888;
     let csv = Bill::of(repeated).to_csv(Column::ALL, Language::English);
     assert!(read(&csv).is_ok());
     assert!(read(&csv.replace("`3,`26.64,", "`3,`17.76,")).is_ok());
-    // Two currencies have no common sum; their number is compared all the same.
+    // Two currencies have no common sum; only the number of rows is compared.
     let mut mixed = rows();
     mixed[2].fee_type = Currency::Jpy;
     let csv = Bill::of(mixed).to_csv(Column::ALL, Language::English);
     assert!(read(&csv.replace("`3.00\r\n", "`9.00\r\n")).is_ok());
 }
 
-/// S2 and S1: a day with no payments, and a day that is not over.
+/// S2 and S1: a day without payments, and a day that has not ended.
 #[test]
 fn s2_a_refusal_has_its_code_in_any_case() {
     for (return_msg, code) in [
@@ -403,7 +404,7 @@ fn each_kind_of_broken_statement_has_its_error() {
     assert_eq!(read("hello"), Err(BillError::NoHeader));
     assert_eq!(read(r#"{"code":"FAIL"}"#), Err(BillError::NoHeader));
     assert_eq!(read(&",".repeat(1000)), Err(BillError::NoHeader));
-    // Cut short, wherever between two lines.
+    // Cut between any two lines.
     for from in 1..lines.len() {
         assert_eq!(read(&without(from)), Err(BillError::NoTotals), "{from}");
     }
@@ -446,7 +447,7 @@ fn each_kind_of_broken_statement_has_its_error() {
         ("`8.88", "`", Problem::Empty, "total_fee"),
         ("`0.05328", "`x", Problem::BadFormat, "poundage"),
     ] {
-        // One odd row keeps no other from being read.
+        // An unreadable row does not affect the others.
         let bill = read(&csv.replacen(from, to, 1)).unwrap();
         assert_eq!(bill.odd, [odd_value(2, field, problem)], "{to}");
         assert_eq!(bill.rows, &read(&csv).unwrap().rows[1..], "{to}");
@@ -456,7 +457,7 @@ fn each_kind_of_broken_statement_has_its_error() {
         "line 2: total_fee is not in the format of this field"
     );
     assert_eq!(Bill::read(b"\xFF\xFE"), Err(BillError::NotUtf8));
-    // A comma at each line's end does no harm.
+    // A comma at the end of each line is accepted.
     let commas = format!("{},", lines.join(",\n"));
     let unmarked = commas
         .replace('`', "")
@@ -465,7 +466,7 @@ fn each_kind_of_broken_statement_has_its_error() {
     assert!(read(&unmarked.replace("a,b", "ab")).is_ok());
 }
 
-/// A few bytes that inflate to more than fits.
+/// A few bytes that inflate to more than the limit.
 #[test]
 fn a_gzip_bomb_is_refused() {
     let bomb = gzip(&"0".repeat(MAX_BYTES + 1));
@@ -484,7 +485,7 @@ fn a_gzip_bomb_is_refused() {
     assert_eq!(Bill::read(&wrong_sum), Err(BillError::Gzip));
 }
 
-/// However long a statement is, no more than a line of it is held.
+/// However long a statement is, at most two lines are in memory.
 #[test]
 fn a_long_statement_is_read_in_little_memory() {
     const ROWS: usize = 200_000;
@@ -496,7 +497,7 @@ fn a_long_statement_is_read_in_little_memory() {
         assert!(matches!(entry, Entry::Row(_)));
         read += 1;
     };
-    // Pieces that end anywhere, in the middle of a character too.
+    // Chunks that end anywhere, also in the middle of a character.
     let row = format!("{}\r\n", lines[1]).repeat(10);
     reader
         .push(format!("{}\r\n", lines[0]).as_bytes(), &mut each)
@@ -518,7 +519,8 @@ fn a_long_statement_is_read_in_little_memory() {
     assert_eq!(error, Err(BillError::LineTooLong { line: 1 }));
 }
 
-/// A product's name may hold a line feed: the row goes on in the next line.
+/// A product's name may contain a line feed: the row continues in the next
+/// line.
 #[test]
 fn a_line_feed_in_a_value_loses_no_row() {
     let csv = Bill::of(rows()).to_csv(&Column::OVERSEAS, Language::Chinese);
@@ -529,7 +531,8 @@ fn a_line_feed_in_a_value_loses_no_row() {
     let whole = read(&csv).unwrap().rows;
     assert_eq!(bill.rows[1..], whole[1..]);
 
-    // Where nothing can be made of it, the line is named, and the rest is read.
+    // If the lines cannot be joined, the error names the line, and the rest is
+    // read.
     let broken = csv.replacen("`茶,cake", "`茶\n`cake", 1);
     let bill = read(&broken).unwrap();
     assert_eq!(bill.rows, &whole[1..]);
@@ -537,7 +540,8 @@ fn a_line_feed_in_a_value_loses_no_row() {
     assert_eq!(lines, [(2, None), (3, None)]);
 }
 
-/// Without totals a statement is cut short, unless a hash says that it is whole.
+/// Without totals a statement is incomplete, unless a hash shows that it is
+/// complete.
 #[test]
 fn a_statement_without_totals_is_accepted_if_a_hash_verifies_it() {
     let csv = Bill::of(rows()).to_csv(&Column::OVERSEAS, Language::Chinese);
@@ -549,14 +553,15 @@ fn a_statement_without_totals_is_accepted_if_a_hash_verifies_it() {
         (bill.rows, bill.totals),
         (read(&csv).unwrap().rows, Vec::new())
     );
-    // With totals they still have to agree.
+    // If there are totals, they must be right.
     let wrong = csv.replace("`3,`17.76,", "`3,`17.77,");
     let error = Bill::read_ending(wrong.as_bytes(), Totals::Optional);
     assert!(matches!(error, Err(BillError::TotalsDisagree { .. })));
 }
 
-/// The header of `APIv3` Global (Tencent's page on downloading statements):
-/// pricing amount and currency are one pair, settlement another.
+/// The header of `APIv3` Global (Tencent's page on downloading statements): one
+/// pair of columns is the order's amount and currency, another those of the
+/// settlement.
 #[test]
 fn v3_globals_statement_separates_pricing_and_settlement() {
     let header = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,\
@@ -596,12 +601,13 @@ fn v3_globals_statement_separates_pricing_and_settlement() {
         (refund.settlement_fee_type, refund.settlement_fee),
         (Some(Currency::Hkd), Some(4650))
     );
-    // With totals it reads as well.
+    // It can be read with totals as well.
     let csv = format!("{csv}\r\n总交易单数,应结订单总金额\r\n`2,`263.33\r\n");
     assert!(Bill::read_ending(csv.as_bytes(), Totals::Optional).is_ok());
 }
 
-/// Mutated bytes cause no panic, and what is still readable adds up.
+/// Mutated bytes cause no panic, and the totals of what is still readable are
+/// right.
 #[test]
 fn a_mutated_statement_has_correct_totals_or_is_refused() {
     let csv = Bill::of(rows()).to_csv(&Column::OVERSEAS, Language::Chinese);

@@ -133,7 +133,7 @@ fn a_short_url_round_trips() {
     }
 }
 
-/// 9.9.4: signed as it stands, sent encoded; and sent as it stands.
+/// 9.9.4: signed unencoded, sent encoded; or sent unencoded.
 #[test]
 fn a_long_url_is_signed_unescaped() {
     let request = shorten(direct(), SignType::Md5);
@@ -153,7 +153,7 @@ fn a_long_url_is_signed_unescaped() {
     assert_eq!(signed.verify(&key(), SignType::Md5), Ok(()));
     assert_eq!(shorturl::Request::read(&signed), Ok(request.clone()));
 
-    // What is not encoded stays, its own escapes with it.
+    // A URL that is not encoded stays unchanged, with its own escapes.
     let plain = request.to_fields();
     assert_eq!(shorturl::as_signed(plain.clone()), plain);
     for broken in ["", "weixin%3", "%FF"] {
@@ -242,7 +242,8 @@ fn a_settlement_request_is_checked_field_by_field() {
     }
 }
 
-/// As it is met: no ids, no sign, dates with dashes, refunds below zero.
+/// In the form that occurs: no ids, no sign, dates with dashes, negative
+/// refunds.
 #[test]
 fn an_unsigned_settlement_is_marked() {
     let xml = "<xml><return_code><![CDATA[SUCCESS]]></return_code>\
@@ -367,7 +368,7 @@ fn only_a_settlement_has_groups() {
         name: "setteinfo_0".to_owned(),
     };
     assert_eq!(Fields::parse(xml.as_bytes()), Err(too_deep));
-    // And no more of them than fields.
+    // There can be no more groups than fields.
     let groups: String = (0..300).map(|n| format!("<setteinfo_{n}/>")).collect();
     let xml = format!("<xml>{groups}</xml>");
     let malformed = AnswerError::Malformed(XmlError::TooManyFields);

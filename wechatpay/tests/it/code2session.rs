@@ -14,7 +14,7 @@ fn request() -> Request {
 }
 
 #[test]
-fn the_question_round_trips_and_does_not_print() {
+fn the_request_round_trips_and_does_not_print() {
     let url = request().to_url(URL);
     assert_eq!(
         url,
@@ -50,7 +50,7 @@ fn the_answer_round_trips_without_its_session_key() {
     assert!(json.contains("tiihtNczf5v6AKRyjwEUhQ=="));
     assert_eq!(Answer::read(json.as_bytes()), Ok(answer.clone()));
     assert!(!format!("{answer:?}").contains("tiiht"));
-    // As some of WeChat's answers have it.
+    // Some of WeChat's answers have this form.
     let good = r#"{"errcode":0,"errmsg":"ok","openid":"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}"#;
     assert_eq!(Answer::read(good.as_bytes()), Ok(answer.clone()));
     for odd in ["1e999", "null", "{\"a\":[1.5]}", "true"] {

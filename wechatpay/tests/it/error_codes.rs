@@ -192,7 +192,7 @@ fn no_code_is_listed_twice() {
     }
 }
 
-/// Q4, Q5: after these, and these alone, the order is queried.
+/// Q4, Q5: after these codes, and only these, the order is queried.
 #[test]
 fn unknown_outcomes_are_the_documented_ones() {
     let unknown: Vec<_> = ErrorCode::ALL

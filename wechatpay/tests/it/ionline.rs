@@ -103,7 +103,7 @@ fn payment() -> Payment {
     }
 }
 
-/// The sign was computed apart, with another implementation of MD5.
+/// The sign was computed with another implementation of MD5.
 #[test]
 fn a_request_is_a_signed_form() {
     let form = order(jspay(Start::Bridge)).to_form(&key());
@@ -238,7 +238,8 @@ fn an_error_in_a_request_names_the_field() {
             "{field}={value:?}"
         );
     }
-    // Defaults may be sent, and a beginning without an end sets no end.
+    // Default values may be sent, and a beginning without an end sets no
+    // expiry.
     let fields = changed(
         &good,
         &[
@@ -371,7 +372,7 @@ fn answers_are_flat_json_whose_names_occur_once() {
     }
 }
 
-/// iOnline may add fields of any kind. They are signed as they stand.
+/// iOnline may add fields of any kind. They are signed in the received form.
 #[test]
 fn an_unused_field_in_any_form_loses_no_payment() {
     let account = account();
@@ -438,7 +439,7 @@ fn payments_round_trip() {
     }
 }
 
-/// From the envelope outwards, each thing that is not right by its name.
+/// Each error has its name, from the envelope to the fields.
 #[test]
 fn an_answer_is_checked_from_the_envelope_inwards() {
     let request = order(jspay(Start::Bridge));
@@ -450,7 +451,7 @@ fn an_answer_is_checked_from_the_envelope_inwards() {
     .to_fields(MID, NONCE);
     assert!(read(&sealed(good.clone())).is_ok());
 
-    // `status` first: nothing of this is signed.
+    // `status` is checked first: nothing of this answer is signed.
     let failure = json::write(&answer::communication_failure(500, "SYSERR"));
     let error = read(failure.as_bytes()).unwrap_err();
     assert_eq!(
@@ -467,7 +468,7 @@ fn an_answer_is_checked_from_the_envelope_inwards() {
     ));
     assert!(matches!(read(b"<xml/>"), Err(AnswerError::Malformed(_))));
 
-    // Then the signature.
+    // Then the signature is checked.
     for (bytes, error) in [
         (
             answer::to_json(good.clone(), &Secret::new("another")),
@@ -492,7 +493,7 @@ fn an_answer_is_checked_from_the_envelope_inwards() {
         assert_eq!(read(bytes.as_bytes()), Err(error), "{bytes}");
     }
 
-    // Then what is said.
+    // Then the contents are checked.
     for (code, unknown, retryable) in [
         (ErrorCode::SystemError, true, true),
         (ErrorCode::OutTradeNoUsed, false, false),
@@ -530,7 +531,7 @@ fn an_answer_is_checked_from_the_envelope_inwards() {
     }
 }
 
-/// Nothing that WeChat would refuse for its form reaches a page.
+/// A package that WeChat would refuse for its form does not reach a page.
 #[test]
 fn pay_info_is_checked_before_it_reaches_a_page() {
     const GOOD: &str = r#"{"appId":"wx2421b1c4370ec43b","timeStamp":"1395712654","nonceStr":"n","package":"prepay_id=1","signType":"RSA","paySign":"p","callback_url":null,"status":0}"#;
@@ -549,8 +550,8 @@ fn pay_info_is_checked_before_it_reaches_a_page() {
     };
     assert_eq!(package(read(GOOD, Start::Bridge)).sign_type, "RSA");
 
-    // The manual's own sample has a space before the digits: it is under
-    // `paySign`, so it goes on to the page as it came.
+    // The manual's own sample has a space before the digits: `paySign` covers
+    // it, so the page receives it unchanged.
     let spaced = GOOD.replace("1395712654", " 1395712654");
     let spaced = package(read(&spaced, Start::Bridge));
     assert_eq!(spaced.time_stamp, " 1395712654");
@@ -713,12 +714,12 @@ fn an_incomplete_or_unknown_payment_is_refused() {
     ] {
         assert_eq!(read(change), expect, "{change:?}");
     }
-    // Another currency is told as it is, for the reader to compare.
+    // Another currency is returned unchanged, for the caller to compare.
     let TradeState::Success(paid) = read(("fee_type", Some("USD"))).unwrap().state else {
         panic!("a payment");
     };
     assert_eq!(paid.money.currency(), Currency::Usd);
-    // What iOnline leaves out is the merchant's own.
+    // A field that iOnline omits has the merchant's own value.
     for left_out in ["fee_type", "sub_appid"] {
         let answer = read((left_out, None)).unwrap();
         assert_eq!(answer.state, TradeState::Success(Box::new(payment())));
@@ -813,7 +814,7 @@ fn every_state_of_a_refund_round_trips() {
     assert_eq!(answer.find("R-2"), answer.refunds.get(2));
     assert_eq!(answer.find("R-9"), None);
 
-    // Asked for one, told of others.
+    // The request is about one refund, and the answer about others.
     let by_one = asked(refundquery::Lookup::OutRefundNo(
         Text::new("id", "R-1").unwrap(),
     ));
@@ -841,7 +842,7 @@ fn every_state_of_a_refund_round_trips() {
         let fields = changed(&good, &[(field, Some(value))]);
         assert_eq!(read(fields, &by_order), Err(AnswerError::Field(error)));
     }
-    // What is only shown to people is left out.
+    // Fields that are only displayed are omitted if they are malformed.
     let odd = changed(&good, &[("refund_time_0", Some("2014-10-30 13:35:25"))]);
     let shown = read(odd, &by_order).unwrap();
     assert_eq!(shown.refunds[0].refund_time_ms, None);
@@ -856,7 +857,7 @@ fn notice() -> Notice {
     }
 }
 
-/// Parsing ends for every input, and only the exact bytes are believed.
+/// Parsing ends for every input, and only the exact bytes are verified.
 #[test]
 fn no_mutation_of_an_answer_or_a_notice_verifies_or_panics() {
     let account = account();

@@ -1,4 +1,4 @@
-//! What the room says, held against vectors and samples from outside.
+//! Messages, compared with vectors and samples from outside this project.
 
 #![allow(
     clippy::indexing_slicing,
@@ -40,7 +40,7 @@ fn sealed(fields: Fields, sign_type: SignType) -> Vec<u8> {
     fields.sealed(&key(), sign_type).to_xml().into_bytes()
 }
 
-/// The fields of a request that was sent, whose signature holds.
+/// The fields of a request that was sent, with a valid signature.
 fn received(xml: &str, sign_type: SignType) -> Fields {
     let fields = Fields::parse(xml.as_bytes()).unwrap();
     assert_eq!(fields.verify(&key(), sign_type), Ok(()));
@@ -48,7 +48,7 @@ fn received(xml: &str, sign_type: SignType) -> Fields {
     fields
 }
 
-/// Fields with some of them set, or taken out.
+/// Fields with some of them set or removed.
 fn changed(fields: &Fields, change: &[(&str, Option<&str>)]) -> Fields {
     let mut fields = fields.clone();
     for (name, value) in change {
@@ -68,8 +68,8 @@ fn xorshift(state: &mut u64) -> usize {
     usize::try_from(*state >> 33).unwrap()
 }
 
-/// Hands out the bytes with a few of them flipped, taken out, cut off, or with
-/// one of the pieces put in between.
+/// Calls `check` with the bytes after a few were changed, removed or cut off,
+/// or after one of the pieces was inserted.
 fn mutate(rounds: usize, original: &[u8], pieces: &[&[u8]], mut check: impl FnMut(&[u8])) {
     let mut state = 0x2545_F491_4F6C_DD1D;
     for _ in 0..rounds {

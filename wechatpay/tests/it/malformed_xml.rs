@@ -1,5 +1,5 @@
-//! Documents made to do harm, each named after the attack; and values that
-//! are merely awkward, which must come through whole.
+//! Hostile documents, each named after the attack; and unusual values, which
+//! must be read unchanged.
 
 use wechatpay::common::fields::{MAX_FIELDS, is_name};
 use wechatpay::common::xml::MAX_BYTES;
@@ -151,7 +151,7 @@ fn nesting_is_refused_at_the_first_level() {
     );
 }
 
-/// A second value for the same name is where two readers disagree.
+/// Two readers may use different values of a repeated name.
 #[test]
 fn duplicates_are_refused() {
     check(
@@ -522,7 +522,8 @@ fn the_document_is_written_as_wechat_writes_it() {
     );
 }
 
-/// What XML cannot carry does not come through as something else that signs.
+/// A character that XML cannot represent is not replaced by another that the
+/// signature would cover.
 #[test]
 fn a_character_that_xml_cannot_carry_breaks_the_signature() {
     use wechatpay::common::{SignError, SignType};
@@ -551,8 +552,8 @@ fn a_written_document_has_each_name_once() {
     assert!(!fields.is_empty());
 }
 
-/// Mutated bytes cause no panic, and what still verifies still says
-/// the same.
+/// Mutated bytes cause no panic, and a document that is still verified has the
+/// same contents.
 #[test]
 fn a_mutated_document_is_equal_or_does_not_verify() {
     use wechatpay::common::SignType;

@@ -74,7 +74,7 @@ fn the_prepayment_request_has_the_manuals_names() {
     );
 }
 
-/// J1: with a `sub_appid`, the openid that identifies the payer is the sub's.
+/// J1: with a `sub_appid`, the sub-merchant's openid identifies the payer.
 #[test]
 fn an_institutions_payer_is_a_sub_openid() {
     let fields = order(
@@ -90,7 +90,7 @@ fn an_institutions_payer_is_a_sub_openid() {
     );
     assert_eq!(fields.get("sub_mch_id"), Some("1900000109"));
 
-    // Either names the payer at WeChat; sub_openid only beside sub_appid.
+    // WeChat accepts either name of the payer; sub_openid only with sub_appid.
     let mut by_openid = fields.clone();
     by_openid.remove("sub_openid");
     by_openid.push("openid", "o1");
@@ -227,9 +227,9 @@ fn a_field_error_is_a_sentence() {
     }
 }
 
-/// G10, and what the manual requires that WeChat does not.
+/// G10, and requirements of the manual that WeChat does not enforce.
 #[test]
-fn what_wechat_accepts_against_its_manual_is_a_warning() {
+fn a_value_that_wechat_accepts_against_its_manual_is_a_warning() {
     let mut request = order(direct(), Trade::Native { product_id: None }, SignType::Md5);
     assert_eq!(request.warnings(), [Warning::NativeWithoutProductId]);
     request.notify_url = NotifyUrl::new("http://a.example/n?id=1").unwrap();
@@ -321,7 +321,7 @@ fn an_answer_that_does_not_verify_is_refused() {
     ] {
         assert_eq!(result, Err(AnswerError::Unverifiable(expect)), "{name}");
     }
-    // Not even a refusal, nor another account, is looked at before.
+    // Neither a refusal nor another account is read before.
     for fields in [
         answer::refusal(&direct(), NONCE, &ErrorCode::OrderPaid, "paid"),
         prepaid(TradeType::Jsapi).to_fields(&institution(), NONCE),
@@ -354,7 +354,7 @@ fn an_answer_for_another_account_is_a_mismatch() {
         read_prepaid(good().with("out_trade_no", "other")),
         mismatched("out_trade_no")
     );
-    // A direct merchant's number may stand twice.
+    // A direct merchant's number may be sent twice.
     assert!(read_prepaid(good().with("sub_mch_id", "10000100")).is_ok());
 
     // I1, I2: an institution's answer names the sub-merchant.
@@ -427,7 +427,7 @@ fn refusals_and_failures_have_names() {
         let error = read_prepaid(refusal(&code)).unwrap_err();
         assert_eq!(error.is_unknown_outcome(), unknown, "{code}");
     }
-    // The ids may be what is wrong, so a refusal need not repeat them.
+    // The ids may be wrong, so a refusal need not repeat them.
     let mut anonymous = refusal(&ErrorCode::AppidNotExist);
     anonymous.remove("appid");
     assert!(matches!(
@@ -557,7 +557,7 @@ fn a_query_answer_is_about_the_order_that_was_asked_for() {
         })
     );
 
-    // Half a payment is no payment.
+    // An incomplete payment is not a payment.
     for field in [
         "transaction_id",
         "out_trade_no",
@@ -587,7 +587,7 @@ fn a_query_answer_is_about_the_order_that_was_asked_for() {
             Err(error)
         );
     }
-    // What is only shown to people is left out.
+    // Fields that are only displayed are omitted if they are malformed.
     for odd in ["x", "1.5", "-1", "99999999999999999999"] {
         let read = query::Answer::read(
             &sealed(fields.clone().with("cash_fee", odd), SignType::Md5),

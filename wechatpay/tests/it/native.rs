@@ -38,7 +38,7 @@ fn a_product_url_round_trips() {
 }
 
 /// WeChat Pay v2 manual, section 6.4.2, whose key is not published: the
-/// parameters in another order, and a sign.
+/// parameters in another order, with a sign.
 #[test]
 fn the_manuals_product_url_reads() {
     let url = "weixin://wxpay/bizpayurl?appid=wx2421b1c4370ec43b&mch_id=10000100\
@@ -123,7 +123,7 @@ fn a_callback_and_its_answer_round_trip() {
     }
 }
 
-/// Any client can send a callback, and an order would follow from it.
+/// Any client can send a callback, and the merchant would make an order for it.
 #[test]
 fn a_forged_callback_is_refused() {
     use SignType::{HmacSha256, Md5};

@@ -35,7 +35,7 @@ fn a_notice_round_trips() {
     }
 }
 
-/// G3, G5: nothing in it is looked at before the signature holds.
+/// G3, G5: nothing in it is read before the signature is verified.
 #[test]
 fn a_forged_notice_is_refused() {
     use SignType::{HmacSha256, Md5};
@@ -142,7 +142,7 @@ fn a_notice_cannot_choose_its_sign_type() {
         Md5,
         wrong,
     );
-    // HMAC need not be declared.
+    // HMAC-SHA256 need not be declared in a notice.
     let silent = md5.sealed(&key(), HmacSha256).to_xml();
     assert!(Notice::read(silent.as_bytes(), &key(), HmacSha256).is_ok());
 }
@@ -169,7 +169,8 @@ fn a_notice_of_a_failure_is_not_a_payment() {
         .sealed(&key(), md5);
     check("return_code in lower case", lower, md5, fail(""));
 
-    // 9.7 spells these fields unlike the answers; either spelling is read.
+    // 9.7 spells these fields differently from the answers; either spelling is
+    // read.
     for (code, des) in [
         ("err_code", "err_code_des"),
         ("error_code", "error_code_des"),

@@ -57,7 +57,7 @@ fn the_authorize_url_round_trips() {
 }
 
 #[test]
-fn the_payer_comes_back_with_code_and_state() {
+fn the_return_url_has_code_and_state() {
     for (redirect_uri, expect) in [
         (
             "https://a.example/b",
@@ -191,7 +191,7 @@ fn an_answer_without_an_openid_has_a_reason() {
     assert_eq!(Token::read(big.as_bytes()), Err(TokenError::Malformed));
 }
 
-/// A payment needs the openid. What else WeChat says, or leaves out, is not
+/// A payment needs the openid. Other members, or their absence, are not
 /// checked.
 #[test]
 fn an_unused_member_in_any_form_hides_no_openid() {
@@ -223,7 +223,8 @@ fn an_unused_member_in_any_form_hides_no_openid() {
                 ("o1", false)
             );
         }
-        // What is used: a virtual openid is taken only where WeChat clearly says no.
+        // This member is used: an openid counts as virtual unless WeChat says
+        // clearly that it is not.
         let body = format!(r#"{{"openid":"o1","is_snapshotuser":{odd}}}"#);
         let token = Token::read(body.as_bytes()).unwrap();
         assert_eq!(token.is_snapshot_user, odd != "null", "{odd}");

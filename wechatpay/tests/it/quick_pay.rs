@@ -125,15 +125,15 @@ fn a_quick_payments_request_is_checked_field_by_field() {
     ] {
         check(&[(field, Some(value))], problem.of(field));
     }
-    // The code is looked at last.
+    // The code is checked last.
     check(
         &[("auth_code", Some("99")), ("body", None)],
         Problem::Missing.of("body"),
     );
 }
 
-/// A payment of something else is not this payment (G2), and half of one is
-/// none.
+/// A payment of something else is not this payment (G2), nor is an incomplete
+/// one.
 #[test]
 fn a_quick_payments_answer_is_about_the_request() {
     let request = request(direct(), SignType::Md5);
@@ -162,7 +162,7 @@ fn a_quick_payments_answer_is_about_the_request() {
     assert_eq!(unsigned, Err(AnswerError::Unverifiable(SignError::Missing)));
 }
 
-/// Q3 to Q5: what is open is queried, and what is refused is not.
+/// Q3 to Q5: an unknown outcome is queried, and a refusal is not.
 #[test]
 fn q4_q5_unknown_outcomes_are_distinguished_from_refusals() {
     let request = request(direct(), SignType::HmacSha256);
@@ -208,7 +208,7 @@ fn a_reverse_round_trips() {
     }
 }
 
-/// Q7: whether to call again stands in the refusal too.
+/// Q7: a refusal says whether to call again, too.
 #[test]
 fn q7_a_refused_reverse_says_whether_to_call_again() {
     let request = reverse::Request {
@@ -232,7 +232,7 @@ fn q7_a_refused_reverse_says_whether_to_call_again() {
         assert_eq!(reverse::recall(&error), None, "{value:?}");
     }
 
-    // A success that does not say it is not a success.
+    // A success without `recall` is not a success.
     let done = reverse::Answer { recall: false }.to_fields(&direct(), NONCE);
     for (value, problem) in [
         (None, Problem::Missing),

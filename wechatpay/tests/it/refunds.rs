@@ -1,4 +1,4 @@
-//! Refunds: asked for, queried, and told about. Checklist R1 to R4.
+//! Refunds: requested, queried, and reported by notices. Checklist R1 to R4.
 
 use crate::{NONCE, changed, direct, institution, key, mutate, nonce, received, sealed};
 use order::{Account, Currency, MAX_REFUNDS, Money, OutTradeNo, RefundState};
@@ -73,7 +73,7 @@ fn a_refund_round_trips() {
     }
 }
 
-/// R3: a part is at most the whole, in its currency.
+/// R3: a partial refund is at most the order's amount, in its currency.
 #[test]
 fn r3_a_refund_is_at_most_the_order() {
     assert!(Amounts::new(hkd(888), hkd(888)).is_ok());
@@ -168,7 +168,7 @@ fn a_refunds_answer_is_about_the_request() {
     ] {
         assert_eq!(read(&[(optional, None)]), Ok(()));
     }
-    // A coupon's own fields do no harm.
+    // A coupon's own fields are ignored.
     let coupon = [
         ("coupon_refund_count", Some("1")),
         ("coupon_refund_fee_0", Some("1")),
@@ -317,7 +317,7 @@ fn read_told(by: Lookup, change: &[(&str, Option<&str>)]) -> Result<(), AnswerEr
     refundquery::Answer::read(&bytes, &question(by, SignType::Md5), &key()).map(|_| ())
 }
 
-/// A count is a claim: what is not there is an error, and not a loop.
+/// The stated count is not trusted: a missing item is an error.
 #[test]
 fn a_false_refund_count_is_an_error() {
     let out_of_range = |count: &str| {
@@ -329,7 +329,7 @@ fn a_false_refund_count_is_an_error() {
     out_of_range("9223372036854775807");
     out_of_range("9223372036854775808");
     out_of_range(&(MAX_REFUNDS + 1).to_string());
-    // Fewer than are there: which of them are meant?
+    // The answer has more refunds than it states.
     out_of_range("4");
     out_of_range("0");
     let count = |value| read_told(by_order(), &[("refund_count", value)]);
@@ -339,7 +339,7 @@ fn a_false_refund_count_is_an_error() {
         count(Some("-1")),
         field(Problem::NotANumber, "refund_count")
     );
-    // More than are there.
+    // The answer has fewer refunds than it states.
     assert_eq!(
         count(Some("6")),
         field(Problem::Missing, "refund_status_$n")
@@ -385,7 +385,7 @@ fn each_refunds_field_has_its_own_error() {
     }
     let error = Problem::Missing.of("refund_id_$n").to_string();
     assert_eq!(error, "refund_id_$n is missing");
-    // What is only shown to people is left out.
+    // Fields that are only displayed are omitted if they are malformed.
     for (name, odd) in [
         ("refund_success_time_0", "today"),
         ("settlement_refund_fee_0", "1.5"),
@@ -397,7 +397,7 @@ fn each_refunds_field_has_its_own_error() {
             "{name}"
         );
     }
-    // Coupons are passed over.
+    // Coupons are ignored.
     let coupons = [
         ("coupon_refund_count_0", Some("1000000")),
         ("coupon_refund_fee_0_0", Some("x")),
@@ -418,7 +418,7 @@ fn a_refund_query_answer_is_about_what_was_asked() {
     let other_id = Lookup::TransactionId(text("transaction_id", "1"));
     assert_eq!(read_told(other_id, &[]), mismatched("transaction_id"));
 
-    // Asked about one refund, the answer tells of that one alone.
+    // The answer about one refund contains only that one.
     let by_number = Lookup::OutRefundNo(OutRefundNo::new("1415659990-0").unwrap());
     let by_id = Lookup::RefundId(text("refund_id", &told().refunds[0].refund_id));
     assert_eq!(
@@ -500,8 +500,8 @@ fn a_refund_notice_round_trips() {
     }
 }
 
-/// Every way not to open is one error: a forger who could tell them apart
-/// would read the text block by block.
+/// Every failure to decrypt is the same error: from a difference a forger could
+/// learn the text block by block.
 #[test]
 fn every_decryption_failure_is_one_error() {
     let good = notice(direct()).to_fields(&key());
@@ -529,7 +529,7 @@ fn every_decryption_failure_is_one_error() {
     }
 }
 
-/// Seals what is no refund under the key of the manual.
+/// Encrypts a text that is not a refund with the manual's key.
 fn refund_key_sealed(plain: &[u8]) -> String {
     use md5::Digest;
     let hex: String = md5::Md5::digest(key().expose())
@@ -570,7 +570,7 @@ fn a_refund_notice_is_checked_field_by_field() {
         let error = NoticeError::Field(problem.of(field));
         assert_eq!(read_inner(&[(field, Some(value))]), Err(error));
     }
-    // What is only shown to people is left out.
+    // Fields that are only displayed are omitted if they are malformed.
     let shown = read_inner(&[
         ("success_time", Some("20160725152626")),
         ("settlement_refund_fee", Some("3.00")),
@@ -587,8 +587,8 @@ fn a_refund_notice_is_checked_field_by_field() {
     assert_eq!(doctype, Err(NoticeError::Xml(XmlError::Doctype)));
 }
 
-/// Mutated bytes cause no panic, and what can still be opened was put
-/// together from the blocks of the original.
+/// Mutated bytes cause no panic, and a text that can still be decrypted
+/// consists of the original's blocks.
 #[test]
 fn a_mutated_refund_notice_does_not_panic() {
     let original = notice(direct()).to_xml(&key()).into_bytes();

@@ -1,6 +1,6 @@
-//! `tests/samples.txt`: the XML examples of the WeChat Pay v2 manual. They
-//! parse, and the messages among them read. The keys they were signed with are
-//! not published.
+//! `tests/samples.txt`: the XML examples of the WeChat Pay v2 manual. They can
+//! be parsed, and the messages among them read. The keys that they were signed
+//! with are not published.
 
 use crate::{direct, key};
 use order::{Currency, RefundState, TradeState, TradeType};
@@ -32,7 +32,7 @@ fn samples() -> Vec<(&'static str, Fields)> {
         .collect()
 }
 
-/// The sample as it would be, had it been signed with our key.
+/// The sample, signed with the tests' key.
 fn resigned(section: &str) -> Vec<u8> {
     sample(section)
         .sealed(&key(), SignType::Md5)
@@ -110,7 +110,7 @@ fn the_close_sample_reads() {
 fn the_notice_sample_reads() {
     let notice = Notice::read(&resigned("9.7.4"), &key(), SignType::Md5).unwrap();
     assert_eq!(notice.payment.out_trade_no, "1409811653");
-    // It repeats mch_id as sub_mch_id, and is a direct merchant's all the same.
+    // It repeats mch_id as sub_mch_id, although the merchant is a direct one.
     assert_eq!(notice.payment.account, direct());
     assert!(is_ack(sample("9.7.5").to_xml().as_bytes()));
 }
@@ -178,7 +178,7 @@ fn the_settlement_sample_reads() {
         nonce_str: Text::new("nonce_str", "n").unwrap(),
         sign_type: SignType::Md5,
     };
-    // It says ten records, and has one.
+    // It states ten records, and has one.
     let answer = settlement::Answer::read(&resigned("10.5"), &request, &key()).unwrap();
     assert!(answer.signed);
     let [record] = &answer.records[..] else {
@@ -191,8 +191,8 @@ fn the_settlement_sample_reads() {
 
 #[test]
 fn the_exchange_rate_sample_reads() {
-    // The sample asks for CNY and is answered about USD; and the answer has no
-    // return_code, which its table requires.
+    // The sample requests CNY and the answer is about USD; and the answer has
+    // no return_code, which its table requires.
     let mut request = exchange::Request::read(&sample("11.4")).unwrap();
     assert_eq!(request.fee_type, Currency::Cny);
     request.fee_type = Currency::Usd;

@@ -1,4 +1,4 @@
-//! `tests/vectors.json`: signatures that others have published, or that
+//! `tests/vectors.json`: signatures that were published by others, or that
 //! several independent libraries agree on.
 
 use md5::{Digest, Md5};
@@ -67,8 +67,8 @@ fn check(vector: &Value) {
             }
             assert_eq!(expected.replace('\n', ""), parsed.to_xml(), "{name}");
         }
-        // The bare hash. Ours always ends in `&key=`, so it shows with no
-        // fields and a key.
+        // The bare hash. The gateway's text always ends with `&key=`, so the
+        // hash is shown with no fields and a key.
         "md5-hex" => {
             let text = text(&inputs["text"]);
             let hash = Md5::digest(&text);
@@ -120,7 +120,7 @@ fn a_changed_field_fails_every_sign_vector() {
     }
 }
 
-/// J2, J3: the package that the page gets is signed as the manual says.
+/// J2, J3: the page's package is signed as the manual requires.
 #[test]
 fn jsapi_packages_are_those_of_the_vectors() {
     for (name, sign_type) in [
@@ -253,12 +253,12 @@ fn the_refund_vector_reads_as_a_refund() {
     assert_eq!(success_time.as_deref(), Some("20171125153617"));
     let recv_accout = notice.refund.refund_recv_accout.as_deref();
     assert_eq!(recv_accout, Some("支付用户零钱"));
-    // It goes the other way too, to a ciphertext that opens to the same.
+    // Written again, it becomes a ciphertext with the same contents.
     let again = refund_notify::Notice::read(notice.to_xml(&key).as_bytes(), &key);
     assert_eq!(again, Ok(notice));
 }
 
-/// Tencent's rule that `sign_type` is one of the signed fields.
+/// `sign_type` is one of the signed fields, as Tencent requires.
 #[test]
 fn sign_type_is_signed_where_it_is_present() {
     let plain = Fields::new().with("a", "1");

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_is_cut_to_the_days_that_are_asked_for() {
+    fn a_month_is_cut_to_the_requested_days() {
         let months = names("2026-01-15", "2026-02-03", "month").unwrap();
         let expected = [("2026-01", "2026-02-01"), ("2026-02", "2026-02-04")];
         assert_eq!(months, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
@@ -191,7 +191,7 @@ mod tests {
 
     /// On the day that summer time begins in New York a day has 23 hours.
     #[test]
-    fn a_day_is_the_time_zones_own() {
+    fn a_day_has_the_length_of_the_time_zones_day() {
         let zone = time_zone::find("America/New_York").unwrap();
         let start = |day: &str| start_ms(day.parse().unwrap(), &zone).unwrap();
         let hours = |from: &str, to: &str| (start(to) - start(from)) / 3_600_000;

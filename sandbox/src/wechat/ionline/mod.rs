@@ -9,9 +9,9 @@
 //! ```
 //!
 //! Up to here an answer is `status` 400 with a `message`, unsigned, and the
-//! sandbox adds `err_code` and `err_msg`. Everything later is `status` 0 and
-//! signed: `result_code` 0, or 1 with WeChat's own code. HTTP is always 200,
-//! but where a fault leaves a request without an answer.
+//! sandbox adds `err_code` and `err_msg`. Every later answer has `status` 0 and
+//! is signed: `result_code` 0, or 1 with WeChat's own code. HTTP's status is
+//! always 200, except where a fault leaves a request without an answer.
 //!
 //! iOnline description, and the public manual of iOnline.
 
@@ -39,7 +39,7 @@ use wechatpay::ionline::notify::Notice;
 use wechatpay::ionline::{PATH, Service, answer, json};
 use wechatpay::v2::{self, ErrorCode};
 
-/// Every service's name: what a fault names a call by.
+/// Every service's name, by which a fault names a call.
 pub(crate) fn services() -> impl Iterator<Item = String> {
     Service::ALL
         .into_iter()
@@ -69,7 +69,7 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
     refuse(refusal, verified.as_ref(), moment)
 }
 
-/// v2's call with the same error codes.
+/// The call of v2 with the same error codes.
 const fn like(service: Service) -> &'static str {
     match service {
         Service::Jspay | Service::Native => v2::prepay::PATH,
@@ -191,7 +191,7 @@ fn authenticate(wechat: &WeChat, request: &Request) -> Result<VerifiedRequest, R
     }
 }
 
-/// The notice of a payment. iOnline sends none of a refund.
+/// The notice of a payment. iOnline sends none for a refund.
 pub(crate) fn payment_notice(
     wechat: &WeChat,
     order: &Order,

@@ -1,5 +1,5 @@
-//! `multipart/form-data` with text fields (RFC 7578): what the iOnline document
-//! calls "POST Form-Data", section "Request Parameters".
+//! `multipart/form-data` with text fields (RFC 7578), which the iOnline
+//! document, section "Request Parameters", calls "POST Form-Data".
 //!
 //! ```text
 //! --boundary\r\n
@@ -48,7 +48,7 @@ pub(super) fn read(body: &[u8], boundary: &str) -> Result<Fields, (ErrorCode, St
     let text = std::str::from_utf8(body)
         .map_err(|_| (ErrorCode::NotUtf8, "the form is not UTF-8".to_owned()))?;
     let delimiter = format!("\r\n--{boundary}");
-    // The first delimiter has no line end before it.
+    // The first delimiter has no line break before it.
     let text = format!("\r\n{text}");
     let mut parts = text.split(delimiter.as_str());
     parts.next();
@@ -74,7 +74,7 @@ pub(super) fn read(body: &[u8], boundary: &str) -> Result<Fields, (ErrorCode, St
     Err(bad("the form does not end with its boundary"))
 }
 
-/// The field that a part's `Content-Disposition` names.
+/// The name of the field in a part's `Content-Disposition`.
 fn name_of(head: &str) -> Option<&str> {
     let disposition = head.split("\r\n").find_map(|line| {
         let (name, value) = line.split_once(':')?;

@@ -55,9 +55,9 @@ pub(super) fn answer(
         }
         Trade::Jspay(_) => Means::PayInfo(package(wechat, order, moment).ok_or_else(system_error)?),
     };
-    // Inside WeChat both ways to start the payment are required members of the
+    // Inside WeChat both means to start the payment are required members of the
     // answer (iOnline document, section 1); `is_raw` only says which one the
-    // merchant means to use.
+    // merchant will use.
     let other = match &means {
         Means::PayUrl(_) => {
             let package = package(wechat, order, moment).ok_or_else(system_error)?;
@@ -81,8 +81,8 @@ pub(super) fn answer(
     Ok(fields)
 }
 
-/// The package that starts the payment, signed with the key that the acquirer
-/// has at WeChat.
+/// The package that starts the payment, signed with the acquirer's key at
+/// WeChat.
 pub(super) fn package(wechat: &WeChat, order: &Order, moment: &mut Moment<'_>) -> Option<Jsapi> {
     let merchant = wechat.merchants.get(&order.account.mch_id)?;
     Some(invoke::jsapi(
@@ -95,8 +95,8 @@ pub(super) fn package(wechat: &WeChat, order: &Order, moment: &mut Moment<'_>) -
     ))
 }
 
-/// The terms that must not differ when a number is sent again, under v2's
-/// names. How the page starts the payment is not among them.
+/// The terms that must be equal when a number is sent again, under v2's names.
+/// The way in which the page starts the payment is not one of them.
 fn terms(request: &Request) -> BTreeMap<String, String> {
     let text = |text: &Option<Text<32>>| text.as_ref().map(|text| text.as_str().to_owned());
     let (sub_appid, openid) = match &request.trade {
@@ -178,7 +178,7 @@ pub(super) fn url(wechat: &WeChat, prepay_id: &str) -> String {
     format!("{origin}{PATH}?token_id={}", token_id(prepay_id))
 }
 
-/// iOnline's name for a prepayment, which WeChat calls `wx…`.
+/// iOnline's id of a prepayment, which WeChat calls `wx…`.
 pub(super) fn token_id(prepay_id: &str) -> &str {
     prepay_id.strip_prefix("wx").unwrap_or(prepay_id)
 }

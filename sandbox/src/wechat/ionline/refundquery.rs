@@ -1,4 +1,4 @@
-//! Where an order's refunds stand.
+//! Query refund: the status of an order's refunds.
 
 use super::verified_request::{VerifiedRequest, transaction_id};
 use crate::moment::Moment;
@@ -30,7 +30,7 @@ pub(super) fn answer(
     Ok(answer.to_fields(mid, &moment.nonce()))
 }
 
-/// The order, and which of its refunds are asked for.
+/// The order, and the requested ones of its refunds.
 fn found<'a>(
     wechat: &'a WeChat,
     verified: &VerifiedRequest,

@@ -20,7 +20,7 @@ use wechatpay::v3::Region;
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// This way to pay is switched off for the merchant.
+    /// This payment method is switched off for the merchant.
     NoAuth(TradeType),
     /// The merchant may use CNY and this currency.
     Currency {
@@ -50,7 +50,7 @@ pub(crate) enum Denied {
     OrderNotExist,
     OrderPaid,
     OrderClosed,
-    /// Its time is over, though it was not closed.
+    /// It has expired, although it was not closed.
     OrderExpired,
     OrderReversed,
     /// The payer is asked for the password.
@@ -65,13 +65,13 @@ pub(crate) enum Denied {
     /// Another payer began to pay the order.
     BuyerMismatch,
     NotSupportCard,
-    /// The payer has too little money.
+    /// The payer's balance is too low.
     PayerNotEnough,
     /// The bank took the money and reported an error.
     BankError,
-    /// Done, and the answer is lost.
+    /// Executed, and the answer is lost.
     NoAnswer,
-    /// Only Quick Pay is reversed.
+    /// Only Quick Pay can be reversed.
     NotQuickPay,
     /// Reversed too soon after the order.
     ReverseTooEarly,
@@ -81,23 +81,23 @@ pub(crate) enum Denied {
     TradeState,
     /// The refund's number was used with other terms.
     OutRefundNoUsed,
-    /// The refund is asked for in another currency than the order's.
+    /// The refund's currency is not the order's.
     RefundCurrency {
         order: Currency,
     },
-    /// The order's total is not what the request says.
+    /// The order's total differs from the request's.
     TotalMismatch {
         total: i64,
     },
     /// More than a year after the payment.
     TradeOverdue,
-    /// Nothing is left to refund.
+    /// Everything is refunded already.
     RefundedWhole,
-    /// More than is left.
+    /// More than the amount that is left.
     RefundTooMuch {
         left: i64,
     },
-    /// The order has as many refunds as it can have.
+    /// The order has the largest number of refunds.
     TooManyRefunds,
     /// The merchant's funds are too low.
     FundsNotEnough,
@@ -111,7 +111,7 @@ const PRICING: [&str; 16] = [
     "SGD", "THB", "USD",
 ];
 
-/// Whether a way to pay is switched on.
+/// Whether a payment method is switched on.
 pub(crate) fn check_trade_type(merchant: &Merchant, trade_type: TradeType) -> Result<(), Denied> {
     if merchant.trade_types.contains(&trade_type) {
         Ok(())
@@ -192,8 +192,9 @@ pub(crate) fn payer_of(
 }
 
 impl WeChat {
-    /// Closes an order, which cannot be paid afterwards. WeChat's manual asks
-    /// to wait five minutes; the fault `close_after_seconds` enforces it.
+    /// Closes an order, which cannot be paid afterwards. WeChat's manual
+    /// requires a wait of five minutes; the fault `close_after_seconds`
+    /// enforces it.
     pub(crate) fn close(&mut self, key: &str, at_ms: i64) -> Result<(), Denied> {
         let wait_ms = i64::from(self.faults.close_after_seconds) * 1000;
         let order = self.orders.get(key);

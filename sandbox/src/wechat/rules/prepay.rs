@@ -9,7 +9,7 @@ use crate::wechat::state::WeChat;
 use order::{Account, Money, TradeType};
 use std::collections::BTreeMap;
 
-/// What a request asks for.
+/// The contents of a request.
 pub(crate) struct NewOrder {
     pub(crate) account: Account,
     pub(crate) out_trade_no: String,
@@ -17,7 +17,7 @@ pub(crate) struct NewOrder {
     pub(crate) money: Money,
     /// As in [`Order::terms`].
     pub(crate) terms: BTreeMap<String, String>,
-    /// Who alone may pay.
+    /// The only payer who may pay.
     pub(crate) payer: Option<Payer>,
     pub(crate) dialect: Dialect,
     /// The latest payment.
@@ -83,8 +83,8 @@ impl NewOrder {
 }
 
 impl WeChat {
-    /// Makes an order, or finds the one that the same request made before; its
-    /// key. A prepayment whose time is over is replaced by a new one.
+    /// Makes an order, or finds the one that the same request made earlier.
+    /// Returns its key. An expired prepayment is replaced by a new one.
     pub(crate) fn prepay(
         &mut self,
         new_order: NewOrder,

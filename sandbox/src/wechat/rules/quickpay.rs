@@ -60,7 +60,7 @@ impl WeChat {
         Ok(key)
     }
 
-    /// What comes of a good code.
+    /// The outcome of a valid code.
     fn charge(
         &mut self,
         key: &str,

@@ -9,12 +9,12 @@ use crate::wechat::state::WeChat;
 use order::{Currency, MAX_REFUNDS, Money};
 use wechatpay::common::refund::FundsSource;
 
-/// How long after the payment it can be refunded. The v2 manual, section
-/// 9.4.1, says three months, which a strict account enforces; WeChat has long
-/// made it a year.
+/// How long after the payment it can be refunded. The v2 manual, section 9.4.1,
+/// says three months, which a strict account enforces; WeChat's real limit is a
+/// year.
 const LATEST_MS: i64 = 365 * 86_400_000;
 
-/// What a request asks for.
+/// The contents of a request.
 pub(crate) struct NewRefund {
     pub(crate) order_key: String,
     pub(crate) out_refund_no: String,
@@ -30,8 +30,8 @@ pub(crate) struct NewRefund {
 }
 
 impl WeChat {
-    /// Makes a refund, or finds the one that the same request made before; its
-    /// key.
+    /// Makes a refund, or finds the one that the same request made earlier.
+    /// Returns its key.
     pub(crate) fn refund(
         &mut self,
         new_refund: NewRefund,
@@ -58,7 +58,7 @@ impl WeChat {
 
         let money = self.check_refund(order, &new_refund, moment.now_ms)?;
         let returned = self.refunds.returned(&new_refund.order_key);
-        // The last part takes what rounding left over.
+        // The last partial refund includes what rounding left.
         let cash_refund_fee = if returned.fee + money.amount_minor() == order.money.amount_minor() {
             order.cash_fee() - returned.cash_fee
         } else {

@@ -2,9 +2,9 @@
 //! if it was paid, and closed otherwise.
 //!
 //! ```text
-//! paid        the money goes back      REVOKED
+//! paid        the money is returned    REVOKED
 //! not paid    it cannot be paid        REVOKED
-//! paying      USERPAYING               and the next time as above
+//! paying      USERPAYING               and at the next call as above
 //! ```
 
 use super::Denied;

@@ -21,19 +21,19 @@ struct Sums {
 }
 
 impl Sums {
-    /// What is left of it.
+    /// The difference.
     const fn net(&self) -> i64 {
         self.pay_fee - self.refund_fee
     }
 
-    /// What WeChat keeps.
+    /// WeChat's fee.
     const fn poundage(&self) -> i64 {
         self.net() * SHARE_PER_MILLE / 1000
     }
 }
 
-/// The records of a merchant or of one of its sub-merchants: what was paid out
-/// on one of these days, or is still held.
+/// The records of a merchant or of one of its sub-merchants: amounts that were
+/// paid out on one of these days, or not yet.
 pub(crate) fn records(
     wechat: &WeChat,
     (mch_id, sub_mch_id): (&str, Option<&str>),

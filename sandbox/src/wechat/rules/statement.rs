@@ -1,5 +1,5 @@
-//! A day's statement: what happened to a merchant's orders on a day in China,
-//! each payment, refund and reversal a row.
+//! A day's statement: a row for each payment, refund and reversal of a
+//! merchant's orders on a day in China.
 
 use crate::wechat::orders::{Order, State};
 use crate::wechat::state::WeChat;
@@ -7,7 +7,7 @@ use order::Currency;
 use wechatpay::common::Date;
 use wechatpay::common::bill::{Decimal, Row, RowRefund, RowState};
 
-/// WeChat's share of a payment: in thousandths, and as the statement writes it.
+/// WeChat's rate, in thousandths, and as the statement writes it.
 pub(crate) const SHARE_PER_MILLE: i64 = 6;
 const SHARE: &str = "0.60%";
 
@@ -16,14 +16,14 @@ const SHARE: &str = "0.60%";
 pub(crate) enum NoStatement {
     /// Not before 10:00 on the next day, China time.
     NotReady,
-    /// Too long ago.
+    /// The day is too old.
     TooOld,
-    /// Nothing happened.
+    /// The day has no rows.
     Empty,
 }
 
-/// The rows of a day, in order of time. `wanted` chooses orders, `listed`
-/// rows; statements are kept for `kept_days`, the last one included.
+/// The rows of a day, in order of time. `wanted` selects orders, `listed` rows;
+/// statements are kept for `kept_days`, the last one included.
 pub(crate) fn rows(
     wechat: &WeChat,
     (day, kept_days): (Date, i64),
@@ -124,7 +124,7 @@ fn refund_columns(fee: i64, cash: i64, currency: Currency, rate: Option<String>)
     }
 }
 
-/// WeChat's share of an amount, in the main unit and to five decimals.
+/// WeChat's fee of an amount, in the main unit and to five decimals.
 fn share(amount_minor: i64, currency: Currency) -> Option<Decimal> {
     let minor_in_e5 = 10_i64.pow(5 - currency.minor_digits()) * SHARE_PER_MILLE;
     let e5 = amount_minor.saturating_mul(minor_in_e5) / 1000;

@@ -1,6 +1,6 @@
-//! Rules that the manuals state and that WeChat is known not to enforce
-//! always. A strict account ([`Merchant::strict`](crate::Merchant)) enforces
-//! them, so that code which passes here does not depend on WeChat's leniency.
+//! Rules that the manuals state and that WeChat is known not to enforce always.
+//! A strict account ([`Merchant::strict`](crate::Merchant)) enforces them, so
+//! that code which passes here does not depend on WeChat's leniency.
 //! `docs/sandbox.md` lists them, each with its section; a test compares the two
 //! lists.
 
@@ -17,8 +17,8 @@ use std::net::IpAddr;
 use wechatpay::common::time::{china, parse_china};
 use wechatpay::common::{Date, Fields, Problem};
 
-/// Every rule: the value that a strict account refuses, and where the manual
-/// says so.
+/// Every rule: the value that a strict account refuses, and the section of the
+/// manual.
 #[cfg(test)]
 pub(crate) const RULES: [(&str, &str); 10] = [
     ("NATIVE without `product_id`", NATIVE_PRODUCT_ID),
@@ -44,7 +44,7 @@ pub(crate) const RULES: [(&str, &str); 10] = [
 
 /// The section of NATIVE's product.
 pub(crate) const NATIVE_PRODUCT_ID: &str = "WeChat Pay v2 manual, section 9.1.4";
-/// The sections of what a list of goods holds and may cost.
+/// The sections about the items of `goods_detail` and their prices.
 pub(crate) const GOODS: &str = "WeChat Pay v2 manual, sections 5.5.4 and 9.1.4";
 /// The section of `limit_pay`.
 pub(crate) const LIMIT_PAY: &str = "WeChat Pay v2 manual, section 9.1.4";
@@ -65,7 +65,7 @@ pub(crate) const REFUND_PERIOD: &str = "WeChat Pay v2 manual, section 9.4.1";
 #[cfg(test)]
 pub(crate) const CLIENT_CERTIFICATE: &str = "WeChat Pay v2 manual, sections 5.9 and 9.4";
 
-/// How many payments a payer makes in a day without the password.
+/// How many payments a payer can make in a day without the password.
 const WITHOUT_PASSWORD_A_DAY: usize = 5;
 
 /// The longest Quick Pay `body` and `out_refund_no`, in bytes.
@@ -127,7 +127,7 @@ pub(crate) fn at_most_32(field: &str, value: &str, rule: &'static str) -> Checke
     Ok(())
 }
 
-/// `String(16)` holds no IPv6 address.
+/// `String(16)` is too short for an IPv6 address.
 pub(crate) fn ipv4(field: &str, address: IpAddr) -> Checked {
     match address {
         IpAddr::V4(_) => Ok(()),
@@ -136,10 +136,10 @@ pub(crate) fn ipv4(field: &str, address: IpAddr) -> Checked {
 }
 
 /// A member of each item of `goods_detail`: its names, of which one must be
-/// there.
+/// present.
 #[derive(Clone, Copy)]
 enum Member {
-    /// A text of so many bytes at most.
+    /// A text of at most this many bytes.
     Text(&'static [&'static str], usize),
     /// A whole number.
     Quantity(&'static [&'static str]),
@@ -253,8 +253,8 @@ fn three_months_after(unix_ms: i64) -> i64 {
 }
 
 /// Whether the merchant that a v2 request names is strict, so that its refunds
-/// and reverses need the client certificate. What cannot be read is refused
-/// for that.
+/// and reverses need the client certificate. An unreadable request is refused
+/// later for that reason.
 pub(crate) fn wants_certificate(wechat: &WeChat, request: &Request) -> bool {
     let Ok(fields) = Fields::parse(request.body()) else {
         return false;

@@ -59,8 +59,8 @@ fn answer(
     }))
 }
 
-/// A refusal in place of a statement is never signed, and the common errors
-/// have codes of their own.
+/// A refusal instead of a statement is never signed, and the common errors have
+/// codes of their own.
 fn in_own_words(refusal: Refusal) -> Refusal {
     let (code, description) = match refusal {
         Refusal::Unsigned {

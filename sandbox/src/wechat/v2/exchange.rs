@@ -1,6 +1,6 @@
-//! Query exchange rate (WeChat Pay v2 manual, section 11). The rates are made
-//! up and always the same for a day. They move by half a percent around the
-//! fixed ones that payments here are counted with.
+//! Query exchange rate (WeChat Pay v2 manual, section 11). The rates are
+//! invented and constant for a day. They differ by at most half a percent from
+//! the fixed rates that payments are converted with.
 
 use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;
@@ -21,7 +21,7 @@ pub(super) const CALL_IN_MANUAL: Call = Call {
     ..CALL
 };
 
-/// A day's rate is there from 10:00 China time.
+/// A day's rate is available from 10:00 China time.
 const READY_MS: i64 = 10 * 3_600_000;
 
 fn answer(

@@ -27,7 +27,7 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-/// A new order's `time_expire` lies at least this far ahead.
+/// A new order's `time_expire` must be at least this far in the future.
 const SHORTEST_MINUTES: i64 = 1;
 
 fn answer(
@@ -75,7 +75,7 @@ fn answer(
     Ok(fields.into())
 }
 
-/// What a strict account may not send.
+/// Checks a strict account's request.
 fn check_strictly(fields: &Fields, request: &micropay::Request) -> Result<(), Refusal> {
     let sent = |name| fields.get_nonempty(name);
     let body = request.body.as_str();

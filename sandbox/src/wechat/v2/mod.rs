@@ -9,13 +9,14 @@
 //! all required?     LACK_PARAMS              signature right?    SIGNERROR
 //! ```
 //!
-//! Up to here, and while the fields' formats are read (`PARAM_ERROR`,
+//! Up to here, and while the fields' formats are checked (`PARAM_ERROR`,
 //! `LACK_PARAMS`), an answer is `return_code=FAIL` with a `return_msg` and
-//! unsigned: no merchant has been recognised, so there is no key to sign with that
-//! the caller would accept. The sandbox adds `err_code` and `err_code_des`,
-//! so that a program can tell the failures apart. Everything later is signed,
-//! in the request's sign type. HTTP is always 200, but without a certificate
-//! where one is wanted, and where a fault leaves a request without an answer.
+//! unsigned: no merchant has been authenticated, so there is no key to sign
+//! with that the caller would accept. The sandbox adds `err_code` and
+//! `err_code_des`, so that a program can distinguish the failures. Every later
+//! answer is signed, in the request's sign type. HTTP's status is always 200,
+//! except without a required certificate, and where a fault leaves a request
+//! without an answer.
 //!
 //! WeChat Pay v2 manual, sections 4 and 9.
 
@@ -70,7 +71,7 @@ const ALWAYS_REQUIRED: [&str; 2] = ["mch_id", "sign"];
 pub(crate) use notify::{payment as payment_notice, refund as refund_notice};
 pub(crate) use refusal::Refusal;
 
-/// The folders of WeChat Pay's calls, and of WeChat's own v2 sandbox.
+/// The directories of WeChat Pay's calls, and of WeChat's own v2 sandbox.
 const FOLDERS: [&str; 6] = [
     "/pay/",
     "/secapi/pay/",
@@ -95,12 +96,12 @@ pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
 /// `none` if the client sent no certificate, `expired` if it is out of date.
 const CERTIFICATE_HEADER: &str = "x-sandbox-client-certificate";
 
-/// How a request is refused whose client certificate is missing, expired, or
-/// of another `mch_id`: an institution's serves its sub-merchants, whose
-/// requests have the institution's `mch_id`. `None` where it lets the request
-/// pass. A plain connection cannot carry a certificate: without the header the
-/// request of a strict account is refused as one without a certificate, and of
-/// a lenient account where `require_certificate` is on.
+/// The refusal of a request whose client certificate is missing, expired, or of
+/// another `mch_id`: an institution's certificate serves its sub-merchants,
+/// whose requests have the institution's `mch_id`. `None` if the request may
+/// pass. A plain connection cannot present a certificate: without the header
+/// the request of a strict account is refused as one without a certificate, and
+/// of a lenient account where `require_certificate` is on.
 fn refuse_certificate(wechat: &WeChat, request: &Request) -> Option<Answer> {
     match web::request_header(request, CERTIFICATE_HEADER) {
         Some("expired") => Some(web::certificate_error()),

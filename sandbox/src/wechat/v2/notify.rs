@@ -31,7 +31,7 @@ pub(crate) fn payment(
     Some(xml(notice.to_xml(&merchant.secret(), sign_type)))
 }
 
-/// How a refund ended.
+/// The notice of a refund's end.
 pub(crate) fn refund(wechat: &WeChat, order: &Order, refund: &Refund) -> Option<Content> {
     let merchant = wechat.merchants.get(&refund.mch_id)?;
     let notice = refund_notify::Notice {

@@ -26,13 +26,13 @@ pub(super) const CALL: Call = Call::new(
     answer,
 );
 
-/// A new order's `time_expire` lies at least this far ahead (9.1.4: "the
-/// shortest transaction invalid time should be larger than 5m").
+/// A new order's `time_expire` must be at least this far in the future (9.1.4:
+/// "the shortest transaction invalid time should be larger than 5m").
 const SHORTEST_MINUTES: i64 = 5;
 
-/// The fields that make an order another order when they differ. The expiry
-/// is not among them (the first request's counts), nor is where and when the
-/// request was made.
+/// The fields that must not differ in a repeated request. The expiry is not one
+/// of them (the first request's counts), nor are the time and the address of
+/// the request.
 const TERMS: [&str; 14] = [
     "appid",
     "sub_appid",
@@ -92,11 +92,11 @@ fn answer(
     Ok(fields.into())
 }
 
-/// What a strict account may not send.
+/// Checks a strict account's request.
 fn check_strictly(fields: &Fields, request: &prepay::Request) -> Result<(), Refusal> {
     let sent = |name| fields.get_nonempty(name);
     strict::product_id(request.trade.trade_type(), sent("product_id").is_some())?;
-    // H5 is not in that manual; the later one that has it allows IPv6.
+    // That manual has no H5; the later one that has it allows IPv6.
     if request.trade.trade_type() != TradeType::Mweb {
         strict::ipv4("spbill_create_ip", request.spbill_create_ip)?;
     }
@@ -105,7 +105,7 @@ fn check_strictly(fields: &Fields, request: &prepay::Request) -> Result<(), Refu
     Ok(())
 }
 
-/// What an order is made of, as it was sent.
+/// The terms of an order, as they were sent.
 pub(super) fn terms(fields: &Fields) -> BTreeMap<String, String> {
     let sent = |name: &&str| Some(((*name).to_owned(), fields.get_nonempty(name)?.to_owned()));
     TERMS.iter().filter_map(sent).collect()

@@ -1,11 +1,11 @@
-//! Why a request is refused, with WeChat's codes and words.
+//! Why a request is refused, with WeChat's codes and texts.
 
 use crate::wechat::rules::Denied;
 use crate::wechat::rules::strict::Undocumented;
 use wechatpay::common::{FieldError, Problem};
 use wechatpay::v2::ErrorCode;
 
-/// Why a request is not done.
+/// Why a request is not executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// `return_code=FAIL`, unsigned.
@@ -221,7 +221,7 @@ fn is_unsigned(code: &ErrorCode) -> bool {
             | ErrorCode::AppidMchidNotMatch
             | ErrorCode::SignError
             | ErrorCode::ParamError
-            // The statement's own words, which it never signs.
+            // The statement's own texts, which it never signs.
             | ErrorCode::InvalidBillType
             | ErrorCode::DataFormatError
             | ErrorCode::MissingParameter
@@ -233,7 +233,7 @@ fn is_unsigned(code: &ErrorCode) -> bool {
     )
 }
 
-/// WeChat's own words for a code (its manual's column "描述").
+/// WeChat's own text for a code (its manual's column "描述").
 pub(super) fn words(code: &ErrorCode) -> &'static str {
     match code {
         ErrorCode::RequirePostMethod => "请使用post方法",

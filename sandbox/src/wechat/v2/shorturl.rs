@@ -1,5 +1,5 @@
-//! Short URL (WeChat Pay v2 manual, section 9.9). The phone scans one like the
-//! URL that it stands for.
+//! Short URL (WeChat Pay v2 manual, section 9.9). The phone scans it like the
+//! long URL.
 
 use super::call::{Call, Done, VerifiedRequest};
 use super::refusal::Refusal;

@@ -16,10 +16,10 @@ use crate::wechat::state::WeChat;
 use wechatpay::common::{Fields, SignType};
 use wechatpay::v2::ErrorCode;
 
-/// Where WeChat's own sandbox has its calls, before `/pay/…`.
+/// The prefixes of the calls in WeChat's own sandbox, before `/pay/…`.
 pub(super) const PREFIXES: [&str; 2] = ["/sandboxnew", "/xdc/apiv2sandbox"];
 
-/// Where it gives out its key, in its older and its newer place.
+/// The older and the newer path of the call for its key.
 pub(super) const PATHS: [&str; 2] = [
     "/sandboxnew/pay/getsignkey",
     "/xdc/apiv2getsignkey/sign/getsignkey",

@@ -12,13 +12,13 @@ use wechatpay::common::{Date, Problem};
 use wechatpay::v3::bill::{Link, Request, SHA1_HEADER, kept_days, sha1_hex, signed_text};
 use wechatpay::v3::{ErrorCode, FieldError, Region};
 
-/// Where Global's statements are.
+/// The path of Global's statements.
 pub(super) const STATEMENTS_PATH: &str = "/v3/global/statements";
 
-/// Where the mainland's statements are.
+/// The path of the mainland's statements.
 pub(super) const FILE_PATH: &str = "/v3/billdownload/file";
 
-/// Global: the table. Its signature is made over its hash.
+/// Global: the table. Its signature covers its hash.
 pub(super) fn statement(
     wechat: &mut WeChat,
     verified: &VerifiedRequest,
@@ -43,7 +43,7 @@ pub(super) fn statement(
     }))
 }
 
-/// The mainland: where the table is, and its hash.
+/// The mainland: the table's address, and its hash.
 pub(super) fn tradebill(
     wechat: &mut WeChat,
     verified: &VerifiedRequest,
@@ -82,7 +82,7 @@ pub(super) fn tradebill(
     Ok(Done::json(link.to_json()))
 }
 
-/// The table that a link leads to. It is not signed.
+/// The table at a link. It is not signed.
 pub(super) fn file(
     wechat: &mut WeChat,
     verified: &VerifiedRequest,

@@ -1,5 +1,4 @@
-//! A request that has been accepted, what a call answers, and why a request is
-//! refused.
+//! An accepted request, the answer of a call, and why a request is refused.
 
 use super::codes;
 use crate::moment::Moment;
@@ -32,13 +31,13 @@ pub(super) enum Done {
 /// A statement.
 pub(super) struct File {
     pub(super) content_type: &'static str,
-    /// What is signed in its place; nothing where it is not signed.
+    /// The text that is signed instead of the file; `None` if it is not signed.
     pub(super) signed: Option<Vec<u8>>,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
 }
 
-/// Why a request is not done.
+/// Why a request is not executed.
 #[derive(Debug)]
 pub(super) enum Refusal {
     Answered(Box<answer::Refusal>),
@@ -54,7 +53,7 @@ impl Done {
 }
 
 impl Refusal {
-    /// With the code's usual words.
+    /// A refusal with the code's usual text.
     pub(super) fn of(code: ErrorCode) -> Self {
         let message = codes::words(&code).to_owned();
         Self::Answered(Box::new(answer::Refusal {
@@ -75,7 +74,7 @@ impl Refusal {
         }))
     }
 
-    /// `PARAM_ERROR`: which field, what it says, and what is wrong with it.
+    /// `PARAM_ERROR`: the field, its value, and what is wrong with it.
     pub(super) fn of_field(verified: &VerifiedRequest, error: &FieldError) -> Self {
         let issue = error.problem.to_string();
         Self::Answered(Box::new(answer::Refusal {
@@ -135,7 +134,7 @@ impl VerifiedRequest {
         }
     }
 
-    /// What the codec says of a request that it cannot read.
+    /// The refusal of a request that cannot be parsed.
     pub(super) fn unreadable(&self, error: RequestError) -> Refusal {
         match error {
             RequestError::Json(error) => Refusal::Answered(Box::new(answer::Refusal {
@@ -148,7 +147,7 @@ impl VerifiedRequest {
         }
     }
 
-    /// What a strict account may not send.
+    /// The refusal of a strict account's undocumented value.
     pub(super) fn undocumented(&self, broken: &Undocumented) -> Refusal {
         let error = FieldError::new(broken.field.as_str(), broken.problem);
         let mut refusal = Refusal::of_field(self, &error);
@@ -160,7 +159,7 @@ impl VerifiedRequest {
         refusal
     }
 
-    /// What was sent under a field's name: `amount.total`, `data[0].id`.
+    /// The value of a field in the request: `amount.total`, `data[0].id`.
     pub(super) fn value_of(&self, field: &str) -> Value {
         if self.body.is_empty() {
             return web::parameter(self.query.as_bytes(), field).into();
@@ -203,8 +202,8 @@ impl VerifiedRequest {
         })
     }
 
-    /// For what is asked about a whole institution, or about one of its
-    /// sub-merchants: which one.
+    /// The sub-merchant that a query of an institution is about; `None` for the
+    /// whole institution.
     pub(super) fn one_of_its_own<'a>(
         &self,
         wechat: &WeChat,
@@ -217,7 +216,7 @@ impl VerifiedRequest {
         Ok(sub_mch_id.filter(|id| *id != self.merchant.mch_id))
     }
 
-    /// The numbers in which a fault can be asked for.
+    /// The numbers that can contain a fault.
     pub(super) fn numbers(&self) -> Vec<String> {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let field = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -231,8 +230,8 @@ impl VerifiedRequest {
     }
 }
 
-/// An order of an account, by either number. Another merchant's does not
-/// exist for this one.
+/// An order of an account, by either number. Another merchant's order counts as
+/// not existing.
 pub(super) fn find_order<'a>(
     wechat: &'a WeChat,
     account: &Account,

@@ -1,12 +1,11 @@
-//! APIv3's error codes as the sandbox answers with them: which call knows
-//! which, and WeChat's words. `docs/sandbox.md` has the same table, and a test
-//! compares them.
+//! APIv3's error codes in the sandbox: the codes of each call, and WeChat's
+//! texts. `docs/sandbox.md` has the same table, and a test compares them.
 
 use crate::wechat::rules::Denied;
 use order::TradeType;
 use wechatpay::v3::ErrorCode::{self, *};
 
-/// What any call may answer with.
+/// The codes of every call.
 const ANYWHERE: &[ErrorCode] = &[
     ParamError,
     InvalidRequest,
@@ -19,7 +18,7 @@ const ANYWHERE: &[ErrorCode] = &[
     SystemError,
 ];
 
-/// What else each call answers with.
+/// The further codes of each call.
 const CODES: &[(&str, &[ErrorCode])] = &[
     (
         "prepay",
@@ -107,7 +106,8 @@ pub(super) fn knows(call: &str, code: &ErrorCode) -> bool {
             .any(|(name, codes)| *name == call && codes.contains(code))
 }
 
-/// Every code, its HTTP status, and the calls that a number can ask for it.
+/// Every code, its HTTP status, and the calls for which a number can request
+/// it.
 pub(crate) fn table() -> impl Iterator<Item = (&'static ErrorCode, u16, String)> {
     ErrorCode::ALL.iter().map(|code| {
         let calls = if ANYWHERE.contains(code) {
@@ -132,7 +132,7 @@ pub(super) fn status(code: &ErrorCode) -> u16 {
     }
 }
 
-/// WeChat's own words.
+/// WeChat's own text.
 pub(super) fn words(code: &ErrorCode) -> &'static str {
     match code {
         ParamError => "参数错误",
@@ -171,7 +171,7 @@ pub(super) fn words(code: &ErrorCode) -> &'static str {
     }
 }
 
-/// The code for a refusal, and what else there is to say.
+/// The code for a refusal, and its details.
 pub(super) fn of(denied: &Denied) -> (ErrorCode, Option<String>) {
     let said = |code, text: &str| (code, Some(text.to_owned()));
     match denied {

@@ -16,8 +16,8 @@ pub(super) fn answer(
     moment: &mut Moment<'_>,
 ) -> Result<Done, Refusal> {
     let request = Request::read(&verified.incoming()).map_err(|error| match error {
-        // The error of the scanned code comes last, so that all other fields
-        // are checked before it.
+        // An error of the scanned code is reported last, so that all other
+        // fields are checked before it.
         RequestError::Field(error) if error.field == "payer.auth_code" => {
             Refusal::of(ErrorCode::AuthCodeInvalid)
         }

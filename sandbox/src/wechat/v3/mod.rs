@@ -52,9 +52,9 @@ use wechatpay::v3::{ErrorCode, invoke};
 /// One call of the API. A new one is a row of [`CALLS`].
 struct Call {
     method: Method,
-    /// A segment in braces stands for any.
+    /// A segment in braces matches any segment.
     path: &'static str,
-    /// What faults call it, the same in both regions.
+    /// The name in faults, the same in both regions.
     name: &'static str,
     answer: AnswerFn,
 }
@@ -125,7 +125,7 @@ static CALLS: [Call; 43] = [
 ];
 
 impl Call {
-    /// How control calls name it: `GET /v3/certificates`.
+    /// The name in control calls: `GET /v3/certificates`.
     fn title(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
@@ -171,7 +171,7 @@ pub(crate) fn is_package_signed(wechat: &WeChat, jsapi: &Jsapi, merchant: &Merch
     }
 }
 
-/// The same of an APP package.
+/// The same for an APP package.
 pub(crate) fn is_app_signed(wechat: &WeChat, app: &App, merchant: &Merchant) -> bool {
     let message = invoke::app_message(&app.appid, &app.timestamp, &app.noncestr, &app.prepayid);
     let key = PublicKey::from_pem(&merchant.certificate.public_key);
@@ -256,7 +256,7 @@ fn written(status: u16, content_type: &'static str, body: Vec<u8>) -> Answer {
     answer
 }
 
-/// The answer, and what is to be signed of it.
+/// The answer, and the bytes of it to sign.
 fn write_done(done: Done, forgery: Option<Forgery>) -> (Answer, Option<Vec<u8>>) {
     match done {
         Done::Json(status, text) => {
@@ -316,7 +316,7 @@ fn code_of_prefix(call: &str, text: &str) -> Option<String> {
     Some(longest.code().to_owned())
 }
 
-/// Authenticates the caller by the signature. A refusal comes with the merchant
+/// Authenticates the caller by the signature. A refusal contains the merchant
 /// whose keys sign the answer, if known.
 fn authenticate(
     wechat: &WeChat,
@@ -408,7 +408,7 @@ fn sign_error(message: String, field: &str, information: Option<&SignInformation
     }))
 }
 
-/// WeChat shows how it begins.
+/// The beginning and the end of a message, as WeChat shows it.
 fn truncated(message: &[u8]) -> String {
     const CHARACTERS: usize = 200;
     let text = String::from_utf8_lossy(message);

@@ -1,5 +1,4 @@
-//! Notices: made when something happens, encrypted and signed when they are
-//! sent.
+//! Notices: made at the event, encrypted and signed when they are sent.
 
 use super::{refund, seal};
 use crate::moment::Moment;
@@ -28,7 +27,7 @@ pub(crate) fn payment(order: &Order, moment: &mut Moment<'_>) -> Option<Content>
     })
 }
 
-/// The notice of how a refund ended.
+/// The notice of a refund's end.
 pub(crate) fn refund(refund: &refunds::Refund, at_ms: i64) -> Content {
     Content::Event {
         // WeChat's number for the refund ends in ten random digits.
@@ -38,14 +37,14 @@ pub(crate) fn refund(refund: &refunds::Refund, at_ms: i64) -> Content {
     }
 }
 
-/// `EV-` and 19 digits, the second in China first.
+/// `EV-` and 19 digits that begin with the time in China.
 fn event_id(moment: &mut Moment<'_>) -> String {
     format!("EV-{}{}", china(moment.now_ms), moment.digits(5))
 }
 
-/// The headers and the body of one attempt. A forgery requested by a number applies
-/// to the first attempt only, so a correct one follows; a forgery set by a control
-/// call applies to as many attempts as it says.
+/// The headers and the body of one attempt. A forgery that a number requests
+/// applies to the first attempt only, so a correct one follows; a forgery of a
+/// control call applies to the number of attempts that the call sets.
 pub(crate) fn seal(
     wechat: &mut WeChat,
     notice: &Notice,
@@ -130,7 +129,7 @@ fn requested_forgery(wechat: &WeChat, letter: &Letter, subject: &NoticeSubject) 
     numbers.find_map(|number| Forgery::from_prefix(faults::text_after_fault(number, NAME)?))
 }
 
-/// A payment as a forgery has it.
+/// A payment, changed by a forgery.
 fn altered(payment: &Payment, forgery: Option<Forgery>) -> Payment {
     let mut altered = payment.clone();
     altered.money = altered_money(payment.money, forgery);

@@ -11,7 +11,7 @@ use wechatpay::common;
 use wechatpay::v3::prepay::{self, Request, Trade};
 use wechatpay::v3::{ErrorCode, Merchant};
 
-/// A new order's `time_expire` lies at least this far ahead.
+/// A new order's `time_expire` must be at least this far in the future.
 pub(super) const SHORTEST_MINUTES: i64 = 1;
 
 pub(super) fn answer(
@@ -62,8 +62,8 @@ pub(super) fn answer(
     Ok(Done::json(made.to_json(verified.region())))
 }
 
-/// Under the names that [`Order::terms`](crate::wechat::orders::Order::terms) has for
-/// them.
+/// The terms under the names of
+/// [`Order::terms`](crate::wechat::orders::Order::terms).
 fn terms(request: &Request) -> BTreeMap<String, String> {
     let text =
         |it: &Option<wechatpay::common::Text<32>>| it.as_ref().map(|it| it.as_str().to_owned());

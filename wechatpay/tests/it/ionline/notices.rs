@@ -18,10 +18,10 @@ fn notices_round_trip() {
     );
 }
 
-/// The form of the manual's sample: no `status`, no `result_code`, no
-/// application and no payer, `body` beside what is listed.
+/// The form of the manual's sample: without `status`, `result_code`,
+/// application and payer, and with `body`, which the list does not have.
 #[test]
-fn a_notice_may_come_as_the_manuals_sample_does() {
+fn a_notice_in_the_form_of_the_manuals_sample_is_read() {
     let account = account();
     let fields = Fields::new()
         .with("attach", "It is the description of the product.")
@@ -96,7 +96,7 @@ fn each_error_in_a_notice_has_its_variant() {
         read("<!DOCTYPE x><xml/>"),
         Err(NoticeError::Xml(_))
     ));
-    // Another merchant's id is returned as it is, for the caller to compare.
+    // Another merchant's id is returned unchanged, for the caller to compare.
     let other = read(&sealed(("mch_id", Some("1")))).unwrap();
     assert_eq!(other.payment.account.mch_id, "1");
     let other = read(&sealed(("sub_appid", Some("wx0")))).unwrap();

@@ -1,5 +1,5 @@
-//! Each message that is written here, in either direction, is compared with the field
-//! lists of `tests/documented/`.
+//! Each message that this crate writes, in either direction, is compared with
+//! the field lists of `tests/documented/`.
 
 #[path = "../../documented/check.rs"]
 mod check;
@@ -20,7 +20,7 @@ fn institution_of(account: &Account) -> bool {
     account.sub_mch_id.is_some()
 }
 
-/// A request as the lists have it. Returns the operation.
+/// A request with the fields of the lists. Returns the operation.
 fn check_request(account: &Account, request: &Outgoing) -> String {
     let Outgoing {
         method,
@@ -35,7 +35,7 @@ fn check_answer(account: &Account, operation: &str, body: &str) {
 }
 
 #[test]
-fn prepayments() {
+fn prepayments_have_the_documented_fields() {
     for region in REGIONS {
         for account in accounts() {
             for trade_type in TRADE_TYPES {
@@ -54,7 +54,7 @@ fn prepayments() {
 }
 
 #[test]
-fn quick_pays_and_queries() {
+fn quick_pays_and_queries_have_the_documented_fields() {
     for region in REGIONS {
         for account in accounts() {
             let [paid, ..] = states(&account, TradeType::Micropay);
@@ -72,7 +72,7 @@ fn quick_pays_and_queries() {
 }
 
 #[test]
-fn closes_and_reverses() {
+fn closes_and_reverses_have_the_documented_fields() {
     for region in REGIONS {
         for account in accounts() {
             for by in both_numbers() {
@@ -101,7 +101,7 @@ fn closes_and_reverses() {
 }
 
 #[test]
-fn refunds_and_their_queries() {
+fn refunds_and_their_queries_have_the_documented_fields() {
     for region in REGIONS {
         for account in accounts() {
             for by in both_numbers() {
@@ -142,7 +142,7 @@ fn refunds_and_their_queries() {
 }
 
 #[test]
-fn book_keeping_and_certificates() {
+fn statements_settlements_and_certificates_have_the_documented_fields() {
     for region in REGIONS {
         for account in accounts() {
             let statement = bill::Request {

@@ -1,4 +1,4 @@
-//! JSON that is hostile, or only unusual.
+//! Hostile and unusual JSON.
 
 use wechatpay::common::Problem;
 use wechatpay::common::json::{Document, JsonError, MAX_BYTES, MAX_DEPTH};
@@ -78,7 +78,7 @@ fn unused_numbers_of_any_form_are_accepted() {
             Ok(100),
             "{number}"
         );
-        // Used, it is refused by name, and never rounded.
+        // If it is used, it is refused by name, and never rounded.
         let error = root.int("new").unwrap_err();
         assert_eq!(error.to_string(), "new is not a whole number", "{number}");
         let error = root.optional_int("new").unwrap_err();

@@ -1,4 +1,4 @@
-//! Keys and certificates: what is taken, and the name of every refusal.
+//! Keys and certificates: which are accepted, and the name of every refusal.
 
 use super::{NOW_MS, Native, block_on, platform_certificate};
 use wechatpay::rsa::{Certificate, KeyError, PrivateKey, PublicKey, Rsa, RsaError};
@@ -14,7 +14,7 @@ const PRIVATE: &str = pem!("merchant.pkcs8");
 const PUBLIC: &str = pem!("merchant.public");
 const CERTIFICATE: &str = pem!("merchant.certificate");
 
-/// The text without what is between its first and its last line.
+/// The text with `content` between its first and its last line.
 fn hollow(pem: &str, content: &str) -> String {
     let lines: Vec<&str> = pem.lines().collect();
     format!("{}\n{content}\n{}\n", lines[0], lines[lines.len() - 1])
@@ -33,7 +33,7 @@ fn certificate(pem: &str) -> Result<String, KeyError> {
 }
 
 #[test]
-fn one_key_in_five_forms() {
+fn one_key_reads_the_same_in_five_forms() {
     let key = PrivateKey::from_pem(PRIVATE).unwrap();
     let id = key.public_key().id().to_owned();
     assert_eq!(id.len(), 64);
@@ -42,7 +42,7 @@ fn one_key_in_five_forms() {
     assert_eq!(public(PUBLIC), Ok(id.clone()));
     assert_eq!(public(pem!("merchant.public.pkcs1")), Ok(id.clone()));
     assert_eq!(certificate(CERTIFICATE), Ok(id.clone()));
-    // As it was, byte for byte.
+    // Unchanged, byte for byte.
     assert_eq!(key.to_pem().expose(), PRIVATE);
     assert_eq!(key.public_key().to_pem(), PUBLIC);
     assert_eq!(
@@ -132,8 +132,7 @@ fn mutated_pem_does_not_panic() {
     }
 }
 
-/// A key whose numbers do not belong together passes for a key until it is
-/// used.
+/// A key whose numbers do not belong together is accepted until it is used.
 #[test]
 fn an_unusable_key_is_an_error_of_the_runtime() {
     let key = PrivateKey::from_pem(PRIVATE).unwrap();
@@ -152,7 +151,7 @@ fn an_unusable_key_is_an_error_of_the_runtime() {
 #[test]
 fn certificates_are_valid_within_their_dates() {
     let expired = Certificate::from_pem(pem!("platform.expired")).unwrap();
-    // Serial numbers keep no zeros in front.
+    // Serial numbers have no leading zeros.
     assert_eq!(
         expired.serial_no(),
         "57F09EFDC096DE15EBE81A47057A7232F1B8E2"
@@ -161,7 +160,8 @@ fn certificates_are_valid_within_their_dates() {
     assert_eq!(expired.not_before_ms(), 1_546_300_800_000);
     assert_eq!(expired.not_after_ms(), 1_704_067_200_000);
     let good = platform_certificate();
-    // 30 June 2051. After 2049 the year has four digits, which is another type.
+    // 30 June 2051. After 2049 the year has four digits, which is another ASN.1
+    // type.
     assert_eq!(good.not_after_ms(), 2_571_696_000_000);
 
     let serial = good.serial_no().to_owned();

@@ -1,4 +1,4 @@
-//! Every message goes both ways: what one side writes, the other reads.
+//! Every message in both directions: what one side writes, the other reads.
 
 use super::*;
 use order::TradeState;
@@ -111,7 +111,7 @@ pub(super) fn both_numbers() -> [OrderNumber; 2] {
     ]
 }
 
-/// A request as it is read at the other side.
+/// A request as the receiver reads it.
 pub(super) fn read<T>(
     request: &Outgoing,
     read: impl Fn(&Incoming<'_>) -> Result<T, RequestError>,
@@ -318,7 +318,7 @@ fn every_wrong_prepayment_is_named_by_its_field() {
     ));
 }
 
-/// J1: the openid belongs to the application that is named.
+/// J1: the openid belongs to the application that the request names.
 #[test]
 fn a_payer_is_named_under_the_right_application() {
     let body = |account| {
@@ -444,7 +444,7 @@ fn queries_closes_and_reverses_arrive_as_they_were_sent() {
     }
 }
 
-/// `id` is a number too.
+/// The text `id` can be a number of the merchant's.
 #[test]
 fn a_number_may_be_called_like_a_segment() {
     let request = close::Request {
@@ -660,10 +660,10 @@ fn quick_pay_round_trips() {
     }
 }
 
-/// Q1: the code is looked at last, and its own error tells that all else is
+/// Q1: the code is checked last, so its error means that everything else is
 /// right.
 #[test]
-fn what_is_no_payment_code_is_refused_last() {
+fn a_text_that_is_no_payment_code_is_refused_last() {
     let sent = quick_pay(&direct(), Region::Global).outgoing(Region::Global);
     let with_code = |code: &str, body: &str| {
         let request = Outgoing {
@@ -693,7 +693,7 @@ fn a_reverse_is_answered() {
     let done = reverse::answer_json(&request.merchant, out_trade_no().as_str());
     let other = reverse::answer_json(&request.merchant, "other");
     let field = "out_trade_no";
-    // A refusal whose status, which is not signed, was made a success.
+    // A refusal whose status, which is not signed, was changed to a success.
     let refusal = r#"{"code":"ORDERNOTEXIST","message":"no such order"}"#;
     assert_eq!(read("", Region::Global), Ok(()));
     assert_eq!(read(&done, Region::Mainland), Ok(()));
@@ -733,8 +733,8 @@ fn an_echo_returns_the_message() {
     assert_eq!(other, Err(AnswerError::Mismatched { field }));
 }
 
-/// What a merchant is called in one message says nothing of what it is called
-/// in another.
+/// The names of a merchant in one message do not determine its names in
+/// another.
 #[test]
 fn a_merchant_differs_only_in_what_it_names() {
     let account = institution();

@@ -1,4 +1,5 @@
-//! The v3 dialect, held against vectors, samples and field lists from outside.
+//! The v3 dialect, compared with vectors, samples and field lists from outside
+//! this project.
 
 mod documented;
 mod json;
@@ -23,8 +24,7 @@ use wechatpay::rsa::{Certificate, PrivateKey, PublicKey, Rsa, RsaError};
 use wechatpay::v3::answer::{self, AnswerError};
 use wechatpay::v3::{Incoming, Keyring, Outgoing, Region, Signature, Verified};
 
-/// RSA by a crate that is good enough for tests: it leaks keys through its
-/// timing.
+/// RSA by a crate that is acceptable in tests: it can leak keys through timing.
 struct Native;
 
 impl Rsa for Native {
@@ -117,7 +117,7 @@ fn finder<'a>(headers: &'a [(&'static str, String)]) -> impl Fn(&'static str) ->
     }
 }
 
-/// An answer as it arrives, signed by the platform.
+/// An answer as it is received, signed by the platform.
 fn opened(status: u16, body: &str) -> Result<Verified<'_>, AnswerError> {
     let headers = signature(body.as_bytes()).to_headers();
     let header = finder(&headers);
@@ -126,12 +126,12 @@ fn opened(status: u16, body: &str) -> Result<Verified<'_>, AnswerError> {
     block_on(answer)
 }
 
-/// An answer that everything is right about.
+/// A valid answer.
 fn verified(body: &str) -> Verified<'_> {
     opened(200, body).unwrap()
 }
 
-/// The request at the other side.
+/// The request as the receiver has it.
 fn arrived<'a>(request: &'a Outgoing, mchid: &'a str) -> Incoming<'a> {
     let target = &request.path_and_query;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));

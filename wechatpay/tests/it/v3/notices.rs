@@ -1,4 +1,4 @@
-//! Notices: read only when signed, opened only with the merchant's key.
+//! Notices: read only if signed, decrypted only with the merchant's key.
 
 use super::messages::without_apps;
 use super::refunds::{STATUSES, refund};
@@ -67,7 +67,7 @@ fn a_refund_notice_of_every_status_round_trips() {
     }
 }
 
-/// The envelope with one thing changed.
+/// The envelope with one member changed.
 fn changed(pointer: &str, value: Value) -> Result<Notice, NoticeError> {
     let mut body = parsed(&envelope(Region::Global).to_json());
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -257,8 +257,8 @@ fn a_notice_whose_envelope_contradicts_its_resource_is_refused() {
     }
 }
 
-/// Without its signature a notice still says what to ask about, where it opens
-/// with the merchant's key.
+/// Without its signature a notice still names the order to query, if the
+/// merchant's key decrypts it.
 #[test]
 fn an_unsigned_notice_is_a_hint() {
     let paid = envelope(Region::Global).to_json();
@@ -281,7 +281,7 @@ fn an_unsigned_notice_is_a_hint() {
     assert_eq!(closed, Err(NoticeError::Sealed(GcmError::NotAuthentic)));
 }
 
-/// Any client can send these: nothing may stop us.
+/// Any client can send these, so they must cause no panic.
 #[test]
 fn mutated_notices_do_not_panic() {
     let body = envelope(Region::Global).to_json();
@@ -294,8 +294,8 @@ fn mutated_notices_do_not_panic() {
     });
 }
 
-/// What is only shown to people may have any form: no payment and no refund is
-/// lost over it.
+/// Fields that are only displayed may have any form: no payment and no refund
+/// is refused for them.
 #[test]
 fn display_fields_of_any_form_are_accepted() {
     let key = api_v3_key();
@@ -360,7 +360,7 @@ fn display_fields_of_any_form_are_accepted() {
         assert_eq!(read(&told.to_string()), Ok(notice(direct())));
     }
 
-    // A signed refusal is WeChat's word, in any form.
+    // A signed refusal is WeChat's answer, in any form.
     let body = br#"{"code":"ORDER_PAID","message":{"a":1.5},"detail":[1e999]}"#;
     let refusal = wechatpay::v3::answer::Refusal::read(400, body).unwrap();
     assert_eq!(refusal.code, wechatpay::v3::ErrorCode::OrderPaid);

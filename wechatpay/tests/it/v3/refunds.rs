@@ -1,4 +1,4 @@
-//! Refunds, and the queries about them.
+//! Refunds, and their queries.
 
 use super::messages::{both_numbers, read, text, without_apps};
 use super::*;
@@ -15,7 +15,7 @@ pub(super) fn refund_request(
     by: OrderNumber,
 ) -> refund::Request {
     refund::Request {
-        // The mainland reads who signed, and nothing of applications.
+        // The mainland reads the signer, and no application.
         merchant: match region {
             Region::Global => account.into(),
             Region::Mainland => without_apps(account),
@@ -171,7 +171,7 @@ fn refunds_are_looked_up() {
     }
 }
 
-/// R4 and both regions' words for a closed refund.
+/// R4, and both regions' names for a closed refund.
 #[test]
 fn a_refunds_status_has_the_regions_name() {
     for (status, global, mainland) in [

@@ -1,5 +1,5 @@
 //! `tests/samples_v3.txt`: the examples of the WeChat Pay APIv3 Global manual.
-//! Requests read, and are written again with exactly the fields that they show.
+//! Requests are read, and written again with exactly their fields.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -30,8 +30,8 @@ fn request(heading: &str) -> Outgoing {
     }
 }
 
-/// The same request but for the order of the query's parameters and of the
-/// body's fields.
+/// Asserts that two requests are equal, except for the order of the query's
+/// parameters and of the body's fields.
 fn same(written: &Outgoing, sample: &Outgoing) {
     let parts = |request: &Outgoing| {
         let target = request.path_and_query.clone();
@@ -47,7 +47,7 @@ fn same(written: &Outgoing, sample: &Outgoing) {
 }
 
 #[test]
-fn quick_pay_order() {
+fn the_quick_pay_samples_round_trip() {
     let sample = request("micropay");
     let read = micropay::Request::read(&arrived(&sample, "10000100")).unwrap();
     assert_eq!(read.account.mch_id, "10000100");
@@ -59,7 +59,7 @@ fn quick_pay_order() {
 }
 
 #[test]
-fn query_order() {
+fn the_query_samples_round_trip() {
     let sample = request("query");
     let read = query::Request::read(&arrived(&sample, "1900000000")).unwrap();
     assert!(
@@ -71,7 +71,7 @@ fn query_order() {
 }
 
 #[test]
-fn refund_and_its_queries() {
+fn the_refund_samples_round_trip() {
     let sample = request("refund");
     let read = refund::Request::read(&arrived(&sample, "10000100")).unwrap();
     assert_eq!(read.amounts.refund(), hkd(5));
@@ -91,7 +91,7 @@ fn refund_and_its_queries() {
 }
 
 #[test]
-fn statement_reverse_certificates_settlement() {
+fn the_samples_of_other_calls_round_trip() {
     let sample = request("bill");
     let read = bill::Request::read(&arrived(&sample, "1900000000")).unwrap();
     assert_eq!(read.date.to_string(), "20220401");
@@ -117,10 +117,10 @@ fn statement_reverse_certificates_settlement() {
     same(&read.outgoing(), &sample);
 }
 
-/// The sample's ciphertext is three dots, so the sample's resource is sealed
-/// in its place.
+/// The sample's ciphertext is three dots, so the sample's resource is encrypted
+/// instead.
 #[test]
-fn notification_of_refund_result() {
+fn the_refund_notice_sample_reads() {
     let resource = sample("refund_notify resource");
     let sealed = wechatpay::v3::gcm::Sealed::seal(resource.as_bytes(), NONCE_12, "", &api_v3_key());
     let mut envelope = parsed(sample("refund_notify envelope"));

@@ -1,4 +1,5 @@
-//! What is signed, and what a signature proves (checklist G2, G3, G5, G8).
+//! Which bytes are signed, and which signatures are valid (checklist G2, G3,
+//! G5, G8).
 
 use super::*;
 use wechatpay::v3::answer::{Refusal, SignInformation, Unverified};
@@ -264,7 +265,7 @@ fn an_answer_is_good_refused_claimed_or_unknown() {
         unsigned(404, &body),
         AnswerError::Claimed(Box::new(refusal), missing.clone())
     );
-    // A refusal inside a success is nothing, and so is a page of a proxy.
+    // A refusal with a success status is unknown, and so is a proxy's page.
     assert_eq!(
         unsigned(200, &body),
         AnswerError::Unverified(missing.clone())
@@ -301,7 +302,7 @@ fn a_refused_signature_says_what_would_have_been_signed() {
     assert_eq!(Refusal::of(ErrorCode::NoAuth).sign_information(), None);
 }
 
-/// Every code reads back, in its other spellings too; sentences are sentences.
+/// Every code can be read back, in its other spellings too, and has sentences.
 #[test]
 fn error_codes_have_names_and_sentences() {
     for code in ErrorCode::ALL {

@@ -67,7 +67,7 @@ fn statement_requests_round_trip() {
     );
 }
 
-/// Global's answer: the hash is signed in the place of the table.
+/// Global's answer: the hash is signed instead of the table.
 #[test]
 fn a_statement_is_compared_with_its_signed_hash() {
     let table = table();
@@ -99,7 +99,7 @@ fn a_statement_is_compared_with_its_signed_hash() {
     assert_eq!(read(200, &headers, cut), Err(StatementError::OtherHash));
     let mut other = headers.clone();
     other[4].1 = bill::sha1_hex(cut);
-    // The hash fits the cut table, and is not what was signed.
+    // The hash matches the cut table, but was not signed.
     assert!(matches!(
         read(200, &other, cut),
         Err(StatementError::Answer(AnswerError::Unverified(_)))
@@ -289,7 +289,7 @@ fn fetched_beside(
     ))
 }
 
-/// G9: the first certificate comes in an answer that it signs itself.
+/// G9: the first certificate is in an answer that is signed with it.
 #[test]
 fn certificates_verify_the_answer_that_contains_them() {
     let list = vec![platform_certificate()];
@@ -298,7 +298,8 @@ fn certificates_verify_the_answer_that_contains_them() {
     let good = signature(body.as_bytes());
     assert_eq!(fetched(&body, &good, &api_v3_key()), Ok(list.clone()));
 
-    // While a merchant changes to WeChat Pay's public key, that may sign too.
+    // While a merchant changes to WeChat Pay's public key, WeChat may sign with
+    // that too.
     let public_key_id = "PUB_KEY_ID_0114".to_owned();
     let by_public_key = Signature {
         serial: public_key_id.clone(),
@@ -337,7 +338,7 @@ fn certificates_verify_the_answer_that_contains_them() {
     let got = fetched(&other, &signature(other.as_bytes()), &api_v3_key());
     assert_eq!(got, Err(expect.into()));
 
-    // A key in the place of a certificate.
+    // A key instead of a certificate.
     let pem = platform_key().public_key().to_pem();
     let sealed =
         wechatpay::v3::gcm::Sealed::seal(pem.as_bytes(), NONCE_12, "certificate", &api_v3_key());
@@ -352,8 +353,8 @@ fn certificates_verify_the_answer_that_contains_them() {
     );
 }
 
-/// WeChat may list certificates that are not read here (another algorithm,
-/// another kind of key): the payments of a day are not lost for them.
+/// WeChat may list certificates that cannot be read here (another algorithm,
+/// another kind of key): they do not hide the others.
 #[test]
 fn an_unreadable_certificate_does_not_hide_the_others() {
     let list = vec![platform_certificate()];

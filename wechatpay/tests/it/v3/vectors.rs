@@ -115,7 +115,7 @@ fn check(vector: &Value) {
             let message = answer_message(seconds(inputs), &input("nonce"), b"");
             assert_eq!(message, text(expected).as_bytes(), "{name}");
         }
-        // The signer of these puts "Sign:" before the message.
+        // The vector's signer puts "Sign:" before the message.
         "v3-authorization-header-mock" => {
             let message = String::from_utf8(request(inputs)).unwrap();
             let header = authorization(inputs, format!("Sign:{message}")).to_header();
@@ -145,7 +145,7 @@ fn authorization(inputs: &Value, signature: String) -> Authorization {
 }
 
 /// Some vectors have keys of 16 bytes or nonces of 16. WeChat has neither, so
-/// they are refused by name and not opened.
+/// they are refused by name.
 fn check_gcm(name: &str, vector: &Value) {
     let key = text(&vector["key"]);
     let expected = text(&vector["expected"]);
@@ -180,7 +180,7 @@ fn every_vector_holds() {
     vectors.iter().for_each(check);
 }
 
-/// The published packages, checked as WeChat checks them.
+/// The published packages, verified as WeChat verifies them.
 #[test]
 fn packages_are_those_of_the_vectors() {
     let vectors = vectors_of(&["v3-paySign-jsapi-official", "v3-appsign-official"]);
