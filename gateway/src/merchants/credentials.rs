@@ -37,7 +37,7 @@ pub struct Credentials {
     /// The previous delivery secret, and until when deliveries are signed with
     /// it as well, Unix milliseconds.
     pub previous_delivery_secret: Option<(Secret, i64)>,
-    /// The keys that v3 signs and verifies with, besides `api_key`.
+    /// The keys that v3 signs and verifies with, in addition to `api_key`.
     pub v3: Option<V3Keys>,
 }
 

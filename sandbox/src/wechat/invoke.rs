@@ -4,7 +4,7 @@
 //! (8.5), and the payment that follows. It is the same for every dialect except
 //! for the package's signature.
 //!
-//! Every refusal has a stable name besides WeChat's text, so that a test can
+//! Every refusal has a stable name in addition to WeChat's text, so that a test can
 //! expect exactly one.
 
 use crate::moment::Moment;

@@ -15,7 +15,7 @@ use crate::common::payment::USED_FIELDS;
 use crate::common::{FieldError, Fields, Problem, time};
 use order::{Account, Currency, Money, Payment, TradeType};
 
-/// The fields that are read of an iOnline document besides [`USED_FIELDS`].
+/// The fields that are read of an iOnline document in addition to [`USED_FIELDS`].
 pub(super) const USED_BY_IONLINE: [&str; 5] = [
     "charset",
     "out_transaction_id",

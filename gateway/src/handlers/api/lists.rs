@@ -34,7 +34,7 @@ const LARGEST: i64 = (1 << 53) - 1;
 struct Form {
     /// Its name, in its path and in the answer.
     name: &'static str,
-    /// The parameters that it accepts, besides `limit`, `after` and `format`.
+    /// The parameters that it accepts, in addition to `limit`, `after` and `format`.
     filters: &'static [&'static str],
     /// The values that `state` accepts.
     states: &'static [&'static str],
