@@ -33,7 +33,7 @@ kill $reader 2>/dev/null
 exit $status
 "#;
 
-/// How long a child may take to end after it was asked to.
+/// How long a child may take to end after the request to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running child.
@@ -108,7 +108,7 @@ impl ChildGuard {
         self.pid
     }
 
-    /// What the child has said so far.
+    /// The child's output so far.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read(&self.log)
@@ -116,7 +116,7 @@ impl ChildGuard {
             .unwrap_or_default()
     }
 
-    /// Whether the child is still there.
+    /// Whether the child still runs.
     ///
     /// # Errors
     ///
@@ -143,7 +143,8 @@ impl ChildGuard {
         )
     }
 
-    /// Ends the child as a power cut would: it gets no chance to finish anything.
+    /// Kills the child without a chance to finish anything, as a power failure
+    /// would.
     pub fn crash(mut self) {
         let _ = Command::new("kill")
             .args(["-9", &self.pid.to_string()])
@@ -153,7 +154,7 @@ impl ChildGuard {
 }
 
 impl Drop for ChildGuard {
-    /// Asks the child to end, and waits until it has.
+    /// Asks the child to end, and waits until it has ended.
     fn drop(&mut self) {
         drop(self.pipe.take());
         let asked = Instant::now();

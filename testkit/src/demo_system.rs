@@ -1,4 +1,5 @@
-//! The gateway and the sandbox with the demo merchants: what `cargo xtask dev` runs, and the documents' commands use.
+//! The gateway and the sandbox with the demo merchants, for `cargo xtask dev`
+//! and the documents' commands.
 
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use crate::{
 /// A running gateway and sandbox, and the demo merchants in them.
 #[derive(Debug)]
 pub struct DemoSystem {
-    /// How it was started.
+    /// The configuration with which it was started.
     pub system: System,
     /// Both Workers.
     pub running: Workerd,

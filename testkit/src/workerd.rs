@@ -32,7 +32,7 @@ const STARTING: Duration = Duration::from_secs(30);
 /// not tell a Worker which certificate a client has shown: the port takes one certificate only.
 pub const CERTIFICATES: [&str; 2] = ["1900000109", "1900000110"];
 
-/// What differs between one run and another. Everything is on 127.0.0.1.
+/// The configuration of a run. Everything is on 127.0.0.1.
 #[derive(Clone, Debug)]
 pub struct System {
     /// The gateway's port; `None` runs the sandbox alone.
@@ -100,8 +100,8 @@ impl System {
         self.started("workerd", &command)
     }
 
-    /// Starts it with a `MASTER_KEY` that is no key, so that the gateway answers nothing but errors; returns when it
-    /// does.
+    /// Starts it with an invalid `MASTER_KEY`, so that the gateway answers only
+    /// errors; returns when it does.
     ///
     /// # Errors
     ///
@@ -138,7 +138,8 @@ impl System {
         }
     }
 
-    /// Starts the sandbox alone, with its port for TLS: it outlives a gateway of [`System::start_gateway`].
+    /// Starts the sandbox alone, with its port for TLS: it keeps running when a
+    /// gateway of [`System::start_gateway`] is crashed.
     ///
     /// # Errors
     ///
@@ -287,7 +288,7 @@ impl Workerd {
         }
     }
 
-    /// What the Workers have logged so far.
+    /// The Workers' log so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.child_guard.log()
@@ -299,7 +300,7 @@ impl Workerd {
         self.child_guard.pid()
     }
 
-    /// Whether it is still running.
+    /// Whether it still runs.
     ///
     /// # Errors
     ///
@@ -308,7 +309,7 @@ impl Workerd {
         self.child_guard.alive()
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it, as a power failure would.
     pub fn crash(self) {
         self.child_guard.crash();
     }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`objects`] | the objects: their names, how each is opened and called |
 //! | [`storage`] | SQLite with one transaction for each poll; a driver may refuse any statement |
-//! | [`messages`] | the client certificate that a request shows, and answers that the drivers share |
+//! | [`messages`] | the client certificate that a request presents, and answers that the drivers share |
 //! | [`random`] | random numbers that a seed repeats |
 
 #![allow(
@@ -26,7 +26,7 @@ pub mod storage;
 use gateway::config::Config;
 use std::rc::Rc;
 
-/// 2026-01-02 03:04:05 UTC: any time will do, if it is always the same.
+/// 2026-01-02 03:04:05 UTC: any constant time.
 pub const START_MS: i64 = 1_767_323_045_000;
 /// The gateway's own origin.
 pub const GATEWAY: &str = "https://pay.example.com";

@@ -1,13 +1,13 @@
-//! What both drivers do with a request on its way.
+//! Functions of both drivers for a request in flight.
 
 use gateway::runtime::{Request, Response, Route};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-/// The header by which a TLS server tells the sandbox whose client certificate
-/// was shown.
+/// The header by which a TLS server tells the sandbox which client certificate
+/// was presented.
 const CERTIFICATE: HeaderName = HeaderName::from_static("x-sandbox-client-certificate");
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// WeChat Pay or iOnline.
@@ -35,8 +35,8 @@ impl Destination {
     }
 }
 
-/// Writes into a request whose client certificate it shows: `certificate_of`
-/// says whose a binding has.
+/// Adds a note of the presented client certificate to a request:
+/// `certificate_of` gives the certificate of a binding.
 pub fn show_certificate(
     route: Route<'_>,
     request: &mut Request,

@@ -1,5 +1,4 @@
-//! The objects: what each is called, how it is opened, and how a call reaches
-//! it.
+//! The objects: their names, how each is opened, and how a call reaches it.
 
 use gateway::board::Board;
 use gateway::book::Book;
@@ -8,8 +7,8 @@ use gateway::merchants::registry::Registry;
 use gateway::runtime::{Object, Runtime, Storage, StorageError};
 use std::rc::Rc;
 
-/// What the names of the registry's objects begin with; the name of an earlier
-/// version's.
+/// The prefix of the names of the registry's objects, and the name of an
+/// earlier version's registry.
 pub const REGISTRY: &str = "/registry";
 /// The name of the board.
 pub const BOARD: &str = "/board";
@@ -26,7 +25,7 @@ pub fn name_of(object: Object<'_>) -> Rc<str> {
     }
 }
 
-/// An object in memory. Dropped, it has lost everything but its database.
+/// An object in memory. Dropping it loses everything except its database.
 #[derive(Debug)]
 pub enum Opened<R, S> {
     /// A merchant's book.
@@ -65,7 +64,7 @@ impl<R: Runtime, S: Storage> Opened<R, S> {
         }
     }
 
-    /// The alarm rings.
+    /// Runs the alarm's handler.
     pub async fn alarm(&self) {
         match self {
             Self::Book(book) => book.alarm().await,

@@ -25,17 +25,17 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `limit`, which is above zero.
+    /// A number below `limit`, which is positive.
     pub fn below(&self, limit: usize) -> usize {
         usize::try_from(self.next() >> 33).unwrap_or(0) % limit
     }
 
-    /// A number from `low` to `high`, both among them.
+    /// A number from `low` to `high`, both included.
     pub fn between(&self, low: i64, high: i64) -> i64 {
         low + i64::try_from(self.next() >> 33).unwrap_or(0) % (high - low + 1)
     }
 
-    /// True once in so many times; never when `times` is zero.
+    /// True once in this many times; never when `times` is zero.
     pub fn one_in(&self, times: usize) -> bool {
         times > 0 && self.below(times) == 0
     }

@@ -1,8 +1,8 @@
-//! The storage of an object: real SQLite, where all that one poll writes is one
+//! The storage of an object: real SQLite, where the writes of one poll are one
 //! transaction, and any statement may be refused.
 //!
-//! What a poll of an object has written is durable together, and nothing that
-//! it has sent leaves before that: so the contract of [`Storage`] says.
+//! The writes of one poll are durable together, and nothing that the poll sends
+//! leaves before that: this is the contract of [`Storage`].
 
 use gateway::runtime::{Row, Storage, StorageError, Value};
 use rusqlite::types::ValueRef;
@@ -13,7 +13,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
-/// What goes wrong in the storage of objects, and who watches it.
+/// The faults of the storage, and a hook for the driver.
 pub trait Faults: Clone + 'static {
     /// Called before an object runs a statement, and with `"BEGIN"` before it
     /// begins a transaction.
@@ -23,25 +23,25 @@ pub trait Faults: Clone + 'static {
     /// The database refuses it, with this cause.
     fn before(&self, object: &str, database: &Connection, sql: &str) -> Result<(), StorageError>;
 
-    /// How large an object's database says that it is.
+    /// The size of an object's database, as the gateway sees it.
     fn size_bytes(&self, object: &str) -> i64;
 
-    /// An object has told its listeners something.
+    /// An object has sent a message to its listeners.
     fn told(&self, tag: &str, text: &str);
 }
 
-/// A database, and what the poll under way does to it.
+/// A database, and the writes of the current poll.
 pub struct Disk {
     connection: Connection,
     /// A transaction is open: something was written in this poll.
     open: Cell<bool>,
-    /// A transaction that may still be undone is under way.
+    /// Whether a transaction that may be rolled back is open.
     undoable: Cell<bool>,
     /// The alarm that this poll has set.
     alarm_ms: Cell<Option<i64>>,
 }
 
-/// What a poll has done.
+/// The result of a poll.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Closed {
     /// Something has become durable.
@@ -74,7 +74,7 @@ impl Disk {
         &self.connection
     }
 
-    /// The database, when its object has gone.
+    /// The database, after its object has ended.
     #[must_use]
     pub fn into_connection(self) -> Connection {
         self.connection
@@ -85,7 +85,7 @@ impl Disk {
         self.alarm_ms.set(Some(at_ms));
     }
 
-    /// The poll is over: what it wrote is durable, or lost in a crash.
+    /// Ends the poll: its writes become durable, or are lost in a crash.
     pub fn close_poll(&self, lost: bool) -> Closed {
         let alarm_ms = self.alarm_ms.take();
         let wrote = self.open.replace(false);
@@ -197,8 +197,8 @@ impl<F: Faults> Storage for Sqlite<F> {
         self.disk.set_alarm(at_ms);
     }
 
-    /// What is told leaves after the poll, like everything else; so it may not
-    /// be about what the poll may still undo.
+    /// A message leaves after the poll, like everything else; so it must not
+    /// depend on a write that the poll may still roll back.
     fn tell(&self, tag: &str, text: &str) {
         assert!(
             !self.disk.undoable.get(),
@@ -208,13 +208,13 @@ impl<F: Faults> Storage for Sqlite<F> {
     }
 }
 
-/// Runs one statement; its rows as the gateway reads them.
+/// Executes one statement; returns its rows as the gateway reads them.
 fn read_rows(database: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
     Ok(read_rows_counted(database, sql, args)?.0)
 }
 
-/// Runs one statement; its rows, and how many instructions SQLite's virtual
-/// machine took for it.
+/// Executes one statement; returns its rows, and the number of instructions of
+/// SQLite's virtual machine.
 ///
 /// # Errors
 ///

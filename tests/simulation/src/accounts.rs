@@ -8,27 +8,28 @@ use std::rc::Rc;
 use wechatpay::common::SignType;
 use wechatpay::rsa::PrivateKey;
 
-/// What kind of account a merchant has, and what it speaks.
+/// The kind of a merchant's account, and its dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// v2: one of its own, and how it signs.
+    /// v2: a direct merchant, and its sign type.
     Direct(SignType),
-    /// v2: an institution's, with which others share the institution's key:
-    /// the number among them.
+    /// v2: an institution's sub-merchant, with its number among the
+    /// institution's; they share the institution's key.
     SubMerchant(usize),
-    /// `APIv3`: one of its own, at WeChat Pay Global.
+    /// `APIv3`: a direct merchant of WeChat Pay Global.
     Global,
-    /// `APIv3`: an institution's, at WeChat Pay Global: the number among them.
+    /// `APIv3`: an institution's sub-merchant of WeChat Pay Global, with its
+    /// number.
     SubGlobal(usize),
-    /// `APIv3`: one of its own in mainland China, where WeChat signs with its
-    /// public key.
+    /// `APIv3`: a direct merchant in mainland China, where WeChat signs with
+    /// its public key.
     Mainland,
-    /// One at the acquirer iOnline, which hands out the package itself.
+    /// A merchant of the acquirer iOnline, which returns the package itself.
     Ionline,
 }
 
 impl Kind {
-    /// As the gateway's settings and addresses name it.
+    /// The dialect's name in the gateway's settings and addresses.
     pub(super) const fn dialect(self) -> &'static str {
         match self {
             Self::Direct(_) | Self::SubMerchant(_) => "v2",
@@ -37,7 +38,7 @@ impl Kind {
         }
     }
 
-    /// The number among the institution's merchants.
+    /// The number among the institution's sub-merchants.
     pub(super) const fn of_institution(self) -> Option<usize> {
         match self {
             Self::SubMerchant(nth) | Self::SubGlobal(nth) => Some(nth),
@@ -45,7 +46,7 @@ impl Kind {
         }
     }
 
-    /// How deliveries are signed, and v2's messages.
+    /// The sign type of deliveries and of v2's messages.
     pub(super) const fn sign_type(self) -> SignType {
         match self {
             Self::Direct(sign_type) => sign_type,
@@ -74,20 +75,20 @@ const INSTITUTION_APP_SECRET: &str = "5ec3e7000000000000000000c0ffee02";
 const SUB_MERCHANTS: [&str; 2] = ["1900000111", "1900000112"];
 const APP_SECRET: &str = "5ec3e7000000000000000000c0ffee0a";
 
-/// What merchants of v3 sign with: public toys, as everything of the
-/// sandbox's.
+/// The key pairs with which merchants of v3 sign: public, like all keys of the
+/// sandbox.
 pub(super) const KEY_PAIRS: [&str; 3] = [
     include_str!("../../../sandbox/src/keys/merchant_1900000109.key.pem"),
     include_str!("../../../sandbox/src/keys/merchant_other.key.pem"),
     include_str!("../../../sandbox/src/keys/merchant_1900000110.key.pem"),
 ];
 
-/// The serial number under which a merchant's key is known.
+/// The serial number of a merchant's key.
 pub(super) fn serial_no(shop: usize, rotation: usize) -> String {
     format!("5A11D0B0C0FFEE{shop:013}{rotation:013}")
 }
 
-/// The public half, as PEM.
+/// The public key of the pair, as PEM.
 pub(super) fn public_half(pem: &str) -> String {
     let key = PrivateKey::from_pem(pem).expect("one of the sandbox's keys");
     key.public_key().to_pem()
@@ -95,7 +96,7 @@ pub(super) fn public_half(pem: &str) -> String {
 
 impl World {
     /// Opens a shop: its account at WeChat, then at the gateway. `number`
-    /// tells it from the others.
+    /// identifies it.
     pub(super) async fn open_shop(&self, number: usize, kind: Kind) {
         let id = ["tea", "noodle", "books", "coffee"][number];
         let currency = kind.currency(number);
@@ -179,7 +180,7 @@ impl World {
         self.0.shops.borrow_mut().push(shop);
     }
 
-    /// An account at WeChat that was not there.
+    /// Makes a new account at WeChat.
     fn account_of_its_own(&self, number: usize, kind: Kind, currency: &str) -> Json {
         let mch_id = format!("160000000{number}");
         let mut body = json!({
@@ -205,7 +206,7 @@ impl World {
         self.control("/sandbox/merchants", &body)
     }
 
-    /// One of the institution's merchants, which are always there.
+    /// One of the institution's sub-merchants, which the sandbox always has.
     fn institutions_account(&self, nth: usize) -> Json {
         let [key, apiv3_key] = INSTITUTION_KEYS;
         let body = json!({"serial_no": serial_no(9, 0), "public_key": public_half(KEY_PAIRS[2])});
@@ -217,7 +218,7 @@ impl World {
         })
     }
 
-    /// WeChat Pay's public key for a merchant, under the gateway's names.
+    /// WeChat Pay's public key for a merchant, by the gateway's field names.
     pub(super) fn public_key_of(&self, mch_id: &str) -> [(&'static str, String); 2] {
         let account = self.control(&format!("/sandbox/merchants/{mch_id}"), &json!({}));
         let of = |name: &str| {
@@ -231,7 +232,7 @@ impl World {
     }
 }
 
-/// The key pair that a shop begins with.
+/// The first key pair of a shop.
 const fn pair_of(number: usize, kind: Kind) -> usize {
     match kind.of_institution() {
         None => number % 2,

@@ -1,4 +1,4 @@
-//! Adversaries of a merchant: its own other system, and attackers.
+//! Adversaries of a merchant: another system of its own, and attackers.
 
 use super::accounts::{INSTITUTION, KEY_PAIRS, public_half, serial_no};
 use super::merchants_staff::NUMBERS;
@@ -61,7 +61,7 @@ impl World {
         self.0.ledger.borrow_mut().elsewhere.insert(key);
         let ms = self.0.random.between(0, 120_000);
         if self.0.random.one_in(2) {
-            // A till sells under the same number.
+            // A till makes an order with the same number.
             let (world, shop, number) = (self.clone(), shop.clone(), number.clone());
             let till_ms = self.0.random.between(0, 150_000);
             self.outside(async move {
@@ -109,7 +109,7 @@ impl World {
         self.control(&path, &body);
     }
 
-    /// The merchant has what was changed by hand queried.
+    /// The merchant queries an order that was changed manually.
     pub(super) async fn refresh(self, shop: Rc<Shop>, number: String) {
         self.renew_keys(&shop).await;
         for _ in 0..2 {
@@ -120,9 +120,9 @@ impl World {
         }
     }
 
-    /// Two merchants of one institution, which share a key, sell for the same
-    /// amount under the same number; one is paid, and an attacker brings its
-    /// notice to the other.
+    /// Two merchants of one institution, which share a key, make orders for the
+    /// same amount under the same number. One is paid, and an attacker sends
+    /// its notice to the other.
     async fn bring_to_the_twin(&self, shop: &Rc<Shop>) {
         let twin = {
             let shops = self.0.shops.borrow();
@@ -154,9 +154,9 @@ impl World {
         }
     }
 
-    /// An attacker of a merchant: brings true notices to the wrong
-    /// address, and changed ones to the right one, forges some, and tries
-    /// foreign keys.
+    /// An attacker of a merchant: sends genuine notices to the wrong address
+    /// and modified ones to the right one, forges some, and tries other
+    /// merchants' keys.
     pub(super) async fn meddle(self, shop: Rc<Shop>) {
         match self.0.random.below(5) {
             0 => self.bring_a_notice(&shop).await,
@@ -185,8 +185,9 @@ impl World {
         self.post_notice(notice).await;
     }
 
-    /// A payment that was never made, of an order that waits for one. Of a
-    /// merchant whose notices are confirmed the forger may have the key, too.
+    /// Forges the notice of a payment that was never made, for an open order.
+    /// If the merchant's notices are confirmed by a query, the forger may have
+    /// the key, too.
     async fn forge_a_notice(&self, shop: &Rc<Shop>) {
         let payment = self.payment_to_forge(shop);
         self.note_at(&shop.id, || {
@@ -267,7 +268,7 @@ impl World {
         }
     }
 
-    /// The number of a key that some notice named.
+    /// The serial number of a key in an earlier notice.
     fn serial_seen(&self) -> String {
         let ledger = self.0.ledger.borrow();
         let mut seen = ledger.notices.iter().flat_map(|notice| &notice.headers);
@@ -275,8 +276,8 @@ impl World {
         serial.map_or("5A11", |(_, serial)| serial).to_owned()
     }
 
-    /// By an attacker who has the merchant's `APIv3` key, and cannot
-    /// sign as WeChat.
+    /// Forges a notice as an attacker who has the merchant's `APIv3` key, and
+    /// cannot sign as WeChat.
     async fn forged_v3(&self, shop: &Shop, payment: order::Payment) -> Option<Notice> {
         let body = sealed(payment, &shop.key.borrow(), self.now_ms())?;
         let headers = match self.0.random.one_in(3) {
@@ -293,8 +294,9 @@ impl World {
         })
     }
 
-    /// By a merchant of the same institution that has entered keys of its own
-    /// for WeChat's: they authenticate nothing of another merchant.
+    /// Forges a notice as a merchant of the same institution that has entered
+    /// its own keys as WeChat's: they must authenticate no notice of another
+    /// merchant.
     async fn forged_by_a_neighbour(&self, shop: &Shop, payment: order::Payment) -> Option<Notice> {
         const ID: &str = "mallory";
         const KEY: &str = "a-key-of-the-neighbours-own-0001";
@@ -307,7 +309,7 @@ impl World {
             "wechatpay_public_key_id": SERIAL,
             "wechatpay_public_key": public_half(KEY_PAIRS[1]),
         });
-        // It may be there from before.
+        // It may exist already.
         self.admin("/admin/merchants", &body).await;
         let body = sealed(payment, KEY, self.now_ms())?;
         let url = shop.address().replace(&*shop.id, ID);
@@ -330,7 +332,8 @@ impl World {
             .collect()
     }
 
-    /// One merchant's secret opens nothing of another's.
+    /// Calls with one merchant's secret and another's key, which must be
+    /// refused.
     async fn use_foreign_key(&self, shop: &Shop) {
         let other = {
             let shops = self.0.shops.borrow();
@@ -363,7 +366,7 @@ fn xml(shop: &Shop, body: String) -> Notice {
     }
 }
 
-/// A notice of v3 under this key.
+/// A notice of v3, encrypted with this key.
 fn sealed(payment: order::Payment, key: &str, now_ms: i64) -> Option<Vec<u8>> {
     let notice = v3::notify::Notice {
         id: "EV-2026010211040500000".to_owned(),

@@ -1,5 +1,4 @@
-//! What the merchants' own servers are told, and what must be so when they
-//! are.
+//! Deliveries to the merchants' own servers, and the invariants about them.
 
 use super::shop::Shop;
 use super::world::World;
@@ -9,12 +8,12 @@ use wechatpay::common::Fields;
 use wechatpay::common::refund::Status;
 use wechatpay::v2::refund_notify;
 
-/// A delivery that a merchant's server has had.
+/// A delivery that a merchant's server has received.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
     pub(super) out_trade_no: String,
     pub(super) transaction_id: String,
-    /// The refund that it is about, where it is about one, and how that ended.
+    /// The refund that it reports, if it reports one, and the refund's status.
     pub(super) refund: Option<(String, Status)>,
 }
 
@@ -25,8 +24,9 @@ impl Received {
 }
 
 impl Shop {
-    /// What a delivery says, if the merchant believes it: of a payment as of
-    /// WeChat's notices, of a refund because it opens under the merchant's key.
+    /// The contents of a delivery, if the merchant can verify it: of a payment
+    /// as of WeChat's notices, of a refund because the merchant's key decrypts
+    /// it.
     fn believes(&self, request: &Request) -> Option<Received> {
         let keys = self.every_key();
         let document = Fields::parse(request.body()).ok()?;
@@ -51,7 +51,7 @@ impl Shop {
         })
     }
 
-    /// Whether its server has had this.
+    /// Whether the merchant's server has received this delivery.
     fn has_had(&self, number: &str, out_refund_no: Option<&str>) -> bool {
         let received = self.received.borrow();
         received
@@ -61,8 +61,8 @@ impl Shop {
 }
 
 impl World {
-    /// A delivery arrives at a merchant's server. `None` while the server hangs:
-    /// it takes what it is sent and answers nothing.
+    /// A delivery arrives at a merchant's server. `None` while the server
+    /// hangs: it accepts the request and does not answer.
     pub(super) fn deliver(&self, from: &str, request: &Request) -> Option<Response> {
         if self.shop(from).is_some_and(|shop| shop.hangs.get()) {
             self.note_at(from, || "  the merchant's server hangs".to_owned());
@@ -118,8 +118,8 @@ impl World {
         )
     }
 
-    /// A delivery reached its merchant: it must be true, and after those that
-    /// the book has put on their way before it.
+    /// Checks a delivery that reached its merchant: it must be true, and must
+    /// come after those that the book has scheduled before it.
     fn watch_delivery(&self, shop: &Shop, received: &Received) {
         let number = received.out_trade_no.as_str();
         let about = Some((&*shop.id, number));
@@ -151,7 +151,8 @@ impl World {
         }
     }
 
-    /// At the end the merchant knows of a payment, and how its refunds ended.
+    /// At the end the merchant has been told of the payment, and how its
+    /// refunds ended.
     pub(super) fn end_of_deliveries(&self, shop: &str, number: &str, order: &Order) {
         let Some(shop) = self.shop(shop) else { return };
         let about = Some((&*shop.id, number));
@@ -172,7 +173,7 @@ impl World {
     }
 }
 
-/// How the book's refund ended, as the merchant is told.
+/// The status of the book's refund, as a delivery reports it.
 fn status_of(order: &Order, out_refund_no: &str) -> Option<Status> {
     let mut refunds = order.refunds().iter();
     match refunds

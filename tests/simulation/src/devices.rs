@@ -1,5 +1,4 @@
-//! Payers who go from device to device, and those who bring an openid that is
-//! not theirs.
+//! Payers who change devices, and payers who use another person's openid.
 
 use super::payers::{Browser, DESKTOP, WECHAT};
 use super::shop::Shop;
@@ -10,11 +9,11 @@ use sandbox::Payer;
 use serde_json::{Value as Json, json};
 use std::rc::Rc;
 
-/// The service of one merchant that tells openids.
+/// The Quick Auth service of one merchant.
 const SERVICE: &str = "https://auth.example.org/oauth_bridge.php";
 
 impl World {
-    /// Another merchant of the same application.
+    /// Another merchant with the same application.
     pub(super) fn twin_of(&self, shop: &Shop) -> Option<Rc<Shop>> {
         let shops = self.0.shops.borrow();
         let is_twin = |other: &&Rc<Shop>| other.appid == shop.appid && other.id != shop.id;
@@ -30,9 +29,10 @@ impl World {
         Some(data["url"].as_str()?.to_owned())
     }
 
-    /// A phone opens the checkout while WeChat is asked for the desk's order;
-    /// then devices are changed again and again. The purchase stays open, page
-    /// and API agree about it, and a payer gets the means to pay.
+    /// A phone opens the checkout while the order of the desktop is requested
+    /// from WeChat; then devices are changed again and again. The purchase
+    /// stays open, page and API agree about it, and a payer gets the means to
+    /// pay.
     pub(super) async fn change_devices(&self, shop: &Rc<Shop>) {
         const NUMBER: &str = "changeddevices";
         let Some(page) = self.checkout(shop, NUMBER).await else {
@@ -88,7 +88,7 @@ impl World {
         self.pay_at_a_desk(shop, &page).await;
     }
 
-    /// What a merchant's own service says of a payer holds for that merchant, and
+    /// An openid from a merchant's own service is valid for that merchant, and
     /// not for another of the same application, in every cookie.
     pub(super) async fn borrow_an_openid(&self, shop: &Rc<Shop>) {
         let Some(twin) = self.twin_of(shop) else {
@@ -103,7 +103,7 @@ impl World {
             "",
             "a merchant's settings are not changed",
         );
-        // Isolates remember the merchant as it was for half a minute.
+        // Isolates cache the merchant for half a minute.
         self.sleep(31_000).await;
         let (Some(own), Some(other)) = (
             self.checkout(shop, "told").await,
@@ -150,7 +150,7 @@ impl World {
     }
 }
 
-/// Whether a payer was given the means to pay.
+/// Whether a payer got the means to pay.
 fn means(prepared: Option<&Json>) -> bool {
     prepared.is_some_and(|prepared| {
         prepared["jsapi"].is_object() || prepared["qr"]["code_url"].is_string()

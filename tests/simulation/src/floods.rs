@@ -1,4 +1,4 @@
-//! Floods: notices that are refused, questions about what does not exist, and
+//! Floods: refused notices, requests for merchants that do not exist, and
 //! unpaid purchases of a link.
 
 use super::notices::{ADDRESS, Notice, WECHATS_ADDRESS};
@@ -10,15 +10,16 @@ use sandbox::Payer;
 use serde_json::json;
 use std::rc::Rc;
 
-/// So many times the same is sent.
+/// How many times the same notice is sent.
 const AGAIN: usize = 40;
-/// So many merchants that do not exist are named.
+/// The number of merchants that do not exist.
 const NAMES: usize = 60;
-/// An isolate refuses 120 notices of one address, and 60 more in each minute;
-/// then it asks no object about a merchant that it does not know.
+/// An isolate answers 120 refused notices of one address, and 60 more in each
+/// minute; then it calls no object about a merchant that it does not know.
 const LOOKED_UP: usize = 120 - 2 * AGAIN + 10;
 
-/// A link's stock in a flood, and how often one address wants a piece.
+/// A link's stock in a flood, and the number of pieces that one address
+/// requests.
 const STOCK: i64 = 12;
 const CLICKS: usize = 12;
 
@@ -28,8 +29,7 @@ fn post(url: &str, address: &str, body: &[u8]) -> Request {
 }
 
 impl World {
-    /// All of it reaches one isolate, from an address that WeChat's own notices
-    /// come from.
+    /// Sends a flood to one isolate, from an address of WeChat's own notices.
     pub(super) async fn flood(&self, shop: &Shop) {
         let Some(code_url) = self.sell(shop, "flooded").await else {
             return;
@@ -105,8 +105,8 @@ impl World {
         self.must(answer.status().is_success(), shop, "flooded", &found);
     }
 
-    /// One address holds as much of a link's stock as it may, and pays nothing;
-    /// another buys.
+    /// One address holds as much of a link's stock as is allowed, and pays
+    /// nothing; another buys.
     pub(super) async fn flood_a_link(&self, shop: &Rc<Shop>) {
         let body = json!({"body": "Tea", "total_fee": 100, "stock": STOCK,
                           "notify_url": shop.notify_url()});
@@ -147,7 +147,7 @@ impl World {
         self.handle_at_once(0, request).await
     }
 
-    /// At the end each merchant looks at its link.
+    /// At the end each merchant reads its link.
     pub(super) fn look_at_links(&self) {
         for shop in &*self.0.shops.borrow() {
             let Some((id, bought)) = shop.link.borrow().clone() else {

@@ -1,7 +1,7 @@
-//! What happened, for people; and what should not have.
+//! The history of a seed, and the invariant that it broke.
 //!
-//! Nothing is written down while seeds run. A seed that fails is run again,
-//! with the history on: the same seed is the same history.
+//! Nothing is recorded while seeds run. A seed that fails is run again with the
+//! history recorded: the same seed has the same history.
 
 use super::world::World;
 use memory_runtime::START_MS;
@@ -9,29 +9,29 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-/// How many lines are shown at most: of a long story the beginning and the end.
+/// The most lines that are shown: of a long history the beginning and the end.
 const SHOWN_LINES: usize = 120;
 
-/// One thing that happened.
+/// One event.
 struct Line {
     at_ms: i64,
-    /// The merchant it is about, where it is about one.
+    /// The merchant that it is about, if any.
     shop: Option<Rc<str>>,
     text: String,
 }
 
-/// What happened so far, when it is written down.
+/// The events so far, if they are recorded.
 pub(super) struct History {
     lines: Option<RefCell<Vec<Line>>>,
     broken: RefCell<Option<Box<Broken>>>,
 }
 
-/// An invariant that does not hold.
+/// A broken invariant.
 #[derive(Clone, Debug)]
 pub struct Broken {
     /// Its number in `docs/simulation.md`.
     pub invariant: &'static str,
-    /// What was found.
+    /// The observation that breaks it.
     pub found: String,
     /// The merchant and the order number that it is about.
     subject: Option<(String, String)>,
@@ -51,7 +51,7 @@ impl History {
         self.lines.is_some()
     }
 
-    /// Stops the run when something is broken.
+    /// Stops the run when an invariant is broken.
     pub(super) fn broken(&self) -> Result<(), Box<Broken>> {
         match &*self.broken.borrow() {
             None => Ok(()),
@@ -59,7 +59,7 @@ impl History {
         }
     }
 
-    /// Every line, to compare two runs.
+    /// All lines, to compare two runs.
     pub(super) fn whole(&self) -> Vec<String> {
         let lines = self.lines.iter().flat_map(|lines| {
             let lines = lines.borrow();
@@ -68,7 +68,7 @@ impl History {
         lines.collect()
     }
 
-    /// The lines about one order and about the world.
+    /// The lines about one order and about no merchant.
     fn about(&self, subject: Option<&(String, String)>) -> Vec<String> {
         let Some(lines) = &self.lines else {
             return Vec::new();
@@ -113,13 +113,12 @@ fn shown(line: &Line) -> String {
 }
 
 impl World {
-    /// Writes down something about the world.
+    /// Records an event.
     pub(super) fn note(&self, text: impl FnOnce() -> String) {
         self.write(None, text);
     }
 
-    /// Writes down something about a merchant. An order's number is written
-    /// `#1`.
+    /// Records an event of a merchant. An order's number is written as `#1`.
     pub(super) fn note_at(&self, shop: &str, text: impl FnOnce() -> String) {
         self.write(Some(shop), text);
     }
@@ -134,7 +133,7 @@ impl World {
         }
     }
 
-    /// An invariant is broken. The first one stops the run.
+    /// Reports a broken invariant. The first one stops the run.
     pub(super) fn broken(
         &self,
         invariant: &'static str,
@@ -143,7 +142,7 @@ impl World {
     ) {
         let mut broken = self.0.history.broken.borrow_mut();
         if broken.is_none() {
-            // An attempt's number leads to its purchase.
+            // The lines of an attempt's purchase are shown.
             let base = |number: &str| number.split('-').next().unwrap_or(number).to_owned();
             let subject = subject.map(|(shop, number)| (shop.to_owned(), base(number)));
             let history = self.0.history.about(subject.as_ref());

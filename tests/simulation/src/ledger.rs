@@ -1,5 +1,5 @@
-//! WeChat's side: the sandbox, and its own ledger, which is the truth that
-//! everything is held against.
+//! WeChat's side: the sandbox and its ledger, with which everything is
+//! compared.
 
 use super::network::describe;
 use super::notices::Notice;
@@ -16,7 +16,7 @@ use wechatpay::common::Fields;
 pub(super) struct Ledger {
     pub(super) orders: BTreeMap<(Rc<str>, String), Entry>,
     pub(super) refunds: BTreeMap<(Rc<str>, String), Refund>,
-    /// Orders that a merchant has made at WeChat without the gateway.
+    /// Orders that a merchant's other system has made at WeChat.
     pub(super) elsewhere: BTreeSet<(Rc<str>, String)>,
     /// Orders that a person has changed on the merchant platform.
     pub(super) by_hand: BTreeSet<(Rc<str>, String)>,
@@ -24,7 +24,7 @@ pub(super) struct Ledger {
     pub(super) notices: Vec<Notice>,
 }
 
-/// How the numbers of refunds begin that a person makes on the merchant
+/// The prefix of the numbers of refunds that a person makes on the merchant
 /// platform.
 pub(super) const BY_HAND: &str = "PLATFORM-";
 
@@ -36,14 +36,14 @@ pub(super) struct Entry {
     pub(super) trade_type: String,
     pub(super) amount_minor: i64,
     pub(super) currency: String,
-    /// Until when a payer could pay it, while it is open.
+    /// Until when a payer could pay it, if it is open.
     pub(super) payable_until_ms: i64,
-    /// The payment, also where it was taken back.
+    /// The payment, also if it was reversed.
     pub(super) transaction_id: Option<String>,
 }
 
 impl Entry {
-    /// WeChat has the payer's money; some of it may have gone back as refunds.
+    /// Whether WeChat has the payer's money; part of it may have been refunded.
     pub(super) fn is_paid(&self) -> bool {
         ["SUCCESS", "REFUND"].contains(&self.state.as_str())
     }
@@ -70,10 +70,10 @@ impl Refund {
     }
 }
 
-/// What WeChat says when it is too busy, or says nothing.
+/// WeChat's answers when it is too busy, or no answer.
 const BUSY: [&str; 3] = ["SYSTEMERROR", "NO_ANSWER", "NO_ANSWER_AFTER"];
 
-/// What can be wrong with an answer of `APIv3`.
+/// The forgeries of an answer of `APIv3`.
 const LIES: [&str; 6] = [
     "WRONG_SERIAL",
     "NO_SIGNATURE",
@@ -83,12 +83,12 @@ const LIES: [&str; 6] = [
     "DUPLICATE_KEYS",
 ];
 
-/// What a request is called where faults are asked for, if it is one of the
-/// calls that move money or ask about it.
+/// The name of a call in the sandbox's faults, if it moves money or queries it.
 fn call_named(request: &Request) -> Option<String> {
     let path = request.uri().path();
     if path.starts_with("/v3/") {
-        // `…/out-trade-no/{out_trade_no}/close`: the number stands for any.
+        // `…/out-trade-no/{out_trade_no}/close`: the number is replaced by a
+        // placeholder.
         let mut before = "";
         let named = path.split('/').map(|segment| {
             let is_a_word = ["id", "out-refund-no"].contains(&segment);
@@ -104,7 +104,7 @@ fn call_named(request: &Request) -> Option<String> {
     }
     if path == wechatpay::ionline::PATH {
         let form = wechatpay::ionline::form::read(request.body()).ok()?;
-        // What was garbled on its way is no call.
+        // A request that was corrupted in transit is not a call.
         let named = wechatpay::ionline::Service::ALL.map(|service| service.as_str());
         let service = form.get("service")?;
         return named.contains(&service).then(|| service.to_owned());
@@ -138,14 +138,14 @@ impl World {
         answer
     }
 
-    /// The next answer or notice of v3 is to be wrong in this way.
+    /// Requests a forgery for the next answer or notice of v3.
     pub(super) fn lie_next(&self, lie: &str, on: &str) {
         let lies = json!({"lie_next": {"lie": lie, "on": on}});
         let set = self.control("/sandbox/faults", &lies);
         assert!(set["lie_next"].is_array(), "{lie}: {set}");
     }
 
-    /// Asks the sandbox, and follows what changed in its ledger.
+    /// Sends a request to the sandbox, and follows the changes of its ledger.
     pub(super) fn sandbox(&self, request: &Request) -> Response {
         let answer = self.sandbox_alone(request);
         self.follow_ledger();
@@ -158,7 +158,7 @@ impl World {
         sandbox.handle(request, self.now_ms(), &mut |bytes| nonces.fill(bytes))
     }
 
-    /// A control call: what people do at WeChat.
+    /// A control call, for what people do at WeChat.
     pub(super) fn control(&self, path: &str, body: &Json) -> Json {
         let request = http::Request::post(format!("https://sandbox.example.com{path}"))
             .header("content-type", "application/json")
@@ -168,7 +168,7 @@ impl World {
         serde_json::from_slice(answer.body()).expect("JSON from the sandbox")
     }
 
-    /// A row of WeChat's ledger, if it is one of the shops'.
+    /// A row of WeChat's ledger, if it belongs to a shop.
     fn look_up(&self, what: &str, key: &str) -> Option<(Rc<Shop>, String, Json)> {
         let mut parts = key.splitn(3, '/');
         let (mch_id, sub_mch_id, number) = (parts.next()?, parts.next()?, parts.next()?);
@@ -185,8 +185,7 @@ impl World {
         found.then(|| (shop, number.to_owned(), json()))
     }
 
-    /// Reads what changed in WeChat's ledger, and holds it against the
-    /// invariants.
+    /// Reads the changes in WeChat's ledger, and checks the invariants.
     pub(super) fn follow_ledger(&self) {
         let (orders, refunds) = self.0.sandbox.borrow_mut().take_changed_keys();
         for key in orders {
@@ -240,7 +239,8 @@ impl World {
         if before.is_none() {
             self.watch_refund(shop, number);
             if self.0.calm.get() {
-                // A card's bank takes three days, in which nothing else happens.
+                // A card's bank takes three days, in which nothing else
+                // happens.
                 self.after(20_000, |world| world.end_refunds(&["SUCCESS"]));
             }
         }
@@ -269,7 +269,7 @@ impl World {
     }
 }
 
-/// What WeChat answered, in a word.
+/// WeChat's answer, in a word.
 fn said(answer: &Response) -> String {
     const NAMES: [&str; 6] = [
         "err_code",

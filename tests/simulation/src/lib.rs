@@ -1,21 +1,21 @@
 //! The whole gateway under simulation: API, books, notices, deliveries and
-//! timers on real SQLite, joined to the sandbox, under one seed that decides
-//! everything: who does what and when, what the network loses, repeats, delays
-//! and garbles, who crashes, whose clock jumps. `docs/simulation.md` says what
-//! is held against it.
+//! timers on real SQLite, connected to the sandbox, under one seed that decides
+//! everything: who acts and when, which messages the network loses, repeats,
+//! delays and corrupts, which isolates and objects crash, and how clocks jump.
+//! `docs/simulation.md` has the invariants.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `world.rs` | the clock, the executor, what is to happen when |
+//! | `world.rs` | the clock, the executor, the scheduled events |
 //! | `machine.rs` | isolates, objects, their databases and alarms |
 //! | `network.rs` | the faults of the network between all actors |
-//! | `ledger.rs`, `notices.rs` | WeChat: the sandbox and its ledger, and what it tells |
+//! | `ledger.rs`, `notices.rs` | WeChat: the sandbox and its ledger, and its notices |
 //! | `rsa.rs` | a stand-in for RSA |
-//! | `accounts.rs`, `shop.rs`, `deliveries.rs` | the merchants, and what they are told |
-//! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs` | what happens in some seeds only |
-//! | `merchants_staff.rs`, `payers.rs`, `operator.rs`, `adversaries.rs` | who does what |
+//! | `accounts.rs`, `shop.rs`, `deliveries.rs` | the merchants, and the deliveries to them |
+//! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs` | scenes, which happen in some seeds only |
+//! | `merchants_staff.rs`, `payers.rs`, `operator.rs`, `adversaries.rs` | the people and attackers |
 //! | `watch.rs`, `quiescence.rs` | the invariants, at each step and at the end |
-//! | `history.rs` | what happened, for people |
+//! | `history.rs` | the history of a seed, for people |
 
 #![allow(
     clippy::expect_used,
@@ -61,7 +61,7 @@ use std::time::Duration;
 use wechatpay::common::SignType;
 use world::World;
 
-/// What a seed has been through.
+/// The numbers of a seed that has run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Polls and events.
@@ -70,20 +70,20 @@ pub struct Summary {
     pub elapsed_ms: i64,
     /// Orders in the gateway's books.
     pub orders: usize,
-    /// Those that are paid.
+    /// The paid ones.
     pub paid: usize,
     /// Refunds at WeChat.
     pub refunds: usize,
-    /// Everything that happened, if it was asked for.
+    /// The history, if it was recorded.
     pub history: Vec<String>,
 }
 
-/// A seed whose world breaks an invariant.
+/// A seed that breaks an invariant.
 #[derive(Debug)]
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// What was broken, after what happened.
+    /// The broken invariant, with the history.
     pub broken: Box<Broken>,
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// How the merchants' accounts can be.
+/// The combinations of merchants' accounts.
 const KINDS: [&[Kind]; 12] = [
     &[Kind::Direct(SignType::Md5)],
     &[
@@ -117,7 +117,7 @@ const KINDS: [&[Kind]; 12] = [
     &[Kind::Ionline, Kind::Direct(SignType::Md5), Kind::Global],
 ];
 
-/// Runs one seed. A seed that fails is run once more to tell its history.
+/// Runs one seed. A seed that fails is run once more with its history recorded.
 ///
 /// # Errors
 ///
@@ -136,7 +136,7 @@ pub fn run(seed: u64) -> Result<Summary, Failure> {
     }
 }
 
-/// Runs one seed and writes everything down.
+/// Runs one seed and records its history.
 ///
 /// # Errors
 ///
@@ -153,7 +153,7 @@ fn live(seed: u64, history: bool) -> Result<Summary, Box<Broken>> {
     outcome
 }
 
-/// Faults for a while, then calm, until nothing is due.
+/// Runs with faults for a while, then without, until nothing is due.
 fn life(world: &World) -> Result<(), Box<Broken>> {
     let random = &world.0.random;
     let kinds = random.pick(&KINDS);
@@ -230,8 +230,8 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     world.note(|| "from here on nothing goes wrong any more".to_owned());
     world.control("/sandbox/faults", &json!({}));
     world.0.wrong_certificate.set(None);
-    // Two hours in which an unpaid order is queried now and then
-    // show little: most seeds leap over them.
+    // Two hours in which an unpaid order is queried a few times show little:
+    // most seeds skip them.
     world.set_the_clock_right();
     world.make_readable();
     if let Some(scene) = world.scene() {
@@ -241,7 +241,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
         world.run_until(world.now_ms() + scenes::LONGEST_MS)?;
     }
     if !random.one_in(4) {
-        // No message is under way for hours.
+        // No message is in flight for hours.
         world.run_until(world.now_ms() + network::SLOWEST_MS)?;
         world.leap(2 * 3_600_000);
     }
@@ -273,14 +273,14 @@ fn summary(world: &World) -> Summary {
     }
 }
 
-/// What many seeds have been through.
+/// The sums of many seeds.
 #[derive(Clone, Debug, Default)]
 pub struct Total {
-    /// How many.
+    /// The number of seeds.
     pub seeds: u64,
     /// Polls and events.
     pub steps: u64,
-    /// Orders, and those that were paid.
+    /// Orders.
     pub orders: usize,
     /// Those that are paid.
     pub paid: usize,
@@ -297,7 +297,7 @@ impl Total {
         self.refunds += summary.refunds;
     }
 
-    /// In a line, with the speed.
+    /// One line, with the speed.
     pub fn in_words(&self, took: Duration) -> String {
         let per_second = u128::from(self.seeds) * 1000 / took.as_millis().max(1);
         format!(
@@ -307,7 +307,7 @@ impl Total {
     }
 }
 
-/// Runs seeds on every core, and says now and then how far it is.
+/// Runs seeds on every core, and prints the progress.
 ///
 /// # Errors
 ///

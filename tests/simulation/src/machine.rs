@@ -18,9 +18,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 
-/// How soon the runtime rings again where an alarm was broken off.
+/// How soon the runtime repeats an alarm that was aborted.
 const RING_AGAIN_MS: i64 = 2_000;
-/// When a book's alarm rings again where the book could not be opened, as room
+/// When a book's alarm is repeated if the book could not be opened, as crate
 /// `edge` sets it.
 const CANNOT_START_MS: i64 = 60_000;
 
@@ -32,39 +32,40 @@ pub(super) struct Machine {
     /// Requests that wait for an answer or for a connection, by object or by
     /// the invocation of an isolate.
     connections: RefCell<BTreeMap<Rc<str>, Connections>>,
-    /// The requests whose calls to objects hold a text, while they are counted.
-    /// The first question to a shard makes it import, which is several calls.
+    /// The requests whose calls to objects contain this text, while they are
+    /// counted. The first call to a shard makes it import, which is several
+    /// calls.
     counted: RefCell<Option<(String, BTreeSet<String>)>>,
-    /// Books whose alarm the runtime has forgotten, and nothing has set since.
+    /// Books whose alarm the runtime has lost, and which nothing has set since.
     forgotten: RefCell<BTreeMap<Rc<str>, ()>>,
-    /// While an object is opened: how many statements run before the one that
-    /// is refused; below zero, none is. It is chosen before, because a database
-    /// that was used by another world needs fewer.
+    /// While an object is opened: how many statements are executed before the
+    /// one that is refused; negative if none is. It is chosen before, because a
+    /// database that another world has used needs fewer.
     opening: Cell<Option<i64>>,
 }
 
 /// An object in memory.
 type InMemory = Rc<Opened<Link, Sqlite<World>>>;
 
-/// An object: what survives a crash, and what does not.
+/// An object: the state that survives a crash, and the state that does not.
 struct Thing {
     disk: Rc<Disk>,
     /// How many worlds have used its database.
     uses: u32,
-    /// In the gateway's time.
+    /// The time of its alarm, by the gateway's clock.
     alarm_ms: Option<i64>,
-    /// The alarm is being seen to. There is never a second one meanwhile.
+    /// Whether the alarm's handler runs. A second one never runs at the same
+    /// time.
     ringing: bool,
-    /// The runtime rings again of its own accord, with any setting of the clock
-    /// meanwhile.
+    /// Whether the runtime repeats the alarm, even if the clock is changed.
     rings_again: bool,
     memory: Option<InMemory>,
-    /// It was opened in this world: it has its tables.
+    /// Whether it was opened in this world, so that it has its tables.
     was_opened: bool,
 }
 
 impl Thing {
-    /// An alarm was broken off: if no other was set, it rings again.
+    /// Repeats an aborted alarm, unless another was set.
     fn ring_again(&mut self, gateway_ms: i64) {
         if self.alarm_ms.is_none() {
             self.alarm_ms = Some(gateway_ms + RING_AGAIN_MS);
@@ -98,8 +99,8 @@ impl Machine {
         self.thing(name, |thing| thing.disk.clone())
     }
 
-    /// The object's memory, opened where it is not: inside a poll, because
-    /// opening writes. Not opened where the database refuses a statement.
+    /// The object in memory, opened if it is not: inside a poll, because
+    /// opening writes. Fails where the database refuses a statement.
     fn memory(&self, world: &World, name: &Rc<str>) -> Result<InMemory, StorageError> {
         if let Some(memory) = self.thing(name, |thing| thing.memory.clone()) {
             return Ok(memory);
@@ -150,8 +151,8 @@ impl Machine {
         drop(gone);
     }
 
-    /// The poll of an object is over: what it wrote is durable, or lost.
-    /// Whether anything became durable.
+    /// Ends the poll of an object: its writes become durable, or are lost.
+    /// Returns whether anything became durable.
     pub(super) fn close_poll(&self, name: &str, lost: bool) -> bool {
         self.thing(name, |thing| {
             let closed = thing.disk.close_poll(lost);
@@ -164,8 +165,8 @@ impl Machine {
         })
     }
 
-    /// The runtime forgets the object's alarm: a deployment that could not
-    /// start has used up its retries. The object's memory is gone by then.
+    /// Makes the runtime lose the object's alarm: a deployment that could not
+    /// start has used up its retries. The object's memory is lost already.
     pub(super) fn forget_alarm(&self, name: &Rc<str>) {
         let gone = self.thing(name, |thing| {
             thing.alarm_ms = None;
@@ -176,24 +177,24 @@ impl Machine {
         self.forgotten.borrow_mut().insert(name.clone(), ());
     }
 
-    /// Whether the object's alarm was forgotten, and nothing has set it since.
+    /// Whether the object's alarm was lost, and nothing has set it since.
     pub(super) fn has_forgotten(&self, name: &str) -> bool {
         self.forgotten.borrow().contains_key(name)
     }
 
-    /// Counts from now on the calls to objects whose bytes hold this text.
+    /// Counts from now on the calls to objects whose bytes contain this text.
     pub(super) fn count_calls(&self, text: &str) {
         *self.counted.borrow_mut() = Some((text.to_owned(), BTreeSet::new()));
     }
 
-    /// How many they were.
+    /// The number of counted calls.
     pub(super) fn calls_counted(&self) -> usize {
         let counted = self.counted.borrow_mut().take();
         counted.map_or(0, |(_, calls)| calls.len())
     }
 
-    /// The object loses its memory. An alarm that was being seen to, and has
-    /// set no other, rings again.
+    /// The object loses its memory. An alarm whose handler was running, and
+    /// that has set no other, is repeated.
     pub(super) fn crash(&self, name: &str, gateway_ms: i64) {
         let gone = self.thing(name, |thing| {
             if std::mem::take(&mut thing.ringing) {
@@ -204,14 +205,14 @@ impl Machine {
         drop(gone);
     }
 
-    /// When the next alarm rings, in the gateway's time.
+    /// The time of the next alarm, by the gateway's clock.
     pub(super) fn next_alarm_ms(&self) -> Option<i64> {
         let objects = self.objects.borrow();
         let waiting = objects.values().filter(|thing| !thing.ringing);
         waiting.filter_map(|thing| thing.alarm_ms).min()
     }
 
-    /// The object whose alarm rings now.
+    /// The object whose alarm is due.
     pub(super) fn due_alarm(&self, gateway_ms: i64) -> Option<Rc<str>> {
         let mut objects = self.objects.borrow_mut();
         let due = objects.iter_mut().find(|(_, thing)| {
@@ -225,7 +226,8 @@ impl Machine {
         })
     }
 
-    /// When this object's alarm rings; now, where it is ringing or rings again.
+    /// The time of this object's alarm; now, if its handler runs or is
+    /// repeated.
     pub(super) fn alarm_of(&self, name: &str) -> Option<i64> {
         self.thing(name, |thing| match thing.ringing || thing.rings_again {
             true => Some(i64::MIN),
@@ -245,7 +247,7 @@ impl Machine {
 }
 
 impl World {
-    /// The alarm of an object rings.
+    /// Runs the alarm of an object.
     pub(super) fn ring(&self, name: &Rc<str>) {
         let (world, name) = (self.clone(), name.clone());
         self.spawn(Place::Object(name.clone()), async move {
@@ -270,13 +272,13 @@ impl World {
     }
 }
 
-/// So many worlds use a database: its audit cannot be emptied.
+/// How many worlds use a database: its audit cannot be emptied.
 const USES: u32 = 300;
 
 thread_local! {
-    /// Databases with their tables, emptied: making them anew for every seed
-    /// takes longer than the seed. By the object's name: the audit stays, and a
-    /// seed that is run twice is to find the same.
+    /// Databases with their tables, emptied: making them for every seed would
+    /// take longer than the seed. By the object's name: the audit stays, and a
+    /// seed that is run twice must find the same one.
     static USED: RefCell<BTreeMap<String, Vec<(Connection, u32)>>> = RefCell::default();
 }
 
@@ -285,7 +287,7 @@ fn take_connection(name: &str) -> (Connection, u32) {
     used.unwrap_or_else(|| {
         let connection = Connection::open_in_memory().expect("SQLite");
         connection.set_prepared_statement_cache_capacity(200);
-        // Otherwise statements are planned anew for every value.
+        // Otherwise statements are planned again for every value.
         let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
         connection.set_db_config(stable, true).expect("SQLite");
         (connection, 0)
@@ -299,8 +301,8 @@ fn give_back(name: &str, (connection, uses): (Connection, u32)) {
     if !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK").expect("it rolls back");
     }
-    // The audit's triggers refuse every deletion, and to switch them off would
-    // have every statement prepared anew.
+    // The audit's triggers refuse every deletion, and switching them off would
+    // make SQLite prepare every statement again.
     let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'audit'";
     let tables: Vec<String> = connection
         .prepare_cached(sql)
@@ -351,7 +353,7 @@ impl Faults for World {
     fn told(&self, _: &str, _: &str) {}
 }
 
-/// What an isolate or an object has of the world.
+/// The access of an isolate or an object to the world.
 #[derive(Clone)]
 pub(super) struct Link {
     world: World,
@@ -364,31 +366,31 @@ impl fmt::Debug for Link {
     }
 }
 
-/// Cloudflare lets so many requests of one object, or of one invocation of an
-/// isolate, wait for an answer at once.
+/// How many requests of one object, or of one invocation of an isolate,
+/// Cloudflare lets wait for an answer at once.
 const CONNECTIONS: usize = 6;
 
 /// The requests of one object, or of one invocation.
 #[derive(Default)]
 struct Connections {
-    /// How many wait for an answer.
+    /// The number of requests that wait for an answer.
     open: usize,
-    /// Those that wait inside the runtime until there is a connection. Their
+    /// The requests that wait inside the runtime for a connection. Their
     /// time-outs run meanwhile.
     waiting: VecDeque<(Rc<Cell<Stage>>, Event)>,
 }
 
-/// How far a request has come.
+/// The progress of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// It waits for a connection.
     Waiting,
     Sent,
-    /// It was answered, or its caller has gone.
+    /// It was answered, or its caller has disconnected.
     Over,
 }
 
-/// A request: dropped, its connection is free for the next.
+/// A request in flight. Dropping it frees its connection for the next.
 struct UnderWay {
     world: World,
     of: Rc<str>,
@@ -484,7 +486,7 @@ impl Runtime for Link {
         let (of, stage) = (under_way.of.clone(), under_way.stage.clone());
         self.world.leave(move |world| {
             let (late, sent, place) = (promise.clone(), stage.clone(), from.clone());
-            // Cloudflare counts from the call, and not from when it leaves.
+            // Cloudflare counts from the call, and not from the sending.
             world.after(timeout_ms, move |world| {
                 if sent.get() == Stage::Waiting {
                     let found = format!("a request of {place} timed out before it was sent");
@@ -519,7 +521,7 @@ impl Runtime for Link {
     }
 }
 
-/// Breaks a call off when it is dropped before its answer has left.
+/// Aborts a call when it is dropped before its answer was sent.
 struct Unanswered(
     Option<super::world::Promise<Result<Vec<u8>, CallError>>>,
     World,
@@ -552,7 +554,7 @@ impl World {
         let task = self.spawn(Place::Object(name.clone()), async move {
             let answer = match world.0.machine.memory(&world, &name) {
                 Ok(object) => object.handle(&body).await,
-                // Dropped, it is broken off.
+                // It was dropped, so the call is aborted.
                 Err(_) => return,
             };
             world.leave(move |world| {

@@ -1,8 +1,8 @@
-//! Runs seeds of the simulation: what `cargo xtask simulate` starts.
+//! Runs seeds of the simulation; `cargo xtask simulate` starts this program.
 //!
 //! ```text
-//! simulate --seed N              this one, and what happened in it
-//! simulate --seed N --seeds M    so many from this one on, on every core
+//! simulate --seed N              this seed, with its history
+//! simulate --seed N --seeds M    M seeds from this one on, on every core
 //! ```
 
 #![allow(

@@ -1,5 +1,5 @@
-//! The merchants' clerks: what they ask of the gateway, at random, and what
-//! they must never be told.
+//! The merchants' clerks: their random calls to the gateway, and the checks of
+//! its answers.
 
 use super::shop::Shop;
 use super::world::World;
@@ -7,11 +7,11 @@ use sandbox::Payer;
 use serde_json::{Value as Json, json};
 use std::rc::Rc;
 
-/// Order numbers are few, so that purchases get into each other's way.
+/// Order numbers are few, so that purchases conflict.
 pub(super) const NUMBERS: usize = 8;
 
 impl World {
-    /// One purchase, and what becomes of it.
+    /// One purchase, from the order to its end.
     pub(super) async fn purchase(self, shop: Rc<Shop>) {
         let number = (1 + self.0.random.below(NUMBERS)).to_string();
         match self.0.random.below(8) {
@@ -57,14 +57,15 @@ impl World {
         self.poke(shop.clone(), number.to_owned()).await;
     }
 
-    /// Asks until there is a readable answer, a few times: its `data`.
+    /// Repeats a call a few times until there is a readable answer; returns its
+    /// `data`.
     pub(super) async fn insist(&self, shop: &Shop, path: &str, body: &Json) -> Option<Json> {
         for _ in 0..4 {
             match self.call(shop, "POST", path, body).await {
                 Some((200, answer)) if answer["status"] == "success" => {
                     return Some(answer["data"].clone());
                 }
-                // Worth another try.
+                // The call is repeated.
                 None | Some((429 | 500.., _)) => {}
                 Some(_) => return None,
             }
@@ -135,7 +136,7 @@ impl World {
         self.poke(shop.clone(), number.to_owned()).await;
     }
 
-    /// What a merchant does about an order, meanwhile.
+    /// A merchant's calls about an order while it is open.
     async fn poke(&self, shop: Rc<Shop>, number: String) {
         for _ in 0..self.0.random.below(5) {
             let ms = self.0.random.pick(&[50, 2_000, 15_000, 45_000, 90_000]);
@@ -162,7 +163,7 @@ impl World {
                     self.call(&shop, "POST", "/v1/delivery", &body).await;
                 }
                 _ => {
-                    // Two things at once.
+                    // Two calls at the same time.
                     let (world, shop, number) = (self.clone(), shop.clone(), number.clone());
                     self.outside(async move { world.refund(&shop, &number).await });
                 }
@@ -178,7 +179,7 @@ impl World {
     }
 
     async fn close(&self, shop: &Rc<Shop>, number: &str) {
-        // A payer who has the code does not know, and pays in this very moment.
+        // A payer who has the code does not know, and pays at the same time.
         if self.0.random.one_in(2) && self.is_in_the_book(shop, number) {
             let (world, shop, number) = (self.clone(), shop.clone(), number.to_owned());
             let ms = self.0.random.between(0, 800);
@@ -193,9 +194,9 @@ impl World {
         }
     }
 
-    /// What the gateway said of an order must be true.
+    /// Checks the gateway's answer about an order.
     fn heard(&self, shop: &Shop, number: &str, data: &Json) {
-        // The telling attempt of a checkout has a number of its own.
+        // The deciding attempt of a checkout has a number of its own.
         let (Some(told), Some(transaction)) = (
             data["trade_state"].as_str(),
             data["transaction_id"].as_str(),
@@ -212,7 +213,7 @@ impl World {
         let fee = self.0.random.pick(&[50, 100, 100, 1500, 8800, 4400]);
         let mut body = json!({ "out_trade_no": number, "refund_fee": fee });
         if self.0.random.one_in(2) {
-            // Few numbers, so that they meet those of other orders.
+            // Few numbers, so that they conflict with those of other orders.
             body["out_refund_no"] = json!(format!("r{}", self.0.random.between(1, 5)));
         }
         for _ in 0..=self.0.random.below(2) {

@@ -1,5 +1,5 @@
-//! The network: messages are late, lost, repeated and garbled, as the seed's
-//! fault profile has it.
+//! The network: messages are delayed, lost, repeated and corrupted, according
+//! to the seed's fault profile.
 
 use super::notices::Notice;
 use super::world::{Place, Promise, World};
@@ -21,8 +21,9 @@ pub(super) enum WrongCertificate {
     AnotherMerchants,
 }
 
-/// How often things go wrong: once in so many times, never for zero. Each seed
-/// has its own, because what finds a fault is often that something else works.
+/// How often faults happen: once in this many times, never for zero. Each seed
+/// has its own rates, because a defect often shows only if something else
+/// works.
 #[derive(Debug, Clone)]
 pub struct Weather {
     /// A message is lost.
@@ -39,11 +40,11 @@ pub struct Weather {
     pub crash: usize,
     /// WeChat refuses a call with a code that says nothing.
     pub busy: usize,
-    /// The gateway's clock jumps: so many times in all.
+    /// The gateway's clock jumps this many times in total.
     pub jumps: usize,
     /// A merchant does not acknowledge a delivery.
     pub deaf: usize,
-    /// An answer or a notice of `APIv3` is not what it says it is.
+    /// An answer or a notice of `APIv3` is forged.
     pub lies: usize,
     /// A database refuses a statement.
     pub refuses: usize,
@@ -53,7 +54,7 @@ impl Weather {
     /// The fault profile of a seed.
     pub(super) fn of(seed: u64) -> Self {
         let random = Random::of(seed, 3);
-        // Often there is none of a thing.
+        // Often a fault does not occur at all.
         let often = |rates: &[usize]| match random.one_in(3) {
             true => 0,
             false => random.pick(rates),
@@ -70,7 +71,8 @@ impl Weather {
             deaf: often(&[2, 4]),
             lies: often(&[8, 25]),
             refuses: {
-                // From a stream of its own: the rest of a seed stays as it was.
+                // From a random stream of its own, so that the rest of a seed
+                // did not change.
                 let random = Random::of(seed, 5);
                 match random.one_in(4) {
                     true => random.pick(&[100, 300, 1_000]),
@@ -81,27 +83,27 @@ impl Weather {
     }
 }
 
-/// So many statements of an object's opening can be refused.
+/// How many statements of an object's opening can be refused.
 const OPENING: i64 = 8;
-/// So late an answer comes that is held back.
+/// How late an answer that is held back arrives.
 const HELD_BACK_MS: i64 = 4_000;
-/// So long a message is under way at most.
+/// The longest time that a message is in flight.
 pub(super) const SLOWEST_MS: i64 = 20_000;
 
-/// What a message goes through on its way: when it arrives and whether it is
-/// changed; not at all, or twice.
+/// The deliveries of a message: when it arrives and whether it is corrupted;
+/// none, one or two.
 type Journey = Vec<(i64, bool)>;
 
 impl World {
-    /// The destination of a route. Where it presents a client certificate, the
-    /// request is told to hold it: what the network garbles, it does not change.
+    /// The destination of a route. If the route presents a client certificate,
+    /// the request carries a note of it, which the network does not corrupt.
     pub(super) fn destination(&self, route: Route<'_>, request: &mut Request) -> Destination {
         show_certificate(route, request, |binding| self.certificate_of(binding));
         Destination::of(route)
     }
 
-    /// What a binding presents: the `mch_id` in its name, unless the operator
-    /// has bound another certificate, or none.
+    /// The certificate that a binding presents: the `mch_id` in its name,
+    /// unless the operator has bound another certificate, or none.
     pub(super) fn certificate_of(&self, binding: &str) -> Option<String> {
         let mch_id = binding.strip_prefix("WECHATPAY_MTLS_")?;
         match self.0.wrong_certificate.get() {
@@ -118,14 +120,13 @@ impl World {
         !self.0.calm.get() && once_in > 0 && self.0.refusals.one_in(once_in)
     }
 
-    /// Which statement of an object's opening is refused; below zero, none.
+    /// Which statement of an object's opening is refused; negative for none.
     pub(super) fn refused_of_opening(&self) -> i64 {
         let refuses = (0..OPENING).find(|_| self.store_refuses());
         refuses.unwrap_or(-1)
     }
 
-    /// Whether the answer to this request comes late, because it is the one
-    /// that is to.
+    /// Whether the answer to this request is the one that is to be late.
     fn holds_back(&self, what: &str, request: &Request) -> bool {
         let mut held_back = self.0.held_back.borrow_mut();
         let body = request.body();
@@ -139,7 +140,7 @@ impl World {
         is_it
     }
 
-    /// True once in so many times, while there are faults.
+    /// True once in this many times, while there are faults.
     pub(super) fn goes_wrong(&self, once_in: usize) -> bool {
         !self.0.calm.get() && self.0.random.one_in(once_in)
     }
@@ -153,7 +154,8 @@ impl World {
         if random.one_in(weather.lost) {
             return Vec::new();
         }
-        // Of two copies one is often corrupted: the answer to it is about the other.
+        // Of two copies one is often corrupted: the answer to it is about the
+        // other.
         let (copies, garbled) = match random.one_in(weather.twice) {
             true => (2, weather.garbled.div_ceil(4)),
             false => (1, weather.garbled),
@@ -169,9 +171,9 @@ impl World {
             .collect()
     }
 
-    /// Changes some of a message. What is signed may be changed in any way; of
-    /// the rest, nothing would tell it from another wish of the sender's, so it
-    /// becomes unreadable.
+    /// Corrupts part of a message. A signed part may be changed in any way; a
+    /// change of another part could be another valid request of the sender, so
+    /// it becomes unreadable.
     pub(super) fn garble(&self, headers: &mut HeaderMap, body: &mut Vec<u8>, signed: bool) {
         let random = &self.0.random;
         let named = headers.iter().filter(|(n, v)| carries_signature(n, v));
@@ -197,13 +199,13 @@ impl World {
         }
         for _ in 0..=random.below(2) {
             let at = random.below(body.len());
-            // Among letters and digits the document often stays one.
+            // With letters and digits the document often stays valid.
             body[at] = random.pick(b"0123456789ABCZabcz<>\"{}&=,\xff");
         }
     }
 
-    /// Makes of what is open, or under way, what is done; or another number of
-    /// a number: what an attacker would change.
+    /// Changes an open or pending state to a final one, or a number to another
+    /// number, as an attacker would.
     fn garble_to_the_point(&self, body: &mut Vec<u8>) -> bool {
         const OPEN: [&str; 3] = ["NOTPAY", "USERPAYING", "PROCESSING"];
         let random = &self.0.random;
@@ -223,7 +225,7 @@ impl World {
         true
     }
 
-    /// A changed notice.
+    /// A corrupted notice.
     pub(super) fn garbled(&self, notice: &Notice) -> Notice {
         let mut headers = HeaderMap::new();
         for (name, value) in &notice.headers {
@@ -245,7 +247,8 @@ impl World {
         }
     }
 
-    /// Loses the headers that sign a message, or one, or changes a character.
+    /// Removes the headers that sign a message, or one of them, or changes a
+    /// character.
     fn garble_headers(&self, headers: &mut HeaderMap, named: &[HeaderName]) {
         let random = &self.0.random;
         if random.one_in(3) {
@@ -297,7 +300,7 @@ impl World {
         }
         self.told(from, || format!("→ {what}"));
         if self.goes_wrong(self.0.weather.broken) {
-            // Before it got anywhere; or after.
+            // Before it was received; or after.
             let promise = promise.clone();
             let in_ms = self.0.random.between(20, 3_000);
             self.after(in_ms, move |_| promise.keep(Ok(bad_gateway())));
@@ -350,7 +353,7 @@ impl World {
         }
     }
 
-    /// An answer goes back to its caller.
+    /// An answer is sent to its caller.
     pub(super) fn send_back(
         &self,
         (to, what): (&str, &str),
@@ -372,8 +375,8 @@ impl World {
         self.after(in_ms, move |_| arrives(answer));
     }
 
-    /// A request from outside to the gateway; `None` when no answer comes in
-    /// time. A caller that waits no longer hangs up.
+    /// A request from outside to the gateway; `None` when no answer arrives in
+    /// time. A caller that stops waiting disconnects.
     pub(super) async fn ask_gateway(&self, request: Request, patience_ms: i64) -> Option<Response> {
         let (promise, answer) = self.promise();
         let late = promise.clone();
@@ -408,7 +411,7 @@ impl World {
         answer.await
     }
 
-    /// A request that an isolate handles at once, without a network before it.
+    /// A request that an isolate handles at once, without the network.
     pub(super) async fn handle_at_once(&self, number: usize, request: Request) -> Response {
         let (promise, answer) = self.promise();
         self.handle(number, request, move |_, response| promise.keep(response));
@@ -433,7 +436,7 @@ impl World {
     }
 }
 
-/// Whether a request takes a Quick Pay, in either dialect that has it.
+/// Whether a request makes a Quick Pay, in either dialect that has it.
 fn is_quick_pay(path: &str) -> bool {
     path.ends_with("/micropay")
         || path.ends_with("/micropay/transactions/pay")
@@ -452,7 +455,7 @@ fn carries_signature(name: &HeaderName, value: &HeaderValue) -> bool {
         || name == header::AUTHORIZATION && value.as_bytes().starts_with(v3::SCHEME.as_bytes())
 }
 
-/// A request in a few words: its path, and the numbers in it.
+/// A request in a few words: its path and its numbers.
 pub(super) fn describe(request: &Request) -> String {
     let body = String::from_utf8_lossy(request.body());
     let xml = |name: &str| {

@@ -1,5 +1,4 @@
-//! WeChat's notices on their way to the gateway, and what may be said of one
-//! that was acknowledged.
+//! WeChat's notices to the gateway, and the invariants about acknowledged ones.
 
 use super::network::describe;
 use super::shop::Shop;
@@ -14,8 +13,7 @@ use wechatpay::v2::notify as v2;
 use wechatpay::v3::gcm::Sealed;
 use wechatpay::{ionline, v3};
 
-/// What can be wrong with a notice of `APIv3`, beside what can be wrong with
-/// an answer.
+/// The forgeries of a notice of `APIv3`, in addition to those of an answer.
 const LIES: [&str; 11] = [
     "OTHER_AMOUNT",
     "OTHER_CURRENCY",
@@ -30,10 +28,10 @@ const LIES: [&str; 11] = [
     "BAD_SIGNATURE",
 ];
 
-/// The header that names the sender's address.
+/// The header with the sender's address.
 pub(super) const ADDRESS: &str = "cf-connecting-ip";
-/// Notices come from Tencent's addresses: those of people who wish ill, too,
-/// because they can have Tencent send them.
+/// Notices are sent from Tencent's addresses: an attacker's too, who can make
+/// Tencent send them.
 pub(super) const WECHATS_ADDRESS: &str = "203.0.113.7";
 
 /// A notice of WeChat's.
@@ -44,13 +42,13 @@ pub(super) struct Notice {
     pub(super) body: Vec<u8>,
 }
 
-/// What a notice tells.
+/// The contents of a notice.
 enum Read {
     Payment(Told),
     Refund,
 }
 
-/// What a notice tells of a payment.
+/// The payment in a notice.
 struct Told {
     /// `mch_id` and `sub_mch_id` at WeChat, or iOnline's number.
     mch_id: String,
@@ -109,7 +107,8 @@ impl World {
         }
     }
 
-    /// Posts a notice to the gateway. What it acknowledges, it must know.
+    /// Posts a notice to the gateway. If the gateway acknowledges it, it must
+    /// have the payment.
     pub(super) async fn post_notice(&self, notice: Notice) -> Option<Response> {
         let Notice { url, headers, body } = notice;
         let mut request = http::Request::post(&url).header(ADDRESS, WECHATS_ADDRESS);
@@ -123,7 +122,7 @@ impl World {
         let answer = self.ask_gateway(request, i64::from(TIMEOUT_MS)).await?;
         let status = answer.status().as_u16();
         let Some(shop) = shop else {
-            // Only who forges has an address that is no shop's.
+            // Only a forger's address belongs to no shop.
             if status < 300 {
                 let found = format!("what was forged is acknowledged at {url}");
                 self.broken("2", None, found);
@@ -154,8 +153,8 @@ impl World {
         self.shop(rest.split('/').nth(1)?)
     }
 
-    /// The gateway told WeChat that it has a notice: then it must know the
-    /// payment, and will not be told again.
+    /// The gateway has acknowledged a notice: then it must have the payment,
+    /// because WeChat will not send it again.
     fn watch_acknowledgement(&self, shop: &Shop, told: &Told) {
         let number = told.number.as_str();
         let about = Some((&*shop.id, number));
@@ -164,7 +163,8 @@ impl World {
             == (&shop.account.mch_id, shop.account.sub_mch_id.as_deref());
         let owner = match is_ours {
             true => Some(shop.id.clone()),
-            // An institution's notices find the merchant that they name.
+            // An institution's notice is handled for the merchant that it
+            // names.
             false if shop.kind.dialect() == "v3" && told.mch_id == shop.mch_id => {
                 let owner = self.shop_of(&told.mch_id, sub_mch_id.unwrap_or("-"));
                 let owner = owner.filter(|owner| owner.kind.dialect() == "v3");
@@ -195,8 +195,8 @@ impl World {
         }
     }
 
-    /// A payment to an unknown sub-merchant is kept by whom it was
-    /// told to.
+    /// A payment to an unknown sub-merchant is stored by the merchant that
+    /// received the notice.
     fn watch_stray(&self, shop: &Shop, told: &Told) {
         let disk = self.0.machine.disk(&shop.id);
         let strays = disk.read("SELECT transaction_id FROM strays");
@@ -209,13 +209,13 @@ impl World {
 }
 
 impl Shop {
-    /// What a notice to this merchant tells, if anything.
+    /// The contents of a notice for this merchant, if it is one.
     fn read(&self, body: &[u8]) -> Option<Read> {
         if self.kind.dialect() == "v3" {
             return self.read_v3(body);
         }
         let fields = Fields::parse(body).ok()?;
-        // Of a refund v2 tells in a field that is encrypted.
+        // v2's notice of a refund has an encrypted field.
         if fields.get("req_info").is_some() {
             return Some(Read::Refund);
         }

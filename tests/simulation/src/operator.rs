@@ -1,4 +1,4 @@
-//! The operator: keys that change, on one side before the other.
+//! The operator: rotates keys, on one side before the other.
 
 use super::accounts::{KEY_PAIRS, Kind, public_half, serial_no};
 use super::shop::Shop;
@@ -6,27 +6,27 @@ use super::world::World;
 use serde_json::{Value as Json, json};
 use std::rc::Rc;
 
-/// What changes beside our own keys.
+/// The kind of key that is rotated in addition to the gateway's own.
 #[derive(Clone, Copy)]
 enum Change {
-    /// What the merchant shares with its upstream.
+    /// The key that the merchant shares with its upstream.
     SharedKey,
-    /// What it signs v3 with.
+    /// The key that it signs v3 with.
     KeyPair,
-    /// WeChat signs with its public key from now on, and no more with
+    /// WeChat signs with its public key from now on, and no longer with
     /// certificates.
     ToPublicKey,
-    /// WeChat's certificate makes way for the next.
+    /// WeChat's certificate is replaced by the next.
     Certificate,
 }
 
 impl World {
-    /// Changes keys: our own, and perhaps some of those that the merchant or
-    /// WeChat signs with. Both sides know of it in the end.
+    /// Rotates keys: the gateway's own, and perhaps some of those that the
+    /// merchant or WeChat signs with. In the end both sides have them.
     pub(super) async fn rotate(self, shop: Rc<Shop>) {
         let random = &self.0.random;
         let change = match shop.kind {
-            // An institution's keys are not one merchant's to change.
+            // One merchant does not rotate an institution's keys.
             Kind::SubMerchant(_) => None,
             Kind::SubGlobal(_) => random.pick(&[None, Some(Change::Certificate)]),
             Kind::Direct(_) | Kind::Ionline => random.pick(&[None, Some(Change::SharedKey)]),
@@ -95,8 +95,8 @@ impl World {
         }
     }
 
-    /// A key that was revoked opens nothing, once no isolate remembers it. The
-    /// gateway's clock may be set back meanwhile.
+    /// Calls with a revoked key, once no isolate has it in its cache: it must
+    /// be refused. The gateway's clock may have been set back.
     async fn use_revoked_key(self, shop: Rc<Shop>, key: String) {
         self.sleep(240_000).await;
         let url = format!("{}/v1/order?out_trade_no=revoked", memory_runtime::GATEWAY);
@@ -112,8 +112,8 @@ impl World {
         }
     }
 
-    /// A rotation whose request came twice has left the merchant with keys that
-    /// are revoked: the operator is told, and makes new ones.
+    /// A rotation whose request arrived twice has left the merchant with
+    /// revoked keys: the operator is told, and makes new ones.
     pub(super) async fn renew_keys(&self, shop: &Shop) {
         let path = "/v1/order?out_trade_no=none";
         let answer = self.call(shop, "GET", path, &Json::Null).await;
@@ -143,14 +143,14 @@ impl World {
         assert!(changed["mch_id"].is_string(), "{change}: {changed}");
     }
 
-    /// Another shared key: what the gateway is told goes into `body`, what
-    /// WeChat is told is the answer.
+    /// Another shared key: the gateway's fields are added to `body`, WeChat's
+    /// are returned.
     fn new_key(&self, shop: &Shop, body: &mut Json) -> Json {
         let new_key = format!(
             "weceive-simulated-key-{:010}",
             self.0.random.below(1_000_000)
         );
-        // The merchant takes what either signs.
+        // The merchant accepts signatures of both keys.
         let old = shop.key.replace(new_key.clone());
         shop.old_keys.borrow_mut().push(old);
         body["api_key"] = json!(new_key);
@@ -171,7 +171,8 @@ impl World {
         json!({"serial_no": serial_no, "public_key": public_half(KEY_PAIRS[pair])})
     }
 
-    /// The next certificate appears, takes over, and the old one goes.
+    /// The next certificate can be downloaded, then signs, and the old one is
+    /// removed.
     async fn next_certificate(self, shop: Rc<Shop>) {
         for _ in 0..self.0.random.between(1, 6) {
             self.change_at_wechat(&shop, &json!({"rotate_platform_certificate": true}));

@@ -67,8 +67,8 @@ impl Browser {
         Some(answer)
     }
 
-    /// Opens the page, and goes where it sends the payer: to WeChat for an
-    /// openid, and back.
+    /// Opens the page, and follows its redirects: to WeChat for an openid, and
+    /// back.
     pub(super) async fn open(&mut self, page: &str) -> Option<()> {
         let mut url = page.to_owned();
         for _ in 0..4 {
@@ -116,7 +116,7 @@ impl Browser {
         Some(json)
     }
 
-    /// A payer who is told that the purchase is paid must have the truth.
+    /// Checks a page that tells the payer that the purchase is paid.
     fn read_state(&self, view: &Json) {
         if !view["state"]["paid"].is_object() {
             return;
@@ -174,8 +174,8 @@ impl World {
                     "paySign": field("pay_sign", "paySign"),
                 });
                 self.at_the_bridge(&package, browser.payer, action);
-                // After every answer of the bridge, the page queries; or the payer has
-                // left it.
+                // After every answer of the bridge, the page queries; or the
+                // payer has closed it.
                 if self.0.random.one_in(3) {
                     continue;
                 }
@@ -226,7 +226,7 @@ impl World {
         }
     }
 
-    /// Pays an order by its number; or answers for the password.
+    /// Pays an order by its number; or enters the password.
     pub(super) fn pay_at_wechat(&self, shop: &Shop, number: &str, payer: Payer, action: &str) {
         let mut body = json!({"mch_id": shop.mch_id, "out_trade_no": number,
                               "payer": payer.as_str(), "action": action});
@@ -250,7 +250,7 @@ impl World {
         }
     }
 
-    /// The bank ends refunds, in one way or another.
+    /// The bank ends refunds with one of these statuses.
     pub(super) fn end_refunds(&self, statuses: &[&str]) {
         let under_way: Vec<(Rc<str>, String)> = {
             let ledger = self.0.ledger.borrow();

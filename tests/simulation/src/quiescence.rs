@@ -1,5 +1,5 @@
-//! The invariants at the end: the network is healed, the clock has run on, and
-//! nothing is due any more.
+//! The invariants at the end: without faults, after enough time, when nothing
+//! is due any more.
 
 use super::watch::{Seen, in_words};
 use super::world::World;
@@ -8,7 +8,7 @@ use memory_runtime::objects::BOARD;
 use order::{Order, RefundStatus, Status};
 
 impl World {
-    /// Holds everything against WeChat's ledger once more.
+    /// Compares everything with WeChat's ledger once more.
     pub(super) fn watch_the_end(&self) {
         if self.unfinished() > 0 {
             let found = format!("{} requests wait for ever", self.unfinished());
@@ -46,12 +46,12 @@ impl World {
         self.end_of_alarms();
     }
 
-    /// The board shows every alarm that stands, and no purchase of a link stays
+    /// The board shows every open alarm, and no purchase of a link stays
     /// without an attempt.
     fn end_of_alarms(&self) {
         let watch = self.0.watch.borrow();
         for shop in &*self.0.shops.borrow() {
-            // A book that nothing was asked of was never opened.
+            // A book that was never called was never opened.
             if !watch.books.contains_key(&shop.id) {
                 continue;
             }
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// The index that lists and totals read says the same as the orders.
+    /// The index of lists and totals agrees with the orders.
     fn end_of_lists(&self, shop: &str, seen: &Seen) {
         let disk = self.0.machine.disk(shop);
         let (mut listed, mut sums) = (Vec::new(), Vec::new());
@@ -176,9 +176,9 @@ impl World {
         self.end_of_deliveries(shop, number, order);
     }
 
-    /// What was done by hand is shown as WeChat has it, and an alarm was
-    /// raised. (A refund of ours makes an order REFUND as well; and of a
-    /// purchase only one attempt is asked about.)
+    /// A manual change is shown as WeChat has it, and an alarm was raised. (A
+    /// refund of the gateway makes an order REFUND as well; and only one
+    /// attempt of a purchase is queried.)
     fn end_of_what_was_done_by_hand(&self, shop: &str, number: &str, order: &Order) {
         let about = Some((shop, number));
         let key = (shop.into(), number.to_owned());
@@ -207,8 +207,8 @@ impl World {
         }
     }
 
-    /// Of a purchase's payments one is kept. The others are back with the
-    /// payer; or an alarm is raised, where the bank did not take them back.
+    /// One of a purchase's payments is kept. The others are refunded; or an
+    /// alarm is raised, where the bank did not accept the refund.
     fn end_of_purchase(&self, shop: &str, seen: &Seen, checkout: &Checkout) {
         let attempts = checkout.attempts.iter();
         let orders = attempts.filter_map(|a| seen.orders.get(a.out_trade_no.as_str()));
@@ -227,7 +227,7 @@ impl World {
         let alarms = disk.read("SELECT subject FROM alarms WHERE name = 'SECOND_PAYMENT_KEPT'");
         for order in paid.iter().filter(|order| order.duplicate_of().is_some()) {
             let attempt = order.terms().out_trade_no.as_str();
-            // An alarm was raised for what was refunded by hand.
+            // An alarm was raised for a manual refund.
             if order.elsewhere().is_some() {
                 continue;
             }
@@ -248,8 +248,8 @@ impl World {
         }
     }
 
-    /// Each payment that WeChat has is paid in the book, if it was made under
-    /// the book's terms.
+    /// Each payment at WeChat is paid in the book, if it was made under the
+    /// book's terms.
     fn end_of_ledger(&self) {
         let ledger = self.0.ledger.borrow();
         let watch = self.0.watch.borrow();
@@ -260,7 +260,8 @@ impl World {
             let about = Some((&**shop, number.as_str()));
             let seen = watch.books.get(shop);
             let Some((_, order)) = seen.and_then(|seen| seen.orders.get(number)) else {
-                // Made elsewhere, with the merchant's key, and of no merchant here.
+                // Made by another system with the merchant's key, for no
+                // merchant of the gateway.
                 if !ledger.elsewhere.contains(&(shop.clone(), number.clone())) {
                     let found = "WeChat has the money, and the order is not known".to_owned();
                     self.broken("1", about, found);

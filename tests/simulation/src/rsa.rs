@@ -1,22 +1,22 @@
 //! RSA in the simulation. The real arithmetic would take most of a seed's time,
-//! so both sides share this stand-in, which keeps what RSA promises: a program that
-//! has no [`PrivateKey`] makes no signature, one over other bytes does not
-//! hold, and nor does another key's.
+//! so both sides share this replacement, which keeps RSA's guarantees: a
+//! program without a [`PrivateKey`] cannot sign, and a signature is not valid
+//! for other bytes or another key.
 
 use sha2::{Digest as _, Sha256};
 use wechatpay::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
 
-/// No actor of the simulation knows it: who could compute a signature without
-/// [`sign`] would have to.
+/// No actor of the simulation knows it: it would be needed to compute a
+/// signature without [`sign`].
 const SECRET: &[u8] = b"what only this module knows";
 
-/// Real ones have 2048 bits.
+/// A real one has 2048 bits.
 const SIGNATURE_LEN: usize = 256;
 
-/// The sandbox's side.
+/// For the sandbox.
 pub(super) const SANDBOX: sandbox::Rsa = sandbox::Rsa { sign, verify };
 
-/// The side of the gateway, and of every actor who has a key.
+/// For the gateway, and every actor who has a key.
 #[derive(Debug)]
 pub(super) struct StandIn;
 

@@ -1,6 +1,6 @@
-//! What happens in some seeds only: faults while the fault profile lasts, and one
-//! scene behind it. In a scene nothing else goes wrong, so that it can be said
-//! by when something must have happened.
+//! Scenes, which happen in some seeds only: the fault profile is followed by
+//! one scene. In a scene no other fault happens, so that it is known by when
+//! something must have happened.
 
 use super::payers::{Browser, DESKTOP};
 use super::shop::Shop;
@@ -15,23 +15,22 @@ use std::rc::Rc;
 /// A scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scene {
-    /// A merchant's server takes deliveries and answers nothing.
+    /// A merchant's server accepts deliveries and does not answer.
     HangingServer,
     /// Many orders at once, while WeChat answers slowly.
     Burst,
-    /// An order and a delivery cannot be read by this version.
+    /// An order and a delivery that this version cannot read.
     UnreadableRows,
-    /// The runtime has forgotten a book's alarm.
+    /// The runtime has lost a book's alarm.
     ForgottenAlarm,
-    /// Many notices that are refused, and many questions about what does not
-    /// exist.
+    /// Many refused notices, and many requests for merchants that do not exist.
     Flood,
     /// Many unpaid purchases of a link.
     LinkFlood,
-    /// A payer goes from device to device.
+    /// A payer changes devices.
     Devices,
-    /// An openid that one merchant's Quick Auth service has told is brought to
-    /// another merchant.
+    /// An openid from one merchant's Quick Auth service is used at another
+    /// merchant.
     BorrowedOpenid,
 }
 
@@ -49,28 +48,28 @@ const SCENES: [Scene; 8] = [
 /// One in three seeds with a merchant of v2 has a scene.
 const SEEDS: usize = 3 * SCENES.len();
 
-/// So long a scene takes at most.
+/// The longest duration of a scene.
 pub(super) const LONGEST_MS: i64 = 9 * 60_000;
 
-/// The first look at an order is due 30 seconds after it was made. By then, and
-/// a little later, a payment is known here, while other work waits.
+/// The first check of an order is due 30 seconds after it was made. Shortly
+/// afterwards the gateway has the payment, although other work waits.
 const LEARNED_IN_MS: i64 = 33_000;
 
-/// A caller is answered in this time, while a merchant's server hangs.
+/// A caller is answered within this time, while a merchant's server hangs.
 const ANSWERED_IN_MS: i64 = 3_000;
 
-/// So many orders at once, and how long WeChat takes for each: all in all less
-/// than a caller's patience, and more than a request's time-out.
+/// How many orders are made at once, and how long WeChat takes for each: in
+/// total less than a caller's time-out, and more than a request's time-out.
 const BURST: i64 = 20;
 const BURST_TAKES_MS: i64 = 1_500;
 
-/// A silent book is called at this time after it is due to be called.
+/// How soon a silent book is called after it is due to be called.
 const CALLED_IN_MS: i64 = 70_000;
-/// The board calls a book five minutes after the timer that it did not ring.
+/// The board calls a book five minutes after the timer that did not run.
 const FOUND_IN_MS: i64 = 30_000 + 5 * 60_000 + CALLED_IN_MS;
 
 impl World {
-    /// What is to happen while the fault profile lasts.
+    /// Schedules the faults of the fault profile.
     pub(super) fn plan_hardships(&self, spread_ms: i64) {
         let random = &self.0.scenes;
         let shops = self.0.shops.borrow().clone();
@@ -95,14 +94,14 @@ impl World {
         }
     }
 
-    /// The seed's scene, and the merchant whose it is.
+    /// The seed's scene, and its merchant.
     pub(super) fn scene(&self) -> Option<(Scene, Rc<Shop>)> {
         let scene = *SCENES.get(self.0.scenes.below(SEEDS))?;
         let shops = self.0.shops.borrow();
-        // What is asked of v2 is not held up by a change of certificates.
+        // A change of certificates does not delay calls of v2.
         let fits = |shop: &&Rc<Shop>| {
             let has_twin = scene != Scene::BorrowedOpenid || self.twin_of(shop).is_some();
-            // What the board was told by a clock that was ahead holds until then.
+            // A report with a clock that was ahead is valid until then.
             let may_be_found = scene != Scene::ForgottenAlarm || self.0.weather.jumps == 0;
             shop.kind.dialect() == "v2" && has_twin && may_be_found
         };
@@ -131,7 +130,7 @@ impl World {
         shop.unheard.set(false);
     }
 
-    /// An order to be paid by its code.
+    /// Makes an order to be paid by its code.
     pub(super) async fn sell(&self, shop: &Shop, number: &str) -> Option<String> {
         let body = json!({
             "out_trade_no": number, "body": "Tea", "total_fee": 100,
@@ -141,15 +140,15 @@ impl World {
         Some(data["code_url"].as_str()?.to_owned())
     }
 
-    /// What must hold in a scene.
+    /// Checks a condition of a scene.
     pub(super) fn must(&self, holds: bool, shop: &Shop, number: &str, found: &str) {
         if !holds {
             self.broken("8", Some((&shop.id, number)), found.to_owned());
         }
     }
 
-    /// A payment of which no notice came is known here when the order's first
-    /// timer was due.
+    /// A payment without a notice is in the book when the order's first timer
+    /// was due.
     pub(super) async fn must_be_learned(&self, shop: &Shop, number: &str, made_ms: i64) {
         self.sleep(made_ms + LEARNED_IN_MS - self.now_ms()).await;
         let found = "it is paid, its timer was due, and it is not known here";
@@ -196,8 +195,8 @@ impl World {
         self.must_be_learned(shop, "waits", made_ms).await;
     }
 
-    /// Twenty orders at once: each waits for its turn, longer than a request to
-    /// WeChat may take, and none is given up meanwhile.
+    /// Twenty orders at once: each waits for a slot, longer than a request to
+    /// WeChat may take, and none fails meanwhile.
     async fn burst(&self, shop: &Rc<Shop>) {
         self.0.wechat_takes_ms.set(BURST_TAKES_MS);
         let made = Rc::new(Cell::new(0));
@@ -225,8 +224,7 @@ impl World {
         self.must(made.get() == BURST, shop, "", &found);
     }
 
-    /// The runtime has forgotten when the book is to do something: the board
-    /// finds it.
+    /// The runtime has lost a book's alarm: the board finds the book.
     async fn forgotten_alarm(&self, shop: &Shop) {
         let made_ms = self.now_ms();
         let Some(code_url) = self.sell(shop, "forgotten").await else {
@@ -244,8 +242,8 @@ impl World {
         let found = "the board does not know of its timer";
         self.must(called_at_ms.is_some(), shop, "forgotten", found);
         self.forget_alarm(&shop.id);
-        // The board calls by the timer that the book reported last, which may be
-        // a later one than the order's.
+        // The board calls by the timer that the book reported last, which may
+        // be later than the order's.
         let reported_ms = called_at_ms.unwrap_or_default() - self.gateway_ms() + self.now_ms();
         let found_by_ms = (made_ms + FOUND_IN_MS).max(reported_ms + CALLED_IN_MS);
         if found_by_ms > made_ms + LONGEST_MS - CALLED_IN_MS {
@@ -256,7 +254,7 @@ impl World {
         self.must(self.is_paid(shop, "forgotten"), shop, "forgotten", found);
     }
 
-    /// A payer at a desk pays the purchase at this address.
+    /// A payer on a desktop pays the purchase at this address.
     pub(super) async fn pay_at_a_desk(&self, shop: &Rc<Shop>, page: &str) -> bool {
         let mut browser = Browser::new(self, shop, DESKTOP, Payer::Bob);
         let Some(prepared) = browser.post(page, "order").await else {

@@ -11,7 +11,7 @@ use wechatpay::Secret;
 
 /// A merchant.
 pub(super) struct Shop {
-    /// Its name for the gateway, and in histories.
+    /// Its id at the gateway, and in histories.
     pub(super) id: Rc<str>,
     /// Its number among the merchants.
     pub(super) number: usize,
@@ -21,32 +21,33 @@ pub(super) struct Shop {
     pub(super) sub_mch_id: Option<String>,
     /// The application that payers' openids belong to.
     pub(super) appid: String,
-    /// Its account as the gateway knows it: at iOnline under iOnline's number.
+    /// Its account in the gateway's terms: at iOnline under iOnline's number.
     pub(super) account: order::Account,
     pub(super) currency: &'static str,
-    /// Whether its payments are confirmed by a query, or count on the notice.
+    /// Whether a query must confirm its payments.
     pub(super) confirms: bool,
-    /// The key of v2 of its account at WeChat, where the gateway speaks
-    /// something else.
+    /// The v2 key of its account at WeChat, if the gateway uses another
+    /// dialect.
     pub(super) v2_key: String,
-    /// What it shares with its upstream, which can change: WeChat's API key,
-    /// the `APIv3` key, or iOnline's.
+    /// The key that it shares with its upstream, which can be rotated: WeChat's
+    /// API key, the `APIv3` key, or iOnline's.
     pub(super) key: RefCell<String>,
-    /// What it signs v3 with, among `KEY_PAIRS`, and how often that changed.
+    /// The index of its v3 key pair in `KEY_PAIRS`, and the number of
+    /// rotations.
     pub(super) key_pair: Cell<(usize, usize)>,
-    /// Its keys at the gateway, which can change.
+    /// Its keys at the gateway, which can be rotated.
     pub(super) api_key: RefCell<String>,
     pub(super) api_secret: RefCell<String>,
-    /// The keys that signed before.
+    /// The previous signing keys.
     pub(super) old_keys: RefCell<Vec<String>>,
-    /// Its server hangs, or fails, now.
+    /// Whether its server hangs, or fails.
     pub(super) hangs: Cell<bool>,
     pub(super) fails: Cell<bool>,
-    /// WeChat's notices to it are lost now.
+    /// Whether WeChat's notices to it are lost.
     pub(super) unheard: Cell<bool>,
-    /// A link of its, with how often it was bought.
+    /// A payment link, with the number of its sales.
     pub(super) link: RefCell<Option<(String, i64)>>,
-    /// What its server was told.
+    /// The deliveries that its server has received.
     pub(super) received: RefCell<Vec<Received>>,
 }
 
@@ -68,7 +69,7 @@ impl World {
         (json["status"] == "success").then_some(json)
     }
 
-    /// A call of a merchant: `None` when no readable answer comes.
+    /// A call of a merchant: `None` when no readable answer arrives.
     pub(super) async fn call(
         &self,
         shop: &Shop,
@@ -127,8 +128,8 @@ impl World {
 }
 
 impl Shop {
-    /// The number by which it is told of WeChat's payment. iOnline has its own:
-    /// the merchant's, and the end of WeChat's, in 32 digits.
+    /// The number of WeChat's payment in the gateway's answers. iOnline has its
+    /// own: the merchant's, and the end of WeChat's, in 32 digits.
     pub(super) fn told_of(&self, transaction_id: &str) -> String {
         if self.kind != Kind::Ionline {
             return transaction_id.to_owned();
@@ -138,7 +139,7 @@ impl Shop {
         format!("{mid}{}", &transaction_id[from..])
     }
 
-    /// Its keys, the present one last.
+    /// Its keys, the current one last.
     pub(super) fn every_key(&self) -> Vec<Secret> {
         let old = self.old_keys.borrow();
         let present = self.key.borrow();
@@ -146,7 +147,7 @@ impl Shop {
         every.map(|key| Secret::new(key.as_str())).collect()
     }
 
-    /// The key of v2 of its account at WeChat.
+    /// The v2 key of its account at WeChat.
     pub(super) fn key_of_v2(&self) -> String {
         match self.kind.dialect() {
             "v2" => self.key.borrow().clone(),
@@ -154,12 +155,12 @@ impl Shop {
         }
     }
 
-    /// Where WeChat's notices go.
+    /// The path for WeChat's notices.
     pub(super) fn address(&self) -> String {
         format!("{GATEWAY}/notify/{}/{}", self.kind.dialect(), self.id)
     }
 
-    /// Where the merchant wants to be told of payments.
+    /// The URL for deliveries to the merchant.
     pub(super) fn notify_url(&self) -> String {
         format!("https://{}.example.com/notify", self.id)
     }

@@ -1,5 +1,5 @@
-//! Rows that this version cannot read: a later one has written them, and was
-//! rolled back.
+//! Rows that this version cannot read: a later version has written them, and
+//! was rolled back.
 
 use super::shop::Shop;
 use super::world::World;
@@ -26,7 +26,7 @@ const fn changes(table: &str) -> (&'static str, &'static str) {
 }
 
 impl World {
-    /// A row of this book cannot be read from now on.
+    /// Makes a row of this book unreadable.
     fn spoil(&self, book: &Rc<str>, table: &'static str, key: &str) {
         let Some((_, column)) = TABLES.iter().find(|(name, _)| *name == table) else {
             return;
@@ -41,7 +41,7 @@ impl World {
         self.0.machine.disk(book).write(&sql);
     }
 
-    /// The later version is back, and reads every row.
+    /// The later version runs again, and reads every row.
     pub(super) fn make_readable(&self) {
         let spoilt = std::mem::take(&mut self.0.watch.borrow_mut().spoilt);
         for (book, table, key) in &spoilt {
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// Some row of a book cannot be read from now on.
+    /// Makes some row of a book unreadable.
     pub(super) fn spoil_a_row(&self, shop: &Shop) {
         let (table, column) = self.0.scenes.pick(&TABLES);
         let sql = format!("SELECT CAST({column} AS TEXT) FROM {table} ORDER BY 1");
@@ -73,8 +73,8 @@ impl World {
         self.spoil(&shop.id, table, key.text(0).expect("a key"));
     }
 
-    /// An order and a delivery that cannot be read stop no other, and each is an
-    /// alarm that the board shows.
+    /// An unreadable order and an unreadable delivery stop no other, and each
+    /// raises an alarm that the board shows.
     pub(super) async fn unreadable_rows(&self, shop: &Shop) {
         let (Some(_), Some(delivered)) = (
             self.sell(shop, "spoilt").await,

@@ -1,5 +1,5 @@
 //! The invariants that are checked at every step, by their numbers in
-//! `docs/simulation.md`; `quiescence.rs` holds those for the end.
+//! `docs/simulation.md`; those for the end are in `quiescence.rs`.
 
 use super::accounts::Kind;
 use super::ledger::BY_HAND;
@@ -13,17 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use wechatpay::common::Fields;
 
-/// An alarm may be this late: while the registry does not answer, a book waits
+/// How late an alarm may be: while the registry does not answer, a book waits
 /// for a minute.
 const LATEST_MS: i64 = 61_000;
 
-/// What was seen of every book, when something last became durable in it.
+/// The state of every book, at its last durable write.
 #[derive(Default)]
 pub(super) struct Watch {
     pub(super) books: BTreeMap<Rc<str>, Seen>,
     /// Orders that a merchant was told are accepted.
     pub(super) accepted: Vec<(Rc<str>, String)>,
-    /// Rows that cannot be read now: the book, the table and the key.
+    /// Rows that cannot be read at present: the book, the table and the key.
     pub(super) spoilt: BTreeSet<(Rc<str>, &'static str, String)>,
     /// Quick Pays that were sent to WeChat.
     quick_pays: BTreeSet<(Rc<str>, String)>,
@@ -40,14 +40,14 @@ pub(super) struct Seen {
 /// One delivery of a book.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Delivery {
-    /// The order's.
+    /// The order's number.
     pub(super) number: String,
-    /// The refund that it is about, where it is about one.
+    /// The refund that it reports, if any.
     pub(super) refund: Option<String>,
     pub(super) state: String,
 }
 
-/// How far an order has come: no book ever goes back.
+/// The allowed changes of an order's status: no status goes back.
 const fn allowed(from: &Status, to: &Status) -> bool {
     use Status::{Closed, Closing, NotPay, PayError, Reversing, Revoked, Success, UserPaying};
     match (from, to) {
@@ -62,13 +62,13 @@ const fn allowed(from: &Status, to: &Status) -> bool {
             Reversing { .. },
             Reversing { .. } | Revoked { .. } | Closed { .. } | Success(_) | PayError { .. },
         )
-        // Only Quick Pay: reversed here, or by others.
+        // Only Quick Pay: reversed by the gateway, or by others.
         | (Success(_), Reversing { .. } | Revoked { .. })
-        // A payment became known though the till was told that it failed.
+        // A payment became known although the till was told that it failed.
         | (PayError { .. }, Reversing { .. })
-        // WeChat has the money though the order was reversed.
+        // WeChat has the money although the order was reversed.
         | (Revoked { .. }, Success(_))
-        // Money is the truth: a payment that comes to light late still counts.
+        // A payment that becomes known late still counts.
         | (Closed { .. } | PayError { .. }, Success(_)) => true,
         (NotPay, NotPay)
         | (UserPaying, UserPaying)
@@ -114,7 +114,7 @@ pub(super) fn in_words(order: &Order) -> String {
 }
 
 impl World {
-    /// Something became durable in a book.
+    /// Checks a book after a durable write.
     pub(super) fn watch_book(&self, name: &Rc<str>) {
         let Some(shop) = self.shop(name) else { return };
         if !self.0.machine.was_opened(name) {
@@ -149,7 +149,7 @@ impl World {
         if rows.len() < seen.deliveries.len() {
             self.broken("5", None, format!("{name} has lost a delivery"));
         }
-        // Of an order's deliveries that wait, only the first has a timer.
+        // Only the first of an order's waiting deliveries has a timer.
         let mut waits = BTreeSet::new();
         for row in &rows {
             let number = row.text(1).expect("a number");
@@ -179,7 +179,7 @@ impl World {
         seen.is_some_and(|seen| seen.orders.contains_key(number))
     }
 
-    /// Whether a Quick Pay is under way in any book.
+    /// Whether a Quick Pay is open in any book.
     pub(super) fn quick_pay_is_open(&self) -> bool {
         let watch = self.0.watch.borrow();
         let mut orders = watch.books.values().flat_map(|seen| seen.orders.values());
@@ -214,7 +214,7 @@ impl World {
         }
     }
 
-    /// One order of a book; its timer.
+    /// Checks one order of a book; returns its timer.
     fn watch_order(&self, shop: &Rc<Shop>, seen: &mut Seen, row: &Row) -> Option<i64> {
         let number = row.text(0).expect("a number");
         let json = row.text(1).expect("an order");
@@ -266,7 +266,7 @@ impl World {
         }
     }
 
-    /// What a book says of an order, held against WeChat's ledger.
+    /// Compares a book's order with WeChat's ledger.
     fn watch_status(&self, shop: &Rc<Shop>, number: &str, order: &Order) {
         let about = Some((&*shop.id, number));
         let entry = self.entry(&shop.id, number);
@@ -339,8 +339,8 @@ impl World {
         due
     }
 
-    /// WeChat took a payment: of a purchase it must be the only one, where the
-    /// attempts before could be closed. iOnline cannot.
+    /// WeChat took a payment: it must be the only one of its purchase, if the
+    /// earlier attempts could be closed. iOnline cannot close orders.
     pub(super) fn watch_payment(&self, shop: &Rc<Shop>, number: &str) {
         if shop.kind == Kind::Ionline {
             return;
@@ -367,7 +367,7 @@ impl World {
         }
     }
 
-    /// A Quick Pay leaves for WeChat: once.
+    /// Checks that a Quick Pay is sent to WeChat once.
     pub(super) fn watch_quick_pay(&self, shop: &str, request: &Request) {
         let fields = Fields::parse(request.body()).ok();
         let in_xml = fields.as_ref().and_then(|f| f.get("out_trade_no"));
@@ -380,7 +380,7 @@ impl World {
         }
     }
 
-    /// A merchant was told something about an order: WeChat must bear it out.
+    /// Checks what a merchant was told about an order against WeChat's ledger.
     pub(super) fn watch_told(&self, shop: &Shop, number: &str, told: &str, transaction: &str) {
         let about = Some((&*shop.id, number));
         let entry = self.entry(&shop.id, number);
@@ -395,7 +395,7 @@ impl World {
         }
     }
 
-    /// A merchant was told that its order is accepted.
+    /// Records that a merchant was told that its order is accepted.
     pub(super) fn watch_accepted(&self, shop: &Shop, number: &str) {
         let mut watch = self.0.watch.borrow_mut();
         let seen = watch.books.get(&shop.id);
@@ -412,8 +412,8 @@ impl World {
         watch.accepted.push(accepted);
     }
 
-    /// A merchant was told that its refund is accepted. From then on no book
-    /// loses it: `watch_refunds`.
+    /// Records that a merchant was told that its refund is accepted. From then
+    /// on no book loses it: `watch_refunds`.
     pub(super) fn watch_accepted_refund(&self, shop: &Shop, number: &str, out_refund_no: &str) {
         let watch = self.0.watch.borrow();
         let order = watch.books.get(&shop.id).and_then(|s| s.orders.get(number));
@@ -427,7 +427,8 @@ impl World {
         }
     }
 
-    /// WeChat took a refund: it must be one that the book wrote before.
+    /// WeChat accepted a refund: it must be one that the book had written
+    /// before.
     pub(super) fn watch_refund(&self, shop: &Shop, out_refund_no: &str) {
         let ledger = self.0.ledger.borrow();
         let key = (shop.id.clone(), out_refund_no.to_owned());

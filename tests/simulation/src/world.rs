@@ -1,15 +1,16 @@
 //! The world of one seed: a clock, an executor whose order comes from the seed,
-//! and what is to happen when.
+//! and the scheduled events.
 //!
-//! A *task* is one future somewhere: a request in an isolate of the gateway, a
-//! call or an alarm in an object, or a person. Tasks run one poll at a time;
-//! which of those that are ready is polled next comes from the seed, so that two
-//! requests for one book meet in every order that a Durable Object allows.
+//! A *task* is one future in one place: a request in an isolate of the gateway,
+//! a call or an alarm in an object, or a person. Tasks run one poll at a time;
+//! the seed decides which of the ready tasks is polled next, so that two
+//! requests for one book interleave in every order that a Durable Object
+//! allows.
 //!
-//! What a poll of an object has written is durable together, and nothing that
-//! it has sent leaves before that: so the contract of
-//! [`Storage`](gateway::runtime::Storage) says. A crash falls right after a poll,
-//! before or after what it wrote was durable.
+//! The writes of one poll of an object are durable together, and nothing that
+//! it sends leaves before that: this is the contract of
+//! [`Storage`](gateway::runtime::Storage). A crash happens right after a poll,
+//! before or after its writes are durable.
 
 use super::history::{Broken, History};
 use super::ledger::Ledger;
@@ -30,21 +31,21 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// No world needs more polls and events than this: past it, something is due
+/// No world needs more polls and events than this: with more, something is due
 /// again and again.
 const MOST_STEPS: u64 = 300_000;
 
-/// Something that happens once, at its time.
+/// An event that happens once, at its time.
 pub(super) type Event = Box<dyn FnOnce(&World)>;
 
-/// Where a task runs, and so what it dies with.
+/// The place where a task runs, with which it crashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// An isolate of the gateway.
     Isolate(usize),
     /// An object: a book, or the registry.
     Object(Rc<str>),
-    /// Outside: people do not crash.
+    /// Outside of the gateway: people do not crash.
     Outside,
 }
 
@@ -63,20 +64,20 @@ impl std::fmt::Debug for World {
     }
 }
 
-/// Everything there is.
+/// The state of the world.
 pub(super) struct State {
     pub(super) random: Random,
-    /// What the gateway and WeChat draw: apart, so that a change of what one
-    /// draws changes little else.
+    /// The random values of the gateway and WeChat: a stream of its own, so
+    /// that a change of one changes little else.
     pub(super) nonces: Random,
     pub(super) weather: Weather,
-    /// No more faults: the time after which everything must come right.
+    /// Whether faults have ended, so that everything must become consistent.
     pub(super) calm: Cell<bool>,
-    /// What databases refuse, and what happens beside the seed's own course:
-    /// apart, so that the rest of a seed stays as it was before they were added.
+    /// The refused statements and the scenes: a stream of its own, so that the
+    /// rest of a seed did not change when they were added.
     pub(super) refusals: Random,
     pub(super) scenes: Random,
-    /// The answer to the next request that holds this text is held back.
+    /// The answer to the next request that contains this text is held back.
     pub(super) held_back: RefCell<Option<String>>,
     /// How long WeChat takes for each answer.
     pub(super) wechat_takes_ms: Cell<i64>,
@@ -101,21 +102,21 @@ pub(super) struct State {
     ready: Arc<Mutex<Vec<u64>>>,
     /// Calls whose caller has gone.
     abandoned: Rc<RefCell<Vec<u64>>>,
-    /// By time, then by lot.
+    /// By time, then in random order.
     events: RefCell<BTreeMap<(i64, u64), Event>>,
-    /// What the poll under way has sent.
+    /// The messages that the current poll has sent.
     outbox: RefCell<Vec<Event>>,
     steps: Cell<u64>,
 }
 
 thread_local! {
-    /// What every world begins with: made once, because it takes its time.
+    /// The initial state of every world: made once, because it takes time.
     static AT_FIRST: (Rc<Config>, Sandbox) = {
         let settings = Settings {
             public_url: SANDBOX.to_owned(),
         };
         let mut sandbox = Sandbox::new(settings).with_rsa(super::rsa::SANDBOX);
-        // What is there from the start is not stored.
+        // The initial rows are not stored.
         sandbox.take_changes();
         (config(&[]), sandbox)
     };
@@ -155,7 +156,7 @@ impl World {
         }))
     }
 
-    /// Lets go of everything: the parts of the world hold the world.
+    /// Drops everything: the parts of the world refer to the world.
     pub(super) fn end(&self) {
         self.0.tasks.take();
         self.0.events.take();
@@ -174,10 +175,10 @@ impl World {
         self.0.now_ms.get() + self.0.skew_ms.get()
     }
 
-    /// Sets the gateway's clock forward, or back. Not forward while a Quick
-    /// Pay is open: that no payment can come of it any more is judged by the
-    /// clock; and by less than a minute where an order of iOnline's is, which
-    /// is over when its time is.
+    /// Sets the gateway's clock forward, or back. Not forward while a Quick Pay
+    /// is open, because the clock decides that it can no longer be paid; and by
+    /// less than a minute while an order of iOnline's is open, which ends with
+    /// its time.
     pub(super) fn jump(&self, by_ms: i64) {
         const IONLINE_TAKES_MS: i64 = 45_000;
         let skew_ms = self.0.skew_ms.get() + by_ms;
@@ -196,24 +197,24 @@ impl World {
         self.0.set_back_ms.set(set_back_ms);
     }
 
-    /// By how much the gateway's clock was set back so far: an alarm that was
-    /// set before then rings later.
+    /// How far the gateway's clock was set back: an alarm that was set before
+    /// then is that much later.
     pub(super) fn set_back_ms(&self) -> i64 {
         self.0.set_back_ms.get()
     }
 
-    /// Whether a merchant speaks this dialect.
+    /// Whether a merchant uses this dialect.
     fn has(&self, dialect: &str) -> bool {
         let shops = self.0.shops.borrow();
         shops.iter().any(|shop| shop.kind.dialect() == dialect)
     }
 
-    /// Whether a merchant's upstream asks for the same time on both sides.
+    /// Whether a merchant's upstream requires the same time on both sides.
     fn needs_one_time(&self) -> bool {
         self.has("v3") || self.has("ionline")
     }
 
-    /// The operator has seen that the gateway's clock is wrong.
+    /// The operator corrects the gateway's clock.
     pub(super) fn set_the_clock_right(&self) {
         if self.needs_one_time() && self.0.skew_ms.get() != 0 {
             self.set_skew(0);
@@ -221,9 +222,9 @@ impl World {
         }
     }
 
-    /// No actor does anything for a while. Where all merchants use v2, it
-    /// is only the gateway's clock that goes on, so that orders come to their
-    /// end here before they do at WeChat.
+    /// No actor acts for a while. Where all merchants use v2, only the
+    /// gateway's clock advances, so that orders expire there before they do at
+    /// WeChat.
     pub(super) fn leap(&self, by_ms: i64) {
         if !self.needs_one_time() {
             return self.jump(by_ms);
@@ -241,9 +242,9 @@ impl World {
         self.0.steps.get()
     }
 
-    // What is to happen.
+    // Scheduling.
 
-    /// Something happens `in_ms` from now.
+    /// Schedules an event in `in_ms`.
     pub(super) fn after(&self, in_ms: i64, event: impl FnOnce(&Self) + 'static) {
         let at_ms = self.now_ms() + in_ms.max(0);
         let mut events = self.0.events.borrow_mut();
@@ -254,13 +255,13 @@ impl World {
         events.insert(key, Box::new(event));
     }
 
-    /// Something leaves the place that is being polled, once what the poll has
-    /// written is durable.
+    /// Schedules an event that happens once the writes of the current poll are
+    /// durable.
     pub(super) fn leave(&self, event: impl FnOnce(&Self) + 'static) {
         self.0.outbox.borrow_mut().push(Box::new(event));
     }
 
-    /// A new future, somewhere.
+    /// Starts a task.
     pub(super) fn spawn(&self, place: Place, future: impl Future<Output = ()> + 'static) -> u64 {
         let id = self.0.next_task.get();
         self.0.next_task.set(id + 1);
@@ -275,14 +276,14 @@ impl World {
         self.spawn(Place::Outside, future);
     }
 
-    /// Lets a person wait.
+    /// Waits, as a person.
     pub(super) fn sleep(&self, ms: i64) -> Answer<()> {
         let (promise, answer) = self.promise();
         self.after(ms, move |_| promise.keep(()));
         answer
     }
 
-    /// The two ends of something that is to come.
+    /// A promise and its answer.
     pub(super) fn promise<T>(&self) -> (Promise<T>, Answer<T>) {
         let slot = Rc::new(RefCell::new(Slot {
             value: None,
@@ -317,7 +318,7 @@ impl World {
         }
     }
 
-    /// Polls all ready tasks, in an order that the seed gives.
+    /// Polls all ready tasks, in the seed's order.
     fn settle(&self) -> Result<(), Box<Broken>> {
         loop {
             self.drop_abandoned();
@@ -355,8 +356,7 @@ impl World {
         [event, alarm, notice].into_iter().flatten().min()
     }
 
-    /// Moves the clock to the next event, and runs it. False when
-    /// nothing comes.
+    /// Moves the clock to the next event, and runs it. False if there is none.
     fn advance(&self) -> Result<bool, Box<Broken>> {
         let Some(next_ms) = self.next_ms() else {
             return Ok(false);
@@ -399,7 +399,7 @@ impl World {
         let crashes = crashes && self.0.random.one_in(self.0.weather.crash);
         match &place {
             Place::Object(name) => {
-                // Right before it is durable, or right after.
+                // Right before its writes are durable, or right after.
                 let lost = crashes && self.0.random.one_in(2);
                 let wrote = self.0.machine.close_poll(name, lost);
                 if lost {
@@ -433,8 +433,8 @@ impl World {
         self.0.ready.lock().expect("one thread").push(id);
     }
 
-    /// A call whose caller has gone may be stopped wherever it waits, or go on
-    /// to its end: the runtime promises neither.
+    /// A call whose caller has disconnected may be stopped at any await, or run
+    /// to its end: the runtime guarantees neither.
     fn drop_abandoned(&self) {
         loop {
             let next = self.0.abandoned.borrow_mut().pop();
@@ -460,7 +460,7 @@ impl World {
         self.0.machine.crash(name, self.gateway_ms());
     }
 
-    /// The runtime forgets the alarm of an object, which ends.
+    /// Makes the runtime lose the alarm of an object, which ends.
     pub(super) fn forget_alarm(&self, name: &Rc<str>) {
         self.note_at(name, || "the runtime forgets its alarm".to_owned());
         self.drop_tasks(&Place::Object(name.clone()));
@@ -487,12 +487,12 @@ impl World {
         drop(dying);
     }
 
-    /// The task that is polled.
+    /// The task that is being polled.
     pub(super) fn task_now(&self) -> u64 {
         self.0.task_now.get()
     }
 
-    /// How many tasks have not come to their end.
+    /// The number of unfinished tasks.
     pub(super) fn unfinished(&self) -> usize {
         self.0.tasks.borrow().len()
     }
@@ -520,15 +520,15 @@ impl Wake for Woken {
 struct Slot<T> {
     value: Option<T>,
     waker: Option<Waker>,
-    /// The task that is to keep the promise.
+    /// The task that is to fulfil the promise.
     callee: Option<u64>,
     abandoned: Rc<RefCell<Vec<u64>>>,
 }
 
-/// The end that something is promised to.
+/// The receiving end of a promise.
 pub(super) struct Answer<T>(Rc<RefCell<Slot<T>>>);
 
-/// The end that promises. Only the first who keeps it is heard.
+/// The sending end. Only the first value counts.
 pub(super) struct Promise<T>(Rc<RefCell<Slot<T>>>);
 
 impl<T> Clone for Promise<T> {
@@ -542,7 +542,7 @@ impl<T> Promise<T> {
         let mut slot = self.0.borrow_mut();
         if slot.value.is_none() {
             slot.value = Some(value);
-            // Kept: no task is left to stop.
+            // Fulfilled: no task is left to stop.
             slot.callee = None;
             if let Some(waker) = slot.waker.take() {
                 waker.wake();
@@ -550,7 +550,8 @@ impl<T> Promise<T> {
         }
     }
 
-    /// Says which task works on it, to be stopped when the other end goes.
+    /// Names the task that works on it, to be stopped when the receiver is
+    /// dropped.
     pub(super) fn kept_by(&self, callee: u64) {
         self.0.borrow_mut().callee = Some(callee);
     }

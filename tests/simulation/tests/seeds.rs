@@ -1,5 +1,5 @@
-//! A number of seeds of the whole system under simulation: what is held
-//! against them is in `docs/simulation.md`. `cargo xtask simulate` runs more.
+//! A number of seeds of the whole system under simulation; `docs/simulation.md`
+//! has the invariants. `cargo xtask simulate` runs more.
 
 #![allow(
     clippy::panic,
