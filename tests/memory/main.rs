@@ -1,5 +1,6 @@
-//! Whole payments in memory, under a clock that the test moves. One binary, because
-//! linking takes most of the time that a suite takes to build; one module a topic.
+//! Whole payments in memory, under a clock that the test moves. One binary,
+//! because linking takes most of a suite's build time; one module for each
+//! topic.
 
 #![allow(
     clippy::expect_used,
@@ -12,7 +13,7 @@
 mod fixtures;
 mod notice_fixture;
 
-/// What a merchant asks of the API, and what it answers.
+/// The merchant's calls and their answers.
 mod api {
     pub mod account_data;
     pub mod bad_requests;
@@ -26,7 +27,7 @@ mod api {
     pub mod totals;
 }
 
-/// What a payer opens, and what it leads to.
+/// The payer's pages.
 mod checkout {
     pub mod attempts;
     pub mod checkouts;
@@ -39,7 +40,7 @@ mod checkout {
     pub mod sign_in;
 }
 
-/// The life of an order, from its creation to its refunds.
+/// Orders from their creation to their refunds.
 mod orders {
     pub mod changed_elsewhere;
     pub mod decisions;
@@ -51,14 +52,14 @@ mod orders {
     pub mod refunds;
 }
 
-/// What WeChat reports, and what the gateway believes of it.
+/// Notices, and which of them are accepted.
 mod notices {
     pub mod ambiguous_signatures;
     pub mod rejected;
     pub mod unconfirmed;
 }
 
-/// What the gateway asks of WeChat Pay and of iOnline.
+/// The gateway's requests to WeChat Pay and iOnline.
 mod upstream {
     pub mod backoff;
     pub mod certificates;
@@ -70,7 +71,7 @@ mod upstream {
     pub mod v3;
 }
 
-/// What an attacker tries.
+/// Attacks.
 mod security {
     pub mod forged_messages;
     pub mod log_hygiene;
@@ -89,7 +90,7 @@ mod storage {
     pub mod wire_form;
 }
 
-/// What the operator sees and does.
+/// The operator's calls.
 mod operation {
     pub mod alarms;
     pub mod audit;
@@ -99,7 +100,7 @@ mod operation {
     pub mod operator;
 }
 
-/// Each mistake that was made once, with a test of its own.
+/// Past defects, each with a test.
 mod regressions {
     pub mod past_bugs;
     pub mod vulnerabilities;

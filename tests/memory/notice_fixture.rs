@@ -1,5 +1,5 @@
-//! An order that is paid, whose true notice a test has in its hands: to
-//! change it, to sign another, or to send it somewhere else.
+//! A paid order with its genuine notice, which a test can change, sign again,
+//! or send somewhere else.
 
 use crate::fixtures::{body, kind};
 use base64::Engine;
@@ -14,13 +14,13 @@ use wechatpay::rsa::PrivateKey;
 use wechatpay::v3::gcm::Sealed;
 use wechatpay::v3::sign::answer_message;
 
-/// What WeChat signs with in the sandbox: under its certificate, and under its
-/// public key.
+/// The keys with which WeChat signs in the sandbox: of its certificate, and of
+/// its public key.
 const PLATFORM_KEY: &str = include_str!("../../sandbox/src/keys/platform_1.key.pem");
 const PUBLIC_KEYS_KEY: &str = include_str!("../../sandbox/src/keys/public_key.key.pem");
 
-/// An open order that WeChat has just taken money for, and its notice, which
-/// has not been sent.
+/// An order that the payer has just paid at WeChat, and its notice, which has
+/// not been sent.
 pub struct NoticeFixture {
     pub world: Memory,
     pub shop: Shop,
@@ -71,7 +71,7 @@ impl NoticeFixture {
         self.send_to(&self.notice.url, &self.notice.headers, body.as_ref())
     }
 
-    /// The notice as WeChat sends it; whether it was acknowledged.
+    /// Sends the notice as WeChat does; returns whether it was acknowledged.
     pub fn send_it(&self) -> bool {
         [200, 204].contains(&self.send(&self.notice.body))
     }
@@ -81,7 +81,7 @@ impl NoticeFixture {
     }
 
     pub fn is_paid(&self) -> bool {
-        // The report does not ask WeChat, which would find the payment.
+        // The report sends no query, which would find the payment.
         !self.shop.report()["counters"]["order:SUCCESS"].is_null()
     }
 
@@ -103,8 +103,9 @@ impl NoticeFixture {
             .sum()
     }
 
-    /// Nothing has been believed so far, though it was counted, and the
-    /// merchant knows of nothing; the notice itself is believed.
+    /// Asserts that no notice was accepted so far, that one was counted, and
+    /// that the merchant was told of nothing; then that the genuine notice is
+    /// accepted.
     pub fn ends_well(&self) {
         assert!(!self.is_paid(), "{}", self.kind.id);
         assert!(self.refused() > 0, "{}", self.kind.id);
@@ -115,7 +116,7 @@ impl NoticeFixture {
         assert!(self.is_paid(), "{}", self.kind.id);
     }
 
-    /// How its notices are signed (v2 and iOnline).
+    /// The sign type of its notices (v2 and iOnline).
     pub fn sign_type(&self) -> SignType {
         match self.kind.id {
             "harbour" => SignType::HmacSha256,
@@ -138,7 +139,7 @@ impl NoticeFixture {
         (envelope, payment)
     }
 
-    /// The same envelope with one thing changed in the payment.
+    /// The same envelope with one value of the payment changed.
     pub fn saying_v3(&self, pointer: &str, value: Value) -> Value {
         let mut payment = self.opened_v3().1;
         let place = payment.pointer_mut(pointer);
@@ -146,8 +147,8 @@ impl NoticeFixture {
         self.sealed_v3(&payment)
     }
 
-    /// From now on WeChat's verified answers to queries have this value: at this
-    /// place (v3), or in the field of this name.
+    /// From now on WeChat's verified answers to queries have this value: at
+    /// this pointer (v3), or in the field of this name.
     pub fn answer_queries_with(&self, what: &str, value: &Value) {
         let answer = if self.kind.dialect == "v3" {
             let mut payment = self.opened_v3().1;
@@ -169,7 +170,7 @@ impl NoticeFixture {
         self.world.answer_with(answer.into_bytes());
     }
 
-    /// The same envelope with another resource inside.
+    /// The same envelope with another resource.
     pub fn sealed_v3(&self, resource: &Value) -> Value {
         let mut envelope = self.opened_v3().0;
         let text = |name: &str| envelope["resource"][name].as_str().unwrap().to_owned();
@@ -183,7 +184,7 @@ impl NoticeFixture {
         envelope
     }
 
-    /// A v3 notice whose signature holds, with any content.
+    /// Sends a v3 notice with a valid signature and any content.
     pub fn send_signed_v3(&self, envelope: &Value, timestamp_s: i64) -> u16 {
         let body = envelope.to_string();
         let is_serial = |name: &str| name.eq_ignore_ascii_case("wechatpay-serial");

@@ -1,4 +1,4 @@
-//! What WeChat knows of a merchant's account, and codes that do not change.
+//! WeChat's data on a merchant's account, and permanent codes of products.
 
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
@@ -11,7 +11,7 @@ fn get(shop: &Shop, path: &str) -> Value {
     answer["data"].clone()
 }
 
-/// `2026-01-02` in China; the clock stands at 11:04 there.
+/// `2026-01-02` in China, where it is 11:04.
 const DAY: &str = "20260102";
 
 #[test]
@@ -183,7 +183,7 @@ fn a_products_code_sells_again_and_again() {
         "{received:?}"
     );
 
-    // A forged callback sells nothing.
+    // A forged callback makes no order.
     let send = |xml: String| {
         let callback = http::Request::post(format!("{GATEWAY}/notify/v2/demo/native"));
         world.send(callback.body(xml.into_bytes()).unwrap())
@@ -223,8 +223,8 @@ fn a_products_code_sells_again_and_again() {
     }
     assert_eq!(orders(), before);
 
-    // A true one is good for an order that waits for its payer; once more, for
-    // another. Neither is paid, and nothing is delivered.
+    // A genuine callback returns an order that is still open; repeated, it
+    // returns another. Neither is paid, and nothing is delivered.
     let prepaid: Vec<String> = (0..2)
         .map(|_| {
             let answer = send(xml.clone());
@@ -276,7 +276,7 @@ fn a_products_code_as_a_picture() {
     assert_eq!(svg.headers()["content-type"], "image/svg+xml");
     assert!(svg.body().starts_with(b"<svg "));
 
-    // The PNG is read back by two libraries that are not ours.
+    // Two third-party libraries read the PNG.
     let png = picture("png");
     assert_eq!(png.headers()["content-type"], "image/png");
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png.body()));
@@ -316,7 +316,7 @@ fn a_refund_notice_is_believed_only_after_a_query() {
     assert_eq!(world.send(garbage).status(), 400);
 }
 
-/// Everything once more for a merchant that signs with HMAC-SHA256.
+/// Every call again, for a merchant that signs with HMAC-SHA256.
 #[test]
 fn every_call_signed_with_hmac_sha256() {
     let world = Memory::default();

@@ -1,5 +1,5 @@
-//! Bad requests: each gets its status, its stable code and its field, and
-//! nothing is stored and WeChat is not asked.
+//! Bad requests: each gets its status, its stable code and its field; nothing
+//! is stored and nothing is sent to WeChat.
 
 use serde_json::{Value, json};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory};
@@ -403,7 +403,7 @@ fn an_openid_is_checked_for_its_form() {
     assert_eq!(world.upstream_calls(), Vec::<String>::new());
 }
 
-/// The answer names the right values, or their form, and not a length in bytes.
+/// The answer names the valid values, or their form, and not a length in bytes.
 #[test]
 fn a_wrong_choice_or_date_is_answered_with_the_right_ones() {
     let world = Memory::default();

@@ -1,6 +1,6 @@
-//! Every command block of every document, run as it is written, against the
-//! system in memory behind two ports. The suite `http` runs the same against
-//! the Workers.
+//! Every command block of every document, executed unchanged, against the
+//! system in memory behind two ports. The suite `http` executes the same
+//! against the Workers.
 
 use crate::fixtures;
 use http::{Request, Response};
@@ -15,12 +15,12 @@ use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory};
 
 const SANDBOX: &str = "https://sandbox.example.com";
 
-/// The system in memory, which hears HTTP on two ports.
+/// The system in memory, which serves HTTP on two ports.
 struct Served {
     world: Memory,
     gateway: TcpListener,
     sandbox: TcpListener,
-    /// How many deliveries the demo shop has been told.
+    /// The number of deliveries that the demo shop has received.
     delivered: usize,
 }
 
@@ -43,7 +43,7 @@ impl Served {
         [&self.gateway, &self.sandbox].map(|listener| listener.local_addr().unwrap().port())
     }
 
-    /// What `cargo xtask dev` writes into `.dev/8787/env`.
+    /// The contents of `.dev/8787/env`, which `cargo xtask dev` writes.
     fn variables(&self) -> String {
         let body = fixtures::body(&self.world, "demo");
         let (status, made) = self.world.admin("/merchants", &body);
@@ -65,8 +65,8 @@ impl Served {
         lines.concat()
     }
 
-    /// Answers until the script has ended. Time passes as outside, and one more
-    /// second with each request.
+    /// Answers until the script has ended. Time passes as in reality, and one
+    /// more second with each request.
     fn serve_until_ended(&mut self, child: &mut Child) {
         let mut last = Instant::now();
         while child.try_wait().unwrap().is_none() {
@@ -107,8 +107,8 @@ impl Served {
         stream.write_all(&written(&answer)).ok();
     }
 
-    /// The demo shop is a part of the sandbox; in memory every merchant's
-    /// server is the test's.
+    /// Passes deliveries to the demo shop, which is a part of the sandbox; in
+    /// memory every merchant's server is the test's.
     fn tell_the_demo_shop(&mut self) {
         let received = self.world.received();
         for told in received.iter().skip(self.delivered) {
@@ -160,7 +160,7 @@ fn written(answer: &Response<Vec<u8>>) -> Vec<u8> {
     [head.as_bytes(), answer.body()].concat()
 }
 
-/// Runs a script; its output where it failed.
+/// Runs a script; returns its output if it failed.
 fn run(name: &str, script: impl Fn([u16; 2]) -> Option<String>) -> Option<Result<(), String>> {
     let mut served = Served::new();
     let script = script(served.ports())?;
@@ -174,8 +174,8 @@ fn run(name: &str, script: impl Fn([u16; 2]) -> Option<String>) -> Option<Result
     Some(outcome)
 }
 
-/// The blocks of each document run in their order, in one shell, beside a
-/// system of their own in which nothing has happened.
+/// The blocks of each document are executed in order, in one shell, with a new
+/// system for each document.
 #[test]
 fn every_command_block_of_every_document_succeeds_in_memory() {
     let mut documents_run = 0;
@@ -189,8 +189,8 @@ fn every_command_block_of_every_document_succeeds_in_memory() {
     assert!(documents_run >= 5, "the blocks are no longer found");
 }
 
-/// What must be seen: an HTTP error, also within a pipeline; a variable that
-/// nothing defines; a command that fails before the last.
+/// A failure is detected: an HTTP error, also within a pipeline; an undefined
+/// variable; a failing command before the last.
 #[test]
 fn a_command_that_fails_in_a_document_is_seen() {
     for (commands, succeeds) in [

@@ -1,4 +1,4 @@
-//! What an api-key alone can do, and what tokens can.
+//! The rights of an api-key alone, and of tokens.
 
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, Shop};
@@ -33,7 +33,7 @@ fn require_secret_asks_for_the_secret_on_refunds_and_foreign_addresses() {
         send(&world, refund, &key, body).1["code"],
         "API_SECRET_MISSING"
     );
-    // Nor does it tell which numbers there are.
+    // The refusal does not reveal which numbers exist.
     let unknown = r#"{"out_trade_no":"9","refund_fee":1}"#;
     assert_eq!(
         send(&world, refund, &key, unknown).1["code"],
@@ -171,7 +171,7 @@ fn an_api_key_beside_an_api_token_is_accepted_as_documented() {
     assert_eq!(send(&world, get, &unknown, "").1["code"], "API_KEY_UNKNOWN");
     let wrong = [key, ("api-token", "x")];
     assert_eq!(send(&world, get, &wrong, "").1["code"], "API_TOKEN_UNKNOWN");
-    // A token makes none, with any other header.
+    // A token makes no token, with any other header.
     let issue = ("POST", "/v1/token");
     assert_eq!(
         send(&world, issue, &[key, token], "").1["code"],
@@ -192,7 +192,7 @@ fn a_token_ends_with_the_key_that_it_was_made_with() {
     };
     assert!(works(&token));
     assert_eq!(world.admin("/merchants/demo/rotate", &json!({})).0, 200);
-    // Made with a key that is ending, it ends with it.
+    // A token that is made with an expiring key expires with it.
     let (_, late) = shop.call("POST", "/v1/token", year);
     assert_eq!(late["data"]["expires_at"], world.now() / 1000 + 24 * 3600);
     let late = late["data"]["api-token"].clone();

@@ -1,4 +1,4 @@
-//! Lists: which rows each filter shows, in which order, page by page, and as CSV.
+//! Lists: the rows of each filter, their order, pages, and CSV.
 
 use crate::checkout::links::{buy, link, pay as pay_link};
 use crate::notice_fixture::order;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use tests::memory::{Memory, START_MS, Shop};
 
-/// What a list or another call answers.
+/// The answer of a list or another call.
 pub fn get(shop: &Shop, path: &str) -> Value {
     let (status, answer) = shop.call("GET", path, "");
     assert_eq!(status, 200, "{path}: {answer}");
@@ -204,7 +204,8 @@ fn a_page_that_compares_many_rows_is_short_and_the_next_goes_on() {
     }
     assert_eq!(seen, ["FIRST"]);
     assert!((2..=4).contains(&pages), "{pages}");
-    // What an index finds is there at once, and so is what few numbers begin with.
+    // Rows that an index finds are returned at once, and so are those with a
+    // prefix that few numbers have.
     for filters in [
         "currency=CNY&state=NOTPAY",
         "amount_from=9&amount_to=9",
@@ -214,7 +215,8 @@ fn a_page_that_compares_many_rows_is_short_and_the_next_goes_on() {
         let page = get(&shop, &format!("/v1/orders?{filters}"));
         assert_eq!(numbers(&page["orders"]), ["FIRST"], "{filters}");
     }
-    // More numbers begin so than are sorted at once: the list's order is followed.
+    // More numbers have this prefix than are sorted at once: the list's order
+    // is followed.
     let page = get(&shop, "/v1/orders?q=COPY&limit=3");
     assert_eq!(numbers(&page["orders"]).len(), 3);
     assert!(page["after"].is_string());
@@ -247,9 +249,9 @@ fn copy_orders(world: &Memory, number: &str, n: i64) {
         .unwrap();
 }
 
-/// Each list call costs the same with a thousand and with 200,000 orders. The time
-/// is printed and not compared: that no statement reads a table that grows is
-/// what the plans say, which every statement of every test is held to.
+/// Each list call costs the same with a thousand and with 200,000 orders. The
+/// time is printed and not compared: the query plans of every statement in
+/// every test show that none reads a growing table.
 #[test]
 fn a_list_call_reads_no_more_of_a_large_book() {
     let took = |n: i64| {
@@ -391,7 +393,7 @@ fn csv_holds_exactly_what_the_filters_show() {
         "{}",
         lines[0]
     );
-    // A2, A3, -5 and the copies of A2; and nothing after the last line's end.
+    // A2, A3, -5 and the copies of A2; and nothing after the last line break.
     assert_eq!(lines.len(), 1 + 253 + 1);
     assert_eq!(lines[254], "");
     let odd = lines
@@ -566,7 +568,7 @@ fn what_a_list_does_not_take_is_refused_by_name() {
             "{path}: {answer}"
         );
     }
-    // Another merchant's cursor is none.
+    // Another merchant's cursor is refused.
     let path = format!("/v1/orders?after={cursor}");
     let (status, answer) = other.call("GET", &path, "");
     assert_eq!(
@@ -585,8 +587,8 @@ fn what_a_list_does_not_take_is_refused_by_name() {
     );
 }
 
-/// Lists hold payers' openids and purchases: the api-key alone, which merchants
-/// have put into pages and apps before, does not open them.
+/// Lists contain payers' openids and purchases: the api-key alone, which
+/// merchants have put into pages and apps, is refused.
 #[test]
 fn the_api_key_alone_lists_nothing() {
     let (world, shop) = few();

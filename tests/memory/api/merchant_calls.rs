@@ -119,7 +119,8 @@ fn p7_close_asks_first_and_a_paid_order_is_not_closed() {
     assert_eq!(close("1").1, "ORDER_CLOSED");
     assert_eq!(close("2").1, "ORDER_NOT_FOUND");
 
-    // Paid, and the notice is late: the close finds it out.
+    // Paid, and the notice is late: the query before the close finds the
+    // payment.
     let data = shop.native("3", 150);
     world.control("/sandbox/faults", &json!({"hold_notices": true}));
     world.scan(&data["code_url"]);
@@ -198,8 +199,8 @@ fn registered_addresses_must_be_https_outside_development() {
     );
 }
 
-/// An earlier version stored addresses with `http`. No openid and no token goes
-/// there.
+/// An earlier version stored addresses with `http`. No openid and no token is
+/// sent there.
 #[test]
 fn http_addresses_of_an_earlier_version_are_not_used_outside_development() {
     for development in [true, false] {

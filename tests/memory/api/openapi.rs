@@ -1,5 +1,5 @@
-//! `GET /openapi.json` is true to the code: its paths are the paths, its codes
-//! the codes, what it requires is required, and what it promises is answered.
+//! `GET /openapi.json` matches the code: its paths, its codes, its required
+//! fields, and the members of its answers.
 
 use gateway::http::error::Code;
 use gateway::route::ROUTES;
@@ -17,7 +17,7 @@ fn object(value: &Value) -> &Map<String, Value> {
     value.as_object().unwrap()
 }
 
-/// A value that a field's schema takes.
+/// A value that a field's schema accepts.
 fn example(name: &str, schema: &Value) -> Value {
     match name {
         "out_trade_no" => return json!("E1"),
@@ -54,7 +54,7 @@ fn the_document_has_exactly_the_gateways_paths_and_methods() {
             assert_eq!(answered, described, "{method} {path}: {status} {answer}");
         }
     }
-    // The table of routes has no path under /v1 that the document leaves out.
+    // The document omits no path under /v1 of the table of routes.
     for route in ROUTES.iter().filter(|route| route.path.starts_with("/v1/")) {
         assert!(
             document["paths"].get(route.path).is_some(),
@@ -105,8 +105,8 @@ fn what_it_requires_is_required_and_nothing_else() {
     assert!(checked > 30, "{checked}");
 }
 
-/// Holds an answer's `data` against its schema: what is required is there, and
-/// nothing is there that is not described.
+/// Compares an answer's `data` with its schema: every required member is
+/// present, and every member is described.
 fn holds(shop: &Shop, document: &Value, method: &str, path: &str, body: &str) {
     let (status, answer) = shop.call(method, path, body);
     assert_eq!(status, 200, "{method} {path}: {answer}");
@@ -184,7 +184,7 @@ fn what_it_promises_is_answered() {
     }
 }
 
-/// What a reference points to.
+/// The schema that a reference points to.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
@@ -192,8 +192,8 @@ fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// The lists' objects have the members that are described, in the document's own
-/// examples and in answers; each parameter is taken.
+/// The lists' objects have the described members, in the document's own
+/// examples and in answers; each parameter is accepted.
 #[test]
 fn lists_are_described_member_by_member() {
     let world = Memory::default();

@@ -1,5 +1,5 @@
-//! A merchant's settings: the document, `POST` and `PATCH` know the same ones,
-//! and what `http_notify_url` and `domain_files` do.
+//! A merchant's settings: the document, `POST` and `PATCH` have the same ones;
+//! and the effects of `http_notify_url` and `domain_files`.
 
 use crate::fixtures::body;
 use crate::operation::audit::hmac_sha256;
@@ -16,8 +16,8 @@ fn settings(world: &Memory, id: &str) -> Map<String, Value> {
     answer["data"].as_object().unwrap().clone()
 }
 
-/// A right value of each setting that is not its default, and a wrong one with
-/// the code that refuses it.
+/// A valid value of each setting that is not its default, and an invalid one
+/// with the code of its refusal.
 fn values(setting: &str) -> (Value, Value, &'static str) {
     let invalid = "FIELD_INVALID";
     match setting {
@@ -62,7 +62,7 @@ fn values(setting: &str) -> (Value, Value, &'static str) {
     }
 }
 
-/// The list of settings is the code's own: what `PATCH` answers.
+/// The list of settings is taken from the code: the answer of `PATCH`.
 #[test]
 fn every_setting_is_described_and_taken_and_refused_alike_by_post_and_patch() {
     let world = Memory::new(false);
@@ -117,7 +117,7 @@ fn every_setting_is_described_and_taken_and_refused_alike_by_post_and_patch() {
             "{name} by PATCH"
         );
     }
-    // What is null has its default again; a merchant has a name.
+    // A setting that is null gets its default; a merchant has a name.
     for name in names.iter().filter(|name| **name != "name") {
         let (status, answer) = world.change_merchant("demo", &json!({ *name: null }));
         assert_eq!(status, 200, "{name}: {answer}");
@@ -153,7 +153,7 @@ fn a_merchant_of_an_earlier_version_may_send_to_http_and_has_no_domain_files() {
 
 const HTTP: &str = "http://shop.example.com/notify";
 
-/// Every call that takes an address for notices, with this one.
+/// Every call that accepts an address for notices, with this one.
 fn calls(shop: &Shop, number: &str, address: &str) -> Vec<(&'static str, Value)> {
     let order = json!({"out_trade_no": number, "body": "x", "total_fee": 1, "trade_type": "NATIVE",
                        "notify_url": address});
@@ -219,7 +219,7 @@ fn http_notify_url_is_taken_by_default_and_refused_by_name_when_it_is_off() {
         assert_eq!(answer["code"], "NOTIFY_URL_REFUSED", "{address}: {answer}");
     }
 
-    // Off: not while an address stands that it forbids.
+    // It cannot be switched off while a stored address needs it.
     let (_, answer) = world.change_merchant("demo", &json!({"http_notify_url": false}));
     assert_eq!(
         (&answer["code"], &answer["field"]),
@@ -246,8 +246,8 @@ fn http_notify_url_is_taken_by_default_and_refused_by_name_when_it_is_off() {
     assert_eq!(check(&shop, "http_notify_url").0, true);
 }
 
-/// The delivery to an `http` address carries the signature over its body, and
-/// a redirect is no acknowledgement.
+/// The delivery to an `http` address has the signature over its body, and a
+/// redirect is not an acknowledgement.
 #[test]
 fn a_delivery_over_http_is_signed_and_not_led_on() {
     let world = Memory::new(false);
@@ -294,7 +294,7 @@ fn a_domain_file_is_served_at_the_root_as_plain_text() {
         assert_eq!(header(header::CONTENT_TYPE), "text/plain; charset=utf-8");
         assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), "nosniff");
     }
-    // Its name is what it says to the letter.
+    // The name is compared exactly.
     for other in [
         "mp_verify_AbCdEf0123456789.txt",
         "MP_verify_abcdef0123456789.txt",
@@ -309,7 +309,7 @@ fn a_domain_file_is_served_at_the_root_as_plain_text() {
     assert_eq!(ok, true, "{says}");
     assert!(says.contains(&format!("{GATEWAY}/{FILE}")), "{says}");
 
-    // Taken off, it is gone.
+    // After its removal it is not found.
     assert_eq!(
         world
             .change_merchant("demo", &json!({"domain_files": {}}))
@@ -387,7 +387,7 @@ fn one_domain_file_has_the_same_contents_for_every_merchant() {
         answer["message"].as_str().unwrap().contains(FILE),
         "{answer}"
     );
-    // Nothing was made.
+    // No merchant was made.
     assert_eq!(world.change_merchant("other", &json!({})).0, 404);
     let change = json!({"domain_files": {FILE: "Other0123456789x"}, "name": "New"});
     let (status, answer) = world.change_merchant("second", &change);
@@ -397,7 +397,7 @@ fn one_domain_file_has_the_same_contents_for_every_merchant() {
         "{answer}"
     );
     assert_ne!(settings(&world, "second")["name"], "New");
-    // One of the two takes it off: it is still the other's.
+    // One of the two removes it: the other still has it.
     assert_eq!(
         world
             .change_merchant("demo", &json!({"domain_files": null}))
@@ -428,7 +428,8 @@ fn domain_files_that_do_not_exist_are_looked_for_once_and_not_for_ever() {
     ask("robots.txt");
     ask("MP_verify_0.txt");
     assert_eq!(world.calls_to_registry(), before);
-    // Each of another name, from one address: after a while none is looked for.
+    // Requests for different names, from one address: after a while none is
+    // looked up.
     for n in 0..1_000 {
         ask(&format!("MP_verify_{n:016}.txt"));
     }

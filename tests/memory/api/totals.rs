@@ -77,8 +77,9 @@ fn a_day_is_a_day_of_the_merchants_time_zone() {
     );
 }
 
-/// The sums are those of the list, with every state of payments and refunds: a
-/// refund that WeChat refuses returns nothing, a reversed Quick Pay is not paid.
+/// The totals equal the list's sums, with every state of payments and refunds:
+/// a refund that WeChat refuses returns nothing, a reversed Quick Pay is not
+/// paid.
 #[test]
 fn the_sums_are_the_sums_of_the_list() {
     let world = Memory::default();

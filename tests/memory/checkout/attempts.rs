@@ -31,7 +31,8 @@ fn a_phone_that_opens_a_checkout_while_a_desktop_prepays_can_pay() {
     let page = checkout(&shop, "1");
     let mut desktop = Browser::new(&world, DESKTOP);
     let mut phone = phone(&world, &page);
-    // The phone asks while the desktop's request has not reached WeChat.
+    // The phone's request arrives before the desktop's request has reached
+    // WeChat.
     let from_phone = phone.request("POST", &call(&page, "order"), "{}");
     world.during_next("/pay/unifiedorder", from_phone);
     let (status, answer) = desktop.post(&call(&page, "order"));
@@ -70,7 +71,7 @@ fn alternating_devices_do_not_end_a_checkout() {
         }
     }
     assert!(refused > 50, "{refused}");
-    // Page and API agree, and what was begun last can be paid.
+    // Page and API agree, and the latest attempt can be paid.
     assert_eq!(view(&mut desktop, &page)["state"], "open");
     assert_eq!(found(&shop)["state"], "open");
     match last["qr"]["code_url"].as_str() {
@@ -86,8 +87,8 @@ fn alternating_devices_do_not_end_a_checkout() {
     assert_eq!(found(&shop)["state"], "paid");
 }
 
-/// A close that WeChat refuses as too frequent, and one that is not sent because
-/// of that, leave the first order payable: no second one is made beside it.
+/// A close that WeChat refuses as too frequent, and one that is not sent
+/// because of that, leave the first order payable: no second one is made.
 #[test]
 fn a_close_that_is_too_frequent_makes_the_next_attempt_wait() {
     let world = Memory::default();
@@ -150,7 +151,8 @@ fn refunded_and_partly_refunded_are_states_of_a_checkout() {
         assert_eq!(found(&shop)["state"], state);
         let seen = view(&mut desktop, &page);
         assert!(seen["state"][state]["paid_at_ms"].is_i64(), "{seen}");
-        // The kit of a Mini Program: a kit of an earlier version knows `paid`.
+        // The kit of a Mini Program: an earlier version of it knows only
+        // `paid`.
         let session = page.split("s=").nth(1).unwrap();
         let url = format!("{GATEWAY}/mini/status?s={session}");
         let answer = world.send(http::Request::get(url).body(Vec::new()).unwrap());
@@ -198,10 +200,10 @@ fn the_holder_of_the_last_piece_who_scans_again_resumes_the_purchase() {
     assert_eq!(payer.get(&link).1, checkout);
     let again = format!("l={id}&once=fedcba9876543210");
     assert_eq!(buy(&mut payer, &again), (303, checkout.clone()));
-    // To others it is sold out, with another link's cookie too.
+    // For other payers it is sold out, also with another link's cookie.
     let mut other = Browser::new(&world, DESKTOP);
     assert_eq!(other.get(&link).0, 200);
-    // Once it is over there is nothing to resume.
+    // After its end there is nothing to resume.
     world.advance(16 * 60);
     assert_eq!(payer.get(&link).0, 200);
 }

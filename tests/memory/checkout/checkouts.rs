@@ -1,4 +1,5 @@
-//! What a checkout is made of, and what of its merchant can be changed.
+//! The lines of a checkout, and the settings of its merchant that can be
+//! changed.
 
 use crate::checkout::sign_in::{Browser, DESKTOP};
 use crate::fixtures::body;
@@ -160,7 +161,7 @@ fn lines_and_metadata_come_back_and_the_payer_reads_the_lines() {
     assert!(!html.contains("Oolong <b>") && !html.contains("secret-shelf"));
 }
 
-/// The style of the lines is let through by its nonce, and by nothing else.
+/// The nonce of the lines' style allows only that style.
 #[test]
 fn a_page_with_lines_allows_its_own_style_and_no_other() {
     let world = Memory::default();
@@ -222,7 +223,7 @@ fn a_mini_program_is_given_to_a_merchant_later_and_the_doctor_tries_its_secret()
             json!({"mini_program_secret": own["mini_program_secret"]}),
             json!(true),
         ),
-        // What is not sent stays.
+        // A field that is not sent is unchanged.
         (json!({"name": "Another Tea House"}), json!(true)),
     ] {
         let (status, answer) = world.change_merchant("demo", &change);

@@ -1,4 +1,4 @@
-//! What the server sends where: one address, opened in different places.
+//! The page for each environment: one address, opened in different programs.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const OLD_WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 6_0 like Mac OS X) 
 const MINI_PROGRAM: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.47(0x18002f2c) NetType/WIFI Language/en miniProgram/wx5a11d0b0c0ffee05";
 const ROBOT: &str = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)";
 
-/// What the page that was sent is told to do.
+/// The payment method of a page.
 fn method(browser: &mut Browser, page: &str) -> Value {
     let (status, _, html) = browser.get(page);
     assert_eq!(status, 200, "{html}");
@@ -23,7 +23,7 @@ fn method(browser: &mut Browser, page: &str) -> Value {
     page["view"]["method"].clone()
 }
 
-/// A payer with this User-Agent, somewhere.
+/// The payment method for a payer with this User-Agent.
 fn plan(world: &Memory, agent: &'static str, page: &str) -> Value {
     method(&mut Browser::new(world, agent), page)
 }
@@ -87,14 +87,14 @@ fn a_link_preview_gets_title_amount_and_image_and_makes_no_order() {
         let (_, prepared) = robot.post(&call(&page, "order"));
         assert!(prepared["link"].is_object(), "{prepared}");
     }
-    // One that calls itself a browser reads the same three from the page.
+    // A robot with a browser's User-Agent reads the same three from the page.
     let (_, _, html) = Browser::new(&world, DESKTOP).get(&page);
     assert!(html.contains("og:title\" content=\"Demo Tea House · HK$88.00\""));
     assert!(html.contains("og:image\" content=\"https://pay.example.com/share.png\""));
     nobody_ordered(&world);
 }
 
-/// WeChat's page, and where it sends the payer back to.
+/// WeChat's page, and the address to which it returns the payer.
 fn sent_away(prepared: &Value) -> (String, String) {
     let url = prepared["page"].as_str();
     let url = url.unwrap_or_else(|| panic!("{prepared}"));
@@ -112,7 +112,7 @@ fn sent_away(prepared: &Value) -> (String, String) {
     (mweb_url.to_owned(), back)
 }
 
-/// Alice pays on WeChat's page; its answer's status and address.
+/// Alice pays on WeChat's page; returns its answer's status and address.
 fn pays(world: &Memory, mweb_url: &str, back: &str) -> (u16, String) {
     let (address, query) = mweb_url.split_once('?').unwrap();
     let back = back.replace('&', "%26");
@@ -148,7 +148,7 @@ fn h3_a_phones_browser_pays_on_wechats_page_and_comes_back() {
     assert_eq!(again, prepared, "a double tap is one order");
     assert_eq!(world.upstream_calls(), ["/pay/unifiedorder"]);
 
-    // Coming back proves nothing.
+    // The payer's return proves no payment.
     assert_eq!(method(&mut payer, &back), "h5");
     let (_, view) = payer.post(&call(&page, "check"));
     assert_eq!(view["state"], "open");
@@ -282,7 +282,7 @@ fn inside_its_own_mini_program_the_merchants_page_is_opened() {
     let (_, prepared) = Browser::new(&world, MINI_PROGRAM).post(&call(&page, "order"));
     assert!(prepared["link"].is_object(), "{prepared}");
 
-    // Inside another's Mini Program there is no such page.
+    // Inside another merchant's Mini Program there is no such page.
     let other = json!({"mini_program": {"appid": "wx5a11d0b0c0ffee06"}});
     let foreign = checkout(&world.shop_with("other", &other), "2");
     assert_eq!(

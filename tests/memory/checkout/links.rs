@@ -1,4 +1,4 @@
-//! Payment links: one address that sells again and again.
+//! Payment links: one address that sells repeatedly.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("{value}"))
 }
 
-/// The link with what is sold of it.
+/// The link with its current sales.
 fn now(shop: &Shop, link: &Value) -> Value {
     let path = format!("/v1/link?id={}", text(link, "id"));
     let (status, answer) = shop.call("GET", &path, "");
@@ -74,7 +74,7 @@ fn see(world: &Memory, link: &Value) -> Got {
     )
 }
 
-/// Sends the form that the page holds, with these fields added.
+/// Submits the page's form with these additional fields.
 fn send(world: &Memory, page: &Got, fields: &str) -> Got {
     let form = format!(
         "l={}&once={}{fields}",
@@ -100,7 +100,7 @@ fn post(world: &Memory, form: &str, agent: &str) -> Got {
     )
 }
 
-/// Opens the link and sends its form; the checkout's path, which must be made.
+/// Opens the link and submits its form; returns the path of the new checkout.
 pub fn buy(world: &Memory, link: &Value, fields: &str) -> String {
     let got = send(world, &see(world, link), fields);
     assert_eq!(got.status, 303, "{}", got.html);
@@ -299,7 +299,7 @@ fn the_last_piece_is_sold_once() {
     let third = post(&world, &format!("l={}", text(&link, "id")), DESKTOP);
     assert_eq!((third.status, third.location.as_str()), (409, ""));
 
-    // The first pays; the other does not, and its piece comes back.
+    // The first pays; the other does not, and its piece is released.
     pay(&world, first.location.strip_prefix(GATEWAY).unwrap());
     world.advance(15 * 60 + 60);
     let link = now(&shop, &link);
@@ -386,13 +386,13 @@ fn a_link_that_is_off_expired_or_unknown_makes_no_order() {
         }
     }
 
-    // Another merchant neither sees nor changes it.
+    // Another merchant can neither read nor change it.
     let other = world.shop("other");
     let path = format!("/v1/link?id={}", text(&link, "id"));
     assert_eq!(other.call("GET", &path, "").1["code"], "LINK_NOT_FOUND");
     let (_, refused) = change(&other, &link, json!({"active": false}));
     assert_eq!(refused["code"], "LINK_NOT_FOUND");
-    // A checkout is no link, and a link no checkout.
+    // A checkout is not a link, and a link is not a checkout.
     let checkout = crate::checkout::sign_in::checkout(&shop, "1").replace("?s=", "?l=");
     let got = open(&world, "GET", &format!("{GATEWAY}{checkout}"), "", &agent);
     assert_eq!(got.status, 404);
@@ -554,7 +554,7 @@ fn what_a_merchant_may_not_ask_for() {
             "{asked}"
         );
     }
-    // Changing one needs the secret, making one does not.
+    // A change needs the secret, a new link does not.
     let made = link(&shop, json!({"total_fee": 1}));
     let with_key = |body: Value| {
         let request =
@@ -569,7 +569,7 @@ fn what_a_merchant_may_not_ask_for() {
     assert_eq!(all["data"]["links"].as_array().unwrap().len(), 2);
 }
 
-/// Reads a PNG's pixels by a library that is not ours: side and grey values.
+/// Reads a PNG's pixels with a third-party library: side and grey values.
 fn pixels(png: &[u8]) -> (usize, Vec<u8>) {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
     decoder.set_transformations(png::Transformations::EXPAND);
@@ -580,7 +580,7 @@ fn pixels(png: &[u8]) -> (usize, Vec<u8>) {
     (info.width as usize, pixels)
 }
 
-/// The dark squares of an SVG of ours, eight pixels to a module.
+/// The dark squares of the gateway's SVG, eight pixels per module.
 fn drawn(svg: &str) -> (usize, Vec<u8>) {
     let (_, side) = svg.split_once("viewBox=\"0 0 ").unwrap();
     let side: usize = side.split(' ').next().unwrap().parse().unwrap();
@@ -725,7 +725,7 @@ fn only_the_merchants_pages_learn_the_result() {
     assert_eq!((status, allowed.as_deref()), (200, Some(registered)));
     assert_eq!(none, json!({"state": "none", "out_trade_no": null}));
 
-    // The page that the script opened carries the same word on to the form.
+    // The page that the script opened passes the same `once` to the form.
     let url = format!("{}&once={once}", text(&link, "url"));
     let page = open(&world, "GET", &url, "", &[("user-agent", DESKTOP)]);
     let checkout = send(&world, &page, "").location;
@@ -742,7 +742,8 @@ fn only_the_merchants_pages_learn_the_result() {
         "https://shop.example.com.evil.example",
     ] {
         let (status, allowed, refused) = result(stranger, once);
-        // It may read why, and the answer is the same for every purchase.
+        // The page may read the reason, and the answer is the same for every
+        // purchase.
         assert_eq!(
             (status, allowed.as_deref()),
             (403, Some("*")),
@@ -755,7 +756,8 @@ fn only_the_merchants_pages_learn_the_result() {
     assert_eq!(result(registered, "another-one-of-them").2["state"], "none");
 }
 
-/// A link of an earlier version, whose texts hold what is refused now.
+/// A link of an earlier version, whose texts contain characters that are
+/// refused now.
 fn old_link(world: &Memory, shop: &Shop, body: &str, attach: &str) -> Value {
     let made = link(
         shop,
@@ -818,12 +820,12 @@ fn a_link_is_switched_off_with_any_other_values() {
     assert_eq!(answer["data"]["active"], false);
     assert_eq!(answer["data"]["body"], "Tea & cake");
     assert!(!see(&world, &made).html.contains("<form"));
-    // What is given is checked, and what is null is taken off.
+    // A given field is checked, and one that is null is removed.
     let (status, answer) = change(&shop, &made, json!({"active": false, "attach": "a&b"}));
     assert_eq!((status, &answer["field"]), (400, &json!("attach")));
     let (status, answer) = change(&shop, &made, json!({"active": false, "attach": null}));
     assert_eq!((status, &answer["data"]["attach"]), (200, &json!(null)));
-    // It is not switched on again with what WeChat does not take.
+    // It cannot be switched on again with a text that WeChat refuses.
     let (status, answer) = change(&shop, &made, json!({"active": true}));
     assert_eq!((status, &answer["field"]), (400, &json!("body")));
     let mended = json!({"active": true, "body": "Tea", "success_url": null, "notify_url": null});
@@ -888,8 +890,7 @@ fn an_unreadable_row_does_not_stop_a_links_other_sales() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let made = link(&shop, json!({"total_fee": 100, "stock": 10}));
-    // The purchase is tried, so that it has an order, whose row a later version
-    // writes.
+    // The purchase has an order, whose row a later version writes.
     let page = buy(&world, &made, "");
     let (status, answer) = Browser::new(&world, DESKTOP).post(&call(&page, "order"));
     assert_eq!(status, 200, "{answer}");
@@ -901,7 +902,7 @@ fn an_unreadable_row_does_not_stop_a_links_other_sales() {
     assert_eq!((&left["sold"], &left["held"]), (&json!(0), &json!(1)));
     buy(&world, &made, "");
     assert_eq!(shop.alarms()[0].0, "ROW_UNREADABLE");
-    // The version that reads it is back.
+    // The version that can read it runs again.
     let restore = "UPDATE orders SET json = replace(json, 'A_LATER_VARIANT', 'NOTPAY')";
     world.sql("demo", restore).unwrap();
     world.advance(3 * 3600);

@@ -1,5 +1,5 @@
-//! Open pages are told to look when there is something new to see, and only
-//! those of the checkout that it is about.
+//! Open pages get a message when their checkout has changed, and only those
+//! pages.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, call, checkout};
 use gateway::runtime::{LOOK, Listen, Request};
@@ -20,7 +20,7 @@ fn request(builder: http::request::Builder) -> Request {
     builder.body(Vec::new()).unwrap()
 }
 
-/// How the purchase stands, as a page sees it by asking.
+/// The state of the purchase that a page gets when it polls.
 fn state(world: &Memory, page: &str) -> Value {
     let (_, _, view) = Browser::new(world, DESKTOP).get(&call(page, "status"));
     serde_json::from_str::<Value>(&view).unwrap()["state"].clone()
@@ -34,7 +34,7 @@ fn with_code(world: &Memory, shop: &Shop, number: &str) -> (String, Value) {
     (page, prepared["qr"]["code_url"].clone())
 }
 
-/// Whom the last steps have told to look.
+/// The tags that got a message in the last steps.
 fn told(world: &Memory) -> Vec<String> {
     let told = world.told().into_iter();
     told.map(|(tag, text)| {

@@ -1,5 +1,5 @@
-//! Payments in a Mini Program: `wx.login`, the package, and what the server
-//! believes of it.
+//! Payments in a Mini Program: `wx.login`, the package, and the checks of the
+//! server.
 
 use serde_json::{Value, json};
 use testkit::demo::{Kind, MERCHANTS};
@@ -63,7 +63,7 @@ impl Mini {
         self.send("POST", &format!("order?s={session}"), &body)
     }
 
-    /// What `wx.requestPayment` is handed.
+    /// The argument of `wx.requestPayment`.
     fn payment(&self, session: &str) -> Value {
         let (status, answer) = self.order(session, &self.login(&self.appid));
         assert_eq!(
@@ -119,7 +119,7 @@ fn a_mini_program_pays_in_every_dialect() {
             "{id}"
         );
         assert!(payment["timeStamp"].is_string(), "{id}");
-        // The same again, with another code: the same prepayment.
+        // Again with another code: the same prepayment.
         assert_eq!(
             mini.payment(&session)["package"],
             payment["package"],
@@ -205,7 +205,7 @@ fn a_code_works_once_for_five_minutes_in_its_own_mini_program() {
     mini.world.advance(5 * 60);
     assert_eq!(refused(&old), "LOGIN_CODE_REFUSED");
 
-    // Of the institution's Mini Program, which is not this merchant's.
+    // A code of the institution's Mini Program, which is not this merchant's.
     assert_eq!(
         refused(&mini.login("wx5a11d0b0c0ffee12")),
         "LOGIN_CODE_REFUSED"
@@ -291,7 +291,7 @@ fn a_merchant_without_a_mini_program_says_so() {
             (status, &answer["code"]),
             (409, &json!("MINI_PROGRAM_NOT_SET"))
         );
-        // It can still be looked at.
+        // Its state can still be read.
         assert_eq!(mini.state(&session), "open");
     }
 }

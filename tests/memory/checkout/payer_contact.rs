@@ -1,5 +1,5 @@
-//! The payer's first contact: addresses, pages without a purchase, and what the
-//! merchant reads of its own data.
+//! The payer's first request: addresses, pages without a purchase, and the
+//! merchant's own data.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use crate::fixtures;
@@ -50,8 +50,8 @@ fn every_address_of_a_checkout_makes_wechat_show_its_secure_payment_title() {
     let (_, found) = shop.call("GET", "/v1/checkout?out_trade_no=1", "");
     assert_eq!(found["data"]["url"], format!("{GATEWAY}{page}"));
 
-    // A payer who is known already is not led through OAuth: the address is the
-    // one that was opened.
+    // A payer who is signed in is not redirected through OAuth: the address is
+    // the one that was opened.
     let mut payer = Browser::new(&world, WECHAT);
     let (_, authorize, _) = payer.get(&page);
     let (_, callback, _) = payer.get(&authorize);
@@ -60,7 +60,7 @@ fn every_address_of_a_checkout_makes_wechat_show_its_secure_payment_title() {
     let (status, to, _) = payer.get(&page);
     assert_eq!((status, to.as_str()), (200, ""));
 
-    // The code that leads a payer from elsewhere into WeChat.
+    // The code with which a payer opens the page in WeChat.
     let agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
     let (_, answer) = Browser::new(&world, agent).post(&call(&page, "order"));
     assert_eq!(
@@ -69,7 +69,7 @@ fn every_address_of_a_checkout_makes_wechat_show_its_secure_payment_title() {
         "{answer}"
     );
 
-    // A payment link's form leads to a checkout.
+    // A payment link's form redirects to a checkout.
     let link = json!({"body": "Oolong", "total_fee": 8800}).to_string();
     let (_, link) = shop.call("POST", "/v1/link", link);
     let id = link["data"]["id"].as_str().unwrap();
@@ -82,7 +82,7 @@ fn every_address_of_a_checkout_makes_wechat_show_its_secure_payment_title() {
     assert!(to.contains("&showwxpaytitle=1"), "{to}");
 }
 
-/// What a browser sends when it goes to an address.
+/// The request of a browser that opens an address.
 fn goes_to(world: &Memory, method: &str, path: &str, language: &str) -> (u16, String, String) {
     let request = http::Request::builder()
         .method(method)
@@ -104,8 +104,8 @@ fn goes_to(world: &Memory, method: &str, path: &str, language: &str) -> (u16, St
 fn a_browser_is_shown_a_page_where_a_program_is_answered_with_json() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    // Nothing there; a page that is only for forms, opened again; a merchant's
-    // mistake that a payer meets; an origin that is not ours.
+    // An unknown address; a page that is only for forms, opened again; a
+    // merchant's mistake that a payer sees; an unregistered origin.
     for (method, path, status) in [
         ("GET", "/", 404),
         ("GET", "/nothing/here", 404),
@@ -143,7 +143,8 @@ fn a_browser_is_shown_a_page_where_a_program_is_answered_with_json() {
         assert_eq!(found, status, "{path}");
         assert_eq!(answer["status"], "fail", "{path}: {answer}");
     }
-    // Addresses of programs answer programs' mistakes with JSON to everyone.
+    // Addresses of programs answer programs' mistakes with JSON to every
+    // client.
     let (status, content_type, _) = goes_to(&world, "GET", "/v1/order", "en");
     assert_eq!(
         (status, content_type.starts_with("application/json")),
@@ -157,8 +158,8 @@ fn a_browser_is_shown_a_page_where_a_program_is_answered_with_json() {
     );
 }
 
-/// WeChat's fault that passes is neither the merchant's nor ours: the payer may
-/// try again.
+/// A temporary fault of WeChat is neither the merchant's nor the gateway's: the
+/// payer may try again.
 #[test]
 fn a_refusal_that_may_pass_later_is_wechats_fault_to_the_payer() {
     for (id, path, code, answered) in [
@@ -201,7 +202,7 @@ fn a_refusal_that_may_pass_later_is_wechats_fault_to_the_payer() {
     }
 }
 
-/// No address that only programs call tells a person of a fault of ours.
+/// The page at an address for programs reports no fault of the gateway.
 #[test]
 fn a_browser_at_an_address_for_programs_is_not_told_of_a_fault() {
     let world = Memory::default();

@@ -1,5 +1,5 @@
-//! A purchase is kept paid once, with every combination of paid attempts; and each
-//! end of a refund reaches the merchant, in order.
+//! A purchase keeps one payment, with every combination of paid attempts; and
+//! each end of a refund is delivered to the merchant, in order.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use wechatpay::v2::refund_notify::{Notice, NoticeError};
 
 const REFUNDS: &str = "https://shop.example.com/refunds";
 
-/// The demo merchant in this dialect, told of refunds.
+/// The demo merchant of this dialect, with a URL for refunds.
 fn shop(world: &Memory, id: &str) -> (Shop, Secret) {
     let kind = *MERCHANTS.iter().find(|kind| kind.id == id).unwrap();
     let account = world.account(kind.mch_id);
@@ -21,7 +21,7 @@ fn shop(world: &Memory, id: &str) -> (Shop, Secret) {
     (world.shop_with(kind.id, &body), key)
 }
 
-/// A checkout's address, the merchant told of its payment.
+/// A checkout's address, with a URL for the notice of its payment.
 fn told_checkout(shop: &Shop, number: &str) -> String {
     let body = json!({"out_trade_no": number, "body": "Oolong", "total_fee": 8800,
                       "notify_url": SHOP_NOTIFY});
@@ -31,7 +31,7 @@ fn told_checkout(shop: &Shop, number: &str) -> String {
     url.strip_prefix(GATEWAY).unwrap().to_owned()
 }
 
-/// The same purchase opened on a desktop, then in WeChat: a code and a
+/// The same purchase opened on a desktop, then in WeChat: returns a code and a
 /// package, both of which can be paid.
 fn two_ways(world: &Memory, page: &str) -> (Value, Value) {
     let (status, desktop) = Browser::new(world, DESKTOP).post(&call(page, "order"));
@@ -46,8 +46,8 @@ fn two_ways(world: &Memory, page: &str) -> (Value, Value) {
     (desktop["qr"]["code_url"].clone(), prepared["jsapi"].clone())
 }
 
-/// A purchase that is paid in WeChat and then, while `hinder` stands in the
-/// way of its refund, by its code.
+/// A purchase that is paid in WeChat and then by its code, while `hinder`
+/// prevents the refund.
 pub fn paid_twice(world: &Memory, hinder: impl Fn(&Memory)) -> Shop {
     let (shop, _) = shop(world, "demo");
     let page = told_checkout(&shop, "1");
@@ -55,13 +55,14 @@ pub fn paid_twice(world: &Memory, hinder: impl Fn(&Memory)) -> Shop {
     bridge(world, &package);
     world.advance(2);
     world.scan_as("bob", &code_url);
-    // The second payment is confirmed; what follows is its refund.
+    // The second payment is confirmed; then its refund is requested.
     world.send_notices();
     hinder(world);
     shop
 }
 
-/// The same in v2, where WeChat says that it closed the first, and did not.
+/// The same in v2, where WeChat says that it closed the first attempt, and did
+/// not.
 fn two_ways_by_a_lie(world: &Memory, page: &str) -> (Value, Value) {
     let lie = json!({"path": "/pay/closeorder", "code": "ORDERCLOSED", "times": 1});
     world.control("/sandbox/faults", &json!({ "fail_next": lie }));
@@ -86,8 +87,8 @@ fn at(world: &Memory, url: &str) -> Vec<Received> {
     received.filter(|received| received.url == url).collect()
 }
 
-/// What must hold once everything has come to rest: the purchase keeps `kept`,
-/// and `back` has gone back whole, once, and is no sale.
+/// What must hold when nothing is due any more: the purchase keeps `kept`, and
+/// `back` was refunded in full, once, and was not reported as a sale.
 fn settled(world: &Memory, shop: &Shop, key: &Secret, kept: &str, back: &str) {
     let checkout = found(shop, "1");
     assert_eq!(checkout["state"], "paid", "{checkout}");
@@ -119,7 +120,8 @@ fn settled(world: &Memory, shop: &Shop, key: &Secret, kept: &str, back: &str) {
     assert_eq!(order["out_trade_no"], kept);
     assert_eq!(order["trade_state"], "SUCCESS");
 
-    // Told of one sale, and of one refund: of another payment than the sale's.
+    // One sale was delivered, and one refund: of another payment than the
+    // sale's.
     let [sale] = &at(world, SHOP_NOTIFY)[..] else {
         panic!("{:?}", world.received());
     };
@@ -159,7 +161,7 @@ fn ionline_two_devices_can_pay_and_the_second_payment_goes_back() {
             false => bridge(&world, &package),
         }
         world.advance(2);
-        // At once: written with the payment, and asked for.
+        // Written with the payment, and requested at once.
         let asked = world.refunds_at_wechat();
         assert_eq!(asked.as_array().unwrap().len(), 1, "{asked}");
         world.advance(4 * 24 * 3600);
@@ -186,7 +188,7 @@ fn ionline_each_device_keeps_its_way_to_pay() {
     assert_eq!(found(&shop, "1")["attempts"].as_array().unwrap().len(), 2);
     bridge(&world, &package);
     world.advance(1);
-    // Who comes now is not asked to pay.
+    // A payer who opens the page now is not asked to pay.
     let (_, over) = desktop.post(&call(&page, "order"));
     assert!(over["not_open"]["state"]["paid"].is_object(), "{over}");
     world.advance(3 * 3600);
@@ -226,7 +228,8 @@ fn a_late_payment_of_a_closed_attempt_goes_back() {
     }
 }
 
-/// What counts is when it was written here: the merchant may have been told.
+/// The payment that was written first is kept, because the merchant may have
+/// been told of it.
 #[test]
 fn the_payment_that_is_known_first_is_kept() {
     let world = Memory::default();
@@ -297,7 +300,7 @@ fn without_a_certificate_a_person_is_told_what_to_do() {
     for words in ["paid twice", "client_certificate", "top up"] {
         assert!(alarm.to_string().contains(words), "{alarm}");
     }
-    // It was not given up.
+    // The refund was not given up.
     let refund = &found(&shop, "1")["attempts"][0]["refunds"][0];
     assert_eq!(refund["refund_status"], "ASKED", "{refund}");
     world.advance(30 * 24 * 3600);
@@ -380,7 +383,7 @@ fn a_merchant_without_a_refund_address_is_sent_no_document_it_does_not_know() {
     assert_eq!(back["refund_status"], "SUCCESS", "{back}");
 }
 
-/// The bank ends the one refund there is.
+/// The bank ends the only refund.
 fn bank(world: &Memory, status: &str) {
     let refund = &world.refunds_at_wechat()[0];
     let text = |name: &str| refund[name].as_str().unwrap().to_owned();
@@ -433,7 +436,7 @@ fn each_end_of_a_refund_is_told_in_every_dialect() {
             kind.id
         );
 
-        // Under no other key, and not when a byte of it was changed.
+        // Only the merchant's key decrypts it, and only unchanged.
         let read = |body: &str, key| Notice::read(body.as_bytes(), key);
         let other = Secret::new("another-key-of-32-characters-000");
         assert_eq!(read(&told.body, &other), Err(NoticeError::Sealed));
@@ -470,7 +473,7 @@ fn deliveries(shop: &Shop) -> Vec<Value> {
 fn the_deliveries_of_an_order_go_out_in_order() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "demo");
-    // The merchant does not take the payment's notice for a while.
+    // The merchant does not acknowledge the payment's notice for a while.
     world.merchant_answers(std::iter::repeat_n((500, ""), 6));
     refunded(&world, &shop);
     bank(&world, "SUCCESS");
@@ -489,7 +492,7 @@ fn the_deliveries_of_an_order_go_out_in_order() {
     let received = world.received();
     assert_eq!(received.last().unwrap().url, REFUNDS);
     assert_eq!(received.len(), 8, "{received:?}");
-    // And the next order's documents waited for no other request.
+    // The next order's documents waited for no other request.
     let [payment, refund] = [&received[received.len() - 2], received.last().unwrap()];
     assert_eq!(payment.url, SHOP_NOTIFY);
     assert_eq!(refund.at_ms, payment.at_ms, "as soon as it was taken");
@@ -507,7 +510,7 @@ fn a_delivery_that_is_given_up_lets_the_next_go() {
     assert_eq!(listed[1]["state"], "given_up", "{listed:?}");
     assert_eq!(listed[0]["state"], "acknowledged", "{listed:?}");
 
-    // Sent again, the earlier one goes before the later once more.
+    // After the earlier one is sent again, the order is kept.
     world.merchant_answers([(500, "")]);
     for nth in [1, 0] {
         let body = json!({"id": listed[nth]["id"]}).to_string();

@@ -1,4 +1,4 @@
-//! The way to an openid, and the payer's page behind it.
+//! The sign-in that finds an openid, and the payer's page after it.
 
 use gateway::runtime::Request;
 use http::header;
@@ -26,7 +26,7 @@ impl Browser {
         }
     }
 
-    /// What it would send.
+    /// A request with the browser's headers and cookies.
     pub(crate) fn request(&self, method: &str, url: &str, body: &str) -> Request {
         let url = match url.starts_with('/') {
             true => format!("{GATEWAY}{url}"),
@@ -156,7 +156,7 @@ fn inside_wechat_the_payer_is_known_before_anything_is_drawn() {
         "the same prepayment"
     );
 
-    // The bridge's word proves nothing.
+    // The bridge's report proves no payment.
     let (_, view) = payer.post(&call(&page, "check"));
     assert_eq!(view["state"], "open");
     world.control(
@@ -173,8 +173,8 @@ fn inside_wechat_the_payer_is_known_before_anything_is_drawn() {
         "a paid purchase cannot be paid again: {done}"
     );
 
-    // Opened again (the back button), it goes on to the checkout and asks
-    // WeChat for nothing; in another browser it is nothing.
+    // Opened again (the back button), it redirects to the checkout without a
+    // call to WeChat; in another browser it is refused.
     let asked = world.weixin_hosts().len();
     let (status, again, _) = payer.get(&callback);
     assert_eq!((status, &again), (302, &back));
@@ -258,7 +258,7 @@ fn a_payer_of_another_appid_is_no_payer_here() {
     assert_eq!(payer.get(&back).0, 200);
     let signed = payer.cookies["weceive_payer_wx5a11d0b0c0ffee01"].clone();
 
-    // Truly ours and signed, and for another application.
+    // A cookie that the gateway signed, for another application.
     let other = world.shop_with(
         "other",
         &json!({"app_secret": APP_SECRET, "appid": "wx5a11d0b0c0ffee99"}),
@@ -416,10 +416,10 @@ fn another_sites_page_cannot_make_an_order() {
     );
 }
 
-/// Old web-views of WeChat send neither `Sec-Fetch-Site` nor `Origin`, so that
-/// nothing tells their page from another site's. What another site can make
-/// them send is a form, and no cookie of ours goes with it: `Browser` holds
-/// each cookie to `SameSite=Lax`.
+/// Old web-views of WeChat send neither `Sec-Fetch-Site` nor `Origin`, so their
+/// page cannot be distinguished from another site's. Another site can only make
+/// them send a form, and no cookie of the gateway is sent with it: `Browser`
+/// applies `SameSite=Lax` to each cookie.
 #[test]
 fn a_browser_that_names_no_origin_brings_no_authority() {
     let world = Memory::default();
@@ -441,14 +441,15 @@ fn a_browser_that_names_no_origin_brings_no_authority() {
             assert_eq!(answer.status(), 403, "{name} {content_type}");
         }
     }
-    // Nor would what only a page of ours can send do without the cookie.
+    // Nor does a request that only the gateway's page can send, without the
+    // cookie.
     let answer = send(&call(&page, "order"), "application/json", "{}");
     assert_eq!(answer.status(), 401);
-    // A link's form makes a purchase, of which WeChat hears nothing.
+    // A link's form makes a purchase, without a call to WeChat.
     let bought = format!("l={}&once=0123456789abcdef", link.as_str().unwrap());
     let answer = send("/pay/link", form, &bought);
     assert_eq!(answer.status(), 303);
-    // The one cookie only leads this browser back to that purchase.
+    // The one cookie only returns this browser to that purchase.
     let cookies = answer.headers().get_all("set-cookie").iter();
     let cookies: Vec<&str> = cookies.map(|cookie| cookie.to_str().unwrap()).collect();
     assert!(
@@ -574,7 +575,7 @@ fn token(openid: &str, is_snapshot_user: Value) -> Option<Value> {
     )
 }
 
-/// WeChat's snapshot mode names a payer who does not exist.
+/// In snapshot mode WeChat returns an openid of no payer.
 #[test]
 fn a_virtual_openid_is_not_taken_and_the_page_asks_again() {
     for flag in [json!(1), json!("1"), json!(true)] {
@@ -591,14 +592,15 @@ fn a_virtual_openid_is_not_taken_and_the_page_asks_again() {
         assert!(html.contains("VIRTUAL_OPENID"), "{html}");
         let (status, answer) = payer.post(&call(&page, "order"));
         assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
-        // After "Use full service" the page is opened anew, and asks again.
+        // After "Use full service" the page is opened again, and begins a new
+        // sign-in.
         let (status, authorize, _) = payer.get(&back);
         assert_eq!(status, 302);
         let (_, callback, _) = payer.get(&authorize);
         let (_, back, _) = payer.get(&callback);
         assert_eq!(payer.get(&back).0, 200);
     }
-    // What says "no" is a payer.
+    // With these values the openid is real.
     for flag in [json!(0), json!(null), json!(false)] {
         let world = Memory::default();
         let page = checkout(&with_secret(&world), "1");
@@ -643,7 +645,7 @@ fn quick_auth_replaces_an_openid_that_the_address_already_had() {
     let openid = openid(sandbox::Payer::Alice);
     let expected = format!("https://shop.example.com/cart?id=7&flag&wx_openid={openid}");
     assert_eq!(back, expected);
-    // The callback opened again tells the shop anew.
+    // The callback opened again redirects to the shop again.
     let (status, authorize, _) = payer.get(&callback);
     assert_eq!(status, 302);
     assert!(
@@ -666,7 +668,7 @@ fn the_backup_host_is_asked_when_the_first_is_unreachable() {
     assert_eq!(payer.get(&back).0, 200);
     let hosts = ["api.weixin.qq.com", "api2.weixin.qq.com"];
     assert_eq!(world.weixin_hosts(), hosts);
-    // Neither: the payer is told, and can try again.
+    // Neither host answers: the payer sees an error, and can try again.
     let page = checkout(
         &world.shop_with("other", &json!({"app_secret": APP_SECRET})),
         "1",
@@ -683,8 +685,8 @@ fn the_backup_host_is_asked_when_the_first_is_unreachable() {
 
 const SERVICE: &str = "https://wemine.example.com/wx-bridge/oauth_bridge.php";
 
-/// Signs in through the Quick Auth service that the page sends the payer to,
-/// as whom it says; the address that follows.
+/// Signs in through the Quick Auth service that the page redirects to, with
+/// this openid; returns the next address.
 fn told(payer: &mut Browser, page: &str, openid: &str) -> (u16, String) {
     let (status, service, _) = payer.get(page);
     assert_eq!(status, 302);
@@ -705,7 +707,7 @@ fn an_openid_told_by_a_service_holds_only_for_its_merchant_and_that_service() {
     let settings = json!({"quick_auth": {"url": SERVICE, "token": "T0"}});
     let shop = world.shop_with("demo", &settings);
     let page = checkout(&shop, "1");
-    // The same appid at the other two, and even the same service.
+    // The other two have the same appid, and even the same service.
     let with_secret = world.shop_with("other", &json!({"app_secret": APP_SECRET}));
     let with_service = world.shop_with("third", &settings);
     let mut payer = Browser::new(&world, WECHAT);
@@ -718,7 +720,7 @@ fn an_openid_told_by_a_service_holds_only_for_its_merchant_and_that_service() {
         assert_eq!(payer.get(&page).0, 302, "to be recognised first");
         let (status, answer) = payer.post(&call(&page, "order"));
         assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
-        // Nor under another name of the cookie.
+        // Nor as a cookie of another name.
         for (name, value) in payer.cookies() {
             if name.starts_with("weceive_told_") {
                 payer.keep(&format!("weceive_told_{}", other.id), &value);
@@ -728,7 +730,8 @@ fn an_openid_told_by_a_service_holds_only_for_its_merchant_and_that_service() {
         let (status, answer) = payer.post(&call(&page, "order"));
         assert_eq!((status, &answer["code"]), (401, &json!("OPENID_REQUIRED")));
     }
-    // The merchant takes another service: what the first has said is over.
+    // The merchant changes the service: the openid of the first is no longer
+    // accepted.
     let change = json!({"quick_auth": {"url": "https://auth.example.com/", "token": "T0"}});
     assert_eq!(world.change_merchant("demo", &change).0, 200);
     let page = checkout(&shop, "2");
@@ -743,7 +746,7 @@ fn a_way_counts_only_at_the_end_that_it_was_begun_for() {
     let (_, authorize, _) = payer.get(&page);
     let state = authorize.split("state=").nth(1).unwrap();
     let state = state.split('#').next().unwrap();
-    // Begun at WeChat: only WeChat names the payer.
+    // The sign-in began at WeChat: only WeChat can end it.
     let forged = format!("/oauth/return?flow={state}&wx_openid=oForged");
     payer.get(&forged);
     assert_eq!(payer.post(&call(&page, "order")).0, 401);
@@ -759,7 +762,7 @@ fn a_way_counts_only_at_the_end_that_it_was_begun_for() {
     assert_eq!(payer.post(&call(&page, "order")).0, 401);
 }
 
-/// A cookie of an earlier version does not say who told its openid.
+/// A cookie of an earlier version does not contain the source of its openid.
 #[test]
 fn a_payers_cookie_of_another_version_is_no_payer() {
     let world = Memory::default();
@@ -803,7 +806,7 @@ fn gateway_mac(key: &[u8], bytes: &[u8]) -> [u8; 32] {
     mac.chain_update(bytes).finalize().into_bytes().into()
 }
 
-/// One person can have a service's unsigned answer say any openid.
+/// One person can make a service's unsigned answer contain any openid.
 #[test]
 fn an_openid_from_a_service_does_not_pass_a_stock_limit() {
     let world = Memory::default();
@@ -828,7 +831,7 @@ fn an_openid_from_a_service_does_not_pass_a_stock_limit() {
 }
 
 /// Without an `app_secret`, or with a wrong one, no reload helps: the purchase
-/// stays on the page, and paying is refused under a code of its own.
+/// stays on the page, and paying is refused with a code of its own.
 #[test]
 fn a_merchant_whose_payers_cannot_be_recognised_keeps_the_purchase_and_raises_an_alarm() {
     for app_secret in [json!(null), json!("wrong")] {

@@ -13,8 +13,8 @@ use wechatpay::common::Fields;
 const KINDS: [&str; 3] = ["demo", "harbour", "night-ionline"];
 
 /// What an attacker who pays order `A1` could have put into `attach` while `&`
-/// was taken: the fields of the forged document, and at last one that swallows
-/// what WeChat wrote behind.
+/// was accepted: the fields of the forged document, and at the end a field that
+/// contains the rest of WeChat's document.
 fn injected(fixture: &NoticeFixture, forged: &[(&str, String)]) -> Vec<(Fields, Fields)> {
     let mut documents = Vec::new();
     for swallowing in ["promotion_detail", "device_info", "coupon_id_0", "zzz"] {
@@ -29,7 +29,8 @@ fn injected(fixture: &NoticeFixture, forged: &[(&str, String)]) -> Vec<(Fields, 
                 .iter()
                 .map(|(name, value)| format!("&{name}={value}"))
                 .collect();
-            // The true document: order A1's, with the injection as one value.
+            // The genuine document: order A1's, with the injection as one
+            // value.
             let mut real = fixture.fields();
             real.remove("sign");
             real.set("out_trade_no", "A1");
@@ -56,8 +57,8 @@ fn injected(fixture: &NoticeFixture, forged: &[(&str, String)]) -> Vec<(Fields, 
     documents
 }
 
-/// The fields of a document about order `N1` that WeChat never wrote. One
-/// field is changed where `wrong` names it.
+/// The fields of a document about order `N1` that WeChat never wrote. The field
+/// `wrong` is changed.
 fn forged(fixture: &NoticeFixture, wrong: Option<&str>) -> Vec<(&'static str, String)> {
     const USED_FIELDS: [&str; 10] = [
         "bank_type",
@@ -123,7 +124,7 @@ fn no_refolded_document_pays_an_order_or_passes_checksign() {
     }
 }
 
-/// A payment whose notice holds `&` is real: WeChat is queried for it.
+/// A payment whose notice contains `&` is real: WeChat is queried for it.
 #[test]
 fn a_real_payment_whose_notice_holds_an_ampersand_is_learned_by_a_query() {
     for id in KINDS {
@@ -156,7 +157,7 @@ fn an_unknown_field_with_an_ampersand_in_an_answer_hides_no_payment() {
                 _ => fields.to_xml(),
             }
         };
-        // One that could have swallowed what is read is not believed.
+        // A field that could contain the fields that are read is refused.
         for (field, value) in [
             ("promotion_detail", "a&out_trade_no=A1"),
             ("zzz", "&total_fee=1"),
@@ -253,8 +254,8 @@ fn what_is_signed_holds_no_ampersand_at_any_entry() {
     }
 }
 
-/// A checkout of an earlier version may hold `&` in its `attach`: it is not
-/// sold, and it is read.
+/// A checkout of an earlier version may have `&` in its `attach`: it is not
+/// sold, and it can be read.
 #[test]
 fn a_stored_attach_with_an_ampersand_is_read_and_not_signed() {
     let world = Memory::default();
@@ -309,7 +310,7 @@ fn a_payment_is_delivered_only_when_wechat_confirms_its_notice() {
             [],
             "{id}: nothing is delivered unconfirmed"
         );
-        // The same notice again changes nothing and asks nothing.
+        // The same notice again changes nothing and triggers no query.
         let calls = fixture.world.upstream_calls().len();
         assert!(calls > before, "{id}: WeChat was queried");
         assert!(fixture.send_it(), "{id}");
@@ -331,7 +332,7 @@ fn a_payment_is_delivered_only_when_wechat_confirms_its_notice() {
     }
 }
 
-/// One query more for each notice, and the document goes on byte for byte.
+/// One more query for each notice, and the document is delivered byte for byte.
 #[test]
 fn confirming_costs_one_query_and_keeps_the_document() {
     let fixture = fixture("demo");
@@ -343,7 +344,7 @@ fn confirming_costs_one_query_and_keeps_the_document() {
     assert_eq!(fixture.world.received()[0].body, fixture.notice.body);
 }
 
-/// Who holds the key that signs notices makes no payment.
+/// An attacker with the key that signs notices makes no order paid.
 #[test]
 fn a_forged_notice_with_a_true_signature_pays_nothing() {
     for id in ["demo", "harbour", "night-ionline"] {
@@ -372,7 +373,8 @@ fn a_forged_notice_with_a_true_signature_pays_nothing() {
         );
         let alarms = shop.report()["alarms"].clone();
         assert_eq!(alarms[0]["name"], "PAYMENT_UNCONFIRMED", "{id}: {alarms}");
-        // WeChat denies it for an hour: the order goes on as before.
+        // WeChat denies the payment for an hour: the order then continues as
+        // before.
         world.advance(4000);
         world.advance(3 * 3600);
         assert_eq!(shop.status("N1")["trade_state"], "CLOSED", "{id}");
@@ -422,7 +424,7 @@ fn an_unconfirmed_payment_is_shown_as_being_confirmed() {
 }
 
 /// A piece whose payment a notice reports stays held, also after its order was
-/// closed: WeChat's answer decides.
+/// closed, until WeChat's answer to a query.
 #[test]
 fn a_reported_payment_of_a_closed_sale_holds_its_piece() {
     let fixture = fixture("demo");
@@ -455,7 +457,7 @@ fn a_reported_payment_of_a_closed_sale_holds_its_piece() {
     assert_eq!(held(), 1);
 }
 
-/// A transaction is one order's, also where the order is of an earlier version,
+/// A transaction pays one order, also if that order is from an earlier version,
 /// whose book had no list of transactions.
 #[test]
 fn a_transaction_of_an_older_book_is_one_orders() {
@@ -474,7 +476,7 @@ fn a_transaction_of_an_older_book_is_one_orders() {
     assert_eq!(alarms[0]["name"], "OTHER_TRANSACTION", "{alarms}");
 }
 
-/// A row that is no JSON does not keep an older book from opening.
+/// A row that is not JSON does not prevent an older book from opening.
 #[test]
 fn a_row_that_is_no_json_does_not_stop_the_list_of_transactions() {
     let fixture = fixture("demo");
@@ -490,8 +492,8 @@ fn a_row_that_is_no_json_does_not_stop_the_list_of_transactions() {
     assert_eq!(fixture.send(xml), 409);
 }
 
-/// Two merchants of the gateway have one account at WeChat: a payment of the
-/// one pays no order of the other, with any answer of WeChat.
+/// Two merchants of the gateway have one account at WeChat: a payment of one
+/// pays no order of the other, with any answer of WeChat.
 #[test]
 fn one_payment_is_one_orders_among_all_merchants_of_an_account() {
     for id in ["demo", "harbour", "night-ionline"] {
@@ -516,7 +518,7 @@ fn one_payment_is_one_orders_among_all_merchants_of_an_account() {
         assert_eq!(twin.status("N2")["trade_state"], "NOTPAY", "{id}");
         let alarms = twin.report()["alarms"].clone();
         assert_eq!(alarms[0]["name"], "OTHER_TRANSACTION", "{id}: {alarms}");
-        // A payment of its own is taken.
+        // A payment of its own is accepted.
         answer("4200000000000000000000000077");
         assert_eq!(twin.status("N2")["trade_state"], "SUCCESS", "{id}");
     }

@@ -1,5 +1,5 @@
-//! Notices that are forged, changed, replayed or misrouted. Nothing changes,
-//! nothing is delivered, and each is counted under its own name.
+//! Forged, modified, replayed and misrouted notices. Nothing changes, nothing
+//! is delivered, and each is counted under its own name.
 
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
@@ -9,8 +9,7 @@ use wechatpay::v2::notify::ACK_OK;
 
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 
-/// An open order, and the true notice of a payment for it that WeChat would
-/// send.
+/// An open order, and the genuine notice of a payment for it.
 fn open_order() -> (Memory, Shop, Fields) {
     let world = Memory::default();
     let shop = world.shop("demo");
@@ -269,9 +268,9 @@ fn a_key_changes_without_a_gap() {
     assert_eq!(rotate(json!({"api_key": "short"})), 400);
     assert_eq!(rotate(json!({"api_key": new_key})), 200);
     world.control("/sandbox/merchants/1900000109", &json!({"key": new_key}));
-    // A notice that was on its way, under the key before.
+    // A notice that was in flight, under the previous key.
     assert_eq!(notify(&world, "demo", signed(&fields)).0, 200);
-    // And everything from now on, under the new one.
+    // Later notices are signed with the new key.
     let order = json!({"out_trade_no": "2", "body": "x", "total_fee": 150, "trade_type": "NATIVE"});
     shop.order(&order);
     let mut second = fields.clone();

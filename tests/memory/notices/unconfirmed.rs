@@ -1,6 +1,6 @@
 //! Payments that a notice reports, until a query confirms them: none is lost,
-//! none is counted twice, and none is told to the merchant otherwise than WeChat
-//! says it.
+//! none is counted twice, and none is reported to the merchant differently from
+//! WeChat's answer.
 
 use crate::fixtures;
 use crate::notice_fixture::fixture;
@@ -9,8 +9,8 @@ use tests::memory::{GATEWAY, Memory, Shop, Upstream};
 
 const KINDS: [&str; 4] = ["demo", "harbour", "demo-v3", "night-ionline"];
 
-/// WeChat's query does not answer for seven minutes after the notice. Its
-/// repetition goes on, also where notices come and other looks are left out.
+/// WeChat does not answer the query for seven minutes after the notice. The
+/// query is repeated, also while notices arrive and other checks send no query.
 #[test]
 fn a_reported_payment_is_queried_until_wechat_answers() {
     for id in KINDS {
@@ -26,8 +26,8 @@ fn a_reported_payment_is_queried_until_wechat_answers() {
     }
 }
 
-/// The document that is delivered says what WeChat's answer says: not what a
-/// notice added to it, whose sender has the API key.
+/// The delivered document has the contents of WeChat's answer, and nothing that
+/// was added to the notice by a sender with the API key.
 #[test]
 fn a_notice_that_differs_from_the_answer_is_not_delivered() {
     for id in ["demo", "harbour"] {
@@ -72,9 +72,9 @@ fn quick(world: &Memory, shop: &Shop, payer: &str) -> http::Request<Vec<u8>> {
         .unwrap()
 }
 
-/// Two merchants of the gateway have one account at WeChat and take a Quick Pay
-/// under the same number at the same time: one is refused by name before WeChat
-/// is asked, and the other's payment is not reversed.
+/// Two merchants of the gateway have one account at WeChat and make a Quick Pay
+/// with the same number at the same time: one is refused by name before WeChat
+/// is called, and the other's payment is not reversed.
 #[test]
 fn merchants_of_one_account_do_not_reverse_each_others_quick_pay() {
     let v2 = &["/pay/orderquery", "/pay/micropay"][..];

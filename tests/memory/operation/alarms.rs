@@ -1,5 +1,4 @@
-//! Every alarm, raised by what it is about, and read where the operator reads
-//! it.
+//! Every alarm, raised by its cause, and read as the operator reads it.
 
 use crate::checkout::purchases;
 use crate::checkout::sign_in::{Browser, WECHAT, checkout};
@@ -9,7 +8,7 @@ use gateway::observe::alarm::Alarm;
 use serde_json::{Value, json};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
 
-/// A world where an alarm is raised: of which merchant, and about what.
+/// A world in which an alarm is raised, with its merchant and subject.
 struct Called {
     world: Memory,
     merchant: String,
@@ -25,7 +24,8 @@ fn called(world: Memory, shop: &Shop, subject: &'static str) -> Called {
     }
 }
 
-/// What raises it. Each alarm has its own arm: one without does not compile.
+/// The causes of an alarm. Each alarm has its own arm: one without does not
+/// compile.
 fn scenarios(alarm: Alarm) -> Vec<Called> {
     let of_both = |wrong: &[Wrong]| -> Vec<Called> {
         let answers = wrong.iter().map(answered);
@@ -165,13 +165,13 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
 
 /// How an alarm ends.
 enum WayOut {
-    /// By an operator's decision about the order: this one. Where WeChat's
-    /// answer fits the order meanwhile, there is nothing to decide, and the
-    /// alarm is settled.
+    /// By this decision of an operator about the order. Where WeChat's answer
+    /// matches the order by then, there is nothing to decide, and the alarm is
+    /// settled.
     Decide(&'static str),
-    /// A person has done what the alarm says, and settles it.
+    /// An operator has done what the alarm says, and settles it.
     Settle,
-    /// With its cause.
+    /// It ends with its cause.
     ByItself,
 }
 
@@ -216,7 +216,7 @@ fn way_out(alarm: Alarm) -> WayOut {
     }
 }
 
-/// Does what the alarm asks a person to do, where it would be raised again
+/// Does what the alarm asks the operator to do, where it would be raised again
 /// otherwise.
 fn repair(alarm: Alarm, called: &Called) {
     let world = &called.world;
@@ -254,11 +254,10 @@ fn standing(world: &Memory) -> Vec<Value> {
     answer["data"]["alarms"].as_array().unwrap().clone()
 }
 
-/// Goes the documented way out; the alarm is gone after it, and an hour later.
+/// Ends the alarm as documented; it is not open afterwards, nor an hour later.
 fn end(alarm: Alarm, called: &Called) {
     let (world, name) = (&called.world, alarm.name());
-    // WeChat's own notices say otherwise than the answers that were put in
-    // their place.
+    // WeChat's own notices contradict the answers that replaced the real ones.
     world.lose_notices(true);
     repair(alarm, called);
     let settle = || {
@@ -302,7 +301,7 @@ fn end(alarm: Alarm, called: &Called) {
     );
 }
 
-/// WeChat answers nothing about an order until long after its time.
+/// WeChat does not answer about an order until long after its expiry.
 fn waiting_close(id: &str) -> Called {
     let world = Memory::default();
     let shop = fixtures::shop(&world, id);
@@ -314,8 +313,8 @@ fn waiting_close(id: &str) -> Called {
     called(world, &shop, "N1")
 }
 
-/// Merchants share an account at WeChat, and the object that keeps whose each
-/// payment is does not answer.
+/// Merchants share an account at WeChat, and the object that stores the owner
+/// of each payment does not answer.
 fn unanswered_claim() -> Called {
     let world = Memory::default();
     let shop = fixtures::shop(&world, "demo");
@@ -360,7 +359,7 @@ fn unusable_link() -> Called {
     called(world, &shop, String::leak(id))
 }
 
-/// Half of what an object may hold is used.
+/// Half of an object's storage is used.
 fn filling_storage() -> Called {
     let world = Memory::default();
     let shop = world.shop("demo");
@@ -369,7 +368,7 @@ fn filling_storage() -> Called {
     called(world, &shop, "50 %")
 }
 
-/// A later version has written a state that this one does not know.
+/// A later version has written a state that this one cannot read.
 fn unreadable_row() -> Called {
     let world = Memory::default();
     let shop = world.shop("demo");
@@ -380,11 +379,11 @@ fn unreadable_row() -> Called {
     called(world, &shop, "N1")
 }
 
-/// Whose notice, and what it says that is not so.
+/// The merchant, the changed field, and its false value.
 type Wrong = (&'static str, &'static str, Value);
 
-/// The order is paid where the lie is a second payment; else it is unpaid.
-/// The notice is signed as WeChat signs.
+/// A notice with a false value, signed as WeChat signs. The order is paid where
+/// the value makes it a second payment; otherwise it is unpaid.
 fn told((id, what, value): &Wrong, subject: &'static str) -> Called {
     let fixture = fixture(id);
     let is_second = ["/id", "/transaction_id", "transaction_id"].contains(what);
@@ -407,11 +406,11 @@ fn send_saying(fixture: &NoticeFixture, what: &str, value: &Value) -> u16 {
     fixture.send(fields.sealed(&fixture.key, fixture.sign_type()).to_xml())
 }
 
-/// The same in a query's answer, whose signature holds.
+/// The same value in a query's answer with a valid signature.
 fn answered((id, what, value): &Wrong) -> Called {
     let fixture = fixture(id);
     fixture.answer_queries_with(what, value);
-    // Another attach alone is no other payment.
+    // Another attach alone makes no other payment.
     let state = match *what {
         "attach" => "SUCCESS",
         _ => "NOTPAY",
@@ -424,7 +423,7 @@ fn answered((id, what, value): &Wrong) -> Called {
     called(fixture.world.clone(), &fixture.shop, "N1")
 }
 
-/// A payer's order is paid, by what its notice says, by another payer.
+/// A payer's order is paid by another payer, according to its notice.
 fn other_payer() -> Called {
     let fixture = fixture("demo");
     let alice = sandbox::Payer::Alice.openid("wx5a11d0b0c0ffee01");
@@ -444,7 +443,7 @@ fn other_payer() -> Called {
     called(fixture.world.clone(), &fixture.shop, "N2")
 }
 
-/// One transaction pays two orders, by what a notice says.
+/// One transaction pays two orders, according to a notice.
 fn second_order_of_one_transaction(id: &str) -> Called {
     let fixture = fixture(id);
     assert!(fixture.send_it(), "{id}");
@@ -467,8 +466,8 @@ fn unconfirmed(id: &str) -> Called {
     called(fixture.world.clone(), &fixture.shop, "N1")
 }
 
-/// Every reader compares the number that it asked for, so that only a book
-/// whose rows were put in another's place comes to this.
+/// Every reader compares the number with the requested one, so this needs a
+/// book with another book's rows.
 fn misplaced_order() -> Called {
     let fixture = fixture("demo");
     let moved = "UPDATE orders SET out_trade_no = 'N2' WHERE out_trade_no = 'N1'";
@@ -487,7 +486,7 @@ fn unknown_sub_merchant() -> Called {
     world.advance(1);
     let strays = shop.report()["strays"].clone();
     let stray = strays[0]["account"]["sub_mch_id"].as_str().unwrap();
-    // It is the sub-merchant that is unknown, and the alarm names it.
+    // The alarm names the sub-merchant, which is unknown.
     called(world, &shop, String::leak(stray.to_owned()))
 }
 
@@ -532,7 +531,7 @@ fn reverse_waits() -> Called {
     called(world, &shop, "Q1")
 }
 
-/// A query's verified answer: a payment of the Quick Pay, by `trade_type`.
+/// A query's verified answer with a payment of the Quick Pay by `trade_type`.
 fn quick_pay_is_paid(fixture: &NoticeFixture, trade_type: &str) {
     let mut fields = fixture.fields().with("trade_state", "SUCCESS");
     fields.set("out_trade_no", "Q1");
@@ -662,7 +661,7 @@ fn other_refund() -> Called {
     called(world, &shop, "R1")
 }
 
-/// A purchase is paid twice, and the second payment does not go back.
+/// A purchase is paid twice, and the second payment is not refunded.
 fn second_payment(hinder: impl Fn(&Memory)) -> Called {
     let world = Memory::default();
     let shop = purchases::paid_twice(&world, hinder);
@@ -670,7 +669,7 @@ fn second_payment(hinder: impl Fn(&Memory)) -> Called {
     called(world, &shop, "1")
 }
 
-/// A refund leaves with the client certificate of another `mch_id`.
+/// A refund is sent with the client certificate of another `mch_id`.
 fn refused_certificate(id: &str) -> Called {
     let world = Memory::default();
     let mut body = fixtures::body(&world, id);
@@ -683,7 +682,7 @@ fn refused_certificate(id: &str) -> Called {
     called(world, &shop, fixtures::kind(id).mch_id)
 }
 
-/// WeChat has changed to a public key that was never entered.
+/// WeChat signs with a public key that was never entered.
 fn unknown_public_key() -> Called {
     let world = Memory::default();
     let shop = fixtures::shop(&world, "demo-v3");
@@ -697,7 +696,7 @@ fn unknown_public_key() -> Called {
     called(world, &shop, String::leak(id))
 }
 
-/// A payer comes in WeChat, and nothing tells who it is.
+/// A payer opens the page in WeChat, and there is no secret to find the openid.
 fn no_app_secret() -> Called {
     let world = Memory::default();
     let shop = world.shop("demo");
@@ -706,7 +705,7 @@ fn no_app_secret() -> Called {
     called(world, &shop, "wx5a11d0b0c0ffee01")
 }
 
-/// WeChat's platform has taken the permission from the merchant.
+/// WeChat has withdrawn a permission from the merchant.
 fn payments_refused(id: &str, code: &str) -> Called {
     let world = Memory::default();
     let shop = fixtures::shop(&world, id);
@@ -765,7 +764,7 @@ fn every_alarm_is_raised_by_what_it_is_about_and_has_a_way_out() {
     }
 }
 
-/// Where nothing is wrong no alarm is raised.
+/// Without a problem no alarm is raised.
 #[test]
 fn a_payment_and_a_refund_raise_no_alarm() {
     for id in ["demo", "peak-v3", "lantern-v3", "night-ionline"] {
@@ -785,7 +784,7 @@ fn a_payment_and_a_refund_raise_no_alarm() {
     }
 }
 
-/// What a caller has sent, and what passes by itself, needs no person.
+/// A caller's mistake, and a temporary problem, need no operator.
 #[test]
 fn a_refusal_of_one_payment_is_no_alarm_about_the_account() {
     for code in [

@@ -1,5 +1,5 @@
-//! The audit: every change to money and to credentials, with who, on what
-//! evidence and under which request; and nothing takes a row away.
+//! The audit: every change to money and to credentials, with the caller, the
+//! evidence and the request; and no row can be removed.
 
 use crate::checkout::sign_in::DESKTOP;
 use hmac::{Hmac, KeyInit, Mac};
@@ -42,7 +42,7 @@ fn each_change_of_money_says_who_and_why() {
     let refund = json!({"out_trade_no": "1", "out_refund_no": "R", "refund_fee": 50});
     assert_eq!(shop.call("POST", "/v1/refund", refund.to_string()).0, 200);
     world.advance(3600);
-    // Asked for and then left to its time.
+    // Requested, and then left until it expires.
     shop.order(
         &json!({"out_trade_no": "2", "body": "Demo Order", "total_fee": 150,
                        "trade_type": "NATIVE"}),
@@ -121,13 +121,13 @@ fn a_request_s_id_follows_its_order_to_the_delivery() {
             "{said}: {says:?}"
         );
     }
-    // What a payer's page or WeChat asks has an id of its own.
+    // Requests of a payer's page or of WeChat have ids of their own.
     let paid = &shop.audit("money")[0];
     assert_eq!(text(paid, "what"), "order SUCCESS, 150 HKD, NATIVE");
     assert_eq!(text(paid, "request_id").len(), 22, "{paid}");
 }
 
-/// The same from the payer's own page.
+/// The same for a request of the payer's own page.
 #[test]
 fn a_page_s_request_id_follows_its_order_to_the_delivery() {
     let world = Memory::default();
@@ -227,15 +227,14 @@ fn no_row_of_the_audit_is_changed_or_removed() {
     assert_eq!((shop.audit("money"), shop.audit("credentials")), before);
 }
 
-/// The row and the change are written together, or neither is.
+/// The audit row and the change are written together, or neither is.
 #[test]
 fn what_cannot_be_audited_is_not_done() {
     let world = Memory::default();
     let shop = world.shop("demo");
     paid_order(&world, &shop, "1", "a-request-of-the-test");
     world.import_shards();
-    // A pointer is written before the row that it leads to, and is nothing
-    // without the row.
+    // A pointer is written before its row, and has no effect without the row.
     let stored_text = || world.stored_text_but(&["pointers"]);
     for object in ["demo", &registry_of("demo")] {
         let refuse =
@@ -321,7 +320,7 @@ fn the_audit_is_read_in_pages_by_its_owner_and_the_operator() {
     assert_eq!(subjects(&asked(ADMIN_TOKEN).1["data"]), ["1"]);
 }
 
-/// Verification with either secret succeeds while it changes.
+/// During the rotation, verification with either secret succeeds.
 #[test]
 fn the_delivery_secret_changes_without_a_gap() {
     let world = Memory::default();

@@ -1,5 +1,5 @@
 //! The board: alarms and numbers of all merchants without waking their books,
-//! and timers that come back although the runtime has forgotten them.
+//! and timers that continue although the runtime has lost them.
 
 use gateway::reports;
 use serde_json::{Value, json};
@@ -166,7 +166,7 @@ fn a_report_that_is_lost_is_sent_again_by_the_books_timer() {
     order(&shop, "1");
     world.unreachable(&["/board"]);
     raise(&world, &shop);
-    // Reports that fail delay nothing else, and are not sent again and again.
+    // Reports that fail delay nothing else, and are not repeated at once.
     let before = world
         .log_text()
         .matches("the object did not answer")
@@ -199,15 +199,15 @@ fn numbers_are_reported_within_two_minutes_and_a_busy_book_reports_no_more_often
     let (text, _) = metrics(&world, "");
     let name = "weceive_orders_total{merchant=\"demo\",state=\"NOTPAY\"}";
     assert_eq!(sample(&text, name), Some("61"));
-    // When nothing happens any more, nothing is reported.
+    // When nothing changes any more, nothing is reported.
     world.advance(24 * 3600);
     let before = world.calls_to("/board");
     world.advance(24 * 3600);
     assert_eq!(world.calls_to("/board"), before);
 }
 
-/// A deployment could not start for some minutes: the runtime has given up on
-/// every alarm.
+/// A deployment could not start for some minutes: the runtime has lost every
+/// alarm.
 #[test]
 fn a_book_whose_alarm_the_runtime_forgot_is_called_and_its_timers_come_back() {
     let world = Memory::default();
@@ -281,8 +281,8 @@ fn the_first_time_every_merchant_of_the_registry_is_called() {
     }
 }
 
-/// The book's own timer sends the report: no further call of the merchant's may
-/// ever come.
+/// The book's own timer sends the report, because the merchant may never call
+/// again.
 #[test]
 fn a_report_is_sent_later_whichever_statement_is_refused() {
     for held in [false, true] {
@@ -292,7 +292,7 @@ fn a_report_is_sent_later_whichever_statement_is_refused() {
             let shop = world.shop("demo");
             order(&shop, "1");
             raise(&world, &shop);
-            // Nothing else rings the book's alarm.
+            // Nothing else sets the book's alarm.
             world
                 .sql(&shop.id, "UPDATE orders SET due_at_ms = NULL")
                 .unwrap();

@@ -1,14 +1,14 @@
-//! What an operator's tools and a merchant's programs read of the gateway as a
-//! whole: the text of `/metrics`, the log lines of a request, and the methods of
-//! each path. These are contracts: a line in `contract/` changes only together
-//! with a note in CHANGELOG.md.
+//! The interfaces that an operator's tools and a merchant's programs read: the
+//! text of `/metrics`, the log lines of a request, and the methods of each
+//! path. These are contracts: a line in `contract/` changes only together with
+//! a note in CHANGELOG.md.
 
 use gateway::route::ROUTES;
 use serde_json::json;
 use std::fmt::Write;
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY};
 
-/// On a difference the test prints the whole text that the gateway gives now.
+/// On a difference the test prints the gateway's whole current text.
 fn same(file: &str, text: &str, expected: &str) {
     assert!(text == expected, "contract/{file} differs from:\n{text}");
 }
@@ -87,7 +87,7 @@ fn the_text_of_the_metrics() {
         .body(Vec::new());
     let answer = world.send(request.unwrap());
     let text = String::from_utf8(answer.into_body()).unwrap();
-    // How large a database is depends on the version of SQLite.
+    // The size of a database depends on the version of SQLite.
     let is_size = |line: &&str| line.starts_with("weceive_storage_bytes{");
     let lines = text.lines().filter(|line| !is_size(line));
     let text: String = lines.map(|line| format!("{line}\n")).collect();
@@ -113,8 +113,8 @@ fn the_log_lines_of_a_request() {
     same("log.txt", &text, include_str!("contract/log.txt"));
 }
 
-/// Every path refuses a method that it does not have, and one that HTTP does not
-/// know, with the methods that it has.
+/// Every path refuses a method that it does not have, also one that HTTP does
+/// not know, with the allowed methods.
 #[test]
 fn the_methods_of_each_path() {
     let world = Memory::default();

@@ -1,11 +1,11 @@
-//! The doctor: what is wrong with a merchant's settings, in words.
+//! The doctor: problems of a merchant's settings, in words.
 
 use crate::fixtures::body;
 use serde_json::{Value, json};
 use testkit::demo::MERCHANTS;
 use tests::memory::{Memory, Upstream};
 
-/// The findings for this merchant with some of its settings changed.
+/// The checks of this merchant after a change of its settings.
 fn examined(world: &Memory, id: &str, change: &Value) -> Value {
     let mut body = body(world, id);
     let fields = body.as_object_mut().unwrap();
@@ -123,7 +123,7 @@ fn a_clock_that_differs_is_named_and_the_appid_is_not_blamed() {
         let clocks = found["checks"].as_array().unwrap().iter();
         assert_eq!(clocks.filter(|check| check["name"] == "clock").count(), 1);
 
-        // The way back, after which a payment works again.
+        // The clock is set back, and a payment works again.
         world.control("/sandbox/time", &json!({"ahead_seconds": 0}));
         world.advance(61);
         let found = examine();

@@ -1,5 +1,4 @@
-//! What the operator sees and does: numbers, alarms, and keys that change
-//! without a gap.
+//! The operator's numbers, alarms, and key rotations without downtime.
 
 use serde_json::{Value, json};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop};
@@ -45,8 +44,8 @@ fn the_numbers_of_a_payment() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.shop("idle");
-    // The board lists the merchants of an earlier version, which may have nothing
-    // to report.
+    // The board lists the merchants of an earlier version, which may have
+    // nothing to report.
     world.downgrade_registry();
     world.merchant_answers([(500, ""); 4]);
     shop.paid("1", 150);
@@ -54,8 +53,8 @@ fn the_numbers_of_a_payment() {
     assert_eq!(shop.call("POST", "/v1/refund", refund.to_string()).0, 200);
     let open = json!({"out_trade_no": "2", "body": "Tea", "total_fee": 1, "trade_type": "NATIVE"});
     shop.order(&open);
-    // The book's alarm reports: what changed since the first report is on the
-    // board two minutes after it.
+    // The book's alarm sends the report: a change after the first report is on
+    // the board two minutes later.
     world.advance(120);
     let text = metrics(&world);
     let calls = world.upstream_calls().len().to_string();
@@ -109,7 +108,7 @@ fn the_numbers_of_a_payment() {
         "weceive_queries_total{merchant=\"demo\",of=\"refund\"}",
     );
     assert!(queries.parse::<u32>().unwrap() > 0);
-    // Each family once, each sample under its own.
+    // Each family is there once, with its samples after it.
     let mut family = String::new();
     let mut families = Vec::new();
     for line in text.lines() {
@@ -221,8 +220,8 @@ fn an_alarm_stands_until_a_person_has_dealt_with_it() {
     );
 }
 
-/// `MASTER_KEY`: with both keys everything opens; sealed anew, the one before
-/// is needed no longer.
+/// `MASTER_KEY`: with both keys everything can be opened; after all is sealed
+/// anew, the previous key is not needed.
 #[test]
 fn the_master_key_changes_without_a_gap() {
     let world = Memory::default();
@@ -274,9 +273,10 @@ fn the_admin_token_changes_without_a_gap() {
     );
 }
 
-/// Two versions of the Worker run side by side for minutes after a deployment,
-/// in isolates and in objects. Each pair of settings of docs/operations.md,
-/// "Secrets that change", opens what the other seals.
+/// Two versions of the Worker run at the same time for minutes after a
+/// deployment, in isolates and in objects. With each pair of settings of
+/// docs/operations.md, "Secrets that change", either opens what the other
+/// seals.
 #[test]
 fn master_key_rotation_with_two_versions_side_by_side_opens_every_merchant() {
     let (old, new) = ("7b".repeat(32), "8c".repeat(32));
@@ -303,7 +303,8 @@ fn master_key_rotation_with_two_versions_side_by_side_opens_every_merchant() {
     let mut shops = Vec::new();
     for (step, pair) in steps.windows(2).enumerate() {
         if step == 2 {
-            // Before the earlier key goes, what it has sealed is sealed anew.
+            // Before the previous key is removed, everything sealed with it is
+            // sealed anew.
             deploy(&pair[0]);
             assert_eq!(world.admin("/reseal", &json!({})).0, 200);
         }

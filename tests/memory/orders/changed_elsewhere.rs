@@ -1,5 +1,5 @@
-//! Orders that a person on the merchant platform, or another system of the
-//! merchant, has changed; refunds that are cancelled; reverses that wait.
+//! Orders that were changed by a person on the merchant platform, or by another
+//! system of the merchant; cancelled refunds; delayed reverses.
 
 use crate::fixtures;
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ fn a_waiting_refund_can_be_cancelled_and_is_not_made_when_funds_return() {
             "{id}: {answer}"
         );
         assert_eq!(answer["data"]["cancel_requested"], "true", "{id}");
-        // Again, and the same refund again.
+        // Cancelled again, and the same refund requested again.
         assert_eq!(cancel(&shop, "R1").0, 200, "{id}");
         let same = json!({"out_trade_no": "1", "out_refund_no": "R1", "refund_fee": 3000});
         let (status, answer) = shop.call("POST", "/v1/refund", same.to_string());
@@ -210,7 +210,7 @@ fn a_waiting_refund_can_be_cancelled_and_is_not_made_when_funds_return() {
         world.advance(24 * 3600);
         assert_eq!(world.refunds_at_wechat(), json!([]), "{id}");
         assert_eq!(shop.status("1")["trade_state"], "SUCCESS", "{id}");
-        // And the next is not too soon.
+        // The next refund is not too soon.
         let next = json!({"out_trade_no": "1", "refund_fee": 3000});
         let (status, answer) = shop.call("POST", "/v1/refund", next.to_string());
         assert_eq!(status, 200, "{id}: {answer}");
@@ -223,7 +223,7 @@ fn a_cancelled_refund_waits_for_requests_that_may_still_arrive() {
     let shop = world.shop("demo");
     fixtures::pay(&world, &shop, "1");
     world.advance(1);
-    // The request is lost, as far as anything here can tell: on each host.
+    // The request is lost, as far as the gateway knows: at each host.
     world.upstream([Upstream::LosesRequest; 3]);
     let refund = json!({"out_trade_no": "1", "out_refund_no": "R1", "refund_fee": 3000});
     let (_, answer) = shop.call("POST", "/v1/refund", refund.to_string());

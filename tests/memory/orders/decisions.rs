@@ -1,5 +1,5 @@
-//! What a person decides about an order whose payment at WeChat does not fit
-//! it: always on a verified answer of WeChat, and with the alarm's end.
+//! An operator's decision about an order whose payment at WeChat does not match
+//! it: always on a verified answer of WeChat, and with the end of the alarm.
 
 use crate::checkout::purchases;
 use crate::fixtures;
@@ -43,7 +43,7 @@ fn a_prepaid_order_paid_with_another_attach_is_paid_and_raises_an_alarm() {
     }
 }
 
-/// What differs, and what the order shows once it is accepted.
+/// The difference, and the order's values after acceptance.
 const DIFFERENT: [(&str, &str, &str, &str, &str); 7] = [
     ("demo", "total_fee", "151", "OTHER_AMOUNT", "total_fee"),
     ("harbour", "total_fee", "1", "OTHER_AMOUNT", "total_fee"),
@@ -122,7 +122,7 @@ fn a_payment_that_differs_is_accepted_with_wechats_figures() {
             [""; 0],
             "{row:?}: nothing differs now"
         );
-        // The same decision again finds it carried out.
+        // The same decision again finds that it was executed.
         let (status, answer) = decide(&fixture.world, &fixture.shop, "N1", "accept");
         assert_eq!(status, 200, "{row:?}: {answer}");
         assert_eq!(fixture.world.received().len(), 1, "{row:?}");
@@ -180,7 +180,7 @@ fn a_payment_that_differs_is_rejected_and_raises_no_further_alarm() {
             [],
             "{row:?}: nothing is delivered"
         );
-        // The decision can be changed, on WeChat's answer of then.
+        // The decision can be changed, on WeChat's answer at that time.
         let (status, answer) = decide(&fixture.world, &fixture.shop, "N1", "accept");
         assert_eq!(status, 200, "{row:?}: {answer}");
         assert_eq!(answer["data"]["trade_state"], "SUCCESS", "{row:?}");
@@ -325,7 +325,7 @@ fn another_merchants_payment_cannot_be_accepted_and_is_rejected() {
     fixture.world.advance(31);
     assert!(fixture.send_it());
     order(&twin, "N2");
-    // WeChat names the payment of the other merchant's order.
+    // WeChat returns the payment of the other merchant's order.
     fixture.answer_queries_with("out_trade_no", &json!("N2"));
     assert_eq!(twin.status("N2")["trade_state"], "NOTPAY");
     assert_eq!(twin.alarm_names(), ["OTHER_TRANSACTION"]);

@@ -40,7 +40,7 @@ fn an_orders_metadata_is_listed_and_wechat_does_not_get_it() {
             assert_eq!(status, 200, "{} {path}: {answer}", kind.id);
             let number = body["out_trade_no"].as_str().unwrap();
             assert_eq!(listed(shop, number), metadata, "{} {path}", kind.id);
-            // The documented call keeps WeChat's names.
+            // The documented call has WeChat's names.
             assert_eq!(shop.status(number).get("metadata"), None);
         }
         for exchange in world.exchanges() {
@@ -76,7 +76,7 @@ fn the_same_order_with_other_metadata_is_refused_by_name() {
             );
         }
     }
-    // None, an empty object and an empty text are the same.
+    // No metadata, an empty object and an empty text are equal.
     let (_, first) = make(&shop, "/v1/order", &order("M3"));
     for same in [json!({}), json!(null), json!({"shelf": ""})] {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Orders that are made, paid, lost, found, closed.
+//! Orders: made, paid, queried and closed.
 
 use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, START_MS, Shop, Upstream};
@@ -49,7 +49,7 @@ fn a_native_order_is_paid_noticed_and_delivered() {
         panic!("{received:?}");
     };
     assert_eq!(delivery.url, SHOP_NOTIFY);
-    // Byte for byte what WeChat sent: its signature still holds.
+    // WeChat's bytes, unchanged: the signature is still valid.
     let document = Fields::parse(delivery.body.as_bytes()).unwrap();
     document.verify(&Secret::new(KEY), SignType::Md5).unwrap();
     assert_eq!(document.get("out_trade_no"), Some("9900000000"));
@@ -173,13 +173,14 @@ fn g7_a_payment_whose_notice_never_comes_is_found_by_query() {
     world.advance(2);
     let received = world.received();
     assert_eq!(received.len(), 1, "{}", world.log_text());
-    // A document like WeChat's own, under the same key.
+    // A document in the form of WeChat's own, under the same key.
     let document = Fields::parse(received[0].body.as_bytes()).unwrap();
     document.verify(&Secret::new(KEY), SignType::Md5).unwrap();
     assert_eq!(document.get("result_code"), Some("SUCCESS"));
     assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
 
-    // The notice, late: known already, acknowledged, not delivered again.
+    // The late notice: the payment is known, so it is acknowledged and not
+    // delivered again.
     world.control("/sandbox/faults", &json!({"hold_notices": false}));
     world.advance(10);
     assert_eq!(world.received().len(), 1);

@@ -1,5 +1,5 @@
-//! Quick Pay: the password waited for, the silence queried, the reverse asked
-//! until it is confirmed, and money never taken twice.
+//! Quick Pay: the password is waited for, a missing answer is queried, the
+//! reverse is repeated until it is confirmed, and money is never taken twice.
 
 use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop, Upstream};
@@ -93,7 +93,7 @@ fn q4_silence_is_queried_and_never_repeated() {
         let world = Memory::default();
         let shop = world.shop("demo");
         let auth_code = code(&world, "alice", "pays");
-        // The query before it passes.
+        // The query before it succeeds.
         world.upstream([Upstream::Works, lost]);
         let (status, answer) = micropay(&shop, "1", &auth_code);
         assert_eq!(status, 200, "{lost:?}: {answer}");

@@ -1,5 +1,5 @@
-//! Queries about an order that its own timer does not make: of payments that
-//! count on a notice alone, and of payments whose claim is not answered.
+//! Queries about an order outside of its own timer: of payments that count on a
+//! notice alone, and of payments whose claim is not answered.
 
 use crate::fixtures;
 use crate::notice_fixture::fixture;
@@ -42,7 +42,7 @@ fn a_payment_that_wechat_denies_later_raises_an_alarm() {
     honest
         .shop
         .change(&json!({"confirm_notices_from": 1_000_000}));
-    // The key alone signs a notice of an unpaid order.
+    // A notice that is signed with the key, of an unpaid order.
     crate::notice_fixture::order(&honest.shop, "N2");
     let mut fields = honest.fields();
     fields.set("out_trade_no", "N2");
@@ -70,8 +70,8 @@ fn a_check_without_an_answer_is_repeated() {
     assert_eq!(shop.alarm_names(), [""; 0]);
 }
 
-/// A merchant that shares its account at WeChat, whose payment's owner cannot be
-/// looked up for ten minutes.
+/// A merchant that shares its account at WeChat, for whose payment the claim is
+/// unanswered for ten minutes.
 #[test]
 fn a_payment_whose_claim_is_not_answered_raises_an_alarm_and_is_learned_later() {
     for confirms in [true, false] {
@@ -103,7 +103,7 @@ fn a_payment_whose_claim_is_not_answered_raises_an_alarm_and_is_learned_later() 
     }
 }
 
-/// An order at rest has no timer of its own.
+/// A final order has no timer of its own.
 #[test]
 fn a_claim_of_a_closed_orders_payment_is_repeated_too() {
     let world = Memory::default();

@@ -1,5 +1,5 @@
-//! The reason of a refund: sent in each dialect that has a field for it, part of
-//! the refund's terms, and shown wherever the refund is.
+//! The reason of a refund: sent in each dialect that has a field for it, part
+//! of the refund's terms, and shown with the refund.
 
 use crate::api::lists::get;
 use crate::checkout::purchases;
@@ -18,7 +18,7 @@ fn about(reason: &Value) -> Value {
     json!({"out_trade_no": "R1", "refund_fee": 500, "out_refund_no": "back-1", "reason": reason})
 }
 
-/// The bodies of the requests for a refund that WeChat got.
+/// The bodies of the refund requests that WeChat received.
 fn requests(world: &Memory) -> Vec<String> {
     let is_refund = |path: &str, body: &str| {
         [
@@ -37,7 +37,7 @@ fn requests(world: &Memory) -> Vec<String> {
         .collect()
 }
 
-/// The reason that a request carries.
+/// The reason in a request.
 fn reason_in(dialect: &str, body: &str) -> Option<String> {
     match dialect {
         "v2" => {
@@ -197,7 +197,8 @@ fn a_reason_that_wechat_does_not_take_is_refused_before_anything_is_stored() {
         }
         assert_eq!(requests(world), [""; 0], "{}", kind.id);
         assert_eq!(get(shop, "/v1/refunds")["refunds"], json!([]));
-        // The longest, and what another dialect's signature does not take.
+        // The longest reason, and one that another dialect's signature does not
+        // allow.
         let longest = match kind.dialect {
             "v2" => json!("茶".repeat(26)),
             _ => ampersand,

@@ -1,5 +1,5 @@
-//! Refunds: written down before WeChat is asked, never twice, settled by what
-//! WeChat answers.
+//! Refunds: written before they are requested at WeChat, never made twice,
+//! settled by WeChat's answer to a query.
 
 use serde_json::{Value, json};
 use tests::memory::{Memory, Shop, Upstream};
@@ -44,12 +44,12 @@ fn a_refund_in_the_query_string_as_the_api_documents_it() {
     assert_eq!(data["total_fee"], "1500");
     assert!(data["refund_id"].as_str().unwrap().len() >= 20);
 
-    // Again: the same refund, and WeChat is not asked.
+    // Again: the same refund, without a call to WeChat.
     assert_eq!(shop.call("POST", path, "").1["data"], data);
     assert_eq!(asked(&world), 1);
     assert_eq!(shop.status("1")["trade_state"], "REFUND");
 
-    // WeChat settles it, and the timer or the notice finds that out.
+    // WeChat settles it, and the timer or the notice finds that.
     world.advance(3600);
     assert_eq!(refunds(&shop, "1")[0]["refund_status"], "SUCCESS");
 }
@@ -92,7 +92,7 @@ fn r3_partial_refunds_never_exceed_what_was_paid() {
     assert_eq!(states, ["SUCCESS", "SUCCESS"]);
 }
 
-/// A holder of an api-key can give a refund any free number.
+/// A caller with the api-key can give a refund any free number.
 #[test]
 fn a_refund_without_a_number_is_made_though_another_orders_refund_has_its_usual_one() {
     let world = Memory::default();
@@ -188,7 +188,7 @@ fn a_refusal_after_a_lost_answer_does_not_forget_the_refund_that_was_made() {
     let shop = world.shop("demo");
     shop.paid("1", 1500);
     // The first request takes effect and its answer is lost; the next host
-    // refuses for good.
+    // refuses permanently.
     world.upstream([Upstream::LosesAnswer]);
     let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL", "times": 1});
     let body = json!({"out_trade_no": "1", "out_refund_no": "A", "refund_fee": 1500});
@@ -288,9 +288,9 @@ fn bad_refunds_are_refused_by_name() {
     );
 }
 
-/// A refund that the payer's account did not take is settled on the merchant
-/// platform: it follows WeChat at a query, or at a notice, and
-/// the merchant is told again.
+/// A refund that the payer's account did not accept is settled on the merchant
+/// platform: the book learns it from a query or a notice, and the merchant is
+/// told again.
 #[test]
 fn an_abnormal_refund_that_is_settled_elsewhere_follows_wechat() {
     for (id, by_notice) in [

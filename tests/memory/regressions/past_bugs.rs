@@ -1,4 +1,4 @@
-//! Each mistake that was made once has a test with its name.
+//! Each past defect has a regression test, whose name states the rule.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use crate::fixtures;
@@ -17,7 +17,7 @@ fn v3(world: &Memory) -> Shop {
     )
 }
 
-/// A payer in WeChat who has come as far as the page.
+/// A payer in WeChat who has opened the page.
 fn in_wechat(world: &Memory, page: &str) -> Browser {
     let mut payer = Browser::new(world, WECHAT);
     let mut url = page.to_owned();
@@ -31,7 +31,7 @@ fn in_wechat(world: &Memory, page: &str) -> Browser {
 fn an_attempt_took_the_number_of_another_order() {
     let world = Memory::default();
     let shop = with_secret(&world);
-    // The merchant uses "1-2" for something else, and it is paid.
+    // The merchant uses "1-2" for another order, which is paid.
     let other = shop.native("1-2", 1);
     world.pay(&other["code_url"]);
     let page = checkout(&shop, "1");
@@ -46,7 +46,7 @@ fn an_attempt_took_the_number_of_another_order() {
     assert_eq!(shop.status("1")["out_trade_no"], "1-3");
     assert_eq!(shop.status("1")["trade_state"], "NOTPAY");
 
-    // And the other way: an attempt's number is not the merchant's to use.
+    // Conversely, the merchant cannot use an attempt's number.
     let taken = json!({"out_trade_no": "1-3", "body": "x", "total_fee": 1, "trade_type": "NATIVE"});
     let (status, answer) = shop.call("POST", "/v1/order", taken.to_string());
     assert_eq!((status, &answer["field"]), (409, &json!("out_trade_no")));
@@ -72,7 +72,7 @@ fn a_checkout_that_was_called_off_could_still_be_paid() {
     let (_, answer) = desktop.post(&call(&page, "order"));
     assert_eq!(answer["not_open"]["state"], "closed", "{answer}");
 
-    // One without an attempt.
+    // A checkout without an attempt.
     let page = checkout(&shop, "2");
     assert_eq!(close("2").1["data"]["trade_state"], "CLOSED");
     let (_, answer) = desktop.post(&call(&page, "order"));
@@ -111,8 +111,8 @@ fn a_payer_was_told_closed_while_an_attempt_was_only_closing() {
     assert_eq!(payer.post(&call(&page, "order")).0, 200);
 }
 
-/// Found by the simulation: two pages at once, and the first one's request to
-/// WeChat is slow.
+/// Found by the simulation: two pages at the same time, and the first one's
+/// request to WeChat is slow.
 #[test]
 fn an_attempt_that_was_given_up_under_way_stayed_open_beside_the_next() {
     let world = Memory::default();
@@ -121,7 +121,7 @@ fn an_attempt_that_was_given_up_under_way_stayed_open_beside_the_next() {
     let order = call(&page, "order");
     let mut payer = in_wechat(&world, &page);
     assert_eq!(payer.post(&order).0, 200);
-    // The desktop's attempt is on its way, and the one in WeChat asks again.
+    // The desktop's request is in flight, and the page in WeChat sends another.
     let again = payer.request("POST", &order, "{}");
     world.during_next("/pay/unifiedorder", again);
     let mut desktop = Browser::new(&world, DESKTOP);
@@ -133,14 +133,14 @@ fn an_attempt_that_was_given_up_under_way_stayed_open_beside_the_next() {
     assert_eq!(open.len(), 1, "{orders}");
     assert_eq!(open[0]["trade_type"], "JSAPI", "{orders}");
     assert_eq!(shop.status("1")["out_trade_no"], open[0]["out_trade_no"]);
-    // The page in WeChat goes on with it, and so could the other, later.
+    // The page in WeChat can use it, and so could the other page, later.
     assert!(payer.post(&order).1["jsapi"].is_object());
     assert_eq!(desktop.post(&order).0, 200);
 }
 
-/// Found by the simulation: a request to refund was corrupted in transit, and one
-/// before it was still under way. So what is about the message ends nothing
-/// until it is said again.
+/// Found by the simulation: a request to refund was corrupted in transit while
+/// an earlier one was in flight. So a refusal that is about the message ends
+/// nothing until it is repeated.
 #[test]
 fn a_refund_ended_for_what_was_wrong_with_a_message() {
     for (times, ends) in [(1, "SUCCESS"), (2, "REFUNDCLOSE")] {
@@ -206,7 +206,7 @@ fn a_revoked_api_key_was_believed_for_ever() {
     world.control("/sandbox/faults", &json!({"hold_notices": true}));
     world.scan(&data["code_url"]);
     rotate(json!({"api_key": "another-merchants-key-0000000001", "revoke": true}));
-    // The notice, signed with the key that leaked.
+    // The notice, signed with the leaked key.
     world.control("/sandbox/faults", &json!({"hold_notices": false}));
     world.send_notices();
     assert_eq!(shop.report()["counters"]["notice_bad_signature"], 1);
@@ -254,7 +254,7 @@ fn a_refused_reverse_hid_a_payment_for_ever() {
                        "auth_code": code["auth_code"]});
     assert_eq!(shop.call("POST", "/v1/micropay", quick.to_string()).0, 200);
     world.advance(20);
-    // The merchant's right to reverse was taken away.
+    // WeChat has withdrawn the merchant's right to reverse.
     world.control(
         "/sandbox/faults",
         &json!({"fail_next": {"path": "/secapi/pay/reverse", "code": "NOAUTH", "times": 9}}),
@@ -291,7 +291,7 @@ fn an_answer_with_202_was_taken_for_a_success() {
     shop.call("POST", "/v1/micropay", quick.to_string());
     world.advance(16);
     // While the payer is asked for the password the first reverse is answered
-    // with 202 USERPAYING: it is to be asked again.
+    // with 202 USERPAYING: it has to be repeated.
     let reverse = json!({"out_trade_no": "1"}).to_string();
     let (_, answer) = shop.call("POST", "/v1/reverse", reverse);
     assert_eq!(answer["data"]["trade_state"], "USERPAYING", "{answer}");
@@ -314,7 +314,7 @@ fn a_signature_corrupted_in_transit_ended_quick_pays_and_refunds() {
     let fault = json!({"fail_next": {"path": path, "code": "SIGN_ERROR"}});
     world.control("/sandbox/faults", &fault);
     let refund = json!({"out_trade_no": "1", "out_refund_no": "r1", "refund_fee": 150});
-    // Another request for it may still arrive: it is not closed.
+    // Another request for it may still be in flight: it is not closed.
     let (status, answer) = shop.call("POST", "/v1/refund", refund.to_string());
     assert_eq!(status, 200, "{answer}");
     assert_ne!(answer["data"]["refund_status"], "CLOSED", "{answer}");
@@ -338,9 +338,9 @@ fn a_signature_corrupted_in_transit_ended_quick_pays_and_refunds() {
 fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
     let world = Memory::default();
     let shop = v3(&world);
-    // Nothing of the Quick Pay reaches WeChat; then another system of the
-    // merchant takes the number.
-    // The query before it and WeChat's certificates arrive.
+    // No request of the Quick Pay reaches WeChat; then another system of the
+    // merchant uses the number. The query before it and the request for
+    // WeChat's certificates succeed.
     world.upstream([Upstream::Works; 2]);
     world.upstream([Upstream::LosesRequest; 7]);
     let asked = json!({"payer": "alice", "behaviour": "pays"});
@@ -361,7 +361,7 @@ fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
     );
 }
 
-/// An update of the Worker finds the books of the version before.
+/// A new version of the Worker opens the books of the previous version.
 #[test]
 fn a_book_without_the_latest_columns_is_opened() {
     let world = Memory::default();
@@ -391,7 +391,7 @@ fn an_unsigned_notice_of_another_merchant_was_acknowledged() {
     world.advance(15);
     notices.extend(world.take_notices());
     for notice in notices {
-        // On a network that drops the headers that carry the signature.
+        // A network drops the headers with the signature.
         let request = http::Request::post(&notice.url)
             .header("content-type", "application/json")
             .body(notice.body.into_bytes())
@@ -439,7 +439,7 @@ fn a_byte_that_is_not_ascii_hid_a_whole_header() {
         let lang = ("accept-language", [b"zh-Hant, ", model].concat());
         let html = String::from_utf8(get(&[lang]).into_body()).unwrap();
         assert!(html.contains("<html lang=\"zh-Hant\""), "{html:.200}");
-        // Nor does it hide where a page comes from.
+        // Nor does it hide the origin of a page.
         for name in ["origin", "sec-fetch-site"] {
             let call = call(&page, "order");
             let evil = [b"https://", model, b".example"].concat();

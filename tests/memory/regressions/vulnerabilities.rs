@@ -1,5 +1,4 @@
-//! Each vulnerability that was once open has a test with its name: an attacker
-//! would have come through.
+//! Each past vulnerability has a regression test.
 
 use crate::fixtures;
 use serde_json::{Value, json};
@@ -85,8 +84,8 @@ fn a_document_of_another_merchant_is_never_signed() {
         let checked = checksign(&harbour, &document);
         assert_eq!(checked, json!({"sign": "", "valid": false}), "{document:?}");
     }
-    // A true document of its own is valid; a true one of the neighbour's, which
-    // the shared key has signed, too, is not.
+    // A genuine document of the merchant is valid; a genuine one of the other
+    // merchant, which is signed with the shared key, is not.
     let key = Secret::new(account["key"].as_str().unwrap());
     let own = notice(&account, &sub(0), "1").sealed(&key, SignType::HmacSha256);
     let checked = checksign(&harbour, &own);
@@ -105,8 +104,8 @@ fn checksign_repeats_a_right_sign_and_computes_none() {
     let bare = |sub_mch_id: &str| notice(&account, sub_mch_id, "1");
     let documents = [
         // A notice, the same with the merchant's number twice (section 9.7 of
-        // the v2 manual shows it so), one that names no merchant, a request to
-        // WeChat.
+        // the v2 manual shows it so), one that names no merchant, and a request
+        // to WeChat.
         bare(""),
         bare("1900000109"),
         Fields::new().with("a", "1"),
@@ -162,7 +161,7 @@ fn a_caller_with_the_api_key_alone_gets_no_sign_of_wechats() {
     assert_eq!(answer["code"], "UPSTREAM_REFUSED", "{answer}");
     assert_eq!(answer["message"]["err_code"], "NOAUTH", "{answer}");
     assert_eq!(answer["message"]["sign"], "", "{answer}");
-    // The older answer has a sign for a caller that shows both keys.
+    // The older answer has a sign for a caller that sends both keys.
     let flat = world.shop_with("demo-flat", &json!({"answers": "flat"}));
     let answer = order(&[("api-key", &flat.api_key)]);
     assert_eq!(
@@ -194,7 +193,7 @@ fn a_link_asked_for_a_currency_that_is_not_charged() {
     }
 }
 
-/// What a link or a checkout is made with must be what an order of it can have.
+/// The terms of a link or a checkout must be valid for its orders.
 #[test]
 fn what_is_sold_was_longer_than_what_can_be_ordered() {
     let world = Memory::default();
@@ -230,7 +229,7 @@ fn by_token(world: &Memory, token: &str, method: &str, path: &str, body: &str) -
     (answer.status().as_u16(), json)
 }
 
-/// The merchant with its new keys.
+/// Rotates the merchant's keys; returns it with the new ones.
 fn rotate(world: &Memory, shop: &Shop, body: &Value) -> Shop {
     let (status, answer) = world.admin("/merchants/demo/rotate", body);
     assert_eq!(status, 200, "{answer}");
@@ -250,7 +249,7 @@ fn a_token_outlived_the_keys_that_it_was_made_with() {
         answer["data"]["api-token"].as_str().unwrap().to_owned()
     };
     let (ours, theirs) = (token(&shop), token(&other));
-    // A token makes no token, and ends none.
+    // A token makes no token, and revokes none.
     let longer = json!({"expires_in_seconds": 31_536_000}).to_string();
     let end = json!({ "api-token": ours }).to_string();
     for (method, body) in [("POST", &longer), ("DELETE", &end)] {
@@ -281,7 +280,7 @@ fn a_merchant_could_have_any_number_of_tokens() {
     }
     let (status, answer) = shop.call("POST", "/v1/token", "");
     assert_eq!((status, &answer["code"]), (409, &json!("TOO_MANY_TOKENS")));
-    // Those that are over make room.
+    // Expired tokens do not count.
     world.advance(24 * 3600 + 1);
     assert_eq!(shop.call("POST", "/v1/token", "").0, 200);
 }
@@ -316,7 +315,7 @@ fn a_refused_refund_was_answered_as_a_success_when_asked_again() {
     let (status, answer) = ask("&out_refund_no=R");
     assert_eq!((status, &answer["code"]), (502, &json!("UPSTREAM_REFUSED")));
     assert!(answer["message"].as_str().unwrap().contains("NOAUTH"));
-    // Without a number of its own, it is tried again under another.
+    // Without a number of its own, it is requested again under another.
     world.advance(61);
     world.control("/sandbox/faults", &refuse);
     assert_eq!(ask("").0, 502);
@@ -326,7 +325,7 @@ fn a_refused_refund_was_answered_as_a_success_when_asked_again() {
         (status, &answer["data"]["out_refund_no"]),
         (200, &json!("1-R1000-2"))
     );
-    // And then it is the same refund as ever.
+    // From then on it is the same refund.
     assert_eq!(ask("").1["data"]["out_refund_no"], "1-R1000-2");
     world.advance(4 * 24 * 3600);
     let refunds = world.refunds_at_wechat();
@@ -348,8 +347,8 @@ fn a_field_that_stood_twice_was_read_as_either() {
     assert_eq!(world.refunds_at_wechat(), json!([]));
 }
 
-/// A delivery that was under way before the key changed, and a scan of a
-/// product's code while WeChat has the key before.
+/// A delivery that was in progress before the rotation, and a scan of a
+/// product's code while WeChat has the previous key.
 #[test]
 fn a_delivery_and_a_scan_survive_a_new_api_key() {
     let world = Memory::default();
@@ -365,11 +364,12 @@ fn a_delivery_and_a_scan_survive_a_new_api_key() {
         &shop,
         &json!({"api_key": "another-key-of-this-merchant-001"}),
     );
-    // As the new keys of the API come with it, the old ones still work.
+    // The new api-keys are made with it; the previous ones are still valid.
     let delivered = world.received().pop().unwrap().body;
     let (_, checked) = shop.call("POST", "/v1/checksign", delivered);
     assert_eq!(checked["data"]["valid"], true);
-    // WeChat does not have the new key yet, and asks with the one before.
+    // WeChat does not have the new key yet, and signs the callback with the
+    // previous one.
     let scan = json!({"code_url": made["data"]["code_url"], "payer": "alice", "action": "pay"});
     world.try_control("/sandbox/scan", &scan);
     let heard = r#""call":"POST /notify/v2/demo/native","status":200"#;
@@ -378,8 +378,8 @@ fn a_delivery_and_a_scan_survive_a_new_api_key() {
     assert_eq!(counters["product_callback_not_believed"], Value::Null);
 }
 
-/// The last attempt of a schedule is at the merchant when a caller has the
-/// delivery sent again.
+/// The last attempt of a schedule is in flight when a caller has the delivery
+/// sent again.
 #[test]
 fn a_delivery_that_was_begun_again_was_given_up_by_the_attempt_before() {
     let world = Memory::default();
@@ -399,7 +399,7 @@ fn a_delivery_that_was_begun_again_was_given_up_by_the_attempt_before() {
     };
     assert_eq!(world.send(again()).status(), 200);
     world.merchant_answers(vec![(500, ""); tried - 1]);
-    // Up to the last attempt of the second schedule, which fails too.
+    // Until the last attempt of the second schedule, which fails too.
     for _ in 0..10_000 {
         world.advance(60);
         if world.received().len() == 2 * tried - 1 {
@@ -416,7 +416,7 @@ fn a_delivery_that_was_begun_again_was_given_up_by_the_attempt_before() {
     assert_eq!(world.received().len(), 2 * tried + 1);
 }
 
-/// An isolate remembers what it has read for half a minute, and no longer.
+/// An isolate caches merchants for half a minute.
 #[test]
 fn what_is_revoked_ends_within_thirty_seconds_everywhere() {
     let world = Memory::default();

@@ -1,6 +1,6 @@
-//! True notices, answers and sessions, and what becomes of them in wrong
-//! hands: changed anywhere, written in another way, signed in a weaker one,
-//! sent to another recipient. `docs/threat-model.md` has the list.
+//! Genuine notices, answers and sessions that an attacker modifies, encodes
+//! differently, signs with a weaker type, or sends to another recipient.
+//! `docs/threat-model.md` has the list.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use crate::fixtures::kind;
@@ -29,7 +29,7 @@ fn a_true_notice_with_any_byte_changed_is_not_believed() {
         let fixture = fixture(id);
         let original = fixture.notice.body.as_bytes();
         let says = Fields::parse(original).ok();
-        // Of v3's fewer: RSA takes its time.
+        // Fewer positions of v3's, because RSA is slow.
         let step = if says.is_some() { 5 } else { 61 };
         let mut tried = 0;
         for at in (0..original.len()).step_by(step) {
@@ -90,7 +90,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     units.flat_map(bytes).collect()
 }
 
-/// In every encoding a document says what was signed, or it is refused.
+/// In every encoding a document has the signed contents, or it is refused.
 #[test]
 fn a_reencoded_notice_is_the_same_or_refused() {
     let as_it_is = |text: &str| text.as_bytes().to_vec();
@@ -299,8 +299,8 @@ fn a_signature_is_of_the_merchants_kind_or_none() {
     }
 }
 
-/// What is signed is values joined by `&`: who folds several fields into one
-/// value has the same signature, and no payment.
+/// The signed text is values joined by `&`: several fields folded into one
+/// value have the same signature, and must not count as a payment.
 #[test]
 fn fields_folded_into_one_value_are_no_payment() {
     for id in ["demo", "harbour", "night-ionline"] {
@@ -315,7 +315,7 @@ fn fields_folded_into_one_value_are_no_payment() {
             .collect();
         for first in 0..pairs.len() {
             for last in first + 1..pairs.len() {
-                // Those up to the last become a part of the first.
+                // The fields up to the last become a part of the first.
                 let mut folded = Fields::new();
                 for (at, (name, value)) in pairs.iter().enumerate() {
                     let rest = &pairs[first + 1..=last];
@@ -330,7 +330,7 @@ fn fields_folded_into_one_value_are_no_payment() {
                 }
                 let folded = folded.with("sign", fields.get("sign").unwrap());
                 assert_eq!(folded.signing_text(), text, "the same signature");
-                // At most it is a notice of a payment that failed.
+                // At most it counts as a notice of a failed payment.
                 fixture.send(folded.to_xml());
             }
             assert!(!fixture.is_paid(), "{id}: {}", pairs[first].0);
@@ -459,7 +459,7 @@ fn a_v3_notice_that_wechat_signed_and_cannot_have_meant_is_not_believed() {
         assert!(!fixture.is_paid(), "{name}");
         assert_eq!(fixture.refused(), n, "{name}");
     }
-    // And the true one, of another time.
+    // And the genuine notice with another time.
     for seconds in [-301, 301, -86_400, 86_400 * 365] {
         let status = fixture.send_signed_v3(&true_one, now_s + seconds);
         assert_eq!(status, 401, "{seconds} s");
@@ -467,12 +467,13 @@ fn a_v3_notice_that_wechat_signed_and_cannot_have_meant_is_not_believed() {
     fixture.ends_well();
 }
 
-/// Every merchant's true notice at every other address.
+/// Every merchant's genuine notice at every other address.
 #[test]
 fn a_true_notice_is_valid_for_its_merchant_only() {
     let world = Memory::default();
     let shops = MERCHANTS.map(|kind| (kind, shop(&world, kind).0));
-    // An institution's are led on to whom they name: `i1_i2_i3_…`.
+    // An institution's notices are handled for the merchant that they name:
+    // `i1_i2_i3_…`.
     let of_one_institution = |a: Kind, b: Kind| a.mch_id == b.mch_id && a.dialect == b.dialect;
     let paid = |shop: &Shop| shop.report()["counters"]["order:SUCCESS"].clone();
     for (from, shop) in &shops {
@@ -504,7 +505,7 @@ fn a_true_notice_is_valid_for_its_merchant_only() {
             }
             assert_eq!(paid(other), before, "{} to {}", from.id, to.id);
         }
-        // Where it belongs it is believed.
+        // At its own address it is accepted.
         let mut request = http::Request::post(&notice.url);
         for (name, value) in &notice.headers {
             request = request.header(name, value);
@@ -525,7 +526,7 @@ fn a_replayed_notice_reopens_no_order() {
         assert_eq!(status, 200, "{id}: {answer}");
         fixture.world.advance(1);
         let before = (fixture.shop.status("N1"), fixture.world.received().len());
-        // It is acknowledged, because it is known.
+        // It is acknowledged, because the payment is known.
         assert!(fixture.send_it(), "{id}");
         fixture.world.advance(30);
         let after = (fixture.shop.status("N1"), fixture.world.received().len());
@@ -534,7 +535,7 @@ fn a_replayed_notice_reopens_no_order() {
     }
 }
 
-/// A holder of the key can write one of v2's: it proves nothing.
+/// An attacker with the key can write v2's notice: it proves nothing.
 #[test]
 fn a_refund_notice_that_wechat_does_not_confirm_ends_nothing() {
     let fixture = fixture("demo");
@@ -592,7 +593,7 @@ fn a_refund_notice_that_wechat_does_not_confirm_ends_nothing() {
     assert_eq!(refunds[0]["refund_status"], "PROCESSING", "{refunds}");
 }
 
-/// v3's is signed; what the book believes is still the query's answer.
+/// v3's notice is signed; the book still uses only the query's answer.
 #[test]
 fn a_v3_refund_notice_that_wechat_signed_and_does_not_confirm_ends_nothing() {
     for id in ["demo-v3", "peak-v3", "lantern-v3"] {
@@ -650,7 +651,7 @@ fn a_v3_refund_notice_that_wechat_signed_and_does_not_confirm_ends_nothing() {
     }
 }
 
-/// A proxy gives the true answer to another request.
+/// A proxy returns the genuine answer to another request.
 #[test]
 fn a_true_answer_about_another_order_is_no_answer() {
     for id in ["demo", "demo-v3", "lantern-v3", "night-ionline"] {
@@ -665,7 +666,7 @@ fn a_true_answer_about_another_order_is_no_answer() {
         let counters = shop.report()["counters"].clone();
         assert_eq!(counters["order:SUCCESS"], 1, "{id}: {counters}");
 
-        // The same with refunds: B's is made, A's only said to be.
+        // The same with refunds: B's is made, and A's only appears to be.
         world.advance(11);
         let made = order(&shop, "C");
         world.scan(&made["code_url"]);
@@ -722,7 +723,7 @@ fn a_modified_session_cookie_is_refused() {
             "{forged}"
         );
     }
-    // It is bound to the application, under every name.
+    // It is bound to the application, under every name of the cookie.
     let other = world.shop_with(
         "other",
         &json!({"appid": "wx5a11d0b0c0ffee09", "app_secret": "x"}),
@@ -731,7 +732,7 @@ fn a_modified_session_cookie_is_refused() {
     let mut thief = Browser::new(&world, WECHAT);
     thief.keep("weceive_payer_wx5a11d0b0c0ffee09", &token);
     assert_eq!(thief.post(&call(&elsewhere, "order")).0, 401);
-    // And it ends.
+    // It expires.
     world.advance(2 * 60 * 60);
     let late = checkout(&shop, "2");
     let mut late_payer = Browser::new(&world, WECHAT);

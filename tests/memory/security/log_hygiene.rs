@@ -1,21 +1,22 @@
-//! Unsigned text, where an error could repeat it: it reaches its sender, and
-//! neither the log nor the metrics.
+//! Unsigned text in places where an error could repeat it: it may be returned
+//! to its sender, and must not reach the log or the metrics.
 
 use crate::fixtures::kind;
 use crate::notice_fixture::{fixture, order, shop};
 use serde_json::{Value, json};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Upstream, registry_of};
 
-/// An openid, which no log and no number may hold. Here it is a word in
-/// something unsigned.
+/// An openid, which no log and no metric may contain. Here it is text in an
+/// unsigned message.
 const OPENID: &str = "oUpF8uMEb4qRXf22hE3X68TekukE";
-/// The word as a name: of a field, twice; and of one that has another inside.
+/// The text as a name: of a repeated field, and of a field that contains
+/// another.
 const XML_TWICE: &str = "<xml><oUpF8uMEb4qRXf22hE3X68TekukE>1</oUpF8uMEb4qRXf22hE3X68TekukE>\
     <oUpF8uMEb4qRXf22hE3X68TekukE>2</oUpF8uMEb4qRXf22hE3X68TekukE></xml>";
 const XML_INSIDE: &str =
     "<xml><oUpF8uMEb4qRXf22hE3X68TekukE><b/></oUpF8uMEb4qRXf22hE3X68TekukE></xml>";
 const JSON_TWICE: &str = r#"{"oUpF8uMEb4qRXf22hE3X68TekukE":1,"oUpF8uMEb4qRXf22hE3X68TekukE":2}"#;
-/// As the words of a refusal.
+/// The text in a refusal.
 const V2_FAIL: &str = "<xml><return_code>FAIL</return_code>\
     <return_msg>oUpF8uMEb4qRXf22hE3X68TekukE</return_msg></xml>";
 const V3_FAIL: &str =
@@ -119,9 +120,10 @@ fn text_of_an_unsigned_answer_reaches_neither_log_nor_metrics() {
                 };
                 let about = json!({"out_trade_no": "N1", "body": "Tea", "total_fee": 150,
                                    "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY});
-                // Certificates, where there are some; an order; a query; a statement.
+                // Certificates, if the dialect has them; an order; a query; a
+                // statement.
                 assert!(told("POST", "/v1/order", &about).0 >= 400, "{id}: {body}");
-                // WeChat is asked for its certificates once a minute.
+                // Certificates are requested from WeChat once a minute.
                 world.advance(61);
                 order(&shop, "N2");
                 for path in [
@@ -139,8 +141,8 @@ fn text_of_an_unsigned_answer_reaches_neither_log_nor_metrics() {
     }
 }
 
-/// A row of another version holds an openid where this version wants something
-/// else: the log names the row and the place, and not what stands there.
+/// A row of another version has an openid where this version expects something
+/// else: the log names the row and the position, and not the value.
 #[test]
 fn words_of_a_stored_row_that_cannot_be_read_do_not_reach_the_log() {
     let fixture = fixture("demo");

@@ -1,11 +1,11 @@
-//! Too often: refused by name, with a time to wait and nothing changed; and
+//! Rate limits: refused by name, with a time to wait and without a change; and
 //! no other caller is refused with them.
 
 use gateway::Gateway;
 use serde_json::{Value, json};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop};
 
-/// One isolate, and who asks it from where.
+/// One isolate, with a client address.
 struct Isolate<'w> {
     world: &'w Memory,
     gateway: Gateway<Memory>,
@@ -19,7 +19,7 @@ impl<'w> Isolate<'w> {
         }
     }
 
-    /// Status, code, and the seconds to wait.
+    /// Sends a request; returns status, code, and the seconds to wait.
     fn ask(
         &self,
         method: &str,
@@ -44,7 +44,7 @@ impl<'w> Isolate<'w> {
         )
     }
 
-    /// How many of so many requests were not refused as too many.
+    /// How many of `times` requests were not refused as too many.
     fn passed(&self, times: usize, method: &str, path: &str, headers: &[(&str, &str)]) -> usize {
         let answers = (0..times).map(|_| self.ask(method, path, headers, "{}"));
         answers.filter(|(status, ..)| *status != 429).count()
@@ -65,7 +65,7 @@ fn each_key_has_a_rate_of_its_own() {
     let (shop, other) = (world.shop("demo"), world.shop("other"));
     world.deploy(&[("API_CALLS_PER_SECOND", "2")]);
     let isolate = Isolate::of(&world);
-    // A peak of twenty seconds.
+    // A burst of twenty seconds.
     assert_eq!(isolate.passed(45, "GET", "/v1/delivery", &keys(&shop)), 40);
     let order = json!({"out_trade_no": "1", "body": "Tea", "total_fee": 1, "trade_type": "NATIVE"});
     let order = order.to_string();
@@ -101,8 +101,8 @@ impl Isolate<'_> {
     }
 }
 
-/// Guessing reveals nothing more; a caller with the right key still passes,
-/// from the same address too.
+/// Guessing keys reveals nothing; a caller with the right key is still
+/// accepted, also from the same address.
 #[test]
 fn wrong_keys_are_not_tried_for_ever() {
     let world = Memory::default();
@@ -149,7 +149,7 @@ fn wrong_keys_are_not_tried_for_ever() {
         world.advance(6);
         assert_eq!(ask(&wrong).0, 401);
         assert_eq!(ask(&wrong).0, 429);
-        // Without a client address no caller is taken for another.
+        // Without a client address no caller is limited by another's calls.
         for _ in 0..30 {
             let answer = isolate.ask("GET", path, &wrong, "");
             assert_eq!(answer, (401, code.to_owned(), None));
@@ -157,8 +157,8 @@ fn wrong_keys_are_not_tried_for_ever() {
         assert_eq!(isolate.ask("GET", path, &right, "").0, 200, "{code}");
         world.advance(600);
     }
-    // A flood from one address is not heard; where no address is told, it would
-    // be shared by all.
+    // A flood from one address is refused; without a client address the limit
+    // would be shared by all.
     for (from, heard, status) in [(vec![from], 20, 429), (vec![], 700, 200)] {
         let wrong = [&from[..], &[key, ("api-secret", "guessed")]].concat();
         assert_eq!(isolate.passed(700, "GET", "/v1/delivery", &wrong), heard);
@@ -230,11 +230,12 @@ fn an_address_is_limited_on_payers_pages_and_a_checkout_in_what_it_asks() {
             "{path}"
         );
     }
-    // Pages have a limit of their own, which many payers of a carrier can share.
+    // Pages have a limit of their own, which many payers of a carrier can
+    // share.
     let status = format!("/pay/status?s={one}");
     assert_eq!(isolate.passed(4_010, "GET", &status, &[from]), 4_000);
     assert_eq!(isolate.ask("GET", &status, &[next_door], "").0, 200);
-    // Who reads pages gets one.
+    // A browser gets a page.
     let page = format!("/pay/?s={one}");
     let request = http::Request::get(format!("{GATEWAY}{page}"))
         .header("accept", "text/html,*/*")
@@ -245,12 +246,12 @@ fn an_address_is_limited_on_payers_pages_and_a_checkout_in_what_it_asks() {
         (429, &"1".parse().unwrap())
     );
     assert!(String::from_utf8_lossy(answer.body()).contains("RATE_LIMITED"));
-    // Without a client address no caller is taken for another.
+    // Without a client address no caller is limited by another's calls.
     assert_eq!(isolate.passed(450, "POST", "/pay/link", &[]), 450);
 }
 
-/// A stock of three cannot be held by one browser that opens it three times; a payer who
-/// is known is told apart from the others at the same address.
+/// One browser cannot hold a stock of three by opening it three times; a payer
+/// who is signed in is distinguished from others at the same address.
 #[test]
 fn one_payer_holds_only_some_of_a_link_s_stock() {
     let world = Memory::default();
@@ -287,18 +288,19 @@ fn one_payer_holds_only_some_of_a_link_s_stock() {
     assert_eq!(buy(&small, "m0", 1, "192.0.2.8"), 303);
     let (_, links) = shop.call("GET", &format!("/v1/link?id={small}"), "");
     assert_eq!(links["data"]["links"][0]["held"], 6);
-    // What is given back can be held again.
+    // A released piece can be held again.
     world.advance(16 * 60);
     assert_eq!(buy(&small, "n6", 1, "192.0.2.7"), 303);
 
-    // Of a large stock a quarter; one purchase may be as large as the link says.
+    // The limit is a quarter of a large stock; one purchase may be as large as
+    // the link allows.
     let large = link(json!({"stock": 80, "quantity": 50}));
     assert_eq!(buy(&large, "a", 50, "192.0.2.7"), 303);
     assert_eq!(buy(&large, "b", 1, "192.0.2.7"), 429);
     assert_eq!(buy(&large, "c", 15, "192.0.2.8"), 303);
     assert_eq!(buy(&large, "d", 5, "192.0.2.8"), 303);
     assert_eq!(buy(&large, "e", 1, "192.0.2.8"), 429);
-    // Without a stock there is nothing to hold.
+    // Without a stock nothing is held.
     let endless = link(json!({}));
     for n in 0..30 {
         assert_eq!(buy(&endless, &format!("n{n}"), 1, "192.0.2.7"), 303);

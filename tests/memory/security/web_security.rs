@@ -1,5 +1,5 @@
-//! What the web brings: other sites' pages, hostile texts, addresses that lead
-//! elsewhere, guesses, and random bytes. `docs/threat-model.md` has the list.
+//! Attacks through the web: other sites' pages, hostile texts, redirects,
+//! guessed ids, and random bytes. `docs/threat-model.md` has the list.
 
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, checkout, with_secret};
 use gateway::http::error::Code;
@@ -11,7 +11,7 @@ use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
 const ROBOT: &str = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)";
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
 
-/// The paths of every endpoint, with `demo` in the place of `{id}`.
+/// The paths of every endpoint, with `demo` for `{id}`.
 fn paths() -> BTreeSet<String> {
     let paths: BTreeSet<String> = ROUTES
         .iter()
@@ -34,12 +34,12 @@ fn request(
         let value = http::HeaderValue::from_bytes(value).ok()?;
         request = request.header(*name, value);
     }
-    // What is no address at all the runtime does not let through.
+    // The runtime does not pass a text that is not an address.
     request.body(body.to_vec()).ok()
 }
 
-/// Every endpoint, every method, and nothing that means anything: an answer
-/// with a name, no panic, and nothing that only we know.
+/// Random input to every endpoint with every method gets an answer with a code,
+/// causes no panic, and reveals nothing internal.
 #[test]
 fn garbage_is_refused_by_name_on_every_path() {
     let world = Memory::default();
@@ -125,7 +125,7 @@ fn garbage_is_refused_by_name_on_every_path() {
         for method in [
             "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "BREW",
         ] {
-            // Everything once where something can come of it, and one of each
+            // Every input where it can have an effect, and one of each kind
             // elsewhere.
             let all = ["GET", "POST", "DELETE"].contains(&method);
             for (n, query) in queries.iter().enumerate() {
@@ -174,8 +174,8 @@ fn garbage_is_refused_by_name_on_every_path() {
     assert!(asked > 3000 && refusals.len() > 12, "{asked} {refusals:?}");
 }
 
-/// A browser sends what another site's page asks only where the answer to its
-/// question before (`OPTIONS`) allows it; nothing does.
+/// A browser sends another site's request only if the answer to its preflight
+/// (`OPTIONS`) allows it; none does.
 #[test]
 fn no_answer_invites_another_sites_page() {
     let world = Memory::default();
@@ -205,8 +205,9 @@ fn no_answer_invites_another_sites_page() {
     }
 }
 
-/// What a browser sends by itself, cookies and all, opens neither the
-/// merchant's calls nor the operator's, in every content type that a form can send.
+/// Requests that a browser sends by itself, with its cookies, cannot make the
+/// merchant's or the operator's calls, in any content type that a form can
+/// send.
 #[test]
 fn a_browser_alone_has_no_authority() {
     let world = Memory::default();
@@ -251,7 +252,8 @@ fn a_browser_alone_has_no_authority() {
     assert_eq!(world.upstream_calls().len(), before);
 }
 
-/// A line break in a text that reaches a header would be a header of its own.
+/// A line break in a text that is copied to a header would begin another
+/// header.
 #[test]
 fn no_text_becomes_a_header() {
     let world = Memory::default();
@@ -284,7 +286,7 @@ fn no_text_becomes_a_header() {
         for agent in [WECHAT, DESKTOP, PHONE, ROBOT] {
             let headers: [(&str, &[u8]); 1] = [("user-agent", agent.as_bytes())];
             let mut answer = world.send(request("GET", &path, &headers, b"").unwrap());
-            // On, through WeChat and back, as far as it leads.
+            // Follows the redirects through WeChat and back.
             for _ in 0..3 {
                 for (name, value) in answer.headers() {
                     seen += 1;
@@ -325,8 +327,8 @@ fn no_text_becomes_a_header() {
     assert!(seen > 100, "{seen}");
 }
 
-/// What a merchant, a payer or an address says is shown as it stands and never
-/// read as markup, wherever the payer is.
+/// Texts of a merchant, a payer or an address are shown literally and never
+/// parsed as markup, in every environment.
 #[test]
 fn hostile_texts_stay_texts_on_every_page() {
     let hostile = "</script><script>x()</script><img src=x onerror=x()>\"'`--><!--";
@@ -388,7 +390,7 @@ fn hostile_texts_stay_texts_on_every_page() {
             }
             pages += 1;
             drawn += usize::from(html.matches("&lt;img src=x onerror=x()&gt;").count() > 4);
-            // What is between quotes in JSON is not markup.
+            // Text between quotes in JSON is not markup.
             let (json, markup) = match html.split_once("id=\"view\">") {
                 Some((before, rest)) => {
                     let (json, after) = rest.split_once("</script>").unwrap();
@@ -409,7 +411,8 @@ fn hostile_texts_stay_texts_on_every_page() {
                 policy.contains("default-src 'none'") && !policy.contains("unsafe-inline"),
                 "{path}: {policy}"
             );
-            // The purchase as JSON cannot end its block, and says the same.
+            // The purchase as JSON cannot end its block, and has the same
+            // contents.
             if let Some(json) = json {
                 assert!(!json.contains('<'), "{json}");
                 let view: Value = serde_json::from_str(&json).unwrap();
@@ -422,7 +425,7 @@ fn hostile_texts_stay_texts_on_every_page() {
     assert!(pages > 25 && drawn > 0, "{pages} {drawn}");
 }
 
-/// Where the payer is sent to is an address of the web.
+/// The payer is redirected only to an http(s) address.
 #[test]
 fn a_page_leads_to_no_script() {
     let world = Memory::new(false);
@@ -458,7 +461,8 @@ fn a_page_leads_to_no_script() {
     }
 }
 
-/// Every call that takes a `notify_url`, every way to write an address inside.
+/// Every call that accepts a `notify_url`, with every way to write an internal
+/// address.
 #[test]
 fn no_notice_is_sent_into_a_private_network() {
     let world = Memory::new(false);
@@ -579,8 +583,8 @@ fn no_notice_is_sent_into_a_private_network() {
     assert_eq!(world.received(), []);
 }
 
-/// Guessing reveals nothing: what does not exist and what is another's are
-/// answered alike, to the byte.
+/// Guessing reveals nothing: the answers for things that do not exist and for
+/// another merchant's are equal, to the byte.
 #[test]
 fn what_is_anothers_is_answered_like_what_is_not_there() {
     let world = Memory::default();
@@ -666,17 +670,17 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
         );
     }
 
-    // Pages: a session or a link that is not there, of a merchant who is or is
-    // not.
+    // Pages of a session or a link that does not exist, of a merchant that
+    // exists or not.
     let body_of = |path: &str| {
-        // An error page holds the request's id.
+        // An error page contains the request's id.
         let headers: [(&str, &[u8]); 2] = [
             ("user-agent", DESKTOP.as_bytes()),
             ("x-request-id", b"the-same-each-time"),
         ];
         let answer = world.send(request("GET", path, &headers, b"").unwrap());
         let text = String::from_utf8_lossy(answer.body()).into_owned();
-        // The page's nonce is another each time.
+        // The page's nonce differs each time.
         let policy = answer
             .headers()
             .get("content-security-policy")
@@ -712,7 +716,8 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
     }
     assert!(session["url"].as_str().unwrap().contains("?s=other."));
 
-    // The operator's calls do not say to a stranger who is there.
+    // The operator's calls do not reveal to an unauthenticated caller which
+    // merchants exist.
     for end in ["report", "doctor"] {
         let asked = |id: &str| {
             let headers: [(&str, &[u8]); 1] = [("authorization", b"Bearer guess")];
@@ -723,7 +728,7 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
         assert_eq!(asked("other"), asked("nobody"), "{end}");
         assert_eq!(asked("other").0, 401, "{end}");
     }
-    // Nor does a key that is not known say which it is like.
+    // Nor does the answer to an unknown key reveal a similar key.
     let with_key = |key: &str| {
         let headers: [(&str, &[u8]); 2] = [("api-key", key.as_bytes()), ("api-secret", b"x")];
         let answer = world.send(request("GET", "/v1/order?out_trade_no=1", &headers, b"").unwrap());
@@ -734,7 +739,7 @@ fn what_is_anothers_is_answered_like_what_is_not_there() {
 }
 
 /// On every path, a method that the path does not have is refused with the
-/// methods that it has: HEAD where there is GET, and methods that HTTP does not
+/// allowed methods: HEAD where there is GET, and methods that HTTP does not
 /// know are treated like any other.
 #[test]
 fn a_method_that_a_path_does_not_have_is_refused_with_the_allowed_ones() {

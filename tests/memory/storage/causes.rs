@@ -1,5 +1,5 @@
 //! An object or a file that cannot be reached: the log has the cause once, with
-//! the request's id, also where no answer tells of the failure.
+//! the request's id, also where no answer reports the failure.
 
 use crate::fixtures;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY};
 use wechatpay::Secret;
 use wechatpay::common::{Fields, SignType};
 
-/// The lines that say this, after the first `from` bytes of the log.
+/// The log lines with this text, after the first `from` bytes of the log.
 fn lines(world: &Memory, from: usize, says: &str) -> Vec<Value> {
     let log = world.log_text()[from..].to_owned();
     let found = log.lines().filter(|line| line.contains(says));

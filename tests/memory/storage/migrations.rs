@@ -1,5 +1,6 @@
-//! The numbered migrations of a book: from every earlier version, interrupted at
-//! every statement and resumed, and at the same cost for every size.
+//! The numbered migrations of a book: from every earlier version, interrupted
+//! at every statement and resumed, and at a cost that does not depend on the
+//! size.
 
 use crate::storage::stored_versions::{BOOK_0_1_0, with_orders};
 use gateway::book::Book;
@@ -66,8 +67,8 @@ fn config() -> Rc<Config> {
     Rc::new(config.unwrap())
 }
 
-/// What became of an opening: SQLite's instructions, and how many statements it
-/// took. `None` where the book did not open.
+/// Opens a book; returns SQLite's instructions. `None` where the book did not
+/// open.
 fn open(database: &Rc<Connection>, refused: Option<u64>) -> Option<i64> {
     let steps = Rc::new(Cell::new(0));
     let storage = Counted {
@@ -104,8 +105,8 @@ fn description(database: &Connection) -> Vec<String> {
     all
 }
 
-/// A new book, and one of each version that has stored any. A book between two
-/// migrations is what an interrupted opening leaves behind.
+/// A new book, and one of each earlier version that has stored any. A book
+/// between two migrations is the result of an interrupted opening.
 const VERSIONS: [(&str, &str); 2] = [("new", ""), ("0.1.0", BOOK_0_1_0)];
 
 #[test]
@@ -120,7 +121,7 @@ fn a_migration_is_interrupted_at_every_statement_and_resumed() {
             if open(&database, Some(nth)).is_none() {
                 interrupted += 1;
             }
-            // The next opening goes on, however far the one before came.
+            // The next opening continues, wherever the previous one stopped.
             assert!(
                 open(&database, None).is_some(),
                 "{version}, statement {nth}"
@@ -139,8 +140,8 @@ fn a_migration_is_interrupted_at_every_statement_and_resumed() {
     }
 }
 
-/// An object of ten million rows must open within a second: so opening a book of
-/// an earlier version costs the same for ten times the rows.
+/// An object of ten million rows must open within a second: so opening a book
+/// of an earlier version costs the same for ten times the rows.
 #[test]
 fn a_migration_costs_the_same_for_every_size() {
     let steps = [3_000, 30_000].map(|orders| open(&stored(&with_orders(orders)), None).unwrap());

@@ -1,5 +1,5 @@
-//! What one merchant's object can bear: many requests at once, slow servers,
-//! rows that cannot be read, timers after an outage.
+//! One merchant's object under load: many requests at once, slow servers,
+//! unreadable rows, timers after an outage.
 
 use crate::fixtures;
 use crate::notice_fixture::order;
@@ -21,7 +21,7 @@ fn new_order(number: &str) -> Value {
            "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY})
 }
 
-/// When the audit says that the order was paid.
+/// The time at which the order was paid, by the audit.
 fn paid_at_ms(shop: &Shop, number: &str) -> Option<i64> {
     let paid = |entry: &&Value| {
         let what = entry["what"].as_str().unwrap();
@@ -102,7 +102,7 @@ fn a_call_that_waits_too_long_for_its_turn_is_refused_unsent() {
     assert_eq!(sent + refused.count(), 20, "refused, and never sent");
     assert_eq!(world.never_sent(), 0, "and not by a time-out");
     assert_eq!(shop.report()["counters"]["upstream_not_sent"], 20 - sent);
-    // The same host is asked at once when there is room again.
+    // The same host is called at once when there is a free slot again.
     world.answers_take(0, 0);
     shop.order(&new_order("later"));
     assert_eq!(
@@ -166,7 +166,7 @@ fn a_row_that_cannot_be_read_stops_no_other_timer_and_no_delivery() {
     assert_eq!(report["alarms"][0]["subject"], "broken");
     assert!(shop.call("GET", "/v1/order?out_trade_no=broken", "").0 >= 500);
 
-    // The version that can read it is back.
+    // The version that can read it runs again.
     let paid = json!({"mch_id": "1900000109", "out_trade_no": "broken", "payer": "alice",
                       "action": "pay"});
     world.control("/sandbox/pay", &paid);
@@ -223,20 +223,20 @@ fn timers_come_back_with_the_first_contact_after_the_alarm_was_lost() {
     let paid = json!({"mch_id": "1900000109", "out_trade_no": "1", "payer": "alice",
                       "action": "pay"});
     world.control("/sandbox/pay", &paid);
-    // The runtime gave up ringing while the deployment could not start.
+    // The runtime lost the alarm while the deployment could not start.
     world.lose_alarms();
     world.advance(600);
     assert_eq!(world.received(), []);
-    // Any contact opens the object.
+    // Any call opens the object.
     shop.call("GET", "/v1/product?product_id=none", "");
     world.advance(1);
     assert!(paid_at_ms(&shop, "1").is_some());
     assert_eq!(world.received().len(), 1);
 }
 
-/// Every statement in the gateway's sources that stands there whole. Those
-/// that are put together, and all others, are explained where the in-memory
-/// world runs them, in every test.
+/// Every complete statement in the gateway's sources. Those that are composed,
+/// and all others, are explained where the in-memory world executes them, in
+/// every test.
 #[test]
 fn no_statement_reads_a_whole_table_that_grows() {
     let world = Memory::default();
@@ -264,14 +264,14 @@ fn no_statement_reads_a_whole_table_that_grows() {
             if !is_whole {
                 continue;
             }
-            // Some are the registry's, and the rest a book's.
+            // Some belong to the registry, and the others to a book.
             let outcome = [
                 world.explain("demo", literal),
                 world.explain(&registry_of("demo"), literal),
             ];
             let unknown = |outcome: &Result<(), String>| matches!(outcome, Err(why) if why.contains("no such") || why.contains("syntax error"));
             if outcome.iter().all(unknown) {
-                // A part of one that is put together.
+                // A part of a composed statement.
                 continue;
             }
             let refused = outcome.iter().filter(|o| !unknown(o));
@@ -332,7 +332,7 @@ fn refused_notices_are_limited_by_address_and_believed_ones_never() {
         "a true one is believed all the same"
     );
     assert_eq!(shop.status("1")["trade_state"], "SUCCESS");
-    // What was counted meanwhile is told with the next request of any kind.
+    // What was counted meanwhile is reported with the next request of any kind.
     for _ in 0..2 {
         world.advance(11);
         notify(&forged);
@@ -370,7 +370,7 @@ fn refused_notices_are_counted_to_the_last_by_the_next_request_of_any_kind() {
     any();
     assert_eq!(counted(), 1, "the book is told every ten seconds at most");
     world.advance(10);
-    // Where the book does not answer, the count waits.
+    // While the book does not answer, the count is kept.
     world.unreachable(&["demo"]);
     any();
     world.unreachable(&[]);
@@ -407,7 +407,7 @@ fn names_that_do_not_exist_are_looked_for_once() {
         assert_eq!(get("/pay/status?s=No%20Body.0123456789abcdefghijkl"), 404);
     }
     assert_eq!(world.calls_to_registry(), before);
-    // The same of a merchant's checkouts.
+    // The same for a merchant's checkouts.
     let unknown = "/pay/status?s=demo.0123456789abcdefghijkl";
     assert_eq!(get(unknown), 404);
     let before = world.calls_to("demo");
@@ -415,13 +415,14 @@ fn names_that_do_not_exist_are_looked_for_once() {
         assert_eq!(get(unknown), 404);
     }
     assert_eq!(world.calls_to("demo"), before);
-    // Each of another name, from one address: after a while none is looked for.
+    // Requests for different names, from one address: after a while none is
+    // looked up.
     for n in 0..1_000 {
         get(&format!("/pay/status?s=demo.{n:022}"));
     }
     let asked = world.calls_to("demo") - before;
     assert!(asked <= 600, "{asked}");
-    // And a key.
+    // The same for keys.
     let wrong = || {
         let request = http::Request::get(format!("{GATEWAY}/v1/delivery"));
         let request = request
@@ -455,7 +456,7 @@ fn notices_to_unknown_merchants_stop_at_the_isolate() {
     assert!(asked <= 150, "{asked}");
 }
 
-/// How often WeChat is asked about an unpaid order, to its end.
+/// How often WeChat is called about an unpaid order, until its end.
 fn calls_for_an_abandoned_order(world: &Memory, shop: &Shop) -> usize {
     let before = world.upstream_calls().len();
     order(shop, "abandoned");
@@ -482,12 +483,12 @@ fn where_notices_do_not_come_every_look_at_an_order_asks_wechat() {
     let shop = world.shop("demo");
     fixtures::pay(&world, &shop, "told");
     world.advance(1);
-    // From now on no notice arrives: the first such payment is found by query.
+    // From now on no notice arrives: a query finds the first such payment.
     world.lose_notices(true);
     world.scan(&order(&shop, "found")["code_url"]);
     world.advance(31);
     assert!(paid_at_ms(&shop, "found").is_some());
-    // An order that is paid after 20 minutes is found within ten.
+    // An order that is paid after 20 minutes is found within ten more.
     order(&shop, "late");
     world.advance(20 * 60);
     let paid = json!({"mch_id": "1900000109", "out_trade_no": "late", "payer": "alice",

@@ -1,16 +1,17 @@
-//! A database that refuses a statement, at every place where one is run. The
-//! call fails by name, the log gets the cause once and the caller never, what
-//! was half done is undone, and the same call succeeds afterwards.
+//! A database that refuses a statement, at every place where one is executed.
+//! The call fails by name, the log gets the cause once and the caller never
+//! does, partial changes are rolled back, and the same call succeeds
+//! afterwards.
 
 use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
 
-/// The text of the refusal, which only the log may hold.
+/// The text of the refusal, which only the log may contain.
 const CAUSE: &str = "refused on purpose";
 
 struct Course {
     name: &'static str,
-    /// What comes before the call.
+    /// The calls before the tested one.
     before: fn(&Memory, &Shop),
     method: &'static str,
     path: &'static str,

@@ -1,5 +1,5 @@
 //! The registry is many objects: no merchant depends on one that all share, and
-//! what an earlier version kept in one object is found.
+//! the rows that an earlier version stored in one object are found.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -79,8 +79,9 @@ fn a_thousand_merchants_are_looked_up_in_all_objects_and_never_in_the_one_of_all
     }
     let calls = since(&world, &before);
     assert!(!calls.contains_key("/registry"));
-    // A merchant that is known by its id costs one question of the isolate and
-    // one of its book, which counts the refused notice and remembers by itself.
+    // A merchant that is found by its id costs one call from the isolate and
+    // one from its book, which counts the refused notice and caches the
+    // merchant itself.
     assert_eq!(calls.values().sum::<usize>(), 2_000);
     assert_eq!(calls.len(), 64);
     let most = calls.values().max().unwrap();
@@ -135,7 +136,7 @@ fn unknown_keys_are_spread_over_all_objects_and_each_is_looked_for_once() {
 }
 
 /// A world of an earlier version: two merchants of one account, a revoked key,
-/// an ended token.
+/// an expired token.
 struct Earlier {
     world: Memory,
     demo: Shop,
@@ -182,7 +183,7 @@ fn earlier() -> Earlier {
     }
 }
 
-/// Entries without the numbers that each object counts by itself.
+/// Entries without the numbers that each object assigns itself.
 fn without_ids(audit: &[Value]) -> Vec<Value> {
     let entries = audit.iter().cloned();
     entries
@@ -225,7 +226,7 @@ fn everything_in_an_earlier_registry_is_found_and_nothing_that_has_ended() {
     let quick_auth = demo.made["quick_auth_token"].as_str().unwrap();
     let sql = format!("SELECT merchant_id FROM pointers WHERE name = '{quick_auth}'");
     assert_eq!(world.value(&registry_of(quick_auth), &sql), "demo");
-    // The id is taken, and what is changed stays changed.
+    // The id is taken, and a change stays.
     assert_eq!(
         world
             .change_merchant("demo", &json!({"domain_files": null}))
@@ -234,7 +235,7 @@ fn everything_in_an_earlier_registry_is_found_and_nothing_that_has_ended() {
     );
     world.advance(31);
     assert_eq!(file(&world).0, 404);
-    // Once every shard has read it, the earlier registry is asked no more.
+    // Once every shard has read it, the earlier registry is not called again.
     world.unreachable(&["/registry"]);
     assert_eq!(with_key(&world, &second.made), 200);
     assert_eq!(with_key(&world, &revoked), 401);
@@ -280,7 +281,7 @@ fn what_was_ended_after_the_upgrade_never_returns_in_any_version() {
     }
 }
 
-/// An isolate of an earlier version asks the one registry in the earlier form.
+/// An isolate of an earlier version calls the one registry in the earlier form.
 #[test]
 fn an_earlier_version_reads_what_is_unchanged_and_is_refused_everything_else() {
     let Earlier { world, .. } = earlier();
@@ -308,7 +309,8 @@ fn an_earlier_version_reads_what_is_unchanged_and_is_refused_everything_else() {
     );
 }
 
-/// The objects of a deployment change to a new version one after the other.
+/// The objects of a deployment are updated to a new version one after the
+/// other.
 #[test]
 fn while_the_earlier_registry_runs_the_earlier_version_merchants_are_read_from_it() {
     let Earlier {
@@ -322,7 +324,7 @@ fn while_the_earlier_registry_runs_the_earlier_version_merchants_are_read_from_i
     assert_eq!(with_key(&world, &demo.made), 200);
     assert_eq!(with_token(&world, &token), 200);
     assert_ne!(with_key(&world, &revoked), 200);
-    // Nothing is changed in two places.
+    // No row is changed in two places.
     assert_eq!(
         world.change_merchant("demo", &json!({"name": "New"})).0,
         500
@@ -337,8 +339,8 @@ fn while_the_earlier_registry_runs_the_earlier_version_merchants_are_read_from_i
     assert_eq!(with_key(&world, &revoked), 401);
 }
 
-/// Every statement of these calls is refused once, and every object is once out
-/// of reach; the same call again completes it.
+/// Every statement of these calls is refused once, and every object is
+/// unreachable once; the same call again completes the change.
 #[test]
 fn a_change_that_broke_off_anywhere_is_completed_by_the_same_call() {
     type Course = (&'static str, fn(&Earlier) -> u16);
@@ -380,12 +382,13 @@ fn a_change_that_broke_off_anywhere_is_completed_by_the_same_call() {
             }
             refused += 1;
             let at = format!("{name}, statement {nth}: {status}");
-            // Half of it authorises nothing that was not there before.
+            // A partial change authorises nothing that was not authorised
+            // before.
             assert_eq!(with_key(world, &earlier.revoked), 401, "{at}");
             assert_eq!(with_token(world, &earlier.ended), 401, "{at}");
             assert_eq!(with_key(world, &earlier.second.made), 200, "{at}");
             let again = course(&earlier);
-            // A merchant whose making failed behind its last row exists.
+            // A merchant whose creation failed after its last row exists.
             let exists = name == "create" && again == 409;
             assert!(again == 200 || exists, "{at}, then {again}");
             world.advance(31);
@@ -408,7 +411,7 @@ fn a_pointer_that_was_left_behind_authorises_nothing() {
     world.advance(31);
     let (status, keys) = rotate(&world, "demo", &json!({"revoke": true}));
     assert_eq!(status, 200);
-    // The setting is gone, its pointer is not.
+    // The setting is removed, its pointer is not.
     let taken_off = "UPDATE merchants SET json = json_remove(json, '$.domain_files');
                      DELETE FROM domain_files";
     world.sql(&registry_of("demo"), taken_off).unwrap();
@@ -419,7 +422,7 @@ fn a_pointer_that_was_left_behind_authorises_nothing() {
     assert_eq!(with_token(&world, &token), 401);
     assert_eq!(file(&world).0, 404);
     assert_eq!(with_key(&world, &keys), 200);
-    // Its name is free for another merchant, once no claim can be under way.
+    // Another merchant can use the name, once no claim can be in flight.
     world.advance(200);
     let body = Memory::merchant_body("second", &json!({"domain_files": {FILE: OTHER}}));
     assert_eq!(world.admin("/merchants", &body).0, 200);
@@ -441,7 +444,7 @@ fn a_file_that_is_being_claimed_is_not_another_merchants() {
     );
     let (status, answer) = world.change_merchant("second", &files(OTHER));
     assert_eq!((status, &answer["field"]), (400, &json!("domain_files")));
-    // What is written under a claim is written soon, or not at all.
+    // The row of a claim is written soon, or never.
     let call = json!({"ById": {"id": "demo"}});
     let late = world.ask_shard_of("demo", Some(world.now() - 1), &call);
     assert_eq!(late, json!("TooLate"));
@@ -452,7 +455,7 @@ fn a_file_that_is_being_claimed_is_not_another_merchants() {
     assert_eq!(file(&world), (200, OTHER.to_owned()));
 }
 
-/// Earlier versions recorded no key with a token.
+/// Earlier versions stored no key with a token.
 #[test]
 fn a_token_that_names_no_key_ends_with_the_first_rotation() {
     let world = Memory::default();
@@ -464,7 +467,7 @@ fn a_token_that_names_no_key_ends_with_the_first_rotation() {
     world.advance(31);
     assert_eq!(with_token(&world, &token), 200);
     assert_eq!(rotate(&world, "demo", &json!({})).0, 200);
-    // With the earlier keys, a day later.
+    // The token was made with the earlier keys, a day later.
     world.advance(24 * 3600 - 60);
     assert_eq!(with_token(&world, &token), 200);
     world.advance(120);

@@ -1,5 +1,5 @@
-//! Books that an earlier version has stored: they open, are read, and their rows
-//! are indexed in slices, with every interruption.
+//! Books that an earlier version has stored: they open, can be read, and their
+//! rows are indexed in slices, with every interruption.
 
 use crate::api::lists::{get, numbers};
 use crate::checkout::links::{buy, link, pay as pay_link};
@@ -8,14 +8,15 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tests::memory::{Memory, Shop};
 
-/// The book of merchant `demo` as version 0.1.0 left it: made by that version, an
-/// order paid and refunded in part, one open, one closed, a checkout and a link.
+/// The book of merchant `demo`, written by version 0.1.0: an order that is paid
+/// and refunded in part, one open, one closed, a checkout and a link.
 pub const BOOK_0_1_0: &str = include_str!("stored/book_0_1_0.sql");
 
 /// The tables of the index. A book without them is one of version 0.1.0.
 const INDEX: [&str; 5] = ["listed", "numbers", "sums", "fills", "unlisted"];
 
-/// Makes a merchant's book one of version 0.1.0: without migrations and index.
+/// Changes a merchant's book to one of version 0.1.0: without migrations and
+/// index.
 pub fn make_0_1_0(world: &Memory, id: &str) {
     let disk = world.database(id);
     let database = disk.connection();
@@ -45,8 +46,8 @@ pub fn make_0_1_0(world: &Memory, id: &str) {
         .unwrap();
 }
 
-/// Rows of an earlier version are indexed as they would have been when they were
-/// written; only when a checkout was made is not known.
+/// Rows of an earlier version are indexed like new ones; only a checkout's time
+/// of creation is unknown.
 #[test]
 fn stored_rows_are_indexed_like_new_ones() {
     let world = Memory::default();
@@ -103,7 +104,7 @@ fn stored_rows_are_indexed_like_new_ones() {
 fn stored(script: &str) -> (Memory, Shop) {
     let world = Memory::default();
     let shop = world.shop("demo");
-    // The book was left at this time.
+    // The time at which the book was stored.
     world.advance(600);
     let book = Connection::open_in_memory().unwrap();
     book.execute_batch(script).unwrap();
@@ -111,7 +112,7 @@ fn stored(script: &str) -> (Memory, Shop) {
     (world, shop)
 }
 
-/// Copies the paid order `n` times, as the version of the book would have it.
+/// Copies the paid order `n` times, in the form of the book's version.
 pub fn with_orders(n: i64) -> String {
     format!(
         "{BOOK_0_1_0}
@@ -151,7 +152,7 @@ fn a_book_of_version_0_1_0_is_listed_whole_after_it_opens() {
     let refunds = get(&shop, "/v1/refunds");
     assert_eq!(refunds["refunds"][0]["out_refund_no"], "R-PAID");
     assert_eq!(refunds["refunds"][0]["state"], "SUCCESS");
-    // That version knew neither.
+    // That version had neither.
     assert_eq!(refunds["refunds"][0]["reason"], json!(null));
     assert_eq!(paid["metadata"], json!({}));
     let checkouts = get(&shop, "/v1/checkouts");
@@ -176,7 +177,7 @@ fn a_book_of_version_0_1_0_is_listed_whole_after_it_opens() {
     );
 }
 
-/// Migrations are carried out once; a book that has them all is left as it is.
+/// Migrations are executed once; a book that has them all is not changed.
 #[test]
 fn a_book_opens_again_without_another_migration() {
     let (world, shop) = stored(BOOK_0_1_0);
@@ -195,7 +196,7 @@ fn a_book_opens_again_without_another_migration() {
     assert_eq!(count(&world, "SELECT count(*) FROM listed"), 7);
 }
 
-/// What a later version has written stays, and is read as far as it can be.
+/// The rows of a later version stay, and are read as far as possible.
 #[test]
 fn a_book_of_a_later_version_is_left_as_it_is() {
     let (world, shop) = stored(BOOK_0_1_0);
@@ -213,10 +214,10 @@ fn a_book_of_a_later_version_is_left_as_it_is() {
     );
 }
 
-/// A migration that fails halfway leaves nothing behind.
+/// A migration that fails halfway is rolled back.
 #[test]
 fn a_migration_that_is_interrupted_is_carried_out_at_the_next_opening() {
-    // A table in the way: the last statements of the second migration fail.
+    // An existing table: the last statements of the second migration fail.
     let (world, shop) = stored(&format!("{BOOK_0_1_0} CREATE TABLE unlisted(x);"));
     let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         shop.call("GET", "/v1/order?out_trade_no=PAID", "")
@@ -241,11 +242,12 @@ fn a_migration_that_is_interrupted_is_carried_out_at_the_next_opening() {
 }
 
 /// However many rows there are, opening indexes only the first slices of them.
-/// Calls are answered meanwhile; lists and totals, which would be wrong, say so.
+/// Calls are answered meanwhile; lists and totals, which would be wrong, are
+/// refused by name.
 #[test]
 fn a_large_book_of_an_earlier_version_is_indexed_in_slices() {
     let (world, shop) = stored(&with_orders(3_000));
-    // As long as the book stays open, only its alarm goes on.
+    // While the book stays open, only its alarm continues.
     let open = world.hold_book("demo");
     let (status, answer) = shop.call("GET", "/v1/order?out_trade_no=PAID", "");
     assert_eq!(status, 200, "{answer}");
@@ -262,7 +264,7 @@ fn a_large_book_of_an_earlier_version_is_indexed_in_slices() {
         let answer: Value = serde_json::from_slice(answer.body()).unwrap();
         assert_eq!(answer["code"], "LISTS_NOT_READY");
     }
-    // An order that is new or changes meanwhile is indexed once.
+    // An order that is made or changed meanwhile is indexed once.
     order(&shop, "NEW");
     shop.call(
         "POST",
@@ -286,13 +288,13 @@ fn a_large_book_of_an_earlier_version_is_indexed_in_slices() {
     );
 }
 
-/// The object may end between any two slices: what is indexed stays, and the next
-/// opening goes on.
+/// The object may end between any two slices: the indexed rows stay, and the
+/// next opening continues.
 #[test]
 fn indexing_goes_on_where_it_was_interrupted() {
     let (world, shop) = stored(&with_orders(2_000));
     let mut before = 0;
-    // Each call opens the book anew, and no alarm rings in between.
+    // Each call opens the book again, and no alarm runs in between.
     for _ in 0..20 {
         shop.call("GET", "/v1/order?out_trade_no=PAID", "");
         let now = count(&world, "SELECT count(*) FROM listed");
@@ -310,8 +312,8 @@ fn indexing_goes_on_where_it_was_interrupted() {
     );
 }
 
-/// An object that is nearly full keeps its room for what is paid: its lists stay
-/// closed, and no alarm rings without end.
+/// An object that is nearly full reserves its space for what is paid: its lists
+/// stay unavailable, and its alarm is not repeated without end.
 #[test]
 fn a_book_that_is_nearly_full_is_not_indexed() {
     let (world, shop) = stored(BOOK_0_1_0);
@@ -329,7 +331,7 @@ fn a_book_that_is_nearly_full_is_not_indexed() {
 fn orders_that_an_earlier_version_writes_after_a_rollback_are_indexed() {
     let (world, shop) = stored(BOOK_0_1_0);
     get(&shop, "/v1/orders");
-    // As version 0.1.0 writes: without the column `listed`.
+    // Written like version 0.1.0: without the column `listed`.
     world
         .sql(
             "demo",
@@ -350,7 +352,7 @@ fn orders_that_an_earlier_version_writes_after_a_rollback_are_indexed() {
     assert_eq!(get(&shop, "/v1/checkouts")["checkouts"], json!([]));
 }
 
-/// A row that cannot be read is no reason not to open, nor to hide the others.
+/// An unreadable row neither prevents opening nor hides the others.
 #[test]
 fn an_unreadable_row_does_not_stop_the_index() {
     let (world, shop) = stored(&format!(

@@ -3,10 +3,10 @@
 //! earlier version writes must be read, and what this version writes must be
 //! what an earlier one reads.
 //!
-//! `wire/*.txt` hold recorded calls (`>`) and replies (`<`), one example or more
-//! for each call and for each form of its reply. Each must be read by this
-//! version and be written again byte for byte. A call that is added gets an
-//! example here; an example is never changed.
+//! `wire/*.txt` contain recorded calls (`>`) and replies (`<`), at least one
+//! example for each call and for each form of its reply. This version must read
+//! each and write it again byte for byte. A new call gets an example here; an
+//! example is never changed.
 
 use gateway::book::{self, Call, Command, command};
 use gateway::http::error::ApiError;

@@ -1,5 +1,5 @@
-//! What WeChat refuses as too frequent: the call is paused, nothing is lost, and
-//! a long pause raises an alarm.
+//! Calls that WeChat refuses as too frequent: the call is paused, nothing is
+//! lost, and a long pause raises an alarm.
 
 use crate::fixtures::{self, each, order_by};
 use serde_json::{Value, json};
@@ -42,8 +42,8 @@ fn refund_status(shop: &Shop, number: &str) -> Value {
     answer["data"]["refunds"][0]["refund_status"].clone()
 }
 
-/// Where this kind of merchant's refunds are asked for at WeChat, and the code
-/// with which its dialect says "too often".
+/// The path of refunds for this kind of merchant at WeChat, and the dialect's
+/// code for "too often".
 fn refunds_of(kind: Kind) -> (&'static str, &'static str) {
     match (kind.dialect, kind.id) {
         ("v2", _) => ("/secapi/pay/refund", "FREQUENCY_LIMITED"),
@@ -169,7 +169,7 @@ fn a_statement_is_not_asked_for_while_they_are_too_frequent() {
         fixtures::paid(world, shop, "S1");
         world.advance(24 * 3600);
         refuse(world, fault, "FREQUENCY_LIMITED", 1);
-        // The pause of a statement is the isolate's.
+        // The pause of a statement is in the isolate.
         let gateway = world.gateway();
         let ask = || {
             let request = http::Request::get(format!("{GATEWAY}/v1/statement?bill_date=20260102"))
@@ -226,7 +226,7 @@ fn five_minutes_of_too_often_are_an_alarm_that_names_the_call() {
     assert_eq!(refund_status(&shop, "L1"), "SUCCESS", "and it is made");
 }
 
-/// What WeChat's servers answer instead of a document with a code.
+/// The answers of WeChat's servers instead of a document with a code.
 #[test]
 fn too_often_is_understood_without_a_signature() {
     const WORDS: &str = "<xml><return_code><![CDATA[FAIL]]></return_code>\
@@ -281,7 +281,7 @@ fn a_pause_outlives_the_object() {
     }
     refuse(&world, "/secapi/pay/refund", "FREQUENCY_LIMITED", 1);
     refund(&shop, "O1", "R1");
-    // Each call opens the object anew.
+    // Each call opens the object again.
     refund(&shop, "O2", "R2");
     assert_eq!(count(&world, "/secapi/pay/refund"), 1);
 }

@@ -1,4 +1,4 @@
-//! The certificates that merchants call WeChat with: the client certificate of
+//! The certificates that merchants present to WeChat: the client certificate of
 //! v2's refunds and reverses, one for each `mch_id`, and the API certificate
 //! that v3 signs with.
 
@@ -13,7 +13,7 @@ fn binding(name: &str) -> Value {
 /// Changes a merchant's settings; status and answer.
 fn patch(world: &Memory, shop: &Shop, change: &Value) -> (u16, Value) {
     let answer = world.change_merchant(&shop.id, change);
-    // Every isolate knows it after half a minute.
+    // Every isolate has the change after half a minute.
     world.advance(31);
     answer
 }
@@ -117,7 +117,7 @@ fn reverse_without_client_certificate_is_refused_and_changes_nothing() {
     assert_eq!(shop.status("Q1")["trade_state"], "SUCCESS");
     let unknown = json!({"out_trade_no": "Q2"}).to_string();
     assert_eq!(shop.call("POST", "/v1/reverse", unknown).0, 404);
-    // The same Quick Pay again is answered as it stands.
+    // The same Quick Pay again is answered with its current state.
     assert_eq!(
         quick_pay(&world, &shop, "pays").1["data"]["trade_state"],
         "SUCCESS"
@@ -346,7 +346,7 @@ fn a_v3_certificate_that_wechat_does_not_know_raises_an_alarm_with_its_serial_nu
     assert_eq!(refunds(&shop)[0]["refund_status"], "SUCCESS");
 }
 
-/// A body that was damaged on its way is refused like a wrong key.
+/// A body that was corrupted in transit is refused like a wrong key.
 #[test]
 fn a_v3_signature_that_is_refused_once_raises_no_alarm() {
     let account = |world: &Memory| world.account("1900000109")["v3"].clone();
@@ -369,7 +369,7 @@ fn a_v3_signature_that_is_refused_once_raises_no_alarm() {
         world.advance(3 * 3600);
         assert_eq!(refunds(&shop)[0]["refund_status"], "SUCCESS", "{times}");
     }
-    // A Quick Pay is sent once. The query that follows decides.
+    // A Quick Pay is sent once. The query after it decides.
     let world = Memory::default();
     let shop = fixtures::shop(&world, "demo-v3");
     let path = "POST /v3/global/micropay/transactions/pay";
@@ -383,8 +383,8 @@ fn a_v3_signature_that_is_refused_once_raises_no_alarm() {
     assert_eq!(shop.alarms(), []);
 }
 
-/// What WeChat answers unsigned blames the certificate only in the words that
-/// are documented, and only in a call that presents it.
+/// An unsigned answer of WeChat is about the certificate only with the
+/// documented text, and only for a call that presents it.
 #[test]
 fn only_the_documented_words_refuse_the_client_certificate() {
     let fail = |said: &str| {
@@ -413,13 +413,13 @@ fn only_the_documented_words_refuse_the_client_certificate() {
         let raised = shop.alarms() == unusable("1900000109");
         assert_eq!(raised, is_refused, "{said}");
 
-        // A call without the certificate says nothing about it.
+        // An answer to a call without the certificate is not about it.
         let world = Memory::default();
         let shop = fixtures::shop(&world, "demo");
         world.upstream([Upstream::Proxy(200, fail(said), "x")]);
         shop.call("POST", "/v1/order", order("N1").to_string());
         assert_ne!(shop.alarms(), unusable("1900000109"), "{said}");
-        // Words about the merchant say that payers cannot pay.
+        // Text about the merchant means that payers cannot pay.
         let is_about_merchant = said.contains("商户");
         let expected =
             is_about_merchant.then(|| ("PAYMENTS_REFUSED".to_owned(), "1900000109".to_owned()));
@@ -452,14 +452,15 @@ fn a_notice_under_a_public_key_that_was_never_entered_raises_an_alarm_that_names
         let percent = |percent: i64| {
             world.control(&path, &json!({"public_key_percent": percent}));
         };
-        // A merchant that is entered with WeChat's certificates only.
+        // A merchant with WeChat's certificates only.
         percent(0);
         let shop = fixtures::shop(&world, id);
         let made = shop.order(&fixtures::order("N1"));
         world.scan(&made["code_url"]);
         percent(100);
         let notice = world.take_notices().remove(0);
-        // The answers come under a certificate, so that only the notice tells.
+        // The answers are signed under a certificate, so only the notice names
+        // the key.
         percent(0);
         let send = |body: &str| {
             let mut request = http::Request::post(&notice.url);
@@ -475,7 +476,8 @@ fn a_notice_under_a_public_key_that_was_never_entered_raises_an_alarm_that_names
         let account = world.account(kind.mch_id);
         assert_eq!(*serial, account["v3"]["platform"]["public_key_id"]);
         assert!(serial.starts_with("PUB_KEY_ID_"), "{id}: {serial}");
-        // The header alone, with a resource that does not open, proves no sender.
+        // The header alone, with a resource that cannot be decrypted, proves no
+        // sender.
         let opened = notice
             .body
             .replacen("\"ciphertext\":\"", "\"ciphertext\":\"A", 1);

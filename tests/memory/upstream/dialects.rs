@@ -1,12 +1,12 @@
-//! The same payments in every dialect: what a merchant and a payer do does not
-//! depend on what the upstream speaks.
+//! The same payments in every dialect: the calls of merchants and payers do not
+//! depend on the upstream's protocol.
 
 use crate::fixtures::{each, order_by, paid, shop};
 use serde_json::{Value, json};
 use testkit::demo::Kind;
 use tests::memory::{Memory, SHOP_NOTIFY};
 
-/// Alice, as this merchant's application knows her.
+/// Alice's openid under this merchant's application.
 fn openid(kind: Kind, account: &Value) -> String {
     let sub = kind
         .sub_merchant
@@ -33,14 +33,15 @@ fn a_code_is_scanned_and_paid() {
             kind.id
         );
 
-        // By notice and the query that confirms it, not by the timer's; and
-        // acknowledged.
+        // By the notice and the query that confirms it, not by the timer's
+        // query; and acknowledged.
         let counters = &shop.report()["counters"];
         assert_eq!(counters["notice_taken"], 1, "{}: {counters}", kind.id);
         let calls = world.upstream_calls();
         let number_of = |kind: &str| calls.iter().filter(|path| path.contains(kind)).count();
         let queries = match kind.dialect {
-            // Its query is a GET of the order; all that iOnline takes has one path.
+            // Its query is a GET of the order; all calls of iOnline have one
+            // path.
             "v3" => number_of("/out-trade-no/"),
             "ionline" => calls.len() - 1,
             _ => number_of("query"),
@@ -282,7 +283,7 @@ fn a_statement_can_be_had_for_90_days_and_from_apiv3_global_for_180_the_last_inc
     each(|world, kind, shop| {
         let kept_days = match (kind.dialect, kind.id) {
             ("ionline", _) => return,
-            // Of the mainland.
+            // The mainland's.
             (_, "lantern-v3") | ("v2", _) => 90,
             _ => 180,
         };

@@ -1,6 +1,6 @@
-//! What the gateway really asks of WeChat Pay and of iOnline, and what the
-//! sandbox really answers, against the field lists of every dialect: what is
-//! required is there, and what is there has its type, length and form.
+//! The gateway's requests to WeChat Pay and iOnline, and the sandbox's answers,
+//! compared with the field lists of every dialect: every required field is
+//! present, and every field has its type, length and form.
 
 #[path = "../../../wechatpay/tests/documented/check.rs"]
 mod check;
@@ -15,7 +15,7 @@ use wechatpay::common::Fields;
 const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 \
     (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
 
-/// Everything that a merchant can ask for.
+/// Makes every call that a merchant can make.
 fn use_it_all(world: &Memory, shop: &Shop, account: &Value, sub_merchant: Option<usize>) {
     let openid = sub_merchant
         .map(|at| &account["sub_merchants"][at]["openids"]["alice"])
@@ -43,7 +43,7 @@ fn use_it_all(world: &Memory, shop: &Shop, account: &Value, sub_merchant: Option
     let refund = json!({"out_trade_no": "N1", "refund_fee": 500, "out_refund_no": "R1",
                         "reason": "One cup was cold"});
     shop.call("POST", "/v1/refund", refund.to_string());
-    // While it is under way, WeChat is queried about it.
+    // While it is open, it is queried at WeChat.
     world.advance(11);
     shop.call("GET", "/v1/refund?out_trade_no=N1", "");
     world.advance(24 * 60 * 60);
@@ -60,9 +60,9 @@ fn use_it_all(world: &Memory, shop: &Shop, account: &Value, sub_merchant: Option
     shop.call("GET", "/v1/doctor", "");
 }
 
-/// What each call of the gateway sends in each dialect: of v2 paths, of APIv3
-/// operations, of iOnline services. Empty where the dialect has no such call, or
-/// none that leaves the gateway.
+/// The requests of each call of the gateway in each dialect: paths of v2,
+/// operations of APIv3, services of iOnline. Empty where the dialect has no
+/// such call, or sends nothing for it.
 struct Sends {
     call: &'static str,
     v2: &'static [&'static str],
@@ -112,7 +112,7 @@ const CALLS: [Sends; 21] = [
         v2: &["/pay/closeorder"],
         global: &["POST /v3/global/transactions/out-trade-no/{out_trade_no}/close"],
         mainland: &["POST /v3/pay/transactions/out-trade-no/{out_trade_no}/close"],
-        // iOnline has no such call: an order ends by time.
+        // iOnline has no such call: an order ends by its expiry.
         ionline: &[],
     },
     Sends {
@@ -183,8 +183,7 @@ const CALLS: [Sends; 21] = [
         mainland: &["POST /v3/security/echo"],
         ..NOTHING
     },
-    // What every call of APIv3 goes through; WeChat's certificates are asked for
-    // by it alone.
+    // Every call of APIv3 uses this; only it requests WeChat's certificates.
     Sends {
         call: "ask",
         global: &["GET /v3/global/certificates"],
@@ -212,15 +211,15 @@ const CALLS: [Sends; 21] = [
         call: "check_certificate",
         ..NOTHING
     },
-    // How a v3 side is made, and which region it speaks to.
+    // These construct a v3 side and select its region.
     Sends {
         call: "region",
         ..NOTHING
     },
 ];
 
-/// The calls of one dialect as its source has them: the methods of its side of
-/// an upstream that the rest of the gateway can use.
+/// The calls of one dialect in its source: the methods that the rest of the
+/// gateway can use.
 fn calls_in(source: &str) -> BTreeSet<String> {
     let methods = source.lines().filter_map(|line| {
         let line = line.strip_prefix("    pub(super) ")?;
@@ -230,8 +229,8 @@ fn calls_in(source: &str) -> BTreeSet<String> {
     methods.filter(|name| name != "of").collect()
 }
 
-/// Every call that a dialect's source has was seen on the wire. A call that the
-/// table does not have fails here, and so does one that no test above makes.
+/// Asserts that every call in a dialect's source was sent. It fails for a call
+/// that the table does not have, and for one that no test above makes.
 fn check_all_were_made(
     source: &str,
     sends: fn(&Sends) -> &'static [&'static str],
@@ -257,8 +256,8 @@ fn check_all_were_made(
     }
 }
 
-/// APIv3 merchants: those of every day, an institution of the mainland, and one
-/// of the mainland that WeChat answers under its certificates.
+/// APIv3 merchants: those of the other tests, an institution of the mainland,
+/// and a mainland merchant that WeChat answers under its certificates.
 fn v3_kinds() -> Vec<Kind> {
     let named = |id: &str| *MERCHANTS.iter().find(|kind| kind.id == id).unwrap();
     let mut kinds: Vec<Kind> = MERCHANTS.to_vec();
@@ -292,7 +291,7 @@ fn requests_have_exactly_the_documented_fields() {
         pay_by_h5(&world, &shop);
         let institution = kind.sub_merchant.is_some();
         for exchange in world.exchanges() {
-            // The link that the mainland gives for a statement, and its table.
+            // The mainland's link to a statement, and its table.
             if exchange.path_and_query.starts_with("/v3/billdownload/") {
                 continue;
             }
@@ -304,7 +303,7 @@ fn requests_have_exactly_the_documented_fields() {
                 &exchange.body,
             );
             let is_table = operation.ends_with("/statements");
-            // A query's answer before the payment is not in the lists.
+            // The lists do not have a query's answer before the payment.
             let is_unpaid = exchange.answer.contains("\"trade_state\"")
                 && !exchange.answer.contains("\"success_time\"");
             if [200, 204].contains(&exchange.status) && !is_table && !is_unpaid {
@@ -333,7 +332,7 @@ fn requests_have_exactly_the_documented_fields() {
     }
 }
 
-/// A merchant that offers everything that its dialect has.
+/// A merchant with every payment method of its dialect.
 fn shop_with_h5(world: &Memory, kind: Kind) -> (Shop, Value) {
     let account = world.account(kind.mch_id);
     let granted = json!({"trade_types": ["JSAPI", "NATIVE", "APP", "MWEB", "MICROPAY"]});
@@ -353,8 +352,8 @@ fn pay_by_h5(world: &Memory, shop: &Shop) {
     assert_eq!(status, 200, "{prepared}");
 }
 
-/// The forms that the field lists leave to prose: of every text its length, of
-/// some their characters.
+/// The forms that the field lists describe in prose: the length of every text,
+/// and the characters of some.
 fn check_forms(path_and_query: &str, body: &str) {
     let Ok(body) = serde_json::from_str::<Value>(body) else {
         return;
@@ -405,11 +404,12 @@ fn check_forms(path_and_query: &str, body: &str) {
     }
 }
 
-/// The lists of v2: those of the same description, `report` and `reverse` those
-/// of the WeChat Pay v2 manual, sections 9.8 and 5.5.
+/// The lists of v2: from the same description; `report` and `reverse` from the
+/// WeChat Pay v2 manual, sections 9.8 and 5.5.
 const V2: &str = include_str!("../../../wechatpay/tests/documented/v2.json");
 
-/// What the v2 manual for merchants outside the mainland adds to the lists.
+/// Fields that the v2 manual for merchants outside the mainland adds to the
+/// lists.
 const V2_ADDS: [&str; 5] = [
     "sign_type",
     "sub_appid",
@@ -418,7 +418,7 @@ const V2_ADDS: [&str; 5] = [
     "nonce_str",
 ];
 
-/// One number of these is enough.
+/// One of these numbers is enough.
 const V2_NUMBERS: [&str; 4] = [
     "transaction_id",
     "out_trade_no",
@@ -426,7 +426,7 @@ const V2_NUMBERS: [&str; 4] = [
     "refund_id",
 ];
 
-/// Of settlements not paid out yet, no days are named.
+/// A query of settlements that are not paid out yet names no days.
 const V2_DAYS: [&str; 2] = ["date_start", "date_end"];
 
 fn check_listed(call: &str, listed: &Value, fields: &Fields, adds: &[&str], excused: &[&str]) {

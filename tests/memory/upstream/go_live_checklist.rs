@@ -1,4 +1,4 @@
-//! Those items of Tencent's go-live checklist that no other suite names:
+//! The items of Tencent's go-live checklist that no other suite names:
 //! docs/checklist.md has the whole table.
 
 use crate::checkout::sign_in::{self, Browser, WECHAT};
@@ -33,8 +33,8 @@ fn g1_each_dialect_and_region_has_its_host_and_paths() {
 fn g6_a_notice_is_answered_without_waiting_for_wechat_or_the_merchant() {
     each(|world, kind, shop| {
         pay(world, shop, "G6");
-        // WeChat and the merchant are both out of reach: the query that is to
-        // confirm the payment is repeated by the timer.
+        // WeChat and the merchant are both unreachable: the timer repeats the
+        // query that is to confirm the payment.
         world.upstream([Upstream::LosesRequest; 20]);
         world.send_notices();
         assert_eq!(
@@ -60,7 +60,7 @@ fn g6_keys_that_grow_old_keep_no_notice_waiting() {
     world.advance(12 * 3600 - 60);
     pay(&world, &shop, "G6");
     let before = asked();
-    // Its first notice is lost, and WeChat is out of reach.
+    // Its first notice is lost, and WeChat is unreachable.
     world.upstream([Upstream::LosesRequest; 100]);
     world.lose_notices(true);
     world.advance(2 * 60);
@@ -173,7 +173,7 @@ fn p5_the_latest_payment_is_at_least_a_minute_away() {
     }
 }
 
-/// Of the payer's browser, and not of the merchant's server.
+/// The address of the payer's browser, and not of the merchant's server.
 #[test]
 fn h1_wechat_learns_the_payers_own_address() {
     for id in ["demo", "demo-v3"] {
@@ -264,7 +264,7 @@ fn j5_the_page_lies_in_the_directory_that_the_operator_is_told() {
     assert_eq!(status, 200, "{prepared}");
     let pay = json!({"payer": "alice", "package": prepared["jsapi"], "action": "pay",
                      "page_url": format!("{GATEWAY}{page}")});
-    // One above it or below it is another.
+    // A page above or below it is in another directory.
     let above = format!("{GATEWAY}/");
     for (registered, opens) in [
         (above, false),

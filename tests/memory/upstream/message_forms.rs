@@ -44,7 +44,7 @@ fn odd_numbers_in_unused_fields_lose_no_payment() {
     }
 }
 
-/// What is used is checked: an amount is never read from such a number.
+/// A used field is checked: an amount is never read from such a number.
 #[test]
 fn an_odd_number_in_a_used_field_is_refused() {
     for total in [json!(150.0), json!(150.5), json!(u64::MAX), json!("150")] {
@@ -63,7 +63,7 @@ fn odd_numbers_in_an_answer_lose_no_payment() {
         let shop = shop(&world, "demo-v3");
         world.lose_notices(true);
         pay(&world, &shop, "M1");
-        // WeChat's answer to a query, with new fields; its signature holds.
+        // WeChat's answer to a query, with new fields and a valid signature.
         let order = &world.orders_at_wechat()[0];
         let answer = json!({
             "appid": order["appid"], "mchid": "1900000109",
@@ -101,7 +101,7 @@ fn a_probe_on_an_answer_is_asked_again_once() {
     assert_eq!((status, sent), (200, 2), "{answer}");
 
     // Only once: a second probe leaves the outcome unknown, and the merchant's
-    // own repetition gives the same order.
+    // own repetition returns the same order.
     let (status, answer, sent, _, shop) = order_after_probes(2);
     assert_eq!((status, sent), (502, 2), "{answer}");
     assert_eq!(answer["code"], "UPSTREAM_UNVERIFIED");
@@ -126,7 +126,7 @@ fn a_quick_pay_answered_by_a_probe_is_queried_and_not_sent_again() {
     assert_eq!(calls(&world, "/micropay/transactions/pay"), 1);
 }
 
-/// v2 signs in the document, so that is where its probes are.
+/// v2's signature is in the document, and so are its probes.
 #[test]
 fn a_probe_on_an_answer_of_v2_is_asked_again_once() {
     let world = Memory::default();
@@ -169,7 +169,7 @@ fn wechat_is_told_the_payers_address_where_the_caller_gives_it() {
     let fields = sent_xml(&world, "/unifiedorder");
     assert_eq!(fields.get("spbill_create_ip"), Some("203.0.113.7"));
 
-    // Without it, the caller's own.
+    // Without it, the caller's own address is sent.
     let request = http::Request::post("https://pay.example.com/v1/order")
         .header("api-key", &shop.api_key)
         .header("cf-connecting-ip", "198.51.100.9")
@@ -212,8 +212,8 @@ fn app_orders_send_no_page_scene() {
     );
 }
 
-/// WeChat Pay v2 manual, section 9.8: the call's own results, the address of who
-/// had it made, and a report of each whole Quick Pay.
+/// WeChat Pay v2 manual, section 9.8: the call's own results, the address of
+/// its caller, and a report of each whole Quick Pay.
 #[test]
 fn speed_reports_say_what_was_answered_and_quick_pay_has_its_own() {
     let world = Memory::default();
@@ -258,7 +258,7 @@ fn speed_reports_say_what_was_answered_and_quick_pay_has_its_own() {
         assert_eq!(report.get(name), Some(value), "{name}");
     }
 
-    // Refused: the whole service failed.
+    // Refused: the result of the whole service is a failure.
     pay("R2", "insufficient");
     world.advance(2);
     let report = reports().pop().unwrap();
@@ -322,7 +322,7 @@ fn a_merchant_settles_in_any_currency_and_orders_in_one_of_its_own() {
     );
 }
 
-/// A merchant that is settled in Hong Kong dollars prices in francs and yen.
+/// A merchant that settles in Hong Kong dollars makes orders in francs and yen.
 #[test]
 fn v3_global_prices_in_another_currency_than_it_settles_in() {
     for (currency, fee) in [("CHF", 1750), ("JPY", 1980), ("CNY", 100)] {
@@ -349,7 +349,7 @@ fn v3_global_prices_in_another_currency_than_it_settles_in() {
             "{answer}"
         );
     }
-    // What the account does not have, WeChat refuses.
+    // A currency that the account does not have is refused by WeChat.
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     let body = with(order("C2"), &json!({"fee_type": "KWD"}));
@@ -384,7 +384,7 @@ fn v3_global_needs_a_shop_for_h5() {
     }
 }
 
-/// The attach of v3 Global has 127 bytes at most, the mainland's 128.
+/// The attach of v3 Global has at most 127 bytes, the mainland's 128.
 #[test]
 fn an_attach_is_as_long_as_the_dialect_allows() {
     for (id, most) in [
@@ -407,9 +407,9 @@ fn an_attach_is_as_long_as_the_dialect_allows() {
     }
 }
 
-/// A sandbox that insists on the five minutes (WeChat Pay v2 manual, section
-/// 9.3): the payer who changes devices pays all the same, the first order is
-/// closed when it may be, and a second payment goes back.
+/// A sandbox that enforces the five minutes (WeChat Pay v2 manual, section
+/// 9.3): a payer who changes devices can pay all the same, the first order is
+/// closed when that is allowed, and a second payment is refunded.
 #[test]
 fn a_close_that_is_refused_as_too_early_stops_no_payer() {
     for second_payment in [false, true] {
@@ -427,7 +427,7 @@ fn a_close_that_is_refused_as_too_early_stops_no_payer() {
         let (status, prepared) = phone.post(&call(&page, "order"));
         assert_eq!(status, 200, "{prepared}");
         assert!(prepared["jsapi"].is_object(), "{prepared}");
-        // Asked again, the phone keeps its order.
+        // After another request, the phone keeps its order.
         let (_, again) = phone.post(&call(&page, "order"));
         assert_eq!(again["jsapi"]["package"], prepared["jsapi"]["package"]);
 
@@ -461,7 +461,7 @@ fn a_close_that_is_refused_as_too_early_stops_no_payer() {
     }
 }
 
-/// A close whose answer was lost is no refusal: the next order waits.
+/// A close whose answer was lost is not a refusal: the next order waits.
 #[test]
 fn a_close_without_an_answer_is_asked_again_before_the_next_order() {
     let world = Memory::default();
@@ -498,8 +498,8 @@ fn statement_request(shop: &Shop, query: &str) -> gateway::runtime::Request {
     .unwrap()
 }
 
-/// A statement of four hundred thousand rows leaves as it arrives: what is not
-/// taken is not read.
+/// A statement of four hundred thousand rows is passed on as it is received: it
+/// is read only as fast as the client reads.
 #[test]
 fn a_long_statement_is_passed_on_as_it_arrives() {
     let world = Memory::default();
@@ -564,7 +564,7 @@ fn a_long_statement_is_paged() {
     }
 }
 
-/// What WeChat answers instead of a v2 statement.
+/// An answer of WeChat instead of a v2 statement.
 fn statement_says(body: &'static str) -> (u16, Value) {
     let world = Memory::default();
     let shop = world.shop("demo");
@@ -629,7 +629,8 @@ fn what_is_wrong_with_a_statement_is_not_blamed_on_a_key() {
     }
 }
 
-/// A file that is not whole breaks off, so that no client takes it for complete.
+/// An incomplete file ends with an error, so that no client takes it for
+/// complete.
 #[test]
 fn a_statement_that_is_cut_short_breaks_off() {
     let world = Memory::default();
@@ -698,8 +699,8 @@ fn bill_types_are_listed_and_recharge_refunds_are_one() {
     );
 }
 
-/// v2 keeps ninety days, `APIv3` a hundred and eighty, the last one included: by
-/// the calendar of China, at any time of the day.
+/// v2 keeps ninety days, `APIv3` a hundred and eighty, the last one included:
+/// by the calendar of China, at any time of the day.
 #[test]
 fn a_statement_is_kept_to_exactly_its_last_day() {
     // 2026-01-02 11:04:05 in China.

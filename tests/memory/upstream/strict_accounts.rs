@@ -1,4 +1,4 @@
-//! What the gateway sends keeps to the manual even where WeChat is known to be
+//! The gateway's requests follow the manual even where WeChat is known to be
 //! lenient: the sandbox's accounts are strict in every suite.
 
 use crate::checkout::environments::{SAFARI, with_h5};
@@ -69,7 +69,7 @@ fn an_ipv6_address_is_told_only_where_its_field_has_room() {
     }
 }
 
-/// The longest number that an order can have.
+/// The longest number of an order.
 const LONG: &str = "12345678901234567890123456789012";
 
 fn paid(world: &Memory, shop: &Shop) {

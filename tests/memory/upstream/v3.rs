@@ -1,5 +1,5 @@
-//! APIv3: whose keys are believed, where its notices go, and what a wrong
-//! credential is answered with.
+//! APIv3: which keys are accepted, which merchant a notice belongs to, and the
+//! answers to wrong credentials.
 
 use crate::fixtures::{body, order, pay, shop};
 use base64::Engine;
@@ -35,7 +35,7 @@ fn counters(shop: &Shop) -> Value {
     shop.report()["counters"].clone()
 }
 
-// Whose keys are believed.
+// Which keys are accepted.
 
 #[test]
 fn g9_certificates_are_downloaded_once_and_fetched_again_twice_a_day() {
@@ -58,7 +58,8 @@ fn g9_a_new_certificate_is_fetched_when_it_signs() {
     let shop = shop(&world, "demo-v3");
     pay(&world, &shop, "K1");
     world.advance(120);
-    // It appears beside the old one, takes over, and the old one goes.
+    // It can be downloaded with the old one, then signs, and the old one is
+    // removed.
     for (number, expected) in [("K2", 1), ("K3", 2), ("K4", 2)] {
         let rotate = json!({"rotate_platform_certificate": true});
         platform(&world, "1900000109", &rotate);
@@ -141,7 +142,7 @@ fn a_merchant_with_the_public_key_alone_needs_no_certificates() {
     assert!(downloads(&world) <= 1, "a refusal is remembered");
 }
 
-// What is not believed.
+// Rejected messages.
 
 #[test]
 fn g3_g5_a_notice_that_is_not_wechats_changes_nothing() {
@@ -168,7 +169,7 @@ fn g3_g5_a_notice_that_is_not_wechats_changes_nothing() {
         let seen = counters(&shop);
         assert_eq!(seen[counter], 1, "{name}: {seen}");
         assert_eq!(seen["order:SUCCESS"], Value::Null, "{name}: {seen}");
-        // Refused, so it comes again: this time as WeChat writes it.
+        // It was rejected, so WeChat sends it again, this time correctly.
         world.advance(15);
         assert_eq!(world.received().len(), 1, "{name}");
         assert_eq!(counters(&shop)["notice_taken"], 1, "{name}");
@@ -237,7 +238,8 @@ fn i1_i2_i3_an_institutions_notices_go_to_the_merchant_they_name() {
     let world = Memory::default();
     let peak = shop(&world, "peak-v3");
     let ferry = shop(&world, "ferry-v3");
-    // Each of the two has an order; the notices go to the other's address.
+    // Each of the two has an order; the notices are sent to the other's
+    // address.
     pay(&world, &peak, "I1");
     let sent = world.take_notices();
     let [sent] = &sent[..] else {
@@ -409,7 +411,7 @@ fn a_key_that_cannot_be_right_is_refused_where_it_is_entered() {
             "{field}: the answer repeats the key"
         );
     }
-    // The merchant's own public key in the place of WeChat Pay's.
+    // The merchant's own public key instead of WeChat Pay's.
     let mut body = body(&world, "demo-v3");
     body["wechatpay_public_key_id"] = json!("PUB_KEY_ID_0119000001092024110100000000");
     body["wechatpay_public_key"] = v3["public_key"].clone();
@@ -439,8 +441,8 @@ fn a_signature_that_wechat_does_not_accept_is_explained() {
     );
 }
 
-/// One merchant's own keys verified a notice that named another merchant of
-/// the same institution.
+/// One merchant's own keys once verified a notice that named another merchant
+/// of the same institution.
 #[test]
 fn a_notice_is_believed_only_under_the_keys_of_the_merchant_it_names() {
     let world = Memory::default();
@@ -496,7 +498,8 @@ fn a_notice_is_believed_only_under_the_keys_of_the_merchant_it_names() {
     assert_eq!(world.received(), []);
 }
 
-/// A key whose private numbers are another's reads like any other.
+/// A key whose private numbers do not belong together can be parsed like any
+/// other.
 #[test]
 fn a_private_key_that_cannot_sign_is_refused_where_it_is_entered() {
     let world = Memory::default();
@@ -520,7 +523,8 @@ fn a_private_key_that_cannot_sign_is_refused_where_it_is_entered() {
     assert_eq!(answer["field"], "private_key");
 }
 
-/// A refusal about our request, not about the order, does not end a reverse.
+/// A refusal about the gateway's request, not about the order, does not end a
+/// reverse.
 #[test]
 fn q7_a_reverse_goes_on_when_the_settings_are_mended() {
     let world = Memory::default();
@@ -560,7 +564,7 @@ fn p3_an_amount_in_another_currency_is_refused_where_no_currency_is_sent() {
     }
 }
 
-/// A checkout's time was over before iOnline's own: the order was closed here
+/// A checkout's order was once closed in the book before iOnline's own expiry,
 /// and could be paid there.
 #[test]
 fn an_ionline_order_is_open_for_as_long_as_it_can_be_paid() {
