@@ -22,10 +22,12 @@
 mod backup;
 pub mod cli;
 mod client;
+pub mod commands;
 mod encoding;
 mod gate;
 mod incoming;
 mod listeners;
+mod log;
 mod objects;
 mod proxies;
 mod rsa;
@@ -34,11 +36,3 @@ mod storage;
 mod threads;
 mod tls;
 mod wechat;
-
-pub use backup::{backup, restore};
-pub use client::{Upstreams, WithCertificate};
-pub use objects::open_directory;
-pub use proxies::{TrustedProxies, network};
-pub use threads::{Deployment, Threads};
-pub use tls::{Files, ServerCertificate};
-pub use wechat::SandboxServer;

@@ -107,6 +107,6 @@ impl Runtime for NativeRuntime {
     }
 
     fn print(&self, line: &str) {
-        println!("{line}");
+        self.thread.log.print(line);
     }
 }

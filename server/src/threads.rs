@@ -2,6 +2,7 @@
 
 use crate::client::{Client, Upstreams};
 use crate::incoming;
+use crate::log::Log;
 use crate::objects::{ObjectName, Objects};
 use crate::proxies::TrustedProxies;
 use crate::runtime::NativeRuntime;
@@ -40,6 +41,8 @@ pub struct Deployment {
     pub tls: Option<Arc<ServerConfig>>,
     /// Proxies whose address headers count.
     pub proxies: TrustedProxies,
+    /// Where the log is written.
+    pub log: Log,
     /// The number of threads.
     pub threads: usize,
 }
@@ -84,6 +87,7 @@ pub(crate) struct Thread {
     pub tls: Option<TlsAcceptor>,
     pub proxies: TrustedProxies,
     pub pages: Arc<HashMap<String, Vec<u8>>>,
+    pub log: Log,
     /// Becomes true when the thread is to end.
     pub stop: watch::Receiver<bool>,
     /// How many connections are served.
@@ -185,6 +189,7 @@ fn run(
             tls: deployment.tls.clone().map(TlsAcceptor::from),
             proxies: deployment.proxies.clone(),
             pages: deployment.pages.clone(),
+            log: deployment.log.clone(),
             stop,
             connections: Cell::new(0),
         });

@@ -47,6 +47,30 @@ pub fn workerd() -> Result<PathBuf> {
     )))
 }
 
+/// The program `weceive`, as cargo built it beside the test or the command that asks.
+///
+/// # Errors
+///
+/// It is not built.
+pub fn weceive() -> Result<PathBuf> {
+    let failed = |said: &dyn std::fmt::Display| {
+        Failure::new(
+            "find the program weceive",
+            said,
+            "run `cargo build -p weceive`; `cargo xtask test` builds it",
+        )
+    };
+    let this = env::current_exe().map_err(|error| failed(&error))?;
+    // Tests are in `deps` of the profile's directory, commands in the directory itself.
+    let beside = this
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|directory| directory.join("weceive"));
+    let found = beside.into_iter().find(|path| path.is_file());
+    found.ok_or_else(|| failed(&format_args!("it is not beside {}", this.display())))
+}
+
 /// The `esbuild` binary itself, without npm's launcher in between.
 ///
 /// # Errors

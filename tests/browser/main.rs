@@ -22,6 +22,7 @@ mod environments;
 mod languages;
 mod layout;
 mod links;
+mod native;
 mod network;
 mod no_javascript;
 mod repeat_visits;

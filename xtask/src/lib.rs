@@ -1,5 +1,5 @@
 //! The developer's commands: `cargo xtask dev`, `build`, `test`, `bench`, `sandbox`,
-//! `simulate`, `crash`, `fuzz`.
+//! `simulate`, `crash`, `fuzz`, `native`.
 //!
 //! In scope: getting the pinned tools, building the page and the two Workers, and starting what the other crates do:
 //! the system of `testkit`, the tests, the simulation, the benchmarks of `bench`. Not in scope: anything that a
@@ -10,7 +10,7 @@
 //! | [`setup`] | installs what is missing, and only that |
 //! | [`tools`] | the tools from crates.io: which, which versions, where they are |
 //! | [`build`], [`build_cache`], [`part`], [`size`], [`wasm`] | the page and the Workers: made when something changed, and measured |
-//! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`crash`], [`fuzz`], [`bench`] | the commands |
+//! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`crash`], [`fuzz`], [`bench`], [`native`] | the commands |
 //! | [`step`] | progress |
 
 #![allow(
@@ -24,6 +24,7 @@ pub mod build_cache;
 pub mod crash;
 pub mod dev;
 pub mod fuzz;
+pub mod native;
 pub mod part;
 pub mod sandbox;
 pub mod setup;

@@ -13,6 +13,7 @@ mod api;
 mod merchants;
 mod orders;
 mod profile;
+mod sandbox;
 mod sign;
 mod table;
 mod terminal;
@@ -20,8 +21,9 @@ mod terminal;
 use clap::{Args, Subcommand};
 
 pub use profile::ProfileCommand;
+pub use sandbox::{Clock, Trigger, clock, trigger};
 pub use sign::SignCommand;
-pub use terminal::{EXIT_CODES, Failure};
+pub use terminal::{EXIT_CODES, Failure, print};
 
 /// Options of every command that calls a deployment.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +39,13 @@ pub struct Target {
     /// Print the answer as JSON.
     #[arg(long, global = true)]
     json: bool,
+}
+
+impl Target {
+    /// Whether to print JSON.
+    pub fn json(&self) -> bool {
+        self.json
+    }
 }
 
 /// The commands that call a deployment.

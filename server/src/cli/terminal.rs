@@ -26,6 +26,15 @@ pub const EXIT_CODES: &str = "Exit codes:
   4  no answer, or a failure there: the same call can be repeated
   5  the answer is no: the doctor found a problem, or a signature does not hold";
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local(why) | Self::Refused(why) | Self::Unavailable(why) => f.write_str(why),
+            Self::No => f.write_str("the answer is no"),
+        }
+    }
+}
+
 impl Failure {
     fn code(&self) -> u8 {
         match self {
@@ -40,10 +49,8 @@ impl Failure {
     #[expect(clippy::print_stderr, reason = "a program for the terminal")]
     pub fn report(&self) -> ExitCode {
         match self {
-            Self::Local(why) | Self::Refused(why) | Self::Unavailable(why) => {
-                eprintln!("weceive: {why}");
-            }
             Self::No => {}
+            failure => eprintln!("weceive: {failure}"),
         }
         ExitCode::from(self.code())
     }

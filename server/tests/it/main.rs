@@ -11,6 +11,7 @@
 
 mod backup;
 mod commands;
+mod dev;
 mod payment;
 mod system;
 mod tls;

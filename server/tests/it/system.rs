@@ -73,6 +73,7 @@ pub fn gateway(port: u16, wechat: u16, certified: u16, directory: &Path) -> Runn
     running
 }
 
+#[track_caller]
 pub fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {

@@ -1,0 +1,68 @@
+//! `weceive backup` and `weceive restore`.
+
+use crate::backup::{backup, restore};
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Options of `weceive backup`.
+#[derive(Args, Debug)]
+pub struct BackupOptions {
+    /// The directory of the data.
+    #[arg(long, default_value = "data")]
+    directory: PathBuf,
+    /// A new directory for the copy.
+    target: PathBuf,
+}
+
+/// Options of `weceive restore`.
+#[derive(Args, Debug)]
+pub struct RestoreOptions {
+    /// The directory of the backup.
+    source: PathBuf,
+    /// The directory of the data, which must not exist yet.
+    #[arg(long, default_value = "data")]
+    directory: PathBuf,
+}
+
+impl BackupOptions {
+    /// Copies a deployment's data.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be copied, or its copy is damaged.
+    pub fn run(&self, json: bool) -> Result<(), String> {
+        let count = backup(&self.directory, &self.target, copying)?;
+        report(count, &self.target, json);
+        Ok(())
+    }
+}
+
+impl RestoreOptions {
+    /// Puts a backup in place.
+    ///
+    /// # Errors
+    ///
+    /// A file is damaged or cannot be copied, or the directory has data.
+    pub fn run(&self, json: bool) -> Result<(), String> {
+        let count = restore(&self.source, &self.directory, copying)?;
+        report(count, &self.directory, json);
+        Ok(())
+    }
+}
+
+fn report(files: usize, directory: &Path, as_json: bool) {
+    let directory = directory.display();
+    match as_json {
+        true => println!(
+            "{}",
+            json!({ "files": files, "directory": directory.to_string() })
+        ),
+        false => println!("{files} files are in {directory}"),
+    }
+}
+
+/// Shows that long work goes on.
+fn copying(file: &Path) {
+    eprintln!("copying {}", file.display());
+}
