@@ -20,6 +20,7 @@ use Audience::{Merchant, Operator, Payer, Public, WeChat};
 use Logged::{Always, Failures};
 use RateClass::{CheckoutMutation, Mutation, Own, Page};
 use http::Method;
+use serde::{Deserialize, Serialize};
 
 /// Who calls an endpoint. Until the caller is authenticated, this is the actor
 /// that the log and the audit name.
@@ -73,8 +74,70 @@ pub enum Logged {
     Failures,
 }
 
+/// What a named key may do. The merchant's own pair of keys, and its tokens, may
+/// do everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Scope {
+    /// Read orders, checkouts, refunds and deliveries.
+    #[serde(rename = "orders:read")]
+    OrdersRead,
+    /// Make, close and reverse orders and checkouts, and send deliveries again.
+    #[serde(rename = "orders:write")]
+    OrdersWrite,
+    /// Make and cancel refunds.
+    #[serde(rename = "refunds")]
+    Refunds,
+    /// Read, make and change payment links and products.
+    #[serde(rename = "links")]
+    Links,
+    /// Read totals, statements, settlements, alarms, the audit and the doctor.
+    #[serde(rename = "reports")]
+    Reports,
+    /// Make, list and revoke keys, and list and end tokens.
+    #[serde(rename = "keys")]
+    Keys,
+}
+
+impl Scope {
+    /// Every scope, in the order of the documents.
+    pub const ALL: [Self; 6] = [
+        Self::OrdersRead,
+        Self::OrdersWrite,
+        Self::Refunds,
+        Self::Links,
+        Self::Reports,
+        Self::Keys,
+    ];
+
+    /// Its name in the API and in storage.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OrdersRead => "orders:read",
+            Self::OrdersWrite => "orders:write",
+            Self::Refunds => "refunds",
+            Self::Links => "links",
+            Self::Reports => "reports",
+            Self::Keys => "keys",
+        }
+    }
+
+    /// The scope with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+macro_rules! scope {
+    (-) => {
+        None
+    };
+    ($scope:ident) => {
+        Some(Scope::$scope)
+    };
+}
+
 macro_rules! routes {
-    ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident;)*) => {
+    ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident $scope:tt;)*) => {
         /// Every endpoint. The function that answers it has the same name, with
         /// the exceptions in the module's documentation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +155,7 @@ macro_rules! routes {
                 audience: $audience,
                 rate: $rate,
                 logged: $logged,
+                scope: scope!($scope),
             },)*
         ];
     };
@@ -99,83 +163,86 @@ macro_rules! routes {
 
 routes! {
     /// The merchant's API.
-    POST   "/v1/order"                       CreateOrder       Merchant Own Always;
-    GET    "/v1/order"                       GetOrder          Merchant Own Always;
-    POST   "/v1/checksign"                   Checksign         Merchant Own Always;
-    GET    "/v1/checkout"                    GetCheckout       Merchant Own Always;
-    POST   "/v1/checkout"                    CreateCheckout    Merchant Own Always;
-    GET    "/v1/link"                        GetLinks          Merchant Own Always;
-    POST   "/v1/link"                        SetLink           Merchant Own Always;
-    POST   "/v1/micropay"                    Micropay          Merchant Own Always;
-    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always;
-    POST   "/v1/refund"                      CreateRefund      Merchant Own Always;
-    GET    "/v1/refund"                      GetRefunds        Merchant Own Always;
-    DELETE "/v1/refund"                      CancelRefund      Merchant Own Always;
-    POST   "/v1/close"                       CloseOrder        Merchant Own Always;
-    GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always;
-    GET    "/v1/settlement"                  Settlement        Merchant Own Always;
-    GET    "/v1/product"                     GetProduct        Merchant Own Always;
-    POST   "/v1/product"                     SetProduct        Merchant Own Always;
-    GET    "/v1/statement"                   Statement         Merchant Own Always;
-    POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always;
-    GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always;
-    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always;
-    GET    "/v1/audit"                       GetAudit          Merchant Own Always;
-    GET    "/v1/orders"                      ListOrders        Merchant Own Always;
-    GET    "/v1/refunds"                     ListRefunds       Merchant Own Always;
-    GET    "/v1/checkouts"                   ListCheckouts     Merchant Own Always;
-    GET    "/v1/links"                       ListLinks         Merchant Own Always;
-    GET    "/v1/deliveries"                  ListDeliveries    Merchant Own Always;
-    GET    "/v1/alarms"                      ListAlarms        Merchant Own Always;
-    GET    "/v1/totals"                      GetTotals         Merchant Own Always;
-    GET    "/v1/timeline"                    GetTimeline       Merchant Own Always;
-    GET    "/v1/doctor"                      Doctor            Merchant Own Always;
-    POST   "/v1/token"                       CreateToken       Merchant Own Always;
-    GET    "/v1/token"                       GetTokens         Merchant Own Always;
-    DELETE "/v1/token"                       RevokeToken       Merchant Own Always;
+    POST   "/v1/order"                       CreateOrder       Merchant Own Always OrdersWrite;
+    GET    "/v1/order"                       GetOrder          Merchant Own Always OrdersRead;
+    POST   "/v1/checksign"                   Checksign         Merchant Own Always OrdersRead;
+    GET    "/v1/checkout"                    GetCheckout       Merchant Own Always OrdersRead;
+    POST   "/v1/checkout"                    CreateCheckout    Merchant Own Always OrdersWrite;
+    GET    "/v1/link"                        GetLinks          Merchant Own Always Links;
+    POST   "/v1/link"                        SetLink           Merchant Own Always Links;
+    POST   "/v1/micropay"                    Micropay          Merchant Own Always OrdersWrite;
+    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always OrdersWrite;
+    POST   "/v1/refund"                      CreateRefund      Merchant Own Always Refunds;
+    GET    "/v1/refund"                      GetRefunds        Merchant Own Always OrdersRead;
+    DELETE "/v1/refund"                      CancelRefund      Merchant Own Always Refunds;
+    POST   "/v1/close"                       CloseOrder        Merchant Own Always OrdersWrite;
+    GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always Reports;
+    GET    "/v1/settlement"                  Settlement        Merchant Own Always Reports;
+    GET    "/v1/product"                     GetProduct        Merchant Own Always Links;
+    POST   "/v1/product"                     SetProduct        Merchant Own Always Links;
+    GET    "/v1/statement"                   Statement         Merchant Own Always Reports;
+    POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always Links;
+    GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always OrdersRead;
+    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite;
+    GET    "/v1/audit"                       GetAudit          Merchant Own Always Reports;
+    GET    "/v1/orders"                      ListOrders        Merchant Own Always OrdersRead;
+    GET    "/v1/refunds"                     ListRefunds       Merchant Own Always OrdersRead;
+    GET    "/v1/checkouts"                   ListCheckouts     Merchant Own Always OrdersRead;
+    GET    "/v1/links"                       ListLinks         Merchant Own Always Links;
+    GET    "/v1/deliveries"                  ListDeliveries    Merchant Own Always OrdersRead;
+    GET    "/v1/alarms"                      ListAlarms        Merchant Own Always Reports;
+    GET    "/v1/totals"                      GetTotals         Merchant Own Always Reports;
+    GET    "/v1/timeline"                    GetTimeline       Merchant Own Always OrdersRead;
+    GET    "/v1/doctor"                      Doctor            Merchant Own Always Reports;
+    GET    "/v1/keys"                        GetKeys           Merchant Own Always Keys;
+    POST   "/v1/keys"                        CreateKey         Merchant Own Always Keys;
+    DELETE "/v1/keys"                        RevokeKey         Merchant Own Always Keys;
+    POST   "/v1/token"                       CreateToken       Merchant Own Always Keys;
+    GET    "/v1/token"                       GetTokens         Merchant Own Always Keys;
+    DELETE "/v1/token"                       RevokeToken       Merchant Own Always Keys;
     /// The payer's page.
-    GET    "/pay/"                           Page              Payer Page Always;
-    GET    "/pay/status"                     PayStatus         Payer Page Failures;
-    GET    "/pay/live"                       PayLive           Payer Page Always;
-    POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always;
-    POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always;
+    GET    "/pay/"                           Page              Payer Page Always -;
+    GET    "/pay/status"                     PayStatus         Payer Page Failures -;
+    GET    "/pay/live"                       PayLive           Payer Page Always -;
+    POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always -;
+    POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always -;
     /// A payment link's form and pictures; its page is `/pay/` as well.
-    POST   "/pay/link"                       Buy               Payer Mutation Always;
-    GET    "/pay/result"                     LinkResult        Payer Page Always;
-    GET    "/pay/qr"                         LinkQr            Payer Mutation Always;
-    GET    "/pay/sheet"                      LinkSheet         Payer Mutation Always;
+    POST   "/pay/link"                       Buy               Payer Mutation Always -;
+    GET    "/pay/result"                     LinkResult        Payer Page Always -;
+    GET    "/pay/qr"                         LinkQr            Payer Mutation Always -;
+    GET    "/pay/sheet"                      LinkSheet         Payer Mutation Always -;
     /// The merchant's Mini Program.
-    GET    "/mini/status"                    MiniStatus        Payer Page Failures;
-    POST   "/mini/order"                     MiniOrder         Payer CheckoutMutation Always;
-    POST   "/mini/check"                     MiniCheck         Payer CheckoutMutation Always;
+    GET    "/mini/status"                    MiniStatus        Payer Page Failures -;
+    POST   "/mini/order"                     MiniOrder         Payer CheckoutMutation Always -;
+    POST   "/mini/check"                     MiniCheck         Payer CheckoutMutation Always -;
     /// The payer's openid.
-    GET    "/wx-bridge/oauth_bridge.php"     QuickAuth         Payer Mutation Always;
-    GET    "/oauth/callback"                 OauthCallback     Payer Mutation Always;
-    GET    "/oauth/return"                   QuickAuthReturn   Payer Mutation Always;
+    GET    "/wx-bridge/oauth_bridge.php"     QuickAuth         Payer Mutation Always -;
+    GET    "/oauth/callback"                 OauthCallback     Payer Mutation Always -;
+    GET    "/oauth/return"                   QuickAuthReturn   Payer Mutation Always -;
     /// Notices and callbacks of upstreams.
-    POST   "/notify/v2/{id}"                 Notice            WeChat Own Always;
-    POST   "/notify/v2/{id}/refund"          RefundNotice      WeChat Own Always;
-    POST   "/notify/v2/{id}/native"          ProductCallback   WeChat Own Always;
-    POST   "/notify/v3/{id}"                 V3Notice          WeChat Own Always;
-    POST   "/notify/v3/{id}/refund"          V3RefundNotice    WeChat Own Always;
-    POST   "/notify/ionline/{id}"            IonlineNotice     WeChat Own Always;
+    POST   "/notify/v2/{id}"                 Notice            WeChat Own Always -;
+    POST   "/notify/v2/{id}/refund"          RefundNotice      WeChat Own Always -;
+    POST   "/notify/v2/{id}/native"          ProductCallback   WeChat Own Always -;
+    POST   "/notify/v3/{id}"                 V3Notice          WeChat Own Always -;
+    POST   "/notify/v3/{id}/refund"          V3RefundNotice    WeChat Own Always -;
+    POST   "/notify/ionline/{id}"            IonlineNotice     WeChat Own Always -;
     /// The operator.
-    POST   "/admin/merchants"                CreateMerchant    Operator Own Always;
-    PATCH  "/admin/merchants/{id}"           ChangeMerchant    Operator Own Always;
-    POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always;
-    GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always;
-    POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always;
-    POST   "/admin/merchants/{id}/decide"    DecideOrder       Operator Own Always;
-    GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always;
-    GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always;
-    POST   "/admin/reseal"                   Reseal            Operator Own Always;
-    GET    "/admin/alarms"                   Alarms            Operator Own Always;
-    GET    "/metrics"                        Metrics           Operator Own Failures;
+    POST   "/admin/merchants"                CreateMerchant    Operator Own Always -;
+    PATCH  "/admin/merchants/{id}"           ChangeMerchant    Operator Own Always -;
+    POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always -;
+    GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always -;
+    POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always -;
+    POST   "/admin/merchants/{id}/decide"    DecideOrder       Operator Own Always -;
+    GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always -;
+    GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always -;
+    POST   "/admin/reseal"                   Reseal            Operator Own Always -;
+    GET    "/admin/alarms"                   Alarms            Operator Own Always -;
+    GET    "/metrics"                        Metrics           Operator Own Failures -;
     /// Public.
-    GET    "/openapi.json"                   Openapi           Public Own Failures;
-    GET    "/healthz"                        Healthz           Public Own Failures;
+    GET    "/openapi.json"                   Openapi           Public Own Failures -;
+    GET    "/healthz"                        Healthz           Public Own Failures -;
     /// The page's files.
-    GET    "/{id}"                           Asset             Public Own Failures;
+    GET    "/{id}"                           Asset             Public Own Failures -;
 }
 
 /// One row of the table.
@@ -193,6 +260,8 @@ pub struct Route {
     pub rate: RateClass,
     /// Which calls are logged.
     pub logged: Logged,
+    /// What a named key needs for it. Every call of a merchant has one.
+    pub scope: Option<Scope>,
 }
 
 /// The table's entry for a request.
@@ -337,6 +406,7 @@ mod tests {
             ("QUERY", "/v1/order", "POST, GET, HEAD"),
             ("BREW", "/v1/close", "POST"),
             ("PUT", "/v1/token", "POST, GET, HEAD, DELETE"),
+            ("PUT", "/v1/keys", "GET, HEAD, POST, DELETE"),
             ("POST", "/metrics", "GET, HEAD"),
             ("POST", "/healthz", "GET, HEAD"),
             ("POST", "/openapi.json", "GET, HEAD"),
@@ -349,6 +419,21 @@ mod tests {
                 Some(expected),
                 "{method} {path}"
             );
+        }
+    }
+
+    /// A call without a scope would be refused to every named key, and a scope of a
+    /// call that is no merchant's would mean nothing.
+    #[test]
+    fn every_call_of_a_merchant_needs_a_scope_and_no_other_call_does() {
+        for route in ROUTES {
+            let is_merchants = route.audience == Audience::Merchant;
+            assert_eq!(route.scope.is_some(), is_merchants, "{}", route.path);
+        }
+        for scope in Scope::ALL {
+            let name = serde_json::to_value(scope).unwrap();
+            assert_eq!(name, scope.name());
+            assert_eq!(Scope::named(scope.name()), Some(scope));
         }
     }
 

@@ -21,6 +21,7 @@ mod api {
     pub mod keys_and_tokens;
     pub mod lists;
     pub mod merchant_calls;
+    pub mod named_keys;
     pub mod openapi;
     pub mod settings;
     pub mod timeline;

@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! caller ─▶ directory: which merchant has the key ─▶ authenticate: limit of wrong keys
-//!                                                        └─▶ record_caller: log, audit, limit per key
+//!    │                                                  └─▶ record_caller: log, audit, limit per key
+//!    └────▶ require_scope: what a named key may do
 //! ```
+//!
+//! Every call of a merchant begins with [`caller`], so this is the one place where
+//! scopes are enforced. Which scope a call needs is in the table of routes.
 
 use crate::http::address::origin;
 use crate::http::client::network;
@@ -13,6 +17,7 @@ use crate::http::rate_limit::{FLOOD, Rate, WRONG_KEYS};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::{fingerprint, short};
 use crate::observe;
+use crate::route::{self, Scope};
 use crate::runtime::{Request, Runtime};
 use crate::services::Services;
 use std::future::Future;
@@ -31,8 +36,54 @@ pub enum Access {
     Keys,
 }
 
-/// The merchant that calls.
+/// What a named key has behind `test` or `live`; other keys have no second `_`.
+const NAMED: &str = "_key_";
+
+/// Whether this is a named key, by its form.
+fn is_named(api_key: &str) -> bool {
+    api_key.contains(NAMED)
+}
+
+/// A new named key: 40 letters and digits are 238 bits, so it needs no secret
+/// beside it.
+pub fn new_named_key<R: Runtime>(cx: &Services<R>) -> Secret {
+    Secret::new(format!("live{NAMED}{}", cx.random_text(40)))
+}
+
+/// The merchant that calls, where its key may make this call.
 pub async fn caller<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    access: Access,
+) -> Result<Rc<MerchantContext>, ApiError> {
+    let context = key_holder(cx, request, access).await?;
+    require_scope(request, &context)?;
+    Ok(context)
+}
+
+/// Refuses a call that a named key has no scope for. A route without a scope is
+/// refused to every named key.
+fn require_scope(request: &Request, context: &MerchantContext) -> Result<(), ApiError> {
+    let Some(key) = &context.named_key else {
+        return Ok(());
+    };
+    let found = route::find(request.method(), request.uri().path());
+    let scope = found.route().and_then(|route| route.scope);
+    match scope {
+        Some(scope) if key.scopes.contains(&scope) => Ok(()),
+        Some(scope) => Err(lacks_scope(scope)),
+        None => Err(ApiError::of(Code::ScopeMissing)),
+    }
+}
+
+/// The refusal of a call that a named key has no scope for.
+pub fn lacks_scope(scope: Scope) -> ApiError {
+    let why = format!("This key does not have the scope {}.", scope.name());
+    ApiError::new(Code::ScopeMissing, why)
+}
+
+/// The merchant whose keys or token a request carries.
+async fn key_holder<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
     access: Access,
@@ -43,6 +94,9 @@ pub async fn caller<R: Runtime>(
             Access::Keys => Err(ApiError::of(Code::ApiKeyMissing)),
         };
     };
+    if is_named(api_key) {
+        return named_key_holder(cx, request, api_key).await;
+    }
     let context = async {
         cx.directory
             .by_api_key(&cx.runtime, &cx.config.master_key, api_key)
@@ -69,6 +123,40 @@ pub async fn caller<R: Runtime>(
     Ok(context)
 }
 
+/// The merchant whose named key the request carries. The key stands for a pair:
+/// its scopes, and not a secret, say what it may do.
+async fn named_key_holder<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    api_key: &str,
+) -> Result<Rc<MerchantContext>, ApiError> {
+    let context = async {
+        let found = cx
+            .directory
+            .by_named_key(&cx.runtime, &cx.config.master_key, api_key)
+            .await?;
+        // What is remembered of a key may be older than its end.
+        let now_ms = cx.runtime.now_ms();
+        let is_valid = |context: &Rc<MerchantContext>| {
+            let key = context.named_key.as_ref();
+            key.is_some_and(|key| key.expires_at_ms.is_none_or(|at_ms| now_ms < at_ms))
+        };
+        found
+            .filter(is_valid)
+            .ok_or_else(|| ApiError::of(Code::ApiKeyUnknown))
+    };
+    let context = authenticate(cx, request, "api-key", context).await?;
+    for other in ["api-secret", "api-token"] {
+        if request.headers().contains_key(other) {
+            let why = format!("A named key is sent alone: leave out the header {other}.");
+            return Err(ApiError::field(Code::ApiSecretWrong, other, why));
+        }
+    }
+    // All named keys and tokens of a merchant share one limit.
+    record_caller(cx, "key", &fingerprint(api_key), &context.merchant.id)?;
+    Ok(context)
+}
+
 /// Checks the api-secret against the api-key that found the merchant.
 async fn check_secret<R: Runtime>(
     cx: &Services<R>,
@@ -88,13 +176,13 @@ async fn check_secret<R: Runtime>(
 }
 
 /// Whether the caller of a BASIC call, authenticated by [`caller`], sends more
-/// than the api-key. A wrong api-secret is refused as in every call.
+/// than the api-key, or a named key. A wrong api-secret is refused as in every call.
 pub async fn has_shown_secret<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
     context: &MerchantContext,
 ) -> Result<bool, ApiError> {
-    if uses_token(request) {
+    if uses_token(request) || context.named_key.is_some() {
         return Ok(true);
     }
     match (
@@ -160,10 +248,13 @@ pub async fn refusal_for<R: Runtime>(
     context: &MerchantContext,
     error: ApiError,
 ) -> ApiError {
-    let hides = error.code == Code::OrderExistsWithDifferentTerms
-        && !has_shown_secret(cx, request, context)
+    let may_read = match &context.named_key {
+        Some(key) => key.scopes.contains(&Scope::OrdersRead),
+        None => has_shown_secret(cx, request, context)
             .await
-            .unwrap_or(false);
+            .unwrap_or(false),
+    };
+    let hides = error.code == Code::OrderExistsWithDifferentTerms && !may_read;
     match hides {
         true => ApiError::of(error.code),
         false => error,

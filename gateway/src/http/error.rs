@@ -70,6 +70,9 @@ codes! {
     ApiSecretMissing "API_SECRET_MISSING" 401 Caller "This call needs the header api-secret in addition to api-key.";
     ApiSecretWrong "API_SECRET_WRONG" 401 Caller "Check the api-secret that belongs to this api-key.";
     ApiTokenUnknown "API_TOKEN_UNKNOWN" 401 Caller "Check the api-token; issue another when it has expired or was revoked.";
+    ScopeMissing "SCOPE_MISSING" 403 Caller "Call with a key that has the scope that message names: POST /v1/keys makes one.";
+    NamedKeyNotFound "NAMED_KEY_NOT_FOUND" 404 Caller "Check the id: GET /v1/keys lists the keys.";
+    TooManyKeys "TOO_MANY_KEYS" 409 Caller "A merchant has at most 100 named keys: revoke one with DELETE /v1/keys.";
     TooManyTokens "TOO_MANY_TOKENS" 409 Caller "A merchant has at most 100 valid api-tokens: delete one with DELETE /v1/token, or reuse one.";
     AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
     StorageFull "STORAGE_FULL" 507 Gateway "The merchant's object is nearly full: payments are still recorded, and nothing new is accepted. Inform the operator.";

@@ -10,7 +10,7 @@ use crate::cache::{MISSING_MS, Missing};
 use crate::http::error::ApiError;
 use crate::merchants::credentials::Credentials;
 use crate::merchants::merchant::{DomainFiles, Merchant, is_merchant_id};
-use crate::merchants::registry::{Answer, Call};
+use crate::merchants::registry::{Answer, Call, NamedKey};
 use crate::merchants::seal::{MasterKey, fingerprint};
 use crate::merchants::shards::ask;
 use crate::observe::alarm::Alarm;
@@ -43,6 +43,8 @@ pub struct MerchantContext {
     problems: RefCell<Vec<(Alarm, String)>>,
     /// Whether another merchant of this gateway has the same `mch_id`.
     pub shares_account: bool,
+    /// The named key that it was found by.
+    pub named_key: Option<NamedKey>,
     secret_fingerprint: Option<String>,
 }
 
@@ -105,6 +107,7 @@ impl MerchantContext {
 enum By {
     ApiKey(String),
     Token(String),
+    NamedKey(String),
     Id(String),
     QuickAuth(String),
 }
@@ -114,7 +117,7 @@ impl By {
     fn is_well_formed(&self) -> bool {
         match self {
             // Fingerprints are computed here.
-            Self::ApiKey(_) | Self::Token(_) => true,
+            Self::ApiKey(_) | Self::Token(_) | Self::NamedKey(_) => true,
             Self::Id(id) => is_merchant_id(id),
             Self::QuickAuth(token) => {
                 (1..=64).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -156,6 +159,17 @@ impl Directory {
         token: &str,
     ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
         self.find(runtime, key, By::Token(fingerprint(token))).await
+    }
+
+    /// Finds a merchant by a named key.
+    pub async fn by_named_key(
+        &self,
+        runtime: &impl Runtime,
+        key: &MasterKey,
+        named_key: &str,
+    ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
+        self.find(runtime, key, By::NamedKey(fingerprint(named_key)))
+            .await
     }
 
     /// Finds a merchant by its id.
@@ -239,6 +253,7 @@ impl Directory {
         let call = match by.clone() {
             By::ApiKey(fingerprint) => Call::ByApiKey { fingerprint },
             By::Token(fingerprint) => Call::ByToken { fingerprint },
+            By::NamedKey(fingerprint) => Call::ByNamedKey { fingerprint },
             By::Id(id) => Call::ById { id },
             By::QuickAuth(token) => Call::ByQuickAuth { token },
         };
@@ -266,6 +281,7 @@ impl Directory {
             platform: RefCell::new(platform),
             problems: RefCell::default(),
             shares_account: found.shares_account,
+            named_key: found.named_key,
             secret_fingerprint: found.secret_fingerprint,
         });
         let mut remembered = self.remembered.borrow_mut();

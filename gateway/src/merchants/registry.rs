@@ -12,6 +12,7 @@
 //! merchants( id, quick_auth_token, json )
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
 //! tokens( fingerprint, merchant_id, expires_at_ms, issued_at_ms, key_fingerprint )
+//! named_keys( … )                                         see `named_keys.rs`
 //! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
 //! domain_files( name, merchant_id, contents )             an index of settings
 //! audit( id, subject, what, … )                            see `audit.rs`
@@ -20,9 +21,11 @@
 //! Of an api-key and its api-secret only SHA-256 fingerprints are kept: they
 //! are random texts of 128 bits and more, so a fingerprint gives nothing away.
 
+mod named_keys;
 mod pointers;
 mod root;
 
+pub use self::named_keys::NamedKey;
 pub use self::pointers::{CLAIM_MS, Kind, Pointer, account_name, sub_merchant_name};
 pub use self::root::{Cursor, Page};
 
@@ -99,6 +102,11 @@ pub enum Call {
     /// The merchant that an api-token was issued to.
     ByToken {
         /// The api-token's fingerprint.
+        fingerprint: String,
+    },
+    /// The merchant that a named key belongs to, with [`Found::named_key`].
+    ByNamedKey {
+        /// Of the key.
         fingerprint: String,
     },
     /// The merchant with this id.
@@ -216,6 +224,29 @@ pub enum Call {
         /// See [`TokenFacts::id`].
         token: String,
     },
+    /// Adds a named key: [`Answer::KeyMade`].
+    AddNamedKey {
+        /// The merchant's id.
+        id: String,
+        /// Of the key.
+        fingerprint: String,
+        /// What it is to be.
+        key: NamedKey,
+        /// The fingerprint of the named key that it is made with.
+        parent: Option<String>,
+    },
+    /// A merchant's valid named keys: [`Answer::NamedKeys`].
+    NamedKeys {
+        /// The merchant's id.
+        id: String,
+    },
+    /// Ends the key that [`NamedKey::id`] names, and the keys made with it.
+    RevokeNamedKey {
+        /// The merchant's id.
+        id: String,
+        /// See [`NamedKey::id`].
+        key: String,
+    },
     /// Revokes an api-token of a merchant.
     RevokeToken {
         /// The merchant's id.
@@ -298,6 +329,10 @@ pub enum Answer {
     Issued(i64),
     /// A merchant's valid api-tokens, newest first.
     Tokens(Vec<TokenFacts>),
+    /// A named key is written; until when it works, Unix milliseconds.
+    KeyMade(Option<i64>),
+    /// A merchant's valid named keys, newest first.
+    NamedKeys(Vec<NamedKey>),
     /// The changes.
     Audit(Vec<audit::Entry>),
     /// Pointers to merchants.
@@ -329,6 +364,9 @@ pub struct Found {
     /// Whether another merchant of this gateway has the same `mch_id`.
     #[serde(default)]
     pub shares_account: bool,
+    /// The named key that it was found by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_key: Option<NamedKey>,
 }
 
 /// One of the registry's objects, on any runtime and storage.
@@ -372,6 +410,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         .into_iter()
         .chain(audit::STATEMENTS)
         .chain(pointers::STATEMENTS)
+        .chain(named_keys::STATEMENTS)
         {
             storage.exec(statement, &[])?;
         }
@@ -481,6 +520,19 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                 "tokens ON tokens.merchant_id = id WHERE fingerprint = ? AND expires_at_ms > ?",
                 &[fingerprint.into(), self.runtime.now_ms().into()],
             ),
+            Call::ByNamedKey { fingerprint } => self.by_named_key(&fingerprint),
+            Call::AddNamedKey {
+                id,
+                fingerprint,
+                key,
+                parent,
+            } => self
+                .storage
+                .atomically(|| self.add_named_key(&id, &fingerprint, &key, parent.as_deref())),
+            Call::NamedKeys { id } => self.named_keys(&id).map(Answer::NamedKeys),
+            Call::RevokeNamedKey { id, key } => {
+                self.storage.atomically(|| self.revoke_named_key(&id, &key))
+            }
             Call::ById { id } => self.find("NULL", "(SELECT 1) WHERE id = ?", &[id.into()]),
             Call::ByQuickAuth { token } => self.find(
                 "NULL",
@@ -712,6 +764,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             certificates,
             certificates_asked_at_ms: row.int(3)?,
             shares_account: !others.is_empty(),
+            named_key: None,
         })))
     }
 
@@ -843,7 +896,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         );
         self.audit(id, &what, why)?;
         if expire_at_ms <= self.runtime.now_ms() {
-            // A holder of the earlier keys may have made tokens with them.
+            // A holder of the earlier keys may have made keys and tokens with them.
+            self.revoke_named_keys(id, why)?;
             let sql = "DELETE FROM tokens WHERE merchant_id = ? RETURNING fingerprint";
             for token in self.storage.exec(sql, &[id.into()])? {
                 let what = format!("api-token {} revoked", short(token.text(0)?));

@@ -25,6 +25,8 @@ pub(crate) async fn ask(runtime: &impl Runtime, call: Call) -> Result<Answer, Ap
         | Call::Tokens { ref id }
         | Call::EndToken { ref id, .. }
         | Call::RevokeToken { ref id, .. }
+        | Call::NamedKeys { ref id }
+        | Call::RevokeNamedKey { ref id, .. }
         | Call::Reseal { ref id, .. } => in_shard(runtime, Shard::of(id), None, &call).await,
         Call::Audit(ref page) => {
             let subject = page.subject.as_deref().unwrap_or_default();
@@ -32,6 +34,9 @@ pub(crate) async fn ask(runtime: &impl Runtime, call: Call) -> Result<Answer, Ap
         }
         Call::ByApiKey { ref fingerprint } => find(runtime, Kind::ApiKey, fingerprint, &call).await,
         Call::ByToken { ref fingerprint } => find(runtime, Kind::Token, fingerprint, &call).await,
+        Call::ByNamedKey { ref fingerprint } => {
+            find(runtime, Kind::NamedKey, fingerprint, &call).await
+        }
         Call::ByQuickAuth { ref token } => find(runtime, Kind::QuickAuth, token, &call).await,
         Call::DomainFile { ref name } => find(runtime, Kind::DomainFile, name, &call).await,
         Call::BySubMerchant {
@@ -72,6 +77,18 @@ pub(crate) async fn ask(runtime: &impl Runtime, call: Call) -> Result<Answer, Ap
             let pointer = Pointer {
                 until_ms: Some(expires_at_ms),
                 ..Pointer::only(Kind::Token, fingerprint, id)
+            };
+            claimed(runtime, id, vec![pointer], &call).await
+        }
+        Call::AddNamedKey {
+            ref id,
+            ref fingerprint,
+            ref key,
+            ..
+        } => {
+            let pointer = Pointer {
+                until_ms: key.expires_at_ms,
+                ..Pointer::only(Kind::NamedKey, fingerprint, id)
             };
             claimed(runtime, id, vec![pointer], &call).await
         }
@@ -255,7 +272,7 @@ async fn claim(runtime: &impl Runtime, pointer: Pointer) -> Result<Option<Answer
             }
             Ok(None)
         }
-        Kind::ApiKey | Kind::Token | Kind::QuickAuth => match others.is_empty() {
+        Kind::ApiKey | Kind::Token | Kind::NamedKey | Kind::QuickAuth => match others.is_empty() {
             true => Ok(None),
             // Two random texts were equal.
             false => Err(ApiError::internal("the name is another merchant's")),

@@ -30,14 +30,14 @@ pub async fn set_link<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
+    let mut context = caller(cx, request, Access::Basic).await?;
     let given = json_object(request.body())?;
-    let (context, old) = match given.get("id") {
-        None | Some(Value::Null) => (caller(cx, request, Access::Basic).await?, None),
+    let old = match given.get("id") {
+        None | Some(Value::Null) => None,
         Some(_) => {
-            let context = caller(cx, request, Access::Secret).await?;
+            context = caller(cx, request, Access::Secret).await?;
             let id = Fields::read(request.body())?.required("id", 64)?;
-            let old = links_of(cx, &context, Some(id)).await?.pop();
-            (context, old)
+            links_of(cx, &context, Some(id)).await?.pop()
         }
     };
     let expires_at_ms = match (&old, given.get("expires_in_seconds")) {

@@ -7,6 +7,7 @@ pub mod checkout;
 pub mod checksign;
 pub mod close;
 pub mod delivery;
+pub mod key;
 pub mod link;
 pub mod lists;
 pub mod micropay;

@@ -25,6 +25,10 @@ pub async fn create_token<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
+    if context.named_key.is_some() {
+        let why = "A token has every scope: make it with the merchant's api-key and api-secret.";
+        return Err(ApiError::new(Code::ScopeMissing, why));
+    }
     let seconds = match request.body().is_empty() {
         true => None,
         false => {

@@ -30,6 +30,8 @@ pub enum Kind {
     ApiKey,
     /// The fingerprint of an api-token.
     Token,
+    /// The fingerprint of a named key.
+    NamedKey,
     /// A Quick Auth token.
     QuickAuth,
     /// The name of a domain check file; the detail is its contents.
@@ -47,6 +49,7 @@ impl Kind {
         match self {
             Self::ApiKey => "api_key",
             Self::Token => "token",
+            Self::NamedKey => "named_key",
             Self::QuickAuth => "quick_auth",
             Self::DomainFile => "domain_file",
             Self::Account => "account",
@@ -58,7 +61,9 @@ impl Kind {
     /// Whether two merchants can have one name only with the same detail.
     const fn is_exclusive(self) -> bool {
         match self {
-            Self::ApiKey | Self::Token | Self::QuickAuth | Self::DomainFile => true,
+            Self::ApiKey | Self::Token | Self::NamedKey | Self::QuickAuth | Self::DomainFile => {
+                true
+            }
             Self::Account | Self::MchId | Self::SubMerchant => false,
         }
     }

@@ -1,0 +1,146 @@
+//! `/v1/keys`: named keys, each with scopes of its own.
+
+use crate::auth::keys::{Access, caller, lacks_scope, new_named_key};
+use crate::http::error::{ApiError, Code};
+use crate::http::fields::Fields;
+use crate::http::message::{header_text, query_once, success};
+use crate::merchants::registry::{Answer, Call, NamedKey};
+use crate::merchants::seal::{fingerprint, short};
+use crate::merchants::shards::ask;
+use crate::observe::RequestContext;
+use crate::route::Scope;
+use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
+use serde_json::{Value, json};
+
+const MAX_NAME_BYTES: usize = 64;
+/// Ten years.
+const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
+
+/// `POST /v1/keys`: makes a named key, shown this once. SECRET, without tokens: a
+/// token that makes keys would never end. A named key makes none with a scope that
+/// it does not have, and none that outlives it.
+pub async fn create_key<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Keys).await?;
+    let fields = Fields::read(request.body())?;
+    let name = fields.required("name", MAX_NAME_BYTES)?;
+    let scopes = scopes(&fields)?;
+    let seconds = fields.whole("expires_in_seconds", 60..=LONGEST_SECONDS)?;
+    let mut parent = None;
+    if let Some(key) = &context.named_key {
+        if let Some(scope) = scopes.iter().find(|scope| !key.scopes.contains(scope)) {
+            return Err(lacks_scope(*scope));
+        }
+        parent = header_text(request, "api-key").map(fingerprint);
+    }
+    let now_ms = cx.runtime.now_ms();
+    let secret = new_named_key(cx);
+    let print = fingerprint(secret.expose());
+    let mut key = NamedKey {
+        id: short(&print).to_owned(),
+        name,
+        scopes,
+        made_by: RequestContext::current().who,
+        made_at_ms: now_ms,
+        expires_at_ms: seconds.map(|seconds| now_ms + seconds * 1000),
+        used_at_ms: None,
+    };
+    let call = Call::AddNamedKey {
+        id: context.merchant.id.clone(),
+        fingerprint: print,
+        key: key.clone(),
+        parent,
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::KeyMade(expires_at_ms) => {
+            key.expires_at_ms = expires_at_ms;
+            let mut data = key_data(&key);
+            if let Some(data) = data.as_object_mut() {
+                data.insert("key".to_owned(), secret.expose().into());
+            }
+            Ok(success(data))
+        }
+        // The caller's key has ended since this isolate learned of it.
+        Answer::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
+        Answer::Full => Err(ApiError::of(Code::TooManyKeys)),
+        _ => Err(another_kind()),
+    }
+}
+
+/// `GET /v1/keys`: the valid named keys, newest first, without their texts.
+/// SECRET, without tokens.
+pub async fn get_keys<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Keys).await?;
+    let id = context.merchant.id.clone();
+    let Answer::NamedKeys(keys) = ask(&cx.runtime, Call::NamedKeys { id }).await? else {
+        return Err(another_kind());
+    };
+    let keys: Vec<Value> = keys.iter().map(key_data).collect();
+    Ok(success(json!({ "keys": keys })))
+}
+
+/// `DELETE /v1/keys?id=…`: the key ends, and with it the keys that were made with
+/// it, within 30 seconds everywhere. SECRET, without tokens.
+pub async fn revoke_key<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Keys).await?;
+    let fields = Fields::of_query(query_once(request)?);
+    let call = Call::RevokeNamedKey {
+        id: context.merchant.id.clone(),
+        key: fields.required("id", 16)?,
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::Done => Ok(success(json!({}))),
+        Answer::NotFound => Err(ApiError::field(
+            Code::NamedKeyNotFound,
+            "id",
+            "This merchant has no such key.",
+        )),
+        _ => Err(another_kind()),
+    }
+}
+
+/// The field `scopes`: at least one, each once.
+fn scopes(fields: &Fields) -> Result<Vec<Scope>, ApiError> {
+    const NAME: &str = "scopes";
+    let names: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+    let problem = format!("must be a list of {}, each once", names.join(", "));
+    let mut scopes = Vec::new();
+    for name in fields.texts(NAME)? {
+        match Scope::named(&name) {
+            Some(scope) if !scopes.contains(&scope) => scopes.push(scope),
+            _ => return Err(fields.invalid(NAME, &problem)),
+        }
+    }
+    match scopes.is_empty() {
+        true => Err(fields.missing(NAME)),
+        false => {
+            scopes.sort();
+            Ok(scopes)
+        }
+    }
+}
+
+fn key_data(key: &NamedKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "scopes": key.scopes,
+        "made_by": key.made_by,
+        "made_at_ms": key.made_at_ms,
+        "expires_at_ms": key.expires_at_ms,
+        "last_used_at_ms": key.used_at_ms,
+    })
+}
+
+fn another_kind() -> ApiError {
+    ApiError::internal("the registry gave another kind of answer")
+}
