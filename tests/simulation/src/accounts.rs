@@ -1,69 +1,11 @@
 //! The merchants' accounts at WeChat, or at an acquirer, and at the gateway.
 
-use super::shop::Shop;
+use super::shop::{Kind, Shop};
 use super::world::World;
 use serde_json::{Value as Json, json};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use wechatpay::common::SignType;
 use wechatpay::rsa::PrivateKey;
-
-/// The kind of a merchant's account, and its dialect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// v2: a direct merchant, and its sign type.
-    Direct(SignType),
-    /// v2: an institution's sub-merchant, with its number among the
-    /// institution's; they share the institution's key.
-    SubMerchant(usize),
-    /// `APIv3`: a direct merchant of WeChat Pay Global.
-    Global,
-    /// `APIv3`: an institution's sub-merchant of WeChat Pay Global, with its
-    /// number.
-    SubGlobal(usize),
-    /// `APIv3`: a direct merchant in mainland China, where WeChat signs with
-    /// its public key.
-    Mainland,
-    /// A merchant of the acquirer iOnline, which returns the package itself.
-    Ionline,
-}
-
-impl Kind {
-    /// The dialect's name in the gateway's settings and addresses.
-    pub(super) const fn dialect(self) -> &'static str {
-        match self {
-            Self::Direct(_) | Self::SubMerchant(_) => "v2",
-            Self::Global | Self::SubGlobal(_) | Self::Mainland => "v3",
-            Self::Ionline => "ionline",
-        }
-    }
-
-    /// The number among the institution's sub-merchants.
-    pub(super) const fn of_institution(self) -> Option<usize> {
-        match self {
-            Self::SubMerchant(nth) | Self::SubGlobal(nth) => Some(nth),
-            _ => None,
-        }
-    }
-
-    /// The sign type of deliveries and of v2's messages.
-    pub(super) const fn sign_type(self) -> SignType {
-        match self {
-            Self::Direct(sign_type) => sign_type,
-            Self::Ionline => SignType::Md5,
-            _ => SignType::HmacSha256,
-        }
-    }
-
-    const fn currency(self, number: usize) -> &'static str {
-        match (self, number) {
-            (Self::Mainland, _) => "CNY",
-            (Self::SubMerchant(_) | Self::SubGlobal(_), _) => "USD",
-            (_, 0) => "HKD",
-            _ => "USD",
-        }
-    }
-}
 
 pub(super) const INSTITUTION: &str = "1900000110";
 const INSTITUTION_KEYS: [&str; 2] = [

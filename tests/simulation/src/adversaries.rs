@@ -1,8 +1,8 @@
 //! Adversaries of a merchant: another system of its own, and attackers.
 
 use super::accounts::{INSTITUTION, KEY_PAIRS, public_half, serial_no};
+use super::ledger::Notice;
 use super::merchants_staff::NUMBERS;
-use super::notices::Notice;
 use super::rsa::StandIn;
 use super::shop::Shop;
 use super::world::World;

@@ -1,27 +1,12 @@
 //! Deliveries to the merchants' own servers, and the invariants about them.
 
-use super::shop::Shop;
+use super::shop::{Received, Shop};
 use super::world::World;
 use gateway::runtime::{Request, Response};
 use order::{Order, RefundStatus};
 use wechatpay::common::Fields;
 use wechatpay::common::refund::Status;
 use wechatpay::v2::refund_notify;
-
-/// A delivery that a merchant's server has received.
-#[derive(Clone, Debug)]
-pub(super) struct Received {
-    pub(super) out_trade_no: String,
-    pub(super) transaction_id: String,
-    /// The refund that it reports, if it reports one, and the refund's status.
-    pub(super) refund: Option<(String, Status)>,
-}
-
-impl Received {
-    fn out_refund_no(&self) -> Option<&str> {
-        self.refund.as_ref().map(|(number, _)| number.as_str())
-    }
-}
 
 impl Shop {
     /// The contents of a delivery, if the merchant can verify it: of a payment

@@ -1,7 +1,8 @@
 //! Floods: refused notices, requests for merchants that do not exist, and
 //! unpaid purchases of a link.
 
-use super::notices::{ADDRESS, Notice, WECHATS_ADDRESS};
+use super::ledger::Notice;
+use super::notices::{ADDRESS, WECHATS_ADDRESS};
 use super::shop::Shop;
 use super::world::World;
 use gateway::runtime::{Request, Response};

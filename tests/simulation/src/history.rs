@@ -3,7 +3,6 @@
 //! Nothing is recorded while seeds run. A seed that fails is run again with the
 //! history recorded: the same seed has the same history.
 
-use super::world::World;
 use memory_runtime::START_MS;
 use std::cell::RefCell;
 use std::fmt;
@@ -59,6 +58,41 @@ impl History {
         }
     }
 
+    /// Writes down something, about a merchant where it is about one.
+    pub(super) fn write(&self, at_ms: i64, shop: Option<&str>, text: impl FnOnce() -> String) {
+        if let Some(lines) = &self.lines {
+            lines.borrow_mut().push(Line {
+                at_ms,
+                shop: shop.map(Rc::from),
+                text: text(),
+            });
+        }
+    }
+
+    /// An invariant is broken. The first one stops the run.
+    pub(super) fn break_off(
+        &self,
+        at_ms: i64,
+        invariant: &'static str,
+        subject: Option<(&str, &str)>,
+        found: String,
+    ) {
+        let mut broken = self.broken.borrow_mut();
+        if broken.is_none() {
+            // The lines of an attempt's purchase are shown.
+            let base = |number: &str| number.split('-').next().unwrap_or(number).to_owned();
+            let subject = subject.map(|(shop, number)| (shop.to_owned(), base(number)));
+            let history = self.about(subject.as_ref());
+            *broken = Some(Box::new(Broken {
+                invariant,
+                found,
+                subject,
+                at_ms,
+                history,
+            }));
+        }
+    }
+
     /// All lines, to compare two runs.
     pub(super) fn whole(&self) -> Vec<String> {
         let lines = self.lines.iter().flat_map(|lines| {
@@ -110,51 +144,6 @@ fn shown(line: &Line) -> String {
     let (minutes, seconds, ms) = (ms / 60_000, ms / 1000 % 60, ms % 1000);
     let shop = line.shop.as_deref().unwrap_or("");
     format!("{minutes:4}:{seconds:02}.{ms:03}  {shop:6} {}", line.text)
-}
-
-impl World {
-    /// Records an event.
-    pub(super) fn note(&self, text: impl FnOnce() -> String) {
-        self.write(None, text);
-    }
-
-    /// Records an event of a merchant. An order's number is written as `#1`.
-    pub(super) fn note_at(&self, shop: &str, text: impl FnOnce() -> String) {
-        self.write(Some(shop), text);
-    }
-
-    fn write(&self, shop: Option<&str>, text: impl FnOnce() -> String) {
-        if let Some(lines) = &self.0.history.lines {
-            lines.borrow_mut().push(Line {
-                at_ms: self.now_ms(),
-                shop: shop.map(Rc::from),
-                text: text(),
-            });
-        }
-    }
-
-    /// Reports a broken invariant. The first one stops the run.
-    pub(super) fn broken(
-        &self,
-        invariant: &'static str,
-        subject: Option<(&str, &str)>,
-        found: String,
-    ) {
-        let mut broken = self.0.history.broken.borrow_mut();
-        if broken.is_none() {
-            // The lines of an attempt's purchase are shown.
-            let base = |number: &str| number.split('-').next().unwrap_or(number).to_owned();
-            let subject = subject.map(|(shop, number)| (shop.to_owned(), base(number)));
-            let history = self.0.history.about(subject.as_ref());
-            *broken = Some(Box::new(Broken {
-                invariant,
-                found,
-                subject,
-                at_ms: self.now_ms(),
-                history,
-            }));
-        }
-    }
 }
 
 impl fmt::Display for Broken {

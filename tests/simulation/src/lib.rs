@@ -4,18 +4,24 @@
 //! delays and corrupts, which isolates and objects crash, and how clocks jump.
 //! `docs/simulation.md` has the invariants.
 //!
+//! From the ground up: a file imports only files of the rows above its own, or
+//! of its own row.
+//!
 //! | file | contents |
 //! |---|---|
-//! | `world.rs` | the clock, the executor, the scheduled events |
-//! | `machine.rs` | isolates, objects, their databases and alarms |
-//! | `network.rs` | the faults of the network between all actors |
-//! | `ledger.rs`, `notices.rs` | WeChat: the sandbox and its ledger, and its notices |
-//! | `rsa.rs` | a stand-in for RSA |
-//! | `accounts.rs`, `shop.rs`, `deliveries.rs` | the merchants, and the deliveries to them |
-//! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs` | scenes, which happen in some seeds only |
-//! | `merchants_staff.rs`, `payers.rs`, `operator.rs`, `adversaries.rs` | the people and attackers |
-//! | `watch.rs`, `quiescence.rs` | the invariants, at each step and at the end |
 //! | `history.rs` | the history of a seed, for people |
+//! | `weather.rs` | the fault profile of a seed |
+//! | `rsa.rs` | a stand-in for RSA |
+//! | `shop.rs`, `ledger.rs`, `seen.rs` | a merchant, WeChat's ledger, what was seen of the books |
+//! | `machine.rs` | isolates, objects, their databases and alarms |
+//! | `world.rs` | the state, the clock, the executor, the scheduled events |
+//! | `runtime.rs` | the runtime of isolates and objects |
+//! | `network.rs` | the faults of the network between all actors |
+//! | `wechat.rs`, `notices.rs` | WeChat: the sandbox, and its notices |
+//! | `watch.rs`, `deliveries.rs`, `quiescence.rs` | the invariants, at each step and at the end |
+//! | `calls.rs`, `accounts.rs` | the merchants' calls, and their accounts |
+//! | `merchants_staff.rs`, `payers.rs`, `operator.rs`, `adversaries.rs` | the people and attackers |
+//! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs` | scenes, which happen in some seeds only |
 
 #![allow(
     clippy::expect_used,
@@ -26,6 +32,7 @@
 
 mod accounts;
 mod adversaries;
+mod calls;
 mod deliveries;
 mod devices;
 mod floods;
@@ -39,18 +46,21 @@ mod operator;
 mod payers;
 mod quiescence;
 mod rsa;
+mod runtime;
 mod scenes;
+mod seen;
 mod shop;
 mod unreadable;
 mod watch;
+mod weather;
+mod wechat;
 mod world;
 
 pub use history::Broken;
 
-use accounts::Kind;
 use memory_runtime::START_MS;
-use network::{Weather, WrongCertificate};
 use serde_json::json;
+use shop::Kind;
 use std::fmt;
 use std::ops::Range;
 use std::panic::{catch_unwind, resume_unwind};
@@ -58,6 +68,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+use weather::{Weather, WrongCertificate};
 use wechatpay::common::SignType;
 use world::World;
 
@@ -282,7 +293,7 @@ pub struct Total {
     pub steps: u64,
     /// Orders.
     pub orders: usize,
-    /// Those that are paid.
+    /// The paid ones.
     pub paid: usize,
     /// Refunds at WeChat.
     pub refunds: usize,

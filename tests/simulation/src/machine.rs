@@ -1,37 +1,29 @@
-//! The machine that the gateway runs on: isolates, objects with their
-//! databases and alarms, and the calls between them.
+//! The machine that the gateway runs on: isolates, and objects with their
+//! databases, alarms and connections. It knows neither the time nor the network.
 
-use super::rsa::StandIn;
-use super::world::{Event, Place, World};
 use gateway::Gateway;
-use gateway::runtime::{
-    CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa, RsaError,
-    Runtime, StorageError,
-};
-use memory_runtime::objects::{BOARD, Opened, name_of};
-use memory_runtime::random::Random;
+use gateway::runtime::Runtime;
+use memory_runtime::objects::Opened;
 use memory_runtime::storage::{Disk, Faults, Sqlite};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::rc::Rc;
 
 /// How soon the runtime repeats an alarm that was aborted.
 const RING_AGAIN_MS: i64 = 2_000;
-/// When a book's alarm is repeated if the book could not be opened, as crate
-/// `edge` sets it.
-const CANNOT_START_MS: i64 = 60_000;
 
-/// Isolates and objects.
-#[derive(Default)]
-pub(super) struct Machine {
-    isolates: RefCell<BTreeMap<usize, Rc<Gateway<Link>>>>,
-    objects: RefCell<BTreeMap<Rc<str>, Thing>>,
+/// Something that happens once, to a world.
+type Event<W> = Box<dyn FnOnce(&W)>;
+
+/// Isolates and objects, with the runtime `L`, in a world `W`.
+pub(super) struct Machine<L, W> {
+    isolates: RefCell<BTreeMap<usize, Rc<Gateway<L>>>>,
+    objects: RefCell<BTreeMap<Rc<str>, Thing<L, W>>>,
     /// Requests that wait for an answer or for a connection, by object or by
     /// the invocation of an isolate.
-    connections: RefCell<BTreeMap<Rc<str>, Connections>>,
+    connections: RefCell<BTreeMap<Rc<str>, Connections<W>>>,
     /// The requests whose calls to objects contain this text, while they are
     /// counted. The first call to a shard makes it import, which is several
     /// calls.
@@ -45,10 +37,10 @@ pub(super) struct Machine {
 }
 
 /// An object in memory.
-type InMemory = Rc<Opened<Link, Sqlite<World>>>;
+pub(super) type InMemory<L, W> = Rc<Opened<L, Sqlite<W>>>;
 
 /// An object: the state that survives a crash, and the state that does not.
-struct Thing {
+pub(super) struct Thing<L, W> {
     disk: Rc<Disk>,
     /// How many worlds have used its database.
     uses: u32,
@@ -56,17 +48,17 @@ struct Thing {
     alarm_ms: Option<i64>,
     /// Whether the alarm's handler runs. A second one never runs at the same
     /// time.
-    ringing: bool,
+    pub(super) ringing: bool,
     /// Whether the runtime repeats the alarm, even if the clock is changed.
     rings_again: bool,
-    memory: Option<InMemory>,
+    memory: Option<InMemory<L, W>>,
     /// Whether it was opened in this world, so that it has its tables.
     was_opened: bool,
 }
 
-impl Thing {
+impl<L, W> Thing<L, W> {
     /// Repeats an aborted alarm, unless another was set.
-    fn ring_again(&mut self, gateway_ms: i64) {
+    pub(super) fn ring_again(&mut self, gateway_ms: i64) {
         if self.alarm_ms.is_none() {
             self.alarm_ms = Some(gateway_ms + RING_AGAIN_MS);
             self.rings_again = true;
@@ -74,8 +66,21 @@ impl Thing {
     }
 }
 
-impl Machine {
-    fn thing<T>(&self, name: &str, with: impl FnOnce(&mut Thing) -> T) -> T {
+impl<L, W> Default for Machine<L, W> {
+    fn default() -> Self {
+        Self {
+            isolates: RefCell::default(),
+            objects: RefCell::default(),
+            connections: RefCell::default(),
+            counted: RefCell::default(),
+            forgotten: RefCell::default(),
+            opening: Cell::default(),
+        }
+    }
+}
+
+impl<L: Runtime, W: Faults> Machine<L, W> {
+    pub(super) fn thing<T>(&self, name: &str, with: impl FnOnce(&mut Thing<L, W>) -> T) -> T {
         let mut objects = self.objects.borrow_mut();
         if !objects.contains_key(name) {
             let (connection, uses) = take_connection(name);
@@ -99,14 +104,25 @@ impl Machine {
         self.thing(name, |thing| thing.disk.clone())
     }
 
-    /// The object in memory, opened if it is not: inside a poll, because
-    /// opening writes. Fails where the database refuses a statement.
-    fn memory(&self, world: &World, name: &Rc<str>) -> Result<InMemory, StorageError> {
-        if let Some(memory) = self.thing(name, |thing| thing.memory.clone()) {
-            return Ok(memory);
-        }
-        self.opening.set(Some(world.refused_of_opening()));
-        let opened = self.open(world, name);
+    /// The object in memory, where it is opened.
+    pub(super) fn memory(&self, name: &str) -> Option<InMemory<L, W>> {
+        self.thing(name, |thing| thing.memory.clone())
+    }
+
+    /// Opens an object, of whose statements one may be refused. Inside a poll,
+    /// because opening writes.
+    ///
+    /// # Errors
+    ///
+    /// That of `open`.
+    pub(super) fn open<E>(
+        &self,
+        name: &str,
+        refused: i64,
+        open: impl FnOnce(Rc<Disk>) -> Result<Opened<L, Sqlite<W>>, E>,
+    ) -> Result<InMemory<L, W>, E> {
+        self.opening.set(Some(refused));
+        let opened = open(self.disk(name));
         self.opening.set(None);
         let memory = Rc::new(opened?);
         self.thing(name, |thing| {
@@ -116,34 +132,28 @@ impl Machine {
         Ok(memory)
     }
 
+    /// Whether this statement of an object that is being opened is refused;
+    /// `None` where no object is.
+    pub(super) fn refuses_opening(&self) -> Option<bool> {
+        let left = self.opening.get()?;
+        self.opening.set(Some(left - 1));
+        Some(left == 0)
+    }
+
     /// Whether the object has its tables.
     pub(super) fn was_opened(&self, name: &str) -> bool {
         self.thing(name, |thing| thing.was_opened)
     }
 
-    fn open(
+    /// The isolate of this number, which is made where it is not there.
+    pub(super) fn isolate(
         &self,
-        world: &World,
-        name: &Rc<str>,
-    ) -> Result<Opened<Link, Sqlite<World>>, StorageError> {
-        let link = Link {
-            world: world.clone(),
-            place: name.clone(),
-        };
-        let storage = Sqlite::new(self.disk(name), world.clone(), name.clone());
-        Opened::open(name, link, storage, world.0.config.clone())
-    }
-
-    pub(super) fn isolate(&self, world: &World, number: usize) -> Rc<Gateway<Link>> {
+        number: usize,
+        made: impl FnOnce() -> Gateway<L>,
+    ) -> Rc<Gateway<L>> {
         let mut isolates = self.isolates.borrow_mut();
-        let made = isolates.entry(number).or_insert_with(|| {
-            let link = Link {
-                world: world.clone(),
-                place: format!("isolate {number}").into(),
-            };
-            Rc::new(Gateway::new(link, world.0.config.clone()))
-        });
-        made.clone()
+        let isolate = isolates.entry(number).or_insert_with(|| Rc::new(made()));
+        isolate.clone()
     }
 
     pub(super) fn restart_isolate(&self, number: usize) {
@@ -185,6 +195,16 @@ impl Machine {
     /// Counts from now on the calls to objects whose bytes contain this text.
     pub(super) fn count_calls(&self, text: &str) {
         *self.counted.borrow_mut() = Some((text.to_owned(), BTreeSet::new()));
+    }
+
+    /// Counts a call, if it is one of those.
+    pub(super) fn count_call(&self, body: &[u8]) {
+        if let Some((text, calls)) = &mut *self.counted.borrow_mut()
+            && body.windows(text.len()).any(|part| part == text.as_bytes())
+        {
+            let call: serde_json::Value = serde_json::from_slice(body).expect("a call");
+            calls.insert(call["scope"]["request_id"].to_string());
+        }
     }
 
     /// The number of counted calls.
@@ -235,6 +255,46 @@ impl Machine {
         })
     }
 
+    /// Takes a connection for a request that waits; what is to happen now. Where
+    /// there is no connection, it happens when there is one.
+    pub(super) fn connect(
+        &self,
+        of: &Rc<str>,
+        stage: &Rc<Cell<Stage>>,
+        send: Event<W>,
+    ) -> Option<Event<W>> {
+        if stage.get() != Stage::Waiting {
+            return None;
+        }
+        let mut all = self.connections.borrow_mut();
+        let connections = all.entry(of.clone()).or_default();
+        if connections.open >= CONNECTIONS {
+            connections.waiting.push_back((stage.clone(), send));
+            return None;
+        }
+        connections.open += 1;
+        stage.set(Stage::Sent);
+        Some(send)
+    }
+
+    /// Frees a connection; what is to happen with it now.
+    pub(super) fn disconnect(&self, of: &Rc<str>) -> Option<Event<W>> {
+        let mut all = self.connections.borrow_mut();
+        let connections = all.get_mut(of)?;
+        connections.open -= 1;
+        while let Some((stage, event)) = connections.waiting.pop_front() {
+            if stage.get() == Stage::Waiting {
+                stage.set(Stage::Sent);
+                connections.open += 1;
+                return Some(event);
+            }
+        }
+        if connections.open == 0 {
+            all.remove(of);
+        }
+        None
+    }
+
     pub(super) fn stop(&self) {
         self.isolates.take();
         for (name, thing) in self.objects.take() {
@@ -243,32 +303,6 @@ impl Machine {
                 give_back(&name, (disk.into_connection(), thing.uses));
             }
         }
-    }
-}
-
-impl World {
-    /// Runs the alarm of an object.
-    pub(super) fn ring(&self, name: &Rc<str>) {
-        let (world, name) = (self.clone(), name.clone());
-        self.spawn(Place::Object(name.clone()), async move {
-            let machine = &world.0.machine;
-            match machine.memory(&world, &name) {
-                Ok(object) => object.alarm().await,
-                // An alarm that fails is repeated by the runtime.
-                Err(_) if &*name == BOARD => {
-                    let now_ms = world.gateway_ms();
-                    machine.thing(&name, |thing| thing.ring_again(now_ms));
-                }
-                Err(_) => {
-                    let again_ms = world.gateway_ms() + CANNOT_START_MS;
-                    machine.disk(&name).set_alarm(again_ms);
-                }
-            }
-            world.leave(move |world| {
-                world.0.machine.thing(&name, |thing| thing.ringing = false);
-                world.watch_book(&name);
-            });
-        });
     }
 }
 
@@ -325,245 +359,34 @@ fn give_back(name: &str, (connection, uses): (Connection, u32)) {
     });
 }
 
-impl Faults for World {
-    fn before(&self, object: &str, _: &Connection, sql: &str) -> Result<(), StorageError> {
-        let opening = &self.0.machine.opening;
-        let refuses = match opening.get() {
-            Some(left) => {
-                opening.set(Some(left - 1));
-                left == 0
-            }
-            None => self.store_refuses(),
-        };
-        if !refuses {
-            return Ok(());
-        }
-        self.note_at(object, || {
-            let words: Vec<&str> = sql.split_whitespace().take(6).collect();
-            format!("  the database refuses: {}", words.join(" "))
-        });
-        Err(StorageError("refused by the simulation".to_owned()))
-    }
-
-    fn size_bytes(&self, _: &str) -> i64 {
-        0
-    }
-
-    /// No page listens here.
-    fn told(&self, _: &str, _: &str) {}
-}
-
-/// The access of an isolate or an object to the world.
-#[derive(Clone)]
-pub(super) struct Link {
-    world: World,
-    place: Rc<str>,
-}
-
-impl fmt::Debug for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.place)
-    }
-}
-
 /// How many requests of one object, or of one invocation of an isolate,
 /// Cloudflare lets wait for an answer at once.
 const CONNECTIONS: usize = 6;
 
 /// The requests of one object, or of one invocation.
-#[derive(Default)]
-struct Connections {
+struct Connections<W> {
     /// The number of requests that wait for an answer.
     open: usize,
     /// The requests that wait inside the runtime for a connection. Their
     /// time-outs run meanwhile.
-    waiting: VecDeque<(Rc<Cell<Stage>>, Event)>,
+    waiting: VecDeque<(Rc<Cell<Stage>>, Event<W>)>,
+}
+
+impl<W> Default for Connections<W> {
+    fn default() -> Self {
+        Self {
+            open: 0,
+            waiting: VecDeque::new(),
+        }
+    }
 }
 
 /// The progress of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// It waits for a connection.
     Waiting,
     Sent,
     /// It was answered, or its caller has disconnected.
     Over,
-}
-
-/// A request in flight. Dropping it frees its connection for the next.
-struct UnderWay {
-    world: World,
-    of: Rc<str>,
-    stage: Rc<Cell<Stage>>,
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        if self.stage.replace(Stage::Over) != Stage::Sent {
-            return;
-        }
-        let mut all = self.world.0.machine.connections.borrow_mut();
-        let Some(connections) = all.get_mut(&self.of) else {
-            return;
-        };
-        connections.open -= 1;
-        while let Some((stage, event)) = connections.waiting.pop_front() {
-            if stage.get() == Stage::Waiting {
-                stage.set(Stage::Sent);
-                connections.open += 1;
-                self.world.after(0, event);
-                break;
-            }
-        }
-        if connections.open == 0 && connections.waiting.is_empty() {
-            all.remove(&self.of);
-        }
-    }
-}
-
-impl World {
-    /// Sends a request as soon as there is a connection for it.
-    fn connect(&self, of: &Rc<str>, stage: &Rc<Cell<Stage>>, send: Event) {
-        if stage.get() != Stage::Waiting {
-            return;
-        }
-        {
-            let mut all = self.0.machine.connections.borrow_mut();
-            let connections = all.entry(of.clone()).or_default();
-            if connections.open >= CONNECTIONS {
-                connections.waiting.push_back((stage.clone(), send));
-                return;
-            }
-            connections.open += 1;
-        }
-        stage.set(Stage::Sent);
-        send(self);
-    }
-}
-
-impl Rsa for Link {
-    async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
-        StandIn.rsa_sign(key, message).await
-    }
-
-    async fn rsa_verify(
-        &self,
-        key: &PublicKey,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, RsaError> {
-        StandIn.rsa_verify(key, message, signature).await
-    }
-}
-
-impl Runtime for Link {
-    fn now_ms(&self) -> i64 {
-        self.world.gateway_ms()
-    }
-
-    fn random(&self, bytes: &mut [u8]) {
-        let nonces: &Random = &self.world.0.nonces;
-        nonces.fill(bytes);
-    }
-
-    fn has_client_certificate(&self, binding: &str) -> bool {
-        self.world.certificate_of(binding).is_some()
-    }
-
-    async fn fetch(&self, route: Route<'_>, mut request: Request) -> Result<Response, FetchError> {
-        let (promise, answer) = self.world.promise();
-        let from = self.place.clone();
-        let to = self.world.destination(route, &mut request);
-        let timeout_ms = i64::from(route.timeout_ms());
-        let under_way = UnderWay {
-            world: self.world.clone(),
-            of: match from.starts_with("isolate ") {
-                true => format!("{from}, task {}", self.world.task_now()).into(),
-                false => from.clone(),
-            },
-            stage: Rc::new(Cell::new(Stage::Waiting)),
-        };
-        let (of, stage) = (under_way.of.clone(), under_way.stage.clone());
-        self.world.leave(move |world| {
-            let (late, sent, place) = (promise.clone(), stage.clone(), from.clone());
-            // Cloudflare counts from the call, and not from the sending.
-            world.after(timeout_ms, move |world| {
-                if sent.get() == Stage::Waiting {
-                    let found = format!("a request of {place} timed out before it was sent");
-                    world.broken("8", None, found);
-                }
-                late.keep(Err(FetchError::TimedOut));
-            });
-            let send = move |world: &World| world.send_out(&from, to, request, promise);
-            world.connect(&of, &stage, Box::new(send));
-        });
-        let answer = answer.await;
-        drop(under_way);
-        answer
-    }
-
-    async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
-        let name = name_of(object);
-        let (promise, answer) = self.world.promise();
-        self.world.leave(move |world| {
-            let in_ms = world.0.random.between(0, 2);
-            world.after(in_ms, move |world| world.arrive(name, body, promise));
-        });
-        answer.await
-    }
-
-    async fn sleep(&self, ms: u32) {
-        self.world.sleep(i64::from(ms)).await;
-    }
-
-    fn print(&self, line: &str) {
-        self.world.note_at(&self.place, || format!("  log: {line}"));
-    }
-}
-
-/// Aborts a call when it is dropped before its answer was sent.
-struct Unanswered(
-    Option<super::world::Promise<Result<Vec<u8>, CallError>>>,
-    World,
-);
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        if let Some(promise) = self.0.take() {
-            self.1.after(1, move |_| promise.keep(Err(CallError)));
-        }
-    }
-}
-
-impl World {
-    /// A call arrives at an object.
-    fn arrive(
-        &self,
-        name: Rc<str>,
-        body: Vec<u8>,
-        promise: super::world::Promise<Result<Vec<u8>, CallError>>,
-    ) {
-        if let Some((text, calls)) = &mut *self.0.machine.counted.borrow_mut()
-            && body.windows(text.len()).any(|part| part == text.as_bytes())
-        {
-            let call: serde_json::Value = serde_json::from_slice(&body).expect("a call");
-            calls.insert(call["scope"]["request_id"].to_string());
-        }
-        let world = self.clone();
-        let mut unanswered = Unanswered(Some(promise.clone()), self.clone());
-        let task = self.spawn(Place::Object(name.clone()), async move {
-            let answer = match world.0.machine.memory(&world, &name) {
-                Ok(object) => object.handle(&body).await,
-                // It was dropped, so the call is aborted.
-                Err(_) => return,
-            };
-            world.leave(move |world| {
-                if let Some(promise) = unanswered.0.take() {
-                    let in_ms = world.0.random.between(0, 2);
-                    world.after(in_ms, move |_| promise.keep(Ok(answer)));
-                }
-            });
-        });
-        promise.kept_by(task);
-    }
 }

@@ -1,87 +1,14 @@
 //! The network: messages are delayed, lost, repeated and corrupted, according
 //! to the seed's fault profile.
 
-use super::notices::Notice;
+use super::ledger::Notice;
+use super::weather::WrongCertificate;
 use super::world::{Place, Promise, World};
 use gateway::runtime::{FetchError, Request, Response, Route};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use memory_runtime::messages::{Destination, bad_gateway, page, show_certificate};
-use memory_runtime::random::Random;
 use std::rc::Rc;
 use wechatpay::v3::sign as v3;
-
-/// What is wrong with the client certificates of API v2 for a while.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum WrongCertificate {
-    /// The deployment has no such bindings.
-    Missing,
-    /// They have expired.
-    Expired,
-    /// They belong to another merchant.
-    AnotherMerchants,
-}
-
-/// How often faults happen: once in this many times, never for zero. Each seed
-/// has its own rates, because a defect often shows only if something else
-/// works.
-#[derive(Debug, Clone)]
-pub struct Weather {
-    /// A message is lost.
-    pub lost: usize,
-    /// A message arrives twice.
-    pub twice: usize,
-    /// A message takes seconds.
-    pub slow: usize,
-    /// A message arrives changed.
-    pub garbled: usize,
-    /// A server in between answers 502 instead.
-    pub broken: usize,
-    /// A poll is the last one before its isolate or object crashes.
-    pub crash: usize,
-    /// WeChat refuses a call with a code that says nothing.
-    pub busy: usize,
-    /// The gateway's clock jumps this many times in total.
-    pub jumps: usize,
-    /// A merchant does not acknowledge a delivery.
-    pub deaf: usize,
-    /// An answer or a notice of `APIv3` is forged.
-    pub lies: usize,
-    /// A database refuses a statement.
-    pub refuses: usize,
-}
-
-impl Weather {
-    /// The fault profile of a seed.
-    pub(super) fn of(seed: u64) -> Self {
-        let random = Random::of(seed, 3);
-        // Often a fault does not occur at all.
-        let often = |rates: &[usize]| match random.one_in(3) {
-            true => 0,
-            false => random.pick(rates),
-        };
-        Self {
-            lost: often(&[4, 10, 30]),
-            twice: often(&[6, 20]),
-            slow: often(&[6, 20]),
-            garbled: often(&[12, 40]),
-            broken: often(&[15, 40]),
-            crash: often(&[60, 150, 400]),
-            busy: often(&[10, 30]),
-            jumps: often(&[1, 2]),
-            deaf: often(&[2, 4]),
-            lies: often(&[8, 25]),
-            refuses: {
-                // From a random stream of its own, so that the rest of a seed
-                // did not change.
-                let random = Random::of(seed, 5);
-                match random.one_in(4) {
-                    true => random.pick(&[100, 300, 1_000]),
-                    false => 0,
-                }
-            },
-        }
-    }
-}
 
 /// How many statements of an object's opening can be refused.
 const OPENING: i64 = 8;

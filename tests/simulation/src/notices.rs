@@ -1,5 +1,6 @@
 //! WeChat's notices to the gateway, and the invariants about acknowledged ones.
 
+use super::ledger::Notice;
 use super::network::describe;
 use super::shop::Shop;
 use super::world::World;
@@ -33,14 +34,6 @@ pub(super) const ADDRESS: &str = "cf-connecting-ip";
 /// Notices are sent from Tencent's addresses: an attacker's too, who can make
 /// Tencent send them.
 pub(super) const WECHATS_ADDRESS: &str = "203.0.113.7";
-
-/// A notice of WeChat's.
-#[derive(Clone, Debug)]
-pub(super) struct Notice {
-    pub(super) url: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
-}
 
 /// The contents of a notice.
 enum Read {

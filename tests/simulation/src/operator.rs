@@ -1,7 +1,7 @@
 //! The operator: rotates keys, on one side before the other.
 
-use super::accounts::{KEY_PAIRS, Kind, public_half, serial_no};
-use super::shop::Shop;
+use super::accounts::{KEY_PAIRS, public_half, serial_no};
+use super::shop::{Kind, Shop};
 use super::world::World;
 use serde_json::{Value as Json, json};
 use std::rc::Rc;

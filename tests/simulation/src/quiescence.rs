@@ -1,7 +1,8 @@
 //! The invariants at the end: without faults, after enough time, when nothing
 //! is due any more.
 
-use super::watch::{Seen, in_words};
+use super::seen::Seen;
+use super::watch::in_words;
 use super::world::World;
 use gateway::book::Checkout;
 use memory_runtime::objects::BOARD;

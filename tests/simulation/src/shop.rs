@@ -1,13 +1,69 @@
-//! The merchants, their calls, and their own servers.
+//! A merchant: its account, its keys, and what its server was told.
 
-use super::accounts::Kind;
-use super::deliveries::Received;
-use super::world::World;
-use memory_runtime::{ADMIN_TOKEN, GATEWAY};
-use serde_json::Value as Json;
+use memory_runtime::GATEWAY;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wechatpay::Secret;
+use wechatpay::common::SignType;
+use wechatpay::common::refund::Status;
+
+/// The kind of a merchant's account, and its dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// v2: a direct merchant, and its sign type.
+    Direct(SignType),
+    /// v2: an institution's sub-merchant, with its number among the
+    /// institution's; they share the institution's key.
+    SubMerchant(usize),
+    /// `APIv3`: a direct merchant of WeChat Pay Global.
+    Global,
+    /// `APIv3`: an institution's sub-merchant of WeChat Pay Global, with its
+    /// number.
+    SubGlobal(usize),
+    /// `APIv3`: a direct merchant in mainland China, where WeChat signs with
+    /// its public key.
+    Mainland,
+    /// A merchant of the acquirer iOnline, which returns the package itself.
+    Ionline,
+}
+
+impl Kind {
+    /// The dialect's name in the gateway's settings and addresses.
+    pub(super) const fn dialect(self) -> &'static str {
+        match self {
+            Self::Direct(_) | Self::SubMerchant(_) => "v2",
+            Self::Global | Self::SubGlobal(_) | Self::Mainland => "v3",
+            Self::Ionline => "ionline",
+        }
+    }
+
+    /// The number among the institution's sub-merchants.
+    pub(super) const fn of_institution(self) -> Option<usize> {
+        match self {
+            Self::SubMerchant(nth) | Self::SubGlobal(nth) => Some(nth),
+            _ => None,
+        }
+    }
+
+    /// The sign type of deliveries and of v2's messages.
+    pub(super) const fn sign_type(self) -> SignType {
+        match self {
+            Self::Direct(sign_type) => sign_type,
+            Self::Ionline => SignType::Md5,
+            _ => SignType::HmacSha256,
+        }
+    }
+
+    /// What the shop of this number sells in.
+    pub(super) const fn currency(self, number: usize) -> &'static str {
+        match (self, number) {
+            (Self::Mainland, _) => "CNY",
+            (Self::SubMerchant(_) | Self::SubGlobal(_), _) => "USD",
+            (_, 0) => "HKD",
+            _ => "USD",
+        }
+    }
+}
 
 /// A merchant.
 pub(super) struct Shop {
@@ -51,82 +107,6 @@ pub(super) struct Shop {
     pub(super) received: RefCell<Vec<Received>>,
 }
 
-impl World {
-    /// A call of the operator.
-    pub(super) async fn admin(&self, path: &str, body: &Json) -> Option<Json> {
-        self.admin_call("POST", path, body).await
-    }
-
-    pub(super) async fn admin_call(&self, method: &str, path: &str, body: &Json) -> Option<Json> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("{GATEWAY}{path}"))
-            .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
-            .body(body.to_string().into_bytes())
-            .expect("a request");
-        let answer = self.ask_gateway(request, 20_000).await?;
-        let json: Json = serde_json::from_slice(answer.body()).ok()?;
-        (json["status"] == "success").then_some(json)
-    }
-
-    /// A call of a merchant: `None` when no readable answer arrives.
-    pub(super) async fn call(
-        &self,
-        shop: &Shop,
-        method: &str,
-        path: &str,
-        body: &Json,
-    ) -> Option<(u16, Json)> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("{GATEWAY}{path}"))
-            .header("api-key", &*shop.api_key.borrow())
-            .header("api-secret", &*shop.api_secret.borrow())
-            .header("content-type", "application/json")
-            .body(match body {
-                Json::Null => Vec::new(),
-                body => body.to_string().into_bytes(),
-            })
-            .expect("a request");
-        let (path, queried) = path.split_once("?out_trade_no=").unwrap_or((path, ""));
-        let number = body["out_trade_no"].as_str().unwrap_or(queried);
-        let number = match number {
-            "" => String::new(),
-            number => format!(" #{number}"),
-        };
-        self.note_at(&shop.id, || {
-            let fee = body.get("refund_fee").or(body.get("total_fee"));
-            let fee = fee.map_or_else(String::new, |fee| format!(" {fee}"));
-            format!("{method} {path}{number}{fee}")
-        });
-        let patience_ms = self.0.random.pick(&[2_000, 20_000, 60_000]);
-        let answer = self.ask_gateway(request, patience_ms).await?;
-        let json: Json = serde_json::from_slice(answer.body()).ok()?;
-        let status = answer.status().as_u16();
-        self.note_at(&shop.id, || {
-            let data = &json["data"];
-            let of = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
-            let said = [of("trade_state"), of("refund_status")].concat();
-            let code = json["code"].as_str().unwrap_or_default();
-            format!("  {method} {path}{number} ⇒ {status} {said}{code}")
-        });
-        Some((status, json))
-    }
-
-    pub(super) fn shop(&self, id: &str) -> Option<Rc<Shop>> {
-        let shops = self.0.shops.borrow();
-        shops.iter().find(|shop| &*shop.id == id).cloned()
-    }
-
-    pub(super) fn shop_of(&self, mch_id: &str, sub_mch_id: &str) -> Option<Rc<Shop>> {
-        let shops = self.0.shops.borrow();
-        let is = |shop: &&Rc<Shop>| {
-            shop.mch_id == mch_id && shop.sub_mch_id.as_deref().unwrap_or("-") == sub_mch_id
-        };
-        shops.iter().find(is).cloned()
-    }
-}
-
 impl Shop {
     /// The number of WeChat's payment in the gateway's answers. iOnline has its
     /// own: the merchant's, and the end of WeChat's, in 32 digits.
@@ -163,5 +143,21 @@ impl Shop {
     /// The URL for deliveries to the merchant.
     pub(super) fn notify_url(&self) -> String {
         format!("https://{}.example.com/notify", self.id)
+    }
+}
+
+/// A delivery that a merchant's server has received.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    pub(super) out_trade_no: String,
+    pub(super) transaction_id: String,
+    /// The refund that it reports, if it reports one, and the refund's status.
+    pub(super) refund: Option<(String, Status)>,
+}
+
+impl Received {
+    /// The refund that it is about.
+    pub(super) fn out_refund_no(&self) -> Option<&str> {
+        self.refund.as_ref().map(|(number, _)| number.as_str())
     }
 }

@@ -1,51 +1,21 @@
 //! The invariants that are checked at every step, by their numbers in
 //! `docs/simulation.md`; those for the end are in `quiescence.rs`.
 
-use super::accounts::Kind;
 use super::ledger::BY_HAND;
-use super::shop::Shop;
+use super::seen::{Delivery, Seen, Watch};
+use super::shop::{Kind, Shop};
 use super::world::World;
 use gateway::book::Checkout;
 use gateway::runtime::{Request, Row};
 use order::{Order, Refund, RefundStatus, Status};
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use wechatpay::common::Fields;
 
 /// How late an alarm may be: while the registry does not answer, a book waits
 /// for a minute.
 const LATEST_MS: i64 = 61_000;
-
-/// The state of every book, at its last durable write.
-#[derive(Default)]
-pub(super) struct Watch {
-    pub(super) books: BTreeMap<Rc<str>, Seen>,
-    /// Orders that a merchant was told are accepted.
-    pub(super) accepted: Vec<(Rc<str>, String)>,
-    /// Rows that cannot be read at present: the book, the table and the key.
-    pub(super) spoilt: BTreeSet<(Rc<str>, &'static str, String)>,
-    /// Quick Pays that were sent to WeChat.
-    quick_pays: BTreeSet<(Rc<str>, String)>,
-}
-
-/// One book.
-#[derive(Default)]
-pub(super) struct Seen {
-    pub(super) orders: BTreeMap<String, (String, Order)>,
-    pub(super) checkouts: BTreeMap<String, (String, Checkout)>,
-    pub(super) deliveries: BTreeMap<i64, Delivery>,
-}
-
-/// One delivery of a book.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Delivery {
-    /// The order's number.
-    pub(super) number: String,
-    /// The refund that it reports, if any.
-    pub(super) refund: Option<String>,
-    pub(super) state: String,
-}
 
 /// The allowed changes of an order's status: no status goes back.
 const fn allowed(from: &Status, to: &Status) -> bool {

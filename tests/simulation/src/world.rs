@@ -14,10 +14,11 @@
 
 use super::history::{Broken, History};
 use super::ledger::Ledger;
-use super::machine::{Link, Machine};
-use super::network::{Weather, WrongCertificate};
+use super::machine::Machine;
+use super::rsa::SANDBOX as SANDBOX_RSA;
+use super::seen::Watch;
 use super::shop::Shop;
-use super::watch::Watch;
+use super::weather::{Weather, WrongCertificate};
 use gateway::Gateway;
 use gateway::config::Config;
 use memory_runtime::random::Random;
@@ -90,7 +91,7 @@ pub(super) struct State {
     set_back_ms: Cell<i64>,
     pub(super) config: Rc<Config>,
     pub(super) sandbox: RefCell<Sandbox>,
-    pub(super) machine: Machine,
+    pub(super) machine: Machine<Link, World>,
     pub(super) ledger: RefCell<Ledger>,
     pub(super) watch: RefCell<Watch>,
     pub(super) history: History,
@@ -109,13 +110,26 @@ pub(super) struct State {
     steps: Cell<u64>,
 }
 
+/// The access of an isolate or an object to the world: its runtime.
+#[derive(Clone)]
+pub(super) struct Link {
+    pub(super) world: World,
+    pub(super) place: Rc<str>,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.place)
+    }
+}
+
 thread_local! {
     /// The initial state of every world: made once, because it takes time.
     static AT_FIRST: (Rc<Config>, Sandbox) = {
         let settings = Settings {
             public_url: SANDBOX.to_owned(),
         };
-        let mut sandbox = Sandbox::new(settings).with_rsa(super::rsa::SANDBOX);
+        let mut sandbox = Sandbox::new(settings).with_rsa(SANDBOX_RSA);
         // The initial rows are not stored.
         sandbox.take_changes();
         (config(&[]), sandbox)
@@ -203,12 +217,6 @@ impl World {
         self.0.set_back_ms.get()
     }
 
-    /// Whether a merchant uses this dialect.
-    fn has(&self, dialect: &str) -> bool {
-        let shops = self.0.shops.borrow();
-        shops.iter().any(|shop| shop.kind.dialect() == dialect)
-    }
-
     /// Whether a merchant's upstream requires the same time on both sides.
     fn needs_one_time(&self) -> bool {
         self.has("v3") || self.has("ionline")
@@ -240,6 +248,50 @@ impl World {
 
     pub(super) fn steps(&self) -> u64 {
         self.0.steps.get()
+    }
+
+    // What has happened.
+
+    /// Records an event.
+    pub(super) fn note(&self, text: impl FnOnce() -> String) {
+        self.0.history.write(self.now_ms(), None, text);
+    }
+
+    /// Records an event of a merchant. An order's number is written as `#1`.
+    pub(super) fn note_at(&self, shop: &str, text: impl FnOnce() -> String) {
+        self.0.history.write(self.now_ms(), Some(shop), text);
+    }
+
+    /// Reports a broken invariant. The first one stops the run.
+    pub(super) fn broken(
+        &self,
+        invariant: &'static str,
+        subject: Option<(&str, &str)>,
+        found: String,
+    ) {
+        let history = &self.0.history;
+        history.break_off(self.now_ms(), invariant, subject, found);
+    }
+
+    // Who is there.
+
+    pub(super) fn shop(&self, id: &str) -> Option<Rc<Shop>> {
+        let shops = self.0.shops.borrow();
+        shops.iter().find(|shop| &*shop.id == id).cloned()
+    }
+
+    pub(super) fn shop_of(&self, mch_id: &str, sub_mch_id: &str) -> Option<Rc<Shop>> {
+        let shops = self.0.shops.borrow();
+        let is = |shop: &&Rc<Shop>| {
+            shop.mch_id == mch_id && shop.sub_mch_id.as_deref().unwrap_or("-") == sub_mch_id
+        };
+        shops.iter().find(is).cloned()
+    }
+
+    /// Whether a merchant uses this dialect.
+    fn has(&self, dialect: &str) -> bool {
+        let shops = self.0.shops.borrow();
+        shops.iter().any(|shop| shop.kind.dialect() == dialect)
     }
 
     // Scheduling.
@@ -499,7 +551,12 @@ impl World {
 
     /// An isolate's gateway.
     pub(super) fn gateway(&self, number: usize) -> Rc<Gateway<Link>> {
-        self.0.machine.isolate(self, number)
+        let link = || Link {
+            world: self.clone(),
+            place: format!("isolate {number}").into(),
+        };
+        let made = || Gateway::new(link(), self.0.config.clone());
+        self.0.machine.isolate(number, made)
     }
 }
 

@@ -1,0 +1,36 @@
+//! What was seen of the books so far.
+
+use gateway::book::Checkout;
+use order::Order;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// The state of every book, at its last durable write.
+#[derive(Default)]
+pub(super) struct Watch {
+    pub(super) books: BTreeMap<Rc<str>, Seen>,
+    /// Orders that a merchant was told are accepted.
+    pub(super) accepted: Vec<(Rc<str>, String)>,
+    /// Rows that cannot be read at present: the book, the table and the key.
+    pub(super) spoilt: BTreeSet<(Rc<str>, &'static str, String)>,
+    /// Quick Pays that were sent to WeChat.
+    pub(super) quick_pays: BTreeSet<(Rc<str>, String)>,
+}
+
+/// One book.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) orders: BTreeMap<String, (String, Order)>,
+    pub(super) checkouts: BTreeMap<String, (String, Checkout)>,
+    pub(super) deliveries: BTreeMap<i64, Delivery>,
+}
+
+/// One delivery of a book.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Delivery {
+    /// The order's number.
+    pub(super) number: String,
+    /// The refund that it reports, if any.
+    pub(super) refund: Option<String>,
+    pub(super) state: String,
+}
