@@ -69,7 +69,7 @@ fn s1_s2_a_days_statement_after_ten_the_next_day() {
 }
 
 #[test]
-fn settlements_and_exchange_rates() {
+fn settlements_and_exchange_rates_are_answered_in_wechats_names() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.paid("1", 1750);
@@ -115,7 +115,7 @@ fn settlements_and_exchange_rates() {
 }
 
 #[test]
-fn a_short_address_leads_to_the_same_order() {
+fn a_short_address_opens_the_same_order() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let data = shop.order(
@@ -148,7 +148,7 @@ fn a_short_address_leads_to_the_same_order() {
 }
 
 #[test]
-fn a_products_code_sells_again_and_again() {
+fn each_scan_of_a_products_code_makes_an_order() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.control(
@@ -262,7 +262,7 @@ fn a_products_code_sells_again_and_again() {
 }
 
 #[test]
-fn a_products_code_as_a_picture() {
+fn a_products_code_is_readable_as_svg_and_png() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let product = json!({"product_id": "oolong", "body": "Oolong", "total_fee": 8800});
@@ -294,7 +294,7 @@ fn a_products_code_as_a_picture() {
 }
 
 #[test]
-fn a_refund_notice_is_believed_only_after_a_query() {
+fn a_refund_notice_counts_only_after_a_query() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.paid("1", 1500);
@@ -318,7 +318,7 @@ fn a_refund_notice_is_believed_only_after_a_query() {
 
 /// Every call again, for a merchant that signs with HMAC-SHA256.
 #[test]
-fn every_call_signed_with_hmac_sha256() {
+fn every_call_works_with_hmac_sha256() {
     let world = Memory::default();
     let shop = world.shop_with("demo", &json!({"sign_type": "HMAC-SHA256"}));
     shop.paid("1", 1500);

@@ -102,7 +102,7 @@ fn every_field_of_an_order_is_checked_by_name() {
 }
 
 #[test]
-fn bodies_that_are_no_json_object() {
+fn a_body_that_is_no_json_object_is_refused() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for body in [
@@ -129,7 +129,7 @@ fn bodies_that_are_no_json_object() {
 }
 
 #[test]
-fn keys_missing_wrong_and_rotated() {
+fn missing_and_wrong_keys_are_refused_and_rotated_ones_expire() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let call = |method: &str, path: &str, headers: &[(&str, &str)]| {
@@ -269,7 +269,7 @@ fn one_merchant_never_sees_anothers_order() {
 }
 
 #[test]
-fn checksign_says_what_is_wrong_with_a_document() {
+fn checksign_names_the_error_of_a_document() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for (body, code) in [
@@ -405,7 +405,7 @@ fn an_openid_is_checked_for_its_form() {
 
 /// The answer names the valid values, or their form, and not a length in bytes.
 #[test]
-fn a_wrong_choice_or_date_is_answered_with_the_right_ones() {
+fn a_wrong_choice_or_date_is_answered_with_the_valid_ones() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = json!({"body": "Oolong", "total_fee": 8800}).to_string();

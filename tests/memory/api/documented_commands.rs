@@ -192,7 +192,7 @@ fn every_command_block_of_every_document_succeeds_in_memory() {
 /// A failure is detected: an HTTP error, also within a pipeline; an undefined
 /// variable; a failing command before the last.
 #[test]
-fn a_command_that_fails_in_a_document_is_seen() {
+fn a_failing_command_of_a_document_is_detected() {
     for (commands, succeeds) in [
         (". .dev/8787/env; curl $A/healthz", true),
         (". .dev/8787/env; curl $A/nothing", false),

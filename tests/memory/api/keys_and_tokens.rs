@@ -105,7 +105,7 @@ fn require_secret_asks_for_the_secret_on_refunds_and_foreign_addresses() {
 }
 
 #[test]
-fn the_key_alone_is_not_told_which_term_differs() {
+fn the_api_key_alone_does_not_get_the_differing_term() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let key = [("api-key", shop.api_key.as_str())];
@@ -180,7 +180,7 @@ fn an_api_key_beside_an_api_token_is_accepted_as_documented() {
 }
 
 #[test]
-fn a_token_ends_with_the_key_that_it_was_made_with() {
+fn a_token_expires_with_the_key_that_it_was_made_with() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.paid("1", 150);
@@ -204,7 +204,7 @@ fn a_token_ends_with_the_key_that_it_was_made_with() {
 }
 
 #[test]
-fn tokens_are_listed_and_ended_without_their_text() {
+fn tokens_are_listed_and_revoked_without_their_text() {
     let world = Memory::default();
     let (shop, other) = (world.shop("demo"), world.shop("other"));
     let (_, first) = shop.call("POST", "/v1/token", "");

@@ -74,7 +74,7 @@ fn orders_are_listed_newest_first_in_the_new_form() {
 }
 
 #[test]
-fn each_filter_shows_what_it_says_and_filters_add_up() {
+fn each_filter_selects_its_rows_and_filters_combine() {
     let (_world, shop) = few();
     jsapi(&shop, "B1", 700, "CNY");
     let transaction = get(&shop, "/v1/orders?state=REFUND")["orders"][0]["transaction_id"].clone();
@@ -142,7 +142,7 @@ fn each_filter_shows_what_it_says_and_filters_add_up() {
 }
 
 #[test]
-fn a_cursor_goes_on_where_the_page_ended_while_rows_arrive() {
+fn a_cursor_continues_after_the_page_while_rows_are_added() {
     let world = Memory::default();
     let shop = world.shop("demo");
     // Several in one millisecond, and then one a second.
@@ -181,7 +181,7 @@ fn a_cursor_goes_on_where_the_page_ended_while_rows_arrive() {
 }
 
 #[test]
-fn a_page_that_compares_many_rows_is_short_and_the_next_goes_on() {
+fn a_page_that_compares_many_rows_is_short_and_the_next_continues() {
     let world = Memory::default();
     let shop = world.shop("demo");
     order(&shop, "RARE");
@@ -371,7 +371,7 @@ fn alarms_are_listed_by_name_and_leave_the_list_when_settled() {
 }
 
 #[test]
-fn csv_holds_exactly_what_the_filters_show() {
+fn csv_has_exactly_the_filtered_rows() {
     let (world, shop) = few();
     shop.order(&json!({
         "out_trade_no": "-5", "body": "=HYPERLINK(\"x\"),茶", "total_fee": 150,
@@ -435,7 +435,7 @@ fn csv_holds_exactly_what_the_filters_show() {
 }
 
 #[test]
-fn what_a_list_does_not_take_is_refused_by_name() {
+fn an_invalid_list_parameter_is_refused_by_name() {
     let (world, shop) = few();
     let other = world.shop("other");
     let token = |shop: &Shop, path: &str| {

@@ -11,7 +11,7 @@ use wechatpay::common::{Fields, SignType};
 const KEY: &str = "weceive-sandbox-demo-key-0000001";
 
 #[test]
-fn a_token_stands_for_both_keys_until_it_ends() {
+fn a_token_replaces_both_keys_until_it_expires() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.native("1", 150);
@@ -93,7 +93,7 @@ fn an_app_order_gives_the_package_for_wechats_sdk() {
 }
 
 #[test]
-fn p7_close_asks_first_and_a_paid_order_is_not_closed() {
+fn p7_close_queries_first_and_a_paid_order_is_not_closed() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let close = |number: &str| {

@@ -73,7 +73,7 @@ fn the_document_has_exactly_the_gateways_codes() {
 }
 
 #[test]
-fn what_it_requires_is_required_and_nothing_else() {
+fn exactly_the_required_fields_of_the_document_are_required() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let document = document(&world);
@@ -133,7 +133,7 @@ fn holds(shop: &Shop, document: &Value, method: &str, path: &str, body: &str) {
 }
 
 #[test]
-fn what_it_promises_is_answered() {
+fn answers_have_the_members_of_the_document() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let document = document(&world);

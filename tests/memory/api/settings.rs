@@ -64,7 +64,7 @@ fn values(setting: &str) -> (Value, Value, &'static str) {
 
 /// The list of settings is taken from the code: the answer of `PATCH`.
 #[test]
-fn every_setting_is_described_and_taken_and_refused_alike_by_post_and_patch() {
+fn post_and_patch_accept_and_refuse_the_same_documented_settings() {
     let world = Memory::new(false);
     let entered = body(&world, "demo");
     world.shop_with("demo", &entered);
@@ -187,7 +187,7 @@ fn check(shop: &Shop, name: &str) -> (Value, String) {
 }
 
 #[test]
-fn http_notify_url_is_taken_by_default_and_refused_by_name_when_it_is_off() {
+fn an_http_notify_url_is_accepted_by_default_and_refused_by_name_when_switched_off() {
     let world = Memory::new(false);
     let shop = world.shop("demo");
     for (path, answer) in calls(&shop, "1", HTTP) {
@@ -249,7 +249,7 @@ fn http_notify_url_is_taken_by_default_and_refused_by_name_when_it_is_off() {
 /// The delivery to an `http` address has the signature over its body, and a
 /// redirect is not an acknowledgement.
 #[test]
-fn a_delivery_over_http_is_signed_and_not_led_on() {
+fn a_delivery_over_http_is_signed_and_follows_no_redirect() {
     let world = Memory::new(false);
     let shop = world.shop("demo");
     world.merchant_answers([(302, ""), (200, "success")]);
@@ -409,7 +409,7 @@ fn one_domain_file_has_the_same_contents_for_every_merchant() {
 }
 
 #[test]
-fn domain_files_that_do_not_exist_are_looked_for_once_and_not_for_ever() {
+fn missing_domain_files_are_cached_and_their_requests_limited() {
     let world = Memory::default();
     world.shop_with("demo", &json!({"domain_files": {FILE: CONTENTS}}));
     world.import_shards();

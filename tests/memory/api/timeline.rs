@@ -74,7 +74,7 @@ fn a_checkout_has_what_happened_to_all_its_attempts() {
 }
 
 #[test]
-fn a_number_that_nothing_has_is_not_found_and_others_are_refused() {
+fn an_unknown_number_is_not_found_and_an_invalid_one_refused() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for (query, status, code) in [

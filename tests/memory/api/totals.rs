@@ -142,7 +142,7 @@ fn large_sums_are_exact() {
 }
 
 #[test]
-fn what_totals_do_not_take_is_refused_by_name() {
+fn an_invalid_parameter_of_totals_is_refused_by_name() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for (query, code, field) in [

@@ -14,7 +14,7 @@ fn made(shop: &Shop, change: &Value) -> (u16, Value) {
 }
 
 #[test]
-fn the_lines_come_to_the_amount_or_are_refused_by_name() {
+fn lines_add_up_to_the_amount_or_are_refused_by_name() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let line = |quantity: Value, unit: Value| json!({"name": "Tea", "quantity": quantity, "unit_amount": unit});
@@ -112,7 +112,7 @@ fn the_lines_come_to_the_amount_or_are_refused_by_name() {
 }
 
 #[test]
-fn lines_and_metadata_come_back_and_the_payer_reads_the_lines() {
+fn lines_and_metadata_are_returned_and_the_payer_sees_the_lines() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let lines = json!([

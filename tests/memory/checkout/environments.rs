@@ -131,7 +131,7 @@ pub(crate) fn with_h5(world: &Memory) -> Shop {
 }
 
 #[test]
-fn h3_a_phones_browser_pays_on_wechats_page_and_comes_back() {
+fn h3_a_phones_browser_pays_on_wechats_page_and_returns() {
     let world = Memory::default();
     let shop = with_h5(&world);
     let page = checkout(&shop, "1");
@@ -167,7 +167,7 @@ fn h3_a_phones_browser_pays_on_wechats_page_and_comes_back() {
 }
 
 #[test]
-fn h4_wechats_page_learns_where_the_payer_came_from() {
+fn h4_wechats_page_gets_the_referrer() {
     let world = Memory::default();
     let page = checkout(&with_h5(&world), "1");
     let request = http::Request::get(format!("{GATEWAY}{page}"))
@@ -183,7 +183,7 @@ fn h4_wechats_page_learns_where_the_payer_came_from() {
 }
 
 #[test]
-fn h2_an_address_of_five_minutes_ago_is_not_given_out_again() {
+fn h2_an_h5_address_is_not_reused_after_five_minutes() {
     let world = Memory::default();
     let shop = with_h5(&world);
     let page = checkout(&shop, "1");
@@ -210,7 +210,7 @@ fn h2_an_address_of_five_minutes_ago_is_not_given_out_again() {
 }
 
 #[test]
-fn paid_in_the_last_moment_no_other_address_is_made() {
+fn an_order_paid_at_the_last_moment_gets_no_new_address() {
     let world = Memory::default();
     let page = checkout(&with_h5(&world), "1");
     let mut payer = Browser::new(&world, SAFARI);
@@ -293,7 +293,7 @@ fn inside_its_own_mini_program_the_merchants_page_is_opened() {
 }
 
 #[test]
-fn what_the_page_found_out_counts_inside_wechat_only() {
+fn a_detected_mini_program_counts_inside_wechat_only() {
     let world = Memory::default();
     let change = json!({
         "mini_program": {"appid": "wx5a11d0b0c0ffee05"},

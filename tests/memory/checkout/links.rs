@@ -127,7 +127,7 @@ fn nothing_made(world: &Memory, shop: &Shop, link: &Value) {
 }
 
 #[test]
-fn a_link_sells_again_and_again_in_every_dialect() {
+fn a_link_sells_repeatedly_in_every_dialect() {
     for kind in MERCHANTS {
         let world = Memory::default();
         let account = world.account(kind.mch_id);
@@ -165,7 +165,7 @@ fn a_link_sells_again_and_again_in_every_dialect() {
 }
 
 #[test]
-fn inside_wechat_a_link_leads_on_to_the_openid() {
+fn inside_wechat_a_links_checkout_begins_with_the_sign_in() {
     let world = Memory::default();
     let shop = crate::checkout::sign_in::with_secret(&world);
     let link = link(&shop, json!({"total_fee": 1}));
@@ -244,7 +244,7 @@ fn the_payer_enters_the_amount_and_nothing_is_guessed() {
 }
 
 #[test]
-fn a_currency_without_decimals_has_none() {
+fn a_currency_without_decimals_accepts_none() {
     let world = Memory::default();
     let shop = world.shop_with("demo", &json!({"fee_type": "JPY"}));
     let link = link(&shop, json!({"max_fee": 9999}));
@@ -399,7 +399,7 @@ fn a_link_that_is_off_expired_or_unknown_makes_no_order() {
 }
 
 #[test]
-fn robots_and_previews_make_nothing() {
+fn robots_and_previews_make_no_purchase() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = link(&shop, json!({"total_fee": 8800, "stock": 1}));
@@ -425,7 +425,7 @@ fn robots_and_previews_make_nothing() {
 }
 
 #[test]
-fn another_sites_form_makes_nothing() {
+fn another_sites_form_makes_no_purchase() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = link(&shop, json!({"total_fee": 8800}));
@@ -470,7 +470,7 @@ fn hostile_texts_are_escaped() {
 }
 
 #[test]
-fn what_a_merchant_may_not_ask_for() {
+fn invalid_links_are_refused_by_name() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for (asked, code, field) in [
@@ -607,7 +607,7 @@ fn decoded((side, pixels): (usize, Vec<u8>)) -> String {
 }
 
 #[test]
-fn every_code_is_read_back() {
+fn every_qr_code_is_readable() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = link(&shop, json!({"total_fee": 1}));
@@ -676,7 +676,7 @@ fn the_letter_leaves_every_code_readable() {
 }
 
 #[test]
-fn a_sheet_says_who_what_and_how_in_two_languages() {
+fn a_sheet_has_seller_item_and_instructions_in_two_languages() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = link(&shop, json!({"total_fee": 8800}));
@@ -706,7 +706,7 @@ fn a_sheet_says_who_what_and_how_in_two_languages() {
 }
 
 #[test]
-fn only_the_merchants_pages_learn_the_result() {
+fn only_registered_origins_read_the_result() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = link(&shop, json!({"total_fee": 8800}));

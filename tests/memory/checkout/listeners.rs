@@ -45,7 +45,7 @@ fn told(world: &Memory) -> Vec<String> {
 }
 
 #[test]
-fn a_payment_that_is_noticed_is_told_to_its_pages_alone() {
+fn a_payment_by_notice_is_announced_only_to_its_pages() {
     let world = Memory::default();
     let (shop, other) = (world.shop("demo"), world.shop("other"));
     let (page, code_url) = with_code(&world, &shop, "1");
@@ -62,7 +62,7 @@ fn a_payment_that_is_noticed_is_told_to_its_pages_alone() {
 }
 
 #[test]
-fn a_payment_that_a_query_finds_is_told() {
+fn a_payment_found_by_a_query_is_announced() {
     let world = Memory::default();
     let (page, code_url) = with_code(&world, &world.shop("demo"), "1");
     world.lose_notices(true);
@@ -76,7 +76,7 @@ fn a_payment_that_a_query_finds_is_told() {
 }
 
 #[test]
-fn a_purchase_that_is_called_off_is_told() {
+fn a_cancelled_purchase_is_announced() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let (page, _) = with_code(&world, &shop, "1");
@@ -92,7 +92,7 @@ fn a_purchase_that_is_called_off_is_told() {
 }
 
 #[test]
-fn a_purchase_whose_time_is_over_is_told_when_it_can_no_longer_be_paid() {
+fn an_expired_purchase_is_announced_when_it_can_no_longer_be_paid() {
     let world = Memory::default();
     let (page, _) = with_code(&world, &world.shop("demo"), "1");
     let mut seen = state(&world, &page);
@@ -127,7 +127,7 @@ fn a_page_listens_to_its_own_checkout() {
 }
 
 #[test]
-fn who_may_not_listen_is_refused_by_name() {
+fn an_unauthorised_listener_is_refused_by_name() {
     let world = Memory::default();
     let page = checkout(&world.shop("demo"), "1");
     let plain = http::Request::get(format!("{GATEWAY}{}", call(&page, "live")));

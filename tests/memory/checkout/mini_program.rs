@@ -157,7 +157,7 @@ fn j1_a_payment_whose_notice_is_lost_is_found_under_the_mini_programs_appid() {
 }
 
 #[test]
-fn what_the_payer_gives_up_is_closed_in_the_end() {
+fn an_abandoned_payment_is_closed() {
     each(|mini, kind| {
         let session = mini.session("M3");
         let payment = mini.payment(&session);
@@ -226,7 +226,7 @@ fn a_code_works_once_for_five_minutes_in_its_own_mini_program() {
 }
 
 #[test]
-fn a_session_that_is_not_open_spends_no_code() {
+fn a_closed_session_uses_no_code() {
     let mini = Mini::demo();
     for session in ["", "x", "demo_x", "demo_00000000000000000000000000"] {
         let code = mini.login(&mini.appid);
@@ -262,7 +262,7 @@ fn a_session_that_is_not_open_spends_no_code() {
 }
 
 #[test]
-fn another_merchants_session_takes_no_code_of_ours() {
+fn a_code_is_refused_for_another_merchants_session() {
     let mini = Mini::demo();
     let kind = *MERCHANTS.iter().find(|kind| kind.id == "harbour").unwrap();
     let account = mini.world.account(kind.mch_id);
@@ -386,7 +386,7 @@ fn a_code_on_the_desktop_gives_way_to_the_mini_program() {
 }
 
 #[test]
-fn wechats_own_words_are_not_the_payers_to_read() {
+fn wechats_own_text_is_not_shown_to_the_payer() {
     let mini = Mini::demo();
     let session = mini.session("M13");
     let fail = json!({"fail_next": {"path": "/pay/unifiedorder", "code": "NOAUTH"}});

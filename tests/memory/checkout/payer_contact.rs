@@ -161,7 +161,7 @@ fn a_browser_is_shown_a_page_where_a_program_is_answered_with_json() {
 /// A temporary fault of WeChat is neither the merchant's nor the gateway's: the
 /// payer may try again.
 #[test]
-fn a_refusal_that_may_pass_later_is_wechats_fault_to_the_payer() {
+fn a_temporary_refusal_is_shown_as_wechats_fault() {
     for (id, path, code, answered) in [
         (
             "demo",
@@ -204,7 +204,7 @@ fn a_refusal_that_may_pass_later_is_wechats_fault_to_the_payer() {
 
 /// The page at an address for programs reports no fault of the gateway.
 #[test]
-fn a_browser_at_an_address_for_programs_is_not_told_of_a_fault() {
+fn a_page_at_an_address_for_programs_reports_no_fault() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = json!({"body": "Oolong", "total_fee": 8800}).to_string();

@@ -145,7 +145,7 @@ fn settled(world: &Memory, shop: &Shop, key: &Secret, kept: &str, back: &str) {
 }
 
 #[test]
-fn ionline_two_devices_can_pay_and_the_second_payment_goes_back() {
+fn ionline_a_second_payment_from_another_device_is_refunded() {
     for phone_first in [false, true] {
         let world = Memory::default();
         let (shop, key) = shop(&world, "night-ionline");
@@ -175,7 +175,7 @@ fn ionline_two_devices_can_pay_and_the_second_payment_goes_back() {
 }
 
 #[test]
-fn ionline_each_device_keeps_its_way_to_pay() {
+fn ionline_each_device_keeps_its_attempt() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "night-ionline");
     let page = told_checkout(&shop, "1");
@@ -198,7 +198,7 @@ fn ionline_each_device_keeps_its_way_to_pay() {
 }
 
 #[test]
-fn ionline_a_purchase_that_is_called_off_is_closed_in_every_way() {
+fn ionline_cancelling_a_purchase_ends_every_attempt() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "night-ionline");
     let page = told_checkout(&shop, "1");
@@ -213,7 +213,7 @@ fn ionline_a_purchase_that_is_called_off_is_closed_in_every_way() {
 }
 
 #[test]
-fn a_late_payment_of_a_closed_attempt_goes_back() {
+fn a_late_payment_of_a_closed_attempt_is_refunded() {
     for id in ["demo", "harbour"] {
         let world = Memory::default();
         let (shop, key) = shop(&world, id);
@@ -246,7 +246,7 @@ fn the_payment_that_is_known_first_is_kept() {
 }
 
 #[test]
-fn notices_that_come_again_change_nothing() {
+fn repeated_notices_change_nothing() {
     let world = Memory::default();
     let (shop, key) = shop(&world, "demo");
     world.control("/sandbox/faults", &json!({"duplicate_notices": 3}));
@@ -262,7 +262,7 @@ fn notices_that_come_again_change_nothing() {
 }
 
 #[test]
-fn the_refund_is_asked_for_until_it_is_made_and_made_once() {
+fn a_refund_is_requested_until_it_is_made_and_made_once() {
     for fault in [
         Upstream::LosesRequest,
         Upstream::LosesAnswer,
@@ -282,7 +282,7 @@ fn the_refund_is_asked_for_until_it_is_made_and_made_once() {
 }
 
 #[test]
-fn without_a_certificate_a_person_is_told_what_to_do() {
+fn a_missing_certificate_raises_an_alarm_that_says_what_to_do() {
     let world = Memory::default();
     let (shop, key) = shop(&world, "demo");
     let page = told_checkout(&shop, "1");
@@ -313,7 +313,7 @@ fn without_a_certificate_a_person_is_told_what_to_do() {
 }
 
 #[test]
-fn a_refund_that_fails_for_good_calls_a_person() {
+fn a_permanently_failed_refund_raises_an_alarm() {
     let world = Memory::default();
     let (shop, key) = shop(&world, "demo");
     let page = told_checkout(&shop, "1");
@@ -336,7 +336,7 @@ fn a_refund_that_fails_for_good_calls_a_person() {
 }
 
 #[test]
-fn a_refund_of_the_merchants_with_the_same_number_is_left_alone() {
+fn a_merchants_refund_with_the_same_number_is_not_changed() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "demo");
     let data = shop.order(
@@ -369,7 +369,7 @@ fn a_refund_of_the_merchants_with_the_same_number_is_left_alone() {
 }
 
 #[test]
-fn a_merchant_without_a_refund_address_is_sent_no_document_it_does_not_know() {
+fn a_merchant_without_a_refund_url_gets_no_refund_delivery() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -409,7 +409,7 @@ fn refunded(world: &Memory, shop: &Shop) {
 }
 
 #[test]
-fn each_end_of_a_refund_is_told_in_every_dialect() {
+fn each_end_of_a_refund_is_delivered_in_every_dialect() {
     for kind in MERCHANTS {
         let world = Memory::default();
         let (shop, key) = shop(&world, kind.id);
@@ -450,7 +450,7 @@ fn each_end_of_a_refund_is_told_in_every_dialect() {
 }
 
 #[test]
-fn the_banks_refusal_is_told_as_change() {
+fn a_banks_refusal_is_delivered_as_change() {
     let world = Memory::default();
     let (shop, key) = shop(&world, "demo");
     refunded(&world, &shop);
@@ -470,7 +470,7 @@ fn deliveries(shop: &Shop) -> Vec<Value> {
 }
 
 #[test]
-fn the_deliveries_of_an_order_go_out_in_order() {
+fn the_deliveries_of_an_order_are_sent_in_order() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "demo");
     // The merchant does not acknowledge the payment's notice for a while.
@@ -499,7 +499,7 @@ fn the_deliveries_of_an_order_go_out_in_order() {
 }
 
 #[test]
-fn a_delivery_that_is_given_up_lets_the_next_go() {
+fn the_next_delivery_is_sent_after_one_is_given_up() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "demo");
     world.merchant_answers(std::iter::repeat_n((500, ""), 16));

@@ -118,7 +118,7 @@ pub(crate) fn with_secret(world: &Memory) -> Shop {
 }
 
 #[test]
-fn inside_wechat_the_payer_is_known_before_anything_is_drawn() {
+fn inside_wechat_the_sign_in_precedes_the_page() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -201,7 +201,7 @@ fn a_callback_counts_only_in_the_browser_that_began() {
 }
 
 #[test]
-fn a_sign_in_that_fails_says_so_once_and_begins_anew() {
+fn a_failed_sign_in_is_shown_once_and_can_be_repeated() {
     let world = Memory::default();
     let page = checkout(&with_secret(&world), "1");
     let mut payer = Browser::new(&world, WECHAT);
@@ -222,7 +222,7 @@ fn a_sign_in_that_fails_says_so_once_and_begins_anew() {
 }
 
 #[test]
-fn a_code_that_was_used_is_no_payer_under_a_new_state() {
+fn a_used_code_is_refused_under_a_new_state() {
     let world = Memory::default();
     let page = checkout(&with_secret(&world), "1");
     let mut payer = Browser::new(&world, WECHAT);
@@ -248,7 +248,7 @@ fn a_code_that_was_used_is_no_payer_under_a_new_state() {
 }
 
 #[test]
-fn a_payer_of_another_appid_is_no_payer_here() {
+fn a_cookie_of_another_appid_is_refused() {
     let world = Memory::default();
     let page = checkout(&with_secret(&world), "1");
     let mut payer = Browser::new(&world, WECHAT);
@@ -274,7 +274,7 @@ fn a_payer_of_another_appid_is_no_payer_here() {
 }
 
 #[test]
-fn a_forged_or_foreign_payer_cookie_is_no_payer() {
+fn a_forged_or_another_deployments_cookie_is_refused() {
     let world = Memory::default();
     let page = checkout(&with_secret(&world), "1");
     let mut payer = Browser::new(&world, WECHAT);
@@ -314,7 +314,7 @@ fn a_desktop_gets_a_code_and_opening_the_page_makes_no_order() {
 }
 
 #[test]
-fn changing_the_way_to_pay_closes_the_earlier_attempt_first() {
+fn changing_the_payment_method_closes_the_earlier_attempt_first() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -366,7 +366,7 @@ fn changing_the_way_to_pay_closes_the_earlier_attempt_first() {
 }
 
 #[test]
-fn links_that_lead_nowhere_say_so_in_the_payers_language() {
+fn unknown_links_are_answered_in_the_payers_language() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let page = checkout(&shop, "1");
@@ -421,7 +421,7 @@ fn another_sites_page_cannot_make_an_order() {
 /// them send a form, and no cookie of the gateway is sent with it: `Browser`
 /// applies `SameSite=Lax` to each cookie.
 #[test]
-fn a_browser_that_names_no_origin_brings_no_authority() {
+fn a_request_without_an_origin_has_no_authority() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -546,7 +546,7 @@ fn quick_auth_as_a_client_of_a_service() {
 
 /// A payer with a wrong openid makes an order that only the openid's owner can pay.
 #[test]
-fn another_payers_openid_is_of_no_use() {
+fn an_order_for_another_payers_openid_cannot_be_paid() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let openid = sandbox::Payer::Alice.openid("wx5a11d0b0c0ffee01");
@@ -577,7 +577,7 @@ fn token(openid: &str, is_snapshot_user: Value) -> Option<Value> {
 
 /// In snapshot mode WeChat returns an openid of no payer.
 #[test]
-fn a_virtual_openid_is_not_taken_and_the_page_asks_again() {
+fn a_virtual_openid_is_refused_and_the_sign_in_repeated() {
     for flag in [json!(1), json!("1"), json!(true)] {
         let world = Memory::default();
         let page = checkout(&with_secret(&world), "1");
@@ -614,7 +614,7 @@ fn a_virtual_openid_is_not_taken_and_the_page_asks_again() {
 }
 
 #[test]
-fn a_shop_is_told_no_virtual_openid() {
+fn a_shop_gets_no_virtual_openid() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let token_of_shop = shop.made["quick_auth_token"].as_str().unwrap();
@@ -657,7 +657,7 @@ fn quick_auth_replaces_an_openid_that_the_address_already_had() {
 }
 
 #[test]
-fn the_backup_host_is_asked_when_the_first_is_unreachable() {
+fn the_backup_host_is_called_when_the_first_is_unreachable() {
     let world = Memory::default();
     let page = checkout(&with_secret(&world), "1");
     let mut payer = Browser::new(&world, WECHAT);
@@ -702,7 +702,7 @@ fn told(payer: &mut Browser, page: &str, openid: &str) -> (u16, String) {
 
 /// What a Quick Auth service returns is not signed.
 #[test]
-fn an_openid_told_by_a_service_holds_only_for_its_merchant_and_that_service() {
+fn an_openid_from_a_service_is_valid_only_for_its_merchant_and_that_service() {
     let world = Memory::default();
     let settings = json!({"quick_auth": {"url": SERVICE, "token": "T0"}});
     let shop = world.shop_with("demo", &settings);
@@ -739,7 +739,7 @@ fn an_openid_told_by_a_service_holds_only_for_its_merchant_and_that_service() {
 }
 
 #[test]
-fn a_way_counts_only_at_the_end_that_it_was_begun_for() {
+fn a_sign_in_ends_only_at_the_endpoint_that_it_began_for() {
     let world = Memory::default();
     let page = checkout(&with_secret(&world), "1");
     let mut payer = Browser::new(&world, WECHAT);
@@ -764,7 +764,7 @@ fn a_way_counts_only_at_the_end_that_it_was_begun_for() {
 
 /// A cookie of an earlier version does not contain the source of its openid.
 #[test]
-fn a_payers_cookie_of_another_version_is_no_payer() {
+fn a_payers_cookie_of_another_version_is_ignored() {
     let world = Memory::default();
     let page = checkout(&with_secret(&world), "1");
     let mut payer = Browser::new(&world, WECHAT);
@@ -833,7 +833,7 @@ fn an_openid_from_a_service_does_not_pass_a_stock_limit() {
 /// Without an `app_secret`, or with a wrong one, no reload helps: the purchase
 /// stays on the page, and paying is refused with a code of its own.
 #[test]
-fn a_merchant_whose_payers_cannot_be_recognised_keeps_the_purchase_and_raises_an_alarm() {
+fn a_purchase_stays_visible_with_an_alarm_where_payers_cannot_sign_in() {
     for app_secret in [json!(null), json!("wrong")] {
         let world = Memory::default();
         let shop = world.shop_with("demo", &json!({ "app_secret": app_secret }));

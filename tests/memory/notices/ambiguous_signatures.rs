@@ -126,7 +126,7 @@ fn no_refolded_document_pays_an_order_or_passes_checksign() {
 
 /// A payment whose notice contains `&` is real: WeChat is queried for it.
 #[test]
-fn a_real_payment_whose_notice_holds_an_ampersand_is_learned_by_a_query() {
+fn a_real_payment_whose_notice_has_an_ampersand_is_found_by_a_query() {
     for id in KINDS {
         for field in ["promotion_detail", "device_info"] {
             let fixture = fixture(id);
@@ -189,7 +189,7 @@ fn an_unknown_field_with_an_ampersand_in_an_answer_hides_no_payment() {
 }
 
 #[test]
-fn what_is_signed_holds_no_ampersand_at_any_entry() {
+fn an_ampersand_in_a_signed_field_is_refused_at_every_entry() {
     let attach = |body: &Value| {
         let mut body = body.clone();
         body["attach"] = json!("x&out_trade_no=N1");
@@ -346,7 +346,7 @@ fn confirming_costs_one_query_and_keeps_the_document() {
 
 /// An attacker with the key that signs notices makes no order paid.
 #[test]
-fn a_forged_notice_with_a_true_signature_pays_nothing() {
+fn a_forged_notice_with_a_valid_signature_pays_nothing() {
     for id in ["demo", "harbour", "night-ionline"] {
         let paid = fixture(id);
         let world = Memory::default();
@@ -382,7 +382,7 @@ fn a_forged_notice_with_a_true_signature_pays_nothing() {
 }
 
 #[test]
-fn a_merchant_may_take_small_payments_on_the_notice_alone() {
+fn a_merchant_may_accept_small_payments_on_the_notice_alone() {
     for (from, asks) in [(150, true), (151, false)] {
         let world = Memory::default();
         let mut body = fixtures::body(&world, "demo");

@@ -65,7 +65,7 @@ fn counter(shop: &Shop, name: &str) -> i64 {
 }
 
 #[test]
-fn the_true_notice_is_taken() {
+fn a_genuine_notice_is_accepted() {
     let (world, shop, fields) = open_order();
     confirmed(&world, &fields);
     assert_eq!(
@@ -78,7 +78,7 @@ fn the_true_notice_is_taken() {
 }
 
 #[test]
-fn g3_what_is_not_signed_by_wechat_is_not_believed() {
+fn g3_a_notice_without_wechats_signature_is_refused() {
     let other_key = Secret::new("another-merchants-key-0000000001");
     type Forge = Box<dyn Fn(&Fields) -> String>;
     let table: Vec<(&str, &str, Forge)> = vec![
@@ -210,7 +210,7 @@ fn invalid_utf_8_and_ten_megabytes_change_nothing() {
 }
 
 #[test]
-fn a_true_signature_over_another_truth_is_refused_by_name() {
+fn valid_signature_with_mismatched_terms_is_refused() {
     let table = [
         ("total_fee", "1", "notice_other_amount"),
         ("total_fee", "151", "notice_other_amount"),
@@ -248,7 +248,7 @@ fn a_true_signature_over_another_truth_is_refused_by_name() {
 }
 
 #[test]
-fn a_notice_at_another_merchants_address_is_not_believed() {
+fn a_notice_at_another_merchants_address_is_refused() {
     let (world, _, fields) = open_order();
     let other = world.shop_with(
         "other",
@@ -261,7 +261,7 @@ fn a_notice_at_another_merchants_address_is_not_believed() {
 }
 
 #[test]
-fn a_key_changes_without_a_gap() {
+fn an_api_key_rotates_without_downtime() {
     let (world, shop, fields) = open_order();
     let rotate = |body: Value| world.admin("/merchants/demo/rotate", &body).0;
     let new_key = "another-merchants-key-0000000001";
@@ -282,7 +282,7 @@ fn a_key_changes_without_a_gap() {
 }
 
 #[test]
-fn a_replayed_notice_is_acknowledged_and_does_nothing() {
+fn a_replayed_notice_is_acknowledged_and_changes_nothing() {
     let (world, shop, fields) = open_order();
     confirmed(&world, &fields);
     for _ in 0..3 {
@@ -311,7 +311,7 @@ fn a_notice_of_a_failed_payment_is_acknowledged_and_pays_nothing() {
 }
 
 #[test]
-fn an_answer_to_a_query_that_is_forged_is_not_believed() {
+fn a_forged_answer_to_a_query_is_refused() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.order(&json!({"out_trade_no": "1", "body": "x", "total_fee": 1, "trade_type": "NATIVE"}));

@@ -741,7 +741,7 @@ fn abnormal_refund(id: &str) -> Called {
 }
 
 #[test]
-fn every_alarm_is_raised_by_what_it_is_about_and_has_a_way_out() {
+fn every_alarm_is_raised_by_its_cause_and_can_be_ended() {
     for alarm in Alarm::ALL {
         let scenarios = scenarios(*alarm);
         assert!(!scenarios.is_empty(), "{}", alarm.name());

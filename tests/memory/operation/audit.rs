@@ -35,7 +35,7 @@ fn paid_order(world: &Memory, shop: &Shop, number: &str, request_id: &str) {
 }
 
 #[test]
-fn each_change_of_money_says_who_and_why() {
+fn each_change_of_money_has_its_caller_and_evidence() {
     let world = Memory::default();
     let shop = world.shop("demo");
     paid_order(&world, &shop, "1", "the-order-s-own-request");
@@ -158,7 +158,7 @@ fn a_page_s_request_id_follows_its_order_to_the_delivery() {
 }
 
 #[test]
-fn each_change_of_credentials_says_who_and_names_no_secret() {
+fn each_change_of_credentials_has_its_caller_and_no_secret() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let (_, token) = shop.call("POST", "/v1/token", "");
@@ -229,7 +229,7 @@ fn no_row_of_the_audit_is_changed_or_removed() {
 
 /// The audit row and the change are written together, or neither is.
 #[test]
-fn what_cannot_be_audited_is_not_done() {
+fn a_change_that_cannot_be_audited_is_not_made() {
     let world = Memory::default();
     let shop = world.shop("demo");
     paid_order(&world, &shop, "1", "a-request-of-the-test");
@@ -322,7 +322,7 @@ fn the_audit_is_read_in_pages_by_its_owner_and_the_operator() {
 
 /// During the rotation, verification with either secret succeeds.
 #[test]
-fn the_delivery_secret_changes_without_a_gap() {
+fn the_delivery_secret_rotates_without_downtime() {
     let world = Memory::default();
     let mut shop = world.shop("demo");
     let holds = |secret: &str, signature: &str, body: &str| {

@@ -209,7 +209,7 @@ fn numbers_are_reported_within_two_minutes_and_a_busy_book_reports_no_more_often
 /// A deployment could not start for some minutes: the runtime has lost every
 /// alarm.
 #[test]
-fn a_book_whose_alarm_the_runtime_forgot_is_called_and_its_timers_come_back() {
+fn a_book_whose_alarm_the_runtime_lost_is_called_and_its_timers_continue() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let code_url = order(&shop, "1");

@@ -80,7 +80,7 @@ fn day() -> Memory {
 }
 
 #[test]
-fn the_text_of_the_metrics() {
+fn the_text_of_the_metrics_is_unchanged() {
     let world = day();
     let request = http::Request::get(format!("{GATEWAY}/metrics"))
         .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
@@ -95,7 +95,7 @@ fn the_text_of_the_metrics() {
 }
 
 #[test]
-fn the_log_lines_of_a_request() {
+fn the_log_lines_of_a_request_are_unchanged() {
     let world = day();
     // A refund's number and a key's fingerprint are random.
     let text: String = world
@@ -116,7 +116,7 @@ fn the_log_lines_of_a_request() {
 /// Every path refuses a method that it does not have, also one that HTTP does
 /// not know, with the allowed methods.
 #[test]
-fn the_methods_of_each_path() {
+fn the_methods_of_each_path_are_unchanged() {
     let world = Memory::default();
     let mut paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
     paths.dedup();

@@ -42,7 +42,7 @@ fn every_demo_merchant_is_healthy() {
 }
 
 #[test]
-fn a_wrong_key_is_found_and_nothing_else_is_blamed() {
+fn a_wrong_key_is_the_only_failed_check() {
     for (id, change) in [
         ("demo", json!({"api_key": "x".repeat(32)})),
         ("harbour", json!({"api_key": "x".repeat(32)})),
@@ -64,7 +64,7 @@ fn a_wrong_key_is_found_and_nothing_else_is_blamed() {
 }
 
 #[test]
-fn what_else_is_wrong_is_said_in_words() {
+fn each_other_problem_is_explained_in_words() {
     let world = Memory::default();
     let found = examined(&world, "demo", &json!({"appid": "wx5a11d0b0c0ffee03"}));
     assert_eq!(check(&found, "keys").0, false, "{found}");
@@ -86,7 +86,7 @@ fn what_else_is_wrong_is_said_in_words() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_found() {
+fn a_wrong_clock_is_found() {
     let world = Memory::default();
     let lie = json!({"lie_next": {"lie": "CLOCK_SKEW", "on": "answer", "times": 9}});
     world.control("/sandbox/faults", &lie);
@@ -108,7 +108,7 @@ fn the_doctors_order_is_closed_and_cannot_be_paid() {
 }
 
 #[test]
-fn a_clock_that_differs_is_named_and_the_appid_is_not_blamed() {
+fn a_differing_clock_fails_its_check_and_not_the_appids() {
     for id in ["demo", "demo-v3", "night-ionline"] {
         let world = Memory::default();
         world.control("/sandbox/time", &json!({"advance_seconds": 86_400}));
@@ -132,7 +132,7 @@ fn a_clock_that_differs_is_named_and_the_appid_is_not_blamed() {
 }
 
 #[test]
-fn a_refused_appid_is_not_taken_for_a_clock() {
+fn a_refused_appid_is_not_reported_as_a_clock() {
     let world = Memory::default();
     let granted = json!({"trade_types": ["JSAPI"]});
     world.control("/sandbox/merchants/1900000109", &granted);

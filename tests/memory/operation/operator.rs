@@ -40,7 +40,7 @@ fn alarms(world: &Memory) -> Vec<Value> {
 }
 
 #[test]
-fn the_numbers_of_a_payment() {
+fn a_payment_is_counted_in_the_metrics() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.shop("idle");
@@ -138,7 +138,7 @@ fn the_numbers_of_a_payment() {
 }
 
 #[test]
-fn hosts_that_fail_are_seen_by_reason() {
+fn failed_hosts_are_counted_by_reason() {
     use tests::memory::Upstream::{Answers502, LosesAnswer, LosesRequest};
     let world = Memory::default();
     let shop = world.shop("demo");
@@ -164,7 +164,7 @@ fn hosts_that_fail_are_seen_by_reason() {
 }
 
 #[test]
-fn only_the_operator_sees_them() {
+fn only_the_operator_reads_metrics_and_alarms() {
     let world = Memory::default();
     world.shop("demo");
     for path in ["/metrics", "/admin/alarms", "/admin/merchants/demo/audit"] {
@@ -178,7 +178,7 @@ fn only_the_operator_sees_them() {
 }
 
 #[test]
-fn an_alarm_stands_until_a_person_has_dealt_with_it() {
+fn an_alarm_stays_open_until_an_operator_settles_it() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.merchant_answers([(500, ""); 16]);
@@ -223,7 +223,7 @@ fn an_alarm_stands_until_a_person_has_dealt_with_it() {
 /// `MASTER_KEY`: with both keys everything can be opened; after all is sealed
 /// anew, the previous key is not needed.
 #[test]
-fn the_master_key_changes_without_a_gap() {
+fn the_master_key_rotates_without_downtime() {
     let world = Memory::default();
     let (one, two) = (world.shop("one"), world.shop("two"));
     let (old, new) = ("7b".repeat(32), "a1".repeat(32));
@@ -252,7 +252,7 @@ fn the_master_key_changes_without_a_gap() {
 }
 
 #[test]
-fn the_admin_token_changes_without_a_gap() {
+fn the_admin_token_rotates_without_downtime() {
     let world = Memory::default();
     let new = "another-token-of-the-operator";
     world.deploy(&[("ADMIN_TOKEN", new), ("ADMIN_TOKEN_PREVIOUS", ADMIN_TOKEN)]);

@@ -22,7 +22,7 @@ fn by_hand(world: &Memory, kind: &testkit::demo::Kind, number: &str, change: &st
 }
 
 #[test]
-fn a_payment_learned_with_its_refund_is_shown_refunded_and_not_delivered() {
+fn a_payment_found_with_its_refund_is_shown_refunded_and_not_delivered() {
     fixtures::each(|world, kind, shop| {
         world.lose_notices(true);
         fixtures::pay(world, shop, "1");
@@ -54,7 +54,7 @@ fn refresh_shows_what_was_done_to_a_paid_order_elsewhere() {
 }
 
 #[test]
-fn refresh_queries_as_rarely_as_other_calls() {
+fn refresh_queries_at_most_once_in_ten_seconds() {
     let world = Memory::default();
     let shop = world.shop("demo");
     fixtures::pay(&world, &shop, "1");

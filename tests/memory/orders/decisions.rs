@@ -97,7 +97,7 @@ fn different(row: &(&str, &str, &str, &str, &str)) -> NoticeFixture {
 }
 
 #[test]
-fn a_payment_that_differs_is_accepted_with_wechats_figures() {
+fn an_accepted_payment_gives_the_order_wechats_values() {
     for row in &DIFFERENT {
         let (.., value, _, shown) = row;
         let fixture = different(row);
@@ -225,7 +225,7 @@ fn no_decision_changes_anything_without_a_verified_answer() {
 }
 
 #[test]
-fn a_payment_that_fits_is_followed_and_cannot_be_rejected() {
+fn a_matching_payment_is_applied_and_cannot_be_rejected() {
     fixtures::each(|world, kind, shop| {
         world.lose_notices(true);
         fixtures::pay(world, shop, "1");
@@ -388,7 +388,7 @@ fn a_quick_pay_with_another_attach_is_not_paid_until_it_is_accepted() {
 }
 
 #[test]
-fn a_quick_pay_whose_reverse_is_refused_and_whose_payment_differs_has_a_way_out() {
+fn a_quick_pay_with_a_refused_reverse_and_another_payment_can_be_decided() {
     for (decision, state) in [("accept", "SUCCESS"), ("reject", "PAYERROR")] {
         let fixture = fixture("demo");
         fixture.world.lose_notices(true);

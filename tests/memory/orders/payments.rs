@@ -61,7 +61,7 @@ fn a_native_order_is_paid_noticed_and_delivered() {
 }
 
 #[test]
-fn a_jsapi_order_gives_a_package_that_wechat_takes() {
+fn a_jsapi_order_gives_a_package_that_wechat_accepts() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let openid = openid();
@@ -124,7 +124,7 @@ fn p6_the_same_terms_again_are_the_same_prepayment() {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_at_the_next_host() {
+fn a_request_without_an_answer_is_repeated_at_the_next_host() {
     for lost in [
         Upstream::LosesRequest,
         Upstream::LosesAnswer,
@@ -142,7 +142,7 @@ fn a_lost_answer_is_asked_for_again_at_the_next_host() {
 }
 
 #[test]
-fn wechat_silent_or_unverifiable_stores_nothing_and_can_be_repeated() {
+fn a_missing_or_unverified_answer_stores_nothing_and_can_be_repeated() {
     for (behaviour, times, status, code) in [
         (Upstream::LosesAnswer, 3, 503, "UPSTREAM_UNAVAILABLE"),
         (Upstream::Answers502, 3, 503, "UPSTREAM_UNAVAILABLE"),
@@ -162,7 +162,7 @@ fn wechat_silent_or_unverifiable_stores_nothing_and_can_be_repeated() {
 }
 
 #[test]
-fn g7_a_payment_whose_notice_never_comes_is_found_by_query() {
+fn g7_a_payment_without_a_notice_is_found_by_query() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let code_url = native(&shop, "1");
@@ -242,7 +242,7 @@ fn a_merchant_who_never_acknowledges_raises_an_alarm() {
 }
 
 #[test]
-fn p7_p8_an_unpaid_order_is_queried_and_closed_at_its_end() {
+fn p7_p8_an_unpaid_order_is_queried_and_closed_when_it_expires() {
     let world = Memory::default();
     let shop = world.shop("demo");
     native(&shop, "1");
@@ -259,7 +259,7 @@ fn p7_p8_an_unpaid_order_is_queried_and_closed_at_its_end() {
 }
 
 #[test]
-fn wechat_unreachable_at_the_end_is_asked_until_it_answers() {
+fn a_close_is_repeated_until_wechat_answers() {
     let world = Memory::default();
     let shop = world.shop("demo");
     native(&shop, "1");
@@ -270,7 +270,7 @@ fn wechat_unreachable_at_the_end_is_asked_until_it_answers() {
 }
 
 #[test]
-fn an_order_that_is_not_known_is_not_found() {
+fn an_unknown_order_is_not_found() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let (status, answer) = shop.call("GET", "/v1/order?out_trade_no=2", "");

@@ -28,7 +28,7 @@ fn at_wechat(world: &Memory, number: &str) -> Value {
 }
 
 #[test]
-fn a_code_that_pays_at_once() {
+fn a_code_that_pays_at_once_takes_money_once() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let auth_code = code(&world, "alice", "pays");
@@ -84,7 +84,7 @@ fn q6_q7_a_password_that_never_comes_is_reversed() {
 }
 
 #[test]
-fn q4_silence_is_queried_and_never_repeated() {
+fn q4_a_missing_answer_is_queried_and_never_repeated() {
     for lost in [
         Upstream::LosesAnswer,
         Upstream::Answers502,
@@ -131,7 +131,7 @@ fn q3_a_code_that_is_refused_takes_nothing() {
 }
 
 #[test]
-fn the_merchant_reverses_what_was_paid() {
+fn the_merchant_reverses_a_paid_quick_pay() {
     let world = Memory::default();
     let shop = world.shop("demo");
     micropay(&shop, "1", &code(&world, "alice", "pays"));
@@ -153,7 +153,7 @@ fn the_merchant_reverses_what_was_paid() {
 }
 
 #[test]
-fn q1_codes_that_are_no_codes_are_refused_here() {
+fn q1_a_text_that_is_no_payment_code_is_refused() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for bad in [

@@ -169,7 +169,7 @@ fn the_same_refund_with_another_reason_is_refused_by_name() {
 }
 
 #[test]
-fn a_reason_that_wechat_does_not_take_is_refused_before_anything_is_stored() {
+fn a_reason_that_wechat_refuses_is_refused_before_anything_is_stored() {
     each(|world, kind, shop| {
         pay(world, shop, "R1");
         world.advance(1);
@@ -214,7 +214,7 @@ fn a_reason_that_wechat_does_not_take_is_refused_before_anything_is_stored() {
 }
 
 #[test]
-fn a_reason_in_the_query_string_and_none_where_it_is_empty() {
+fn a_reason_may_be_in_the_query_string_and_an_empty_one_is_none() {
     let world = Memory::default();
     let shop = shop(&world, "demo");
     pay(&world, &shop, "R1");

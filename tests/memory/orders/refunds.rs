@@ -31,7 +31,7 @@ fn asked(world: &Memory) -> usize {
 }
 
 #[test]
-fn a_refund_in_the_query_string_as_the_api_documents_it() {
+fn a_refund_in_the_query_string_is_made_as_documented() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.paid("1", 1500);
@@ -141,7 +141,7 @@ fn a_refund_whose_answer_is_lost_is_made_once() {
 }
 
 #[test]
-fn r4_not_enough_is_asked_again_later_under_the_same_number() {
+fn r4_a_refund_with_too_little_balance_is_repeated_under_the_same_number() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.paid("1", 1500);

@@ -28,7 +28,7 @@ fn in_wechat(world: &Memory, page: &str) -> Browser {
 }
 
 #[test]
-fn an_attempt_took_the_number_of_another_order() {
+fn an_attempt_never_takes_another_orders_number() {
     let world = Memory::default();
     let shop = with_secret(&world);
     // The merchant uses "1-2" for another order, which is paid.
@@ -55,7 +55,7 @@ fn an_attempt_took_the_number_of_another_order() {
 }
 
 #[test]
-fn a_checkout_that_was_called_off_could_still_be_paid() {
+fn a_cancelled_checkout_cannot_be_paid() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let page = checkout(&shop, "1");
@@ -80,7 +80,7 @@ fn a_checkout_that_was_called_off_could_still_be_paid() {
 }
 
 #[test]
-fn a_number_that_was_closed_was_used_again() {
+fn a_closed_number_is_not_used_again() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -95,7 +95,7 @@ fn a_number_that_was_closed_was_used_again() {
 }
 
 #[test]
-fn a_payer_was_told_closed_while_an_attempt_was_only_closing() {
+fn a_checkout_is_not_shown_closed_while_an_attempt_is_closing() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -114,7 +114,7 @@ fn a_payer_was_told_closed_while_an_attempt_was_only_closing() {
 /// Found by the simulation: two pages at the same time, and the first one's
 /// request to WeChat is slow.
 #[test]
-fn an_attempt_that_was_given_up_under_way_stayed_open_beside_the_next() {
+fn an_attempt_given_up_in_flight_is_not_payable_beside_the_next() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -142,7 +142,7 @@ fn an_attempt_that_was_given_up_under_way_stayed_open_beside_the_next() {
 /// an earlier one was in flight. So a refusal that is about the message ends
 /// nothing until it is repeated.
 #[test]
-fn a_refund_ended_for_what_was_wrong_with_a_message() {
+fn a_malformed_message_ends_no_refund() {
     for (times, ends) in [(1, "SUCCESS"), (2, "REFUNDCLOSE")] {
         let world = Memory::default();
         let shop = v3(&world);
@@ -172,7 +172,7 @@ fn a_refund_ended_for_what_was_wrong_with_a_message() {
 }
 
 #[test]
-fn a_refunds_number_was_another_orders_too() {
+fn a_refund_number_belongs_to_one_order() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for number in ["1", "2"] {
@@ -195,7 +195,7 @@ fn a_refunds_number_was_another_orders_too() {
 }
 
 #[test]
-fn a_revoked_api_key_was_believed_for_ever() {
+fn a_notice_under_a_revoked_api_key_is_refused() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let rotate = |body: Value| {
@@ -214,7 +214,7 @@ fn a_revoked_api_key_was_believed_for_ever() {
 }
 
 #[test]
-fn a_second_rotation_forgot_the_first() {
+fn a_second_rotation_keeps_the_first_key_pair_for_its_day() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let rotate = |body: Value| {
@@ -229,7 +229,7 @@ fn a_second_rotation_forgot_the_first() {
 }
 
 #[test]
-fn a_notify_url_was_accepted_and_could_never_be_sent_to() {
+fn a_notify_url_that_cannot_be_sent_to_is_refused() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let body = json!({"out_trade_no": "1", "body": "x", "total_fee": 1, "trade_type": "NATIVE",
@@ -243,7 +243,7 @@ fn a_notify_url_was_accepted_and_could_never_be_sent_to() {
 }
 
 #[test]
-fn a_refused_reverse_hid_a_payment_for_ever() {
+fn a_payment_is_found_after_a_refused_reverse() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let code = world.control(
@@ -281,7 +281,7 @@ fn a_refused_reverse_hid_a_payment_for_ever() {
 }
 
 #[test]
-fn an_answer_with_202_was_taken_for_a_success() {
+fn an_answer_with_202_is_no_success() {
     let world = Memory::default();
     let shop = v3(&world);
     let asked = json!({"payer": "alice", "behaviour": "password"});
@@ -305,7 +305,7 @@ fn an_answer_with_202_was_taken_for_a_success() {
 }
 
 #[test]
-fn a_signature_corrupted_in_transit_ended_quick_pays_and_refunds() {
+fn a_signature_corrupted_in_transit_ends_no_quick_pay_and_no_refund() {
     let world = Memory::default();
     let shop = v3(&world);
     let data = shop.native("1", 150);
@@ -335,7 +335,7 @@ fn a_signature_corrupted_in_transit_ended_quick_pays_and_refunds() {
 }
 
 #[test]
-fn a_quick_pay_under_another_orders_number_was_reversed_for_ever() {
+fn a_quick_pay_under_another_orders_number_is_not_reversed() {
     let world = Memory::default();
     let shop = v3(&world);
     // No request of the Quick Pay reaches WeChat; then another system of the
@@ -377,7 +377,7 @@ fn a_book_without_the_latest_columns_is_opened() {
 }
 
 #[test]
-fn an_unsigned_notice_of_another_merchant_was_acknowledged() {
+fn an_unsigned_notice_of_another_merchant_is_not_acknowledged() {
     let world = Memory::default();
     let shop = v3(&world);
     let data = shop.native("1", 150);
@@ -406,7 +406,7 @@ fn an_unsigned_notice_of_another_merchant_was_acknowledged() {
 }
 
 #[test]
-fn a_byte_that_is_not_ascii_hid_a_whole_header() {
+fn a_non_ascii_byte_does_not_hide_the_rest_of_a_header() {
     let world = Memory::default();
     let page = checkout(&with_secret(&world), "1");
     let payer = in_wechat(&world, &page);
@@ -453,7 +453,7 @@ fn a_byte_that_is_not_ascii_hid_a_whole_header() {
 }
 
 #[test]
-fn wechat_was_told_an_ipv4_address_in_the_form_of_ipv6() {
+fn wechat_gets_an_ipv4_mapped_address_as_ipv4() {
     let world = Memory::default();
     let page = checkout(&world.shop("demo"), "1");
     let request = http::Request::post(format!("{GATEWAY}{}", call(&page, "order")))

@@ -96,7 +96,7 @@ fn a_document_of_another_merchant_is_never_signed() {
 }
 
 #[test]
-fn checksign_repeats_a_right_sign_and_computes_none() {
+fn checksign_returns_a_right_sign_and_computes_none() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let key = Secret::new("weceive-sandbox-demo-key-0000001");
@@ -142,7 +142,7 @@ fn checksign_repeats_a_right_sign_and_computes_none() {
 }
 
 #[test]
-fn a_caller_with_the_api_key_alone_gets_no_sign_of_wechats() {
+fn a_caller_with_the_api_key_alone_gets_no_signed_document() {
     let world = Memory::default();
     let order = |keys: &[(&str, &str)]| {
         let body = json!({"out_trade_no": "1", "body": "Tea", "total_fee": 1,
@@ -178,7 +178,7 @@ fn a_caller_with_the_api_key_alone_gets_no_sign_of_wechats() {
 }
 
 #[test]
-fn a_link_asked_for_a_currency_that_is_not_charged() {
+fn a_link_uses_the_currency_that_is_charged() {
     let world = Memory::default();
     let shop = fixtures::shop(&world, "night-ionline");
     for price in [
@@ -195,7 +195,7 @@ fn a_link_asked_for_a_currency_that_is_not_charged() {
 
 /// The terms of a link or a checkout must be valid for its orders.
 #[test]
-fn what_is_sold_was_longer_than_what_can_be_ordered() {
+fn a_link_has_no_text_that_an_order_cannot_have() {
     let world = Memory::default();
     for (id, body, attach) in [
         ("demo", 119, 128),
@@ -240,7 +240,7 @@ fn rotate(world: &Memory, shop: &Shop, body: &Value) -> Shop {
 }
 
 #[test]
-fn a_token_outlived_the_keys_that_it_was_made_with() {
+fn a_token_expires_with_the_keys_that_it_was_made_with() {
     let world = Memory::default();
     let (shop, other) = (world.shop("demo"), world.shop("other"));
     let token = |shop: &Shop| {
@@ -272,7 +272,7 @@ fn a_token_outlived_the_keys_that_it_was_made_with() {
 }
 
 #[test]
-fn a_merchant_could_have_any_number_of_tokens() {
+fn a_merchant_has_a_limited_number_of_tokens() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for _ in 0..100 {
@@ -286,7 +286,7 @@ fn a_merchant_could_have_any_number_of_tokens() {
 }
 
 #[test]
-fn the_code_of_one_merchant_sold_for_its_neighbour() {
+fn a_product_code_never_sells_for_another_merchant_of_the_institution() {
     let world = Memory::default();
     let (harbour, _) = neighbours(&world);
     let v3 = fixtures::shop(&world, "demo-v3");
@@ -300,7 +300,7 @@ fn the_code_of_one_merchant_sold_for_its_neighbour() {
 }
 
 #[test]
-fn a_refused_refund_was_answered_as_a_success_when_asked_again() {
+fn a_repeated_refused_refund_is_not_answered_as_a_success() {
     let world = Memory::default();
     let shop = world.shop("demo");
     fixtures::paid(&world, &shop, "1");
@@ -333,7 +333,7 @@ fn a_refused_refund_was_answered_as_a_success_when_asked_again() {
 }
 
 #[test]
-fn a_field_that_stood_twice_was_read_as_either() {
+fn a_repeated_field_is_refused() {
     let world = Memory::default();
     let shop = world.shop("demo");
     fixtures::paid(&world, &shop, "1");
@@ -381,7 +381,7 @@ fn a_delivery_and_a_scan_survive_a_new_api_key() {
 /// The last attempt of a schedule is in flight when a caller has the delivery
 /// sent again.
 #[test]
-fn a_delivery_that_was_begun_again_was_given_up_by_the_attempt_before() {
+fn a_restarted_delivery_is_not_given_up_by_the_attempt_before() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let tried = RETRY_SECONDS.len() + 1;
@@ -418,7 +418,7 @@ fn a_delivery_that_was_begun_again_was_given_up_by_the_attempt_before() {
 
 /// An isolate caches merchants for half a minute.
 #[test]
-fn what_is_revoked_ends_within_thirty_seconds_everywhere() {
+fn a_revoked_key_or_token_ends_within_thirty_seconds_everywhere() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.order(&fixtures::order("1"));

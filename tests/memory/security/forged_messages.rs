@@ -17,7 +17,7 @@ use wechatpay::v2::refund_notify;
 use wechatpay::v3::gcm::Sealed;
 
 #[test]
-fn a_true_notice_with_any_byte_changed_is_not_believed() {
+fn a_notice_with_any_byte_changed_is_refused() {
     for id in [
         "demo",
         "harbour",
@@ -55,7 +55,7 @@ fn a_true_notice_with_any_byte_changed_is_not_believed() {
 }
 
 #[test]
-fn a_v3_notice_with_any_header_changed_is_not_believed() {
+fn a_v3_notice_with_any_header_changed_is_refused() {
     let fixture = fixture("demo-v3");
     let signed = |name: &str| name.to_ascii_lowercase().starts_with("wechatpay-");
     for (which, (name, value)) in fixture.notice.headers.iter().enumerate() {
@@ -232,7 +232,7 @@ fn a_reencoded_notice_is_the_same_or_refused() {
 }
 
 #[test]
-fn a_signature_is_of_the_merchants_kind_or_none() {
+fn only_the_merchants_sign_type_is_accepted() {
     let md5 = SignType::Md5;
     let hmac = SignType::HmacSha256;
     // harbour signs with HMAC-SHA256, the others with MD5.
@@ -341,7 +341,7 @@ fn fields_folded_into_one_value_are_no_payment() {
 }
 
 #[test]
-fn a_v3_notice_that_wechat_signed_and_cannot_have_meant_is_not_believed() {
+fn a_signed_v3_notice_with_invalid_contents_is_refused() {
     let fixture = fixture("demo-v3");
     let now_s = fixture.world.now() / 1000;
     let (true_one, payment) = fixture.opened_v3();
@@ -469,7 +469,7 @@ fn a_v3_notice_that_wechat_signed_and_cannot_have_meant_is_not_believed() {
 
 /// Every merchant's genuine notice at every other address.
 #[test]
-fn a_true_notice_is_valid_for_its_merchant_only() {
+fn a_genuine_notice_is_valid_for_its_merchant_only() {
     let world = Memory::default();
     let shops = MERCHANTS.map(|kind| (kind, shop(&world, kind).0));
     // An institution's notices are handled for the merchant that they name:
@@ -653,7 +653,7 @@ fn a_v3_refund_notice_that_wechat_signed_and_does_not_confirm_ends_nothing() {
 
 /// A proxy returns the genuine answer to another request.
 #[test]
-fn a_true_answer_about_another_order_is_no_answer() {
+fn a_genuine_answer_about_another_order_is_refused() {
     for id in ["demo", "demo-v3", "lantern-v3", "night-ionline"] {
         let world = Memory::default();
         let (shop, _) = shop(&world, kind(id));

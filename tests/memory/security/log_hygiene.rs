@@ -144,7 +144,7 @@ fn text_of_an_unsigned_answer_reaches_neither_log_nor_metrics() {
 /// A row of another version has an openid where this version expects something
 /// else: the log names the row and the position, and not the value.
 #[test]
-fn words_of_a_stored_row_that_cannot_be_read_do_not_reach_the_log() {
+fn values_of_an_unreadable_row_do_not_reach_the_log() {
     let fixture = fixture("demo");
     let other = format!("UPDATE orders SET json = json_set(json, '$.terms', '{OPENID}')");
     fixture.world.sql("demo", &other).unwrap();

@@ -104,7 +104,7 @@ impl Isolate<'_> {
 /// Guessing keys reveals nothing; a caller with the right key is still
 /// accepted, also from the same address.
 #[test]
-fn wrong_keys_are_not_tried_for_ever() {
+fn wrong_keys_are_limited_by_address() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let isolate = Isolate::of(&world);
@@ -179,7 +179,7 @@ fn wrong_keys_are_not_tried_for_ever() {
 }
 
 #[test]
-fn an_address_is_limited_on_payers_pages_and_a_checkout_in_what_it_asks() {
+fn payers_pages_are_limited_by_address_and_by_checkout() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let checkout = |number: &str| {
@@ -253,7 +253,7 @@ fn an_address_is_limited_on_payers_pages_and_a_checkout_in_what_it_asks() {
 /// One browser cannot hold a stock of three by opening it three times; a payer
 /// who is signed in is distinguished from others at the same address.
 #[test]
-fn one_payer_holds_only_some_of_a_link_s_stock() {
+fn one_payer_holds_a_limited_part_of_a_links_stock() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = |change: Value| {

@@ -41,7 +41,7 @@ fn request(
 /// Random input to every endpoint with every method gets an answer with a code,
 /// causes no panic, and reveals nothing internal.
 #[test]
-fn garbage_is_refused_by_name_on_every_path() {
+fn random_input_is_refused_by_name_on_every_path() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let keys = [
@@ -177,7 +177,7 @@ fn garbage_is_refused_by_name_on_every_path() {
 /// A browser sends another site's request only if the answer to its preflight
 /// (`OPTIONS`) allows it; none does.
 #[test]
-fn no_answer_invites_another_sites_page() {
+fn no_preflight_allows_another_sites_page() {
     let world = Memory::default();
     with_secret(&world);
     let foreign: [(&str, &[u8]); 3] = [
@@ -209,7 +209,7 @@ fn no_answer_invites_another_sites_page() {
 /// merchant's or the operator's calls, in any content type that a form can
 /// send.
 #[test]
-fn a_browser_alone_has_no_authority() {
+fn a_browsers_own_requests_have_no_authority() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -330,7 +330,7 @@ fn no_text_becomes_a_header() {
 /// Texts of a merchant, a payer or an address are shown literally and never
 /// parsed as markup, in every environment.
 #[test]
-fn hostile_texts_stay_texts_on_every_page() {
+fn hostile_texts_are_escaped_on_every_page() {
     let hostile = "</script><script>x()</script><img src=x onerror=x()>\"'`--><!--";
     let world = Memory::default();
     with_secret(&world);
@@ -427,7 +427,7 @@ fn hostile_texts_stay_texts_on_every_page() {
 
 /// The payer is redirected only to an http(s) address.
 #[test]
-fn a_page_leads_to_no_script() {
+fn a_redirect_leads_to_no_script() {
     let world = Memory::new(false);
     let shop = world.shop("demo");
     for address in [
@@ -586,7 +586,7 @@ fn no_notice_is_sent_into_a_private_network() {
 /// Guessing reveals nothing: the answers for things that do not exist and for
 /// another merchant's are equal, to the byte.
 #[test]
-fn what_is_anothers_is_answered_like_what_is_not_there() {
+fn another_merchants_data_is_answered_like_missing_data() {
     let world = Memory::default();
     let (mine, other) = (world.shop("demo"), world.shop("other"));
     let paid = other.order(

@@ -48,7 +48,7 @@ fn every_sale_to_a_slow_endpoint_is_sent_and_acknowledged_once() {
 }
 
 #[test]
-fn a_slow_notify_url_does_not_delay_learning_of_a_payment() {
+fn a_slow_notify_url_does_not_delay_the_query_of_a_payment() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let waits = order(&shop, "waits");
@@ -71,7 +71,7 @@ fn a_slow_notify_url_does_not_delay_learning_of_a_payment() {
 }
 
 #[test]
-fn a_burst_of_orders_waits_for_its_turn_and_no_time_out_runs_meanwhile() {
+fn a_burst_of_orders_waits_for_slots_without_running_time_outs() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.answers_take(1_500, 0);
@@ -85,7 +85,7 @@ fn a_burst_of_orders_waits_for_its_turn_and_no_time_out_runs_meanwhile() {
 }
 
 #[test]
-fn a_call_that_waits_too_long_for_its_turn_is_refused_unsent() {
+fn a_call_that_waits_too_long_for_a_slot_is_refused_unsent() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.answers_take(4_000, 0);
@@ -112,7 +112,7 @@ fn a_call_that_waits_too_long_for_its_turn_is_refused_unsent() {
 }
 
 #[test]
-fn a_quick_pay_goes_before_all_that_waits() {
+fn a_quick_pay_is_sent_before_all_waiting_requests() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let code = world.control(
@@ -196,7 +196,7 @@ fn an_unreadable_delivery_stops_no_other() {
 }
 
 #[test]
-fn a_database_that_refuses_is_asked_again_and_the_alarm_stays_set() {
+fn a_refused_statement_is_repeated_and_the_alarm_stays_set() {
     let world = Memory::default();
     let shop = world.shop("demo");
     order(&shop, "1");
@@ -215,7 +215,7 @@ fn a_database_that_refuses_is_asked_again_and_the_alarm_stays_set() {
 }
 
 #[test]
-fn timers_come_back_with_the_first_contact_after_the_alarm_was_lost() {
+fn the_first_call_restarts_timers_after_the_alarm_was_lost() {
     let world = Memory::default();
     let shop = world.shop("demo");
     order(&shop, "1");
@@ -305,7 +305,7 @@ fn from(address: &str, request: http::request::Builder, body: &str) -> http::Req
 }
 
 #[test]
-fn refused_notices_are_limited_by_address_and_believed_ones_never() {
+fn refused_notices_are_limited_by_address_and_accepted_ones_never() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.scan(&order(&shop, "1")["code_url"]);
@@ -342,7 +342,7 @@ fn refused_notices_are_limited_by_address_and_believed_ones_never() {
 }
 
 #[test]
-fn refused_notices_are_counted_to_the_last_by_the_next_request_of_any_kind() {
+fn any_request_reports_the_remaining_counts_of_refused_notices() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let isolate = world.gateway();
@@ -386,7 +386,7 @@ fn refused_notices_are_counted_to_the_last_by_the_next_request_of_any_kind() {
 }
 
 #[test]
-fn names_that_do_not_exist_are_looked_for_once() {
+fn names_that_do_not_exist_are_looked_up_once() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let isolate = world.gateway();
@@ -468,7 +468,7 @@ fn calls_for_an_abandoned_order(world: &Memory, shop: &Shop) -> usize {
 }
 
 #[test]
-fn an_abandoned_order_costs_six_calls_while_notices_come() {
+fn an_abandoned_order_costs_six_calls_while_notices_arrive() {
     let world = Memory::default();
     let shop = world.shop("demo");
     fixtures::pay(&world, &shop, "paid");
@@ -478,7 +478,7 @@ fn an_abandoned_order_costs_six_calls_while_notices_come() {
 }
 
 #[test]
-fn where_notices_do_not_come_every_look_at_an_order_asks_wechat() {
+fn without_notices_every_check_of_an_order_queries_wechat() {
     let world = Memory::default();
     let shop = world.shop("demo");
     fixtures::pay(&world, &shop, "told");
@@ -503,7 +503,7 @@ fn where_notices_do_not_come_every_look_at_an_order_asks_wechat() {
 }
 
 #[test]
-fn timers_wait_when_wechat_says_that_it_is_asked_too_often() {
+fn timers_pause_when_wechat_refuses_queries_as_too_frequent() {
     let world = Memory::default();
     let shop = world.shop("demo");
     order(&shop, "1");
@@ -524,7 +524,7 @@ fn timers_wait_when_wechat_says_that_it_is_asked_too_often() {
 }
 
 #[test]
-fn a_delivery_is_repeated_as_long_as_wechats_longer_schedule() {
+fn a_delivery_is_repeated_on_wechats_longer_schedule() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.merchant_answers(vec![(500, ""); 100]);
@@ -582,7 +582,7 @@ fn a_purchase_of_a_link_without_an_attempt_is_removed() {
 }
 
 #[test]
-fn a_link_has_so_many_purchases_under_way_and_no_more() {
+fn a_link_has_a_limited_number_of_open_purchases() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = new_link(&shop);
@@ -605,7 +605,7 @@ fn a_link_has_so_many_purchases_under_way_and_no_more() {
 }
 
 #[test]
-fn a_full_object_takes_nothing_new_and_still_writes_what_is_paid() {
+fn a_full_object_refuses_new_orders_and_writes_payments() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let link = new_link(&shop);

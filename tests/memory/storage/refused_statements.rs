@@ -114,7 +114,7 @@ fn send(shop: &Shop, course: &Course) -> (u16, Value, String) {
 }
 
 #[test]
-fn a_refused_statement_is_a_named_failure_whose_cause_is_logged_once_and_never_sent() {
+fn the_cause_of_a_refused_statement_is_logged_once_and_never_sent() {
     for course in courses() {
         let mut refused = 0;
         for nth in 1.. {

@@ -89,7 +89,7 @@ fn a_thousand_merchants_are_looked_up_in_all_objects_and_never_in_the_one_of_all
 }
 
 #[test]
-fn a_merchant_that_is_known_by_its_key_costs_two_questions_in_thirty_seconds() {
+fn a_lookup_by_api_key_costs_two_calls_in_thirty_seconds() {
     let world = Memory::default();
     let first = world.shop("m0000");
     world.import_shards();
@@ -111,7 +111,7 @@ fn a_merchant_that_is_known_by_its_key_costs_two_questions_in_thirty_seconds() {
 }
 
 #[test]
-fn unknown_keys_are_spread_over_all_objects_and_each_is_looked_for_once() {
+fn unknown_keys_are_spread_over_all_objects_and_looked_up_once() {
     let world = Memory::default();
     world.shop("demo");
     world.import_shards();
@@ -244,7 +244,7 @@ fn everything_in_an_earlier_registry_is_found_and_nothing_that_has_ended() {
 }
 
 #[test]
-fn what_was_ended_after_the_upgrade_never_returns_in_any_version() {
+fn a_key_revoked_after_the_upgrade_is_refused_by_every_version() {
     let Earlier {
         world,
         demo,
@@ -342,7 +342,7 @@ fn while_the_earlier_registry_runs_the_earlier_version_merchants_are_read_from_i
 /// Every statement of these calls is refused once, and every object is
 /// unreachable once; the same call again completes the change.
 #[test]
-fn a_change_that_broke_off_anywhere_is_completed_by_the_same_call() {
+fn an_interrupted_change_is_completed_by_the_same_call() {
     type Course = (&'static str, fn(&Earlier) -> u16);
     let courses: [Course; 4] = [
         ("create", |earlier| {
@@ -404,7 +404,7 @@ fn a_change_that_broke_off_anywhere_is_completed_by_the_same_call() {
 }
 
 #[test]
-fn a_pointer_that_was_left_behind_authorises_nothing() {
+fn an_outdated_pointer_authorises_nothing() {
     let world = Memory::default();
     let demo = world.shop_with("demo", &json!({"domain_files": {FILE: CONTENTS}}));
     let token = token_of(&demo);

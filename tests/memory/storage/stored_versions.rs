@@ -291,7 +291,7 @@ fn a_large_book_of_an_earlier_version_is_indexed_in_slices() {
 /// The object may end between any two slices: the indexed rows stay, and the
 /// next opening continues.
 #[test]
-fn indexing_goes_on_where_it_was_interrupted() {
+fn indexing_continues_where_it_was_interrupted() {
     let (world, shop) = stored(&with_orders(2_000));
     let mut before = 0;
     // Each call opens the book again, and no alarm runs in between.

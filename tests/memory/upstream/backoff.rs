@@ -54,7 +54,7 @@ fn refunds_of(kind: Kind) -> (&'static str, &'static str) {
 }
 
 #[test]
-fn refunds_that_are_too_frequent_wait_and_none_is_lost() {
+fn refunds_refused_as_too_frequent_are_repeated_and_none_is_lost() {
     each(|world, kind, shop| {
         let (path, code) = refunds_of(kind);
         for number in ["B1", "B2", "B3"] {
@@ -215,7 +215,7 @@ fn refund_queries_of_timers_wait_while_they_are_too_frequent() {
 }
 
 #[test]
-fn five_minutes_of_too_often_are_an_alarm_that_names_the_call() {
+fn refusals_as_too_frequent_for_five_minutes_raise_an_alarm_with_the_call() {
     let world = Memory::default();
     let shop = world.shop("demo");
     fixtures::paid(&world, &shop, "L1");
@@ -228,7 +228,7 @@ fn five_minutes_of_too_often_are_an_alarm_that_names_the_call() {
 
 /// The answers of WeChat's servers instead of a document with a code.
 #[test]
-fn too_often_is_understood_without_a_signature() {
+fn an_unsigned_refusal_as_too_frequent_is_understood() {
     const WORDS: &str = "<xml><return_code><![CDATA[FAIL]]></return_code>\
                          <return_msg><![CDATA[频率限制]]></return_msg></xml>";
     for (id, status, body) in [
@@ -273,7 +273,7 @@ fn a_callers_query_is_sent_while_timers_wait_and_ends_the_pause() {
 }
 
 #[test]
-fn a_pause_outlives_the_object() {
+fn a_pause_survives_a_restart_of_the_object() {
     let world = Memory::default();
     let shop = world.shop("demo");
     for number in ["O1", "O2"] {

@@ -188,7 +188,8 @@ fn refund_with_a_wrong_or_expired_client_certificate_waits_with_its_reason_and_a
 }
 
 #[test]
-fn reverse_with_another_merchants_client_certificate_raises_an_alarm_and_ends_when_it_is_mended() {
+fn a_reverse_with_another_merchants_client_certificate_raises_an_alarm_and_ends_when_it_is_corrected()
+ {
     let world = Memory::default();
     let shop = with(&world, "demo", &binding("WECHATPAY_MTLS_1900000110"));
     assert_eq!(quick_pay(&world, &shop, "password").0, 200);

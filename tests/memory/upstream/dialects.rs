@@ -51,7 +51,7 @@ fn a_code_is_scanned_and_paid() {
 }
 
 #[test]
-fn what_is_delivered_has_one_form() {
+fn deliveries_have_one_form_in_every_dialect() {
     each(|world, kind, shop| {
         paid(world, shop, "D2");
         let [delivery] = &world.received()[..] else {
@@ -78,7 +78,7 @@ fn what_is_delivered_has_one_form() {
 }
 
 #[test]
-fn j1_j2_j3_j4_the_package_opens_the_payers_sheet() {
+fn j1_j2_j3_j4_the_package_opens_the_payment_sheet() {
     each(|world, kind, shop| {
         let account = &world.account(kind.mch_id);
         let mut wanted = order_by("D3", "JSAPI");
@@ -154,7 +154,7 @@ fn p7_an_unpaid_order_is_closed_in_the_end() {
 }
 
 #[test]
-fn money_goes_back_once() {
+fn a_repeated_refund_is_made_once() {
     each(|world, kind, shop| {
         paid(world, shop, "D7");
         let refund = json!({"out_trade_no": "D7", "total_fee": 3000, "refund_fee": 1000,
@@ -247,7 +247,7 @@ fn a_payers_code_is_charged_and_reversed() {
 }
 
 #[test]
-fn a_days_statement_in_one_form() {
+fn statements_have_one_form_in_every_dialect() {
     each(|world, kind, shop| {
         paid(world, shop, "D9");
         world.advance(2 * 24 * 60 * 60);
@@ -315,7 +315,7 @@ fn a_statement_can_be_had_for_90_days_and_from_apiv3_global_for_180_the_last_inc
 }
 
 #[test]
-fn what_was_paid_out_in_one_form() {
+fn settlements_have_one_form_in_every_dialect() {
     each(|world, kind, shop| {
         paid(world, shop, "D10");
         world.advance(4 * 24 * 60 * 60);
@@ -334,7 +334,7 @@ fn what_was_paid_out_in_one_form() {
 }
 
 #[test]
-fn what_only_v2_has_is_refused_by_name() {
+fn a_call_that_only_v2_has_is_refused_by_name() {
     each(|_, kind, shop| {
         let (status, answer) = shop.call("GET", "/v1/exchange_rate?fee_type=USD", "");
         match kind.dialect {
@@ -375,7 +375,7 @@ fn no_key_of_a_merchant_reaches_a_log_or_the_store() {
 }
 
 #[test]
-fn notices_of_one_dialect_are_not_another_merchants() {
+fn a_notice_of_one_dialect_is_refused_for_merchants_of_another() {
     let world = Memory::default();
     let demo = shop(&world, "demo");
     for dialect in ["v3", "ionline"] {

@@ -462,7 +462,7 @@ fn check_listed(call: &str, listed: &Value, fields: &Fields, adds: &[&str], excu
 }
 
 #[test]
-fn what_v2_is_asked_over_the_wire_is_as_the_lists_have_it() {
+fn v2_requests_have_exactly_the_documented_fields() {
     let lists: Value = serde_json::from_str(V2).unwrap();
     let mut seen = BTreeSet::new();
     for kind in MERCHANTS.into_iter().filter(|kind| kind.dialect == "v2") {
@@ -506,7 +506,7 @@ fn what_v2_is_asked_over_the_wire_is_as_the_lists_have_it() {
 /// iOnline's document, "Official Account / Mini Program Payment", and its manual
 /// for the other services.
 #[test]
-fn what_ionline_is_asked_over_the_wire_is_as_its_document_has_it() {
+fn ionline_requests_have_exactly_the_documented_fields() {
     let common = json!({"service*": "string 64", "version": "string 8", "charset": "string 8",
         "sign_type": "string 8", "mch_id*": "string 32", "nonce_str*": "string 32",
         "sign*": "string 32"});

@@ -49,7 +49,7 @@ fn g6_a_notice_is_answered_without_waiting_for_wechat_or_the_merchant() {
 }
 
 #[test]
-fn g6_keys_that_grow_old_keep_no_notice_waiting() {
+fn g6_outdated_certificates_delay_no_notice() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     shop.order(&order("early"));
@@ -71,7 +71,7 @@ fn g6_keys_that_grow_old_keep_no_notice_waiting() {
 }
 
 #[test]
-fn g8_a_notice_of_five_minutes_ago_is_the_oldest_that_is_believed() {
+fn g8_a_notice_older_than_five_minutes_is_refused() {
     for (age_s, status) in [(300, 204), (301, 401)] {
         let world = Memory::default();
         let kind = MERCHANTS
@@ -142,7 +142,7 @@ fn p1_an_application_that_is_not_bound_to_the_merchant_is_refused_by_name() {
 }
 
 #[test]
-fn p2_an_order_is_paid_in_the_way_it_was_made_for() {
+fn p2_an_order_is_paid_by_its_trade_type_only() {
     each(|world, kind, shop| {
         shop.order(&order("P2"));
         let orders = world.orders_at_wechat();
@@ -175,7 +175,7 @@ fn p5_the_latest_payment_is_at_least_a_minute_away() {
 
 /// The address of the payer's browser, and not of the merchant's server.
 #[test]
-fn h1_wechat_learns_the_payers_own_address() {
+fn h1_wechat_gets_the_payers_own_address() {
     for id in ["demo", "demo-v3"] {
         let world = Memory::default();
         let kind = MERCHANTS.into_iter().find(|kind| kind.id == id).unwrap();
@@ -228,7 +228,7 @@ fn i4_one_sub_merchant_in_two_currencies_is_two_accounts() {
 }
 
 #[test]
-fn s3_a_statement_that_does_not_come_is_asked_for_again() {
+fn s3_a_statement_without_an_answer_is_requested_again() {
     for kind in MERCHANTS
         .into_iter()
         .filter(|kind| kind.dialect != "ionline")

@@ -96,7 +96,7 @@ fn order_after_probes(times: u32) -> (u16, Value, usize, Memory, Shop) {
 }
 
 #[test]
-fn a_probe_on_an_answer_is_asked_again_once() {
+fn a_request_answered_by_a_probe_is_repeated_once() {
     let (status, answer, sent, ..) = order_after_probes(1);
     assert_eq!((status, sent), (200, 2), "{answer}");
 
@@ -128,7 +128,7 @@ fn a_quick_pay_answered_by_a_probe_is_queried_and_not_sent_again() {
 
 /// v2's signature is in the document, and so are its probes.
 #[test]
-fn a_probe_on_an_answer_of_v2_is_asked_again_once() {
+fn a_v2_request_answered_by_a_probe_is_repeated_once() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let probe = "<xml><return_code><![CDATA[SUCCESS]]></return_code><result_code>SUCCESS</result_code>\
@@ -160,7 +160,7 @@ fn with(order: Value, change: &Value) -> String {
 }
 
 #[test]
-fn wechat_is_told_the_payers_address_where_the_caller_gives_it() {
+fn wechat_gets_the_payers_address_if_the_caller_sends_it() {
     let payer = json!({"payer_ip": "203.0.113.7"});
     let world = Memory::default();
     let shop = world.shop("demo");
@@ -215,7 +215,7 @@ fn app_orders_send_no_page_scene() {
 /// WeChat Pay v2 manual, section 9.8: the call's own results, the address of
 /// its caller, and a report of each whole Quick Pay.
 #[test]
-fn speed_reports_say_what_was_answered_and_quick_pay_has_its_own() {
+fn speed_reports_have_the_calls_results_and_quick_pay_has_its_own() {
     let world = Memory::default();
     // Samples wait in memory.
     let _book = world.hold_book("demo");
@@ -287,7 +287,7 @@ fn speed_reports_say_what_was_answered_and_quick_pay_has_its_own() {
 }
 
 #[test]
-fn a_merchant_settles_in_any_currency_and_orders_in_one_of_its_own() {
+fn a_merchant_settles_in_any_currency_and_orders_in_it_or_cny() {
     let world = Memory::default();
     let (status, refused) = world.admin("/merchants", &{
         let mut body = body(&world, "demo-v3");
@@ -324,7 +324,7 @@ fn a_merchant_settles_in_any_currency_and_orders_in_one_of_its_own() {
 
 /// A merchant that settles in Hong Kong dollars makes orders in francs and yen.
 #[test]
-fn v3_global_prices_in_another_currency_than_it_settles_in() {
+fn v3_global_accepts_orders_in_other_currencies_than_the_settlement() {
     for (currency, fee) in [("CHF", 1750), ("JPY", 1980), ("CNY", 100)] {
         let world = Memory::default();
         let shop = shop(&world, "demo-v3");
@@ -358,7 +358,7 @@ fn v3_global_prices_in_another_currency_than_it_settles_in() {
 }
 
 #[test]
-fn v3_global_needs_a_shop_for_h5() {
+fn v3_global_requires_a_shop_for_h5() {
     let world = Memory::default();
     let mut body = body(&world, "demo-v3");
     body["h5"] = json!(true);
@@ -411,7 +411,7 @@ fn an_attach_is_as_long_as_the_dialect_allows() {
 /// 9.3): a payer who changes devices can pay all the same, the first order is
 /// closed when that is allowed, and a second payment is refunded.
 #[test]
-fn a_close_that_is_refused_as_too_early_stops_no_payer() {
+fn a_close_refused_as_too_early_does_not_stop_the_payer() {
     for second_payment in [false, true] {
         let world = Memory::default();
         world.control("/sandbox/faults", &json!({"close_after_seconds": 300}));
@@ -463,7 +463,7 @@ fn a_close_that_is_refused_as_too_early_stops_no_payer() {
 
 /// A close whose answer was lost is not a refusal: the next order waits.
 #[test]
-fn a_close_without_an_answer_is_asked_again_before_the_next_order() {
+fn a_close_without_an_answer_is_repeated_before_the_next_order() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
@@ -501,7 +501,7 @@ fn statement_request(shop: &Shop, query: &str) -> gateway::runtime::Request {
 /// A statement of four hundred thousand rows is passed on as it is received: it
 /// is read only as fast as the client reads.
 #[test]
-fn a_long_statement_is_passed_on_as_it_arrives() {
+fn a_long_statement_is_passed_on_while_it_is_received() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.advance(24 * 3600);
@@ -612,7 +612,7 @@ fn an_unreadable_row_does_not_hide_the_statement() {
 }
 
 #[test]
-fn what_is_wrong_with_a_statement_is_not_blamed_on_a_key() {
+fn an_invalid_statement_is_not_reported_as_a_wrong_key() {
     let cut = format!("{HEADER}\r\n`2026-01-02 17:07:11,`421,`N1,`SUCCESS,`tea,`HKD,`17.50\r\n");
     let disagrees = format!("{cut}总交易单数\r\n`2\r\n");
     for file in [cut, disagrees, "hello".to_owned()] {
@@ -632,7 +632,7 @@ fn what_is_wrong_with_a_statement_is_not_blamed_on_a_key() {
 /// An incomplete file ends with an error, so that no client takes it for
 /// complete.
 #[test]
-fn a_statement_that_is_cut_short_breaks_off() {
+fn an_incomplete_statement_ends_with_an_error() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.advance(24 * 3600);
@@ -647,7 +647,7 @@ fn a_statement_that_is_cut_short_breaks_off() {
 }
 
 #[test]
-fn a_statement_in_the_making_is_not_ready() {
+fn a_statement_that_is_being_made_is_not_ready() {
     let making = "<xml><return_code>FAIL</return_code><return_msg>Bill Creating</return_msg></xml>";
     let (status, answer) = statement_says(making);
     assert_eq!(
@@ -671,7 +671,7 @@ fn a_statement_in_the_making_is_not_ready() {
 }
 
 #[test]
-fn bill_types_are_listed_and_recharge_refunds_are_one() {
+fn recharge_refunds_are_one_of_the_listed_bill_types() {
     let world = Memory::default();
     let shop = world.shop("demo");
     world.advance(24 * 3600);

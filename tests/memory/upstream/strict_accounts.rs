@@ -55,7 +55,7 @@ fn a_quick_pay_text_is_cut_to_32_bytes_of_whole_characters() {
 }
 
 #[test]
-fn an_ipv6_address_is_told_only_where_its_field_has_room() {
+fn an_ipv6_address_is_sent_only_where_its_field_is_long_enough() {
     for (agent, told) in [(DESKTOP, "127.0.0.1"), (SAFARI, "2001:db8::7")] {
         let world = Memory::default();
         let page = checkout(&with_h5(&world), "1");
@@ -85,7 +85,7 @@ fn refund(shop: &Shop) -> (u16, Value) {
 }
 
 #[test]
-fn a_refund_number_of_ours_fits_in_32_characters() {
+fn a_generated_refund_number_fits_in_32_characters() {
     let world = Memory::default();
     let shop = world.shop("demo");
     paid(&world, &shop);
@@ -102,7 +102,7 @@ fn a_refund_number_of_ours_fits_in_32_characters() {
 }
 
 #[test]
-fn a_longer_refund_number_of_an_earlier_version_stays_that_refunds() {
+fn an_earlier_versions_longer_refund_number_is_kept() {
     let world = Memory::default();
     let shop = world.shop("demo");
     paid(&world, &shop);
@@ -122,7 +122,7 @@ fn a_longer_refund_number_of_an_earlier_version_stays_that_refunds() {
 }
 
 #[test]
-fn a_merchants_refund_number_is_as_long_as_its_upstream_takes() {
+fn a_merchants_refund_number_has_its_upstreams_limit() {
     for (id, longest) in [("demo", 32), ("night-ionline", 32), ("demo-v3", 64)] {
         let world = Memory::default();
         let shop = fixtures::shop(&world, id);

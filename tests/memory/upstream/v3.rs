@@ -38,7 +38,7 @@ fn counters(shop: &Shop) -> Value {
 // Which keys are accepted.
 
 #[test]
-fn g9_certificates_are_downloaded_once_and_fetched_again_twice_a_day() {
+fn g9_certificates_are_downloaded_twice_a_day() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     for number in ["K1", "K2", "K3"] {
@@ -53,7 +53,7 @@ fn g9_certificates_are_downloaded_once_and_fetched_again_twice_a_day() {
 }
 
 #[test]
-fn g9_a_new_certificate_is_fetched_when_it_signs() {
+fn g9_a_new_certificate_is_downloaded_when_it_signs() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     pay(&world, &shop, "K1");
@@ -72,7 +72,7 @@ fn g9_a_new_certificate_is_fetched_when_it_signs() {
 }
 
 #[test]
-fn unknown_serials_make_us_ask_wechat_once_a_minute() {
+fn unknown_serials_cause_one_download_per_minute() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     shop.order(&order("K1"));
@@ -145,7 +145,7 @@ fn a_merchant_with_the_public_key_alone_needs_no_certificates() {
 // Rejected messages.
 
 #[test]
-fn g3_g5_a_notice_that_is_not_wechats_changes_nothing() {
+fn g3_g5_a_notice_without_wechats_signature_changes_nothing() {
     for (name, counter) in [
         ("BAD_SIGNATURE", "notice_bad_signature"),
         ("SIGNTEST", "notice_probe"),
@@ -178,7 +178,7 @@ fn g3_g5_a_notice_that_is_not_wechats_changes_nothing() {
 
 /// One of Tencent's guides says that some networks drop the headers.
 #[test]
-fn a_notice_without_headers_is_a_reason_to_ask() {
+fn a_notice_without_headers_triggers_a_query() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     let made = shop.order(&order("L2"));
@@ -210,7 +210,7 @@ fn a_notice_without_headers_is_a_reason_to_ask() {
 }
 
 #[test]
-fn g2_an_answer_that_is_not_wechats_is_unknown() {
+fn g2_an_unverified_answer_is_unknown() {
     for name in [
         "BAD_SIGNATURE",
         "NO_SIGNATURE",
@@ -324,7 +324,7 @@ fn r2_a_refunds_notice_is_confirmed_by_query() {
 }
 
 #[test]
-fn notices_under_the_apiv3_key_before_are_believed_for_a_day() {
+fn notices_under_the_previous_apiv3_key_are_accepted_for_a_day() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     pay(&world, &shop, "R1");
@@ -347,7 +347,7 @@ fn notices_under_the_apiv3_key_before_are_believed_for_a_day() {
 // Wrong credentials.
 
 #[test]
-fn a_key_that_cannot_be_right_is_refused_where_it_is_entered() {
+fn an_invalid_key_is_refused_when_it_is_entered() {
     let world = Memory::default();
     let account = world.account("1900000109");
     let v3 = &account["v3"];
@@ -444,7 +444,7 @@ fn a_signature_that_wechat_does_not_accept_is_explained() {
 /// One merchant's own keys once verified a notice that named another merchant
 /// of the same institution.
 #[test]
-fn a_notice_is_believed_only_under_the_keys_of_the_merchant_it_names() {
+fn a_notice_is_accepted_only_under_the_keys_of_the_merchant_it_names() {
     let world = Memory::default();
     let peak = shop(&world, "peak-v3");
     // A merchant with keys of its own under the institution's number.
@@ -501,7 +501,7 @@ fn a_notice_is_believed_only_under_the_keys_of_the_merchant_it_names() {
 /// A key whose private numbers do not belong together can be parsed like any
 /// other.
 #[test]
-fn a_private_key_that_cannot_sign_is_refused_where_it_is_entered() {
+fn a_private_key_that_cannot_sign_is_refused_when_it_is_entered() {
     let world = Memory::default();
     let mut body = body(&world, "demo-v3");
     let pem = body["private_key"].as_str().unwrap();
@@ -526,7 +526,7 @@ fn a_private_key_that_cannot_sign_is_refused_where_it_is_entered() {
 /// A refusal about the gateway's request, not about the order, does not end a
 /// reverse.
 #[test]
-fn q7_a_reverse_goes_on_when_the_settings_are_mended() {
+fn q7_a_reverse_continues_when_the_settings_are_corrected() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     let asked = json!({"payer": "alice", "behaviour": "password"});
